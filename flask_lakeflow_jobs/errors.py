@@ -1,0 +1,233 @@
+"""What can go wrong, each with its HTTP status and its exit code.
+
+Every error is a werkzeug :class:`~werkzeug.exceptions.HTTPException` as well, so that one raised in
+a view of the host's own still answers with its status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from werkzeug.exceptions import HTTPException
+
+
+class LakeflowJobsError(HTTPException):
+    """The base of all errors of this extension.
+
+    :param detail: one sentence for the reader: what happened and what to do.
+    :param upstream_code: the ``error_code`` of the Databricks answer behind it, if there is one.
+    :param retry_after: seconds after which the same request may succeed, if that is known.
+    """
+
+    code = 500
+    exit_code = 1
+    kind = "error"
+    title = "The request failed"
+    retryable = False
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        upstream_code: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.upstream_code = upstream_code
+        self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+class ConfigurationError(LakeflowJobsError):
+    """A setting is missing or makes no sense; the sentence names its key."""
+
+    exit_code = 2
+    kind = "configuration"
+    title = "The app is not configured rightly"
+
+
+class UnknownJob(LakeflowJobsError, KeyError):
+    """No job of this app has that key.
+
+    :param key: what was asked for.
+    :param known: the keys that there are.
+    """
+
+    code = 404
+    exit_code = 2
+    kind = "unknown-job"
+    title = "There is no such job"
+
+    def __init__(self, key: str, known: Iterable[str]) -> None:
+        names = ", ".join(repr(name) for name in sorted(known)) or "none"
+        super().__init__(f"There is no job {key!r} in this app. The jobs it has: {names}.")
+        self.key = key
+
+
+class JobNotFound(LakeflowJobsError):
+    """The workspace has no job with the id that the app is configured with, or hides it."""
+
+    code = 404
+    exit_code = 2
+    kind = "job-not-found"
+    title = "The workspace has no such job"
+
+
+class RunNotFound(LakeflowJobsError):
+    """The job has no such run; also said of a run that belongs to another job.
+
+    :param run_id: what was asked for.
+    :param job: the key of the job that was asked.
+    """
+
+    code = 404
+    exit_code = 2
+    kind = "run-not-found"
+    title = "There is no such run"
+
+    def __init__(self, run_id: int, job: str, *, upstream_code: str | None = None) -> None:
+        super().__init__(
+            f"Job {job!r} has no run {run_id}. Its runs: GET …/{job}/runs, or 'flask jobs runs"
+            f" {job}'.",
+            upstream_code=upstream_code,
+        )
+        self.run_id = run_id
+
+
+class InvalidRequest(LakeflowJobsError):
+    """The request cannot be read: its body, its query or the run id in its path."""
+
+    code = 400
+    exit_code = 2
+    kind = "invalid-request"
+    title = "The request cannot be read"
+
+
+class InvalidParameters(LakeflowJobsError):
+    """Parameters that the job does not take.
+
+    :param messages: what is wrong, by field, as marshmallow spells it.
+    """
+
+    code = 400
+    exit_code = 2
+    kind = "invalid-parameters"
+    title = "The parameters are not valid"
+
+    def __init__(
+        self,
+        detail: str,
+        messages: Mapping[str, Any] | None = None,
+        *,
+        upstream_code: str | None = None,
+    ) -> None:
+        super().__init__(detail, upstream_code=upstream_code)
+        self.messages: dict[str, Any] = dict(messages or {})
+
+
+class UnsupportedMediaType(LakeflowJobsError):
+    """A body that is not JSON."""
+
+    code = 415
+    exit_code = 2
+    kind = "unsupported-media-type"
+    title = "The body is not JSON"
+
+
+class MissingUserToken(LakeflowJobsError):
+    """A call on behalf of a user, without that user's token."""
+
+    code = 401
+    exit_code = 6
+    kind = "missing-user-token"
+    title = "The request carries no user token"
+
+
+class NotAllowed(LakeflowJobsError):
+    """Neither the app's policy nor the workspace lets this identity do that."""
+
+    code = 403
+    exit_code = 6
+    kind = "not-allowed"
+    title = "Not allowed"
+
+
+class Conflict(LakeflowJobsError):
+    """The run or the job is in a state in which that cannot be done."""
+
+    code = 409
+    kind = "conflict"
+    title = "Not in this state"
+
+
+class HandleClosed(LakeflowJobsError, RuntimeError):
+    """A handle from ``as_user`` was used after its block."""
+
+    kind = "handle-closed"
+    title = "The handle is closed"
+
+
+class UpstreamError(LakeflowJobsError):
+    """The workspace answered with something that is no answer."""
+
+    code = 502
+    exit_code = 7
+    kind = "upstream-failed"
+    title = "The workspace failed"
+
+
+class UpstreamUnauthenticated(UpstreamError):
+    """The workspace does not accept the app's own credentials."""
+
+    exit_code = 6
+    kind = "upstream-unauthenticated"
+    title = "The workspace does not accept the app's credentials"
+
+
+class UpstreamUnavailable(UpstreamError):
+    """The workspace cannot be reached, or says that it cannot serve now."""
+
+    code = 503
+    kind = "upstream-unavailable"
+    title = "The workspace is unavailable"
+    retryable = True
+
+
+class UpstreamThrottled(UpstreamError):
+    """The workspace's rate limit is used up."""
+
+    code = 429
+    kind = "upstream-throttled"
+    title = "Too many requests to the workspace"
+    retryable = True
+
+
+class UpstreamTimeout(UpstreamError):
+    """The workspace did not answer in time."""
+
+    code = 504
+    kind = "upstream-timeout"
+    title = "The workspace did not answer in time"
+    retryable = True
+
+
+class RunTimeout(LakeflowJobsError, TimeoutError):
+    """The wait is over before the run is; the run goes on.
+
+    :param run_id: the run that was waited for.
+    :param seconds: how long.
+    """
+
+    code = 504
+    exit_code = 4
+    kind = "run-timeout"
+    title = "The run has not ended in time"
+    retryable = True
+
+    def __init__(self, run_id: int, seconds: float) -> None:
+        super().__init__(f"Run {run_id} has not ended within {seconds:g} seconds. It goes on.")
+        self.run_id = run_id

@@ -1,0 +1,219 @@
+"""The named jobs of an app: from what code, config, environment and bundle say to checked jobs."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from marshmallow import Schema
+from marshmallow.fields import Field
+
+from .errors import ConfigurationError
+from .params import TASK_TYPES
+from .sources import KEY_PREFIX, Sources, mapping, number
+
+_log = logging.getLogger(__name__)
+
+JOB_PREFIX = "DATABRICKS_JOB_"
+SINGLE_JOB = "DATABRICKS_JOB_ID"
+DEFAULT_WAIT_TIMEOUT = 600.0
+
+#: ``(user, action, job key) -> may they?``
+Policy: TypeAlias = Callable[[Any, str, str], bool]
+Params: TypeAlias = Schema | type[Schema] | Mapping[str, Field[Any] | type[Field[Any]]]
+
+
+@dataclass(frozen=True)
+class JobConfig:
+    """One named job.
+
+    :param job_id: the job's id in the workspace; without it, ``DATABRICKS_JOB_<KEY>`` gives it.
+    :param task_type: where parameters go, one of ``notebook``, ``python_wheel``,
+        ``python_script``, ``spark_jar``, ``sql``, ``dbt``, ``dbt_commands``, ``job``, ``pipeline``.
+    :param params: a marshmallow schema (class or instance), or a dict of fields.
+    :param wait_timeout: seconds that ``run_and_wait`` waits; left as it is, the app's
+        ``LAKEFLOW_JOBS_WAIT_TIMEOUT`` holds.
+    :param run_as: ``"app"``, or ``"user"``: then only handles from ``as_user`` act, and the HTTP
+        routes act with the token of whoever asks.
+    :param policy: who may do what with this job; it is asked instead of the extension's.
+    :param description: for people.
+    """
+
+    job_id: int | None = None
+    task_type: str | None = None
+    params: Params | None = None
+    wait_timeout: float = DEFAULT_WAIT_TIMEOUT
+    run_as: Literal["app", "user"] = "app"
+    policy: Policy | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as the settings have it, checked and complete."""
+
+    key: str
+    job_id: int
+    task_type: str | None
+    schema: Schema | None
+    wait_timeout: float
+    run_as: Literal["app", "user"]
+    policy: Policy | None
+    description: str | None
+
+
+JobConfigs: TypeAlias = Mapping[str, JobConfig | Mapping[str, Any]]
+
+
+def env_name(key: str) -> str:
+    """The setting that gives the id of the job under a key.
+
+    :param key: e.g. ``etl`` or ``nightly-load``.
+    """
+    return JOB_PREFIX + re.sub(r"\W", "_", key, flags=re.ASCII).upper()
+
+
+def named_jobs(
+    sources: Sources, code: JobConfigs, local_ids: Mapping[str, int], wait_timeout: float
+) -> dict[str, Job]:
+    """All jobs of an app: those named outright, those of the bundle, those that were discovered.
+
+    :param sources: the app's config and the environment.
+    :param code: the jobs that the code names.
+    :param local_ids: key → id of the jobs on the embedded workspace; there, these ids hold.
+    :param wait_timeout: seconds, for jobs that do not say otherwise.
+    :raises ConfigurationError: for a job without an id, or a setting that makes no sense.
+    """
+    local = {env_name(key): job_id for key, job_id in local_ids.items()}
+    configs = _outright(sources, code)
+    taken = {env_name(key) for key in configs}
+    configs |= {key: JobConfig() for key in local_ids if env_name(key) not in taken}
+    origins = {key: env_name(key) for key in configs}
+    for name in sorted({*sources.config, *sources.environ}):
+        if name.startswith(JOB_PREFIX) and name not in origins.values():
+            key = "default" if name == SINGLE_JOB else name.removeprefix(JOB_PREFIX).lower()
+            if _discovered(sources, name):
+                origins.setdefault(key, name)
+    return {
+        key: _job(
+            key,
+            configs.get(key, JobConfig()),
+            local.get(env_name(key)) or _configured_id(sources, key, origin, configs.get(key)),
+            wait_timeout,
+        )
+        for key, origin in origins.items()
+    }
+
+
+def _configured_id(sources: Sources, key: str, origin: str, config: JobConfig | None) -> int:
+    if config is not None and config.job_id is not None:
+        return config.job_id
+    for name in (origin, SINGLE_JOB) if key == "default" else (origin,):
+        value = sources.get(name)
+        if value is not None and (value != "" or name in sources.config):
+            return _checked_id(value, name)
+    raise ConfigurationError(
+        f"The job {key!r} has no id: set {origin}, or 'job_id' in {KEY_PREFIX}."
+    )
+
+
+def _discovered(sources: Sources, name: str) -> bool:
+    """Whether a setting names a job; what the environment has by chance only warns."""
+    if sources.config.get(name) is not None or name == SINGLE_JOB:
+        return sources.get(name) not in (None, "") or sources.config.get(name) == ""
+    if name not in sources.environ:
+        return False
+    value = sources.environ[name]
+    if value and _as_id(value) is None:
+        _log.warning("%s is not a job id, so it names no job.", name)
+    return _as_id(value) is not None
+
+
+def _checked_id(value: Any, where: str) -> int:
+    job_id = _as_id(value)
+    if job_id is None:
+        raise ConfigurationError(f"{where} must be a job id, a positive number, not {value!r}.")
+    return job_id
+
+
+def _as_id(value: Any) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    text = str(value).strip()
+    return int(text) if re.fullmatch(r"0*[1-9][0-9]{0,18}", text, flags=re.ASCII) else None
+
+
+def _outright(sources: Sources, code: JobConfigs) -> dict[str, JobConfig]:
+    """The jobs that are named outright: those in code, overridden field by field by the config."""
+    named: dict[str, JobConfig] = {}
+    given = mapping(sources, "", {})
+    for where, source in (("jobs", code), (KEY_PREFIX, given)):
+        for key, value in source.items():
+            if not re.fullmatch(r"[\w.-]+", str(key)):
+                raise ConfigurationError(
+                    f"{where} has the key {key!r}: a key is letters, digits, '_', '-' and '.'."
+                )
+            named[str(key)] = _job_config(f"{where}[{key!r}]", value, named.get(str(key)))
+    return named
+
+
+def _job_config(where: str, value: Any, base: JobConfig | None) -> JobConfig:
+    if isinstance(value, JobConfig):
+        config = value
+    elif isinstance(value, Mapping):
+        known = {f.name for f in dataclasses.fields(JobConfig)}
+        unknown = sorted(str(name) for name in value if name not in known)
+        if unknown:
+            raise ConfigurationError(
+                f"{where} has no setting {', '.join(map(repr, unknown))}."
+                f" The settings of a job: {', '.join(sorted(known))}."
+            )
+        config = dataclasses.replace(base or JobConfig(), **value)
+    else:
+        raise ConfigurationError(
+            f"{where} must be a JobConfig or a mapping, not {type(value).__name__}."
+        )
+    if config.job_id is not None:
+        config = dataclasses.replace(config, job_id=_checked_id(config.job_id, f"{where}.job_id"))
+    if config.task_type is not None and config.task_type not in TASK_TYPES:
+        raise ConfigurationError(
+            f"{where}.task_type must be one of {', '.join(TASK_TYPES)}, not {config.task_type!r}."
+        )
+    if config.run_as not in ("app", "user"):
+        raise ConfigurationError(f"{where}.run_as must be 'app' or 'user', not {config.run_as!r}.")
+    if config.policy is not None and not callable(config.policy):
+        raise ConfigurationError(f"{where}.policy must be callable.")
+    number(f"{where}.wait_timeout", config.wait_timeout, above=0.0)
+    return dataclasses.replace(config, params=_schema(f"{where}.params", config.params))
+
+
+def _schema(where: str, params: Params | None) -> Schema | None:
+    if params is None or isinstance(params, Schema):
+        return params
+    if isinstance(params, type) and issubclass(params, Schema):
+        return params()
+    if isinstance(params, Mapping):
+        try:
+            return Schema.from_dict(params)()  # type: ignore[arg-type]  # its type is a dict's
+        except Exception as error:
+            raise ConfigurationError(f"{where} is no dict of marshmallow fields: {error}") from None
+    raise ConfigurationError(f"{where} must be a marshmallow Schema or a dict of fields.")
+
+
+def _job(key: str, config: JobConfig, job_id: int, wait_timeout: float) -> Job:
+    assert config.params is None or isinstance(config.params, Schema)  # noqa: S101
+    left_alone = config.wait_timeout == DEFAULT_WAIT_TIMEOUT
+    return Job(
+        key=key,
+        job_id=job_id,
+        task_type=config.task_type,
+        schema=config.params,
+        wait_timeout=wait_timeout if left_alone else config.wait_timeout,
+        run_as=config.run_as,
+        policy=config.policy,
+        description=config.description,
+    )

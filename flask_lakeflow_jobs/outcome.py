@@ -1,0 +1,263 @@
+"""Any run, or task of a run, has one outcome. Pure: from the words of the Jobs API to ours.
+
+The words are those of Jobs API 2.2: the newer ``status`` and the older ``state``, which the service
+still sends. Either may be missing, and the SDK reads a word that it does not know as ``None``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from databricks.sdk.service.jobs import BaseRun, Run, RunTask
+
+    AnyRun = Run | BaseRun | RunTask
+    T = TypeVar("T", bound=AnyRun)
+
+
+class Outcome(str, Enum):
+    """What became of a run, or what it is doing."""
+
+    QUEUED = "queued"
+    PENDING = "pending"
+    RUNNING = "running"
+    BLOCKED = "blocked"
+    WAITING_FOR_RETRY = "waiting_for_retry"
+    TERMINATING = "terminating"
+    SUCCEEDED = "succeeded"
+    SUCCEEDED_WITH_FAILURES = "succeeded_with_failures"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    CANCELED = "canceled"
+    SKIPPED = "skipped"
+    UPSTREAM_FAILED = "upstream_failed"
+    UPSTREAM_CANCELED = "upstream_canceled"
+    EXCLUDED = "excluded"
+    DISABLED = "disabled"
+    INTERNAL_ERROR = "internal_error"
+    UNKNOWN = "unknown"
+
+    __str__ = str.__str__
+
+
+ACTIVE = {
+    "QUEUED": Outcome.QUEUED,
+    "PENDING": Outcome.PENDING,
+    "RUNNING": Outcome.RUNNING,
+    "BLOCKED": Outcome.BLOCKED,
+    "WAITING_FOR_RETRY": Outcome.WAITING_FOR_RETRY,
+    "WAITING": Outcome.WAITING_FOR_RETRY,
+    "TERMINATING": Outcome.TERMINATING,
+}
+
+ENDED = frozenset({"TERMINATED", "SKIPPED", "INTERNAL_ERROR"})
+
+BY_RESULT = {
+    "SUCCESS": Outcome.SUCCEEDED,
+    "SUCCESS_WITH_FAILURES": Outcome.SUCCEEDED_WITH_FAILURES,
+    "FAILED": Outcome.FAILED,
+    "TIMEDOUT": Outcome.TIMED_OUT,
+    "CANCELED": Outcome.CANCELED,
+    "MAXIMUM_CONCURRENT_RUNS_REACHED": Outcome.SKIPPED,
+    "UPSTREAM_FAILED": Outcome.UPSTREAM_FAILED,
+    "UPSTREAM_CANCELED": Outcome.UPSTREAM_CANCELED,
+    "EXCLUDED": Outcome.EXCLUDED,
+    "DISABLED": Outcome.DISABLED,
+}
+
+BY_TERMINATION_CODE = {
+    "SUCCESS": Outcome.SUCCEEDED,
+    "SUCCESS_WITH_FAILURES": Outcome.SUCCEEDED_WITH_FAILURES,
+    "USER_CANCELED": Outcome.CANCELED,
+    "CANCELED": Outcome.CANCELED,
+    "SKIPPED": Outcome.SKIPPED,
+    "MAX_CONCURRENT_RUNS_EXCEEDED": Outcome.SKIPPED,
+    "MAX_JOB_QUEUE_SIZE_EXCEEDED": Outcome.SKIPPED,
+    "WORKSPACE_RUN_LIMIT_EXCEEDED": Outcome.SKIPPED,
+    "DISABLED": Outcome.DISABLED,
+    "INTERNAL_ERROR": Outcome.INTERNAL_ERROR,
+    **dict.fromkeys(
+        (
+            "BREAKING_CHANGE",
+            "BUDGET_POLICY_LIMIT_EXCEEDED",
+            "CLOUD_FAILURE",
+            "CLUSTER_ERROR",
+            "CLUSTER_REQUEST_LIMIT_EXCEEDED",
+            "CLUSTER_TERMINATED_BY_USER",
+            "DRIVER_ERROR",
+            "FEATURE_DISABLED",
+            "INVALID_CLUSTER_REQUEST",
+            "INVALID_RUN_CONFIGURATION",
+            "LIBRARY_INSTALLATION_ERROR",
+            "MAX_SPARK_CONTEXTS_EXCEEDED",
+            "REPOSITORY_CHECKOUT_FAILED",
+            "RESOURCE_NOT_FOUND",
+            "RUN_EXECUTION_ERROR",
+            "STORAGE_ACCESS_ERROR",
+            "UNAUTHORIZED_ERROR",
+        ),
+        Outcome.FAILED,
+    ),
+}
+
+SUCCESSES = frozenset({Outcome.SUCCEEDED, Outcome.SUCCEEDED_WITH_FAILURES})
+
+#: Ends that follow from what happened elsewhere, so never the cause of a failure.
+CONSEQUENCES = frozenset(
+    {
+        Outcome.UPSTREAM_FAILED,
+        Outcome.UPSTREAM_CANCELED,
+        Outcome.EXCLUDED,
+        Outcome.DISABLED,
+        Outcome.SKIPPED,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words of one run, as plain strings; ``None`` where a word is missing or not known."""
+
+    life_cycle: str | None
+    result: str | None
+    status: str | None
+    termination_code: str | None
+    message: str
+
+    @property
+    def ended(self) -> bool:
+        return self.life_cycle in ENDED or self.status == "TERMINATED"
+
+
+def words_of(run: AnyRun) -> Words:
+    """Read a run's words.
+
+    :param run: a run or a task, as the SDK has it.
+    """
+    state, status = run.state, run.status
+    details = status.termination_details if status else None
+    queue = status.queue_details if status else None
+    return Words(
+        life_cycle=_word(state and state.life_cycle_state),
+        result=_word(state and state.result_state),
+        status=_word(status and status.state),
+        termination_code=_word(details and details.code),
+        message=(
+            (state and (state.state_message or state.queue_reason))
+            or (details and details.message)
+            or (queue and queue.message)
+            or ""
+        ),
+    )
+
+
+def _word(value: Any) -> str | None:
+    return None if value is None else str(value.value)
+
+
+def outcome_of(run: AnyRun) -> Outcome:
+    """The one outcome of a run; ``unknown`` for words that nobody knows yet, never a success.
+
+    :param run: a run or a task, as the SDK has it.
+    """
+    return judge(words_of(run))
+
+
+def judge(words: Words) -> Outcome:
+    """The same for words already read.
+
+    :param words: of a run or a task.
+    """
+    if not words.ended:
+        return (
+            ACTIVE.get(words.life_cycle or "") or ACTIVE.get(words.status or "") or Outcome.UNKNOWN
+        )
+    if words.result is not None:
+        return BY_RESULT.get(words.result, Outcome.UNKNOWN)
+    if words.life_cycle == "SKIPPED":
+        return Outcome.SKIPPED
+    if words.termination_code is not None:
+        return BY_TERMINATION_CODE.get(words.termination_code, Outcome.UNKNOWN)
+    if words.life_cycle == "INTERNAL_ERROR":
+        return Outcome.INTERNAL_ERROR
+    return Outcome.UNKNOWN
+
+
+def life_cycle_of(run: AnyRun) -> str:
+    """The life-cycle word that the seed calls ``status``; ``UNKNOWN`` where there is none.
+
+    :param run: a run or a task, as the SDK has it.
+    """
+    words = words_of(run)
+    return words.life_cycle or words.status or "UNKNOWN"
+
+
+def has_ended(run: AnyRun) -> bool:
+    """Whether nothing more will come of it, unless it is repaired.
+
+    :param run: a run or a task, as the SDK has it.
+    """
+    return words_of(run).ended
+
+
+def last_attempts(tasks: Iterable[RunTask] | None) -> list[RunTask]:
+    """The tasks of a run, each with its last attempt only, in the order of the job.
+
+    :param tasks: as the run has them: a retried task stands there once per attempt.
+    """
+    last: dict[str, RunTask] = {}
+    for task in tasks or ():
+        known = last.get(task.task_key)
+        if known is None or (task.attempt_number or 0) >= (known.attempt_number or 0):
+            last[task.task_key] = task
+    return list(last.values())
+
+
+def root_causes(tasks: Iterable[RunTask] | None) -> list[RunTask]:
+    """The tasks that a run failed by: those that ended badly of themselves, first to end first.
+
+    :param tasks: as the run has them.
+    """
+    failed = [
+        task
+        for task in last_attempts(tasks)
+        if has_ended(task) and outcome_of(task) not in SUCCESSES | CONSEQUENCES
+    ]
+    return sorted(failed, key=lambda task: task.end_time or 0)
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """A run as it was when somebody looked.
+
+    :param timestamp: when, in milliseconds since the epoch.
+    :param run: the SDK's ``Run``.
+    """
+
+    timestamp: int
+    run: Run
+
+    @property
+    def status(self) -> str:
+        """The life-cycle word of the Jobs API."""
+        return life_cycle_of(self.run)
+
+    @property
+    def outcome(self) -> Outcome:
+        return outcome_of(self.run)
+
+    @property
+    def is_terminal(self) -> bool:
+        return has_ended(self.run)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same for JSON, the run as the Jobs API spells it."""
+        return {
+            "status": self.status,
+            "outcome": self.outcome.value,
+            "timestamp": self.timestamp,
+            "run": self.run.as_dict(),
+        }
