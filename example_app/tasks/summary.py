@@ -22,7 +22,7 @@ def load(name):
 
 
 def view(column, names):
-    """Turn the sums of each group into what a reader asks: how long, and how likely, was a delay?"""
+    """Turn the sums of each group into what a reader asks: how long and how likely is a delay?"""
     return [
         {
             "key": key,
@@ -45,18 +45,18 @@ hours = sorted(view("hour", {}), key=lambda group: int(group["key"]))
 
 dropped = load("dropped.json")
 sums = load("by_origin.json").values()
-flown = sum(group["flights"] for group in sums)
+counted = sum(group["flights"] for group in sums)
 
 
 def overall(measure, digits):
-    return round(sum(group[measure] for group in sums) / flown, digits) if flown else None
+    return round(sum(group[measure] for group in sums) / counted, digits) if counted else None
 
 
 result = {
     "startDate": dbutils.widgets.get("startDate"),
     "endDate": dbutils.widgets.get("endDate"),
-    "scheduled": flown + sum(dropped.values()),
-    "flown": flown,
+    "scheduled": counted + sum(dropped.values()),
+    "counted": counted,
     "dropped": dropped,
     "departureDelay": overall("departure", 1),
     "arrivalDelay": overall("arrival", 1),
@@ -69,8 +69,8 @@ result = {
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC The result gets its final name in one step, so that a `report` that looks meanwhile finds all
-# MAGIC of it or nothing. The flights themselves have served their purpose.
+# MAGIC The result gets its final name in one step, so that a `report` that looks meanwhile finds it
+# MAGIC whole or not at all. The flights themselves have served their purpose.
 
 # COMMAND ----------
 

@@ -1,0 +1,82 @@
+"""Flights: a small Flask app that starts a Lakeflow job, follows it live and draws what came out.
+
+On a laptop its jobs run on the embedded workspace, as processes, from the bundle beside this file.
+On Databricks Apps the same bundle has deployed them, and ``app.yaml`` hands over their ids.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, render_template
+from flask_lakeflow_jobs import JobConfig, LakeflowJobs
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+FIRST, LAST = date(2013, 1, 1), date(2013, 12, 31)
+BUNDLE = Path(__file__).with_name("databricks.yml")
+
+
+def day_of_2013(name: str) -> fields.Date:
+    """One end of the range of days, under the name that the job knows it by."""
+    return fields.Date(
+        required=True,
+        data_key=name,
+        validate=validate.Range(FIRST, LAST, error="The data hold the flights of 2013 only."),
+    )
+
+
+class EtlParams(Schema):
+    """What the form asks for. Checked before a run starts, so that a mistake costs no run."""
+
+    start = day_of_2013("startDate")
+    end = day_of_2013("endDate")
+
+    @validates_schema
+    def in_order(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse a range that runs backwards, at the field that is easiest to mend."""
+        if data["start"] > data["end"]:
+            raise ValidationError("The last day lies before the first.", "endDate")
+
+
+def create_app(instance_path: str | None = None) -> Flask:
+    """Make the app.
+
+    :param instance_path: folder for the embedded workspace's database and files; by default
+        Flask's instance folder.
+    :return: the app, ready to be served.
+    """
+    app = Flask(__name__, instance_path=instance_path)
+    app.config["LAKEFLOW_JOBS_BUNDLE"] = str(BUNDLE)
+    LakeflowJobs(
+        app,
+        jobs={
+            "etl": JobConfig(
+                task_type="job",
+                params=EtlParams,
+                description="Delays of the flights out of New York on the chosen days",
+            ),
+            "report": JobConfig(task_type="job", description="The newest result as text"),
+        },
+    )
+
+    @app.get("/")
+    def index() -> str:
+        """The page: a form, the run as it goes, the result."""
+        return render_template("index.html", first=FIRST, last=LAST)
+
+    @app.after_request
+    def lock_down(response: Response) -> Response:
+        """Let pages load nothing but this app's own files, and run no inline script or style."""
+        response.headers.setdefault(
+            "Content-Security-Policy",
+            "default-src 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'",
+        )
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        return response
+
+    return app
+
+
+app = create_app()
