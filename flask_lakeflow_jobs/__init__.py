@@ -1,0 +1,68 @@
+"""Start Databricks Lakeflow Jobs from Flask, follow them live and show what came out."""
+
+from .current import current_jobs
+from .errors import (
+    ConfigurationError,
+    Conflict,
+    HandleClosed,
+    InvalidParameters,
+    InvalidRequest,
+    InvalidUserToken,
+    JobNotFound,
+    LakeflowJobsError,
+    MissingUserToken,
+    NotAllowed,
+    RunNotFound,
+    RunTimeout,
+    UnknownJob,
+    UnsupportedMediaType,
+    UpstreamError,
+    UpstreamThrottled,
+    UpstreamTimeout,
+    UpstreamUnauthenticated,
+    UpstreamUnavailable,
+)
+from .extension import LakeflowJobs
+from .job_config import JobConfig
+from .jobs import JobHandle, RunWatch, Triggered
+from .outcome import Outcome, RunStatus
+from .reports import Explanation, FailedTask
+from .results import ExecutionResult
+from .signals import run_canceled, run_changed, run_finished, run_triggered
+
+__all__ = [
+    "ConfigurationError",
+    "Conflict",
+    "ExecutionResult",
+    "Explanation",
+    "FailedTask",
+    "HandleClosed",
+    "InvalidParameters",
+    "InvalidRequest",
+    "InvalidUserToken",
+    "JobConfig",
+    "JobHandle",
+    "JobNotFound",
+    "LakeflowJobs",
+    "LakeflowJobsError",
+    "MissingUserToken",
+    "NotAllowed",
+    "Outcome",
+    "RunNotFound",
+    "RunStatus",
+    "RunTimeout",
+    "RunWatch",
+    "Triggered",
+    "UnknownJob",
+    "UnsupportedMediaType",
+    "UpstreamError",
+    "UpstreamThrottled",
+    "UpstreamTimeout",
+    "UpstreamUnauthenticated",
+    "UpstreamUnavailable",
+    "current_jobs",
+    "run_canceled",
+    "run_changed",
+    "run_finished",
+    "run_triggered",
+]

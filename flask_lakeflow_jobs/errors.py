@@ -147,6 +147,15 @@ class MissingUserToken(LakeflowJobsError):
     title = "The request carries no user token"
 
 
+class InvalidUserToken(LakeflowJobsError):
+    """The workspace does not accept the user's token: it has expired, say."""
+
+    code = 401
+    exit_code = 6
+    kind = "invalid-user-token"
+    title = "The user token is not accepted"
+
+
 class NotAllowed(LakeflowJobsError):
     """Neither the app's policy nor the workspace lets this identity do that."""
 
@@ -178,6 +187,7 @@ class UpstreamError(LakeflowJobsError):
     exit_code = 7
     kind = "upstream-failed"
     title = "The workspace failed"
+    retryable = True
 
 
 class UpstreamUnauthenticated(UpstreamError):
@@ -186,6 +196,7 @@ class UpstreamUnauthenticated(UpstreamError):
     exit_code = 6
     kind = "upstream-unauthenticated"
     title = "The workspace does not accept the app's credentials"
+    retryable = False
 
 
 class UpstreamUnavailable(UpstreamError):
@@ -194,7 +205,6 @@ class UpstreamUnavailable(UpstreamError):
     code = 503
     kind = "upstream-unavailable"
     title = "The workspace is unavailable"
-    retryable = True
 
 
 class UpstreamThrottled(UpstreamError):
@@ -203,7 +213,6 @@ class UpstreamThrottled(UpstreamError):
     code = 429
     kind = "upstream-throttled"
     title = "Too many requests to the workspace"
-    retryable = True
 
 
 class UpstreamTimeout(UpstreamError):
@@ -212,7 +221,6 @@ class UpstreamTimeout(UpstreamError):
     code = 504
     kind = "upstream-timeout"
     title = "The workspace did not answer in time"
-    retryable = True
 
 
 class RunTimeout(LakeflowJobsError, TimeoutError):

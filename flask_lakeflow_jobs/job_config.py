@@ -24,7 +24,7 @@ DEFAULT_WAIT_TIMEOUT = 600.0
 
 #: ``(user, action, job key) -> may they?``
 Policy: TypeAlias = Callable[[Any, str, str], bool]
-Params: TypeAlias = Schema | type[Schema] | Mapping[str, Field[Any] | type[Field[Any]]]
+Params: TypeAlias = "Schema | type[Schema] | Mapping[str, Field[Any] | type[Field[Any]]]"
 
 
 @dataclass(frozen=True)

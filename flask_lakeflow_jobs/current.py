@@ -1,0 +1,56 @@
+"""The jobs of the app that is current."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from flask import current_app, has_app_context
+from werkzeug.local import LocalProxy
+
+if TYPE_CHECKING:
+    from .job_config import Policy
+    from .jobs import JobHandle, Jobs
+    from .web.server import StreamSlots
+
+EXTENSION = "lakeflow_jobs"
+
+
+@dataclass(frozen=True)
+class State:
+    """What an app keeps of the extension.
+
+    :param jobs: its jobs.
+    :param policy: who may do what, if the extension was given one.
+    :param stream_slots: the streams that this process holds.
+    """
+
+    jobs: Jobs
+    policy: Policy | None
+    stream_slots: StreamSlots
+
+
+def current_state() -> State:
+    """The state of the app that is current.
+
+    :raises RuntimeError: no app is current, or it is not set up.
+    """
+    if not has_app_context():
+        raise RuntimeError(
+            "current_jobs works inside an app context only: in a view, in a command, or inside"
+            " 'with app.app_context():'."
+        )
+    state = current_app.extensions.get(EXTENSION)
+    if state is None:
+        raise RuntimeError(
+            "This app has no Lakeflow Jobs: call LakeflowJobs(app), or init_app(app) on the"
+            " extension, when the app is made."
+        )
+    return cast("State", state)
+
+
+#: The jobs of the current app by key, read-only: ``current_jobs["etl"]``.
+current_jobs: Mapping[str, JobHandle] = cast(
+    "Mapping[str, JobHandle]", LocalProxy(lambda: current_state().jobs)
+)

@@ -1,0 +1,117 @@
+"""The extension object: wires the rooms together for each app, and decides nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flask import Flask
+
+from .cli import command_group
+from .clock import Clock, SystemClock
+from .config import Settings, load_settings
+from .current import EXTENSION, State
+from .errors import ConfigurationError
+from .job_config import JobConfigs, Policy
+from .jobs import Jobs
+from .shared import Shared
+from .sources import KEY_PREFIX, Sources
+from .web import StreamSlots, blueprint
+
+if TYPE_CHECKING:
+    from flask_caching import Cache
+
+    from .local import Address
+    from .upstream import Upstream
+
+
+class LakeflowJobs:
+    """Lakeflow Jobs for Flask apps; one object may serve several.
+
+    :param app: the app to set up; or call :meth:`init_app` later.
+    :param jobs: key → :class:`JobConfig` or a mapping with the same keys.
+    :param cache: the host's own Flask-Caching ``Cache``, in place of one made from
+        ``LAKEFLOW_JOBS_CACHE``.
+    :param policy: ``(user, action, job key) -> bool``: who may do what over HTTP; the actions are
+        ``view``, ``run``, ``cancel`` and ``repair``. One that raises denies.
+    :param url_prefix: where the HTTP routes are.
+    :param register_blueprint: whether there are HTTP routes.
+    """
+
+    def __init__(
+        self,
+        app: Flask | None = None,
+        *,
+        jobs: JobConfigs | None = None,
+        cache: Cache | None = None,
+        policy: Policy | None = None,
+        url_prefix: str = "/api/jobs",
+        register_blueprint: bool = True,
+    ) -> None:
+        self._jobs = dict(jobs or {})
+        self._cache = cache
+        self._policy = policy
+        self._url_prefix = url_prefix
+        self._register_blueprint = register_blueprint
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Set an app up: read its settings, register routes and commands. No request is made.
+
+        :param app: the app.
+        :raises ConfigurationError: a setting makes no sense; the sentence names its key.
+        :raises RuntimeError: the app is set up already.
+        """
+        if EXTENSION in app.extensions:
+            raise RuntimeError("LakeflowJobs is set up for this app already: call init_app once.")
+        settings = load_settings(
+            Sources(app.config, os.environ),
+            self._jobs,
+            root=Path(app.root_path),
+            bundle_jobs=_bundle_jobs,
+        )
+        clock = SystemClock()
+        jobs = Jobs(
+            app,
+            settings,
+            connect=lambda: _connect(settings, Path(app.instance_path), clock),
+            shared=Shared.of(app, settings.cache, self._cache),
+            clock=clock,
+        )
+        app.extensions[EXTENSION] = State(jobs, self._policy, StreamSlots(settings.max_streams))
+        if self._register_blueprint:
+            app.register_blueprint(blueprint(self._url_prefix))
+        app.cli.add_command(command_group)
+
+
+def _connect(settings: Settings, instance: Path, clock: Clock) -> Upstream:
+    """Open the upstream room, and with it the SDK: at the first call, never on import."""
+    from .upstream import Upstream
+
+    if settings.bundle is None:
+        return Upstream(settings, None, clock)
+    bundle = settings.bundle
+
+    def local() -> Address:
+        from .local import ensure_workspace
+
+        return ensure_workspace(instance / "lakeflow", bundle)
+
+    return Upstream(settings, local, clock)
+
+
+def _bundle_jobs(path: Path) -> Mapping[str, int]:
+    try:
+        from .local import BundleError, load_bundle
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"{KEY_PREFIX}_BUNDLE needs {error.name}: pip install 'flask-lakeflow-jobs[local]'."
+        ) from None
+    try:
+        bundle = load_bundle(path)
+    except BundleError as error:
+        raise ConfigurationError(f"{KEY_PREFIX}_BUNDLE: {error}") from error
+    return {key: job.job_id for key, job in bundle.jobs.items()}

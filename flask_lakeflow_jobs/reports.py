@@ -1,0 +1,144 @@
+"""What can be told about a run from what the workspace says of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from .errors import UpstreamError
+from .outcome import Outcome, outcome_of, root_causes, words_of
+
+if TYPE_CHECKING:
+    from databricks.sdk.service.jobs import Run, RunOutput, RunTask
+
+#: The parameters that a run was started with and that a repair has to be given again.
+#: Source: the Jobs API forgets them (apache/airflow issue 64828).
+RUN_PARAMETERS = (
+    "dbt_commands",
+    "jar_params",
+    "notebook_params",
+    "pipeline_params",
+    "python_named_params",
+    "python_params",
+    "spark_submit_params",
+    "sql_params",
+)
+
+
+@dataclass(frozen=True)
+class FailedTask:
+    """A task that a run failed by.
+
+    :param task_key: its name in the job.
+    :param run_id: of the task's last attempt.
+    :param attempt: counted from 0.
+    :param outcome: how it ended.
+    :param error: what it raised, one line.
+    :param error_trace: where.
+    :param termination_code: why, in a word of the Jobs API.
+    :param message: what the workspace says.
+    :param url: its page.
+    """
+
+    task_key: str
+    run_id: int | None
+    attempt: int
+    outcome: Outcome
+    error: str | None
+    error_trace: str | None
+    termination_code: str | None
+    message: str
+    url: str | None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a run failed; without tasks where no task is to blame.
+
+    :param run_id: the run.
+    :param outcome: how it ended, or what it is doing.
+    :param tasks: those it failed by, the first to fail first.
+    :param termination_code: why, in a word of the Jobs API.
+    :param message: what the workspace says.
+    :param url: the run's page.
+    """
+
+    run_id: int | None
+    outcome: Outcome
+    tasks: list[FailedTask]
+    termination_code: str | None
+    message: str
+    url: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same for JSON."""
+        return asdict(self)
+
+
+def explanation(run: Run, output_of: Callable[[int], RunOutput]) -> Explanation:
+    """Find out why a run failed.
+
+    :param run: with all its tasks.
+    :param output_of: reads the output of a task's run.
+    """
+    words = words_of(run)
+    return Explanation(
+        run_id=run.run_id,
+        outcome=outcome_of(run),
+        tasks=[_failed_task(task, output_of) for task in root_causes(run.tasks)],
+        termination_code=words.termination_code,
+        message=words.message,
+        url=run.run_page_url,
+    )
+
+
+def _failed_task(task: RunTask, output_of: Callable[[int], RunOutput]) -> FailedTask:
+    words = words_of(task)
+    output = None
+    if task.run_id is not None:
+        try:
+            output = output_of(task.run_id)
+        except UpstreamError:  # what else is known of the failure is still worth telling
+            output = None
+    return FailedTask(
+        task_key=task.task_key,
+        run_id=task.run_id,
+        attempt=task.attempt_number or 0,
+        outcome=outcome_of(task),
+        error=output.error if output else None,
+        error_trace=output.error_trace if output else None,
+        termination_code=words.termination_code,
+        message=words.message,
+        url=task.run_page_url,
+    )
+
+
+def repair_arguments(
+    run: Run, *, rerun_tasks: Sequence[str] | None, rerun_dependent_tasks: bool | None
+) -> dict[str, Any]:
+    """What the SDK's ``repair_run`` needs to run tasks again as they ran before.
+
+    :param run: with its repair history.
+    :param rerun_tasks: the task keys; ``None``: all that failed.
+    :param rerun_dependent_tasks: and what depends on them.
+    """
+    repairs = [item.id for item in run.repair_history or [] if item.id]
+    arguments: dict[str, Any] = {
+        "latest_repair_id": repairs[-1] if repairs else None,
+        "rerun_dependent_tasks": rerun_dependent_tasks,
+        "rerun_tasks": list(rerun_tasks) if rerun_tasks else None,
+        "rerun_all_failed_tasks": None if rerun_tasks else True,
+    }
+    given = run.overriding_parameters
+    for name in RUN_PARAMETERS:
+        value = getattr(given, name, None) if given else None
+        if value:
+            arguments[name] = value
+    if run.job_parameters:
+        arguments["job_parameters"] = {
+            parameter.name: parameter.value
+            for parameter in run.job_parameters
+            if parameter.name and parameter.value is not None
+        }
+    return arguments

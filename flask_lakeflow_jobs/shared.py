@@ -1,0 +1,124 @@
+"""What the processes of an app share: JSON with a version, in a Flask-Caching backend."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+from collections.abc import Mapping
+from typing import IO, TYPE_CHECKING, Any
+
+from cachelib.serializers import BaseSerializer
+from flask_caching import Cache
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+#: Of the shape of what is stored; entries of another version are not read.
+VERSION = 1
+PREFIX = "lakeflow-jobs:"
+
+_log = logging.getLogger(__name__)
+
+
+class PlainText(BaseSerializer):
+    """Text as it is, in place of the pickles that cachelib writes by default."""
+
+    def dumps(self, value: str, protocol: int = 0) -> bytes:
+        return value.encode()
+
+    def loads(self, bvalue: bytes | None) -> str | None:
+        return None if bvalue is None else bvalue.decode()
+
+    def dump(self, value: Any, f: IO[bytes], protocol: int = 0) -> None:
+        f.write(self.dumps(value))
+
+    def load(self, f: IO[bytes]) -> str | None:
+        return self.loads(f.read())
+
+
+class Shared:
+    """A store that may forget, and whose failing costs freshness only.
+
+    :param backend: a Flask-Caching backend.
+    """
+
+    def __init__(self, backend: Any) -> None:
+        self._backend = backend
+        self._failing = False
+
+    @classmethod
+    def of(cls, app: Flask, config: Mapping[str, Any], cache: Cache | None) -> Shared:
+        """The store of an app.
+
+        :param app: the app.
+        :param config: a Flask-Caching configuration.
+        :param cache: the host's own cache, used in place of one of that configuration.
+        """
+        if cache is None:
+            cache = Cache()
+            cache.init_app(app, config=dict(config))
+        elif cache not in app.extensions.get("cache", {}):
+            cache.init_app(app)
+        backend = copy.copy(app.extensions["cache"][cache])  # the host's keeps its serializer
+        if hasattr(backend, "serializer"):
+            backend.serializer = PlainText()
+        return cls(backend)
+
+    def get(self, key: str) -> Any:
+        """What was put there, or ``None``.
+
+        :param key: its name.
+        """
+        stored = self._try("get", key)
+        try:
+            entry = json.loads(stored) if isinstance(stored, str) else None
+        except ValueError:
+            return None
+        if not isinstance(entry, dict) or entry.get("version") != VERSION:
+            return None
+        return entry.get("value")
+
+    def put(self, key: str, value: Any, seconds: float) -> None:
+        """Keep a value for a while.
+
+        :param key: its name.
+        :param value: anything that JSON can hold.
+        :param seconds: how long.
+        """
+        if seconds > 0:
+            self._try("set", key, _entry(value), timeout=max(1, round(seconds)))
+
+    def add(self, key: str, value: Any, seconds: float) -> bool:
+        """Keep a value unless there is one: of several processes, one wins.
+
+        :param key: its name.
+        :param value: anything that JSON can hold.
+        :param seconds: how long.
+        :return: whether it was kept; with a failing backend it always is.
+        """
+        return self._try("add", key, _entry(value), timeout=max(1, round(seconds))) is not False
+
+    def forget(self, key: str) -> None:
+        """Drop a value.
+
+        :param key: its name.
+        """
+        self._try("delete", key)
+
+    def _try(self, method: str, key: str, *args: Any, **kwargs: Any) -> Any:
+        try:
+            result = getattr(self._backend, method)(PREFIX + key, *args, **kwargs)
+        except Exception as error:
+            if not self._failing:
+                _log.warning("The shared cache fails, so each process stands alone: %s", error)
+            self._failing = True
+            return None
+        if self._failing:
+            _log.warning("The shared cache is back.")
+        self._failing = False
+        return result
+
+
+def _entry(value: Any) -> str:
+    return json.dumps({"version": VERSION, "value": value}, separators=(",", ":"))

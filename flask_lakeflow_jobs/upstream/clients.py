@@ -1,0 +1,163 @@
+"""SDK clients: made at the first call, one per identity, and with the SDK's own retrying off."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Protocol
+
+from databricks.sdk import WorkspaceClient
+from databricks.sdk.clock import Clock as SdkClock
+from databricks.sdk.core import Config
+
+if TYPE_CHECKING:
+    from databricks.sdk.mixins.jobs import JobsExt
+
+    from ..clock import Clock
+    from ..identity import Identity
+
+MOST_CLIENTS = 128
+CLIENT_SECONDS = 3600.0
+
+
+class Address(Protocol):
+    """Where an embedded workspace listens, and the token that it wants."""
+
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def token(self) -> str: ...
+
+
+class NotRetried(Exception):
+    """Raised where the SDK would wait and try again; the failure is its ``__context__``."""
+
+
+class OneAttempt(SdkClock):
+    """The clock that switches the SDK's retrying off: it retries only after a sleep."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def time(self) -> float:
+        return self._clock.now()
+
+    def sleep(self, seconds: float) -> None:
+        raise NotRetried
+
+
+class _Slot:
+    """One identity's client, made by whoever comes first while the others wait."""
+
+    def __init__(self, expires: float) -> None:
+        self.lock = threading.Lock()
+        self.expires = expires
+        self.address: Address | None = None
+        self.client: WorkspaceClient | None = None
+
+
+class Clients:
+    """The clients of one app.
+
+    :param sdk: arguments of the SDK's ``Config`` that the app's config carries.
+    :param local: finds or starts the embedded workspace; ``None`` where a real one is used.
+    :param timeout: seconds between two bytes of an answer after which the SDK gives up.
+    :param clock: the time.
+    """
+
+    def __init__(
+        self,
+        sdk: Mapping[str, str],
+        local: Callable[[], Address] | None,
+        *,
+        timeout: float,
+        clock: Clock,
+    ) -> None:
+        self._sdk = sdk
+        self._local = local
+        self._timeout = timeout
+        self._clock = clock
+        self._start_afresh()
+
+    def _start_afresh(self) -> None:
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._slots: OrderedDict[str, _Slot] = OrderedDict()
+        self._address: Address | None = None
+
+    @property
+    def is_local(self) -> bool:
+        return self._local is not None
+
+    def jobs(self, identity: Identity) -> JobsExt:
+        """The Jobs API as somebody.
+
+        :param identity: the app or a user.
+        """
+        if self._pid != os.getpid():  # connections cannot be shared with the parent of a fork
+            self._start_afresh()
+        slot = self._slot(identity)
+        with slot.lock:
+            address = self._local_address()
+            if slot.client is None or slot.address != address:
+                slot.client = self._connect(identity, address)
+                slot.address = address
+            return slot.client.jobs
+
+    def lost(self) -> None:
+        """Say that the workspace could not be reached: an embedded one is looked for anew."""
+        self._address = None
+
+    def _slot(self, identity: Identity) -> _Slot:
+        now = self._clock.monotonic()
+        with self._lock:
+            slot = self._slots.get(identity.key)
+            if slot is None or slot.expires <= now:
+                slot = self._slots[identity.key] = _Slot(
+                    now + CLIENT_SECONDS if identity.is_user else float("inf")
+                )
+            self._slots.move_to_end(identity.key)
+            while len(self._slots) > MOST_CLIENTS:
+                self._slots.popitem(last=False)
+            return slot
+
+    def _local_address(self) -> Address | None:
+        if self._local is None:
+            return None
+        if self._address is None:
+            self._address = self._local()
+        return self._address
+
+    def _connect(self, identity: Identity, address: Address | None) -> WorkspaceClient:
+        arguments: dict[str, Any] = dict(self._sdk)
+        if address is not None:
+            arguments = {"host": address.host, "token": address.token, "auth_type": "pat"}
+            _bypass_proxies()
+        if identity.is_user:
+            for name in ("client_id", "client_secret"):
+                arguments.pop(name, None)
+            # Said outright, since the app's own credentials stand in the environment beside it.
+            arguments |= {"token": identity.token, "auth_type": "pat"}
+        config = Config(
+            product="flask-lakeflow-jobs",
+            product_version=version("flask-lakeflow-jobs"),
+            clock=OneAttempt(self._clock),
+            http_timeout_seconds=self._timeout,
+            retry_timeout_seconds=1,
+            **arguments,
+        )
+        return WorkspaceClient(config=config)
+
+
+def _bypass_proxies() -> None:
+    """No proxy reaches this machine's loopback."""
+    for name in ("no_proxy", "NO_PROXY"):
+        hosts = os.environ.get(name, "")
+        if hosts and "127.0.0.1" not in hosts:
+            os.environ[name] = f"{hosts},127.0.0.1"
+    if not any(name in os.environ for name in ("no_proxy", "NO_PROXY")):
+        os.environ["no_proxy"] = "127.0.0.1"

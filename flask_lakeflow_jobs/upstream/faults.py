@@ -1,0 +1,174 @@
+"""What the SDK raises, in our words: which failures may pass, and which error each one is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import requests
+from databricks.sdk import errors as sdk
+from databricks.sdk.errors.base import DatabricksError
+from urllib3.exceptions import NewConnectionError
+
+from ..errors import (
+    Conflict,
+    InvalidParameters,
+    InvalidUserToken,
+    LakeflowJobsError,
+    NotAllowed,
+    UpstreamError,
+    UpstreamThrottled,
+    UpstreamTimeout,
+    UpstreamUnauthenticated,
+    UpstreamUnavailable,
+)
+
+if TYPE_CHECKING:
+    from ..identity import Identity
+
+Missing = Callable[[str | None], LakeflowJobsError]
+
+#: Answers after which the same request may succeed.
+TRANSIENT_ANSWERS = (
+    sdk.TooManyRequests,
+    sdk.TemporarilyUnavailable,
+    sdk.DeadlineExceeded,
+    sdk.InternalError,
+)
+
+#: Broken connections and broken answers: the request may have been carried out.
+TRANSIENT_BREAKS = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ContentDecodingError,
+    requests.exceptions.JSONDecodeError,
+)
+
+#: A 400 of the Jobs API that passes by itself. Source: Airflow's Databricks hook retries it too.
+LOCKED = "COULD_NOT_ACQUIRE_LOCK"
+
+NO_SUCH_THING = re.compile(r"\b(Job|Run)\b.* (does not|doesn't) exist")
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether the same request may succeed a little later.
+
+    :param error: what the SDK raised.
+    """
+    if isinstance(error, DatabricksError):
+        has_no_class = type(error) is DatabricksError  # 502, above all
+        return has_no_class or isinstance(error, TRANSIENT_ANSWERS) or error.error_code == LOCKED
+    return isinstance(error, TRANSIENT_BREAKS)
+
+
+def is_unreachable(error: BaseException | None) -> bool:
+    """Whether no connection came about at all, so that nothing was asked.
+
+    :param error: what the SDK raised.
+    """
+    if not isinstance(error, requests.ConnectionError):
+        return False
+    cause = error.args[0] if error.args else None
+    return isinstance(error, requests.ConnectTimeout) or isinstance(
+        getattr(cause, "reason", None), NewConnectionError
+    )
+
+
+def retry_after(error: BaseException | None) -> float | None:
+    """Seconds that the workspace asks to wait.
+
+    :param error: what the SDK raised.
+    """
+    seconds = getattr(error, "retry_after_secs", None)
+    return None if seconds is None else float(seconds)
+
+
+def translate(
+    error: Exception, identity: Identity, *, missing: Missing | None, refused_as_params: bool
+) -> LakeflowJobsError:
+    """One of our errors for one of the SDK's.
+
+    :param error: what the SDK raised, or what stood in its way.
+    :param identity: as whom the call ran.
+    :param missing: makes the error for a job or run that is not there.
+    :param refused_as_params: a 400 is about the caller's parameters.
+    """
+    if isinstance(error, LakeflowJobsError):
+        return error
+    if isinstance(error, DatabricksError):
+        return _translate_answer(
+            error, identity, missing=missing, refused_as_params=refused_as_params
+        )
+    if isinstance(error, requests.Timeout | TimeoutError):
+        return UpstreamTimeout(
+            "The workspace did not answer in time. What was asked may still happen; look before"
+            " asking again."
+        )
+    if isinstance(error, requests.ConnectionError):
+        return UpstreamUnavailable(
+            "The workspace cannot be reached. Check DATABRICKS_HOST and the network."
+        )
+    if isinstance(error, requests.RequestException):
+        return UpstreamError("The workspace's answer cannot be read. Try again.")
+    if isinstance(error, ValueError):  # the SDK says so of missing and of refused credentials
+        return UpstreamUnauthenticated(
+            f"The app cannot log in to the workspace: {_clean(error)} Check DATABRICKS_HOST and the"
+            " credentials (DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or DATABRICKS_TOKEN)."
+        )
+    return UpstreamError(f"The workspace's answer is not understood ({type(error).__name__}).")
+
+
+def _translate_answer(
+    error: DatabricksError,
+    identity: Identity,
+    *,
+    missing: Missing | None,
+    refused_as_params: bool,
+) -> LakeflowJobsError:
+    said = _clean(error)
+    code = error.error_code
+    if missing and (isinstance(error, sdk.NotFound) or NO_SUCH_THING.search(said)):
+        return missing(code)
+    if isinstance(error, sdk.Unauthenticated):
+        if identity.is_user:
+            return InvalidUserToken(
+                f"The workspace does not accept the user's token: {said} Sign in again.",
+                upstream_code=code,
+            )
+        return UpstreamUnauthenticated(
+            f"The workspace does not accept the app's credentials: {said}", upstream_code=code
+        )
+    if isinstance(error, sdk.PermissionDenied):
+        return NotAllowed(
+            f"The workspace does not allow it: {said} Grant the identity CAN_MANAGE_RUN on the job"
+            " (or CAN_VIEW, to read).",
+            upstream_code=code,
+        )
+    if isinstance(error, sdk.TooManyRequests):
+        return UpstreamThrottled(
+            f"The workspace has too many requests: {said}",
+            upstream_code=code,
+            retry_after=retry_after(error) or 1.0,
+        )
+    if isinstance(error, sdk.TemporarilyUnavailable) or code == LOCKED:
+        return UpstreamUnavailable(
+            f"The workspace is unavailable: {said}",
+            upstream_code=code,
+            retry_after=retry_after(error) or 1.0,
+        )
+    if isinstance(error, sdk.DeadlineExceeded):
+        return UpstreamTimeout(f"The workspace timed out: {said}", upstream_code=code)
+    if isinstance(error, sdk.ResourceConflict | sdk.InvalidState):
+        return Conflict(f"The workspace refuses it in this state: {said}", upstream_code=code)
+    if isinstance(error, sdk.BadRequest) and refused_as_params:
+        return InvalidParameters(f"The workspace refuses it: {said}", upstream_code=code)
+    return UpstreamError(f"The workspace failed: {said}", upstream_code=code)
+
+
+def _clean(error: Exception) -> str:
+    """The message without the client's configuration, which the SDK appends to it."""
+    said = re.split(r"\.?\s*(?:Config|Env): ", str(error), maxsplit=1)[0].strip()
+    first_line = said.splitlines()[0] if said else type(error).__name__
+    return first_line if first_line.endswith((".", "!", "?")) else f"{first_line}."

@@ -1,0 +1,113 @@
+"""The state of a run at one moment, and the id that names it. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ..outcome import RunStatus, has_ended, outcome_of, words_of
+
+if TYPE_CHECKING:
+    from databricks.sdk.service.jobs import Run, RunTask
+
+#: How far along a life-cycle word is; words of one rank may follow each other both ways.
+RANKS = {"QUEUED": 0, "PENDING": 1, "TERMINATING": 3}
+ACTIVE_RANK = 2
+ENDED_RANK = 4
+
+_PATTERN = re.compile(r"(\d{1,6})\.(\d)\.(\d{1,6})-([0-9a-f]{12})", re.ASCII)
+
+
+@dataclass(frozen=True)
+class StateId:
+    """Names a state of a run, the same in every process: a pure function of what the run says.
+
+    :param attempts: task attempts and repairs so far; more of them is later.
+    :param rank: how far along the life cycle is; 4 is the end.
+    :param done: tasks that have ended.
+    :param digest: tells states apart that the numbers do not.
+    """
+
+    attempts: int
+    rank: int
+    done: int
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.attempts}.{self.rank}.{self.done}-{self.digest}"
+
+    @classmethod
+    def parse(cls, text: str) -> StateId | None:
+        """Read an id that a client sends back; junk is none.
+
+        :param text: e.g. ``0.2.1-0123456789ab``.
+        """
+        match = _PATTERN.fullmatch(text)
+        if match is None:
+            return None
+        attempts, rank, done, digest = match.groups()
+        return cls(int(attempts), int(rank), int(done), digest)
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.rank == ENDED_RANK
+
+    def is_before(self, other: StateId) -> bool:
+        """Whether this state cannot come after the other one.
+
+        :param other: of the same run.
+        """
+        return (self.attempts, self.rank, self.done) < (other.attempts, other.rank, other.done)
+
+
+def state_id(run: Run) -> StateId:
+    """Name the state of a run; clocks and durations do not count.
+
+    :param run: as the SDK has it.
+    """
+    tasks = run.tasks or []
+    words = words_of(run)
+    essence = [_essence(run), [[task.task_key, task.run_id, _essence(task)] for task in tasks]]
+    return StateId(
+        attempts=sum(task.attempt_number or 0 for task in tasks) + (run.attempt_number or 0),
+        rank=(
+            ENDED_RANK
+            if words.ended
+            else RANKS.get(words.life_cycle or words.status or "", ACTIVE_RANK)
+        ),
+        done=sum(has_ended(task) for task in tasks),
+        digest=hashlib.sha256(json.dumps(essence).encode()).hexdigest()[:12],
+    )
+
+
+def _essence(run: Run | RunTask) -> list[str | int | None]:
+    words = words_of(run)
+    return [
+        words.life_cycle,
+        words.result,
+        words.status,
+        words.termination_code,
+        words.message,
+        run.attempt_number,
+        outcome_of(run).value,
+    ]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A state of a run, ready to be sent to any number of viewers."""
+
+    status: RunStatus
+
+    @cached_property
+    def id(self) -> StateId:
+        return state_id(self.status.run)
+
+    @cached_property
+    def data(self) -> str:
+        """The JSON object of an event, encoded once for all viewers."""
+        return json.dumps(self.status.to_dict(), separators=(",", ":"))

@@ -1,0 +1,239 @@
+"""The routes: each translates a request into calls on handles, and what they give into JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from typing import Any
+
+from flask import Blueprint, Response, current_app, request, url_for
+from werkzeug.exceptions import HTTPException
+
+from ..current import current_state
+from ..errors import LakeflowJobsError
+from ..jobs import JobHandle, Triggered
+from ..outcome import life_cycle_of, outcome_of
+from ..watching import Target
+from . import sse
+from .guard import Action, check_policy, refuse_other_sites
+from .jsonschema import json_schema
+from .problems import respond_with_failure, respond_with_http_problem, respond_with_problem
+from .requests import (
+    flag_of,
+    last_event_id_of,
+    limit_of,
+    params_of,
+    run_id_of,
+    streamed_runs_of,
+)
+from .streams import EventStream, ManyRuns, OneRun, Script, end_event, jittered, present_state
+
+NAME = "lakeflow_jobs"
+
+
+def blueprint(url_prefix: str) -> Blueprint:
+    """The routes, for one app.
+
+    :param url_prefix: where they are.
+    """
+    routes = Blueprint(NAME, __name__, url_prefix=url_prefix)
+    for rule, view, methods in (
+        ("/", list_jobs, ["GET"]),
+        ("/<key>", show_job, ["GET"]),
+        ("/<key>/run", trigger, ["POST"]),
+        ("/<key>/runs", list_runs, ["GET"]),
+        ("/<key>/status", show_status, ["GET"]),
+        ("/<key>/runs/<run_id>", show_run, ["GET"]),
+        ("/<key>/runs/<run_id>", cancel_run, ["DELETE"]),
+        ("/<key>/runs/<run_id>/output", show_output, ["GET"]),
+        ("/<key>/runs/<run_id>/stream", stream_run, ["GET"]),
+        ("/stream", stream_runs, ["GET"]),
+    ):
+        routes.add_url_rule(rule, view_func=view, methods=methods, strict_slashes=False)
+    routes.before_request(lambda: refuse_other_sites(request))
+    routes.register_error_handler(LakeflowJobsError, respond_with_problem)
+    routes.register_error_handler(HTTPException, respond_with_http_problem)
+    routes.register_error_handler(Exception, _respond_to_surprise)
+    return routes
+
+
+def _respond_to_surprise(error: Exception) -> Response:
+    if current_app.debug or current_app.testing:
+        raise error
+    return respond_with_failure(error)
+
+
+# ── jobs ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def list_jobs() -> Response:
+    state = current_state()
+    visible = []
+    for key in state.jobs:
+        try:
+            check_policy(state, "view", state.jobs[key].job)
+        except LakeflowJobsError:
+            continue
+        visible.append(_described(state.jobs[key]))
+    return _json({"jobs": visible})
+
+
+def show_job(key: str) -> Response:
+    with _handle(key, "view", acting=False) as handle:
+        return _json(_described(handle))
+
+
+def _described(handle: JobHandle) -> dict[str, Any]:
+    job = handle.job
+    return {
+        "key": job.key,
+        "jobId": job.job_id,
+        "taskType": job.task_type,
+        "description": job.description,
+        "runAs": job.run_as,
+        "params": json_schema(job.schema) if job.schema else None,
+    }
+
+
+# ── runs ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def trigger(key: str) -> Response:
+    with _handle(key, "run") as handle:
+        streamed = flag_of(request, "stream")
+        triggered = handle.run_now(
+            params_of(request), idempotency_key=request.headers.get("Idempotency-Key")
+        )
+        if streamed:
+            target = handle.target(triggered.run_id)
+            response = _stream([target], OneRun(target))
+        else:
+            response = _json({"runId": triggered.run_id})
+    return _located(response, key, triggered)
+
+
+def _located(response: Response, key: str, triggered: Triggered) -> Response:
+    response.headers["Location"] = url_for(f"{NAME}.show_run", key=key, run_id=triggered.run_id)
+    if triggered.replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    return response
+
+
+def list_runs(key: str) -> Response:
+    with _handle(key, "view") as handle:
+        return _json({"runs": [run.as_dict() for run in handle.list_runs(limit_of(request))]})
+
+
+def show_status(key: str) -> Response:
+    with _handle(key, "view") as handle:
+        run = handle.last_run()
+    if run is None:
+        return _json({"status": None, "outcome": None, "run": None})
+    return _json(
+        {"status": life_cycle_of(run), "outcome": outcome_of(run).value, "run": run.as_dict()}
+    )
+
+
+def show_run(key: str, run_id: str) -> Response:
+    with _handle(key, "view") as handle:
+        return _json(handle.get_run(run_id_of(run_id)).as_dict())
+
+
+def show_output(key: str, run_id: str) -> Response:
+    with _handle(key, "view") as handle:
+        outputs = handle.get_outputs(run_id_of(run_id))
+    return _json({task: _public(output.as_dict()) for task, output in outputs.items()})
+
+
+def _public(output: dict[str, Any]) -> dict[str, Any]:
+    """An output without what only its owner may see: a dbt task's headers carry credentials."""
+    if "dbt_output" in output:
+        dbt = {
+            name: value
+            for name, value in output["dbt_output"].items()
+            if name != "artifacts_headers"
+        }
+        return {**output, "dbt_output": dbt}
+    return output
+
+
+def cancel_run(key: str, run_id: str) -> Response:
+    with _handle(key, "cancel") as handle:
+        handle.cancel_run(run_id_of(run_id))
+    return Response(status=204)
+
+
+# ── streams ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def stream_run(key: str, run_id: str) -> Response:
+    with _handle(key, "view") as handle:
+        target = handle.target(run_id_of(run_id))
+    return _stream([target], OneRun(target))
+
+
+def stream_runs() -> Response:
+    targets = []
+    for key, run_id in streamed_runs_of(request):
+        with _handle(key, "view") as handle:
+            targets.append(handle.target(run_id))
+    return _stream(targets, ManyRuns(targets))
+
+
+def _stream(targets: Sequence[Target], script: Script) -> Response:
+    """Follow runs, as long as the server has room for it.
+
+    The first look is made here, so that a run that is not there is a plain 404.
+    """
+    state = current_state()
+    end = end_event(targets)
+    with ExitStack() as held:
+        has_slot = state.stream_slots.take(request.environ)
+        if has_slot:
+            held.callback(state.stream_slots.give_back)
+        seen = script.read(last_event_id_of(request))
+        subscription = held.enter_context(closing(state.jobs.hub.subscribe(targets, seen)))
+        first = subscription.wait(0)
+        if len(targets) == 1 and first and first[0].error is not None:
+            raise first[0].error
+        if subscription.is_over and not first:
+            return Response(status=204)
+        if not has_slot:
+            body: Any = present_state(first, script, is_over=subscription.is_over, end=end)
+        else:
+            body = EventStream(
+                subscription,
+                first,
+                script,
+                end=end,
+                heartbeat=state.jobs.settings.heartbeat,
+                lifetime=jittered(state.jobs.settings.stream_max_seconds),
+                clock=state.jobs.clock,
+                on_close=held.pop_all().close,
+            )
+    return Response(body, mimetype=sse.MEDIA_TYPE, headers=sse.HEADERS)
+
+
+# ── what views share ──────────────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def _handle(key: str, action: Action, *, acting: bool = True) -> Iterator[JobHandle]:
+    """The handle on a job for whoever asks, if they may."""
+    state = current_state()
+    handle = state.jobs[key]
+    check_policy(state, action, handle.job)
+    if acting and handle.job.run_as == "user":
+        with handle.as_user(request) as user_handle:
+            yield user_handle
+    else:
+        yield handle
+
+
+def _json(document: Any) -> Response:
+    return Response(
+        json.dumps(document, separators=(",", ":")),
+        mimetype="application/json",
+        headers={"Cache-Control": "no-store"},
+    )
