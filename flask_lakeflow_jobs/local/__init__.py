@@ -1,0 +1,53 @@
+"""The embedded workspace: a Lakeflow Jobs service over HTTP that really runs the jobs of a bundle.
+
+It knows nothing of the rest of the package; whoever wants it talks to it over HTTP, as to any
+workspace.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flask_lakeflow_jobs.local.bundle import Bundle, BundleError, BundleJob, load_bundle
+    from flask_lakeflow_jobs.local.clock import Clock, ManualClock, SystemClock
+    from flask_lakeflow_jobs.local.launch import (
+        Address,
+        WorkspaceError,
+        ensure_workspace,
+        stop_workspace,
+    )
+    from flask_lakeflow_jobs.local.workspace import Workspace
+
+__all__ = [
+    "Address",
+    "Bundle",
+    "BundleError",
+    "BundleJob",
+    "Clock",
+    "ManualClock",
+    "SystemClock",
+    "Workspace",
+    "WorkspaceError",
+    "ensure_workspace",
+    "load_bundle",
+    "stop_workspace",
+]
+
+_HOMES = {
+    "bundle": ("Bundle", "BundleError", "BundleJob", "load_bundle"),
+    "clock": ("Clock", "ManualClock", "SystemClock"),
+    "launch": ("Address", "WorkspaceError", "ensure_workspace", "stop_workspace"),
+    "workspace": ("Workspace",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy, so that reading a bundle needs nothing but PyYAML, and finding a workspace not even
+    # that.
+    from importlib import import_module
+
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,69 @@
+"""``python -m flask_lakeflow_jobs.local``: a workspace in the foreground."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from flask_lakeflow_jobs.local.bundle import BundleError
+from flask_lakeflow_jobs.local.folder import WorkspaceError, WorkspaceFolder
+from flask_lakeflow_jobs.local.workspace import Workspace
+
+_LOOK_AROUND = 5.0  # seconds between two looks whether anybody still needs this process
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until a signal comes, or until nobody has needed the workspace for ``--idle-exit``."""
+    options = _parse(arguments)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    folder = WorkspaceFolder(options.folder or Path(options.bundle).absolute().parent / ".lakeflow")
+    workspace = Workspace(options.bundle, folder.path, target=options.target, port=options.port)
+    try:
+        address = workspace.start()
+    except (BundleError, WorkspaceError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"export DATABRICKS_HOST={address.host}")
+    print(f"export DATABRICKS_TOKEN={address.token}")
+    for key, job in workspace.registry.bundle.jobs.items():
+        print(f"export DATABRICKS_JOB_{key.upper()}={job.job_id}", flush=True)
+    while not stopped.wait(_LOOK_AROUND):
+        if options.idle_exit and workspace.idle_seconds > options.idle_exit:
+            break
+        if (folder.read_address() or {}).get("pid") != os.getpid():
+            break  # the folder was removed under the workspace
+    workspace.stop()
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m flask_lakeflow_jobs.local",
+        description="Serve the jobs of a databricks.yml bundle as a Databricks workspace would.",
+    )
+    parser.add_argument("--bundle", required=True, help="the databricks.yml, or its folder")
+    parser.add_argument(
+        "--folder", help="where runs are kept (default: .lakeflow beside the bundle)"
+    )
+    parser.add_argument("--target", help="the target of the bundle")
+    parser.add_argument("--port", type=int, help="the port to listen on (default: the last one)")
+    parser.add_argument(
+        "--idle-exit",
+        type=float,
+        metavar="SECONDS",
+        help="end after so long without requests and runs (default: never)",
+    )
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

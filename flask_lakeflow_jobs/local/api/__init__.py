@@ -1,0 +1,1 @@
+"""The Jobs API: what each request means, and how the answer is spelled."""

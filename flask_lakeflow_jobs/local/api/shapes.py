@@ -1,0 +1,208 @@
+"""How jobs, runs and outputs are spelled in JSON. Pure: records in, dictionaries out.
+
+Shapes follow the dataclasses of databricks-sdk (``databricks.sdk.service.jobs``), which are
+generated from
+the service's own description.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask_lakeflow_jobs.local.model import JobRun, TaskRun
+from flask_lakeflow_jobs.local.states import State
+
+Json = dict[str, Any]
+NESTED_LIMIT = 100
+"""How many items of a nested list one answer holds (Jobs API 2.2)."""
+
+_SETTINGS_NOT_OF_A_TASK_RUN = frozenset({"email_notifications", "webhook_notifications", "health"})
+_SUCCESS_CODES = frozenset({"SUCCESS", "SUCCESS_WITH_FAILURES"})
+_PARAMETER_FIELDS = (
+    "notebook_params",
+    "python_params",
+    "python_named_params",
+    "jar_params",
+    "spark_submit_params",
+    "sql_params",
+    "dbt_commands",
+    "pipeline_params",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """What the shapes need to know besides the records.
+
+    :param host: the address of the workspace, as ``http://127.0.0.1:8080``.
+    """
+
+    host: str
+
+    def run_page_url(self, job_id: int, run_id: int) -> str:
+        """Where a person would look at a run."""
+        return f"{self.host}/jobs/{job_id}/runs/{run_id}"
+
+    def run(self, run: JobRun, *, with_history: bool = False) -> Json:
+        """A run, with all its tasks and parameters."""
+        shape = self.base_run(run)
+        shape["tasks"] = [self.task_run(run, task) for task in run.tasks]
+        if run.parameters:
+            shape["job_parameters"] = run.parameters
+        for key in ("job_clusters", "git_source"):
+            if key in run.settings:
+                shape[key] = run.settings[key]
+        if with_history:
+            shape["repair_history"] = self.repair_history(run)
+        return shape
+
+    def base_run(self, run: JobRun) -> Json:
+        """A run as it stands in a list, without its tasks."""
+        shape: Json = {
+            "run_id": run.run_id,
+            "job_id": run.job_id,
+            "number_in_job": run.run_id,
+            "original_attempt_run_id": run.run_id,
+            "run_name": run.name,
+            "creator_user_name": run.creator,
+            "run_type": run.run_type,
+            "trigger": run.trigger,
+            "format": "MULTI_TASK",
+            "run_page_url": self.run_page_url(run.job_id, run.run_id),
+            "state": state_shape(run.state),
+            "status": status_shape(run.state),
+            "start_time": run.start_time,
+            "end_time": run.end_time,
+            # Of a run with tasks these three are 0; its tasks have them (documentation of Run).
+            "setup_duration": 0,
+            "execution_duration": 0,
+            "cleanup_duration": 0,
+            "queue_duration": run.queue_duration,
+        }
+        if run.end_time:
+            shape["run_duration"] = run.end_time - run.start_time
+        if not run.job_id:
+            del shape["job_id"]
+        given = {key: run.overriding[key] for key in _PARAMETER_FIELDS if key in run.overriding}
+        if given:
+            shape["overriding_parameters"] = given
+        if description := run.settings.get("description"):
+            shape["description"] = description
+        return shape
+
+    def task_run(self, run: JobRun, task: TaskRun) -> Json:
+        """One attempt of one task."""
+        spec = {
+            key: value for key, value in task.spec.items() if key not in _SETTINGS_NOT_OF_A_TASK_RUN
+        }
+        return {
+            **spec,
+            **{key: each for key, each in task.resolved.items() if key.endswith("_task")},
+            "run_id": task.run_id,
+            "run_if": spec.get("run_if", "ALL_SUCCESS"),
+            "run_page_url": self.run_page_url(run.job_id, task.run_id),
+            "state": state_shape(task.state),
+            "status": status_shape(task.state),
+            "start_time": task.start_time,
+            "end_time": task.end_time,
+            "setup_duration": task.setup_duration,
+            "execution_duration": task.execution_duration,
+            "cleanup_duration": task.cleanup_duration,
+            "queue_duration": task.queue_duration,
+            "run_duration": task.end_time - task.start_time if task.end_time else 0,
+            "attempt_number": task.attempt,
+        }
+
+    def task_as_run(self, run: JobRun, task: TaskRun) -> Json:
+        """An attempt, as runs/get answers when asked for its own id."""
+        shape = self.base_run(run)
+        own = self.task_run(run, task)
+        for key in ("state", "status", "start_time", "end_time", "run_page_url", "attempt_number"):
+            shape[key] = own[key]
+        for key in ("setup_duration", "execution_duration", "cleanup_duration", "run_duration"):
+            shape[key] = own[key]
+        shape |= {
+            "run_id": task.run_id,
+            "number_in_job": task.run_id,
+            "original_attempt_run_id": task.run_id,
+            "job_run_id": run.run_id,
+            "run_name": task.key,
+            "task": {key: each for key, each in own.items() if key.endswith("_task")},
+            "tasks": [own],
+        }
+        return shape
+
+    def repair_history(self, run: JobRun) -> list[Json]:
+        """The original run and its repairs."""
+        return [
+            {
+                "type": "ORIGINAL",
+                "start_time": run.start_time,
+                "end_time": run.end_time,
+                "state": state_shape(run.state),
+                "status": status_shape(run.state),
+                "task_run_ids": [task.run_id for task in run.tasks],
+            }
+        ]
+
+    def output(self, run: JobRun, task: TaskRun, output: Json) -> Json:
+        """What an attempt has put out, in the fields of its kind."""
+        shape: Json = {"metadata": self.task_as_run(run, task)}
+        if "notebook_task" in task.spec:
+            shape["notebook_output"] = (
+                {"result": output["result"], "truncated": output["truncated"]}
+                if isinstance(output.get("result"), str)
+                else {}
+            )
+        if _keeps_logs(task):
+            shape["logs"] = output.get("logs", "")
+            shape["logs_truncated"] = output.get("logs_truncated", False)
+        for key in ("error", "error_trace"):
+            if key in output:
+                shape[key] = output[key]
+        if task.state.is_failure and "error" not in shape and task.state.result == "FAILED":
+            shape["error"] = task.state.message
+        return shape
+
+
+def _keeps_logs(task: TaskRun) -> bool:
+    return any(
+        kind in task.spec for kind in ("spark_python_task", "python_wheel_task", "spark_jar_task")
+    )
+
+
+def state_shape(state: State) -> Json:
+    """The older spelling of a state (``RunState``)."""
+    shape: Json = {
+        "life_cycle_state": state.life_cycle,
+        "state_message": state.message,
+        "user_cancelled_or_timedout": state.result in {"CANCELED", "TIMEDOUT"},
+    }
+    if state.result:
+        shape["result_state"] = state.result
+    if state.life_cycle == "QUEUED":
+        shape["queue_reason"] = state.message
+    return shape
+
+
+def status_shape(state: State) -> Json:
+    """The newer spelling of a state (``RunStatus``)."""
+    if state.is_terminal:
+        return {
+            "state": "TERMINATED",
+            "termination_details": {
+                "code": state.code,
+                "type": _termination_type(state.code),
+                "message": state.message,
+            },
+        }
+    if state.life_cycle == "QUEUED":
+        return {"state": "QUEUED", "queue_details": {"code": state.code, "message": state.message}}
+    return {"state": "WAITING" if state.life_cycle == "WAITING_FOR_RETRY" else state.life_cycle}
+
+
+def _termination_type(code: str) -> str:
+    if code in _SUCCESS_CODES:
+        return "SUCCESS"
+    return code if code == "INTERNAL_ERROR" else "CLIENT_ERROR"

@@ -1,0 +1,116 @@
+"""Time, passed in: the system's own, or one that a test moves by hand."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+Callback = Callable[[], None]
+
+
+class Clock(Protocol):
+    """What the workspace needs to know of time."""
+
+    def time(self) -> float:
+        """Seconds since the epoch."""
+
+    def call_at(self, when: float, callback: Callback) -> None:
+        """Call ``callback`` once ``when`` (seconds since the epoch) has come, from any thread."""
+
+
+class _Agenda:
+    """Callbacks by the time at which they are due."""
+
+    def __init__(self) -> None:
+        self._entries: list[tuple[float, int, Callback]] = []
+        self._order = itertools.count()
+
+    def add(self, when: float, callback: Callback) -> None:
+        heapq.heappush(self._entries, (when, next(self._order), callback))
+
+    def next_time(self) -> float | None:
+        return self._entries[0][0] if self._entries else None
+
+    def pop(self) -> Callback:
+        return heapq.heappop(self._entries)[2]
+
+
+class SystemClock:
+    """The system's time; one thread calls back, started when first needed."""
+
+    def __init__(self) -> None:
+        self._agenda = _Agenda()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def time(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def call_at(self, when: float, callback: Callback) -> None:
+        """Call ``callback`` once ``when`` (seconds since the epoch) has come."""
+        with self._changed:
+            earliest = self._agenda.next_time()
+            self._agenda.add(when, callback)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="clock", daemon=True)
+                self._thread.start()
+            elif earliest is None or when < earliest:
+                self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            self._next_due()()
+
+    def _next_due(self) -> Callback:
+        with self._changed:
+            while True:
+                earliest = self._agenda.next_time()
+                if earliest is None:
+                    self._changed.wait()
+                    continue
+                remaining = earliest - self.time()
+                if remaining <= 0:
+                    return self._agenda.pop()
+                self._changed.wait(remaining)
+
+
+class ManualClock:
+    """A clock that stands still until :meth:`advance`; what is due then has happened when it
+    returns.
+
+    :param start: seconds since the epoch.
+    """
+
+    def __init__(self, start: float = 1_700_000_000.0) -> None:
+        self._now = start
+        self._agenda = _Agenda()
+        self._lock = threading.Lock()
+
+    def time(self) -> float:
+        """Seconds since the epoch."""
+        return self._now
+
+    def call_at(self, when: float, callback: Callback) -> None:
+        """Call ``callback`` from the :meth:`advance` that passes ``when``."""
+        with self._lock:
+            self._agenda.add(when, callback)
+
+    def advance(self, seconds: float) -> None:
+        """Let ``seconds`` pass, stopping at each moment at which something is due."""
+        target = self._now + seconds
+        while (callback := self._next_until(target)) is not None:
+            callback()
+        self._now = target
+
+    def _next_until(self, target: float) -> Callback | None:
+        with self._lock:
+            earliest = self._agenda.next_time()
+            if earliest is None or earliest > target:
+                return None
+            self._now = max(self._now, earliest)
+            return self._agenda.pop()

@@ -1,0 +1,164 @@
+"""What makes a job's settings impossible to run, wherever they come from: the bundle or the API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from flask_lakeflow_jobs.local.model import Settings
+from flask_lakeflow_jobs.local.plan import RUN_IF_RULES
+
+RUNNABLE_KINDS = ("notebook_task", "spark_python_task")
+OTHER_KINDS = (
+    "ai_function_task",
+    "ai_runtime_task",
+    "alert_task",
+    "clean_rooms_notebook_task",
+    "condition_task",
+    "dashboard_task",
+    "dbt_cloud_task",
+    "dbt_platform_task",
+    "dbt_task",
+    "for_each_task",
+    "gen_ai_compute_task",
+    "pipeline_task",
+    "power_bi_task",
+    "python_operator_task",
+    "python_wheel_task",
+    "run_job_task",
+    "spark_jar_task",
+    "spark_submit_task",
+    "sql_task",
+)
+KINDS = frozenset(RUNNABLE_KINDS + OTHER_KINDS)
+"""Every kind of task that the Jobs API names (databricks-sdk, ``jobs.Task``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """Something wrong in a job's settings.
+
+    :param path: the keys and indexes that lead to it.
+    """
+
+    path: tuple[str | int, ...]
+    message: str
+
+
+def kind_of(task: Settings) -> str:
+    """The kind of a task that :func:`mistakes` has found well-formed."""
+    return next(key for key in task if key in KINDS)
+
+
+def mistakes(settings: Settings) -> Iterator[Mistake]:
+    """All that is wrong with the tasks of a job, in the order of the text."""
+    tasks = settings.get("tasks")
+    if not isinstance(tasks, list) or not tasks:
+        yield Mistake(("tasks",), "The job has no tasks. List at least one under 'tasks'.")
+        return
+    malformed = False
+    keys: dict[str, int] = {}
+    for index, task in enumerate(tasks):
+        path = ("tasks", index)
+        for mistake in _mistakes_in_task(task, path):
+            malformed = True
+            yield mistake
+        if isinstance(task, dict) and isinstance(key := task.get("task_key"), str):
+            if key in keys:
+                malformed = True
+                yield Mistake(
+                    (*path, "task_key"),
+                    f"Two tasks have the key {key!r}. Each task of a job needs a key of its own.",
+                )
+            keys.setdefault(key, index)
+    if malformed:
+        return
+    unknown = list(_unknown_dependencies(tasks, keys))
+    yield from unknown
+    if not unknown and (cycle := _find_cycle(tasks)):
+        yield Mistake(
+            ("tasks", keys[cycle[0]], "depends_on"),
+            f"The tasks depend on each other in a circle: {' -> '.join(cycle)}.",
+        )
+
+
+def _mistakes_in_task(task: Any, path: tuple[str | int, ...]) -> Iterator[Mistake]:
+    if not isinstance(task, dict):
+        yield Mistake(path, "A task has to be a mapping with a 'task_key'.")
+        return
+    key = task.get("task_key")
+    if not isinstance(key, str) or not key:
+        yield Mistake(path, "The task has no 'task_key'.")
+        return
+    given = [name for name in task if name.endswith("_task")]
+    for name in given:
+        if name not in KINDS:
+            yield Mistake((*path, name), f"Task {key!r} is of the unknown kind {name!r}.")
+            return
+        if not isinstance(task[name], dict):
+            yield Mistake((*path, name), f"{name!r} of task {key!r} has to be a mapping.")
+            return
+    if len(given) != 1:
+        problem = f"has {len(given)} kinds ({', '.join(given)})" if given else "has no kind"
+        yield Mistake(path, f"Task {key!r} {problem}. Give it one, such as 'notebook_task'.")
+        return
+    rule = task.get("run_if", "ALL_SUCCESS")
+    if rule not in RUN_IF_RULES:
+        yield Mistake(
+            (*path, "run_if"),
+            f"Task {key!r} has the unknown run_if {rule!r}. It is one of "
+            f"{', '.join(RUN_IF_RULES)}.",
+        )
+    dependencies = task.get("depends_on", [])
+    if not isinstance(dependencies, list) or not all(
+        isinstance(each, dict) and isinstance(each.get("task_key"), str) for each in dependencies
+    ):
+        yield Mistake(
+            (*path, "depends_on"),
+            f"'depends_on' of task {key!r} has to be a list of mappings with a 'task_key'.",
+        )
+    yield from _mistakes_in_kind(key, given[0], task[given[0]], (*path, given[0]))
+
+
+_REQUIRED_TEXT = {"notebook_task": "notebook_path", "spark_python_task": "python_file"}
+
+
+def _mistakes_in_kind(
+    key: str, kind: str, body: Settings, path: tuple[str | int, ...]
+) -> Iterator[Mistake]:
+    field = _REQUIRED_TEXT.get(kind)
+    if field and (not isinstance(body.get(field), str) or not body[field]):
+        yield Mistake(path, f"The {kind} of task {key!r} needs a {field!r}.")
+
+
+def _unknown_dependencies(tasks: list[Settings], keys: dict[str, int]) -> Iterator[Mistake]:
+    for index, task in enumerate(tasks):
+        for position, dependency in enumerate(task.get("depends_on", ())):
+            if dependency["task_key"] not in keys:
+                yield Mistake(
+                    ("tasks", index, "depends_on", position),
+                    f"Task {task['task_key']!r} depends on {dependency['task_key']!r}, which is "
+                    "no task "
+                    f"of this job. Its tasks: {', '.join(keys)}.",
+                )
+
+
+def _find_cycle(tasks: list[Settings]) -> list[str]:
+    parents = {
+        task["task_key"]: [each["task_key"] for each in task.get("depends_on", ())]
+        for task in tasks
+    }
+    while removable := [
+        key for key, above in parents.items() if not any(each in parents for each in above)
+    ]:
+        for key in removable:
+            del parents[key]
+    if not parents:
+        return []
+    trail = [next(iter(parents))]
+    while True:
+        following = next(each for each in parents[trail[-1]] if each in parents)
+        if following in trail:
+            return [*trail[trail.index(following) :], following]
+        trail.append(following)

@@ -1,0 +1,203 @@
+"""The part of ``dbutils`` that jobs use: widgets, notebook, jobs.taskValues."""
+
+from __future__ import annotations
+
+import json
+import sys
+import types
+from importlib import import_module
+from typing import Any
+
+_VALUE_LIMIT = 48 * 1024  # bytes of JSON, as the documentation of task values has it
+_REQUIRED = object()
+
+
+class NotebookExit(BaseException):
+    """Ends a notebook with a value. No Exception, so that a notebook's own handlers let it pass."""
+
+    def __init__(self, value: str) -> None:
+        super().__init__(value)
+        self.value = value
+
+
+class Widgets:
+    """Parameters of a notebook: what the run gives, over the defaults that the notebook
+    declares.
+    """
+
+    def __init__(self, given: dict[str, str]) -> None:
+        self._values = dict(given)
+
+    def text(self, name: str, defaultValue: str, label: str | None = None) -> None:  # noqa: N803
+        """Declare a parameter with its default."""
+        self._values.setdefault(name, str(defaultValue))
+
+    def dropdown(
+        self,
+        name: str,
+        defaultValue: str,  # noqa: N803
+        choices: list[str],
+        label: str | None = None,
+    ) -> None:
+        """Declare a parameter with its default; the choices bind only the user interface."""
+        self._values.setdefault(name, str(defaultValue))
+
+    combobox = dropdown
+    multiselect = dropdown
+
+    def get(self, name: str) -> str:
+        """The value of a parameter."""
+        if name not in self._values:
+            raise ValueError(
+                f"InputWidgetNotDefined: No input widget named {name} is defined. Declare it with "
+                f"dbutils.widgets.text({name!r}, ...) or pass it as a parameter of the run."
+            )
+        return self._values[name]
+
+    getArgument = get  # noqa: N815 (its name on Databricks)
+
+    def getAll(self) -> dict[str, str]:  # noqa: N802
+        """All parameters with their values."""
+        return dict(self._values)
+
+    def remove(self, name: str) -> None:
+        """Forget a parameter."""
+        self._values.pop(name, None)
+
+    def removeAll(self) -> None:  # noqa: N802
+        """Forget all parameters."""
+        self._values.clear()
+
+
+class Notebook:
+    """``dbutils.notebook``."""
+
+    def __init__(self, owner: DBUtils, path: str) -> None:
+        self._owner = owner
+        self._path = path
+
+    def exit(self, value: Any = "") -> None:
+        """End the notebook; the value becomes its output."""
+        raise NotebookExit(value if isinstance(value, str) else str(value))
+
+    def run(
+        self,
+        path: str,
+        timeout_seconds: int = 0,
+        arguments: dict[str, Any] | None = None,
+    ) -> str:
+        """Run another notebook in a namespace of its own and return what it exits with."""
+        from .notebook import find_notebook, run_cells
+
+        file = find_notebook(self._path, path)
+        inner = self._owner.for_notebook(
+            file, {key: str(each) for key, each in (arguments or {}).items()}
+        )
+        names = {"__name__": "__main__", "dbutils": inner, "spark": inner.spark}
+        try:
+            run_cells(file, names)
+        except NotebookExit as exit_call:
+            return exit_call.value
+        return ""
+
+
+class TaskValues:
+    """``dbutils.jobs.taskValues``: small values that one task hands to those after it."""
+
+    def __init__(self, upstream: dict[str, dict[str, Any]]) -> None:
+        self._upstream = upstream
+        self.collected: dict[str, Any] = {}
+
+    def set(self, key: str, value: Any) -> None:
+        """Set a value of this task."""
+        size = len(json.dumps(value).encode())
+        if size > _VALUE_LIMIT:
+            raise ValueError(
+                f"The task value {key!r} takes {size} bytes as JSON; {_VALUE_LIMIT} is the most."
+            )
+        self.collected[key] = value
+
+    def get(
+        self,
+        taskKey: str,  # noqa: N803
+        key: str,
+        default: Any = _REQUIRED,
+        debugValue: Any = None,  # noqa: N803 (only used outside a job)
+    ) -> Any:
+        """A value that an earlier task has set."""
+        values = self._upstream.get(taskKey, {})
+        if key in values:
+            return values[key]
+        if default is _REQUIRED or default is None:
+            raise ValueError(
+                f"The task {taskKey!r} has set no value {key!r}. Its values: "
+                f"{', '.join(values) or 'none'}."
+            )
+        return default
+
+
+class Jobs:
+    """``dbutils.jobs``."""
+
+    def __init__(self, task_values: TaskValues) -> None:
+        self.taskValues = task_values
+
+
+class Library:
+    """``dbutils.library``: nothing has to be restarted here."""
+
+    def restartPython(self) -> None:  # noqa: N802
+        """Do nothing; the packages are those of the local environment."""
+
+
+class LazySpark:
+    """A ``spark`` that starts its session when it is first used, for that takes seconds."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            session = import_module("pyspark.sql").SparkSession
+        except ImportError:
+            raise RuntimeError(
+                "There is no Spark in this environment. Install pyspark to use 'spark' in the "
+                "local workspace."
+            ) from None
+        return getattr(session.builder.getOrCreate(), name)
+
+
+class DBUtils:
+    """What notebooks know as ``dbutils``."""
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        self._order = order
+        parameters = order["parameters"]
+        self.widgets = Widgets(parameters if isinstance(parameters, dict) else {})
+        self.notebook = Notebook(self, order.get("path", ""))
+        self.jobs = Jobs(TaskValues(order["task_values"]))
+        self.library = Library()
+        self.spark = LazySpark()
+
+    def for_notebook(self, path: str, arguments: dict[str, str]) -> DBUtils:
+        """The ``dbutils`` of a notebook that this one runs."""
+        inner = DBUtils({**self._order, "path": path, "parameters": arguments})
+        inner.jobs = self.jobs
+        return inner
+
+    def serve_imports(self, names: dict[str, Any]) -> None:
+        """Let ``from databricks.sdk.runtime import dbutils, spark`` give these objects.
+
+        The SDK's module asks ``dbruntime`` first, which is there on a cluster.
+        """
+        served = {**names, "dbutils": self, "spark": self.spark}
+
+        class UserNamespaceInitializer:
+            @staticmethod
+            def getOrCreate() -> type[UserNamespaceInitializer]:  # noqa: N802
+                return UserNamespaceInitializer
+
+            @staticmethod
+            def get_namespace_globals() -> dict[str, Any]:
+                return served
+
+        runtime = types.ModuleType("dbruntime")
+        runtime.UserNamespaceInitializer = UserNamespaceInitializer  # type: ignore[attr-defined]
+        sys.modules["dbruntime"] = runtime

@@ -1,0 +1,34 @@
+"""How an exception of the user's code is told: its last line, and the trace of the user's
+frames.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def describe(error: BaseException) -> dict[str, str]:
+    """The ``error`` and ``error_trace`` of a run's output."""
+    seen: set[int] = set()
+    pending: list[BaseException | None] = [error]
+    while pending:
+        each = pending.pop()
+        if each is not None and id(each) not in seen:
+            seen.add(id(each))
+            _drop_own_frames(each)
+            pending += [each.__cause__, each.__context__]
+    trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    last_line = traceback.format_exception_only(type(error), error)[-1].strip()
+    sys.stderr.write(trace)
+    return {"error": last_line, "error_trace": trace}
+
+
+def _drop_own_frames(error: BaseException) -> None:
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(_HERE):
+        frames = frames.tb_next
+    error.__traceback__ = frames

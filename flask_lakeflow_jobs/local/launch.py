@@ -1,0 +1,127 @@
+"""Finding the workspace of a folder, or starting one that outlives whoever asked."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from flask_lakeflow_jobs.local.folder import Address, WorkspaceError, WorkspaceFolder
+
+__all__ = ["Address", "WorkspaceError", "ensure_workspace", "stop_workspace"]
+
+_IDLE_EXIT = 30 * 60  # seconds without requests and runs after which a workspace nobody holds ends
+_LOG_TAIL = 2000  # characters of the log that an error quotes
+
+
+def ensure_workspace(folder: str | Path, bundle: str | Path, *, timeout: float = 30.0) -> Address:
+    """Find the workspace of a folder, or start one. Any number of processes may call this at once.
+
+    :param folder: where the workspace keeps its runs.
+    :param bundle: the ``databricks.yml`` that it serves.
+    :param timeout: seconds to wait for one that is starting.
+    :return: where it answers.
+    :raises WorkspaceError: it does not come up, or serves another bundle.
+    """
+    place = WorkspaceFolder(folder)
+    wanted = Path(bundle).absolute()
+    if wanted.is_dir():
+        wanted /= "databricks.yml"
+    if (running := _running(place, wanted)) is not None:
+        return running
+    place.create()
+    with place.starting(timeout):
+        # Somebody else may have started it while this call waited for its turn.
+        if (running := _running(place, wanted)) is not None:
+            return running
+        return _start(place, wanted, timeout)
+
+
+def stop_workspace(folder: str | Path) -> bool:
+    """Stop the workspace of a folder; tasks that are going are ended.
+
+    :return: whether there was one.
+    :raises WorkspaceError: it is part of this very process, or does not stop.
+    """
+    place = WorkspaceFolder(folder)
+    content = place.read_address()
+    if not place.is_served() or content is None:
+        return False
+    pid = int(content["pid"])
+    if pid == os.getpid():
+        raise WorkspaceError(
+            f"The workspace in {place.path} is part of this process. Call its stop()."
+        )
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        return False
+    deadline = time.monotonic() + 30
+    while place.is_served():
+        if time.monotonic() > deadline:
+            raise WorkspaceError(
+                f"The workspace in {place.path} (process {pid}) does not stop. Look into "
+                f"{place.log}."
+            )
+        time.sleep(0.02)
+    return True
+
+
+def _running(place: WorkspaceFolder, bundle: Path) -> Address | None:
+    content = place.read_address()
+    if content is None or not place.is_served():
+        return None
+    if content["bundle"] != str(bundle):
+        raise WorkspaceError(
+            f"The workspace in {place.path} serves {content['bundle']}, not {bundle}. "
+            "Stop it (flask jobs local --stop), or name another folder."
+        )
+    return Address(content["host"], content["token"], int(content["pid"]))
+
+
+def _start(place: WorkspaceFolder, bundle: Path, timeout: float) -> Address:
+    place.remove_address()
+    command = [sys.executable, "-m", "flask_lakeflow_jobs.local"]
+    command += [
+        "--bundle",
+        str(bundle),
+        "--folder",
+        str(place.path),
+        "--idle-exit",
+        str(_IDLE_EXIT),
+    ]
+    with open(place.log, "wb") as log:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if (running := _running(place, bundle)) is not None:
+            # It is nobody's child to wait for: told so, Popen does not warn about it at exit.
+            process.returncode = 0
+            return running
+        if process.poll() is not None and not place.is_served():
+            raise WorkspaceError(f"The local workspace did not start: {_log_tail(place)}")
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    raise WorkspaceError(
+        f"The local workspace did not answer within {timeout:g} seconds. Its log {place.log} ends "
+        "with: "
+        f"{_log_tail(place)}"
+    )
+
+
+def _log_tail(place: WorkspaceFolder) -> str:
+    try:
+        text = place.log.read_text(errors="replace").strip()
+    except OSError:
+        text = ""
+    return text[-_LOG_TAIL:] or f"it left no message in {place.log}."

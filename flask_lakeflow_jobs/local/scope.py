@@ -1,0 +1,84 @@
+"""What dynamic value references mean inside a run."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from typing import Any
+
+from flask_lakeflow_jobs.local.model import JobRun, TaskRun
+from flask_lakeflow_jobs.local.references import Lookup
+
+
+def scope_of(run: JobRun, task: TaskRun, workspace_id: int) -> Lookup:
+    """The lookup for references in a task's settings, after the list in Databricks' documentation
+    ("Supported value references"), with the older forms such as ``{{run_id}}``."""
+    simple: dict[str, Callable[[], Any]] = {
+        "job.id": lambda: run.job_id,
+        "job.name": lambda: run.name,
+        "job.run_id": lambda: run.run_id,
+        "job.repair_count": lambda: len(run.repairs),
+        "job.trigger.type": lambda: run.trigger.lower(),
+        "task.name": lambda: task.key,
+        "task.run_id": lambda: task.run_id,
+        "task.execution_count": lambda: task.attempt + 1,
+        "task.notebook_path": lambda: task.spec["notebook_task"]["notebook_path"],
+        "workspace.id": lambda: workspace_id,
+        "job_id": lambda: run.job_id,
+        "run_id": lambda: task.run_id,
+        "parent_run_id": lambda: run.run_id,
+        "task_key": lambda: task.key,
+        "task_retry_count": lambda: task.attempt,
+        "start_date": lambda: _moment(run.start_time, "iso_date"),
+        "start_time": lambda: run.start_time,
+    }
+
+    def lookup(name: str) -> Any:
+        if name in simple:
+            return simple[name]()
+        if name.startswith("job.parameters."):
+            return _parameter(run, name.removeprefix("job.parameters."))
+        if name.startswith("job.start_time."):
+            return _moment(run.start_time, name.removeprefix("job.start_time."))
+        if name.startswith("tasks."):
+            return _of_task(run, name.removeprefix("tasks."))
+        raise KeyError(name)
+
+    return lookup
+
+
+def _parameter(run: JobRun, name: str) -> str:
+    for each in run.parameters:
+        if each["name"] == name:
+            return each.get("value", each["default"])
+    raise KeyError(name)
+
+
+def _of_task(run: JobRun, path: str) -> Any:
+    key, _, attribute = path.partition(".")
+    task = run.latest_attempts()[key]
+    if attribute.startswith("values."):
+        return task.values[attribute.removeprefix("values.")]
+    return {
+        "run_id": task.run_id,
+        "result_state": task.state.result.lower(),
+        "error_code": task.state.code,
+        "execution_count": task.attempt + 1,
+    }[attribute]
+
+
+def _moment(milliseconds: int, form: str) -> Any:
+    moment = datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.timezone.utc)
+    return {
+        "timestamp_ms": milliseconds,
+        "iso_date": moment.date().isoformat(),
+        "iso_datetime": moment.isoformat(timespec="seconds"),
+        "iso_weekday": moment.isoweekday(),
+        "is_weekday": moment.isoweekday() <= 5,
+        "year": moment.year,
+        "month": moment.month,
+        "day": moment.day,
+        "hour": moment.hour,
+        "minute": moment.minute,
+        "second": moment.second,
+    }[form]

@@ -1,0 +1,185 @@
+"""The workspace's HTTP face: requests in, the right handler, JSON out; and the server that
+listens.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import parse_qsl
+
+from waitress import create_server, wasyncore
+
+from flask_lakeflow_jobs.local import errors
+from flask_lakeflow_jobs.local.api.identity import Identity
+from flask_lakeflow_jobs.local.api.jobs import JobsApi
+from flask_lakeflow_jobs.local.api.request import Request
+from flask_lakeflow_jobs.local.api.runs import RunsApi
+
+logger = logging.getLogger(__name__)
+# Its warning that requests wait for a thread comes thousands of times under load, and helps nobody.
+logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+
+_API_PATH = re.compile(r"/api/(2\.[0-2])/(.+)")
+_BODY_LIMIT = 10 * 1024 * 1024
+_REASONS = {
+    200: "200 OK",
+    400: "400 Bad Request",
+    401: "401 Unauthorized",
+    403: "403 Forbidden",
+    404: "404 Not Found",
+    500: "500 Internal Server Error",
+}
+
+Environ = dict[str, Any]
+StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+Handler = Callable[[Request], Any]
+
+
+class Application:
+    """The workspace as a WSGI application."""
+
+    def __init__(self, identity: Identity, jobs: JobsApi, runs: RunsApi) -> None:
+        self._identity = identity
+        self.last_request = time.monotonic()
+        self._handlers: dict[tuple[str, str], Handler] = {
+            ("GET", "jobs/get"): jobs.get,
+            ("GET", "jobs/list"): jobs.list,
+            ("POST", "jobs/run-now"): runs.run_now,
+            ("GET", "jobs/runs/get"): runs.get,
+            ("GET", "jobs/runs/list"): runs.list,
+            ("GET", "jobs/runs/get-output"): runs.get_output,
+            ("POST", "jobs/runs/cancel"): runs.cancel,
+            ("POST", "jobs/runs/cancel-all"): runs.cancel_all,
+            ("POST", "jobs/runs/delete"): runs.delete,
+            ("GET", "preview/scim/v2/Me"): lambda request: identity.me(),
+        }
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        self.last_request = time.monotonic()
+        try:
+            status, answer = 200, self._answer(environ)
+        except errors.ApiError as error:
+            status, answer = error.status, _error_body(environ, error)
+        except Exception:
+            logger.exception("%s %s failed", environ["REQUEST_METHOD"], environ["PATH_INFO"])
+            status = 500
+            answer = {
+                "error_code": "INTERNAL_ERROR",
+                "message": "The local workspace met an error of its own. See its log.",
+            }
+        body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        start_response(
+            _REASONS[status],
+            [
+                ("Content-Type", "application/json"),
+                ("Content-Length", str(len(body))),
+                *self._identity.headers().items(),
+            ],
+        )
+        return [body]
+
+    def _answer(self, environ: Environ) -> Any:
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        authorization = environ.get("HTTP_AUTHORIZATION", "")
+        if path == "/.well-known/databricks-config":
+            return self._identity.host_metadata()
+        if path == "/oidc/.well-known/oauth-authorization-server":
+            return self._identity.oauth_metadata()
+        if path == "/oidc/v1/token" and method == "POST":
+            return self._identity.issue_token(authorization, _read_body(environ).decode("latin-1"))
+        self._identity.check(authorization)
+        if match := _API_PATH.fullmatch(path):
+            version, tail = match.groups()
+            if handler := self._handlers.get((method, tail)):
+                fields = _query(environ) if method == "GET" else _json_body(environ)
+                return handler(Request(version, fields))
+        raise errors.ApiError(404, "ENDPOINT_NOT_FOUND", f"No API found for '{method} {path}'")
+
+
+def _query(environ: Environ) -> dict[str, Any]:
+    return dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+
+
+def _read_body(environ: Environ) -> bytes:
+    return bytes(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+
+
+def _json_body(environ: Environ) -> dict[str, Any]:
+    try:
+        body = json.loads(_read_body(environ) or b"{}")
+    except (ValueError, RecursionError):
+        raise errors.malformed("Could not parse request object: The body is no JSON.") from None
+    if not isinstance(body, dict):
+        raise errors.malformed("Could not parse request object: The body has to be an object.")
+    return body
+
+
+def _error_body(environ: Environ, error: errors.ApiError) -> dict[str, str]:
+    if environ["PATH_INFO"].startswith("/oidc/"):
+        return {"error": error.code, "error_description": error.message}
+    return {"error_code": error.code, "message": error.message}
+
+
+class HttpServer:
+    """Serves an application on the loopback interface, from threads of its own.
+
+    :param preferred_port: taken if it is free; any other otherwise.
+    """
+
+    def __init__(self, preferred_port: int) -> None:
+        self._application: Callable[..., Iterable[bytes]] = _not_ready
+        self._sockets: dict[int, Any] = {}
+        try:
+            self._server = self._listen(preferred_port)
+        except OSError:
+            self._server = self._listen(0)
+        self.port: int = self._server.effective_port
+        self._stopping = False
+        self._thread = threading.Thread(target=self._serve, name="http", daemon=True)
+
+    @property
+    def host(self) -> str:
+        """The address, as a client's configuration wants it."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, application: Callable[..., Iterable[bytes]]) -> None:
+        """Serve from now on."""
+        self._application = application
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Serve no more and close all connections."""
+        self._stopping = True
+        self._server.pull_trigger()
+        self._thread.join()
+        self._server.task_dispatcher.shutdown()
+        wasyncore.close_all(self._sockets)
+
+    def _listen(self, port: int) -> Any:
+        return create_server(
+            lambda environ, start_response: self._application(environ, start_response),
+            map=self._sockets,
+            host="127.0.0.1",
+            port=port,
+            threads=4,
+            channel_timeout=3600,
+            connection_limit=2000,
+            max_request_body_size=_BODY_LIMIT,
+            asyncore_use_poll=True,
+            ident=None,
+        )
+
+    def _serve(self) -> None:
+        while not self._stopping:
+            wasyncore.loop(timeout=1, use_poll=True, map=self._sockets, count=1)
+
+
+def _not_ready(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    start_response("503 Service Unavailable", [("Content-Length", "0"), ("Retry-After", "1")])
+    return []

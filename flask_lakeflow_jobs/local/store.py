@@ -1,0 +1,243 @@
+"""What the workspace keeps, in SQLite: each change is one transaction, committed before anybody is
+told.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flask_lakeflow_jobs.local.model import JobRun, Settings, TaskRun
+
+_SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE jobs (
+    job_id INTEGER PRIMARY KEY, created INTEGER NOT NULL, creator TEXT NOT NULL, settings TEXT NOT
+    NULL
+);
+CREATE TABLE runs (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, run_id INTEGER NOT NULL UNIQUE, job_id INTEGER NOT
+    NULL,
+    run_type TEXT NOT NULL, started INTEGER NOT NULL, active INTEGER NOT NULL, record TEXT NOT NULL
+);
+CREATE INDEX runs_by_start ON runs (started DESC, number DESC);
+CREATE INDEX runs_by_job ON runs (job_id, started DESC, number DESC);
+CREATE INDEX runs_active ON runs (active) WHERE active = 1;
+CREATE TABLE tasks (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, run_id INTEGER NOT NULL UNIQUE,
+    job_run_id INTEGER NOT NULL, record TEXT NOT NULL
+);
+CREATE INDEX tasks_by_run ON tasks (job_run_id, number);
+CREATE TABLE outputs (run_id INTEGER PRIMARY KEY, record TEXT NOT NULL);
+CREATE TABLE tokens (token TEXT PRIMARY KEY, run_id INTEGER NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Which runs to list. Times are milliseconds since the epoch, both ends inclusive.
+
+    :param active: only the active (true) or only the ended (false) ones.
+    """
+
+    job_id: int | None = None
+    active: bool | None = None
+    run_type: str | None = None
+    started_from: int | None = None
+    started_to: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredJob:
+    """A job that was made through the API, not by the bundle."""
+
+    job_id: int
+    created: int
+    creator: str
+    settings: Settings
+
+
+class Store:
+    """The database of one workspace folder. Not thread-safe: the engine calls it under its lock."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        # A killed process loses nothing with WAL; NORMAL leaves only a power cut to chance.
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            self._db.executescript(
+                f"BEGIN;{_SCHEMA}PRAGMA user_version = {_SCHEMA_VERSION};COMMIT;"
+            )
+        elif version != _SCHEMA_VERSION:
+            self._db.close()
+            raise RuntimeError(
+                f"{path} was written by another version of the local workspace (schema {version}, "
+                "this is "
+                f"{_SCHEMA_VERSION}). Move the folder away and start again."
+            )
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make what happens inside one change: all of it is kept, or nothing."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    # Runs
+
+    def add_run(self, run: JobRun, token: str | None = None) -> None:
+        """Keep a new run with its tasks, and the idempotency token that it answers to."""
+        self._db.execute(
+            "INSERT INTO runs (run_id, job_id, run_type, started, active, record) VALUES (?, ?, "
+            "?, ?, ?, ?)",
+            (run.run_id, run.job_id, run.run_type, run.start_time, run.is_active, _dump(run)),
+        )
+        self.add_tasks(run, run.tasks)
+        if token:
+            self._db.execute("INSERT INTO tokens VALUES (?, ?)", (token, run.run_id))
+
+    def add_tasks(self, run: JobRun, tasks: Iterable[TaskRun]) -> None:
+        """Keep new attempts of a run's tasks."""
+        self._db.executemany(
+            "INSERT INTO tasks (run_id, job_run_id, record) VALUES (?, ?, ?)",
+            [(task.run_id, run.run_id, _dump(task)) for task in tasks],
+        )
+
+    def save_run(self, run: JobRun) -> None:
+        """Keep what has changed about a run itself."""
+        self._db.execute(
+            "UPDATE runs SET active = ?, record = ? WHERE run_id = ?",
+            (run.is_active, _dump(run), run.run_id),
+        )
+
+    def save_tasks(self, tasks: Iterable[TaskRun]) -> None:
+        """Keep what has changed about attempts."""
+        self._db.executemany(
+            "UPDATE tasks SET record = ? WHERE run_id = ?",
+            [(_dump(task), task.run_id) for task in tasks],
+        )
+
+    def load_run(self, run_id: int) -> JobRun | None:
+        """The run of this id, with its tasks."""
+        row = self._db.execute("SELECT record FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+        if row is None:
+            return None
+        rows = self._db.execute(
+            "SELECT record FROM tasks WHERE job_run_id = ? ORDER BY number", (run_id,)
+        )
+        tasks = [TaskRun.from_record(json.loads(record)) for (record,) in rows]
+        return JobRun.from_record(json.loads(row[0]), tasks)
+
+    def job_run_of_task(self, task_run_id: int) -> int | None:
+        """The id of the run to which an attempt belongs."""
+        row = self._db.execute(
+            "SELECT job_run_id FROM tasks WHERE run_id = ?", (task_run_id,)
+        ).fetchone()
+        return row and int(row[0])
+
+    def active_run_ids(self) -> list[int]:
+        """The runs that were going when this was last written."""
+        rows = self._db.execute("SELECT run_id FROM runs WHERE active = 1 ORDER BY number")
+        return [run_id for (run_id,) in rows]
+
+    def list_runs(
+        self,
+        wanted: RunFilter,
+        limit: int,
+        *,
+        offset: int = 0,
+        after: tuple[int, int] | None = None,
+    ) -> list[tuple[tuple[int, int], int]]:
+        """Runs by descending start.
+
+        :param after: the position of the last run of the page before.
+        :return: the position and the id of each.
+        """
+        conditions = {
+            "job_id = ?": wanted.job_id,
+            "active = ?": wanted.active,
+            "run_type = ?": wanted.run_type,
+            "started >= ?": wanted.started_from,
+            "started <= ?": wanted.started_to,
+        }
+        clauses = [clause for clause, value in conditions.items() if value is not None]
+        values: list[Any] = [value for value in conditions.values() if value is not None]
+        if after is not None:
+            clauses.append("(started, number) < (?, ?)")
+            values += after
+        where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
+        rows = self._db.execute(
+            f"SELECT started, number, run_id FROM runs {where} "  # noqa: S608 (fixed clauses)
+            "ORDER BY started DESC, number DESC LIMIT ? OFFSET ?",
+            (*values, limit, offset),
+        )
+        return [((started, number), run_id) for started, number, run_id in rows]
+
+    def delete_run(self, run: JobRun) -> None:
+        """Forget a run, its tasks and its outputs. Its idempotency token stays taken."""
+        for task in run.tasks:
+            self._db.execute("DELETE FROM outputs WHERE run_id = ?", (task.run_id,))
+        self._db.execute("DELETE FROM tasks WHERE job_run_id = ?", (run.run_id,))
+        self._db.execute("DELETE FROM runs WHERE run_id = ?", (run.run_id,))
+
+    def run_id_of_token(self, token: str) -> int | None:
+        """The run that was started with this idempotency token."""
+        row = self._db.execute("SELECT run_id FROM tokens WHERE token = ?", (token,)).fetchone()
+        return row and int(row[0])
+
+    # Outputs
+
+    def save_output(self, task_run_id: int, output: dict[str, Any]) -> None:
+        """Keep what an attempt has put out."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO outputs VALUES (?, ?)", (task_run_id, json.dumps(output))
+        )
+
+    def load_output(self, task_run_id: int) -> dict[str, Any]:
+        """What an attempt has put out; empty where there is nothing."""
+        row = self._db.execute(
+            "SELECT record FROM outputs WHERE run_id = ?", (task_run_id,)
+        ).fetchone()
+        return dict(json.loads(row[0])) if row else {}
+
+    # Jobs made through the API
+
+    def save_job(self, job: StoredJob) -> None:
+        """Keep a job, new or changed."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?)",
+            (job.job_id, job.created, job.creator, json.dumps(job.settings)),
+        )
+
+    def delete_job(self, job_id: int) -> None:
+        """Forget a job; its runs stay."""
+        self._db.execute("DELETE FROM jobs WHERE job_id = ?", (job_id,))
+
+    def load_jobs(self) -> list[StoredJob]:
+        """All jobs kept, the newest first."""
+        rows = self._db.execute(
+            "SELECT job_id, created, creator, settings FROM jobs ORDER BY created DESC, job_id DESC"
+        )
+        return [
+            StoredJob(job_id, created, creator, json.loads(text))
+            for job_id, created, creator, text in rows
+        ]
+
+
+def _dump(item: JobRun | TaskRun) -> str:
+    return json.dumps(item.to_record(), separators=(",", ":"))

@@ -1,0 +1,37 @@
+"""``notebook_task``: a Databricks source notebook in Python, or an ``.ipynb``."""
+
+from __future__ import annotations
+
+from flask_lakeflow_jobs.local.files import FileMissing
+from flask_lakeflow_jobs.local.model import Settings
+from flask_lakeflow_jobs.local.references import as_text
+from flask_lakeflow_jobs.local.tasks.work import CannotRun, ProcessWork, Scene
+
+
+def plan(spec: Settings, scene: Scene) -> ProcessWork:
+    """Run the notebook in its own folder.
+
+    Its widgets get the task's ``base_parameters``, over them the job's parameters, over them
+    run-now's
+    ``notebook_params``.
+    """
+    body = spec["notebook_task"]
+    try:
+        path = scene.files.find_notebook(body["notebook_path"])
+    except FileMissing as error:
+        raise CannotRun(str(error)) from None
+    widgets = {
+        **(body.get("base_parameters") or {}),
+        **scene.job_parameters,
+        **scene.overriding.get("notebook_params", {}),
+    }
+    return ProcessWork(
+        {
+            "kind": "notebook",
+            "path": str(path),
+            "parameters": {key: as_text(value) for key, value in widgets.items()},
+            "folder": str(path.parent),
+            "root": str(scene.files.root),
+            "task_values": scene.task_values,
+        }
+    )

@@ -1,0 +1,139 @@
+"""One workspace: a bundle, a folder, an engine, and the server in front of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from flask_lakeflow_jobs.local.api.identity import Identity
+from flask_lakeflow_jobs.local.api.jobs import JobsApi
+from flask_lakeflow_jobs.local.api.runs import RunsApi
+from flask_lakeflow_jobs.local.api.shapes import Spelling
+from flask_lakeflow_jobs.local.bundle import Bundle, load_bundle, user_name
+from flask_lakeflow_jobs.local.clock import Clock, SystemClock
+from flask_lakeflow_jobs.local.engine import Engine
+from flask_lakeflow_jobs.local.files import WorkspaceFiles
+from flask_lakeflow_jobs.local.folder import Address, WorkspaceFolder
+from flask_lakeflow_jobs.local.registry import Registry
+from flask_lakeflow_jobs.local.server import Application, HttpServer
+from flask_lakeflow_jobs.local.store import Store
+from flask_lakeflow_jobs.local.version import package_version
+
+
+class Workspace:
+    """A workspace inside this process.
+
+    :param bundle: the path of a ``databricks.yml``.
+    :param folder: where it keeps its runs; one workspace a folder at a time.
+    :param clock: tells the time; a :class:`ManualClock` lets a test move it.
+    :param target: the target of the bundle.
+    :param port: the port to listen on, if it is free; by default the last one of this folder.
+    """
+
+    def __init__(
+        self,
+        bundle: str | Path,
+        folder: str | Path,
+        *,
+        clock: Clock | None = None,
+        target: str | None = None,
+        port: int | None = None,
+    ) -> None:
+        self._bundle_path = bundle
+        self._folder = WorkspaceFolder(folder)
+        self._clock = clock or SystemClock()
+        self._target = target
+        self._port = port
+
+    def start(self) -> Address:
+        """Serve.
+
+        :return: where.
+        :raises BundleError: the bundle cannot be used.
+        :raises WorkspaceError: another process serves the folder.
+        """
+        bundle = load_bundle(self._bundle_path, target=self._target)
+        self._folder.create()
+        self._claim = self._folder.claim()
+        try:
+            return self._serve(bundle)
+        except BaseException:
+            os.close(self._claim)
+            raise
+
+    def _serve(self, bundle: Bundle) -> Address:
+        shutil.rmtree(self._folder.tasks, ignore_errors=True)
+        self._folder.data.mkdir(exist_ok=True)
+        token, last_port = self._folder.token_and_port()
+        self._server = HttpServer(last_port if self._port is None else self._port)
+        host = self._server.host
+        workspace_id = 10**15 + zlib.crc32(str(self._folder.path).encode())
+        self.registry = Registry(bundle, self._target)
+        self._engine = Engine(
+            Store(self._folder.database),
+            WorkspaceFiles(lambda: self.registry.bundle),
+            self._clock,
+            self._folder.tasks,
+            lambda: self._task_environment(host, token),
+            workspace_id,
+        )
+        self._application = Application(
+            Identity(token, host, user_name(), workspace_id),
+            JobsApi(self.registry),
+            RunsApi(self.registry, self._engine, Spelling(host)),
+        )
+        self._server.start(self._application)
+        self._folder.remember_port(token, self._server.port)
+        address = Address(host, token, os.getpid())
+        self._folder.write_address(
+            {
+                "host": host,
+                "token": token,
+                "pid": address.pid,
+                "bundle": str(bundle.path),
+                "version": package_version(),
+            }
+        )
+        return address
+
+    def stop(self) -> None:
+        """Serve no more. Tasks that are going are ended."""
+        self._folder.remove_address()
+        self._server.stop()
+        self._engine.close()
+        os.close(self._claim)
+
+    def __enter__(self) -> Address:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def idle_seconds(self) -> float:
+        """For how long nobody has asked for anything and no run has been going."""
+        if not self._engine.is_idle:
+            return 0.0
+        return time.monotonic() - self._application.last_request
+
+    def _task_environment(self, host: str, token: str) -> Mapping[str, str]:
+        """This process's environment, with credentials for nothing but this workspace."""
+        inherited = {
+            key: value for key, value in os.environ.items() if not key.startswith("DATABRICKS_")
+        }
+        return {
+            **inherited,
+            "DATABRICKS_HOST": host,
+            "DATABRICKS_TOKEN": token,
+            "LAKEFLOW_LOCAL_DATA": str(self._folder.data),
+        }
