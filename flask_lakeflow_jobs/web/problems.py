@@ -7,8 +7,8 @@ import logging
 import math
 from typing import Any
 
-from flask import Response
-from werkzeug.exceptions import HTTPException
+from flask import Blueprint, Response, current_app
+from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
 
 from ..errors import InvalidParameters, LakeflowJobsError, UpstreamError
 
@@ -37,6 +37,28 @@ def problem(error: LakeflowJobsError) -> dict[str, Any]:
     return document
 
 
+def register_error_handlers(routes: Blueprint) -> None:
+    """Answer every error inside our routes with a problem document, and no error outside them.
+
+    Each status has a handler of its own, since Flask prefers one of the host's for that very
+    status over one of ours for all.
+
+    :param routes: ours.
+    """
+    for status in default_exceptions:
+        routes.register_error_handler(status, _respond)
+    routes.register_error_handler(HTTPException, _respond)
+    routes.register_error_handler(Exception, _respond_to_surprise)
+
+
+def _respond(error: HTTPException) -> Response:
+    if isinstance(error, InternalServerError) and error.original_exception is not None:
+        return _respond_to_surprise(error.original_exception)
+    if isinstance(error, LakeflowJobsError):
+        return respond_with_problem(error)
+    return _respond_to_foreign(error)
+
+
 def respond_with_problem(error: LakeflowJobsError) -> Response:
     """The response for one of our errors.
 
@@ -50,11 +72,8 @@ def respond_with_problem(error: LakeflowJobsError) -> Response:
     return response
 
 
-def respond_with_http_problem(error: HTTPException) -> Response:
-    """The response for an error of werkzeug's own, raised inside one of our views.
-
-    :param error: it.
-    """
+def _respond_to_foreign(error: HTTPException) -> Response:
+    """An error of werkzeug's own, raised inside one of our views."""
     response = _response(
         {
             "type": "about:blank",
@@ -70,11 +89,10 @@ def respond_with_http_problem(error: HTTPException) -> Response:
     return response
 
 
-def respond_with_failure(error: Exception) -> Response:
-    """The response for what nobody foresaw: it is logged, and nothing of it is told.
-
-    :param error: it.
-    """
+def _respond_to_surprise(error: Exception) -> Response:
+    """What nobody foresaw: it is logged, and nothing of it is told."""
+    if current_app.debug or current_app.testing:
+        raise error
     _log.exception("A route of the jobs API failed.", exc_info=error)
     return respond_with_problem(
         LakeflowJobsError("The app failed to answer. Its log says why; try again later.")

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
-from flask import Blueprint, Response, current_app, request, url_for
-from werkzeug.exceptions import HTTPException
+from flask import Blueprint, Response, request, url_for
 
 from ..current import current_state
 from ..errors import LakeflowJobsError
@@ -18,7 +17,7 @@ from ..watching import Target
 from . import sse
 from .guard import Action, check_policy, refuse_other_sites
 from .jsonschema import json_schema
-from .problems import respond_with_failure, respond_with_http_problem, respond_with_problem
+from .problems import register_error_handlers
 from .requests import (
     flag_of,
     last_event_id_of,
@@ -52,16 +51,8 @@ def blueprint(url_prefix: str) -> Blueprint:
     ):
         routes.add_url_rule(rule, view_func=view, methods=methods, strict_slashes=False)
     routes.before_request(lambda: refuse_other_sites(request))
-    routes.register_error_handler(LakeflowJobsError, respond_with_problem)
-    routes.register_error_handler(HTTPException, respond_with_http_problem)
-    routes.register_error_handler(Exception, _respond_to_surprise)
+    register_error_handlers(routes)
     return routes
-
-
-def _respond_to_surprise(error: Exception) -> Response:
-    if current_app.debug or current_app.testing:
-        raise error
-    return respond_with_failure(error)
 
 
 # ── jobs ──────────────────────────────────────────────────────────────────────────────────────────
