@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, render_template
-from flask_lakeflow_jobs import JobConfig, LakeflowJobs
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from flask_lakeflow_jobs import JobConfig, LakeflowJobs
 
 FIRST, LAST = date(2013, 1, 1), date(2013, 12, 31)
 BUNDLE = Path(__file__).with_name("databricks.yml")
@@ -71,7 +72,7 @@ def create_app(instance_path: str | None = None) -> Flask:
         """Let pages load nothing but this app's own files, and run no inline script or style."""
         response.headers.setdefault(
             "Content-Security-Policy",
-            "default-src 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'",
+            "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
         )
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         return response
