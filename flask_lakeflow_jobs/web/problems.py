@@ -89,7 +89,7 @@ def _respond_to_foreign(error: HTTPException) -> Response:
     return response
 
 
-def _respond_to_surprise(error: Exception) -> Response:
+def _respond_to_surprise(error: BaseException) -> Response:
     """What nobody foresaw: it is logged, and nothing of it is told."""
     if current_app.debug or current_app.testing:
         raise error
