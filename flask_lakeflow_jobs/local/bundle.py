@@ -261,6 +261,11 @@ class _Names:
             if parts[2] in (self._tree.get("resources") or {}).get("jobs", {}):
                 return job_id_of(parts[2])
             raise UnknownVariable(f"${{{name}}} names no job of this bundle.")
+        if parts[:2] == ["resources", "volumes"] and parts[3:] == ["volume_path"]:
+            return "/Volumes/" + "/".join(
+                f"${{resources.volumes.{parts[2]}.{part}}}"
+                for part in ("catalog_name", "schema_name", "name")
+            )
         value: Any = self._tree
         for part in parts:
             if not isinstance(value, dict) or part not in value:

@@ -358,16 +358,17 @@ class Engine:
         try:
             scope = scope_of(run, task, self._workspace_id)
             task.resolved = resolve(task.spec, scope)
+            localized = self._files.localized
             scene = Scene(
                 files=self._files,
                 job_parameters={
-                    each["name"]: resolve(each.get("value", each["default"]), scope)
+                    each["name"]: localized(resolve(each.get("value", each["default"]), scope))
                     for each in run.parameters
                 },
-                overriding=resolve(run.overriding, scope),
+                overriding=localized(resolve(run.overriding, scope)),
                 task_values={key: each.values for key, each in run.latest_attempts().items()},
             )
-            work = plan_work(task.resolved, scene)
+            work = plan_work(localized(task.resolved), scene)
         except (CannotRun, UnknownReference) as problem:
             self._task_ended(run, task, states.INVALID_TASK.because(str(problem.args[0])))
             return

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from flask_lakeflow_jobs.local.bundle import Bundle
+
+#: The path of a Unity Catalog volume: catalog, schema and name.
+_VOLUME = re.compile(r"(?<![\w./-])/Volumes/[\w-]+/[\w-]+/[\w-]+", re.ASCII)
 
 _NOTEBOOK_ENDINGS = ("", ".py", ".ipynb")
 
@@ -18,15 +23,37 @@ class WorkspaceFiles:
     """The files of the bundle under the paths at which the workspace shows them.
 
     :param bundle: gives the bundle as it is now.
+    :param volumes: the folder that stands for ``/Volumes``.
     """
 
-    def __init__(self, bundle: Callable[[], Bundle]) -> None:
+    def __init__(self, bundle: Callable[[], Bundle], volumes: Path) -> None:
         self._bundle = bundle
+        self._volumes = volumes
 
     @property
     def root(self) -> Path:
         """The folder of the bundle."""
         return self._bundle().root
+
+    def localized(self, value: Any) -> Any:
+        """The same value with the paths of volumes in it leading to this machine's folders.
+
+        A volume that is named is there, as it is in a workspace once the bundle is deployed.
+
+        :param value: a string, list, dict or anything else that JSON holds.
+        """
+        if isinstance(value, str):
+            return _VOLUME.sub(self._volume, value) if "/Volumes/" in value else value
+        if isinstance(value, list):
+            return [self.localized(each) for each in value]
+        if isinstance(value, dict):
+            return {key: self.localized(each) for key, each in value.items()}
+        return value
+
+    def _volume(self, match: re.Match[str]) -> str:
+        folder = self._volumes / match.group().removeprefix("/Volumes/")
+        folder.mkdir(parents=True, exist_ok=True)
+        return str(folder)
 
     def find(self, given: str) -> Path:
         """The file at a path: of the workspace, of this machine, or relative to the bundle.

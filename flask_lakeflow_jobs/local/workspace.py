@@ -76,7 +76,7 @@ class Workspace:
         self.registry = Registry(bundle, self._target)
         self._engine = Engine(
             Store(self._folder.database),
-            WorkspaceFiles(lambda: self.registry.bundle),
+            WorkspaceFiles(lambda: self.registry.bundle, self._folder.path / "volumes"),
             self._clock,
             self._folder.tasks,
             lambda: self._task_environment(host, token),
