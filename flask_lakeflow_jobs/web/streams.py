@@ -139,8 +139,8 @@ class EventStream(Iterator[bytes]):
         self._clock = clock
         self._on_close = on_close
         self._ends_at = clock.monotonic() + lifetime
-        self._first: bytes | None = sse.retry(RETRY) + self._written(first)
         self._over = False
+        self._first: bytes | None = sse.retry(RETRY) + self._written(first)
 
     def __next__(self) -> bytes:
         if self._first is not None:
