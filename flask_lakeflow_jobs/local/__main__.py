@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -12,10 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flask_lakeflow_jobs.local.bundle import BundleError
-from flask_lakeflow_jobs.local.folder import WorkspaceError, WorkspaceFolder
+from flask_lakeflow_jobs.local.folder import Address, WorkspaceError, WorkspaceFolder
 from flask_lakeflow_jobs.local.workspace import Workspace
 
-_LOOK_AROUND = 5.0  # seconds between two looks whether anybody still needs this process
+_LOOK_AROUND = 1.0  # seconds between two looks whether anybody still needs this process
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,10 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (BundleError, WorkspaceError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"export DATABRICKS_HOST={address.host}")
-    print(f"export DATABRICKS_TOKEN={address.token}")
-    for key, job in workspace.registry.bundle.jobs.items():
-        print(f"export DATABRICKS_JOB_{key.upper()}={job.job_id}", flush=True)
+    if not options.quiet:
+        _print_exports(address, workspace)
     while not stopped.wait(_LOOK_AROUND):
         if options.idle_exit and workspace.idle_seconds > options.idle_exit:
             break
@@ -43,6 +42,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             break  # the folder was removed under the workspace
     workspace.stop()
     return 0
+
+
+def _print_exports(address: Address, workspace: Workspace) -> None:
+    lines = [f"DATABRICKS_HOST={address.host}", f"DATABRICKS_TOKEN={address.token}"]
+    for key, job in workspace.registry.bundle.jobs.items():
+        name = re.sub(r"\W", "_", key.upper())
+        lines.append(f"DATABRICKS_JOB_{name}={job.job_id}")
+    print("".join(f"export {line}\n" for line in lines), end="", flush=True)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -54,6 +61,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--folder", help="where runs are kept (default: .lakeflow beside the bundle)"
     )
+    parser.add_argument("--quiet", action="store_true", help="do not print the lines to export")
     parser.add_argument("--target", help="the target of the bundle")
     parser.add_argument("--port", type=int, help="the port to listen on (default: the last one)")
     parser.add_argument(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import logging
 import threading
 import time
 from collections.abc import Callable
 from typing import Protocol
 
+logger = logging.getLogger(__name__)
 Callback = Callable[[], None]
 
 
@@ -40,12 +42,13 @@ class _Agenda:
 
 
 class SystemClock:
-    """The system's time; one thread calls back, started when first needed."""
+    """The system's time; one thread calls back, from the first :meth:`call_at` to :meth:`stop`."""
 
     def __init__(self) -> None:
         self._agenda = _Agenda()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._stopped = False
 
     def time(self) -> float:
         """Seconds since the epoch."""
@@ -62,13 +65,24 @@ class SystemClock:
             elif earliest is None or when < earliest:
                 self._changed.notify()
 
-    def _run(self) -> None:
-        while True:
-            self._next_due()()
-
-    def _next_due(self) -> Callback:
+    def stop(self) -> None:
+        """Call nobody back any more."""
         with self._changed:
-            while True:
+            self._stopped = True
+            self._changed.notify()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while (callback := self._next_due()) is not None:
+            try:
+                callback()
+            except Exception:
+                logger.exception("A callback failed")
+
+    def _next_due(self) -> Callback | None:
+        with self._changed:
+            while not self._stopped:
                 earliest = self._agenda.next_time()
                 if earliest is None:
                     self._changed.wait()
@@ -77,6 +91,7 @@ class SystemClock:
                 if remaining <= 0:
                     return self._agenda.pop()
                 self._changed.wait(remaining)
+        return None
 
 
 class ManualClock:

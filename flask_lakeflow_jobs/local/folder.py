@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,11 @@ class WorkspaceFolder:
                 f"The folder {self.path} for the local workspace cannot be made: {error}. "
                 "Name a folder that can be written."
             ) from error
+
+    def open_log(self) -> IO[bytes]:
+        """A fresh log for a process that serves this folder, readable by this user alone."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        return open(os.open(self.log, flags, 0o600), "wb")
 
     # Who serves
 

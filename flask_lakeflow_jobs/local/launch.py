@@ -77,23 +77,18 @@ def _running(place: WorkspaceFolder, bundle: Path) -> Address | None:
     if content["bundle"] != str(bundle):
         raise WorkspaceError(
             f"The workspace in {place.path} serves {content['bundle']}, not {bundle}. "
-            "Stop it (flask jobs local --stop), or name another folder."
+            "Stop that one first, or name another folder."
         )
     return Address(content["host"], content["token"], int(content["pid"]))
 
 
 def _start(place: WorkspaceFolder, bundle: Path, timeout: float) -> Address:
     place.remove_address()
-    command = [sys.executable, "-m", "flask_lakeflow_jobs.local"]
-    command += [
-        "--bundle",
-        str(bundle),
-        "--folder",
-        str(place.path),
-        "--idle-exit",
-        str(_IDLE_EXIT),
-    ]
-    with open(place.log, "wb") as log:
+    options = {"--bundle": bundle, "--folder": place.path, "--idle-exit": _IDLE_EXIT}
+    command = [sys.executable, "-m", "flask_lakeflow_jobs.local", "--quiet"]
+    for option, value in options.items():
+        command += [option, str(value)]
+    with place.open_log() as log:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

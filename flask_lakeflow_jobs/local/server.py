@@ -139,7 +139,7 @@ class HttpServer:
             self._server = self._listen(preferred_port)
         except OSError:
             self._server = self._listen(0)
-        self.port: int = self._server.effective_port
+        self.port = int(self._server.effective_port)
         self._stopping = False
         self._thread = threading.Thread(target=self._serve, name="http", daemon=True)
 
@@ -171,6 +171,9 @@ class HttpServer:
             channel_timeout=3600,
             connection_limit=2000,
             max_request_body_size=_BODY_LIMIT,
+            # Larger ones would go through temporary files.
+            inbuf_overflow=2 * _BODY_LIMIT,
+            outbuf_overflow=8 * _BODY_LIMIT,
             asyncore_use_poll=True,
             ident=None,
         )

@@ -46,7 +46,7 @@ class Workspace:
     ) -> None:
         self._bundle_path = bundle
         self._folder = WorkspaceFolder(folder)
-        self._clock = clock or SystemClock()
+        self._given_clock = clock
         self._target = target
         self._port = port
 
@@ -73,11 +73,12 @@ class Workspace:
         self._server = HttpServer(last_port if self._port is None else self._port)
         host = self._server.host
         workspace_id = 10**15 + zlib.crc32(str(self._folder.path).encode())
+        self._own_clock = SystemClock()
         self.registry = Registry(bundle, self._target)
         self._engine = Engine(
             Store(self._folder.database),
             WorkspaceFiles(lambda: self.registry.bundle, self._folder.path / "volumes"),
-            self._clock,
+            self._given_clock or self._own_clock,
             self._folder.tasks,
             lambda: self._task_environment(host, token),
             workspace_id,
@@ -105,6 +106,7 @@ class Workspace:
         """Serve no more. Tasks that are going are ended."""
         self._folder.remove_address()
         self._server.stop()
+        self._own_clock.stop()
         self._engine.close()
         os.close(self._claim)
 

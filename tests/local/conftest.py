@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flask_lakeflow_jobs.local import Clock, Workspace, load_bundle
+from tests.local.support import Client, write_bundle
+
+Serve = Callable[..., Client]
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Neither the environment nor a profile of this machine's user takes part."""
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("DATABRICKS_") or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("DATABRICKS_CONFIG_FILE", str(tmp_path / "no-such-file"))
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Starts a workspace with the given jobs and files and returns a client of it."""
+    with ExitStack() as stack:
+
+        def start(
+            jobs: Mapping[str, Any],
+            files: Mapping[str, str] | None = None,
+            *,
+            clock: Clock | None = None,
+        ) -> Client:
+            path = write_bundle(tmp_path / "bundle", jobs, files or {})
+            address = stack.enter_context(Workspace(path, tmp_path / "folder", clock=clock))
+            ids = {key: job.job_id for key, job in load_bundle(path).jobs.items()}
+            return Client(address, ids)
+
+        (tmp_path / "bundle").mkdir()
+        yield start

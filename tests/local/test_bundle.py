@@ -1,0 +1,327 @@
+"""Reading ``databricks.yml``: what it means, and what a mistake in it gets."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flask_lakeflow_jobs.local import BundleError, load_bundle
+
+ONE_JOB = """
+resources:
+  jobs:
+    etl:
+      tasks:
+        - task_key: main
+          spark_python_task:
+            python_file: main.py
+"""
+
+
+def write(folder: Path, text: str, name: str = "databricks.yml") -> Path:
+    file = folder / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(textwrap.dedent(text).lstrip("\n"))
+    return file
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "main.py").write_text("")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "notebook.py").write_text("# Databricks notebook source\n")
+    (tmp_path / "src" / "other.ipynb").write_text("{}")
+    return tmp_path
+
+
+def tasks_of(folder: Path, text: str, **options: Any) -> list[dict[str, Any]]:
+    tasks = load_bundle(write(folder, text), **options).jobs["etl"].settings["tasks"]
+    assert isinstance(tasks, list)
+    return tasks
+
+
+def test_job_as_it_would_be_deployed(folder: Path) -> None:
+    bundle = load_bundle(write(folder, ONE_JOB))
+    job = bundle.jobs["etl"]
+    assert (bundle.path, bundle.root) == (folder / "databricks.yml", folder)
+    assert job.settings == {
+        "name": "etl",
+        "format": "MULTI_TASK",
+        "max_concurrent_runs": 1,
+        "queue": {"enabled": True},
+        "tasks": [
+            {
+                "task_key": "main",
+                "spark_python_task": {"python_file": f"{bundle.files_path}/main.py"},
+            }
+        ],
+    }
+    assert bundle.files_path.startswith("/Workspace/Users/")
+    assert load_bundle(folder) == bundle
+
+
+def test_ids_are_the_same_everywhere(folder: Path) -> None:
+    ids = [load_bundle(write(folder, ONE_JOB)).jobs["etl"].job_id for _ in range(2)]
+    assert ids == [8099396154102756, 8099396154102756]
+    assert ids[0] <= 2**53 - 1
+
+
+def test_needs_nothing_but_yaml() -> None:
+    code = """
+import sys
+from flask_lakeflow_jobs.local.bundle import load_bundle
+print(sorted({"waitress", "sqlite3", "databricks.sdk"} & sys.modules.keys()))
+"""
+    command = [sys.executable, "-c", code]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert answer.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("given", ["src/notebook", "src/notebook.py", "./src/notebook.py"])
+def test_notebook_path(folder: Path, given: str) -> None:
+    text = f"""
+        resources:
+          jobs:
+            etl:
+              tasks:
+                - task_key: main
+                  notebook_task: {{notebook_path: {given}}}
+    """
+    (task,) = tasks_of(folder, text)
+    assert task["notebook_task"]["notebook_path"].endswith("/files/src/notebook")
+
+
+def test_paths_are_relative_to_the_file_in_which_they_stand(folder: Path) -> None:
+    write(folder, ONE_JOB.replace("main.py", "../main.py"), "resources/etl.yml")
+    (task,) = tasks_of(folder, "include: [resources/*.yml]")
+    assert task["spark_python_task"]["python_file"].endswith("/files/main.py")
+
+
+def test_anchors_and_merge_keys(folder: Path) -> None:
+    text = """
+        resources:
+          jobs:
+            etl:
+              tasks:
+                - &base
+                  task_key: main
+                  timeout_seconds: 60
+                  spark_python_task: {python_file: main.py}
+                - <<: *base
+                  task_key: second
+    """
+    main, second = tasks_of(folder, text)
+    assert (main["task_key"], second["task_key"]) == ("main", "second")
+    assert second["timeout_seconds"] == 60
+
+
+VARIABLES = (
+    """
+    bundle: {name: flights}
+    variables:
+      day: {default: monday}
+      title: {default: "on ${var.day}"}
+      limit: {default: 7}
+      needed: {description: without a value}
+    targets:
+      dev: {default: true, variables: {day: tuesday}}
+      prod: {variables: {day: {default: wednesday}, needed: given}}
+    """
+    + ONE_JOB
+).replace("python_file: main.py", "python_file: main.py\n            parameters: [PARAMETER]")
+
+
+@pytest.mark.parametrize(
+    ("reference", "target", "value"),
+    [
+        ("${var.day}", None, "tuesday"),
+        ("${var.day}", "prod", "wednesday"),
+        ("'the ${var.title}!'", None, "the on tuesday!"),
+        ("${var.limit}", None, 7),
+        ("'${var.limit} rows'", None, "7 rows"),
+        ("${var.needed}", "prod", "given"),
+        ("${bundle.target}", None, "dev"),
+        ("${bundle.name}", "prod", "flights"),
+        ("${resources.jobs.etl.id}", None, 8099396154102756),
+        ("'{{job.id}} ${not a reference} $5'", None, "{{job.id}} ${not a reference} $5"),
+    ],
+)
+def test_variables(folder: Path, reference: str, target: str | None, value: Any) -> None:
+    text = textwrap.dedent(VARIABLES.split("\nresources")[0]) + "\nresources"
+    text += VARIABLES.split("\nresources")[1].replace("PARAMETER", reference)
+    (task,) = tasks_of(folder, text, target=target)
+    assert task["spark_python_task"]["parameters"] == [value]
+
+
+def test_variable_from_the_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BUNDLE_VAR_file", "main.py")
+    text = "variables: {file: {}}" + ONE_JOB.replace("main.py", "${var.file}")
+    (task,) = tasks_of(folder, text)
+    assert task["spark_python_task"]["python_file"].endswith("/files/main.py")
+
+
+def test_target_lays_over_tasks_by_key(folder: Path) -> None:
+    text = (
+        ONE_JOB
+        + """
+targets:
+  dev:
+    resources:
+      jobs:
+        etl:
+          name: etl in dev
+          tasks:
+            - task_key: second
+              depends_on: [{task_key: main}]
+              notebook_task: {notebook_path: src/notebook.py}
+            - task_key: main
+              timeout_seconds: 5
+"""
+    )
+    job = load_bundle(write(folder, text)).jobs["etl"]
+    assert job.settings["name"] == "etl in dev"
+    main, second = job.settings["tasks"]
+    assert (main["task_key"], main["timeout_seconds"]) == ("main", 5)
+    assert main["spark_python_task"]["python_file"].endswith("main.py")
+    assert second["task_key"] == "second"
+
+
+def tasks_text(*tasks: str) -> str:
+    lines = ["resources:", "  jobs:", "    etl:", "      tasks:"]
+    return "\n".join(lines + [f"        - {task}" for task in tasks]) + "\n"
+
+
+SCRIPT = "spark_python_task: {python_file: main.py}"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "databricks.yml:1: The file has to hold a mapping with 'bundle' and 'resources'."),
+        ("- a\n- b", "databricks.yml:1: The file has to hold a mapping with"),
+        ("a: [1,\nb: 2", "databricks.yml:2: This is no YAML: "),
+        ("a: 1\na: 2", "databricks.yml:2: This is no YAML: the key 'a' stands twice."),
+        ("a: &a [*a]", "databricks.yml:1: This is no YAML: an alias that contains itself."),
+        ("bundle: {name: x}", "databricks.yml: The bundle has no jobs. Define at least one"),
+        ("x: 1\nresources: {jobs: {}}", "databricks.yml:2: The bundle has no jobs."),
+        ("resources: 5", "databricks.yml:1: 'resources' has to be a mapping."),
+        ("resources: {jobs: {etl: 5}}", "databricks.yml:1: The job 'etl' has to be a mapping."),
+        (
+            "resources:\n  jobs:\n    etl: {name: x}",
+            "databricks.yml:3: Job 'etl': The job has no tasks.",
+        ),
+        (
+            tasks_text(f"{{task_key: a, {SCRIPT}}}", "{task_key: b, magic_task: {}}"),
+            "databricks.yml:6: Job 'etl': Task 'b' is of the unknown kind 'magic_task'.",
+        ),
+        (
+            tasks_text("{task_key: a}"),
+            "databricks.yml:5: Job 'etl': Task 'a' has no kind. Give it one, such as",
+        ),
+        (
+            tasks_text(f"{{task_key: a, {SCRIPT}, notebook_task: {{notebook_path: x}}}}"),
+            "databricks.yml:5: Job 'etl': Task 'a' has 2 kinds (spark_python_task, notebook_task).",
+        ),
+        (
+            tasks_text(f"{{{SCRIPT}}}"),
+            "databricks.yml:5: Job 'etl': The task has no 'task_key'.",
+        ),
+        (tasks_text("5"), "databricks.yml:5: Job 'etl': A task has to be a mapping"),
+        (
+            tasks_text("{task_key: a, notebook_task: 5}"),
+            "databricks.yml:5: Job 'etl': 'notebook_task' of task 'a' has to be a mapping.",
+        ),
+        (
+            tasks_text("{task_key: a, notebook_task: {}}"),
+            "databricks.yml:5: Job 'etl': The notebook_task of task 'a' needs a 'notebook_path'.",
+        ),
+        (
+            tasks_text(f"{{task_key: a, {SCRIPT}}}", f"{{task_key: a, {SCRIPT}}}"),
+            "databricks.yml:6: Job 'etl': Two tasks have the key 'a'.",
+        ),
+        (
+            tasks_text(
+                f"{{task_key: a, {SCRIPT}}}",
+                f"{{task_key: b, depends_on: [{{task_key: c}}], {SCRIPT}}}",
+            ),
+            "databricks.yml:6: Job 'etl': Task 'b' depends on 'c', which is no task of this job. "
+            "Its tasks: a, b.",
+        ),
+        (
+            tasks_text(f"{{task_key: a, depends_on: b, {SCRIPT}}}"),
+            "databricks.yml:5: Job 'etl': 'depends_on' of task 'a' has to be a list of mappings",
+        ),
+        (
+            tasks_text(f"{{task_key: a, run_if: MAYBE, {SCRIPT}}}"),
+            "databricks.yml:5: Job 'etl': Task 'a' has the unknown run_if 'MAYBE'.",
+        ),
+        (
+            tasks_text(
+                f"{{task_key: z, depends_on: [{{task_key: a}}], {SCRIPT}}}",
+                f"{{task_key: a, depends_on: [{{task_key: b}}], {SCRIPT}}}",
+                f"{{task_key: b, depends_on: [{{task_key: a}}], {SCRIPT}}}",
+            ),
+            "The tasks depend on each other in a circle: a -> b -> a.",
+        ),
+        (
+            tasks_text("{task_key: a, spark_python_task: {python_file: src/none.py}}"),
+            "databricks.yml:5: There is no file 'src/none.py' (looked for ",
+        ),
+        (
+            tasks_text("{task_key: a, notebook_task: {notebook_path: src/none}}"),
+            "databricks.yml:5: There is no file 'src/none' (looked for ",
+        ),
+        (
+            tasks_text("{task_key: a, spark_python_task: {python_file: '${var.x}'}}"),
+            "databricks.yml:5: ${var.x} is not defined. Define it under 'variables'.",
+        ),
+        (
+            "variables: {x: {}}\n"
+            + tasks_text("{task_key: a, spark_python_task: {python_file: '${var.x}'}}"),
+            "databricks.yml:6: ${var.x} has no value. Give it a 'default'",
+        ),
+        (
+            "variables: {x: {default: '${var.x}'}}\n"
+            + tasks_text("{task_key: a, spark_python_task: {python_file: '${var.x}'}}"),
+            "databricks.yml:6: ${var.x} refers to itself.",
+        ),
+        (
+            tasks_text("{task_key: a, run_job_task: {job_id: '${resources.jobs.b.id}'}}"),
+            "databricks.yml:5: ${resources.jobs.b.id} names no job of this bundle.",
+        ),
+        ("x: 1\ninclude: [none.yml]", "databricks.yml:2: There is no file 'none.yml' to include."),
+        ("include: 5", "databricks.yml:1: 'include' has to be a list of paths."),
+    ],
+)
+def test_mistakes(folder: Path, text: str, message: str) -> None:
+    with pytest.raises(BundleError) as caught:
+        load_bundle(write(folder, text))
+    assert message in str(caught.value)
+
+
+def test_mistake_in_an_included_file(folder: Path) -> None:
+    write(folder, tasks_text("{task_key: a}"), "more/jobs.yml")
+    with pytest.raises(BundleError, match=r"^more/jobs\.yml:5: Job 'etl': Task 'a' has no kind"):
+        load_bundle(write(folder, "include: ['more/*.yml']"))
+
+
+def test_file_outside_the_bundle(folder: Path) -> None:
+    inner = folder / "inner"
+    text = tasks_text("{task_key: a, spark_python_task: {python_file: ../main.py}}")
+    with pytest.raises(BundleError, match="lies outside the bundle's folder"):
+        load_bundle(write(inner, text))
+
+
+def test_missing_file(folder: Path) -> None:
+    with pytest.raises(BundleError, match=r"^nothing\.yml: There is no such file\.$"):
+        load_bundle(folder / "nothing.yml")
+
+
+def test_unknown_target(folder: Path) -> None:
+    with pytest.raises(BundleError, match="The bundle has no target 'x'. Its targets: none."):
+        load_bundle(write(folder, ONE_JOB), target="x")

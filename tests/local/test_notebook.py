@@ -1,0 +1,172 @@
+"""Notebooks: cells, magics, widgets, exit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.local.conftest import Serve
+from tests.local.support import Client, notebook, task_words, words
+
+HEADER = "# Databricks notebook source\n"
+
+
+def notebook_client(serve: Serve, text: str, **files: str) -> Client:
+    named = {f"{name}.py": HEADER + content for name, content in files.items()}
+    return serve({"etl": {"tasks": [notebook("main")]}}, {"notebook.py": HEADER + text, **named})
+
+
+def result_of(client: Client, **fields: Any) -> str | None:
+    run = client.run("etl", **fields)
+    output = client.outputs(run)["main"]
+    assert output.error is None, output.error_trace
+    assert output.notebook_output is not None
+    assert output.logs is None
+    return output.notebook_output.result
+
+
+def test_exit_value(serve: Serve) -> None:
+    text = """
+try:
+    dbutils.notebook.exit("done")
+except Exception:
+    raise RuntimeError("an exit is no failure")
+# COMMAND ----------
+raise RuntimeError("never reached")
+"""
+    assert result_of(notebook_client(serve, text)) == "done"
+
+
+def test_no_exit_value(serve: Serve) -> None:
+    assert result_of(notebook_client(serve, "x = 1")) is None
+
+
+def test_exit_value_keeps_the_first_five_megabytes(serve: Serve) -> None:
+    client = notebook_client(serve, "dbutils.notebook.exit('a' + 5 * 1024 * 1024 * 'b')")
+    output = client.outputs(client.run("etl"))["main"].notebook_output
+    assert output is not None
+    assert output.truncated is True
+    assert output.result is not None
+    assert len(output.result) == 5 * 1024 * 1024
+    assert output.result.startswith("ab")
+
+
+@pytest.mark.parametrize(
+    ("fields", "widgets"),
+    [
+        ({}, "{'day': 'from task', 'place': 'from job', 'hour': 'from notebook'}"),
+        (
+            {"job_parameters": {"day": "from run", "hour": "5"}},
+            "{'day': 'from run', 'place': 'from job', 'hour': '5'}",
+        ),
+        (
+            {"notebook_params": {"day": "from run", "extra": "1"}},
+            "{'day': 'from run', 'place': 'from job', 'extra': '1', 'hour': 'from notebook'}",
+        ),
+    ],
+)
+def test_widgets(serve: Serve, fields: dict[str, Any], widgets: str) -> None:
+    task = notebook("main")
+    task["notebook_task"]["base_parameters"] = {"day": "from task", "place": "from task"}
+    job = {"parameters": [{"name": "place", "default": "from job"}], "tasks": [task]}
+    text = """
+dbutils.widgets.text("day", "from notebook", "Day")
+dbutils.widgets.dropdown("hour", "from notebook", ["1", "2"])
+dbutils.notebook.exit(str(dbutils.widgets.getAll()))
+"""
+    client = serve({"etl": job}, {"notebook.py": HEADER + text})
+    assert result_of(client, **fields) == widgets
+
+
+def test_unknown_widget(serve: Serve) -> None:
+    client = notebook_client(serve, "dbutils.widgets.get('nothing')")
+    output = client.outputs(client.run("etl"))["main"]
+    assert output.error is not None
+    assert output.error.startswith(
+        "ValueError: InputWidgetNotDefined: No input widget named nothing is defined."
+    )
+
+
+def test_magics(serve: Serve) -> None:
+    text = """
+# MAGIC %md
+# MAGIC # Not Python at all: 1 +
+# COMMAND ----------
+# MAGIC %run ./helpers
+# COMMAND ----------
+# MAGIC %pip install nothing
+# COMMAND ----------
+# MAGIC %sh test -e notebook.py
+# COMMAND ----------
+# MAGIC %python
+# MAGIC total = helper(1)
+# COMMAND ----------
+dbutils.notebook.exit(f"{total} {__name__}")
+"""
+    assert result_of(notebook_client(serve, text, helpers="def helper(x): return x + 1")) == (
+        "2 __main__"
+    )
+
+
+def test_magic_that_cannot_run(serve: Serve) -> None:
+    client = notebook_client(serve, "# MAGIC %scala\n# MAGIC val x = 1")
+    output = client.outputs(client.run("etl"))["main"]
+    assert output.error == ("NotImplementedError: A %scala cell cannot run in the local workspace.")
+
+
+def test_trace_names_the_lines_of_the_file(serve: Serve) -> None:
+    text = "x = 1\n# COMMAND ----------\n\ndef f():\n    return 1 / 0\n# COMMAND ----------\nf()\n"
+    client = notebook_client(serve, text)
+    output = client.outputs(client.run("etl"))["main"]
+    assert output.error == "ZeroDivisionError: division by zero"
+    assert output.error_trace is not None
+    assert 'notebook.py", line 8, in <module>\n    f()' in output.error_trace
+    assert 'notebook.py", line 6, in f\n    return 1 / 0' in output.error_trace
+    assert "lakeflow_child" not in output.error_trace
+
+
+def test_cause_and_context_stand_in_the_trace(serve: Serve) -> None:
+    text = """
+try:
+    {}["key"]
+except KeyError as error:
+    raise RuntimeError("outer") from error
+"""
+    client = notebook_client(serve, text)
+    output = client.outputs(client.run("etl"))["main"]
+    assert output.error == "RuntimeError: outer"
+    assert output.error_trace is not None
+    assert "KeyError: 'key'" in output.error_trace
+    assert "direct cause" in output.error_trace
+
+
+def test_notebook_runs_notebook(serve: Serve) -> None:
+    text = "dbutils.notebook.exit(dbutils.notebook.run('inner', 60, {'n': 2}) + '!')"
+    inner = "dbutils.notebook.exit('inner ' + dbutils.widgets.get('n'))"
+    assert result_of(notebook_client(serve, text, inner=inner)) == "inner 2!"
+
+
+def test_spark_without_pyspark(serve: Serve) -> None:
+    client = notebook_client(serve, "import sys\nsys.modules['pyspark'] = None\nspark.range(1)")
+    output = client.outputs(client.run("etl"))["main"]
+    assert output.error is not None
+    assert output.error.startswith("RuntimeError: There is no Spark in this environment.")
+
+
+def test_plain_file_is_no_notebook(serve: Serve) -> None:
+    client = serve({"etl": {"tasks": [notebook("main")]}}, {"notebook.py": "print(1)"})
+    run = client.run("etl")
+    assert task_words(run) == {"main": "FAILED"}
+    assert "is no notebook" in (client.outputs(run)["main"].error or "")
+
+
+def test_missing_at_run_time(serve: Serve) -> None:
+    client = notebook_client(serve, "")
+    settings = client.jobs.get(client.job_ids["etl"]).settings
+    assert settings is not None
+    (task,) = settings.tasks or []
+    assert task.notebook_task is not None
+    assert task.notebook_task.notebook_path.endswith("/files/notebook")
+    run = client.run("etl")
+    assert words(run)[1] == "SUCCESS"

@@ -1,0 +1,326 @@
+"""A job from its start to its end: states, parameters, outputs."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+import pytest
+from databricks.sdk.errors import InvalidParameterValue
+
+from tests.local.conftest import Serve
+from tests.local.support import after, notebook, script, task_words, wait_until, words
+
+NOTHING = {"main.py": "pass"}
+
+
+def test_success(serve: Serve) -> None:
+    client = serve({"etl": {"tasks": [script("main")]}}, {"main.py": "print('hello')"})
+    run = client.run("etl")
+    (task,) = run.tasks or []
+    assert words(run) == ("TERMINATED", "SUCCESS", "SUCCESS")
+    assert words(task) == ("TERMINATED", "SUCCESS", "SUCCESS")
+    assert run.job_id == client.job_ids["etl"]
+    assert run.run_page_url == f"{client.address.host}/jobs/{run.job_id}/runs/{run.run_id}"
+    assert run.run_name == "etl"
+    assert run.trigger is not None
+    assert run.trigger.value == "ONE_TIME"
+    assert run.start_time is not None
+    assert run.end_time is not None
+    assert run.run_duration == run.end_time - run.start_time
+    assert (run.setup_duration, run.execution_duration, run.cleanup_duration) == (0, 0, 0)
+    assert task.execution_duration
+    output = client.outputs(run)["main"]
+    assert output.logs == "hello\n"
+    assert output.logs_truncated is False
+    assert output.error is None
+    assert output.notebook_output is None
+    assert output.metadata is not None
+    assert output.metadata.run_id == task.run_id
+
+
+def test_failure(serve: Serve) -> None:
+    client = serve(
+        {"etl": {"tasks": [script("main"), script("next", depends_on=after("main"))]}},
+        {
+            "main.py": """
+                def load():
+                    raise ValueError("no rows")
+
+                load()
+            """
+        },
+    )
+    run = client.run("etl")
+    main, following = run.tasks or []
+    assert words(run) == ("INTERNAL_ERROR", "FAILED", "RUN_EXECUTION_ERROR")
+    assert run.state is not None
+    assert run.state.state_message == (
+        "Task main failed with message: Workload failed, see run output for details. "
+        "This caused all downstream tasks to get skipped."
+    )
+    assert run.status is not None
+    assert run.status.state is not None
+    assert run.status.state.value == "TERMINATED"
+    assert words(main) == ("TERMINATED", "FAILED", "RUN_EXECUTION_ERROR")
+    assert main.state is not None
+    assert main.state.state_message == "Workload failed, see run output for details"
+    assert words(following) == ("SKIPPED", "UPSTREAM_FAILED", "SKIPPED")
+    outputs = client.outputs(run)
+    assert outputs["main"].error == "ValueError: no rows"
+    trace = outputs["main"].error_trace
+    assert trace is not None
+    assert trace.startswith("Traceback (most recent call last):\n")
+    assert 'main.py", line 4, in <module>\n    load()' in trace
+    assert "lakeflow_child" not in trace
+    assert outputs["next"].error is None
+
+
+@pytest.mark.parametrize(
+    ("code", "result", "error"),
+    [
+        ("import sys; sys.exit()", "SUCCESS", None),
+        ("import sys; sys.exit(0)", "SUCCESS", None),
+        ("import sys; sys.exit(3)", "FAILED", "SystemExit: 3"),
+        ("import sys; sys.exit('bad input')", "FAILED", "SystemExit: bad input"),
+        ("import os; os._exit(7)", "FAILED", "The task's process ended with exit code 7"),
+        (
+            "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+            "FAILED",
+            "The task's process was ended by the signal SIGKILL.",
+        ),
+        ("def f(:", "FAILED", "SyntaxError: invalid syntax"),
+        ("raise KeyboardInterrupt", "FAILED", "KeyboardInterrupt"),
+    ],
+)
+def test_ways_to_end(serve: Serve, code: str, result: str, error: str | None) -> None:
+    client = serve({"etl": {"tasks": [script("main")]}}, {"main.py": code})
+    run = client.run("etl")
+    assert task_words(run) == {"main": result}
+    output = client.outputs(run)["main"]
+    if error is None:
+        assert output.error is None
+    else:
+        assert output.error is not None
+        assert output.error.startswith(error)
+
+
+def test_python_file_sees_what_it_would_on_databricks(serve: Serve) -> None:
+    client = serve(
+        {"etl": {"tasks": [script("main", "src/main.py", "--day", "{{job.parameters.day}}")]}}
+        | {
+            "with_day": {"parameters": [{"name": "day", "default": "1"}], "tasks": [script("main")]}
+        },
+        {
+            "src/main.py": """
+                import os, sys
+                import beside
+                import at_root.module
+                print(os.getcwd() == os.path.dirname(__file__), __name__, sys.argv[0] == __file__)
+                print([name for name in os.environ if name.startswith("DATABRICKS_")])
+                print(os.path.isdir(os.environ["LAKEFLOW_LOCAL_DATA"]))
+                print("flask" in sys.modules, sys.path[0] == os.path.dirname(__file__))
+            """,
+            "src/beside.py": "",
+            "at_root/module.py": "",
+            "main.py": "",
+        },
+    )
+    run = client.run("etl", job_parameters={"day": "1"})
+    assert client.outputs(run)["main"].logs == textwrap.dedent("""\
+        True __main__ True
+        ['DATABRICKS_HOST', 'DATABRICKS_TOKEN']
+        True
+        False True
+    """)
+
+
+PARAMETERS = [{"name": "day", "default": "monday"}, {"name": "place", "default": "here"}]
+
+
+@pytest.mark.parametrize(
+    ("given", "logs"),
+    [
+        ({}, "['monday', 'here']\n"),
+        ({"job_parameters": {"day": "friday"}}, "['friday', 'here']\n"),
+        ({"python_params": ["a", "b"]}, "['a', 'b']\n"),
+        ({"python_params": []}, "[]\n"),
+        ({"python_params": ["{{job.parameters.day}}"]}, "['monday']\n"),
+    ],
+)
+def test_parameters_of_a_python_file(serve: Serve, given: dict[str, Any], logs: str) -> None:
+    job = {
+        "parameters": PARAMETERS,
+        "tasks": [
+            script("main", "main.py", "{{job.parameters.day}}", "{{ job.parameters.place }}")
+        ],
+    }
+    client = serve({"etl": job}, {"main.py": "import sys; print(sys.argv[1:])"})
+    run = client.run("etl", **given)
+    assert client.outputs(run)["main"].logs == logs
+
+
+def test_job_parameters_of_a_run(serve: Serve) -> None:
+    client = serve({"etl": {"parameters": PARAMETERS, "tasks": [script("main")]}}, NOTHING)
+    run = client.run("etl", job_parameters={"day": "friday"})
+    assert [each.as_dict() for each in run.job_parameters or []] == [
+        {"name": "day", "default": "monday", "value": "friday"},
+        {"name": "place", "default": "here"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            {"job_parameters": {"a": "1"}, "notebook_params": {"a": "1"}},
+            "Job parameters cannot be combined with task parameters (notebook_params).",
+        ),
+        (
+            {"jar_params": ["a"], "notebook_params": {"a": "1"}},
+            "jar_params cannot be specified in conjunction with notebook_params.",
+        ),
+        (
+            {"python_params": ["x" * 10_000]},
+            "python_params takes 10022 bytes as JSON; at most 10000 are allowed.",
+        ),
+        ({"python_params": ["ü"]}, "python_params may hold only ASCII characters."),
+        ({"only": ["nowhere"]}, "Task nowhere does not exist in the job."),
+        (
+            {"idempotency_token": "x" * 65},
+            "The idempotency token has 65 characters; at most 64 are allowed.",
+        ),
+    ],
+)
+def test_refused_parameters(serve: Serve, fields: dict[str, Any], message: str) -> None:
+    client = serve({"etl": {"tasks": [script("main")]}}, NOTHING)
+    with pytest.raises(InvalidParameterValue) as caught:
+        client.start("etl", **fields)
+    assert str(caught.value) == message
+    assert list(client.jobs.list_runs()) == []
+
+
+def test_independent_tasks_run_at_the_same_time(serve: Serve) -> None:
+    meet = """
+        import os, sys, time
+        here, there = sys.argv[1:]
+        folder = os.environ["LAKEFLOW_LOCAL_DATA"]
+        open(os.path.join(folder, here), "w").close()
+        deadline = time.monotonic() + 30
+        while not os.path.exists(os.path.join(folder, there)):
+            assert time.monotonic() < deadline, "the other task never came"
+            time.sleep(0.01)
+    """
+    tasks = [
+        script("left", "main.py", "left", "right"),
+        script("right", "main.py", "right", "left"),
+        script("last", "last.py", depends_on=after("left", "right")),
+    ]
+    client = serve({"etl": {"tasks": tasks}}, {"main.py": meet, "last.py": "pass"})
+    run = client.run("etl")
+    assert task_words(run) == {"left": "SUCCESS", "right": "SUCCESS", "last": "SUCCESS"}
+    left, right, last = run.tasks or []
+    assert last.start_time is not None
+    assert last.start_time >= max(left.end_time or 0, right.end_time or 0)
+
+
+def test_cancel(serve: Serve) -> None:
+    code = """
+        import os, signal, subprocess, sys, time
+        signal.signal(signal.SIGTERM, lambda *_: (print("asked to stop"), sys.exit(0)))
+        grandchild = subprocess.Popen(["sleep", "1000"])
+        print(grandchild.pid, flush=True)
+        time.sleep(1000)
+    """
+    tasks = [script("main"), script("next", depends_on=after("main"))]
+    client = serve({"etl": {"tasks": tasks}}, {"main.py": code})
+    run_id = client.start("etl")
+    (main_id, _) = (task.run_id for task in client.jobs.get_run(run_id).tasks or [])
+    assert main_id is not None
+    logs = wait_until(lambda: client.jobs.get_run_output(main_id).logs, "the first line")
+    assert logs is not None
+    assert client.http("POST", "/api/2.2/jobs/runs/cancel", {"run_id": run_id}) == (200, {})
+    run = client.finish(run_id)
+    assert words(run) == ("TERMINATED", "CANCELED", "USER_CANCELED")
+    assert run.state is not None
+    assert run.state.user_cancelled_or_timedout is True
+    assert task_words(run) == {"main": "CANCELED", "next": "CANCELED"}
+    assert client.outputs(run)["main"].logs == f"{logs}asked to stop\n"
+    wait_until(lambda: not is_running(int(logs)), "the end of what the task had started")
+    client.jobs.cancel_run(run_id)
+    assert words(client.jobs.get_run(run_id)) == ("TERMINATED", "CANCELED", "USER_CANCELED")
+
+
+def is_running(pid: int) -> bool:
+    import os
+    from pathlib import Path
+
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{pid}/stat")
+    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_logs_keep_the_last_five_megabytes(serve: Serve) -> None:
+    code = "print('first'); print('x' * 5 * 1024 * 1024); print('last')"
+    client = serve({"etl": {"tasks": [script("main")]}}, {"main.py": code})
+    output = client.outputs(client.run("etl"))["main"]
+    assert output.logs is not None
+    assert len(output.logs) == 5 * 1024 * 1024
+    assert output.logs.endswith("x\nlast\n")
+    assert output.logs_truncated is True
+
+
+def test_task_values(serve: Serve) -> None:
+    tasks = [
+        notebook("count"),
+        notebook("use", "use.py", depends_on=after("count")),
+        script("print", "print.py", "{{tasks.count.values.rows}}", depends_on=after("count")),
+        script("unknown", "print.py", "{{tasks.count.values.nothing}}", depends_on=after("count")),
+    ]
+    client = serve(
+        {"etl": {"tasks": tasks}},
+        {
+            "notebook.py": """
+                # Databricks notebook source
+                dbutils.jobs.taskValues.set("rows", 42)
+                dbutils.jobs.taskValues.set(key="days", value=["mo", "tu"])
+            """,
+            "use.py": """
+                # Databricks notebook source
+                days = dbutils.jobs.taskValues.get(taskKey="count", key="days", debugValue=[])
+                other = dbutils.jobs.taskValues.get("count", "other", default="none")
+                # COMMAND ----------
+                try:
+                    dbutils.jobs.taskValues.get("count", "other")
+                except ValueError as error:
+                    dbutils.notebook.exit(f"{days} {other} {error}")
+            """,
+            "print.py": "import sys; print(sys.argv[1:])",
+        },
+    )
+    run = client.run("etl")
+    outputs = client.outputs(run)
+    assert outputs["print"].logs == "['42']\n"
+    assert outputs["use"].notebook_output is not None
+    assert outputs["use"].notebook_output.result == (
+        "['mo', 'tu'] none The task 'count' has set no value 'other'. Its values: rows, days."
+    )
+    unknown = (run.tasks or [])[3]
+    assert words(unknown) == ("INTERNAL_ERROR", "FAILED", "INVALID_RUN_CONFIGURATION")
+    assert unknown.state is not None
+    assert "{{tasks.count.values.nothing}}" in (unknown.state.state_message or "")
+
+
+def test_task_values_reach_python_files(serve: Serve) -> None:
+    code = "from databricks.sdk.runtime import dbutils; dbutils.jobs.taskValues.set('a', 1)"
+    tasks = [
+        script("set"),
+        script("get", "get.py", "{{tasks.set.values.a}}", depends_on=after("set")),
+    ]
+    client = serve(
+        {"etl": {"tasks": tasks}}, {"main.py": code, "get.py": "import sys; print(sys.argv[1])"}
+    )
+    assert client.outputs(client.run("etl"))["get"].logs == "1\n"
