@@ -195,32 +195,40 @@ function range(...texts) {
   return dates.some((date) => Number.isNaN(date.valueOf())) ? texts.join(" – ") : day.formatRange(...dates);
 }
 
-/** The days that a run is about, as its parameters have them. */
-function daysOf({ job_parameters: parameters = [] }) {
-  const values = Object.fromEntries(parameters.map(({ name, value, default: otherwise }) => [name, value ?? otherwise]));
-  return values.startDate ? range(values.startDate, values.endDate) : "Run";
+const days = new Map(); // by run; they never change, so each run is asked for them once
+
+/** The days that a run is about. A list of runs may leave the parameters out; the run itself has them. */
+async function daysOf({ run_id: id }) {
+  if (!days.has(id)) {
+    const { job_parameters: parameters = [] } = await (await ask(`${etl}/runs/${id}`)).json();
+    const value = (name) => parameters.find((each) => each.name === name)?.value;
+    days.set(id, value("startDate") ? range(value("startDate"), value("endDate")) : "Default days");
+  }
+  return days.get(id);
 }
 
 async function refreshRecent() {
   if (document.hidden) return;
   let runs;
+  let titles;
   try {
     ({ runs } = await (await ask(`${etl}/runs?limit=8`)).json());
+    titles = await Promise.all(runs.map(daysOf));
   } catch {
     return; // the list stays as it was; the next look may do better
   }
   const shown = new URLSearchParams(location.search).get("run");
   const focused = $("recent").contains(document.activeElement) && document.activeElement.search;
   $("nothing-yet").hidden = runs.length > 0;
-  $("recent").replaceChildren(...runs.map((run) => h("li", {}, recentLink(run, shown))));
+  $("recent").replaceChildren(...runs.map((run, index) => h("li", {}, recentLink(run, titles[index], shown))));
   if (focused) [...$("recent").querySelectorAll("a")].find((link) => link.search === focused)?.focus();
 }
 
-function recentLink(run, shown) {
+function recentLink(run, title, shown) {
   const state = h("span", { class: "state" });
   showState(state, wordOf(run));
   const when = h("span", { class: "when" }, `${moment.format(run.start_time)} · ${elapsed(run, Date.now())}`);
-  const link = h("a", { href: `?run=${run.run_id}` }, h("span", {}, daysOf(run)), state, when);
+  const link = h("a", { href: `?run=${run.run_id}` }, h("span", {}, title), state, when);
   if (String(run.run_id) === shown) link.setAttribute("aria-current", "true");
   return link;
 }
