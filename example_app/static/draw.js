@@ -22,8 +22,9 @@ function fill(element, attributes, children) {
 const KINDS = {
   going: ["running", "terminating", "waiting_for_retry"],
   good: ["succeeded", "succeeded_with_failures"],
-  bad: ["failed", "internal_error", "timed_out", "upstream_failed"],
-  stopped: ["canceled", "skipped", "excluded", "disabled", "upstream_canceled", "maximum_concurrent_runs_reached"],
+  bad: ["failed", "internal_error", "timed_out"],
+  stopped: ["canceled", "maximum_concurrent_runs_reached"],
+  never: ["skipped", "excluded", "disabled", "upstream_failed", "upstream_canceled"],
 };
 
 // The Jobs API's words for a task's end, where the outcome of a run has another.
@@ -265,7 +266,7 @@ function drawColumns(groups, width, height) {
     };
     const hint = `${group.key}:00 – ${minutes(value)}, ${number.format(group.flights)} flights`;
     drawn.push(svg("rect", bar, svg("title", {}, hint)));
-    drawn.push(svg("text", { x: middle, y: height - 4 }, group.key));
+    if (step >= 16 || group.key % 2 === 0) drawn.push(svg("text", { x: middle, y: height - 4 }, group.key));
     const above = value < 0 ? zero - 5 : zero - value * scale - 5;
     if (step >= 24) drawn.push(svg("text", { x: middle, y: above, class: "value" }, value.toFixed(0)));
   });

@@ -63,9 +63,9 @@ $("form").addEventListener("input", () => (intent = { key: newKey() }));
 $("form").addEventListener("submit", async (event) => {
   event.preventDefault();
   showProblem(null);
-  const days = Object.fromEntries(new FormData($("form")));
+  const params = Object.fromEntries(new FormData($("form")));
   try {
-    intent.run = await start(etl, days, intent.key);
+    intent.run = await start(etl, params, intent.key);
     attach(intent.run);
   } catch (problem) {
     showProblem(problem);
@@ -90,7 +90,7 @@ function attach(address, { remember = true } = {}) {
     connected: (yes) => ($("run-connection").textContent = yes ? "" : "connecting again …"),
     state: (data) => run === current && showRun(run, data),
     end: () => run === current && showEnd(run),
-    failure: (problem) => run === current && showProblem(problem),
+    failure: (problem) => run === current && showLoss(run, problem),
   });
   refreshRecent();
 }
@@ -106,6 +106,13 @@ function showRun(run, { outcome, timestamp, run: document_ }) {
   tick();
 }
 
+/** A browser does not tell why it refuses a stream; the run itself may. */
+async function showLoss(run, problem) {
+  const better = await ask(run.address).then(() => problem, (told) => told);
+  showProblem(better);
+  $("run").hidden = !run.document;
+}
+
 async function showEnd(run) {
   if (run.address === intent.run) intent = { key: newKey() };
   $("cancel").hidden = true;
@@ -116,10 +123,10 @@ async function showEnd(run) {
     const text = outputs.summary?.notebook_output?.result;
     if (text) {
       const result = JSON.parse(text);
-      $("result-title").textContent = `Result: ${range(result.startDate, result.endDate)}`;
+      $("result-title").textContent = `Result: ${range(date, result.startDate, result.endDate)}`;
       showResult($("charts"), result);
       $("result").hidden = false;
-    } else showFailure(run, outputs);
+    } else if (run.outcome !== "canceled") showFailure(run, outputs);
   } catch (problem) {
     showProblem(problem);
   }
@@ -186,13 +193,14 @@ function showReport({ report: output }) {
 
 // ── Everybody's runs ────────────────────────────────────────────────────────────────────────────
 
-const day = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeZone: "UTC" });
+const day = new Intl.DateTimeFormat("en", { day: "numeric", month: "short", timeZone: "UTC" });
+const date = new Intl.DateTimeFormat("en", { dateStyle: "long", timeZone: "UTC" });
 const moment = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
 
-/** Two ISO dates as people write them; their own words where they are none. */
-function range(...texts) {
-  const dates = texts.map((text) => new Date(text));
-  return dates.some((date) => Number.isNaN(date.valueOf())) ? texts.join(" – ") : day.formatRange(...dates);
+/** A range of two ISO dates as people write it; the texts themselves where they are none. */
+function range(format, ...texts) {
+  const ends = texts.map((text) => new Date(text));
+  return ends.some((end) => Number.isNaN(end.valueOf())) ? texts.join(" – ") : format.formatRange(...ends);
 }
 
 const days = new Map(); // by run; they never change, so each run is asked for them once
@@ -202,7 +210,7 @@ async function daysOf({ run_id: id }) {
   if (!days.has(id)) {
     const { job_parameters: parameters = [] } = await (await ask(`${etl}/runs/${id}`)).json();
     const value = (name) => parameters.find((each) => each.name === name)?.value;
-    days.set(id, value("startDate") ? range(value("startDate"), value("endDate")) : "Default days");
+    days.set(id, value("startDate") ? range(day, value("startDate"), value("endDate")) : "Default days");
   }
   return days.get(id);
 }
