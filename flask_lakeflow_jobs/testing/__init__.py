@@ -1,0 +1,36 @@
+"""For the tests of apps that use the extension: a workspace that fails when it is told to.
+
+It knows nothing of the extension: any client of the Jobs API can be tried with it.
+"""
+
+from .exchange import Exchange, RecordedRequest, Reply, fingerprint
+from .faults import (
+    Delay,
+    Drip,
+    Drop,
+    Fault,
+    GatewayPage,
+    HalfBody,
+    Nonsense,
+    Refusal,
+    Silence,
+)
+from .workspace import FaultyWorkspace, Rule
+
+__all__ = [
+    "Delay",
+    "Drip",
+    "Drop",
+    "Exchange",
+    "Fault",
+    "FaultyWorkspace",
+    "GatewayPage",
+    "HalfBody",
+    "Nonsense",
+    "RecordedRequest",
+    "Refusal",
+    "Reply",
+    "Rule",
+    "Silence",
+    "fingerprint",
+]

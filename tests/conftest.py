@@ -1,0 +1,141 @@
+"""What tests over the whole house share: a workspace, apps in front of it, and real servers."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from flask_lakeflow_jobs import LakeflowJobs
+from flask_lakeflow_jobs.local import Address, Workspace, load_bundle
+from flask_lakeflow_jobs.testing import FaultyWorkspace
+from tests.support import ALICE, BOB, BUNDLE, Gate, LiveServer
+
+MakeApp = Callable[..., Flask]
+Serve = Callable[[Flask], str]
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Neither the environment nor a profile of whoever runs the tests takes part."""
+    for name in list(os.environ):
+        if name.startswith(("DATABRICKS_", "LAKEFLOW_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("DATABRICKS_CONFIG_FILE", str(tmp_path / "no-such-file"))
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
+    """The embedded workspace, with the jobs of the bundle ``fast``."""
+    with Workspace(BUNDLE, tmp_path_factory.mktemp("workspace")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def job_ids() -> Mapping[str, int]:
+    """The ids of the bundle's jobs."""
+    return {key: job.job_id for key, job in load_bundle(BUNDLE).jobs.items()}
+
+
+@pytest.fixture
+def road(workspace: Address) -> Iterator[FaultyWorkspace]:
+    """The way to the workspace, which records what goes over it and can be made to fail."""
+    with FaultyWorkspace(workspace, tokens=[ALICE, BOB]) as road:
+        yield road
+
+
+@pytest.fixture
+def make_app(road: FaultyWorkspace, job_ids: Mapping[str, int], tmp_path: Path) -> MakeApp:
+    """Makes an app with the jobs of the bundle; keywords in capitals go to its config."""
+    numbers = itertools.count()
+
+    def make(*, jobs: Mapping[str, Any] | None = None, **given: Any) -> Flask:
+        config = {name: given.pop(name) for name in list(given) if name.isupper()}
+        app = Flask("app", instance_path=str(tmp_path / f"instance-{next(numbers)}"))
+        app.config.from_mapping(
+            {
+                "DATABRICKS_HOST": road.host,
+                "DATABRICKS_TOKEN": road.token,
+                "LAKEFLOW_JOBS_POLL_INTERVAL": 0.25,
+                **config,
+            }
+        )
+        LakeflowJobs(app, jobs=_jobs(job_ids, jobs or {}), **given)
+        return app
+
+    return make
+
+
+def _jobs(job_ids: Mapping[str, int], more: Mapping[str, Any]) -> dict[str, Any]:
+    """The jobs of the bundle, and others; a job's ``of`` names the one of the bundle that it is."""
+    jobs: dict[str, dict[str, Any]] = {
+        "quick": {"of": "quick"},
+        "never": {"of": "never", "task_type": "job"},
+        "pipeline": {"of": "pipeline"},
+        "failing": {"of": "failing"},
+        "gated": {"of": "gated", "task_type": "job"},
+        "single": {"of": "single", "task_type": "job"},
+        "greeting": {"of": "greeting", "task_type": "job"},
+        "script": {"of": "script", "task_type": "python_script"},
+        **more,
+    }
+    return {
+        key: {"job_id": job_ids.get(job.get("of", ""))}
+        | {name: value for name, value in job.items() if name != "of"}
+        for key, job in jobs.items()
+    }
+
+
+@pytest.fixture
+def app(make_app: MakeApp) -> Flask:
+    return make_app()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Serves an app from threads, over real HTTP; gives its address."""
+    with ExitStack() as stack:
+
+        def start(app: Flask) -> str:
+            return stack.enter_context(LiveServer(app)).url
+
+        yield start
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    """Holds the runs of the job ``gated`` until it is opened; at the end it is."""
+    gate = Gate(tmp_path / "gate")
+    yield gate
+    gate.open()
+
+
+@pytest.fixture
+def in_threads() -> Iterator[Callable[..., list[threading.Thread]]]:
+    """Starts calls in threads that are waited for at the end."""
+    started: list[threading.Thread] = []
+
+    def start(*calls: Callable[[], object]) -> list[threading.Thread]:
+        threads = [threading.Thread(target=call, daemon=True) for call in calls]
+        for thread in threads:
+            thread.start()
+        started.extend(threads)
+        return threads
+
+    yield start
+    for thread in started:
+        thread.join(30)
+        assert not thread.is_alive(), "A call did not come back."

@@ -1,0 +1,352 @@
+"""The faulty road, seen by a bare HTTP client: what goes over it, and how it fails."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator, Mapping
+from http.client import HTTPConnection, HTTPException, IncompleteRead, RemoteDisconnected
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from flask_lakeflow_jobs.local import Address
+from flask_lakeflow_jobs.testing import (
+    Delay,
+    Drip,
+    Drop,
+    Exchange,
+    Fault,
+    FaultyWorkspace,
+    GatewayPage,
+    HalfBody,
+    Nonsense,
+    Refusal,
+    Silence,
+    fingerprint,
+)
+from tests.support import ALICE
+
+RUN_NOW = "/api/2.2/jobs/run-now"
+LIST = "/api/2.2/jobs/list"
+
+
+class Caller:
+    """A client with one connection, kept open."""
+
+    def __init__(self, road: FaultyWorkspace, timeout: float = 30.0) -> None:
+        self._connection = HTTPConnection(urlsplit(road.host).netloc, timeout=timeout)
+        self.token = road.token
+
+    def call(self, method: str, path: str, body: Any = None) -> tuple[int, Mapping[str, str], Any]:
+        content = None if body is None else json.dumps(body).encode()
+        headers = {"Authorization": f"Bearer {self.token}"}
+        self._connection.request(method, path, content, headers)
+        response = self._connection.getresponse()
+        raw = response.read()
+        return response.status, dict(response.headers), raw
+
+    def json(self, method: str, path: str, body: Any = None) -> Any:
+        status, _, raw = self.call(method, path, body)
+        assert status == 200
+        return json.loads(raw)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@pytest.fixture
+def caller(road: FaultyWorkspace) -> Iterator[Caller]:
+    caller = Caller(road)
+    yield caller
+    caller.close()
+
+
+def runs_of(caller: Caller, job_id: int) -> list[int]:
+    found = caller.json("GET", f"/api/2.2/jobs/runs/list?job_id={job_id}&limit=25")
+    return [run["run_id"] for run in found.get("runs", [])]
+
+
+class TestWithoutFaults:
+    def test_requests_and_answers_pass_unchanged_and_are_recorded(
+        self, road: FaultyWorkspace, caller: Caller, job_ids: Mapping[str, int]
+    ) -> None:
+        started = caller.json(
+            "POST", RUN_NOW, {"job_id": job_ids["never"], "job_parameters": {"day": "é"}}
+        )
+        found = caller.json("GET", f"/api/2.2/jobs/runs/get?run_id={started['run_id']}")
+
+        assert found["job_parameters"] == [{"name": "day", "default": "2013-01-01", "value": "é"}]
+        trigger, read = road.requests
+        assert (trigger.method, trigger.path) == ("POST", RUN_NOW)
+        assert trigger.body == {"job_id": job_ids["never"], "job_parameters": {"day": "é"}}
+        assert (trigger.status, trigger.forwarded) == (200, True)
+        assert trigger.token == fingerprint(road.token)
+        assert road.token not in repr(trigger)
+        assert read.query == {"run_id": str(started["run_id"])}
+        assert read.body is None
+
+    def test_discovery_leads_back_over_the_road(
+        self, road: FaultyWorkspace, caller: Caller, workspace: Address
+    ) -> None:
+        found = caller.json("GET", "/.well-known/databricks-config")
+
+        assert found["oidc_endpoint"] == f"{road.host}/oidc"
+        assert workspace.host not in json.dumps(found)
+
+    def test_an_error_of_the_workspace_passes_too(
+        self, road: FaultyWorkspace, caller: Caller
+    ) -> None:
+        status, _, raw = caller.call("GET", "/api/2.2/jobs/get?job_id=1")
+
+        assert (status, json.loads(raw)["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+        assert road.requests[0].status == 400
+
+    def test_a_users_token_is_let_in_and_any_other_is_not(
+        self, road: FaultyWorkspace, caller: Caller
+    ) -> None:
+        caller.token = ALICE
+        assert caller.call("GET", LIST)[0] == 200
+        caller.token = "somebody-else"
+        assert caller.call("GET", LIST)[0] == 401
+        assert [request.token for request in road.requests] == [
+            fingerprint(ALICE),
+            fingerprint("somebody-else"),
+        ]
+
+    def test_a_stopped_one_is_gone_and_comes_back_at_the_same_address(
+        self, workspace: Address
+    ) -> None:
+        road = FaultyWorkspace(workspace)
+        road.start()
+        host = road.host
+        caller = Caller(road)
+        assert caller.call("GET", LIST)[0] == 200
+        road.stop()
+        with pytest.raises((ConnectionError, HTTPException)):
+            caller.call("GET", LIST)
+        caller.close()
+        with pytest.raises(ConnectionRefusedError):
+            Caller(road).call("GET", LIST)
+
+        with road:
+            assert road.host == host
+            again = Caller(road)
+            assert again.call("GET", LIST)[0] == 200
+            again.close()
+
+    def test_a_workspace_that_is_down_breaks_the_connection(self) -> None:
+        nobody = Address(host="http://127.0.0.1:9", token="t", pid=0)
+        with FaultyWorkspace(nobody) as road:
+            caller = Caller(road)
+            with pytest.raises(ConnectionError):
+                caller.call("GET", LIST)
+            caller.close()
+            assert not road.requests[0].forwarded
+
+
+class TestFaults:
+    @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 500, 503, 504])
+    def test_a_refusal_is_spelled_as_the_workspace_does(
+        self, road: FaultyWorkspace, caller: Caller, status: int
+    ) -> None:
+        road.fail(Refusal(status, message="no", retry_after=7), times=1)
+
+        answered, headers, raw = caller.call("GET", LIST)
+
+        assert answered == status
+        assert headers["Retry-After"] == "7"
+        document = json.loads(raw)
+        assert document["message"] == "no"
+        assert document["error_code"].isupper()
+        assert (road.requests[0].status, road.requests[0].forwarded) == (status, False)
+        assert caller.call("GET", LIST)[0] == 200, "the connection is fit for the next request"
+
+    def test_a_refusal_may_come_without_retry_after_and_with_a_code_of_its_own(
+        self, road: FaultyWorkspace, caller: Caller
+    ) -> None:
+        road.fail(Refusal(400, "COULD_NOT_ACQUIRE_LOCK"))
+
+        _, headers, raw = caller.call("GET", LIST)
+
+        assert "Retry-After" not in headers
+        assert json.loads(raw)["error_code"] == "COULD_NOT_ACQUIRE_LOCK"
+
+    def test_a_gateway_answers_with_a_page(self, road: FaultyWorkspace, caller: Caller) -> None:
+        road.fail(GatewayPage(502))
+
+        status, headers, raw = caller.call("GET", LIST)
+
+        assert (status, headers["Content-Type"]) == (502, "text/html; charset=utf-8")
+        assert raw.startswith(b"<html>")
+
+    def test_nonsense_replaces_the_answer_of_a_request_that_arrived(
+        self, road: FaultyWorkspace, caller: Caller, job_ids: Mapping[str, int]
+    ) -> None:
+        road.fail(Nonsense(), path="run-now")
+        before = runs_of(caller, job_ids["never"])
+
+        status, _, raw = caller.call("POST", RUN_NOW, {"job_id": job_ids["never"]})
+
+        assert status == 200
+        with pytest.raises(UnicodeDecodeError):
+            json.loads(raw)
+        assert len(runs_of(caller, job_ids["never"])) == len(before) + 1
+
+    @pytest.mark.parametrize("accepted", [False, True])
+    @pytest.mark.parametrize(
+        ("reset", "seen"), [(True, ConnectionResetError), (False, RemoteDisconnected)]
+    )
+    def test_a_dropped_connection_tells_nothing_and_may_have_started_a_run(
+        self,
+        road: FaultyWorkspace,
+        workspace: Address,
+        job_ids: Mapping[str, int],
+        accepted: bool,
+        reset: bool,
+        seen: type[Exception],
+    ) -> None:
+        direct = FaultyWorkspace(workspace)
+        with direct:
+            witness = Caller(direct)
+            before = runs_of(witness, job_ids["never"])
+            road.fail(Drop(accepted=accepted, reset=reset))
+            caller = Caller(road)
+
+            with pytest.raises(seen) as caught:
+                caller.call("POST", RUN_NOW, {"job_id": job_ids["never"]})
+            caller.close()
+
+            assert type(caught.value) is seen
+            started = set(runs_of(witness, job_ids["never"])) - set(before)
+            witness.close()
+        assert len(started) == (1 if accepted else 0)
+        assert road.requests[0].forwarded is accepted
+        assert road.requests[0].status is None
+
+    def test_half_a_body_ends_early(self, road: FaultyWorkspace, caller: Caller) -> None:
+        road.fail(HalfBody())
+
+        with pytest.raises(IncompleteRead) as caught:
+            caller.call("GET", LIST)
+
+        assert caught.value.partial.startswith(b'{"jobs"')
+
+    def test_a_drip_is_the_answer_in_single_bytes(
+        self, road: FaultyWorkspace, caller: Caller
+    ) -> None:
+        whole = caller.call("GET", LIST)[2]
+        road.fail(Drip(0))
+
+        assert caller.call("GET", LIST)[2] == whole
+
+    def test_a_delay_changes_nothing_but_the_time(
+        self, road: FaultyWorkspace, caller: Caller
+    ) -> None:
+        whole = caller.call("GET", LIST)[2]
+        road.fail(Delay(0.01))
+
+        assert caller.call("GET", LIST)[2] == whole
+
+    @pytest.mark.parametrize("accepted", [False, True])
+    def test_silence_never_answers(self, road: FaultyWorkspace, accepted: bool) -> None:
+        road.fail(Silence(accepted=accepted))
+        caller = Caller(road, timeout=0.1)
+
+        with pytest.raises(TimeoutError):
+            caller.call("GET", LIST)
+        caller.close()
+
+        assert road.requests[0].forwarded is accepted
+        assert road.requests[0].status is None
+
+    @pytest.mark.parametrize("fault", [Silence(), Drip(3600), Delay(3600)])
+    def test_stopping_ends_what_hangs(
+        self, workspace: Address, in_threads: Callable[..., Any], fault: Fault
+    ) -> None:
+        road = FaultyWorkspace(workspace)
+        road.start()
+        road.fail(fault)
+        caller = Caller(road)
+        caught: list[BaseException] = []
+
+        def call() -> None:
+            try:
+                caller.call("GET", LIST)
+            except (OSError, HTTPException) as error:
+                caught.append(error)
+
+        (thread,) = in_threads(call)
+        road.wait_for(path="jobs/list")
+        road.stop()
+        thread.join(30)
+        caller.close()
+        assert len(caught) == 1
+
+    def test_a_fault_may_be_ones_own(self, road: FaultyWorkspace, caller: Caller) -> None:
+        def shout(exchange: Exchange) -> None:
+            reply = exchange.forward()
+            exchange.answer(type(reply)(reply.status, reply.headers, reply.body.upper()))
+
+        road.fail(shout)
+
+        assert caller.call("GET", LIST)[2].startswith(b'{"JOBS"')
+
+
+class TestRules:
+    def test_a_rule_befalls_its_method_and_path_only(
+        self, road: FaultyWorkspace, caller: Caller
+    ) -> None:
+        rule = road.fail(Refusal(403), method="GET", path="jobs/list")
+
+        statuses = [
+            caller.call("GET", LIST)[0],
+            caller.call("GET", "/api/2.2/jobs/runs/list")[0],
+            caller.call("POST", "/api/2.2/jobs/runs/cancel-all", {"all_queued_runs": True})[0],
+        ]
+
+        assert statuses == [403, 200, 200]
+        assert rule.applied == 1
+
+    def test_a_path_is_told_from_one_that_goes_on(
+        self, road: FaultyWorkspace, caller: Caller
+    ) -> None:
+        road.fail(Refusal(403), path="runs/get")
+
+        assert caller.call("GET", "/api/2.2/jobs/runs/get-output?run_id=1")[0] == 400
+
+    def test_a_rule_is_used_up_and_the_next_one_holds(
+        self, road: FaultyWorkspace, caller: Caller
+    ) -> None:
+        road.fail(Refusal(429), times=2)
+        road.fail(Refusal(503), times=1)
+
+        assert [caller.call("GET", LIST)[0] for _ in range(4)] == [429, 429, 503, 200]
+
+    def test_healing_forgets_all_rules(self, road: FaultyWorkspace, caller: Caller) -> None:
+        road.fail(Refusal(500))
+        road.heal()
+
+        assert caller.call("GET", LIST)[0] == 200
+
+    def test_a_rate_is_drawn_the_same_from_the_same_seed(
+        self, road: FaultyWorkspace, caller: Caller
+    ) -> None:
+        draws = []
+        for _ in range(2):
+            rule = road.fail(Refusal(500), rate=0.3, random=random.Random(7))  # noqa: S311
+            draws.append([caller.call("GET", LIST)[0] for _ in range(40)])
+            road.heal()
+
+        assert draws[0] == draws[1]
+        assert draws[0].count(500) == rule.applied
+        assert 4 <= rule.applied <= 20
+
+    def test_a_rate_without_a_source_of_chance_is_refused(self, road: FaultyWorkspace) -> None:
+        with pytest.raises(ValueError, match="random"):
+            road.fail(Refusal(500), rate=0.5)
+
+    def test_waiting_for_requests_that_do_not_come_says_so(self, road: FaultyWorkspace) -> None:
+        with pytest.raises(TimeoutError, match="0 of 1 requests"):
+            road.wait_for(path="jobs/list", timeout=0.01)
