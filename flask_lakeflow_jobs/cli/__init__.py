@@ -1,4 +1,4 @@
-"""The command line face."""
+"""The command line face: what is typed to calls on handles, what they give to text."""
 
 from .commands import command_group
 

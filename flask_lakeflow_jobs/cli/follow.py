@@ -1,0 +1,135 @@
+"""Follow a run to its end: what goes on to stderr, what came out to stdout, and an exit code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..errors import LakeflowJobsError, RunNotFound
+from ..outcome import SUCCESSES, Outcome
+from .display import error_lines, failure_lines, news, output_lines, public
+from .exits import Exit, exit_of
+from .printing import (
+    print_document,
+    print_error,
+    print_json_line,
+    print_progress,
+    print_result,
+    print_warning,
+)
+from .words import one_line, page_url, word
+
+if TYPE_CHECKING:
+    from databricks.sdk.service.jobs import RunOutput
+
+    from ..jobs import JobHandle
+    from ..outcome import RunStatus
+    from ..reports import Explanation
+
+
+@dataclass
+class Follower:
+    """Follows one run.
+
+    :param handle: the job's.
+    :param run_id: the run.
+    :param as_json: whether the result is JSON.
+    :param each_change: as JSON, print each state as it comes, and not the result at the end.
+    :param strict: whether a run that succeeded with failures has failed.
+    """
+
+    handle: JobHandle
+    run_id: int
+    as_json: bool = False
+    each_change: bool = False
+    strict: bool = False
+    last: RunStatus | None = None
+
+    def follow(self, timeout: float | None) -> Exit:
+        """Follow the run as long as it goes on.
+
+        :param timeout: seconds; ``None``: the job's ``wait_timeout``.
+        :return: the exit code.
+        :raises RunNotFound: there is no such run.
+        """
+        try:
+            for status in self.handle.watch(self.run_id, timeout=timeout):
+                self._tell(status)
+        except KeyboardInterrupt:
+            return self._leave(Exit.INTERRUPTED, f"Interrupted. Run {self.run_id} goes on.")
+        except RunNotFound:
+            raise
+        except LakeflowJobsError as error:
+            return self._leave(Exit(error.exit_code), "\n".join(error_lines(error)))
+        assert self.last is not None  # noqa: S101  # a watch ends with the run's last state
+        return self._finish(self.last)
+
+    def _tell(self, status: RunStatus) -> None:
+        if self.last is None:
+            self._say_where(status)
+        print_progress(news(self.last, status))
+        if self.as_json and self.each_change:
+            print_json_line(self._named(status.to_dict()))
+        self.last = status
+
+    def _leave(self, code: Exit, why: str) -> Exit:
+        """Stop following; the run goes on."""
+        print_error(why)
+        if self.last is not None:
+            self._say_where(self.last)
+        print_progress(f"Watch it again: flask jobs watch {self.handle.key} {self.run_id}")
+        if self.as_json and not self.each_change and self.last is not None:
+            print_document(self._named(self.last.to_dict()))
+        return code
+
+    def _finish(self, end: RunStatus) -> Exit:
+        explanation = None if end.outcome is Outcome.SUCCEEDED else self._explanation()
+        if not self.as_json:
+            if end.outcome in SUCCESSES:
+                for text in output_lines(end.run.tasks, self._outputs()):
+                    print_result(text)
+        elif not self.each_change:
+            document = self._named(end.to_dict())
+            document["outputs"] = {key: public(output) for key, output in self._outputs().items()}
+            if explanation is not None:
+                document["explanation"] = explanation.to_dict()
+            print_document(document)
+        code = exit_of(end.outcome, strict=self.strict)
+        if end.outcome is not Outcome.SUCCEEDED:
+            self._say_how_it_ended(end, explanation, is_failure=code is not Exit.SUCCEEDED)
+        return code
+
+    def _outputs(self) -> dict[str, RunOutput]:
+        try:
+            return self.handle.get_outputs(self.run_id)
+        except LakeflowJobsError as error:
+            print_warning(
+                f"The output cannot be read: {error.detail} Read it later:"
+                f" flask jobs output {self.handle.key} {self.run_id}"
+            )
+            return {}
+
+    def _explanation(self) -> Explanation | None:
+        try:
+            return self.handle.explain(self.run_id)
+        except LakeflowJobsError as error:
+            print_warning(f"Why it ended so cannot be read: {error.detail}")
+            return None
+
+    def _say_how_it_ended(
+        self, end: RunStatus, explanation: Explanation | None, *, is_failure: bool
+    ) -> None:
+        sentence = f"Run {self.run_id} of {self.handle.key}: {word(end.outcome)}."
+        if explanation is not None and (said := one_line(explanation.message)):
+            sentence += f" {said}"
+        (print_error if is_failure else print_warning)(sentence)
+        if explanation is not None:
+            print_progress(failure_lines(explanation))
+        self._say_where(end)
+
+    def _say_where(self, status: RunStatus) -> None:
+        if url := page_url(status.run.run_page_url):
+            print_progress(f"Run URL: {url}")
+
+    def _named(self, document: dict[str, Any]) -> dict[str, Any]:
+        return {"job": self.handle.key, "runId": self.run_id, **document}

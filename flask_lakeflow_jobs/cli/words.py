@@ -1,0 +1,118 @@
+"""The small pieces of text: words, times, lengths of time, addresses. Pure.
+
+Colours fall away where there is no terminal: click takes them out.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+import click
+
+from ..outcome import Outcome, has_ended
+
+if TYPE_CHECKING:
+    from ..outcome import AnyRun
+
+COLOURS: Mapping[Outcome, str] = {
+    Outcome.SUCCEEDED: "green",
+    Outcome.SUCCEEDED_WITH_FAILURES: "yellow",
+    Outcome.FAILED: "red",
+    Outcome.INTERNAL_ERROR: "red",
+    Outcome.TIMED_OUT: "red",
+    Outcome.CANCELED: "yellow",
+    Outcome.TERMINATING: "yellow",
+    Outcome.WAITING_FOR_RETRY: "yellow",
+    Outcome.RUNNING: "cyan",
+    Outcome.UNKNOWN: "magenta",
+}
+
+
+def word(outcome: Outcome) -> str:
+    """An outcome as one word, in its colour.
+
+    :param outcome: of a run or a task.
+    """
+    return click.style(outcome.name, fg=COLOURS.get(outcome))
+
+
+def clock_time(milliseconds: int) -> str:
+    """The local time of day.
+
+    :param milliseconds: since the epoch.
+    """
+    return f"{dt.datetime.fromtimestamp(milliseconds / 1000):%H:%M:%S}"
+
+
+def date_and_time(milliseconds: int | None) -> str:
+    """The local date and time; nothing where there is none.
+
+    :param milliseconds: since the epoch; the Jobs API has 0 for a moment that has not come.
+    """
+    return (
+        f"{dt.datetime.fromtimestamp(milliseconds / 1000):%Y-%m-%d %H:%M:%S}"
+        if milliseconds
+        else ""
+    )
+
+
+def duration(milliseconds: int | None) -> str:
+    """A length of time in its two greatest units; nothing where there is none.
+
+    :param milliseconds: how long.
+    """
+    if milliseconds is None:
+        return ""
+    if milliseconds < 1000:
+        return f"{milliseconds} ms"
+    seconds = milliseconds / 1000
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, second = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {second:02} s"
+    hours, minute = divmod(minutes, 60)
+    return f"{hours} h {minute:02} min"
+
+
+def length_of(run: AnyRun) -> int | None:
+    """How long an ended run or task took, in milliseconds, waiting in a queue not counted.
+
+    :param run: a run or a task, as the SDK has it.
+    """
+    if not has_ended(run):
+        return None
+    phases = (run.setup_duration, run.execution_duration, run.cleanup_duration)
+    total = run.run_duration or sum(phase or 0 for phase in phases)
+    if not total and run.start_time and run.end_time:
+        total = run.end_time - run.start_time
+    return total or None
+
+
+def one_line(text: str | None) -> str:
+    """A message without line breaks.
+
+    :param text: as the workspace says it.
+    """
+    return " ".join((text or "").split())
+
+
+def page_url(url: str | None) -> str | None:
+    """The page of a run under an address that works for everybody.
+
+    Links of the old form, ``/?o=1#job/1/run/2``, lead those who are no admins to the home page.
+    Source: databricks/cli issue 5142.
+
+    :param url: the run's ``run_page_url``.
+    """
+    if not url:
+        return None
+    parts = urlsplit(url)
+    old = re.fullmatch(r"job/(\d+)/run/(\d+)", parts.fragment, re.ASCII)
+    if old is None:
+        return url
+    return urlunsplit(parts._replace(path=f"/jobs/{old[1]}/runs/{old[2]}", fragment=""))
