@@ -20,7 +20,7 @@ from marshmallow import Schema, ValidationError
 from marshmallow import missing as absent
 from marshmallow.utils import get_value
 
-from .errors import InvalidParameters
+from .errors import ConfigurationError, InvalidParameters
 
 #: The fields of run-now that carry parameters, and the JSON type of each.
 RUN_NOW_FIELDS: Mapping[str, type] = {
@@ -58,6 +58,7 @@ def validate(schema: Schema | None, params: Mapping[str, Any] | None) -> dict[st
     :param schema: the job's, if it has one.
     :param params: as they came.
     :raises InvalidParameters: with the schema's messages by field.
+    :raises ConfigurationError: the schema loads into an object that has lost a parameter.
     """
     given = dict(params or {})
     if schema is None:
@@ -71,14 +72,24 @@ def validate(schema: Schema | None, params: Mapping[str, Any] | None) -> dict[st
         ) from error
     wire = {}
     inside = set()
+    lost = set()
     for name, field in schema.load_fields.items():
+        outside = field.data_key or name
         attribute = field.attribute or name
         inside.add(attribute.split(".")[0])
         value = get_value(loaded, attribute, default=absent)
         if value is not absent:
-            wire[field.data_key or name] = value
+            wire[outside] = value
+        elif outside in given:
+            lost.add(outside)
     if isinstance(loaded, Mapping):
         wire.update({key: value for key, value in loaded.items() if key not in inside})
+    elif lost:
+        raise ConfigurationError(
+            f"{type(schema).__name__} loads into a {type(loaded).__name__} without"
+            f" {', '.join(sorted(lost))}, so the job would not get it. Let what it loads into have"
+            " an attribute of that name, or be a dict."
+        )
     return wire
 
 
@@ -134,17 +145,19 @@ def _named(field: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
 def _listed(field: str, *names: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     def mapper(params: Mapping[str, Any]) -> dict[str, Any]:
         params = _present(params)
-        _check(
-            {
-                name: f"Has no place: this job takes a list, as '{names[0]}'."
-                for name in params
-                if name not in names
-            }
-        )
-        fields: dict[str, Any] = {}
-        for name, value in params.items():
-            fields |= _list_field(field, value, of=name)
-        return fields
+        wrong = {
+            name: f"Has no place: this job takes a list, as '{names[0]}'."
+            for name in params
+            if name not in names
+        }
+        first, *others = [name for name in params if name in names] or names
+        wrong |= {
+            name: f"Is the same list as '{first}': give one of them."
+            for name in others
+            if name in params
+        }
+        _check(wrong)
+        return _list_field(field, params[first], of=first) if params else {}
 
     return mapper
 
