@@ -1,0 +1,281 @@
+"""One outcome for every run, whatever words it comes with."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from databricks.sdk.service.jobs import (
+    RunLifeCycleState,
+    RunLifecycleStateV2State,
+    RunResultState,
+    TerminationCodeCode,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_lakeflow_jobs import Outcome, RunStatus
+from flask_lakeflow_jobs.outcome import (
+    CONSEQUENCES,
+    SUCCESSES,
+    Words,
+    has_ended,
+    judge,
+    last_attempts,
+    life_cycle_of,
+    outcome_of,
+    root_causes,
+    words_of,
+)
+
+from .runs import FAILED, FAILED_BY_TASK, SUCCEEDED, run, sdk_task, task, words
+
+LIFE_CYCLES = [word.value for word in RunLifeCycleState]
+RESULTS = [word.value for word in RunResultState]
+STATUSES = [word.value for word in RunLifecycleStateV2State]
+CODES = [word.value for word in TerminationCodeCode]
+
+ENDED_WORDS = {"TERMINATED", "SKIPPED", "INTERNAL_ERROR"}
+
+#: Words of the SDK that are known to have no meaning here. None, today.
+KNOWN_UNMAPPED: frozenset[str] = frozenset()
+
+A_NEW_WORD = (
+    "The SDK knows the {kind} {word!r}, and outcome.py does not. Map it there, or list it in"
+    " KNOWN_UNMAPPED with a reason."
+)
+
+
+def any_of(known: list[str]) -> st.SearchStrategy[str | None]:
+    return st.one_of(st.none(), st.sampled_from(known), st.text(max_size=12))
+
+
+any_words = st.builds(
+    Words,
+    life_cycle=any_of(LIFE_CYCLES),
+    result=any_of(RESULTS),
+    status=any_of(STATUSES),
+    termination_code=any_of(CODES),
+    message=st.just(""),
+)
+
+
+def test_the_outcomes_are_those_of_the_contract() -> None:
+    assert {outcome.value for outcome in Outcome} == {
+        "queued",
+        "pending",
+        "running",
+        "blocked",
+        "waiting_for_retry",
+        "terminating",
+        "succeeded",
+        "succeeded_with_failures",
+        "failed",
+        "timed_out",
+        "canceled",
+        "skipped",
+        "upstream_failed",
+        "upstream_canceled",
+        "excluded",
+        "disabled",
+        "internal_error",
+        "unknown",
+    }
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_an_outcome_reads_as_its_word(outcome: Outcome) -> None:
+    assert f"{outcome}" == str(outcome) == outcome.value
+    assert json.dumps(outcome) == f'"{outcome.value}"'
+
+
+@pytest.mark.parametrize(
+    ("doing", "expected"),
+    [
+        (words("QUEUED"), "queued"),
+        (words("PENDING"), "pending"),
+        (words("RUNNING"), "running"),
+        (words("BLOCKED"), "blocked"),
+        (words("WAITING_FOR_RETRY"), "waiting_for_retry"),
+        (words("TERMINATING"), "terminating"),
+        (words("TERMINATING", status="TERMINATING", code="USER_CANCELED"), "terminating"),
+        (words("TERMINATED", "SUCCESS"), "succeeded"),
+        (words("TERMINATED", "SUCCESS_WITH_FAILURES"), "succeeded_with_failures"),
+        (words("TERMINATED", "FAILED"), "failed"),
+        (words("TERMINATED", "TIMEDOUT"), "timed_out"),
+        (words("TERMINATED", "CANCELED"), "canceled"),
+        (words("TERMINATED", "EXCLUDED"), "excluded"),
+        (words("TERMINATED", "DISABLED"), "disabled"),
+        (words("TERMINATED", "UPSTREAM_FAILED"), "upstream_failed"),
+        (words("TERMINATED", "UPSTREAM_CANCELED"), "upstream_canceled"),
+        (words("TERMINATED", "MAXIMUM_CONCURRENT_RUNS_REACHED"), "skipped"),
+        (words("SKIPPED"), "skipped"),
+        (words("INTERNAL_ERROR"), "internal_error"),
+        (FAILED_BY_TASK, "failed"),
+        (FAILED, "failed"),
+        (SUCCEEDED, "succeeded"),
+        (words(status="QUEUED"), "queued"),
+        (words(status="WAITING"), "waiting_for_retry"),
+        (words(status="TERMINATED", code="SUCCESS"), "succeeded"),
+        (words(status="TERMINATED", code="USER_CANCELED"), "canceled"),
+        (words(status="TERMINATED", code="SKIPPED"), "skipped"),
+        (words(status="TERMINATED", code="MAX_CONCURRENT_RUNS_EXCEEDED"), "skipped"),
+        (words(status="TERMINATED", code="DRIVER_ERROR"), "failed"),
+        (words("INTERNAL_ERROR", status="TERMINATED", code="CLUSTER_ERROR"), "failed"),
+        (words("TERMINATED"), "unknown"),
+        (words("TERMINATED", "A_WORD_OF_TOMORROW"), "unknown"),
+        (words("A_WORD_OF_TOMORROW"), "unknown"),
+        (words("A_WORD_OF_TOMORROW", status="RUNNING"), "running"),
+        (words(status="TERMINATED", code="A_WORD_OF_TOMORROW"), "unknown"),
+        ({}, "unknown"),
+    ],
+)
+def test_a_run_has_the_outcome_that_its_words_mean(doing: dict[str, object], expected: str) -> None:
+    assert outcome_of(sdk_task({"task_key": "t", **doing})).value == expected
+    assert outcome_of(run(doing) if doing else run({"state": None})).value == expected
+
+
+@pytest.mark.parametrize("word", LIFE_CYCLES)
+def test_every_life_cycle_word_of_the_sdk_has_a_meaning(word: str) -> None:
+    a_run = run(words(word, "FAILED" if word in ENDED_WORDS else None))
+    assert outcome_of(a_run) is not Outcome.UNKNOWN or word in KNOWN_UNMAPPED, A_NEW_WORD.format(
+        kind="life-cycle state", word=word
+    )
+    assert has_ended(a_run) == (word in ENDED_WORDS)
+
+
+@pytest.mark.parametrize("word", STATUSES)
+def test_every_status_word_of_the_sdk_has_a_meaning(word: str) -> None:
+    a_run = run(words(status=word, code="USER_CANCELED" if word == "TERMINATED" else None))
+    assert outcome_of(a_run) is not Outcome.UNKNOWN or word in KNOWN_UNMAPPED, A_NEW_WORD.format(
+        kind="status", word=word
+    )
+    assert has_ended(a_run) == (word == "TERMINATED")
+
+
+@pytest.mark.parametrize("word", RESULTS)
+def test_every_result_word_of_the_sdk_has_a_meaning(word: str) -> None:
+    outcome = outcome_of(run(words("TERMINATED", word)))
+    assert outcome is not Outcome.UNKNOWN or word in KNOWN_UNMAPPED, A_NEW_WORD.format(
+        kind="result state", word=word
+    )
+    assert (outcome in SUCCESSES) == word.startswith("SUCCESS")
+
+
+@pytest.mark.parametrize("word", CODES)
+def test_every_termination_code_of_the_sdk_has_a_meaning(word: str) -> None:
+    outcome = outcome_of(run(words(status="TERMINATED", code=word)))
+    assert outcome is not Outcome.UNKNOWN or word in KNOWN_UNMAPPED, A_NEW_WORD.format(
+        kind="termination code", word=word
+    )
+    assert (outcome in SUCCESSES) == word.startswith("SUCCESS")
+
+
+@given(any_words)
+def test_any_words_have_an_outcome_and_only_success_is_a_success(given_words: Words) -> None:
+    outcome = judge(given_words)
+    assert outcome in Outcome
+    if outcome in SUCCESSES:
+        assert given_words.ended
+        said = given_words.result or given_words.termination_code
+        assert said in ("SUCCESS", "SUCCESS_WITH_FAILURES")
+
+
+@given(any_words)
+def test_a_result_that_nobody_knows_is_unknown(given_words: Words) -> None:
+    if given_words.ended and given_words.result not in (None, *RESULTS):
+        assert judge(given_words) is Outcome.UNKNOWN
+
+
+@given(
+    life_cycle=any_of(LIFE_CYCLES),
+    result=any_of(RESULTS),
+    status=any_of(STATUSES),
+    code=any_of(CODES),
+)
+def test_any_document_of_the_workspace_can_be_read(
+    life_cycle: str | None, result: str | None, status: str | None, code: str | None
+) -> None:
+    state = RunStatus(
+        1, run({**words(life_cycle, result, status=status, code=code), "run_name": "n"})
+    )
+    assert state.outcome in Outcome
+    assert isinstance(state.status, str)
+    assert json.loads(json.dumps(state.to_dict()))["outcome"] == state.outcome.value
+
+
+def test_the_status_is_the_life_cycle_word_as_in_the_seed() -> None:
+    assert life_cycle_of(run(SUCCEEDED)) == "TERMINATED"
+    assert life_cycle_of(run(FAILED_BY_TASK)) == "INTERNAL_ERROR"
+    assert life_cycle_of(run(words(status="QUEUED"))) == "QUEUED"
+    assert life_cycle_of(run({"state": {}})) == "UNKNOWN"
+
+
+def test_a_status_tells_what_the_contract_names() -> None:
+    status = RunStatus(1_764_000_000_000, run(SUCCEEDED, run_name="nightly"))
+    assert status.is_terminal
+    assert status.to_dict() == {
+        "status": "TERMINATED",
+        "outcome": "succeeded",
+        "timestamp": 1_764_000_000_000,
+        "run": status.run.as_dict(),
+    }
+    assert status.to_dict()["run"]["run_name"] == "nightly"
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({"state": {"state_message": "In run"}}, "In run"),
+        ({"state": {"queue_reason": "Queued due to 1."}}, "Queued due to 1."),
+        (
+            {"status": {"state": "TERMINATED", "termination_details": {"message": "It broke"}}},
+            "It broke",
+        ),
+        ({"status": {"state": "QUEUED", "queue_details": {"message": "Slots"}}}, "Slots"),
+        ({"state": {}}, ""),
+    ],
+)
+def test_the_message_is_wherever_the_workspace_put_it(
+    document: dict[str, object], message: str
+) -> None:
+    assert words_of(run(document)).message == message
+
+
+def test_of_a_retried_task_only_the_last_attempt_counts() -> None:
+    tasks = run(
+        tasks=[
+            task("load", FAILED, run_id=1, attempt_number=0),
+            task("check", SUCCEEDED, run_id=2),
+            task("load", SUCCEEDED, run_id=4, attempt_number=2),
+            task("load", FAILED, run_id=3, attempt_number=1),
+        ]
+    ).tasks
+    assert [(task.task_key, task.run_id) for task in last_attempts(tasks)] == [
+        ("load", 4),
+        ("check", 2),
+    ]
+    assert root_causes(tasks) == []
+    assert last_attempts(None) == []
+
+
+def test_the_root_causes_are_what_failed_of_itself_in_the_order_of_failing() -> None:
+    tasks = run(
+        tasks=[
+            task("late", FAILED, end_time=200),
+            task("early", words("TERMINATED", "TIMEDOUT"), end_time=100),
+            task("stopped", words("TERMINATED", "CANCELED"), end_time=150),
+            task("fine", SUCCEEDED, end_time=50),
+            task("going", words("RUNNING")),
+            *(
+                task(word.lower(), words("TERMINATED", word), end_time=10)
+                for word in ("UPSTREAM_FAILED", "UPSTREAM_CANCELED", "EXCLUDED", "DISABLED")
+            ),
+            task("skipped", words("SKIPPED"), end_time=10),
+        ]
+    ).tasks
+    assert [task.task_key for task in root_causes(tasks)] == ["early", "stopped", "late"]
+
+
+def test_no_consequence_is_a_success() -> None:
+    assert not CONSEQUENCES & SUCCESSES

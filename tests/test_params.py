@@ -1,0 +1,415 @@
+"""Parameters: checked by the schema, put where run-now wants them, and never lost."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import enum
+import ipaddress
+import json
+import pathlib
+import uuid
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from marshmallow import INCLUDE, Schema, ValidationError, fields, post_load, validates_schema
+from marshmallow import validate as rules
+
+from flask_lakeflow_jobs import ConfigurationError, InvalidParameters
+from flask_lakeflow_jobs.params import (
+    LIMIT,
+    RUN_NOW_FIELDS,
+    TASK_TYPES,
+    as_text,
+    run_now_fields,
+    validate,
+)
+
+
+class Color(enum.Enum):
+    RED = "red"
+
+
+class Etl(Schema):
+    start_date = fields.Date(required=True, data_key="startDate")
+    limit = fields.Integer(load_default=10, validate=rules.Range(min=1))
+    full = fields.Boolean()
+    note = fields.String(allow_none=True)
+
+
+def placed(task_type: str | None, params: Mapping[str, Any]) -> dict[str, Any]:
+    return run_now_fields(task_type, params)
+
+
+def refused(task_type: str | None, params: Mapping[str, Any]) -> InvalidParameters:
+    with pytest.raises(InvalidParameters) as caught:
+        run_now_fields(task_type, params)
+    return caught.value
+
+
+# ── where parameters go ───────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("task_type", "params", "expected"),
+    [
+        ("notebook", {"a": "x"}, {"notebook_params": {"a": "x"}}),
+        ("python_wheel", {"a": "x"}, {"python_named_params": {"a": "x"}}),
+        ("sql", {"a": "x"}, {"sql_params": {"a": "x"}}),
+        ("job", {"a": "x"}, {"job_parameters": {"a": "x"}}),
+        ("python_script", {"args": ["x", "y"]}, {"python_params": ["x", "y"]}),
+        ("spark_jar", {"args": ["x"]}, {"jar_params": ["x"]}),
+        ("dbt_commands", {"commands": ["dbt run"]}, {"dbt_commands": ["dbt run"]}),
+        ("pipeline", {"full_refresh": True}, {"pipeline_params": {"full_refresh": True}}),
+        (
+            "pipeline",
+            {"refresh_selection": ["a", "b"]},
+            {"pipeline_params": {"refresh_selection": ["a", "b"]}},
+        ),
+    ],
+)
+def test_each_task_type_fills_its_field(
+    task_type: str, params: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    assert placed(task_type, params) == expected
+
+
+def test_the_task_types_are_those_of_the_contract() -> None:
+    assert set(TASK_TYPES) == {
+        "notebook",
+        "python_wheel",
+        "sql",
+        "python_script",
+        "spark_jar",
+        "dbt",
+        "job",
+        "dbt_commands",
+        "pipeline",
+    }
+
+
+@pytest.mark.parametrize("task_type", [*TASK_TYPES, None])
+def test_no_parameters_fill_nothing(task_type: str | None) -> None:
+    assert placed(task_type, {}) == {}
+    assert placed(task_type, {"absent": None}) == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (True, "true"),
+        (False, "false"),
+        (0, "0"),
+        (-7, "-7"),
+        (1.5, "1.5"),
+        ("", ""),
+        ("null", "null"),
+        ("ü\u2028", "ü\u2028"),
+        (dt.date(2025, 1, 2), "2025-01-02"),
+        (dt.datetime(2025, 1, 2, 3, 4, tzinfo=dt.timezone.utc), "2025-01-02T03:04:00+00:00"),
+        (dt.time(3, 4), "03:04:00"),
+        (decimal.Decimal("1.50"), "1.50"),
+        (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        (ipaddress.ip_address("::1"), "::1"),
+        (pathlib.PurePosixPath("/a/b"), "/a/b"),
+        (Color.RED, "red"),
+        (float("nan"), None),
+        (float("inf"), None),
+        (dt.timedelta(1), None),
+        ({}, None),
+        ([], None),
+        (b"x", None),
+        (None, None),
+        (object(), None),
+    ],
+)
+def test_values_reach_a_job_as_text(value: object, text: str | None) -> None:
+    assert as_text(value) == text
+
+
+def test_an_absent_value_is_left_out_and_never_the_word_null() -> None:
+    assert placed("notebook", {"a": None, "b": "x"}) == {"notebook_params": {"b": "x"}}
+
+
+@pytest.mark.parametrize("task_type", ["notebook", "python_wheel", "sql", "job"])
+@pytest.mark.parametrize("value", [{"nested": 1}, [1], float("nan"), b"bytes"])
+def test_what_has_no_plain_text_is_refused_by_name(task_type: str, value: object) -> None:
+    error = refused(task_type, {"good": 1, "bad": value})
+    assert set(error.messages) == {"bad"}
+    assert error.code == 400
+    assert "bad" in error.detail
+
+
+@pytest.mark.parametrize("args", ["--all", {"a": 1}, 5, True])
+def test_args_that_are_no_list_are_refused(args: object) -> None:
+    for task_type in ("python_script", "spark_jar"):
+        assert "args" in refused(task_type, {"args": args}).messages
+
+
+@pytest.mark.parametrize("task_type", ["python_script", "spark_jar"])
+def test_beside_the_list_nothing_has_a_place(task_type: str) -> None:
+    error = refused(task_type, {"args": ["x"], "verbose": True})
+    assert set(error.messages) == {"verbose"}
+    assert "args" in error.detail
+
+
+def test_an_item_that_is_null_is_refused_and_not_left_out() -> None:
+    assert set(refused("python_script", {"args": ["x", None]}).messages) == {"args[1]"}
+    assert set(refused("spark_jar", {"args": [{"a": 1}]}).messages) == {"args[0]"}
+
+
+def test_one_list_under_two_names_is_refused() -> None:
+    error = refused("dbt_commands", {"commands": ["dbt seed"], "args": ["dbt run"]})
+    assert {"commands", "args"} & set(error.messages)
+
+
+def test_a_dbt_job_takes_nothing_and_says_so() -> None:
+    assert set(refused("dbt", {"a": 1, "b": 2}).messages) == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("full_refresh", "true"),
+        ("full_refresh", 1),
+        ("refresh_selection", "a"),
+        ("refresh_selection", [1]),
+        ("anything_else", True),
+    ],
+)
+def test_a_pipeline_takes_its_own_settings_only(name: str, value: object) -> None:
+    assert set(refused("pipeline", {name: value}).messages) == {name}
+
+
+# ── without a task type ───────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"job_parameters": {"a": "x"}},
+        {"notebook_params": {"a": "x"}, "python_params": ["y"]},
+        {"pipeline_params": {"full_refresh": False}},
+        {"dbt_commands": ["dbt run"], "sql_params": {"b": "2"}},
+    ],
+)
+def test_without_a_task_type_what_is_named_after_run_nows_fields_passes(
+    params: dict[str, Any],
+) -> None:
+    assert placed(None, params) == params
+
+
+def test_without_a_task_type_values_become_text_too() -> None:
+    assert placed(None, {"job_parameters": {"day": dt.date(2025, 1, 2), "full": True, "n": None}})[
+        "job_parameters"
+    ] == {"day": "2025-01-02", "full": "true"}
+    assert placed(None, {"jar_params": [1, False]}) == {"jar_params": ["1", "false"]}
+
+
+def test_without_a_task_type_anything_else_is_refused_with_what_to_set() -> None:
+    error = refused(None, {"startDate": "2025-01-01", "job_parameters": {"a": "b"}})
+    assert set(error.messages) == {"startDate"}
+    assert "task_type" in error.detail
+    for task_type in TASK_TYPES:
+        assert task_type in error.detail
+
+
+@pytest.mark.parametrize(
+    "name", ["job_id", "only", "idempotency_token", "queue", "performance_target"]
+)
+def test_callers_cannot_reach_the_other_fields_of_run_now(name: str) -> None:
+    assert set(refused(None, {name: "1"}).messages) == {name}
+
+
+@pytest.mark.parametrize(("name", "kind"), RUN_NOW_FIELDS.items())
+def test_a_field_of_the_wrong_kind_is_refused(name: str, kind: type) -> None:
+    other_kind: object = [] if kind is dict else {}
+    for wrong in ("text", 5, other_kind):
+        assert set(refused(None, {name: wrong}).messages) == {name}
+
+
+# ── limits of the Jobs API ────────────────────────────────────────────────────────────────────────
+
+
+def test_a_field_may_hold_ten_thousand_bytes_with_its_name_and_no_more() -> None:
+    overhead = len(json.dumps({"notebook_params": {"a": ""}}, separators=(",", ":")))
+    assert placed("notebook", {"a": "x" * (LIMIT - overhead)})
+    error = refused("notebook", {"a": "x" * (LIMIT - overhead + 1)})
+    assert set(error.messages) == {"notebook_params"}
+    assert "10000" in error.detail.replace(",", "")
+
+
+def test_job_parameters_have_no_such_limit() -> None:
+    assert placed("job", {"a": "x" * 20_000})
+
+
+def test_python_params_are_ascii() -> None:
+    assert "ASCII" in refused("python_script", {"args": ["ü"]}).detail
+    assert placed("spark_jar", {"args": ["ü"]}) == {"jar_params": ["ü"]}
+
+
+# ── nothing ever vanishes ─────────────────────────────────────────────────────────────────────────
+
+names = st.one_of(
+    st.sampled_from([*RUN_NOW_FIELDS, "args", "commands", "full_refresh", "refresh_selection"]),
+    st.text(min_size=1, max_size=5),
+)
+plain = st.one_of(
+    st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.dates(), st.binary()
+)
+values = st.one_of(
+    plain,
+    st.lists(st.one_of(st.none(), plain), max_size=3),
+    st.dictionaries(names, st.one_of(st.none(), plain), max_size=3),
+)
+
+
+def run_or_refuse(
+    task_type: str | None, params: Mapping[str, Any]
+) -> tuple[dict[str, Any], InvalidParameters | None]:
+    try:
+        return run_now_fields(task_type, params), None
+    except InvalidParameters as refusal:
+        return {}, refusal
+
+
+def leaves(value: object) -> list[str | None]:
+    """The texts that have to arrive."""
+    if isinstance(value, Mapping):
+        return [leaf for item in value.values() if item is not None for leaf in leaves(item)]
+    if isinstance(value, list):
+        return [leaf for item in value for leaf in leaves(item)]
+    return [as_text(value)]
+
+
+@given(
+    task_type=st.sampled_from([*TASK_TYPES, None]),
+    params=st.dictionaries(names, st.one_of(st.none(), values), max_size=4),
+)
+def test_whatever_goes_in_comes_out_or_is_named_in_the_refusal(
+    task_type: str | None, params: dict[str, Any]
+) -> None:
+    given_names = {name for name, value in params.items() if value is not None}
+    result, refusal = run_or_refuse(task_type, params)
+    if refusal is not None:
+        assert refusal.messages
+        assert refusal.detail
+        json.dumps(refusal.messages)
+        return
+    assert set(result) <= set(RUN_NOW_FIELDS)
+    assert sorted(map(str, leaves(result))) == sorted(
+        map(str, leaves({name: params[name] for name in given_names}))
+    )
+    json.dumps(result, allow_nan=False)
+
+
+# ── schemas ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_schema_gives_defaults_and_keeps_the_callers_names() -> None:
+    assert validate(Etl(), {"startDate": "2025-01-02", "full": "true"}) == {
+        "startDate": dt.date(2025, 1, 2),
+        "limit": 10,
+        "full": True,
+    }
+
+
+def test_a_schema_and_a_task_type_give_the_text_that_the_job_gets() -> None:
+    wire = validate(Etl(), {"startDate": "2025-01-02", "note": None})
+    assert placed("notebook", wire) == {
+        "notebook_params": {"startDate": "2025-01-02", "limit": "10"}
+    }
+
+
+def test_a_schema_without_a_task_type_loses_nothing() -> None:
+    wire = validate(Etl(), {"startDate": "2025-01-02"})
+    assert set(refused(None, wire).messages) == {"startDate", "limit"}
+
+
+def test_what_the_schema_finds_wrong_is_told_by_field() -> None:
+    with pytest.raises(InvalidParameters) as caught:
+        validate(Etl(), {"startDate": "soon", "limit": 0, "colour": "red"})
+    assert set(caught.value.messages) == {"startDate", "limit", "colour"}
+    assert caught.value.code == 400
+    assert isinstance(caught.value.__cause__, ValidationError)
+
+
+def test_what_is_wrong_with_the_whole_is_told_too() -> None:
+    class Window(Schema):
+        start = fields.Integer()
+        end = fields.Integer()
+
+        @validates_schema
+        def check(self, data: dict[str, Any], **_: Any) -> None:
+            if data["start"] > data["end"]:
+                raise ValidationError("The end comes first.")
+
+    with pytest.raises(InvalidParameters) as caught:
+        validate(Window(), {"start": 2, "end": 1})
+    assert caught.value.messages == {"_schema": ["The end comes first."]}
+
+
+def test_messages_about_items_of_a_list_can_be_sent_as_json() -> None:
+    schema = Schema.from_dict({"days": fields.List(fields.Date())})()
+    with pytest.raises(InvalidParameters) as caught:
+        validate(schema, {"days": ["2025-01-01", "x"]})
+    assert "days" in json.loads(json.dumps(caught.value.messages))
+
+
+def test_without_a_schema_parameters_pass_and_the_callers_own_are_not_touched() -> None:
+    given_params = {"a": 1}
+    result = validate(None, given_params)
+    result["b"] = 2
+    assert given_params == {"a": 1}
+    assert validate(None, None) == {}
+
+
+def test_a_schema_that_includes_the_unknown_passes_it_on() -> None:
+    class Open(Schema):
+        class Meta:
+            unknown = INCLUDE
+
+        known = fields.Integer()
+
+    assert validate(Open(), {"known": "1", "more": "x"}) == {"known": 1, "more": "x"}
+
+
+def test_a_field_may_load_into_an_attribute_of_another_name() -> None:
+    schema = Schema.from_dict(
+        {"day": fields.Date(attribute="range.day"), "n": fields.Integer(attribute="count")}
+    )()
+    assert validate(schema, {"day": "2025-01-02", "n": 3}) == {
+        "day": dt.date(2025, 1, 2),
+        "n": 3,
+    }
+
+
+def test_a_schema_may_load_into_an_object() -> None:
+    class Range(NamedTuple):
+        start: int
+        end: int
+
+    class RangeSchema(Schema):
+        start = fields.Integer()
+        end = fields.Integer(load_default=9)
+
+        @post_load
+        def make(self, data: dict[str, Any], **_: Any) -> Range:
+            return Range(**data)
+
+    assert validate(RangeSchema(), {"start": 1}) == {"start": 1, "end": 9}
+
+
+def test_what_a_schema_loads_into_an_object_without_that_attribute_is_not_lost() -> None:
+    class Opaque(Schema):
+        start = fields.Integer()
+
+        @post_load
+        def make(self, data: dict[str, Any], **_: Any) -> object:
+            return object()
+
+    with pytest.raises(ConfigurationError, match="start"):
+        validate(Opaque(), {"start": 1})
