@@ -18,7 +18,7 @@ from .job_config import JobConfigs, Policy
 from .jobs import Jobs
 from .shared import Shared
 from .sources import KEY_PREFIX, Sources
-from .web import StreamSlots, blueprint
+from .web import StreamSlots, blueprint, is_closing
 
 if TYPE_CHECKING:
     from flask_caching import Cache
@@ -80,6 +80,7 @@ class LakeflowJobs:
             connect=lambda: _connect(settings, Path(app.instance_path), clock),
             shared=Shared.of(app, settings.cache, self._cache),
             clock=clock,
+            is_closing=is_closing,
         )
         app.extensions[EXTENSION] = State(jobs, self._policy, StreamSlots(settings.max_streams))
         if self._register_blueprint:

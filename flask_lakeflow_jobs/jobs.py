@@ -6,7 +6,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from .outcome import RunStatus, has_ended, last_attempts
 from .params import run_now_fields, validate
 from .reports import Explanation, explanation, repair_arguments
 from .results import Results
-from .watching import Hub, Target
+from .watching import Hub, Target, UpstreamReader
 
 if TYPE_CHECKING:
     from databricks.sdk.service.jobs import BaseRun, Run, RunOutput
@@ -42,6 +42,7 @@ class Jobs(Mapping[str, "JobHandle"]):
     :param connect: makes the upstream room, which is expensive; called once, at the first call.
     :param shared: what the app's processes share.
     :param clock: the time.
+    :param is_closing: whether this process is about to end.
     """
 
     def __init__(
@@ -52,12 +53,21 @@ class Jobs(Mapping[str, "JobHandle"]):
         connect: Callable[[], Upstream],
         shared: Shared,
         clock: Clock,
+        is_closing: Callable[[], bool],
     ) -> None:
         self.app = app
         self.settings = settings
         self.shared = shared
         self.clock = clock
-        self.hub = Hub(self._look, self._tell, clock, settings.poll_interval)
+        self.hub = Hub(
+            UpstreamReader(lambda: self.upstream),
+            self._tell,
+            shared,
+            clock,
+            poll_interval=settings.poll_interval,
+            settled_for=settings.cache_ttl,
+            is_closing=is_closing,
+        )
         self._connect = connect
         self._upstream: Upstream | None = None
         self._lock = threading.Lock()
@@ -84,14 +94,12 @@ class Jobs(Mapping[str, "JobHandle"]):
                 self._upstream = self._connect()
             return self._upstream
 
-    def _look(self, target: Target) -> Run:
-        return self.upstream.get_run(target.identity, target.job, target.run_id)
-
     def _tell(self, target: Target, status: RunStatus) -> None:
         payload = {"job": target.job.key, "run_id": target.run_id, "status": status}
-        signals.send(signals.run_changed, self.app, **payload)
-        if status.is_terminal:
-            signals.send(signals.run_finished, self.app, **payload)
+        with self.app.app_context():
+            signals.send(signals.run_changed, self.app, **payload)
+            if status.is_terminal:
+                signals.send(signals.run_finished, self.app, **payload)
 
 
 @dataclass(frozen=True)
@@ -252,21 +260,21 @@ class JobHandle:
         seconds = self.job.wait_timeout if timeout is None else timeout
         clock = self._jobs.clock
         deadline = clock.monotonic() + seconds
-        subscription = self._jobs.hub.subscribe([self.target(run_id)])
-        try:
+        with closing(self._jobs.hub.subscribe([self.target(run_id)])) as subscription:
+            news = subscription.first(self._jobs.settings.read_timeout)
             while True:
+                for item in news:
+                    if item.error is not None:
+                        raise item.error
+                    if item.snapshot is not None:
+                        yield item.snapshot.status
                 self._act()
-                for news in subscription.wait(max(0.0, deadline - clock.monotonic())):
-                    if news.error is not None:
-                        raise news.error
-                    if news.snapshot is not None:
-                        yield news.snapshot.status
+                left = deadline - clock.monotonic()
                 if subscription.is_over:
                     return
-                if clock.monotonic() >= deadline:
+                if left <= 0:
                     raise RunTimeout(run_id, seconds)
-        finally:
-            subscription.close()
+                news = subscription.wait(left)
 
     def wait(self, run_id: int, *, timeout: float | None = None) -> RunStatus:
         """Wait for the end of a run.
@@ -375,6 +383,7 @@ class JobHandle:
         """
         self.get_run(run_id)  # nobody cancels another job's run through this one
         self._jobs.upstream.cancel_run(self._act(), self.job, run_id)
+        self._jobs.hub.forget(self.target(run_id))
         self._signal(signals.run_canceled, run_id)
 
     def cancel_all_runs(self) -> None:
@@ -403,7 +412,9 @@ class JobHandle:
         arguments = repair_arguments(
             run, rerun_tasks=rerun_tasks, rerun_dependent_tasks=rerun_dependent_tasks
         )
-        return self._jobs.upstream.repair_run(self._act(), self.job, run_id, arguments)
+        repair_id = self._jobs.upstream.repair_run(self._act(), self.job, run_id, arguments)
+        self._jobs.hub.forget(self.target(run_id))
+        return repair_id
 
     # ── as whom ───────────────────────────────────────────────────────────────────────────────────
 

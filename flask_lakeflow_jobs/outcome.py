@@ -229,16 +229,40 @@ def root_causes(tasks: Iterable[RunTask] | None) -> list[RunTask]:
     return sorted(failed, key=lambda task: task.end_time or 0)
 
 
+def duration_of(run: AnyRun) -> float | None:
+    """Seconds that a run took of itself, without its time in the queue; ``None`` while it goes on.
+
+    :param run: a run, as the SDK has it.
+    """
+    if not run.start_time or not run.end_time:
+        return None
+    return max(0.0, (run.end_time - run.start_time - (run.queue_duration or 0)) / 1000)
+
+
+def age_of(run: AnyRun, now: float) -> float:
+    """Seconds since a run left the queue, or entered it where it has not left it.
+
+    :param run: a run, as the SDK has it.
+    :param now: seconds since the epoch.
+    """
+    if not run.start_time:
+        return 0.0
+    return max(0.0, now - (run.start_time + (run.queue_duration or 0)) / 1000)
+
+
 @dataclass(frozen=True)
 class RunStatus:
     """A run as it was when somebody looked.
 
     :param timestamp: when, in milliseconds since the epoch.
     :param run: the SDK's ``Run``.
+    :param eta: when it is expected to end, in milliseconds since the epoch, by how long the job's
+        earlier runs took; ``None`` where they foretell nothing.
     """
 
     timestamp: int
     run: Run
+    eta: int | None = None
 
     @property
     def status(self) -> str:
@@ -255,9 +279,11 @@ class RunStatus:
 
     def to_dict(self) -> dict[str, Any]:
         """The same for JSON, the run as the Jobs API spells it."""
+        known = {} if self.eta is None else {"eta": self.eta}
         return {
             "status": self.status,
             "outcome": self.outcome.value,
             "timestamp": self.timestamp,
+            **known,
             "run": self.run.as_dict(),
         }

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 VERSION = 1
 PREFIX = "lakeflow-jobs:"
 
+#: Backends of Flask-Caching that no other process sees.
+PROCESS_ONLY = frozenset({"NullCache", "SimpleCache"})
+
 _log = logging.getLogger(__name__)
 
 
@@ -64,6 +67,11 @@ class Shared:
         if hasattr(backend, "serializer"):
             backend.serializer = PlainText()
         return cls(backend)
+
+    @property
+    def is_between_processes(self) -> bool:
+        """Whether other processes see what this one puts there."""
+        return type(self._backend).__name__ not in PROCESS_ONLY
 
     def get(self, key: str) -> Any:
         """What was put there, or ``None``.

@@ -131,6 +131,21 @@ class Upstream:
 
         return self._call(identity, self._read, pages, missing=_no_job(job))
 
+    def active_runs(self, identity: Identity, job: NamedJob, most: int) -> list[Run]:
+        """The newest runs of a job that go on, with their tasks.
+
+        :param most: the most runs.
+        """
+        runs = self.list_runs(identity, job, most, active_only=True, expand_tasks=True)
+        return [self.run_of(run.as_dict()) for run in runs]
+
+    def run_of(self, spelled: dict[str, Any]) -> Run:
+        """The SDK's ``Run`` of what the Jobs API spells.
+
+        :param spelled: a run as JSON.
+        """
+        return Run.from_dict(spelled)
+
     def get_task_output(self, identity: Identity, job: NamedJob, task_run_id: int) -> RunOutput:
         """What one task left.
 

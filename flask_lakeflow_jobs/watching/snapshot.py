@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..outcome import RunStatus, has_ended, outcome_of, words_of
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 RANKS = {"QUEUED": 0, "PENDING": 1, "TERMINATING": 3}
 ACTIVE_RANK = 2
 ENDED_RANK = 4
+
+#: Makes a status of its own ``to_dict()``.
+Restore = Callable[[dict[str, Any]], RunStatus]
 
 _PATTERN = re.compile(r"(\d{1,6})\.(\d)\.(\d{1,6})-([0-9a-f]{12})", re.ASCII)
 
@@ -97,17 +101,32 @@ def _essence(run: Run | RunTask) -> list[str | int | None]:
     ]
 
 
-@dataclass(frozen=True)
 class Snapshot:
-    """A state of a run, ready to be sent to any number of viewers."""
+    """A state of a run, encoded once for any number of viewers.
 
-    status: RunStatus
+    :param id: names the state.
+    :param data: the JSON object of an event.
+    :param restore: makes the status of that object, for whoever needs it.
+    """
+
+    def __init__(self, id: StateId, data: str, restore: Restore) -> None:  # noqa: A002
+        self.id = id
+        self.data = data
+        self._restore = restore
+
+    @classmethod
+    def of(cls, status: RunStatus) -> Snapshot:
+        """What was seen of a run.
+
+        :param status: it.
+        """
+        data = json.dumps(status.to_dict(), separators=(",", ":"))
+        return cls(state_id(status.run), data, lambda _: status)
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.id.is_terminal
 
     @cached_property
-    def id(self) -> StateId:
-        return state_id(self.status.run)
-
-    @cached_property
-    def data(self) -> str:
-        """The JSON object of an event, encoded once for all viewers."""
-        return json.dumps(self.status.to_dict(), separators=(",", ":"))
+    def status(self) -> RunStatus:
+        return self._restore(json.loads(self.data))

@@ -26,9 +26,13 @@ from .requests import (
     run_id_of,
     streamed_runs_of,
 )
-from .streams import EventStream, ManyRuns, OneRun, Script, end_event, jittered, present_state
+from .streams import ManyRuns, OneRun, PullBody, Script, Stream, end_event, jittered, present_state
 
 NAME = "lakeflow_jobs"
+
+#: Seconds for the first look at a streamed run, before the response begins without it: proxies and
+#: viewers wait for its headers.
+FIRST_LOOK = 5.0
 
 
 def blueprint(url_prefix: str) -> Blueprint:
@@ -178,30 +182,32 @@ def _stream(targets: Sequence[Target], script: Script) -> Response:
     The first look is made here, so that a run that is not there is a plain 404.
     """
     state = current_state()
+    hub, settings, clock = state.jobs.hub, state.jobs.settings, state.jobs.clock
     end = end_event(targets)
     with ExitStack() as held:
         has_slot = state.stream_slots.take(request.environ)
         if has_slot:
             held.callback(state.stream_slots.give_back)
         seen = script.read(last_event_id_of(request))
-        subscription = held.enter_context(closing(state.jobs.hub.subscribe(targets, seen)))
-        first = subscription.wait(0)
+        subscription = held.enter_context(closing(hub.subscribe(targets, seen)))
+        first = subscription.first(min(FIRST_LOOK, settings.read_timeout))
         if len(targets) == 1 and first and first[0].error is not None:
             raise first[0].error
         if subscription.is_over and not first:
             return Response(status=204)
-        if not has_slot:
+        if not has_slot or hub.is_closing():
             body: Any = present_state(first, script, is_over=subscription.is_over, end=end)
         else:
-            body = EventStream(
+            stream = Stream(
                 subscription,
                 first,
                 script,
                 end=end,
-                heartbeat=state.jobs.settings.heartbeat,
-                lifetime=jittered(state.jobs.settings.stream_max_seconds),
-                clock=state.jobs.clock,
+                ends_at=clock.monotonic() + jittered(settings.stream_max_seconds),
                 on_close=held.pop_all().close,
+            )
+            body = PullBody(
+                stream, heartbeat=settings.heartbeat, clock=clock, is_closing=hub.is_closing
             )
     return Response(body, mimetype=sse.MEDIA_TYPE, headers=sse.HEADERS)
 

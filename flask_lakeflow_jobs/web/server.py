@@ -31,12 +31,27 @@ def _three_quarters(threads: int) -> int:
     return threads - max(1, -(-threads // 4))
 
 
+def _gunicorn_worker() -> Any:
+    """The gunicorn worker that this process is, or ``None``.
+
+    Its signal handlers are its own methods, which is the one way to it that all versions have.
+    """
+    worker = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return worker if hasattr(worker, "alive") and hasattr(worker, "cfg") else None
+
+
 def _gunicorn_threads() -> int | None:
     """The threads of the gunicorn worker that this is, if it has a fixed number of them."""
-    worker = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    worker = _gunicorn_worker()
     if worker is None or type(worker).__name__ != "ThreadWorker":
         return None
     return int(worker.cfg.threads)
+
+
+def is_closing() -> bool:
+    """Whether this process is a worker that is told to end, by a signal or by ``max_requests``."""
+    worker = _gunicorn_worker()
+    return worker is not None and not worker.alive
 
 
 class StreamSlots:

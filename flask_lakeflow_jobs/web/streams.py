@@ -20,6 +20,9 @@ RETRY = 2_000
 #: The same where no stream can be held, so that the client polls.
 POLLING_RETRY = 5_000
 
+#: The same, between these two, where many streams may end together.
+RETURN = (500, 3_000)
+
 
 class Script(Protocol):
     """How news are written for one kind of stream."""
@@ -52,7 +55,7 @@ class OneRun:
 
     def write(self, news: News) -> bytes:
         if news.snapshot is None:
-            return _error_event(news)
+            return _control_event(news)
         return sse.event(news.snapshot.data, id=str(news.snapshot.id))
 
 
@@ -70,21 +73,19 @@ class ManyRuns:
         for part in last_event_id.split(","):
             run_id, _, text = part.partition(":")
             state = StateId.parse(text)
-            target = self._targets.get(int(run_id)) if run_id.isdecimal() else None
+            is_number = run_id.isascii() and run_id.isdecimal() and len(run_id) < 20
+            target = self._targets.get(int(run_id)) if is_number else None
             if state is not None and target is not None:
                 self._seen[target] = state
         return dict(self._seen)
 
     def write(self, news: News) -> bytes:
+        whose = {"job": news.target.job.key, "runId": news.target.run_id}
         if news.snapshot is None:
-            return _error_event(news, **_whose(news))
+            return _control_event(news, **whose)
         self._seen[news.target] = news.snapshot.id
         id_of_all = ",".join(f"{target.run_id}:{state}" for target, state in self._seen.items())
-        return sse.event(_prefixed(news.snapshot, _whose(news)), id=id_of_all)
-
-
-def _whose(news: News) -> dict[str, Any]:
-    return {"job": news.target.job.key, "runId": news.target.run_id}
+        return sse.event(_prefixed(news.snapshot, whose), id=id_of_all)
 
 
 def _prefixed(snapshot: Snapshot, more: dict[str, Any]) -> str:
@@ -92,9 +93,13 @@ def _prefixed(snapshot: Snapshot, more: dict[str, Any]) -> str:
     return json.dumps(more, separators=(",", ":"))[:-1] + "," + snapshot.data[1:]
 
 
-def _error_event(news: News, **more: Any) -> bytes:
-    assert news.error is not None  # noqa: S101
-    return sse.event(json.dumps({**more, **problem(news.error)}), name="error")
+def _control_event(news: News, **more: Any) -> bytes:
+    """What is no state of a run, so has no id: a viewer that comes back must not count it."""
+    if news.error is not None:
+        return sse.event(json.dumps({**more, **problem(news.error)}), name="error")
+    if news.trouble is not None:
+        return sse.event(json.dumps({**more, **problem(news.trouble)}), name="stale")
+    return sse.event(json.dumps(more), name="fresh")
 
 
 def end_event(targets: Sequence[Target]) -> bytes:
@@ -105,19 +110,15 @@ def end_event(targets: Sequence[Target]) -> bytes:
     return sse.event(json.dumps({"runs": [target.run_id for target in targets]}), name="end")
 
 
-class EventStream(Iterator[bytes]):
-    """The body of a response that follows runs.
-
-    Closing it gives its slot back, whether it was ever read or not.
+class Stream:
+    """One viewer's stream, whatever carries it: what is written when, and when it is over.
 
     :param subscription: what is followed.
     :param first: news that are there already.
     :param script: how news are written.
     :param end: the event after the last one.
-    :param heartbeat: seconds of silence after which a comment is sent.
-    :param lifetime: seconds after which the stream ends; the client then comes back.
-    :param clock: the time.
-    :param on_close: gives back what the stream holds.
+    :param ends_at: the moment, by the monotonic clock, at which it ends; the client comes back.
+    :param on_close: gives back what the stream holds; may be called again.
     """
 
     def __init__(
@@ -127,41 +128,74 @@ class EventStream(Iterator[bytes]):
         script: Script,
         *,
         end: bytes,
-        heartbeat: float,
-        lifetime: float,
-        clock: Clock,
+        ends_at: float,
         on_close: Callable[[], None],
     ) -> None:
-        self._subscription = subscription
+        self.subscription = subscription
+        self.ends_at = ends_at
+        self.is_over = False
         self._script = script
         self._end = end
-        self._heartbeat = heartbeat
-        self._clock = clock
         self._on_close = on_close
-        self._ends_at = clock.monotonic() + lifetime
-        self._over = False
-        self._first: bytes | None = sse.retry(RETRY) + self._written(first)
+        self.opening = sse.retry(RETRY) + self.written(first)
 
-    def __next__(self) -> bytes:
-        if self._first is not None:
-            first, self._first = self._first, None
-            return first
-        left = self._ends_at - self._clock.monotonic()
-        if self._over or left <= 0:
-            self.close()
-            raise StopIteration
-        return self._written(self._subscription.wait(min(self._heartbeat, left))) or sse.HEARTBEAT
+    def written(self, news: Sequence[News]) -> bytes:
+        """The events for news, and for the end after the last of them.
 
-    def _written(self, news: Sequence[News]) -> bytes:
+        :param news: as the subscription has them.
+        """
         written = b"".join(self._script.write(item) for item in news)
-        if self._subscription.is_over:
-            self._over = True
+        if self.subscription.is_over and not self.is_over:
+            self.is_over = True
             written += self._end
         return written
 
+    def farewell(self) -> bytes:
+        """What a client is told that has to come back, to another process or a new stream."""
+        self.is_over = True
+        return sse.retry(random.randint(*RETURN))  # noqa: S311
+
     def close(self) -> None:
-        self._over = True
+        self.is_over = True
         self._on_close()
+
+
+class PullBody(Iterator[bytes]):
+    """A stream as the body of a response whose server pulls, in a thread that waits for news.
+
+    Closing it closes the stream, whether it was ever read or not.
+
+    :param stream: it.
+    :param heartbeat: seconds of silence after which a comment is sent.
+    :param clock: the time.
+    :param is_closing: whether the process is about to end.
+    """
+
+    def __init__(
+        self, stream: Stream, *, heartbeat: float, clock: Clock, is_closing: Callable[[], bool]
+    ) -> None:
+        self._stream = stream
+        self._heartbeat = heartbeat
+        self._clock = clock
+        self._is_closing = is_closing
+        self._is_open = False
+
+    def __next__(self) -> bytes:
+        stream = self._stream
+        if not self._is_open:
+            self._is_open = True
+            return stream.opening
+        if stream.is_over:
+            self.close()
+            raise StopIteration
+        left = stream.ends_at - self._clock.monotonic()
+        if left <= 0 or self._is_closing():
+            return stream.farewell()
+        news = stream.subscription.wait(min(self._heartbeat, left), give_up=self._is_closing)
+        return stream.written(news) or sse.HEARTBEAT
+
+    def close(self) -> None:
+        self._stream.close()
 
 
 def present_state(news: Sequence[News], script: Script, *, is_over: bool, end: bytes) -> bytes:
