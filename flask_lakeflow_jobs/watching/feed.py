@@ -1,0 +1,106 @@
+"""One watch of a run in this process, shared by all its viewers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .board import NO_LOOK
+
+if TYPE_CHECKING:
+    from ..errors import LakeflowJobsError
+    from .snapshot import Snapshot
+    from .target import Target
+
+
+@dataclass(frozen=True)
+class FeedState:
+    """What is known of a run; replaced as a whole, so that it can be read without a lock.
+
+    :param version: counts what viewers may want to know.
+    :param snapshot: the last state seen.
+    :param error: why there will be no other.
+    :param trouble: why the last look failed, where the next may not.
+    """
+
+    version: int = 0
+    snapshot: Snapshot | None = None
+    error: LakeflowJobsError | None = None
+    trouble: LakeflowJobsError | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anybody has looked yet."""
+        return self.version > 0
+
+    @property
+    def is_final(self) -> bool:
+        return self.error is not None or (self.snapshot is not None and self.snapshot.is_terminal)
+
+
+class Feed:
+    """The watch of a run.
+
+    :param target: the run.
+    :param due: the moment of the next look, by the monotonic clock.
+    """
+
+    def __init__(self, target: Target, due: float) -> None:
+        self.target = target
+        self.state = FeedState()
+        self.due = due
+        self.failures = 0
+        self.is_being_looked_at = False
+        self.viewers = 0
+        self.last_look = NO_LOOK
+        self.waits_for_others_since: float | None = None
+        self.changed = threading.Condition()
+        self._listeners: set[Callable[[], None]] = set()
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Have something called, from any thread, each time that the state changes.
+
+        :param listener: must be quick.
+        """
+        with self.changed:
+            self._listeners.add(listener)
+
+    def ignore(self, listener: Callable[[], None]) -> None:
+        """Have it called no more.
+
+        :param listener: as given to :meth:`listen`.
+        """
+        with self.changed:
+            self._listeners.discard(listener)
+
+    def show(
+        self,
+        *,
+        snapshot: Snapshot | None = None,
+        error: LakeflowJobsError | None = None,
+        trouble: LakeflowJobsError | None = None,
+    ) -> bool:
+        """Take in what a look gave.
+
+        :return: whether that was news of the run.
+        """
+        known = self.state
+        if snapshot is None or (known.snapshot and snapshot.id.is_before(known.snapshot.id)):
+            snapshot = known.snapshot
+        is_new = snapshot is not None and (
+            known.snapshot is None or known.snapshot.id != snapshot.id
+        )
+        if is_new or error or not known.is_known or (trouble is None) != (known.trouble is None):
+            self.state = FeedState(known.version + 1, snapshot, error, trouble)
+            self.wake()
+        return is_new
+
+    def wake(self) -> None:
+        """Have every viewer look at the state."""
+        with self.changed:
+            self.changed.notify_all()
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener()
