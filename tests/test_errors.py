@@ -1,0 +1,141 @@
+"""Every error has its status, its exit code and a sentence."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+from werkzeug.exceptions import HTTPException
+
+import flask_lakeflow_jobs
+from flask_lakeflow_jobs import (
+    ConfigurationError,
+    HandleClosed,
+    InvalidParameters,
+    LakeflowJobsError,
+    MissingUserToken,
+    NotAllowed,
+    RunNotFound,
+    RunTimeout,
+    UnknownJob,
+    UpstreamError,
+    UpstreamThrottled,
+    UpstreamTimeout,
+    UpstreamUnauthenticated,
+    UpstreamUnavailable,
+)
+
+EXIT_CODES = {0, 1, 2, 3, 4, 5, 6, 7, 130}
+STATUSES = {400, 401, 403, 404, 409, 415, 429, 500, 502, 503, 504}
+
+
+def subclasses(cls: type[LakeflowJobsError]) -> set[type[LakeflowJobsError]]:
+    return {cls}.union(*(subclasses(sub) for sub in cls.__subclasses__()))
+
+
+ERRORS = sorted(subclasses(LakeflowJobsError), key=lambda cls: cls.__name__)
+
+
+def one(cls: type[LakeflowJobsError]) -> LakeflowJobsError:
+    if cls is UnknownJob:
+        return UnknownJob("elt", ["etl", "report"])
+    if cls is RunNotFound:
+        return RunNotFound(5, "etl")
+    if cls is RunTimeout:
+        return RunTimeout(5, 600.0)
+    return cls("It broke. Mend it.")
+
+
+@pytest.mark.parametrize("cls", ERRORS)
+def test_an_error_has_what_its_readers_need(cls: type[LakeflowJobsError]) -> None:
+    error = one(cls)
+    assert isinstance(error, HTTPException)
+    assert error.code in STATUSES
+    assert error.exit_code in EXIT_CODES - {0}
+    assert error.kind == error.kind.lower()
+    assert error.title
+    assert str(error) == error.detail == error.description
+    assert error.detail.endswith((".", "'."))
+    assert isinstance(error.retryable, bool)
+    assert cls.__doc__
+
+
+def test_kinds_and_titles_are_told_apart() -> None:
+    assert len({cls.kind for cls in ERRORS}) == len(ERRORS)
+    assert len({cls.title for cls in ERRORS}) == len(ERRORS)
+
+
+def test_every_error_stands_at_the_front_door() -> None:
+    assert {cls.__name__ for cls in ERRORS} <= set(flask_lakeflow_jobs.__all__)
+
+
+@pytest.mark.parametrize(
+    ("cls", "status", "exit_code"),
+    [
+        (ConfigurationError, 500, 2),
+        (UnknownJob, 404, 2),
+        (InvalidParameters, 400, 2),
+        (MissingUserToken, 401, 6),
+        (NotAllowed, 403, 6),
+        (RunNotFound, 404, 2),
+        (UpstreamError, 502, 7),
+        (UpstreamUnauthenticated, 502, 6),
+        (UpstreamUnavailable, 503, 7),
+        (UpstreamThrottled, 429, 7),
+        (UpstreamTimeout, 504, 7),
+        (RunTimeout, 504, 4),
+    ],
+)
+def test_statuses_and_exit_codes_are_those_of_the_contract(
+    cls: type[LakeflowJobsError], status: int, exit_code: int
+) -> None:
+    assert (cls.code, cls.exit_code) == (status, exit_code)
+
+
+def test_an_unknown_job_is_a_key_error_that_names_the_known_ones() -> None:
+    error = one(UnknownJob)
+    assert isinstance(error, KeyError)
+    assert "'elt'" in str(error)
+    assert "'etl', 'report'" in str(error)
+    assert "none" in str(UnknownJob("x", []))
+
+
+def test_errors_are_also_what_plain_python_expects() -> None:
+    assert isinstance(one(RunTimeout), TimeoutError)
+    assert isinstance(one(HandleClosed), RuntimeError)
+
+
+def test_a_run_that_is_not_over_is_said_to_go_on() -> None:
+    assert str(RunTimeout(5, 1.5)) == "Run 5 has not ended within 1.5 seconds. It goes on."
+
+
+def test_invalid_parameters_carry_their_messages_by_field() -> None:
+    messages = {"a": ["Wrong."]}
+    error = InvalidParameters("See there.", messages)
+    messages["b"] = []
+    assert error.messages == {"a": ["Wrong."]}
+    assert InvalidParameters("See there.").messages == {}
+
+
+@pytest.mark.parametrize("cls", ERRORS)
+def test_raised_in_a_view_of_the_hosts_own_it_answers_with_its_status(
+    cls: type[LakeflowJobsError],
+) -> None:
+    app = Flask(__name__)
+
+    @app.get("/")
+    def view() -> str:
+        raise one(cls)
+
+    response = app.test_client().get("/")
+    assert response.status_code == cls.code
+    assert response.mimetype == "text/html"
+
+
+def test_what_an_error_quotes_cannot_become_markup() -> None:
+    app = Flask(__name__)
+
+    @app.get("/")
+    def view() -> str:
+        raise UnknownJob("<script>alert(1)</script>", [])
+
+    assert "<script>" not in app.test_client().get("/").text

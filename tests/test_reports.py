@@ -1,0 +1,117 @@
+"""Why a run failed, and how it is run again."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from databricks.sdk.service.jobs import RunOutput
+
+from flask_lakeflow_jobs import Outcome, UpstreamUnavailable
+from flask_lakeflow_jobs.reports import explanation, repair_arguments
+
+from .runs import FAILED, FAILED_BY_TASK, RUN_ID, SUCCEEDED, run, task, words
+
+
+def output_of(task_run_id: int) -> RunOutput:
+    return RunOutput(error=f"Error: {task_run_id}", error_trace=f"Traceback of {task_run_id}")
+
+
+FAILED_RUN = run(
+    FAILED_BY_TASK,
+    run_page_url="https://w/#job/7/run/1001",
+    tasks=[
+        task("load", FAILED, run_id=11, end_time=20),
+        task("load", FAILED, run_id=12, attempt_number=1, end_time=30, run_page_url="https://w/12"),
+        task("check", SUCCEEDED, run_id=13),
+        task("report", words("TERMINATED", "UPSTREAM_FAILED"), run_id=14, end_time=31),
+    ],
+)
+
+
+def test_a_failure_is_explained_by_the_last_attempt_of_what_failed_of_itself() -> None:
+    why = explanation(FAILED_RUN, output_of)
+    assert (why.run_id, why.outcome, why.termination_code, why.url) == (
+        RUN_ID,
+        Outcome.FAILED,
+        "RUN_EXECUTION_ERROR",
+        "https://w/#job/7/run/1001",
+    )
+    [load] = why.tasks
+    assert (load.task_key, load.run_id, load.attempt) == ("load", 12, 1)
+    assert (load.error, load.error_trace) == ("Error: 12", "Traceback of 12")
+    assert (load.outcome, load.termination_code) == (Outcome.FAILED, "RUN_EXECUTION_ERROR")
+    assert load.url == "https://w/12"
+
+
+def test_an_explanation_can_be_sent_as_json() -> None:
+    document = json.loads(json.dumps(explanation(FAILED_RUN, output_of).to_dict()))
+    assert document["outcome"] == "failed"
+    assert document["tasks"][0]["task_key"] == "load"
+
+
+def test_an_output_that_cannot_be_read_leaves_what_else_is_known() -> None:
+    def unavailable(_: int) -> RunOutput:
+        raise UpstreamUnavailable("Not now.")
+
+    [load] = explanation(FAILED_RUN, unavailable).tasks
+    assert (load.task_key, load.error, load.termination_code) == (
+        "load",
+        None,
+        "RUN_EXECUTION_ERROR",
+    )
+
+
+@pytest.mark.parametrize("doing", [SUCCEEDED, words("RUNNING"), words("SKIPPED"), {"state": {}}])
+def test_where_no_task_is_to_blame_none_is_blamed_or_asked(doing: dict[str, Any]) -> None:
+    def unexpected(_: int) -> RunOutput:
+        raise AssertionError("Nobody asked for this output.")
+
+    assert explanation(run(doing), unexpected).tasks == []
+
+
+def test_a_skipped_run_is_explained_by_what_the_workspace_says() -> None:
+    said = "Skipping this run because the limit of 1 maximum concurrent runs has been reached."
+    why = explanation(run(words("SKIPPED", message=said)), output_of)
+    assert (why.outcome, why.message) == (Outcome.SKIPPED, said)
+
+
+def test_a_first_repair_runs_all_that_failed() -> None:
+    arguments = repair_arguments(FAILED_RUN, rerun_tasks=None, rerun_dependent_tasks=None)
+    assert arguments["rerun_all_failed_tasks"] is True
+    assert arguments["rerun_tasks"] is None
+    assert arguments["latest_repair_id"] is None
+
+
+def test_a_repair_of_named_tasks_runs_those_only() -> None:
+    arguments = repair_arguments(FAILED_RUN, rerun_tasks=("load",), rerun_dependent_tasks=True)
+    assert arguments["rerun_tasks"] == ["load"]
+    assert arguments["rerun_dependent_tasks"] is True
+    assert arguments["rerun_all_failed_tasks"] is None
+
+
+def test_the_next_repair_names_the_last_one() -> None:
+    repaired = run(
+        FAILED,
+        repair_history=[{"type": "ORIGINAL"}, {"type": "REPAIR", "id": 5}, {"id": 6}],
+    )
+    assert (
+        repair_arguments(repaired, rerun_tasks=None, rerun_dependent_tasks=None)["latest_repair_id"]
+        == 6
+    )
+
+
+def test_a_repair_is_given_the_parameters_that_the_run_had() -> None:
+    started = run(
+        FAILED,
+        overriding_parameters={"notebook_params": {"day": "2025-01-01"}, "jar_params": []},
+        job_parameters=[
+            {"name": "full", "default": "false", "value": "true"},
+            {"name": "left", "default": "alone"},
+        ],
+    )
+    arguments = repair_arguments(started, rerun_tasks=None, rerun_dependent_tasks=None)
+    assert arguments["notebook_params"] == {"day": "2025-01-01"}
+    assert arguments["job_parameters"] == {"full": "true"}
+    assert "jar_params" not in arguments

@@ -1,0 +1,77 @@
+"""The calls that return what went wrong in place of raising it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+
+from flask_lakeflow_jobs import ExecutionResult, JobHandle, RunNotFound
+from flask_lakeflow_jobs.results import Results
+
+#: Calls of a handle that are no calls to the workspace, or give a handle.
+NOT_RESULTS = {"as_operator", "as_user", "get_outputs", "target"}
+
+
+class ShortHandle:
+    """A handle with the few calls that these tests make."""
+
+    def get_run(self, run_id: int) -> str:
+        if run_id != 1:
+            raise RunNotFound(run_id, "etl")
+        return "the run"
+
+    def cancel_run(self, run_id: int) -> None:
+        raise ZeroDivisionError
+
+    def watch(self, run_id: int) -> Iterator[str]:
+        yield "running"
+        raise RunNotFound(run_id, "etl")
+
+    def run_and_wait(self) -> Iterator[str]:
+        raise RunNotFound(1, "etl")
+
+
+results = Results(cast("JobHandle", ShortHandle()))
+
+
+def test_a_call_that_goes_well_gives_its_data() -> None:
+    assert results.get_run(1) == ExecutionResult(ok=True, data="the run")
+
+
+def test_a_call_that_fails_gives_status_and_message() -> None:
+    result = results.get_run(2)
+    assert (result.ok, result.data, result.status) == (False, None, 404)
+    assert "no run 2" in result.message
+
+
+def test_following_ends_with_the_failure() -> None:
+    first, last = results.watch(5)
+    assert (first.ok, first.data) == (True, "running")
+    assert (last.ok, last.status) == (False, 404)
+
+
+def test_a_failure_to_start_is_the_only_result() -> None:
+    [only] = results.run_and_wait()
+    assert (only.ok, only.status) == (False, 404)
+
+
+def test_a_mistake_in_the_program_is_still_raised() -> None:
+    with pytest.raises(ZeroDivisionError):
+        results.cancel_run(1)
+
+
+def test_there_is_one_for_every_call_of_a_handle() -> None:
+    calls = {
+        name
+        for name, member in inspect.getmembers(JobHandle, inspect.isroutine)
+        if not name.startswith("_")
+    }
+    assert set(dir(results)) == calls - NOT_RESULTS
+
+
+def test_what_a_handle_has_not_results_have_not() -> None:
+    with pytest.raises(AttributeError, match="start_it"):
+        cast("Any", results).start_it()

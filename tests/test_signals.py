@@ -1,0 +1,64 @@
+"""Signals: from this app, to all receivers, and no receiver breaks anybody."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from flask_lakeflow_jobs import run_canceled, run_changed, run_finished, run_triggered, signals
+
+ALL = [run_triggered, run_changed, run_finished, run_canceled]
+
+
+@pytest.mark.parametrize("signal", ALL)
+def test_a_receiver_gets_the_app_and_the_payload(signal: Any) -> None:
+    app = Flask(__name__)
+    received: list[tuple[Flask, dict[str, Any]]] = []
+
+    def receiver(sender: Flask, *, job: str, **extra: Any) -> None:
+        received.append((sender, {"job": job, **extra}))
+
+    with signal.connected_to(receiver, app):
+        signals.send(signal, app, job="etl", run_id=5)
+    signals.send(signal, app, job="etl", run_id=6)
+    assert received == [(app, {"job": "etl", "run_id": 5})]
+
+
+def test_receivers_of_one_app_hear_nothing_of_another() -> None:
+    mine, other = Flask("mine"), Flask("other")
+    heard: list[int] = []
+    with run_changed.connected_to(lambda _, **extra: heard.append(extra["run_id"]), mine):
+        signals.send(run_changed, other, run_id=1)
+        signals.send(run_changed, mine, run_id=2)
+    assert heard == [2]
+
+
+def test_a_receiver_that_fails_is_logged_and_breaks_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = Flask(__name__)
+    heard: list[str] = []
+
+    def failing(_: Flask, **__: Any) -> None:
+        heard.append("failing")
+        raise RuntimeError("the receiver's own")
+
+    def well(_: Flask, **__: Any) -> None:
+        heard.append("well")
+
+    with (
+        run_finished.connected_to(failing, app),
+        run_finished.connected_to(well, app),
+        caplog.at_level(logging.ERROR),
+    ):
+        signals.send(run_finished, app)
+    assert sorted(heard) == ["failing", "well"]
+    assert "lakeflow-run-finished" in caplog.text
+    assert "the receiver's own" in caplog.text
+
+
+def test_the_signals_are_told_apart() -> None:
+    assert len({signal.name for signal in ALL}) == len(ALL)
