@@ -24,7 +24,7 @@ DEFAULT_WAIT_TIMEOUT = 600.0
 
 #: ``(user, action, job key) -> may they?``
 Policy: TypeAlias = Callable[[Any, str, str], bool]
-Params: TypeAlias = "Schema | type[Schema] | Mapping[str, Field[Any] | type[Field[Any]]]"
+Params: TypeAlias = "Schema | type[Schema] | Mapping[str, Field[Any]]"
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ def _job_config(where: str, value: Any, base: JobConfig | None) -> JobConfig:
         )
     if config.job_id is not None:
         config = dataclasses.replace(config, job_id=_checked_id(config.job_id, f"{where}.job_id"))
-    if config.task_type is not None and config.task_type not in TASK_TYPES:
+    if config.task_type is not None and config.task_type not in tuple(TASK_TYPES):
         raise ConfigurationError(
             f"{where}.task_type must be one of {', '.join(TASK_TYPES)}, not {config.task_type!r}."
         )
@@ -187,8 +187,11 @@ def _job_config(where: str, value: Any, base: JobConfig | None) -> JobConfig:
         raise ConfigurationError(f"{where}.run_as must be 'app' or 'user', not {config.run_as!r}.")
     if config.policy is not None and not callable(config.policy):
         raise ConfigurationError(f"{where}.policy must be callable.")
-    number(f"{where}.wait_timeout", config.wait_timeout, above=0.0)
-    return dataclasses.replace(config, params=_schema(f"{where}.params", config.params))
+    return dataclasses.replace(
+        config,
+        params=_schema(f"{where}.params", config.params),
+        wait_timeout=number(f"{where}.wait_timeout", config.wait_timeout, above=0.0),
+    )
 
 
 def _schema(where: str, params: Params | None) -> Schema | None:
@@ -197,10 +200,14 @@ def _schema(where: str, params: Params | None) -> Schema | None:
     if isinstance(params, type) and issubclass(params, Schema):
         return params()
     if isinstance(params, Mapping):
-        try:
-            return Schema.from_dict(params)()  # type: ignore[arg-type]  # its type is a dict's
-        except Exception as error:
-            raise ConfigurationError(f"{where} is no dict of marshmallow fields: {error}") from None
+        given: Mapping[Any, Any] = params
+        for name, field in given.items():
+            if not (isinstance(name, str) and isinstance(field, Field)):
+                raise ConfigurationError(
+                    f"{where}[{name!r}] must be a marshmallow field under a name, such as"
+                    f" {{'day': fields.Date()}}, not {field!r}."
+                )
+        return Schema.from_dict(dict(params))()
     raise ConfigurationError(f"{where} must be a marshmallow Schema or a dict of fields.")
 
 

@@ -43,7 +43,7 @@ def number(
 ) -> float:
     try:
         result = float("nan") if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         result = float("nan")
     if above is not None and not above < result < float("inf"):
         raise ConfigurationError(f"{key} must be a number above {above:g}, not {value!r}.")
