@@ -1,0 +1,120 @@
+"""What the example's tests share: running its tasks by hand, and serving it with gunicorn."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import example_app
+
+EXAMPLE = Path(example_app.__file__).parent
+DEADLINE = 60.0  # seconds; far more than anything here takes
+
+
+def run_task(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run one of the example's scripts as a job does: in a process of its own, in its folder."""
+    script = EXAMPLE / "tasks" / f"{name}.py"
+    return subprocess.run(
+        [sys.executable, str(script), *arguments],
+        cwd=script.parent,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+    )
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: str
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class Site:
+    """The example as it is served, seen from outside."""
+
+    port: int
+
+    def ask(self, path: str, method: str = "GET", **headers: str) -> Answer:
+        return self._send(path, method, None, headers)
+
+    def post(self, path: str, document: Any, **headers: str) -> Answer:
+        body = json.dumps(document).encode()
+        return self._send(path, "POST", body, {"Content-Type": "application/json", **headers})
+
+    def _send(self, path: str, method: str, body: bytes | None, headers: dict[str, str]) -> Answer:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)) as connection:
+            connection.request(method, path, body, named)
+            response = connection.getresponse()
+            return Answer(response.status, dict(response.headers), response.read().decode())
+
+    def follow(self, path: str) -> Iterator[dict[str, Any]]:
+        """The states of a run, as a browser's EventSource would see them: it comes again, with the
+        last id, until the stream says that it is over."""
+        last_id = ""
+        deadline = time.monotonic() + DEADLINE
+        while time.monotonic() < deadline:
+            answer = self.ask(path, Last_Event_ID=last_id) if last_id else self.ask(path)
+            assert answer.status in (200, 204), answer.body
+            if answer.status == 204:
+                return
+            for block in answer.body.split("\n\n"):
+                fields = dict(line.partition(": ")[::2] for line in block.splitlines())
+                if fields.get("event") == "end":
+                    return
+                assert "event" not in fields, block
+                if "data" in fields:
+                    last_id = fields["id"]
+                    yield json.loads(fields["data"])
+        raise AssertionError(f"{path} did not end within {DEADLINE} s")
+
+    def run(self, job: str, **params: str) -> str:
+        """Start a run and see it to its successful end; gives its path."""
+        started = self.post(f"/api/jobs/{job}/run", {"params": params})
+        assert started.status == 200, started.body
+        path = started.headers["Location"]
+        *_, last = self.follow(f"{path}/stream")
+        assert last["outcome"] == "succeeded", last
+        return path
+
+
+@contextmanager
+def serve(instance: Path, *options: str) -> Iterator[Site]:
+    """The example behind gunicorn, in a home of its own, with no settings from outside."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("DATABRICKS_", "LAKEFLOW_"))
+    }
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "gunicorn", "--log-level", "warning"),
+                *("--bind", f"fd://{listener.fileno()}", *options),
+                f"example_app:create_app({str(instance)!r})",
+            ],
+            cwd=EXAMPLE.parent,
+            pass_fds=[listener.fileno()],
+            env={**environment, "HOME": str(instance)},
+        )
+        try:
+            yield Site(port)
+        finally:
+            process.terminate()
+            process.wait(DEADLINE)

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from example_app.tasks import aggregate
+from tests.example.support import run_task
+
+delays = st.integers(-60, 1500).map(str)
+flights = st.lists(
+    st.fixed_dictionaries(
+        {
+            "carrier": st.sampled_from(["UA", "B6", "DL"]),
+            "origin": st.sampled_from(["EWR", "JFK", "LGA"]),
+            "hour": st.integers(5, 23).map(str),
+            "dep_delay": delays,
+            "arr_delay": delays,
+        }
+    )
+)
+columns = st.sampled_from(["carrier", "origin", "hour"])
+
+ROWS = [
+    {"carrier": "UA", "origin": "EWR", "hour": "5", "dep_delay": "15", "arr_delay": "-3"},
+    {"carrier": "B6", "origin": "JFK", "hour": "6", "dep_delay": "-4", "arr_delay": "0"},
+    {"carrier": "UA", "origin": "JFK", "hour": "5", "dep_delay": "14", "arr_delay": "20"},
+]
+
+
+def test_the_sums_of_a_few_flights() -> None:
+    assert aggregate.add_up(ROWS, "carrier") == {
+        "B6": {"flights": 1, "departure": -4, "arrival": 0, "late": 0},
+        "UA": {"flights": 2, "departure": 29, "arrival": 17, "late": 1},
+    }
+
+
+@given(flights, columns)
+def test_whichever_way_they_are_grouped_no_flight_and_no_minute_is_lost(
+    rows: list[dict[str, str]], column: str
+) -> None:
+    groups = aggregate.add_up(rows, column)
+    assert sum(group["flights"] for group in groups.values()) == len(rows)
+    assert sum(group["departure"] for group in groups.values()) == sum(
+        int(row["dep_delay"]) for row in rows
+    )
+    assert sum(group["arrival"] for group in groups.values()) == sum(
+        int(row["arr_delay"]) for row in rows
+    )
+    assert sum(group["late"] for group in groups.values()) == sum(
+        int(row["dep_delay"]) >= 15 for row in rows
+    )
+
+
+@given(flights, columns, st.randoms())
+def test_the_order_of_the_flights_does_not_matter(rows, column, random) -> None:  # type: ignore[no-untyped-def]
+    shuffled = random.sample(rows, len(rows))
+    in_order, out_of_order = (aggregate.add_up(each, column) for each in (rows, shuffled))
+    assert list(in_order.items()) == list(out_of_order.items())
+
+
+def test_the_script_writes_one_view(tmp_path: Path) -> None:
+    with (tmp_path / "clean.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(ROWS[0]))
+        writer.writeheader()
+        writer.writerows(ROWS)
+
+    done = run_task("aggregate", "--by=origin", f"--folder={tmp_path}")
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "by_origin.json").read_text()) == {
+        "EWR": {"flights": 1, "departure": 15, "arrival": -3, "late": 1},
+        "JFK": {"flights": 2, "departure": 10, "arrival": 20, "late": 0},
+    }
+    assert run_task("aggregate", "--by=tail", f"--folder={tmp_path}").returncode == 2

@@ -1,0 +1,100 @@
+"""The app itself: what it takes, what its page holds, and where it can be served from."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from example_app import app as served_app
+from example_app import create_app
+from example_app.app import EtlParams
+from tests.example.support import DEADLINE, EXAMPLE
+
+NOT_2013 = "The data hold the flights of 2013 only."
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "errors"),
+    [
+        ("2013-01-01", "2013-12-31", {}),
+        ("2013-02-03", "2013-02-03", {}),
+        ("2012-12-31", "2014-01-01", {"startDate": [NOT_2013], "endDate": [NOT_2013]}),
+        ("2013-01-02", "2013-01-01", {"endDate": ["The last day lies before the first."]}),
+        ("2013-02-30", "2013-03-01", {"startDate": ["Not a valid date."]}),
+    ],
+)
+def test_the_form_takes_a_range_of_days_in_2013(
+    start: str, end: str, errors: dict[str, list[str]]
+) -> None:
+    assert EtlParams().validate({"startDate": start, "endDate": end}) == errors
+
+
+def test_both_days_are_required_and_there_is_nothing_else() -> None:
+    errors = EtlParams().validate({"dataPath": "/etc"})
+    assert set(errors) == {"startDate", "endDate", "dataPath"}
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Flask:
+    return create_app(str(tmp_path))
+
+
+def links(page: str) -> list[str]:
+    return re.findall(r'(?:href|src|data-etl|data-report)="([^"]+)"', page)
+
+
+def test_the_page_and_all_it_loads_are_there(app: Flask) -> None:
+    client = app.test_client()
+    page = client.get("/")
+    assert page.status_code == 200
+    found = links(page.text)
+    assert len(found) == 6
+    for link in found:
+        with client.get(link) as response:
+            assert response.status_code == 200, link
+    scripts = {"/static/page.js", "/static/draw.js", "/static/watch.js"}
+    for script in scripts:
+        with client.get(script) as response:
+            imported = re.findall(r'from "\./(\w+\.js)"', response.get_data(as_text=True))
+            assert {f"/static/{name}" for name in imported} <= scripts
+
+
+def test_behind_a_prefix_every_link_keeps_it(app: Flask) -> None:
+    page = app.test_client().get("/", base_url="http://localhost/apps/flights/")
+    assert all(link.startswith("/apps/flights/") for link in links(page.text))
+
+
+def test_a_strict_policy_holds_and_the_page_keeps_to_it(app: Flask) -> None:
+    page = app.test_client().get("/")
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|<script(?![^>]*\ssrc=)", page.text)
+    for script in (EXAMPLE / "static").glob("*.js"):
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|\beval\b", script.read_text())
+
+
+def test_the_jobs_are_the_two_of_the_bundle(app: Flask) -> None:
+    jobs = app.test_client().get("/api/jobs").get_json()["jobs"]
+    assert [job["key"] for job in jobs] == ["etl", "report"]
+    assert set(jobs[0]["params"]["properties"]) == {"startDate", "endDate"}
+
+
+def test_each_app_has_an_instance_of_its_own(tmp_path: Path) -> None:
+    one, other = (create_app(str(tmp_path / name)) for name in ("one", "other"))
+    assert one.instance_path != other.instance_path != served_app.instance_path
+
+
+@pytest.mark.parametrize(("folder", "module"), [(EXAMPLE.parent, "example_app"), (EXAMPLE, "app")])
+def test_it_can_be_served_as_a_package_and_from_its_own_folder(folder: Path, module: str) -> None:
+    """From the root of the repository, and as Databricks Apps does it."""
+    check = f"import {module} as m; print(m.app.test_client().get('/').status)"
+    served = subprocess.run(
+        [sys.executable, "-c", check], cwd=folder, capture_output=True, text=True, timeout=DEADLINE
+    )
+    assert served.stdout == "200 OK\n", served.stderr

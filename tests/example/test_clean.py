@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from example_app.tasks import clean
+from tests.example.support import run_task
+
+GOOD = {
+    "carrier": "UA",
+    "origin": "EWR",
+    "hour": "5",
+    "dep_time": "517",
+    "dep_delay": "-2",
+    "arr_time": "830",
+    "arr_delay": "11",
+}
+
+CASES = [
+    ({}, None),
+    ({"dep_delay": "0", "arr_delay": "-40"}, None),
+    ({"dep_time": "", "dep_delay": "", "arr_time": "", "arr_delay": ""}, "cancelled"),
+    ({"dep_time": "NA", "dep_delay": "NA", "arr_time": "NA", "arr_delay": "NA"}, "cancelled"),
+    ({"arr_time": "", "arr_delay": ""}, "unrecorded"),
+    ({"arr_delay": ""}, "diverted"),
+    ({"arr_delay": " "}, "diverted"),
+    ({"dep_delay": "late"}, "unreadable"),
+    ({"dep_delay": ""}, "unreadable"),
+    ({"hour": "5.5"}, "unreadable"),
+]
+
+
+@pytest.mark.parametrize(("change", "reason"), CASES)
+def test_each_flight_is_kept_or_has_a_reason(change: dict[str, str], reason: str | None) -> None:
+    assert clean.reason_to_drop({**GOOD, **change}) == reason
+
+
+@given(
+    st.dictionaries(st.sampled_from(sorted(GOOD)), st.text() | st.none() | st.integers().map(str))
+)
+def test_no_row_whatever_breaks_it_and_what_is_kept_can_be_added_up(row: dict[str, str]) -> None:
+    if clean.reason_to_drop(row) is None:
+        assert [int(row[column]) for column in clean.NUMBERS]
+
+
+def test_nothing_is_lost_between_the_files(tmp_path: Path) -> None:
+    with (tmp_path / "flights.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(GOOD))
+        writer.writeheader()
+        writer.writerows({**GOOD, **change} for change, _ in CASES)
+
+    done = run_task("clean", f"--folder={tmp_path}")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("2 flights kept, 8 dropped")
+    with (tmp_path / "clean.csv").open(newline="") as file:
+        assert list(csv.DictReader(file)) == [
+            {**GOOD, **change} for change, why in CASES if not why
+        ]
+    dropped = json.loads((tmp_path / "dropped.json").read_text())
+    assert dropped == {"cancelled": 2, "unrecorded": 1, "diverted": 2, "unreadable": 3}

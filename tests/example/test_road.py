@@ -1,0 +1,131 @@
+"""The whole road: gunicorn, the extension, the SDK, the embedded workspace, tasks, real data."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from statistics import mean
+from typing import Any
+
+import pytest
+
+from example_app.tasks.extract import dataset
+from flask_lakeflow_jobs.local import stop_workspace
+from tests.example.support import Site, serve
+
+SERVERS = {
+    "sync": ["--workers=4"],
+    "gthread": ["--workers=2", "--worker-class=gthread", "--threads=8"],
+}
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def site(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    instance = tmp_path_factory.mktemp("instance")
+    with ExitStack() as stack:
+        stack.callback(stop_workspace, instance / "lakeflow")
+        yield stack.enter_context(serve(instance, *SERVERS[request.param]))
+
+
+@pytest.fixture(scope="module")
+def flights() -> list[dict[str, str]]:
+    """The flights of one day, read without the code that is under test."""
+    with zipfile.ZipFile(dataset() / "flights.csv.zip") as archive:
+        header, *lines = archive.read("flights.csv").decode().splitlines()
+    day = [line for line in lines if line.startswith("2013,1,1,")]
+    return list(csv.DictReader(io.StringIO("\n".join([header, *day]))))
+
+
+def result_of(site: Site, run: str) -> Any:
+    return json.loads(site.ask(f"{run}/output").json()["summary"]["notebook_output"]["result"])
+
+
+def test_a_day_from_the_form_to_the_result(site: Site, flights: list[dict[str, str]]) -> None:
+    run = site.run("etl", startDate="2013-01-01", endDate="2013-01-01")
+
+    result = result_of(site, run)
+    flown = [flight for flight in flights if flight["arr_delay"] != "NA"]
+    assert result["scheduled"] == len(flights) == 842
+    assert result["counted"] == len(flown) == 831
+    assert result["dropped"] == {"cancelled": 4, "unrecorded": 1, "diverted": 6}
+    assert result["departureDelay"] == round(mean(int(each["dep_delay"]) for each in flown), 1)
+    for view, column in (("byCarrier", "carrier"), ("byHour", "hour"), ("byAirport", "origin")):
+        for group in result[view]:
+            own = [int(each["arr_delay"]) for each in flown if each[column] == group["key"]]
+            assert group["flights"] == len(own)
+            assert group["arrivalDelay"] == pytest.approx(mean(own), abs=0.05)
+    names = {group["key"]: group["name"] for group in result["byCarrier"] + result["byAirport"]}
+    assert (names["UA"], names["LGA"]) == ("United Air Lines Inc.", "La Guardia")
+
+
+def test_the_report_draws_on_the_newest_result(site: Site) -> None:
+    site.run("etl", startDate="2013-02-08", endDate="2013-02-09")
+    run = site.run("report")
+    text = site.ask(f"{run}/output").json()["report"]["logs"]
+    assert text.startswith("Leaving New York, 2013-02-08 to 2013-02-09\n")
+
+
+def test_the_stream_shows_the_tasks_as_they_change(site: Site) -> None:
+    started = site.post(
+        "/api/jobs/etl/run", {"params": {"startDate": "2013-03-01", "endDate": "2013-03-31"}}
+    )
+    states = list(site.follow(f"{started.headers['Location']}/stream"))
+    tasks = {task["task_key"]: task for task in states[-1]["run"]["tasks"]}
+    assert len(states) > 1
+    assert len(tasks) == 6
+    assert all(task["state"]["result_state"] == "SUCCESS" for task in tasks.values())
+    assert tasks["clean"]["start_time"] >= tasks["extract"]["end_time"]
+    assert tasks["summary"]["start_time"] >= max(
+        tasks[key]["end_time"] for key in ("by_carrier", "by_hour", "by_airport")
+    )
+
+
+def test_two_runs_at_once_do_not_meet(site: Site) -> None:
+    days = ("2013-04-01", "2013-04-02", "2013-04-03")
+    started = [
+        site.post("/api/jobs/etl/run", {"params": {"startDate": day, "endDate": day}}).headers[
+            "Location"
+        ]
+        for day in days
+    ]
+    for run, day in zip(started, days, strict=True):
+        *_, last = site.follow(f"{run}/stream")
+        assert last["outcome"] == "succeeded"
+        assert result_of(site, run)["startDate"] == day
+
+
+def test_one_intent_is_one_run(site: Site) -> None:
+    document = {"params": {"startDate": "2013-05-01", "endDate": "2013-05-01"}}
+    answers = [site.post("/api/jobs/etl/run", document, Idempotency_Key="k") for _ in range(2)]
+    assert len({answer.json()["runId"] for answer in answers}) == 1
+
+
+def test_all_workers_list_the_same_runs(site: Site) -> None:
+    run = site.run("etl", startDate="2013-06-01", endDate="2013-06-01")
+    run_id = int(run.rpartition("/")[2])
+    for _ in range(12):
+        newest, *_ = site.ask("/api/jobs/etl/runs?limit=1").json()["runs"]
+        assert newest["run_id"] == run_id
+
+
+def test_a_mistake_in_the_form_starts_nothing(site: Site) -> None:
+    before = site.ask("/api/jobs/etl/runs?limit=100").json()["runs"]
+    document = {"params": {"startDate": "2013-05-02", "endDate": "2013-05-01"}}
+    refused = site.post("/api/jobs/etl/run", document)
+    assert refused.status == 400
+    assert refused.json()["errors"] == {"endDate": ["The last day lies before the first."]}
+    assert len(site.ask("/api/jobs/etl/runs?limit=100").json()["runs"]) == len(before)
+
+
+def test_a_run_can_be_cancelled(site: Site) -> None:
+    document = {"params": {"startDate": "2013-01-01", "endDate": "2013-12-31"}}
+    run = site.post("/api/jobs/etl/run", document).headers["Location"]
+    assert site.ask(run, "DELETE").status == 204
+    *_, last = site.follow(f"{run}/stream")
+    assert last["outcome"] == "canceled"
