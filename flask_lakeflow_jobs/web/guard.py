@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from typing import Literal
-from urllib.parse import urlsplit
 
 from flask import Request
 
@@ -64,4 +63,4 @@ def _is_foreign(origin: str | None, request: Request) -> bool:
         return False
     # A page of another site cannot set this header, so a proxy has.
     forwarded = request.headers.get("X-Forwarded-Host", "")
-    return urlsplit(origin).netloc not in {request.host, forwarded} - {""}
+    return origin.partition("://")[2] not in {request.host, forwarded} - {""}

@@ -82,7 +82,7 @@ def limit_of(request: Request) -> int:
     :raises InvalidRequest: the limit is no number.
     """
     text = request.args.get("limit", str(DEFAULT_RUNS))
-    if not re.fullmatch(r"[+-]?[0-9]{1,9}", text, re.ASCII):
+    if not re.fullmatch(r"[+-]?[0-9]{1,99}", text, re.ASCII):
         raise InvalidRequest(
             f"'limit' must be a whole number from {LEAST_RUNS} to {MOST_RUNS}, not {text[:40]!r}."
         )
