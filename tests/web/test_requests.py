@@ -1,0 +1,237 @@
+"""What requests ask for: read strictly, refused with a sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask, request
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_lakeflow_jobs import InvalidParameters, InvalidRequest, UnsupportedMediaType
+from flask_lakeflow_jobs.web.requests import (
+    LARGEST_ID,
+    MOST_STREAMED,
+    flag_of,
+    last_event_id_of,
+    limit_of,
+    params_of,
+    run_id_of,
+    streamed_runs_of,
+)
+
+app = Flask(__name__)
+
+JSON = "application/json"
+
+
+def body(data: bytes | str, content_type: str | None = JSON) -> Any:
+    return app.test_request_context("/", method="POST", data=data, content_type=content_type)
+
+
+def query(text: str) -> Any:
+    return app.test_request_context(f"/?{text}")
+
+
+# ── run ids ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("text", "run_id"), [("1", 1), ("0042", 42), (str(LARGEST_ID), LARGEST_ID)]
+)
+def test_a_run_id_is_a_positive_whole_number(text: str, run_id: int) -> None:
+    assert run_id_of(text) == run_id
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("1001abc", "abc", "", "0", "-1", "+1", "1.0", "1e3", " 1", "1\n", "1_0", "٣", "²", "0x1"),
+        str(LARGEST_ID + 1),
+        "9" * 5000,
+    ],
+)
+def test_anything_else_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest, match="run id") as caught:
+        run_id_of(text)
+    assert caught.value.code == 400
+    assert len(caught.value.detail) < 200
+
+
+@given(st.text())
+def test_any_path_is_an_id_or_a_refusal(text: str) -> None:
+    try:
+        run_id = run_id_of(text)
+    except InvalidRequest:
+        return
+    assert 0 < run_id <= LARGEST_ID
+
+
+# ── parameters ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("data", "params"),
+    [
+        ("", {}),
+        ("{}", {}),
+        ('{"params": null}', {}),
+        ('{"params": {}}', {}),
+        ('{"params": {"a": 1, "b": null}}', {"a": 1, "b": None}),
+        (b'\xef\xbb\xbf{"params": {"a": "\xc3\xbc"}}', {"a": "ü"}),
+    ],
+)
+def test_parameters_are_an_object_in_an_object(data: bytes | str, params: dict[str, Any]) -> None:
+    for content_type in (JSON, "application/json; charset=utf-8", "application/vnd.x+json"):
+        with body(data, content_type):
+            assert params_of(request) == params
+
+
+def test_a_post_with_nothing_in_it_has_no_parameters() -> None:
+    with app.test_request_context("/", method="POST"):
+        assert params_of(request) == {}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *("{", '{"params": }', '{"params": {}} x', "NaN", b"\xff\xfe\x00", "[" * 100_000),
+        *("[]", '"text"', "5", "null"),
+        '{"params": {"a": NaN}}',
+        '{"params": {"a": -Infinity}}',
+        f'{{"params": {{"a": {"9" * 5000}}}}}',
+        '{"startDate": "2025-01-01"}',
+        '{"params": {}, "only": ["a"]}',
+    ],
+)
+def test_a_body_that_is_no_such_object_is_refused(data: bytes | str) -> None:
+    with body(data), pytest.raises(InvalidRequest) as caught:
+        params_of(request)
+    assert caught.value.code == 400
+    assert len(caught.value.detail) < 500
+
+
+def test_what_has_no_meaning_in_the_body_is_named_and_not_ignored() -> None:
+    with body('{"params": {}, "jobId": 5}'), pytest.raises(InvalidRequest, match="'jobId'"):
+        params_of(request)
+
+
+@pytest.mark.parametrize("value", ["[]", '"a=1"', "5", "true"])
+def test_parameters_that_are_no_object_are_invalid_parameters(value: str) -> None:
+    with body(f'{{"params": {value}}}'), pytest.raises(InvalidParameters) as caught:
+        params_of(request)
+    assert set(caught.value.messages) == {"params"}
+
+
+@pytest.mark.parametrize(
+    ("data", "content_type"),
+    [
+        ("a=1", "application/x-www-form-urlencoded"),
+        ("", "application/x-www-form-urlencoded"),
+        ("", "text/plain"),
+        ("{}", "text/plain"),
+        ("{}", None),
+        ("--x--", "multipart/form-data; boundary=x"),
+    ],
+)
+def test_what_a_form_of_another_site_could_send_is_refused(
+    data: str, content_type: str | None
+) -> None:
+    with body(data, content_type), pytest.raises(UnsupportedMediaType) as caught:
+        params_of(request)
+    assert caught.value.code == 415
+
+
+@given(st.binary(max_size=40))
+def test_any_body_has_parameters_or_a_refusal(data: bytes) -> None:
+    with body(data):
+        try:
+            params = params_of(request)
+        except (InvalidRequest, InvalidParameters):
+            return
+        assert isinstance(params, dict)
+
+
+# ── the query ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [
+        ("", 20),
+        ("limit=5", 5),
+        ("limit=100", 100),
+        ("limit=101", 100),
+        ("limit=0", 1),
+        ("limit=-5", 1),
+        ("limit=99999999999999999999", 100),
+    ],
+)
+def test_a_limit_is_clamped(text: str, limit: int) -> None:
+    with query(text):
+        assert limit_of(request) == limit
+
+
+@pytest.mark.parametrize("value", ["", "ten", "1.5", "1e2", "٣", "0x10"])
+def test_a_limit_that_is_no_number_is_refused(value: str) -> None:
+    with query(f"limit={value}"), pytest.raises(InvalidRequest, match="limit"):
+        limit_of(request)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("", False),
+        ("stream=true", True),
+        ("stream=TRUE", True),
+        ("stream=1", True),
+        ("stream=false", False),
+        ("stream=0", False),
+    ],
+)
+def test_a_flag_is_yes_or_no(text: str, meant: bool) -> None:
+    with query(text):
+        assert flag_of(request, "stream") is meant
+
+
+def test_a_flag_that_is_neither_is_refused() -> None:
+    with query("stream=maybe"), pytest.raises(InvalidRequest, match="stream"):
+        flag_of(request, "stream")
+
+
+def test_several_runs_are_named_by_job_and_id_each_once() -> None:
+    with query("run=etl:5&run=a:b:6&run=etl:5"):
+        assert streamed_runs_of(request) == [("etl", 5), ("a:b", 6)]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "run=", "run=5", "run=etl", "run=etl:", "run=etl:5a", "run=etl:0"]
+)
+def test_runs_that_are_not_named_so_are_refused(text: str) -> None:
+    with query(text), pytest.raises(InvalidRequest):
+        streamed_runs_of(request)
+
+
+def test_one_stream_follows_so_many_runs_and_no_more() -> None:
+    names = [f"run=etl:{number}" for number in range(1, MOST_STREAMED + 2)]
+    with query("&".join(names[:-1])):
+        assert len(streamed_runs_of(request)) == MOST_STREAMED
+    with query("&".join(names)), pytest.raises(InvalidRequest, match=str(MOST_STREAMED)):
+        streamed_runs_of(request)
+
+
+@pytest.mark.parametrize(
+    ("headers", "text", "seen"),
+    [
+        ({}, "", ""),
+        ({"Last-Event-ID": "a"}, "", "a"),
+        ({}, "lastEventId=b", "b"),
+        ({"Last-Event-ID": "a"}, "lastEventId=b", "a"),
+    ],
+)
+def test_what_was_seen_last_comes_from_the_browser_or_the_page(
+    headers: dict[str, str], text: str, seen: str
+) -> None:
+    with app.test_request_context(f"/?{text}", headers=headers):
+        assert last_event_id_of(request) == seen
