@@ -8,41 +8,48 @@ from typing import Any
 
 from flask_lakeflow_jobs.local.model import Settings
 from flask_lakeflow_jobs.local.plan import RUN_IF_RULES
+from flask_lakeflow_jobs.local.scripts import TAG, ScriptError, read_script
 
-RUNNABLE_KINDS = ("notebook_task", "spark_python_task")
-OTHER_KINDS = (
-    "ai_function_task",
-    "ai_runtime_task",
-    "alert_task",
-    "clean_rooms_notebook_task",
-    "condition_task",
-    "dashboard_task",
-    "dbt_cloud_task",
-    "dbt_platform_task",
-    "dbt_task",
-    "for_each_task",
-    "gen_ai_compute_task",
-    "pipeline_task",
-    "power_bi_task",
-    "python_operator_task",
-    "python_wheel_task",
-    "run_job_task",
-    "spark_jar_task",
-    "spark_submit_task",
-    "sql_task",
+KINDS = frozenset(
+    {
+        "ai_function_task",
+        "ai_runtime_task",
+        "alert_task",
+        "clean_rooms_notebook_task",
+        "condition_task",
+        "dashboard_task",
+        "dbt_cloud_task",
+        "dbt_platform_task",
+        "dbt_task",
+        "for_each_task",
+        "gen_ai_compute_task",
+        "notebook_task",
+        "pipeline_task",
+        "power_bi_task",
+        "python_operator_task",
+        "python_wheel_task",
+        "run_job_task",
+        "spark_jar_task",
+        "spark_python_task",
+        "spark_submit_task",
+        "sql_task",
+    }
 )
-KINDS = frozenset(RUNNABLE_KINDS + OTHER_KINDS)
 """Every kind of task that the Jobs API names (databricks-sdk, ``jobs.Task``)."""
+
+
+Path = tuple[str | int, ...]
+"""The keys and indexes that lead to something in a job's settings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
     """Something wrong in a job's settings.
 
-    :param path: the keys and indexes that lead to it.
+    :param path: where it is.
     """
 
-    path: tuple[str | int, ...]
+    path: Path
     message: str
 
 
@@ -53,6 +60,7 @@ def kind_of(task: Settings) -> str:
 
 def mistakes(settings: Settings) -> Iterator[Mistake]:
     """All that is wrong with the tasks of a job, in the order of the text."""
+    yield from _mistakes_in_job(settings)
     tasks = settings.get("tasks")
     if not isinstance(tasks, list) or not tasks:
         yield Mistake(("tasks",), "The job has no tasks. List at least one under 'tasks'.")
@@ -83,7 +91,29 @@ def mistakes(settings: Settings) -> Iterator[Mistake]:
         )
 
 
-def _mistakes_in_task(task: Any, path: tuple[str | int, ...]) -> Iterator[Mistake]:
+def _mistakes_in_job(settings: Settings) -> Iterator[Mistake]:
+    if not isinstance(settings.get("name", ""), str):
+        yield Mistake(("name",), "The name of a job has to be a text.")
+    for field, limit in (("max_concurrent_runs", 1000), ("timeout_seconds", None)):
+        value = settings.get(field, 0)
+        if not _is_number(value, 0) or (limit is not None and value > limit):
+            upper = f" to {limit}" if limit else " on"
+            yield Mistake((field,), f"{field!r} has to be a number from 0{upper}, not {value!r}.")
+    parameters = settings.get("parameters", [])
+    if not isinstance(parameters, list) or not all(
+        isinstance(each, dict) and isinstance(each.get("name"), str) for each in parameters
+    ):
+        yield Mistake(("parameters",), "'parameters' has to be a list of mappings with a 'name'.")
+    if not isinstance(settings.get("tags") or {}, dict):
+        yield Mistake(("tags",), "'tags' has to be a mapping.")
+        return
+    try:
+        read_script(settings)
+    except ScriptError as error:
+        yield Mistake(("tags", TAG), str(error))
+
+
+def _mistakes_in_task(task: Any, path: Path) -> Iterator[Mistake]:
     if not isinstance(task, dict):
         yield Mistake(path, "A task has to be a mapping with a 'task_key'.")
         return
@@ -103,6 +133,13 @@ def _mistakes_in_task(task: Any, path: tuple[str | int, ...]) -> Iterator[Mistak
         problem = f"has {len(given)} kinds ({', '.join(given)})" if given else "has no kind"
         yield Mistake(path, f"Task {key!r} {problem}. Give it one, such as 'notebook_task'.")
         return
+    for field in ("timeout_seconds", "min_retry_interval_millis"):
+        if not _is_number(task.get(field, 0), 0):
+            yield Mistake(
+                (*path, field), f"{field!r} of task {key!r} has to be a number from 0 on."
+            )
+    if not _is_number(task.get("max_retries", 0), -1):
+        yield Mistake((*path, "max_retries"), f"'max_retries' of task {key!r} has to be a number.")
     rule = task.get("run_if", "ALL_SUCCESS")
     if rule not in RUN_IF_RULES:
         yield Mistake(
@@ -121,15 +158,49 @@ def _mistakes_in_task(task: Any, path: tuple[str | int, ...]) -> Iterator[Mistak
     yield from _mistakes_in_kind(key, given[0], task[given[0]], (*path, given[0]))
 
 
-_REQUIRED_TEXT = {"notebook_task": "notebook_path", "spark_python_task": "python_file"}
+_REQUIRED_TEXTS = {
+    "condition_task": ("op",),
+    "notebook_task": ("notebook_path",),
+    "python_wheel_task": ("package_name", "entry_point"),
+    "spark_python_task": ("python_file",),
+}
+_CONTAINERS: dict[str, type | tuple[type, ...]] = {
+    "base_parameters": dict,
+    "named_parameters": dict,
+    "parameters": (dict, list),
+}
 
 
-def _mistakes_in_kind(
-    key: str, kind: str, body: Settings, path: tuple[str | int, ...]
-) -> Iterator[Mistake]:
-    field = _REQUIRED_TEXT.get(kind)
-    if field and (not isinstance(body.get(field), str) or not body[field]):
-        yield Mistake(path, f"The {kind} of task {key!r} needs a {field!r}.")
+def _mistakes_in_kind(key: str, kind: str, body: Settings, path: Path) -> Iterator[Mistake]:
+    for field in _REQUIRED_TEXTS.get(kind, ()):
+        if not isinstance(body.get(field), str) or not body[field]:
+            yield Mistake(path, f"The {kind} of task {key!r} needs a {field!r}.")
+    for field, types in _CONTAINERS.items():
+        if body.get(field) is not None and not isinstance(body[field], types):
+            yield Mistake((*path, field), f"{field!r} of task {key!r} is of the wrong type.")
+    if kind == "for_each_task":
+        yield from _mistakes_in_repetition(key, body, path)
+
+
+def _mistakes_in_repetition(key: str, body: Settings, path: Path) -> Iterator[Mistake]:
+    if "inputs" not in body or "task" not in body:
+        yield Mistake(path, f"The for_each_task of task {key!r} needs 'inputs' and a 'task'.")
+        return
+    inner = body["task"]
+    yield from _mistakes_in_task(inner, (*path, "task"))
+    if isinstance(inner, dict) and "for_each_task" in inner:
+        yield Mistake(
+            (*path, "task"), f"The for_each_task of task {key!r} cannot hold another for_each_task."
+        )
+    concurrency = body.get("concurrency")
+    if concurrency is not None and not _is_number(concurrency, 1):
+        yield Mistake(
+            (*path, "concurrency"), f"'concurrency' of task {key!r} has to be a number from 1 on."
+        )
+
+
+def _is_number(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def _unknown_dependencies(tasks: list[Settings], keys: dict[str, int]) -> Iterator[Mistake]:

@@ -13,11 +13,21 @@ Settings = dict[str, Any]
 
 @dataclass(slots=True)
 class TaskRun:
-    """One attempt of one task. Times are milliseconds since the epoch, durations milliseconds."""
+    """One attempt of one task. Times are milliseconds since the epoch, durations milliseconds.
+
+    :param attempt: counts all attempts of the task in its run, from 0.
+    :param retry: counts the attempts since the run was started or repaired, from 0.
+    :param outcome: which way a condition went: "true" or "false".
+    :param nested_run_id: the run that a ``run_job_task`` has started.
+    :param parent: for an iteration, the attempt of the for-each task to which it belongs.
+    :param index: for an iteration, the place of its input.
+    :param item: for an iteration, its input.
+    """
 
     run_id: int
     spec: Settings
     attempt: int = 0
+    retry: int = 0
     state: State = BLOCKED
     start_time: int = 0
     end_time: int = 0
@@ -28,6 +38,10 @@ class TaskRun:
     values: dict[str, Any] = field(default_factory=dict)
     resolved: Settings = field(default_factory=dict)
     outcome: str = ""
+    nested_run_id: int = 0
+    parent: int = 0
+    index: int = 0
+    item: Any = None
 
     @property
     def key(self) -> str:
@@ -35,18 +49,29 @@ class TaskRun:
         return str(self.spec["task_key"])
 
     def to_record(self) -> dict[str, Any]:
-        """This attempt as JSON can hold it."""
-        return _to_record(self)
+        """This attempt without its settings, which never change."""
+        return _to_record(self, _TASK_FIELDS)
 
     @classmethod
-    def from_record(cls, record: dict[str, Any]) -> TaskRun:
+    def from_record(cls, record: dict[str, Any], spec: Settings) -> TaskRun:
         """The attempt that :meth:`to_record` described."""
-        return cls(**{**record, "state": State(*record["state"])})
+        return cls(**{**record, "state": State(*record["state"])}, spec=spec)
 
 
 @dataclass(slots=True)
 class JobRun:
-    """One run of a job (or of a one-time submission, with ``job_id`` 0)."""
+    """One run of a job, or of a one-time submission.
+
+    :param tasks: all attempts of its tasks; a later attempt stands after an earlier one.
+    :param iterations: the attempts of what its for-each tasks repeat.
+    :param parameters: the job's parameters: ``name``, ``default`` and, where given, ``value``.
+    :param overriding: the task parameters that run-now gave, by their fields.
+    :param ending: "CANCELED" or "TIMEDOUT" once it is to end before its tasks have.
+    :param repairs: what came before the repair that is the run's last, each as in
+        ``repair_history``.
+    :param started_by: the run whose ``run_job_task`` has started this one.
+    :param revision: grows with each change, within this process.
+    """
 
     run_id: int
     job_id: int
@@ -62,8 +87,10 @@ class JobRun:
     parameters: list[dict[str, str]] = field(default_factory=list)
     overriding: dict[str, Any] = field(default_factory=dict)
     ending: str = ""
-    repairs: list[dict[str, Any]] = field(default_factory=list)
+    repairs: list[Repair] = field(default_factory=list)
+    started_by: int = 0
     tasks: list[TaskRun] = field(default_factory=list)
+    iterations: list[TaskRun] = field(default_factory=list)
     revision: int = 0
 
     @property
@@ -75,20 +102,61 @@ class JobRun:
         """The newest attempt of each task, by key, in the order of the job."""
         return {task.key: task for task in self.tasks}
 
+    def iterations_of(self, task: TaskRun) -> list[TaskRun]:
+        """All attempts of the iterations of a for-each task."""
+        return [each for each in self.iterations if each.parent == task.run_id]
+
+    def attempt(self, run_id: int) -> TaskRun:
+        """The attempt of this id."""
+        return next(task for task in (*self.tasks, *self.iterations) if task.run_id == run_id)
+
     def to_record(self) -> dict[str, Any]:
-        """This run without its tasks, which the store keeps one by one."""
-        record = _to_record(self)
-        del record["tasks"], record["revision"]
-        return record
+        """This run without its settings and tasks, which the store keeps apart."""
+        return {
+            **_to_record(self, _RUN_FIELDS),
+            "repairs": [_to_record(each, _REPAIR_FIELDS) for each in self.repairs],
+        }
 
     @classmethod
-    def from_record(cls, record: dict[str, Any], tasks: list[TaskRun]) -> JobRun:
+    def from_record(
+        cls, record: dict[str, Any], settings: Settings, attempts: list[TaskRun]
+    ) -> JobRun:
         """The run that :meth:`to_record` described, with its tasks."""
-        return cls(**{**record, "state": State(*record["state"])}, tasks=tasks)
+        state = State(*record["state"])
+        repairs = [Repair(**{**each, "state": State(*each["state"])}) for each in record["repairs"]]
+        return cls(
+            **{**record, "state": state, "repairs": repairs},
+            settings=settings,
+            tasks=[task for task in attempts if not task.parent],
+            iterations=[task for task in attempts if task.parent],
+        )
 
 
-def _to_record(item: JobRun | TaskRun) -> dict[str, Any]:
-    record = {each.name: getattr(item, each.name) for each in fields(item)}
+@dataclass(slots=True)
+class Repair:
+    """One stretch of a run: the original one, or a repair of it.
+
+    :param repair_id: 0 for the original.
+    """
+
+    repair_id: int
+    start_time: int
+    task_run_ids: list[int]
+    state: State = PENDING
+    end_time: int = 0
+
+
+_TASK_FIELDS = tuple(each.name for each in fields(TaskRun) if each.name != "spec")
+_RUN_FIELDS = tuple(
+    each.name
+    for each in fields(JobRun)
+    if each.name not in {"settings", "tasks", "iterations", "revision", "repairs"}
+)
+_REPAIR_FIELDS = tuple(each.name for each in fields(Repair))
+
+
+def _to_record(item: JobRun | TaskRun | Repair, names: tuple[str, ...]) -> dict[str, Any]:
+    record = {name: getattr(item, name) for name in names}
     state = item.state
     record["state"] = [state.life_cycle, state.result, state.code, state.message]
     return record

@@ -118,10 +118,10 @@ def verdict_on_run(run: JobRun) -> State:
     )
 
 
-def retries_left(task: TaskRun, attempts_in_this_repair: int) -> bool:
+def retries_left(task: TaskRun) -> bool:
     """Whether a task that has just ended is to be tried once more."""
     limit = task.spec.get("max_retries", 0)
-    if limit != -1 and attempts_in_this_repair > limit:
+    if limit != -1 and task.retry >= limit:
         return False
     if task.state.result == "TIMEDOUT":
         return bool(task.spec.get("retry_on_timeout", False))

@@ -1,12 +1,19 @@
-"""The jobs of the workspace."""
+"""The jobs of the workspace: those of the bundle, as it is now, and those made through the API."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from flask_lakeflow_jobs.local import errors
-from flask_lakeflow_jobs.local.bundle import Bundle, user_name
+from flask_lakeflow_jobs.local.bundle import Bundle, BundleError, load_bundle, user_name
+from flask_lakeflow_jobs.local.clock import Clock
+from flask_lakeflow_jobs.local.ledger import Ledger
 from flask_lakeflow_jobs.local.model import Settings
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,43 +21,134 @@ class Job:
     """A job as the workspace serves it.
 
     :param created: milliseconds since the epoch.
+    :param from_bundle: whether the bundle defines it.
     """
 
     job_id: int
     created: int
     creator: str
     settings: Settings
+    from_bundle: bool = False
 
 
 class Registry:
-    """All jobs of a workspace.
+    """All jobs of a workspace. Edits of the bundle are seen at the next question.
 
-    :param bundle: the bundle that was read when the workspace started.
+    An edit that makes the bundle unusable leaves the last good state in force, and is reported once
+    in
+    the log and in :attr:`mistake`.
+
+    :param bundle: the bundle as it was read when the workspace started.
+    :param target: the target that was asked for.
     """
 
-    def __init__(self, bundle: Bundle, target: str | None) -> None:
+    def __init__(self, bundle: Bundle, target: str | None, ledger: Ledger, clock: Clock) -> None:
         self._bundle = bundle
         self._target = target
+        self._ledger = ledger
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._stamps = _stamps_of(bundle)
+        self.mistake: BundleError | None = None
+        self.user = user_name()
+        self._from_bundle = self._jobs_of(bundle)
+        with ledger.reading() as store:
+            self._own = {job["job_id"]: Job(**job) for job in store.load_jobs()}
 
     @property
     def bundle(self) -> Bundle:
-        """The bundle as it is now."""
-        return self._bundle
+        """The bundle as it is now, or as it last was usable."""
+        with self._lock:
+            stamps = _stamps_of(self._bundle)
+            if stamps != self._stamps:
+                self._stamps = stamps
+                self._reload()
+            return self._bundle
 
     def find(self, job_id: int) -> Job:
         """The job of this id.
 
         :raises ApiError: there is none.
         """
-        for job in self.all():
-            if job.job_id == job_id:
-                return job
-        raise errors.unknown_job(job_id)
+        job = self._own.get(job_id)
+        if job is None:
+            _ = self.bundle
+            job = self._from_bundle.get(job_id)
+        if job is None:
+            raise errors.unknown_job(job_id)
+        return job
 
     def all(self) -> list[Job]:
-        """All jobs."""
-        bundle = self.bundle
-        created = int(bundle.path.stat().st_mtime * 1000)
-        return [
-            Job(each.job_id, created, user_name(), each.settings) for each in bundle.jobs.values()
-        ]
+        """All jobs, the newest first; those of the bundle in its order."""
+        _ = self.bundle
+        own = sorted(self._own.values(), key=lambda job: job.created, reverse=True)
+        return [*own, *self._from_bundle.values()]
+
+    def create(self, settings: Settings) -> Job:
+        """Make a job."""
+        job = Job(self._ledger.new_id(), self._now(), self.user, settings)
+        self._keep(job)
+        return job
+
+    def change(self, job: Job, settings: Settings) -> None:
+        """Give a job other settings.
+
+        :raises ApiError: it belongs to the bundle.
+        """
+        self._refuse_bundle(job, "Change")
+        self._keep(replace(job, settings=settings))
+
+    def delete(self, job: Job) -> None:
+        """Forget a job; its runs stay.
+
+        :raises ApiError: it belongs to the bundle.
+        """
+        self._refuse_bundle(job, "Delete")
+        with self._ledger.reading() as store:
+            store.delete_job(job.job_id)
+            self._own.pop(job.job_id, None)
+
+    def _refuse_bundle(self, job: Job, verb: str) -> None:
+        if job.from_bundle:
+            raise errors.invalid_state(
+                f"Job {job.job_id} is defined by the bundle. {verb} it in {self._bundle.path}."
+            )
+
+    def _keep(self, job: Job) -> None:
+        with self._ledger.reading() as store:
+            store.save_job(job.job_id, job.created, job.creator, job.settings)
+            self._own[job.job_id] = job
+
+    def _reload(self) -> None:
+        try:
+            bundle = load_bundle(self._bundle.path, target=self._target)
+        except BundleError as mistake:
+            self.mistake = mistake
+            logger.error("The bundle stays as it was, for it is unusable now: %s", mistake)
+            return
+        self.mistake = None
+        self._bundle = bundle
+        self._stamps = _stamps_of(bundle)
+        self._from_bundle = self._jobs_of(bundle)
+
+    def _jobs_of(self, bundle: Bundle) -> dict[int, Job]:
+        now = self._now()
+        return {
+            each.job_id: Job(each.job_id, now, self.user, each.settings, from_bundle=True)
+            for each in bundle.jobs.values()
+        }
+
+    def _now(self) -> int:
+        return int(self._clock.time() * 1000)
+
+
+def _stamps_of(bundle: Bundle) -> dict[Path, tuple[int, int]]:
+    return {source: _stamp(source) for source in bundle.sources}
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    try:
+        status = file.stat()
+    except OSError:
+        return (0, 0)
+    return (status.st_mtime_ns, status.st_size)

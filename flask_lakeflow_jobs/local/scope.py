@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flask_lakeflow_jobs.local.model import JobRun, TaskRun
-from flask_lakeflow_jobs.local.references import Lookup
+from flask_lakeflow_jobs.local.references import Lookup, UnknownReference
 
 
 def scope_of(run: JobRun, task: TaskRun, workspace_id: int) -> Lookup:
@@ -42,6 +42,8 @@ def scope_of(run: JobRun, task: TaskRun, workspace_id: int) -> Lookup:
             return _moment(run.start_time, name.removeprefix("job.start_time."))
         if name.startswith("tasks."):
             return _of_task(run, name.removeprefix("tasks."))
+        if task.parent and (name == "input" or name.startswith("input.")):
+            return _of_input(task.item, name)
         raise KeyError(name)
 
     return lookup
@@ -65,6 +67,14 @@ def _of_task(run: JobRun, path: str) -> Any:
         "error_code": task.state.code,
         "execution_count": task.attempt + 1,
     }[attribute]
+
+
+def _of_input(item: Any, name: str) -> Any:
+    for key in name.split(".")[1:]:
+        if not isinstance(item, dict) or key not in item:
+            raise UnknownReference(name)
+        item = item[key]
+    return item
 
 
 def _moment(milliseconds: int, form: str) -> Any:

@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 _API_PATH = re.compile(r"/api/(2\.[0-2])/(.+)")
+_PERMISSIONS = re.compile(r"permissions/jobs/([^/]+)(/permissionLevels)?")
 _BODY_LIMIT = 10 * 1024 * 1024
 _REASONS = {
     200: "200 OK",
@@ -46,11 +47,19 @@ class Application:
 
     def __init__(self, identity: Identity, jobs: JobsApi, runs: RunsApi) -> None:
         self._identity = identity
+        self._jobs = jobs
         self.last_request = time.monotonic()
         self._handlers: dict[tuple[str, str], Handler] = {
             ("GET", "jobs/get"): jobs.get,
             ("GET", "jobs/list"): jobs.list,
+            ("POST", "jobs/create"): jobs.create,
+            ("POST", "jobs/update"): jobs.update,
+            ("POST", "jobs/reset"): jobs.reset,
+            ("POST", "jobs/delete"): jobs.delete,
             ("POST", "jobs/run-now"): runs.run_now,
+            ("POST", "jobs/runs/submit"): runs.submit,
+            ("POST", "jobs/runs/repair"): runs.repair,
+            ("GET", "jobs/runs/export"): runs.export,
             ("GET", "jobs/runs/get"): runs.get,
             ("GET", "jobs/runs/list"): runs.list,
             ("GET", "jobs/runs/get-output"): runs.get_output,
@@ -99,6 +108,9 @@ class Application:
             if handler := self._handlers.get((method, tail)):
                 fields = _query(environ) if method == "GET" else _json_body(environ)
                 return handler(Request(version, fields))
+            if method == "GET" and (match := _PERMISSIONS.fullmatch(tail)):
+                levels = self._jobs.permission_levels if match[2] else self._jobs.permissions
+                return levels(match[1])
         raise errors.ApiError(404, "ENDPOINT_NOT_FOUND", f"No API found for '{method} {path}'")
 
 

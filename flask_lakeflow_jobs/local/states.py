@@ -50,6 +50,11 @@ class State:
 
 PENDING = State("PENDING", message="Waiting to start")
 BLOCKED = State("BLOCKED")
+QUEUED_FOR_ROOM = State(
+    "QUEUED",
+    code="ACTIVE_RUN_JOB_TASKS_LIMIT_REACHED",
+    message="Queued until another task of the local workspace has ended.",
+)
 RUNNING = State("RUNNING", message="In run")
 TERMINATING = State("TERMINATING", message="Cancelling")
 WAITING_FOR_RETRY = State("WAITING_FOR_RETRY", message="Waiting for the next attempt")

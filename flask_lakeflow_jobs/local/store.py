@@ -6,31 +6,32 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flask_lakeflow_jobs.local.folder import WorkspaceError
 from flask_lakeflow_jobs.local.model import JobRun, Settings, TaskRun
 
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 _SCHEMA = """
 CREATE TABLE jobs (
     job_id INTEGER PRIMARY KEY, created INTEGER NOT NULL, creator TEXT NOT NULL, settings TEXT NOT
     NULL
 );
 CREATE TABLE runs (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, run_id INTEGER NOT NULL UNIQUE, job_id INTEGER NOT
-    NULL,
-    run_type TEXT NOT NULL, started INTEGER NOT NULL, active INTEGER NOT NULL, record TEXT NOT NULL
+    number INTEGER PRIMARY KEY AUTOINCREMENT, run_id INTEGER NOT NULL UNIQUE,
+    job_id INTEGER NOT NULL, run_type TEXT NOT NULL, started INTEGER NOT NULL,
+    active INTEGER NOT NULL, settings TEXT NOT NULL, record TEXT NOT NULL
 );
 CREATE INDEX runs_by_start ON runs (started DESC, number DESC);
 CREATE INDEX runs_by_job ON runs (job_id, started DESC, number DESC);
 CREATE INDEX runs_active ON runs (active) WHERE active = 1;
 CREATE TABLE tasks (
     number INTEGER PRIMARY KEY AUTOINCREMENT, run_id INTEGER NOT NULL UNIQUE,
-    job_run_id INTEGER NOT NULL, record TEXT NOT NULL
+    job_run_id INTEGER NOT NULL, settings TEXT NOT NULL, record TEXT NOT NULL
 );
 CREATE INDEX tasks_by_run ON tasks (job_run_id, number);
 CREATE TABLE outputs (run_id INTEGER PRIMARY KEY, record TEXT NOT NULL);
@@ -52,16 +53,6 @@ class RunFilter:
     started_to: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StoredJob:
-    """A job that was made through the API, not by the bundle."""
-
-    job_id: int
-    created: int
-    creator: str
-    settings: Settings
-
-
 class Store:
     """The database of one workspace folder. Not thread-safe: the engine calls it under its lock."""
 
@@ -77,10 +68,9 @@ class Store:
             )
         elif version != _SCHEMA_VERSION:
             self._db.close()
-            raise RuntimeError(
-                f"{path} was written by another version of the local workspace (schema {version}, "
-                "this is "
-                f"{_SCHEMA_VERSION}). Move the folder away and start again."
+            raise WorkspaceError(
+                f"{path} was written by another version of the local workspace. "
+                f"Move {path.parent} away, or name another folder."
             )
 
     def close(self) -> None:
@@ -103,45 +93,61 @@ class Store:
     def add_run(self, run: JobRun, token: str | None = None) -> None:
         """Keep a new run with its tasks, and the idempotency token that it answers to."""
         self._db.execute(
-            "INSERT INTO runs (run_id, job_id, run_type, started, active, record) VALUES (?, ?, "
-            "?, ?, ?, ?)",
-            (run.run_id, run.job_id, run.run_type, run.start_time, run.is_active, _dump(run)),
+            "INSERT INTO runs (run_id, job_id, run_type, started, active, settings, record) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                run.run_id,
+                run.job_id,
+                run.run_type,
+                run.start_time,
+                run.is_active,
+                _dump(run.settings),
+                _dump(run.to_record()),
+            ),
         )
-        self.add_tasks(run, run.tasks)
+        self.add_tasks((run, task) for task in run.tasks)
         if token:
             self._db.execute("INSERT INTO tokens VALUES (?, ?)", (token, run.run_id))
 
-    def add_tasks(self, run: JobRun, tasks: Iterable[TaskRun]) -> None:
-        """Keep new attempts of a run's tasks."""
+    def add_tasks(self, tasks: Iterable[tuple[JobRun, TaskRun]]) -> None:
+        """Keep new attempts of tasks of runs."""
         self._db.executemany(
-            "INSERT INTO tasks (run_id, job_run_id, record) VALUES (?, ?, ?)",
-            [(task.run_id, run.run_id, _dump(task)) for task in tasks],
+            "INSERT INTO tasks (run_id, job_run_id, settings, record) VALUES (?, ?, ?, ?)",
+            [
+                (task.run_id, run.run_id, _dump(task.spec), _dump(task.to_record()))
+                for run, task in tasks
+            ],
         )
 
-    def save_run(self, run: JobRun) -> None:
-        """Keep what has changed about a run itself."""
-        self._db.execute(
+    def save_runs(self, runs: Iterable[JobRun]) -> None:
+        """Keep what has changed about runs themselves."""
+        self._db.executemany(
             "UPDATE runs SET active = ?, record = ? WHERE run_id = ?",
-            (run.is_active, _dump(run), run.run_id),
+            [(run.is_active, _dump(run.to_record()), run.run_id) for run in runs],
         )
 
     def save_tasks(self, tasks: Iterable[TaskRun]) -> None:
         """Keep what has changed about attempts."""
         self._db.executemany(
             "UPDATE tasks SET record = ? WHERE run_id = ?",
-            [(_dump(task), task.run_id) for task in tasks],
+            [(_dump(task.to_record()), task.run_id) for task in tasks],
         )
 
     def load_run(self, run_id: int) -> JobRun | None:
         """The run of this id, with its tasks."""
-        row = self._db.execute("SELECT record FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+        row = self._db.execute(
+            "SELECT record, settings FROM runs WHERE run_id = ?", (run_id,)
+        ).fetchone()
         if row is None:
             return None
         rows = self._db.execute(
-            "SELECT record FROM tasks WHERE job_run_id = ? ORDER BY number", (run_id,)
+            "SELECT record, settings FROM tasks WHERE job_run_id = ? ORDER BY number", (run_id,)
         )
-        tasks = [TaskRun.from_record(json.loads(record)) for (record,) in rows]
-        return JobRun.from_record(json.loads(row[0]), tasks)
+        tasks = [
+            TaskRun.from_record(json.loads(record), json.loads(settings))
+            for record, settings in rows
+        ]
+        return JobRun.from_record(json.loads(row[0]), json.loads(row[1]), tasks)
 
     def job_run_of_task(self, task_run_id: int) -> int | None:
         """The id of the run to which an attempt belongs."""
@@ -190,8 +196,10 @@ class Store:
 
     def delete_run(self, run: JobRun) -> None:
         """Forget a run, its tasks and its outputs. Its idempotency token stays taken."""
-        for task in run.tasks:
-            self._db.execute("DELETE FROM outputs WHERE run_id = ?", (task.run_id,))
+        self._db.execute(
+            "DELETE FROM outputs WHERE run_id IN (SELECT run_id FROM tasks WHERE job_run_id = ?)",
+            (run.run_id,),
+        )
         self._db.execute("DELETE FROM tasks WHERE job_run_id = ?", (run.run_id,))
         self._db.execute("DELETE FROM runs WHERE run_id = ?", (run.run_id,))
 
@@ -202,10 +210,11 @@ class Store:
 
     # Outputs
 
-    def save_output(self, task_run_id: int, output: dict[str, Any]) -> None:
-        """Keep what an attempt has put out."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO outputs VALUES (?, ?)", (task_run_id, json.dumps(output))
+    def save_outputs(self, outputs: Mapping[int, dict[str, Any]]) -> None:
+        """Keep what attempts have put out, by their ids."""
+        self._db.executemany(
+            "INSERT OR REPLACE INTO outputs VALUES (?, ?)",
+            [(run_id, _dump(output)) for run_id, output in outputs.items()],
         )
 
     def load_output(self, task_run_id: int) -> dict[str, Any]:
@@ -217,27 +226,26 @@ class Store:
 
     # Jobs made through the API
 
-    def save_job(self, job: StoredJob) -> None:
+    def save_job(self, job_id: int, created: int, creator: str, settings: Settings) -> None:
         """Keep a job, new or changed."""
         self._db.execute(
             "INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?)",
-            (job.job_id, job.created, job.creator, json.dumps(job.settings)),
+            (job_id, created, creator, _dump(settings)),
         )
 
     def delete_job(self, job_id: int) -> None:
         """Forget a job; its runs stay."""
         self._db.execute("DELETE FROM jobs WHERE job_id = ?", (job_id,))
 
-    def load_jobs(self) -> list[StoredJob]:
-        """All jobs kept, the newest first."""
-        rows = self._db.execute(
-            "SELECT job_id, created, creator, settings FROM jobs ORDER BY created DESC, job_id DESC"
-        )
+    def load_jobs(self) -> list[dict[str, Any]]:
+        """All jobs kept: ``job_id``, ``created``, ``creator``, ``settings``."""
+        rows = self._db.execute("SELECT job_id, created, creator, settings FROM jobs")
+        names = ("job_id", "created", "creator")
         return [
-            StoredJob(job_id, created, creator, json.loads(text))
-            for job_id, created, creator, text in rows
+            {**dict(zip(names, rest, strict=True)), "settings": json.loads(text)}
+            for *rest, text in rows
         ]
 
 
-def _dump(item: JobRun | TaskRun) -> str:
-    return json.dumps(item.to_record(), separators=(",", ":"))
+def _dump(content: dict[str, Any]) -> str:
+    return json.dumps(content, separators=(",", ":"))

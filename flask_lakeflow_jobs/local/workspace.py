@@ -12,16 +12,21 @@ from types import TracebackType
 
 from flask_lakeflow_jobs.local.api.identity import Identity
 from flask_lakeflow_jobs.local.api.jobs import JobsApi
+from flask_lakeflow_jobs.local.api.parameters import run_request
+from flask_lakeflow_jobs.local.api.request import Request
 from flask_lakeflow_jobs.local.api.runs import RunsApi
 from flask_lakeflow_jobs.local.api.shapes import Spelling
 from flask_lakeflow_jobs.local.bundle import Bundle, load_bundle, user_name
 from flask_lakeflow_jobs.local.clock import Clock, SystemClock
-from flask_lakeflow_jobs.local.engine import Engine
+from flask_lakeflow_jobs.local.engine import Engine, RunRequest
+from flask_lakeflow_jobs.local.errors import ApiError
 from flask_lakeflow_jobs.local.files import WorkspaceFiles
 from flask_lakeflow_jobs.local.folder import Address, WorkspaceFolder
+from flask_lakeflow_jobs.local.ledger import Ledger
 from flask_lakeflow_jobs.local.registry import Registry
 from flask_lakeflow_jobs.local.server import Application, HttpServer
 from flask_lakeflow_jobs.local.store import Store
+from flask_lakeflow_jobs.local.tasks.work import CannotRun, NestedRun
 from flask_lakeflow_jobs.local.version import package_version
 
 
@@ -67,6 +72,7 @@ class Workspace:
             raise
 
     def _serve(self, bundle: Bundle) -> Address:
+        store = Store(self._folder.database)
         shutil.rmtree(self._folder.tasks, ignore_errors=True)
         self._folder.data.mkdir(exist_ok=True)
         token, last_port = self._folder.token_and_port()
@@ -74,19 +80,23 @@ class Workspace:
         host = self._server.host
         workspace_id = 10**15 + zlib.crc32(str(self._folder.path).encode())
         self._own_clock = SystemClock()
-        self.registry = Registry(bundle, self._target)
+        clock = self._given_clock or self._own_clock
+        self._ledger = Ledger(store)
+        self.registry = Registry(bundle, self._target, self._ledger, clock)
+        files = WorkspaceFiles(lambda: self.registry.bundle, self._folder.path / "volumes")
         self._engine = Engine(
-            Store(self._folder.database),
-            WorkspaceFiles(lambda: self.registry.bundle, self._folder.path / "volumes"),
-            self._given_clock or self._own_clock,
+            self._ledger,
+            files,
+            clock,
             self._folder.tasks,
             lambda: self._task_environment(host, token),
             workspace_id,
+            self._nested_request,
         )
         self._application = Application(
             Identity(token, host, user_name(), workspace_id),
             JobsApi(self.registry),
-            RunsApi(self.registry, self._engine, Spelling(host)),
+            RunsApi(self.registry, self._ledger, self._engine, files, Spelling(host)),
         )
         self._server.start(self._application)
         self._folder.remember_port(token, self._server.port)
@@ -124,9 +134,16 @@ class Workspace:
     @property
     def idle_seconds(self) -> float:
         """For how long nobody has asked for anything and no run has been going."""
-        if not self._engine.is_idle:
+        if not self._ledger.is_idle:
             return 0.0
         return time.monotonic() - self._application.last_request
+
+    def _nested_request(self, work: NestedRun) -> RunRequest:
+        try:
+            job = self.registry.find(work.job_id)
+            return run_request(job, Request("2.2", work.fields), trigger="RUN_JOB_TASK")
+        except ApiError as error:
+            raise CannotRun(error.message) from None
 
     def _task_environment(self, host: str, token: str) -> Mapping[str, str]:
         """This process's environment, with credentials for nothing but this workspace."""

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from typing import Any
 
 from flask_lakeflow_jobs.local import errors
 from flask_lakeflow_jobs.local.api import paging
 from flask_lakeflow_jobs.local.api.request import Request
-from flask_lakeflow_jobs.local.api.shapes import NESTED_LIMIT, Json
+from flask_lakeflow_jobs.local.jobcheck import mistakes
+from flask_lakeflow_jobs.local.model import Settings
 from flask_lakeflow_jobs.local.registry import Job, Registry
 
 _PAGE = 20
 _LARGEST_PAGE = 100
 _LARGEST_OFFSET = 1000
+_KEYS = {
+    "tasks": "task_key",
+    "job_clusters": "job_cluster_key",
+    "environments": "environment_key",
+    "parameters": "name",
+}
+_NOT_SETTINGS = {"access_control_list", "idempotency_token", "run_name"}
+
+Json = dict[str, Any]
 
 
 class JobsApi:
@@ -21,10 +33,53 @@ class JobsApi:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
+    def create(self, request: Request) -> Json:
+        """``jobs/create``."""
+        settings = checked_settings(request.fields)
+        settings.setdefault("name", "Untitled")
+        settings.setdefault("max_concurrent_runs", 1)
+        settings.setdefault("format", "MULTI_TASK")
+        if request.version == "2.2":
+            settings.setdefault("queue", {"enabled": True})
+        return {"job_id": self._registry.create(settings).job_id}
+
+    def update(self, request: Request) -> Json:
+        """``jobs/update``: lists with keys are merged by them, all else is replaced."""
+        job = self._registry.find(request.required_integer("job_id"))
+        settings = copy.deepcopy(job.settings)
+        for key, value in (request.object("new_settings") or {}).items():
+            if key in _KEYS and isinstance(value, list):
+                settings[key] = _merged(settings.get(key, []), value, _KEYS[key])
+            else:
+                settings[key] = value
+        for path in request.text_list("fields_to_remove") or []:
+            _remove(settings, path)
+        self._registry.change(job, checked_settings(settings))
+        return {}
+
+    def reset(self, request: Request) -> Json:
+        """``jobs/reset``."""
+        job = self._registry.find(request.required_integer("job_id"))
+        settings = checked_settings(request.object("new_settings") or {})
+        settings.setdefault("name", job.settings["name"])
+        self._registry.change(job, settings)
+        return {}
+
+    def delete(self, request: Request) -> Json:
+        """``jobs/delete``."""
+        self._registry.delete(self._registry.find(request.required_integer("job_id")))
+        return {}
+
     def get(self, request: Request) -> Json:
         """``jobs/get``."""
         job = self._registry.find(request.required_integer("job_id"))
-        return {**_job_shape(job), "run_as_user_name": job.creator}
+        page = paging.nested_page(job.settings, _KEYS, request)
+        answer = {**_job_shape(job), "run_as_user_name": job.creator}
+        for key in ("next_page_token", "prev_page_token"):
+            if key in page:
+                answer[key] = page.pop(key)
+        answer["settings"] = page
+        return answer
 
     def list(self, request: Request) -> Json:
         """``jobs/list``."""
@@ -42,7 +97,7 @@ class JobsApi:
             for job in self._registry.all()
             if name is None or job.settings["name"].casefold() == name.casefold()
         ]
-        answer: dict[str, Any] = {}
+        answer: Json = {}
         page = jobs[start : start + limit]
         if page:
             expand = request.boolean("expand_tasks")
@@ -55,6 +110,54 @@ class JobsApi:
             answer["has_more"] = "next_page_token" in answer
         return answer
 
+    def permissions(self, job_id: str) -> Json:
+        """``permissions/jobs/{id}``: the one user owns everything."""
+        job = self._found(job_id)
+        return {
+            "object_id": f"/jobs/{job.job_id}",
+            "object_type": "job",
+            "access_control_list": [
+                {
+                    "user_name": job.creator,
+                    "display_name": job.creator.partition("@")[0],
+                    "all_permissions": [{"permission_level": "IS_OWNER", "inherited": False}],
+                }
+            ],
+        }
+
+    def permission_levels(self, job_id: str) -> Json:
+        """``permissions/jobs/{id}/permissionLevels``."""
+        self._found(job_id)
+        levels = {
+            "CAN_VIEW": "Can view the job and its runs",
+            "CAN_MANAGE_RUN": "Can view, trigger and cancel runs of the job",
+            "IS_OWNER": "Can do anything with the job, and its runs act as the owner",
+            "CAN_MANAGE": "Can do anything with the job but own it",
+        }
+        return {
+            "permission_levels": [
+                {"permission_level": level, "description": text} for level, text in levels.items()
+            ]
+        }
+
+    def _found(self, job_id: str) -> Job:
+        request = Request("2.0", {"job_id": job_id})
+        try:
+            return self._registry.find(request.required_integer("job_id"))
+        except errors.ApiError as error:
+            raise errors.ApiError(404, "RESOURCE_DOES_NOT_EXIST", error.message) from None
+
+
+def checked_settings(given: Mapping[str, Any]) -> Settings:
+    """Settings that can be run.
+
+    :raises ApiError: they cannot.
+    """
+    settings = {key: value for key, value in given.items() if key not in _NOT_SETTINGS}
+    for mistake in mistakes(settings):
+        raise errors.invalid_parameter(mistake.message)
+    return settings
+
 
 def page_start(request: Request) -> int:
     """Where a page begins that is given by token or by offset."""
@@ -64,13 +167,30 @@ def page_start(request: Request) -> int:
     offset = request.integer("offset") or 0
     if offset > _LARGEST_OFFSET:
         raise errors.invalid_parameter(
-            f"The supplied offset {offset} has exceeded the value of {_LARGEST_OFFSET} allowed "
-            "for this "
-            "parameter.Please use the page_token parameter to paginate"
+            f"The supplied offset {offset} has exceeded the value of {_LARGEST_OFFSET} allowed for "
+            "this parameter.Please use the page_token parameter to paginate"
         )
     if offset < 0:
         raise errors.invalid_parameter(f"Invalid offset {offset} - it must not be negative.")
     return offset
+
+
+def _merged(items: list[Any], changes: list[Any], key: str) -> list[Any]:
+    try:
+        merged = {item[key]: item for item in items}
+        merged.update({item[key]: item for item in changes})
+    except (KeyError, TypeError):
+        raise errors.invalid_parameter(f"Each item needs a {key!r}.") from None
+    return list(merged.values())
+
+
+def _remove(settings: Settings, path: str) -> None:
+    field, _, item_key = path.partition("/")
+    if not item_key:
+        settings.pop(field, None)
+    elif field in _KEYS:
+        kept = [item for item in settings.get(field, []) if item.get(_KEYS[field]) != item_key]
+        settings[field] = kept
 
 
 def _job_shape(job: Job) -> Json:
@@ -83,11 +203,11 @@ def _job_shape(job: Job) -> Json:
 
 
 def _listed_shape(job: Job, *, expand_tasks: bool) -> Json:
-    shape = _job_shape(job)
-    hidden = () if expand_tasks else ("tasks", "job_clusters", "environments", "parameters")
-    settings = {key: value for key, value in job.settings.items() if key not in hidden}
-    if expand_tasks and len(settings["tasks"]) > NESTED_LIMIT:
-        settings["tasks"] = settings["tasks"][:NESTED_LIMIT]
+    settings = paging.first_of_nested(job.settings, _KEYS)
+    has_more = settings.pop("has_more", False)
+    if not expand_tasks:
+        settings = {key: value for key, value in settings.items() if key not in _KEYS}
+    shape = {**_job_shape(job), "settings": settings}
+    if expand_tasks and has_more:
         shape["has_more"] = True
-    shape["settings"] = settings
     return shape

@@ -2,69 +2,86 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from flask_lakeflow_jobs.local import errors, plan
+from flask_lakeflow_jobs.local import errors
 from flask_lakeflow_jobs.local.api import paging
-from flask_lakeflow_jobs.local.api.jobs import page_start
+from flask_lakeflow_jobs.local.api.jobs import checked_settings, page_start
+from flask_lakeflow_jobs.local.api.notebook_view import notebook_view
+from flask_lakeflow_jobs.local.api.parameters import (
+    idempotency_token,
+    repair_request,
+    run_request,
+)
 from flask_lakeflow_jobs.local.api.request import Request
 from flask_lakeflow_jobs.local.api.shapes import Json, Spelling
 from flask_lakeflow_jobs.local.engine import Engine, RunRequest
-from flask_lakeflow_jobs.local.model import JobRun, Settings
+from flask_lakeflow_jobs.local.files import FileMissing, WorkspaceFiles
+from flask_lakeflow_jobs.local.ledger import Ledger
+from flask_lakeflow_jobs.local.model import JobRun, Settings, TaskRun
 from flask_lakeflow_jobs.local.registry import Registry
 from flask_lakeflow_jobs.local.store import RunFilter
 
 _PAGE = 20
 _LARGEST_PAGE = 26  # "Invalid limit 27 - it has to be no more than 26."
-_TOKEN_LENGTH = 64
-_PARAMETER_BYTES = 10_000
-_MAPS = ("notebook_params", "python_named_params", "sql_params")
-_LISTS = ("python_params", "jar_params", "spark_submit_params", "dbt_commands")
-_LIMITED = ("notebook_params", "jar_params", "python_params", "spark_submit_params")
-_ASCII_ONLY = ("python_params", "spark_submit_params")
+_RUN_TYPES = ("JOB_RUN", "WORKFLOW_RUN", "SUBMIT_RUN")
 _MULTIPLE_TASKS = (
     "Retrieving the output of runs with multiple tasks is not supported. "
     "Please retrieve the output of each individual task run instead."
 )
+_NESTED_LISTS = ("tasks", "iterations", "job_clusters", "job_parameters", "repair_history")
 
 
 class RunsApi:
     """The handlers of ``jobs/run-now`` and ``jobs/runs/…``."""
 
-    def __init__(self, registry: Registry, engine: Engine, spelling: Spelling) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        ledger: Ledger,
+        engine: Engine,
+        files: WorkspaceFiles,
+        spelling: Spelling,
+    ) -> None:
         self._registry = registry
+        self._ledger = ledger
         self._engine = engine
+        self._files = files
         self._spelling = spelling
 
     def run_now(self, request: Request) -> Json:
         """``jobs/run-now``."""
         job = self._registry.find(request.required_integer("job_id"))
-        queue = request.object("queue") or job.settings.get("queue") or {}
+        run = self._engine.start_run(run_request(job, request))
+        return {"run_id": run.run_id, "number_in_job": run.run_id}
+
+    def submit(self, request: Request) -> Json:
+        """``jobs/runs/submit``."""
+        settings = checked_settings(request.fields)
         run = self._engine.start_run(
             RunRequest(
-                job_id=job.job_id,
-                name=job.settings["name"],
-                creator=job.creator,
-                settings=job.settings,
-                parameters=_job_parameters(job.settings, request),
-                overriding=_task_parameters(request),
-                only=_only(job.settings, request),
-                token=_idempotency_token(request),
-                queue=bool(queue.get("enabled", False)),
+                job_id=self._ledger.new_id(),
+                name=request.text("run_name") or "Untitled",
+                creator=self._registry.user,
+                settings=settings,
+                token=idempotency_token(request),
+                run_type="SUBMIT_RUN",
             )
         )
-        return {"run_id": run.run_id, "number_in_job": run.run_id}
+        return {"run_id": run.run_id}
 
     def get(self, request: Request) -> Json:
         """``jobs/runs/get``, of a run or of one attempt of a task."""
         run_id = request.required_integer("run_id")
-        with self._engine.reading():
+        with self._ledger.reading():
             try:
-                run = self._engine.find_run(run_id)
+                run = self._ledger.find_run(run_id)
             except errors.ApiError:
-                return self._spelling.task_as_run(*self._engine.find_task(run_id))
-            return self._spelling.run(run, with_history=request.boolean("include_history"))
+                shape = self._spelling.task_as_run(*self._ledger.find_task(run_id))
+            else:
+                history = request.boolean("include_history")
+                shape = self._spelling.run(run, with_history=history)
+        return paging.nested_page(shape, _NESTED_LISTS, request)
 
     def list(self, request: Request) -> Json:
         """``jobs/runs/list``."""
@@ -75,15 +92,12 @@ class RunsApi:
         if token:
             started, number = paging.decode(token, 2)
             after = (started, number)
-        with self._engine.reading() as store:
+        expand = request.boolean("expand_tasks")
+        with self._ledger.reading() as store:
             found = store.list_runs(
-                wanted,
-                limit + 1,
-                offset=0 if token else page_start(request),
-                after=after,
+                wanted, limit + 1, offset=0 if token else page_start(request), after=after
             )
-            runs = [self._engine.find_run(run_id) for _, run_id in found[:limit]]
-            expand = request.boolean("expand_tasks")
+            runs = [self._ledger.find_run(run_id) for _, run_id in found[:limit]]
             shapes = [self._listed_shape(run, expand_tasks=expand) for run in runs]
         answer: dict[str, Any] = {"runs": shapes} if shapes else {}
         if len(found) > limit:
@@ -92,27 +106,37 @@ class RunsApi:
             answer["has_more"] = "next_page_token" in answer
         return answer
 
-    def _listed_shape(self, run: JobRun, *, expand_tasks: bool) -> Json:
-        return self._spelling.run(run) if expand_tasks else self._spelling.base_run(run)
-
     def get_output(self, request: Request) -> Json:
         """``jobs/runs/get-output``."""
         run_id = request.required_integer("run_id")
-        with self._engine.reading():
-            try:
-                run, task = self._engine.find_task(run_id)
-            except errors.ApiError:
-                run = self._engine.find_run(run_id)
-                raise errors.invalid_parameter(_MULTIPLE_TASKS) from None
+        with self._ledger.reading():
+            run, task = self._single_task(run_id, request)
             return self._spelling.output(run, task, self._engine.output_of(task))
+
+    def export(self, request: Request) -> Json:
+        """``jobs/runs/export``: the code of a notebook and what it printed."""
+        run_id = request.required_integer("run_id")
+        with self._ledger.reading():
+            run, task = self._single_task(run_id, request)
+            output = self._engine.output_of(task)
+        if "notebook_task" not in task.spec:
+            raise errors.invalid_parameter(f"Run {run_id} is no run of a notebook.")
+        path = (task.resolved or task.spec)["notebook_task"]["notebook_path"]
+        try:
+            source = self._files.find_notebook(path).read_text(errors="replace")
+        except FileMissing as missing:
+            raise errors.invalid_parameter(str(missing)) from None
+        name = path.rpartition("/")[2]
+        content = notebook_view(name, source, output, f"{run.name}: {task.key}")
+        return {"views": [{"content": content, "name": name, "type": "NOTEBOOK"}]}
 
     def cancel(self, request: Request) -> Json:
         """``jobs/runs/cancel``: answered before it is done."""
         run_id = request.required_integer("run_id")
         try:
-            run = self._engine.find_run(run_id)
+            run = self._ledger.find_run(run_id)
         except errors.ApiError:
-            self._engine.cancel_task(*self._engine.find_task(run_id))
+            self._engine.cancel_task(*self._ledger.find_task(run_id))
         else:
             self._engine.cancel(run)
         return {}
@@ -125,80 +149,60 @@ class RunsApi:
             raise errors.invalid_parameter("Missing required field: job_id")
         if job_id is not None:
             self._registry.find(job_id)
-        for run in self._engine.active_runs(job_id):
+        for run in reversed(self._ledger.live_runs(job_id)):
             if not only_queued or run.state.life_cycle == "QUEUED":
                 self._engine.cancel(run)
         return {}
 
+    def repair(self, request: Request) -> Json:
+        """``jobs/runs/repair``."""
+        run = self._ledger.find_run(request.required_integer("run_id"))
+        with self._ledger.change():
+            if run.is_active:
+                raise errors.invalid_state(
+                    f"Run {run.run_id} is still active. A run can be repaired once it has ended."
+                )
+            latest = run.repairs[-1].repair_id if run.repairs else None
+            given = request.integer("latest_repair_id")
+            if given != latest and (latest or given):
+                raise errors.invalid_parameter(
+                    "The latest repair ID needs to be provided in order to create a new repair"
+                )
+            asked = repair_request(run, self._current_settings(run), request)
+            return {"repair_id": self._engine.repair(run, asked)}
+
     def delete(self, request: Request) -> Json:
         """``jobs/runs/delete``."""
-        self._engine.delete(self._engine.find_run(request.required_integer("run_id")))
+        run = self._ledger.find_run(request.required_integer("run_id"))
+        with self._ledger.change():
+            if run.is_active:
+                raise errors.invalid_state(
+                    f"Run {run.run_id} is still active. Cancel it and wait for its end first."
+                )
+            self._ledger.delete_run(run)
         return {}
 
+    def _listed_shape(self, run: JobRun, *, expand_tasks: bool) -> Json:
+        if not expand_tasks:
+            return self._spelling.base_run(run)
+        return paging.first_of_nested(self._spelling.run(run), _NESTED_LISTS)
 
-def _idempotency_token(request: Request) -> str | None:
-    token = request.text("idempotency_token")
-    if token and len(token) > _TOKEN_LENGTH:
-        raise errors.invalid_parameter(
-            f"The idempotency token has {len(token)} characters; at most {_TOKEN_LENGTH} are "
-            "allowed."
-        )
-    return token or None
+    def _single_task(self, run_id: int, request: Request) -> tuple[JobRun, TaskRun]:
+        try:
+            return self._ledger.find_task(run_id)
+        except errors.ApiError:
+            run = self._ledger.find_run(run_id)
+            latest = list(run.latest_attempts().values())
+            # Since 2.1 a run with but one task is one with multiple tasks, too.
+            if request.version == "2.0" and len(latest) == 1:
+                return run, latest[0]
+            raise errors.invalid_parameter(_MULTIPLE_TASKS) from None
 
-
-def _job_parameters(settings: Settings, request: Request) -> list[dict[str, str]]:
-    given = request.text_map("job_parameters") or {}
-    parameters = []
-    for defined in settings.get("parameters", ()):
-        parameter = {"name": defined["name"], "default": str(defined.get("default", ""))}
-        if defined["name"] in given:
-            parameter["value"] = given[defined["name"]]
-        parameters.append(parameter)
-    names = {parameter["name"] for parameter in parameters}
-    # Not verified against the service: names that the job does not define are passed along.
-    parameters += [
-        {"name": name, "default": "", "value": value}
-        for name, value in given.items()
-        if name not in names
-    ]
-    return parameters
-
-
-def _task_parameters(request: Request) -> dict[str, Any]:
-    found: dict[str, Any] = {name: request.text_map(name) for name in _MAPS}
-    found |= {name: request.text_list(name) for name in _LISTS}
-    found["pipeline_params"] = request.object("pipeline_params")
-    given = {name: value for name, value in found.items() if value is not None}
-    if given and request.fields.get("job_parameters"):
-        raise errors.invalid_parameter(
-            f"Job parameters cannot be combined with task parameters ({', '.join(given)})."
-        )
-    if "jar_params" in given and "notebook_params" in given:
-        raise errors.invalid_parameter(
-            "jar_params cannot be specified in conjunction with notebook_params."
-        )
-    for name in _LIMITED:
-        size = len(json.dumps({name: given.get(name)}, separators=(",", ":")).encode())
-        if size > _PARAMETER_BYTES:
-            raise errors.invalid_parameter(
-                f"{name} takes {size} bytes as JSON; at most {_PARAMETER_BYTES} are allowed."
-            )
-    for name in _ASCII_ONLY:
-        if not all(each.isascii() for each in given.get(name, ())):
-            raise errors.invalid_parameter(f"{name} may hold only ASCII characters.")
-    return given
-
-
-def _only(settings: Settings, request: Request) -> frozenset[str]:
-    only = request.text_list("only")
-    if not only:
-        return frozenset()
-    try:
-        return frozenset(plan.selected_keys(settings["tasks"], only))
-    except KeyError as unknown:
-        raise errors.invalid_parameter(
-            f"Task {unknown.args[0]} does not exist in the job."
-        ) from None
+    def _current_settings(self, run: JobRun) -> Settings:
+        try:
+            return self._registry.find(run.job_id).settings
+        except errors.ApiError:
+            return run.settings
 
 
 def _page_size(request: Request) -> int:
@@ -218,10 +222,15 @@ def _run_filter(request: Request) -> RunFilter:
     active, completed = request.boolean("active_only"), request.boolean("completed_only")
     if active and completed:
         raise errors.invalid_parameter("active_only and completed_only cannot both be true.")
+    run_type = request.text("run_type") or None
+    if run_type is not None and run_type not in _RUN_TYPES:
+        raise errors.invalid_parameter(
+            f"Unknown run_type {run_type!r}. It is one of {', '.join(_RUN_TYPES)}."
+        )
     return RunFilter(
         job_id=request.integer("job_id"),
         active=True if active else False if completed else None,
-        run_type=request.text("run_type"),
+        run_type=run_type,
         started_from=request.integer("start_time_from"),
         started_to=request.integer("start_time_to"),
     )

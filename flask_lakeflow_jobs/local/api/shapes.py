@@ -10,13 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flask_lakeflow_jobs.local.model import JobRun, TaskRun
+from flask_lakeflow_jobs.local.jobcheck import kind_of
+from flask_lakeflow_jobs.local.model import JobRun, Repair, TaskRun
 from flask_lakeflow_jobs.local.states import State
 
 Json = dict[str, Any]
-NESTED_LIMIT = 100
-"""How many items of a nested list one answer holds (Jobs API 2.2)."""
-
 _SETTINGS_NOT_OF_A_TASK_RUN = frozenset({"email_notifications", "webhook_notifications", "health"})
 _SUCCESS_CODES = frozenset({"SUCCESS", "SUCCESS_WITH_FAILURES"})
 _PARAMETER_FIELDS = (
@@ -48,6 +46,8 @@ class Spelling:
         """A run, with all its tasks and parameters."""
         shape = self.base_run(run)
         shape["tasks"] = [self.task_run(run, task) for task in run.tasks]
+        if run.started_by:
+            shape["trigger_info"] = {"run_id": run.started_by}
         if run.parameters:
             shape["job_parameters"] = run.parameters
         for key in ("job_clusters", "git_source"):
@@ -98,7 +98,7 @@ class Spelling:
         }
         return {
             **spec,
-            **{key: each for key, each in task.resolved.items() if key.endswith("_task")},
+            **_kind_shape(run, task),
             "run_id": task.run_id,
             "run_if": spec.get("run_if", "ALL_SUCCESS"),
             "run_page_url": self.run_page_url(run.job_id, task.run_id),
@@ -131,20 +131,16 @@ class Spelling:
             "task": {key: each for key, each in own.items() if key.endswith("_task")},
             "tasks": [own],
         }
+        if iterations := run.iterations_of(task):
+            shape["iterations"] = [self.task_run(run, each) for each in iterations]
         return shape
 
     def repair_history(self, run: JobRun) -> list[Json]:
-        """The original run and its repairs."""
-        return [
-            {
-                "type": "ORIGINAL",
-                "start_time": run.start_time,
-                "end_time": run.end_time,
-                "state": state_shape(run.state),
-                "status": status_shape(run.state),
-                "task_run_ids": [task.run_id for task in run.tasks],
-            }
-        ]
+        """The original run and its repairs, the oldest first."""
+        ids = [task.run_id for task in run.tasks]
+        original = Repair(0, run.start_time, ids, run.state, run.end_time)
+        repairs = run.repairs or [original]
+        return [_repair_shape(run, repair, repair is repairs[-1]) for repair in repairs]
 
     def output(self, run: JobRun, task: TaskRun, output: Json) -> Json:
         """What an attempt has put out, in the fields of its kind."""
@@ -158,12 +154,58 @@ class Spelling:
         if _keeps_logs(task):
             shape["logs"] = output.get("logs", "")
             shape["logs_truncated"] = output.get("logs_truncated", False)
+        if "nested_run_id" in output:
+            shape["run_job_output"] = {"run_id": output["nested_run_id"]}
+        if "sql_task" in task.spec:
+            shape["sql_output"] = {"query_output": {"query_text": output.get("query_text", "")}}
         for key in ("error", "error_trace"):
             if key in output:
                 shape[key] = output[key]
         if task.state.is_failure and "error" not in shape and task.state.result == "FAILED":
             shape["error"] = task.state.message
         return shape
+
+
+def _repair_shape(run: JobRun, repair: Repair, is_last: bool) -> Json:
+    known = {run_id for each in run.repairs if each is not repair for run_id in each.task_run_ids}
+    state = run.state if is_last else repair.state
+    shape = {
+        "type": "REPAIR" if repair.repair_id else "ORIGINAL",
+        "start_time": repair.start_time,
+        "end_time": run.end_time if is_last else repair.end_time,
+        "state": state_shape(state),
+        "status": status_shape(state),
+        "task_run_ids": [task.run_id for task in run.tasks if is_last and task.run_id not in known]
+        or repair.task_run_ids,
+    }
+    if repair.repair_id:
+        shape["id"] = repair.repair_id
+    return shape
+
+
+def _kind_shape(run: JobRun, task: TaskRun) -> Json:
+    """The settings of a task's kind as they were used, with what is known of its course."""
+    kind = kind_of(task.spec)
+    body = dict(task.resolved.get(kind) or task.spec[kind])
+    if kind == "condition_task" and task.outcome:
+        body["outcome"] = task.outcome
+    if kind == "for_each_task":
+        body["stats"] = {"task_run_stats": _iteration_stats(run.iterations_of(task))}
+    return {kind: body}
+
+
+def _iteration_stats(attempts: list[TaskRun]) -> Json:
+    latest = {each.index: each.state for each in attempts}.values()
+    ended = [state for state in latest if state.is_terminal]
+    blocked = sum(state.life_cycle == "BLOCKED" for state in latest)
+    return {
+        "total_iterations": len(latest),
+        "scheduled_iterations": len(latest) - blocked,
+        "active_iterations": len(latest) - blocked - len(ended),
+        "completed_iterations": len(ended),
+        "succeeded_iterations": sum(state.is_success for state in ended),
+        "failed_iterations": sum(state.is_failure for state in ended),
+    }
 
 
 def _keeps_logs(task: TaskRun) -> bool:

@@ -7,12 +7,21 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from .dbutils import DBUtils, NotebookExit
 from .failure import describe
 from .notebook import run_notebook
 from .script import run_script, run_wheel
+from .statements import run_sql
+
+_RUNNERS: dict[str, Callable[[dict[str, Any], DBUtils], str | None]] = {
+    "notebook": run_notebook,
+    "script": run_script,
+    "sql": run_sql,
+    "wheel": run_wheel,
+}
 
 
 def main(order_file: str) -> None:
@@ -31,9 +40,9 @@ def main(order_file: str) -> None:
 
 
 def _carry_out(order: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
-    runners = {"notebook": run_notebook, "script": run_script, "wheel": run_wheel}
+    runner = _RUNNERS[order["kind"]]
     try:
-        result = runners[order["kind"]](order, dbutils)
+        result = runner(order, dbutils)
     except NotebookExit as exit_call:
         return {"result": exit_call.value}
     except SystemExit as exit_call:

@@ -1,6 +1,4 @@
-"""How each kind of task is run: one module a kind, each turning settings into work for the
-engine.
-"""
+"""How each kind of task is run: one module a kind, turning settings into work for the engine."""
 
 from __future__ import annotations
 
@@ -8,12 +6,25 @@ from collections.abc import Callable
 
 from flask_lakeflow_jobs.local.jobcheck import kind_of
 from flask_lakeflow_jobs.local.model import Settings
-from flask_lakeflow_jobs.local.tasks import notebook, python
+from flask_lakeflow_jobs.local.tasks import (
+    condition,
+    for_each,
+    notebook,
+    python,
+    run_job,
+    sql,
+    wheel,
+)
 from flask_lakeflow_jobs.local.tasks.work import CannotRun, Scene, Work
 
 _PLANNERS: dict[str, Callable[[Settings, Scene], Work]] = {
+    "condition_task": condition.plan,
+    "for_each_task": for_each.plan,
     "notebook_task": notebook.plan,
+    "python_wheel_task": wheel.plan,
+    "run_job_task": run_job.plan,
     "spark_python_task": python.plan,
+    "sql_task": sql.plan,
 }
 
 
@@ -28,6 +39,6 @@ def plan_work(spec: Settings, scene: Scene) -> Work:
     if planner is None:
         raise CannotRun(
             f"The local workspace cannot run a {kind}. Run it on Databricks, or play it here by a "
-            "script."
+            "script (the job's tag 'local_script')."
         )
     return planner(spec, scene)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from flask_lakeflow_jobs.local.files import WorkspaceFiles
+from flask_lakeflow_jobs.local.model import Settings
+from flask_lakeflow_jobs.local.states import State
 
 
 class CannotRun(Exception):
@@ -39,4 +41,50 @@ class ProcessWork:
     order: dict[str, Any]
 
 
-Work = ProcessWork
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A condition, already decided.
+
+    :param outcome: "true" or "false".
+    """
+
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class NestedRun:
+    """A run of another job.
+
+    :param fields: the parameters for it, by run-now's fields.
+    """
+
+    job_id: int
+    fields: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """The same task for each of several inputs.
+
+    :param concurrency: how many may run at once.
+    """
+
+    spec: Settings
+    inputs: list[Any]
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptedWork:
+    """A part to play: no code runs, but time passes and an end comes.
+
+    :param seconds: how long it takes.
+    """
+
+    seconds: float
+    ending: State
+    output: dict[str, Any] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+Work = ProcessWork | Decision | NestedRun | Repetition | ScriptedWork

@@ -1,0 +1,16 @@
+"""``run_job_task``: a run of another job."""
+
+from __future__ import annotations
+
+from flask_lakeflow_jobs.local.model import Settings
+from flask_lakeflow_jobs.local.tasks.work import CannotRun, NestedRun, Scene
+
+
+def plan(spec: Settings, scene: Scene) -> NestedRun:
+    """Start the other job with the parameters of the task."""
+    body = spec["run_job_task"]
+    try:
+        job_id = int(body["job_id"])
+    except (KeyError, TypeError, ValueError):
+        raise CannotRun("The run_job_task needs a 'job_id'.") from None
+    return NestedRun(job_id, {key: value for key, value in body.items() if key != "job_id"})

@@ -1,0 +1,46 @@
+"""``sql_task``: a file of SQL statements, run by DuckDB."""
+
+from __future__ import annotations
+
+import importlib.util
+
+from flask_lakeflow_jobs.local.files import FileMissing
+from flask_lakeflow_jobs.local.model import Settings
+from flask_lakeflow_jobs.local.references import as_text
+from flask_lakeflow_jobs.local.tasks.work import CannotRun, ProcessWork, Scene
+
+
+def plan(spec: Settings, scene: Scene) -> ProcessWork:
+    """Run the statements of the file in the workspace's one database.
+
+    Named parameters are the task's, over them the job's, over them run-now's ``sql_params``.
+    """
+    body = spec["sql_task"]
+    file = body.get("file")
+    if not isinstance(file, dict) or not isinstance(file.get("path"), str):
+        raise CannotRun(
+            "The local workspace runs SQL files only: it has no saved queries, dashboards or "
+            "alerts. "
+            "Use 'file' with a 'path' in the sql_task."
+        )
+    if importlib.util.find_spec("duckdb") is None:
+        raise CannotRun("A sql_task needs DuckDB here. Install flask-lakeflow-jobs[sql].")
+    try:
+        path = scene.files.find(file["path"])
+    except FileMissing as error:
+        raise CannotRun(str(error)) from None
+    parameters = {
+        **(body.get("parameters") or {}),
+        **scene.job_parameters,
+        **scene.overriding.get("sql_params", {}),
+    }
+    return ProcessWork(
+        {
+            "kind": "sql",
+            "path": str(path),
+            "parameters": {key: as_text(value) for key, value in parameters.items()},
+            "folder": str(path.parent),
+            "root": str(scene.files.root),
+            "task_values": scene.task_values,
+        }
+    )

@@ -1,0 +1,37 @@
+"""``python_wheel_task``: the entry point of an installed package."""
+
+from __future__ import annotations
+
+from flask_lakeflow_jobs.local.model import Settings
+from flask_lakeflow_jobs.local.references import as_text
+from flask_lakeflow_jobs.local.tasks.work import ProcessWork, Scene
+
+
+def plan(spec: Settings, scene: Scene) -> ProcessWork:
+    """Call the entry point with the positional parameters, or with ``--name=value`` for named ones.
+
+    Named ones are the task's, over them the job's, over them run-now's ``python_named_params``.
+    """
+    body = spec["python_wheel_task"]
+    positional = scene.overriding.get("python_params", body.get("parameters"))
+    if positional:
+        parameters = [str(each) for each in positional]
+    else:
+        named = {
+            **(body.get("named_parameters") or {}),
+            **scene.job_parameters,
+            **scene.overriding.get("python_named_params", {}),
+        }
+        parameters = [f"--{name}={as_text(value)}" for name, value in named.items()]
+    root = str(scene.files.root)
+    return ProcessWork(
+        {
+            "kind": "wheel",
+            "package_name": body["package_name"],
+            "entry_point": body["entry_point"],
+            "parameters": parameters,
+            "folder": root,
+            "root": root,
+            "task_values": scene.task_values,
+        }
+    )
