@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from decimal import Decimal
+from enum import Enum
 from typing import Any
 
 from marshmallow import Schema, fields, validate
@@ -33,49 +36,58 @@ def json_schema(schema: Schema) -> dict[str, Any]:
 
     :param schema: a job's.
     """
-    taken = schema.load_fields
+    return _object(schema, inside=())
+
+
+def _object(schema: Schema, inside: tuple[type[Schema], ...]) -> dict[str, Any]:
+    inside = (*inside, type(schema))
+    taken = {field.data_key or name: field for name, field in schema.load_fields.items()}
     document: dict[str, Any] = {
         "type": "object",
-        "properties": {
-            field.data_key or name: _describe(field)
-            for name, field in taken.items()
-            if not field.dump_only
-        },
+        "properties": {name: _describe(field, inside) for name, field in taken.items()},
         "additionalProperties": schema.unknown != "raise",
     }
-    required = [field.data_key or name for name, field in taken.items() if field.required]
+    required = [name for name, field in taken.items() if field.required]
     if required:
         document["required"] = required
     return document
 
 
-def _describe(field: fields.Field[Any]) -> dict[str, Any]:
+def _describe(field: fields.Field[Any], inside: tuple[type[Schema], ...]) -> dict[str, Any]:
     described: dict[str, Any] = {}
     for cls in type(field).__mro__:
         if cls in TYPES:
             described |= TYPES[cls]
             break
     if isinstance(field, fields.List):
-        described["items"] = _describe(field.inner)
-    if isinstance(field, fields.Nested):
-        described |= json_schema(field.schema)
+        described["items"] = _describe(field.inner, inside)
+    if type(field) is fields.Nested:
+        described |= _nested(field, inside)
     if isinstance(field, fields.Enum):
-        described["enum"] = [
-            item.name if field.by_value is False else item.value for item in field.enum
-        ]
+        described |= _choices([_as_sent(item, field) for item in field.enum])
     for validator in field.validators:
         described |= _limits(validator, described.get("type"))
     if field.allow_none and "type" in described:
         described["type"] = [described["type"], "null"]
+    if field.allow_none and "enum" in described:
+        described["enum"] = [*described["enum"], None]
     default = field.load_default
     if default is not absent and not callable(default):
-        plain = default if isinstance(default, bool | int | float | str) else as_text(default)
-        if plain is not None:
-            described["default"] = plain
+        described |= _present({"default": _as_sent(default, field)})
     for name in ("title", "description"):
         if isinstance(field.metadata.get(name), str):
             described[name] = field.metadata[name]
     return described
+
+
+def _nested(field: fields.Nested, inside: tuple[type[Schema], ...]) -> dict[str, Any]:
+    try:
+        schema = field.schema
+    except Exception:  # it is named, and no schema has that name
+        return {}
+    is_recursive = type(schema) in inside
+    described = {"type": "object"} if is_recursive else _object(schema, inside)
+    return {"type": "array", "items": described} if field.many else described
 
 
 def _limits(validator: object, kind: object) -> dict[str, Any]:
@@ -85,18 +97,10 @@ def _limits(validator: object, kind: object) -> dict[str, Any]:
         low, high = validator.min, validator.max
         if validator.equal is not None:
             low = high = validator.equal
-        suffix = "Items" if kind == "array" else "Length"
+        suffix = {"array": "Items", "object": "Properties"}.get(str(kind), "Length")
         return _present({f"min{suffix}": low, f"max{suffix}": high})
     if isinstance(validator, validate.OneOf):
-        return (
-            {"enum": [as_text(choice) for choice in validator.choices]}
-            if kind
-            not in (
-                "integer",
-                "number",
-            )
-            else {"enum": list(validator.choices)}
-        )
+        return _choices([_plain(choice) for choice in validator.choices])
     if isinstance(validator, validate.Regexp):
         return {"pattern": validator.regex.pattern}
     return {}
@@ -105,7 +109,29 @@ def _limits(validator: object, kind: object) -> dict[str, Any]:
 def _ranged(validator: validate.Range) -> dict[str, Any]:
     low = "minimum" if validator.min_inclusive else "exclusiveMinimum"
     high = "maximum" if validator.max_inclusive else "exclusiveMaximum"
-    return _present({low: validator.min, high: validator.max})
+    return _present({low: _plain(validator.min), high: _plain(validator.max)})
+
+
+def _choices(values: list[Any]) -> dict[str, Any]:
+    return {} if None in values else {"enum": values}
+
+
+def _as_sent(value: Any, field: fields.Field[Any]) -> Any:
+    """A loaded value as a caller would send it; ``None`` where that is not known."""
+    if isinstance(field, fields.Enum) and isinstance(value, Enum):
+        if field.by_value is False:
+            return value.name
+        return value.value if isinstance(value.value, bool | int | str) else None
+    return _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it; ``None`` where JSON has none."""
+    if isinstance(value, Decimal):
+        value = float(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, bool | int | str) else as_text(value)
 
 
 def _present(values: dict[str, Any]) -> dict[str, Any]:
