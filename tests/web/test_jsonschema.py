@@ -1,0 +1,188 @@
+"""The JSON Schema of what a job takes: right where it can be, open where not, never an error."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import enum
+import json
+from typing import Any
+
+import pytest
+from marshmallow import Schema, fields, validate
+
+from flask_lakeflow_jobs.web.jsonschema import json_schema
+
+
+class Color(enum.Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Odd(enum.Enum):
+    DAY = dt.date(2025, 1, 1)
+
+
+class Tree(Schema):
+    name = fields.String()
+    kids = fields.List(fields.Nested(lambda: Tree()))
+
+
+class Point(Schema):
+    x = fields.Integer(required=True)
+
+
+class Own(fields.Field[Any]):
+    """A field of the app's own."""
+
+
+def described(**taken: Any) -> dict[str, Any]:
+    document = json_schema(Schema.from_dict(taken)())
+    return dict(json.loads(json.dumps(document, allow_nan=False)))
+
+
+def field(given: Any) -> Any:
+    return described(it=given)["properties"]["it"]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (fields.String(), {"type": "string"}),
+        (fields.Integer(), {"type": "integer"}),
+        (fields.Float(), {"type": "number"}),
+        (fields.Decimal(), {"type": "number"}),
+        (fields.Boolean(), {"type": "boolean"}),
+        (fields.Date(), {"type": "string", "format": "date"}),
+        (fields.DateTime(), {"type": "string", "format": "date-time"}),
+        (fields.AwareDateTime(), {"type": "string", "format": "date-time"}),
+        (fields.Time(), {"type": "string", "format": "time"}),
+        (fields.UUID(), {"type": "string", "format": "uuid"}),
+        (fields.Email(), {"type": "string", "format": "email"}),
+        (fields.Url(), {"type": "string", "format": "uri"}),
+        (fields.Dict(), {"type": "object"}),
+        (fields.List(fields.Integer()), {"type": "array", "items": {"type": "integer"}}),
+        (fields.Enum(Color), {"enum": ["RED", "BLUE"]}),
+        (fields.Enum(Color, by_value=True), {"enum": ["red", "blue"]}),
+        (fields.Integer(allow_none=True), {"type": ["integer", "null"]}),
+        (Own(), {}),
+    ],
+)
+def test_each_kind_of_field_has_its_description(given: Any, expected: dict[str, Any]) -> None:
+    assert field(given) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (fields.Integer(validate=validate.Range(1, 9)), {"minimum": 1, "maximum": 9}),
+        (
+            fields.Float(validate=validate.Range(0, 1, min_inclusive=False, max_inclusive=False)),
+            {"exclusiveMinimum": 0, "exclusiveMaximum": 1},
+        ),
+        (fields.Integer(validate=validate.Range(min=0)), {"minimum": 0}),
+        (
+            fields.Decimal(validate=validate.Range(decimal.Decimal("0.5"), decimal.Decimal(2))),
+            {"minimum": 0.5, "maximum": 2},
+        ),
+        (fields.String(validate=validate.Length(2, 5)), {"minLength": 2, "maxLength": 5}),
+        (fields.String(validate=validate.Length(equal=3)), {"minLength": 3, "maxLength": 3}),
+        (
+            fields.List(fields.String(), validate=validate.Length(max=2)),
+            {"items": {"type": "string"}, "maxItems": 2},
+        ),
+        (fields.String(validate=validate.OneOf(["a", "b"])), {"enum": ["a", "b"]}),
+        (fields.Integer(validate=validate.OneOf([1, 2])), {"enum": [1, 2]}),
+        (
+            fields.Date(validate=validate.OneOf([dt.date(2025, 1, 1)])),
+            {"format": "date", "enum": ["2025-01-01"]},
+        ),
+        (
+            fields.String(allow_none=True, validate=validate.OneOf(["a"])),
+            {"type": ["string", "null"], "enum": ["a", None]},
+        ),
+        (fields.String(validate=validate.Regexp(r"^[a-z]+$")), {"pattern": "^[a-z]+$"}),
+        (
+            fields.Integer(validate=[validate.Range(min=1), validate.Range(max=9)]),
+            {"minimum": 1, "maximum": 9},
+        ),
+        (fields.Integer(load_default=5), {"default": 5}),
+        (fields.Boolean(load_default=False), {"default": False}),
+        (
+            fields.Date(load_default=dt.date(2025, 1, 1)),
+            {"format": "date", "default": "2025-01-01"},
+        ),
+        (fields.Integer(load_default=lambda: 5), {}),
+        (fields.Enum(Color, load_default=Color.RED), {"enum": ["RED", "BLUE"], "default": "RED"}),
+        (
+            fields.String(metadata={"title": "T", "description": "D", "x": object()}),
+            {"title": "T", "description": "D"},
+        ),
+    ],
+)
+def test_rules_defaults_and_words_for_people_are_described(
+    given: Any, expected: dict[str, Any]
+) -> None:
+    told = field(given)
+    assert {name: value for name, value in told.items() if name != "type" or name in expected} == (
+        expected
+    )
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        fields.Nested("NoSuchSchema"),
+        fields.Enum(Odd, by_value=fields.Date),
+        fields.Enum(Odd, by_value=True),
+        fields.Float(allow_nan=True, validate=validate.Range(max=float("inf"))),
+        fields.Float(allow_nan=True, load_default=float("nan")),
+        fields.Raw(load_default=object()),
+        fields.Dict(load_default={"a": 1}),
+        fields.Raw(validate=validate.OneOf([object()])),
+        fields.Date(validate=validate.Range(min=dt.date(2025, 1, 1))),
+        fields.Integer(validate=lambda value: value > 0),
+        fields.Tuple((fields.Integer(), fields.String())),
+        fields.Constant(5),
+        fields.Pluck(Point, "x"),
+        fields.List(fields.Nested(Tree)),
+    ],
+)
+def test_what_cannot_be_described_is_left_open(given: Any) -> None:
+    assert set(described(it=given, other=fields.Integer())["properties"]) == {"it", "other"}
+
+
+def test_a_transformation_of_the_schemas_own_blanks_nothing() -> None:
+    class Transforming(Schema):
+        day = fields.Function(deserialize=lambda text: dt.date.fromisoformat(text))
+        span = fields.TimeDelta()
+        n = fields.Integer()
+
+    document = json_schema(Transforming())
+    json.dumps(document)
+    assert document["properties"]["n"] == {"type": "integer"}
+
+
+def test_a_schema_inside_a_schema_is_an_object_or_a_list_of_them() -> None:
+    point = {
+        "type": "object",
+        "properties": {"x": {"type": "integer"}},
+        "additionalProperties": False,
+        "required": ["x"],
+    }
+    assert field(fields.Nested(Point)) == point
+    assert field(fields.Nested(Point, many=True)) == {"type": "array", "items": point}
+
+
+def test_names_are_those_that_the_caller_uses() -> None:
+    document = described(
+        start=fields.Date(required=True, data_key="startDate"), seen=fields.Date(dump_only=True)
+    )
+    assert set(document["properties"]) == {"startDate"}
+    assert document["required"] == ["startDate"]
+
+
+def test_whether_more_may_be_given_is_told() -> None:
+    assert json_schema(Point())["additionalProperties"] is False
+    assert json_schema(Point(unknown="include"))["additionalProperties"] is True
+    assert json_schema(Point(unknown="exclude"))["additionalProperties"] is True
