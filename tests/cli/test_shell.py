@@ -1,0 +1,168 @@
+"""The command line as a shell has it: processes, signals, pipes, exit codes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO
+
+import pytest
+from click.shell_completion import ShellComplete
+from flask.cli import FlaskGroup
+
+from flask_lakeflow_jobs.job_config import env_name
+from flask_lakeflow_jobs.local import stop_workspace
+from flask_lakeflow_jobs.testing import FaultyWorkspace, Silence
+from tests.cli import shop
+from tests.cli.conftest import BUNDLE, Run, Start
+from tests.support import Gate
+
+
+@pytest.fixture
+def own_workspace(
+    job_ids: Mapping[str, int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[None]:
+    """The app has nothing but a bundle, so that it starts an embedded workspace of its own."""
+    for name in ("DATABRICKS_HOST", "DATABRICKS_TOKEN", *map(env_name, job_ids)):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("LAKEFLOW_JOBS_BUNDLE", str(BUNDLE))
+    yield
+    stop_workspace(tmp_path / "instance" / "lakeflow")
+
+
+def wait_for_line(stream: IO[str] | None, text: str) -> str:
+    """Read until a line has a text in it."""
+    assert stream is not None
+    seen = []
+    for line in stream:
+        seen.append(line)
+        if text in line:
+            return line
+    raise AssertionError(f"{text!r} was never said, but: {seen}")
+
+
+def run_id_in(url_line: str) -> str:
+    return url_line.rstrip().rpartition("/")[2]
+
+
+@pytest.mark.parametrize(
+    ("args", "code"), [(["etl", "-p", "day=2013-01-02"], 0), (["broken"], 1), (["etl"], 2)]
+)
+def test_the_shell_gets_the_exit_code(shell: Run, args: list[str], code: int) -> None:
+    assert shell("run", *args).code == code
+
+
+def test_a_pipe_gets_the_result_and_nothing_else(shell: Run) -> None:
+    ended = shell("run", "words", "--params-file", "-", stdin='{"args": ["x", "y"]}')
+    assert (ended.code, ended.stdout) == (0, "x\ny\n")
+    assert "\x1b" not in ended.stderr
+
+
+def test_a_stream_that_cannot_hold_the_result_gets_it_spelt_out(shell: Run) -> None:
+    ended = shell("run", "etl", "-p", "day=2013-01-02", env={"PYTHONIOENCODING": "ascii"})
+    assert ended.code == 0
+    assert "\n3 rows of \\u2603\n" in ended.stdout
+
+
+def test_ctrl_c_stops_following_and_the_run_goes_on(start: Start, shell: Run, gate: Gate) -> None:
+    process = start("run", "held", "-p", f"gate={gate.params['gate']}")
+    run_id = run_id_in(wait_for_line(process.stderr, "Run URL: "))
+    wait_for_line(process.stderr, "wait  RUNNING")
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=30)
+    assert (process.returncode, stdout) == (130, "")
+    first, _, last = stderr.splitlines()[-3:]
+    assert first == f"Error: Interrupted. Run {run_id} goes on."
+    assert last == f"Watch it again: flask jobs watch held {run_id}"
+    assert "Outcome:  RUNNING" in shell("show", "held", run_id).stdout
+    gate.open()
+    watched = shell(*last.split()[-3:])
+    assert (watched.code, watched.stdout) == (0, "waiting\n")
+
+
+def test_ctrl_c_while_the_run_is_being_started_says_what_is_not_known(
+    start: Start, road: FaultyWorkspace
+) -> None:
+    road.fail(Silence(), path="jobs/run-now")
+    process = start("run", "words", env={"DATABRICKS_HOST": road.host})
+    road.wait_for(path="jobs/run-now")
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=30)
+    assert (process.returncode, stdout) == (130, "")
+    assert "it may have been. Look: flask jobs runs words" in stderr
+
+
+@pytest.mark.usefixtures("own_workspace")
+def test_a_run_outlives_the_command_line_that_started_it(
+    start: Start, shell: Run, gate: Gate
+) -> None:
+    process = start("run", "held", "-p", f"gate={gate.params['gate']}", start_new_session=True)
+    run_id = run_id_in(wait_for_line(process.stderr, "Run URL: "))
+    wait_for_line(process.stderr, "wait  RUNNING")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(timeout=30)
+    gate.open()
+    watched = shell("watch", "held", run_id)
+    assert (watched.code, watched.stdout) == (0, "waiting\n")
+
+
+@pytest.mark.usefixtures("own_workspace")
+def test_local_starts_tells_and_stops_the_workspace(shell: Run, job_ids: Mapping[str, int]) -> None:
+    assert shell("local", "--status").stdout == "Not running.\n"
+    assert shell("local", "--stop").stderr == "It was not running.\n"
+    exported = shell("local")
+    assert exported.code == 0
+    names = dict(
+        line.removeprefix("export ").split("=", 1) for line in exported.stdout.splitlines()
+    )
+    assert names.pop("DATABRICKS_TOKEN")
+    host = names.pop("DATABRICKS_HOST")
+    assert host.startswith("http://127.0.0.1:")
+    assert names == {env_name(key): str(job_id) for key, job_id in job_ids.items()}
+    assert shell("local").stdout == exported.stdout
+    assert shell("local", "--status").stdout.startswith(f"Running at {host} (process ")
+    assert shell("local", "--stop").stderr == "Stopped.\n"
+    assert shell("local", "--status").stdout == "Not running.\n"
+
+
+@pytest.mark.usefixtures("own_workspace")
+def test_what_local_prints_lets_another_shell_in(shell: Run) -> None:
+    script = """
+        eval "$("$PYTHON" -m flask --app 'tests.cli.shop:create_app()' jobs local)"
+        unset LAKEFLOW_JOBS_BUNDLE
+        "$PYTHON" -m flask --app 'tests.cli.shop:create_app()' jobs run words -p args=in
+    """
+    done = subprocess.run(
+        ["/bin/sh", "-c", script],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "in\n"), done.stderr
+
+
+@pytest.mark.parametrize("option", [[], ["--status"], ["--stop"]])
+def test_local_without_a_bundle_says_what_to_set(jobs: Run, option: list[str]) -> None:
+    ended = jobs("local", *option)
+    assert (ended.code, ended.stdout) == (2, "")
+    assert "LAKEFLOW_JOBS_BUNDLE" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "typed", "keys"),
+    [("watch", "h", ["held"]), ("run", "", None), ("status", "nope", [])],
+)
+def test_the_shell_can_complete_the_keys_of_jobs(
+    command: str, typed: str, keys: list[str] | None, job_ids: Mapping[str, int]
+) -> None:
+    group = FlaskGroup(create_app=shop.create_app, load_dotenv=False)
+    completion = ShellComplete(group, {}, "flask", "_FLASK_COMPLETE")
+    found = [item.value for item in completion.get_completions(["jobs", command], typed)]
+    assert sorted(found) == (sorted(job_ids) if keys is None else keys)
