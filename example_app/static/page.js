@@ -87,7 +87,7 @@ function attach(address, { remember = true } = {}) {
   for (const id of ["result", "failure", "cancel", "report", "report-state"]) $(id).hidden = true;
   $("run-state").textContent = $("run-time").textContent = $("run-connection").textContent = "";
   run.stop = watchRun(`${address}/stream`, {
-    connected: (yes) => ($("run-connection").textContent = yes ? "" : "connecting again …"),
+    connected: (yes) => ($("run-connection").textContent = yes ? "" : "waiting for news …"),
     state: (data) => run === current && showRun(run, data),
     end: () => run === current && showEnd(run),
     failure: (problem) => run === current && showLoss(run, problem),
