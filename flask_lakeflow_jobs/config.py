@@ -42,6 +42,7 @@ class Settings:
     max_streams: int | None
     stream_max_seconds: float
     heartbeat: float
+    push: bool
     console: bool
 
 
@@ -74,6 +75,7 @@ def load_settings(
         max_streams=optional(count, sources, "MAX_STREAMS", least=0),
         stream_max_seconds=seconds(sources, "STREAM_MAX_SECONDS", 280.0),
         heartbeat=seconds(sources, "HEARTBEAT", 10.0),
+        push=flag(sources, "PUSH", True),
         console=flag(sources, "CONSOLE", False),
     )
 

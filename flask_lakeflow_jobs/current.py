@@ -12,6 +12,7 @@ from werkzeug.local import LocalProxy
 if TYPE_CHECKING:
     from .job_config import Policy
     from .jobs import JobHandle, Jobs
+    from .web.push import Pusher
     from .web.server import StreamSlots
 
 EXTENSION = "lakeflow_jobs"
@@ -24,11 +25,13 @@ class State:
     :param jobs: its jobs.
     :param policy: who may do what, if the extension was given one.
     :param stream_slots: the streams that this process holds.
+    :param pusher: writes the streams that hold no thread.
     """
 
     jobs: Jobs
     policy: Policy | None
     stream_slots: StreamSlots
+    pusher: Pusher
 
 
 def current_state() -> State:

@@ -18,7 +18,7 @@ from .job_config import JobConfigs, Policy
 from .jobs import Jobs
 from .shared import Shared
 from .sources import KEY_PREFIX, Sources
-from .web import StreamSlots, blueprint, is_closing
+from .web import Pusher, StreamSlots, blueprint, is_closing
 
 if TYPE_CHECKING:
     from flask_caching import Cache
@@ -82,7 +82,12 @@ class LakeflowJobs:
             clock=clock,
             is_closing=is_closing,
         )
-        app.extensions[EXTENSION] = State(jobs, self._policy, StreamSlots(settings.max_streams))
+        app.extensions[EXTENSION] = State(
+            jobs,
+            self._policy,
+            StreamSlots(settings.max_streams),
+            Pusher(clock, heartbeat=settings.heartbeat, is_closing=is_closing),
+        )
         if self._register_blueprint:
             app.register_blueprint(blueprint(self._url_prefix))
         app.cli.add_command(command_group)

@@ -51,14 +51,60 @@ class Slot:
             return
 
 
+class Followed:
+    """One run that a viewer follows, and what the viewer knows of it."""
+
+    __slots__ = ("feed", "is_troubled", "seen", "version")
+
+    def __init__(self, feed: Feed, seen: StateId | None) -> None:
+        self.feed = feed
+        self.seen = seen
+        self.version = 0
+        self.is_troubled = False
+
+    @property
+    def has_unread(self) -> bool:
+        return self.version != self.feed.state.version
+
+    @property
+    def is_over(self) -> bool:
+        state = self.feed.state
+        return state.is_final and self.version == state.version
+
+    def collect(self) -> list[News]:
+        """The news since the last call."""
+        state = self.feed.state
+        if self.version == state.version:
+            return []
+        self.version = state.version
+        return self._news(state)
+
+    def _news(self, state: FeedState) -> list[News]:
+        target, news = self.feed.target, []
+        snapshot, seen = state.snapshot, self.seen
+        if snapshot and snapshot.id != seen and not (seen and snapshot.id.is_before(seen)):
+            self.seen = snapshot.id
+            news.append(News(target, snapshot=snapshot))
+        if state.error is not None:
+            news.append(News(target, error=state.error))
+        elif (state.trouble is not None) != self.is_troubled:
+            self.is_troubled = not self.is_troubled
+            news.append(News(target, trouble=state.trouble, recovered=not self.is_troubled))
+        return news
+
+
 class Subscription:
     """The runs that one viewer follows. For one thread at a time.
+
+    There are many of these, so they are kept small.
 
     :param feeds: the watches of the runs.
     :param seen: the states that the viewer already has.
     :param clock: the time.
     :param leave: is called once when the viewer leaves.
     """
+
+    __slots__ = ("_clock", "_followed", "_leave", "_slot")
 
     def __init__(
         self,
@@ -68,31 +114,27 @@ class Subscription:
         clock: Clock,
         leave: Callable[[Sequence[Feed]], None],
     ) -> None:
-        self._feeds = list(feeds)
-        self._versions = dict.fromkeys(feeds, 0)
-        self._seen = dict(seen)
-        self._troubled: set[Feed] = set()
+        self._followed = tuple(Followed(feed, seen.get(feed.target)) for feed in feeds)
         self._clock = clock
         self._leave = leave
         self._slot: Slot | None = None
-        if len(self._feeds) > 1 or _runs_on_gevent():
-            self._slot = Slot()
-            self.listen(self._slot)
+
+    @property
+    def feeds(self) -> list[Feed]:
+        """The watches of the runs that are followed."""
+        return [followed.feed for followed in self._followed]
 
     @property
     def is_over(self) -> bool:
         """Whether the viewer knows all there will be to know."""
-        return all(
-            feed.state.is_final and self._versions[feed] == feed.state.version
-            for feed in self._feeds
-        )
+        return all(followed.is_over for followed in self._followed)
 
     def first(self, timeout: float) -> list[News]:
         """Wait until every run was looked at, well or not.
 
         :param timeout: seconds.
         """
-        self._wait_until(lambda: all(feed.state.is_known for feed in self._feeds), timeout)
+        self._wait_until(lambda: all(feed.state.is_known for feed in self.feeds), timeout)
         return self.collect()
 
     def wait(self, timeout: float, give_up: Callable[[], bool] = lambda: False) -> list[News]:
@@ -107,33 +149,11 @@ class Subscription:
 
     def collect(self) -> list[News]:
         """The news that there are now."""
-        news = []
-        for feed in self._feeds:
-            state = feed.state
-            if state.version != self._versions[feed]:
-                self._versions[feed] = state.version
-                news += self._news(feed, state)
-        return news
-
-    def listen(self, listener: Callable[[], None]) -> None:
-        """Have something called, from any thread, each time that there may be news.
-
-        :param listener: must be quick.
-        """
-        for feed in self._feeds:
-            feed.listen(listener)
-
-    def ignore(self, listener: Callable[[], None]) -> None:
-        """Have it called no more.
-
-        :param listener: as given to :meth:`listen`.
-        """
-        for feed in self._feeds:
-            feed.ignore(listener)
+        return [news for followed in self._followed for news in followed.collect()]
 
     def close(self) -> None:
         """Leave; may be called again."""
-        feeds, self._feeds = self._feeds, []
+        feeds, self._followed = self.feeds, ()
         if self._slot is not None:
             for feed in feeds:
                 feed.ignore(self._slot)
@@ -141,7 +161,7 @@ class Subscription:
             self._leave(feeds)
 
     def _has_unread(self) -> bool:
-        return any(feed.state.version != self._versions[feed] for feed in self._feeds)
+        return any(followed.has_unread for followed in self._followed)
 
     def _wait_until(self, is_so: Callable[[], bool], timeout: float) -> None:
         deadline = self._clock.monotonic() + timeout
@@ -149,29 +169,21 @@ class Subscription:
             left = deadline - self._clock.monotonic()
             if left <= 0:
                 return
-            if self._slot is not None:
-                self._slot.wait(left)
+            if len(self._followed) > 1 or _runs_on_gevent():
+                self._own_slot().wait(left)
             else:
-                (feed,) = self._feeds
-                with feed.changed:
+                (followed,) = self._followed
+                with followed.feed.changed:
                     if not is_so():
-                        feed.changed.wait(left)
+                        followed.feed.changed.wait(left)
 
-    def _news(self, feed: Feed, state: FeedState) -> list[News]:
-        target, news = feed.target, []
-        snapshot, seen = state.snapshot, self._seen.get(feed.target)
-        if snapshot and snapshot.id != seen and not (seen and snapshot.id.is_before(seen)):
-            self._seen[target] = snapshot.id
-            news.append(News(target, snapshot=snapshot))
-        if state.error is not None:
-            news.append(News(target, error=state.error))
-        elif state.trouble is not None and feed not in self._troubled:
-            self._troubled.add(feed)
-            news.append(News(target, trouble=state.trouble))
-        elif state.trouble is None and feed in self._troubled:
-            self._troubled.discard(feed)
-            news.append(News(target, recovered=True))
-        return news
+    def _own_slot(self) -> Slot:
+        if self._slot is None:
+            self._slot = Slot()
+            for feed in self.feeds:
+                feed.listen(self._slot)
+            self._slot()  # something may have changed before it listened
+        return self._slot
 
 
 def _runs_on_gevent() -> bool:

@@ -1,6 +1,7 @@
 """The HTTP face."""
 
+from .push import Pusher
 from .routes import blueprint
 from .server import StreamSlots, is_closing
 
-__all__ = ["StreamSlots", "blueprint", "is_closing"]
+__all__ = ["Pusher", "StreamSlots", "blueprint", "is_closing"]

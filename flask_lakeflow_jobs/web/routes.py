@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
@@ -14,10 +14,11 @@ from ..errors import LakeflowJobsError
 from ..jobs import JobHandle, Triggered
 from ..outcome import life_cycle_of, outcome_of
 from ..watching import Target
-from . import sse
+from . import sse, takeover
 from .guard import Action, check_policy, refuse_other_sites
 from .jsonschema import json_schema
 from .problems import register_error_handlers
+from .push import PushBody, StreamResponse
 from .requests import (
     flag_of,
     last_event_id_of,
@@ -26,7 +27,7 @@ from .requests import (
     run_id_of,
     streamed_runs_of,
 )
-from .streams import ManyRuns, OneRun, PullBody, Script, Stream, end_event, jittered, present_state
+from .streams import ManyRuns, OneRun, PullBody, Script, Stream, jittered, present_state
 
 NAME = "lakeflow_jobs"
 
@@ -183,11 +184,12 @@ def _stream(targets: Sequence[Target], script: Script) -> Response:
     """
     state = current_state()
     hub, settings, clock = state.jobs.hub, state.jobs.settings, state.jobs.clock
-    end = end_event(targets)
+    slots = state.stream_slots
     with ExitStack() as held:
-        has_slot = state.stream_slots.take(request.environ)
+        is_pushed = settings.push and takeover.is_possible()
+        has_slot = slots.take_push() if is_pushed else slots.take_thread(request.environ)
         if has_slot:
-            held.callback(state.stream_slots.give_back)
+            held.callback(slots.give_back, thread=not is_pushed)
         seen = script.read(last_event_id_of(request))
         subscription = held.enter_context(closing(hub.subscribe(targets, seen)))
         first = subscription.first(min(FIRST_LOOK, settings.read_timeout))
@@ -196,20 +198,24 @@ def _stream(targets: Sequence[Target], script: Script) -> Response:
         if subscription.is_over and not first:
             return Response(status=204)
         if not has_slot or hub.is_closing():
-            body: Any = present_state(first, script, is_over=subscription.is_over, end=end)
-        else:
-            stream = Stream(
-                subscription,
-                first,
-                script,
-                end=end,
-                ends_at=clock.monotonic() + jittered(settings.stream_max_seconds),
-                on_close=held.pop_all().close,
-            )
-            body = PullBody(
-                stream, heartbeat=settings.heartbeat, clock=clock, is_closing=hub.is_closing
-            )
-    return Response(body, mimetype=sse.MEDIA_TYPE, headers=sse.HEADERS)
+            return _event_stream([present_state(subscription, first, script)])
+        stream = Stream(
+            subscription,
+            script,
+            ends_at=clock.monotonic() + jittered(settings.stream_max_seconds),
+            slots=slots,
+            holds_thread=not is_pushed,
+        )
+        opening = stream.opening(first)
+        held.pop_all()  # the stream holds it all now
+    body = PullBody(
+        stream, opening, heartbeat=settings.heartbeat, clock=clock, is_closing=hub.is_closing
+    )
+    return _event_stream(PushBody(body, stream, len(opening), state.pusher) if is_pushed else body)
+
+
+def _event_stream(body: Iterable[bytes]) -> Response:
+    return StreamResponse(body, mimetype=sse.MEDIA_TYPE, headers=sse.HEADERS)
 
 
 # ── what views share ──────────────────────────────────────────────────────────────────────────────

@@ -7,24 +7,29 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-#: Where nothing is known of the server's threads, or they are not what limits it.
+#: Where the server's threads are not what limits it, or nothing is known of them.
 MANY = 1_000
+
+#: Streams that cost a socket each, and no thread.
+MANY_PUSHED = 10_000
 
 WAITRESS_THREADS = 4
 
 
-def room_for_streams(environ: Mapping[str, Any]) -> int:
-    """How many streams this process can hold and still answer other requests.
+def thread_room(environ: Mapping[str, Any]) -> int | None:
+    """How many streams this process can hold a thread for and still answer other requests.
 
     :param environ: the WSGI environment of a request.
+    :return: ``None`` where that is not known.
     """
     software = str(environ.get("SERVER_SOFTWARE", ""))
     if software and not environ.get("wsgi.multithread", False):
         return 0  # the one thread of a sync worker
-    threads = _gunicorn_threads()
-    if threads is None and software.startswith("waitress"):
-        threads = WAITRESS_THREADS
-    return MANY if threads is None else _three_quarters(threads)
+    if is_gthread_worker():
+        return _three_quarters(int(_gunicorn_worker().cfg.threads))
+    if software.startswith("waitress"):
+        return _three_quarters(WAITRESS_THREADS)
+    return None
 
 
 def _three_quarters(threads: int) -> int:
@@ -40,12 +45,9 @@ def _gunicorn_worker() -> Any:
     return worker if hasattr(worker, "alive") and hasattr(worker, "cfg") else None
 
 
-def _gunicorn_threads() -> int | None:
-    """The threads of the gunicorn worker that this is, if it has a fixed number of them."""
-    worker = _gunicorn_worker()
-    if worker is None or type(worker).__name__ != "ThreadWorker":
-        return None
-    return int(worker.cfg.threads)
+def is_gthread_worker() -> bool:
+    """Whether this process is a gunicorn worker with a fixed number of threads."""
+    return type(_gunicorn_worker()).__name__ == "ThreadWorker"
 
 
 def is_closing() -> bool:
@@ -55,7 +57,7 @@ def is_closing() -> bool:
 
 
 class StreamSlots:
-    """Counts the streams that a process holds.
+    """Counts the streams that a process holds, and those of them that hold a thread.
 
     :param most: the cap that the app's config sets, if it does.
     """
@@ -63,27 +65,42 @@ class StreamSlots:
     def __init__(self, most: int | None) -> None:
         self._most = most
         self._lock = threading.Lock()
-        self._held = 0
+        self._pushed = 0
+        self._threads = 0
 
     @property
     def held(self) -> int:
-        return self._held
+        return self._pushed + self._threads
 
-    def take(self, environ: Mapping[str, Any]) -> bool:
-        """Take a slot for a stream, if there is one.
+    def take_push(self) -> bool:
+        """Take a slot for a stream that will need no thread, if there is one."""
+        most = MANY_PUSHED if self._most is None else self._most
+        with self._lock:
+            if self.held >= most:
+                return False
+            self._pushed += 1
+            return True
+
+    def take_thread(self, environ: Mapping[str, Any]) -> bool:
+        """Take a slot for a stream that holds a thread, if there is one.
 
         :param environ: the WSGI environment of the request for it.
         """
-        most = room_for_streams(environ)
-        if self._most is not None and most > 0:
-            most = self._most
+        room = thread_room(environ)
+        caps = [cap for cap in (room, self._most) if cap is not None]
         with self._lock:
-            if self._held >= most:
+            if self._threads >= min(caps, default=MANY):
                 return False
-            self._held += 1
+            self._threads += 1
             return True
 
-    def give_back(self) -> None:
-        """Give a slot back."""
+    def give_back(self, *, thread: bool) -> None:
+        """Give a slot back.
+
+        :param thread: whether the stream held a thread.
+        """
         with self._lock:
-            self._held -= 1
+            if thread:
+                self._threads -= 1
+            else:
+                self._pushed -= 1

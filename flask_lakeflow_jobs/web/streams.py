@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakKeyDictionary
 
 from ..watching import News, Snapshot, StateId, Subscription, Target
 from . import sse
@@ -13,6 +14,7 @@ from .problems import problem
 
 if TYPE_CHECKING:
     from ..clock import Clock
+    from .server import StreamSlots
 
 #: Milliseconds until a client comes back after a stream has ended.
 RETRY = 2_000
@@ -46,6 +48,8 @@ class OneRun:
     :param target: the run.
     """
 
+    __slots__ = ("_target",)
+
     def __init__(self, target: Target) -> None:
         self._target = target
 
@@ -56,7 +60,18 @@ class OneRun:
     def write(self, news: News) -> bytes:
         if news.snapshot is None:
             return _control_event(news)
-        return sse.event(news.snapshot.data, id=str(news.snapshot.id))
+        return _status_event(news.snapshot)
+
+
+#: Of each state the event that all viewers of its run alone are sent.
+_events: WeakKeyDictionary[Snapshot, bytes] = WeakKeyDictionary()
+
+
+def _status_event(snapshot: Snapshot) -> bytes:
+    event = _events.get(snapshot)
+    if event is None:
+        event = _events[snapshot] = sse.event(snapshot.data, id=str(snapshot.id))
+    return event
 
 
 class ManyRuns:
@@ -64,6 +79,8 @@ class ManyRuns:
 
     :param targets: the runs.
     """
+
+    __slots__ = ("_seen", "_targets")
 
     def __init__(self, targets: Sequence[Target]) -> None:
         self._targets = {target.run_id: target for target in targets}
@@ -102,52 +119,80 @@ def _control_event(news: News, **more: Any) -> bytes:
     return sse.event(json.dumps(more), name="fresh")
 
 
-def end_event(targets: Sequence[Target]) -> bytes:
+def end_event(subscription: Subscription) -> bytes:
     """The event after the last one: nothing more will come.
 
-    :param targets: the runs that were followed.
+    :param subscription: what was followed.
     """
-    return sse.event(json.dumps({"runs": [target.run_id for target in targets]}), name="end")
+    runs = [feed.target.run_id for feed in subscription.feeds]
+    return sse.event(json.dumps({"runs": runs}), name="end")
 
 
 class Stream:
     """One viewer's stream, whatever carries it: what is written when, and when it is over.
 
-    :param subscription: what is followed.
-    :param first: news that are there already.
+    There are many of these, so they are kept small.
+
+    :param subscription: what is followed; the stream closes it.
     :param script: how news are written.
-    :param end: the event after the last one.
     :param ends_at: the moment, by the monotonic clock, at which it ends; the client comes back.
-    :param on_close: gives back what the stream holds; may be called again.
+    :param slots: what the stream's slot is given back to.
+    :param holds_thread: whether that is a slot for a stream that holds a thread.
     """
+
+    __slots__ = (
+        "_holds_thread",
+        "_script",
+        "_slots",
+        "ends_at",
+        "is_closed",
+        "is_over",
+        "subscription",
+    )
 
     def __init__(
         self,
         subscription: Subscription,
-        first: Sequence[News],
         script: Script,
         *,
-        end: bytes,
         ends_at: float,
-        on_close: Callable[[], None],
+        slots: StreamSlots,
+        holds_thread: bool,
     ) -> None:
         self.subscription = subscription
         self.ends_at = ends_at
         self.is_over = False
+        self.is_closed = False
         self._script = script
-        self._end = end
-        self._on_close = on_close
-        self.opening = sse.retry(RETRY) + self.written(first)
+        self._slots = slots
+        self._holds_thread = holds_thread
+
+    def hold_thread(self, environ: Mapping[str, Any]) -> bool:
+        """Change over to a slot for a stream that holds a thread, if there is one.
+
+        :param environ: the WSGI environment of the request.
+        """
+        if not self._holds_thread and self._slots.take_thread(environ):
+            self._slots.give_back(thread=False)
+            self._holds_thread = True
+        return self._holds_thread
+
+    def opening(self, news: Sequence[News]) -> bytes:
+        """What comes first, at once, so that proxies and viewers see the headers.
+
+        :param news: what is known already.
+        """
+        return sse.retry(RETRY) + self.written(news)
 
     def written(self, news: Sequence[News]) -> bytes:
         """The events for news, and for the end after the last of them.
 
         :param news: as the subscription has them.
         """
-        written = b"".join(self._script.write(item) for item in news)
+        written = b"".join([self._script.write(item) for item in news])
         if self.subscription.is_over and not self.is_over:
             self.is_over = True
-            written += self._end
+            written += end_event(self.subscription)
         return written
 
     def farewell(self) -> bytes:
@@ -156,8 +201,11 @@ class Stream:
         return sse.retry(random.randint(*RETURN))  # noqa: S311
 
     def close(self) -> None:
-        self.is_over = True
-        self._on_close()
+        """Leave the watch and give the slot back; may be called again."""
+        if not self.is_closed:
+            self.is_closed = self.is_over = True
+            self.subscription.close()
+            self._slots.give_back(thread=self._holds_thread)
 
 
 class PullBody(Iterator[bytes]):
@@ -166,25 +214,32 @@ class PullBody(Iterator[bytes]):
     Closing it closes the stream, whether it was ever read or not.
 
     :param stream: it.
+    :param opening: what comes first.
     :param heartbeat: seconds of silence after which a comment is sent.
     :param clock: the time.
     :param is_closing: whether the process is about to end.
     """
 
     def __init__(
-        self, stream: Stream, *, heartbeat: float, clock: Clock, is_closing: Callable[[], bool]
+        self,
+        stream: Stream,
+        opening: bytes,
+        *,
+        heartbeat: float,
+        clock: Clock,
+        is_closing: Callable[[], bool],
     ) -> None:
         self._stream = stream
+        self._opening: bytes | None = opening
         self._heartbeat = heartbeat
         self._clock = clock
         self._is_closing = is_closing
-        self._is_open = False
 
     def __next__(self) -> bytes:
         stream = self._stream
-        if not self._is_open:
-            self._is_open = True
-            return stream.opening
+        if self._opening is not None:
+            opening, self._opening = self._opening, None
+            return opening
         if stream.is_over:
             self.close()
             raise StopIteration
@@ -198,16 +253,19 @@ class PullBody(Iterator[bytes]):
         self._stream.close()
 
 
-def present_state(news: Sequence[News], script: Script, *, is_over: bool, end: bytes) -> bytes:
+def present_state(subscription: Subscription, news: Sequence[News], script: Script) -> bytes:
     """The whole body where no stream can be held: what is known, and when to ask again.
 
+    :param subscription: what would be followed.
     :param news: what is known.
     :param script: how news are written.
-    :param is_over: whether nothing more will come.
-    :param end: the event after the last one.
     """
-    written = b"".join(script.write(item) for item in news)
-    return sse.retry(POLLING_RETRY) + written + (end if is_over else b"")
+    written = b"".join([script.write(item) for item in news])
+    return (
+        sse.retry(POLLING_RETRY)
+        + written
+        + (end_event(subscription) if subscription.is_over else b"")
+    )
 
 
 def jittered(seconds: float) -> float:

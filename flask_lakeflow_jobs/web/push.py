@@ -1,0 +1,303 @@
+"""Streams without a thread each: one thread writes them all, to sockets taken from the server."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import select
+import socket
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
+
+from flask import Response
+
+from . import sse
+from .takeover import Connection, connection_of
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+    from ..clock import Clock
+    from ..watching.feed import Feed
+    from .streams import PullBody, Stream
+
+#: Seconds between two glances at heartbeats, ages and whether the process is about to end.
+TICK = 0.25
+
+#: Seconds without progress after which a reader that takes nothing is dropped; it can come back
+#: and resume.
+STALL = 30.0
+
+#: The end of a chunked body. RFC 9112, section 7.1.
+LAST_CHUNK = b"0\r\n\r\n"
+
+GONE = 0x10 | 0x8 | 0x2000  # EPOLLHUP, EPOLLERR, EPOLLRDHUP, which only Linux has by name
+
+_log = logging.getLogger(__name__)
+
+
+def chunk(data: bytes) -> bytes:
+    """A chunk of a chunked body. RFC 9112, section 7.1.
+
+    :param data: not empty, since an empty chunk ends the body.
+    """
+    return b"%X\r\n%b\r\n" % (len(data), data)
+
+
+class Pushed:
+    """A stream and the socket that it is written to."""
+
+    __slots__ = ("backlog", "descriptor", "last_write", "stream")
+
+    def __init__(self, descriptor: int, stream: Stream, now: float) -> None:
+        self.descriptor = descriptor
+        self.stream = stream
+        self.backlog = b""
+        self.last_write = now
+
+
+class Pusher:
+    """Writes the streams of a process.
+
+    A stream whose reader is slow gets no news until it has taken the last: then the latest, so
+    that no more than one is kept for it.
+
+    :param clock: the time.
+    :param heartbeat: seconds of silence after which a comment is sent.
+    :param is_closing: whether the process is about to end.
+    """
+
+    def __init__(self, clock: Clock, *, heartbeat: float, is_closing: Callable[[], bool]) -> None:
+        self._clock = clock
+        self._heartbeat = heartbeat
+        self._is_closing = is_closing
+        self._start_afresh()
+
+    def _start_afresh(self) -> None:
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._adopted: deque[Pushed] = deque()
+        self._changed: deque[Feed] = deque()
+        self._is_woken = False
+        # Of the thread alone from here on. The order is that of the last writes.
+        self._pushed: OrderedDict[int, Pushed] = OrderedDict()
+        self._viewers: dict[Feed, set[Pushed]] = {}
+        self._listeners: dict[Feed, Callable[[], None]] = {}
+
+    def adopt(self, descriptor: int, stream: Stream) -> None:
+        """Write a stream from now on.
+
+        :param descriptor: of a socket that does not block; it is closed with the stream.
+        :param stream: it; its opening was sent.
+        """
+        if self._pid != os.getpid():  # a forked child has none of its parent's threads
+            self._start_afresh()
+        with self._lock:
+            if self._thread is None:
+                self._epoll = select.epoll()
+                self._wake_in, self._wake_out = os.pipe()
+                os.set_blocking(self._wake_in, False)
+                os.set_blocking(self._wake_out, False)
+                self._epoll.register(self._wake_in, select.EPOLLIN)
+                self._thread = threading.Thread(target=self._run, name="lakeflow-push", daemon=True)
+                self._thread.start()
+        self._adopted.append(Pushed(descriptor, stream, self._clock.monotonic()))
+        self._wake()
+
+    def _wake(self) -> None:
+        if not self._is_woken:
+            self._is_woken = True
+            with contextlib.suppress(BlockingIOError):
+                os.write(self._wake_out, b".")
+
+    # ── the thread ────────────────────────────────────────────────────────────────────────────────
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._turn()
+            except Exception:
+                _log.exception("Streams could not be written in an unforeseen way.")
+
+    def _turn(self) -> None:
+        for descriptor, event in self._epoll.poll(TICK):
+            if descriptor == self._wake_in:
+                os.read(descriptor, 64)
+            elif pushed := self._pushed.get(descriptor):
+                if event & GONE:
+                    self._drop(pushed)
+                else:
+                    self._flush(pushed)
+        self._is_woken = False
+        while self._adopted:
+            self._take_in(self._adopted.popleft())
+        while self._changed:
+            for pushed in list(self._viewers.get(self._changed.popleft(), ())):
+                self._advance(pushed)
+        self._look_after(self._clock.monotonic())
+
+    def _take_in(self, pushed: Pushed) -> None:
+        self._pushed[pushed.descriptor] = pushed
+        self._epoll.register(pushed.descriptor, select.EPOLLRDHUP)
+        for feed in pushed.stream.subscription.feeds:
+            viewers = self._viewers.get(feed)
+            if viewers is None:
+                viewers = self._viewers[feed] = set()
+                self._listen(feed)
+            viewers.add(pushed)
+        self._advance(pushed)
+
+    def _listen(self, feed: Feed) -> None:
+        def listener() -> None:
+            self._changed.append(feed)
+            self._wake()
+
+        self._listeners[feed] = listener
+        feed.listen(listener)
+
+    def _advance(self, pushed: Pushed) -> None:
+        """Write what is new, unless the reader has not taken what was new before."""
+        if not pushed.backlog:
+            self._write(pushed, pushed.stream.written(pushed.stream.subscription.collect()))
+
+    def _write(self, pushed: Pushed, data: bytes) -> None:
+        framed = chunk(data) if data else b""
+        if pushed.stream.is_over:
+            framed += LAST_CHUNK
+        if framed:
+            self._send(pushed, framed)
+
+    def _send(self, pushed: Pushed, framed: bytes) -> None:
+        try:
+            sent = os.write(pushed.descriptor, framed)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._drop(pushed)
+            return
+        if sent:
+            pushed.last_write = self._clock.monotonic()
+            self._pushed.move_to_end(pushed.descriptor)
+        had_backlog, pushed.backlog = bool(pushed.backlog), framed[sent:]
+        if bool(pushed.backlog) != had_backlog:
+            interest = select.EPOLLOUT if pushed.backlog else 0
+            self._epoll.modify(pushed.descriptor, select.EPOLLRDHUP | interest)
+        if not pushed.backlog and pushed.stream.is_over:
+            self._drop(pushed)
+
+    def _flush(self, pushed: Pushed) -> None:
+        self._send(pushed, pushed.backlog)
+        if not pushed.backlog and not pushed.stream.is_closed:
+            self._advance(pushed)
+
+    def _look_after(self, now: float) -> None:
+        if self._is_closing():
+            for pushed in list(self._pushed.values()):
+                self._end(pushed)
+            return
+        for pushed in self._silent(now):
+            if pushed.backlog:
+                if now - pushed.last_write >= STALL:
+                    self._drop(pushed)
+            elif now >= pushed.stream.ends_at:
+                self._end(pushed)
+            else:
+                self._write(pushed, sse.HEARTBEAT)
+
+    def _silent(self, now: float) -> list[Pushed]:
+        """The streams that were written nothing for a heartbeat's time, the most silent first."""
+        return list(
+            takewhile(
+                lambda pushed: now - pushed.last_write >= self._heartbeat, self._pushed.values()
+            )
+        )
+
+    def _end(self, pushed: Pushed) -> None:
+        if pushed.backlog:
+            self._drop(pushed)
+        else:
+            self._write(pushed, pushed.stream.farewell())
+
+    def _drop(self, pushed: Pushed) -> None:
+        self._pushed.pop(pushed.descriptor, None)
+        for feed in pushed.stream.subscription.feeds:
+            viewers = self._viewers.get(feed, set())
+            viewers.discard(pushed)
+            if not viewers and feed in self._listeners:
+                feed.ignore(self._listeners.pop(feed))
+                self._viewers.pop(feed, None)
+        pushed.stream.close()
+        with contextlib.suppress(OSError):
+            self._epoll.unregister(pushed.descriptor)
+        sock = socket.socket(fileno=pushed.descriptor)
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_WR)
+        sock.close()
+
+
+class PushBody(Iterator[bytes]):
+    """A stream as a body that is pulled only until its opening is sent, then pushed.
+
+    :param pull: the body that goes on where the connection cannot be taken over.
+    :param stream: the stream.
+    :param sent: how many bytes the opening has.
+    :param pusher: writes what comes then.
+    """
+
+    def __init__(self, pull: PullBody, stream: Stream, sent: int, pusher: Pusher) -> None:
+        self._pull: PullBody | None = pull
+        self._stream = stream
+        self._sent = sent
+        self._pusher = pusher
+        self._environ: Mapping[str, Any] = {}
+        self._connection: Connection | None = None
+        self._is_open = False
+        self._has_tried = False
+
+    def sent_over(self, environ: Mapping[str, Any], start_response: Any) -> None:
+        """Learn how the body is going to be sent.
+
+        :param environ: the WSGI environment of the request.
+        :param start_response: as the server gave it.
+        """
+        self._environ = environ
+        self._connection = connection_of(environ, start_response)
+
+    def __next__(self) -> bytes:
+        if self._pull is None:
+            raise StopIteration
+        if self._is_open and not self._has_tried and not self._stream.is_over:
+            self._has_tried = True
+            if self._is_handed_over():
+                self._pull = None
+                raise StopIteration
+            if not self._stream.hold_thread(self._environ):
+                return self._stream.farewell()
+        self._is_open = True
+        return next(self._pull)
+
+    def _is_handed_over(self) -> bool:
+        descriptor = self._connection.take(self._sent) if self._connection else None
+        self._connection = None
+        if descriptor is None:
+            return False
+        self._pusher.adopt(descriptor, self._stream)
+        return True
+
+    def close(self) -> None:
+        if self._pull is not None:
+            self._pull.close()
+
+
+class StreamResponse(Response):
+    """A response that lets its body know over which connection it is sent."""
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if isinstance(self.response, PushBody):
+            self.response.sent_over(environ, start_response)
+        return super().__call__(environ, start_response)
