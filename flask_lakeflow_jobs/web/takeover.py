@@ -53,19 +53,18 @@ def connection_of(environ: Mapping[str, Any], start_response: Any) -> Connection
     :param environ: the WSGI environment of the request.
     :param start_response: as the server gave it.
     """
-    sock: socket.socket | None = environ.get("gunicorn.socket")
+    sock = environ.get("gunicorn.socket")
     response = getattr(start_response, "__self__", None)
-    if (
-        sock is not None
-        and type(sock) is socket.socket  # not TLS
-        and environ.get("SERVER_PROTOCOL") == "HTTP/1.1"  # chunked, and one request at a time
+    if type(sock) is not socket.socket:  # none, or TLS
+        return None
+    is_fit = (
+        environ.get("SERVER_PROTOCOL") == "HTTP/1.1"  # chunked, and one request at a time
         and environ.get("REQUEST_METHOD") != "HEAD"
         and type(response).__module__ == "gunicorn.http.wsgi"
         and getattr(response, "sock", None) is sock
         and all(hasattr(response, name) for name in ("headers_sent", "chunked", "sent"))
-    ):
-        return Connection(sock, response)
-    return None
+    )
+    return Connection(sock, response) if is_fit else None
 
 
 @functools.cache
