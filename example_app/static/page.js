@@ -38,6 +38,7 @@ async function start(job, params, key) {
 /** A key for one intent. (randomUUID would need a secure context.) */
 const newKey = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(36)).join("-");
 
+/** Show what went wrong: at the fields if it is their fault, else below the form. Without a problem, clear both. */
 function showProblem(problem) {
   const errors = problem?.errors ?? {};
   let first;
@@ -48,9 +49,8 @@ function showProblem(problem) {
     if (messages.length) first ??= input;
   }
   first?.focus();
-  const general = problem && !first ? [problem.detail || problem.title, errors].filter((part) => typeof part === "string") : [];
-  $("problem").textContent = general.join(" ");
-  $("problem").hidden = !general.length;
+  $("problem").hidden = !problem || Boolean(first);
+  $("problem").textContent = problem?.detail || problem?.title || "";
 }
 
 // ── The form ────────────────────────────────────────────────────────────────────────────────────
@@ -62,7 +62,7 @@ let intent = { key: newKey() };
 $("form").addEventListener("input", () => (intent = { key: newKey() }));
 $("form").addEventListener("submit", async (event) => {
   event.preventDefault();
-  showProblem(null);
+  showProblem();
   const params = Object.fromEntries(new FormData($("form")));
   try {
     intent.run = await start(etl, params, intent.key);
@@ -74,12 +74,14 @@ $("form").addEventListener("submit", async (event) => {
 
 // ── The run ─────────────────────────────────────────────────────────────────────────────────────
 
-const idOf = (address) => address.split("/").at(-1);
+const addressOf = (id) => `${etl}/runs/${encodeURIComponent(id)}`;
+const idOf = (address) => decodeURIComponent(address.split("/").at(-1));
 
 /** Show a run and follow it. */
 function attach(address, { remember = true } = {}) {
   if (current?.address === address) return;
   current?.stop();
+  showProblem();
   const run = (current = { address, skew: 0 });
   if (remember) history.pushState(null, "", `?run=${idOf(address)}`);
   $("run-title").textContent = `Run ${idOf(address)}`;
@@ -95,14 +97,14 @@ function attach(address, { remember = true } = {}) {
   refreshRecent();
 }
 
-function showRun(run, { outcome, timestamp, run: document_ }) {
+function showRun(run, { outcome, timestamp, run: seen }) {
   run.skew = timestamp - Date.now(); // times are the server's; so is the clock that counts up from them
-  run.document = document_;
+  run.seen = seen;
   if (outcome !== run.outcome) $("announcement").textContent = `The run is: ${outcome.replaceAll("_", " ")}`;
   run.outcome = outcome;
   showState($("run-state"), outcome);
-  $("cancel").hidden = Boolean(document_.end_time);
-  graph.show(document_.tasks ?? [], timestamp);
+  $("cancel").hidden = Boolean(seen.end_time);
+  graph.show(seen.tasks ?? [], timestamp);
   tick();
 }
 
@@ -110,7 +112,7 @@ function showRun(run, { outcome, timestamp, run: document_ }) {
 async function showLoss(run, problem) {
   const better = await ask(run.address).then(() => problem, (told) => told);
   showProblem(better);
-  $("run").hidden = !run.document;
+  $("run").hidden = !run.seen;
 }
 
 async function showEnd(run) {
@@ -139,7 +141,7 @@ function showFailure(run, outputs) {
       h("p", {}, h("strong", {}, key), `: ${error}`),
       ...(trace ? [h("details", {}, h("summary", {}, "Traceback"), h("pre", {}, trace))] : []),
     ]);
-  const message = run.document?.state?.state_message;
+  const message = run.seen?.state?.state_message;
   $("failure").replaceChildren(...reasons.flat(), ...(!reasons.length && message ? [h("p", {}, message)] : []));
   $("failure").hidden = !$("failure").hasChildNodes();
 }
@@ -156,9 +158,9 @@ $("cancel").addEventListener("click", async () => {
 });
 
 function tick() {
-  if (!current?.document) return;
+  if (!current?.seen) return;
   const now = Date.now() + current.skew;
-  $("run-time").textContent = elapsed(current.document, now);
+  $("run-time").textContent = elapsed(current.seen, now);
   graph.tick(now);
 }
 setInterval(tick, TICK);
@@ -208,7 +210,7 @@ const days = new Map(); // by run; they never change, so each run is asked for t
 /** The days that a run is about. A list of runs may leave the parameters out; the run itself has them. */
 async function daysOf({ run_id: id }) {
   if (!days.has(id)) {
-    const { job_parameters: parameters = [] } = await (await ask(`${etl}/runs/${id}`)).json();
+    const { job_parameters: parameters = [] } = await (await ask(addressOf(id))).json();
     const value = (name) => parameters.find((each) => each.name === name)?.value;
     days.set(id, value("startDate") ? range(day, value("startDate"), value("endDate")) : "Default days");
   }
@@ -245,13 +247,13 @@ $("recent").addEventListener("click", (event) => {
   const link = event.target.closest("a");
   if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return;
   event.preventDefault();
-  attach(`${etl}/runs/${new URL(link.href).searchParams.get("run")}`);
+  attach(addressOf(new URL(link.href).searchParams.get("run")));
 });
 
 /** Show the run that the address bar names, or none. */
 function attachToAddress() {
   const id = new URLSearchParams(location.search).get("run");
-  if (id) return attach(`${etl}/runs/${id}`, { remember: false });
+  if (id) return attach(addressOf(id), { remember: false });
   current?.stop();
   current = undefined;
   for (const part of ["run", "result"]) $(part).hidden = true;

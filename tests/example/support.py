@@ -8,12 +8,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 import example_app
 
@@ -93,28 +95,41 @@ class Site:
         return path
 
 
+def serve(instance: Path, *options: str) -> AbstractContextManager[Site]:
+    """The example behind gunicorn, from the root of the repository."""
+    app = f"example_app:create_app({str(instance)!r})"
+    return _serve(["gunicorn", app, *options], EXAMPLE.parent, home=instance, environment={})
+
+
+def serve_as_databricks_apps(
+    home: Path, environment: Mapping[str, str]
+) -> AbstractContextManager[Site]:
+    """The example by the command of its ``app.yaml``, from its own folder."""
+    command = yaml.safe_load((EXAMPLE / "app.yaml").read_text())["command"]
+    program, app, *options = (each for each in command if "$DATABRICKS_APP_PORT" not in each)
+    return _serve([program, app, *options], EXAMPLE, home=home, environment=environment)
+
+
 @contextmanager
-def serve(instance: Path, *options: str) -> Iterator[Site]:
-    """The example behind gunicorn, in a home of its own, with no settings from outside."""
-    environment = {
+def _serve(
+    command: list[str], folder: Path, *, home: Path, environment: Mapping[str, str]
+) -> Iterator[Site]:
+    """Run a server on a port of this machine, with no settings from outside but these."""
+    inherited = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("DATABRICKS_", "LAKEFLOW_"))
     }
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+        descriptor = listener.fileno()
         process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "gunicorn", "--log-level", "warning"),
-                *("--bind", f"fd://{listener.fileno()}", *options),
-                f"example_app:create_app({str(instance)!r})",
-            ],
-            cwd=EXAMPLE.parent,
-            pass_fds=[listener.fileno()],
-            env={**environment, "HOME": str(instance)},
+            [sys.executable, "-m", *command, "--log-level=warning", f"--bind=fd://{descriptor}"],
+            cwd=folder,
+            pass_fds=[descriptor],
+            env={**inherited, "HOME": str(home), **environment},
         )
         try:
-            yield Site(port)
+            yield Site(listener.getsockname()[1])
         finally:
             process.terminate()
             process.wait(DEADLINE)

@@ -8,14 +8,16 @@ import json
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from statistics import mean
 from typing import Any
 
 import pytest
+import yaml
 
 from example_app.tasks.extract import dataset
-from flask_lakeflow_jobs.local import stop_workspace
-from tests.example.support import Site, serve
+from flask_lakeflow_jobs.local import Workspace, load_bundle, stop_workspace
+from tests.example.support import EXAMPLE, Site, serve, serve_as_databricks_apps
 
 SERVERS = {
     "sync": ["--workers=4"],
@@ -129,3 +131,22 @@ def test_a_run_can_be_cancelled(site: Site) -> None:
     assert site.ask(run, "DELETE").status == 204
     *_, last = site.follow(f"{run}/stream")
     assert last["outcome"] == "canceled"
+
+
+def test_databricks_apps_starts_it_as_app_yaml_says(tmp_path: Path) -> None:
+    """In its own folder, against a workspace that it knows from the environment alone, as a
+    service principal; the jobs have the ids that its resources give."""
+    bundle = load_bundle(EXAMPLE / "databricks.yml")
+    with Workspace(bundle.path, tmp_path / "workspace") as workspace:
+        environment = {
+            "DATABRICKS_HOST": workspace.host,
+            "DATABRICKS_CLIENT_ID": "the-app",
+            "DATABRICKS_CLIENT_SECRET": workspace.token,
+            **{
+                each["name"]: str(bundle.jobs[each["valueFrom"]].job_id)
+                for each in yaml.safe_load((EXAMPLE / "app.yaml").read_text())["env"]
+            },
+        }
+        with serve_as_databricks_apps(tmp_path, environment) as site:
+            run = site.run("etl", startDate="2013-07-04", endDate="2013-07-04")
+            assert result_of(site, run)["scheduled"] == 737
