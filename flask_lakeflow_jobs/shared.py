@@ -11,6 +11,9 @@ from typing import IO, TYPE_CHECKING, Any
 from cachelib.serializers import BaseSerializer
 from flask_caching import Cache
 
+from .errors import ConfigurationError
+from .sources import KEY_PREFIX
+
 if TYPE_CHECKING:
     from flask import Flask
 
@@ -25,18 +28,25 @@ _log = logging.getLogger(__name__)
 
 
 class PlainText(BaseSerializer):
-    """Text as it is, in place of the pickles that cachelib writes by default."""
+    """Text as it is, in place of the pickles that cachelib writes by default, and never reads one.
 
-    def dumps(self, value: str, protocol: int = 0) -> bytes:
-        return value.encode()
+    Numbers are those by which the file cache counts its files.
+    """
 
-    def loads(self, bvalue: bytes | None) -> str | None:
-        return None if bvalue is None else bvalue.decode()
+    def dumps(self, value: str | int, protocol: int = 0) -> bytes:
+        return str(value).encode()
+
+    def loads(self, bvalue: bytes | None) -> str | int | None:
+        try:
+            text = "" if bvalue is None else bvalue.decode()
+        except UnicodeDecodeError:  # a pickle of somebody else's
+            return None
+        return int(text) if text.isdecimal() else text or None
 
     def dump(self, value: Any, f: IO[bytes], protocol: int = 0) -> None:
         f.write(self.dumps(value))
 
-    def load(self, f: IO[bytes]) -> str | None:
+    def load(self, f: IO[bytes]) -> str | int | None:
         return self.loads(f.read())
 
 
@@ -57,10 +67,16 @@ class Shared:
         :param app: the app.
         :param config: a Flask-Caching configuration.
         :param cache: the host's own cache, used in place of one of that configuration.
+        :raises ConfigurationError: Flask-Caching makes no cache of that configuration.
         """
         if cache is None:
-            cache = Cache()
-            cache.init_app(app, config=dict(config))
+            cache = Cache(with_jinja2_ext=False)  # templates keep the cache of the host's own
+            try:
+                cache.init_app(app, config=dict(config))
+            except Exception as error:
+                raise ConfigurationError(
+                    f"{KEY_PREFIX}_CACHE is no Flask-Caching configuration: {_first_line(error)}"
+                ) from error
         elif cache not in app.extensions.get("cache", {}):
             cache.init_app(app)
         backend = copy.copy(app.extensions["cache"][cache])  # the host's keeps its serializer
@@ -130,3 +146,7 @@ class Shared:
 
 def _entry(value: Any) -> str:
     return json.dumps({"version": VERSION, "value": value}, separators=(",", ":"))
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
