@@ -49,6 +49,9 @@ TRANSIENT_BREAKS = (
 #: A 400 of the Jobs API that passes by itself. Source: Airflow's Databricks hook retries it too.
 LOCKED = "COULD_NOT_ACQUIRE_LOCK"
 
+#: What the SDK puts behind a message, for its own developers.
+APPENDED = re.compile(r"\.?\s*(?:(?:Config|Env): |This is likely a bug)")
+
 NO_SUCH_THING = re.compile(r"\b(Job|Run)\b.* (does not|doesn't) exist")
 
 
@@ -111,13 +114,13 @@ def translate(
             "The workspace cannot be reached. Check DATABRICKS_HOST and the network."
         )
     if isinstance(error, requests.RequestException):
-        return UpstreamError("The workspace's answer cannot be read. Try again.")
+        return _failed("The workspace's answer cannot be read.", error)
     if isinstance(error, ValueError):  # the SDK says so of missing and of refused credentials
         return UpstreamUnauthenticated(
             f"The app cannot log in to the workspace: {_clean(error)} Check DATABRICKS_HOST and the"
             " credentials (DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or DATABRICKS_TOKEN)."
         )
-    return UpstreamError(f"The workspace's answer is not understood ({type(error).__name__}).")
+    return _failed(f"The workspace's answer is not understood ({type(error).__name__}).", error)
 
 
 def _translate_answer(
@@ -164,11 +167,18 @@ def _translate_answer(
         return Conflict(f"The workspace refuses it in this state: {said}", upstream_code=code)
     if isinstance(error, sdk.BadRequest) and refused_as_params:
         return InvalidParameters(f"The workspace refuses it: {said}", upstream_code=code)
-    return UpstreamError(f"The workspace failed: {said}", upstream_code=code)
+    return _failed(f"The workspace failed: {said}", error, upstream_code=code)
+
+
+def _failed(sentence: str, error: Exception, *, upstream_code: str | None = None) -> UpstreamError:
+    """A failure without a name of its own: worth another try only if it may pass."""
+    failed = UpstreamError(sentence, upstream_code=upstream_code)
+    failed.retryable = may_pass(error)
+    return failed
 
 
 def _clean(error: Exception) -> str:
-    """The message without the client's configuration, which the SDK appends to it."""
-    said = re.split(r"\.?\s*(?:Config|Env): ", str(error), maxsplit=1)[0].strip()
+    """The message without what the SDK appends: the client's configuration, or a log of it all."""
+    said = APPENDED.split(str(error), maxsplit=1)[0].strip()
     first_line = said.splitlines()[0] if said else type(error).__name__
     return first_line if first_line.endswith((".", "!", "?")) else f"{first_line}."

@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -54,6 +55,8 @@ class Workers:
             self._changed.notify()
         try:
             return future.result(timeout)
+        except FutureTimeoutError as error:  # before Python 3.11 not the TimeoutError of everybody
+            raise TimeoutError(f"No answer within {timeout:g} seconds.") from error
         finally:
             future.cancel()
 
