@@ -1,0 +1,190 @@
+"""What the SDK raises, in our words."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import pytest
+import requests
+from databricks.sdk import errors as sdk
+from databricks.sdk.errors.base import DatabricksError
+
+from flask_lakeflow_jobs import (
+    Conflict,
+    InvalidParameters,
+    InvalidUserToken,
+    LakeflowJobsError,
+    NotAllowed,
+    RunNotFound,
+    UpstreamError,
+    UpstreamThrottled,
+    UpstreamTimeout,
+    UpstreamUnauthenticated,
+    UpstreamUnavailable,
+)
+from flask_lakeflow_jobs.identity import APP, Identity
+from flask_lakeflow_jobs.upstream.faults import is_unreachable, may_pass, retry_after, translate
+
+USER = Identity("dapi-secret")
+
+
+def no_run(code: str | None) -> LakeflowJobsError:
+    return RunNotFound(5, "etl", upstream_code=code)
+
+
+def read(error: Exception, identity: Identity = APP) -> LakeflowJobsError:
+    return translate(error, identity, missing=no_run, refused_as_params=False)
+
+
+def write(error: Exception, identity: Identity = APP) -> LakeflowJobsError:
+    return translate(error, identity, missing=no_run, refused_as_params=True)
+
+
+@pytest.mark.parametrize(
+    ("error", "ours", "passes"),
+    [
+        (sdk.TooManyRequests("Slow down."), UpstreamThrottled, True),
+        (sdk.ResourceExhausted("Too much."), UpstreamThrottled, True),
+        (sdk.TemporarilyUnavailable("Back soon."), UpstreamUnavailable, True),
+        (sdk.DeadlineExceeded("Late."), UpstreamTimeout, True),
+        (sdk.InternalError("Oops."), UpstreamError, True),
+        (sdk.Unknown("What?"), UpstreamError, True),
+        (DatabricksError("Bad gateway."), UpstreamError, True),
+        (sdk.BadRequest("x", error_code="COULD_NOT_ACQUIRE_LOCK"), UpstreamUnavailable, True),
+        (sdk.Unauthenticated("Who?"), UpstreamUnauthenticated, False),
+        (sdk.PermissionDenied("No."), NotAllowed, False),
+        (sdk.NotFound("Nothing."), RunNotFound, False),
+        (sdk.ResourceDoesNotExist("Nothing."), RunNotFound, False),
+        (sdk.InvalidParameterValue("Run 5 does not exist."), RunNotFound, False),
+        (sdk.InvalidParameterValue("Run: 5 in job: 7 doesn't exist"), RunNotFound, False),
+        (sdk.ResourceConflict("Busy."), Conflict, False),
+        (sdk.Aborted("Busy."), Conflict, False),
+        (sdk.InvalidState("Ended."), Conflict, False),
+        (sdk.BadRequest("Multiple tasks."), UpstreamError, False),
+        (sdk.NotImplemented("Not yet."), UpstreamError, False),
+        (requests.ConnectTimeout(), UpstreamTimeout, True),
+        (requests.ReadTimeout(), UpstreamTimeout, True),
+        (requests.ConnectionError("reset"), UpstreamUnavailable, True),
+        (requests.exceptions.ChunkedEncodingError("half"), UpstreamError, True),
+        (requests.exceptions.JSONDecodeError("x", "doc", 0), UpstreamError, True),
+        (requests.exceptions.InvalidURL("x"), UpstreamError, False),
+        (TimeoutError("late"), UpstreamTimeout, False),
+        (ValueError("default auth: no credentials"), UpstreamUnauthenticated, False),
+        (KeyError("run_id"), UpstreamError, False),
+    ],
+)
+def test_each_failure_has_its_error(
+    error: Exception, ours: type[LakeflowJobsError], passes: bool
+) -> None:
+    assert type(read(error)) is ours
+    assert may_pass(error) is passes
+
+
+@pytest.mark.parametrize(
+    "error", [sdk.BadRequest("Multiple tasks."), sdk.NotImplemented("No."), KeyError("run_id")]
+)
+def test_what_cannot_pass_is_not_called_retryable(error: Exception) -> None:
+    assert not read(error).retryable
+
+
+@pytest.mark.parametrize(
+    "error", [sdk.InternalError("Oops."), DatabricksError("502"), sdk.TooManyRequests("Slow.")]
+)
+def test_what_may_pass_is(error: Exception) -> None:
+    assert read(error).retryable
+
+
+def test_our_own_errors_stay_what_they_are() -> None:
+    ours = NotAllowed("No.")
+    assert read(ours) is ours
+
+
+def test_the_workspace_refuses_the_parameters_of_a_write_and_nothing_of_a_read() -> None:
+    refusal = sdk.InvalidParameterValue("Bad day.", error_code="INVALID_PARAMETER_VALUE")
+    assert type(write(refusal)) is InvalidParameters
+    assert type(read(refusal)) is UpstreamError
+    assert write(refusal).upstream_code == "INVALID_PARAMETER_VALUE"
+    assert "Bad day." in write(refusal).detail
+
+
+def test_a_refused_token_is_the_users_own_trouble_or_the_apps() -> None:
+    refused = sdk.Unauthenticated("Invalid token.")
+    assert (read(refused, USER).code, read(refused, APP).code) == (401, 502)
+    assert type(read(refused, USER)) is InvalidUserToken
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        sdk.TooManyRequests("Slow.", retry_after_secs=7),
+        sdk.TemporarilyUnavailable("x", retry_after_secs=7),
+    ],
+)
+def test_the_wait_that_the_workspace_asks_for_is_passed_on(error: Exception) -> None:
+    assert retry_after(error) == 7.0
+    assert read(error).retry_after == 7.0
+
+
+def test_a_throttled_client_is_always_told_when_to_come_back() -> None:
+    assert retry_after(sdk.TooManyRequests("Slow.")) is None
+    assert (read(sdk.TooManyRequests("Slow.")).retry_after or 0) > 0
+    assert retry_after(None) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "Token is expired. Config: host=https://w, client_id=abc. Env: DATABRICKS_HOST",
+            "Token is expired.",
+        ),
+        ("No scope: jobs. Env: DATABRICKS_TOKEN", "No scope: jobs."),
+        ("First line\nTraceback: secret", "First line."),
+        (
+            "unable to parse response. This is likely a bug in the SDK. Request log:```secret",
+            "unable to parse response.",
+        ),
+    ],
+)
+def test_what_the_sdk_adds_for_its_developers_is_told_to_nobody(said: str, told: str) -> None:
+    detail = read(sdk.PermissionDenied(said)).detail
+    assert told in detail
+    for private in ("client_id", "Env:", "Config:", "secret", "DATABRICKS", "Request log"):
+        assert private not in detail
+
+
+# ── how connections really fail ───────────────────────────────────────────────────────────────────
+
+
+def test_a_port_where_nobody_listens_is_unreachable() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    with pytest.raises(requests.ConnectionError) as refused:
+        requests.get(f"http://127.0.0.1:{port}", timeout=5)
+    assert is_unreachable(refused.value)
+    assert may_pass(refused.value)
+    assert type(read(refused.value)) is UpstreamUnavailable
+
+
+def test_a_connection_that_breaks_may_have_been_served() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            connection, _ = server.accept()
+            connection.recv(65536)
+            connection.close()
+
+        accepting = threading.Thread(target=hang_up)
+        accepting.start()
+        with pytest.raises(requests.ConnectionError) as broken:
+            requests.get(f"http://127.0.0.1:{server.getsockname()[1]}", timeout=5)
+        accepting.join()
+    assert not is_unreachable(broken.value)
+    assert may_pass(broken.value)
+
+
+def test_what_is_no_connection_error_says_nothing_of_the_connection() -> None:
+    assert not is_unreachable(None)
+    assert not is_unreachable(sdk.InternalError("Oops."))
