@@ -28,7 +28,7 @@ from .display import (
     run_lines,
     run_rows,
 )
-from .exits import help_table
+from .exits import Exit, help_table
 from .follow import Follower
 from .group import JobsGroup
 from .printing import print_document, print_error, print_progress, print_result
@@ -133,7 +133,7 @@ def run(
             "Interrupted while the run was being started; it may have been. Look:"
             f" flask jobs runs {handle.key}"
         )
-        raise
+        raise click.exceptions.Exit(Exit.INTERRUPTED) from None
     if triggered.replayed:
         print_progress(
             f"This idempotency key started run {triggered.run_id} before; nothing new was started."

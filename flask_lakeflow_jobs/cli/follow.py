@@ -65,12 +65,12 @@ class Follower:
         return self._finish(self.last)
 
     def _tell(self, status: RunStatus) -> None:
-        if self.last is None:
+        before, self.last = self.last, status
+        if before is None:
             self._say_where(status)
-        print_progress(news(self.last, status))
+        print_progress(news(before, status))
         if self.as_json and self.each_change:
             print_json_line(self._named(status.to_dict()))
-        self.last = status
 
     def _leave(self, code: Exit, why: str) -> Exit:
         """Stop following; the run goes on."""

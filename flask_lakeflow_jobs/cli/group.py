@@ -26,4 +26,5 @@ class JobsGroup(AppGroup):
             print_error("\n".join(error_lines(error)))
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
+            print_error("Interrupted.")
             ctx.exit(Exit.INTERRUPTED)

@@ -299,6 +299,18 @@ def test_a_run_that_goes_on_cannot_be_repaired(jobs: Run, gate: Gate) -> None:
     assert f"Error: Run {run_id} goes on." in ended.stderr
 
 
+def test_repair_runs_what_failed_again(jobs: Run) -> None:
+    run_id = str(jobs("run", "broken", "--json").document["runId"])
+    ended = jobs("repair", "broken", run_id)
+    assert ended.code == 0
+    assert ended.stdout.strip().isdecimal()
+    assert ended.stderr == f"Watch it: flask jobs watch broken {run_id}\n"
+    again = jobs("watch", "broken", run_id)
+    assert again.code == 1
+    assert "Task clean: FAILED, attempt 2" in again.stderr
+    assert set(jobs("repair", "broken", run_id, "--json").document) == {"repairId"}
+
+
 # ── read ──────────────────────────────────────────────────────────────────────────────────────────
 
 

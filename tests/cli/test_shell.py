@@ -18,7 +18,7 @@ from flask_lakeflow_jobs.job_config import env_name
 from flask_lakeflow_jobs.local import stop_workspace
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Silence
 from tests.cli import shop
-from tests.cli.conftest import BUNDLE, Run, Start
+from tests.cli.conftest import BUNDLE, Ended, Run, Start
 from tests.support import Gate
 
 
@@ -43,6 +43,14 @@ def wait_for_line(stream: IO[str] | None, text: str) -> str:
         if text in line:
             return line
     raise AssertionError(f"{text!r} was never said, but: {seen}")
+
+
+def rest_of(process: subprocess.Popen[str]) -> Ended:
+    """What a process says from now to its end, and what was read ahead of it."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    stderr = process.stderr.read()
+    return Ended(process.wait(timeout=30), process.stdout.read(), stderr)
 
 
 def run_id_in(url_line: str) -> str:
@@ -73,9 +81,10 @@ def test_ctrl_c_stops_following_and_the_run_goes_on(start: Start, shell: Run, ga
     run_id = run_id_in(wait_for_line(process.stderr, "Run URL: "))
     wait_for_line(process.stderr, "wait  RUNNING")
     process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=30)
-    assert (process.returncode, stdout) == (130, "")
-    first, _, last = stderr.splitlines()[-3:]
+    ended = rest_of(process)
+    assert (ended.code, ended.stdout) == (130, "")
+    first, url, last = ended.stderr.splitlines()[-3:]
+    assert run_id_in(url) == run_id
     assert first == f"Error: Interrupted. Run {run_id} goes on."
     assert last == f"Watch it again: flask jobs watch held {run_id}"
     assert "Outcome:  RUNNING" in shell("show", "held", run_id).stdout
@@ -91,9 +100,17 @@ def test_ctrl_c_while_the_run_is_being_started_says_what_is_not_known(
     process = start("run", "words", env={"DATABRICKS_HOST": road.host})
     road.wait_for(path="jobs/run-now")
     process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=30)
-    assert (process.returncode, stdout) == (130, "")
-    assert "it may have been. Look: flask jobs runs words" in stderr
+    ended = rest_of(process)
+    assert (ended.code, ended.stdout) == (130, "")
+    assert "it may have been. Look: flask jobs runs words" in ended.stderr
+
+
+def test_ctrl_c_anywhere_else_is_no_traceback(start: Start, road: FaultyWorkspace) -> None:
+    road.fail(Silence(), path="jobs/runs/list")
+    process = start("runs", "words", env={"DATABRICKS_HOST": road.host})
+    road.wait_for(path="jobs/runs/list")
+    process.send_signal(signal.SIGINT)
+    assert rest_of(process) == Ended(130, "", "Error: Interrupted.\n")
 
 
 @pytest.mark.usefixtures("own_workspace")
