@@ -40,7 +40,8 @@ def add_up(rows: Iterable[Row], column: str) -> dict[str, Sums]:
         sums["departure"] += delay
         sums["arrival"] += int(row["arr_delay"])
         sums["late"] += delay >= LATE
-    return dict(sorted(groups.items()))
+    # The hours are numbers, written without a leading zero: 9 comes before 10.
+    return {key: groups[key] for key in sorted(groups, key=lambda key: (len(key), key))}
 
 
 def main() -> None:
@@ -53,7 +54,10 @@ def main() -> None:
     with (args.folder / "clean.csv").open(encoding="utf-8", newline="") as file:
         groups = add_up(csv.DictReader(file), args.by)
     (args.folder / f"by_{args.by}.json").write_text(json.dumps(groups), encoding="utf-8")
-    print(f"{len(groups)} groups by {args.by}")
+    for key, sums in groups.items():
+        flights, late = sums["flights"], sums["late"] / sums["flights"]
+        delay = sums["departure"] / flights
+        print(f"{key:>3} {flights:>8,} flights, {delay:>5.1f} min on average, {late:>4.0%} late")
 
 
 if __name__ == "__main__":

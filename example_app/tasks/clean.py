@@ -64,7 +64,9 @@ def main() -> None:
             else:
                 dropped[reason] += 1
     (args.folder / "dropped.json").write_text(json.dumps(dropped), encoding="utf-8")
-    print(f"{kept:,} flights kept, {dropped.total():,} dropped: {dict(dropped)}")
+    print(f"{kept:,} flights kept, {dropped.total():,} dropped")
+    for reason, count in dropped.most_common():
+        print(f"{count:>9,} {reason}")
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def view(column, names):
 names = load("names.json")
 carriers = view("carrier", names["carrier"])
 airports = view("origin", names["origin"])
-hours = sorted(view("hour", {}), key=lambda group: int(group["key"]))
+hours = view("hour", {})
 
 # COMMAND ----------
 

@@ -50,6 +50,18 @@ class Site:
     """The example as it is served, seen from outside."""
 
     port: int
+    instance: Path
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """``flask jobs …`` for the same app, in a process of its own."""
+        return subprocess.run(
+            [sys.executable, "-m", "flask", "--app", _app(self.instance), "jobs", *arguments],
+            cwd=EXAMPLE.parent,
+            env=_environment(self.instance),
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+        )
 
     def ask(self, path: str, method: str = "GET", **headers: str) -> Answer:
         return self._send(path, method, None, headers)
@@ -97,39 +109,48 @@ class Site:
 
 def serve(instance: Path, *options: str) -> AbstractContextManager[Site]:
     """The example behind gunicorn, from the root of the repository."""
-    app = f"example_app:create_app({str(instance)!r})"
-    return _serve(["gunicorn", app, *options], EXAMPLE.parent, home=instance, environment={})
+    return _serve(["gunicorn", _app(instance), *options], EXAMPLE.parent, instance)
+
+
+def _app(instance: Path) -> str:
+    return f"example_app:create_app({str(instance)!r})"
 
 
 def serve_as_databricks_apps(
-    home: Path, environment: Mapping[str, str]
+    home: Path, settings: Mapping[str, str]
 ) -> AbstractContextManager[Site]:
     """The example by the command of its ``app.yaml``, from its own folder."""
     command = yaml.safe_load((EXAMPLE / "app.yaml").read_text())["command"]
     program, app, *options = (each for each in command if "$DATABRICKS_APP_PORT" not in each)
-    return _serve([program, app, *options], EXAMPLE, home=home, environment=environment)
+    return _serve([program, app, *options], EXAMPLE, home, settings)
 
 
 @contextmanager
 def _serve(
-    command: list[str], folder: Path, *, home: Path, environment: Mapping[str, str]
+    command: list[str], folder: Path, home: Path, settings: Mapping[str, str] | None = None
 ) -> Iterator[Site]:
-    """Run a server on a port of this machine, with no settings from outside but these."""
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("DATABRICKS_", "LAKEFLOW_"))
-    }
+    """Run a server on a port of this machine."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         descriptor = listener.fileno()
         process = subprocess.Popen(
             [sys.executable, "-m", *command, "--log-level=warning", f"--bind=fd://{descriptor}"],
             cwd=folder,
             pass_fds=[descriptor],
-            env={**inherited, "HOME": str(home), **environment},
+            env={**_environment(home), **(settings or {})},
         )
         try:
-            yield Site(listener.getsockname()[1])
+            yield Site(listener.getsockname()[1], home)
         finally:
             process.terminate()
             process.wait(DEADLINE)
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """This process's environment without settings of ours, and with a home of its own: gunicorn
+    keeps a socket there that all servers of one user would share."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("DATABRICKS_", "LAKEFLOW_"))
+    }
+    return {**inherited, "HOME": str(home)}

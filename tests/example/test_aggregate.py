@@ -38,6 +38,11 @@ def test_the_sums_of_a_few_flights() -> None:
     }
 
 
+def test_hours_come_in_the_order_of_the_clock() -> None:
+    rows = [{**ROWS[0], "hour": hour} for hour in ("23", "5", "10", "9")]
+    assert list(aggregate.add_up(rows, "hour")) == ["5", "9", "10", "23"]
+
+
 @given(flights, columns)
 def test_whichever_way_they_are_grouped_no_flight_and_no_minute_is_lost(
     rows: list[dict[str, str]], column: str
@@ -71,6 +76,10 @@ def test_the_script_writes_one_view(tmp_path: Path) -> None:
     done = run_task("aggregate", "--by=origin", f"--folder={tmp_path}")
 
     assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "EWR        1 flights,  15.0 min on average, 100% late",
+        "JFK        2 flights,   5.0 min on average,   0% late",
+    ]
     assert json.loads((tmp_path / "by_origin.json").read_text()) == {
         "EWR": {"flights": 1, "departure": 15, "arrival": -3, "late": 1},
         "JFK": {"flights": 2, "departure": 10, "arrival": 20, "late": 0},

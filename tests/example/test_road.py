@@ -116,6 +116,26 @@ def test_all_workers_list_the_same_runs(site: Site) -> None:
         assert newest["run_id"] == run_id
 
 
+def test_browsers_and_the_command_line_see_the_same_runs(site: Site) -> None:
+    done = site.command(
+        *("run", "etl", "-p", "startDate=2013-08-01", "-p", "endDate=2013-08-01", "--json")
+    )
+    assert done.returncode == 0, done.stderr
+    *_, last = site.follow(f"/api/jobs/etl/runs/{json.loads(done.stdout)['runId']}/stream")
+    assert last["outcome"] == "succeeded"
+
+    run = site.run("etl", startDate="2013-08-02", endDate="2013-08-02")
+    shown = site.command("show", "etl", run.rpartition("/")[2])
+    assert shown.returncode == 0, shown.stderr
+    assert "SUCCEEDED" in shown.stdout
+
+
+def test_a_mistake_on_the_command_line_is_said_by_field(site: Site) -> None:
+    done = site.command("run", "etl", "-p", "startDate=2013-08-02", "-p", "endDate=2013-08-01")
+    assert done.returncode == 2
+    assert "endDate: The last day lies before the first." in done.stderr
+
+
 def test_a_mistake_in_the_form_starts_nothing(site: Site) -> None:
     before = site.ask("/api/jobs/etl/runs?limit=100").json()["runs"]
     document = {"params": {"startDate": "2013-05-02", "endDate": "2013-05-01"}}

@@ -41,7 +41,7 @@ def test_sums_become_means_and_codes_become_names(tmp_path: Path) -> None:
     result = run_notebook(
         tmp_path,
         by_carrier={"UA": sums(3, 10, -4, 1), "ZZ": sums(1, -2, 0, 0)},
-        by_hour={"10": sums(1, -2, 0, 0), "9": sums(3, 10, -4, 1)},
+        by_hour={"9": sums(3, 10, -4, 1), "10": sums(1, -2, 0, 0)},
         by_origin={"EWR": sums(3, 10, -4, 1), "JFK": sums(1, -2, 0, 0)},
         dropped={"cancelled": 2},
     )
