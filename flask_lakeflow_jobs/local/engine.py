@@ -229,7 +229,7 @@ class Engine:
             ended = states.SUCCESS if state.is_success else _ending_of_nested(run)
             output = {"nested_run_id": run.run_id}
             self._ledger.afterwards(lambda: reporter.ended(Completion(ended, output)))
-        self._ledger.soon(lambda: self._begin_queued(run.job_id))
+        self._ledger.soon("queue", run.job_id, lambda: self._begin_queued(run.job_id))
 
     def _begin_queued(self, job_id: int) -> None:
         for run in self._ledger.live_runs(job_id):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -32,7 +32,7 @@ class Ledger:
         self._changed_tasks: dict[int, TaskRun] = {}
         self._new_tasks: list[tuple[JobRun, TaskRun]] = []
         self._outputs: dict[int, dict[str, Any]] = {}
-        self._soon: deque[Callable[[], None]] = deque()
+        self._soon: dict[tuple[str, int], Callable[[], None]] = {}
         self._afterwards: list[Callable[[], None]] = []
         self._closed = False
 
@@ -96,7 +96,7 @@ class Ledger:
                 yield
             finally:
                 while self._depth == 1 and self._soon:
-                    self._soon.popleft()()
+                    self._soon.pop(next(iter(self._soon)))()
                 self._depth -= 1
                 if self._depth == 0:
                     self._commit()
@@ -130,9 +130,15 @@ class Ledger:
         """Keep what an attempt has put out."""
         self._outputs[task.run_id] = output
 
-    def soon(self, action: Callable[[], None]) -> None:
-        """Do something as part of the change, but not inside what is being done now."""
-        self._soon.append(action)
+    def soon(self, purpose: str, subject: int, action: Callable[[], None]) -> None:
+        """Do something as part of the change, but not inside what is being done now.
+
+        Asked for several times meanwhile, it is done once.
+
+        :param purpose: what is to be done.
+        :param subject: to which run or attempt.
+        """
+        self._soon.setdefault((purpose, subject), action)
 
     def afterwards(self, action: Callable[[], None]) -> None:
         """Do something once the change has been committed."""

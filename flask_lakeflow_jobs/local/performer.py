@@ -132,9 +132,9 @@ class TaskPerformer:
         if may_retry and run.ending == "" and plan.retries_left(task):
             self._schedule_retry(run, task)
         elif (repetition := self._repetitions.get(task.parent)) is not None:
-            self._ledger.soon(repetition.iteration_ended)
+            self._ledger.soon("repeat", task.parent, repetition.iteration_ended)
         else:
-            self._ledger.soon(lambda: self._settled(run))
+            self._ledger.soon("settle", run.run_id, lambda: self._settled(run))
 
     def output_of(self, task: TaskRun) -> dict[str, Any]:
         """What an attempt has put out so far."""

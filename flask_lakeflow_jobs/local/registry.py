@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flask_lakeflow_jobs.local import errors
-from flask_lakeflow_jobs.local.bundle import Bundle, BundleError, load_bundle, user_name
+from flask_lakeflow_jobs.local.bundle import Bundle, BundleError, load_bundle
 from flask_lakeflow_jobs.local.clock import Clock
 from flask_lakeflow_jobs.local.ledger import Ledger
 from flask_lakeflow_jobs.local.model import Settings
+from flask_lakeflow_jobs.local.names import user_name
 
 logger = logging.getLogger(__name__)
 

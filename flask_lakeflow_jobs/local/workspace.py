@@ -16,13 +16,14 @@ from flask_lakeflow_jobs.local.api.parameters import run_request
 from flask_lakeflow_jobs.local.api.request import Request
 from flask_lakeflow_jobs.local.api.runs import RunsApi
 from flask_lakeflow_jobs.local.api.shapes import Spelling
-from flask_lakeflow_jobs.local.bundle import Bundle, load_bundle, user_name
+from flask_lakeflow_jobs.local.bundle import Bundle, load_bundle
 from flask_lakeflow_jobs.local.clock import Clock, SystemClock
 from flask_lakeflow_jobs.local.engine import Engine, RunRequest
 from flask_lakeflow_jobs.local.errors import ApiError
 from flask_lakeflow_jobs.local.files import WorkspaceFiles
 from flask_lakeflow_jobs.local.folder import Address, WorkspaceFolder
 from flask_lakeflow_jobs.local.ledger import Ledger
+from flask_lakeflow_jobs.local.names import user_name
 from flask_lakeflow_jobs.local.registry import Registry
 from flask_lakeflow_jobs.local.server import Application, HttpServer
 from flask_lakeflow_jobs.local.store import Store

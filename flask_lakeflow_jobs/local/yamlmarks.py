@@ -7,13 +7,16 @@ from typing import Any
 
 import yaml
 
+Place = tuple[Path, int]
+"""A file, and a line in it (from 1; 0 for the file as a whole)."""
+
 
 class MarkedDict(dict[str, Any]):
     """A mapping that knows the file and line of each of its keys."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.places: dict[str, tuple[Path, int]] = {}
+        self.places: dict[str, Place] = {}
 
 
 class MarkedList(list[Any]):
@@ -21,7 +24,7 @@ class MarkedList(list[Any]):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.places: list[tuple[Path, int]] = []
+        self.places: list[Place] = []
 
 
 def load_marked(path: Path) -> Any:
@@ -88,3 +91,32 @@ def merged(base: Any, over: Any) -> Any:
         joined.places = [*base.places, *over.places]
         return joined
     return over
+
+
+def laid_over(base: Any, over: Any) -> Any:
+    """Like :func:`merged`, but tasks and job clusters with the same key are one, as in the CLI."""
+    if isinstance(base, MarkedDict) and isinstance(over, MarkedDict):
+        result = MarkedDict(base)
+        result.places = {**base.places, **over.places}
+        for key, value in over.items():
+            result[key] = laid_over(base[key], value) if key in base else value
+        return result
+    if isinstance(base, MarkedList) and isinstance(over, MarkedList):
+        for identity in ("task_key", "job_cluster_key", "environment_key"):
+            if all(isinstance(item, MarkedDict) and identity in item for item in (*base, *over)):
+                return _merge_by(identity, base, over)
+        return merged(base, over)
+    return over
+
+
+def _merge_by(identity: str, base: MarkedList, over: MarkedList) -> MarkedList:
+    result = MarkedList(base)
+    result.places = list(base.places)
+    positions = {item[identity]: index for index, item in enumerate(result)}
+    for item, place in zip(over, over.places, strict=True):
+        if (index := positions.get(item[identity])) is not None:
+            result[index] = laid_over(result[index], item)
+        else:
+            result.append(item)
+            result.places.append(place)
+    return result

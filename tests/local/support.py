@@ -135,3 +135,14 @@ def task_words(run: Run) -> dict[str, str | None]:
         else None
         for task in run.tasks or []
     }
+
+
+def scripted(*tasks: dict[str, Any], **script: Any) -> dict[str, Any]:
+    """A job that plays a script instead of running code."""
+    return {"tags": {"local_script": json.dumps(script)}, "tasks": list(tasks)}
+
+
+def played(key: str, *upstream: str, **more: Any) -> dict[str, Any]:
+    """A task for a scripted job; its notebook is never looked for."""
+    more = {"depends_on": after(*upstream), **more} if upstream else more
+    return {"task_key": key, "notebook_task": {"notebook_path": "/played"}, **more}

@@ -147,7 +147,7 @@ class Spelling:
         shape: Json = {"metadata": self.task_as_run(run, task)}
         if "notebook_task" in task.spec:
             shape["notebook_output"] = (
-                {"result": output["result"], "truncated": output["truncated"]}
+                {"result": output["result"], "truncated": output.get("truncated", False)}
                 if isinstance(output.get("result"), str)
                 else {}
             )
@@ -157,7 +157,9 @@ class Spelling:
         if "nested_run_id" in output:
             shape["run_job_output"] = {"run_id": output["nested_run_id"]}
         if "sql_task" in task.spec:
-            shape["sql_output"] = {"query_output": {"query_text": output.get("query_text", "")}}
+            shape["sql_output"] = {"query_output": {}}
+            # The service gives a link to the rows; here they are few and come along.
+            shape["info"] = output.get("logs", "")
         for key in ("error", "error_trace"):
             if key in output:
                 shape[key] = output[key]

@@ -1,0 +1,211 @@
+"""Jobs that are made through the API, and the bundle's, edited while the workspace runs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from databricks.sdk.errors import InvalidParameterValue, InvalidState, ResourceDoesNotExist
+from databricks.sdk.service.jobs import (
+    JobParameterDefinition,
+    JobSettings,
+    NotebookTask,
+    SparkPythonTask,
+    SubmitTask,
+    Task,
+)
+
+from flask_lakeflow_jobs.local import Workspace
+from tests.local.conftest import Serve
+from tests.local.support import Client, played, script, scripted, task_words, write_bundle
+
+SCRIPTED = {"local_script": "{}"}
+
+
+def task(key: str) -> Task:
+    return Task(task_key=key, notebook_task=NotebookTask(notebook_path="/played"))
+
+
+@pytest.fixture
+def client(serve: Serve) -> Client:
+    return serve({"etl": scripted(played("main"))}, {"main.py": "print('hello')"})
+
+
+def names(client: Client) -> list[str | None]:
+    return [job.settings.name for job in client.jobs.list() if job.settings]
+
+
+def test_create_run_and_delete(client: Client) -> None:
+    job_id = client.jobs.create(name="mine", tasks=[task("a")], tags=SCRIPTED).job_id
+    assert job_id is not None
+    assert names(client) == ["mine", "etl"]
+    assert [job.job_id for job in client.jobs.list(name="MINE")] == [job_id]
+    job = client.jobs.get(job_id)
+    assert job.settings is not None
+    assert (job.settings.max_concurrent_runs, job.settings.queue) == (1, job.settings.queue)
+    assert job.settings.queue is not None
+    assert job.settings.queue.enabled is True
+    run = client.finish(client.jobs.run_now(job_id).bind()["run_id"])
+    assert task_words(run) == {"a": "SUCCESS"}
+    client.jobs.delete(job_id)
+    with pytest.raises(ResourceDoesNotExist):
+        client.jobs.get(job_id)
+    assert names(client) == ["etl"]
+    assert run.run_id is not None
+    assert client.jobs.get_run(run.run_id).job_id == job_id
+
+
+def test_update_merges_by_key(client: Client) -> None:
+    job_id = client.jobs.create(
+        name="mine", tasks=[task("a"), task("b")], tags=SCRIPTED, timeout_seconds=7
+    ).job_id
+    assert job_id is not None
+    changed = Task(task_key="b", notebook_task=NotebookTask(notebook_path="/other"))
+    client.jobs.update(
+        job_id,
+        new_settings=JobSettings(
+            name="renamed",
+            tasks=[changed, task("c")],
+            parameters=[JobParameterDefinition(name="day", default="1")],
+        ),
+        fields_to_remove=["tasks/a", "timeout_seconds"],
+    )
+    settings = client.jobs.get(job_id).settings
+    assert settings is not None
+    assert settings.name == "renamed"
+    assert settings.timeout_seconds is None
+    assert [each.task_key for each in settings.tasks or []] == ["b", "c"]
+    assert (settings.tasks or [])[0].notebook_task == changed.notebook_task
+    client.jobs.reset(job_id, new_settings=JobSettings(tasks=[task("z")]))
+    settings = client.jobs.get(job_id).settings
+    assert settings is not None
+    assert [each.task_key for each in settings.tasks or []] == ["z"]
+    assert (settings.name, settings.parameters, settings.tags) == ("renamed", [], None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, "The job has no tasks. List at least one under 'tasks'."),
+        ({"tasks": [{"task_key": "a"}]}, "Task 'a' has no kind."),
+        (
+            {"tasks": [played("a", "a")]},
+            "The tasks depend on each other in a circle: a -> a.",
+        ),
+        ({"tasks": [played("a")], "max_concurrent_runs": 1001}, "'max_concurrent_runs' has to be"),
+        ({"tasks": [played("a")], "timeout_seconds": -1}, "'timeout_seconds' has to be"),
+        ({"tasks": [played("a")], "name": 5}, "The name of a job has to be a text."),
+        ({"tasks": [played("a", max_retries="x")]}, "'max_retries' of task 'a' has to be a number"),
+        ({"tasks": [played("a")], "parameters": [{}]}, "'parameters' has to be a list of"),
+        (scripted(played("a"), result="GREAT"), "The result of the tag 'local_script' is one of"),
+        (scripted(played("a"), seconds="long"), "The seconds of the tag 'local_script' are"),
+        (scripted(played("a"), minutes=1), "A part of the tag 'local_script' may have"),
+        ({"tasks": [played("a")], "tags": {"local_script": "{"}}, "The tag 'local_script' is no"),
+        (
+            {"tasks": [{"task_key": "a", "for_each_task": {"inputs": "[]"}}]},
+            "The for_each_task of task 'a' needs 'inputs' and a 'task'.",
+        ),
+    ],
+)
+def test_settings_that_cannot_run(client: Client, settings: dict[str, Any], message: str) -> None:
+    for path, body in (
+        ("create", settings),
+        ("runs/submit", settings),
+        (
+            "reset",
+            {"job_id": client.jobs.create(tasks=[task("a")]).job_id, "new_settings": settings},
+        ),
+    ):
+        status, answer = client.http("POST", f"/api/2.2/jobs/{path}", body)
+        assert (status, answer["error_code"]) == (400, "INVALID_PARAMETER_VALUE"), path
+        assert answer["message"].startswith(message)
+
+
+def test_jobs_of_the_bundle_are_changed_in_the_bundle(client: Client) -> None:
+    job_id = client.job_ids["etl"]
+    refusal = r"is defined by the bundle\. .* it in .*\.yml\."
+    with pytest.raises(InvalidState, match=refusal):
+        client.jobs.update(job_id, new_settings=JobSettings(name="x"))
+    with pytest.raises(InvalidState, match=refusal):
+        client.jobs.reset(job_id, new_settings=JobSettings(tasks=[task("z")]))
+    with pytest.raises(InvalidState, match=refusal):
+        client.jobs.delete(job_id)
+
+
+def test_submit(client: Client) -> None:
+    file = Path(client.sdk.config.host or "").name  # any text: the file is looked for at run time
+    missing = SubmitTask(task_key="b", spark_python_task=SparkPythonTask(python_file=file))
+    present = SubmitTask(task_key="a", spark_python_task=SparkPythonTask(python_file="main.py"))
+    waiter = client.jobs.submit(
+        run_name="once", tasks=[present, missing], idempotency_token="token"
+    )
+    again = client.jobs.submit(run_name="once", tasks=[present], idempotency_token="token")
+    run_id = waiter.bind()["run_id"]
+    assert again.bind()["run_id"] == run_id
+    run = client.finish(run_id)
+    assert (run.run_name, run.run_type and run.run_type.value) == ("once", "SUBMIT_RUN")
+    assert task_words(run) == {"a": "SUCCESS", "b": "FAILED"}
+    assert client.outputs(run)["a"].logs == "hello\n"
+    assert "There is no file" in (client.outputs(run)["b"].error or "")
+
+
+def test_jobs_outlive_the_workspace(tmp_path: Path) -> None:
+    path = write_bundle(tmp_path, {"etl": scripted(played("main"))}, {})
+    with Workspace(path, tmp_path / "folder") as address:
+        first = Client(address, {})
+        job_id = first.jobs.create(name="mine", tasks=[task("a")], tags=SCRIPTED).job_id
+        assert job_id is not None
+        run_id = first.jobs.run_now(job_id).bind()["run_id"]
+        run = first.finish(run_id)
+    with Workspace(path, tmp_path / "folder") as address:
+        second = Client(address, {})
+        assert names(second) == ["mine", "etl"]
+        assert second.jobs.get_run(run_id).as_dict() == run.as_dict()
+        assert [each.run_id for each in second.jobs.list_runs(job_id=job_id)] == [run_id]
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Change a file so that the change shows even within one tick of the file system's clock."""
+    before = path.stat().st_mtime_ns
+    path.write_text(path.read_text().replace(old, new))
+    os.utime(path, ns=(before + 10**9, before + 10**9))
+
+
+def test_edits_of_the_bundle_are_seen(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    jobs = {"etl": {"name": "old", "tasks": [script("main")]}}
+    path = write_bundle(tmp_path, jobs, {"main.py": ""})
+    workspace = Workspace(path, tmp_path / "folder")
+    with workspace as address:
+        client = Client(address, {})
+        assert names(client) == ["old"]
+        edit(path, "name: old", "name: new")
+        assert names(client) == ["new"]
+        edit(path, "main.py", "none.py")
+        assert names(client) == ["new"]
+        assert names(client) == ["new"]
+        messages = [record.getMessage() for record in caplog.records]
+        assert len(messages) == 1
+        assert "databricks.yml:10: There is no file 'none.py'" in messages[0]
+        assert workspace.registry.mistake is not None
+        edit(path, "none.py", "main.py")
+        edit(path, "name: new", "name: newest")
+        assert names(client) == ["newest"]
+        assert workspace.registry.mistake is None
+
+
+def test_new_included_file_is_seen(tmp_path: Path) -> None:
+    path = write_bundle(tmp_path, {"etl": scripted(played("main"))}, {})
+    edit(path, "bundle:", "include: ['jobs/*.yml']\nbundle:")
+    with Workspace(path, tmp_path / "folder") as address:
+        client = Client(address, {})
+        assert names(client) == ["etl"]
+        extra = tmp_path / "jobs" / "extra.yml"
+        extra.parent.mkdir()
+        extra.write_text(
+            "resources: {jobs: {extra: {tasks: [{task_key: a, run_job_task: {job_id: 1}}]}}}"
+        )
+        assert names(client) == ["etl", "extra"]
+        with pytest.raises(InvalidParameterValue, match="Job 1 does not exist"):
+            client.jobs.run_now(1)

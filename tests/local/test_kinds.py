@@ -1,0 +1,277 @@
+"""Kinds of tasks beside Python files and notebooks, and scripted ones."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flask_lakeflow_jobs.local import ManualClock
+from tests.local.conftest import Serve
+from tests.local.support import (
+    after,
+    notebook,
+    played,
+    script,
+    scripted,
+    task_words,
+    wait_until,
+    words,
+)
+
+PACKAGE = {
+    "greeter.py": """
+        import sys
+
+        def greet():
+            print(sys.argv[1:])
+
+        def unregistered():
+            print("found by name")
+    """,
+    "greeter-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: greeter\nVersion: 1.0\n",
+    "greeter-1.0.dist-info/entry_points.txt": "[console_scripts]\nhello = greeter:greet\n",
+}
+
+
+def wheel(key: str, entry_point: str = "hello", **body: Any) -> dict[str, Any]:
+    body = {"package_name": "greeter", "entry_point": entry_point, **body}
+    return {"task_key": key, "python_wheel_task": body}
+
+
+@pytest.mark.parametrize(
+    ("body", "fields", "logs"),
+    [
+        ({}, {}, "[]\n"),
+        ({"parameters": ["a", "b"]}, {}, "['a', 'b']\n"),
+        ({"parameters": ["a"]}, {"python_params": ["c"]}, "['c']\n"),
+        ({"named_parameters": {"x": "1", "y": "2"}}, {}, "['--x=1', '--y=2']\n"),
+        (
+            {"named_parameters": {"x": "1", "y": "2"}},
+            {"python_named_params": {"x": "3"}},
+            "['--x=3', '--y=2']\n",
+        ),
+        ({"entry_point": "unregistered"}, {}, "found by name\n"),
+    ],
+)
+def test_wheel(serve: Serve, body: dict[str, Any], fields: dict[str, Any], logs: str) -> None:
+    client = serve({"etl": {"tasks": [wheel("main", **body)]}}, PACKAGE)
+    run = client.run("etl", **fields)
+    assert client.outputs(run)["main"].logs == logs
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ({"package_name": "no-such-package"}, "ModuleNotFoundError: The package 'no-such-package'"),
+        ({"entry_point": "nothing"}, "AttributeError: The package 'greeter' has no entry point"),
+    ],
+)
+def test_wheel_that_is_not_there(serve: Serve, body: dict[str, Any], error: str) -> None:
+    client = serve({"etl": {"tasks": [wheel("main", **body)]}}, PACKAGE)
+    run = client.run("etl")
+    assert (client.outputs(run)["main"].error or "").startswith(error)
+
+
+def sql(key: str, path: str, **more: Any) -> dict[str, Any]:
+    body = {"warehouse_id": "any", "file": {"path": path, "source": "WORKSPACE"}}
+    return {"task_key": key, "sql_task": {**body, **more.pop("body", {})}, **more}
+
+
+def test_sql(serve: Serve) -> None:
+    pytest.importorskip("duckdb")
+    tasks = [
+        sql("make", "make.sql"),
+        sql("sum", "sum.sql", body={"parameters": {"least": "2"}}, depends_on=after("make")),
+        sql("broken", "broken.sql", depends_on=after("make")),
+        sql("missing", "sum.sql", depends_on=after("make")),
+    ]
+    client = serve(
+        {"etl": {"tasks": tasks}},
+        {
+            "make.sql": """
+                -- a comment with :no_parameter
+                CREATE TABLE numbers AS SELECT range::INTEGER AS n, 'a:b' AS t FROM range(5);
+            """,
+            "sum.sql": "SELECT 1;\nSELECT sum(n) AS total FROM numbers WHERE n >= :least::INTEGER;",
+            "broken.sql": "SELECT * FROM nowhere;",
+        },
+    )
+    run = client.run("etl")
+    assert task_words(run) == {
+        "make": "SUCCESS",
+        "sum": "SUCCESS",
+        "broken": "FAILED",
+        "missing": "FAILED",
+    }
+    outputs = client.outputs(run)
+    assert outputs["sum"].sql_output is not None
+    assert "nowhere" in (outputs["broken"].error or "")
+    assert outputs["missing"].error == "ValueError: The parameter least has no value."
+    printed = client.http(
+        "GET", f"/api/2.2/jobs/runs/get-output?run_id={(run.tasks or [])[1].run_id}"
+    )
+    assert printed[1]["info"] == "total\n9\n"
+
+
+def test_sql_that_cannot_run(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    query = {"task_key": "query", "sql_task": {"warehouse_id": "x", "query": {"query_id": "1"}}}
+    client = serve({"etl": {"tasks": [query, sql("file", "a.sql")]}}, {"a.sql": "SELECT 1"})
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    run = client.run("etl")
+    (first, second) = run.tasks or []
+    assert first.state is not None
+    assert "runs SQL files only" in (first.state.state_message or "")
+    assert second.state is not None
+    assert second.state.state_message == (
+        "A sql_task needs DuckDB here. Install flask-lakeflow-jobs[sql]."
+    )
+
+
+def nested(key: str, job_id: Any, **body: Any) -> dict[str, Any]:
+    return {"task_key": key, "run_job_task": {"job_id": job_id, **body}}
+
+
+def test_run_job(serve: Serve) -> None:
+    inner = {
+        "parameters": [{"name": "day", "default": "monday"}],
+        "tasks": [script("main", "main.py", "{{job.parameters.day}}")],
+    }
+    day = {"day": "{{job.parameters.outer}}"}
+    outer = {
+        "parameters": [{"name": "outer", "default": "friday"}],
+        "tasks": [nested("call", "${resources.jobs.inner.id}", job_parameters=day)],
+    }
+    client = serve({"inner": inner, "outer": outer}, {"main.py": "import sys; print(sys.argv[1])"})
+    run = client.run("outer")
+    assert words(run)[1] == "SUCCESS"
+    output = client.outputs(run)["call"].run_job_output
+    assert output is not None
+    assert output.run_id is not None
+    inner_run = client.jobs.get_run(output.run_id)
+    assert inner_run.job_id == client.job_ids["inner"]
+    assert inner_run.trigger is not None
+    assert inner_run.trigger.value == "RUN_JOB_TASK"
+    assert inner_run.trigger_info is not None
+    assert inner_run.trigger_info.run_id == run.run_id
+    assert client.outputs(inner_run)["main"].logs == "friday\n"
+
+
+def test_run_job_that_fails(serve: Serve) -> None:
+    jobs = {
+        "inner": {"tasks": [script("main")]},
+        "outer": {"tasks": [nested("call", "${resources.jobs.inner.id}")]},
+        "nowhere": {"tasks": [nested("call", 5)]},
+    }
+    client = serve(jobs, {"main.py": "1 / 0"})
+    run = client.run("outer")
+    (call,) = run.tasks or []
+    assert words(call) == ("TERMINATED", "FAILED", "RUN_EXECUTION_ERROR")
+    assert call.state is not None
+    assert "failed: Task main failed with message" in (call.state.state_message or "")
+    (call,) = client.run("nowhere").tasks or []
+    assert call.state is not None
+    assert call.state.state_message == "Job 5 does not exist."
+
+
+def test_cancel_reaches_the_run_of_the_other_job(serve: Serve) -> None:
+    jobs = {
+        "inner": {"tasks": [script("main")]},
+        "outer": {"tasks": [nested("call", "${resources.jobs.inner.id}")]},
+    }
+    client = serve(jobs, {"main.py": "import time; time.sleep(1000)"})
+    run_id = client.start("outer")
+    (inner,) = wait_until(
+        lambda: list(client.jobs.list_runs(job_id=client.job_ids["inner"], active_only=True))
+    )
+    client.jobs.cancel_run(run_id)
+    assert words(client.finish(run_id))[1] == "CANCELED"
+    assert inner.run_id is not None
+    assert words(client.finish(inner.run_id))[1] == "CANCELED"
+
+
+def test_jobs_that_start_each_other_without_end(serve: Serve) -> None:
+    job = {"tasks": [nested("call", "${resources.jobs.loop.id}")], "max_concurrent_runs": 100}
+    client = serve({"loop": job})
+    assert words(client.run("loop"))[1] == "FAILED"
+    assert len(list(client.jobs.list_runs())) == 11
+
+
+def test_ipynb(serve: Serve) -> None:
+    cells = [
+        {"cell_type": "markdown", "source": ["# Not code"]},
+        {"cell_type": "code", "source": ["day = dbutils.widgets.get('day')\n", "x = 1\n"]},
+        {"cell_type": "code", "source": "dbutils.notebook.exit(f'{day} {x}')"},
+    ]
+    task = notebook("main", "book.ipynb")
+    task["notebook_task"]["base_parameters"] = {"day": "monday"}
+    client = serve({"etl": {"tasks": [task]}}, {"book.ipynb": json.dumps({"cells": cells})})
+    output = client.outputs(client.run("etl"))["main"].notebook_output
+    assert output is not None
+    assert output.result == "monday 1"
+
+
+def test_export(serve: Serve) -> None:
+    tasks = [notebook("main"), script("other", "other.py")]
+    text = "# Databricks notebook source\nprint('<shown>')\ndbutils.notebook.exit('done')\n"
+    client = serve({"etl": {"tasks": tasks}}, {"notebook.py": text, "other.py": ""})
+    run = client.run("etl")
+    (main, other) = run.tasks or []
+    assert main.run_id is not None
+    assert other.run_id is not None
+    (view,) = client.jobs.export_run(main.run_id).views or []
+    assert view.name == "notebook"
+    assert view.content is not None
+    assert "print(&#x27;&lt;shown&gt;&#x27;)" in view.content
+    assert "<pre>&lt;shown&gt;\n</pre>" in view.content
+    status, error = client.http("GET", f"/api/2.2/jobs/runs/export?run_id={other.run_id}")
+    assert (status, error["message"]) == (400, f"Run {other.run_id} is no run of a notebook.")
+
+
+@pytest.mark.parametrize("kind", ["dbt_task", "pipeline_task", "spark_jar_task", "dashboard_task"])
+def test_kind_that_cannot_run(serve: Serve, kind: str) -> None:
+    run = serve({"etl": {"tasks": [{"task_key": "main", kind: {}}]}}).run("etl")
+    (main,) = run.tasks or []
+    assert words(main) == ("INTERNAL_ERROR", "FAILED", "INVALID_RUN_CONFIGURATION")
+    assert main.state is not None
+    assert (main.state.state_message or "").startswith(f"The local workspace cannot run a {kind}.")
+
+
+def test_script(serve: Serve) -> None:
+    clock = ManualClock()
+    job = scripted(
+        played("a"),
+        {"task_key": "b", "dbt_task": {"commands": ["dbt run"]}},
+        {"task_key": "c", "spark_python_task": {"python_file": "/played.py"}},
+        seconds=2,
+        output="done",
+        tasks={
+            "b": {"seconds": [3, 4]},
+            "c": {"result": "FAILED", "error": "ValueError: no rows", "values": {"n": 1}},
+        },
+    )
+    client = serve({"etl": job}, clock=clock)
+    run_id = client.start("etl")
+    clock.advance(2)
+    assert task_words(client.jobs.get_run(run_id)) == {"a": "SUCCESS", "b": None, "c": "FAILED"}
+    clock.advance(0.9)
+    assert task_words(client.jobs.get_run(run_id))["b"] is None
+    clock.advance(1.1)
+    run = client.jobs.get_run(run_id)
+    assert task_words(run)["b"] == "SUCCESS"
+    outputs = client.outputs(run)
+    assert outputs["a"].notebook_output is not None
+    assert outputs["a"].notebook_output.result == "done"
+    assert outputs["c"].logs == "done"
+    assert outputs["c"].error == "ValueError: no rows"
+
+
+def test_volumes_are_folders(serve: Serve, tmp_path: Path) -> None:
+    code = "import sys, pathlib; pathlib.Path(sys.argv[1], 'x').write_text('kept')"
+    job = {"tasks": [script("main", "main.py", "/Volumes/main/default/flights")]}
+    client = serve({"etl": job}, {"main.py": code})
+    assert words(client.run("etl"))[1] == "SUCCESS"
+    assert (tmp_path / "folder/volumes/main/default/flights/x").read_text() == "kept"
