@@ -13,6 +13,7 @@ from flask import Flask
 from flask.cli import ScriptInfo
 from marshmallow import fields
 
+from ..current import EXTENSION
 from ..params import PIPELINE_LISTS, RUN_NOW_FIELDS
 
 if TYPE_CHECKING:
@@ -167,8 +168,6 @@ def complete_key(ctx: click.Context, param: click.Parameter, incomplete: str) ->
 
     :param incomplete: what is typed so far.
     """
-    from ..current import EXTENSION
-
     app: Flask = ctx.ensure_object(ScriptInfo).load_app()
     state = app.extensions.get(EXTENSION)
     return [key for key in state.jobs if key.startswith(incomplete)] if state else []

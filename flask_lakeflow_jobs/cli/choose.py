@@ -9,7 +9,7 @@ import click
 from ..current import State, current_state
 
 if TYPE_CHECKING:
-    from ..jobs import JobHandle
+    from ..handle import JobHandle
 
 
 def app_state() -> State:

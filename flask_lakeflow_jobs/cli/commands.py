@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import click
 
+from ..errors import LakeflowJobsError
 from ..outcome import SUCCESSES, has_ended, life_cycle_of, outcome_of
 from . import workspace
 from .arguments import (
@@ -29,7 +31,7 @@ from .display import (
     run_rows,
 )
 from .exits import Exit, help_table
-from .follow import Follower
+from .follow import Follower, Result, say_where
 from .group import JobsGroup
 from .printing import print_document, print_error, print_progress, print_result
 
@@ -139,12 +141,15 @@ def run(
             f"This idempotency key started run {triggered.run_id} before; nothing new was started."
         )
     if not no_wait:
-        follower = Follower(handle, triggered.run_id, as_json=as_json, strict=strict)
+        result = Result.JSON if as_json else Result.TEXT
+        follower = Follower(handle, triggered.run_id, result, strict)
         raise click.exceptions.Exit(follower.follow(timeout))
     if as_json:
         print_document({"runId": triggered.run_id, "replayed": triggered.replayed})
     else:
         print_result(str(triggered.run_id))
+    with suppress(LakeflowJobsError):  # the run is started, whether its page is known or not
+        say_where(handle.get_run(triggered.run_id))
     print_progress(f"Watch it: flask jobs watch {handle.key} {triggered.run_id}")
 
 
@@ -160,7 +165,7 @@ def watch(key: str | None, run_id: int, timeout: float | None, strict: bool, as_
     """
     handle = chosen_job(key)
     handle.get_run(run_id)  # with the workspace out of reach, say so now and not after the wait
-    follower = Follower(handle, run_id, as_json=as_json, each_change=True, strict=strict)
+    follower = Follower(handle, run_id, Result.JSON_LINES if as_json else Result.TEXT, strict)
     raise click.exceptions.Exit(follower.follow(timeout))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from ..errors import LakeflowJobsError, RunNotFound
@@ -20,11 +21,31 @@ from .printing import (
 from .words import one_line, page_url, word
 
 if TYPE_CHECKING:
-    from databricks.sdk.service.jobs import RunOutput
+    from databricks.sdk.service.jobs import Run, RunOutput
 
-    from ..jobs import JobHandle
+    from ..handle import JobHandle
     from ..outcome import RunStatus
     from ..reports import Explanation
+
+
+class Result(Enum):
+    """What of a run is printed to stdout."""
+
+    #: What its tasks left, as text, when it has succeeded.
+    TEXT = "text"
+    #: One JSON object at the end.
+    JSON = "json"
+    #: One JSON object per change.
+    JSON_LINES = "json lines"
+
+
+def say_where(run: Run) -> None:
+    """Tell the page of a run.
+
+    :param run: it.
+    """
+    if url := page_url(run.run_page_url):
+        print_progress(f"Run URL: {url}")
 
 
 @dataclass
@@ -33,16 +54,14 @@ class Follower:
 
     :param handle: the job's.
     :param run_id: the run.
-    :param as_json: whether the result is JSON.
-    :param each_change: as JSON, print each state as it comes, and not the result at the end.
+    :param result: what of it is printed to stdout.
     :param strict: whether a run that succeeded with failures has failed.
     """
 
     handle: JobHandle
     run_id: int
-    as_json: bool = False
-    each_change: bool = False
-    strict: bool = False
+    result: Result
+    strict: bool
     last: RunStatus | None = None
 
     def follow(self, timeout: float | None) -> Exit:
@@ -67,37 +86,39 @@ class Follower:
     def _tell(self, status: RunStatus) -> None:
         before, self.last = self.last, status
         if before is None:
-            self._say_where(status)
+            say_where(status.run)
         print_progress(news(before, status))
-        if self.as_json and self.each_change:
+        if self.result is Result.JSON_LINES:
             print_json_line(self._named(status.to_dict()))
 
     def _leave(self, code: Exit, why: str) -> Exit:
         """Stop following; the run goes on."""
         print_error(why)
         if self.last is not None:
-            self._say_where(self.last)
+            say_where(self.last.run)
         print_progress(f"Watch it again: flask jobs watch {self.handle.key} {self.run_id}")
-        if self.as_json and not self.each_change and self.last is not None:
+        if self.last is not None and self.result is Result.JSON:
             print_document(self._named(self.last.to_dict()))
         return code
 
     def _finish(self, end: RunStatus) -> Exit:
-        explanation = None if end.outcome is Outcome.SUCCEEDED else self._explanation()
-        if not self.as_json:
-            if end.outcome in SUCCESSES:
-                for text in output_lines(end.run.tasks, self._outputs()):
-                    print_result(text)
-        elif not self.each_change:
-            document = self._named(end.to_dict())
-            document["outputs"] = {key: public(output) for key, output in self._outputs().items()}
-            if explanation is not None:
-                document["explanation"] = explanation.to_dict()
-            print_document(document)
         code = exit_of(end.outcome, strict=self.strict)
+        explanation = None if end.outcome is Outcome.SUCCEEDED else self._explanation()
+        if self.result is Result.JSON:
+            print_document(self._document(end, explanation))
+        elif self.result is Result.TEXT and end.outcome in SUCCESSES:
+            for text in output_lines(end.run.tasks, self._outputs()):
+                print_result(text)
         if end.outcome is not Outcome.SUCCEEDED:
             self._say_how_it_ended(end, explanation, is_failure=code is not Exit.SUCCEEDED)
         return code
+
+    def _document(self, end: RunStatus, explanation: Explanation | None) -> dict[str, Any]:
+        document = self._named(end.to_dict())
+        document["outputs"] = {task: public(output) for task, output in self._outputs().items()}
+        if explanation is not None:
+            document["explanation"] = explanation.to_dict()
+        return document
 
     def _outputs(self) -> dict[str, RunOutput]:
         try:
@@ -125,11 +146,7 @@ class Follower:
         (print_error if is_failure else print_warning)(sentence)
         if explanation is not None:
             print_progress(failure_lines(explanation))
-        self._say_where(end)
-
-    def _say_where(self, status: RunStatus) -> None:
-        if url := page_url(status.run.run_page_url):
-            print_progress(f"Run URL: {url}")
+        say_where(end.run)
 
     def _named(self, document: dict[str, Any]) -> dict[str, Any]:
         return {"job": self.handle.key, "runId": self.run_id, **document}

@@ -16,14 +16,14 @@ from .choose import app_state
 from .printing import print_progress, print_result
 
 
-@click.command()
+@click.command(short_help="Start the embedded workspace of this app.")
 @click.option("--stop", "action", flag_value="stop", help="Stop it; tasks that are going end.")
 @click.option("--status", "action", flag_value="status", help="Say whether it runs, and where.")
 @with_appcontext
 def local(action: str | None) -> None:
-    """Start the embedded workspace of this app.
+    """Start the embedded workspace of this app, unless it runs, and print what to export.
 
-    Unless it runs already. What another program needs to use it is printed:
+    To use it from another program:
 
     \b
       eval "$(flask jobs local)"

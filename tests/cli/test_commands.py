@@ -137,9 +137,21 @@ def test_without_waiting_the_result_is_the_run_id(jobs: Run) -> None:
     run_id = ended.stdout.strip()
     assert ended.code == 0
     assert run_id.isdecimal()
-    assert ended.stderr == f"Watch it: flask jobs watch words {run_id}\n"
+    url, last = ended.stderr.splitlines()
+    assert url.startswith("Run URL: ")
+    assert url.endswith(f"/runs/{run_id}")
+    assert last == f"Watch it: flask jobs watch words {run_id}"
     as_json = jobs("run", "words", "--no-wait", "--json")
     assert set(as_json.document) == {"runId", "replayed"}
+
+
+def test_a_run_that_was_started_is_told_even_if_nothing_can_be_read_any_more(
+    way: FaultyWorkspace, jobs: Run
+) -> None:
+    way.fail(GatewayPage(), path="jobs/runs/get")
+    ended = jobs("run", "words", "--no-wait", of=shop.create_app())
+    assert ended.code == 0
+    assert ended.stderr == f"Watch it: flask jobs watch words {ended.stdout}"
 
 
 def test_a_file_of_parameters_gives_way_to_those_on_the_line(jobs: Run, tmp_path: Path) -> None:

@@ -165,6 +165,18 @@ def test_what_local_prints_lets_another_shell_in(shell: Run) -> None:
     assert (done.returncode, done.stdout) == (0, "in\n"), done.stderr
 
 
+@pytest.mark.usefixtures("own_workspace")
+def test_a_workspace_that_cannot_be_started_is_a_sentence(
+    jobs: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SHOP_INSTANCE", str(tmp_path / "file"))
+    for command in (["local"], ["run", "words"]):
+        ended = jobs(*command, of=shop.create_app())
+        assert (ended.code, ended.stdout) == (7, "")
+        assert ended.stderr.startswith("Error: ")
+
+
 @pytest.mark.parametrize("option", [[], ["--status"], ["--stop"]])
 def test_local_without_a_bundle_says_what_to_set(jobs: Run, option: list[str]) -> None:
     ended = jobs("local", *option)
