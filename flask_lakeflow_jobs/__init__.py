@@ -23,8 +23,8 @@ from .errors import (
     UpstreamUnavailable,
 )
 from .extension import LakeflowJobs
+from .handle import JobHandle, RunWatch, Triggered
 from .job_config import JobConfig
-from .jobs import JobHandle, RunWatch, Triggered
 from .outcome import Outcome, RunStatus
 from .reports import Explanation, FailedTask
 from .results import ExecutionResult

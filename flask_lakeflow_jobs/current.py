@@ -10,8 +10,9 @@ from flask import current_app, has_app_context
 from werkzeug.local import LocalProxy
 
 if TYPE_CHECKING:
+    from .handle import JobHandle
     from .job_config import Policy
-    from .jobs import JobHandle, Jobs
+    from .jobs import Jobs
     from .web.push import Pusher
     from .web.server import StreamSlots
 

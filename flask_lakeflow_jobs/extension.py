@@ -74,11 +74,12 @@ class LakeflowJobs:
             bundle_jobs=_bundle_jobs,
         )
         clock = SystemClock()
+        shared = Shared.of(app, settings.cache, self._cache)
         jobs = Jobs(
             app,
             settings,
-            connect=lambda: _connect(settings, Path(app.instance_path), clock),
-            shared=Shared.of(app, settings.cache, self._cache),
+            connect=lambda: _connect(settings, Path(app.instance_path), shared, clock),
+            shared=shared,
             clock=clock,
             is_closing=is_closing,
         )
@@ -93,12 +94,12 @@ class LakeflowJobs:
         app.cli.add_command(command_group)
 
 
-def _connect(settings: Settings, instance: Path, clock: Clock) -> Upstream:
+def _connect(settings: Settings, instance: Path, shared: Shared, clock: Clock) -> Upstream:
     """Open the upstream room, and with it the SDK: at the first call, never on import."""
     from .upstream import Upstream
 
     if settings.bundle is None:
-        return Upstream(settings, None, clock)
+        return Upstream(settings, None, shared, clock)
     bundle = settings.bundle
 
     def local() -> Address:
@@ -106,7 +107,7 @@ def _connect(settings: Settings, instance: Path, clock: Clock) -> Upstream:
 
         return ensure_workspace(instance / "lakeflow", bundle)
 
-    return Upstream(settings, local, clock)
+    return Upstream(settings, local, shared, clock)
 
 
 def _bundle_jobs(path: Path) -> Mapping[str, int]:

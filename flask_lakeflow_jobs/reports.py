@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -76,11 +76,11 @@ class Explanation:
         return asdict(self)
 
 
-def explanation(run: Run, output_of: Callable[[int], RunOutput]) -> Explanation:
+def explanation(run: Run, output_of: Callable[[RunTask], RunOutput]) -> Explanation:
     """Find out why a run failed.
 
     :param run: with all its tasks.
-    :param output_of: reads the output of a task's run.
+    :param output_of: reads what a task left.
     """
     words = words_of(run)
     return Explanation(
@@ -93,12 +93,12 @@ def explanation(run: Run, output_of: Callable[[int], RunOutput]) -> Explanation:
     )
 
 
-def _failed_task(task: RunTask, output_of: Callable[[int], RunOutput]) -> FailedTask:
+def _failed_task(task: RunTask, output_of: Callable[[RunTask], RunOutput]) -> FailedTask:
     words = words_of(task)
     output = None
     if task.run_id is not None:
         try:
-            output = output_of(task.run_id)
+            output = output_of(task)
         except UpstreamError:  # what else is known of the failure is still worth telling
             output = None
     return FailedTask(
@@ -112,6 +112,29 @@ def _failed_task(task: RunTask, output_of: Callable[[int], RunOutput]) -> Failed
         message=words.message,
         url=task.run_page_url,
     )
+
+
+def was_started_with(run: Run, fields: Mapping[str, Any]) -> bool:
+    """Whether these are the parameters that a run was started with.
+
+    :param run: the run.
+    :param fields: the parameters, in the fields of run-now.
+    """
+    defaults = {parameter.name: parameter.default for parameter in run.job_parameters or []}
+
+    def told_apart(fields: Mapping[str, Any]) -> dict[str, Any]:
+        given = {name: value for name, value in fields.items() if value}
+        named = given.pop("job_parameters", {})
+        changed = {name: value for name, value in named.items() if value != defaults.get(name)}
+        return {**given, "job_parameters": changed}
+
+    run_fields = run.overriding_parameters.as_dict() if run.overriding_parameters else {}
+    run_fields["job_parameters"] = {
+        parameter.name: parameter.value
+        for parameter in run.job_parameters or []
+        if parameter.value is not None
+    }
+    return told_apart(run_fields) == told_apart(fields)
 
 
 def repair_arguments(

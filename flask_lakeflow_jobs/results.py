@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from .errors import LakeflowJobsError
 
 if TYPE_CHECKING:
-    from .jobs import JobHandle
+    from .handle import JobHandle
 
 T = TypeVar("T")
 

@@ -103,15 +103,17 @@ class Shared:
             return None
         return entry.get("value")
 
-    def put(self, key: str, value: Any, seconds: float) -> None:
+    def put(self, key: str, value: Any, seconds: float, *, at_most: int | None = None) -> None:
         """Keep a value for a while.
 
         :param key: its name.
         :param value: anything that JSON can hold.
         :param seconds: how long.
+        :param at_most: characters of JSON above which it is not kept.
         """
-        if seconds > 0:
-            self._try("set", key, _entry(value), timeout=max(1, round(seconds)))
+        entry = _entry(value)
+        if seconds > 0 and (at_most is None or len(entry) <= at_most):
+            self._try("set", key, entry, timeout=max(1, round(seconds)))
 
     def add(self, key: str, value: Any, seconds: float) -> bool:
         """Keep a value unless there is one: of several processes, one wins.

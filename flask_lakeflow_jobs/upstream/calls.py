@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import random
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,8 +30,11 @@ from ..errors import (
     LakeflowJobsError,
     RunNotFound,
 )
+from .breaker import Breaker
+from .cache import ReadCache
 from .clients import Address, Clients, NotRetried
-from .faults import Missing, is_unreachable, may_pass, retry_after, translate
+from .faults import Missing, is_silence, is_unreachable, may_pass, retry_after, translate
+from .reads import Reads
 from .workers import Workers
 
 if TYPE_CHECKING:
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
     from ..config import Settings
     from ..identity import Identity
     from ..job_config import Job as NamedJob
+    from ..shared import Shared
 
 T = TypeVar("T")
 
@@ -70,15 +75,22 @@ class Upstream:
 
     :param settings: the app's.
     :param local: finds or starts the embedded workspace; ``None`` where a real one is used.
+    :param shared: what the app's processes share.
     :param clock: the time.
     """
 
     def __init__(
-        self, settings: Settings, local: Callable[[], Address] | None, clock: Clock
+        self,
+        settings: Settings,
+        local: Callable[[], Address] | None,
+        shared: Shared,
+        clock: Clock,
     ) -> None:
         self._read = Tier(settings.read_timeout, settings.read_attempts)
         self._write = Tier(settings.write_timeout, None)
         self._clock = clock
+        self._cache = ReadCache(shared, clock, settled_for=settings.cache_ttl)
+        self._breaker = Breaker(clock.monotonic)
         self._workers = Workers(MOST_CALLS)
         self._clients = Clients(
             settings.sdk,
@@ -87,7 +99,20 @@ class Upstream:
             clock=clock,
         )
 
-    # ── reads ─────────────────────────────────────────────────────────────────────────────────────
+    def reads(self, identity: Identity, job: NamedJob, *, or_stale: bool = False) -> Reads:
+        """The reads of a job, through the cache.
+
+        :param or_stale: whether an old answer, marked, is better than none.
+        """
+        return Reads(self, self._cache, identity, job, or_stale=or_stale)
+
+    #: The SDK's dataclasses of what the Jobs API spells in JSON.
+    run_of = staticmethod(Run.from_dict)
+    base_run_of = staticmethod(BaseRun.from_dict)
+    job_of = staticmethod(Job.from_dict)
+    output_of = staticmethod(RunOutput.from_dict)
+
+    # ── reads, past the cache ─────────────────────────────────────────────────────────────────────
 
     def get_job(self, identity: Identity, job: NamedJob) -> Job:
         """The job's definition.
@@ -137,14 +162,7 @@ class Upstream:
         :param most: the most runs.
         """
         runs = self.list_runs(identity, job, most, active_only=True, expand_tasks=True)
-        return [self.run_of(run.as_dict()) for run in runs]
-
-    def run_of(self, spelled: dict[str, Any]) -> Run:
-        """The SDK's ``Run`` of what the Jobs API spells.
-
-        :param spelled: a run as JSON.
-        """
-        return Run.from_dict(spelled)
+        return [Run.from_dict(run.as_dict()) for run in runs]
 
     def get_task_output(self, identity: Identity, job: NamedJob, task_run_id: int) -> RunOutput:
         """What one task left.
@@ -192,30 +210,33 @@ class Upstream:
             response: RunNowResponse = api.run_now(job.job_id, **arguments).response
             return response
 
-        return self._call(
-            identity, self._write, trigger, missing=_no_job(job), refused_as_params=True
-        )
+        with self._changing(job):
+            return self._call(
+                identity, self._write, trigger, missing=_no_job(job), refused_as_params=True
+            )
 
     def cancel_run(self, identity: Identity, job: NamedJob, run_id: int) -> None:
         """Ask for the end of a run; it comes a little later.
 
         :raises RunNotFound: there is none.
         """
-        self._call(
-            identity,
-            self._write,
-            lambda api: _nothing(api.cancel_run(run_id)),
-            missing=_no_run(job, run_id),
-        )
+        with self._changing(job):
+            self._call(
+                identity,
+                self._write,
+                lambda api: _nothing(api.cancel_run(run_id)),
+                missing=_no_run(job, run_id),
+            )
 
     def cancel_all_runs(self, identity: Identity, job: NamedJob) -> None:
         """Ask for the end of all runs of a job."""
-        self._call(
-            identity,
-            self._write,
-            lambda api: api.cancel_all_runs(job_id=job.job_id),
-            missing=_no_job(job),
-        )
+        with self._changing(job):
+            self._call(
+                identity,
+                self._write,
+                lambda api: api.cancel_all_runs(job_id=job.job_id),
+                missing=_no_job(job),
+            )
 
     def repair_run(
         self, identity: Identity, job: NamedJob, run_id: int, arguments: Mapping[str, Any]
@@ -231,15 +252,24 @@ class Upstream:
             response: RepairRunResponse = api.repair_run(run_id, **fields).response
             return int(response.repair_id or 0)
 
-        return self._call(
-            identity,
-            Tier(self._write.timeout, attempts=1),
-            repair,
-            missing=_no_run(job, run_id),
-            refused_as_params=True,
-        )
+        with self._changing(job):
+            return self._call(
+                identity,
+                Tier(self._write.timeout, attempts=1),
+                repair,
+                missing=_no_run(job, run_id),
+                refused_as_params=True,
+            )
 
     # ── how a call is made ────────────────────────────────────────────────────────────────────────
+
+    @contextmanager
+    def _changing(self, job: NamedJob) -> Iterator[None]:
+        """Whatever comes of a write, nothing that was read before it is served after it."""
+        try:
+            yield
+        finally:
+            self._cache.forget(job)
 
     def _call(
         self,
@@ -282,12 +312,19 @@ class Upstream:
             before_sleep=before_next,
             reraise=True,
         )
+        self._breaker.check()
         try:
-            return retrying(lambda: self._workers.run(attempt, max(left(), 0.0)))
+            result = retrying(lambda: self._workers.run(attempt, max(left(), 0.0)))
         except Exception as error:
+            if is_silence(error):
+                self._breaker.was_silent()
+            else:
+                self._breaker.answered()
             raise translate(
                 error, identity, missing=missing, refused_as_params=refused_as_params
             ) from error
+        self._breaker.answered()
+        return result
 
 
 def _error(state: RetryCallState) -> BaseException | None:

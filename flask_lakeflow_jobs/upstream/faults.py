@@ -79,6 +79,14 @@ def is_unreachable(error: BaseException | None) -> bool:
     )
 
 
+def is_silence(error: BaseException) -> bool:
+    """Whether no answer came, in time or at all.
+
+    :param error: what the SDK raised.
+    """
+    return isinstance(error, requests.Timeout | TimeoutError) or is_unreachable(error)
+
+
 def retry_after(error: BaseException | None) -> float | None:
     """Seconds that the workspace asks to wait.
 

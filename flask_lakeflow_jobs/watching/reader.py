@@ -31,7 +31,10 @@ class UpstreamReader:
 
         :raises LakeflowJobsError: the look failed.
         """
-        return self._upstream().get_run(target.identity, target.job, target.run_id)
+        upstream = self._upstream()
+        run = upstream.get_run(target.identity, target.job, target.run_id)
+        upstream.reads(target.identity, target.job).take_in(run)
+        return run
 
     def active_runs(self, target: Target, most: int) -> list[Run]:
         """The runs of a job that go on, with their tasks, at most so many.

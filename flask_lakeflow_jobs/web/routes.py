@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, request, url_for
 
 from ..current import current_state
 from ..errors import LakeflowJobsError
-from ..jobs import JobHandle, Triggered
+from ..handle import JobHandle, Triggered
 from ..outcome import life_cycle_of, outcome_of
 from ..watching import Target
 from . import sse, takeover
@@ -28,6 +28,9 @@ from .requests import (
     streamed_runs_of,
 )
 from .streams import ManyRuns, OneRun, PullBody, Script, Stream, jittered, present_state
+
+if TYPE_CHECKING:
+    from ..upstream.cache import Seen
 
 NAME = "lakeflow_jobs"
 
@@ -118,22 +121,34 @@ def _located(response: Response, key: str, triggered: Triggered) -> Response:
 
 def list_runs(key: str) -> Response:
     with _handle(key, "view") as handle:
-        return _json({"runs": [run.as_dict() for run in handle.list_runs(limit_of(request))]})
+        seen = handle.reads(or_stale=True).runs(limit_of(request))
+    return _aged(_json({"runs": seen.value}), seen)
 
 
 def show_status(key: str) -> Response:
     with _handle(key, "view") as handle:
-        run = handle.last_run()
+        seen = handle.reads(or_stale=True).runs(1)
+        run = handle.newest(seen.value)
     if run is None:
-        return _json({"status": None, "outcome": None, "run": None})
-    return _json(
-        {"status": life_cycle_of(run), "outcome": outcome_of(run).value, "run": run.as_dict()}
-    )
+        return _aged(_json({"status": None, "outcome": None, "run": None}), seen)
+    status, outcome = life_cycle_of(run), outcome_of(run).value
+    return _aged(_json({"status": status, "outcome": outcome, "run": seen.value[0]}), seen)
 
 
 def show_run(key: str, run_id: str) -> Response:
     with _handle(key, "view") as handle:
-        return _json(handle.get_run(run_id_of(run_id)).as_dict())
+        seen = handle.reads(or_stale=True).run(run_id_of(run_id))
+    return _aged(_json(seen.value), seen)
+
+
+def _aged(response: Response, seen: Seen) -> Response:
+    """Mark a response with its age where it is old, and as stale (RFC 9211) where it is only
+    given because the workspace cannot be reached."""
+    if seen.age >= 1:
+        response.headers["Age"] = str(int(seen.age))
+    if seen.is_stale:
+        response.headers["Cache-Status"] = f"lakeflow-jobs; hit; ttl=-{int(seen.age)}"
+    return response
 
 
 def show_output(key: str, run_id: str) -> Response:

@@ -1,0 +1,436 @@
+"""The handle on a job: what a Flask developer calls."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from . import signals
+from .errors import Conflict, HandleClosed, MissingUserToken, RunTimeout
+from .identity import APP, HasHeaders, Identity, user_of
+from .outcome import RunStatus, has_ended, last_attempts
+from .params import run_now_fields, validate
+from .reports import Explanation, explanation, repair_arguments, was_started_with
+from .results import Results
+from .watching import Target
+
+if TYPE_CHECKING:
+    from databricks.sdk.service.jobs import BaseRun, Run, RunOutput, RunTask
+    from databricks.sdk.service.jobs import Job as SdkJob
+
+    from .job_config import Job
+    from .jobs import Jobs
+    from .upstream.reads import Reads
+
+#: Seconds that the answer to an idempotency key is remembered here; the workspace remembers longer.
+KEY_SECONDS = 24 * 3600.0
+
+#: Seconds that the clocks of the app's and the workspace's machine may differ by.
+CLOCKS_DIFFER_BY = 5.0
+
+
+@dataclass(frozen=True)
+class Triggered:
+    """The answer to a trigger, in the shape of the SDK's ``RunNowResponse``.
+
+    :param run_id: the run.
+    :param number_in_job: the same number; Databricks keeps it for old clients.
+    :param replayed: an earlier trigger with the same idempotency key started this run.
+    """
+
+    run_id: int
+    number_in_job: int | None = None
+    replayed: bool = False
+
+
+class RunWatch(Iterator[RunStatus]):
+    """The states of a run as they come, the terminal one last.
+
+    :param run_id: the run.
+    :param states: what is iterated.
+    """
+
+    def __init__(self, run_id: int, states: Iterator[RunStatus]) -> None:
+        self.run_id = run_id
+        self._states = states
+
+    def __next__(self) -> RunStatus:
+        return next(self._states)
+
+
+class JobHandle:
+    """One job, and as whom its calls run.
+
+    :param jobs: the jobs of the app.
+    :param job: the job.
+    :param identity: the app or a user.
+    :param on_behalf_only: whether the calls of the app itself are allowed for a job that runs as
+        its users: to the command line they are, since who types there is no visitor of the app.
+    """
+
+    def __init__(
+        self, jobs: Jobs, job: Job, identity: Identity, *, on_behalf_only: bool = True
+    ) -> None:
+        self._jobs = jobs
+        self._identity = identity
+        self._on_behalf_only = on_behalf_only
+        self._closed = False
+        self.job = job
+
+    def __repr__(self) -> str:
+        who = "a user" if self._identity.is_user else "the app"
+        return f"<JobHandle {self.key!r} (job {self.job.job_id}) as {who}>"
+
+    @property
+    def key(self) -> str:
+        return self.job.key
+
+    @property
+    def results(self) -> Results:
+        """The same calls, returning what went wrong in place of raising it."""
+        return Results(self)
+
+    @contextmanager
+    def as_user(self, request: HasHeaders) -> Iterator[JobHandle]:
+        """A handle that acts with the token of a request's user (on behalf of), for a block.
+
+        :param request: the Flask request.
+        :raises MissingUserToken: it carries no token; the app's own identity never steps in.
+        """
+        handle = JobHandle(self._jobs, self.job, user_of(request))
+        try:
+            yield handle
+        finally:
+            handle._closed = True
+
+    def as_operator(self) -> JobHandle:
+        """A handle for whoever operates the app at its command line."""
+        return JobHandle(self._jobs, self.job, APP, on_behalf_only=False)
+
+    # ── start ─────────────────────────────────────────────────────────────────────────────────────
+
+    def run_now(
+        self,
+        params: Mapping[str, Any] | None = None,
+        *,
+        idempotency_key: str | None = None,
+        only: Sequence[str] | None = None,
+        queue: bool | None = None,
+        performance_target: str | None = None,
+    ) -> Triggered:
+        """Start a run, exactly one.
+
+        :param params: as the job's schema has them.
+        :param idempotency_key: names the intent: the same key again answers the same run.
+        :param only: the task keys to run, with ``+`` before or after for what is up- or downstream.
+        :param queue: whether to wait for a free slot; ``None``: as the job is set up.
+        :param performance_target: ``STANDARD`` or ``PERFORMANCE_OPTIMIZED``.
+        :raises InvalidParameters: the job does not take them; nothing was started.
+        :raises Conflict: the key was used before, with other parameters.
+        """
+        identity = self._act()
+        fields = run_now_fields(self.job.task_type, validate(self.job.schema, params))
+        choices: dict[str, Any] = {
+            "only": only,
+            "queue": queue,
+            "performance_target": performance_target,
+        }
+        if idempotency_key is None:
+            triggered = self._trigger(identity, fields, choices)
+        else:
+            triggered = self._trigger_once(identity, idempotency_key, fields, choices)
+        self._signal(signals.run_triggered, triggered.run_id, replayed=triggered.replayed)
+        return triggered
+
+    def _trigger(
+        self,
+        identity: Identity,
+        fields: Mapping[str, Any],
+        choices: Mapping[str, Any],
+        token: str | None = None,
+    ) -> Triggered:
+        response = self._jobs.upstream.run_now(identity, self.job, fields, token=token, **choices)
+        return Triggered(int(response.run_id or 0), response.number_in_job)
+
+    def _trigger_once(
+        self,
+        identity: Identity,
+        key: str,
+        fields: Mapping[str, Any],
+        choices: Mapping[str, Any],
+    ) -> Triggered:
+        """Start a run for an intent, or find the one that was started for it.
+
+        The workspace sees to it that there is one; what is remembered here tells whether it is
+        new, and whether the same was meant.
+        """
+        token = digest([key, self.job.key, self.job.job_id, identity.key])
+        intent = digest([fields, choices])
+        shared, name = self._jobs.shared, f"intent:{token}"
+        earlier = shared.get(name)
+        if earlier is None:
+            asked_at = self._jobs.clock.now()
+            triggered = self._trigger(identity, fields, choices, token)
+            mine = {"run_id": triggered.run_id, "intent": intent}
+            if shared.add(name, mine, KEY_SECONDS):
+                return self._checked(identity, triggered, fields, asked_at)
+            earlier = shared.get(name) or mine
+        if earlier["intent"] != intent:
+            raise _another_intent()
+        return Triggered(earlier["run_id"], earlier["run_id"], replayed=True)
+
+    def _checked(
+        self, identity: Identity, triggered: Triggered, fields: Mapping[str, Any], asked_at: float
+    ) -> Triggered:
+        """Find out whether a run is new, where another process might have started it."""
+        if self._jobs.shared.is_between_processes:
+            return triggered
+        run = self._jobs.upstream.get_run(identity, self.job, triggered.run_id)
+        if not was_started_with(run, fields):
+            raise _another_intent()
+        tolerance = 0.0 if self._jobs.settings.bundle else CLOCKS_DIFFER_BY
+        was_there = (run.start_time or 0) / 1000 < asked_at - tolerance - 0.001
+        return replace(triggered, replayed=was_there)
+
+    def run_and_wait(
+        self,
+        params: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        **choices: Any,
+    ) -> RunWatch:
+        """Start a run, at once, and follow it.
+
+        :param params: as for :meth:`run_now`.
+        :param timeout: seconds; ``None``: the job's ``wait_timeout``.
+        :param choices: as for :meth:`run_now`.
+        :return: an iterator of its states, the terminal one last.
+        :raises RunTimeout: while iterating: it has not ended in time, and goes on.
+        """
+        return self.watch(self.run_now(params, **choices).run_id, timeout=timeout)
+
+    # ── follow ────────────────────────────────────────────────────────────────────────────────────
+
+    def watch(self, run_id: int, *, timeout: float | None = None) -> RunWatch:
+        """Follow a run that exists.
+
+        :param run_id: the run.
+        :param timeout: seconds; ``None``: the job's ``wait_timeout``.
+        :return: an iterator of its states, the terminal one last.
+        :raises RunNotFound: while iterating: there is none.
+        :raises RunTimeout: while iterating: it has not ended in time, and goes on.
+        """
+        return RunWatch(run_id, self._states(run_id, timeout))
+
+    def _states(self, run_id: int, timeout: float | None) -> Iterator[RunStatus]:
+        seconds = self.job.wait_timeout if timeout is None else timeout
+        clock = self._jobs.clock
+        deadline = clock.monotonic() + seconds
+        with closing(self._jobs.hub.subscribe([self.target(run_id)])) as subscription:
+            news = subscription.first(self._jobs.settings.read_timeout)
+            while True:
+                for item in news:
+                    if item.error is not None:
+                        raise item.error
+                    if item.snapshot is not None:
+                        yield item.snapshot.status
+                self._act()
+                left = deadline - clock.monotonic()
+                if subscription.is_over:
+                    return
+                if left <= 0:
+                    raise RunTimeout(run_id, seconds)
+                news = subscription.wait(left)
+
+    def wait(self, run_id: int, *, timeout: float | None = None) -> RunStatus:
+        """Wait for the end of a run.
+
+        :param run_id: the run.
+        :param timeout: seconds; ``None``: the job's ``wait_timeout``.
+        :raises RunTimeout: it has not ended in time, and goes on.
+        """
+        *_, last = self.watch(run_id, timeout=timeout)
+        return last
+
+    def target(self, run_id: int) -> Target:
+        """The run as something to watch.
+
+        :param run_id: the run.
+        """
+        return Target(self._act(), self.job, run_id)
+
+    # ── read ──────────────────────────────────────────────────────────────────────────────────────
+
+    def reads(self, *, or_stale: bool = False) -> Reads:
+        """The same reads as JSON, with their age.
+
+        :param or_stale: whether an old answer, marked, is better than none.
+        """
+        return self._jobs.upstream.reads(self._act(), self.job, or_stale=or_stale)
+
+    def get_job(self) -> SdkJob:
+        """The job's definition in the workspace."""
+        seen = self.reads().job()
+        return self._jobs.upstream.job_of(seen.value)
+
+    def last_run(self) -> BaseRun | None:
+        """The newest run, or ``None``."""
+        return self.newest(self.reads().runs(1).value)
+
+    def newest(self, runs: Sequence[dict[str, Any]]) -> BaseRun | None:
+        """The first of a list of runs as JSON.
+
+        :param runs: newest first.
+        """
+        return self._jobs.upstream.base_run_of(runs[0]) if runs else None
+
+    def list_runs(
+        self,
+        limit: int = 20,
+        *,
+        active_only: bool | None = None,
+        completed_only: bool | None = None,
+        expand_tasks: bool | None = None,
+        start_time_from: int | None = None,
+        start_time_to: int | None = None,
+    ) -> list[BaseRun]:
+        """The newest runs, newest first.
+
+        :param limit: the most runs; over as many pages upstream as it takes.
+        :param active_only: only those that go on.
+        :param completed_only: only those that have ended.
+        :param expand_tasks: with their tasks.
+        :param start_time_from: milliseconds since the epoch.
+        :param start_time_to: milliseconds since the epoch.
+        """
+        seen = self.reads().runs(
+            limit,
+            active_only=active_only,
+            completed_only=completed_only,
+            expand_tasks=expand_tasks,
+            start_time_from=start_time_from,
+            start_time_to=start_time_to,
+        )
+        return [self._jobs.upstream.base_run_of(run) for run in seen.value]
+
+    def get_run(self, run_id: int) -> Run:
+        """A run with all its tasks.
+
+        :param run_id: the run.
+        :raises RunNotFound: this job has no such run.
+        """
+        seen = self.reads().run(run_id)
+        return self._jobs.upstream.run_of(seen.value)
+
+    def get_run_output(self, run_id: int) -> RunOutput | dict[str, RunOutput]:
+        """What a run left: of a run of one task its output, of several one per task key.
+
+        :param run_id: the run.
+        :raises RunNotFound: this job has no such run.
+        """
+        outputs = self.get_outputs(run_id)
+        return next(iter(outputs.values())) if len(outputs) == 1 else outputs
+
+    def get_outputs(self, run_id: int) -> dict[str, RunOutput]:
+        """What the tasks of a run left, by task key, of each its last attempt.
+
+        :param run_id: the run.
+        :raises RunNotFound: this job has no such run.
+        """
+        return {
+            task.task_key: self._output(task)
+            for task in last_attempts(self.get_run(run_id).tasks)
+            if task.run_id is not None
+        }
+
+    def explain(self, run_id: int) -> Explanation:
+        """Why a run failed: the tasks it failed by, last attempt only, with error and trace.
+
+        :param run_id: the run.
+        :raises RunNotFound: this job has no such run.
+        """
+        return explanation(self.get_run(run_id), self._output)
+
+    def _output(self, task: RunTask) -> RunOutput:
+        seen = self.reads().output(int(task.run_id or 0), settled=has_ended(task))
+        return self._jobs.upstream.output_of(seen.value)
+
+    # ── intervene ─────────────────────────────────────────────────────────────────────────────────
+
+    def cancel_run(self, run_id: int) -> None:
+        """Ask for the end of a run; it comes a little later.
+
+        :param run_id: the run.
+        :raises RunNotFound: this job has no such run.
+        """
+        self.get_run(run_id)  # nobody cancels another job's run through this one
+        self._jobs.upstream.cancel_run(self._act(), self.job, run_id)
+        self._jobs.hub.forget(self.target(run_id))
+        self._signal(signals.run_canceled, run_id)
+
+    def cancel_all_runs(self) -> None:
+        """Ask for the end of all runs of this job."""
+        self._jobs.upstream.cancel_all_runs(self._act(), self.job)
+
+    def repair_run(
+        self,
+        run_id: int,
+        *,
+        rerun_tasks: Sequence[str] | None = None,
+        rerun_dependent_tasks: bool | None = None,
+    ) -> int:
+        """Run the failed tasks of an ended run again, with the parameters that it had.
+
+        :param run_id: the run.
+        :param rerun_tasks: the task keys, in place of all that failed.
+        :param rerun_dependent_tasks: and what depends on them.
+        :return: the id of the repair.
+        :raises RunNotFound: this job has no such run.
+        :raises Conflict: it goes on.
+        """
+        run = self._jobs.upstream.get_run(self._act(), self.job, run_id, history=True)
+        if not has_ended(run):
+            raise Conflict(f"Run {run_id} goes on. Wait for its end, or cancel it, to repair it.")
+        arguments = repair_arguments(
+            run, rerun_tasks=rerun_tasks, rerun_dependent_tasks=rerun_dependent_tasks
+        )
+        repair_id = self._jobs.upstream.repair_run(self._act(), self.job, run_id, arguments)
+        self._jobs.hub.forget(self.target(run_id))
+        return repair_id
+
+    # ── as whom ───────────────────────────────────────────────────────────────────────────────────
+
+    def _act(self) -> Identity:
+        if self._closed:
+            raise HandleClosed(
+                f"This handle on {self.key!r} acted as a user, and its block is over. Do what is"
+                " left inside 'with … .as_user(request)'."
+            )
+        if self.job.run_as == "user" and self._on_behalf_only and not self._identity.is_user:
+            raise MissingUserToken(
+                f"The job {self.key!r} runs as its users: call it inside"
+                f" 'with current_jobs[{self.key!r}].as_user(request) as handle:'."
+            )
+        return self._identity
+
+    def _signal(self, signal: Any, run_id: int, **more: Any) -> None:
+        signals.send(signal, self._jobs.app, job=self.key, run_id=run_id, **more)
+
+
+def _another_intent() -> Conflict:
+    return Conflict(
+        "This idempotency key was used before, with other parameters. Use a fresh key for what is"
+        " a new run."
+    )
+
+
+def digest(parts: Any) -> str:
+    """A name for something, the same in every process: 64 hexadecimal digits.
+
+    :param parts: what is named, as JSON.
+    """
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=list).encode()).hexdigest()

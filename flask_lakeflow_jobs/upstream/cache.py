@@ -1,0 +1,169 @@
+"""Reads through what is known already: never stale, and equal ones at one moment are one."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..errors import LakeflowJobsError
+
+if TYPE_CHECKING:
+    from ..clock import Clock
+    from ..identity import Identity
+    from ..job_config import Job
+    from ..shared import Shared
+
+#: Seconds that an answer which may change at any moment serves others; it is there to make many
+#: reads one, not to save reads.
+GOING = 1.0
+
+#: The same in the time after something was changed through the extension, while the workspace
+#: carries it out.
+SETTLING = 0.25
+SETTLING_TIME = 10.0
+
+#: Seconds that an answer is kept for the case that the workspace cannot be reached.
+KEPT = 3600.0
+
+#: Bytes of JSON above which an answer is not kept: logs can have megabytes.
+LARGEST = 1_000_000
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An answer of the workspace, as JSON, and how old it is.
+
+    :param value: the answer.
+    :param age: seconds.
+    :param is_stale: whether it is shown only because the workspace cannot be reached.
+    """
+
+    value: Any
+    age: float = 0.0
+    is_stale: bool = False
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is read, and as whom; answers to one identity are shown to no other.
+
+    :param identity: the app or a user.
+    :param job: the job it is about.
+    :param what: the rest, e.g. ``run:12``.
+    """
+
+    identity: Identity
+    job: Job
+    what: str
+
+    @property
+    def key(self) -> str:
+        return f"read:{self.identity.key}:{self.job.job_id}:{self.what}"
+
+
+class ReadCache:
+    """The answers that the processes of an app share.
+
+    :param shared: the store.
+    :param clock: the time.
+    :param settled_for: seconds that an answer which will not change may be served.
+    """
+
+    def __init__(self, shared: Shared, clock: Clock, *, settled_for: float) -> None:
+        self._shared = shared
+        self._clock = clock
+        self._settled_for = settled_for
+        self._lock = threading.Lock()
+        self._under_way: dict[tuple[str, str], Future[Seen]] = {}
+
+    def read(
+        self,
+        question: Question,
+        ask: Callable[[], Any],
+        is_settled: Callable[[Any], bool],
+        *,
+        or_stale: bool = False,
+    ) -> Seen:
+        """The answer to a question: a kept one that is fresh, else a new one.
+
+        :param question: it.
+        :param ask: reads the answer upstream, as JSON.
+        :param is_settled: whether an answer will not change any more.
+        :param or_stale: whether an old answer is better than none, as long as it is marked.
+        :raises LakeflowJobsError: the read failed; the next one tries again.
+        """
+        generation = self._generation(question.job)
+        kept = self._shared.get(question.key)
+        if not isinstance(kept, dict) or kept["generation"] != generation["id"]:
+            kept = None
+        now = self._clock.now()
+        if kept is not None and 0 <= now - kept["at"] < kept["lifetime"]:
+            return Seen(kept["value"], now - kept["at"])
+        try:
+            return self._ask_once(question, generation, ask, is_settled)
+        except LakeflowJobsError as error:
+            if kept is None or not or_stale or not error.retryable:
+                raise
+            return Seen(kept["value"], max(0.0, now - kept["at"]), is_stale=True)
+
+    def take_in(self, question: Question, value: Any, *, settled: bool) -> None:
+        """Keep an answer that somebody else has got.
+
+        :param question: what it answers.
+        :param value: the answer, as JSON.
+        :param settled: whether it will not change any more.
+        """
+        self._keep(question, self._generation(question.job), value, settled=settled)
+
+    def forget(self, job: Job) -> None:
+        """Serve nothing that was read before now: something was changed.
+
+        :param job: with which job.
+        """
+        generation = {"id": uuid.uuid4().hex, "at": self._clock.now()}
+        self._shared.put(f"generation:{job.job_id}", generation, KEPT)
+
+    def _generation(self, job: Job) -> dict[str, Any]:
+        generation = self._shared.get(f"generation:{job.job_id}")
+        return generation if isinstance(generation, dict) else {"id": "", "at": 0.0}
+
+    def _ask_once(
+        self,
+        question: Question,
+        generation: dict[str, Any],
+        ask: Callable[[], Any],
+        is_settled: Callable[[Any], bool],
+    ) -> Seen:
+        """Ask, or wait for the answer that another thread is asking for."""
+        flight = (question.key, generation["id"])
+        with self._lock:
+            future = self._under_way.get(flight)
+            is_first = future is None
+            if future is None:
+                future = self._under_way[flight] = Future()
+        if not is_first:
+            return future.result()
+        try:
+            value = ask()
+            self._keep(question, generation, value, settled=is_settled(value))
+            future.set_result(Seen(value))
+        except BaseException as error:
+            future.set_exception(error)
+        finally:
+            with self._lock:
+                del self._under_way[flight]
+        return future.result()
+
+    def _keep(
+        self, question: Question, generation: dict[str, Any], value: Any, *, settled: bool
+    ) -> None:
+        now = self._clock.now()
+        going = SETTLING if now - generation["at"] < SETTLING_TIME else GOING
+        lifetime = self._settled_for if settled else min(going, self._settled_for)
+        entry = {"generation": generation["id"], "at": now, "lifetime": lifetime, "value": value}
+        if lifetime > 0:
+            self._shared.put(question.key, entry, KEPT, at_most=LARGEST)

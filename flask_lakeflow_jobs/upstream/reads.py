@@ -1,0 +1,103 @@
+"""What can be read of a job, through the cache."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from databricks.sdk.service.jobs import Run
+
+from ..outcome import has_ended
+from .cache import Question, ReadCache, Seen
+
+if TYPE_CHECKING:
+    from ..identity import Identity
+    from ..job_config import Job
+    from .calls import Upstream
+
+
+class Reads:
+    """Reads of one identity's view of one job.
+
+    :param upstream: the calls.
+    :param cache: what is known already.
+    :param identity: the app or a user.
+    :param job: the job.
+    :param or_stale: whether an old answer, marked, is better than none.
+    """
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        cache: ReadCache,
+        identity: Identity,
+        job: Job,
+        *,
+        or_stale: bool = False,
+    ) -> None:
+        self._upstream = upstream
+        self._cache = cache
+        self._identity = identity
+        self._job = job
+        self._or_stale = or_stale
+
+    def job(self) -> Seen:
+        """The job's definition."""
+        return self._read(
+            "job",
+            lambda: self._upstream.get_job(self._identity, self._job).as_dict(),
+            lambda _: True,
+        )
+
+    def run(self, run_id: int) -> Seen:
+        """A run with all its tasks.
+
+        :raises RunNotFound: there is none, or it belongs to another job.
+        """
+        return self._read(
+            f"run:{run_id}",
+            lambda: self._upstream.get_run(self._identity, self._job, run_id).as_dict(),
+            lambda run: has_ended(Run.from_dict(run)),
+        )
+
+    def runs(self, limit: int, **filters: Any) -> Seen:
+        """The newest runs, newest first.
+
+        :param limit: the most runs.
+        :param filters: as the SDK's ``list_runs`` takes them.
+        """
+        filters = {name: value for name, value in filters.items() if value is not None}
+
+        def ask() -> list[dict[str, Any]]:
+            runs = self._upstream.list_runs(self._identity, self._job, limit, **filters)
+            return [run.as_dict() for run in runs]
+
+        what = f"runs:{limit}:{json.dumps(filters, sort_keys=True)}"
+        return self._read(what, ask, lambda _: False)
+
+    def output(self, task_run_id: int, *, settled: bool) -> Seen:
+        """What one task left.
+
+        :param task_run_id: the run id of the task.
+        :param settled: whether the task has ended.
+        """
+        return self._read(
+            f"output:{task_run_id}",
+            lambda: self._upstream.get_task_output(
+                self._identity, self._job, task_run_id
+            ).as_dict(),
+            lambda _: settled,
+        )
+
+    def take_in(self, run: Run) -> None:
+        """Let others have what a look at a run gave.
+
+        :param run: it.
+        """
+        question = Question(self._identity, self._job, f"run:{run.run_id}")
+        self._cache.take_in(question, run.as_dict(), settled=has_ended(run))
+
+    def _read(self, what: str, ask: Callable[[], Any], is_settled: Callable[[Any], bool]) -> Seen:
+        question = Question(self._identity, self._job, what)
+        return self._cache.read(question, ask, is_settled, or_stale=self._or_stale)
