@@ -9,7 +9,12 @@ from types import FrameType, SimpleNamespace
 
 import pytest
 
-from flask_lakeflow_jobs.web.server import MANY, StreamSlots, room_for_streams
+from flask_lakeflow_jobs.web.server import (
+    StreamSlots,
+    is_closing,
+    is_gthread_worker,
+    thread_room,
+)
 
 
 class ThreadWorker:
@@ -25,6 +30,13 @@ class ThreadWorker:
 
 class GeventWorker(ThreadWorker):
     """The same of a worker without a fixed number of threads."""
+
+
+class Host:
+    """An app that handles the signal itself."""
+
+    def stop(self, number: int, frame: FrameType | None) -> None:
+        """Handle it."""
 
 
 @pytest.fixture(autouse=True)
@@ -44,50 +56,90 @@ def environ(software: str | None = None, *, multithread: bool = True) -> dict[st
 
 
 def test_a_sync_worker_has_room_for_none() -> None:
-    assert room_for_streams(environ("gunicorn/23.0.0", multithread=False)) == 0
+    assert thread_room(environ("gunicorn/23.0.0", multithread=False)) == 0
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 4, 5, 8, 16, 100])
 def test_a_quarter_of_the_threads_stays_free(threads: int) -> None:
     run_on(ThreadWorker(threads))
-    room = room_for_streams(environ("gunicorn/23.0.0"))
+    room = thread_room(environ("gunicorn/23.0.0"))
+    assert room is not None
     assert 0 <= room < threads
     assert threads - room >= threads / 4
     assert threads < 4 or room >= threads / 2
 
 
 def test_waitress_has_four_threads_by_default() -> None:
-    assert room_for_streams(environ("waitress")) == 3
+    assert thread_room(environ("waitress")) == 3
 
 
-def test_greenlets_and_development_servers_are_not_what_limits() -> None:
-    assert room_for_streams(environ("Werkzeug/3.1.3")) == MANY
-    assert room_for_streams(environ()) == MANY
+def test_of_greenlets_and_development_servers_no_limit_is_known() -> None:
+    assert thread_room(environ("Werkzeug/3.1.3")) is None
+    assert thread_room(environ()) is None
     run_on(GeventWorker(1))
-    assert room_for_streams(environ("gunicorn/23.0.0")) == MANY
+    assert thread_room(environ("gunicorn/23.0.0")) is None
+    assert not is_gthread_worker()
+
+
+def test_a_worker_that_is_told_to_end_is_seen_to_be_closing() -> None:
+    assert not is_closing()
+    worker = ThreadWorker(4)
+    run_on(worker)
+    assert is_gthread_worker()
+    assert not is_closing()
+    worker.alive = False
+    assert is_closing()
+
+
+def test_the_apps_own_handler_of_the_signal_is_no_worker() -> None:
+    signal.signal(signal.SIGTERM, Host().stop)
+    assert not is_gthread_worker()
+    assert not is_closing()
+
+
+# ── slots ─────────────────────────────────────────────────────────────────────────────────────────
+
+WERKZEUG = environ("Werkzeug/3.1.3")
 
 
 def test_slots_are_taken_and_given_back() -> None:
     slots = StreamSlots(2)
-    taken = [slots.take(environ("Werkzeug")) for _ in range(3)]
-    assert taken == [True, True, False]
+    assert [slots.take_thread(WERKZEUG) for _ in range(3)] == [True, True, False]
     assert slots.held == 2
-    slots.give_back()
-    assert slots.take(environ("Werkzeug"))
+    slots.give_back(thread=True)
+    assert slots.take_thread(WERKZEUG)
 
 
-def test_a_cap_of_the_apps_own_counts_instead() -> None:
+def test_slots_without_a_thread_are_taken_and_given_back() -> None:
+    slots = StreamSlots(2)
+    assert [slots.take_push() for _ in range(3)] == [True, True, False]
+    slots.give_back(thread=False)
+    assert slots.take_push()
+    assert slots.held == 2
+
+
+@pytest.mark.parametrize(("most", "taken"), [(2, 2), (None, 6), (100, 6)])
+def test_neither_the_servers_threads_nor_the_apps_cap_are_exceeded(
+    most: int | None, taken: int
+) -> None:
     run_on(ThreadWorker(8))
-    slots = StreamSlots(7)
-    assert sum(slots.take(environ("gunicorn")) for _ in range(10)) == 7
+    slots = StreamSlots(most)
+    assert sum(slots.take_thread(environ("gunicorn/23.0.0")) for _ in range(20)) == taken
+
+
+def test_streams_without_a_thread_are_not_limited_by_the_servers_threads() -> None:
+    run_on(ThreadWorker(2))
+    slots = StreamSlots(None)
+    assert sum(slots.take_push() for _ in range(100)) == 100
 
 
 def test_a_cap_of_zero_means_no_streams_at_all() -> None:
-    assert not StreamSlots(0).take(environ("Werkzeug"))
+    assert not StreamSlots(0).take_thread(WERKZEUG)
+    assert not StreamSlots(0).take_push()
 
 
 def test_no_cap_makes_a_sync_worker_hold_a_stream() -> None:
-    assert not StreamSlots(10).take(environ("gunicorn/23.0.0", multithread=False))
+    assert not StreamSlots(10).take_thread(environ("gunicorn/23.0.0", multithread=False))
 
 
 def test_a_slot_never_goes_to_two() -> None:
@@ -97,7 +149,7 @@ def test_a_slot_never_goes_to_two() -> None:
 
     def take() -> None:
         together.wait()
-        taken.append(slots.take(environ("Werkzeug")))
+        taken.append(slots.take_thread(WERKZEUG))
 
     threads = [threading.Thread(target=take) for _ in range(20)]
     for thread in threads:
