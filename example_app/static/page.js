@@ -211,8 +211,8 @@ const days = new Map(); // by run; they never change, so each run is asked for t
 async function daysOf({ run_id: id }) {
   if (!days.has(id)) {
     const { job_parameters: parameters = [] } = await (await ask(addressOf(id))).json();
-    const value = (name) => parameters.find((each) => each.name === name)?.value;
-    days.set(id, value("startDate") ? range(day, value("startDate"), value("endDate")) : "Default days");
+    const values = Object.fromEntries(parameters.map((each) => [each.name, each.value ?? each.default]));
+    days.set(id, values.startDate ? range(day, values.startDate, values.endDate) : "Run");
   }
   return days.get(id);
 }
@@ -223,7 +223,7 @@ async function refreshRecent() {
   let titles;
   try {
     ({ runs } = await (await ask(`${etl}/runs?limit=8`)).json());
-    titles = await Promise.all(runs.map(daysOf));
+    titles = await Promise.all(runs.map((run) => daysOf(run).catch(() => "Run")));
   } catch {
     return; // the list stays as it was; the next look may do better
   }
