@@ -1,0 +1,178 @@
+"""On behalf of users: whose token arrives upstream, and that no other ever does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from flask import Flask, request
+
+from flask_lakeflow_jobs import (
+    HandleClosed,
+    JobHandle,
+    MissingUserToken,
+    current_jobs,
+)
+from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, fingerprint
+from tests.conftest import MakeApp
+from tests.support import ALICE, BOB, on_behalf_of
+
+UNKNOWN_RUN = 1
+
+
+@pytest.fixture(autouse=True)
+def _inside(app: Flask) -> Iterator[None]:
+    with app.app_context():
+        yield
+
+
+class TestAsUser:
+    def test_a_block_acts_with_the_users_token_and_nothing_else_does(
+        self, app: Flask, road: FaultyWorkspace
+    ) -> None:
+        with _acting_as(ALICE, app, "never") as handle:
+            handle.run_now()
+            current_jobs["never"].get_job()
+
+        assert [sent.token for sent in road.asked("POST", "run-now")] == [fingerprint(ALICE)]
+        assert [sent.token for sent in road.asked("GET", "jobs/get")] == [fingerprint(road.token)]
+
+    def test_every_call_of_the_handle_does(self, app: Flask, road: FaultyWorkspace) -> None:
+        run_id = current_jobs["pipeline"].run_now().run_id
+        current_jobs["pipeline"].wait(run_id)
+        before = len(road.requests)
+
+        with _acting_as(ALICE, app, "pipeline") as handle:
+            handle.get_job()
+            handle.get_run(run_id)
+            handle.get_run_output(run_id)
+            handle.explain(run_id)
+            handle.list_runs()
+            handle.last_run()
+            handle.wait(run_id)
+            list(handle.run_and_wait())
+            handle.cancel_run(run_id)
+            handle.cancel_all_runs()
+            handle.results.get_job()
+
+        api_calls = [sent for sent in road.requests[before:] if sent.path.startswith("/api/")]
+        assert len(api_calls) >= 11
+        assert {sent.token for sent in api_calls} == {fingerprint(ALICE)}
+
+    def test_a_handle_refuses_after_its_block(self, app: Flask, road: FaultyWorkspace) -> None:
+        with _acting_as(ALICE, app, "never") as handle:
+            run_id = handle.run_now().run_id
+            watch = handle.watch(run_id)
+        before = len(road.requests)
+
+        for call in (handle.run_now, handle.get_job, lambda: handle.get_run(run_id)):
+            with pytest.raises(HandleClosed, match="block is over"):
+                call()
+        with pytest.raises(HandleClosed):
+            next(watch)
+        assert handle.results.last_run().ok is False
+        assert len(road.requests) == before
+
+    def test_it_refuses_too_after_a_block_that_failed(self, app: Flask) -> None:
+        with (
+            app.test_request_context(headers=on_behalf_of(ALICE)),
+            pytest.raises(ZeroDivisionError),
+            current_jobs["never"].as_user(request) as handle,
+        ):
+            1 / 0  # noqa: B018
+        with pytest.raises(HandleClosed):
+            handle.get_job()
+
+    @pytest.mark.parametrize("headers", [{}, on_behalf_of(""), on_behalf_of("   ")])
+    def test_without_a_token_nothing_happens_as_anybody(
+        self, app: Flask, road: FaultyWorkspace, headers: dict[str, str]
+    ) -> None:
+        with (
+            app.test_request_context(headers=headers),
+            pytest.raises(MissingUserToken) as caught,
+            current_jobs["never"].as_user(request) as handle,
+        ):
+            handle.run_now()
+
+        assert caught.value.code == 401
+        assert not road.requests
+
+    def test_two_users_and_the_app_at_once_each_act_as_themselves(
+        self, app: Flask, road: FaultyWorkspace, in_threads: Callable[..., Any]
+    ) -> None:
+        together = threading.Barrier(3, timeout=30)
+        road.fail(_meet(together), path="jobs/get")  # all three calls are under way at once
+
+        def user(token: str) -> Callable[[], None]:
+            def call() -> None:
+                with _acting_as(token, app, "never") as handle:
+                    handle.get_job()
+                    handle.run_now({"day": token[-3:]})
+
+            return call
+
+        def app_itself() -> None:
+            with app.app_context():
+                current_jobs["never"].get_job()
+                current_jobs["never"].run_now({"day": "app"})
+
+        for thread in in_threads(user(ALICE), user(BOB), app_itself):
+            thread.join(30)
+
+        sent = {
+            started.body["job_parameters"]["day"]: started.token
+            for started in road.asked("POST", "run-now")
+        }
+        assert sent == {
+            "ice": fingerprint(ALICE),
+            "bob": fingerprint(BOB),
+            "app": fingerprint(road.token),
+        }
+
+    def test_the_same_key_of_two_users_is_two_intents(
+        self, app: Flask, road: FaultyWorkspace
+    ) -> None:
+        runs = set()
+        for token in (ALICE, BOB):
+            with _acting_as(token, app, "never") as handle:
+                runs.add(handle.run_now(idempotency_key="same").run_id)
+        runs.add(current_jobs["never"].run_now(idempotency_key="same").run_id)
+
+        assert len(runs) == 3
+
+    def test_a_job_of_its_users_is_not_run_by_the_app(
+        self, make_app: MakeApp, road: FaultyWorkspace
+    ) -> None:
+        app = make_app(jobs={"theirs": {"of": "never", "run_as": "user"}})
+        with app.test_request_context(headers=on_behalf_of(ALICE)):
+            with pytest.raises(MissingUserToken, match="as_user"):
+                current_jobs["theirs"].run_now()
+            assert not road.requests
+            with current_jobs["theirs"].as_user(request) as handle:
+                handle.run_now()
+        assert [sent.token for sent in road.asked("POST")] == [fingerprint(ALICE)]
+
+    def test_no_token_shows_in_a_repr(self, app: Flask) -> None:
+        with _acting_as(ALICE, app, "never") as handle:
+            assert ALICE not in repr(handle) + repr(vars(handle))
+
+
+@contextmanager
+def _acting_as(token: str, app: Flask, key: str) -> Iterator[JobHandle]:
+    """A handle on behalf of a user, as a view has it."""
+    with (
+        app.test_request_context(headers=on_behalf_of(token)),
+        current_jobs[key].as_user(request) as handle,
+    ):
+        yield handle
+
+
+def _meet(barrier: threading.Barrier) -> Callable[[Exchange], None]:
+    def meet(exchange: Exchange) -> None:
+        barrier.wait()
+        exchange.answer(exchange.forward())
+
+    return meet

@@ -1,0 +1,458 @@
+"""What a Flask developer calls: every call of a handle, over the real SDK and real HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from flask_lakeflow_jobs import (
+    Conflict,
+    InvalidParameters,
+    JobHandle,
+    JobNotFound,
+    RunNotFound,
+    RunStatus,
+    RunTimeout,
+    UnknownJob,
+    UpstreamUnavailable,
+    current_jobs,
+)
+from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, Refusal
+from tests.conftest import MakeApp
+from tests.support import Gate
+
+UNKNOWN_RUN = 1
+
+
+@pytest.fixture(autouse=True)
+def _inside(app: Flask) -> Iterator[None]:
+    with app.app_context():
+        yield
+
+
+class TestRunNow:
+    def test_it_answers_in_the_shape_of_the_sdk_and_starts_one_run(
+        self, road: FaultyWorkspace
+    ) -> None:
+        before = current_jobs["never"].list_runs(100)
+
+        started = current_jobs["never"].run_now()
+
+        assert started.run_id > 0
+        assert started.number_in_job == started.run_id
+        assert started.replayed is False
+        runs = current_jobs["never"].list_runs(100)
+        assert [run.run_id for run in runs if run not in before] == [started.run_id]
+        assert len(road.asked("POST", "jobs/run-now")) == 1
+
+    def test_parameters_reach_the_job(self) -> None:
+        run_id = current_jobs["greeting"].run_now({"who": "Ada"}).run_id
+
+        current_jobs["greeting"].wait(run_id)
+
+        output: Any = current_jobs["greeting"].get_run_output(run_id)
+        assert output.notebook_output.result == '{"who": "Ada"}'
+
+    def test_choices_arrive_upstream_as_run_now_spells_them(self, road: FaultyWorkspace) -> None:
+        current_jobs["pipeline"].run_now(
+            only=["extract"], queue=True, performance_target="STANDARD"
+        )
+
+        (sent,) = road.asked("POST", "jobs/run-now")
+        assert sent.body["only"] == ["extract"]
+        assert sent.body["queue"] == {"enabled": True}
+        assert sent.body["performance_target"] == "STANDARD"
+
+    def test_choices_not_made_are_not_sent(self, road: FaultyWorkspace) -> None:
+        current_jobs["never"].run_now()
+
+        (sent,) = road.asked("POST", "jobs/run-now")
+        assert set(sent.body) == {"job_id", "idempotency_token"}
+
+    def test_an_unknown_performance_target_is_refused_before_anything_is_sent(
+        self, road: FaultyWorkspace
+    ) -> None:
+        with pytest.raises(InvalidParameters) as caught:
+            current_jobs["never"].run_now(performance_target="WARP")
+
+        assert "performance_target" in caught.value.messages
+        assert not road.asked("POST")
+
+    def test_a_task_to_run_that_the_job_has_not_is_the_callers_mistake(self) -> None:
+        with pytest.raises(InvalidParameters, match="nowhere"):
+            current_jobs["pipeline"].run_now(only=["nowhere"])
+
+    def test_a_job_that_the_workspace_has_not_is_said_to_be_missing(
+        self, make_app: MakeApp
+    ) -> None:
+        app = make_app(jobs={"gone": {"job_id": 42}})
+        with app.app_context(), pytest.raises(JobNotFound, match="42"):
+            current_jobs["gone"].run_now()
+
+    def test_an_unknown_key_names_the_known_ones(self) -> None:
+        with pytest.raises(UnknownJob, match="'quick'"):
+            current_jobs["nope"]
+
+
+class TestIdempotency:
+    def test_each_trigger_has_a_fresh_token_that_the_api_takes(self, road: FaultyWorkspace) -> None:
+        runs = {current_jobs["never"].run_now().run_id for _ in range(3)}
+
+        tokens = [sent.body["idempotency_token"] for sent in road.asked("POST", "run-now")]
+        assert len(runs) == len(set(tokens)) == 3
+        assert all(0 < len(token) <= 64 for token in tokens)
+
+    def test_the_same_key_answers_the_same_run_and_says_so(self, road: FaultyWorkspace) -> None:
+        handle = current_jobs["never"]
+
+        first = handle.run_now({"day": "2013-01-02"}, idempotency_key="click-1")
+        again = handle.run_now({"day": "2013-01-02"}, idempotency_key="click-1")
+
+        assert again.run_id == first.run_id
+        assert (first.replayed, again.replayed) == (False, True)
+
+    def test_the_same_key_with_other_parameters_is_a_conflict(self, road: FaultyWorkspace) -> None:
+        handle = current_jobs["never"]
+        handle.run_now({"day": "2013-01-02"}, idempotency_key="click-2")
+        sent = len(road.asked("POST", "run-now"))
+
+        with pytest.raises(Conflict, match="key"):
+            handle.run_now({"day": "2013-01-03"}, idempotency_key="click-2")
+        with pytest.raises(Conflict):
+            handle.run_now({"day": "2013-01-02"}, idempotency_key="click-2", only=["only"])
+        assert len(road.asked("POST", "run-now")) == sent
+
+    def test_the_same_key_at_another_job_is_another_intent(self) -> None:
+        first = current_jobs["never"].run_now(idempotency_key="click-3")
+        second = current_jobs["script"].run_now(idempotency_key="click-3")
+
+        assert first.run_id != second.run_id
+
+    def test_another_process_that_shares_nothing_gets_the_same_run(self, make_app: MakeApp) -> None:
+        first = current_jobs["never"].run_now({"day": "x"}, idempotency_key="click-4")
+        with make_app().app_context():
+            second = current_jobs["never"].run_now({"day": "x"}, idempotency_key="click-4")
+
+        assert second.run_id == first.run_id
+
+    def test_the_key_itself_is_not_sent(self, road: FaultyWorkspace) -> None:
+        current_jobs["never"].run_now(idempotency_key="alice@example.com clicked")
+
+        (sent,) = road.asked("POST", "run-now")
+        assert "alice" not in str(sent.body)
+
+
+class TestWatching:
+    def test_run_and_wait_gives_states_up_to_the_terminal_one(self, gate: Gate) -> None:
+        states = []
+        for status in current_jobs["gated"].run_and_wait(gate.params):
+            states.append(status)
+            gate.open()
+
+        assert all(isinstance(status, RunStatus) for status in states)
+        assert [status.is_terminal for status in states] == [False] * (len(states) - 1) + [True]
+        assert states[0].outcome == "running"
+        assert states[-1].outcome == "succeeded"
+        assert states[-1].status == "TERMINATED"
+
+    def test_a_state_says_what_the_jobs_api_says(self) -> None:
+        (status,) = current_jobs["never"].run_and_wait()
+
+        assert status.outcome == "skipped"
+        document = status.to_dict()
+        assert set(document) == {"status", "outcome", "timestamp", "run"}
+        assert document["status"] == "SKIPPED"
+        assert document["run"]["run_id"] == status.run.run_id
+        assert document["timestamp"] > 1_600_000_000_000
+
+    def test_run_and_wait_starts_the_run_before_it_is_iterated(self) -> None:
+        watch = current_jobs["never"].run_and_wait()
+
+        assert current_jobs["never"].get_run(watch.run_id).run_id == watch.run_id
+
+    def test_run_and_wait_passes_choices_on(self, road: FaultyWorkspace) -> None:
+        list(current_jobs["never"].run_and_wait(idempotency_key="k", only=["only"], queue=False))
+
+        (sent,) = road.asked("POST", "run-now")
+        assert sent.body["only"] == ["only"]
+        assert sent.body["queue"] == {"enabled": False}
+
+    def test_watch_follows_a_run_that_exists_and_starts_none(
+        self, gate: Gate, road: FaultyWorkspace
+    ) -> None:
+        run_id = current_jobs["gated"].run_now(gate.params).run_id
+        gate.open()
+
+        *_, last = current_jobs["gated"].watch(run_id)
+
+        assert last.outcome == "succeeded"
+        assert len(road.asked("POST")) == 1
+
+    def test_a_failed_run_ends_as_failed(self) -> None:
+        run_id = current_jobs["failing"].run_now().run_id
+
+        assert current_jobs["failing"].wait(run_id).outcome == "failed"
+
+    def test_a_wait_that_is_over_leaves_the_run_going(self, gate: Gate) -> None:
+        handle = current_jobs["gated"]
+        run_id = handle.run_now(gate.params).run_id
+
+        with pytest.raises(RunTimeout, match="It goes on") as caught:
+            handle.wait(run_id, timeout=0.05)
+
+        assert (caught.value.code, caught.value.exit_code) == (504, 4)
+        gate.open()
+        assert handle.wait(run_id).outcome == "succeeded"
+
+    def test_the_jobs_own_wait_timeout_holds_where_none_is_given(
+        self, make_app: MakeApp, gate: Gate
+    ) -> None:
+        jobs = {"hasty": {"of": "gated", "task_type": "job", "wait_timeout": 0.05}}
+        with make_app(jobs=jobs).app_context(), pytest.raises(RunTimeout):
+            list(current_jobs["hasty"].run_and_wait(gate.params))
+
+    def test_trouble_that_passes_does_not_end_a_watch(
+        self, gate: Gate, road: FaultyWorkspace
+    ) -> None:
+        handle = current_jobs["gated"]
+        run_id = handle.run_now(gate.params).run_id
+        road.fail(Refusal(500), method="GET", times=4)
+        gate.open()
+
+        assert handle.wait(run_id).outcome == "succeeded"
+
+    def test_what_cannot_pass_ends_it(self, road: FaultyWorkspace) -> None:
+        with pytest.raises(RunNotFound):
+            current_jobs["quick"].wait(UNKNOWN_RUN)
+
+
+class TestReading:
+    def test_get_run_has_all_tasks(self) -> None:
+        run_id = current_jobs["pipeline"].run_now().run_id
+        current_jobs["pipeline"].wait(run_id)
+
+        run = current_jobs["pipeline"].get_run(run_id)
+
+        assert [task.task_key for task in run.tasks or []] == ["extract", "load"]
+
+    @pytest.mark.parametrize(
+        "call",
+        [
+            JobHandle.get_run,
+            JobHandle.get_run_output,
+            JobHandle.explain,
+            JobHandle.cancel_run,
+            JobHandle.repair_run,
+            JobHandle.wait,
+        ],
+    )
+    def test_a_run_of_another_job_is_not_found(
+        self, call: Callable[..., Any], road: FaultyWorkspace
+    ) -> None:
+        run_id = current_jobs["never"].run_now().run_id
+        with pytest.raises(RunNotFound, match="quick") as caught:
+            call(current_jobs["quick"], run_id)
+
+        assert caught.value.code == 404
+        assert len(road.asked("POST")) == 1, "nothing was done to the other job's run"
+
+    @pytest.mark.parametrize(
+        "call", [JobHandle.get_run, JobHandle.get_run_output, JobHandle.cancel_run]
+    )
+    def test_a_run_that_is_not_there_is_not_found(self, call: Callable[..., Any]) -> None:
+        with pytest.raises(RunNotFound):
+            call(current_jobs["quick"], UNKNOWN_RUN)
+
+    def test_last_run_is_the_newest_or_none(self, make_app: MakeApp, road: FaultyWorkspace) -> None:
+        run_id = current_jobs["never"].run_now().run_id
+
+        last = current_jobs["never"].last_run()
+
+        assert last is not None
+        assert last.run_id == run_id
+        road.fail(_no_runs, path="runs/list")
+        with make_app().app_context():
+            assert current_jobs["never"].last_run() is None
+
+    def test_list_runs_delivers_the_limit_over_pages(self, road: FaultyWorkspace) -> None:
+        handle = current_jobs["never"]
+        started = [handle.run_now().run_id for _ in range(60)]
+
+        runs = handle.list_runs(limit=55)
+
+        assert [run.run_id for run in runs] == started[::-1][:55]
+        pages = road.asked("GET", "runs/list")
+        assert len(pages) == 3
+        assert {page.query["limit"] for page in pages} == {"25"}
+
+    def test_list_runs_gives_twenty_by_default_and_filters_as_the_api_does(self) -> None:
+        handle = current_jobs["never"]
+        for _ in range(21):
+            handle.run_now()
+
+        assert len(handle.list_runs()) == 20
+        assert handle.list_runs(active_only=True) == []
+        newest = handle.list_runs(1)[0]
+        assert handle.list_runs(start_time_from=(newest.start_time or 0) + 60_000) == []
+        (expanded,) = handle.list_runs(1, completed_only=True, expand_tasks=True)
+        assert [task.task_key for task in expanded.tasks or []] == ["only"]
+
+    def test_get_job_gives_the_definition(self) -> None:
+        job = current_jobs["pipeline"].get_job()
+
+        assert job.settings is not None
+        assert [task.task_key for task in job.settings.tasks or []] == ["extract", "load"]
+
+    def test_the_output_of_one_task_comes_bare(self) -> None:
+        run_id = current_jobs["script"].run_now({"args": ["one", "two"]}).run_id
+        current_jobs["script"].wait(run_id)
+
+        output: Any = current_jobs["script"].get_run_output(run_id)
+
+        assert output.logs.splitlines() == ["one", "two"]
+
+    def test_the_outputs_of_several_tasks_come_by_task_key(self) -> None:
+        run_id = current_jobs["pipeline"].run_now().run_id
+        current_jobs["pipeline"].wait(run_id)
+
+        outputs: Any = current_jobs["pipeline"].get_run_output(run_id)
+
+        assert set(outputs) == {"extract", "load"}
+        assert outputs["extract"].logs == "extracted\n"
+        assert outputs["load"].notebook_output.result == "{}"
+
+    def test_explain_names_the_root_cause_only(self) -> None:
+        run_id = current_jobs["failing"].run_now().run_id
+        current_jobs["failing"].wait(run_id)
+
+        explanation = current_jobs["failing"].explain(run_id)
+
+        assert explanation.outcome == "failed"
+        assert explanation.termination_code == "RUN_EXECUTION_ERROR"
+        assert explanation.url is not None
+        (task,) = explanation.tasks
+        assert (task.task_key, task.attempt) == ("broken", 0)
+        assert task.error == "ValueError: the boat is leaking"
+        assert "launch()" in (task.error_trace or "")
+
+    def test_explain_of_a_success_blames_no_task(self) -> None:
+        run_id = current_jobs["quick"].run_now().run_id
+        current_jobs["quick"].wait(run_id)
+
+        explanation = current_jobs["quick"].explain(run_id)
+
+        assert (explanation.outcome, explanation.tasks) == ("succeeded", [])
+
+
+class TestIntervening:
+    def test_a_cancelled_run_ends_as_cancelled(self, gate: Gate) -> None:
+        handle = current_jobs["gated"]
+        run_id = handle.run_now(gate.params).run_id
+
+        assert handle.cancel_run(run_id) is None  # type: ignore[func-returns-value]
+
+        assert handle.wait(run_id).outcome == "canceled"
+
+    def test_cancel_all_runs_ends_those_of_this_job_only(self, gate: Gate) -> None:
+        mine = [current_jobs["gated"].run_now(gate.params).run_id for _ in range(2)]
+        other = current_jobs["single"].run_now(gate.params).run_id
+
+        current_jobs["gated"].cancel_all_runs()
+
+        outcomes = [current_jobs["gated"].wait(run_id).outcome for run_id in mine]
+        assert outcomes == ["canceled", "canceled"]
+        gate.open()
+        assert current_jobs["single"].wait(other).outcome == "succeeded"
+
+    def test_a_run_over_the_limit_is_skipped(self, gate: Gate) -> None:
+        handle = current_jobs["single"]
+        first = handle.run_now(gate.params).run_id
+
+        second = handle.run_now(gate.params).run_id
+
+        assert handle.wait(second).outcome == "skipped"
+        gate.open()
+        assert handle.wait(first).outcome == "succeeded"
+
+    def test_a_run_over_the_limit_that_may_queue_waits_for_its_turn(self, gate: Gate) -> None:
+        handle = current_jobs["single"]
+        handle.run_now(gate.params)
+
+        states = []
+        for status in handle.run_and_wait(gate.params, queue=True):
+            states.append(status.outcome)
+            gate.open()
+
+        assert (states[0], states[-1]) == ("queued", "succeeded")
+
+    def test_a_run_that_goes_on_cannot_be_repaired(self, gate: Gate, road: FaultyWorkspace) -> None:
+        handle = current_jobs["gated"]
+        run_id = handle.run_now(gate.params).run_id
+
+        with pytest.raises(Conflict, match="goes on"):
+            handle.repair_run(run_id)
+        assert not road.asked("POST", "repair")
+
+
+class TestResults:
+    def test_a_success_has_its_data(self) -> None:
+        result = current_jobs["never"].results.run_now()
+
+        assert (result.ok, result.status, result.message) == (True, None, None)
+        assert result.data.run_id > 0
+
+    def test_a_failure_has_status_and_sentence_and_is_not_raised(self) -> None:
+        result = current_jobs["quick"].results.get_run(UNKNOWN_RUN)
+
+        assert (result.ok, result.data, result.status) == (False, None, 404)
+        assert "no run 1" in result.message
+
+    def test_every_call_of_a_handle_is_there(self) -> None:
+        results = current_jobs["never"].results
+        run_id = results.run_now().data.run_id
+
+        assert results.get_run(run_id).ok
+        assert results.wait(run_id).data.outcome == "skipped"
+        assert results.last_run().ok
+        assert len(results.list_runs(limit=1).data) == 1
+        assert results.get_job().ok
+        assert results.explain(run_id).data.outcome == "skipped"
+        assert results.cancel_run(run_id).ok
+        assert results.cancel_all_runs().ok
+        assert results.get_run_output(run_id).ok
+        assert not results.repair_run(UNKNOWN_RUN).ok
+
+    def test_iterators_give_results_and_a_failure_last(
+        self, gate: Gate, road: FaultyWorkspace
+    ) -> None:
+        results = current_jobs["gated"].results
+
+        *states, last = results.run_and_wait(gate.params, timeout=0.05)
+
+        assert all(state.ok for state in states)
+        assert (last.ok, last.status) == (False, 504)
+        assert [state.ok for state in results.watch(UNKNOWN_RUN)] == [False]
+        assert [state.ok for state in results.run_and_wait({"gate": object()})] == [False]
+
+    def test_no_other_name_is_a_call(self) -> None:
+        with pytest.raises(AttributeError, match="run_later"):
+            _ = current_jobs["never"].results.run_later
+
+
+class TestSettings:
+    def test_two_apps_ask_two_workspaces(self, make_app: MakeApp, road: FaultyWorkspace) -> None:
+        first = make_app()
+        second = make_app(DATABRICKS_HOST="http://127.0.0.1:9", LAKEFLOW_JOBS_READ_TIMEOUT=5)
+
+        with second.app_context(), pytest.raises(UpstreamUnavailable):
+            current_jobs["never"].get_job()
+        with first.app_context():
+            assert current_jobs["never"].get_job().job_id
+
+
+def _no_runs(exchange: Exchange) -> None:
+    reply = exchange.forward()
+    exchange.answer(type(reply)(200, reply.headers, b"{}"))

@@ -1,0 +1,163 @@
+"""Parameters as they arrive upstream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from marshmallow import Schema, fields, validate
+
+from flask_lakeflow_jobs import (
+    InvalidParameters,
+    current_jobs,
+)
+from flask_lakeflow_jobs.testing import FaultyWorkspace
+from tests.conftest import MakeApp
+
+UNKNOWN_RUN = 1
+
+
+class EtlParams(Schema):
+    """Of a job whose names differ inside and outside."""
+
+    start = fields.Date(required=True, data_key="startDate")
+    tries = fields.Integer(load_default=3, validate=validate.Range(1, 5))
+    dry = fields.Boolean(allow_none=True)
+    ratio = fields.Float()
+
+
+ETL = {"startDate": "2013-01-02", "dry": True, "ratio": 0.5}
+ETL_AS_TEXT = {"startDate": "2013-01-02", "tries": "3", "dry": "true", "ratio": "0.5"}
+
+
+class TestParameterTraps:
+    """Peers lose, bend or misplace parameters: traps B2 to B6, seen in what arrives upstream."""
+
+    @pytest.fixture
+    def arrived(self, make_app: MakeApp, road: FaultyWorkspace) -> Callable[..., Any]:
+        def arrived(given: Any, /, **job: Any) -> Any:
+            with make_app(jobs={"it": {"of": "never", **job}}).app_context():
+                current_jobs["it"].run_now(given)
+            body = dict(road.asked("POST", "run-now")[-1].body)
+            del body["job_id"], body["idempotency_token"]
+            return body
+
+        return arrived
+
+    @pytest.mark.parametrize(
+        ("task_type", "field"),
+        [
+            ("notebook", "notebook_params"),
+            ("python_wheel", "python_named_params"),
+            ("sql", "sql_params"),
+            ("job", "job_parameters"),
+        ],
+    )
+    def test_named_parameters_arrive_as_text_under_the_name_of_the_caller(
+        self, arrived: Callable[..., Any], task_type: str, field: str
+    ) -> None:
+        assert arrived(ETL, task_type=task_type, params=EtlParams) == {field: ETL_AS_TEXT}
+
+    @pytest.mark.parametrize(
+        ("task_type", "field"), [("python_script", "python_params"), ("spark_jar", "jar_params")]
+    )
+    def test_listed_parameters_arrive_in_order(
+        self, arrived: Callable[..., Any], task_type: str, field: str
+    ) -> None:
+        assert arrived({"args": ["a", 1, False]}, task_type=task_type) == {
+            field: ["a", "1", "false"]
+        }
+
+    def test_dbt_commands_and_pipelines_have_their_places(
+        self, arrived: Callable[..., Any]
+    ) -> None:
+        assert arrived({"commands": ["dbt run"]}, task_type="dbt_commands") == {
+            "dbt_commands": ["dbt run"]
+        }
+        assert arrived({"full_refresh": True}, task_type="pipeline") == {
+            "pipeline_params": {"full_refresh": True}
+        }
+
+    def test_b2_a_schema_without_a_task_type_loses_nothing(
+        self, arrived: Callable[..., Any], road: FaultyWorkspace
+    ) -> None:
+        with pytest.raises(InvalidParameters, match="task_type") as caught:
+            arrived(ETL, params=EtlParams)
+
+        assert set(caught.value.messages) == set(ETL_AS_TEXT)
+        assert not road.asked("POST")
+
+    def test_b3_without_task_type_and_schema_run_nows_own_fields_pass_as_they_are(
+        self, arrived: Callable[..., Any]
+    ) -> None:
+        given = {"notebook_params": {"day": "1"}, "python_params": ["x"]}
+
+        assert arrived(given) == given
+
+    @pytest.mark.parametrize(
+        "name", ["job_id", "idempotency_token", "only", "queue", "performance_target", "day"]
+    )
+    def test_b3_nothing_else_passes(
+        self, arrived: Callable[..., Any], road: FaultyWorkspace, name: str
+    ) -> None:
+        with pytest.raises(InvalidParameters) as caught:
+            arrived({name: "1"})
+
+        assert set(caught.value.messages) == {name}
+        assert not road.asked("POST")
+
+    def test_b4_dbt_takes_none_and_says_so(self, arrived: Callable[..., Any]) -> None:
+        with pytest.raises(InvalidParameters, match="dbt"):
+            arrived({"day": "1"}, task_type="dbt")
+        assert arrived({}, task_type="dbt") == {}
+
+    def test_b5_null_is_left_out_and_never_becomes_a_word(
+        self, arrived: Callable[..., Any]
+    ) -> None:
+        given = {"startDate": "2013-01-02", "dry": None, "tries": 1}
+
+        assert arrived(given, task_type="job", params=EtlParams) == {
+            "job_parameters": {"startDate": "2013-01-02", "tries": "1"}
+        }
+
+    @pytest.mark.parametrize(
+        "params", [{"args": "not a list"}, {"args": [None]}, {"args": ["x"], "more": 1}]
+    )
+    def test_b5_arguments_that_are_no_list_are_refused(
+        self, arrived: Callable[..., Any], road: FaultyWorkspace, params: Any
+    ) -> None:
+        with pytest.raises(InvalidParameters):
+            arrived(params, task_type="python_script")
+        assert not road.asked("POST")
+
+    @pytest.mark.parametrize("value", [{"a": 1}, ["a"], float("nan"), float("inf")])
+    def test_b6_a_value_with_no_plain_text_is_a_bad_parameter(
+        self, arrived: Callable[..., Any], value: Any
+    ) -> None:
+        with pytest.raises(InvalidParameters) as caught:
+            arrived({"day": value}, task_type="notebook")
+
+        assert caught.value.code == 400
+        assert set(caught.value.messages) == {"day"}
+
+    def test_b6_a_value_that_the_schema_made_into_an_object_arrives_as_text(
+        self, arrived: Callable[..., Any]
+    ) -> None:
+        schema = {"day": fields.Date(), "at": fields.AwareDateTime(), "id": fields.UUID()}
+        given = {
+            "day": "2013-01-02",
+            "at": "2013-01-02T03:04:05+00:00",
+            "id": "00000000-0000-4000-8000-000000000000",
+        }
+
+        assert arrived(given, task_type="job", params=schema) == {"job_parameters": given}
+
+    def test_b8_a_schema_says_what_is_wrong_by_field(
+        self, arrived: Callable[..., Any], road: FaultyWorkspace
+    ) -> None:
+        with pytest.raises(InvalidParameters) as caught:
+            arrived({"tries": 9, "typo": 1}, task_type="job", params=EtlParams)
+
+        assert set(caught.value.messages) == {"startDate", "tries", "typo"}
+        assert not road.asked("POST")
