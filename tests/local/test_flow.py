@@ -490,9 +490,7 @@ def repair(client: Client, run_id: int, **fields: Any) -> int:
 
 def test_repair(serve: Serve, clock: ManualClock) -> None:
     client, run_id = repairable(serve, clock)
-    first = client.jobs.repair_run(run_id, rerun_all_failed_tasks=True).response.as_dict()[
-        "repair_id"
-    ]
+    first = repair(client, run_id, rerun_all_failed_tasks=True)
     run = client.jobs.get_run(run_id)
     assert (words(run)[0], run.end_time) == ("RUNNING", 0)
     clock.advance(10)

@@ -1,0 +1,199 @@
+"""Killed at any moment, the workspace comes up with all that it has acknowledged."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flask_lakeflow_jobs.local import (
+    Address,
+    Workspace,
+    ensure_workspace,
+    load_bundle,
+    stop_workspace,
+)
+from flask_lakeflow_jobs.local.folder import WorkspaceFolder
+from tests.local.support import (
+    ENDED,
+    Client,
+    after,
+    played,
+    script,
+    scripted,
+    task_words,
+    wait_until,
+    words,
+    write_bundle,
+)
+from tests.local.test_run import is_running
+
+KILLS = int(os.environ.get("LAKEFLOW_KILLS", "12"))
+
+# A process with a child of its own; both would stay for ever.
+LINGER = """
+import os, subprocess, sys, time
+child = subprocess.Popen(["sleep", "1000"])
+print(os.getpid(), child.pid, flush=True)
+time.sleep(1000)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "folder"
+    stop_workspace(tmp_path / "folder")
+
+
+def kill(address: Address, folder: Path) -> None:
+    os.kill(address.pid, signal.SIGKILL)
+    wait_until(lambda: not WorkspaceFolder(folder).is_served(), "the end of the workspace")
+
+
+def client_of(address: Address, bundle: Path) -> Client:
+    return Client(address, {key: job.job_id for key, job in load_bundle(bundle).jobs.items()})
+
+
+def test_what_was_going_is_marked_and_its_processes_are_gone(tmp_path: Path, folder: Path) -> None:
+    tasks = [script("first", "first.py"), script("main", depends_on=after("first"))]
+    tasks.append(script("last", depends_on=after("main")))
+    bundle = write_bundle(tmp_path, {"etl": {"tasks": tasks}}, {"main.py": LINGER, "first.py": ""})
+    address = ensure_workspace(folder, bundle)
+    client = client_of(address, bundle)
+    run_id = client.start("etl")
+    main_id = (client.jobs.get_run(run_id).tasks or [])[1].run_id
+    assert main_id is not None
+    logs = wait_until(lambda: client.jobs.get_run_output(main_id).logs)
+    processes = [int(pid) for pid in (logs or "").split()]
+    assert all(map(is_running, processes))
+    kill(address, folder)
+    for pid in processes:
+        wait_until(lambda pid=pid: not is_running(pid), f"the end of process {pid}")  # type: ignore[misc]
+    ensure_workspace(folder, bundle)
+    run = client.jobs.get_run(run_id)
+    assert words(run) == ("INTERNAL_ERROR", "FAILED", "INTERNAL_ERROR")
+    assert run.state is not None
+    assert "The local workspace stopped while this was running" in (run.state.state_message or "")
+    assert run.end_time
+    assert task_words(run) == {"first": "SUCCESS", "main": "FAILED", "last": "UPSTREAM_FAILED"}
+    client.jobs.repair_run(run_id, rerun_all_failed_tasks=True)
+    client.jobs.cancel_run(run_id)
+    assert words(client.finish(run_id))[1] == "CANCELED"
+
+
+def test_processes_end_with_a_workspace_that_is_stopped(tmp_path: Path) -> None:
+    jobs = {"etl": {"tasks": [script("main")]}}
+    bundle = write_bundle(tmp_path, jobs, {"main.py": LINGER})
+    with Workspace(bundle, tmp_path / "folder") as address:
+        client = client_of(address, bundle)
+        run_id = client.start("etl")
+        (main,) = client.jobs.get_run(run_id).tasks or []
+        assert main.run_id is not None
+        main_id = main.run_id
+        logs = wait_until(lambda: client.jobs.get_run_output(main_id).logs)
+    for pid in (logs or "").split():
+        wait_until(lambda pid=pid: not is_running(int(pid)))  # type: ignore[misc]
+    with Workspace(bundle, tmp_path / "folder") as address:
+        assert words(client_of(address, bundle).jobs.get_run(run_id))[0] == "INTERNAL_ERROR"
+
+
+class Load:
+    """Starts, cancels and deletes runs until the workspace dies, and remembers what it was
+    promised.
+    """
+
+    def __init__(self, client: Client, seed: int) -> None:
+        self._client = client
+        self._random = random.Random(seed)  # noqa: S311 (no secret)
+        self.acknowledged: dict[int, str] = {}
+        self.deleted: set[int] = set()
+        self.doubtful: set[int] = set()
+        self.thread = threading.Thread(target=self._run)
+        self.thread.start()
+
+    def _run(self) -> None:
+        host = self._client.address.host.removeprefix("http://")
+        connection = HTTPConnection(host, timeout=30)
+        try:
+            for number in range(10**6):
+                key = self._random.choice(["etl", "quick"])
+                token = f"{id(self)}-{number}"
+                body = {"job_id": self._client.job_ids[key], "idempotency_token": token}
+                run_id = self._post(connection, "run-now", body)["run_id"]
+                self.acknowledged[run_id] = token
+                if self._random.random() < 0.3:
+                    victim = self._random.choice(list(self.acknowledged))
+                    self._post(connection, "runs/cancel", {"run_id": victim})
+                if self._random.random() < 0.1:
+                    victim = self._random.choice(list(self.acknowledged))
+                    self.doubtful.add(victim)
+                    if self._post(connection, "runs/delete", {"run_id": victim}) == {}:
+                        self.deleted.add(victim)
+                        del self.acknowledged[victim]
+                    self.doubtful.discard(victim)
+        except (OSError, HTTPException):
+            return
+        finally:
+            connection.close()
+
+    def _post(self, connection: HTTPConnection, path: str, body: Any) -> Any:
+        import json
+
+        headers = {"Authorization": f"Bearer {self._client.address.token}"}
+        connection.request("POST", f"/api/2.2/jobs/{path}", json.dumps(body), headers)
+        return json.loads(connection.getresponse().read())
+
+
+def test_no_acknowledged_run_is_lost(tmp_path: Path, folder: Path) -> None:
+    quick = {
+        **scripted(played("a"), played("b", "a"), seconds=[0, 0.02]),
+        "max_concurrent_runs": 500,
+    }
+    etl = {"tasks": [script("main"), script("next", depends_on=after("main"))]}
+    jobs = {"quick": quick, "etl": {**etl, "max_concurrent_runs": 3}}
+    bundle = write_bundle(tmp_path, jobs, {"main.py": "import time; time.sleep(0.05)"})
+    chance = random.Random(1)  # noqa: S311 (no secret)
+    acknowledged: dict[int, str] = {}
+    doubtful: set[int] = set()
+    deleted: set[int] = set()
+    for number in range(KILLS):
+        address = ensure_workspace(folder, bundle)
+        client = client_of(address, bundle)
+        check(client, acknowledged, doubtful, deleted)
+        loads = [Load(client, 2 * number + offset) for offset in range(2)]
+        pause = threading.Event()
+        pause.wait(chance.uniform(0.02, 0.3))
+        kill(address, folder)
+        for load in loads:
+            load.thread.join()
+            acknowledged |= load.acknowledged
+            deleted |= load.deleted
+            doubtful |= load.doubtful
+    client = client_of(ensure_workspace(folder, bundle), bundle)
+    assert len(acknowledged) > 5 * KILLS
+    check(client, acknowledged, doubtful, deleted)
+    (known, token) = next(iter(acknowledged.items()))
+    again = client.http(
+        "POST",
+        "/api/2.2/jobs/run-now",
+        {"job_id": client.job_ids["quick"], "idempotency_token": token},
+    )
+    assert again[1]["run_id"] == known
+
+
+def check(
+    client: Client, acknowledged: dict[int, str], doubtful: set[int], deleted: set[int]
+) -> None:
+    """All runs that were promised are there and have ended; those deleted are not."""
+    listed = {run.run_id: run for run in client.jobs.list_runs(limit=25)}
+    for run_id in acknowledged.keys() - doubtful:
+        assert run_id in listed, f"run {run_id} is lost"
+        assert words(listed[run_id])[0] in ENDED
+    assert not deleted & listed.keys()
