@@ -82,6 +82,7 @@ def _settings(
         monkeypatch.setenv(env_name(key), str(job_id))
     monkeypatch.setenv("LAKEFLOW_JOBS_POLL_INTERVAL", "0.25")
     monkeypatch.setenv("LAKEFLOW_JOBS_READ_ATTEMPTS", "1")
+    monkeypatch.setenv("LAKEFLOW_JOBS_WAIT_TIMEOUT", "60")
     monkeypatch.setenv("SHOP_INSTANCE", str(tmp_path / "instance"))
 
 

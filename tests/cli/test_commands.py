@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
@@ -15,7 +14,16 @@ from flask.cli import FlaskGroup
 
 from flask_lakeflow_jobs import JobConfig, LakeflowJobs
 from flask_lakeflow_jobs.cli import command_group
-from flask_lakeflow_jobs.testing import FaultyWorkspace, GatewayPage, Refusal, Reply, Silence
+from flask_lakeflow_jobs.job_config import env_name
+from flask_lakeflow_jobs.testing import (
+    Exchange,
+    Fault,
+    FaultyWorkspace,
+    GatewayPage,
+    Refusal,
+    Reply,
+    Silence,
+)
 from tests.cli import shop
 from tests.cli.conftest import SEPARATE, Ended, Run
 from tests.support import Gate
@@ -264,6 +272,16 @@ def test_a_run_of_another_job_is_not_there(jobs: Run, command: str) -> None:
     assert f"Job 'etl' has no run {run_id}." in ended.stderr
 
 
+def test_an_app_without_jobs_says_how_to_get_some(
+    jobs: Run, job_ids: Mapping[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in job_ids:
+        monkeypatch.delenv(env_name(key))
+    ended = jobs("run", of=shop.create_app_of_one_job())
+    assert ended.code == 2
+    assert "This app has no jobs. Set DATABRICKS_JOB_<NAME>" in ended.stderr
+
+
 # ── watch, cancel, repair ─────────────────────────────────────────────────────────────────────────
 
 
@@ -379,7 +397,7 @@ def test_a_job_without_runs_has_no_status(
     assert jobs("runs", "etl", "--json").document == {"runs": []}
 
 
-def _no_runs(exchange: Any) -> None:
+def _no_runs(exchange: Exchange) -> None:
     exchange.answer(Reply(200, {"Content-Type": "application/json"}, b"{}"))
 
 
@@ -414,7 +432,7 @@ def test_a_workspace_that_does_not_answer_well_is_a_sentence_and_an_exit_code(
     jobs: Run,
     monkeypatch: pytest.MonkeyPatch,
     args: list[str],
-    fault: Callable[[Any], None],
+    fault: Fault,
     timeout: str,
     code: int | None,
 ) -> None:
@@ -447,6 +465,55 @@ def test_an_output_that_cannot_be_read_does_not_make_a_failure_of_a_success(
     assert (ended.code, ended.stdout) == (0, "")
     assert "Warning: The output cannot be read:" in ended.stderr
     assert "flask jobs output words" in ended.stderr
+
+
+class Until:
+    """Hands requests on until an answer has a text in it, and refuses those that follow."""
+
+    def __init__(self, text: bytes, refusal: Refusal) -> None:
+        self._text = text
+        self._refusal = refusal
+        self._seen = False
+
+    def __call__(self, exchange: Exchange) -> None:
+        if self._seen:
+            self._refusal(exchange)
+            return
+        reply = exchange.forward()
+        self._seen = self._text in reply.body
+        exchange.answer(reply)
+
+
+def test_a_watch_that_is_refused_tells_where_the_run_is(
+    way: FaultyWorkspace, jobs: Run, gate: Gate
+) -> None:
+    way.fail(Until(b"RUNNING", Refusal(403)), path="jobs/runs/get")
+    ended = jobs("run", "held", "-p", f"gate={gate.params['gate']}", of=shop.create_app())
+    assert (ended.code, ended.stdout) == (6, "")
+    url, last = ended.stderr.splitlines()[-2:]
+    run_id = url.rpartition("/")[2]
+    assert last == f"Watch it again: flask jobs watch held {run_id}"
+
+
+def test_a_run_that_is_deleted_meanwhile_is_not_to_be_watched_again(
+    way: FaultyWorkspace, jobs: Run, gate: Gate
+) -> None:
+    way.fail(Until(b"RUNNING", Refusal(404)), path="jobs/runs/get")
+    ended = jobs("run", "held", "-p", f"gate={gate.params['gate']}", of=shop.create_app())
+    assert (ended.code, ended.stdout) == (2, "")
+    assert "Error: Job 'held' has no run" in ended.stderr
+    assert "Watch it again" not in ended.stderr
+
+
+def test_a_failure_that_cannot_be_explained_is_still_a_failure(
+    way: FaultyWorkspace, jobs: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKEFLOW_JOBS_CACHE_TTL", "0")
+    way.fail(Until(b"INTERNAL_ERROR", Refusal(403)), path="jobs/runs/get")
+    ended = jobs("run", "broken", of=shop.create_app())
+    assert (ended.code, ended.stdout) == (1, "")
+    assert "Warning: Why it ended so cannot be read:" in ended.stderr
+    assert "of broken: FAILED.\n" in ended.stderr
 
 
 def test_a_job_that_runs_as_its_users_runs_for_the_operator(
