@@ -6,16 +6,16 @@ import json
 from typing import Any
 
 import pytest
-from databricks.sdk.service.jobs import RunOutput
+from databricks.sdk.service.jobs import RunOutput, RunTask
 
 from flask_lakeflow_jobs import Outcome, UpstreamUnavailable
-from flask_lakeflow_jobs.reports import explanation, repair_arguments
+from flask_lakeflow_jobs.reports import explanation, repair_arguments, was_started_with
 
 from .runs import FAILED, FAILED_BY_TASK, RUN_ID, SUCCEEDED, run, task, words
 
 
-def output_of(task_run_id: int) -> RunOutput:
-    return RunOutput(error=f"Error: {task_run_id}", error_trace=f"Traceback of {task_run_id}")
+def output_of(task: RunTask) -> RunOutput:
+    return RunOutput(error=f"Error: {task.run_id}", error_trace=f"Traceback of {task.run_id}")
 
 
 FAILED_RUN = run(
@@ -52,7 +52,7 @@ def test_an_explanation_can_be_sent_as_json() -> None:
 
 
 def test_an_output_that_cannot_be_read_leaves_what_else_is_known() -> None:
-    def unavailable(_: int) -> RunOutput:
+    def unavailable(_: RunTask) -> RunOutput:
         raise UpstreamUnavailable("Not now.")
 
     [load] = explanation(FAILED_RUN, unavailable).tasks
@@ -65,7 +65,7 @@ def test_an_output_that_cannot_be_read_leaves_what_else_is_known() -> None:
 
 @pytest.mark.parametrize("doing", [SUCCEEDED, words("RUNNING"), words("SKIPPED"), {"state": {}}])
 def test_where_no_task_is_to_blame_none_is_blamed_or_asked(doing: dict[str, Any]) -> None:
-    def unexpected(_: int) -> RunOutput:
+    def unexpected(_: RunTask) -> RunOutput:
         raise AssertionError("Nobody asked for this output.")
 
     assert explanation(run(doing), unexpected).tasks == []
@@ -115,3 +115,43 @@ def test_a_repair_is_given_the_parameters_that_the_run_had() -> None:
     assert arguments["notebook_params"] == {"day": "2025-01-01"}
     assert arguments["job_parameters"] == {"full": "true"}
     assert "jar_params" not in arguments
+
+
+STARTED = run(
+    overriding_parameters={"notebook_params": {"day": "2025-01-01"}},
+    job_parameters=[
+        {"name": "full", "default": "false", "value": "true"},
+        {"name": "left", "default": "alone", "value": "alone"},
+        {"name": "unset", "default": "x"},
+    ],
+)
+DAY = {"day": "2025-01-01"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "same"),
+    [
+        ({"notebook_params": DAY, "job_parameters": {"full": "true"}}, True),
+        ({"notebook_params": DAY, "job_parameters": {"full": "true", "left": "alone"}}, True),
+        ({"notebook_params": DAY, "job_parameters": {"full": "false"}}, False),
+        ({"notebook_params": DAY, "job_parameters": {"full": "true", "left": "x"}}, False),
+        ({"notebook_params": {"day": "2025-01-02"}, "job_parameters": {"full": "true"}}, False),
+        ({"job_parameters": {"full": "true"}}, False),
+        ({"notebook_params": DAY}, False),
+        ({}, False),
+    ],
+)
+def test_the_same_parameters_are_told_from_others(fields: dict[str, Any], same: bool) -> None:
+    assert was_started_with(STARTED, fields) is same
+
+
+@pytest.mark.parametrize("fields", [{}, {"job_parameters": {}}])
+def test_a_run_without_parameters_was_started_with_none(fields: dict[str, Any]) -> None:
+    assert was_started_with(run(), fields)
+    assert not was_started_with(run(), {"python_params": ["x"]})
+
+
+def test_the_settings_of_a_pipeline_are_parameters_too() -> None:
+    refreshed = run(overriding_parameters={"pipeline_params": {"full_refresh": True}})
+    assert was_started_with(refreshed, {"pipeline_params": {"full_refresh": True}})
+    assert not was_started_with(refreshed, {"pipeline_params": {"full_refresh": False}})

@@ -11,8 +11,8 @@ import pytest
 from flask_lakeflow_jobs import ExecutionResult, JobHandle, RunNotFound
 from flask_lakeflow_jobs.results import Results
 
-#: Calls of a handle that are no calls to the workspace, or give a handle.
-NOT_RESULTS = {"as_operator", "as_user", "get_outputs", "target"}
+#: What a handle gives to the faces of this package only, or that gives a handle.
+NOT_RESULTS = {"as_operator", "as_user", "get_outputs", "newest", "reads", "target"}
 
 
 class ShortHandle:

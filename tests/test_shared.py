@@ -49,6 +49,13 @@ def test_what_is_to_be_kept_for_no_time_is_not_kept(shared: Shared) -> None:
     assert shared.get("key") is None
 
 
+def test_what_is_larger_than_it_may_be_is_not_kept(shared: Shared) -> None:
+    shared.put("key", "x" * 1000, 60, at_most=500)
+    assert shared.get("key") is None
+    shared.put("key", "x" * 100, 60, at_most=500)
+    assert shared.get("key") == "x" * 100
+
+
 def test_more_entries_than_the_store_takes_break_nothing(
     shared: Shared, caplog: pytest.LogCaptureFixture
 ) -> None:

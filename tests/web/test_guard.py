@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
-from typing import Any, cast
 
 import pytest
 from flask import Flask, request
 
-from flask_lakeflow_jobs import NotAllowed
-from flask_lakeflow_jobs.current import State
+from flask_lakeflow_jobs import JobConfig, LakeflowJobs, NotAllowed, current_jobs
+from flask_lakeflow_jobs.current import current_state
 from flask_lakeflow_jobs.job_config import Policy
-from flask_lakeflow_jobs.web.guard import check_policy, refuse_other_sites
-from tests.runs import named_job
+from flask_lakeflow_jobs.web.guard import Action, check_policy, refuse_other_sites
 
 
-def state(policy: Policy | None) -> State:
-    return State(cast("Any", None), policy, cast("Any", None))
+def check(of_app: Policy | None, of_job: Policy | None, action: Action = "run") -> None:
+    app = Flask(__name__)
+    jobs = {"nightly": JobConfig(job_id=7, policy=of_job)}
+    LakeflowJobs(app, jobs=jobs, policy=of_app)
+    with app.app_context():
+        check_policy(current_state(), action, current_jobs["nightly"].job)
 
 
 def allow(*_: object) -> bool:
@@ -36,17 +37,15 @@ def fail(*_: object) -> bool:
 def test_the_jobs_policy_is_asked_and_else_the_apps(
     policies: tuple[Policy | None, Policy | None],
 ) -> None:
-    of_app, of_job = policies
-    check_policy(state(of_app), "run", dataclasses.replace(named_job(), policy=of_job))
+    check(*policies)
 
 
 @pytest.mark.parametrize("policies", [(deny, None), (None, deny), (allow, deny), (fail, None)])
 def test_a_policy_that_says_no_or_fails_denies(
     policies: tuple[Policy | None, Policy | None], caplog: pytest.LogCaptureFixture
 ) -> None:
-    of_app, of_job = policies
     with caplog.at_level(logging.CRITICAL), pytest.raises(NotAllowed, match="run") as caught:
-        check_policy(state(of_app), "run", dataclasses.replace(named_job(), policy=of_job))
+        check(*policies)
     assert caught.value.code == 403
     assert "no such user" not in str(caught.value)
 
@@ -58,7 +57,7 @@ def test_a_policy_is_told_what_is_asked_for() -> None:
         asked.append((user, action, key))
         return True
 
-    check_policy(state(note), "cancel", named_job("nightly"))
+    check(note, None, "cancel")
     assert asked == [(None, "cancel", "nightly")]
 
 
