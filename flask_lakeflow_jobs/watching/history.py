@@ -44,7 +44,15 @@ class History:
         self._known: dict[str, tuple[float, list[float]]] = {}
 
     def durations(self, target: Target) -> list[float]:
-        """Seconds that past runs took, sorted; empty where nothing is known.
+        """Seconds that past runs took, sorted; empty as long as nothing is known.
+
+        :param target: a run of the job.
+        """
+        with self._lock:
+            return self._known.get(target.group, (0.0, []))[1]
+
+    def is_due(self, target: Target) -> bool:
+        """Whether it is time to learn them; whoever is told so has to :meth:`learn`.
 
         :param target: a run of the job.
         """
@@ -52,18 +60,24 @@ class History:
         with self._lock:
             expires, durations = self._known.get(target.group, (0.0, []))
             if now < expires:
-                return durations
-            self._known[target.group] = (now + KEPT_WITHOUT, durations)  # others do not ask too
+                return False
+            self._known[target.group] = (now + KEPT_WITHOUT, durations)
+            return True
+
+    def learn(self, target: Target) -> None:
+        """Find out how long past runs took: from the other processes, else upstream.
+
+        :param target: a run of the job.
+        """
         stored = self._shared.get(f"history:{target.group}")
         if not isinstance(stored, list):
             try:
                 stored = sorted(_durations(self._reader.ended_runs(target)))
             except LakeflowJobsError:
-                return durations
+                return
             self._shared.put(f"history:{target.group}", stored, KEPT)
         with self._lock:
-            self._known[target.group] = (now + KEPT, stored)
-        return stored
+            self._known[target.group] = (self._clock.monotonic() + KEPT, stored)
 
     def add(self, target: Target, duration: float | None) -> None:
         """Take in a run that has just ended.

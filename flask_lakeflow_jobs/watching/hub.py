@@ -227,6 +227,7 @@ class Hub:
 
     def _look_at(self, feeds: Sequence[Feed]) -> None:
         try:
+            self._learn(feeds[0].target)
             own = [feed for feed in feeds if not self._others_look(feed)]
             common = self._common_moment(feeds[0].target.group)
             for feed, seen in self._read(own):
@@ -242,6 +243,11 @@ class Hub:
                         feed.due = now + TICK
                 self._looks -= 1
                 self._changed.notify()
+
+    def _learn(self, target: Target) -> None:
+        """Have the job's history read, beside the look: a viewer waits for no more than that."""
+        if self._history.is_due(target):
+            (self._spawn or _call)(lambda: self._history.learn(target))
 
     def _others_look(self, feed: Feed) -> bool:
         """Whether another process has made the look that is due, or is making it."""
