@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
+from .attribution import UserLoader
 from .cli import command_group
 from .clock import Clock, SystemClock
 from .config import Settings, load_settings
 from .current import EXTENSION, State
-from .errors import ConfigurationError
+from .errors import ConfigurationError, UpstreamUnavailable
 from .job_config import JobConfigs, Policy
 from .jobs import Jobs
 from .shared import Shared
@@ -36,6 +37,9 @@ class LakeflowJobs:
         ``LAKEFLOW_JOBS_CACHE``.
     :param policy: ``(user, action, job key) -> bool``: who may do what over HTTP; the actions are
         ``view``, ``run``, ``cancel`` and ``repair``. One that raises denies.
+    :param user_loader: gives the user of the current request, or ``None``: ``lambda: current_user``
+        with Flask-Login. Without it the user is a :class:`ProxyUser` where
+        ``LAKEFLOW_JOBS_TRUST_PROXY_HEADERS`` is set, and else nobody.
     :param url_prefix: where the HTTP routes are.
     :param register_blueprint: whether there are HTTP routes.
     """
@@ -47,12 +51,14 @@ class LakeflowJobs:
         jobs: JobConfigs | None = None,
         cache: Cache | None = None,
         policy: Policy | None = None,
+        user_loader: UserLoader | None = None,
         url_prefix: str = "/api/jobs",
         register_blueprint: bool = True,
     ) -> None:
         self._jobs = dict(jobs or {})
         self._cache = cache
         self._policy = policy
+        self._user_loader = user_loader
         self._url_prefix = url_prefix
         self._register_blueprint = register_blueprint
         if app is not None:
@@ -86,6 +92,7 @@ class LakeflowJobs:
         app.extensions[EXTENSION] = State(
             jobs,
             self._policy,
+            self._user_loader,
             StreamSlots(settings.max_streams),
             Pusher(clock, heartbeat=settings.heartbeat, is_closing=is_closing),
         )
@@ -103,9 +110,12 @@ def _connect(settings: Settings, instance: Path, shared: Shared, clock: Clock) -
     bundle = settings.bundle
 
     def local() -> Address:
-        from .local import ensure_workspace
+        from .local import BundleError, WorkspaceError, ensure_workspace
 
-        return ensure_workspace(instance / "lakeflow", bundle)
+        try:
+            return ensure_workspace(instance / "lakeflow", bundle)
+        except (BundleError, WorkspaceError) as error:
+            raise UpstreamUnavailable(f"The embedded workspace cannot run: {error}") from error
 
     return Upstream(settings, local, shared, clock)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import LakeflowJobsError
-from ..outcome import RunStatus, age_of, duration_of, words_of
+from ..outcome import RunStatus, age_of, duration_of, has_ended, words_of
 from .board import Board
 from .feed import Feed
 from .history import History, ReadsHistory
@@ -349,7 +349,8 @@ class Hub:
                 pause = next_look(age, past, self._poll_interval)
                 left = remaining(age, past)
                 eta = None if left is None else int((now + left) * 1000)
-                if word != "RUNNING":
+                tasks_going = sum(not has_ended(task) for task in run.tasks or [])
+                if word != "RUNNING" or tasks_going > 1:  # news may come before the end
                     pause = min(pause, waiting_look(age, self._poll_interval))
         return Snapshot.of(RunStatus(int(now * 1000), run, eta)), pause
 
