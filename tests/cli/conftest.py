@@ -21,6 +21,7 @@ from flask import Flask
 
 from flask_lakeflow_jobs.job_config import env_name
 from flask_lakeflow_jobs.local import Address, Workspace, load_bundle
+from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.cli import shop
 
 BUNDLE = Path(__file__).parent / "bundle" / "databricks.yml"
@@ -54,6 +55,11 @@ Run = Callable[..., Ended]
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
+def started(jobs: Run, *args: str) -> str:
+    """The id of a run that was started and is not waited for."""
+    return jobs("run", *args, "--no-wait").stdout.strip()
+
+
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
     """The embedded workspace, with the jobs of this folder's bundle."""
@@ -84,6 +90,13 @@ def _settings(
     monkeypatch.setenv("LAKEFLOW_JOBS_READ_ATTEMPTS", "1")
     monkeypatch.setenv("LAKEFLOW_JOBS_WAIT_TIMEOUT", "60")
     monkeypatch.setenv("SHOP_INSTANCE", str(tmp_path / "instance"))
+
+
+@pytest.fixture
+def way(road: FaultyWorkspace, monkeypatch: pytest.MonkeyPatch) -> FaultyWorkspace:
+    """The app's way to the workspace, which can be made to fail."""
+    monkeypatch.setenv("DATABRICKS_HOST", road.host)
+    return road
 
 
 @pytest.fixture(autouse=True)
