@@ -33,7 +33,15 @@ from ..errors import (
 from .breaker import Breaker
 from .cache import ReadCache
 from .clients import Address, Clients, NotRetried
-from .faults import Missing, is_silence, is_unreachable, may_pass, retry_after, translate
+from .faults import (
+    HollowAnswer,
+    Missing,
+    is_silence,
+    is_unreachable,
+    may_pass,
+    retry_after,
+    translate,
+)
 from .reads import Reads
 from .workers import Workers
 
@@ -53,7 +61,7 @@ PAGE = 25
 MOST_CALLS = 64
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 2.0
-UNREACHABLE_ATTEMPTS = 3
+HOPELESS_ATTEMPTS = 3
 
 _log = logging.getLogger(__name__)
 
@@ -120,7 +128,10 @@ class Upstream:
         :raises JobNotFound: the workspace has none with that id.
         """
         return self._call(
-            identity, self._read, lambda api: api.get(job.job_id), missing=_no_job(job)
+            identity,
+            self._read,
+            lambda api: _with("job_id", api.get(job.job_id)),
+            missing=_no_job(job),
         )
 
     def get_run(
@@ -134,7 +145,7 @@ class Upstream:
         run = self._call(
             identity,
             self._read,
-            lambda api: api.get_run(run_id, include_history=history or None),
+            lambda api: _with("run_id", api.get_run(run_id, include_history=history or None)),
             missing=_no_run(job, run_id),
         )
         if run.job_id != job.job_id:
@@ -207,7 +218,10 @@ class Upstream:
         }
 
         def trigger(api: JobsExt) -> RunNowResponse:
-            response: RunNowResponse = api.run_now(job.job_id, **arguments).response
+            try:
+                response: RunNowResponse = api.run_now(job.job_id, **arguments).response
+            except KeyError as error:  # so the SDK says that the answer names no run
+                raise HollowAnswer("An answer to run-now has no run_id.") from error
             return response
 
         with self._changing(job):
@@ -294,7 +308,8 @@ class Upstream:
 
         def is_over(state: RetryCallState) -> bool:
             error = _error(state)
-            most = UNREACHABLE_ATTEMPTS if is_unreachable(error) else tier.attempts
+            is_hopeless = is_unreachable(error) or isinstance(error, HollowAnswer)
+            most = HOPELESS_ATTEMPTS if is_hopeless else tier.attempts
             tried_enough = most is not None and state.attempt_number >= most
             return tried_enough or _longest_pause(state) >= left()
 
@@ -344,6 +359,13 @@ def _pause(state: RetryCallState) -> float:
     longest = _longest_pause(state)
     asked = retry_after(_error(state)) is not None
     return longest if asked else longest * random.uniform(0.5, 1.0)  # noqa: S311
+
+
+def _with(name: str, answer: T) -> T:
+    """An answer that has to have something."""
+    if getattr(answer, name) is None:
+        raise HollowAnswer(f"An answer has no {name}.")
+    return answer
 
 
 def _nothing(_: object) -> None:

@@ -37,8 +37,14 @@ TRANSIENT_ANSWERS = (
     sdk.InternalError,
 )
 
+
+class HollowAnswer(Exception):
+    """The workspace said yes, and left out what that is worth."""
+
+
 #: Broken connections and broken answers: the request may have been carried out.
 TRANSIENT_BREAKS = (
+    HollowAnswer,
     requests.ConnectionError,
     requests.Timeout,
     requests.exceptions.ChunkedEncodingError,
@@ -121,7 +127,7 @@ def translate(
         return UpstreamUnavailable(
             "The workspace cannot be reached. Check DATABRICKS_HOST and the network."
         )
-    if isinstance(error, requests.RequestException):
+    if isinstance(error, requests.RequestException | HollowAnswer):
         return _failed("The workspace's answer cannot be read.", error)
     if isinstance(error, ValueError):  # the SDK says so of missing and of refused credentials
         return UpstreamUnauthenticated(
