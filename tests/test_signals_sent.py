@@ -1,0 +1,148 @@
+"""Signals as a host receives them, from handles and over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from blinker import NamedSignal
+from flask import Flask
+from flask.testing import FlaskClient
+
+from flask_lakeflow_jobs import (
+    Conflict,
+    RunNotFound,
+    current_jobs,
+    run_canceled,
+    run_changed,
+    run_finished,
+    run_triggered,
+)
+from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
+from tests.conftest import MakeApp
+from tests.support import ALICE, Gate, on_behalf_of
+
+
+@contextmanager
+def recorded(signal: NamedSignal, app: Flask) -> Iterator[list[dict[str, Any]]]:
+    """What a signal says to a receiver of this app's, meanwhile."""
+    heard: list[dict[str, Any]] = []
+
+    def receive(sender: Flask, **extra: Any) -> None:
+        assert sender is app
+        heard.append(extra)
+
+    with signal.connected_to(receive, sender=app):
+        yield heard
+
+
+class TestTriggered:
+    def test_a_trigger_says_job_and_run(self, app: Flask, client: FlaskClient) -> None:
+        with recorded(run_triggered, app) as heard, app.app_context():
+            first = current_jobs["never"].run_now().run_id
+            second = client.post("/api/jobs/never/run").get_json()["runId"]
+
+        assert [(said["job"], said["run_id"]) for said in heard] == [
+            ("never", first),
+            ("never", second),
+        ]
+        assert [said["replayed"] for said in heard] == [False, False]
+
+    def test_a_replay_says_so(self, app: Flask) -> None:
+        with recorded(run_triggered, app) as heard, app.app_context():
+            for _ in range(2):
+                current_jobs["never"].run_now(idempotency_key="signals-1")
+
+        assert [said["replayed"] for said in heard] == [False, True]
+        assert heard[0]["run_id"] == heard[1]["run_id"]
+
+    def test_what_started_nothing_says_nothing(self, app: Flask, road: FaultyWorkspace) -> None:
+        road.fail(Refusal(403), path="run-now")
+        with recorded(run_triggered, app) as heard, app.app_context():
+            assert not current_jobs["never"].results.run_now().ok
+            assert not current_jobs["never"].results.run_now({"day": object()}).ok
+
+        assert heard == []
+
+    def test_the_payload_gives_no_token_away(self, app: Flask, client: FlaskClient) -> None:
+        with recorded(run_triggered, app) as heard:
+            client.post("/api/jobs/never/run", headers=on_behalf_of(ALICE))
+
+        assert len(heard) == 1
+        assert ALICE not in repr(heard)
+
+
+class TestChangedAndFinished:
+    def test_each_state_of_a_watched_run_is_told_and_its_end_once(
+        self, app: Flask, gate: Gate
+    ) -> None:
+        with (
+            recorded(run_changed, app) as changed,
+            recorded(run_finished, app) as finished,
+            app.app_context(),
+        ):
+            watch = current_jobs["gated"].run_and_wait(gate.params)
+            seen = [next(watch)]
+            gate.open()
+            seen += list(watch)
+
+        assert [said["status"].outcome for said in changed] == [each.outcome for each in seen]
+        (end,) = finished
+        assert (end["job"], end["run_id"]) == ("gated", watch.run_id)
+        assert end["status"].outcome == "succeeded"
+
+    def test_the_end_is_told_once_however_many_watch(self, app: Flask) -> None:
+        with recorded(run_finished, app) as finished, app.app_context():
+            run_id = current_jobs["never"].run_now().run_id
+            for _ in range(3):
+                current_jobs["never"].wait(run_id)
+
+        assert len(finished) == 1
+
+
+class TestCanceled:
+    def test_an_accepted_cancellation_is_told(
+        self, app: Flask, client: FlaskClient, gate: Gate
+    ) -> None:
+        with recorded(run_canceled, app) as heard, app.app_context():
+            first = current_jobs["gated"].run_now(gate.params).run_id
+            current_jobs["gated"].cancel_run(first)
+            second = current_jobs["gated"].run_now(gate.params).run_id
+            client.delete(f"/api/jobs/gated/runs/{second}")
+
+        assert heard == [{"job": "gated", "run_id": first}, {"job": "gated", "run_id": second}]
+
+    def test_a_refused_one_is_not(self, app: Flask, road: FaultyWorkspace) -> None:
+        with recorded(run_canceled, app) as heard, app.app_context():
+            with pytest.raises(RunNotFound):
+                current_jobs["quick"].cancel_run(1)
+            run_id = current_jobs["never"].run_now().run_id
+            road.fail(Refusal(409), path="runs/cancel")
+            with pytest.raises(Conflict):
+                current_jobs["never"].cancel_run(run_id)
+
+        assert heard == []
+
+
+class TestReceivers:
+    def test_a_failing_one_breaks_neither_the_request_nor_the_others(
+        self, app: Flask, client: FlaskClient, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def fail(sender: Flask, **extra: Any) -> None:
+            raise ZeroDivisionError
+
+        with run_triggered.connected_to(fail, sender=app), recorded(run_triggered, app) as heard:
+            response = client.post("/api/jobs/never/run")
+
+        assert response.status_code == 200
+        assert len(heard) == 1
+        assert "lakeflow-run-triggered" in caplog.text
+
+    def test_an_app_hears_nothing_of_another_app(self, app: Flask, make_app: MakeApp) -> None:
+        other = make_app()
+        with recorded(run_triggered, app) as heard, other.app_context():
+            current_jobs["never"].run_now()
+
+        assert heard == []

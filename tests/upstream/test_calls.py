@@ -1,0 +1,372 @@
+"""Calls to a workspace that fails: what is tried again, what is not, and when it is over."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask, request
+
+from flask_lakeflow_jobs import (
+    Conflict,
+    InvalidParameters,
+    InvalidUserToken,
+    JobNotFound,
+    LakeflowJobsError,
+    NotAllowed,
+    UpstreamError,
+    UpstreamThrottled,
+    UpstreamTimeout,
+    UpstreamUnauthenticated,
+    UpstreamUnavailable,
+    current_jobs,
+)
+from flask_lakeflow_jobs.testing import (
+    Drip,
+    Drop,
+    Exchange,
+    Fault,
+    FaultyWorkspace,
+    GatewayPage,
+    HalfBody,
+    Nonsense,
+    Refusal,
+    Silence,
+)
+from tests.conftest import MakeApp
+from tests.support import on_behalf_of
+
+#: Seconds that a short tier has in these tests, and that a call may take on top of it.
+SHORT = 0.5
+GRACE = 5.0
+
+TRANSIENT: list[Fault] = [
+    Refusal(429, retry_after=0),
+    Refusal(500),
+    GatewayPage(502),
+    Refusal(503, retry_after=0),
+    Refusal(504),
+    Refusal(400, "COULD_NOT_ACQUIRE_LOCK"),
+    Drop(),
+    Drop(reset=False),
+    Drop(accepted=True),
+    Drop(accepted=True, reset=False),
+    Nonsense(),
+    Nonsense(body=b""),
+    Nonsense(body=b"{}"),
+    HalfBody(),
+]
+
+
+def names(faults: list[Fault]) -> list[str]:
+    return [repr(fault) for fault in faults]
+
+
+@pytest.fixture(autouse=True)
+def _inside(app: Flask) -> Iterator[None]:
+    with app.app_context():
+        yield
+
+
+@pytest.fixture
+def short(make_app: MakeApp) -> Iterator[Flask]:
+    """An app whose calls may take half a second only."""
+    app = make_app(LAKEFLOW_JOBS_READ_TIMEOUT=SHORT, LAKEFLOW_JOBS_WRITE_TIMEOUT=SHORT)
+    with app.app_context():
+        current_jobs["never"].last_run()  # connects
+        yield app
+
+
+class TestReads:
+    @pytest.mark.parametrize("fault", TRANSIENT, ids=names(TRANSIENT))
+    def test_what_may_pass_is_tried_again(self, road: FaultyWorkspace, fault: Fault) -> None:
+        road.fail(fault, path="jobs/get", times=1)
+
+        assert current_jobs["never"].get_job().job_id
+        assert len(road.asked("GET", "jobs/get")) == 2
+
+    @pytest.mark.parametrize("attempts", [1, 2, 4])
+    def test_no_more_often_than_the_setting_says(
+        self, make_app: MakeApp, road: FaultyWorkspace, attempts: int
+    ) -> None:
+        road.fail(Refusal(500), path="jobs/get")
+        app = make_app(LAKEFLOW_JOBS_READ_ATTEMPTS=attempts)
+        with app.app_context(), pytest.raises(UpstreamError):
+            current_jobs["never"].get_job()
+
+        assert len(road.asked("GET", "jobs/get")) == attempts
+
+    @pytest.mark.parametrize(
+        ("fault", "error"),
+        [
+            (Refusal(400), UpstreamError),
+            (Refusal(401), UpstreamUnauthenticated),
+            (Refusal(403), NotAllowed),
+            (Refusal(404), JobNotFound),
+            (Refusal(409), Conflict),
+            (Refusal(501), UpstreamError),
+        ],
+        ids=repr,
+    )
+    def test_what_cannot_pass_is_asked_once(
+        self, road: FaultyWorkspace, fault: Fault, error: type[LakeflowJobsError]
+    ) -> None:
+        road.fail(fault, path="jobs/get")
+
+        with pytest.raises(error) as caught:
+            current_jobs["never"].get_job()
+
+        assert type(caught.value) is error
+        assert not caught.value.retryable
+        assert len(road.asked("GET", "jobs/get")) == 1
+
+    @pytest.mark.parametrize(
+        ("fault", "error", "status"),
+        [
+            (Refusal(429, retry_after=1), UpstreamThrottled, 429),
+            (Refusal(500), UpstreamError, 502),
+            (GatewayPage(502), UpstreamError, 502),
+            (GatewayPage(503), UpstreamUnavailable, 503),
+            (Refusal(503), UpstreamUnavailable, 503),
+            (Refusal(504), UpstreamTimeout, 504),
+            (Drop(), UpstreamUnavailable, 503),
+            (Nonsense(), UpstreamError, 502),
+            (Nonsense(body=b"<html>sign in</html>", content_type="text/html"), UpstreamError, 502),
+            (Nonsense(body=b"[]"), UpstreamError, 502),
+            (Nonsense(body=b"null"), UpstreamError, 502),
+        ],
+        ids=repr,
+    )
+    def test_what_does_not_pass_in_time_has_its_error(
+        self,
+        make_app: MakeApp,
+        road: FaultyWorkspace,
+        fault: Fault,
+        error: type[LakeflowJobsError],
+        status: int,
+    ) -> None:
+        road.fail(fault, path="jobs/get")
+        app = make_app(LAKEFLOW_JOBS_READ_ATTEMPTS=1)
+        with app.app_context(), pytest.raises(LakeflowJobsError) as caught:
+            current_jobs["never"].get_job()
+
+        assert (type(caught.value), caught.value.code) == (error, status)
+
+    def test_a_list_that_breaks_on_its_second_page_is_whole_in_the_end(
+        self, road: FaultyWorkspace
+    ) -> None:
+        handle = current_jobs["never"]
+        started = [handle.run_now().run_id for _ in range(30)]
+        broken: list[Exchange] = []
+
+        def break_second_page(exchange: Exchange) -> None:
+            if "page_token" in exchange.request.query and not broken:
+                broken.append(exchange)
+                exchange.reset()
+            else:
+                exchange.answer(exchange.forward())
+
+        road.fail(break_second_page, path="runs/list")
+
+        assert [run.run_id for run in handle.list_runs(30)] == started[::-1]
+        assert broken
+
+
+class TestRetryAfter:
+    def test_it_is_obeyed_where_it_fits(self, road: FaultyWorkspace) -> None:
+        road.fail(Refusal(429, retry_after=1), path="jobs/get", times=1)
+        began = time.monotonic()
+
+        current_jobs["never"].get_job()
+
+        assert time.monotonic() - began >= 1.0
+        assert len(road.asked("GET", "jobs/get")) == 2
+
+    @pytest.mark.parametrize("status", [429, 503])
+    def test_where_it_does_not_fit_it_is_handed_on_at_once(
+        self, road: FaultyWorkspace, status: int
+    ) -> None:
+        for path in ("jobs/get", "run-now"):
+            road.fail(Refusal(status, retry_after=3600), path=path)
+        began = time.monotonic()
+
+        for call in (current_jobs["never"].get_job, current_jobs["never"].run_now):
+            with pytest.raises(UpstreamError) as caught:
+                call()
+            assert (caught.value.code, caught.value.retry_after) == (status, 3600)
+
+        assert time.monotonic() - began < 30
+        assert len(road.asked("GET", "jobs/get")) == len(road.asked("POST")) == 1
+
+
+class TestWrites:
+    @pytest.mark.parametrize("fault", TRANSIENT, ids=names(TRANSIENT))
+    def test_a_trigger_is_sent_again_with_the_same_token_and_starts_one_run(
+        self, road: FaultyWorkspace, fault: Fault
+    ) -> None:
+        known = current_jobs["never"].list_runs(100)
+        road.fail(fault, path="run-now", times=1)
+
+        run_id = current_jobs["never"].run_now().run_id
+
+        sent = road.asked("POST", "run-now")
+        assert len(sent) == 2
+        assert len({request.body["idempotency_token"] for request in sent}) == 1
+        runs = {run.run_id for run in current_jobs["never"].list_runs(100)}
+        assert runs - {run.run_id for run in known} == {run_id}
+
+    def test_as_many_triggers_as_runs_over_a_bad_road(self, road: FaultyWorkspace) -> None:
+        known_runs = current_jobs["never"].list_runs(1)
+        chance = random.Random(2013)  # noqa: S311
+        road.fail(Drop(accepted=True), path="run-now", rate=0.2, random=chance)
+        road.fail(Refusal(429, retry_after=0), path="run-now", rate=0.1, random=chance)
+
+        reported = {current_jobs["never"].run_now().run_id for _ in range(50)}
+
+        assert len(reported) == 50
+        started = {run.run_id for run in current_jobs["never"].list_runs(50)}
+        assert started == reported
+        assert current_jobs["never"].list_runs(51)[50:] == known_runs
+
+    def test_a_cancellation_is_sent_again(self, road: FaultyWorkspace) -> None:
+        run_id = current_jobs["never"].run_now().run_id
+        road.fail(Drop(accepted=True), path="runs/cancel", times=2)
+
+        current_jobs["never"].cancel_run(run_id)
+
+        assert len(road.asked("POST", "runs/cancel")) == 3
+
+    @pytest.mark.parametrize(
+        ("fault", "error"),
+        [
+            (Refusal(400), InvalidParameters),
+            (Refusal(401), UpstreamUnauthenticated),
+            (Refusal(403), NotAllowed),
+            (Refusal(404), JobNotFound),
+            (Refusal(409), Conflict),
+        ],
+        ids=repr,
+    )
+    def test_a_refused_trigger_is_sent_once(
+        self, road: FaultyWorkspace, fault: Fault, error: type[LakeflowJobsError]
+    ) -> None:
+        road.fail(fault, path="run-now")
+
+        with pytest.raises(error):
+            current_jobs["never"].run_now()
+
+        assert len(road.asked("POST")) == 1
+
+
+class TestDeadlines:
+    """A tier's timeout holds whatever the workspace does; generous limits, since machines vary."""
+
+    @pytest.mark.parametrize(
+        "fault", [Silence(), Silence(accepted=True), Drip(0.2), Refusal(500)], ids=repr
+    )
+    @pytest.mark.parametrize("call", ["get_job", "run_now"])
+    def test_no_call_outlives_its_tier(
+        self, short: Flask, road: FaultyWorkspace, fault: Fault, call: str
+    ) -> None:
+        road.fail(fault)
+        began = time.monotonic()
+
+        with pytest.raises(UpstreamError) as caught:
+            getattr(current_jobs["never"], call)()
+
+        assert time.monotonic() - began < SHORT + GRACE
+        assert caught.value.code in (502, 504)
+        assert caught.value.retryable
+
+    @pytest.mark.parametrize(
+        "path", ["databricks-config", "oauth-authorization-server", "oidc/v1/token"]
+    )
+    def test_a_silent_login_counts_too(
+        self, make_app: MakeApp, road: FaultyWorkspace, path: str
+    ) -> None:
+        road.fail(Silence(), path=path)
+        app = make_app(
+            DATABRICKS_TOKEN=None,
+            DATABRICKS_CLIENT_ID="the-app",
+            DATABRICKS_CLIENT_SECRET=road.token,
+            LAKEFLOW_JOBS_READ_TIMEOUT=SHORT,
+        )
+        began = time.monotonic()
+
+        with app.app_context(), pytest.raises(UpstreamTimeout):
+            current_jobs["never"].get_job()
+
+        assert road.asked(path=path)
+        assert time.monotonic() - began < SHORT + GRACE
+
+    def test_one_timeout_overrides_both_tiers(
+        self, make_app: MakeApp, road: FaultyWorkspace
+    ) -> None:
+        app = make_app(
+            LAKEFLOW_JOBS_TIMEOUT=SHORT,
+            LAKEFLOW_JOBS_READ_TIMEOUT=3600,
+            LAKEFLOW_JOBS_WRITE_TIMEOUT=3600,
+        )
+        road.fail(Silence(), path="jobs/get")
+        road.fail(Silence(), path="run-now")
+        began = time.monotonic()
+        with app.app_context():
+            for call in (current_jobs["never"].get_job, current_jobs["never"].run_now):
+                with pytest.raises(UpstreamTimeout):
+                    call()
+
+        assert time.monotonic() - began < 2 * SHORT + GRACE
+
+    def test_other_calls_go_on_while_one_hangs(
+        self, road: FaultyWorkspace, in_threads: Callable[..., Any]
+    ) -> None:
+        road.fail(Silence(), path="jobs/get", times=1)
+        (hanging,) = in_threads(current_jobs["never"].results.get_job)
+        road.wait_for(path="jobs/get")
+
+        assert current_jobs["never"].run_now().run_id
+
+        assert hanging.is_alive()
+        road.stop()  # breaks what hangs; the retry then finds nobody
+        hanging.join(30)
+        road.start()
+
+
+class TestMessages:
+    @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 500, 503, 504])
+    def test_no_message_tells_token_or_configuration(
+        self, road: FaultyWorkspace, status: int
+    ) -> None:
+        refusal = Refusal(status, message="You shall not pass", retry_after=3600)
+        road.fail(refusal, path="jobs/get")
+
+        with pytest.raises(LakeflowJobsError) as caught:
+            current_jobs["never"].get_job()
+
+        said = f"{caught.value} {caught.value.detail} {caught.value!r}"
+        for secret in (road.token, "Config:", "host=", "auth_type", "Traceback"):
+            assert secret not in said
+
+    def test_the_code_of_the_workspace_is_kept(self, road: FaultyWorkspace) -> None:
+        road.fail(Refusal(403, "PERMISSION_DENIED", "User x does not have Manage Run on job 1"))
+
+        with pytest.raises(NotAllowed, match="Manage Run on job 1") as caught:
+            current_jobs["never"].run_now()
+
+        assert caught.value.upstream_code == "PERMISSION_DENIED"
+
+    def test_a_users_refused_token_is_theirs_and_the_apps_is_ours(
+        self, app: Flask, road: FaultyWorkspace
+    ) -> None:
+        with (
+            app.test_request_context(headers=on_behalf_of("dapi-of-carol")),
+            pytest.raises(InvalidUserToken) as caught,
+            current_jobs["never"].as_user(request) as handle,
+        ):
+            handle.get_job()
+
+        assert caught.value.code == 401
+        assert "carol" not in f"{caught.value} {caught.value!r}"
