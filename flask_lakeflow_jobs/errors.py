@@ -91,8 +91,7 @@ class RunNotFound(LakeflowJobsError):
 
     def __init__(self, run_id: int, job: str, *, upstream_code: str | None = None) -> None:
         super().__init__(
-            f"Job {job!r} has no run {run_id}. Its runs: GET …/{job}/runs, or 'flask jobs runs"
-            f" {job}'.",
+            f"The job {job!r} has no run {run_id}. List its runs to find the one you mean.",
             upstream_code=upstream_code,
         )
         self.run_id = run_id

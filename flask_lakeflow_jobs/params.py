@@ -67,7 +67,7 @@ def validate(schema: Schema | None, params: Mapping[str, Any] | None) -> dict[st
         loaded = schema.load(given)
     except ValidationError as error:
         raise InvalidParameters(
-            "The job does not take these parameters: see 'errors' for what is wrong by field.",
+            f"The job does not take these parameters. {_told(error.messages_dict)}",
             error.messages_dict,
         ) from error
     wire = {}
@@ -91,6 +91,16 @@ def validate(schema: Schema | None, params: Mapping[str, Any] | None) -> dict[st
             " an attribute of that name, or be a dict."
         )
     return wire
+
+
+def _told(messages: Mapping[str, Any]) -> str:
+    """What is wrong, in one line: the first message of each field."""
+    told = []
+    for name, found in messages.items():
+        while isinstance(found, Mapping | list) and found:
+            found = next(iter(found.values() if isinstance(found, Mapping) else found))
+        told.append(str(found) if name == "_schema" else f"{name}: {found}")
+    return " ".join(told)
 
 
 def run_now_fields(task_type: str | None, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from .errors import UpstreamError
+from .errors import LakeflowJobsError
 from .outcome import Outcome, outcome_of, root_causes, words_of
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _failed_task(task: RunTask, output_of: Callable[[RunTask], RunOutput]) -> Fa
     if task.run_id is not None:
         try:
             output = output_of(task)
-        except UpstreamError:  # what else is known of the failure is still worth telling
+        except LakeflowJobsError:  # what else is known of the failure is still worth telling
             output = None
     return FailedTask(
         task_key=task.task_key,
