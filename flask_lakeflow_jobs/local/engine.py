@@ -10,6 +10,7 @@ from typing import Any
 
 from flask_lakeflow_jobs.local import plan, states
 from flask_lakeflow_jobs.local.activities import Activity, Completion, ProcessHost, Reporter
+from flask_lakeflow_jobs.local.admission import Admission, limit_of
 from flask_lakeflow_jobs.local.clock import Clock
 from flask_lakeflow_jobs.local.files import WorkspaceFiles
 from flask_lakeflow_jobs.local.ledger import Ledger
@@ -20,6 +21,7 @@ from flask_lakeflow_jobs.local.tasks.work import CannotRun, NestedRun
 
 _PROCESSES_AT_ONCE = max(8, 4 * (os.cpu_count() or 1))
 _DEEPEST_NESTING = 10
+_KEPT_DAYS = 60  # as the service keeps them
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +99,10 @@ class Engine:
             start_nested=self._nested_activity,
             settled=self._advance,
         )
+        self._admission = Admission()
         self._awaited: dict[int, Reporter] = {}
         self._mark_lost_runs()
+        self._forget_old_runs()
 
     # Commands
 
@@ -182,11 +186,12 @@ class Engine:
         )
 
     def _admit(self, run: JobRun, *, may_queue: bool) -> None:
-        limit = run.settings.get("max_concurrent_runs", 1)
-        if self._going(run.job_id) < limit:
+        limit = limit_of(run)
+        if self._admission.has_room(run):
             self._begin(run)
         elif may_queue and limit > 0:
             run.state = states.queued_for_concurrency(limit)
+            self._admission.wait(run)
             self._ledger.touch(run)
         else:
             skipped = states.over_concurrency_limit(limit)
@@ -195,14 +200,11 @@ class Engine:
                 self._performer.end(run, task, skipped, may_retry=False)
             self._finish(run, skipped)
 
-    def _going(self, job_id: int) -> int:
-        runs = self._ledger.live_runs(job_id)
-        return sum(run.state.life_cycle not in {"QUEUED", "PENDING"} for run in runs)
-
     def _begin(self, run: JobRun) -> None:
         if run.state.life_cycle == "QUEUED":
             run.queue_duration = self._now() - run.start_time
         run.state = states.RUNNING
+        self._admission.enter(run)
         self._ledger.touch(run)
         if timeout := run.settings.get("timeout_seconds"):
             repairs = len(run.repairs)
@@ -225,6 +227,7 @@ class Engine:
         _close_repair(run)
         self._ledger.touch(run)
         self._ledger.retire(run)
+        self._admission.leave(run)
         if (reporter := self._awaited.pop(run.run_id, None)) is not None:
             ended = states.SUCCESS if state.is_success else _ending_of_nested(run)
             output = {"nested_run_id": run.run_id}
@@ -232,10 +235,8 @@ class Engine:
         self._ledger.soon("queue", run.job_id, lambda: self._begin_queued(run.job_id))
 
     def _begin_queued(self, job_id: int) -> None:
-        for run in self._ledger.live_runs(job_id):
-            limit = run.settings.get("max_concurrent_runs", 1)
-            if run.state.life_cycle == "QUEUED" and self._going(job_id) < limit:
-                self._begin(run)
+        while (run := self._admission.first_waiting(job_id)) and self._admission.has_room(run):
+            self._begin(run)
 
     def _end_early(self, run: JobRun, ending: str) -> None:
         if not run.is_active or run.ending:
@@ -306,6 +307,10 @@ class Engine:
                 run.end_time = self._now()
                 _close_repair(run)
                 self._ledger.touch(run)
+
+    def _forget_old_runs(self) -> None:
+        with self._ledger.reading() as store, store.transaction():
+            store.delete_runs_before(self._now() - _KEPT_DAYS * 24 * 60 * 60 * 1000)
 
 
 class _NestedActivity:

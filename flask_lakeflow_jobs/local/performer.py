@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,7 @@ from flask_lakeflow_jobs.local.tasks.work import (
     Work,
 )
 
+logger = logging.getLogger(__name__)
 NestedStarter = Callable[[JobRun, TaskRun, NestedRun, Reporter], Activity]
 
 
@@ -101,6 +103,11 @@ class TaskPerformer:
             activity = self._activity(run, task, work)
         except (CannotRun, UnknownReference) as problem:
             self.end(run, task, states.INVALID_TASK.because(str(problem.args[0])))
+            return
+        except Exception as problem:
+            logger.exception("Task %s of run %s could not be started", task.key, run.run_id)
+            message = f"The local workspace could not start the task: {problem!r}."
+            self.end(run, task, states.INVALID_TASK.because(message))
             return
         self._activities[task.run_id] = activity
         self._ledger.afterwards(activity.start)

@@ -26,6 +26,18 @@ logger = logging.getLogger(__name__)
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 _API_PATH = re.compile(r"/api/(2\.[0-2])/(.+)")
+_RUN_PAGE = re.compile(r"/jobs/([0-9]+)/runs/([0-9]+)")
+# It says no more than its address does, for it asks for no token.
+_RUN_PAGE_TEXT = """<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><title>Run {run}</title></head>
+<body>
+<h1>Run {run} of job {job}</h1>
+<p>This run lives in the local workspace, which has no pages of its own.
+See it with <code>flask jobs show KEY {run}</code>.</p>
+</body>
+</html>
+"""
 _PERMISSIONS = re.compile(r"permissions/jobs/([^/]+)(/permissionLevels)?")
 _BODY_LIMIT = 10 * 1024 * 1024
 _REASONS = {
@@ -82,11 +94,12 @@ class Application:
                 "error_code": "INTERNAL_ERROR",
                 "message": "The local workspace met an error of its own. See its log.",
             }
-        body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        is_page = isinstance(answer, str)
+        body = (answer if is_page else json.dumps(answer)).encode()
         start_response(
             _REASONS[status],
             [
-                ("Content-Type", "application/json"),
+                ("Content-Type", "text/html; charset=utf-8" if is_page else "application/json"),
                 ("Content-Length", str(len(body))),
                 *self._identity.headers().items(),
             ],
@@ -102,6 +115,8 @@ class Application:
             return self._identity.oauth_metadata()
         if path == "/oidc/v1/token" and method == "POST":
             return self._identity.issue_token(authorization, _read_body(environ).decode("latin-1"))
+        if method == "GET" and (match := _RUN_PAGE.fullmatch(path)):
+            return _RUN_PAGE_TEXT.format(job=match[1], run=match[2])
         self._identity.check(authorization)
         if match := _API_PATH.fullmatch(path):
             version, tail = match.groups()

@@ -203,6 +203,14 @@ class Store:
         self._db.execute("DELETE FROM tasks WHERE job_run_id = ?", (run.run_id,))
         self._db.execute("DELETE FROM runs WHERE run_id = ?", (run.run_id,))
 
+    def delete_runs_before(self, moment: int) -> None:
+        """Forget runs that started before a moment, in milliseconds, and have ended."""
+        old = "SELECT run_id FROM runs WHERE started < ? AND active = 0"
+        tasks = f"SELECT run_id FROM tasks WHERE job_run_id IN ({old})"  # noqa: S608 (fixed text)
+        self._db.execute(f"DELETE FROM outputs WHERE run_id IN ({tasks})", (moment,))  # noqa: S608
+        self._db.execute(f"DELETE FROM tasks WHERE job_run_id IN ({old})", (moment,))  # noqa: S608
+        self._db.execute("DELETE FROM runs WHERE started < ? AND active = 0", (moment,))
+
     def run_id_of_token(self, token: str) -> int | None:
         """The run that was started with this idempotency token."""
         row = self._db.execute("SELECT run_id FROM tokens WHERE token = ?", (token,)).fetchone()

@@ -81,7 +81,7 @@ class Spelling:
             "queue_duration": run.queue_duration,
         }
         if run.end_time:
-            shape["run_duration"] = run.end_time - run.start_time
+            shape["run_duration"] = max(0, run.end_time - run.start_time)
         if not run.job_id:
             del shape["job_id"]
         given = {key: run.overriding[key] for key in _PARAMETER_FIELDS if key in run.overriding}
@@ -110,7 +110,7 @@ class Spelling:
             "execution_duration": task.execution_duration,
             "cleanup_duration": task.cleanup_duration,
             "queue_duration": task.queue_duration,
-            "run_duration": task.end_time - task.start_time if task.end_time else 0,
+            "run_duration": max(0, task.end_time - task.start_time) if task.end_time else 0,
             "attempt_number": task.attempt,
         }
 
