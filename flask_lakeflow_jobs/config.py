@@ -7,20 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from . import keys
 from .errors import ConfigurationError
-from .job_config import DEFAULT_WAIT_TIMEOUT, Job, JobConfigs, named_jobs
-from .sources import KEY_PREFIX, Sources, count, flag, mapping, optional, seconds
-
-#: What the SDK reads itself and ``app.config`` may carry: our key → the SDK's argument.
-SDK_KEYS: Mapping[str, str] = {
-    "DATABRICKS_HOST": "host",
-    "DATABRICKS_TOKEN": "token",
-    "DATABRICKS_CLIENT_ID": "client_id",
-    "DATABRICKS_CLIENT_SECRET": "client_secret",
-    "DATABRICKS_CONFIG_PROFILE": "profile",
-    "DATABRICKS_CONFIG_FILE": "config_file",
-    "DATABRICKS_AUTH_TYPE": "auth_type",
-}
+from .job_config import Job, JobConfigs, named_jobs
+from .sources import Sources, count, flag, mapping, optional, parameter_name, seconds
 
 BundleJobs: TypeAlias = Callable[[Path], Mapping[str, int]]
 
@@ -44,6 +34,9 @@ class Settings:
     heartbeat: float
     push: bool
     console: bool
+    read_only: bool
+    trust_proxy_headers: bool
+    attribution_parameter: str | None
 
 
 def load_settings(
@@ -59,24 +52,31 @@ def load_settings(
     """
     bundle = None if sources.get("DATABRICKS_HOST") else _bundle(sources, root)
     local_ids = bundle_jobs(bundle) if bundle else {}
-    timeout = optional(seconds, sources, "TIMEOUT")
-    wait_timeout = seconds(sources, "WAIT_TIMEOUT", DEFAULT_WAIT_TIMEOUT)
+    timeout = optional(seconds, sources, keys.TIMEOUT)
+    wait_timeout = seconds(sources, keys.WAIT_TIMEOUT)
     return Settings(
         jobs=named_jobs(sources, jobs or {}, local_ids, wait_timeout),
-        sdk={arg: str(sources.config[key]) for key, arg in SDK_KEYS.items() if _has(sources, key)},
+        sdk={
+            arg: str(sources.config[key])
+            for key, arg in keys.SDK_KEYS.items()
+            if _has(sources, key)
+        },
         bundle=bundle,
-        poll_interval=seconds(sources, "POLL_INTERVAL", 5.0),
-        read_timeout=timeout or seconds(sources, "READ_TIMEOUT", 30.0),
-        write_timeout=timeout or seconds(sources, "WRITE_TIMEOUT", 120.0),
-        read_attempts=count(sources, "READ_ATTEMPTS", 3),
+        poll_interval=seconds(sources, keys.POLL_INTERVAL),
+        read_timeout=timeout or seconds(sources, keys.READ_TIMEOUT),
+        write_timeout=timeout or seconds(sources, keys.WRITE_TIMEOUT),
+        read_attempts=count(sources, keys.READ_ATTEMPTS),
         wait_timeout=wait_timeout,
-        cache_ttl=seconds(sources, "CACHE_TTL", 60.0, least=0.0),
-        cache=mapping(sources, "CACHE", {"CACHE_TYPE": "SimpleCache"}),
-        max_streams=optional(count, sources, "MAX_STREAMS", least=0),
-        stream_max_seconds=seconds(sources, "STREAM_MAX_SECONDS", 280.0),
-        heartbeat=seconds(sources, "HEARTBEAT", 10.0),
-        push=flag(sources, "PUSH", True),
-        console=flag(sources, "CONSOLE", False),
+        cache_ttl=seconds(sources, keys.CACHE_TTL, least=0.0),
+        cache=mapping(sources, keys.CACHE),
+        max_streams=optional(count, sources, keys.MAX_STREAMS, least=0),
+        stream_max_seconds=seconds(sources, keys.STREAM_MAX_SECONDS),
+        heartbeat=seconds(sources, keys.HEARTBEAT),
+        push=flag(sources, keys.PUSH),
+        console=flag(sources, keys.CONSOLE),
+        read_only=flag(sources, keys.READ_ONLY),
+        trust_proxy_headers=flag(sources, keys.TRUST_PROXY_HEADERS),
+        attribution_parameter=optional(parameter_name, sources, keys.ATTRIBUTION_PARAMETER),
     )
 
 
@@ -85,12 +85,12 @@ def _has(sources: Sources, key: str) -> bool:
 
 
 def _bundle(sources: Sources, root: Path) -> Path | None:
-    value = sources.get(f"{KEY_PREFIX}_BUNDLE")
+    value = sources.get(keys.BUNDLE.name)
     if value in (None, ""):
         return None
     if not isinstance(value, str | Path):
         raise ConfigurationError(
-            f"{KEY_PREFIX}_BUNDLE must be the path of a databricks.yml, not {value!r}."
+            f"{keys.BUNDLE.name} must be the path of a databricks.yml, not {value!r}."
         )
     path = root / value
     return (path if path.exists() else Path(value)).resolve()

@@ -17,8 +17,9 @@ from .current import EXTENSION, State
 from .errors import ConfigurationError, UpstreamUnavailable
 from .job_config import JobConfigs, Policy
 from .jobs import Jobs
+from .keys import BUNDLE
 from .shared import Shared
-from .sources import KEY_PREFIX, Sources
+from .sources import Sources
 from .web import Pusher, StreamSlots, blueprint, is_closing
 
 if TYPE_CHECKING:
@@ -125,10 +126,10 @@ def _bundle_jobs(path: Path) -> Mapping[str, int]:
         from .local import BundleError, load_bundle
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            f"{KEY_PREFIX}_BUNDLE needs {error.name}: pip install 'flask-lakeflow-jobs[local]'."
+            f"{BUNDLE.name} needs {error.name}: pip install 'flask-lakeflow-jobs[local]'."
         ) from None
     try:
         bundle = load_bundle(path)
     except BundleError as error:
-        raise ConfigurationError(f"{KEY_PREFIX}_BUNDLE: {error}") from error
+        raise ConfigurationError(f"{BUNDLE.name}: {error}") from error
     return {key: job.job_id for key, job in bundle.jobs.items()}

@@ -13,14 +13,14 @@ from marshmallow import Schema
 from marshmallow.fields import Field
 
 from .errors import ConfigurationError
+from .keys import JOBS, WAIT_TIMEOUT
 from .params import TASK_TYPES
-from .sources import KEY_PREFIX, Sources, mapping, number
+from .sources import Sources, mapping, number
 
 _log = logging.getLogger(__name__)
 
 JOB_PREFIX = "DATABRICKS_JOB_"
 SINGLE_JOB = "DATABRICKS_JOB_ID"
-DEFAULT_WAIT_TIMEOUT = 600.0
 
 #: ``(user, action, job key) -> may they?``
 Policy: TypeAlias = Callable[[Any, str, str], bool]
@@ -46,7 +46,7 @@ class JobConfig:
     job_id: int | None = None
     task_type: str | None = None
     params: Params | None = None
-    wait_timeout: float = DEFAULT_WAIT_TIMEOUT
+    wait_timeout: float = WAIT_TIMEOUT.default
     run_as: Literal["app", "user"] = "app"
     policy: Policy | None = None
     description: str | None = None
@@ -117,7 +117,7 @@ def _configured_id(sources: Sources, key: str, origin: str, config: JobConfig | 
         if value is not None and (value != "" or name in sources.config):
             return _checked_id(value, name)
     raise ConfigurationError(
-        f"The job {key!r} has no id: set {origin}, or 'job_id' in {KEY_PREFIX}."
+        f"The job {key!r} has no id: set {origin}, or 'job_id' in {JOBS.name}."
     )
 
 
@@ -150,8 +150,8 @@ def _as_id(value: Any) -> int | None:
 def _outright(sources: Sources, code: JobConfigs) -> dict[str, JobConfig]:
     """The jobs that are named outright: those in code, overridden field by field by the config."""
     named: dict[str, JobConfig] = {}
-    given = mapping(sources, "", {})
-    for where, source in (("jobs", code), (KEY_PREFIX, given)):
+    given = mapping(sources, JOBS)
+    for where, source in (("jobs", code), (JOBS.name, given)):
         for key, value in source.items():
             if not re.fullmatch(r"[\w.-]+", str(key)):
                 raise ConfigurationError(
@@ -213,7 +213,7 @@ def _schema(where: str, params: Params | None) -> Schema | None:
 
 def _job(key: str, config: JobConfig, job_id: int, wait_timeout: float) -> Job:
     assert config.params is None or isinstance(config.params, Schema)  # noqa: S101
-    left_alone = config.wait_timeout == DEFAULT_WAIT_TIMEOUT
+    left_alone = config.wait_timeout == WAIT_TIMEOUT.default
     return Job(
         key=key,
         job_id=job_id,

@@ -12,7 +12,7 @@ from cachelib.serializers import BaseSerializer
 from flask_caching import Cache
 
 from .errors import ConfigurationError
-from .sources import KEY_PREFIX
+from .keys import CACHE
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -75,7 +75,7 @@ class Shared:
                 cache.init_app(app, config=dict(config))
             except Exception as error:
                 raise ConfigurationError(
-                    f"{KEY_PREFIX}_CACHE is no Flask-Caching configuration: {_first_line(error)}"
+                    f"{CACHE.name} is no Flask-Caching configuration: {_first_line(error)}"
                 ) from error
         elif cache not in app.extensions.get("cache", {}):
             cache.init_app(app)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from .errors import ConfigurationError
-
-KEY_PREFIX = "LAKEFLOW_JOBS"
+from .keys import Key
 
 
 @dataclass(frozen=True)
@@ -24,18 +24,15 @@ class Sources:
         return self.environ.get(key) if value is None else value
 
 
-def optional(read: Callable[..., Any], sources: Sources, name: str, **limits: float) -> Any:
-    if sources.get(f"{KEY_PREFIX}_{name}") in (None, ""):
-        return None
-    return read(sources, name, 0, **limits)
+def optional(read: Callable[..., Any], sources: Sources, key: Key, **limits: float) -> Any:
+    return None if sources.get(key.name) in (None, "") else read(sources, key, **limits)
 
 
-def seconds(sources: Sources, name: str, default: float, *, least: float | None = None) -> float:
-    key = f"{KEY_PREFIX}_{name}"
-    value = sources.get(key)
+def seconds(sources: Sources, key: Key, *, least: float | None = None) -> float:
+    value = sources.get(key.name)
     if value in (None, ""):
-        return default
-    return number(key, value, above=0.0 if least is None else None, least=least)
+        return float(key.default)
+    return number(key.name, value, above=0.0 if least is None else None, least=least)
 
 
 def number(
@@ -52,43 +49,50 @@ def number(
     return result
 
 
-def count(sources: Sources, name: str, default: int, *, least: int = 1) -> int:
-    key = f"{KEY_PREFIX}_{name}"
-    value = sources.get(key)
+def count(sources: Sources, key: Key, *, least: int = 1) -> int:
+    value = sources.get(key.name)
     if value in (None, ""):
-        return default
+        return int(key.default)
     text = "" if isinstance(value, bool) else str(value).strip()
     if not (text.isascii() and text.isdigit() and int(text) >= least):
         raise ConfigurationError(
-            f"{key} must be a whole number of at least {least}, not {value!r}."
+            f"{key.name} must be a whole number of at least {least}, not {value!r}."
         )
     return int(text)
 
 
-def flag(sources: Sources, name: str, default: bool) -> bool:
-    key = f"{KEY_PREFIX}_{name}"
-    value = sources.get(key)
+def flag(sources: Sources, key: Key) -> bool:
+    value = sources.get(key.name)
     if value in (None, ""):
-        return default
+        return bool(key.default)
     words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
     meant = words.get(str(value).strip().lower())
     if meant is None:
-        raise ConfigurationError(f"{key} must be true or false, not {value!r}.")
+        raise ConfigurationError(f"{key.name} must be true or false, not {value!r}.")
     return meant
 
 
-def mapping(sources: Sources, name: str, default: Mapping[str, Any]) -> Mapping[str, Any]:
-    key = f"{KEY_PREFIX}_{name}" if name else KEY_PREFIX
-    value = sources.get(key)
+def parameter_name(sources: Sources, key: Key) -> str:
+    value = sources.get(key.name)
+    if not isinstance(value, str) or not re.fullmatch(r"[\w.-]+", value, re.ASCII):
+        raise ConfigurationError(
+            f"{key.name} must be the name of a job parameter (letters, digits, '_', '-' and '.'),"
+            f" not {value!r}."
+        )
+    return value
+
+
+def mapping(sources: Sources, key: Key) -> Mapping[str, Any]:
+    value = sources.get(key.name)
     if value in (None, ""):
-        return default
+        return dict(key.default)
     if isinstance(value, str):
         try:
             value = json.loads(value)
         except json.JSONDecodeError as error:
             raise ConfigurationError(
-                f"{key} is not JSON: {error.msg} at position {error.pos}"
+                f"{key.name} is not JSON: {error.msg} at position {error.pos}"
             ) from None
     if not isinstance(value, Mapping):
-        raise ConfigurationError(f"{key} must be a mapping, not {type(value).__name__}.")
+        raise ConfigurationError(f"{key.name} must be a mapping, not {type(value).__name__}.")
     return value
