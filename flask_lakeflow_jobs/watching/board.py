@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..shared import Shared
     from .target import Target
 
-#: Seconds that a state is kept after it was last posted.
+#: Seconds that a state and a post are kept; a state that lasts is stored anew in time.
 KEPT = 3600.0
 
 #: Before anybody has looked.
@@ -87,20 +87,25 @@ class Board:
         head = self._shared.get(f"watch:{target.key}")
         return None if head is None else str(head["number"])
 
-    def post(self, target: Target, snapshot: Snapshot, pause: float, *, is_new: bool) -> str:
+    def store(self, target: Target, snapshot: Snapshot) -> None:
+        """Keep a state that posts will name.
+
+        :param target: the run.
+        :param snapshot: the state.
+        """
+        self._shared.put(f"state:{target.key}:{snapshot.id}", snapshot.data, KEPT)
+
+    def post(self, target: Target, snapshot: Snapshot, pause: float) -> str:
         """Tell the others.
 
         :param target: the run.
-        :param snapshot: the state seen.
+        :param snapshot: the state seen; it is stored already.
         :param pause: seconds until the next look.
-        :param is_new: whether the state differs from the one posted before.
         :return: the number of the look.
         """
         number = uuid.uuid4().hex[:12]
-        name = str(snapshot.id)
-        if is_new:
-            self._shared.put(f"state:{target.key}:{name}", snapshot.data, KEPT)
-        head = {"number": number, "state": name, "pause": pause, "at": self._clock.now()}
+        state = str(snapshot.id)
+        head = {"number": number, "state": state, "pause": pause, "at": self._clock.now()}
         self._shared.put(f"watch:{target.key}", head, KEPT)
         return number
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -55,6 +56,7 @@ class Feed:
         self.is_being_looked_at = False
         self.viewers = 0
         self.last_look = NO_LOOK
+        self.stored_at = -math.inf
         self.waits_for_others_since: float | None = None
         self.changed = threading.Condition()
         self._listeners: set[Callable[[], None]] = set()

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import LakeflowJobsError
-from ..outcome import RunStatus, age_of, duration_of, has_ended, words_of
-from .board import Board
+from ..outcome import SUCCESSES, RunStatus, age_of, duration_of, has_ended, outcome_of, words_of
+from .board import KEPT, Board
 from .feed import Feed
 from .history import History, ReadsHistory
 from .schedule import FLOOR, next_look, remaining, waiting_look
@@ -110,7 +110,7 @@ class Hub:
         self._feeds: dict[Target, Feed] = {}
         self._ticks = False
         self._looks = 0
-        self._told: OrderedDict[Target, StateId] = OrderedDict()
+        self._told: OrderedDict[tuple[str, int], StateId] = OrderedDict()
         self._board = Board(
             self._shared, self._reader.restore, self._clock, lease=max(2.0, self._poll_interval)
         )
@@ -148,7 +148,7 @@ class Hub:
         """
         self._board.forget(target)
         with self._changed:
-            self._told.pop(target, None)
+            self._told.pop(_run_of(target), None)
             feed = self._feeds.get(target)
             if feed is not None and not feed.state.is_final:
                 feed.due = self._clock.monotonic()
@@ -309,10 +309,16 @@ class Hub:
             snapshot, pause = self._judge(feed.target, seen)
             if common_moment is not None:
                 pause = max(0.0, common_moment - now)
+            was_going = feed.state.snapshot is not None
+            if was_going and outcome_of(seen) in SUCCESSES:
+                self._history.add(feed.target, duration_of(seen))
             is_new = self._show(feed, snapshot)
             if self._board.is_shared:
                 believed = self._settled_for if snapshot.is_terminal else pause
-                feed.last_look = self._board.post(feed.target, snapshot, believed, is_new=is_new)
+                if is_new or now - feed.stored_at > KEPT / 2:
+                    self._board.store(feed.target, snapshot)
+                    feed.stored_at = now
+                feed.last_look = self._board.post(feed.target, snapshot, believed)
             feed.due = now + pause
         elif seen.retryable:
             if feed.failures == 0:
@@ -335,9 +341,7 @@ class Hub:
         now = self._clock.now()
         words = words_of(run)
         eta, pause = None, self._poll_interval
-        if words.ended:
-            self._history.add(target, duration_of(run))
-        else:
+        if not words.ended:
             age = age_of(run, now)
             word = words.life_cycle or words.status
             if word == "QUEUED":
@@ -355,15 +359,21 @@ class Hub:
         return Snapshot.of(RunStatus(int(now * 1000), run, eta)), pause
 
     def _announce(self, target: Target, snapshot: Snapshot) -> None:
+        run = _run_of(target)
         with self._changed:
-            known = self._told.get(target)
+            known = self._told.get(run)
             if known == snapshot.id or (known and snapshot.id.is_before(known)):
                 return
-            self._told[target] = snapshot.id
-            self._told.move_to_end(target)
+            self._told[run] = snapshot.id
+            self._told.move_to_end(run)
             if len(self._told) > REMEMBERED:
                 self._told.popitem(last=False)
         self._tell(target, snapshot.status)
+
+
+def _run_of(target: Target) -> tuple[str, int]:
+    """A run, whoever looks at it."""
+    return target.job.key, target.run_id
 
 
 def _call(call: Callable[[], None]) -> None:
