@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from ..watching import News, Snapshot, StateId, Subscription, Target
 from . import sse
+from .events import END, ERROR, FRESH, STALE
 from .problems import problem
 
 if TYPE_CHECKING:
@@ -113,10 +114,10 @@ def _prefixed(snapshot: Snapshot, more: dict[str, Any]) -> str:
 def _control_event(news: News, **more: Any) -> bytes:
     """What is no state of a run, so has no id: a viewer that comes back must not count it."""
     if news.error is not None:
-        return sse.event(json.dumps({**more, **problem(news.error)}), name="error")
+        return sse.event(json.dumps({**more, **problem(news.error)}), name=ERROR.name)
     if news.trouble is not None:
-        return sse.event(json.dumps({**more, **problem(news.trouble)}), name="stale")
-    return sse.event(json.dumps(more), name="fresh")
+        return sse.event(json.dumps({**more, **problem(news.trouble)}), name=STALE.name)
+    return sse.event(json.dumps(more), name=FRESH.name)
 
 
 def end_event(subscription: Subscription) -> bytes:
@@ -125,7 +126,7 @@ def end_event(subscription: Subscription) -> bytes:
     :param subscription: what was followed.
     """
     runs = [feed.target.run_id for feed in subscription.feeds]
-    return sse.event(json.dumps({"runs": runs}), name="end")
+    return sse.event(json.dumps({"runs": runs}), name=END.name)
 
 
 class Stream:
