@@ -123,7 +123,7 @@ def words(run: Any) -> tuple[str, str | None, str | None]:
     return (
         state.life_cycle_state.value,
         state.result_state and state.result_state.value,
-        details and details.code.value,
+        details and details.code and details.code.value,
     )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import sys
 import types
-from importlib import import_module
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _VALUE_LIMIT = 48 * 1024  # bytes of JSON, as the documentation of task values has it
 _REQUIRED = object()
@@ -155,7 +157,7 @@ class LazySpark:
 
     def __getattr__(self, name: str) -> Any:
         try:
-            session = import_module("pyspark.sql").SparkSession
+            session = __import__("pyspark.sql", fromlist=["SparkSession"]).SparkSession
         except ImportError:
             raise RuntimeError(
                 "There is no Spark in this environment. Install pyspark to use 'spark' in the "

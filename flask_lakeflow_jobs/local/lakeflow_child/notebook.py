@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from .script import main_module, use_folders
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .dbutils import DBUtils
 
 HEADER = "# Databricks notebook source"
@@ -20,12 +20,14 @@ _MAGIC = "# MAGIC"
 _IGNORED_MAGICS = ("%md", "%md-sandbox", "%matplotlib", "%load_ext", "%autoreload", "%config")
 
 
-@dataclass(frozen=True)
 class Cell:
     """A cell of a notebook, and the line of the file at which its code begins (from 0)."""
 
-    text: str
-    line: int
+    __slots__ = ("line", "text")
+
+    def __init__(self, text: str, line: int) -> None:
+        self.text = text
+        self.line = line
 
 
 def run_notebook(order: dict[str, Any], dbutils: DBUtils) -> None:
@@ -105,6 +107,8 @@ def _run_cell(cell: Cell, path: str, names: dict[str, Any]) -> None:
     elif magic == "%run":
         run_cells(find_notebook(path, argument.strip().strip("\"'")), names)
     elif magic == "%sh":
+        import subprocess
+
         subprocess.run(["/bin/sh", "-c", argument + rest], check=True)
     elif magic == "%sql":
         names["_sqldf"] = names["spark"].sql((argument + rest).strip())

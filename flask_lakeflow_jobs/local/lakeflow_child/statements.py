@@ -6,9 +6,11 @@ import os
 import re
 import time
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .dbutils import DBUtils
 
 # What may hold a colon that marks no parameter comes first: texts, quoted names, comments, casts.
