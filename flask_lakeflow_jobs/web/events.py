@@ -21,7 +21,8 @@ class EventType:
 
 STATUS = EventType(
     None,
-    "`status`, `outcome`, `timestamp`, `eta` where it is known, and `run` as the Jobs API spells it",
+    "`status`, `outcome`, `timestamp`, `eta` where it is known, and the `run` as the Jobs API"
+    " spells it",
     "The run is in a new state. The first comes at once. It alone has an `id:`, which names the"
     " state, so that a viewer who comes back is sent what is new to them.",
 )

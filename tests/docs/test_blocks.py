@@ -1,0 +1,99 @@
+"""What the book shows does what it says: its examples run, its commands and files can be read."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+from flask import Flask
+
+from flask_lakeflow_jobs.cli import command_group
+from flask_lakeflow_jobs.local import Address
+from tests.docs.blocks import Block, all_blocks, blocks_in
+from tests.support import DEADLINE, on_behalf_of
+
+TOKEN = "token-of-the-reader"
+
+
+def by_page(*languages: str) -> list[Any]:
+    found = groupby(all_blocks(*languages), lambda block: block.page)
+    return [pytest.param(list(blocks), id=page) for page, blocks in found]
+
+
+@pytest.mark.parametrize("blocks", by_page("python", "yaml", "sh", "toml"))
+def test_the_examples_of_a_page_run(
+    blocks: list[Block], folder: Path, page_app: Flask, workspace: Address
+) -> None:
+    names: dict[str, Any] = {"__name__": "page"}
+    for block in blocks:
+        if block.file is not None:
+            path = folder / block.file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.text)
+        elif block.is_run:
+            for command in block.commands:
+                run(command, folder)
+        elif block.language == "python":
+            names["app"] = Flask("example")
+            code = compile("\n" * (block.line - 1) + block.text, block.page, "exec")
+            with page_app.test_request_context("/", headers=on_behalf_of(workspace.token)):
+                exec(code, names)  # noqa: S102
+
+
+def run(command: str, folder: Path) -> None:
+    """Run a command of the book as its reader would, and see it succeed."""
+    program, *arguments = shlex.split(command)
+    ended = subprocess.run(
+        [sys.executable, "-m", program, *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=2 * DEADLINE,
+    )
+    assert ended.returncode == 0, f"{command}\n{ended.stdout}\n{ended.stderr}"
+
+
+def flask_jobs_commands() -> Iterator[Any]:
+    for block in all_blocks("sh"):
+        for command in block.commands:
+            if "flask" in command and " jobs " in command:
+                yield pytest.param(command.partition(" jobs ")[2], id=f"{block} {command}")
+
+
+@pytest.mark.parametrize("command", flask_jobs_commands())
+def test_a_command_line_can_be_typed(command: str) -> None:
+    name, *arguments = shlex.split(command.partition("|")[0].partition(">")[0])
+    found = command_group.get_command(click.Context(command_group), name)
+    assert found is not None, f"There is no command {name!r}."
+    found.make_context(name, [argument for argument in arguments if argument != "--help"])
+
+
+@pytest.mark.parametrize("block", all_blocks("yaml", "json"), ids=str)
+def test_a_document_can_be_read(block: Block) -> None:
+    assert (yaml.safe_load if block.language == "yaml" else json.loads)(block.text)
+
+
+def test_blocks_are_found_with_their_place_and_what_is_said_of_them() -> None:
+    text = "# A\n\n```python\na = 1\n```\n\n<!-- file: b.yml -->\n```yaml\nb: 2\n```\n"
+    first, second = blocks_in(text, "a.md")
+    assert (first.line, first.language, first.mark, first.text) == (4, "python", "", "a = 1\n")
+    assert (second.line, second.file, second.text) == (9, "b.yml", "b: 2\n")
+    assert not first.is_run
+    assert first.file is None
+
+
+def test_commands_are_read_as_a_shell_reads_them() -> None:
+    block = Block("a.md", 1, "sh", "run", "# why\nflask jobs \\\n  list\n\nflask jobs run\n")
+    assert block.commands == ["flask jobs    list", "flask jobs run"]
+    assert block.is_run
