@@ -6,7 +6,7 @@ import textwrap
 from typing import Any
 
 import pytest
-from databricks.sdk.errors import InvalidParameterValue
+from databricks.sdk.errors import InvalidParameterValue, OperationFailed
 
 from tests.local.conftest import Serve
 from tests.local.support import after, notebook, script, task_words, wait_until, words
@@ -324,3 +324,12 @@ def test_task_values_reach_python_files(serve: Serve) -> None:
         {"etl": {"tasks": tasks}}, {"main.py": code, "get.py": "import sys; print(sys.argv[1])"}
     )
     assert client.outputs(client.run("etl"))["get"].logs == "1\n"
+
+
+def test_waiter_of_the_sdk(serve: Serve) -> None:
+    jobs = {"good": {"tasks": [script("main")]}, "bad": {"tasks": [script("main", "bad.py")]}}
+    client = serve(jobs, {"main.py": "", "bad.py": "1 / 0"})
+    run = client.jobs.run_now_and_wait(client.job_ids["good"])
+    assert words(run) == ("TERMINATED", "SUCCESS", "SUCCESS")
+    with pytest.raises(OperationFailed, match="Task main failed with message"):
+        client.jobs.run_now(client.job_ids["bad"]).result()

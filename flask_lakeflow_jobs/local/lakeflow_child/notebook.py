@@ -72,12 +72,10 @@ def read_cells(path: str) -> list[Cell]:
 
 def _without_magic_comments(cell: Cell) -> Cell:
     lines = cell.text.split("\n")
-    if not any(line.startswith(_MAGIC) for line in lines):
+    first = next((line for line in lines if line.strip()), "")
+    if not first.startswith(_MAGIC):
         return cell
-    stripped = [
-        line.removeprefix(_MAGIC).removeprefix(" ") if line.startswith(_MAGIC) else line
-        for line in lines
-    ]
+    stripped = [line.removeprefix(_MAGIC).removeprefix(" ") for line in lines]
     return Cell("\n".join(stripped), cell.line)
 
 

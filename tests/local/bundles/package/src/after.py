@@ -1,0 +1,4 @@
+# mypy: ignore-errors
+import tally
+
+print(tally.__name__, "is found at the bundle's root")

@@ -1,0 +1,95 @@
+"""Three bundles as one would deploy them; together they use every kind of task that runs here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from flask_lakeflow_jobs.local import Workspace, load_bundle
+from tests.local.support import Client, task_words, words
+
+BUNDLES = Path(__file__).parent / "bundles"
+Open = Callable[..., Client]
+
+
+@pytest.fixture
+def open_bundle(tmp_path: Path) -> Iterator[Open]:
+    with ExitStack() as stack:
+
+        def start(name: str, target: str | None = None) -> Client:
+            path = BUNDLES / name / "databricks.yml"
+            folder = tmp_path / f"{name}-{target}"
+            address = stack.enter_context(Workspace(path, folder, target=target))
+            jobs = load_bundle(path, target=target).jobs
+            return Client(address, {key: job.job_id for key, job in jobs.items()})
+
+        yield start
+
+
+@pytest.mark.parametrize(
+    ("target", "name", "total", "report"),
+    [
+        (None, "dev", "orders\ttotal\n2\t220\n", "3 orders on friday, least amount 10"),
+        ("prod", "prod", "orders\ttotal\n1\t200\n", "3 orders on friday, least amount 100"),
+    ],
+)
+def test_orders(open_bundle: Open, target: str | None, name: str, total: str, report: str) -> None:
+    pytest.importorskip("duckdb")
+    client = open_bundle("orders", target)
+    run = client.run("summary", job_parameters={"day": "friday"})
+    outputs = client.outputs(run)
+    assert run.run_name == f"orders summary ({name})"
+    assert set(task_words(run).values()) == {"SUCCESS"}, outputs
+    assert outputs["total"].info == total
+    assert outputs["report"].notebook_output is not None
+    assert outputs["report"].notebook_output.result == report
+
+
+def test_branches(open_bundle: Open) -> None:
+    client = open_bundle("branches")
+    run = client.run("nightly")
+    assert task_words(run) == {
+        "find": "SUCCESS",
+        "enough": "SUCCESS",
+        "each_region": "SUCCESS",
+        "too_few": "EXCLUDED",
+        "publish": "SUCCESS",
+        "alarm": "EXCLUDED",
+    }
+    assert words(run)[1] == "SUCCESS"
+    loop = next(task for task in run.tasks or [] if task.task_key == "each_region")
+    assert loop.run_id is not None
+    iterations = client.jobs.get_run(loop.run_id).iterations or []
+    assert sorted(words(each)[1] or "" for each in iterations) == ["FAILED", *["SUCCESS"] * 3]
+    nested = client.outputs(run)["publish"].run_job_output
+    assert nested is not None
+    assert nested.run_id is not None
+    output = client.outputs(client.jobs.get_run(nested.run_id))["publish"].notebook_output
+    assert output is not None
+    assert output.result == f"published for run {run.run_id}"
+
+
+def test_the_other_branch(open_bundle: Open) -> None:
+    run = open_bundle("branches").run("nightly", job_parameters={"threshold": "3"})
+    assert task_words(run) == {
+        "find": "SUCCESS",
+        "enough": "SUCCESS",
+        "each_region": "EXCLUDED",
+        "too_few": "SUCCESS",
+        "publish": "SUCCESS",
+        "alarm": "EXCLUDED",
+    }
+
+
+def test_package(open_bundle: Open) -> None:
+    client = open_bundle("package")
+    run = client.run("tally", job_parameters={"unit": "hours"})
+    logs = {key: output.logs for key, output in client.outputs(run).items()}
+    assert logs == {
+        "by_name": "3 hours\n",
+        "by_position": "4 days\n",
+        "after_both": "tally is found at the bundle's root\n",
+    }
