@@ -1,0 +1,317 @@
+"""Setting apps up: one or several, early or late, and what the host's own app keeps."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask, abort
+from marshmallow import fields
+from werkzeug.exceptions import HTTPException
+
+import flask_lakeflow_jobs
+from flask_lakeflow_jobs import (
+    ConfigurationError,
+    JobConfig,
+    LakeflowJobs,
+    UnknownJob,
+    current_jobs,
+)
+
+ROOT = Path(__file__).parent.parent
+ETL = {"etl": JobConfig(job_id=7)}
+
+
+def make(name: str = "app", jobs: Any = ETL, **config: Any) -> Flask:
+    app = Flask(name)
+    app.config.update(config)
+    LakeflowJobs(app, jobs=jobs)
+    return app
+
+
+# ── setting up ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_app_is_set_up_at_once_or_later() -> None:
+    at_once, later = Flask("at once"), Flask("later")
+    LakeflowJobs(at_once, jobs=ETL)
+    jobs = LakeflowJobs(jobs=ETL)
+    jobs.init_app(later)
+    for app in (at_once, later):
+        with app.app_context():
+            assert list(current_jobs) == ["etl"]
+
+
+def test_an_app_is_set_up_once() -> None:
+    jobs, app = LakeflowJobs(), Flask("app")
+    jobs.init_app(app)
+    with pytest.raises(RuntimeError, match="once"):
+        jobs.init_app(app)
+    with pytest.raises(RuntimeError, match="once"):
+        LakeflowJobs(app)
+
+
+def test_what_is_optional_is_named() -> None:
+    with pytest.raises(TypeError):
+        LakeflowJobs(Flask("app"), ETL)  # type: ignore[call-arg]
+
+
+def test_an_app_that_could_not_be_set_up_can_be_mended() -> None:
+    app = Flask("app")
+    app.config["LAKEFLOW_JOBS_POLL_INTERVAL"] = "soon"
+    jobs = LakeflowJobs(jobs=ETL)
+    with pytest.raises(ConfigurationError, match="LAKEFLOW_JOBS_POLL_INTERVAL"):
+        jobs.init_app(app)
+    app.config["LAKEFLOW_JOBS_POLL_INTERVAL"] = 1
+    jobs.init_app(app)
+    assert app.test_client().get("/api/jobs/").status_code == 200
+
+
+def test_nothing_of_an_app_stays_on_the_extension() -> None:
+    jobs, app = LakeflowJobs(jobs=ETL), Flask("app")
+    before = dict(vars(jobs))
+    jobs.init_app(app)
+    assert vars(jobs) == before
+    assert app not in vars(jobs).values()
+
+
+def test_one_extension_serves_two_apps_with_settings_of_their_own() -> None:
+    jobs = LakeflowJobs(jobs={"shared": JobConfig()})
+    one, other = Flask("one"), Flask("other")
+    one.config.update(DATABRICKS_JOB_SHARED=1, DATABRICKS_JOB_ONLY=5, LAKEFLOW_JOBS_POLL_INTERVAL=1)
+    other.config.update(DATABRICKS_JOB_SHARED=2, LAKEFLOW_JOBS_POLL_INTERVAL=9)
+    jobs.init_app(one)
+    jobs.init_app(other)
+    with one.app_context():
+        assert current_jobs["shared"].job.job_id == 1
+        assert set(current_jobs) == {"shared", "only"}
+    with other.app_context():
+        assert current_jobs["shared"].job.job_id == 2
+        assert set(current_jobs) == {"shared"}
+        with one.app_context():
+            assert current_jobs["shared"].job.job_id == 1
+        assert current_jobs["shared"].job.job_id == 2
+
+
+def test_the_jobs_that_were_given_are_not_shared_with_the_caller() -> None:
+    given = dict(ETL)
+    jobs = LakeflowJobs(jobs=given)
+    given["late"] = JobConfig(job_id=8)
+    app = Flask("app")
+    jobs.init_app(app)
+    with app.app_context():
+        assert set(current_jobs) == {"etl"}
+
+
+# ── the mapping ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_jobs_of_an_app_are_a_read_only_mapping() -> None:
+    with make(jobs={"etl": {"job_id": 7}, "report": {"job_id": 8}}).app_context():
+        assert "etl" in current_jobs
+        assert "elt" not in current_jobs
+        assert len(current_jobs) == 2
+        assert sorted(current_jobs) == ["etl", "report"]
+        assert current_jobs["etl"].key == "etl"
+        assert "etl" in repr(current_jobs)
+        assert "etl" in repr(current_jobs["etl"])
+        with pytest.raises(TypeError):
+            current_jobs["new"] = current_jobs["etl"]  # type: ignore[index]
+
+
+def test_an_unknown_key_names_the_known_ones() -> None:
+    with make().app_context():
+        with pytest.raises(UnknownJob, match="'etl'"):
+            current_jobs["elt"]
+        with pytest.raises(KeyError):
+            current_jobs["elt"]
+        assert current_jobs.get("elt") is None
+
+
+def test_outside_an_app_context_it_says_so() -> None:
+    make()
+    with pytest.raises(RuntimeError, match="app context"):
+        current_jobs["etl"]
+    with pytest.raises(RuntimeError, match="app context"):
+        len(current_jobs)
+    assert "unbound" in repr(current_jobs)
+
+
+def test_in_an_app_that_was_not_set_up_it_says_so() -> None:
+    make()
+    with Flask("other").app_context(), pytest.raises(RuntimeError, match="LakeflowJobs") as caught:
+        current_jobs["etl"]
+    assert "app context" not in str(caught.value)
+
+
+# ── the host's app ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_routes_are_where_they_are_wanted() -> None:
+    app = Flask("app")
+    LakeflowJobs(app, jobs=ETL, url_prefix="/my/jobs")
+    client = app.test_client()
+    assert client.get("/my/jobs").status_code == client.get("/my/jobs/").status_code == 200
+    assert client.get("/api/jobs/").status_code == 404
+
+
+def test_there_are_no_routes_where_none_are_wanted() -> None:
+    app = Flask("app")
+    rules = len(list(app.url_map.iter_rules()))
+    LakeflowJobs(app, jobs=ETL, register_blueprint=False)
+    assert len(list(app.url_map.iter_rules())) == rules
+    with app.app_context():
+        assert "etl" in current_jobs
+    assert "jobs" in app.cli.commands
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_a_trailing_slash_makes_no_difference(slash: str) -> None:
+    client = make().test_client()
+    for path in ("/api/jobs", "/api/jobs/etl"):
+        assert client.get(path + slash).status_code == 200
+
+
+def test_the_jobs_are_described_without_any_request_to_a_workspace() -> None:
+    app = make(
+        jobs={"etl": JobConfig(job_id=7, task_type="job", params={"day": fields.Date()})},
+        DATABRICKS_HOST="http://127.0.0.1:1",
+    )
+    [described] = app.test_client().get("/api/jobs/").get_json()["jobs"]
+    assert (described["key"], described["taskType"]) == ("etl", "job")
+    assert described["params"]["properties"] == {"day": {"type": "string", "format": "date"}}
+    assert app.test_client().get("/api/jobs/etl").get_json() == described
+
+
+def own_pages(app: Flask) -> None:
+    """Error pages and handlers of the host's own."""
+
+    @app.errorhandler(404)
+    def missing(_: HTTPException) -> tuple[str, int]:
+        return "the host's own 404", 404
+
+    @app.errorhandler(HTTPException)
+    def anything(error: HTTPException) -> tuple[str, int]:
+        return "the host's own", error.code or 500
+
+    @app.get("/forbidden")
+    def forbidden() -> str:
+        abort(403)
+
+    @app.get("/unknown")
+    def unknown() -> str:
+        return current_jobs["elt"].key
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_the_hosts_own_error_pages_stay_its_own(when: str) -> None:
+    app = Flask("app")
+    if when == "before":
+        own_pages(app)
+    LakeflowJobs(app, jobs=ETL)
+    if when == "after":
+        own_pages(app)
+    client = app.test_client()
+    assert client.get("/nowhere").text == "the host's own 404"
+    assert client.get("/forbidden").text == "the host's own"
+    unknown = client.get("/unknown")
+    assert (unknown.status_code, unknown.text) == (404, "the host's own")
+    ours = client.get("/api/jobs/elt")
+    assert (ours.status_code, ours.mimetype) == (404, "application/problem+json")
+    assert ours.get_json()["type"].endswith("unknown-job")
+
+
+def test_an_app_without_error_pages_keeps_flasks_own() -> None:
+    response = make().test_client().get("/nowhere")
+    assert (response.status_code, response.mimetype) == (404, "text/html")
+
+
+# ── the package ───────────────────────────────────────────────────────────────────────────────────
+
+
+def run_python(program: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    return done.stdout
+
+
+def test_the_sdk_is_not_imported_before_it_is_needed() -> None:
+    program = """
+import json, sys
+from flask import Flask
+import flask_lakeflow_jobs
+jobs = flask_lakeflow_jobs.LakeflowJobs(jobs={"etl": {"job_id": 7}})
+app = Flask("app")
+jobs.init_app(app)
+assert app.test_client().get("/api/jobs/").status_code == 200
+print(json.dumps([name for name in sys.modules if name.split(".")[0] == "databricks"]))
+"""
+    assert json.loads(run_python(program)) == []
+
+
+@pytest.mark.parametrize("name", flask_lakeflow_jobs.__all__)
+def test_every_public_name_is_documented(name: str) -> None:
+    public = getattr(flask_lakeflow_jobs, name)
+    if inspect.isclass(public):
+        documented = vars(public).get("__doc__") or f"{name}("
+        assert not documented.startswith(f"{name}("), "that is what dataclass makes up"
+    else:
+        sources = [
+            (ROOT / "flask_lakeflow_jobs" / file).read_text() for file in NAMES_WITHOUT_CLASS
+        ]
+        assert any(re.search(rf"^#: .+\n{name}\b", source, re.MULTILINE) for source in sources)
+
+
+#: Where the public names that are no classes stand.
+NAMES_WITHOUT_CLASS = ["current.py", "signals.py"]
+
+
+@pytest.mark.parametrize("cls", [LakeflowJobs, flask_lakeflow_jobs.JobHandle])
+def test_every_public_method_is_documented(cls: type) -> None:
+    for name, member in inspect.getmembers(cls, inspect.isroutine):
+        if not name.startswith("_"):
+            assert member.__doc__, name
+
+
+def test_the_public_names_are_sorted_and_there() -> None:
+    assert flask_lakeflow_jobs.__all__ == sorted(flask_lakeflow_jobs.__all__)
+    assert all(hasattr(flask_lakeflow_jobs, name) for name in flask_lakeflow_jobs.__all__)
+
+
+#: What the checkout has and the source distribution is to have too.
+SHIPPED = ["docs", "example_app", "flask_lakeflow_jobs", "tests"]
+SHIPPED_FILES = ["CHANGES.md", "LICENSE", "MANIFEST.in", "README.md", "pyproject.toml"]
+SHIPPED_FILES += ["setup.cfg", "tox.ini"]
+MADE = shutil.ignore_patterns("__pycache__", "*.py[co]", ".*", "instance", "*.egg-info")
+
+
+def test_the_source_distribution_holds_tests_docs_and_example(tmp_path: Path) -> None:
+    pytest.importorskip("setuptools", minversion="77", reason="builds the distribution")
+    copy = tmp_path / "checkout"
+    copy.mkdir()
+    for name in SHIPPED:
+        shutil.copytree(ROOT / name, copy / name, ignore=MADE)
+    for name in SHIPPED_FILES:
+        shutil.copy(ROOT / name, copy)
+    program = "from setuptools import build_meta; build_meta.build_sdist('dist')"
+    subprocess.run([sys.executable, "-c", program], cwd=copy, check=True, capture_output=True)
+    [archive] = (copy / "dist").glob("*.tar.gz")
+    with tarfile.open(archive) as packed:
+        names = {name.partition("/")[2] for name in packed.getnames()}
+    expected = {
+        str(path.relative_to(copy))
+        for name in SHIPPED
+        for path in (copy / name).rglob("*")
+        if path.is_file()
+    }
+    assert expected | set(SHIPPED_FILES) <= names
+    assert {"tests/test_lifecycle.py", "flask_lakeflow_jobs/py.typed"} <= expected

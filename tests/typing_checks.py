@@ -1,0 +1,114 @@
+"""What the public names are to a type checker. Nothing here runs: mypy reads it with the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+from databricks.sdk.service.jobs import BaseRun, Job, Run, RunOutput
+from flask import Flask, request
+from flask_caching import Cache
+from marshmallow import Schema, fields
+
+from flask_lakeflow_jobs import (
+    ExecutionResult,
+    Explanation,
+    JobConfig,
+    JobHandle,
+    LakeflowJobs,
+    LakeflowJobsError,
+    Outcome,
+    RunStatus,
+    RunWatch,
+    Triggered,
+    current_jobs,
+    run_finished,
+)
+
+
+class Etl(Schema):
+    day = fields.Date(required=True)
+
+
+def may(user: Any, action: str, key: str) -> bool:
+    return user is not None and action == "view" and key == "etl"
+
+
+def set_up(app: Flask, cache: Cache) -> LakeflowJobs:
+    jobs: LakeflowJobs = LakeflowJobs()
+    jobs.init_app(app)
+    LakeflowJobs(app)
+    return LakeflowJobs(
+        app,
+        jobs={
+            "class": JobConfig(task_type="notebook", params=Etl),
+            "instance": JobConfig(job_id=1, params=Etl(), run_as="user", policy=may),
+            "fields": JobConfig(params={"day": fields.Date()}, wait_timeout=60.0),
+            "mapping": {"job_id": 1, "description": "The nightly load."},
+        },
+        cache=cache,
+        policy=may,
+        url_prefix="/api/jobs",
+        register_blueprint=True,
+    )
+
+
+def call(handle: JobHandle) -> None:
+    triggered: Triggered = handle.run_now({"day": "2025-01-01"}, idempotency_key="k", only=["a"])
+    run_id: int = triggered.run_id
+    number: int | None = triggered.number_in_job
+    replayed: bool = triggered.replayed
+    watch: RunWatch = handle.run_and_wait({"day": "2025-01-01"}, timeout=60.0)
+    for state in watch:
+        seen: RunStatus = state
+        status: str = seen.status
+        outcome: Outcome = seen.outcome
+        timestamp: int = seen.timestamp
+        run: Run = seen.run
+        is_terminal: bool = seen.is_terminal
+        document: dict[str, Any] = seen.to_dict()
+        print(status, outcome, timestamp, run, is_terminal, document)
+    states: Iterator[RunStatus] = handle.watch(run_id)
+    last: RunStatus = handle.wait(run_id, timeout=1.0)
+    newest: BaseRun | None = handle.last_run()
+    runs: list[BaseRun] = handle.list_runs(limit=50)
+    one: Run = handle.get_run(run_id)
+    job: Job = handle.get_job()
+    output: RunOutput | dict[str, RunOutput] = handle.get_run_output(run_id)
+    why: Explanation = handle.explain(run_id)
+    handle.cancel_run(run_id)
+    handle.cancel_all_runs()
+    repair_id: int = handle.repair_run(run_id, rerun_tasks=["a"])
+    on_behalf: AbstractContextManager[JobHandle] = handle.as_user(request)
+    with on_behalf as user_handle:
+        user_handle.run_now()
+    print(number, replayed, states, last, newest, runs, one, job, output, why, repair_id)
+
+
+def look_up() -> None:
+    jobs: Mapping[str, JobHandle] = current_jobs
+    handle: JobHandle = current_jobs["etl"]
+    keys: list[str] = [key for key in current_jobs if key in jobs]
+    print(handle, keys, len(current_jobs))
+
+
+def results(result: ExecutionResult[Run]) -> None:
+    data: Run | None = result.data
+    ok: bool = result.ok
+    status: int | None = result.status
+    message: str | None = result.message
+    print(data, ok, status, message)
+
+
+def errors(error: LakeflowJobsError) -> None:
+    status: int = error.code
+    exit_code: int = error.exit_code
+    detail: str = error.detail
+    retryable: bool = error.retryable
+    print(status, exit_code, detail, retryable)
+
+
+@run_finished.connect
+def told(app: Flask, *, job: str, run_id: int, status: RunStatus, **extra: Any) -> None:
+    print(app, job, run_id, status, extra)
