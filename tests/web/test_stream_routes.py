@@ -1,0 +1,528 @@
+"""Event streams over real HTTP, read by the letter of the specification."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from flask_lakeflow_jobs import current_jobs
+from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace, Refusal, Silence, fingerprint
+from tests.conftest import MakeApp, Serve
+from tests.sse_client import Event, Stream
+from tests.support import ALICE, DEADLINE, Gate, on_behalf_of, wait_until
+
+STATE_ID = re.compile(r"[!-~]{1,100}")
+
+
+@pytest.fixture
+def url(app: Flask, serve: Serve) -> Iterator[str]:
+    """The jobs API of a running server, and around the test the context of its app."""
+    with app.app_context():
+        yield serve(app) + "/api/jobs"
+
+
+def started(key: str, params: Any = None) -> int:
+    return current_jobs[key].run_now(params).run_id
+
+
+def ended(key: str, params: Any = None) -> int:
+    run_id = started(key, params)
+    current_jobs[key].wait(run_id)
+    return run_id
+
+
+def states_of(events: list[Event]) -> list[Event]:
+    return [event for event in events if event.name == "message"]
+
+
+class TestOneRun:
+    def test_it_gives_the_state_at_once_then_each_change_then_the_end(
+        self, url: str, gate: Gate
+    ) -> None:
+        run_id = started("gated", gate.params)
+
+        with Stream.open(f"{url}/gated/runs/{run_id}/stream") as stream:
+            first = next(stream)
+            gate.open()
+            events = [first, *stream]
+
+        assert first.name == "message"
+        assert set(first.json) >= {"status", "outcome", "timestamp", "run"}
+        assert (first.json["status"], first.json["outcome"]) == ("RUNNING", "running")
+        assert first.json["run"]["run_id"] == run_id
+        assert [event.name for event in events][-1] == "end"
+        assert [event.name for event in events].count("end") == 1
+        last = states_of(events)[-1].json
+        assert (last["status"], last["outcome"]) == ("TERMINATED", "succeeded")
+        assert stream.parser.retry == 2000
+        assert not stream.parser.is_in_the_middle
+
+    def test_no_state_comes_twice_and_each_has_an_id_that_names_it(self, url: str) -> None:
+        run_id = started("pipeline")
+
+        with Stream.open(f"{url}/pipeline/runs/{run_id}/stream") as stream:
+            events = list(stream)
+
+        ids = [event.own_id for event in states_of(events)]
+        assert all(name and STATE_ID.fullmatch(name) for name in ids)
+        assert len(set(ids)) == len(ids)
+        assert all(event.own_id is None for event in events if event.name != "message")
+
+    def test_its_headers_keep_proxies_from_holding_it_back(self, url: str) -> None:
+        with Stream.open(f"{url}/never/runs/{ended('never')}/stream") as stream:
+            list(stream)
+
+        assert stream.status == 200
+        assert stream.headers.get_content_type() == "text/event-stream"
+        assert "no-transform" in stream.headers["Cache-Control"]
+        assert stream.headers["X-Accel-Buffering"] == "no"
+        assert stream.headers["Content-Length"] is None
+        assert stream.headers["Content-Encoding"] is None
+
+    def test_a_run_that_has_ended_gives_its_end_and_starts_nothing(
+        self, url: str, road: FaultyWorkspace
+    ) -> None:
+        run_id = ended("never")
+
+        with Stream.open(f"{url}/never/runs/{run_id}/stream") as stream:
+            events = list(stream)
+
+        assert [event.name for event in events] == ["message", "end"]
+        assert events[0].json["outcome"] == "skipped"
+        assert len(road.asked("POST")) == 1
+
+    def test_a_failure_is_told_from_a_success(self, url: str) -> None:
+        run_id = started("failing")
+
+        with Stream.open(f"{url}/failing/runs/{run_id}/stream") as stream:
+            last = states_of(list(stream))[-1].json
+
+        assert last["outcome"] == "failed"
+        tasks = {
+            task["task_key"]: task["state"].get("result_state") for task in last["run"]["tasks"]
+        }
+        assert tasks == {"fine": "SUCCESS", "broken": "FAILED", "after": "UPSTREAM_FAILED"}
+
+    def test_viewers_of_one_run_all_get_its_end(self, url: str, gate: Gate) -> None:
+        run_id = started("gated", gate.params)
+        streams = [Stream.open(f"{url}/gated/runs/{run_id}/stream") for _ in range(5)]
+        for stream in streams:
+            assert next(stream).json["outcome"] == "running"
+
+        gate.open()
+
+        for stream in streams:
+            with closing(stream):
+                events = list(stream)
+            assert [event.name for event in events][-2:] == ["message", "end"]
+
+    def test_a_viewer_that_leaves_disturbs_nobody(self, url: str, gate: Gate) -> None:
+        run_id = started("gated", gate.params)
+        with Stream.open(f"{url}/gated/runs/{run_id}/stream") as leaving:
+            next(leaving)
+        with Stream.open(f"{url}/gated/runs/{run_id}/stream") as staying:
+            next(staying)
+            gate.open()
+            assert [event.name for event in staying][-1] == "end"
+
+
+class TestTriggering:
+    def test_a_post_with_stream_follows_the_run_that_it_starts(
+        self, url: str, road: FaultyWorkspace
+    ) -> None:
+        with Stream.open(
+            f"{url}/greeting/run?stream=true", method="POST", body={"params": {"who": "Ada"}}
+        ) as stream:
+            events = list(stream)
+
+        assert stream.headers.get_content_type() == "text/event-stream"
+        (sent,) = road.asked("POST", "run-now")
+        run = states_of(events)[-1].json["run"]
+        assert stream.headers["Location"].endswith(f"/api/jobs/greeting/runs/{run['run_id']}")
+        assert sent.body["job_parameters"] == {"who": "Ada"}
+        assert states_of(events)[-1].json["outcome"] == "succeeded"
+        assert events[-1].name == "end"
+
+    def test_a_repeat_with_the_same_key_follows_the_same_run(self, url: str) -> None:
+        runs = []
+        for _ in range(2):
+            with Stream.open(
+                f"{url}/never/run?stream=1", method="POST", headers={"Idempotency-Key": "stream"}
+            ) as stream:
+                runs.append(states_of(list(stream))[0].json["run"]["run_id"])
+
+        assert runs[0] == runs[1]
+        assert stream.headers["Idempotency-Replayed"] == "true"
+
+    def test_bad_parameters_are_a_plain_400(self, url: str, road: FaultyWorkspace) -> None:
+        with Stream.open(
+            f"{url}/never/run?stream=true", method="POST", body={"params": {"day": []}}
+        ) as stream:
+            assert stream.status == 400
+            assert stream.headers.get_content_type() == "application/problem+json"
+        assert not road.asked("POST")
+
+
+class TestResume:
+    def test_what_was_seen_is_not_sent_again_in_another_process_either(
+        self, url: str, make_app: MakeApp, serve: Serve, gate: Gate
+    ) -> None:
+        run_id = started("gated", gate.params)
+        path = f"/gated/runs/{run_id}/stream"
+        with Stream.open(url + path) as stream:
+            seen = next(stream)
+
+        elsewhere = serve(make_app()) + "/api/jobs"  # shares no memory and no cache
+        with Stream.open(elsewhere + path, last_event_id=seen.last_id) as resumed:
+            gate.open()
+            events = list(resumed)
+
+        assert seen.own_id not in [event.own_id for event in events]
+        assert states_of(events)[-1].json["outcome"] == "succeeded"
+        assert events[-1].name == "end"
+
+    def test_whoever_has_seen_the_end_gets_204_and_stops(self, url: str) -> None:
+        path = f"/never/runs/{ended('never')}/stream"
+        with Stream.open(url + path) as stream:
+            last_id = list(stream)[-1].last_id
+
+        with Stream.open(url + path, last_event_id=last_id) as again:
+            assert again.status == 204
+
+    def test_a_reloaded_page_may_say_so_in_the_query(self, url: str) -> None:
+        path = f"/never/runs/{ended('never')}/stream"
+        with Stream.open(url + path) as stream:
+            last_id = list(stream)[-1].last_id
+
+        with Stream.open(f"{url}{path}?lastEventId={last_id}") as again:
+            assert again.status == 204
+
+    @pytest.mark.parametrize(
+        "junk", ["", "x", "0.9.0-zzzzzzzzzzzz", "9" * 5000, "a.b.c-d", "é\xff", "1:2,3:4", "-" * 99]
+    )
+    def test_junk_is_no_state_and_gets_the_present_one(self, url: str, junk: str) -> None:
+        with Stream.open(f"{url}/never/runs/{ended('never')}/stream", last_event_id=junk) as stream:
+            assert [event.name for event in stream] == ["message", "end"]
+
+    def test_an_id_of_a_state_before_gets_the_present_one(self, url: str, gate: Gate) -> None:
+        run_id = started("gated", gate.params)
+        path = f"/gated/runs/{run_id}/stream"
+        with Stream.open(url + path) as stream:
+            early = next(stream).last_id
+        gate.open()
+        current_jobs["gated"].wait(run_id)
+
+        with Stream.open(url + path, last_event_id=early) as later:
+            events = list(later)
+
+        assert [event.name for event in events] == ["message", "end"]
+        assert events[0].json["outcome"] == "succeeded"
+
+    def test_streams_end_themselves_and_the_viewer_loses_nothing(
+        self, make_app: MakeApp, serve: Serve, gate: Gate
+    ) -> None:
+        app = make_app(LAKEFLOW_JOBS_STREAM_MAX_SECONDS=0.3)
+        with app.app_context():
+            run_id = started("gated", gate.params)
+            url = f"{serve(app)}/api/jobs/gated/runs/{run_id}/stream"
+            last_id, events, connections = None, [], 0
+            while True:
+                with Stream.open(url, last_event_id=last_id) as stream:
+                    connections += 1
+                    if stream.status == 204:
+                        break
+                    events += list(stream)
+                    last_id = stream.parser.last_id or last_id
+                if connections == 2:
+                    gate.open()
+
+        outcomes = [event.json["outcome"] for event in states_of(events)]
+        assert outcomes[-1] == "succeeded"
+        assert len({event.own_id for event in states_of(events)}) == len(outcomes)
+        assert [event.name for event in events].count("end") == 1
+        assert connections >= 3
+
+
+class TestHeartbeats:
+    def test_silence_is_filled_with_comments_that_change_nothing(
+        self, make_app: MakeApp, serve: Serve, gate: Gate
+    ) -> None:
+        app = make_app(LAKEFLOW_JOBS_HEARTBEAT=0.05)
+        with app.app_context():
+            run_id = started("gated", gate.params)
+            with Stream.open(f"{serve(app)}/api/jobs/gated/runs/{run_id}/stream") as stream:
+                seen = next(stream)
+                assert stream.wait_for_comment()
+                assert stream.wait_for_comment()
+                assert stream.parser.last_id == seen.last_id
+                gate.open()
+                assert list(stream)[-1].name == "end"
+
+
+class TestManyRuns:
+    def test_each_event_says_whose_it_is_and_the_end_comes_once(self, url: str, gate: Gate) -> None:
+        first, second = ended("never"), started("gated", gate.params)
+
+        with Stream.open(f"{url}/stream?run=never:{first}&run=gated:{second}") as stream:
+            events = [next(stream), next(stream)]
+            gate.open()
+            events += list(stream)
+
+        assert {(event.json["job"], event.json["runId"]) for event in states_of(events)} == {
+            ("never", first),
+            ("gated", second),
+        }
+        assert all(
+            event.json["run"]["run_id"] == event.json["runId"] for event in states_of(events)
+        )
+        assert [event.name for event in events].count("end") == 1
+        assert events[-1].name == "end"
+
+    def test_it_resumes_each_run_where_it_was(self, url: str, gate: Gate) -> None:
+        first, second = ended("never"), started("gated", gate.params)
+        path = f"{url}/stream?run=never:{first}&run=gated:{second}"
+        with Stream.open(path) as stream:
+            last_id = [next(stream), next(stream)][-1].last_id
+
+        with Stream.open(path, last_event_id=last_id) as resumed:
+            gate.open()
+            events = list(resumed)
+
+        assert {event.json["job"] for event in states_of(events)} == {"gated"}
+        with Stream.open(path, last_event_id=events[-1].last_id) as over:
+            assert over.status == 204
+
+    def test_a_run_that_is_not_there_is_an_error_event_and_the_others_go_on(self, url: str) -> None:
+        run_id = ended("never")
+
+        with Stream.open(f"{url}/stream?run=quick:1&run=never:{run_id}") as stream:
+            events = list(stream)
+
+        by_name = {event.name: event for event in events}
+        assert set(by_name) == {"error", "message", "end"}
+        assert (by_name["error"].json["runId"], by_name["error"].json["status"]) == (1, 404)
+        assert by_name["error"].own_id is None
+        assert by_name["message"].json["runId"] == run_id
+
+    @pytest.mark.parametrize(
+        ("query", "status"),
+        [
+            ("", 400),
+            ("run=", 400),
+            ("run=never", 400),
+            ("run=never:x", 400),
+            ("run=nope:1", 404),
+            ("&".join(["run=never:1"] * 51), 400),
+        ],
+        ids=["none", "empty", "no id", "bad id", "unknown job", "too many"],
+    )
+    def test_a_bad_question_is_refused(self, client: FlaskClient, query: str, status: int) -> None:
+        assert client.get(f"/api/jobs/stream?{query}").status_code == status
+
+
+class TestHead:
+    def test_it_holds_nothing(self, make_app: MakeApp, serve: Serve, gate: Gate) -> None:
+        app = make_app(LAKEFLOW_JOBS_MAX_STREAMS=1)
+        with app.app_context():
+            run_id = started("gated", gate.params)
+            url = f"{serve(app)}/api/jobs/gated/runs/{run_id}/stream"
+            for _ in range(5):
+                with Stream.open(url, method="HEAD") as headers:
+                    assert headers.status == 200
+                    assert list(headers) == []
+
+            with Stream.open(url) as stream:
+                next(stream)
+                assert stream.parser.retry == 2000, "there is room for a stream"
+
+
+class TestCap:
+    @pytest.fixture
+    def crowded(self, make_app: MakeApp, serve: Serve, gate: Gate) -> Iterator[tuple[str, Stream]]:
+        """The address of a stream of an app with room for one, and the one that has it."""
+        app = make_app(LAKEFLOW_JOBS_MAX_STREAMS=1, LAKEFLOW_JOBS_HEARTBEAT=0.05)
+        with app.app_context():
+            run_id = started("gated", gate.params)
+            url = f"{serve(app)}/api/jobs/gated/runs/{run_id}/stream"
+            with Stream.open(url) as holder:
+                next(holder)
+                yield url, holder
+
+    def test_over_it_the_answer_is_the_present_state_and_when_to_ask_again(
+        self, crowded: tuple[str, Stream]
+    ) -> None:
+        url, _ = crowded
+
+        with Stream.open(url) as polled:
+            events = list(polled)
+
+        assert polled.status == 200
+        assert polled.headers.get_content_type() == "text/event-stream"
+        assert polled.parser.retry == 5000
+        assert [event.name for event in events] == ["message"]
+        assert events[0].json["outcome"] == "running"
+
+    def test_such_polling_sees_changes_only_and_the_end(
+        self, crowded: tuple[str, Stream], gate: Gate
+    ) -> None:
+        url, holder = crowded
+        with Stream.open(url) as polled:
+            last_id = list(polled)[-1].last_id
+        with Stream.open(url, last_event_id=last_id) as unchanged:
+            assert unchanged.status == 200
+            assert list(unchanged) == []
+        gate.open()
+        key, run_id = url.split("/")[-4], int(url.split("/")[-2])
+        current_jobs[key].wait(run_id)
+
+        with Stream.open(url, last_event_id=last_id) as changed:
+            events = list(changed)
+
+        assert [event.name for event in events][-1] == "end"
+        assert events[0].json["outcome"] == "succeeded"
+        with Stream.open(url, last_event_id=events[-1].last_id) as over:
+            assert over.status == 204
+        assert list(holder)[-1].name == "end"
+
+    def test_the_room_of_a_viewer_that_left_is_free_again(
+        self, crowded: tuple[str, Stream]
+    ) -> None:
+        url, holder = crowded
+        holder.close()
+
+        def is_held() -> bool:
+            with Stream.open(url) as stream:
+                next(stream)
+                return stream.parser.retry == 2000
+
+        assert wait_until(is_held, "room for a stream")
+
+    def test_a_server_with_a_single_thread_holds_none(
+        self, app: Flask, client: FlaskClient, gate: Gate
+    ) -> None:
+        with app.app_context():
+            run_id = started("gated", gate.params)
+
+        response = client.get(
+            f"/api/jobs/gated/runs/{run_id}/stream",
+            environ_overrides={
+                "SERVER_SOFTWARE": "gunicorn/23.0.0",
+                "wsgi.multithread": False,
+                "wsgi.multiprocess": True,
+            },
+        )
+
+        assert response.status_code == 200
+        assert response.text.startswith("retry: 5000\n")
+        assert "event: end" not in response.text
+
+
+class TestTroubleUpstream:
+    def test_what_may_pass_does_not_end_a_stream(
+        self, url: str, road: FaultyWorkspace, gate: Gate
+    ) -> None:
+        run_id = started("gated", gate.params)
+        with Stream.open(f"{url}/gated/runs/{run_id}/stream") as stream:
+            next(stream)
+            for fault in (Refusal(503), Drop(), Refusal(500), Refusal(429)):
+                road.fail(fault, method="GET", times=1)
+            gate.open()
+            events = list(stream)
+
+        assert "error" not in [event.name for event in events]
+        assert states_of(events)[-1].json["outcome"] == "succeeded"
+        assert events[-1].name == "end"
+
+    def test_a_silent_workspace_does_not_either(
+        self, make_app: MakeApp, serve: Serve, road: FaultyWorkspace, gate: Gate
+    ) -> None:
+        app = make_app(LAKEFLOW_JOBS_READ_TIMEOUT=0.3, LAKEFLOW_JOBS_HEARTBEAT=0.05)
+        with app.app_context():
+            run_id = started("gated", gate.params)
+            with Stream.open(f"{serve(app)}/api/jobs/gated/runs/{run_id}/stream") as stream:
+                next(stream)
+                asked = len(road.asked("GET"))
+                road.fail(Silence(), method="GET")
+                road.wait_for(asked + 1, method="GET")
+                assert stream.wait_for_comment()
+                road.heal()
+                gate.open()
+                events = list(stream)
+
+        assert states_of(events)[-1].json["outcome"] == "succeeded"
+
+    @pytest.mark.parametrize(("status", "told"), [(403, 403), (404, 404), (401, 502)])
+    def test_what_cannot_pass_ends_it_with_an_error_event(
+        self, url: str, road: FaultyWorkspace, gate: Gate, status: int, told: int
+    ) -> None:
+        run_id = started("gated", gate.params)
+        with Stream.open(f"{url}/gated/runs/{run_id}/stream") as stream:
+            next(stream)
+            road.fail(Refusal(status), method="GET")
+            events = list(stream)
+
+        (error,) = [event for event in events if event.name == "error"]
+        assert error.json["status"] == told
+        assert {"type", "title", "detail", "retryable"} <= set(error.json)
+        assert error.own_id is None
+        assert road.token not in error.data
+        assert events[-1].name == "end"
+
+    def test_at_the_first_look_it_is_a_plain_answer(self, url: str, road: FaultyWorkspace) -> None:
+        run_id = ended("never")
+        road.fail(Refusal(403), path="runs/get")
+
+        for path in (f"quick/runs/{run_id}", "quick/runs/1"):
+            with Stream.open(f"{url}/{path}/stream") as stream:
+                assert stream.status in (403, 404)
+                assert stream.headers.get_content_type() == "application/problem+json"
+
+
+class TestUsers:
+    def test_a_users_stream_is_read_with_that_users_token(
+        self, make_app: MakeApp, serve: Serve, road: FaultyWorkspace, gate: Gate
+    ) -> None:
+        jobs = {"theirs": {"of": "gated", "task_type": "job", "run_as": "user"}}
+        url = serve(make_app(jobs=jobs)) + "/api/jobs/theirs"
+        headers = on_behalf_of(ALICE)
+        with Stream.open(
+            f"{url}/run?stream=1", method="POST", headers=headers, body={"params": gate.params}
+        ) as stream:
+            run_id = next(stream).json["run"]["run_id"]
+            with Stream.open(f"{url}/runs/{run_id}/stream") as nobody:
+                assert nobody.status == 401
+            refused = on_behalf_of("dapi-of-carol")
+            with Stream.open(f"{url}/runs/{run_id}/stream", headers=refused) as carol:
+                assert carol.status == 401
+            gate.open()
+            assert list(stream)[-1].name == "end"
+
+        api_calls = [sent for sent in road.requests if sent.path.startswith("/api/")]
+        assert {sent.token for sent in api_calls} == {
+            fingerprint(ALICE),
+            fingerprint("dapi-of-carol"),
+        }
+
+
+class TestServer:
+    def test_other_routes_are_answered_beside_many_streams(self, url: str, gate: Gate) -> None:
+        run_id = started("gated", gate.params)
+        streams = [Stream.open(f"{url}/gated/runs/{run_id}/stream") for _ in range(20)]
+        for stream in streams:
+            next(stream)
+
+        connection = HTTPConnection(urlsplit(url).netloc, timeout=DEADLINE)
+        connection.request("GET", "/api/jobs/never")
+        assert connection.getresponse().status == 200
+        connection.close()
+
+        for stream in streams:
+            stream.close()
