@@ -1,5 +1,6 @@
 """Start Databricks Lakeflow Jobs from Flask, follow them live and show what came out."""
 
+from .attribution import ProxyUser
 from .current import current_jobs
 from .errors import (
     ConfigurationError,
@@ -48,6 +49,7 @@ __all__ = [
     "MissingUserToken",
     "NotAllowed",
     "Outcome",
+    "ProxyUser",
     "RunNotFound",
     "RunStatus",
     "RunTimeout",

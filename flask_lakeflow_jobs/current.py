@@ -10,6 +10,7 @@ from flask import current_app, has_app_context
 from werkzeug.local import LocalProxy
 
 if TYPE_CHECKING:
+    from .attribution import UserLoader
     from .handle import JobHandle
     from .job_config import Policy
     from .jobs import Jobs
@@ -25,12 +26,14 @@ class State:
 
     :param jobs: its jobs.
     :param policy: who may do what, if the extension was given one.
+    :param user_loader: tells who asks, if the extension was given one.
     :param stream_slots: the streams that this process holds.
     :param pusher: writes the streams that hold no thread.
     """
 
     jobs: Jobs
     policy: Policy | None
+    user_loader: UserLoader | None
     stream_slots: StreamSlots
     pusher: Pusher
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from . import signals
+from .attribution import attributed, name_of
 from .errors import Conflict, HandleClosed, MissingUserToken, RunTimeout
 from .identity import APP, HasHeaders, Identity, user_of
 from .outcome import RunStatus, has_ended, last_attempts
@@ -29,8 +32,13 @@ if TYPE_CHECKING:
 #: Seconds that the answer to an idempotency key is remembered here; the workspace remembers longer.
 KEY_SECONDS = 24 * 3600.0
 
+#: Outputs that are read at the same time; the workspace allows 20 such reads a second.
+READ_TOGETHER = 4
+
 #: Seconds that the clocks of the app's and the workspace's machine may differ by.
 CLOCKS_DIFFER_BY = 5.0
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -121,6 +129,7 @@ class JobHandle:
         only: Sequence[str] | None = None,
         queue: bool | None = None,
         performance_target: str | None = None,
+        requested_by: str | None = None,
     ) -> Triggered:
         """Start a run, exactly one.
 
@@ -129,11 +138,20 @@ class JobHandle:
         :param only: the task keys to run, with ``+`` before or after for what is up- or downstream.
         :param queue: whether to wait for a free slot; ``None``: as the job is set up.
         :param performance_target: ``STANDARD`` or ``PERFORMANCE_OPTIMIZED``.
+        :param requested_by: the name of who asked, for the log, the signal and, where
+            ``LAKEFLOW_JOBS_ATTRIBUTION_PARAMETER`` is set, the job.
         :raises InvalidParameters: the job does not take them; nothing was started.
         :raises Conflict: the key was used before, with other parameters.
+        :raises ConfigurationError: the job cannot be told who asked.
         """
         identity = self._act()
-        fields = run_now_fields(self.job.task_type, validate(self.job.schema, params))
+        user = name_of(requested_by)
+        fields = attributed(
+            run_now_fields(self.job.task_type, validate(self.job.schema, params)),
+            self._jobs.settings.attribution_parameter,
+            user,
+            job=self.key,
+        )
         choices: dict[str, Any] = {
             "only": only,
             "queue": queue,
@@ -142,8 +160,12 @@ class JobHandle:
         if idempotency_key is None:
             triggered = self._trigger(identity, fields, choices)
         else:
-            triggered = self._trigger_once(identity, idempotency_key, fields, choices)
-        self._signal(signals.run_triggered, triggered.run_id, replayed=triggered.replayed)
+            intent_of = [idempotency_key, user] if user else [idempotency_key]
+            triggered = self._trigger_once(identity, intent_of, fields, choices)
+        self._note("found again" if triggered.replayed else "triggered", triggered.run_id, user)
+        self._signal(
+            signals.run_triggered, triggered.run_id, user=user, replayed=triggered.replayed
+        )
         return triggered
 
     def _trigger(
@@ -159,7 +181,7 @@ class JobHandle:
     def _trigger_once(
         self,
         identity: Identity,
-        key: str,
+        intent_of: Sequence[str],
         fields: Mapping[str, Any],
         choices: Mapping[str, Any],
     ) -> Triggered:
@@ -168,7 +190,7 @@ class JobHandle:
         The workspace sees to it that there is one; what is remembered here tells whether it is
         new, and whether the same was meant.
         """
-        token = digest([key, self.job.key, self.job.job_id, identity.key])
+        token = digest([*intent_of, self.job.key, self.job.job_id, identity.key])
         intent = digest([fields, choices])
         shared, name = self._jobs.shared, f"intent:{token}"
         earlier = shared.get(name)
@@ -341,11 +363,14 @@ class JobHandle:
         :param run_id: the run.
         :raises RunNotFound: this job has no such run.
         """
-        return {
-            task.task_key: self._output(task)
-            for task in last_attempts(self.get_run(run_id).tasks)
-            if task.run_id is not None
-        }
+        run = self.get_run(run_id)
+        tasks = [task for task in last_attempts(run.tasks) if task.run_id is not None]
+        if not tasks:  # a run without tasks is its own only one
+            seen = self.reads().output(run_id, settled=has_ended(run))
+            return {run.run_name or str(run_id): self._jobs.upstream.output_of(seen.value)}
+        with ThreadPoolExecutor(min(len(tasks), READ_TOGETHER)) as readers:
+            outputs = readers.map(self._output, tasks)
+            return {task.task_key: output for task, output in zip(tasks, outputs, strict=True)}
 
     def explain(self, run_id: int) -> Explanation:
         """Why a run failed: the tasks it failed by, last attempt only, with error and trace.
@@ -361,16 +386,19 @@ class JobHandle:
 
     # ── intervene ─────────────────────────────────────────────────────────────────────────────────
 
-    def cancel_run(self, run_id: int) -> None:
+    def cancel_run(self, run_id: int, *, requested_by: str | None = None) -> None:
         """Ask for the end of a run; it comes a little later.
 
         :param run_id: the run.
+        :param requested_by: the name of who asked, for the log and the signal.
         :raises RunNotFound: this job has no such run.
         """
         self.get_run(run_id)  # nobody cancels another job's run through this one
         self._jobs.upstream.cancel_run(self._act(), self.job, run_id)
         self._jobs.hub.forget(self.target(run_id))
-        self._signal(signals.run_canceled, run_id)
+        user = name_of(requested_by)
+        self._note("canceled", run_id, user)
+        self._signal(signals.run_canceled, run_id, user=user)
 
     def cancel_all_runs(self) -> None:
         """Ask for the end of all runs of this job."""
@@ -382,12 +410,14 @@ class JobHandle:
         *,
         rerun_tasks: Sequence[str] | None = None,
         rerun_dependent_tasks: bool | None = None,
+        requested_by: str | None = None,
     ) -> int:
         """Run the failed tasks of an ended run again, with the parameters that it had.
 
         :param run_id: the run.
         :param rerun_tasks: the task keys, in place of all that failed.
         :param rerun_dependent_tasks: and what depends on them.
+        :param requested_by: the name of who asked, for the log.
         :return: the id of the repair.
         :raises RunNotFound: this job has no such run.
         :raises Conflict: it goes on.
@@ -400,6 +430,7 @@ class JobHandle:
         )
         repair_id = self._jobs.upstream.repair_run(self._act(), self.job, run_id, arguments)
         self._jobs.hub.forget(self.target(run_id))
+        self._note("repaired", run_id, name_of(requested_by))
         return repair_id
 
     # ── as whom ───────────────────────────────────────────────────────────────────────────────────
@@ -416,6 +447,10 @@ class JobHandle:
                 f" 'with current_jobs[{self.key!r}].as_user(request) as handle:'."
             )
         return self._identity
+
+    def _note(self, what: str, run_id: int, user: str | None) -> None:
+        """Log who asked for what; never parameters, which may be secrets."""
+        _log.info("Job %s, run %d: %s, asked for by %r.", self.key, run_id, what, user)
 
     def _signal(self, signal: Any, run_id: int, **more: Any) -> None:
         signals.send(signal, self._jobs.app, job=self.key, run_id=run_id, **more)

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 _namespace = Namespace()
 
-#: A run was started. ``job``: its key, ``run_id``, ``replayed``: an earlier run was answered.
+#: A run was started. ``job``: its key, ``run_id``, ``replayed``: an earlier run was answered,
+#: ``user``: the name of who asked, or ``None``.
 run_triggered = _namespace.signal("lakeflow-run-triggered")
 
 #: A watched run is in a new state. ``job``, ``run_id``, ``status``: a :class:`~.RunStatus`.
@@ -21,7 +22,7 @@ run_changed = _namespace.signal("lakeflow-run-changed")
 #: A watched run has ended. ``job``, ``run_id``, ``status``: a :class:`~.RunStatus`.
 run_finished = _namespace.signal("lakeflow-run-finished")
 
-#: The cancellation of a run was accepted; it ends soon. ``job``, ``run_id``.
+#: The cancellation of a run was accepted; it ends soon. ``job``, ``run_id``, ``user``.
 run_canceled = _namespace.signal("lakeflow-run-canceled")
 
 _log = logging.getLogger(__name__)

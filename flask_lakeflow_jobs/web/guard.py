@@ -1,12 +1,15 @@
-"""Who may: the app's policy, and no request from another site."""
+"""Who asks, what they may, and no request from another site."""
 
 from __future__ import annotations
 
 import logging
-from typing import Literal
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any, Literal
 
 from flask import Request
 
+from ..attribution import name_of, proxy_user_of
 from ..current import State
 from ..errors import NotAllowed
 from ..job_config import Job
@@ -15,31 +18,84 @@ Action = Literal["view", "run", "cancel", "repair"]
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
+#: What browsers say of requests that a page of this very origin makes, or no page at all.
+OWN_SITES = frozenset({"same-origin", "none"})
+
 _log = logging.getLogger(__name__)
 
 
-def check_policy(state: State, action: Action, job: Job) -> None:
-    """Ask the job's policy, else the extension's; without either everything is allowed.
+class Guard:
+    """Tells for one request who asks, and what they may.
 
     :param state: the app's.
-    :param action: what is to be done.
-    :param job: with which job.
-    :raises NotAllowed: the policy says no, or fails.
+    :param request: the request.
     """
-    policy = job.policy or state.policy
-    if policy is None:
-        return
-    try:
-        allowed = policy(None, action, job.key)
-    except Exception:
-        _log.exception("The policy failed, so %s on %r is denied.", action, job.key)
-        allowed = False
-    if not allowed:
-        raise NotAllowed(f"The app's policy does not let you {action} the job {job.key!r}.")
+
+    def __init__(self, state: State, request: Request) -> None:
+        self._state = state
+        self._request = request
+
+    @cached_property
+    def user(self) -> Any:
+        """Who asks; ``None`` where nobody can tell.
+
+        The host's ``user_loader`` decides. Without one, the headers of Databricks Apps' proxy are
+        believed, if the app says that it stands behind it.
+
+        :raises NotAllowed: the ``user_loader`` failed.
+        """
+        if self._state.user_loader is None:
+            is_trusted = self._state.jobs.settings.trust_proxy_headers
+            return proxy_user_of(self._request.headers) if is_trusted else None
+        try:
+            user = self._state.user_loader()
+            # Flask-Login has an object for nobody, and its current_user is a proxy for it
+            is_nobody = not user or getattr(user, "is_authenticated", True) is False
+        except Exception:
+            _log.exception("The user_loader failed, so the request is denied.")
+            raise NotAllowed("The app cannot tell who you are. Its log says why.") from None
+        return None if is_nobody else user
+
+    @property
+    def user_name(self) -> str | None:
+        """The same as a plain name."""
+        return name_of(self.user)
+
+    def check(self, action: Action, job: Job) -> None:
+        """Ask the job's policy, else the extension's; without either everything is allowed.
+
+        :param action: what is to be done.
+        :param job: with which job.
+        :raises NotAllowed: the policy says no, or fails; or the app is read-only.
+        """
+        if action != "view" and self._state.jobs.settings.read_only:
+            raise NotAllowed("This app is read-only: runs can be looked at, and no more.")
+        policy = job.policy or self._state.policy
+        if policy is None:
+            return
+        user = self.user
+        try:
+            allowed = policy(user, action, job.key)
+        except Exception:
+            _log.exception("The policy failed, so %s on %r is denied.", action, job.key)
+            allowed = False
+        if not allowed:
+            raise NotAllowed(f"The app's policy does not let you {action} the job {job.key!r}.")
+
+    def viewable(self) -> Iterator[Job]:
+        """The jobs that whoever asks may see."""
+        for handle in self._state.jobs.values():
+            try:
+                self.check("view", handle.job)
+            except NotAllowed:
+                continue
+            yield handle.job
 
 
 def refuse_other_sites(request: Request) -> None:
-    """Refuse what a page of another site makes a browser send.
+    """Refuse what a page of another origin makes a browser send.
+
+    A page of a sibling domain is refused too: on shared domains it is somebody else's.
 
     :param request: it.
     :raises NotAllowed: it changes something and comes from another site.
@@ -47,11 +103,9 @@ def refuse_other_sites(request: Request) -> None:
     if request.method in SAFE_METHODS:
         return
     site = request.headers.get("Sec-Fetch-Site")
-    if site is not None:
-        foreign = site == "cross-site"
-    else:
-        foreign = _is_foreign(request.headers.get("Origin"), request)
-    if foreign:
+    if site in OWN_SITES:
+        return
+    if site == "cross-site" or _is_foreign(request.headers.get("Origin"), request):
         raise NotAllowed(
             "This request comes from a page of another site. Send it from the app's own pages, or"
             " from a client that is no browser."

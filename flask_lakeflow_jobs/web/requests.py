@@ -5,16 +5,34 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn, cast
 
 from flask import Request
+from marshmallow import ValidationError
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.wsgi import LimitedStream
 
 from ..errors import InvalidParameters, InvalidRequest, UnsupportedMediaType
+from .schemas import RepairSchema
 
 #: The largest id: the Jobs API's ids are signed 64-bit numbers.
 LARGEST_ID = 2**63 - 1
 
 LEAST_RUNS, MOST_RUNS, DEFAULT_RUNS = 1, 100, 20
+
+#: Bytes of a body.
+LARGEST_BODY = 1024 * 1024
+
+MOST_PARAMETERS = 1_000
+
+#: Bytes of one parameter's value, as JSON where it is no text.
+LARGEST_VALUE = 64 * 1024
+
+#: Characters of a parameter's name, and of an idempotency key.
+LONGEST_NAME = LONGEST_KEY = 255
+
+#: Characters that a refusal repeats of what was sent.
+LONGEST_ECHO = 40
 
 #: Runs in one stream: their states have to fit into a ``Last-Event-ID`` header.
 MOST_STREAMED = 50
@@ -30,7 +48,7 @@ def run_id_of(text: str) -> int:
     """
     if re.fullmatch(r"[0-9]{1,19}", text, re.ASCII) and 0 < int(text) <= LARGEST_ID:
         return int(text)
-    raise InvalidRequest(f"A run id is a positive whole number, not {text[:40]!r}.")
+    raise InvalidRequest(f"A run id is a positive whole number, not {text[:LONGEST_ECHO]!r}.")
 
 
 def params_of(request: Request) -> Mapping[str, Any]:
@@ -38,19 +56,11 @@ def params_of(request: Request) -> Mapping[str, Any]:
 
     :param request: it.
     :raises UnsupportedMediaType: the body is not JSON.
+    :raises RequestEntityTooLarge: it is too large.
     :raises InvalidRequest: it is malformed, or no object with ``params``.
-    :raises InvalidParameters: ``params`` is no object.
+    :raises InvalidParameters: ``params`` is no object, or it is too large.
     """
-    body = request.get_data()
-    if not body and not request.mimetype:
-        return {}
-    if not request.is_json:
-        raise UnsupportedMediaType(
-            'Send the parameters as JSON, {"params": {…}}, with "Content-Type: application/json".'
-        )
-    document = _json(body) if body else {}
-    if not isinstance(document, dict):
-        raise InvalidRequest('The body must be a JSON object: {"params": {…}}.')
+    document = _object_of(request, '{"params": {…}}')
     unknown = sorted(set(document) - {"params"})
     if unknown:
         raise InvalidRequest(
@@ -61,7 +71,70 @@ def params_of(request: Request) -> Mapping[str, Any]:
         return {}
     if not isinstance(params, dict):
         raise InvalidParameters("'params' must be an object.", {"params": ["Must be an object."]})
+    _check_sizes(params)
     return params
+
+
+def _check_sizes(params: Mapping[str, Any]) -> None:
+    wrong = {}
+    if len(params) > MOST_PARAMETERS:
+        wrong["params"] = f"Has {len(params)} parameters; {MOST_PARAMETERS} is the most."
+    for name, value in params.items():
+        if len(name) > LONGEST_NAME:
+            wrong[name[:LONGEST_ECHO] + "…"] = f"A name has {LONGEST_NAME} characters at most."
+        size = len(
+            (value if isinstance(value, str) else json.dumps(value)).encode(errors="replace")
+        )
+        if size > LARGEST_VALUE:
+            wrong[name[:LONGEST_NAME]] = f"Has {size} bytes; {LARGEST_VALUE} is the most."
+    if wrong:
+        raise InvalidParameters(
+            "The parameters are too large: see 'errors' for what is wrong by field.",
+            {name: [message] for name, message in wrong.items()},
+        )
+
+
+def repair_of(request: Request) -> dict[str, Any]:
+    """What the body of a repair asks for, as ``repair_run`` takes it; without a body nothing.
+
+    :param request: it.
+    :raises UnsupportedMediaType: the body is not JSON.
+    :raises RequestEntityTooLarge: it is too large.
+    :raises InvalidRequest: it is malformed, or no object.
+    :raises InvalidParameters: with what is wrong by field.
+    """
+    document = _object_of(request, '{"rerunTasks": ["…"], "rerunDependentTasks": true}')
+    try:
+        asked: dict[str, Any] = RepairSchema().load(document)
+    except ValidationError as error:
+        raise InvalidParameters(
+            "A repair cannot be asked for like this: see 'errors' for what is wrong by field.",
+            error.messages_dict,
+        ) from None
+    return asked
+
+
+def _object_of(request: Request, example: str) -> dict[str, Any]:
+    """The JSON object in a body; an empty body is an empty object."""
+    # Bodies without a length are bounded too; one that the host has read already is not read anew.
+    request.stream = cast("IO[bytes]", LimitedStream(request.stream, LARGEST_BODY, is_max=True))
+    try:
+        too_large = (request.content_length or 0) > LARGEST_BODY
+        body = b"" if too_large else request.get_data()
+    except RequestEntityTooLarge:
+        too_large = True
+    if too_large or len(body) > LARGEST_BODY:
+        raise RequestEntityTooLarge(f"A body may have {LARGEST_BODY} bytes at most.")
+    if not body and not request.mimetype:
+        return {}
+    if not request.is_json:
+        raise UnsupportedMediaType(
+            f'Send the body as JSON, {example}, with "Content-Type: application/json".'
+        )
+    document = _json(body) if body else {}
+    if not isinstance(document, dict):
+        raise InvalidRequest(f"The body must be a JSON object: {example}.")
+    return document
 
 
 def _json(body: bytes) -> Any:
@@ -75,6 +148,22 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON value")
 
 
+def idempotency_key_of(request: Request) -> str | None:
+    """The key that names what a client intends, so that a repetition starts nothing.
+
+    :param request: it.
+    :raises InvalidRequest: it is empty, too long, or has control characters.
+    """
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not 0 < len(key) <= LONGEST_KEY or not key.isprintable():
+        raise InvalidRequest(
+            f"'Idempotency-Key' must have 1 to {LONGEST_KEY} characters, and no control characters."
+        )
+    return key
+
+
 def limit_of(request: Request) -> int:
     """How many runs are asked for, within what is given at all.
 
@@ -84,7 +173,8 @@ def limit_of(request: Request) -> int:
     text = request.args.get("limit", str(DEFAULT_RUNS))
     if not re.fullmatch(r"[+-]?[0-9]{1,99}", text, re.ASCII):
         raise InvalidRequest(
-            f"'limit' must be a whole number from {LEAST_RUNS} to {MOST_RUNS}, not {text[:40]!r}."
+            f"'limit' must be a whole number from {LEAST_RUNS} to {MOST_RUNS}, not"
+            f" {text[:LONGEST_ECHO]!r}."
         )
     return max(LEAST_RUNS, min(MOST_RUNS, int(text)))
 
@@ -101,7 +191,7 @@ def flag_of(request: Request, name: str) -> bool:
         return True
     if text in FALSE:
         return False
-    raise InvalidRequest(f"'{name}' must be true or false, not {text[:40]!r}.")
+    raise InvalidRequest(f"'{name}' must be true or false, not {text[:LONGEST_ECHO]!r}.")
 
 
 def streamed_runs_of(request: Request) -> list[tuple[str, int]]:
@@ -117,7 +207,7 @@ def streamed_runs_of(request: Request) -> list[tuple[str, int]]:
     for text in texts:
         key, colon, run_id = text.rpartition(":")
         if not colon:
-            raise InvalidRequest(f"'run' must be <job>:<id>, not {text[:40]!r}.")
+            raise InvalidRequest(f"'run' must be <job>:<id>, not {text[:LONGEST_ECHO]!r}.")
         runs.append((key, run_id_of(run_id)))
     return list(dict.fromkeys(runs))
 

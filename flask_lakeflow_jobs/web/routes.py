@@ -10,26 +10,31 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, request, url_for
 
 from ..current import current_state
-from ..errors import LakeflowJobsError
+from ..errors import UnknownJob
 from ..handle import JobHandle, Triggered
 from ..outcome import life_cycle_of, outcome_of
 from ..watching import Target
 from . import sse, takeover
-from .guard import Action, check_policy, refuse_other_sites
+from .assets import MODULE, browser_module
+from .guard import Action, Guard, refuse_other_sites
 from .jsonschema import json_schema
 from .problems import register_error_handlers
 from .push import PushBody, StreamResponse
 from .requests import (
+    LONGEST_ECHO,
     flag_of,
+    idempotency_key_of,
     last_event_id_of,
     limit_of,
     params_of,
+    repair_of,
     run_id_of,
     streamed_runs_of,
 )
 from .streams import ManyRuns, OneRun, PullBody, Script, Stream, jittered, present_state
 
 if TYPE_CHECKING:
+    from ..job_config import Job
     from ..upstream.cache import Seen
 
 NAME = "lakeflow_jobs"
@@ -54,8 +59,10 @@ def blueprint(url_prefix: str) -> Blueprint:
         ("/<key>/runs/<run_id>", show_run, ["GET"]),
         ("/<key>/runs/<run_id>", cancel_run, ["DELETE"]),
         ("/<key>/runs/<run_id>/output", show_output, ["GET"]),
+        ("/<key>/runs/<run_id>/repair", repair_run, ["POST"]),
         ("/<key>/runs/<run_id>/stream", stream_run, ["GET"]),
         ("/stream", stream_runs, ["GET"]),
+        (f"/{MODULE}", browser_module, ["GET"]),
     ):
         routes.add_url_rule(rule, view_func=view, methods=methods, strict_slashes=False)
     routes.before_request(lambda: refuse_other_sites(request))
@@ -67,24 +74,14 @@ def blueprint(url_prefix: str) -> Blueprint:
 
 
 def list_jobs() -> Response:
-    state = current_state()
-    visible = []
-    for key in state.jobs:
-        try:
-            check_policy(state, "view", state.jobs[key].job)
-        except LakeflowJobsError:
-            continue
-        visible.append(_described(state.jobs[key]))
-    return _json({"jobs": visible})
+    return _json({"jobs": [_described(job) for job in _guard().viewable()]})
 
 
 def show_job(key: str) -> Response:
-    with _handle(key, "view", acting=False) as handle:
-        return _json(_described(handle))
+    return _json(_described(_allowed(_guard(), key, "view").job))
 
 
-def _described(handle: JobHandle) -> dict[str, Any]:
-    job = handle.job
+def _described(job: Job) -> dict[str, Any]:
     return {
         "key": job.key,
         "jobId": job.job_id,
@@ -99,10 +96,13 @@ def _described(handle: JobHandle) -> dict[str, Any]:
 
 
 def trigger(key: str) -> Response:
-    with _handle(key, "run") as handle:
+    guard = _guard()
+    with _handle(guard, key, "run") as handle:
         streamed = flag_of(request, "stream")
         triggered = handle.run_now(
-            params_of(request), idempotency_key=request.headers.get("Idempotency-Key")
+            params_of(request),
+            idempotency_key=idempotency_key_of(request),
+            requested_by=guard.user_name,
         )
         if streamed:
             target = handle.target(triggered.run_id)
@@ -120,13 +120,13 @@ def _located(response: Response, key: str, triggered: Triggered) -> Response:
 
 
 def list_runs(key: str) -> Response:
-    with _handle(key, "view") as handle:
+    with _handle(_guard(), key, "view") as handle:
         seen = handle.reads(or_stale=True).runs(limit_of(request))
     return _aged(_json({"runs": seen.value}), seen)
 
 
 def show_status(key: str) -> Response:
-    with _handle(key, "view") as handle:
+    with _handle(_guard(), key, "view") as handle:
         seen = handle.reads(or_stale=True).runs(1)
         run = handle.newest(seen.value)
     if run is None:
@@ -136,7 +136,7 @@ def show_status(key: str) -> Response:
 
 
 def show_run(key: str, run_id: str) -> Response:
-    with _handle(key, "view") as handle:
+    with _handle(_guard(), key, "view") as handle:
         seen = handle.reads(or_stale=True).run(run_id_of(run_id))
     return _aged(_json(seen.value), seen)
 
@@ -152,7 +152,7 @@ def _aged(response: Response, seen: Seen) -> Response:
 
 
 def show_output(key: str, run_id: str) -> Response:
-    with _handle(key, "view") as handle:
+    with _handle(_guard(), key, "view") as handle:
         outputs = handle.get_outputs(run_id_of(run_id))
     return _json({task: _public(output.as_dict()) for task, output in outputs.items()})
 
@@ -170,39 +170,53 @@ def _public(output: dict[str, Any]) -> dict[str, Any]:
 
 
 def cancel_run(key: str, run_id: str) -> Response:
-    with _handle(key, "cancel") as handle:
-        handle.cancel_run(run_id_of(run_id))
+    guard = _guard()
+    with _handle(guard, key, "cancel") as handle:
+        handle.cancel_run(run_id_of(run_id), requested_by=guard.user_name)
     return Response(status=204)
+
+
+def repair_run(key: str, run_id: str) -> Response:
+    guard = _guard()
+    with _handle(guard, key, "repair") as handle:
+        repair_id = handle.repair_run(
+            run_id_of(run_id), **repair_of(request), requested_by=guard.user_name
+        )
+    return _json({"repairId": repair_id})
 
 
 # ── streams ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def stream_run(key: str, run_id: str) -> Response:
-    with _handle(key, "view") as handle:
+    with _handle(_guard(), key, "view") as handle:
         target = handle.target(run_id_of(run_id))
     return _stream([target], OneRun(target))
 
 
 def stream_runs() -> Response:
+    guard = _guard()
     targets = []
     for key, run_id in streamed_runs_of(request):
-        with _handle(key, "view") as handle:
+        with _handle(guard, key, "view") as handle:
             targets.append(handle.target(run_id))
     return _stream(targets, ManyRuns(targets))
 
 
 def _stream(targets: Sequence[Target], script: Script) -> Response:
-    """Follow runs, as long as the server has room for it.
+    """Follow runs, as long as the server has room for it, and unless the client would rather poll.
 
     The first look is made here, so that a run that is not there is a plain 404.
     """
     state = current_state()
     hub, settings, clock = state.jobs.hub, state.jobs.settings, state.jobs.clock
     slots = state.stream_slots
+    polls = flag_of(request, "poll")
     with ExitStack() as held:
         is_pushed = settings.push and takeover.is_possible()
-        has_slot = slots.take_push() if is_pushed else slots.take_thread(request.environ)
+        has_slot = not polls and (
+            slots.take_push() if is_pushed else slots.take_thread(request.environ)
+        )
         if has_slot:
             held.callback(slots.give_back, thread=not is_pushed)
         seen = script.read(last_event_id_of(request))
@@ -236,13 +250,25 @@ def _event_stream(body: Iterable[bytes]) -> Response:
 # ── what views share ──────────────────────────────────────────────────────────────────────────────
 
 
+def _guard() -> Guard:
+    return Guard(current_state(), request)
+
+
+def _allowed(guard: Guard, key: str, action: Action) -> JobHandle:
+    """The app's own handle on a job, if whoever asks may do that with it."""
+    jobs = current_state().jobs
+    if key not in jobs:
+        raise UnknownJob(key[:LONGEST_ECHO], [job.key for job in guard.viewable()])
+    handle = jobs[key]
+    guard.check(action, handle.job)
+    return handle
+
+
 @contextmanager
-def _handle(key: str, action: Action, *, acting: bool = True) -> Iterator[JobHandle]:
-    """The handle on a job for whoever asks, if they may."""
-    state = current_state()
-    handle = state.jobs[key]
-    check_policy(state, action, handle.job)
-    if acting and handle.job.run_as == "user":
+def _handle(guard: Guard, key: str, action: Action) -> Iterator[JobHandle]:
+    """The handle on a job for whoever asks, if they may; it acts as the job says."""
+    handle = _allowed(guard, key, action)
+    if handle.job.run_as == "user":
         with handle.as_user(request) as user_handle:
             yield user_handle
     else:

@@ -10,15 +10,15 @@ from flask import Flask, request
 from flask_lakeflow_jobs import JobConfig, LakeflowJobs, NotAllowed, current_jobs
 from flask_lakeflow_jobs.current import current_state
 from flask_lakeflow_jobs.job_config import Policy
-from flask_lakeflow_jobs.web.guard import Action, check_policy, refuse_other_sites
+from flask_lakeflow_jobs.web.guard import Action, Guard, refuse_other_sites
 
 
 def check(of_app: Policy | None, of_job: Policy | None, action: Action = "run") -> None:
     app = Flask(__name__)
     jobs = {"nightly": JobConfig(job_id=7, policy=of_job)}
     LakeflowJobs(app, jobs=jobs, policy=of_app)
-    with app.app_context():
-        check_policy(current_state(), action, current_jobs["nightly"].job)
+    with app.test_request_context():
+        Guard(current_state(), request).check(action, current_jobs["nightly"].job)
 
 
 def allow(*_: object) -> bool:
@@ -78,6 +78,7 @@ HERE = {"Host": "app.example"}
         {"Origin": "app.example"},
         {"Origin": "http://["},
         {"Origin": "http://evil.example", "X-Forwarded-Host": "other.example"},
+        {"Origin": "http://evil.app.example", "Sec-Fetch-Site": "same-site"},
     ],
 )
 def test_what_another_site_sends_is_refused(method: str, headers: dict[str, str]) -> None:
