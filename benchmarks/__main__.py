@@ -1,0 +1,81 @@
+"""``python -m benchmarks``: all scenarios, or those that are named."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from .bench import Bench
+from .machine import describe
+from .report import Row, document, not_measured, table
+from .scenarios import SCENARIOS
+from .servers import NotInstalled
+
+PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+
+
+def main() -> int:
+    """Measure, and write the page if everything was measured."""
+    options = _parse()
+    _allow_many_sockets()
+    bench = Bench(options.scratch, options.quick)
+    rows: list[Row] = []
+    for name in options.names or SCENARIOS:
+        began = time.monotonic()
+        print(f"{name} …", file=sys.stderr, flush=True)
+        measured = _measure(name, bench)
+        rows += measured
+        print(table(measured), f"\n{time.monotonic() - began:.0f} s\n", file=sys.stderr, flush=True)
+    text = document(rows, describe(bench.scratch / "peers"), quick=bench.quick)
+    if options.output is not None:
+        options.output.write_text(text)
+    elif not (options.names or options.quick):
+        PAGE.write_text(text)
+    else:
+        print(text)
+    return 0
+
+
+def _measure(name: str, bench: Bench) -> list[Row]:
+    try:
+        return SCENARIOS[name](bench)
+    except NotInstalled as missing:
+        return [not_measured(name, missing)]
+    except Exception as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+        return [not_measured(name, f"the scenario failed ({error})")]
+
+
+def _allow_many_sockets() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        choices=[*SCENARIOS, []],
+        help=f"of a scenario: {', '.join(SCENARIOS)} (default: all, and docs/benchmarks.md is"
+        " written)",
+    )
+    parser.add_argument("--quick", action="store_true", help="small sizes: see that all works")
+    parser.add_argument("--output", type=Path, help="write the page there")
+    parser.add_argument(
+        "--scratch",
+        type=Path,
+        default=Path(tempfile.gettempdir()) / f"lakeflow-benchmarks-{os.getuid()}",
+        help="where the peers are installed (default: %(default)s)",
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

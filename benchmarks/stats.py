@@ -1,0 +1,49 @@
+"""Numbers, summed up and said. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value that a share of the values does not exceed.
+
+    :param values: in any order.
+    :param share: from 0 to 1.
+    """
+    ordered = sorted(values)
+    if not ordered:
+        return float("nan")
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def median(values: Sequence[float]) -> float:
+    """The value in the middle.
+
+    :param values: in any order.
+    """
+    return percentile(values, 0.5)
+
+
+def mean(values: Sequence[float]) -> float:
+    """The average.
+
+    :param values: in any order.
+    """
+    return sum(values) / len(values) if values else float("nan")
+
+
+def ms(seconds: float) -> str:
+    """Seconds, said in milliseconds.
+
+    :param seconds: any time.
+    """
+    return f"{seconds * 1000:.3g} ms" if seconds < 0.1 else f"{seconds * 1000:.0f} ms"
+
+
+def s(seconds: float) -> str:
+    """Seconds, said.
+
+    :param seconds: any time.
+    """
+    return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"

@@ -1,0 +1,9 @@
+"""A workspace whose runs end when they are told to, that fails when told to, and counts.
+
+It is no Databricks: it knows as much of the Jobs API as the measured clients ask for, in one light
+process, so that what is measured is them.
+"""
+
+from .process import Workspace
+
+__all__ = ["Workspace"]

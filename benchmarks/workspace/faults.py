@@ -1,0 +1,39 @@
+"""What goes wrong between a client and the workspace, drawn by chance."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Faults:
+    """What one client, known by its bearer token, has to put up with.
+
+    :param drop: the share of its triggers that are accepted, and the connection then breaks.
+    :param too_many: the share of its triggers that are refused with 429.
+    :param unavailable: the share of its triggers that are refused with 503.
+    :param delay: seconds before each answer.
+    :param is_silent: no answer ever comes.
+    :param random: draws; the same for each client, so that all have the same luck.
+    """
+
+    drop: float = 0.0
+    too_many: float = 0.0
+    unavailable: float = 0.0
+    delay: float = 0.0
+    is_silent: bool = False
+    random: random.Random = field(default_factory=lambda: random.Random(1))
+
+    def draw(self) -> str | None:
+        """What befalls a trigger: ``drop``, ``429``, ``503`` or nothing."""
+        drawn = self.random.random()
+        for name, share in (
+            ("drop", self.drop),
+            ("429", self.too_many),
+            ("503", self.unavailable),
+        ):
+            if drawn < share:
+                return name
+            drawn -= share
+        return None

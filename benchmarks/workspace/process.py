@@ -1,0 +1,119 @@
+"""The workspace as a scenario holds it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from types import TracebackType
+from typing import Any
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """A run as the workspace knows it. Times are in seconds since the epoch."""
+
+    run_id: int
+    start: float
+    end: float
+    parameters: dict[str, Any]
+
+
+class Workspace:
+    """A workspace in a process of its own; its clients are told apart by their tokens."""
+
+    def __enter__(self) -> Workspace:
+        command = [sys.executable, "-m", "benchmarks.workspace.server"]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        self.port = int(self._process.stdout.readline())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    @property
+    def host(self) -> str:
+        """For ``DATABRICKS_HOST``."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def add_job(
+        self,
+        job_id: int,
+        shortest: float,
+        longest: float | None = None,
+        *,
+        past: int = 0,
+        step: float | None = None,
+    ) -> None:
+        """Make a job.
+
+        :param job_id: names it.
+        :param shortest: seconds that a run takes at least.
+        :param longest: seconds that it takes at most; ``None``: as many as at least.
+        :param past: how many of its runs have ended already.
+        :param step: seconds after which a run has something new to say; ``None``: never.
+        """
+        self._control(
+            "job",
+            job_id=job_id,
+            shortest=shortest,
+            longest=shortest if longest is None else longest,
+            past=past,
+            step=step,
+        )
+
+    def start(self, job_id: int) -> int:
+        """Start a run.
+
+        :param job_id: of its job.
+        :return: its id.
+        """
+        return int(self._control("start", job_id=job_id)["run_id"])
+
+    def let_fail(self, token: str, **faults: Any) -> None:
+        """Let a client's requests fail from now on.
+
+        :param token: its bearer token, in lower case.
+        :param faults: as :class:`benchmarks.workspace.faults.Faults` has them.
+        """
+        self._control("faults", token=token, **faults)
+
+    def asked(self, token: str) -> dict[str, int]:
+        """How often a client has asked for what.
+
+        :param token: its bearer token, in lower case.
+        :return: path after the version of the API → requests.
+        """
+        return dict(self._control("asked", token=token))
+
+    def reads(self, token: str) -> int:
+        """How often a client has looked at runs.
+
+        :param token: its bearer token, in lower case.
+        """
+        asked = self.asked(token)
+        return asked.get("jobs/runs/get", 0) + asked.get("jobs/runs/list", 0)
+
+    def runs(self, job_id: int) -> list[PastRun]:
+        """The runs of a job, the oldest first.
+
+        :param job_id: of the job.
+        """
+        return [PastRun(**run) for run in self._control("runs", job_id=job_id)]
+
+    def _control(self, path: str, **body: Any) -> Any:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request("POST", f"/control/{path}", json.dumps(body))
+            return json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
