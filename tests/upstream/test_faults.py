@@ -115,13 +115,10 @@ def test_a_refused_token_is_the_users_own_trouble_or_the_apps() -> None:
 
 
 @pytest.mark.parametrize(
-    "error",
-    [
-        sdk.TooManyRequests("Slow.", retry_after_secs=7),
-        sdk.TemporarilyUnavailable("x", retry_after_secs=7),
-    ],
+    "error", [sdk.TooManyRequests("Slow."), sdk.TemporarilyUnavailable("Back soon.")]
 )
-def test_the_wait_that_the_workspace_asks_for_is_passed_on(error: Exception) -> None:
+def test_the_wait_that_the_workspace_asks_for_is_passed_on(error: DatabricksError) -> None:
+    error.retry_after_secs = 7
     assert retry_after(error) == 7.0
     assert read(error).retry_after == 7.0
 

@@ -63,7 +63,7 @@ class Viewer:
         self.watched = watched
         self.script: Script = ManyRuns(targets) if len(targets) > 1 else OneRun(targets[0])
         subscription = watched.subscribe(*targets, seen=self.script.read(last_id))
-        watched.look()
+        watched.look(after=POLL_INTERVAL)
         self.slots = StreamSlots(5)
         assert self.slots.take_thread({})
         self.is_closing = False
@@ -336,7 +336,7 @@ def test_the_states_of_other_runs_are_ignored(junk: str) -> None:
 def polled(watched: Watched, last_id: str = "") -> tuple[list[Event], SseParser]:
     script = OneRun(ONE)
     subscription = watched.subscribe(ONE, seen=script.read(last_id))
-    watched.look()
+    watched.look(after=POLL_INTERVAL)
     parser = SseParser()
     events = parser.feed(present_state(subscription, subscription.first(0.0), script))
     subscription.close()
