@@ -72,6 +72,7 @@ class Engine:
 
     :param folder: where the processes of tasks keep their files while they run.
     :param environment: gives the environment of those processes.
+    :param workspace: what ``{{workspace.…}}`` stands for.
     :param nested_request: see :data:`NestedRequest`.
     """
 
@@ -82,7 +83,7 @@ class Engine:
         clock: Clock,
         folder: Path,
         environment: Callable[[], Mapping[str, str]],
-        workspace_id: int,
+        workspace: Mapping[str, Any],
         nested_request: NestedRequest,
     ) -> None:
         self._ledger = ledger
@@ -95,7 +96,7 @@ class Engine:
             files,
             folder,
             self._host,
-            workspace_id,
+            workspace,
             start_nested=self._nested_activity,
             settled=self._advance,
         )

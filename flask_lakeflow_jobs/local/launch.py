@@ -83,6 +83,12 @@ def _running(place: WorkspaceFolder, bundle: Path) -> Address | None:
 
 
 def _start(place: WorkspaceFolder, bundle: Path, timeout: float) -> Address:
+    deadline = time.monotonic() + timeout
+    # A process that has the folder but shows no address is about to come or to go.
+    while place.is_served() and time.monotonic() < deadline:
+        if (running := _running(place, bundle)) is not None:
+            return running
+        time.sleep(0.01)
     place.remove_address()
     options = {"--bundle": bundle, "--folder": place.path, "--idle-exit": _IDLE_EXIT}
     command = [sys.executable, "-m", "flask_lakeflow_jobs.local", "--quiet"]
@@ -96,7 +102,6 @@ def _start(place: WorkspaceFolder, bundle: Path, timeout: float) -> Address:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         if (running := _running(place, bundle)) is not None:
             # It is nobody's child to wait for: told so, Popen does not warn about it at exit.
@@ -108,9 +113,8 @@ def _start(place: WorkspaceFolder, bundle: Path, timeout: float) -> Address:
     process.kill()
     process.wait()
     raise WorkspaceError(
-        f"The local workspace did not answer within {timeout:g} seconds. Its log {place.log} ends "
-        "with: "
-        f"{_log_tail(place)}"
+        f"The local workspace did not answer within {timeout:g} seconds. "
+        f"Its log {place.log} ends with: {_log_tail(place)}"
     )
 
 

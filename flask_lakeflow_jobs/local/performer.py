@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,7 @@ class TaskPerformer:
     """Starts tasks and follows them to their end.
 
     :param folder: where processes keep their files while they run.
+    :param workspace: what ``{{workspace.…}}`` stands for.
     :param start_nested: starts a run of another job.
     :param settled: called when an attempt has ended and none follows it.
     """
@@ -74,7 +75,7 @@ class TaskPerformer:
         files: WorkspaceFiles,
         folder: Path,
         host: ProcessHost,
-        workspace_id: int,
+        workspace: Mapping[str, Any],
         start_nested: NestedStarter,
         settled: Callable[[JobRun], None],
     ) -> None:
@@ -83,7 +84,7 @@ class TaskPerformer:
         self._files = files
         self._folder = folder
         self._host = host
-        self._workspace_id = workspace_id
+        self._workspace = workspace
         self._start_nested = start_nested
         self._settled = settled
         self._activities: dict[int, Activity] = {}
@@ -186,7 +187,7 @@ class TaskPerformer:
         script = read_script(run.settings)
         if script is not None:
             return part_of(script, task)
-        scope = scope_of(run, task, self._workspace_id)
+        scope = scope_of(run, task, self._workspace)
         task.resolved = _resolved(task.spec, scope)
         localized = self._files.localized
         scene = Scene(

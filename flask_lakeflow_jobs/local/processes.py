@@ -132,7 +132,7 @@ class TaskProcess:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _spawn(self) -> bool:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(exist_ok=True)
         order = {
             **self._order,
             "result_file": str(self._folder / "result.json"),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask_lakeflow_jobs.local.model import JobRun, TaskRun
 from flask_lakeflow_jobs.local.references import Lookup, UnknownReference
 
 
-def scope_of(run: JobRun, task: TaskRun, workspace_id: int) -> Lookup:
+def scope_of(run: JobRun, task: TaskRun, workspace: Mapping[str, Any]) -> Lookup:
     """The lookup for references in a task's settings, after the list in Databricks' documentation
     ("Supported value references"), with the older forms such as ``{{run_id}}``."""
     simple: dict[str, Callable[[], Any]] = {
@@ -23,7 +23,6 @@ def scope_of(run: JobRun, task: TaskRun, workspace_id: int) -> Lookup:
         "task.run_id": lambda: task.run_id,
         "task.execution_count": lambda: task.attempt + 1,
         "task.notebook_path": lambda: task.spec["notebook_task"]["notebook_path"],
-        "workspace.id": lambda: workspace_id,
         "job_id": lambda: run.job_id,
         "run_id": lambda: task.run_id,
         "parent_run_id": lambda: run.run_id,
@@ -36,6 +35,8 @@ def scope_of(run: JobRun, task: TaskRun, workspace_id: int) -> Lookup:
     def lookup(name: str) -> Any:
         if name in simple:
             return simple[name]()
+        if name.startswith("workspace."):
+            return workspace[name.removeprefix("workspace.")]
         if name.startswith("job.parameters."):
             return _parameter(run, name.removeprefix("job.parameters."))
         if name.startswith("job.start_time."):

@@ -5,6 +5,7 @@ told.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -57,6 +58,8 @@ class Store:
     """The database of one workspace folder. Not thread-safe: the engine calls it under its lock."""
 
     def __init__(self, path: Path) -> None:
+        # Parameters and outputs are for this user alone; SQLite's other files follow this one.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         # A killed process loses nothing with WAL; NORMAL leaves only a power cut to chance.
         self._db.execute("PRAGMA journal_mode = WAL")

@@ -75,6 +75,7 @@ class Workspace:
     def _serve(self, bundle: Bundle) -> Address:
         store = Store(self._folder.database)
         shutil.rmtree(self._folder.tasks, ignore_errors=True)
+        self._folder.tasks.mkdir(mode=0o700, exist_ok=True)
         self._folder.data.mkdir(exist_ok=True)
         token, last_port = self._folder.token_and_port()
         self._server = HttpServer(last_port if self._port is None else self._port)
@@ -91,7 +92,7 @@ class Workspace:
             clock,
             self._folder.tasks,
             lambda: self._task_environment(host, token),
-            workspace_id,
+            {"id": workspace_id, "url": host},
             self._nested_request,
         )
         self._application = Application(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -291,6 +292,38 @@ def test_cancel_of_a_for_each(serve: Serve) -> None:
     assert words(run) == ("TERMINATED", "CANCELED", "USER_CANCELED")
     iterations = client.jobs.get_run(task_id).iterations or []
     assert [words(each)[1] for each in iterations] == ["CANCELED"] * 3
+
+
+def test_more_processes_than_there_is_room_for(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("flask_lakeflow_jobs.local.engine._PROCESSES_AT_ONCE", 2)
+    code = """
+        import os, sys, time
+        deadline = time.monotonic() + 30
+        while not os.path.exists(os.environ["LAKEFLOW_LOCAL_DATA"] + "/go"):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    """
+    tasks = [script(key) for key in "abcd"]
+    client = serve({"etl": {"tasks": tasks}}, {"main.py": code})
+    run_id = client.start("etl")
+
+    def states() -> list[str]:
+        return [words(task)[0] for task in client.jobs.get_run(run_id).tasks or []]
+
+    wait_until(lambda: states() == ["RUNNING", "RUNNING", "QUEUED", "QUEUED"])
+    _, shape = client.http("GET", f"/api/2.2/jobs/runs/get?run_id={run_id}")
+    queued = shape["tasks"][2]
+    assert queued["status"]["queue_details"]["code"] == "ACTIVE_RUN_JOB_TASKS_LIMIT_REACHED"
+    client.jobs.cancel_run(shape["tasks"][3]["run_id"])
+    wait_until(lambda: states()[3] == "TERMINATED")
+    (tmp_path / "folder" / "data" / "go").write_text("")
+    run = client.finish(run_id)
+    assert task_words(run) == {"a": "SUCCESS", "b": "SUCCESS", "c": "SUCCESS", "d": "CANCELED"}
+    third = (run.tasks or [])[2]
+    assert third.queue_duration
+    assert words(run)[1] == "CANCELED"
 
 
 # Retries and timeouts

@@ -28,6 +28,14 @@ def task(key: str) -> Task:
     return Task(task_key=key, notebook_task=NotebookTask(notebook_path="/played"))
 
 
+def wheel(body: dict[str, Any]) -> dict[str, Any]:
+    return {"task_key": "a", "python_wheel_task": body}
+
+
+def loop(inner: Any, **more: Any) -> dict[str, Any]:
+    return {"task_key": "a", "for_each_task": {"inputs": "[]", "task": inner, **more}}
+
+
 @pytest.fixture
 def client(serve: Serve) -> Client:
     return serve({"etl": scripted(played("main"))}, {"main.py": "print('hello')"})
@@ -98,6 +106,17 @@ def test_update_merges_by_key(client: Client) -> None:
         ({"tasks": [played("a")], "timeout_seconds": -1}, "'timeout_seconds' has to be"),
         ({"tasks": [played("a")], "name": 5}, "The name of a job has to be a text."),
         ({"tasks": [played("a", max_retries="x")]}, "'max_retries' of task 'a' has to be a number"),
+        ({"tasks": [played("a", timeout_seconds=True)]}, "'timeout_seconds' of task 'a' has to be"),
+        ({"tasks": [played("a")], "tags": []}, "'tags' has to be a mapping."),
+        ({"tasks": [played("a")], "tags": {"local_script": "[]"}}, "The tag 'local_script' has to"),
+        ({"tasks": [wheel({"entry_point": "x"})]}, "The python_wheel_task of task 'a' needs a 'pa"),
+        (
+            {"tasks": [wheel({"package_name": "x", "entry_point": "x", "parameters": "x"})]},
+            "'parameters' of task 'a' is of the wrong type.",
+        ),
+        ({"tasks": [loop(5)]}, "A task has to be a mapping with a 'task_key'."),
+        ({"tasks": [loop(loop(played("a")))]}, "The for_each_task of task 'a' cannot hold another"),
+        ({"tasks": [loop(played("a"), concurrency=0)]}, "'concurrency' of task 'a' has to be a"),
         ({"tasks": [played("a")], "parameters": [{}]}, "'parameters' has to be a list of"),
         (scripted(played("a"), result="GREAT"), "The result of the tag 'local_script' is one of"),
         (scripted(played("a"), seconds="long"), "The seconds of the tag 'local_script' are"),

@@ -83,7 +83,7 @@ def test_run_outlives_the_command_that_started_it(bundle: Path, folder: Path) ->
 def test_files_are_for_this_user_alone(bundle: Path, folder: Path) -> None:
     address = ensure_workspace(folder, bundle)
     assert folder.stat().st_mode & 0o077 == 0
-    for name in ("address.json", "identity.json", "workspace.log"):
+    for name in ("address.json", "identity.json", "workspace.log", "runs.sqlite"):
         assert (folder / name).stat().st_mode & 0o777 == 0o600, name
     assert address.token not in (folder / "workspace.log").read_text()
 
@@ -126,6 +126,16 @@ def test_folder_that_cannot_be_made(bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(WorkspaceError, match="cannot be made"):
         ensure_workspace(tmp_path / "file" / "folder", bundle)
+
+
+def test_start_while_another_one_is_ending(bundle: Path, folder: Path) -> None:
+    first = ensure_workspace(folder, bundle)
+    for _ in range(3):
+        os.kill(first.pid, signal.SIGTERM)
+        wait_until(lambda: not (folder / "address.json").exists())
+        second = ensure_workspace(folder, bundle)
+        assert (second.pid, second.token) != (first.pid, first.token)
+        first = second
 
 
 def test_stop(bundle: Path, folder: Path) -> None:
