@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 from marshmallow import Schema
@@ -14,6 +15,7 @@ from marshmallow.fields import Field
 
 from .errors import ConfigurationError
 from .keys import JOBS, WAIT_TIMEOUT
+from .masking import Said, said_by
 from .params import TASK_TYPES
 from .sources import Sources, mapping, number
 
@@ -64,6 +66,11 @@ class Job:
     run_as: Literal["app", "user"]
     policy: Policy | None
     description: str | None
+
+    @cached_property
+    def secrets(self) -> Said:
+        """What the schema says of its fields: which are secrets, and which only look like it."""
+        return said_by(self.schema)
 
 
 JobConfigs: TypeAlias = Mapping[str, JobConfig | Mapping[str, Any]]

@@ -12,6 +12,7 @@ from flask import Blueprint, Response, request, url_for
 from ..current import current_state
 from ..errors import UnknownJob
 from ..handle import JobHandle, Triggered
+from ..masking import masked
 from ..outcome import life_cycle_of, outcome_of
 from ..watching import Target
 from . import sse, takeover
@@ -122,7 +123,8 @@ def _located(response: Response, key: str, triggered: Triggered) -> Response:
 def list_runs(key: str) -> Response:
     with _handle(_guard(), key, "view") as handle:
         seen = handle.reads(or_stale=True).runs(limit_of(request))
-    return _aged(_json({"runs": seen.value}), seen)
+    runs = [masked(run, handle.job.secrets) for run in seen.value]
+    return _aged(_json({"runs": runs}), seen)
 
 
 def show_status(key: str) -> Response:
@@ -132,13 +134,14 @@ def show_status(key: str) -> Response:
     if run is None:
         return _aged(_json({"status": None, "outcome": None, "run": None}), seen)
     status, outcome = life_cycle_of(run), outcome_of(run).value
-    return _aged(_json({"status": status, "outcome": outcome, "run": seen.value[0]}), seen)
+    shown = masked(seen.value[0], handle.job.secrets)
+    return _aged(_json({"status": status, "outcome": outcome, "run": shown}), seen)
 
 
 def show_run(key: str, run_id: str) -> Response:
     with _handle(_guard(), key, "view") as handle:
         seen = handle.reads(or_stale=True).run(run_id_of(run_id))
-    return _aged(_json(seen.value), seen)
+    return _aged(_json(masked(seen.value, handle.job.secrets)), seen)
 
 
 def _aged(response: Response, seen: Seen) -> Response:
@@ -154,7 +157,10 @@ def _aged(response: Response, seen: Seen) -> Response:
 def show_output(key: str, run_id: str) -> Response:
     with _handle(_guard(), key, "view") as handle:
         outputs = handle.get_outputs(run_id_of(run_id))
-    return _json({task: _public(output.as_dict()) for task, output in outputs.items()})
+    secrets = handle.job.secrets
+    return _json(
+        {task: masked(_public(output.as_dict()), secrets) for task, output in outputs.items()}
+    )
 
 
 def _public(output: dict[str, Any]) -> dict[str, Any]:

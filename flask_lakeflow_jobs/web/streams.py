@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
+from ..masking import masked
 from ..watching import News, Snapshot, StateId, Subscription, Target
 from . import sse
 from .events import END, ERROR, FRESH, STALE
@@ -61,18 +62,29 @@ class OneRun:
     def write(self, news: News) -> bytes:
         if news.snapshot is None:
             return _control_event(news)
-        return _status_event(news.snapshot)
+        return _status_event(news.target, news.snapshot)
 
 
-#: Of each state the event that all viewers of its run alone are sent.
+#: Of each state the JSON object that all viewers are shown, and the event for those of its run
+#: alone.
+_shown: WeakKeyDictionary[Snapshot, str] = WeakKeyDictionary()
 _events: WeakKeyDictionary[Snapshot, bytes] = WeakKeyDictionary()
 
 
-def _status_event(snapshot: Snapshot) -> bytes:
+def _status_event(target: Target, snapshot: Snapshot) -> bytes:
     event = _events.get(snapshot)
     if event is None:
-        event = _events[snapshot] = sse.event(snapshot.data, id=str(snapshot.id))
+        event = _events[snapshot] = sse.event(_data(target, snapshot), id=str(snapshot.id))
     return event
+
+
+def _data(target: Target, snapshot: Snapshot) -> str:
+    data = _shown.get(snapshot)
+    if data is None:
+        document = json.loads(snapshot.data)
+        document["run"] = masked(document["run"], target.job.secrets)
+        data = _shown[snapshot] = json.dumps(document, separators=(",", ":"))
+    return data
 
 
 class ManyRuns:
@@ -103,12 +115,12 @@ class ManyRuns:
             return _control_event(news, **whose)
         self._seen[news.target] = news.snapshot.id
         id_of_all = ",".join(f"{target.run_id}:{state}" for target, state in self._seen.items())
-        return sse.event(_prefixed(news.snapshot, whose), id=id_of_all)
+        return sse.event(_prefixed(_data(news.target, news.snapshot), whose), id=id_of_all)
 
 
-def _prefixed(snapshot: Snapshot, more: dict[str, Any]) -> str:
-    """The snapshot's JSON object, encoded once for all viewers, with members put before it."""
-    return json.dumps(more, separators=(",", ":"))[:-1] + "," + snapshot.data[1:]
+def _prefixed(data: str, more: dict[str, Any]) -> str:
+    """A JSON object, encoded once for all viewers, with members put before its own."""
+    return json.dumps(more, separators=(",", ":"))[:-1] + "," + data[1:]
 
 
 def _control_event(news: News, **more: Any) -> bytes:

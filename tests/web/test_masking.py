@@ -7,12 +7,15 @@ import json
 from typing import Any
 
 import pytest
+from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import Schema, fields
 
+from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.masking import MASK, looks_secret, masked, said_by
 from tests import runs
+from tests.conftest import MakeApp
 
 
 @pytest.mark.parametrize(
@@ -171,3 +174,58 @@ def test_any_document_can_be_masked_and_masking_twice_is_masking_once(
     once = masked(document)
     assert masked(once) == once
     assert once.keys() == document.keys()
+
+
+# ── over HTTP ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class Connection(Schema):
+    who = fields.String()
+    db_password = fields.String(data_key="dbPassword")
+    pin = fields.String(metadata={"secret": True})
+
+
+GIVEN = {"who": "anna", "dbPassword": "hunter2", "pin": "4711"}
+
+
+@pytest.fixture
+def secretive(make_app: MakeApp) -> Flask:
+    jobs = {"greeting": {"of": "greeting", "task_type": "job", "params": Connection}}
+    return make_app(jobs=jobs)
+
+
+@pytest.fixture
+def run_id(secretive: Flask) -> int:
+    """A run that has ended, started with secrets."""
+    with secretive.app_context():
+        run_id = current_jobs["greeting"].run_now(GIVEN).run_id
+        current_jobs["greeting"].wait(run_id)
+    return run_id
+
+
+@pytest.mark.parametrize(
+    "path", ["runs", "runs/{run_id}", "runs/{run_id}/output", "status", "runs/{run_id}/stream"]
+)
+def test_no_route_shows_a_secret(secretive: Flask, run_id: int, path: str) -> None:
+    answer = secretive.test_client().get(f"/api/jobs/greeting/{path.format(run_id=run_id)}")
+    assert answer.status_code == 200
+    shown = answer.text.replace('\\"', '"')
+    of_the_notebook = '"dbPassword": "hunter2"'  # what a job prints itself is its own affair
+    assert "hunter2" not in shown.replace(of_the_notebook, "")
+    assert '"pin","value":"4711"' not in shown
+    if not path.endswith("output"):
+        assert "4711" not in shown
+        assert ("anna" in shown) is path.startswith("runs/")
+
+
+def test_a_stream_of_several_runs_shows_none(secretive: Flask, run_id: int) -> None:
+    answer = secretive.test_client().get(f"/api/jobs/stream?run=greeting:{run_id}")
+    assert "hunter2" not in answer.text
+    assert "4711" not in answer.text
+    assert "anna" in answer.text
+
+
+def test_python_sees_what_there_is(secretive: Flask, run_id: int) -> None:
+    with secretive.app_context():
+        parameters = current_jobs["greeting"].get_run(run_id).job_parameters
+    assert {parameter.name: parameter.value for parameter in parameters or []} == GIVEN
