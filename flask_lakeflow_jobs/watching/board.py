@@ -8,7 +8,7 @@ it expires, so that a process that dies while looking holds nobody up for long.
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from .snapshot import Restore, Snapshot, StateId
@@ -21,28 +21,21 @@ if TYPE_CHECKING:
 #: Seconds that a state and a post are kept; a state that lasts is stored anew in time.
 KEPT = 3600.0
 
-#: Before anybody has looked.
-NO_LOOK = "none"
-
 
 @dataclass(frozen=True)
 class Post:
-    """What another look has seen.
+    """What is told of a look.
 
-    :param number: of the look.
-    :param age: seconds since then.
-    :param pause: seconds after which the next look was due.
-    :param snapshot: the state seen.
+    :param number: names the look.
+    :param state: the id of the state seen; ``None``: the workspace wants to be left alone.
+    :param pause: seconds after which the next look is due.
+    :param at: when the look was made, in seconds since the epoch by the clock of whoever made it.
     """
 
     number: str
-    age: float
+    state: str | None
     pause: float
-    snapshot: Snapshot
-
-    @property
-    def is_fresh(self) -> bool:
-        return self.age <= self.pause
+    at: float
 
 
 class Board:
@@ -64,50 +57,45 @@ class Board:
     def is_shared(self) -> bool:
         return self._shared.is_between_processes
 
-    def read(self, target: Target) -> Post | None:
+    def post(self, target: Target) -> Post | None:
         """The last post about a run.
 
         :param target: the run.
         """
-        head = self._shared.get(f"watch:{target.key}")
-        if head is None:
-            return None
-        state = StateId.parse(head["state"])
-        data = self._shared.get(f"state:{target.key}:{head['state']}")
-        if state is None or data is None:
-            return None
-        age = max(0.0, self._clock.now() - head["at"])
-        return Post(head["number"], age, head["pause"], Snapshot(state, data, self._restore))
+        stored = self._shared.get(f"watch:{target.key}")
+        return None if stored is None else Post(**stored)
 
-    def number(self, target: Target) -> str | None:
-        """The number of the last look at a run.
+    def state(self, target: Target) -> Snapshot | None:
+        """The last state that was stored of a run.
 
         :param target: the run.
         """
-        head = self._shared.get(f"watch:{target.key}")
-        return None if head is None else str(head["number"])
+        stored = self._shared.get(f"state:{target.key}")
+        state = None if stored is None else StateId.parse(stored["id"])
+        return None if state is None else Snapshot(state, stored["data"], self._restore)
 
     def store(self, target: Target, snapshot: Snapshot) -> None:
-        """Keep a state that posts will name.
+        """Keep a state, in place of the one before.
 
         :param target: the run.
         :param snapshot: the state.
         """
-        self._shared.put(f"state:{target.key}:{snapshot.id}", snapshot.data, KEPT)
+        entry = {"id": str(snapshot.id), "data": snapshot.data}
+        self._shared.put(f"state:{target.key}", entry, KEPT)
 
-    def post(self, target: Target, snapshot: Snapshot, pause: float) -> str:
-        """Tell the others.
+    def tell(self, target: Target, snapshot: Snapshot | None, pause: float) -> str:
+        """Post what a look gave.
 
         :param target: the run.
-        :param snapshot: the state seen; it is stored already.
+        :param snapshot: the state seen, which is stored already; ``None``: the workspace wants to
+            be left alone.
         :param pause: seconds until the next look.
         :return: the number of the look.
         """
-        number = uuid.uuid4().hex[:12]
-        state = str(snapshot.id)
-        head = {"number": number, "state": state, "pause": pause, "at": self._clock.now()}
-        self._shared.put(f"watch:{target.key}", head, KEPT)
-        return number
+        state = None if snapshot is None else str(snapshot.id)
+        post = Post(uuid.uuid4().hex[:12], state, pause, self._clock.now())
+        self._shared.put(f"watch:{target.key}", asdict(post), KEPT)
+        return post.number
 
     def claim(self, target: Target, after: str) -> bool:
         """Whether it is for this process to make the next look.
@@ -116,6 +104,14 @@ class Board:
         :param after: the number of the last look.
         """
         return self._shared.add(f"look:{target.key}:{after}", True, self._lease)
+
+    def release(self, target: Target, after: str) -> None:
+        """Let another process make the look that was claimed.
+
+        :param target: the run.
+        :param after: the number of the last look.
+        """
+        self._shared.forget(f"look:{target.key}:{after}")
 
     def forget(self, target: Target) -> None:
         """Let nobody rely on what was seen of a run.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .board import NO_LOOK
+from .turns import Following
 
 if TYPE_CHECKING:
     from ..errors import LakeflowJobsError
@@ -38,6 +37,7 @@ class FeedState:
 
     @property
     def is_final(self) -> bool:
+        """Whether there is nothing more to look for."""
         return self.error is not None or (self.snapshot is not None and self.snapshot.is_terminal)
 
 
@@ -50,14 +50,13 @@ class Feed:
 
     def __init__(self, target: Target, due: float) -> None:
         self.target = target
-        self.state = FeedState()
         self.due = due
+        self.state = FeedState()
         self.failures = 0
         self.is_being_looked_at = False
+        self.is_changed_meanwhile = False
         self.viewers = 0
-        self.last_look = NO_LOOK
-        self.stored_at = -math.inf
-        self.waits_for_others_since: float | None = None
+        self.following = Following()
         self.changed = threading.Condition()
         self._listeners: set[Callable[[], None]] = set()
 
