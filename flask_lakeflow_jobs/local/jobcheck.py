@@ -104,7 +104,7 @@ def _mistakes_in_job(settings: Settings) -> Iterator[Mistake]:
         isinstance(each, dict) and isinstance(each.get("name"), str) for each in parameters
     ):
         yield Mistake(("parameters",), "'parameters' has to be a list of mappings with a 'name'.")
-    if not isinstance(settings.get("tags") or {}, dict):
+    if not isinstance(settings.get("tags", {}), (dict, type(None))):
         yield Mistake(("tags",), "'tags' has to be a mapping.")
         return
     try:

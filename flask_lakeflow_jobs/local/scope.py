@@ -17,7 +17,7 @@ def scope_of(run: JobRun, task: TaskRun, workspace: Mapping[str, Any]) -> Lookup
         "job.id": lambda: run.job_id,
         "job.name": lambda: run.name,
         "job.run_id": lambda: run.run_id,
-        "job.repair_count": lambda: len(run.repairs),
+        "job.repair_count": lambda: max(0, len(run.repairs) - 1),
         "job.trigger.type": lambda: run.trigger.lower(),
         "task.name": lambda: task.key,
         "task.run_id": lambda: task.run_id,

@@ -592,13 +592,13 @@ def test_repair_of_a_run_that_is_going(serve: Serve, clock: ManualClock) -> None
 def test_repair_with_other_parameters(serve: Serve) -> None:
     job = {
         "parameters": [{"name": "day", "default": "monday"}],
-        "tasks": [script("main", "main.py", "{{job.parameters.day}}")],
+        "tasks": [script("main", "main.py", "{{job.parameters.day}}", "{{job.repair_count}}")],
     }
-    code = "import sys; print(sys.argv[1]); assert sys.argv[1] == 'friday'"
+    code = "import sys; print(sys.argv[1:]); assert sys.argv[1] == 'friday'"
     client = serve({"etl": job}, {"main.py": code})
     run = client.run("etl")
     assert run.run_id is not None
     client.jobs.repair_run(run.run_id, rerun_tasks=["main"], job_parameters={"day": "friday"})
     run = client.finish(run.run_id)
     assert words(run)[1] == "SUCCESS"
-    assert client.outputs(run)["main"].logs == "friday\n"
+    assert client.outputs(run)["main"].logs == "['friday', '1']\n"
