@@ -138,8 +138,8 @@ class Hub:
             if self._spawn is not None and not self._ticks:
                 threading.Thread(target=self._run, name="lakeflow-watch", daemon=True).start()
                 self._ticks = True
-            feeds = {target: self._feed(target) for target in dict.fromkeys(targets)}
-            for feed in feeds.values():
+            feeds = [self._feed(target) for target in dict.fromkeys(targets)]
+            for feed in feeds:
                 feed.viewers += 1
             self._changed.notify()
         return Subscription(feeds, seen or {}, clock=self._clock, leave=self._leave)

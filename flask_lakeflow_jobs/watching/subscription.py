@@ -54,10 +54,9 @@ class Slot:
 class Followed:
     """One run that a viewer follows, and what the viewer knows of it."""
 
-    __slots__ = ("feed", "is_troubled", "seen", "target", "version")
+    __slots__ = ("feed", "is_troubled", "seen", "version")
 
-    def __init__(self, target: Target, feed: Feed, seen: StateId | None) -> None:
-        self.target = target  # the run as the viewer calls it: its job may have several keys
+    def __init__(self, feed: Feed, seen: StateId | None) -> None:
         self.feed = feed
         self.seen = seen
         self.version = 0
@@ -81,7 +80,7 @@ class Followed:
         return self._news(state)
 
     def _news(self, state: FeedState) -> list[News]:
-        target, news = self.target, []
+        target, news = self.feed.target, []
         snapshot, seen = state.snapshot, self.seen
         if snapshot and snapshot.id != seen and not (seen and snapshot.id.is_before(seen)):
             self.seen = snapshot.id
@@ -99,7 +98,7 @@ class Subscription:
 
     There are many of these, so they are kept small.
 
-    :param feeds: the runs and their watches.
+    :param feeds: the watches of the runs.
     :param seen: the states that the viewer already has.
     :param clock: the time.
     :param leave: is called once when the viewer leaves.
@@ -109,15 +108,13 @@ class Subscription:
 
     def __init__(
         self,
-        feeds: Mapping[Target, Feed],
+        feeds: Sequence[Feed],
         seen: Mapping[Target, StateId],
         *,
         clock: Clock,
         leave: Callable[[Sequence[Feed]], None],
     ) -> None:
-        self._followed = tuple(
-            Followed(target, feed, seen.get(target)) for target, feed in feeds.items()
-        )
+        self._followed = tuple(Followed(feed, seen.get(feed.target)) for feed in feeds)
         self._clock = clock
         self._leave = leave
         self._slot: Slot | None = None

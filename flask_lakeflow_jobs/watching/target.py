@@ -21,8 +21,9 @@ class Target:
 
     @cached_property
     def group(self) -> str:
-        """Names the runs that can be looked at together."""
-        return f"{self.identity.key}:{self.job.job_id}"
+        """Names the runs that can be looked at together: those of one key, since what is secret
+        may differ between the keys of a job."""
+        return f"{self.identity.key}:{self.job.key}:{self.job.job_id}"
 
     @cached_property
     def key(self) -> str:
