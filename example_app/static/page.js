@@ -1,7 +1,7 @@
 // The page: a form that starts the job, the run as it goes, its result, and the runs of everybody else.
 
 import { TaskGraph, elapsed, h, showResult, showState, wordOf } from "./draw.js";
-import { watchRun } from "./watch.js";
+import { request, runJob, watchRun } from "../api/jobs/lakeflow.js";
 
 const $ = (id) => document.getElementById(id);
 const { etl, report } = document.querySelector("main").dataset;
@@ -11,36 +11,11 @@ const REFRESH = 5000; // ms between two looks at everybody's runs
 
 let current; // the run on show: its address, what is known of it, and how to stop following it
 
-// ── Talking to the API ──────────────────────────────────────────────────────────────────────────
+// ── What went wrong ─────────────────────────────────────────────────────────────────────────────
 
-/** Ask the API. Anything but success throws the problem document. */
-async function ask(url, options = {}) {
-  let response;
-  try {
-    response = await fetch(url, options);
-  } catch {
-    throw { detail: "The app cannot be reached. Try again in a moment." };
-  }
-  if (response.ok) return response;
-  throw await response.json().catch(() => ({ detail: `The app answered ${response.status}.` }));
-}
-
-/** Start a job. However often it is sent with the same key, one run comes of it. */
-async function start(job, params, key) {
-  const response = await ask(`${job}/run`, {
-    method: "POST",
-    headers: { "Content-Type": "application/json", "Idempotency-Key": key },
-    body: JSON.stringify({ params }),
-  });
-  return response.headers.get("Location");
-}
-
-/** A key for one intent. (randomUUID would need a secure context.) */
-const newKey = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(36)).join("-");
-
-/** Show what went wrong: at the fields if it is their fault, else below the form. Without a problem, clear both. */
-function showProblem(problem) {
-  const errors = problem?.errors ?? {};
+/** Show an error: at the fields if it is their fault, else below the form. Without an error, clear both. */
+function showProblem(error) {
+  const errors = error?.errors ?? {};
   let first;
   for (const input of $("form").querySelectorAll("input")) {
     const messages = [errors[input.name] ?? []].flat();
@@ -49,26 +24,31 @@ function showProblem(problem) {
     if (messages.length) first ??= input;
   }
   first?.focus();
-  $("problem").hidden = !problem || Boolean(first);
-  $("problem").textContent = problem?.detail || problem?.title || "";
+  $("problem").hidden = !error || Boolean(first);
+  $("problem").textContent = error?.message ?? "";
 }
 
 // ── The form ────────────────────────────────────────────────────────────────────────────────────
 
 // One intent is: these days, until their run has ended. A double click, or a second try after an answer was lost,
 // carries the same key and so finds the same run.
-let intent = { key: newKey() };
+let intent = newIntent();
 
-$("form").addEventListener("input", () => (intent = { key: newKey() }));
+/** (randomUUID would need a secure context.) */
+function newIntent() {
+  return { key: crypto.getRandomValues(new Uint32Array(4)).join("-") };
+}
+
+$("form").addEventListener("input", () => (intent = newIntent()));
 $("form").addEventListener("submit", async (event) => {
   event.preventDefault();
   showProblem();
   const params = Object.fromEntries(new FormData($("form")));
   try {
-    intent.run = await start(etl, params, intent.key);
+    intent.run = (await runJob(etl, params, { idempotencyKey: intent.key })).url;
     attach(intent.run);
-  } catch (problem) {
-    showProblem(problem);
+  } catch (error) {
+    showProblem(error);
   }
 });
 
@@ -76,6 +56,8 @@ $("form").addEventListener("submit", async (event) => {
 
 const addressOf = (id) => `${etl}/runs/${encodeURIComponent(id)}`;
 const idOf = (address) => decodeURIComponent(address.split("/").at(-1));
+
+const WAITING = { connecting: "waiting for news …", offline: "no network" };
 
 /** Show a run and follow it. */
 function attach(address, { remember = true } = {}) {
@@ -88,11 +70,14 @@ function attach(address, { remember = true } = {}) {
   $("run").hidden = false;
   for (const id of ["result", "failure", "cancel", "report", "report-state"]) $(id).hidden = true;
   $("run-state").textContent = $("run-time").textContent = $("run-connection").textContent = "";
-  run.stop = watchRun(`${address}/stream`, {
-    connected: (yes) => ($("run-connection").textContent = yes ? "" : "waiting for news …"),
-    state: (data) => run === current && showRun(run, data),
-    end: () => run === current && showEnd(run),
-    failure: (problem) => run === current && showLoss(run, problem),
+  run.stop = watchRun(address, {
+    connection: (how) => ($("run-connection").textContent = WAITING[how] ?? ""),
+    status: (seen) => showRun(run, seen),
+    end: () => showEnd(run),
+    error: (error) => {
+      showProblem(error);
+      $("run").hidden = !run.seen;
+    },
   });
   refreshRecent();
 }
@@ -108,19 +93,12 @@ function showRun(run, { outcome, timestamp, run: seen }) {
   tick();
 }
 
-/** A browser does not tell why it refuses a stream; the run itself may. */
-async function showLoss(run, problem) {
-  const better = await ask(run.address).then(() => problem, (told) => told);
-  showProblem(better);
-  $("run").hidden = !run.seen;
-}
-
 async function showEnd(run) {
-  if (run.address === intent.run) intent = { key: newKey() };
+  if (run.address === intent.run) intent = newIntent();
   $("cancel").hidden = true;
   refreshRecent();
   try {
-    const outputs = await (await ask(`${run.address}/output`)).json();
+    const outputs = await (await request(`${run.address}/output`)).json();
     if (run !== current) return;
     const text = outputs.summary?.notebook_output?.result;
     if (text) {
@@ -129,8 +107,8 @@ async function showEnd(run) {
       showResult($("charts"), result);
       $("result").hidden = false;
     } else if (run.outcome !== "canceled") showFailure(run, outputs);
-  } catch (problem) {
-    showProblem(problem);
+  } catch (error) {
+    showProblem(error);
   }
 }
 
@@ -149,9 +127,9 @@ function showFailure(run, outputs) {
 $("cancel").addEventListener("click", async () => {
   $("cancel").disabled = true;
   try {
-    await ask(current.address, { method: "DELETE" });
-  } catch (problem) {
-    showProblem(problem);
+    await request(current.address, { method: "DELETE" });
+  } catch (error) {
+    showProblem(error);
   } finally {
     $("cancel").disabled = false;
   }
@@ -171,20 +149,19 @@ $("write-report").addEventListener("click", async () => {
   $("write-report").disabled = true;
   $("report-state").hidden = false;
   showState($("report-state"), "pending");
-  const done = (problem) => {
+  const done = (error) => {
     $("write-report").disabled = false;
-    if (problem) showProblem(problem);
+    if (error) showProblem(error);
   };
   try {
-    const address = await start(report, {}, newKey());
-    watchRun(`${address}/stream`, {
-      connected: () => {},
-      state: ({ outcome }) => showState($("report-state"), outcome),
-      end: () => ask(`${address}/output`).then((response) => response.json()).then(showReport).then(() => done(), done),
-      failure: done,
+    const { url } = await runJob(report);
+    watchRun(url, {
+      status: ({ outcome }) => showState($("report-state"), outcome),
+      end: () => request(`${url}/output`).then((response) => response.json()).then(showReport).then(() => done(), done),
+      error: done,
     });
-  } catch (problem) {
-    done(problem);
+  } catch (error) {
+    done(error);
   }
 });
 
@@ -210,7 +187,7 @@ const days = new Map(); // by run; they never change, so each run is asked for t
 /** The days that a run is about. A list of runs may leave the parameters out; the run itself has them. */
 async function daysOf({ run_id: id }) {
   if (!days.has(id)) {
-    const { job_parameters: parameters = [] } = await (await ask(addressOf(id))).json();
+    const { job_parameters: parameters = [] } = await (await request(addressOf(id))).json();
     const values = Object.fromEntries(parameters.map((each) => [each.name, each.value ?? each.default]));
     days.set(id, values.startDate ? range(day, values.startDate, values.endDate) : "Run");
   }
@@ -222,7 +199,7 @@ async function refreshRecent() {
   let runs;
   let titles;
   try {
-    ({ runs } = await (await ask(`${etl}/runs?limit=8`)).json());
+    ({ runs } = await (await request(`${etl}/runs?limit=8`)).json());
     titles = await Promise.all(runs.map((run) => daysOf(run).catch(() => "Run")));
   } catch {
     return; // the list stays as it was; the next look may do better

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -51,6 +52,17 @@ class Site:
 
     port: int
     instance: Path
+    arbiter: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def kill_workers(self) -> None:
+        """End the processes that serve, as if their machine had run out of memory."""
+        children = Path(f"/proc/{self.arbiter}/task/{self.arbiter}/children").read_text()
+        for worker in children.split():
+            os.kill(int(worker), signal.SIGKILL)
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """``flask jobs …`` for the same app, in a process of its own."""
@@ -139,7 +151,7 @@ def _serve(
             env={**_environment(home), **(settings or {})},
         )
         try:
-            yield Site(listener.getsockname()[1], home)
+            yield Site(listener.getsockname()[1], home, process.pid)
         finally:
             process.terminate()
             process.wait(DEADLINE)

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from flask import Flask
@@ -57,11 +58,11 @@ def test_the_page_and_all_it_loads_are_there(app: Flask) -> None:
     for link in found:
         with client.get(link) as response:
             assert response.status_code == 200, link
-    scripts = {"/static/page.js", "/static/draw.js", "/static/watch.js"}
+    scripts = {"/static/page.js", "/static/draw.js", "/api/jobs/lakeflow.js"}
     for script in scripts:
         with client.get(script) as response:
-            imported = re.findall(r'from "\./(\w+\.js)"', response.get_data(as_text=True))
-            assert {f"/static/{name}" for name in imported} <= scripts
+            imported = re.findall(r'from "(\..+\.js)"', response.get_data(as_text=True))
+            assert {urljoin(script, name) for name in imported} <= scripts
 
 
 def test_behind_a_prefix_every_link_keeps_it(app: Flask) -> None:

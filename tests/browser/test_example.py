@@ -1,0 +1,96 @@
+"""The example's page in Chromium, behind gunicorn, over its whole road to real data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+import tests.example.conftest  # noqa: F401  (imports the example by no settings from outside)
+from flask_lakeflow_jobs.local import stop_workspace
+from tests.browser.conftest import OpenPage
+from tests.example.support import Site, serve
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+SERVERS = {
+    "sync": ["--workers=2"],
+    "gthread": ["--workers=2", "--worker-class=gthread", "--threads=8"],
+    "gevent": ["--workers=2", "--worker-class=gevent"],
+}
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def site(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    instance = tmp_path_factory.mktemp("instance")
+    with ExitStack() as stack:
+        stack.callback(stop_workspace, instance / "lakeflow")
+        yield stack.enter_context(serve(instance, *SERVERS[request.param]))
+
+
+def start(page: Page, *, until: str) -> None:
+    page.fill("#startDate", "2013-01-01")
+    page.fill("#endDate", until)
+    page.click("button.primary")
+
+
+def runs_of(site: Site) -> int:
+    return len(site.ask("/api/jobs/etl/runs?limit=100").json()["runs"])
+
+
+def test_from_the_form_to_the_charts(site: Site, open_page: OpenPage) -> None:
+    page = open_page(site.url)
+    start(page, until="2013-01-02")
+    page.wait_for_selector("#result:not([hidden])")
+    assert page.text_content("#run-state") == "succeeded"
+    assert page.locator(".task").count() == 6
+    page.click("#write-report")
+    page.wait_for_selector("#report:not([hidden])")
+    assert "Leaving New York" in (page.text_content("#report") or "")
+
+
+def test_a_double_click_is_one_run(site: Site, open_page: OpenPage) -> None:
+    before = runs_of(site)
+    page = open_page(site.url)
+    page.fill("#endDate", "2013-01-03")
+    page.dblclick("button.primary")
+    page.wait_for_selector("#result:not([hidden])")
+    assert runs_of(site) == before + 1
+
+
+def test_a_mistake_is_said_at_its_field(site: Site, open_page: OpenPage) -> None:
+    page = open_page(site.url)
+    start(page, until="2012-12-31")
+    page.wait_for_selector("#endDate-error:not(:empty)")
+    assert page.evaluate("document.activeElement.id") == "endDate"
+
+
+def test_the_page_outlives_the_workers_that_served_it(site: Site, open_page: OpenPage) -> None:
+    """They are killed in the middle of the run; the page still learns the end, of that one run."""
+    before = runs_of(site)
+    page = open_page(site.url)
+    start(page, until="2013-12-31")
+    page.wait_for_selector(".task")
+    site.kill_workers()
+    page.wait_for_selector("#result:not([hidden])")
+    assert page.text_content("#run-state") == "succeeded"
+    assert page.is_hidden("#problem")
+    assert runs_of(site) == before + 1
+
+
+def test_a_run_is_cancelled(site: Site, open_page: OpenPage) -> None:
+    page = open_page(site.url)
+    start(page, until="2013-12-30")
+    page.click("#cancel")
+    page.wait_for_selector("#run-state:text-is('canceled')")
+
+
+def test_a_run_that_is_not_there_is_said(site: Site, open_page: OpenPage) -> None:
+    page = open_page(f"{site.url}/?run=99")
+    page.wait_for_selector("#problem:not([hidden])")
+    assert "no run 99" in (page.text_content("#problem") or "")

@@ -1,0 +1,441 @@
+"""The browser module, in Chromium, against the extension behind real servers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from flask import Flask
+
+from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace, Refusal
+from tests.browser.conftest import OpenPage
+from tests.browser.proxy import Proxy
+from tests.conftest import MakeApp, Serve
+from tests.support import Gate, wait_until
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+MakeProxy = Callable[[str], Proxy]
+
+#: What a page does with the module: it writes down what it is told.
+WATCH = """
+async ({urls, hide}) => {
+  if (hide) delete window[hide];
+  const { watchRun, watchRuns } = await import("/api/jobs/lakeflow.js");
+  const told = { outcomes: [], connections: [], errors: [], stale: 0, fresh: 0, ends: 0 };
+  window.told = told;
+  const jobIn = (url) => url.split("/runs/")[0].split("/").at(-1);
+  const on = {
+    status: ({ outcome }, url) => told.outcomes.push([jobIn(url), outcome]),
+    stale: () => told.stale++,
+    fresh: () => told.fresh++,
+    end: () => told.ends++,
+    error: (error, url) => told.errors.push([error.status, error.problem.detail, url]),
+    connection: (how) => told.connections.push(how),
+  };
+  window.stop = urls.length === 1 ? watchRun(urls[0], on) : watchRuns(urls, on);
+}
+"""
+RUN = """
+async ({job, params, options}) => {
+  const { runJob } = await import("/api/jobs/lakeflow.js");
+  return runJob(job, params, options).catch(({ name, message, status, errors, problem }) =>
+    ({ name, message, status, errors, problem }));
+}
+"""
+
+
+@pytest.fixture
+def site(make_app: MakeApp, serve: Serve) -> str:
+    return serve(with_page(make_app()))
+
+
+def with_page(app: Flask) -> Flask:
+    app.add_url_rule("/page", view_func=lambda: "<!doctype html><title>A page</title>")
+    return app
+
+
+def run(page: Page, job: str, params: Any = None, **options: Any) -> Any:
+    given = {"job": f"/api/jobs/{job}", "params": params or {}, "options": options}
+    return page.evaluate(RUN, given)
+
+
+def watch(page: Page, *urls: str, hide: str = "") -> None:
+    page.evaluate(WATCH, {"urls": urls, "hide": hide})
+
+
+def told(page: Page) -> Any:
+    return page.evaluate("told")
+
+
+def wait_for_outcome(page: Page, outcome: str) -> None:
+    page.wait_for_function(
+        "outcome => told.outcomes.some(([, each]) => each === outcome)", arg=outcome
+    )
+
+
+def wait_for_end(page: Page) -> list[str]:
+    """The outcomes told, up to the end; each state once."""
+    page.wait_for_function("told.ends > 0")
+    assert told(page)["ends"] == 1
+    assert told(page)["connections"][-1] == "closed"
+    outcomes = [outcome for _, outcome in told(page)["outcomes"]]
+    assert outcomes.count("succeeded") == 1
+    return outcomes
+
+
+def start_gated(page: Page, gate: Gate) -> str:
+    """Start a run that waits for the gate; gives its address."""
+    return str(run(page, "gated", gate.params)["url"])
+
+
+# ── the file ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_it_is_served_as_javascript_and_not_twice(app: Flask) -> None:
+    client = app.test_client()
+    answer = client.get("/api/jobs/lakeflow.js")
+    assert answer.mimetype == "text/javascript"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    again = client.get("/api/jobs/lakeflow.js", headers={"If-None-Match": answer.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+
+
+# ── runJob ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_job_is_started(site: str, open_page: OpenPage) -> None:
+    page = open_page(f"{site}/page")
+    started = run(page, "greeting", {"who": "Ada"})
+    assert started["url"] == f"/api/jobs/greeting/runs/{started['runId']}"
+    assert not started["replayed"]
+    watch(page, started["url"])
+    wait_for_end(page)
+
+
+def test_one_key_is_one_run(site: str, open_page: OpenPage) -> None:
+    page = open_page(f"{site}/page")
+    one = run(page, "quick", idempotencyKey="mine")
+    other = run(page, "quick", idempotencyKey="mine")
+    third = run(page, "quick")
+    assert one["runId"] == other["runId"] != third["runId"]
+    assert (one["replayed"], other["replayed"]) == (False, True)
+
+
+def test_a_refusal_tells_what_is_wrong_by_field(
+    make_app: MakeApp, serve: Serve, open_page: OpenPage
+) -> None:
+    from marshmallow import fields
+
+    jobs = {"day": {"of": "never", "task_type": "job", "params": {"day": fields.Date()}}}
+    page = open_page(f"{serve(with_page(make_app(jobs=jobs)))}/page")
+    refused = run(page, "day", {"day": "someday"})
+    assert refused["name"] == "JobsError"
+    assert refused["status"] == 400
+    assert refused["errors"] == {"day": ["Not a valid date."]}
+    assert refused["problem"]["detail"] == refused["message"]
+
+
+def test_an_answer_that_is_lost_costs_no_second_run(
+    site: str, make_proxy: MakeProxy, open_page: OpenPage, road: FaultyWorkspace
+) -> None:
+    proxy = make_proxy(site)
+    page = open_page(f"{proxy.url}/page")
+    page.evaluate(
+        """
+        () => {
+          let calls = 0;
+          window.fetchOnce = async (...request) => {
+            const response = await fetch(...request);
+            if (++calls === 1) throw new TypeError("The answer was lost.");
+            return response;
+          };
+        }
+        """
+    )
+    started = page.evaluate(
+        """async () => {
+          const { runJob } = await import("/api/jobs/lakeflow.js");
+          return runJob("/api/jobs/quick", {}, { fetch: fetchOnce });
+        }"""
+    )
+    assert proxy.count("POST", "/quick/run") == 2
+    assert started["replayed"]
+    tokens = {request.body["idempotency_token"] for request in road.asked("POST", "run-now")}
+    assert len(tokens) == 1
+
+
+def test_a_gateway_that_is_down_for_a_moment_is_asked_again(
+    site: str, make_proxy: MakeProxy, open_page: OpenPage
+) -> None:
+    proxy = make_proxy(site)
+    page = open_page(f"{proxy.url}/page")
+    page.evaluate("import('/api/jobs/lakeflow.js')")
+    proxy.down_for = ("/api/jobs/quick/run",)
+    page.evaluate(
+        "given => void (window.started = (" + RUN + ")(given))", {"job": "/api/jobs/quick"}
+    )
+    wait_until(lambda: proxy.count("POST", "/quick/run"), "the first attempt")
+    proxy.down_for = ()
+    assert page.evaluate("started")["runId"]
+
+
+def test_a_workspace_that_is_busy_is_asked_again_when_it_says(
+    site: str, open_page: OpenPage, road: FaultyWorkspace
+) -> None:
+    page = open_page(f"{site}/page")
+    rule = road.fail(Refusal(429, retry_after=300), path="run-now", times=1)
+    refused = run(page, "quick")  # five minutes are too long to wait
+    assert refused["status"] == 429
+    assert rule.applied == 1
+
+
+# ── watchRun ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_run_is_followed_to_its_end(site: str, open_page: OpenPage, gate: Gate) -> None:
+    page = open_page(f"{site}/page")
+    watch(page, start_gated(page, gate))
+    wait_for_outcome(page, "running")
+    gate.open()
+    assert wait_for_end(page)[-1] == "succeeded"
+    assert told(page)["connections"] == ["connecting", "live", "closed"]
+    assert not told(page)["errors"]
+
+
+def test_a_stream_that_is_cut_goes_on_where_it_broke(
+    site: str, make_proxy: MakeProxy, open_page: OpenPage, gate: Gate, road: FaultyWorkspace
+) -> None:
+    proxy = make_proxy(site)
+    page = open_page(f"{proxy.url}/page")
+    watch(page, start_gated(page, gate))
+    wait_for_outcome(page, "running")
+    before = told(page)["outcomes"]
+    proxy.cut()
+    page.wait_for_function("told.connections.at(-1) === 'connecting'")
+    page.wait_for_function("told.connections.at(-1) === 'live'")
+    assert told(page)["outcomes"] == before  # nothing is told twice
+    gate.open()
+    wait_for_end(page)
+    assert proxy.count("/stream") == 2
+    assert len(road.asked("POST", "run-now")) == 1
+
+
+def test_several_runs_share_one_stream(
+    site: str, make_proxy: MakeProxy, open_page: OpenPage, gate: Gate
+) -> None:
+    proxy = make_proxy(site)
+    page = open_page(f"{proxy.url}/page")
+    urls = [run(page, "quick")["url"], start_gated(page, gate), run(page, "failing")["url"]]
+    watch(page, *urls)
+    wait_for_outcome(page, "failed")
+    gate.open()
+    page.wait_for_function("told.ends")
+    last = dict(told(page)["outcomes"])
+    assert last == {"quick": "succeeded", "gated": "succeeded", "failing": "failed"}
+    assert proxy.count("stream") == 1
+
+
+def test_of_several_runs_one_may_be_gone(site: str, open_page: OpenPage) -> None:
+    page = open_page(f"{site}/page")
+    gone = "/api/jobs/quick/runs/99"
+    watch(page, run(page, "quick")["url"], gone)
+    page.wait_for_function("told.connections.at(-1) === 'closed'")
+    ((status, detail, url),) = told(page)["errors"]
+    assert (status, url) == (404, gone)
+    assert "no run 99" in detail
+    assert told(page)["outcomes"][-1] == ["quick", "succeeded"]
+
+
+def test_a_run_that_is_not_there_is_an_error_with_its_reason(
+    site: str, open_page: OpenPage
+) -> None:
+    page = open_page(f"{site}/page")
+    watch(page, "/api/jobs/quick/runs/99")
+    page.wait_for_function("told.errors.length")
+    ((status, detail, _),) = told(page)["errors"]
+    assert status == 404
+    assert "no run 99" in detail
+    assert told(page)["connections"][-1] == "closed"
+
+
+def test_trouble_upstream_is_told_and_passes(
+    site: str, open_page: OpenPage, gate: Gate, road: FaultyWorkspace
+) -> None:
+    page = open_page(f"{site}/page")
+    watch(page, start_gated(page, gate))
+    wait_for_outcome(page, "running")
+    road.fail(Drop())
+    page.wait_for_function("told.stale === 1")
+    road.heal()
+    page.wait_for_function("told.fresh === 1")
+    gate.open()
+    wait_for_end(page)
+    assert not told(page)["errors"]
+
+
+def test_whoever_stops_is_told_no_more(site: str, open_page: OpenPage, gate: Gate) -> None:
+    page = open_page(f"{site}/page")
+    watch(page, start_gated(page, gate))
+    wait_for_outcome(page, "running")
+    page.evaluate("stop(), stop()")
+    heard = told(page)
+    assert heard["connections"][-1] == "closed"
+    other = open_page(f"{site}/page")
+    gate.open()
+    watch(other, start_gated(other, gate))
+    wait_for_end(other)
+    assert told(page) == heard
+
+
+# ── polling ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_without_event_source_it_polls(
+    site: str, make_proxy: MakeProxy, open_page: OpenPage, gate: Gate
+) -> None:
+    proxy = make_proxy(site)
+    page = open_page(f"{proxy.url}/page")
+    page.clock.install()
+    watch(page, start_gated(page, gate), hide="EventSource")
+    wait_for_outcome(page, "running")
+    page.clock.run_for(6_000)
+    wait_until(lambda: proxy.count("poll=1") >= 2, "the second poll")
+    assert proxy.count("poll=1", "lastEventId=") == proxy.count("poll=1") - 1
+    gate.open()
+    while not told(page)["ends"]:
+        page.clock.run_for(1_000)
+    assert wait_for_end(page) == ["running", "succeeded"]
+    assert told(page)["connections"] == ["polling", "closed"]
+
+
+def test_a_proxy_that_holds_streams_back_is_found_out(
+    site: str, make_proxy: MakeProxy, open_page: OpenPage, gate: Gate
+) -> None:
+    proxy = make_proxy(site)
+    page = open_page(f"{proxy.url}/page")
+    page.clock.install()
+    url = start_gated(page, gate)
+    proxy.holds_back = True
+    watch(page, url)
+    wait_until(lambda: proxy.count("/stream"), "the stream")
+    page.clock.run_for(10_000)
+    wait_for_outcome(page, "running")
+    gate.open()
+    while not told(page)["ends"]:
+        page.clock.run_for(1_000)
+    wait_for_end(page)
+
+
+def test_a_stream_that_goes_silent_is_asked_whether_it_should(
+    site: str, make_proxy: MakeProxy, open_page: OpenPage, gate: Gate
+) -> None:
+    proxy = make_proxy(site)
+    page = open_page(f"{proxy.url}/page")
+    page.clock.install()
+    watch(page, start_gated(page, gate))
+    wait_for_outcome(page, "running")
+    page.clock.run_for(31_000)
+    wait_until(lambda: proxy.count("poll=1"), "the question")
+    gate.open()
+    assert wait_for_end(page) == ["running", "succeeded"]
+    assert proxy.count("/stream") == 1 + proxy.count("poll=1")  # it stayed with the stream
+
+
+def test_a_gateway_that_refuses_streams_gets_polled(
+    site: str, make_proxy: MakeProxy, open_page: OpenPage, gate: Gate
+) -> None:
+    proxy = make_proxy(site)
+    page = open_page(f"{proxy.url}/page")
+    url = start_gated(page, gate)
+    page.evaluate("import('/api/jobs/lakeflow.js')")
+    page.clock.install()
+    proxy.is_down = True
+    watch(page, url)
+    wait_until(lambda: proxy.count("poll=1"), "the first poll")
+    proxy.is_down = False
+    gate.open()
+    while not told(page)["ends"]:
+        page.clock.run_for(500)
+    wait_for_end(page)
+
+
+def test_a_page_that_nobody_looks_at_does_not_poll(
+    site: str, make_proxy: MakeProxy, open_page: OpenPage, gate: Gate
+) -> None:
+    proxy = make_proxy(site)
+    page = open_page(f"{proxy.url}/page")
+    page.clock.install()
+    url = start_gated(page, gate)
+    page.evaluate(
+        """() => {
+          window.show = (visible) => {
+            Object.defineProperty(document, "hidden", { value: !visible, configurable: true });
+            document.dispatchEvent(new Event("visibilitychange"));
+          };
+          show(false);
+        }"""
+    )
+    watch(page, url, hide="EventSource")
+    page.clock.run_for(60_000)
+    assert proxy.count("poll=1") == 0
+    assert told(page)["connections"] == ["paused"]
+    page.evaluate("show(true)")
+    page.clock.run_for(10)
+    wait_for_outcome(page, "running")
+
+
+def test_a_page_that_is_offline_goes_on_when_it_is_back(
+    site: str, make_proxy: MakeProxy, open_page: OpenPage, gate: Gate
+) -> None:
+    page = open_page(f"{site}/page")
+    watch(page, start_gated(page, gate), hide="EventSource")
+    wait_for_outcome(page, "running")
+    page.clock.install()
+    page.context.set_offline(True)
+    page.clock.run_for(6_000)
+    page.wait_for_function("told.connections.at(-1) === 'offline'")
+    gate.open()
+    page.context.set_offline(False)
+    page.clock.run_for(10)
+    page.wait_for_function("told.connections.at(-1) !== 'offline'")
+    while not told(page)["ends"]:
+        page.clock.run_for(1_000)
+    wait_for_end(page)
+
+
+def test_a_sign_in_page_is_no_news(site: str, open_page: OpenPage) -> None:
+    page = open_page(f"{site}/page")
+    page.route("**/stream*", lambda route: route.fulfill(content_type="text/html", body="Sign in"))
+    watch(page, "/api/jobs/quick/runs/1", hide="EventSource")
+    page.wait_for_function("told.errors.length")
+    assert "sign in" in told(page)["errors"][0][1]
+
+
+def test_a_run_that_has_ended_is_told_at_once_and_once(
+    site: str, make_proxy: MakeProxy, open_page: OpenPage
+) -> None:
+    proxy = make_proxy(site)
+    page = open_page(f"{proxy.url}/page")
+    url = run(page, "quick")["url"]
+    watch(page, url)
+    wait_for_end(page)
+    asked = proxy.count("/stream")
+    watch(page, url)
+    assert wait_for_end(page) == ["succeeded"]
+    assert proxy.count("/stream") == asked + 1  # and it does not come back
+
+
+def test_the_poll_of_a_run_whose_end_is_known_says_that_there_is_no_more(
+    app: Flask, open_page: OpenPage
+) -> None:
+    client = app.test_client()
+    run_id = client.post("/api/jobs/never/run").get_json()["runId"]
+    first = client.get(f"/api/jobs/never/runs/{run_id}/stream?poll=1")
+    assert "retry: 5000" in first.text
+    assert "event: end" in first.text
+    last_id = next(line[4:] for line in first.text.splitlines() if line.startswith("id: "))
+    again = client.get(f"/api/jobs/never/runs/{run_id}/stream?poll=1&lastEventId={last_id}")
+    assert again.status_code == 204
