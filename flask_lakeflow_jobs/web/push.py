@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
 import os
@@ -31,6 +32,9 @@ TICK = 0.25
 #: Seconds without progress after which a reader that takes nothing is dropped; it can come back
 #: and resume.
 STALL = 30.0
+
+#: Seconds that the end of the process waits for streams to end in good order.
+FAREWELLS = 2.0
 
 #: The end of a chunked body. RFC 9112, section 7.1.
 LAST_CHUNK = b"0\r\n\r\n"
@@ -106,8 +110,18 @@ class Pusher:
                 self._epoll.register(self._wake_in, select.EPOLLIN)
                 self._thread = threading.Thread(target=self._run, name="lakeflow-push", daemon=True)
                 self._thread.start()
+                atexit.register(self._see_out)
         self._adopted.append(Pushed(descriptor, stream, self._clock.monotonic()))
         self._wake()
+
+    def _see_out(self) -> None:
+        """Hold the end of the process up: gunicorn does not wait for streams that it has not."""
+        if self._pid != os.getpid() or not self._is_closing():
+            return
+        self._wake()
+        give_up = self._clock.monotonic() + FAREWELLS
+        while (self._pushed or self._adopted) and self._clock.monotonic() < give_up:
+            self._clock.sleep(0.01)
 
     def _wake(self) -> None:
         if not self._is_woken:
