@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import tables
+import book_tables
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
@@ -32,14 +32,14 @@ class CodeTable(MadeOfCode):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        return self.put(tables.TABLES[self.arguments[0]]().to_markdown())
+        return self.put(book_tables.TABLES[self.arguments[0]]().to_markdown())
 
 
 class CommandLine(MadeOfCode):
     """The reference of the command line: ``{command-line}``."""
 
     def run(self) -> list[nodes.Node]:
-        return self.put(tables.commands())
+        return self.put(book_tables.commands())
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
