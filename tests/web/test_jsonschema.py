@@ -174,6 +174,13 @@ def test_a_schema_inside_a_schema_is_an_object_or_a_list_of_them() -> None:
     assert field(fields.Nested(Point, many=True)) == {"type": "array", "items": point}
 
 
+def test_a_schema_inside_itself_is_described_once() -> None:
+    assert field(fields.Nested(Tree))["properties"] == {
+        "name": {"type": "string"},
+        "kids": {"type": "array", "items": {"type": "object"}},
+    }
+
+
 def test_names_are_those_that_the_caller_uses() -> None:
     document = described(
         start=fields.Date(required=True, data_key="startDate"), seen=fields.Date(dump_only=True)
