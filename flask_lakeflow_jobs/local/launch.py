@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 from flask_lakeflow_jobs.local.folder import Address, WorkspaceError, WorkspaceFolder
@@ -89,6 +90,12 @@ def _start(place: WorkspaceFolder, bundle: Path, timeout: float) -> Address:
         if (running := _running(place, bundle)) is not None:
             return running
         time.sleep(0.01)
+    missing = [name for name in ("yaml", "waitress") if find_spec(name) is None]
+    if missing:
+        raise WorkspaceError(
+            f"The local workspace needs {' and '.join(missing)}. "
+            "Install them with: pip install 'flask-lakeflow-jobs[local]'."
+        )
     place.remove_address()
     options = {"--bundle": bundle, "--folder": place.path, "--idle-exit": _IDLE_EXIT}
     command = [sys.executable, "-m", "flask_lakeflow_jobs.local", "--quiet"]

@@ -122,6 +122,14 @@ def test_reason_why_it_does_not_start(folder: Path, tmp_path: Path) -> None:
         ensure_workspace(folder, tmp_path / "nowhere" / "databricks.yml")
 
 
+def test_what_has_to_be_installed(
+    bundle: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flask_lakeflow_jobs.local.launch.find_spec", lambda name: None)
+    with pytest.raises(WorkspaceError, match=r"needs yaml and waitress\. Install them with: pip"):
+        ensure_workspace(folder, bundle)
+
+
 def test_folder_that_cannot_be_made(bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(WorkspaceError, match="cannot be made"):

@@ -141,6 +141,27 @@ except KeyError as error:
     assert "direct cause" in output.error_trace
 
 
+def test_names_that_a_notebook_finds_defined(serve: Serve) -> None:
+    text = """
+dbutils.widgets.text("day", "monday")
+display("shown", 5)
+displayHTML("<b>é</b>")
+try:
+    dbutils.fs.ls("/")
+except AttributeError as error:
+    dbutils.notebook.exit(f"{getArgument('day')}: {error}")
+"""
+    client = notebook_client(serve, text)
+    run = client.run("etl")
+    (task,) = run.tasks or []
+    output = client.outputs(run)["main"].notebook_output
+    assert output is not None
+    assert output.result == "monday: dbutils.fs is not served by the local workspace."
+    assert task.run_id is not None
+    (view,) = client.jobs.export_run(task.run_id).views or []
+    assert "shown\n5\n&lt;b&gt;é&lt;/b&gt;" in (view.content or "")
+
+
 def test_notebook_runs_notebook(serve: Serve) -> None:
     text = "dbutils.notebook.exit(dbutils.notebook.run('inner', 60, {'n': 2}) + '!')"
     inner = "dbutils.notebook.exit('inner ' + dbutils.widgets.get('n'))"

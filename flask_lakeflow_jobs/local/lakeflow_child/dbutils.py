@@ -95,7 +95,7 @@ class Notebook:
         inner = self._owner.for_notebook(
             file, {key: str(each) for key, each in (arguments or {}).items()}
         )
-        names = {"__name__": "__main__", "dbutils": inner, "spark": inner.spark}
+        names = {"__name__": "__main__", **inner.notebook_names()}
         try:
             run_cells(file, names)
         except NotebookExit as exit_call:
@@ -152,6 +152,15 @@ class Library:
         """Do nothing; the packages are those of the local environment."""
 
 
+def display(*values: Any) -> None:
+    """Print what Databricks would show as a table or a picture."""
+    for value in values:
+        if hasattr(value, "show") and hasattr(value, "sparkSession"):
+            value.show()
+        else:
+            print(value)
+
+
 class LazySpark:
     """A ``spark`` that starts its session when it is first used, for that takes seconds."""
 
@@ -184,12 +193,26 @@ class DBUtils:
         inner.jobs = self.jobs
         return inner
 
+    def notebook_names(self) -> dict[str, Any]:
+        """What a notebook finds defined."""
+        return {
+            "dbutils": self,
+            "spark": self.spark,
+            "sql": lambda text: self.spark.sql(text),
+            "display": display,
+            "displayHTML": display,
+            "getArgument": self.widgets.get,
+        }
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"dbutils.{name} is not served by the local workspace.")
+
     def serve_imports(self, names: dict[str, Any]) -> None:
         """Let ``from databricks.sdk.runtime import dbutils, spark`` give these objects.
 
         The SDK's module asks ``dbruntime`` first, which is there on a cluster.
         """
-        served = {**names, "dbutils": self, "spark": self.spark}
+        served = {**names, **self.notebook_names()}
 
         class UserNamespaceInitializer:
             @staticmethod

@@ -22,7 +22,9 @@ def main(order_file: str) -> None:
     _die_with_the_workspace(order["lifeline"])
     # A log that is read while the task runs should hold what has been printed so far.
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+        stream.reconfigure(  # type: ignore[union-attr]
+            encoding="utf-8", errors="backslashreplace", line_buffering=True
+        )
     dbutils = DBUtils(order)
     outcome = _carry_out(order, dbutils)
     outcome["values"] = dbutils.jobs.taskValues.collected

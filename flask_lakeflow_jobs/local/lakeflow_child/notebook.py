@@ -35,8 +35,7 @@ def run_notebook(order: dict[str, Any], dbutils: DBUtils) -> None:
     use_folders(order)
     sys.argv = [order["path"]]
     module = main_module(order["path"], dbutils)
-    module.__dict__["dbutils"] = dbutils
-    module.__dict__["spark"] = dbutils.spark
+    module.__dict__.update(dbutils.notebook_names())
     run_cells(order["path"], module.__dict__)
 
 
