@@ -1,0 +1,199 @@
+"""As whom the workspace is asked, what making a client costs, and a workspace that comes back."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask, request
+
+from flask_lakeflow_jobs import LakeflowJobs, UpstreamUnauthenticated, current_jobs
+from flask_lakeflow_jobs.local import ensure_workspace, stop_workspace
+from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal, fingerprint
+from tests.conftest import MakeApp
+from tests.support import ALICE, BUNDLE, Gate, on_behalf_of
+
+DISCOVERY = "databricks-config"
+TOKENS = "oidc/v1/token"
+
+
+class TestApp:
+    def test_nothing_is_asked_before_the_first_call(
+        self, make_app: MakeApp, road: FaultyWorkspace
+    ) -> None:
+        with make_app().app_context():
+            assert "never" in current_jobs
+            repr(current_jobs["never"])
+
+        assert not road.requests
+
+    def test_one_client_serves_all_calls(self, app: Flask, road: FaultyWorkspace) -> None:
+        with app.app_context():
+            for _ in range(3):
+                current_jobs["never"].run_now()
+
+        assert len(road.asked(path=DISCOVERY)) == 1
+
+    def test_calls_that_come_together_make_one_client(
+        self, app: Flask, road: FaultyWorkspace, in_threads: Callable[..., Any]
+    ) -> None:
+        def call() -> None:
+            with app.app_context():
+                current_jobs["never"].run_now()
+
+        for thread in in_threads(*[call] * 8):
+            thread.join(30)
+
+        assert len(road.asked(path=DISCOVERY)) == 1
+        assert len(road.asked("POST", "run-now")) == 8
+
+    def test_a_workspace_without_discovery_will_do(self, app: Flask, road: FaultyWorkspace) -> None:
+        road.fail(Refusal(404, "ENDPOINT_NOT_FOUND"), path=DISCOVERY)
+
+        with app.app_context():
+            assert current_jobs["never"].get_job().job_id
+
+    @pytest.mark.xfail(
+        strict=True, reason="the SDK sleeps for as long as discovery's Retry-After says"
+    )
+    def test_a_throttled_discovery_holds_up_no_more_than_one_call(
+        self, make_app: MakeApp, road: FaultyWorkspace
+    ) -> None:
+        road.fail(Refusal(429, retry_after=3600), path=DISCOVERY, times=1)
+        app = make_app(LAKEFLOW_JOBS_READ_TIMEOUT=0.5)
+
+        with app.app_context():
+            assert not current_jobs["never"].results.list_runs().ok
+            assert current_jobs["never"].results.list_runs().ok
+
+    def test_credentials_may_stand_in_the_environment(
+        self, make_app: MakeApp, road: FaultyWorkspace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("DATABRICKS_HOST", road.host)
+        monkeypatch.setenv("DATABRICKS_TOKEN", road.token)
+        app = make_app(DATABRICKS_HOST=None, DATABRICKS_TOKEN=None)
+
+        with app.app_context():
+            assert current_jobs["never"].get_job().job_id
+
+
+class TestClientSecret:
+    """How an app on Databricks Apps logs in."""
+
+    @pytest.fixture
+    def app(self, make_app: MakeApp, road: FaultyWorkspace) -> Flask:
+        return make_app(
+            DATABRICKS_TOKEN=None,
+            DATABRICKS_CLIENT_ID="the-app",
+            DATABRICKS_CLIENT_SECRET=road.token,
+        )
+
+    def test_the_app_gets_a_token_once_and_uses_it(self, app: Flask, road: FaultyWorkspace) -> None:
+        with app.app_context():
+            for _ in range(3):
+                current_jobs["never"].run_now()
+
+        assert len(road.asked("POST", TOKENS)) == 1
+        (token,) = {sent.token for sent in road.asked("POST", "run-now")}
+        assert token not in ("", fingerprint(road.token))
+
+    def test_a_user_acts_as_themselves_beside_it(
+        self, app: Flask, road: FaultyWorkspace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """On Databricks Apps the app's own credentials always stand in the environment."""
+        monkeypatch.setenv("DATABRICKS_CLIENT_ID", "the-app")
+        monkeypatch.setenv("DATABRICKS_CLIENT_SECRET", road.token)
+
+        with (
+            app.test_request_context(headers=on_behalf_of(ALICE)),
+            current_jobs["never"].as_user(request) as handle,
+        ):
+            handle.run_now()
+
+        assert [sent.token for sent in road.asked("POST", "run-now")] == [fingerprint(ALICE)]
+        assert not road.asked("POST", TOKENS)
+
+    def test_a_refused_secret_is_said_without_it(
+        self, make_app: MakeApp, road: FaultyWorkspace
+    ) -> None:
+        app = make_app(
+            DATABRICKS_TOKEN=None,
+            DATABRICKS_CLIENT_ID="the-app",
+            DATABRICKS_CLIENT_SECRET="wrong-secret",
+        )
+
+        with app.app_context(), pytest.raises(UpstreamUnauthenticated) as caught:
+            current_jobs["never"].get_job()
+
+        assert "DATABRICKS_CLIENT_SECRET" in str(caught.value)
+        assert "wrong-secret" not in str(caught.value)
+
+
+class TestUsers:
+    def test_a_users_warm_call_costs_no_discovery(self, app: Flask, road: FaultyWorkspace) -> None:
+        for _ in range(3):
+            with (
+                app.test_request_context(headers=on_behalf_of(ALICE)),
+                current_jobs["never"].as_user(request) as handle,
+            ):
+                handle.run_now()
+
+        assert len(road.asked(path=DISCOVERY)) <= 1
+        assert len(road.asked("POST", "run-now")) == 3
+
+
+class TestLocal:
+    """Jobs on the embedded workspace of the app's own folder, in a process of its own."""
+
+    @pytest.fixture
+    def app(self, tmp_path: Path) -> Iterator[Flask]:
+        instance = tmp_path / "instance"
+        app = Flask("app", instance_path=str(instance))
+        app.config["LAKEFLOW_JOBS_BUNDLE"] = str(BUNDLE)
+        app.config["LAKEFLOW_JOBS_POLL_INTERVAL"] = 0.25
+        LakeflowJobs(app)
+        with app.app_context():
+            yield app
+        stop_workspace(instance / "lakeflow")
+
+    def test_every_job_of_the_bundle_is_there_and_runs(self, app: Flask) -> None:
+        assert {"quick", "pipeline", "gated"} <= set(current_jobs)
+        *_, last = current_jobs["quick"].run_and_wait()
+
+        assert last.outcome == "succeeded"
+
+    def test_a_killed_workspace_comes_back_and_knows_its_runs(self, app: Flask) -> None:
+        before = current_jobs["never"].run_now().run_id
+        os.kill(self._pid(app), signal.SIGKILL)
+
+        after = current_jobs["never"].run_now().run_id
+
+        runs = [run.run_id for run in current_jobs["never"].list_runs()]
+        assert runs == [after, before]
+
+    def test_a_watch_outlives_it(self, app: Flask, gate: Gate) -> None:
+        watch = current_jobs["gated"].run_and_wait({"job_parameters": gate.params})
+        assert next(watch).outcome == "running"
+        os.kill(self._pid(app), signal.SIGKILL)
+
+        *_, last = watch
+
+        assert last.is_terminal
+        assert last.outcome not in ("succeeded", "unknown")
+
+    def test_one_that_was_stopped_does_too(self, app: Flask) -> None:
+        before = current_jobs["never"].run_now().run_id
+        stop_workspace(self._folder(app))
+
+        assert current_jobs["never"].get_run(before).run_id == before
+        assert current_jobs["never"].run_now().run_id
+
+    def _folder(self, app: Flask) -> Path:
+        return Path(app.instance_path) / "lakeflow"
+
+    def _pid(self, app: Flask) -> int:
+        return ensure_workspace(self._folder(app), BUNDLE).pid
