@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from flask import current_app, has_app_context
-from werkzeug.local import LocalProxy
 
 if TYPE_CHECKING:
     from .attribution import UserLoader
@@ -57,7 +56,28 @@ def current_state() -> State:
     return cast("State", state)
 
 
+class CurrentJobs(Mapping[str, "JobHandle"]):
+    """The jobs of whichever app is current, by key and read-only.
+
+    Every access outside an app context, or in an app that is not set up, raises a
+    :class:`RuntimeError` that says which of the two it is.
+    """
+
+    def __getitem__(self, key: str) -> JobHandle:
+        return current_state().jobs[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(current_state().jobs)
+
+    def __len__(self) -> int:
+        return len(current_state().jobs)
+
+    def __repr__(self) -> str:
+        try:
+            return repr(current_state().jobs)
+        except RuntimeError:
+            return "<Jobs of no app>"
+
+
 #: The jobs of the current app by key, read-only: ``current_jobs["etl"]``.
-current_jobs: Mapping[str, JobHandle] = cast(
-    "Mapping[str, JobHandle]", LocalProxy(lambda: current_state().jobs)
-)
+current_jobs = CurrentJobs()

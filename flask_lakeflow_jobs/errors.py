@@ -1,18 +1,22 @@
 """What can go wrong, each with its HTTP status and its exit code.
 
-Every error is a werkzeug :class:`~werkzeug.exceptions.HTTPException` as well, so that one raised in
-a view of the host's own still answers with its status.
+Every error is the werkzeug exception of its status as well, so that one raised in a view of the
+host's own answers with that status, or by the handler that the host has for it.
 """
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from werkzeug.exceptions import HTTPException
+from werkzeug import exceptions
+
+_log = logging.getLogger(__name__)
 
 
-class LakeflowJobsError(HTTPException):
+class LakeflowJobsError(exceptions.HTTPException):
     """The base of all errors of this extension.
 
     :param detail: one sentence for the reader: what happened and what to do.
@@ -36,10 +40,25 @@ class LakeflowJobsError(HTTPException):
         super().__init__(detail)
         self.detail = detail
         self.upstream_code = upstream_code
-        self.retry_after = retry_after
+        self.retry_seconds = retry_after
 
     def __str__(self) -> str:
         return self.detail
+
+    def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
+        headers = [
+            (name, value)
+            for name, value in super().get_headers(*args, **kwargs)
+            if name != "Retry-After"
+        ]
+        if self.retry_seconds is not None:
+            headers.append(("Retry-After", str(math.ceil(self.retry_seconds))))
+        return headers
+
+    def get_response(self, *args: Any, **kwargs: Any) -> Any:
+        if self.code == 500:  # the app's own fault, which Flask logs of other exceptions only
+            _log.error("%s", self, exc_info=self)
+        return super().get_response(*args, **kwargs)
 
 
 class ConfigurationError(LakeflowJobsError):
@@ -50,7 +69,7 @@ class ConfigurationError(LakeflowJobsError):
     title = "The app is not configured rightly"
 
 
-class UnknownJob(LakeflowJobsError, KeyError):
+class UnknownJob(LakeflowJobsError, exceptions.NotFound, KeyError):
     """No job of this app has that key.
 
     :param key: what was asked for.
@@ -68,7 +87,7 @@ class UnknownJob(LakeflowJobsError, KeyError):
         self.key = key
 
 
-class JobNotFound(LakeflowJobsError):
+class JobNotFound(LakeflowJobsError, exceptions.NotFound):
     """The workspace has no job with the id that the app is configured with, or hides it."""
 
     code = 404
@@ -77,7 +96,7 @@ class JobNotFound(LakeflowJobsError):
     title = "The workspace has no such job"
 
 
-class RunNotFound(LakeflowJobsError):
+class RunNotFound(LakeflowJobsError, exceptions.NotFound):
     """The job has no such run; also said of a run that belongs to another job.
 
     :param run_id: what was asked for.
@@ -97,7 +116,7 @@ class RunNotFound(LakeflowJobsError):
         self.run_id = run_id
 
 
-class InvalidRequest(LakeflowJobsError):
+class InvalidRequest(LakeflowJobsError, exceptions.BadRequest):
     """The request cannot be read: its body, its query or the run id in its path."""
 
     code = 400
@@ -106,7 +125,7 @@ class InvalidRequest(LakeflowJobsError):
     title = "The request cannot be read"
 
 
-class InvalidParameters(LakeflowJobsError):
+class InvalidParameters(LakeflowJobsError, exceptions.BadRequest):
     """Parameters that the job does not take.
 
     :param messages: what is wrong, by field, as marshmallow spells it.
@@ -128,7 +147,7 @@ class InvalidParameters(LakeflowJobsError):
         self.messages: dict[str, Any] = dict(messages or {})
 
 
-class UnsupportedMediaType(LakeflowJobsError):
+class UnsupportedMediaType(LakeflowJobsError, exceptions.UnsupportedMediaType):
     """A body that is not JSON."""
 
     code = 415
@@ -137,7 +156,7 @@ class UnsupportedMediaType(LakeflowJobsError):
     title = "The body is not JSON"
 
 
-class MissingUserToken(LakeflowJobsError):
+class MissingUserToken(LakeflowJobsError, exceptions.Unauthorized):
     """A call on behalf of a user, without that user's token."""
 
     code = 401
@@ -146,7 +165,7 @@ class MissingUserToken(LakeflowJobsError):
     title = "The request carries no user token"
 
 
-class InvalidUserToken(LakeflowJobsError):
+class InvalidUserToken(LakeflowJobsError, exceptions.Unauthorized):
     """The workspace does not accept the user's token: it has expired, say."""
 
     code = 401
@@ -155,7 +174,7 @@ class InvalidUserToken(LakeflowJobsError):
     title = "The user token is not accepted"
 
 
-class NotAllowed(LakeflowJobsError):
+class NotAllowed(LakeflowJobsError, exceptions.Forbidden):
     """Neither the app's policy nor the workspace lets this identity do that."""
 
     code = 403
@@ -164,7 +183,7 @@ class NotAllowed(LakeflowJobsError):
     title = "Not allowed"
 
 
-class Conflict(LakeflowJobsError):
+class Conflict(LakeflowJobsError, exceptions.Conflict):
     """The run or the job is in a state in which that cannot be done."""
 
     code = 409
@@ -179,7 +198,7 @@ class HandleClosed(LakeflowJobsError, RuntimeError):
     title = "The handle is closed"
 
 
-class UpstreamError(LakeflowJobsError):
+class UpstreamError(LakeflowJobsError, exceptions.BadGateway):
     """The workspace answered with something that is no answer."""
 
     code = 502
@@ -198,7 +217,7 @@ class UpstreamUnauthenticated(UpstreamError):
     retryable = False
 
 
-class UpstreamUnavailable(UpstreamError):
+class UpstreamUnavailable(UpstreamError, exceptions.ServiceUnavailable):
     """The workspace cannot be reached, or says that it cannot serve now."""
 
     code = 503
@@ -206,7 +225,7 @@ class UpstreamUnavailable(UpstreamError):
     title = "The workspace is unavailable"
 
 
-class UpstreamThrottled(UpstreamError):
+class UpstreamThrottled(UpstreamError, exceptions.TooManyRequests):
     """The workspace's rate limit is used up."""
 
     code = 429
@@ -214,7 +233,7 @@ class UpstreamThrottled(UpstreamError):
     title = "Too many requests to the workspace"
 
 
-class UpstreamTimeout(UpstreamError):
+class UpstreamTimeout(UpstreamError, exceptions.GatewayTimeout):
     """The workspace did not answer in time."""
 
     code = 504
@@ -222,7 +241,7 @@ class UpstreamTimeout(UpstreamError):
     title = "The workspace did not answer in time"
 
 
-class RunTimeout(LakeflowJobsError, TimeoutError):
+class RunTimeout(LakeflowJobsError, exceptions.GatewayTimeout, TimeoutError):
     """The wait is over before the run is; the run goes on.
 
     :param run_id: the run that was waited for.

@@ -345,7 +345,7 @@ class Hub:
             feed.failures += 1
             feed.show(trouble=seen)
             backoff = min(self._poll_interval, FLOOR * 2 ** min(feed.failures, 10))
-            feed.due = now + max(backoff, seen.retry_after or 0.0)
+            feed.due = now + max(backoff, seen.retry_seconds or 0.0)
         else:
             feed.show(error=seen)
 

@@ -146,8 +146,8 @@ class Turns:
         """
         if not self._board.is_shared:
             return
-        if isinstance(error, UpstreamThrottled) and error.retry_after:
-            self._told(feed, self._board.tell(feed.target, None, error.retry_after))
+        if isinstance(error, UpstreamThrottled) and error.retry_seconds:
+            self._told(feed, self._board.tell(feed.target, None, error.retry_seconds))
         else:
             self._board.release(feed.target, feed.following.number)
 

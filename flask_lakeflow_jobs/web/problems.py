@@ -67,8 +67,8 @@ def respond_with_problem(error: LakeflowJobsError) -> Response:
     if isinstance(error, UpstreamError):
         _log.warning("%s (%s)", error, error.upstream_code or error.kind)
     response = _response(problem(error))
-    if error.retry_after is not None:
-        response.headers["Retry-After"] = str(math.ceil(error.retry_after))
+    if error.retry_seconds is not None:
+        response.headers["Retry-After"] = str(math.ceil(error.retry_seconds))
     return response
 
 

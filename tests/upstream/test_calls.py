@@ -196,7 +196,7 @@ class TestRetryAfter:
         for call in (current_jobs["never"].get_job, current_jobs["never"].run_now):
             with pytest.raises(UpstreamError) as caught:
                 call()
-            assert (caught.value.code, caught.value.retry_after) == (status, 3600)
+            assert (caught.value.code, caught.value.retry_seconds) == (status, 3600)
 
         assert time.monotonic() - began < 30
         assert len(road.asked("GET", "jobs/get")) == len(road.asked("POST")) == 1

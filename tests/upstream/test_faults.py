@@ -120,12 +120,12 @@ def test_a_refused_token_is_the_users_own_trouble_or_the_apps() -> None:
 def test_the_wait_that_the_workspace_asks_for_is_passed_on(error: DatabricksError) -> None:
     error.retry_after_secs = 7
     assert retry_after(error) == 7.0
-    assert read(error).retry_after == 7.0
+    assert read(error).retry_seconds == 7.0
 
 
 def test_a_throttled_client_is_always_told_when_to_come_back() -> None:
     assert retry_after(sdk.TooManyRequests("Slow.")) is None
-    assert (read(sdk.TooManyRequests("Slow.")).retry_after or 0) > 0
+    assert (read(sdk.TooManyRequests("Slow.")).retry_seconds or 0) > 0
     assert retry_after(None) is None
 
 
