@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from databricks.sdk.service.jobs import (
     BaseRun,
     Job,
+    JobPermissions,
     PerformanceTarget,
     PipelineParams,
     QueueSettings,
@@ -186,6 +187,27 @@ class Upstream:
             lambda api: api.get_run_output(task_run_id),
             missing=_no_run(job, task_run_id),
         )
+
+    def get_permissions(self, identity: Identity, job: NamedJob) -> JobPermissions:
+        """Who may do what with a job.
+
+        :raises NotAllowed: the identity may not know that.
+        """
+        return self._call(
+            identity,
+            self._read,
+            lambda api: api.get_permissions(str(job.job_id)),
+            missing=_no_job(job),
+        )
+
+    def who_am_i(self, identity: Identity) -> dict[str, Any]:
+        """The identity as the workspace knows it (SCIM), and the ``Date`` of the answer."""
+
+        def ask(_: JobsExt) -> Any:
+            api = self._clients.client(identity).api_client
+            return api.do("GET", "/api/2.0/preview/scim/v2/Me", response_headers=["Date"])
+
+        return dict(self._call(identity, self._read, ask))
 
     # ── writes ────────────────────────────────────────────────────────────────────────────────────
 

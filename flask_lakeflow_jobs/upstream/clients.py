@@ -98,6 +98,13 @@ class Clients:
 
         :param identity: the app or a user.
         """
+        return self.client(identity).jobs
+
+    def client(self, identity: Identity) -> WorkspaceClient:
+        """The whole workspace as somebody.
+
+        :param identity: the app or a user.
+        """
         if self._pid != os.getpid():  # connections cannot be shared with the parent of a fork
             self._start_afresh()
         slot = self._slot(identity)
@@ -106,7 +113,7 @@ class Clients:
             if slot.client is None or slot.address != address:
                 slot.client = self._connect(identity, address)
                 slot.address = address
-            return slot.client.jobs
+            return slot.client
 
     def lost(self) -> None:
         """Say that the workspace could not be reached: an embedded one is looked for anew."""
