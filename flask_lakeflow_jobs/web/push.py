@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response
 
+from ..forks import call_in_children
 from . import sse
+from .streams import POLLING_RETRY
 from .takeover import Connection, connection_of
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ class Pushed:
     def __init__(self, descriptor: int, stream: Stream, now: float) -> None:
         self.descriptor = descriptor
         self.stream = stream
-        self.backlog = b""
+        self.backlog = memoryview(b"")
         self.last_write = now
 
 
@@ -80,9 +82,9 @@ class Pusher:
         self._heartbeat = heartbeat
         self._is_closing = is_closing
         self._start_afresh()
+        call_in_children(self._start_afresh)
 
     def _start_afresh(self) -> None:
-        self._pid = os.getpid()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._adopted: deque[Pushed] = deque()
@@ -92,6 +94,7 @@ class Pusher:
         self._pushed: OrderedDict[int, Pushed] = OrderedDict()
         self._viewers: dict[Feed, set[Pushed]] = {}
         self._listeners: dict[Feed, Callable[[], None]] = {}
+        self._framed_last: tuple[tuple[bytes, bool], bytes] | None = None
 
     def adopt(self, descriptor: int, stream: Stream) -> None:
         """Write a stream from now on.
@@ -99,8 +102,6 @@ class Pusher:
         :param descriptor: of a socket that does not block; it is closed with the stream.
         :param stream: it; its opening was sent.
         """
-        if self._pid != os.getpid():  # a forked child has none of its parent's threads
-            self._start_afresh()
         with self._lock:
             if self._thread is None:
                 self._epoll = select.epoll()
@@ -116,7 +117,7 @@ class Pusher:
 
     def _see_out(self) -> None:
         """Hold the end of the process up: gunicorn does not wait for streams that it has not."""
-        if self._pid != os.getpid() or not self._is_closing():
+        if not (self._is_closing() and (self._pushed or self._adopted)):
             return
         self._wake()
         give_up = self._clock.monotonic() + FAREWELLS
@@ -143,17 +144,22 @@ class Pusher:
             if descriptor == self._wake_in:
                 os.read(descriptor, 64)
             elif pushed := self._pushed.get(descriptor):
-                if event & GONE:
-                    self._drop(pushed)
-                else:
-                    self._flush(pushed)
+                self._do(self._drop if event & GONE else self._flush, pushed)
         self._is_woken = False
         while self._adopted:
-            self._take_in(self._adopted.popleft())
+            self._do(self._take_in, self._adopted.popleft())
         while self._changed:
             for pushed in list(self._viewers.get(self._changed.popleft(), ())):
-                self._advance(pushed)
+                self._do(self._advance, pushed)
         self._look_after(self._clock.monotonic())
+
+    def _do(self, step: Callable[[Pushed], None], pushed: Pushed) -> None:
+        """Do something for one stream; what goes wrong there is no other stream's trouble."""
+        try:
+            step(pushed)
+        except Exception:
+            _log.exception("A stream could not be written in an unforeseen way.")
+            self._drop(pushed)
 
     def _take_in(self, pushed: Pushed) -> None:
         self._pushed[pushed.descriptor] = pushed
@@ -176,17 +182,27 @@ class Pusher:
 
     def _advance(self, pushed: Pushed) -> None:
         """Write what is new, unless the reader has not taken what was new before."""
-        if not pushed.backlog:
-            self._write(pushed, pushed.stream.written(pushed.stream.subscription.collect()))
+        stream = pushed.stream
+        if pushed.backlog or stream.is_closed:
+            return
+        data = stream.written(stream.subscription.collect())
+        if not stream.is_over and self._clock.monotonic() >= stream.ends_at:
+            data += stream.farewell()
+        self._write(pushed, data)
 
     def _write(self, pushed: Pushed, data: bytes) -> None:
-        framed = chunk(data) if data else b""
-        if pushed.stream.is_over:
-            framed += LAST_CHUNK
-        if framed:
-            self._send(pushed, framed)
+        if data or pushed.stream.is_over:
+            self._send(pushed, memoryview(self._framed(data, is_last=pushed.stream.is_over)))
 
-    def _send(self, pushed: Pushed, framed: bytes) -> None:
+    def _framed(self, data: bytes, *, is_last: bool) -> bytes:
+        """Data as it is sent, made once for all the viewers of a run, who get it in turn."""
+        key = data, is_last
+        if self._framed_last is None or self._framed_last[0] != key:
+            framed = (chunk(data) if data else b"") + (LAST_CHUNK if is_last else b"")
+            self._framed_last = key, framed
+        return self._framed_last[1]
+
+    def _send(self, pushed: Pushed, framed: memoryview) -> None:
         try:
             sent = os.write(pushed.descriptor, framed)
         except BlockingIOError:
@@ -212,16 +228,20 @@ class Pusher:
     def _look_after(self, now: float) -> None:
         if self._is_closing():
             for pushed in list(self._pushed.values()):
-                self._end(pushed)
+                self._do(self._end, pushed)
             return
         for pushed in self._silent(now):
-            if pushed.backlog:
-                if now - pushed.last_write >= STALL:
-                    self._drop(pushed)
-            elif now >= pushed.stream.ends_at:
-                self._end(pushed)
-            else:
-                self._write(pushed, sse.HEARTBEAT)
+            self._do(self._keep_alive, pushed)
+
+    def _keep_alive(self, pushed: Pushed) -> None:
+        now = self._clock.monotonic()
+        if pushed.backlog:
+            if now - pushed.last_write >= STALL:
+                self._drop(pushed)
+        elif now >= pushed.stream.ends_at:
+            self._end(pushed)
+        else:
+            self._write(pushed, sse.HEARTBEAT)
 
     def _silent(self, now: float) -> list[Pushed]:
         """The streams that were written nothing for a heartbeat's time, the most silent first."""
@@ -238,7 +258,9 @@ class Pusher:
             self._write(pushed, pushed.stream.farewell())
 
     def _drop(self, pushed: Pushed) -> None:
-        self._pushed.pop(pushed.descriptor, None)
+        if self._pushed.get(pushed.descriptor) is not pushed:  # dropped before
+            return
+        del self._pushed[pushed.descriptor]
         for feed in pushed.stream.subscription.feeds:
             viewers = self._viewers.get(feed, set())
             viewers.discard(pushed)
@@ -291,7 +313,7 @@ class PushBody(Iterator[bytes]):
                 self._pull = None
                 raise StopIteration
             if not self._stream.hold_thread(self._environ):
-                return self._stream.farewell()
+                return self._stream.farewell(POLLING_RETRY)
         self._is_open = True
         return next(self._pull)
 

@@ -208,10 +208,13 @@ class Stream:
             written += end_event(self.subscription)
         return written
 
-    def farewell(self) -> bytes:
-        """What a client is told that has to come back, to another process or a new stream."""
+    def farewell(self, retry: int | None = None) -> bytes:
+        """What a client is told that has to come back, to another process or a new stream.
+
+        :param retry: milliseconds until then; ``None``: soon, and not when the others do.
+        """
         self.is_over = True
-        return sse.retry(random.randint(*RETURN))  # noqa: S311
+        return sse.retry(random.randint(*RETURN) if retry is None else retry)  # noqa: S311
 
     def close(self) -> None:
         """Leave the watch and give the slot back; may be called again."""

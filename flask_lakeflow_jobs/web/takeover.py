@@ -44,7 +44,10 @@ class Connection:
         with contextlib.suppress(OSError, AttributeError):  # not TCP, or not Linux
             self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT)
             self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return swap(self._sock)
+        try:
+            return swap(self._sock)
+        except OSError:  # no more files can be opened
+            return None
 
 
 def connection_of(environ: Mapping[str, Any], start_response: Any) -> Connection | None:
