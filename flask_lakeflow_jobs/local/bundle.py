@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from flask_lakeflow_jobs.local.yamlmarks import (
 )
 
 _WILDCARDS = "*?["
+_SECTIONS = ("bundle", "resources", "targets", "variables", "workspace")
 
 
 class BundleError(ValueError):
@@ -82,11 +84,12 @@ class _Loader:
         self._target = target
         self._sources: list[Path] = []
         self._tree = MarkedDict()
-        self._resources = MarkedDict()
 
     def load(self) -> Bundle:
         self._tree = self._read(self._file)
         self._include()
+        for key in _SECTIONS:
+            self._section(key)
         target = self._choose_target()
         self._lay_target_over(target)
         name = self._section("bundle").get("name", self._file.parent.name)
@@ -133,6 +136,8 @@ class _Loader:
         if not isinstance(patterns, MarkedList) or not all(isinstance(p, str) for p in patterns):
             raise self._error("'include' has to be a list of paths.", self._tree.places["include"])
         for pattern, place in zip(patterns, patterns.places, strict=True):
+            if not pattern or Path(pattern).is_absolute():
+                raise self._error(f"{pattern!r} has to be a path beside this file.", place)
             # A file that is added later changes the folder.
             self._sources.append(_folder_of(self._file.parent / pattern))
             files = sorted(self._file.parent.glob(pattern.removeprefix("./")))
@@ -140,18 +145,30 @@ class _Loader:
                 raise self._error(f"There is no file {pattern!r} to include.", place)
             for file in files:
                 if file not in self._sources:
-                    self._tree = merged(self._tree, self._read(file))
+                    included = self._read(file)
+                    self._refuse_second_definitions(included)
+                    self._tree = merged(self._tree, included)
+
+    def _refuse_second_definitions(self, included: MarkedDict) -> None:
+        defined = _jobs_in(self._tree)
+        for key, place in _jobs_in(included).items():
+            if key in defined:
+                file, line = defined[key]
+                raise self._error(
+                    f"The job {key!r} is already defined in {self._shown(file)}:{line}.", place
+                )
 
     def _choose_target(self) -> str | None:
         targets = self._section("targets")
-        if self._target is not None:
-            if self._target not in targets:
+        wanted = self._target or os.environ.get("DATABRICKS_BUNDLE_TARGET")
+        if wanted:
+            if wanted not in targets:
+                known = ", ".join(targets) or "none"
                 raise self._error(
-                    f"The bundle has no target {self._target!r}. Its targets: "
-                    f"{', '.join(targets) or 'none'}.",
+                    f"The bundle has no target {wanted!r}. Its targets: {known}.",
                     self._tree.places.get("targets"),
                 )
-            return self._target
+            return wanted
         defaults = [
             key for key, each in targets.items() if isinstance(each, dict) and each.get("default")
         ]
@@ -160,9 +177,15 @@ class _Loader:
         return next(iter(targets)) if len(targets) == 1 else None
 
     def _lay_target_over(self, target: str | None) -> None:
-        chosen = self._section("targets").get(target) if target else None
-        if not isinstance(chosen, MarkedDict):
+        targets = self._section("targets")
+        if target is None or targets[target] is None:
             return
+        chosen = targets[target]
+        if not isinstance(chosen, MarkedDict):
+            raise self._error(f"The target {target!r} has to be a mapping.", targets.places[target])
+        for key in _SECTIONS:
+            if chosen.get(key) is not None and not isinstance(chosen[key], MarkedDict):
+                raise self._error(f"{key!r} has to be a mapping.", chosen.places[key])
         for key in ("bundle", "workspace", "resources"):
             if key in chosen:
                 base = self._tree.get(key, MarkedDict())
@@ -222,6 +245,13 @@ class _Loader:
             return str(file.relative_to(self._file.parent))
         except ValueError:
             return str(file)
+
+
+def _jobs_in(tree: MarkedDict) -> dict[str, Place]:
+    """Where the jobs of a document are defined."""
+    resources = tree.get("resources")
+    jobs = resources.get("jobs") if isinstance(resources, MarkedDict) else None
+    return jobs.places if isinstance(jobs, MarkedDict) else {}
 
 
 def _folder_of(pattern: Path) -> Path:

@@ -46,41 +46,53 @@ class Names:
         }
 
     def __call__(self, name: str) -> Any:
+        """The value of a name.
+
+        :raises UnknownVariable: it has none.
+        """
         if name in self.builtin:
             return self.builtin[name]
-        if name.startswith("var."):
-            return self._variable(name.removeprefix("var."))
         parts = name.split(".")
-        if parts[:2] == ["resources", "jobs"] and len(parts) == 4 and parts[3] == "id":
-            if parts[2] in (self._tree.get("resources") or {}).get("jobs", {}):
-                return job_id_of(parts[2])
-            raise UnknownVariable(f"${{{name}}} names no job of this bundle.")
-        if parts[:2] == ["resources", "volumes"] and parts[3:] == ["volume_path"]:
+        if parts[0] == "var" and len(parts) > 1:
+            return self._variable(name, parts[1], parts[2:])
+        if parts[0] == "resources" and len(parts) == 4:
+            return self._resource(name, *parts[1:])
+        return self._walk(name, self._tree, parts)
+
+    def _variable(self, name: str, key: str, path: list[str]) -> Any:
+        if (from_environment := os.environ.get(f"BUNDLE_VAR_{key}")) is not None:
+            return from_environment
+        variables = self._tree.get("variables") or {}
+        if key not in variables:
+            known = f": there are {', '.join(variables)}" if variables else ""
+            raise UnknownVariable(
+                f"${{var.{key}}} is not defined. Define it under 'variables'{known}."
+            )
+        definition = variables[key]
+        if isinstance(definition, dict) and "default" in definition:
+            return self._walk(name, definition["default"], path)
+        if isinstance(definition, dict) and isinstance(definition.get("lookup"), dict):
+            # There is nothing to look up here, and nothing that would miss the id.
+            return "-".join(map(str, definition["lookup"].values()))
+        raise UnknownVariable(
+            f"${{var.{key}}} has no value. Give it a 'default', or a value in the target, or set "
+            f"BUNDLE_VAR_{key} in the environment."
+        )
+
+    def _resource(self, name: str, kind: str, key: str, field: str) -> Any:
+        resource = self._walk(name, self._tree, ["resources", kind, key])
+        if field == "id":
+            return job_id_of(key) if kind == "jobs" else key
+        if (kind, field) == ("volumes", "volume_path"):
             return "/Volumes/" + "/".join(
-                f"${{resources.volumes.{parts[2]}.{part}}}"
+                f"${{resources.volumes.{key}.{part}}}"
                 for part in ("catalog_name", "schema_name", "name")
             )
-        value: Any = self._tree
-        for part in parts:
+        return self._walk(name, resource, [field])
+
+    def _walk(self, name: str, value: Any, path: list[str]) -> Any:
+        for part in path:
             if not isinstance(value, dict) or part not in value:
                 raise UnknownVariable(f"${{{name}}} has no value here.")
             value = value[part]
         return value
-
-    def _variable(self, name: str) -> Any:
-        if (from_environment := os.environ.get(f"BUNDLE_VAR_{name}")) is not None:
-            return from_environment
-        variables = self._tree.get("variables") or {}
-        if name not in variables:
-            raise UnknownVariable(
-                f"${{var.{name}}} is not defined. Define it under 'variables'"
-                f"{': there are ' + ', '.join(variables) if variables else ''}."
-            )
-        definition = variables[name]
-        if not isinstance(definition, dict) or "default" not in definition:
-            raise UnknownVariable(
-                f"${{var.{name}}} has no value. Give it a 'default', or a value in the target, or "
-                "set "
-                f"BUNDLE_VAR_{name} in the environment."
-            )
-        return definition["default"]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 import textwrap
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.local import BundleError, load_bundle
 
@@ -127,10 +132,16 @@ variables:
   title: {default: "on ${var.day}"}
   limit: {default: 7}
   needed: {description: without a value}
+  cluster: {type: complex, default: {size: 3, day: "${var.day}"}}
+  warehouse: {lookup: {warehouse: Shared Endpoint}}
 targets:
   dev: {default: true, variables: {day: tuesday}}
   prod: {variables: {day: {default: wednesday}, needed: given}}
 resources:
+  pipelines:
+    raw: {name: "raw on ${var.day}"}
+  volumes:
+    files: {catalog_name: main, schema_name: "${var.day}", name: files}
   jobs:
     etl:
       tasks:
@@ -154,6 +165,12 @@ resources:
         ("${bundle.target}", None, "dev"),
         ("${bundle.name}", "prod", "flights"),
         ("${resources.jobs.etl.id}", None, 8099396154102756),
+        ("${resources.pipelines.raw.id}", None, "raw"),
+        ("${resources.pipelines.raw.name}", None, "raw on tuesday"),
+        ("${resources.volumes.files.volume_path}", None, "/Volumes/main/tuesday/files"),
+        ("${var.cluster.size}", None, 3),
+        ("${var.cluster}", None, {"size": 3, "day": "tuesday"}),
+        ("${var.warehouse}", None, "Shared Endpoint"),
         ("'{{job.id}} ${not a reference} $5'", None, "{{job.id}} ${not a reference} $5"),
     ],
 )
@@ -296,9 +313,12 @@ SCRIPT = "spark_python_task: {python_file: main.py}"
         ),
         (
             tasks_text("{task_key: a, run_job_task: {job_id: '${resources.jobs.b.id}'}}"),
-            "databricks.yml:5: ${resources.jobs.b.id} names no job of this bundle.",
+            "databricks.yml:5: ${resources.jobs.b.id} has no value here.",
         ),
         ("x: 1\ninclude: [none.yml]", "databricks.yml:2: There is no file 'none.yml' to include."),
+        ("include: ['/x.yml']", "databricks.yml:1: '/x.yml' has to be a path beside this file."),
+        ("include: ['']", "databricks.yml:1: '' has to be a path beside this file."),
+        ("variables: 5", "databricks.yml:1: 'variables' has to be a mapping."),
         ("include: 5", "databricks.yml:1: 'include' has to be a list of paths."),
     ],
 )
@@ -324,6 +344,59 @@ def test_file_outside_the_bundle(folder: Path) -> None:
 def test_missing_file(folder: Path) -> None:
     with pytest.raises(BundleError, match=r"^nothing\.yml: There is no such file\.$"):
         load_bundle(folder / "nothing.yml")
+
+
+def test_job_that_is_defined_twice(folder: Path) -> None:
+    write(folder, ONE_JOB, "more.yml")
+    with pytest.raises(BundleError) as caught:
+        load_bundle(write(folder, "include: [more.yml]" + ONE_JOB))
+    assert str(caught.value) == (
+        "more.yml:3: The job 'etl' is already defined in databricks.yml:4."
+    )
+
+
+def test_target_from_the_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(folder, VARIABLES.replace("PARAMETER", "${bundle.target}"))
+    for target in ("dev", "prod"):
+        monkeypatch.setenv("DATABRICKS_BUNDLE_TARGET", target)
+        (task,) = load_bundle(path).jobs["etl"].settings["tasks"]
+        assert task["spark_python_task"]["parameters"] == [target]
+
+
+VALID = yaml.safe_load(VARIABLES.replace("PARAMETER", "${var.day}"))
+junk = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.sampled_from(["", "${var.day}", "${x}", "a", "*"]),
+    st.just([]),
+    st.just({}),
+    st.just(["a"]),
+    st.just({"a": 1}),
+)
+
+
+@st.composite
+def damaged_bundles(draw: st.DrawFn) -> Any:
+    """A valid bundle in which one thing, anywhere, is something else."""
+    tree = copy.deepcopy(VALID)
+    node = tree
+    while True:
+        steps = list(node if isinstance(node, dict) else range(len(node)))
+        step = draw(st.sampled_from(steps))
+        if not isinstance(node[step], (dict, list)) or not node[step] or draw(st.booleans()):
+            node[step] = draw(junk)
+            return tree
+        node = node[step]
+
+
+@given(damaged_bundles())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+def test_any_damage_is_told_or_harmless(folder: Path, tree: Any) -> None:
+    path = folder / "databricks.yml"
+    path.write_text(yaml.safe_dump(tree))
+    with suppress(BundleError):
+        load_bundle(path)
 
 
 def test_unknown_target(folder: Path) -> None:
