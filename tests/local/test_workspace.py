@@ -1,0 +1,104 @@
+"""The workspace inside a process: what it keeps, refuses and forgets."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from flask_lakeflow_jobs.local import (
+    BundleError,
+    ManualClock,
+    Workspace,
+    WorkspaceError,
+    load_bundle,
+)
+from tests.local.conftest import Serve
+from tests.local.support import (
+    Client,
+    played,
+    script,
+    scripted,
+    task_words,
+    wait_until,
+    words,
+    write_bundle,
+)
+
+DAY = 24 * 60 * 60
+
+
+def test_runs_are_kept_for_sixty_days(tmp_path: Path) -> None:
+    path = write_bundle(tmp_path, {"etl": scripted(played("main"))}, {})
+    clock = ManualClock()
+    kept: list[int | None] = []
+    for days in (0, 59, 2):
+        clock.advance(days * DAY)
+        with Workspace(path, tmp_path / "folder", clock=clock) as address:
+            client = Client(address, {"etl": load_bundle(path).jobs["etl"].job_id})
+            kept.append(len(list(client.jobs.list_runs())))
+            client.start("etl")
+            clock.advance(1)
+    assert kept == [0, 1, 1]
+
+
+def test_database_of_another_version(tmp_path: Path) -> None:
+    path = write_bundle(tmp_path, {"etl": scripted(played("main"))}, {})
+    with Workspace(path, tmp_path / "folder"):
+        pass
+    database = sqlite3.connect(tmp_path / "folder" / "runs.sqlite")
+    database.execute("PRAGMA user_version = 99")
+    database.close()
+    with pytest.raises(WorkspaceError, match="was written by another version of the local"):
+        Workspace(path, tmp_path / "folder").start()
+
+
+def test_bundle_that_is_mended_after_a_failed_start(tmp_path: Path) -> None:
+    path = write_bundle(tmp_path, {}, {})
+    workspace = Workspace(path, tmp_path / "folder")
+    with pytest.raises(BundleError):
+        workspace.start()
+    write_bundle(tmp_path, {"etl": scripted(played("main"))}, {})
+    with workspace as address:
+        assert [job.job_id for job in Client(address, {}).jobs.list()]
+
+
+def test_many_waiting_runs_cost_the_next_one_nothing(serve: Serve) -> None:
+    client = serve({"etl": scripted(played("main"), seconds=1)}, clock=ManualClock())
+    body = json.dumps({"job_id": client.job_ids["etl"]})
+    headers = {"Authorization": f"Bearer {client.address.token}"}
+    connection = HTTPConnection(client.address.host.removeprefix("http://"), timeout=60)
+    for _ in range(2000):
+        connection.request("POST", "/api/2.2/jobs/run-now", body, headers)
+        assert connection.getresponse().read().startswith(b'{"run_id"')
+    connection.close()
+    (oldest,) = [run for run in client.jobs.list_runs(limit=25) if words(run)[0] != "QUEUED"]
+    assert words(oldest)[0] == "RUNNING"
+
+
+def test_task_that_does_not_want_to_stop(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flask_lakeflow_jobs.local.processes._GRACE", 0.1)
+    code = """
+        import signal, time
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        print("ready")
+        time.sleep(1000)
+    """
+    client = serve({"etl": {"tasks": [script("main")]}}, {"main.py": code})
+    run_id = client.start("etl")
+    (main,) = client.jobs.get_run(run_id).tasks or []
+    assert main.run_id is not None
+    main_id = main.run_id
+    wait_until(lambda: client.jobs.get_run_output(main_id).logs)
+    client.jobs.cancel_run(run_id)
+    assert task_words(client.finish(run_id)) == {"main": "CANCELED"}
+
+
+def test_output_in_an_odd_encoding(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    code = "import sys; print('é ☃', flush=True); sys.stdout.buffer.write(b'\\xff\\n')"
+    client = serve({"etl": {"tasks": [script("main")]}}, {"main.py": code})
+    assert client.outputs(client.run("etl"))["main"].logs == "é ☃\n\ufffd\n"
