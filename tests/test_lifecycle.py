@@ -142,7 +142,9 @@ def test_outside_an_app_context_it_says_so() -> None:
         current_jobs["etl"]
     with pytest.raises(RuntimeError, match="app context"):
         len(current_jobs)
-    assert "unbound" in repr(current_jobs)
+    with pytest.raises(RuntimeError, match="app context"):
+        list(current_jobs)
+    assert "no app" in repr(current_jobs)
 
 
 def test_in_an_app_that_was_not_set_up_it_says_so() -> None:
@@ -223,7 +225,7 @@ def test_the_hosts_own_error_pages_stay_its_own(when: str) -> None:
     assert client.get("/nowhere").text == "the host's own 404"
     assert client.get("/forbidden").text == "the host's own"
     unknown = client.get("/unknown")
-    assert (unknown.status_code, unknown.text) == (404, "the host's own")
+    assert (unknown.status_code, unknown.text) == (404, "the host's own 404")
     ours = client.get("/api/jobs/elt")
     assert (ours.status_code, ours.mimetype) == (404, "application/problem+json")
     assert ours.get_json()["type"].endswith("unknown-job")

@@ -46,7 +46,7 @@ def test_the_only_job_needs_no_name() -> None:
         (["etl", "0"], "A run id is"),
         (["etl", "1", "2"], "Got more than a job's key and a run id"),
         (["nope", "1"], "There is no job 'nope'"),
-        (["etl", "1"], "Job 'etl' has no run 1."),
+        (["etl", "1"], "The job 'etl' has no run 1."),
     ],
 )
 def test_a_run_that_is_not_there_is_a_usage_error(
@@ -62,7 +62,7 @@ def test_a_run_of_another_job_is_not_there(jobs: Run, command: str) -> None:
     run_id = started(jobs, "words")
     ended = jobs(command, "etl", run_id)
     assert (ended.code, ended.stdout) == (2, "")
-    assert f"Job 'etl' has no run {run_id}." in ended.stderr
+    assert f"The job 'etl' has no run {run_id}." in ended.stderr
 
 
 def test_an_app_without_jobs_says_how_to_get_some(

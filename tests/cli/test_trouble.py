@@ -122,7 +122,7 @@ def test_a_run_that_is_deleted_meanwhile_is_not_to_be_watched_again(
     way.fail(Until(b"RUNNING", Refusal(404)), path="jobs/runs/get")
     ended = jobs("run", "held", "-p", f"gate={gate.params['gate']}", of=shop.create_app())
     assert (ended.code, ended.stdout) == (2, "")
-    assert "Error: Job 'held' has no run" in ended.stderr
+    assert "Error: The job 'held' has no run" in ended.stderr
     assert "Watch it again" not in ended.stderr
 
 
