@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 from cachelib.serializers import BaseSerializer
@@ -23,6 +24,14 @@ PREFIX = "lakeflow-jobs:"
 
 #: Backends of Flask-Caching that no other process sees.
 PROCESS_ONLY = frozenset({"NullCache", "SimpleCache"})
+
+#: Seconds that a Redis server may take for an answer, unless ``CACHE_OPTIONS`` says otherwise: some
+#: versions of redis-py would wait for ever.
+REDIS_TIMEOUT = 2.0
+
+#: A failure that took longer than this, in seconds, is not asked for again for a while.
+SLOW = 0.1
+REST = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -54,11 +63,14 @@ class Shared:
     """A store that may forget, and whose failing costs freshness only.
 
     :param backend: a Flask-Caching backend.
+    :param monotonic: the time.
     """
 
-    def __init__(self, backend: Any) -> None:
+    def __init__(self, backend: Any, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._backend = backend
+        self._monotonic = monotonic
         self._failing = False
+        self._rests_until = 0.0
 
     @classmethod
     def of(cls, app: Flask, config: Mapping[str, Any], cache: Cache | None) -> Shared:
@@ -72,7 +84,7 @@ class Shared:
         if cache is None:
             cache = Cache(with_jinja2_ext=False)  # templates keep the cache of the host's own
             try:
-                cache.init_app(app, config=dict(config))
+                cache.init_app(app, config=_with_timeouts(config))
             except Exception as error:
                 raise ConfigurationError(
                     f"{CACHE.name} is no Flask-Caching configuration: {_first_line(error)}"
@@ -133,17 +145,30 @@ class Shared:
         self._try("delete", key)
 
     def _try(self, method: str, key: str, *args: Any, **kwargs: Any) -> Any:
+        began = self._monotonic()
+        if began < self._rests_until:
+            return None
         try:
             result = getattr(self._backend, method)(PREFIX + key, *args, **kwargs)
         except Exception as error:
             if not self._failing:
                 _log.warning("The shared cache fails, so each process stands alone: %s", error)
             self._failing = True
+            if self._monotonic() - began > SLOW:
+                self._rests_until = self._monotonic() + REST
             return None
         if self._failing:
             _log.warning("The shared cache is back.")
         self._failing = False
         return result
+
+
+def _with_timeouts(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A Flask-Caching configuration, with timeouts where it is one of a Redis server."""
+    if "redis" not in str(config.get("CACHE_TYPE")).lower():
+        return dict(config)
+    timeouts = {"socket_timeout": REDIS_TIMEOUT, "socket_connect_timeout": REDIS_TIMEOUT}
+    return {**config, "CACHE_OPTIONS": {**timeouts, **(config.get("CACHE_OPTIONS") or {})}}
 
 
 def _entry(value: Any) -> str:
