@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar, cast
@@ -65,6 +66,18 @@ def task_keys(text: str) -> list[str]:
     if not all(keys):
         raise click.BadParameter(f"{text!r} must be task keys with commas between them.")
     return keys
+
+
+def words(text: str) -> list[str]:
+    """A command line, as a shell reads it.
+
+    :param text: it.
+    :raises click.BadParameter: a quote is not closed.
+    """
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is no command line: {error}.") from None
 
 
 def filled_key(text: str) -> str:

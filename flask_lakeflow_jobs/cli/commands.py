@@ -30,6 +30,7 @@ from .display import (
     run_lines,
     run_rows,
 )
+from .doctor import doctor
 from .exits import Exit, help_table
 from .follow import Follower, Result, say_where
 from .group import JobsGroup
@@ -274,3 +275,4 @@ def repair(key: str | None, run_id: int, as_json: bool) -> None:
 
 
 command_group.add_command(workspace.local)
+command_group.add_command(doctor)
