@@ -21,6 +21,7 @@ extensions = [
 exclude_patterns = ["_build"]
 myst_enable_extensions = ["deflist", "fieldlist", "colon_fence"]
 myst_heading_anchors = 3
+myst_ref_domains = ["std", "py"]
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
@@ -30,4 +31,7 @@ html_theme = "flask"
 html_title = f"{project} {release}"
 html_show_sourcelink = False
 html_theme_options = {"index_sidebar_logo": False}
-html_sidebars = {"**": ["globaltoc.html", "searchbox.html"]}
+html_sidebars = {
+    "**": ["globaltoc.html", "localtoc.html", "searchbox.html"],
+    "404": ["searchbox.html"],
+}

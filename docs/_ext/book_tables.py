@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 from flask import Flask
-from werkzeug.routing import Rule
 
 from flask_lakeflow_jobs import LakeflowJobs, LakeflowJobsError, Outcome
 from flask_lakeflow_jobs.cli import command_group
@@ -20,6 +19,9 @@ from flask_lakeflow_jobs.outcome import ACTIVE
 from flask_lakeflow_jobs.params import TASK_TYPES, run_now_fields
 from flask_lakeflow_jobs.web.events import EVENT_TYPES
 from flask_lakeflow_jobs.web.problems import NAMESPACE
+
+#: The job by which routes are found out: the document names each.
+JOB = "etl"
 
 #: What a job of each task type is given, for the table that shows where it goes.
 EXAMPLES: Mapping[str, dict[str, Any]] = {
@@ -119,22 +121,23 @@ def outcomes() -> Table:
     """Every outcome of a run."""
     return Table(
         ("Outcome", "The run", "Exit code"),
-        tuple(
-            (code(outcome), "goes on", "")
-            if outcome in ACTIVE.values()
-            else (code(outcome), "has ended", code(int(exit_of(outcome))))
-            for outcome in Outcome
-            if outcome is not Outcome.UNKNOWN
-        )
-        + ((code(Outcome.UNKNOWN), "is in a state that nobody knows yet", code(1)),),
+        tuple((code(outcome), *_end_of(outcome)) for outcome in Outcome),
     )
+
+
+def _end_of(outcome: Outcome) -> tuple[str, str]:
+    if outcome in ACTIVE.values():
+        return "goes on", ""
+    if outcome is Outcome.UNKNOWN:
+        return "is in a state that nobody knows yet", code(int(exit_of(outcome)))
+    return "has ended", code(int(exit_of(outcome)))
 
 
 def exit_codes() -> Table:
     """The exit codes of ``flask jobs``."""
     return Table(
         ("Exit code", "Meaning"),
-        tuple((code(int(exit)), meaning) for exit, meaning in MEANINGS.items()),
+        tuple((code(int(each)), meaning) for each, meaning in MEANINGS.items()),
     )
 
 
@@ -179,35 +182,37 @@ def _with_kinds(error: type[LakeflowJobsError]) -> Iterator[type[LakeflowJobsErr
 
 
 def routes() -> Table:
-    """The HTTP routes, as an app has them."""
+    """The HTTP routes, of the app's own OpenAPI document."""
     app = Flask("book")
-    LakeflowJobs(app)
-    views = app.view_functions
-    rules = [rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("lakeflow_jobs")]
-    documented = [rule for rule in rules if inspect.getdoc(views[rule.endpoint])]
+    LakeflowJobs(app, jobs={JOB: {"job_id": 1}})
+    document = app.test_client().get("/api/jobs/openapi.json").get_json()
     return Table(
-        ("Method", "Path", "Answer"),
+        ("Method", "Path", "What it does", "Statuses"),
         tuple(
-            (code(method_of(rule)), code(path_of(rule)), summary_of(views[rule.endpoint]))
-            for rule in documented
+            (
+                code(method.upper()),
+                code(document["servers"][0]["url"] + path_of(path)),
+                operation["summary"].removesuffix(f" of {JOB}"),
+                " ".join(map(code, sorted(operation["responses"]))),
+            )
+            for path, operations in document["paths"].items()
+            for method, operation in operations.items()
+            if method != "parameters"
         ),
     )
 
 
-def method_of(rule: Rule) -> str:
-    """The method that a route is for.
-
-    :param rule: the route.
-    """
-    return min((rule.methods or set()) - {"HEAD", "OPTIONS"})
-
-
-def path_of(rule: Rule) -> str:
+def path_of(path: str) -> str:
     """The path of a route as people write it.
 
-    :param rule: the route.
+    :param path: as OpenAPI has it.
     """
-    return rule.rule.replace("run_id", "id").replace("<path:", "<")
+    return (
+        path.replace(f"/{JOB}/", "/{key}/")
+        .replace("{run_id}", "{id}")
+        .replace("{", "<")
+        .replace("}", ">")
+    )
 
 
 def commands() -> str:

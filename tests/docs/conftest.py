@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
-from flask_lakeflow_jobs import JobConfig, LakeflowJobs
 from flask_lakeflow_jobs.job_config import env_name
-from flask_lakeflow_jobs.local import Address, Workspace, load_bundle
+from flask_lakeflow_jobs.local import Address, Workspace, load_bundle, stop_workspace
+from tests.docs import book_app
 
 BUNDLE = Path(__file__).parent / "bundle" / "databricks.yml"
 
@@ -29,13 +31,14 @@ def folder(
     workspace: Address,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> Path:
+) -> Iterator[Path]:
     """Where a page's files are; in its environment the workspace and its jobs are set."""
     monkeypatch.setenv("DATABRICKS_HOST", workspace.host)
     monkeypatch.setenv("DATABRICKS_TOKEN", workspace.token)
     for key, job in load_bundle(BUNDLE).jobs.items():
         monkeypatch.setenv(env_name(key), str(job.job_id))
     monkeypatch.setenv("LAKEFLOW_JOBS_POLL_INTERVAL", "0.25")
+    shutil.copy(book_app.__file__, tmp_path / "app.py")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     modules = set(sys.modules)
@@ -48,6 +51,16 @@ def folder(
 @pytest.fixture
 def page_app(folder: Path) -> Flask:
     """The app that is current while the examples of a page run."""
-    app = Flask("page", instance_path=str(folder / "instance"))
-    LakeflowJobs(app, jobs={"etl": JobConfig(task_type="job"), "report": JobConfig()})
-    return app
+    return book_app.create_app()
+
+
+@pytest.fixture
+def own_bundle(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Called by a page that brings a bundle of its own: from then on its commands run on that."""
+
+    def forget_the_shared_one() -> None:
+        for name in [name for name in os.environ if name.startswith("DATABRICKS_")]:
+            monkeypatch.delenv(name)
+
+    yield forget_the_shared_one
+    stop_workspace(folder / "instance" / "lakeflow")

@@ -7,7 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,13 @@ def by_page(*languages: str) -> list[Any]:
     return [pytest.param(list(blocks), id=page) for page, blocks in found]
 
 
-@pytest.mark.parametrize("blocks", by_page("python", "yaml", "sh", "toml"))
+@pytest.mark.parametrize("blocks", by_page("python", "yaml", "sh"))
 def test_the_examples_of_a_page_run(
-    blocks: list[Block], folder: Path, page_app: Flask, workspace: Address
+    blocks: list[Block],
+    folder: Path,
+    page_app: Flask,
+    workspace: Address,
+    own_bundle: Callable[[], None],
 ) -> None:
     names: dict[str, Any] = {"__name__": "page"}
     for block in blocks:
@@ -40,6 +44,8 @@ def test_the_examples_of_a_page_run(
             path = folder / block.file
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.text)
+            if block.file == "databricks.yml":
+                own_bundle()
         elif block.is_run:
             for command in block.commands:
                 run(command, folder)
@@ -64,16 +70,17 @@ def run(command: str, folder: Path) -> None:
     assert ended.returncode == 0, f"{command}\n{ended.stdout}\n{ended.stderr}"
 
 
-def flask_jobs_commands() -> Iterator[Any]:
-    for block in all_blocks("sh"):
-        for command in block.commands:
-            if "flask" in command and " jobs " in command:
-                yield pytest.param(command.partition(" jobs ")[2], id=f"{block} {command}")
+COMMANDS = [
+    pytest.param(command.partition(" jobs ")[2], id=f"{block} {command}")
+    for block in all_blocks("sh")
+    for command in block.commands
+    if "flask" in command and " jobs " in command
+]
 
 
-@pytest.mark.parametrize("command", flask_jobs_commands())
+@pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_line_can_be_typed(command: str) -> None:
-    name, *arguments = shlex.split(command.partition("|")[0].partition(">")[0])
+    name, *arguments = shlex.split(command.rstrip(")").replace('"$run"', "1"))
     found = command_group.get_command(click.Context(command_group), name)
     assert found is not None, f"There is no command {name!r}."
     found.make_context(name, [argument for argument in arguments if argument != "--help"])

@@ -1,0 +1,90 @@
+"""The tables of the book say what the code does."""
+
+from __future__ import annotations
+
+import book_tables
+import pytest
+from book_tables import Table
+
+from flask_lakeflow_jobs import Outcome
+from flask_lakeflow_jobs.cli import command_group
+from flask_lakeflow_jobs.cli.exits import Exit
+from flask_lakeflow_jobs.config import Settings
+from flask_lakeflow_jobs.keys import KEYS
+from flask_lakeflow_jobs.params import TASK_TYPES
+from tests.docs.blocks import ROOT
+
+
+def first_cells(table: Table) -> list[str]:
+    return [row[0].strip("`") for row in table.rows]
+
+
+@pytest.mark.parametrize("name", book_tables.TABLES)
+def test_every_cell_fits_its_table(name: str) -> None:
+    table = book_tables.TABLES[name]()
+    assert table.rows
+    assert all(len(row) == len(table.head) for row in table.rows)
+    lines = table.to_markdown().splitlines()
+    assert len(lines) == len(table.rows) + 2
+    assert {line.replace("\\|", "").count("|") for line in lines} == {len(table.head) + 1}
+
+
+def test_cells_cannot_break_out_of_their_table() -> None:
+    table = Table(("a",), (("one | two\nthree",),))
+    assert table.to_markdown() == "| a |\n| --- |\n| one \\| two three |"
+
+
+def test_every_setting_has_a_key_in_the_table() -> None:
+    told = {key.name.removeprefix("LAKEFLOW_JOBS").lower().removeprefix("_") for key in KEYS}
+    settings = set(Settings.__dataclass_fields__) - {"jobs", "sdk"}
+    assert settings <= told
+    assert first_cells(book_tables.keys()) == [key.name for key in KEYS]
+
+
+def test_every_task_type_outcome_and_exit_code_is_told() -> None:
+    assert set(first_cells(book_tables.task_types())) == set(TASK_TYPES)
+    assert first_cells(book_tables.outcomes()) == [outcome.value for outcome in Outcome]
+    assert first_cells(book_tables.exit_codes()) == [str(int(code)) for code in Exit]
+
+
+def test_errors_are_told_with_their_status_and_exit_code() -> None:
+    rows = {row[0].split(".")[-1].rstrip("`"): row[1:5] for row in book_tables.errors().rows}
+    assert rows["InvalidParameters"] == ("`400`", "`invalid-parameters`", "", "`2`")
+    assert rows["UpstreamTimeout"] == ("`504`", "`upstream-timeout`", "yes", "`7`")
+
+
+def test_every_route_of_the_contract_is_told() -> None:
+    told = {(row[0].strip("`"), row[1].strip("`")) for row in book_tables.routes().rows}
+    assert {
+        ("POST", "/api/jobs/<key>/run"),
+        ("GET", "/api/jobs/<key>/runs"),
+        ("GET", "/api/jobs/<key>/runs/<id>"),
+        ("GET", "/api/jobs/<key>/runs/<id>/stream"),
+        ("GET", "/api/jobs/stream"),
+        ("GET", "/api/jobs/<key>/runs/<id>/output"),
+        ("GET", "/api/jobs/<key>/status"),
+        ("DELETE", "/api/jobs/<key>/runs/<id>"),
+        ("POST", "/api/jobs/<key>/runs/<id>/repair"),
+        ("GET", "/api/jobs/"),
+        ("GET", "/api/jobs/<key>"),
+        ("GET", "/api/jobs/openapi.json"),
+    } <= told
+
+
+def test_every_command_is_told_with_its_options() -> None:
+    told = book_tables.commands()
+    for name, command in command_group.commands.items():
+        assert f"### `flask jobs {name}`" in told
+        for parameter in command.params:
+            if parameter.param_type_name == "option":
+                assert f"`{parameter.opts[-1]}" in told or f", {parameter.opts[-1]}" in told
+
+
+def test_pages_ask_for_tables_that_there_are() -> None:
+    asked = {
+        line.split()[-1]
+        for page in (ROOT / "docs").glob("*.md")
+        for line in page.read_text().splitlines()
+        if line.startswith("```{code-table}")
+    }
+    assert asked == set(book_tables.TABLES)
