@@ -10,7 +10,8 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 from marshmallow import missing as absent
 
-from ..params import as_text
+from ..job_config import Job
+from ..params import LIST_NAMES, PIPELINE_FLAGS, PIPELINE_LISTS, RUN_NOW_FIELDS, as_text
 
 #: Field class → JSON Schema; a field's own class comes first, then its bases.
 TYPES: dict[type[fields.Field[Any]], dict[str, Any]] = {
@@ -31,12 +32,48 @@ TYPES: dict[type[fields.Field[Any]], dict[str, Any]] = {
 }
 
 
+#: What can be passed as text.
+SCALARS = ["string", "number", "boolean"]
+
+
 def json_schema(schema: Schema) -> dict[str, Any]:
     """Describe what a schema takes; what cannot be described is left open, never an error.
 
     :param schema: a job's.
     """
     return _object(schema, inside=())
+
+
+def parameters_schema(job: Job) -> dict[str, Any]:
+    """Describe the parameters of a job: by its schema, else by where its task type puts them.
+
+    :param job: the job.
+    """
+    if job.schema is not None:
+        return json_schema(job.schema)
+    if job.task_type is None:
+        return _closed(
+            {
+                name: {"type": ["object" if kind is dict else "array", "null"]}
+                for name, kind in RUN_NOW_FIELDS.items()
+            }
+        )
+    if job.task_type == "dbt":
+        return {"type": "object", "additionalProperties": {"type": "null"}}
+    if job.task_type == "pipeline":
+        names = {"type": ["array", "null"], "items": {"type": "string"}}
+        return _closed(
+            {name: {"type": ["boolean", "null"]} for name in PIPELINE_FLAGS}
+            | dict.fromkeys(PIPELINE_LISTS, names)
+        )
+    if job.task_type in LIST_NAMES:
+        values = {"type": ["array", "null"], "items": {"type": SCALARS}}
+        return _closed(dict.fromkeys(LIST_NAMES[job.task_type], values))
+    return {"type": "object", "additionalProperties": {"type": [*SCALARS, "null"]}}
+
+
+def _closed(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
 def _object(schema: Schema, inside: tuple[type[Schema], ...]) -> dict[str, Any]:
@@ -61,6 +98,8 @@ def _describe(field: fields.Field[Any], inside: tuple[type[Schema], ...]) -> dic
             break
     if isinstance(field, fields.List):
         described["items"] = _describe(field.inner, inside)
+    if isinstance(field, fields.Dict) and field.value_field is not None:
+        described["additionalProperties"] = _describe(field.value_field, inside)
     if type(field) is fields.Nested:
         described |= _nested(field, inside)
     if isinstance(field, fields.Enum):

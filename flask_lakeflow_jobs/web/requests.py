@@ -116,14 +116,12 @@ def repair_of(request: Request) -> dict[str, Any]:
 
 def _object_of(request: Request, example: str) -> dict[str, Any]:
     """The JSON object in a body; an empty body is an empty object."""
-    # Bodies without a length are bounded too; one that the host has read already is not read anew.
-    request.stream = cast("IO[bytes]", LimitedStream(request.stream, LARGEST_BODY, is_max=True))
-    try:
-        too_large = (request.content_length or 0) > LARGEST_BODY
-        body = b"" if too_large else request.get_data()
-    except RequestEntityTooLarge:
-        too_large = True
-    if too_large or len(body) > LARGEST_BODY:
+    # A body without a length is bounded too; one that the host has read already is not read anew.
+    bounded = LimitedStream(request.stream, LARGEST_BODY + 1, is_max=True)
+    request.stream = cast("IO[bytes]", bounded)
+    is_too_large = (request.content_length or 0) > LARGEST_BODY
+    body = b"" if is_too_large else request.get_data()
+    if is_too_large or len(body) > LARGEST_BODY:
         raise RequestEntityTooLarge(f"A body may have {LARGEST_BODY} bytes at most.")
     if not body and not request.mimetype:
         return {}
@@ -152,14 +150,14 @@ def idempotency_key_of(request: Request) -> str | None:
     """The key that names what a client intends, so that a repetition starts nothing.
 
     :param request: it.
-    :raises InvalidRequest: it is empty, too long, or has control characters.
+    :raises InvalidRequest: it is empty, too long, or has other characters than printable ASCII.
     """
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return None
-    if not 0 < len(key) <= LONGEST_KEY or not key.isprintable():
+    if not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
         raise InvalidRequest(
-            f"'Idempotency-Key' must have 1 to {LONGEST_KEY} characters, and no control characters."
+            f"'Idempotency-Key' must have 1 to {LONGEST_KEY} characters, all printable ASCII."
         )
     return key
 

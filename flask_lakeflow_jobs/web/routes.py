@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, request, url_for
@@ -17,8 +18,10 @@ from ..outcome import life_cycle_of, outcome_of
 from ..watching import Target
 from . import sse, takeover
 from .assets import MODULE, browser_module
+from .fallback import Fallback
 from .guard import Action, Guard, refuse_other_sites
 from .jsonschema import json_schema
+from .openapi import document
 from .problems import register_error_handlers
 from .push import PushBody, StreamResponse
 from .requests import (
@@ -51,7 +54,7 @@ def blueprint(url_prefix: str) -> Blueprint:
     :param url_prefix: where they are.
     """
     routes = Blueprint(NAME, __name__, url_prefix=url_prefix)
-    for rule, view, methods in (
+    served = (
         ("/", list_jobs, ["GET"]),
         ("/<key>", show_job, ["GET"]),
         ("/<key>/run", trigger, ["POST"]),
@@ -63,9 +66,20 @@ def blueprint(url_prefix: str) -> Blueprint:
         ("/<key>/runs/<run_id>/repair", repair_run, ["POST"]),
         ("/<key>/runs/<run_id>/stream", stream_run, ["GET"]),
         ("/stream", stream_runs, ["GET"]),
+        ("/openapi.json", show_openapi, ["GET"]),
         (f"/{MODULE}", browser_module, ["GET"]),
-    ):
-        routes.add_url_rule(rule, view_func=view, methods=methods, strict_slashes=False)
+    )
+    has_own_prefix = url_prefix.strip("/") != ""
+    for rule, view, methods in served:
+        routes.add_url_rule(
+            rule,
+            view_func=view,
+            methods=methods,
+            strict_slashes=False,
+            provide_automatic_options=not has_own_prefix,
+        )
+    if has_own_prefix:  # without one, all the host's paths would be ours
+        Fallback((rule, methods) for rule, _, methods in served).add_to(routes)
     routes.before_request(lambda: refuse_other_sites(request))
     register_error_handlers(routes)
     return routes
@@ -80,6 +94,12 @@ def list_jobs() -> Response:
 
 def show_job(key: str) -> Response:
     return _json(_described(_allowed(_guard(), key, "view").job))
+
+
+def show_openapi() -> Response:
+    url = url_for(f"{NAME}.list_jobs")
+    jobs = list(_guard().viewable())
+    return _json(document(jobs, url=url, version=version("flask-lakeflow-jobs")))
 
 
 def _described(job: Job) -> dict[str, Any]:
@@ -281,9 +301,9 @@ def _handle(guard: Guard, key: str, action: Action) -> Iterator[JobHandle]:
         yield handle
 
 
-def _json(document: Any) -> Response:
+def _json(answer: Any) -> Response:
     return Response(
-        json.dumps(document, separators=(",", ":")),
+        json.dumps(answer, separators=(",", ":")),
         mimetype="application/json",
         headers={"Cache-Control": "no-store"},
     )

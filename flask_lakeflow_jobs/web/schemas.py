@@ -1,10 +1,21 @@
-"""What the routes take and give, as marshmallow schemas."""
+"""What the routes take and give, as marshmallow schemas: they check, and they are documented."""
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields, validate
+from marshmallow import INCLUDE, Schema, fields, validate
+
+from ..outcome import Outcome
 
 MOST_TASKS = 1_000
+
+OUTCOMES = [outcome.value for outcome in Outcome]
+
+
+def _described(text: str) -> dict[str, str]:
+    return {"description": text}
+
+
+# ── taken ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 class RepairSchema(Schema):
@@ -14,9 +25,90 @@ class RepairSchema(Schema):
         fields.String(validate=validate.Length(min=1, max=255)),
         data_key="rerunTasks",
         validate=validate.Length(min=1, max=MOST_TASKS),
-        metadata={"description": "The task keys, in place of all that failed."},
+        metadata=_described("The task keys, in place of all that failed."),
     )
     rerun_dependent_tasks = fields.Boolean(
         data_key="rerunDependentTasks",
-        metadata={"description": "Whether what depends on them runs again too."},
+        metadata=_described("Whether what depends on them runs again too."),
     )
+
+
+# ── given ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Open(Schema):
+    """What has more members than those named, as the Jobs API spells them."""
+
+    class Meta:
+        unknown = INCLUDE
+
+
+class JobSchema(Schema):
+    key = fields.String(required=True)
+    job_id = fields.Integer(required=True, data_key="jobId")
+    task_type = fields.String(required=True, allow_none=True, data_key="taskType")
+    description = fields.String(required=True, allow_none=True)
+    run_as = fields.String(
+        required=True, data_key="runAs", validate=validate.OneOf(["app", "user"])
+    )
+    params = fields.Dict(
+        required=True,
+        allow_none=True,
+        metadata=_described("The JSON Schema of the parameters, where the job has one."),
+    )
+
+
+class JobsSchema(Schema):
+    jobs = fields.List(fields.Nested(JobSchema), required=True)
+
+
+class TriggeredSchema(Schema):
+    run_id = fields.Integer(required=True, data_key="runId")
+
+
+class RepairedSchema(Schema):
+    repair_id = fields.Integer(required=True, data_key="repairId")
+
+
+class RunSchema(Open):
+    """A run; secrets among its parameters are masked."""
+
+    run_id = fields.Integer(required=True)
+    job_id = fields.Integer()
+    run_name = fields.String()
+    run_page_url = fields.String()
+    start_time = fields.Integer(metadata=_described("Milliseconds since the epoch."))
+    end_time = fields.Integer(metadata=_described("Milliseconds since the epoch; 0: not yet."))
+    state = fields.Dict()
+    status = fields.Dict()
+    tasks = fields.List(fields.Nested(Open))
+
+
+class RunsSchema(Schema):
+    runs = fields.List(
+        fields.Nested(RunSchema), required=True, metadata=_described("The newest first.")
+    )
+
+
+class StatusSchema(Schema):
+    """The newest run; of a job without runs, all members are null."""
+
+    status = fields.String(
+        required=True, allow_none=True, metadata=_described("The Jobs API's life-cycle word.")
+    )
+    outcome = fields.String(required=True, allow_none=True, validate=validate.OneOf(OUTCOMES))
+    run = fields.Nested(RunSchema, required=True, allow_none=True)
+
+
+class ProblemSchema(Schema):
+    """A problem document (RFC 9457)."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+    retryable = fields.Boolean(
+        required=True, metadata=_described("Whether the same request may succeed later.")
+    )
+    errors = fields.Dict(metadata=_described("What is wrong, by field."))
+    upstream_code = fields.String(metadata=_described("The error_code of the Jobs API."))

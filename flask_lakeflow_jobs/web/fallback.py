@@ -1,0 +1,49 @@
+"""What is under our prefix and no route of ours: answered by us, as the OpenAPI document says."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import NotFound
+from werkzeug.routing import Map, Rule
+
+#: The methods of HTTP that a client may try. RFC 9110, section 9, and RFC 5789.
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
+
+
+class Fallback:
+    """Refuses paths and methods that our routes do not serve, and says which they do.
+
+    It comes last: whatever else the host serves under our prefix wins.
+
+    :param served: our rules, each with its methods.
+    """
+
+    def __init__(self, served: Iterable[tuple[str, Collection[str]]]) -> None:
+        rules = [Rule(rule, endpoint=rule, methods=methods) for rule, methods in served]
+        self._served = Map(rules, strict_slashes=False).bind("")
+
+    def add_to(self, routes: Blueprint) -> None:
+        """Let it answer whatever the routes so far do not.
+
+        :param routes: ours, complete.
+        """
+        for rule in ("/", "/<path:rest>"):
+            routes.add_url_rule(
+                rule,
+                "unserved",
+                self._refuse,
+                methods=METHODS,
+                strict_slashes=False,
+                provide_automatic_options=False,
+            )
+
+    def _refuse(self, rest: str = "") -> Response:
+        path = f"/{rest}"
+        if request.method == "OPTIONS" and (methods := self._served.allowed_methods(path)):
+            return Response(status=204, headers={"Allow": ", ".join(sorted(methods))})
+        with suppress(NotFound):
+            self._served.match(path, method=request.method)  # raises MethodNotAllowed in our place
+        raise NotFound("There is no such route. GET openapi.json names those that there are.")

@@ -1,0 +1,290 @@
+"""The OpenAPI document: valid, whole and true."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from jsonschema import Draft202012Validator
+from marshmallow import Schema, fields, validate
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from flask_lakeflow_jobs import LakeflowJobs, current_jobs
+from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
+from tests.conftest import MakeApp
+from tests.support import Gate
+
+Json = dict[str, Any]
+
+
+class Params(Schema):
+    day = fields.Date(required=True)
+    rows = fields.Integer(validate=validate.Range(min=1))
+
+
+JOBS = {
+    "described": {"of": "quick", "task_type": "job", "params": Params, "description": "Loads it."},
+    **{
+        f"a-{task_type}": {"of": "quick", "task_type": task_type}
+        for task_type in ("notebook", "spark_jar", "dbt", "dbt_commands", "pipeline", "sql")
+    },
+    "ключ": {"of": "quick"},
+}
+
+
+def document_of(app: Flask) -> Json:
+    answer = app.test_client().get("/api/jobs/openapi.json")
+    assert answer.status_code == 200
+    document: Json = answer.get_json()
+    return document
+
+
+@pytest.fixture
+def document(make_app: MakeApp) -> Json:
+    return document_of(make_app(jobs=JOBS))
+
+
+# ── valid ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_it_is_valid_openapi_3_1(document: Json) -> None:
+    OpenAPIV31SpecValidator(document).validate()
+    assert document["openapi"] == "3.1.0"
+    assert document["info"]["version"] == version("flask-lakeflow-jobs")
+
+
+def test_it_is_valid_for_an_app_without_jobs() -> None:
+    app = Flask("app")
+    LakeflowJobs(app)
+    document = document_of(app)
+    OpenAPIV31SpecValidator(document).validate()
+    assert not any("{key}" in path for path in document["paths"])
+
+
+# ── whole ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_route_is_in_it_and_nothing_else(make_app: MakeApp) -> None:
+    app = make_app()
+    served = {
+        (re.sub(r"<(\w+)>", r"{\1}", rule.rule.removeprefix("/api/jobs")), method.lower())
+        for rule in app.url_map.iter_rules()
+        if rule.rule.startswith("/api/jobs") and not rule.endpoint.endswith("unserved")
+        for method in (rule.methods or set()) - {"HEAD"}
+    }
+    documented = {
+        (re.sub(r"^/[\w-]+/run$", "/{key}/run", path), method)
+        for path, item in document_of(app)["paths"].items()
+        for method in item
+        if method != "parameters"
+    }
+    assert documented == served
+
+
+def test_each_job_has_its_own_path_to_be_run_with_its_own_parameters(document: Json) -> None:
+    operation = document["paths"]["/described/run"]["post"]
+    assert operation["description"] == "Loads it."
+    body = operation["requestBody"]["content"]["application/json"]["schema"]
+    params = body["properties"]["params"]["anyOf"][0]
+    assert params["required"] == ["day"]
+    assert params["properties"]["rows"]["minimum"] == 1
+    assert set(document["paths"]["/{key}"]["parameters"][0]["schema"]["enum"]) >= set(JOBS)
+
+
+def test_names_of_operations_are_their_own(document: Json) -> None:
+    names = [
+        operation["operationId"]
+        for item in document["paths"].values()
+        for method, operation in item.items()
+        if method != "parameters"
+    ]
+    assert len(names) == len(set(names))
+
+
+def test_it_names_only_what_may_be_viewed(make_app: MakeApp) -> None:
+    app = make_app(policy=lambda user, action, job: job == "never")
+    paths = document_of(app)["paths"]
+    assert [path for path in paths if path.endswith("/run")] == ["/never/run"]
+    assert paths["/{key}"]["parameters"][0]["schema"]["enum"] == ["never"]
+    assert "gated" not in str(paths)
+
+
+@pytest.mark.parametrize("prefix", ["/api/jobs", "/deep/er", "/"])
+def test_it_says_where_the_routes_are(prefix: str) -> None:
+    app = Flask("app")
+    LakeflowJobs(app, url_prefix=prefix)
+    client = app.test_client()
+    document = client.get(f"{prefix.rstrip('/')}/openapi.json").get_json()
+    assert document["servers"] == [{"url": prefix}]
+
+
+@pytest.mark.parametrize(
+    ("key", "params", "is_taken"),
+    [
+        ("a-notebook", {"a": "x", "b": 1, "c": None}, True),
+        ("a-notebook", {"a": {}}, False),
+        ("a-spark_jar", {"args": ["x", 1, True]}, True),
+        ("a-spark_jar", {"arg": ["x"]}, False),
+        ("a-spark_jar", {"args": "x"}, False),
+        ("a-dbt", {}, True),
+        ("a-dbt", {"a": 1}, False),
+        ("a-dbt_commands", {"commands": ["dbt run"]}, True),
+        ("a-pipeline", {"full_refresh": True, "refresh_selection": ["a"]}, True),
+        ("a-pipeline", {"full_refresh": "yes"}, False),
+        ("a-pipeline", {"other": 1}, False),
+        ("described", {"day": "2013-01-01"}, True),
+        ("described", {"rows": 0}, False),
+        ("ключ", {"notebook_params": {"a": "1"}, "python_params": None}, True),
+        ("ключ", {"a": 1}, False),
+    ],
+)
+def test_it_says_of_parameters_what_the_routes_say(
+    make_app: MakeApp, road: FaultyWorkspace, key: str, params: Json, is_taken: bool
+) -> None:
+    road.fail(Refusal(503), path="run-now")  # what reaches the workspace was taken
+    app = make_app(jobs=JOBS, LAKEFLOW_JOBS_WRITE_TIMEOUT=0.2)
+    path = next(path for path in document_of(app)["paths"] if path == _quoted(key))
+    operation = document_of(app)["paths"][path]["post"]
+    body = operation["requestBody"]["content"]["application/json"]["schema"]
+
+    answer = app.test_client().post(f"/api/jobs{path}", json={"params": params})
+
+    assert Draft202012Validator(body).is_valid({"params": params}) is is_taken
+    assert answer.status_code == (503 if is_taken else 400)
+
+
+def _quoted(key: str) -> str:
+    return {"ключ": "/%D0%BA%D0%BB%D1%8E%D1%87/run"}.get(key, f"/{key}/run")
+
+
+# ── true ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def validated(document: Json, path: str, method: str, answer: Any) -> None:
+    """Check an answer against what the document says of it."""
+    responses = document["paths"][path][method]["responses"]
+    response = responses[str(answer.status_code)]
+    if "$ref" in response:
+        response = document["components"]["responses"][response["$ref"].rpartition("/")[2]]
+    if not response.get("content"):
+        assert answer.data == b""
+        return
+    media = response["content"][answer.mimetype]
+    if answer.is_json or answer.mimetype.endswith("+json"):
+        schema = {**media["schema"], "components": document["components"]}
+        Draft202012Validator(schema).validate(answer.get_json(force=True))
+
+
+def test_answers_are_as_it_says(make_app: MakeApp, gate: Gate) -> None:
+    app = make_app()
+    document, client = document_of(app), app.test_client()
+    with app.app_context():
+        run_id = current_jobs["failing"].run_now().run_id
+        current_jobs["failing"].wait(run_id)
+        going = current_jobs["gated"].run_now(gate.params).run_id
+
+    for path, url, method in (
+        ("/", "", "get"),
+        ("/openapi.json", "openapi.json", "get"),
+        ("/lakeflow.js", "lakeflow.js", "get"),
+        ("/{key}", "never", "get"),
+        ("/{key}", "nothing", "get"),
+        ("/never/run", "never/run", "post"),
+        ("/never/run", "never/run?stream=true", "post"),
+        ("/never/run", "never/run?stream=maybe", "post"),
+        ("/{key}/runs", "failing/runs", "get"),
+        ("/{key}/status", "failing/status", "get"),
+        ("/{key}/status", "script/status", "get"),
+        ("/{key}/runs/{run_id}", f"failing/runs/{run_id}", "get"),
+        ("/{key}/runs/{run_id}", f"quick/runs/{run_id}", "get"),
+        ("/{key}/runs/{run_id}", "failing/runs/zero", "get"),
+        ("/{key}/runs/{run_id}/output", f"failing/runs/{run_id}/output", "get"),
+        ("/{key}/runs/{run_id}/stream", f"failing/runs/{run_id}/stream", "get"),
+        ("/{key}/runs/{run_id}/repair", f"failing/runs/{run_id}/repair", "post"),
+        ("/{key}/runs/{run_id}/repair", f"gated/runs/{going}/repair", "post"),
+        ("/stream", f"stream?run=gated:{going}&poll=true", "get"),
+        ("/stream", "stream", "get"),
+        ("/{key}/runs/{run_id}", f"gated/runs/{going}", "delete"),
+    ):
+        answer = client.open(f"/api/jobs/{url}", method=method.upper())
+        validated(document, path, method, answer)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE"])
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("", {"GET", "HEAD"}),
+        ("never", {"GET", "HEAD"}),
+        ("never/", {"GET", "HEAD"}),
+        ("never/run", {"POST"}),
+        ("never/runs/1", {"GET", "HEAD", "DELETE"}),
+        ("never/runs/1/repair", {"POST"}),
+        ("stream", {"GET", "HEAD"}),
+        ("openapi.json", {"GET", "HEAD"}),
+    ],
+)
+def test_another_method_is_405_and_names_the_right_ones(
+    client: FlaskClient, method: str, path: str, allowed: set[str]
+) -> None:
+    if method in allowed:
+        return
+    answer = client.open(f"/api/jobs/{path}", method=method)
+    assert answer.status_code == 405
+    assert set(answer.headers["Allow"].split(", ")) == allowed
+    assert answer.mimetype == "application/problem+json"
+    if method != "HEAD":
+        assert answer.get_json(force=True)["status"] == 405
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("path", ["never/nothing", "never/runs/1/nothing", "a/b/c/d/e", "stream/x"])
+def test_another_path_is_404(client: FlaskClient, method: str, path: str) -> None:
+    answer = client.open(f"/api/jobs/{path}", method=method)
+    assert answer.status_code == 404
+    assert answer.mimetype == "application/problem+json"
+    assert "openapi.json" in answer.get_json(force=True)["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"), [("never/run", {"POST"}), ("never/runs/1", {"GET", "HEAD", "DELETE"})]
+)
+def test_options_names_the_methods(client: FlaskClient, path: str, allowed: set[str]) -> None:
+    answer = client.options(f"/api/jobs/{path}")
+    assert answer.status_code == 204
+    assert set(answer.headers["Allow"].split(", ")) == allowed
+
+
+def test_the_hosts_own_routes_nearby_win(app: Flask) -> None:
+    for rule, methods in (
+        ("/api/jobs/mine/deep/page", ["GET"]),
+        ("/api/jobs/<name>/extra/<thing>", ["GET", "POST"]),
+        ("/api/jobs/mine/", ["PUT"]),
+        ("/api/<path:rest>", ["GET"]),
+        ("/api/jobs/folder/with/slash/", ["GET"]),
+    ):
+        app.add_url_rule(rule, rule, lambda **_: "the host's own", methods=methods)
+    client = app.test_client()
+
+    assert client.get("/api/jobs/mine/deep/page").text == "the host's own"
+    assert client.post("/api/jobs/a/extra/b").text == "the host's own"
+    assert client.put("/api/jobs/mine/").text == "the host's own"
+    assert client.get("/api/other/page").text == "the host's own"
+    assert client.get("/api/jobs/folder/with/slash").status_code == 308
+    assert client.get("/api/jobs/never").get_json()["key"] == "never"
+
+
+@pytest.mark.parametrize("prefix", ["", "/"])
+def test_without_a_prefix_the_hosts_other_pages_stay_its_own(prefix: str) -> None:
+    app = Flask("app")
+
+    @app.errorhandler(404)
+    def lost(error: Exception) -> tuple[str, int]:
+        return "the host's own page", 404
+
+    LakeflowJobs(app, url_prefix=prefix)
+    assert app.test_client().get("/a/b/c").text == "the host's own page"
