@@ -1,0 +1,33 @@
+"""The book names no test that is not there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from book_tests import found
+
+from tests.docs.blocks import ROOT
+
+NAMED = re.findall(r"\{test\}`([^`]+)`", (ROOT / "docs" / "promises.md").read_text())
+
+
+@pytest.mark.parametrize("text", NAMED)
+def test_a_promise_has_its_tests(text: str) -> None:
+    assert found(text, ROOT).sentence
+
+
+def test_every_promise_has_one() -> None:
+    page = (ROOT / "docs" / "promises.md").read_text()
+    promises = [part for part in page.split("\n\n") if not part.startswith(("#", "- ", "What you"))]
+    assert len(promises) == page.count("\n\n- ")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("b.py::test_x", "no file b.py"), ("a.py::test_z", "no test 'test_z'")]
+)
+def test_a_test_that_is_not_there_is_said(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "a.py").write_text("def test_zz():\n    ...\n")
+    with pytest.raises(LookupError, match=says):
+        found(text, tmp_path)
