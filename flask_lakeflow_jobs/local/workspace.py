@@ -96,7 +96,7 @@ class Workspace:
             self._nested_request,
         )
         self._application = Application(
-            Identity(token, host, user_name(), workspace_id),
+            Identity(token, host, user_name(), workspace_id, clock),
             JobsApi(self.registry),
             RunsApi(self.registry, self._ledger, self._engine, files, Spelling(host)),
         )

@@ -103,6 +103,24 @@ def test_token_endpoint(
     assert client.http("GET", "/api/2.2/jobs/list", headers=bearer)[0] == 200
 
 
+def test_oauth_token_expires(serve: Serve, quick: dict[str, Any]) -> None:
+    clock = ManualClock()
+    client = serve(quick, clock=clock)
+    pair = base64.b64encode(f"app:{client.address.token}".encode()).decode()
+    _, issued = client.http(
+        "POST",
+        "/oidc/v1/token",
+        b"grant_type=client_credentials",
+        headers={"Authorization": f"Basic {pair}"},
+    )
+    bearer = {"Authorization": f"Bearer {issued['access_token']}"}
+    statuses = []
+    for seconds in (0, 3599, 2):
+        clock.advance(seconds)
+        statuses.append(client.http("GET", "/api/2.2/jobs/list", headers=bearer)[0])
+    assert statuses == [200, 200, 401]
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_versions(serve: Serve, quick: dict[str, Any], version: str) -> None:
     client = serve(quick)

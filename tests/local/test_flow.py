@@ -401,6 +401,26 @@ def test_run_timeout(serve: Serve, clock: ManualClock) -> None:
     assert run.state.user_cancelled_or_timedout is True
 
 
+def test_no_retry_once_the_run_has_timed_out(serve: Serve, clock: ManualClock) -> None:
+    task = played("a", max_retries=3, retry_on_timeout=True)
+    client = serve({"etl": {**scripted(task, seconds=60), "timeout_seconds": 30}}, clock=clock)
+    run_id = client.start("etl")
+    clock.advance(300)
+    run = client.jobs.get_run(run_id)
+    assert words(run)[1] == "TIMEDOUT"
+    assert len(run.tasks or []) == 1
+
+
+def test_a_repair_has_the_whole_time_again(serve: Serve, clock: ManualClock) -> None:
+    job = scripted(played("a"), seconds=60, result=["FAILED", "SUCCESS"])
+    client = serve({"etl": {**job, "timeout_seconds": 90}}, clock=clock)
+    run_id = client.start("etl")
+    clock.advance(60)
+    repair(client, run_id, rerun_all_failed_tasks=True)
+    clock.advance(60)
+    assert words(client.jobs.get_run(run_id))[1] == "SUCCESS"
+
+
 # Concurrency
 
 

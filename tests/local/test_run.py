@@ -251,6 +251,19 @@ def test_cancel(serve: Serve) -> None:
     assert words(client.jobs.get_run(run_id)) == ("TERMINATED", "CANCELED", "USER_CANCELED")
 
 
+def test_what_a_task_has_started_ends_with_it(serve: Serve) -> None:
+    code = """
+        import subprocess
+        quiet = subprocess.DEVNULL
+        print(subprocess.Popen(["sleep", "1000"], stdout=quiet, stderr=quiet).pid)
+    """
+    client = serve({"etl": {"tasks": [script("main")]}}, {"main.py": code})
+    run = client.run("etl")
+    assert words(run)[1] == "SUCCESS"
+    pid = int(client.outputs(run)["main"].logs or "")
+    wait_until(lambda: not is_running(pid), "the end of what the task had started")
+
+
 def is_running(pid: int) -> bool:
     import os
     from pathlib import Path

@@ -8,11 +8,11 @@ import base64
 import binascii
 import hashlib
 import hmac
-import time
 from collections.abc import Mapping
 from urllib.parse import parse_qs
 
 from flask_lakeflow_jobs.local.api.shapes import Json
+from flask_lakeflow_jobs.local.clock import Clock
 from flask_lakeflow_jobs.local.errors import ApiError
 
 _LIFETIME = 3600  # seconds that an OAuth token lives, as on the service
@@ -24,11 +24,12 @@ class Identity:
     :param token: the workspace's token; as the secret of any client id it is also good for OAuth.
     """
 
-    def __init__(self, token: str, host: str, user: str, workspace_id: int) -> None:
+    def __init__(self, token: str, host: str, user: str, workspace_id: int, clock: Clock) -> None:
         self._token = token
         self._host = host
         self._user = user
         self._workspace_id = workspace_id
+        self._clock = clock
 
     def check(self, authorization: str) -> None:
         """Let a request pass by its ``Authorization`` header.
@@ -80,7 +81,7 @@ class Identity:
         if not client_id or not _equal(secret, self._token):
             raise ApiError(401, "invalid_client", "Client authentication failed.")
         return {
-            "access_token": self._sign(int(time.time()) + _LIFETIME),
+            "access_token": self._sign(int(self._clock.time()) + _LIFETIME),
             "token_type": "Bearer",
             "expires_in": _LIFETIME,
             "scope": fields.get("scope", "all-apis"),
@@ -111,7 +112,7 @@ class Identity:
         return (
             expires.isascii()
             and expires.isdecimal()
-            and int(expires[:15]) > time.time()
+            and int(expires[:15]) > self._clock.time()
             and _equal(token, self._sign(int(expires[:15])))
         )
 
