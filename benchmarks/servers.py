@@ -242,3 +242,16 @@ def ask(
         return response.status, response.headers, response.read()
     finally:
         connection.close()
+
+
+def warm(server: Server, path: str) -> None:
+    """Have each worker of the extension's app answer once: its first call imports the SDK.
+
+    :param server: it.
+    :param path: of something that needs a call.
+    """
+    cold = {str(pid) for pid in server.workers}
+    deadline = time.monotonic() + PATIENCE
+    while cold and time.monotonic() < deadline:
+        _, headers, _ = ask(server.port, path)
+        cold.discard(headers.get("X-Worker", ""))

@@ -27,8 +27,10 @@ def create_app() -> Flask:
         def events() -> Iterator[str]:
             while True:
                 run = workspace.jobs.get_run(run_id)
-                yield f"data: {json.dumps(run.as_dict())}\n\n"
-                if run.state is not None and run.state.result_state is not None:
+                ended = run.state is not None and run.state.result_state is not None
+                event = {"status": "TERMINATED" if ended else "RUNNING", "run": run.as_dict()}
+                yield f"data: {json.dumps(event)}\n\n"
+                if ended:
                     yield "event: end\ndata: {}\n\n"
                     return
                 time.sleep(INTERVAL)

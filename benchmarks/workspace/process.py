@@ -71,13 +71,21 @@ class Workspace:
             step=step,
         )
 
-    def start(self, job_id: int) -> int:
+    def start(self, job_id: int, age: float = 0.0) -> int:
         """Start a run.
 
         :param job_id: of its job.
+        :param age: seconds for which it has been going already.
         :return: its id.
         """
-        return int(self._control("start", job_id=job_id)["run_id"])
+        return int(self._control("start", job_id=job_id, age=age)["run_id"])
+
+    def cancel(self, run_id: int) -> None:
+        """Cancel a run, past all measured clients.
+
+        :param run_id: names it.
+        """
+        self._control("cancel", run_id=run_id)
 
     def let_fail(self, token: str, **faults: Any) -> None:
         """Let a client's requests fail from now on.

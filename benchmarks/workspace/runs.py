@@ -42,6 +42,14 @@ class Run:
     def is_active(self, now: float) -> bool:
         return now < self.end
 
+    def cancel(self, now: float) -> None:
+        """Let it end before its time, unless it is over.
+
+        :param now: seconds since the epoch.
+        """
+        if self.canceled is None and self.is_active(now):
+            self.canceled = now
+
     def spelled(self, now: float, step: float | None) -> dict[str, Any]:
         """The run as the Jobs API spells it.
 

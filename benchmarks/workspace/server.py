@@ -52,8 +52,7 @@ class State:
             found = self.runs.find(int(body["run_id"]))
             if found is None:
                 return 404, NOT_FOUND
-            if found.is_active(now) and found.canceled is None:
-                found.canceled = now
+            found.cancel(now)
             return 200, {}
         if path == "preview/scim/v2/Me":
             return 200, {"id": "1", "userName": "app@example.com"}
@@ -69,9 +68,15 @@ class State:
             past = body.pop("past", 0)
             self.runs.add_job(Job(**body), past, time.time())
         elif path == "faults":
-            self.faults[body.pop("token")] = Faults(**body)
+            token = body.pop("token")
+            self.faults[token] = Faults(**body)
         elif path == "start":
-            return {"run_id": self.runs.start(body["job_id"], None, {}, time.time()).run_id}
+            started = time.time() - body["age"]
+            return {"run_id": self.runs.start(body["job_id"], None, {}, started).run_id}
+        elif path == "cancel":
+            run = self.runs.find(body["run_id"])
+            assert run is not None
+            run.cancel(time.time())
         elif path == "asked":
             return self.asked[body["token"]]
         elif path == "runs":

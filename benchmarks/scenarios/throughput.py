@@ -1,0 +1,107 @@
+"""Requests a second, loaded by wrk."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import subprocess
+from pathlib import Path
+
+from ..bench import Bench, appkit, bare_sdk, ours
+from ..report import Row
+from ..servers import ask, gunicorn, needed, node
+from ..stats import median
+from ..workspace import Workspace
+
+#: Connections that wrk holds.
+CONNECTIONS = 32
+
+GTHREAD = ("-w", "2", "-k", "gthread", "--threads", "8")
+
+TRIGGER = Path(__file__).parent.parent / "clients" / "trigger.lua"
+
+
+def throughput(bench: Bench) -> list[Row]:
+    """Cached reads and triggers, against AppKit and the bare SDK.
+
+    :param bench: the run.
+    """
+    wrk = needed("wrk")
+    rounds, seconds = bench.choose(3, 1), bench.choose(8, 2)
+    jobs = "/api/jobs/etl"
+    with contextlib.ExitStack() as stack:
+        workspace = stack.enter_context(Workspace())
+        for job_id in (1, 2, 3):
+            workspace.add_job(job_id, 0, past=25)
+        environs = {
+            "ours": ours(workspace, "ours", {"etl": 1}),
+            "appkit": appkit(workspace, "appkit", {"etl": 2}),
+            "sdk": bare_sdk(workspace, "sdk", 3),
+        }
+        ports = {
+            "ours": stack.enter_context(gunicorn("ours", *GTHREAD, environ=environs["ours"])).port,
+            "appkit": stack.enter_context(
+                node(bench.peers, "appkit.mjs", environ=environs["appkit"])
+            ).port,
+            "sdk": stack.enter_context(
+                gunicorn("bare_sdk", *GTHREAD, environ=environs["sdk"])
+            ).port,
+        }
+        reads: dict[str, list[float]] = {"ours": [], "appkit": []}
+        triggers: dict[str, list[float]] = {"ours": [], "appkit": [], "sdk": []}
+        for _ in range(rounds):
+            for name, rates in reads.items():
+                rates.append(_rate(wrk, ports[name], f"{jobs}/status", seconds))
+        for _ in range(rounds):
+            for name, rates in triggers.items():
+                path = "/run" if name == "sdk" else f"{jobs}/run"
+                rates.append(_rate(wrk, ports[name], path, seconds, "-s", str(TRIGGER)))
+    read, peer_read = median(reads["ours"]), median(reads["appkit"])
+    trigger, peer_trigger, bare = (median(triggers[name]) for name in ("ours", "appkit", "sdk"))
+    how = (
+        f"wrk, {CONNECTIONS} connections, medians of {rounds} rounds of {seconds} s that go by"
+        " turns; ours and the bare SDK on gunicorn with 2 gthread workers of 8 threads, AppKit as it"
+        " comes, in one process; all of them, wrk and the workspace on the same cores."
+    )
+    return [
+        Row(
+            "`GET /<key>/status` cached, requests/s, 2 gthread workers",
+            how + " The newest run has ended.",
+            f"{read:.0f}",
+            "≥ 1.4 times AppKit",
+            read >= 1.4 * peer_read,
+            f"{peer_read:.0f} (AppKit)",
+            read / peer_read,
+        ),
+        Row(
+            "`POST /<key>/run`, requests/s, likewise: against AppKit",
+            how + " Each is a run upstream.",
+            f"{trigger:.0f}",
+            "≥ 1.1 times AppKit",
+            trigger >= 1.1 * peer_trigger,
+            f"{peer_trigger:.0f} (AppKit)",
+            trigger / peer_trigger,
+        ),
+        Row(
+            "`POST /<key>/run`, requests/s, likewise: against the bare SDK in a plain Flask view",
+            how + " The SDK mints no idempotency token and answers what it is told.",
+            f"{trigger:.0f}",
+            "≥ 0.9 times the bare SDK",
+            trigger >= 0.9 * bare,
+            f"{bare:.0f} (bare SDK)",
+            trigger / bare,
+        ),
+    ]
+
+
+def _rate(wrk: str, port: int, path: str, seconds: int, *options: str) -> float:
+    if not options:
+        ask(port, path)
+    load = ("-t", "1", "-c", str(CONNECTIONS), "-d", f"{seconds}s")
+    command = [wrk, *load, *options, f"http://127.0.0.1:{port}{path}"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    if "Non-2xx" in said:
+        raise RuntimeError(f"not every answer of {path} was a success: {said}")
+    found = re.search(r"Requests/sec:\s+([\d.]+)", said)
+    assert found is not None, said
+    return float(found[1])
