@@ -159,7 +159,7 @@ def needed(program: str) -> str:
     :param program: its name.
     :raises NotInstalled: there is none.
     """
-    path = shutil.which(program)
+    path = shutil.which(program) or shutil.which(program, path=str(Path(sys.executable).parent))
     if path is None:
         raise NotInstalled(f"{program} is not installed")
     return path

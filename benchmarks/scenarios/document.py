@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import subprocess
-import sys
 
 from ..bench import Bench, ours
 from ..report import Row
-from ..servers import NotInstalled, ask, gunicorn
+from ..servers import NotInstalled, ask, gunicorn, needed
 from ..workspace import Workspace
 
 WHAT = "generated requests against the document"
@@ -29,11 +27,10 @@ def document(bench: Bench) -> list[Row]:
 
     :param bench: the run.
     """
-    if importlib.util.find_spec("schemathesis") is None:
-        raise NotInstalled("schemathesis is not installed")
+    program = needed("schemathesis")
     wanted = bench.choose(10_000, 300)
     with Workspace() as workspace:
-        workspace.add_job(1, 0.5, 60, past=40)
+        workspace.add_job(1, 0.0, 0.3, past=40)
         options = ("-k", "gthread", "--threads", "8")
         environ = ours(workspace, "ours", {"etl": 1})
         with gunicorn("ours", *options, environ=environ) as server:
@@ -44,11 +41,11 @@ def document(bench: Bench) -> list[Row]:
             paths = json.loads(body)["paths"].values()
             operations = sum(len(methods & path.keys()) for path in paths)
             command = [
-                *(sys.executable, "-m", "schemathesis.cli", "run"),
+                *(program, "run"),
                 f"{server.url}/api/jobs/openapi.json",
                 *("--checks", ",".join(CHECKS), "--mode", "all", "--phases", "fuzzing"),
                 *("--max-examples", str(-(-wanted // operations)), "--continue-on-failure"),
-                *("--generation-deterministic", "--generation-database", "none", "--no-color"),
+                *("--generation-deterministic", "--no-color"),
                 *("--suppress-health-check", "all", "--exclude-path-regex", "stream"),
             ]
             done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -90,7 +90,7 @@ def _crowd(server: Server, path: str, viewers: int, seconds: float) -> Crowd:
     crowd = [Viewer(server.port, path) for _ in range(viewers)]
     with pinging(server.port, rate=PACE) as pings:
         asyncio.run(follow_all(crowd, seconds + 15))
-    told = sum(len(viewer.ends) == 1 for viewer in crowd)
+    told = sum(bool(viewer.ends) for viewer in crowd)
     return Crowd(pings, told, len(before - set(server.workers)))
 
 
