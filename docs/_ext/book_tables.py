@@ -155,24 +155,36 @@ def events() -> Table:
 def errors() -> Table:
     """Every error, with what it is over HTTP and on the command line."""
     return Table(
-        ("Error", "HTTP status", "Problem type", "May pass", "Exit code", "Meaning"),
+        ("Error", "HTTP status", "Exit code", "Meaning"),
+        tuple(
+            (class_of(error), code(error.code), code(error.exit_code), summary_of(error))
+            for error in _with_kinds(LakeflowJobsError)
+        ),
+    )
+
+
+def problem_types() -> Table:
+    """The types of problem documents."""
+    return Table(
+        ("`type`", "Status", "May pass", "Error"),
         tuple(
             (
-                f"{{py:class}}`~flask_lakeflow_jobs.{error.__name__}`",
+                code(NAMESPACE + error.kind),
                 code(error.code),
-                code(error.kind),
-                "yes" if error.retryable else "",
-                code(error.exit_code),
-                summary_of(error),
+                "yes" if error.retryable else "no",
+                class_of(error),
             )
             for error in _with_kinds(LakeflowJobsError)
         ),
     )
 
 
-def problem_namespace() -> str:
-    """What stands before the problem type of an error."""
-    return NAMESPACE
+def class_of(error: type[LakeflowJobsError]) -> str:
+    """A reference to an error.
+
+    :param error: it.
+    """
+    return f"{{py:class}}`~flask_lakeflow_jobs.{error.__name__}`"
 
 
 def _with_kinds(error: type[LakeflowJobsError]) -> Iterator[type[LakeflowJobsError]]:
@@ -250,6 +262,7 @@ TABLES: Mapping[str, Callable[[], Table]] = {
     "exit-codes": exit_codes,
     "events": events,
     "errors": errors,
+    "problem-types": problem_types,
     "routes": routes,
 }
 

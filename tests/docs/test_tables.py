@@ -48,9 +48,13 @@ def test_every_task_type_outcome_and_exit_code_is_told() -> None:
 
 
 def test_errors_are_told_with_their_status_and_exit_code() -> None:
-    rows = {row[0].split(".")[-1].rstrip("`"): row[1:5] for row in book_tables.errors().rows}
-    assert rows["InvalidParameters"] == ("`400`", "`invalid-parameters`", "", "`2`")
-    assert rows["UpstreamTimeout"] == ("`504`", "`upstream-timeout`", "yes", "`7`")
+    rows = {row[0].split(".")[-1].rstrip("`"): row[1:3] for row in book_tables.errors().rows}
+    assert rows["InvalidParameters"] == ("`400`", "`2`")
+    assert rows["UpstreamTimeout"] == ("`504`", "`7`")
+    types = {row[0].rsplit(":")[-1][:-1]: row[1:3] for row in book_tables.problem_types().rows}
+    assert types["invalid-parameters"] == ("`400`", "no")
+    assert types["upstream-timeout"] == ("`504`", "yes")
+    assert len(types) == len(rows)
 
 
 def test_every_route_of_the_contract_is_told() -> None:
