@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from . import signals
+from . import signals, telemetry
 from .attribution import attributed, name_of
 from .errors import Conflict, HandleClosed, MissingUserToken, RunTimeout
 from .identity import APP, HasHeaders, Identity, user_of
@@ -121,6 +121,7 @@ class JobHandle:
 
     # ── start ─────────────────────────────────────────────────────────────────────────────────────
 
+    @telemetry.trigger
     def run_now(
         self,
         params: Mapping[str, Any] | None = None,

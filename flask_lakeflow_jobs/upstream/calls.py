@@ -25,6 +25,7 @@ from databricks.sdk.service.jobs import (
 )
 from tenacity import RetryCallState, Retrying, retry_if_exception
 
+from .. import telemetry
 from ..errors import (
     InvalidParameters,
     JobNotFound,
@@ -129,7 +130,9 @@ class Upstream:
         :raises JobNotFound: the workspace has none with that id.
         """
         return self._call(
+            "get_job",
             identity,
+            job,
             self._read,
             lambda api: _with("job_id", api.get(job.job_id)),
             missing=_no_job(job),
@@ -144,7 +147,9 @@ class Upstream:
         :raises RunNotFound: there is none, or it belongs to another job.
         """
         run = self._call(
+            "get_run",
             identity,
+            job,
             self._read,
             lambda api: _with("run_id", api.get_run(run_id, include_history=history or None)),
             missing=_no_run(job, run_id),
@@ -166,7 +171,7 @@ class Upstream:
             runs = api.list_runs(job_id=job.job_id, limit=min(limit, PAGE), **filters)
             return list(islice(runs, limit))
 
-        return self._call(identity, self._read, pages, missing=_no_job(job))
+        return self._call("list_runs", identity, job, self._read, pages, missing=_no_job(job))
 
     def active_runs(self, identity: Identity, job: NamedJob, most: int) -> list[Run]:
         """The newest runs of a job that go on, with their tasks.
@@ -182,7 +187,9 @@ class Upstream:
         :param task_run_id: the run id of the task, not of the job's run.
         """
         return self._call(
+            "get_run_output",
             identity,
+            job,
             self._read,
             lambda api: api.get_run_output(task_run_id),
             missing=_no_run(job, task_run_id),
@@ -194,7 +201,9 @@ class Upstream:
         :raises NotAllowed: the identity may not know that.
         """
         return self._call(
+            "get_permissions",
             identity,
+            job,
             self._read,
             lambda api: api.get_permissions(str(job.job_id)),
             missing=_no_job(job),
@@ -207,7 +216,7 @@ class Upstream:
             api = self._clients.client(identity).api_client
             return api.do("GET", "/api/2.0/preview/scim/v2/Me", response_headers=["Date"])
 
-        return dict(self._call(identity, self._read, ask))
+        return dict(self._call("who_am_i", identity, None, self._read, ask))
 
     # ── writes ────────────────────────────────────────────────────────────────────────────────────
 
@@ -248,7 +257,13 @@ class Upstream:
 
         with self._changing(job):
             return self._call(
-                identity, self._write, trigger, missing=_no_job(job), refused_as_params=True
+                "run_now",
+                identity,
+                job,
+                self._write,
+                trigger,
+                missing=_no_job(job),
+                refused_as_params=True,
             )
 
     def cancel_run(self, identity: Identity, job: NamedJob, run_id: int) -> None:
@@ -258,7 +273,9 @@ class Upstream:
         """
         with self._changing(job):
             self._call(
+                "cancel_run",
                 identity,
+                job,
                 self._write,
                 lambda api: _nothing(api.cancel_run(run_id)),
                 missing=_no_run(job, run_id),
@@ -268,7 +285,9 @@ class Upstream:
         """Ask for the end of all runs of a job."""
         with self._changing(job):
             self._call(
+                "cancel_all_runs",
                 identity,
+                job,
                 self._write,
                 lambda api: api.cancel_all_runs(job_id=job.job_id),
                 missing=_no_job(job),
@@ -290,7 +309,9 @@ class Upstream:
 
         with self._changing(job):
             return self._call(
+                "repair_run",
                 identity,
+                job,
                 Tier(self._write.timeout, attempts=1),
                 repair,
                 missing=_no_run(job, run_id),
@@ -309,7 +330,9 @@ class Upstream:
 
     def _call(
         self,
+        operation: str,
         identity: Identity,
+        job: NamedJob | None,
         tier: Tier,
         call: Callable[[JobsExt], T],
         *,
@@ -319,6 +342,7 @@ class Upstream:
         deadline = self._clock.monotonic() + tier.timeout
 
         def attempt() -> T:
+            told.count()
             try:
                 return call(self._clients.jobs(identity))
             except NotRetried as stopped:
@@ -349,19 +373,22 @@ class Upstream:
             before_sleep=before_next,
             reraise=True,
         )
-        self._breaker.check()
-        try:
-            result = retrying(lambda: self._workers.run(attempt, max(left(), 0.0)))
-        except Exception as error:
-            if is_silence(error):
-                self._breaker.was_silent()
-            else:
-                self._breaker.answered()
-            raise translate(
-                error, identity, missing=missing, refused_as_params=refused_as_params
-            ) from error
-        self._breaker.answered()
-        return result
+        with telemetry.upstream_call(operation, job.key if job else None) as told:
+            self._breaker.check()
+            try:
+                result = retrying(
+                    lambda: self._workers.run(told.carried(attempt), max(left(), 0.0))
+                )
+            except Exception as error:
+                if is_silence(error):
+                    self._breaker.was_silent()
+                else:
+                    self._breaker.answered()
+                raise translate(
+                    error, identity, missing=missing, refused_as_params=refused_as_params
+                ) from error
+            self._breaker.answered()
+            return result
 
 
 def _error(state: RetryCallState) -> BaseException | None:

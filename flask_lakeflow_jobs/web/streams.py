@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
+from .. import telemetry
 from ..masking import masked
 from ..watching import News, Snapshot, StateId, Subscription, Target
 from . import sse
@@ -157,6 +158,7 @@ class Stream:
         "_holds_thread",
         "_script",
         "_slots",
+        "_told",
         "ends_at",
         "is_closed",
         "is_over",
@@ -179,6 +181,7 @@ class Stream:
         self._script = script
         self._slots = slots
         self._holds_thread = holds_thread
+        self._told = telemetry.stream(feed.target.job.key for feed in subscription.feeds)
 
     def hold_thread(self, environ: Mapping[str, Any]) -> bool:
         """Change over to a slot for a stream that holds a thread, if there is one.
@@ -203,6 +206,7 @@ class Stream:
         :param news: as the subscription has them.
         """
         written = b"".join([self._script.write(item) for item in news])
+        self._told.count(len(news))
         if self.subscription.is_over and not self.is_over:
             self.is_over = True
             written += end_event(self.subscription)
@@ -216,9 +220,16 @@ class Stream:
         self.is_over = True
         return sse.retry(random.randint(*RETURN) if retry is None else retry)  # noqa: S311
 
+    @property
+    def _outcome(self) -> str:
+        if not self.is_over:
+            return "viewer_left"
+        return "runs_ended" if self.subscription.is_over else "sent_back"
+
     def close(self) -> None:
         """Leave the watch and give the slot back; may be called again."""
         if not self.is_closed:
+            self._told.end(self._outcome)
             self.is_closed = self.is_over = True
             self.subscription.close()
             self._slots.give_back(thread=self._holds_thread)

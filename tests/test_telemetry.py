@@ -1,0 +1,262 @@
+"""Spans and metrics, with the exporters of OpenTelemetry's SDK that keep them in memory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from opentelemetry import metrics, trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from flask_lakeflow_jobs import telemetry
+from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
+from tests.conftest import MakeApp, Serve
+from tests.sse_client import Stream
+from tests.support import ALICE, Gate, on_behalf_of, wait_until
+
+SECRET = "hunter2"
+
+
+@pytest.fixture(scope="module")
+def exporter() -> Iterator[InMemorySpanExporter]:
+    """Where spans go; OpenTelemetry takes one provider a process."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    trace.set_tracer_provider(provider)
+    yield exporter
+    provider.shutdown()
+
+
+@pytest.fixture(scope="module")
+def reader() -> Iterator[InMemoryMetricReader]:
+    """Where metrics go."""
+    reader = InMemoryMetricReader()
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+    metrics.set_meter_provider(provider)
+    yield reader
+    provider.shutdown()
+
+
+class Seen:
+    """What was told since the test began."""
+
+    def __init__(self, exporter: InMemorySpanExporter, reader: InMemoryMetricReader) -> None:
+        self._exporter = exporter
+        self._reader = reader
+
+    def spans(self, name: str) -> list[ReadableSpan]:
+        return [span for span in self._exporter.get_finished_spans() if span.name == name]
+
+    def attributes(self, name: str) -> list[dict[str, Any]]:
+        return [dict(span.attributes or {}) for span in self.spans(name)]
+
+    def points(self, name: str) -> list[Any]:
+        data = self._reader.get_metrics_data()
+        return [
+            point
+            for resource in (data.resource_metrics if data else [])
+            for scope in resource.scope_metrics
+            for metric in scope.metrics
+            if metric.name == name
+            for point in metric.data.data_points
+        ]
+
+    @property
+    def everything(self) -> str:
+        spans = [span.to_json() for span in self._exporter.get_finished_spans()]
+        data = self._reader.get_metrics_data()
+        return " ".join([*spans, data.to_json() if data else ""])
+
+
+@pytest.fixture
+def seen(exporter: InMemorySpanExporter, reader: InMemoryMetricReader) -> Seen:
+    exporter.clear()
+    return Seen(exporter, reader)
+
+
+# ── calls upstream ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_call_has_a_span_with_its_attempts(
+    client: FlaskClient, road: FaultyWorkspace, seen: Seen
+) -> None:
+    road.fail(Refusal(503), path="runs/list", times=1)
+    assert client.get("/api/jobs/quick/runs").status_code == 200
+
+    (attributes,) = seen.attributes("lakeflow list_runs")
+    assert attributes == {
+        "lakeflow.job.key": "quick",
+        "lakeflow.operation": "list_runs",
+        "lakeflow.outcome": "ok",
+        "lakeflow.attempts": 2,
+    }
+    (span,) = seen.spans("lakeflow list_runs")
+    assert span.kind is trace.SpanKind.CLIENT
+    assert span.status.is_unset
+
+
+def test_a_call_that_fails_says_how_and_no_more(
+    client: FlaskClient, road: FaultyWorkspace, seen: Seen
+) -> None:
+    road.fail(Refusal(429, message=f"no {SECRET}", retry_after=3600), path="runs/list")
+    client.get("/api/jobs/quick/runs")
+
+    (span,) = seen.spans("lakeflow list_runs")
+    assert dict(span.attributes or {})["lakeflow.outcome"] == "upstream-throttled"
+    assert span.status.status_code is trace.StatusCode.ERROR
+    assert not span.events
+    assert SECRET not in seen.everything
+
+
+def test_calls_are_counted_and_timed(
+    client: FlaskClient, road: FaultyWorkspace, seen: Seen
+) -> None:
+    road.fail(Refusal(503), path="runs/list", times=1)
+    client.get("/api/jobs/never/runs")
+
+    def of_this(point: Any) -> bool:
+        about: dict[str, Any] = point.attributes
+        return (about["lakeflow.job.key"], about["lakeflow.operation"]) == ("never", "list_runs")
+
+    (duration,) = filter(of_this, seen.points("lakeflow.upstream.duration"))
+    assert duration.count == 1
+    assert 0 < duration.sum < 30
+    assert duration.attributes["lakeflow.outcome"] == "ok"
+    (attempts,) = filter(of_this, seen.points("lakeflow.upstream.attempts"))
+    assert attempts.value == 2
+
+
+# ── triggers ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_trigger_has_a_span_around_its_call(client: FlaskClient, seen: Seen) -> None:
+    headers = {"Idempotency-Key": "telemetry", **on_behalf_of(ALICE)}
+    for _ in range(2):
+        client.post("/api/jobs/never/run", json={"params": {"day": SECRET}}, headers=headers)
+
+    first, again = seen.attributes("lakeflow trigger")
+    assert first == {
+        "lakeflow.job.key": "never",
+        "lakeflow.outcome": "ok",
+        "lakeflow.replayed": False,
+    }
+    assert again["lakeflow.replayed"] is True
+    call, trigger = seen.spans("lakeflow run_now")[0], seen.spans("lakeflow trigger")[0]
+    assert call.parent is not None
+    assert call.parent.span_id == trigger.context.span_id
+    assert SECRET not in seen.everything
+    assert ALICE not in seen.everything
+
+
+def test_a_trigger_that_is_refused_says_so(client: FlaskClient, seen: Seen) -> None:
+    client.post("/api/jobs/script/run", json={"params": {"args": SECRET}})
+
+    (span,) = seen.spans("lakeflow trigger")
+    assert dict(span.attributes or {})["lakeflow.outcome"] == "invalid-parameters"
+    assert span.status.status_code is trace.StatusCode.ERROR
+    assert SECRET not in seen.everything
+    outcomes = {
+        point.attributes["lakeflow.outcome"] for point in seen.points("lakeflow.trigger.duration")
+    }
+    assert "invalid-parameters" in outcomes
+
+
+# ── streams ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def streams(seen: Seen) -> list[dict[str, Any]]:
+    return wait_until(lambda: seen.attributes("lakeflow stream"), "The end of the stream")
+
+
+def test_a_stream_says_how_many_events_it_had_and_why_it_ended(
+    app: Flask, serve: Serve, gate: Gate, seen: Seen
+) -> None:
+    url, client = serve(app), app.test_client()
+    run_id = client.post("/api/jobs/gated/run", json={"params": gate.params}).get_json()["runId"]
+    with Stream.open(f"{url}/api/jobs/gated/runs/{run_id}/stream") as stream:
+        next(stream)
+        gate.open()
+        events = 1 + sum(event.name == "message" for event in stream)
+
+    (attributes,) = streams(seen)
+    assert attributes == {
+        "lakeflow.job.key": "gated",
+        "lakeflow.outcome": "runs_ended",
+        "lakeflow.events": events,
+    }
+    assert any(
+        point.attributes["lakeflow.outcome"] == "runs_ended"
+        for point in seen.points("lakeflow.stream.duration")
+    )
+
+
+def test_a_viewer_that_leaves_is_told_apart(
+    make_app: MakeApp, serve: Serve, gate: Gate, seen: Seen
+) -> None:
+    app = make_app(LAKEFLOW_JOBS_HEARTBEAT=0.05)
+    url, client = serve(app), app.test_client()
+    run_id = client.post("/api/jobs/gated/run", json={"params": gate.params}).get_json()["runId"]
+    with Stream.open(f"{url}/api/jobs/stream?run=gated:{run_id}") as stream:
+        next(stream)
+    (attributes,) = streams(seen)
+    assert attributes["lakeflow.outcome"] == "viewer_left"
+
+
+def test_so_is_one_that_is_to_come_back(make_app: MakeApp, gate: Gate, seen: Seen) -> None:
+    client = make_app(LAKEFLOW_JOBS_STREAM_MAX_SECONDS=0.1).test_client()
+    run_id = client.post("/api/jobs/gated/run", json={"params": gate.params}).get_json()["runId"]
+    client.get(f"/api/jobs/gated/runs/{run_id}/stream", buffered=True)
+    (attributes,) = streams(seen)
+    assert attributes["lakeflow.outcome"] == "sent_back"
+
+
+# ── without it ────────────────────────────────────────────────────────────────────────────────────
+
+
+WITHOUT = """
+import sys
+sys.modules["opentelemetry"] = None  # as if it were not installed
+from flask_lakeflow_jobs import telemetry
+
+with telemetry.upstream_call("get_run", "etl") as told:
+    assert told is telemetry.UNOBSERVED
+    told.count()
+    assert told.carried(print) is print
+assert telemetry.stream(["etl"]) is told
+
+class Handle:
+    key = "etl"
+
+    @telemetry.trigger
+    def run_now(self, value):
+        return value
+
+assert Handle().run_now(5) == 5
+"""
+
+
+def test_without_opentelemetry_nothing_is_told() -> None:
+    subprocess.run([sys.executable, "-c", WITHOUT], check=True)
+
+
+def test_importing_the_extension_does_not_import_it() -> None:
+    code = "import sys, flask_lakeflow_jobs; assert 'opentelemetry' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_failure_that_is_none_of_ours_is_one_too(seen: Seen) -> None:
+    with pytest.raises(LookupError), telemetry.upstream_call("get_run", None):
+        raise LookupError(SECRET)
+    (attributes,) = seen.attributes("lakeflow get_run")
+    assert attributes["lakeflow.outcome"] == "error"
+    assert SECRET not in seen.everything
