@@ -45,7 +45,7 @@ ON_APPS = "DATABRICKS_APP_NAME"
 def doctor(server: list[str], as_json: bool) -> None:
     """Look at settings, login, jobs, server, cache and clocks, and say what to mend.
 
-    Nothing is started and nothing is changed. The exit code is 0 if all is fine, 1 if something is
+    No run is started and nothing is changed. The exit code is 0 if all is fine, 1 if something is
     to be mended, and 6 or 7 if the workspace does not let the app in or cannot be reached.
     """
     found = list(Doctor(current_app, app_state(), os.environ, server).findings())
