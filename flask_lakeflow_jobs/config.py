@@ -10,7 +10,16 @@ from typing import Any, TypeAlias
 from . import keys
 from .errors import ConfigurationError
 from .job_config import Job, JobConfigs, named_jobs
-from .sources import Sources, count, flag, mapping, optional, parameter_name, seconds
+from .sources import (
+    Sources,
+    count,
+    flag,
+    mapping,
+    optional,
+    parameter_name,
+    path_prefix,
+    seconds,
+)
 
 BundleJobs: TypeAlias = Callable[[Path], Mapping[str, int]]
 
@@ -34,6 +43,7 @@ class Settings:
     heartbeat: float
     push: bool
     console: bool
+    console_prefix: str
     read_only: bool
     trust_proxy_headers: bool
     attribution_parameter: str | None
@@ -74,6 +84,7 @@ def load_settings(
         heartbeat=seconds(sources, keys.HEARTBEAT),
         push=flag(sources, keys.PUSH),
         console=flag(sources, keys.CONSOLE),
+        console_prefix=path_prefix(sources, keys.CONSOLE_PREFIX),
         read_only=flag(sources, keys.READ_ONLY),
         trust_proxy_headers=flag(sources, keys.TRUST_PROXY_HEADERS),
         attribution_parameter=optional(parameter_name, sources, keys.ATTRIBUTION_PARAMETER),

@@ -13,11 +13,12 @@ from .attribution import UserLoader
 from .cli import command_group
 from .clock import Clock, SystemClock
 from .config import Settings, load_settings
+from .console import console_blueprint
 from .current import EXTENSION, State
 from .errors import ConfigurationError, UpstreamUnavailable
 from .job_config import JobConfigs, Policy
 from .jobs import Jobs
-from .keys import BUNDLE
+from .keys import BUNDLE, CONSOLE
 from .shared import Shared
 from .sources import Sources
 from .web import Pusher, StreamSlots, blueprint, is_closing
@@ -99,7 +100,17 @@ class LakeflowJobs:
         )
         if self._register_blueprint:
             app.register_blueprint(blueprint(self._url_prefix))
+        if settings.console:
+            self._serve_console(app, settings.console_prefix)
         app.cli.add_command(command_group)
+
+    def _serve_console(self, app: Flask, prefix: str) -> None:
+        if not self._register_blueprint:
+            raise ConfigurationError(
+                f"{CONSOLE.name} needs the HTTP routes, which its pages follow runs by: leave"
+                " register_blueprint as it is."
+            )
+        app.register_blueprint(console_blueprint(prefix))
 
 
 def _connect(settings: Settings, instance: Path, shared: Shared, clock: Clock) -> Upstream:

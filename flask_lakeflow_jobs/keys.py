@@ -89,6 +89,7 @@ PUSH = Key(
     "Whether streams on gunicorn's gthread worker may do without a thread of their own.",
 )
 CONSOLE = Key(f"{PREFIX}_CONSOLE", False, "Whether the console is served.")
+CONSOLE_PREFIX = Key(f"{PREFIX}_CONSOLE_PREFIX", "/jobs", "Where the console is.")
 READ_ONLY = Key(
     f"{PREFIX}_READ_ONLY",
     False,
@@ -123,6 +124,7 @@ KEYS = (
     HEARTBEAT,
     PUSH,
     CONSOLE,
+    CONSOLE_PREFIX,
     READ_ONLY,
     TRUST_PROXY_HEADERS,
     ATTRIBUTION_PARAMETER,

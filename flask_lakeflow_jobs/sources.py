@@ -82,6 +82,15 @@ def parameter_name(sources: Sources, key: Key) -> str:
     return value
 
 
+def path_prefix(sources: Sources, key: Key) -> str:
+    value = sources.get(key.name)
+    if value is None:
+        return str(key.default)
+    if not isinstance(value, str) or not re.fullmatch(r"(/[\w.~-]+)+", value, re.ASCII):
+        raise ConfigurationError(f"{key.name} must be a path such as '/jobs', not {value!r}.")
+    return value
+
+
 def mapping(sources: Sources, key: Key) -> Mapping[str, Any]:
     value = sources.get(key.name)
     if value in (None, ""):

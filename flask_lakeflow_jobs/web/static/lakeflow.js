@@ -35,7 +35,8 @@
 /**
  * What to do with news of a run. Each is called with the address of the run it is about.
  * @typedef {object} Handlers
- * @property {(status: RunStatus, runUrl: string) => void} [status]  the present state, then each new one
+ * @property {(status: RunStatus, runUrl: string, id: string) => void} [status]  the present state, then each new one;
+ *   the id names the state, or with several runs those of all
  * @property {(problem: Problem, runUrl: string) => void} [stale]  the workspace cannot be asked just now; what was
  *   seen last still stands, and the watch goes on
  * @property {(runUrl: string) => void} [fresh]  it can be asked again
@@ -429,7 +430,7 @@ class Watch {
     else if (name === "error") this.#lose(new JobsError(news), runUrl);
     else if (id !== this.#lastId) {
       this.#lastId = id;
-      this.handlers.status?.(news, runUrl);
+      this.handlers.status?.(news, runUrl, id);
     }
   }
 

@@ -1,0 +1,276 @@
+"""The form of a job: from its schema, else from its definition. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InvalidParameters
+from ..masking import MASK, looks_secret
+from ..web.jsonschema import json_schema
+
+if TYPE_CHECKING:
+    from databricks.sdk.service.jobs import Job as SdkJob
+
+    from ..job_config import Job
+
+#: The input for a format of text, where it is not a plain one.
+BY_FORMAT: Mapping[str, str] = {
+    "date": "date",
+    "date-time": "datetime-local",
+    "time": "time",
+    "email": "email",
+    "uri": "url",
+}
+
+#: The job parameter-taking fields of run-now that are lists, by task type, and what to ask for.
+LISTS: Mapping[str, str] = {
+    "python_script": "args",
+    "spark_jar": "args",
+    "dbt_commands": "commands",
+}
+
+#: The limits that an input can hold, by their names in JSON Schema.
+LIMITS: Mapping[str, str] = {
+    "minimum": "min",
+    "maximum": "max",
+    "minLength": "minlength",
+    "maxLength": "maxlength",
+    "pattern": "pattern",
+}
+
+#: Of the form itself, not of a field.
+WHOLE = "_schema"
+
+
+@dataclass(frozen=True)
+class Field:
+    """A control of the form.
+
+    :param name: the parameter's.
+    :param control: the ``type`` of an input, or ``select``, ``lines``, ``json``.
+    :param value: what stands in it.
+    :param choices: of a ``select``.
+    :param attributes: limits, as an input has them.
+    :param help: for people.
+    :param errors: what is wrong with its value.
+    """
+
+    name: str
+    label: str
+    control: str
+    value: str = ""
+    required: bool = False
+    choices: Sequence[str] = ()
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    help: str = ""
+    errors: Sequence[str] = ()
+
+    @property
+    def is_checked(self) -> bool:
+        return self.value == "true"
+
+
+@dataclass(frozen=True)
+class Form:
+    """The form of a job.
+
+    :param fields: its controls.
+    :param inside: the field of run-now that the parameters go into, where the job does not say.
+    :param errors: what is wrong with no one field.
+    """
+
+    fields: Sequence[Field]
+    inside: str | None = None
+    errors: Sequence[str] = ()
+
+    def filled(self, values: Mapping[str, str]) -> Form:
+        """The same with values in it; a masked one stays away.
+
+        :param values: by name.
+        """
+        return replace(
+            self,
+            fields=[
+                replace(each, value=values[each.name])
+                if each.name in values and values[each.name] != MASK
+                else each
+                for each in self.fields
+            ],
+        )
+
+    def params(self, sent: Mapping[str, str]) -> dict[str, Any]:
+        """The parameters that a browser has sent; an empty control stands for none.
+
+        :param sent: by name.
+        :raises InvalidParameters: a value is not even JSON where JSON is asked for.
+        """
+        params: dict[str, Any] = {}
+        wrong: dict[str, list[str]] = {}
+        for each in self.fields:
+            text = sent.get(each.name, "")
+            if each.control == "checkbox":
+                params[each.name] = each.name in sent
+            elif each.control == "lines" and text:
+                params[each.name] = [line for line in text.splitlines() if line.strip()]
+            elif each.control == "json" and text:
+                try:
+                    params[each.name] = json.loads(text)
+                except ValueError as error:
+                    wrong[each.name] = [f"Is no JSON: {error}."]
+            elif text:
+                params[each.name] = text
+        if wrong:
+            raise InvalidParameters("Some values cannot be read.", wrong)
+        if self.inside is None:
+            return params
+        if self.inside == WHOLE:
+            whole = params.get(WHOLE, {})
+            if not isinstance(whole, dict):
+                raise InvalidParameters(
+                    "The parameters must be an object.", {WHOLE: ["Must be {…}."]}
+                )
+            return whole
+        return {self.inside: params} if params else {}
+
+    def with_errors(self, error: InvalidParameters) -> Form:
+        """The same with what is wrong, at the fields that it is wrong with.
+
+        :param error: the refusal.
+        """
+        messages = {name: list(_flat(found)) for name, found in error.messages.items()}
+        names = {each.name for each in self.fields}
+        rest = [
+            message if name == WHOLE else f"{name}: {message}"
+            for name, found in messages.items()
+            if name not in names
+            for message in found
+        ]
+        return replace(
+            self,
+            fields=[replace(each, errors=messages.get(each.name, ())) for each in self.fields],
+            errors=rest or ([] if messages else [error.detail]),
+        )
+
+
+def form_of(job: Job, definition: SdkJob | None, hidden: Iterable[str] = ()) -> Form:
+    """The form of a job.
+
+    :param job: the settings' job.
+    :param definition: the workspace's job, where it could be read.
+    :param hidden: names that the app fills in itself.
+    """
+    if job.schema is not None:
+        form = _from_schema(json_schema(job.schema))
+    elif job.task_type in (None, "job"):
+        form = Form(
+            [_text(name, value) for name, value in _job_parameters(definition)],
+            inside=None if job.task_type else "job_parameters",
+        )
+    elif job.task_type == "notebook":
+        form = Form([_text(name, value) for name, value in _notebook_parameters(definition)])
+    elif job.task_type in LISTS:
+        form = Form([Field(LISTS[job.task_type], "Arguments", "lines", help="One a line.")])
+    elif job.task_type == "dbt":
+        form = Form([])
+    else:
+        form = Form(
+            [Field(WHOLE, "Parameters", "json", value="{}", help="A JSON object.")], inside=WHOLE
+        )
+    left_out = set(hidden)
+    return replace(form, fields=[each for each in form.fields if each.name not in left_out])
+
+
+def _from_schema(document: Mapping[str, Any]) -> Form:
+    required = document.get("required", [])
+    return Form(
+        [
+            _field(name, described, required=name in required)
+            for name, described in document["properties"].items()
+        ]
+    )
+
+
+def _field(name: str, described: Mapping[str, Any], *, required: bool) -> Field:
+    kinds = described.get("type", "string")
+    kind = (
+        next((each for each in kinds if each != "null"), "string")
+        if isinstance(kinds, list)
+        else kinds
+    )
+    default = described.get("default")
+    made = Field(
+        name=name,
+        label=described.get("title") or name,
+        control="text",
+        value=_as_text(default),
+        required=required,
+        help=described.get("description", ""),
+    )
+    if "enum" in described:
+        return replace(
+            made, control="select", choices=[_as_text(each) for each in described["enum"]]
+        )
+    if kind == "boolean":
+        return replace(made, control="checkbox", required=False)
+    if kind in ("integer", "number"):
+        step = "1" if kind == "integer" else "any"
+        return replace(made, control="number", attributes={"step": step, **_limits(described)})
+    if kind == "array" and described.get("items", {}).get("type", "string") == "string":
+        lines = "\n".join(map(str, default)) if isinstance(default, list) else ""
+        return replace(made, control="lines", value=lines, help=made.help or "One a line.")
+    if kind in ("array", "object"):
+        text = "" if default is None else json.dumps(default)
+        return replace(made, control="json", value=text, help=made.help or "As JSON.")
+    if looks_secret(name):
+        return replace(made, control="password", attributes=_limits(described))
+    control = BY_FORMAT.get(described.get("format", ""), "text")
+    return replace(made, control=control, attributes=_limits(described))
+
+
+def _limits(described: Mapping[str, Any]) -> dict[str, str]:
+    return {LIMITS[name]: str(value) for name, value in described.items() if name in LIMITS}
+
+
+def _as_text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _text(name: str, default: str | None) -> Field:
+    secret = looks_secret(name)
+    help_ = f"Default: {default}" if default and not secret else ""
+    value = "" if secret else default or ""
+    return Field(name, name, "password" if secret else "text", value=value, help=help_)
+
+
+def _job_parameters(definition: SdkJob | None) -> list[tuple[str, str | None]]:
+    settings = definition.settings if definition else None
+    return [(each.name, each.default) for each in (settings.parameters if settings else None) or []]
+
+
+def _notebook_parameters(definition: SdkJob | None) -> list[tuple[str, str | None]]:
+    settings = definition.settings if definition else None
+    found: dict[str, str | None] = {}
+    for task in (settings.tasks if settings else None) or []:
+        if task.notebook_task:
+            found.update(task.notebook_task.base_parameters or {})
+    return list(found.items())
+
+
+def _flat(messages: object) -> Iterable[str]:
+    """The texts in what marshmallow says of a field, which may be nested."""
+    if isinstance(messages, Mapping):
+        for name, inner in messages.items():
+            for text in _flat(inner):
+                yield f"{name}: {text}" if isinstance(name, str) else f"item {name + 1}: {text}"
+    elif isinstance(messages, list | tuple):
+        for inner in messages:
+            yield from _flat(inner)
+    else:
+        yield str(messages)

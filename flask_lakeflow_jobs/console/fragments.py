@@ -1,0 +1,64 @@
+"""What templates are given: the pages' own, and through globals the host's."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template
+from markupsafe import Markup
+
+from ..errors import LakeflowJobsError
+from . import reading, words
+from .access import acting_handle, guard, own_handle
+
+
+def register(pages: Blueprint) -> None:
+    """Give the templates of an app the fragments and the filters of the console.
+
+    :param pages: the console's blueprint.
+    """
+    for fragment in (lakeflow_head, lakeflow_job_card, lakeflow_run):
+        pages.add_app_template_global(fragment)
+    pages.add_app_template_filter(words.duration, "lakeflow_duration")
+    pages.add_app_template_filter(words.moment, "lakeflow_moment")
+    pages.add_app_template_filter(_ago, "lakeflow_ago")
+
+
+def _ago(milliseconds: float) -> str:
+    return words.ago(reading.now() - milliseconds)
+
+
+def lakeflow_head() -> Markup:
+    """The style sheet and the script that fragments need, for the ``head`` of a page."""
+    return Markup(render_template("lakeflow_jobs/_head.html"))  # noqa: S704
+
+
+def lakeflow_job_card(key: str) -> Markup:
+    """A job at a glance; for those who may not see it, nothing.
+
+    :param key: the job's.
+    """
+    guarded = guard()
+    try:
+        own_handle(guarded, key)
+    except LakeflowJobsError:
+        return Markup("")
+    (card,) = reading.cards(guarded, [key])
+    return Markup(render_template("lakeflow_jobs/_card.html", card=card))  # noqa: S704
+
+
+def lakeflow_run(key: str, run_id: int) -> Markup:
+    """A run, live; for those who may not see it, nothing; and what went wrong where that did.
+
+    :param key: the job's.
+    :param run_id: the run.
+    """
+    guarded = guard()
+    try:
+        own_handle(guarded, key)
+    except LakeflowJobsError:
+        return Markup("")
+    try:
+        with acting_handle(guarded, key) as handle:
+            view = reading.run_view(guarded, handle, run_id)
+    except LakeflowJobsError as error:
+        return Markup(render_template("lakeflow_jobs/_problem.html", error=error))  # noqa: S704
+    return Markup(render_template("lakeflow_jobs/_live.html", view=view))  # noqa: S704

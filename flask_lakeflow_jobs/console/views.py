@@ -1,0 +1,264 @@
+"""The pages: each view reads what its page shows, and hands it to a template."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
+from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.wrappers import Response as BaseResponse
+
+from ..current import current_state
+from ..errors import Conflict, InvalidParameters, LakeflowJobsError, NotAllowed
+from ..masking import masked
+from ..web import assets
+from ..web.requests import run_id_of
+from . import fragments, reading, runs
+from .access import acting_handle, guard, own_handle, refuse_other_pages
+from .forms import Form, form_of
+
+NAME = "lakeflow_console"
+FOLDER = Path(__file__).parent
+
+#: What pages may load: this app's own files, and no inline script or style.
+POLICY = (
+    "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self';"
+    " frame-ancestors 'self'"
+)
+
+PAGE = 25
+
+#: Reads of the history that one page may take where a filter leaves few of the runs.
+READS = 4
+
+_assets = assets.Assets(FOLDER / "static", assets.STATIC)
+
+
+def console_blueprint(url_prefix: str) -> Blueprint:
+    """The console, for one app.
+
+    :param url_prefix: where it is.
+    """
+    pages = Blueprint(
+        NAME, __name__, url_prefix=url_prefix, template_folder=str(FOLDER / "templates")
+    )
+    for rule, view, methods in (
+        ("/", show_jobs, ["GET"]),
+        ("/<key>", show_history, ["GET"]),
+        ("/<key>/run", show_form, ["GET"]),
+        ("/<key>/run", start_run, ["POST"]),
+        ("/<key>/runs/<run_id>", show_run, ["GET"]),
+        ("/<key>/runs/<run_id>/live", show_live, ["GET"]),
+        ("/<key>/runs/<run_id>/tasks/<task_run_id>", show_task, ["GET"]),
+        ("/<key>/runs/<run_id>/cancel", cancel_run, ["POST"]),
+        ("/<key>/runs/<run_id>/repair", repair_run, ["POST"]),
+        ("/~static/<name>", static, ["GET"]),
+    ):
+        pages.add_url_rule(rule, view_func=view, methods=methods, strict_slashes=False)
+    pages.before_request(lambda: refuse_other_pages(request))
+    pages.after_request(_protect)
+    pages.register_error_handler(HTTPException, _show_error)
+    fragments.register(pages)
+    return pages
+
+
+def static(name: str) -> Response:
+    """A script, a style or a picture; their names are in no job's key, which has no tilde."""
+    return _assets.respond(name)
+
+
+# ── jobs ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def show_jobs() -> str:
+    guarded = guard()
+    keys = [job.key for job in guarded.viewable()]
+    return _page("jobs.html", cards=reading.cards(guarded, keys))
+
+
+def show_history(key: str) -> str:
+    guarded = guard()
+    own_handle(guarded, key)
+    outcome, who = request.args.get("outcome", ""), request.args.get("who", "").strip()
+    before = _cursor(request.args.get("before", ""))
+
+    def keep(run: runs.Summary) -> bool:
+        has_outcome = not outcome or run.state.kind == outcome
+        return has_outcome and (not who or who.lower() in (run.who or "").lower())
+
+    with acting_handle(guarded, key) as handle:
+        found, after = reading.runs_page(
+            handle, before=before, keep=keep, most=PAGE, pages=READS if outcome or who else 1
+        )
+    (card,) = reading.cards(guarded, [key])
+    return _page(
+        "history.html",
+        card=card,
+        runs=found,
+        outcome=outcome,
+        who=who,
+        before=before,
+        after=after and f"{after[0]}.{after[1]}",
+    )
+
+
+def _cursor(text: str) -> tuple[int, int] | None:
+    match = re.fullmatch(r"(\d{1,16})\.(\d{1,19})", text, re.ASCII)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+# ── start ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def show_form(key: str) -> str:
+    guarded = guard()
+    with acting_handle(guarded, key, "run") as handle:
+        form = _form(handle)
+        again = request.args.get("again", "")
+        if again:
+            seen = handle.reads(or_stale=True).run(run_id_of(again))
+            shown = masked(seen.value, handle.job.secrets)
+            run = current_state().jobs.upstream.run_of(shown)
+            form = form.filled(runs.parameters_of(run))
+    return _form_page(key, form, again=again)
+
+
+def start_run(key: str) -> BaseResponse | tuple[str, int]:
+    guarded = guard()
+    with acting_handle(guarded, key, "run") as handle:
+        form = _form(handle)
+        sent = request.form.to_dict()
+        try:
+            triggered = handle.run_now(
+                form.params(sent),
+                idempotency_key=_nonce(sent.get("nonce", "")),
+                requested_by=guarded.user_name,
+            )
+        except InvalidParameters as error:
+            return _form_page(key, _refilled(form, sent).with_errors(error)), error.code
+        except Conflict:
+            # the form was sent before, with other values: to send it again is to mean another run
+            notice = "This form has started a run already. Press Run once more for another one."
+            return _form_page(key, _refilled(form, sent), notice=notice), Conflict.code
+    where = url_for(
+        f"{NAME}.show_run",
+        key=key,
+        run_id=triggered.run_id,
+        replayed="1" if triggered.replayed else None,
+    )
+    return redirect(where, 303)
+
+
+def _form(handle: Any) -> Form:
+    try:
+        definition = handle.get_job()
+    except LakeflowJobsError:
+        if handle.job.schema is None:
+            raise
+        definition = None  # the schema says all that the form needs
+    parameter = reading.who_parameter()
+    return form_of(handle.job, definition, hidden=[parameter] if parameter else [])
+
+
+def _refilled(form: Form, sent: dict[str, str]) -> Form:
+    boxes = {
+        each.name: "true" if each.name in sent else "false"
+        for each in form.fields
+        if each.control == "checkbox"
+    }
+    return form.filled({**sent, **boxes})
+
+
+def _form_page(key: str, form: Form, *, again: str = "", notice: str = "") -> str:
+    (card,) = reading.cards(guard(), [key])
+    return _page(
+        "form.html", card=card, form=form, nonce=uuid.uuid4().hex, again=again, notice=notice
+    )
+
+
+def _nonce(text: str) -> str | None:
+    """The key of the form that was sent; one that is none starts a run of its own."""
+    return f"console-{text}" if re.fullmatch(r"[0-9a-f]{32}", text, re.ASCII) else None
+
+
+# ── a run ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def show_run(key: str, run_id: str) -> str:
+    return _page(
+        "run.html", view=_run_view(key, run_id), is_replayed=bool(request.args.get("replayed"))
+    )
+
+
+def show_live(key: str, run_id: str) -> str:
+    """The parts of the page that change, for the page itself."""
+    return render_template("lakeflow_jobs/_run.html", view=_run_view(key, run_id))
+
+
+def _run_view(key: str, run_id: str) -> reading.RunView:
+    guarded = guard()
+    with acting_handle(guarded, key) as handle:
+        return reading.run_view(guarded, handle, run_id_of(run_id))
+
+
+def show_task(key: str, run_id: str, task_run_id: str) -> str:
+    guarded = guard()
+    with acting_handle(guarded, key) as handle:
+        view = reading.run_view(guarded, handle, run_id_of(run_id))
+        wanted = run_id_of(task_run_id)
+        attempt = next((row for row in view.timeline.rows if row.run_id == wanted), None)
+        if attempt is None:
+            raise NotFound(f"Run {run_id} has no task with the id {task_run_id}.")
+        seen = handle.reads(or_stale=True).output(wanted, settled=attempt.ended is not None)
+        shown = masked(seen.value, handle.job.secrets)
+        texts = reading.task_texts(current_state().jobs.upstream.output_of(shown))
+    name = "_task.html" if "bare" in request.args else "task.html"
+    return _page(name, view=view, attempt=attempt, texts=texts)
+
+
+def cancel_run(key: str, run_id: str) -> BaseResponse:
+    guarded = guard()
+    with acting_handle(guarded, key, "cancel") as handle:
+        handle.cancel_run(run_id_of(run_id), requested_by=guarded.user_name)
+    return redirect(url_for(f"{NAME}.show_run", key=key, run_id=run_id), 303)
+
+
+def repair_run(key: str, run_id: str) -> BaseResponse:
+    guarded = guard()
+    with acting_handle(guarded, key, "repair") as handle:
+        handle.repair_run(run_id_of(run_id), requested_by=guarded.user_name)
+    return redirect(url_for(f"{NAME}.show_run", key=key, run_id=run_id), 303)
+
+
+# ── what pages share ──────────────────────────────────────────────────────────────────────────────
+
+
+def _page(template: str, **given: Any) -> str:
+    try:
+        user = guard().user_name
+    except NotAllowed:  # a page that says so needs no name
+        user = None
+    return render_template(f"lakeflow_jobs/{template}", user=user, **given)
+
+
+def _protect(response: Response) -> Response:
+    response.headers.setdefault("Content-Security-Policy", POLICY)
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "same-origin")
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _show_error(error: HTTPException) -> BaseResponse | tuple[str, int, dict[str, str]]:
+    if error.code is None or error.code < 400:
+        return error.get_response()
+    if error.code == 500 and current_app.testing:
+        raise error
+    title = getattr(error, "title", error.name)
+    detail = getattr(error, "detail", error.description)
+    after = getattr(error, "retry_after", None)
+    headers = {} if after is None else {"Retry-After": str(int(after) + 1)}
+    return _page("error.html", title=title, detail=detail, code=error.code), error.code, headers
