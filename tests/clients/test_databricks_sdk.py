@@ -1,0 +1,70 @@
+"""The SDK, at the newest version and at the lowest one that the package supports."""
+
+from __future__ import annotations
+
+from importlib.metadata import requires
+
+import pytest
+
+from tests.clients.conftest import Install
+from tests.clients.support import ServedWorkspace, seen_by
+
+_NAME = "databricks-sdk"
+_LOWEST = next(
+    requirement.replace(">=", "==")
+    for requirement in requires("flask-lakeflow-jobs") or []
+    if requirement.startswith(_NAME)
+)
+
+_EXPECTED = {
+    "definitions": {
+        "updated": ["changed", ["first", "second"]],
+        "reset": ["reset", ["third"]],
+        "listed by name": True,
+        "get after delete": "ResourceDoesNotExist",
+    },
+    "permissions": {
+        "granted": ["IS_OWNER"],
+        "known": ["CAN_MANAGE", "CAN_MANAGE_RUN", "CAN_VIEW", "IS_OWNER"],
+    },
+    "outputs": {
+        "ending": "SUCCESS",
+        "same token, same run": True,
+        "logs of the script": "extracted 2013-02-03\n",
+        "result of the notebook": "loaded 2013-02-03",
+        "views of the notebook": ["load"],
+        "output of all tasks": "InvalidParameterValue",
+    },
+    "submission": {"ending": "SUCCESS", "name": "submitted", "result": "loaded 2013-02-04"},
+    "repair": {
+        "at first": "OperationFailed",
+        "repaired": "SUCCESS",
+        "history": ["ORIGINAL", "REPAIR"],
+    },
+    "cancellation": {
+        "one": "CANCELED",
+        "active ones listed": True,
+        "all": ["CANCELED", "CANCELED"],
+    },
+    "deletion": {"get after delete": "ResourceDoesNotExist"},
+    "paging": {
+        "tasks of the job": 120,
+        "tasks of its run": 120,
+        "runs listed": 60,
+        "as started": True,
+    },
+}
+
+
+@pytest.mark.parametrize("login", ["token", "client id and secret"])
+@pytest.mark.parametrize("requirement", [_NAME, _LOWEST])
+def test_every_call_of_the_jobs_api(
+    requirement: str, login: str, python_with: Install, workspace: ServedWorkspace
+) -> None:
+    environ = dict(workspace.environ)
+    if login != "token":
+        environ["DATABRICKS_CLIENT_ID"] = "a-service-principal"
+        environ["DATABRICKS_CLIENT_SECRET"] = environ.pop("DATABRICKS_TOKEN")
+    seen = seen_by("with_sdk.py", python_with(requirement, requirement), environ)
+    assert seen.pop("user").endswith("@localhost")
+    assert seen == _EXPECTED
