@@ -40,11 +40,11 @@ LIMITED_FIELDS = {"notebook_params", "jar_params", "python_params", "spark_submi
 LIMIT = 10_000
 ASCII_FIELDS = {"python_params", "spark_submit_params"}
 
-#: Task types whose parameters are one list, and the names that it goes by.
-LIST_NAMES: Mapping[str, tuple[str, ...]] = {
-    "python_script": ("args",),
-    "spark_jar": ("args",),
-    "dbt_commands": ("commands", "args", "dbt_commands"),
+#: Task types whose parameters are one list: the field of run-now, and the names that it goes by.
+LIST_NAMES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "python_script": ("python_params", ("args",)),
+    "spark_jar": ("jar_params", ("args",)),
+    "dbt_commands": ("dbt_commands", ("commands", "args", "dbt_commands")),
 }
 
 PIPELINE_FLAGS = {"full_refresh"}
@@ -215,11 +215,9 @@ def _pipeline(params: Mapping[str, Any]) -> dict[str, Any]:
 TASK_TYPES: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "notebook": _named("notebook_params"),
     "python_wheel": _named("python_named_params"),
-    "python_script": _listed("python_params", *LIST_NAMES["python_script"]),
-    "spark_jar": _listed("jar_params", *LIST_NAMES["spark_jar"]),
+    **{task_type: _listed(field, *names) for task_type, (field, names) in LIST_NAMES.items()},
     "sql": _named("sql_params"),
     "dbt": _nothing,
-    "dbt_commands": _listed("dbt_commands", *LIST_NAMES["dbt_commands"]),
     "job": _named("job_parameters"),
     "pipeline": _pipeline,
 }

@@ -11,7 +11,14 @@ from marshmallow import Schema, fields, validate
 from marshmallow import missing as absent
 
 from ..job_config import Job
-from ..params import LIST_NAMES, PIPELINE_FLAGS, PIPELINE_LISTS, RUN_NOW_FIELDS, as_text
+from ..params import (
+    ASCII_FIELDS,
+    LIST_NAMES,
+    PIPELINE_FLAGS,
+    PIPELINE_LISTS,
+    RUN_NOW_FIELDS,
+    as_text,
+)
 
 #: Field class → JSON Schema; a field's own class comes first, then its bases.
 TYPES: dict[type[fields.Field[Any]], dict[str, Any]] = {
@@ -35,6 +42,8 @@ TYPES: dict[type[fields.Field[Any]], dict[str, Any]] = {
 #: What can be passed as text.
 SCALARS = ["string", "number", "boolean"]
 
+ASCII = "^[\\u0000-\\u007f]*$"
+
 
 def json_schema(schema: Schema) -> dict[str, Any]:
     """Describe what a schema takes; what cannot be described is left open, never an error.
@@ -52,27 +61,42 @@ def parameters_schema(job: Job) -> dict[str, Any]:
     if job.schema is not None:
         return json_schema(job.schema)
     if job.task_type is None:
-        return _closed(
-            {
-                name: {"type": ["object" if kind is dict else "array", "null"]}
-                for name, kind in RUN_NOW_FIELDS.items()
-            }
-        )
+        return closed({name: _or_null(_run_now_field(name)) for name in RUN_NOW_FIELDS})
     if job.task_type == "dbt":
         return {"type": "object", "additionalProperties": {"type": "null"}}
     if job.task_type == "pipeline":
-        names = {"type": ["array", "null"], "items": {"type": "string"}}
-        return _closed(
-            {name: {"type": ["boolean", "null"]} for name in PIPELINE_FLAGS}
-            | dict.fromkeys(PIPELINE_LISTS, names)
-        )
+        return _run_now_field("pipeline_params")
     if job.task_type in LIST_NAMES:
-        values = {"type": ["array", "null"], "items": {"type": SCALARS}}
-        return _closed(dict.fromkeys(LIST_NAMES[job.task_type], values))
-    return {"type": "object", "additionalProperties": {"type": [*SCALARS, "null"]}}
+        field, names = LIST_NAMES[job.task_type]
+        values = _or_null(_run_now_field(field))
+        return {**closed(dict.fromkeys(names, values)), "maxProperties": 1}
+    return _run_now_field("job_parameters")  # like all the other maps
 
 
-def _closed(properties: dict[str, Any]) -> dict[str, Any]:
+def _run_now_field(name: str) -> dict[str, Any]:
+    if name == "pipeline_params":
+        flag, names = {"type": "boolean"}, {"type": "array", "items": {"type": "string"}}
+        return closed(
+            {name: _or_null(flag) for name in sorted(PIPELINE_FLAGS)}
+            | {name: _or_null(names) for name in sorted(PIPELINE_LISTS)}
+        )
+    if RUN_NOW_FIELDS[name] is dict:
+        return {"type": "object", "additionalProperties": {"type": [*SCALARS, "null"]}}
+    item: dict[str, Any] = {"type": SCALARS}
+    if name in ASCII_FIELDS:
+        item["pattern"] = ASCII
+    return {"type": "array", "items": item}
+
+
+def _or_null(described: dict[str, Any]) -> dict[str, Any]:
+    return {**described, "type": [described["type"], "null"]}
+
+
+def closed(properties: dict[str, Any]) -> dict[str, Any]:
+    """Describe an object that has these members at most.
+
+    :param properties: their schemas by name.
+    """
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 

@@ -11,10 +11,11 @@ from marshmallow import Schema
 
 from ..job_config import Job
 from . import sse
-from .jsonschema import json_schema, parameters_schema
+from .jsonschema import closed, json_schema, parameters_schema
 from .problems import MEDIA_TYPE as PROBLEM
 from .requests import DEFAULT_RUNS, LARGEST_ID, LEAST_RUNS, LONGEST_KEY, MOST_RUNS, MOST_STREAMED
 from .schemas import (
+    EventSchema,
     JobSchema,
     JobsSchema,
     Open,
@@ -30,6 +31,7 @@ from .schemas import (
 Json: TypeAlias = dict[str, Any]
 
 SCHEMAS: tuple[type[Schema], ...] = (
+    EventSchema,
     JobSchema,
     JobsSchema,
     ProblemSchema,
@@ -230,7 +232,10 @@ def _operation(
     if parameters:
         operation["parameters"] = list(parameters)
     if body is not None:
-        operation["requestBody"] = {"content": {"application/json": {"schema": body}}}
+        operation["requestBody"] = {
+            "content": {"application/json": {"schema": body}},
+            "required": "required" in body,
+        }
     return operation
 
 
@@ -270,15 +275,17 @@ def _trigger(job: Job) -> Json:
                 "header",
             ),
         ],
-        body={
-            "type": "object",
-            "properties": {"params": {"anyOf": [parameters_schema(job), {"type": "null"}]}},
-            "additionalProperties": False,
-        },
+        body=_trigger_body(parameters_schema(job)),
     )
     if job.description:
         operation["description"] = job.description
     return operation
+
+
+def _trigger_body(params: Json) -> Json:
+    if "required" in params:
+        return {**closed({"params": params}), "required": ["params"]}
+    return closed({"params": {"anyOf": [params, {"type": "null"}]}})
 
 
 def _stream_runs(keys: Sequence[str]) -> Json:
@@ -348,8 +355,23 @@ def _content(
 
 
 def _events() -> Json:
+    data = {
+        "type": "string",
+        "contentMediaType": "application/json",
+        "contentSchema": _ref(EventSchema),
+    }
+    event = {
+        "type": "object",
+        "description": "One event, its `data` JSON; one without a name is a state of a run.",
+        "properties": {
+            "id": {"type": "string", "description": "Names the state."},
+            "event": {"enum": ["message", "stale", "fresh", "error", "end"]},
+            "data": data,
+        },
+        "required": ["data"],
+    }
     return {
-        **_content({"type": "string"}, sse.MEDIA_TYPE),
+        **_content(event, sse.MEDIA_TYPE),
         "204": {"description": "The client has seen the last event."},
     }
 

@@ -100,6 +100,19 @@ class StatusSchema(Schema):
     run = fields.Nested(RunSchema, required=True, allow_none=True)
 
 
+class EventSchema(Open):
+    """A state of a run. Of a stream of several runs each event has `job` and `runId`; those with a
+    name have a problem, or nothing, in place of the state."""
+
+    status = fields.String(metadata=_described("The Jobs API's life-cycle word."))
+    outcome = fields.String(validate=validate.OneOf(OUTCOMES))
+    timestamp = fields.Integer(metadata=_described("Milliseconds since the epoch: when it was so."))
+    eta = fields.Integer(metadata=_described("Milliseconds since the epoch: the expected end."))
+    run = fields.Nested(RunSchema)
+    job = fields.String()
+    run_id = fields.Integer(data_key="runId")
+
+
 class ProblemSchema(Schema):
     """A problem document (RFC 9457)."""
 

@@ -89,7 +89,9 @@ def test_each_job_has_its_own_path_to_be_run_with_its_own_parameters(document: J
     operation = document["paths"]["/described/run"]["post"]
     assert operation["description"] == "Loads it."
     body = operation["requestBody"]["content"]["application/json"]["schema"]
-    params = body["properties"]["params"]["anyOf"][0]
+    params = body["properties"]["params"]
+    assert body["required"] == ["params"]
+    assert operation["requestBody"]["required"] is True
     assert params["required"] == ["day"]
     assert params["properties"]["rows"]["minimum"] == 1
     assert set(document["paths"]["/{key}"]["parameters"][0]["schema"]["enum"]) >= set(JOBS)
@@ -140,10 +142,15 @@ def test_it_says_where_the_routes_are(prefix: str) -> None:
         ("described", {"rows": 0}, False),
         ("ключ", {"notebook_params": {"a": "1"}, "python_params": None}, True),
         ("ключ", {"a": 1}, False),
+        ("ключ", {"python_params": [None]}, False),
+        ("ключ", {"python_params": ["ü"]}, False),
+        ("ключ", {"pipeline_params": {"full_refresh": "yes"}}, False),
+        ("described", None, False),
+        ("a-sql", None, True),
     ],
 )
 def test_it_says_of_parameters_what_the_routes_say(
-    make_app: MakeApp, road: FaultyWorkspace, key: str, params: Json, is_taken: bool
+    make_app: MakeApp, road: FaultyWorkspace, key: str, params: Json | None, is_taken: bool
 ) -> None:
     road.fail(Refusal(503), path="run-now")  # what reaches the workspace was taken
     app = make_app(jobs=JOBS, LAKEFLOW_JOBS_WRITE_TIMEOUT=0.2)
