@@ -24,12 +24,13 @@ from .errors import (
     UpstreamUnavailable,
 )
 from .extension import LakeflowJobs
-from .handle import JobHandle, RunWatch, Triggered
+from .handle import JobHandle, RunWatch
 from .job_config import JobConfig
 from .outcome import Outcome, RunStatus
 from .reports import Explanation, FailedTask
 from .results import ExecutionResult
 from .signals import run_canceled, run_changed, run_finished, run_triggered
+from .triggering import Triggered
 
 __all__ = [
     "ConfigurationError",

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from . import signals, telemetry
 from .attribution import attributed, name_of
 from .errors import Conflict, HandleClosed, MissingUserToken, RunTimeout
 from .identity import APP, HasHeaders, Identity, user_of
-from .outcome import RunStatus, has_ended, last_attempts
+from .outcome import Outcome, RunStatus, has_ended, last_attempts, outcome_of
 from .params import run_now_fields, validate
-from .reports import Explanation, explanation, repair_arguments, was_started_with
+from .reports import Explanation, explanation, repair_arguments
 from .results import Results
+from .triggering import Trigger, Triggered
 from .watching import Target
 
 if TYPE_CHECKING:
@@ -29,30 +27,10 @@ if TYPE_CHECKING:
     from .jobs import Jobs
     from .upstream.reads import Reads
 
-#: Seconds that the answer to an idempotency key is remembered here; the workspace remembers longer.
-KEY_SECONDS = 24 * 3600.0
-
 #: Outputs that are read at the same time; the workspace allows 20 such reads a second.
 READ_TOGETHER = 4
 
-#: Seconds that the clocks of the app's and the workspace's machine may differ by.
-CLOCKS_DIFFER_BY = 5.0
-
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Triggered:
-    """The answer to a trigger, in the shape of the SDK's ``RunNowResponse``.
-
-    :param run_id: the run.
-    :param number_in_job: the same number; Databricks keeps it for old clients.
-    :param replayed: an earlier trigger with the same idempotency key started this run.
-    """
-
-    run_id: int
-    number_in_job: int | None = None
-    replayed: bool = False
 
 
 class RunWatch(Iterator[RunStatus]):
@@ -158,66 +136,17 @@ class JobHandle:
             "queue": queue,
             "performance_target": performance_target,
         }
+        trigger = Trigger(self._jobs, self.job, identity)
         if idempotency_key is None:
-            triggered = self._trigger(identity, fields, choices)
+            triggered = trigger.pull(fields, choices)
         else:
-            intent_of = [idempotency_key, user] if user else [idempotency_key]
-            triggered = self._trigger_once(identity, intent_of, fields, choices)
+            named = [idempotency_key, user] if user else [idempotency_key]
+            triggered = trigger.pull_once(named, fields, choices)
         self._note("found again" if triggered.replayed else "triggered", triggered.run_id, user)
         self._signal(
             signals.run_triggered, triggered.run_id, user=user, replayed=triggered.replayed
         )
         return triggered
-
-    def _trigger(
-        self,
-        identity: Identity,
-        fields: Mapping[str, Any],
-        choices: Mapping[str, Any],
-        token: str | None = None,
-    ) -> Triggered:
-        response = self._jobs.upstream.run_now(identity, self.job, fields, token=token, **choices)
-        return Triggered(int(response.run_id or 0), response.number_in_job)
-
-    def _trigger_once(
-        self,
-        identity: Identity,
-        intent_of: Sequence[str],
-        fields: Mapping[str, Any],
-        choices: Mapping[str, Any],
-    ) -> Triggered:
-        """Start a run for an intent, or find the one that was started for it.
-
-        The workspace sees to it that there is one; what is remembered here tells whether it is
-        new, and whether the same was meant.
-        """
-        token = digest([*intent_of, self.job.key, self.job.job_id, identity.key])
-        intent = digest([fields, choices])
-        shared, name = self._jobs.shared, f"intent:{token}"
-        earlier = shared.get(name)
-        if earlier is None:
-            asked_at = self._jobs.clock.now()
-            triggered = self._trigger(identity, fields, choices, token)
-            mine = {"run_id": triggered.run_id, "intent": intent}
-            if shared.add(name, mine, KEY_SECONDS):
-                return self._checked(identity, triggered, fields, asked_at)
-            earlier = shared.get(name) or mine
-        if earlier["intent"] != intent:
-            raise _another_intent()
-        return Triggered(earlier["run_id"], earlier["run_id"], replayed=True)
-
-    def _checked(
-        self, identity: Identity, triggered: Triggered, fields: Mapping[str, Any], asked_at: float
-    ) -> Triggered:
-        """Find out whether a run is new, where another process might have started it."""
-        if self._jobs.shared.is_between_processes:
-            return triggered
-        run = self._jobs.upstream.get_run(identity, self.job, triggered.run_id)
-        if not was_started_with(run, fields):
-            raise _another_intent()
-        tolerance = 0.0 if self._jobs.settings.bundle else CLOCKS_DIFFER_BY
-        was_there = (run.start_time or 0) / 1000 < asked_at - tolerance - 0.001
-        return replace(triggered, replayed=was_there)
 
     def run_and_wait(
         self,
@@ -421,11 +350,13 @@ class JobHandle:
         :param requested_by: the name of who asked, for the log.
         :return: the id of the repair.
         :raises RunNotFound: this job has no such run.
-        :raises Conflict: it goes on.
+        :raises Conflict: it goes on, or has succeeded.
         """
         run = self._jobs.upstream.get_run(self._act(), self.job, run_id, history=True)
         if not has_ended(run):
             raise Conflict(f"Run {run_id} goes on. Wait for its end, or cancel it, to repair it.")
+        if not rerun_tasks and outcome_of(run) is Outcome.SUCCEEDED:
+            raise Conflict(f"Run {run_id} succeeded. Name the tasks that are to run again.")
         arguments = repair_arguments(
             run, rerun_tasks=rerun_tasks, rerun_dependent_tasks=rerun_dependent_tasks
         )
@@ -455,18 +386,3 @@ class JobHandle:
 
     def _signal(self, signal: Any, run_id: int, **more: Any) -> None:
         signals.send(signal, self._jobs.app, job=self.key, run_id=run_id, **more)
-
-
-def _another_intent() -> Conflict:
-    return Conflict(
-        "This idempotency key was used before, with other parameters. Use a fresh key for what is"
-        " a new run."
-    )
-
-
-def digest(parts: Any) -> str:
-    """A name for something, the same in every process: 64 hexadecimal digits.
-
-    :param parts: what is named, as JSON.
-    """
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=list).encode()).hexdigest()

@@ -17,9 +17,9 @@ from flask.cli import with_appcontext
 from .. import keys
 from ..current import State
 from ..errors import LakeflowJobsError
-from ..handle import CLOCKS_DIFFER_BY
 from ..identity import APP
 from ..job_config import Job, env_name
+from ..triggering import CLOCKS_DIFFER_BY
 from .arguments import output_option, words
 from .choose import app_state
 from .exits import help_table

@@ -1,13 +1,10 @@
-"""The calls upstream: two tiers, one retry layer, one deadline each."""
+"""The calls upstream, in two tiers: reads and writes."""
 
 from __future__ import annotations
 
-import logging
-import random
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,29 +20,18 @@ from databricks.sdk.service.jobs import (
     RunNowResponse,
     RunOutput,
 )
-from tenacity import RetryCallState, Retrying, retry_if_exception
 
-from .. import telemetry
 from ..errors import (
     InvalidParameters,
     JobNotFound,
     LakeflowJobsError,
     RunNotFound,
 )
-from .breaker import Breaker
 from .cache import ReadCache
-from .clients import Address, Clients, NotRetried
-from .faults import (
-    HollowAnswer,
-    Missing,
-    is_silence,
-    is_unreachable,
-    may_pass,
-    retry_after,
-    translate,
-)
+from .caller import Caller, Tier
+from .clients import Address, Clients
+from .faults import HollowAnswer, Missing
 from .reads import Reads
-from .workers import Workers
 
 if TYPE_CHECKING:
     from databricks.sdk.mixins.jobs import JobsExt
@@ -60,24 +46,6 @@ T = TypeVar("T")
 
 #: Runs in one page of runs/list: what the Jobs API gives at most.
 PAGE = 25
-MOST_CALLS = 64
-FIRST_PAUSE = 0.25
-LONGEST_PAUSE = 2.0
-HOPELESS_ATTEMPTS = 3
-
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Tier:
-    """How long a kind of call may take, and how often it is tried.
-
-    :param timeout: seconds for the whole call, retries included.
-    :param attempts: the most attempts; ``None``: as many as fit.
-    """
-
-    timeout: float
-    attempts: int | None
 
 
 class Upstream:
@@ -98,16 +66,14 @@ class Upstream:
     ) -> None:
         self._read = Tier(settings.read_timeout, settings.read_attempts)
         self._write = Tier(settings.write_timeout, None)
-        self._clock = clock
         self._cache = ReadCache(shared, clock, settled_for=settings.cache_ttl)
-        self._breaker = Breaker(clock.monotonic)
-        self._workers = Workers(MOST_CALLS)
-        self._clients = Clients(
+        clients = Clients(
             settings.sdk,
             local,
             timeout=max(settings.read_timeout, settings.write_timeout),
             clock=clock,
         )
+        self._caller = Caller(clients, clock)
 
     def reads(self, identity: Identity, job: NamedJob, *, or_stale: bool = False) -> Reads:
         """The reads of a job, through the cache.
@@ -129,7 +95,7 @@ class Upstream:
 
         :raises JobNotFound: the workspace has none with that id.
         """
-        return self._call(
+        return self._caller.make(
             "get_job",
             identity,
             job,
@@ -146,7 +112,7 @@ class Upstream:
         :param history: with its repairs.
         :raises RunNotFound: there is none, or it belongs to another job.
         """
-        run = self._call(
+        run = self._caller.make(
             "get_run",
             identity,
             job,
@@ -171,7 +137,9 @@ class Upstream:
             runs = api.list_runs(job_id=job.job_id, limit=min(limit, PAGE), **filters)
             return list(islice(runs, limit))
 
-        return self._call("list_runs", identity, job, self._read, pages, missing=_no_job(job))
+        return self._caller.make(
+            "list_runs", identity, job, self._read, pages, missing=_no_job(job)
+        )
 
     def active_runs(self, identity: Identity, job: NamedJob, most: int) -> list[Run]:
         """The newest runs of a job that go on, with their tasks.
@@ -186,7 +154,7 @@ class Upstream:
 
         :param task_run_id: the run id of the task, not of the job's run.
         """
-        return self._call(
+        return self._caller.make(
             "get_run_output",
             identity,
             job,
@@ -200,7 +168,7 @@ class Upstream:
 
         :raises NotAllowed: the identity may not know that.
         """
-        return self._call(
+        return self._caller.make(
             "get_permissions",
             identity,
             job,
@@ -213,10 +181,10 @@ class Upstream:
         """The identity as the workspace knows it (SCIM), and the ``Date`` of the answer."""
 
         def ask(_: JobsExt) -> Any:
-            api = self._clients.client(identity).api_client
+            api = self._caller.clients.client(identity).api_client
             return api.do("GET", "/api/2.0/preview/scim/v2/Me", response_headers=["Date"])
 
-        return dict(self._call("who_am_i", identity, None, self._read, ask))
+        return dict(self._caller.make("who_am_i", identity, None, self._read, ask))
 
     # ── writes ────────────────────────────────────────────────────────────────────────────────────
 
@@ -256,7 +224,7 @@ class Upstream:
             return response
 
         with self._changing(job):
-            return self._call(
+            return self._caller.make(
                 "run_now",
                 identity,
                 job,
@@ -272,7 +240,7 @@ class Upstream:
         :raises RunNotFound: there is none.
         """
         with self._changing(job):
-            self._call(
+            self._caller.make(
                 "cancel_run",
                 identity,
                 job,
@@ -284,7 +252,7 @@ class Upstream:
     def cancel_all_runs(self, identity: Identity, job: NamedJob) -> None:
         """Ask for the end of all runs of a job."""
         with self._changing(job):
-            self._call(
+            self._caller.make(
                 "cancel_all_runs",
                 identity,
                 job,
@@ -308,7 +276,7 @@ class Upstream:
             return int(response.repair_id or 0)
 
         with self._changing(job):
-            return self._call(
+            return self._caller.make(
                 "repair_run",
                 identity,
                 job,
@@ -318,8 +286,6 @@ class Upstream:
                 refused_as_params=True,
             )
 
-    # ── how a call is made ────────────────────────────────────────────────────────────────────────
-
     @contextmanager
     def _changing(self, job: NamedJob) -> Iterator[None]:
         """Whatever comes of a write, nothing that was read before it is served after it."""
@@ -327,87 +293,6 @@ class Upstream:
             yield
         finally:
             self._cache.forget(job)
-
-    def _call(
-        self,
-        operation: str,
-        identity: Identity,
-        job: NamedJob | None,
-        tier: Tier,
-        call: Callable[[JobsExt], T],
-        *,
-        missing: Missing | None = None,
-        refused_as_params: bool = False,
-    ) -> T:
-        deadline = self._clock.monotonic() + tier.timeout
-
-        def attempt() -> T:
-            told.count()
-            try:
-                return call(self._clients.jobs(identity))
-            except NotRetried as stopped:
-                cause = stopped.__context__
-                raise (cause if cause is not None else stopped) from None
-
-        def left() -> float:
-            return deadline - self._clock.monotonic()
-
-        def is_over(state: RetryCallState) -> bool:
-            error = _error(state)
-            is_hopeless = is_unreachable(error) or isinstance(error, HollowAnswer)
-            most = HOPELESS_ATTEMPTS if is_hopeless else tier.attempts
-            tried_enough = most is not None and state.attempt_number >= most
-            return tried_enough or _longest_pause(state) >= left()
-
-        def before_next(state: RetryCallState) -> None:
-            error = _error(state)
-            _log.info("A call to the workspace failed and is tried again: %s", error)
-            if is_unreachable(error):
-                self._clients.lost()
-
-        retrying = Retrying(
-            retry=retry_if_exception(may_pass),
-            stop=is_over,
-            wait=_pause,
-            sleep=self._clock.sleep,
-            before_sleep=before_next,
-            reraise=True,
-        )
-        with telemetry.upstream_call(operation, job.key if job else None) as told:
-            self._breaker.check()
-            try:
-                result = retrying(
-                    lambda: self._workers.run(told.carried(attempt), max(left(), 0.0))
-                )
-            except Exception as error:
-                if is_silence(error):
-                    self._breaker.was_silent()
-                else:
-                    self._breaker.answered()
-                raise translate(
-                    error, identity, missing=missing, refused_as_params=refused_as_params
-                ) from error
-            self._breaker.answered()
-            return result
-
-
-def _error(state: RetryCallState) -> BaseException | None:
-    return state.outcome.exception() if state.outcome else None
-
-
-def _longest_pause(state: RetryCallState) -> float:
-    """Seconds before the next attempt: as the workspace asks, else growing."""
-    asked = retry_after(_error(state))
-    if asked is not None:
-        return asked
-    return float(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (state.attempt_number - 1)))
-
-
-def _pause(state: RetryCallState) -> float:
-    """The same, not in step with others unless the workspace asks for it."""
-    longest = _longest_pause(state)
-    asked = retry_after(_error(state)) is not None
-    return longest if asked else longest * random.uniform(0.5, 1.0)  # noqa: S311
 
 
 def _with(name: str, answer: T) -> T:

@@ -12,9 +12,10 @@ from flask import Blueprint, Response, request, url_for
 
 from ..current import current_state
 from ..errors import UnknownJob
-from ..handle import JobHandle, Triggered
+from ..handle import JobHandle
 from ..masking import masked
 from ..outcome import life_cycle_of, outcome_of
+from ..triggering import Triggered
 from ..watching import Target
 from . import sse, takeover
 from .assets import MODULE, browser_module

@@ -70,6 +70,19 @@ def test_a_run_that_goes_on_is_409(client: FlaskClient, gate: Gate, road: Faulty
     assert road.asked("POST", "runs/repair") == []
 
 
+def test_a_run_that_succeeded_is_409_unless_tasks_are_named(
+    client: FlaskClient, app: Flask, road: FaultyWorkspace
+) -> None:
+    with app.app_context():
+        run_id = current_jobs["quick"].run_now().run_id
+        current_jobs["quick"].wait(run_id)
+
+    assert client.post(f"/api/jobs/quick/runs/{run_id}/repair").status_code == 409
+    assert road.asked("POST", "runs/repair") == []
+    answer = client.post(f"/api/jobs/quick/runs/{run_id}/repair", json={"rerunTasks": ["only"]})
+    assert answer.status_code == 200
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [

@@ -1,0 +1,124 @@
+"""Starting runs: one for each intent, however often it is asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from .errors import Conflict, LakeflowJobsError
+from .reports import was_started_with
+
+if TYPE_CHECKING:
+    from .identity import Identity
+    from .job_config import Job
+    from .jobs import Jobs
+
+#: Seconds that the answer to an idempotency key is remembered here; the workspace remembers longer.
+KEY_SECONDS = 24 * 3600.0
+
+#: Seconds that the clocks of the app's and the workspace's machine may differ by.
+CLOCKS_DIFFER_BY = 5.0
+
+
+@dataclass(frozen=True)
+class Triggered:
+    """The answer to a trigger, in the shape of the SDK's ``RunNowResponse``.
+
+    :param run_id: the run.
+    :param number_in_job: the same number; Databricks keeps it for old clients.
+    :param replayed: an earlier trigger with the same idempotency key started this run.
+    """
+
+    run_id: int
+    number_in_job: int | None = None
+    replayed: bool = False
+
+
+class Trigger:
+    """Starts the runs of one job as one identity.
+
+    :param jobs: the jobs of the app.
+    :param job: the job.
+    :param identity: the app or a user.
+    """
+
+    def __init__(self, jobs: Jobs, job: Job, identity: Identity) -> None:
+        self._jobs = jobs
+        self._job = job
+        self._identity = identity
+
+    def pull(
+        self, fields: Mapping[str, Any], choices: Mapping[str, Any], token: str | None = None
+    ) -> Triggered:
+        """Start a run.
+
+        :param fields: run-now's own, with the parameters in them.
+        :param choices: how it is run, as the upstream room takes it.
+        :param token: the idempotency token; without one, a fresh one is made.
+        """
+        response = self._jobs.upstream.run_now(
+            self._identity, self._job, fields, token=token, **choices
+        )
+        return Triggered(int(response.run_id or 0), response.number_in_job)
+
+    def pull_once(
+        self, named: Sequence[str], fields: Mapping[str, Any], choices: Mapping[str, Any]
+    ) -> Triggered:
+        """Start a run for an intent, or find the one that was started for it.
+
+        The workspace sees to it that there is one; what is remembered here tells whether it is
+        new, and whether the same was meant.
+
+        :param named: what names the intent: the caller's key, and who the caller is.
+        :param fields: as for :meth:`pull`.
+        :param choices: as for :meth:`pull`.
+        :raises Conflict: something else was meant by the same name.
+        """
+        shared = self._jobs.shared
+        token = digest([*named, self._job.key, self._job.job_id, self._identity.key])
+        name, meant = f"intent:{token}", digest([fields, choices])
+        known = shared.get(name)
+        if known is None:
+            asked_at = self._jobs.clock.now()
+            triggered = self.pull(fields, choices, token)
+            if not shared.is_between_processes:
+                triggered = self._compared(triggered, fields, asked_at)
+            mine = {"run_id": triggered.run_id, "intent": meant}
+            if shared.add(name, mine, KEY_SECONDS):
+                return triggered
+            known = shared.get(name) or mine
+        if known["intent"] != meant:
+            raise _another_intent()
+        return Triggered(known["run_id"], known["run_id"], replayed=True)
+
+    def _compared(
+        self, triggered: Triggered, fields: Mapping[str, Any], asked_at: float
+    ) -> Triggered:
+        """Find out from the run itself whether another process has started it, and as what."""
+        try:
+            run = self._jobs.upstream.get_run(self._identity, self._job, triggered.run_id)
+        except LakeflowJobsError:  # the run is there, and what matters is to say so
+            return triggered
+        if not was_started_with(run, fields):
+            raise _another_intent()
+        tolerance = 0.0 if self._jobs.settings.bundle else CLOCKS_DIFFER_BY
+        was_there = (run.start_time or 0) / 1000 < asked_at - tolerance - 0.001
+        return replace(triggered, replayed=was_there)
+
+
+def _another_intent() -> Conflict:
+    return Conflict(
+        "This idempotency key was used before, with other parameters. Use a fresh key for what is"
+        " a new run."
+    )
+
+
+def digest(parts: Any) -> str:
+    """A name for something, the same in every process: 64 hexadecimal digits.
+
+    :param parts: what is named, as JSON.
+    """
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=list).encode()).hexdigest()

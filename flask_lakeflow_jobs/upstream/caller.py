@@ -1,0 +1,159 @@
+"""How a call is made: one retry layer, one deadline, and a breaker for a silent workspace."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from tenacity import RetryCallState, Retrying, retry_if_exception
+
+from .. import telemetry
+from .breaker import Breaker
+from .clients import Clients, NotRetried
+from .faults import (
+    HollowAnswer,
+    Missing,
+    is_silence,
+    is_unreachable,
+    may_pass,
+    retry_after,
+    translate,
+)
+from .workers import Workers
+
+if TYPE_CHECKING:
+    from databricks.sdk.mixins.jobs import JobsExt
+
+    from ..clock import Clock
+    from ..identity import Identity
+    from ..job_config import Job
+
+T = TypeVar("T")
+
+MOST_CALLS = 64
+FIRST_PAUSE = 0.25
+LONGEST_PAUSE = 2.0
+HOPELESS_ATTEMPTS = 3
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Tier:
+    """How long a kind of call may take, and how often it is tried.
+
+    :param timeout: seconds for the whole call, retries included.
+    :param attempts: the most attempts; ``None``: as many as fit.
+    """
+
+    timeout: float
+    attempts: int | None
+
+
+class Caller:
+    """Makes the calls of one app.
+
+    :param clients: the SDK's clients.
+    :param clock: the time.
+    """
+
+    def __init__(self, clients: Clients, clock: Clock) -> None:
+        self.clients = clients
+        self._clock = clock
+        self._breaker = Breaker(clock.monotonic)
+        self._workers = Workers(MOST_CALLS)
+
+    def make(
+        self,
+        operation: str,
+        identity: Identity,
+        job: Job | None,
+        tier: Tier,
+        call: Callable[[JobsExt], T],
+        *,
+        missing: Missing | None = None,
+        refused_as_params: bool = False,
+    ) -> T:
+        """Make a call, retrying what may pass within its tier's time.
+
+        :param operation: its name, for telemetry.
+        :param identity: as whom.
+        :param job: which job it is about.
+        :param tier: how long it may take.
+        :param call: what it is, given the Jobs API.
+        :param missing: makes the error for a job or run that is not there.
+        :param refused_as_params: a 400 is about the caller's parameters.
+        :raises LakeflowJobsError: it failed for good, or its time is up.
+        """
+        deadline = self._clock.monotonic() + tier.timeout
+
+        def attempt() -> T:
+            told.count()
+            try:
+                return call(self.clients.jobs(identity))
+            except NotRetried as stopped:
+                cause = stopped.__context__
+                raise (cause if cause is not None else stopped) from None
+
+        def left() -> float:
+            return deadline - self._clock.monotonic()
+
+        def is_over(state: RetryCallState) -> bool:
+            error = _error(state)
+            is_hopeless = is_unreachable(error) or isinstance(error, HollowAnswer)
+            most = HOPELESS_ATTEMPTS if is_hopeless else tier.attempts
+            tried_enough = most is not None and state.attempt_number >= most
+            return tried_enough or _longest_pause(state) >= left()
+
+        def before_next(state: RetryCallState) -> None:
+            error = _error(state)
+            _log.info("A call to the workspace failed and is tried again: %s", error)
+            if is_unreachable(error):
+                self.clients.lost()
+
+        retrying = Retrying(
+            retry=retry_if_exception(may_pass),
+            stop=is_over,
+            wait=_pause,
+            sleep=self._clock.sleep,
+            before_sleep=before_next,
+            reraise=True,
+        )
+        with telemetry.upstream_call(operation, job.key if job else None) as told:
+            self._breaker.check()
+            try:
+                result = retrying(
+                    lambda: self._workers.run(told.carried(attempt), max(left(), 0.0))
+                )
+            except Exception as error:
+                if is_silence(error):
+                    self._breaker.was_silent()
+                else:
+                    self._breaker.answered()
+                raise translate(
+                    error, identity, missing=missing, refused_as_params=refused_as_params
+                ) from error
+            self._breaker.answered()
+            return result
+
+
+def _error(state: RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
+
+
+def _longest_pause(state: RetryCallState) -> float:
+    """Seconds before the next attempt: as the workspace asks, else growing."""
+    asked = retry_after(_error(state))
+    if asked is not None:
+        return asked
+    return float(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (state.attempt_number - 1)))
+
+
+def _pause(state: RetryCallState) -> float:
+    """The same, not in step with others unless the workspace asks for it."""
+    longest = _longest_pause(state)
+    asked = retry_after(_error(state)) is not None
+    return longest if asked else longest * random.uniform(0.5, 1.0)  # noqa: S311
