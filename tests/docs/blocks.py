@@ -1,7 +1,8 @@
 """The code blocks of the book: found, and told apart by what the text says of them.
 
 A comment on the line before a block says more of it: ``<!-- file: app.py -->``, that it is a file
-beside the page's others; ``<!-- run -->``, that its commands are to be run there.
+beside the page's others; ``<!-- run -->``, that it is run
+there, in a process of its own.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Block:
 
     @property
     def is_run(self) -> bool:
-        """Whether its commands are to be run."""
+        """Whether it is run in a process of its own."""
         return self.mark == "run"
 
     @property

@@ -46,9 +46,11 @@ def test_the_examples_of_a_page_run(
             path.write_text(block.text)
             if block.file == "databricks.yml":
                 own_bundle()
+        elif block.is_run and block.language == "python":
+            run(folder, "-c", block.text)
         elif block.is_run:
             for command in block.commands:
-                run(command, folder)
+                run(folder, "-m", *shlex.split(command))
         elif block.language == "python":
             names["app"] = Flask("example")
             code = compile("\n" * (block.line - 1) + block.text, block.page, "exec")
@@ -56,18 +58,17 @@ def test_the_examples_of_a_page_run(
                 exec(code, names)  # noqa: S102
 
 
-def run(command: str, folder: Path) -> None:
-    """Run a command of the book as its reader would, and see it succeed."""
-    program, *arguments = shlex.split(command)
+def run(folder: Path, *arguments: str) -> None:
+    """Run Python as the reader would, and see it succeed."""
     ended = subprocess.run(
-        [sys.executable, "-m", program, *arguments],
+        [sys.executable, *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
         timeout=2 * DEADLINE,
     )
-    assert ended.returncode == 0, f"{command}\n{ended.stdout}\n{ended.stderr}"
+    assert ended.returncode == 0, f"{arguments}\n{ended.stdout}\n{ended.stderr}"
 
 
 COMMANDS = [

@@ -12,6 +12,7 @@ from flask_lakeflow_jobs.cli.exits import Exit
 from flask_lakeflow_jobs.config import Settings
 from flask_lakeflow_jobs.keys import KEYS
 from flask_lakeflow_jobs.params import TASK_TYPES
+from flask_lakeflow_jobs.telemetry import JOB, OPERATION, OUTCOME, REPLAYED, instruments_for
 from tests.docs.blocks import ROOT
 
 
@@ -82,6 +83,17 @@ def test_every_command_is_told_with_its_options() -> None:
         for parameter in command.params:
             if parameter.param_type_name == "option":
                 assert f"`{parameter.opts[-1]}" in told or f", {parameter.opts[-1]}" in told
+
+
+def test_every_metric_is_told() -> None:
+    page = (ROOT / "docs" / "observability.md").read_text()
+    for kind in ("upstream", "trigger", "stream"):
+        instruments = instruments_for(kind)
+        assert instruments is not None
+        assert f"`lakeflow.{kind}.duration`" in page
+        assert not instruments.counted or f"`lakeflow.{kind}.{instruments.counted}`" in page
+    for attribute in (JOB, OPERATION, OUTCOME, REPLAYED):
+        assert f"`{attribute}`" in page
 
 
 def test_pages_ask_for_tables_that_there_are() -> None:
