@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -90,6 +91,18 @@ def test_a_command_line_can_be_typed(command: str) -> None:
 @pytest.mark.parametrize("block", all_blocks("yaml", "json"), ids=str)
 def test_a_document_can_be_read(block: Block) -> None:
     assert (yaml.safe_load if block.language == "yaml" else json.loads)(block.text)
+
+
+NODE = shutil.which("node")
+
+
+@pytest.mark.skipif(NODE is None, reason="needs Node to read JavaScript")
+@pytest.mark.parametrize("block", all_blocks("js"), ids=str)
+def test_javascript_can_be_read(block: Block, tmp_path: Path) -> None:
+    module = tmp_path / "block.mjs"
+    module.write_text(block.text)
+    read = subprocess.run([str(NODE), "--check", module], capture_output=True, text=True)
+    assert read.returncode == 0, read.stderr
 
 
 def test_blocks_are_found_with_their_place_and_what_is_said_of_them() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import book_tables
 import pytest
 from book_tables import Table
@@ -94,6 +96,18 @@ def test_every_metric_is_told() -> None:
         assert not instruments.counted or f"`lakeflow.{kind}.{instruments.counted}`" in page
     for attribute in (JOB, OPERATION, OUTCOME, REPLAYED):
         assert f"`{attribute}`" in page
+
+
+def test_every_logger_is_told() -> None:
+    page = (ROOT / "docs" / "observability.md").read_text()
+    package = ROOT / "flask_lakeflow_jobs"
+    loggers = {
+        ".".join(module.relative_to(ROOT).with_suffix("").parts)
+        for module in package.rglob("*.py")
+        if "getLogger(__name__)" in module.read_text()
+        and module.relative_to(package).parts[0] not in ("local", "testing")
+    }
+    assert set(re.findall(r"^\| `(flask_lakeflow_jobs[\w.]+)`", page, re.MULTILINE)) == loggers
 
 
 def test_pages_ask_for_tables_that_there_are() -> None:
