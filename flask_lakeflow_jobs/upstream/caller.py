@@ -131,6 +131,7 @@ class Caller:
             except Exception as error:
                 if is_silence(error):
                     self._breaker.was_silent()
+                    self.clients.give_up(identity)
                 else:
                     self._breaker.answered()
                 raise translate(

@@ -108,12 +108,27 @@ class Clients:
         if self._pid != os.getpid():  # connections cannot be shared with the parent of a fork
             self._start_afresh()
         slot = self._slot(identity)
-        with slot.lock:
+        if not slot.lock.acquire(timeout=self._timeout):
+            raise TimeoutError("The workspace did not say in time how to log in.")
+        try:
             address = self._local_address()
             if slot.client is None or slot.address != address:
                 slot.client = self._connect(identity, address)
                 slot.address = address
             return slot.client
+        finally:
+            slot.lock.release()
+
+    def give_up(self, identity: Identity) -> None:
+        """Say that a call has waited long enough: a client that is still being made is not waited
+        for by the next call, since the SDK sleeps as long as discovery's ``Retry-After`` says.
+
+        :param identity: the app or a user.
+        """
+        with self._lock:
+            slot = self._slots.get(identity.key)
+            if slot is not None and slot.client is None:
+                del self._slots[identity.key]
 
     def lost(self) -> None:
         """Say that the workspace could not be reached: an embedded one is looked for anew."""

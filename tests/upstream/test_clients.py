@@ -57,9 +57,6 @@ class TestApp:
         with app.app_context():
             assert current_jobs["never"].get_job().job_id
 
-    @pytest.mark.xfail(
-        strict=True, reason="the SDK sleeps for as long as discovery's Retry-After says"
-    )
     def test_a_throttled_discovery_holds_up_no_more_than_one_call(
         self, make_app: MakeApp, road: FaultyWorkspace
     ) -> None:
