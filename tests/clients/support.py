@@ -22,6 +22,7 @@ DRIVERS = Path(__file__).with_name("drivers")
 _BUNDLE = Path(__file__).with_name("bundle")
 _PATIENCE = 180  # seconds that a client may take for all that a test has it do
 _EXPORT = "export "
+_JOB = "DATABRICKS_JOB_"
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,14 @@ class ServedWorkspace:
     def token(self) -> str:
         return self.environ["DATABRICKS_TOKEN"]
 
+    @property
+    def job_ids(self) -> Mapping[str, str]:
+        """The variables with the ids of the jobs, for those who log in by other ones."""
+        return {name: self.environ[name] for name in self.environ if name.startswith(_JOB)}
+
     def job_id(self, key: str) -> int:
         """The id of a job of the bundle."""
-        return int(self.environ[f"DATABRICKS_JOB_{key.upper()}"])
+        return int(self.environ[_JOB + key.upper()])
 
     def runs(self, key: str) -> list[BaseRun]:
         """The runs of a job, the newest first: what the workspace itself has to say of them."""
@@ -80,7 +86,7 @@ def served(folder: Path) -> Iterator[ServedWorkspace]:
 def _exports(lines: Iterator[str]) -> Mapping[str, str]:
     """The variables that a workspace prints once it answers; the last one is its last job's."""
     found: dict[str, str] = {}
-    while "DATABRICKS_JOB_INSTANT" not in found:
+    while f"{_JOB}INSTANT" not in found:
         name, _, value = next(lines).strip().removeprefix(_EXPORT).partition("=")
         found[name] = value
     return found
