@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING, Any
@@ -70,7 +71,7 @@ class Shared:
         self._backend = backend
         self._monotonic = monotonic
         self._failing = False
-        self._rests_until = 0.0
+        self._rests_until = -math.inf
 
     @classmethod
     def of(cls, app: Flask, config: Mapping[str, Any], cache: Cache | None) -> Shared:

@@ -1,0 +1,396 @@
+"""Hubs of several processes that share a store: one look for all, whatever else goes wrong."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from databricks.sdk.service.jobs import Run
+
+from flask_lakeflow_jobs import RunStatus, UpstreamThrottled, UpstreamUnavailable
+from flask_lakeflow_jobs.identity import APP
+from flask_lakeflow_jobs.shared import Shared
+from flask_lakeflow_jobs.watching import Hub, Subscription, Target
+from flask_lakeflow_jobs.watching.turns import TICK
+from tests.runs import SUCCEEDED, named_job, run, words
+
+POLL_INTERVAL = 5.0
+
+JOB = named_job()
+ONE = Target(APP, JOB, 1001)
+
+
+class Time:
+    """The time that all processes live in, though their clocks may not show the same."""
+
+    def __init__(self) -> None:
+        self.elapsed = 0.0
+
+
+class ProcessClock:
+    """The clock of one process.
+
+    :param time: what passes in all of them.
+    :param skew: seconds that it is ahead.
+    """
+
+    def __init__(self, time: Time, skew: float) -> None:
+        self._time = time
+        self._skew = skew
+
+    def now(self) -> float:
+        return 1_764_000_000.0 + self._time.elapsed + self._skew
+
+    def monotonic(self) -> float:
+        return self._time.elapsed + 100 * self._skew
+
+    def sleep(self, seconds: float) -> None:
+        self._time.elapsed += seconds
+
+
+class Store:
+    """A store whose entries expire by the time that passes; it may be away.
+
+    :param time: that time.
+    """
+
+    def __init__(self, time: Time) -> None:
+        self._time = time
+        self.entries: dict[str, tuple[float, str]] = {}
+        self.is_away = False
+        self.forgets_to_expire = False
+
+    def get(self, key: str) -> str | None:
+        self._check()
+        expires, value = self.entries.get(key, (0.0, None))
+        return value if self._time.elapsed < expires else None
+
+    def set(self, key: str, value: str, timeout: float) -> bool:
+        self._check()
+        self.entries[key] = self._time.elapsed + timeout, value
+        return True
+
+    def add(self, key: str, value: str, timeout: float) -> bool:
+        """Like cachelib's for Redis, which may fail between keeping and letting expire."""
+        if self.get(key) is not None:
+            return False
+        return self.set(key, value, 10**9 if self.forgets_to_expire else timeout)
+
+    def delete(self, key: str) -> bool:
+        self._check()
+        return self.entries.pop(key, None) is not None
+
+    def _check(self) -> None:
+        if self.is_away:
+            raise ConnectionError("The store is away.")
+
+
+class Workspace:
+    """Answers looks, and remembers when there were any."""
+
+    def __init__(self, time: Time) -> None:
+        self._time = time
+        self.answers: dict[int, Run] = {}
+        self.error: Exception | None = None
+        self.looks: list[float] = []
+
+    def says(self, answer: Run, *targets: Target) -> None:
+        for target in targets or [ONE]:
+            document = {**answer.as_dict(), "run_id": target.run_id}
+            self.answers[target.run_id] = Run.from_dict(document)
+
+    def run(self, target: Target) -> Run:
+        self._look()
+        return self.answers[target.run_id]
+
+    def active_runs(self, target: Target, most: int) -> list[Run]:
+        going = [answer for answer in self.answers.values() if not answer.end_time]
+        for _ in range(0, len(going[:most]), 25):
+            self._look()
+        return going[:most]
+
+    def ended_runs(self, target: Target) -> list[Any]:
+        return []
+
+    def restore(self, stored: dict[str, Any]) -> RunStatus:
+        return RunStatus(stored["timestamp"], Run.from_dict(stored["run"]), stored.get("eta"))
+
+    def _look(self) -> None:
+        self.looks.append(self._time.elapsed)
+        if self.error is not None:
+            raise self.error
+
+
+class Processes:
+    """Hubs that share a store and a workspace, each with a viewer of its own.
+
+    :param skews: of each process, the seconds that its clock is ahead.
+    """
+
+    def __init__(self, *skews: float) -> None:
+        self._random = random.Random(1)  # noqa: S311
+        self.time = Time()
+        self.store = Store(self.time)
+        self.workspace = Workspace(self.time)
+        self.hubs = [self._hub(ProcessClock(self.time, skew)) for skew in skews]
+
+    def _hub(self, clock: ProcessClock) -> Hub:
+        return Hub(
+            self.workspace,
+            lambda *_: None,
+            Shared(self.store, clock.monotonic),
+            clock,
+            poll_interval=POLL_INTERVAL,
+            settled_for=60.0,
+            spawn=None,
+        )
+
+    def watch(self, *targets: Target) -> list[Subscription]:
+        return [hub.subscribe(targets or [ONE]) for hub in self.hubs]
+
+    def run(self, seconds: float, hubs: Sequence[Hub] | None = None) -> None:
+        """Let time pass, in which each process does what is due there, in no set order."""
+        hubs = list(self.hubs if hubs is None else hubs)
+        until = self.time.elapsed + seconds
+        while self.time.elapsed < until:
+            self._random.shuffle(hubs)
+            for hub in hubs:
+                hub.step()
+            self.time.elapsed += TICK / 5
+
+
+GOING = run(start_time=1)
+ENDED = run(SUCCEEDED, start_time=1, end_time=2)
+
+SKEWS = [(0.0,) * 4, (0.0, 30.0), (0.0, 30.0, -30.0, 2.0), (0.0, -2.0, 4.0), (0.0, 0.05, -3600.0)]
+
+
+@pytest.mark.parametrize("skews", SKEWS)
+def test_all_look_once_a_poll_interval_whatever_their_clocks_show(skews: tuple[float, ...]) -> None:
+    processes = Processes(*skews)
+    processes.workspace.says(GOING)
+    processes.watch()
+    processes.run(4 * POLL_INTERVAL)
+    processes.workspace.looks.clear()
+    processes.run(20 * POLL_INTERVAL)
+    assert 19 <= len(processes.workspace.looks) <= 21
+
+
+@pytest.mark.parametrize("skews", SKEWS)
+@pytest.mark.parametrize("phase", [0.5, 2.0, 3.5, 4.75])
+def test_all_viewers_know_the_end_within_a_poll_interval_whatever_their_clocks_show(
+    skews: tuple[float, ...], phase: float
+) -> None:
+    processes = Processes(*skews)
+    processes.workspace.says(GOING)
+    viewers = []
+    for hub in processes.hubs:
+        viewers.append(hub.subscribe([ONE]))
+        processes.run(phase)
+    processes.run(4 * POLL_INTERVAL)
+    processes.workspace.says(ENDED)
+    for viewer in viewers:
+        viewer.collect()
+    processes.run(POLL_INTERVAL + 2 * TICK)
+    assert [viewer.collect()[0].snapshot is not None for viewer in viewers] == [True] * len(viewers)
+    assert all(viewer.is_over for viewer in viewers)
+
+
+def test_a_process_that_joins_knows_the_state_at_once_and_looks_no_sooner() -> None:
+    processes = Processes(0.0, 0.0)
+    processes.workspace.says(GOING)
+    first, second = processes.hubs
+    first.subscribe([ONE])
+    processes.run(1.0, [first])
+    viewer = second.subscribe([ONE])
+    second.step()
+    assert len(viewer.collect()) == 1
+    assert len(processes.workspace.looks) == 1
+
+
+def test_a_hundred_runs_on_four_processes_are_read_by_their_pages() -> None:
+    processes = Processes(*(0.0,) * 4)
+    targets = [Target(APP, JOB, number) for number in range(1, 101)]
+    processes.workspace.says(GOING, *targets)
+    viewers = processes.watch(*targets)
+    processes.run(4 * POLL_INTERVAL)
+    processes.workspace.looks.clear()
+    processes.run(20 * POLL_INTERVAL)
+    assert 4 * 19 <= len(processes.workspace.looks) <= 8 * 20
+    processes.workspace.says(ENDED, *targets[:10])
+    for viewer in viewers:
+        viewer.collect()
+    processes.run(POLL_INTERVAL + 2 * TICK)
+    assert [len(viewer.collect()) for viewer in viewers] == [10] * 4
+
+
+def test_processes_that_watch_different_runs_of_a_job_wait_for_nobody() -> None:
+    processes = Processes(0.0, 0.0)
+    left, right = (
+        [Target(APP, JOB, number) for number in numbers]
+        for numbers in (
+            range(1, 21),
+            range(11, 31),
+        )
+    )
+    processes.workspace.says(GOING, *left, *right)
+    viewers = [hub.subscribe(runs) for hub, runs in zip(processes.hubs, (left, right), strict=True)]
+    processes.run(4 * POLL_INTERVAL)
+    processes.workspace.says(ENDED, *left, *right)
+    for viewer in viewers:
+        viewer.collect()
+    processes.run(POLL_INTERVAL + 4 * TICK)
+    assert all(len(viewer.collect()) == 20 for viewer in viewers)
+
+
+# ── what goes wrong ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_process_that_dies_after_its_claim_delays_nobody_beyond_the_lease() -> None:
+    processes = Processes(0.0, 0.0)
+    processes.workspace.says(GOING)
+    dying, living = processes.hubs
+    dying.subscribe([ONE])
+    viewer = living.subscribe([ONE])
+    processes.workspace.error = SystemExit()  # type: ignore[assignment]
+    with pytest.raises(SystemExit):
+        dying.step()
+    processes.workspace.error = None
+    processes.run(POLL_INTERVAL + 2 * TICK, [living])
+    assert len(viewer.collect()) == 1
+
+
+def test_a_claim_that_never_expires_stops_nobody() -> None:
+    processes = Processes(0.0, 0.0)
+    processes.workspace.says(GOING)
+    dying, living = processes.hubs
+    dying.subscribe([ONE])
+    viewer = living.subscribe([ONE])
+    processes.store.forgets_to_expire = True
+    processes.workspace.error = SystemExit()  # type: ignore[assignment]
+    with pytest.raises(SystemExit):
+        dying.step()
+    processes.workspace.error = None
+    processes.store.forgets_to_expire = False
+    processes.run(2 * POLL_INTERVAL, [living])
+    assert len(viewer.collect()) == 1
+    processes.workspace.looks.clear()
+    processes.run(10 * POLL_INTERVAL, [living])
+    assert 9 <= len(processes.workspace.looks) <= 11
+
+
+def test_a_store_that_goes_away_costs_looks_and_no_news(caplog: pytest.LogCaptureFixture) -> None:
+    processes = Processes(0.0, 0.0, 0.0)
+    processes.workspace.says(GOING)
+    viewers = processes.watch()
+    processes.run(2 * POLL_INTERVAL)
+    processes.store.is_away = True
+    processes.workspace.says(run(words("TERMINATING"), start_time=1))
+    for viewer in viewers:
+        viewer.collect()
+    processes.run(2 * POLL_INTERVAL)
+    assert [len(viewer.collect()) for viewer in viewers] == [1, 1, 1]
+    assert sum("shared cache fails" in text for text in caplog.messages) == 3, "once a process"
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+def test_a_store_that_comes_back_empty_is_shared_again() -> None:
+    processes = Processes(0.0, 0.0, 0.0)
+    processes.workspace.says(GOING)
+    processes.watch()
+    processes.run(2 * POLL_INTERVAL)
+    processes.store.is_away = True
+    processes.run(4 * POLL_INTERVAL)
+    processes.store.is_away = False
+    processes.store.entries.clear()
+    processes.run(4 * POLL_INTERVAL)
+    processes.workspace.looks.clear()
+    processes.run(10 * POLL_INTERVAL)
+    assert 9 <= len(processes.workspace.looks) <= 11
+
+
+def test_a_pause_that_the_workspace_asks_one_process_for_is_kept_by_all() -> None:
+    processes = Processes(0.0, 0.0, 0.0)
+    processes.workspace.says(GOING)
+    viewers = processes.watch()
+    processes.run(2 * POLL_INTERVAL)
+    processes.workspace.error = UpstreamThrottled("Slow down.", retry_after=30.0)
+    processes.run(POLL_INTERVAL)
+    processes.workspace.error = None
+    processes.workspace.says(ENDED)
+    processes.workspace.looks.clear()
+    processes.run(20.0)
+    assert processes.workspace.looks == []
+    processes.run(15.0)
+    assert all(viewer.collect() and viewer.is_over for viewer in viewers)
+
+
+def test_a_process_that_reaches_no_workspace_holds_up_no_other() -> None:
+    processes = Processes(0.0, 0.0)
+    processes.workspace.says(GOING)
+    cut_off, other = processes.hubs
+    viewer = other.subscribe([ONE])
+    cut_off.subscribe([ONE])
+    processes.workspace.error = UpstreamUnavailable("No way there.")
+    cut_off.step()
+    processes.workspace.error = None
+    other.step()
+    assert len(viewer.collect()) == 1
+
+
+def test_what_was_just_changed_is_looked_at_anew_by_the_others_too() -> None:
+    processes = Processes(0.0, 0.0)
+    processes.workspace.says(GOING)
+    viewers = processes.watch()
+    processes.run(2 * POLL_INTERVAL)
+    for viewer in viewers:
+        viewer.collect()
+    processes.workspace.says(run(words("TERMINATING"), start_time=1))
+    processes.hubs[0].forget(ONE)
+    processes.hubs[0].step()
+    assert len(viewers[0].collect()) == 1
+    late = processes.hubs[1].subscribe([ONE])
+    processes.run(POLL_INTERVAL)
+    assert len(viewers[1].collect()) == len(late.collect()) == 1
+
+
+# ── viewers who poll ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_viewers_that_come_and_go_cost_no_look_each() -> None:
+    """On a sync worker nobody stays: each viewer asks every few seconds."""
+    processes = Processes(0.0)
+    processes.workspace.says(GOING)
+    [hub] = processes.hubs
+    for _ in range(40 * 8):
+        viewer = hub.subscribe([ONE])
+        hub.step()
+        assert len(viewer.collect()) == 1
+        viewer.close()
+        assert hub.watched == 0
+        processes.time.elapsed += POLL_INTERVAL / 40
+    assert len(processes.workspace.looks) <= 9
+
+
+def test_a_change_that_comes_in_the_middle_of_a_look_is_looked_for_at_once() -> None:
+    processes = Processes(0.0)
+    processes.workspace.says(GOING)
+    [hub] = processes.hubs
+    viewer = hub.subscribe([ONE])
+
+    answered = processes.workspace.run
+
+    def changed_meanwhile(target: Target) -> Run:
+        answer = answered(target)
+        processes.workspace.says(ENDED)
+        hub.forget(ONE)
+        processes.workspace.run = answered  # type: ignore[method-assign]
+        return answer
+
+    processes.workspace.run = changed_meanwhile  # type: ignore[method-assign]
+    assert hub.step() == 0
+    hub.step()
+    assert viewer.collect()
+    assert viewer.is_over
