@@ -95,8 +95,9 @@ class Doctor:
     # ── settings ──────────────────────────────────────────────────────────────────────────────────
 
     def _look_at_settings(self) -> Iterator[Finding]:
-        if self._settings.jobs:
-            yield fine("settings", f"the jobs are {', '.join(self._settings.jobs)}.")
+        if jobs := self._settings.jobs:
+            are = "jobs are" if len(jobs) > 1 else "job is"
+            yield fine("settings", f"the {are} {', '.join(jobs)}.")
         else:
             yield finding(
                 "settings",
