@@ -3,4 +3,5 @@ import json
 
 # COMMAND ----------
 
-dbutils.notebook.exit(json.dumps(dbutils.widgets.getAll(), sort_keys=True))  # noqa: F821
+shown = json.dumps(dbutils.widgets.getAll(), sort_keys=True)  # type: ignore[name-defined]  # noqa: F821
+dbutils.notebook.exit(shown)  # type: ignore[name-defined]  # noqa: F821
