@@ -1,0 +1,98 @@
+"""The app that servers serve in these tests; all its settings come from the environment."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, current_app
+
+from flask_lakeflow_jobs import LakeflowJobs
+from flask_lakeflow_jobs.current import EXTENSION, State
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+def create_app() -> Flask:
+    app = Flask("site", instance_path=os.environ["SITE_INSTANCE"])
+    LakeflowJobs(app, jobs={"etl": {}})  # its id stands in the environment
+
+    @app.get("/ping")
+    def ping() -> str:
+        return f"{os.getpid()}"
+
+    @app.get("/held")
+    def held() -> dict[str, Any]:
+        """What the process holds that answers this."""
+        state: State = current_app.extensions[EXTENSION]
+        return {
+            "pid": os.getpid(),
+            "streams": state.stream_slots.held,
+            "watched": state.jobs.hub.watched,
+            "threads": sorted(thread.name for thread in threading.enumerate()),
+            "connections": _connections(),
+            "descriptors": len(os.listdir("/proc/self/fd")),
+            "resident": _resident(),
+        }
+
+    wrapper = os.environ.get("SITE_MIDDLEWARE")
+    if wrapper:
+        app.wsgi_app = globals()[wrapper](app.wsgi_app)  # type: ignore[method-assign]
+    return app
+
+
+def _connections() -> int | None:
+    """How many connections a gunicorn worker believes to have."""
+    server = importlib.import_module("flask_lakeflow_jobs.web.server")
+    return getattr(server._gunicorn_worker(), "nr_conns", None)
+
+
+def _resident() -> int:
+    """Bytes of memory."""
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+class Gathering:
+    """A middleware that hands a body on as an iterator of its own.
+
+    :param app: what it wraps.
+    """
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        body = self._app(environ, start_response)
+        return self._parts(body)
+
+    def _parts(self, body: Iterable[bytes]) -> Iterator[bytes]:
+        """Two parts in one: what is yielded is not what was given."""
+        try:
+            parts = iter(body)
+            for part in parts:
+                yield part + b": seen\n"
+        finally:
+            close = getattr(body, "close", None)
+            if close is not None:
+                close()
+
+
+class Answering:
+    """A middleware that wraps ``start_response``, as those do that add a header.
+
+    :param app: what it wraps.
+    """
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def answer(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            return start_response(status, [*headers, ("X-Wrapped", "yes")], *more)
+
+        return self._app(environ, answer)
