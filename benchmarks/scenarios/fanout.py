@@ -125,7 +125,7 @@ def measure_express(bench: Bench, workspace: Workspace, count: int, broadcast: s
         "BROADCAST": broadcast,
         "POLL_INTERVAL": str(INTERVAL),
     }
-    with node(bench.peers, "express.mjs", environ=environ) as server:
+    with node(bench.peers, "express.mjs", environ=environ, version=26) as server:
         return measure(server, "/stream", count)
 
 

