@@ -1,0 +1,76 @@
+"""The app that the console is tried with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from marshmallow import Schema, fields, validate
+
+from flask_lakeflow_jobs import LakeflowJobs
+from flask_lakeflow_jobs.local import Address, load_bundle
+
+BUNDLE = Path(__file__).parent / "bundle" / "databricks.yml"
+
+
+class Nightly(Schema):
+    """What the form of ``nightly`` asks for."""
+
+    day = fields.Date(
+        required=True, metadata={"title": "Day", "description": "The day whose orders are loaded."}
+    )
+    region = fields.String(load_default="emea", validate=validate.OneOf(["emea", "amer", "apac"]))
+    sample = fields.Integer(
+        validate=validate.Range(1, 100), metadata={"description": "Per cent of the rows."}
+    )
+    full = fields.Boolean(load_default=False, metadata={"title": "Full refresh"})
+    apiToken = fields.String(metadata={"title": "API token"})  # noqa: N815
+
+
+def shop_app(
+    workspace: Address,
+    instance: Path,
+    *,
+    jobs: Mapping[str, Mapping[str, Any]] | None = None,
+    config: Mapping[str, Any] | None = None,
+    **given: Any,
+) -> Flask:
+    """An app with the jobs of the bundle and the console.
+
+    :param workspace: where the jobs are.
+    :param instance: the app's folder.
+    :param jobs: settings of jobs, over those that they have.
+    :param config: settings of the app, over those that it has.
+    :param given: to the extension.
+    """
+    ids = {key: job.job_id for key, job in load_bundle(BUNDLE).jobs.items()}
+    settings: dict[str, dict[str, Any]] = {
+        "nightly": {
+            "params": Nightly,
+            "task_type": "job",
+            "description": "Loads orders, joins them and refreshes the shop's figures.",
+        },
+        "flaky": {"description": "Fails now and then."},
+        "gated": {"task_type": "job"},
+        "broken": {},
+    }
+    for key, more in (jobs or {}).items():
+        settings[key] = {**settings.get(key, {}), **more}
+    app = Flask("shop", instance_path=str(instance))
+    app.config.from_mapping(
+        {
+            "DATABRICKS_HOST": workspace.host,
+            "DATABRICKS_TOKEN": workspace.token,
+            "LAKEFLOW_JOBS_POLL_INTERVAL": 0.5,
+            "LAKEFLOW_JOBS_CONSOLE": True,
+            **(config or {}),
+        }
+    )
+    LakeflowJobs(
+        app,
+        jobs={key: {"job_id": ids.get(key), **each} for key, each in settings.items()},
+        **given,
+    )
+    return app

@@ -1,0 +1,185 @@
+"""The form of a job, and what a browser sends back."""
+
+from __future__ import annotations
+
+import dataclasses
+from enum import Enum
+
+import pytest
+from databricks.sdk.service.jobs import Job as SdkJob
+from marshmallow import Schema, fields, validate
+
+from flask_lakeflow_jobs.console.forms import Form, form_of
+from flask_lakeflow_jobs.errors import InvalidParameters
+from flask_lakeflow_jobs.job_config import Job
+from tests.runs import named_job
+
+
+class Colour(Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Inner(Schema):
+    a = fields.Integer()
+
+
+class Everything(Schema):
+    day = fields.Date(required=True)
+    at = fields.DateTime()
+    mail = fields.Email()
+    page = fields.Url()
+    count = fields.Integer(validate=validate.Range(1, 9), load_default=3)
+    share = fields.Float()
+    on = fields.Boolean(load_default=True)
+    colour = fields.Enum(Colour, by_value=True)
+    size = fields.String(validate=validate.OneOf(["s", "m"]), load_default="m")
+    name = fields.String(
+        validate=validate.Length(2, 8), metadata={"title": "Name", "description": "Hm."}
+    )
+    names = fields.List(fields.String())
+    inner = fields.Nested(Inner)
+    numbers = fields.List(fields.Integer())
+    password = fields.String()
+
+
+def job(schema: Schema | None = None, task_type: str | None = "job") -> Job:
+    return dataclasses.replace(named_job(), schema=schema, task_type=task_type)
+
+
+def definition(**settings: object) -> SdkJob:
+    return SdkJob.from_dict({"job_id": 7, "settings": settings})
+
+
+def controls(form: Form) -> dict[str, str]:
+    return {field.name: field.control for field in form.fields}
+
+
+def test_each_type_has_its_control() -> None:
+    assert controls(form_of(job(Everything()), None)) == {
+        "day": "date",
+        "at": "datetime-local",
+        "mail": "email",
+        "page": "url",
+        "count": "number",
+        "share": "number",
+        "on": "checkbox",
+        "colour": "select",
+        "size": "select",
+        "name": "text",
+        "names": "lines",
+        "inner": "json",
+        "numbers": "json",
+        "password": "password",
+    }
+
+
+def test_what_a_schema_says_is_in_the_control() -> None:
+    form = {field.name: field for field in form_of(job(Everything()), None).fields}
+    assert form["day"].required
+    assert not form["at"].required
+    assert form["count"].value == "3"
+    assert form["count"].attributes == {"step": "1", "min": "1", "max": "9"}
+    assert form["share"].attributes["step"] == "any"
+    assert form["on"].is_checked
+    assert list(form["size"].choices) == ["s", "m"]
+    assert form["size"].value == "m"
+    assert (form["name"].label, form["name"].help) == ("Name", "Hm.")
+    assert form["name"].attributes == {"minlength": "2", "maxlength": "8"}
+
+
+def test_what_a_browser_sends_is_what_the_schema_takes() -> None:
+    form = form_of(job(Everything()), None)
+    params = form.params(
+        {
+            "day": "2025-01-02",
+            "at": "2025-01-02T10:00:01",
+            "count": "5",
+            "names": "a\r\n\r\nb",
+            "inner": '{"a": 1}',
+            "mail": "",
+            "other": "ignored",
+        }
+    )
+    assert params == {
+        "day": "2025-01-02",
+        "at": "2025-01-02T10:00:01",
+        "count": "5",
+        "on": False,
+        "names": ["a", "b"],
+        "inner": {"a": 1},
+    }
+    assert Everything().load(params)["inner"] == {"a": 1}
+
+
+def test_what_is_no_json_is_said_at_its_field() -> None:
+    form = form_of(job(Everything()), None)
+    with pytest.raises(InvalidParameters) as caught:
+        form.params({"inner": "{"})
+    (wrong,) = [each for each in form.with_errors(caught.value).fields if each.errors]
+    assert wrong.name == "inner"
+
+
+def test_errors_stand_at_their_fields_and_the_others_above_the_form() -> None:
+    error = InvalidParameters(
+        "No.", {"day": ["Bad day."], "names": {1: ["Bad name."]}, "_schema": ["Both."], "x": ["?"]}
+    )
+    form = form_of(job(Everything()), None).with_errors(error)
+    by_name = {field.name: list(field.errors) for field in form.fields if field.errors}
+    assert by_name == {"day": ["Bad day."], "names": ["item 2: Bad name."]}
+    assert form.errors == ["Both.", "x: ?"]
+    assert form_of(job(), None).with_errors(InvalidParameters("No.")).errors == ["No."]
+
+
+PARAMETERS = [
+    {"name": "day", "default": "2025-01-01"},
+    {"name": "db_password", "default": "s3cret"},
+]
+
+
+@pytest.mark.parametrize("task_type", ["job", None])
+def test_without_a_schema_the_jobs_own_parameters_are_asked_for(task_type: str | None) -> None:
+    form = form_of(job(task_type=task_type), definition(parameters=PARAMETERS))
+    day, password = form.fields
+    assert (day.control, day.value) == ("text", "2025-01-01")
+    assert (password.control, password.value, password.help) == ("password", "", "")
+    params = form.params({"day": "2025-02-01"})
+    assert params == (
+        {"day": "2025-02-01"} if task_type else {"job_parameters": {"day": "2025-02-01"}}
+    )
+
+
+def test_what_the_app_fills_in_is_not_asked_for() -> None:
+    form = form_of(job(), definition(parameters=PARAMETERS), hidden=["day"])
+    assert [field.name for field in form.fields] == ["db_password"]
+
+
+def test_a_notebooks_parameters_are_those_of_its_tasks() -> None:
+    notebook = {"notebook_path": "/x", "base_parameters": {"city": "Rome"}}
+    form = form_of(
+        job(task_type="notebook"),
+        definition(tasks=[{"task_key": "a", "notebook_task": notebook}, {"task_key": "b"}]),
+    )
+    assert [(field.name, field.value) for field in form.fields] == [("city", "Rome")]
+
+
+def test_a_list_is_asked_for_line_by_line() -> None:
+    form = form_of(job(task_type="python_script"), None)
+    assert form.params({"args": "--day\n2025-01-01"}) == {"args": ["--day", "2025-01-01"]}
+
+
+def test_what_has_no_form_is_asked_for_as_json() -> None:
+    form = form_of(job(task_type="sql"), None)
+    assert form.params({"_schema": '{"a": 1}'}) == {"a": 1}
+    with pytest.raises(InvalidParameters):
+        form.params({"_schema": "[]"})
+
+
+def test_dbt_takes_nothing() -> None:
+    assert not form_of(job(task_type="dbt"), None).fields
+
+
+def test_a_masked_value_is_not_filled_in() -> None:
+    form = form_of(job(Everything()), None).filled({"password": "***", "size": "s"})
+    values = {field.name: field.value for field in form.fields}
+    assert (values["password"], values["size"]) == ("", "s")

@@ -1,0 +1,196 @@
+"""Runs as the pages show them."""
+
+from __future__ import annotations
+
+import pytest
+from databricks.sdk.service.jobs import BaseRun
+
+from flask_lakeflow_jobs.console import words as w
+from flask_lakeflow_jobs.console.runs import (
+    expected_end,
+    graph,
+    parameters_of,
+    strip,
+    summary,
+    timeline,
+)
+from flask_lakeflow_jobs.outcome import Outcome
+from tests.runs import FAILED, SUCCEEDED, run, task, words
+
+START = 1_000_000
+
+
+def test_every_outcome_has_a_kind() -> None:
+    assert set(w.KINDS) == set(Outcome)
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "text"),
+    [
+        (None, ""),
+        (-5, "0.0 s"),
+        (1234, "1.2 s"),
+        (9_960, "10 s"),
+        (59_400, "59 s"),
+        (59_600, "1 min 00 s"),
+        (61_000, "1 min 01 s"),
+        (3_600_000, "1 h 00 min"),
+        (90_061_000, "1 d 1 h"),
+    ],
+)
+def test_lengths_of_time(milliseconds: float | None, text: str) -> None:
+    assert w.duration(milliseconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(3, "just now"), (12, "12 s ago"), (125, "2 min ago"), (90_000, "1 d ago")],
+)
+def test_how_long_ago(seconds: int, text: str) -> None:
+    assert w.ago(seconds * 1000) == text
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://x.cloud/?o=1#job/2/run/3", "https://x.cloud/jobs/2/runs/3?o=1"),
+        ("https://x.cloud/jobs/2/runs/3?o=1", "https://x.cloud/jobs/2/runs/3?o=1"),
+        ("javascript:alert(1)", None),
+        (None, None),
+    ],
+)
+def test_links_are_those_that_work_for_everybody(url: str | None, shown: str | None) -> None:
+    assert w.page_url(url) == shown
+
+
+def test_a_run_that_goes_on_grows() -> None:
+    going = run(start_time=START)
+    assert summary(going, START + 1000).length == 1000
+    assert summary(going, START + 2000).is_going
+    ended = run(SUCCEEDED, start_time=START, end_time=START + 500)
+    assert summary(ended, START + 2000).length == 500
+
+
+def test_the_time_in_the_queue_does_not_count() -> None:
+    ended = run(SUCCEEDED, start_time=START, end_time=START + 900, queue_duration=400)
+    assert summary(ended, START).length == 500
+
+
+def test_who_asked_is_whom_the_app_noted_else_whom_the_workspace_knows() -> None:
+    noted = run(
+        creator_user_name="robot", job_parameters=[{"name": "who", "default": "", "value": "ada"}]
+    )
+    assert summary(noted, START, "who").who == "ada"
+    assert summary(noted, START).who == "robot"
+    assert summary(run(creator_user_name="robot"), START, "who").who == "robot"
+
+
+def test_parameters_are_those_of_the_job_and_those_given() -> None:
+    given = run(
+        job_parameters=[
+            {"name": "day", "default": "1"},
+            {"name": "to", "default": "1", "value": "2"},
+        ],
+        overriding_parameters={"python_params": ["a", "b"], "notebook_params": {"x": "y"}},
+    )
+    assert parameters_of(given) == {"day": "1", "to": "2", "python_params": "a b", "x": "y"}
+
+
+def test_the_axis_of_an_ended_run_is_its_time() -> None:
+    ended = run(
+        SUCCEEDED,
+        start_time=START,
+        end_time=START + 10_000,
+        tasks=[
+            task(
+                "a",
+                SUCCEEDED,
+                start_time=START + 1000,
+                end_time=START + 6000,
+                queue_duration=1000,
+                setup_duration=1000,
+                execution_duration=2000,
+                cleanup_duration=1000,
+            )
+        ],
+    )
+    line = timeline(ended, START + 99_000)
+    assert (line.start, line.end, line.now) == (START, START + 10_000, None)
+    shown = [(part.phase, part.left, part.width) for part in line.rows[0].segments]
+    assert shown == [
+        ("queue", 10, 10),
+        ("setup", 20, 10),
+        ("run", 30, 20),
+        ("cleanup", 50, 10),
+    ]
+
+
+def test_the_axis_of_a_run_that_goes_on_has_room_and_seldom_changes() -> None:
+    going = run(start_time=START, tasks=[task("a", words("RUNNING"), start_time=START)])
+    ends = {timeline(going, START + 100 * at).end for at in range(600)}
+    assert all(timeline(going, START + each).end > START + each for each in (0, 9_000, 60_000))
+    assert len(ends) < 25
+    assert timeline(going, START + 30_000).rows[0].segments[0].is_growing
+
+
+def test_the_axis_reaches_to_the_expected_end() -> None:
+    going = run(start_time=START)
+    assert timeline(going, START + 1000, START + 100_000).end >= START + 100_000
+
+
+def test_each_attempt_is_a_row_and_the_graph_has_the_last() -> None:
+    retried = run(
+        start_time=START,
+        tasks=[
+            task("a", FAILED, run_id=1, start_time=START, end_time=START + 1),
+            task("a", words("RUNNING"), run_id=2, attempt_number=1, start_time=START + 2),
+            task("b", words("BLOCKED"), run_id=3, depends_on=[{"task_key": "a"}]),
+        ],
+    )
+    line = timeline(retried, START + 10)
+    assert [(row.key, row.number, row.state.word) for row in line.rows] == [
+        ("a", 1, "failed"),
+        ("a", 2, "running"),
+        ("b", 1, "blocked"),
+    ]
+    shown = graph(retried, line.rows)
+    assert [(node.attempt.key, node.attempt.number) for node in shown.nodes] == [("a", 2), ("b", 1)]
+    assert [edge.kind for edge in shown.edges] == ["going"]
+
+
+def test_a_loop_tells_how_far_it_is() -> None:
+    stats = {"total_iterations": 9, "completed_iterations": 4}
+    loop = {"inputs": "[]", "task": {"task_key": "x"}, "stats": {"task_run_stats": stats}}
+    going = run(tasks=[task("each", words("RUNNING"), for_each_task=loop)])
+    (row,) = timeline(going, START).rows
+    assert (row.kind, row.progress) == ("For each", "4/9")
+
+
+def test_words_that_nobody_knows_are_shown_as_such() -> None:
+    odd = run({"state": {"life_cycle_state": "DREAMING"}})
+    assert summary(odd, START).state.kind == "unknown"
+    assert timeline(odd, START).rows == []
+
+
+def test_the_strip_has_the_newest_to_the_right_and_the_longest_highest() -> None:
+    runs = [
+        summary(run(SUCCEEDED, run_id=at, start_time=START, end_time=START + at * 1000), START)
+        for at in (3, 1, 2)
+    ]
+    bars = strip(runs)
+    assert [bar.run.run_id for bar in bars] == [2, 1, 3]
+    assert [bar.x for bar in bars] == [0, 11, 22]
+    assert max(bars, key=lambda bar: bar.height).run.run_id == 3
+    assert not strip([])
+
+
+def test_the_end_is_expected_by_what_earlier_runs_took() -> None:
+    past = [
+        BaseRun.from_dict({**SUCCEEDED, "start_time": START, "end_time": START + each * 1000})
+        for each in (10, 10, 10, 10)
+    ]
+    going = run(start_time=START)
+    assert expected_end(going, past, START + 4000) == START + 10_000
+    assert expected_end(going, past[:2], START + 4000) is None
+    assert expected_end(run(words("QUEUED"), start_time=START), past, START + 4000) is None
+    assert expected_end(run(SUCCEEDED, start_time=START), past, START + 4000) is None

@@ -1,0 +1,403 @@
+"""The pages, as a client without scripts sees them."""
+
+from __future__ import annotations
+
+import html
+import logging
+import re
+from typing import Any
+
+import pytest
+from flask import Flask, render_template_string
+from flask.testing import FlaskClient
+
+from flask_lakeflow_jobs import ConfigurationError, current_jobs
+from tests.console.conftest import MakeShop
+from tests.support import Gate, wait_until
+
+OWN = {"Origin": "http://localhost"}
+
+
+@pytest.fixture
+def app(make_shop: MakeShop) -> Flask:
+    return make_shop()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+def run(app: Flask, key: str, params: Any = None, *, wait: bool = True) -> int:
+    with app.app_context():
+        run_id = current_jobs[key].run_now(params).run_id
+        if wait:
+            current_jobs[key].wait(run_id)
+    return run_id
+
+
+def nonce_in(client: FlaskClient, url: str) -> str:
+    found = re.search(r'name="nonce" value="([^"]+)"', client.get(url).text)
+    assert found
+    return found[1]
+
+
+def text_of(page: str) -> str:
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
+
+
+# ── whether it is there ───────────────────────────────────────────────────────────────────────────
+
+
+def test_it_is_off_by_default(make_shop: MakeShop) -> None:
+    client = make_shop(config={"LAKEFLOW_JOBS_CONSOLE": False}).test_client()
+    assert client.get("/jobs/").status_code == 404
+
+
+def test_its_place_can_be_chosen(make_shop: MakeShop) -> None:
+    client = make_shop(config={"LAKEFLOW_JOBS_CONSOLE_PREFIX": "/ops/jobs"}).test_client()
+    page = client.get("/ops/jobs")
+    assert page.status_code == 200
+    assert 'href="/ops/jobs/nightly"' in page.text
+
+
+@pytest.mark.parametrize("prefix", ["jobs", "/", "/jobs/", 7])
+def test_a_place_that_is_none_stops_the_app(make_shop: MakeShop, prefix: object) -> None:
+    with pytest.raises(ConfigurationError, match="LAKEFLOW_JOBS_CONSOLE_PREFIX"):
+        make_shop(config={"LAKEFLOW_JOBS_CONSOLE_PREFIX": prefix})
+
+
+def test_without_the_routes_it_cannot_be(make_shop: MakeShop) -> None:
+    with pytest.raises(ConfigurationError, match="register_blueprint"):
+        make_shop(register_blueprint=False)
+
+
+def test_behind_a_prefix_every_link_keeps_it(client: FlaskClient) -> None:
+    page = client.get("/jobs/", base_url="http://localhost/apps/shop/")
+    links = re.findall(r'(?:href|src|action)="([^"#]+)"', page.text)
+    assert len(links) > 10
+    assert all(link.startswith("/apps/shop/jobs/") for link in links)
+
+
+def test_no_script_or_style_is_in_the_pages(app: Flask) -> None:
+    client = app.test_client()
+    run_id = run(app, "broken")
+    for url in ("/jobs", "/jobs/broken", "/jobs/nightly/run", f"/jobs/broken/runs/{run_id}"):
+        page = client.get(url)
+        assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+        assert page.headers["Cache-Control"] == "no-store"
+        inline = r"<style|\sstyle=|\son\w+=|javascript:|<script(?![^>]*\ssrc=)"
+        assert not re.search(inline, page.text), url
+
+
+# ── jobs ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_each_job_is_there_with_its_last_outcome(app: Flask) -> None:
+    run(app, "broken")
+    page = text_of(app.test_client().get("/jobs").text)
+    assert "Loads orders, joins them" in page
+    assert re.search(r"broken failed .*Last success none of these Slots 0/1", page)
+
+
+def test_a_job_that_cannot_be_read_holds_up_no_other(make_shop: MakeShop) -> None:
+    client = make_shop(jobs={"gone": {"job_id": 12345}}).test_client()
+    page = client.get("/jobs")
+    assert page.status_code == 200
+    assert "12345" in page.text
+    assert 'href="/jobs/nightly/run"' in page.text
+
+
+def test_who_may_not_see_a_job_does_not_see_it(make_shop: MakeShop) -> None:
+    client = make_shop(policy=lambda user, action, job: job == "nightly").test_client()
+    page = client.get("/jobs").text
+    assert "nightly" in page
+    assert "broken" not in page
+    refused = client.get("/jobs/broken")
+    assert refused.status_code == 403
+    assert "does not let you view" in refused.text
+
+
+def test_who_may_only_look_is_offered_nothing_else(make_shop: MakeShop) -> None:
+    app = make_shop(policy=lambda user, action, job: action == "view")
+    client = app.test_client()
+    run_id = run(app, "broken")
+    pages = client.get("/jobs").text + client.get(f"/jobs/broken/runs/{run_id}").text
+    assert "/run" not in pages.replace("/runs/", "")
+    assert "<form" not in pages
+    assert client.get("/jobs/nightly/run").status_code == 403
+    for path in ("nightly/run", f"broken/runs/{run_id}/repair", f"broken/runs/{run_id}/cancel"):
+        assert client.post(f"/jobs/{path}", headers=OWN).status_code == 403
+
+
+def test_a_read_only_app_offers_nothing_either(make_shop: MakeShop) -> None:
+    client = make_shop(config={"LAKEFLOW_JOBS_READ_ONLY": True}).test_client()
+    assert "lf-primary" not in client.get("/jobs").text
+    assert client.post("/jobs/nightly/run", headers=OWN).status_code == 403
+
+
+def test_the_workspace_being_away_is_said(make_shop: MakeShop) -> None:
+    client = make_shop(
+        config={"DATABRICKS_HOST": "http://127.0.0.1:9", "LAKEFLOW_JOBS_TIMEOUT": 1}
+    ).test_client()
+    page = client.get("/jobs")
+    assert page.status_code == 200
+    assert page.text.count('data-kind="bad"') == 4
+    run_page = client.get("/jobs/nightly/runs/1")
+    assert run_page.status_code in (503, 504)
+    assert "<h1>" in run_page.text
+
+
+# ── starting ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_run_is_started_from_the_form(app: Flask) -> None:
+    client = app.test_client()
+    nonce = nonce_in(client, "/jobs/gated/run")
+    sent = client.post("/jobs/gated/run", data={"nonce": nonce, "gate": "/"}, headers=OWN)
+    assert sent.status_code == 303
+    assert re.fullmatch(r"/jobs/gated/runs/\d+", sent.headers["Location"])
+    assert "/" in client.get(sent.headers["Location"]).text
+
+
+def test_a_form_that_is_sent_twice_is_one_run(app: Flask) -> None:
+    client = app.test_client()
+    data = {"nonce": nonce_in(client, "/jobs/broken/run")}
+    first = client.post("/jobs/broken/run", data=data, headers=OWN)
+    again = client.post("/jobs/broken/run", data=data, headers=OWN)
+    assert again.headers["Location"] == first.headers["Location"] + "?replayed=1"
+    assert "had started this run already" in client.get(again.headers["Location"]).text
+
+
+def test_a_form_that_is_sent_again_with_other_values_asks_first(app: Flask) -> None:
+    client = app.test_client()
+    nonce = nonce_in(client, "/jobs/gated/run")
+    client.post("/jobs/gated/run", data={"nonce": nonce, "gate": "/"}, headers=OWN)
+    other = client.post("/jobs/gated/run", data={"nonce": nonce, "gate": "/tmp"}, headers=OWN)
+    assert other.status_code == 409
+    assert "has started a run already" in other.text
+    assert 'value="/tmp"' in other.text
+    assert nonce not in other.text
+
+
+def test_a_mistake_is_said_at_its_field_and_costs_nothing_that_was_typed(
+    client: FlaskClient,
+) -> None:
+    data = {"day": "someday", "region": "apac", "sample": "700", "full": "true"}
+    page = client.post("/jobs/nightly/run", data=data, headers=OWN)
+    assert page.status_code == 400
+    assert "Not a valid date." in page.text
+    assert page.text.count('aria-invalid="true"') == 2
+    assert 'value="someday"' in page.text
+    assert "<option selected>apac" in page.text
+    assert re.search(r'name="full"[^>]*checked', page.text)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_a_form_on_another_page_starts_nothing(
+    client: FlaskClient, headers: dict[str, str]
+) -> None:
+    refused = client.post("/jobs/broken/run", headers=headers)
+    assert refused.status_code == 403
+    assert "app's own pages" in html.unescape(refused.text)
+
+
+def test_a_run_can_be_run_again_without_its_secrets(app: Flask) -> None:
+    client = app.test_client()
+    params = {"day": "2026-11-20", "region": "amer", "apiToken": "dapi-s3cret"}
+    run_id = run(app, "nightly", params, wait=False)
+    page = client.get(f"/jobs/nightly/run?again={run_id}").text
+    assert 'value="2026-11-20"' in page
+    assert "<option selected>amer" in page
+    assert "s3cret" not in page
+    assert "s3cret" not in client.get(f"/jobs/nightly/runs/{run_id}").text
+
+
+def test_a_host_that_protects_its_forms_gets_its_token(app: Flask) -> None:
+    app.jinja_env.globals["csrf_token"] = lambda: "the-hosts-token"
+    page = app.test_client().get("/jobs/nightly/run").text
+    assert 'name="csrf_token" value="the-hosts-token"' in page
+
+
+def test_who_asked_is_noted_and_shown(make_shop: MakeShop) -> None:
+    app = make_shop(
+        user_loader=lambda: "ada@example.com",
+        config={"LAKEFLOW_JOBS_ATTRIBUTION_PARAMETER": "asked_by"},
+    )
+    client = app.test_client()
+    assert "asked_by" not in client.get("/jobs/nightly/run").text
+    data = {"day": "2026-11-20", "region": "emea"}
+    sent = client.post("/jobs/nightly/run", data=data, headers=OWN)
+    page = client.get(sent.headers["Location"]).text
+    assert 'class="lf-who">ada@example.com<' in page
+
+
+# ── a run ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_failure_is_explained(app: Flask) -> None:
+    run_id = run(app, "broken")
+    page = text_of(app.test_client().get(f"/jobs/broken/runs/{run_id}").text)
+    assert "What went wrong only" in page
+    assert "Traceback" in page
+    assert "RUN_EXECUTION_ERROR" in page
+
+
+def test_a_run_reads_without_scripts(app: Flask, gate: Gate) -> None:
+    client = app.test_client()
+    run_id = run(app, "gated", gate.params, wait=False)
+    url = f"/jobs/gated/runs/{run_id}"
+    page = wait_until(
+        lambda: found if "before: succeeded" in (found := client.get(url).text) else "",
+        "the first task's end",
+    )
+    assert 'title="wait: ' in page
+    assert "Reload" in page
+    assert f'action="{url}/cancel"' in page
+    gate.open()
+
+
+def test_a_run_can_be_cancelled(app: Flask, gate: Gate) -> None:
+    client = app.test_client()
+    run_id = run(app, "gated", gate.params, wait=False)
+    answer = client.post(f"/jobs/gated/runs/{run_id}/cancel", headers=OWN)
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/jobs/gated/runs/{run_id}")
+    wait_until(lambda: "canceled" in client.get(f"/jobs/gated/runs/{run_id}").text, "the run's end")
+
+
+def test_a_failed_run_can_be_repaired(app: Flask) -> None:
+    client = app.test_client()
+    run_id = run(app, "flaky")
+    url = f"/jobs/flaky/runs/{run_id}"
+    assert "no orders for 2026-11-23" in client.get(url).text
+    assert client.post(f"{url}/repair", headers=OWN).status_code == 303
+    page = wait_until(
+        lambda: text if "succeeded: flaky" in (text := client.get(url).text) else "", "the repair"
+    )
+    assert "/repair" not in page
+
+
+def test_each_task_has_a_page_with_what_it_left(app: Flask) -> None:
+    client = app.test_client()
+    run_id = run(app, "broken")
+    page = client.get(f"/jobs/broken/runs/{run_id}").text
+    link = re.search(r'href="(/jobs/broken/runs/\d+/tasks/\d+)"', page)
+    assert link
+    task = client.get(link[1])
+    assert "<h1" in task.text
+    assert "Traceback" in task.text
+    bare = client.get(link[1] + "?bare=1")
+    assert "<h1" not in bare.text
+    assert "Traceback" in bare.text
+    assert client.get(f"/jobs/broken/runs/{run_id}/tasks/99").status_code == 404
+
+
+def test_a_run_of_another_job_is_not_there(app: Flask) -> None:
+    run_id = run(app, "broken")
+    page = app.test_client().get(f"/jobs/flaky/runs/{run_id}")
+    assert page.status_code == 404
+    assert "no run" in page.text
+
+
+@pytest.mark.parametrize(
+    "path", ["nope", "nightly/runs/x", "nightly/runs/99/tasks/y", "~static/no.js"]
+)
+def test_what_is_not_there_is_a_page_that_says_so(client: FlaskClient, path: str) -> None:
+    page = client.get(f"/jobs/{path}")
+    assert page.status_code in (400, 404)
+    assert "All jobs" in page.text
+
+
+def test_the_hosts_own_pages_keep_their_errors(client: FlaskClient) -> None:
+    assert "All jobs" not in client.get("/nowhere").text
+
+
+def test_markup_in_names_is_text(make_shop: MakeShop) -> None:
+    app = make_shop(jobs={"broken": {"description": "<b>bold</b>"}})
+    assert "<b>bold" not in app.test_client().get("/jobs").text
+
+
+def test_a_user_loader_that_fails_is_a_refusal_and_no_crash(
+    make_shop: MakeShop, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> str:
+        raise RuntimeError("The user database is away.")
+
+    app = make_shop(user_loader=fail, policy=lambda user, action, job: True)
+    with caplog.at_level(logging.CRITICAL):
+        assert app.test_client().get("/jobs/nightly").status_code == 403
+
+
+# ── history ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_history_has_pages_and_loses_no_run(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flask_lakeflow_jobs.console.views.PAGE", 2)
+    client = app.test_client()
+    started = {run(app, "flaky") for _ in range(5)}
+    seen: list[int] = []
+    url = "/jobs/flaky"
+    while url:
+        page = client.get(url).text
+        seen += [int(found) for found in re.findall(r'<a href="/jobs/flaky/runs/(\d+)"', page)]
+        older = re.search(r'rel="next" href="([^"]+)"', page)
+        url = html.unescape(older[1]) if older else ""
+    assert len(seen) == len(set(seen))
+    assert started <= set(seen)
+
+
+def test_the_history_can_be_asked_for_an_outcome_and_a_person(app: Flask) -> None:
+    client = app.test_client()
+    run_id = run(app, "broken")
+    assert str(run_id) in client.get("/jobs/broken?outcome=bad").text
+    assert str(run_id) not in client.get("/jobs/broken?outcome=good").text
+    assert str(run_id) in client.get("/jobs/broken?who=localhost").text
+    assert "No run fits" in client.get("/jobs/broken?who=nobody").text
+
+
+@pytest.mark.parametrize("before", ["x", "1", "1.2.3", "99999999999999999.1"])
+def test_a_place_in_the_history_that_is_none_is_its_beginning(app: Flask, before: str) -> None:
+    run_id = run(app, "broken")
+    assert str(run_id) in app.test_client().get(f"/jobs/broken?before={before}").text
+
+
+# ── in the host's own templates ───────────────────────────────────────────────────────────────────
+
+
+def with_fragment(app: Flask, template: str) -> str:
+    app.add_url_rule("/own", "own", lambda: render_template_string(template))
+    return app.test_client().get("/own").text
+
+
+def test_a_host_can_show_a_job_and_a_run(app: Flask) -> None:
+    run_id = run(app, "broken")
+    template = (
+        "{{ lakeflow_head() }}{{ lakeflow_job_card('broken') }}{{ lakeflow_run('broken', %d) }}"
+    )
+    page = with_fragment(app, template % run_id)
+    assert 'src="/jobs/~static/console.js"' in page
+    assert 'aria-label="Job broken"' in page
+    assert f'data-lakeflow-run="/api/jobs/broken/runs/{run_id}"' in page
+
+
+def test_to_who_may_not_see_a_job_a_fragment_shows_nothing(make_shop: MakeShop) -> None:
+    app = make_shop(policy=lambda user, action, job: False)
+    assert (
+        with_fragment(app, "[{{ lakeflow_job_card('broken') }}{{ lakeflow_run('broken', 1) }}]")
+        == "[]"
+    )
+
+
+def test_a_fragment_of_a_run_that_is_not_there_says_so(app: Flask) -> None:
+    assert "no run 99" in with_fragment(app, "{{ lakeflow_run('broken', 99) }}")
