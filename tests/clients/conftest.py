@@ -1,7 +1,6 @@
 """A workspace in a process of its own, and clients that nobody here has written.
 
-They are only run on request, as ``tox -e clients`` does: each has to be installed first, at its
-newest version.
+``tox -e clients`` runs them: each has to be installed first, at its newest version.
 """
 
 from __future__ import annotations
@@ -17,14 +16,6 @@ from tests.clients.environments import NotInstallable
 from tests.clients.support import ServedWorkspace, served
 
 Install = Callable[..., Path]
-
-_HERE = Path(__file__).parent
-
-
-def pytest_ignore_collect(config: pytest.Config) -> bool | None:
-    """Leave these tests out, unless they are asked for by name."""
-    asked_for = (Path(config.invocation_params.dir, each.split("::")[0]) for each in config.args)
-    return None if any(path.is_relative_to(_HERE) for path in asked_for) else True
 
 
 @pytest.fixture(scope="session")

