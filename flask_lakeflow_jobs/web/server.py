@@ -13,6 +13,8 @@ MANY = 1_000
 #: Streams that cost a socket each, and no thread.
 MANY_PUSHED = 10_000
 
+#: What waitress calls its threads, and how many it has unless told otherwise.
+WAITRESS_NAME = "waitress-"
 WAITRESS_THREADS = 4
 
 
@@ -28,7 +30,8 @@ def thread_room(environ: Mapping[str, Any]) -> int | None:
     if is_gthread_worker():
         return _three_quarters(int(_gunicorn_worker().cfg.threads))
     if software.startswith("waitress"):
-        return _three_quarters(WAITRESS_THREADS)
+        named = sum(thread.name.startswith(WAITRESS_NAME) for thread in threading.enumerate())
+        return _three_quarters(named or WAITRESS_THREADS)
     return None
 
 
