@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 
 _ROOT = Path(__file__).parents[2] / ".tox" / "client-environments"
 _PATIENCE = 600  # seconds that an installation may take
+# Before tests have taken it away: installers have caches at home, and may need a proxy.
+_ENVIRON = dict(os.environ)
 
 
 class NotInstallable(Exception):
@@ -57,7 +60,12 @@ def _run(command: Sequence[str | Path], folder: Path | None = None) -> None:
     said = " ".join(map(str, command))
     try:
         ended = subprocess.run(
-            list(map(str, command)), cwd=folder, capture_output=True, text=True, timeout=_PATIENCE
+            list(map(str, command)),
+            cwd=folder,
+            env=_ENVIRON,
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
         )
     except subprocess.TimeoutExpired:
         raise NotInstallable(f"{said} took over {_PATIENCE} seconds.") from None
