@@ -113,7 +113,7 @@ class Load:
 
     def __init__(self, client: Client, seed: int) -> None:
         self._client = client
-        self._random = random.Random(seed)  # noqa: S311 (no secret)
+        self._random = random.Random(seed)
         self.acknowledged: dict[int, str] = {}
         self.deleted: set[int] = set()
         self.doubtful: set[int] = set()
@@ -159,7 +159,7 @@ def test_no_acknowledged_run_is_lost(tmp_path: Path, folder: Path) -> None:
         "etl": {**etl, "max_concurrent_runs": 3},
     }
     bundle = write_bundle(tmp_path, jobs, {"main.py": "import time; time.sleep(0.05)"})
-    chance = random.Random(1)  # noqa: S311 (no secret)
+    chance = random.Random(1)
     loads: list[Load] = []
     for number in range(KILLS):
         address = ensure_workspace(folder, bundle)
