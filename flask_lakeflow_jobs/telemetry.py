@@ -121,9 +121,13 @@ class Instruments:
         self.counted = counted
         self.kind = kind
         self.tracer: Tracer = trace.get_tracer(SCOPE)
-        self.duration: Histogram = meter.create_histogram(
-            f"lakeflow.{name}.duration", unit="s", explicit_bucket_boundaries_advisory=bounds
-        )
+        duration = f"lakeflow.{name}.duration"
+        try:
+            self.duration: Histogram = meter.create_histogram(
+                duration, unit="s", explicit_bucket_boundaries_advisory=bounds
+            )
+        except TypeError:  # APIs before 1.30 take no advice
+            self.duration = meter.create_histogram(duration, unit="s")
         self.counter: Counter | None = (
             meter.create_counter(f"lakeflow.{name}.{counted}") if counted else None
         )
