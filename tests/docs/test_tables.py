@@ -110,6 +110,12 @@ def test_every_logger_is_told() -> None:
     assert set(re.findall(r"^\| `(flask_lakeflow_jobs[\w.]+)`", page, re.MULTILINE)) == loggers
 
 
+def test_contributors_are_told_of_every_environment() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    sections = re.findall(r"^\[testenv:([a-z]+)", (ROOT / "tox.ini").read_text(), re.MULTILINE)
+    assert [name for name in sections if f"| `{name}" not in page] == []
+
+
 def test_pages_ask_for_tables_that_there_are() -> None:
     asked = {
         line.split()[-1]
