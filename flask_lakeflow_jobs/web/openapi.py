@@ -358,7 +358,7 @@ def _events() -> Json:
     data = {
         "type": "string",
         "contentMediaType": "application/json",
-        "contentSchema": _ref(EventSchema),
+        "contentSchema": {"anyOf": [_ref(EventSchema), _ref(ProblemSchema)]},
     }
     event = {
         "type": "object",

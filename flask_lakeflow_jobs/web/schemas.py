@@ -113,7 +113,7 @@ class EventSchema(Open):
     run_id = fields.Integer(data_key="runId")
 
 
-class ProblemSchema(Schema):
+class ProblemSchema(Open):
     """A problem document (RFC 9457)."""
 
     type = fields.String(required=True)
