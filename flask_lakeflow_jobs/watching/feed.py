@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from .turns import Following
@@ -12,6 +13,7 @@ from .turns import Following
 if TYPE_CHECKING:
     from ..errors import LakeflowJobsError
     from .snapshot import Snapshot
+    from .subscription import Told
     from .target import Target
 
 
@@ -35,7 +37,7 @@ class FeedState:
         """Whether anybody has looked yet."""
         return self.version > 0
 
-    @property
+    @cached_property
     def is_final(self) -> bool:
         """Whether there is nothing more to look for."""
         return self.error is not None or (self.snapshot is not None and self.snapshot.is_terminal)
@@ -52,6 +54,7 @@ class Feed:
         self.target = target
         self.due = due
         self.state = FeedState()
+        self.told: Told | None = None
         self.failures = 0
         self.is_being_looked_at = False
         self.is_changed_meanwhile = False

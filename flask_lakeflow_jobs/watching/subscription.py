@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from ..clock import Clock
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from .target import Target
 
 
-@dataclass(frozen=True)
-class News:
+class News(NamedTuple):
     """Something about a run that its viewer does not know yet; one of these.
 
     :param target: the run.
@@ -32,6 +30,23 @@ class News:
     error: LakeflowJobsError | None = None
     trouble: LakeflowJobsError | None = None
     recovered: bool = False
+
+
+class Told(NamedTuple):
+    """What a viewer was told of a state: the same as any other who knew the same before.
+
+    :param state: it.
+    :param seen: what the viewer had seen.
+    :param was_troubled: whether the viewer thought that it may be out of date.
+    :param news: what the viewer was told.
+    :param shown: what the viewer has seen now.
+    """
+
+    state: FeedState
+    seen: StateId | None
+    was_troubled: bool
+    news: list[News]
+    shown: StateId | None
 
 
 class Slot:
@@ -77,20 +92,31 @@ class Followed:
         if self.version == state.version:
             return []
         self.version = state.version
-        return self._news(state)
+        told = self.feed.told
+        if (
+            told is None
+            or told.state is not state
+            or told.seen is not self.seen
+            or told.was_troubled is not self.is_troubled
+        ):
+            told = self.feed.told = self._news(state)
+        self.seen = told.shown
+        if state.error is None:
+            self.is_troubled = state.trouble is not None
+        return told.news
 
-    def _news(self, state: FeedState) -> list[News]:
+    def _news(self, state: FeedState) -> Told:
         target, news = self.feed.target, []
         snapshot, seen = state.snapshot, self.seen
+        shown = seen
         if snapshot and snapshot.id != seen and not (seen and snapshot.id.is_before(seen)):
-            self.seen = snapshot.id
+            shown = snapshot.id
             news.append(News(target, snapshot=snapshot))
         if state.error is not None:
             news.append(News(target, error=state.error))
         elif (state.trouble is not None) != self.is_troubled:
-            self.is_troubled = not self.is_troubled
-            news.append(News(target, trouble=state.trouble, recovered=not self.is_troubled))
-        return news
+            news.append(News(target, trouble=state.trouble, recovered=self.is_troubled))
+        return Told(state, seen, self.is_troubled, news, shown)
 
 
 class Subscription:
@@ -127,6 +153,8 @@ class Subscription:
     @property
     def is_over(self) -> bool:
         """Whether the viewer knows all there will be to know."""
+        if len(self._followed) == 1:  # as it mostly is, and this is asked for each viewer
+            return self._followed[0].is_over
         return all(followed.is_over for followed in self._followed)
 
     def first(self, timeout: float) -> list[News]:
@@ -149,6 +177,8 @@ class Subscription:
 
     def collect(self) -> list[News]:
         """The news that there are now."""
+        if len(self._followed) == 1:
+            return self._followed[0].collect()
         return [news for followed in self._followed for news in followed.collect()]
 
     def close(self) -> None:
