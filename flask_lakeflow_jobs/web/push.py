@@ -43,6 +43,8 @@ LAST_CHUNK = b"0\r\n\r\n"
 
 GONE = 0x10 | 0x8 | 0x2000  # EPOLLHUP, EPOLLERR, EPOLLRDHUP, which only Linux has by name
 
+NOTHING = memoryview(b"")
+
 _log = logging.getLogger(__name__)
 
 
@@ -62,7 +64,7 @@ class Pushed:
     def __init__(self, descriptor: int, stream: Stream, now: float) -> None:
         self.descriptor = descriptor
         self.stream = stream
-        self.backlog = memoryview(b"")
+        self.backlog = NOTHING
         self.last_write = now
 
 
@@ -94,7 +96,8 @@ class Pusher:
         self._pushed: OrderedDict[int, Pushed] = OrderedDict()
         self._viewers: dict[Feed, set[Pushed]] = {}
         self._listeners: dict[Feed, Callable[[], None]] = {}
-        self._framed_last: tuple[tuple[bytes, bool], bytes] | None = None
+        self._framed_last: tuple[tuple[bytes, bool], memoryview] | None = None
+        self._now = self._clock.monotonic()
 
     def adopt(self, descriptor: int, stream: Stream) -> None:
         """Write a stream from now on.
@@ -140,7 +143,9 @@ class Pusher:
                 _log.exception("Streams could not be written in an unforeseen way.")
 
     def _turn(self) -> None:
-        for descriptor, event in self._epoll.poll(TICK):
+        events = self._epoll.poll(TICK)
+        self._now = self._clock.monotonic()  # asked once for all the streams of a turn
+        for descriptor, event in events:
             if descriptor == self._wake_in:
                 os.read(descriptor, 64)
             elif pushed := self._pushed.get(descriptor):
@@ -151,7 +156,8 @@ class Pusher:
         while self._changed:
             for pushed in list(self._viewers.get(self._changed.popleft(), ())):
                 self._do(self._advance, pushed)
-        self._look_after(self._clock.monotonic())
+        self._now = self._clock.monotonic()
+        self._look_after()
 
     def _do(self, step: Callable[[Pushed], None], pushed: Pushed) -> None:
         """Do something for one stream; what goes wrong there is no other stream's trouble."""
@@ -186,20 +192,20 @@ class Pusher:
         if pushed.backlog or stream.is_closed:
             return
         data = stream.written(stream.subscription.collect())
-        if not stream.is_over and self._clock.monotonic() >= stream.ends_at:
+        if self._now >= stream.ends_at and not stream.is_over:
             data += stream.farewell()
         self._write(pushed, data)
 
     def _write(self, pushed: Pushed, data: bytes) -> None:
         if data or pushed.stream.is_over:
-            self._send(pushed, memoryview(self._framed(data, is_last=pushed.stream.is_over)))
+            self._send(pushed, self._framed(data, is_last=pushed.stream.is_over))
 
-    def _framed(self, data: bytes, *, is_last: bool) -> bytes:
+    def _framed(self, data: bytes, *, is_last: bool) -> memoryview:
         """Data as it is sent, made once for all the viewers of a run, who get it in turn."""
         key = data, is_last
         if self._framed_last is None or self._framed_last[0] != key:
             framed = (chunk(data) if data else b"") + (LAST_CHUNK if is_last else b"")
-            self._framed_last = key, framed
+            self._framed_last = key, memoryview(framed)
         return self._framed_last[1]
 
     def _send(self, pushed: Pushed, framed: memoryview) -> None:
@@ -211,12 +217,13 @@ class Pusher:
             self._drop(pushed)
             return
         if sent:
-            pushed.last_write = self._clock.monotonic()
+            pushed.last_write = self._now
             self._pushed.move_to_end(pushed.descriptor)
-        had_backlog, pushed.backlog = bool(pushed.backlog), framed[sent:]
-        if bool(pushed.backlog) != had_backlog:
-            interest = select.EPOLLOUT if pushed.backlog else 0
+        rest = framed[sent:] if sent < len(framed) else NOTHING
+        if bool(rest) != bool(pushed.backlog):
+            interest = select.EPOLLOUT if rest else 0
             self._epoll.modify(pushed.descriptor, select.EPOLLRDHUP | interest)
+        pushed.backlog = rest
         if not pushed.backlog and pushed.stream.is_over:
             self._drop(pushed)
 
@@ -225,29 +232,29 @@ class Pusher:
         if not pushed.backlog and not pushed.stream.is_closed:
             self._advance(pushed)
 
-    def _look_after(self, now: float) -> None:
+    def _look_after(self) -> None:
         if self._is_closing():
             for pushed in list(self._pushed.values()):
                 self._do(self._end, pushed)
             return
-        for pushed in self._silent(now):
+        for pushed in self._silent():
             self._do(self._keep_alive, pushed)
 
     def _keep_alive(self, pushed: Pushed) -> None:
-        now = self._clock.monotonic()
         if pushed.backlog:
-            if now - pushed.last_write >= STALL:
+            if self._now - pushed.last_write >= STALL:
                 self._drop(pushed)
-        elif now >= pushed.stream.ends_at:
+        elif self._now >= pushed.stream.ends_at:
             self._end(pushed)
         else:
             self._write(pushed, sse.HEARTBEAT)
 
-    def _silent(self, now: float) -> list[Pushed]:
+    def _silent(self) -> list[Pushed]:
         """The streams that were written nothing for a heartbeat's time, the most silent first."""
         return list(
             takewhile(
-                lambda pushed: now - pushed.last_write >= self._heartbeat, self._pushed.values()
+                lambda pushed: self._now - pushed.last_write >= self._heartbeat,
+                self._pushed.values(),
             )
         )
 
