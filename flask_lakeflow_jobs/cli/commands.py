@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ..errors import LakeflowJobsError
+from ..masking import masked
 from ..outcome import SUCCESSES, has_ended, life_cycle_of, outcome_of
 from . import workspace
 from .arguments import (
@@ -26,9 +27,9 @@ from .display import (
     failure_lines,
     job_lines,
     output_lines,
-    public,
     run_lines,
     run_rows,
+    shown_outputs,
 )
 from .doctor import doctor
 from .exits import Exit, help_table
@@ -185,7 +186,7 @@ def status(key: str | None, as_json: bool) -> None:
             {
                 "status": life_cycle_of(newest) if newest else None,
                 "outcome": outcome_of(newest).value if newest else None,
-                "run": newest.as_dict() if newest else None,
+                "run": masked(newest.as_dict(), handle.job.secrets) if newest else None,
             }
         )
     elif newest is None:
@@ -205,7 +206,7 @@ def runs(key: str | None, limit: int, as_json: bool) -> None:
     handle = chosen_job(key)
     newest = handle.list_runs(limit)
     if as_json:
-        print_document({"runs": [run.as_dict() for run in newest]})
+        print_document({"runs": [masked(run.as_dict(), handle.job.secrets) for run in newest]})
     elif not newest:
         print_progress(f"{handle.key} has no runs yet.")
     else:
@@ -223,7 +224,7 @@ def show(key: str | None, run_id: int, as_json: bool) -> None:
     handle = chosen_job(key)
     found = handle.get_run(run_id)
     if as_json:
-        print_document(found.as_dict())
+        print_document(masked(found.as_dict(), handle.job.secrets))
         return
     lines = run_lines(handle.key, found)
     if has_ended(found) and outcome_of(found) not in SUCCESSES:
@@ -242,7 +243,7 @@ def output(key: str | None, run_id: int, as_json: bool) -> None:
     handle = chosen_job(key)
     outputs = handle.get_outputs(run_id)
     if as_json:
-        print_document({task: public(output) for task, output in outputs.items()})
+        print_document(shown_outputs(handle.job, outputs))
         return
     for text in output_lines(handle.get_run(run_id).tasks, outputs):
         print_result(text)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import InvalidParameters, LakeflowJobsError
+from ..masking import masked
 from ..outcome import Outcome, last_attempts, outcome_of, words_of
 from .words import clock_time, date_and_time, duration, length_of, one_line, page_url, word
 
@@ -122,6 +123,15 @@ def public(output: RunOutput) -> dict[str, Any]:
             if name != "artifacts_headers"
         }
     return document
+
+
+def shown_outputs(job: Job, outputs: Mapping[str, RunOutput]) -> dict[str, Any]:
+    """The outputs of a run for JSON, without secrets among the parameters that they name.
+
+    :param job: the run's.
+    :param outputs: by task key.
+    """
+    return {task: masked(public(output), job.secrets) for task, output in outputs.items()}
 
 
 # ── what went wrong ───────────────────────────────────────────────────────────────────────────────

@@ -7,8 +7,9 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from ..errors import LakeflowJobsError, RunNotFound
+from ..masking import masked
 from ..outcome import SUCCESSES, Outcome
-from .display import error_lines, failure_lines, news, output_lines, public
+from .display import error_lines, failure_lines, news, output_lines, shown_outputs
 from .exits import Exit, exit_of
 from .printing import (
     print_document,
@@ -115,7 +116,7 @@ class Follower:
 
     def _document(self, end: RunStatus, explanation: Explanation | None) -> dict[str, Any]:
         document = self._named(end.to_dict())
-        document["outputs"] = {task: public(output) for task, output in self._outputs().items()}
+        document["outputs"] = shown_outputs(self.handle.job, self._outputs())
         if explanation is not None:
             document["explanation"] = explanation.to_dict()
         return document
@@ -149,4 +150,5 @@ class Follower:
         say_where(end.run)
 
     def _named(self, document: dict[str, Any]) -> dict[str, Any]:
-        return {"job": self.handle.key, "runId": self.run_id, **document}
+        run = masked(document["run"], self.handle.job.secrets)
+        return {"job": self.handle.key, "runId": self.run_id, **document, "run": run}

