@@ -6,6 +6,7 @@ import importlib.util
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -32,6 +33,7 @@ FLAGS = [
 ]
 
 OpenPage = Callable[..., "Page"]
+CheckAccessibility = Callable[["Page"], None]
 
 
 @pytest.fixture(scope="session")
@@ -76,6 +78,32 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
     for page in pages:
         page.context.close()
     assert not complaints
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--screenshots", help="a folder to keep pictures of the pages in")
+
+
+@pytest.fixture
+def screenshots(pytestconfig: pytest.Config, tmp_path: Path) -> Path:
+    """Where pictures are put: for good, if the command line says so."""
+    folder = Path(pytestconfig.getoption("--screenshots", default=None) or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def check_accessibility() -> CheckAccessibility:
+    """Has axe-core look at a page; it may find nothing."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    def check(page: Page) -> None:
+        found = Axe().run(page).response["violations"]
+        assert not [
+            (each["id"], each["help"], [node["target"] for node in each["nodes"]]) for each in found
+        ]
+
+    return check
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from flask import Flask
 from marshmallow import Schema, fields, validate
 
 from flask_lakeflow_jobs import LakeflowJobs
-from flask_lakeflow_jobs.local import Address, load_bundle
+from flask_lakeflow_jobs.local import load_bundle
+from flask_lakeflow_jobs.testing.workspace import Address
 
 BUNDLE = Path(__file__).parent / "bundle" / "databricks.yml"
 
@@ -53,6 +54,7 @@ def shop_app(
             "description": "Loads orders, joins them and refreshes the shop's figures.",
         },
         "flaky": {"description": "Fails now and then."},
+        "hourly": {"description": "Fetches new orders."},
         "gated": {"task_type": "job"},
         "broken": {},
     }

@@ -142,7 +142,7 @@ def test_the_workspace_being_away_is_said(make_shop: MakeShop) -> None:
     ).test_client()
     page = client.get("/jobs")
     assert page.status_code == 200
-    assert page.text.count('data-kind="bad"') == 4
+    assert page.text.count('data-kind="bad"') == 5
     run_page = client.get("/jobs/nightly/runs/1")
     assert run_page.status_code in (503, 504)
     assert "<h1>" in run_page.text

@@ -1,0 +1,400 @@
+"""The console in Chromium: live, by keyboard, in all its pages, against the embedded workspace."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from flask import Flask, render_template_string
+
+from flask_lakeflow_jobs import current_jobs
+from flask_lakeflow_jobs.local import Workspace
+from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace
+from tests.browser.conftest import CheckAccessibility, OpenPage
+from tests.browser.proxy import Proxy
+from tests.conftest import Serve
+from tests.console.conftest import make_shop, shop  # noqa: F401
+from tests.console.shop import shop_app
+from tests.local.support import write_bundle
+from tests.support import Gate, wait_until
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from tests.console.conftest import MakeShop
+
+MakeProxy = Callable[[str], Proxy]
+
+OVER = "[data-part=meta][data-over=yes]"
+
+
+@pytest.fixture
+def app(make_shop: MakeShop) -> Flask:  # noqa: F811
+    return make_shop()
+
+
+@pytest.fixture
+def site(app: Flask, serve: Serve) -> str:
+    return serve(app)
+
+
+def start(app: Flask, key: str, params: Any = None, *, wait: bool = False) -> int:
+    with app.app_context():
+        run_id = current_jobs[key].run_now(params).run_id
+        if wait:
+            current_jobs[key].wait(run_id)
+    return run_id
+
+
+def wait_for_end(page: Page) -> None:
+    page.wait_for_selector(OVER, state="attached")
+
+
+def wait_for_task(page: Page, key: str, kind: str) -> None:
+    page.wait_for_selector(f"[data-part=node-{key}] [data-kind={kind}]")
+    page.wait_for_selector(f"#{key}-1 .lf-state[data-kind={kind}]")
+
+
+# ── from the form to the end ──────────────────────────────────────────────────────────────────────
+
+
+def test_from_the_form_to_the_end_of_the_run(site: str, open_page: OpenPage) -> None:
+    page = open_page(f"{site}/jobs")
+    page.click("text='nightly'")
+    page.click("text='Run'")
+    page.fill("[name=day]", "2026-11-20")
+    page.select_option("[name=region]", "amer")
+    page.click("button:has-text('Run')")
+    page.wait_for_url("**/nightly/runs/*")
+    assert "day2026-11-20regionamer" in (page.text_content(".lf-pairs") or "")
+    wait_for_task(page, "join", "going")
+    wait_for_task(page, "join", "good")
+    wait_for_end(page)
+    assert page.text_content(".lf-big") == "succeeded"
+    assert page.title().startswith("succeeded: nightly")
+    assert page.locator(".lf-node[data-kind=good]").count() == 8
+    assert page.text_content("[role=status]") == "The run is succeeded."
+
+
+def test_a_double_click_is_one_run(site: str, open_page: OpenPage) -> None:
+    page = open_page(f"{site}/jobs/broken")
+    before = page.locator(".lf-table tbody tr").count()
+    page.goto(f"{site}/jobs/broken/run")
+    page.dblclick("button:has-text('Run')")
+    page.wait_for_url("**/broken/runs/*")
+    page.goto(f"{site}/jobs/broken")
+    assert page.locator(".lf-table tbody tr").count() == before + 1
+
+
+def test_a_mistake_is_said_at_its_field(site: str, open_page: OpenPage) -> None:
+    page = open_page(f"{site}/jobs/nightly/run")
+    page.fill("[name=sample]", "700")
+    page.click("button:has-text('Run')")
+    assert "required" in (page.text_content(".lf-field:has([name=day]) .lf-field-error") or "")
+    assert page.input_value("[name=sample]") == "700"
+    assert page.get_attribute("[name=sample]", "aria-invalid") == "true"
+
+
+# ── live ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_tasks_turn_and_the_clocks_tick(
+    app: Flask, site: str, open_page: OpenPage, gate: Gate
+) -> None:
+    page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', gate.params)}")
+    wait_for_task(page, "wait", "going")
+    page.wait_for_selector("[data-connection=live]")
+    before = page.text_content("#wait-1 [data-ticks]")
+    page.wait_for_selector(f"#wait-1 [data-ticks]:not(:text-is('{before}'))")
+    width = page.get_attribute("#wait-1 [data-grows]", "width")
+    page.wait_for_selector(f"#wait-1 [data-grows]:not([width='{width}'])", state="attached")
+    gate.open()
+    wait_for_end(page)
+    assert page.text_content(".lf-big") == "succeeded"
+    assert not page.locator("[data-ticks]").count()
+
+
+def test_what_a_reader_has_opened_stays_open_and_keeps_the_focus(
+    app: Flask, site: str, open_page: OpenPage, gate: Gate
+) -> None:
+    page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', gate.params)}")
+    wait_for_task(page, "wait", "going")
+    page.click("#before-1 summary")
+    page.wait_for_selector("#before-1 [data-output]")
+    page.focus("#wait-1 summary")
+    page.keyboard.press("Enter")
+    gate.open()
+    wait_for_end(page)
+    assert page.get_attribute("#wait-1", "open") is not None
+    assert page.get_attribute("#before-1", "open") is not None
+    assert page.evaluate("document.activeElement.closest('details')?.id") == "wait-1"
+    page.wait_for_selector("#wait-1 pre:text('waiting')")
+
+
+def test_a_stream_that_is_cut_is_taken_up_again(
+    app: Flask, site: str, make_proxy: MakeProxy, open_page: OpenPage, gate: Gate
+) -> None:
+    proxy = make_proxy(site)
+    page = open_page(f"{proxy.url}/jobs/gated/runs/{start(app, 'gated', gate.params)}")
+    wait_for_task(page, "wait", "going")
+    page.wait_for_selector("[data-connection=live]")
+    proxy.cut()
+    page.wait_for_selector("[data-connection=connecting]")
+    page.wait_for_selector("[data-connection=live]")
+    gate.open()
+    wait_for_end(page)
+    assert proxy.count("POST") == 0
+
+
+def test_trouble_with_the_workspace_is_said_with_the_age_of_what_is_shown(
+    shop: Any,  # noqa: F811
+    tmp_path: Path,
+    serve: Serve,
+    open_page: OpenPage,
+    gate: Gate,
+) -> None:
+    with FaultyWorkspace(shop) as road:
+        app = shop_app(road, tmp_path / "instance")
+        page = open_page(f"{serve(app)}/jobs/gated/runs/{start(app, 'gated', gate.params)}")
+        wait_for_task(page, "wait", "going")
+        road.fail(Drop())
+        page.wait_for_selector("[data-connection=stale]")
+        assert "Shown is the state of" in (page.text_content("[data-connection]") or "")
+        road.heal()
+        page.wait_for_selector("[data-connection=live]")
+        gate.open()
+        wait_for_end(page)
+
+
+def test_a_run_is_cancelled_by_two_clicks(
+    app: Flask, site: str, open_page: OpenPage, gate: Gate
+) -> None:
+    page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', gate.params)}")
+    page.click("summary:has-text('Cancel')")
+    page.click("text='Yes, cancel it'")
+    wait_for_end(page)
+    assert page.text_content(".lf-big") == "canceled"
+    assert page.locator("text='Yes, cancel it'").count() == 0
+
+
+def test_a_failed_run_is_explained_and_repaired(app: Flask, site: str, open_page: OpenPage) -> None:
+    page = open_page(f"{site}/jobs/flaky/runs/{start(app, 'flaky', wait=True)}")
+    assert "load: ValueError: no orders" in (page.text_content(".lf-failure") or "")
+    page.click("button:has-text('Repair')")
+    wait_for_end(page)
+    page.wait_for_selector(".lf-big:has-text('succeeded')")
+    assert page.locator(".lf-attempt:has-text('load')").count() == 2
+    assert page.locator(".lf-failure").count() == 0
+
+
+def test_a_task_of_the_graph_leads_to_what_it_left(
+    app: Flask, site: str, open_page: OpenPage
+) -> None:
+    page = open_page(
+        f"{site}/jobs/nightly/runs/{start(app, 'nightly', {'day': '2026-11-20'}, wait=True)}"
+    )
+    page.focus("[data-part=node-orders] a")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#orders-1[open] pre:text('12,031 rows')")
+    assert page.evaluate("document.activeElement.closest('details')?.id") == "orders-1"
+
+
+def test_who_may_only_look_sees_it_live_and_no_buttons(
+    make_shop: MakeShop,  # noqa: F811
+    serve: Serve,
+    open_page: OpenPage,
+    gate: Gate,
+) -> None:
+    app = make_shop(policy=lambda user, action, job: action == "view")
+    page = open_page(f"{serve(app)}/jobs/gated/runs/{start(app, 'gated', gate.params)}")
+    wait_for_task(page, "wait", "going")
+    gate.open()
+    wait_for_end(page)
+    assert page.locator("button, form").count() == 0
+
+
+# ── everywhere ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_it_reads_and_works_with_scripts_off(
+    app: Flask, site: str, open_page: OpenPage, gate: Gate
+) -> None:
+    page = open_page(f"{site}/jobs/gated/run", java_script_enabled=False)
+    page.fill("[name=gate]", gate.params["gate"])
+    page.click("button:has-text('Run')")
+    assert re.search(r"/gated/runs/\d+$", page.url)
+
+    def is_waiting() -> bool:
+        page.click("text='Reload'")
+        return page.locator("#wait-1 .lf-state[data-kind=going]").count() == 1
+
+    wait_until(is_waiting, "the second task")
+    page.click("#before-1 summary")
+    page.click("#before-1 >> text='Output and log'")
+    assert page.text_content("h1") == "before"
+    page.go_back()
+    page.click("summary:has-text('Cancel')")
+    page.click("text='Yes, cancel it'")
+    wait_until(
+        lambda: page.reload() and page.text_content(".lf-big") == "canceled", "the run's end"
+    )
+
+
+def test_it_works_under_a_prefix(app: Flask, serve: Serve, open_page: OpenPage, gate: Gate) -> None:
+    from werkzeug.middleware.dispatcher import DispatcherMiddleware
+
+    app.wsgi_app = DispatcherMiddleware(Flask("nothing").wsgi_app, {"/apps/shop": app.wsgi_app})  # type: ignore[method-assign]
+    page = open_page(f"{serve(app)}/apps/shop/jobs/gated/runs/{start(app, 'gated', gate.params)}")
+    wait_for_task(page, "wait", "going")
+    page.wait_for_selector("[data-connection=live]")
+    gate.open()
+    wait_for_end(page)
+
+
+def test_a_run_is_live_in_the_hosts_own_page(
+    app: Flask, serve: Serve, open_page: OpenPage, gate: Gate
+) -> None:
+    run_id = start(app, "gated", gate.params)
+    template = (
+        "<!doctype html><html lang=en><head><title>Own</title>{{ lakeflow_head() }}</head>"
+        "<body><main><h1>Mine</h1>{{ lakeflow_job_card('gated') }}{{ lakeflow_run('gated', run) }}"
+    )
+    app.add_url_rule("/own", "own", lambda: render_template_string(template, run=run_id))
+    page = open_page(f"{serve(app)}/own")
+    wait_for_task(page, "wait", "going")
+    gate.open()
+    wait_for_end(page)
+    assert page.title() == "Own"
+
+
+def test_a_run_of_two_hundred_tasks_stays_fluid(
+    tmp_path: Path, serve: Serve, open_page: OpenPage
+) -> None:
+    """No frame of the page, laid out and brought up to date, takes long."""
+    tasks = [
+        {
+            "task_key": f"task_{at:03}",
+            "notebook_task": {"notebook_path": "note.py"},
+            "depends_on": [
+                {"task_key": f"task_{other:03}"} for other in {at - 10, at - 13} if other >= 0
+            ],
+        }
+        for at in range(200)
+    ]
+    big = {"name": "big", "tags": {"local_script": '{"seconds": 0.15}'}, "tasks": tasks}
+    bundle = write_bundle(tmp_path, {"big": big}, {"note.py": "# Databricks notebook source\n"})
+    with Workspace(bundle, tmp_path / "workspace") as workspace:
+        from flask_lakeflow_jobs.local import load_bundle
+
+        job_id = load_bundle(bundle).jobs["big"].job_id
+        app = shop_app(workspace, tmp_path / "instance", jobs={"big": {"job_id": job_id}})
+        page = open_page(f"{serve(app)}/jobs/big/runs/{start(app, 'big')}")
+        page.evaluate(
+            """() => {
+              window.longest = 0;
+              new PerformanceObserver((list) => {
+                for (const { duration } of list.getEntries()) longest = Math.max(longest, duration);
+              }).observe({ type: "longtask" });
+            }"""
+        )
+        wait_for_end(page)
+        assert page.locator(".lf-node[data-kind=good]").count() == 200
+        assert page.evaluate("longest") < 1000
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_long_names_do_not_break_it(tmp_path: Path, serve: Serve, open_page: OpenPage) -> None:
+    name = "an_extraordinarily_long_name_" * 3
+    job = {
+        "name": "x",
+        "tags": {"local_script": '{"seconds": 0.1}'},
+        "tasks": [
+            {"task_key": name + end, "notebook_task": {"notebook_path": "note.py"}} for end in "ab"
+        ],
+    }
+    bundle = write_bundle(tmp_path, {"x": job}, {"note.py": "# Databricks notebook source\n"})
+    with Workspace(bundle, tmp_path / "workspace") as workspace:
+        from flask_lakeflow_jobs.local import load_bundle
+
+        job_id = load_bundle(bundle).jobs["x"].job_id
+        app = shop_app(
+            workspace, tmp_path / "instance", jobs={name: {"job_id": job_id, "description": name}}
+        )
+        run_id = start(app, name, wait=True)
+        page = open_page(f"{serve(app)}/jobs", viewport={"width": 360, "height": 700})
+        for path in ("", f"/{name}", f"/{name}/run", f"/{name}/runs/{run_id}"):
+            page.goto(f"{page.url.split('/jobs')[0]}/jobs{path}")
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+
+
+# ── for everybody, and for the docs ───────────────────────────────────────────────────────────────
+
+
+WIDE, NARROW = 1280, 390
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_axe_finds_nothing_and_pictures_are_taken(
+    make_shop: MakeShop,  # noqa: F811
+    serve: Serve,
+    open_page: OpenPage,
+    check_accessibility: CheckAccessibility,
+    gate: Gate,
+    screenshots: Path,
+    scheme: str,
+    width: int,
+) -> None:
+    app = make_shop(
+        user_loader=lambda: "ada@example.com",
+        config={"LAKEFLOW_JOBS_ATTRIBUTION_PARAMETER": "asked_by"},
+    )
+    url = f"{serve(app)}/jobs"
+    page = open_page(
+        f"{url}/nightly/run",
+        color_scheme=scheme,
+        viewport={"width": width, "height": 800},
+        timezone_id="UTC",
+        reduced_motion="reduce",
+    )
+
+    def look(picture: str = "") -> None:
+        check_accessibility(page)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        if picture and width == WIDE:
+            page.screenshot(path=screenshots / f"{picture}-{scheme}.png", full_page=True)
+
+    page.click("button:has-text('Run')")
+    look("form")
+    page.fill("[name=day]", "2026-11-23")
+    page.click("button:has-text('Run')")
+    page.wait_for_url("**/runs/*")
+    wait_for_task(page, "join", "going")
+    look("run")
+    wait_for_end(page)
+    page.click("#orders-1 summary")
+    page.wait_for_selector("#orders-1 pre")
+    look("run-ended")
+    page.goto(f"{url}/broken/runs/{start(app, 'broken', wait=True)}")
+    page.click("text='Trace'")
+    look()
+    page.goto(f"{url}/gated/runs/{start(app, 'gated', gate.params)}")
+    page.click("summary:has-text('Cancel')")
+    look()
+    gate.open()
+    wait_for_end(page)
+    page.goto(f"{url}/flaky/runs/{start(app, 'flaky', wait=True)}")
+    look("failure")
+    for _ in range(12):
+        run_id = start(app, "hourly")
+    page.goto(f"{url}/hourly/runs/{run_id}")
+    wait_for_end(page)
+    page.goto(f"{url}/hourly")
+    look("history")
+    page.goto(url)
+    look("jobs")
+    page.goto(f"{url}/nowhere")
+    look()
