@@ -12,8 +12,9 @@ from pathlib import Path
 
 _ROOT = Path(__file__).parents[2] / ".tox" / "client-environments"
 _PATIENCE = 600  # seconds that an installation may take
-# Before tests have taken it away: installers have caches at home, and may need a proxy.
-_ENVIRON = dict(os.environ)
+# Before tests have taken it away: installers have caches at home, and may need a proxy. Of itself
+# Node.js does not trust what the machine trusts.
+_ENVIRON = {**os.environ, "NODE_USE_SYSTEM_CA": "1"}
 
 
 class NotInstallable(Exception):
