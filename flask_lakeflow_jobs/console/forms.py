@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidParameters
-from ..masking import MASK, looks_secret
+from ..masking import MASK, Said, looks_secret
 from ..web.jsonschema import json_schema
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def form_of(job: Job, definition: SdkJob | None, hidden: Iterable[str] = ()) -> 
     :param hidden: names that the app fills in itself.
     """
     if job.schema is not None:
-        form = _from_schema(json_schema(job.schema))
+        form = _from_schema(json_schema(job.schema), job.secrets)
     elif job.task_type in (None, "job"):
         form = Form(
             [_text(name, value) for name, value in _job_parameters(definition)],
@@ -183,17 +183,22 @@ def form_of(job: Job, definition: SdkJob | None, hidden: Iterable[str] = ()) -> 
     return replace(form, fields=[each for each in form.fields if each.name not in left_out])
 
 
-def _from_schema(document: Mapping[str, Any]) -> Form:
+def _from_schema(document: Mapping[str, Any], secrets: Said) -> Form:
     required = document.get("required", [])
     return Form(
         [
-            _field(name, described, required=name in required)
+            _field(
+                name,
+                described,
+                required=name in required,
+                is_secret=secrets.get(name, looks_secret(name)),
+            )
             for name, described in document["properties"].items()
         ]
     )
 
 
-def _field(name: str, described: Mapping[str, Any], *, required: bool) -> Field:
+def _field(name: str, described: Mapping[str, Any], *, required: bool, is_secret: bool) -> Field:
     kinds = described.get("type", "string")
     kind = (
         next((each for each in kinds if each != "null"), "string")
@@ -224,8 +229,8 @@ def _field(name: str, described: Mapping[str, Any], *, required: bool) -> Field:
     if kind in ("array", "object"):
         text = "" if default is None else json.dumps(default)
         return replace(made, control="json", value=text, help=made.help or "As JSON.")
-    if looks_secret(name):
-        return replace(made, control="password", attributes=_limits(described))
+    if is_secret:
+        return replace(made, control="password", value="", attributes=_limits(described))
     control = BY_FORMAT.get(described.get("format", ""), "text")
     return replace(made, control=control, attributes=_limits(described))
 

@@ -41,6 +41,7 @@ class Everything(Schema):
     inner = fields.Nested(Inner)
     numbers = fields.List(fields.Integer())
     password = fields.String()
+    pin = fields.String(load_default="1234", metadata={"secret": True})
 
 
 def job(schema: Schema | None = None, task_type: str | None = "job") -> Job:
@@ -71,6 +72,7 @@ def test_each_type_has_its_control() -> None:
         "inner": "json",
         "numbers": "json",
         "password": "password",
+        "pin": "password",
     }
 
 
@@ -85,6 +87,7 @@ def test_what_a_schema_says_is_in_the_control() -> None:
     assert list(form["size"].choices) == ["s", "m"]
     assert form["size"].value == "m"
     assert (form["name"].label, form["name"].help) == ("Name", "Hm.")
+    assert form["pin"].value == ""
     assert form["name"].attributes == {"minlength": "2", "maxlength": "8"}
 
 
