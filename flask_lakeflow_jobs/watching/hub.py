@@ -252,11 +252,11 @@ class Hub:
             own = self._own_turns(feeds)
             if own:
                 learned = self._outlook.learn(own[0].target, self._spawn or _call)
-                common_moment = self._common_moment(own[0].target.group)
+                are_together = self._watched_in(own[0].target.group) >= TOGETHER
                 for feed, seen in self._read(own):
                     learned.wait(HISTORY_PATIENCE)
                     learned.set()  # the other runs of this look wait no more
-                    self._take_in(feed, seen, common_moment)
+                    self._take_in(feed, seen, together=are_together)
         except Exception:
             _log.exception("A look at %d runs failed in an unforeseen way.", len(feeds))
         finally:
@@ -311,24 +311,20 @@ class Hub:
                 for target, feed in self._feeds.items()
             )
 
-    def _common_moment(self, group: str) -> float | None:
-        """When the runs of a group are read together next; ``None``: each has its own moment."""
-        if self._watched_in(group) < TOGETHER:
-            return None
+    def _common_moment(self, group: str) -> float:
+        """When the runs of a group are read together next."""
         now = self._clock.monotonic()
         with self._changed:
             self._moments = {name: at for name, at in self._moments.items() if at > now}
             return self._moments.setdefault(group, now + self._poll_interval)
 
-    def _take_in(
-        self, feed: Feed, seen: Run | LakeflowJobsError, common_moment: float | None
-    ) -> None:
+    def _take_in(self, feed: Feed, seen: Run | LakeflowJobsError, *, together: bool) -> None:
         now = self._clock.monotonic()
         if not isinstance(seen, LakeflowJobsError):
             feed.failures = 0
             pause, eta = self._outlook.of(feed.target, seen)
-            if common_moment is not None:
-                pause = max(0.0, common_moment - now)
+            if together:
+                pause = self._common_moment(feed.target.group) - now
             if feed.state.snapshot is not None:
                 self._outlook.take_in(feed.target, seen)
             snapshot = Snapshot.of(RunStatus(int(self._clock.now() * 1000), seen, eta))
