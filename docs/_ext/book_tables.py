@@ -15,10 +15,46 @@ from flask_lakeflow_jobs import LakeflowJobs, LakeflowJobsError, Outcome
 from flask_lakeflow_jobs.cli import command_group
 from flask_lakeflow_jobs.cli.exits import MEANINGS, exit_of
 from flask_lakeflow_jobs.keys import KEYS, SDK_KEYS
+from flask_lakeflow_jobs.local.jobcheck import KINDS
 from flask_lakeflow_jobs.outcome import ACTIVE
 from flask_lakeflow_jobs.params import TASK_TYPES, run_now_fields
 from flask_lakeflow_jobs.web.events import EVENT_TYPES
 from flask_lakeflow_jobs.web.problems import NAMESPACE
+
+#: What the SDK's JobsAPI asks for, and whether the embedded workspace serves it.
+JOBS_API: Mapping[str, bool] = {
+    "POST jobs/create": True,
+    "GET jobs/get": True,
+    "GET jobs/list": True,
+    "POST jobs/update": True,
+    "POST jobs/reset": True,
+    "POST jobs/delete": True,
+    "POST jobs/run-now": True,
+    "POST jobs/runs/submit": True,
+    "GET jobs/runs/get": True,
+    "GET jobs/runs/list": True,
+    "GET jobs/runs/get-output": True,
+    "GET jobs/runs/export": True,
+    "POST jobs/runs/cancel": True,
+    "POST jobs/runs/cancel-all": True,
+    "POST jobs/runs/repair": True,
+    "POST jobs/runs/delete": True,
+    "GET permissions/jobs/{id}": True,
+    "GET permissions/jobs/{id}/permissionLevels": True,
+    "PUT permissions/jobs/{id}": False,
+    "PATCH permissions/jobs/{id}": False,
+}
+
+#: The kinds of tasks that the embedded workspace runs, and what each needs for it.
+RUNNABLE: Mapping[str, str] = {
+    "notebook_task": ", from a `.py` source notebook or an `.ipynb`",
+    "spark_python_task": "; `spark` is there where pyspark is installed",
+    "python_wheel_task": ", if the package is installed where the app is",
+    "sql_task": " SQL files on DuckDB (the extra `sql`)",
+    "condition_task": "",
+    "for_each_task": "",
+    "run_job_task": ", for jobs of the same bundle",
+}
 
 #: The job by which routes are found out: the document names each.
 JOB = "etl"
@@ -227,6 +263,29 @@ def path_of(path: str) -> str:
     )
 
 
+def local_api() -> Table:
+    """The Jobs API's endpoints, and what the embedded workspace does with each."""
+    return Table(
+        ("Endpoint", "Here"),
+        tuple(
+            (code(endpoint), "served" if is_served else "refused, as an endpoint that is not there")
+            for endpoint, is_served in JOBS_API.items()
+        ),
+    )
+
+
+def local_tasks() -> Table:
+    """The kinds of tasks, and what the embedded workspace does with each."""
+    others = sorted(KINDS - set(RUNNABLE))
+    return Table(
+        ("Kind", "Here"),
+        (
+            *((code(kind), f"runs{needs}") for kind, needs in RUNNABLE.items()),
+            (", ".join(map(code, others)), "end with a message that says so; a script plays them"),
+        ),
+    )
+
+
 def commands() -> str:
     """The commands of ``flask jobs`` with their options, in Markdown."""
     context = click.Context(command_group, info_name="flask jobs")
@@ -264,6 +323,8 @@ TABLES: Mapping[str, Callable[[], Table]] = {
     "errors": errors,
     "problem-types": problem_types,
     "routes": routes,
+    "local-api": local_api,
+    "local-tasks": local_tasks,
 }
 
 

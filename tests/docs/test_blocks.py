@@ -51,7 +51,7 @@ def test_the_examples_of_a_page_run(
             run(folder, "-c", block.text)
         elif block.is_run:
             for command in block.commands:
-                run(folder, "-m", *shlex.split(command))
+                run(folder, "-m", *shlex.split(command, comments=True))
         elif block.language == "python":
             names["app"] = Flask("example")
             code = compile("\n" * (block.line - 1) + block.text, block.page, "exec")
@@ -82,7 +82,7 @@ COMMANDS = [
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_line_can_be_typed(command: str) -> None:
-    name, *arguments = shlex.split(command.rstrip(")").replace('"$run"', "1"))
+    name, *arguments = shlex.split(command.rstrip(")").replace('"$run"', "1"), comments=True)
     found = command_group.get_command(click.Context(command_group), name)
     assert found is not None, f"There is no command {name!r}."
     found.make_context(name, [argument for argument in arguments if argument != "--help"])

@@ -1,0 +1,56 @@
+"""The tables of what the embedded workspace does are true of it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+import pytest
+import requests
+from book_tables import JOBS_API, RUNNABLE
+from databricks.sdk.service import jobs
+
+from flask_lakeflow_jobs.local import Address
+from flask_lakeflow_jobs.local.jobcheck import KINDS
+from flask_lakeflow_jobs.local.tasks import plan_work
+from flask_lakeflow_jobs.local.tasks.work import CannotRun
+
+
+@pytest.mark.parametrize(("endpoint", "is_served"), JOBS_API.items())
+def test_what_is_told_to_be_served_is(endpoint: str, is_served: bool, workspace: Address) -> None:
+    method, path = endpoint.replace("{id}", "1").split()
+    answer = requests.request(
+        method,
+        f"{workspace.host}/api/2.2/{path}",
+        headers={"Authorization": f"Bearer {workspace.token}"},
+        json=None if method == "GET" else {},
+        timeout=30,
+    )
+    is_known = answer.ok or answer.json()["error_code"] != "ENDPOINT_NOT_FOUND"
+    assert is_known is is_served
+
+
+def test_all_that_the_sdk_asks_for_is_told() -> None:
+    asked = re.findall(
+        r'"(GET|POST|PUT|PATCH)", *f?"/api/2\.\d/((?:permissions/)?jobs[^"]*)"',
+        inspect.getsource(jobs),
+    )
+    assert {f"{method} {path.replace('job_id', 'id')}" for method, path in asked} == set(JOBS_API)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_what_is_told_to_run_is_not_refused_for_its_kind(kind: str) -> None:
+    assert (f"cannot run a {kind}" in refusal_of(kind)) is (kind not in RUNNABLE)
+
+
+def refusal_of(kind: str) -> str:
+    """What is said of a task that says no more than its kind."""
+    nowhere: Any = None
+    try:
+        plan_work({"task_key": "only", kind: {}}, nowhere)
+    except CannotRun as refusal:
+        return str(refusal)
+    except Exception:  # the kind is run, and would have needed more
+        return ""
+    return ""
