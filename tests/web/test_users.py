@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask, request
 from flask.testing import FlaskClient
+from flask_login import LoginManager, current_user, login_user
 
 from flask_lakeflow_jobs import (
     ConfigurationError,
@@ -368,3 +369,41 @@ def test_the_parameter_is_added_beside_others() -> None:
         attributed({"job_parameters": {"by": "1"}}, "by", "anna", job="etl")
     with pytest.raises(ConfigurationError, match="'etl'"):
         attributed({"notebook_params": {"a": "1"}}, "by", "anna", job="etl")
+
+
+# ── with Flask-Login ──────────────────────────────────────────────────────────────────────────────
+
+
+class Member(LoginUser):
+    """As Flask-Login needs one."""
+
+    is_active = True
+    is_anonymous = False
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, is_authenticated=True)
+
+
+def test_flask_logins_current_user_fits(
+    make_app: MakeApp, heard: list[tuple[str, str | None]]
+) -> None:
+    app = make_app(
+        policy=lambda user, action, job: user is not None and user.get_id() == "anna",
+        user_loader=lambda: current_user,
+        SECRET_KEY="for tests",
+    )
+    manager = LoginManager(app)
+    manager.user_loader(Member)
+
+    @app.get("/login/<name>")
+    def login(name: str) -> str:
+        login_user(Member(name))
+        return name
+
+    client = app.test_client()
+    assert client.post("/api/jobs/never/run").status_code == 403
+    client.get("/login/bert")
+    assert client.post("/api/jobs/never/run").status_code == 403
+    client.get("/login/anna")
+    assert client.post("/api/jobs/never/run").status_code == 200
+    assert heard == [("run", "anna")]
