@@ -60,7 +60,8 @@ class OneRun:
         seen = StateId.parse(last_event_id)
         return {self._target: seen} if seen else {}
 
-    def write(self, news: News) -> bytes:
+    @staticmethod  # so that a stream, which writes for long, does not keep the rest
+    def write(news: News) -> bytes:
         if news.snapshot is None:
             return _control_event(news)
         return _status_event(news.target, news.snapshot)
@@ -156,9 +157,9 @@ class Stream:
 
     __slots__ = (
         "_holds_thread",
-        "_script",
         "_slots",
         "_told",
+        "_write",
         "ends_at",
         "is_closed",
         "is_over",
@@ -178,7 +179,7 @@ class Stream:
         self.ends_at = ends_at
         self.is_over = False
         self.is_closed = False
-        self._script = script
+        self._write = script.write
         self._slots = slots
         self._holds_thread = holds_thread
         self._told = telemetry.stream(feed.target.job.key for feed in subscription.feeds)
@@ -205,7 +206,7 @@ class Stream:
 
         :param news: as the subscription has them.
         """
-        written = b"".join([self._script.write(item) for item in news])
+        written = b"".join([self._write(item) for item in news])
         self._told.count(len(news))
         if self.subscription.is_over and not self.is_over:
             self.is_over = True
