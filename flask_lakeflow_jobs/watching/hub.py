@@ -237,12 +237,12 @@ class Hub:
                 due = [feed for feed in feeds if feed.due <= now]
                 if due and self._looks < MOST_LOOKS:
                     # What is read together costs the pages of a list, and serves the whole group.
-                    if len(feeds) >= TOGETHER and _pages(len(feeds)) <= len(due):
-                        due = [feed for feed in feeds if feed.due <= now or not feed.failures]
-                    for feed in due:
+                    is_cheap = len(feeds) >= TOGETHER and _pages(len(feeds)) <= len(due)
+                    served = feeds if is_cheap else due
+                    for feed in served:
                         feed.is_being_looked_at = True
                     self._looks += 1
-                    taken.append(due)
+                    taken.append(served)
             return taken
 
     # ── look ──────────────────────────────────────────────────────────────────────────────────────
@@ -253,7 +253,7 @@ class Hub:
             if own:
                 learned = self._outlook.learn(own[0].target, self._spawn or _call)
                 are_together = self._watched_in(own[0].target.group) >= TOGETHER
-                for feed, seen in self._read(own):
+                for feed, seen in self._read(own, feeds):
                     learned.wait(HISTORY_PATIENCE)
                     learned.set()  # the other runs of this look wait no more
                     self._take_in(feed, seen, together=are_together)
@@ -272,9 +272,10 @@ class Hub:
                 self._changed.notify()
 
     def _own_turns(self, feeds: Sequence[Feed]) -> list[Feed]:
-        """Those of the runs that it is for this process to look at; of the others, what is news."""
-        own = []
-        for feed in sorted(feeds, key=lambda feed: feed.target.run_id):
+        """Those of the runs that are due for a look of ours; of the others, what is news."""
+        own, now = [], self._clock.monotonic()
+        due = [feed for feed in feeds if feed.due <= now]
+        for feed in sorted(due, key=lambda feed: feed.target.run_id):
             turn, snapshot = self._turns.next(feed)
             if turn is Turn.OURS:
                 own.append(feed)
@@ -285,24 +286,29 @@ class Hub:
                 break  # whoever took it is about to take those after it, to read them together
         return own
 
-    def _read(self, feeds: Sequence[Feed]) -> Iterable[tuple[Feed, Run | LakeflowJobsError]]:
-        """What a look at each of the runs of one group gives."""
+    def _read(
+        self, own: Sequence[Feed], feeds: Sequence[Feed]
+    ) -> Iterable[tuple[Feed, Run | LakeflowJobsError]]:
+        """What a look at some runs of a group gives, and what it tells of others of them."""
         together: dict[int, Run] = {}
-        watched = max(len(feeds), self._watched_in(feeds[0].target.group))
-        if len(feeds) >= TOGETHER and _pages(watched) <= len(feeds):
+        watched = max(len(feeds), self._watched_in(own[0].target.group))
+        if len(feeds) >= TOGETHER and _pages(watched) <= len(own):
             try:
-                runs = self._reader.active_runs(feeds[0].target, watched)
+                runs = self._reader.active_runs(own[0].target, watched)
                 together = {run.run_id: run for run in runs if run.run_id is not None}
             except LakeflowJobsError as error:
                 if error.retryable:
-                    yield from ((feed, error) for feed in feeds)
+                    yield from ((feed, error) for feed in own)
                     return
-        for feed in feeds:
-            run = together.get(feed.target.run_id)
-            try:
-                yield feed, run or self._reader.run(feed.target)
-            except LakeflowJobsError as error:
-                yield feed, error
+        yield from (
+            (feed, together[feed.target.run_id]) for feed in feeds if feed.target.run_id in together
+        )
+        for feed in own:
+            if feed.target.run_id not in together:
+                try:
+                    yield feed, self._reader.run(feed.target)
+                except LakeflowJobsError as error:
+                    yield feed, error
 
     def _watched_in(self, group: str) -> int:
         with self._changed:
@@ -323,16 +329,15 @@ class Hub:
         if not isinstance(seen, LakeflowJobsError):
             feed.failures = 0
             pause, eta = self._outlook.of(feed.target, seen)
-            if together:
-                pause = self._common_moment(feed.target.group) - now
+            due = self._common_moment(feed.target.group) if together else now + pause
             if feed.state.snapshot is not None:
                 self._outlook.take_in(feed.target, seen)
             snapshot = Snapshot.of(RunStatus(int(self._clock.now() * 1000), seen, eta))
             is_new = self._show(feed, snapshot)
             newest = feed.state.snapshot or snapshot
-            believed = self._settled_for if newest.is_terminal else pause
+            believed = self._settled_for if newest.is_terminal else due - now
             self._turns.made(feed, newest, believed, is_new=is_new)
-            feed.due = now + pause
+            feed.due = due
             return
         self._turns.failed(feed, seen)
         if seen.retryable:

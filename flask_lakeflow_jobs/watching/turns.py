@@ -95,7 +95,8 @@ class Turns:
         known = feed.state.snapshot
         if known is not None and str(known.id) == post.state:
             return known
-        return self._board.state(feed.target) if post.state is not None else None
+        stored = self._board.state(feed.target) if post.state is not None else None
+        return stored if stored is not None and str(stored.id) == post.state else None
 
     def _trust(self, feed: Feed, post: Post, now: float, most: float) -> None:
         """Rely on a look for as long as whoever made it does.

@@ -1,0 +1,140 @@
+"""What processes leave in a real Redis for each other: text, and nothing that could hang them."""
+
+from __future__ import annotations
+
+import json
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import redis
+from flask import Flask
+from flask_caching import Cache
+from flask_caching.backends.rediscache import RedisCache
+
+from flask_lakeflow_jobs.shared import PREFIX, REDIS_TIMEOUT, REST, VERSION, Shared
+from tests.clocks import FakeClock
+from tests.sharing.conftest import RedisServer
+
+
+def shared_over(server: RedisServer) -> Shared:
+    return Shared.of(Flask(__name__), server.config, None)
+
+
+def test_what_is_put_there_is_there_in_every_process(redis_server: RedisServer) -> None:
+    one, other = shared_over(redis_server), shared_over(redis_server)
+    values: list[Any] = [{"a": [1, None, "ü\u2028"]}, [], "", 0, True, "text", 1.5]
+    for value in values:
+        one.put("key", value, 60)
+        assert other.get("key") == value
+    other.forget("key")
+    assert one.get("key") is None
+    assert one.is_between_processes
+
+
+def test_it_is_json_with_a_version_and_expires(redis_server: RedisServer) -> None:
+    shared = shared_over(redis_server)
+    shared.put("key", {"a": 1}, 60)
+    shared.add("lease", True, 5)
+    contents = redis_server.contents()
+    assert {name: json.loads(value) for name, value in contents.items()} == {
+        f"flask_cache_{PREFIX}key": {"version": VERSION, "value": {"a": 1}},
+        f"flask_cache_{PREFIX}lease": {"version": VERSION, "value": True},
+    }
+    with redis_server.client() as client:
+        assert all(0 < client.ttl(name) <= 60 for name in contents)
+
+
+def test_so_it_is_in_the_hosts_own_cache_which_keeps_its_pickles(redis_server: RedisServer) -> None:
+    app = Flask(__name__)
+    host = Cache(app, config={**redis_server.config, "CACHE_KEY_PREFIX": "host:"})
+    shared = Shared.of(app, {}, host)
+    shared.put("key", {"a": 1}, 60)
+    with app.app_context():
+        host.set("its own", {1, 2})
+        assert host.get("its own") == {1, 2}
+    contents = redis_server.contents()
+    assert json.loads(contents[f"host:{PREFIX}key"]) == {"version": VERSION, "value": {"a": 1}}
+    assert contents["host:its own"].startswith(b"!\x80")
+
+
+class Bomb:
+    """Says so when it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return pytest.fail, ("A pickle was read.",)
+
+
+def test_a_pickle_that_somebody_left_there_is_not_read(redis_server: RedisServer) -> None:
+    app = Flask(__name__)
+    host = Cache(app, config=redis_server.config)
+    with app.app_context():
+        host.set(PREFIX + "key", Bomb())
+    assert shared_over(redis_server).get("key") is None
+
+
+def test_of_many_who_claim_at_once_one_wins(redis_server: RedisServer) -> None:
+    stores = [shared_over(redis_server) for _ in range(8)]
+    with ThreadPoolExecutor(len(stores)) as pool:
+        for number in range(20):
+            name = f"lease-{number}"
+            assert sum(pool.map(lambda store: store.add(name, 1, 60), stores)) == 1  # noqa: B023
+
+
+def test_a_server_that_dies_costs_freshness_and_one_warning(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    shared = shared_over(redis_server)
+    shared.put("key", 1, 60)
+    redis_server.kill()
+    for _ in range(3):
+        assert shared.get("key") is None
+        assert shared.add("lease", 1, 60), "each process looks for itself"
+        shared.put("key", 1, 60)
+    assert len(caplog.records) == 1
+    redis_server.start()
+    shared.put("key", 2, 60)
+    assert shared.get("key") == 2
+    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
+
+
+def test_a_server_that_hangs_is_waited_for_once_and_then_left_alone(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = FakeClock()
+
+    class Waiting(RedisCache):
+        """To which a call that fails seems to take a second."""
+
+        def get(self, key: str) -> Any:
+            try:
+                return super().get(key)
+            except redis.TimeoutError:
+                clock.sleep(1.0)
+                raise
+
+    client = redis.Redis.from_url(redis_server.url, socket_timeout=0.1)
+    shared = Shared(Waiting(client), clock.monotonic)
+    redis_server.hang()
+    assert shared.get("key") is None
+    redis_server.go_on()
+    shared.put("key", "while it rests", 60)
+    assert redis_server.contents() == {}
+    clock.sleep(REST)
+    shared.put("key", "after that", 60)
+    assert len(redis_server.contents()) == 1
+    assert len(caplog.records) == 2
+    client.close()
+
+
+def test_our_own_configuration_waits_for_no_server_for_ever(redis_server: RedisServer) -> None:
+    app = Flask(__name__)
+    Shared.of(app, redis_server.config, None)
+    [backend] = app.extensions["cache"].values()
+    assert backend._read_client.connection_pool.connection_kwargs["socket_timeout"] == REDIS_TIMEOUT
+    own = {**redis_server.config, "CACHE_OPTIONS": {"socket_timeout": 9}}
+    app = Flask(__name__)
+    Shared.of(app, own, None)
+    [backend] = app.extensions["cache"].values()
+    assert backend._read_client.connection_pool.connection_kwargs["socket_timeout"] == 9
