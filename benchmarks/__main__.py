@@ -25,19 +25,15 @@ def main() -> int:
     _allow_many_sockets()
     bench = Bench(options.scratch, options.quick)
     rows: list[Row] = []
+    page = options.output or (None if options.names or options.quick else PAGE)
     for name in options.names or SCENARIOS:
         began = time.monotonic()
         print(f"{name} …", file=sys.stderr, flush=True)
         measured = _measure(name, bench)
         rows += measured
         print(table(measured), f"\n{time.monotonic() - began:.0f} s\n", file=sys.stderr, flush=True)
-    text = document(rows, describe(bench.scratch / "peers"), quick=bench.quick)
-    if options.output is not None:
-        options.output.write_text(text)
-    elif not (options.names or options.quick):
-        PAGE.write_text(text)
-    else:
-        print(text)
+        if page is not None:  # as far as it goes, since all of it takes long
+            page.write_text(document(rows, describe(bench.scratch / "peers"), quick=bench.quick))
     return 0
 
 

@@ -5,6 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+PREFACE = (
+    "Written by `python -m benchmarks`, which anyone can run; ours and the peers' figures are of one"
+    " run on one machine. A figure says little about another machine, a ratio says more. No row is"
+    " left out: what falls short says so."
+)
+
+WORKSPACE = (
+    "The workspace is a small server of the benchmarks' own, in a process beside the measured ones:"
+    " its runs end when they are told to, it fails when it is told to, and it counts who asked for"
+    " what. It, the clients that load the servers and the servers share the machine's cores."
+)
+
 WORDS = {True: "yes", False: "**no**", None: "not measured"}
 
 
@@ -67,18 +79,18 @@ def document(rows: Sequence[Row], machine: Mapping[str, str], *, quick: bool) ->
     """
     reached = sum(row.met is True for row in rows)
     missed = sum(row.met is False for row in rows)
-    rest = len(rows) - reached - missed
+    summary = (
+        f"Of {len(rows)} rows {reached} reach their figure, {missed} do not,"
+        f" {len(rows) - reached - missed} could not be measured."
+    )
     return "\n".join(
         [
             "# Benchmarks",
             "",
-            "Written by `python -m benchmarks`, which anyone can run; ours and the peers' figures"
-            " are of one run on one machine. A figure says little about another machine, a ratio"
-            " says more. No row is left out: what falls short says so.",
+            PREFACE,
             "",
             *(["**A quick run: the figures stand for nothing.**", ""] if quick else []),
-            f"Of {len(rows)} rows {reached} reach their figure, {missed} do not,"
-            f" {rest} could not be measured.",
+            summary,
             "",
             table(rows),
             "",
@@ -92,10 +104,7 @@ def document(rows: Sequence[Row], machine: Mapping[str, str], *, quick: bool) ->
             "| --- | --- |",
             *(f"| {name} | {value} |" for name, value in machine.items()),
             "",
-            "The workspace is a small server of the benchmarks' own, in a process beside the"
-            " measured ones: its runs end when they are told to, it fails when it is told to, and"
-            " it counts who asked for what. It, the clients that load the servers and the servers"
-            " share the machine's cores.",
+            WORKSPACE,
             "",
         ]
     )

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from email.message import Message
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import BinaryIO
@@ -115,7 +116,7 @@ def gunicorn(app: str, *options: str, environ: Mapping[str, str]) -> Iterator[Se
 
 
 def _no_control_socket() -> Sequence[str]:
-    from gunicorn.config import KNOWN_SETTINGS
+    from gunicorn.config import KNOWN_SETTINGS  # type: ignore[import-untyped]
 
     known = any(setting.name == "control_socket_disable" for setting in KNOWN_SETTINGS)
     return ["--no-control-socket"] if known else []
@@ -230,7 +231,7 @@ def ask(
     body: str | None = None,
     headers: Mapping[str, str] | None = None,
     timeout: float = PATIENCE,
-) -> tuple[int, Mapping[str, str], bytes]:
+) -> tuple[int, Message, bytes]:
     """Make one request over a connection of its own.
 
     :param port: of the server.

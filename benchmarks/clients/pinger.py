@@ -10,6 +10,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -53,15 +54,13 @@ def pinging(port: int, *, path: str = "/ping", rate: float = 100.0) -> Iterator[
 
 def main() -> None:
     """Ask until the standard input is closed."""
-    import threading
-
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("port", type=int)
     parser.add_argument("path")
     parser.add_argument("rate", type=float)
     options = parser.parse_args()
     stopped = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), stopped.set()), daemon=True).start()
+    threading.Thread(target=_wait_for_the_end, args=(stopped,), daemon=True).start()
     connection = HTTPConnection("127.0.0.1", options.port, timeout=PATIENCE)
     pings = Pings()
     due = time.monotonic()
@@ -77,6 +76,11 @@ def main() -> None:
             pings.failures += 1
         due += 1 / options.rate
     print(json.dumps({"seconds": pings.seconds, "failures": pings.failures}))
+
+
+def _wait_for_the_end(stopped: threading.Event) -> None:
+    sys.stdin.read()
+    stopped.set()
 
 
 if __name__ == "__main__":

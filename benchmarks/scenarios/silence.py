@@ -71,7 +71,7 @@ def silence(bench: Bench) -> list[Row]:
         ),
         Row(
             "upstream silent: the app's other routes",
-            f"`/ping`, 50 requests a second, while seven of {THREADS} threads wait for these answers.",
+            f"`/ping`, 50 requests a second, while seven of {THREADS} threads wait for answers.",
             f"p99 {ms(calm)}, {pings.failures} failed",
             "unaffected",
             calm < 0.1 and not pings.failures,

@@ -103,7 +103,8 @@ def timing(bench: Bench) -> list[Row]:
             _row(
                 f"{lengths.what}, in real time",
                 "A few runs at the same time, one a job, each started and followed by one"
-                " `POST …/run?stream=true` on either side; so few say little.",
+                " `POST …/run?stream=true` on either side; so few say little. The one read for the"
+                " history, which serves the runs of ten minutes, is not counted.",
                 lengths,
                 mine,
                 theirs,
@@ -292,4 +293,4 @@ def _outcome(workspace: Workspace, token: str, viewers: Sequence[Viewer]) -> Out
         else float("inf")
         for viewer in viewers
     ]
-    return Outcome(mean(delays), workspace.reads(token) / len(viewers))
+    return Outcome(mean(delays), workspace.asked(token)["jobs/runs/get"] / len(viewers))

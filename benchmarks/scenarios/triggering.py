@@ -83,8 +83,8 @@ def triggering(bench: Bench) -> list[Row]:
             Row(
                 f"{count:,} triggers, {what}",
                 f"`POST …/run`, {AT_ONCE} at a time, each once and with a number of its own, which"
-                " tells the runs in the workspace apart; the faults are drawn with the same seed for"
-                " all. A 429 asks for a second's pause. The bare SDK: in a plain Flask view.",
+                " tells the runs in the workspace apart; the faults are drawn with the same seed"
+                " for all. A 429 asks for a second's pause. The bare SDK: in a plain Flask view.",
                 mine.said,
                 f"{count} runs, {count} reported, no orphan, no duplicate",
                 mine.is_right,

@@ -202,8 +202,8 @@ class Runs:
                 break
         page = [self.spelled(run, now) for run in wanted[offset : offset + limit]]
         if query.get("expand_tasks") != "true":
-            for run in page:
-                del run["tasks"]
+            for spelled in page:
+                del spelled["tasks"]
         has_more = len(wanted) > offset + limit
         answer: dict[str, Any] = {"has_more": has_more}
         if page:
