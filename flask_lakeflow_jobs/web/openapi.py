@@ -249,6 +249,7 @@ def _trigger(job: Job) -> Json:
     }
     answers = _given(TriggeredSchema, headers)
     answers["200"]["content"] |= _events()["200"]["content"]
+    answers["204"] = _events()["204"]
     answers["200"]["links"] = {
         name: {
             "operationId": name,
@@ -263,6 +264,7 @@ def _trigger(job: Job) -> Json:
         (400, *UPSTREAM, 413, 415, 500),
         parameters=[
             _parameter("stream", "Answer with the events of the run until it ends.", FLAG, "query"),
+            *_resuming(),
             _parameter(
                 "Idempotency-Key",
                 "Names what is intended: the same key again answers the same run.",

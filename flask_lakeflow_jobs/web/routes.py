@@ -120,7 +120,9 @@ def _described(job: Job) -> dict[str, Any]:
 def trigger(key: str) -> Response:
     guard = _guard()
     with _handle(guard, key, "run") as handle:
-        streamed = flag_of(request, "stream")
+        streamed, polls = flag_of(request, "stream"), flag_of(request, "poll")
+        if streamed:
+            guard.check("view", handle.job)
         triggered = handle.run_now(
             params_of(request),
             idempotency_key=idempotency_key_of(request),
@@ -128,7 +130,7 @@ def trigger(key: str) -> Response:
         )
         if streamed:
             target = handle.target(triggered.run_id)
-            response = _stream([target], OneRun(target))
+            response = _stream([target], OneRun(target), polls=polls, is_started=True)
         else:
             response = _json({"runId": triggered.run_id})
     return _located(response, key, triggered)
@@ -218,7 +220,7 @@ def repair_run(key: str, run_id: str) -> Response:
 def stream_run(key: str, run_id: str) -> Response:
     with _handle(_guard(), key, "view") as handle:
         target = handle.target(run_id_of(run_id))
-    return _stream([target], OneRun(target))
+    return _stream([target], OneRun(target), polls=flag_of(request, "poll"))
 
 
 def stream_runs() -> Response:
@@ -227,18 +229,20 @@ def stream_runs() -> Response:
     for key, run_id in streamed_runs_of(request):
         with _handle(guard, key, "view") as handle:
             targets.append(handle.target(run_id))
-    return _stream(targets, ManyRuns(targets))
+    return _stream(targets, ManyRuns(targets), polls=flag_of(request, "poll"))
 
 
-def _stream(targets: Sequence[Target], script: Script) -> Response:
+def _stream(
+    targets: Sequence[Target], script: Script, *, polls: bool, is_started: bool = False
+) -> Response:
     """Follow runs, as long as the server has room for it, and unless the client would rather poll.
 
-    The first look is made here, so that a run that is not there is a plain 404.
+    The first look is made here, so that a run that is not there is a plain 404. After a trigger a
+    look that fails is an event, since the answer is to name the run.
     """
     state = current_state()
     hub, settings, clock = state.jobs.hub, state.jobs.settings, state.jobs.clock
     slots = state.stream_slots
-    polls = flag_of(request, "poll")
     with ExitStack() as held:
         is_pushed = settings.push and takeover.is_possible()
         has_slot = not polls and (
@@ -249,7 +253,7 @@ def _stream(targets: Sequence[Target], script: Script) -> Response:
         seen = script.read(last_event_id_of(request))
         subscription = held.enter_context(closing(hub.subscribe(targets, seen)))
         first = subscription.first(min(FIRST_LOOK, settings.read_timeout))
-        if len(targets) == 1 and first and first[0].error is not None:
+        if len(targets) == 1 and first and first[0].error is not None and not is_started:
             raise first[0].error
         if subscription.is_over and not first:
             return Response(status=204)
