@@ -31,8 +31,15 @@ def on(*kinds: tuple[str, Sequence[str]], more: Sequence[str] = ()) -> pytest.Ma
     """The kinds of workers that a test runs on."""
     return pytest.mark.parametrize(
         ("push", "command"),
-        [(str(name == "push"), [*command[:-1], *more, command[-1]]) for name, command in kinds],
-        ids=[name for name, _ in kinds],
+        [
+            pytest.param(
+                str(name == "push"),
+                [*command[:-1], *more, command[-1]],
+                marks=[] if name == "push" else pytest.mark.servers,
+                id=name,
+            )
+            for name, command in kinds
+        ],
     )
 
 

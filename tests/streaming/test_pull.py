@@ -23,7 +23,13 @@ SERVERS = {
 }
 
 
-@pytest.fixture(scope="module", params=SERVERS)
+@pytest.fixture(
+    scope="module",
+    params=[
+        name if name == "gthread" else pytest.param(name, marks=pytest.mark.servers)
+        for name in SERVERS
+    ],
+)
 def server(request: pytest.FixtureRequest, start_for_all: Start) -> Server:
     """One for all tests: what one of them leaves behind fails the next."""
     return start_for_all(SERVERS[request.param], LAKEFLOW_JOBS_PUSH="False")
@@ -121,20 +127,21 @@ def test_a_sync_worker_tells_the_present_state_and_costs_no_look_a_viewer(
     start: Start, stated: StatedWorkspace, run_id: int
 ) -> None:
     server = start(gunicorn(), LAKEFLOW_JOBS_POLL_INTERVAL="30")
-    stated.state(run_id, words("RUNNING"))
     before = stated.looks
-    last_id = None
-    for _ in range(10):
+    seen, last_id = [], None
+    while last_id is None or len(seen) < 10:
         with server.stream(run_id, last_event_id=last_id) as viewer:
             events = list(viewer)
         assert viewer.status == 200
         assert viewer.parser.retry == 5000
-        assert len(events) == (1 if last_id is None else 0)
+        seen.append([event.json["outcome"] for event in events])
         last_id = viewer.parser.last_id or last_id
-    assert stated.looks <= before + 2
+    assert [outcomes for outcomes in seen if outcomes] == [["running"]]
+    assert stated.looks == before + 1
     assert server.held["streams"] == 0
 
 
+@pytest.mark.servers
 def test_a_greenlet_each_is_all_that_gevents_streams_cost(
     start: Start, stated: StatedWorkspace, run_id: int
 ) -> None:

@@ -130,7 +130,7 @@ class Processes:
     """
 
     def __init__(self, *skews: float) -> None:
-        self._random = random.Random(1)  # noqa: S311
+        self._random = random.Random(1)
         self.time = Time()
         self.store = Store(self.time)
         self.workspace = Workspace(self.time)
