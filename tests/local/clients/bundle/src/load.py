@@ -1,3 +1,0 @@
-import sys
-
-print(f"loading {sys.argv[1]}")
