@@ -5,13 +5,17 @@ It speaks TLS only, so it gets a front that does.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+
+import pytest
 
 from tests.clients.conftest import Install
 from tests.clients.support import ServedWorkspace, seen_by
 from tests.clients.tls import tls_in_front_of
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Today's Prefect needs Python 3.11.")
 def test_a_job_is_run_and_waited_for(
     python_with: Install, workspace: ServedWorkspace, tmp_path: Path
 ) -> None:
