@@ -53,8 +53,9 @@ def cancels(bench: Bench) -> list[Row]:
                     Row(
                         f"seconds after a cancel until every read says so, {through}, {where}",
                         f"The longest of {tries}. The run, ten minutes old, is read by `/runs/<id>`,"
-                        " `/runs` and `/status` just before the cancel and all the time after its answer, until"
-                        " each of them, in each worker, no longer says RUNNING. The peer: once.",
+                        " `/runs` and `/status` just before the cancel, and all the time after its"
+                        " answer, until each of them, in each worker, no longer says RUNNING. The"
+                        " peer: once.",
                         s(took),
                         f"{'<' if via else '≤'} {target:g} s",
                         took < target if via else took <= target + 0.1,

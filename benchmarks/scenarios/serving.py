@@ -73,7 +73,8 @@ def crowds(bench: Bench) -> list[Row]:
             f"A run of {seconds:g} s, longer than gunicorn's `timeout`; {PACE:g} requests a second"
             " for `/ping`, each counted from the moment it was due, so that one that waits counts"
             " for those behind it; each worker has made a call before, since the first imports the"
-            " SDK. The peer: a view that streams from a generator, on the sync workers that the documentation of Databricks Apps sets up.",
+            " SDK. The peer: a view that streams from a generator, on the sync workers that the"
+            " documentation of Databricks Apps sets up.",
             crowd.said(viewers),
             "every request answered, p99 < 1 s; no worker killed",
             crowd.slow < 1 and not (crowd.pings.failures or crowd.killed) and crowd.told == viewers,

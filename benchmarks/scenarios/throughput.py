@@ -66,8 +66,8 @@ def throughput(bench: Bench) -> list[Row]:
     how = (
         f"wrk, {CONNECTIONS} connections, medians of {rounds} rounds of {seconds} s that go by"
         " turns; ours and the bare SDK on gunicorn with 2 gthread workers of 8 threads, AppKit as"
-        " it comes, in one process, on Node.js 22, and for the record on 26; all of them, wrk and the"
-        " workspace on the same cores."
+        " it comes, in one process, on Node.js 22, and for the record on 26; all of them, wrk and"
+        " the workspace on the same cores."
     )
     return [
         Row(
