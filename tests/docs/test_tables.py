@@ -44,6 +44,18 @@ def test_every_setting_has_a_key_in_the_table() -> None:
     assert first_cells(book_tables.keys()) == [key.name for key in KEYS]
 
 
+def test_defaults_that_a_page_repeats_are_those_that_hold() -> None:
+    defaults = {key.name: key.default for key in KEYS}
+    repeated = [
+        (name, float(number))
+        for page in (ROOT / "docs").glob("*.md")
+        for name, number in re.findall(
+            r"^\| `(LAKEFLOW_JOBS_\w+)` \| (\d[\d.]*)", page.read_text(), re.MULTILINE
+        )
+    ]
+    assert [(name, number) for name, number in repeated if defaults[name] != number] == []
+
+
 def test_every_task_type_outcome_and_exit_code_is_told() -> None:
     assert set(first_cells(book_tables.task_types())) == set(TASK_TYPES)
     assert first_cells(book_tables.outcomes()) == [outcome.value for outcome in Outcome]
