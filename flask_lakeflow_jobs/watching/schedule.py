@@ -18,7 +18,7 @@ ENOUGH_HISTORY = 3
 
 #: A look upstream is worth this many seconds of delay: the more past runs differ, the more looks
 #: they get, down to a share of the runs that each look is to see ended.
-SECONDS_PER_LOOK = 0.75
+SECONDS_PER_LOOK = 0.6
 LEAST_SHARE = 0.23
 
 
