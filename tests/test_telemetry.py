@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -134,6 +135,16 @@ def test_calls_are_counted_and_timed(
     assert duration.attributes["lakeflow.outcome"] == "ok"
     (attempts,) = filter(of_this, seen.points("lakeflow.upstream.attempts"))
     assert attempts.value == 2
+
+
+def test_what_the_sdk_does_in_another_thread_is_a_part_of_the_call(seen: Seen) -> None:
+    with telemetry.upstream_call("get_run", "etl") as told, ThreadPoolExecutor(1) as threads:
+        inside = threads.submit(told.carried(trace.get_current_span)).result()
+        outside = threads.submit(trace.get_current_span).result()
+
+    (span,) = seen.spans("lakeflow get_run")
+    assert inside.get_span_context() == span.context
+    assert not outside.get_span_context().is_valid
 
 
 # ── triggers ──────────────────────────────────────────────────────────────────────────────────────
