@@ -16,11 +16,11 @@ from ..handle import JobHandle
 from ..job_config import Job
 from ..masking import masked
 from ..outcome import SUCCESSES, Outcome, has_ended, outcome_of
-from ..reports import Explanation
 from ..watching.snapshot import state_id
-from . import runs, words
+from . import runs, tasks, words
 from .access import may
-from .runs import Bar, Graph, Summary, Timeline
+from .runs import Bar, Summary
+from .tasks import Attempt, Graph, Timeline
 
 if TYPE_CHECKING:
     from databricks.sdk.service.jobs import BaseRun, Run, RunOutput
@@ -156,6 +156,40 @@ def cards(guarded: Guard, keys: Sequence[str]) -> list[Card]:
 
 
 @dataclass(frozen=True)
+class Cause:
+    """A task that a run failed by.
+
+    :param key: the task's.
+    :param attempt: counted from 1.
+    :param line: what went wrong, in one line.
+    :param trace: where.
+    """
+
+    key: str
+    attempt: int
+    line: str
+    trace: str | None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a run ended badly.
+
+    :param causes: the tasks that it failed by, the first to fail first.
+    :param more: how many others there are.
+    :param message: what the workspace says, where no task is to blame.
+    :param code: the workspace's word for it.
+    :param hint: what to do.
+    """
+
+    causes: Sequence[Cause]
+    more: int
+    message: str
+    code: str | None
+    hint: str | None
+
+
+@dataclass(frozen=True)
 class Parameter:
     name: str
     value: str
@@ -167,7 +201,7 @@ class RunView:
 
     :param state_id: names the state that is shown.
     :param expected_end: milliseconds since the epoch, where something is expected.
-    :param explanation: why it failed, if it did.
+    :param failure: why it ended badly, if it did.
     :param age: seconds since this was true, where the workspace cannot be asked.
     :param now: milliseconds since the epoch.
     """
@@ -181,9 +215,7 @@ class RunView:
     graph: Graph
     parameters: Sequence[Parameter]
     expected_end: int | None
-    explanation: Explanation | None
-    hidden_causes: int
-    hint: str | None
+    failure: Failure | None
     url: str | None
     age: float | None
     now: float
@@ -218,8 +250,7 @@ def run_view(guarded: Guard, handle: JobHandle, run_id: int) -> RunView:
     run = jobs.upstream.run_of(masked(seen.value, handle.job.secrets))
     moment = now()
     expected = None if has_ended(run) else _expected_end(handle, run, moment)
-    line = runs.timeline(run, moment, expected)
-    explained, hidden = _explained(handle, run)
+    line = tasks.timeline(run, moment, expected)
     return RunView(
         job=handle.job,
         may=rights(guarded, handle),
@@ -227,12 +258,10 @@ def run_view(guarded: Guard, handle: JobHandle, run_id: int) -> RunView:
         name=run.run_name or handle.key,
         state_id=str(state_id(run)),
         timeline=line,
-        graph=runs.graph(run, line.rows),
+        graph=tasks.graph(run, line.rows),
         parameters=[Parameter(*item) for item in runs.parameters_of(run).items()],
         expected_end=expected,
-        explanation=explained,
-        hidden_causes=hidden,
-        hint=words.HINTS.get(explained.termination_code or "") if explained else None,
+        failure=_failure(handle, run),
         url=words.page_url(run.run_page_url),
         age=seen.age if seen.is_stale else None,
         now=moment,
@@ -247,16 +276,33 @@ def _expected_end(handle: JobHandle, run: Run, moment: float) -> int | None:
     return runs.expected_end(run, past, moment)
 
 
-def _explained(handle: JobHandle, run: Run) -> tuple[Explanation | None, int]:
-    """Why a run ended badly, and how many more tasks it failed by than are told of."""
-    ended_well = outcome_of(run) in SUCCESSES and outcome_of(run) is Outcome.SUCCEEDED
-    if not has_ended(run) or ended_well or run.run_id is None:
-        return None, 0
+def _failure(handle: JobHandle, run: Run) -> Failure | None:
+    if not has_ended(run) or outcome_of(run) is Outcome.SUCCEEDED or run.run_id is None:
+        return None
     try:
         explained = handle.explain(run.run_id)
     except LakeflowJobsError:  # what else is known of the run is still worth showing
-        return None, 0
-    return explained, max(0, len(explained.tasks) - MOST_CAUSES)
+        return None
+    causes = [
+        Cause(
+            key=task.task_key,
+            attempt=task.attempt + 1,
+            line=_first_line(task.error or task.message) or words.word(task.outcome),
+            trace=task.error_trace,
+        )
+        for task in explained.tasks
+    ]
+    return Failure(
+        causes=causes[:MOST_CAUSES],
+        more=len(causes[MOST_CAUSES:]),
+        message=explained.message,
+        code=explained.termination_code,
+        hint=words.HINTS.get(explained.termination_code or ""),
+    )
+
+
+def _first_line(text: str) -> str:
+    return next((line for line in text.splitlines() if line.strip()), "")
 
 
 # ── a task ────────────────────────────────────────────────────────────────────────────────────────
@@ -298,6 +344,19 @@ def task_texts(output: RunOutput) -> list[Text]:
     if output.info:
         found.append(Text("Info", output.info))
     return found
+
+
+def attempt_of(handle: JobHandle, run_id: int, task_run_id: int) -> Attempt | None:
+    """An attempt of a task of a run.
+
+    :param handle: on its job.
+    :param run_id: the run.
+    :param task_run_id: the attempt's own.
+    """
+    seen = handle.reads(or_stale=True).run(run_id)
+    run = current_state().jobs.upstream.run_of(masked(seen.value, handle.job.secrets))
+    rows = tasks.timeline(run, now()).rows
+    return next((row for row in rows if row.run_id == task_run_id), None)
 
 
 def runs_page(

@@ -76,7 +76,8 @@ def static(name: str) -> Response:
 def show_jobs() -> str:
     guarded = guard()
     keys = [job.key for job in guarded.viewable()]
-    return _page("jobs.html", cards=reading.cards(guarded, keys))
+    template = "_cards.html" if "bare" in request.args else "jobs.html"
+    return _page(template, cards=reading.cards(guarded, keys))
 
 
 def show_history(key: str) -> str:
@@ -206,17 +207,16 @@ def _run_view(key: str, run_id: str) -> reading.RunView:
 
 def show_task(key: str, run_id: str, task_run_id: str) -> str:
     guarded = guard()
+    wanted = run_id_of(task_run_id)
     with acting_handle(guarded, key) as handle:
-        view = reading.run_view(guarded, handle, run_id_of(run_id))
-        wanted = run_id_of(task_run_id)
-        attempt = next((row for row in view.timeline.rows if row.run_id == wanted), None)
+        attempt = reading.attempt_of(handle, run_id_of(run_id), wanted)
         if attempt is None:
             raise NotFound(f"Run {run_id} has no task with the id {task_run_id}.")
         seen = handle.reads(or_stale=True).output(wanted, settled=attempt.ended is not None)
         shown = masked(seen.value, handle.job.secrets)
         texts = reading.task_texts(current_state().jobs.upstream.output_of(shown))
     name = "_task.html" if "bare" in request.args else "task.html"
-    return _page(name, view=view, attempt=attempt, texts=texts)
+    return _page(name, key=key, run_id=run_id, attempt=attempt, texts=texts)
 
 
 def cancel_run(key: str, run_id: str) -> BaseResponse:

@@ -216,6 +216,14 @@ def test_who_may_only_look_sees_it_live_and_no_buttons(
     assert page.locator("button, form").count() == 0
 
 
+def test_the_jobs_are_live_too(app: Flask, site: str, open_page: OpenPage, gate: Gate) -> None:
+    start(app, "gated", gate.params)
+    page = open_page(f"{site}/jobs")
+    page.wait_for_selector("[aria-label='Job gated'] header .lf-state:has-text('running')")
+    gate.open()
+    page.wait_for_selector("[aria-label='Job gated'] header .lf-state:has-text('succeeded')")
+
+
 # ── everywhere ────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -6,14 +6,8 @@ import pytest
 from databricks.sdk.service.jobs import BaseRun
 
 from flask_lakeflow_jobs.console import words as w
-from flask_lakeflow_jobs.console.runs import (
-    expected_end,
-    graph,
-    parameters_of,
-    strip,
-    summary,
-    timeline,
-)
+from flask_lakeflow_jobs.console.runs import expected_end, parameters_of, strip, summary
+from flask_lakeflow_jobs.console.tasks import graph, timeline
 from flask_lakeflow_jobs.outcome import Outcome
 from tests.runs import FAILED, SUCCEEDED, run, task, words
 

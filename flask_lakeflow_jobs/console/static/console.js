@@ -1,6 +1,6 @@
 // The console's pages: runs that go on are brought up to date, clocks tick, times are those of the reader.
 
-import { request, watchRun } from "./lakeflow.js";
+import { request, watchRun, watchRuns } from "./lakeflow.js";
 import { patch } from "./patch.js";
 
 const TICK = 1000;
@@ -94,10 +94,7 @@ class LiveRun {
 
   async #load() {
     try {
-      const response = await request(this.#root.dataset.live);
-      const page = new DOMParser().parseFromString(`<div>${await response.text()}</div>`, "text/html");
-      const after = this.#root.cloneNode(false);
-      after.append(...page.body.firstElementChild.childNodes);
+      const after = await contentFrom(this.#root.dataset.live, this.#root);
       const word = this.#meta.word;
       patch(this.#root, this.#server, after);
       this.#server = after;
@@ -145,6 +142,15 @@ class LiveRun {
   }
 }
 
+/** An element with what the server has to say for its content now. */
+async function contentFrom(url, element) {
+  const text = await (await request(url)).text();
+  const page = new DOMParser().parseFromString(`<div>${text}</div>`, "text/html");
+  const filled = element.cloneNode(false);
+  filled.append(...page.body.firstElementChild.childNodes);
+  return filled;
+}
+
 const since = (moment) => `Shown is the state of ${FORMS.clock.format(moment)}.`;
 
 /** Tells those who cannot see the page what has changed. */
@@ -156,6 +162,57 @@ function announcer(root) {
   return (text) => (place.textContent = text);
 }
 
+// ── Jobs ────────────────────────────────────────────────────────────────────────────────────────
+
+/** Runs that somebody else has started are found this often; those that are known are followed. */
+const REFRESH = 30_000;
+const MOST_FOLLOWED = 50;
+
+/** The jobs on a page, live. */
+class LiveJobs {
+  #root;
+  #server;
+  #followed = "";
+  #stop = () => {};
+  #isBusy = false;
+
+  constructor(root) {
+    this.#root = root;
+    this.#server = root.cloneNode(true);
+    this.#settle();
+    setInterval(() => document.hidden || this.#load(), REFRESH);
+  }
+
+  async #load() {
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    try {
+      const after = await contentFrom(this.#root.dataset.lakeflowJobs, this.#root);
+      patch(this.#root, this.#server, after);
+      this.#server = after;
+      this.#settle();
+    } catch {
+      // what is shown stays; the next look may do better
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+
+  #settle() {
+    localize(this.#root);
+    const runs = [...this.#root.querySelectorAll("[data-runs]")].flatMap((each) => each.dataset.runs.match(/\S+/g) ?? []);
+    if (runs.join() === this.#followed) return;
+    this.#followed = runs.join();
+    this.#stop();
+    const seen = new Set();
+    this.#stop = watchRuns(runs.slice(0, MOST_FOLLOWED), {
+      // the first word of each run is what the page shows already
+      status: (status, url) => (seen.has(url) ? setTimeout(() => this.#load(), PAUSE) : seen.add(url)),
+      end: () => setTimeout(() => this.#load(), 2 * PAUSE),
+    });
+  }
+}
+
 // ── What readers do ─────────────────────────────────────────────────────────────────────────────
 
 /** A task's output comes when somebody opens it. */
@@ -163,11 +220,9 @@ async function loadOutput(details) {
   const place = details.querySelector("[data-output]");
   if (!place || place.dataset.output === "whole") return;
   try {
-    const page = new DOMParser().parseFromString(await (await request(details.dataset.source)).text(), "text/html");
-    const loaded = document.createElement("div");
+    const loaded = await contentFrom(details.dataset.source, document.createElement("div"));
     const isOver = !details.querySelector("[data-ticks]");
     loaded.dataset.output = isOver ? "whole" : "part";
-    loaded.append(...page.body.childNodes);
     place.replaceWith(loaded);
     addCopyButtons(loaded);
   } catch (error) {
@@ -214,5 +269,6 @@ addEventListener("pageshow", () => {
 });
 
 for (const root of document.querySelectorAll("[data-lakeflow-run]")) new LiveRun(root);
+for (const root of document.querySelectorAll("[data-lakeflow-jobs]")) new LiveJobs(root);
 localize(document);
 addCopyButtons(document);
