@@ -48,13 +48,16 @@ JOBS_API: Mapping[str, bool] = {
 #: The kinds of tasks that the embedded workspace runs, and what each needs for it.
 RUNNABLE: Mapping[str, str] = {
     "notebook_task": ", from a `.py` source notebook or an `.ipynb`",
-    "spark_python_task": "; `spark` is there where pyspark is installed",
+    "spark_python_task": "",
     "python_wheel_task": ", if the package is installed where the app is",
     "sql_task": " SQL files on DuckDB (the extra `sql`)",
     "condition_task": "",
     "for_each_task": "",
-    "run_job_task": ", for jobs of the same bundle",
+    "run_job_task": "",
 }
+
+#: What the embedded workspace does with the other kinds.
+PLAYED = "is played by a script, or ends with a message that says so"
 
 #: The job by which routes are found out: the document names each.
 JOB = "etl"
@@ -276,12 +279,11 @@ def local_api() -> Table:
 
 def local_tasks() -> Table:
     """The kinds of tasks, and what the embedded workspace does with each."""
-    others = sorted(KINDS - set(RUNNABLE))
     return Table(
         ("Kind", "Here"),
         (
             *((code(kind), f"runs{needs}") for kind, needs in RUNNABLE.items()),
-            (", ".join(map(code, others)), "end with a message that says so; a script plays them"),
+            *((code(kind), PLAYED) for kind in sorted(KINDS - set(RUNNABLE))),
         ),
     )
 
