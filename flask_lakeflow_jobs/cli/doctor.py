@@ -97,7 +97,7 @@ class Doctor:
     def _look_at_settings(self) -> Iterator[Finding]:
         if jobs := self._settings.jobs:
             are = "jobs are" if len(jobs) > 1 else "job is"
-            yield fine("settings", f"the {are} {', '.join(jobs)}.")
+            yield fine("settings", f"The {are} {', '.join(jobs)}.")
         else:
             yield finding(
                 "settings",
@@ -108,10 +108,12 @@ class Doctor:
         for name in sorted({*self._app.config, *self._environ}):
             if name.startswith(f"{keys.PREFIX}_") and name not in KNOWN:
                 yield unknown_key(name)
+        if self._settings.bundle is not None:
+            yield fine("bundle", f"{self._settings.bundle} can be read; its jobs run here.")
         names_bundle = self._app.config.get(keys.BUNDLE.name) or self._environ.get(keys.BUNDLE.name)
         if names_bundle and self._settings.bundle is None:
             yield note(
-                "settings",
+                "bundle",
                 f"DATABRICKS_HOST is set, so {keys.BUNDLE.name} is not used: jobs run there.",
             )
 
@@ -127,11 +129,7 @@ class Doctor:
             yield failure("login", error)
             yield note("jobs", "They were not looked at, for want of a login.")
             return
-        where = (
-            f"the embedded workspace of {self._settings.bundle.name}"
-            if self._settings.bundle
-            else "the workspace"
-        )
+        where = "the embedded workspace" if self._settings.bundle else "the workspace"
         yield fine("login", f"{me.get('userName')} is let in by {where}.")
         yield clocks(me.get("Date"), middle)
         for job in self._settings.jobs.values():
@@ -215,7 +213,7 @@ class Doctor:
         is_well = shared.get(name) == value
         shared.forget(name)
         if is_well:
-            return fine("cache", "what is put there can be read.")
+            return fine("cache", "What is put there can be read.")
         return finding(
             "cache",
             f"{keys.CACHE.name} cannot be reached, so each process stands alone.",
@@ -265,7 +263,7 @@ def clocks(date: str | None, now: float) -> Finding:
         return note("clock", "The workspace does not tell its time.")
     ahead = now - (theirs + 0.5)  # a Date has no fractions of seconds
     if abs(ahead) <= CLOCKS_DIFFER_BY:
-        return fine("clock", "it agrees with the workspace's.")
+        return fine("clock", "It agrees with the workspace's.")
     return finding(
         "clock",
         f"This machine's is {abs(ahead):.0f} seconds {'ahead of' if ahead > 0 else 'behind'} the"

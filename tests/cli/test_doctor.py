@@ -23,8 +23,9 @@ from flask_lakeflow_jobs.cli.serving import (
     judged,
     missing_variables,
 )
+from flask_lakeflow_jobs.local import stop_workspace
 from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, Refusal, Reply
-from tests.cli.conftest import Ended, Run
+from tests.cli.conftest import BUNDLE, Ended, Run
 
 MakeApp = Callable[..., Flask]
 GTHREAD = ["--server", "gunicorn -k gthread --threads 64 app:app"]
@@ -122,7 +123,22 @@ def test_a_key_that_nobody_reads_is_found(
 
 def test_a_bundle_that_is_not_used_is_told(jobs: Run, make: MakeApp) -> None:
     ended = jobs("doctor", "--json", of=make({"LAKEFLOW_JOBS_BUNDLE": "databricks.yml"}))
-    assert "LAKEFLOW_JOBS_BUNDLE is not used" in the_one(ended, "settings", Level.NOTE)["says"]
+    assert "LAKEFLOW_JOBS_BUNDLE is not used" in the_one(ended, "bundle", Level.NOTE)["says"]
+
+
+def test_an_app_on_the_embedded_workspace_is_looked_at_too(
+    jobs: Run, make: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DATABRICKS_HOST")
+    monkeypatch.delenv("DATABRICKS_TOKEN")
+    app = make({"LAKEFLOW_JOBS_BUNDLE": str(BUNDLE)})
+    try:
+        ended = jobs("doctor", "--json", *GTHREAD, of=app)
+    finally:
+        stop_workspace(Path(app.instance_path) / "lakeflow")
+    assert ended.code == 0, ended.stdout
+    assert the_one(ended, "bundle", Level.FINE)
+    assert "by the embedded workspace" in the_one(ended, "login", Level.FINE)["says"]
 
 
 # ── the workspace ─────────────────────────────────────────────────────────────────────────────────
