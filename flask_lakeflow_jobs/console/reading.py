@@ -19,7 +19,7 @@ from ..outcome import SUCCESSES, Outcome, has_ended, outcome_of
 from ..watching.snapshot import state_id
 from . import runs, tasks, words
 from .access import may
-from .runs import Bar, Summary
+from .runs import Bar, Summary, strip
 from .tasks import Attempt, Graph, Timeline
 
 if TYPE_CHECKING:
@@ -75,7 +75,6 @@ class Card:
     :param job: the settings' job.
     :param may: what whoever asks may do.
     :param runs: its last runs, newest first.
-    :param bars: the same as a strip.
     :param slots: how many runs it may have at once, where that is known.
     :param queues: whether a run that finds no slot waits for one.
     :param age: seconds since this was true, where the workspace cannot be asked.
@@ -92,7 +91,7 @@ class Card:
 
     @property
     def bars(self) -> list[Bar]:
-        return runs.strip(self.runs)
+        return strip(self.runs)
 
     @property
     def last(self) -> Summary | None:

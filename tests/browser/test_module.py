@@ -327,6 +327,7 @@ def test_a_proxy_that_holds_streams_back_is_found_out(
     while not told(page)["ends"]:
         page.clock.run_for(1_000)
     wait_for_end(page)
+    assert proxy.count("/stream") == 1 + proxy.count("poll=1")  # it does not try streams again
 
 
 def test_a_stream_that_goes_silent_is_asked_whether_it_should(

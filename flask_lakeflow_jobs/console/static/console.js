@@ -69,6 +69,7 @@ class LiveRun {
       status: (status, url, state) => this.#bringTo(state),
       stale: ({ detail }) => this.#show({ trouble: detail }),
       fresh: () => this.#show({ trouble: "" }),
+      end: () => this.#bringTo(this.#told),
       error: ({ message }) => this.#show({ trouble: message }),
       connection: (connection) => this.#show({ connection }),
     });
@@ -85,9 +86,12 @@ class LiveRun {
     this.#updated = Date.now();
     if (this.#isBusy) return;
     this.#isBusy = true;
-    for (let tries = 0; tries < TRIES && this.#meta.state !== this.#told; tries++) {
-      if (tries) await new Promise((resolve) => setTimeout(resolve, PAUSE));
+    for (let tries = 0; tries < TRIES && this.#meta.state !== this.#told; ) {
+      if (tries) await pause(PAUSE);
+      const [told, begun] = [this.#told, performance.now()];
       await this.#load();
+      await pause(performance.now() - begun); // so that a page with many tasks has time for its reader
+      tries = told === this.#told ? tries + 1 : 0;
     }
     this.#isBusy = false;
   }
@@ -141,6 +145,8 @@ class LiveRun {
     if (this.#trouble) this.#show({});
   }
 }
+
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** An element with what the server has to say for its content now. */
 async function contentFrom(url, element) {

@@ -8,15 +8,15 @@ function partsOf(element) {
   });
 }
 
-/** An element with nothing of its parts but their names. */
-function shellOf(element) {
-  const shell = element.cloneNode(true);
-  for (const part of partsOf(shell)) {
-    const placeholder = document.createElement("span");
-    placeholder.dataset.part = part.dataset.part;
-    part.replaceWith(placeholder);
-  }
-  return shell;
+/** Whether two elements differ in nothing but what is in their parts; those must be of the same names. */
+function isSameShell(one, other) {
+  if (!one.cloneNode(false).isEqualNode(other.cloneNode(false))) return false;
+  if (one.childNodes.length !== other.childNodes.length) return false;
+  return [...one.childNodes].every((child, at) => {
+    const same = other.childNodes[at];
+    const name = child.dataset?.part;
+    return name === undefined ? isSameShell(child, same) : name === same.dataset?.part;
+  });
 }
 
 const named = (parts) => new Map(parts.map((part) => [part.dataset.part, part]));
@@ -31,8 +31,7 @@ const named = (parts) => new Map(parts.map((part) => [part.dataset.part, part]))
 export function patch(live, before, after) {
   if (before.isEqualNode(after)) return;
   const [lives, befores, afters] = [live, before, after].map((each) => named(partsOf(each)));
-  const isSameShell = afters.size > 0 && lives.size === afters.size && shellOf(before).isEqualNode(shellOf(after));
-  if (!isSameShell) return replace(live, after);
+  if (afters.size === 0 || lives.size !== afters.size || !isSameShell(before, after)) return replace(live, after);
   for (const [name, part] of afters) patch(lives.get(name), befores.get(name), part);
 }
 
