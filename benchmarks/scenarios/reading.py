@@ -18,6 +18,12 @@ from ..workspace import Workspace
 
 POLL_INTERVAL = 5.0
 
+HOW_CANCELS = (
+    "The longest of {tries}. The run, ten minutes old, is read by `/runs/<id>`, `/runs` and"
+    " `/status` just before the cancel, and all the time after its answer, until each of them, in"
+    " each worker, no longer says RUNNING. The peer: once."
+)
+
 GTHREAD = ("-k", "gthread", "--threads", "16")
 
 
@@ -52,10 +58,7 @@ def cancels(bench: Bench) -> list[Row]:
                 rows.append(
                     Row(
                         f"seconds after a cancel until every read says so, {through}, {where}",
-                        f"The longest of {tries}. The run, ten minutes old, is read by `/runs/<id>`,"
-                        " `/runs` and `/status` just before the cancel, and all the time after its"
-                        " answer, until each of them, in each worker, no longer says RUNNING. The"
-                        " peer: once.",
+                        HOW_CANCELS.format(tries=tries),
                         s(took),
                         f"{'<' if via else '≤'} {target:g} s",
                         took < target if via else took <= target + 0.1,
