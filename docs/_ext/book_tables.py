@@ -234,23 +234,45 @@ def _with_kinds(error: type[LakeflowJobsError]) -> Iterator[type[LakeflowJobsErr
 
 def routes() -> Table:
     """The HTTP routes, of the app's own OpenAPI document."""
-    app = Flask("book")
-    LakeflowJobs(app, jobs={JOB: {"job_id": 1}})
-    document = app.test_client().get("/api/jobs/openapi.json").get_json()
     return Table(
         ("Method", "Path", "What it does", "Statuses"),
         tuple(
             (
                 code(method.upper()),
-                code(document["servers"][0]["url"] + path_of(path)),
+                code(path),
                 operation["summary"].removesuffix(f" of {JOB}"),
                 " ".join(map(code, sorted(operation["responses"]))),
             )
-            for path, operations in document["paths"].items()
-            for method, operation in operations.items()
-            if method != "parameters"
+            for method, path, operation in _operations()
         ),
     )
+
+
+def http_parameters() -> Table:
+    """What can be said in the query and the headers of a request."""
+    rows: dict[tuple[str, str, str], list[str]] = {}
+    for method, path, operation in _operations():
+        for parameter in operation.get("parameters", []):
+            about = (parameter["name"], parameter["in"], parameter["description"])
+            rows.setdefault(about, []).append(f"`{method.upper()} {path}`")
+    return Table(
+        ("Name", "Where", "Meaning", "Of"),
+        tuple(
+            (code(name), where, meaning, ", ".join(paths))
+            for (name, where, meaning), paths in rows.items()
+        ),
+    )
+
+
+def _operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Each operation with its method and its path."""
+    app = Flask("book")
+    LakeflowJobs(app, jobs={JOB: {"job_id": 1}})
+    document = app.test_client().get("/api/jobs/openapi.json").get_json()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if method != "parameters":
+                yield method, document["servers"][0]["url"] + path_of(path), operation
 
 
 def path_of(path: str) -> str:
@@ -325,6 +347,7 @@ TABLES: Mapping[str, Callable[[], Table]] = {
     "errors": errors,
     "problem-types": problem_types,
     "routes": routes,
+    "http-parameters": http_parameters,
     "local-api": local_api,
     "local-tasks": local_tasks,
 }
