@@ -147,6 +147,12 @@ class Processes:
             spawn=None,
         )
 
+    def join(self) -> Hub:
+        """Another process, with a viewer of the run."""
+        hub = self._hub(ProcessClock(self.time, 0.0))
+        hub.subscribe([ONE])
+        return hub
+
     def watch(self, *targets: Target) -> list[Subscription]:
         return [hub.subscribe(targets or [ONE]) for hub in self.hubs]
 
@@ -224,6 +230,28 @@ def test_a_hundred_runs_on_four_processes_are_read_by_their_pages() -> None:
         viewer.collect()
     processes.run(POLL_INTERVAL + 2 * TICK)
     assert [len(viewer.collect()) for viewer in viewers] == [10] * 4
+
+
+def test_who_claims_the_first_run_of_a_job_is_left_the_others_of_it() -> None:
+    processes = Processes(0.0, 0.0)
+    targets = [Target(APP, JOB, number) for number in range(1, 21)]
+    processes.workspace.says(GOING, *targets)
+    viewers = processes.watch(*targets)
+    first, second = processes.hubs
+    claim = processes.store.add
+
+    def claim_and_let_the_other_step(key: str, value: str, timeout: float) -> bool:
+        processes.store.add = claim  # type: ignore[method-assign]
+        has_won = claim(key, value, timeout)
+        second.step()
+        return has_won
+
+    processes.store.add = claim_and_let_the_other_step  # type: ignore[method-assign]
+    first.step()
+    assert len(processes.workspace.looks) == 1
+    processes.run(2 * TICK)
+    assert len(processes.workspace.looks) == 1
+    assert [len(viewer.collect()) for viewer in viewers] == [20, 20]
 
 
 def test_processes_that_watch_different_runs_of_a_job_wait_for_nobody() -> None:
@@ -309,6 +337,10 @@ def test_a_store_that_comes_back_empty_is_shared_again() -> None:
     processes.workspace.looks.clear()
     processes.run(10 * POLL_INTERVAL)
     assert 9 <= len(processes.workspace.looks) <= 11
+    processes.workspace.looks.clear()
+    late = processes.join()
+    late.step()
+    assert processes.workspace.looks == [], "the state is in the store again"
 
 
 def test_a_pause_that_the_workspace_asks_one_process_for_is_kept_by_all() -> None:
@@ -340,7 +372,8 @@ def test_a_process_that_reaches_no_workspace_holds_up_no_other() -> None:
     assert len(viewer.collect()) == 1
 
 
-def test_what_was_just_changed_is_looked_at_anew_by_the_others_too() -> None:
+@pytest.mark.parametrize("changing", [0, 1])
+def test_what_was_just_changed_is_looked_at_anew_by_all(changing: int) -> None:
     processes = Processes(0.0, 0.0)
     processes.workspace.says(GOING)
     viewers = processes.watch()
@@ -348,12 +381,11 @@ def test_what_was_just_changed_is_looked_at_anew_by_the_others_too() -> None:
     for viewer in viewers:
         viewer.collect()
     processes.workspace.says(run(words("TERMINATING"), start_time=1))
-    processes.hubs[0].forget(ONE)
-    processes.hubs[0].step()
-    assert len(viewers[0].collect()) == 1
-    late = processes.hubs[1].subscribe([ONE])
+    processes.hubs[changing].forget(ONE)
+    processes.hubs[changing].step()
+    assert len(viewers[changing].collect()) == 1
     processes.run(POLL_INTERVAL)
-    assert len(viewers[1].collect()) == len(late.collect()) == 1
+    assert len(viewers[1 - changing].collect()) == 1
 
 
 # ── viewers who poll ──────────────────────────────────────────────────────────────────────────────
@@ -369,6 +401,7 @@ def test_viewers_that_come_and_go_cost_no_look_each() -> None:
         hub.step()
         assert len(viewer.collect()) == 1
         viewer.close()
+        hub.step()
         assert hub.watched == 0
         processes.time.elapsed += POLL_INTERVAL / 40
     assert len(processes.workspace.looks) <= 9
