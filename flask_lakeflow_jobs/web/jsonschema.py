@@ -61,22 +61,22 @@ def parameters_schema(job: Job) -> dict[str, Any]:
     if job.schema is not None:
         return json_schema(job.schema)
     if job.task_type is None:
-        return closed({name: _or_null(_run_now_field(name)) for name in RUN_NOW_FIELDS})
+        return _or_nothing({name: _or_null(_run_now_field(name)) for name in RUN_NOW_FIELDS})
     if job.task_type == "dbt":
-        return {"type": "object", "additionalProperties": {"type": "null"}}
+        return _or_nothing({})
     if job.task_type == "pipeline":
         return _run_now_field("pipeline_params")
     if job.task_type in LIST_NAMES:
         field, names = LIST_NAMES[job.task_type]
-        values = _or_null(_run_now_field(field))
-        return {**closed(dict.fromkeys(names, values)), "maxProperties": 1}
+        described = _or_nothing(dict.fromkeys(names, _or_null(_run_now_field(field))))
+        return described if len(names) == 1 else {**described, "maxProperties": 1}
     return _run_now_field("job_parameters")  # like all the other maps
 
 
 def _run_now_field(name: str) -> dict[str, Any]:
     if name == "pipeline_params":
         flag, names = {"type": "boolean"}, {"type": "array", "items": {"type": "string"}}
-        return closed(
+        return _or_nothing(
             {name: _or_null(flag) for name in sorted(PIPELINE_FLAGS)}
             | {name: _or_null(names) for name in sorted(PIPELINE_LISTS)}
         )
@@ -92,12 +92,9 @@ def _or_null(described: dict[str, Any]) -> dict[str, Any]:
     return {**described, "type": [described["type"], "null"]}
 
 
-def closed(properties: dict[str, Any]) -> dict[str, Any]:
-    """Describe an object that has these members at most.
-
-    :param properties: their schemas by name.
-    """
-    return {"type": "object", "properties": properties, "additionalProperties": False}
+def _or_nothing(properties: dict[str, Any]) -> dict[str, Any]:
+    """Describe an object that has these members at most; what is null counts as not there."""
+    return {"type": "object", "properties": properties, "additionalProperties": {"type": "null"}}
 
 
 def _object(schema: Schema, inside: tuple[type[Schema], ...]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from marshmallow import Schema
 
 from ..job_config import Job
 from . import sse
-from .jsonschema import closed, json_schema, parameters_schema
+from .jsonschema import json_schema, parameters_schema
 from .problems import MEDIA_TYPE as PROBLEM
 from .requests import DEFAULT_RUNS, LARGEST_ID, LEAST_RUNS, LONGEST_KEY, MOST_RUNS, MOST_STREAMED
 from .schemas import (
@@ -286,8 +286,12 @@ def _trigger(job: Job) -> Json:
 
 def _trigger_body(params: Json) -> Json:
     if "required" in params:
-        return {**closed({"params": params}), "required": ["params"]}
-    return closed({"params": {"anyOf": [params, {"type": "null"}]}})
+        return {**_closed({"params": params}), "required": ["params"]}
+    return _closed({"params": {"anyOf": [params, {"type": "null"}]}})
+
+
+def _closed(properties: Json) -> Json:
+    return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
 def _stream_runs(keys: Sequence[str]) -> Json:
