@@ -20,7 +20,7 @@ from databricks.sdk.service.jobs import BaseRun
 DRIVERS = Path(__file__).with_name("drivers")
 
 _BUNDLE = Path(__file__).with_name("bundle")
-_PATIENCE = 180  # seconds that a client may take for all that a test has it do
+_PATIENCE = 300  # seconds that a client may take for all that a test has it do
 _EXPORT = "export "
 _JOB = "DATABRICKS_JOB_"
 

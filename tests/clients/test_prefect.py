@@ -26,6 +26,7 @@ def test_a_job_is_run_and_waited_for(
             "INSTANCE": front.name,
             "SECRET": workspace.token,
             "SSL_CERT_FILE": str(front.authority),
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         }
         seen = seen_by("with_prefect.py", python, environ)
     assert seen["outputs"] == {

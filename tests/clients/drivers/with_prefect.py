@@ -38,6 +38,6 @@ async def run(job: str, login: dict[str, str], **more: Any) -> Any:
     )
 
 
-with prefect_test_harness():
+with prefect_test_harness(server_startup_timeout=120):
     seen = asyncio.run(main())
 print(json.dumps(seen))
