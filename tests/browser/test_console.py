@@ -55,7 +55,7 @@ def wait_for_end(page: Page) -> None:
 
 def wait_for_task(page: Page, key: str, kind: str) -> None:
     page.wait_for_selector(f"[data-part=node-{key}] [data-kind={kind}]")
-    page.wait_for_selector(f"#{key}-1 .lf-state[data-kind={kind}]")
+    page.wait_for_selector(f"[id$=-{key}-1] .lf-state[data-kind={kind}]")
 
 
 # ── from the form to the end ──────────────────────────────────────────────────────────────────────
@@ -107,10 +107,10 @@ def test_the_tasks_turn_and_the_clocks_tick(
     page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', gate.params)}")
     wait_for_task(page, "wait", "going")
     page.wait_for_selector("[data-connection=live]")
-    before = page.text_content("#wait-1 [data-ticks]")
-    page.wait_for_selector(f"#wait-1 [data-ticks]:not(:text-is('{before}'))")
-    width = page.get_attribute("#wait-1 [data-grows]", "width")
-    page.wait_for_selector(f"#wait-1 [data-grows]:not([width='{width}'])", state="attached")
+    before = page.text_content("[id$=-wait-1] [data-ticks]")
+    page.wait_for_selector(f"[id$=-wait-1] [data-ticks]:not(:text-is('{before}'))")
+    width = page.get_attribute("[id$=-wait-1] [data-grows]", "width")
+    page.wait_for_selector(f"[id$=-wait-1] [data-grows]:not([width='{width}'])", state="attached")
     gate.open()
     wait_for_end(page)
     assert page.text_content(".lf-big") == "succeeded"
@@ -122,16 +122,16 @@ def test_what_a_reader_has_opened_stays_open_and_keeps_the_focus(
 ) -> None:
     page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', gate.params)}")
     wait_for_task(page, "wait", "going")
-    page.click("#before-1 summary")
-    page.wait_for_selector("#before-1 [data-output]")
-    page.focus("#wait-1 summary")
+    page.click("[id$=-before-1] summary")
+    page.wait_for_selector("[id$=-before-1] [data-output]")
+    page.focus("[id$=-wait-1] summary")
     page.keyboard.press("Enter")
     gate.open()
     wait_for_end(page)
-    assert page.get_attribute("#wait-1", "open") is not None
-    assert page.get_attribute("#before-1", "open") is not None
-    assert page.evaluate("document.activeElement.closest('details')?.id") == "wait-1"
-    page.wait_for_selector("#wait-1 pre:text('waiting')")
+    assert page.get_attribute("[id$=-wait-1]", "open") is not None
+    assert page.get_attribute("[id$=-before-1]", "open") is not None
+    assert page.evaluate("document.activeElement.id").endswith("-wait-1-row")
+    page.wait_for_selector("[id$=-wait-1] pre:text('waiting')")
 
 
 def test_a_stream_that_is_cut_is_taken_up_again(
@@ -198,8 +198,8 @@ def test_a_task_of_the_graph_leads_to_what_it_left(
     )
     page.focus("[data-part=node-orders] a")
     page.keyboard.press("Enter")
-    page.wait_for_selector("#orders-1[open] pre:text('12,031 rows')")
-    assert page.evaluate("document.activeElement.closest('details')?.id") == "orders-1"
+    page.wait_for_selector("[id$=-orders-1][open] pre:text('12,031 rows')")
+    assert page.evaluate("document.activeElement.id").endswith("-orders-1-row")
 
 
 def test_who_may_only_look_sees_it_live_and_no_buttons(
@@ -237,11 +237,11 @@ def test_it_reads_and_works_with_scripts_off(
 
     def is_waiting() -> bool:
         page.click("text='Reload'")
-        return page.locator("#wait-1 .lf-state[data-kind=going]").count() == 1
+        return page.locator("[id$=-wait-1] .lf-state[data-kind=going]").count() == 1
 
     wait_until(is_waiting, "the second task")
-    page.click("#before-1 summary")
-    page.click("#before-1 >> text='Output and log'")
+    page.click("[id$=-before-1] summary")
+    page.click("[id$=-before-1] >> text='Output and log'")
     assert page.text_content("h1") == "before"
     page.go_back()
     page.click("summary:has-text('Cancel')")
@@ -383,8 +383,8 @@ def test_axe_finds_nothing_and_pictures_are_taken(
     wait_for_task(page, "join", "going")
     look("run")
     wait_for_end(page)
-    page.click("#orders-1 summary")
-    page.wait_for_selector("#orders-1 pre")
+    page.click("[id$=-orders-1] summary")
+    page.wait_for_selector("[id$=-orders-1] pre")
     look("run-ended")
     page.goto(f"{url}/broken/runs/{start(app, 'broken', wait=True)}")
     page.click("text='Trace'")
