@@ -335,7 +335,7 @@ class TestRules:
     ) -> None:
         draws = []
         for _ in range(2):
-            rule = road.fail(Refusal(500), rate=0.3, random=random.Random(7))  # noqa: S311
+            rule = road.fail(Refusal(500), rate=0.3, random=random.Random(7))
             draws.append([caller.call("GET", LIST)[0] for _ in range(40)])
             road.heal()
 

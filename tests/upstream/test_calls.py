@@ -220,7 +220,7 @@ class TestWrites:
 
     def test_as_many_triggers_as_runs_over_a_bad_road(self, road: FaultyWorkspace) -> None:
         known_runs = current_jobs["never"].list_runs(1)
-        chance = random.Random(2013)  # noqa: S311
+        chance = random.Random(2013)
         road.fail(Drop(accepted=True), path="run-now", rate=0.2, random=chance)
         road.fail(Refusal(429, retry_after=0), path="run-now", rate=0.1, random=chance)
 
