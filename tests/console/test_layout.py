@@ -88,3 +88,8 @@ def test_no_task_is_no_picture() -> None:
     picture = draw({})
     assert not picture.places
     assert not picture.edges
+
+
+def test_lines_that_need_not_cross_do_not() -> None:
+    places = draw({"a": [], "b": [], "c": ["b"], "d": ["a"]}).places
+    assert (places["a"].y < places["b"].y) == (places["d"].y < places["c"].y)
