@@ -429,6 +429,23 @@ def test_a_run_that_has_ended_is_told_at_once_and_once(
     assert proxy.count("/stream") == asked + 1  # and it does not come back
 
 
+def test_an_end_that_is_lost_with_the_line_is_found(site: str, open_page: OpenPage) -> None:
+    """The last state arrives, the end after it does not; the app then says that it is over."""
+    page = open_page(f"{site}/page")
+    url = run(page, "never")["url"]
+    whole = page.request.get(f"{site}{url}/stream?poll=1").text()
+    cut = "retry: 10\n\n" + whole[whole.index("id:") : whole.index("event: end")]
+    page.route(
+        "**/stream",
+        lambda route: route.fulfill(content_type="text/event-stream", body=cut),
+        times=1,
+    )
+    watch(page, url)
+    page.wait_for_function("told.ends")
+    assert told(page)["outcomes"] == [["never", "skipped"]]
+    assert not told(page)["errors"]
+
+
 def test_the_poll_of_a_run_whose_end_is_known_says_that_there_is_no_more(
     app: Flask, open_page: OpenPage
 ) -> None:
