@@ -1,0 +1,81 @@
+"""The fixtures that users of the extension test their apps with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from flask import Flask
+
+from flask_lakeflow_jobs import LakeflowJobs, current_jobs
+from flask_lakeflow_jobs.local import ManualClock
+from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
+from tests.support import BUNDLE
+
+if TYPE_CHECKING:
+    from flask_lakeflow_jobs.testing.plugin import ScriptedJob
+
+pytest_plugins = ["flask_lakeflow_jobs.testing.plugin", "pytester"]
+
+
+@pytest.fixture(scope="session")
+def lakeflow_bundle() -> Path:
+    return BUNDLE
+
+
+def app_with(settings: Mapping[str, Any], **jobs: int) -> Flask:
+    app = Flask("app")
+    app.config.update(settings)
+    LakeflowJobs(app, jobs={key: {"job_id": job_id} for key, job_id in jobs.items()})
+    return app
+
+
+def test_the_jobs_of_the_bundle_run(lakeflow_settings: Mapping[str, Any]) -> None:
+    with app_with(lakeflow_settings).app_context():
+        quick = current_jobs["quick"]
+        assert quick.wait(quick.run_now().run_id, timeout=60).outcome == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("script", "outcome"),
+    [({}, "succeeded"), ({"result": "FAILED", "error": "ValueError: no rows"}, "failed")],
+)
+def test_a_scripted_job_ends_as_it_says(
+    lakeflow_settings: Mapping[str, Any],
+    scripted_job: ScriptedJob,
+    script: dict[str, Any],
+    outcome: str,
+) -> None:
+    with app_with(lakeflow_settings, etl=scripted_job(**script)).app_context():
+        etl = current_jobs["etl"]
+        assert etl.wait(etl.run_now().run_id, timeout=60).outcome == outcome
+
+
+def test_time_passes_when_the_clock_is_advanced(
+    lakeflow_settings: Mapping[str, Any], scripted_job: ScriptedJob, lakeflow_clock: ManualClock
+) -> None:
+    with app_with(lakeflow_settings, etl=scripted_job(seconds=3600)).app_context():
+        etl = current_jobs["etl"]
+        run_id = etl.run_now().run_id
+        assert next(etl.watch(run_id)).outcome in ("pending", "running")
+        lakeflow_clock.advance(3601)
+        assert etl.wait(run_id, timeout=60).outcome == "succeeded"
+
+
+def test_the_workspace_fails_when_it_is_told_to(
+    lakeflow_settings: Mapping[str, Any], lakeflow_workspace: FaultyWorkspace
+) -> None:
+    lakeflow_workspace.fail(Refusal(403), path="jobs/run-now")
+    with app_with(lakeflow_settings).app_context():
+        assert current_jobs["quick"].results.run_now().status == 403
+    assert len(lakeflow_workspace.asked("POST", "jobs/run-now")) == 1
+
+
+def test_a_bundle_that_is_not_there_is_said_by_its_setting(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest('pytest_plugins = ["flask_lakeflow_jobs.testing.plugin"]')
+    pytester.makepyfile("def test_it(lakeflow_workspace): ...")
+    ended = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    ended.assert_outcomes(errors=1)
+    ended.stdout.fnmatch_lines(["*Set 'lakeflow_bundle' to the path of a databricks.yml*"])
