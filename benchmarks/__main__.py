@@ -11,10 +11,11 @@ import time
 from pathlib import Path
 
 from .bench import Bench
-from .machine import describe
+from .machine import busy, describe
 from .report import Row, document, not_measured, table
 from .scenarios import SCENARIOS
 from .servers import NotInstalled
+from .stats import mean
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
@@ -25,16 +26,26 @@ def main() -> int:
     _allow_many_sockets()
     bench = Bench(options.scratch, options.quick)
     rows: list[Row] = []
+    foreign: list[float] = []
     page = options.output or (None if options.names or options.quick else PAGE)
     for name in options.names or SCENARIOS:
         began = time.monotonic()
         print(f"{name} …", file=sys.stderr, flush=True)
+        foreign.append(busy())
         measured = _measure(name, bench)
         rows += measured
         print(table(measured), f"\n{time.monotonic() - began:.0f} s\n", file=sys.stderr, flush=True)
         if page is not None:  # as far as it goes, since all of it takes long
-            page.write_text(document(rows, describe(bench.scratch / "peers"), quick=bench.quick))
+            machine = {**describe(bench.scratch / "peers"), "foreign load": _said(foreign)}
+            page.write_text(document(rows, machine, quick=bench.quick))
     return 0
+
+
+def _said(foreign: list[float]) -> str:
+    return (
+        f"{mean(foreign):.0%} of the processors' time on average in the second before a scenario,"
+        f" {max(foreign):.0%} at most"
+    )
 
 
 def _measure(name: str, bench: Bench) -> list[Row]:

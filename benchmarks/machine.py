@@ -8,6 +8,7 @@ import os
 import platform
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
@@ -50,6 +51,23 @@ def describe(peers: Path | None) -> Mapping[str, str]:
     described["redis-server"] = _said_by("redis-server", "--version")
     described["wrk"] = _said_by("wrk", "-v")
     return described
+
+
+def busy(seconds: float = 1.0) -> float:
+    """The share of the processors' time that is spent on anything, before anything is measured.
+
+    :param seconds: how long to look.
+    """
+    total, idle = _spent()
+    time.sleep(seconds)
+    later, idle_later = _spent()
+    return 1 - (idle_later - idle) / max(1, later - total)
+
+
+def _spent() -> tuple[int, int]:
+    """Ticks of all processors since they started, and those of them that were idle."""
+    ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    return sum(ticks), ticks[3] + ticks[4]
 
 
 def _processor() -> str:
