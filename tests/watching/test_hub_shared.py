@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from databricks.sdk.service.jobs import Run
 
+from flask_caching.backends import SimpleCache
+
 from flask_lakeflow_jobs import RunStatus, UpstreamThrottled, UpstreamUnavailable
 from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.shared import Shared
@@ -136,16 +138,20 @@ class Processes:
         self.workspace = Workspace(self.time)
         self.hubs = [self._hub(ProcessClock(self.time, skew)) for skew in skews]
 
-    def _hub(self, clock: ProcessClock) -> Hub:
+    def _hub(self, clock: ProcessClock, shared: Shared | None = None) -> Hub:
         return Hub(
             self.workspace,
             lambda *_: None,
-            Shared(self.store, clock.monotonic),
+            shared or Shared(self.store, clock.monotonic),
             clock,
             poll_interval=POLL_INTERVAL,
             settled_for=60.0,
             spawn=None,
         )
+
+    def alone(self) -> Hub:
+        """A process that shares nothing."""
+        return self._hub(ProcessClock(self.time, 0.0), Shared(SimpleCache()))
 
     def join(self) -> Hub:
         """Another process, with a viewer of the run."""
@@ -393,9 +399,9 @@ def test_what_was_just_changed_is_looked_at_anew_by_all(changing: int) -> None:
 
 def test_viewers_that_come_and_go_cost_no_look_each() -> None:
     """On a sync worker nobody stays: each viewer asks every few seconds."""
-    processes = Processes(0.0)
+    processes = Processes()
     processes.workspace.says(GOING)
-    [hub] = processes.hubs
+    hub = processes.alone()
     for _ in range(40 * 8):
         viewer = hub.subscribe([ONE])
         hub.step()
