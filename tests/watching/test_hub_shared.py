@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from databricks.sdk.service.jobs import Run
-
 from flask_caching.backends import SimpleCache
 
 from flask_lakeflow_jobs import RunStatus, UpstreamThrottled, UpstreamUnavailable
