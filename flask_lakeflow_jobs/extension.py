@@ -13,7 +13,6 @@ from .attribution import UserLoader
 from .cli import command_group
 from .clock import Clock, SystemClock
 from .config import Settings, load_settings
-from .console import console_blueprint
 from .current import EXTENSION, State
 from .errors import ConfigurationError, UpstreamUnavailable
 from .job_config import JobConfigs, Policy
@@ -110,6 +109,8 @@ class LakeflowJobs:
                 f"{CONSOLE.name} needs the HTTP routes, which its pages follow runs by: leave"
                 " register_blueprint as it is."
             )
+        from .console import console_blueprint  # apps without it need not load it
+
         app.register_blueprint(console_blueprint(prefix))
 
 

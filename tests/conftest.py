@@ -13,11 +13,16 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, settings
 
 from flask_lakeflow_jobs import LakeflowJobs
 from flask_lakeflow_jobs.local import Address, Workspace, load_bundle
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.support import ALICE, BOB, BUNDLE, Gate, LiveServer
+
+#: Examples are slow where the machine is busy, which says nothing of the code.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 MakeApp = Callable[..., Flask]
 Serve = Callable[[Flask], str]

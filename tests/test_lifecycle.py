@@ -293,7 +293,7 @@ def test_the_public_names_are_sorted_and_there() -> None:
 SHIPPED = ["docs", "example_app", "flask_lakeflow_jobs", "tests"]
 SHIPPED_FILES = ["CHANGES.md", "LICENSE", "MANIFEST.in", "README.md", "pyproject.toml"]
 SHIPPED_FILES += ["setup.cfg", "tox.ini"]
-MADE = shutil.ignore_patterns("__pycache__", "*.py[co]", ".*", "instance", "*.egg-info")
+MADE = shutil.ignore_patterns("__pycache__", "*.py[co]", ".*", "instance", "*.egg-info", "_build")
 
 
 def test_the_source_distribution_holds_tests_docs_and_example(tmp_path: Path) -> None:

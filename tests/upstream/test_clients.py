@@ -64,7 +64,8 @@ class TestApp:
         app = make_app(LAKEFLOW_JOBS_READ_TIMEOUT=0.5)
 
         with app.app_context():
-            assert not current_jobs["never"].results.list_runs().ok
+            first = current_jobs["never"].results.list_runs()
+            assert first.ok is (not road.asked("GET", DISCOVERY))  # the lowest SDK has none
             assert current_jobs["never"].results.list_runs().ok
 
     def test_credentials_may_stand_in_the_environment(
