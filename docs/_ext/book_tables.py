@@ -315,7 +315,8 @@ def commands() -> str:
     context = click.Context(command_group, info_name="flask jobs")
     return "\n\n".join(
         _command(command, click.Context(command, info_name=name, parent=context))
-        for name, command in command_group.commands.items()
+        for name in command_group.list_commands(context)
+        if (command := command_group.get_command(context, name))
     )
 
 

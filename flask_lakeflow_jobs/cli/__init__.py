@@ -1,5 +1,5 @@
 """The command line face: what is typed to calls on handles, what they give to text."""
 
-from .commands import command_group
+from .group import command_group
 
 __all__ = ["command_group"]

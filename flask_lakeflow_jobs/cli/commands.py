@@ -34,18 +34,8 @@ from .display import (
 from .doctor import doctor
 from .exits import Exit, help_table
 from .follow import Follower, Result, say_where
-from .group import JobsGroup
+from .group import command_group
 from .printing import print_document, print_error, print_progress, print_result
-
-command_group = JobsGroup(
-    "jobs",
-    help="""Start Lakeflow Jobs and follow their runs.
-
-    KEY names a job of this app; where the app has exactly one job it may be left out. What was
-    asked for goes to stdout, progress and errors go to stderr.
-    """,
-    epilog=help_table(),
-)
 
 timeout_option = click.option(
     "--timeout",

@@ -9,17 +9,32 @@ import click
 from flask.cli import AppGroup
 
 from ..errors import LakeflowJobsError
-from .display import error_lines
-from .exits import Exit
-from .printing import print_error
+from .exits import Exit, help_table
 
 
 class JobsGroup(AppGroup):
-    """A group whose commands end with the exit code of what went wrong, never with a traceback."""
+    """A group whose commands end with the exit code of what went wrong, never with a traceback.
+
+    They are loaded when the first is looked for: apps that serve need none of them.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        self._load()
+        return super().list_commands(ctx)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        self._load()
+        return super().get_command(ctx, cmd_name)
+
+    def _load(self) -> None:
+        from . import commands  # noqa: F401  # each adds itself to the group
 
     def invoke(self, ctx: click.Context) -> Any:
         if os.environ.get("NO_COLOR"):
             ctx.color = False
+        from .display import error_lines
+        from .printing import print_error
+
         try:
             return super().invoke(ctx)
         except LakeflowJobsError as error:
@@ -28,3 +43,14 @@ class JobsGroup(AppGroup):
         except KeyboardInterrupt:
             print_error("Interrupted.")
             ctx.exit(Exit.INTERRUPTED)
+
+
+command_group = JobsGroup(
+    "jobs",
+    help="""Start Lakeflow Jobs and follow their runs.
+
+    KEY names a job of this app; where the app has exactly one job it may be left out. What was
+    asked for goes to stdout, progress and errors go to stderr.
+    """,
+    epilog=help_table(),
+)
