@@ -12,16 +12,24 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from gunicorn.config import KNOWN_SETTINGS
 
 from tests.sse_client import Stream
 from tests.support import DEADLINE, wait_until
 
 SITE = "tests.streaming.site:create_app()"
-GUNICORN = int(version("gunicorn").partition(".")[0])
+
+#: All gunicorns of a user that have a control socket would share one.
+NO_CONTROL_SOCKET = [
+    option
+    for setting in KNOWN_SETTINGS
+    for option in setting.cli or ()
+    if option == "--no-control-socket"
+]
 
 WAITRESS = """
 import sys, waitress
@@ -49,7 +57,7 @@ def gunicorn(*arguments: str) -> list[str]:
         "-m",
         "gunicorn",
         "--bind=127.0.0.1:0",
-        *(["--no-control-socket"] if GUNICORN >= 25 else []),  # all of a user's would share it
+        *NO_CONTROL_SOCKET,
         *arguments,
         SITE,
     ]
