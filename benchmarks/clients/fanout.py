@@ -61,6 +61,7 @@ class Fanout:
 
         :param patience: seconds.
         :raises TimeoutError: some have not.
+        :raises RuntimeError: one was refused.
         """
         began, deadline = time.monotonic(), time.monotonic() + patience
         waiting: set[int] = set()
@@ -113,6 +114,8 @@ class Fanout:
             self.endings["cut"] += 1
             self._close(descriptor)
             return True
+        if data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 200 "):
+            raise RuntimeError(f"a stream was refused: {data[:600]!r}")
         position = data.find(MARK)
         while position >= 0:
             start = position + len(MARK)
@@ -154,6 +157,13 @@ class Fanout:
         """Broadcasts that did not reach all; the last may still be on its way."""
         known = list(self.broadcasts.values())[:-1]
         return sum(broadcast.reached < self.count for broadcast in known)
+
+    @property
+    def missing(self) -> str:
+        """What is to be said of the streams that had not every broadcast."""
+        least = min((each.reached for each in list(self.broadcasts.values())[:-1]), default=0)
+        ended = ", ".join(f"{count} {how}" for how, count in self.endings.items()) or "none"
+        return f"at least {least} of {self.count} streams reached, streams ended: {ended}"
 
     def close(self) -> None:
         """Leave."""

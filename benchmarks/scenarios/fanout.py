@@ -36,6 +36,7 @@ class Measured:
     :param opened_in: until all streams had begun.
     :param delays: from each news to the last viewer.
     :param incomplete: news that did not reach every viewer.
+    :param missing: what is to be said of them.
     :param pings: how long another route took meanwhile.
     """
 
@@ -43,6 +44,7 @@ class Measured:
     opened_in: float
     delays: list[float]
     incomplete: int
+    missing: str
     pings: list[float]
 
     @property
@@ -56,7 +58,7 @@ class Measured:
 
     @property
     def said(self) -> str:
-        lost = f", {self.incomplete} incomplete" if self.incomplete else ""
+        lost = f", {self.incomplete} incomplete ({self.missing})" if self.incomplete else ""
         return (
             f"{self.kib:.1f} KiB, {ms(self.typical)} / {ms(self.worst)}{lost},"
             f" ping p99 {ms(percentile(self.pings, 0.99))}, open in {self.opened_in:.1f} s"
@@ -79,8 +81,8 @@ def measure(server: Server, path: str, count: int) -> Measured:
             viewers.forget()
             with pinging(server.port) as pings:
                 viewers.follow((BROADCASTS + 0.5) * INTERVAL)
-            delays, incomplete = viewers.delays, viewers.incomplete
-    return Measured(kib, viewers.opened_in, delays, incomplete, pings.seconds)
+            delays, incomplete, missing = viewers.delays, viewers.incomplete, viewers.missing
+    return Measured(kib, viewers.opened_in, delays, incomplete, missing, pings.seconds)
 
 
 @contextlib.contextmanager
