@@ -116,7 +116,7 @@ def gunicorn(app: str, *options: str, environ: Mapping[str, str]) -> Iterator[Se
 
 
 def _no_control_socket() -> Sequence[str]:
-    from gunicorn.config import KNOWN_SETTINGS  # type: ignore[import-untyped]
+    from gunicorn.config import KNOWN_SETTINGS
 
     known = any(setting.name == "control_socket_disable" for setting in KNOWN_SETTINGS)
     return ["--no-control-socket"] if known else []
