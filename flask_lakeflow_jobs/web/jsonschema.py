@@ -68,8 +68,10 @@ def parameters_schema(job: Job) -> dict[str, Any]:
         return _run_now_field("pipeline_params")
     if job.task_type in LIST_NAMES:
         field, names = LIST_NAMES[job.task_type]
-        described = _or_nothing(dict.fromkeys(names, _or_null(_run_now_field(field))))
-        return described if len(names) == 1 else {**described, "maxProperties": 1}
+        taken = _or_null(_run_now_field(field))
+        if len(names) == 1:
+            return _or_nothing({names[0]: taken})
+        return {"type": "object", "anyOf": [_or_nothing({name: taken}) for name in names]}
     return _run_now_field("job_parameters")  # like all the other maps
 
 

@@ -15,8 +15,9 @@ from flask import Flask
 
 from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.testing import FaultyWorkspace
-from tests.servers.conftest import Gunicorn, Server
+from tests.servers.conftest import Gunicorn
 from tests.sse_client import Event, Stream
+from tests.streaming.servers import Server
 from tests.support import Gate, wait_until
 
 #: Sync workers hold no stream: their viewers poll, by the same protocol.
@@ -103,8 +104,8 @@ def test_other_routes_are_answered_meanwhile(server: Server, gate: Gate) -> None
     run_id = current_jobs["gated"].run_now(gate.params).run_id
     with viewers_of(server, run_id, 12):
         for _ in range(5):
-            assert server.get("/ping")[0] == 200
-            assert server.get("/api/jobs/never/status")[0] == 200
+            server.get("/ping")
+            server.get("/api/jobs/never/status")
 
 
 @on("sync")
@@ -129,7 +130,7 @@ def test_over_the_room_for_streams_viewers_poll_and_a_quarter_of_the_threads_sta
 
         assert retries.count(2000) == 6
         assert retries.count(5000) == 6
-        assert server.get("/ping")[0] == 200
+        server.get("/ping")
 
 
 @on(*STREAMING)
@@ -138,7 +139,8 @@ def test_a_worker_that_is_told_to_stop_ends_its_streams_in_good_order(
 ) -> None:
     run_id = current_jobs["gated"].run_now(gate.params).run_id
     with viewers_of(server, run_id, 5) as viewers:
-        assert server.stop() == 0
+        server.stop()
+        assert server.process.returncode == 0
 
         for viewer in viewers:
             rest = list(viewer)  # raises where the response is broken off
@@ -154,11 +156,11 @@ def test_a_killed_worker_costs_no_viewer_the_end(
     run_id = current_jobs["gated"].run_now(gate.params).run_id
     with Stream.open(stream_of(server, run_id)) as stream:
         last_id = next(stream).last_id
-        worker = int(server.get("/ping")[1])
+        worker = server.answers()
         os.kill(worker, signal.SIGKILL)
         with pytest.raises((OSError, HTTPException)):
             list(stream)
-    wait_until(lambda: _pid_of(server) not in (0, worker), "another worker")
+    wait_until(lambda: server.answers() not in (0, worker), "another worker")
 
     with Stream.open(stream_of(server, run_id), last_event_id=last_id) as resumed:
         gate.open()
@@ -183,10 +185,3 @@ def test_clients_of_http_1_0_get_their_events_too(server: Server) -> None:
     assert b"chunked" not in head.lower()
     assert body.startswith(b"retry: ")
     assert b"\nevent: end\n" in body
-
-
-def _pid_of(server: Server) -> int:
-    try:
-        return int(server.get("/ping")[1])
-    except (OSError, HTTPException):
-        return 0

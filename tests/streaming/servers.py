@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -16,20 +17,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from gunicorn.config import KNOWN_SETTINGS
-
 from tests.sse_client import Stream
 from tests.support import DEADLINE, wait_until
 
 SITE = "tests.streaming.site:create_app()"
-
-#: All gunicorns of a user that have a control socket would share one.
-NO_CONTROL_SOCKET = [
-    option
-    for setting in KNOWN_SETTINGS
-    for option in setting.cli or ()
-    if option == "--no-control-socket"
-]
 
 WAITRESS = """
 import sys, waitress
@@ -57,10 +48,18 @@ def gunicorn(*arguments: str) -> list[str]:
         "-m",
         "gunicorn",
         "--bind=127.0.0.1:0",
-        *NO_CONTROL_SOCKET,
+        *_no_control_socket(),
         *arguments,
         SITE,
     ]
+
+
+@functools.cache
+def _no_control_socket() -> Sequence[str]:
+    """All gunicorns of a user that have a control socket would share one."""
+    option = "--no-control-socket"  # asked for outside: gunicorn 20 warns when it is imported
+    shown = subprocess.run([sys.executable, "-m", "gunicorn", "--help"], capture_output=True)
+    return [option] if option.encode() in shown.stdout else []
 
 
 def gthread(threads: int, *arguments: str) -> list[str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def create_app() -> Flask:
     app = Flask("site", instance_path=os.environ["SITE_INSTANCE"])
-    LakeflowJobs(app, jobs={"etl": {}})  # its id stands in the environment
+    LakeflowJobs(app)
 
     @app.get("/ping")
     def ping() -> str:
