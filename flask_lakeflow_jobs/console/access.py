@@ -1,69 +1,13 @@
-"""Who may see and do what in the console: as in the API, by the same guard."""
+"""From where the console takes forms: from its own pages alone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from flask import Request, request
+from flask import Request
 
-from ..current import current_state
-from ..errors import NotAllowed, UnknownJob
-from ..handle import JobHandle
-from ..web.guard import OWN_SITES, SAFE_METHODS, Action, Guard, refuse_other_sites
-
-
-def guard() -> Guard:
-    """The guard of the current request."""
-    return Guard(current_state(), request)
-
-
-def own_handle(guarded: Guard, key: str, action: Action = "view") -> JobHandle:
-    """The app's own handle on a job, if whoever asks may do that with it.
-
-    :param guarded: tells who asks.
-    :param key: the job's.
-    :param action: what is to be done.
-    :raises UnknownJob: there is none.
-    :raises NotAllowed: they may not.
-    """
-    jobs = current_state().jobs
-    if key not in jobs:
-        raise UnknownJob(key[:40], [job.key for job in guarded.viewable()])
-    handle = jobs[key]
-    guarded.check(action, handle.job)
-    return handle
-
-
-@contextmanager
-def acting_handle(guarded: Guard, key: str, action: Action = "view") -> Iterator[JobHandle]:
-    """The handle on a job for whoever asks, if they may; it acts as the job says.
-
-    :param guarded: tells who asks.
-    :param key: the job's.
-    :param action: what is to be done.
-    """
-    handle = own_handle(guarded, key, action)
-    if handle.job.run_as == "user":
-        with handle.as_user(request) as user_handle:
-            yield user_handle
-    else:
-        yield handle
-
-
-def may(guarded: Guard, handle: JobHandle, action: Action) -> bool:
-    """Whether a page offers something.
-
-    :param guarded: tells who asks.
-    :param handle: of which job.
-    :param action: what.
-    """
-    try:
-        guarded.check(action, handle.job)
-    except NotAllowed:
-        return False
-    return True
+from ..errors import NotAllowed
+from ..web.guard import OWN_SITES, SAFE_METHODS, refuse_other_sites
 
 
 def refuse_other_pages(request: Request) -> None:

@@ -6,8 +6,8 @@ from flask import Blueprint, render_template
 from markupsafe import Markup
 
 from ..errors import LakeflowJobsError
+from ..web.access import acting_handle, guard, own_handle
 from . import reading, words
-from .access import acting_handle, guard, own_handle
 
 
 def register(pages: Blueprint) -> None:

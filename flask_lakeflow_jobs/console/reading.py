@@ -18,7 +18,6 @@ from ..masking import masked
 from ..outcome import SUCCESSES, Outcome, has_ended, outcome_of
 from ..watching.snapshot import state_id
 from . import runs, tasks, words
-from .access import may
 from .runs import Bar, Summary, strip
 from .tasks import Attempt, Graph, Timeline
 
@@ -62,7 +61,7 @@ def rights(guarded: Guard, handle: JobHandle) -> May:
     :param guarded: tells who asks.
     :param handle: on the job.
     """
-    return May(*(may(guarded, handle, action) for action in ("run", "cancel", "repair")))
+    return May(*(guarded.allows(action, handle.job) for action in ("run", "cancel", "repair")))
 
 
 # ── a job ─────────────────────────────────────────────────────────────────────────────────────────

@@ -15,9 +15,10 @@ from ..current import current_state
 from ..errors import Conflict, InvalidParameters, LakeflowJobsError, NotAllowed
 from ..masking import masked
 from ..web import assets
+from ..web.access import acting_handle, guard, own_handle
 from ..web.requests import run_id_of
 from . import fragments, reading, runs
-from .access import acting_handle, guard, own_handle, refuse_other_pages
+from .access import refuse_other_pages
 from .forms import Form, form_of
 
 NAME = "lakeflow_console"

@@ -82,14 +82,23 @@ class Guard:
         if not allowed:
             raise NotAllowed(f"The app's policy does not let you {action} the job {job.key!r}.")
 
+    def allows(self, action: Action, job: Job) -> bool:
+        """Whether :meth:`check` lets it pass.
+
+        :param action: what is to be done.
+        :param job: with which job.
+        """
+        try:
+            self.check(action, job)
+        except NotAllowed:
+            return False
+        return True
+
     def viewable(self) -> Iterator[Job]:
         """The jobs that whoever asks may see."""
         for handle in self._state.jobs.values():
-            try:
-                self.check("view", handle.job)
-            except NotAllowed:
-                continue
-            yield handle.job
+            if self.allows("view", handle.job):
+                yield handle.job
 
 
 def refuse_other_sites(request: Request) -> None:

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack, closing
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, request, url_for
 
 from ..current import current_state
-from ..errors import UnknownJob
-from ..handle import JobHandle
 from ..masking import masked
 from ..outcome import life_cycle_of, outcome_of
 from ..triggering import Triggered
 from ..watching import Target
 from . import sse, takeover
+from .access import acting_handle, guard, own_handle
 from .assets import MODULE, browser_module
 from .fallback import Fallback
-from .guard import Action, Guard, refuse_other_sites
+from .guard import refuse_other_sites
 from .jsonschema import json_schema
 from .openapi import document
 from .problems import register_error_handlers
 from .push import PushBody, StreamResponse
 from .requests import (
-    LONGEST_ECHO,
     flag_of,
     idempotency_key_of,
     last_event_id_of,
@@ -90,16 +88,16 @@ def blueprint(url_prefix: str) -> Blueprint:
 
 
 def list_jobs() -> Response:
-    return _json({"jobs": [_described(job) for job in _guard().viewable()]})
+    return _json({"jobs": [_described(job) for job in guard().viewable()]})
 
 
 def show_job(key: str) -> Response:
-    return _json(_described(_allowed(_guard(), key, "view").job))
+    return _json(_described(own_handle(guard(), key).job))
 
 
 def show_openapi() -> Response:
     url = url_for(f"{NAME}.list_jobs")
-    jobs = list(_guard().viewable())
+    jobs = list(guard().viewable())
     return _json(document(jobs, url=url, version=version("flask-lakeflow-jobs")))
 
 
@@ -118,15 +116,15 @@ def _described(job: Job) -> dict[str, Any]:
 
 
 def trigger(key: str) -> Response:
-    guard = _guard()
-    with _handle(guard, key, "run") as handle:
+    guarded = guard()
+    with acting_handle(guarded, key, "run") as handle:
         streamed, polls = flag_of(request, "stream"), flag_of(request, "poll")
         if streamed:
-            guard.check("view", handle.job)
+            guarded.check("view", handle.job)
         triggered = handle.run_now(
             params_of(request),
             idempotency_key=idempotency_key_of(request),
-            requested_by=guard.user_name,
+            requested_by=guarded.user_name,
         )
         if streamed:
             target = handle.target(triggered.run_id)
@@ -144,14 +142,14 @@ def _located(response: Response, key: str, triggered: Triggered) -> Response:
 
 
 def list_runs(key: str) -> Response:
-    with _handle(_guard(), key, "view") as handle:
+    with acting_handle(guard(), key) as handle:
         seen = handle.reads(or_stale=True).runs(limit_of(request))
     runs = [masked(run, handle.job.secrets) for run in seen.value]
     return _aged(_json({"runs": runs}), seen)
 
 
 def show_status(key: str) -> Response:
-    with _handle(_guard(), key, "view") as handle:
+    with acting_handle(guard(), key) as handle:
         seen = handle.reads(or_stale=True).runs(1)
         run = handle.newest(seen.value)
     if run is None:
@@ -162,7 +160,7 @@ def show_status(key: str) -> Response:
 
 
 def show_run(key: str, run_id: str) -> Response:
-    with _handle(_guard(), key, "view") as handle:
+    with acting_handle(guard(), key) as handle:
         seen = handle.reads(or_stale=True).run(run_id_of(run_id))
     return _aged(_json(masked(seen.value, handle.job.secrets)), seen)
 
@@ -178,7 +176,7 @@ def _aged(response: Response, seen: Seen) -> Response:
 
 
 def show_output(key: str, run_id: str) -> Response:
-    with _handle(_guard(), key, "view") as handle:
+    with acting_handle(guard(), key) as handle:
         outputs = handle.get_outputs(run_id_of(run_id))
     secrets = handle.job.secrets
     return _json(
@@ -199,17 +197,17 @@ def _public(output: dict[str, Any]) -> dict[str, Any]:
 
 
 def cancel_run(key: str, run_id: str) -> Response:
-    guard = _guard()
-    with _handle(guard, key, "cancel") as handle:
-        handle.cancel_run(run_id_of(run_id), requested_by=guard.user_name)
+    guarded = guard()
+    with acting_handle(guarded, key, "cancel") as handle:
+        handle.cancel_run(run_id_of(run_id), requested_by=guarded.user_name)
     return Response(status=204)
 
 
 def repair_run(key: str, run_id: str) -> Response:
-    guard = _guard()
-    with _handle(guard, key, "repair") as handle:
+    guarded = guard()
+    with acting_handle(guarded, key, "repair") as handle:
         repair_id = handle.repair_run(
-            run_id_of(run_id), **repair_of(request), requested_by=guard.user_name
+            run_id_of(run_id), **repair_of(request), requested_by=guarded.user_name
         )
     return _json({"repairId": repair_id})
 
@@ -218,16 +216,16 @@ def repair_run(key: str, run_id: str) -> Response:
 
 
 def stream_run(key: str, run_id: str) -> Response:
-    with _handle(_guard(), key, "view") as handle:
+    with acting_handle(guard(), key) as handle:
         target = handle.target(run_id_of(run_id))
     return _stream([target], OneRun(target), polls=flag_of(request, "poll"))
 
 
 def stream_runs() -> Response:
-    guard = _guard()
+    guarded = guard()
     targets = []
     for key, run_id in streamed_runs_of(request):
-        with _handle(guard, key, "view") as handle:
+        with acting_handle(guarded, key) as handle:
             targets.append(handle.target(run_id))
     return _stream(targets, ManyRuns(targets), polls=flag_of(request, "poll"))
 
@@ -279,31 +277,6 @@ def _event_stream(body: Iterable[bytes]) -> Response:
 
 
 # ── what views share ──────────────────────────────────────────────────────────────────────────────
-
-
-def _guard() -> Guard:
-    return Guard(current_state(), request)
-
-
-def _allowed(guard: Guard, key: str, action: Action) -> JobHandle:
-    """The app's own handle on a job, if whoever asks may do that with it."""
-    jobs = current_state().jobs
-    if key not in jobs:
-        raise UnknownJob(key[:LONGEST_ECHO], [job.key for job in guard.viewable()])
-    handle = jobs[key]
-    guard.check(action, handle.job)
-    return handle
-
-
-@contextmanager
-def _handle(guard: Guard, key: str, action: Action) -> Iterator[JobHandle]:
-    """The handle on a job for whoever asks, if they may; it acts as the job says."""
-    handle = _allowed(guard, key, action)
-    if handle.job.run_as == "user":
-        with handle.as_user(request) as user_handle:
-            yield user_handle
-    else:
-        yield handle
 
 
 def _json(answer: Any) -> Response:
