@@ -58,6 +58,14 @@ LOCKED = "COULD_NOT_ACQUIRE_LOCK"
 #: What the SDK puts behind a message, for its own developers.
 APPENDED = re.compile(r"\.?\s*(?:(?:Config|Env): |This is likely a bug)")
 
+#: How the workspace says, of all statuses with 403, that a token is none or none any more.
+NO_VALID_TOKEN = re.compile(
+    r"\b(invalid|expired)\b.*\btoken\b|\btoken\b.*\bexpired\b", re.IGNORECASE
+)
+
+#: A path that the host does not serve, so that nothing is said of a job or run.
+NO_ENDPOINT = "ENDPOINT_NOT_FOUND"
+
 NO_SUCH_THING = re.compile(r"\b(Job|Run)\b.* (does not|doesn't) exist")
 
 
@@ -146,18 +154,33 @@ def _translate_answer(
 ) -> LakeflowJobsError:
     said = _clean(error)
     code = error.error_code
+    if code == NO_ENDPOINT:
+        return _failed(
+            f"The host has no Jobs API: {said} Check that DATABRICKS_HOST is a workspace's.",
+            error,
+            upstream_code=code,
+        )
     if missing and (isinstance(error, sdk.NotFound) or NO_SUCH_THING.search(said)):
         return missing(code)
-    if isinstance(error, sdk.Unauthenticated):
+    is_refused = isinstance(error, sdk.PermissionDenied)
+    if isinstance(error, sdk.Unauthenticated) or (is_refused and NO_VALID_TOKEN.search(said)):
         if identity.is_user:
             return InvalidUserToken(
                 f"The workspace does not accept the user's token: {said} Sign in again.",
                 upstream_code=code,
             )
         return UpstreamUnauthenticated(
-            f"The workspace does not accept the app's credentials: {said}", upstream_code=code
+            f"The workspace does not accept the app's credentials: {said} Renew those that"
+            " it is configured with.",
+            upstream_code=code,
         )
-    if isinstance(error, sdk.PermissionDenied):
+    if is_refused and "required scopes" in said:
+        return NotAllowed(
+            f"The workspace does not allow it: {said} Use a token that has this scope; one that"
+            " Databricks Apps forwards has those of the app's user authorization.",
+            upstream_code=code,
+        )
+    if is_refused:
         return NotAllowed(
             f"The workspace does not allow it: {said} Grant the identity CAN_MANAGE_RUN on the job"
             " (or CAN_VIEW, to read).",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Callable
 
 import pytest
 import requests
@@ -112,6 +113,32 @@ def test_a_refused_token_is_the_users_own_trouble_or_the_apps() -> None:
     refused = sdk.Unauthenticated("Invalid token.")
     assert (read(refused, USER).code, read(refused, APP).code) == (401, 502)
     assert type(read(refused, USER)) is InvalidUserToken
+
+
+@pytest.mark.parametrize(
+    "said", ["Invalid access token. [ReqId: 1]", "Token is expired", "Expired access token."]
+)
+def test_a_token_that_is_refused_as_forbidden_is_still_a_refused_token(said: str) -> None:
+    refused = sdk.PermissionDenied(said, error_code="PERMISSION_DENIED")
+    assert type(read(refused, USER)) is InvalidUserToken
+    assert type(read(refused, APP)) is UpstreamUnauthenticated
+    assert "Renew" in read(refused, APP).detail
+
+
+def test_a_token_without_the_scope_is_not_helped_by_a_permission() -> None:
+    refused = sdk.PermissionDenied("Provided OAuth token does not have required scopes: jobs")
+    assert type(read(refused, USER)) is NotAllowed
+    assert "CAN_MANAGE_RUN" not in read(refused, USER).detail
+
+
+@pytest.mark.parametrize("translated", [read, write])
+def test_a_host_without_a_jobs_api_says_nothing_of_runs(
+    translated: Callable[[Exception], LakeflowJobsError],
+) -> None:
+    error = sdk.NotFound("No API found for 'GET /x'", error_code="ENDPOINT_NOT_FOUND")
+    assert type(translated(error)) is UpstreamError
+    assert "DATABRICKS_HOST" in translated(error).detail
+    assert not translated(error).retryable
 
 
 @pytest.mark.parametrize(
