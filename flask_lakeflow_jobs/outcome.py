@@ -192,7 +192,8 @@ def life_cycle_of(run: AnyRun) -> str:
     :param run: a run or a task, as the SDK has it.
     """
     words = words_of(run)
-    return words.life_cycle or words.status or "UNKNOWN"
+    is_behind = words.ended and words.life_cycle not in ENDED
+    return (None if is_behind else words.life_cycle) or words.status or "UNKNOWN"
 
 
 def has_ended(run: AnyRun) -> bool:

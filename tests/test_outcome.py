@@ -211,6 +211,11 @@ def test_the_status_is_the_life_cycle_word_as_in_the_seed() -> None:
     assert life_cycle_of(run({"state": {}})) == "UNKNOWN"
 
 
+def test_the_status_of_an_ended_run_is_a_word_for_its_end() -> None:
+    assert life_cycle_of(run(words("RUNNING", status="TERMINATED"))) == "TERMINATED"
+    assert life_cycle_of(run(words("SKIPPED", status="TERMINATED"))) == "SKIPPED"
+
+
 def test_a_status_tells_what_the_contract_names() -> None:
     status = RunStatus(1_764_000_000_000, run(SUCCEEDED, run_name="nightly"))
     assert status.is_terminal
