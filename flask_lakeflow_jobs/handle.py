@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from . import signals, telemetry
 from .attribution import attributed, name_of
-from .errors import Conflict, HandleClosed, MissingUserToken, RunTimeout
+from .errors import (
+    Conflict,
+    HandleClosed,
+    MissingUserToken,
+    RunNotFound,
+    RunTimeout,
+    UpstreamError,
+)
 from .identity import APP, HasHeaders, Identity, user_of
 from .outcome import Outcome, RunStatus, has_ended, last_attempts, outcome_of
 from .params import run_now_fields, validate
@@ -29,6 +36,9 @@ if TYPE_CHECKING:
 
 #: Outputs that are read at the same time; the workspace allows 20 such reads a second.
 READ_TOGETHER = 4
+
+#: How the workspace refuses the output of a task that never ran or whose output is purged.
+NOTHING_LEFT = frozenset({"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"})
 
 _log = logging.getLogger(__name__)
 
@@ -290,6 +300,8 @@ class JobHandle:
     def get_outputs(self, run_id: int) -> dict[str, RunOutput]:
         """What the tasks of a run left, by task key, of each its last attempt.
 
+        A task whose output the workspace has not, or not any more, says so in its ``info``.
+
         :param run_id: the run.
         :raises RunNotFound: this job has no such run.
         """
@@ -299,7 +311,7 @@ class JobHandle:
             seen = self.reads().output(run_id, settled=has_ended(run))
             return {run.run_name or str(run_id): self._jobs.upstream.output_of(seen.value)}
         with ThreadPoolExecutor(min(len(tasks), READ_TOGETHER)) as readers:
-            outputs = readers.map(self._output, tasks)
+            outputs = readers.map(self._output_or_none, tasks)
             return {task.task_key: output for task, output in zip(tasks, outputs, strict=True)}
 
     def explain(self, run_id: int) -> Explanation:
@@ -309,6 +321,15 @@ class JobHandle:
         :raises RunNotFound: this job has no such run.
         """
         return explanation(self.get_run(run_id), self._output)
+
+    def _output_or_none(self, task: RunTask) -> RunOutput:
+        """What a task left; one whose output is gone hides those of the others from nobody."""
+        try:
+            return self._output(task)
+        except (RunNotFound, UpstreamError) as error:
+            if error.upstream_code not in NOTHING_LEFT:
+                raise
+            return self._jobs.upstream.output_of({"info": "The workspace has no output of it."})
 
     def _output(self, task: RunTask) -> RunOutput:
         seen = self.reads().output(int(task.run_id or 0), settled=has_ended(task))

@@ -25,6 +25,10 @@ RUN_PARAMETERS = (
     "sql_params",
 )
 
+#: Begins a reference such as ``{{job.start_time.iso_date}}``. A run says what became of it.
+#: Source: Databricks documentation, "What is a dynamic value reference?".
+REFERENCE = "{{"
+
 
 @dataclass(frozen=True)
 class FailedTask:
@@ -114,27 +118,45 @@ def _failed_task(task: RunTask, output_of: Callable[[RunTask], RunOutput]) -> Fa
     )
 
 
-def was_started_with(run: Run, fields: Mapping[str, Any]) -> bool:
+def was_started_with(run: Run, fields: Mapping[str, Any]) -> bool | None:
     """Whether these are the parameters that a run was started with.
 
     :param run: the run.
     :param fields: the parameters, in the fields of run-now.
+    :return: ``None``: nothing speaks against it, and the run does not repeat all of them.
     """
-    defaults = {parameter.name: parameter.default for parameter in run.job_parameters or []}
+    given, said = _by_name(fields), _said_by(run)
+    defaults: dict[tuple[str, ...], Any] = {
+        ("job_parameters", str(parameter.name)): parameter.default
+        for parameter in run.job_parameters or []
+    }
+    resolved = {name for name, value in {**defaults, **given}.items() if REFERENCE in str(value)}
+    as_ever = {name for name, value in {**said, **given}.items() if value == defaults.get(name)}
+    for name in set(said) - resolved:
+        if said[name] != given.get(name) and not (name in as_ever and name not in given):
+            return False
+    return None if set(given) - set(said) - as_ever else True
 
-    def told_apart(fields: Mapping[str, Any]) -> dict[str, Any]:
-        given = {name: value for name, value in fields.items() if value}
-        named = given.pop("job_parameters", {})
-        changed = {name: value for name, value in named.items() if value != defaults.get(name)}
-        return {**given, "job_parameters": changed}
 
-    run_fields = run.overriding_parameters.as_dict() if run.overriding_parameters else {}
-    run_fields["job_parameters"] = {
+def _said_by(run: Run) -> dict[tuple[str, ...], Any]:
+    fields = run.overriding_parameters.as_dict() if run.overriding_parameters else {}
+    fields["job_parameters"] = {
         parameter.name: parameter.value
         for parameter in run.job_parameters or []
         if parameter.value is not None
     }
-    return told_apart(run_fields) == told_apart(fields)
+    return _by_name(fields)
+
+
+def _by_name(fields: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:
+    """The parameters one by one, each under its field and, where it has one, its name."""
+    named: dict[tuple[str, ...], Any] = {}
+    for field, value in fields.items():
+        if isinstance(value, Mapping):
+            named |= {(field, name): item for name, item in value.items()}
+        elif value:
+            named[(field,)] = value
+    return named
 
 
 def repair_arguments(

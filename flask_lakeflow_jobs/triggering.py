@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: Seconds that the answer to an idempotency key is remembered here; the workspace remembers longer.
 KEY_SECONDS = 24 * 3600.0
 
-#: Seconds that the clocks of the app's and the workspace's machine may differ by.
+#: Seconds that the clocks of the workspace's machines may differ by, and this one's from them.
 CLOCKS_DIFFER_BY = 5.0
 
 
@@ -82,7 +82,7 @@ class Trigger:
         name, meant = f"intent:{token}", digest([fields, choices])
         known = shared.get(name)
         if known is None:
-            asked_at = self._jobs.clock.now()
+            asked_at = self._jobs.clock.monotonic()
             triggered = self.pull(fields, choices, token)
             if not shared.is_between_processes:
                 triggered = self._compared(triggered, fields, asked_at)
@@ -99,13 +99,19 @@ class Trigger:
     ) -> Triggered:
         """Find out from the run itself whether another process has started it, and as what."""
         try:
-            run = self._jobs.upstream.get_run(self._identity, self._job, triggered.run_id)
+            run, theirs = self._jobs.upstream.get_run_and_time(
+                self._identity, self._job, triggered.run_id
+            )
         except LakeflowJobsError:  # the run is there, and what matters is to say so
             return triggered
-        if not was_started_with(run, fields):
+        is_here = self._jobs.settings.bundle is not None
+        now = self._jobs.clock.now() if is_here or theirs is None else theirs
+        asked_ago = self._jobs.clock.monotonic() - asked_at
+        tolerance = 0.001 if is_here else CLOCKS_DIFFER_BY
+        was_there = (run.start_time or 0) / 1000 < now - asked_ago - tolerance
+        is_same = was_started_with(run, fields)
+        if is_same is False or (is_same is None and was_there):
             raise _another_intent()
-        tolerance = 0.0 if self._jobs.settings.bundle else CLOCKS_DIFFER_BY
-        was_there = (run.start_time or 0) / 1000 < asked_at - tolerance - 0.001
         return replace(triggered, replayed=was_there)
 
 

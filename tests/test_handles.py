@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable, Iterator
+from email.utils import formatdate
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ from flask_lakeflow_jobs import (
     InvalidParameters,
     JobHandle,
     JobNotFound,
+    NotAllowed,
     RunNotFound,
     RunStatus,
     RunTimeout,
@@ -20,11 +24,41 @@ from flask_lakeflow_jobs import (
     UpstreamUnavailable,
     current_jobs,
 )
-from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, Refusal
+from flask_lakeflow_jobs.testing import Exchange, Fault, FaultyWorkspace, Refusal, Reply
 from tests.conftest import MakeApp
 from tests.support import Gate
 
 UNKNOWN_RUN = 1
+
+
+def changed(change: Callable[[dict[str, Any]], None], *, later: float | None = None) -> Fault:
+    """The workspace's answers with something in them changed, and perhaps with another ``Date``."""
+
+    def fault(exchange: Exchange) -> None:
+        reply = exchange.forward()
+        document = json.loads(reply.body)
+        change(document)
+        headers = dict(reply.headers)
+        if later is not None:
+            headers["Date"] = formatdate(time.time() + later, usegmt=True)
+        exchange.answer(Reply(reply.status, headers, json.dumps(document).encode()))
+
+    return fault
+
+
+def at_another_time(hours: int, *, as_if_asked_later: float = 0.0) -> Fault:
+    """A workspace whose clock is hours ahead, or behind."""
+
+    def shift(run: dict[str, Any]) -> None:
+        if "start_time" in run:
+            run["start_time"] += hours * 3_600_000
+
+    return changed(shift, later=hours * 3_600 + as_if_asked_later)
+
+
+def without_parameters(run: dict[str, Any]) -> None:
+    for name in ("job_parameters", "overriding_parameters"):
+        run.pop(name, None)
 
 
 @pytest.fixture(autouse=True)
@@ -137,6 +171,36 @@ class TestIdempotency:
             second = current_jobs["never"].run_now({"day": "x"}, idempotency_key="click-4")
 
         assert second.run_id == first.run_id
+
+    @pytest.mark.parametrize("hours", [-3, 3])
+    def test_a_workspace_with_another_time_does_not_make_new_runs_old(
+        self, road: FaultyWorkspace, hours: int
+    ) -> None:
+        road.fail(at_another_time(hours))
+
+        started = current_jobs["never"].run_now({"day": "x"}, idempotency_key=f"click-5{hours}")
+
+        assert started.replayed is False
+
+    def test_another_process_knows_an_old_run_by_the_workspaces_own_time(
+        self, make_app: MakeApp, road: FaultyWorkspace
+    ) -> None:
+        first = current_jobs["never"].run_now(idempotency_key="click-6")
+        road.fail(at_another_time(3, as_if_asked_later=10))
+        with make_app().app_context():
+            second = current_jobs["never"].run_now(idempotency_key="click-6")
+
+        assert second.run_id == first.run_id
+        assert second.replayed
+
+    def test_a_new_run_that_does_not_repeat_its_parameters_is_no_conflict(
+        self, road: FaultyWorkspace
+    ) -> None:
+        road.fail(changed(without_parameters), path="runs/get")
+
+        started = current_jobs["never"].run_now({"day": "x"}, idempotency_key="click-7")
+
+        assert started.replayed is False
 
     def test_the_key_itself_is_not_sent(self, road: FaultyWorkspace) -> None:
         current_jobs["never"].run_now(idempotency_key="alice@example.com clicked")
@@ -323,6 +387,38 @@ class TestReading:
         assert set(outputs) == {"extract", "load"}
         assert outputs["extract"].logs == "extracted\n"
         assert outputs["load"].notebook_output.result == "{}"
+
+    @pytest.mark.parametrize(
+        "refusal",
+        [
+            Refusal(400, message="Run 5 does not exist."),
+            Refusal(400, message="The output was purged."),
+            Refusal(404, message="It is gone."),
+        ],
+    )
+    def test_an_output_that_is_gone_hides_no_other(
+        self, road: FaultyWorkspace, refusal: Refusal
+    ) -> None:
+        run_id = current_jobs["pipeline"].run_now().run_id
+        current_jobs["pipeline"].wait(run_id)
+        road.fail(refusal, path="runs/get-output", times=1)
+
+        outputs: Any = current_jobs["pipeline"].get_run_output(run_id)
+
+        (gone,) = [output for output in outputs.values() if output.info]
+        (left,) = [output for output in outputs.values() if not output.info]
+        assert gone.info == "The workspace has no output of it."
+        assert left.metadata.run_id
+
+    def test_an_output_that_may_not_be_seen_is_not_said_to_be_gone(
+        self, road: FaultyWorkspace
+    ) -> None:
+        run_id = current_jobs["pipeline"].run_now().run_id
+        current_jobs["pipeline"].wait(run_id)
+        road.fail(Refusal(403), path="runs/get-output")
+
+        with pytest.raises(NotAllowed):
+            current_jobs["pipeline"].get_run_output(run_id)
 
     def test_explain_names_the_root_cause_only(self) -> None:
         run_id = current_jobs["failing"].run_now().run_id

@@ -139,10 +139,22 @@ DAY = {"day": "2025-01-01"}
         ({"job_parameters": {"full": "true"}}, False),
         ({"notebook_params": DAY}, False),
         ({}, False),
+        ({"notebook_params": {**DAY, "x": "1"}, "job_parameters": {"full": "true"}}, None),
+        ({"notebook_params": DAY, "job_parameters": {"full": "true"}, "sql_params": DAY}, None),
+        ({"notebook_params": DAY, "job_parameters": {"full": "{{job.id}}"}}, True),
     ],
 )
-def test_the_same_parameters_are_told_from_others(fields: dict[str, Any], same: bool) -> None:
+def test_the_same_parameters_are_told_from_others(
+    fields: dict[str, Any], same: bool | None
+) -> None:
     assert was_started_with(STARTED, fields) is same
+
+
+def test_a_default_that_the_workspace_resolved_was_given_by_nobody() -> None:
+    started = run(
+        job_parameters=[{"name": "day", "default": "{{job.start_time.day}}", "value": "7"}]
+    )
+    assert was_started_with(started, {})
 
 
 @pytest.mark.parametrize("fields", [{}, {"job_parameters": {}}])

@@ -267,6 +267,6 @@ def clocks(date: str | None, now: float) -> Finding:
     return finding(
         "clock",
         f"This machine's is {abs(ahead):.0f} seconds {'ahead of' if ahead > 0 else 'behind'} the"
-        " workspace's, so expected ends of runs are wrong, and repeats may not be told apart.",
+        " workspace's, so expected ends of runs are wrong.",
         "Set it by NTP.",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -120,9 +121,35 @@ class Upstream:
             lambda api: _with("run_id", api.get_run(run_id, include_history=history or None)),
             missing=_no_run(job, run_id),
         )
-        if run.job_id != job.job_id:
-            raise RunNotFound(run_id, job.key)
-        return run
+        return _of_job(job, run)
+
+    def get_run_and_time(
+        self, identity: Identity, job: NamedJob, run_id: int
+    ) -> tuple[Run, float | None]:
+        """A run without the tasks beyond its first page, and what time the workspace has.
+
+        :return: the time in seconds since the epoch; ``None``: the workspace does not tell.
+        :raises RunNotFound: there is none, or it belongs to another job.
+        """
+
+        def ask(_: JobsExt) -> tuple[Run, float | None]:
+            client = self._caller.clients.client(identity)
+            headers = {"Accept": "application/json"}
+            if client.config.workspace_id:  # as the SDK's own calls have it
+                headers["X-Databricks-Workspace-Id"] = client.config.workspace_id
+            answer: Any = client.api_client.do(
+                "GET",
+                "/api/2.2/jobs/runs/get",
+                query={"run_id": run_id},
+                headers=headers,
+                response_headers=["Date"],
+            )
+            return _with("run_id", Run.from_dict(answer)), _seconds(answer.get("Date"))
+
+        run, now = self._caller.make(
+            "get_run", identity, job, self._read, ask, missing=_no_run(job, run_id)
+        )
+        return _of_job(job, run), now
 
     def list_runs(
         self, identity: Identity, job: NamedJob, limit: int, **filters: Any
@@ -300,6 +327,20 @@ def _with(name: str, answer: T) -> T:
     if getattr(answer, name) is None:
         raise HollowAnswer(f"An answer has no {name}.")
     return answer
+
+
+def _of_job(job: NamedJob, run: Run) -> Run:
+    if run.job_id != job.job_id:
+        raise RunNotFound(int(run.run_id or 0), job.key)
+    return run
+
+
+def _seconds(date: str | None) -> float | None:
+    """Seconds since the epoch of a ``Date`` header, which has no fractions of them."""
+    try:
+        return parsedate_to_datetime(date or "").timestamp() + 0.5
+    except ValueError:
+        return None
 
 
 def _nothing(_: object) -> None:
