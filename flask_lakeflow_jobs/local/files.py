@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from flask_lakeflow_jobs.local.bundle import Bundle
+from flask_lakeflow_jobs.local.deployment import NOTEBOOK_ENDINGS
 
 #: The path of a Unity Catalog volume: catalog, schema and name.
 _VOLUME = re.compile(r"(?<![\w./-])/Volumes/[\w-]+/[\w-]+/[\w-]+", re.ASCII)
-
-_NOTEBOOK_ENDINGS = ("", ".py", ".ipynb")
 
 
 class FileMissing(LookupError):
@@ -67,13 +66,13 @@ class WorkspaceFiles:
 
         :raises FileMissing: there is none.
         """
-        return self._find(given, _NOTEBOOK_ENDINGS)
+        return self._find(given, ("", *NOTEBOOK_ENDINGS))
 
     def _find(self, given: str, endings: tuple[str, ...]) -> Path:
         bundle = self._bundle()
         name = given.removeprefix("file:")
         if name.startswith(bundle.files_path + "/"):
-            base = bundle.root / name.removeprefix(bundle.files_path + "/")
+            base = bundle.files_root / name.removeprefix(bundle.files_path + "/")
         else:
             base = bundle.root / name
         for ending in endings:

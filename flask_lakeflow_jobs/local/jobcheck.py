@@ -91,6 +91,25 @@ def mistakes(settings: Settings) -> Iterator[Mistake]:
         )
 
 
+def dangling_keys(settings: Settings) -> Iterator[Mistake]:
+    """The names of clusters and environments that no task can have, for the job has none such.
+
+    :param settings: of a job without mistakes.
+    """
+    for field, section in (
+        ("job_cluster_key", "job_clusters"),
+        ("environment_key", "environments"),
+    ):
+        known = {each.get(field) for each in settings.get(section) or () if isinstance(each, dict)}
+        for index, task in enumerate(settings["tasks"]):
+            if task.get(field) is not None and task[field] not in known:
+                yield Mistake(
+                    ("tasks", index, field),
+                    f"Task {task['task_key']!r} names the {field} {task[field]!r}, which is not "
+                    f"among the job's {section!r}. A workspace refuses that.",
+                )
+
+
 def _mistakes_in_job(settings: Settings) -> Iterator[Mistake]:
     if not isinstance(settings.get("name", ""), str):
         yield Mistake(("name",), "The name of a job has to be a text.")

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from flask_lakeflow_jobs.local.folder import Address, WorkspaceError, WorkspaceFolder
+from flask_lakeflow_jobs.local.rootfile import root_file
 
 __all__ = ["Address", "WorkspaceError", "ensure_workspace", "stop_workspace"]
 
@@ -28,9 +29,7 @@ def ensure_workspace(folder: str | Path, bundle: str | Path, *, timeout: float =
     :raises WorkspaceError: it does not come up, or serves another bundle.
     """
     place = WorkspaceFolder(folder)
-    wanted = Path(bundle).absolute()
-    if wanted.is_dir():
-        wanted /= "databricks.yml"
+    wanted = root_file(Path(bundle).absolute())
     if (running := _running(place, wanted)) is not None:
         return running
     place.create()

@@ -5,10 +5,28 @@ from __future__ import annotations
 import getpass
 import hashlib
 import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from flask_lakeflow_jobs.local.checkout import Checkout
+from flask_lakeflow_jobs.local.presets import Presets
+from flask_lakeflow_jobs.local.targets import definition_of
 from flask_lakeflow_jobs.local.variables import UnknownVariable
 from flask_lakeflow_jobs.local.yamlmarks import MarkedDict
+
+# The CLI's defaults (its mutators define_default_workspace_root and default_workspace_paths).
+_WORKSPACE_PATHS = {
+    "root_path": (
+        "/Workspace/Users/${workspace.current_user.userName}/.bundle/${bundle.name}/${bundle.target}"
+    ),
+    "file_path": "${workspace.root_path}/files",
+    "resource_path": "${workspace.root_path}/resources",
+    "artifact_path": "${workspace.root_path}/artifacts",
+    "state_path": "${workspace.root_path}/state",
+}
+_PREFIXED = ("dashboards", "experiments", "jobs", "models", "pipelines", "sql_warehouses")
 
 
 def job_id_of(resource_key: str) -> int:
@@ -28,52 +46,79 @@ def user_name() -> str:
         return "user@localhost"
 
 
-class Names:
-    """Gives the values of ``${…}`` names."""
+def short_name(user: str) -> str:
+    """A user's name without its domain, as an identifier."""
+    return re.sub(r"[\W_]+", "_", user.partition("@")[0].lower()).strip("_")
 
-    def __init__(self, tree: MarkedDict, name: str, target: str, root_path: str) -> None:
+
+class Names:
+    """Gives the values of ``${…}`` names.
+
+    :param tree: the bundle's tree, the target laid over it.
+    :param root: the folder of the bundle.
+    :param overrides: values of variables from the file that the CLI reads for a target.
+    """
+
+    def __init__(
+        self, tree: MarkedDict, root: Path, target: str, overrides: Mapping[str, Any]
+    ) -> None:
         user = user_name()
         self._tree = tree
-        self.builtin: dict[str, Any] = {
-            "bundle.name": name,
+        self._overrides = overrides
+        self._checkout = Checkout(root)
+        self.presets = Presets()
+        self._builtin: dict[str, Any] = {
+            "bundle.name": root.name,
             "bundle.target": target,
             "bundle.environment": target,
-            "workspace.root_path": root_path,
+            "bundle.mode": "",
             "workspace.current_user.userName": user,
-            "workspace.current_user.short_name": user.partition("@")[0],
-            "workspace.current_user.domain_friendly_name": user.partition("@")[0],
+            "workspace.current_user.displayName": user,
+            "workspace.current_user.short_name": short_name(user),
+            "workspace.current_user.domain_friendly_name": short_name(user).replace("_", "-"),
             "workspace.host": os.environ.get("DATABRICKS_HOST", "http://127.0.0.1"),
+            "workspace.profile": "",
         }
 
     def __call__(self, name: str) -> Any:
-        """The value of a name.
+        """The value of a name, which may hold references in its turn.
 
         :raises UnknownVariable: it has none.
         """
-        if name in self.builtin:
-            return self.builtin[name]
-        parts = name.split(".")
-        if parts[0] == "var" and len(parts) > 1:
-            return self._variable(name, parts[1], parts[2:])
+        parts = re.findall(r"[^.\[\]]+", name)
+        if parts[0] == "var" or (parts[0] == "variables" and parts[2:3] == ["value"]):
+            return self._variable(name, parts[1], parts[3 if parts[0] == "variables" else 2 :])
         if parts[0] == "resources" and len(parts) == 4:
             return self._resource(name, *parts[1:])
-        return self._walk(name, self._tree, parts)
+        if parts[0] == "workspace" and parts[1] in _WORKSPACE_PATHS:
+            return self._workspace_path(parts[1])
+        if name.startswith("bundle.git.") and len(parts) == 3:
+            git = (self._tree.get("bundle") or {}).get("git") or {}
+            return git.get(parts[2]) or self._checkout.detail(parts[2])
+        try:
+            return self._walk(name, self._tree, parts)
+        except UnknownVariable:
+            if name in self._builtin:
+                return self._builtin[name]
+            raise
 
     def _variable(self, name: str, key: str, path: list[str]) -> Any:
-        if (from_environment := os.environ.get(f"BUNDLE_VAR_{key}")) is not None:
-            return from_environment
         variables = self._tree.get("variables") or {}
         if key not in variables:
             known = f": there are {', '.join(variables)}" if variables else ""
             raise UnknownVariable(
                 f"${{var.{key}}} is not defined. Define it under 'variables'{known}."
             )
-        definition = variables[key]
-        if isinstance(definition, dict) and "default" in definition:
-            return self._walk(name, definition["default"], path)
-        if isinstance(definition, dict) and isinstance(definition.get("lookup"), dict):
+        if (from_environment := os.environ.get(f"BUNDLE_VAR_{key}")) is not None:
+            return self._walk(name, from_environment, path)
+        definition = definition_of(variables[key])
+        if isinstance(definition.get("lookup"), dict):
             # There is nothing to look up here, and nothing that would miss the id.
             return "-".join(map(str, definition["lookup"].values()))
+        if key in self._overrides:
+            return self._walk(name, self._overrides[key], path)
+        if "default" in definition:
+            return self._walk(name, definition["default"], path)
         raise UnknownVariable(
             f"${{var.{key}}} has no value. Give it a 'default', or a value in the target, or set "
             f"BUNDLE_VAR_{key} in the environment."
@@ -88,11 +133,31 @@ class Names:
                 f"${{resources.volumes.{key}.{part}}}"
                 for part in ("catalog_name", "schema_name", "name")
             )
-        return self._walk(name, resource, [field])
+        if field.endswith("_id") and field not in resource:
+            return key  # known only to a workspace, and nothing here would miss it
+        value = self._walk(name, resource, [field])
+        if field == "name" and kind == "schemas":
+            return self.presets.schema_name(str(value))
+        if field == "name" and kind in _PREFIXED:
+            return f"{self.presets.name_prefix}{value}"
+        return value
+
+    def _workspace_path(self, key: str) -> str:
+        path = str((self._tree.get("workspace") or {}).get(key) or _WORKSPACE_PATHS[key])
+        if path.startswith("~/"):
+            return "/Workspace/Users/${workspace.current_user.userName}" + path[1:]
+        if path.startswith("/") and not path.startswith(("/Workspace/", "/Volumes/")):
+            return "/Workspace" + path
+        return path
 
     def _walk(self, name: str, value: Any, path: list[str]) -> Any:
         for part in path:
-            if not isinstance(value, dict) or part not in value:
+            if isinstance(value, str) and value.startswith("${") and value.endswith("}"):
+                value = self(value[2:-1])
+            if isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+                value = value[int(part)]
+            elif isinstance(value, dict) and part in value:
+                value = value[part]
+            else:
                 raise UnknownVariable(f"${{{name}}} has no value here.")
-            value = value[part]
         return value

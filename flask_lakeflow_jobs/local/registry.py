@@ -50,6 +50,7 @@ class Registry:
         self._clock = clock
         self._lock = threading.Lock()
         self._stamps = _stamps_of(bundle)
+        _log_warnings(bundle)
         self.mistake: BundleError | None = None
         self.user = user_name()
         self._from_bundle = self._jobs_of(bundle)
@@ -131,6 +132,7 @@ class Registry:
         self._bundle = bundle
         self._stamps = _stamps_of(bundle)
         self._from_bundle = self._jobs_of(bundle)
+        _log_warnings(bundle)
 
     def _jobs_of(self, bundle: Bundle) -> dict[int, Job]:
         now = self._now()
@@ -141,6 +143,11 @@ class Registry:
 
     def _now(self) -> int:
         return int(self._clock.time() * 1000)
+
+
+def _log_warnings(bundle: Bundle) -> None:
+    for warning in bundle.warnings:
+        logger.warning("%s", warning)
 
 
 def _stamps_of(bundle: Bundle) -> dict[Path, tuple[int, int]]:

@@ -6,9 +6,13 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from flask_lakeflow_jobs.local.conversion import as_text
 from flask_lakeflow_jobs.local.yamlmarks import MarkedDict, MarkedList
 
-_REFERENCE = re.compile(r"\$\{([A-Za-z][\w.\-\[\]]*)\}")
+# Other names in such braces, as of a shell's or Spark's variables, are left to whoever reads them.
+_REFERENCE = re.compile(
+    r"\$\{((?:artifacts|bundle|resources|var|variables|workspace)\.[^\W\d_][\w.\-\[\]]*)\}"
+)
 
 
 class UnknownVariable(LookupError):
@@ -41,10 +45,4 @@ def interpolate(value: Any, lookup: Callable[[str], Any], chain: tuple[str, ...]
 
     if whole := _REFERENCE.fullmatch(value):
         return replacement(whole.group(1))
-    return _REFERENCE.sub(lambda match: _as_text(replacement(match.group(1))), value)
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
+    return _REFERENCE.sub(lambda match: str(as_text(replacement(match.group(1)))), value)

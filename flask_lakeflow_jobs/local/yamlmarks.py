@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,28 @@ Place = tuple[Path, int]
 """A file, and a line in it (from 1; 0 for the file as a whole)."""
 
 
+class Flaw(Exception):
+    """Something that makes a bundle unusable.
+
+    :param message: what is wrong, as a sentence.
+    :param place: where, if that is known.
+    """
+
+    def __init__(self, message: str, place: Place | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.place = place
+
+
 class MarkedDict(dict[str, Any]):
-    """A mapping that knows the file and line of each of its keys."""
+    """A mapping that knows the file and line of each of its keys, and which of its values are
+    there to be repeated elsewhere.
+    """
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.places: dict[str, Place] = {}
+        self.anchored: set[str] = set()
 
 
 class MarkedList(list[Any]):
@@ -27,13 +44,66 @@ class MarkedList(list[Any]):
         self.places: list[Place] = []
 
 
+_SCALARS = (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", r"[-+]?([0-9][0-9_]*|0x[0-9a-fA-F_]+|0o[0-7_]+)", "-+0123456789"),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
+    ("merge", r"<<", "<"),
+)
+
+
+class _Loader(yaml.SafeLoader):
+    """Takes plain words for what the Databricks CLI takes them: ``yes`` and ``on`` are texts, and
+    so are dates and times of day (YAML 1.2's core schema; the CLI's ``libs/dyn/yamlloader``).
+    """
+
+    yaml_implicit_resolvers: Any = {}  # noqa: RUF012 (as PyYAML has it)
+
+    def __init__(self, stream: bytes) -> None:
+        super().__init__(stream)
+        self.anchored: set[yaml.Node] = set()
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        node = super().compose_node(parent, index)
+        if node is not None and event.anchor:
+            self.anchored.add(node)
+        return node
+
+    def is_anchored(self, node: yaml.Node) -> bool:
+        """Whether a node, or all that it holds, has an anchor: it stands there to be repeated."""
+        if node in self.anchored:
+            return True
+        if isinstance(node, yaml.MappingNode):
+            return bool(node.value) and all(self.is_anchored(value) for _, value in node.value)
+        if isinstance(node, yaml.SequenceNode):
+            return bool(node.value) and all(map(self.is_anchored, node.value))
+        return False
+
+
+for _name, _pattern, _first in _SCALARS:
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_name}", re.compile(rf"^(?:{_pattern})$"), [*_first]
+    )
+
+
+def _whole_number(_: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
+    text = node.value
+    return int(text, 16 if "x" in text else 8 if "o" in text else 10)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _whole_number)
+_Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: float(node.value))
+
+
 def load_marked(path: Path) -> Any:
     """The document in a file.
 
     :raises OSError: the file cannot be read.
     :raises yaml.YAMLError: it is no YAML.
     """
-    loader = yaml.SafeLoader(path.read_bytes())
+    loader = _Loader(path.read_bytes())
     try:
         node = loader.get_single_node()
         return None if node is None else _construct(loader, node, path, ())
@@ -41,9 +111,7 @@ def load_marked(path: Path) -> Any:
         loader.dispose()
 
 
-def _construct(
-    loader: yaml.SafeLoader, node: yaml.Node, path: Path, above: tuple[yaml.Node, ...]
-) -> Any:
+def _construct(loader: _Loader, node: yaml.Node, path: Path, above: tuple[yaml.Node, ...]) -> Any:
     if node in above:
         raise yaml.constructor.ConstructorError(
             None, None, "an alias that contains itself", node.start_mark
@@ -51,10 +119,12 @@ def _construct(
     above = (*above, node)
     if isinstance(node, yaml.MappingNode):
         _refuse_repeated_keys(node)
+        anchored = {key.value for key, value in node.value if loader.is_anchored(value)}
         loader.flatten_mapping(node)
         mapping = MarkedDict()
+        mapping.anchored = anchored
         for key_node, value_node in node.value:
-            key = str(loader.construct_object(key_node))
+            key = str(key_node.value)
             mapping[key] = _construct(loader, value_node, path, above)
             mapping.places[key] = (path, key_node.start_mark.line + 1)
         return mapping
@@ -83,6 +153,7 @@ def merged(base: Any, over: Any) -> Any:
     if isinstance(base, MarkedDict) and isinstance(over, MarkedDict):
         result = MarkedDict(base)
         result.places = {**base.places, **over.places}
+        result.anchored = base.anchored | over.anchored
         for key, value in over.items():
             result[key] = merged(base[key], value) if key in base else value
         return result
@@ -93,16 +164,22 @@ def merged(base: Any, over: Any) -> Any:
     return over
 
 
+_IDENTITIES = ("task_key", "job_cluster_key", "environment_key", "name")
+
+
 def laid_over(base: Any, over: Any) -> Any:
-    """Like :func:`merged`, but tasks and job clusters with the same key are one, as in the CLI."""
+    """Like :func:`merged`, but tasks, job clusters, environments and parameters with the same key
+    are one, as in the CLI (its ``resourcemutator/merge_job_*``).
+    """
     if isinstance(base, MarkedDict) and isinstance(over, MarkedDict):
         result = MarkedDict(base)
         result.places = {**base.places, **over.places}
+        result.anchored = base.anchored | over.anchored
         for key, value in over.items():
             result[key] = laid_over(base[key], value) if key in base else value
         return result
     if isinstance(base, MarkedList) and isinstance(over, MarkedList):
-        for identity in ("task_key", "job_cluster_key", "environment_key"):
+        for identity in _IDENTITIES:
             if all(isinstance(item, MarkedDict) and identity in item for item in (*base, *over)):
                 return _merge_by(identity, base, over)
         return merged(base, over)

@@ -1,0 +1,126 @@
+"""The YAML files that make up a bundle: the root one, and those that it includes."""
+
+from __future__ import annotations
+
+import glob
+import os
+from pathlib import Path
+
+import yaml
+
+from flask_lakeflow_jobs.local.rootfile import ROOT_FILES
+from flask_lakeflow_jobs.local.yamlmarks import (
+    Flaw,
+    MarkedDict,
+    MarkedList,
+    Place,
+    load_marked,
+    merged,
+)
+
+_WILDCARDS = "*?["
+_ENDINGS = (".yml", ".yaml", ".json")
+
+
+class Documents:
+    """All files of a bundle, read and merged into one tree.
+
+    :param file: the root file.
+    :raises Flaw: one of them cannot be read.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._root = file.parent
+        self.sources = [file]
+        self.tree = read_mapping(file)
+        self.warnings: list[tuple[str, Place | None]] = []
+        for pattern, place in _patterns(self.tree):
+            self._include(pattern, place)
+
+    def _include(self, pattern: str, place: Place) -> None:
+        if not pattern or Path(pattern).is_absolute():
+            raise Flaw(f"{pattern!r} has to be a path beside this file.", place)
+        # A file that is added later changes the folder.
+        self.sources.append(_folder_of(self._root / pattern))
+        # As in the CLI, a double star is no more than a star.
+        files = [self._root / found for found in glob.glob(pattern, root_dir=self._root)]
+        if not files and not any(sign in pattern for sign in _WILDCARDS):
+            raise Flaw(f"There is no file {pattern!r} to include.", place)
+        for file in sorted(Path(os.path.normpath(each)) for each in files):
+            if file in self.sources or (file.parent == self._root and file.name in ROOT_FILES):
+                continue
+            if file.suffix not in _ENDINGS:
+                raise Flaw(
+                    f"{pattern!r} includes {file.name}, which is neither YAML nor JSON. Name files "
+                    "to copy under 'sync.include'.",
+                    place,
+                )
+            self.sources.append(file)
+            if file.read_bytes().strip():
+                self._merge(read_mapping(file))
+
+    def _merge(self, included: MarkedDict) -> None:
+        if "include" in included:
+            self.warnings.append(
+                (
+                    "Only the root file may include others. List these files there.",
+                    included.places["include"],
+                )
+            )
+            included.pop("include")
+        defined = _jobs_in(self.tree)
+        for key, place in _jobs_in(included).items():
+            if key in defined:
+                file, line = defined[key]
+                raise Flaw(
+                    f"The job {key!r} is already defined in {shown(file, self._root)}:{line}.",
+                    place,
+                )
+        self.tree = merged(self.tree, included)
+
+
+def shown(file: Path, root: Path) -> str:
+    """A file as messages name it: relative to the bundle, where it lies in it."""
+    return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
+
+
+def read_mapping(file: Path) -> MarkedDict:
+    """The mapping that a file of YAML or JSON holds.
+
+    :raises Flaw: it cannot be read, or holds something else.
+    """
+    try:
+        document = load_marked(file)
+    except FileNotFoundError:
+        raise Flaw("There is no such file.", (file, 0)) from None
+    except (OSError, UnicodeError) as error:
+        raise Flaw(f"It cannot be read: {error}.", (file, 0)) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or str(error)
+        line = mark.line + 1 if mark else 0
+        raise Flaw(f"This is no YAML: {problem}.", (file, line)) from None
+    if not isinstance(document, MarkedDict):
+        raise Flaw("The file has to hold a mapping with 'bundle' and 'resources'.", (file, 1))
+    return document
+
+
+def _patterns(tree: MarkedDict) -> list[tuple[str, Place]]:
+    patterns = tree.get("include", MarkedList())
+    if not isinstance(patterns, MarkedList) or not all(isinstance(p, str) for p in patterns):
+        raise Flaw("'include' has to be a list of paths.", tree.places["include"])
+    return list(zip(patterns, patterns.places, strict=True))
+
+
+def _jobs_in(tree: MarkedDict) -> dict[str, Place]:
+    """Where the jobs of a document are defined."""
+    resources = tree.get("resources")
+    jobs = resources.get("jobs") if isinstance(resources, MarkedDict) else None
+    return jobs.places if isinstance(jobs, MarkedDict) else {}
+
+
+def _folder_of(pattern: Path) -> Path:
+    """The innermost folder that a pattern names without any wildcard."""
+    while any(sign in str(pattern) for sign in _WILDCARDS):
+        pattern = pattern.parent
+    return pattern if pattern.suffix == "" else pattern.parent
