@@ -405,20 +405,20 @@ def test_every_field_of_the_sdk_is_known() -> None:
         (
             with_field("timeout_seconds: 1", "targets: {a: {}, b: {}}"),
             (
-                "databricks.yml:9: None of the targets a, b is the default. Mark one with 'default: "
-                "true', or name one in DATABRICKS_BUNDLE_TARGET."
+                "databricks.yml:9: None of the targets a, b is the default. Mark one with "
+                "'default: true', or name one in DATABRICKS_BUNDLE_TARGET."
             ),
         ),
         (
             with_field("timeout_seconds: 1", "targets: {a: {default: true}, b: {default: true}}"),
             (
-                "databricks.yml:9: The targets a, b are all marked as default. Leave 'default: true' "
-                "at one."
+                "databricks.yml:9: The targets a, b are all marked as default. Leave "
+                "'default: true' at one."
             ),
         ),
         (
             with_field("timeout_seconds: 1", "targets:\n  a: {variables: {x: 1}}"),
-            "databricks.yml:10: The target gives a value to the variable 'x', which is not defined.",
+            "databricks.yml:10: The target gives a value to the variable 'x', which is not",
         ),
         (
             with_field("timeout_seconds: 1", "targets:\n  a: {mode: dev}"),
@@ -443,8 +443,8 @@ def test_every_field_of_the_sdk_is_known() -> None:
         (
             "python: {resources: ['resources:load']}",
             (
-                "databricks.yml: The bundle has no jobs. Define at least one under 'resources.jobs'. "
-                "Those that its Python code defines are not seen here."
+                "databricks.yml: The bundle has no jobs. Define at least one under "
+                "'resources.jobs'. Those that its Python code defines are not seen here."
             ),
         ),
         (
