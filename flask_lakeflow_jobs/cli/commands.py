@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -36,6 +36,10 @@ from .exits import Exit, help_table
 from .follow import Follower, Result, say_where
 from .group import command_group
 from .printing import print_document, print_error, print_progress, print_result
+from .progress import progress_of
+
+if TYPE_CHECKING:
+    from ..handle import JobHandle
 
 timeout_option = click.option(
     "--timeout",
@@ -133,9 +137,7 @@ def run(
             f"This idempotency key started run {triggered.run_id} before; nothing new was started."
         )
     if not no_wait:
-        result = Result.JSON if as_json else Result.TEXT
-        follower = Follower(handle, triggered.run_id, result, strict)
-        raise click.exceptions.Exit(follower.follow(timeout))
+        _follow(handle, triggered.run_id, Result.JSON if as_json else Result.TEXT, strict, timeout)
     if as_json:
         print_document({"runId": triggered.run_id, "replayed": triggered.replayed})
     else:
@@ -157,8 +159,15 @@ def watch(key: str | None, run_id: int, timeout: float | None, strict: bool, as_
     """
     handle = chosen_job(key)
     handle.get_run(run_id)  # with the workspace out of reach, say so now and not after the wait
-    follower = Follower(handle, run_id, Result.JSON_LINES if as_json else Result.TEXT, strict)
-    raise click.exceptions.Exit(follower.follow(timeout))
+    _follow(handle, run_id, Result.JSON_LINES if as_json else Result.TEXT, strict, timeout)
+
+
+def _follow(
+    handle: JobHandle, run_id: int, result: Result, strict: bool, timeout: float | None
+) -> NoReturn:
+    """Follow a run, and end the command as the run ends."""
+    progress = progress_of(handle.key, app_state().jobs.clock, for_people=result is Result.TEXT)
+    raise click.exceptions.Exit(Follower(handle, run_id, result, strict, progress).follow(timeout))
 
 
 @command_group.command()

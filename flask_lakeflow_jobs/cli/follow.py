@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import LakeflowJobsError, RunNotFound
 from ..masking import masked
 from ..outcome import SUCCESSES, Outcome
-from .display import error_lines, failure_lines, news, output_lines, shown_outputs
+from .display import error_lines, failure_lines, output_lines, shown_outputs
 from .exits import Exit, exit_of
 from .printing import (
     print_document,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..handle import JobHandle
     from ..outcome import RunStatus
     from ..reports import Explanation
+    from .progress import Progress
 
 
 class Result(Enum):
@@ -57,12 +58,14 @@ class Follower:
     :param run_id: the run.
     :param result: what of it is printed to stdout.
     :param strict: whether a run that succeeded with failures has failed.
+    :param progress: shows it while it goes on.
     """
 
     handle: JobHandle
     run_id: int
     result: Result
     strict: bool
+    progress: Progress
     last: RunStatus | None = None
 
     def follow(self, timeout: float | None) -> Exit:
@@ -73,8 +76,9 @@ class Follower:
         :raises RunNotFound: there is no such run.
         """
         try:
-            for status in self.handle.watch(self.run_id, timeout=timeout):
-                self._tell(status)
+            with self.progress:
+                for status in self.handle.watch(self.run_id, timeout=timeout):
+                    self._tell(status)
         except KeyboardInterrupt:
             return self._leave(Exit.INTERRUPTED, f"Interrupted. Run {self.run_id} goes on.")
         except RunNotFound:
@@ -85,10 +89,10 @@ class Follower:
         return self._finish(self.last)
 
     def _tell(self, status: RunStatus) -> None:
-        before, self.last = self.last, status
-        if before is None:
+        if self.last is None:
             say_where(status.run)
-        print_progress(news(before, status))
+        self.last = status
+        self.progress.tell(status)
         if self.result is Result.JSON_LINES:
             print_json_line(self._named(status.to_dict()))
 

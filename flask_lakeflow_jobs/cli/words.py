@@ -16,6 +16,8 @@ import click
 from ..outcome import Outcome, has_ended
 
 if TYPE_CHECKING:
+    from databricks.sdk.service.jobs import RunTask
+
     from ..outcome import AnyRun
 
 COLOURS: Mapping[Outcome, str] = {
@@ -77,6 +79,28 @@ def duration(milliseconds: int | None) -> str:
         return f"{minutes} min {second:02} s"
     hours, minute = divmod(minutes, 60)
     return f"{hours} h {minute:02} min"
+
+
+def whole_seconds(milliseconds: float) -> str:
+    """A length of time that grows while somebody looks on: nothing finer than a second.
+
+    :param milliseconds: how long.
+    """
+    seconds = int(max(0.0, milliseconds) / 1000)
+    return f"{seconds} s" if seconds < 60 else duration(seconds * 1000)
+
+
+def iterations(task: RunTask) -> str:
+    """How far a task has come that runs once for each of several inputs; nothing of others.
+
+    :param task: it.
+    """
+    loop = task.for_each_task
+    stats = loop.stats.task_run_stats if loop and loop.stats else None
+    if stats is None or not stats.total_iterations:
+        return ""
+    failed = f", {stats.failed_iterations} failed" if stats.failed_iterations else ""
+    return f"{stats.completed_iterations or 0} of {stats.total_iterations} iterations{failed}"
 
 
 def length_of(run: AnyRun) -> int | None:

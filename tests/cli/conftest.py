@@ -148,7 +148,7 @@ def start() -> Iterator[Start]:
                 cwd=ROOT,
                 env={**os.environ, **options.pop("env", {})},
                 stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                stderr=options.pop("stderr", subprocess.PIPE),
                 text=True,
                 encoding="utf-8",
                 # where the tests run in the background of a shell, children ignore Ctrl-C
