@@ -135,12 +135,7 @@ class JobHandle:
         """
         identity = self._act()
         user = name_of(requested_by)
-        fields = attributed(
-            run_now_fields(self.job.task_type, validate(self.job.schema, params)),
-            self._jobs.settings.attribution_parameter,
-            user,
-            job=self.key,
-        )
+        fields = self._fields(params, user)
         choices: dict[str, Any] = {
             "only": only,
             "queue": queue,
@@ -157,6 +152,24 @@ class JobHandle:
             signals.run_triggered, triggered.run_id, user=user, replayed=triggered.replayed
         )
         return triggered
+
+    def check(self, params: Mapping[str, Any] | None = None) -> None:
+        """Find out whether the job takes these parameters; nothing is started.
+
+        :param params: as for :meth:`run_now`.
+        :raises InvalidParameters: it does not.
+        :raises ConfigurationError: the job cannot be told who asked.
+        """
+        self._fields(params, None)
+
+    def _fields(self, params: Mapping[str, Any] | None, user: str | None) -> dict[str, Any]:
+        """The parameters of a run in the fields of run-now, and in them who asked."""
+        return attributed(
+            run_now_fields(self.job.task_type, validate(self.job.schema, params)),
+            self._jobs.settings.attribution_parameter,
+            user,
+            job=self.key,
+        )
 
     def run_and_wait(
         self,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -58,27 +59,29 @@ class Follower:
     :param run_id: the run.
     :param result: what of it is printed to stdout.
     :param strict: whether a run that succeeded with failures has failed.
-    :param progress: shows it while it goes on.
+    :param named: what the JSON says beside what is known of the run.
     """
 
     handle: JobHandle
     run_id: int
     result: Result
     strict: bool
-    progress: Progress
-    last: RunStatus | None = None
+    named: Mapping[str, Any] = field(default_factory=dict)
+    last: RunStatus | None = field(default=None, init=False)
 
-    def follow(self, timeout: float | None) -> Exit:
+    def follow(self, timeout: float | None, progress: Progress) -> Exit:
         """Follow the run as long as it goes on.
 
         :param timeout: seconds; ``None``: the job's ``wait_timeout``.
+        :param progress: shows the run while it goes on.
         :return: the exit code.
         :raises RunNotFound: there is no such run.
         """
         try:
-            with self.progress:
+            with progress:
                 for status in self.handle.watch(self.run_id, timeout=timeout):
-                    self._tell(status)
+                    self._take(status)
+                    progress.tell(status)
         except KeyboardInterrupt:
             return self._leave(Exit.INTERRUPTED, f"Interrupted. Run {self.run_id} goes on.")
         except RunNotFound:
@@ -88,13 +91,12 @@ class Follower:
         assert self.last is not None  # noqa: S101  # a watch ends with the run's last state
         return self._finish(self.last)
 
-    def _tell(self, status: RunStatus) -> None:
+    def _take(self, status: RunStatus) -> None:
         if self.last is None:
             say_where(status.run)
         self.last = status
-        self.progress.tell(status)
         if self.result is Result.JSON_LINES:
-            print_json_line(self._named(status.to_dict()))
+            print_json_line(self._about_run(status.to_dict()))
 
     def _leave(self, code: Exit, why: str) -> Exit:
         """Stop following; the run goes on."""
@@ -103,7 +105,7 @@ class Follower:
             say_where(self.last.run)
         print_progress(f"Watch it again: flask jobs watch {self.handle.key} {self.run_id}")
         if self.last is not None and self.result is Result.JSON:
-            print_document(self._named(self.last.to_dict()))
+            print_document(self._about_run(self.last.to_dict()))
         return code
 
     def _finish(self, end: RunStatus) -> Exit:
@@ -119,7 +121,7 @@ class Follower:
         return code
 
     def _document(self, end: RunStatus, explanation: Explanation | None) -> dict[str, Any]:
-        document = self._named(end.to_dict())
+        document = self._about_run(end.to_dict())
         document["outputs"] = shown_outputs(self.handle.job, self._outputs())
         if explanation is not None:
             document["explanation"] = explanation.to_dict()
@@ -153,6 +155,7 @@ class Follower:
             print_progress(failure_lines(explanation))
         say_where(end.run)
 
-    def _named(self, document: dict[str, Any]) -> dict[str, Any]:
+    def _about_run(self, document: dict[str, Any]) -> dict[str, Any]:
         run = masked(document["run"], self.handle.job.secrets)
-        return {"job": self.handle.key, "runId": self.run_id, **document, "run": run}
+        known = {"job": self.handle.key, "runId": self.run_id}
+        return {**known, **self.named, **document, "run": run}

@@ -6,9 +6,11 @@ import json
 from collections.abc import Mapping
 
 import pytest
+from databricks.sdk.service.jobs import Run as JobRun
 from flask import Flask
 
 from flask_lakeflow_jobs.job_config import env_name
+from flask_lakeflow_jobs.outcome import last_attempts
 from flask_lakeflow_jobs.testing import (
     Exchange,
     FaultyWorkspace,
@@ -122,16 +124,55 @@ def test_a_run_that_goes_on_cannot_be_repaired(jobs: Run, gate: Gate) -> None:
     assert f"Error: Run {run_id} goes on." in ended.stderr
 
 
-def test_repair_runs_what_failed_again(jobs: Run) -> None:
+def test_repair_runs_what_failed_again_and_follows_it(jobs: Run) -> None:
     run_id = str(jobs("run", "broken", "--json").document["runId"])
     ended = jobs("repair", "broken", run_id)
+    assert (ended.code, ended.stdout) == (1, "")
+    assert "Task clean: FAILED, attempt 2" in ended.stderr
+    again = jobs("repair", "broken", run_id, "--json")
+    assert again.code == 1
+    assert again.document["runId"] == int(run_id)
+    assert again.document["repairId"] > 0
+    assert again.document["explanation"]["tasks"][0]["attempt"] == 2
+
+
+def test_without_waiting_the_result_of_repair_is_its_id(jobs: Run) -> None:
+    run_id = str(jobs("run", "broken", "--json").document["runId"])
+    ended = jobs("repair", "broken", run_id, "--no-wait")
     assert ended.code == 0
     assert ended.stdout.strip().isdecimal()
     assert ended.stderr == f"Watch it: flask jobs watch broken {run_id}\n"
-    again = jobs("watch", "broken", run_id)
-    assert again.code == 1
-    assert "Task clean: FAILED, attempt 2" in again.stderr
-    assert set(jobs("repair", "broken", run_id, "--json").document) == {"repairId"}
+    jobs("watch", "broken", run_id)
+    as_json = jobs("repair", "broken", run_id, "--no-wait", "--json")
+    assert set(as_json.document) == {"repairId"}
+    jobs("watch", "broken", run_id)
+
+
+@pytest.mark.parametrize(
+    ("options", "attempts"),
+    [
+        (["--only", "read"], {"read": 1, "report": 0}),
+        (["--only", "read", "--dependents"], {"read": 1, "report": 1}),
+    ],
+)
+def test_tasks_of_a_run_that_succeeded_run_again_if_they_are_named(
+    jobs: Run, options: list[str], attempts: dict[str, int]
+) -> None:
+    first = jobs("run", "etl", "-p", "day=2013-01-02", "--json").document
+    ended = jobs("repair", "etl", str(first["runId"]), *options, "--json")
+    assert ended.code == 0
+    tasks = last_attempts(JobRun.from_dict(ended.document["run"]).tasks)
+    assert {task.task_key: task.attempt_number for task in tasks} == attempts
+
+
+def test_a_run_without_a_failure_is_not_repaired_unasked(jobs: Run) -> None:
+    run_id = str(jobs("run", "words", "--json").document["runId"])
+    ended = jobs("repair", "words", run_id)
+    assert (ended.code, ended.stdout) == (1, "")
+    assert "Name the tasks that are to run again." in ended.stderr
+    refused = jobs("repair", "words", run_id, "--only", "nope")
+    assert refused.code == 2
+    assert "Task nope does not exist" in refused.stderr
 
 
 # ── read ──────────────────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,207 @@
+"""The commands that start, follow and stop runs."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any, NoReturn
+
+import click
+
+from ..errors import LakeflowJobsError
+from .arguments import (
+    duration,
+    filled_key,
+    given_params,
+    json_object,
+    key_argument,
+    named_value,
+    output_option,
+    run_argument,
+    task_keys,
+)
+from .choose import app_state, chosen_job
+from .exits import Exit, help_table
+from .follow import Follower, Result, say_where
+from .group import command_group
+from .printing import print_document, print_error, print_progress, print_result
+from .progress import progress_of
+from .restart import make_way
+
+timeout_option = click.option(
+    "--timeout",
+    type=duration,
+    help="Wait no longer than this: seconds, or 10m, or 1h. The run goes on.  [default: the job's]",
+)
+strict_option = click.option(
+    "--strict", is_flag=True, help="A run that succeeded with failures has failed (exit code 1)."
+)
+
+
+@command_group.command(epilog=help_table())
+@key_argument
+@click.option(
+    "-p",
+    "--param",
+    "named",
+    type=named_value,
+    multiple=True,
+    help="""A parameter, as text; the job's schema makes of it what it needs. Given several times, a
+    name makes a list, and so does a name given once where the job takes a list.""",
+)
+@click.option(
+    "--params-file",
+    "from_file",
+    type=click.File("rb"),
+    callback=json_object,
+    help="A JSON object with parameters, from a file or ('-') from stdin. -p wins over it.",
+)
+@click.option(
+    "--only",
+    type=task_keys,
+    help="Run these tasks only; +a: and what a depends on, a+: and what depends on a.",
+)
+@click.option(
+    "--idempotency-key",
+    type=filled_key,
+    help="Names what you intend: the same key again starts nothing, and follows the same run.",
+)
+@click.option(
+    "--restart",
+    is_flag=True,
+    help="Cancel the runs of the job that go on, and wait for their ends, before this one starts.",
+)
+@click.option("--no-wait", is_flag=True, help="Print the run's id and end.")
+@timeout_option
+@strict_option
+@output_option
+def run(
+    key: str | None,
+    named: tuple[tuple[str, str], ...],
+    from_file: dict[str, Any] | None,
+    only: list[str] | None,
+    idempotency_key: str | None,
+    restart: bool,
+    no_wait: bool,
+    timeout: float | None,
+    strict: bool,
+    as_json: bool,
+) -> None:
+    """Start a run, follow it to its end, and print what came out.
+
+    Interrupted (Ctrl-C), it stops following; the run goes on.
+    """
+    handle = chosen_job(key)
+    params = given_params(handle.job, from_file, named)
+    if restart:
+        if idempotency_key is not None:
+            raise click.UsageError(
+                "--restart asks for a new run, and --idempotency-key for the one that there may be"
+                " already: use one of them."
+            )
+        handle.check(params)
+        make_way(handle, app_state().jobs.clock, timeout)
+    try:
+        triggered = handle.run_now(params, only=only, idempotency_key=idempotency_key)
+    except KeyboardInterrupt:
+        print_error(
+            "Interrupted while the run was being started; it may have been. Look:"
+            f" flask jobs runs {handle.key}"
+        )
+        raise click.exceptions.Exit(Exit.INTERRUPTED) from None
+    if triggered.replayed:
+        print_progress(
+            f"This idempotency key started run {triggered.run_id} before; nothing new was started."
+        )
+    if not no_wait:
+        result = Result.JSON if as_json else Result.TEXT
+        end_with(Follower(handle, triggered.run_id, result, strict), timeout)
+    if as_json:
+        print_document({"runId": triggered.run_id, "replayed": triggered.replayed})
+    else:
+        print_result(str(triggered.run_id))
+    with suppress(LakeflowJobsError):  # the run is started, whether its page is known or not
+        say_where(handle.get_run(triggered.run_id))
+    print_progress(f"Watch it: flask jobs watch {handle.key} {triggered.run_id}")
+
+
+@command_group.command(epilog=help_table())
+@run_argument
+@timeout_option
+@strict_option
+@output_option
+def watch(key: str | None, run_id: int, timeout: float | None, strict: bool, as_json: bool) -> None:
+    """Follow a run that exists to its end, and print what came out.
+
+    With --output json, each change is a line of JSON on stdout.
+    """
+    handle = chosen_job(key)
+    handle.get_run(run_id)  # with the workspace out of reach, say so now and not after the wait
+    result = Result.JSON_LINES if as_json else Result.TEXT
+    end_with(Follower(handle, run_id, result, strict), timeout)
+
+
+@command_group.command()
+@run_argument
+def cancel(key: str | None, run_id: int) -> None:
+    """Ask for the end of a run; it comes a little later."""
+    handle = chosen_job(key)
+    handle.cancel_run(run_id)
+    print_progress(f"Asked for its end. Watch it end: flask jobs watch {handle.key} {run_id}")
+
+
+@command_group.command(epilog=help_table())
+@run_argument
+@click.option(
+    "--only",
+    type=task_keys,
+    metavar="TASKS",
+    help="Run these tasks again, with commas between them, in place of all that failed.",
+)
+@click.option(
+    "--dependents",
+    is_flag=True,
+    help="Run what depends on those tasks again too, even if it has succeeded.",
+)
+@click.option("--no-wait", is_flag=True, help="Print the repair's id and end.")
+@timeout_option
+@strict_option
+@output_option
+def repair(
+    key: str | None,
+    run_id: int,
+    only: list[str] | None,
+    dependents: bool,
+    no_wait: bool,
+    timeout: float | None,
+    strict: bool,
+    as_json: bool,
+) -> None:
+    """Run the failed tasks of a run again, follow it to its end, and print what came out.
+
+    The run must have ended; it keeps its id, its parameters and what has succeeded.
+    """
+    handle = chosen_job(key)
+    repair_id = handle.repair_run(
+        run_id, rerun_tasks=only, rerun_dependent_tasks=True if dependents else None
+    )
+    named = {"repairId": repair_id}
+    if not no_wait:
+        result = Result.JSON if as_json else Result.TEXT
+        end_with(Follower(handle, run_id, result, strict, named), timeout)
+    if as_json:
+        print_document(named)
+    else:
+        print_result(str(repair_id))
+    print_progress(f"Watch it: flask jobs watch {handle.key} {run_id}")
+
+
+def end_with(follower: Follower, timeout: float | None) -> NoReturn:
+    """Follow a run, and end the command as the run ends.
+
+    :param follower: of the run.
+    :param timeout: seconds; ``None``: the job's ``wait_timeout``.
+    """
+    clock = app_state().jobs.clock
+    for_people = follower.result is Result.TEXT
+    progress = progress_of(follower.handle.key, clock, for_people=for_people)
+    raise click.exceptions.Exit(follower.follow(timeout, progress))
