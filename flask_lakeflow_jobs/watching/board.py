@@ -30,12 +30,14 @@ class Post:
     :param state: the id of the state seen; ``None``: the workspace wants to be left alone.
     :param pause: seconds after which the next look is due.
     :param at: when the look was made, in seconds since the epoch by the clock of whoever made it.
+    :param heeded: the id of the last hint that this look, or one before it, came after.
     """
 
     number: str
     state: str | None
     pause: float
     at: float
+    heeded: str | None = None
 
 
 class Board:
@@ -83,17 +85,20 @@ class Board:
         entry = {"id": str(snapshot.id), "data": snapshot.data}
         self._shared.put(f"state:{target.key}", entry, KEPT)
 
-    def tell(self, target: Target, snapshot: Snapshot | None, pause: float) -> str:
+    def tell(
+        self, target: Target, snapshot: Snapshot | None, pause: float, heeded: str | None = None
+    ) -> str:
         """Post what a look gave.
 
         :param target: the run.
         :param snapshot: the state seen, which is stored already; ``None``: the workspace wants to
             be left alone.
         :param pause: seconds until the next look.
+        :param heeded: the id of the last hint that it came after.
         :return: the number of the look.
         """
         state = None if snapshot is None else str(snapshot.id)
-        post = Post(uuid.uuid4().hex[:12], state, pause, self._clock.now())
+        post = Post(uuid.uuid4().hex[:12], state, pause, self._clock.now(), heeded)
         self._shared.put(f"watch:{target.key}", asdict(post), KEPT)
         return post.number
 

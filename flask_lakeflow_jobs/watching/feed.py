@@ -59,9 +59,15 @@ class Feed:
         self.is_being_looked_at = False
         self.is_changed_meanwhile = False
         self.viewers = 0
+        self.hint: str | None = None  # the id of one that no look has heeded yet
         self.following = Following()
         self.changed = threading.Condition()
         self._listeners: set[Callable[[], None]] = set()
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody views the run, or there is a hint to look at it."""
+        return self.viewers > 0 or (self.hint is not None and not self.state.is_final)
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Have something called, from any thread, each time that the state changes.

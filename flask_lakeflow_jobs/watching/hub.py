@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from ..errors import LakeflowJobsError
 from ..forks import call_in_children
@@ -17,10 +17,12 @@ from ..outcome import RunStatus
 from .announcer import Announcer, Tell
 from .board import Board
 from .feed import Feed
-from .history import History, ReadsHistory
+from .hints import Hint, Hints
+from .history import History
 from .outlook import Outlook
 from .schedule import FLOOR
 from .snapshot import Snapshot
+from .spawning import Spawn, call_here, spawn_thread
 from .subscription import Subscription
 from .turns import TICK, Turn, Turns
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from ..clock import Clock
     from ..shared import Shared
+    from .reader import Reader
     from .snapshot import StateId
     from .target import Target
 
@@ -46,30 +49,6 @@ HISTORY_PATIENCE = 1.0
 _log = logging.getLogger(__name__)
 
 
-class Reader(ReadsHistory, Protocol):
-    """What looks at runs upstream."""
-
-    def run(self, target: Target) -> Run: ...
-
-    def active_runs(self, target: Target, most: int) -> list[Run]: ...
-
-    def restore(self, stored: dict[str, Any]) -> RunStatus: ...
-
-
-Spawn = Callable[[Callable[[], None]], None]
-
-
-def spawn_thread(call: Callable[[], None]) -> None:
-    """Run something beside everything else, or where there is no thread for it, before.
-
-    :param call: it.
-    """
-    try:
-        threading.Thread(target=call, name="lakeflow-look", daemon=True).start()
-    except RuntimeError:  # too many threads
-        call()
-
-
 class Hub:
     """The watches of one app.
 
@@ -79,6 +58,7 @@ class Hub:
     :param clock: the time.
     :param poll_interval: seconds; the longest pause between two looks.
     :param settled_for: seconds that the end of a run that others saw is believed.
+    :param takes_hints: whether there may be hints, in this process or in others.
     :param is_closing: whether the process is about to end; its viewers are woken then.
     :param spawn: runs a look beside everything else; ``None``: only :meth:`step` makes looks, in
         the thread that calls it.
@@ -93,6 +73,7 @@ class Hub:
         *,
         poll_interval: float,
         settled_for: float,
+        takes_hints: bool = False,
         is_closing: Callable[[], bool] = lambda: False,
         spawn: Spawn | None = spawn_thread,
     ) -> None:
@@ -102,6 +83,7 @@ class Hub:
         self._clock = clock
         self._poll_interval = poll_interval
         self._settled_for = settled_for
+        self._takes_hints = takes_hints
         self.is_closing = is_closing
         self._spawn = spawn
         self._start_afresh()
@@ -119,6 +101,7 @@ class Hub:
         self._turns = Turns(self._board, self._clock, patience=lease + TICK)
         history = History(self._reader, self._shared, self._clock)
         self._outlook = Outlook(history, self._clock, self._poll_interval)
+        self._hints = Hints(self._shared, self._clock)
 
     @property
     def watched(self) -> int:
@@ -135,9 +118,7 @@ class Hub:
         :param seen: the states that the viewer already has.
         """
         with self._changed:
-            if self._spawn is not None and not self._ticks:
-                threading.Thread(target=self._run, name="lakeflow-watch", daemon=True).start()
-                self._ticks = True
+            self._start_to_tick()
             feeds = [self._feed(target) for target in dict.fromkeys(targets)]
             for feed in feeds:
                 feed.viewers += 1
@@ -157,6 +138,43 @@ class Hub:
                 feed.due = self._clock.monotonic()
                 feed.is_changed_meanwhile = feed.is_being_looked_at
                 self._changed.notify()
+
+    def take_hint(self, job_id: int, run_id: int, targets: Sequence[Target]) -> None:
+        """Look at a run at once, since there may be news of it, as whomever it is watched, here and
+        in the other processes.
+
+        :param job_id: the id of its job in the workspace.
+        :param run_id: the run.
+        :param targets: the same run, as it is to be looked at even if nobody watches it.
+        """
+        hint = self._hints.pass_on(job_id, run_id)
+        with self._changed:
+            self._start_to_tick()
+            for target in targets:
+                self._feed(target)
+            self._hasten(hint)
+
+    def _hear(self) -> None:
+        """Take the hints that other processes were given; they look at what nobody watches."""
+        unheard = self._hints.unheard()
+        with self._changed:
+            for hint in unheard:
+                self._hasten(hint)
+
+    def _hasten(self, hint: Hint) -> None:
+        now = self._clock.monotonic()
+        for target, feed in self._feeds.items():
+            if hint.is_about(target):
+                feed.hint = hint.id
+                if not feed.failures:  # else the workspace is to be left alone until the next look
+                    feed.due = now
+                feed.is_changed_meanwhile = feed.is_being_looked_at
+        self._changed.notify()
+
+    def _start_to_tick(self) -> None:
+        if self._spawn is not None and not self._ticks:
+            threading.Thread(target=self._run, name="lakeflow-watch", daemon=True).start()
+            self._ticks = True
 
     def _feed(self, target: Target) -> Feed:
         now, feed = self._clock.monotonic(), self._feeds.get(target)
@@ -200,7 +218,9 @@ class Hub:
         :return: seconds until others are.
         """
         now = self._clock.monotonic()
-        spawn = self._spawn or _call
+        spawn = self._spawn or call_here
+        if self._takes_hints and self._hints.are_due:
+            spawn(self._hear)
         for feeds in self._take_due(now):
             spawn(lambda feeds=feeds: self._look_at(feeds))  # type: ignore[misc]
         with self._changed:
@@ -216,14 +236,14 @@ class Hub:
         return [
             feed
             for feed in self._feeds.values()
-            if feed.viewers and not (feed.is_being_looked_at or feed.state.is_final)
+            if feed.is_wanted and not (feed.is_being_looked_at or feed.state.is_final)
         ]
 
     def _drop_left(self, now: float) -> None:
         """Let go of what nobody views; until its next look is due, a new viewer is told of it."""
         for target, feed in list(self._feeds.items()):
             is_old = feed.due <= now or feed.state.is_final
-            if not feed.viewers and is_old and not feed.is_being_looked_at:
+            if not feed.is_wanted and is_old and not feed.is_being_looked_at:
                 del self._feeds[target]
 
     def _take_due(self, now: float) -> list[list[Feed]]:
@@ -251,7 +271,7 @@ class Hub:
         try:
             own = self._own_turns(feeds)
             if own:
-                learned = self._outlook.learn(own[0].target, self._spawn or _call)
+                learned = self._outlook.learn(own[0].target, self._spawn or call_here)
                 are_together = self._watched_in(own[0].target.group) >= TOGETHER
                 for feed, seen in self._read(own, feeds):
                     learned.wait(HISTORY_PATIENCE)
@@ -363,7 +383,3 @@ def _pages(runs: int) -> int:
     :param runs: how many.
     """
     return -(-runs // PAGE)
-
-
-def _call(call: Callable[[], None]) -> None:
-    call()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..outcome import SUCCESSES, age_of, duration_of, has_ended, outcome_of, words_of
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
 
     from ..clock import Clock
     from .history import History
+    from .spawning import Spawn
     from .target import Target
 
 
@@ -54,7 +54,7 @@ class Outlook:
             pause = min(pause, waiting_look(age, self._poll_interval))
         return pause, None if left is None else int((now + left) * 1000)
 
-    def learn(self, target: Target, spawn: Callable[[Callable[[], None]], None]) -> threading.Event:
+    def learn(self, target: Target, spawn: Spawn) -> threading.Event:
         """Have the history of a job read, if that is due.
 
         :param target: a run of the job.

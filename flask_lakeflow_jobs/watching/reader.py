@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..outcome import RunStatus
+from .history import ReadsHistory
 
 if TYPE_CHECKING:
     from databricks.sdk.service.jobs import BaseRun, Run
@@ -15,6 +16,16 @@ if TYPE_CHECKING:
 
 #: Past runs from which the durations of a job are learned: one page.
 PAST_RUNS = 25
+
+
+class Reader(ReadsHistory, Protocol):
+    """What looks at runs upstream."""
+
+    def run(self, target: Target) -> Run: ...
+
+    def active_runs(self, target: Target, most: int) -> list[Run]: ...
+
+    def restore(self, stored: dict[str, Any]) -> RunStatus: ...
 
 
 class UpstreamReader:

@@ -45,6 +45,8 @@ class Following:
     :param trusted_until: the moment until which another process's look makes one here needless.
     :param waits_since: the moment since which another process is said to be looking.
     :param stored_at: when this process last stored the run's state.
+    :param hint: the id of the hint that there was when this process last asked whose turn it is.
+    :param heeded: the id of the last hint that a look came after.
     """
 
     number: str = NO_LOOK
@@ -52,6 +54,8 @@ class Following:
     trusted_until: float = -math.inf
     waits_since: float | None = None
     stored_at: float = -math.inf
+    hint: str | None = None
+    heeded: str | None = None
 
 
 class Turns:
@@ -73,23 +77,36 @@ class Turns:
         :param feed: the watch of the run; if another process has made the look, it tells when the
             next one is due.
         """
+        following, now = feed.following, self._clock.monotonic()
+        following.hint = feed.hint
         if not self._board.is_shared:
             return Turn.OURS, None
-        following, now = feed.following, self._clock.monotonic()
         asked_at, following.asked_at = following.asked_at, now
         post = self._board.post(feed.target)
         if post is None:
             following.trusted_until = following.stored_at = -math.inf
         elif post.number != following.number:
             following.number, following.waits_since = post.number, None
+            self._heed(feed, post.heeded)
             snapshot = self._state(feed, post)
             if snapshot is not None or post.state is None:
                 self._trust(feed, post, now, math.inf if asked_at is None else now - asked_at)
-            if now < following.trusted_until:
+            if self._is_needless(feed, post, now):
                 return Turn.MADE, snapshot
-        if now < following.trusted_until:
+        if self._is_needless(feed, post, now):
             return Turn.MADE, None
         return self._claim(feed, now), None
+
+    def _is_needless(self, feed: Feed, post: Post | None, now: float) -> bool:
+        """Whether a look would tell no more than that of another process."""
+        wants_rest = post is not None and post.state is None
+        return now < feed.following.trusted_until and (feed.hint is None or wants_rest)
+
+    def _heed(self, feed: Feed, hint: str | None) -> None:
+        """Note that a look came after a hint."""
+        feed.following.heeded = hint
+        if feed.hint == hint:
+            feed.hint = None
 
     def _state(self, feed: Feed, post: Post) -> Snapshot | None:
         known = feed.state.snapshot
@@ -131,13 +148,15 @@ class Turns:
         :param pause: seconds until the next look.
         :param is_new: whether it differs from what was known here.
         """
+        following, now = feed.following, self._clock.monotonic()
+        if following.hint is not None:
+            self._heed(feed, following.hint)
         if not self._board.is_shared:
             return
-        following, now = feed.following, self._clock.monotonic()
         if is_new or now - following.stored_at > KEPT / 2:
             self._board.store(feed.target, snapshot)
             following.stored_at = now
-        self._told(feed, self._board.tell(feed.target, snapshot, pause))
+        self._told(feed, self._board.tell(feed.target, snapshot, pause, following.heeded))
 
     def failed(self, feed: Feed, error: LakeflowJobsError) -> None:
         """Let the others try, unless the workspace has asked for a pause.
@@ -147,10 +166,12 @@ class Turns:
         """
         if not self._board.is_shared:
             return
+        following = feed.following
         if isinstance(error, UpstreamThrottled) and error.retry_seconds:
-            self._told(feed, self._board.tell(feed.target, None, error.retry_seconds))
+            rest = error.retry_seconds
+            self._told(feed, self._board.tell(feed.target, None, rest, following.heeded))
         else:
-            self._board.release(feed.target, feed.following.number)
+            self._board.release(feed.target, following.number)
 
     def _told(self, feed: Feed, number: str) -> None:
         following = feed.following
