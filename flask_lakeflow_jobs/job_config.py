@@ -14,6 +14,7 @@ from marshmallow import Schema
 from marshmallow.fields import Field
 
 from .errors import ConfigurationError
+from .ids import id_of
 from .keys import JOBS, WAIT_TIMEOUT
 from .masking import Said, said_by
 from .params import TASK_TYPES
@@ -148,10 +149,7 @@ def _checked_id(value: Any, where: str) -> int:
 
 
 def _as_id(value: Any) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        return None
-    text = str(value).strip()
-    return int(text) if re.fullmatch(r"0*[1-9][0-9]{0,18}", text, flags=re.ASCII) else None
+    return id_of(value.strip() if isinstance(value, str) else value)
 
 
 def _outright(sources: Sources, code: JobConfigs) -> dict[str, JobConfig]:

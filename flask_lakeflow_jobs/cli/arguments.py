@@ -15,15 +15,13 @@ from flask.cli import ScriptInfo
 from marshmallow import fields
 
 from ..current import EXTENSION
+from ..ids import id_of
 from ..params import PIPELINE_LISTS, RUN_NOW_FIELDS
 
 if TYPE_CHECKING:
     from ..job_config import Job
 
     Command = TypeVar("Command", bound=Callable[..., Any])
-
-#: The largest id: the Jobs API's ids are signed 64-bit numbers.
-LARGEST_ID = 2**63 - 1
 
 SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
@@ -168,9 +166,10 @@ def run_id_of(text: str) -> int:
     :param text: it.
     :raises click.UsageError: it is none.
     """
-    if re.fullmatch(r"[0-9]{1,19}", text, re.ASCII) and 0 < int(text) <= LARGEST_ID:
-        return int(text)
-    raise click.UsageError(f"A run id is a positive whole number, not {text[:40]!r}.")
+    run_id = id_of(text)
+    if run_id is None:
+        raise click.UsageError(f"A run id is a positive whole number, not {text[:40]!r}.")
+    return run_id
 
 
 # ── parameters that commands share ────────────────────────────────────────────────────────────────
