@@ -22,6 +22,7 @@ from .errors import (
     UpstreamTimeout,
     UpstreamUnauthenticated,
     UpstreamUnavailable,
+    WebhookLoginRefused,
 )
 from .extension import LakeflowJobs
 from .handle import JobHandle, RunWatch
@@ -63,6 +64,7 @@ __all__ = [
     "UpstreamTimeout",
     "UpstreamUnauthenticated",
     "UpstreamUnavailable",
+    "WebhookLoginRefused",
     "current_jobs",
     "run_canceled",
     "run_changed",

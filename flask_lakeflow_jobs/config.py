@@ -19,6 +19,7 @@ from .sources import (
     parameter_name,
     path_prefix,
     seconds,
+    secret,
 )
 
 BundleJobs: TypeAlias = Callable[[Path], Mapping[str, int]]
@@ -47,6 +48,13 @@ class Settings:
     read_only: bool
     trust_proxy_headers: bool
     attribution_parameter: str | None
+    webhook_username: str | None
+    webhook_password: str | None = field(repr=False)
+
+    @property
+    def takes_notifications(self) -> bool:
+        """Whether Databricks may send notifications of runs."""
+        return self.webhook_username is not None
 
 
 def load_settings(
@@ -64,6 +72,7 @@ def load_settings(
     local_ids = bundle_jobs(bundle) if bundle else {}
     timeout = optional(seconds, sources, keys.TIMEOUT)
     wait_timeout = seconds(sources, keys.WAIT_TIMEOUT)
+    webhook_username, webhook_password = _webhook_login(sources)
     return Settings(
         jobs=named_jobs(sources, jobs or {}, local_ids, wait_timeout),
         sdk={
@@ -88,7 +97,22 @@ def load_settings(
         read_only=flag(sources, keys.READ_ONLY),
         trust_proxy_headers=flag(sources, keys.TRUST_PROXY_HEADERS),
         attribution_parameter=optional(parameter_name, sources, keys.ATTRIBUTION_PARAMETER),
+        webhook_username=webhook_username,
+        webhook_password=webhook_password,
     )
+
+
+def _webhook_login(sources: Sources) -> tuple[str | None, str | None]:
+    username = optional(secret, sources, keys.WEBHOOK_USERNAME)
+    password = optional(secret, sources, keys.WEBHOOK_PASSWORD)
+    if (username is None) != (password is None):
+        there, missing = keys.WEBHOOK_USERNAME.name, keys.WEBHOOK_PASSWORD.name
+        if username is None:
+            there, missing = missing, there
+        raise ConfigurationError(f"{there} is nothing without {missing}. Set both, or neither.")
+    if username is not None and ":" in username:  # RFC 7617, section 2
+        raise ConfigurationError(f"{keys.WEBHOOK_USERNAME.name} must have no colon.")
+    return username, password
 
 
 def _has(sources: Sources, key: str) -> bool:

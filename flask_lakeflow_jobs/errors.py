@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from werkzeug import exceptions
+from werkzeug.datastructures import WWWAuthenticate
 
 _log = logging.getLogger(__name__)
 
@@ -172,6 +173,19 @@ class InvalidUserToken(LakeflowJobsError, exceptions.Unauthorized):
     exit_code = 6
     kind = "invalid-user-token"
     title = "The user token is not accepted"
+
+
+class WebhookLoginRefused(LakeflowJobsError, exceptions.Unauthorized):
+    """A notification without the user name and the password that the app takes them with."""
+
+    code = 401
+    exit_code = 6
+    kind = "webhook-login-refused"
+    title = "The notification does not log in rightly"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.www_authenticate = (WWWAuthenticate("basic", {"realm": "lakeflow-jobs"}),)
 
 
 class NotAllowed(LakeflowJobsError, exceptions.Forbidden):

@@ -98,7 +98,9 @@ class LakeflowJobs:
             Pusher(clock, heartbeat=settings.heartbeat, is_closing=is_closing),
         )
         if self._register_blueprint:
-            app.register_blueprint(blueprint(self._url_prefix))
+            app.register_blueprint(
+                blueprint(self._url_prefix, takes_notifications=settings.takes_notifications)
+            )
         if settings.console:
             self._serve_console(app, settings.console_prefix)
         app.cli.add_command(command_group)

@@ -54,6 +54,7 @@ class Jobs(Mapping[str, JobHandle]):
             clock,
             poll_interval=settings.poll_interval,
             settled_for=settings.cache_ttl,
+            takes_hints=settings.takes_notifications,
             is_closing=is_closing,
         )
         self._connect = connect
@@ -81,6 +82,24 @@ class Jobs(Mapping[str, JobHandle]):
             if self._upstream is None:
                 self._upstream = self._connect()
             return self._upstream
+
+    def take_hint(self, job_id: int, run_id: int) -> bool:
+        """Look at a run at once, since somebody says that there is news of it.
+
+        It is looked at even if nobody watches it, unless its job runs as its users: as whom is
+        known of watchers alone.
+
+        :param job_id: the id of its job in the workspace.
+        :param run_id: the run.
+        :return: whether this app has such a job; of another nothing is looked at.
+        """
+        jobs = [job for job in self.settings.jobs.values() if job.job_id == job_id]
+        if not jobs:
+            return False
+        self.upstream.forget(jobs[0])
+        targets = [Target(APP, job, run_id) for job in jobs if job.run_as == "app"]
+        self.hub.take_hint(job_id, run_id, targets)
+        return True
 
     def _tell(self, target: Target, status: RunStatus) -> None:
         payload = {"job": target.job.key, "run_id": target.run_id, "status": status}

@@ -106,6 +106,13 @@ ATTRIBUTION_PARAMETER = Key(
     None,
     "Name of a job parameter that tells each run who asked for it.",
 )
+WEBHOOK_USERNAME = Key(
+    f"{PREFIX}_WEBHOOK_USERNAME",
+    None,
+    "The user name with which Databricks sends [notifications](watching.md#notifications). Without"
+    " this and the next, there is no route for them.",
+)
+WEBHOOK_PASSWORD = Key(f"{PREFIX}_WEBHOOK_PASSWORD", None, "The password that goes with it.")
 
 #: All of the extension's own keys, in the order of the docs.
 KEYS = (
@@ -128,6 +135,8 @@ KEYS = (
     READ_ONLY,
     TRUST_PROXY_HEADERS,
     ATTRIBUTION_PARAMETER,
+    WEBHOOK_USERNAME,
+    WEBHOOK_PASSWORD,
 )
 
 #: What the SDK reads itself and ``app.config`` may carry: our key → the SDK's argument.

@@ -72,6 +72,14 @@ def flag(sources: Sources, key: Key) -> bool:
     return meant
 
 
+def secret(sources: Sources, key: Key) -> str:
+    """A text that no message repeats."""
+    value = sources.get(key.name)
+    if not isinstance(value, str):
+        raise ConfigurationError(f"{key.name} must be text, not {type(value).__name__}.")
+    return value
+
+
 def parameter_name(sources: Sources, key: Key) -> str:
     value = sources.get(key.name)
     if not isinstance(value, str) or not re.fullmatch(r"[\w.-]+", value, re.ASCII):

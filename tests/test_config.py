@@ -149,11 +149,39 @@ def test_secrets_show_in_no_repr() -> None:
                 "DATABRICKS_TOKEN": "dapi-secret",
                 "DATABRICKS_CLIENT_SECRET": "very-secret",
                 "LAKEFLOW_JOBS_CACHE": {"CACHE_REDIS_URL": "redis://:hidden@r"},
+                "LAKEFLOW_JOBS_WEBHOOK_USERNAME": "databricks",
+                "LAKEFLOW_JOBS_WEBHOOK_PASSWORD": "correct-horse",
             }
         )
     )
-    for secret in ("dapi-secret", "very-secret", "hidden"):
+    for secret in ("dapi-secret", "very-secret", "hidden", "correct-horse"):
         assert secret not in shown
+
+
+@pytest.mark.parametrize("where", ["config", "environ"])
+def test_the_login_of_notifications_is_whole_or_not_there(where: str) -> None:
+    user, password = "LAKEFLOW_JOBS_WEBHOOK_USERNAME", "LAKEFLOW_JOBS_WEBHOOK_PASSWORD"
+
+    def read(given: dict[str, Any]) -> Settings:
+        return settings(given) if where == "config" else settings({}, given)
+
+    both = read({user: "databricks", password: "correct-horse"})
+    assert (both.webhook_username, both.webhook_password) == ("databricks", "correct-horse")
+    assert both.takes_notifications
+    for neither in ({}, {user: "", password: ""}):
+        assert not read(neither).takes_notifications
+    for half, missing in (({user: "databricks"}, password), ({password: "correct-horse"}, user)):
+        with pytest.raises(ConfigurationError, match=f"without {missing}") as caught:
+            read(half)
+        assert "correct-horse" not in str(caught.value)
+
+
+def test_a_login_that_cannot_be_sent_is_refused() -> None:
+    password = {"LAKEFLOW_JOBS_WEBHOOK_PASSWORD": "correct-horse"}
+    with pytest.raises(ConfigurationError, match="no colon"):
+        settings({"LAKEFLOW_JOBS_WEBHOOK_USERNAME": "data:bricks", **password})
+    with pytest.raises(ConfigurationError, match="LAKEFLOW_JOBS_WEBHOOK_PASSWORD must be text"):
+        settings({"LAKEFLOW_JOBS_WEBHOOK_PASSWORD": 12345678})
 
 
 # ── the bundle ────────────────────────────────────────────────────────────────────────────────────

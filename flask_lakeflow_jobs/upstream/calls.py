@@ -313,6 +313,13 @@ class Upstream:
                 refused_as_params=True,
             )
 
+    def forget(self, job: NamedJob) -> None:
+        """Serve nothing that was read of a job before now, in no process.
+
+        :param job: the job.
+        """
+        self._cache.forget(job)
+
     @contextmanager
     def _changing(self, job: NamedJob) -> Iterator[None]:
         """Whatever comes of a write, nothing that was read before it is served after it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 from typing import Any
 
 from flask import Blueprint, Response, current_app
@@ -66,27 +65,21 @@ def respond_with_problem(error: LakeflowJobsError) -> Response:
     """
     if isinstance(error, UpstreamError):
         _log.warning("%s (%s)", error, error.upstream_code or error.kind)
-    response = _response(problem(error))
-    if error.retry_seconds is not None:
-        response.headers["Retry-After"] = str(math.ceil(error.retry_seconds))
-    return response
+    return _response(problem(error), error)
 
 
 def _respond_to_foreign(error: HTTPException) -> Response:
     """An error of werkzeug's own, raised inside one of our views."""
-    response = _response(
+    return _response(
         {
             "type": "about:blank",
             "title": error.name,
             "status": error.code or 500,
             "detail": error.description or error.name,
             "retryable": False,
-        }
+        },
+        error,
     )
-    for name, value in error.get_headers():
-        if name.lower() not in ("content-type", "content-length"):
-            response.headers[name] = value
-    return response
 
 
 def _respond_to_surprise(error: BaseException) -> Response:
@@ -99,7 +92,10 @@ def _respond_to_surprise(error: BaseException) -> Response:
     )
 
 
-def _response(document: dict[str, Any]) -> Response:
+def _response(document: dict[str, Any], error: HTTPException) -> Response:
     response = Response(json.dumps(document), status=document["status"], mimetype=MEDIA_TYPE)
+    for name, value in error.get_headers():
+        if name.lower() not in ("content-type", "content-length"):
+            response.headers[name] = value
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -13,10 +13,8 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wsgi import LimitedStream
 
 from ..errors import InvalidParameters, InvalidRequest, UnsupportedMediaType
+from ..ids import id_of
 from .schemas import RepairSchema
-
-#: The largest id: the Jobs API's ids are signed 64-bit numbers.
-LARGEST_ID = 2**63 - 1
 
 LEAST_RUNS, MOST_RUNS, DEFAULT_RUNS = 1, 100, 20
 
@@ -46,9 +44,10 @@ def run_id_of(text: str) -> int:
     :param text: the path's part.
     :raises InvalidRequest: it is no id.
     """
-    if re.fullmatch(r"[0-9]{1,19}", text, re.ASCII) and 0 < int(text) <= LARGEST_ID:
-        return int(text)
-    raise InvalidRequest(f"A run id is a positive whole number, not {text[:LONGEST_ECHO]!r}.")
+    run_id = id_of(text)
+    if run_id is None:
+        raise InvalidRequest(f"A run id is a positive whole number, not {text[:LONGEST_ECHO]!r}.")
+    return run_id
 
 
 def params_of(request: Request) -> Mapping[str, Any]:
@@ -112,6 +111,32 @@ def repair_of(request: Request) -> dict[str, Any]:
             error.messages_dict,
         ) from None
     return asked
+
+
+def notified_run_of(request: Request) -> tuple[int, int]:
+    """The run that a notification of Databricks is about, as (job id, run id).
+
+    Of a task that is the run which the task is part of. What else it says is not read.
+    Source: Databricks documentation, "Add notifications on a job", HTTP webhook payloads.
+
+    :param request: it.
+    :raises UnsupportedMediaType: the body is not JSON.
+    :raises RequestEntityTooLarge: it is too large.
+    :raises InvalidRequest: it is malformed, or names no run.
+    """
+    example = '{"job": {"job_id": …}, "run": {"run_id": …}}'
+    document = _object_of(request, example)
+    job_id = _id_in(document, "job", "job_id")
+    run_id = _id_in(document, "run", "parent_run_id") or _id_in(document, "run", "run_id")
+    if job_id is None or run_id is None:
+        raise InvalidRequest(f"A notification names its job and its run: {example}.")
+    return job_id, run_id
+
+
+def _id_in(document: dict[str, Any], part: str, name: str) -> int | None:
+    """An id in a part of a notification, which has it as text or as a number."""
+    member = document.get(part)
+    return id_of(member.get(name)) if isinstance(member, dict) else None
 
 
 def _object_of(request: Request, example: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, closing
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,7 @@ from .requests import (
     streamed_runs_of,
 )
 from .streams import ManyRuns, OneRun, PullBody, Script, Stream, jittered, present_state
+from .webhook import take_notification
 
 if TYPE_CHECKING:
     from ..job_config import Job
@@ -47,13 +48,14 @@ NAME = "lakeflow_jobs"
 FIRST_LOOK = 5.0
 
 
-def blueprint(url_prefix: str) -> Blueprint:
+def blueprint(url_prefix: str, *, takes_notifications: bool = False) -> Blueprint:
     """The routes, for one app.
 
     :param url_prefix: where they are.
+    :param takes_notifications: whether there is one for Databricks' notifications.
     """
     routes = Blueprint(NAME, __name__, url_prefix=url_prefix)
-    served = (
+    served: list[tuple[str, Callable[..., Response], list[str]]] = [
         ("/", list_jobs, ["GET"]),
         ("/<key>", show_job, ["GET"]),
         ("/<key>/run", trigger, ["POST"]),
@@ -67,7 +69,9 @@ def blueprint(url_prefix: str) -> Blueprint:
         ("/stream", stream_runs, ["GET"]),
         ("/openapi.json", show_openapi, ["GET"]),
         (f"/{MODULE}", browser_module, ["GET"]),
-    )
+    ]
+    if takes_notifications:
+        served.append(("/webhook", take_notification, ["POST"]))
     has_own_prefix = url_prefix.strip("/") != ""
     for rule, view, methods in served:
         routes.add_url_rule(

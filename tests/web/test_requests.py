@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import InvalidParameters, InvalidRequest, UnsupportedMediaType
+from flask_lakeflow_jobs.ids import LARGEST_ID
 from flask_lakeflow_jobs.web.requests import (
-    LARGEST_ID,
     MOST_STREAMED,
     flag_of,
     last_event_id_of,

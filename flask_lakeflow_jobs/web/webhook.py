@@ -1,0 +1,55 @@
+"""Notifications that Databricks sends of runs. They are hints to look, and never believed."""
+
+from __future__ import annotations
+
+import logging
+from hmac import compare_digest
+
+from flask import Request, Response, request
+
+from ..config import Settings
+from ..current import current_state
+from ..errors import WebhookLoginRefused
+from .requests import notified_run_of
+
+_log = logging.getLogger(__name__)
+
+
+def take_notification() -> Response:
+    """Have the run looked at that a notification names.
+
+    One of a job that this app does not have is answered alike: it is no fault of who sends it.
+    """
+    jobs = current_state().jobs
+    check_login(request, jobs.settings)
+    job_id, run_id = notified_run_of(request)
+    if jobs.take_hint(job_id, run_id):
+        _log.info("A notification says that run %d of job %d has news.", run_id, job_id)
+    else:
+        _log.info("A notification is about job %d, which this app does not have.", job_id)
+    return Response(status=204)
+
+
+def check_login(request: Request, settings: Settings) -> None:
+    """Let only Databricks send notifications.
+
+    :param request: it.
+    :param settings: the app's, with the user name and the password to compare with.
+    :raises WebhookLoginRefused: either is missing or wrong; which of them is not told.
+    """
+    login = request.authorization
+    given = (login.username, login.password) if login and login.type == "basic" else (None, None)
+    wanted = (settings.webhook_username, settings.webhook_password)
+    is_right = [_is_same(*pair) for pair in zip(given, wanted, strict=True)]
+    if not all(is_right):
+        raise WebhookLoginRefused(
+            "Notifications are taken with HTTP Basic authentication, by the user name and the"
+            " password that the app is configured with. Set both in the notification destination."
+        )
+
+
+def _is_same(given: str | None, wanted: str | None) -> bool:
+    """Whether two texts are the same; how long that takes tells nothing of what is wanted."""
+    if wanted is None:
+        return False
+    return compare_digest((given or "").encode(), wanted.encode())
