@@ -33,6 +33,7 @@ class RunRequest:
     :param only: the tasks to run; all, if empty.
     :param token: the idempotency token.
     :param may_queue: whether the run waits where its job has as many runs as it may.
+    :param performance_target: in place of the one in the settings, if it is not empty.
     """
 
     job_id: int
@@ -47,6 +48,7 @@ class RunRequest:
     trigger: str = "ONE_TIME"
     may_queue: bool = False
     started_by: int = 0
+    performance_target: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class RepairRequest:
     keys: frozenset[str]
     parameters: list[dict[str, str]] = field(default_factory=list)
     overriding: dict[str, Any] = field(default_factory=dict)
+    performance_target: str = ""
 
 
 NestedRequest = Callable[[NestedRun], RunRequest]
@@ -150,6 +153,7 @@ class Engine:
                     )
             run.repairs.append(repair)
             run.parameters, run.overriding = request.parameters, request.overriding
+            run.performance_target = request.performance_target
             run.ending, run.end_time = "", 0
             self._ledger.revive(run)
             self._begin(run)
@@ -179,6 +183,7 @@ class Engine:
             parameters=request.parameters,
             overriding=request.overriding,
             started_by=request.started_by,
+            performance_target=request.performance_target,
             tasks=[
                 TaskRun(self._ledger.new_id(), spec)
                 for spec in request.settings["tasks"]

@@ -70,6 +70,7 @@ class JobRun:
     :param repairs: what came before the repair that is the run's last, each as in
         ``repair_history``.
     :param started_by: the run whose ``run_job_task`` has started this one.
+    :param performance_target: what run-now asked for in place of the job's; empty if nothing.
     :param revision: grows with each change, within this process.
     """
 
@@ -89,6 +90,7 @@ class JobRun:
     ending: str = ""
     repairs: list[Repair] = field(default_factory=list)
     started_by: int = 0
+    performance_target: str = ""
     tasks: list[TaskRun] = field(default_factory=list)
     iterations: list[TaskRun] = field(default_factory=list)
     revision: int = 0
@@ -105,6 +107,14 @@ class JobRun:
     def iterations_of(self, task: TaskRun) -> list[TaskRun]:
         """All attempts of the iterations of a for-each task."""
         return [each for each in self.iterations if each.parent == task.run_id]
+
+    def first_try_of(self, task: TaskRun) -> TaskRun:
+        """The attempt of which this one is a retry, or itself; a repair begins anew."""
+        place = (task.key, task.parent, task.index, task.attempt - task.retry)
+        attempts = self.iterations if task.parent else self.tasks
+        return next(
+            each for each in attempts if (each.key, each.parent, each.index, each.attempt) == place
+        )
 
     def attempt(self, run_id: int) -> TaskRun:
         """The attempt of this id."""

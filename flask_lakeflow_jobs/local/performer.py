@@ -230,8 +230,10 @@ class TaskPerformer:
             item=task.item,
         )
         self._ledger.add_task(run, again)
-        pause = task.spec.get("min_retry_interval_millis", 0) / 1000
-        self._clock.call_at(self._clock.time() + pause, lambda: self._retry(run, again))
+        # From the start of the attempt that failed, says the documentation of the field.
+        earliest = (task.start_time + task.spec.get("min_retry_interval_millis", 0)) / 1000
+        moment = max(self._clock.time(), earliest)
+        self._clock.call_at(moment, lambda: self._retry(run, again))
 
     def _retry(self, run: JobRun, task: TaskRun) -> None:
         with self._ledger.change():

@@ -9,6 +9,7 @@ import logging
 import re
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qsl
@@ -18,6 +19,7 @@ from waitress import create_server, wasyncore
 from flask_lakeflow_jobs.local import errors
 from flask_lakeflow_jobs.local.api.identity import Identity
 from flask_lakeflow_jobs.local.api.jobs import JobsApi
+from flask_lakeflow_jobs.local.api.pages import home_page, run_page
 from flask_lakeflow_jobs.local.api.request import Request
 from flask_lakeflow_jobs.local.api.runs import RunsApi
 
@@ -26,18 +28,8 @@ logger = logging.getLogger(__name__)
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 _API_PATH = re.compile(r"/api/(2\.[0-2])/(.+)")
+_API_PREFIX = re.compile(r"/api/[0-9.]+(?=/)")
 _RUN_PAGE = re.compile(r"/jobs/([0-9]+)/runs/([0-9]+)")
-# It says no more than its address does, for it asks for no token.
-_RUN_PAGE_TEXT = """<!DOCTYPE html>
-<html lang="en">
-<head><meta charset="utf-8"><title>Run {run}</title></head>
-<body>
-<h1>Run {run} of job {job}</h1>
-<p>This run lives in the local workspace, which has no pages of its own.
-See it with <code>flask jobs show KEY {run}</code>.</p>
-</body>
-</html>
-"""
 _PERMISSIONS = re.compile(r"permissions/jobs/([^/]+)(/permissionLevels)?")
 _BODY_LIMIT = 10 * 1024 * 1024
 _REASONS = {
@@ -104,7 +96,7 @@ class Application:
                 *self._identity.headers().items(),
             ],
         )
-        return [body]
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
     def _answer(self, environ: Environ) -> Any:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
@@ -115,18 +107,24 @@ class Application:
             return self._identity.oauth_metadata()
         if path == "/oidc/v1/token" and method == "POST":
             return self._identity.issue_token(authorization, _read_body(environ).decode("latin-1"))
-        if method == "GET" and (match := _RUN_PAGE.fullmatch(path)):
-            return _RUN_PAGE_TEXT.format(job=match[1], run=match[2])
+        if method in {"GET", "HEAD"}:
+            if path == "/":
+                return home_page()
+            if match := _RUN_PAGE.fullmatch(path):
+                return run_page(match[1], match[2])
         self._identity.check(authorization)
         if match := _API_PATH.fullmatch(path):
             version, tail = match.groups()
             if handler := self._handlers.get((method, tail)):
-                fields = _query(environ) if method == "GET" else _json_body(environ)
+                fields = _json_body(environ)
+                if method == "GET":
+                    fields |= _query(environ)
                 return handler(Request(version, fields))
             if method == "GET" and (match := _PERMISSIONS.fullmatch(tail)):
                 levels = self._jobs.permission_levels if match[2] else self._jobs.permissions
                 return levels(match[1])
-        raise errors.ApiError(404, "ENDPOINT_NOT_FOUND", f"No API found for '{method} {path}'")
+        known_as = _API_PREFIX.sub("", path, count=1)
+        raise errors.ApiError(404, "ENDPOINT_NOT_FOUND", f"No API found for '{method} {known_as}'")
 
 
 def _query(environ: Environ) -> dict[str, Any]:
@@ -147,10 +145,15 @@ def _json_body(environ: Environ) -> dict[str, Any]:
     return body
 
 
-def _error_body(environ: Environ, error: errors.ApiError) -> dict[str, str]:
+def _error_body(environ: Environ, error: errors.ApiError) -> dict[str, Any]:
     if environ["PATH_INFO"].startswith("/oidc/"):
         return {"error": error.code, "error_description": error.message}
-    return {"error_code": error.code, "message": error.message}
+    request = {
+        "@type": "type.googleapis.com/google.rpc.RequestInfo",
+        "request_id": str(uuid.uuid4()),
+        "serving_data": "",
+    }
+    return {"error_code": error.code, "message": error.message, "details": [request]}
 
 
 class HttpServer:

@@ -171,10 +171,12 @@ class Store:
         *,
         offset: int = 0,
         after: tuple[int, int] | None = None,
+        before: tuple[int, int] | None = None,
     ) -> list[tuple[tuple[int, int], int]]:
         """Runs by descending start.
 
-        :param after: the position of the last run of the page before.
+        :param after: the position of the run after which to begin.
+        :param before: the position of the run before which to end.
         :return: the position and the id of each.
         """
         conditions = {
@@ -189,13 +191,18 @@ class Store:
         if after is not None:
             clauses.append("(started, number) < (?, ?)")
             values += after
+        if before is not None:
+            clauses.append("(started, number) > (?, ?)")
+            values += before
+        order = "DESC" if before is None else "ASC"
         where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
         rows = self._db.execute(
             f"SELECT started, number, run_id FROM runs {where} "  # noqa: S608 (fixed clauses)
-            "ORDER BY started DESC, number DESC LIMIT ? OFFSET ?",
+            f"ORDER BY started {order}, number {order} LIMIT ? OFFSET ?",
             (*values, limit, offset),
         )
-        return [((started, number), run_id) for started, number, run_id in rows]
+        found = [((started, number), run_id) for started, number, run_id in rows]
+        return found if before is None else found[::-1]
 
     def delete_run(self, run: JobRun) -> None:
         """Forget a run, its tasks and its outputs. Its idempotency token stays taken."""

@@ -98,7 +98,7 @@ class Workspace:
         self._application = Application(
             Identity(token, host, user_name(), workspace_id, clock),
             JobsApi(self.registry),
-            RunsApi(self.registry, self._ledger, self._engine, files, Spelling(host)),
+            RunsApi(self.registry, self._ledger, self._engine, files, Spelling(host, workspace_id)),
         )
         self._server.start(self._application)
         self._folder.remember_port(token, self._server.port)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -119,7 +120,7 @@ def test_without_waiting_the_result_is_the_run_id(jobs: Run) -> None:
     assert run_id.isdecimal()
     url, last = ended.stderr.splitlines()
     assert url.startswith("Run URL: ")
-    assert url.endswith(f"/runs/{run_id}")
+    assert re.search(rf"/jobs/\d+/runs/{run_id}\?o=\d+$", url)
     assert last == f"Watch it: flask jobs watch words {run_id}"
     as_json = jobs("run", "words", "--no-wait", "--json")
     assert set(as_json.document) == {"runId", "replayed"}

@@ -54,7 +54,7 @@ def rest_of(process: subprocess.Popen[str]) -> Ended:
 
 
 def run_id_in(url_line: str) -> str:
-    return url_line.rstrip().rpartition("/")[2]
+    return url_line.rpartition("/")[2].partition("?")[0]
 
 
 @pytest.mark.parametrize(

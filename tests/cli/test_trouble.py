@@ -112,7 +112,7 @@ def test_a_watch_that_is_refused_tells_where_the_run_is(
     ended = jobs("run", "held", "-p", f"gate={gate.params['gate']}", of=shop.create_app())
     assert (ended.code, ended.stdout) == (6, "")
     url, last = ended.stderr.splitlines()[-2:]
-    run_id = url.rpartition("/")[2]
+    run_id = url.rpartition("/")[2].partition("?")[0]
     assert last == f"Watch it again: flask jobs watch held {run_id}"
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local import Clock, Workspace, load_bundle
-from tests.local.support import Client, write_bundle
+from flask_lakeflow_jobs.local import Clock, ManualClock, Workspace, load_bundle
+from tests.local.support import Client, played, scripted, write_bundle
 
 Serve = Callable[..., Client]
 
@@ -42,3 +42,13 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 
         (tmp_path / "bundle").mkdir()
         yield start
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def quick() -> dict[str, Any]:
+    return {"etl": {**scripted(played("main")), "max_concurrent_runs": 1000}}

@@ -146,3 +146,16 @@ def played(key: str, *upstream: str, **more: Any) -> dict[str, Any]:
     """A task for a scripted job; its notebook is never looked for."""
     more = {"depends_on": after(*upstream), **more} if upstream else more
     return {"task_key": key, "notebook_task": {"notebook_path": "/played"}, **more}
+
+
+def message_of(run: Any) -> str:
+    """What a run's or task's state says."""
+    assert run.state is not None
+    return str(run.state.state_message)
+
+
+def repair(client: Client, run_id: int, **fields: Any) -> int:
+    """Run tasks of a run again; the repair's id."""
+    status, answer = client.http("POST", "/api/2.2/jobs/runs/repair", {"run_id": run_id, **fields})
+    assert status == 200, answer
+    return int(answer["repair_id"])

@@ -65,6 +65,39 @@ def test_create_run_and_delete(client: Client) -> None:
     assert client.jobs.get_run(run.run_id).job_id == job_id
 
 
+def test_what_is_not_said_is_filled_in(client: Client) -> None:
+    made = client.jobs.create(tasks=[task("a")]).job_id
+    for job_id in (made, client.job_ids["etl"]):
+        _, job = client.http("GET", f"/api/2.2/jobs/get?job_id={job_id}")
+        settings = job["settings"]
+        (only,) = settings["tasks"]
+        assert {
+            key: settings[key]
+            for key in ("email_notifications", "webhook_notifications", "timeout_seconds", "format")
+        } == {
+            "email_notifications": {},
+            "webhook_notifications": {},
+            "timeout_seconds": 0,
+            "format": "MULTI_TASK",
+        }
+        assert settings["max_concurrent_runs"] == 1
+        assert (only["run_if"], only["timeout_seconds"]) == ("ALL_SUCCESS", 0)
+        assert only["email_notifications"] == {}
+    _, listed = client.http("GET", "/api/2.2/jobs/list")
+    assert [job["settings"]["timeout_seconds"] for job in listed["jobs"]] == [0, 0]
+    assert not any("tasks" in job["settings"] for job in listed["jobs"])
+
+
+def test_reset_keeps_as_whom_a_job_runs(client: Client) -> None:
+    run_as = {"user_name": "somebody@example.com"}
+    body = {"tasks": [played("a")], "run_as": run_as, "tags": SCRIPTED}
+    _, made = client.http("POST", "/api/2.2/jobs/create", body)
+    new = {"job_id": made["job_id"], "new_settings": {"tasks": [played("b")]}}
+    assert client.http("POST", "/api/2.2/jobs/reset", new) == (200, {})
+    _, job = client.http("GET", f"/api/2.2/jobs/get?job_id={made['job_id']}")
+    assert (job["settings"]["run_as"], "tags" in job["settings"]) == (run_as, False)
+
+
 def test_update_merges_by_key(client: Client) -> None:
     job_id = client.jobs.create(
         name="mine", tasks=[task("a"), task("b")], tags=SCRIPTED, timeout_seconds=7
@@ -83,7 +116,7 @@ def test_update_merges_by_key(client: Client) -> None:
     settings = client.jobs.get(job_id).settings
     assert settings is not None
     assert settings.name == "renamed"
-    assert settings.timeout_seconds is None
+    assert settings.timeout_seconds == 0
     assert [each.task_key for each in settings.tasks or []] == ["b", "c"]
     assert (settings.tasks or [])[0].notebook_task == changed.notebook_task
     client.jobs.reset(job_id, new_settings=JobSettings(tasks=[task("z")]))

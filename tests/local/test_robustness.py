@@ -107,12 +107,17 @@ def test_it_still_works_after_all_that(client: Client) -> None:
     assert [job.settings.name for job in client.jobs.list(name="etl") if job.settings] == ["etl"]
 
 
-def test_run_page(client: Client) -> None:
+def test_pages_for_a_browser(client: Client) -> None:
     connection = HTTPConnection(client.address.host.removeprefix("http://"), timeout=30)
-    connection.request("GET", "/jobs/5/runs/7")
-    response = connection.getresponse()
-    page = response.read().decode()
+    pages = []
+    for path in ("/", "/jobs/5/runs/7"):
+        connection.request("GET", path)
+        response = connection.getresponse()
+        assert response.status == 200
+        assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+        pages.append(response.read().decode())
     connection.close()
-    assert response.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert "Run 7 of job 5" in page
-    assert "flask jobs show KEY 7" in page
+    home, run = pages
+    assert "location.replace(`/jobs/${run[1]}/runs/${run[2]}`)" in home
+    assert "Run 7 of job 5" in run
+    assert "flask jobs show KEY 7" in run

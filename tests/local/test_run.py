@@ -21,15 +21,23 @@ def test_success(serve: Serve) -> None:
     assert words(run) == ("TERMINATED", "SUCCESS", "SUCCESS")
     assert words(task) == ("TERMINATED", "SUCCESS", "SUCCESS")
     assert run.job_id == client.job_ids["etl"]
-    assert run.run_page_url == f"{client.address.host}/jobs/{run.job_id}/runs/{run.run_id}"
+    place = f"{client.address.host}/?o={client.sdk.get_workspace_id()}#job/{run.job_id}/run/"
+    assert (run.run_page_url, task.run_page_url) == (
+        f"{place}{run.run_id}",
+        f"{place}{task.run_id}",
+    )
     assert run.run_name == "etl"
     assert run.trigger is not None
     assert run.trigger.value == "ONE_TIME"
     assert run.start_time is not None
     assert run.end_time is not None
     assert run.run_duration == run.end_time - run.start_time
-    assert (run.setup_duration, run.execution_duration, run.cleanup_duration) == (0, 0, 0)
     assert task.execution_duration
+    assert (run.setup_duration, run.execution_duration, run.cleanup_duration) == (
+        task.setup_duration,
+        task.execution_duration,
+        0,
+    )
     output = client.outputs(run)["main"]
     assert output.logs == "hello\n"
     assert output.logs_truncated is False
@@ -53,6 +61,7 @@ def test_failure(serve: Serve) -> None:
     )
     run = client.run("etl")
     main, following = run.tasks or []
+    assert (run.setup_duration, run.execution_duration, run.cleanup_duration) == (0, 0, 0)
     assert words(run) == ("INTERNAL_ERROR", "FAILED", "RUN_EXECUTION_ERROR")
     assert run.state is not None
     assert run.state.state_message == (
@@ -165,7 +174,7 @@ def test_job_parameters_of_a_run(serve: Serve) -> None:
     run = client.run("etl", job_parameters={"day": "friday"})
     assert [each.as_dict() for each in run.job_parameters or []] == [
         {"name": "day", "default": "monday", "value": "friday"},
-        {"name": "place", "default": "here"},
+        {"name": "place", "default": "here", "value": "here"},
     ]
 
 

@@ -15,6 +15,8 @@ from flask_lakeflow_jobs.local.api.shapes import Json
 from flask_lakeflow_jobs.local.clock import Clock
 from flask_lakeflow_jobs.local.errors import ApiError
 
+# By this name a token is sent by HTTP Basic, as with curl -u.
+_SENDER_OF_A_TOKEN = "token"  # noqa: S105 (no secret)
 _LIFETIME = 3600  # seconds that an OAuth token lives, as on the service
 
 
@@ -37,7 +39,9 @@ class Identity:
         :raises ApiError: 401.
         """
         scheme, _, token = authorization.partition(" ")
-        if scheme.lower() != "bearer":
+        if (pair := _basic(authorization)) is not None and pair[0] == _SENDER_OF_A_TOKEN:
+            token = pair[1]
+        elif scheme.lower() != "bearer":
             raise ApiError(
                 401,
                 "UNAUTHENTICATED",
@@ -94,6 +98,7 @@ class Identity:
             "id": str(self._workspace_id + 1),
             "userName": self._user,
             "displayName": self._user.partition("@")[0],
+            "name": {"givenName": self._user.partition("@")[0]},
             "active": True,
             "emails": [{"value": self._user, "type": "work", "primary": True}],
             "groups": [{"display": "users", "type": "direct", "value": "1"}],

@@ -8,7 +8,13 @@ from typing import Any
 
 from flask_lakeflow_jobs.local import errors
 from flask_lakeflow_jobs.local.api import paging
+from flask_lakeflow_jobs.local.api.defaults import with_defaults
 from flask_lakeflow_jobs.local.api.request import Request
+from flask_lakeflow_jobs.local.api.single_task import (
+    SINGLE_TASK,
+    with_tasks,
+    without_tasks,
+)
 from flask_lakeflow_jobs.local.jobcheck import mistakes
 from flask_lakeflow_jobs.local.model import Settings
 from flask_lakeflow_jobs.local.registry import Job, Registry
@@ -16,12 +22,14 @@ from flask_lakeflow_jobs.local.registry import Job, Registry
 _PAGE = 20
 _LARGEST_PAGE = 100
 _LARGEST_OFFSET = 1000
+_UNLIMITED = 2**31  # API 2.0 knows no pages of jobs
 _KEYS = {
     "tasks": "task_key",
     "job_clusters": "job_cluster_key",
     "environments": "environment_key",
     "parameters": "name",
 }
+_UNNAMED = "Untitled"
 _NOT_SETTINGS = {"access_control_list", "idempotency_token", "run_name"}
 
 Json = dict[str, Any]
@@ -35,10 +43,8 @@ class JobsApi:
 
     def create(self, request: Request) -> Json:
         """``jobs/create``."""
-        settings = checked_settings(request.fields)
-        settings.setdefault("name", "Untitled")
-        settings.setdefault("max_concurrent_runs", 1)
-        settings.setdefault("format", "MULTI_TASK")
+        settings = settings_of(request.fields, request.fields.get("name", _UNNAMED))
+        settings.setdefault("name", _UNNAMED)
         if request.version == "2.2":
             settings.setdefault("queue", {"enabled": True})
         return {"job_id": self._registry.create(settings).job_id}
@@ -47,21 +53,25 @@ class JobsApi:
         """``jobs/update``: lists with keys are merged by them, all else is replaced."""
         job = self._registry.find(request.required_integer("job_id"))
         settings = copy.deepcopy(job.settings)
-        for key, value in (request.object("new_settings") or {}).items():
-            if key in _KEYS and isinstance(value, list):
+        changes = with_tasks(request.object("new_settings") or {}, settings["name"])
+        for key, value in changes.items():
+            if key in _KEYS and isinstance(value, list) and changes.get("format") != SINGLE_TASK:
                 settings[key] = _merged(settings.get(key, []), value, _KEYS[key])
             else:
                 settings[key] = value
         for path in request.text_list("fields_to_remove") or []:
             _remove(settings, path)
-        self._registry.change(job, checked_settings(settings))
+        self._registry.change(job, _checked(settings))
         return {}
 
     def reset(self, request: Request) -> Json:
         """``jobs/reset``."""
         job = self._registry.find(request.required_integer("job_id"))
-        settings = checked_settings(request.object("new_settings") or {})
-        settings.setdefault("name", job.settings["name"])
+        name = job.settings["name"]
+        settings = settings_of(request.object("new_settings") or {}, name)
+        # A reset takes everything away but these two (databricks/cli, libs/testserver/jobs.go).
+        for key in {"name", "run_as"} & job.settings.keys():
+            settings.setdefault(key, job.settings[key])
         self._registry.change(job, settings)
         return {}
 
@@ -73,7 +83,10 @@ class JobsApi:
     def get(self, request: Request) -> Json:
         """``jobs/get``."""
         job = self._registry.find(request.required_integer("job_id"))
-        page = paging.nested_page(job.settings, _KEYS, request)
+        settings = with_defaults(job.settings)
+        if request.version == "2.0":
+            settings = without_tasks(settings)
+        page = paging.nested_page(settings, _KEYS, request)
         answer = {**_job_shape(job), "run_as_user_name": job.creator}
         for key in ("next_page_token", "prev_page_token"):
             if key in page:
@@ -83,13 +96,7 @@ class JobsApi:
 
     def list(self, request: Request) -> Json:
         """``jobs/list``."""
-        limit = request.integer("limit")
-        limit = _PAGE if limit is None else limit
-        if not 0 <= limit <= _LARGEST_PAGE:
-            raise errors.invalid_parameter(
-                f"Invalid limit {limit} - it has to be no more than {_LARGEST_PAGE}."
-            )
-        limit = limit or _LARGEST_PAGE
+        limit = _page_size(request)
         start = page_start(request)
         name = request.text("name")
         jobs = [
@@ -101,7 +108,8 @@ class JobsApi:
         page = jobs[start : start + limit]
         if page:
             expand = request.boolean("expand_tasks")
-            answer["jobs"] = [_listed_shape(job, expand_tasks=expand) for job in page]
+            listed = _listed_shape if request.version != "2.0" else _listed_shape_of_old
+            answer["jobs"] = [listed(job, expand_tasks=expand) for job in page]
         if start + limit < len(jobs):
             answer["next_page_token"] = paging.encode([start + limit])
         if start:
@@ -148,12 +156,17 @@ class JobsApi:
             raise errors.ApiError(404, "RESOURCE_DOES_NOT_EXIST", error.message) from None
 
 
-def checked_settings(given: Mapping[str, Any]) -> Settings:
-    """Settings that can be run.
+def settings_of(given: Mapping[str, Any], name: object) -> Settings:
+    """Settings that can be run, in the format with tasks.
 
-    :raises ApiError: they cannot.
+    :param name: what the job or run is called, if they do not say it.
+    :raises ApiError: they cannot be run.
     """
-    settings = {key: value for key, value in given.items() if key not in _NOT_SETTINGS}
+    known = {key: value for key, value in given.items() if key not in _NOT_SETTINGS}
+    return _checked(with_tasks(known, name))
+
+
+def _checked(settings: Settings) -> Settings:
     for mistake in mistakes(settings):
         raise errors.invalid_parameter(mistake.message)
     return settings
@@ -193,17 +206,27 @@ def _remove(settings: Settings, path: str) -> None:
         settings[field] = kept
 
 
+def _page_size(request: Request) -> int:
+    limit = request.integer("limit")
+    if limit is None:
+        return _UNLIMITED if request.version == "2.0" else _PAGE
+    if not 0 <= limit <= _LARGEST_PAGE:
+        raise errors.invalid_parameter(
+            f"Invalid limit {limit} - it has to be no more than {_LARGEST_PAGE}."
+        )
+    return limit or _LARGEST_PAGE
+
+
 def _job_shape(job: Job) -> Json:
     return {
         "job_id": job.job_id,
         "creator_user_name": job.creator,
         "created_time": job.created,
-        "settings": job.settings,
     }
 
 
 def _listed_shape(job: Job, *, expand_tasks: bool) -> Json:
-    settings = paging.first_of_nested(job.settings, _KEYS)
+    settings = paging.first_of_nested(with_defaults(job.settings), _KEYS)
     has_more = settings.pop("has_more", False)
     if not expand_tasks:
         settings = {key: value for key, value in settings.items() if key not in _KEYS}
@@ -211,3 +234,9 @@ def _listed_shape(job: Job, *, expand_tasks: bool) -> Json:
     if expand_tasks and has_more:
         shape["has_more"] = True
     return shape
+
+
+def _listed_shape_of_old(job: Job, *, expand_tasks: bool) -> Json:
+    if job.settings.get("format") != SINGLE_TASK:
+        return _listed_shape(job, expand_tasks=expand_tasks)
+    return {**_job_shape(job), "settings": without_tasks(with_defaults(job.settings))}

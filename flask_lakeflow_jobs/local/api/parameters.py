@@ -16,6 +16,8 @@ _PARAMETER_BYTES = 10_000
 _MAPS = ("notebook_params", "python_named_params", "sql_params")
 _LISTS = ("python_params", "jar_params", "spark_submit_params", "dbt_commands")
 _LIMITED = ("notebook_params", "jar_params", "python_params", "spark_submit_params")
+_PERFORMANCE_TARGETS = ("STANDARD", "PERFORMANCE_OPTIMIZED", "COST_OPTIMIZED")
+_DURATION_TARGETS = ("NO_FLEXIBILITY", "4h", "12h", "24h", "72h")
 _ASCII_ONLY = ("python_params", "spark_submit_params")
 
 
@@ -39,6 +41,7 @@ def run_request(
         trigger=trigger,
         may_queue=bool(queue.get("enabled", False)),
         started_by=started_by,
+        performance_target=performance_target(request),
     )
 
 
@@ -53,6 +56,7 @@ def repair_request(run: JobRun, settings: Settings, request: Request) -> RepairR
         keys=_keys_to_rerun(run, settings, request),
         parameters=_job_parameters(settings, request),
         overriding=_task_parameters(request),
+        performance_target=performance_target(request),
     )
 
 
@@ -74,8 +78,8 @@ def _keys_to_rerun(run: JobRun, settings: Settings, request: Request) -> frozens
             raise errors.invalid_parameter(
                 f"Task {', '.join(sorted(unknown))} does not exist in the job."
             )
-        if request.boolean("rerun_dependent_tasks"):
-            keys = plan.selected_keys(settings["tasks"], [f"{key}+" for key in keys])
+    if request.boolean("rerun_dependent_tasks"):
+        keys = plan.selected_keys(settings["tasks"], [f"{key}+" for key in keys])
     if not keys:
         raise errors.invalid_parameter(f"Run {run.run_id} has no failed tasks to run again.")
     return frozenset(keys)
@@ -93,6 +97,26 @@ def idempotency_token(request: Request) -> str | None:
             "allowed."
         )
     return token or None
+
+
+def performance_target(request: Request) -> str:
+    """The performance target of a request; empty if it has none.
+
+    :raises ApiError: nobody knows it, or it lacks the duration that it is to keep to.
+    """
+    target = request.text("performance_target") or ""
+    if target and target not in _PERFORMANCE_TARGETS:
+        raise errors.invalid_parameter(
+            f"Unknown performance_target {target!r}. "
+            f"It is one of {', '.join(_PERFORMANCE_TARGETS)}."
+        )
+    duration = request.text("duration_target")
+    if target == "COST_OPTIMIZED" and duration not in _DURATION_TARGETS:
+        raise errors.invalid_parameter(
+            "performance_target COST_OPTIMIZED needs a duration_target: one of "
+            f"{', '.join(_DURATION_TARGETS)}."
+        )
+    return target
 
 
 def _job_parameters(settings: Settings, request: Request) -> list[dict[str, str]]:

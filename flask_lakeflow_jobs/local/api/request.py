@@ -82,7 +82,7 @@ class Request:
         if value is None:
             return None
         if not isinstance(value, dict):
-            raise self._unexpected(name, "Object", value)
+            raise self._unexpected(name, "object", value)
         return {key: self._text_of(f"{name}.{key}", each) for key, each in value.items()}
 
     def object(self, name: str) -> dict[str, Any] | None:
@@ -90,7 +90,7 @@ class Request:
         value = self.fields.get(name)
         if value is None or isinstance(value, dict):
             return value
-        raise self._unexpected(name, "Object", value)
+        raise self._unexpected(name, "object", value)
 
     def _text_of(self, name: str, value: Any) -> str:
         if isinstance(value, bool):

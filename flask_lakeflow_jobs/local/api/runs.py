@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from flask_lakeflow_jobs.local import errors
 from flask_lakeflow_jobs.local.api import paging
-from flask_lakeflow_jobs.local.api.jobs import checked_settings, page_start
+from flask_lakeflow_jobs.local.api.jobs import page_start, settings_of
 from flask_lakeflow_jobs.local.api.notebook_view import notebook_view
 from flask_lakeflow_jobs.local.api.parameters import (
     idempotency_token,
@@ -14,7 +15,9 @@ from flask_lakeflow_jobs.local.api.parameters import (
     run_request,
 )
 from flask_lakeflow_jobs.local.api.request import Request
+from flask_lakeflow_jobs.local.api.run_pages import page_of_runs
 from flask_lakeflow_jobs.local.api.shapes import Json, Spelling
+from flask_lakeflow_jobs.local.api.single_task import SINGLE_TASK
 from flask_lakeflow_jobs.local.engine import Engine, RunRequest
 from flask_lakeflow_jobs.local.files import FileMissing, WorkspaceFiles
 from flask_lakeflow_jobs.local.ledger import Ledger
@@ -24,6 +27,7 @@ from flask_lakeflow_jobs.local.store import RunFilter
 
 _PAGE = 20
 _LARGEST_PAGE = 26  # "Invalid limit 27 - it has to be no more than 26."
+_LARGEST_PAGE_OF_OLD = 1000
 _RUN_TYPES = ("JOB_RUN", "WORKFLOW_RUN", "SUBMIT_RUN")
 _MULTIPLE_TASKS = (
     "Retrieving the output of runs with multiple tasks is not supported. "
@@ -57,11 +61,12 @@ class RunsApi:
 
     def submit(self, request: Request) -> Json:
         """``jobs/runs/submit``."""
-        settings = checked_settings(request.fields)
+        name = request.text("run_name") or "Untitled"
+        settings = settings_of(request.fields, name)
         run = self._engine.start_run(
             RunRequest(
                 job_id=self._ledger.new_id(),
-                name=request.text("run_name") or "Untitled",
+                name=name,
                 creator=self._registry.user,
                 settings=settings,
                 token=idempotency_token(request),
@@ -73,35 +78,31 @@ class RunsApi:
     def get(self, request: Request) -> Json:
         """``jobs/runs/get``, of a run or of one attempt of a task."""
         run_id = request.required_integer("run_id")
+        resolved = request.boolean("include_resolved_values")
         with self._ledger.reading():
             try:
                 run = self._ledger.find_run(run_id)
             except errors.ApiError:
-                shape = self._spelling.task_as_run(*self._ledger.find_task(run_id))
+                of_task = self._ledger.find_task(run_id)
+                shape = self._spelling.task_as_run(*of_task, with_resolved_values=resolved)
             else:
                 history = request.boolean("include_history")
-                shape = self._spelling.run(run, with_history=history)
+                shape = self._spelling.run(run, with_history=history, with_resolved_values=resolved)
         return paging.nested_page(shape, _NESTED_LISTS, request)
 
     def list(self, request: Request) -> Json:
         """``jobs/runs/list``."""
-        limit = _page_size(request)
         wanted = _run_filter(request)
-        token = request.text("page_token")
-        after = None
-        if token:
-            started, number = paging.decode(token, 2)
-            after = (started, number)
+        size, token = _page_size(request), request.text("page_token") or ""
+        offset = 0 if token else page_start(request)
         expand = request.boolean("expand_tasks")
         with self._ledger.reading() as store:
-            found = store.list_runs(
-                wanted, limit + 1, offset=0 if token else page_start(request), after=after
-            )
-            runs = [self._ledger.find_run(run_id) for _, run_id in found[:limit]]
+            list_runs = partial(store.list_runs, wanted)
+            page = page_of_runs(list_runs, size, token=token, offset=offset)
+            runs = [self._ledger.find_run(run_id) for _, run_id in page.found]
             shapes = [self._listed_shape(run, expand_tasks=expand) for run in runs]
         answer: dict[str, Any] = {"runs": shapes} if shapes else {}
-        if len(found) > limit:
-            answer["next_page_token"] = paging.encode(list(found[limit - 1][0]))
+        answer |= page.tokens
         if request.version != "2.2":
             answer["has_more"] = "next_page_token" in answer
         return answer
@@ -193,8 +194,10 @@ class RunsApi:
         except errors.ApiError:
             run = self._ledger.find_run(run_id)
             latest = list(run.latest_attempts().values())
-            # Since 2.1 a run with but one task is one with multiple tasks, too.
-            if request.version == "2.0" and len(latest) == 1:
+            # Since 2.1 a run with but one task is one with multiple tasks, too, unless it was
+            # made without a list of tasks.
+            is_single = request.version == "2.0" or run.settings.get("format") == SINGLE_TASK
+            if is_single and len(latest) == 1:
                 return run, latest[0]
             raise errors.invalid_parameter(_MULTIPLE_TASKS) from None
 
@@ -206,16 +209,17 @@ class RunsApi:
 
 
 def _page_size(request: Request) -> int:
+    largest = _LARGEST_PAGE_OF_OLD if request.version == "2.0" else _LARGEST_PAGE
     limit = request.integer("limit")
     if limit is None:
         return _PAGE
-    if limit > _LARGEST_PAGE:
+    if limit > largest:
         raise errors.invalid_parameter(
-            f"Invalid limit {limit} - it has to be no more than {_LARGEST_PAGE}."
+            f"Invalid limit {limit} - it has to be no more than {largest}."
         )
     if limit < 0:
         raise errors.invalid_parameter(f"Invalid limit {limit} - it must not be negative.")
-    return limit or _LARGEST_PAGE
+    return limit or largest
 
 
 def _run_filter(request: Request) -> RunFilter:

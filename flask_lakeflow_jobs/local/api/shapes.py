@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from flask_lakeflow_jobs.local.api.single_task import MULTI_TASK, parts_of_run
 from flask_lakeflow_jobs.local.jobcheck import kind_of
 from flask_lakeflow_jobs.local.model import JobRun, Repair, TaskRun
 from flask_lakeflow_jobs.local.states import State
 
 Json = dict[str, Any]
-_SETTINGS_NOT_OF_A_TASK_RUN = frozenset({"email_notifications", "webhook_notifications", "health"})
+_SETTINGS_NOT_OF_A_TASK_RUN = frozenset({"health"})
 _SUCCESS_CODES = frozenset({"SUCCESS", "SUCCESS_WITH_FAILURES"})
 _PARAMETER_FIELDS = (
     "notebook_params",
@@ -27,6 +28,17 @@ _PARAMETER_FIELDS = (
     "dbt_commands",
     "pipeline_params",
 )
+_RESOLVED_FIELDS = {  # after ResolvedValues of databricks-sdk
+    "condition_task": ("left", "right"),
+    "dbt_task": ("commands",),
+    "notebook_task": ("base_parameters",),
+    "python_wheel_task": ("named_parameters", "parameters"),
+    "run_job_task": ("job_parameters",),
+    "spark_jar_task": ("parameters",),
+    "spark_python_task": ("parameters",),
+    "spark_submit_task": ("parameters",),
+    "sql_task": ("parameters",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +49,27 @@ class Spelling:
     """
 
     host: str
+    workspace_id: int
 
     def run_page_url(self, job_id: int, run_id: int) -> str:
-        """Where a person would look at a run."""
-        return f"{self.host}/jobs/{job_id}/runs/{run_id}"
+        """Where a person would look at a run (databricks-sdk-py issue 375 has one such address)."""
+        return f"{self.host}/?o={self.workspace_id}#job/{job_id}/run/{run_id}"
 
-    def run(self, run: JobRun, *, with_history: bool = False) -> Json:
+    def run(
+        self, run: JobRun, *, with_history: bool = False, with_resolved_values: bool = False
+    ) -> Json:
         """A run, with all its tasks and parameters."""
         shape = self.base_run(run)
-        shape["tasks"] = [self.task_run(run, task) for task in run.tasks]
+        shape["tasks"] = [
+            self.task_run(run, task, with_resolved_values=with_resolved_values)
+            for task in run.tasks
+        ]
         if run.started_by:
             shape["trigger_info"] = {"run_id": run.started_by}
         if run.parameters:
-            shape["job_parameters"] = run.parameters
+            shape["job_parameters"] = [
+                {**each, "value": each.get("value", each["default"])} for each in run.parameters
+            ]
         for key in ("job_clusters", "git_source"):
             if key in run.settings:
                 shape[key] = run.settings[key]
@@ -68,18 +88,18 @@ class Spelling:
             "creator_user_name": run.creator,
             "run_type": run.run_type,
             "trigger": run.trigger,
-            "format": "MULTI_TASK",
+            "format": run.settings.get("format", MULTI_TASK),
             "run_page_url": self.run_page_url(run.job_id, run.run_id),
             "state": state_shape(run.state),
             "status": status_shape(run.state),
             "start_time": run.start_time,
             "end_time": run.end_time,
-            # Of a run with tasks these three are 0; its tasks have them (documentation of Run).
-            "setup_duration": 0,
-            "execution_duration": 0,
-            "cleanup_duration": 0,
+            **_durations(run),
             "queue_duration": run.queue_duration,
+            **parts_of_run(run.settings),
         }
+        if target := run.performance_target or run.settings.get("performance_target"):
+            shape["effective_performance_target"] = target
         if run.end_time:
             shape["run_duration"] = max(0, run.end_time - run.start_time)
         if not run.job_id:
@@ -91,12 +111,12 @@ class Spelling:
             shape["description"] = description
         return shape
 
-    def task_run(self, run: JobRun, task: TaskRun) -> Json:
+    def task_run(self, run: JobRun, task: TaskRun, *, with_resolved_values: bool = False) -> Json:
         """One attempt of one task."""
         spec = {
             key: value for key, value in task.spec.items() if key not in _SETTINGS_NOT_OF_A_TASK_RUN
         }
-        return {
+        shape = {
             **spec,
             **_kind_shape(run, task),
             "run_id": task.run_id,
@@ -113,11 +133,16 @@ class Spelling:
             "run_duration": max(0, task.end_time - task.start_time) if task.end_time else 0,
             "attempt_number": task.attempt,
         }
+        if with_resolved_values and (values := _resolved_values(task)):
+            shape["resolved_values"] = values
+        return shape
 
-    def task_as_run(self, run: JobRun, task: TaskRun) -> Json:
+    def task_as_run(
+        self, run: JobRun, task: TaskRun, *, with_resolved_values: bool = False
+    ) -> Json:
         """An attempt, as runs/get answers when asked for its own id."""
         shape = self.base_run(run)
-        own = self.task_run(run, task)
+        own = self.task_run(run, task, with_resolved_values=with_resolved_values)
         for key in ("state", "status", "start_time", "end_time", "run_page_url", "attempt_number"):
             shape[key] = own[key]
         for key in ("setup_duration", "execution_duration", "cleanup_duration", "run_duration"):
@@ -125,14 +150,17 @@ class Spelling:
         shape |= {
             "run_id": task.run_id,
             "number_in_job": task.run_id,
-            "original_attempt_run_id": task.run_id,
+            "original_attempt_run_id": run.first_try_of(task).run_id,
             "job_run_id": run.run_id,
             "run_name": task.key,
             "task": {key: each for key, each in own.items() if key.endswith("_task")},
             "tasks": [own],
         }
         if iterations := run.iterations_of(task):
-            shape["iterations"] = [self.task_run(run, each) for each in iterations]
+            shape["iterations"] = [
+                self.task_run(run, each, with_resolved_values=with_resolved_values)
+                for each in iterations
+            ]
         return shape
 
     def repair_history(self, run: JobRun) -> list[Json]:
@@ -186,14 +214,35 @@ def _repair_shape(run: JobRun, repair: Repair, is_last: bool) -> Json:
 
 
 def _kind_shape(run: JobRun, task: TaskRun) -> Json:
-    """The settings of a task's kind as they were used, with what is known of its course."""
+    """The settings of a task's kind, with what is known of its course."""
     kind = kind_of(task.spec)
-    body = dict(task.resolved.get(kind) or task.spec[kind])
+    body = dict(task.spec[kind])
     if kind == "condition_task" and task.outcome:
         body["outcome"] = task.outcome
     if kind == "for_each_task":
         body["stats"] = {"task_run_stats": _iteration_stats(run.iterations_of(task))}
     return {kind: body}
+
+
+def _resolved_values(task: TaskRun) -> Json:
+    """What a task was given once its references were replaced; nothing before that."""
+    kind = kind_of(task.spec)
+    body = task.resolved.get(kind, {})
+    values = {field: body[field] for field in _RESOLVED_FIELDS.get(kind, ()) if field in body}
+    return {kind: values} if values else {}
+
+
+def _durations(run: JobRun) -> Json:
+    """What a run of one task has of its task; with several it is 0, and each task has its own.
+
+    Sources: the documentation of Run, and a run of one task in databricks-sdk-py issue 375.
+    """
+    only = run.tasks[-1] if run.tasks and len(run.settings["tasks"]) == 1 else None
+    return {
+        "setup_duration": only.setup_duration if only else 0,
+        "execution_duration": only.execution_duration if only else 0,
+        "cleanup_duration": only.cleanup_duration if only else 0,
+    }
 
 
 def _iteration_stats(attempts: list[TaskRun]) -> Json:

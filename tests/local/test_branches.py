@@ -1,0 +1,192 @@
+"""Tasks that lead others: conditions, for-each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.local.conftest import Serve
+from tests.local.support import (
+    after,
+    message_of,
+    script,
+    task_words,
+    wait_until,
+    words,
+)
+
+
+def condition(key: str, left: str, op: str, right: str, **more: Any) -> dict[str, Any]:
+    body = {"left": left, "op": op, "right": right}
+    return {"task_key": key, "condition_task": body, **more}
+
+
+@pytest.mark.parametrize(
+    ("left", "op", "right", "outcome"),
+    [
+        ("a", "EQUAL_TO", "a", "true"),
+        ("12.0", "EQUAL_TO", "12", "false"),
+        ("a", "NOT_EQUAL", "b", "true"),
+        ("12.0", "GREATER_THAN_OR_EQUAL", "12", "true"),
+        ("{{job.parameters.rows}}", "GREATER_THAN", "5", "true"),
+        ("10", "LESS_THAN", "9", "false"),
+        ("9", "LESS_THAN_OR_EQUAL", "9", "true"),
+    ],
+)
+def test_condition(serve: Serve, left: str, op: str, right: str, outcome: str) -> None:
+    branches = [
+        script(key, depends_on=[{"task_key": "check", "outcome": key}]) for key in ("true", "false")
+    ]
+    last = script("last", depends_on=after("true", "false"), run_if="NONE_FAILED")
+    job = {
+        "parameters": [{"name": "rows", "default": "10"}],
+        "tasks": [condition("check", left, op, right), *branches, last],
+    }
+    client = serve({"etl": job}, {"main.py": ""})
+    run = client.run("etl")
+    other = "false" if outcome == "true" else "true"
+    assert task_words(run) == {
+        "check": "SUCCESS",
+        outcome: "SUCCESS",
+        other: "EXCLUDED",
+        "last": "SUCCESS",
+    }
+    assert words(run)[1] == "SUCCESS"
+    (check, *_) = run.tasks or []
+    assert check.condition_task is not None
+    assert check.condition_task.outcome == outcome
+    assert (check.condition_task.left, check.resolved_values) == (left, None)
+    assert run.run_id is not None
+    resolved = client.jobs.get_run(run.run_id, include_resolved_values=True)
+    values = (resolved.tasks or [])[0].resolved_values
+    assert values is not None
+    replaced = "10" if left == "{{job.parameters.rows}}" else left
+    assert values.as_dict() == {"condition_task": {"left": replaced, "right": right}}
+
+
+@pytest.mark.parametrize(
+    ("left", "op", "message"),
+    [
+        ("many", "GREATER_THAN", "The condition compares 'many' with '1' by GREATER_THAN, which"),
+        ("1", "LIKE", "The condition has the unknown operator 'LIKE'."),
+        ("{{tasks.check.values.x}}", "EQUAL_TO", "The reference {{tasks.check.values.x}} has no"),
+    ],
+)
+def test_condition_that_cannot_be_decided(serve: Serve, left: str, op: str, message: str) -> None:
+    run = serve({"etl": {"tasks": [condition("check", left, op, "1")]}}).run("etl")
+    (check,) = run.tasks or []
+    assert words(check) == ("INTERNAL_ERROR", "FAILED", "INVALID_RUN_CONFIGURATION")
+    assert message_of(check).startswith(message)
+
+
+# For each
+
+
+def for_each(key: str, inputs: Any, task: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"task_key": key, "for_each_task": {"inputs": inputs, "task": task, **more}}
+
+
+def test_for_each(serve: Serve) -> None:
+    inner = script("each", "main.py", "{{input.day}}", "{{input.place}}", "{{task.name}}")
+    inputs = '[{"day": 1, "place": "x"}, {"day": 2, "place": [3]}]'
+    tasks = [
+        for_each("loop", inputs, inner, concurrency=2),
+        script("last", "last.py", depends_on=after("loop")),
+    ]
+    client = serve(
+        {"etl": {"tasks": tasks}}, {"main.py": "import sys; print(sys.argv[1:])", "last.py": ""}
+    )
+    run = client.run("etl")
+    assert task_words(run) == {"loop": "SUCCESS", "last": "SUCCESS"}
+    (loop, _) = run.tasks or []
+    assert loop.run_id is not None
+    loop_run = client.jobs.get_run(loop.run_id)
+    logs = [
+        client.jobs.get_run_output(each.run_id).logs
+        for each in loop_run.iterations or []
+        if each.run_id
+    ]
+    assert logs == ["['1', 'x', 'each']\n", "['2', '[3]', 'each']\n"]
+    assert loop.for_each_task is not None
+    assert loop.for_each_task.stats is not None
+    assert loop.for_each_task.stats.task_run_stats is not None
+    assert loop.for_each_task.stats.task_run_stats.as_dict() == {
+        "total_iterations": 2,
+        "scheduled_iterations": 2,
+        "active_iterations": 0,
+        "completed_iterations": 2,
+        "succeeded_iterations": 2,
+        "failed_iterations": 0,
+    }
+
+
+def test_for_each_over_a_task_value(serve: Serve) -> None:
+    code = "from databricks.sdk.runtime import dbutils; dbutils.jobs.taskValues.set('n', [1, 2, 3])"
+    loop = for_each("loop", "{{tasks.list.values.n}}", script("each", "each.py", "{{input}}"))
+    loop["depends_on"] = after("list")
+    client = serve(
+        {"etl": {"tasks": [script("list"), loop]}},
+        {"main.py": code, "each.py": "import sys; assert sys.argv[1] != '2'"},
+    )
+    run = client.run("etl")
+    assert task_words(run) == {"list": "SUCCESS", "loop": "FAILED"}
+    (_, task) = run.tasks or []
+    assert message_of(task) == "1 of 3 iterations failed, see their output for details"
+    assert words(run) == ("INTERNAL_ERROR", "FAILED", "RUN_EXECUTION_ERROR")
+
+
+def test_for_each_keeps_to_its_concurrency(serve: Serve) -> None:
+    code = """
+        import os, sys, time
+        folder = os.environ["LAKEFLOW_LOCAL_DATA"]
+        mark = os.path.join(folder, sys.argv[1])
+        open(mark, "w").close()
+        assert len(os.listdir(folder)) <= 2
+        time.sleep(0.02)
+        os.remove(mark)
+    """
+    loop = for_each("loop", list(range(6)), script("each", "main.py", "{{input}}"), concurrency=2)
+    run = serve({"etl": {"tasks": [loop]}}, {"main.py": code}).run("etl")
+    assert task_words(run) == {"loop": "SUCCESS"}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ("nothing", "The inputs of the for_each_task are no JSON: 'nothing'."),
+        ("5", "The inputs of the for_each_task have to be a JSON array, not 5."),
+    ],
+)
+def test_for_each_over_nonsense(serve: Serve, inputs: str, message: str) -> None:
+    run = serve(
+        {"etl": {"tasks": [for_each("loop", inputs, script("each"))]}}, {"main.py": ""}
+    ).run("etl")
+    (loop,) = run.tasks or []
+    assert message_of(loop) == message
+
+
+def test_for_each_over_nothing(serve: Serve) -> None:
+    run = serve({"etl": {"tasks": [for_each("loop", "[]", script("each"))]}}, {"main.py": ""}).run(
+        "etl"
+    )
+    assert task_words(run) == {"loop": "SUCCESS"}
+
+
+def test_cancel_of_a_for_each(serve: Serve) -> None:
+    loop = for_each("loop", "[1, 2, 3]", script("each"))
+    client = serve({"etl": {"tasks": [loop]}}, {"main.py": "import time; time.sleep(1000)"})
+    run_id = client.start("etl")
+    (task,) = client.jobs.get_run(run_id).tasks or []
+    assert task.run_id is not None
+    task_id = task.run_id
+    wait_until(
+        lambda: any(
+            words(each)[0] == "RUNNING" for each in client.jobs.get_run(task_id).iterations or []
+        )
+    )
+    client.jobs.cancel_run(run_id)
+    run = client.finish(run_id)
+    assert words(run) == ("TERMINATED", "CANCELED", "USER_CANCELED")
+    iterations = client.jobs.get_run(task_id).iterations or []
+    assert [words(each)[1] for each in iterations] == ["CANCELED"] * 3

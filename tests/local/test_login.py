@@ -1,0 +1,123 @@
+"""Who may come in, and what a client asks before it asks for anything."""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from databricks.sdk import WorkspaceClient
+from databricks.sdk.core import Config
+
+from flask_lakeflow_jobs.local import ManualClock
+from tests.local.conftest import Serve
+
+
+def basic(user: str, password: str) -> dict[str, str]:
+    pair = f"{user}:{password}".encode()
+    return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+
+
+def test_a_token_may_come_by_http_basic(serve: Serve, quick: dict[str, Any]) -> None:
+    client = serve(quick)
+    headers = basic("token", client.address.token)
+    assert client.http("GET", "/api/2.0/jobs/list", headers=headers)[0] == 200
+
+
+def test_no_way_in_without_the_token(serve: Serve, quick: dict[str, Any]) -> None:
+    client = serve(quick)
+    for headers in (
+        {},
+        {"Authorization": "Bearer wrong"},
+        {"Authorization": "Bearer "},
+        {"Authorization": f"Basic {client.address.token}"},
+        basic("token", "wrong"),
+        basic("somebody", client.address.token),
+        {"Authorization": "Bearer 99999999999.abc"},
+        {"Authorization": "Bearer ü"},
+    ):
+        status, body = client.http("GET", "/api/2.2/jobs/list", headers=headers)
+        assert status == 401, headers
+        assert body["error_code"] == "UNAUTHENTICATED"
+        assert client.address.token not in json.dumps(body)
+
+
+def test_listens_on_loopback_only(serve: Serve, quick: dict[str, Any]) -> None:
+    parts = urlsplit(serve(quick).address.host)
+    assert parts.hostname == "127.0.0.1"
+    addresses = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None)}
+    for address in addresses - {"127.0.0.1", "::1"}:
+        with pytest.raises(OSError, match=r"."):
+            socket.create_connection((str(address), parts.port or 0), timeout=2).close()
+
+
+def test_discovery(serve: Serve, quick: dict[str, Any]) -> None:
+    client = serve(quick)
+    status, config = client.http("GET", "/.well-known/databricks-config", headers={})
+    assert status == 200
+    assert config["oidc_endpoint"] == f"{client.address.host}/oidc"
+    assert config["host_type"] == "workspace"
+    status, oauth = client.http("GET", "/oidc/.well-known/oauth-authorization-server", headers={})
+    assert status == 200
+    assert oauth["token_endpoint"] == f"{client.address.host}/oidc/v1/token"
+    me = client.sdk.current_user.me()
+    assert me.user_name
+    assert me.user_name.endswith("@localhost")
+    assert str(client.sdk.get_workspace_id()) == config["workspace_id"]
+
+
+def test_client_id_and_secret(serve: Serve, quick: dict[str, Any]) -> None:
+    client = serve(quick)
+    machine = WorkspaceClient(
+        config=Config(
+            host=client.address.host,
+            client_id="some-app",
+            client_secret=client.address.token,
+            auth_type="oauth-m2m",
+        )
+    )
+    assert [job.job_id for job in machine.jobs.list()] == [client.job_ids["etl"]]
+
+
+@pytest.mark.parametrize(
+    ("secret", "form", "error"),
+    [
+        (None, "grant_type=client_credentials&scope=all-apis", None),
+        ("wrong", "grant_type=client_credentials", "invalid_client"),
+        (None, "grant_type=password", "unsupported_grant_type"),
+        (None, "", "unsupported_grant_type"),
+    ],
+)
+def test_token_endpoint(
+    serve: Serve, quick: dict[str, Any], secret: str | None, form: str, error: str | None
+) -> None:
+    client = serve(quick)
+    headers = basic("app", secret or client.address.token)
+    status, body = client.http("POST", "/oidc/v1/token", form.encode(), headers=headers)
+    if error:
+        assert status in (400, 401)
+        assert body["error"] == error
+        return
+    assert (status, body["token_type"], body["expires_in"]) == (200, "Bearer", 3600)
+    bearer = {"Authorization": f"Bearer {body['access_token']}"}
+    assert client.http("GET", "/api/2.2/jobs/list", headers=bearer)[0] == 200
+
+
+def test_oauth_token_expires(serve: Serve, quick: dict[str, Any]) -> None:
+    clock = ManualClock()
+    client = serve(quick, clock=clock)
+    _, issued = client.http(
+        "POST",
+        "/oidc/v1/token",
+        b"grant_type=client_credentials",
+        headers=basic("app", client.address.token),
+    )
+    bearer = {"Authorization": f"Bearer {issued['access_token']}"}
+    statuses = []
+    for seconds in (0, 3599, 2):
+        clock.advance(seconds)
+        statuses.append(client.http("GET", "/api/2.2/jobs/list", headers=bearer)[0])
+    assert statuses == [200, 200, 401]

@@ -1,0 +1,153 @@
+"""Runs that have ended, and have their tasks run again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from databricks.sdk.errors import InvalidParameterValue, InvalidState
+
+from flask_lakeflow_jobs.local import ManualClock
+from tests.local.conftest import Serve
+from tests.local.support import (
+    Client,
+    played,
+    repair,
+    script,
+    scripted,
+    task_words,
+    words,
+)
+
+
+def repairable(serve: Serve, clock: ManualClock) -> tuple[Client, int]:
+    tasks = [played("a"), played("b", "a"), played("c", "b"), played("x")]
+    parts = {"b": {"result": ["FAILED", "FAILED", "SUCCESS"]}}
+    client = serve({"etl": scripted(*tasks, seconds=1, tasks=parts)}, clock=clock)
+    run_id = client.start("etl")
+    clock.advance(10)
+    assert task_words(client.jobs.get_run(run_id)) == {
+        "a": "SUCCESS",
+        "b": "FAILED",
+        "c": "UPSTREAM_FAILED",
+        "x": "SUCCESS",
+    }
+    return client, run_id
+
+
+def test_repair(serve: Serve, clock: ManualClock) -> None:
+    client, run_id = repairable(serve, clock)
+    first = repair(client, run_id, rerun_all_failed_tasks=True)
+    run = client.jobs.get_run(run_id)
+    assert (words(run)[0], run.end_time) == ("RUNNING", 0)
+    clock.advance(10)
+    assert words(client.jobs.get_run(run_id))[1] == "FAILED"
+    with pytest.raises(InvalidParameterValue) as caught:
+        client.jobs.repair_run(run_id, rerun_tasks=["b"])
+    assert str(caught.value) == (
+        "The latest repair ID needs to be provided in order to create a new repair"
+    )
+    second = repair(
+        client, run_id, latest_repair_id=first, rerun_tasks=["b"], rerun_dependent_tasks=True
+    )
+    clock.advance(10)
+    run = client.jobs.get_run(run_id, include_history=True)
+    assert words(run) == ("TERMINATED", "SUCCESS", "SUCCESS")
+    assert task_words(run) == dict.fromkeys("abcx", "SUCCESS")
+    attempts = [task.attempt_number for task in run.tasks or [] if task.task_key == "b"]
+    assert attempts == [0, 1, 2]
+    history = run.repair_history or []
+    assert [(each.id, each.type and each.type.value) for each in history] == [
+        (None, "ORIGINAL"),
+        (first, "REPAIR"),
+        (second, "REPAIR"),
+    ]
+    assert [words(each)[1] for each in history] == ["FAILED", "FAILED", "SUCCESS"]
+    ids = [task.run_id for task in run.tasks or []]
+    assert [each.task_run_ids for each in history] == [ids[:4], ids[4:6], ids[6:8]]
+    assert all(each.end_time for each in history)
+    assert client.jobs.get_run(run_id).repair_history in (None, [])
+
+
+def test_repair_of_what_failed_and_all_that_depends_on_it(serve: Serve, clock: ManualClock) -> None:
+    tasks = [played("a"), played("b", "a", run_if="ALL_DONE"), played("x")]
+    parts = {"a": {"result": ["FAILED", "SUCCESS"]}}
+    client = serve({"etl": scripted(*tasks, tasks=parts)}, clock=clock)
+    run_id = client.start("etl")
+    clock.advance(0)
+    assert task_words(client.jobs.get_run(run_id)) == {
+        "a": "FAILED",
+        "b": "SUCCESS",
+        "x": "SUCCESS",
+    }
+    repair(client, run_id, rerun_all_failed_tasks=True, rerun_dependent_tasks=True)
+    clock.advance(0)
+    tried = [
+        (each.task_key, each.attempt_number) for each in client.jobs.get_run(run_id).tasks or []
+    ]
+    assert tried == [("a", 0), ("b", 0), ("x", 0), ("a", 1), ("b", 1)]
+
+
+def test_a_repaired_task_is_no_retry(serve: Serve, clock: ManualClock) -> None:
+    client, run_id = repairable(serve, clock)
+    repair(client, run_id, rerun_all_failed_tasks=True)
+    again = (client.jobs.get_run(run_id).tasks or [])[4]
+    assert (again.task_key, again.attempt_number) == ("b", 1)
+    assert again.run_id is not None
+    assert client.jobs.get_run(again.run_id).original_attempt_run_id == again.run_id
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({}, "Exactly one of rerun_tasks and rerun_all_failed_tasks has to be given."),
+        (
+            {"rerun_tasks": ["b"], "rerun_all_failed_tasks": True},
+            "Exactly one of rerun_tasks and rerun_all_failed_tasks has to be given.",
+        ),
+        ({"rerun_tasks": ["q"]}, "Task q does not exist in the job."),
+        (
+            {"rerun_tasks": ["b"], "latest_repair_id": 5},
+            "The latest repair ID needs to be provided in order to create a new repair",
+        ),
+    ],
+)
+def test_refused_repair(
+    serve: Serve, clock: ManualClock, fields: dict[str, Any], message: str
+) -> None:
+    client, run_id = repairable(serve, clock)
+    with pytest.raises(InvalidParameterValue) as caught:
+        client.jobs.repair_run(run_id, **fields)
+    assert str(caught.value) == message
+
+
+def test_repair_of_a_run_that_is_going(serve: Serve, clock: ManualClock) -> None:
+    client, run_id = repairable(serve, clock)
+    client.jobs.repair_run(run_id, rerun_all_failed_tasks=True)
+    with pytest.raises(InvalidState, match="is still active"):
+        client.jobs.repair_run(run_id, rerun_all_failed_tasks=True)
+
+
+def test_repair_with_other_parameters(serve: Serve) -> None:
+    job = {
+        "parameters": [{"name": "day", "default": "monday"}],
+        "tasks": [script("main", "main.py", "{{job.parameters.day}}", "{{job.repair_count}}")],
+    }
+    code = "import sys; print(sys.argv[1:]); assert sys.argv[1] == 'friday'"
+    client = serve({"etl": job}, {"main.py": code})
+    run = client.run("etl")
+    assert run.run_id is not None
+    client.jobs.repair_run(run.run_id, rerun_tasks=["main"], job_parameters={"day": "friday"})
+    run = client.finish(run.run_id)
+    assert words(run)[1] == "SUCCESS"
+    assert client.outputs(run)["main"].logs == "['friday', '1']\n"
+
+
+def test_a_repair_has_the_whole_time_again(serve: Serve, clock: ManualClock) -> None:
+    job = scripted(played("a"), seconds=60, result=["FAILED", "SUCCESS"])
+    client = serve({"etl": {**job, "timeout_seconds": 90}}, clock=clock)
+    run_id = client.start("etl")
+    clock.advance(60)
+    repair(client, run_id, rerun_all_failed_tasks=True)
+    clock.advance(60)
+    assert words(client.jobs.get_run(run_id))[1] == "SUCCESS"
