@@ -9,9 +9,8 @@ import os
 import select
 import socket
 import threading
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from flask import Response
@@ -28,8 +27,11 @@ if TYPE_CHECKING:
     from ..watching.feed import Feed
     from .streams import PullBody, Stream
 
-#: Seconds between two glances at heartbeats, ages and whether the process is about to end.
+#: Seconds between two glances at whether the process is about to end.
 TICK = 0.25
+
+#: The longest seconds between two rounds of all the streams, for heartbeats and ages.
+ROUND = 1.0
 
 #: Seconds without progress after which a reader that takes nothing is dropped; it can come back
 #: and resume.
@@ -82,6 +84,7 @@ class Pusher:
     def __init__(self, clock: Clock, *, heartbeat: float, is_closing: Callable[[], bool]) -> None:
         self._clock = clock
         self._heartbeat = heartbeat
+        self._round = min(ROUND, heartbeat / 4)
         self._is_closing = is_closing
         self._start_afresh()
         call_in_children(self._start_afresh)
@@ -92,12 +95,12 @@ class Pusher:
         self._adopted: deque[Pushed] = deque()
         self._changed: deque[Feed] = deque()
         self._is_woken = False
-        # Of the thread alone from here on. The order is that of the last writes.
-        self._pushed: OrderedDict[int, Pushed] = OrderedDict()
+        # Of the thread alone from here on.
+        self._pushed: dict[int, Pushed] = {}
         self._viewers: dict[Feed, set[Pushed]] = {}
         self._listeners: dict[Feed, Callable[[], None]] = {}
         self._framed_last: tuple[tuple[bytes, bool], memoryview] | None = None
-        self._now = self._clock.monotonic()
+        self._now = self._next_round = self._clock.monotonic()
 
     def adopt(self, descriptor: int, stream: Stream) -> None:
         """Write a stream from now on.
@@ -218,7 +221,6 @@ class Pusher:
             return
         if sent:
             pushed.last_write = self._now
-            self._pushed.move_to_end(pushed.descriptor)
         rest = framed[sent:] if sent < len(framed) else NOTHING
         if bool(rest) != bool(pushed.backlog):
             interest = select.EPOLLOUT if rest else 0
@@ -237,8 +239,10 @@ class Pusher:
             for pushed in list(self._pushed.values()):
                 self._do(self._end, pushed)
             return
-        for pushed in self._silent():
-            self._do(self._keep_alive, pushed)
+        if self._now >= self._next_round:
+            self._next_round = self._now + self._round
+            for pushed in self._silent():
+                self._do(self._keep_alive, pushed)
 
     def _keep_alive(self, pushed: Pushed) -> None:
         if pushed.backlog:
@@ -250,13 +254,9 @@ class Pusher:
             self._write(pushed, sse.HEARTBEAT)
 
     def _silent(self) -> list[Pushed]:
-        """The streams that were written nothing for a heartbeat's time, the most silent first."""
-        return list(
-            takewhile(
-                lambda pushed: self._now - pushed.last_write >= self._heartbeat,
-                self._pushed.values(),
-            )
-        )
+        """The streams that were written nothing for a heartbeat's time."""
+        since = self._now - self._heartbeat
+        return [pushed for pushed in self._pushed.values() if pushed.last_write <= since]
 
     def _end(self, pushed: Pushed) -> None:
         if pushed.backlog:
