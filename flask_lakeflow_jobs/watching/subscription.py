@@ -52,6 +52,8 @@ class Told(NamedTuple):
 class Slot:
     """Wakes one waiting viewer; a call that comes before the wait is not lost."""
 
+    __slots__ = ("_lock",)
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._lock.acquire()

@@ -338,9 +338,11 @@ class PushBody(Iterator[bytes]):
 
 
 class StreamResponse(Response):
-    """A response that lets its body know over which connection it is sent."""
+    """A response that lets its body know over which connection it is sent, and does not outlive its
+    own start, unless something waits for its end: there are many of these."""
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if isinstance(self.response, PushBody):
             self.response.sent_over(environ, start_response)
+        self.direct_passthrough = not self._on_close
         return super().__call__(environ, start_response)

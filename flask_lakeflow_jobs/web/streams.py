@@ -239,7 +239,8 @@ class Stream:
 class PullBody(Iterator[bytes]):
     """A stream as the body of a response whose server pulls, in a thread that waits for news.
 
-    Closing it closes the stream, whether it was ever read or not.
+    Closing it closes the stream, whether it was ever read or not. There are many of these, so they
+    are kept small.
 
     :param stream: it.
     :param opening: what comes first.
@@ -247,6 +248,8 @@ class PullBody(Iterator[bytes]):
     :param clock: the time.
     :param is_closing: whether the process is about to end.
     """
+
+    __slots__ = ("_clock", "_heartbeat", "_is_closing", "_opening", "_stream")
 
     def __init__(
         self,
@@ -272,10 +275,13 @@ class PullBody(Iterator[bytes]):
             self.close()
             raise StopIteration
         left = stream.ends_at - self._clock.monotonic()
-        if left <= 0 or self._is_closing():
+        if left <= 0:
             return stream.farewell()
         news = stream.subscription.wait(min(self._heartbeat, left), give_up=self._is_closing)
-        return stream.written(news) or sse.HEARTBEAT
+        written = stream.written(news)
+        if not written:
+            return stream.farewell() if self._is_closing() else sse.HEARTBEAT
+        return written
 
     def close(self) -> None:
         self._stream.close()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 
 from flask_lakeflow_jobs.watching import News
 from flask_lakeflow_jobs.web.push import (
@@ -261,4 +261,27 @@ def test_the_response_says_that_it_is_a_stream(house: House) -> None:
         response = StreamResponse(body_of(house))
         assert response.is_streamed
         response.close()
+    assert house.slots.held == 0
+
+
+def test_the_response_lives_no_longer_than_it_takes_to_begin(house: House) -> None:
+    """Only its body does, of which there may be thousands."""
+    app = Flask(__name__)
+    with app.test_request_context():
+        response = StreamResponse(body_of(house))
+        body = response(request.environ, lambda *_: lambda _: None)
+        assert body is response.response
+        response.close()
+
+
+def test_who_waits_for_the_end_of_the_response_is_told(house: House) -> None:
+    ended = []
+    app = Flask(__name__)
+    with app.test_request_context():
+        response = StreamResponse(body_of(house))
+        response.call_on_close(lambda: ended.append(True))
+        body = response(request.environ, lambda *_: lambda _: None)
+    assert not ended
+    body.close()  # type: ignore[attr-defined]
+    assert ended == [True]
     assert house.slots.held == 0
