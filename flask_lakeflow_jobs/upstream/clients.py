@@ -172,7 +172,23 @@ class Clients:
             retry_timeout_seconds=1,
             **arguments,
         )
-        return WorkspaceClient(config=config)
+        client = WorkspaceClient(config=config)
+        _read_environment_once(client)
+        return client
+
+
+def _read_environment_once(client: WorkspaceClient) -> None:
+    """Settle by which proxy and with which certificates a client reaches its workspace.
+
+    Its session would search the environment for them before each request, which takes longer than
+    all else that it does.
+
+    :param client: a new one.
+    """
+    session = client.api_client._api_client._session
+    found = session.merge_environment_settings(client.config.host, {}, None, None, None)
+    session.proxies, session.verify, session.cert = found["proxies"], found["verify"], found["cert"]
+    session.trust_env = False
 
 
 def _bypass_proxies() -> None:

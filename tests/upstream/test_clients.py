@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 from flask import Flask, request
@@ -77,6 +81,59 @@ class TestApp:
 
         with app.app_context():
             assert current_jobs["never"].get_job().job_id
+
+
+class TestProxies:
+    @pytest.fixture
+    def proxied(self, road: FaultyWorkspace) -> Iterator[list[str]]:
+        """What goes over a proxy, which takes all hosts for the workspace."""
+        asked: list[str] = []
+        directly = build_opener(ProxyHandler({}))
+
+        class Proxy(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                asked.append(urlsplit(self.path).netloc)
+                url = urlsplit(road.host)._replace(
+                    path=urlsplit(self.path).path, query=urlsplit(self.path).query
+                )
+                token = {"Authorization": self.headers["Authorization"]}
+                with directly.open(Request(url.geturl(), headers=token)) as answer:  # noqa: S310
+                    body = answer.read()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None: ...
+
+        with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
+            thread = threading.Thread(target=server.serve_forever)
+            thread.start()
+            self.url = f"http://127.0.0.1:{server.server_port}"
+            yield asked
+            server.shutdown()
+            thread.join()
+
+    def test_a_proxy_of_the_environment_is_used(
+        self, make_app: MakeApp, proxied: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("http_proxy", self.url)
+
+        with make_app(DATABRICKS_HOST="http://workspace.example").app_context():
+            assert current_jobs["never"].get_job().job_id
+
+        assert set(proxied) == {"workspace.example"}
+
+    def test_a_host_that_is_to_be_reached_without_it_is(
+        self, app: Flask, proxied: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("http_proxy", self.url)
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+        with app.app_context():
+            assert current_jobs["never"].get_job().job_id
+
+        assert not proxied
 
 
 class TestClientSecret:
