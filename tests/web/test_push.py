@@ -23,7 +23,7 @@ from flask_lakeflow_jobs.web.streams import POLLING_RETRY, OneRun, PullBody, Str
 from tests.clocks import FakeClock
 from tests.runs import run, words
 from tests.support import DEADLINE, wait_until
-from tests.watching.test_hub import ENDED, ONE, POLL_INTERVAL, RUNNING, Watched
+from tests.watching.support import ENDED, ONE, POLL_INTERVAL, RUNNING, Watched
 from tests.web.test_server import WERKZEUG
 
 HEARTBEAT = 10.0

@@ -30,7 +30,7 @@ from flask_lakeflow_jobs.web.streams import (
 )
 from tests.runs import SUCCEEDED, named_job, run, words
 from tests.sse_client import Event, SseParser
-from tests.watching.test_hub import POLL_INTERVAL, Watched
+from tests.watching.support import POLL_INTERVAL, Watched
 
 HEARTBEAT = 10.0
 LIFETIME = 280.0

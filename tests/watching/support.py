@@ -1,0 +1,102 @@
+"""A hub whose time stands still, in front of a workspace that says what it is told to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from databricks.sdk.service.jobs import BaseRun, Run
+from flask import Flask
+
+from flask_lakeflow_jobs import RunStatus
+from flask_lakeflow_jobs.clock import Clock
+from flask_lakeflow_jobs.identity import APP
+from flask_lakeflow_jobs.shared import Shared
+from flask_lakeflow_jobs.watching import Hub, News, Subscription, Target
+from flask_lakeflow_jobs.watching.snapshot import state_id
+from tests.clocks import FakeClock
+from tests.runs import SUCCEEDED, named_job, run, words
+
+POLL_INTERVAL = 5.0
+
+QUEUED = run(words("QUEUED"))
+RUNNING = run(words("RUNNING"))
+ENDED = run(SUCCEEDED)
+
+JOB = named_job()
+ONE = Target(APP, JOB, 1001)
+
+
+class Workspace:
+    """Answers looks with what it is told to, and counts them."""
+
+    def __init__(self) -> None:
+        self.answers: dict[int, Run | BaseException] = {}
+        self.past: list[BaseRun] = []
+        self.lists = 0
+        self.looks: list[Target] = []
+
+    def says(self, answer: Run | BaseException, target: Target = ONE) -> None:
+        self.answers[target.run_id] = answer
+
+    def run(self, target: Target) -> Run:
+        self.looks.append(target)
+        answer = self.answers[target.run_id]
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def active_runs(self, target: Target, most: int) -> list[Run]:
+        self.lists += 1
+        return [
+            answer
+            for answer in self.answers.values()
+            if isinstance(answer, Run) and not state_id(answer).is_terminal
+        ][:most]
+
+    def ended_runs(self, target: Target) -> list[BaseRun]:
+        return self.past
+
+    def restore(self, stored: dict[str, Any]) -> RunStatus:
+        return RunStatus(stored["timestamp"], Run.from_dict(stored["run"]), stored.get("eta"))
+
+
+class Watched:
+    """A hub whose looks are made by :meth:`look` only, and whose time stands still."""
+
+    def __init__(
+        self,
+        shared: Shared | None = None,
+        clock: Clock | None = None,
+        workspace: Workspace | None = None,
+    ) -> None:
+        self.clock = clock if isinstance(clock, FakeClock) else FakeClock()
+        self.workspace = workspace or Workspace()
+        self.told: list[tuple[Target, RunStatus]] = []
+        self.hub = Hub(
+            self.workspace,
+            lambda target, status: self.told.append((target, status)),
+            shared or Shared.of(Flask(__name__), {"CACHE_TYPE": "SimpleCache"}, None),
+            clock or self.clock,
+            poll_interval=POLL_INTERVAL,
+            settled_for=60.0,
+            spawn=None,
+        )
+
+    def subscribe(self, *targets: Target, **seen: Any) -> Subscription:
+        return self.hub.subscribe(targets or [ONE], **seen)
+
+    def look(self, answer: Run | BaseException | None = None, *, after: float = 0.0) -> float:
+        """Have the looks made that are due; the time until the next."""
+        if answer is not None:
+            self.workspace.says(answer)
+        self.clock.sleep(after)
+        return self.hub.step()
+
+
+def is_over(viewer: Subscription) -> bool:
+    return viewer.is_over
+
+
+def seen(news: list[News]) -> list[str]:
+    """The outcomes of the new states."""
+    return [item.snapshot.status.outcome.value for item in news if item.snapshot is not None]
