@@ -23,6 +23,7 @@ class Completion:
     state: State
     output: dict[str, Any] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
+    rows: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Reporter(Protocol):
@@ -120,7 +121,7 @@ class ProcessActivity:
 
     def _exited(self, ended: Exit) -> None:
         outcome = dict(ended.outcome)
-        values = outcome.pop("values", {})
+        values, rows = outcome.pop("values", {}), outcome.pop("rows", [])
         if isinstance(result := outcome.get("result"), str):
             outcome["result"], outcome["truncated"] = first_part(result)
         outcome |= {"logs": ended.logs, "logs_truncated": ended.logs_truncated}
@@ -128,7 +129,7 @@ class ProcessActivity:
             outcome = {key: value for key, value in outcome.items() if not key.startswith("error")}
         state = self._stopped_as or (states.FAILED if "error" in outcome else states.SUCCESS)
         self._host.leave(self)
-        self._reporter.ended(Completion(state, outcome, values))
+        self._reporter.ended(Completion(state, outcome, values, rows))
 
 
 class ProcessHost:

@@ -34,6 +34,22 @@ class WorkspaceFiles:
         """The folder of the bundle."""
         return self._bundle().root
 
+    def local(self, given: str) -> Path:
+        """Where a path leads: of the workspace, of this machine, or relative to the bundle. There
+        need not be anything.
+        """
+        bundle = self._bundle()
+        name = given.removeprefix("file:")
+        if name.startswith(bundle.files_path + "/"):
+            return bundle.files_root / name.removeprefix(bundle.files_path + "/")
+        return bundle.root / name
+
+    @property
+    def mounts(self) -> dict[str, str]:
+        """The folders of the workspace by the paths under which it shows them."""
+        bundle = self._bundle()
+        return {bundle.files_path: str(bundle.files_root), "/Volumes": str(self._volumes)}
+
     def localized(self, value: Any) -> Any:
         """The same value with the paths of volumes in it leading to this machine's folders.
 
@@ -70,11 +86,7 @@ class WorkspaceFiles:
 
     def _find(self, given: str, endings: tuple[str, ...]) -> Path:
         bundle = self._bundle()
-        name = given.removeprefix("file:")
-        if name.startswith(bundle.files_path + "/"):
-            base = bundle.files_root / name.removeprefix(bundle.files_path + "/")
-        else:
-            base = bundle.root / name
+        base = self.local(given)
         for ending in endings:
             candidate = base.with_name(base.name + ending)
             if candidate.is_file():

@@ -17,6 +17,7 @@ class TaskRun:
 
     :param attempt: counts all attempts of the task in its run, from 0.
     :param retry: counts the attempts since the run was started or repaired, from 0.
+    :param rows: what its SQL has answered, as far as other tasks may refer to it.
     :param outcome: which way a condition went: "true" or "false".
     :param nested_run_id: the run that a ``run_job_task`` has started.
     :param parent: for an iteration, the attempt of the for-each task to which it belongs.
@@ -36,6 +37,7 @@ class TaskRun:
     execution_duration: int = 0
     cleanup_duration: int = 0
     values: dict[str, Any] = field(default_factory=dict)
+    rows: list[dict[str, Any]] = field(default_factory=list)
     resolved: Settings = field(default_factory=dict)
     outcome: str = ""
     nested_run_id: int = 0

@@ -177,6 +177,7 @@ class TaskPerformer:
             self._activities.pop(task.run_id, None)
             self._repetitions.pop(task.run_id, None)
             task.values = completion.values
+            task.rows = completion.rows
             if completion.output:
                 self._ledger.set_output(task, completion.output)
             self.end(run, task, completion.state)
@@ -191,6 +192,7 @@ class TaskPerformer:
         task.resolved = _resolved(task.spec, scope)
         localized = self._files.localized
         scene = Scene(
+            settings=run.settings,
             files=self._files,
             job_parameters={
                 each["name"]: localized(resolve(each.get("value", each["default"]), scope))

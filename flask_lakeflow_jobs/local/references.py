@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-REFERENCE = re.compile(r"\{\{\s*([A-Za-z_][\w.\-]*)\s*\}\}")
+# A part of a name that holds other characters stands in backticks.
+REFERENCE = re.compile(r"\{\{\s*([A-Za-z_](?:[\w.\-]|`[^`{}]+`)*)\s*\}\}")
 _NAMESPACES = ("job.", "task.", "tasks.", "workspace.", "backfill.")
 
 
@@ -48,7 +49,7 @@ def resolve(value: Any, lookup: Lookup) -> Any:
 
 def _resolve_text(text: str, lookup: Lookup) -> str:
     def replacement(match: re.Match[str]) -> str:
-        name = match.group(1)
+        name = match.group(1).replace("`", "")
         try:
             return as_text(lookup(name))
         except KeyError:

@@ -39,8 +39,9 @@ def scope_of(run: JobRun, task: TaskRun, workspace: Mapping[str, Any]) -> Lookup
             return workspace[name.removeprefix("workspace.")]
         if name.startswith("job.parameters."):
             return _parameter(run, name.removeprefix("job.parameters."))
-        if name.startswith("job.start_time."):
-            return _moment(run.start_time, name.removeprefix("job.start_time."))
+        for moment in ("job.start_time.", "job.trigger.time."):
+            if name.startswith(moment):
+                return _moment(run.start_time, name.removeprefix(moment))
         if name.startswith("tasks."):
             return _of_task(run, name.removeprefix("tasks."))
         if task.parent and (name == "input" or name.startswith("input.")):
@@ -62,12 +63,22 @@ def _of_task(run: JobRun, path: str) -> Any:
     task = run.latest_attempts()[key]
     if attribute.startswith("values."):
         return task.values[attribute.removeprefix("values.")]
+    if attribute == "output.rows":
+        return task.rows
+    if attribute.startswith("output.first_row."):
+        (first, *_) = task.rows or [{}]
+        return first[attribute.removeprefix("output.first_row.")]
     return {
         "run_id": task.run_id,
         "result_state": task.state.result.lower(),
-        "error_code": task.state.code,
+        "error_code": _error_code(task),
         "execution_count": task.attempt + 1,
     }[attribute]
+
+
+def _error_code(task: TaskRun) -> str:
+    """As the documentation has it: ``RunExecutionError``, or nothing after a success."""
+    return "" if task.state.is_success else task.state.code.title().replace("_", "")
 
 
 def _of_input(item: Any, name: str) -> Any:

@@ -117,6 +117,47 @@ def test_sql(serve: Serve) -> None:
     assert printed[1]["info"] == "total\n9\n"
 
 
+def test_sql_as_databricks_spells_it(serve: Serve) -> None:
+    pytest.importorskip("duckdb")
+    tasks = [
+        sql("make", "make.sql"),
+        sql("read", "read.sql", depends_on=after("make")),
+        script(
+            "rows",
+            "main.py",
+            "{{tasks.read.output.first_row.day}}",
+            "{{tasks.read.output.rows}}",
+            depends_on=after("read"),
+        ),
+    ]
+    parameters = [
+        {"name": "catalog", "default": "sales"},
+        {"name": "schema", "default": "raw"},
+        {"name": "day", "default": "mon;day"},
+    ]
+    client = serve(
+        {"etl": {"parameters": parameters, "tasks": tasks}},
+        {
+            "make.sql": """
+                -- Made anew; each time
+                USE CATALOG {{catalog}};
+                USE IDENTIFIER({{schema}});
+                CREATE OR REPLACE TABLE `all days` AS SELECT {{ day }} AS day, 'a;b' AS text;
+                CREATE TABLE IF NOT EXISTS other (n INT); /* ; */
+            """,
+            "read.sql": """
+                USE CATALOG {{catalog}};
+                SELECT day, text FROM IDENTIFIER(:schema || '.all days');
+            """,
+            "main.py": "import sys; print(*sys.argv[1:], sep='\\n')",
+        },
+    )
+    run = client.run("etl")
+    outputs = client.outputs(run)
+    assert task_words(run) == dict.fromkeys(("make", "read", "rows"), "SUCCESS"), outputs
+    assert outputs["rows"].logs == 'mon;day\n[{"day": "mon;day", "text": "a;b"}]\n'
+
+
 def test_sql_that_cannot_run(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     query = {"task_key": "query", "sql_task": {"warehouse_id": "x", "query": {"query_id": "1"}}}
     client = serve({"etl": {"tasks": [query, sql("file", "a.sql")]}}, {"a.sql": "SELECT 1"})

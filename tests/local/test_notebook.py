@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -109,6 +110,119 @@ dbutils.notebook.exit(f"{total} {__name__}")
     )
 
 
+def test_magics_among_python(serve: Serve) -> None:
+    """As in a notebook that was exported, where one cell may hold several."""
+    text = """
+# DBTITLE 1,Packages
+# MAGIC %pip install nothing
+total = 1
+# COMMAND ----------
+# MAGIC %load_ext autoreload
+# MAGIC %autoreload 2
+total += 1
+# COMMAND ----------
+# MAGIC !test -e notebook.py
+# COMMAND ----------
+# MAGIC %restart_python
+# COMMAND ----------
+# MAGIC %fs mkdirs /Volumes/main/default/files
+# COMMAND ----------
+dbutils.notebook.exit(total)
+"""
+    assert result_of(notebook_client(serve, text)) == "2"
+
+
+def test_shell_that_fails(serve: Serve) -> None:
+    client = notebook_client(serve, "# MAGIC %sh\n# MAGIC exit 3")
+    assert "exit status 3" in (client.outputs(client.run("etl"))["main"].error or "")
+
+
+def test_other_notebook_with_arguments_and_by_its_path(serve: Serve) -> None:
+    text = """
+# MAGIC %run ./helpers $day="two words"
+# COMMAND ----------
+import json
+files = dbutils.widgets.get("files")
+first = dbutils.notebook.run(files + "/inner", 0, {})
+second = dbutils.notebook.run(files.removeprefix("/Workspace") + "/inner")
+dbutils.notebook.exit(f"{day} {getArgument('none', 'else')} {first} {second}")
+"""
+    helpers = "dbutils.widgets.text('day', 'other')\nday = dbutils.widgets.get('day')"
+    files = {"helpers.py": HEADER + helpers, "inner.py": HEADER + "dbutils.notebook.exit('in')"}
+    task = notebook("main")
+    task["notebook_task"]["base_parameters"] = {"files": "${workspace.file_path}"}
+    client = serve({"etl": {"tasks": [task]}}, {"notebook.py": HEADER + text, **files})
+    assert result_of(client) == "two words else in in"
+
+
+SQL_NOTEBOOK = """
+    -- Databricks notebook source
+    -- MAGIC %md
+    -- MAGIC # A title; no SQL
+    -- COMMAND ----------
+    CREATE OR REPLACE TABLE days AS SELECT :day AS day;
+    -- COMMAND ----------
+    -- MAGIC %python
+    -- MAGIC total = 2 + 3
+    -- COMMAND ----------
+    SELECT day, 'a;b' AS text FROM days
+    -- COMMAND ----------
+    -- MAGIC %python
+    -- MAGIC dbutils.notebook.exit(total)
+"""
+
+
+def test_sql_notebook(serve: Serve) -> None:
+    pytest.importorskip("duckdb")
+    task = notebook("main", "query.sql")
+    task["notebook_task"]["base_parameters"] = {"day": "monday"}
+    client = serve({"etl": {"tasks": [task]}}, {"query.sql": SQL_NOTEBOOK})
+    run = client.run("etl")
+    (main,) = run.tasks or []
+    output = client.outputs(run)["main"]
+    assert output.error is None, output.error_trace
+    assert output.notebook_output is not None
+    assert output.notebook_output.result == "5"
+    assert main.run_id is not None
+    (view,) = client.jobs.export_run(main.run_id).views or []
+    assert "day\ttext\nmonday\ta;b\n" in (view.content or "")
+
+
+def test_sql_cell_beside_python(serve: Serve) -> None:
+    pytest.importorskip("duckdb")
+    text = "dbutils.widgets.text('n', '3')\n# COMMAND ----------\n# MAGIC %sql\n# MAGIC select :n"
+    client = notebook_client(serve, text)
+    assert task_words(client.run("etl")) == {"main": "SUCCESS"}
+
+
+def test_ipynb_in_sql(serve: Serve) -> None:
+    pytest.importorskip("duckdb")
+    content = {
+        "metadata": {"application/vnd.databricks.v1+notebook": {"language": "sql"}},
+        "cells": [
+            {"cell_type": "code", "source": ["SELECT 1"]},
+            {"cell_type": "code", "source": "%python\ndbutils.notebook.exit('both')"},
+        ],
+    }
+    client = serve(
+        {"etl": {"tasks": [notebook("main", "query.ipynb")]}}, {"query.ipynb": json.dumps(content)}
+    )
+    assert result_of(client) == "both"
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "error"),
+    [
+        ("a.r", "# Databricks notebook source\nx <- 1", "A %r cell cannot run"),
+        ("a.scala", "// Databricks notebook source\nval x = 1", "A %scala cell cannot run"),
+        ("a.sql", "SELECT 1", "its first line has to be '-- Databricks notebook source'"),
+    ],
+)
+def test_notebook_in_another_language(serve: Serve, name: str, header: str, error: str) -> None:
+    client = serve({"etl": {"tasks": [notebook("main", name)]}}, {name: header})
+    assert error in (client.outputs(client.run("etl"))["main"].error or "")
+
+
 def test_magic_that_cannot_run(serve: Serve) -> None:
     client = notebook_client(serve, "# MAGIC %scala\n# MAGIC val x = 1")
     output = client.outputs(client.run("etl"))["main"]
@@ -147,7 +261,7 @@ dbutils.widgets.text("day", "monday")
 display("shown", 5)
 displayHTML("<b>é</b>")
 try:
-    dbutils.fs.ls("/")
+    dbutils.data.summarize(1)
 except AttributeError as error:
     dbutils.notebook.exit(f"{getArgument('day')}: {error}")
 """
@@ -156,7 +270,7 @@ except AttributeError as error:
     (task,) = run.tasks or []
     output = client.outputs(run)["main"].notebook_output
     assert output is not None
-    assert output.result == "monday: dbutils.fs is not served by the local workspace."
+    assert output.result == "monday: dbutils.data is not served by the local workspace."
     assert task.run_id is not None
     (view,) = client.jobs.export_run(task.run_id).views or []
     assert "shown\n5\n&lt;b&gt;é&lt;/b&gt;" in (view.content or "")

@@ -12,7 +12,12 @@ from flask_lakeflow_jobs.local.references import UnknownReference, resolve
 from tests.local.conftest import Serve
 from tests.local.support import after, script
 
-VALUES = {"job.id": 5, "job.name": "etl", "tasks.a.values.list": [1, {"b": None}]}
+VALUES = {
+    "job.id": 5,
+    "job.name": "etl",
+    "tasks.a.values.list": [1, {"b": None}],
+    "tasks.a.values.two words": "here",
+}
 
 
 @pytest.mark.parametrize(
@@ -20,6 +25,7 @@ VALUES = {"job.id": 5, "job.name": "etl", "tasks.a.values.list": [1, {"b": None}
     [
         ("no reference", "no reference"),
         ("{{job.id}}", "5"),
+        ("{{job.`id`}} {{tasks.a.values.`two words`}}", "5 here"),
         ("{{ job.id }} of {{job.name}}", "5 of etl"),
         ("{{tasks.a.values.list}}", '[1, {"b": null}]'),
         (
@@ -96,7 +102,7 @@ def test_inside_a_run(serve: Serve) -> None:
         "task.execution_count": "1",
         "tasks.first.run_id": str(first.run_id),
         "tasks.first.result_state": "success",
-        "tasks.first.error_code": "SUCCESS",
+        "tasks.first.error_code": "",
         "tasks.first.execution_count": "1",
         "workspace.id": str(client.sdk.get_workspace_id()),
         "workspace.url": client.address.host,
@@ -107,3 +113,20 @@ def test_inside_a_run(serve: Serve) -> None:
         "task_retry_count": "0",
         "start_date": day,
     }
+
+
+def test_error_code_of_a_task_that_failed(serve: Serve) -> None:
+    tasks = [
+        script("first", "fail.py"),
+        script(
+            "main",
+            "main.py",
+            "{{tasks.first.error_code}} {{job.trigger.time.year}}",
+            depends_on=after("first"),
+            run_if="ALL_DONE",
+        ),
+    ]
+    files = {"main.py": "import sys; print(sys.argv[1])", "fail.py": "1 / 0"}
+    client = serve({"etl": {"tasks": tasks}}, files)
+    logs = client.outputs(client.run("etl"))["main"].logs
+    assert (logs or "").startswith("RunExecutionError 20")

@@ -100,6 +100,9 @@ def test_failure(serve: Serve) -> None:
         ),
         ("def f(:", "FAILED", "SyntaxError: invalid syntax"),
         ("raise KeyboardInterrupt", "FAILED", "KeyboardInterrupt"),
+        ("input()", "FAILED", "EOFError"),
+        ("raise ValueError('half \\ud800')", "FAILED", "ValueError: half \\ud800"),
+        ("import sys; sys.stderr.close(); 1 / 0", "FAILED", "ZeroDivisionError"),
     ],
 )
 def test_ways_to_end(serve: Serve, code: str, result: str, error: str | None) -> None:
@@ -112,6 +115,22 @@ def test_ways_to_end(serve: Serve, code: str, result: str, error: str | None) ->
     else:
         assert output.error is not None
         assert output.error.startswith(error)
+
+
+def test_anything_may_be_printed(serve: Serve) -> None:
+    code = """
+        import os, subprocess, sys
+        print("日本", sys.argv[1], "\\ud800")
+        sys.stdout.buffer.write(b"\\xff\\n")
+        sys.stdout.flush()
+        os.write(2, b"\\x80\\n")
+        subprocess.run(["echo", "from a child"], check=True)
+    """
+    task = script("main", "src/bÿtes.py", "{{job.parameters.wört}}")
+    job = {"parameters": [{"name": "wört", "default": "ünï"}], "tasks": [task]}
+    client = serve({"jöb": job}, {"src/bÿtes.py": code})
+    logs = client.outputs(client.run("jöb"))["main"].logs
+    assert logs == "日本 ünï \\ud800\n\ufffd\n\ufffd\nfrom a child\n"
 
 
 def test_python_file_sees_what_it_would_on_databricks(serve: Serve) -> None:

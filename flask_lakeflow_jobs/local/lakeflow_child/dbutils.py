@@ -1,8 +1,9 @@
-"""The part of ``dbutils`` that jobs use: widgets, notebook, jobs.taskValues."""
+"""The part of ``dbutils`` that jobs use: widgets, notebook, jobs.taskValues, fs, secrets."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import types
 
@@ -30,6 +31,10 @@ class Widgets:
     def __init__(self, given: dict[str, str]) -> None:
         self._values = dict(given)
 
+    def set(self, name: str, value: str) -> None:
+        """Give a parameter a value that no declaration changes, as ``%run`` does."""
+        self._values[name] = value
+
     def text(self, name: str, defaultValue: str, label: str | None = None) -> None:  # noqa: N803
         """Declare a parameter with its default."""
         self._values.setdefault(name, str(defaultValue))
@@ -56,7 +61,9 @@ class Widgets:
             )
         return self._values[name]
 
-    getArgument = get  # noqa: N815 (its name on Databricks)
+    def getArgument(self, name: str, optional: str | None = None) -> str:  # noqa: N802
+        """The value of a parameter, or the other one where it has none."""
+        return self.get(name) if optional is None else self._values.get(name, optional)
 
     def getAll(self) -> dict[str, str]:  # noqa: N802
         """All parameters with their values."""
@@ -74,9 +81,16 @@ class Widgets:
 class Notebook:
     """``dbutils.notebook``."""
 
-    def __init__(self, owner: DBUtils, path: str) -> None:
+    def __init__(self, owner: DBUtils, path: str, mounts: dict[str, str]) -> None:
         self._owner = owner
         self._path = path
+        self._mounts = mounts
+
+    def find(self, path: str, caller: str | None = None) -> str:
+        """The file of a notebook that this one, or another caller, names."""
+        from .notebook import find_notebook
+
+        return find_notebook(caller or self._path, path, self._mounts)
 
     def exit(self, value: Any = "") -> None:
         """End the notebook; the value becomes its output."""
@@ -89,9 +103,9 @@ class Notebook:
         arguments: dict[str, Any] | None = None,
     ) -> str:
         """Run another notebook in a namespace of its own and return what it exits with."""
-        from .notebook import find_notebook, run_cells
+        from .notebook import run_cells
 
-        file = find_notebook(self._path, path)
+        file = self.find(path)
         inner = self._owner.for_notebook(
             file, {key: str(each) for key, each in (arguments or {}).items()}
         )
@@ -101,6 +115,9 @@ class Notebook:
         except NotebookExit as exit_call:
             return exit_call.value
         return ""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"dbutils.notebook.{name} is not served by the local workspace.")
 
 
 class TaskValues:
@@ -182,10 +199,28 @@ class DBUtils:
         self._order = order
         parameters = order["parameters"]
         self.widgets = Widgets(parameters if isinstance(parameters, dict) else {})
-        self.notebook = Notebook(self, order.get("path", ""))
+        self.notebook = Notebook(self, order.get("path", ""), order["mounts"])
         self.jobs = Jobs(TaskValues(order["task_values"]))
         self.library = Library()
         self.spark = LazySpark()
+        self._fs: Any = None
+
+    @property
+    def fs(self) -> Any:
+        """Files; imported when first used, as few tasks do."""
+        if self._fs is None:
+            from .filesystem import FileSystem
+
+            dbfs = os.path.join(os.environ["LAKEFLOW_LOCAL_DATA"], "dbfs")
+            self._fs = FileSystem(self._order["mounts"], dbfs)
+        return self._fs
+
+    @property
+    def secrets(self) -> Any:
+        """Secrets; imported when first used, as few tasks do."""
+        from .vault import Secrets
+
+        return Secrets()
 
     def for_notebook(self, path: str, arguments: dict[str, str]) -> DBUtils:
         """The ``dbutils`` of a notebook that this one runs."""
@@ -201,7 +236,7 @@ class DBUtils:
             "sql": lambda text: self.spark.sql(text),
             "display": display,
             "displayHTML": display,
-            "getArgument": self.widgets.get,
+            "getArgument": self.widgets.getArgument,
         }
 
     def __getattr__(self, name: str) -> Any:

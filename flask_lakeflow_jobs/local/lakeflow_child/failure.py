@@ -7,6 +7,9 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from contextlib import suppress
+
+from .vault import redacted
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -23,8 +26,10 @@ def describe(error: BaseException) -> dict[str, str]:
             pending += [each.__cause__, each.__context__]
     trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     last_line = traceback.format_exception_only(type(error), error)[-1].strip()
-    sys.stderr.write(trace)
-    return {"error": last_line, "error_trace": trace}
+    # The user's code may have closed it.
+    with suppress(ValueError, OSError, AttributeError):
+        sys.stderr.write(trace)
+    return {"error": redacted(last_line), "error_trace": redacted(trace)}
 
 
 def _drop_own_frames(error: BaseException) -> None:

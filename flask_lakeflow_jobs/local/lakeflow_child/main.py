@@ -26,7 +26,10 @@ def main(order_file: str) -> None:
             encoding="utf-8", errors="backslashreplace", line_buffering=True
         )
     dbutils = DBUtils(order)
-    outcome = _carry_out(order, dbutils)
+    outcome = {
+        key: _printable(each) if isinstance(each, str) else each
+        for key, each in _carry_out(order, dbutils).items()
+    }
     outcome["values"] = dbutils.jobs.taskValues.collected
     _write(order["result_file"], outcome)
     sys.exit(1 if "error" in outcome else 0)
@@ -34,7 +37,8 @@ def main(order_file: str) -> None:
 
 def _carry_out(order: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
     try:
-        _run(order, dbutils)
+        _set_environment(order["environment"])
+        rows = _run(order, dbutils)
     except NotebookExit as exit_call:
         return {"result": exit_call.value}
     except BaseException as error:
@@ -43,10 +47,23 @@ def _carry_out(order: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
         from .failure import describe
 
         return describe(error)
-    return {}
+    return {"rows": rows} if rows else {}
 
 
-def _run(order: dict[str, Any], dbutils: DBUtils) -> None:
+def _printable(text: str) -> str:
+    """A text that any client can read: half a character, which UTF-8 has not, is spelt out."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _set_environment(variables: dict[str, str]) -> None:
+    if variables:
+        from .vault import filled_in
+
+        os.environ.update({name: filled_in(value) for name, value in variables.items()})
+
+
+def _run(order: dict[str, Any], dbutils: DBUtils) -> list[dict[str, Any]] | None:
+    """What SQL has answered, if the order is for SQL."""
     kind = order["kind"]
     if kind == "notebook":
         from .notebook import run_notebook
@@ -63,7 +80,8 @@ def _run(order: dict[str, Any], dbutils: DBUtils) -> None:
     else:
         from .statements import run_sql
 
-        run_sql(order, dbutils)
+        return run_sql(order, dbutils)
+    return None
 
 
 def _write(path: str, outcome: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Runs a notebook: a Databricks source file in Python, or an ``.ipynb``."""
+"""Runs a notebook: a Databricks source file in Python or SQL, or an ``.ipynb``."""
 
 from __future__ import annotations
 
@@ -14,20 +14,33 @@ if TYPE_CHECKING:
 
     from .dbutils import DBUtils
 
-HEADER = "# Databricks notebook source"
-_SEPARATOR = "# COMMAND ----------"
-_MAGIC = "# MAGIC"
-_IGNORED_MAGICS = ("%md", "%md-sandbox", "%matplotlib", "%load_ext", "%autoreload", "%config")
+ENDINGS = (".py", ".ipynb", ".sql", ".r", ".scala")
+_TITLE = " Databricks notebook source"
+# What a source notebook's language is called, and how its comments begin, by the file's ending.
+_LANGUAGES = {
+    ".py": ("python", "#"),
+    ".sql": ("sql", "--"),
+    ".r": ("r", "#"),
+    ".scala": ("scala", "//"),
+}
+# Magics that are about the notebook's looks or tools: the rest of their line is for them alone.
+_LINE_MAGICS = ("matplotlib", "load_ext", "autoreload", "config", "restart_python", "env", "time")
+_INSTALLERS = ("pip", "uv", "conda")
+_LANGUAGE_MAGICS = ("python", "sql", "r", "scala", "sh", "md", "md-sandbox", "run", "fs")
 
 
 class Cell:
-    """A cell of a notebook, and the line of the file at which its code begins (from 0)."""
+    """A cell of a notebook.
 
-    __slots__ = ("line", "text")
+    :param line: the line of the file at which its code begins (from 0).
+    """
 
-    def __init__(self, text: str, line: int) -> None:
+    __slots__ = ("language", "line", "text")
+
+    def __init__(self, text: str, line: int, language: str) -> None:
         self.text = text
         self.line = line
+        self.language = language
 
 
 def run_notebook(order: dict[str, Any], dbutils: DBUtils) -> None:
@@ -47,86 +60,176 @@ def run_cells(path: str, names: dict[str, Any]) -> None:
 
 def read_cells(path: str) -> list[Cell]:
     """The cells of a notebook, in order."""
-    with open(path, encoding="utf-8") as file:
+    with open(path, encoding="utf-8-sig") as file:
         text = file.read()
-    if path.endswith(".ipynb"):
+    ending = os.path.splitext(path)[1].lower()
+    if ending == ".ipynb":
         return _cells_of_ipynb(text)
-    if not text.startswith(HEADER):
+    language, comment = _LANGUAGES.get(ending, _LANGUAGES[".py"])
+    header = comment + _TITLE
+    if not text.startswith(header):
         raise ValueError(
-            f"{path} is no notebook: its first line has to be {HEADER!r}. "
-            "A plain Python file belongs into a spark_python_task."
+            f"{path} is no notebook: its first line has to be {header!r}. "
+            "A plain Python file belongs into a spark_python_task, one of SQL into a sql_task."
         )
     cells = []
     lines: list[str] = []
     start = 1
     for number, line in enumerate(text.splitlines()[1:], start=1):
-        if line.strip() == _SEPARATOR:
-            cells.append(Cell("\n".join(lines), start))
+        if line.strip() == f"{comment} COMMAND ----------":
+            cells.append(Cell("\n".join(lines), start, language))
             lines, start = [], number + 1
         else:
             lines.append(line)
-    cells.append(Cell("\n".join(lines), start))
-    return [_without_magic_comments(cell) for cell in cells]
+    cells.append(Cell("\n".join(lines), start, language))
+    return [_in_its_own_language(_without_magic_comments(cell, comment)) for cell in cells]
 
 
-def _without_magic_comments(cell: Cell) -> Cell:
-    lines = cell.text.split("\n")
-    first = next((line for line in lines if line.strip()), "")
-    if not first.startswith(_MAGIC):
+def _without_magic_comments(cell: Cell, comment: str) -> Cell:
+    mark = f"{comment} MAGIC"
+    if not any(line.startswith(mark) for line in cell.text.split("\n")):
         return cell
-    stripped = [line.removeprefix(_MAGIC).removeprefix(" ") for line in lines]
-    return Cell("\n".join(stripped), cell.line)
+    lines = [
+        line.removeprefix(mark).removeprefix(" ") if line.startswith(mark) else line
+        for line in cell.text.split("\n")
+    ]
+    return Cell("\n".join(lines), cell.line, cell.language)
 
 
 def _cells_of_ipynb(text: str) -> list[Cell]:
+    notebook = json.loads(text)
+    metadata = notebook.get("metadata", {})
+    databricks = metadata.get("application/vnd.databricks.v1+notebook", {})
+    language = databricks.get("language") or "python"
     cells = []
-    for cell in json.loads(text)["cells"]:
+    for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
             source = cell["source"]
-            cells.append(Cell(source if isinstance(source, str) else "".join(source), 0))
+            text = source if isinstance(source, str) else "".join(source)
+            cells.append(_in_its_own_language(Cell(text, 0, language)))
     return cells
 
 
-def _run_cell(cell: Cell, path: str, names: dict[str, Any]) -> None:
-    text = cell.text
-    first = next((line.strip() for line in text.split("\n") if line.strip()), "")
-    if not first.startswith("%"):
-        _run_python(text, cell.line, path, names)
-        return
-    magic, _, argument = first.partition(" ")
-    rest = text.split(first, 1)[1]
-    if magic in _IGNORED_MAGICS:
-        return
-    if magic == "%python":
-        _run_python(
-            "\n" * text.split(first, 1)[0].count("\n") + argument + rest, cell.line, path, names
-        )
-    elif magic == "%run":
-        run_cells(find_notebook(path, argument.strip().strip("\"'")), names)
-    elif magic == "%sh":
-        import subprocess
-
-        subprocess.run(["/bin/sh", "-c", argument + rest], check=True)
-    elif magic == "%sql":
-        names["_sqldf"] = names["spark"].sql((argument + rest).strip())
-    elif magic == "%pip":
-        print(f"Skipped '{first}': the task uses the packages of the local environment.")
-    else:
+def _in_its_own_language(cell: Cell) -> Cell:
+    """The cell without the magic at its top that names a language; what follows keeps its line."""
+    above, first, rest = _split_at_first_line(cell.text)
+    magic, _, argument = first.strip().partition(" ")
+    name = magic.lstrip("%")
+    if not magic.startswith("%") or name in _LINE_MAGICS or name in _INSTALLERS:
+        return cell
+    if name not in _LANGUAGE_MAGICS:
         raise NotImplementedError(f"A {magic} cell cannot run in the local workspace.")
+    return Cell(above + argument + rest, cell.line, name)
 
 
-def _run_python(text: str, line: int, path: str, names: dict[str, Any]) -> None:
+def _split_at_first_line(text: str) -> tuple[str, str, str]:
+    """What stands above the first line that says something, that line, and what follows."""
+    lines = text.split("\n")
+    number = next(
+        (
+            index
+            for index, line in enumerate(lines)
+            if line.strip() and not line.startswith(("# DBTITLE", "-- DBTITLE"))
+        ),
+        len(lines) - 1,
+    )
+    above = "".join("\n" for _ in lines[:number])
+    return above, lines[number], "".join("\n" + line for line in lines[number + 1 :])
+
+
+def _run_cell(cell: Cell, path: str, names: dict[str, Any]) -> None:
+    text = cell.text.strip()
+    if cell.language == "python":
+        _run_python(cell, path, names)
+    elif cell.language in ("md", "md-sandbox") or not text:
+        return
+    elif cell.language == "run":
+        _run_other(text, path, names)
+    elif cell.language == "sh":
+        _run_shell(cell.text)
+    elif cell.language == "sql":
+        _run_sql(text, names)
+    elif cell.language == "fs":
+        command, *arguments = text.split()
+        print(getattr(names["dbutils"].fs, command)(*arguments))
+    else:
+        raise NotImplementedError(f"A %{cell.language} cell cannot run in the local workspace.")
+
+
+def _run_python(cell: Cell, path: str, names: dict[str, Any]) -> None:
+    lines = cell.text.split("\n")
+    if any(line.startswith(("%", "!")) for line in lines):
+        lines = [_as_python(line) for line in lines]
     # Blank lines before the code make a traceback name the lines of the file.
-    code = compile("\n" * line + text, path, "exec", dont_inherit=True)
+    source = "\n" * cell.line + "\n".join(lines)
+    code = compile(source, path, "exec", dont_inherit=True)
+    names["__lakeflow_magic__"] = _run_line_magic
     exec(code, names)  # noqa: S102 (running it is the purpose)
 
 
-def find_notebook(caller: str, given: str) -> str:
-    """The file of a notebook that another one names relative to itself, usually without
-    extension.
+def _as_python(line: str) -> str:
+    """A line of Python for a line that may be a magic, or a command for the shell."""
+    return f"__lakeflow_magic__({line!r})" if line.startswith(("%", "!")) else line
+
+
+def _run_line_magic(line: str) -> None:
+    name = line.lstrip("%!").split(" ")[0]
+    if name in _INSTALLERS:
+        print(f"Skipped '{line}': the task uses the packages of the local environment.")
+    elif line.startswith("!"):
+        _run_shell(line[1:])
+    elif name == "sh":
+        _run_shell(line.partition(" ")[2])
+    elif name not in _LINE_MAGICS:
+        raise NotImplementedError(f"A %{name} line cannot run in the local workspace.")
+
+
+def _run_other(text: str, path: str, names: dict[str, Any]) -> None:
+    """Run another notebook in this one's namespace: ``%run ./other $name="value"``."""
+    import shlex
+
+    given, *settings = shlex.split(text, comments=True)
+    for setting in settings:
+        name, _, value = setting.removeprefix("$").partition("=")
+        names["dbutils"].widgets.set(name, value)
+    run_cells(names["dbutils"].notebook.find(given, path), names)
+
+
+def _run_shell(text: str) -> None:
+    import subprocess
+
+    sys.stdout.flush()
+    subprocess.run(["/bin/sh", "-c", text], check=True)
+
+
+def _run_sql(text: str, names: dict[str, Any]) -> None:
+    """By Spark where it is installed, else by DuckDB."""
+    from importlib.util import find_spec
+
+    parameters = names["dbutils"].widgets.getAll()
+    if find_spec("pyspark"):
+        names["_sqldf"] = names["spark"].sql(text, parameters)
+        return
+    if not find_spec("duckdb"):
+        raise RuntimeError(
+            "SQL in a notebook needs Spark or DuckDB here. Install pyspark or "
+            "flask-lakeflow-jobs[sql]."
+        )
+    from .statements import print_answer, run_statements
+
+    print_answer(run_statements(text, parameters))
+
+
+def find_notebook(caller: str, given: str, mounts: dict[str, str]) -> str:
+    """The file of a notebook that another one names, usually without extension: relative to
+    itself, or by its path in the workspace.
     """
     base = os.path.normpath(os.path.join(os.path.dirname(caller), given))
-    for candidate in (base, base + ".py", base + ".ipynb"):
+    for mount, folder in mounts.items():
+        for prefix in (mount, mount.removeprefix("/Workspace")):
+            if given.startswith(prefix + "/"):
+                base = folder + given[len(prefix) :]
+    for candidate in (base, *(base + ending for ending in ENDINGS)):
         if os.path.isfile(candidate):
             return candidate
     raise FileNotFoundError(f"There is no notebook {given!r} (looked for {base}).")

@@ -24,8 +24,10 @@ def main_module(path: str, dbutils: DBUtils) -> types.ModuleType:
 
 
 def use_folders(order: dict[str, Any]) -> None:
-    """The folder of the code comes first on the path, the root of the bundle's files last."""
-    sys.path.insert(0, order["folder"])
+    """The folder of the code comes first on the path, then the task's libraries; the root of the
+    bundle's files comes last.
+    """
+    sys.path[:0] = [order["folder"], *order["libraries"]]
     if order["root"] not in sys.path:
         sys.path.append(order["root"])
 
@@ -45,24 +47,47 @@ def run_wheel(order: dict[str, Any], dbutils: DBUtils) -> None:
     """Call the entry point of a package: one that its metadata names, else a function of that
     name.
     """
-    from importlib import import_module
     from importlib.metadata import PackageNotFoundError, distribution
 
     package, name = order["package_name"], order["entry_point"]
     use_folders(order)
     sys.argv = [os.path.basename(sys.argv[0]), *order["parameters"]]
     dbutils.serve_imports({})
+    from .entrypoints import declared_entry_point
+
     try:
         named = [each for each in distribution(package).entry_points if each.name == name]
     except PackageNotFoundError:
-        raise ModuleNotFoundError(
-            f"The package {package!r} is not installed here. Install it into the environment that "
-            f"runs the local workspace ({sys.executable})."
-        ) from None
+        named = []
+        if not order["libraries"]:
+            raise ModuleNotFoundError(
+                f"The package {package!r} is not installed here. Install it into the environment "
+                f"that runs the local workspace ({sys.executable}), or name its wheel among the "
+                "task's libraries or in its environment."
+            ) from None
     if named:
         named[0].load()()
         return
-    module = import_module(package.replace("-", "_"))
-    if not hasattr(module, name):
-        raise AttributeError(f"The package {package!r} has no entry point {name!r}.")
-    getattr(module, name)()
+    module_name, function = declared_entry_point(order["libraries"], package, name) or (
+        package.replace("-", "_"),
+        name,
+    )
+    call = getattr(_module_or_none(module_name), function, None)
+    if call is None:
+        raise AttributeError(
+            f"The package {package!r} has no entry point {name!r}, and there is no function "
+            f"{function!r} in a module {module_name!r}. Name an entry point that its project "
+            "declares."
+        )
+    call()
+
+
+def _module_or_none(name: str) -> types.ModuleType | None:
+    from importlib import import_module
+
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise
+        return None

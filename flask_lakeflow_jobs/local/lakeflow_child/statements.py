@@ -1,4 +1,4 @@
-"""Runs a file of SQL statements in DuckDB."""
+"""Runs SQL statements in DuckDB, as far as its language and Databricks' are the same."""
 
 from __future__ import annotations
 
@@ -13,48 +13,165 @@ if TYPE_CHECKING:
 
     from .dbutils import DBUtils
 
-# What may hold a colon that marks no parameter comes first: texts, quoted names, comments, casts.
+# What may hold a colon or a brace that marks no parameter comes first: texts, quoted names,
+# comments, casts.
 _TOKENS = re.compile(
-    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|::|(?<![\w:]):([A-Za-z_]\w*)", re.DOTALL
+    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|::"
+    r"|`(?P<quoted>[^`]+)`"
+    r"|(?<![\w:]):(?P<named>[A-Za-z_]\w*)"
+    r"|\{\{\s*(?P<braced>[A-Za-z_]\w*)\s*\}\}",
+    re.DOTALL,
 )
+_IDENTIFIER = re.compile(r"\bIDENTIFIER\s*\(([^()]*)\)", re.IGNORECASE)
+_USE = re.compile(r"^\s*USE\s+(?:(CATALOG|SCHEMA|DATABASE)\s+)?(.+?)\s*;?\s*$", re.IGNORECASE)
 _PATIENCE = 30.0  # seconds to wait while another task has the database open
+_MOST_ROWS = 1000  # that other tasks may refer to, as the documentation of dynamic values has it
 
 
-def run_sql(order: dict[str, Any], dbutils: DBUtils) -> None:
-    """Run all statements; what the last one answers is printed."""
-    with open(order["path"], encoding="utf-8") as file:
-        text = file.read()
+class Answer:
+    """What a statement has answered."""
+
+    def __init__(self, columns: list[str], rows: list[tuple[Any, ...]]) -> None:
+        self.columns = columns
+        self.rows = rows
+
+    def as_values(self) -> list[dict[str, Any]]:
+        """The first rows, of what JSON can hold."""
+        return [
+            {name: _as_value(value) for name, value in zip(self.columns, row, strict=True)}
+            for row in self.rows[:_MOST_ROWS]
+        ]
+
+
+def run_sql(order: dict[str, Any], dbutils: DBUtils) -> list[dict[str, Any]]:
+    """Run all statements of the file at ``path``; what the last one answers is printed.
+
+    :return: its rows.
+    """
+    with open(order["path"], encoding="utf-8-sig") as file:
+        answer = run_statements(file.read(), order["parameters"])
+    print_answer(answer)
+    return answer.as_values() if answer else []
+
+
+def run_statements(text: str, parameters: dict[str, str]) -> Answer | None:
+    """Run statements; what the last one answers, if that is anything."""
     database = _connect(os.path.join(os.environ["LAKEFLOW_LOCAL_DATA"], "warehouse.duckdb"))
     answer = None
     try:
-        for statement in database.extract_statements(to_duckdb(text)):
-            wanted = statement.named_parameters
-            missing = wanted - order["parameters"].keys()
-            if missing:
-                raise ValueError(f"The parameter {', '.join(sorted(missing))} has no value.")
-            given = {name: order["parameters"][name] for name in wanted}
-            answer = database.execute(statement, given)
-        if answer is not None and answer.description:
-            print(*(column[0] for column in answer.description), sep="\t")
-            for row in answer.fetchall():
-                print(*row, sep="\t")
+        for statement in _split(to_duckdb(text)):
+            answer = _run(database, _with_identifiers(database, statement, parameters), parameters)
     finally:
         database.close()
+    return answer
+
+
+def print_answer(answer: Answer | None) -> None:
+    """Print a table, its columns parted by tabs."""
+    if answer is not None:
+        print(*answer.columns, sep="\t")
+        for row in answer.rows:
+            print(*row, sep="\t")
 
 
 def to_duckdb(text: str) -> str:
-    """The same statements with ``:name``, Databricks' mark of a parameter, as DuckDB's
-    ``$name``.
+    """The same statements with ``:name`` and ``{{name}}``, Databricks' marks of a parameter, as
+    DuckDB's ``$name``, and with quoted names in DuckDB's quotes.
     """
-    return _TOKENS.sub(lambda token: f"${token[1]}" if token[1] else token[0], text)
+
+    def replacement(token: re.Match[str]) -> str:
+        if name := token["named"] or token["braced"]:
+            return f"${name}"
+        return f'"{token["quoted"]}"' if token["quoted"] else token[0]
+
+    return _TOKENS.sub(replacement, text)
+
+
+def _split(text: str) -> list[str]:
+    """The single statements of a text."""
+    statements = []
+    start = 0
+    for token in re.finditer(_TOKENS.pattern + r"|(?P<end>;)", text, re.DOTALL):
+        if token["end"]:
+            statements.append(text[start : token.start()])
+            start = token.end()
+    return [each for each in (*statements, text[start:]) if _says_something(each)]
+
+
+def _says_something(statement: str) -> bool:
+    return bool(re.sub(r"--[^\n]*|/\*.*?\*/", "", statement, flags=re.DOTALL).strip())
+
+
+def _run(database: Any, statement: str, parameters: dict[str, str]) -> Answer | None:
+    bare = re.sub(r"--[^\n]*|/\*.*?\*/", "", statement, flags=re.DOTALL)
+    if use := _USE.match(bare):
+        _use(
+            database,
+            is_catalog=(use[1] or "").upper() == "CATALOG",
+            name=_text_of(database, use[2], parameters),
+        )
+        return None
+    result = _execute(database, statement, parameters)
+    if not result.description:
+        return None
+    return Answer([column[0] for column in result.description], result.fetchall())
+
+
+def _execute(database: Any, statement: str, parameters: dict[str, str]) -> Any:
+    (extracted,) = database.extract_statements(statement)
+    wanted = extracted.named_parameters
+    if missing := wanted - parameters.keys():
+        raise ValueError(f"The parameter {', '.join(sorted(missing))} has no value.")
+    return database.execute(extracted, {name: parameters[name] for name in wanted})
+
+
+def _with_identifiers(database: Any, statement: str, parameters: dict[str, str]) -> str:
+    """``IDENTIFIER(…)`` replaced by the name that the text inside comes to."""
+
+    def name(match: re.Match[str]) -> str:
+        (text,) = _execute(database, f"SELECT {match[1]}", parameters).fetchone()
+        return _quoted(text)
+
+    return _IDENTIFIER.sub(name, statement)
+
+
+def _text_of(database: Any, name: str, parameters: dict[str, str]) -> str:
+    """A name that may be a parameter: Databricks takes one after USE."""
+    if not name.startswith(("$", "'")):
+        return name.strip('"').replace('"."', ".")
+    (text,) = _execute(database, f"SELECT {name}", parameters).fetchone()
+    return str(text)
+
+
+def _use(database: Any, *, is_catalog: bool, name: str) -> None:
+    """Make a catalog or a schema the current one. Nobody has made any here, so that it is made."""
+    if is_catalog:
+        file = os.path.join(os.environ["LAKEFLOW_LOCAL_DATA"], f"{name}.duckdb")
+        _patiently(lambda: database.execute(f"ATTACH IF NOT EXISTS '{file}' AS {_quoted(name)}"))
+    else:
+        database.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(name)}")
+    database.execute(f"USE {_quoted(name)}")
+
+
+def _quoted(name: str) -> str:
+    return ".".join('"' + part.strip('"').replace('"', '""') + '"' for part in name.split("."))
+
+
+def _as_value(value: Any) -> Any:
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
 
 
 def _connect(path: str) -> Any:
     duckdb = import_module("duckdb")
+    return _patiently(lambda: duckdb.connect(path))
+
+
+def _patiently(attempt: Any) -> Any:
+    duckdb = import_module("duckdb")
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
-            return duckdb.connect(path)
+            return attempt()
         except duckdb.IOException as error:
             # Only one process at a time may have a DuckDB file open.
             if "lock" not in str(error).lower() or time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""``notebook_task``: a Databricks source notebook in Python, or an ``.ipynb``."""
+"""``notebook_task``: a Databricks source notebook in Python or SQL, or an ``.ipynb``."""
 
 from __future__ import annotations
 
@@ -25,13 +25,11 @@ def plan(spec: Settings, scene: Scene) -> ProcessWork:
         **scene.job_parameters,
         **scene.overriding.get("notebook_params", {}),
     }
-    return ProcessWork(
-        {
-            "kind": "notebook",
-            "path": str(path),
-            "parameters": {key: as_text(value) for key, value in widgets.items()},
-            "folder": str(path.parent),
-            "root": str(scene.files.root),
-            "task_values": scene.task_values,
-        }
+    return ProcessWork.of(
+        "notebook",
+        spec,
+        scene,
+        path.parent,
+        path=str(path),
+        parameters={key: as_text(value) for key, value in widgets.items()},
     )

@@ -15,13 +15,11 @@ def plan(spec: Settings, scene: Scene) -> ProcessWork:
     except FileMissing as error:
         raise CannotRun(str(error)) from None
     parameters = scene.overriding.get("python_params", body.get("parameters") or [])
-    return ProcessWork(
-        {
-            "kind": "script",
-            "path": str(path),
-            "parameters": [str(each) for each in parameters],
-            "folder": str(path.parent),
-            "root": str(scene.files.root),
-            "task_values": scene.task_values,
-        }
+    return ProcessWork.of(
+        "script",
+        spec,
+        scene,
+        path.parent,
+        path=str(path),
+        parameters=[str(each) for each in parameters],
     )

@@ -34,13 +34,11 @@ def plan(spec: Settings, scene: Scene) -> ProcessWork:
         **scene.job_parameters,
         **scene.overriding.get("sql_params", {}),
     }
-    return ProcessWork(
-        {
-            "kind": "sql",
-            "path": str(path),
-            "parameters": {key: as_text(value) for key, value in parameters.items()},
-            "folder": str(path.parent),
-            "root": str(scene.files.root),
-            "task_values": scene.task_values,
-        }
+    return ProcessWork.of(
+        "sql",
+        spec,
+        scene,
+        path.parent,
+        path=str(path),
+        parameters={key: as_text(value) for key, value in parameters.items()},
     )

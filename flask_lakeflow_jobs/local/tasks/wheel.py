@@ -23,15 +23,12 @@ def plan(spec: Settings, scene: Scene) -> ProcessWork:
             **scene.overriding.get("python_named_params", {}),
         }
         parameters = [f"--{name}={as_text(value)}" for name, value in named.items()]
-    root = str(scene.files.root)
-    return ProcessWork(
-        {
-            "kind": "wheel",
-            "package_name": body["package_name"],
-            "entry_point": body["entry_point"],
-            "parameters": parameters,
-            "folder": root,
-            "root": root,
-            "task_values": scene.task_values,
-        }
+    return ProcessWork.of(
+        "wheel",
+        spec,
+        scene,
+        scene.files.root,
+        package_name=body["package_name"],
+        entry_point=body["entry_point"],
+        parameters=parameters,
     )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from flask_lakeflow_jobs.local.compute import environment_of, import_paths, local_libraries
 from flask_lakeflow_jobs.local.files import WorkspaceFiles
 from flask_lakeflow_jobs.local.model import Settings
 from flask_lakeflow_jobs.local.states import State
@@ -19,12 +21,14 @@ class CannotRun(Exception):
 class Scene:
     """What surrounds a task when it starts.
 
+    :param settings: the settings of the job.
     :param files: the files of the workspace.
     :param job_parameters: the job's parameters with the values of this run.
     :param overriding: the task parameters that run-now gave (``notebook_params`` …).
     :param task_values: what earlier tasks have set, by task key.
     """
 
+    settings: Settings
     files: WorkspaceFiles
     job_parameters: Mapping[str, str]
     overriding: Mapping[str, Any]
@@ -39,6 +43,32 @@ class ProcessWork:
     """
 
     order: dict[str, Any]
+
+    @classmethod
+    def of(
+        cls, kind: str, spec: Settings, scene: Scene, folder: Path, **particulars: Any
+    ) -> ProcessWork:
+        """The order of a kind, with what every kind is told.
+
+        :param folder: where the process works, and the first place to import from.
+        """
+        libraries = [
+            path
+            for library in local_libraries(scene.settings, spec)
+            for path in import_paths(scene.files.local(library))
+        ]
+        return cls(
+            {
+                "kind": kind,
+                "folder": str(folder),
+                "root": str(scene.files.root),
+                "libraries": list(dict.fromkeys(libraries)),
+                "environment": environment_of(scene.settings, spec),
+                "mounts": scene.files.mounts,
+                "task_values": scene.task_values,
+                **particulars,
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)

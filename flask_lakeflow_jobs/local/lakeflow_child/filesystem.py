@@ -1,0 +1,117 @@
+"""``dbutils.fs`` on this machine's files: volumes, workspace files, and a folder for DBFS."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class FileInfo:
+    """An entry of a folder, as ``dbutils.fs.ls`` lists it."""
+
+    def __init__(self, path: str, file: str) -> None:
+        status = os.stat(file)
+        self._is_dir = os.path.isdir(file)
+        self.name = os.path.basename(file) + ("/" if self._is_dir else "")
+        self.path = path.rstrip("/") + "/" + self.name
+        self.size = 0 if self._is_dir else status.st_size
+        self.modificationTime = int(status.st_mtime * 1000)
+
+    def isDir(self) -> bool:  # noqa: N802 (its name on Databricks)
+        """Whether it is a folder."""
+        return self._is_dir
+
+    def isFile(self) -> bool:  # noqa: N802
+        """Whether it is a file."""
+        return not self._is_dir
+
+    def __repr__(self) -> str:
+        return f"FileInfo(path={self.path!r}, name={self.name!r}, size={self.size})"
+
+
+class FileSystem:
+    """The calls of ``dbutils.fs``.
+
+    :param mounts: this machine's folders by the paths that the workspace has for them.
+    :param dbfs: the folder for everything else.
+    """
+
+    def __init__(self, mounts: dict[str, str], dbfs: str) -> None:
+        self._mounts = mounts
+        self._dbfs = dbfs
+
+    def ls(self, path: str) -> list[FileInfo]:
+        """The entries of a folder."""
+        folder = self._file(path)
+        if os.path.isfile(folder):
+            return [FileInfo(os.path.dirname(path), folder)]
+        return [FileInfo(path, os.path.join(folder, name)) for name in sorted(os.listdir(folder))]
+
+    def head(self, file: str, maxBytes: int = 65536) -> str:  # noqa: N803
+        """The beginning of a file, as text."""
+        with open(self._file(file), "rb") as opened:
+            return opened.read(maxBytes).decode(errors="replace")
+
+    def put(self, file: str, contents: str, overwrite: bool = False) -> bool:
+        """Write a text into a file."""
+        target = self._file(file)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(target, "w" if overwrite else "x", encoding="utf-8") as opened:
+            opened.write(contents)
+        print(f"Wrote {len(contents.encode())} bytes.")
+        return True
+
+    def mkdirs(self, dir: str) -> bool:  # noqa: A002 (its name on Databricks)
+        """Make a folder and those above it."""
+        os.makedirs(self._file(dir), exist_ok=True)
+        return True
+
+    def rm(self, dir: str, recurse: bool = False) -> bool:  # noqa: A002
+        """Remove a file, or with ``recurse`` a folder."""
+        target = self._file(dir)
+        if not os.path.exists(target):
+            return False
+        if not os.path.isdir(target):
+            os.remove(target)
+        elif recurse:
+            shutil.rmtree(target)
+        else:
+            os.rmdir(target)
+        return True
+
+    def cp(self, source: str, dest: str, recurse: bool = False) -> bool:
+        """Copy a file, or with ``recurse`` a folder."""
+        given, target = self._file(source), self._file(dest)
+        if os.path.isdir(given) and recurse:
+            shutil.copytree(given, target, dirs_exist_ok=True)
+        else:
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            shutil.copy(given, target)
+        return True
+
+    def mv(self, source: str, dest: str, recurse: bool = False) -> bool:
+        """Move a file or a folder."""
+        target = self._file(dest)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        shutil.move(self._file(source), target)
+        return True
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"dbutils.fs.{name} is not served by the local workspace.")
+
+    def _file(self, path: str) -> str:
+        """The file of this machine for a path of the workspace."""
+        if path.startswith("file:"):
+            return "/" + path.removeprefix("file:").lstrip("/")
+        path = "/" + path.removeprefix("dbfs:").lstrip("/")
+        for mount, folder in self._mounts.items():
+            if path == mount or path.startswith(mount + "/"):
+                return folder + path[len(mount) :]
+            # Where a parameter has named a volume, it already names this machine's folder.
+            if path == folder or path.startswith(folder + "/"):
+                return path
+        return self._dbfs + path

@@ -1,0 +1,202 @@
+"""What a task finds around it: libraries of the bundle, variables, secrets, files."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.local.conftest import Serve
+from tests.local.support import notebook, script
+
+HEADER = "# Databricks notebook source\n"
+MODULE = {"src/shop/__init__.py": "", "src/shop/main.py": "def run(): print('sold')"}
+
+
+def wheel(entry_point: str = "go", **more: Any) -> dict[str, Any]:
+    body = {"package_name": "my-shop", "entry_point": entry_point}
+    return {"task_key": "main", "python_wheel_task": body, **more}
+
+
+PROJECTS = {
+    "pyproject": (
+        "pyproject.toml",
+        '[project]\nname = "my_shop"\n[project.scripts]\ngo = "shop.main:run"',
+    ),
+    "inline": ("pyproject.toml", '[project]\nname = "my_shop"\nscripts = { go = "shop.main:run" }'),
+    "poetry": (
+        "pyproject.toml",
+        '[tool.poetry]\nname = "my.shop"\n[tool.poetry.scripts]\ngo = "shop.main:run"',
+    ),
+    "setup.cfg": (
+        "setup.cfg",
+        "[metadata]\nname = my-shop\n[options.entry_points]\npackages =\n  go = shop.main:run",
+    ),
+    "setup.py": (
+        "setup.py",
+        "setup(name='my_shop', entry_points={'packages': ['go=shop.main:run']})",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", PROJECTS)
+def test_wheel_that_is_yet_to_be_built(serve: Serve, kind: str) -> None:
+    name, text = PROJECTS[kind]
+    client = serve(
+        {"etl": {"tasks": [wheel(libraries=[{"whl": "./dist/*.whl"}])]}}, {name: text, **MODULE}
+    )
+    output = client.outputs(client.run("etl"))["main"]
+    assert output.logs == "sold\n", output.error
+
+
+@pytest.mark.parametrize(
+    "dependency",
+    ["./shop/dist/*.whl", "-e ./shop", "--editable=./shop", "shop/dist/a-1-py3-none-any.whl[x]"],
+)
+def test_environment_that_names_a_project(serve: Serve, dependency: str) -> None:
+    dependencies = ["-e ./other", dependency, "requests"]
+    environment = {"environment_key": "e", "spec": {"dependencies": dependencies}}
+    files = {
+        "other/pyproject.toml": '[project]\nname = "other"\n[project.scripts]\ngo = "none:none"',
+        "shop/pyproject.toml": PROJECTS["pyproject"][1],
+        **{f"shop/{name}": text for name, text in MODULE.items()},
+    }
+    client = serve(
+        {"etl": {"environments": [environment], "tasks": [wheel(environment_key="e")]}}, files
+    )
+    output = client.outputs(client.run("etl"))["main"]
+    assert output.logs == "sold\n", output.error
+
+
+def test_wheel_that_has_been_built(serve: Serve, tmp_path: Path) -> None:
+    libraries = [{"whl": "./lib/*.whl"}]
+    (tmp_path / "bundle" / "lib").mkdir()
+    with zipfile.ZipFile(tmp_path / "bundle" / "lib" / "my_shop-1.0-py3-none-any.whl", "w") as file:
+        file.writestr("shop.py", "def run(): print('sold from the wheel')")
+        file.writestr(
+            "my_shop-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: my-shop\nVersion: 1.0\n"
+        )
+        file.writestr(
+            "my_shop-1.0.dist-info/entry_points.txt", "[console_scripts]\ngo = shop:run\n"
+        )
+    tasks = [
+        wheel(libraries=libraries),
+        script("import", libraries=libraries),
+        {**wheel("nothing", libraries=libraries), "task_key": "nothing"},
+    ]
+    client = serve({"etl": {"tasks": tasks}}, {"main.py": "import shop; shop.run()"})
+    outputs = client.outputs(client.run("etl"))
+    assert outputs["main"].logs == outputs["import"].logs == "sold from the wheel\n"
+    assert outputs["nothing"].error == (
+        "AttributeError: The package 'my-shop' has no entry point 'nothing', and there is no "
+        "function 'nothing' in a module 'my_shop'. Name an entry point that its project declares."
+    )
+
+
+def test_iterations_have_the_libraries_of_their_task(serve: Serve) -> None:
+    loop = {"inputs": "[1]", "task": script("each", libraries=[{"whl": "dist/*.whl"}])}
+    files = {"main.py": "import shop.main", "setup.py": "", **MODULE}
+    client = serve({"etl": {"tasks": [{"task_key": "loop", "for_each_task": loop}]}}, files)
+    run = client.run("etl")
+    assert run.state is not None
+    assert run.state.result_state is not None
+    assert run.state.result_state.value == "SUCCESS"
+
+
+def test_environment_variables(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKEFLOW_SECRET_MY_SCOPE_DB_PASSWORD", "hunter2")
+    own = {
+        "spark_env_vars": {"KIND": "own", "N": 1, "PASSWORD": "{{secrets/my-scope/db.password}}"}
+    }
+    job = {
+        "job_clusters": [
+            {"job_cluster_key": "shared", "new_cluster": {"spark_env_vars": {"KIND": "shared"}}}
+        ],
+        "environment_variables": [
+            {"environment_variables_key": "v", "spec": {"environment_variables": {"KIND": "job"}}}
+        ],
+        "tasks": [
+            script("own", new_cluster=own),
+            script("shared", job_cluster_key="shared"),
+            script("job", environment_variables_key="v"),
+        ],
+    }
+    code = """
+        import os
+        print(*(os.environ.get(name) for name in ("KIND", "N", "PASSWORD")))
+    """
+    client = serve({"etl": job}, {"main.py": code})
+    logs = {key: output.logs for key, output in client.outputs(client.run("etl")).items()}
+    assert logs == {
+        "own": "own 1 [REDACTED]\n",
+        "shared": "shared None None\n",
+        "job": "job None None\n",
+    }
+
+
+def test_secrets_are_read_and_not_printed(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKEFLOW_SECRET_PROD_KEY", "hunter2")
+    code = """
+        from databricks.sdk.runtime import dbutils
+        import sys
+        secret = dbutils.secrets.get(scope="prod", key="key")
+        assert secret == "hunter2" and dbutils.secrets.getBytes("prod", "key") == b"hunter2"
+        print("it is", secret)
+        print(secret, file=sys.stderr)
+        sys.stdout.writelines(["a", secret])
+        raise ValueError(secret)
+    """
+    client = serve({"etl": {"tasks": [script("main")]}}, {"main.py": code})
+    output = client.outputs(client.run("etl"))["main"]
+    assert output.error == "ValueError: [REDACTED]"
+    assert "hunter2" not in f"{output.logs}{output.error_trace}"
+    assert (output.logs or "").startswith("it is [REDACTED]\n[REDACTED]\na[REDACTED]")
+
+
+def test_secret_that_is_not_there(serve: Serve) -> None:
+    client = serve(
+        {"etl": {"tasks": [notebook("main")]}},
+        {"notebook.py": HEADER + "dbutils.secrets.get('my-scope', 'a key')"},
+    )
+    assert client.outputs(client.run("etl"))["main"].error == (
+        "ValueError: Secret does not exist with scope: my-scope and key: a key. Set "
+        "LAKEFLOW_SECRET_MY_SCOPE_A_KEY in the environment of the local workspace."
+    )
+
+
+FILES = """
+volume = "/Volumes/main/default/files"
+dbutils.fs.mkdirs(volume + "/in")
+dbutils.fs.put(volume + "/in/a.txt", "hello", True)
+dbutils.fs.cp(volume + "/in", "dbfs:/out", recurse=True)
+dbutils.fs.mv("/out/a.txt", "/out/b.txt")
+(entry,) = dbutils.fs.ls("dbfs:/out")
+assert (entry.path, entry.name, entry.size) == ("dbfs:/out/b.txt", "b.txt", 5), entry
+assert entry.isFile() and not entry.isDir()
+assert [each.name for each in dbutils.fs.ls(volume)] == ["in/"]
+given = dbutils.widgets.get("given")
+assert dbutils.fs.head(given + "/in/a.txt", 4) == "hell"
+assert open(given + "/in/a.txt").read() == "hello"
+assert dbutils.fs.ls("file:" + given)[0].name == "in/"
+assert "notebook.py" in [each.name for each in dbutils.fs.ls(dbutils.widgets.get("files"))]
+assert dbutils.fs.rm("/out", recurse=True) and not dbutils.fs.rm("/out")
+try:
+    dbutils.fs.mount("x")
+except AttributeError as error:
+    dbutils.notebook.exit(str(error))
+"""
+
+
+def test_files(serve: Serve) -> None:
+    task = notebook("main")
+    task["notebook_task"]["base_parameters"] = {
+        "given": "/Volumes/main/default/files",
+        "files": "${workspace.file_path}",
+    }
+    client = serve({"etl": {"tasks": [task]}}, {"notebook.py": HEADER + FILES})
+    output = client.outputs(client.run("etl"))["main"]
+    assert output.error is None, output.error_trace
+    assert output.notebook_output is not None
+    assert output.notebook_output.result == "dbutils.fs.mount is not served by the local workspace."
