@@ -40,6 +40,15 @@ LIMITED_FIELDS = {"notebook_params", "jar_params", "python_params", "spark_submi
 LIMIT = 10_000
 ASCII_FIELDS = {"python_params", "spark_submit_params"}
 
+#: Task types whose parameters have names, and the field of run-now that they go into.
+NAMED_FIELDS: Mapping[str, str] = {
+    "notebook": "notebook_params",
+    "python_wheel": "python_named_params",
+    "sql": "sql_params",
+    "job": "job_parameters",
+    "pipeline": "pipeline_params",
+}
+
 #: Task types whose parameters are one list: the field of run-now, and the names that it goes by.
 LIST_NAMES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "python_script": ("python_params", ("args",)),
@@ -213,12 +222,12 @@ def _pipeline(params: Mapping[str, Any]) -> dict[str, Any]:
 
 #: Every task type, and how it places parameters.
 TASK_TYPES: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
-    "notebook": _named("notebook_params"),
-    "python_wheel": _named("python_named_params"),
+    "notebook": _named(NAMED_FIELDS["notebook"]),
+    "python_wheel": _named(NAMED_FIELDS["python_wheel"]),
     **{task_type: _listed(field, *names) for task_type, (field, names) in LIST_NAMES.items()},
-    "sql": _named("sql_params"),
+    "sql": _named(NAMED_FIELDS["sql"]),
     "dbt": _nothing,
-    "job": _named("job_parameters"),
+    "job": _named(NAMED_FIELDS["job"]),
     "pipeline": _pipeline,
 }
 

@@ -114,7 +114,12 @@ class Form:
             if each.control == "checkbox":
                 params[each.name] = each.name in sent
             elif each.control == "lines" and text:
-                params[each.name] = [line for line in text.splitlines() if line.strip()]
+                lines = [line for line in text.splitlines() if line.strip()]
+                params[each.name] = lines
+                if any(MASK in line for line in lines):
+                    wrong[each.name] = [
+                        f"Has {MASK} where a secret was. Write the secret, or drop the line."
+                    ]
             elif each.control == "json" and text:
                 try:
                     params[each.name] = json.loads(text)

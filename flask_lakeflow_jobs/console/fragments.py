@@ -8,6 +8,8 @@ from markupsafe import Markup
 from ..errors import LakeflowJobsError
 from ..web.access import acting_handle, guard, own_handle
 from . import reading, words
+from .cards import cards
+from .run_view import run_view
 
 
 def register(pages: Blueprint) -> None:
@@ -32,7 +34,7 @@ def lakeflow_head() -> Markup:
 
 
 def lakeflow_job_card(key: str) -> Markup:
-    """A job at a glance; for those who may not see it, nothing.
+    """A job at a glance, live; for those who may not see it, nothing.
 
     :param key: the job's.
     """
@@ -41,8 +43,9 @@ def lakeflow_job_card(key: str) -> Markup:
         own_handle(guarded, key)
     except LakeflowJobsError:
         return Markup("")
-    (card,) = reading.cards(guarded, [key])
-    return Markup(render_template("lakeflow_jobs/_card.html", card=card))  # noqa: S704
+    return Markup(  # noqa: S704
+        render_template("lakeflow_jobs/_jobs.html", cards=cards(guarded, [key]), keys=[key])
+    )
 
 
 def lakeflow_run(key: str, run_id: int) -> Markup:
@@ -58,7 +61,7 @@ def lakeflow_run(key: str, run_id: int) -> Markup:
         return Markup("")
     try:
         with acting_handle(guarded, key) as handle:
-            view = reading.run_view(guarded, handle, run_id)
+            view = run_view(guarded, handle, run_id)
     except LakeflowJobsError as error:
         return Markup(render_template("lakeflow_jobs/_problem.html", error=error))  # noqa: S704
     return Markup(render_template("lakeflow_jobs/_live.html", view=view))  # noqa: S704

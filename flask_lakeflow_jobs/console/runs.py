@@ -26,6 +26,11 @@ class State:
         return words.KINDS[self.outcome]
 
     @property
+    def never_ran(self) -> bool:
+        """Whether what is in this state takes no time: it was passed over."""
+        return self.kind == "never"
+
+    @property
     def word(self) -> str:
         return words.word(self.outcome)
 
@@ -96,19 +101,26 @@ def asked_by(run: Run | BaseRun, parameter: str | None) -> str | None:
     return run.creator_user_name
 
 
-def parameters_of(run: Run | BaseRun) -> dict[str, str]:
-    """The parameters of a run by name, those of a list by their field.
+def job_parameters_of(run: Run | BaseRun) -> dict[str, str]:
+    """The parameters that a run has of its job, by name.
 
     :param run: it.
     """
-    found: dict[str, Any] = {
-        item.name: item.value if item.value is not None else item.default
+    return {
+        item.name: item.value if item.value is not None else item.default or ""
         for item in run.job_parameters or []
         if item.name
     }
-    given = run.overriding_parameters
-    fields = given.as_dict() if given else {}
-    for name in ("job_parameters", *RUN_PARAMETERS):
+
+
+def parameters_of(run: Run | BaseRun) -> dict[str, str]:
+    """All parameters of a run by name, those of a list by their field.
+
+    :param run: it.
+    """
+    found: dict[str, Any] = {**job_parameters_of(run)}
+    fields = run.overriding_parameters.as_dict() if run.overriding_parameters else {}
+    for name in RUN_PARAMETERS:
         value = fields.get(name)
         if isinstance(value, Mapping):
             found.update(value)
@@ -119,29 +131,38 @@ def parameters_of(run: Run | BaseRun) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Bar:
-    """A run in the strip of a job's last runs; its height is its length."""
+    """A place in the strip of a job's last runs, in per cent of its width and height.
 
-    run: Summary
-    x: int
+    :param run: the run that stands there; none yet at the left of a young job's.
+    """
+
+    run: Summary | None
+    left: float
+    width: float
     height: float
 
 
-BAR_WIDTH, BAR_GAP, STRIP_HEIGHT, LEAST_HEIGHT = 8, 3, 36, 5
+#: The share of a place in the strip that is free, and the height of the shortest bar.
+GAP, LEAST_HEIGHT = 0.3, 14
 
 
-def strip(runs: Sequence[Summary]) -> list[Bar]:
-    """The bars of a job's last runs, the newest to the right.
+def strip(runs: Sequence[Summary], places: int) -> list[Bar]:
+    """The bars of a job's last runs, the newest to the right; their heights are their lengths.
 
     :param runs: newest first.
+    :param places: how many there is room for.
     """
     longest = max((run.length or 0 for run in runs), default=0) or 1
+    shown = [*reversed(runs[:places])]
+    share = 100 / (places - GAP)
     return [
         Bar(
             run,
-            position * (BAR_WIDTH + BAR_GAP),
-            round(LEAST_HEIGHT + (STRIP_HEIGHT - LEAST_HEIGHT) * (run.length or 0) / longest, 1),
+            left=round(at * share, 2),
+            width=round(share * (1 - GAP), 2),
+            height=LEAST_HEIGHT + (100 - LEAST_HEIGHT) * (run.length or 0) // longest if run else 0,
         )
-        for position, run in enumerate(reversed(runs))
+        for at, run in enumerate([*[None] * (places - len(shown)), *shown])
     ]
 
 

@@ -27,7 +27,10 @@ ROOM = 0.2
 SHORTEST_AXIS = 10_000
 
 #: Lengths of time between the marks of an axis, in seconds.
-STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
+STEPS = (
+    *(0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30),
+    *(60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400),
+)
 MOST_MARKS = 6
 
 
@@ -71,7 +74,7 @@ class Attempt:
 
     @property
     def anchor(self) -> str:
-        return f"{self.key}-{self.number}"
+        return anchor(self.key, self.number)
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,15 @@ class Timeline:
     now: float | None
     marks: Sequence[Mark]
     rows: Sequence[Attempt]
+
+
+def anchor(key: str, number: int) -> str:
+    """What the row of an attempt goes by within its page.
+
+    :param key: the task's.
+    :param number: of the attempt, counted from 1.
+    """
+    return f"{key}-{number}"
 
 
 def timeline(run: Run, now: float, expected_end: float | None = None) -> Timeline:
@@ -174,7 +186,7 @@ def _axis(run: Run, now: float, expected_end: float | None) -> tuple[int, int]:
     room = (now - start) * (1 + ROOM)
     span = max(room, (expected_end or 0) - start, SHORTEST_AXIS) / 1000
     step = _step(span)  # the axis grows by whole steps, so that it seldom changes
-    return start, start + 1000 * step * -int(-span // step)
+    return start, start + int(1000 * step) * -int(-span // step)
 
 
 def _share(at: float, start: int, end: int) -> float:
@@ -183,41 +195,45 @@ def _share(at: float, start: int, end: int) -> float:
 
 def _marks(start: int, end: int) -> list[Mark]:
     seconds = (end - start) / 1000
+    step = _step(seconds)
     return [
-        Mark(_share(start + at * 1000, start, end), _label(at))
-        for at in range(0, int(seconds) + 1, _step(seconds))
+        Mark(_share(start + at * step * 1000, start, end), _label(at * step))
+        for at in range(int(seconds / step) + 1)
     ]
 
 
-def _step(seconds: float) -> int:
+def _step(seconds: float) -> float:
     """The length between two marks, in seconds."""
     step = next((each for each in STEPS if seconds / each <= MOST_MARKS), None)
     return step or STEPS[-1] * (1 + int(seconds / STEPS[-1] / MOST_MARKS))
 
 
-def _label(seconds: int) -> str:
-    hours, rest = divmod(seconds, 3600)
+def _label(seconds: float) -> str:
+    if seconds % 1:
+        return f"{seconds:.1f} s"
+    hours, rest = divmod(int(seconds), 3600)
     return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
 
 
 def _attempt(task: RunTask, now: float, start: int, end: int, *, is_last: bool) -> Attempt:
+    state = State(outcome_of(task))
     began = task.start_time or None
     over = (task.end_time or began) if has_ended(task) else None
-    length = None if began is None else max(0.0, (now if over is None else over) - began)
+    has_run = began is not None and not state.never_ran
     return Attempt(
         key=task.task_key,
         run_id=task.run_id,
         number=(task.attempt_number or 0) + 1,
         is_last=is_last,
-        state=State(outcome_of(task)),
+        state=state,
         kind=kind_of(task),
         started=began,
         ended=over,
-        length=length,
+        length=max(0.0, (now if over is None else over) - (began or 0)) if has_run else None,
         message=words_of(task).message,
         progress=_progress(task),
         url=words.page_url(task.run_page_url),
-        segments=_segments(task, now, start, end) if began else [],
+        segments=_segments(task, now, start, end) if has_run else [],
     )
 
 

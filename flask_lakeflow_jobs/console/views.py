@@ -8,18 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
-from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from ..current import current_state
 from ..errors import Conflict, InvalidParameters, LakeflowJobsError, NotAllowed
-from ..masking import masked
+from ..handle import JobHandle
 from ..web import assets
-from ..web.access import acting_handle, guard, own_handle
+from ..web.access import acting_handle, guard
 from ..web.requests import run_id_of
-from . import fragments, reading, runs
+from . import fragments, history, reading, words
 from .access import refuse_other_pages
+from .cards import cards
 from .forms import Form, form_of
+from .history import Filter
+from .outputs import task_view
+from .prefill import given_to
+from .run_view import RunView, run_view
 
 NAME = "lakeflow_console"
 FOLDER = Path(__file__).parent
@@ -29,11 +33,6 @@ POLICY = (
     "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self';"
     " frame-ancestors 'self'"
 )
-
-PAGE = 25
-
-#: Reads of the history that one page may take where a filter leaves few of the runs.
-READS = 4
 
 _assets = assets.Assets(FOLDER / "static", assets.STATIC)
 
@@ -75,41 +74,24 @@ def static(name: str) -> Response:
 
 
 def show_jobs() -> str:
+    """All jobs; bare, for the page itself, or some of them, for fragments."""
     guarded = guard()
-    keys = [job.key for job in guarded.viewable()]
+    some = request.args.getlist("key")
+    keys = [job.key for job in guarded.viewable() if not some or job.key in some]
     template = "_cards.html" if "bare" in request.args else "jobs.html"
-    return _page(template, cards=reading.cards(guarded, keys))
+    return _page(template, cards=cards(guarded, keys), keys=some or None)
 
 
 def show_history(key: str) -> str:
     guarded = guard()
-    own_handle(guarded, key)
-    outcome, who = request.args.get("outcome", ""), request.args.get("who", "").strip()
-    before = _cursor(request.args.get("before", ""))
-
-    def keep(run: runs.Summary) -> bool:
-        has_outcome = not outcome or run.state.kind == outcome
-        return has_outcome and (not who or who.lower() in (run.who or "").lower())
-
+    wanted = Filter(request.args.get("outcome", ""), request.args.get("who", "").strip())
+    after = history.place_of(request.args.get("after", ""))
     with acting_handle(guarded, key) as handle:
-        found, after = reading.runs_page(
-            handle, before=before, keep=keep, most=PAGE, pages=READS if outcome or who else 1
-        )
-    (card,) = reading.cards(guarded, [key])
+        page = history.page_of(handle, wanted, after)
+    (card,) = cards(guarded, [key])
     return _page(
-        "history.html",
-        card=card,
-        runs=found,
-        outcome=outcome,
-        who=who,
-        before=before,
-        after=after and f"{after[0]}.{after[1]}",
+        "history.html", card=card, page=page, wanted=wanted, after=after, kinds=words.KIND_NAMES
     )
-
-
-def _cursor(text: str) -> tuple[int, int] | None:
-    match = re.fullmatch(r"(\d{1,16})\.(\d{1,19})", text, re.ASCII)
-    return (int(match[1]), int(match[2])) if match else None
 
 
 # ── start ─────────────────────────────────────────────────────────────────────────────────────────
@@ -121,10 +103,8 @@ def show_form(key: str) -> str:
         form = _form(handle)
         again = request.args.get("again", "")
         if again:
-            seen = handle.reads(or_stale=True).run(run_id_of(again))
-            shown = masked(seen.value, handle.job.secrets)
-            run = current_state().jobs.upstream.run_of(shown)
-            form = form.filled(runs.parameters_of(run))
+            run, _ = reading.run_of(handle, run_id_of(again))
+            form = form.filled(given_to(run, handle.job.task_type))
     return _form_page(key, form, again=again)
 
 
@@ -154,7 +134,7 @@ def start_run(key: str) -> BaseResponse | tuple[str, int]:
     return redirect(where, 303)
 
 
-def _form(handle: Any) -> Form:
+def _form(handle: JobHandle) -> Form:
     try:
         definition = handle.get_job()
     except LakeflowJobsError:
@@ -175,7 +155,7 @@ def _refilled(form: Form, sent: dict[str, str]) -> Form:
 
 
 def _form_page(key: str, form: Form, *, again: str = "", notice: str = "") -> str:
-    (card,) = reading.cards(guard(), [key])
+    (card,) = cards(guard(), [key])
     return _page(
         "form.html", card=card, form=form, nonce=uuid.uuid4().hex, again=again, notice=notice
     )
@@ -200,24 +180,18 @@ def show_live(key: str, run_id: str) -> str:
     return render_template("lakeflow_jobs/_run.html", view=_run_view(key, run_id))
 
 
-def _run_view(key: str, run_id: str) -> reading.RunView:
+def _run_view(key: str, run_id: str) -> RunView:
     guarded = guard()
     with acting_handle(guarded, key) as handle:
-        return reading.run_view(guarded, handle, run_id_of(run_id))
+        return run_view(guarded, handle, run_id_of(run_id))
 
 
 def show_task(key: str, run_id: str, task_run_id: str) -> str:
     guarded = guard()
-    wanted = run_id_of(task_run_id)
     with acting_handle(guarded, key) as handle:
-        attempt = reading.attempt_of(handle, run_id_of(run_id), wanted)
-        if attempt is None:
-            raise NotFound(f"Run {run_id} has no task with the id {task_run_id}.")
-        seen = handle.reads(or_stale=True).output(wanted, settled=attempt.ended is not None)
-        shown = masked(seen.value, handle.job.secrets)
-        texts = reading.task_texts(current_state().jobs.upstream.output_of(shown))
-    name = "_task.html" if "bare" in request.args else "task.html"
-    return _page(name, key=key, run_id=run_id, attempt=attempt, texts=texts)
+        view = task_view(guarded, handle, run_id_of(run_id), run_id_of(task_run_id))
+    template = "_task.html" if "bare" in request.args else "task.html"
+    return _page(template, key=key, run_id=run_id, view=view)
 
 
 def cancel_run(key: str, run_id: str) -> BaseResponse:

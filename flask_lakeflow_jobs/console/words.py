@@ -31,6 +31,21 @@ KINDS: Mapping[Outcome, str] = {
     Outcome.UNKNOWN: "unknown",
 }
 
+#: The kinds as people ask for them.
+KIND_NAMES: Mapping[str, str] = {
+    "going": "running",
+    "waiting": "waiting",
+    "retry": "waiting for retry",
+    "ending": "terminating",
+    "good": "succeeded",
+    "partly": "succeeded with failures",
+    "bad": "failed",
+    "late": "timed out",
+    "stopped": "canceled",
+    "never": "skipped",
+    "unknown": "unknown",
+}
+
 #: What to do about a termination code. Source: the Jobs API's description of each.
 HINTS: Mapping[str, str] = {
     "CLUSTER_ERROR": "The cluster could not run. Look at its event log.",
@@ -132,3 +147,15 @@ def page_url(url: str | None) -> str | None:
     if old is not None:
         parts = parts._replace(path=f"/jobs/{old[1]}/runs/{old[2]}", fragment="")
     return urlunsplit(parts)
+
+
+def run_url(sibling: str | None, job_id: int, run_id: int) -> str | None:
+    """The page of a run in the workspace.
+
+    :param sibling: the ``run_page_url`` of another run there.
+    :param job_id: the job's.
+    :param run_id: the run's.
+    """
+    parts = urlsplit(page_url(sibling) or "")
+    path = f"/jobs/{job_id}/runs/{run_id}"
+    return urlunsplit(parts._replace(path=path, fragment="")) if parts.netloc else None

@@ -61,6 +61,19 @@ class Reads:
             lambda run: has_ended(Run.from_dict(run)),
         )
 
+    def repairs(self, run_id: int) -> Seen:
+        """What was run for a run: the first time and at each repair, in this order.
+
+        :raises RunNotFound: there is none, or it belongs to another job.
+        """
+
+        def ask() -> dict[str, Any]:
+            run = self._upstream.get_run(self._identity, self._job, run_id, history=True)
+            items = [item.as_dict() for item in run.repair_history or []]
+            return {"ended": has_ended(run), "items": items}
+
+        return self._read(f"repairs:{run_id}", ask, lambda answer: bool(answer["ended"]))
+
     def runs(self, limit: int, **filters: Any) -> Seen:
         """The newest runs, newest first.
 

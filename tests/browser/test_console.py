@@ -182,12 +182,30 @@ def test_a_run_is_cancelled_by_two_clicks(
 
 def test_a_failed_run_is_explained_and_repaired(app: Flask, site: str, open_page: OpenPage) -> None:
     page = open_page(f"{site}/jobs/flaky/runs/{start(app, 'flaky', wait=True)}")
-    assert "load: ValueError: no orders" in (page.text_content(".lf-failure") or "")
+    assert (page.text_content(".lf-cause > p:first-child") or "").strip() == "load"
+    assert "ValueError: no orders" in (page.text_content(".lf-error-line") or "")
     page.click("button:has-text('Repair')")
     wait_for_end(page)
     page.wait_for_selector(".lf-big:has-text('succeeded')")
     assert page.locator(".lf-attempt:has-text('load')").count() == 2
     assert page.locator(".lf-failure").count() == 0
+    page.wait_for_selector(".lf-efforts li:has-text('Repair 1'):has-text('succeeded')")
+
+
+def test_the_task_that_failed_leads_to_its_row(app: Flask, site: str, open_page: OpenPage) -> None:
+    page = open_page(f"{site}/jobs/flaky/runs/{start(app, 'flaky', wait=True)}")
+    page.click(".lf-cause a")
+    page.wait_for_selector("[id$=-load-1][open] pre:text('no orders')")
+
+
+def test_a_run_that_a_task_started_is_one_click_away(
+    app: Flask, site: str, open_page: OpenPage
+) -> None:
+    page = open_page(f"{site}/jobs/parent/runs/{start(app, 'parent', wait=True)}")
+    page.click("[id$=-ours-1] summary")
+    page.click("[id$=-ours-1] [data-output] a")
+    page.wait_for_url("**/jobs/hourly/runs/*")
+    assert "run job task" in (page.text_content(".lf-facts") or "")
 
 
 def test_a_task_of_the_graph_leads_to_what_it_left(
@@ -273,8 +291,10 @@ def test_a_run_is_live_in_the_hosts_own_page(
     app.add_url_rule("/own", "own", lambda: render_template_string(template, run=run_id))
     page = open_page(f"{serve(app)}/own")
     wait_for_task(page, "wait", "going")
+    page.wait_for_selector("[aria-label='Job gated'] header .lf-state:has-text('running')")
     gate.open()
     wait_for_end(page)
+    page.wait_for_selector("[aria-label='Job gated'] header .lf-state:has-text('succeeded')")
     assert page.title() == "Own"
 
 

@@ -57,6 +57,8 @@ def shop_app(
         "hourly": {"description": "Fetches new orders."},
         "gated": {"task_type": "job"},
         "broken": {},
+        "parent": {"description": "Starts other jobs."},
+        "listed": {"task_type": "python_script", "description": "Says what it is told."},
     }
     for key, more in (jobs or {}).items():
         settings[key] = {**settings.get(key, {}), **more}

@@ -14,8 +14,9 @@ from tests.runs import FAILED, SUCCEEDED, run, task, words
 START = 1_000_000
 
 
-def test_every_outcome_has_a_kind() -> None:
+def test_every_outcome_has_a_kind_and_every_kind_a_name() -> None:
     assert set(w.KINDS) == set(Outcome)
+    assert set(w.KIND_NAMES) == set(w.KINDS.values())
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,12 @@ def test_how_long_ago(seconds: int, text: str) -> None:
 )
 def test_links_are_those_that_work_for_everybody(url: str | None, shown: str | None) -> None:
     assert w.page_url(url) == shown
+
+
+def test_the_page_of_a_run_is_found_by_that_of_another() -> None:
+    sibling = "https://x.cloud/?o=1#job/2/run/3"
+    assert w.run_url(sibling, 4, 5) == "https://x.cloud/jobs/4/runs/5?o=1"
+    assert w.run_url(None, 4, 5) is None
 
 
 def test_a_run_that_goes_on_grows() -> None:
@@ -152,6 +159,25 @@ def test_each_attempt_is_a_row_and_the_graph_has_the_last() -> None:
     assert [edge.kind for edge in shown.edges] == ["going"]
 
 
+def test_what_was_passed_over_took_no_time() -> None:
+    skipped = words("TERMINATED", "UPSTREAM_FAILED")
+    ended = run(FAILED, tasks=[task("a", skipped, start_time=START, end_time=START)])
+    (row,) = timeline(ended, START).rows
+    assert (row.length, row.segments) == (None, [])
+
+
+def test_an_axis_of_less_than_a_second_has_marks_too() -> None:
+    ended = run(SUCCEEDED, start_time=START, end_time=START + 500)
+    assert [mark.label for mark in timeline(ended, START).marks] == [
+        "0:00",
+        "0.1 s",
+        "0.2 s",
+        "0.3 s",
+        "0.4 s",
+        "0.5 s",
+    ]
+
+
 def test_a_loop_tells_how_far_it_is() -> None:
     stats = {"total_iterations": 9, "completed_iterations": 4}
     loop = {"inputs": "[]", "task": {"task_key": "x"}, "stats": {"task_run_stats": stats}}
@@ -171,11 +197,15 @@ def test_the_strip_has_the_newest_to_the_right_and_the_longest_highest() -> None
         summary(run(SUCCEEDED, run_id=at, start_time=START, end_time=START + at * 1000), START)
         for at in (3, 1, 2)
     ]
-    bars = strip(runs)
-    assert [bar.run.run_id for bar in bars] == [2, 1, 3]
-    assert [bar.x for bar in bars] == [0, 11, 22]
-    assert max(bars, key=lambda bar: bar.height).run.run_id == 3
-    assert not strip([])
+    bars = strip(runs, 4)
+    assert [bar.run and bar.run.run_id for bar in bars] == [None, 2, 1, 3]
+    assert [bar.height for bar in bars] == [0, 71, 42, 100]
+    assert bars[-1].left + bars[-1].width == pytest.approx(100, abs=0.1)
+    assert [bar.run for bar in strip(runs, 2)] == [runs[1], runs[0]]
+
+
+def test_a_job_without_runs_has_a_strip_of_empty_places() -> None:
+    assert [(bar.run, bar.height) for bar in strip([], 2)] == [(None, 0), (None, 0)]
 
 
 def test_the_end_is_expected_by_what_earlier_runs_took() -> None:

@@ -174,39 +174,57 @@ function announcer(root) {
 const REFRESH = 30_000;
 const MOST_FOLLOWED = 50;
 
-/** The jobs on a page, live. */
-class LiveJobs {
+/** A list of jobs on a page, brought up to date as it is asked to. */
+class JobList {
   #root;
   #server;
-  #followed = "";
-  #stop = () => {};
   #isBusy = false;
 
   constructor(root) {
     this.#root = root;
     this.#server = root.cloneNode(true);
-    this.#settle();
-    setInterval(() => document.hidden || this.#load(), REFRESH);
   }
 
-  async #load() {
+  /** The addresses of the runs in it that go on. */
+  get runs() {
+    return [...this.#root.querySelectorAll("[data-runs]")].flatMap((each) => each.dataset.runs.match(/\S+/g) ?? []);
+  }
+
+  async load() {
     if (this.#isBusy) return;
     this.#isBusy = true;
     try {
       const after = await contentFrom(this.#root.dataset.lakeflowJobs, this.#root);
       patch(this.#root, this.#server, after);
       this.#server = after;
-      this.#settle();
+      localize(this.#root);
     } catch {
       // what is shown stays; the next look may do better
     } finally {
       this.#isBusy = false;
     }
   }
+}
 
-  #settle() {
-    localize(this.#root);
-    const runs = [...this.#root.querySelectorAll("[data-runs]")].flatMap((each) => each.dataset.runs.match(/\S+/g) ?? []);
+/** All the jobs on a page, live; by one stream, as a browser holds few. */
+class LiveJobs {
+  #lists;
+  #followed = "";
+  #stop = () => {};
+
+  constructor(lists) {
+    this.#lists = lists;
+    this.#follow();
+    setInterval(() => document.hidden || this.#load(), REFRESH);
+  }
+
+  async #load() {
+    await Promise.all(this.#lists.map((list) => list.load()));
+    this.#follow();
+  }
+
+  #follow() {
+    const runs = [...new Set(this.#lists.flatMap((list) => list.runs))];
     if (runs.join() === this.#followed) return;
     this.#followed = runs.join();
     this.#stop();
@@ -254,9 +272,9 @@ function addCopyButtons(root) {
 
 document.addEventListener("toggle", ({ target }) => target.open && target.dataset.source && loadOutput(target), true);
 
-/** A node of the graph leads to its row, and opens it. */
+/** A task, wherever it is named, leads to its row, and opens it. */
 document.addEventListener("click", (event) => {
-  const link = event.target.closest?.("a.lf-node");
+  const link = event.target.closest?.("a[data-opens]");
   const row = link && document.getElementById(decodeURIComponent(link.hash.slice(1)));
   if (!row) return;
   event.preventDefault();
@@ -275,6 +293,7 @@ addEventListener("pageshow", () => {
 });
 
 for (const root of document.querySelectorAll("[data-lakeflow-run]")) new LiveRun(root);
-for (const root of document.querySelectorAll("[data-lakeflow-jobs]")) new LiveJobs(root);
+const lists = [...document.querySelectorAll("[data-lakeflow-jobs]")].map((root) => new JobList(root));
+if (lists.length) new LiveJobs(lists);
 localize(document);
 addCopyButtons(document);

@@ -1,0 +1,120 @@
+"""Jobs at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from flask import request
+
+from ..current import current_state
+from ..errors import LakeflowJobsError
+from ..handle import JobHandle
+from ..job_config import Job
+from ..masking import masked
+from ..outcome import SUCCESSES, Outcome
+from . import reading, runs
+from .reading import LAST_RUNS, May, rights
+from .runs import Bar, Summary, strip
+from .schedules import Schedule, schedule_of
+
+if TYPE_CHECKING:
+    from ..web.guard import Guard
+
+#: Jobs that are read at the same time.
+AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class Card:
+    """A job at a glance.
+
+    :param job: the settings' job.
+    :param may: what whoever asks may do.
+    :param runs: its last runs, newest first.
+    :param slots: how many runs it may have at once, where that is known.
+    :param queues: whether a run that finds no slot waits for one.
+    :param schedule: what starts it of itself, if anything does.
+    :param age: seconds since this was true, where the workspace cannot be asked.
+    :param trouble: why nothing is known.
+    """
+
+    job: Job
+    may: May
+    runs: Sequence[Summary] = ()
+    slots: int | None = None
+    queues: bool = False
+    schedule: Schedule | None = None
+    age: float | None = None
+    trouble: LakeflowJobsError | None = None
+
+    @property
+    def bars(self) -> list[Bar]:
+        return strip(self.runs, LAST_RUNS)
+
+    @property
+    def last(self) -> Summary | None:
+        return self.runs[0] if self.runs else None
+
+    @property
+    def busy(self) -> int:
+        return sum(run.is_going and run.state.outcome is not Outcome.QUEUED for run in self.runs)
+
+    @property
+    def last_success(self) -> Summary | None:
+        return next((run for run in self.runs if run.state.outcome in SUCCESSES), None)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether it may have had other runs before these."""
+        return len(self.runs) == LAST_RUNS
+
+
+def cards(guarded: Guard, keys: Iterable[str]) -> list[Card]:
+    """Jobs at a glance, read side by side: one that cannot be read holds up no other.
+
+    :param guarded: tells who asks.
+    :param keys: of the jobs; whoever asks may see them.
+    """
+    jobs = current_state().jobs
+    moment, parameter = reading.now(), reading.who_parameter()
+
+    def read(blank: Card, handle: JobHandle | LakeflowJobsError) -> Card:
+        if isinstance(handle, LakeflowJobsError):
+            return replace(blank, trouble=handle)
+        reads = handle.reads(or_stale=True)
+        try:
+            seen = reads.runs(LAST_RUNS)
+            settings = jobs.upstream.job_of(reads.job().value).settings
+        except LakeflowJobsError as error:
+            return replace(blank, trouble=error)
+        return replace(
+            blank,
+            runs=[
+                runs.summary(jobs.upstream.base_run_of(run), moment, parameter)
+                for run in (masked(each, blank.job.secrets) for each in seen.value)
+            ],
+            slots=settings.max_concurrent_runs if settings else None,
+            queues=bool(settings and settings.queue and settings.queue.enabled),
+            schedule=schedule_of(settings),
+            age=seen.age if seen.is_stale else None,
+        )
+
+    with ExitStack() as stack, ThreadPoolExecutor(AT_ONCE) as threads:
+        handles = [jobs[key] for key in keys]
+        blanks = [Card(handle.job, rights(guarded, handle)) for handle in handles]
+        acting = [_acting(handle, stack) for handle in handles]
+        return list(threads.map(read, blanks, acting))
+
+
+def _acting(handle: JobHandle, stack: ExitStack) -> JobHandle | LakeflowJobsError:
+    """A handle that acts as its job says, or why there is none."""
+    if handle.job.run_as != "user":
+        return handle
+    try:
+        return stack.enter_context(handle.as_user(request))
+    except LakeflowJobsError as error:
+        return error

@@ -1,0 +1,69 @@
+"""What a form is filled with to run a run again."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from flask_lakeflow_jobs.console.forms import WHOLE
+from flask_lakeflow_jobs.console.prefill import given_to
+from flask_lakeflow_jobs.params import TASK_TYPES, run_now_fields
+from tests.runs import run
+
+#: Parameters of each task type, and the texts of them in a form.
+GIVEN: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
+    "notebook": ({"day": "1"}, {"day": "1"}),
+    "python_wheel": ({"day": "1"}, {"day": "1"}),
+    "sql": ({"day": "1"}, {"day": "1"}),
+    "job": ({"day": "1"}, {"day": "1"}),
+    "python_script": ({"args": ["a", "b c"]}, {"args": "a\nb c"}),
+    "spark_jar": ({"args": ["a", "b c"]}, {"args": "a\nb c"}),
+    "dbt_commands": ({"commands": ["dbt run"]}, {"commands": "dbt run"}),
+    "dbt": ({}, {}),
+    "pipeline": (
+        {"full_refresh": True, "refresh_selection": ["a", "b"]},
+        {"full_refresh": "true", "refresh_selection": "a\nb"},
+    ),
+}
+
+
+@pytest.mark.parametrize("task_type", TASK_TYPES)
+def test_what_a_run_was_given_can_be_given_again(task_type: str) -> None:
+    params, texts = GIVEN[task_type]
+    fields = run_now_fields(task_type, params)
+    named = fields.pop("job_parameters", {})
+    started = run(
+        overriding_parameters=fields,
+        job_parameters=[{"name": name, "value": value} for name, value in named.items()],
+    )
+    given = given_to(started, task_type)
+    assert texts.items() <= given.items()
+    if not isinstance(next(iter(params.values()), None), list):
+        assert json.loads(given[WHOLE]) == params
+
+
+def test_parameters_of_the_job_are_none_of_a_task() -> None:
+    started = run(
+        overriding_parameters={"notebook_params": {"day": "1"}},
+        job_parameters=[{"name": "day", "default": "0", "value": "2"}],
+    )
+    assert given_to(started, "notebook")["day"] == "1"
+    assert given_to(started, "job")["day"] == "2"
+
+
+def test_without_a_task_type_parameters_go_by_their_fields() -> None:
+    started = run(
+        overriding_parameters={"notebook_params": {"day": "1"}, "python_params": ["a", "b"]}
+    )
+    given = given_to(started, None)
+    assert json.loads(given["notebook_params"]) == {"day": "1"}
+    assert given["python_params"] == "a\nb"
+
+
+def test_what_was_masked_stays_away() -> None:
+    started = run(overriding_parameters={"notebook_params": {"day": "1", "token": "***"}})
+    given = given_to(started, "notebook")
+    assert "token" not in given
+    assert json.loads(given[WHOLE]) == {"day": "1"}

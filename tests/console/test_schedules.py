@@ -1,0 +1,48 @@
+"""What starts a job of itself, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from databricks.sdk.service.jobs import JobSettings
+
+from flask_lakeflow_jobs.console.schedules import Schedule, schedule_of
+
+CRON = {"quartz_cron_expression": "0 30 6 * * ?", "timezone_id": "UTC"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "schedule"),
+    [
+        ({"schedule": CRON}, Schedule("0 30 6 * * ? (UTC)", is_paused=False)),
+        (
+            {"schedule": {**CRON, "pause_status": "PAUSED"}},
+            Schedule("0 30 6 * * ? (UTC)", is_paused=True),
+        ),
+        (
+            {"trigger": {"periodic": {"interval": 1, "unit": "DAYS"}}},
+            Schedule("every day", is_paused=False),
+        ),
+        (
+            {"trigger": {"periodic": {"interval": 4, "unit": "HOURS"}, "pause_status": "PAUSED"}},
+            Schedule("every 4 hours", is_paused=True),
+        ),
+        (
+            {"trigger": {"file_arrival": {"url": "s3://x/"}, "pause_status": "UNPAUSED"}},
+            Schedule("when files arrive", is_paused=False),
+        ),
+        ({"trigger": {"pause_status": "UNPAUSED"}}, Schedule("by a trigger", is_paused=False)),
+        (
+            {"continuous": {"pause_status": "UNPAUSED"}},
+            Schedule("always, one run after another", is_paused=False),
+        ),
+        ({"name": "x"}, None),
+    ],
+)
+def test_what_is_set_is_said(settings: dict[str, Any], schedule: Schedule | None) -> None:
+    assert schedule_of(JobSettings.from_dict(settings)) == schedule
+
+
+def test_of_a_job_that_nobody_knows_nothing_is_said() -> None:
+    assert schedule_of(None) is None
