@@ -14,7 +14,7 @@ from flask_lakeflow_jobs.local.admission import Admission, limit_of
 from flask_lakeflow_jobs.local.clock import Clock
 from flask_lakeflow_jobs.local.files import WorkspaceFiles
 from flask_lakeflow_jobs.local.ledger import Ledger
-from flask_lakeflow_jobs.local.model import JobRun, Repair, Settings, TaskRun
+from flask_lakeflow_jobs.local.model import SINGLE_TASK, JobRun, Repair, Settings, TaskRun
 from flask_lakeflow_jobs.local.performer import TaskPerformer
 from flask_lakeflow_jobs.local.states import State
 from flask_lakeflow_jobs.local.tasks.work import CannotRun, NestedRun
@@ -171,8 +171,11 @@ class Engine:
     # A run's life
 
     def _new_run(self, request: RunRequest) -> JobRun:
+        run_id = self._ledger.new_id()
+        # What was made without a list of tasks is its own task (flyteorg/flytekit pull 1935).
+        is_its_task = request.settings.get("format") == SINGLE_TASK
         return JobRun(
-            run_id=self._ledger.new_id(),
+            run_id=run_id,
             job_id=request.job_id,
             name=request.name,
             creator=request.creator,
@@ -185,7 +188,7 @@ class Engine:
             started_by=request.started_by,
             performance_target=request.performance_target,
             tasks=[
-                TaskRun(self._ledger.new_id(), spec)
+                TaskRun(run_id if is_its_task else self._ledger.new_id(), spec)
                 for spec in request.settings["tasks"]
                 if not request.only or spec["task_key"] in request.only
             ],

@@ -10,6 +10,10 @@ from flask_lakeflow_jobs.local.states import BLOCKED, PENDING, State
 Settings = dict[str, Any]
 """A job's or a task's settings, as the Jobs API spells them."""
 
+MULTI_TASK = "MULTI_TASK"
+SINGLE_TASK = "SINGLE_TASK"
+"""The ``format`` of a job that was made without a list of tasks."""
+
 
 @dataclass(slots=True)
 class TaskRun:

@@ -39,6 +39,7 @@ def environ(workspace: ServedWorkspace, tmp_path: Path) -> Mapping[str, str]:
 
 def test_the_hook_runs_reads_and_cancels(python: Path, environ: Mapping[str, str]) -> None:
     assert seen_by("with_airflow_hook.py", python, environ) == {
+        "submitted without tasks": "extracted 2013-02-04\n",
         "found by name": True,
         "job of the run": True,
         "ending": "SUCCESS",

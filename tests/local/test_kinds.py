@@ -264,6 +264,12 @@ def test_export(serve: Serve) -> None:
     assert main.run_id is not None
     assert other.run_id is not None
     (view,) = client.jobs.export_run(main.run_id).views or []
+    path = f"/api/2.2/jobs/runs/export?run_id={main.run_id}&views_to_export="
+    assert client.http("GET", f"{path}ALL") == (200, {"views": [view.as_dict()]})
+    assert client.http("GET", f"{path}DASHBOARDS") == (200, {"views": []})
+    assert client.http("GET", f"{path}NOTES")[1]["message"].startswith(
+        "Unknown views_to_export 'NOTES'. It is one of CODE, DASHBOARDS, ALL."
+    )
     assert view.name == "notebook"
     assert view.content is not None
     assert "print(&#x27;&lt;shown&gt;&#x27;)" in view.content

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from flask_lakeflow_jobs.local import ManualClock
 from tests.local.conftest import Serve
-from tests.local.support import Client, scripted, words
+from tests.local.support import Client, played, repair, scripted, task_words, words
 
 NOTEBOOK = {"notebook_path": "/played"}
 CLUSTER = {"existing_cluster_id": "0717-132531-5opeqon1"}
@@ -120,11 +121,11 @@ def test_submit(client: Client, version: str) -> None:
         "from airflow",
         "from_airflow",
     )
+    assert task["run_id"] == run.run_id
     assert told["task"] == {"notebook_task": NOTEBOOK}
     assert told["cluster_spec"] == {**CLUSTER, "libraries": SINGLE["libraries"]}
-    for run_id in (run.run_id, task["run_id"]):
-        _, output = client.http("GET", f"{root}/get-output?run_id={run_id}")
-        assert output["notebook_output"] == {"result": "42", "truncated": False}
+    _, output = client.http("GET", f"{root}/get-output?run_id={run.run_id}")
+    assert output["notebook_output"] == {"result": "42", "truncated": False}
 
 
 def test_a_retried_one_has_the_output_of_its_last_attempt(client: Client) -> None:
@@ -135,3 +136,25 @@ def test_a_retried_one_has_the_output_of_its_last_attempt(client: Client) -> Non
     _, output = client.http("GET", f"/api/2.1/jobs/runs/get-output?run_id={run.run_id}")
     assert output["notebook_output"]["result"] == "42"
     assert "error" not in output
+
+
+def test_cancel(serve: Serve, clock: ManualClock) -> None:
+    client = serve({"etl": scripted(played("main"))}, clock=clock)
+    body = {**SINGLE, "tags": scripted(seconds=5)["tags"]}
+    _, answer = client.http("POST", "/api/2.0/jobs/runs/submit", body)
+    client.jobs.cancel_run(answer["run_id"])
+    clock.advance(0)
+    run = client.jobs.get_run(answer["run_id"])
+    assert (words(run)[1], task_words(run)) == ("CANCELED", {"Untitled": "CANCELED"})
+    client.jobs.delete_run(answer["run_id"])
+    assert list(client.jobs.list_runs()) == []
+
+
+def test_repair(client: Client) -> None:
+    job_id = created(client, max_retries=0, **of("FAILED"))
+    run = client.finish(client.jobs.run_now(job_id).bind()["run_id"])
+    assert run.run_id is not None
+    repair(client, run.run_id, rerun_all_failed_tasks=True)
+    tasks = client.finish(run.run_id).tasks or []
+    assert [task.attempt_number for task in tasks] == [0, 1]
+    assert tasks[0].run_id == run.run_id != tasks[1].run_id

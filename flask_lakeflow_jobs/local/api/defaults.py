@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask_lakeflow_jobs.local.model import Settings
+from flask_lakeflow_jobs.local.model import MULTI_TASK, Settings
 
 
 def with_defaults(settings: Settings) -> Settings:
@@ -16,7 +16,7 @@ def with_defaults(settings: Settings) -> Settings:
         "webhook_notifications": {},
         "timeout_seconds": 0,
         "max_concurrent_runs": 1,
-        "format": "MULTI_TASK",
+        "format": MULTI_TASK,
         **settings,
         "tasks": [
             {"email_notifications": {}, "run_if": "ALL_SUCCESS", "timeout_seconds": 0, **task}

@@ -10,13 +10,9 @@ from flask_lakeflow_jobs.local import errors
 from flask_lakeflow_jobs.local.api import paging
 from flask_lakeflow_jobs.local.api.defaults import with_defaults
 from flask_lakeflow_jobs.local.api.request import Request
-from flask_lakeflow_jobs.local.api.single_task import (
-    SINGLE_TASK,
-    with_tasks,
-    without_tasks,
-)
+from flask_lakeflow_jobs.local.api.single_task import with_tasks, without_tasks
 from flask_lakeflow_jobs.local.jobcheck import mistakes
-from flask_lakeflow_jobs.local.model import Settings
+from flask_lakeflow_jobs.local.model import SINGLE_TASK, Settings
 from flask_lakeflow_jobs.local.registry import Job, Registry
 
 _PAGE = 20

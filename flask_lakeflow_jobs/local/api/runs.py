@@ -17,7 +17,6 @@ from flask_lakeflow_jobs.local.api.parameters import (
 from flask_lakeflow_jobs.local.api.request import Request
 from flask_lakeflow_jobs.local.api.run_pages import page_of_runs
 from flask_lakeflow_jobs.local.api.shapes import Json, Spelling
-from flask_lakeflow_jobs.local.api.single_task import SINGLE_TASK
 from flask_lakeflow_jobs.local.engine import Engine, RunRequest
 from flask_lakeflow_jobs.local.files import FileMissing, WorkspaceFiles
 from flask_lakeflow_jobs.local.ledger import Ledger
@@ -29,6 +28,7 @@ _PAGE = 20
 _LARGEST_PAGE = 26  # "Invalid limit 27 - it has to be no more than 26."
 _LARGEST_PAGE_OF_OLD = 1000
 _RUN_TYPES = ("JOB_RUN", "WORKFLOW_RUN", "SUBMIT_RUN")
+_VIEWS = ("CODE", "DASHBOARDS", "ALL")
 _MULTIPLE_TASKS = (
     "Retrieving the output of runs with multiple tasks is not supported. "
     "Please retrieve the output of each individual task run instead."
@@ -117,11 +117,18 @@ class RunsApi:
     def export(self, request: Request) -> Json:
         """``jobs/runs/export``: the code of a notebook and what it printed."""
         run_id = request.required_integer("run_id")
+        wanted = request.text("views_to_export") or "CODE"
+        if wanted not in _VIEWS:
+            raise errors.invalid_parameter(
+                f"Unknown views_to_export {wanted!r}. It is one of {', '.join(_VIEWS)}."
+            )
         with self._ledger.reading():
             run, task = self._single_task(run_id, request)
             output = self._engine.output_of(task)
         if "notebook_task" not in task.spec:
             raise errors.invalid_parameter(f"Run {run_id} is no run of a notebook.")
+        if wanted == "DASHBOARDS":
+            return {"views": []}
         path = (task.resolved or task.spec)["notebook_task"]["notebook_path"]
         try:
             source = self._files.find_notebook(path).read_text(errors="replace")
@@ -190,16 +197,17 @@ class RunsApi:
 
     def _single_task(self, run_id: int, request: Request) -> tuple[JobRun, TaskRun]:
         try:
-            return self._ledger.find_task(run_id)
+            run, task = self._ledger.find_task(run_id)
         except errors.ApiError:
             run = self._ledger.find_run(run_id)
             latest = list(run.latest_attempts().values())
-            # Since 2.1 a run with but one task is one with multiple tasks, too, unless it was
-            # made without a list of tasks.
-            is_single = request.version == "2.0" or run.settings.get("format") == SINGLE_TASK
-            if is_single and len(latest) == 1:
+            # Since 2.1 a run with but one task is one with multiple tasks, too.
+            if request.version == "2.0" and len(latest) == 1:
                 return run, latest[0]
             raise errors.invalid_parameter(_MULTIPLE_TASKS) from None
+        if run_id == run.run_id:
+            return run, run.latest_attempts()[task.key]
+        return run, task
 
     def _current_settings(self, run: JobRun) -> Settings:
         try:

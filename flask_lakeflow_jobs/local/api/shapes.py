@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flask_lakeflow_jobs.local.api.single_task import MULTI_TASK, parts_of_run
+from flask_lakeflow_jobs.local.api.single_task import parts_of_run
 from flask_lakeflow_jobs.local.jobcheck import kind_of
-from flask_lakeflow_jobs.local.model import JobRun, Repair, TaskRun
+from flask_lakeflow_jobs.local.model import MULTI_TASK, JobRun, Repair, TaskRun
 from flask_lakeflow_jobs.local.states import State
 
 Json = dict[str, Any]

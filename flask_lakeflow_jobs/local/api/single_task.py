@@ -11,10 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask_lakeflow_jobs.local.jobcheck import KINDS
-from flask_lakeflow_jobs.local.model import Settings
+from flask_lakeflow_jobs.local.model import MULTI_TASK, SINGLE_TASK, Settings
 
-MULTI_TASK = "MULTI_TASK"
-SINGLE_TASK = "SINGLE_TASK"
 _COMPUTE = ("existing_cluster_id", "new_cluster", "libraries")
 _FIELDS_OF_THE_TASK = KINDS.union(
     _COMPUTE, ("max_retries", "min_retry_interval_millis", "retry_on_timeout")

@@ -19,19 +19,28 @@ hook = DatabricksHook()
 def main() -> None:
     run_id = hook.run_now({"job_id": ETL, "job_parameters": {"day": "2013-02-03"}})
     ended = end_of(run_id)
-    load = hook.get_run(run_id)["tasks"][1]["run_id"]
+    extract, load = hook.get_run(run_id)["tasks"]
     endless = hook.run_now({"job_id": ENDLESS})
     going = hook.get_run_state(endless)
     hook.cancel_run(endless)
     seen = {
+        "submitted without tasks": submitted(extract["spark_python_task"]["python_file"]),
         "found by name": hook.find_job_id_by_name("etl") == ETL,
         "job of the run": hook.get_job_id(run_id) == ETL,
         "ending": ended.result_state,
-        "output": hook.get_run_output(load)["notebook_output"]["result"],
+        "output": hook.get_run_output(load["run_id"])["notebook_output"]["result"],
         "endless is over": going.is_terminal,
         "endless once canceled": end_of(endless).result_state,
     }
     print(json.dumps(seen))
+
+
+def submitted(python_file: str) -> str:
+    """What a script says that is submitted without a list of tasks, as Airflow's operator may."""
+    task = {"python_file": python_file, "parameters": ["2013-02-04"]}
+    run_id = hook.submit_run({"run_name": "by itself", "spark_python_task": task})
+    end_of(run_id)
+    return str(hook.get_run_output(run_id)["logs"])
 
 
 def end_of(run_id: int) -> RunState:
