@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+_GLANCE = 0.5  # seconds for which others may hold a lock that they only look at
+_PAUSE = 0.01  # seconds between two tries to have a lock
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -88,13 +91,8 @@ class WorkspaceFolder:
         """
         descriptor = os.open(self._serving, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         # Somebody who looks whether the folder is served holds the lock for an instant.
-        for _ in range(50):
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                time.sleep(0.01)
-            else:
-                return descriptor
+        if _lock_within(_GLANCE, descriptor):
+            return descriptor
         os.close(descriptor)
         raise WorkspaceError(
             f"Another process serves the workspace in {self.path}. Use that one, stop it, or name "
@@ -108,19 +106,11 @@ class WorkspaceFolder:
         :param timeout: seconds to wait for one that is at it.
         """
         with open(self._starting, "a") as file:
-            deadline = time.monotonic() + timeout
-            while True:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        raise WorkspaceError(
-                            f"Another process has been starting the workspace in {self.path} for "
-                            "more "
-                            f"than {timeout:g} seconds. Look into {self.log}."
-                        ) from None
-                    time.sleep(0.02)
+            if not _lock_within(timeout, file.fileno()):
+                raise WorkspaceError(
+                    f"Another process has been starting the workspace in {self.path} for more "
+                    f"than {timeout:g} seconds. Look into {self.log}."
+                )
             yield
 
     # The address
@@ -152,6 +142,26 @@ class WorkspaceFolder:
     def remember_port(self, token: str, port: int) -> None:
         """Keep the port for the next start, so that clients need not be told anew."""
         _write_json(self._identity, {"token": token, "port": port})
+
+
+def _lock_within(timeout: float, descriptor: int) -> bool:
+    """Lock a file for this process alone.
+
+    By trying again and again: the system would wait for the lock, but without an end.
+
+    :param timeout: seconds to try for.
+    :return: whether the lock was had.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_PAUSE)
+        else:
+            return True
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:

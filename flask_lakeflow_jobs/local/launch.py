@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from flask_lakeflow_jobs.local.rootfile import root_file
 __all__ = ["Address", "WorkspaceError", "ensure_workspace", "stop_workspace"]
 
 _IDLE_EXIT = 30 * 60  # seconds without requests and runs after which a workspace nobody holds ends
+_PATIENCE = 30.0  # seconds that a workspace may take to stop
+_PAUSE = 0.01  # seconds between two looks at another process
 _LOG_TAIL = 2000  # characters of the log that an error quotes
 
 
@@ -59,14 +62,10 @@ def stop_workspace(folder: str | Path) -> bool:
         os.kill(pid, signal.SIGTERM)
     except ProcessLookupError:
         return False
-    deadline = time.monotonic() + 30
-    while place.is_served():
-        if time.monotonic() > deadline:
-            raise WorkspaceError(
-                f"The workspace in {place.path} (process {pid}) does not stop. Look into "
-                f"{place.log}."
-            )
-        time.sleep(0.02)
+    if not _comes_about(lambda: not place.is_served(), _PATIENCE):
+        raise WorkspaceError(
+            f"The workspace in {place.path} (process {pid}) does not stop. Look into {place.log}."
+        )
     return True
 
 
@@ -85,43 +84,72 @@ def _running(place: WorkspaceFolder, bundle: Path) -> Address | None:
 def _start(place: WorkspaceFolder, bundle: Path, timeout: float) -> Address:
     deadline = time.monotonic() + timeout
     # A process that has the folder but shows no address is about to come or to go.
-    while place.is_served() and time.monotonic() < deadline:
-        if (running := _running(place, bundle)) is not None:
-            return running
-        time.sleep(0.01)
-    missing = [name for name in ("yaml", "waitress") if find_spec(name) is None]
-    if missing:
-        raise WorkspaceError(
-            f"The local workspace needs {' and '.join(missing)}. "
-            "Install them with: pip install 'flask-lakeflow-jobs[local]'."
-        )
+    _comes_about(
+        lambda: not place.is_served() or _running(place, bundle) is not None,
+        timeout,
+    )
+    if (running := _running(place, bundle)) is not None:
+        return running
+    _check_installed()
     place.remove_address()
-    options = {"--bundle": bundle, "--folder": place.path, "--idle-exit": _IDLE_EXIT}
-    command = [sys.executable, "-m", "flask_lakeflow_jobs.local", "--quiet"]
-    for option, value in options.items():
-        command += [option, str(value)]
-    with place.open_log() as log:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    while time.monotonic() < deadline:
-        if (running := _running(place, bundle)) is not None:
-            # It is nobody's child to wait for: told so, Popen does not warn about it at exit.
-            process.returncode = 0
-            return running
-        if process.poll() is not None and not place.is_served():
-            raise WorkspaceError(f"The local workspace did not start: {_log_tail(place)}")
-        time.sleep(0.01)
+    process = _launch(place, bundle)
+    _comes_about(
+        lambda: (
+            _running(place, bundle) is not None
+            or (process.poll() is not None and not place.is_served())
+        ),
+        deadline - time.monotonic(),
+    )
+    if (running := _running(place, bundle)) is not None:
+        # It is nobody's child to wait for: told so, Popen does not warn about it at exit.
+        process.returncode = 0
+        return running
+    if process.poll() is not None:
+        raise WorkspaceError(f"The local workspace did not start: {_log_tail(place)}")
     process.kill()
     process.wait()
     raise WorkspaceError(
         f"The local workspace did not answer within {timeout:g} seconds. "
         f"Its log {place.log} ends with: {_log_tail(place)}"
     )
+
+
+def _check_installed() -> None:
+    missing = [name for name in ("yaml", "waitress") if find_spec(name) is None]
+    if missing:
+        raise WorkspaceError(
+            f"The local workspace needs {' and '.join(missing)}. "
+            "Install them with: pip install 'flask-lakeflow-jobs[local]'."
+        )
+
+
+def _launch(place: WorkspaceFolder, bundle: Path) -> subprocess.Popen[bytes]:
+    options = {"--bundle": bundle, "--folder": place.path, "--idle-exit": _IDLE_EXIT}
+    command = [sys.executable, "-m", "flask_lakeflow_jobs.local", "--quiet"]
+    for option, value in options.items():
+        command += [option, str(value)]
+    with place.open_log() as log:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def _comes_about(condition: Callable[[], bool], timeout: float) -> bool:
+    """Wait for what another process does; nothing but its files tells of it.
+
+    :param timeout: seconds to wait.
+    :return: whether it came about.
+    """
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_PAUSE)
+    return True
 
 
 def _log_tail(place: WorkspaceFolder) -> str:
