@@ -6,13 +6,54 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import Any, TypeVar
+from queue import Empty, SimpleQueue
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
 IDLE_SECONDS = 10.0
+
+
+class Task(Generic[T]):
+    """A call that one thread makes and another waits for.
+
+    :param call: it.
+    """
+
+    def __init__(self, call: Callable[[], T]) -> None:
+        self._call = call
+        self._result: T
+        self._error: BaseException | None = None
+        self._is_given_up = False
+        self._ended = threading.Lock()
+        self._ended.acquire()
+
+    def make(self) -> None:
+        """Make the call, unless nobody waits for it any more."""
+        if not self._is_given_up:
+            try:
+                self._result = self._call()
+            except BaseException as error:
+                self._error = error
+        self._ended.release()
+
+    def wait(self, timeout: float) -> T:
+        """What the call returns or raises.
+
+        :param timeout: seconds to wait for it.
+        :raises TimeoutError: it has not ended in time; not begun yet, it never will.
+        """
+        try:
+            if not self._ended.acquire(timeout=max(0.0, min(timeout, threading.TIMEOUT_MAX))):
+                raise TimeoutError(f"No answer within {timeout:g} seconds.")
+        finally:
+            self._is_given_up = True
+        if self._error is None:
+            return self._result
+        try:
+            raise self._error
+        finally:
+            self._error = None  # whose traceback leads back here
 
 
 class Workers:
@@ -23,6 +64,9 @@ class Workers:
     ``limit`` such calls, new ones wait for their turn and give up in their own time. They are
     daemons, so that a hanging call never holds up the end of the process.
 
+    A call is handed over and back with one wake-up each way: under load each more costs as much as
+    a small call does.
+
     :param limit: the most threads.
     """
 
@@ -32,10 +76,10 @@ class Workers:
 
     def _start_afresh(self) -> None:
         self._pid = os.getpid()
-        self._changed = threading.Condition()
-        self._tasks: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+        self._lock = threading.Lock()
         self._threads = 0
-        self._idle = 0
+        self._idle: list[SimpleQueue[Task[Any]]] = []
+        self._waiting: deque[Task[Any]] = deque()
 
     def run(self, call: Callable[[], T], timeout: float) -> T:
         """Run a call in a thread and wait for it.
@@ -46,36 +90,38 @@ class Workers:
         """
         if self._pid != os.getpid():  # a forked child has none of its parent's threads
             self._start_afresh()
-        future: Future[T] = Future()
-        with self._changed:
-            self._tasks.append((future, call))
-            if len(self._tasks) > self._idle and self._threads < self._limit:
+        task = Task(call)
+        with self._lock:
+            if self._idle:
+                self._idle.pop().put(task)
+            elif self._threads < self._limit:
+                threading.Thread(
+                    target=self._work, args=(task,), name="lakeflow-call", daemon=True
+                ).start()
                 self._threads += 1
-                threading.Thread(target=self._work, name="lakeflow-call", daemon=True).start()
-            self._changed.notify()
+            else:
+                self._waiting.append(task)
+        return task.wait(timeout)
+
+    def _work(self, task: Task[Any] | None) -> None:
+        inbox: SimpleQueue[Task[Any]] = SimpleQueue()
+        while task is not None:
+            task.make()
+            task = None  # an idle thread keeps nothing alive
+            task = self._next_task(inbox)
+
+    def _next_task(self, inbox: SimpleQueue[Task[Any]]) -> Task[Any] | None:
+        """The next task for the thread with this inbox; ``None`` where there was none for long."""
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popleft()
+            self._idle.append(inbox)
         try:
-            return future.result(timeout)
-        except FutureTimeoutError as error:  # before Python 3.11 not the TimeoutError of everybody
-            raise TimeoutError(f"No answer within {timeout:g} seconds.") from error
-        finally:
-            future.cancel()
-
-    def _work(self) -> None:
-        while task := self._next_task():
-            future, call = task
-            if future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(call())
-                except BaseException as error:
-                    future.set_exception(error)
-            del task, future, call  # an idle thread keeps nothing alive
-
-    def _next_task(self) -> tuple[Future[Any], Callable[[], Any]] | None:
-        with self._changed:
-            self._idle += 1
-            self._changed.wait_for(lambda: self._tasks, IDLE_SECONDS)
-            self._idle -= 1
-            if self._tasks:
-                return self._tasks.popleft()
-            self._threads -= 1
-            return None
+            return inbox.get(timeout=IDLE_SECONDS)
+        except Empty:
+            with self._lock:
+                if inbox in self._idle:
+                    self._idle.remove(inbox)
+                    self._threads -= 1
+                    return None
+            return inbox.get()  # it came at the last moment
