@@ -192,7 +192,7 @@ def push(bench: Bench) -> list[Row]:
         Row(
             f"{what}: all reached p50 / p99",
             how + " The peer: Express at its best, one write a viewer of what was encoded once; and"
-            " AppKit's own stream manager under Express; both on Node.js 22, which AppKit asks for.",
+            " AppKit's own stream manager under Express; on Node.js 22, which AppKit asks for.",
             mine.said,
             "faster than Express",
             mine.typical < best.typical and mine.worst < best.worst and not mine.incomplete,
