@@ -10,13 +10,11 @@ from functools import wraps
 from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import click
-from flask import Flask
-from flask.cli import ScriptInfo
 from marshmallow import fields
 
-from ..current import EXTENSION
 from ..ids import id_of
 from ..params import PIPELINE_LISTS, RUN_NOW_FIELDS
+from .completion import complete_key
 
 if TYPE_CHECKING:
     from ..job_config import Job
@@ -173,16 +171,6 @@ def run_id_of(text: str) -> int:
 
 
 # ── parameters that commands share ────────────────────────────────────────────────────────────────
-
-
-def complete_key(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """The job keys that begin so, for the shell.
-
-    :param incomplete: what is typed so far.
-    """
-    app: Flask = ctx.ensure_object(ScriptInfo).load_app()
-    state = app.extensions.get(EXTENSION)
-    return [key for key in state.jobs if key.startswith(incomplete)] if state else []
 
 
 key_argument = click.argument("key", required=False, shell_complete=complete_key)

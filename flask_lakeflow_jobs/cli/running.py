@@ -20,6 +20,7 @@ from .arguments import (
     task_keys,
 )
 from .choose import app_state, chosen_job
+from .completion import complete_parameter
 from .exits import Exit, help_table
 from .follow import Follower, Result, say_where
 from .group import command_group
@@ -45,6 +46,7 @@ strict_option = click.option(
     "named",
     type=named_value,
     multiple=True,
+    shell_complete=complete_parameter,
     help="""A parameter, as text; the job's schema makes of it what it needs. Given several times, a
     name makes a list, and so does a name given once where the job takes a list.""",
 )

@@ -64,6 +64,13 @@ def _status() -> None:
     )
 
 
+def is_at_hand() -> bool:
+    """Whether the workspace of this app can be asked without starting one."""
+    from ..local.folder import WorkspaceFolder
+
+    return app_state().jobs.settings.bundle is None or WorkspaceFolder(_folder()).is_served()
+
+
 _ACTIONS = {None: _start, "stop": _stop, "status": _status}
 
 

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import IO
 
 import pytest
-from click.shell_completion import ShellComplete
-from flask.cli import FlaskGroup
 
 from flask_lakeflow_jobs.job_config import env_name
 from flask_lakeflow_jobs.local import stop_workspace
@@ -182,16 +180,3 @@ def test_local_without_a_bundle_says_what_to_set(jobs: Run, option: list[str]) -
     ended = jobs("local", *option)
     assert (ended.code, ended.stdout) == (2, "")
     assert "LAKEFLOW_JOBS_BUNDLE" in ended.stderr
-
-
-@pytest.mark.parametrize(
-    ("command", "typed", "keys"),
-    [("watch", "h", ["held"]), ("run", "", None), ("status", "nope", [])],
-)
-def test_the_shell_can_complete_the_keys_of_jobs(
-    command: str, typed: str, keys: list[str] | None, job_ids: Mapping[str, int]
-) -> None:
-    group = FlaskGroup(create_app=shop.create_app, load_dotenv=False)
-    completion = ShellComplete(group, {}, "flask", "_FLASK_COMPLETE")
-    found = [item.value for item in completion.get_completions(["jobs", command], typed)]
-    assert sorted(found) == (sorted(job_ids) if keys is None else keys)
