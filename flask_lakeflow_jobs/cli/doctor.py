@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -18,18 +18,26 @@ from .. import keys
 from ..current import State
 from ..errors import LakeflowJobsError
 from ..identity import APP
-from ..job_config import Job, env_name
+from ..ids import id_of
+from ..job_config import JOB_PREFIX, Job, env_name
 from ..triggering import CLOCKS_DIFFER_BY
+from .app_yaml import AppYaml, app_yaml_in, binding, missing_variables, variable
 from .arguments import output_option, words
 from .choose import app_state
-from .exits import help_table
+from .exits import Exit, help_table
 from .findings import Finding, exit_of, failure, finding, fine, note, told
-from .permits import may_run, not_runnable, placement
+from .permits import may_run, not_runnable, not_seen, placement
 from .printing import print_document, print_result
-from .serving import AppYaml, app_yaml_in, judged, missing_variables
+from .serving import judged
 
 #: A variable that Databricks Apps sets. Source: Databricks Apps documentation, "system-env".
 ON_APPS = "DATABRICKS_APP_NAME"
+
+LOGIN = (
+    "Give the app a service principal: set DATABRICKS_HOST, DATABRICKS_CLIENT_ID and"
+    " DATABRICKS_CLIENT_SECRET. Databricks Apps sets them by itself."
+)
+WAY = "See that DATABRICKS_HOST is the address of a workspace, and that this machine reaches it."
 
 
 @click.command(short_help="Check settings, login, permissions and the server.", epilog=help_table())
@@ -103,8 +111,10 @@ class Doctor:
                 "settings",
                 "The app has no jobs.",
                 "Set DATABRICKS_JOB_<NAME> to a job's id, or name jobs in code.",
-                app_yaml="env:\n  - name: DATABRICKS_JOB_ETL\n    valueFrom: etl",
+                app_yaml=variable("etl"),
+                databricks_yml=binding("etl"),
             )
+        yield from strays(self._environ, jobs)
         for name in sorted({*self._app.config, *self._environ}):
             if name.startswith(f"{keys.PREFIX}_") and name not in KNOWN:
                 yield unknown_key(name)
@@ -126,7 +136,7 @@ class Doctor:
             me = upstream.who_am_i(APP)
             middle = (asked + clock.now()) / 2
         except LakeflowJobsError as error:
-            yield failure("login", error)
+            yield failure("login", error, LOGIN if error.exit_code == Exit.NOT_AUTHORISED else WAY)
             yield note("jobs", "They were not looked at, for want of a login.")
             return
         where = "the embedded workspace" if self._settings.bundle else "the workspace"
@@ -140,7 +150,7 @@ class Doctor:
         try:
             definition = self._jobs.upstream.get_job(APP, job)
         except LakeflowJobsError as error:
-            yield failure(about, error)
+            yield failure(about, error, WAY) if error.retryable else not_seen(job, error)
             return
         name = definition.settings.name if definition.settings else None
         yield fine(about, f"{job.job_id} is there ({name}).")
@@ -237,6 +247,22 @@ class Doctor:
         ]
 
 
+def strays(environ: Mapping[str, str], jobs: Collection[str]) -> Iterator[Finding]:
+    """The variables that look like a job's and name none.
+
+    :param environ: of the process.
+    :param jobs: the keys of the app's jobs.
+    """
+    read = {env_name(key) for key in jobs}
+    for name, value in sorted(environ.items()):
+        if name.startswith(JOB_PREFIX) and name not in read and value and not id_of(value.strip()):
+            yield finding(
+                "settings",
+                f"{name} is no job id, so it names no job.",
+                "Set it to the id of a job, a positive whole number, or unset it.",
+            )
+
+
 KNOWN = {key.name for key in keys.KEYS}
 
 
@@ -268,5 +294,5 @@ def clocks(date: str | None, now: float) -> Finding:
         "clock",
         f"This machine's is {abs(ahead):.0f} seconds {'ahead of' if ahead > 0 else 'behind'} the"
         " workspace's, so expected ends of runs are wrong.",
-        "Set it by NTP.",
+        "Let NTP set it.",
     )

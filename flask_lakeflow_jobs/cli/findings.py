@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -76,12 +76,14 @@ def finding(about: str, says: str, remedy: str, **lines: str) -> Finding:
     return Finding(about, Level.FINDING, says, remedy, named)
 
 
-def failure(about: str, error: LakeflowJobsError) -> Finding:
-    """A question that was answered with an error, whose sentence says what to do.
+def failure(about: str, error: LakeflowJobsError, remedy: str, **lines: str) -> Finding:
+    """A question that was answered with an error.
 
     :param error: it.
+    :param lines: as for :func:`finding`.
     """
-    return Finding(about, Level.FINDING, error.detail, exit=Exit(error.exit_code))
+    found = finding(about, error.detail, remedy, **lines)
+    return replace(found, exit=Exit(error.exit_code))
 
 
 def exit_of(found: Iterable[Finding]) -> Exit:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .findings import Finding, finding, note
+from ..job_config import env_name
+from .app_yaml import binding, variable
+from .findings import Finding, failure, finding, note
 
 if TYPE_CHECKING:
     from databricks.sdk.service.jobs import Job as Definition
     from databricks.sdk.service.jobs import JobPermissions
 
+    from ..errors import LakeflowJobsError
     from ..job_config import Job
 
 #: Levels that let an identity run a job.
@@ -49,6 +52,21 @@ def groups_of(me: Mapping[str, Any]) -> frozenset[str]:
     :param me: the identity, as SCIM has it.
     """
     return frozenset(str(group.get("display")) for group in me.get("groups") or [])
+
+
+def not_seen(job: Job, error: LakeflowJobsError) -> Finding:
+    """The finding that an identity does not see a job: it is not there, or hidden.
+
+    :param error: what the workspace answered.
+    """
+    return failure(
+        f"job {job.key}",
+        error,
+        f"Set {env_name(job.key)} to the id of a job that the app may see. On Databricks Apps, bind"
+        " the job to the app as a resource.",
+        app_yaml=variable(job.key),
+        databricks_yml=binding(job.key),
+    )
 
 
 def not_runnable(job: Job, me: Mapping[str, Any]) -> Finding:

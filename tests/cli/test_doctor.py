@@ -12,19 +12,21 @@ from databricks.sdk.service.jobs import JobPermissions
 from flask import Flask
 
 from flask_lakeflow_jobs import JobConfig, LakeflowJobs
+from flask_lakeflow_jobs.cli.app_yaml import app_yaml_in, app_yaml_of, missing_variables
 from flask_lakeflow_jobs.cli.doctor import clocks
 from flask_lakeflow_jobs.cli.findings import Finding, Level
 from flask_lakeflow_jobs.cli.permits import may_run
-from flask_lakeflow_jobs.cli.serving import (
-    Gunicorn,
-    app_yaml_in,
-    app_yaml_of,
-    gunicorn_of,
-    judged,
-    missing_variables,
-)
+from flask_lakeflow_jobs.cli.serving import Gunicorn, gunicorn_of, judged
 from flask_lakeflow_jobs.local import stop_workspace
-from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, Refusal, Reply
+from flask_lakeflow_jobs.testing import (
+    Exchange,
+    Fault,
+    FaultyWorkspace,
+    GatewayPage,
+    Nonsense,
+    Refusal,
+    Reply,
+)
 from tests.cli.conftest import BUNDLE, Ended, Run
 
 MakeApp = Callable[..., Flask]
@@ -121,6 +123,19 @@ def test_a_key_that_nobody_reads_is_found(
     assert stray["remedy"] == "Remove it."
 
 
+def test_a_variable_that_is_no_job_id_is_found(
+    jobs: Run, make: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABRICKS_JOB_NIGHTLY", "nightly-load")
+    ended = jobs("doctor", "--json", of=make())
+    assert ended.code == 1
+    assert the_one(ended, "settings")["says"] == (
+        "DATABRICKS_JOB_NIGHTLY is no job id, so it names no job."
+    )
+    monkeypatch.setenv("DATABRICKS_JOB_NIGHTLY", "")
+    assert jobs("doctor", "--json", *GTHREAD, of=make()).code == 0
+
+
 def test_a_bundle_that_is_not_used_is_told(jobs: Run, make: MakeApp) -> None:
     ended = jobs("doctor", "--json", of=make({"LAKEFLOW_JOBS_BUNDLE": "databricks.yml"}))
     assert "LAKEFLOW_JOBS_BUNDLE is not used" in the_one(ended, "bundle", Level.NOTE)["says"]
@@ -151,6 +166,7 @@ def test_a_login_that_is_refused_exits_6(
     ended = jobs("doctor", "--json", of=app)
     assert ended.code == 6
     assert "does not accept the app's credentials" in the_one(ended, "login")["says"]
+    assert "DATABRICKS_CLIENT_ID" in the_one(ended, "login")["remedy"]
     assert found(ended, "jobs", Level.NOTE)
     assert "wrong" not in ended.stdout
 
@@ -166,8 +182,30 @@ def test_a_workspace_that_is_not_there_exits_7(
 
 def test_a_job_that_is_not_there_is_found(jobs: Run, make: MakeApp) -> None:
     ended = jobs("doctor", "--json", of=make(jobs={"gone": {"job_id": 17}}))
-    assert "has no job 17" in the_one(ended, "job gone")["says"]
+    each = the_one(ended, "job gone")
+    assert "has no job 17" in each["says"]
+    assert "DATABRICKS_JOB_GONE" in each["remedy"]
+    assert "valueFrom: gone" in each["lines"]["app.yaml"]
+    assert "permission: CAN_MANAGE_RUN" in each["lines"]["databricks.yml"]
     assert ended.code == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "remedy"),
+    [
+        (Refusal(403), 6, "bind the job to the app"),
+        (GatewayPage(), 7, "See that DATABRICKS_HOST"),
+        (Nonsense(), 7, "See that DATABRICKS_HOST"),
+    ],
+    ids=["denied", "failing", "nonsense"],
+)
+def test_a_job_that_cannot_be_looked_at_is_found(
+    jobs: Run, way: FaultyWorkspace, make: MakeApp, fault: Fault, code: int, remedy: str
+) -> None:
+    way.fail(fault, path="jobs/get")
+    ended = jobs("doctor", "--json", of=make(jobs={"etl": {"task_type": "job"}}))
+    assert remedy in the_one(ended, "job etl")["remedy"]
+    assert ended.code == code
 
 
 def permissions(entry: dict[str, Any]) -> Callable[[Exchange], None]:
