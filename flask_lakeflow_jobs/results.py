@@ -20,6 +20,7 @@ CALLS = frozenset(
     {
         "cancel_all_runs",
         "cancel_run",
+        "check",
         "explain",
         "get_job",
         "get_run",

@@ -90,6 +90,13 @@ class TestRunNow:
         output: Any = current_jobs["greeting"].get_run_output(run_id)
         assert output.notebook_output.result == '{"who": "Ada"}'
 
+    def test_parameters_can_be_checked_without_a_run(self, road: FaultyWorkspace) -> None:
+        current_jobs["greeting"].check({"who": "Ada"})
+        with pytest.raises(InvalidParameters, match="nowhere"):
+            current_jobs["never"].check({"nowhere": 1})
+
+        assert road.asked() == []
+
     def test_choices_arrive_upstream_as_run_now_spells_them(self, road: FaultyWorkspace) -> None:
         current_jobs["pipeline"].run_now(
             only=["extract"], queue=True, performance_target="STANDARD"

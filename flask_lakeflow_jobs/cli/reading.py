@@ -71,7 +71,12 @@ def status(key: str | None, as_json: bool) -> None:
 @command_group.command()
 @key_argument
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="The most runs."
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=20,
+    show_default=True,
+    help="The most runs.",
 )
 @output_option
 def runs(key: str | None, limit: int, as_json: bool) -> None:

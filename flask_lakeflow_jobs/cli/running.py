@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -28,6 +29,10 @@ from .printing import print_document, print_error, print_progress, print_result
 from .progress import progress_of
 from .restart import make_way
 
+if TYPE_CHECKING:
+    from ..handle import JobHandle
+    from ..triggering import Triggered
+
 timeout_option = click.option(
     "--timeout",
     type=duration,
@@ -45,6 +50,7 @@ strict_option = click.option(
     "--param",
     "named",
     type=named_value,
+    metavar="NAME=VALUE",
     multiple=True,
     shell_complete=complete_parameter,
     help="""A parameter, as text; the job's schema makes of it what it needs. Given several times, a
@@ -60,11 +66,14 @@ strict_option = click.option(
 @click.option(
     "--only",
     type=task_keys,
-    help="Run these tasks only; +a: and what a depends on, a+: and what depends on a.",
+    metavar="TASKS",
+    help="Run these tasks only, with commas between them; +a: and what a depends on, a+: and what"
+    " depends on a.",
 )
 @click.option(
     "--idempotency-key",
     type=filled_key,
+    metavar="KEY",
     help="Names what you intend: the same key again starts nothing, and follows the same run.",
 )
 @click.option(
@@ -102,14 +111,7 @@ def run(
             )
         handle.check(params)
         make_way(handle, app_state().jobs.clock, timeout)
-    try:
-        triggered = handle.run_now(params, only=only, idempotency_key=idempotency_key)
-    except KeyboardInterrupt:
-        print_error(
-            "Interrupted while the run was being started; it may have been. Look:"
-            f" flask jobs runs {handle.key}"
-        )
-        raise click.exceptions.Exit(Exit.INTERRUPTED) from None
+    triggered = start(handle, params, only=only, idempotency_key=idempotency_key)
     if triggered.replayed:
         print_progress(
             f"This idempotency key started run {triggered.run_id} before; nothing new was started."
@@ -151,7 +153,9 @@ def cancel(key: str | None, run_id: int) -> None:
     print_progress(f"Asked for its end. Watch it end: flask jobs watch {handle.key} {run_id}")
 
 
-@command_group.command(epilog=help_table())
+@command_group.command(
+    short_help="Run the failed tasks of a run again, and follow it.", epilog=help_table()
+)
 @run_argument
 @click.option(
     "--only",
@@ -195,6 +199,23 @@ def repair(
     else:
         print_result(str(repair_id))
     print_progress(f"Watch it: flask jobs watch {handle.key} {run_id}")
+
+
+def start(handle: JobHandle, params: Mapping[str, Any], **choices: Any) -> Triggered:
+    """Start a run.
+
+    :param handle: the job's.
+    :param params: of the run.
+    :param choices: as :meth:`JobHandle.run_now` takes them.
+    """
+    try:
+        return handle.run_now(params, **choices)
+    except KeyboardInterrupt:
+        print_error(
+            "Interrupted while the run was being started; it may have been. Look:"
+            f" flask jobs runs {handle.key}"
+        )
+        raise click.exceptions.Exit(Exit.INTERRUPTED) from None
 
 
 def end_with(follower: Follower, timeout: float | None) -> NoReturn:
