@@ -129,7 +129,7 @@ def _split_at_first_line(text: str) -> tuple[str, str, str]:
         (
             index
             for index, line in enumerate(lines)
-            if line.strip() and not line.startswith(("# DBTITLE", "-- DBTITLE"))
+            if line.strip() and not line.startswith(("#", "--"))  # as a title or a comment does
         ),
         len(lines) - 1,
     )
