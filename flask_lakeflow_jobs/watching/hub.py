@@ -150,6 +150,7 @@ class Hub:
         hint = self._hints.pass_on(job_id, run_id)
         with self._changed:
             self._start_to_tick()
+            self._hasten(hint)  # so that what had ended is watched anew
             for target in targets:
                 self._feed(target)
             self._hasten(hint)
@@ -178,8 +179,9 @@ class Hub:
 
     def _feed(self, target: Target) -> Feed:
         now, feed = self._clock.monotonic(), self._feeds.get(target)
-        is_old = feed is not None and not feed.viewers and feed.due <= now
-        if feed is None or is_old or feed.state.is_final:  # an ended run may go on: by a repair
+        # an ended run may go on, by a repair, so that its end is believed no longer than any state
+        is_over = feed is not None and (feed.state.is_final or not feed.viewers)
+        if feed is None or (is_over and feed.due <= now):
             feed = self._feeds[target] = Feed(target, now)
         return feed
 
@@ -242,8 +244,7 @@ class Hub:
     def _drop_left(self, now: float) -> None:
         """Let go of what nobody views; until its next look is due, a new viewer is told of it."""
         for target, feed in list(self._feeds.items()):
-            is_old = feed.due <= now or feed.state.is_final
-            if not feed.is_wanted and is_old and not feed.is_being_looked_at:
+            if feed.due <= now and not (feed.is_wanted or feed.is_being_looked_at):
                 del self._feeds[target]
 
     def _take_due(self, now: float) -> list[list[Feed]]:

@@ -68,11 +68,44 @@ def test_the_first_viewer_starts_a_watch_and_the_last_one_stops_it(watched: Watc
     assert second.collect() == []
 
 
+def test_however_many_come_after_its_end_a_run_is_looked_at_once_an_interval(
+    watched: Watched,
+) -> None:
+    watched.workspace.says(ENDED)
+    for _ in range(40):
+        viewer = watched.subscribe()
+        watched.look(after=POLL_INTERVAL / 80)
+        assert seen(viewer.first(0.0)) == ["succeeded"]
+        assert is_over(viewer)
+        viewer.close()
+    assert len(watched.workspace.looks) == 1
+
+
+def test_an_ended_run_that_was_just_changed_is_looked_at_anew_at_once(watched: Watched) -> None:
+    before = watched.subscribe()
+    watched.look(ENDED)
+    before.collect()
+    watched.hub.forget(ONE)
+    after = watched.subscribe()
+    watched.look(run(attempt_number=1))
+    assert seen(after.first(0.0)) == ["running"]
+
+
+def test_a_hint_has_an_ended_run_looked_at_anew_at_once(watched: Watched) -> None:
+    before = watched.subscribe()
+    watched.look(ENDED)
+    before.collect()
+    watched.hub.take_hint(JOB.job_id, ONE.run_id, [ONE])
+    watched.look(run(attempt_number=1))
+    assert seen(watched.subscribe().first(0.0)) == ["running"]
+
+
 def test_a_viewer_of_an_ended_run_has_it_looked_at_anew(watched: Watched) -> None:
     """A repair may have made it go on."""
     before = watched.subscribe()
     watched.look(ENDED)
     before.collect()
+    watched.clock.sleep(POLL_INTERVAL)
     after = watched.subscribe()
     watched.look(run(attempt_number=1))
     assert seen(after.first(0.0)) == ["running"]
