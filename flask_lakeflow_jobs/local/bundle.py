@@ -17,7 +17,12 @@ from flask_lakeflow_jobs.local.model import Settings
 from flask_lakeflow_jobs.local.names import Names, job_id_of, short_name, user_name
 from flask_lakeflow_jobs.local.presets import presets_of
 from flask_lakeflow_jobs.local.rootfile import root_file
-from flask_lakeflow_jobs.local.targets import choose_target, lay_target_over, section
+from flask_lakeflow_jobs.local.targets import (
+    choose_target,
+    lay_resources_over,
+    lay_target_over,
+    section,
+)
 from flask_lakeflow_jobs.local.variables import UnknownVariable, interpolate
 from flask_lakeflow_jobs.local.yamlmarks import Flaw, MarkedDict, MarkedList, Place
 
@@ -76,7 +81,7 @@ def load_bundle(path: str | Path, *, target: str | None = None) -> Bundle:
     :return: the bundle with its jobs.
     :raises BundleError: it cannot be read, or a job in it could never run.
     """
-    return _Loader(root_file(Path(path).absolute()), target).load()
+    return _Loader(root_file(Path(path)), target).load()
 
 
 class _Loader:
@@ -103,6 +108,7 @@ class _Loader:
         lay_target_over(tree, target)
         overrides_file = self._root / f".databricks/bundle/{target}/variable-overrides.json"
         names = Names(tree, self._root, target, _read_overrides(overrides_file))
+        lay_resources_over(tree, target, lambda text: _value_or_text(text, names))
         names.presets = presets_of(
             _interpolated(section(tree, "presets"), names),
             section(tree, "bundle"),
@@ -172,6 +178,14 @@ def _interpolated(value: Any, names: Names, place: Place | None = None) -> Any:
         return interpolate(value, names)
     except UnknownVariable as unknown:
         raise Flaw(str(unknown.args[0]), _place_of_reference(value, names) or place) from None
+
+
+def _value_or_text(text: str, names: Names) -> Any:
+    """What a reference stands for; one that leads nowhere is told where it is used."""
+    try:
+        return interpolate(text, names)
+    except UnknownVariable:
+        return text
 
 
 def _read_overrides(file: Path) -> dict[str, Any]:

@@ -15,11 +15,15 @@ class Checkout:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    @property
+    def top(self) -> Path | None:
+        """The folder that holds the whole checkout."""
+        above = (self._folder, *self._folder.parents)
+        return next((each for each in above if (each / ".git").exists()), None)
+
     def detail(self, name: str) -> str:
         """``branch``, ``commit``, ``origin_url`` or ``bundle_root_path``; else nothing."""
-        top = next(
-            (p for p in (self._folder, *self._folder.parents) if (p / ".git").exists()), None
-        )
+        top = self.top
         if top is None:
             return ""
         git = _git_folder(top)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flask_lakeflow_jobs.local.bundle import Bundle
+from flask_lakeflow_jobs.local.checkout import Checkout
 from flask_lakeflow_jobs.local.deployment import NOTEBOOK_ENDINGS
 
 #: The path of a Unity Catalog volume: catalog, schema and name.
@@ -86,13 +87,16 @@ class WorkspaceFiles:
 
     def _find(self, given: str, endings: tuple[str, ...]) -> Path:
         bundle = self._bundle()
-        base = self.local(given)
-        for ending in endings:
-            candidate = base.with_name(base.name + ending)
-            if candidate.is_file():
-                return candidate
+        bases = [self.local(given)]
+        # The paths of a job with a Git source begin where the repository does.
+        if (checkout := Checkout(bundle.root).top) is not None:
+            bases.append(checkout / given)
+        for base in bases:
+            for ending in endings:
+                candidate = base.with_name(base.name + ending)
+                if candidate.is_file():
+                    return candidate
         raise FileMissing(
             f"There is no file {given!r} in the local workspace. It serves the files of the "
-            "bundle in "
-            f"{bundle.root} under {bundle.files_path}."
+            f"bundle in {bundle.root} under {bundle.files_path}."
         )

@@ -32,7 +32,7 @@ def ensure_workspace(folder: str | Path, bundle: str | Path, *, timeout: float =
     :raises WorkspaceError: it does not come up, or serves another bundle.
     """
     place = WorkspaceFolder(folder)
-    wanted = root_file(Path(bundle).absolute())
+    wanted = root_file(Path(bundle))
     if (running := _running(place, wanted)) is not None:
         return running
     place.create()

@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-# A part of a name that holds other characters stands in backticks.
-REFERENCE = re.compile(r"\{\{\s*([A-Za-z_](?:[\w.\-]|`[^`{}]+`)*)\s*\}\}")
+# A part of a name that holds other characters stands in backticks, or, as once, in brackets.
+REFERENCE = re.compile(r"\{\{\s*([A-Za-z_](?:[\w.\-]|`[^`{}]+`|\[[^\[\]{}]+\])*)\s*\}\}")
 _NAMESPACES = ("job.", "task.", "tasks.", "workspace.", "backfill.")
 
 
@@ -49,7 +49,7 @@ def resolve(value: Any, lookup: Lookup) -> Any:
 
 def _resolve_text(text: str, lookup: Lookup) -> str:
     def replacement(match: re.Match[str]) -> str:
-        name = match.group(1).replace("`", "")
+        name = re.sub(r"[`\[\]]", "", match.group(1))
         try:
             return as_text(lookup(name))
         except KeyError:

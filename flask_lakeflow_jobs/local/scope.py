@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask_lakeflow_jobs.local.model import JobRun, TaskRun
-from flask_lakeflow_jobs.local.references import Lookup, UnknownReference
+from flask_lakeflow_jobs.local.references import Lookup, UnknownReference, resolve
 
 
 def scope_of(run: JobRun, task: TaskRun, workspace: Mapping[str, Any]) -> Lookup:
@@ -32,13 +32,25 @@ def scope_of(run: JobRun, task: TaskRun, workspace: Mapping[str, Any]) -> Lookup
         "start_time": lambda: run.start_time,
     }
 
+    resolving: list[str] = []
+
+    def parameter(name: str) -> Any:
+        """Its value may hold references too, but none that lead back to it."""
+        if name in resolving:
+            raise UnknownReference(name)
+        resolving.append(name)
+        try:
+            return resolve(_parameter(run, name.removeprefix("job.parameters.")), lookup)
+        finally:
+            resolving.pop()
+
     def lookup(name: str) -> Any:
         if name in simple:
             return simple[name]()
         if name.startswith("workspace."):
             return workspace[name.removeprefix("workspace.")]
         if name.startswith("job.parameters."):
-            return _parameter(run, name.removeprefix("job.parameters."))
+            return parameter(name)
         for moment in ("job.start_time.", "job.trigger.time."):
             if name.startswith(moment):
                 return _moment(run.start_time, name.removeprefix(moment))

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from flask_lakeflow_jobs.local.yamlmarks import Flaw, MarkedDict, Place, laid_over, merged
+from flask_lakeflow_jobs.local.yamlmarks import (
+    Flaw,
+    MarkedDict,
+    Place,
+    ValueOf,
+    laid_over,
+    merged,
+)
 
-_SECTIONS = ("artifacts", "bundle", "presets", "resources", "sync", "workspace")
+_SECTIONS = ("artifacts", "bundle", "presets", "sync", "workspace")
 _PARTS_OF_A_VARIABLE = {"default", "description", "lookup", "type", "value"}
 
 
@@ -57,17 +64,13 @@ def choose_target(tree: MarkedDict, wanted: str | None) -> str:
 
 
 def lay_target_over(tree: MarkedDict, target: str) -> None:
-    """Put what a target changes into the tree.
+    """Put what a target changes into the tree, but for the resources.
 
     :raises Flaw: the target is malformed.
     """
-    targets = section(tree, "targets")
-    if targets.get(target) is None:
-        return
-    chosen = section(targets, target)
+    chosen = section(section(tree, "targets"), target)
     for key in _SECTIONS:
-        over = section(chosen, key)
-        if over:
+        if over := section(chosen, key):
             _put(tree, key, laid_over(section(tree, key), over), chosen.places[key])
     if "mode" in chosen:
         _put_into(tree, "bundle", "mode", chosen["mode"], chosen.places["mode"])
@@ -77,6 +80,18 @@ def lay_target_over(tree: MarkedDict, target: str) -> None:
     if "run_as" in chosen:
         _put(tree, "run_as", chosen["run_as"], chosen.places["run_as"])
     _lay_variables_over(tree, section(chosen, "variables"))
+
+
+def lay_resources_over(tree: MarkedDict, target: str, value_of: ValueOf) -> None:
+    """Put what a target changes of the resources into the tree.
+
+    :param value_of: gives what a text that is a reference stands for in this target.
+    :raises Flaw: they are malformed.
+    """
+    chosen = section(section(tree, "targets"), target)
+    if over := section(chosen, "resources"):
+        resources = laid_over(section(tree, "resources"), over, value_of)
+        _put(tree, "resources", resources, chosen.places["resources"])
 
 
 def _lay_variables_over(tree: MarkedDict, overrides: MarkedDict) -> None:

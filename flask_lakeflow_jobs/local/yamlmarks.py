@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -167,32 +168,41 @@ def merged(base: Any, over: Any) -> Any:
 _IDENTITIES = ("task_key", "job_cluster_key", "environment_key", "name")
 
 
-def laid_over(base: Any, over: Any) -> Any:
+ValueOf = Callable[[str], Any]
+"""Gives what a text stands for: the value, where it is a reference to one, else the text."""
+
+
+def laid_over(base: Any, over: Any, value_of: ValueOf = str) -> Any:
     """Like :func:`merged`, but tasks, job clusters, environments and parameters with the same key
-    are one, as in the CLI (its ``resourcemutator/merge_job_*``).
+    are one, as in the CLI (its ``resourcemutator/merge_job_*``); there a reference counts as what
+    it refers to.
     """
+    if isinstance(base, str) and isinstance(over, (MarkedDict, MarkedList)):
+        base = value_of(base)
+    if isinstance(over, str) and isinstance(base, (MarkedDict, MarkedList)):
+        over = value_of(over)
     if isinstance(base, MarkedDict) and isinstance(over, MarkedDict):
         result = MarkedDict(base)
         result.places = {**base.places, **over.places}
         result.anchored = base.anchored | over.anchored
         for key, value in over.items():
-            result[key] = laid_over(base[key], value) if key in base else value
+            result[key] = laid_over(base[key], value, value_of) if key in base else value
         return result
     if isinstance(base, MarkedList) and isinstance(over, MarkedList):
         for identity in _IDENTITIES:
             if all(isinstance(item, MarkedDict) and identity in item for item in (*base, *over)):
-                return _merge_by(identity, base, over)
+                return _merge_by(identity, base, over, value_of)
         return merged(base, over)
     return over
 
 
-def _merge_by(identity: str, base: MarkedList, over: MarkedList) -> MarkedList:
+def _merge_by(identity: str, base: MarkedList, over: MarkedList, value_of: ValueOf) -> MarkedList:
     result = MarkedList(base)
     result.places = list(base.places)
     positions = {item[identity]: index for index, item in enumerate(result)}
     for item, place in zip(over, over.places, strict=True):
         if (index := positions.get(item[identity])) is not None:
-            result[index] = laid_over(result[index], item)
+            result[index] = laid_over(result[index], item, value_of)
         else:
             result.append(item)
             result.places.append(place)

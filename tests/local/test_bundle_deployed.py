@@ -62,6 +62,13 @@ def test_root_file_by_any_of_its_names(load: Load, tmp_path: Path, name: str) ->
     assert load_bundle(tmp_path).path == tmp_path / name
 
 
+def test_a_path_with_detours(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = load(with_field("timeout_seconds: 5")).path
+    (tmp_path / "src").mkdir(exist_ok=True)
+    monkeypatch.chdir(tmp_path / "src")
+    assert load_bundle("..") == load_bundle("../src/../databricks.yml") == load_bundle(path)
+
+
 @pytest.mark.parametrize(
     ("given", "meant"),
     [
@@ -272,6 +279,34 @@ targets:
     (environment,) = job["environments"]
     assert environment["spec"] == {"client": "1", "dependencies": ["requests"]}
     assert job["tasks"][0]["max_retries"] == 2
+
+
+def test_a_reference_counts_as_its_value_where_a_target_changes_it(load: Load) -> None:
+    base = """
+variables:
+  small: {type: complex, default: {num_workers: 1, spark_version: x}}
+  large: {type: complex, default: {num_workers: 9}}
+"""
+    clusters = [
+        "{job_cluster_key: a, new_cluster: '${var.small}'}",
+        "{job_cluster_key: b, new_cluster: {num_workers: 2, node_type_id: y}}",
+    ]
+    over = """
+targets:
+  dev:
+    variables: {small: {num_workers: 4, spark_version: z}}
+    resources:
+      jobs:
+        etl:
+          job_clusters:
+            - {job_cluster_key: a, new_cluster: {num_workers: 3}}
+            - {job_cluster_key: b, new_cluster: "${var.large}"}
+"""
+    job = etl(load(with_field(f"job_clusters: [{', '.join(clusters)}]", base + over)))
+    assert [each["new_cluster"] for each in job["job_clusters"]] == [
+        {"num_workers": 3, "spark_version": "z"},
+        {"num_workers": 9, "node_type_id": "y"},
+    ]
 
 
 def test_targets_under_their_former_name(load: Load) -> None:

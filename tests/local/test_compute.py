@@ -139,7 +139,6 @@ def test_environment_variables(serve: Serve, monkeypatch: pytest.MonkeyPatch) ->
 def test_secrets_are_read_and_not_printed(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAKEFLOW_SECRET_PROD_KEY", "hunter2")
     code = """
-        from databricks.sdk.runtime import dbutils
         import sys
         secret = dbutils.secrets.get(scope="prod", key="key")
         assert secret == "hunter2" and dbutils.secrets.getBytes("prod", "key") == b"hunter2"

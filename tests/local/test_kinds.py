@@ -158,6 +158,16 @@ def test_sql_as_databricks_spells_it(serve: Serve) -> None:
     assert outputs["rows"].logs == 'mon;day\n[{"day": "mon;day", "text": "a;b"}]\n'
 
 
+def test_the_catalog_main(serve: Serve) -> None:
+    pytest.importorskip("duckdb")
+    text = "USE CATALOG main; USE SCHEMA sales; CREATE OR REPLACE TABLE t AS SELECT 1 AS n;"
+    files = {"a.sql": text, "b.sql": "SELECT n FROM sales.t"}
+    tasks = [sql("make", "a.sql"), sql("read", "b.sql", depends_on=after("make"))]
+    client = serve({"etl": {"tasks": tasks}}, files)
+    output = client.outputs(client.run("etl"))["read"]
+    assert output.info == "n\n1\n", output.error
+
+
 def test_sql_that_cannot_run(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     query = {"task_key": "query", "sql_task": {"warehouse_id": "x", "query": {"query_id": "1"}}}
     client = serve({"etl": {"tasks": [query, sql("file", "a.sql")]}}, {"a.sql": "SELECT 1"})
@@ -322,3 +332,44 @@ def test_volumes_are_folders(serve: Serve, tmp_path: Path) -> None:
     client = serve({"etl": job}, {"main.py": code})
     assert words(client.run("etl"))[1] == "SUCCESS"
     assert (tmp_path / "folder/volumes/main/default/flights/x").read_text() == "kept"
+
+
+@pytest.mark.parametrize("folder", ["", "inner/deep/"])
+def test_files_of_a_git_source(serve: Serve, folder: str) -> None:
+    """They are found where the bundle is checked out; elsewhere the message says what to do."""
+    job = {
+        "git_source": {"git_url": "https://example.com/a.git", "git_provider": "gitHub"},
+        "tasks": [script("main", f"{folder}main.py"), script("none", "nowhere.py")],
+    }
+    client = serve({"etl": job}, {f"{folder}main.py": "print('found')"})
+    run = client.run("etl")
+    assert client.outputs(run)["main"].logs == "found\n"
+    (_, missing) = run.tasks or []
+    assert missing.state is not None
+    assert "It does not clone https://example.com/a.git" in (missing.state.state_message or "")
+
+
+def test_files_of_a_repository_around_the_bundle(serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "main.py").write_text("print('found')")
+    job = {
+        "git_source": {"git_url": "https://example.com/a.git", "git_provider": "gitHub"},
+        "tasks": [script("main", "tools/main.py")],
+    }
+    client = serve({"etl": job})
+    assert client.outputs(client.run("etl"))["main"].logs == "found\n"
+
+
+def test_names_that_the_sdk_imports_from_the_runtime(serve: Serve) -> None:
+    code = """
+        from databricks.sdk.runtime import *
+        print(dbutils.widgets.getAll(), callable(table), callable(udf))
+        try:
+            sc.parallelize([1])
+        except RuntimeError as error:
+            print(error)
+    """
+    client = serve({"etl": {"tasks": [script("main")]}}, {"main.py": code})
+    logs = client.outputs(client.run("etl"))["main"].logs or ""
+    assert logs.startswith("{} True True\n")

@@ -25,6 +25,7 @@ VALUES = {
     [
         ("no reference", "no reference"),
         ("{{job.id}}", "5"),
+        ("{{ tasks.a.[values].[two words] }}", "here"),
         ("{{job.`id`}} {{tasks.a.values.`two words`}}", "5 here"),
         ("{{ job.id }} of {{job.name}}", "5 of etl"),
         ("{{tasks.a.values.list}}", '[1, {"b": null}]'),
@@ -130,3 +131,22 @@ def test_error_code_of_a_task_that_failed(serve: Serve) -> None:
     client = serve({"etl": {"tasks": tasks}}, files)
     logs = client.outputs(client.run("etl"))["main"].logs
     assert (logs or "").startswith("RunExecutionError 20")
+
+
+def test_parameters_may_hold_references(serve: Serve) -> None:
+    parameters = [
+        {"name": "day", "default": "{{job.start_time.year}}"},
+        {"name": "path", "default": "/{{job.parameters.day}}"},
+        {"name": "circle", "default": "{{job.parameters.circle}}"},
+    ]
+    tasks = [script("main", "main.py", "{{job.parameters.path}}")]
+    client = serve(
+        {"etl": {"parameters": parameters[:2], "tasks": tasks}}
+        | {"circle": {"parameters": parameters, "tasks": tasks}},
+        {"main.py": "import sys; print(sys.argv[1])"},
+    )
+    assert (client.outputs(client.run("etl"))["main"].logs or "").startswith("/20")
+    run = client.run("circle")
+    (task,) = run.tasks or []
+    assert task.state is not None
+    assert "{{job.parameters.circle}} has no value here" in (task.state.state_message or "")

@@ -192,6 +192,22 @@ class LazySpark:
         return getattr(session.builder.getOrCreate(), name)
 
 
+class SparkPart:
+    """A part of ``spark`` that needs its session when it is first used."""
+
+    def __init__(self, spark: LazySpark, name: str) -> None:
+        self._spark = spark
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(getattr(self._spark, self._name), name)
+
+
+def udf(*args: Any, **options: Any) -> Any:
+    """Spark's own; what a notebook calls by this name."""
+    return __import__("pyspark.sql.functions", fromlist=["udf"]).udf(*args, **options)
+
+
 class DBUtils:
     """What notebooks know as ``dbutils``."""
 
@@ -233,7 +249,11 @@ class DBUtils:
         return {
             "dbutils": self,
             "spark": self.spark,
+            "sc": SparkPart(self.spark, "sparkContext"),
+            "sqlContext": self.spark,
             "sql": lambda text: self.spark.sql(text),
+            "table": lambda name: self.spark.table(name),
+            "udf": udf,
             "display": display,
             "displayHTML": display,
             "getArgument": self.widgets.getArgument,

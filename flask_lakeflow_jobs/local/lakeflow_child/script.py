@@ -38,6 +38,7 @@ def run_script(order: dict[str, Any], dbutils: DBUtils) -> None:
     use_folders(order)
     sys.argv = [path, *order["parameters"]]
     module = main_module(path, dbutils)
+    module.__dict__.update(dbutils.notebook_names())
     with open(path, "rb") as file:
         code = compile(file.read(), path, "exec", dont_inherit=True)
     exec(code, module.__dict__)  # noqa: S102 (running it is the purpose)

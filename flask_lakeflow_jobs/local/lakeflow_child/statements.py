@@ -24,6 +24,8 @@ _TOKENS = re.compile(
 )
 _IDENTIFIER = re.compile(r"\bIDENTIFIER\s*\(([^()]*)\)", re.IGNORECASE)
 _USE = re.compile(r"^\s*USE\s+(?:(CATALOG|SCHEMA|DATABASE)\s+)?(.+?)\s*;?\s*$", re.IGNORECASE)
+# The database's own name; and the commonest of all, which DuckDB allows no database to have.
+_OWN_CATALOGS = ("warehouse", "main")
 _PATIENCE = 30.0  # seconds to wait while another task has the database open
 _MOST_ROWS = 1000  # that other tasks may refer to, as the documentation of dynamic values has it
 
@@ -145,7 +147,9 @@ def _text_of(database: Any, name: str, parameters: dict[str, str]) -> str:
 
 def _use(database: Any, *, is_catalog: bool, name: str) -> None:
     """Make a catalog or a schema the current one. Nobody has made any here, so that it is made."""
-    if is_catalog:
+    if is_catalog and name in _OWN_CATALOGS:
+        name = "warehouse"
+    elif is_catalog:
         file = os.path.join(os.environ["LAKEFLOW_LOCAL_DATA"], f"{name}.duckdb")
         _patiently(lambda: database.execute(f"ATTACH IF NOT EXISTS '{file}' AS {_quoted(name)}"))
     else:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from flask_lakeflow_jobs.local.files import FileMissing
 from flask_lakeflow_jobs.local.model import Settings
 from flask_lakeflow_jobs.local.references import as_text
-from flask_lakeflow_jobs.local.tasks.work import CannotRun, ProcessWork, Scene
+from flask_lakeflow_jobs.local.tasks.work import ProcessWork, Scene
 
 
 def plan(spec: Settings, scene: Scene) -> ProcessWork:
@@ -16,10 +15,7 @@ def plan(spec: Settings, scene: Scene) -> ProcessWork:
     ``notebook_params``.
     """
     body = spec["notebook_task"]
-    try:
-        path = scene.files.find_notebook(body["notebook_path"])
-    except FileMissing as error:
-        raise CannotRun(str(error)) from None
+    path = scene.file(body, "notebook_path", is_notebook=True)
     widgets = {
         **(body.get("base_parameters") or {}),
         **scene.job_parameters,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 
-from flask_lakeflow_jobs.local.files import FileMissing
 from flask_lakeflow_jobs.local.model import Settings
 from flask_lakeflow_jobs.local.references import as_text
 from flask_lakeflow_jobs.local.tasks.work import CannotRun, ProcessWork, Scene
@@ -25,10 +24,7 @@ def plan(spec: Settings, scene: Scene) -> ProcessWork:
         )
     if importlib.util.find_spec("duckdb") is None:
         raise CannotRun("A sql_task needs DuckDB here. Install flask-lakeflow-jobs[sql].")
-    try:
-        path = scene.files.find(file["path"])
-    except FileMissing as error:
-        raise CannotRun(str(error)) from None
+    path = scene.file(file, "path")
     parameters = {
         **(body.get("parameters") or {}),
         **scene.job_parameters,

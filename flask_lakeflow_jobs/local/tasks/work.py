@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flask_lakeflow_jobs.local.compute import environment_of, import_paths, local_libraries
-from flask_lakeflow_jobs.local.files import WorkspaceFiles
+from flask_lakeflow_jobs.local.files import FileMissing, WorkspaceFiles
 from flask_lakeflow_jobs.local.model import Settings
 from flask_lakeflow_jobs.local.states import State
 
@@ -33,6 +33,23 @@ class Scene:
     job_parameters: Mapping[str, str]
     overriding: Mapping[str, Any]
     task_values: Mapping[str, Mapping[str, Any]]
+
+    def file(self, body: Settings, field: str, *, is_notebook: bool = False) -> Path:
+        """The file that a part of a task's settings names.
+
+        :raises CannotRun: it is not there.
+        """
+        find = self.files.find_notebook if is_notebook else self.files.find
+        try:
+            return find(body[field])
+        except FileMissing as error:
+            git = self.settings.get("git_source") or {}
+            if not git or body.get("source") == "WORKSPACE":
+                raise CannotRun(str(error)) from None
+            raise CannotRun(
+                f"{error} It does not clone {git.get('git_url')}: check the repository out around "
+                "the bundle, or leave 'git_source' away here."
+            ) from None
 
 
 @dataclass(frozen=True, slots=True)
