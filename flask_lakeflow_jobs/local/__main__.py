@@ -26,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
+    os.environ.update({f"BUNDLE_VAR_{name}": value for name, value in options.var})
     folder = WorkspaceFolder(options.folder or Path(options.bundle).absolute().parent / ".lakeflow")
     workspace = Workspace(options.bundle, folder.path, target=options.target, port=options.port)
     try:
@@ -63,6 +64,14 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--quiet", action="store_true", help="do not print the lines to export")
     parser.add_argument("--target", help="the target of the bundle")
+    parser.add_argument(
+        "--var",
+        action="append",
+        default=[],
+        type=_variable,
+        metavar="NAME=VALUE",
+        help="the value of a variable of the bundle (repeatable)",
+    )
     parser.add_argument("--port", type=int, help="the port to listen on (default: the last one)")
     parser.add_argument(
         "--idle-exit",
@@ -71,6 +80,13 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="end after so long without requests and runs (default: never)",
     )
     return parser.parse_args(arguments)
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not name or not sign:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
+    return name, value
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typing import Any
 from flask_lakeflow_jobs.local.checkout import Checkout
 from flask_lakeflow_jobs.local.presets import Presets
 from flask_lakeflow_jobs.local.targets import definition_of
-from flask_lakeflow_jobs.local.variables import UnknownVariable
+from flask_lakeflow_jobs.local.variables import REFERENCE, UnknownVariable
 from flask_lakeflow_jobs.local.yamlmarks import MarkedDict
 
 # The CLI's defaults (its mutators define_default_workspace_root and default_workspace_paths).
@@ -66,6 +66,7 @@ class Names:
         self._tree = tree
         self._overrides = overrides
         self._checkout = Checkout(root)
+        self._followed: list[str] = []
         self.presets = Presets()
         self._builtin: dict[str, Any] = {
             "bundle.name": root.name,
@@ -150,10 +151,20 @@ class Names:
             return "/Workspace" + path
         return path
 
+    def _follow(self, name: str) -> Any:
+        """The value of a reference on the way to a part of it."""
+        if name in self._followed:
+            raise UnknownVariable(f"${{{name}}} refers to itself.")
+        self._followed.append(name)
+        try:
+            return self(name)
+        finally:
+            self._followed.pop()
+
     def _walk(self, name: str, value: Any, path: list[str]) -> Any:
         for part in path:
-            if isinstance(value, str) and value.startswith("${") and value.endswith("}"):
-                value = self(value[2:-1])
+            if isinstance(value, str) and (reference := REFERENCE.fullmatch(value)):
+                value = self._follow(reference[1])
             if isinstance(value, list) and part.isdecimal() and int(part) < len(value):
                 value = value[int(part)]
             elif isinstance(value, dict) and part in value:

@@ -61,10 +61,12 @@ def presets_of(given: MarkedDict, bundle: MarkedDict, short_name: str) -> Preset
         raise Flaw(
             f"The mode {mode!r} is none. It is one of {', '.join(_MODES)}.", bundle.places["mode"]
         )
-    prefix = given.get("name_prefix") or ""
+    prefix = as_text(given.get("name_prefix")) or ""
     tags = {} if given.get("tags") is None else given["tags"]
     pause = given.get("trigger_pause_status") or ""
     runs = given.get("jobs_max_concurrent_runs") or 0
+    if not isinstance(prefix, str):
+        raise Flaw("'name_prefix' has to be a text.", given.places["name_prefix"])
     if not isinstance(tags, dict):
         raise Flaw("'tags' of the presets has to be a mapping.", given.places["tags"])
     if pause not in ("", *_PAUSES):
@@ -82,6 +84,4 @@ def presets_of(given: MarkedDict, bundle: MarkedDict, short_name: str) -> Preset
         tags = {"dev": short_name, **tags}
         pause = pause or "PAUSED"
         runs = runs or _DEVELOPMENT_CONCURRENT_RUNS
-    return Presets(
-        as_text(prefix), {key: as_text(value) for key, value in tags.items()}, pause, runs
-    )
+    return Presets(prefix, {key: as_text(value) for key, value in tags.items()}, pause, runs)

@@ -10,7 +10,7 @@ from flask_lakeflow_jobs.local.conversion import as_text
 from flask_lakeflow_jobs.local.yamlmarks import MarkedDict, MarkedList
 
 # Other names in such braces, as of a shell's or Spark's variables, are left to whoever reads them.
-_REFERENCE = re.compile(
+REFERENCE = re.compile(
     r"\$\{((?:artifacts|bundle|resources|var|variables|workspace)\.[^\W\d_][\w.\-\[\]]*)\}"
 )
 
@@ -43,6 +43,6 @@ def interpolate(value: Any, lookup: Callable[[str], Any], chain: tuple[str, ...]
             raise UnknownVariable(f"${{{name}}} refers to itself.")
         return interpolate(lookup(name), lookup, (*chain, name))
 
-    if whole := _REFERENCE.fullmatch(value):
+    if whole := REFERENCE.fullmatch(value):
         return replacement(whole.group(1))
-    return _REFERENCE.sub(lambda match: str(as_text(replacement(match.group(1)))), value)
+    return REFERENCE.sub(lambda match: str(as_text(replacement(match.group(1)))), value)

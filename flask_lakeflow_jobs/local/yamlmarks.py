@@ -190,10 +190,14 @@ def laid_over(base: Any, over: Any, value_of: ValueOf = str) -> Any:
         return result
     if isinstance(base, MarkedList) and isinstance(over, MarkedList):
         for identity in _IDENTITIES:
-            if all(isinstance(item, MarkedDict) and identity in item for item in (*base, *over)):
+            if all(_has_text(item, identity) for item in (*base, *over)):
                 return _merge_by(identity, base, over, value_of)
         return merged(base, over)
     return over
+
+
+def _has_text(item: Any, key: str) -> bool:
+    return isinstance(item, MarkedDict) and isinstance(item.get(key), str)
 
 
 def _merge_by(identity: str, base: MarkedList, over: MarkedList, value_of: ValueOf) -> MarkedList:

@@ -364,6 +364,12 @@ def test_target_from_the_environment(folder: Path, monkeypatch: pytest.MonkeyPat
 
 
 VALID = yaml.safe_load(VARIABLES.replace("PARAMETER", "${var.day}"))
+VALID["presets"] = {"name_prefix": "a", "tags": {"b": "c"}}
+VALID["sync"] = {"paths": ["."]}
+VALID["targets"]["dev"]["resources"] = copy.deepcopy(VALID["resources"])
+VALID["resources"]["jobs"]["etl"]["environments"] = [
+    {"environment_key": "e", "spec": {"dependencies": ["./dist/*.whl"]}}
+]
 junk = st.one_of(
     st.none(),
     st.booleans(),

@@ -464,6 +464,14 @@ def test_every_field_of_the_sdk_is_known() -> None:
             "databricks.yml:10: 'trigger_pause_status' is one of PAUSED, UNPAUSED, not 'NO'.",
         ),
         (
+            with_field("parameters: ['${var.a.b}']", "variables: {a: {default: '${var.a.b}'}}"),
+            "databricks.yml:6: ${var.a.b} refers to itself.",
+        ),
+        (
+            with_field("timeout_seconds: 1", "presets:\n  name_prefix: [x]"),
+            "databricks.yml:10: 'name_prefix' has to be a text.",
+        ),
+        (
             with_field("timeout_seconds: 1", "presets:\n  tags: []\n  name_prefix: x"),
             "databricks.yml:10: 'tags' of the presets has to be a mapping.",
         ),

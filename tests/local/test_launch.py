@@ -186,3 +186,19 @@ def test_idle_workspace_ends(bundle: Path, folder: Path) -> None:
     command = [sys.executable, "-m", "flask_lakeflow_jobs.local", "--idle-exit", "0.01"]
     command += ["--bundle", str(bundle), "--folder", str(folder)]
     assert subprocess.run(command, timeout=60, check=False, capture_output=True).returncode == 0
+
+
+def test_variables_of_the_bundle(bundle: Path, folder: Path) -> None:
+    bundle.write_text(
+        bundle.read_text().replace("bundle:", "variables: {title: {}}\nbundle:")
+        + "    named: {name: '${var.title}', tasks: [{task_key: a, condition_task: {op: EQUAL_TO}}]}\n"
+    )
+    command = [sys.executable, "-m", "flask_lakeflow_jobs.local", "--idle-exit", "0.01"]
+    command += ["--bundle", str(bundle), "--folder", str(folder)]
+    answers = [
+        subprocess.run([*command, *more], timeout=60, check=False, capture_output=True, text=True)
+        for more in ((), ("--var", "title"), ("--var", "title=a=b"))
+    ]
+    assert [each.returncode for each in answers] == [1, 2, 0]
+    assert "${var.title} has no value" in answers[0].stderr
+    assert "'title' is not of the form NAME=VALUE" in answers[1].stderr
