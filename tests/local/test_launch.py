@@ -189,10 +189,9 @@ def test_idle_workspace_ends(bundle: Path, folder: Path) -> None:
 
 
 def test_variables_of_the_bundle(bundle: Path, folder: Path) -> None:
-    bundle.write_text(
-        bundle.read_text().replace("bundle:", "variables: {title: {}}\nbundle:")
-        + "    named: {name: '${var.title}', tasks: [{task_key: a, condition_task: {op: EQUAL_TO}}]}\n"
-    )
+    text = bundle.read_text().replace("bundle:", "variables: {title: {}}\nbundle:")
+    job = "{name: '${var.title}', tasks: [{task_key: a, condition_task: {op: EQUAL_TO}}]}"
+    bundle.write_text(f"{text}    named: {job}\n")
     command = [sys.executable, "-m", "flask_lakeflow_jobs.local", "--idle-exit", "0.01"]
     command += ["--bundle", str(bundle), "--folder", str(folder)]
     answers = [
