@@ -179,7 +179,6 @@ class Hub:
 
     def _feed(self, target: Target) -> Feed:
         now, feed = self._clock.monotonic(), self._feeds.get(target)
-        # an ended run may go on, by a repair, so that its end is believed no longer than any state
         is_over = feed is not None and (feed.state.is_final or not feed.viewers)
         if feed is None or (is_over and feed.due <= now):
             feed = self._feeds[target] = Feed(target, now)
@@ -350,10 +349,11 @@ class Hub:
         if not isinstance(seen, LakeflowJobsError):
             feed.failures = 0
             pause, eta = self._outlook.of(feed.target, seen)
-            due = self._common_moment(feed.target.group) if together else now + pause
             if feed.state.snapshot is not None:
                 self._outlook.take_in(feed.target, seen)
             snapshot = Snapshot.of(RunStatus(int(self._clock.now() * 1000), seen, eta))
+            is_common = together and not snapshot.is_terminal
+            due = self._common_moment(feed.target.group) if is_common else now + pause
             is_new = self._show(feed, snapshot)
             newest = feed.state.snapshot or snapshot
             believed = self._settled_for if newest.is_terminal else due - now

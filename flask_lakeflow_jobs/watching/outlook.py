@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from .target import Target
 
 
+#: Seconds that the end of a run serves those who come after it. No longer, since it may go on, by
+#: a repair.
+END_SERVES = 1.0
+
+
 class Outlook:
     """Judges runs by what they say of themselves and by the history of their jobs.
 
@@ -38,7 +43,7 @@ class Outlook:
         :param run: as it was seen just now.
         """
         if has_ended(run):
-            return self._poll_interval, None
+            return min(END_SERVES, self._poll_interval), None
         now, words = self._clock.now(), words_of(run)
         age = age_of(run, now)
         word = words.life_cycle or words.status

@@ -9,6 +9,7 @@ import pytest
 from flask_lakeflow_jobs.identity import APP, Identity
 from flask_lakeflow_jobs.shared import Shared
 from flask_lakeflow_jobs.watching import Target
+from flask_lakeflow_jobs.watching.outlook import END_SERVES
 from flask_lakeflow_jobs.watching.schedule import FLOOR
 from tests.clocks import FakeClock
 from tests.runs import SUCCEEDED, run, words
@@ -68,13 +69,11 @@ def test_the_first_viewer_starts_a_watch_and_the_last_one_stops_it(watched: Watc
     assert second.collect() == []
 
 
-def test_however_many_come_after_its_end_a_run_is_looked_at_once_an_interval(
-    watched: Watched,
-) -> None:
+def test_however_many_come_just_after_its_end_a_run_is_looked_at_once(watched: Watched) -> None:
     watched.workspace.says(ENDED)
     for _ in range(40):
         viewer = watched.subscribe()
-        watched.look(after=POLL_INTERVAL / 80)
+        watched.look(after=END_SERVES / 80)
         assert seen(viewer.first(0.0)) == ["succeeded"]
         assert is_over(viewer)
         viewer.close()
@@ -105,7 +104,7 @@ def test_a_viewer_of_an_ended_run_has_it_looked_at_anew(watched: Watched) -> Non
     before = watched.subscribe()
     watched.look(ENDED)
     before.collect()
-    watched.clock.sleep(POLL_INTERVAL)
+    watched.clock.sleep(END_SERVES)
     after = watched.subscribe()
     watched.look(run(attempt_number=1))
     assert seen(after.first(0.0)) == ["running"]
