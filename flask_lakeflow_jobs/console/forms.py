@@ -7,12 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from marshmallow.fields import AwareDateTime
+
 from ..errors import InvalidParameters
 from ..masking import MASK, Said, looks_secret
+from ..params import LIST_NAMES
 from ..web.jsonschema import json_schema
 
 if TYPE_CHECKING:
     from databricks.sdk.service.jobs import Job as SdkJob
+    from marshmallow import Schema
 
     from ..job_config import Job
 
@@ -25,12 +29,8 @@ BY_FORMAT: Mapping[str, str] = {
     "uri": "url",
 }
 
-#: The job parameter-taking fields of run-now that are lists, by task type, and what to ask for.
-LISTS: Mapping[str, str] = {
-    "python_script": "args",
-    "spark_jar": "args",
-    "dbt_commands": "commands",
-}
+#: What lists of parameters are called, by the names that they go by.
+LIST_LABELS: Mapping[str, str] = {"args": "Arguments", "commands": "Commands"}
 
 #: The limits that an input can hold, by their names in JSON Schema.
 LIMITS: Mapping[str, str] = {
@@ -168,7 +168,7 @@ def form_of(job: Job, definition: SdkJob | None, hidden: Iterable[str] = ()) -> 
     :param hidden: names that the app fills in itself.
     """
     if job.schema is not None:
-        form = _from_schema(json_schema(job.schema), job.secrets)
+        form = _from_schema(json_schema(job.schema), job.secrets, _with_offset(job.schema))
     elif job.task_type in (None, "job"):
         form = Form(
             [_text(name, value) for name, value in _job_parameters(definition)],
@@ -176,8 +176,9 @@ def form_of(job: Job, definition: SdkJob | None, hidden: Iterable[str] = ()) -> 
         )
     elif job.task_type == "notebook":
         form = Form([_text(name, value) for name, value in _notebook_parameters(definition)])
-    elif job.task_type in LISTS:
-        form = Form([Field(LISTS[job.task_type], "Arguments", "lines", help="One a line.")])
+    elif job.task_type in LIST_NAMES:
+        _, (name, *_) = LIST_NAMES[job.task_type]
+        form = Form([Field(name, LIST_LABELS[name], "lines", help="One a line.")])
     elif job.task_type == "dbt":
         form = Form([])
     else:
@@ -188,7 +189,16 @@ def form_of(job: Job, definition: SdkJob | None, hidden: Iterable[str] = ()) -> 
     return replace(form, fields=[each for each in form.fields if each.name not in left_out])
 
 
-def _from_schema(document: Mapping[str, Any], secrets: Said) -> Form:
+def _with_offset(schema: Schema) -> set[str]:
+    """The names of moments that want an offset from UTC, for which browsers have no control."""
+    return {
+        field.data_key or name
+        for name, field in schema.load_fields.items()
+        if isinstance(field, AwareDateTime) and field.default_timezone is None
+    }
+
+
+def _from_schema(document: Mapping[str, Any], secrets: Said, with_offset: set[str]) -> Form:
     required = document.get("required", [])
     return Form(
         [
@@ -197,13 +207,21 @@ def _from_schema(document: Mapping[str, Any], secrets: Said) -> Form:
                 described,
                 required=name in required,
                 is_secret=secrets.get(name, looks_secret(name)),
+                has_offset=name in with_offset,
             )
             for name, described in document["properties"].items()
         ]
     )
 
 
-def _field(name: str, described: Mapping[str, Any], *, required: bool, is_secret: bool) -> Field:
+def _field(
+    name: str,
+    described: Mapping[str, Any],
+    *,
+    required: bool,
+    is_secret: bool,
+    has_offset: bool,
+) -> Field:
     kinds = described.get("type", "string")
     kind = (
         next((each for each in kinds if each != "null"), "string")
@@ -236,6 +254,8 @@ def _field(name: str, described: Mapping[str, Any], *, required: bool, is_secret
         return replace(made, control="json", value=text, help=made.help or "As JSON.")
     if is_secret:
         return replace(made, control="password", value="", attributes=_limits(described))
+    if has_offset:
+        return replace(made, help=made.help or "With its offset, as 2026-11-23T06:00:00+01:00.")
     control = BY_FORMAT.get(described.get("format", ""), "text")
     return replace(made, control=control, attributes=_limits(described))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from flask import Blueprint, render_template
 from markupsafe import Markup
 
@@ -10,6 +12,9 @@ from ..web.access import acting_handle, guard, own_handle
 from . import reading, words
 from .cards import cards
 from .run_view import run_view
+
+if TYPE_CHECKING:
+    from ..web.guard import Guard
 
 
 def register(pages: Blueprint) -> None:
@@ -30,7 +35,7 @@ def _ago(milliseconds: float) -> str:
 
 def lakeflow_head() -> Markup:
     """The style sheet and the script that fragments need, for the ``head`` of a page."""
-    return Markup(render_template("lakeflow_jobs/_head.html"))  # noqa: S704
+    return _rendered("_head.html")
 
 
 def lakeflow_job_card(key: str) -> Markup:
@@ -39,13 +44,9 @@ def lakeflow_job_card(key: str) -> Markup:
     :param key: the job's.
     """
     guarded = guard()
-    try:
-        own_handle(guarded, key)
-    except LakeflowJobsError:
+    if not _may_see(guarded, key):
         return Markup("")
-    return Markup(  # noqa: S704
-        render_template("lakeflow_jobs/_jobs.html", cards=cards(guarded, [key]), keys=[key])
-    )
+    return _rendered("_jobs.html", cards=cards(guarded, [key]), keys=[key])
 
 
 def lakeflow_run(key: str, run_id: int) -> Markup:
@@ -55,13 +56,23 @@ def lakeflow_run(key: str, run_id: int) -> Markup:
     :param run_id: the run.
     """
     guarded = guard()
-    try:
-        own_handle(guarded, key)
-    except LakeflowJobsError:
+    if not _may_see(guarded, key):
         return Markup("")
     try:
         with acting_handle(guarded, key) as handle:
             view = run_view(guarded, handle, run_id)
     except LakeflowJobsError as error:
-        return Markup(render_template("lakeflow_jobs/_problem.html", error=error))  # noqa: S704
-    return Markup(render_template("lakeflow_jobs/_live.html", view=view))  # noqa: S704
+        return _rendered("_problem.html", error=error)
+    return _rendered("_live.html", view=view)
+
+
+def _may_see(guarded: Guard, key: str) -> bool:
+    try:
+        own_handle(guarded, key)
+    except LakeflowJobsError:
+        return False
+    return True
+
+
+def _rendered(template: str, **given: Any) -> Markup:
+    return Markup(render_template(f"lakeflow_jobs/{template}", **given))  # noqa: S704

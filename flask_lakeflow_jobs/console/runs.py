@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..outcome import SUCCESSES, Outcome, duration_of, has_ended, outcome_of, words_of
+from ..outcome import Outcome, age_of, has_ended, outcome_of, words_of
 from ..reports import RUN_PARAMETERS
+from ..watching.history import durations_of
 from ..watching.schedule import remaining
 from . import words
 
@@ -175,11 +176,5 @@ def expected_end(run: Run | BaseRun, past: Iterable[BaseRun], now: float) -> int
     """
     if has_ended(run) or not run.start_time or outcome_of(run) is Outcome.QUEUED:
         return None
-    lengths = sorted(
-        length
-        for each in past
-        if outcome_of(each) in SUCCESSES and (length := duration_of(each)) is not None
-    )
-    age = (now - run.start_time - (run.queue_duration or 0)) / 1000
-    left = remaining(age, lengths)
+    left = remaining(age_of(run, now / 1000), sorted(durations_of(past)))
     return None if left is None else int(now + left * 1000)

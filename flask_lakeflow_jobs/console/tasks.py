@@ -119,7 +119,6 @@ class Timeline:
 
     start: int
     end: int
-    now: float | None
     marks: Sequence[Mark]
     rows: Sequence[Attempt]
 
@@ -146,7 +145,6 @@ def timeline(run: Run, now: float, expected_end: float | None = None) -> Timelin
     return Timeline(
         start=start,
         end=end,
-        now=None if has_ended(run) else _share(now, start, end),
         marks=_marks(start, end),
         rows=[_attempt(task, now, start, end, is_last=id(task) in last) for task in tasks],
     )

@@ -17,11 +17,11 @@ from ..web import assets
 from ..web.access import acting_handle, guard
 from ..web.requests import run_id_of
 from . import fragments, history, reading, words
-from .access import refuse_other_pages
 from .cards import cards
 from .forms import Form, form_of
 from .history import Filter
 from .outputs import task_view
+from .own_pages import refuse_other_pages
 from .prefill import given_to
 from .run_view import RunView, run_view
 

@@ -72,7 +72,7 @@ class History:
         stored = self._shared.get(f"history:{target.group}")
         if not isinstance(stored, list):
             try:
-                stored = sorted(_durations(self._reader.ended_runs(target)))
+                stored = sorted(durations_of(self._reader.ended_runs(target)))
             except LakeflowJobsError:
                 return
             self._shared.put(f"history:{target.group}", stored, KEPT)
@@ -91,7 +91,11 @@ class History:
                 self._known[target.group] = (expires, sorted([*durations, duration]))
 
 
-def _durations(runs: Iterable[BaseRun]) -> list[float]:
+def durations_of(runs: Iterable[BaseRun]) -> list[float]:
+    """Seconds that those of some runs took that succeeded.
+
+    :param runs: of a job.
+    """
     return [
         duration
         for run in runs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from enum import Enum
 
 import pytest
@@ -46,6 +47,18 @@ class Everything(Schema):
 
 def job(schema: Schema | None = None, task_type: str | None = "job") -> Job:
     return dataclasses.replace(named_job(), schema=schema, task_type=task_type)
+
+
+def test_a_moment_with_an_offset_is_typed_as_no_browser_can_pick_one() -> None:
+    schema = Schema.from_dict(
+        {
+            "at": fields.AwareDateTime(),
+            "there": fields.AwareDateTime(default_timezone=dt.timezone.utc),
+        }
+    )
+    form = form_of(job(schema()), None)
+    assert controls(form) == {"at": "text", "there": "datetime-local"}
+    assert "offset" in form.fields[0].help
 
 
 def definition(**settings: object) -> SdkJob:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask, render_template_string
 from flask.testing import FlaskClient
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_lakeflow_jobs import ConfigurationError, current_jobs
 from tests.console.conftest import MakeShop
@@ -77,6 +78,21 @@ def test_behind_a_prefix_every_link_keeps_it(client: FlaskClient) -> None:
     links = re.findall(r'(?:href|src|action)="([^"#]+)"', page.text)
     assert len(links) > 10
     assert all(link.startswith("/apps/shop/jobs/") for link in links)
+
+
+def test_behind_a_proxy_that_takes_the_prefix_away_it_works(app: Flask) -> None:
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_host=1, x_prefix=1)  # type: ignore[method-assign]
+    client = app.test_client()
+    headers = {
+        "Origin": "https://shop.example",
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-Host": "shop.example",
+        "X-Forwarded-Prefix": "/apps/shop",
+    }
+    page = client.get("/jobs/broken/run", headers=headers).text
+    assert 'action="/apps/shop/jobs/broken/run"' in page
+    sent = client.post("/jobs/broken/run", headers=headers)
+    assert re.fullmatch(r"/apps/shop/jobs/broken/runs/\d+", sent.headers["Location"])
 
 
 def test_no_script_or_style_is_in_the_pages(app: Flask) -> None:
@@ -398,11 +414,12 @@ def test_a_user_loader_that_fails_is_a_refusal_and_no_crash(
 # ── history ───────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.parametrize(("page_size", "read"), [(2, 4), (3, 3)])
 def test_the_history_has_pages_and_loses_no_run(
-    app: Flask, monkeypatch: pytest.MonkeyPatch
+    app: Flask, monkeypatch: pytest.MonkeyPatch, page_size: int, read: int
 ) -> None:
-    monkeypatch.setattr("flask_lakeflow_jobs.console.history.PAGE", 2)
-    monkeypatch.setattr("flask_lakeflow_jobs.console.history.READ", 4)
+    monkeypatch.setattr("flask_lakeflow_jobs.console.history.PAGE", page_size)
+    monkeypatch.setattr("flask_lakeflow_jobs.console.history.READ", read)
     client = app.test_client()
     started = {run(app, "flaky") for _ in range(5)}
     seen: list[int] = []
