@@ -156,7 +156,7 @@ def _efforts(handle: JobHandle, run: Run, moment: float) -> list[Summary]:
     if run.run_id is None or not any(task.attempt_number for task in run.tasks or []):
         return []
     try:
-        seen = handle.reads(or_stale=True).repairs(run.run_id)
+        seen = handle.reads(or_stale=True).repairs(run.run_id, state=str(state_id(run)))
     except LakeflowJobsError:  # what else is known of the run is still worth showing
         return []
     # how an effort went is told in the fields of a run

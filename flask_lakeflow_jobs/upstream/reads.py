@@ -61,9 +61,11 @@ class Reads:
             lambda run: has_ended(Run.from_dict(run)),
         )
 
-    def repairs(self, run_id: int) -> Seen:
-        """What was run for a run: the first time and at each repair, in this order.
+    def repairs(self, run_id: int, *, state: str) -> Seen:
+        """What was run for a run: the first time and at each repair.
 
+        :param run_id: the run.
+        :param state: names the state in which it was seen; what was read of another one is too old.
         :raises RunNotFound: there is none, or it belongs to another job.
         """
 
@@ -72,7 +74,7 @@ class Reads:
             items = [item.as_dict() for item in run.repair_history or []]
             return {"ended": has_ended(run), "items": items}
 
-        return self._read(f"repairs:{run_id}", ask, lambda answer: bool(answer["ended"]))
+        return self._read(f"repairs:{run_id}:{state}", ask, lambda answer: bool(answer["ended"]))
 
     def runs(self, limit: int, **filters: Any) -> Seen:
         """The newest runs, newest first.

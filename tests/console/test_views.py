@@ -337,6 +337,23 @@ def test_the_repairs_of_a_run_are_listed(app: Flask) -> None:
     assert re.search(r"Repairs First run failed .* Repair 1 succeeded ", page)
 
 
+def test_a_repair_that_has_just_ended_is_not_told_to_go_on(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read of the repairs while one went on serves no page of the run's end."""
+    monkeypatch.setattr("flask_lakeflow_jobs.upstream.cache.GOING", 3600.0)
+    monkeypatch.setattr("flask_lakeflow_jobs.upstream.cache.SETTLING", 3600.0)
+    client = app.test_client()
+    run_id = run(app, "flaky")
+    url = f"/jobs/flaky/runs/{run_id}"
+    with app.app_context():
+        current_jobs["flaky"].repair_run(run_id)
+        assert "Repair 1" in client.get(url).text
+        current_jobs["flaky"].wait(run_id)  # the look that finds the end tells the cache of it
+    page = text_of(client.get(url).text)
+    assert re.search(r"Repair 1 succeeded ", page)
+
+
 def test_a_task_that_starts_another_job_leads_to_its_run(app: Flask) -> None:
     client = app.test_client()
     run_id = run(app, "parent")
