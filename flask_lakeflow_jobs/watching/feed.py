@@ -47,11 +47,12 @@ class Feed:
     """The watch of a run.
 
     :param target: the run.
-    :param due: the moment of the next look, by the monotonic clock.
+    :param due: the moment of the first look, by the monotonic clock.
     """
 
     def __init__(self, target: Target, due: float) -> None:
         self.target = target
+        self.since = due
         self.due = due
         self.state = FeedState()
         self.told: Told | None = None

@@ -162,9 +162,12 @@ class Subscription:
     def first(self, timeout: float) -> list[News]:
         """Wait until every run was looked at, well or not.
 
-        :param timeout: seconds.
+        :param timeout: seconds, counted from the moment that the first viewer began to wait: many
+            who wait one after the other would hold up a server with few threads.
         """
-        self._wait_until(lambda: all(feed.state.is_known for feed in self.feeds), timeout)
+        since = max(feed.since for feed in self.feeds)
+        left = since + timeout - self._clock.monotonic()
+        self._wait_until(lambda: all(feed.state.is_known for feed in self.feeds), left)
         return self.collect()
 
     def wait(self, timeout: float, give_up: Callable[[], bool] = lambda: False) -> list[News]:

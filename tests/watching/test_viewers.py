@@ -17,7 +17,8 @@ from flask_lakeflow_jobs import (
 from flask_lakeflow_jobs.clock import SystemClock
 from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.shared import Shared
-from flask_lakeflow_jobs.watching import Hub, Target
+from flask_lakeflow_jobs.watching import Hub, Subscription, Target
+from flask_lakeflow_jobs.watching.feed import Feed
 from flask_lakeflow_jobs.watching.schedule import FLOOR
 from flask_lakeflow_jobs.watching.snapshot import state_id
 from tests.runs import FAILED, run, words
@@ -118,6 +119,15 @@ def test_a_look_that_lags_behind_takes_nothing_back(watched: Watched) -> None:
     assert viewer.collect() == []
     late = watched.subscribe()
     assert seen(late.first(0.0)) == ["running"]
+
+
+def test_later_viewers_of_a_silent_workspace_wait_no_longer_than_the_first() -> None:
+    clock = SystemClock()
+    feed = Feed(ONE, clock.monotonic() - 5.0)
+    viewer = Subscription([feed], {}, clock=clock, leave=lambda _: None)
+    began = clock.monotonic()
+    assert viewer.first(5.0) == []
+    assert clock.monotonic() - began < 5.0
 
 
 def test_several_runs_are_followed_until_the_last_has_ended(watched: Watched) -> None:
