@@ -156,7 +156,7 @@ def _translate_answer(
     code = error.error_code
     if code == NO_ENDPOINT:
         return _failed(
-            f"The host has no Jobs API: {said} Check that DATABRICKS_HOST is a workspace's.",
+            f"The host does not serve this: {said} Check that DATABRICKS_HOST is a workspace's.",
             error,
             upstream_code=code,
         )
