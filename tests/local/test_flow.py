@@ -152,6 +152,9 @@ def test_a_run_may_refuse_the_queue(serve: Serve, clock: ManualClock) -> None:
     client.start("etl")
     run = client.jobs.get_run(client.start("etl", queue=QueueSettings(enabled=False)))
     assert words(run)[0] == "SKIPPED"
+    body = {"job_id": client.job_ids["etl"], "queue": {"enabled": "False"}}
+    _, answer = client.http("POST", "/api/2.2/jobs/run-now", body)
+    assert words(client.jobs.get_run(answer["run_id"]))[0] == "SKIPPED"
 
 
 def test_limit_of_none_skips_all(serve: Serve) -> None:

@@ -88,6 +88,39 @@ def test_what_is_not_said_is_filled_in(client: Client) -> None:
     assert not any("tasks" in job["settings"] for job in listed["jobs"])
 
 
+def test_numbers_and_truth_values_may_come_as_text(client: Client) -> None:
+    inner = {**played("inner"), "max_retries": "2"}
+    tasks = [
+        {**played("a"), "timeout_seconds": "60", "max_retries": "-1", "retry_on_timeout": "False"},
+        {**loop(inner, concurrency="3"), "task_key": "b", "min_retry_interval_millis": "5"},
+        {"task_key": "c", "run_job_task": {"job_id": str(client.job_ids["etl"])}},
+    ]
+    tasks[0]["notebook_task"] = {"notebook_path": "/x", "base_parameters": {"max_retries": "7"}}
+    body: dict[str, Any] = {"tasks": tasks, "max_concurrent_runs": "5", "timeout_seconds": "3600"}
+    body["queue"] = {"enabled": "False"}
+    status, made = client.http("POST", "/api/2.1/jobs/create", body)
+    assert status == 200, made
+    change = {"job_id": str(made["job_id"]), "new_settings": {"timeout_seconds": "1800"}}
+    assert client.http("POST", "/api/2.1/jobs/update", change) == (200, {})
+    _, job = client.http("GET", f"/api/2.1/jobs/get?job_id={made['job_id']}")
+    settings = job["settings"]
+    first, second, third = settings["tasks"]
+    assert (settings["max_concurrent_runs"], settings["timeout_seconds"]) == (5, 1800)
+    assert settings["queue"] == {"enabled": False}
+    assert (first["timeout_seconds"], first["max_retries"]) == (60, -1)
+    assert first["retry_on_timeout"] is False
+    assert first["notebook_task"]["base_parameters"] == {"max_retries": "7"}
+    assert (second["min_retry_interval_millis"], second["for_each_task"]["concurrency"]) == (5, 3)
+    assert second["for_each_task"]["task"]["max_retries"] == 2
+    assert third["run_job_task"]["job_id"] == client.job_ids["etl"]
+    for wrong in ("soon", "1.5", "٣", "1" * 20):
+        status, error = client.http(
+            "POST", "/api/2.1/jobs/create", {**body, "timeout_seconds": wrong}
+        )
+        assert status == 400
+        assert error["message"].startswith("'timeout_seconds' has to be a number")
+
+
 def test_reset_keeps_as_whom_a_job_runs(client: Client) -> None:
     run_as = {"user_name": "somebody@example.com"}
     body = {"tasks": [played("a")], "run_as": run_as, "tags": SCRIPTED}

@@ -10,6 +10,7 @@ from flask_lakeflow_jobs.local import errors
 from flask_lakeflow_jobs.local.api import paging
 from flask_lakeflow_jobs.local.api.defaults import with_defaults
 from flask_lakeflow_jobs.local.api.request import Request
+from flask_lakeflow_jobs.local.api.scalars import with_scalars
 from flask_lakeflow_jobs.local.api.single_task import with_tasks, without_tasks
 from flask_lakeflow_jobs.local.jobcheck import mistakes
 from flask_lakeflow_jobs.local.model import SINGLE_TASK, Settings
@@ -162,7 +163,8 @@ def settings_of(given: Mapping[str, Any], name: object) -> Settings:
     return _checked(with_tasks(known, name))
 
 
-def _checked(settings: Settings) -> Settings:
+def _checked(given: Settings) -> Settings:
+    settings = with_scalars(given)
     for mistake in mistakes(settings):
         raise errors.invalid_parameter(mistake.message)
     return settings

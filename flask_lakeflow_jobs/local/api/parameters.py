@@ -7,6 +7,7 @@ from typing import Any
 
 from flask_lakeflow_jobs.local import errors, plan
 from flask_lakeflow_jobs.local.api.request import Request
+from flask_lakeflow_jobs.local.api.scalars import queue_settings
 from flask_lakeflow_jobs.local.engine import RepairRequest, RunRequest
 from flask_lakeflow_jobs.local.model import JobRun, Settings
 from flask_lakeflow_jobs.local.registry import Job
@@ -39,7 +40,7 @@ def run_request(
         only=_only(job.settings, request),
         token=idempotency_token(request),
         trigger=trigger,
-        may_queue=bool(queue.get("enabled", False)),
+        may_queue=bool(queue_settings(queue).get("enabled", False)),
         started_by=started_by,
         performance_target=performance_target(request),
     )

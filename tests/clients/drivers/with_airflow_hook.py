@@ -36,9 +36,10 @@ def main() -> None:
 
 
 def submitted(python_file: str) -> str:
-    """What a script says that is submitted without a list of tasks, as Airflow's operator may."""
+    """What a script says that is submitted as the operator does: by itself, numbers as text."""
     task = {"python_file": python_file, "parameters": ["2013-02-04"]}
-    run_id = hook.submit_run({"run_name": "by itself", "spark_python_task": task})
+    request = {"run_name": "by itself", "spark_python_task": task, "timeout_seconds": "3600"}
+    run_id = hook.submit_run(request)
     end_of(run_id)
     return str(hook.get_run_output(run_id)["logs"])
 
