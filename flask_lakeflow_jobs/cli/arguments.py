@@ -14,6 +14,7 @@ from marshmallow import fields
 
 from ..ids import id_of
 from ..params import PIPELINE_LISTS, RUN_NOW_FIELDS
+from .choose import app_state
 from .completion import complete_key
 
 if TYPE_CHECKING:
@@ -187,6 +188,8 @@ def run_argument(command: Command) -> Command:
         if len(words) > 2:
             raise click.UsageError(f"Got more than a job's key and a run id: {' '.join(words)}.")
         *key, run = words
+        if not key and run in app_state().jobs:
+            raise click.UsageError(f"Which run of {run}? They are listed by: flask jobs runs {run}")
         return command(*args, key=key[0] if key else None, run_id=run_id_of(run), **kwargs)
 
     return cast("Command", with_run)

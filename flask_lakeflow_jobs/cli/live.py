@@ -146,8 +146,9 @@ def _expected(eta: int | None, now: float) -> str:
     if eta is None:
         return ""
     left = eta - round(now * 1000)
-    when = f"in {whole_seconds(left)}" if left >= 1000 else "any moment"
-    return f", expected to end at {clock_time(eta)} ({when})"
+    if left < 1000:
+        return ", ends any moment"
+    return f", ends in about {whole_seconds(left)}, at {clock_time(eta)}"
 
 
 def _table(tasks: Iterable[RunTask], now: float) -> Table:

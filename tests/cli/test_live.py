@@ -56,14 +56,14 @@ def test_a_run_is_drawn_with_its_tasks_as_they_are_now() -> None:
         eta=MOMENT + 12_800,
     )
     assert drawn(status) == [
-        "etl: RUNNING  1 min 10 s, expected to end at 15:02:13 (in 12 s)",
+        "etl: RUNNING  1 min 10 s, ends in about 12 s, at 15:02:13",
         "TASK   STATE      DURATION",
         "read   SUCCEEDED  1 min 01 s",
         "clean  RUNNING    9 s",
         "load   BLOCKED",
     ]
     later = drawn(status, now=NOW + 15)
-    assert later[0] == "etl: RUNNING  1 min 25 s, expected to end at 15:02:13 (any moment)"
+    assert later[0] == "etl: RUNNING  1 min 25 s, ends any moment"
     assert later[3] == "clean  RUNNING    24 s"
 
 

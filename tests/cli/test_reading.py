@@ -44,6 +44,7 @@ def test_the_only_job_needs_no_name() -> None:
     [
         ([], "[KEY] RUN"),
         (["1"], "Which job?"),
+        (["etl"], "Which run of etl? They are listed by: flask jobs runs etl"),
         (["etl", "1001abc"], "A run id is a positive whole number, not '1001abc'."),
         (["etl", "0"], "A run id is"),
         (["etl", "1", "2"], "Got more than a job's key and a run id"),
