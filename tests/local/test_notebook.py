@@ -125,6 +125,10 @@ total += 1
 # COMMAND ----------
 # MAGIC %restart_python
 # COMMAND ----------
+assert '''
+%pip and !this stay as they are
+'''.strip().startswith("%pip and !this")
+# COMMAND ----------
 # MAGIC %fs mkdirs /Volumes/main/default/files
 # COMMAND ----------
 dbutils.notebook.exit(total)

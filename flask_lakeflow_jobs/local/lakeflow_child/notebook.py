@@ -157,19 +157,26 @@ def _run_cell(cell: Cell, path: str, names: dict[str, Any]) -> None:
 
 
 def _run_python(cell: Cell, path: str, names: dict[str, Any]) -> None:
-    lines = cell.text.split("\n")
-    if any(line.startswith(("%", "!")) for line in lines):
-        lines = [_as_python(line) for line in lines]
     # Blank lines before the code make a traceback name the lines of the file.
-    source = "\n" * cell.line + "\n".join(lines)
-    code = compile(source, path, "exec", dont_inherit=True)
-    names["__lakeflow_magic__"] = _run_line_magic
+    text = "\n" * cell.line + cell.text
+    try:
+        code = compile(text, path, "exec", dont_inherit=True)
+    except SyntaxError:
+        # Only now, for in a text of several lines one may well begin as a magic does.
+        with_calls = _with_calls_for_magics(text)
+        if with_calls == text:
+            raise
+        code = compile(with_calls, path, "exec", dont_inherit=True)
+        names["__lakeflow_magic__"] = _run_line_magic
     exec(code, names)  # noqa: S102 (running it is the purpose)
 
 
-def _as_python(line: str) -> str:
-    """A line of Python for a line that may be a magic, or a command for the shell."""
-    return f"__lakeflow_magic__({line!r})" if line.startswith(("%", "!")) else line
+def _with_calls_for_magics(text: str) -> str:
+    """Python in which a line that is a magic, or a command for the shell, is a call."""
+    return "\n".join(
+        f"__lakeflow_magic__({line!r})" if line.startswith(("%", "!")) else line
+        for line in text.split("\n")
+    )
 
 
 def _run_line_magic(line: str) -> None:
