@@ -122,6 +122,7 @@ def test_sql_as_databricks_spells_it(serve: Serve) -> None:
     tasks = [
         sql("make", "make.sql"),
         sql("read", "read.sql", depends_on=after("make")),
+        sql("full", "full.sql", depends_on=after("make")),
         script(
             "rows",
             "main.py",
@@ -149,12 +150,15 @@ def test_sql_as_databricks_spells_it(serve: Serve) -> None:
                 USE CATALOG {{catalog}};
                 SELECT day, text FROM IDENTIFIER(:schema || '.all days');
             """,
+            "full.sql": """
+                SELECT day FROM sales.raw.`all days`;
+            """,
             "main.py": "import sys; print(*sys.argv[1:], sep='\\n')",
         },
     )
     run = client.run("etl")
     outputs = client.outputs(run)
-    assert task_words(run) == dict.fromkeys(("make", "read", "rows"), "SUCCESS"), outputs
+    assert task_words(run) == dict.fromkeys(("make", "read", "full", "rows"), "SUCCESS"), outputs
     assert outputs["rows"].logs == 'mon;day\n[{"day": "mon;day", "text": "a;b"}]\n'
 
 

@@ -124,6 +124,16 @@ total += 1
 # MAGIC !test -e notebook.py
 # COMMAND ----------
 # MAGIC %restart_python
+# MAGIC %env KIND=local one
+# MAGIC %time total += 1
+import os
+assert os.environ["KIND"] == "local one"
+# COMMAND ----------
+# MAGIC %%time
+# MAGIC total += 1
+# COMMAND ----------
+# MAGIC %%bash
+# MAGIC test -e notebook.py
 # COMMAND ----------
 assert '''
 %pip and !this stay as they are
@@ -133,7 +143,7 @@ assert '''
 # COMMAND ----------
 dbutils.notebook.exit(total)
 """
-    assert result_of(notebook_client(serve, text)) == "2"
+    assert result_of(notebook_client(serve, text)) == "4"
 
 
 def test_shell_that_fails(serve: Serve) -> None:

@@ -24,9 +24,10 @@ _LANGUAGES = {
     ".scala": ("scala", "//"),
 }
 # Magics that are about the notebook's looks or tools: the rest of their line is for them alone.
-_LINE_MAGICS = ("matplotlib", "load_ext", "autoreload", "config", "restart_python", "env", "time")
+_LINE_MAGICS = ("matplotlib", "load_ext", "autoreload", "config", "restart_python", "capture")
+_TIMERS = ("time", "timeit")
 _INSTALLERS = ("pip", "uv", "conda")
-_LANGUAGE_MAGICS = ("python", "sql", "r", "scala", "sh", "md", "md-sandbox", "run", "fs")
+_LANGUAGE_MAGICS = ("python", "sql", "r", "scala", "sh", "bash", "md", "md-sandbox", "run", "fs")
 
 
 class Cell:
@@ -115,7 +116,7 @@ def _in_its_own_language(cell: Cell) -> Cell:
     above, first, rest = _split_at_first_line(cell.text)
     magic, _, argument = first.strip().partition(" ")
     name = magic.lstrip("%")
-    if not magic.startswith("%") or name in _LINE_MAGICS or name in _INSTALLERS:
+    if not magic.startswith("%") or name in _LINE_MAGICS + _INSTALLERS + _TIMERS + ("env",):
         return cell
     if name not in _LANGUAGE_MAGICS:
         raise NotImplementedError(f"A {magic} cell cannot run in the local workspace.")
@@ -145,7 +146,7 @@ def _run_cell(cell: Cell, path: str, names: dict[str, Any]) -> None:
         return
     elif cell.language == "run":
         _run_other(text, path, names)
-    elif cell.language == "sh":
+    elif cell.language in ("sh", "bash"):
         _run_shell(cell.text)
     elif cell.language == "sql":
         _run_sql(text, names)
@@ -173,10 +174,14 @@ def _run_python(cell: Cell, path: str, names: dict[str, Any]) -> None:
 
 def _with_calls_for_magics(text: str) -> str:
     """Python in which a line that is a magic, or a command for the shell, is a call."""
-    return "\n".join(
-        f"__lakeflow_magic__({line!r})" if line.startswith(("%", "!")) else line
-        for line in text.split("\n")
-    )
+    return "\n".join(map(_with_call_for_magic, text.split("\n")))
+
+
+def _with_call_for_magic(line: str) -> str:
+    if not line.startswith(("%", "!")):
+        return line
+    magic, _, argument = line.partition(" ")
+    return argument if magic.lstrip("%") in _TIMERS else f"__lakeflow_magic__({line!r})"
 
 
 def _run_line_magic(line: str) -> None:
@@ -187,6 +192,9 @@ def _run_line_magic(line: str) -> None:
         _run_shell(line[1:])
     elif name == "sh":
         _run_shell(line.partition(" ")[2])
+    elif name == "env":
+        variable, _, value = line.partition(" ")[2].partition("=")
+        os.environ[variable.strip()] = value.strip()
     elif name not in _LINE_MAGICS:
         raise NotImplementedError(f"A %{name} line cannot run in the local workspace.")
 

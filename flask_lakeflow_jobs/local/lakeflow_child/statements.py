@@ -9,6 +9,7 @@ from importlib import import_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from .dbutils import DBUtils
@@ -26,6 +27,7 @@ _IDENTIFIER = re.compile(r"\bIDENTIFIER\s*\(([^()]*)\)", re.IGNORECASE)
 _USE = re.compile(r"^\s*USE\s+(?:(CATALOG|SCHEMA|DATABASE)\s+)?(.+?)\s*;?\s*$", re.IGNORECASE)
 # The database's own name; and the commonest of all, which DuckDB allows no database to have.
 _OWN_CATALOGS = ("warehouse", "main")
+_ENDING = ".duckdb"
 _PATIENCE = 30.0  # seconds to wait while another task has the database open
 _MOST_ROWS = 1000  # that other tasks may refer to, as the documentation of dynamic values has it
 
@@ -58,7 +60,7 @@ def run_sql(order: dict[str, Any], dbutils: DBUtils) -> list[dict[str, Any]]:
 
 def run_statements(text: str, parameters: dict[str, str]) -> Answer | None:
     """Run statements; what the last one answers, if that is anything."""
-    database = _connect(os.path.join(os.environ["LAKEFLOW_LOCAL_DATA"], "warehouse.duckdb"))
+    database = _connect()
     answer = None
     try:
         for statement in _split(to_duckdb(text)):
@@ -150,11 +152,15 @@ def _use(database: Any, *, is_catalog: bool, name: str) -> None:
     if is_catalog and name in _OWN_CATALOGS:
         name = "warehouse"
     elif is_catalog:
-        file = os.path.join(os.environ["LAKEFLOW_LOCAL_DATA"], f"{name}.duckdb")
-        _patiently(lambda: database.execute(f"ATTACH IF NOT EXISTS '{file}' AS {_quoted(name)}"))
+        _attach(database, name)
     else:
         database.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(name)}")
     database.execute(f"USE {_quoted(name)}")
+
+
+def _attach(database: Any, catalog: str) -> None:
+    file = os.path.join(_folder(), catalog + _ENDING).replace("'", "''")
+    _patiently(lambda: database.execute(f"ATTACH IF NOT EXISTS '{file}' AS {_quoted(catalog)}"))
 
 
 def _quoted(name: str) -> str:
@@ -165,19 +171,30 @@ def _as_value(value: Any) -> Any:
     return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
 
 
-def _connect(path: str) -> Any:
+def _connect() -> Any:
+    """The warehouse, and the catalogs that earlier statements have made."""
     duckdb = import_module("duckdb")
-    return _patiently(lambda: duckdb.connect(path))
+    file = os.path.join(_folder(), "warehouse" + _ENDING)
+    database = _patiently(lambda: duckdb.connect(file))
+    for name in os.listdir(_folder()):
+        catalog, ending = os.path.splitext(name)
+        if ending == _ENDING and catalog not in _OWN_CATALOGS:
+            _attach(database, catalog)
+    return database
 
 
-def _patiently(attempt: Any) -> Any:
+def _patiently(attempt: Callable[[], Any]) -> Any:
+    """Only one process at a time may have a DuckDB file open: wait while another one has."""
     duckdb = import_module("duckdb")
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
             return attempt()
         except duckdb.IOException as error:
-            # Only one process at a time may have a DuckDB file open.
             if "lock" not in str(error).lower() or time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
+
+
+def _folder() -> str:
+    return os.environ["LAKEFLOW_LOCAL_DATA"]

@@ -1,4 +1,4 @@
-"""``python_wheel_task``: the entry point of an installed package."""
+"""``python_wheel_task``: the entry point of a package, installed or of the bundle."""
 
 from __future__ import annotations
 
