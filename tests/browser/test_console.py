@@ -180,6 +180,22 @@ def test_a_run_is_cancelled_by_two_clicks(
     assert page.locator("text='Yes, cancel it'").count() == 0
 
 
+def test_a_run_is_not_cancelled_by_who_thinks_better_of_it(
+    app: Flask, site: str, open_page: OpenPage, gate: Gate
+) -> None:
+    page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', gate.params)}")
+    page.focus("summary:has-text('Cancel')")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Yes, cancel it"
+    page.keyboard.press("Escape")
+    assert not page.is_visible("text='Yes, cancel it'")
+    assert page.evaluate("document.activeElement.textContent") == "Cancel"
+    gate.open()
+    wait_for_end(page)
+    assert page.text_content(".lf-big") == "succeeded"
+
+
 def test_a_failed_run_is_explained_and_repaired(app: Flask, site: str, open_page: OpenPage) -> None:
     page = open_page(f"{site}/jobs/flaky/runs/{start(app, 'flaky', wait=True)}")
     assert (page.text_content(".lf-cause > p:first-child") or "").strip() == "load"
@@ -425,4 +441,18 @@ def test_axe_finds_nothing_and_pictures_are_taken(
     page.goto(url)
     look("jobs")
     page.goto(f"{url}/nowhere")
+    look()
+    page.goto(f"{url}/hourly?who=nobody")
+    look()
+    page.goto(f"{url}/parent/runs/{start(app, 'parent', wait=True)}")
+    page.click("[id$=-ours-1] summary")
+    page.wait_for_selector("[id$=-ours-1] [data-output] a")
+    look()
+    repaired = start(app, "flaky", wait=True)
+    with app.app_context():
+        current_jobs["flaky"].repair_run(repaired)
+        current_jobs["flaky"].wait(repaired)
+    page.goto(f"{url}/flaky/runs/{repaired}")
+    look()
+    page.goto(page.evaluate("document.querySelector('[data-output] a').href"))
     look()

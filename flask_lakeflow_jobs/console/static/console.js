@@ -283,6 +283,14 @@ document.addEventListener("click", (event) => {
   row.scrollIntoView({ block: "nearest" });
 });
 
+/** What was asked can be left unanswered by keyboard too. */
+document.addEventListener("keydown", ({ key, target }) => {
+  const question = key === "Escape" && target.closest?.(".lf-confirm[open]");
+  if (!question) return;
+  question.open = false;
+  question.querySelector("summary").focus();
+});
+
 /** A form is sent once; should it be sent again all the same, its nonce makes it one run. */
 document.addEventListener("submit", ({ target }) => {
   if (!("once" in target.dataset)) return;

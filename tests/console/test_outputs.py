@@ -1,0 +1,31 @@
+"""What a task has left, as the pages show it."""
+
+from __future__ import annotations
+
+from databricks.sdk.service.jobs import RunOutput
+
+from flask_lakeflow_jobs.console.outputs import CUT, Text, texts_of
+
+
+def test_what_went_wrong_comes_first() -> None:
+    output = RunOutput.from_dict(
+        {"logs": "one", "info": "two", "error": "three", "error_trace": "four"}
+    )
+    assert [text.title for text in texts_of(output)] == ["Error", "Trace", "Log", "Info"]
+    assert [text.is_bad for text in texts_of(output)] == [True, True, False, False]
+
+
+def test_what_was_cut_off_says_so() -> None:
+    output = RunOutput.from_dict(
+        {
+            "notebook_output": {"result": "12", "truncated": True},
+            "logs": "…the end",
+            "logs_truncated": True,
+        }
+    )
+    assert texts_of(output) == [Text("Result", "12", CUT), Text("Log", "…the end", CUT)]
+
+
+def test_what_is_whole_says_nothing() -> None:
+    output = RunOutput.from_dict({"notebook_output": {"result": "12"}, "logs": ""})
+    assert texts_of(output) == [Text("Result", "12")]
