@@ -314,6 +314,22 @@ def test_a_run_is_live_in_the_hosts_own_page(
     assert page.title() == "Own"
 
 
+@pytest.mark.parametrize(
+    ("schemes", "background"), [("", "rgb(255, 255, 255)"), ("light dark", "rgb(26, 31, 41)")]
+)
+def test_parts_in_the_hosts_page_are_as_dark_as_that(
+    app: Flask, serve: Serve, open_page: OpenPage, schemes: str, background: str
+) -> None:
+    template = (
+        f'<!doctype html><html lang=en><head><meta name="color-scheme" content="{schemes}">'
+        "{{ lakeflow_head() }}</head><body>{{ lakeflow_job_card('gated') }}"
+    )
+    app.add_url_rule("/own", "own", lambda: render_template_string(template))
+    page = open_page(f"{serve(app)}/own", color_scheme="dark")
+    shown = page.evaluate("getComputedStyle(document.querySelector('.lf-card')).backgroundColor")
+    assert shown == background
+
+
 def test_a_run_of_two_hundred_tasks_stays_fluid(
     tmp_path: Path, serve: Serve, open_page: OpenPage
 ) -> None:
