@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ..json_schema import described
 from ..masking import masked
 from ..outcome import SUCCESSES, has_ended, life_cycle_of, outcome_of
 from .arguments import key_argument, output_option, run_argument
@@ -26,20 +27,7 @@ def list_jobs(as_json: bool) -> None:
     """Show the jobs of this app."""
     jobs = [handle.job for handle in app_state().jobs.values()]
     if as_json:
-        print_document(
-            {
-                "jobs": [
-                    {
-                        "key": job.key,
-                        "jobId": job.job_id,
-                        "taskType": job.task_type,
-                        "description": job.description,
-                        "runAs": job.run_as,
-                    }
-                    for job in jobs
-                ]
-            }
-        )
+        print_document({"jobs": [described(job) for job in jobs]})
     else:
         print_result("\n".join(job_lines(jobs)))
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from marshmallow.fields import AwareDateTime
 
 from ..errors import InvalidParameters
+from ..json_schema import json_schema
 from ..masking import MASK, Said, looks_secret
 from ..params import LIST_NAMES
-from ..web.jsonschema import json_schema
 
 if TYPE_CHECKING:
     from databricks.sdk.service.jobs import Job as SdkJob

@@ -11,8 +11,8 @@ from marshmallow import Schema
 
 from ..ids import LARGEST_ID
 from ..job_config import Job
+from ..json_schema import json_schema, parameters_schema
 from . import sse
-from .jsonschema import json_schema, parameters_schema
 from .problems import MEDIA_TYPE as PROBLEM
 from .requests import DEFAULT_RUNS, LEAST_RUNS, LONGEST_KEY, MOST_RUNS, MOST_STREAMED
 from .schemas import (

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, request, url_for
 
 from ..current import current_state
+from ..json_schema import described
 from ..masking import masked
 from ..outcome import life_cycle_of, outcome_of
 from ..triggering import Triggered
@@ -20,7 +21,6 @@ from .access import acting_handle, guard, own_handle
 from .assets import MODULE, browser_module
 from .fallback import Fallback
 from .guard import refuse_other_sites
-from .jsonschema import json_schema
 from .openapi import document
 from .problems import register_error_handlers
 from .push import PushBody, StreamResponse
@@ -38,7 +38,6 @@ from .streams import ManyRuns, OneRun, PullBody, Script, Stream, jittered, prese
 from .webhook import take_notification
 
 if TYPE_CHECKING:
-    from ..job_config import Job
     from ..upstream.cache import Seen
 
 NAME = "lakeflow_jobs"
@@ -92,28 +91,17 @@ def blueprint(url_prefix: str, *, takes_notifications: bool = False) -> Blueprin
 
 
 def list_jobs() -> Response:
-    return _json({"jobs": [_described(job) for job in guard().viewable()]})
+    return _json({"jobs": [described(job) for job in guard().viewable()]})
 
 
 def show_job(key: str) -> Response:
-    return _json(_described(own_handle(guard(), key).job))
+    return _json(described(own_handle(guard(), key).job))
 
 
 def show_openapi() -> Response:
     url = url_for(f"{NAME}.list_jobs")
     jobs = list(guard().viewable())
     return _json(document(jobs, url=url, version=version("flask-lakeflow-jobs")))
-
-
-def _described(job: Job) -> dict[str, Any]:
-    return {
-        "key": job.key,
-        "jobId": job.job_id,
-        "taskType": job.task_type,
-        "description": job.description,
-        "runAs": job.run_as,
-        "params": json_schema(job.schema) if job.schema else None,
-    }
 
 
 # ── runs ──────────────────────────────────────────────────────────────────────────────────────────

@@ -53,8 +53,10 @@ class JobSchema(Schema):
     )
     params = fields.Dict(
         required=True,
-        allow_none=True,
-        metadata=_described("The JSON Schema of the parameters, where the job has one."),
+        metadata=_described(
+            "The JSON Schema of the parameters: of the job's own schema, else of what its task type"
+            " takes."
+        ),
     )
 
 

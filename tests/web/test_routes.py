@@ -251,8 +251,18 @@ class TestJobs:
         assert shown["params"]["required"] == ["startDate"]
         assert shown["params"]["properties"]["startDate"] == {"type": "string", "format": "date"}
         assert shown["params"]["properties"]["tries"]["maximum"] == 5
-        assert listed["quick"]["params"] is None
         assert not road.requests, "what the app knows is not asked upstream"
+
+    def test_of_a_job_without_a_schema_they_tell_what_its_task_type_takes(
+        self, client: FlaskClient
+    ) -> None:
+        listed = {job["key"]: job["params"] for job in client.get("/api/jobs/").get_json()["jobs"]}
+
+        assert "notebook_params" in listed["quick"]["properties"]
+        assert set(listed["script"]["properties"]) == {"args"}
+        assert listed["never"]["additionalProperties"] == {
+            "type": ["string", "number", "boolean", "null"]
+        }
 
     def test_the_list_may_be_asked_for_without_its_slash(self, client: FlaskClient) -> None:
         assert client.get("/api/jobs").status_code == 200

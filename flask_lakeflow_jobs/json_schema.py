@@ -1,17 +1,16 @@
-"""The JSON Schema of a marshmallow schema, for forms and for people. Pure."""
+"""Jobs described for programs, forms and people, their parameters as JSON Schema. Pure."""
 
 from __future__ import annotations
 
 import math
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from marshmallow import Schema, fields, validate
 from marshmallow import missing as absent
 
-from ..job_config import Job
-from ..params import (
+from .params import (
     ASCII_FIELDS,
     LIST_NAMES,
     PIPELINE_FLAGS,
@@ -19,6 +18,9 @@ from ..params import (
     RUN_NOW_FIELDS,
     as_text,
 )
+
+if TYPE_CHECKING:
+    from .job_config import Job
 
 #: Field class → JSON Schema; a field's own class comes first, then its bases.
 TYPES: dict[type[fields.Field[Any]], dict[str, Any]] = {
@@ -38,11 +40,25 @@ TYPES: dict[type[fields.Field[Any]], dict[str, Any]] = {
     fields.UUID: {"type": "string", "format": "uuid"},
 }
 
-
 #: What can be passed as text.
 SCALARS = ["string", "number", "boolean"]
 
 ASCII = "^[\\u0000-\\u007f]*$"
+
+
+def described(job: Job) -> dict[str, Any]:
+    """A job as JSON.
+
+    :param job: it.
+    """
+    return {
+        "key": job.key,
+        "jobId": job.job_id,
+        "taskType": job.task_type,
+        "description": job.description,
+        "runAs": job.run_as,
+        "params": parameters_schema(job),
+    }
 
 
 def json_schema(schema: Schema) -> dict[str, Any]:
