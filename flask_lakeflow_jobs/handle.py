@@ -367,6 +367,7 @@ class JobHandle:
     def cancel_all_runs(self) -> None:
         """Ask for the end of all runs of this job."""
         self._jobs.upstream.cancel_all_runs(self._act(), self.job)
+        self._jobs.hub.forget_all(self.job.job_id)
 
     def repair_run(
         self,

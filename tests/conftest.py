@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,9 +16,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
 
-from flask_lakeflow_jobs import LakeflowJobs
+from flask_lakeflow_jobs import LakeflowJobs, extension
 from flask_lakeflow_jobs.local import Address, Workspace, load_bundle
 from flask_lakeflow_jobs.testing import FaultyWorkspace
+from tests.clocks import FakeClock
 from tests.support import ALICE, BOB, BUNDLE, Gate, LiveServer
 
 #: Examples are slow where the machine is busy, which says nothing of the code.
@@ -97,6 +99,15 @@ def _jobs(job_ids: Mapping[str, int], more: Mapping[str, Any]) -> dict[str, Any]
         | {name: value for name, value in job.items() if name != "of"}
         for key, job in jobs.items()
     }
+
+
+@pytest.fixture
+def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    """The clock of the apps that are made from now on. It stands still, so that no look is due; and
+    it is far ahead, so that runs seem old, and are looked at seldom."""
+    clock = FakeClock(time.time() + 3600)
+    monkeypatch.setattr(extension, "SystemClock", lambda: clock)
+    return clock
 
 
 @pytest.fixture

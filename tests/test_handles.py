@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from email.utils import formatdate
 from typing import Any
 
@@ -25,8 +26,9 @@ from flask_lakeflow_jobs import (
     current_jobs,
 )
 from flask_lakeflow_jobs.testing import Exchange, Fault, FaultyWorkspace, Refusal, Reply
+from tests.clocks import FakeClock
 from tests.conftest import MakeApp
-from tests.support import Gate
+from tests.support import DEADLINE, Gate, wait_until
 
 UNKNOWN_RUN = 1
 
@@ -469,6 +471,21 @@ class TestIntervening:
         assert outcomes == ["canceled", "canceled"]
         gate.open()
         assert current_jobs["single"].wait(other).outcome == "succeeded"
+
+    def test_whoever_watches_a_run_knows_soon_that_all_are_cancelled(
+        self, make_app: MakeApp, gate: Gate, stopped_clock: FakeClock
+    ) -> None:
+        app = make_app(LAKEFLOW_JOBS_POLL_INTERVAL=600)
+        with app.app_context():
+            handle = current_jobs["gated"]
+            target = handle.target(handle.run_now(gate.params).run_id)
+            with closing(app.extensions["lakeflow_jobs"].jobs.hub.subscribe([target])) as viewer:
+                assert viewer.first(DEADLINE)
+
+                handle.cancel_all_runs()
+
+                [news] = wait_until(viewer.collect, "News of the run")
+        assert news.snapshot.status.outcome in ("terminating", "canceled")
 
     def test_a_run_over_the_limit_is_skipped(self, gate: Gate) -> None:
         handle = current_jobs["single"]

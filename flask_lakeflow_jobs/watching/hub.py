@@ -139,6 +139,16 @@ class Hub:
                 feed.is_changed_meanwhile = feed.is_being_looked_at
                 self._changed.notify()
 
+    def forget_all(self, job_id: int) -> None:
+        """Believe nothing that was seen of the runs of a job: they were just changed.
+
+        :param job_id: the job's id in the workspace.
+        """
+        with self._changed:
+            targets = [target for target in self._feeds if target.job.job_id == job_id]
+        for target in targets:
+            self.forget(target)
+
     def take_hint(self, job_id: int, run_id: int, targets: Sequence[Target]) -> None:
         """Look at a run at once, since there may be news of it, as whomever it is watched, here and
         in the other processes.

@@ -9,7 +9,7 @@ from flask_lakeflow_jobs import UpstreamThrottled, UpstreamUnavailable
 from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.watching import Target
 from flask_lakeflow_jobs.watching.turns import TICK
-from tests.runs import run, words
+from tests.runs import named_job, run, words
 from tests.watching.processes import ENDED, GOING, JOB, ONE, POLL_INTERVAL, Processes
 
 SKEWS = [(0.0,) * 4, (0.0, 30.0), (0.0, 30.0, -30.0, 2.0), (0.0, -2.0, 4.0), (0.0, 0.05, -3600.0)]
@@ -228,6 +228,23 @@ def test_what_was_just_changed_is_looked_at_anew_by_all(changing: int) -> None:
     assert len(viewers[changing].collect()) == 1
     processes.run(POLL_INTERVAL)
     assert len(viewers[1 - changing].collect()) == 1
+
+
+def test_what_was_changed_of_a_whole_job_is_looked_at_anew_and_no_other_job_is() -> None:
+    processes = Processes(0.0, 0.0)
+    targets = [Target(APP, JOB, 1), Target(APP, JOB, 2), Target(APP, named_job("other", 8), 3)]
+    processes.workspace.says(GOING, *targets)
+    viewers = processes.watch(*targets)
+    processes.run(2 * POLL_INTERVAL)
+    for viewer in viewers:
+        viewer.collect()
+    processes.workspace.says(run(words("TERMINATING"), start_time=1), *targets)
+    hub, _ = processes.hubs
+    hub.forget_all(JOB.job_id)
+    hub.step()
+    assert [news.target.run_id for news in viewers[0].collect()] == [1, 2]
+    processes.run(POLL_INTERVAL)
+    assert len(viewers[1].collect()) == 3
 
 
 # ── viewers who poll ──────────────────────────────────────────────────────────────────────────────

@@ -6,7 +6,6 @@ import base64
 import hmac
 import json
 import logging
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from flask_lakeflow_jobs import RunStatus, current_jobs, extension, run_changed, run_finished
+from flask_lakeflow_jobs import RunStatus, current_jobs, run_changed, run_finished
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from flask_lakeflow_jobs.watching import Target
 from tests.clocks import FakeClock
@@ -113,15 +112,6 @@ def test_every_key_of_the_job_is_told(make_app: MakeApp, job_ids: Mapping[str, i
         notify(app, notification(job_ids["never"], run_id))
         wait_until(lambda: len(told) == 2, "The end of the run, for both")
     assert sorted(told) == [("never", run_id), ("twin", run_id)]
-
-
-@pytest.fixture
-def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
-    """The clock of the apps that are made from now on. It stands still, so that no look is due; and
-    it is far ahead, so that runs seem old, and are looked at seldom."""
-    clock = FakeClock(time.time() + 3600)
-    monkeypatch.setattr(extension, "SystemClock", lambda: clock)
-    return clock
 
 
 Watch = Callable[[Flask, int], list[RunStatus]]
