@@ -25,6 +25,9 @@ _log = logging.getLogger(__name__)
 JOB_PREFIX = "DATABRICKS_JOB_"
 SINGLE_JOB = "DATABRICKS_JOB_ID"
 
+#: What stands where a job's key does in the paths of the HTTP API, and so is no key.
+ROUTES = frozenset({"lakeflow.js", "openapi.json", "stream", "webhook"})
+
 #: ``(user, action, job key) -> may they?``
 Policy: TypeAlias = Callable[[Any, str, str], bool]
 Params: TypeAlias = "Schema | type[Schema] | Mapping[str, Field[Any]]"
@@ -99,12 +102,17 @@ def named_jobs(
     local = {env_name(key): job_id for key, job_id in local_ids.items()}
     configs = _outright(sources, code)
     taken = {env_name(key) for key in configs}
-    configs |= {key: JobConfig() for key in local_ids if env_name(key) not in taken}
+    configs |= {
+        key: JobConfig()
+        for key in local_ids
+        if env_name(key) not in taken and _is_free(key, "The bundle", is_meant=False)
+    }
     origins = {key: env_name(key) for key in configs}
     for name in sorted({*sources.config, *sources.environ}):
         if name.startswith(JOB_PREFIX) and name not in origins.values():
             key = "default" if name == SINGLE_JOB else name.removeprefix(JOB_PREFIX).lower()
-            if _discovered(sources, name):
+            is_meant = sources.config.get(name) is not None
+            if _discovered(sources, name) and _is_free(key, name, is_meant=is_meant):
                 origins.setdefault(key, name)
     return {
         key: _job(
@@ -115,6 +123,17 @@ def named_jobs(
         )
         for key, origin in origins.items()
     }
+
+
+def _is_free(key: str, where: str, *, is_meant: bool) -> bool:
+    """Whether a job may have a key; what nobody may have meant to be a key only warns."""
+    if key not in ROUTES:
+        return True
+    taken = f"{where} names a job {key!r}, and that is the name of a route of the HTTP API."
+    if is_meant:
+        raise ConfigurationError(f"{taken} Give the job another key, and its id as 'job_id'.")
+    _log.warning("%s So it is left out; name it in %s under another key.", taken, JOBS.name)
+    return False
 
 
 def _configured_id(sources: Sources, key: str, origin: str, config: JobConfig | None) -> int:
@@ -162,6 +181,7 @@ def _outright(sources: Sources, code: JobConfigs) -> dict[str, JobConfig]:
                 raise ConfigurationError(
                     f"{where} has the key {key!r}: a key is letters, digits, '_', '-' and '.'."
                 )
+            _is_free(str(key), where, is_meant=True)
             named[str(key)] = _job_config(f"{where}[{key!r}]", value, named.get(str(key)))
     return named
 

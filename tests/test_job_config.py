@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from marshmallow import Schema, fields
 
 from flask_lakeflow_jobs import ConfigurationError, JobConfig
-from flask_lakeflow_jobs.job_config import Job, JobConfigs, env_name, named_jobs
+from flask_lakeflow_jobs.job_config import ROUTES, Job, JobConfigs, env_name, named_jobs
 from flask_lakeflow_jobs.sources import Sources
 
 
@@ -224,6 +224,39 @@ def test_what_is_no_job_stops_the_start(value: Any) -> None:
 @pytest.mark.parametrize("key", ["", "a b", "a/b", "a:b", "é?", "a\n"])
 def test_a_key_that_no_url_or_shell_can_carry_is_refused(key: str) -> None:
     assert repr(key) in refused({key: {"job_id": 1}})
+
+
+@pytest.mark.parametrize("key", sorted(ROUTES))
+def test_a_key_that_is_the_name_of_a_route_is_refused_where_it_was_chosen(key: str) -> None:
+    for sentence in (
+        refused({key: {"job_id": 1}}),
+        refused(config={"LAKEFLOW_JOBS": {key: {"job_id": 1}}}),
+    ):
+        assert repr(key) in sentence
+        assert "another key" in sentence
+
+
+def test_so_it_is_in_the_apps_config_and_in_the_environment_it_only_warns(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    variable = {"DATABRICKS_JOB_STREAM": "5"}
+    assert "DATABRICKS_JOB_STREAM names a job 'stream'" in refused(config=variable)
+    assert ids(jobs(environ={**variable, "DATABRICKS_JOB_ETL": "1"})) == {"etl": 1}
+    [warning] = caplog.messages
+    assert "DATABRICKS_JOB_STREAM names a job 'stream'" in warning
+    assert "LAKEFLOW_JOBS" in warning
+
+
+def test_a_job_of_the_bundle_with_such_a_key_is_left_out_too(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert ids(jobs(local={"webhook": 101, "etl": 102})) == {"etl": 102}
+    assert "The bundle names a job 'webhook'" in caplog.text
+
+
+def test_its_id_may_come_from_such_a_variable() -> None:
+    found = jobs({"streaming": {"job_id": 5}, "Stream": {}}, environ={"DATABRICKS_JOB_STREAM": "6"})
+    assert ids(found) == {"streaming": 5, "Stream": 6}
 
 
 def test_jobs_are_a_mapping() -> None:

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from marshmallow import Schema, fields, validate
 
 from flask_lakeflow_jobs import current_jobs
+from flask_lakeflow_jobs.job_config import ROUTES
 from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, fingerprint
 from tests.conftest import MakeApp
 from tests.support import ALICE, Gate, on_behalf_of
@@ -263,6 +264,17 @@ class TestJobs:
         assert listed["never"]["additionalProperties"] == {
             "type": ["string", "number", "boolean", "null"]
         }
+
+    def test_no_job_is_hidden_by_a_route(self, make_app: MakeApp) -> None:
+        app = make_app(
+            LAKEFLOW_JOBS_WEBHOOK_USERNAME="databricks", LAKEFLOW_JOBS_WEBHOOK_PASSWORD="secret"
+        )
+        parts = [
+            rule.rule.removeprefix("/api/jobs/").split("/")
+            for rule in app.url_map.iter_rules()
+            if rule.rule.startswith("/api/jobs/")
+        ]
+        assert {first for first, *_ in parts if first and "<" not in first} == ROUTES
 
     def test_the_list_may_be_asked_for_without_its_slash(self, client: FlaskClient) -> None:
         assert client.get("/api/jobs").status_code == 200
