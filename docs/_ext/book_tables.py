@@ -267,6 +267,8 @@ def http_parameters() -> Table:
 def _operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Each operation with its method and its path."""
     app = Flask("book")
+    app.config["LAKEFLOW_JOBS_WEBHOOK_USERNAME"] = "databricks"
+    app.config["LAKEFLOW_JOBS_WEBHOOK_PASSWORD"] = "secret"  # noqa: S105
     LakeflowJobs(app, jobs={JOB: {"job_id": 1}})
     document = app.test_client().get("/api/jobs/openapi.json").get_json()
     for path, operations in document["paths"].items():

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from contextlib import suppress
 
 from flask import Blueprint, Response, request
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import Map, Rule
 
 #: The methods of HTTP that a client may try. RFC 9110, section 9, and RFC 5789.
@@ -24,6 +23,7 @@ class Fallback:
     def __init__(self, served: Iterable[tuple[str, Collection[str]]]) -> None:
         rules = [Rule(rule, endpoint=rule, methods=methods) for rule, methods in served]
         self._served = Map(rules, strict_slashes=False).bind("")
+        self._named = {rule.rule: rule.methods or set() for rule in rules if not rule.arguments}
 
     def add_to(self, routes: Blueprint) -> None:
         """Let it answer whatever the routes so far do not.
@@ -41,9 +41,14 @@ class Fallback:
             )
 
     def _refuse(self, rest: str = "") -> Response:
-        path = f"/{rest}"
-        if request.method == "OPTIONS" and (methods := self._served.allowed_methods(path)):
-            return Response(status=204, headers={"Allow": ", ".join(sorted(methods))})
-        with suppress(NotFound):
-            self._served.match(path, method=request.method)  # raises MethodNotAllowed in our place
+        methods = self._methods(f"/{rest}")
+        if methods and request.method == "OPTIONS":
+            return Response(status=204, headers={"Allow": ", ".join(methods)})
+        if methods:
+            raise MethodNotAllowed(methods)
         raise NotFound("There is no such route. GET openapi.json names those that there are.")
+
+    def _methods(self, path: str) -> list[str]:
+        """What a path can be asked with; one that is a route's own name is no job's key."""
+        named = self._named.get(path.rstrip("/"))
+        return sorted(self._served.allowed_methods(path) if named is None else named)

@@ -136,7 +136,10 @@ def notified_run_of(request: Request) -> tuple[int, int]:
 def _id_in(document: dict[str, Any], part: str, name: str) -> int | None:
     """An id in a part of a notification, which has it as text or as a number."""
     member = document.get(part)
-    return id_of(member.get(name)) if isinstance(member, dict) else None
+    value = member.get(name) if isinstance(member, dict) else None
+    if isinstance(value, float) and value.is_integer():  # in JSON, 5.0 is 5
+        value = int(value)
+    return id_of(value)
 
 
 def _object_of(request: Request, example: str) -> dict[str, Any]:

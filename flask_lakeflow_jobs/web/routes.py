@@ -99,9 +99,14 @@ def show_job(key: str) -> Response:
 
 
 def show_openapi() -> Response:
-    url = url_for(f"{NAME}.list_jobs")
-    jobs = list(guard().viewable())
-    return _json(document(jobs, url=url, version=version("flask-lakeflow-jobs")))
+    return _json(
+        document(
+            list(guard().viewable()),
+            url=url_for(f"{NAME}.list_jobs"),
+            version=version("flask-lakeflow-jobs"),
+            takes_notifications=current_state().jobs.settings.takes_notifications,
+        )
+    )
 
 
 # ── runs ──────────────────────────────────────────────────────────────────────────────────────────

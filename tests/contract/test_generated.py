@@ -61,6 +61,8 @@ def app(make_app: MakeApp) -> Flask:
         policy=lambda user, action, job: job in JOBS,
         LAKEFLOW_JOBS_STREAM_MAX_SECONDS=0.2,
         LAKEFLOW_JOBS_TIMEOUT=1,
+        LAKEFLOW_JOBS_WEBHOOK_USERNAME="databricks",
+        LAKEFLOW_JOBS_WEBHOOK_PASSWORD="secret",
     )
 
 
@@ -76,7 +78,8 @@ def generate(
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / config)),
         *("run", f"{url}/api/jobs/openapi.json", "--seed", "1", "--no-color"),
-        *("--header", f"X-Forwarded-Access-Token: {ALICE}", *options),
+        *("--header", f"X-Forwarded-Access-Token: {ALICE}", "--auth", "databricks:secret"),
+        *options,
     ]
     return subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=300)
 

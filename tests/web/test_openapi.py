@@ -68,8 +68,15 @@ def test_it_is_valid_for_an_app_without_jobs() -> None:
 # ── whole ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_every_route_is_in_it_and_nothing_else(make_app: MakeApp) -> None:
-    app = make_app()
+WEBHOOK = {
+    "LAKEFLOW_JOBS_WEBHOOK_USERNAME": "databricks",
+    "LAKEFLOW_JOBS_WEBHOOK_PASSWORD": "secret",
+}
+
+
+@pytest.mark.parametrize("config", [{}, WEBHOOK], ids=["bare", "webhook"])
+def test_every_route_is_in_it_and_nothing_else(make_app: MakeApp, config: Json) -> None:
+    app = make_app(**config)
     served = {
         (re.sub(r"<(\w+)>", r"{\1}", rule.rule.removeprefix("/api/jobs")), method.lower())
         for rule in app.url_map.iter_rules()
@@ -83,6 +90,21 @@ def test_every_route_is_in_it_and_nothing_else(make_app: MakeApp) -> None:
         if method != "parameters"
     }
     assert documented == served
+
+
+def test_notifications_need_their_login_and_nothing_else_does(make_app: MakeApp) -> None:
+    document = document_of(make_app(**WEBHOOK))
+    OpenAPIV31SpecValidator(document).validate()
+    secured = {
+        (path, method): operation["security"]
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if method != "parameters" and "security" in operation
+    }
+    assert secured == {("/webhook", "post"): [{"webhook": []}]}
+    scheme = document["components"]["securitySchemes"]["webhook"]
+    assert scheme == {"type": "http", "scheme": "basic"}
+    assert "secret" not in str(document)
 
 
 def test_each_job_has_its_own_path_to_be_run_with_its_own_parameters(document: Json) -> None:

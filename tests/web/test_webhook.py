@@ -78,7 +78,7 @@ def ended(app: Flask, key: str) -> int:
 # ── what comes of them ────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("spell", [str, int])
+@pytest.mark.parametrize("spell", [str, int, float])
 def test_the_end_of_a_run_that_nobody_watches_is_told_once(
     app: Flask, make_app: MakeApp, job_ids: Mapping[str, int], spell: Callable[[int], object]
 ) -> None:
@@ -371,4 +371,8 @@ def test_without_a_login_there_is_no_such_route(make_app: MakeApp) -> None:
 
 def test_only_post_is_served(app: Flask) -> None:
     assert app.test_client().get(PATH).status_code == 404
-    assert app.test_client().delete(PATH, auth=(USER, PASSWORD)).status_code == 405
+    for path in (PATH, f"{PATH}/"):
+        refused = app.test_client().delete(path, auth=(USER, PASSWORD))
+        asked = app.test_client().options(path)
+        assert (refused.status_code, refused.headers["Allow"]) == (405, "POST")
+        assert (asked.status_code, asked.headers["Allow"]) == (204, "POST")
