@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Mapping
+from tempfile import SpooledTemporaryFile
 from typing import Any
 
 #: Where the server's threads are not what limits it, or nothing is known of them.
@@ -27,6 +28,8 @@ def thread_room(environ: Mapping[str, Any]) -> int | None:
     software = str(environ.get("SERVER_SOFTWARE", ""))
     if software and not environ.get("wsgi.multithread", False):
         return 0  # the one thread of a sync worker
+    if not software and isinstance(environ.get("wsgi.input"), SpooledTemporaryFile):
+        return 0  # so it comes from asgiref's WsgiToAsgi, which runs all requests in one thread
     if is_gthread_worker():
         return _three_quarters(int(_gunicorn_worker().cfg.threads))
     if software.startswith("waitress"):

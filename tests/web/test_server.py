@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator
+from tempfile import SpooledTemporaryFile
 from types import FrameType, SimpleNamespace
 
 import pytest
@@ -53,6 +54,11 @@ def run_on(worker: ThreadWorker) -> None:
 def environ(software: str | None = None, *, multithread: bool = True) -> dict[str, object]:
     given: dict[str, object] = {"wsgi.multithread": multithread}
     return given if software is None else {**given, "SERVER_SOFTWARE": software}
+
+
+def test_an_app_behind_asgiref_has_one_thread_for_all_requests_and_room_for_none() -> None:
+    with SpooledTemporaryFile() as body:
+        assert thread_room({**environ(), "wsgi.input": body}) == 0
 
 
 def test_a_sync_worker_has_room_for_none() -> None:
