@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 from flask.cli import ScriptInfo
 
+from ..json_schema import parameters_schema
 from .choose import app_state, chosen_job
 from .workspace import is_at_hand
 
@@ -61,13 +62,12 @@ def complete_parameter(ctx: click.Context, _param: click.Parameter, incomplete: 
 
 
 def parameter_names(handle: JobHandle) -> list[str]:
-    """The parameters that a job is known to take: by its schema, else by its definition.
+    """The parameters that a job is known to take: by its settings, else by its definition.
 
     :param handle: the job's.
     """
-    schema = handle.job.schema
-    if schema is not None:
-        return [field.data_key or name for name, field in schema.load_fields.items()]
+    if names := list(parameters_schema(handle.job).get("properties", {})):
+        return names
     return declared_names(handle) if handle.job.task_type == "job" and is_at_hand() else []
 
 

@@ -52,7 +52,12 @@ def test_the_parameters_that_a_job_declares_where_it_has_no_schema(
     assert offered("run", "held", "-p") == ["gate="]
 
 
-@pytest.mark.parametrize("args", [("run", "words", "-p"), ("run", "nope", "-p"), ("run", "-p")])
+def test_the_parameters_of_a_task_type() -> None:
+    assert offered("run", "words", "-p") == ["args="]
+    assert offered("run", "broken", "-p", typed="job_") == ["job_parameters="]
+
+
+@pytest.mark.parametrize("args", [("run", "nope", "-p"), ("run", "-p")])
 def test_nothing_where_nothing_is_known(args: tuple[str, ...]) -> None:
     assert offered(*args) == []
 
