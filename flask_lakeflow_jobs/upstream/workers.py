@@ -95,16 +95,21 @@ class Workers:
             if self._idle:
                 self._idle.pop().put(task)
             elif self._threads < self._limit:
-                threading.Thread(
-                    target=self._work, args=(task,), name="lakeflow-call", daemon=True
-                ).start()
-                self._threads += 1
+                self._start_thread().put(task)
             else:
                 self._waiting.append(task)
         return task.wait(timeout)
 
-    def _work(self, task: Task[Any] | None) -> None:
+    def _start_thread(self) -> SimpleQueue[Task[Any]]:
         inbox: SimpleQueue[Task[Any]] = SimpleQueue()
+        threading.Thread(
+            target=self._work, args=(inbox,), name="lakeflow-call", daemon=True
+        ).start()
+        self._threads += 1
+        return inbox
+
+    def _work(self, inbox: SimpleQueue[Task[Any]]) -> None:
+        task: Task[Any] | None = inbox.get()
         while task is not None:
             task.make()
             task = None  # an idle thread keeps nothing alive

@@ -14,6 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from flask_lakeflow_jobs import current_jobs
+from flask_lakeflow_jobs.current import EXTENSION
 from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace, Refusal, Silence, fingerprint
 from tests.conftest import MakeApp, Serve
 from tests.sse_client import Event, Stream
@@ -331,6 +332,7 @@ class TestManyRuns:
 class TestHead:
     def test_it_holds_nothing(self, make_app: MakeApp, serve: Serve, gate: Gate) -> None:
         app = make_app(LAKEFLOW_JOBS_MAX_STREAMS=1)
+        slots = app.extensions[EXTENSION].stream_slots
         with app.app_context():
             run_id = started("gated", gate.params)
             url = f"{serve(app)}/api/jobs/gated/runs/{run_id}/stream"
@@ -338,6 +340,7 @@ class TestHead:
                 with Stream.open(url, method="HEAD") as headers:
                     assert headers.status == 200
                     assert list(headers) == []
+            wait_until(lambda: slots.held == 0, "The end of the responses to HEAD")
 
             with Stream.open(url) as stream:
                 next(stream)
