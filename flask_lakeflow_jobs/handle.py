@@ -324,7 +324,7 @@ class JobHandle:
             seen = self.reads().output(run_id, settled=has_ended(run))
             return {run.run_name or str(run_id): self._jobs.upstream.output_of(seen.value)}
         with ThreadPoolExecutor(min(len(tasks), READ_TOGETHER)) as readers:
-            outputs = readers.map(self._output_or_none, tasks)
+            outputs = readers.map(self._output_if_any, tasks)
             return {task.task_key: output for task, output in zip(tasks, outputs, strict=True)}
 
     def explain(self, run_id: int) -> Explanation:
@@ -335,7 +335,7 @@ class JobHandle:
         """
         return explanation(self.get_run(run_id), self._output)
 
-    def _output_or_none(self, task: RunTask) -> RunOutput:
+    def _output_if_any(self, task: RunTask) -> RunOutput:
         """What a task left; one whose output is gone hides those of the others from nobody."""
         try:
             return self._output(task)
