@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from . import signals, telemetry
 from .attribution import attributed, name_of
-from .errors import (
-    Conflict,
-    HandleClosed,
-    MissingUserToken,
-    RunNotFound,
-    RunTimeout,
-    UpstreamError,
-)
+from .errors import Conflict, HandleClosed, MissingUserToken, RunTimeout
 from .identity import APP, HasHeaders, Identity, user_of
-from .outcome import Outcome, RunStatus, has_ended, last_attempts, outcome_of
+from .outcome import Outcome, RunStatus, has_ended, outcome_of
+from .outputs import Outputs
 from .params import run_now_fields, validate
 from .reports import Explanation, explanation, repair_arguments
 from .results import Results
@@ -27,18 +20,12 @@ from .triggering import Trigger, Triggered
 from .watching import Target
 
 if TYPE_CHECKING:
-    from databricks.sdk.service.jobs import BaseRun, Run, RunOutput, RunTask
+    from databricks.sdk.service.jobs import BaseRun, Run, RunOutput
     from databricks.sdk.service.jobs import Job as SdkJob
 
     from .job_config import Job
     from .jobs import Jobs
     from .upstream.reads import Reads
-
-#: Outputs that are read at the same time; the workspace allows 20 such reads a second.
-READ_TOGETHER = 4
-
-#: How the workspace refuses the output of a task that never ran or whose output is purged.
-NOTHING_LEFT = frozenset({"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"})
 
 _log = logging.getLogger(__name__)
 
@@ -318,14 +305,7 @@ class JobHandle:
         :param run_id: the run.
         :raises RunNotFound: this job has no such run.
         """
-        run = self.get_run(run_id)
-        tasks = [task for task in last_attempts(run.tasks) if task.run_id is not None]
-        if not tasks:  # a run without tasks is its own only one
-            seen = self.reads().output(run_id, settled=has_ended(run))
-            return {run.run_name or str(run_id): self._jobs.upstream.output_of(seen.value)}
-        with ThreadPoolExecutor(min(len(tasks), READ_TOGETHER)) as readers:
-            outputs = readers.map(self._output_if_any, tasks)
-            return {task.task_key: output for task, output in zip(tasks, outputs, strict=True)}
+        return self._outputs().of_run(self.get_run(run_id))
 
     def explain(self, run_id: int) -> Explanation:
         """Why a run failed: the tasks it failed by, last attempt only, with error and trace.
@@ -333,20 +313,10 @@ class JobHandle:
         :param run_id: the run.
         :raises RunNotFound: this job has no such run.
         """
-        return explanation(self.get_run(run_id), self._output)
+        return explanation(self.get_run(run_id), self._outputs().of_task)
 
-    def _output_if_any(self, task: RunTask) -> RunOutput:
-        """What a task left; one whose output is gone hides those of the others from nobody."""
-        try:
-            return self._output(task)
-        except (RunNotFound, UpstreamError) as error:
-            if error.upstream_code not in NOTHING_LEFT:
-                raise
-            return self._jobs.upstream.output_of({"info": "The workspace has no output of it."})
-
-    def _output(self, task: RunTask) -> RunOutput:
-        seen = self.reads().output(int(task.run_id or 0), settled=has_ended(task))
-        return self._jobs.upstream.output_of(seen.value)
+    def _outputs(self) -> Outputs:
+        return Outputs(self._jobs.upstream, self.reads())
 
     # ── intervene ─────────────────────────────────────────────────────────────────────────────────
 
