@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .handle import JobHandle
     from .job_config import Policy
     from .jobs import Jobs
+    from .web.answers import Answers
     from .web.push import Pusher
     from .web.server import StreamSlots
 
@@ -28,6 +29,7 @@ class State:
     :param user_loader: tells who asks, if the extension was given one.
     :param stream_slots: the streams that this process holds.
     :param pusher: writes the streams that hold no thread.
+    :param answers: what reads over HTTP were answered with.
     """
 
     jobs: Jobs
@@ -35,6 +37,7 @@ class State:
     user_loader: UserLoader | None
     stream_slots: StreamSlots
     pusher: Pusher
+    answers: Answers
 
 
 def current_state() -> State:

@@ -20,7 +20,7 @@ from .jobs import Jobs
 from .keys import BUNDLE, CONSOLE
 from .shared import Shared
 from .sources import Sources
-from .web import Pusher, StreamSlots, blueprint, is_closing
+from .web import Answers, Pusher, StreamSlots, blueprint, is_closing
 
 if TYPE_CHECKING:
     from flask_caching import Cache
@@ -96,6 +96,7 @@ class LakeflowJobs:
             self._user_loader,
             StreamSlots(settings.max_streams),
             Pusher(clock, heartbeat=settings.heartbeat, is_closing=is_closing),
+            Answers(),
         )
         if self._register_blueprint:
             app.register_blueprint(

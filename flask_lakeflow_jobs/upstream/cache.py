@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import LakeflowJobsError
 
@@ -33,6 +33,19 @@ KEPT = 3600.0
 LARGEST = 1_000_000
 
 
+class Stamp(NamedTuple):
+    """Names an answer that is kept: what comes with the same stamp is the same.
+
+    :param question: what it answers, and to whom.
+    :param generation: since the last change that it is known to come after.
+    :param at: when it came, in seconds since the epoch.
+    """
+
+    question: str
+    generation: str
+    at: float
+
+
 @dataclass(frozen=True)
 class Seen:
     """An answer of the workspace, as JSON, and how old it is.
@@ -40,11 +53,13 @@ class Seen:
     :param value: the answer.
     :param age: seconds.
     :param is_stale: whether it is shown only because the workspace cannot be reached.
+    :param stamp: names it, if it was kept.
     """
 
     value: Any
     age: float = 0.0
     is_stale: bool = False
+    stamp: Stamp | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +117,8 @@ class ReadCache:
             kept = None
         now = self._clock.now()
         if kept is not None and 0 <= now - kept["at"] < kept["lifetime"]:
-            return Seen(kept["value"], now - kept["at"])
+            stamp = Stamp(question.key, kept["generation"], kept["at"])
+            return Seen(kept["value"], now - kept["at"], stamp=stamp)
         try:
             return self._ask_once(question, generation, ask, is_settled)
         except LakeflowJobsError as error:

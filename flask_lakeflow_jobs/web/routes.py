@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, closing
 from importlib.metadata import version
@@ -18,6 +17,7 @@ from ..triggering import Triggered
 from ..watching import Target
 from . import sse, takeover
 from .access import acting_handle, guard, own_handle
+from .answers import encoded
 from .assets import MODULE, browser_module
 from .fallback import Fallback
 from .guard import refuse_other_sites
@@ -38,6 +38,7 @@ from .streams import ManyRuns, OneRun, PullBody, Script, Stream, jittered, prese
 from .webhook import take_notification
 
 if TYPE_CHECKING:
+    from ..handle import JobHandle
     from ..upstream.cache import Seen
 
 NAME = "lakeflow_jobs"
@@ -141,25 +142,36 @@ def _located(response: Response, key: str, triggered: Triggered) -> Response:
 def list_runs(key: str) -> Response:
     with acting_handle(guard(), key) as handle:
         seen = handle.reads(or_stale=True).runs(limit_of(request))
-    runs = [masked(run, handle.job.secrets) for run in seen.value]
-    return _aged(_json({"runs": runs}), seen)
+
+    def runs() -> dict[str, Any]:
+        return {"runs": [masked(run, handle.job.secrets) for run in seen.value]}
+
+    return _read("runs", handle, seen, runs)
 
 
 def show_status(key: str) -> Response:
     with acting_handle(guard(), key) as handle:
         seen = handle.reads(or_stale=True).runs(1)
+
+    def status() -> dict[str, Any]:
         run = handle.newest(seen.value)
-    if run is None:
-        return _aged(_json({"status": None, "outcome": None, "run": None}), seen)
-    status, outcome = life_cycle_of(run), outcome_of(run).value
-    shown = masked(seen.value[0], handle.job.secrets)
-    return _aged(_json({"status": status, "outcome": outcome, "run": shown}), seen)
+        if run is None:
+            return {"status": None, "outcome": None, "run": None}
+        shown = masked(seen.value[0], handle.job.secrets)
+        return {"status": life_cycle_of(run), "outcome": outcome_of(run).value, "run": shown}
+
+    return _read("status", handle, seen, status)
 
 
 def show_run(key: str, run_id: str) -> Response:
     with acting_handle(guard(), key) as handle:
         seen = handle.reads(or_stale=True).run(run_id_of(run_id))
-    return _aged(_json(masked(seen.value, handle.job.secrets)), seen)
+    return _read("run", handle, seen, lambda: masked(seen.value, handle.job.secrets))
+
+
+def _read(of: str, handle: JobHandle, seen: Seen, describe: Callable[[], Any]) -> Response:
+    """The answer to a read."""
+    return _aged(_response(current_state().answers.text(of, handle.job, seen, describe)), seen)
 
 
 def _aged(response: Response, seen: Seen) -> Response:
@@ -277,8 +289,8 @@ def _event_stream(body: Iterable[bytes]) -> Response:
 
 
 def _json(answer: Any) -> Response:
-    return Response(
-        json.dumps(answer, separators=(",", ":")),
-        mimetype="application/json",
-        headers={"Cache-Control": "no-store"},
-    )
+    return _response(encoded(answer))
+
+
+def _response(text: str) -> Response:
+    return Response(text, mimetype="application/json", headers={"Cache-Control": "no-store"})

@@ -1,0 +1,51 @@
+"""The texts of answers, made once for all who get the same one from the cache."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..job_config import Job
+    from ..upstream.cache import Seen, Stamp
+
+#: How many texts are kept, and the longest, in characters. They are made again with every change,
+#: so that what is no longer asked for is soon crowded out.
+MOST = 128
+LONGEST = 64 * 1024
+
+
+class Answers:
+    """What the reads of one app were answered with."""
+
+    def __init__(self) -> None:
+        self._texts: dict[tuple[str, str, Stamp], str] = {}
+
+    def text(self, of: str, job: Job, seen: Seen, describe: Callable[[], Any]) -> str:
+        """An answer as JSON.
+
+        :param of: which view asks: of one reading each makes an answer of its own.
+        :param job: the job; another one may hide other values.
+        :param seen: what was read.
+        :param describe: makes the answer of it.
+        """
+        if seen.stamp is None:
+            return encoded(describe())
+        name = (of, job.key, seen.stamp)
+        text = self._texts.get(name)
+        if text is None:
+            text = encoded(describe())
+            if len(text) <= LONGEST:
+                if len(self._texts) >= MOST:
+                    self._texts.clear()
+                self._texts[name] = text
+        return text
+
+
+def encoded(answer: Any) -> str:
+    """An answer as JSON.
+
+    :param answer: it.
+    """
+    return json.dumps(answer, separators=(",", ":"))
