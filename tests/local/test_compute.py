@@ -144,14 +144,14 @@ def test_secrets_are_read_and_not_printed(serve: Serve, monkeypatch: pytest.Monk
         assert secret == "hunter2" and dbutils.secrets.getBytes("prod", "key") == b"hunter2"
         print("it is", secret)
         print(secret, file=sys.stderr)
-        sys.stdout.writelines(["a", secret])
+        sys.stdout.writelines(["a", secret, "\\n"])
         raise ValueError(secret)
     """
     client = serve({"etl": {"tasks": [script("main")]}}, {"main.py": code})
     output = client.outputs(client.run("etl"))["main"]
     assert output.error == "ValueError: [REDACTED]"
     assert "hunter2" not in f"{output.logs}{output.error_trace}"
-    assert (output.logs or "").startswith("it is [REDACTED]\n[REDACTED]\na[REDACTED]")
+    assert (output.logs or "").startswith("it is [REDACTED]\n[REDACTED]\na[REDACTED]\n")
 
 
 def test_secret_that_is_not_there(serve: Serve) -> None:
