@@ -49,11 +49,14 @@ def throughput(bench: Bench) -> list[Row]:
             "sdk": stack.enter_context(
                 gunicorn("bare_sdk", *GTHREAD, environ=environs["sdk"])
             ).port,
+            "wsgi": stack.enter_context(gunicorn("bare_wsgi", *GTHREAD, environ={})).port,
         }
+        bare_wsgi: list[float] = []
         empty: list[float] = []
         reads: dict[str, list[float]] = {"ours": [], "appkit": [], "appkit26": []}
         triggers: dict[str, list[float]] = {"ours": [], "appkit": [], "appkit26": [], "sdk": []}
         for _ in range(rounds):
+            bare_wsgi.append(_rate(wrk, ports["wsgi"], "/ping", seconds))
             empty.append(_rate(wrk, ports["ours"], "/ping", seconds))
             for name, rates in reads.items():
                 rates.append(_rate(wrk, ports[name], f"{jobs}/status", seconds))
@@ -73,7 +76,8 @@ def throughput(bench: Bench) -> list[Row]:
         Row(
             "`GET /<key>/status` cached, requests/s, 2 gthread workers",
             how + " The newest run has ended.",
-            f"{read:.0f} (an empty view of the same app: {median(empty):.0f})",
+            f"{read:.0f} (an empty view of the same app: {median(empty):.0f}; a bare WSGI app on"
+            f" the same server: {median(bare_wsgi):.0f})",
             "≥ 1.4 times AppKit",
             read >= 1.4 * peer_read,
             f"{peer_read:.0f} (AppKit; on Node.js 26 {newest_read:.0f})",
