@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from databricks.sdk.service.jobs import PipelineParams
 from marshmallow import Schema, fields, validate
 
 from flask_lakeflow_jobs import (
@@ -78,6 +79,17 @@ class TestParameterTraps:
         assert arrived({"full_refresh": True}, task_type="pipeline") == {
             "pipeline_params": {"full_refresh": True}
         }
+
+    def test_what_the_installed_sdk_does_not_know_is_refused_and_not_left_out(
+        self, arrived: Callable[..., Any], road: FaultyWorkspace
+    ) -> None:
+        params = {"refresh_selection": ["a"]}
+        if hasattr(PipelineParams(), "refresh_selection"):
+            assert arrived(params, task_type="pipeline") == {"pipeline_params": params}
+        else:
+            with pytest.raises(InvalidParameters, match="Upgrade it"):
+                arrived(params, task_type="pipeline")
+            assert not road.asked("POST")
 
     def test_b2_a_schema_without_a_task_type_loses_nothing(
         self, arrived: Callable[..., Any], road: FaultyWorkspace

@@ -135,8 +135,9 @@ class Upstream:
         def ask(_: JobsExt) -> tuple[Run, float | None]:
             client = self._caller.clients.client(identity)
             headers = {"Accept": "application/json"}
-            if client.config.workspace_id:  # as the SDK's own calls have it
-                headers["X-Databricks-Workspace-Id"] = client.config.workspace_id
+            workspace_id = getattr(client.config, "workspace_id", None)  # older SDKs have none
+            if workspace_id:  # as the SDK's own calls have it
+                headers["X-Databricks-Workspace-Id"] = workspace_id
             answer: Any = client.api_client.do(
                 "GET",
                 "/api/2.2/jobs/runs/get",
@@ -358,7 +359,15 @@ def _sdk_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     pipeline = fields.get("pipeline_params")
     if not isinstance(pipeline, Mapping):
         return dict(fields)
-    return {**fields, "pipeline_params": PipelineParams.from_dict(dict(pipeline))}
+    params = PipelineParams.from_dict(dict(pipeline))
+    unknown = [name for name in pipeline if not hasattr(params, name)]
+    if unknown:  # older SDKs would leave them out without a word
+        raise InvalidParameters(
+            f"The installed databricks-sdk does not know {', '.join(unknown)}. Upgrade it:"
+            " pip install --upgrade databricks-sdk.",
+            {name: ["Is not known to the installed databricks-sdk."] for name in unknown},
+        )
+    return {**fields, "pipeline_params": params}
 
 
 def _performance_target(word: str | None) -> PerformanceTarget | None:

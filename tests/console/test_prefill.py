@@ -22,10 +22,7 @@ GIVEN: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "spark_jar": ({"args": ["a", "b c"]}, {"args": "a\nb c"}),
     "dbt_commands": ({"commands": ["dbt run"]}, {"commands": "dbt run"}),
     "dbt": ({}, {}),
-    "pipeline": (
-        {"full_refresh": True, "refresh_selection": ["a", "b"]},
-        {"full_refresh": "true", "refresh_selection": "a\nb"},
-    ),
+    "pipeline": ({"full_refresh": True}, {"full_refresh": "true"}),
 }
 
 
