@@ -27,7 +27,7 @@ def throughput(bench: Bench) -> list[Row]:
     :param bench: the run.
     """
     wrk = needed("wrk")
-    rounds, seconds = bench.choose(3, 1), bench.choose(6, 2)
+    rounds, seconds = bench.choose(7, 1), bench.choose(3, 2)
     jobs = "/api/jobs/etl"
     with contextlib.ExitStack() as stack:
         workspace = stack.enter_context(Workspace())
