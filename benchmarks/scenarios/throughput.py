@@ -72,10 +72,9 @@ def throughput(bench: Bench) -> list[Row]:
     trigger, peer_trigger, newest_trigger, bare = (median(rates) for rates in triggers.values())
     how = (
         f"wrk, {CONNECTIONS} connections, medians of {rounds} rounds of {seconds} s that go by"
-        " turns; ours and the bare SDK on gunicorn with 2 gthread workers of 8 threads and at most three"
-        " quarters of the connections each, AppKit as"
-        " it comes, in one process, on Node.js 22, and for the record on 26; all of them, wrk and"
-        " the workspace on the same cores."
+        " turns; ours and the bare SDK on gunicorn with 2 gthread workers of 8 threads and at most"
+        " three quarters of the connections each, AppKit as it comes, in one process, on Node.js"
+        " 22, and for the record on 26; all of them, wrk and the workspace on the same cores."
     )
     return [
         Row(
