@@ -296,6 +296,36 @@ def test_notebook_runs_notebook(serve: Serve) -> None:
     assert result_of(notebook_client(serve, text, inner=inner)) == "inner 2!"
 
 
+def test_a_notebook_that_another_runs_has_only_its_time(serve: Serve) -> None:
+    text = """
+said = []
+for name, limit in ("endless", 0.05), ("patient", 0), ("patient", 0.05), ("patient", 60):
+    try:
+        said.append(dbutils.notebook.run(name, limit))
+    except TimeoutError as error:
+        said.append(str(error))
+dbutils.notebook.exit(said)
+"""
+    patient = """
+try:
+    dbutils.notebook.run('endless', 0.1)
+except TimeoutError as error:
+    if "endless" not in str(error):
+        raise
+    dbutils.notebook.exit(error)
+"""
+    endless = "import threading\nthreading.Event().wait(20)"
+    said = result_of(notebook_client(serve, text, patient=patient, endless=endless))
+    assert said == str(
+        [
+            "The notebook 'endless' has not ended within 0.05 seconds.",
+            "The notebook 'endless' has not ended within 0.1 seconds.",
+            "The notebook 'patient' has not ended within 0.05 seconds.",
+            "The notebook 'endless' has not ended within 0.1 seconds.",
+        ]
+    )
+
+
 def test_spark_without_pyspark(serve: Serve) -> None:
     client = notebook_client(serve, "import sys\nsys.modules['pyspark'] = None\nspark.range(1)")
     output = client.outputs(client.run("etl"))["main"]

@@ -102,8 +102,13 @@ class Notebook:
         timeout_seconds: int = 0,
         arguments: dict[str, Any] | None = None,
     ) -> str:
-        """Run another notebook in a namespace of its own and return what it exits with."""
+        """Run another notebook in a namespace of its own and return what it exits with.
+
+        :param timeout_seconds: after which it fails; 0: never.
+        :raises TimeoutError: it has not ended in time.
+        """
         from .notebook import run_cells
+        from .time_limit import time_limit
 
         file = self.find(path)
         inner = self._owner.for_notebook(
@@ -111,7 +116,8 @@ class Notebook:
         )
         names = {"__name__": "__main__", **inner.notebook_names()}
         try:
-            run_cells(file, names)
+            with time_limit(timeout_seconds, f"The notebook {path!r}"):
+                run_cells(file, names)
         except NotebookExit as exit_call:
             return exit_call.value
         return ""
