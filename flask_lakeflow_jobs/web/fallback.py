@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from functools import cached_property
 
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
-from werkzeug.routing import Map, Rule
+from werkzeug.routing import Map, MapAdapter, Rule
 
 #: The methods of HTTP that a client may try. RFC 9110, section 9, and RFC 5789.
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
@@ -21,9 +22,16 @@ class Fallback:
     """
 
     def __init__(self, served: Iterable[tuple[str, Collection[str]]]) -> None:
-        rules = [Rule(rule, endpoint=rule, methods=methods) for rule, methods in served]
-        self._served = Map(rules, strict_slashes=False).bind("")
-        self._named = {rule.rule: rule.methods or set() for rule in rules if not rule.arguments}
+        self._rules = [Rule(rule, endpoint=rule, methods=methods) for rule, methods in served]
+
+    @cached_property
+    def _served(self) -> MapAdapter:
+        # Made for the first who goes astray: it takes as long as all else that starts an app.
+        return Map(self._rules, strict_slashes=False).bind("")
+
+    @cached_property
+    def _named(self) -> dict[str, set[str]]:
+        return {rule.rule: rule.methods or set() for rule in self._rules if "<" not in rule.rule}
 
     def add_to(self, routes: Blueprint) -> None:
         """Let it answer whatever the routes so far do not.
