@@ -105,6 +105,7 @@ def test_a_run_that_is_gone_meanwhile_is_not_in_the_way(
     assert f"Error: Run {going} has not ended within 0.3 seconds." in ended.stderr
 
 
+@pytest.mark.processes
 def test_ctrl_c_before_the_new_run_starts_none(
     start: Start, going: str, way: FaultyWorkspace
 ) -> None:

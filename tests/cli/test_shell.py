@@ -19,6 +19,8 @@ from tests.cli import shop
 from tests.cli.conftest import BUNDLE, Ended, Run, Start
 from tests.support import Gate
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def own_workspace(

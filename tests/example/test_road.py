@@ -19,6 +19,8 @@ from example_app.tasks.extract import dataset
 from flask_lakeflow_jobs.local import Workspace, load_bundle, stop_workspace
 from tests.example.support import EXAMPLE, Site, serve, serve_as_databricks_apps
 
+pytestmark = pytest.mark.processes
+
 SERVERS = {
     "sync": ["--workers=4"],
     "gthread": ["--workers=2", "--worker-class=gthread", "--threads=8"],

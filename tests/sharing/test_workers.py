@@ -78,7 +78,6 @@ def test_forty_viewers_on_four_workers_cost_as_many_looks_as_one(
         assert json.loads(value)["version"] == 1
 
 
-@pytest.mark.servers
 def test_a_hundred_runs_on_four_workers_are_read_by_their_pages(
     server: Server, stated: StatedWorkspace
 ) -> None:
@@ -91,7 +90,6 @@ def test_a_hundred_runs_on_four_workers_are_read_by_their_pages(
         stated.end(run_id)
 
 
-@pytest.mark.servers
 def test_a_redis_that_dies_in_mid_run_costs_looks_and_no_viewer_anything(
     server: Server, stated: StatedWorkspace, run_id: int, redis_server: RedisServer
 ) -> None:
@@ -112,7 +110,6 @@ def test_a_redis_that_dies_in_mid_run_costs_looks_and_no_viewer_anything(
     assert "Traceback" not in server.log
 
 
-@pytest.mark.servers
 def test_a_redis_that_hangs_in_mid_run_hangs_no_viewer(
     server: Server, stated: StatedWorkspace, run_id: int, redis_server: RedisServer
 ) -> None:

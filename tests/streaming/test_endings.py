@@ -35,7 +35,6 @@ def on(*kinds: tuple[str, Sequence[str]], more: Sequence[str] = ()) -> pytest.Ma
             pytest.param(
                 str(name == "push"),
                 [*command[:-1], *more, command[-1]],
-                marks=[] if name == "push" else pytest.mark.servers,
                 id=name,
             )
             for name, command in kinds

@@ -23,13 +23,7 @@ SERVERS = {
 }
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        name if name == "gthread" else pytest.param(name, marks=pytest.mark.servers)
-        for name in SERVERS
-    ],
-)
+@pytest.fixture(scope="module", params=SERVERS)
 def server(request: pytest.FixtureRequest, start_for_all: Start) -> Server:
     """One for all tests: what one of them leaves behind fails the next."""
     return start_for_all(SERVERS[request.param], LAKEFLOW_JOBS_PUSH="False")
@@ -141,7 +135,6 @@ def test_a_sync_worker_tells_the_present_state_and_costs_no_look_a_viewer(
     assert server.held["streams"] == 0
 
 
-@pytest.mark.servers
 def test_a_greenlet_each_is_all_that_gevents_streams_cost(
     start: Start, stated: StatedWorkspace, run_id: int
 ) -> None:
