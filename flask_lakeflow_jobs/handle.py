@@ -13,7 +13,7 @@ from .errors import Conflict, HandleClosed, MissingUserToken, RunTimeout
 from .identity import APP, HasHeaders, Identity, user_of
 from .outcome import Outcome, RunStatus, has_ended, outcome_of
 from .outputs import Outputs
-from .params import run_now_fields, validate
+from .params import check_task_keys, run_now_fields, validate
 from .reports import Explanation, explanation, repair_arguments
 from .results import Results
 from .triggering import Trigger, Triggered
@@ -140,14 +140,21 @@ class JobHandle:
         )
         return triggered
 
-    def check(self, params: Mapping[str, Any] | None = None) -> None:
-        """Find out whether the job takes these parameters; nothing is started.
+    def check(
+        self, params: Mapping[str, Any] | None = None, *, only: Sequence[str] | None = None
+    ) -> None:
+        """Find out whether the job takes these parameters and has these tasks; nothing is started.
 
         :param params: as for :meth:`run_now`.
+        :param only: likewise.
         :raises InvalidParameters: it does not.
         :raises ConfigurationError: the job cannot be told who asked.
         """
         self._fields(params, None)
+        if only:
+            settings = self.get_job().settings
+            tasks = [task.task_key for task in (settings and settings.tasks) or []]
+            check_task_keys(only, tasks, self.key)
 
     def _fields(self, params: Mapping[str, Any] | None, user: str | None) -> dict[str, Any]:
         """The parameters of a run in the fields of run-now, and in them who asked."""

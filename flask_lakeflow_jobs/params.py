@@ -10,7 +10,7 @@ import enum
 import json
 import math
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import PurePath
@@ -117,6 +117,23 @@ def _told(messages: Mapping[str, Any]) -> str:
             found = next(iter(found.values() if isinstance(found, Mapping) else found))
         told.append(str(found) if name == "_schema" else f"{name}: {found}")
     return " ".join(told)
+
+
+def check_task_keys(only: Sequence[str], tasks: Sequence[str], job: str) -> None:
+    """Find out whether a job has the tasks that are to run.
+
+    :param only: their keys, with ``+`` before or after for what is up- or downstream.
+    :param tasks: the keys of the job's tasks.
+    :param job: its key, for the error.
+    :raises InvalidParameters: it has not.
+    """
+    unknown = [name for name in only if name.strip("+") not in tasks]
+    if unknown:
+        raise InvalidParameters(
+            f"The job {job!r} has no task {', '.join(map(repr, unknown))}. Its tasks:"
+            f" {', '.join(tasks) or 'none'}.",
+            {"only": [f"Has no task {name!r}." for name in unknown]},
+        )
 
 
 def run_now_fields(task_type: str | None, params: Mapping[str, Any]) -> dict[str, Any]:

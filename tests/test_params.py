@@ -8,6 +8,7 @@ import enum
 import ipaddress
 import json
 import pathlib
+import re
 import uuid
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -24,6 +25,7 @@ from flask_lakeflow_jobs.params import (
     RUN_NOW_FIELDS,
     TASK_TYPES,
     as_text,
+    check_task_keys,
     run_now_fields,
     validate,
 )
@@ -413,3 +415,22 @@ def test_what_a_schema_loads_into_an_object_without_that_attribute_is_not_lost()
 
     with pytest.raises(ConfigurationError, match="start"):
         validate(Opaque(), {"start": 1})
+
+
+@pytest.mark.parametrize("name", ["read", "+read", "load+", "+load+"])
+def test_a_task_of_the_job_may_be_all_that_runs(name: str) -> None:
+    check_task_keys([name], ["read", "load"], "etl")
+
+
+@pytest.mark.parametrize(
+    ("only", "tasks", "told"),
+    [
+        (["rad", "+load"], ["read", "load"], "no task 'rad'. Its tasks: read, load."),
+        (["re+ad"], ["read"], "no task 're+ad'. Its tasks: read."),
+        (["read", "load"], [], "no task 'read', 'load'. Its tasks: none."),
+    ],
+)
+def test_a_task_that_the_job_has_not_is_named(only: list[str], tasks: list[str], told: str) -> None:
+    with pytest.raises(InvalidParameters, match=re.escape(f"The job 'etl' has {told}")) as raised:
+        check_task_keys(only, tasks, "etl")
+    assert set(raised.value.messages) == {"only"}

@@ -109,7 +109,7 @@ def run(
                 "--restart asks for a new run, and --idempotency-key for the one that there may be"
                 " already: use one of them."
             )
-        handle.check(params)
+        handle.check(params, only=only)
         make_way(handle, app_state().jobs.clock, timeout)
     triggered = start(handle, params, only=only, idempotency_key=idempotency_key)
     if triggered.replayed:

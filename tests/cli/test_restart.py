@@ -69,6 +69,14 @@ def test_bad_input_ends_nothing(way: FaultyWorkspace, jobs: Run, args: list[str]
     assert way.asked() == []
 
 
+@pytest.mark.usefixtures("going")
+def test_a_task_that_the_job_has_not_ends_nothing(way: FaultyWorkspace, jobs: Run) -> None:
+    ended = jobs("run", "held", "--restart", "--only", "wait+,nope", of=shop.create_app())
+    assert (ended.code, ended.stdout) == (2, "")
+    assert "The job 'held' has no task 'nope'. Its tasks: wait." in ended.stderr
+    assert way.asked("POST", "runs/cancel") == way.asked("POST", "run-now") == []
+
+
 @pytest.mark.parametrize(
     ("fault", "path", "code"),
     [
