@@ -354,6 +354,13 @@ def test_a_cache_to_share_is_tried_out(jobs: Run, make: MakeApp, tmp_path: Path)
     assert ended.code == 0
 
 
+def test_whom_a_notification_tells_without_one_is_said(jobs: Run, make: MakeApp) -> None:
+    login = {"LAKEFLOW_JOBS_WEBHOOK_USERNAME": "u", "LAKEFLOW_JOBS_WEBHOOK_PASSWORD": "p" * 32}
+    ended = jobs("doctor", "--json", *GTHREAD, of=make(login))
+    assert "only the one that gets it" in the_one(ended, "cache", Level.NOTE)["says"]
+    assert ended.code == 0
+
+
 def test_a_cache_that_cannot_be_reached_is_found(jobs: Run, make: MakeApp) -> None:
     pytest.importorskip("redis")
     url = "redis://127.0.0.1:9/0"
