@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 
 from flask_lakeflow_jobs.local import Address, Workspace
 from tests.console.shop import BUNDLE, shop_app
@@ -30,3 +31,13 @@ def make_shop(shop: Address, tmp_path: Path) -> MakeShop:
         return shop_app(shop, tmp_path / "instance", **given)
 
     return make
+
+
+@pytest.fixture
+def app(make_shop: MakeShop) -> Flask:
+    return make_shop()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()

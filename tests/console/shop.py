@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,11 +11,14 @@ from typing import Any
 from flask import Flask
 from marshmallow import Schema, fields, validate
 
-from flask_lakeflow_jobs import LakeflowJobs
+from flask_lakeflow_jobs import LakeflowJobs, current_jobs
 from flask_lakeflow_jobs.local import load_bundle
 from flask_lakeflow_jobs.testing.workspace import Address
 
 BUNDLE = Path(__file__).parent / "bundle" / "databricks.yml"
+
+#: What a browser says of a request that one of the app's own pages makes.
+OWN = {"Origin": "http://localhost"}
 
 
 class Nightly(Schema):
@@ -78,3 +83,17 @@ def shop_app(
         **given,
     )
     return app
+
+
+def run(app: Flask, key: str, params: Any = None, *, wait: bool = True) -> int:
+    """The id of a run that was started; it has ended, unless it is not waited for."""
+    with app.app_context():
+        run_id = current_jobs[key].run_now(params).run_id
+        if wait:
+            current_jobs[key].wait(run_id)
+    return run_id
+
+
+def text_of(page: str) -> str:
+    """What a reader sees of a page."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())

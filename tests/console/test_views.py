@@ -1,50 +1,24 @@
-"""The pages, as a client without scripts sees them."""
+"""The pages of jobs and their forms, as a client without scripts sees them."""
 
 from __future__ import annotations
 
 import html
-import logging
 import re
-from typing import Any
 
 import pytest
 from flask import Flask, render_template_string
 from flask.testing import FlaskClient
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from flask_lakeflow_jobs import ConfigurationError, current_jobs
+from flask_lakeflow_jobs import ConfigurationError
 from tests.console.conftest import MakeShop
-from tests.support import Gate, wait_until
-
-OWN = {"Origin": "http://localhost"}
-
-
-@pytest.fixture
-def app(make_shop: MakeShop) -> Flask:
-    return make_shop()
-
-
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return app.test_client()
-
-
-def run(app: Flask, key: str, params: Any = None, *, wait: bool = True) -> int:
-    with app.app_context():
-        run_id = current_jobs[key].run_now(params).run_id
-        if wait:
-            current_jobs[key].wait(run_id)
-    return run_id
+from tests.console.shop import OWN, run, text_of
 
 
 def nonce_in(client: FlaskClient, url: str) -> str:
     found = re.search(r'name="nonce" value="([^"]+)"', client.get(url).text)
     assert found
     return found[1]
-
-
-def text_of(page: str) -> str:
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
 
 
 # ── whether it is there ───────────────────────────────────────────────────────────────────────────
@@ -279,217 +253,6 @@ def test_who_asked_is_noted_and_shown(make_shop: MakeShop) -> None:
     sent = client.post("/jobs/nightly/run", data=data, headers=OWN)
     page = client.get(sent.headers["Location"]).text
     assert 'class="lf-who">ada@example.com<' in page
-
-
-# ── a run ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_a_failure_is_explained(app: Flask) -> None:
-    run_id = run(app, "broken")
-    page = text_of(app.test_client().get(f"/jobs/broken/runs/{run_id}").text)
-    assert "What went wrong RUN_EXECUTION_ERROR only ValueError: the boat is leaking" in page
-    assert "Traceback" in page
-
-
-def test_a_run_reads_without_scripts(app: Flask, gate: Gate) -> None:
-    client = app.test_client()
-    run_id = run(app, "gated", gate.params, wait=False)
-    url = f"/jobs/gated/runs/{run_id}"
-    page = wait_until(
-        lambda: found if "before: succeeded" in (found := client.get(url).text) else "",
-        "the first task's end",
-    )
-    assert 'title="wait: ' in page
-    assert "Reload" in page
-    assert f'action="{url}/cancel"' in page
-    gate.open()
-
-
-def test_a_run_can_be_cancelled(app: Flask, gate: Gate) -> None:
-    client = app.test_client()
-    run_id = run(app, "gated", gate.params, wait=False)
-    answer = client.post(f"/jobs/gated/runs/{run_id}/cancel", headers=OWN)
-    assert (answer.status_code, answer.headers["Location"]) == (303, f"/jobs/gated/runs/{run_id}")
-    wait_until(lambda: "canceled" in client.get(f"/jobs/gated/runs/{run_id}").text, "the run's end")
-
-
-def test_a_failed_run_can_be_repaired(app: Flask) -> None:
-    client = app.test_client()
-    run_id = run(app, "flaky")
-    url = f"/jobs/flaky/runs/{run_id}"
-    assert "no orders for 2026-11-23" in client.get(url).text
-    assert client.post(f"{url}/repair", headers=OWN).status_code == 303
-    page = wait_until(
-        lambda: text if "succeeded: flaky" in (text := client.get(url).text) else "", "the repair"
-    )
-    assert "/repair" not in page
-
-
-def test_the_repairs_of_a_run_are_listed(app: Flask) -> None:
-    client = app.test_client()
-    run_id = run(app, "flaky")
-    url = f"/jobs/flaky/runs/{run_id}"
-    assert "First run" not in client.get(url).text
-    with app.app_context():
-        current_jobs["flaky"].repair_run(run_id)
-        current_jobs["flaky"].wait(run_id)
-    page = text_of(client.get(url).text)
-    assert re.search(r"Repairs First run failed .* Repair 1 succeeded ", page)
-
-
-def test_a_repair_that_has_just_ended_is_not_told_to_go_on(
-    app: Flask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What was read of the repairs while one went on serves no page of the run's end."""
-    monkeypatch.setattr("flask_lakeflow_jobs.upstream.cache.GOING", 3600.0)
-    monkeypatch.setattr("flask_lakeflow_jobs.upstream.cache.SETTLING", 3600.0)
-    client = app.test_client()
-    run_id = run(app, "flaky")
-    url = f"/jobs/flaky/runs/{run_id}"
-    with app.app_context():
-        current_jobs["flaky"].repair_run(run_id)
-        assert "Repair 1" in client.get(url).text
-        current_jobs["flaky"].wait(run_id)  # the look that finds the end tells the cache of it
-    page = text_of(client.get(url).text)
-    assert re.search(r"Repair 1 succeeded ", page)
-
-
-def test_a_task_that_starts_another_job_leads_to_its_run(app: Flask) -> None:
-    client = app.test_client()
-    run_id = run(app, "parent")
-    page = client.get(f"/jobs/parent/runs/{run_id}").text
-    tasks = re.findall(r'href="(/jobs/parent/runs/\d+/tasks/\d+)"', page)
-    ours, others = (client.get(url + "?bare=1").text for url in sorted(set(tasks), key=page.index))
-    link = re.search(r'href="(/jobs/hourly/runs/\d+)"', ours)
-    assert link
-    assert client.get(link[1]).status_code == 200
-    assert re.search(r'href="http://\S+/jobs/\d+/runs/\d+\S*" rel="noreferrer">run \d+', others)
-
-
-def test_the_run_of_a_job_that_one_may_not_see_is_one_of_the_workspace(
-    make_shop: MakeShop,
-) -> None:
-    app = make_shop(policy=lambda user, action, job: job == "parent")
-    run_id = run(app, "parent")
-    client = app.test_client()
-    page = client.get(f"/jobs/parent/runs/{run_id}").text
-    for url in set(re.findall(r'href="(/jobs/parent/runs/\d+/tasks/\d+)"', page)):
-        assert "/jobs/hourly" not in client.get(url).text
-
-
-def test_each_task_has_a_page_with_what_it_left(app: Flask) -> None:
-    client = app.test_client()
-    run_id = run(app, "broken")
-    page = client.get(f"/jobs/broken/runs/{run_id}").text
-    link = re.search(r'href="(/jobs/broken/runs/\d+/tasks/\d+)"', page)
-    assert link
-    task = client.get(link[1])
-    assert "<h1" in task.text
-    assert "Traceback" in task.text
-    bare = client.get(link[1] + "?bare=1")
-    assert "<h1" not in bare.text
-    assert "Traceback" in bare.text
-    assert client.get(f"/jobs/broken/runs/{run_id}/tasks/99").status_code == 404
-
-
-def test_a_run_of_another_job_is_not_there(app: Flask) -> None:
-    run_id = run(app, "broken")
-    page = app.test_client().get(f"/jobs/flaky/runs/{run_id}")
-    assert page.status_code == 404
-    assert "no run" in page.text
-
-
-@pytest.mark.parametrize(
-    "path", ["nope", "nightly/runs/x", "nightly/runs/99/tasks/y", "~static/no.js"]
-)
-def test_what_is_not_there_is_a_page_that_says_so(client: FlaskClient, path: str) -> None:
-    page = client.get(f"/jobs/{path}")
-    assert page.status_code in (400, 404)
-    assert "All jobs" in page.text
-
-
-def test_the_hosts_own_pages_keep_their_errors(client: FlaskClient) -> None:
-    assert "All jobs" not in client.get("/nowhere").text
-
-
-def test_markup_in_names_is_text(make_shop: MakeShop) -> None:
-    app = make_shop(jobs={"broken": {"description": "<b>bold</b>"}})
-    assert "<b>bold" not in app.test_client().get("/jobs").text
-
-
-def test_a_user_loader_that_fails_is_a_refusal_and_no_crash(
-    make_shop: MakeShop, caplog: pytest.LogCaptureFixture
-) -> None:
-    def fail() -> str:
-        raise RuntimeError("The user database is away.")
-
-    app = make_shop(user_loader=fail, policy=lambda user, action, job: True)
-    with caplog.at_level(logging.CRITICAL):
-        assert app.test_client().get("/jobs/nightly").status_code == 403
-
-
-# ── history ───────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(("page_size", "read"), [(2, 4), (3, 3)])
-def test_the_history_has_pages_and_loses_no_run(
-    app: Flask, monkeypatch: pytest.MonkeyPatch, page_size: int, read: int
-) -> None:
-    monkeypatch.setattr("flask_lakeflow_jobs.console.history.PAGE", page_size)
-    monkeypatch.setattr("flask_lakeflow_jobs.console.history.READ", read)
-    client = app.test_client()
-    started = {run(app, "flaky") for _ in range(5)}
-    seen: list[int] = []
-    url = "/jobs/flaky"
-    while url:
-        page = client.get(url).text
-        seen += [int(found) for found in re.findall(r'<a href="/jobs/flaky/runs/(\d+)"', page)]
-        older = re.search(r'rel="next" href="([^"]+)"', page)
-        url = html.unescape(older[1]) if older else ""
-    assert len(seen) == len(set(seen))
-    assert started <= set(seen)
-
-
-def test_the_history_can_be_asked_for_an_outcome_and_a_person(app: Flask) -> None:
-    client = app.test_client()
-    run_id = run(app, "broken")
-    assert str(run_id) in client.get("/jobs/broken?outcome=bad").text
-    assert str(run_id) not in client.get("/jobs/broken?outcome=good").text
-    assert str(run_id) in client.get("/jobs/broken?who=localhost").text
-    assert "No run fits" in client.get("/jobs/broken?who=nobody").text
-
-
-def test_a_filter_looks_further_back_and_says_how_far(
-    app: Flask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("flask_lakeflow_jobs.console.history.READ", 3)
-    monkeypatch.setattr("flask_lakeflow_jobs.console.history.READS", 2)
-    client = app.test_client()
-    repaired = run(app, "flaky")
-    with app.app_context():
-        current_jobs["flaky"].repair_run(repaired)
-        current_jobs["flaky"].wait(repaired)
-    for _ in range(6):
-        run(app, "flaky")
-    first = client.get("/jobs/flaky?outcome=good")
-    assert "No run fits among those looked at." in first.text
-    assert re.search(r"Looked at 5 runs, back to \S+", text_of(first.text))
-    further = re.search(r'rel="next" href="([^"]+)">Look further back', first.text)
-    assert further
-    assert f"/runs/{repaired}" in client.get(html.unescape(further[1])).text
-
-
-def test_all_that_was_looked_at_is_said_to_be_all(app: Flask) -> None:
-    run(app, "broken")
-    page = text_of(app.test_client().get("/jobs/broken?who=nobody").text)
-    assert "there are no older ones" in page
-    assert "Look further back" not in page
-
-
-@pytest.mark.parametrize("place", ["x", "1", "1.2.3", "99999999999999999.1"])
-def test_a_place_in_the_history_that_is_none_is_its_beginning(app: Flask, place: str) -> None:
-    run_id = run(app, "broken")
-    assert str(run_id) in app.test_client().get(f"/jobs/broken?after={place}").text
 
 
 # ── in the host's own templates ───────────────────────────────────────────────────────────────────
