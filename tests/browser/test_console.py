@@ -123,7 +123,7 @@ def test_what_a_reader_has_opened_stays_open_and_keeps_the_focus(
     page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', gate.params)}")
     wait_for_task(page, "wait", "going")
     page.click("[id$=-before-1] summary")
-    page.wait_for_selector("[id$=-before-1] [data-output]")
+    page.wait_for_selector("[id$=-before-1] [data-output=whole]")
     page.focus("[id$=-wait-1] summary")
     page.keyboard.press("Enter")
     gate.open()
@@ -219,7 +219,7 @@ def test_a_run_that_a_task_started_is_one_click_away(
 ) -> None:
     page = open_page(f"{site}/jobs/parent/runs/{start(app, 'parent', wait=True)}")
     page.click("[id$=-ours-1] summary")
-    page.click("[id$=-ours-1] [data-output] a")
+    page.click("[id$=-ours-1] [data-output=whole] a")
     page.wait_for_url("**/jobs/hourly/runs/*")
     assert "run job task" in (page.text_content(".lf-facts") or "")
 
@@ -462,7 +462,7 @@ def test_axe_finds_nothing_and_pictures_are_taken(
     look()
     page.goto(f"{url}/parent/runs/{start(app, 'parent', wait=True)}")
     page.click("[id$=-ours-1] summary")
-    page.wait_for_selector("[id$=-ours-1] [data-output] a")
+    page.wait_for_selector("[id$=-ours-1] [data-output=whole] a")
     look()
     repaired = start(app, "flaky", wait=True)
     with app.app_context():
