@@ -22,16 +22,20 @@ class Fallback:
     """
 
     def __init__(self, served: Iterable[tuple[str, Collection[str]]]) -> None:
-        self._rules = [Rule(rule, endpoint=rule, methods=methods) for rule, methods in served]
+        self._given = list(served)
+
+    def _rules(self) -> list[Rule]:
+        """Unbound ones, so that two threads may make what follows at once."""
+        return [Rule(rule, endpoint=rule, methods=methods) for rule, methods in self._given]
 
     @cached_property
     def _served(self) -> MapAdapter:
         # Made for the first who goes astray: it takes as long as all else that starts an app.
-        return Map(self._rules, strict_slashes=False).bind("")
+        return Map(self._rules(), strict_slashes=False).bind("")
 
     @cached_property
     def _named(self) -> dict[str, set[str]]:
-        return {rule.rule: rule.methods or set() for rule in self._rules if "<" not in rule.rule}
+        return {rule.rule: rule.methods or set() for rule in self._rules() if "<" not in rule.rule}
 
     def add_to(self, routes: Blueprint) -> None:
         """Let it answer whatever the routes so far do not.
