@@ -216,14 +216,14 @@ class Doctor:
 
     def _look_at_cache(self) -> Finding:
         shared = self._jobs.shared
-        if not shared.is_between_processes and self._jobs.settings.takes_notifications:
-            return note(
-                "cache",
-                "Each process has its own: a notification of Databricks tells only the one that"
-                " gets it.",
-                f"Where there are several, set {keys.CACHE.name} to one that they share.",
-            )
         if not shared.is_between_processes:
+            if self._jobs.settings.takes_notifications:
+                return note(
+                    "cache",
+                    "Each process has its own: a notification of Databricks tells only the one"
+                    " that gets it.",
+                    f"Where there are several, set {keys.CACHE.name} to one that they share.",
+                )
             return note("cache", "Each process has its own, which is enough for one.")
         name, value = f"doctor:{uuid.uuid4().hex}", "well"
         shared.put(name, value, 60.0)

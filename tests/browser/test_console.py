@@ -17,7 +17,7 @@ from tests.browser.conftest import CheckAccessibility, OpenPage
 from tests.browser.proxy import Proxy
 from tests.conftest import Serve
 from tests.console.conftest import make_shop, shop  # noqa: F401
-from tests.console.shop import shop_app
+from tests.console.shop import run, shop_app, start
 from tests.local.support import write_bundle
 from tests.support import Gate, wait_until
 
@@ -39,14 +39,6 @@ def app(make_shop: MakeShop) -> Flask:  # noqa: F811
 @pytest.fixture
 def site(app: Flask, serve: Serve) -> str:
     return serve(app)
-
-
-def start(app: Flask, key: str, params: Any = None, *, wait: bool = False) -> int:
-    with app.app_context():
-        run_id = current_jobs[key].run_now(params).run_id
-        if wait:
-            current_jobs[key].wait(run_id)
-    return run_id
 
 
 def wait_for_end(page: Page) -> None:
@@ -197,7 +189,7 @@ def test_a_run_is_not_cancelled_by_who_thinks_better_of_it(
 
 
 def test_a_failed_run_is_explained_and_repaired(app: Flask, site: str, open_page: OpenPage) -> None:
-    page = open_page(f"{site}/jobs/flaky/runs/{start(app, 'flaky', wait=True)}")
+    page = open_page(f"{site}/jobs/flaky/runs/{run(app, 'flaky')}")
     assert (page.text_content(".lf-cause > p:first-child") or "").strip() == "load"
     assert "ValueError: no orders" in (page.text_content(".lf-error-line") or "")
     page.click("button:has-text('Repair')")
@@ -209,7 +201,7 @@ def test_a_failed_run_is_explained_and_repaired(app: Flask, site: str, open_page
 
 
 def test_the_task_that_failed_leads_to_its_row(app: Flask, site: str, open_page: OpenPage) -> None:
-    page = open_page(f"{site}/jobs/flaky/runs/{start(app, 'flaky', wait=True)}")
+    page = open_page(f"{site}/jobs/flaky/runs/{run(app, 'flaky')}")
     page.click(".lf-cause a")
     page.wait_for_selector("[id$=-load-1][open] pre:text('no orders')")
 
@@ -217,7 +209,7 @@ def test_the_task_that_failed_leads_to_its_row(app: Flask, site: str, open_page:
 def test_a_run_that_a_task_started_is_one_click_away(
     app: Flask, site: str, open_page: OpenPage
 ) -> None:
-    page = open_page(f"{site}/jobs/parent/runs/{start(app, 'parent', wait=True)}")
+    page = open_page(f"{site}/jobs/parent/runs/{run(app, 'parent')}")
     page.click("[id$=-ours-1] summary")
     page.click("[id$=-ours-1] [data-output=whole] a")
     page.wait_for_url("**/jobs/hourly/runs/*")
@@ -227,9 +219,7 @@ def test_a_run_that_a_task_started_is_one_click_away(
 def test_a_task_of_the_graph_leads_to_what_it_left(
     app: Flask, site: str, open_page: OpenPage
 ) -> None:
-    page = open_page(
-        f"{site}/jobs/nightly/runs/{start(app, 'nightly', {'day': '2026-11-20'}, wait=True)}"
-    )
+    page = open_page(f"{site}/jobs/nightly/runs/{run(app, 'nightly', {'day': '2026-11-20'})}")
     page.focus("[data-part=node-orders] a")
     page.keyboard.press("Enter")
     page.wait_for_selector("[id$=-orders-1][open] pre:text('12,031 rows')")
@@ -383,7 +373,7 @@ def test_long_names_do_not_break_it(tmp_path: Path, serve: Serve, open_page: Ope
         app = shop_app(
             workspace, tmp_path / "instance", jobs={name: {"job_id": job_id, "description": name}}
         )
-        run_id = start(app, name, wait=True)
+        run_id = run(app, name)
         page = open_page(f"{serve(app)}/jobs", viewport={"width": 360, "height": 700})
         for path in ("", f"/{name}", f"/{name}/run", f"/{name}/runs/{run_id}"):
             page.goto(f"{page.url.split('/jobs')[0]}/jobs{path}")
@@ -438,7 +428,7 @@ def test_axe_finds_nothing_and_pictures_are_taken(
     page.click("[id$=-orders-1] summary")
     page.wait_for_selector("[id$=-orders-1] pre")
     look("run-ended")
-    page.goto(f"{url}/broken/runs/{start(app, 'broken', wait=True)}")
+    page.goto(f"{url}/broken/runs/{run(app, 'broken')}")
     page.click("text='Trace'")
     look()
     page.goto(f"{url}/gated/runs/{start(app, 'gated', gate.params)}")
@@ -446,7 +436,7 @@ def test_axe_finds_nothing_and_pictures_are_taken(
     look()
     gate.open()
     wait_for_end(page)
-    page.goto(f"{url}/flaky/runs/{start(app, 'flaky', wait=True)}")
+    page.goto(f"{url}/flaky/runs/{run(app, 'flaky')}")
     look("failure")
     for _ in range(12):
         run_id = start(app, "hourly")
@@ -460,11 +450,11 @@ def test_axe_finds_nothing_and_pictures_are_taken(
     look()
     page.goto(f"{url}/hourly?who=nobody")
     look()
-    page.goto(f"{url}/parent/runs/{start(app, 'parent', wait=True)}")
+    page.goto(f"{url}/parent/runs/{run(app, 'parent')}")
     page.click("[id$=-ours-1] summary")
     page.wait_for_selector("[id$=-ours-1] [data-output=whole] a")
     look()
-    repaired = start(app, "flaky", wait=True)
+    repaired = run(app, "flaky")
     with app.app_context():
         current_jobs["flaky"].repair_run(repaired)
         current_jobs["flaky"].wait(repaired)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 
 from flask_lakeflow_jobs.local import Address, Workspace
 from tests.console.shop import BUNDLE, shop_app
@@ -36,8 +35,3 @@ def make_shop(shop: Address, tmp_path: Path) -> MakeShop:
 @pytest.fixture
 def app(make_shop: MakeShop) -> Flask:
     return make_shop()
-
-
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return app.test_client()

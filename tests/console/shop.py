@@ -85,12 +85,17 @@ def shop_app(
     return app
 
 
-def run(app: Flask, key: str, params: Any = None, *, wait: bool = True) -> int:
-    """The id of a run that was started; it has ended, unless it is not waited for."""
+def start(app: Flask, key: str, params: Any = None) -> int:
+    """The id of a run that was started."""
     with app.app_context():
-        run_id = current_jobs[key].run_now(params).run_id
-        if wait:
-            current_jobs[key].wait(run_id)
+        return current_jobs[key].run_now(params).run_id
+
+
+def run(app: Flask, key: str, params: Any = None) -> int:
+    """The id of a run that was started and has ended."""
+    run_id = start(app, key, params)
+    with app.app_context():
+        current_jobs[key].wait(run_id)
     return run_id
 
 

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from flask_lakeflow_jobs import current_jobs
 from tests.console.conftest import MakeShop
-from tests.console.shop import OWN, run, text_of
+from tests.console.shop import OWN, run, start, text_of
 from tests.support import Gate, wait_until
 
 # ── a run ─────────────────────────────────────────────────────────────────────────────────────────
@@ -27,7 +27,7 @@ def test_a_failure_is_explained(app: Flask) -> None:
 
 def test_a_run_reads_without_scripts(app: Flask, gate: Gate) -> None:
     client = app.test_client()
-    run_id = run(app, "gated", gate.params, wait=False)
+    run_id = start(app, "gated", gate.params)
     url = f"/jobs/gated/runs/{run_id}"
     page = wait_until(
         lambda: found if "before: succeeded" in (found := client.get(url).text) else "",
@@ -41,7 +41,7 @@ def test_a_run_reads_without_scripts(app: Flask, gate: Gate) -> None:
 
 def test_a_run_can_be_cancelled(app: Flask, gate: Gate) -> None:
     client = app.test_client()
-    run_id = run(app, "gated", gate.params, wait=False)
+    run_id = start(app, "gated", gate.params)
     answer = client.post(f"/jobs/gated/runs/{run_id}/cancel", headers=OWN)
     assert (answer.status_code, answer.headers["Location"]) == (303, f"/jobs/gated/runs/{run_id}")
     wait_until(lambda: "canceled" in client.get(f"/jobs/gated/runs/{run_id}").text, "the run's end")

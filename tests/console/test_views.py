@@ -12,7 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_lakeflow_jobs import ConfigurationError
 from tests.console.conftest import MakeShop
-from tests.console.shop import OWN, run, text_of
+from tests.console.shop import OWN, run, start, text_of
 
 
 def nonce_in(client: FlaskClient, url: str) -> str:
@@ -210,7 +210,7 @@ def test_a_form_on_another_page_starts_nothing(
 def test_a_run_can_be_run_again_without_its_secrets(app: Flask) -> None:
     client = app.test_client()
     params = {"day": "2026-11-20", "region": "amer", "apiToken": "dapi-s3cret"}
-    run_id = run(app, "nightly", params, wait=False)
+    run_id = start(app, "nightly", params)
     page = client.get(f"/jobs/nightly/run?again={run_id}").text
     assert 'value="2026-11-20"' in page
     assert "<option selected>amer" in page

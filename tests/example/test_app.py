@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -14,6 +15,7 @@ from flask import Flask
 from example_app import app as served_app
 from example_app import create_app
 from example_app.app import EtlParams
+from flask_lakeflow_jobs.local import stop_workspace
 from tests.example.support import DEADLINE, EXAMPLE
 
 NOT_2013 = "The data hold the flights of 2013 only."
@@ -41,8 +43,9 @@ def test_both_days_are_required_and_there_is_nothing_else() -> None:
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Flask:
-    return create_app(str(tmp_path))
+def app(tmp_path: Path) -> Iterator[Flask]:
+    yield create_app(str(tmp_path))
+    stop_workspace(tmp_path / "lakeflow")
 
 
 def links(page: str) -> list[str]:
