@@ -29,7 +29,7 @@ from ..errors import (
     RunNotFound,
 )
 from .cache import ReadCache
-from .caller import Caller, Tier
+from .caller import MOST_CALLS, Caller, Tier
 from .clients import Address, Clients
 from .faults import HollowAnswer, Missing
 from .reads import Reads
@@ -72,6 +72,7 @@ class Upstream:
             settings.sdk,
             local,
             timeout=max(settings.read_timeout, settings.write_timeout),
+            connections=MOST_CALLS,
             clock=clock,
         )
         self._caller = Caller(clients, clock)

@@ -13,6 +13,8 @@ from databricks.sdk import WorkspaceClient
 from databricks.sdk.clock import Clock as SdkClock
 from databricks.sdk.core import Config
 
+from .session import settle
+
 if TYPE_CHECKING:
     from databricks.sdk.mixins.jobs import JobsExt
 
@@ -66,6 +68,7 @@ class Clients:
     :param sdk: arguments of the SDK's ``Config`` that the app's config carries.
     :param local: finds or starts the embedded workspace; ``None`` where a real one is used.
     :param timeout: seconds between two bytes of an answer after which the SDK gives up.
+    :param connections: the most that each keeps.
     :param clock: the time.
     """
 
@@ -75,11 +78,13 @@ class Clients:
         local: Callable[[], Address] | None,
         *,
         timeout: float,
+        connections: int,
         clock: Clock,
     ) -> None:
         self._sdk = sdk
         self._local = local
         self._timeout = timeout
+        self._connections = connections
         self._clock = clock
         self._start_afresh()
 
@@ -173,22 +178,8 @@ class Clients:
             **arguments,
         )
         client = WorkspaceClient(config=config)
-        _read_environment_once(client)
+        settle(client, self._connections)
         return client
-
-
-def _read_environment_once(client: WorkspaceClient) -> None:
-    """Settle by which proxy and with which certificates a client reaches its workspace.
-
-    Its session would search the environment for them before each request, which takes longer than
-    all else that it does.
-
-    :param client: a new one.
-    """
-    session = client.api_client._api_client._session
-    found = session.merge_environment_settings(client.config.host, {}, None, None, None)
-    session.proxies, session.verify, session.cert = found["proxies"], found["verify"], found["cert"]
-    session.trust_env = False
 
 
 def _bypass_proxies() -> None:

@@ -131,6 +131,12 @@ def translate(
             "The workspace did not answer in time. What was asked may still happen; look before"
             " asking again."
         )
+    if isinstance(error, requests.exceptions.SSLError):
+        return UpstreamUnavailable(
+            "No secure connection to the workspace comes about. If its certificate, or that of a"
+            " proxy on the way, is of an authority of your own, name its file in"
+            " REQUESTS_CA_BUNDLE."
+        )
     if isinstance(error, requests.ConnectionError):
         return UpstreamUnavailable(
             "The workspace cannot be reached. Check DATABRICKS_HOST and the network."

@@ -144,9 +144,10 @@ def _id_in(document: dict[str, Any], part: str, name: str) -> int | None:
 
 def _object_of(request: Request, example: str) -> dict[str, Any]:
     """The JSON object in a body; an empty body is an empty object."""
-    # A body without a length is bounded too; one that the host has read already is not read anew.
-    bounded = LimitedStream(request.stream, LARGEST_BODY + 1, is_max=True)
-    request.stream = cast("IO[bytes]", bounded)
+    if request.content_length is None:
+        # It is bounded too; one that the host has read already is not read anew.
+        bounded = LimitedStream(request.stream, LARGEST_BODY + 1, is_max=True)
+        request.stream = cast("IO[bytes]", bounded)
     is_too_large = (request.content_length or 0) > LARGEST_BODY
     body = b"" if is_too_large else request.get_data()
     if is_too_large or len(body) > LARGEST_BODY:
