@@ -18,6 +18,7 @@ from .errors import ConfigurationError, UpstreamUnavailable
 from .job_config import JobConfigs, Policy
 from .jobs import Jobs
 from .keys import BUNDLE, CONSOLE
+from .scope import scope_of
 from .shared import Shared
 from .sources import Sources
 from .web import Answers, Pusher, StreamSlots, blueprint, is_closing
@@ -74,14 +75,16 @@ class LakeflowJobs:
         """
         if EXTENSION in app.extensions:
             raise RuntimeError("LakeflowJobs is set up for this app already: call init_app once.")
+        sources = Sources(app.config, os.environ)
         settings = load_settings(
-            Sources(app.config, os.environ),
+            sources,
             self._jobs,
             root=Path(app.root_path),
             bundle_jobs=_bundle_jobs,
         )
         clock = SystemClock()
-        shared = Shared.of(app, settings.cache, self._cache)
+        scope = scope_of(sources, settings.bundle, Path(app.instance_path))
+        shared = Shared.of(app, settings.cache, self._cache, scope=scope)
         jobs = Jobs(
             app,
             settings,

@@ -65,21 +65,28 @@ class Shared:
 
     :param backend: a Flask-Caching backend.
     :param monotonic: the time.
+    :param scope: whose it is; what is put there under another one is not found.
     """
 
-    def __init__(self, backend: Any, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, backend: Any, monotonic: Callable[[], float] = time.monotonic, *, scope: str = ""
+    ) -> None:
         self._backend = backend
         self._monotonic = monotonic
+        self._prefix = f"{PREFIX}{scope}:" if scope else PREFIX
         self._failing = False
         self._rests_until = -math.inf
 
     @classmethod
-    def of(cls, app: Flask, config: Mapping[str, Any], cache: Cache | None) -> Shared:
+    def of(
+        cls, app: Flask, config: Mapping[str, Any], cache: Cache | None, *, scope: str = ""
+    ) -> Shared:
         """The store of an app.
 
         :param app: the app.
         :param config: a Flask-Caching configuration.
         :param cache: the host's own cache, used in place of one of that configuration.
+        :param scope: whose it is, where several apps share one cache.
         :raises ConfigurationError: Flask-Caching makes no cache of that configuration.
         """
         if cache is None:
@@ -95,12 +102,17 @@ class Shared:
         backend = copy.copy(app.extensions["cache"][cache])  # the host's keeps its serializer
         if hasattr(backend, "serializer"):
             backend.serializer = PlainText()
-        return cls(backend)
+        return cls(backend, scope=scope)
 
     @property
     def is_between_processes(self) -> bool:
-        """Whether other processes see what this one puts there."""
+        """Whether other processes see what this one puts there, if it works."""
         return type(self._backend).__name__ not in PROCESS_ONLY
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether it did not work the last time, so that each process stands alone."""
+        return self._failing
 
     def get(self, key: str) -> Any:
         """What was put there, or ``None``.
@@ -150,7 +162,7 @@ class Shared:
         if began < self._rests_until:
             return None
         try:
-            result = getattr(self._backend, method)(PREFIX + key, *args, **kwargs)
+            result = getattr(self._backend, method)(self._prefix + key, *args, **kwargs)
         except Exception as error:
             if not self._failing:
                 _log.warning("The shared cache fails, so each process stands alone: %s", error)

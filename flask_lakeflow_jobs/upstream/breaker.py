@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 from ..errors import UpstreamUnavailable
+from ..forks import call_in_children
 
 #: Calls in a row without an answer after which no more are made for a while.
 ENOUGH = 5
@@ -22,6 +23,10 @@ class Breaker:
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
+        self._start_afresh()
+        call_in_children(self._start_afresh)
+
+    def _start_afresh(self) -> None:
         self._lock = threading.Lock()
         self._silent = 0
         self._closed_until = 0.0

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ..errors import LakeflowJobsError
+from ..forks import call_in_children
 
 if TYPE_CHECKING:
     from ..clock import Clock
@@ -62,6 +64,10 @@ class Seen:
     stamp: Stamp | None = None
 
 
+#: What is being asked, and after which changes: as the store knows them, and this process.
+Flight: TypeAlias = tuple[str, str, int]
+
+
 @dataclass(frozen=True)
 class Question:
     """What is read, and as whom; answers to one identity are shown to no other.
@@ -92,8 +98,13 @@ class ReadCache:
         self._shared = shared
         self._clock = clock
         self._settled_for = settled_for
+        self._start_afresh()
+        call_in_children(self._start_afresh)
+
+    def _start_afresh(self) -> None:
         self._lock = threading.Lock()
-        self._under_way: dict[tuple[str, str], Future[Seen]] = {}
+        self._under_way: dict[Flight, Future[Seen]] = {}
+        self._changes: Counter[int] = Counter()
 
     def read(
         self,
@@ -140,6 +151,8 @@ class ReadCache:
 
         :param job: with which job.
         """
+        with self._lock:
+            self._changes[job.job_id] += 1
         generation = {"id": uuid.uuid4().hex, "at": self._clock.now()}
         self._shared.put(f"generation:{job.job_id}", generation, KEPT)
 
@@ -155,24 +168,35 @@ class ReadCache:
         is_settled: Callable[[Any], bool],
     ) -> Seen:
         """Ask, or wait for the answer that another thread is asking for."""
-        flight = (question.key, generation["id"])
-        with self._lock:
-            future = self._under_way.get(flight)
-            is_first = future is None
-            if future is None:
-                future = self._under_way[flight] = Future()
-        if not is_first:
-            return future.result()
+        while True:
+            with self._lock:
+                flight = (question.key, generation["id"], self._changes[question.job.job_id])
+                others = self._under_way.get(flight)
+                if others is None:
+                    mine = self._under_way[flight] = Future()
+                    break
+            try:
+                return others.result()
+            except CancelledError:
+                continue
         try:
             value = ask()
             self._keep(question, generation, value, settled=is_settled(value))
-            future.set_result(Seen(value))
-        except BaseException as error:
-            future.set_exception(error)
-        finally:
-            with self._lock:
-                del self._under_way[flight]
-        return future.result()
+        except LakeflowJobsError as error:
+            self._land(flight)
+            mine.set_exception(error)
+            raise
+        except BaseException:  # of whoever asks, and none of those who wait: they ask anew
+            self._land(flight)
+            mine.cancel()
+            raise
+        self._land(flight)
+        mine.set_result(Seen(value))
+        return Seen(value)
+
+    def _land(self, flight: Flight) -> None:
+        with self._lock:
+            self._under_way.pop(flight, None)
 
     def _keep(
         self, question: Question, generation: dict[str, Any], value: Any, *, settled: bool

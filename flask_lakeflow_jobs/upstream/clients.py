@@ -13,6 +13,7 @@ from databricks.sdk import WorkspaceClient
 from databricks.sdk.clock import Clock as SdkClock
 from databricks.sdk.core import Config
 
+from ..forks import call_in_children
 from .session import settle
 
 if TYPE_CHECKING:
@@ -87,9 +88,9 @@ class Clients:
         self._connections = connections
         self._clock = clock
         self._start_afresh()
+        call_in_children(self._start_afresh)  # connections are the parent's
 
     def _start_afresh(self) -> None:
-        self._pid = os.getpid()
         self._lock = threading.Lock()
         self._slots: OrderedDict[str, _Slot] = OrderedDict()
         self._address: Address | None = None
@@ -110,8 +111,6 @@ class Clients:
 
         :param identity: the app or a user.
         """
-        if self._pid != os.getpid():  # connections cannot be shared with the parent of a fork
-            self._start_afresh()
         slot = self._slot(identity)
         if not slot.lock.acquire(timeout=self._timeout):
             raise TimeoutError("The workspace did not say in time how to log in.")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
+
+from ..forks import call_in_children
 
 T = TypeVar("T")
 
@@ -73,9 +74,9 @@ class Workers:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._start_afresh()
+        call_in_children(self._start_afresh)
 
     def _start_afresh(self) -> None:
-        self._pid = os.getpid()
         self._lock = threading.Lock()
         self._threads = 0
         self._idle: list[SimpleQueue[Task[Any]]] = []
@@ -88,8 +89,6 @@ class Workers:
         :param timeout: seconds to wait, waiting for a thread included.
         :raises TimeoutError: it has not ended in time; not begun yet, it never will.
         """
-        if self._pid != os.getpid():  # a forked child has none of its parent's threads
-            self._start_afresh()
         task = Task(call)
         with self._lock:
             if self._idle:
