@@ -148,6 +148,14 @@ class Shared:
         :param seconds: how long.
         :return: whether it was kept; with a failing backend it always is.
         """
+        if self._add(key, value, seconds):
+            return True
+        if self.get(key) is not None:
+            return False
+        self.forget(key)  # some backends take what has expired for what is there
+        return self._add(key, value, seconds)
+
+    def _add(self, key: str, value: Any, seconds: float) -> bool:
         return self._try("add", key, _entry(value), timeout=max(1, round(seconds))) is not False
 
     def forget(self, key: str) -> None:

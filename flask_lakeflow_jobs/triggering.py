@@ -6,9 +6,10 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from .errors import Conflict, LakeflowJobsError
+from .errors import Conflict, InvalidRequest, LakeflowJobsError
 from .reports import was_started_with
 
 if TYPE_CHECKING:
@@ -76,20 +77,25 @@ class Trigger:
         :param fields: as for :meth:`pull`.
         :param choices: as for :meth:`pull`.
         :raises Conflict: something else was meant by the same name.
+        :raises InvalidRequest: the caller's key is empty, and so names nothing.
         """
+        if not all(named):
+            raise InvalidRequest("An idempotency key must not be empty. Leave it out, or make one.")
         shared = self._jobs.shared
-        token = digest([*named, self._job.key, self._job.job_id, self._identity.key])
+        token = digest([*map(str, named), self._job.key, self._job.job_id, self._identity.key])
         name, meant = f"intent:{token}", digest([fields, choices])
         known = shared.get(name)
         if known is None:
             asked_at = self._jobs.clock.monotonic()
             triggered = self.pull(fields, choices, token)
-            if not shared.is_between_processes:
+            if not shared.is_between_processes or shared.is_failing:
                 triggered = self._compared(triggered, fields, asked_at)
             mine = {"run_id": triggered.run_id, "intent": meant}
             if shared.add(name, mine, KEY_SECONDS):
                 return triggered
-            known = shared.get(name) or mine
+            known = shared.get(name)
+            if known is None:
+                return triggered
         if known["intent"] != meant:
             raise _another_intent()
         return Triggered(known["run_id"], known["run_id"], replayed=True)
@@ -109,8 +115,7 @@ class Trigger:
         asked_ago = self._jobs.clock.monotonic() - asked_at
         tolerance = 0.001 if is_here else CLOCKS_DIFFER_BY
         was_there = (run.start_time or 0) / 1000 < now - asked_ago - tolerance
-        is_same = was_started_with(run, fields)
-        if is_same is False or (is_same is None and was_there):
+        if was_started_with(run, fields) is False:
             raise _another_intent()
         return replace(triggered, replayed=was_there)
 
@@ -127,4 +132,8 @@ def digest(parts: Any) -> str:
 
     :param parts: what is named, as JSON.
     """
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=list).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=_plain).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, Enum) else list(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,29 @@ def test_of_several_who_add_one_wins(shared: Shared) -> None:
     assert shared.get("key") == "first"
     shared.forget("key")
     assert shared.add("key", "third", 60)
+
+
+def test_what_has_expired_is_not_in_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though it is still there: files stay until there are many."""
+    shared = Shared.of(Flask(__name__), files(tmp_path), None)
+    assert shared.add("claim", "first", 5)
+    now = time.time()
+    monkeypatch.setattr("cachelib.file.time", lambda: now + 10)
+    assert shared.add("claim", "second", 5)
+    assert not shared.add("claim", "third", 5)
+
+
+def test_what_is_put_there_for_one_is_found_by_no_other(tmp_path: Path) -> None:
+    host = Flask(__name__)
+    one, same, other = (
+        Shared.of(host, files(tmp_path), None, scope=scope) for scope in ("a", "a", "b")
+    )
+    one.put("key", 1, 60)
+    assert same.get("key") == 1
+    assert other.get("key") is None
+    assert other.add("key", 2, 60)
 
 
 def test_what_is_to_be_kept_for_no_time_is_not_kept(shared: Shared) -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
 from typing import Any
 
 import pytest
+from databricks.sdk.service.jobs import PerformanceTarget
 from flask import Flask
+from flask_caching.backends import SimpleCache
 
 from flask_lakeflow_jobs import (
     Conflict,
     InvalidParameters,
+    InvalidRequest,
     JobNotFound,
     UnknownJob,
     current_jobs,
@@ -50,6 +54,17 @@ def at_another_time(hours: int, *, as_if_asked_later: float = 0.0) -> Fault:
 def without_parameters(run: dict[str, Any]) -> None:
     for name in ("job_parameters", "overriding_parameters"):
         run.pop(name, None)
+
+
+class Store(SimpleCache):
+    """A store between processes that can be switched off."""
+
+    is_well = False
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in ("get", "set", "add", "delete") and not self.is_well:
+            raise ConnectionError("The store is away.")
+        return super().__getattribute__(name)
 
 
 @pytest.fixture(autouse=True)
@@ -199,6 +214,55 @@ class TestIdempotency:
         started = current_jobs["never"].run_now({"day": "x"}, idempotency_key="click-7")
 
         assert started.replayed is False
+
+    def test_an_old_run_that_does_not_repeat_its_parameters_is_no_conflict(
+        self, make_app: MakeApp, road: FaultyWorkspace
+    ) -> None:
+        first = current_jobs["never"].run_now({"day": "x"}, idempotency_key="click-8")
+        road.fail(at_another_time(3, as_if_asked_later=10), path="run-now")
+        road.fail(changed(without_parameters, later=10), path="runs/get")
+        with make_app().app_context():
+            again = current_jobs["never"].run_now({"day": "x"}, idempotency_key="click-8")
+
+        assert (again.run_id, again.replayed) == (first.run_id, True)
+
+    def test_a_store_that_is_away_takes_no_conflict_for_a_replay(
+        self, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Store, "is_well", True)
+        app = make_app(LAKEFLOW_JOBS_CACHE={"CACHE_TYPE": f"{__name__}.Store"})
+        with app.app_context():
+            first = current_jobs["never"].run_now({"day": "x"}, idempotency_key="click-9")
+            monkeypatch.setattr(Store, "is_well", False)
+
+            again = current_jobs["never"].run_now({"day": "x"}, idempotency_key="click-9")
+            with pytest.raises(Conflict):
+                current_jobs["never"].run_now({"day": "y"}, idempotency_key="click-9")
+
+        assert again.run_id == first.run_id
+
+    @pytest.mark.parametrize("performance_target", ["STANDARD", PerformanceTarget.STANDARD])
+    def test_choices_of_the_sdks_own_kind_are_part_of_what_is_meant(
+        self, performance_target: Any
+    ) -> None:
+        key = "click-10"
+        choices = {"performance_target": performance_target, "idempotency_key": key}
+        started = current_jobs["never"].run_now(**choices)
+
+        assert current_jobs["never"].run_now(**choices).run_id == started.run_id
+
+    def test_an_empty_key_names_nothing(self, road: FaultyWorkspace) -> None:
+        with pytest.raises(InvalidRequest, match="empty"):
+            current_jobs["never"].run_now(idempotency_key="")
+
+        assert not road.asked("POST")
+
+    def test_a_key_may_be_whatever_has_a_text(self) -> None:
+        key: Any = uuid.uuid4()
+
+        first = current_jobs["never"].run_now(idempotency_key=key)
+
+        assert current_jobs["never"].run_now(idempotency_key=str(key)).run_id == first.run_id
 
     def test_the_key_itself_is_not_sent(self, road: FaultyWorkspace) -> None:
         current_jobs["never"].run_now(idempotency_key="alice@example.com clicked")

@@ -18,11 +18,13 @@ from .faults import (
     Missing,
     is_silence,
     is_unreachable,
+    may_have_happened,
     may_pass,
     retry_after,
     translate,
+    unsettled,
 )
-from .workers import Workers
+from .workers import NoAnswer, Workers
 
 if TYPE_CHECKING:
     from databricks.sdk.mixins.jobs import JobsExt
@@ -46,11 +48,11 @@ class Tier:
     """How long a kind of call may take, and how often it is tried.
 
     :param timeout: seconds for the whole call, retries included.
-    :param attempts: the most attempts; ``None``: as many as fit.
+    :param attempts: the most attempts; infinity: as many as fit.
     """
 
     timeout: float
-    attempts: int | None
+    attempts: float
 
 
 class Caller:
@@ -76,6 +78,7 @@ class Caller:
         *,
         missing: Missing | None = None,
         refused_as_params: bool = False,
+        is_repeatable: bool = True,
     ) -> T:
         """Make a call, retrying what may pass within its tier's time.
 
@@ -86,17 +89,28 @@ class Caller:
         :param call: what it is, given the Jobs API.
         :param missing: makes the error for a job or run that is not there.
         :param refused_as_params: a 400 is about the caller's parameters.
+        :param is_repeatable: whether it does no harm to make the call once more later.
         :raises LakeflowJobsError: it failed for good, or its time is up.
         """
         deadline = self._clock.monotonic() + tier.timeout
+        failures: list[BaseException] = []
 
         def attempt() -> T:
             told.count()
             try:
                 return call(self.clients.jobs(identity))
             except NotRetried as stopped:
-                cause = stopped.__context__
-                raise (cause if cause is not None else stopped) from None
+                failures.append(stopped.__context__ or stopped)
+            except Exception as error:
+                failures.append(error)
+            raise failures[-1] from None
+
+        def hand_over() -> T:
+            try:
+                return self._workers.run(told.carried(attempt), max(left(), 0.0))
+            except NoAnswer as error:
+                failures.append(error)
+                raise
 
         def left() -> float:
             return deadline - self._clock.monotonic()
@@ -104,9 +118,8 @@ class Caller:
         def is_over(state: RetryCallState) -> bool:
             error = _error(state)
             is_hopeless = is_unreachable(error) or isinstance(error, HollowAnswer)
-            most = HOPELESS_ATTEMPTS if is_hopeless else tier.attempts
-            tried_enough = most is not None and state.attempt_number >= most
-            return tried_enough or _longest_pause(state) >= left()
+            most = min(tier.attempts, HOPELESS_ATTEMPTS if is_hopeless else tier.attempts)
+            return state.attempt_number >= most or _longest_pause(state) >= left()
 
         def before_next(state: RetryCallState) -> None:
             error = _error(state)
@@ -125,18 +138,21 @@ class Caller:
         with telemetry.upstream_call(operation, job.key if job else None) as told:
             self._breaker.check()
             try:
-                result = retrying(
-                    lambda: self._workers.run(told.carried(attempt), max(left(), 0.0))
-                )
+                result = retrying(hand_over)
             except Exception as error:
+                if error not in failures:
+                    raise  # it is none of the call's: a signal handler's, which hit this thread
                 if is_silence(error):
                     self._breaker.was_silent()
                     self.clients.give_up(identity)
                 else:
                     self._breaker.answered()
-                raise translate(
+                failed = translate(
                     error, identity, missing=missing, refused_as_params=refused_as_params
-                ) from error
+                )
+                if not is_repeatable and any(map(may_have_happened, failures)):
+                    failed = unsettled(failed)
+                raise failed from error
             self._breaker.answered()
             return result
 
@@ -146,15 +162,13 @@ def _error(state: RetryCallState) -> BaseException | None:
 
 
 def _longest_pause(state: RetryCallState) -> float:
-    """Seconds before the next attempt: as the workspace asks, else growing."""
-    asked = retry_after(_error(state))
-    if asked is not None:
-        return asked
-    return float(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (state.attempt_number - 1)))
+    """Seconds before the next attempt: growing, and not less than the workspace asks for."""
+    growing: float = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(state.attempt_number - 1, 10))
+    return max(growing, retry_after(_error(state)) or 0.0)
 
 
 def _pause(state: RetryCallState) -> float:
     """The same, not in step with others unless the workspace asks for it."""
     longest = _longest_pause(state)
-    asked = retry_after(_error(state)) is not None
-    return longest if asked else longest * random.uniform(0.5, 1.0)  # noqa: S311
+    asked = retry_after(_error(state)) or 0.0
+    return max(asked, longest * random.uniform(0.5, 1.0))  # noqa: S311

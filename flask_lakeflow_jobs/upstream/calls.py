@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,8 +14,6 @@ from databricks.sdk.service.jobs import (
     BaseRun,
     Job,
     JobPermissions,
-    PerformanceTarget,
-    PipelineParams,
     QueueSettings,
     RepairRunResponse,
     Run,
@@ -23,11 +22,11 @@ from databricks.sdk.service.jobs import (
 )
 
 from ..errors import (
-    InvalidParameters,
     JobNotFound,
     LakeflowJobsError,
     RunNotFound,
 )
+from .arguments import check_range, sdk_fields, sdk_performance_target
 from .cache import ReadCache
 from .caller import MOST_CALLS, Caller, Tier
 from .clients import Address, Clients
@@ -66,7 +65,7 @@ class Upstream:
         clock: Clock,
     ) -> None:
         self._read = Tier(settings.read_timeout, settings.read_attempts)
-        self._write = Tier(settings.write_timeout, None)
+        self._write = Tier(settings.write_timeout, math.inf)
         self._cache = ReadCache(shared, clock, settled_for=settings.cache_ttl)
         clients = Clients(
             settings.sdk,
@@ -160,7 +159,9 @@ class Upstream:
 
         :param limit: the most runs.
         :param filters: as the SDK's ``list_runs`` takes them.
+        :raises InvalidRequest: the limit is no positive whole number, or no run can match.
         """
+        check_range(limit, filters)
 
         def pages(api: JobsExt) -> list[BaseRun]:
             runs = api.list_runs(job_id=job.job_id, limit=min(limit, PAGE), **filters)
@@ -238,11 +239,11 @@ class Upstream:
         :raises InvalidParameters: the workspace refuses them.
         """
         arguments: dict[str, Any] = {
-            **_sdk_fields(fields),
+            **sdk_fields(fields),
             "idempotency_token": token or uuid.uuid4().hex,
             "only": list(only) if only else None,
             "queue": None if queue is None else QueueSettings(enabled=queue),
-            "performance_target": _performance_target(performance_target),
+            "performance_target": sdk_performance_target(performance_target),
         }
 
         def trigger(api: JobsExt) -> RunNowResponse:
@@ -250,7 +251,7 @@ class Upstream:
                 response: RunNowResponse = api.run_now(job.job_id, **arguments).response
             except KeyError as error:  # so the SDK says that the answer names no run
                 raise HollowAnswer("An answer to run-now has no run_id.") from error
-            return response
+            return _with("run_id", response)
 
         with self._changing(job):
             return self._caller.make(
@@ -261,6 +262,7 @@ class Upstream:
                 trigger,
                 missing=_no_job(job),
                 refused_as_params=True,
+                is_repeatable=token is not None,
             )
 
     def cancel_run(self, identity: Identity, job: NamedJob, run_id: int) -> None:
@@ -298,11 +300,11 @@ class Upstream:
         :param arguments: as the SDK's ``repair_run`` takes them.
         :return: the id of the repair.
         """
-        fields = _sdk_fields(arguments)
+        fields = sdk_fields(arguments)
 
         def repair(api: JobsExt) -> int:
             response: RepairRunResponse = api.repair_run(run_id, **fields).response
-            return int(response.repair_id or 0)
+            return int(_with("repair_id", response).repair_id or 0)
 
         with self._changing(job):
             return self._caller.make(
@@ -313,6 +315,7 @@ class Upstream:
                 repair,
                 missing=_no_run(job, run_id),
                 refused_as_params=True,
+                is_repeatable=False,
             )
 
     def forget(self, job: NamedJob) -> None:
@@ -354,34 +357,6 @@ def _seconds(date: str | None) -> float | None:
 
 def _nothing(_: object) -> None:
     """Leave the SDK's waiter behind."""
-
-
-def _sdk_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    pipeline = fields.get("pipeline_params")
-    if not isinstance(pipeline, Mapping):
-        return dict(fields)
-    params = PipelineParams.from_dict(dict(pipeline))
-    unknown = [name for name in pipeline if not hasattr(params, name)]
-    if unknown:  # older SDKs would leave them out without a word
-        raise InvalidParameters(
-            f"The installed databricks-sdk does not know {', '.join(unknown)}. Upgrade it:"
-            " pip install --upgrade databricks-sdk.",
-            {name: ["Is not known to the installed databricks-sdk."] for name in unknown},
-        )
-    return {**fields, "pipeline_params": params}
-
-
-def _performance_target(word: str | None) -> PerformanceTarget | None:
-    if word is None:
-        return None
-    try:
-        return PerformanceTarget(word)
-    except ValueError:
-        known = ", ".join(target.value for target in PerformanceTarget)
-        raise InvalidParameters(
-            f"performance_target must be one of {known}, not {word!r}.",
-            {"performance_target": [f"Must be one of {known}."]},
-        ) from None
 
 
 def _no_job(job: NamedJob) -> Missing:

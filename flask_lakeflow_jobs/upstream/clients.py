@@ -14,6 +14,7 @@ from databricks.sdk.clock import Clock as SdkClock
 from databricks.sdk.core import Config
 
 from ..forks import call_in_children
+from .faults import LoginFailed
 from .session import settle
 
 if TYPE_CHECKING:
@@ -168,17 +169,33 @@ class Clients:
                 arguments.pop(name, None)
             # Said outright, since the app's own credentials stand in the environment beside it.
             arguments |= {"token": identity.token, "auth_type": "pat"}
-        config = Config(
-            product="flask-lakeflow-jobs",
-            product_version=version("flask-lakeflow-jobs"),
-            clock=OneAttempt(self._clock),
-            http_timeout_seconds=self._timeout,
-            retry_timeout_seconds=1,
-            **arguments,
-        )
+        elif "auth_type" not in arguments and (auth_type := _auth_type(arguments)):
+            arguments["auth_type"] = auth_type
+        try:
+            config = Config(
+                product="flask-lakeflow-jobs",
+                product_version=version("flask-lakeflow-jobs"),
+                clock=OneAttempt(self._clock),
+                http_timeout_seconds=self._timeout,
+                retry_timeout_seconds=1,
+                **arguments,
+            )
+        except ValueError as error:
+            raise LoginFailed(str(error)) from error
         client = WorkspaceClient(config=config)
         settle(client, self._connections)
         return client
+
+
+def _auth_type(given: Mapping[str, Any]) -> str | None:
+    """How to log in by the credentials of the app's config, which others of the environment would
+    make ambiguous to the SDK.
+
+    :param given: arguments of the SDK's ``Config``.
+    """
+    if "token" in given:
+        return None if "client_secret" in given else "pat"
+    return "oauth-m2m" if "client_secret" in given else None
 
 
 def _bypass_proxies() -> None:

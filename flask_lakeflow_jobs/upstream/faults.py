@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import requests
 from databricks.sdk import errors as sdk
 from databricks.sdk.errors.base import DatabricksError
+from requests.exceptions import SSLError
 from urllib3.exceptions import NewConnectionError
 
 from ..errors import (
@@ -42,9 +43,18 @@ class HollowAnswer(Exception):
     """The workspace said yes, and left out what that is worth."""
 
 
+class ForeignAnswer(Exception):
+    """A page in the place of an answer: a proxy's, say."""
+
+
+class LoginFailed(Exception):
+    """The SDK has no credentials to log in with, or they are refused."""
+
+
 #: Broken connections and broken answers: the request may have been carried out.
 TRANSIENT_BREAKS = (
     HollowAnswer,
+    ForeignAnswer,
     requests.ConnectionError,
     requests.Timeout,
     requests.exceptions.ChunkedEncodingError,
@@ -63,8 +73,23 @@ NO_VALID_TOKEN = re.compile(
     r"\b(invalid|expired)\b.*\btoken\b|\btoken\b.*\bexpired\b", re.IGNORECASE
 )
 
+#: Personal access tokens, and those of OAuth: a workspace may repeat the one that it was sent.
+TOKENS = re.compile(r"\bdapi\w{4,}(?:-\d+)?|\beyJ[\w-]+\.[\w-]+\.[\w-]+")
+
 #: A path that the host does not serve, so that nothing is said of a job or run.
 NO_ENDPOINT = "ENDPOINT_NOT_FOUND"
+
+#: Answers by which somebody is kept out.
+REFUSALS = (sdk.Unauthenticated, sdk.PermissionDenied)
+
+#: What the SDK says of an answer without the Jobs API's own words, such as a proxy's page.
+FOREIGN_WORDS = "unable to parse response"
+
+#: What the reader has to know of a call that failed and may have been carried out all the same.
+MAY_HAVE_HAPPENED = (
+    " What was asked may have happened all the same: look before asking again, and ask with an"
+    " idempotency key to be safe."
+)
 
 NO_SUCH_THING = re.compile(r"\b(Job|Run)\b.* (does not|doesn't) exist")
 
@@ -76,7 +101,12 @@ def may_pass(error: BaseException) -> bool:
     """
     if isinstance(error, DatabricksError):
         has_no_class = type(error) is DatabricksError  # 502, above all
-        return has_no_class or isinstance(error, TRANSIENT_ANSWERS) or error.error_code == LOCKED
+        return (
+            has_no_class
+            or isinstance(error, TRANSIENT_ANSWERS)
+            or error.error_code == LOCKED
+            or (FOREIGN_WORDS in str(error) and not isinstance(error, REFUSALS))
+        )
     return isinstance(error, TRANSIENT_BREAKS)
 
 
@@ -101,13 +131,25 @@ def is_silence(error: BaseException) -> bool:
     return isinstance(error, requests.Timeout | TimeoutError) or is_unreachable(error)
 
 
+def may_have_happened(error: BaseException) -> bool:
+    """Whether the workspace may have done what it was asked for, though no answer says so.
+
+    :param error: what the SDK raised.
+    """
+    if isinstance(error, DatabricksError):
+        has_no_class = type(error) is DatabricksError
+        return has_no_class or isinstance(error, sdk.DeadlineExceeded | sdk.InternalError)
+    is_broken = isinstance(error, (TimeoutError, *TRANSIENT_BREAKS))
+    return is_broken and not (is_unreachable(error) or isinstance(error, SSLError))
+
+
 def retry_after(error: BaseException | None) -> float | None:
     """Seconds that the workspace asks to wait.
 
     :param error: what the SDK raised.
     """
     seconds = getattr(error, "retry_after_secs", None)
-    return None if seconds is None else float(seconds)
+    return None if seconds is None else max(0.0, float(seconds))
 
 
 def translate(
@@ -127,11 +169,8 @@ def translate(
             error, identity, missing=missing, refused_as_params=refused_as_params
         )
     if isinstance(error, requests.Timeout | TimeoutError):
-        return UpstreamTimeout(
-            "The workspace did not answer in time. What was asked may still happen; look before"
-            " asking again."
-        )
-    if isinstance(error, requests.exceptions.SSLError):
+        return UpstreamTimeout("The workspace did not answer in time.")
+    if isinstance(error, SSLError):
         return UpstreamUnavailable(
             "No secure connection to the workspace comes about. If its certificate, or that of a"
             " proxy on the way, is of an authority of your own, name its file in"
@@ -140,15 +179,22 @@ def translate(
     if isinstance(error, requests.ConnectionError):
         return UpstreamUnavailable(
             "The workspace cannot be reached. Check DATABRICKS_HOST and the network."
+            if is_unreachable(error)
+            else "The connection to the workspace broke before it had answered."
         )
+    if isinstance(error, ForeignAnswer):
+        return _foreign(error)
     if isinstance(error, requests.RequestException | HollowAnswer):
         return _failed("The workspace's answer cannot be read.", error)
-    if isinstance(error, ValueError):  # the SDK says so of missing and of refused credentials
+    if isinstance(error, LoginFailed):
         return UpstreamUnauthenticated(
-            f"The app cannot log in to the workspace: {_clean(error)} Check DATABRICKS_HOST and the"
-            " credentials (DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or DATABRICKS_TOKEN)."
+            f"The app cannot log in to the workspace: {_clean(error, identity)} Check"
+            " DATABRICKS_HOST and the credentials (DATABRICKS_CLIENT_ID and"
+            " DATABRICKS_CLIENT_SECRET, or DATABRICKS_TOKEN)."
         )
-    return _failed(f"The workspace's answer is not understood ({type(error).__name__}).", error)
+    failed = _failed(f"The workspace's answer is not understood ({type(error).__name__}).", error)
+    failed.retryable = True  # the next may be
+    return failed
 
 
 def _translate_answer(
@@ -158,8 +204,10 @@ def _translate_answer(
     missing: Missing | None,
     refused_as_params: bool,
 ) -> LakeflowJobsError:
-    said = _clean(error)
+    said = _clean(error, identity)
     code = error.error_code
+    if FOREIGN_WORDS in said and not isinstance(error, REFUSALS):
+        return _foreign(error)
     if code == NO_ENDPOINT:
         return _failed(
             f"The host does not serve this: {said} Check that DATABRICKS_HOST is a workspace's.",
@@ -178,6 +226,12 @@ def _translate_answer(
         return UpstreamUnauthenticated(
             f"The workspace does not accept the app's credentials: {said} Renew those that"
             " it is configured with.",
+            upstream_code=code,
+        )
+    if is_refused and FOREIGN_WORDS in said:
+        return NotAllowed(
+            "Something on the way to the workspace does not allow it: an IP access list, or a"
+            " proxy. Check from where the workspace may be reached.",
             upstream_code=code,
         )
     if is_refused and "required scopes" in said:
@@ -213,6 +267,23 @@ def _translate_answer(
     return _failed(f"The workspace failed: {said}", error, upstream_code=code)
 
 
+def unsettled(failed: LakeflowJobsError) -> LakeflowJobsError:
+    """The error of a call that may have been carried out, and must not be made anew blindly.
+
+    :param failed: the error as it is for other calls.
+    """
+    failed.detail = failed.description = f"{failed.detail}{MAY_HAVE_HAPPENED}"
+    failed.retryable = False
+    failed.retry_seconds = None
+    return failed
+
+
+def _foreign(error: Exception) -> UpstreamError:
+    return _failed(
+        "Something between the app and the workspace answered in its place, such as a proxy.", error
+    )
+
+
 def _failed(sentence: str, error: Exception, *, upstream_code: str | None = None) -> UpstreamError:
     """A failure without a name of its own: worth another try only if it may pass."""
     failed = UpstreamError(sentence, upstream_code=upstream_code)
@@ -220,8 +291,12 @@ def _failed(sentence: str, error: Exception, *, upstream_code: str | None = None
     return failed
 
 
-def _clean(error: Exception) -> str:
-    """The message without what the SDK appends: the client's configuration, or a log of it all."""
+def _clean(error: Exception, identity: Identity) -> str:
+    """The message without tokens, and without what the SDK appends: the client's configuration, or
+    a log of it all."""
     said = APPENDED.split(str(error), maxsplit=1)[0].strip()
     first_line = said.splitlines()[0] if said else type(error).__name__
+    if identity.token:
+        first_line = first_line.replace(identity.token, "…")
+    first_line = TOKENS.sub("…", first_line)
     return first_line if first_line.endswith((".", "!", "?")) else f"{first_line}."

@@ -11,6 +11,9 @@ from urllib.parse import urlencode
 import requests
 from requests.adapters import HTTPAdapter
 
+from .faults import ForeignAnswer, LoginFailed
+from .workers import NoAnswer, is_awaited
+
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
     from urllib3 import HTTPConnectionPool
@@ -18,11 +21,16 @@ if TYPE_CHECKING:
     Query: TypeAlias = Mapping[str, Any] | None
 
 
+#: What the Jobs API says of a request only in JSON, and the SDK would take a page for.
+PAGE_STATUSES = frozenset({400, 404, 409})
+
+
 class WorkspaceSession(requests.Session):
     """The session of a client, which knows one workspace only.
 
     Proxies, certificates and connections are the same for all its requests, and are looked up once.
-    To do that for each request takes longer than all else of it.
+    To do that for each request takes longer than all else of it. None is sent that nobody waits for
+    any more.
 
     :param host: of the workspace, with its scheme.
     :param connections: the most that are kept.
@@ -42,8 +50,20 @@ class WorkspaceSession(requests.Session):
         prepared.prepare_headers({**self.headers, **request.headers})
         prepared.prepare_cookies(self.cookies)
         prepared.prepare_body(request.data, request.files, request.json)
-        prepared.prepare_auth(request.auth or self.auth)
+        try:
+            prepared.prepare_auth(request.auth or self.auth)
+        except ValueError as error:  # so the SDK says that a token is refused
+            raise LoginFailed(str(error)) from error
         return prepared
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        if not is_awaited():
+            raise NoAnswer("Nobody waits for it any more, so it is not asked.")
+        response = super().send(request, **kwargs)
+        is_page = response.headers.get("Content-Type", "").startswith("text/html")
+        if is_page and response.status_code in PAGE_STATUSES:
+            raise ForeignAnswer(f"A page with status {response.status_code}.")
+        return response
 
     def merge_environment_settings(
         self, url: object, proxies: object, stream: bool | None, verify: object, cert: object

@@ -14,6 +14,18 @@ T = TypeVar("T")
 
 IDLE_SECONDS = 10.0
 
+_this_thread = threading.local()
+
+
+class NoAnswer(TimeoutError):
+    """Whoever waited for a call does so no longer."""
+
+
+def is_awaited() -> bool:
+    """Whether somebody waits for the call that this thread makes; outside of calls, somebody is."""
+    task: Task[Any] | None = getattr(_this_thread, "task", None)
+    return task is None or not task.is_given_up
+
 
 class Task(Generic[T]):
     """A call that one thread makes and another waits for.
@@ -25,30 +37,33 @@ class Task(Generic[T]):
         self._call = call
         self._result: T
         self._error: BaseException | None = None
-        self._is_given_up = False
+        self.is_given_up = False
         self._ended = threading.Lock()
         self._ended.acquire()
 
     def make(self) -> None:
         """Make the call, unless nobody waits for it any more."""
-        if not self._is_given_up:
+        if not self.is_given_up:
+            _this_thread.task = self
             try:
                 self._result = self._call()
             except BaseException as error:
                 self._error = error
+            finally:
+                _this_thread.task = None  # an idle thread keeps nothing alive
         self._ended.release()
 
     def wait(self, timeout: float) -> T:
         """What the call returns or raises.
 
         :param timeout: seconds to wait for it.
-        :raises TimeoutError: it has not ended in time; not begun yet, it never will.
+        :raises NoAnswer: it has not ended in time; not begun yet, it never will.
         """
         try:
             if not self._ended.acquire(timeout=max(0.0, min(timeout, threading.TIMEOUT_MAX))):
-                raise TimeoutError(f"No answer within {timeout:g} seconds.")
+                raise NoAnswer(f"No answer within {timeout:g} seconds.")
         finally:
-            self._is_given_up = True
+            self.is_given_up = True
         if self._error is None:
             return self._result
         try:
@@ -61,9 +76,9 @@ class Workers:
     """Threads that run calls for others, who wait no longer than they want to.
 
     The SDK has no timeout for a whole call: its own one counts between two bytes, and its token
-    requests have none. A call that nobody waits for any more keeps its thread until it ends; with
-    ``limit`` such calls, new ones wait for their turn and give up in their own time. They are
-    daemons, so that a hanging call never holds up the end of the process.
+    requests have none. A call that nobody waits for any more keeps its thread until it ends, and
+    makes no further request; with ``limit`` such calls, new ones wait for their turn and give up in
+    their own time. They are daemons, so that a hanging call never holds up the end of the process.
 
     A call is handed over and back with one wake-up each way: under load each more costs as much as
     a small call does.
@@ -87,7 +102,7 @@ class Workers:
 
         :param call: what to run.
         :param timeout: seconds to wait, waiting for a thread included.
-        :raises TimeoutError: it has not ended in time; not begun yet, it never will.
+        :raises NoAnswer: it has not ended in time; not begun yet, it never will.
         """
         task = Task(call)
         with self._lock:
@@ -111,7 +126,7 @@ class Workers:
         task: Task[Any] | None = inbox.get()
         while task is not None:
             task.make()
-            task = None  # an idle thread keeps nothing alive
+            task = None
             task = self._next_task(inbox)
 
     def _next_task(self, inbox: SimpleQueue[Task[Any]]) -> Task[Any] | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,6 +15,7 @@ from flask import Flask, request
 from flask_lakeflow_jobs import (
     Conflict,
     InvalidParameters,
+    InvalidRequest,
     InvalidUserToken,
     JobNotFound,
     LakeflowJobsError,
@@ -155,6 +158,19 @@ class TestReads:
 
         assert (type(caught.value), caught.value.code) == (error, status)
 
+    @pytest.mark.parametrize("limit", [0, -1, 2.5, "5", None])
+    def test_a_limit_that_is_none_is_not_asked_for(self, road: FaultyWorkspace, limit: Any) -> None:
+        with pytest.raises(InvalidRequest, match="limit"):
+            current_jobs["never"].list_runs(limit)
+
+        assert not road.asked("GET", "runs/list")
+
+    def test_no_run_both_goes_on_and_has_ended(self, road: FaultyWorkspace) -> None:
+        with pytest.raises(InvalidRequest, match="not both"):
+            current_jobs["never"].list_runs(active_only=True, completed_only=True)
+
+        assert not road.asked("GET", "runs/list")
+
     def test_a_list_that_breaks_on_its_second_page_is_whole_in_the_end(
         self, road: FaultyWorkspace
     ) -> None:
@@ -201,6 +217,17 @@ class TestRetryAfter:
         assert time.monotonic() - began < 30
         assert len(road.asked("GET", "jobs/get")) == len(road.asked("POST")) == 1
 
+    @pytest.mark.parametrize("seconds", [0, -5])
+    def test_one_that_asks_for_no_pause_is_not_asked_all_the_time(
+        self, short: Flask, road: FaultyWorkspace, seconds: int
+    ) -> None:
+        road.fail(Refusal(429, retry_after=seconds), path="run-now")
+
+        with pytest.raises(UpstreamThrottled):
+            current_jobs["never"].run_now()
+
+        assert 0 < len(road.asked("POST", "run-now")) <= 3
+
 
 class TestWrites:
     @pytest.mark.parametrize("fault", TRANSIENT, ids=names(TRANSIENT))
@@ -230,6 +257,91 @@ class TestWrites:
         started = {run.run_id for run in current_jobs["never"].list_runs(50)}
         assert started == reported
         assert current_jobs["never"].list_runs(51)[50:] == known_runs
+
+    @pytest.mark.parametrize(
+        "fault",
+        [Drop(accepted=True), Silence(accepted=True), HalfBody(), Nonsense(), Refusal(500)],
+        ids=repr,
+    )
+    def test_one_that_may_have_happened_is_not_to_be_made_anew_blindly(
+        self, short: Flask, road: FaultyWorkspace, fault: Fault
+    ) -> None:
+        road.fail(fault, path="run-now")
+
+        with pytest.raises(UpstreamError, match="look before asking again") as caught:
+            current_jobs["never"].run_now()
+        with pytest.raises(UpstreamError) as with_key:
+            current_jobs["never"].run_now(idempotency_key=repr(fault))
+
+        assert not caught.value.retryable
+        assert with_key.value.retryable
+        assert "look before" not in str(with_key.value)
+
+    def test_one_whose_first_answer_was_lost_may_have_happened_whatever_comes_then(
+        self, short: Flask, road: FaultyWorkspace
+    ) -> None:
+        road.fail(Drop(accepted=True), path="run-now", times=1)
+        road.fail(Refusal(503), path="run-now")
+
+        with pytest.raises(UpstreamUnavailable, match="look before") as caught:
+            current_jobs["never"].run_now()
+
+        assert not caught.value.retryable
+
+    @pytest.mark.parametrize("fault", [Refusal(503), Refusal(429)], ids=repr)
+    def test_one_that_was_refused_may_be_made_anew(
+        self, short: Flask, road: FaultyWorkspace, fault: Fault
+    ) -> None:
+        road.fail(fault, path="run-now")
+
+        with pytest.raises(UpstreamError) as caught:
+            current_jobs["never"].run_now()
+
+        assert caught.value.retryable
+
+    def test_a_repair_is_never_to_be_made_anew_blindly(
+        self, app: Flask, road: FaultyWorkspace
+    ) -> None:
+        run_id = current_jobs["failing"].run_now().run_id
+        current_jobs["failing"].wait(run_id)
+        road.fail(Drop(accepted=True), path="runs/repair")
+
+        with pytest.raises(UpstreamUnavailable, match="look before") as caught:
+            current_jobs["failing"].repair_run(run_id)
+
+        assert not caught.value.retryable
+        assert len(road.asked("POST", "runs/repair")) == 1
+
+    def test_a_yes_without_an_id_is_none(self, short: Flask, road: FaultyWorkspace) -> None:
+        road.fail(Nonsense(body=b'{"run_id": null}'), path="run-now")
+
+        with pytest.raises(UpstreamError):
+            current_jobs["never"].run_now()
+
+    def test_what_was_given_up_while_logging_in_is_not_asked_later(
+        self, make_app: MakeApp, road: FaultyWorkspace
+    ) -> None:
+        may_log_in = threading.Event()
+
+        def hold(exchange: Exchange) -> None:
+            may_log_in.wait(30)
+            exchange.answer(exchange.forward())
+
+        road.fail(hold, path="oidc/v1/token")
+        app = make_app(
+            DATABRICKS_TOKEN=None,
+            DATABRICKS_CLIENT_ID="the-app",
+            DATABRICKS_CLIENT_SECRET=road.token,
+            LAKEFLOW_JOBS_WRITE_TIMEOUT=SHORT,
+        )
+        with app.app_context():
+            with pytest.raises(UpstreamTimeout):
+                current_jobs["never"].run_now()
+            may_log_in.set()
+            road.wait_for(path="oidc/v1/token")
+            assert current_jobs["never"].get_job().job_id
+
+        assert not road.asked("POST", "run-now")
 
     def test_a_cancellation_is_sent_again(self, road: FaultyWorkspace) -> None:
         run_id = current_jobs["never"].run_now().run_id
@@ -261,6 +373,29 @@ class TestWrites:
         assert len(road.asked("POST")) == 1
 
 
+class SoftTimeLimitExceeded(Exception):
+    """Raised by a signal handler in whatever runs: so Celery tells a task that its time is up."""
+
+
+def test_what_hits_the_caller_is_no_failure_of_the_workspace(
+    road: FaultyWorkspace, app: Flask
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise SoftTimeLimitExceeded
+
+    def hold(exchange: Exchange) -> None:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+        exchange.answer(exchange.forward())
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        road.fail(hold, path="jobs/get")
+        with pytest.raises(SoftTimeLimitExceeded):
+            current_jobs["never"].get_job()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
 class TestDeadlines:
     """A tier's timeout holds whatever the workspace does; generous limits, since machines vary."""
 
@@ -279,7 +414,7 @@ class TestDeadlines:
 
         assert time.monotonic() - began < SHORT + GRACE
         assert caught.value.code in (502, 504)
-        assert caught.value.retryable
+        assert caught.value.retryable is (call == "get_job")
 
     @pytest.mark.parametrize(
         "path", ["databricks-config", "oauth-authorization-server", "oidc/v1/token"]

@@ -189,6 +189,35 @@ class TestClientSecret:
         assert "wrong-secret" not in str(caught.value)
 
 
+def test_a_token_of_the_app_wins_over_credentials_of_the_environment(
+    make_app: MakeApp, road: FaultyWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Databricks Apps, where the app's own always stand there."""
+    monkeypatch.setenv("DATABRICKS_CLIENT_ID", "the-app")
+    monkeypatch.setenv("DATABRICKS_CLIENT_SECRET", "not the token")
+
+    with make_app().app_context():
+        assert current_jobs["never"].get_job().job_id
+
+    assert not road.asked("POST", TOKENS)
+
+
+def test_a_client_secret_of_the_app_wins_over_a_token_of_the_environment(
+    make_app: MakeApp, road: FaultyWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABRICKS_TOKEN", "not the token")
+    app = make_app(
+        DATABRICKS_TOKEN=None,
+        DATABRICKS_CLIENT_ID="the-app",
+        DATABRICKS_CLIENT_SECRET=road.token,
+    )
+
+    with app.app_context():
+        assert current_jobs["never"].get_job().job_id
+
+    assert road.asked("POST", TOKENS)
+
+
 class TestUsers:
     def test_a_users_warm_call_costs_no_discovery(self, app: Flask, road: FaultyWorkspace) -> None:
         for _ in range(3):

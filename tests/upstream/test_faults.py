@@ -25,9 +25,20 @@ from flask_lakeflow_jobs import (
     UpstreamUnavailable,
 )
 from flask_lakeflow_jobs.identity import APP, Identity
-from flask_lakeflow_jobs.upstream.faults import is_unreachable, may_pass, retry_after, translate
+from flask_lakeflow_jobs.upstream.faults import (
+    HollowAnswer,
+    LoginFailed,
+    is_unreachable,
+    may_have_happened,
+    may_pass,
+    retry_after,
+    translate,
+)
 
-USER = Identity("dapi-secret")
+USER = Identity("users-own-secret")
+
+#: How the SDK begins what it says of a page that is no answer of the API.
+FOREIGN = "unable to parse response. This is likely a bug in the Databricks SDK for Python."
 
 
 def no_run(code: str | None) -> LakeflowJobsError:
@@ -71,8 +82,10 @@ def write(error: Exception, identity: Identity = APP) -> LakeflowJobsError:
         (requests.exceptions.JSONDecodeError("x", "doc", 0), UpstreamError, True),
         (requests.exceptions.InvalidURL("x"), UpstreamError, False),
         (TimeoutError("late"), UpstreamTimeout, False),
-        (ValueError("default auth: no credentials"), UpstreamUnauthenticated, False),
-        (KeyError("run_id"), UpstreamError, False),
+        (LoginFailed("default auth: no credentials"), UpstreamUnauthenticated, False),
+        (sdk.NotFound(FOREIGN), UpstreamError, True),
+        (sdk.BadRequest(FOREIGN), UpstreamError, True),
+        (sdk.PermissionDenied(FOREIGN), NotAllowed, False),
     ],
 )
 def test_each_failure_has_its_error(
@@ -82,9 +95,7 @@ def test_each_failure_has_its_error(
     assert may_pass(error) is passes
 
 
-@pytest.mark.parametrize(
-    "error", [sdk.BadRequest("Multiple tasks."), sdk.NotImplemented("No."), KeyError("run_id")]
-)
+@pytest.mark.parametrize("error", [sdk.BadRequest("Multiple tasks."), sdk.NotImplemented("No.")])
 def test_what_cannot_pass_is_not_called_retryable(error: Exception) -> None:
     assert not read(error).retryable
 
@@ -156,6 +167,47 @@ def test_a_throttled_client_is_always_told_when_to_come_back() -> None:
     assert retry_after(None) is None
 
 
+@pytest.mark.parametrize("error", [KeyError("run_id"), ValueError("no number"), AttributeError()])
+def test_an_answer_that_is_not_understood_is_not_asked_for_again_at_once(error: Exception) -> None:
+    assert type(read(error)) is UpstreamError
+    assert read(error).retryable, "the next look may see better"
+    assert not may_pass(error)
+
+
+@pytest.mark.parametrize(
+    "token", ["users-own-secret", "dapi0123456789abcdef-3", "eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl"]
+)
+def test_a_token_that_the_workspace_repeats_is_told_to_nobody(token: str) -> None:
+    for error in (sdk.PermissionDenied, sdk.Unauthenticated, sdk.InvalidParameterValue):
+        detail = write(error(f"The token {token} is not good."), USER).detail
+        assert token not in detail
+        assert "is not good" in detail
+
+
+@pytest.mark.parametrize(
+    ("error", "may_have"),
+    [
+        (requests.ConnectionError("reset"), True),
+        (requests.ReadTimeout("late"), True),
+        (TimeoutError("late"), True),
+        (HollowAnswer("no run_id"), True),
+        (requests.exceptions.ChunkedEncodingError("half"), True),
+        (sdk.InternalError("Oops."), True),
+        (sdk.DeadlineExceeded("Late."), True),
+        (DatabricksError("Bad gateway."), True),
+        (requests.ConnectTimeout("nobody"), False),
+        (requests.exceptions.SSLError("whose certificate?"), False),
+        (sdk.TooManyRequests("Slow down."), False),
+        (sdk.TemporarilyUnavailable("Back soon."), False),
+        (sdk.InvalidParameterValue("No."), False),
+        (sdk.PermissionDenied("No."), False),
+        (LoginFailed("no credentials"), False),
+    ],
+)
+def test_what_a_failed_call_may_have_done(error: Exception, may_have: bool) -> None:
+    assert may_have_happened(error) is may_have
+
+
 @pytest.mark.parametrize(
     ("said", "told"),
     [
@@ -167,7 +219,7 @@ def test_a_throttled_client_is_always_told_when_to_come_back() -> None:
         ("First line\nTraceback: secret", "First line."),
         (
             "unable to parse response. This is likely a bug in the SDK. Request log:```secret",
-            "unable to parse response.",
+            "an IP access list, or a proxy",
         ),
     ],
 )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -77,6 +80,110 @@ def test_equal_reads_at_once_are_one_upstream(
 
     assert found == [run_id] * 20
     assert len(road.asked("GET", "runs/get")) == 1
+
+
+class Interrupted(Exception):
+    """What a signal handler raises in whoever asks."""
+
+
+def test_who_asks_for_others_too_keeps_its_own_end_to_itself(
+    app: Flask, road: FaultyWorkspace, in_threads: Callable[..., Any]
+) -> None:
+    """The first of two equal reads is stopped while it waits; the other asks anew."""
+    run_id = current_jobs["never"].run_now().run_id
+    asked_by_both, found = threading.Event(), []
+
+    def interrupt(*_: object) -> None:
+        raise Interrupted
+
+    def hold(exchange: Exchange) -> None:
+        if len(road.asked("GET", "runs/get")) == 1:
+            asked_by_both.wait(30)
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+            exchange.pause(1)
+        exchange.answer(exchange.forward())
+
+    def read() -> None:
+        road.wait_for(path="runs/get")
+        with app.app_context():
+            asked_by_both.set()
+            found.append(current_jobs["never"].get_run(run_id).run_id)
+
+    road.fail(hold, path="runs/get")
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        (other,) = in_threads(read)
+        with pytest.raises(Interrupted):
+            current_jobs["never"].get_run(run_id)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    other.join(30)
+
+    assert found == [run_id]
+
+
+def test_a_read_after_a_change_joins_none_from_before_it(
+    make_app: MakeApp, road: FaultyWorkspace, in_threads: Callable[..., Any]
+) -> None:
+    """Even where nothing is kept, so that no store tells of the change."""
+    app = make_app(LAKEFLOW_JOBS_CACHE={"CACHE_TYPE": "NullCache", "CACHE_NO_NULL_WARNING": True})
+    may_answer = threading.Event()
+
+    def hold(exchange: Exchange) -> None:
+        reply = exchange.forward()
+        if len(road.asked("GET", "runs/list")) == 1:
+            may_answer.wait(30)
+        exchange.answer(reply)
+
+    def read() -> None:
+        with app.app_context():
+            current_jobs["never"].list_runs()
+
+    road.fail(hold, path="runs/list")
+    (earlier,) = in_threads(read)
+    road.wait_for(path="runs/list")
+    with app.app_context():
+        started = current_jobs["never"].run_now().run_id
+        newest = current_jobs["never"].list_runs()[0].run_id
+    may_answer.set()
+    earlier.join(30)
+
+    assert newest == started
+
+
+FORKING = """
+import os, sys, threading
+from flask_lakeflow_jobs.clock import SystemClock
+from flask_lakeflow_jobs.identity import APP
+from flask_lakeflow_jobs.shared import Shared
+from flask_lakeflow_jobs.upstream.cache import Question, ReadCache
+from cachelib import SimpleCache
+from types import SimpleNamespace
+
+cache = ReadCache(Shared(SimpleCache()), SystemClock(), settled_for=60)
+question = Question(APP, SimpleNamespace(job_id=7), "run:1")
+asking, may_answer = threading.Event(), threading.Event()
+
+def ask():
+    asking.set()
+    may_answer.wait(30)
+    return {}
+
+thread = threading.Thread(target=cache.read, args=(question, ask, bool))
+thread.start()
+asking.wait(30)
+child = os.fork()
+if child == 0:
+    os._exit(0 if cache.read(question, lambda: {"a": 1}, bool).value == {"a": 1} else 1)
+may_answer.set()
+thread.join()
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_forked_child_waits_for_no_read_of_its_parents() -> None:
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", FORKING], timeout=60, check=False)
+    assert done.returncode == 0
 
 
 def test_a_failed_read_is_not_kept(road: FaultyWorkspace) -> None:

@@ -129,17 +129,17 @@ class TestUpstream:
     @pytest.mark.parametrize(
         ("fault", "status", "retryable"),
         [
-            (Refusal(401), 502, False),
-            (Refusal(403), 403, False),
-            (Refusal(409), 409, False),
-            (Refusal(429, retry_after=3600), 429, True),
-            (Refusal(500), 502, True),
-            (GatewayPage(502), 502, True),
-            (Refusal(503, retry_after=3600), 503, True),
-            (Refusal(504), 504, True),
-            (Nonsense(), 502, True),
-            (Drop(), 503, True),
-            (Silence(), 504, True),
+            (Refusal(401), 502, "never"),
+            (Refusal(403), 403, "never"),
+            (Refusal(409), 409, "never"),
+            (Refusal(429, retry_after=3600), 429, "always"),
+            (Refusal(500), 502, "if nothing was done"),
+            (GatewayPage(502), 502, "if nothing was done"),
+            (Refusal(503, retry_after=3600), 503, "always"),
+            (Refusal(504), 504, "if nothing was done"),
+            (Nonsense(), 502, "if nothing was done"),
+            (Drop(), 503, "if nothing was done"),
+            (Silence(), 504, "if nothing was done"),
         ],
         ids=repr,
     )
@@ -153,7 +153,7 @@ class TestUpstream:
         road: FaultyWorkspace,
         fault: Fault,
         status: int,
-        retryable: bool,
+        retryable: str,
         method: str,
         path: str,
         upstream: str | None,
@@ -165,7 +165,9 @@ class TestUpstream:
 
         assert response.status_code == status
         document = document_of(response)
-        assert document["retryable"] is retryable
+        assert document["retryable"] is (
+            retryable == "always" or (retryable == "if nothing was done" and method == "GET")
+        )
         if status in (429, 503) and isinstance(fault, Refusal):
             assert response.headers["Retry-After"] == "3600"
 

@@ -15,7 +15,15 @@ from flask.testing import FlaskClient
 
 from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.current import EXTENSION
-from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace, Refusal, Silence, fingerprint
+from flask_lakeflow_jobs.testing import (
+    Drop,
+    FaultyWorkspace,
+    GatewayPage,
+    Nonsense,
+    Refusal,
+    Silence,
+    fingerprint,
+)
 from tests.conftest import MakeApp, Serve
 from tests.sse_client import Event, Stream
 from tests.support import ALICE, DEADLINE, Gate, on_behalf_of, wait_until
@@ -435,7 +443,8 @@ class TestTroubleUpstream:
         run_id = started("gated", gate.params)
         with Stream.open(f"{url}/gated/runs/{run_id}/stream") as stream:
             next(stream)
-            for fault in (Refusal(503), Drop(), Refusal(500), Refusal(429)):
+            odd = (GatewayPage(404), GatewayPage(400), Nonsense(body=b"[]"))
+            for fault in (Refusal(503), Drop(), Refusal(500), Refusal(429), *odd):
                 road.fail(fault, method="GET", times=1)
             gate.open()
             events = list(stream)
