@@ -7,7 +7,7 @@ import os
 import shlex
 import shutil
 import subprocess
-import sys
+import sysconfig
 from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
@@ -48,10 +48,10 @@ def test_the_examples_of_a_page_run(
             if block.file == "databricks.yml":
                 own_bundle()
         elif block.is_run and block.language == "python":
-            run(folder, "-c", block.text)
+            run(folder, "python", "-c", block.text)
         elif block.is_run:
             for command in block.commands:
-                run(folder, "-m", *shlex.split(command, comments=True))
+                run(folder, *shlex.split(command, comments=True))
         elif block.language == "python":
             names["app"] = Flask("example")
             code = compile("\n" * (block.line - 1) + block.text, block.page, "exec")
@@ -59,17 +59,18 @@ def test_the_examples_of_a_page_run(
                 exec(code, names)  # noqa: S102
 
 
-def run(folder: Path, *arguments: str) -> None:
-    """Run Python as the reader would, and see it succeed."""
+def run(folder: Path, *command: str) -> None:
+    """Run a command as the reader would, with nothing on Python's path to help it."""
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     ended = subprocess.run(
-        [sys.executable, *arguments],
+        command,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder)},
+        env={**env, "PATH": os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])},
         capture_output=True,
         text=True,
         timeout=2 * DEADLINE,
     )
-    assert ended.returncode == 0, f"{arguments}\n{ended.stdout}\n{ended.stderr}"
+    assert ended.returncode == 0, f"{command}\n{ended.stdout}\n{ended.stderr}"
 
 
 COMMANDS = [
