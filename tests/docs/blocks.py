@@ -1,8 +1,8 @@
 """The code blocks of the book: found, and told apart by what the text says of them.
 
 A comment on the line before a block says more of it: ``<!-- file: app.py -->``, that it is a file
-beside the page's others; ``<!-- run -->``, that it is run
-there, in a process of its own.
+beside the page's others; ``<!-- run -->``, that it is run there, in a process of its own;
+``<!-- printed -->``, that the run before it printed these lines, with ``…`` for what differs.
 """
 
 from __future__ import annotations
@@ -47,6 +47,16 @@ class Block:
     def is_run(self) -> bool:
         """Whether it is run in a process of its own."""
         return self.mark == "run"
+
+    @property
+    def is_printed(self) -> bool:
+        """Whether it is what the run before it printed."""
+        return self.mark == "printed"
+
+    @property
+    def pattern(self) -> str:
+        """What its lines match."""
+        return "^" + re.escape(self.text.strip()).replace("…", ".*") + "$"
 
     @property
     def commands(self) -> list[str]:
