@@ -57,7 +57,7 @@ def test_the_examples_of_a_page_run(
             )
         elif block.is_printed:
             assert re.search(block.pattern, printed, re.MULTILINE), f"{block}\n{printed}"
-        elif block.language == "python":
+        elif block.language == "python" and block.can_run:
             names["app"] = Flask("example")
             code = compile("\n" * (block.line - 1) + block.text, block.page, "exec")
             with page_app.test_request_context("/", headers=on_behalf_of(workspace.token)):
@@ -122,6 +122,11 @@ def test_blocks_are_found_with_their_place_and_what_is_said_of_them() -> None:
     assert (second.line, second.file, second.text) == (9, "b.yml", "b: 2\n")
     assert not first.is_run
     assert first.file is None
+
+
+@pytest.mark.parametrize(("module", "can_run"), [("flask", True), ("no_such_module", False)])
+def test_what_needs_a_module_that_is_not_there_is_left_out(module: str, can_run: bool) -> None:
+    assert Block("a.md", 1, "python", f"needs: {module}", "").can_run is can_run
 
 
 def test_commands_are_read_as_a_shell_reads_them() -> None:
