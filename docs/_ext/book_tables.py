@@ -1,11 +1,19 @@
-"""The tables of the book, made of the code. Pure: each is a head and rows of Markdown."""
+"""The tables of the book, made of the code.
+
+They stand in the pages, each between two comments, so that they can be read in the repository too.
+A test says when they differ from what the code says; this module, run, writes them anew::
+
+    python docs/_ext/book_tables.py
+"""
 
 from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
@@ -74,6 +82,12 @@ EXAMPLES: Mapping[str, dict[str, Any]] = {
     "dbt": {},
     "dbt_commands": {"commands": ["dbt run"]},
 }
+
+
+#: Where something that is made of the code stands in a page.
+PLACE = re.compile(
+    r"^(<!-- made of code: (\S+) -->\n).*?(^<!-- end -->)$", re.DOTALL | re.MULTILINE
+)
 
 
 @dataclass(frozen=True)
@@ -219,11 +233,11 @@ def problem_types() -> Table:
 
 
 def class_of(error: type[LakeflowJobsError]) -> str:
-    """A reference to an error.
+    """A link to an error's place in the reference.
 
     :param error: it.
     """
-    return f"{{py:class}}`~flask_lakeflow_jobs.{error.__name__}`"
+    return f"[{code(error.__name__)}](api.md#errors)"
 
 
 def _with_kinds(error: type[LakeflowJobsError]) -> Iterator[type[LakeflowJobsError]]:
@@ -339,7 +353,7 @@ def _command(command: click.Command, context: click.Context) -> str:
     return "\n\n".join([*parts, table.to_markdown()] if options else parts)
 
 
-#: What a page may ask for, by name.
+#: The tables that stand in pages, by name.
 TABLES: Mapping[str, Callable[[], Table]] = {
     "keys": keys,
     "sdk-keys": sdk_keys,
@@ -356,9 +370,22 @@ TABLES: Mapping[str, Callable[[], Table]] = {
 }
 
 
-def cells(table: Table) -> Iterable[str]:
-    """All cells of a table, row by row.
+def made(name: str) -> str:
+    """What stands in a page under a name, in Markdown.
 
-    :param table: it.
+    :param name: of a table, or ``commands``.
     """
-    return (cell for row in table.rows for cell in row)
+    return commands() if name == "commands" else TABLES[name]().to_markdown()
+
+
+def rewritten(page: str) -> str:
+    """A page with everything that is made of the code made anew.
+
+    :param page: it, in Markdown.
+    """
+    return PLACE.sub(lambda place: f"{place[1]}\n{made(place[2])}\n\n{place[3]}", page)
+
+
+if __name__ == "__main__":
+    for path in Path(__file__).parents[1].glob("*.md"):
+        path.write_text(rewritten(path.read_text()))

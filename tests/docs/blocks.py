@@ -1,8 +1,9 @@
 """The code blocks of the book: found, and told apart by what the text says of them.
 
 A comment on the line before a block says more of it: ``<!-- file: app.py -->``, that it is a file
-beside the page's others; ``<!-- run -->``, that it is run
-there, in a process of its own.
+beside the page's others; ``<!-- run -->``, that it is run there, in a process of its own;
+``<!-- printed -->``, that the run before it printed these lines, with ``…`` for what differs;
+``<!-- needs: flask_wtf -->``, that it runs only where that module is installed.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -47,6 +49,21 @@ class Block:
     def is_run(self) -> bool:
         """Whether it is run in a process of its own."""
         return self.mark == "run"
+
+    @property
+    def can_run(self) -> bool:
+        """Whether the module that it needs is there, if it needs one."""
+        return not self.mark.startswith("needs: ") or find_spec(self.mark[7:]) is not None
+
+    @property
+    def is_printed(self) -> bool:
+        """Whether it is what the run before it printed."""
+        return self.mark == "printed"
+
+    @property
+    def pattern(self) -> str:
+        """What its lines match."""
+        return "^" + re.escape(self.text.strip()).replace("…", ".*") + "$"
 
     @property
     def commands(self) -> list[str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
-import sys
+import sysconfig
 from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
@@ -31,7 +32,7 @@ def by_page(*languages: str) -> list[Any]:
     return [pytest.param(list(blocks), id=page) for page, blocks in found]
 
 
-@pytest.mark.parametrize("blocks", by_page("python", "yaml", "sh"))
+@pytest.mark.parametrize("blocks", by_page("python", "yaml", "sh", "text"))
 def test_the_examples_of_a_page_run(
     blocks: list[Block],
     folder: Path,
@@ -40,6 +41,7 @@ def test_the_examples_of_a_page_run(
     own_bundle: Callable[[], None],
 ) -> None:
     names: dict[str, Any] = {"__name__": "page"}
+    printed = ""
     for block in blocks:
         if block.file is not None:
             path = folder / block.file
@@ -48,28 +50,36 @@ def test_the_examples_of_a_page_run(
             if block.file == "databricks.yml":
                 own_bundle()
         elif block.is_run and block.language == "python":
-            run(folder, "-c", block.text)
+            printed = run(folder, "python", "-c", block.text)
         elif block.is_run:
-            for command in block.commands:
-                run(folder, "-m", *shlex.split(command, comments=True))
-        elif block.language == "python":
+            printed = "".join(
+                run(folder, *shlex.split(command, comments=True)) for command in block.commands
+            )
+        elif block.is_printed:
+            assert re.search(block.pattern, printed, re.MULTILINE), f"{block}\n{printed}"
+        elif block.language == "python" and block.can_run:
             names["app"] = Flask("example")
             code = compile("\n" * (block.line - 1) + block.text, block.page, "exec")
             with page_app.test_request_context("/", headers=on_behalf_of(workspace.token)):
                 exec(code, names)  # noqa: S102
 
 
-def run(folder: Path, *arguments: str) -> None:
-    """Run Python as the reader would, and see it succeed."""
+def run(folder: Path, *command: str) -> str:
+    """Run a command as the reader would, with nothing on Python's path to help it.
+
+    :return: what it printed.
+    """
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     ended = subprocess.run(
-        [sys.executable, *arguments],
+        command,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder)},
+        env={**env, "PATH": os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])},
         capture_output=True,
         text=True,
         timeout=2 * DEADLINE,
     )
-    assert ended.returncode == 0, f"{arguments}\n{ended.stdout}\n{ended.stderr}"
+    assert ended.returncode == 0, f"{command}\n{ended.stdout}\n{ended.stderr}"
+    return ended.stdout + ended.stderr
 
 
 COMMANDS = [
@@ -114,7 +124,18 @@ def test_blocks_are_found_with_their_place_and_what_is_said_of_them() -> None:
     assert first.file is None
 
 
+@pytest.mark.parametrize(("module", "can_run"), [("flask", True), ("no_such_module", False)])
+def test_what_needs_a_module_that_is_not_there_is_left_out(module: str, can_run: bool) -> None:
+    assert Block("a.md", 1, "python", f"needs: {module}", "").can_run is can_run
+
+
 def test_commands_are_read_as_a_shell_reads_them() -> None:
     block = Block("a.md", 1, "sh", "run", "# why\nflask jobs \\\n  list\n\nflask jobs run\n")
     assert block.commands == ["flask jobs    list", "flask jobs run"]
     assert block.is_run
+
+
+def test_what_is_printed_may_differ_where_the_text_leaves_it_open() -> None:
+    block = Block("a.md", 1, "text", "printed", "run …: done.\nnext\n")
+    assert re.search(block.pattern, "first\nrun 12: done.\nnext\n", re.MULTILINE)
+    assert not re.search(block.pattern, "run 12: done, next\n", re.MULTILINE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import book_tables
 import click
@@ -64,7 +65,7 @@ def test_every_task_type_outcome_and_exit_code_is_told() -> None:
 
 
 def test_errors_are_told_with_their_status_and_exit_code() -> None:
-    rows = {row[0].split(".")[-1].rstrip("`"): row[1:3] for row in book_tables.errors().rows}
+    rows = {row[0].split("`")[1]: row[1:3] for row in book_tables.errors().rows}
     assert rows["InvalidParameters"] == ("`400`", "`2`")
     assert rows["UpstreamTimeout"] == ("`504`", "`7`")
     types = {row[0].rsplit(":")[-1][:-1]: row[1:3] for row in book_tables.problem_types().rows}
@@ -132,11 +133,26 @@ def test_contributors_are_told_of_every_environment() -> None:
     assert [name for name in sections if f"| `{name}" not in page] == []
 
 
-def test_pages_ask_for_tables_that_there_are() -> None:
-    asked = {
-        line.split()[-1]
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+def test_a_page_says_what_the_code_says(page: Path) -> None:
+    text = page.read_text()
+    hint = "Run: python docs/_ext/book_tables.py"
+    assert text.splitlines() == book_tables.rewritten(text).splitlines(), hint
+
+
+def test_every_table_stands_in_a_page() -> None:
+    places = [
+        name
         for page in (ROOT / "docs").glob("*.md")
-        for line in page.read_text().splitlines()
-        if line.startswith("```{code-table}")
-    }
-    assert asked == set(book_tables.TABLES)
+        for _, name, _ in book_tables.PLACE.findall(page.read_text())
+    ]
+    assert sorted(places) == sorted([*book_tables.TABLES, "commands"])
+
+
+def test_what_stands_around_a_table_is_left_alone() -> None:
+    page = "before\n\n<!-- made of code: exit-codes -->\n\n| old |\n\n<!-- end -->\n\nafter\n"
+    written = book_tables.rewritten(page)
+    assert written.startswith("before\n\n<!-- made of code: exit-codes -->\n\n| Exit code |")
+    assert written.endswith(" |\n\n<!-- end -->\n\nafter\n")
+    assert "old" not in written
+    assert book_tables.rewritten(written) == written
