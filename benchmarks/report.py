@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 PREFACE = (
-    "Written by `python -m benchmarks`, which anyone can run; ours and the peers' figures are of"
+    "Written by `tox -e benchmarks`, which anyone can run; ours and the peers' figures are of"
     " one run on one machine. A figure says little about another machine, a ratio says more. No row"
     " is left out: what falls short says so."
 )
