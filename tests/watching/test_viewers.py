@@ -231,6 +231,16 @@ def test_a_mistake_of_our_own_is_logged_and_does_not_stop_the_watch(
     assert seen(viewer.collect()) == ["running"]
 
 
+def test_a_look_that_fails_unforeseen_stops_no_other_of_the_same_job(watched: Watched) -> None:
+    first, bad, last = (Target(APP, JOB, number) for number in (1001, 1002, 1003))
+    viewer = watched.subscribe(first, bad, last)
+    watched.workspace.says(ENDED, first)
+    watched.workspace.says(KeyError("surprise"), bad)
+    watched.workspace.says(ENDED, last)
+    watched.look()
+    assert [item.target for item in viewer.collect()] == [first, last]
+
+
 # ── real threads ──────────────────────────────────────────────────────────────────────────────────
 
 
