@@ -14,7 +14,21 @@ from typing import Any
 from werkzeug import exceptions
 from werkzeug.datastructures import WWWAuthenticate
 
+#: Characters that a sentence repeats of what it was given.
+LONGEST_QUOTE = 60
+
 _log = logging.getLogger(__name__)
+
+
+def quoted(value: object) -> str:
+    """How a sentence repeats what was given; cut where it is long.
+
+    :param value: anything.
+    """
+    try:
+        return f"{value!r:.{LONGEST_QUOTE}}"
+    except ValueError:  # Python writes no number of thousands of digits
+        return "a number that long"
 
 
 class LakeflowJobsError(exceptions.HTTPException):

@@ -11,6 +11,7 @@ from . import signals, telemetry
 from .attribution import attributed, name_of
 from .errors import Conflict, HandleClosed, MissingUserToken, RunTimeout
 from .identity import APP, HasHeaders, Identity, user_of
+from .ids import run_id_of
 from .outcome import Outcome, RunStatus, has_ended, outcome_of
 from .outputs import Outputs
 from .params import check_task_keys, run_now_fields, validate
@@ -184,15 +185,17 @@ class JobHandle:
 
     # ── follow ────────────────────────────────────────────────────────────────────────────────────
 
-    def watch(self, run_id: int, *, timeout: float | None = None) -> RunWatch:
+    def watch(self, run_id: int | str, *, timeout: float | None = None) -> RunWatch:
         """Follow a run that exists.
 
-        :param run_id: the run.
+        :param run_id: the run; a text, such as one from a URL, will do.
         :param timeout: seconds; ``None``: the job's ``wait_timeout``.
         :return: an iterator of its states, the terminal one last.
+        :raises InvalidRequest: that is no run id, which holds for every call that takes one.
         :raises RunNotFound: while iterating: there is none.
         :raises RunTimeout: while iterating: it has not ended in time, and goes on.
         """
+        run_id = run_id_of(run_id)
         return RunWatch(run_id, self._states(run_id, timeout))
 
     def _states(self, run_id: int, timeout: float | None) -> Iterator[RunStatus]:
@@ -215,7 +218,7 @@ class JobHandle:
                     raise RunTimeout(run_id, seconds)
                 news = subscription.wait(left)
 
-    def wait(self, run_id: int, *, timeout: float | None = None) -> RunStatus:
+    def wait(self, run_id: int | str, *, timeout: float | None = None) -> RunStatus:
         """Wait for the end of a run.
 
         :param run_id: the run.
@@ -225,12 +228,12 @@ class JobHandle:
         *_, last = self.watch(run_id, timeout=timeout)
         return last
 
-    def target(self, run_id: int) -> Target:
+    def target(self, run_id: int | str) -> Target:
         """The run as something to watch.
 
         :param run_id: the run.
         """
-        return Target(self._act(), self.job, run_id)
+        return Target(self._act(), self.job, run_id_of(run_id))
 
     # ── read ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -286,16 +289,16 @@ class JobHandle:
         )
         return [self._jobs.upstream.base_run_of(run) for run in seen.value]
 
-    def get_run(self, run_id: int) -> Run:
+    def get_run(self, run_id: int | str) -> Run:
         """A run with all its tasks.
 
         :param run_id: the run.
         :raises RunNotFound: this job has no such run.
         """
-        seen = self.reads().run(run_id)
+        seen = self.reads().run(run_id_of(run_id))
         return self._jobs.upstream.run_of(seen.value)
 
-    def get_run_output(self, run_id: int) -> RunOutput | dict[str, RunOutput]:
+    def get_run_output(self, run_id: int | str) -> RunOutput | dict[str, RunOutput]:
         """What a run left: of a run of one task its output, of several one per task key.
 
         :param run_id: the run.
@@ -304,7 +307,7 @@ class JobHandle:
         outputs = self.get_outputs(run_id)
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
-    def get_outputs(self, run_id: int) -> dict[str, RunOutput]:
+    def get_outputs(self, run_id: int | str) -> dict[str, RunOutput]:
         """What the tasks of a run left, by task key, of each its last attempt.
 
         A task whose output the workspace has not, or not any more, says so in its ``info``.
@@ -314,7 +317,7 @@ class JobHandle:
         """
         return self._outputs().of_run(self.get_run(run_id))
 
-    def explain(self, run_id: int) -> Explanation:
+    def explain(self, run_id: int | str) -> Explanation:
         """Why a run failed: the tasks it failed by, last attempt only, with error and trace.
 
         :param run_id: the run.
@@ -327,13 +330,14 @@ class JobHandle:
 
     # ── intervene ─────────────────────────────────────────────────────────────────────────────────
 
-    def cancel_run(self, run_id: int, *, requested_by: str | None = None) -> None:
+    def cancel_run(self, run_id: int | str, *, requested_by: str | None = None) -> None:
         """Ask for the end of a run; it comes a little later.
 
         :param run_id: the run.
         :param requested_by: the name of who asked, for the log and the signal.
         :raises RunNotFound: this job has no such run.
         """
+        run_id = run_id_of(run_id)
         self.get_run(run_id)  # nobody cancels another job's run through this one
         self._jobs.upstream.cancel_run(self._act(), self.job, run_id)
         self._jobs.hub.forget(self.target(run_id))
@@ -348,7 +352,7 @@ class JobHandle:
 
     def repair_run(
         self,
-        run_id: int,
+        run_id: int | str,
         *,
         rerun_tasks: Sequence[str] | None = None,
         rerun_dependent_tasks: bool | None = None,
@@ -364,6 +368,7 @@ class JobHandle:
         :raises RunNotFound: this job has no such run.
         :raises Conflict: it goes on, or has succeeded.
         """
+        run_id = run_id_of(run_id)
         run = self._jobs.upstream.get_run(self._act(), self.job, run_id, history=True)
         if not has_ended(run):
             raise Conflict(f"Run {run_id} goes on. Wait for its end, or cancel it, to repair it.")

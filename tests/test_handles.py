@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from flask import Flask
 
 from flask_lakeflow_jobs import (
     Conflict,
+    InvalidRequest,
     JobHandle,
     NotAllowed,
     RunNotFound,
@@ -115,6 +118,52 @@ class TestWatching:
     def test_what_cannot_pass_ends_it(self, road: FaultyWorkspace) -> None:
         with pytest.raises(RunNotFound):
             current_jobs["quick"].wait(UNKNOWN_RUN)
+
+
+CALLS_ON_A_RUN = [
+    JobHandle.cancel_run,
+    JobHandle.explain,
+    JobHandle.get_outputs,
+    JobHandle.get_run,
+    JobHandle.get_run_output,
+    JobHandle.repair_run,
+    JobHandle.target,
+    JobHandle.wait,
+    JobHandle.watch,
+]
+
+
+class TestRunIds:
+    @pytest.mark.parametrize("call", CALLS_ON_A_RUN)
+    @pytest.mark.parametrize("value", ["abc", None, 2.5, -1, True])
+    def test_what_is_no_id_is_refused_before_anything_is_asked(
+        self, call: Callable[..., Any], value: object, road: FaultyWorkspace
+    ) -> None:
+        with pytest.raises(InvalidRequest, match="A run id is a positive whole number"):
+            call(current_jobs["quick"], value)
+
+        assert not road.asked("GET")
+        assert not road.asked("POST")
+
+    def test_a_text_is_as_good_as_a_number(self) -> None:
+        handle = current_jobs["never"]
+        run_id = handle.run_now().run_id
+
+        assert handle.wait(str(run_id)).run.run_id == run_id
+        assert handle.watch(str(run_id)).run_id == run_id
+        assert handle.get_run(str(run_id)).run_id == run_id
+        assert handle.explain(str(run_id)).run_id == run_id
+        handle.cancel_run(str(run_id))
+
+    def test_runs_named_by_text_and_by_number_are_watched_side_by_side(self, gate: Gate) -> None:
+        handle = current_jobs["gated"]
+        named = [handle.run_now(gate.params).run_id, str(handle.run_now(gate.params).run_id)]
+        gate.open()
+
+        with ThreadPoolExecutor(2) as waiters:
+            ends = list(waiters.map(partial(handle.wait, timeout=DEADLINE), named))
+
+        assert [end.outcome for end in ends] == ["succeeded", "succeeded"]
 
 
 class TestReading:
