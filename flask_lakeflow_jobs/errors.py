@@ -60,6 +60,10 @@ class LakeflowJobsError(exceptions.HTTPException):
     def __str__(self) -> str:
         return self.detail
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle what the error says, not how it was made; a response stays behind."""
+        return _unmade, (type(self),), {**vars(self), "response": None}
+
     def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
         headers = [
             (name, value)
@@ -74,6 +78,11 @@ class LakeflowJobsError(exceptions.HTTPException):
         if self.code == 500:  # the app's own fault, which Flask logs of other exceptions only
             _log.error("%s", self, exc_info=self)
         return super().get_response(*args, **kwargs)
+
+
+def _unmade(cls: type[LakeflowJobsError]) -> LakeflowJobsError:
+    """An error that says nothing yet; ``pickle`` knows it by its name."""
+    return cls.__new__(cls)
 
 
 class ConfigurationError(LakeflowJobsError):
@@ -197,9 +206,9 @@ class WebhookLoginRefused(LakeflowJobsError, exceptions.Unauthorized):
     kind = "webhook-login-refused"
     title = "The notification does not log in rightly"
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail)
-        self.www_authenticate = (WWWAuthenticate("basic", {"realm": "lakeflow-jobs"}),)
+    def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
+        login = WWWAuthenticate("basic", {"realm": "lakeflow-jobs"})
+        return [*super().get_headers(*args, **kwargs), ("WWW-Authenticate", login.to_header())]
 
 
 class NotAllowed(LakeflowJobsError, exceptions.Forbidden):
