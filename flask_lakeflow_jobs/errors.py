@@ -283,6 +283,7 @@ class RunTimeout(LakeflowJobsError, exceptions.GatewayTimeout, TimeoutError):
 
     :param run_id: the run that was waited for.
     :param seconds: how long.
+    :param trouble: why it is not known how the run is doing, in a sentence.
     """
 
     code = 504
@@ -291,6 +292,9 @@ class RunTimeout(LakeflowJobsError, exceptions.GatewayTimeout, TimeoutError):
     title = "The run has not ended in time"
     retryable = True
 
-    def __init__(self, run_id: int, seconds: float) -> None:
-        super().__init__(f"Run {run_id} has not ended within {seconds:g} seconds. It goes on.")
+    def __init__(self, run_id: int, seconds: float, *, trouble: str | None = None) -> None:
+        ended = "was not seen to end" if trouble else "has not ended"
+        super().__init__(
+            f"Run {run_id} {ended} within {seconds:g} seconds. {trouble or 'It goes on.'}"
+        )
         self.run_id = run_id

@@ -202,21 +202,22 @@ class JobHandle:
         seconds = self.job.wait_timeout if timeout is None else timeout
         clock = self._jobs.clock
         deadline = clock.monotonic() + seconds
+        trouble: str | None = "The workspace has not said yet how it is doing."
         with closing(self._jobs.hub.subscribe([self.target(run_id)])) as subscription:
-            news = subscription.first(self._jobs.settings.read_timeout)
+            left = seconds
             while True:
-                for item in news:
+                for item in subscription.wait(left):
                     if item.error is not None:
                         raise item.error
                     if item.snapshot is not None:
                         yield item.snapshot.status
+                    trouble = item.trouble.detail if item.trouble is not None else None
                 self._act()
                 left = deadline - clock.monotonic()
                 if subscription.is_over:
                     return
                 if left <= 0:
-                    raise RunTimeout(run_id, seconds)
-                news = subscription.wait(left)
+                    raise RunTimeout(run_id, seconds, trouble=trouble)
 
     def wait(self, run_id: int | str, *, timeout: float | None = None) -> RunStatus:
         """Wait for the end of a run.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -22,7 +23,7 @@ from flask_lakeflow_jobs import (
     UpstreamUnavailable,
     current_jobs,
 )
-from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, Refusal
+from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, Refusal, Silence
 from tests.clocks import FakeClock
 from tests.conftest import MakeApp
 from tests.support import DEADLINE, Gate, wait_until
@@ -97,6 +98,42 @@ class TestWatching:
         assert (caught.value.code, caught.value.exit_code) == (504, 4)
         gate.open()
         assert handle.wait(run_id).outcome == "succeeded"
+
+    def test_a_wait_is_over_in_time_though_the_workspace_is_silent(
+        self, road: FaultyWorkspace
+    ) -> None:
+        road.fail(Silence())
+        began = time.monotonic()
+
+        with pytest.raises(RunTimeout, match="has not said yet") as caught:
+            current_jobs["quick"].wait(UNKNOWN_RUN, timeout=0.05)
+
+        assert time.monotonic() - began < 5, "and not for as long as a read may take"
+        assert "goes on" not in caught.value.detail
+
+    def test_a_wait_that_met_trouble_only_tells_of_it(
+        self, app: Flask, road: FaultyWorkspace
+    ) -> None:
+        handle = current_jobs["quick"]
+        road.fail(Refusal(503, message="Under maintenance."), path="runs/get")
+        hub = app.extensions["lakeflow_jobs"].jobs.hub
+        with closing(hub.subscribe([handle.target(UNKNOWN_RUN)])) as viewer:
+            [news] = viewer.first(DEADLINE)
+
+            with pytest.raises(RunTimeout, match="was not seen to end") as caught:
+                handle.wait(UNKNOWN_RUN, timeout=0.05)
+
+        assert news.trouble.detail in caught.value.detail
+
+    @pytest.mark.parametrize("timeout", [1e10, float("inf")])
+    def test_a_wait_may_be_as_long_as_anybody_likes(self, gate: Gate, timeout: float) -> None:
+        watch = current_jobs["gated"].run_and_wait(gate.params, timeout=timeout)
+        next(watch)
+        gate.open()
+
+        *_, last = watch
+
+        assert last.outcome == "succeeded"
 
     def test_the_jobs_own_wait_timeout_holds_where_none_is_given(
         self, make_app: MakeApp, gate: Gate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -245,7 +246,8 @@ def test_a_look_that_fails_unforeseen_stops_no_other_of_the_same_job(watched: Wa
 
 
 @pytest.mark.parametrize("others", [[], [Target(APP, JOB, 1002)]])
-def test_a_viewer_that_waits_is_woken_by_a_look(others: list[Target]) -> None:
+@pytest.mark.parametrize("timeout", [DEADLINE, math.inf])
+def test_a_viewer_that_waits_is_woken_by_a_look(others: list[Target], timeout: float) -> None:
     watched = Watched(clock=SystemClock())
     for target in (ONE, *others):
         watched.workspace.says(RUNNING, target)
@@ -253,7 +255,7 @@ def test_a_viewer_that_waits_is_woken_by_a_look(others: list[Target]) -> None:
     watched.hub.step()
     viewer.first(0.0)
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(viewer.wait, DEADLINE)
+        waiting = pool.submit(viewer.wait, timeout)
         watched.workspace.says(ENDED)
         watched.hub.forget(ONE)
         watched.hub.step()
