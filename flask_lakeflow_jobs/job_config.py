@@ -100,10 +100,11 @@ def named_jobs(
     :raises ConfigurationError: for a job without an id, or a setting that makes no sense.
     """
     local = {env_name(key): job_id for key, job_id in local_ids.items()}
-    configs = _outright(sources, code)
+    configs = _outright(sources, code, wait_timeout)
     taken = {env_name(key) for key in configs}
+    left_alone = JobConfig(wait_timeout=wait_timeout)
     configs |= {
-        key: JobConfig()
+        key: left_alone
         for key in local_ids
         if env_name(key) not in taken and _is_free(key, "The bundle", is_meant=False)
     }
@@ -117,9 +118,8 @@ def named_jobs(
     return {
         key: _job(
             key,
-            configs.get(key, JobConfig()),
+            configs.get(key, left_alone),
             local.get(env_name(key)) or _configured_id(sources, key, origin, configs.get(key)),
-            wait_timeout,
         )
         for key, origin in origins.items()
     }
@@ -171,37 +171,44 @@ def _as_id(value: Any) -> int | None:
     return id_of(value.strip() if isinstance(value, str) else value)
 
 
-def _outright(sources: Sources, code: JobConfigs) -> dict[str, JobConfig]:
+def _outright(sources: Sources, code: JobConfigs, wait_timeout: float) -> dict[str, JobConfig]:
     """The jobs that are named outright: those in code, overridden field by field by the config."""
+    settings: dict[str, dict[str, Any]] = {}
     named: dict[str, JobConfig] = {}
-    given = mapping(sources, JOBS)
-    for where, source in (("jobs", code), (JOBS.name, given)):
-        for key, value in source.items():
-            if not re.fullmatch(r"[\w.-]+", str(key)):
+    for source, jobs in (("jobs", code), (JOBS.name, mapping(sources, JOBS))):
+        for name, value in jobs.items():
+            key, where = str(name), f"{source}[{name!r}]"
+            if not re.fullmatch(r"[\w.-]+", key):
                 raise ConfigurationError(
-                    f"{where} has the key {key!r}: a key is letters, digits, '_', '-' and '.'."
+                    f"{source} has the key {key!r}: a key is letters, digits, '_', '-' and '.'."
                 )
-            _is_free(str(key), where, is_meant=True)
-            named[str(key)] = _job_config(f"{where}[{key!r}]", value, named.get(str(key)))
+            _is_free(key, source, is_meant=True)
+            settings[key] = {**settings.get(key, {}), **_given(where, value)}
+            named[key] = _checked(where, {"wait_timeout": wait_timeout, **settings[key]})
     return named
 
 
-def _job_config(where: str, value: Any, base: JobConfig | None) -> JobConfig:
+def _given(where: str, value: Any) -> Mapping[str, Any]:
+    """The settings of a job that somebody has made; of a config, those not left as they are."""
+    defaults = {field.name: field.default for field in dataclasses.fields(JobConfig)}
     if isinstance(value, JobConfig):
-        config = value
-    elif isinstance(value, Mapping):
-        known = {f.name for f in dataclasses.fields(JobConfig)}
-        unknown = sorted(str(name) for name in value if name not in known)
-        if unknown:
-            raise ConfigurationError(
-                f"{where} has no setting {', '.join(map(repr, unknown))}."
-                f" The settings of a job: {', '.join(sorted(known))}."
-            )
-        config = dataclasses.replace(base or JobConfig(), **value)
-    else:
+        made = {name: getattr(value, name) for name in defaults}
+        return {name: made[name] for name in made if made[name] != defaults[name]}
+    if not isinstance(value, Mapping):
         raise ConfigurationError(
             f"{where} must be a JobConfig or a mapping, not {type(value).__name__}."
         )
+    unknown = sorted(str(name) for name in value if name not in defaults)
+    if unknown:
+        raise ConfigurationError(
+            f"{where} has no setting {', '.join(map(repr, unknown))}."
+            f" The settings of a job: {', '.join(sorted(defaults))}."
+        )
+    return value
+
+
+def _checked(where: str, settings: Mapping[str, Any]) -> JobConfig:
+    config = JobConfig(**settings)
     if config.job_id is not None:
         config = dataclasses.replace(config, job_id=_checked_id(config.job_id, f"{where}.job_id"))
     if config.task_type is not None and config.task_type not in tuple(TASK_TYPES):
@@ -236,15 +243,14 @@ def _schema(where: str, params: Params | None) -> Schema | None:
     raise ConfigurationError(f"{where} must be a marshmallow Schema or a dict of fields.")
 
 
-def _job(key: str, config: JobConfig, job_id: int, wait_timeout: float) -> Job:
+def _job(key: str, config: JobConfig, job_id: int) -> Job:
     assert config.params is None or isinstance(config.params, Schema)  # noqa: S101
-    left_alone = config.wait_timeout == WAIT_TIMEOUT.default
     return Job(
         key=key,
         job_id=job_id,
         task_type=config.task_type,
         schema=config.params,
-        wait_timeout=wait_timeout if left_alone else config.wait_timeout,
+        wait_timeout=config.wait_timeout,
         run_as=config.run_as,
         policy=config.policy,
         description=config.description,

@@ -167,6 +167,20 @@ def test_the_config_wins_over_code_field_by_field() -> None:
     assert (found["etl"].task_type, found["etl"].description) == ("sql", "From code.")
 
 
+@pytest.mark.parametrize("over", [JobConfig(description="Mine."), {"description": "Mine."}])
+@pytest.mark.parametrize(
+    "code",
+    [
+        JobConfig(job_id=5, task_type="sql", wait_timeout=7.0, params=Etl),
+        {"job_id": 5, "task_type": "sql", "wait_timeout": 7.0, "params": Etl},
+    ],
+)
+def test_so_it_does_whichever_of_them_is_a_job_config(code: Any, over: Any) -> None:
+    etl = jobs({"etl": code}, config={"LAKEFLOW_JOBS": {"etl": over}})["etl"]
+    assert (etl.job_id, etl.task_type, etl.wait_timeout) == (5, "sql", 7.0)
+    assert (etl.description, type(etl.schema)) == ("Mine.", Etl)
+
+
 def test_an_explicit_id_wins_over_a_discovered_one() -> None:
     found = jobs({"etl": JobConfig(job_id=1)}, environ={"DATABRICKS_JOB_ETL": "2"})
     assert ids(found) == {"etl": 1}
@@ -183,6 +197,16 @@ def test_a_job_waits_as_long_as_the_app_unless_it_says_otherwise() -> None:
         {"a": JobConfig(job_id=1), "b": JobConfig(job_id=2, wait_timeout=5.0)}, wait_timeout=60.0
     )
     assert (found["a"].wait_timeout, found["b"].wait_timeout) == (60.0, 5.0)
+
+
+def test_a_mapping_may_say_otherwise_by_the_default() -> None:
+    named = {"etl": {"job_id": 1, "wait_timeout": 600}}
+    for found in (
+        jobs(named, wait_timeout=30.0),
+        jobs(config={"LAKEFLOW_JOBS": named}, wait_timeout=30.0),
+        jobs({"etl": JobConfig(job_id=1)}, config={"LAKEFLOW_JOBS": named}, wait_timeout=30.0),
+    ):
+        assert found["etl"].wait_timeout == 600.0
 
 
 @pytest.mark.parametrize(
