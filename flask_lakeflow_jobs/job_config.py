@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 from marshmallow import Schema
 from marshmallow.fields import Field
 
-from .errors import ConfigurationError
+from .errors import ConfigurationError, quoted
 from .ids import id_of
 from .keys import JOBS, WAIT_TIMEOUT
 from .masking import Said, said_by
@@ -109,12 +109,14 @@ def named_jobs(
         if env_name(key) not in taken and _is_free(key, "The bundle", is_meant=False)
     }
     origins = {key: env_name(key) for key in configs}
-    for name in sorted({*sources.config, *sources.environ}):
-        if name.startswith(JOB_PREFIX) and name not in origins.values():
+    for name in _job_settings(sources):
+        if name not in origins.values():
             key = "default" if name == SINGLE_JOB else name.removeprefix(JOB_PREFIX).lower()
             is_meant = sources.config.get(name) is not None
             if _discovered(sources, name) and _is_free(key, name, is_meant=is_meant):
-                origins.setdefault(key, name)
+                first = origins.setdefault(key, name)
+                if configs.get(key, left_alone).job_id is None and env_name(key) not in local:
+                    _check_agreement(sources, key, first, name, is_meant=is_meant)
     return {
         key: _job(
             key,
@@ -125,15 +127,39 @@ def named_jobs(
     }
 
 
+def _job_settings(sources: Sources) -> list[str]:
+    """The settings that may name jobs; those of the app's config come first, and so win."""
+    names: set[object] = {*sources.config, *sources.environ}  # Flask lets the keys be anything
+    found = [name for name in names if isinstance(name, str) and name.startswith(JOB_PREFIX)]
+    return sorted(found, key=lambda name: (sources.config.get(name) is None, name))
+
+
 def _is_free(key: str, where: str, *, is_meant: bool) -> bool:
     """Whether a job may have a key; what nobody may have meant to be a key only warns."""
-    if key not in ROUTES:
+    if not re.fullmatch(r"[\w.-]+", key) or key in (".", ".."):
+        why = "a key is letters, digits, '_', '-' and '.', and not '.' or '..' alone"
+    elif key in ROUTES:
+        why = "that is the name of a route of the HTTP API"
+    else:
         return True
-    taken = f"{where} names a job {key!r}, and that is the name of a route of the HTTP API."
+    taken = f"{where} names a job {key!r}, and {why}."
     if is_meant:
         raise ConfigurationError(f"{taken} Give the job another key, and its id as 'job_id'.")
     _log.warning("%s So it is left out; name it in %s under another key.", taken, JOBS.name)
     return False
+
+
+def _check_agreement(
+    sources: Sources, key: str, first: str, second: str, *, is_meant: bool
+) -> None:
+    """See that two settings for the id of one job agree; as with keys, some only warn."""
+    ids = {_as_id(sources.get(name)) for name in (first, second)}
+    if len(ids) == 1 or sources.get(first) in (None, ""):
+        return
+    both = f"{first} and {second} give the job {key!r} different ids."
+    if is_meant:
+        raise ConfigurationError(f"{both} Keep one of them.")
+    _log.warning("%s %s is left out.", both, second)
 
 
 def _configured_id(sources: Sources, key: str, origin: str, config: JobConfig | None) -> int:
@@ -163,7 +189,9 @@ def _discovered(sources: Sources, name: str) -> bool:
 def _checked_id(value: Any, where: str) -> int:
     job_id = _as_id(value)
     if job_id is None:
-        raise ConfigurationError(f"{where} must be a job id, a positive number, not {value!r}.")
+        raise ConfigurationError(
+            f"{where} must be a job id, a positive number, not {quoted(value)}."
+        )
     return job_id
 
 
@@ -178,10 +206,6 @@ def _outright(sources: Sources, code: JobConfigs, wait_timeout: float) -> dict[s
     for source, jobs in (("jobs", code), (JOBS.name, mapping(sources, JOBS))):
         for name, value in jobs.items():
             key, where = str(name), f"{source}[{name!r}]"
-            if not re.fullmatch(r"[\w.-]+", key):
-                raise ConfigurationError(
-                    f"{source} has the key {key!r}: a key is letters, digits, '_', '-' and '.'."
-                )
             _is_free(key, source, is_meant=True)
             settings[key] = {**settings.get(key, {}), **_given(where, value)}
             named[key] = _checked(where, {"wait_timeout": wait_timeout, **settings[key]})
