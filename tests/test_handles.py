@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from flask import Flask
@@ -420,19 +420,19 @@ class TestIntervening:
 
 class TestResults:
     def test_a_success_has_its_data(self) -> None:
-        result = current_jobs["never"].results.run_now()
+        result: Any = current_jobs["never"].results.run_now()
 
         assert (result.ok, result.status, result.message) == (True, None, None)
         assert result.data.run_id > 0
 
     def test_a_failure_has_status_and_sentence_and_is_not_raised(self) -> None:
-        result = current_jobs["quick"].results.get_run(UNKNOWN_RUN)
+        result: Any = current_jobs["quick"].results.get_run(UNKNOWN_RUN)
 
         assert (result.ok, result.data, result.status) == (False, None, 404)
         assert "no run 1" in result.message
 
     def test_every_call_of_a_handle_is_there(self) -> None:
-        results = current_jobs["never"].results
+        results: Any = current_jobs["never"].results
         run_id = results.run_now().data.run_id
 
         assert results.get_run(run_id).ok
@@ -449,7 +449,7 @@ class TestResults:
     def test_iterators_give_results_and_a_failure_last(
         self, gate: Gate, road: FaultyWorkspace
     ) -> None:
-        results = current_jobs["gated"].results
+        results: Any = current_jobs["gated"].results
 
         *states, last = results.run_and_wait(gate.params, timeout=0.05)
 
@@ -458,9 +458,27 @@ class TestResults:
         assert [state.ok for state in results.watch(UNKNOWN_RUN)] == [False]
         assert [state.ok for state in results.run_and_wait({"gate": object()})] == [False]
 
+    def test_run_and_wait_starts_the_run_before_it_is_iterated(self, road: FaultyWorkspace) -> None:
+        watch = current_jobs["never"].results.run_and_wait()
+
+        assert len(road.asked("POST", "run-now")) == 1
+        assert [result.ok for result in watch] == [True]
+        assert current_jobs["never"].results.get_run(watch.run_id or 0).ok
+
+    def test_a_start_that_fails_is_a_result_and_no_run(self) -> None:
+        watch = current_jobs["gated"].results.run_and_wait({"gate": object()})
+
+        assert watch.run_id is None
+        assert [(result.ok, result.status) for result in watch] == [(False, 400)]
+
+    def test_what_is_no_run_id_is_a_result_too(self) -> None:
+        [only] = current_jobs["never"].results.watch("abc")
+
+        assert (only.ok, only.status) == (False, 400)
+
     def test_no_other_name_is_a_call(self) -> None:
         with pytest.raises(AttributeError, match="run_later"):
-            _ = current_jobs["never"].results.run_later
+            cast("Any", current_jobs["never"].results).run_later()
 
 
 class TestSettings:

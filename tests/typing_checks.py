@@ -19,6 +19,7 @@ from flask_lakeflow_jobs import (
     LakeflowJobs,
     LakeflowJobsError,
     Outcome,
+    ResultWatch,
     RunStatus,
     RunWatch,
     Triggered,
@@ -93,12 +94,17 @@ def look_up() -> None:
     print(handle, keys, len(current_jobs))
 
 
-def results(result: ExecutionResult[Run]) -> None:
+def results(handle: JobHandle) -> None:
+    result: ExecutionResult[Run] = handle.results.get_run(1)
+    triggered: ExecutionResult[Triggered] = handle.results.run_now({"day": "2025-01-01"})
+    watch: ResultWatch = handle.results.run_and_wait({"day": "2025-01-01"}, timeout=60.0)
+    states: list[ExecutionResult[RunStatus]] = list(watch)
+    run_id: int | None = watch.run_id
     data: Run | None = result.data
     ok: bool = result.ok
     status: int | None = result.status
     message: str | None = result.message
-    print(data, ok, status, message)
+    print(data, ok, status, message, triggered, states, run_id)
 
 
 def errors(error: LakeflowJobsError) -> None:
