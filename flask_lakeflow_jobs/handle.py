@@ -332,15 +332,18 @@ class JobHandle:
     # ── intervene ─────────────────────────────────────────────────────────────────────────────────
 
     def cancel_run(self, run_id: int | str, *, requested_by: str | None = None) -> None:
-        """Ask for the end of a run; it comes a little later.
+        """Ask for the end of a run; it comes a little later. To one that has ended nothing happens.
 
         :param run_id: the run.
         :param requested_by: the name of who asked, for the log and the signal.
         :raises RunNotFound: this job has no such run.
         """
         run_id = run_id_of(run_id)
-        self.get_run(run_id)  # nobody cancels another job's run through this one
+        # Nobody cancels another job's run through this one.
+        run = self._jobs.upstream.get_run(self._act(), self.job, run_id)
         self._jobs.upstream.cancel_run(self._act(), self.job, run_id)
+        if has_ended(run):
+            return
         self._jobs.hub.forget(self.target(run_id))
         user = name_of(requested_by)
         self._note("canceled", run_id, user)
@@ -379,7 +382,7 @@ class JobHandle:
             run, rerun_tasks=rerun_tasks, rerun_dependent_tasks=rerun_dependent_tasks
         )
         repair_id = self._jobs.upstream.repair_run(self._act(), self.job, run_id, arguments)
-        self._jobs.hub.forget(self.target(run_id))
+        self._jobs.hub.begin_again(self.target(run_id))
         self._note("repaired", run_id, name_of(requested_by))
         return repair_id
 

@@ -132,13 +132,20 @@ class Hub:
         :param target: the run.
         """
         self._board.forget(target)
-        self._announcer.forget(target)
         with self._changed:
             feed = self._feeds.get(target)
             if feed is not None:
                 feed.due = self._clock.monotonic()
                 feed.is_changed_meanwhile = feed.is_being_looked_at
                 self._changed.notify()
+
+    def begin_again(self, target: Target) -> None:
+        """Forget a run that goes on after its end, and announce its states anew.
+
+        :param target: the run.
+        """
+        self._announcer.forget(target)
+        self.forget(target)
 
     def forget_all(self, job_id: int) -> None:
         """Believe nothing that was seen of the runs of a job: they were just changed.
