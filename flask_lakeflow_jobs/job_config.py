@@ -30,7 +30,9 @@ ROUTES = frozenset({"lakeflow.js", "openapi.json", "stream", "webhook"})
 
 #: ``(user, action, job key) -> may they?``
 Policy: TypeAlias = Callable[[Any, str, str], bool]
-Params: TypeAlias = "Schema | type[Schema] | Mapping[str, Field[Any]]"
+#: The values of the mapping are fields; a type checker takes a dict of several kinds for one of
+#: objects, so that the type does not say so.
+Params: TypeAlias = "Schema | type[Schema] | Mapping[str, object]"
 
 
 @dataclass(frozen=True)
@@ -263,7 +265,7 @@ def _schema(where: str, params: Params | None) -> Schema | None:
                     f"{where}[{name!r}] must be a marshmallow field under a name, such as"
                     f" {{'day': fields.Date()}}, not {field!r}."
                 )
-        return Schema.from_dict(dict(params))()
+        return Schema.from_dict(dict(given))()
     raise ConfigurationError(f"{where} must be a marshmallow Schema or a dict of fields.")
 
 

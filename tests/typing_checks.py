@@ -40,12 +40,14 @@ def set_up(app: Flask, cache: Cache) -> LakeflowJobs:
     jobs: LakeflowJobs = LakeflowJobs()
     jobs.init_app(app)
     LakeflowJobs(app)
+    mixed = {"day": fields.Date(), "note": fields.String()}
     return LakeflowJobs(
         app,
         jobs={
             "class": JobConfig(task_type="notebook", params=Etl),
             "instance": JobConfig(job_id=1, params=Etl(), run_as="user", policy=may),
             "fields": JobConfig(params={"day": fields.Date()}, wait_timeout=60.0),
+            "mixed": JobConfig(params=mixed),
             "mapping": {"job_id": 1, "description": "The nightly load."},
         },
         cache=cache,
