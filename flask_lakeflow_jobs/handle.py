@@ -14,7 +14,7 @@ from .identity import APP, HasHeaders, Identity, user_of
 from .ids import run_id_of
 from .outcome import Outcome, RunStatus, has_ended, outcome_of
 from .outputs import Outputs
-from .params import check_task_keys, run_now_fields, validate
+from .params import check_task_keys, listed_task_keys, run_now_fields, validate
 from .reports import Explanation, explanation, repair_arguments
 from .results import Results
 from .triggering import Trigger, Triggered
@@ -112,7 +112,8 @@ class JobHandle:
 
         :param params: as the job's schema has them.
         :param idempotency_key: names the intent: the same key again answers the same run.
-        :param only: the task keys to run, with ``+`` before or after for what is up- or downstream.
+        :param only: the task keys to run, with ``+`` before or after for what is up- or downstream;
+            a text is one of them.
         :param queue: whether to wait for a free slot; ``None``: as the job is set up.
         :param performance_target: ``STANDARD`` or ``PERFORMANCE_OPTIMIZED``.
         :param requested_by: the name of who asked, for the log, the signal and, where
@@ -125,7 +126,7 @@ class JobHandle:
         user = name_of(requested_by)
         fields = self._fields(params, user)
         choices: dict[str, Any] = {
-            "only": only,
+            "only": listed_task_keys(only),
             "queue": queue,
             "performance_target": performance_target,
         }
@@ -152,10 +153,11 @@ class JobHandle:
         :raises ConfigurationError: the job cannot be told who asked.
         """
         self._fields(params, None)
-        if only:
+        named = listed_task_keys(only)
+        if named:
             settings = self.get_job().settings
             tasks = [task.task_key for task in (settings and settings.tasks) or []]
-            check_task_keys(only, tasks, self.key)
+            check_task_keys(named, tasks, self.key)
 
     def _fields(self, params: Mapping[str, Any] | None, user: str | None) -> dict[str, Any]:
         """The parameters of a run in the fields of run-now, and in them who asked."""
@@ -365,7 +367,7 @@ class JobHandle:
         """Run the failed tasks of an ended run again, with the parameters that it had.
 
         :param run_id: the run.
-        :param rerun_tasks: the task keys, in place of all that failed.
+        :param rerun_tasks: the task keys, in place of all that failed; a text is one of them.
         :param rerun_dependent_tasks: and what depends on them.
         :param requested_by: the name of who asked, for the log.
         :return: the id of the repair.
@@ -379,7 +381,9 @@ class JobHandle:
         if not rerun_tasks and outcome_of(run) is Outcome.SUCCEEDED:
             raise Conflict(f"Run {run_id} succeeded. Name the tasks that are to run again.")
         arguments = repair_arguments(
-            run, rerun_tasks=rerun_tasks, rerun_dependent_tasks=rerun_dependent_tasks
+            run,
+            rerun_tasks=listed_task_keys(rerun_tasks),
+            rerun_dependent_tasks=rerun_dependent_tasks,
         )
         repair_id = self._jobs.upstream.repair_run(self._act(), self.job, run_id, arguments)
         self._jobs.hub.begin_again(self.target(run_id))

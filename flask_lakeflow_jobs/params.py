@@ -130,6 +130,16 @@ def _told(messages: Mapping[str, Any]) -> str:
     return " ".join(told)
 
 
+def listed_task_keys(keys: Sequence[str] | None) -> list[str] | None:
+    """Task keys as the Jobs API takes them; a text is one key, not its letters.
+
+    :param keys: as a caller names them.
+    """
+    if keys is None:
+        return None
+    return [keys] if isinstance(keys, str) else list(keys)
+
+
 def check_task_keys(only: Sequence[str], tasks: Sequence[str], job: str) -> None:
     """Find out whether a job has the tasks that are to run.
 

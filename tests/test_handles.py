@@ -72,6 +72,18 @@ class TestWatching:
         assert sent.body["only"] == ["only"]
         assert sent.body["queue"] == {"enabled": False}
 
+    def test_a_text_is_one_task_key(self, road: FaultyWorkspace) -> None:
+        handle = current_jobs["pipeline"]
+        handle.check(only="load")
+        run_id = handle.run_now(only="load").run_id
+        handle.wait(run_id)
+        handle.repair_run(run_id, rerun_tasks="load")
+
+        (started,) = road.asked("POST", "run-now")
+        (repaired,) = road.asked("POST", "runs/repair")
+        assert started.body["only"] == ["load"]
+        assert repaired.body["rerun_tasks"] == ["load"]
+
     def test_watch_follows_a_run_that_exists_and_starts_none(
         self, gate: Gate, road: FaultyWorkspace
     ) -> None:
