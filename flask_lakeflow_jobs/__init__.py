@@ -29,7 +29,7 @@ from .handle import JobHandle, RunWatch
 from .job_config import JobConfig
 from .outcome import Outcome, RunStatus
 from .reports import Explanation, FailedTask
-from .results import ExecutionResult
+from .results import ExecutionResult, ResultWatch
 from .signals import run_canceled, run_changed, run_finished, run_triggered
 from .triggering import Triggered
 
@@ -52,6 +52,7 @@ __all__ = [
     "NotAllowed",
     "Outcome",
     "ProxyUser",
+    "ResultWatch",
     "RunNotFound",
     "RunStatus",
     "RunTimeout",

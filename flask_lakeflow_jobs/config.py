@@ -12,9 +12,9 @@ from .errors import ConfigurationError
 from .job_config import Job, JobConfigs, named_jobs
 from .sources import (
     Sources,
+    cache,
     count,
     flag,
-    mapping,
     optional,
     parameter_name,
     path_prefix,
@@ -71,6 +71,8 @@ def load_settings(
     bundle = None if sources.get("DATABRICKS_HOST") else _bundle(sources, root)
     local_ids = bundle_jobs(bundle) if bundle else {}
     timeout = optional(seconds, sources, keys.TIMEOUT)
+    read_timeout = seconds(sources, keys.READ_TIMEOUT)
+    write_timeout = seconds(sources, keys.WRITE_TIMEOUT)
     wait_timeout = seconds(sources, keys.WAIT_TIMEOUT)
     webhook_username, webhook_password = _webhook_login(sources)
     return Settings(
@@ -82,12 +84,12 @@ def load_settings(
         },
         bundle=bundle,
         poll_interval=seconds(sources, keys.POLL_INTERVAL),
-        read_timeout=timeout or seconds(sources, keys.READ_TIMEOUT),
-        write_timeout=timeout or seconds(sources, keys.WRITE_TIMEOUT),
+        read_timeout=timeout or read_timeout,
+        write_timeout=timeout or write_timeout,
         read_attempts=count(sources, keys.READ_ATTEMPTS),
         wait_timeout=wait_timeout,
         cache_ttl=seconds(sources, keys.CACHE_TTL, least=0.0),
-        cache=mapping(sources, keys.CACHE),
+        cache=cache(sources, keys.CACHE),
         max_streams=optional(count, sources, keys.MAX_STREAMS, least=0),
         stream_max_seconds=seconds(sources, keys.STREAM_MAX_SECONDS),
         heartbeat=seconds(sources, keys.HEARTBEAT),

@@ -14,7 +14,21 @@ from typing import Any
 from werkzeug import exceptions
 from werkzeug.datastructures import WWWAuthenticate
 
+#: Characters that a sentence repeats of what it was given.
+LONGEST_QUOTE = 60
+
 _log = logging.getLogger(__name__)
+
+
+def quoted(value: object) -> str:
+    """How a sentence repeats what was given; cut where it is long.
+
+    :param value: anything.
+    """
+    try:
+        return f"{value!r:.{LONGEST_QUOTE}}"
+    except ValueError:  # Python writes no number of thousands of digits
+        return "a number that long"
 
 
 class LakeflowJobsError(exceptions.HTTPException):
@@ -46,6 +60,10 @@ class LakeflowJobsError(exceptions.HTTPException):
     def __str__(self) -> str:
         return self.detail
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle what the error says, not how it was made; a response stays behind."""
+        return _unmade, (type(self),), {**vars(self), "response": None}
+
     def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
         headers = [
             (name, value)
@@ -60,6 +78,11 @@ class LakeflowJobsError(exceptions.HTTPException):
         if self.code == 500:  # the app's own fault, which Flask logs of other exceptions only
             _log.error("%s", self, exc_info=self)
         return super().get_response(*args, **kwargs)
+
+
+def _unmade(cls: type[LakeflowJobsError]) -> LakeflowJobsError:
+    """An error that says nothing yet; ``pickle`` knows it by its name."""
+    return cls.__new__(cls)
 
 
 class ConfigurationError(LakeflowJobsError):
@@ -183,9 +206,9 @@ class WebhookLoginRefused(LakeflowJobsError, exceptions.Unauthorized):
     kind = "webhook-login-refused"
     title = "The notification does not log in rightly"
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail)
-        self.www_authenticate = (WWWAuthenticate("basic", {"realm": "lakeflow-jobs"}),)
+    def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
+        login = WWWAuthenticate("basic", {"realm": "lakeflow-jobs"})
+        return [*super().get_headers(*args, **kwargs), ("WWW-Authenticate", login.to_header())]
 
 
 class NotAllowed(LakeflowJobsError, exceptions.Forbidden):
@@ -260,6 +283,7 @@ class RunTimeout(LakeflowJobsError, exceptions.GatewayTimeout, TimeoutError):
 
     :param run_id: the run that was waited for.
     :param seconds: how long.
+    :param trouble: why it is not known how the run is doing, in a sentence.
     """
 
     code = 504
@@ -268,6 +292,9 @@ class RunTimeout(LakeflowJobsError, exceptions.GatewayTimeout, TimeoutError):
     title = "The run has not ended in time"
     retryable = True
 
-    def __init__(self, run_id: int, seconds: float) -> None:
-        super().__init__(f"Run {run_id} has not ended within {seconds:g} seconds. It goes on.")
+    def __init__(self, run_id: int, seconds: float, *, trouble: str | None = None) -> None:
+        ended = "was not seen to end" if trouble else "has not ended"
+        super().__init__(
+            f"Run {run_id} {ended} within {seconds:g} seconds. {trouble or 'It goes on.'}"
+        )
         self.run_id = run_id

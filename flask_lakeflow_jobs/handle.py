@@ -11,9 +11,10 @@ from . import signals, telemetry
 from .attribution import attributed, name_of
 from .errors import Conflict, HandleClosed, MissingUserToken, RunTimeout
 from .identity import APP, HasHeaders, Identity, user_of
+from .ids import run_id_of
 from .outcome import Outcome, RunStatus, has_ended, outcome_of
 from .outputs import Outputs
-from .params import check_task_keys, run_now_fields, validate
+from .params import check_task_keys, listed_task_keys, run_now_fields, validate
 from .reports import Explanation, explanation, repair_arguments
 from .results import Results
 from .triggering import Trigger, Triggered
@@ -111,7 +112,8 @@ class JobHandle:
 
         :param params: as the job's schema has them.
         :param idempotency_key: names the intent: the same key again answers the same run.
-        :param only: the task keys to run, with ``+`` before or after for what is up- or downstream.
+        :param only: the task keys to run, with ``+`` before or after for what is up- or downstream;
+            a text is one of them.
         :param queue: whether to wait for a free slot; ``None``: as the job is set up.
         :param performance_target: ``STANDARD`` or ``PERFORMANCE_OPTIMIZED``.
         :param requested_by: the name of who asked, for the log, the signal and, where
@@ -124,7 +126,7 @@ class JobHandle:
         user = name_of(requested_by)
         fields = self._fields(params, user)
         choices: dict[str, Any] = {
-            "only": only,
+            "only": listed_task_keys(only),
             "queue": queue,
             "performance_target": performance_target,
         }
@@ -151,10 +153,11 @@ class JobHandle:
         :raises ConfigurationError: the job cannot be told who asked.
         """
         self._fields(params, None)
-        if only:
+        named = listed_task_keys(only)
+        if named:
             settings = self.get_job().settings
             tasks = [task.task_key for task in (settings and settings.tasks) or []]
-            check_task_keys(only, tasks, self.key)
+            check_task_keys(named, tasks, self.key)
 
     def _fields(self, params: Mapping[str, Any] | None, user: str | None) -> dict[str, Any]:
         """The parameters of a run in the fields of run-now, and in them who asked."""
@@ -184,38 +187,41 @@ class JobHandle:
 
     # ── follow ────────────────────────────────────────────────────────────────────────────────────
 
-    def watch(self, run_id: int, *, timeout: float | None = None) -> RunWatch:
+    def watch(self, run_id: int | str, *, timeout: float | None = None) -> RunWatch:
         """Follow a run that exists.
 
-        :param run_id: the run.
+        :param run_id: the run; a text, such as one from a URL, will do.
         :param timeout: seconds; ``None``: the job's ``wait_timeout``.
         :return: an iterator of its states, the terminal one last.
+        :raises InvalidRequest: that is no run id, which holds for every call that takes one.
         :raises RunNotFound: while iterating: there is none.
         :raises RunTimeout: while iterating: it has not ended in time, and goes on.
         """
+        run_id = run_id_of(run_id)
         return RunWatch(run_id, self._states(run_id, timeout))
 
     def _states(self, run_id: int, timeout: float | None) -> Iterator[RunStatus]:
         seconds = self.job.wait_timeout if timeout is None else timeout
         clock = self._jobs.clock
         deadline = clock.monotonic() + seconds
+        trouble: str | None = "The workspace has not said yet how it is doing."
         with closing(self._jobs.hub.subscribe([self.target(run_id)])) as subscription:
-            news = subscription.first(self._jobs.settings.read_timeout)
+            left = seconds
             while True:
-                for item in news:
+                for item in subscription.wait(left):
                     if item.error is not None:
                         raise item.error
                     if item.snapshot is not None:
                         yield item.snapshot.status
+                    trouble = item.trouble.detail if item.trouble is not None else None
                 self._act()
                 left = deadline - clock.monotonic()
                 if subscription.is_over:
                     return
                 if left <= 0:
-                    raise RunTimeout(run_id, seconds)
-                news = subscription.wait(left)
+                    raise RunTimeout(run_id, seconds, trouble=trouble)
 
-    def wait(self, run_id: int, *, timeout: float | None = None) -> RunStatus:
+    def wait(self, run_id: int | str, *, timeout: float | None = None) -> RunStatus:
         """Wait for the end of a run.
 
         :param run_id: the run.
@@ -225,12 +231,12 @@ class JobHandle:
         *_, last = self.watch(run_id, timeout=timeout)
         return last
 
-    def target(self, run_id: int) -> Target:
+    def target(self, run_id: int | str) -> Target:
         """The run as something to watch.
 
         :param run_id: the run.
         """
-        return Target(self._act(), self.job, run_id)
+        return Target(self._act(), self.job, run_id_of(run_id))
 
     # ── read ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -286,16 +292,16 @@ class JobHandle:
         )
         return [self._jobs.upstream.base_run_of(run) for run in seen.value]
 
-    def get_run(self, run_id: int) -> Run:
+    def get_run(self, run_id: int | str) -> Run:
         """A run with all its tasks.
 
         :param run_id: the run.
         :raises RunNotFound: this job has no such run.
         """
-        seen = self.reads().run(run_id)
+        seen = self.reads().run(run_id_of(run_id))
         return self._jobs.upstream.run_of(seen.value)
 
-    def get_run_output(self, run_id: int) -> RunOutput | dict[str, RunOutput]:
+    def get_run_output(self, run_id: int | str) -> RunOutput | dict[str, RunOutput]:
         """What a run left: of a run of one task its output, of several one per task key.
 
         :param run_id: the run.
@@ -304,7 +310,7 @@ class JobHandle:
         outputs = self.get_outputs(run_id)
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
-    def get_outputs(self, run_id: int) -> dict[str, RunOutput]:
+    def get_outputs(self, run_id: int | str) -> dict[str, RunOutput]:
         """What the tasks of a run left, by task key, of each its last attempt.
 
         A task whose output the workspace has not, or not any more, says so in its ``info``.
@@ -314,7 +320,7 @@ class JobHandle:
         """
         return self._outputs().of_run(self.get_run(run_id))
 
-    def explain(self, run_id: int) -> Explanation:
+    def explain(self, run_id: int | str) -> Explanation:
         """Why a run failed: the tasks it failed by, last attempt only, with error and trace.
 
         :param run_id: the run.
@@ -327,15 +333,19 @@ class JobHandle:
 
     # ── intervene ─────────────────────────────────────────────────────────────────────────────────
 
-    def cancel_run(self, run_id: int, *, requested_by: str | None = None) -> None:
-        """Ask for the end of a run; it comes a little later.
+    def cancel_run(self, run_id: int | str, *, requested_by: str | None = None) -> None:
+        """Ask for the end of a run; it comes a little later. To one that has ended nothing happens.
 
         :param run_id: the run.
         :param requested_by: the name of who asked, for the log and the signal.
         :raises RunNotFound: this job has no such run.
         """
-        self.get_run(run_id)  # nobody cancels another job's run through this one
+        run_id = run_id_of(run_id)
+        # Nobody cancels another job's run through this one.
+        run = self._jobs.upstream.get_run(self._act(), self.job, run_id)
         self._jobs.upstream.cancel_run(self._act(), self.job, run_id)
+        if has_ended(run):
+            return
         self._jobs.hub.forget(self.target(run_id))
         user = name_of(requested_by)
         self._note("canceled", run_id, user)
@@ -348,7 +358,7 @@ class JobHandle:
 
     def repair_run(
         self,
-        run_id: int,
+        run_id: int | str,
         *,
         rerun_tasks: Sequence[str] | None = None,
         rerun_dependent_tasks: bool | None = None,
@@ -357,23 +367,26 @@ class JobHandle:
         """Run the failed tasks of an ended run again, with the parameters that it had.
 
         :param run_id: the run.
-        :param rerun_tasks: the task keys, in place of all that failed.
+        :param rerun_tasks: the task keys, in place of all that failed; a text is one of them.
         :param rerun_dependent_tasks: and what depends on them.
         :param requested_by: the name of who asked, for the log.
         :return: the id of the repair.
         :raises RunNotFound: this job has no such run.
         :raises Conflict: it goes on, or has succeeded.
         """
+        run_id = run_id_of(run_id)
         run = self._jobs.upstream.get_run(self._act(), self.job, run_id, history=True)
         if not has_ended(run):
             raise Conflict(f"Run {run_id} goes on. Wait for its end, or cancel it, to repair it.")
         if not rerun_tasks and outcome_of(run) is Outcome.SUCCEEDED:
             raise Conflict(f"Run {run_id} succeeded. Name the tasks that are to run again.")
         arguments = repair_arguments(
-            run, rerun_tasks=rerun_tasks, rerun_dependent_tasks=rerun_dependent_tasks
+            run,
+            rerun_tasks=listed_task_keys(rerun_tasks),
+            rerun_dependent_tasks=rerun_dependent_tasks,
         )
         repair_id = self._jobs.upstream.repair_run(self._act(), self.job, run_id, arguments)
-        self._jobs.hub.forget(self.target(run_id))
+        self._jobs.hub.begin_again(self.target(run_id))
         self._note("repaired", run_id, name_of(requested_by))
         return repair_id
 

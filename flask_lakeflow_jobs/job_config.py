@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 from marshmallow import Schema
 from marshmallow.fields import Field
 
-from .errors import ConfigurationError
+from .errors import ConfigurationError, quoted
 from .ids import id_of
 from .keys import JOBS, WAIT_TIMEOUT
 from .masking import Said, said_by
@@ -30,7 +30,9 @@ ROUTES = frozenset({"lakeflow.js", "openapi.json", "stream", "webhook"})
 
 #: ``(user, action, job key) -> may they?``
 Policy: TypeAlias = Callable[[Any, str, str], bool]
-Params: TypeAlias = "Schema | type[Schema] | Mapping[str, Field[Any]]"
+#: The values of the mapping are fields; a type checker takes a dict of several kinds for one of
+#: objects, so that the type does not say so.
+Params: TypeAlias = "Schema | type[Schema] | Mapping[str, object]"
 
 
 @dataclass(frozen=True)
@@ -100,40 +102,66 @@ def named_jobs(
     :raises ConfigurationError: for a job without an id, or a setting that makes no sense.
     """
     local = {env_name(key): job_id for key, job_id in local_ids.items()}
-    configs = _outright(sources, code)
+    configs = _outright(sources, code, wait_timeout)
     taken = {env_name(key) for key in configs}
+    left_alone = JobConfig(wait_timeout=wait_timeout)
     configs |= {
-        key: JobConfig()
+        key: left_alone
         for key in local_ids
         if env_name(key) not in taken and _is_free(key, "The bundle", is_meant=False)
     }
     origins = {key: env_name(key) for key in configs}
-    for name in sorted({*sources.config, *sources.environ}):
-        if name.startswith(JOB_PREFIX) and name not in origins.values():
+    for name in _job_settings(sources):
+        if name not in origins.values():
             key = "default" if name == SINGLE_JOB else name.removeprefix(JOB_PREFIX).lower()
             is_meant = sources.config.get(name) is not None
             if _discovered(sources, name) and _is_free(key, name, is_meant=is_meant):
-                origins.setdefault(key, name)
+                first = origins.setdefault(key, name)
+                if configs.get(key, left_alone).job_id is None and env_name(key) not in local:
+                    _check_agreement(sources, key, first, name, is_meant=is_meant)
     return {
         key: _job(
             key,
-            configs.get(key, JobConfig()),
+            configs.get(key, left_alone),
             local.get(env_name(key)) or _configured_id(sources, key, origin, configs.get(key)),
-            wait_timeout,
         )
         for key, origin in origins.items()
     }
 
 
+def _job_settings(sources: Sources) -> list[str]:
+    """The settings that may name jobs; those of the app's config come first, and so win."""
+    names: set[object] = {*sources.config, *sources.environ}  # Flask lets the keys be anything
+    found = [name for name in names if isinstance(name, str) and name.startswith(JOB_PREFIX)]
+    return sorted(found, key=lambda name: (sources.config.get(name) is None, name))
+
+
 def _is_free(key: str, where: str, *, is_meant: bool) -> bool:
     """Whether a job may have a key; what nobody may have meant to be a key only warns."""
-    if key not in ROUTES:
+    if not re.fullmatch(r"[\w.-]+", key) or key in (".", ".."):
+        why = "a key is letters, digits, '_', '-' and '.', and not '.' or '..' alone"
+    elif key in ROUTES:
+        why = "that is the name of a route of the HTTP API"
+    else:
         return True
-    taken = f"{where} names a job {key!r}, and that is the name of a route of the HTTP API."
+    taken = f"{where} names a job {key!r}, and {why}."
     if is_meant:
         raise ConfigurationError(f"{taken} Give the job another key, and its id as 'job_id'.")
     _log.warning("%s So it is left out; name it in %s under another key.", taken, JOBS.name)
     return False
+
+
+def _check_agreement(
+    sources: Sources, key: str, first: str, second: str, *, is_meant: bool
+) -> None:
+    """See that two settings for the id of one job agree; as with keys, some only warn."""
+    ids = {_as_id(sources.get(name)) for name in (first, second)}
+    if len(ids) == 1 or sources.get(first) in (None, ""):
+        return
+    both = f"{first} and {second} give the job {key!r} different ids."
+    if is_meant:
+        raise ConfigurationError(f"{both} Keep one of them.")
+    _log.warning("%s %s is left out.", both, second)
 
 
 def _configured_id(sources: Sources, key: str, origin: str, config: JobConfig | None) -> int:
@@ -163,7 +191,9 @@ def _discovered(sources: Sources, name: str) -> bool:
 def _checked_id(value: Any, where: str) -> int:
     job_id = _as_id(value)
     if job_id is None:
-        raise ConfigurationError(f"{where} must be a job id, a positive number, not {value!r}.")
+        raise ConfigurationError(
+            f"{where} must be a job id, a positive number, not {quoted(value)}."
+        )
     return job_id
 
 
@@ -171,37 +201,40 @@ def _as_id(value: Any) -> int | None:
     return id_of(value.strip() if isinstance(value, str) else value)
 
 
-def _outright(sources: Sources, code: JobConfigs) -> dict[str, JobConfig]:
+def _outright(sources: Sources, code: JobConfigs, wait_timeout: float) -> dict[str, JobConfig]:
     """The jobs that are named outright: those in code, overridden field by field by the config."""
+    settings: dict[str, dict[str, Any]] = {}
     named: dict[str, JobConfig] = {}
-    given = mapping(sources, JOBS)
-    for where, source in (("jobs", code), (JOBS.name, given)):
-        for key, value in source.items():
-            if not re.fullmatch(r"[\w.-]+", str(key)):
-                raise ConfigurationError(
-                    f"{where} has the key {key!r}: a key is letters, digits, '_', '-' and '.'."
-                )
-            _is_free(str(key), where, is_meant=True)
-            named[str(key)] = _job_config(f"{where}[{key!r}]", value, named.get(str(key)))
+    for source, jobs in (("jobs", code), (JOBS.name, mapping(sources, JOBS))):
+        for name, value in jobs.items():
+            key, where = str(name), f"{source}[{name!r}]"
+            _is_free(key, source, is_meant=True)
+            settings[key] = {**settings.get(key, {}), **_given(where, value)}
+            named[key] = _checked(where, {"wait_timeout": wait_timeout, **settings[key]})
     return named
 
 
-def _job_config(where: str, value: Any, base: JobConfig | None) -> JobConfig:
+def _given(where: str, value: Any) -> Mapping[str, Any]:
+    """The settings of a job that somebody has made; of a config, those not left as they are."""
+    defaults = {field.name: field.default for field in dataclasses.fields(JobConfig)}
     if isinstance(value, JobConfig):
-        config = value
-    elif isinstance(value, Mapping):
-        known = {f.name for f in dataclasses.fields(JobConfig)}
-        unknown = sorted(str(name) for name in value if name not in known)
-        if unknown:
-            raise ConfigurationError(
-                f"{where} has no setting {', '.join(map(repr, unknown))}."
-                f" The settings of a job: {', '.join(sorted(known))}."
-            )
-        config = dataclasses.replace(base or JobConfig(), **value)
-    else:
+        made = {name: getattr(value, name) for name in defaults}
+        return {name: made[name] for name in made if made[name] != defaults[name]}
+    if not isinstance(value, Mapping):
         raise ConfigurationError(
             f"{where} must be a JobConfig or a mapping, not {type(value).__name__}."
         )
+    unknown = sorted(str(name) for name in value if name not in defaults)
+    if unknown:
+        raise ConfigurationError(
+            f"{where} has no setting {', '.join(map(repr, unknown))}."
+            f" The settings of a job: {', '.join(sorted(defaults))}."
+        )
+    return value
+
+
+def _checked(where: str, settings: Mapping[str, Any]) -> JobConfig:
+    config = JobConfig(**settings)
     if config.job_id is not None:
         config = dataclasses.replace(config, job_id=_checked_id(config.job_id, f"{where}.job_id"))
     if config.task_type is not None and config.task_type not in tuple(TASK_TYPES):
@@ -232,19 +265,18 @@ def _schema(where: str, params: Params | None) -> Schema | None:
                     f"{where}[{name!r}] must be a marshmallow field under a name, such as"
                     f" {{'day': fields.Date()}}, not {field!r}."
                 )
-        return Schema.from_dict(dict(params))()
+        return Schema.from_dict(dict(given))()
     raise ConfigurationError(f"{where} must be a marshmallow Schema or a dict of fields.")
 
 
-def _job(key: str, config: JobConfig, job_id: int, wait_timeout: float) -> Job:
+def _job(key: str, config: JobConfig, job_id: int) -> Job:
     assert config.params is None or isinstance(config.params, Schema)  # noqa: S101
-    left_alone = config.wait_timeout == WAIT_TIMEOUT.default
     return Job(
         key=key,
         job_id=job_id,
         task_type=config.task_type,
         schema=config.params,
-        wait_timeout=wait_timeout if left_alone else config.wait_timeout,
+        wait_timeout=config.wait_timeout,
         run_as=config.run_as,
         policy=config.policy,
         description=config.description,

@@ -55,6 +55,12 @@ ACTIVE = {
 
 ENDED = frozenset({"TERMINATED", "SKIPPED", "INTERNAL_ERROR"})
 
+#: Life-cycle words that are an end of their own; no success goes with them.
+BY_LIFE_CYCLE = {
+    "SKIPPED": Outcome.SKIPPED,
+    "INTERNAL_ERROR": Outcome.INTERNAL_ERROR,
+}
+
 BY_RESULT = {
     "SUCCESS": Outcome.SUCCEEDED,
     "SUCCESS_WITH_FAILURES": Outcome.SUCCEEDED_WITH_FAILURES,
@@ -175,15 +181,29 @@ def judge(words: Words) -> Outcome:
         return (
             ACTIVE.get(words.life_cycle or "") or ACTIVE.get(words.status or "") or Outcome.UNKNOWN
         )
+    outcome = _said(words)
+    return _checked(outcome, words) if outcome in SUCCESSES else outcome
+
+
+def _said(words: Words) -> Outcome:
+    """How a run ended by the first of its words that says so."""
     if words.result is not None:
         return BY_RESULT.get(words.result, Outcome.UNKNOWN)
     if words.life_cycle == "SKIPPED":
         return Outcome.SKIPPED
     if words.termination_code is not None:
         return BY_TERMINATION_CODE.get(words.termination_code, Outcome.UNKNOWN)
-    if words.life_cycle == "INTERNAL_ERROR":
-        return Outcome.INTERNAL_ERROR
-    return Outcome.UNKNOWN
+    return BY_LIFE_CYCLE.get(words.life_cycle or "", Outcome.UNKNOWN)
+
+
+def _checked(success: Outcome, words: Words) -> Outcome:
+    """A success, unless another word of the run speaks against it."""
+    if words.life_cycle in BY_LIFE_CYCLE:
+        return BY_LIFE_CYCLE[words.life_cycle]
+    if words.life_cycle == "TERMINATED" and words.result is None:
+        return Outcome.UNKNOWN  # such a run has a result: it is one that the SDK does not know
+    by_code = BY_TERMINATION_CODE.get(words.termination_code or "", success)
+    return success if by_code is Outcome.SUCCEEDED else by_code
 
 
 def life_cycle_of(run: AnyRun) -> str:

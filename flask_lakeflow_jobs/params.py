@@ -20,7 +20,7 @@ from marshmallow import Schema, ValidationError
 from marshmallow import missing as absent
 from marshmallow.utils import get_value
 
-from .errors import ConfigurationError, InvalidParameters
+from .errors import ConfigurationError, InvalidParameters, quoted
 
 #: The fields of run-now that carry parameters, and the JSON type of each.
 RUN_NOW_FIELDS: Mapping[str, type] = {
@@ -73,10 +73,10 @@ def validate(schema: Schema | None, params: Mapping[str, Any] | None) -> dict[st
 
     :param schema: the job's, if it has one.
     :param params: as they came.
-    :raises InvalidParameters: with the schema's messages by field.
+    :raises InvalidParameters: with the schema's messages by field, or they are no mapping of names.
     :raises ConfigurationError: the schema loads into an object that has lost a parameter.
     """
-    given = dict(params or {})
+    given = _named_values(params)
     if schema is None:
         return given
     try:
@@ -109,6 +109,17 @@ def validate(schema: Schema | None, params: Mapping[str, Any] | None) -> dict[st
     return wire
 
 
+def _named_values(params: object) -> dict[str, Any]:
+    if params is None:
+        return {}
+    if not isinstance(params, Mapping):
+        raise InvalidParameters(
+            f"The parameters must be a mapping of names to values, not {type(params).__name__}."
+        )
+    _check({quoted(name): "Must be text." for name in params if not isinstance(name, str)})
+    return dict(params)
+
+
 def _told(messages: Mapping[str, Any]) -> str:
     """What is wrong, in one line: the first message of each field."""
     told = []
@@ -117,6 +128,16 @@ def _told(messages: Mapping[str, Any]) -> str:
             found = next(iter(found.values() if isinstance(found, Mapping) else found))
         told.append(str(found) if name == "_schema" else f"{name}: {found}")
     return " ".join(told)
+
+
+def listed_task_keys(keys: Sequence[str] | None) -> list[str] | None:
+    """Task keys as the Jobs API takes them; a text is one key, not its letters.
+
+    :param keys: as a caller names them.
+    """
+    if keys is None:
+        return None
+    return [keys] if isinstance(keys, str) else list(keys)
 
 
 def check_task_keys(only: Sequence[str], tasks: Sequence[str], job: str) -> None:
@@ -279,9 +300,11 @@ def as_text(value: object) -> str | None:
         return str(value)
     if isinstance(value, float):
         return str(value) if math.isfinite(value) else None
+    if isinstance(value, Decimal):
+        return str(value) if value.is_finite() else None
     if isinstance(value, dt.date | dt.time):
         return value.isoformat()
-    if isinstance(value, int | Decimal | uuid.UUID | IPv4Address | IPv6Address | PurePath):
+    if isinstance(value, int | uuid.UUID | IPv4Address | IPv6Address | PurePath):
         return str(value)
     return None
 

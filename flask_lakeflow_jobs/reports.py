@@ -38,7 +38,8 @@ class FailedTask:
     :param run_id: of the task's last attempt.
     :param attempt: counted from 0.
     :param outcome: how it ended.
-    :param error: what it raised, one line.
+    :param error: what it raised, one line; of a task that repeats another, the most common errors
+        of that one; of a task that runs a job, which run to look at.
     :param error_trace: where.
     :param termination_code: why, in a word of the Jobs API.
     :param message: what the workspace says.
@@ -110,12 +111,26 @@ def _failed_task(task: RunTask, output_of: Callable[[RunTask], RunOutput]) -> Fa
         run_id=task.run_id,
         attempt=task.attempt_number or 0,
         outcome=outcome_of(task),
-        error=output.error if output else None,
+        error=(output and output.error) or _error_elsewhere(task, output),
         error_trace=output.error_trace if output else None,
         termination_code=words.termination_code,
         message=words.message,
         url=task.run_page_url,
     )
+
+
+def _error_elsewhere(task: RunTask, output: RunOutput | None) -> str | None:
+    """What went wrong with a task that leaves the work to others."""
+    stats = task.for_each_task.stats if task.for_each_task else None
+    if stats is not None and stats.error_message_stats:
+        said = [(each.error_message, each.count or 1) for each in stats.error_message_stats]
+        return "; ".join(
+            f"{error} ({count} times)" if count > 1 else f"{error}" for error, count in said
+        )
+    nested = output.run_job_output if output else None
+    if nested is not None and nested.run_id and task.run_job_task is not None:
+        return f"Run {nested.run_id} of the job {task.run_job_task.job_id} says why it failed."
+    return None
 
 
 def was_started_with(run: Run, fields: Mapping[str, Any]) -> bool | None:

@@ -5,33 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
 
 from .errors import LakeflowJobsError
+from .outcome import RunStatus
 
 if TYPE_CHECKING:
-    from .handle import JobHandle
+    from .handle import JobHandle, RunWatch
 
+P = ParamSpec("P")
 T = TypeVar("T")
-
-#: The calls of a handle that give many results, one after the other.
-ITERATORS = frozenset({"run_and_wait", "watch"})
-CALLS = frozenset(
-    {
-        "cancel_all_runs",
-        "cancel_run",
-        "check",
-        "explain",
-        "get_job",
-        "get_run",
-        "get_run_output",
-        "last_run",
-        "list_runs",
-        "repair_run",
-        "run_now",
-        "wait",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -54,31 +37,49 @@ class ExecutionResult(Generic[T]):
         return cls(ok=False, status=error.code, message=error.detail)
 
 
+class ResultWatch(Iterator[ExecutionResult[RunStatus]]):
+    """The states of a run as they come, each as a result; a failure is the last.
+
+    :param run_id: the run; ``None``: none was started.
+    :param results: what is iterated.
+    """
+
+    def __init__(self, run_id: int | None, results: Iterator[ExecutionResult[RunStatus]]) -> None:
+        self.run_id = run_id
+        self._results = results
+
+    def __next__(self) -> ExecutionResult[RunStatus]:
+        return next(self._results)
+
+
 class Results:
     """The calls of a handle, each returning an :class:`ExecutionResult`.
 
-    ``run_and_wait`` and ``watch`` iterate over such results; a failure is the last of them.
+    ``run_and_wait`` and ``watch`` return a :class:`ResultWatch`.
 
     :param handle: the handle.
     """
 
     def __init__(self, handle: JobHandle) -> None:
-        self._handle = handle
+        self.cancel_all_runs = _one(handle.cancel_all_runs)
+        self.cancel_run = _one(handle.cancel_run)
+        self.check = _one(handle.check)
+        self.explain = _one(handle.explain)
+        self.get_job = _one(handle.get_job)
+        self.get_run = _one(handle.get_run)
+        self.get_run_output = _one(handle.get_run_output)
+        self.last_run = _one(handle.last_run)
+        self.list_runs = _one(handle.list_runs)
+        self.repair_run = _one(handle.repair_run)
+        self.run_and_wait = _each(handle.run_and_wait)
+        self.run_now = _one(handle.run_now)
+        self.wait = _one(handle.wait)
+        self.watch = _each(handle.watch)
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name in CALLS:
-            return _one(getattr(self._handle, name))
-        if name in ITERATORS:
-            return _each(getattr(self._handle, name))
-        raise AttributeError(f"A handle's results have no call {name!r}.")
 
-    def __dir__(self) -> list[str]:
-        return sorted(CALLS | ITERATORS)
-
-
-def _one(call: Callable[..., T]) -> Callable[..., ExecutionResult[T]]:
+def _one(call: Callable[P, T]) -> Callable[P, ExecutionResult[T]]:
     @wraps(call)
-    def safe(*args: Any, **kwargs: Any) -> ExecutionResult[T]:
+    def safe(*args: P.args, **kwargs: P.kwargs) -> ExecutionResult[T]:
         try:
             return ExecutionResult(ok=True, data=call(*args, **kwargs))
         except LakeflowJobsError as error:
@@ -87,13 +88,21 @@ def _one(call: Callable[..., T]) -> Callable[..., ExecutionResult[T]]:
     return safe
 
 
-def _each(call: Callable[..., Iterator[T]]) -> Callable[..., Iterator[ExecutionResult[T]]]:
+def _each(call: Callable[P, RunWatch]) -> Callable[P, ResultWatch]:
     @wraps(call)
-    def safe(*args: Any, **kwargs: Any) -> Iterator[ExecutionResult[T]]:
+    def safe(*args: P.args, **kwargs: P.kwargs) -> ResultWatch:
         try:
-            for item in call(*args, **kwargs):
-                yield ExecutionResult(ok=True, data=item)
+            watch = call(*args, **kwargs)
         except LakeflowJobsError as error:
-            yield ExecutionResult.failure(error)
+            return ResultWatch(None, iter([ExecutionResult.failure(error)]))
+        return ResultWatch(watch.run_id, _states(watch))
 
     return safe
+
+
+def _states(watch: RunWatch) -> Iterator[ExecutionResult[RunStatus]]:
+    try:
+        for status in watch:
+            yield ExecutionResult(ok=True, data=status)
+    except LakeflowJobsError as error:
+        yield ExecutionResult.failure(error)

@@ -38,5 +38,5 @@ def send(signal: NamedSignal, app: Flask, **payload: Any) -> None:
     for receiver in signal.receivers_for(app):
         try:
             receiver(app, **payload)
-        except Exception:
+        except (Exception, SystemExit):  # else the id of a run that was started is lost
             _log.exception("A receiver of %s failed.", signal.name)

@@ -8,8 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import ConfigurationError
+from .errors import ConfigurationError, quoted
 from .keys import Key
+
+#: What is counted is never more.
+MOST = 999_999_999
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,11 @@ def number(
     except (TypeError, ValueError, OverflowError):
         result = float("nan")
     if above is not None and not above < result < float("inf"):
-        raise ConfigurationError(f"{key} must be a number above {above:g}, not {value!r}.")
+        raise ConfigurationError(f"{key} must be a number above {above:g}, not {quoted(value)}.")
     if least is not None and not least <= result < float("inf"):
-        raise ConfigurationError(f"{key} must be a number of at least {least:g}, not {value!r}.")
+        raise ConfigurationError(
+            f"{key} must be a number of at least {least:g}, not {quoted(value)}."
+        )
     return result
 
 
@@ -53,12 +58,13 @@ def count(sources: Sources, key: Key, *, least: int = 1) -> int:
     value = sources.get(key.name)
     if value in (None, ""):
         return int(key.default)
-    text = "" if isinstance(value, bool) else str(value).strip()
-    if not (text.isascii() and text.isdigit() and int(text) >= least):
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value.strip(), re.ASCII):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MOST:
         raise ConfigurationError(
-            f"{key.name} must be a whole number of at least {least}, not {value!r}."
+            f"{key.name} must be a whole number from {least} to {MOST}, not {quoted(value)}."
         )
-    return int(text)
+    return value
 
 
 def flag(sources: Sources, key: Key) -> bool:
@@ -68,7 +74,7 @@ def flag(sources: Sources, key: Key) -> bool:
     words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
     meant = words.get(str(value).strip().lower())
     if meant is None:
-        raise ConfigurationError(f"{key.name} must be true or false, not {value!r}.")
+        raise ConfigurationError(f"{key.name} must be true or false, not {quoted(value)}.")
     return meant
 
 
@@ -85,7 +91,7 @@ def parameter_name(sources: Sources, key: Key) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[\w.-]+", value, re.ASCII):
         raise ConfigurationError(
             f"{key.name} must be the name of a job parameter (letters, digits, '_', '-' and '.'),"
-            f" not {value!r}."
+            f" not {quoted(value)}."
         )
     return value
 
@@ -95,7 +101,7 @@ def path_prefix(sources: Sources, key: Key) -> str:
     if value is None:
         return str(key.default)
     if not isinstance(value, str) or not re.fullmatch(r"(/[\w.~-]+)+", value, re.ASCII):
-        raise ConfigurationError(f"{key.name} must be a path such as '/jobs', not {value!r}.")
+        raise ConfigurationError(f"{key.name} must be a path such as '/jobs', not {quoted(value)}.")
     return value
 
 
@@ -112,4 +118,14 @@ def mapping(sources: Sources, key: Key) -> Mapping[str, Any]:
             ) from None
     if not isinstance(value, Mapping):
         raise ConfigurationError(f"{key.name} must be a mapping, not {type(value).__name__}.")
+    return value
+
+
+def cache(sources: Sources, key: Key) -> Mapping[str, Any]:
+    """A Flask-Caching configuration; without a type it would keep nothing, and say so nowhere."""
+    value = mapping(sources, key)
+    if not value.get("CACHE_TYPE"):
+        raise ConfigurationError(
+            f"{key.name} must say its CACHE_TYPE, such as {key.default['CACHE_TYPE']!r}."
+        )
     return value

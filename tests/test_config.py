@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import ConfigurationError
 from flask_lakeflow_jobs.config import Settings, load_settings
+from flask_lakeflow_jobs.errors import quoted
 from flask_lakeflow_jobs.sources import Sources
 
 
@@ -80,8 +81,8 @@ def test_the_app_wins_over_the_environment_and_the_default_stands_for_nothing(
 
 SECONDS = ["TIMEOUT", "READ_TIMEOUT", "WRITE_TIMEOUT", "WAIT_TIMEOUT", "POLL_INTERVAL"]
 SECONDS += ["STREAM_MAX_SECONDS", "HEARTBEAT"]
-NO_SECONDS = [0, -1, "0", "soon", "nan", "inf", True, [], 10**400]
-NO_COUNTS = [0, -1, "1.5", 1.5, "three", True, [], "٣"]
+NO_SECONDS = [0, -1, "0", "soon", "nan", "inf", True, [], 10**400, 10**5000]
+NO_COUNTS = [0, -1, "1.5", 1.5, "three", True, [], "٣", "9" * 5000, 10**5000]
 
 BAD = [
     *((name, value) for name in SECONDS for value in NO_SECONDS),
@@ -89,12 +90,12 @@ BAD = [
     *(("MAX_STREAMS", value) for value in NO_COUNTS[1:]),
     *(("CACHE_TTL", value) for value in [-1, "nan", True]),
     *(("CONSOLE", value) for value in ["maybe", 2, []]),
-    *(("CACHE", value) for value in ["{", "[]", 5, ["SimpleCache"]]),
+    *(("CACHE", value) for value in ["{", "[]", 5, ["SimpleCache"], {}, "{}", {"CACHE_DIR": "x"}]),
     *(("BUNDLE", value) for value in [5, ["databricks.yml"]]),
 ]
 
 
-@pytest.mark.parametrize(("name", "value"), BAD, ids=lambda value: str(value)[:20])
+@pytest.mark.parametrize(("name", "value"), BAD, ids=lambda value: quoted(value)[:20])
 def test_a_bad_value_stops_the_start_with_the_name_of_its_key(name: str, value: object) -> None:
     key = f"LAKEFLOW_JOBS_{name}"
     with pytest.raises(ConfigurationError, match=rf"^{key}\b"):
@@ -117,6 +118,12 @@ def test_any_text_in_the_environment_is_a_setting_or_a_clear_refusal(name: str, 
     else:
         return
     assert sentence.startswith(key)
+
+
+@pytest.mark.parametrize("name", ["READ_TIMEOUT", "WRITE_TIMEOUT"])
+def test_what_one_timeout_overrides_is_checked_all_the_same(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=name):
+        settings({"LAKEFLOW_JOBS_TIMEOUT": 5, f"LAKEFLOW_JOBS_{name}": "abc"})
 
 
 def test_one_timeout_overrides_both_tiers() -> None:
@@ -148,7 +155,10 @@ def test_secrets_show_in_no_repr() -> None:
             {
                 "DATABRICKS_TOKEN": "dapi-secret",
                 "DATABRICKS_CLIENT_SECRET": "very-secret",
-                "LAKEFLOW_JOBS_CACHE": {"CACHE_REDIS_URL": "redis://:hidden@r"},
+                "LAKEFLOW_JOBS_CACHE": {
+                    "CACHE_TYPE": "RedisCache",
+                    "CACHE_REDIS_URL": "redis://:hidden@r",
+                },
                 "LAKEFLOW_JOBS_WEBHOOK_USERNAME": "databricks",
                 "LAKEFLOW_JOBS_WEBHOOK_PASSWORD": "correct-horse",
             }

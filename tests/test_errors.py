@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import multiprocessing
+import pickle
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+
 import pytest
-from flask import Flask
+from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 import flask_lakeflow_jobs
@@ -23,6 +29,7 @@ from flask_lakeflow_jobs import (
     UpstreamUnauthenticated,
     UpstreamUnavailable,
 )
+from tests.support import DEADLINE
 
 EXIT_CODES = {0, 1, 2, 3, 4, 5, 6, 7, 130}
 STATUSES = {400, 401, 403, 404, 409, 415, 429, 500, 502, 503, 504}
@@ -43,6 +50,15 @@ def one(cls: type[LakeflowJobsError]) -> LakeflowJobsError:
     if cls is RunTimeout:
         return RunTimeout(5, 600.0)
     return cls("It broke. Mend it.")
+
+
+def pickled(error: LakeflowJobsError) -> LakeflowJobsError:
+    copied: LakeflowJobsError = pickle.loads(pickle.dumps(error))  # noqa: S301
+    return copied
+
+
+def fail() -> None:
+    raise RunNotFound(5, "etl")
 
 
 @pytest.mark.parametrize("cls", ERRORS)
@@ -108,12 +124,42 @@ def test_a_run_that_is_not_over_is_said_to_go_on() -> None:
     assert str(RunTimeout(5, 1.5)) == "Run 5 has not ended within 1.5 seconds. It goes on."
 
 
+def test_where_that_is_not_known_it_is_not_said() -> None:
+    error = RunTimeout(5, 1.5, trouble="The workspace is away.")
+    assert str(error) == "Run 5 was not seen to end within 1.5 seconds. The workspace is away."
+
+
 def test_invalid_parameters_carry_their_messages_by_field() -> None:
     messages = {"a": ["Wrong."]}
     error = InvalidParameters("See there.", messages)
     messages["b"] = []
     assert error.messages == {"a": ["Wrong."]}
     assert InvalidParameters("See there.").messages == {}
+
+
+@pytest.mark.parametrize("cls", ERRORS)
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, pickled], ids=lambda f: f.__name__)
+def test_an_error_can_be_copied_and_sent_to_another_process(
+    again: Callable[[LakeflowJobsError], LakeflowJobsError], cls: type[LakeflowJobsError]
+) -> None:
+    error = one(cls)
+    error.response = Response("Elsewhere")
+    error.upstream_code, error.retry_seconds = "A_CODE", 1.5
+    copied = again(error)
+    assert type(copied) is cls
+    assert (str(copied), copied.args) == (str(error), error.args)
+    assert copied.response is None
+    said = {name: value for name, value in vars(error).items() if name != "response"}
+    assert vars(copied) == {**said, "response": None}
+    assert copied.get_response().status_code == error.code
+
+
+def test_an_error_of_another_process_is_raised_in_this_one() -> None:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        with pytest.raises(RunNotFound, match="no run 5") as caught:
+            pool.submit(fail).result(DEADLINE)
+        assert pool.submit(int, "5").result(DEADLINE) == 5
+    assert caught.value.run_id == 5
 
 
 @pytest.mark.parametrize("cls", ERRORS)

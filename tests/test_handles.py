@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import pytest
 from flask import Flask
 
 from flask_lakeflow_jobs import (
     Conflict,
+    InvalidRequest,
     JobHandle,
     NotAllowed,
     RunNotFound,
@@ -19,7 +23,7 @@ from flask_lakeflow_jobs import (
     UpstreamUnavailable,
     current_jobs,
 )
-from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, Refusal
+from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, Refusal, Silence
 from tests.clocks import FakeClock
 from tests.conftest import MakeApp
 from tests.support import DEADLINE, Gate, wait_until
@@ -68,6 +72,18 @@ class TestWatching:
         assert sent.body["only"] == ["only"]
         assert sent.body["queue"] == {"enabled": False}
 
+    def test_a_text_is_one_task_key(self, road: FaultyWorkspace) -> None:
+        handle = current_jobs["pipeline"]
+        handle.check(only="load")
+        run_id = handle.run_now(only="load").run_id
+        handle.wait(run_id)
+        handle.repair_run(run_id, rerun_tasks="load")
+
+        (started,) = road.asked("POST", "run-now")
+        (repaired,) = road.asked("POST", "runs/repair")
+        assert started.body["only"] == ["load"]
+        assert repaired.body["rerun_tasks"] == ["load"]
+
     def test_watch_follows_a_run_that_exists_and_starts_none(
         self, gate: Gate, road: FaultyWorkspace
     ) -> None:
@@ -95,6 +111,42 @@ class TestWatching:
         gate.open()
         assert handle.wait(run_id).outcome == "succeeded"
 
+    def test_a_wait_is_over_in_time_though_the_workspace_is_silent(
+        self, road: FaultyWorkspace
+    ) -> None:
+        road.fail(Silence())
+        began = time.monotonic()
+
+        with pytest.raises(RunTimeout, match="has not said yet") as caught:
+            current_jobs["quick"].wait(UNKNOWN_RUN, timeout=0.05)
+
+        assert time.monotonic() - began < 5, "and not for as long as a read may take"
+        assert "goes on" not in caught.value.detail
+
+    def test_a_wait_that_met_trouble_only_tells_of_it(
+        self, app: Flask, road: FaultyWorkspace
+    ) -> None:
+        handle = current_jobs["quick"]
+        road.fail(Refusal(503, message="Under maintenance."), path="runs/get")
+        hub = app.extensions["lakeflow_jobs"].jobs.hub
+        with closing(hub.subscribe([handle.target(UNKNOWN_RUN)])) as viewer:
+            [news] = viewer.first(DEADLINE)
+
+            with pytest.raises(RunTimeout, match="was not seen to end") as caught:
+                handle.wait(UNKNOWN_RUN, timeout=0.05)
+
+        assert news.trouble.detail in caught.value.detail
+
+    @pytest.mark.parametrize("timeout", [1e10, float("inf")])
+    def test_a_wait_may_be_as_long_as_anybody_likes(self, gate: Gate, timeout: float) -> None:
+        watch = current_jobs["gated"].run_and_wait(gate.params, timeout=timeout)
+        next(watch)
+        gate.open()
+
+        *_, last = watch
+
+        assert last.outcome == "succeeded"
+
     def test_the_jobs_own_wait_timeout_holds_where_none_is_given(
         self, make_app: MakeApp, gate: Gate
     ) -> None:
@@ -115,6 +167,52 @@ class TestWatching:
     def test_what_cannot_pass_ends_it(self, road: FaultyWorkspace) -> None:
         with pytest.raises(RunNotFound):
             current_jobs["quick"].wait(UNKNOWN_RUN)
+
+
+CALLS_ON_A_RUN = [
+    JobHandle.cancel_run,
+    JobHandle.explain,
+    JobHandle.get_outputs,
+    JobHandle.get_run,
+    JobHandle.get_run_output,
+    JobHandle.repair_run,
+    JobHandle.target,
+    JobHandle.wait,
+    JobHandle.watch,
+]
+
+
+class TestRunIds:
+    @pytest.mark.parametrize("call", CALLS_ON_A_RUN)
+    @pytest.mark.parametrize("value", ["abc", None, 2.5, -1, True])
+    def test_what_is_no_id_is_refused_before_anything_is_asked(
+        self, call: Callable[..., Any], value: object, road: FaultyWorkspace
+    ) -> None:
+        with pytest.raises(InvalidRequest, match="A run id is a positive whole number"):
+            call(current_jobs["quick"], value)
+
+        assert not road.asked("GET")
+        assert not road.asked("POST")
+
+    def test_a_text_is_as_good_as_a_number(self) -> None:
+        handle = current_jobs["never"]
+        run_id = handle.run_now().run_id
+
+        assert handle.wait(str(run_id)).run.run_id == run_id
+        assert handle.watch(str(run_id)).run_id == run_id
+        assert handle.get_run(str(run_id)).run_id == run_id
+        assert handle.explain(str(run_id)).run_id == run_id
+        handle.cancel_run(str(run_id))
+
+    def test_runs_named_by_text_and_by_number_are_watched_side_by_side(self, gate: Gate) -> None:
+        handle = current_jobs["gated"]
+        named = [handle.run_now(gate.params).run_id, str(handle.run_now(gate.params).run_id)]
+        gate.open()
+
+        with ThreadPoolExecutor(2) as waiters:
+            ends = list(waiters.map(partial(handle.wait, timeout=DEADLINE), named))
+
+        assert [end.outcome for end in ends] == ["succeeded", "succeeded"]
 
 
 class TestReading:
@@ -334,19 +432,19 @@ class TestIntervening:
 
 class TestResults:
     def test_a_success_has_its_data(self) -> None:
-        result = current_jobs["never"].results.run_now()
+        result: Any = current_jobs["never"].results.run_now()
 
         assert (result.ok, result.status, result.message) == (True, None, None)
         assert result.data.run_id > 0
 
     def test_a_failure_has_status_and_sentence_and_is_not_raised(self) -> None:
-        result = current_jobs["quick"].results.get_run(UNKNOWN_RUN)
+        result: Any = current_jobs["quick"].results.get_run(UNKNOWN_RUN)
 
         assert (result.ok, result.data, result.status) == (False, None, 404)
         assert "no run 1" in result.message
 
     def test_every_call_of_a_handle_is_there(self) -> None:
-        results = current_jobs["never"].results
+        results: Any = current_jobs["never"].results
         run_id = results.run_now().data.run_id
 
         assert results.get_run(run_id).ok
@@ -363,7 +461,7 @@ class TestResults:
     def test_iterators_give_results_and_a_failure_last(
         self, gate: Gate, road: FaultyWorkspace
     ) -> None:
-        results = current_jobs["gated"].results
+        results: Any = current_jobs["gated"].results
 
         *states, last = results.run_and_wait(gate.params, timeout=0.05)
 
@@ -372,9 +470,27 @@ class TestResults:
         assert [state.ok for state in results.watch(UNKNOWN_RUN)] == [False]
         assert [state.ok for state in results.run_and_wait({"gate": object()})] == [False]
 
+    def test_run_and_wait_starts_the_run_before_it_is_iterated(self, road: FaultyWorkspace) -> None:
+        watch = current_jobs["never"].results.run_and_wait()
+
+        assert len(road.asked("POST", "run-now")) == 1
+        assert [result.ok for result in watch] == [True]
+        assert current_jobs["never"].results.get_run(watch.run_id or 0).ok
+
+    def test_a_start_that_fails_is_a_result_and_no_run(self) -> None:
+        watch = current_jobs["gated"].results.run_and_wait({"gate": object()})
+
+        assert watch.run_id is None
+        assert [(result.ok, result.status) for result in watch] == [(False, 400)]
+
+    def test_what_is_no_run_id_is_a_result_too(self) -> None:
+        [only] = current_jobs["never"].results.watch("abc")
+
+        assert (only.ok, only.status) == (False, 400)
+
     def test_no_other_name_is_a_call(self) -> None:
         with pytest.raises(AttributeError, match="run_later"):
-            _ = current_jobs["never"].results.run_later
+            cast("Any", current_jobs["never"].results).run_later()
 
 
 class TestSettings:

@@ -106,7 +106,9 @@ def test_what_the_environment_has_by_chance_only_warns(
     assert "DATABRICKS_JOB_CLUSTER_KEY" in caplog.text
 
 
-@pytest.mark.parametrize("value", ["123abc", "", "0", 0, -1, 1.5, True, [], "1e3"])
+@pytest.mark.parametrize(
+    "value", ["123abc", "", "0", 0, -1, 1.5, True, [], "1e3", "9" * 5000, 10**5000], ids=type
+)
 def test_an_id_that_is_no_number_in_the_apps_config_stops_the_start(value: object) -> None:
     assert "DATABRICKS_JOB_ETL" in refused(config={"DATABRICKS_JOB_ETL": value})
 
@@ -167,6 +169,20 @@ def test_the_config_wins_over_code_field_by_field() -> None:
     assert (found["etl"].task_type, found["etl"].description) == ("sql", "From code.")
 
 
+@pytest.mark.parametrize("over", [JobConfig(description="Mine."), {"description": "Mine."}])
+@pytest.mark.parametrize(
+    "code",
+    [
+        JobConfig(job_id=5, task_type="sql", wait_timeout=7.0, params=Etl),
+        {"job_id": 5, "task_type": "sql", "wait_timeout": 7.0, "params": Etl},
+    ],
+)
+def test_so_it_does_whichever_of_them_is_a_job_config(code: Any, over: Any) -> None:
+    etl = jobs({"etl": code}, config={"LAKEFLOW_JOBS": {"etl": over}})["etl"]
+    assert (etl.job_id, etl.task_type, etl.wait_timeout) == (5, "sql", 7.0)
+    assert (etl.description, type(etl.schema)) == ("Mine.", Etl)
+
+
 def test_an_explicit_id_wins_over_a_discovered_one() -> None:
     found = jobs({"etl": JobConfig(job_id=1)}, environ={"DATABRICKS_JOB_ETL": "2"})
     assert ids(found) == {"etl": 1}
@@ -183,6 +199,16 @@ def test_a_job_waits_as_long_as_the_app_unless_it_says_otherwise() -> None:
         {"a": JobConfig(job_id=1), "b": JobConfig(job_id=2, wait_timeout=5.0)}, wait_timeout=60.0
     )
     assert (found["a"].wait_timeout, found["b"].wait_timeout) == (60.0, 5.0)
+
+
+def test_a_mapping_may_say_otherwise_by_the_default() -> None:
+    named = {"etl": {"job_id": 1, "wait_timeout": 600}}
+    for found in (
+        jobs(named, wait_timeout=30.0),
+        jobs(config={"LAKEFLOW_JOBS": named}, wait_timeout=30.0),
+        jobs({"etl": JobConfig(job_id=1)}, config={"LAKEFLOW_JOBS": named}, wait_timeout=30.0),
+    ):
+        assert found["etl"].wait_timeout == 600.0
 
 
 @pytest.mark.parametrize(
@@ -221,7 +247,7 @@ def test_what_is_no_job_stops_the_start(value: Any) -> None:
     assert "'etl'" in refused({"etl": value})
 
 
-@pytest.mark.parametrize("key", ["", "a b", "a/b", "a:b", "é?", "a\n"])
+@pytest.mark.parametrize("key", ["", "a b", "a/b", "a:b", "é?", "a\n", ".", ".."])
 def test_a_key_that_no_url_or_shell_can_carry_is_refused(key: str) -> None:
     assert repr(key) in refused({key: {"job_id": 1}})
 
@@ -245,6 +271,58 @@ def test_so_it_is_in_the_apps_config_and_in_the_environment_it_only_warns(
     [warning] = caplog.messages
     assert "DATABRICKS_JOB_STREAM names a job 'stream'" in warning
     assert "LAKEFLOW_JOBS" in warning
+
+
+@pytest.mark.parametrize("name", ["", "A B", "A/B", ".", ".."])
+def test_the_same_goes_for_a_variable_that_makes_no_key(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    variable = {f"DATABRICKS_JOB_{name}": "5"}
+    assert f"DATABRICKS_JOB_{name} names a job {name.lower()!r}" in refused(config=variable)
+    assert ids(jobs(environ={**variable, "DATABRICKS_JOB_ETL": "1"})) == {"etl": 1}
+    [warning] = caplog.messages
+    assert f"DATABRICKS_JOB_{name} names a job {name.lower()!r}" in warning
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "key"),
+    [
+        ("DATABRICKS_JOB_ETL", "DATABRICKS_JOB_etl", "etl"),
+        ("DATABRICKS_JOB_DEFAULT", "DATABRICKS_JOB_ID", "default"),
+    ],
+)
+class TestTwoSettingsForOneJob:
+    def test_no_id_vanishes_from_the_apps_config(self, first: str, second: str, key: str) -> None:
+        for code in ({}, {key: JobConfig()}):
+            sentence = refused(code, config={first: 1, second: 2})
+            assert first in sentence
+            assert second in sentence
+
+    def test_in_the_environment_the_second_is_left_out_with_a_warning(
+        self, first: str, second: str, key: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        assert ids(jobs(environ={first: "1", second: "2"})) == {key: 1}
+        [warning] = caplog.messages
+        assert f"{second} is left out" in warning
+
+    def test_the_apps_config_wins_whatever_it_is_called(
+        self, first: str, second: str, key: str
+    ) -> None:
+        assert ids(jobs(config={second: 2}, environ={first: "1"})) == {key: 2}
+        assert ids(jobs(config={first: 1}, environ={second: "2"})) == {key: 1}
+
+    def test_two_that_agree_are_one(
+        self, first: str, second: str, key: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        assert ids(jobs(config={first: 1, second: "1"})) == {key: 1}
+        assert ids(jobs({key: {"job_id": 3}}, config={first: 1, second: 2})) == {key: 3}
+        assert ids(jobs(config={first: 1, second: 2}, local={key: 101})) == {key: 101}
+        assert not caplog.messages
+
+
+def test_what_the_host_keeps_in_its_config_under_no_text_is_nothing_to_us() -> None:
+    config: dict[Any, Any] = {5: "x", None: 1, "DATABRICKS_JOB_ETL": 1}
+    assert ids(jobs(config=config)) == {"etl": 1}
 
 
 def test_a_job_of_the_bundle_with_such_a_key_is_left_out_too(

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import Outcome, RunStatus
 from flask_lakeflow_jobs.outcome import (
+    BY_TERMINATION_CODE,
     CONSEQUENCES,
     SUCCESSES,
     Words,
@@ -122,6 +123,30 @@ def test_an_outcome_reads_as_its_word(outcome: Outcome) -> None:
         (words(status="TERMINATED", code="MAX_CONCURRENT_RUNS_EXCEEDED"), "skipped"),
         (words(status="TERMINATED", code="DRIVER_ERROR"), "failed"),
         (words("INTERNAL_ERROR", status="TERMINATED", code="CLUSTER_ERROR"), "failed"),
+        (words("INTERNAL_ERROR", "SUCCESS"), "internal_error"),
+        (words("INTERNAL_ERROR", "SUCCESS_WITH_FAILURES"), "internal_error"),
+        (words("INTERNAL_ERROR", status="TERMINATED", code="SUCCESS"), "internal_error"),
+        (words("SKIPPED", "SUCCESS"), "skipped"),
+        (words("SKIPPED", status="TERMINATED", code="SUCCESS"), "skipped"),
+        (words("TERMINATED", "SUCCESS", status="TERMINATED", code="DRIVER_ERROR"), "failed"),
+        (words("TERMINATED", "SUCCESS", status="TERMINATED", code="USER_CANCELED"), "canceled"),
+        (
+            words("TERMINATED", "SUCCESS", status="TERMINATED", code="SUCCESS_WITH_FAILURES"),
+            "succeeded_with_failures",
+        ),
+        (
+            words("TERMINATED", "SUCCESS_WITH_FAILURES", status="TERMINATED", code="SUCCESS"),
+            "succeeded_with_failures",
+        ),
+        (
+            words("TERMINATED", "SUCCESS", status="TERMINATED", code="A_WORD_OF_TOMORROW"),
+            "succeeded",
+        ),
+        (
+            words("TERMINATED", "A_WORD_OF_TOMORROW", status="TERMINATED", code="SUCCESS"),
+            "unknown",
+        ),
+        (words("RUNNING", status="TERMINATED", code="SUCCESS"), "succeeded"),
         (words("TERMINATED"), "unknown"),
         (words("TERMINATED", "A_WORD_OF_TOMORROW"), "unknown"),
         (words("A_WORD_OF_TOMORROW"), "unknown"),
@@ -179,6 +204,9 @@ def test_any_words_have_an_outcome_and_only_success_is_a_success(given_words: Wo
         assert given_words.ended
         said = given_words.result or given_words.termination_code
         assert said in ("SUCCESS", "SUCCESS_WITH_FAILURES")
+        assert given_words.life_cycle not in ("INTERNAL_ERROR", "SKIPPED")
+        by_code = BY_TERMINATION_CODE.get(given_words.termination_code or "")
+        assert by_code is None or by_code in SUCCESSES
 
 
 @given(any_words)

@@ -119,6 +119,7 @@ def test_no_parameters_fill_nothing(task_type: str | None) -> None:
         (pathlib.PurePosixPath("/a/b"), "/a/b"),
         (Color.RED, "red"),
         (float("nan"), None),
+        *((decimal.Decimal(word), None) for word in ("NaN", "sNaN", "Infinity", "-Infinity")),
         (float("inf"), None),
         (dt.timedelta(1), None),
         ({}, None),
@@ -134,6 +135,22 @@ def test_values_reach_a_job_as_text(value: object, text: str | None) -> None:
 
 def test_an_absent_value_is_left_out_and_never_the_word_null() -> None:
     assert placed("notebook", {"a": None, "b": "x"}) == {"notebook_params": {"b": "x"}}
+
+
+@pytest.mark.parametrize("schema", [None, Etl()])
+@pytest.mark.parametrize("params", [["a"], [], "abc", "", 5, 0, [("a", "x")], {"secret"}])
+def test_parameters_are_a_mapping(params: Any, schema: Schema | None) -> None:
+    with pytest.raises(InvalidParameters, match=f"not {type(params).__name__}") as caught:
+        validate(schema, params)
+    assert "secret" not in caught.value.detail
+
+
+@pytest.mark.parametrize("schema", [None, Etl(unknown=INCLUDE)])
+def test_a_name_that_is_no_text_is_refused(schema: Schema | None) -> None:
+    params: Any = {"startDate": "2025-01-01", 1: "a", None: "b"}
+    with pytest.raises(InvalidParameters) as caught:
+        validate(schema, params)
+    assert caught.value.messages == {"1": ["Must be text."], "None": ["Must be text."]}
 
 
 @pytest.mark.parametrize("task_type", ["notebook", "python_wheel", "sql", "job"])

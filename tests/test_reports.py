@@ -63,6 +63,43 @@ def test_an_output_that_cannot_be_read_leaves_what_else_is_known() -> None:
     )
 
 
+SOME_FAILED = {
+    "inputs": "[1, 2, 3]",
+    "task": {"task_key": "each"},
+    "stats": {
+        "error_message_stats": [
+            {"error_message": "ValueError: no boat", "count": 2},
+            {"error_message": "KeyError: 'oar'", "count": 1},
+        ]
+    },
+}
+ANOTHER_RUN = {"run_job_output": {"run_id": 77}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "left", "error"),
+    [
+        (
+            {"for_each_task": SOME_FAILED},
+            {},
+            "ValueError: no boat (2 times); KeyError: 'oar'",
+        ),
+        ({"for_each_task": SOME_FAILED}, {"error": "Its own"}, "Its own"),
+        ({"for_each_task": {"inputs": "[]", "task": {"task_key": "each"}}}, {}, None),
+        ({"run_job_task": {"job_id": 8}}, ANOTHER_RUN, "Run 77 of the job 8 says why it failed."),
+        ({"run_job_task": {"job_id": 8}}, {"error": "Its own", **ANOTHER_RUN}, "Its own"),
+        ({"run_job_task": {"job_id": 8}}, {}, None),
+        ({}, {}, None),
+    ],
+)
+def test_a_task_that_leaves_the_work_to_others_is_explained_by_theirs(
+    fields: dict[str, Any], left: dict[str, Any], error: str | None
+) -> None:
+    failed = run(FAILED_BY_TASK, tasks=[task("load", FAILED, **fields)])
+    [load] = explanation(failed, lambda _: RunOutput.from_dict(left)).tasks
+    assert load.error == error
+
+
 @pytest.mark.parametrize("doing", [SUCCEEDED, words("RUNNING"), words("SKIPPED"), {"state": {}}])
 def test_where_no_task_is_to_blame_none_is_blamed_or_asked(doing: dict[str, Any]) -> None:
     def unexpected(_: RunTask) -> RunOutput:

@@ -7,54 +7,70 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
+from databricks.sdk.service.jobs import Run
 
-from flask_lakeflow_jobs import ExecutionResult, JobHandle, RunNotFound
+from flask_lakeflow_jobs import ExecutionResult, JobHandle, RunNotFound, RunStatus, RunWatch
 from flask_lakeflow_jobs.results import Results
+
+from .runs import run
 
 #: What a handle gives to the faces of this package only, or that gives a handle.
 NOT_RESULTS = {"as_operator", "as_user", "get_outputs", "newest", "reads", "target"}
 
 
-class ShortHandle:
+RUN = run()
+
+
+class ShortHandle(JobHandle):
     """A handle with the few calls that these tests make."""
 
-    def get_run(self, run_id: int) -> str:
-        if run_id != 1:
-            raise RunNotFound(run_id, "etl")
-        return "the run"
+    def __init__(self) -> None:
+        pass
 
-    def cancel_run(self, run_id: int) -> None:
+    def get_run(self, run_id: int | str) -> Run:
+        if run_id != 1:
+            raise RunNotFound(int(run_id), "etl")
+        return RUN
+
+    def cancel_run(self, run_id: int | str, **_: Any) -> None:
         raise ZeroDivisionError
 
-    def watch(self, run_id: int) -> Iterator[str]:
-        yield "running"
-        raise RunNotFound(run_id, "etl")
+    def watch(self, run_id: int | str, **_: Any) -> RunWatch:
+        return RunWatch(int(run_id), self._broken_off())
 
-    def run_and_wait(self) -> Iterator[str]:
+    def _broken_off(self) -> Iterator[RunStatus]:
+        yield RunStatus(1, RUN)
+        raise RunNotFound(1, "etl")
+
+    def run_and_wait(self, *_: Any, **__: Any) -> RunWatch:
         raise RunNotFound(1, "etl")
 
 
-results = Results(cast("JobHandle", ShortHandle()))
+results = Results(ShortHandle())
 
 
 def test_a_call_that_goes_well_gives_its_data() -> None:
-    assert results.get_run(1) == ExecutionResult(ok=True, data="the run")
+    assert results.get_run(1) == ExecutionResult(ok=True, data=RUN)
 
 
 def test_a_call_that_fails_gives_status_and_message() -> None:
     result = results.get_run(2)
     assert (result.ok, result.data, result.status) == (False, None, 404)
-    assert "no run 2" in result.message
+    assert "no run 2" in (result.message or "")
 
 
 def test_following_ends_with_the_failure() -> None:
-    first, last = results.watch(5)
-    assert (first.ok, first.data) == (True, "running")
+    watch = results.watch(5)
+    first, last = watch
+    assert watch.run_id == 5
+    assert (first.ok, first.data) == (True, RunStatus(1, RUN))
     assert (last.ok, last.status) == (False, 404)
 
 
 def test_a_failure_to_start_is_the_only_result() -> None:
-    [only] = results.run_and_wait()
+    watch = results.run_and_wait()
+    [only] = watch
+    assert watch.run_id is None
     assert (only.ok, only.status) == (False, 404)
 
 
@@ -69,7 +85,7 @@ def test_there_is_one_for_every_call_of_a_handle() -> None:
         for name, member in inspect.getmembers(JobHandle, inspect.isroutine)
         if not name.startswith("_")
     }
-    assert set(dir(results)) == calls - NOT_RESULTS
+    assert set(vars(results)) == calls - NOT_RESULTS
 
 
 def test_what_a_handle_has_not_results_have_not() -> None:

@@ -36,15 +36,16 @@ def test_receivers_of_one_app_hear_nothing_of_another() -> None:
     assert heard == [2]
 
 
+@pytest.mark.parametrize("failure", [RuntimeError, SystemExit])
 def test_a_receiver_that_fails_is_logged_and_breaks_nobody(
-    caplog: pytest.LogCaptureFixture,
+    failure: type[BaseException], caplog: pytest.LogCaptureFixture
 ) -> None:
     app = Flask(__name__)
     heard: list[str] = []
 
     def failing(_: Flask, **__: Any) -> None:
         heard.append("failing")
-        raise RuntimeError("the receiver's own")
+        raise failure("the receiver's own")
 
     def well(_: Flask, **__: Any) -> None:
         heard.append("well")
@@ -58,6 +59,16 @@ def test_a_receiver_that_fails_is_logged_and_breaks_nobody(
     assert sorted(heard) == ["failing", "well"]
     assert "lakeflow-run-finished" in caplog.text
     assert "the receiver's own" in caplog.text
+
+
+def test_an_interrupt_is_no_failure_of_a_receiver() -> None:
+    app = Flask(__name__)
+
+    def interrupted(_: Flask, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with run_finished.connected_to(interrupted, app), pytest.raises(KeyboardInterrupt):
+        signals.send(run_finished, app)
 
 
 def test_the_signals_are_told_apart() -> None:

@@ -101,6 +101,33 @@ class TestChangedAndFinished:
 
         assert len(finished) == 1
 
+    def test_an_end_that_was_told_is_not_told_again_for_a_late_cancel(self, app: Flask) -> None:
+        with (
+            recorded(run_changed, app) as changed,
+            recorded(run_finished, app) as finished,
+            recorded(run_canceled, app) as canceled,
+            app.app_context(),
+        ):
+            handle = current_jobs["never"]
+            run_id = handle.run_now().run_id
+            handle.wait(run_id)
+            handle.cancel_run(run_id)
+            handle.wait(run_id)
+            handle.cancel_all_runs()
+            handle.wait(run_id)
+
+        assert (len(changed), len(finished), canceled) == (1, 1, [])
+
+    def test_the_end_of_a_repaired_run_is_another_one(self, app: Flask) -> None:
+        with recorded(run_finished, app) as finished, app.app_context():
+            handle = current_jobs["failing"]
+            run_id = handle.run_now().run_id
+            handle.wait(run_id)
+            handle.repair_run(run_id)
+            handle.wait(run_id)
+
+        assert [said["run_id"] for said in finished] == [run_id, run_id]
+
 
 class TestCanceled:
     def test_an_accepted_cancellation_is_told(

@@ -19,6 +19,7 @@ from flask_lakeflow_jobs import (
     LakeflowJobs,
     LakeflowJobsError,
     Outcome,
+    ResultWatch,
     RunStatus,
     RunWatch,
     Triggered,
@@ -39,12 +40,14 @@ def set_up(app: Flask, cache: Cache) -> LakeflowJobs:
     jobs: LakeflowJobs = LakeflowJobs()
     jobs.init_app(app)
     LakeflowJobs(app)
+    mixed = {"day": fields.Date(), "note": fields.String()}
     return LakeflowJobs(
         app,
         jobs={
             "class": JobConfig(task_type="notebook", params=Etl),
             "instance": JobConfig(job_id=1, params=Etl(), run_as="user", policy=may),
             "fields": JobConfig(params={"day": fields.Date()}, wait_timeout=60.0),
+            "mixed": JobConfig(params=mixed),
             "mapping": {"job_id": 1, "description": "The nightly load."},
         },
         cache=cache,
@@ -93,12 +96,17 @@ def look_up() -> None:
     print(handle, keys, len(current_jobs))
 
 
-def results(result: ExecutionResult[Run]) -> None:
+def results(handle: JobHandle) -> None:
+    result: ExecutionResult[Run] = handle.results.get_run(1)
+    triggered: ExecutionResult[Triggered] = handle.results.run_now({"day": "2025-01-01"})
+    watch: ResultWatch = handle.results.run_and_wait({"day": "2025-01-01"}, timeout=60.0)
+    states: list[ExecutionResult[RunStatus]] = list(watch)
+    run_id: int | None = watch.run_id
     data: Run | None = result.data
     ok: bool = result.ok
     status: int | None = result.status
     message: str | None = result.message
-    print(data, ok, status, message)
+    print(data, ok, status, message, triggered, states, run_id)
 
 
 def errors(error: LakeflowJobsError) -> None:

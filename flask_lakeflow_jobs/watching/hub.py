@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..errors import LakeflowJobsError
@@ -131,13 +132,20 @@ class Hub:
         :param target: the run.
         """
         self._board.forget(target)
-        self._announcer.forget(target)
         with self._changed:
             feed = self._feeds.get(target)
             if feed is not None:
                 feed.due = self._clock.monotonic()
                 feed.is_changed_meanwhile = feed.is_being_looked_at
                 self._changed.notify()
+
+    def begin_again(self, target: Target) -> None:
+        """Forget a run that goes on after its end, and announce its states anew.
+
+        :param target: the run.
+        """
+        self._announcer.forget(target)
+        self.forget(target)
 
     def forget_all(self, job_id: int) -> None:
         """Believe nothing that was seen of the runs of a job: they were just changed.
@@ -286,7 +294,8 @@ class Hub:
                 for feed, seen in self._read(own, feeds):
                     learned.wait(HISTORY_PATIENCE)
                     learned.set()  # the other runs of this look wait no more
-                    self._take_in(feed, seen, together=are_together)
+                    with _kept_apart(feed):
+                        self._take_in(feed, seen, together=are_together)
         except Exception:
             _log.exception("A look at %d runs failed in an unforeseen way.", len(feeds))
         finally:
@@ -305,15 +314,16 @@ class Hub:
         """Those of the runs that are due for a look of ours; of the others, what is news."""
         own, now = [], self._clock.monotonic()
         due = [feed for feed in feeds if feed.due <= now]
-        for feed in sorted(due, key=lambda feed: feed.target.run_id):
-            turn, snapshot = self._turns.next(feed)
-            if turn is Turn.OURS:
-                own.append(feed)
-            elif snapshot is not None:
-                feed.failures = 0
-                self._show(feed, snapshot)
-            if turn is Turn.TAKEN:
-                break  # whoever took it is about to take those after it, to read them together
+        for feed in sorted(due, key=lambda feed: feed.target.key):
+            with _kept_apart(feed):
+                turn, snapshot = self._turns.next(feed)
+                if turn is Turn.OURS:
+                    own.append(feed)
+                elif snapshot is not None:
+                    feed.failures = 0
+                    self._show(feed, snapshot)
+                if turn is Turn.TAKEN:
+                    break  # whoever took it is about to take those after it, to read them together
         return own
 
     def _read(
@@ -335,10 +345,12 @@ class Hub:
         )
         for feed in own:
             if feed.target.run_id not in together:
-                try:
-                    yield feed, self._reader.run(feed.target)
-                except LakeflowJobsError as error:
-                    yield feed, error
+                with _kept_apart(feed):
+                    try:
+                        seen: Run | LakeflowJobsError = self._reader.run(feed.target)
+                    except LakeflowJobsError as error:
+                        seen = error
+                    yield feed, seen
 
     def _watched_in(self, group: str) -> int:
         with self._changed:
@@ -386,6 +398,18 @@ class Hub:
         if is_new:
             self._announcer.announce(feed.target, snapshot)
         return is_new
+
+
+@contextmanager
+def _kept_apart(feed: Feed) -> Iterator[None]:
+    """Keep what goes wrong with one run from the others of its look.
+
+    :param feed: its watch.
+    """
+    try:
+        yield
+    except Exception:
+        _log.exception("A look at run %s failed in an unforeseen way.", feed.target.run_id)
 
 
 def _pages(runs: int) -> int:

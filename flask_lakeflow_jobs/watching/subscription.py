@@ -201,7 +201,7 @@ class Subscription:
     def _wait_until(self, is_so: Callable[[], bool], timeout: float) -> None:
         deadline = self._clock.monotonic() + timeout
         while not (is_so() or self.is_over):
-            left = deadline - self._clock.monotonic()
+            left = min(deadline - self._clock.monotonic(), threading.TIMEOUT_MAX)
             if left <= 0:
                 return
             if len(self._followed) > 1 or _runs_on_gevent():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from flask_lakeflow_jobs.identity import APP, Identity
 from flask_lakeflow_jobs.shared import Shared
-from flask_lakeflow_jobs.watching import Target
+from flask_lakeflow_jobs.watching import Hub, Target
 from flask_lakeflow_jobs.watching.outlook import END_SERVES
 from flask_lakeflow_jobs.watching.schedule import FLOOR
 from tests.clocks import FakeClock
@@ -166,6 +167,21 @@ def test_an_end_that_two_identities_see_is_announced_once(watched: Watched) -> N
     watched.subscribe(Target(Identity("token-of-alice"), JOB, 1001))
     watched.look(ENDED)
     assert [status.outcome.value for _, status in watched.told] == ["succeeded"]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"), [(Hub.forget, ["succeeded"]), (Hub.begin_again, ["succeeded"] * 2)]
+)
+def test_an_end_is_announced_again_only_where_the_run_went_on_after_it(
+    watched: Watched, change: Callable[[Hub, Target], None], told: list[str]
+) -> None:
+    watched.subscribe()
+    watched.look(ENDED)
+    change(watched.hub, ONE)
+    watched.subscribe()
+    watched.look(ENDED)
+    assert [status.outcome.value for _, status in watched.told] == told
+    assert len(watched.workspace.looks) == 2
 
 
 # ── several processes ─────────────────────────────────────────────────────────────────────────────

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -231,11 +232,22 @@ def test_a_mistake_of_our_own_is_logged_and_does_not_stop_the_watch(
     assert seen(viewer.collect()) == ["running"]
 
 
+def test_a_look_that_fails_unforeseen_stops_no_other_of_the_same_job(watched: Watched) -> None:
+    first, bad, last = (Target(APP, JOB, number) for number in (1001, 1002, 1003))
+    viewer = watched.subscribe(first, bad, last)
+    watched.workspace.says(ENDED, first)
+    watched.workspace.says(KeyError("surprise"), bad)
+    watched.workspace.says(ENDED, last)
+    watched.look()
+    assert [item.target for item in viewer.collect()] == [first, last]
+
+
 # ── real threads ──────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("others", [[], [Target(APP, JOB, 1002)]])
-def test_a_viewer_that_waits_is_woken_by_a_look(others: list[Target]) -> None:
+@pytest.mark.parametrize("timeout", [DEADLINE, math.inf])
+def test_a_viewer_that_waits_is_woken_by_a_look(others: list[Target], timeout: float) -> None:
     watched = Watched(clock=SystemClock())
     for target in (ONE, *others):
         watched.workspace.says(RUNNING, target)
@@ -243,7 +255,7 @@ def test_a_viewer_that_waits_is_woken_by_a_look(others: list[Target]) -> None:
     watched.hub.step()
     viewer.first(0.0)
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(viewer.wait, DEADLINE)
+        waiting = pool.submit(viewer.wait, timeout)
         watched.workspace.says(ENDED)
         watched.hub.forget(ONE)
         watched.hub.step()
