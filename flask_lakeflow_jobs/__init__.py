@@ -25,11 +25,12 @@ from .errors import (
     WebhookLoginRefused,
 )
 from .extension import LakeflowJobs
-from .handle import JobHandle, RunWatch
+from .handle import JobHandle
 from .job_config import JobConfig
 from .outcome import Outcome, RunStatus
 from .reports import Explanation, FailedTask
 from .results import ExecutionResult, ResultWatch
+from .run_watch import RunWatch
 from .signals import run_canceled, run_changed, run_finished, run_triggered
 from .triggering import Triggered
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from . import signals, telemetry
 from .attribution import attributed, name_of
-from .errors import Conflict, HandleClosed, MissingUserToken, RunTimeout
+from .errors import Conflict, HandleClosed, MissingUserToken
 from .identity import APP, HasHeaders, Identity, user_of
 from .ids import run_id_of
 from .outcome import Outcome, RunStatus, has_ended, outcome_of
@@ -17,6 +17,7 @@ from .outputs import Outputs
 from .params import check_task_keys, listed_task_keys, run_now_fields, validate
 from .reports import Explanation, explanation, repair_arguments
 from .results import Results
+from .run_watch import RunWatch, states_of
 from .triggering import Trigger, Triggered
 from .watching import Target
 
@@ -29,21 +30,6 @@ if TYPE_CHECKING:
     from .upstream.reads import Reads
 
 _log = logging.getLogger(__name__)
-
-
-class RunWatch(Iterator[RunStatus]):
-    """The states of a run as they come, the terminal one last.
-
-    :param run_id: the run.
-    :param states: what is iterated.
-    """
-
-    def __init__(self, run_id: int, states: Iterator[RunStatus]) -> None:
-        self.run_id = run_id
-        self._states = states
-
-    def __next__(self) -> RunStatus:
-        return next(self._states)
 
 
 class JobHandle:
@@ -197,29 +183,10 @@ class JobHandle:
         :raises RunNotFound: while iterating: there is none.
         :raises RunTimeout: while iterating: it has not ended in time, and goes on.
         """
-        run_id = run_id_of(run_id)
-        return RunWatch(run_id, self._states(run_id, timeout))
-
-    def _states(self, run_id: int, timeout: float | None) -> Iterator[RunStatus]:
+        target = self.target(run_id)
         seconds = self.job.wait_timeout if timeout is None else timeout
-        clock = self._jobs.clock
-        deadline = clock.monotonic() + seconds
-        trouble: str | None = "The workspace has not said yet how it is doing."
-        with closing(self._jobs.hub.subscribe([self.target(run_id)])) as subscription:
-            left = seconds
-            while True:
-                for item in subscription.wait(left):
-                    if item.error is not None:
-                        raise item.error
-                    if item.snapshot is not None:
-                        yield item.snapshot.status
-                    trouble = item.trouble.detail if item.trouble is not None else None
-                self._act()
-                left = deadline - clock.monotonic()
-                if subscription.is_over:
-                    return
-                if left <= 0:
-                    raise RunTimeout(run_id, seconds, trouble=trouble)
+        states = states_of(target, self._jobs.hub, self._jobs.clock, seconds, self._act)
+        return RunWatch(target.run_id, states)
 
     def wait(self, run_id: int | str, *, timeout: float | None = None) -> RunStatus:
         """Wait for the end of a run.

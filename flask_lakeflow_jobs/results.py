@@ -11,7 +11,8 @@ from .errors import LakeflowJobsError
 from .outcome import RunStatus
 
 if TYPE_CHECKING:
-    from .handle import JobHandle, RunWatch
+    from .handle import JobHandle
+    from .run_watch import RunWatch
 
 P = ParamSpec("P")
 T = TypeVar("T")
