@@ -114,17 +114,18 @@ def start_run(key: str) -> BaseResponse | tuple[str, int]:
         form = _form(handle)
         sent = request.form.to_dict()
         try:
+            _refuse_unreadable(handle, form, sent)
             triggered = handle.run_now(
                 form.params(sent),
-                idempotency_key=_nonce(sent.get("nonce", "")),
+                idempotency_key=_intent(sent.get("nonce", "")),
                 requested_by=guarded.user_name,
             )
         except InvalidParameters as error:
-            return _form_page(key, _refilled(form, sent).with_errors(error)), error.code
+            return _form_page(key, form.refilled(sent).with_errors(error)), error.code
         except Conflict:
             # the form was sent before, with other values: to send it again is to mean another run
             notice = "This form has started a run already. Press Run once more for another one."
-            return _form_page(key, _refilled(form, sent), notice=notice), Conflict.code
+            return _form_page(key, form.refilled(sent), notice=notice), Conflict.code
     where = url_for(
         f"{NAME}.show_run",
         key=key,
@@ -145,25 +146,34 @@ def _form(handle: JobHandle) -> Form:
     return form_of(handle.job, definition, hidden=[parameter] if parameter else [])
 
 
-def _refilled(form: Form, sent: dict[str, str]) -> Form:
-    boxes = {
-        each.name: "true" if each.name in sent else "false"
-        for each in form.fields
-        if each.control == "checkbox"
-    }
-    return form.filled({**sent, **boxes})
+def _refuse_unreadable(handle: JobHandle, form: Form, sent: dict[str, str]) -> None:
+    """Refuse values that cannot be read, and with them whatever else is wrong."""
+    unreadable = form.unreadable(sent)
+    if not unreadable:
+        return
+    messages: dict[str, Any] = {}
+    try:
+        handle.check(form.params(sent))
+    except InvalidParameters as error:
+        messages = error.messages
+    raise InvalidParameters("Some values cannot be read.", {**messages, **unreadable})
 
 
 def _form_page(key: str, form: Form, *, again: str = "", notice: str = "") -> str:
     (card,) = cards(guard(), [key])
     return _page(
-        "form.html", card=card, form=form, nonce=uuid.uuid4().hex, again=again, notice=notice
+        "form.html",
+        card=card,
+        form=form,
+        nonce=uuid.uuid4().hex,
+        again=again,
+        notice=notice,
     )
 
 
-def _nonce(text: str) -> str | None:
-    """The key of the form that was sent; one that is none starts a run of its own."""
-    return f"console-{text}" if re.fullmatch(r"[0-9a-f]{32}", text, re.ASCII) else None
+def _intent(nonce: str) -> str | None:
+    """The key of the form with that nonce; what is none starts a run of its own."""
+    return f"console-{nonce}" if re.fullmatch(r"[0-9a-f]{32}", nonce, re.ASCII) else None
 
 
 # ── a run ─────────────────────────────────────────────────────────────────────────────────────────

@@ -189,6 +189,30 @@ def test_a_mistake_is_said_at_its_field_and_costs_nothing_that_was_typed(
     assert re.search(r'name="full"[^>]*checked', page.text)
 
 
+def test_what_is_no_json_hides_no_other_mistake(client: FlaskClient) -> None:
+    data = {"day": "someday", "tags": "{"}
+    page = client.post("/jobs/nightly/run", data=data, headers=OWN).text
+    assert "Not a valid date." in page
+    assert "This is not valid JSON" in page
+
+
+def test_a_refused_form_begins_with_what_is_wrong(client: FlaskClient) -> None:
+    assert "autofocus" not in client.get("/jobs/nightly/run").text
+    page = client.post("/jobs/nightly/run", data={"day": "", "sample": "700"}, headers=OWN).text
+    assert "<title>Error: Run nightly</title>" in page
+    assert "Nothing was started" in page
+    assert page.count("autofocus") == 1
+    assert re.search(r'name="day"[^>]* autofocus', page)
+
+
+def test_a_flag_that_nobody_touches_is_left_to_the_job(app: Flask) -> None:
+    client = app.test_client()
+    assert '<select id="lf-field-5" name="dry">' in client.get("/jobs/nightly/run").text
+    data = {"day": "2026-11-20", "region": "emea", "dry": ""}
+    sent = client.post("/jobs/nightly/run", data=data, headers=OWN)
+    assert "dry" not in text_of(client.get(sent.headers["Location"]).text)
+
+
 @pytest.mark.parametrize(
     "headers",
     [
