@@ -9,6 +9,7 @@ from ..current import current_state
 from ..masking import masked
 
 if TYPE_CHECKING:
+    from databricks.sdk.service.jobs import Job as SdkJob
     from databricks.sdk.service.jobs import Run
 
     from ..handle import JobHandle
@@ -45,6 +46,14 @@ def rights(guarded: Guard, handle: JobHandle) -> May:
     :param handle: on the job.
     """
     return May(*(guarded.allows(action, handle.job) for action in ("run", "cancel", "repair")))
+
+
+def job_of(handle: JobHandle) -> SdkJob:
+    """A job's definition in the workspace, if need be as it was when it was last read.
+
+    :param handle: on the job.
+    """
+    return current_state().jobs.upstream.job_of(handle.reads(or_stale=True).job().value)
 
 
 def run_of(handle: JobHandle, run_id: int) -> tuple[Run, Seen]:

@@ -108,16 +108,17 @@ def show_form(key: str) -> str:
     return _form_page(key, form, again=again)
 
 
-def start_run(key: str) -> BaseResponse | tuple[str, int]:
+def start_run(key: str) -> BaseResponse | tuple[str, int] | tuple[str, int, dict[str, str]]:
     guarded = guard()
     with acting_handle(guarded, key, "run") as handle:
         form = _form(handle)
         sent = request.form.to_dict()
+        nonce = sent.get("nonce", "")
         try:
             _refuse_unreadable(handle, form, sent)
             triggered = handle.run_now(
                 form.params(sent),
-                idempotency_key=_intent(sent.get("nonce", "")),
+                idempotency_key=_intent(nonce),
                 requested_by=guarded.user_name,
             )
         except InvalidParameters as error:
@@ -126,6 +127,12 @@ def start_run(key: str) -> BaseResponse | tuple[str, int]:
             # the form was sent before, with other values: to send it again is to mean another run
             notice = "This form has started a run already. Press Run once more for another one."
             return _form_page(key, form.refilled(sent), notice=notice), Conflict.code
+        except LakeflowJobsError as error:
+            if not error.retryable:
+                raise
+            # a run may have started all the same: the same nonce finds it
+            page = _form_page(key, form.refilled(sent), notice=error.detail, nonce=nonce)
+            return page, error.code, _when_again(error)
     where = url_for(
         f"{NAME}.show_run",
         key=key,
@@ -137,7 +144,7 @@ def start_run(key: str) -> BaseResponse | tuple[str, int]:
 
 def _form(handle: JobHandle) -> Form:
     try:
-        definition = handle.get_job()
+        definition = reading.job_of(handle)
     except LakeflowJobsError:
         if handle.job.schema is None:
             raise
@@ -159,13 +166,13 @@ def _refuse_unreadable(handle: JobHandle, form: Form, sent: dict[str, str]) -> N
     raise InvalidParameters("Some values cannot be read.", {**messages, **unreadable})
 
 
-def _form_page(key: str, form: Form, *, again: str = "", notice: str = "") -> str:
+def _form_page(key: str, form: Form, *, again: str = "", notice: str = "", nonce: str = "") -> str:
     (card,) = cards(guard(), [key])
     return _page(
         "form.html",
         card=card,
         form=form,
-        nonce=uuid.uuid4().hex,
+        nonce=nonce if _intent(nonce) else uuid.uuid4().hex,
         again=again,
         notice=notice,
     )
@@ -244,6 +251,10 @@ def _show_error(error: HTTPException) -> BaseResponse | tuple[str, int, dict[str
         raise error
     title = getattr(error, "title", error.name)
     detail = getattr(error, "detail", error.description)
-    after = getattr(error, "retry_after", None)
-    headers = {} if after is None else {"Retry-After": str(int(after) + 1)}
-    return _page("error.html", title=title, detail=detail, code=error.code), error.code, headers
+    page = _page("error.html", title=title, detail=detail, code=error.code)
+    return page, error.code, _when_again(error)
+
+
+def _when_again(error: HTTPException) -> dict[str, str]:
+    """The header that tells when the same request may succeed, where that is known."""
+    return {name: value for name, value in error.get_headers() if name == "Retry-After"}

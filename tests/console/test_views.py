@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from pathlib import Path
 
 import pytest
 from flask import Flask, render_template_string
@@ -11,8 +12,10 @@ from flask.testing import FlaskClient
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_lakeflow_jobs import ConfigurationError
+from flask_lakeflow_jobs.local import Address
+from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace, Refusal
 from tests.console.conftest import MakeShop
-from tests.console.shop import OWN, run, start, text_of
+from tests.console.shop import OWN, run, shop_app, start, text_of
 
 
 def nonce_in(client: FlaskClient, url: str) -> str:
@@ -211,6 +214,43 @@ def test_a_flag_that_nobody_touches_is_left_to_the_job(app: Flask) -> None:
     data = {"day": "2026-11-20", "region": "emea", "dry": ""}
     sent = client.post("/jobs/nightly/run", data=data, headers=OWN)
     assert "dry" not in text_of(client.get(sent.headers["Location"]).text)
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_a_workspace_that_does_not_answer_costs_neither_what_was_typed_nor_a_second_run(
+    shop: Address, tmp_path: Path, accepted: bool
+) -> None:
+    with FaultyWorkspace(shop) as road:
+        config = {"LAKEFLOW_JOBS_TIMEOUT": 2}
+        client = shop_app(road, tmp_path / "instance", config=config).test_client()
+        nonce = nonce_in(client, "/jobs/nightly/run")
+        before = client.get("/jobs/nightly").text.count('scope="row"')
+        data = {"nonce": nonce, "day": "2026-11-20", "region": "apac"}
+        road.fail(Drop(accepted=accepted), method="POST")
+        failed = client.post("/jobs/nightly/run", data=data, headers=OWN)
+        assert failed.status_code in (502, 503, 504)
+        assert 'value="2026-11-20"' in failed.text
+        assert f'value="{nonce}"' in failed.text
+        assert "<title>Error: Run nightly</title>" in failed.text
+        road.heal()
+        sent = client.post("/jobs/nightly/run", data=data, headers=OWN)
+        assert sent.status_code == 303
+        client.get(sent.headers["Location"])
+        after = client.get("/jobs/nightly").text.count('scope="row"')
+        assert after == before + 1
+
+
+def test_without_the_workspace_the_form_is_made_of_what_was_known(
+    shop: Address, tmp_path: Path
+) -> None:
+    with FaultyWorkspace(shop) as road:
+        config = {"LAKEFLOW_JOBS_TIMEOUT": 2}
+        client = shop_app(road, tmp_path / "instance", config=config).test_client()
+        data = {"nonce": nonce_in(client, "/jobs/gated/run"), "gate": "/tmp"}
+        road.fail(Refusal(503))
+        failed = client.post("/jobs/gated/run", data=data, headers=OWN)
+        assert failed.status_code == 503
+        assert 'value="/tmp"' in failed.text
 
 
 @pytest.mark.parametrize(
