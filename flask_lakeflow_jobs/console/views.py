@@ -11,10 +11,17 @@ from flask import Blueprint, Response, current_app, redirect, render_template, r
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from ..errors import Conflict, InvalidParameters, LakeflowJobsError, NotAllowed
+from ..errors import (
+    Conflict,
+    InvalidParameters,
+    InvalidRequest,
+    LakeflowJobsError,
+    NotAllowed,
+    RunNotFound,
+)
 from ..handle import JobHandle
 from ..web import assets
-from ..web.access import acting_handle, guard
+from ..web.access import acting_handle, guard, own_handle
 from ..web.requests import run_id_of
 from . import fragments, history, reading, words
 from .cards import cards
@@ -54,7 +61,9 @@ def console_blueprint(url_prefix: str) -> Blueprint:
         ("/<key>/runs/<run_id>/live", show_live, ["GET"]),
         ("/<key>/runs/<run_id>/tasks/<task_run_id>", show_task, ["GET"]),
         ("/<key>/runs/<run_id>/cancel", cancel_run, ["POST"]),
+        ("/<key>/runs/<run_id>/cancel", lead_to_run, ["GET"]),
         ("/<key>/runs/<run_id>/repair", repair_run, ["POST"]),
+        ("/<key>/runs/<run_id>/repair", lead_to_run, ["GET"]),
         ("/~static/<name>", static, ["GET"]),
     ):
         pages.add_url_rule(rule, view_func=view, methods=methods, strict_slashes=False)
@@ -215,13 +224,18 @@ def cancel_run(key: str, run_id: str) -> BaseResponse:
     guarded = guard()
     with acting_handle(guarded, key, "cancel") as handle:
         handle.cancel_run(run_id_of(run_id), requested_by=guarded.user_name)
-    return redirect(url_for(f"{NAME}.show_run", key=key, run_id=run_id), 303)
+    return lead_to_run(key, run_id)
 
 
 def repair_run(key: str, run_id: str) -> BaseResponse:
     guarded = guard()
     with acting_handle(guarded, key, "repair") as handle:
         handle.repair_run(run_id_of(run_id), requested_by=guarded.user_name)
+    return lead_to_run(key, run_id)
+
+
+def lead_to_run(key: str, run_id: str) -> BaseResponse:
+    """To the run's page: after what was done to it, or where a reload asks for that by GET."""
     return redirect(url_for(f"{NAME}.show_run", key=key, run_id=run_id), 303)
 
 
@@ -251,8 +265,22 @@ def _show_error(error: HTTPException) -> BaseResponse | tuple[str, int, dict[str
         raise error
     title = getattr(error, "title", error.name)
     detail = getattr(error, "detail", error.description)
-    page = _page("error.html", title=title, detail=detail, code=error.code)
+    about = _about(error)
+    page = _page("error.html", title=title, detail=detail, code=error.code, about=about)
     return page, error.code, _when_again(error)
+
+
+def _about(error: HTTPException) -> dict[str, str]:
+    """The job and the run that a failed request is about, as far as they are there to be seen."""
+    asked = request.view_args or {}
+    if "key" not in asked:
+        return {}
+    try:
+        own_handle(guard(), asked["key"])
+    except LakeflowJobsError:
+        return {}
+    names = ["key"] if isinstance(error, RunNotFound | InvalidRequest) else ["key", "run_id"]
+    return {name: asked[name] for name in names if name in asked}
 
 
 def _when_again(error: HTTPException) -> dict[str, str]:

@@ -47,6 +47,31 @@ def test_a_run_can_be_cancelled(app: Flask, gate: Gate) -> None:
     wait_until(lambda: "canceled" in client.get(f"/jobs/gated/runs/{run_id}").text, "the run's end")
 
 
+def test_what_fails_leads_back_to_its_run_and_its_job(app: Flask) -> None:
+    url = f"/jobs/hourly/runs/{run(app, 'hourly')}"
+    failed = app.test_client().post(f"{url}/repair", headers=OWN)
+    assert failed.status_code == 409
+    links = re.findall(r'href="(/jobs/hourly\S*)"', failed.text)
+    assert links == ["/jobs/hourly", url, url, "/jobs/hourly"]
+
+
+@pytest.mark.parametrize("action", ["cancel", "repair"])
+def test_the_address_of_a_button_leads_to_the_run(client: FlaskClient, action: str) -> None:
+    asked = client.get(f"/jobs/hourly/runs/7/{action}")
+    assert (asked.status_code, asked.headers["Location"]) == (303, "/jobs/hourly/runs/7")
+
+
+def test_an_error_leads_to_no_run_that_is_not_there(client: FlaskClient) -> None:
+    page = client.get("/jobs/hourly/runs/99").text
+    assert 'href="/jobs/hourly"' in page
+    assert 'href="/jobs/hourly/runs/99"' not in page
+
+
+def test_an_error_names_no_job_that_one_may_not_see(make_shop: MakeShop) -> None:
+    client = make_shop(policy=lambda user, action, job: job != "hourly").test_client()
+    assert 'href="/jobs/hourly"' not in client.get("/jobs/hourly/runs/99").text
+
+
 def test_a_failed_run_can_be_repaired(app: Flask) -> None:
     client = app.test_client()
     run_id = run(app, "flaky")
