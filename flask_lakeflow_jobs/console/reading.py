@@ -63,5 +63,10 @@ def run_of(handle: JobHandle, run_id: int) -> tuple[Run, Seen]:
     :param run_id: the run.
     """
     seen = handle.reads(or_stale=True).run(run_id)
-    shown = masked(seen.value, handle.job.secrets)
-    return current_state().jobs.upstream.run_of(shown), seen
+    jobs = current_state().jobs
+    run = jobs.upstream.run_of(masked(seen.value, handle.job.secrets))
+    if jobs.settings.bundle is not None:  # the embedded workspace has no pages that say more
+        run.run_page_url = None
+        for task in run.tasks or []:
+            task.run_page_url = None
+    return run, seen

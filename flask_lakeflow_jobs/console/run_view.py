@@ -99,7 +99,8 @@ class RunView:
 
     @property
     def may_cancel(self) -> bool:
-        return self.may.cancel and not self.is_over
+        is_ending = self.run.state.outcome is Outcome.TERMINATING
+        return self.may.cancel and not self.is_over and not is_ending
 
     @property
     def may_repair(self) -> bool:

@@ -16,6 +16,7 @@ from flask_lakeflow_jobs.local import Address
 from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace, Refusal
 from tests.console.conftest import MakeShop
 from tests.console.shop import OWN, run, shop_app, start, text_of
+from tests.support import Gate
 
 
 def nonce_in(client: FlaskClient, url: str) -> str:
@@ -91,6 +92,14 @@ def test_each_job_is_there_with_its_last_outcome(app: Flask) -> None:
     page = text_of(app.test_client().get("/jobs").text)
     assert "Loads orders, joins them" in page
     assert re.search(r"broken failed .*Last success none yet Busy slots 0 of 1", page)
+
+
+def test_that_all_slots_are_busy_is_said(make_shop: MakeShop, gate: Gate) -> None:
+    app = make_shop(jobs={"alone": {"task_type": "job"}})
+    client = app.test_client()
+    assert "slot is busy" not in client.get("/jobs/alone/run").text
+    start(app, "alone", gate.params)
+    assert "The only slot is busy" in client.get("/jobs/alone/run").text
 
 
 def test_a_job_that_cannot_be_read_holds_up_no_other(make_shop: MakeShop) -> None:
