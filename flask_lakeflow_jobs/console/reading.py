@@ -25,6 +25,15 @@ def now() -> float:
     return current_state().jobs.clock.now() * 1000
 
 
+def seen_at(seen: Seen, now: float) -> float | None:
+    """When an answer was true, in milliseconds since the epoch, if it is but an old one.
+
+    :param seen: the answer.
+    :param now: milliseconds since the epoch.
+    """
+    return now - seen.age * 1000 if seen.is_stale else None
+
+
 def who_parameter() -> str | None:
     """The job parameter that tells who asked for a run, if the app notes it."""
     return current_state().jobs.settings.attribution_parameter

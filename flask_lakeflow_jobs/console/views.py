@@ -247,7 +247,7 @@ def _page(template: str, **given: Any) -> str:
         user = guard().user_name
     except NotAllowed:  # a page that says so needs no name
         user = None
-    return render_template(f"lakeflow_jobs/{template}", user=user, **given)
+    return render_template(f"lakeflow_jobs/{template}", user=user, now=reading.now(), **given)
 
 
 def _protect(response: Response) -> Response:

@@ -264,7 +264,7 @@ def test_the_history_has_pages_and_loses_no_run(
     url = "/jobs/flaky"
     while url:
         page = client.get(url).text
-        seen += [int(found) for found in re.findall(r'<a href="/jobs/flaky/runs/(\d+)"', page)]
+        seen += [int(found) for found in re.findall(r'href="/jobs/flaky/runs/(\d+)"', page)]
         older = re.search(r'rel="next" href="([^"]+)"', page)
         url = html.unescape(older[1]) if older else ""
     assert len(seen) == len(set(seen))

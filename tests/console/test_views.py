@@ -344,7 +344,7 @@ def test_a_host_can_show_a_job_and_a_run(app: Flask) -> None:
     page = with_fragment(app, template % run_id)
     assert 'src="/jobs/~static/console.js"' in page
     assert 'aria-label="Job broken"' in page
-    assert 'data-lakeflow-jobs="/jobs/?bare=1&amp;key=broken"' in page
+    assert 'data-reloads="/jobs/?bare=1&amp;key=broken"' in page
     assert f'data-lakeflow-run="/api/jobs/broken/runs/{run_id}"' in page
 
 
