@@ -440,6 +440,34 @@ def test_a_run_of_two_hundred_tasks_stays_fluid(
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_picture_that_is_larger_than_its_place_opens_at_its_first_task(
+    tmp_path: Path, serve: Serve, open_page: OpenPage, scripts: bool
+) -> None:
+    tasks = [
+        {
+            "task_key": f"t{at}",
+            "notebook_task": {"notebook_path": "note.py"},
+            "depends_on": [{"task_key": f"t{at // 2}"}] if at else [],
+        }
+        for at in range(60)
+    ]
+    big = {"name": "big", "tags": {"local_script": '{"seconds": 0.01}'}, "tasks": tasks}
+    bundle = write_bundle(tmp_path, {"big": big}, {"note.py": "# Databricks notebook source\n"})
+    with Workspace(bundle, tmp_path / "workspace") as workspace:
+        job_id = load_bundle(bundle).jobs["big"].job_id
+        app = shop_app(workspace, tmp_path / "instance", jobs={"big": {"job_id": job_id}})
+        url = f"{serve(app)}/jobs/big/runs/{run(app, 'big')}"
+        page = open_page(url, java_script_enabled=scripts, viewport={"width": 390, "height": 800})
+        graph, first = (
+            page.locator(each).bounding_box() for each in (".lf-graph", "[data-part=node-t0]")
+        )
+        assert graph
+        assert first
+        assert graph["x"] <= first["x"] <= graph["x"] + graph["width"]
+        assert graph["y"] <= first["y"] <= graph["y"] + graph["height"]
+
+
 def test_long_names_do_not_break_it(tmp_path: Path, serve: Serve, open_page: OpenPage) -> None:
     name = "an_extraordinarily_long_name_" * 3
     job = {

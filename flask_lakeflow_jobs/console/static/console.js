@@ -330,6 +330,17 @@ async function loadOutput(details) {
   }
 }
 
+/** A picture that is larger than its place opens where something happens, else where it begins. */
+function openGraph(graph) {
+  const places = [...graph.querySelectorAll("foreignObject")];
+  const first = places.toSorted((one, other) => one.x.baseVal.value - other.x.baseVal.value)[0]; // in the first layer
+  const inState = (kind) => places.find((place) => place.querySelector(`.lf-node[data-kind=${kind}]`));
+  const place = inState("bad") ?? inState("late") ?? inState("going") ?? first;
+  if (!place) return;
+  const [x, width, y, height] = ["x", "width", "y", "height"].map((name) => place[name].baseVal.value);
+  graph.scrollTo(x + width / 2 - graph.clientWidth / 2, y + height / 2 - graph.clientHeight / 2);
+}
+
 function addCopyButtons(root) {
   if (!navigator.clipboard) return;
   for (const box of root.querySelectorAll(".lf-copyable:not(:has(button))")) {
@@ -379,5 +390,6 @@ addEventListener("pageshow", () => {
 for (const root of document.querySelectorAll("[data-lakeflow-run]")) new LiveRun(root);
 const parts = [...document.querySelectorAll("[data-reloads]")].map((root) => new LivePart(root));
 if (parts.length) new LiveParts(parts);
+for (const graph of document.querySelectorAll(".lf-graph")) openGraph(graph);
 localize(document);
 addCopyButtons(document);
