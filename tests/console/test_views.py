@@ -217,6 +217,14 @@ def test_a_refused_form_begins_with_what_is_wrong(client: FlaskClient) -> None:
     assert re.search(r'name="day"[^>]* autofocus', page)
 
 
+def test_a_secret_that_was_typed_has_to_be_typed_again(client: FlaskClient) -> None:
+    assert "Type it again" not in client.get("/jobs/nightly/run").text
+    data = {"day": "someday", "apiToken": "dapi-s3cret"}
+    page = client.post("/jobs/nightly/run", data=data, headers=OWN).text
+    assert "Type it again" in page
+    assert "s3cret" not in page
+
+
 def test_a_flag_that_nobody_touches_is_left_to_the_job(app: Flask) -> None:
     client = app.test_client()
     assert '<select id="lf-field-5" name="dry">' in client.get("/jobs/nightly/run").text
