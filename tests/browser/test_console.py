@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from flask import Flask, redirect, render_template_string, request
+from flask import Flask, Response, redirect, render_template_string, request
 
 from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.local import Workspace, load_bundle
@@ -23,11 +23,13 @@ from tests.support import Gate, wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
-    from werkzeug.wrappers import Response
+    from werkzeug.wrappers import Response as BaseResponse
 
     from tests.console.conftest import MakeShop
 
 MakeProxy = Callable[[str], Proxy]
+
+WIDE, NARROW = 1280, 390
 
 OVER = "[data-part=meta][data-over=yes]"
 
@@ -190,20 +192,24 @@ def test_what_was_shown_without_the_workspace_is_brought_up_to_date_with_it(
 class Login:
     """What a host's login does to requests once the session has ended."""
 
-    def __init__(self, app: Flask) -> None:
+    def __init__(self, app: Flask, status: int) -> None:
         self.is_over = False
+        self._status = status
         app.add_url_rule("/login", "login", lambda: "<title>Log in</title><form>Who?</form>")
         app.before_request(self._lead_there)
 
-    def _lead_there(self) -> Response | None:
+    def _lead_there(self) -> BaseResponse | None:
         is_open = "~static" in request.path or request.path in ("/login", "/api/jobs/lakeflow.js")
-        return redirect("/login") if self.is_over and not is_open else None
+        if is_open or not self.is_over:
+            return None
+        return redirect("/login") if self._status == 302 else Response("Who?", self._status)
 
 
+@pytest.mark.parametrize("status", [302, 401])
 def test_who_is_logged_out_keeps_what_is_shown_and_is_told(
-    app: Flask, serve: Serve, open_page: OpenPage, gate: Gate
+    app: Flask, serve: Serve, open_page: OpenPage, gate: Gate, status: int
 ) -> None:
-    login = Login(app)
+    login = Login(app, status)
     site = serve(app)
     ended = open_page(f"{site}/jobs/broken/runs/{run(app, 'broken')}")
     page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', gate.params)}")
@@ -448,7 +454,7 @@ def test_a_picture_that_is_larger_than_its_place_opens_at_its_first_task(
         {
             "task_key": f"t{at}",
             "notebook_task": {"notebook_path": "note.py"},
-            "depends_on": [{"task_key": f"t{at // 2}"}] if at else [],
+            "depends_on": [{"task_key": "t0"}] if at else [],
         }
         for at in range(60)
     ]
@@ -490,10 +496,49 @@ def test_long_names_do_not_break_it(tmp_path: Path, serve: Serve, open_page: Ope
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
 
+def test_a_phone_has_room_for_what_matters(
+    make_shop: MakeShop,  # noqa: F811
+    serve: Serve,
+    open_page: OpenPage,
+) -> None:
+    app = make_shop(user_loader=lambda: "ada.lovelace-with-a-rather-long-name@example.com")
+    run_id = run(app, "hourly")
+    page = open_page(f"{serve(app)}/jobs/hourly", viewport={"width": NARROW, "height": 700})
+    assert page.evaluate(
+        "(crumb => crumb.scrollWidth <= crumb.clientWidth)(document.querySelector('.lf-crumbs li'))"
+    )
+    page.goto(f"{page.url}/runs/{run_id}")
+    marks = page.locator(".lf-axis text")
+    assert sum(mark.is_visible() for mark in marks.all()) == (marks.count() + 1) // 2
+
+
+def test_words_in_a_table_stay_whole(app: Flask, site: str, open_page: OpenPage) -> None:
+    run(app, "flaky")
+    page = open_page(f"{site}/jobs/flaky", viewport={"width": 800, "height": 700})
+    assert (
+        page.evaluate(
+            "(who => { const range = document.createRange(); range.selectNodeContents(who);"
+            " return range.getClientRects().length; })(document.querySelector('td.lf-who'))"
+        )
+        == 1
+    )
+
+
+def test_the_word_of_a_run_that_was_skipped_is_well_to_read(
+    make_shop: MakeShop,  # noqa: F811
+    serve: Serve,
+    open_page: OpenPage,
+    check_accessibility: CheckAccessibility,
+    gate: Gate,
+) -> None:
+    app = make_shop(jobs={"alone": {"task_type": "job"}})
+    start(app, "alone", gate.params)
+    page = open_page(f"{serve(app)}/jobs/alone/runs/{run(app, 'alone', gate.params)}")
+    assert page.text_content(".lf-big") == "skipped"
+    check_accessibility(page)
+
+
 # ── for everybody, and for the docs ───────────────────────────────────────────────────────────────
-
-
-WIDE, NARROW = 1280, 390
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

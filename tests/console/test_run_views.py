@@ -187,11 +187,11 @@ def test_the_run_of_a_job_that_one_may_not_see_is_one_of_the_workspace(
 
 def test_what_two_attempts_of_a_task_left_goes_by_two_names(app: Flask) -> None:
     client = app.test_client()
-    run_id = run(app, "flaky")
+    run_id = run(app, "broken")
     with app.app_context():
-        current_jobs["flaky"].repair_run(run_id)
-        current_jobs["flaky"].wait(run_id)
-    page = client.get(f"/jobs/flaky/runs/{run_id}").text
+        current_jobs["broken"].repair_run(run_id)
+        current_jobs["broken"].wait(run_id)
+    page = client.get(f"/jobs/broken/runs/{run_id}").text
     names: list[str] = []
     for url in sorted(set(re.findall(r'data-source="([^"]+)"', page))):
         names += re.findall(r'aria-label="([^"]+)"', client.get(html.unescape(url)).text)

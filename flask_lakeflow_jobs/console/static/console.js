@@ -71,12 +71,15 @@ async function contentFrom(url, element, sign) {
   return filled;
 }
 
+/** What a host answers that wants a login first; a redirect that is not followed has the status 0. */
+const LOGIN_WANTED = [0, 401];
+
 /** The console redirects none of its own pages: who does is the host, to where one logs in. */
 async function answerFrom(url) {
   try {
     return await request(url, { redirect: "manual" });
   } catch (error) {
-    throw error.problem?.status === 0 ? new Error(LOGGED_OUT) : error; // a redirect that is not followed has no status
+    throw LOGIN_WANTED.includes(error.problem?.status) ? new Error(LOGGED_OUT) : error;
   }
 }
 
