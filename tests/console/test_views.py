@@ -299,6 +299,16 @@ def test_a_run_can_be_run_again_without_its_secrets(app: Flask) -> None:
     assert "s3cret" not in client.get(f"/jobs/nightly/runs/{run_id}").text
 
 
+@pytest.mark.parametrize(("given", "chosen"), [({}, []), ({"dry": False}, ["false"])])
+def test_a_flag_is_said_again_only_where_it_was_said(
+    app: Flask, given: dict[str, bool], chosen: list[str]
+) -> None:
+    run_id = start(app, "nightly", {"day": "2026-11-20", **given})
+    page = app.test_client().get(f"/jobs/nightly/run?again={run_id}").text
+    select = page[page.index('name="dry"') :]
+    assert re.findall(r"<option selected>(\w+)", select[: select.index("</select>")]) == chosen
+
+
 def test_arguments_of_a_script_can_be_given_again(app: Flask) -> None:
     client = app.test_client()
     run_id = run(app, "listed", {"args": ["--day", "2026-11-20"]})
