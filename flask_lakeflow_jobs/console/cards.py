@@ -38,7 +38,8 @@ class Card:
     :param slots: how many runs it may have at once, where that is known.
     :param queues: whether a run that finds no slot waits for one.
     :param schedule: what starts it of itself, if anything does.
-    :param age: seconds since this was true, where the workspace cannot be asked.
+    :param seen_at: when this was true, in milliseconds since the epoch, where the workspace cannot
+        be asked.
     :param trouble: why nothing is known.
     """
 
@@ -48,7 +49,7 @@ class Card:
     slots: int | None = None
     queues: bool = False
     schedule: Schedule | None = None
-    age: float | None = None
+    seen_at: float | None = None
     trouble: LakeflowJobsError | None = None
 
     @property
@@ -100,7 +101,7 @@ def cards(guarded: Guard, keys: Iterable[str]) -> list[Card]:
             slots=settings.max_concurrent_runs if settings else None,
             queues=bool(settings and settings.queue and settings.queue.enabled),
             schedule=schedule_of(settings),
-            age=seen.age if seen.is_stale else None,
+            seen_at=reading.seen_at(seen, moment),
         )
 
     with ExitStack() as stack, ThreadPoolExecutor(AT_ONCE) as threads:

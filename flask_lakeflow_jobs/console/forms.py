@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from marshmallow.fields import AwareDateTime
+from marshmallow.fields import AwareDateTime, Boolean
 
 from ..errors import InvalidParameters
 from ..json_schema import json_schema
@@ -41,6 +41,9 @@ LIMITS: Mapping[str, str] = {
     "pattern": "pattern",
 }
 
+#: What is chosen from where a flag may stay unsaid.
+FLAGS = ("true", "false")
+
 #: Of the form itself, not of a field.
 WHOLE = "_schema"
 
@@ -69,8 +72,52 @@ class Field:
     errors: Sequence[str] = ()
 
     @property
+    def is_flag(self) -> bool:
+        return self.control == "checkbox" or self.choices == FLAGS
+
+    @property
     def is_checked(self) -> bool:
         return self.value == "true"
+
+    def holding(self, text: str) -> Field:
+        """The same with a text in it; what is masked stays away.
+
+        :param text: what stands in it; of a flag in any of the words that a schema takes.
+        """
+        if text == MASK:
+            return self
+        return replace(self, value=_flag(text) if self.is_flag else text)
+
+    def text_in(self, sent: Mapping[str, str]) -> str:
+        """What stands in it when a browser sends the form: of a box without its tick, nothing is.
+
+        :param sent: by name.
+        """
+        return sent.get(self.name, "false" if self.control == "checkbox" else "")
+
+    def read(self, text: str) -> Any:
+        """The value that a text in it stands for.
+
+        :param text: not an empty one.
+        :raises ValueError: it stands for none; the sentence says why.
+        """
+        if self.control == "checkbox":
+            return text == "true"
+        if self.control == "lines":
+            if MASK in text:
+                raise ValueError(
+                    f"Has {MASK} where a secret was. Write the secret, or drop the line."
+                )
+            return [line for line in text.splitlines() if line.strip()]
+        if self.control == "json":
+            try:
+                value = json.loads(text)
+            except ValueError as error:
+                raise ValueError(f"This is not valid JSON: {error}.") from None
+            if self.name == WHOLE and not isinstance(value, dict):
+                raise ValueError("Must be {…}.")
+            return value
+        return text
 
 
 @dataclass(frozen=True)
@@ -86,6 +133,15 @@ class Form:
     inside: str | None = None
     errors: Sequence[str] = ()
 
+    @property
+    def is_refused(self) -> bool:
+        return bool(self.errors) or self.first_wrong is not None
+
+    @property
+    def first_wrong(self) -> Field | None:
+        """The first control whose value is refused."""
+        return next((each for each in self.fields if each.errors), None)
+
     def filled(self, values: Mapping[str, str]) -> Form:
         """The same with values in it; a masked one stays away.
 
@@ -94,51 +150,53 @@ class Form:
         return replace(
             self,
             fields=[
-                replace(each, value=values[each.name])
-                if each.name in values and values[each.name] != MASK
-                else each
+                each.holding(values[each.name]) if each.name in values else each
                 for each in self.fields
             ],
         )
 
+    def refilled(self, sent: Mapping[str, str]) -> Form:
+        """The same with what a browser has sent in it.
+
+        :param sent: by name.
+        """
+        return self.filled({each.name: each.text_in(sent) for each in self.fields})
+
     def params(self, sent: Mapping[str, str]) -> dict[str, Any]:
         """The parameters that a browser has sent; an empty control stands for none.
 
+        So does one whose text cannot be read; :meth:`unreadable` has those.
+
         :param sent: by name.
-        :raises InvalidParameters: a value is not even JSON where JSON is asked for.
         """
-        params: dict[str, Any] = {}
-        wrong: dict[str, list[str]] = {}
-        for each in self.fields:
-            text = sent.get(each.name, "")
-            if each.control == "checkbox":
-                params[each.name] = each.name in sent
-            elif each.control == "lines" and text:
-                lines = [line for line in text.splitlines() if line.strip()]
-                params[each.name] = lines
-                if any(MASK in line for line in lines):
-                    wrong[each.name] = [
-                        f"Has {MASK} where a secret was. Write the secret, or drop the line."
-                    ]
-            elif each.control == "json" and text:
-                try:
-                    params[each.name] = json.loads(text)
-                except ValueError as error:
-                    wrong[each.name] = [f"Is no JSON: {error}."]
-            elif text:
-                params[each.name] = text
-        if wrong:
-            raise InvalidParameters("Some values cannot be read.", wrong)
+        params, _ = self._read(sent)
         if self.inside is None:
             return params
         if self.inside == WHOLE:
-            whole = params.get(WHOLE, {})
-            if not isinstance(whole, dict):
-                raise InvalidParameters(
-                    "The parameters must be an object.", {WHOLE: ["Must be {…}."]}
-                )
+            whole: dict[str, Any] = params.get(WHOLE, {})
             return whole
         return {self.inside: params} if params else {}
+
+    def unreadable(self, sent: Mapping[str, str]) -> dict[str, list[str]]:
+        """What is wrong with texts that stand for no value, by name.
+
+        :param sent: by name.
+        """
+        _, wrong = self._read(sent)
+        return wrong
+
+    def _read(self, sent: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, list[str]]]:
+        params: dict[str, Any] = {}
+        wrong: dict[str, list[str]] = {}
+        for each in self.fields:
+            text = each.text_in(sent)
+            if not text:
+                continue
+            try:
+                params[each.name] = each.read(text)
+            except ValueError as error:
+                wrong[each.name] = [str(error)]
+        return params, wrong
 
     def with_errors(self, error: InvalidParameters) -> Form:
         """The same with what is wrong, at the fields that it is wrong with.
@@ -241,8 +299,10 @@ def _field(
         return replace(
             made, control="select", choices=[_as_text(each) for each in described["enum"]]
         )
-    if kind == "boolean":
+    if kind == "boolean" and (required or "default" in described):
         return replace(made, control="checkbox", required=False)
+    if kind == "boolean":  # a box cannot be left alone: without its tick it says false
+        return replace(made, control="select", choices=FLAGS)
     if kind in ("integer", "number"):
         step = "1" if kind == "integer" else "any"
         return replace(made, control="number", attributes={"step": step, **_limits(described)})
@@ -270,6 +330,13 @@ def _as_text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
+
+
+def _flag(text: str) -> str:
+    """One of :data:`FLAGS`, or nothing for what is neither."""
+    if text in Boolean.truthy:
+        return "true"
+    return "false" if text in Boolean.falsy else ""
 
 
 def _text(name: str, default: str | None) -> Field:

@@ -9,6 +9,7 @@ from ..current import current_state
 from ..masking import masked
 
 if TYPE_CHECKING:
+    from databricks.sdk.service.jobs import Job as SdkJob
     from databricks.sdk.service.jobs import Run
 
     from ..handle import JobHandle
@@ -22,6 +23,15 @@ LAST_RUNS = 20
 def now() -> float:
     """Milliseconds since the epoch."""
     return current_state().jobs.clock.now() * 1000
+
+
+def seen_at(seen: Seen, now: float) -> float | None:
+    """When an answer was true, in milliseconds since the epoch, if it is but an old one.
+
+    :param seen: the answer.
+    :param now: milliseconds since the epoch.
+    """
+    return now - seen.age * 1000 if seen.is_stale else None
 
 
 def who_parameter() -> str | None:
@@ -47,6 +57,14 @@ def rights(guarded: Guard, handle: JobHandle) -> May:
     return May(*(guarded.allows(action, handle.job) for action in ("run", "cancel", "repair")))
 
 
+def job_of(handle: JobHandle) -> SdkJob:
+    """A job's definition in the workspace, if need be as it was when it was last read.
+
+    :param handle: on the job.
+    """
+    return current_state().jobs.upstream.job_of(handle.reads(or_stale=True).job().value)
+
+
 def run_of(handle: JobHandle, run_id: int) -> tuple[Run, Seen]:
     """A run with its tasks and no secrets, and the answer that it comes from.
 
@@ -54,5 +72,10 @@ def run_of(handle: JobHandle, run_id: int) -> tuple[Run, Seen]:
     :param run_id: the run.
     """
     seen = handle.reads(or_stale=True).run(run_id)
-    shown = masked(seen.value, handle.job.secrets)
-    return current_state().jobs.upstream.run_of(shown), seen
+    jobs = current_state().jobs
+    run = jobs.upstream.run_of(masked(seen.value, handle.job.secrets))
+    if jobs.settings.bundle is not None:  # the embedded workspace has no pages that say more
+        run.run_page_url = None
+        for task in run.tasks or []:
+            task.run_page_url = None
+    return run, seen

@@ -75,7 +75,8 @@ class RunView:
     :param expected_end: milliseconds since the epoch, where something is expected.
     :param failure: why it ended badly, if it did.
     :param url: its page in the workspace.
-    :param age: seconds since this was true, where the workspace cannot be asked.
+    :param seen_at: when this was true, in milliseconds since the epoch, where the workspace cannot
+        be asked.
     :param now: milliseconds since the epoch.
     """
 
@@ -90,7 +91,7 @@ class RunView:
     expected_end: int | None
     failure: Failure | None
     url: str | None
-    age: float | None
+    seen_at: float | None
     now: float
 
     @property
@@ -99,7 +100,8 @@ class RunView:
 
     @property
     def may_cancel(self) -> bool:
-        return self.may.cancel and not self.is_over
+        is_ending = self.run.state.outcome is Outcome.TERMINATING
+        return self.may.cancel and not self.is_over and not is_ending
 
     @property
     def may_repair(self) -> bool:
@@ -135,7 +137,7 @@ def run_view(guarded: Guard, handle: JobHandle, run_id: int) -> RunView:
         expected_end=expected,
         failure=_failure(handle, run),
         url=words.page_url(run.run_page_url),
-        age=seen.age if seen.is_stale else None,
+        seen_at=reading.seen_at(seen, moment),
         now=moment,
     )
 

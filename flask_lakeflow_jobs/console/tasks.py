@@ -194,8 +194,9 @@ def _share(at: float, start: int, end: int) -> float:
 def _marks(start: int, end: int) -> list[Mark]:
     seconds = (end - start) / 1000
     step = _step(seconds)
+    label = _fraction if step < 1 else _hours if seconds >= 3600 else _minutes
     return [
-        Mark(_share(start + at * step * 1000, start, end), _label(at * step))
+        Mark(_share(start + at * step * 1000, start, end), label(at * step))
         for at in range(int(seconds / step) + 1)
     ]
 
@@ -206,11 +207,17 @@ def _step(seconds: float) -> float:
     return step or STEPS[-1] * (1 + int(seconds / STEPS[-1] / MOST_MARKS))
 
 
-def _label(seconds: float) -> str:
-    if seconds % 1:
-        return f"{seconds:.1f} s"
+def _fraction(seconds: float) -> str:
+    return f"{seconds:.1f} s"
+
+
+def _minutes(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+
+
+def _hours(seconds: float) -> str:
     hours, rest = divmod(int(seconds), 3600)
-    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}"
 
 
 def _attempt(task: RunTask, now: float, start: int, end: int, *, is_last: bool) -> Attempt:

@@ -11,10 +11,17 @@ from flask import Blueprint, Response, current_app, redirect, render_template, r
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from ..errors import Conflict, InvalidParameters, LakeflowJobsError, NotAllowed
+from ..errors import (
+    Conflict,
+    InvalidParameters,
+    InvalidRequest,
+    LakeflowJobsError,
+    NotAllowed,
+    RunNotFound,
+)
 from ..handle import JobHandle
 from ..web import assets
-from ..web.access import acting_handle, guard
+from ..web.access import acting_handle, guard, own_handle
 from ..web.requests import run_id_of
 from . import fragments, history, reading, words
 from .cards import cards
@@ -54,7 +61,9 @@ def console_blueprint(url_prefix: str) -> Blueprint:
         ("/<key>/runs/<run_id>/live", show_live, ["GET"]),
         ("/<key>/runs/<run_id>/tasks/<task_run_id>", show_task, ["GET"]),
         ("/<key>/runs/<run_id>/cancel", cancel_run, ["POST"]),
+        ("/<key>/runs/<run_id>/cancel", lead_to_run, ["GET"]),
         ("/<key>/runs/<run_id>/repair", repair_run, ["POST"]),
+        ("/<key>/runs/<run_id>/repair", lead_to_run, ["GET"]),
         ("/~static/<name>", static, ["GET"]),
     ):
         pages.add_url_rule(rule, view_func=view, methods=methods, strict_slashes=False)
@@ -108,23 +117,31 @@ def show_form(key: str) -> str:
     return _form_page(key, form, again=again)
 
 
-def start_run(key: str) -> BaseResponse | tuple[str, int]:
+def start_run(key: str) -> BaseResponse | tuple[str, int] | tuple[str, int, dict[str, str]]:
     guarded = guard()
     with acting_handle(guarded, key, "run") as handle:
         form = _form(handle)
         sent = request.form.to_dict()
+        nonce = sent.get("nonce", "")
         try:
+            _refuse_unreadable(handle, form, sent)
             triggered = handle.run_now(
                 form.params(sent),
-                idempotency_key=_nonce(sent.get("nonce", "")),
+                idempotency_key=_intent(nonce),
                 requested_by=guarded.user_name,
             )
         except InvalidParameters as error:
-            return _form_page(key, _refilled(form, sent).with_errors(error)), error.code
+            return _form_page(key, form.refilled(sent).with_errors(error)), error.code
         except Conflict:
             # the form was sent before, with other values: to send it again is to mean another run
             notice = "This form has started a run already. Press Run once more for another one."
-            return _form_page(key, _refilled(form, sent), notice=notice), Conflict.code
+            return _form_page(key, form.refilled(sent), notice=notice), Conflict.code
+        except LakeflowJobsError as error:
+            if not error.retryable:
+                raise
+            # a run may have started all the same: the same nonce finds it
+            page = _form_page(key, form.refilled(sent), notice=error.detail, nonce=nonce)
+            return page, error.code, _when_again(error)
     where = url_for(
         f"{NAME}.show_run",
         key=key,
@@ -136,7 +153,7 @@ def start_run(key: str) -> BaseResponse | tuple[str, int]:
 
 def _form(handle: JobHandle) -> Form:
     try:
-        definition = handle.get_job()
+        definition = reading.job_of(handle)
     except LakeflowJobsError:
         if handle.job.schema is None:
             raise
@@ -145,25 +162,34 @@ def _form(handle: JobHandle) -> Form:
     return form_of(handle.job, definition, hidden=[parameter] if parameter else [])
 
 
-def _refilled(form: Form, sent: dict[str, str]) -> Form:
-    boxes = {
-        each.name: "true" if each.name in sent else "false"
-        for each in form.fields
-        if each.control == "checkbox"
-    }
-    return form.filled({**sent, **boxes})
+def _refuse_unreadable(handle: JobHandle, form: Form, sent: dict[str, str]) -> None:
+    """Refuse values that cannot be read, and with them whatever else is wrong."""
+    unreadable = form.unreadable(sent)
+    if not unreadable:
+        return
+    messages: dict[str, Any] = {}
+    try:
+        handle.check(form.params(sent))
+    except InvalidParameters as error:
+        messages = error.messages
+    raise InvalidParameters("Some values cannot be read.", {**messages, **unreadable})
 
 
-def _form_page(key: str, form: Form, *, again: str = "", notice: str = "") -> str:
+def _form_page(key: str, form: Form, *, again: str = "", notice: str = "", nonce: str = "") -> str:
     (card,) = cards(guard(), [key])
     return _page(
-        "form.html", card=card, form=form, nonce=uuid.uuid4().hex, again=again, notice=notice
+        "form.html",
+        card=card,
+        form=form,
+        nonce=nonce if _intent(nonce) else uuid.uuid4().hex,
+        again=again,
+        notice=notice,
     )
 
 
-def _nonce(text: str) -> str | None:
-    """The key of the form that was sent; one that is none starts a run of its own."""
-    return f"console-{text}" if re.fullmatch(r"[0-9a-f]{32}", text, re.ASCII) else None
+def _intent(nonce: str) -> str | None:
+    """The key of the form with that nonce; what is none starts a run of its own."""
+    return f"console-{nonce}" if re.fullmatch(r"[0-9a-f]{32}", nonce, re.ASCII) else None
 
 
 # ── a run ─────────────────────────────────────────────────────────────────────────────────────────
@@ -198,13 +224,18 @@ def cancel_run(key: str, run_id: str) -> BaseResponse:
     guarded = guard()
     with acting_handle(guarded, key, "cancel") as handle:
         handle.cancel_run(run_id_of(run_id), requested_by=guarded.user_name)
-    return redirect(url_for(f"{NAME}.show_run", key=key, run_id=run_id), 303)
+    return lead_to_run(key, run_id)
 
 
 def repair_run(key: str, run_id: str) -> BaseResponse:
     guarded = guard()
     with acting_handle(guarded, key, "repair") as handle:
         handle.repair_run(run_id_of(run_id), requested_by=guarded.user_name)
+    return lead_to_run(key, run_id)
+
+
+def lead_to_run(key: str, run_id: str) -> BaseResponse:
+    """To the run's page: after what was done to it, or where a reload asks for that by GET."""
     return redirect(url_for(f"{NAME}.show_run", key=key, run_id=run_id), 303)
 
 
@@ -216,7 +247,7 @@ def _page(template: str, **given: Any) -> str:
         user = guard().user_name
     except NotAllowed:  # a page that says so needs no name
         user = None
-    return render_template(f"lakeflow_jobs/{template}", user=user, **given)
+    return render_template(f"lakeflow_jobs/{template}", user=user, now=reading.now(), **given)
 
 
 def _protect(response: Response) -> Response:
@@ -234,6 +265,24 @@ def _show_error(error: HTTPException) -> BaseResponse | tuple[str, int, dict[str
         raise error
     title = getattr(error, "title", error.name)
     detail = getattr(error, "detail", error.description)
-    after = getattr(error, "retry_after", None)
-    headers = {} if after is None else {"Retry-After": str(int(after) + 1)}
-    return _page("error.html", title=title, detail=detail, code=error.code), error.code, headers
+    about = _about(error)
+    page = _page("error.html", title=title, detail=detail, code=error.code, about=about)
+    return page, error.code, _when_again(error)
+
+
+def _about(error: HTTPException) -> dict[str, str]:
+    """The job and the run that a failed request is about, as far as they are there to be seen."""
+    asked = request.view_args or {}
+    if "key" not in asked:
+        return {}
+    try:
+        own_handle(guard(), asked["key"])
+    except LakeflowJobsError:
+        return {}
+    names = ["key"] if isinstance(error, RunNotFound | InvalidRequest) else ["key", "run_id"]
+    return {name: asked[name] for name in names if name in asked}
+
+
+def _when_again(error: HTTPException) -> dict[str, str]:
+    """The header that tells when the same request may succeed, where that is known."""
+    return {name: value for name, value in error.get_headers() if name == "Retry-After"}

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from flask import Flask, render_template_string
+from flask import Flask, Response, redirect, render_template_string, request
 
 from flask_lakeflow_jobs import current_jobs
-from flask_lakeflow_jobs.local import Workspace
+from flask_lakeflow_jobs.local import Workspace, load_bundle
 from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace
 from tests.browser.conftest import CheckAccessibility, OpenPage
 from tests.browser.proxy import Proxy
@@ -23,10 +23,13 @@ from tests.support import Gate, wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
+    from werkzeug.wrappers import Response as BaseResponse
 
     from tests.console.conftest import MakeShop
 
 MakeProxy = Callable[[str], Proxy]
+
+WIDE, NARROW = 1280, 390
 
 OVER = "[data-part=meta][data-over=yes]"
 
@@ -87,6 +90,7 @@ def test_a_mistake_is_said_at_its_field(site: str, open_page: OpenPage) -> None:
     page.click("button:has-text('Run')")
     assert "required" in (page.text_content(".lf-field:has([name=day]) .lf-field-error") or "")
     assert page.input_value("[name=sample]") == "700"
+    assert page.evaluate("document.activeElement.name") == "day"
     assert page.get_attribute("[name=sample]", "aria-invalid") == "true"
 
 
@@ -159,6 +163,72 @@ def test_trouble_with_the_workspace_is_said_with_the_age_of_what_is_shown(
         page.wait_for_selector("[data-connection=live]")
         gate.open()
         wait_for_end(page)
+
+
+def test_what_was_shown_without_the_workspace_is_brought_up_to_date_with_it(
+    shop: Any,  # noqa: F811
+    tmp_path: Path,
+    serve: Serve,
+    open_page: OpenPage,
+    gate: Gate,
+) -> None:
+    with FaultyWorkspace(shop) as road:
+        app = shop_app(road, tmp_path / "instance", config={"LAKEFLOW_JOBS_TIMEOUT": 2})
+        url = f"{serve(app)}/jobs/gated/runs/{start(app, 'gated', gate.params)}"
+        page = open_page(url)
+        wait_for_task(page, "wait", "going")
+        road.fail(Drop())
+        page.wait_for_selector("[data-connection=stale]")
+        page.reload()
+        page.wait_for_selector("[data-part=meta]:not([data-seen=''])", state="attached")
+        page.wait_for_selector("[data-connection=stale]:has-text('Shown is the state of')")
+        road.heal()
+        page.wait_for_selector("[data-connection=live]")
+        page.wait_for_selector("[data-part=meta][data-seen='']", state="attached")
+        gate.open()
+        wait_for_end(page)
+
+
+class Login:
+    """What a host's login does to requests once the session has ended."""
+
+    def __init__(self, app: Flask, status: int) -> None:
+        self.is_over = False
+        self._status = status
+        app.add_url_rule("/login", "login", lambda: "<title>Log in</title><form>Who?</form>")
+        app.before_request(self._lead_there)
+
+    def _lead_there(self) -> BaseResponse | None:
+        is_open = "~static" in request.path or request.path in ("/login", "/api/jobs/lakeflow.js")
+        if is_open or not self.is_over:
+            return None
+        return redirect("/login") if self._status == 302 else Response("Who?", self._status)
+
+
+@pytest.mark.parametrize("status", [302, 401])
+def test_who_is_logged_out_keeps_what_is_shown_and_is_told(
+    app: Flask, serve: Serve, open_page: OpenPage, gate: Gate, status: int
+) -> None:
+    login = Login(app, status)
+    site = serve(app)
+    ended = open_page(f"{site}/jobs/broken/runs/{run(app, 'broken')}")
+    page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', gate.params)}")
+    jobs = open_page(f"{site}/jobs")
+    wait_for_task(page, "wait", "going")
+    jobs.wait_for_selector("[aria-label='Job gated'] header .lf-state:has-text('running')")
+    page.wait_for_selector("[data-connection=live]")
+    login.is_over = True
+    ended.click("[id$=-only-1] summary")
+    ended.wait_for_selector("[data-output]:has-text('You are no longer logged in.')")
+    gate.open()
+    page.wait_for_selector("[data-connection]:has-text('You are no longer logged in.')")
+    jobs.wait_for_selector(".lf-notice:has-text('You are no longer logged in.')")
+    assert jobs.locator("[aria-label='Job nightly']").count() == 1
+    assert page.text_content(".lf-big") == "running"
+    login.is_over = False
+    jobs.reload()
+    page.reload()
+    wait_for_end(page)
 
 
 def test_a_run_is_cancelled_by_two_clicks(
@@ -246,6 +316,28 @@ def test_the_jobs_are_live_too(app: Flask, site: str, open_page: OpenPage, gate:
     page.wait_for_selector("[aria-label='Job gated'] header .lf-state:has-text('running')")
     gate.open()
     page.wait_for_selector("[aria-label='Job gated'] header .lf-state:has-text('succeeded')")
+
+
+def test_a_history_and_a_task_are_live_too(
+    app: Flask, site: str, open_page: OpenPage, gate: Gate
+) -> None:
+    run_id = start(app, "gated", gate.params)
+    page = open_page(f"{site}/jobs/gated/runs/{run_id}")
+    wait_for_task(page, "wait", "going")
+    task = page.evaluate("document.querySelector('[id$=-wait-1] [data-output] a').href")
+    page.goto(task)
+    history = open_page(f"{site}/jobs/gated")
+    row = f"[data-part=run-{run_id}]"
+    history.fill("[name=who]", "ada")
+    before = history.text_content(f"{row} [data-ticks]")
+    history.wait_for_selector(f"{row} [data-ticks]:not(:text-is('{before}'))")
+    history.focus(f"#lf-run-{run_id}")
+    gate.open()
+    history.wait_for_selector(f"{row} .lf-state:has-text('succeeded')")
+    assert history.evaluate("document.activeElement.id") == f"lf-run-{run_id}"
+    assert history.input_value("[name=who]") == "ada"
+    page.wait_for_selector(".lf-head .lf-state:has-text('succeeded')")
+    page.wait_for_selector(".lf-texts pre:text('waiting')")
 
 
 # ── everywhere ────────────────────────────────────────────────────────────────────────────────────
@@ -337,8 +429,6 @@ def test_a_run_of_two_hundred_tasks_stays_fluid(
     big = {"name": "big", "tags": {"local_script": '{"seconds": 0.15}'}, "tasks": tasks}
     bundle = write_bundle(tmp_path, {"big": big}, {"note.py": "# Databricks notebook source\n"})
     with Workspace(bundle, tmp_path / "workspace") as workspace:
-        from flask_lakeflow_jobs.local import load_bundle
-
         job_id = load_bundle(bundle).jobs["big"].job_id
         app = shop_app(workspace, tmp_path / "instance", jobs={"big": {"job_id": job_id}})
         page = open_page(f"{serve(app)}/jobs/big/runs/{start(app, 'big')}")
@@ -356,6 +446,34 @@ def test_a_run_of_two_hundred_tasks_stays_fluid(
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_picture_that_is_larger_than_its_place_opens_at_its_first_task(
+    tmp_path: Path, serve: Serve, open_page: OpenPage, scripts: bool
+) -> None:
+    tasks = [
+        {
+            "task_key": f"t{at}",
+            "notebook_task": {"notebook_path": "note.py"},
+            "depends_on": [{"task_key": "t0"}] if at else [],
+        }
+        for at in range(60)
+    ]
+    big = {"name": "big", "tags": {"local_script": '{"seconds": 0.01}'}, "tasks": tasks}
+    bundle = write_bundle(tmp_path, {"big": big}, {"note.py": "# Databricks notebook source\n"})
+    with Workspace(bundle, tmp_path / "workspace") as workspace:
+        job_id = load_bundle(bundle).jobs["big"].job_id
+        app = shop_app(workspace, tmp_path / "instance", jobs={"big": {"job_id": job_id}})
+        url = f"{serve(app)}/jobs/big/runs/{run(app, 'big')}"
+        page = open_page(url, java_script_enabled=scripts, viewport={"width": 390, "height": 800})
+        graph, first = (
+            page.locator(each).bounding_box() for each in (".lf-graph", "[data-part=node-t0]")
+        )
+        assert graph
+        assert first
+        assert graph["x"] <= first["x"] <= graph["x"] + graph["width"]
+        assert graph["y"] <= first["y"] <= graph["y"] + graph["height"]
+
+
 def test_long_names_do_not_break_it(tmp_path: Path, serve: Serve, open_page: OpenPage) -> None:
     name = "an_extraordinarily_long_name_" * 3
     job = {
@@ -367,8 +485,6 @@ def test_long_names_do_not_break_it(tmp_path: Path, serve: Serve, open_page: Ope
     }
     bundle = write_bundle(tmp_path, {"x": job}, {"note.py": "# Databricks notebook source\n"})
     with Workspace(bundle, tmp_path / "workspace") as workspace:
-        from flask_lakeflow_jobs.local import load_bundle
-
         job_id = load_bundle(bundle).jobs["x"].job_id
         app = shop_app(
             workspace, tmp_path / "instance", jobs={name: {"job_id": job_id, "description": name}}
@@ -380,10 +496,49 @@ def test_long_names_do_not_break_it(tmp_path: Path, serve: Serve, open_page: Ope
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
 
+def test_a_phone_has_room_for_what_matters(
+    make_shop: MakeShop,  # noqa: F811
+    serve: Serve,
+    open_page: OpenPage,
+) -> None:
+    app = make_shop(user_loader=lambda: "ada.lovelace-with-a-rather-long-name@example.com")
+    run_id = run(app, "hourly")
+    page = open_page(f"{serve(app)}/jobs/hourly", viewport={"width": NARROW, "height": 700})
+    assert page.evaluate(
+        "(crumb => crumb.scrollWidth <= crumb.clientWidth)(document.querySelector('.lf-crumbs li'))"
+    )
+    page.goto(f"{page.url}/runs/{run_id}")
+    marks = page.locator(".lf-axis text")
+    assert sum(mark.is_visible() for mark in marks.all()) == (marks.count() + 1) // 2
+
+
+def test_words_in_a_table_stay_whole(app: Flask, site: str, open_page: OpenPage) -> None:
+    run(app, "flaky")
+    page = open_page(f"{site}/jobs/flaky", viewport={"width": 800, "height": 700})
+    assert (
+        page.evaluate(
+            "(who => { const range = document.createRange(); range.selectNodeContents(who);"
+            " return range.getClientRects().length; })(document.querySelector('td.lf-who'))"
+        )
+        == 1
+    )
+
+
+def test_the_word_of_a_run_that_was_skipped_is_well_to_read(
+    make_shop: MakeShop,  # noqa: F811
+    serve: Serve,
+    open_page: OpenPage,
+    check_accessibility: CheckAccessibility,
+    gate: Gate,
+) -> None:
+    app = make_shop(jobs={"alone": {"task_type": "job"}})
+    start(app, "alone", gate.params)
+    page = open_page(f"{serve(app)}/jobs/alone/runs/{run(app, 'alone', gate.params)}")
+    assert page.text_content(".lf-big") == "skipped"
+    check_accessibility(page)
+
+
 # ── for everybody, and for the docs ───────────────────────────────────────────────────────────────
-
-
-WIDE, NARROW = 1280, 390
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

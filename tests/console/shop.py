@@ -32,6 +32,8 @@ class Nightly(Schema):
         validate=validate.Range(1, 100), metadata={"description": "Per cent of the rows."}
     )
     full = fields.Boolean(load_default=False, metadata={"title": "Full refresh"})
+    dry = fields.Boolean(metadata={"title": "Dry run"})
+    tags = fields.Dict(metadata={"title": "Tags"})
     apiToken = fields.String(metadata={"title": "API token"})  # noqa: N815
 
 

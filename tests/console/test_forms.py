@@ -130,10 +130,46 @@ def test_what_a_browser_sends_is_what_the_schema_takes() -> None:
 
 def test_what_is_no_json_is_said_at_its_field() -> None:
     form = form_of(job(Everything()), None)
-    with pytest.raises(InvalidParameters) as caught:
-        form.params({"inner": "{"})
-    (wrong,) = [each for each in form.with_errors(caught.value).fields if each.errors]
-    assert wrong.name == "inner"
+    sent = {"inner": "{", "numbers": "[1]"}
+    (message,) = form.unreadable(sent)["inner"]
+    assert message.startswith("This is not valid JSON: ")
+    assert form.params(sent) == {"on": False, "numbers": [1]}
+
+
+class Flags(Schema):
+    said = fields.Boolean(required=True)
+    usual = fields.Boolean(load_default=False)
+    maybe = fields.Boolean()
+    null = fields.Boolean(allow_none=True, load_default=None)
+
+
+def test_a_flag_that_may_stay_unsaid_is_no_box() -> None:
+    form = form_of(job(Flags()), None)
+    assert controls(form) == {
+        "said": "checkbox",
+        "usual": "checkbox",
+        "maybe": "select",
+        "null": "select",
+    }
+    assert form.params({"maybe": "", "null": ""}) == {"said": False, "usual": False}
+    assert Flags().load(form.params({"maybe": "false"}))["maybe"] is False
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("true", "true"), ("Yes", "true"), ("0", "false"), ("", ""), ("odd", "")]
+)
+def test_a_flag_is_filled_in_as_the_schema_reads_it(text: str, shown: str) -> None:
+    form = form_of(job(Flags()), None).filled({"maybe": text, "usual": text})
+    values = {field.name: field.value for field in form.fields}
+    assert (values["maybe"], values["usual"]) == (shown, shown)
+
+
+def test_a_form_that_is_shown_again_has_what_was_sent() -> None:
+    sent = {"usual": "true", "maybe": "false"}
+    values = {
+        field.name: field.value for field in form_of(job(Flags()), None).refilled(sent).fields
+    }
+    assert values == {"said": "false", "usual": "true", "maybe": "false", "null": ""}
 
 
 def test_errors_stand_at_their_fields_and_the_others_above_the_form() -> None:
@@ -187,8 +223,7 @@ def test_a_list_is_asked_for_line_by_line() -> None:
 def test_what_has_no_form_is_asked_for_as_json() -> None:
     form = form_of(job(task_type="sql"), None)
     assert form.params({"_schema": '{"a": 1}'}) == {"a": 1}
-    with pytest.raises(InvalidParameters):
-        form.params({"_schema": "[]"})
+    assert form.unreadable({"_schema": "[]"}) == {"_schema": ["Must be {…}."]}
 
 
 def test_dbt_takes_nothing() -> None:

@@ -2,20 +2,69 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
+import json
 import logging
 import re
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from flask_lakeflow_jobs import current_jobs
+from flask_lakeflow_jobs import LakeflowJobs, current_jobs
+from flask_lakeflow_jobs.local import Address, stop_workspace
+from flask_lakeflow_jobs.testing import Exchange, Fault, FaultyWorkspace
 from tests.console.conftest import MakeShop
-from tests.console.shop import OWN, run, start, text_of
+from tests.console.shop import BUNDLE, OWN, run, shop_app, start, text_of
 from tests.support import Gate, wait_until
 
 # ── a run ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def seen_in(life_cycle: str) -> Fault:
+    """Makes the workspace say of a run that it is in that state."""
+
+    def say(exchange: Exchange) -> None:
+        reply = exchange.forward()
+        run = {**json.loads(reply.body), "state": {"life_cycle_state": life_cycle}, "status": None}
+        exchange.answer(dataclasses.replace(reply, body=json.dumps(run).encode()))
+
+    return say
+
+
+@pytest.mark.parametrize(
+    ("life_cycle", "word", "has_cancel"),
+    [
+        ("RUNNING", "Runs for", True),
+        ("QUEUED", "Waits for", True),
+        ("TERMINATING", "Runs for", False),
+    ],
+)
+def test_a_run_that_goes_on_waits_or_runs_and_can_be_cancelled_once(
+    shop: Address, tmp_path: Path, gate: Gate, life_cycle: str, word: str, has_cancel: bool
+) -> None:
+    with FaultyWorkspace(shop) as road:
+        app = shop_app(road, tmp_path / "instance")
+        run_id = start(app, "gated", gate.params)
+        road.fail(seen_in(life_cycle), path="runs/get")
+        page = app.test_client().get(f"/jobs/gated/runs/{run_id}").text
+    assert f"<dt>{word}</dt>" in page
+    assert ("/cancel" in page) is has_cancel
+
+
+def test_the_embedded_workspace_of_the_app_has_no_pages_to_lead_to(tmp_path: Path) -> None:
+    app = Flask("shop", instance_path=str(tmp_path / "instance"))
+    app.config.update(LAKEFLOW_JOBS_BUNDLE=str(BUNDLE), LAKEFLOW_JOBS_CONSOLE=True)
+    LakeflowJobs(app)
+    try:
+        run_id = start(app, "hourly")
+        page = app.test_client().get(f"/jobs/hourly/runs/{run_id}").text
+    finally:
+        stop_workspace(tmp_path / "instance" / "lakeflow")
+    assert f"Run {run_id} of hourly" in page
+    assert "In Databricks" not in page
 
 
 def test_a_failure_is_explained(app: Flask) -> None:
@@ -45,6 +94,31 @@ def test_a_run_can_be_cancelled(app: Flask, gate: Gate) -> None:
     answer = client.post(f"/jobs/gated/runs/{run_id}/cancel", headers=OWN)
     assert (answer.status_code, answer.headers["Location"]) == (303, f"/jobs/gated/runs/{run_id}")
     wait_until(lambda: "canceled" in client.get(f"/jobs/gated/runs/{run_id}").text, "the run's end")
+
+
+def test_what_fails_leads_back_to_its_run_and_its_job(app: Flask) -> None:
+    url = f"/jobs/hourly/runs/{run(app, 'hourly')}"
+    failed = app.test_client().post(f"{url}/repair", headers=OWN)
+    assert failed.status_code == 409
+    links = re.findall(r'href="(/jobs/hourly\S*)"', failed.text)
+    assert links == ["/jobs/hourly", url, url, "/jobs/hourly"]
+
+
+@pytest.mark.parametrize("action", ["cancel", "repair"])
+def test_the_address_of_a_button_leads_to_the_run(client: FlaskClient, action: str) -> None:
+    asked = client.get(f"/jobs/hourly/runs/7/{action}")
+    assert (asked.status_code, asked.headers["Location"]) == (303, "/jobs/hourly/runs/7")
+
+
+def test_an_error_leads_to_no_run_that_is_not_there(client: FlaskClient) -> None:
+    page = client.get("/jobs/hourly/runs/99").text
+    assert 'href="/jobs/hourly"' in page
+    assert 'href="/jobs/hourly/runs/99"' not in page
+
+
+def test_an_error_names_no_job_that_one_may_not_see(make_shop: MakeShop) -> None:
+    client = make_shop(policy=lambda user, action, job: job != "hourly").test_client()
+    assert 'href="/jobs/hourly"' not in client.get("/jobs/hourly/runs/99").text
 
 
 def test_a_failed_run_can_be_repaired(app: Flask) -> None:
@@ -109,6 +183,19 @@ def test_the_run_of_a_job_that_one_may_not_see_is_one_of_the_workspace(
     page = client.get(f"/jobs/parent/runs/{run_id}").text
     for url in set(re.findall(r'href="(/jobs/parent/runs/\d+/tasks/\d+)"', page)):
         assert "/jobs/hourly" not in client.get(url).text
+
+
+def test_what_two_attempts_of_a_task_left_goes_by_two_names(app: Flask) -> None:
+    client = app.test_client()
+    run_id = run(app, "broken")
+    with app.app_context():
+        current_jobs["broken"].repair_run(run_id)
+        current_jobs["broken"].wait(run_id)
+    page = client.get(f"/jobs/broken/runs/{run_id}").text
+    names: list[str] = []
+    for url in sorted(set(re.findall(r'data-source="([^"]+)"', page))):
+        names += re.findall(r'aria-label="([^"]+)"', client.get(html.unescape(url)).text)
+    assert len(names) == len(set(names)) > 1
 
 
 def test_each_task_has_a_page_with_what_it_left(app: Flask) -> None:
@@ -177,7 +264,7 @@ def test_the_history_has_pages_and_loses_no_run(
     url = "/jobs/flaky"
     while url:
         page = client.get(url).text
-        seen += [int(found) for found in re.findall(r'<a href="/jobs/flaky/runs/(\d+)"', page)]
+        seen += [int(found) for found in re.findall(r'href="/jobs/flaky/runs/(\d+)"', page)]
         older = re.search(r'rel="next" href="([^"]+)"', page)
         url = html.unescape(older[1]) if older else ""
     assert len(seen) == len(set(seen))

@@ -169,13 +169,18 @@ def test_what_was_passed_over_took_no_time() -> None:
 def test_an_axis_of_less_than_a_second_has_marks_too() -> None:
     ended = run(SUCCEEDED, start_time=START, end_time=START + 500)
     assert [mark.label for mark in timeline(ended, START).marks] == [
-        "0:00",
+        "0.0 s",
         "0.1 s",
         "0.2 s",
         "0.3 s",
         "0.4 s",
         "0.5 s",
     ]
+
+
+def test_all_marks_of_an_axis_of_hours_have_their_hours() -> None:
+    ended = run(SUCCEEDED, start_time=START, end_time=START + 2 * 3_600_000)
+    assert [mark.label for mark in timeline(ended, START).marks][:2] == ["0:00:00", "0:30:00"]
 
 
 def test_a_loop_tells_how_far_it_is() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from pathlib import Path
 
 import pytest
 from flask import Flask, render_template_string
@@ -11,8 +12,11 @@ from flask.testing import FlaskClient
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_lakeflow_jobs import ConfigurationError
+from flask_lakeflow_jobs.local import Address
+from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace, Refusal
 from tests.console.conftest import MakeShop
-from tests.console.shop import OWN, run, start, text_of
+from tests.console.shop import OWN, run, shop_app, start, text_of
+from tests.support import Gate
 
 
 def nonce_in(client: FlaskClient, url: str) -> str:
@@ -88,6 +92,14 @@ def test_each_job_is_there_with_its_last_outcome(app: Flask) -> None:
     page = text_of(app.test_client().get("/jobs").text)
     assert "Loads orders, joins them" in page
     assert re.search(r"broken failed .*Last success none yet Busy slots 0 of 1", page)
+
+
+def test_that_all_slots_are_busy_is_said(make_shop: MakeShop, gate: Gate) -> None:
+    app = make_shop(jobs={"alone": {"task_type": "job"}})
+    client = app.test_client()
+    assert "slot is busy" not in client.get("/jobs/alone/run").text
+    start(app, "alone", gate.params)
+    assert "The only slot is busy" in client.get("/jobs/alone/run").text
 
 
 def test_a_job_that_cannot_be_read_holds_up_no_other(make_shop: MakeShop) -> None:
@@ -189,6 +201,75 @@ def test_a_mistake_is_said_at_its_field_and_costs_nothing_that_was_typed(
     assert re.search(r'name="full"[^>]*checked', page.text)
 
 
+def test_what_is_no_json_hides_no_other_mistake(client: FlaskClient) -> None:
+    data = {"day": "someday", "tags": "{"}
+    page = client.post("/jobs/nightly/run", data=data, headers=OWN).text
+    assert "Not a valid date." in page
+    assert "This is not valid JSON" in page
+
+
+def test_a_refused_form_begins_with_what_is_wrong(client: FlaskClient) -> None:
+    assert "autofocus" not in client.get("/jobs/nightly/run").text
+    page = client.post("/jobs/nightly/run", data={"day": "", "sample": "700"}, headers=OWN).text
+    assert "<title>Error: Run nightly</title>" in page
+    assert "Nothing was started" in page
+    assert page.count("autofocus") == 1
+    assert re.search(r'name="day"[^>]* autofocus', page)
+
+
+def test_a_secret_that_was_typed_has_to_be_typed_again(client: FlaskClient) -> None:
+    assert "Type it again" not in client.get("/jobs/nightly/run").text
+    data = {"day": "someday", "apiToken": "dapi-s3cret"}
+    page = client.post("/jobs/nightly/run", data=data, headers=OWN).text
+    assert "Type it again" in page
+    assert "s3cret" not in page
+
+
+def test_a_flag_that_nobody_touches_is_left_to_the_job(app: Flask) -> None:
+    client = app.test_client()
+    assert '<select id="lf-field-5" name="dry">' in client.get("/jobs/nightly/run").text
+    data = {"day": "2026-11-20", "region": "emea", "dry": ""}
+    sent = client.post("/jobs/nightly/run", data=data, headers=OWN)
+    assert "dry" not in text_of(client.get(sent.headers["Location"]).text)
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_a_workspace_that_does_not_answer_costs_neither_what_was_typed_nor_a_second_run(
+    shop: Address, tmp_path: Path, accepted: bool
+) -> None:
+    with FaultyWorkspace(shop) as road:
+        config = {"LAKEFLOW_JOBS_TIMEOUT": 2}
+        client = shop_app(road, tmp_path / "instance", config=config).test_client()
+        nonce = nonce_in(client, "/jobs/nightly/run")
+        before = client.get("/jobs/nightly").text.count('scope="row"')
+        data = {"nonce": nonce, "day": "2026-11-20", "region": "apac"}
+        road.fail(Drop(accepted=accepted), method="POST")
+        failed = client.post("/jobs/nightly/run", data=data, headers=OWN)
+        assert failed.status_code in (502, 503, 504)
+        assert 'value="2026-11-20"' in failed.text
+        assert f'value="{nonce}"' in failed.text
+        assert "<title>Error: Run nightly</title>" in failed.text
+        road.heal()
+        sent = client.post("/jobs/nightly/run", data=data, headers=OWN)
+        assert sent.status_code == 303
+        client.get(sent.headers["Location"])
+        after = client.get("/jobs/nightly").text.count('scope="row"')
+        assert after == before + 1
+
+
+def test_without_the_workspace_the_form_is_made_of_what_was_known(
+    shop: Address, tmp_path: Path
+) -> None:
+    with FaultyWorkspace(shop) as road:
+        config = {"LAKEFLOW_JOBS_TIMEOUT": 2}
+        client = shop_app(road, tmp_path / "instance", config=config).test_client()
+        data = {"nonce": nonce_in(client, "/jobs/gated/run"), "gate": "/tmp"}
+        road.fail(Refusal(503))
+        failed = client.post("/jobs/gated/run", data=data, headers=OWN)
+        assert failed.status_code == 503
+        assert 'value="/tmp"' in failed.text
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -216,6 +297,16 @@ def test_a_run_can_be_run_again_without_its_secrets(app: Flask) -> None:
     assert "<option selected>amer" in page
     assert "s3cret" not in page
     assert "s3cret" not in client.get(f"/jobs/nightly/runs/{run_id}").text
+
+
+@pytest.mark.parametrize(("given", "chosen"), [({}, []), ({"dry": False}, ["false"])])
+def test_a_flag_is_said_again_only_where_it_was_said(
+    app: Flask, given: dict[str, bool], chosen: list[str]
+) -> None:
+    run_id = start(app, "nightly", {"day": "2026-11-20", **given})
+    page = app.test_client().get(f"/jobs/nightly/run?again={run_id}").text
+    select = page[page.index('name="dry"') :]
+    assert re.findall(r"<option selected>(\w+)", select[: select.index("</select>")]) == chosen
 
 
 def test_arguments_of_a_script_can_be_given_again(app: Flask) -> None:
@@ -271,7 +362,7 @@ def test_a_host_can_show_a_job_and_a_run(app: Flask) -> None:
     page = with_fragment(app, template % run_id)
     assert 'src="/jobs/~static/console.js"' in page
     assert 'aria-label="Job broken"' in page
-    assert 'data-lakeflow-jobs="/jobs/?bare=1&amp;key=broken"' in page
+    assert 'data-reloads="/jobs/?bare=1&amp;key=broken"' in page
     assert f'data-lakeflow-run="/api/jobs/broken/runs/{run_id}"' in page
 
 

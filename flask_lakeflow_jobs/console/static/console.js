@@ -36,6 +36,53 @@ function localize(root) {
   }
 }
 
+const since = (moment) => `Shown is the state of ${FORMS.clock.format(moment)}.`;
+
+/** How far the server's clock is ahead of the reader's when something has just come from there. */
+const skewIn = (root) => Number(root.querySelector("[data-now]")?.dataset.now ?? Date.now()) - Date.now();
+
+/** Lengths of time that go on. */
+function tick(root, now) {
+  for (const each of root.querySelectorAll("[data-ticks]")) each.textContent = duration(now - Number(each.dataset.ticks));
+}
+
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+// ── What the server says now ────────────────────────────────────────────────────────────────────
+
+/** What may have changed unnoticed is asked for this often, and what could not be loaded. */
+const REFRESH = 30_000;
+
+const LOGGED_OUT = "You are no longer logged in. Reload the page.";
+
+/**
+ * An element with what the server has to say for its content now; one with an id is looked up in a whole page.
+ * @param {string} url
+ * @param {Element} element
+ * @param {string} sign  what is in every such content, and in no page of the host's that comes in its place
+ */
+async function contentFrom(url, element, sign) {
+  const text = await (await answerFrom(url)).text();
+  const page = new DOMParser().parseFromString(`<div>${text}</div>`, "text/html");
+  const source = element.id ? page.getElementById(element.id) : page.body.firstElementChild;
+  if (!source?.querySelector(sign)) throw new Error(LOGGED_OUT);
+  const filled = element.cloneNode(false);
+  filled.append(...source.childNodes);
+  return filled;
+}
+
+/** What a host answers that wants a login first; a redirect that is not followed has the status 0. */
+const LOGIN_WANTED = [0, 401];
+
+/** The console redirects none of its own pages: who does is the host, to where one logs in. */
+async function answerFrom(url) {
+  try {
+    return await request(url, { redirect: "manual" });
+  } catch (error) {
+    throw LOGIN_WANTED.includes(error.problem?.status) ? new Error(LOGGED_OUT) : error;
+  }
+}
+
 // ── Runs ────────────────────────────────────────────────────────────────────────────────────────
 
 const CONNECTIONS = {
@@ -52,11 +99,14 @@ class LiveRun {
   #root;
   #server; // what the server said last, as it said it
   #skew = 0;
-  #told = "";
-  #isBusy = false;
+  #told = ""; // the state that was told of last
+  #tries = 0; // how often the page may still be loaded to show it
+  #isLoading = false;
+  #retryAt = Infinity;
   #connection = "connecting";
-  #trouble = "";
-  #updated = Date.now();
+  #trouble = ""; // with the news
+  #failure = ""; // of the last load
+  #seen = 0; // when what is shown was so
   #say;
 
   constructor(root) {
@@ -66,10 +116,13 @@ class LiveRun {
     this.#settle();
     if (this.#meta.over) return;
     watchRun(root.dataset.lakeflowRun, {
-      status: (status, url, state) => this.#bringTo(state),
+      status: (status, url, state) => this.#catchUp(state),
       stale: ({ detail }) => this.#show({ trouble: detail }),
-      fresh: () => this.#show({ trouble: "" }),
-      end: () => this.#bringTo(this.#told),
+      fresh: () => {
+        this.#show({ trouble: "" });
+        this.#catchUp(this.#told);
+      },
+      end: () => this.#catchUp(this.#told),
       error: ({ message }) => this.#show({ trouble: message }),
       connection: (connection) => this.#show({ connection }),
     });
@@ -80,38 +133,54 @@ class LiveRun {
     return this.#root.querySelector("[data-part=meta]").dataset;
   }
 
-  /** Bring the page to the state that was told of; several told at once are one. */
-  async #bringTo(state) {
+  get #isAsTold() {
+    return this.#meta.state === this.#told;
+  }
+
+  /** Bring the page to the state that is told of. */
+  #catchUp(state) {
     this.#told = state;
-    this.#updated = Date.now();
-    if (this.#isBusy) return;
-    this.#isBusy = true;
-    for (let tries = 0; tries < TRIES && this.#meta.state !== this.#told; ) {
-      if (tries) await pause(PAUSE);
-      const [told, begun] = [this.#told, performance.now()];
+    if (!this.#isAsTold || this.#meta.seen) this.#refresh();
+    else this.#seen = Date.now();
+  }
+
+  /** Load the page until it shows what was told; who asks meanwhile has it loaded once more. */
+  async #refresh() {
+    this.#tries = TRIES;
+    if (this.#isLoading) return;
+    this.#isLoading = true;
+    while (this.#tries) {
+      const [left, begun] = [--this.#tries, performance.now()];
       await this.#load();
       await pause(performance.now() - begun); // so that a page with many tasks has time for its reader
-      tries = told === this.#told ? tries + 1 : 0;
+      if (this.#tries !== left) continue;
+      if (this.#isAsTold || !this.#told) this.#tries = 0;
+      else await pause(PAUSE);
     }
-    this.#isBusy = false;
+    this.#isLoading = false;
   }
 
   async #load() {
     try {
-      const after = await contentFrom(this.#root.dataset.live, this.#root);
+      const after = await contentFrom(this.#root.dataset.live, this.#root, "[data-part=meta]");
       const word = this.#meta.word;
       patch(this.#root, this.#server, after);
       this.#server = after;
+      this.#failure = "";
+      this.#retryAt = Infinity;
       this.#settle();
       if (this.#meta.word !== word) this.#say(`The run is ${this.#meta.word}.`);
     } catch (error) {
-      this.#show({ trouble: error.message });
+      this.#failure = error.message;
+      this.#retryAt = Date.now() + REFRESH;
+      this.#show({});
     }
   }
 
   /** What has to be done to markup as it comes from the server. */
   #settle() {
-    this.#skew = Number(this.#meta.now) - Date.now();
+    this.#skew = skewIn(this.#root);
+    this.#seen = (Number(this.#meta.seen) || Number(this.#meta.now)) - this.#skew;
     if (this.#meta.word && document.title.includes(": ") && document.documentElement.classList.contains("lf-page")) {
       document.title = document.title.replace(/^[^:]*/, this.#meta.word);
     }
@@ -125,39 +194,25 @@ class LiveRun {
     this.#trouble = trouble;
     const place = this.#root.querySelector("[data-connection]");
     if (!place) return;
-    place.dataset.connection = trouble ? "stale" : connection;
-    place.textContent = trouble ? `${trouble} ${since(this.#updated)}` : (CONNECTIONS[connection] ?? connection);
+    const wrong = this.#failure || trouble || (this.#meta.seen && "The workspace cannot be reached.");
+    place.dataset.connection = wrong ? "stale" : connection;
+    place.textContent = wrong ? `${wrong} ${since(this.#seen)}` : (CONNECTIONS[connection] ?? connection);
   }
 
   #tick() {
     if (this.#meta.over) return;
     const now = Date.now() + this.#skew;
-    for (const each of this.#root.querySelectorAll("[data-ticks]")) {
-      each.textContent = duration(now - Number(each.dataset.ticks));
-    }
+    tick(this.#root, now);
     const line = this.#root.querySelector("[data-from]");
     const [from, to] = [Number(line.dataset.from), Number(line.dataset.to)];
     for (const bar of line.querySelectorAll("[data-grows]")) {
       const width = (100 * (now - from)) / (to - from) - Number(bar.dataset.grows);
       bar.setAttribute("width", `${Math.max(0.2, Math.min(100, width))}%`);
     }
-    if (now > to && !this.#isBusy) this.#load();
-    if (this.#trouble) this.#show({});
+    const isDue = this.#failure ? Date.now() > this.#retryAt : now > to;
+    if (isDue && !this.#isLoading) this.#refresh();
   }
 }
-
-const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-
-/** An element with what the server has to say for its content now. */
-async function contentFrom(url, element) {
-  const text = await (await request(url)).text();
-  const page = new DOMParser().parseFromString(`<div>${text}</div>`, "text/html");
-  const filled = element.cloneNode(false);
-  filled.append(...page.body.firstElementChild.childNodes);
-  return filled;
-}
-
-const since = (moment) => `Shown is the state of ${FORMS.clock.format(moment)}.`;
 
 /** Tells those who cannot see the page what has changed. */
 function announcer(root) {
@@ -168,21 +223,26 @@ function announcer(root) {
   return (text) => (place.textContent = text);
 }
 
-// ── Jobs ────────────────────────────────────────────────────────────────────────────────────────
+// ── Jobs, histories, tasks ──────────────────────────────────────────────────────────────────────
 
-/** Runs that somebody else has started are found this often; those that are known are followed. */
-const REFRESH = 30_000;
+/** So many runs fit into one stream; the others are found by asking again. */
 const MOST_FOLLOWED = 50;
 
-/** A list of jobs on a page, brought up to date as it is asked to. */
-class JobList {
+/** A part of a page that is asked for anew whenever one of the runs in it may have changed. */
+class LivePart {
   #root;
   #server;
-  #isBusy = false;
+  #skew;
+  #isLoading = false;
+  #seen = Date.now();
+  #notice;
 
   constructor(root) {
     this.#root = root;
     this.#server = root.cloneNode(true);
+    this.#skew = skewIn(root);
+    this.#notice = noticeAbove(root);
+    setInterval(() => tick(this.#root, Date.now() + this.#skew), TICK);
   }
 
   /** The addresses of the runs in it that go on. */
@@ -191,40 +251,58 @@ class JobList {
   }
 
   async load() {
-    if (this.#isBusy) return;
-    this.#isBusy = true;
+    if (this.#isLoading) return;
+    this.#isLoading = true;
     try {
-      const after = await contentFrom(this.#root.dataset.lakeflowJobs, this.#root);
+      const after = await contentFrom(this.#root.dataset.reloads, this.#root, "[data-part]");
       patch(this.#root, this.#server, after);
       this.#server = after;
+      this.#skew = skewIn(after);
+      this.#seen = Date.now();
       localize(this.#root);
-    } catch {
-      // what is shown stays; the next look may do better
+      addCopyButtons(this.#root);
+      this.#notice("");
+    } catch (error) {
+      this.#notice(`${error.message} ${since(this.#seen)}`); // the next look may do better
     } finally {
-      this.#isBusy = false;
+      this.#isLoading = false;
     }
   }
 }
 
-/** All the jobs on a page, live; by one stream, as a browser holds few. */
-class LiveJobs {
-  #lists;
+/** Says what is wrong with a part of a page, above it. */
+function noticeAbove(root) {
+  const place = document.createElement("p");
+  place.className = "lakeflow lf-notice";
+  place.dataset.kind = "late";
+  place.setAttribute("role", "status");
+  place.hidden = true;
+  root.before(place);
+  return (text) => {
+    place.hidden = !text;
+    place.textContent = text;
+  };
+}
+
+/** All such parts of a page, live; by one stream, as a browser holds few. */
+class LiveParts {
+  #parts;
   #followed = "";
   #stop = () => {};
 
-  constructor(lists) {
-    this.#lists = lists;
+  constructor(parts) {
+    this.#parts = parts;
     this.#follow();
     setInterval(() => document.hidden || this.#load(), REFRESH);
   }
 
   async #load() {
-    await Promise.all(this.#lists.map((list) => list.load()));
+    await Promise.all(this.#parts.map((part) => part.load()));
     this.#follow();
   }
 
   #follow() {
-    const runs = [...new Set(this.#lists.flatMap((list) => list.runs))];
+    const runs = [...new Set(this.#parts.flatMap((part) => part.runs))];
     if (runs.join() === this.#followed) return;
     this.#followed = runs.join();
     this.#stop();
@@ -244,14 +322,26 @@ async function loadOutput(details) {
   const place = details.querySelector("[data-output]");
   if (!place || place.dataset.output === "whole") return;
   try {
-    const loaded = await contentFrom(details.dataset.source, document.createElement("div"));
+    const loaded = await contentFrom(details.dataset.source, document.createElement("div"), ".lf-texts");
     const isOver = !details.querySelector("[data-ticks]");
     loaded.dataset.output = isOver ? "whole" : "part";
     place.replaceWith(loaded);
     addCopyButtons(loaded);
   } catch (error) {
-    place.append(` (${error.message})`);
+    const said = place.querySelector("span") ?? place.appendChild(document.createElement("span"));
+    said.textContent = ` (${error.message})`;
   }
+}
+
+/** A picture that is larger than its place opens where something happens, else where it begins. */
+function openGraph(graph) {
+  const places = [...graph.querySelectorAll("foreignObject")];
+  const first = places.toSorted((one, other) => one.x.baseVal.value - other.x.baseVal.value)[0]; // in the first layer
+  const inState = (kind) => places.find((place) => place.querySelector(`.lf-node[data-kind=${kind}]`));
+  const place = inState("bad") ?? inState("late") ?? inState("going") ?? first;
+  if (!place) return;
+  const [x, width, y, height] = ["x", "width", "y", "height"].map((name) => place[name].baseVal.value);
+  graph.scrollTo(x + width / 2 - graph.clientWidth / 2, y + height / 2 - graph.clientHeight / 2);
 }
 
 function addCopyButtons(root) {
@@ -301,7 +391,8 @@ addEventListener("pageshow", () => {
 });
 
 for (const root of document.querySelectorAll("[data-lakeflow-run]")) new LiveRun(root);
-const lists = [...document.querySelectorAll("[data-lakeflow-jobs]")].map((root) => new JobList(root));
-if (lists.length) new LiveJobs(lists);
+const parts = [...document.querySelectorAll("[data-reloads]")].map((root) => new LivePart(root));
+if (parts.length) new LiveParts(parts);
+for (const graph of document.querySelectorAll(".lf-graph")) openGraph(graph);
 localize(document);
 addCopyButtons(document);
