@@ -134,6 +134,11 @@ class Workspace:
         self.stop()
 
     @property
+    def is_serving(self) -> bool:
+        """Whether it still answers; false where its server has broken down."""
+        return self._server.is_serving
+
+    @property
     def idle_seconds(self) -> float:
         """For how long nobody has asked for anything and no run has been going."""
         if not self._ledger.is_idle:

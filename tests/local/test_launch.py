@@ -20,6 +20,7 @@ from flask_lakeflow_jobs.local import (
     load_bundle,
     stop_workspace,
 )
+from flask_lakeflow_jobs.local.__main__ import main
 from tests.local.support import Client, script, task_words, wait_until, write_bundle
 
 ENSURE = """
@@ -107,8 +108,23 @@ def test_another_port_where_the_old_one_is_taken(bundle: Path, folder: Path) -> 
     kill(first, folder)
     with socket.create_server(("127.0.0.1", int(first.host.rpartition(":")[2]))):
         second = ensure_workspace(folder, bundle)
-    assert second.host != first.host
-    assert second.token == first.token
+        assert second.host != first.host
+        assert second.token == first.token
+        run = client_of(second, bundle).run("etl")
+    assert task_words(run) == {"main": "SUCCESS"}
+
+
+def test_a_server_that_breaks_down_ends_the_process(
+    bundle: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(**_: object) -> None:
+        raise OSError("no more files")
+
+    monkeypatch.setattr("flask_lakeflow_jobs.local.server.wasyncore.loop", broken)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    assert main(["--bundle", str(bundle), "--folder", str(folder), "--quiet"]) == 1
+    assert "The server has broken down" in caplog.text
+    assert stop_workspace(folder) is False
 
 
 def test_other_bundle_is_refused(bundle: Path, folder: Path, tmp_path: Path) -> None:
