@@ -32,7 +32,14 @@ _NO_SETTINGS = ("id", "lifecycle", "permissions")
 
 
 class BundleError(ValueError):
-    """A bundle that cannot be used. The message names the file, and the line where it is known."""
+    """A bundle that cannot be used. The message names the file, and the line where it is known.
+
+    :param sources: every file that was read, and every file or folder which may yet appear.
+    """
+
+    def __init__(self, message: str, sources: tuple[Path, ...] = ()) -> None:
+        super().__init__(message)
+        self.sources = sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,23 +97,31 @@ class _Loader:
         self._root = file.parent
         self._target = target
         self._warnings: list[str] = []
+        self._sources: list[Path] = []
 
     def load(self) -> Bundle:
         try:
             return self._load()
         except Flaw as flaw:
-            raise BundleError(self._told(flaw.message, flaw.place)) from None
+            raise self._error(flaw.message, flaw.place) from None
+        except Exception as error:
+            # Whoever reads a bundle again and again counts on its being sound or not.
+            raise self._error(
+                f"The reader of bundles has failed over this one: {error!r}.", None
+            ) from error
 
     def _load(self) -> Bundle:
-        documents = Documents(self._file)
+        documents = Documents(self._file, self._sources)
         tree = documents.tree
         for message, place in (*documents.warnings, *unknown_fields(tree)):
             self._warn(message, place)
         for key in _SECTIONS:
             section(tree, key)
+        section(section(tree, "bundle"), "git")
         target = choose_target(tree, self._target or os.environ.get("DATABRICKS_BUNDLE_TARGET"))
         lay_target_over(tree, target)
         overrides_file = self._root / f".databricks/bundle/{target}/variable-overrides.json"
+        self._sources.append(overrides_file)
         names = Names(tree, self._root, target, _read_overrides(overrides_file))
         lay_resources_over(tree, target, lambda text: _value_or_text(text, names))
         names.presets = presets_of(
@@ -116,10 +131,14 @@ class _Loader:
         )
         files_path = _interpolated("${workspace.file_path}", names)
         files = DeployedFiles(files_root(self._root, section(tree, "sync")), files_path)
-        sources = (*documents.sources, overrides_file)
-        jobs = self._jobs(tree, names, files)
         return Bundle(
-            self._file, self._root, jobs, files_path, files.root, sources, tuple(self._warnings)
+            self._file,
+            self._root,
+            self._jobs(tree, names, files),
+            files_path,
+            files.root,
+            tuple(self._sources),
+            tuple(self._warnings),
         )
 
     def _jobs(self, tree: MarkedDict, names: Names, files: DeployedFiles) -> dict[str, BundleJob]:
@@ -163,6 +182,9 @@ class _Loader:
         for each in _NO_SETTINGS:
             plain.pop(each, None)
         return BundleJob(key, job_id_of(key), plain)
+
+    def _error(self, message: str, place: Place | None) -> BundleError:
+        return BundleError(self._told(message, place), tuple(self._sources))
 
     def _warn(self, message: str, place: Place | None) -> None:
         self._warnings.append(self._told(message, place))

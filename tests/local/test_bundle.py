@@ -6,7 +6,6 @@ import copy
 import subprocess
 import sys
 import textwrap
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +227,17 @@ SCRIPT = "spark_python_task: {python_file: main.py}"
         ("- a\n- b", "databricks.yml:1: The file has to hold a mapping with"),
         ("a: [1,\nb: 2", "databricks.yml:2: This is no YAML: "),
         ("a: 1\na: 2", "databricks.yml:2: This is no YAML: the key 'a' stands twice."),
+        (
+            "x:\n  - [{{job.parameters.x}}]",
+            "A key has to be a text, not a list or a mapping. Put quotes around a reference in",
+        ),
+        ("x:\n  left: {{job.id}}", "databricks.yml:2: A key has to be a text"),
+        ("? [a, b]\n: 1", "databricks.yml:1: A key has to be a text"),
+        ("x: " + 3000 * "[" + 3000 * "]", "databricks.yml: It is nested too deeply to be read."),
+        (
+            "bundle: {git: x, name: '${bundle.git.branch}'}\n" + ONE_JOB,
+            "databricks.yml:1: 'git' has to be a mapping.",
+        ),
         ("a: &a [*a]", "databricks.yml:1: This is no YAML: an alias that contains itself."),
         ("bundle: {name: x}", "databricks.yml: The bundle has no jobs. Define at least one"),
         ("x: 1\nresources: {jobs: {}}", "databricks.yml:2: The bundle has no jobs."),
@@ -401,8 +411,19 @@ def damaged_bundles(draw: st.DrawFn) -> Any:
 def test_any_damage_is_told_or_harmless(folder: Path, tree: Any) -> None:
     path = folder / "databricks.yml"
     path.write_text(yaml.safe_dump(tree))
-    with suppress(BundleError):
+    try:
         load_bundle(path)
+    except BundleError as error:
+        assert error.__cause__ is None, "the reader has failed"  # noqa: PT017 (or is it harmless?)
+
+
+def test_a_failure_of_the_reader_is_a_bundle_error(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flask_lakeflow_jobs.local.bundle.convert", lambda settings: 1 / 0)
+    with pytest.raises(BundleError, match=r"^databricks\.yml: The reader .*division by zero") as e:
+        load_bundle(write(folder, ONE_JOB))
+    assert isinstance(e.value.__cause__, ZeroDivisionError)
 
 
 def test_unknown_target(folder: Path) -> None:

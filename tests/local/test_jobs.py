@@ -280,17 +280,33 @@ def test_edits_of_the_bundle_are_seen(tmp_path: Path, caplog: pytest.LogCaptureF
         assert workspace.registry.mistake is None
 
 
-def test_new_included_file_is_seen(tmp_path: Path) -> None:
+EXTRA = "resources: {jobs: {extra: {tasks: [{task_key: a, run_job_task: {job_id: 1}}]}}}"
+
+
+@pytest.mark.parametrize("pattern", ["jobs/*.yml", "jobs/*/*.yml", "*/deep/*.yml"])
+def test_new_included_file_is_seen(tmp_path: Path, pattern: str) -> None:
     path = write_bundle(tmp_path, {"etl": scripted(played("main"))}, {})
-    edit(path, "bundle:", "include: ['jobs/*.yml']\nbundle:")
+    edit(path, "bundle:", f"include: ['{pattern}']\nbundle:")
     with Workspace(path, tmp_path / "folder") as address:
         client = Client(address, {})
         assert names(client) == ["etl"]
-        extra = tmp_path / "jobs" / "extra.yml"
-        extra.parent.mkdir()
-        extra.write_text(
-            "resources: {jobs: {extra: {tasks: [{task_key: a, run_job_task: {job_id: 1}}]}}}"
-        )
+        extra = tmp_path / pattern.replace("*/", "jobs/").replace("*", "extra")
+        for folder in (*reversed(extra.relative_to(tmp_path).parents[:-1]),):
+            (tmp_path / folder).mkdir()
+            assert names(client) == ["etl"]
+        extra.write_text(EXTRA)
         assert names(client) == ["etl", "extra"]
         with pytest.raises(InvalidParameterValue, match="Job 1 does not exist"):
             client.jobs.run_now(1)
+
+
+def test_a_new_file_that_is_mended_is_seen(tmp_path: Path) -> None:
+    path = write_bundle(tmp_path, {"etl": scripted(played("main"))}, {"jobs/empty.yml": ""})
+    edit(path, "bundle:", "include: ['jobs/*.yml']\nbundle:")
+    with Workspace(path, tmp_path / "folder") as address:
+        client = Client(address, {})
+        extra = tmp_path / "jobs" / "extra.yml"
+        extra.write_text(EXTRA.replace("job_id: 1", "job_id: {{job.id}}"))
+        assert names(client) == ["etl"]
+        edit(extra, "{{job.id}}", "1")
+        assert names(client) == ["etl", "extra"]
