@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flask_lakeflow_jobs.local.conversion import convert
+from flask_lakeflow_jobs.local.conversion import convert, drop_nulls
 from flask_lakeflow_jobs.local.deployment import DeployedFiles, files_root
 from flask_lakeflow_jobs.local.documents import Documents, read_mapping, shown
 from flask_lakeflow_jobs.local.fields import unknown_fields
-from flask_lakeflow_jobs.local.jobcheck import Mistake, dangling_keys, mistakes
+from flask_lakeflow_jobs.local.jobcheck import dangling_keys, mistakes
+from flask_lakeflow_jobs.local.mistake import Mistake
 from flask_lakeflow_jobs.local.model import Settings
 from flask_lakeflow_jobs.local.names import Names, job_id_of, short_name, user_name
 from flask_lakeflow_jobs.local.presets import presets_of
@@ -163,6 +164,7 @@ class _Loader:
             raise Flaw(f"The job {key!r} has to be a mapping.", place)
         settings = _interpolated(marked, names, place)
         convert(settings)
+        drop_nulls(settings)
         for mistake in mistakes(settings):
             raise Flaw(f"Job {key!r}: {mistake.message}", _find_place(settings, mistake, place))
         for mistake in dangling_keys(settings):
@@ -178,7 +180,7 @@ class _Loader:
         # The Databricks CLI queues by default (its mutator for job defaults), as jobs made in the
         # UI do.
         plain.setdefault("queue", {"enabled": True})
-        plain.setdefault("format", "MULTI_TASK")
+        plain["format"] = "MULTI_TASK"
         for each in _NO_SETTINGS:
             plain.pop(each, None)
         return BundleJob(key, job_id_of(key), plain)

@@ -206,7 +206,7 @@ def test_idle_workspace_ends(bundle: Path, folder: Path) -> None:
 
 def test_variables_of_the_bundle(bundle: Path, folder: Path) -> None:
     text = bundle.read_text().replace("bundle:", "variables: {title: {}}\nbundle:")
-    job = "{name: '${var.title}', tasks: [{task_key: a, condition_task: {op: EQUAL_TO}}]}"
+    job = "{name: '${var.title}', tasks: [{task_key: a, run_job_task: {job_id: 1}}]}"
     bundle.write_text(f"{text}    named: {job}\n")
     command = [sys.executable, "-m", "flask_lakeflow_jobs.local", "--idle-exit", "0.01"]
     command += ["--bundle", str(bundle), "--folder", str(folder)]
