@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from flask_lakeflow_jobs.local.conversion import convert, drop_nulls
-from flask_lakeflow_jobs.local.deployment import DeployedFiles, files_root
+from flask_lakeflow_jobs.local.deployment import DeployedFiles, all_tasks, files_root
 from flask_lakeflow_jobs.local.documents import Documents, read_mapping, shown
 from flask_lakeflow_jobs.local.fields import unknown_fields
 from flask_lakeflow_jobs.local.jobcheck import dangling_keys, mistakes
 from flask_lakeflow_jobs.local.mistake import Mistake
 from flask_lakeflow_jobs.local.model import Settings
 from flask_lakeflow_jobs.local.names import Names, job_id_of, short_name, user_name
+from flask_lakeflow_jobs.local.plan import reachable
 from flask_lakeflow_jobs.local.presets import presets_of
 from flask_lakeflow_jobs.local.rootfile import root_file
 from flask_lakeflow_jobs.local.targets import (
@@ -92,6 +93,16 @@ def load_bundle(path: str | Path, *, target: str | None = None) -> Bundle:
     return _Loader(root_file(Path(path)), target).load()
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A task of a job that runs another one."""
+
+    job: str
+    task: str
+    job_id: Any
+    place: Place
+
+
 class _Loader:
     def __init__(self, file: Path, target: str | None) -> None:
         self._file = file
@@ -99,6 +110,7 @@ class _Loader:
         self._target = target
         self._warnings: list[str] = []
         self._sources: list[Path] = []
+        self._calls: list[_Call] = []
 
     def load(self) -> Bundle:
         try:
@@ -152,10 +164,12 @@ class _Loader:
                 "The bundle has no jobs. Define at least one under 'resources.jobs'." + in_python,
                 tree.places.get("resources"),
             )
-        return {
+        jobs = {
             key: self._job(key, marked, found.places[key], names, files)
             for key, marked in found.items()
         }
+        self._warn_of_circles()
+        return jobs
 
     def _job(
         self, key: str, marked: Any, place: Place, names: Names, files: DeployedFiles
@@ -169,6 +183,7 @@ class _Loader:
             raise Flaw(f"Job {key!r}: {mistake.message}", _find_place(settings, mistake, place))
         for mistake in dangling_keys(settings):
             self._warn(f"Job {key!r}: {mistake.message}", _find_place(settings, mistake, place))
+        self._calls += _calls_of(key, settings, place)
         try:
             files.deploy(settings)
         except Flaw as flaw:
@@ -185,6 +200,19 @@ class _Loader:
             plain.pop(each, None)
         return BundleJob(key, job_id_of(key), plain)
 
+    def _warn_of_circles(self) -> None:
+        called: dict[str, set[str]] = {}
+        for call in self._calls:
+            called.setdefault(str(job_id_of(call.job)), set()).add(str(call.job_id))
+        for call in self._calls:
+            job_id = str(call.job_id)
+            if str(job_id_of(call.job)) in {job_id, *reachable(job_id, called)}:
+                self._warn(
+                    f"Job {call.job!r}: Task {call.task!r} runs a job that leads back to this one. "
+                    "It fails where the circle closes.",
+                    call.place,
+                )
+
     def _error(self, message: str, place: Place | None) -> BundleError:
         return BundleError(self._told(message, place), tuple(self._sources))
 
@@ -195,6 +223,13 @@ class _Loader:
         file, line = place or (self._file, 0)
         name = shown(file, self._root)
         return f"{name}:{line}: {message}" if line else f"{name}: {message}"
+
+
+def _calls_of(key: str, settings: MarkedDict, default: Place) -> Iterator[_Call]:
+    for task in all_tasks(settings):
+        body = task.get("run_job_task")
+        if isinstance(body, MarkedDict) and "job_id" in body:
+            yield _Call(key, task["task_key"], body["job_id"], body.places.get("job_id", default))
 
 
 def _interpolated(value: Any, names: Names, place: Place | None = None) -> Any:
