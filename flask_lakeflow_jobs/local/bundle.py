@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from flask_lakeflow_jobs.local.jobcheck import dangling_keys, mistakes
 from flask_lakeflow_jobs.local.mistake import Mistake
 from flask_lakeflow_jobs.local.model import Settings
 from flask_lakeflow_jobs.local.names import Names, job_id_of, short_name, user_name
+from flask_lakeflow_jobs.local.outside import target_asked_for
 from flask_lakeflow_jobs.local.plan import reachable
 from flask_lakeflow_jobs.local.presets import presets_of
 from flask_lakeflow_jobs.local.rootfile import root_file
@@ -64,6 +64,8 @@ class Bundle:
 
     :param path: its ``databricks.yml``.
     :param root: the folder in which that stands.
+    :param target: which of its targets it was read for.
+    :param default_target: the one for which it is read where none is named; empty if there is none.
     :param jobs: its jobs by resource key.
     :param files_path: where in the workspace its files appear.
     :param files_root: the folder whose files appear there; by ``sync.paths`` it may be above the
@@ -74,6 +76,8 @@ class Bundle:
 
     path: Path
     root: Path
+    target: str
+    default_target: str
     jobs: Mapping[str, BundleJob]
     files_path: str
     files_root: Path
@@ -131,7 +135,8 @@ class _Loader:
         for key in _SECTIONS:
             section(tree, key)
         section(section(tree, "bundle"), "git")
-        target = choose_target(tree, self._target or os.environ.get("DATABRICKS_BUNDLE_TARGET"))
+        target = choose_target(tree, self._target or target_asked_for())
+        default_target = _default_target(tree)
         lay_target_over(tree, target)
         overrides_file = self._root / f".databricks/bundle/{target}/variable-overrides.json"
         self._sources.append(overrides_file)
@@ -147,6 +152,8 @@ class _Loader:
         return Bundle(
             self._file,
             self._root,
+            target,
+            default_target,
             self._jobs(tree, names, files),
             files_path,
             files.root,
@@ -223,6 +230,13 @@ class _Loader:
         file, line = place or (self._file, 0)
         name = shown(file, self._root)
         return f"{name}:{line}: {message}" if line else f"{name}: {message}"
+
+
+def _default_target(tree: MarkedDict) -> str:
+    try:
+        return choose_target(tree, None)
+    except Flaw:
+        return ""
 
 
 def _calls_of(key: str, settings: MarkedDict, default: Place) -> Iterator[_Call]:

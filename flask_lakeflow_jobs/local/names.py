@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flask_lakeflow_jobs.local.checkout import Checkout
+from flask_lakeflow_jobs.local.outside import value_of_variable
 from flask_lakeflow_jobs.local.presets import Presets
 from flask_lakeflow_jobs.local.targets import definition_of
 from flask_lakeflow_jobs.local.variables import REFERENCE, UnknownVariable
@@ -110,7 +111,7 @@ class Names:
             raise UnknownVariable(
                 f"${{var.{key}}} is not defined. Define it under 'variables'{known}."
             )
-        if (from_environment := os.environ.get(f"BUNDLE_VAR_{key}")) is not None:
+        if (from_environment := value_of_variable(key)) is not None:
             return self._walk(name, from_environment, path)
         definition = definition_of(variables[key])
         if isinstance(definition.get("lookup"), dict):

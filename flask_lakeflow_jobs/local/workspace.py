@@ -24,6 +24,7 @@ from flask_lakeflow_jobs.local.files import WorkspaceFiles
 from flask_lakeflow_jobs.local.folder import Address, WorkspaceFolder
 from flask_lakeflow_jobs.local.ledger import Ledger
 from flask_lakeflow_jobs.local.names import user_name
+from flask_lakeflow_jobs.local.outside import digest_of_variables
 from flask_lakeflow_jobs.local.registry import Registry
 from flask_lakeflow_jobs.local.server import Application, HttpServer
 from flask_lakeflow_jobs.local.store import Store
@@ -109,6 +110,9 @@ class Workspace:
                 "token": token,
                 "pid": address.pid,
                 "bundle": str(bundle.path),
+                "target": bundle.target,
+                "default_target": bundle.default_target,
+                "variables": digest_of_variables(),
                 "version": package_version(),
             }
         )

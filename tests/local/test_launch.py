@@ -133,6 +133,50 @@ def test_other_bundle_is_refused(bundle: Path, folder: Path, tmp_path: Path) -> 
         ensure_workspace(folder, tmp_path / "other.yml")
 
 
+@pytest.mark.parametrize(
+    ("at_start", "later", "served"),
+    [
+        ("", "prod", "target dev, not prod"),
+        ("prod", "", "target prod, not dev"),
+        ("dev", "prod", "target dev, not prod"),
+        ("dev", "", None),
+        ("", "dev", None),
+        ("prod", "prod", None),
+    ],
+)
+def test_other_target_is_refused(
+    bundle: Path,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    at_start: str,
+    later: str,
+    served: str | None,
+) -> None:
+    targets = "targets: {dev: {default: true}, prod: {}}"
+    bundle.write_text(bundle.read_text().replace("bundle:", f"{targets}\nbundle:"))
+    monkeypatch.setenv("DATABRICKS_BUNDLE_TARGET", at_start)
+    with Workspace(bundle, folder) as address:
+        monkeypatch.setenv("DATABRICKS_BUNDLE_TARGET", later)
+        if served is None:
+            assert ensure_workspace(folder, bundle) == address
+            return
+        refusal = rf"serves {served}\. Stop that one first: flask jobs local --stop\."
+        with pytest.raises(WorkspaceError, match=refusal):
+            ensure_workspace(folder, bundle)
+
+
+def test_other_values_of_variables_are_refused(
+    bundle: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BUNDLE_VAR_day", "monday")
+    with Workspace(bundle, folder) as address:
+        assert ensure_workspace(folder, bundle) == address
+        monkeypatch.setenv("BUNDLE_VAR_day", "tuesday")
+        with pytest.raises(WorkspaceError, match="other values of variables"):
+            ensure_workspace(folder, bundle)
+        assert "monday" not in (folder / "address.json").read_text()
+
+
 def test_reason_why_it_does_not_start(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match=r"did not start: databricks.yml: There is no such"):
         ensure_workspace(folder, tmp_path / "nowhere" / "databricks.yml")
