@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import time
 import zlib
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ from flask_lakeflow_jobs.local.clock import Clock, SystemClock
 from flask_lakeflow_jobs.local.engine import Engine, RunRequest
 from flask_lakeflow_jobs.local.errors import ApiError
 from flask_lakeflow_jobs.local.files import WorkspaceFiles
-from flask_lakeflow_jobs.local.folder import Address, WorkspaceFolder
+from flask_lakeflow_jobs.local.folder import Address, WorkspaceError, WorkspaceFolder
 from flask_lakeflow_jobs.local.ledger import Ledger
 from flask_lakeflow_jobs.local.names import user_name
 from flask_lakeflow_jobs.local.outside import digest_of_variables
@@ -62,13 +63,19 @@ class Workspace:
 
         :return: where.
         :raises BundleError: the bundle cannot be used.
-        :raises WorkspaceError: another process serves the folder.
+        :raises WorkspaceError: another process serves the folder, or its database is damaged.
         """
         bundle = load_bundle(self._bundle_path, target=self._target)
         self._folder.create()
         self._claim = self._folder.claim()
         try:
             return self._serve(bundle)
+        except sqlite3.DatabaseError as error:
+            os.close(self._claim)
+            raise WorkspaceError(
+                f"The database {self._folder.database} cannot be used: {error}. Move it away to "
+                "start anew; the runs in it are lost then."
+            ) from error
         except BaseException:
             os.close(self._claim)
             raise
