@@ -85,16 +85,17 @@ class Bundle:
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
 
-def load_bundle(path: str | Path, *, target: str | None = None) -> Bundle:
+def load_bundle(path: str | Path, *, target: str | None = None, host: str | None = None) -> Bundle:
     """Read a bundle.
 
     :param path: the ``databricks.yml``, or the folder in which it stands.
     :param target: which of its targets; by default the one that ``DATABRICKS_BUNDLE_TARGET``
         names, else the one marked as default, or the only one.
+    :param host: the address of the workspace, if it is known.
     :return: the bundle with its jobs.
     :raises BundleError: it cannot be read, or a job in it could never run.
     """
-    return _Loader(root_file(Path(path)), target).load()
+    return _Loader(root_file(Path(path)), target, host).load()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +109,11 @@ class _Call:
 
 
 class _Loader:
-    def __init__(self, file: Path, target: str | None) -> None:
+    def __init__(self, file: Path, target: str | None, host: str | None) -> None:
         self._file = file
         self._root = file.parent
         self._target = target
+        self._host = host
         self._warnings: list[str] = []
         self._sources: list[Path] = []
         self._calls: list[_Call] = []
@@ -140,7 +142,8 @@ class _Loader:
         lay_target_over(tree, target)
         overrides_file = self._root / f".databricks/bundle/{target}/variable-overrides.json"
         self._sources.append(overrides_file)
-        names = Names(tree, self._root, target, _read_overrides(overrides_file))
+        overrides = _read_overrides(overrides_file)
+        names = Names(tree, self._root, target, overrides, self._host)
         lay_resources_over(tree, target, lambda text: _value_or_text(text, names))
         names.presets = presets_of(
             _interpolated(section(tree, "presets"), names),

@@ -58,10 +58,16 @@ class Names:
     :param tree: the bundle's tree, the target laid over it.
     :param root: the folder of the bundle.
     :param overrides: values of variables from the file that the CLI reads for a target.
+    :param host: the address of the workspace, if it is known.
     """
 
     def __init__(
-        self, tree: MarkedDict, root: Path, target: str, overrides: Mapping[str, Any]
+        self,
+        tree: MarkedDict,
+        root: Path,
+        target: str,
+        overrides: Mapping[str, Any],
+        host: str | None,
     ) -> None:
         user = user_name()
         self._tree = tree
@@ -78,7 +84,7 @@ class Names:
             "workspace.current_user.displayName": user,
             "workspace.current_user.short_name": short_name(user),
             "workspace.current_user.domain_friendly_name": short_name(user).replace("_", "-"),
-            "workspace.host": os.environ.get("DATABRICKS_HOST", "http://127.0.0.1"),
+            "workspace.host": host or os.environ.get("DATABRICKS_HOST", "http://127.0.0.1"),
             "workspace.profile": "",
         }
 

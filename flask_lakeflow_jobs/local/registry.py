@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flask_lakeflow_jobs.local import errors
-from flask_lakeflow_jobs.local.bundle import Bundle, BundleError, load_bundle
+from flask_lakeflow_jobs.local.bundle import Bundle, BundleError
 from flask_lakeflow_jobs.local.clock import Clock
 from flask_lakeflow_jobs.local.ledger import Ledger
 from flask_lakeflow_jobs.local.model import Settings
@@ -41,13 +41,12 @@ class Registry:
     in
     the log and in :attr:`mistake`.
 
-    :param bundle: the bundle as it was read when the workspace started.
-    :param target: the target that was asked for.
+    :param read: reads the bundle.
     """
 
-    def __init__(self, bundle: Bundle, target: str | None, ledger: Ledger, clock: Clock) -> None:
-        self._bundle = bundle
-        self._target = target
+    def __init__(self, read: Callable[[], Bundle], ledger: Ledger, clock: Clock) -> None:
+        self._read = read
+        self._bundle = bundle = read()
         self._ledger = ledger
         self._clock = clock
         self._lock = threading.Lock()
@@ -124,7 +123,7 @@ class Registry:
 
     def _reload(self, stamps: Stamps) -> None:
         try:
-            bundle = load_bundle(self._bundle.path, target=self._target)
+            bundle = self._read()
         except BundleError as mistake:
             self.mistake = mistake
             self._stamps = _stamps_of(mistake.sources, stamps)

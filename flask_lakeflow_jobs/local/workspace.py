@@ -8,6 +8,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -92,7 +93,9 @@ class Workspace:
         self._own_clock = SystemClock()
         clock = self._given_clock or self._own_clock
         self._ledger = Ledger(store)
-        self.registry = Registry(bundle, self._target, self._ledger, clock)
+        # Once more, for only now is it known where the workspace answers.
+        read = partial(load_bundle, self._bundle_path, target=self._target, host=host)
+        self.registry = Registry(read, self._ledger, clock)
         files = WorkspaceFiles(lambda: self.registry.bundle, self._folder.path / "volumes")
         self._engine = Engine(
             self._ledger,
