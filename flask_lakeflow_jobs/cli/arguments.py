@@ -159,6 +159,19 @@ def takes_list(job: Job, name: str) -> bool:
     return job.task_type in LISTED or (job.task_type == "pipeline" and name in PIPELINE_LISTS)
 
 
+def takes_object(job: Job, name: str) -> bool:
+    """Whether a parameter of a job is an object, which no text can give.
+
+    :param job: the job.
+    :param name: the parameter's, as the caller knows it.
+    """
+    declared = job.schema.load_fields if job.schema is not None else {}
+    return any(
+        name == (field.data_key or attribute) and isinstance(field, fields.Mapping | fields.Nested)
+        for attribute, field in declared.items()
+    )
+
+
 def run_id_of(text: str) -> int:
     """A run id that was typed.
 

@@ -34,9 +34,11 @@ class JobsGroup(AppGroup):
             ctx.color = False
         from .display import error_lines
         from .printing import print_error
+        from .retries import telling_of_retries
 
         try:
-            return super().invoke(ctx)
+            with telling_of_retries():
+                return super().invoke(ctx)
         except LakeflowJobsError as error:
             print_error("\n".join(error_lines(error)))
             ctx.exit(error.exit_code)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO
 
 import click
 
@@ -60,5 +62,24 @@ def print_warning(sentence: str) -> None:
 
 
 def _echo(text: str, *, to_stderr: bool) -> None:
-    encoding = (sys.stderr if to_stderr else sys.stdout).encoding or "utf-8"
-    click.echo(text.encode(encoding, "backslashreplace").decode(encoding), err=to_stderr)
+    stream = sys.stderr if to_stderr else sys.stdout
+    if stream is None:  # it was closed when this process started
+        return
+    encoding = stream.encoding or "utf-8"
+    try:
+        click.echo(text.encode(encoding, "backslashreplace").decode(encoding), err=to_stderr)
+    except OSError as error:
+        # How the run ended is what the exit code tells, whether anybody reads along or not.
+        _discard(stream)
+        if not to_stderr and not isinstance(error, BrokenPipeError):
+            print_warning(f"The result could not be written: {error.strerror}.")
+
+
+def _discard(stream: TextIO) -> None:
+    """Let all that is written to a stream go nowhere: also what it holds back, and would fail over
+    at the end of the process.
+    """
+    with suppress(OSError):  # some streams are no files
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

@@ -53,7 +53,7 @@ def progress_of(key: str, clock: Clock, *, for_people: bool) -> Progress:
     :param clock: the time.
     :param for_people: whether people read the result, and not programs.
     """
-    if for_people and sys.stderr.isatty():
+    if for_people and sys.stderr is not None and sys.stderr.isatty():
         try:
             from .live import Live, drawable_console
         except ModuleNotFoundError:  # rich is an extra

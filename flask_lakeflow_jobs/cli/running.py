@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from ..errors import LakeflowJobsError
+from ..errors import InvalidParameters, LakeflowJobsError
 from .arguments import (
     duration,
     filled_key,
@@ -18,6 +18,7 @@ from .arguments import (
     named_value,
     output_option,
     run_argument,
+    takes_object,
     task_keys,
 )
 from .choose import app_state, chosen_job
@@ -31,6 +32,7 @@ from .restart import make_way
 
 if TYPE_CHECKING:
     from ..handle import JobHandle
+    from ..job_config import Job
     from ..triggering import Triggered
 
 timeout_option = click.option(
@@ -210,12 +212,21 @@ def start(handle: JobHandle, params: Mapping[str, Any], **choices: Any) -> Trigg
     """
     try:
         return handle.run_now(params, **choices)
+    except InvalidParameters:
+        _hint_at_files(handle.job, params)
+        raise
     except KeyboardInterrupt:
         print_error(
             "Interrupted while the run was being started; it may have been. Look:"
             f" flask jobs runs {handle.key}"
         )
         raise click.exceptions.Exit(Exit.INTERRUPTED) from None
+
+
+def _hint_at_files(job: Job, params: Mapping[str, Any]) -> None:
+    for name, value in params.items():
+        if isinstance(value, str) and takes_object(job, name):
+            print_progress(f"{name} is an object: give it in a JSON file, by --params-file.")
 
 
 def end_with(follower: Follower, timeout: float | None) -> NoReturn:

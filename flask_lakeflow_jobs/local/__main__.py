@@ -20,7 +20,10 @@ _LOOK_AROUND = 1.0  # seconds between two looks whether anybody still needs this
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until a signal comes, or until nobody has needed the workspace for ``--idle-exit``."""
+    """Serve until a signal comes, or until nobody has needed the workspace for ``--idle-exit``.
+
+    :return: the exit code: 1 if it could not start, or if its server broke down.
+    """
     options = _parse(arguments)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     stopped = threading.Event()
@@ -36,13 +39,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     if not options.quiet:
         _print_exports(address, workspace)
+    is_sound = True
     while not stopped.wait(_LOOK_AROUND):
+        if not (is_sound := workspace.is_serving):
+            break  # the log says why; whoever needs a workspace next starts another
         if options.idle_exit and workspace.idle_seconds > options.idle_exit:
             break
         if (folder.read_address() or {}).get("pid") != os.getpid():
             break  # the folder was removed under the workspace
     workspace.stop()
-    return 0
+    return 0 if is_sound else 1
 
 
 def _print_exports(address: Address, workspace: Workspace) -> None:

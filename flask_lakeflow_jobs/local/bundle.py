@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flask_lakeflow_jobs.local.conversion import convert
-from flask_lakeflow_jobs.local.deployment import DeployedFiles, files_root
+from flask_lakeflow_jobs.local.conversion import convert, drop_nulls
+from flask_lakeflow_jobs.local.deployment import DeployedFiles, all_tasks, files_root
 from flask_lakeflow_jobs.local.documents import Documents, read_mapping, shown
 from flask_lakeflow_jobs.local.fields import unknown_fields
-from flask_lakeflow_jobs.local.jobcheck import Mistake, dangling_keys, mistakes
+from flask_lakeflow_jobs.local.jobcheck import dangling_keys, mistakes
+from flask_lakeflow_jobs.local.mistake import Mistake
 from flask_lakeflow_jobs.local.model import Settings
 from flask_lakeflow_jobs.local.names import Names, job_id_of, short_name, user_name
+from flask_lakeflow_jobs.local.outside import target_asked_for
+from flask_lakeflow_jobs.local.plan import reachable
 from flask_lakeflow_jobs.local.presets import presets_of
 from flask_lakeflow_jobs.local.rootfile import root_file
 from flask_lakeflow_jobs.local.targets import (
@@ -32,7 +34,14 @@ _NO_SETTINGS = ("id", "lifecycle", "permissions")
 
 
 class BundleError(ValueError):
-    """A bundle that cannot be used. The message names the file, and the line where it is known."""
+    """A bundle that cannot be used. The message names the file, and the line where it is known.
+
+    :param sources: every file that was read, and every file or folder which may yet appear.
+    """
+
+    def __init__(self, message: str, sources: tuple[Path, ...] = ()) -> None:
+        super().__init__(message)
+        self.sources = sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,8 @@ class Bundle:
 
     :param path: its ``databricks.yml``.
     :param root: the folder in which that stands.
+    :param target: which of its targets it was read for.
+    :param default_target: the one for which it is read where none is named; empty if there is none.
     :param jobs: its jobs by resource key.
     :param files_path: where in the workspace its files appear.
     :param files_root: the folder whose files appear there; by ``sync.paths`` it may be above the
@@ -65,6 +76,8 @@ class Bundle:
 
     path: Path
     root: Path
+    target: str
+    default_target: str
     jobs: Mapping[str, BundleJob]
     files_path: str
     files_root: Path
@@ -72,42 +85,65 @@ class Bundle:
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
 
-def load_bundle(path: str | Path, *, target: str | None = None) -> Bundle:
+def load_bundle(path: str | Path, *, target: str | None = None, host: str | None = None) -> Bundle:
     """Read a bundle.
 
     :param path: the ``databricks.yml``, or the folder in which it stands.
     :param target: which of its targets; by default the one that ``DATABRICKS_BUNDLE_TARGET``
         names, else the one marked as default, or the only one.
+    :param host: the address of the workspace, if it is known.
     :return: the bundle with its jobs.
     :raises BundleError: it cannot be read, or a job in it could never run.
     """
-    return _Loader(root_file(Path(path)), target).load()
+    return _Loader(root_file(Path(path)), target, host).load()
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A task of a job that runs another one."""
+
+    job: str
+    task: str
+    job_id: Any
+    place: Place
 
 
 class _Loader:
-    def __init__(self, file: Path, target: str | None) -> None:
+    def __init__(self, file: Path, target: str | None, host: str | None) -> None:
         self._file = file
         self._root = file.parent
         self._target = target
+        self._host = host
         self._warnings: list[str] = []
+        self._sources: list[Path] = []
+        self._calls: list[_Call] = []
 
     def load(self) -> Bundle:
         try:
             return self._load()
         except Flaw as flaw:
-            raise BundleError(self._told(flaw.message, flaw.place)) from None
+            raise self._error(flaw.message, flaw.place) from None
+        except Exception as error:
+            # Whoever reads a bundle again and again counts on its being sound or not.
+            raise self._error(
+                f"The reader of bundles has failed over this one: {error!r}.", None
+            ) from error
 
     def _load(self) -> Bundle:
-        documents = Documents(self._file)
+        documents = Documents(self._file, self._sources)
         tree = documents.tree
         for message, place in (*documents.warnings, *unknown_fields(tree)):
             self._warn(message, place)
         for key in _SECTIONS:
             section(tree, key)
-        target = choose_target(tree, self._target or os.environ.get("DATABRICKS_BUNDLE_TARGET"))
+        section(section(tree, "bundle"), "git")
+        target = choose_target(tree, self._target or target_asked_for())
+        default_target = _default_target(tree)
         lay_target_over(tree, target)
         overrides_file = self._root / f".databricks/bundle/{target}/variable-overrides.json"
-        names = Names(tree, self._root, target, _read_overrides(overrides_file))
+        self._sources.append(overrides_file)
+        overrides = _read_overrides(overrides_file)
+        names = Names(tree, self._root, target, overrides, self._host)
         lay_resources_over(tree, target, lambda text: _value_or_text(text, names))
         names.presets = presets_of(
             _interpolated(section(tree, "presets"), names),
@@ -116,10 +152,16 @@ class _Loader:
         )
         files_path = _interpolated("${workspace.file_path}", names)
         files = DeployedFiles(files_root(self._root, section(tree, "sync")), files_path)
-        sources = (*documents.sources, overrides_file)
-        jobs = self._jobs(tree, names, files)
         return Bundle(
-            self._file, self._root, jobs, files_path, files.root, sources, tuple(self._warnings)
+            self._file,
+            self._root,
+            target,
+            default_target,
+            self._jobs(tree, names, files),
+            files_path,
+            files.root,
+            tuple(self._sources),
+            tuple(self._warnings),
         )
 
     def _jobs(self, tree: MarkedDict, names: Names, files: DeployedFiles) -> dict[str, BundleJob]:
@@ -132,10 +174,12 @@ class _Loader:
                 "The bundle has no jobs. Define at least one under 'resources.jobs'." + in_python,
                 tree.places.get("resources"),
             )
-        return {
+        jobs = {
             key: self._job(key, marked, found.places[key], names, files)
             for key, marked in found.items()
         }
+        self._warn_of_circles()
+        return jobs
 
     def _job(
         self, key: str, marked: Any, place: Place, names: Names, files: DeployedFiles
@@ -144,10 +188,12 @@ class _Loader:
             raise Flaw(f"The job {key!r} has to be a mapping.", place)
         settings = _interpolated(marked, names, place)
         convert(settings)
+        drop_nulls(settings)
         for mistake in mistakes(settings):
             raise Flaw(f"Job {key!r}: {mistake.message}", _find_place(settings, mistake, place))
         for mistake in dangling_keys(settings):
             self._warn(f"Job {key!r}: {mistake.message}", _find_place(settings, mistake, place))
+        self._calls += _calls_of(key, settings, place)
         try:
             files.deploy(settings)
         except Flaw as flaw:
@@ -159,10 +205,26 @@ class _Loader:
         # The Databricks CLI queues by default (its mutator for job defaults), as jobs made in the
         # UI do.
         plain.setdefault("queue", {"enabled": True})
-        plain.setdefault("format", "MULTI_TASK")
+        plain["format"] = "MULTI_TASK"
         for each in _NO_SETTINGS:
             plain.pop(each, None)
         return BundleJob(key, job_id_of(key), plain)
+
+    def _warn_of_circles(self) -> None:
+        called: dict[str, set[str]] = {}
+        for call in self._calls:
+            called.setdefault(str(job_id_of(call.job)), set()).add(str(call.job_id))
+        for call in self._calls:
+            job_id = str(call.job_id)
+            if str(job_id_of(call.job)) in {job_id, *reachable(job_id, called)}:
+                self._warn(
+                    f"Job {call.job!r}: Task {call.task!r} runs a job that leads back to this one. "
+                    "It fails where the circle closes.",
+                    call.place,
+                )
+
+    def _error(self, message: str, place: Place | None) -> BundleError:
+        return BundleError(self._told(message, place), tuple(self._sources))
 
     def _warn(self, message: str, place: Place | None) -> None:
         self._warnings.append(self._told(message, place))
@@ -171,6 +233,20 @@ class _Loader:
         file, line = place or (self._file, 0)
         name = shown(file, self._root)
         return f"{name}:{line}: {message}" if line else f"{name}: {message}"
+
+
+def _default_target(tree: MarkedDict) -> str:
+    try:
+        return choose_target(tree, None)
+    except Flaw:
+        return ""
+
+
+def _calls_of(key: str, settings: MarkedDict, default: Place) -> Iterator[_Call]:
+    for task in all_tasks(settings):
+        body = task.get("run_job_task")
+        if isinstance(body, MarkedDict) and "job_id" in body:
+            yield _Call(key, task["task_key"], body["job_id"], body.places.get("job_id", default))
 
 
 def _interpolated(value: Any, names: Names, place: Place | None = None) -> Any:

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from typing import Any
 
-_TEXTS = frozenset({"default", "description", "inputs", "left", "name", "right", "task_key"})
+_TEXTS = frozenset(
+    {"default", "description", "inputs", "left", "name", "outcome", "right", "task_key"}
+)
 _LISTS_OF_TEXTS = frozenset(
     {"commands", "dbt_commands", "jar_params", "parameters", "python_params", "spark_submit_params"}
 )
@@ -70,6 +72,25 @@ def convert(value: Any) -> None:
             )
             continue
         convert(each)
+
+
+def drop_nulls(value: Any) -> None:
+    """Take out, in place, each field that is there without a value: that is as if it were not
+    there. Names in a mapping of texts stay.
+    """
+    pending = [value]
+    while pending:
+        each = pending.pop()
+        if isinstance(each, list):
+            pending += each
+        elif isinstance(each, dict):
+            for key in [key for key, field in each.items() if field is None]:
+                del each[key]
+            pending += [
+                field
+                for key, field in each.items()
+                if key not in _MAPS_OF_TEXTS or not isinstance(field, dict)
+            ]
 
 
 def _as_number(value: Any) -> Any:

@@ -26,12 +26,16 @@ class Documents:
     """All files of a bundle, read and merged into one tree.
 
     :param file: the root file.
+    :param sources: is given every file that is read, and every folder in which one may yet
+        appear.
     :raises Flaw: one of them cannot be read.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, sources: list[Path]) -> None:
         self._root = file.parent
-        self.sources = [file]
+        self._read = {file}
+        self._sources = sources
+        self._sources.append(file)
         self.tree = read_mapping(file)
         self.warnings: list[tuple[str, Place | None]] = []
         for pattern, place in _patterns(self.tree):
@@ -40,14 +44,14 @@ class Documents:
     def _include(self, pattern: str, place: Place) -> None:
         if not pattern or Path(pattern).is_absolute():
             raise Flaw(f"{pattern!r} has to be a path beside this file.", place)
-        # A file that is added later changes the folder.
-        self.sources.append(_folder_of(self._root / pattern))
+        # A file that is added later changes its folder.
+        self._sources += _folders_of(pattern, self._root)
         # As in the CLI, a double star is no more than a star.
         files = [self._root / found for found in glob.glob(pattern, root_dir=self._root)]
         if not files and not any(sign in pattern for sign in _WILDCARDS):
             raise Flaw(f"There is no file {pattern!r} to include.", place)
         for file in sorted(Path(os.path.normpath(each)) for each in files):
-            if file in self.sources or (file.parent == self._root and file.name in ROOT_FILES):
+            if file in self._read or (file.parent == self._root and file.name in ROOT_FILES):
                 continue
             if file.suffix not in _ENDINGS:
                 raise Flaw(
@@ -55,7 +59,8 @@ class Documents:
                     "to copy under 'sync.include'.",
                     place,
                 )
-            self.sources.append(file)
+            self._read.add(file)
+            self._sources.append(file)
             if file.read_bytes().strip():
                 self._merge(read_mapping(file))
 
@@ -95,6 +100,8 @@ def read_mapping(file: Path) -> MarkedDict:
         raise Flaw("There is no such file.", (file, 0)) from None
     except (OSError, UnicodeError) as error:
         raise Flaw(f"It cannot be read: {error}.", (file, 0)) from None
+    except RecursionError:
+        raise Flaw("It is nested too deeply to be read.", (file, 0)) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
@@ -119,8 +126,17 @@ def _jobs_in(tree: MarkedDict) -> dict[str, Place]:
     return jobs.places if isinstance(jobs, MarkedDict) else {}
 
 
-def _folder_of(pattern: Path) -> Path:
-    """The innermost folder that a pattern names without any wildcard."""
-    while any(sign in str(pattern) for sign in _WILDCARDS):
-        pattern = pattern.parent
-    return pattern if pattern.suffix == "" else pattern.parent
+def _folders_of(pattern: str, root: Path) -> list[Path]:
+    """The folders in which what a pattern names may yet appear: each that is on the way, and the
+    one without any wildcard whether it is there or not.
+    """
+    folders = [root]
+    *above, _ = Path(pattern).parts
+    for length in range(1, len(above) + 1):
+        part = str(Path(*above[:length]))
+        if any(sign in part for sign in _WILDCARDS):
+            found = (root / each for each in glob.glob(part, root_dir=root))
+            folders += [each for each in found if each.is_dir()]
+        else:
+            folders[0] = root / part
+    return folders

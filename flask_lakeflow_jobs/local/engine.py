@@ -270,7 +270,15 @@ class Engine:
     def _nested_activity(
         self, run: JobRun, task: TaskRun, work: NestedRun, reporter: Reporter
     ) -> Activity:
-        if self._nesting(run) >= _DEEPEST_NESTING:
+        lineage = self._lineage(run)
+        if work.job_id in [each.job_id for each in lineage]:
+            # It would wait for its own end where the job allows no second run.
+            trail = [str(each.job_id) for each in reversed(lineage)]
+            raise CannotRun(
+                f"Jobs start each other in a circle: {' -> '.join(trail)} -> {work.job_id}. Let "
+                "none of them run one that has led to it."
+            )
+        if len(lineage) > _DEEPEST_NESTING:
             raise CannotRun(
                 f"Jobs start each other {_DEEPEST_NESTING} levels deep; that is too deep."
             )
@@ -291,12 +299,13 @@ class Engine:
             self._admit(nested, may_queue=True)
             return nested
 
-    def _nesting(self, run: JobRun) -> int:
-        depth = 0
+    def _lineage(self, run: JobRun) -> list[JobRun]:
+        """The run, the one that has started it, and so on."""
+        lineage = [run]
         while run.started_by:
             run = self._ledger.find_run(run.started_by)
-            depth += 1
-        return depth
+            lineage.append(run)
+        return lineage
 
     # After a restart
 
@@ -307,12 +316,12 @@ class Engine:
                 run = self._ledger.find_run(run_id)
                 for task in (*run.tasks, *run.iterations):
                     if not task.state.is_terminal:
-                        lost = task.start_time
-                        task.state = states.WORKSPACE_LOST if lost else states.UPSTREAM_FAILED
+                        lost = task.start_time or run.state.life_cycle == "QUEUED"
+                        task.state = _loss_of(run) if lost else states.UPSTREAM_FAILED
                         task.end_time = self._now()
                         task.start_time = task.start_time or task.end_time
                         self._ledger.touch(run, task)
-                run.state = states.WORKSPACE_LOST
+                run.state = _loss_of(run)
                 run.end_time = self._now()
                 _close_repair(run)
                 self._ledger.touch(run)
@@ -362,6 +371,13 @@ def _ending_of_nested(run: JobRun) -> State:
     return states.FAILED.because(
         f"Run {run.run_id} of job {run.job_id} failed: {run.state.message}"
     )
+
+
+def _loss_of(run: JobRun) -> State:
+    """The end of a run with which the workspace has died."""
+    if run.state.life_cycle == "QUEUED":
+        return states.LOST_IN_THE_QUEUE
+    return states.WORKSPACE_LOST
 
 
 def _close_repair(run: JobRun) -> None:

@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+_NAMES = {
+    str: "STRING",
+    bool: "BOOLEAN",
+    int: "NUMBER",
+    float: "NUMBER",
+    list: "ARRAY",
+    dict: "OBJECT",
+    type(None): "NULL",
+}
+
 
 class ApiError(Exception):
     """An error as a client sees it: HTTP status, error code, message."""
@@ -21,6 +33,14 @@ def invalid_parameter(message: str) -> ApiError:
 def malformed(message: str) -> ApiError:
     """400 MALFORMED_REQUEST."""
     return ApiError(400, "MALFORMED_REQUEST", message)
+
+
+def unexpected_type(name: str, wanted: str, value: Any) -> ApiError:
+    """400 MALFORMED_REQUEST: a field holds something of another type."""
+    return malformed(
+        f"Could not parse request object: Expected {wanted} for field {name}, "
+        f"found {_NAMES.get(type(value), 'UNKNOWN')}"
+    )
 
 
 def invalid_state(message: str) -> ApiError:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from flask_lakeflow_jobs.local.conditions import OPERATORS
+from flask_lakeflow_jobs.local.mistake import Mistake, Path
 from flask_lakeflow_jobs.local.model import Settings
 from flask_lakeflow_jobs.local.plan import RUN_IF_RULES
 from flask_lakeflow_jobs.local.scripts import TAG, ScriptError, read_script
+from flask_lakeflow_jobs.local.shapecheck import (
+    misshapen_job,
+    misshapen_parameter,
+    misshapen_task,
+)
 
 KINDS = frozenset(
     {
@@ -37,20 +44,8 @@ KINDS = frozenset(
 )
 """Every kind of task that the Jobs API names (databricks-sdk, ``jobs.Task``)."""
 
-
-Path = tuple[str | int, ...]
-"""The keys and indexes that lead to something in a job's settings."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mistake:
-    """Something wrong in a job's settings.
-
-    :param path: where it is.
-    """
-
-    path: Path
-    message: str
+_TASK_KEY = re.compile(r"[A-Za-z0-9_-]{1,100}")
+_LARGEST_CONCURRENCY = 100
 
 
 def kind_of(task: Settings) -> str:
@@ -118,11 +113,8 @@ def _mistakes_in_job(settings: Settings) -> Iterator[Mistake]:
         if not _is_number(value, 0) or (limit is not None and value > limit):
             upper = f" to {limit}" if limit else " on"
             yield Mistake((field,), f"{field!r} has to be a number from 0{upper}, not {value!r}.")
-    parameters = settings.get("parameters", [])
-    if not isinstance(parameters, list) or not all(
-        isinstance(each, dict) and isinstance(each.get("name"), str) for each in parameters
-    ):
-        yield Mistake(("parameters",), "'parameters' has to be a list of mappings with a 'name'.")
+    yield from misshapen_job(settings)
+    yield from _mistakes_in_parameters(settings.get("parameters", []))
     if not isinstance(settings.get("tags", {}), (dict, type(None))):
         yield Mistake(("tags",), "'tags' has to be a mapping.")
         return
@@ -130,6 +122,21 @@ def _mistakes_in_job(settings: Settings) -> Iterator[Mistake]:
         read_script(settings)
     except ScriptError as error:
         yield Mistake(("tags", TAG), str(error))
+
+
+def _mistakes_in_parameters(parameters: Any) -> Iterator[Mistake]:
+    if not isinstance(parameters, list) or not all(
+        isinstance(each, dict) and isinstance(each.get("name"), str) for each in parameters
+    ):
+        yield Mistake(("parameters",), "'parameters' has to be a list of mappings with a 'name'.")
+        return
+    names: set[str] = set()
+    for index, each in enumerate(parameters):
+        path = ("parameters", index)
+        if each["name"] in names:
+            yield Mistake(path, f"Two parameters of the job have the name {each['name']!r}.")
+        names.add(each["name"])
+        yield from misshapen_parameter(each, path)
 
 
 def _mistakes_in_task(task: Any, path: Path) -> Iterator[Mistake]:
@@ -140,6 +147,12 @@ def _mistakes_in_task(task: Any, path: Path) -> Iterator[Mistake]:
     if not isinstance(key, str) or not key:
         yield Mistake(path, "The task has no 'task_key'.")
         return
+    if not _TASK_KEY.fullmatch(key):
+        yield Mistake(
+            (*path, "task_key"),
+            f"The task_key {key!r} may hold only letters, digits, '_' and '-', and at most 100 of "
+            "them.",
+        )
     given = [name for name in task if name.endswith("_task")]
     for name in given:
         if name not in KINDS:
@@ -174,11 +187,11 @@ def _mistakes_in_task(task: Any, path: Path) -> Iterator[Mistake]:
             (*path, "depends_on"),
             f"'depends_on' of task {key!r} has to be a list of mappings with a 'task_key'.",
         )
+    yield from misshapen_task(task, path)
     yield from _mistakes_in_kind(key, given[0], task[given[0]], (*path, given[0]))
 
 
 _REQUIRED_TEXTS = {
-    "condition_task": ("op",),
     "notebook_task": ("notebook_path",),
     "python_wheel_task": ("package_name", "entry_point"),
     "spark_python_task": ("python_file",),
@@ -197,8 +210,22 @@ def _mistakes_in_kind(key: str, kind: str, body: Settings, path: Path) -> Iterat
     for field, types in _CONTAINERS.items():
         if body.get(field) is not None and not isinstance(body[field], types):
             yield Mistake((*path, field), f"{field!r} of task {key!r} is of the wrong type.")
+    if kind == "condition_task":
+        yield from _mistakes_in_condition(key, body, path)
     if kind == "for_each_task":
         yield from _mistakes_in_repetition(key, body, path)
+
+
+def _mistakes_in_condition(key: str, body: Settings, path: Path) -> Iterator[Mistake]:
+    if body.get("op") not in OPERATORS:
+        yield Mistake(
+            (*path, "op"),
+            f"The condition_task of task {key!r} has the unknown op {body.get('op')!r}. It is one "
+            f"of {', '.join(OPERATORS)}.",
+        )
+    for field in ("left", "right"):
+        if field not in body:
+            yield Mistake(path, f"The condition_task of task {key!r} needs a {field!r}.")
 
 
 def _mistakes_in_repetition(key: str, body: Settings, path: Path) -> Iterator[Mistake]:
@@ -212,9 +239,12 @@ def _mistakes_in_repetition(key: str, body: Settings, path: Path) -> Iterator[Mi
             (*path, "task"), f"The for_each_task of task {key!r} cannot hold another for_each_task."
         )
     concurrency = body.get("concurrency")
-    if concurrency is not None and not _is_number(concurrency, 1):
+    if concurrency is not None and (
+        not _is_number(concurrency, 1) or concurrency > _LARGEST_CONCURRENCY
+    ):
         yield Mistake(
-            (*path, "concurrency"), f"'concurrency' of task {key!r} has to be a number from 1 on."
+            (*path, "concurrency"),
+            f"'concurrency' of task {key!r} has to be a number from 1 to {_LARGEST_CONCURRENCY}.",
         )
 
 

@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from flask_lakeflow_jobs.local.folder import Address, WorkspaceError, WorkspaceFolder
+from flask_lakeflow_jobs.local.outside import digest_of_variables, target_asked_for
 from flask_lakeflow_jobs.local.rootfile import root_file
 
 __all__ = ["Address", "WorkspaceError", "ensure_workspace", "stop_workspace"]
@@ -19,6 +21,7 @@ __all__ = ["Address", "WorkspaceError", "ensure_workspace", "stop_workspace"]
 _IDLE_EXIT = 30 * 60  # seconds without requests and runs after which a workspace nobody holds ends
 _PATIENCE = 30.0  # seconds that a workspace may take to stop
 _PAUSE = 0.01  # seconds between two looks at another process
+_STOP = "flask jobs local --stop"
 _LOG_TAIL = 2000  # characters of the log that an error quotes
 
 
@@ -29,7 +32,7 @@ def ensure_workspace(folder: str | Path, bundle: str | Path, *, timeout: float =
     :param bundle: the ``databricks.yml`` that it serves.
     :param timeout: seconds to wait for one that is starting.
     :return: where it answers.
-    :raises WorkspaceError: it does not come up, or serves another bundle.
+    :raises WorkspaceError: it does not come up, or serves another bundle, or another target of it.
     """
     place = WorkspaceFolder(folder)
     wanted = root_file(Path(bundle))
@@ -78,7 +81,25 @@ def _running(place: WorkspaceFolder, bundle: Path) -> Address | None:
             f"The workspace in {place.path} serves {content['bundle']}, not {bundle}. "
             "Stop that one first, or name another folder."
         )
+    _check_same_reading(place, content)
     return Address(content["host"], content["token"], int(content["pid"]))
+
+
+def _check_same_reading(place: WorkspaceFolder, content: Mapping[str, Any]) -> None:
+    """Refuse a workspace that has read the bundle otherwise than is asked for here."""
+    stop = f"Stop that one first: {_STOP}."
+    served = content.get("target", "")
+    wanted = target_asked_for() or content.get("default_target", "")
+    if wanted != served:
+        raise WorkspaceError(
+            f"The workspace in {place.path} serves target {served}, not {wanted or 'the default'}. "
+            f"{stop}"
+        )
+    if content.get("variables", digest_of_variables()) != digest_of_variables():
+        raise WorkspaceError(
+            f"The workspace in {place.path} has other values of variables (BUNDLE_VAR_…) than are "
+            f"set here. {stop}"
+        )
 
 
 def _start(place: WorkspaceFolder, bundle: Path, timeout: float) -> Address:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flask_lakeflow_jobs.local.checkout import Checkout
+from flask_lakeflow_jobs.local.outside import value_of_variable
 from flask_lakeflow_jobs.local.presets import Presets
 from flask_lakeflow_jobs.local.targets import definition_of
 from flask_lakeflow_jobs.local.variables import REFERENCE, UnknownVariable
@@ -57,10 +58,16 @@ class Names:
     :param tree: the bundle's tree, the target laid over it.
     :param root: the folder of the bundle.
     :param overrides: values of variables from the file that the CLI reads for a target.
+    :param host: the address of the workspace, if it is known.
     """
 
     def __init__(
-        self, tree: MarkedDict, root: Path, target: str, overrides: Mapping[str, Any]
+        self,
+        tree: MarkedDict,
+        root: Path,
+        target: str,
+        overrides: Mapping[str, Any],
+        host: str | None,
     ) -> None:
         user = user_name()
         self._tree = tree
@@ -77,7 +84,7 @@ class Names:
             "workspace.current_user.displayName": user,
             "workspace.current_user.short_name": short_name(user),
             "workspace.current_user.domain_friendly_name": short_name(user).replace("_", "-"),
-            "workspace.host": os.environ.get("DATABRICKS_HOST", "http://127.0.0.1"),
+            "workspace.host": host or os.environ.get("DATABRICKS_HOST", "http://127.0.0.1"),
             "workspace.profile": "",
         }
 
@@ -110,7 +117,7 @@ class Names:
             raise UnknownVariable(
                 f"${{var.{key}}} is not defined. Define it under 'variables'{known}."
             )
-        if (from_environment := os.environ.get(f"BUNDLE_VAR_{key}")) is not None:
+        if (from_environment := value_of_variable(key)) is not None:
             return self._walk(name, from_environment, path)
         definition = definition_of(variables[key])
         if isinstance(definition.get("lookup"), dict):

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flask_lakeflow_jobs.local import errors
-from flask_lakeflow_jobs.local.bundle import Bundle, BundleError, load_bundle
+from flask_lakeflow_jobs.local.bundle import Bundle, BundleError
 from flask_lakeflow_jobs.local.clock import Clock
 from flask_lakeflow_jobs.local.ledger import Ledger
 from flask_lakeflow_jobs.local.model import Settings
 from flask_lakeflow_jobs.local.names import user_name
 
 logger = logging.getLogger(__name__)
+Stamps = dict[Path, tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +41,16 @@ class Registry:
     in
     the log and in :attr:`mistake`.
 
-    :param bundle: the bundle as it was read when the workspace started.
-    :param target: the target that was asked for.
+    :param read: reads the bundle.
     """
 
-    def __init__(self, bundle: Bundle, target: str | None, ledger: Ledger, clock: Clock) -> None:
-        self._bundle = bundle
-        self._target = target
+    def __init__(self, read: Callable[[], Bundle], ledger: Ledger, clock: Clock) -> None:
+        self._read = read
+        self._bundle = bundle = read()
         self._ledger = ledger
         self._clock = clock
         self._lock = threading.Lock()
-        self._stamps = _stamps_of(bundle)
+        self._stamps = _stamps_of(bundle.sources)
         _log_warnings(bundle)
         self.mistake: BundleError | None = None
         self.user = user_name()
@@ -61,10 +62,9 @@ class Registry:
     def bundle(self) -> Bundle:
         """The bundle as it is now, or as it last was usable."""
         with self._lock:
-            stamps = _stamps_of(self._bundle)
+            stamps = _stamps_of(self._stamps)
             if stamps != self._stamps:
-                self._stamps = stamps
-                self._reload()
+                self._reload(stamps)
             return self._bundle
 
     def find(self, job_id: int) -> Job:
@@ -121,16 +121,21 @@ class Registry:
             store.save_job(job.job_id, job.created, job.creator, job.settings)
             self._own[job.job_id] = job
 
-    def _reload(self) -> None:
+    def _reload(self, stamps: Stamps) -> None:
         try:
-            bundle = load_bundle(self._bundle.path, target=self._target)
+            bundle = self._read()
         except BundleError as mistake:
             self.mistake = mistake
-            logger.error("The bundle stays as it was, for it is unusable now: %s", mistake)
+            self._stamps = _stamps_of(mistake.sources, stamps)
+            logger.error(
+                "The bundle stays as it was, for it is unusable now: %s",
+                mistake,
+                exc_info=mistake.__cause__,
+            )
             return
         self.mistake = None
         self._bundle = bundle
-        self._stamps = _stamps_of(bundle)
+        self._stamps = _stamps_of(bundle.sources, stamps)
         self._from_bundle = self._jobs_of(bundle)
         _log_warnings(bundle)
 
@@ -150,8 +155,13 @@ def _log_warnings(bundle: Bundle) -> None:
         logger.warning("%s", warning)
 
 
-def _stamps_of(bundle: Bundle) -> dict[Path, tuple[int, int]]:
-    return {source: _stamp(source) for source in bundle.sources}
+def _stamps_of(sources: Iterable[Path], known: Stamps | None = None) -> Stamps:
+    """When each source was changed last.
+
+    :param known: from before the sources were read, so that no change since then goes unseen.
+    """
+    known = known or {}
+    return {source: known[source] if source in known else _stamp(source) for source in sources}
 
 
 def _stamp(file: Path) -> tuple[int, int]:

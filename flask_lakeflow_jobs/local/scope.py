@@ -19,6 +19,8 @@ def scope_of(run: JobRun, task: TaskRun, workspace: Mapping[str, Any]) -> Lookup
         "job.run_id": lambda: run.run_id,
         "job.repair_count": lambda: max(0, len(run.repairs) - 1),
         "job.trigger.type": lambda: run.trigger.lower(),
+        # Nothing is started by a file here, and otherwise there is none.
+        "job.trigger.file_arrival.location": lambda: "",
         "task.name": lambda: task.key,
         "task.run_id": lambda: task.run_id,
         "task.execution_count": lambda: task.attempt + 1,

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import socket
 import threading
 import time
 import uuid
@@ -31,6 +32,7 @@ _API_PATH = re.compile(r"/api/(2\.[0-2])/(.+)")
 _API_PREFIX = re.compile(r"/api/[0-9.]+(?=/)")
 _RUN_PAGE = re.compile(r"/jobs/([0-9]+)/runs/([0-9]+)")
 _PERMISSIONS = re.compile(r"permissions/jobs/([^/]+)(/permissionLevels)?")
+_LOOPBACK = "127.0.0.1"
 _BODY_LIMIT = 10 * 1024 * 1024
 _REASONS = {
     200: "200 OK",
@@ -165,10 +167,7 @@ class HttpServer:
     def __init__(self, preferred_port: int) -> None:
         self._application: Callable[..., Iterable[bytes]] = _not_ready
         self._sockets: dict[int, Any] = {}
-        try:
-            self._server = self._listen(preferred_port)
-        except OSError:
-            self._server = self._listen(0)
+        self._server = self._serve_on(_bound_socket(preferred_port))
         self.port = int(self._server.effective_port)
         self._stopping = False
         self._thread = threading.Thread(target=self._serve, name="http", daemon=True)
@@ -176,7 +175,12 @@ class HttpServer:
     @property
     def host(self) -> str:
         """The address, as a client's configuration wants it."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{_LOOPBACK}:{self.port}"
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether requests that come in are answered."""
+        return self._thread.is_alive()
 
     def start(self, application: Callable[..., Iterable[bytes]]) -> None:
         """Serve from now on."""
@@ -191,12 +195,11 @@ class HttpServer:
         self._server.task_dispatcher.shutdown()
         wasyncore.close_all(self._sockets)
 
-    def _listen(self, port: int) -> Any:
+    def _serve_on(self, listening: socket.socket) -> Any:
         return create_server(
             lambda environ, start_response: self._application(environ, start_response),
             map=self._sockets,
-            host="127.0.0.1",
-            port=port,
+            sockets=[listening],
             threads=4,
             channel_timeout=3600,
             connection_limit=2000,
@@ -209,8 +212,20 @@ class HttpServer:
         )
 
     def _serve(self) -> None:
-        while not self._stopping:
-            wasyncore.loop(timeout=1, use_poll=True, map=self._sockets, count=1)
+        try:
+            while not self._stopping:
+                wasyncore.loop(timeout=1, use_poll=True, map=self._sockets, count=1)
+        except Exception:
+            logger.exception("The server has broken down")
+
+
+def _bound_socket(preferred_port: int) -> socket.socket:
+    """A socket that listens on a port, or on any other where that one is taken."""
+    # Made here and not by waitress, which leaves a server behind where the port is taken.
+    try:
+        return socket.create_server((_LOOPBACK, preferred_port))
+    except OSError:
+        return socket.create_server((_LOOPBACK, 0))
 
 
 def _not_ready(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -75,6 +75,10 @@ WORKSPACE_LOST = State(
     "INTERNAL_ERROR",
     "The local workspace stopped while this was running. Start the run again, or repair it.",
 )
+LOST_IN_THE_QUEUE = WORKSPACE_LOST.because(
+    "The local workspace stopped while this was waiting for its turn. Start the run again, or "
+    "repair it."
+)
 # The words for what never ran follow the descriptions of RunResultState ("The run was skipped
 # because ...").
 UPSTREAM_FAILED = State("SKIPPED", "UPSTREAM_FAILED", "SKIPPED", "An upstream task failed.")

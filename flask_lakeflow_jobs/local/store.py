@@ -61,10 +61,11 @@ class Store:
         # Parameters and outputs are for this user alone; SQLite's other files follow this one.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        # A killed process loses nothing with WAL; NORMAL leaves only a power cut to chance.
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        try:
+            version = self._prepare()
+        except sqlite3.DatabaseError:
+            self._db.close()
+            raise
         if version == 0:
             self._db.executescript(
                 f"BEGIN;{_SCHEMA}PRAGMA user_version = {_SCHEMA_VERSION};COMMIT;"
@@ -75,6 +76,13 @@ class Store:
                 f"{path} was written by another version of the local workspace. "
                 f"Move {path.parent} away, or name another folder."
             )
+
+    def _prepare(self) -> int:
+        # A killed process loses nothing with WAL; NORMAL leaves only a power cut to chance.
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        return int(version)
 
     def close(self) -> None:
         """Close the database."""

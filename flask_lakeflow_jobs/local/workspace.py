@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import time
 import zlib
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -21,9 +23,10 @@ from flask_lakeflow_jobs.local.clock import Clock, SystemClock
 from flask_lakeflow_jobs.local.engine import Engine, RunRequest
 from flask_lakeflow_jobs.local.errors import ApiError
 from flask_lakeflow_jobs.local.files import WorkspaceFiles
-from flask_lakeflow_jobs.local.folder import Address, WorkspaceFolder
+from flask_lakeflow_jobs.local.folder import Address, WorkspaceError, WorkspaceFolder
 from flask_lakeflow_jobs.local.ledger import Ledger
 from flask_lakeflow_jobs.local.names import user_name
+from flask_lakeflow_jobs.local.outside import digest_of_variables
 from flask_lakeflow_jobs.local.registry import Registry
 from flask_lakeflow_jobs.local.server import Application, HttpServer
 from flask_lakeflow_jobs.local.store import Store
@@ -61,13 +64,19 @@ class Workspace:
 
         :return: where.
         :raises BundleError: the bundle cannot be used.
-        :raises WorkspaceError: another process serves the folder.
+        :raises WorkspaceError: another process serves the folder, or its database is damaged.
         """
         bundle = load_bundle(self._bundle_path, target=self._target)
         self._folder.create()
         self._claim = self._folder.claim()
         try:
             return self._serve(bundle)
+        except sqlite3.DatabaseError as error:
+            os.close(self._claim)
+            raise WorkspaceError(
+                f"The database {self._folder.database} cannot be used: {error}. Move it away to "
+                "start anew; the runs in it are lost then."
+            ) from error
         except BaseException:
             os.close(self._claim)
             raise
@@ -84,7 +93,9 @@ class Workspace:
         self._own_clock = SystemClock()
         clock = self._given_clock or self._own_clock
         self._ledger = Ledger(store)
-        self.registry = Registry(bundle, self._target, self._ledger, clock)
+        # Once more, for only now is it known where the workspace answers.
+        read = partial(load_bundle, self._bundle_path, target=self._target, host=host)
+        self.registry = Registry(read, self._ledger, clock)
         files = WorkspaceFiles(lambda: self.registry.bundle, self._folder.path / "volumes")
         self._engine = Engine(
             self._ledger,
@@ -109,6 +120,9 @@ class Workspace:
                 "token": token,
                 "pid": address.pid,
                 "bundle": str(bundle.path),
+                "target": bundle.target,
+                "default_target": bundle.default_target,
+                "variables": digest_of_variables(),
                 "version": package_version(),
             }
         )
@@ -132,6 +146,11 @@ class Workspace:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether it still answers; false where its server has broken down."""
+        return self._server.is_serving
 
     @property
     def idle_seconds(self) -> float:

@@ -103,6 +103,7 @@ def load_marked(path: Path) -> Any:
 
     :raises OSError: the file cannot be read.
     :raises yaml.YAMLError: it is no YAML.
+    :raises Flaw: it is YAML of which JSON knows nothing.
     """
     loader = _Loader(path.read_bytes())
     try:
@@ -119,7 +120,7 @@ def _construct(loader: _Loader, node: yaml.Node, path: Path, above: tuple[yaml.N
         )
     above = (*above, node)
     if isinstance(node, yaml.MappingNode):
-        _refuse_repeated_keys(node)
+        _refuse_odd_keys(node, path)
         anchored = {key.value for key, value in node.value if loader.is_anchored(value)}
         loader.flatten_mapping(node)
         mapping = MarkedDict()
@@ -136,15 +137,20 @@ def _construct(loader: _Loader, node: yaml.Node, path: Path, above: tuple[yaml.N
     return loader.construct_object(node)
 
 
-def _refuse_repeated_keys(node: yaml.MappingNode) -> None:
+def _refuse_odd_keys(node: yaml.MappingNode, path: Path) -> None:
     seen: set[str] = set()
     for key_node, _ in node.value:
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise Flaw(
+                "A key has to be a text, not a list or a mapping. Put quotes around a reference "
+                "in braces: '{{…}}'.",
+                (path, key_node.start_mark.line + 1),
+            )
         if key_node.value in seen:
             raise yaml.constructor.ConstructorError(
                 None, None, f"the key {key_node.value!r} stands twice", key_node.start_mark
             )
-        if isinstance(key_node, yaml.ScalarNode):
-            seen.add(key_node.value)
+        seen.add(key_node.value)
 
 
 def merged(base: Any, over: Any) -> Any:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from flask import Flask
+from marshmallow import Schema, fields
 
+from flask_lakeflow_jobs import JobConfig, LakeflowJobs
 from flask_lakeflow_jobs.testing import (
     FaultyWorkspace,
     GatewayPage,
@@ -15,6 +19,23 @@ from flask_lakeflow_jobs.testing import (
 from tests.cli import shop
 from tests.cli.conftest import Run
 from tests.support import Gate
+
+
+class Nested(Schema):
+    """A parameter that no text can give."""
+
+    obj = fields.Dict()
+
+
+def test_an_object_belongs_into_a_file(jobs: Run, job_ids: Mapping[str, int]) -> None:
+    app = Flask("app")
+    job = JobConfig(job_id=job_ids["etl"], task_type="job", params=Nested)
+    LakeflowJobs(app, jobs={"nested": job})
+    ended = jobs("run", "nested", "-p", 'obj={"a": 1}', of=app)
+    assert (ended.code, ended.stdout) == (2, "")
+    hint, *error = ended.stderr.splitlines()
+    assert hint == "obj is an object: give it in a JSON file, by --params-file."
+    assert error[0].startswith("Error: ")
 
 
 def test_run_follows_and_prints_what_came_out(jobs: Run) -> None:

@@ -113,6 +113,48 @@ def test_ctrl_c_anywhere_else_is_no_traceback(start: Start, road: FaultyWorkspac
     assert rest_of(process) == Ended(130, "", "Error: Interrupted.\n")
 
 
+FLASK = """"$PYTHON" -m flask --app 'tests.cli.shop:create_app()' jobs """
+
+
+def in_shell(script: str) -> Ended:
+    """Run a script in which ``jobs`` is ``flask jobs``."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'jobs() {{ {FLASK} "$@"; }}\n{script}'],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize(
+    "stream", [">&-", "2>&-", ">&- 2>&-", "> /dev/full", "2> /dev/full", "> /dev/full 2>&1"]
+)
+@pytest.mark.parametrize(("job", "code"), [("words", 0), ("broken", 1)])
+def test_a_stream_that_takes_nothing_does_not_change_the_exit_code(
+    stream: str, job: str, code: int
+) -> None:
+    ended = in_shell(f"jobs run {job} {stream}")
+    assert ended.code == code, ended.stderr
+    assert "flask_lakeflow_jobs/cli" not in ended.stderr  # as a traceback of ours would have it
+    assert "Exception ignored" not in ended.stderr
+
+
+def test_a_result_that_cannot_be_written_is_told() -> None:
+    said = in_shell("jobs run words -p args=x > /dev/full").stderr
+    assert "Warning: The result could not be written: No space left on device." in said
+
+
+@pytest.mark.parametrize(("job", "code"), [("words", 0), ("broken", 1)])
+def test_a_reader_that_leaves_does_not_change_the_exit_code(job: str, code: int) -> None:
+    ended = in_shell(f"{{ jobs run {job} 2>&1; echo $? >&3; }} 3>&2 | head -1")
+    assert ended.stderr == f"{code}\n"
+    assert ended.stdout.startswith("Run URL: ")
+
+
 @pytest.mark.usefixtures("own_workspace")
 def test_a_run_outlives_the_command_line_that_started_it(
     start: Start, shell: Run, gate: Gate
@@ -149,20 +191,12 @@ def test_local_starts_tells_and_stops_the_workspace(shell: Run, job_ids: Mapping
 @pytest.mark.usefixtures("own_workspace")
 def test_what_local_prints_lets_another_shell_in(shell: Run) -> None:
     script = """
-        eval "$("$PYTHON" -m flask --app 'tests.cli.shop:create_app()' jobs local)"
+        eval "$(jobs local)"
         unset LAKEFLOW_JOBS_BUNDLE
-        "$PYTHON" -m flask --app 'tests.cli.shop:create_app()' jobs run words -p args=in
+        jobs run words -p args=in
     """
-    done = subprocess.run(
-        ["/bin/sh", "-c", script],
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "PYTHON": sys.executable},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (0, "in\n"), done.stderr
+    ended = in_shell(script)
+    assert (ended.code, ended.stdout) == (0, "in\n"), ended.stderr
 
 
 @pytest.mark.usefixtures("own_workspace")

@@ -69,13 +69,37 @@ def test_a_workspace_that_does_not_answer_well_is_a_sentence_and_an_exit_code(
     assert "Traceback" not in ended.stderr
 
 
+def test_a_call_that_is_tried_again_is_told_once(
+    way: FaultyWorkspace, jobs: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    way.fail(GatewayPage(502), path="jobs/run-now", times=2)
+    ended = jobs("run", "words", "-p", "args=x", of=shop.create_app())
+    assert (ended.code, ended.stdout) == (0, "x\n")
+    first, *others = ended.stderr.splitlines()
+    assert first.startswith("A call to the workspace failed and is tried again: ")
+    assert not any("tried again" in line for line in others)
+    assert "tried again" not in caplog.text
+
+
+def test_an_app_that_logs_calls_tells_of_them_itself(
+    way: FaultyWorkspace, jobs: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "flask_lakeflow_jobs")
+    way.fail(GatewayPage(502), path="jobs/run-now", times=1)
+    ended = jobs("run", "words", "-p", "args=x", of=shop.create_app())
+    assert "tried again" not in ended.stderr
+    assert "tried again" in caplog.text
+
+
 def test_a_workspace_that_is_not_there_is_a_sentence(
     jobs: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABRICKS_HOST", "http://127.0.0.1:1")
     ended = jobs("run", "words", of=shop.create_app())
     assert (ended.code, ended.stdout) == (7, "")
-    assert ended.stderr.startswith("Error: The workspace cannot be reached.")
+    *retries, last = ended.stderr.splitlines()
+    assert last.startswith("Error: The workspace cannot be reached.")
+    assert len(retries) == 1
 
 
 def test_an_output_that_cannot_be_read_does_not_make_a_failure_of_a_success(

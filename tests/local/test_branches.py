@@ -69,7 +69,6 @@ def test_condition(serve: Serve, left: str, op: str, right: str, outcome: str) -
     ("left", "op", "message"),
     [
         ("many", "GREATER_THAN", "The condition compares 'many' with '1' by GREATER_THAN, which"),
-        ("1", "LIKE", "The condition has the unknown operator 'LIKE'."),
         ("{{tasks.check.values.x}}", "EQUAL_TO", "The reference {{tasks.check.values.x}} has no"),
     ],
 )
@@ -146,7 +145,9 @@ def test_for_each_keeps_to_its_concurrency(serve: Serve) -> None:
         time.sleep(0.02)
         os.remove(mark)
     """
-    loop = for_each("loop", list(range(6)), script("each", "main.py", "{{input}}"), concurrency=2)
+    loop = for_each(
+        "loop", "[0, 1, 2, 3, 4, 5]", script("each", "main.py", "{{input}}"), concurrency=2
+    )
     run = serve({"etl": {"tasks": [loop]}}, {"main.py": code}).run("etl")
     assert task_words(run) == {"loop": "SUCCESS"}
 

@@ -6,7 +6,6 @@ import copy
 import subprocess
 import sys
 import textwrap
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +227,17 @@ SCRIPT = "spark_python_task: {python_file: main.py}"
         ("- a\n- b", "databricks.yml:1: The file has to hold a mapping with"),
         ("a: [1,\nb: 2", "databricks.yml:2: This is no YAML: "),
         ("a: 1\na: 2", "databricks.yml:2: This is no YAML: the key 'a' stands twice."),
+        (
+            "x:\n  - [{{job.parameters.x}}]",
+            "A key has to be a text, not a list or a mapping. Put quotes around a reference in",
+        ),
+        ("x:\n  left: {{job.id}}", "databricks.yml:2: A key has to be a text"),
+        ("? [a, b]\n: 1", "databricks.yml:1: A key has to be a text"),
+        ("x: " + 3000 * "[" + 3000 * "]", "databricks.yml: It is nested too deeply to be read."),
+        (
+            "bundle: {git: x, name: '${bundle.git.branch}'}\n" + ONE_JOB,
+            "databricks.yml:1: 'git' has to be a mapping.",
+        ),
         ("a: &a [*a]", "databricks.yml:1: This is no YAML: an alias that contains itself."),
         ("bundle: {name: x}", "databricks.yml: The bundle has no jobs. Define at least one"),
         ("x: 1\nresources: {jobs: {}}", "databricks.yml:2: The bundle has no jobs."),
@@ -290,6 +300,33 @@ SCRIPT = "spark_python_task: {python_file: main.py}"
             "The tasks depend on each other in a circle: a -> b -> a.",
         ),
         (
+            tasks_text("{task_key: a, condition_task: {op: LIKE, left: a, right: b}}"),
+            "databricks.yml:5: Job 'etl': The condition_task of task 'a' has the unknown op 'LIKE'",
+        ),
+        (
+            tasks_text("{task_key: a, condition_task: {op: EQUAL_TO, left: a, right: }}"),
+            "databricks.yml:5: Job 'etl': The condition_task of task 'a' needs a 'right'.",
+        ),
+        (
+            tasks_text(f"{{task_key: load it, {SCRIPT}}}"),
+            "databricks.yml:5: Job 'etl': The task_key 'load it' may hold only letters, digits, ",
+        ),
+        (
+            tasks_text(f"{{task_key: a, for_each_task: {{inputs: [1], task: {{{SCRIPT}}}}}}}"),
+            "databricks.yml:5: Job 'etl': 'inputs' has to be a text. Put quotes around it.",
+        ),
+        (
+            tasks_text("{task_key: a, for_each_task: {inputs: '[]', concurrency: 101, task: }}"),
+            "databricks.yml:5: Job 'etl': The for_each_task of task 'a' needs 'inputs' and a",
+        ),
+        (
+            tasks_text(
+                "{task_key: a, for_each_task: {inputs: '[]', concurrency: 101, "
+                f"task: {{task_key: b, {SCRIPT}}}}}}}"
+            ),
+            "databricks.yml:5: Job 'etl': 'concurrency' of task 'a' has to be a number from 1 to",
+        ),
+        (
             tasks_text("{task_key: a, spark_python_task: {python_file: src/none.py}}"),
             "databricks.yml:5: There is no file 'src/none.py' (looked for ",
         ),
@@ -326,6 +363,62 @@ def test_mistakes(folder: Path, text: str, message: str) -> None:
     with pytest.raises(BundleError) as caught:
         load_bundle(write(folder, text))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ("queue: true", "'queue' has to be a mapping."),
+        ("job_clusters: true", "'job_clusters' has to be a list."),
+        ("environments: 5", "'environments' has to be a list."),
+        ("environments: [x]", "Each of 'environments' has to be a mapping."),
+        ("environments: [{environment_key: d, spec: x}]", "'spec' has to be a mapping."),
+        ("environments: [{spec: {dependencies: pandas}}]", "'dependencies' has to be a list."),
+        ("environments: [{environment_key: {}}]", "'environment_key' has to be a text."),
+        ("job_clusters: [{new_cluster: small}]", "'new_cluster' has to be a mapping."),
+        ("trigger: {file_arrival: /x}", "'file_arrival' has to be a mapping."),
+        ("webhook_notifications: {on_start: [x]}", "Each of 'on_start' has to be a mapping."),
+        ("email_notifications: {on_failure: me}", "'on_failure' has to be a list."),
+        ("parameters: [{name: a, default: {b: 1}}]", "'default' has to be a text. Put quotes"),
+        ("parameters: [{name: a}, {name: a}]", "Two parameters of the job have the name 'a'."),
+        ("    libraries: [x]", "Each of 'libraries' has to be a mapping."),
+        ("    job_cluster_key: [a]", "'job_cluster_key' has to be a text."),
+    ],
+)
+def test_fields_of_the_wrong_type(folder: Path, field: str, message: str) -> None:
+    with pytest.raises(BundleError) as caught:
+        load_bundle(write(folder, f"{ONE_JOB}      {field}"))
+    assert str(caught.value).startswith(f"databricks.yml:8: Job 'etl': {message}")
+
+
+def test_a_field_without_a_value_is_none(folder: Path) -> None:
+    text = f"""
+        resources:
+          jobs:
+            etl:
+              name:
+              schedule:
+              parameters: [{{name: day, default: }}]
+              tasks:
+                - task_key: main
+                  depends_on:
+                  max_retries:
+                  {SCRIPT[:-1]}, parameters: [x, ]}}
+    """
+    job = load_bundle(write(folder, text)).jobs["etl"].settings
+    assert (job["name"], "schedule" in job) == ("etl", False)
+    assert job["parameters"] == [{"name": "day", "default": ""}]
+    assert job["tasks"][0].keys() == {"task_key", "spark_python_task"}
+
+
+def test_the_outcome_of_a_condition_may_be_written_without_quotes(folder: Path) -> None:
+    text = tasks_text(
+        "{task_key: a, condition_task: {op: EQUAL_TO, left: 1, right: true}}",
+        f"{{task_key: b, depends_on: [{{task_key: a, outcome: true}}], {SCRIPT}}}",
+    )
+    condition, dependent = tasks_of(folder, text)
+    assert condition["condition_task"] == {"op": "EQUAL_TO", "left": "1", "right": "true"}
+    assert dependent["depends_on"] == [{"task_key": "a", "outcome": "true"}]
 
 
 def test_mistake_in_an_included_file(folder: Path) -> None:
@@ -401,8 +494,19 @@ def damaged_bundles(draw: st.DrawFn) -> Any:
 def test_any_damage_is_told_or_harmless(folder: Path, tree: Any) -> None:
     path = folder / "databricks.yml"
     path.write_text(yaml.safe_dump(tree))
-    with suppress(BundleError):
+    try:
         load_bundle(path)
+    except BundleError as error:
+        assert error.__cause__ is None, "the reader has failed"  # noqa: PT017 (or is it harmless?)
+
+
+def test_a_failure_of_the_reader_is_a_bundle_error(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flask_lakeflow_jobs.local.bundle.convert", lambda settings: 1 / 0)
+    with pytest.raises(BundleError, match=r"^databricks\.yml: The reader .*division by zero") as e:
+        load_bundle(write(folder, ONE_JOB))
+    assert isinstance(e.value.__cause__, ZeroDivisionError)
 
 
 def test_unknown_target(folder: Path) -> None:

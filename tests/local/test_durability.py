@@ -17,6 +17,7 @@ import pytest
 
 from flask_lakeflow_jobs.local import (
     Address,
+    ManualClock,
     Workspace,
     ensure_workspace,
     load_bundle,
@@ -27,6 +28,7 @@ from tests.local.support import (
     ENDED,
     Client,
     after,
+    message_of,
     played,
     script,
     scripted,
@@ -88,6 +90,20 @@ def test_what_was_going_is_marked_and_its_processes_are_gone(tmp_path: Path, fol
     client.jobs.repair_run(run_id, rerun_all_failed_tasks=True)
     client.jobs.cancel_run(run_id)
     assert words(client.finish(run_id))[1] == "CANCELED"
+
+
+def test_what_was_waiting_is_told_so(tmp_path: Path) -> None:
+    jobs = {"etl": scripted(played("main"), played("last", "main"), seconds=1)}
+    bundle = write_bundle(tmp_path, jobs, {})
+    with Workspace(bundle, tmp_path / "folder", clock=ManualClock()) as address:
+        client = client_of(address, bundle)
+        client.start("etl")
+        waiting = client.start("etl")
+    with Workspace(bundle, tmp_path / "folder") as address:
+        run = client_of(address, bundle).jobs.get_run(waiting)
+    assert words(run) == ("INTERNAL_ERROR", "FAILED", "INTERNAL_ERROR")
+    for each in (run, *(run.tasks or [])):
+        assert "stopped while this was waiting for its turn" in message_of(each)
 
 
 def test_processes_end_with_a_workspace_that_is_stopped(tmp_path: Path) -> None:

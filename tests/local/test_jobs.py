@@ -208,6 +208,57 @@ def test_settings_that_cannot_run(client: Client, settings: dict[str, Any], mess
         assert answer["message"].startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"job_clusters": 5}, "Expected array for field job_clusters, found NUMBER"),
+        ({"queue": True}, "Expected object for field queue, found BOOLEAN"),
+        ({"environments": 5}, "Expected array for field environments, found NUMBER"),
+        (
+            {"environments": [{"environment_key": "d", "spec": "x"}]},
+            "Expected object for field environments.spec, found STRING",
+        ),
+        (
+            {"tasks": [played("a", libraries="x")]},
+            "Expected array for field tasks.libraries, found STRING",
+        ),
+        (
+            {"tasks": [{"task_key": "a", "for_each_task": {"inputs": [1], "task": played("b")}}]},
+            "Expected string for field tasks.for_each_task.inputs, found ARRAY",
+        ),
+    ],
+)
+def test_settings_of_the_wrong_type(client: Client, settings: dict[str, Any], message: str) -> None:
+    made = client.jobs.create(tasks=[task("a")]).job_id
+    body = {"tasks": [played("a")], **settings}
+    for path, request in (
+        ("create", body),
+        ("runs/submit", body),
+        ("reset", {"job_id": made, "new_settings": body}),
+        ("update", {"job_id": made, "new_settings": settings}),
+    ):
+        status, answer = client.http("POST", f"/api/2.2/jobs/{path}", request)
+        assert (status, answer["error_code"]) == (400, "MALFORMED_REQUEST"), path
+        assert answer["message"] == f"Could not parse request object: {message}"
+    assert names(client) == ["Untitled", "etl"]
+
+
+def test_null_is_as_if_it_were_not_said(client: Client) -> None:
+    text = {"notebook_path": "/x", "base_parameters": {"day": None}}
+    tasks = [{"task_key": "a", "depends_on": None, "run_if": None, "notebook_task": text}]
+    body = {"tasks": tasks, "tags": {"a": "b"}, "queue": None}
+    _, made = client.http("POST", "/api/2.2/jobs/create", body)
+    change = {**made, "new_settings": {"tags": None, "timeout_seconds": 5}}
+    assert client.http("POST", "/api/2.2/jobs/update", change) == (200, {})
+    _, job = client.http("GET", f"/api/2.2/jobs/get?job_id={made['job_id']}")
+    settings = job["settings"]
+    assert (settings["queue"], settings["tags"]) == ({"enabled": True}, {"a": "b"})
+    assert settings["timeout_seconds"] == 5
+    (only,) = settings["tasks"]
+    assert (only["run_if"], "depends_on" in only) == ("ALL_SUCCESS", False)
+    assert only["notebook_task"] == text
+
+
 def test_jobs_of_the_bundle_are_changed_in_the_bundle(client: Client) -> None:
     job_id = client.job_ids["etl"]
     refusal = r"is defined by the bundle\. .* it in .*\.yml\."
@@ -280,17 +331,33 @@ def test_edits_of_the_bundle_are_seen(tmp_path: Path, caplog: pytest.LogCaptureF
         assert workspace.registry.mistake is None
 
 
-def test_new_included_file_is_seen(tmp_path: Path) -> None:
+EXTRA = "resources: {jobs: {extra: {tasks: [{task_key: a, run_job_task: {job_id: 1}}]}}}"
+
+
+@pytest.mark.parametrize("pattern", ["jobs/*.yml", "jobs/*/*.yml", "*/deep/*.yml"])
+def test_new_included_file_is_seen(tmp_path: Path, pattern: str) -> None:
     path = write_bundle(tmp_path, {"etl": scripted(played("main"))}, {})
-    edit(path, "bundle:", "include: ['jobs/*.yml']\nbundle:")
+    edit(path, "bundle:", f"include: ['{pattern}']\nbundle:")
     with Workspace(path, tmp_path / "folder") as address:
         client = Client(address, {})
         assert names(client) == ["etl"]
-        extra = tmp_path / "jobs" / "extra.yml"
-        extra.parent.mkdir()
-        extra.write_text(
-            "resources: {jobs: {extra: {tasks: [{task_key: a, run_job_task: {job_id: 1}}]}}}"
-        )
+        extra = tmp_path / pattern.replace("*/", "jobs/").replace("*", "extra")
+        for folder in (*reversed(extra.relative_to(tmp_path).parents[:-1]),):
+            (tmp_path / folder).mkdir()
+            assert names(client) == ["etl"]
+        extra.write_text(EXTRA)
         assert names(client) == ["etl", "extra"]
         with pytest.raises(InvalidParameterValue, match="Job 1 does not exist"):
             client.jobs.run_now(1)
+
+
+def test_a_new_file_that_is_mended_is_seen(tmp_path: Path) -> None:
+    path = write_bundle(tmp_path, {"etl": scripted(played("main"))}, {"jobs/empty.yml": ""})
+    edit(path, "bundle:", "include: ['jobs/*.yml']\nbundle:")
+    with Workspace(path, tmp_path / "folder") as address:
+        client = Client(address, {})
+        extra = tmp_path / "jobs" / "extra.yml"
+        extra.write_text(EXTRA.replace("job_id: 1", "job_id: {{job.id}}"))
+        assert names(client) == ["etl"]
+        edit(extra, "{{job.id}}", "1")
+        assert names(client) == ["etl", "extra"]

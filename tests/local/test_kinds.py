@@ -13,6 +13,7 @@ from flask_lakeflow_jobs.local import ManualClock
 from tests.local.conftest import Serve
 from tests.local.support import (
     after,
+    message_of,
     notebook,
     played,
     script,
@@ -248,10 +249,37 @@ def test_cancel_reaches_the_run_of_the_other_job(serve: Serve) -> None:
     assert words(client.finish(inner.run_id))[1] == "CANCELED"
 
 
-def test_jobs_that_start_each_other_without_end(serve: Serve) -> None:
-    job = {"tasks": [nested("call", "${resources.jobs.loop.id}")], "max_concurrent_runs": 100}
-    client = serve({"loop": job})
-    assert words(client.run("loop"))[1] == "FAILED"
+@pytest.mark.parametrize("circle", [["a"], ["a", "b"], ["a", "b", "c"]])
+def test_jobs_that_start_each_other_in_a_circle(
+    serve: Serve, circle: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    following = dict(zip(circle, [*circle[1:], "a"], strict=True))
+    jobs = {
+        key: {"tasks": [nested("call", f"${{resources.jobs.{other}.id}}")]}
+        for key, other in following.items()
+    }
+    client = serve(jobs)
+    assert words(client.run("a"))[1] == "FAILED"
+    runs = list(client.jobs.list_runs())
+    assert len(runs) == len(circle)
+    assert runs[0].run_id is not None
+    (call,) = client.jobs.get_run(runs[0].run_id).tasks or []
+    trail = " -> ".join(str(client.job_ids[key]) for key in [*circle, "a"])
+    assert message_of(call).startswith(f"Jobs start each other in a circle: {trail}.")
+    warnings = [record.getMessage() for record in caplog.records]
+    assert len(warnings) == len(circle)
+    assert warnings[0].startswith(
+        "databricks.yml:9: Job 'a': Task 'call' runs a job that leads back to this one."
+    )
+
+
+def test_jobs_that_start_each_other_many_levels_deep(serve: Serve) -> None:
+    jobs = {
+        f"j{level}": {"tasks": [nested("call", f"${{resources.jobs.j{level + 1}.id}}")]}
+        for level in range(11)
+    }
+    client = serve({**jobs, "j11": {"tasks": [script("main")]}}, {"main.py": ""})
+    assert words(client.run("j0"))[1] == "FAILED"
     assert len(list(client.jobs.list_runs())) == 11
 
 

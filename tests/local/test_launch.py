@@ -20,6 +20,7 @@ from flask_lakeflow_jobs.local import (
     load_bundle,
     stop_workspace,
 )
+from flask_lakeflow_jobs.local.__main__ import main
 from tests.local.support import Client, script, task_words, wait_until, write_bundle
 
 ENSURE = """
@@ -107,14 +108,73 @@ def test_another_port_where_the_old_one_is_taken(bundle: Path, folder: Path) -> 
     kill(first, folder)
     with socket.create_server(("127.0.0.1", int(first.host.rpartition(":")[2]))):
         second = ensure_workspace(folder, bundle)
-    assert second.host != first.host
-    assert second.token == first.token
+        assert second.host != first.host
+        assert second.token == first.token
+        run = client_of(second, bundle).run("etl")
+    assert task_words(run) == {"main": "SUCCESS"}
+
+
+def test_a_server_that_breaks_down_ends_the_process(
+    bundle: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(**_: object) -> None:
+        raise OSError("no more files")
+
+    monkeypatch.setattr("flask_lakeflow_jobs.local.server.wasyncore.loop", broken)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    assert main(["--bundle", str(bundle), "--folder", str(folder), "--quiet"]) == 1
+    assert "The server has broken down" in caplog.text
+    assert stop_workspace(folder) is False
 
 
 def test_other_bundle_is_refused(bundle: Path, folder: Path, tmp_path: Path) -> None:
     ensure_workspace(folder, bundle)
     with pytest.raises(WorkspaceError, match=r"serves .*bundle/databricks.yml, not .*other.yml"):
         ensure_workspace(folder, tmp_path / "other.yml")
+
+
+@pytest.mark.parametrize(
+    ("at_start", "later", "served"),
+    [
+        ("", "prod", "target dev, not prod"),
+        ("prod", "", "target prod, not dev"),
+        ("dev", "prod", "target dev, not prod"),
+        ("dev", "", None),
+        ("", "dev", None),
+        ("prod", "prod", None),
+    ],
+)
+def test_other_target_is_refused(
+    bundle: Path,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    at_start: str,
+    later: str,
+    served: str | None,
+) -> None:
+    targets = "targets: {dev: {default: true}, prod: {}}"
+    bundle.write_text(bundle.read_text().replace("bundle:", f"{targets}\nbundle:"))
+    monkeypatch.setenv("DATABRICKS_BUNDLE_TARGET", at_start)
+    with Workspace(bundle, folder) as address:
+        monkeypatch.setenv("DATABRICKS_BUNDLE_TARGET", later)
+        if served is None:
+            assert ensure_workspace(folder, bundle) == address
+            return
+        refusal = rf"serves {served}\. Stop that one first: flask jobs local --stop\."
+        with pytest.raises(WorkspaceError, match=refusal):
+            ensure_workspace(folder, bundle)
+
+
+def test_other_values_of_variables_are_refused(
+    bundle: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BUNDLE_VAR_day", "monday")
+    with Workspace(bundle, folder) as address:
+        assert ensure_workspace(folder, bundle) == address
+        monkeypatch.setenv("BUNDLE_VAR_day", "tuesday")
+        with pytest.raises(WorkspaceError, match="other values of variables"):
+            ensure_workspace(folder, bundle)
+        assert "monday" not in (folder / "address.json").read_text()
 
 
 def test_reason_why_it_does_not_start(folder: Path, tmp_path: Path) -> None:
@@ -190,7 +250,7 @@ def test_idle_workspace_ends(bundle: Path, folder: Path) -> None:
 
 def test_variables_of_the_bundle(bundle: Path, folder: Path) -> None:
     text = bundle.read_text().replace("bundle:", "variables: {title: {}}\nbundle:")
-    job = "{name: '${var.title}', tasks: [{task_key: a, condition_task: {op: EQUAL_TO}}]}"
+    job = "{name: '${var.title}', tasks: [{task_key: a, run_job_task: {job_id: 1}}]}"
     bundle.write_text(f"{text}    named: {job}\n")
     command = [sys.executable, "-m", "flask_lakeflow_jobs.local", "--idle-exit", "0.01"]
     command += ["--bundle", str(bundle), "--folder", str(folder)]

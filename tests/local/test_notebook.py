@@ -146,6 +146,57 @@ dbutils.notebook.exit(total)
     assert result_of(notebook_client(serve, text)) == "4"
 
 
+def test_a_magic_may_go_on_over_several_lines(serve: Serve) -> None:
+    text = """
+# MAGIC %pip install \\
+# MAGIC   nothing \\
+# MAGIC   -q
+# COMMAND ----------
+# MAGIC !test -e notebook.py && \\
+# MAGIC   test -e notebook.py
+# MAGIC %time total = 1 + \\
+# MAGIC   1
+assert total == 2
+1 / 0
+"""
+    client = notebook_client(serve, text)
+    run = client.run("etl")
+    output = client.outputs(run)["main"]
+    assert 'notebook.py", line 12, in <module>\n    1 / 0' in (output.error_trace or "")
+    (main,) = run.tasks or []
+    assert main.run_id is not None
+    (view,) = client.jobs.export_run(main.run_id).views or []
+    assert "Skipped &#x27;%pip install nothing -q&#x27;:" in (view.content or "")
+
+
+def test_cells_may_await(serve: Serve) -> None:
+    text = """
+import asyncio
+later = asyncio.create_task(asyncio.sleep(0, "second"))
+first = await asyncio.sleep(0, "first")
+# COMMAND ----------
+assert asyncio.run(asyncio.sleep(0, "apart")) == "apart"
+# COMMAND ----------
+dbutils.notebook.exit(first + " " + await later)
+"""
+    assert result_of(notebook_client(serve, text)) == "first second"
+
+
+def test_features_of_the_future_hold_for_the_cells_that_follow(serve: Serve) -> None:
+    text = """
+from __future__ import annotations
+# COMMAND ----------
+def f(day: no_such_name): pass
+dbutils.notebook.exit(f.__annotations__["day"])
+"""
+    assert result_of(notebook_client(serve, text)) == "no_such_name"
+
+
+def test_only_ends_of_lines_part_lines(serve: Serve) -> None:
+    text = "text = 'a\u2028b'\n\f\n# COMMAND ----------\ndbutils.notebook.exit(len(text))\n"
+    assert result_of(notebook_client(serve, text)) == "3"
+
+
 def test_shell_that_fails(serve: Serve) -> None:
     client = notebook_client(serve, "# MAGIC %sh\n# MAGIC exit 3")
     assert "exit status 3" in (client.outputs(client.run("etl"))["main"].error or "")
@@ -207,6 +258,13 @@ def test_sql_cell_beside_python(serve: Serve) -> None:
     text = "dbutils.widgets.text('n', '3')\n# COMMAND ----------\n# MAGIC %sql\n# MAGIC select :n"
     client = notebook_client(serve, text)
     assert task_words(client.run("etl")) == {"main": "SUCCESS"}
+
+
+def test_an_answer_of_sql_is_no_data_frame_without_spark(serve: Serve) -> None:
+    pytest.importorskip("duckdb")
+    text = "# MAGIC %sql\n# MAGIC select 1\n# COMMAND ----------\n_sqldf.collect()"
+    output = (client := notebook_client(serve, text)).outputs(client.run("etl"))["main"]
+    assert (output.error or "").startswith("RuntimeError: There is no Spark in this environment.")
 
 
 def test_ipynb_in_sql(serve: Serve) -> None:

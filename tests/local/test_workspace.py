@@ -56,6 +56,26 @@ def test_database_of_another_version(tmp_path: Path) -> None:
         Workspace(path, tmp_path / "folder").start()
 
 
+def test_database_that_is_none(tmp_path: Path) -> None:
+    path = write_bundle(tmp_path, {"etl": scripted(played("main"))}, {})
+    (tmp_path / "folder").mkdir()
+    database = tmp_path / "folder" / "runs.sqlite"
+    database.write_bytes(b"no database at all, but long enough to be looked at" * 100)
+    workspace = Workspace(path, tmp_path / "folder")
+    with pytest.raises(WorkspaceError, match=r"runs\.sqlite cannot be used: .*\. Move it away to"):
+        workspace.start()
+    database.unlink()
+    with workspace as address:
+        assert [job.job_id for job in Client(address, {}).jobs.list()]
+
+
+def test_a_bundle_knows_where_its_workspace_answers(serve: Serve) -> None:
+    client = serve({"etl": {"name": "at ${workspace.host}", **scripted(played("main"))}})
+    (job,) = client.jobs.list()
+    assert job.settings is not None
+    assert job.settings.name == f"at {client.address.host}"
+
+
 def test_bundle_that_is_mended_after_a_failed_start(tmp_path: Path) -> None:
     path = write_bundle(tmp_path, {}, {})
     workspace = Workspace(path, tmp_path / "folder")

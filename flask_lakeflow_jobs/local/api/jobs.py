@@ -12,6 +12,7 @@ from flask_lakeflow_jobs.local.api.defaults import with_defaults
 from flask_lakeflow_jobs.local.api.request import Request
 from flask_lakeflow_jobs.local.api.scalars import with_scalars
 from flask_lakeflow_jobs.local.api.single_task import with_tasks, without_tasks
+from flask_lakeflow_jobs.local.conversion import drop_nulls
 from flask_lakeflow_jobs.local.jobcheck import mistakes
 from flask_lakeflow_jobs.local.model import SINGLE_TASK, Settings
 from flask_lakeflow_jobs.local.registry import Job, Registry
@@ -50,7 +51,9 @@ class JobsApi:
         """``jobs/update``: lists with keys are merged by them, all else is replaced."""
         job = self._registry.find(request.required_integer("job_id"))
         settings = copy.deepcopy(job.settings)
-        changes = with_tasks(request.object("new_settings") or {}, settings["name"])
+        given = request.object("new_settings") or {}
+        drop_nulls(given)
+        changes = with_tasks(given, settings["name"])
         for key, value in changes.items():
             if key in _KEYS and isinstance(value, list) and changes.get("format") != SINGLE_TASK:
                 settings[key] = _merged(settings.get(key, []), value, _KEYS[key])
@@ -160,12 +163,16 @@ def settings_of(given: Mapping[str, Any], name: object) -> Settings:
     :raises ApiError: they cannot be run.
     """
     known = {key: value for key, value in given.items() if key not in _NOT_SETTINGS}
+    drop_nulls(known)
     return _checked(with_tasks(known, name))
 
 
 def _checked(given: Settings) -> Settings:
     settings = with_scalars(given)
     for mistake in mistakes(settings):
+        if mistake.wanted:
+            name = ".".join(each for each in mistake.path if isinstance(each, str))
+            raise errors.unexpected_type(name, mistake.wanted, mistake.given)
         raise errors.invalid_parameter(mistake.message)
     return settings
 

@@ -8,16 +8,6 @@ from typing import Any
 
 from flask_lakeflow_jobs.local import errors
 
-_NAMES = {
-    str: "STRING",
-    bool: "BOOLEAN",
-    int: "NUMBER",
-    float: "NUMBER",
-    list: "ARRAY",
-    dict: "OBJECT",
-    type(None): "NULL",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -39,7 +29,7 @@ class Request:
         elif isinstance(value, str) and value.removeprefix("-").isdecimal() and value.isascii():
             number = int(value) if len(value) < 25 else 2**63
         else:
-            raise self._unexpected(name, "integer", value)
+            raise errors.unexpected_type(name, "integer", value)
         if abs(number) >= 2**63:
             raise errors.malformed(f"Could not parse request object: {name} is out of range.")
         return number
@@ -58,14 +48,14 @@ class Request:
             return False
         if value in (True, "true", "True"):
             return True
-        raise self._unexpected(name, "boolean", value)
+        raise errors.unexpected_type(name, "boolean", value)
 
     def text(self, name: str) -> str | None:
         """A string."""
         value = self.fields.get(name)
         if value is None or isinstance(value, str):
             return value
-        raise self._unexpected(name, "string", value)
+        raise errors.unexpected_type(name, "string", value)
 
     def text_list(self, name: str) -> list[str] | None:
         """A list of strings; numbers and truth values are taken as their text."""
@@ -73,7 +63,7 @@ class Request:
         if value is None:
             return None
         if not isinstance(value, list):
-            raise self._unexpected(name, "array", value)
+            raise errors.unexpected_type(name, "array", value)
         return [self._text_of(name, each) for each in value]
 
     def text_map(self, name: str) -> dict[str, str] | None:
@@ -82,7 +72,7 @@ class Request:
         if value is None:
             return None
         if not isinstance(value, dict):
-            raise self._unexpected(name, "object", value)
+            raise errors.unexpected_type(name, "object", value)
         return {key: self._text_of(f"{name}.{key}", each) for key, each in value.items()}
 
     def object(self, name: str) -> dict[str, Any] | None:
@@ -90,17 +80,11 @@ class Request:
         value = self.fields.get(name)
         if value is None or isinstance(value, dict):
             return value
-        raise self._unexpected(name, "object", value)
+        raise errors.unexpected_type(name, "object", value)
 
     def _text_of(self, name: str, value: Any) -> str:
         if isinstance(value, bool):
             return "true" if value else "false"
         if isinstance(value, (str, int, float)):
             return str(value)
-        raise self._unexpected(name, "string", value)
-
-    def _unexpected(self, name: str, wanted: str, value: Any) -> errors.ApiError:
-        return errors.malformed(
-            f"Could not parse request object: Expected {wanted} for field {name}, "
-            f"found {_NAMES.get(type(value), 'UNKNOWN')}"
-        )
+        raise errors.unexpected_type(name, "string", value)

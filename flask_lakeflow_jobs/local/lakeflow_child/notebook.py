@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
+from _ast import PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 from .script import main_module, use_folders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import types
     from typing import Any
 
     from .dbutils import DBUtils
@@ -28,6 +30,11 @@ _LINE_MAGICS = ("matplotlib", "load_ext", "autoreload", "config", "restart_pytho
 _TIMERS = ("time", "timeit")
 _INSTALLERS = ("pip", "uv", "conda")
 _LANGUAGE_MAGICS = ("python", "sql", "r", "scala", "sh", "bash", "md", "md-sandbox", "run", "fs")
+
+_AWAITS = 0x80  # inspect.CO_COROUTINE; the module takes long to import
+# Among a notebook's names: with what its cells are compiled, and where those that await run.
+_FLAGS = "__lakeflow_flags__"
+_LOOP = "__lakeflow_loop__"
 
 
 class Cell:
@@ -76,7 +83,8 @@ def read_cells(path: str) -> list[Cell]:
     cells = []
     lines: list[str] = []
     start = 1
-    for number, line in enumerate(text.splitlines()[1:], start=1):
+    # By line ends alone: what else parts lines for splitlines may well stand in a text.
+    for number, line in enumerate(text.split("\n")[1:], start=1):
         if line.strip() == f"{comment} COMMAND ----------":
             cells.append(Cell("\n".join(lines), start, language))
             lines, start = [], number + 1
@@ -160,28 +168,64 @@ def _run_cell(cell: Cell, path: str, names: dict[str, Any]) -> None:
 def _run_python(cell: Cell, path: str, names: dict[str, Any]) -> None:
     # Blank lines before the code make a traceback name the lines of the file.
     text = "\n" * cell.line + cell.text
+    flags = names.get(_FLAGS, PyCF_ALLOW_TOP_LEVEL_AWAIT)
     try:
-        code = compile(text, path, "exec", dont_inherit=True)
+        code = compile(text, path, "exec", flags, dont_inherit=True)
     except SyntaxError:
         # Only now, for in a text of several lines one may well begin as a magic does.
         with_calls = _with_calls_for_magics(text)
         if with_calls == text:
             raise
-        code = compile(with_calls, path, "exec", dont_inherit=True)
+        code = compile(with_calls, path, "exec", flags, dont_inherit=True)
         names["__lakeflow_magic__"] = _run_line_magic
-    exec(code, names)  # noqa: S102 (running it is the purpose)
+    if "__future__" in text:
+        names[_FLAGS] = flags | _future_flags(code)
+    if code.co_flags & _AWAITS:
+        _run_awaiting(code, names)
+    else:
+        exec(code, names)  # noqa: S102 (running it is the purpose)
+
+
+def _future_flags(code: types.CodeType) -> int:
+    """What a cell has imported from ``__future__``; it holds for those that follow."""
+    import __future__
+
+    features = (getattr(__future__, name) for name in __future__.all_feature_names)
+    return sum(each.compiler_flag for each in features if code.co_flags & each.compiler_flag)
+
+
+def _run_awaiting(code: types.CodeType, names: dict[str, Any]) -> None:
+    """Run a cell that awaits something; what it leaves going goes on in the next such cell."""
+    import asyncio
+
+    if _LOOP not in names:
+        names[_LOOP] = asyncio.new_event_loop()
+    names[_LOOP].run_until_complete(eval(code, names))  # noqa: S307 (running it is the purpose)
 
 
 def _with_calls_for_magics(text: str) -> str:
-    """Python in which a line that is a magic, or a command for the shell, is a call."""
-    return "\n".join(map(_with_call_for_magic, text.split("\n")))
+    """Python in which a line that is a magic, or a command for the shell, is a call. One that goes
+    on after a backslash leaves blank lines behind, so that all others keep their numbers.
+    """
+    lines: list[str] = []
+    pending = iter(text.split("\n"))
+    for line in pending:
+        following = 0
+        while _is_call(line) and line.endswith("\\") and (more := next(pending, None)) is not None:
+            line = line[:-1].rstrip() + " " + more.strip()
+            following += 1
+        lines += [_with_call_for_magic(line), *[""] * following]
+    return "\n".join(lines)
+
+
+def _is_call(line: str) -> bool:
+    return line.startswith(("%", "!")) and line.partition(" ")[0].lstrip("%") not in _TIMERS
 
 
 def _with_call_for_magic(line: str) -> str:
-    if not line.startswith(("%", "!")):
-        return line
-    magic, _, argument = line.partition(" ")
-    return argument if magic.lstrip("%") in _TIMERS else f"__lakeflow_magic__({line!r})"
+    if _is_call(line):
+        return f"__lakeflow_magic__({line!r})"
+    return line.partition(" ")[2] if line.startswith("%") else line
 
 
 def _run_line_magic(line: str) -> None:
@@ -233,6 +277,8 @@ def _run_sql(text: str, names: dict[str, Any]) -> None:
     from .statements import print_answer, run_statements
 
     print_answer(run_statements(text, parameters))
+    # There, the answer as a DataFrame; whoever asks for one is told what is missing.
+    names["_sqldf"] = names["dbutils"].spark
 
 
 def find_notebook(caller: str, given: str, mounts: dict[str, str]) -> str:
