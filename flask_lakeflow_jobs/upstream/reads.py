@@ -105,13 +105,16 @@ class Reads:
             lambda _: settled,
         )
 
-    def take_in(self, run: Run) -> None:
-        """Let others have what a look at a run gave.
+    def look(self, run_id: int) -> Run:
+        """A run as it is now, whatever is known of it; others then have it from the cache.
 
-        :param run: it.
+        :raises RunNotFound: there is none, or it belongs to another job.
         """
-        question = Question(self._identity, self._job, f"run:{run.run_id}")
-        self._cache.take_in(question, run.as_dict(), settled=has_ended(run))
+        generation = self._cache.generation(self._job)
+        run = self._upstream.get_run(self._identity, self._job, run_id)
+        question = Question(self._identity, self._job, f"run:{run_id}")
+        self._cache.take_in(question, generation, run.as_dict(), settled=has_ended(run))
+        return run
 
     def _read(self, what: str, ask: Callable[[], Any], is_settled: Callable[[Any], bool]) -> Seen:
         question = Question(self._identity, self._job, what)

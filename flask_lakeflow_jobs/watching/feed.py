@@ -58,7 +58,8 @@ class Feed:
         self.told: Told | None = None
         self.failures = 0
         self.is_being_looked_at = False
-        self.is_changed_meanwhile = False
+        self.is_changed_meanwhile = False  # so that the look under way is not believed
+        self.is_due_again = False  # at once, when the look under way is over
         self.viewers = 0
         self.hint: str | None = None  # the id of one that no look has heeded yet
         self.following = Following()

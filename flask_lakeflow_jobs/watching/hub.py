@@ -130,14 +130,14 @@ class Hub:
 
         :param target: the run.
         """
-        self._board.forget(target)
-        self._announcer.forget(target)
         with self._changed:
             feed = self._feeds.get(target)
             if feed is not None:
                 feed.due = self._clock.monotonic()
                 feed.is_changed_meanwhile = feed.is_being_looked_at
                 self._changed.notify()
+        self._board.forget(target)  # after the mark: a look that misses the one finds the other
+        self._announcer.forget(target)
 
     def forget_all(self, job_id: int) -> None:
         """Believe nothing that was seen of the runs of a job: they were just changed.
@@ -179,7 +179,7 @@ class Hub:
                 feed.hint = hint.id
                 if not feed.failures:  # else the workspace is to be left alone until the next look
                     feed.due = now
-                feed.is_changed_meanwhile = feed.is_being_looked_at
+                feed.is_due_again = feed.is_being_looked_at
         self._changed.notify()
 
     def _start_to_tick(self) -> None:
@@ -293,11 +293,12 @@ class Hub:
             with self._changed:
                 now = self._clock.monotonic()
                 for feed in feeds:
-                    if feed.is_changed_meanwhile:
+                    if feed.is_due_again or feed.is_changed_meanwhile:
                         feed.due = now
                     elif feed.due <= now and not feed.state.is_final:
                         feed.due = now + TICK
-                    feed.is_being_looked_at = feed.is_changed_meanwhile = False
+                    feed.is_being_looked_at = False
+                    feed.is_due_again = feed.is_changed_meanwhile = False
                 self._looks -= 1
                 self._changed.notify()
 
@@ -356,6 +357,9 @@ class Hub:
 
     def _take_in(self, feed: Feed, seen: Run | LakeflowJobsError, *, together: bool) -> None:
         now = self._clock.monotonic()
+        if self._turns.is_void(feed):
+            feed.is_due_again = True
+            return
         if not isinstance(seen, LakeflowJobsError):
             feed.failures = 0
             pause, eta = self._outlook.of(feed.target, seen)
@@ -368,6 +372,8 @@ class Hub:
             newest = feed.state.snapshot or snapshot
             believed = self._settled_for if newest.is_terminal else due - now
             self._turns.made(feed, newest, believed, is_new=is_new)
+            if feed.is_changed_meanwhile:
+                self._board.forget(feed.target)
             feed.due = due
             return
         self._turns.failed(feed, seen)
