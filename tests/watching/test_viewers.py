@@ -121,6 +121,21 @@ def test_a_look_that_lags_behind_takes_nothing_back(watched: Watched) -> None:
     assert seen(late.first(0.0)) == ["running"]
 
 
+@pytest.mark.parametrize(
+    ("before", "after"), [("BLOCKED", "PENDING"), ("A_WORD_OF_TOMORROW", "QUEUED")]
+)
+def test_a_word_that_seems_to_go_down_is_told(watched: Watched, before: str, after: str) -> None:
+    viewer = watched.subscribe()
+    watched.look(run(words(before)))
+    first = viewer.collect()
+    watched.look(run(words(after)), after=POLL_INTERVAL)
+    assert [news.snapshot is not None for news in [*first, *viewer.collect()]] == [True, True]
+    late = watched.subscribe()
+    [news] = late.first(0.0)
+    assert news.snapshot is not None
+    assert news.snapshot.status.status == after
+
+
 def test_later_viewers_of_a_silent_workspace_wait_no_longer_than_the_first() -> None:
     clock = SystemClock()
     feed = Feed(ONE, clock.monotonic() - 5.0)
