@@ -13,6 +13,7 @@ from ..current import current_state
 from ..json_schema import described
 from ..masking import masked
 from ..outcome import life_cycle_of, outcome_of
+from ..sources import path
 from ..triggering import Triggered
 from ..watching import Target
 from . import sse, takeover
@@ -53,7 +54,11 @@ def blueprint(url_prefix: str, *, takes_notifications: bool = False) -> Blueprin
 
     :param url_prefix: where they are.
     :param takes_notifications: whether there is one for Databricks' notifications.
+    :raises ConfigurationError: the prefix is no path that all of them can be under.
     """
+    has_own_prefix = url_prefix not in ("", "/")
+    if has_own_prefix:
+        path("url_prefix", str(url_prefix).rstrip("/"))
     routes = Blueprint(NAME, __name__, url_prefix=url_prefix)
     served: list[tuple[str, Callable[..., Response], list[str]]] = [
         ("/", list_jobs, ["GET"]),
@@ -72,7 +77,6 @@ def blueprint(url_prefix: str, *, takes_notifications: bool = False) -> Blueprin
     ]
     if takes_notifications:
         served.append(("/webhook", take_notification, ["POST"]))
-    has_own_prefix = url_prefix.strip("/") != ""
     for rule, view, methods in served:
         routes.add_url_rule(
             rule,
