@@ -12,7 +12,7 @@ from .turns import Following
 
 if TYPE_CHECKING:
     from ..errors import LakeflowJobsError
-    from .snapshot import Snapshot
+    from .snapshot import Snapshot, StateId
     from .subscription import Told
     from .target import Target
 
@@ -70,6 +70,14 @@ class Feed:
     def is_wanted(self) -> bool:
         """Whether somebody views the run, or there is a hint to look at it."""
         return self.viewers > 0 or (self.hint is not None and not self.state.is_final)
+
+    def has_ended_before(self, seen: StateId | None) -> bool:
+        """Whether the end that is known came before what somebody has seen since.
+
+        :param seen: it.
+        """
+        end = self.state.snapshot
+        return bool(seen and end and end.is_terminal and end.id.is_before(seen))
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Have something called, from any thread, each time that the state changes.

@@ -117,13 +117,14 @@ class Hub:
         :param targets: the runs.
         :param seen: the states that the viewer already has.
         """
+        seen = seen or {}
         with self._changed:
             self._start_to_tick()
-            feeds = [self._feed(target) for target in dict.fromkeys(targets)]
+            feeds = [self._feed(target, seen.get(target)) for target in dict.fromkeys(targets)]
             for feed in feeds:
                 feed.viewers += 1
             self._changed.notify()
-        return Subscription(feeds, seen or {}, clock=self._clock, leave=self._leave)
+        return Subscription(feeds, seen, clock=self._clock, leave=self._leave)
 
     def forget(self, target: Target) -> None:
         """Believe nothing that was seen of a run: it was just changed.
@@ -187,10 +188,11 @@ class Hub:
             threading.Thread(target=self._run, name="lakeflow-watch", daemon=True).start()
             self._ticks = True
 
-    def _feed(self, target: Target) -> Feed:
+    def _feed(self, target: Target, seen: StateId | None = None) -> Feed:
+        """The watch of a run; a new one where the known one is too old for who has seen that."""
         now, feed = self._clock.monotonic(), self._feeds.get(target)
         is_over = feed is not None and (feed.state.is_final or not feed.viewers)
-        if feed is None or (is_over and feed.due <= now):
+        if feed is None or (is_over and feed.due <= now) or feed.has_ended_before(seen):
             feed = self._feeds[target] = Feed(target, now)
         return feed
 

@@ -248,8 +248,9 @@ def _stream(
 ) -> Response:
     """Follow runs, as long as the server has room for it, and unless the client would rather poll.
 
-    The first look is made here, so that a run that is not there is a plain 404. After a trigger a
-    look that fails is an event, since the answer is to name the run.
+    The first look is made here, so that a run that is not there is a plain 404, unless too many
+    wait for theirs; then the stream brings it, or the next poll. After a trigger a look that fails
+    is an event, since the answer is to name the run.
     """
     state = current_state()
     hub, settings, clock = state.jobs.hub, state.jobs.settings, state.jobs.clock
@@ -263,12 +264,17 @@ def _stream(
             held.callback(slots.give_back, thread=not is_pushed)
         seen = script.read(last_event_id_of(request))
         subscription = held.enter_context(closing(hub.subscribe(targets, seen)))
-        first = subscription.first(min(FIRST_LOOK, settings.read_timeout))
-        if len(targets) == 1 and first and first[0].error is not None and not is_started:
-            raise first[0].error
-        if subscription.is_over and not first:
+        with slots.waiting(request.environ, in_own=has_slot and not is_pushed) as may_wait:
+            patience = min(FIRST_LOOK, settings.read_timeout) if may_wait else 0.0
+            first = subscription.first(patience)
+        errors = [item.error for item in first if item.error is not None]
+        has_new_states = any(item.snapshot is not None for item in first)
+        if subscription.is_over and seen and not has_new_states and len(targets) > len(errors):
             return Response(status=204)
-        if not has_slot or hub.is_closing():
+        if len(errors) == len(first) == len(targets) and not is_started:
+            raise errors[0]
+        knows_end = bool(seen) and all(state.is_terminal for state in seen.values())
+        if not has_slot or hub.is_closing() or (knows_end and not may_wait):
             return _event_stream([present_state(subscription, first, script)])
         stream = Stream(
             subscription,

@@ -136,6 +136,23 @@ def test_a_word_that_seems_to_go_down_is_told(watched: Watched, before: str, aft
     assert news.snapshot.status.status == after
 
 
+def test_who_has_seen_a_repair_has_an_end_from_before_it_looked_at_anew(watched: Watched) -> None:
+    watched.subscribe()
+    watched.look(run(FAILED))
+    repaired = run(attempt_number=1)
+    viewer = watched.subscribe(seen={ONE: state_id(repaired)})
+    watched.look(repaired)
+    assert viewer.first(0.0) == []
+    assert not viewer.is_over
+
+
+def test_who_claims_to_have_seen_more_than_there_is_is_told_the_end(watched: Watched) -> None:
+    viewer = watched.subscribe(seen={ONE: state_id(run(attempt_number=7))})
+    watched.look(ENDED)
+    assert seen(viewer.first(0.0)) == ["succeeded"]
+    assert viewer.is_over
+
+
 def test_later_viewers_of_a_silent_workspace_wait_no_longer_than_the_first() -> None:
     clock = SystemClock()
     feed = Feed(ONE, clock.monotonic() - 5.0)
