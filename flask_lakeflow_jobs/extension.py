@@ -38,7 +38,8 @@ class LakeflowJobs:
     :param cache: the host's own Flask-Caching ``Cache``, in place of one made from
         ``LAKEFLOW_JOBS_CACHE``.
     :param policy: ``(user, action, job key) -> bool``: who may do what over HTTP; the actions are
-        ``view``, ``run``, ``cancel`` and ``repair``. One that raises denies.
+        ``view``, ``run``, ``cancel`` and ``repair``. One that raises, or answers anything but
+        ``True``, denies.
     :param user_loader: gives the user of the current request, or ``None``: ``lambda: current_user``
         with Flask-Login. Without it the user is a :class:`ProxyUser` where
         ``LAKEFLOW_JOBS_TRUST_PROXY_HEADERS`` is set, and else nobody.

@@ -35,13 +35,16 @@ class Outputs:
     def of_run(self, run: Run) -> dict[str, RunOutput]:
         """What the tasks left, by task key, of each its last attempt.
 
-        A task whose output the workspace has not, or not any more, says so in its ``info``.
+        A task whose output the workspace has not, or not any more, says so in its ``info``. A run
+        that waits for its turn may have no tasks yet.
 
         :param run: with all its tasks.
         """
         tasks = [task for task in last_attempts(run.tasks) if task.run_id is not None]
+        if not tasks and not has_ended(run):
+            return {}
         if not tasks:  # a run without tasks is its own only one
-            return {run.run_name or str(run.run_id): self.of_task(run)}
+            return {run.run_name or str(run.run_id): self._if_any(run)}
         with ThreadPoolExecutor(min(len(tasks), READ_TOGETHER)) as readers:
             outputs = readers.map(self._if_any, tasks)
             return {task.task_key: output for task, output in zip(tasks, outputs, strict=True)}
@@ -54,7 +57,7 @@ class Outputs:
         seen = self._reads.output(int(task.run_id or 0), settled=has_ended(task))
         return self._upstream.output_of(seen.value)
 
-    def _if_any(self, task: RunTask) -> RunOutput:
+    def _if_any(self, task: RunTask | Run) -> RunOutput:
         """What a task left; one whose output is gone hides those of the others from nobody."""
         try:
             return self.of_task(task)

@@ -98,10 +98,12 @@ def parameter_name(sources: Sources, key: Key) -> str:
 
 def path_prefix(sources: Sources, key: Key) -> str:
     value = sources.get(key.name)
-    if value is None:
-        return str(key.default)
+    return str(key.default) if value is None else path(key.name, value)
+
+
+def path(key: str, value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"(/[\w.~-]+)+", value, re.ASCII):
-        raise ConfigurationError(f"{key.name} must be a path such as '/jobs', not {quoted(value)}.")
+        raise ConfigurationError(f"{key} must be a path such as '/jobs', not {quoted(value)}.")
     return value
 
 

@@ -165,6 +165,21 @@ def test_the_routes_are_where_they_are_wanted() -> None:
     assert client.get("/api/jobs/").status_code == 404
 
 
+@pytest.mark.parametrize("prefix", ["/jobs/", "/a/b.c/~d-e"])
+def test_a_path_is_a_prefix(prefix: str) -> None:
+    app = Flask("app")
+    LakeflowJobs(app, jobs=ETL, url_prefix=prefix)
+    assert app.test_client().get(f"{prefix.rstrip('/')}/etl").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "prefix", ["jobs", "/t/<tenant>/jobs", "/x//y", "//", "/a b", "/jobs?", None]
+)
+def test_what_is_no_path_is_no_prefix(prefix: Any) -> None:
+    with pytest.raises(ConfigurationError, match="url_prefix must be a path"):
+        LakeflowJobs(Flask("app"), jobs=ETL, url_prefix=prefix)
+
+
 def test_there_are_no_routes_where_none_are_wanted() -> None:
     app = Flask("app")
     rules = len(list(app.url_map.iter_rules()))

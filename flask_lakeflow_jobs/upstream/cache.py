@@ -64,6 +64,9 @@ class Seen:
     stamp: Stamp | None = None
 
 
+#: Names the time since a change, and says when that was.
+Generation: TypeAlias = dict[str, Any]
+
 #: What is being asked, and after which changes: as the store knows them, and this process.
 Flight: TypeAlias = tuple[str, str, int]
 
@@ -122,7 +125,7 @@ class ReadCache:
         :param or_stale: whether an old answer is better than none, as long as it is marked.
         :raises LakeflowJobsError: the read failed; the next one tries again.
         """
-        generation = self._generation(question.job)
+        generation = self.generation(question.job)
         kept = self._shared.get(question.key)
         if not isinstance(kept, dict) or kept["generation"] != generation["id"]:
             kept = None
@@ -137,14 +140,22 @@ class ReadCache:
                 raise
             return Seen(kept["value"], max(0.0, now - kept["at"]), is_stale=True)
 
-    def take_in(self, question: Question, value: Any, *, settled: bool) -> None:
+    @property
+    def hears_of_all_changes(self) -> bool:
+        """Whether what other processes change makes this one forget what it has read."""
+        return self._shared.is_between_processes
+
+    def take_in(
+        self, question: Question, generation: Generation, value: Any, *, settled: bool
+    ) -> None:
         """Keep an answer that somebody else has got.
 
         :param question: what it answers.
+        :param generation: as it was before the question was asked.
         :param value: the answer, as JSON.
         :param settled: whether it will not change any more.
         """
-        self._keep(question, self._generation(question.job), value, settled=settled)
+        self._keep(question, generation, value, settled=settled)
 
     def forget(self, job: Job) -> None:
         """Serve nothing that was read before now: something was changed.
@@ -156,14 +167,18 @@ class ReadCache:
         generation = {"id": uuid.uuid4().hex, "at": self._clock.now()}
         self._shared.put(f"generation:{job.job_id}", generation, KEPT)
 
-    def _generation(self, job: Job) -> dict[str, Any]:
+    def generation(self, job: Job) -> Generation:
+        """What is asked from now on comes after the last change that is known of.
+
+        :param job: what is asked about.
+        """
         generation = self._shared.get(f"generation:{job.job_id}")
         return generation if isinstance(generation, dict) else {"id": "", "at": 0.0}
 
     def _ask_once(
         self,
         question: Question,
-        generation: dict[str, Any],
+        generation: Generation,
         ask: Callable[[], Any],
         is_settled: Callable[[Any], bool],
     ) -> Seen:
@@ -199,7 +214,7 @@ class ReadCache:
             self._under_way.pop(flight, None)
 
     def _keep(
-        self, question: Question, generation: dict[str, Any], value: Any, *, settled: bool
+        self, question: Question, generation: Generation, value: Any, *, settled: bool
     ) -> None:
         now = self._clock.now()
         going = SETTLING if now - generation["at"] < SETTLING_TIME else GOING

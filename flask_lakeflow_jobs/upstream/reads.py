@@ -58,7 +58,7 @@ class Reads:
         return self._read(
             f"run:{run_id}",
             lambda: self._upstream.get_run(self._identity, self._job, run_id).as_dict(),
-            lambda run: has_ended(Run.from_dict(run)),
+            lambda run: self._is_settled(Run.from_dict(run)),
         )
 
     def repairs(self, run_id: int, *, state: str) -> Seen:
@@ -105,13 +105,20 @@ class Reads:
             lambda _: settled,
         )
 
-    def take_in(self, run: Run) -> None:
-        """Let others have what a look at a run gave.
+    def look(self, run_id: int) -> Run:
+        """A run as it is now, whatever is known of it; others then have it from the cache.
 
-        :param run: it.
+        :raises RunNotFound: there is none, or it belongs to another job.
         """
-        question = Question(self._identity, self._job, f"run:{run.run_id}")
-        self._cache.take_in(question, run.as_dict(), settled=has_ended(run))
+        generation = self._cache.generation(self._job)
+        run = self._upstream.get_run(self._identity, self._job, run_id)
+        question = Question(self._identity, self._job, f"run:{run_id}")
+        self._cache.take_in(question, generation, run.as_dict(), settled=self._is_settled(run))
+        return run
+
+    def _is_settled(self, run: Run) -> bool:
+        """Whether a run stays as it is; one that has ended may be repaired by another process."""
+        return has_ended(run) and self._cache.hears_of_all_changes
 
     def _read(self, what: str, ask: Callable[[], Any], is_settled: Callable[[Any], bool]) -> Seen:
         question = Question(self._identity, self._job, what)

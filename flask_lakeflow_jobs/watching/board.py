@@ -27,7 +27,8 @@ class Post:
     """What is told of a look.
 
     :param number: names the look.
-    :param state: the id of the state seen; ``None``: the workspace wants to be left alone.
+    :param state: the id of the state seen; ``None``: the workspace wants to be left alone, or the
+        run was changed and is to be looked at anew.
     :param pause: seconds after which the next look is due.
     :param at: when the look was made, in seconds since the epoch by the clock of whoever made it.
     :param heeded: the id of the last hint that this look, or one before it, came after.
@@ -38,6 +39,11 @@ class Post:
     pause: float
     at: float
     heeded: str | None = None
+
+    @property
+    def is_of_change(self) -> bool:
+        """Whether the run was changed, so that no look counts which began before."""
+        return self.state is None and self.pause == 0
 
 
 class Board:
@@ -91,8 +97,8 @@ class Board:
         """Post what a look gave.
 
         :param target: the run.
-        :param snapshot: the state seen, which is stored already; ``None``: the workspace wants to
-            be left alone.
+        :param snapshot: the state seen, which is stored already; ``None``: there is none to rely
+            on.
         :param pause: seconds until the next look.
         :param heeded: the id of the last hint that it came after.
         :return: the number of the look.
@@ -108,7 +114,13 @@ class Board:
         :param target: the run.
         :param after: the number of the last look.
         """
-        return self._shared.add(f"look:{target.key}:{after}", True, self._lease)
+        name = f"look:{target.key}:{after}"
+        if self._shared.add(name, True, self._lease):
+            return True
+        if self._shared.get(name) is not None:
+            return False
+        self._shared.forget(name)  # it has expired, which the file cache heeds in get alone
+        return self._shared.add(name, True, self._lease)
 
     def release(self, target: Target, after: str) -> None:
         """Let another process make the look that was claimed.
@@ -121,6 +133,10 @@ class Board:
     def forget(self, target: Target) -> None:
         """Let nobody rely on what was seen of a run.
 
+        That is posted too, for those who look just now, and so that the next look has a number that
+        nobody has claimed.
+
         :param target: the run.
         """
-        self._shared.forget(f"watch:{target.key}")
+        if self.is_shared:
+            self.tell(target, None, 0.0)

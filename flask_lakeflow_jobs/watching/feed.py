@@ -12,7 +12,7 @@ from .turns import Following
 
 if TYPE_CHECKING:
     from ..errors import LakeflowJobsError
-    from .snapshot import Snapshot
+    from .snapshot import Snapshot, StateId
     from .subscription import Told
     from .target import Target
 
@@ -58,7 +58,8 @@ class Feed:
         self.told: Told | None = None
         self.failures = 0
         self.is_being_looked_at = False
-        self.is_changed_meanwhile = False
+        self.is_changed_meanwhile = False  # so that the look under way is not believed
+        self.is_due_again = False  # at once, when the look under way is over
         self.viewers = 0
         self.hint: str | None = None  # the id of one that no look has heeded yet
         self.following = Following()
@@ -69,6 +70,14 @@ class Feed:
     def is_wanted(self) -> bool:
         """Whether somebody views the run, or there is a hint to look at it."""
         return self.viewers > 0 or (self.hint is not None and not self.state.is_final)
+
+    def has_ended_before(self, seen: StateId | None) -> bool:
+        """Whether the end that is known came before what somebody has seen since.
+
+        :param seen: it.
+        """
+        end = self.state.snapshot
+        return bool(seen and end and end.is_terminal and end.id.is_before(seen))
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Have something called, from any thread, each time that the state changes.

@@ -118,26 +118,27 @@ class Hub:
         :param targets: the runs.
         :param seen: the states that the viewer already has.
         """
+        seen = seen or {}
         with self._changed:
             self._start_to_tick()
-            feeds = [self._feed(target) for target in dict.fromkeys(targets)]
+            feeds = [self._feed(target, seen.get(target)) for target in dict.fromkeys(targets)]
             for feed in feeds:
                 feed.viewers += 1
             self._changed.notify()
-        return Subscription(feeds, seen or {}, clock=self._clock, leave=self._leave)
+        return Subscription(feeds, seen, clock=self._clock, leave=self._leave)
 
     def forget(self, target: Target) -> None:
         """Believe nothing that was seen of a run: it was just changed.
 
         :param target: the run.
         """
-        self._board.forget(target)
         with self._changed:
             feed = self._feeds.get(target)
             if feed is not None:
                 feed.due = self._clock.monotonic()
                 feed.is_changed_meanwhile = feed.is_being_looked_at
                 self._changed.notify()
+        self._board.forget(target)  # after the mark: a look that misses the one finds the other
 
     def begin_again(self, target: Target) -> None:
         """Forget a run that goes on after its end, and announce its states anew.
@@ -187,7 +188,7 @@ class Hub:
                 feed.hint = hint.id
                 if not feed.failures:  # else the workspace is to be left alone until the next look
                     feed.due = now
-                feed.is_changed_meanwhile = feed.is_being_looked_at
+                feed.is_due_again = feed.is_being_looked_at
         self._changed.notify()
 
     def _start_to_tick(self) -> None:
@@ -195,10 +196,11 @@ class Hub:
             threading.Thread(target=self._run, name="lakeflow-watch", daemon=True).start()
             self._ticks = True
 
-    def _feed(self, target: Target) -> Feed:
+    def _feed(self, target: Target, seen: StateId | None = None) -> Feed:
+        """The watch of a run; a new one where the known one is too old for who has seen that."""
         now, feed = self._clock.monotonic(), self._feeds.get(target)
         is_over = feed is not None and (feed.state.is_final or not feed.viewers)
-        if feed is None or (is_over and feed.due <= now):
+        if feed is None or (is_over and feed.due <= now) or feed.has_ended_before(seen):
             feed = self._feeds[target] = Feed(target, now)
         return feed
 
@@ -302,11 +304,12 @@ class Hub:
             with self._changed:
                 now = self._clock.monotonic()
                 for feed in feeds:
-                    if feed.is_changed_meanwhile:
+                    if feed.is_due_again or feed.is_changed_meanwhile:
                         feed.due = now
                     elif feed.due <= now and not feed.state.is_final:
                         feed.due = now + TICK
-                    feed.is_being_looked_at = feed.is_changed_meanwhile = False
+                    feed.is_being_looked_at = False
+                    feed.is_due_again = feed.is_changed_meanwhile = False
                 self._looks -= 1
                 self._changed.notify()
 
@@ -368,6 +371,9 @@ class Hub:
 
     def _take_in(self, feed: Feed, seen: Run | LakeflowJobsError, *, together: bool) -> None:
         now = self._clock.monotonic()
+        if self._turns.is_void(feed):
+            feed.is_due_again = True
+            return
         if not isinstance(seen, LakeflowJobsError):
             feed.failures = 0
             pause, eta = self._outlook.of(feed.target, seen)
@@ -380,6 +386,8 @@ class Hub:
             newest = feed.state.snapshot or snapshot
             believed = self._settled_for if newest.is_terminal else due - now
             self._turns.made(feed, newest, believed, is_new=is_new)
+            if feed.is_changed_meanwhile:
+                self._board.forget(feed.target)
             feed.due = due
             return
         self._turns.failed(feed, seen)

@@ -42,10 +42,7 @@ class UpstreamReader:
 
         :raises LakeflowJobsError: the look failed.
         """
-        upstream = self._upstream()
-        run = upstream.get_run(target.identity, target.job, target.run_id)
-        upstream.reads(target.identity, target.job).take_in(run)
-        return run
+        return self._upstream().reads(target.identity, target.job).look(target.run_id)
 
     def active_runs(self, target: Target, most: int) -> list[Run]:
         """The runs of a job that go on, with their tasks, at most so many.

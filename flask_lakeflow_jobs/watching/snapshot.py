@@ -15,10 +15,11 @@ from ..outcome import RunStatus, has_ended, outcome_of, words_of
 if TYPE_CHECKING:
     from databricks.sdk.service.jobs import Run, RunTask
 
-#: How far along a life-cycle word is; words of one rank may follow each other both ways.
-RANKS = {"QUEUED": 0, "PENDING": 1, "TERMINATING": 3}
-ACTIVE_RANK = 2
+#: How far along a life-cycle word is. Other words, and those of tomorrow, have no place: they may
+#: come before and after any of these but the end.
+RANKS = {"QUEUED": 0, "PENDING": 1, "RUNNING": 2, "TERMINATING": 3}
 ENDED_RANK = 4
+NO_RANK = 5
 
 #: Makes a status of its own ``to_dict()``.
 Restore = Callable[[dict[str, Any]], RunStatus]
@@ -31,7 +32,7 @@ class StateId:
     """Names a state of a run, the same in every process: a pure function of what the run says.
 
     :param attempts: task attempts and repairs so far; more of them is later.
-    :param rank: how far along the life cycle is; 4 is the end.
+    :param rank: how far along the life cycle is; 4 is the end, and 5 cannot be told.
     :param done: tasks that have ended.
     :param digest: tells states apart that the numbers do not.
     """
@@ -65,7 +66,11 @@ class StateId:
 
         :param other: of the same run.
         """
-        return (self.attempts, self.rank, self.done) < (other.attempts, other.rank, other.done)
+        mine = (self.attempts, self.is_terminal, self.done)
+        others = (other.attempts, other.is_terminal, other.done)
+        if mine != others or NO_RANK in (self.rank, other.rank):
+            return mine < others
+        return self.rank < other.rank
 
 
 def state_id(run: Run) -> StateId:
@@ -73,7 +78,7 @@ def state_id(run: Run) -> StateId:
 
     :param run: as the SDK has it.
     """
-    tasks = run.tasks or []
+    tasks = sorted(run.tasks or [], key=_place)
     words = words_of(run)
     essence = [_essence(run), [[task.task_key, task.run_id, _essence(task)] for task in tasks]]
     return StateId(
@@ -81,11 +86,16 @@ def state_id(run: Run) -> StateId:
         rank=(
             ENDED_RANK
             if words.ended
-            else RANKS.get(words.life_cycle or words.status or "", ACTIVE_RANK)
+            else RANKS.get(words.life_cycle or words.status or "", NO_RANK)
         ),
         done=sum(has_ended(task) for task in tasks),
         digest=hashlib.sha256(json.dumps(essence).encode()).hexdigest()[:12],
     )
+
+
+def _place(task: RunTask) -> tuple[str, int, int]:
+    """The workspace gives the tasks of a run in no order that it promises."""
+    return task.task_key, task.attempt_number or 0, task.run_id or 0
 
 
 def _essence(run: Run | RunTask) -> list[str | int | None]:

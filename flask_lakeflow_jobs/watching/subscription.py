@@ -111,7 +111,8 @@ class Followed:
         target, news = self.feed.target, []
         snapshot, seen = state.snapshot, self.seen
         shown = seen
-        if snapshot and snapshot.id != seen and not (seen and snapshot.id.is_before(seen)):
+        is_old = snapshot and seen and not snapshot.is_terminal and snapshot.id.is_before(seen)
+        if snapshot and snapshot.id != seen and not is_old:
             shown = snapshot.id
             news.append(News(target, snapshot=snapshot))
         if state.error is not None:

@@ -140,6 +140,16 @@ class Turns:
             following.waits_since = now
         return Turn.TAKEN if now - following.waits_since < self._patience else Turn.OURS
 
+    def is_void(self, feed: Feed) -> bool:
+        """Whether the run was changed, by another process perhaps, since our look began.
+
+        :param feed: the watch of the run.
+        """
+        if feed.is_changed_meanwhile or not self._board.is_shared:
+            return feed.is_changed_meanwhile
+        post = self._board.post(feed.target)
+        return post is not None and post.is_of_change and post.number != feed.following.number
+
     def made(self, feed: Feed, snapshot: Snapshot, pause: float, *, is_new: bool) -> None:
         """Tell the others what our look gave.
 

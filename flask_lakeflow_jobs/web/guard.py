@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ from flask import Request
 from ..attribution import name_of, proxy_user_of
 from ..current import State
 from ..errors import NotAllowed
-from ..job_config import Job
+from ..job_config import Job, Policy
 
 Action = Literal["view", "run", "cancel", "repair"]
 
@@ -48,7 +49,7 @@ class Guard:
             is_trusted = self._state.jobs.settings.trust_proxy_headers
             return proxy_user_of(self._request.headers) if is_trusted else None
         try:
-            user = self._state.user_loader()
+            user = self._called(self._state.user_loader)
             # Flask-Login has an object for nobody, and its current_user is a proxy for it
             is_nobody = not user or getattr(user, "is_authenticated", True) is False
         except Exception:
@@ -66,36 +67,58 @@ class Guard:
 
         :param action: what is to be done.
         :param job: with which job.
-        :raises NotAllowed: the policy says no, or fails; or the app is read-only.
+        :raises NotAllowed: the policy says no, or fails; or the app is read-only; or the
+            ``user_loader`` failed.
         """
-        if action != "view" and self._state.jobs.settings.read_only:
-            raise NotAllowed("This app is read-only: runs can be looked at, and no more.")
-        policy = job.policy or self._state.policy
-        if policy is None:
-            return
-        user = self.user
-        try:
-            allowed = policy(user, action, job.key)
-        except Exception:
-            _log.exception("The policy failed, so %s on %r is denied.", action, job.key)
-            allowed = False
-        if not allowed:
-            raise NotAllowed(f"The app's policy does not let you {action} the job {job.key!r}.")
+        refusal = self._refusal(action, job)
+        if refusal is not None:
+            raise NotAllowed(refusal)
 
     def allows(self, action: Action, job: Job) -> bool:
         """Whether :meth:`check` lets it pass.
 
         :param action: what is to be done.
         :param job: with which job.
+        :raises NotAllowed: the ``user_loader`` failed.
         """
+        return self._refusal(action, job) is None
+
+    def _refusal(self, action: Action, job: Job) -> str | None:
+        if action != "view" and self._state.jobs.settings.read_only:
+            return "This app is read-only: runs can be looked at, and no more."
+        policy = job.policy or self._state.policy
+        if policy is None or self._says_yes(policy, self.user, action, job.key):
+            return None
+        return f"The app's policy does not let you {action} the job {job.key!r}."
+
+    def _says_yes(self, policy: Policy, user: Any, action: Action, key: str) -> bool:
         try:
-            self.check(action, job)
-        except NotAllowed:
+            answer = self._called(policy, user, action, key)
+        except Exception:
+            _log.exception("The policy failed, so %s on %r is denied.", action, key)
             return False
-        return True
+        if answer and answer is not True:
+            _log.error(
+                "The policy gave %s in place of True or False, so %s on %r is denied.",
+                type(answer).__name__,
+                action,
+                key,
+            )
+        return answer is True
+
+    def _called(self, callback: Callable[..., Any], *args: Any) -> Any:
+        """What a callback of the host gives; one that is ``async`` is waited for, as a view is."""
+        answer = self._state.jobs.app.ensure_sync(callback)(*args)
+        if inspect.iscoroutine(answer):  # of a callback that is not seen to be async
+            answer.close()
+            raise TypeError(f"{callback!r} gives a coroutine: make it an 'async def' function.")
+        return answer
 
     def viewable(self) -> Iterator[Job]:
-        """The jobs that whoever asks may see."""
+        """The jobs that whoever asks may see.
+
+        :raises NotAllowed: the ``user_loader`` failed.
+        """
         for handle in self._state.jobs.values():
             if self.allows("view", handle.job):
                 yield handle.job
@@ -124,6 +147,7 @@ def refuse_other_sites(request: Request) -> None:
 def _is_foreign(origin: str | None, request: Request) -> bool:
     if origin is None:
         return False
-    # A page of another site cannot set this header, so a proxy has.
-    forwarded = request.headers.get("X-Forwarded-Host", "")
-    return origin.partition("://")[2] not in {request.host, forwarded} - {""}
+    # A page of another site cannot set this header, so proxies have: each adds the host it saw.
+    forwarded = request.headers.get("X-Forwarded-Host", "").split(",")
+    hosts = {request.host, *(host.strip() for host in forwarded)} - {""}
+    return origin.partition("://")[2] not in hosts

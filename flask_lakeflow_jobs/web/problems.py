@@ -6,7 +6,7 @@ import json
 import logging
 from typing import Any
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response
 from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
 
 from ..errors import InvalidParameters, LakeflowJobsError, UpstreamError
@@ -40,19 +40,19 @@ def register_error_handlers(routes: Blueprint) -> None:
     """Answer every error inside our routes with a problem document, and no error outside them.
 
     Each status has a handler of its own, since Flask prefers one of the host's for that very
-    status over one of ours for all.
+    status over one of ours for all. What the host raises and handles itself is left to it; what
+    nobody does comes as Flask's own error 500, logged already.
 
     :param routes: ours.
     """
     for status in default_exceptions:
         routes.register_error_handler(status, _respond)
     routes.register_error_handler(HTTPException, _respond)
-    routes.register_error_handler(Exception, _respond_to_surprise)
 
 
 def _respond(error: HTTPException) -> Response:
     if isinstance(error, InternalServerError) and error.original_exception is not None:
-        return _respond_to_surprise(error.original_exception)
+        error = LakeflowJobsError("The app failed to answer. Its log says why; try again later.")
     if isinstance(error, LakeflowJobsError):
         return respond_with_problem(error)
     return _respond_to_foreign(error)
@@ -82,18 +82,9 @@ def _respond_to_foreign(error: HTTPException) -> Response:
     )
 
 
-def _respond_to_surprise(error: BaseException) -> Response:
-    """What nobody foresaw: it is logged, and nothing of it is told."""
-    if current_app.debug or current_app.testing:
-        raise error
-    _log.exception("A route of the jobs API failed.", exc_info=error)
-    return respond_with_problem(
-        LakeflowJobsError("The app failed to answer. Its log says why; try again later.")
-    )
-
-
 def _response(document: dict[str, Any], error: HTTPException) -> Response:
-    response = Response(json.dumps(document), status=document["status"], mimetype=MEDIA_TYPE)
+    text = json.dumps(document, default=str)  # a message may be translated late
+    response = Response(text, status=document["status"], mimetype=MEDIA_TYPE)
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
             response.headers[name] = value

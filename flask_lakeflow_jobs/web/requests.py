@@ -152,6 +152,11 @@ def _object_of(request: Request, example: str) -> dict[str, Any]:
     body = b"" if is_too_large else request.get_data()
     if is_too_large or len(body) > LARGEST_BODY:
         raise RequestEntityTooLarge(f"A body may have {LARGEST_BODY} bytes at most.")
+    if len(body) < _promised_length(request):
+        raise InvalidRequest(
+            "The body is not all there, so nothing was done. Either it ended early, or something in"
+            " the app read it before, in place of request.get_data() or get_json(), which keep it."
+        )
     if not body and not request.mimetype:
         return {}
     if not request.is_json:
@@ -162,6 +167,14 @@ def _object_of(request: Request, example: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise InvalidRequest(f"The body must be a JSON object: {example}.")
     return document
+
+
+def _promised_length(request: Request) -> int:
+    """The bytes that a body has at least, by its headers; not every server ends one that is cut
+    with an error."""
+    is_chunked = request.headers.get("Transfer-Encoding", "").lower() == "chunked"
+    has_type = request.mimetype != ""
+    return int(has_type) if is_chunked else request.content_length or 0
 
 
 def _json(body: bytes) -> Any:

@@ -13,6 +13,7 @@ from ..current import current_state
 from ..json_schema import described
 from ..masking import masked
 from ..outcome import life_cycle_of, outcome_of
+from ..sources import path
 from ..triggering import Triggered
 from ..watching import Target
 from . import sse, takeover
@@ -53,7 +54,11 @@ def blueprint(url_prefix: str, *, takes_notifications: bool = False) -> Blueprin
 
     :param url_prefix: where they are.
     :param takes_notifications: whether there is one for Databricks' notifications.
+    :raises ConfigurationError: the prefix is no path that all of them can be under.
     """
+    has_own_prefix = url_prefix not in ("", "/")
+    if has_own_prefix:
+        path("url_prefix", str(url_prefix).rstrip("/"))
     routes = Blueprint(NAME, __name__, url_prefix=url_prefix)
     served: list[tuple[str, Callable[..., Response], list[str]]] = [
         ("/", list_jobs, ["GET"]),
@@ -72,7 +77,6 @@ def blueprint(url_prefix: str, *, takes_notifications: bool = False) -> Blueprin
     ]
     if takes_notifications:
         served.append(("/webhook", take_notification, ["POST"]))
-    has_own_prefix = url_prefix.strip("/") != ""
     for rule, view, methods in served:
         routes.add_url_rule(
             rule,
@@ -244,8 +248,9 @@ def _stream(
 ) -> Response:
     """Follow runs, as long as the server has room for it, and unless the client would rather poll.
 
-    The first look is made here, so that a run that is not there is a plain 404. After a trigger a
-    look that fails is an event, since the answer is to name the run.
+    The first look is made here, so that a run that is not there is a plain 404, unless too many
+    wait for theirs; then the stream brings it, or the next poll. After a trigger a look that fails
+    is an event, since the answer is to name the run.
     """
     state = current_state()
     hub, settings, clock = state.jobs.hub, state.jobs.settings, state.jobs.clock
@@ -259,12 +264,17 @@ def _stream(
             held.callback(slots.give_back, thread=not is_pushed)
         seen = script.read(last_event_id_of(request))
         subscription = held.enter_context(closing(hub.subscribe(targets, seen)))
-        first = subscription.first(min(FIRST_LOOK, settings.read_timeout))
-        if len(targets) == 1 and first and first[0].error is not None and not is_started:
-            raise first[0].error
-        if subscription.is_over and not first:
+        with slots.waiting(request.environ, in_own=has_slot and not is_pushed) as may_wait:
+            patience = min(FIRST_LOOK, settings.read_timeout) if may_wait else 0.0
+            first = subscription.first(patience)
+        errors = [item.error for item in first if item.error is not None]
+        has_new_states = any(item.snapshot is not None for item in first)
+        if subscription.is_over and seen and not has_new_states and len(targets) > len(errors):
             return Response(status=204)
-        if not has_slot or hub.is_closing():
+        if len(errors) == len(first) == len(targets) and not is_started:
+            raise errors[0]
+        knows_end = bool(seen) and all(state.is_terminal for state in seen.values())
+        if not has_slot or hub.is_closing() or (knows_end and not may_wait):
             return _event_stream([present_state(subscription, first, script)])
         stream = Stream(
             subscription,

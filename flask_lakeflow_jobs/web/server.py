@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from io import BytesIO
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
@@ -26,8 +29,9 @@ def thread_room(environ: Mapping[str, Any]) -> int | None:
     :return: ``None`` where that is not known.
     """
     software = str(environ.get("SERVER_SOFTWARE", ""))
-    if software and not environ.get("wsgi.multithread", False):
-        return 0  # the one thread of a sync worker
+    has_one_thread = not environ.get("wsgi.multithread", True)
+    if has_one_thread and not (_is_test_client(environ) or _has_greenlets(software)):
+        return 0  # as a sync worker, uWSGI without threads, or CGI
     if not software and isinstance(environ.get("wsgi.input"), SpooledTemporaryFile):
         return 0  # so it comes from asgiref's WsgiToAsgi, which runs all requests in one thread
     if is_gthread_worker():
@@ -36,6 +40,19 @@ def thread_room(environ: Mapping[str, Any]) -> int | None:
         named = sum(thread.name.startswith(WAITRESS_NAME) for thread in threading.enumerate())
         return _three_quarters(named or WAITRESS_THREADS)
     return None
+
+
+def _is_test_client(environ: Mapping[str, Any]) -> bool:
+    """Whether a request comes from werkzeug's test client: no server, and a body in memory."""
+    return "SERVER_SOFTWARE" not in environ and isinstance(environ.get("wsgi.input"), BytesIO)
+
+
+def _has_greenlets(software: str) -> bool:
+    """Whether the one thread of a server is shared by greenlets, as with gevent's own server, and
+    with uWSGI's loop for it; gunicorn says that such a worker has several."""
+    monkey = sys.modules.get("gevent.monkey")
+    is_patched = monkey is not None and bool(monkey.is_module_patched("threading"))
+    return is_patched and not software.startswith("gunicorn")
 
 
 def _three_quarters(threads: int) -> int:
@@ -63,7 +80,8 @@ def is_closing() -> bool:
 
 
 class StreamSlots:
-    """Counts the streams that a process holds, and those of them that hold a thread.
+    """Counts the streams that a process holds, those of them that hold a thread, and the requests
+    that wait for a first look.
 
     :param most: the cap that the app's config sets, if it does.
     """
@@ -73,6 +91,7 @@ class StreamSlots:
         self._lock = threading.Lock()
         self._pushed = 0
         self._threads = 0
+        self._waiting = 0
 
     @property
     def held(self) -> int:
@@ -110,3 +129,24 @@ class StreamSlots:
                 self._threads -= 1
             else:
                 self._pushed -= 1
+
+    @contextmanager
+    def waiting(self, environ: Mapping[str, Any], *, in_own: bool) -> Iterator[bool]:
+        """Whether a request may wait for a first look, for the time that it does.
+
+        No more wait than streams might hold threads. One always may, or no poll would ever learn
+        anything where the streams have taken them all.
+
+        :param environ: the WSGI environment of the request.
+        :param in_own: whether it waits in a thread that its stream has a slot for.
+        """
+        room = thread_room(environ)
+        with self._lock:
+            left = MANY if room is None else room - self._threads
+            is_counted = not in_own and self._waiting < max(1, left)
+            self._waiting += is_counted
+        try:
+            yield in_own or is_counted
+        finally:
+            with self._lock:
+                self._waiting -= is_counted

@@ -98,7 +98,9 @@ class ManyRuns:
     __slots__ = ("_seen", "_targets")
 
     def __init__(self, targets: Sequence[Target]) -> None:
-        self._targets = {target.run_id: target for target in targets}
+        self._targets: dict[int, list[Target]] = {}  # two keys of one job may name the same run
+        for target in targets:
+            self._targets.setdefault(target.run_id, []).append(target)
         self._seen: dict[Target, StateId] = {}
 
     def read(self, last_event_id: str) -> dict[Target, StateId]:
@@ -106,9 +108,8 @@ class ManyRuns:
             run_id, _, text = part.partition(":")
             state = StateId.parse(text)
             is_number = run_id.isascii() and run_id.isdecimal() and len(run_id) < 20
-            target = self._targets.get(int(run_id)) if is_number else None
-            if state is not None and target is not None:
-                self._seen[target] = state
+            if state is not None and is_number:
+                self._seen |= dict.fromkeys(self._targets.get(int(run_id), ()), state)
         return dict(self._seen)
 
     def write(self, news: News) -> bytes:
@@ -116,8 +117,20 @@ class ManyRuns:
         if news.snapshot is None:
             return _control_event(news, **whose)
         self._seen[news.target] = news.snapshot.id
-        id_of_all = ",".join(f"{target.run_id}:{state}" for target, state in self._seen.items())
-        return sse.event(_prefixed(_data(news.target, news.snapshot), whose), id=id_of_all)
+        return sse.event(_prefixed(_data(news.target, news.snapshot), whose), id=self._id_of_all())
+
+    def _id_of_all(self) -> str:
+        """The states of the runs; one is left out until it was told under each of its keys."""
+        states = {
+            run_id: {self._seen.get(target) for target in targets}
+            for run_id, targets in self._targets.items()
+        }
+        return ",".join(
+            f"{run_id}:{state}"
+            for run_id, known in states.items()
+            for state in known
+            if state is not None and len(known) == 1
+        )
 
 
 def _prefixed(data: str, more: dict[str, Any]) -> str:

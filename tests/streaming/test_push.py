@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from tests.streaming.conftest import Start
 from tests.streaming.raw import RawClient
 from tests.streaming.servers import Server, gthread
 from tests.streaming.workspace import StatedWorkspace
-from tests.support import wait_until
+from tests.support import DEADLINE, wait_until
 
 THREADS = 4
 
@@ -59,6 +61,38 @@ def test_many_more_streams_than_threads_are_held_and_other_routes_answer(
             event = next(viewer)
             assert event.json["outcome"] == "succeeded"
             assert names(viewer) == ["end"]
+    server.holds(streams=0, watched=0)
+
+
+def test_other_routes_answer_while_first_looks_are_waited_for(
+    server: Server,
+    stated: StatedWorkspace,
+    run_id: int,
+    in_threads: Callable[..., list[threading.Thread]],
+) -> None:
+    """Those for whom no thread can be spared begin without, and are told later."""
+    runs = [stated.state(1_000_000 * place + run_id) for place in range(1, 2 * THREADS + 1)]
+    begun: list[Stream] = []
+
+    def view(run_id: int) -> None:
+        begun.append(server.stream(run_id))
+
+    with stated.silent():
+        threads = in_threads(*[partial(view, run_id) for run_id in runs])
+        wait_until(lambda: len(begun) == THREADS + 1, "those that begin without")
+        assert server.answers()
+        assert len(begun) == THREADS + 1, "the others have waited since"
+        with server.stream(runs[0], last_event_id="0.4.0-0123456789ab") as knowing:
+            assert list(knowing) == [], "who may know the end is to ask again"
+            assert knowing.parser.retry == 5000
+    for thread in threads:
+        thread.join(DEADLINE)
+    with ExitStack() as stack:
+        for viewer in begun:
+            stack.enter_context(viewer)
+            assert next(viewer).json["outcome"] == "running"
+    for run in runs:
+        stated.end(run)
     server.holds(streams=0, watched=0)
 
 

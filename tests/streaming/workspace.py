@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.runs import JOB_ID, SUCCEEDED, Document, words
-from tests.support import wait_until
+from tests.support import DEADLINE, wait_until
 
 RUNNING = words("RUNNING")
 
@@ -26,6 +28,8 @@ class StatedWorkspace:
         self._lock = threading.Lock()
         self._runs: dict[int, Document] = {}
         self._asked: list[str] = []
+        self._may_answer = threading.Event()
+        self._may_answer.set()
         self._server = _Server(("127.0.0.1", 0), self)
         self.host = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
@@ -62,6 +66,15 @@ class StatedWorkspace:
         with self._lock:
             del self._runs[run_id]
 
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Let nobody have an answer."""
+        self._may_answer.clear()
+        try:
+            yield
+        finally:
+            self._may_answer.set()
+
     @property
     def looks(self) -> int:
         """How often it was asked for runs that go on, by run or by page."""
@@ -75,6 +88,7 @@ class StatedWorkspace:
 
     def answer(self, path: str, query: dict[str, str]) -> tuple[int, Document]:
         """The status and the body for a request."""
+        self._may_answer.wait(DEADLINE)
         with self._lock:
             if path.endswith("/jobs/runs/get"):
                 self._asked.append("run")

@@ -94,11 +94,15 @@ def test_one_process_has_a_claim_until_it_gives_it_back_or_the_next_look(board: 
     assert board.claim(ONE, "1")
 
 
-def test_what_is_forgotten_is_not_relied_on(board: Board) -> None:
-    board.store(ONE, RUNNING)
-    board.tell(ONE, RUNNING, 1.0)
-    board.forget(ONE)
-    assert board.post(ONE) is None
+@pytest.mark.parametrize("is_expired", [False, True])
+def test_a_claim_holds_as_long_as_the_store_shows_it(
+    board: Board, store: Store, monkeypatch: pytest.MonkeyPatch, is_expired: bool
+) -> None:
+    """The file cache of cachelib adds nothing in place of what has expired."""
+    assert board.claim(ONE, "1")
+    if is_expired:
+        monkeypatch.setattr(store, "get", lambda key: None)
+    assert board.claim(ONE, "1") is is_expired
 
 
 def test_one_state_of_a_run_is_kept_and_not_each(board: Board, store: Store) -> None:
@@ -194,3 +198,23 @@ def test_a_state_that_was_lost_or_overwritten_is_stored_anew(
     stored = board.state(ONE)
     assert stored is not None
     assert stored.id == ENDED.id
+
+
+def test_what_was_changed_is_looked_at_by_one_whoever_has_seen_or_claimed_it(
+    first: Process, second: Process, board: Board, clock: FakeClock
+) -> None:
+    first.look(ENDED, pause=60.0)
+    assert second.turns.next(second.feed)[0] is Turn.MADE
+    late = Process(board, clock)
+    board.forget(ONE)
+    assert late.turns.next(late.feed) == (Turn.OURS, None)
+    assert second.turns.next(second.feed) == (Turn.TAKEN, None)
+
+
+def test_a_look_is_void_if_the_run_was_changed_since_it_began(first: Process, board: Board) -> None:
+    first.turns.next(first.feed)
+    assert not first.turns.is_void(first.feed)
+    board.forget(ONE)
+    assert first.turns.is_void(first.feed)
+    first.turns.next(first.feed)
+    assert not first.turns.is_void(first.feed)

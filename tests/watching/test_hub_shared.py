@@ -7,10 +7,12 @@ from databricks.sdk.service.jobs import Run
 
 from flask_lakeflow_jobs import UpstreamThrottled, UpstreamUnavailable
 from flask_lakeflow_jobs.identity import APP
-from flask_lakeflow_jobs.watching import Target
+from flask_lakeflow_jobs.outcome import outcome_of
+from flask_lakeflow_jobs.watching import Hub, Target
 from flask_lakeflow_jobs.watching.turns import TICK
 from tests.runs import named_job, run, words
 from tests.watching.processes import ENDED, GOING, JOB, ONE, POLL_INTERVAL, Processes
+from tests.watching.support import seen
 
 SKEWS = [(0.0,) * 4, (0.0, 30.0), (0.0, 30.0, -30.0, 2.0), (0.0, -2.0, 4.0), (0.0, 0.05, -3600.0)]
 
@@ -266,23 +268,84 @@ def test_viewers_that_come_and_go_cost_no_look_each() -> None:
     assert len(processes.workspace.looks) <= 9
 
 
-def test_a_change_that_comes_in_the_middle_of_a_look_is_looked_for_at_once() -> None:
-    processes = Processes(0.0)
-    processes.workspace.says(GOING)
-    [hub] = processes.hubs
-    viewer = hub.subscribe([ONE])
+# ── what is changed in the middle of a look ───────────────────────────────────────────────────────
 
+FAILED = run(words("TERMINATED", "FAILED"), start_time=1, end_time=2)
+REPAIRED = run(words("PENDING"), start_time=1, attempt_number=1)
+
+
+def change_in_the_middle_of_a_look(processes: Processes, answer: Run, *changing: Hub) -> None:
+    """Let a run be changed by some processes after the next look has been answered."""
     answered = processes.workspace.run
 
-    def changed_meanwhile(target: Target) -> Run:
-        answer = answered(target)
-        processes.workspace.says(ENDED)
-        hub.forget(ONE)
+    def look(target: Target) -> Run:
+        seen = answered(target)
         processes.workspace.run = answered  # type: ignore[method-assign]
-        return answer
+        processes.workspace.says(answer)
+        for hub in changing:
+            hub.forget(ONE)
+        return seen
 
-    processes.workspace.run = changed_meanwhile  # type: ignore[method-assign]
+    processes.workspace.run = look  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("changing", [0, 1], ids=["by us", "by another process"])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(FAILED, REPAIRED), (GOING, run(words("TERMINATING"), start_time=1))],
+    ids=["repair", "cancel"],
+)
+def test_what_was_seen_before_a_change_is_shown_told_and_posted_to_nobody(
+    before: Run, after: Run, changing: int
+) -> None:
+    processes = Processes(0.0, 0.0)
+    looking, other = processes.hubs
+    processes.workspace.says(before)
+    viewer = looking.subscribe([ONE])
+    change_in_the_middle_of_a_look(processes, after, processes.hubs[changing])
+    assert looking.step() == 0, "another look is due at once"
+    assert viewer.collect() == []
+    assert processes.told == []
+    late = other.subscribe([ONE])
+    processes.run(2 * TICK)
+    outcomes = [seen(watcher.collect()) for watcher in (viewer, late)]
+    assert outcomes == [[outcome_of(after).value]] * 2
+    assert [status.outcome for _, status in processes.told] == [outcome_of(after)] * 2
+
+
+def test_a_change_after_a_look_was_taken_in_is_not_undone_by_what_it_posts() -> None:
+    processes = Processes(0.0, 0.0)
+    looking, _ = processes.hubs
+    processes.workspace.says(FAILED)
+    looking.subscribe([ONE])
+    put = processes.store.set
+
+    def set_and_change(key: str, value: str, timeout: float) -> bool:
+        if "state:" in key:
+            processes.store.set = put  # type: ignore[method-assign]
+            processes.workspace.says(REPAIRED)
+            looking.forget(ONE)
+        return put(key, value, timeout)
+
+    processes.store.set = set_and_change  # type: ignore[method-assign]
+    looking.step()
+    late = [hub.subscribe([ONE]) for hub in processes.hubs]
+    processes.run(2 * TICK)
+    assert [seen(viewer.collect()) for viewer in late] == [["pending"]] * 2
+
+
+def test_a_hint_in_the_middle_of_a_look_has_another_one_made_and_this_one_shown() -> None:
+    """Or the hints of many tasks would keep a run from being shown at all."""
+    processes = Processes(0.0)
+    [hub] = processes.hubs
+    processes.workspace.says(GOING)
+    viewer = hub.subscribe([ONE])
+    answered = processes.workspace.run
+
+    def hinted(target: Target) -> Run:
+        hub.take_hint(JOB.job_id, ONE.run_id, [ONE])
+        return answered(target)
+
+    processes.workspace.run = hinted  # type: ignore[method-assign]
     assert hub.step() == 0
-    hub.step()
-    assert viewer.collect()
-    assert viewer.is_over
+    assert seen(viewer.collect()) == ["running"]

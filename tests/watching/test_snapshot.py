@@ -31,7 +31,7 @@ numbers = st.integers(min_value=0, max_value=999_999)
 state_ids = st.builds(
     StateId,
     attempts=numbers,
-    rank=st.integers(0, 4),
+    rank=st.integers(0, 5),
     done=numbers,
     digest=st.text("0123456789abcdef", min_size=12, max_size=12),
 )
@@ -133,11 +133,40 @@ def test_a_state_that_lags_behind_is_known_by_its_id() -> None:
     assert state_id(LIFE[0]).is_before(state_id(LIFE[1]))
 
 
-def test_states_of_one_rank_may_follow_each_other_both_ways() -> None:
-    running, waiting = state_id(run()), state_id(run(words("WAITING_FOR_RETRY")))
-    assert running != waiting
-    assert not running.is_before(waiting)
-    assert not waiting.is_before(running)
+WORDS_IN_ORDER = ["QUEUED", "PENDING", "RUNNING", "TERMINATING"]
+
+
+@pytest.mark.parametrize("word", ["BLOCKED", "WAITING_FOR_RETRY", "WAITING", "A_WORD_OF_TOMORROW"])
+@pytest.mark.parametrize("other", WORDS_IN_ORDER)
+def test_words_without_a_place_come_before_and_after_all_but_the_end(word: str, other: str) -> None:
+    unplaced, placed, ended = (
+        state_id(run(doing)) for doing in (words(word), words(other), SUCCEEDED)
+    )
+    assert unplaced != placed
+    assert not unplaced.is_before(placed)
+    assert not placed.is_before(unplaced)
+    assert unplaced.is_before(ended)
+    assert not ended.is_before(unplaced)
+
+
+def test_words_with_a_place_come_in_order() -> None:
+    ids = [state_id(run(words(word))) for word in WORDS_IN_ORDER]
+    assert [[before.is_before(after) for after in ids] for before in ids] == [
+        [False, True, True, True],
+        [False, False, True, True],
+        [False, False, False, True],
+        [False, False, False, False],
+    ]
+
+
+@given(state_ids, state_ids)
+def test_of_two_states_at_most_one_is_before_the_other(one: StateId, two: StateId) -> None:
+    assert not (one.is_before(two) and two.is_before(one))
+
+
+@given(st.permutations([*TASKS, task("load", FAILED, run_id=3), task("load", FAILED, run_id=4)]))
+def test_the_order_in_which_tasks_are_given_is_no_news(tasks: list[Document]) -> None:
+    assert state_id(run(tasks=tasks)) == state_id(run(tasks=sorted(tasks, key=str)))
 
 
 def test_a_repair_goes_on_from_the_end() -> None:

@@ -122,6 +122,38 @@ def test_a_look_that_lags_behind_takes_nothing_back(watched: Watched) -> None:
     assert seen(late.first(0.0)) == ["running"]
 
 
+@pytest.mark.parametrize(
+    ("before", "after"), [("BLOCKED", "PENDING"), ("A_WORD_OF_TOMORROW", "QUEUED")]
+)
+def test_a_word_that_seems_to_go_down_is_told(watched: Watched, before: str, after: str) -> None:
+    viewer = watched.subscribe()
+    watched.look(run(words(before)))
+    first = viewer.collect()
+    watched.look(run(words(after)), after=POLL_INTERVAL)
+    assert [news.snapshot is not None for news in [*first, *viewer.collect()]] == [True, True]
+    late = watched.subscribe()
+    [news] = late.first(0.0)
+    assert news.snapshot is not None
+    assert news.snapshot.status.status == after
+
+
+def test_who_has_seen_a_repair_has_an_end_from_before_it_looked_at_anew(watched: Watched) -> None:
+    watched.subscribe()
+    watched.look(run(FAILED))
+    repaired = run(attempt_number=1)
+    viewer = watched.subscribe(seen={ONE: state_id(repaired)})
+    watched.look(repaired)
+    assert viewer.first(0.0) == []
+    assert not viewer.is_over
+
+
+def test_who_claims_to_have_seen_more_than_there_is_is_told_the_end(watched: Watched) -> None:
+    viewer = watched.subscribe(seen={ONE: state_id(run(attempt_number=7))})
+    watched.look(ENDED)
+    assert seen(viewer.first(0.0)) == ["succeeded"]
+    assert viewer.is_over
+
+
 def test_later_viewers_of_a_silent_workspace_wait_no_longer_than_the_first() -> None:
     clock = SystemClock()
     feed = Feed(ONE, clock.monotonic() - 5.0)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import logging
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from flask import Flask, request
@@ -50,6 +54,70 @@ def test_a_policy_that_says_no_or_fails_denies(
     assert "no such user" not in str(caught.value)
 
 
+async def allow_async(*_: object) -> bool:
+    return True
+
+
+async def deny_async(*_: object) -> bool:
+    return False
+
+
+class AllowsAsync:
+    async def __call__(self, *_: object) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        lambda *_: "no",
+        lambda *_: 1,
+        lambda *_: {"allowed": False},
+        lambda *_: allow_async(),
+        deny_async,
+        AllowsAsync(),
+    ],
+    ids=["text", "number", "mapping", "coroutine", "async", "async object"],
+)
+def test_what_is_not_the_answer_true_denies(policy: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(NotAllowed):
+        check(policy, None)
+    assert policy is deny_async or "is denied" in caplog.text
+
+
+def waited_for(callback: Callable[..., Any]) -> Callable[..., Any]:
+    """As Flask does with the extra ``async``."""
+    if not inspect.iscoroutinefunction(callback):
+        return callback
+    return lambda *args: asyncio.run(callback(*args))
+
+
+@pytest.mark.parametrize(("policy", "is_allowed"), [(allow_async, True), (deny_async, False)])
+def test_an_async_policy_and_loader_are_waited_for_as_views_are(
+    monkeypatch: pytest.MonkeyPatch, policy: Any, is_allowed: bool
+) -> None:
+    async def load() -> str:
+        return "anna"
+
+    app = Flask(__name__)
+    monkeypatch.setattr(app, "ensure_sync", waited_for)
+    LakeflowJobs(app, jobs={"nightly": JobConfig(job_id=7)}, policy=policy, user_loader=load)
+    with app.test_request_context():
+        guard = Guard(current_state(), request)
+        assert guard.user == "anna"
+        assert guard.allows("view", current_jobs["nightly"].job) is is_allowed
+
+
+def test_a_loader_that_gives_a_coroutine_has_failed() -> None:
+    async def load() -> None:
+        return None
+
+    app = Flask(__name__)
+    LakeflowJobs(app, user_loader=lambda: load())
+    with app.test_request_context(), pytest.raises(NotAllowed, match="who you are"):
+        _ = Guard(current_state(), request).user
+
+
 def test_a_policy_is_told_what_is_asked_for() -> None:
     asked: list[tuple[object, str, str]] = []
 
@@ -78,6 +146,8 @@ HERE = {"Host": "app.example"}
         {"Origin": "app.example"},
         {"Origin": "http://["},
         {"Origin": "http://evil.example", "X-Forwarded-Host": "other.example"},
+        {"Origin": "http://evil.example", "X-Forwarded-Host": "other.example, inner.example"},
+        {"Origin": "", "X-Forwarded-Host": "other.example,"},
         {"Origin": "http://evil.app.example", "Sec-Fetch-Site": "same-site"},
     ],
 )
@@ -98,6 +168,8 @@ def test_what_another_site_sends_is_refused(method: str, headers: dict[str, str]
         {"Sec-Fetch-Site": "none"},
         {"Origin": "http://app.example"},
         {"Origin": "https://public.example", "X-Forwarded-Host": "public.example"},
+        {"Origin": "https://public.example", "X-Forwarded-Host": "public.example, inner.example"},
+        {"Origin": "https://public.example", "X-Forwarded-Host": "edge.example,public.example"},
     ],
 )
 def test_the_apps_own_pages_and_clients_that_are_no_browser_pass(headers: dict[str, str]) -> None:

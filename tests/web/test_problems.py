@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 from flask.testing import FlaskClient
 from marshmallow import Schema, fields, validate
 
@@ -84,6 +84,32 @@ class TestBadBodies:
         assert response.status_code == 200
 
 
+class TestBodiesReadBefore:
+    """By the host, in a ``before_request``."""
+
+    def test_one_that_is_gone_starts_nothing(self, app: Flask, road: FaultyWorkspace) -> None:
+        @app.before_request
+        def read() -> None:
+            request.stream.read()
+
+        response = app.test_client().post("/api/jobs/never/run", json={"params": {"day": "1"}})
+
+        assert response.status_code == 400
+        assert "read it before" in document_of(response)["detail"]
+        assert not road.requests
+
+    def test_one_that_flask_keeps_arrives(self, app: Flask, road: FaultyWorkspace) -> None:
+        @app.before_request
+        def read() -> None:
+            assert request.get_json() == {"params": {"day": "1"}}
+
+        response = app.test_client().post("/api/jobs/never/run", json={"params": {"day": "1"}})
+
+        assert response.status_code == 200
+        (sent,) = road.asked("POST", "run-now")
+        assert sent.body["job_parameters"] == {"day": "1"}
+
+
 class EtlParams(Schema):
     start = fields.Date(required=True, data_key="startDate")
     tries = fields.Integer(validate=validate.Range(1, 5))
@@ -103,6 +129,22 @@ class TestBadParameters:
         assert set(document["errors"]) == {"startDate", "tries", "typo"}
         assert document["errors"]["typo"] == ["Unknown field."]
         assert not road.requests
+
+    def test_a_message_that_is_translated_late_is_told(self, make_app: MakeApp) -> None:
+        class Late:
+            """As Flask-Babel's ``lazy_gettext`` gives it."""
+
+            def __str__(self) -> str:
+                return "Noch kein Tag."
+
+        required = {"required": Late()}
+        params = {"day": fields.Date(required=True, error_messages=required)}
+        jobs = {"late": {"of": "never", "task_type": "job", "params": params}}
+
+        response = make_app(jobs=jobs).test_client().post("/api/jobs/late/run")
+
+        assert response.status_code == 400
+        assert document_of(response)["errors"] == {"day": "Noch kein Tag."}
 
     @pytest.mark.parametrize("params", [{"day": {"a": 1}}, {"day": [1]}], ids=repr)
     def test_a_value_that_no_job_takes_is_400_by_its_field(
@@ -323,6 +365,36 @@ class TestHost:
 
         assert response.status_code == status
         assert road.token not in response.text
+
+    def test_what_its_guard_raises_is_answered_by_its_own_handler(
+        self, app: Flask, road: FaultyWorkspace
+    ) -> None:
+        class NotLoggedIn(Exception):
+            """As a login extension raises it."""
+
+        @app.errorhandler(NotLoggedIn)
+        def login(error: Exception) -> tuple[str, int]:
+            return "the host's own login", 401
+
+        @app.before_request
+        def guard() -> None:
+            raise NotLoggedIn
+
+        response = app.test_client().post("/api/jobs/never/run")
+
+        assert (response.status_code, response.text) == (401, "the host's own login")
+        assert not road.requests
+
+    @pytest.mark.parametrize("switch", ["TESTING", "PROPAGATE_EXCEPTIONS"])
+    def test_a_surprise_comes_through_where_flask_lets_it(self, app: Flask, switch: str) -> None:
+        app.config[switch] = True
+
+        @app.before_request
+        def guard() -> None:
+            raise LookupError("unforeseen")
+
+        with pytest.raises(LookupError, match="unforeseen"):
+            app.test_client().get("/api/jobs/never/status")
 
     def test_a_run_that_is_not_over_in_time_is_504(self, app: Flask, gate: Gate) -> None:
         @app.get("/wait")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +11,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from flask_lakeflow_jobs import current_jobs
-from flask_lakeflow_jobs.testing import FaultyWorkspace
+from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace
+from tests.conftest import MakeApp, Serve
+from tests.sse_client import Event, Stream
 from tests.support import Gate
 
 
@@ -124,3 +128,40 @@ def test_an_unknown_task_is_400_and_an_unknown_run_404(client: FlaskClient, fail
     assert repair(client, "one").status_code == 400
     assert client.post(f"/api/jobs/quick/runs/{failed}/repair").status_code == 404
     assert client.post("/api/jobs/nothing/runs/1/repair").status_code == 404
+
+
+def test_a_look_that_a_repair_overtakes_is_shown_to_nobody(
+    make_app: MakeApp,
+    failed: int,
+    road: FaultyWorkspace,
+    serve: Serve,
+    in_threads: Callable[..., Any],
+) -> None:
+    app = make_app()  # which has not seen the run yet
+    client, url = app.test_client(), serve(app)
+    has_begun, was_repaired = threading.Event(), threading.Event()
+    events: list[Event] = []
+
+    def answer_late(exchange: Exchange) -> None:
+        answer = exchange.forward()
+        has_begun.set()
+        was_repaired.wait(30)
+        exchange.answer(answer)
+
+    def follow() -> None:
+        with Stream.open(f"{url}/api/jobs/failing/runs/{failed}/stream") as stream:
+            events.extend(stream)
+
+    before = client.get(f"/api/jobs/failing/runs/{failed}").get_json()
+    road.fail(answer_late, path="runs/get", times=1)
+    (viewer,) = in_threads(follow)
+    assert has_begun.wait(30)
+    assert repair(client, failed).status_code == 200
+    was_repaired.set()
+    viewer.join(30)
+
+    states = [event.json["run"] for event in events if event.name == "message"]
+    assert states
+    tasks_before = {task["run_id"] for task in before["tasks"]}
+    for run in [*states, client.get(f"/api/jobs/failing/runs/{failed}").get_json()]:
+        assert not {task["run_id"] for task in run["tasks"]} <= tasks_before

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
 
 import pytest
-from flask import Flask, request
+from flask import Flask, Request, request
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -110,6 +111,44 @@ def test_a_body_that_is_no_such_object_is_refused(data: bytes | str) -> None:
         params_of(request)
     assert caught.value.code == 400
     assert len(caught.value.detail) < 500
+
+
+@pytest.mark.parametrize(
+    ("data", "promised", "content_type"),
+    [
+        (b"", {"CONTENT_LENGTH": "50"}, JSON),
+        (b"", {"CONTENT_LENGTH": "50"}, None),
+        (b'{"params"', {"CONTENT_LENGTH": "50"}, JSON),
+        (b'{"params": {}}', {"CONTENT_LENGTH": "50"}, JSON),
+        (b"", {"HTTP_TRANSFER_ENCODING": "chunked"}, JSON),
+    ],
+)
+def test_a_body_that_is_not_all_there_is_refused_on_servers_that_end_it_in_silence(
+    data: bytes, promised: dict[str, str], content_type: str | None
+) -> None:
+    """As gunicorn does, when a client has left."""
+    given = {"wsgi.input": BytesIO(data), "wsgi.input_terminated": True, **promised}
+    with (
+        app.test_request_context("/", method="POST", content_type=content_type) as context,
+        pytest.raises(InvalidRequest, match="not all there"),
+    ):
+        params_of(Request({**context.request.environ, **given}))
+
+
+@pytest.mark.parametrize(
+    ("data", "content_type", "params"),
+    [(b'{"params": {"a": 1}}', JSON, {"a": 1}), (b"", None, {})],
+)
+def test_a_body_in_chunks_has_no_length_to_compare(
+    data: bytes, content_type: str | None, params: dict[str, Any]
+) -> None:
+    given = {
+        "wsgi.input": BytesIO(data),
+        "wsgi.input_terminated": True,
+        "HTTP_TRANSFER_ENCODING": "chunked",
+    }
+    with app.test_request_context("/", method="POST", content_type=content_type) as context:
+        assert params_of(Request({**context.request.environ, **given})) == params
 
 
 def test_what_has_no_meaning_in_the_body_is_named_and_not_ignored() -> None:

@@ -203,6 +203,17 @@ class TestOutput:
         assert outputs["broken"]["error"] == "ValueError: the boat is leaking"
         assert outputs["broken"]["logs"].startswith("about to launch\n")
 
+    def test_of_a_run_without_tasks_yet_there_is_none(
+        self, make_app: MakeApp, finished: Finished, road: FaultyWorkspace
+    ) -> None:
+        run_id = finished("quick")
+        road.fail(_as_queued, path="runs/get")
+
+        response = make_app().test_client().get(f"/api/jobs/quick/runs/{run_id}/output")
+
+        assert (response.status_code, response.get_json()) == (200, {})
+        assert road.asked("GET", "runs/get-output") == []
+
 
 class TestCancel:
     def test_it_is_204_without_a_body_and_the_run_ends(
@@ -403,3 +414,12 @@ class TestUserJobs:
 def _no_runs(exchange: Exchange) -> None:
     reply = exchange.forward()
     exchange.answer(type(reply)(200, reply.headers, b"{}"))
+
+
+def _as_queued(exchange: Exchange) -> None:
+    """A run as it is while it waits for its turn."""
+    reply = exchange.forward()
+    run = json.loads(reply.body)
+    waiting = {"state": {"life_cycle_state": "QUEUED"}, "status": {"state": "QUEUED"}}
+    document = {"run_id": run["run_id"], "job_id": run["job_id"], **waiting}
+    exchange.answer(type(reply)(200, reply.headers, json.dumps(document).encode()))

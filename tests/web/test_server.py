@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from tempfile import SpooledTemporaryFile
 from types import FrameType, SimpleNamespace
 
 import pytest
+from werkzeug.test import EnvironBuilder
 
 from flask_lakeflow_jobs.web.server import (
     StreamSlots,
@@ -61,8 +64,25 @@ def test_an_app_behind_asgiref_has_one_thread_for_all_requests_and_room_for_none
         assert thread_room({**environ(), "wsgi.input": body}) == 0
 
 
-def test_a_sync_worker_has_room_for_none() -> None:
-    assert thread_room(environ("gunicorn/23.0.0", multithread=False)) == 0
+@pytest.mark.parametrize("software", ["gunicorn/23.0.0", "Werkzeug/3.1.3", "Apache/2.4", None])
+def test_a_server_with_one_thread_has_room_for_none(software: str | None) -> None:
+    """uWSGI does not say what it is."""
+    assert thread_room({**environ(software, multithread=False), "wsgi.input": object()}) == 0
+
+
+def test_a_test_client_reads_in_a_thread_of_its_own() -> None:
+    assert thread_room(EnvironBuilder(data=b"{}").get_environ()) is None
+
+
+@pytest.mark.parametrize(
+    ("software", "room"), [("gevent/26.9 Python/3.13", None), (None, None), ("gunicorn/23.0.0", 0)]
+)
+def test_greenlets_share_the_one_thread_of_gevents_own_server_and_of_uwsgi(
+    monkeypatch: pytest.MonkeyPatch, software: str | None, room: int | None
+) -> None:
+    monkey = SimpleNamespace(is_module_patched=lambda name: name == "threading")
+    monkeypatch.setitem(sys.modules, "gevent.monkey", monkey)
+    assert thread_room({**environ(software, multithread=False), "wsgi.input": object()}) == room
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 4, 5, 8, 16, 100])
@@ -164,3 +184,37 @@ def test_a_slot_never_goes_to_two() -> None:
     for thread in threads:
         thread.join()
     assert sum(taken) == slots.held == 5
+
+
+# ── waiting for a first look ──────────────────────────────────────────────────────────────────────
+
+
+def waiters(slots: StreamSlots, environ: dict[str, object], number: int) -> list[bool]:
+    """Which of so many requests that come at once may wait."""
+    with ExitStack() as stack:
+        return [stack.enter_context(slots.waiting(environ, in_own=False)) for _ in range(number)]
+
+
+@pytest.mark.parametrize(("streams", "may_wait"), [(0, 6), (4, 2), (6, 1)])
+def test_as_many_wait_as_threads_can_be_spared_and_at_least_one(
+    streams: int, may_wait: int
+) -> None:
+    run_on(ThreadWorker(8))
+    slots = StreamSlots(None)
+    gunicorn = environ("gunicorn/23.0.0")
+    assert [slots.take_thread(gunicorn) for _ in range(streams)] == [True] * streams
+    for _ in range(2):
+        assert sum(waiters(slots, gunicorn, 20)) == may_wait, "each time anew"
+
+
+def test_a_stream_that_holds_a_thread_waits_in_it() -> None:
+    run_on(ThreadWorker(4))
+    slots = StreamSlots(None)
+    gunicorn = environ("gunicorn/23.0.0")
+    with slots.waiting(gunicorn, in_own=True) as may_wait:
+        assert may_wait
+        assert sum(waiters(slots, gunicorn, 20)) == 3
+
+
+def test_where_no_limit_is_known_all_may_wait() -> None:
+    assert all(waiters(StreamSlots(None), WERKZEUG, 100))

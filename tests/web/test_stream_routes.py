@@ -215,7 +215,18 @@ class TestResume:
             assert again.status == 204
 
     @pytest.mark.parametrize(
-        "junk", ["", "x", "0.9.0-zzzzzzzzzzzz", "9" * 5000, "a.b.c-d", "é\xff", "1:2,3:4", "-" * 99]
+        "junk",
+        [
+            "999999.4.0-0123456789ab",
+            "",
+            "x",
+            "0.9.0-zzzzzzzzzzzz",
+            "9" * 5000,
+            "a.b.c-d",
+            "é\xff",
+            "1:2,3:4",
+            "-" * 99,
+        ],
     )
     def test_junk_is_no_state_and_gets_the_present_one(self, url: str, junk: str) -> None:
         with Stream.open(f"{url}/never/runs/{ended('never')}/stream", last_event_id=junk) as stream:
@@ -320,6 +331,28 @@ class TestManyRuns:
         assert (by_name["error"].json["runId"], by_name["error"].json["status"]) == (1, 404)
         assert by_name["error"].own_id is None
         assert by_name["message"].json["runId"] == run_id
+        with Stream.open(
+            f"{url}/stream?run=quick:1&run=never:{run_id}", last_event_id=events[-1].last_id
+        ) as over:
+            assert over.status == 204, "or a browser would come back for ever"
+
+    def test_runs_of_which_none_is_there_are_a_plain_404(self, client: FlaskClient) -> None:
+        response = client.get("/api/jobs/stream?run=quick:1&run=never:2")
+
+        assert response.status_code == 404
+        assert response.mimetype == "application/problem+json"
+
+    def test_a_run_under_two_keys_resumes_under_both(self, make_app: MakeApp, serve: Serve) -> None:
+        app = make_app(jobs={"again": {"of": "never", "task_type": "job"}})
+        with app.app_context():
+            run_id = ended("never")
+        path = f"{serve(app)}/api/jobs/stream?run=never:{run_id}&run=again:{run_id}"
+        with Stream.open(path) as stream:
+            events = list(stream)
+
+        assert [event.json["job"] for event in states_of(events)] == ["never", "again"]
+        with Stream.open(path, last_event_id=events[-1].last_id) as over:
+            assert over.status == 204
 
     @pytest.mark.parametrize(
         ("query", "status"),

@@ -306,6 +306,28 @@ def test_a_run_that_is_not_there_is_told_and_the_others_go_on(watched: Watched) 
     assert [event.name for event in viewer.sees(ENDED)] == ["message", "end"]
 
 
+SAME_RUN = Target(APP, named_job("nightly"), 1001)
+
+
+def test_a_run_under_two_keys_is_told_under_both_and_resumed_under_both(watched: Watched) -> None:
+    before = Viewer(watched, ONE, SAME_RUN)
+    assert {event.json["job"] for event in before.read()} == {"etl", "nightly"}
+    before.body.close()
+    after = Viewer(watched, ONE, SAME_RUN, last_id=before.parser.last_id)
+    assert after.read() == []
+    assert {event.json["job"] for event in after.sees(ENDED)[:2]} == {"etl", "nightly"}
+
+
+def test_a_viewer_that_was_told_under_one_key_only_is_told_under_the_other(
+    watched: Watched,
+) -> None:
+    before = Viewer(watched, ONE, SAME_RUN)
+    first, *_ = before.read()
+    before.body.close()
+    after = Viewer(watched, ONE, SAME_RUN, last_id=first.last_id)
+    assert "nightly" in {event.json["job"] for event in after.read()}
+
+
 def test_the_ids_of_many_runs_fit_into_a_header() -> None:
     targets = [Target(APP, JOB, 10**18 + number) for number in range(50)]
     watched = Watched()

@@ -119,15 +119,23 @@ def test_whoever_is_not_logged_in_is_nobody(make_app: MakeApp, is_authenticated:
     assert policy.users == [user if is_authenticated else None]
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "never/run"), ("GET", "never"), ("GET", ""), ("GET", "openapi.json")],
+)
 def test_a_loader_that_fails_denies_and_tells_nothing(
-    make_app: MakeApp, road: FaultyWorkspace, caplog: pytest.LogCaptureFixture
+    make_app: MakeApp,
+    road: FaultyWorkspace,
+    caplog: pytest.LogCaptureFixture,
+    method: str,
+    path: str,
 ) -> None:
     def fail() -> Any:
         raise LookupError("session 4711 is broken")
 
     client = make_app(policy=Policy(None), user_loader=fail).test_client()
     with caplog.at_level(logging.ERROR):
-        response = client.post("/api/jobs/never/run")
+        response = client.open(f"/api/jobs/{path}", method=method)
 
     assert response.status_code == 403
     assert response.mimetype == "application/problem+json"
