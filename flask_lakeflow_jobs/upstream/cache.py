@@ -140,11 +140,6 @@ class ReadCache:
                 raise
             return Seen(kept["value"], max(0.0, now - kept["at"]), is_stale=True)
 
-    @property
-    def hears_of_all_changes(self) -> bool:
-        """Whether what other processes change makes this one forget what it has read."""
-        return self._shared.is_between_processes
-
     def take_in(
         self, question: Question, generation: Generation, value: Any, *, settled: bool
     ) -> None:

@@ -58,7 +58,7 @@ class Reads:
         return self._read(
             f"run:{run_id}",
             lambda: self._upstream.get_run(self._identity, self._job, run_id).as_dict(),
-            lambda run: self._is_settled(Run.from_dict(run)),
+            lambda run: has_ended(Run.from_dict(run)),
         )
 
     def repairs(self, run_id: int, *, state: str) -> Seen:
@@ -113,12 +113,8 @@ class Reads:
         generation = self._cache.generation(self._job)
         run = self._upstream.get_run(self._identity, self._job, run_id)
         question = Question(self._identity, self._job, f"run:{run_id}")
-        self._cache.take_in(question, generation, run.as_dict(), settled=self._is_settled(run))
+        self._cache.take_in(question, generation, run.as_dict(), settled=has_ended(run))
         return run
-
-    def _is_settled(self, run: Run) -> bool:
-        """Whether a run stays as it is; one that has ended may be repaired by another process."""
-        return has_ended(run) and self._cache.hears_of_all_changes
 
     def _read(self, what: str, ask: Callable[[], Any], is_settled: Callable[[Any], bool]) -> Seen:
         question = Question(self._identity, self._job, what)

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +15,6 @@ from flask.testing import FlaskClient
 
 from flask_lakeflow_jobs import UpstreamError, current_jobs
 from flask_lakeflow_jobs.testing import Drop, Exchange, FaultyWorkspace, Refusal
-from flask_lakeflow_jobs.upstream.cache import GOING
-from tests.clocks import FakeClock
 from tests.conftest import MakeApp
 from tests.support import Gate, wait_until
 
@@ -28,46 +25,13 @@ def _inside(app: Flask) -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def shared_cache(tmp_path: Path) -> dict[str, Any]:
-    return {"CACHE_TYPE": "FileSystemCache", "CACHE_DIR": str(tmp_path / "cache")}
+def test_a_settled_run_is_read_once(road: FaultyWorkspace) -> None:
+    run_id = current_jobs["never"].run_now().run_id
 
-
-def test_a_settled_run_is_read_once(
-    make_app: MakeApp, shared_cache: dict[str, Any], road: FaultyWorkspace
-) -> None:
-    with make_app(LAKEFLOW_JOBS_CACHE=shared_cache).app_context():
-        run_id = current_jobs["never"].run_now().run_id
-
-        runs = [current_jobs["never"].get_run(run_id) for _ in range(5)]
+    runs = [current_jobs["never"].get_run(run_id) for _ in range(5)]
 
     assert {run.run_id for run in runs} == {run_id}
     assert len(road.asked("GET", "runs/get")) == 1
-
-
-@pytest.mark.parametrize(("is_shared", "seconds"), [(True, 0.0), (False, GOING)])
-def test_what_another_process_repairs_is_seen_at_once_or_without_a_shared_cache_soon(
-    make_app: MakeApp,
-    shared_cache: dict[str, Any],
-    stopped_clock: FakeClock,
-    is_shared: bool,
-    seconds: float,
-) -> None:
-    cache = shared_cache if is_shared else {"CACHE_TYPE": "SimpleCache"}
-    run_id = current_jobs["failing"].run_now().run_id
-    current_jobs["failing"].wait(run_id)
-    here, there = (make_app(LAKEFLOW_JOBS_CACHE=cache) for _ in range(2))
-
-    def tasks() -> set[int | None]:
-        with here.app_context():
-            return {task.run_id for task in current_jobs["failing"].get_run(run_id).tasks or ()}
-
-    before = tasks()
-    with there.app_context():
-        current_jobs["failing"].repair_run(run_id)
-    stopped_clock.sleep(seconds)
-
-    assert not tasks() <= before
 
 
 def test_each_time_with_the_cache_off(make_app: MakeApp, road: FaultyWorkspace) -> None:
@@ -248,15 +212,12 @@ def test_what_the_extension_changes_is_seen_at_once(gate: Gate) -> None:
     gate.open()
 
 
-def test_what_a_watch_has_seen_serves_reads(
-    make_app: MakeApp, shared_cache: dict[str, Any], road: FaultyWorkspace
-) -> None:
-    with make_app(LAKEFLOW_JOBS_CACHE=shared_cache).app_context():
-        run_id = current_jobs["quick"].run_now().run_id
-        current_jobs["quick"].wait(run_id)
-        looks = len(road.asked("GET", "runs/get"))
+def test_what_a_watch_has_seen_serves_reads(road: FaultyWorkspace) -> None:
+    run_id = current_jobs["quick"].run_now().run_id
+    current_jobs["quick"].wait(run_id)
+    looks = len(road.asked("GET", "runs/get"))
 
-        assert current_jobs["quick"].get_run(run_id).end_time
+    assert current_jobs["quick"].get_run(run_id).end_time
 
     assert len(road.asked("GET", "runs/get")) == looks
 
