@@ -12,7 +12,8 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 import click
 from marshmallow import fields
 
-from ..ids import id_of
+from .. import ids
+from ..errors import InvalidRequest
 from ..params import PIPELINE_LISTS, RUN_NOW_FIELDS
 from .choose import app_state
 from .completion import complete_key
@@ -178,10 +179,10 @@ def run_id_of(text: str) -> int:
     :param text: it.
     :raises click.UsageError: it is none.
     """
-    run_id = id_of(text)
-    if run_id is None:
-        raise click.UsageError(f"A run id is a positive whole number, not {text[:40]!r}.")
-    return run_id
+    try:
+        return ids.run_id_of(text)
+    except InvalidRequest as error:
+        raise click.UsageError(error.detail) from None
 
 
 # ── parameters that commands share ────────────────────────────────────────────────────────────────

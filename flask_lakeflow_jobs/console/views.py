@@ -20,9 +20,9 @@ from ..errors import (
     RunNotFound,
 )
 from ..handle import JobHandle
+from ..ids import run_id_of
 from ..web import assets
 from ..web.access import acting_handle, guard, own_handle
-from ..web.requests import run_id_of
 from . import fragments, history, reading, words
 from .cards import cards
 from .forms import Form, form_of

@@ -114,13 +114,7 @@ class Board:
         :param target: the run.
         :param after: the number of the last look.
         """
-        name = f"look:{target.key}:{after}"
-        if self._shared.add(name, True, self._lease):
-            return True
-        if self._shared.get(name) is not None:
-            return False
-        self._shared.forget(name)  # it has expired, which the file cache heeds in get alone
-        return self._shared.add(name, True, self._lease)
+        return self._shared.add(f"look:{target.key}:{after}", True, self._lease)
 
     def release(self, target: Target, after: str) -> None:
         """Let another process make the look that was claimed.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
+
+from ..greenlets import runs_on_gevent
 
 if TYPE_CHECKING:
     from ..clock import Clock
@@ -205,7 +206,7 @@ class Subscription:
             left = min(deadline - self._clock.monotonic(), threading.TIMEOUT_MAX)
             if left <= 0:
                 return
-            if len(self._followed) > 1 or _runs_on_gevent():
+            if len(self._followed) > 1 or runs_on_gevent():  # whose locks are the cheaper
                 self._own_slot().wait(left)
             else:
                 (followed,) = self._followed
@@ -220,9 +221,3 @@ class Subscription:
                 feed.listen(self._slot)
             self._slot()  # something may have changed before it listened
         return self._slot
-
-
-def _runs_on_gevent() -> bool:
-    """Whether threads are greenlets, for which a lock each is cheaper than one condition."""
-    monkey = sys.modules.get("gevent.monkey")
-    return monkey is not None and bool(monkey.is_module_patched("threading"))

@@ -13,7 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wsgi import LimitedStream
 
 from ..errors import InvalidParameters, InvalidRequest, UnsupportedMediaType
-from ..ids import id_of
+from ..ids import id_of, run_id_of
 from .schemas import RepairSchema
 
 LEAST_RUNS, MOST_RUNS, DEFAULT_RUNS = 1, 100, 20
@@ -36,18 +36,6 @@ LONGEST_ECHO = 40
 MOST_STREAMED = 50
 
 TRUE, FALSE = {"1", "true", "yes"}, {"", "0", "false", "no"}
-
-
-def run_id_of(text: str) -> int:
-    """The run id in a path.
-
-    :param text: the path's part.
-    :raises InvalidRequest: it is no id.
-    """
-    run_id = id_of(text)
-    if run_id is None:
-        raise InvalidRequest(f"A run id is a positive whole number, not {text[:LONGEST_ECHO]!r}.")
-    return run_id
 
 
 def params_of(request: Request) -> Mapping[str, Any]:

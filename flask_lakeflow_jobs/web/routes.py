@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, request, url_for
 
 from ..current import current_state
+from ..ids import run_id_of
 from ..json_schema import described
 from ..masking import masked
 from ..outcome import life_cycle_of, outcome_of
@@ -32,7 +33,6 @@ from .requests import (
     limit_of,
     params_of,
     repair_of,
-    run_id_of,
     streamed_runs_of,
 )
 from .streams import ManyRuns, OneRun, PullBody, Script, Stream, jittered, present_state

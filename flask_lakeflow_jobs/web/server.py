@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from tempfile import SpooledTemporaryFile
 from typing import Any
+
+from ..greenlets import runs_on_gevent
 
 #: Where the server's threads are not what limits it, or nothing is known of them.
 MANY = 1_000
@@ -50,9 +51,7 @@ def _is_test_client(environ: Mapping[str, Any]) -> bool:
 def _has_greenlets(software: str) -> bool:
     """Whether the one thread of a server is shared by greenlets, as with gevent's own server, and
     with uWSGI's loop for it; gunicorn says that such a worker has several."""
-    monkey = sys.modules.get("gevent.monkey")
-    is_patched = monkey is not None and bool(monkey.is_module_patched("threading"))
-    return is_patched and not software.startswith("gunicorn")
+    return runs_on_gevent() and not software.startswith("gunicorn")
 
 
 def _three_quarters(threads: int) -> int:

@@ -11,14 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import InvalidParameters, InvalidRequest, UnsupportedMediaType
-from flask_lakeflow_jobs.ids import LARGEST_ID
+from flask_lakeflow_jobs.ids import LARGEST_ID, run_id_of
 from flask_lakeflow_jobs.web.requests import (
     MOST_STREAMED,
     flag_of,
     last_event_id_of,
     limit_of,
     params_of,
-    run_id_of,
     streamed_runs_of,
 )
 
