@@ -206,7 +206,7 @@ def _translate_answer(
 ) -> LakeflowJobsError:
     said = _clean(error, identity)
     code = error.error_code
-    if FOREIGN_WORDS in said and not isinstance(error, REFUSALS):
+    if FOREIGN_WORDS in said and not isinstance(error, REFUSALS + TRANSIENT_ANSWERS):
         return _foreign(error)
     if code == NO_ENDPOINT:
         return _failed(
