@@ -32,6 +32,9 @@ FLAGS = [
     "--disable-sync",
 ]
 
+#: How Chromium begins what it says of a request that failed, or that a login page answered.
+OF_REQUESTS = ("Failed to load resource", "EventSource's response has a MIME type")
+
 OpenPage = Callable[..., "Page"]
 CheckAccessibility = Callable[["Page"], None]
 
@@ -67,7 +70,7 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
             lambda message: (
                 complaints.append(message.text)
                 if message.type in ("error", "warning")
-                and "Failed to load resource" not in message.text
+                and not any(words in message.text for words in OF_REQUESTS)
                 else None
             ),
         )
