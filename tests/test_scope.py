@@ -22,10 +22,10 @@ def scope(
     config: dict[str, Any] | None = None,
     environ: dict[str, str] | None = None,
     *,
-    bundle: str | None = None,
+    bundle: Path | None = None,
     instance: Path = INSTANCE,
 ) -> str:
-    return scope_of(Sources(config or {}, environ or {}), bundle and Path(bundle), instance)  # type: ignore[arg-type]
+    return scope_of(Sources(config or {}, environ or {}), bundle, instance)
 
 
 @pytest.mark.parametrize(
@@ -36,9 +36,12 @@ def scope(
         ({"config": HOST, "environ": {"DATABRICKS_CLIENT_ID": "a"}}, {"config": HOST}),
         ({"config": HOST, "environ": {"ARM_CLIENT_ID": "a"}}, {"config": HOST}),
         ({"config": {"DATABRICKS_CONFIG_PROFILE": "a"}}, {}),
-        ({"bundle": "/app/databricks.yml"}, {"bundle": "/other/databricks.yml"}),
-        ({"bundle": "/a.yml"}, {"bundle": "/a.yml", "instance": Path("/other/instance")}),
-        ({"bundle": "/a.yml"}, {"config": HOST}),
+        ({"bundle": Path("/app/databricks.yml")}, {"bundle": Path("/other/databricks.yml")}),
+        (
+            {"bundle": Path("/a.yml")},
+            {"bundle": Path("/a.yml"), "instance": Path("/other/instance")},
+        ),
+        ({"bundle": Path("/a.yml")}, {"config": HOST}),
     ],
 )
 def test_another_workspace_or_other_credentials_are_another_scope(

@@ -29,8 +29,8 @@ class WorkspaceSession(requests.Session):
     """The session of a client, which knows one workspace only.
 
     Proxies, certificates and connections are the same for all its requests, and are looked up once.
-    To do that for each request takes longer than all else of it. None is sent that nobody waits for
-    any more.
+    To do that for each request takes almost as long as all else of it. None is sent that nobody
+    waits for any more.
 
     :param host: of the workspace, with its scheme.
     :param connections: the most that are kept.
