@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from flask import Flask
+from flask_caching.backends import SimpleCache
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 BUNDLE = Path(__file__).parent / "bundles" / "fast" / "databricks.yml"
@@ -58,6 +59,17 @@ class Gate:
 
     def open(self) -> None:
         self._path.touch()
+
+
+class FailingStore(SimpleCache):
+    """A store between processes that can be switched off."""
+
+    is_well = False
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in ("get", "set", "add", "delete") and not self.is_well:
+            raise ConnectionError("The store is away.")
+        return super().__getattribute__(name)
 
 
 class _Quiet(WSGIRequestHandler):

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask_caching import Cache
-from flask_caching.backends import SimpleCache
 
 from flask_lakeflow_jobs import ConfigurationError, LakeflowJobs
 from flask_lakeflow_jobs.shared import PREFIX, VERSION, Shared
+from tests.support import FailingStore
 
 
 def files(folder: Path) -> dict[str, Any]:
@@ -171,21 +171,10 @@ def test_a_cache_that_there_is_not_stops_the_start_with_the_name_of_its_key(
         LakeflowJobs(app)
 
 
-class Backend(SimpleCache):
-    """A store that can be switched off."""
-
-    is_well = False
-
-    def __getattribute__(self, name: str) -> Any:
-        if name in ("get", "set", "add", "delete") and not self.is_well:
-            raise ConnectionError("The store is away.")
-        return super().__getattribute__(name)
-
-
 def test_a_store_that_fails_costs_nothing_but_freshness_and_is_told_of_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    backend = Backend()
+    backend = FailingStore()
     shared = Shared(backend)
     with caplog.at_level(logging.WARNING):
         for _ in range(3):

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from databricks.sdk.service.jobs import PerformanceTarget
 from flask import Flask
-from flask_caching.backends import SimpleCache
 
 from flask_lakeflow_jobs import (
     Conflict,
@@ -24,6 +23,7 @@ from flask_lakeflow_jobs import (
 )
 from flask_lakeflow_jobs.testing import Exchange, Fault, FaultyWorkspace, Reply
 from tests.conftest import MakeApp
+from tests.support import FailingStore
 
 
 def changed(change: Callable[[dict[str, Any]], None], *, later: float | None = None) -> Fault:
@@ -54,17 +54,6 @@ def at_another_time(hours: int, *, as_if_asked_later: float = 0.0) -> Fault:
 def without_parameters(run: dict[str, Any]) -> None:
     for name in ("job_parameters", "overriding_parameters"):
         run.pop(name, None)
-
-
-class Store(SimpleCache):
-    """A store between processes that can be switched off."""
-
-    is_well = False
-
-    def __getattribute__(self, name: str) -> Any:
-        if name in ("get", "set", "add", "delete") and not self.is_well:
-            raise ConnectionError("The store is away.")
-        return super().__getattribute__(name)
 
 
 @pytest.fixture(autouse=True)
@@ -229,11 +218,11 @@ class TestIdempotency:
     def test_a_store_that_is_away_takes_no_conflict_for_a_replay(
         self, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(Store, "is_well", True)
-        app = make_app(LAKEFLOW_JOBS_CACHE={"CACHE_TYPE": f"{__name__}.Store"})
+        monkeypatch.setattr(FailingStore, "is_well", True)
+        app = make_app(LAKEFLOW_JOBS_CACHE={"CACHE_TYPE": "tests.support.FailingStore"})
         with app.app_context():
             first = current_jobs["never"].run_now({"day": "x"}, idempotency_key="click-9")
-            monkeypatch.setattr(Store, "is_well", False)
+            monkeypatch.setattr(FailingStore, "is_well", False)
 
             again = current_jobs["never"].run_now({"day": "x"}, idempotency_key="click-9")
             with pytest.raises(Conflict):
