@@ -105,7 +105,7 @@ class TestWatching:
         run_id = handle.run_now(gate.params).run_id
 
         with pytest.raises(RunTimeout, match="It goes on") as caught:
-            handle.wait(run_id, timeout=0.05)
+            handle.wait(run_id, timeout=1)
 
         assert (caught.value.code, caught.value.exit_code) == (504, 4)
         gate.open()

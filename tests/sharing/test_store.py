@@ -114,7 +114,7 @@ def test_a_server_that_hangs_is_waited_for_once_and_then_left_alone(
                 clock.sleep(1.0)
                 raise
 
-    client = redis.Redis.from_url(redis_server.url, socket_timeout=0.1)
+    client = redis.Redis.from_url(redis_server.url, socket_timeout=1)
     shared = Shared(Waiting(client), clock.monotonic)
     redis_server.hang()
     assert shared.get("key") is None

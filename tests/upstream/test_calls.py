@@ -43,7 +43,7 @@ from tests.conftest import MakeApp
 from tests.support import on_behalf_of
 
 #: Seconds that a short tier has in these tests, and that a call may take on top of it.
-SHORT = 0.5
+SHORT = 1.0
 GRACE = 5.0
 
 TRANSIENT: list[Fault] = [
@@ -76,7 +76,7 @@ def _inside(app: Flask) -> Iterator[None]:
 
 @pytest.fixture
 def short(make_app: MakeApp) -> Iterator[Flask]:
-    """An app whose calls may take half a second only."""
+    """An app whose calls may take a second only."""
     app = make_app(LAKEFLOW_JOBS_READ_TIMEOUT=SHORT, LAKEFLOW_JOBS_WRITE_TIMEOUT=SHORT)
     with app.app_context():
         current_jobs["never"].last_run()  # connects

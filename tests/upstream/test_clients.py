@@ -62,10 +62,9 @@ class TestApp:
             assert current_jobs["never"].get_job().job_id
 
     def test_a_throttled_discovery_holds_up_no_more_than_one_call(
-        self, make_app: MakeApp, road: FaultyWorkspace
+        self, app: Flask, road: FaultyWorkspace
     ) -> None:
         road.fail(Refusal(429, retry_after=3600), path=DISCOVERY, times=1)
-        app = make_app(LAKEFLOW_JOBS_READ_TIMEOUT=0.5)
 
         with app.app_context():
             first = current_jobs["never"].results.list_runs()

@@ -181,8 +181,8 @@ def test_it_says_where_the_routes_are(prefix: str) -> None:
 def test_it_says_of_parameters_what_the_routes_say(
     make_app: MakeApp, road: FaultyWorkspace, key: str, params: Json | None, is_taken: bool
 ) -> None:
-    road.fail(Refusal(503), path="run-now")  # what reaches the workspace was taken
-    app = make_app(jobs=JOBS, LAKEFLOW_JOBS_WRITE_TIMEOUT=0.2)
+    road.fail(Refusal(403), path="run-now")  # what reaches the workspace was taken
+    app = make_app(jobs=JOBS)
     path = next(path for path in document_of(app)["paths"] if path == _quoted(key))
     operation = document_of(app)["paths"][path]["post"]
     body = operation["requestBody"]["content"]["application/json"]["schema"]
@@ -190,7 +190,7 @@ def test_it_says_of_parameters_what_the_routes_say(
     answer = app.test_client().post(f"/api/jobs{path}", json={"params": params})
 
     assert Draft202012Validator(body).is_valid({"params": params}) is is_taken
-    assert answer.status_code == (503 if is_taken else 400)
+    assert answer.status_code == (403 if is_taken else 400)
 
 
 def _quoted(key: str) -> str:
