@@ -221,14 +221,8 @@ class JobHandle:
 
     def last_run(self) -> BaseRun | None:
         """The newest run, or ``None``."""
-        return self.newest(self.reads().runs(1).value)
-
-    def newest(self, runs: Sequence[dict[str, Any]]) -> BaseRun | None:
-        """The first of a list of runs as JSON.
-
-        :param runs: newest first.
-        """
-        return self._jobs.upstream.base_run_of(runs[0]) if runs else None
+        runs = self.list_runs(1)
+        return runs[0] if runs else None
 
     def list_runs(
         self,
@@ -285,7 +279,16 @@ class JobHandle:
         :param run_id: the run.
         :raises RunNotFound: this job has no such run.
         """
-        return self._outputs().of_run(self.get_run(run_id))
+        outputs = self.read_outputs(run_id)
+        return {key: self._jobs.upstream.output_of(output) for key, output in outputs.items()}
+
+    def read_outputs(self, run_id: int | str) -> dict[str, dict[str, Any]]:
+        """The same as JSON.
+
+        :param run_id: the run.
+        :raises RunNotFound: this job has no such run.
+        """
+        return Outputs(self.reads()).of_run(self.get_run(run_id))
 
     def explain(self, run_id: int | str) -> Explanation:
         """Why a run failed: the tasks it failed by, last attempt only, with error and trace.
@@ -293,10 +296,8 @@ class JobHandle:
         :param run_id: the run.
         :raises RunNotFound: this job has no such run.
         """
-        return explanation(self.get_run(run_id), self._outputs().of_task)
-
-    def _outputs(self) -> Outputs:
-        return Outputs(self._jobs.upstream, self.reads())
+        run, outputs = self.get_run(run_id), Outputs(self.reads())
+        return explanation(run, lambda task: self._jobs.upstream.output_of(outputs.of_task(task)))
 
     # ── intervene ─────────────────────────────────────────────────────────────────────────────────
 
@@ -309,7 +310,7 @@ class JobHandle:
         """
         run_id = run_id_of(run_id)
         # Nobody cancels another job's run through this one.
-        run = self._jobs.upstream.get_run(self._act(), self.job, run_id)
+        run = self._jobs.upstream.get_run(self._act(), self.job, run_id).value
         self._jobs.upstream.cancel_run(self._act(), self.job, run_id)
         if has_ended(run):
             return
@@ -342,7 +343,7 @@ class JobHandle:
         :raises Conflict: it goes on, or has succeeded.
         """
         run_id = run_id_of(run_id)
-        run = self._jobs.upstream.get_run(self._act(), self.job, run_id, history=True)
+        run = self._jobs.upstream.get_run(self._act(), self.job, run_id, history=True).value
         if not has_ended(run):
             raise Conflict(f"Run {run_id} goes on. Wait for its end, or cancel it, to repair it.")
         if not rerun_tasks and outcome_of(run) is Outcome.SUCCEEDED:

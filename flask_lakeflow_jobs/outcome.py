@@ -1,21 +1,23 @@
 """Any run, or task of a run, has one outcome. Pure: from the words of the Jobs API to ours.
 
 The words are those of Jobs API 2.2: the newer ``status`` and the older ``state``, which the service
-still sends. Either may be missing, and the SDK reads a word that it does not know as ``None``.
+still sends. Either may be missing. A run is read as the Jobs API spells it or as the SDK has it,
+which takes a word that it does not know for ``None``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from databricks.sdk.service.jobs import BaseRun, Run, RunTask
 
+    #: As the SDK has it, or as the Jobs API spells it.
     AnyRun = Run | BaseRun | RunTask
-    T = TypeVar("T", bound=AnyRun)
+    AnySpelling = AnyRun | Mapping[str, Any]
 
 
 class Outcome(str, Enum):
@@ -138,36 +140,48 @@ class Words:
         return self.life_cycle in ENDED or self.status == "TERMINATED"
 
 
-def words_of(run: AnyRun) -> Words:
+def words_of(run: AnySpelling) -> Words:
     """Read a run's words.
 
-    :param run: a run or a task, as the SDK has it.
+    :param run: a run or a task.
     """
-    state, status = run.state, run.status
-    details = status.termination_details if status else None
-    queue = status.queue_details if status else None
+    state, status = _stateful(run, "state"), _stateful(run, "status")
+    details, queue = _part(status, "termination_details"), _part(status, "queue_details")
     return Words(
-        life_cycle=_word(state and state.life_cycle_state),
-        result=_word(state and state.result_state),
-        status=_word(status and status.state),
-        termination_code=_word(details and details.code),
-        message=(
-            (state and (state.state_message or state.queue_reason))
-            or (details and details.message)
-            or (queue and queue.message)
+        life_cycle=_word(state.get("life_cycle_state")),
+        result=_word(state.get("result_state")),
+        status=_word(status.get("state")),
+        termination_code=_word(details.get("code")),
+        message=str(
+            state.get("state_message")
+            or state.get("queue_reason")
+            or details.get("message")
+            or queue.get("message")
             or ""
         ),
     )
 
 
+def _stateful(run: AnySpelling, name: str) -> Mapping[str, Any]:
+    if isinstance(run, Mapping):
+        return _part(run, name)
+    part = getattr(run, name)
+    return {} if part is None else part.as_dict()
+
+
+def _part(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = document.get(name)
+    return part if isinstance(part, Mapping) else {}
+
+
 def _word(value: Any) -> str | None:
-    return None if value is None else str(value.value)
+    return value if isinstance(value, str) else None
 
 
-def outcome_of(run: AnyRun) -> Outcome:
+def outcome_of(run: AnySpelling) -> Outcome:
     """The one outcome of a run; ``unknown`` for words that nobody knows yet, never a success.
 
-    :param run: a run or a task, as the SDK has it.
+    :param run: a run or a task.
     """
     return judge(words_of(run))
 
@@ -206,20 +220,20 @@ def _checked(success: Outcome, words: Words) -> Outcome:
     return success if by_code is Outcome.SUCCEEDED else by_code
 
 
-def life_cycle_of(run: AnyRun) -> str:
+def life_cycle_of(run: AnySpelling) -> str:
     """The life-cycle word that the seed calls ``status``; ``UNKNOWN`` where there is none.
 
-    :param run: a run or a task, as the SDK has it.
+    :param run: a run or a task.
     """
     words = words_of(run)
     is_behind = words.ended and words.life_cycle not in ENDED
     return (None if is_behind else words.life_cycle) or words.status or "UNKNOWN"
 
 
-def has_ended(run: AnyRun) -> bool:
+def has_ended(run: AnySpelling) -> bool:
     """Whether nothing more will come of it, unless it is repaired.
 
-    :param run: a run or a task, as the SDK has it.
+    :param run: a run or a task.
     """
     return words_of(run).ended
 
@@ -279,24 +293,26 @@ class RunStatus:
     :param run: the SDK's ``Run``.
     :param eta: when it is expected to end, in milliseconds since the epoch, by how long the job's
         earlier runs took; ``None`` where they foretell nothing.
+    :param document: the run as the Jobs API spells it; left out, as the SDK does.
     """
 
     timestamp: int
     run: Run
     eta: int | None = None
+    document: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
 
     @property
     def status(self) -> str:
         """The life-cycle word of the Jobs API."""
-        return life_cycle_of(self.run)
+        return life_cycle_of(self.document or self.run)
 
     @property
     def outcome(self) -> Outcome:
-        return outcome_of(self.run)
+        return outcome_of(self.document or self.run)
 
     @property
     def is_terminal(self) -> bool:
-        return has_ended(self.run)
+        return has_ended(self.document or self.run)
 
     def to_dict(self) -> dict[str, Any]:
         """The same for JSON, the run as the Jobs API spells it."""
@@ -306,5 +322,5 @@ class RunStatus:
             "outcome": self.outcome.value,
             "timestamp": self.timestamp,
             **known,
-            "run": self.run.as_dict(),
+            "run": dict(self.document or self.run.as_dict()),
         }

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .errors import RunNotFound, UpstreamError
 from .outcome import has_ended, last_attempts
 
 if TYPE_CHECKING:
-    from databricks.sdk.service.jobs import Run, RunOutput, RunTask
+    from databricks.sdk.service.jobs import Run, RunTask
 
-    from .upstream import Upstream
     from .upstream.reads import Reads
+
+Output: TypeAlias = dict[str, Any]
 
 #: Outputs that are read at the same time; the workspace allows 20 such reads a second.
 READ_TOGETHER = 4
@@ -22,17 +23,15 @@ NOTHING_LEFT = frozenset({"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"})
 
 
 class Outputs:
-    """Reads what runs of one job left, as one identity.
+    """Reads what runs of one job left, as one identity, and as the Jobs API spells it.
 
-    :param upstream: the workspace.
     :param reads: of the job.
     """
 
-    def __init__(self, upstream: Upstream, reads: Reads) -> None:
-        self._upstream = upstream
+    def __init__(self, reads: Reads) -> None:
         self._reads = reads
 
-    def of_run(self, run: Run) -> dict[str, RunOutput]:
+    def of_run(self, run: Run) -> dict[str, Output]:
         """What the tasks left, by task key, of each its last attempt.
 
         A task whose output the workspace has not, or not any more, says so in its ``info``. A run
@@ -49,19 +48,19 @@ class Outputs:
             outputs = readers.map(self._if_any, tasks)
             return {task.task_key: output for task, output in zip(tasks, outputs, strict=True)}
 
-    def of_task(self, task: RunTask | Run) -> RunOutput:
+    def of_task(self, task: RunTask | Run) -> Output:
         """What one task left.
 
         :param task: it, or a run that is its own only one.
         """
-        seen = self._reads.output(int(task.run_id or 0), settled=has_ended(task))
-        return self._upstream.output_of(seen.value)
+        output: Output = self._reads.output(int(task.run_id or 0), settled=has_ended(task)).value
+        return output
 
-    def _if_any(self, task: RunTask | Run) -> RunOutput:
+    def _if_any(self, task: RunTask | Run) -> Output:
         """What a task left; one whose output is gone hides those of the others from nobody."""
         try:
             return self.of_task(task)
         except (RunNotFound, UpstreamError) as error:
             if error.upstream_code not in NOTHING_LEFT:
                 raise
-            return self._upstream.output_of({"info": "The workspace has no output of it."})
+            return {"info": "The workspace has no output of it."}

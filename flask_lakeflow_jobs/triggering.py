@@ -114,8 +114,8 @@ class Trigger:
         now = self._jobs.clock.now() if is_here or theirs is None else theirs
         asked_ago = self._jobs.clock.monotonic() - asked_at
         tolerance = 0.001 if is_here else CLOCKS_DIFFER_BY
-        was_there = (run.start_time or 0) / 1000 < now - asked_ago - tolerance
-        if was_started_with(run, fields) is False:
+        was_there = (run.value.start_time or 0) / 1000 < now - asked_ago - tolerance
+        if was_started_with(run.value, fields) is False:
             raise _another_intent()
         return replace(triggered, replayed=was_there)
 

@@ -7,6 +7,8 @@ from typing import Any
 from databricks.sdk.service.jobs import Run, RunTask
 
 from flask_lakeflow_jobs.job_config import Job
+from flask_lakeflow_jobs.upstream.jobs_api import Answer
+from flask_lakeflow_jobs.watching.snapshot import StateId, state_id
 
 Document = dict[str, Any]
 
@@ -72,3 +74,19 @@ SUCCEEDED = words("TERMINATED", "SUCCESS", status="TERMINATED", code="SUCCESS")
 #: the Databricks CLI (acceptance/bundle/resources/job_runs/failed_run).
 FAILED_BY_TASK = words("INTERNAL_ERROR", "FAILED", status="TERMINATED", code="RUN_EXECUTION_ERROR")
 FAILED = words("TERMINATED", "FAILED", status="TERMINATED", code="RUN_EXECUTION_ERROR")
+
+
+def answered(a_run: Run) -> Answer[Run]:
+    """A run as the upstream room gives it.
+
+    :param a_run: it.
+    """
+    return Answer(a_run.as_dict(), a_run)
+
+
+def state_of(a_run: Run) -> StateId:
+    """The name of a run's state.
+
+    :param a_run: it.
+    """
+    return state_id(a_run.as_dict())

@@ -154,6 +154,15 @@ def test_an_outcome_reads_as_its_word(outcome: Outcome) -> None:
 def test_a_run_has_the_outcome_that_its_words_mean(doing: dict[str, object], expected: str) -> None:
     assert outcome_of(sdk_task({"task_key": "t", **doing})).value == expected
     assert outcome_of(run(doing) if doing else run({"state": None})).value == expected
+    assert outcome_of({"state": None, **doing}).value == expected
+
+
+@pytest.mark.parametrize(
+    "doing", [{"state": "x"}, {"state": {"life_cycle_state": 5}, "status": []}]
+)
+def test_what_is_no_word_is_none(doing: dict[str, object]) -> None:
+    assert outcome_of(doing) is Outcome.UNKNOWN
+    assert words_of(doing).life_cycle is None
 
 
 def test_a_success_is_no_more_than_its_code_says() -> None:

@@ -15,7 +15,7 @@ from flask_lakeflow_jobs.results import Results
 from .runs import run
 
 #: What a handle gives to the faces of this package only, or that gives a handle.
-NOT_RESULTS = {"as_operator", "as_user", "get_outputs", "newest", "reads", "target"}
+NOT_RESULTS = {"as_operator", "as_user", "get_outputs", "read_outputs", "reads", "target"}
 
 
 RUN = run()

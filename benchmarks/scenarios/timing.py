@@ -19,6 +19,7 @@ from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.job_config import Job
 from flask_lakeflow_jobs.outcome import RunStatus
 from flask_lakeflow_jobs.shared import Shared
+from flask_lakeflow_jobs.upstream.jobs_api import Answer
 from flask_lakeflow_jobs.watching import Hub, Target
 
 from ..bench import Bench, appkit, ours
@@ -166,11 +167,12 @@ class Simulation:
     def end(self) -> None:
         self._ended.append(self._spelled(*self._going))
 
-    def run(self, target: Target) -> Run:
+    def run(self, target: Target) -> Answer[Run]:
         self.reads += 1
-        return Run.from_dict(self._spelled(*self._going))
+        document = self._spelled(*self._going)
+        return Answer(document, Run.from_dict(document))
 
-    def active_runs(self, target: Target, most: int) -> list[Run]:
+    def active_runs(self, target: Target, most: int) -> list[Answer[Run]]:
         raise NotImplementedError("one run at a time")
 
     def ended_runs(self, target: Target) -> list[BaseRun]:

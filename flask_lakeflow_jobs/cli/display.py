@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import InvalidParameters, LakeflowJobsError
-from ..masking import masked
 from ..outcome import Outcome, last_attempts, outcome_of, words_of
+from ..shown import without_headers
 from .words import clock_time, date_and_time, duration, length_of, one_line, page_url, word
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def output_text(output: RunOutput) -> str:
         return _cut(notebook.result, notebook.truncated)
     if output.logs:
         return _cut(output.logs, output.logs_truncated)
-    for name, value in public(output).items():
+    for name, value in without_headers(output.as_dict()).items():
         if name.endswith("_output") and value:
             return json.dumps(value, indent=2)
     return ""
@@ -108,30 +108,6 @@ def output_text(output: RunOutput) -> str:
 def _cut(text: str, truncated: bool | None) -> str:
     text = text.removesuffix("\n")
     return f"{text}\n{TRUNCATED}" if truncated else text
-
-
-def public(output: RunOutput) -> dict[str, Any]:
-    """An output for JSON, without the headers of a dbt task, which carry credentials.
-
-    :param output: as the SDK has it.
-    """
-    document: dict[str, Any] = output.as_dict()
-    if "dbt_output" in document:
-        document["dbt_output"] = {
-            name: value
-            for name, value in document["dbt_output"].items()
-            if name != "artifacts_headers"
-        }
-    return document
-
-
-def shown_outputs(job: Job, outputs: Mapping[str, RunOutput]) -> dict[str, Any]:
-    """The outputs of a run for JSON, without secrets among the parameters that they name.
-
-    :param job: the run's.
-    :param outputs: by task key.
-    """
-    return {task: masked(public(output), job.secrets) for task, output in outputs.items()}
 
 
 # ── what went wrong ───────────────────────────────────────────────────────────────────────────────

@@ -148,7 +148,7 @@ class Doctor:
     def _look_at_job(self, job: Job, me: Mapping[str, Any]) -> Iterator[Finding]:
         about = f"job {job.key}"
         try:
-            definition = self._jobs.upstream.get_job(APP, job)
+            definition = self._jobs.upstream.get_job(APP, job).value
         except LakeflowJobsError as error:
             yield failure(about, error, WAY) if error.retryable else not_seen(job, error)
             return

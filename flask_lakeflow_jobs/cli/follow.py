@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import LakeflowJobsError, RunNotFound
 from ..masking import masked
 from ..outcome import SUCCESSES, Outcome
-from .display import error_lines, failure_lines, output_lines, shown_outputs
+from ..shown import task_outputs
+from .display import error_lines, failure_lines, output_lines
 from .exits import Exit, exit_of
 from .printing import (
     print_document,
@@ -23,12 +24,14 @@ from .printing import (
 from .words import one_line, page_url, word
 
 if TYPE_CHECKING:
-    from databricks.sdk.service.jobs import Run, RunOutput
+    from databricks.sdk.service.jobs import Run
 
     from ..handle import JobHandle
     from ..outcome import RunStatus
     from ..reports import Explanation
     from .progress import Progress
+
+T = TypeVar("T")
 
 
 class Result(Enum):
@@ -114,7 +117,8 @@ class Follower:
         if self.result is Result.JSON:
             print_document(self._document(end, explanation))
         elif self.result is Result.TEXT and end.outcome in SUCCESSES:
-            for text in output_lines(end.run.tasks, self._outputs()):
+            outputs = self._if_readable(self.handle.get_outputs)
+            for text in output_lines(end.run.tasks, outputs):
                 print_result(text)
         if end.outcome is not Outcome.SUCCEEDED:
             self._say_how_it_ended(end, explanation, is_failure=code is not Exit.SUCCEEDED)
@@ -122,14 +126,15 @@ class Follower:
 
     def _document(self, end: RunStatus, explanation: Explanation | None) -> dict[str, Any]:
         document = self._about_run(end.to_dict())
-        document["outputs"] = shown_outputs(self.handle.job, self._outputs())
+        outputs = self._if_readable(self.handle.read_outputs)
+        document["outputs"] = task_outputs(outputs, self.handle.job.secrets)
         if explanation is not None:
             document["explanation"] = explanation.to_dict()
         return document
 
-    def _outputs(self) -> dict[str, RunOutput]:
+    def _if_readable(self, read: Callable[[int], dict[str, T]]) -> dict[str, T]:
         try:
-            return self.handle.get_outputs(self.run_id)
+            return read(self.run_id)
         except LakeflowJobsError as error:
             print_warning(
                 f"The output cannot be read: {error.detail} Read it later:"

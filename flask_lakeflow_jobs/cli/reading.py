@@ -6,7 +6,8 @@ import click
 
 from ..json_schema import described
 from ..masking import masked
-from ..outcome import SUCCESSES, has_ended, life_cycle_of, outcome_of
+from ..outcome import SUCCESSES, has_ended, outcome_of
+from ..shown import newest_run, task_outputs
 from .arguments import key_argument, output_option, run_argument
 from .choose import app_state, chosen_job
 from .display import (
@@ -15,7 +16,6 @@ from .display import (
     output_lines,
     run_lines,
     run_rows,
-    shown_outputs,
 )
 from .group import command_group
 from .printing import print_document, print_progress, print_result
@@ -41,16 +41,9 @@ def status(key: str | None, as_json: bool) -> None:
     The exit code is 0 whatever became of the run.
     """
     handle = chosen_job(key)
-    newest = handle.last_run()
     if as_json:
-        print_document(
-            {
-                "status": life_cycle_of(newest) if newest else None,
-                "outcome": outcome_of(newest).value if newest else None,
-                "run": masked(newest.as_dict(), handle.job.secrets) if newest else None,
-            }
-        )
-    elif newest is None:
+        print_document(newest_run(handle.reads().runs(1).value, handle.job.secrets))
+    elif (newest := handle.last_run()) is None:
         print_progress(f"{handle.key} has no runs yet.")
     else:
         print_result("\n".join(run_lines(handle.key, newest)))
@@ -70,10 +63,10 @@ def status(key: str | None, as_json: bool) -> None:
 def runs(key: str | None, limit: int, as_json: bool) -> None:
     """List the newest runs of a job, newest first."""
     handle = chosen_job(key)
-    newest = handle.list_runs(limit)
     if as_json:
-        print_document({"runs": [masked(run.as_dict(), handle.job.secrets) for run in newest]})
-    elif not newest:
+        seen = handle.reads().runs(limit)
+        print_document({"runs": [masked(run, handle.job.secrets) for run in seen.value]})
+    elif not (newest := handle.list_runs(limit)):
         print_progress(f"{handle.key} has no runs yet.")
     else:
         print_result("\n".join(run_rows(newest)))
@@ -88,10 +81,10 @@ def show(key: str | None, run_id: int, as_json: bool) -> None:
     The exit code is 0 whatever became of the run.
     """
     handle = chosen_job(key)
-    found = handle.get_run(run_id)
     if as_json:
-        print_document(masked(found.as_dict(), handle.job.secrets))
+        print_document(masked(handle.reads().run(run_id).value, handle.job.secrets))
         return
+    found = handle.get_run(run_id)
     lines = run_lines(handle.key, found)
     if has_ended(found) and outcome_of(found) not in SUCCESSES:
         lines += ["", *failure_lines(handle.explain(run_id))]
@@ -107,9 +100,9 @@ def output(key: str | None, run_id: int, as_json: bool) -> None:
     That is the result of a notebook, and the logs of a script.
     """
     handle = chosen_job(key)
-    outputs = handle.get_outputs(run_id)
     if as_json:
-        print_document(shown_outputs(handle.job, outputs))
+        print_document(task_outputs(handle.read_outputs(run_id), handle.job.secrets))
         return
+    outputs = handle.get_outputs(run_id)
     for text in output_lines(handle.get_run(run_id).tasks, outputs):
         print_result(text)

@@ -122,18 +122,18 @@ def run_view(guarded: Guard, handle: JobHandle, run_id: int) -> RunView:
     :param run_id: the run.
     """
     run, seen = reading.run_of(handle, run_id)
-    moment = reading.now()
+    moment, state = reading.now(), str(state_id(seen.value))
     expected = None if has_ended(run) else _expected_end(handle, run, moment)
     line = tasks.timeline(run, moment, expected)
     return RunView(
         job=handle.job,
         may=reading.rights(guarded, handle),
         run=runs.summary(run, moment, reading.who_parameter()),
-        state_id=str(state_id(run)),
+        state_id=state,
         timeline=line,
         graph=tasks.graph(run, line.rows),
         parameters=runs.parameters_of(run),
-        efforts=_efforts(handle, run, moment),
+        efforts=_efforts(handle, run, state, moment),
         expected_end=expected,
         failure=_failure(handle, run),
         url=words.page_url(run.run_page_url),
@@ -150,7 +150,7 @@ def _expected_end(handle: JobHandle, run: Run, moment: float) -> int | None:
     return runs.expected_end(run, past, moment)
 
 
-def _efforts(handle: JobHandle, run: Run, moment: float) -> list[Summary]:
+def _efforts(handle: JobHandle, run: Run, state: str, moment: float) -> list[Summary]:
     """What was run for a run; nothing where it was once only.
 
     A repair gives its tasks further attempts, so that a run without any needs no further read.
@@ -158,7 +158,7 @@ def _efforts(handle: JobHandle, run: Run, moment: float) -> list[Summary]:
     if run.run_id is None or not any(task.attempt_number for task in run.tasks or []):
         return []
     try:
-        seen = handle.reads(or_stale=True).repairs(run.run_id, state=str(state_id(run)))
+        seen = handle.reads(or_stale=True).repairs(run.run_id, state=state)
     except LakeflowJobsError:  # what else is known of the run is still worth showing
         return []
     # how an effort went is told in the fields of a run

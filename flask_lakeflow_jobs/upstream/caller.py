@@ -27,7 +27,7 @@ from .faults import (
 from .workers import NoAnswer, Workers
 
 if TYPE_CHECKING:
-    from databricks.sdk.mixins.jobs import JobsExt
+    from databricks.sdk import WorkspaceClient
 
     from ..clock import Clock
     from ..identity import Identity
@@ -74,7 +74,7 @@ class Caller:
         identity: Identity,
         job: Job | None,
         tier: Tier,
-        call: Callable[[JobsExt], T],
+        call: Callable[[WorkspaceClient], T],
         *,
         missing: Missing | None = None,
         refused_as_params: bool = False,
@@ -86,7 +86,7 @@ class Caller:
         :param identity: as whom.
         :param job: which job it is about.
         :param tier: how long it may take.
-        :param call: what it is, given the Jobs API.
+        :param call: what it is, given the workspace's client.
         :param missing: makes the error for a job or run that is not there.
         :param refused_as_params: a 400 is about the caller's parameters.
         :param is_repeatable: whether it does no harm to make the call once more later.
@@ -98,7 +98,7 @@ class Caller:
         def attempt() -> T:
             told.count()
             try:
-                return call(self.clients.jobs(identity))
+                return call(self.clients.client(identity))
             except NotRetried as stopped:
                 failures.append(stopped.__context__ or stopped)
             except Exception as error:

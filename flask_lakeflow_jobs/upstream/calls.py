@@ -6,8 +6,6 @@ import math
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from email.utils import parsedate_to_datetime
-from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from databricks.sdk.service.jobs import (
@@ -31,10 +29,11 @@ from .cache import ReadCache
 from .caller import MOST_CALLS, Caller, Tier
 from .clients import Address, Clients
 from .faults import HollowAnswer, Missing
+from .jobs_api import Answer, JobsApi
 from .reads import Reads
 
 if TYPE_CHECKING:
-    from databricks.sdk.mixins.jobs import JobsExt
+    from databricks.sdk import WorkspaceClient
 
     from ..clock import Clock
     from ..config import Settings
@@ -43,9 +42,6 @@ if TYPE_CHECKING:
     from ..shared import Shared
 
 T = TypeVar("T")
-
-#: Runs in one page of runs/list: what the Jobs API gives at most.
-PAGE = 25
 
 
 class Upstream:
@@ -91,7 +87,7 @@ class Upstream:
 
     # ── reads, past the cache ─────────────────────────────────────────────────────────────────────
 
-    def get_job(self, identity: Identity, job: NamedJob) -> Job:
+    def get_job(self, identity: Identity, job: NamedJob) -> Answer[Job]:
         """The job's definition.
 
         :raises JobNotFound: the workspace has none with that id.
@@ -101,13 +97,13 @@ class Upstream:
             identity,
             job,
             self._read,
-            lambda api: _with("job_id", api.get(job.job_id)),
+            lambda workspace: JobsApi(workspace).job(job.job_id),
             missing=_no_job(job),
         )
 
     def get_run(
         self, identity: Identity, job: NamedJob, run_id: int, *, history: bool = False
-    ) -> Run:
+    ) -> Answer[Run]:
         """A run with all its tasks.
 
         :param history: with its repairs.
@@ -118,68 +114,59 @@ class Upstream:
             identity,
             job,
             self._read,
-            lambda api: _with("run_id", api.get_run(run_id, include_history=history or None)),
+            lambda workspace: JobsApi(workspace).run(run_id, history=history),
             missing=_no_run(job, run_id),
         )
         return _of_job(job, run)
 
     def get_run_and_time(
         self, identity: Identity, job: NamedJob, run_id: int
-    ) -> tuple[Run, float | None]:
+    ) -> tuple[Answer[Run], float | None]:
         """A run without the tasks beyond its first page, and what time the workspace has.
 
         :return: the time in seconds since the epoch; ``None``: the workspace does not tell.
         :raises RunNotFound: there is none, or it belongs to another job.
         """
-
-        def ask(_: JobsExt) -> tuple[Run, float | None]:
-            client = self._caller.clients.client(identity)
-            headers = {"Accept": "application/json"}
-            workspace_id = getattr(client.config, "workspace_id", None)  # older SDKs have none
-            if workspace_id:  # as the SDK's own calls have it
-                headers["X-Databricks-Workspace-Id"] = workspace_id
-            answer: Any = client.api_client.do(
-                "GET",
-                "/api/2.2/jobs/runs/get",
-                query={"run_id": run_id},
-                headers=headers,
-                response_headers=["Date"],
-            )
-            return _with("run_id", Run.from_dict(answer)), _seconds(answer.get("Date"))
-
         run, now = self._caller.make(
-            "get_run", identity, job, self._read, ask, missing=_no_run(job, run_id)
+            "get_run",
+            identity,
+            job,
+            self._read,
+            lambda workspace: JobsApi(workspace).first_page(run_id),
+            missing=_no_run(job, run_id),
         )
         return _of_job(job, run), now
 
     def list_runs(
         self, identity: Identity, job: NamedJob, limit: int, **filters: Any
-    ) -> list[BaseRun]:
+    ) -> list[Answer[BaseRun]]:
         """The newest runs of a job, newest first, over as many pages as it takes.
 
         :param limit: the most runs.
-        :param filters: as the SDK's ``list_runs`` takes them.
+        :param filters: as the Jobs API names them.
         :raises InvalidRequest: the limit is no positive whole number, or no run can match.
         """
         check_range(limit, filters)
-
-        def pages(api: JobsExt) -> list[BaseRun]:
-            runs = api.list_runs(job_id=job.job_id, limit=min(limit, PAGE), **filters)
-            return list(islice(runs, limit))
-
         return self._caller.make(
-            "list_runs", identity, job, self._read, pages, missing=_no_job(job)
+            "list_runs",
+            identity,
+            job,
+            self._read,
+            lambda workspace: JobsApi(workspace).runs(job.job_id, limit, filters),
+            missing=_no_job(job),
         )
 
-    def active_runs(self, identity: Identity, job: NamedJob, most: int) -> list[Run]:
+    def active_runs(self, identity: Identity, job: NamedJob, most: int) -> list[Answer[Run]]:
         """The newest runs of a job that go on, with their tasks.
 
         :param most: the most runs.
         """
         runs = self.list_runs(identity, job, most, active_only=True, expand_tasks=True)
-        return [Run.from_dict(run.as_dict()) for run in runs]
+        return [Answer(run.document, Run.from_dict(run.document)) for run in runs]
 
-    def get_task_output(self, identity: Identity, job: NamedJob, task_run_id: int) -> RunOutput:
+    def get_task_output(
+        self, identity: Identity, job: NamedJob, task_run_id: int
+    ) -> Answer[RunOutput]:
         """What one task left.
 
         :param task_run_id: the run id of the task, not of the job's run.
@@ -189,7 +176,7 @@ class Upstream:
             identity,
             job,
             self._read,
-            lambda api: api.get_run_output(task_run_id),
+            lambda workspace: JobsApi(workspace).output(task_run_id),
             missing=_no_run(job, task_run_id),
         )
 
@@ -203,15 +190,15 @@ class Upstream:
             identity,
             job,
             self._read,
-            lambda api: api.get_permissions(str(job.job_id)),
+            lambda workspace: workspace.jobs.get_permissions(str(job.job_id)),
             missing=_no_job(job),
         )
 
     def who_am_i(self, identity: Identity) -> dict[str, Any]:
         """The identity as the workspace knows it (SCIM), and the ``Date`` of the answer."""
 
-        def ask(_: JobsExt) -> Any:
-            api = self._caller.clients.client(identity).api_client
+        def ask(workspace: WorkspaceClient) -> Any:
+            api = workspace.api_client
             return api.do("GET", "/api/2.0/preview/scim/v2/Me", response_headers=["Date"])
 
         return dict(self._caller.make("who_am_i", identity, None, self._read, ask))
@@ -246,9 +233,9 @@ class Upstream:
             "performance_target": sdk_performance_target(performance_target),
         }
 
-        def trigger(api: JobsExt) -> RunNowResponse:
+        def trigger(workspace: WorkspaceClient) -> RunNowResponse:
             try:
-                response: RunNowResponse = api.run_now(job.job_id, **arguments).response
+                response: RunNowResponse = workspace.jobs.run_now(job.job_id, **arguments).response
             except KeyError as error:  # so the SDK says that the answer names no run
                 raise HollowAnswer("An answer to run-now has no run_id.") from error
             return _with("run_id", response)
@@ -276,7 +263,7 @@ class Upstream:
                 identity,
                 job,
                 self._write,
-                lambda api: _nothing(api.cancel_run(run_id)),
+                lambda workspace: _nothing(workspace.jobs.cancel_run(run_id)),
                 missing=_no_run(job, run_id),
             )
 
@@ -288,7 +275,7 @@ class Upstream:
                 identity,
                 job,
                 self._write,
-                lambda api: api.cancel_all_runs(job_id=job.job_id),
+                lambda workspace: workspace.jobs.cancel_all_runs(job_id=job.job_id),
                 missing=_no_job(job),
             )
 
@@ -302,8 +289,8 @@ class Upstream:
         """
         fields = sdk_fields(arguments)
 
-        def repair(api: JobsExt) -> int:
-            response: RepairRunResponse = api.repair_run(run_id, **fields).response
+        def repair(workspace: WorkspaceClient) -> int:
+            response: RepairRunResponse = workspace.jobs.repair_run(run_id, **fields).response
             return int(_with("repair_id", response).repair_id or 0)
 
         with self._changing(job):
@@ -341,18 +328,10 @@ def _with(name: str, answer: T) -> T:
     return answer
 
 
-def _of_job(job: NamedJob, run: Run) -> Run:
-    if run.job_id != job.job_id:
-        raise RunNotFound(int(run.run_id or 0), job.key)
+def _of_job(job: NamedJob, run: Answer[Run]) -> Answer[Run]:
+    if run.value.job_id != job.job_id:
+        raise RunNotFound(int(run.value.run_id or 0), job.key)
     return run
-
-
-def _seconds(date: str | None) -> float | None:
-    """Seconds since the epoch of a ``Date`` header, which has no fractions of them."""
-    try:
-        return parsedate_to_datetime(date or "").timestamp() + 0.5
-    except ValueError:
-        return None
 
 
 def _nothing(_: object) -> None:

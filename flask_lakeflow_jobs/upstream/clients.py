@@ -18,8 +18,6 @@ from .faults import LoginFailed
 from .session import settle
 
 if TYPE_CHECKING:
-    from databricks.sdk.mixins.jobs import JobsExt
-
     from ..clock import Clock
     from ..identity import Identity
 
@@ -99,13 +97,6 @@ class Clients:
     @property
     def is_local(self) -> bool:
         return self._local is not None
-
-    def jobs(self, identity: Identity) -> JobsExt:
-        """The Jobs API as somebody.
-
-        :param identity: the app or a user.
-        """
-        return self.client(identity).jobs
 
     def client(self, identity: Identity) -> WorkspaceClient:
         """The whole workspace as somebody.

@@ -6,15 +6,16 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from databricks.sdk.service.jobs import Run
-
 from ..outcome import has_ended
 from .cache import Question, ReadCache, Seen
 
 if TYPE_CHECKING:
+    from databricks.sdk.service.jobs import Run
+
     from ..identity import Identity
     from ..job_config import Job
     from .calls import Upstream
+    from .jobs_api import Answer
 
 
 class Reads:
@@ -46,7 +47,7 @@ class Reads:
         """The job's definition."""
         return self._read(
             "job",
-            lambda: self._upstream.get_job(self._identity, self._job).as_dict(),
+            lambda: self._upstream.get_job(self._identity, self._job).document,
             lambda _: True,
         )
 
@@ -57,8 +58,8 @@ class Reads:
         """
         return self._read(
             f"run:{run_id}",
-            lambda: self._upstream.get_run(self._identity, self._job, run_id).as_dict(),
-            lambda run: has_ended(Run.from_dict(run)),
+            lambda: self._upstream.get_run(self._identity, self._job, run_id).document,
+            has_ended,
         )
 
     def repairs(self, run_id: int, *, state: str) -> Seen:
@@ -71,8 +72,10 @@ class Reads:
 
         def ask() -> dict[str, Any]:
             run = self._upstream.get_run(self._identity, self._job, run_id, history=True)
-            items = [item.as_dict() for item in run.repair_history or []]
-            return {"ended": has_ended(run), "items": items}
+            return {
+                "ended": has_ended(run.document),
+                "items": run.document.get("repair_history") or [],
+            }
 
         return self._read(f"repairs:{run_id}:{state}", ask, lambda answer: bool(answer["ended"]))
 
@@ -86,7 +89,7 @@ class Reads:
 
         def ask() -> list[dict[str, Any]]:
             runs = self._upstream.list_runs(self._identity, self._job, limit, **filters)
-            return [run.as_dict() for run in runs]
+            return [run.document for run in runs]
 
         what = f"runs:{limit}:{json.dumps(filters, sort_keys=True)}"
         return self._read(what, ask, lambda _: False)
@@ -99,13 +102,11 @@ class Reads:
         """
         return self._read(
             f"output:{task_run_id}",
-            lambda: self._upstream.get_task_output(
-                self._identity, self._job, task_run_id
-            ).as_dict(),
+            lambda: self._upstream.get_task_output(self._identity, self._job, task_run_id).document,
             lambda _: settled,
         )
 
-    def look(self, run_id: int) -> Run:
+    def look(self, run_id: int) -> Answer[Run]:
         """A run as it is now, whatever is known of it; others then have it from the cache.
 
         :raises RunNotFound: there is none, or it belongs to another job.
@@ -113,7 +114,7 @@ class Reads:
         generation = self._cache.generation(self._job)
         run = self._upstream.get_run(self._identity, self._job, run_id)
         question = Question(self._identity, self._job, f"run:{run_id}")
-        self._cache.take_in(question, generation, run.as_dict(), settled=has_ended(run))
+        self._cache.take_in(question, generation, run.document, settled=has_ended(run.document))
         return run
 
     def _read(self, what: str, ask: Callable[[], Any], is_settled: Callable[[Any], bool]) -> Seen:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from ..clock import Clock
     from ..shared import Shared
+    from ..upstream.jobs_api import Answer
     from .reader import Reader
     from .snapshot import StateId
     from .target import Target
@@ -331,14 +332,14 @@ class Hub:
 
     def _read(
         self, own: Sequence[Feed], feeds: Sequence[Feed]
-    ) -> Iterable[tuple[Feed, Run | LakeflowJobsError]]:
+    ) -> Iterable[tuple[Feed, Answer[Run] | LakeflowJobsError]]:
         """What a look at some runs of a group gives, and what it tells of others of them."""
-        together: dict[int, Run] = {}
+        together: dict[int, Answer[Run]] = {}
         watched = max(len(feeds), self._watched_in(own[0].target.group))
         if len(feeds) >= TOGETHER and _pages(watched) <= len(own):
             try:
                 runs = self._reader.active_runs(own[0].target, watched)
-                together = {run.run_id: run for run in runs if run.run_id is not None}
+                together = {int(run.value.run_id or 0): run for run in runs}
             except LakeflowJobsError as error:
                 if error.retryable:
                     yield from ((feed, error) for feed in own)
@@ -350,7 +351,7 @@ class Hub:
             if feed.target.run_id not in together:
                 with _kept_apart(feed):
                     try:
-                        seen: Run | LakeflowJobsError = self._reader.run(feed.target)
+                        seen: Answer[Run] | LakeflowJobsError = self._reader.run(feed.target)
                     except LakeflowJobsError as error:
                         seen = error
                     yield feed, seen
@@ -369,17 +370,20 @@ class Hub:
             self._moments = {name: at for name, at in self._moments.items() if at > now}
             return self._moments.setdefault(group, now + self._poll_interval)
 
-    def _take_in(self, feed: Feed, seen: Run | LakeflowJobsError, *, together: bool) -> None:
+    def _take_in(
+        self, feed: Feed, seen: Answer[Run] | LakeflowJobsError, *, together: bool
+    ) -> None:
         now = self._clock.monotonic()
         if self._turns.is_void(feed):
             feed.is_due_again = True
             return
         if not isinstance(seen, LakeflowJobsError):
             feed.failures = 0
-            pause, eta = self._outlook.of(feed.target, seen)
+            pause, eta = self._outlook.of(feed.target, seen.value)
             if feed.state.snapshot is not None:
-                self._outlook.take_in(feed.target, seen)
-            snapshot = Snapshot.of(RunStatus(int(self._clock.now() * 1000), seen, eta))
+                self._outlook.take_in(feed.target, seen.value)
+            at = int(self._clock.now() * 1000)
+            snapshot = Snapshot.of(RunStatus(at, seen.value, eta, seen.document))
             is_common = together and not snapshot.is_terminal
             due = self._common_moment(feed.target.group) if is_common else now + pause
             is_new = self._show(feed, snapshot)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from databricks.sdk.service.jobs import BaseRun, Run
 
     from ..upstream import Upstream
+    from ..upstream.jobs_api import Answer
     from .target import Target
 
 #: Past runs from which the durations of a job are learned: one page.
@@ -21,9 +22,9 @@ PAST_RUNS = 25
 class Reader(ReadsHistory, Protocol):
     """What looks at runs upstream."""
 
-    def run(self, target: Target) -> Run: ...
+    def run(self, target: Target) -> Answer[Run]: ...
 
-    def active_runs(self, target: Target, most: int) -> list[Run]: ...
+    def active_runs(self, target: Target, most: int) -> list[Answer[Run]]: ...
 
     def restore(self, stored: dict[str, Any]) -> RunStatus: ...
 
@@ -37,14 +38,14 @@ class UpstreamReader:
     def __init__(self, upstream: Callable[[], Upstream]) -> None:
         self._upstream = upstream
 
-    def run(self, target: Target) -> Run:
+    def run(self, target: Target) -> Answer[Run]:
         """A run with all its tasks.
 
         :raises LakeflowJobsError: the look failed.
         """
         return self._upstream().reads(target.identity, target.job).look(target.run_id)
 
-    def active_runs(self, target: Target, most: int) -> list[Run]:
+    def active_runs(self, target: Target, most: int) -> list[Answer[Run]]:
         """The runs of a job that go on, with their tasks, at most so many.
 
         :raises LakeflowJobsError: the look failed.
@@ -56,9 +57,10 @@ class UpstreamReader:
 
         :raises LakeflowJobsError: the look failed.
         """
-        return self._upstream().list_runs(
+        runs = self._upstream().list_runs(
             target.identity, target.job, PAST_RUNS, completed_only=True
         )
+        return [run.value for run in runs]
 
     def restore(self, stored: dict[str, Any]) -> RunStatus:
         """The status that another process has seen.
@@ -66,4 +68,4 @@ class UpstreamReader:
         :param stored: its ``to_dict()``.
         """
         run = self._upstream().run_of(stored["run"])
-        return RunStatus(stored["timestamp"], run, stored.get("eta"))
+        return RunStatus(stored["timestamp"], run, stored.get("eta"), stored["run"])

@@ -5,15 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..outcome import RunStatus, has_ended, outcome_of, words_of
-
-if TYPE_CHECKING:
-    from databricks.sdk.service.jobs import Run, RunTask
+from ..outcome import RunStatus, has_ended, judge, words_of
 
 #: How far along a life-cycle word is. Other words, and those of tomorrow, have no place: they may
 #: come before and after any of these but the end.
@@ -73,16 +70,19 @@ class StateId:
         return self.rank < other.rank
 
 
-def state_id(run: Run) -> StateId:
+def state_id(run: Mapping[str, Any]) -> StateId:
     """Name the state of a run; clocks and durations do not count.
 
-    :param run: as the SDK has it.
+    :param run: as the Jobs API spells it.
     """
-    tasks = sorted(run.tasks or [], key=_place)
+    tasks = sorted(run.get("tasks") or [], key=_place)
     words = words_of(run)
-    essence = [_essence(run), [[task.task_key, task.run_id, _essence(task)] for task in tasks]]
+    essence = [
+        _essence(run),
+        [[task.get("task_key"), task.get("run_id"), _essence(task)] for task in tasks],
+    ]
     return StateId(
-        attempts=sum(task.attempt_number or 0 for task in tasks) + (run.attempt_number or 0),
+        attempts=sum(task.get("attempt_number") or 0 for task in [*tasks, run]),
         rank=(
             ENDED_RANK
             if words.ended
@@ -93,12 +93,12 @@ def state_id(run: Run) -> StateId:
     )
 
 
-def _place(task: RunTask) -> tuple[str, int, int]:
+def _place(task: Mapping[str, Any]) -> tuple[str, int, int]:
     """The workspace gives the tasks of a run in no order that it promises."""
-    return task.task_key, task.attempt_number or 0, task.run_id or 0
+    return task.get("task_key") or "", task.get("attempt_number") or 0, task.get("run_id") or 0
 
 
-def _essence(run: Run | RunTask) -> list[str | int | None]:
+def _essence(run: Mapping[str, Any]) -> list[str | int | None]:
     words = words_of(run)
     return [
         words.life_cycle,
@@ -106,8 +106,8 @@ def _essence(run: Run | RunTask) -> list[str | int | None]:
         words.status,
         words.termination_code,
         words.message,
-        run.attempt_number,
-        outcome_of(run).value,
+        run.get("attempt_number"),
+        judge(words).value,
     ]
 
 
@@ -130,8 +130,9 @@ class Snapshot:
 
         :param status: it.
         """
-        data = json.dumps(status.to_dict(), separators=(",", ":"))
-        return cls(state_id(status.run), data, lambda _: status)
+        document = status.to_dict()
+        data = json.dumps(document, separators=(",", ":"))
+        return cls(state_id(document["run"]), data, lambda _: status)
 
     @property
     def is_terminal(self) -> bool:

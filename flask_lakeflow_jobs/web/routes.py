@@ -13,7 +13,7 @@ from ..current import current_state
 from ..ids import run_id_of
 from ..json_schema import described
 from ..masking import masked
-from ..outcome import life_cycle_of, outcome_of
+from ..shown import newest_run, task_outputs
 from ..sources import path
 from ..triggering import Triggered
 from ..watching import Target
@@ -156,15 +156,7 @@ def list_runs(key: str) -> Response:
 def show_status(key: str) -> Response:
     with acting_handle(guard(), key) as handle:
         seen = handle.reads(or_stale=True).runs(1)
-
-    def status() -> dict[str, Any]:
-        run = handle.newest(seen.value)
-        if run is None:
-            return {"status": None, "outcome": None, "run": None}
-        shown = masked(seen.value[0], handle.job.secrets)
-        return {"status": life_cycle_of(run), "outcome": outcome_of(run).value, "run": shown}
-
-    return _read("status", handle, seen, status)
+    return _read("status", handle, seen, lambda: newest_run(seen.value, handle.job.secrets))
 
 
 def show_run(key: str, run_id: str) -> Response:
@@ -190,23 +182,8 @@ def _aged(response: Response, seen: Seen) -> Response:
 
 def show_output(key: str, run_id: str) -> Response:
     with acting_handle(guard(), key) as handle:
-        outputs = handle.get_outputs(run_id_of(run_id))
-    secrets = handle.job.secrets
-    return _json(
-        {task: masked(_public(output.as_dict()), secrets) for task, output in outputs.items()}
-    )
-
-
-def _public(output: dict[str, Any]) -> dict[str, Any]:
-    """An output without what only its owner may see: a dbt task's headers carry credentials."""
-    if "dbt_output" in output:
-        dbt = {
-            name: value
-            for name, value in output["dbt_output"].items()
-            if name != "artifacts_headers"
-        }
-        return {**output, "dbt_output": dbt}
-    return output
+        outputs = handle.read_outputs(run_id_of(run_id))
+    return _json(task_outputs(outputs, handle.job.secrets))
 
 
 def cancel_run(key: str, run_id: str) -> Response:

@@ -13,7 +13,6 @@ from flask_lakeflow_jobs.cli.display import (
     failure_lines,
     news,
     output_lines,
-    public,
     run_lines,
     run_rows,
     table,
@@ -162,8 +161,8 @@ def test_a_task_that_left_nothing_prints_nothing(fields: dict[str, Any]) -> None
 
 def test_the_credentials_of_a_dbt_task_are_kept_back() -> None:
     left = output(dbt_output={"artifacts_link": "https://x", "artifacts_headers": {"k": "secret"}})
-    assert public(left) == {"dbt_output": {"artifacts_link": "https://x"}}
     assert "secret" not in "".join(printed({"a": left}))
+    assert "https://x" in "".join(printed({"a": left}))
 
 
 # ── what went wrong ───────────────────────────────────────────────────────────────────────────────

@@ -12,9 +12,10 @@ from flask_caching.backends import SimpleCache
 from flask_lakeflow_jobs import RunStatus
 from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.shared import Shared
+from flask_lakeflow_jobs.upstream.jobs_api import Answer
 from flask_lakeflow_jobs.watching import Hub, Subscription, Target
 from flask_lakeflow_jobs.watching.turns import TICK
-from tests.runs import SUCCEEDED, named_job, run
+from tests.runs import SUCCEEDED, answered, named_job, run
 
 POLL_INTERVAL = 5.0
 
@@ -105,15 +106,15 @@ class Workspace:
             document = {**answer.as_dict(), "run_id": target.run_id}
             self.answers[target.run_id] = Run.from_dict(document)
 
-    def run(self, target: Target) -> Run:
+    def run(self, target: Target) -> Answer[Run]:
         self._look()
-        return self.answers[target.run_id]
+        return answered(self.answers[target.run_id])
 
-    def active_runs(self, target: Target, most: int) -> list[Run]:
+    def active_runs(self, target: Target, most: int) -> list[Answer[Run]]:
         going = [answer for answer in self.answers.values() if not answer.end_time]
         for _ in range(0, len(going[:most]), 25):
             self._look()
-        return going[:most]
+        return [answered(run) for run in going[:most]]
 
     def ended_runs(self, target: Target) -> list[Any]:
         return []

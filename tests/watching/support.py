@@ -10,11 +10,12 @@ from flask import Flask
 from flask_lakeflow_jobs import RunStatus
 from flask_lakeflow_jobs.clock import Clock
 from flask_lakeflow_jobs.identity import APP
+from flask_lakeflow_jobs.outcome import has_ended
 from flask_lakeflow_jobs.shared import Shared
+from flask_lakeflow_jobs.upstream.jobs_api import Answer
 from flask_lakeflow_jobs.watching import Hub, News, Subscription, Target
-from flask_lakeflow_jobs.watching.snapshot import state_id
 from tests.clocks import FakeClock
-from tests.runs import SUCCEEDED, named_job, run, words
+from tests.runs import SUCCEEDED, answered, named_job, run, words
 
 POLL_INTERVAL = 5.0
 
@@ -38,19 +39,19 @@ class Workspace:
     def says(self, answer: Run | BaseException, target: Target = ONE) -> None:
         self.answers[target.run_id] = answer
 
-    def run(self, target: Target) -> Run:
+    def run(self, target: Target) -> Answer[Run]:
         self.looks.append(target)
         answer = self.answers[target.run_id]
         if isinstance(answer, BaseException):
             raise answer
-        return answer
+        return answered(answer)
 
-    def active_runs(self, target: Target, most: int) -> list[Run]:
+    def active_runs(self, target: Target, most: int) -> list[Answer[Run]]:
         self.lists += 1
         return [
-            answer
+            answered(answer)
             for answer in self.answers.values()
-            if isinstance(answer, Run) and not state_id(answer).is_terminal
+            if isinstance(answer, Run) and not has_ended(answer)
         ][:most]
 
     def ended_runs(self, target: Target) -> list[BaseRun]:

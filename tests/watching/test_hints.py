@@ -9,6 +9,7 @@ from databricks.sdk.service.jobs import Run
 
 from flask_lakeflow_jobs import RunNotFound, UpstreamThrottled, UpstreamUnavailable
 from flask_lakeflow_jobs.identity import Identity
+from flask_lakeflow_jobs.upstream.jobs_api import Answer
 from flask_lakeflow_jobs.watching import Hub, Subscription, Target
 from flask_lakeflow_jobs.watching.hints import MOST, PAUSE
 from flask_lakeflow_jobs.watching.turns import TICK
@@ -104,7 +105,7 @@ def test_a_look_that_was_under_way_when_the_hint_came_is_not_enough(
     processes, viewers = watched(*(0.0,) * count, seed=seed)
     answered = processes.workspace.run
 
-    def hinted_meanwhile(target: Target) -> Run:
+    def hinted_meanwhile(target: Target) -> Answer[Run]:
         answer = answered(target)
         processes.workspace.says(ENDED)
         hint(processes.hubs[receiver])

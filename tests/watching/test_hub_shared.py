@@ -8,6 +8,7 @@ from databricks.sdk.service.jobs import Run
 from flask_lakeflow_jobs import UpstreamThrottled, UpstreamUnavailable
 from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.outcome import outcome_of
+from flask_lakeflow_jobs.upstream.jobs_api import Answer
 from flask_lakeflow_jobs.watching import Hub, Target
 from flask_lakeflow_jobs.watching.turns import TICK
 from tests.runs import named_job, run, words
@@ -278,7 +279,7 @@ def change_in_the_middle_of_a_look(processes: Processes, answer: Run, *changing:
     """Let a run be changed by some processes after the next look has been answered."""
     answered = processes.workspace.run
 
-    def look(target: Target) -> Run:
+    def look(target: Target) -> Answer[Run]:
         seen = answered(target)
         processes.workspace.run = answered  # type: ignore[method-assign]
         processes.workspace.says(answer)
@@ -342,7 +343,7 @@ def test_a_hint_in_the_middle_of_a_look_has_another_one_made_and_this_one_shown(
     viewer = hub.subscribe([ONE])
     answered = processes.workspace.run
 
-    def hinted(target: Target) -> Run:
+    def hinted(target: Target) -> Answer[Run]:
         hub.take_hint(JOB.job_id, ONE.run_id, [ONE])
         return answered(target)
 

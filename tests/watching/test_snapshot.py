@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import RunStatus
 from flask_lakeflow_jobs.watching import Snapshot, StateId
-from flask_lakeflow_jobs.watching.snapshot import state_id
-from tests.runs import FAILED, FAILED_BY_TASK, SUCCEEDED, Document, run, task, words
+from tests.runs import FAILED, FAILED_BY_TASK, SUCCEEDED, Document, run, state_of, task, words
 
 TASKS = [
     task("load", SUCCEEDED, run_id=1, end_time=5),
@@ -66,10 +65,10 @@ def test_any_text_can_be_read(text: str) -> None:
 
 @given(st.dictionaries(st.sampled_from(CLOCKS), st.integers(0, 2**40)))
 def test_clocks_and_durations_are_no_news(clocks: dict[str, Any]) -> None:
-    still = state_id(run(tasks=TASKS))
-    assert state_id(run(tasks=TASKS, **clocks)) == still
+    still = state_of(run(tasks=TASKS))
+    assert state_of(run(tasks=TASKS, **clocks)) == still
     later: list[Document] = [TASKS[0], {**TASKS[1], **clocks}]
-    assert state_id(run(tasks=later)) == still
+    assert state_of(run(tasks=later)) == still
 
 
 @pytest.mark.parametrize(
@@ -87,7 +86,7 @@ def test_clocks_and_durations_are_no_news(clocks: dict[str, Any]) -> None:
     ],
 )
 def test_what_a_viewer_would_see_is_news(other: Any) -> None:
-    assert state_id(other) != state_id(run(tasks=TASKS))
+    assert state_of(other) != state_of(run(tasks=TASKS))
 
 
 #: The life of a run whose first task fails once, is retried, and whose second is canceled.
@@ -119,7 +118,7 @@ LIFE = [
 
 
 def test_no_later_state_is_before_an_earlier_one() -> None:
-    ids = [state_id(moment) for moment in LIFE]
+    ids = [state_of(moment) for moment in LIFE]
     assert len(set(ids)) == len(ids)
     for position, earlier in enumerate(ids):
         assert not earlier.is_before(earlier)
@@ -128,9 +127,9 @@ def test_no_later_state_is_before_an_earlier_one() -> None:
 
 
 def test_a_state_that_lags_behind_is_known_by_its_id() -> None:
-    started, ended = state_id(LIFE[3]), state_id(LIFE[-1])
+    started, ended = state_of(LIFE[3]), state_of(LIFE[-1])
     assert started.is_before(ended)
-    assert state_id(LIFE[0]).is_before(state_id(LIFE[1]))
+    assert state_of(LIFE[0]).is_before(state_of(LIFE[1]))
 
 
 WORDS_IN_ORDER = ["QUEUED", "PENDING", "RUNNING", "TERMINATING"]
@@ -140,7 +139,7 @@ WORDS_IN_ORDER = ["QUEUED", "PENDING", "RUNNING", "TERMINATING"]
 @pytest.mark.parametrize("other", WORDS_IN_ORDER)
 def test_words_without_a_place_come_before_and_after_all_but_the_end(word: str, other: str) -> None:
     unplaced, placed, ended = (
-        state_id(run(doing)) for doing in (words(word), words(other), SUCCEEDED)
+        state_of(run(doing)) for doing in (words(word), words(other), SUCCEEDED)
     )
     assert unplaced != placed
     assert not unplaced.is_before(placed)
@@ -150,7 +149,7 @@ def test_words_without_a_place_come_before_and_after_all_but_the_end(word: str, 
 
 
 def test_words_with_a_place_come_in_order() -> None:
-    ids = [state_id(run(words(word))) for word in WORDS_IN_ORDER]
+    ids = [state_of(run(words(word))) for word in WORDS_IN_ORDER]
     assert [[before.is_before(after) for after in ids] for before in ids] == [
         [False, True, True, True],
         [False, False, True, True],
@@ -166,12 +165,12 @@ def test_of_two_states_at_most_one_is_before_the_other(one: StateId, two: StateI
 
 @given(st.permutations([*TASKS, task("load", FAILED, run_id=3), task("load", FAILED, run_id=4)]))
 def test_the_order_in_which_tasks_are_given_is_no_news(tasks: list[Document]) -> None:
-    assert state_id(run(tasks=tasks)) == state_id(run(tasks=sorted(tasks, key=str)))
+    assert state_of(run(tasks=tasks)) == state_of(run(tasks=sorted(tasks, key=str)))
 
 
 def test_a_repair_goes_on_from_the_end() -> None:
-    ended = state_id(run(FAILED_BY_TASK, tasks=[task("load", FAILED)]))
-    repaired = state_id(run(tasks=[task("load", words("RUNNING"), run_id=2, attempt_number=1)]))
+    ended = state_of(run(FAILED_BY_TASK, tasks=[task("load", FAILED)]))
+    repaired = state_of(run(tasks=[task("load", words("RUNNING"), run_id=2, attempt_number=1)]))
     assert not repaired.is_before(ended)
     assert ended.is_before(repaired)
 
@@ -189,19 +188,19 @@ def test_a_repair_goes_on_from_the_end() -> None:
     ],
 )
 def test_an_id_tells_the_end(doing: Document, is_terminal: bool) -> None:
-    assert state_id(run(doing)).is_terminal is is_terminal
+    assert state_of(run(doing)).is_terminal is is_terminal
     assert Snapshot.of(RunStatus(1, run(doing))).is_terminal is is_terminal
 
 
 def test_another_process_gives_the_same_id() -> None:
     program = (
-        "from tests.watching.test_snapshot import LIFE, state_id\n"
-        "print(*(state_id(moment) for moment in LIFE))"
+        "from tests.watching.test_snapshot import LIFE, state_of\n"
+        "print(*(state_of(moment) for moment in LIFE))"
     )
     other = subprocess.run(
         [sys.executable, "-c", program], check=True, capture_output=True, text=True
     )
-    assert other.stdout.split() == [str(state_id(moment)) for moment in LIFE]
+    assert other.stdout.split() == [str(state_of(moment)) for moment in LIFE]
 
 
 def test_a_snapshot_is_one_json_object_in_one_line() -> None:
@@ -210,7 +209,7 @@ def test_a_snapshot_is_one_json_object_in_one_line() -> None:
     assert json.loads(snapshot.data) == status.to_dict()
     assert snapshot.data.isascii()
     assert "\n" not in snapshot.data
-    assert snapshot.id == state_id(status.run)
+    assert snapshot.id == state_of(status.run)
     assert snapshot.status is status
 
 

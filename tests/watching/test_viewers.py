@@ -21,8 +21,7 @@ from flask_lakeflow_jobs.shared import Shared
 from flask_lakeflow_jobs.watching import Hub, Subscription, Target
 from flask_lakeflow_jobs.watching.feed import Feed
 from flask_lakeflow_jobs.watching.schedule import FLOOR
-from flask_lakeflow_jobs.watching.snapshot import state_id
-from tests.runs import FAILED, run, words
+from tests.runs import FAILED, run, state_of, words
 from tests.support import DEADLINE, wait_until
 from tests.watching.support import (
     ENDED,
@@ -100,13 +99,13 @@ def test_a_slow_viewer_is_told_the_present_state_and_not_each_one_it_missed(
 def test_a_viewer_that_comes_back_is_told_what_it_has_not_seen_and_nothing_older(
     watched: Watched, known: Run | None, expected: list[str]
 ) -> None:
-    viewer = watched.subscribe(seen={ONE: state_id(known)} if known else {})
+    viewer = watched.subscribe(seen={ONE: state_of(known)} if known else {})
     watched.look(RUNNING)
     assert seen(viewer.first(0.0)) == expected
 
 
 def test_a_viewer_that_has_seen_the_end_is_told_nothing(watched: Watched) -> None:
-    viewer = watched.subscribe(seen={ONE: state_id(ENDED)})
+    viewer = watched.subscribe(seen={ONE: state_of(ENDED)})
     watched.look(ENDED)
     assert viewer.first(0.0) == []
     assert is_over(viewer)
@@ -141,14 +140,14 @@ def test_who_has_seen_a_repair_has_an_end_from_before_it_looked_at_anew(watched:
     watched.subscribe()
     watched.look(run(FAILED))
     repaired = run(attempt_number=1)
-    viewer = watched.subscribe(seen={ONE: state_id(repaired)})
+    viewer = watched.subscribe(seen={ONE: state_of(repaired)})
     watched.look(repaired)
     assert viewer.first(0.0) == []
     assert not viewer.is_over
 
 
 def test_who_claims_to_have_seen_more_than_there_is_is_told_the_end(watched: Watched) -> None:
-    viewer = watched.subscribe(seen={ONE: state_id(run(attempt_number=7))})
+    viewer = watched.subscribe(seen={ONE: state_of(run(attempt_number=7))})
     watched.look(ENDED)
     assert seen(viewer.first(0.0)) == ["succeeded"]
     assert viewer.is_over

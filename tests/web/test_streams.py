@@ -13,7 +13,6 @@ from flask_lakeflow_jobs import RunNotFound, UpstreamUnavailable
 from flask_lakeflow_jobs.clock import SystemClock
 from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.watching import Target
-from flask_lakeflow_jobs.watching.snapshot import state_id
 from flask_lakeflow_jobs.web import sse
 from flask_lakeflow_jobs.web.problems import problem
 from flask_lakeflow_jobs.web.server import StreamSlots
@@ -28,7 +27,7 @@ from flask_lakeflow_jobs.web.streams import (
     jittered,
     present_state,
 )
-from tests.runs import SUCCEEDED, named_job, run, words
+from tests.runs import SUCCEEDED, named_job, run, state_of, words
 from tests.sse_client import Event, SseParser
 from tests.watching.support import POLL_INTERVAL, Watched
 
@@ -110,7 +109,7 @@ def test_the_present_state_comes_first_and_at_once(watched: Watched) -> None:
     viewer = Viewer(watched, ONE)
     [event] = viewer.read()
     assert event.name == "message", "so that onmessage gets it"
-    assert event.own_id == str(state_id(RUNNING))
+    assert event.own_id == str(state_of(RUNNING))
     assert event.json == {
         "status": "RUNNING",
         "outcome": "running",
@@ -155,7 +154,7 @@ def test_a_viewer_that_comes_back_is_not_told_twice(watched: Watched) -> None:
 
 
 @pytest.mark.parametrize(
-    "junk", ["", "1017", "\0", "0.2", "é", "x" * 10_000, "9" * 5000, str(state_id(QUEUED))]
+    "junk", ["", "1017", "\0", "0.2", "é", "x" * 10_000, "9" * 5000, str(state_of(QUEUED))]
 )
 def test_a_viewer_with_junk_or_an_old_id_is_told_the_present_state(
     watched: Watched, junk: str
