@@ -13,7 +13,7 @@ from .errors import Conflict, HandleClosed, MissingUserToken
 from .identity import APP, HasHeaders, Identity, user_of
 from .ids import run_id_of
 from .outcome import Outcome, RunStatus, has_ended, outcome_of
-from .outputs import Outputs
+from .outputs import Evidence, Outputs
 from .params import check_task_keys, listed_task_keys, run_now_fields, validate
 from .reports import Explanation, explanation, repair_arguments
 from .results import Results
@@ -296,8 +296,7 @@ class JobHandle:
         :param run_id: the run.
         :raises RunNotFound: this job has no such run.
         """
-        run, outputs = self.get_run(run_id), Outputs(self.reads())
-        return explanation(run, lambda task: self._jobs.upstream.output_of(outputs.of_task(task)))
+        return explanation(self.get_run(run_id), Evidence(self._jobs.upstream, self.reads()))
 
     # ── intervene ─────────────────────────────────────────────────────────────────────────────────
 

@@ -251,16 +251,20 @@ def last_attempts(tasks: Iterable[RunTask] | None) -> list[RunTask]:
     return list(last.values())
 
 
+def has_failed_itself(task: RunTask) -> bool:
+    """Whether a task ended badly, and not for what happened elsewhere.
+
+    :param task: as the SDK has it.
+    """
+    return has_ended(task) and outcome_of(task) not in SUCCESSES | CONSEQUENCES
+
+
 def root_causes(tasks: Iterable[RunTask] | None) -> list[RunTask]:
     """The tasks that a run failed by: those that ended badly of themselves, first to end first.
 
     :param tasks: as the run has them.
     """
-    failed = [
-        task
-        for task in last_attempts(tasks)
-        if has_ended(task) and outcome_of(task) not in SUCCESSES | CONSEQUENCES
-    ]
+    failed = filter(has_failed_itself, last_attempts(tasks))
     return sorted(failed, key=lambda task: task.end_time or 0)
 
 

@@ -1,7 +1,8 @@
-"""What the tasks of a run left."""
+"""What the tasks of a run left, and what else tells why one failed."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -9,8 +10,9 @@ from .errors import RunNotFound, UpstreamError
 from .outcome import has_ended, last_attempts
 
 if TYPE_CHECKING:
-    from databricks.sdk.service.jobs import Run, RunTask
+    from databricks.sdk.service.jobs import Run, RunOutput, RunTask
 
+    from .upstream import Upstream
     from .upstream.reads import Reads
 
 Output: TypeAlias = dict[str, Any]
@@ -64,3 +66,30 @@ class Outputs:
             if error.upstream_code not in NOTHING_LEFT:
                 raise
             return {"info": "The workspace has no output of it."}
+
+
+class Evidence:
+    """What can be read of a task that failed, for an explanation.
+
+    :param upstream: the workspace.
+    :param reads: of the job.
+    """
+
+    def __init__(self, upstream: Upstream, reads: Reads) -> None:
+        self._upstream = upstream
+        self._reads = reads
+
+    def output_of(self, task: RunTask) -> RunOutput:
+        """What it left.
+
+        :param task: it.
+        """
+        return self._upstream.output_of(Outputs(self._reads).of_task(task))
+
+    def iterations_of(self, task: RunTask) -> Sequence[RunTask]:
+        """What it was repeated as: each attempt of each iteration.
+
+        :param task: one that repeats another.
+        """
+        run = self._upstream.run_of(self._reads.run(int(task.run_id or 0)).value)
+        return run.iterations or []

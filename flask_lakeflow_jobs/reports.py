@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from .errors import LakeflowJobsError
-from .outcome import Outcome, outcome_of, root_causes, words_of
+from .outcome import Outcome, has_failed_itself, outcome_of, root_causes, words_of
 
 if TYPE_CHECKING:
     from databricks.sdk.service.jobs import Run, RunOutput, RunTask
+
+T = TypeVar("T")
 
 #: The parameters that a run was started with and that a repair has to be given again.
 #: Source: the Jobs API forgets them (apache/airflow issue 64828).
@@ -39,8 +41,8 @@ class FailedTask:
     :param attempt: counted from 0.
     :param outcome: how it ended.
     :param error: what it raised, one line; of a task that repeats another, the most common errors
-        of that one; of a task that runs a job, which run to look at.
-    :param error_trace: where.
+        of that one, or else the first; of a task that runs a job, which run to look at.
+    :param error_trace: where; of a task that repeats another, where its first error was raised.
     :param termination_code: why, in a word of the Jobs API.
     :param message: what the workspace says.
     :param url: its page.
@@ -81,52 +83,82 @@ class Explanation:
         return asdict(self)
 
 
-def explanation(run: Run, output_of: Callable[[RunTask], RunOutput]) -> Explanation:
+class Evidence(Protocol):
+    """What can be read of a task that failed; each may raise a :exc:`LakeflowJobsError`."""
+
+    def output_of(self, task: RunTask) -> RunOutput:
+        """What it left."""
+
+    def iterations_of(self, task: RunTask) -> Sequence[RunTask]:
+        """What it was repeated as."""
+
+
+def explanation(run: Run, evidence: Evidence) -> Explanation:
     """Find out why a run failed.
 
     :param run: with all its tasks.
-    :param output_of: reads what a task left.
+    :param evidence: reads more of a task.
     """
     words = words_of(run)
     return Explanation(
         run_id=run.run_id,
         outcome=outcome_of(run),
-        tasks=[_failed_task(task, output_of) for task in root_causes(run.tasks)],
+        tasks=[_failed_task(task, evidence) for task in root_causes(run.tasks)],
         termination_code=words.termination_code,
         message=words.message,
         url=run.run_page_url,
     )
 
 
-def _failed_task(task: RunTask, output_of: Callable[[RunTask], RunOutput]) -> FailedTask:
+def _failed_task(task: RunTask, evidence: Evidence) -> FailedTask:
     words = words_of(task)
-    output = None
-    if task.run_id is not None:
-        try:
-            output = output_of(task)
-        except LakeflowJobsError:  # what else is known of the failure is still worth telling
-            output = None
+    failed = _first_iteration(task, evidence) or task
+    output = _if_any(lambda: evidence.output_of(failed)) if failed.run_id is not None else None
+    error, trace = (output.error, output.error_trace) if output else (None, None)
     return FailedTask(
         task_key=task.task_key,
         run_id=task.run_id,
         attempt=task.attempt_number or 0,
         outcome=outcome_of(task),
-        error=(output and output.error) or _error_elsewhere(task, output),
-        error_trace=output.error_trace if output else None,
+        error=_common_errors(task) or error or _where_else(task, output),
+        error_trace=trace,
         termination_code=words.termination_code,
         message=words.message,
         url=task.run_page_url,
     )
 
 
-def _error_elsewhere(task: RunTask, output: RunOutput | None) -> str | None:
-    """What went wrong with a task that leaves the work to others."""
+def _if_any(read: Callable[[], T]) -> T | None:
+    """What else is known of a failure is worth telling without."""
+    try:
+        return read()
+    except LakeflowJobsError:
+        return None
+
+
+def _first_iteration(task: RunTask, evidence: Evidence) -> RunTask | None:
+    """Of a task that repeats another, the first time that this failed for good."""
+    if task.for_each_task is None or task.run_id is None:
+        return None
+    failed = filter(has_failed_itself, _if_any(lambda: evidence.iterations_of(task)) or ())
+    return min(
+        failed, key=lambda each: (-(each.attempt_number or 0), each.end_time or 0), default=None
+    )
+
+
+def _common_errors(task: RunTask) -> str | None:
+    """What the workspace has counted of a task that repeats another."""
     stats = task.for_each_task.stats if task.for_each_task else None
-    if stats is not None and stats.error_message_stats:
-        said = [(each.error_message, each.count or 1) for each in stats.error_message_stats]
-        return "; ".join(
-            f"{error} ({count} times)" if count > 1 else f"{error}" for error, count in said
-        )
+    if stats is None or not stats.error_message_stats:
+        return None
+    said = [(each.error_message, each.count or 1) for each in stats.error_message_stats]
+    return "; ".join(
+        f"{error} ({count} times)" if count > 1 else f"{error}" for error, count in said
+    )
+
+
+def _where_else(task: RunTask, output: RunOutput | None) -> str | None:
+    """Who knows what went wrong with a task that runs a job."""
     nested = output.run_job_output if output else None
     if nested is not None and nested.run_id and task.run_job_task is not None:
         return f"Run {nested.run_id} of the job {task.run_job_task.job_id} says why it failed."

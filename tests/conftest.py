@@ -92,6 +92,7 @@ def _jobs(job_ids: Mapping[str, int], more: Mapping[str, Any]) -> dict[str, Any]
         "single": {"of": "single", "task_type": "job"},
         "greeting": {"of": "greeting", "task_type": "job"},
         "script": {"of": "script", "task_type": "python_script"},
+        "repeated": {"of": "repeated"},
         **more,
     }
     return {

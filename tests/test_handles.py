@@ -356,6 +356,17 @@ class TestReading:
         assert task.error == "ValueError: the boat is leaking"
         assert "launch()" in (task.error_trace or "")
 
+    def test_explain_of_a_repeated_task_tells_what_its_iteration_raised(self) -> None:
+        run_id = current_jobs["repeated"].run_now().run_id
+        current_jobs["repeated"].wait(run_id)
+
+        (task,) = current_jobs["repeated"].explain(run_id).tasks
+
+        assert task.task_key == "loop"
+        assert task.message == "1 of 3 iterations failed, see their output for details"
+        assert task.error == "ValueError: this one is leaking"
+        assert "break_if.py" in (task.error_trace or "")
+
     def test_explain_of_a_success_blames_no_task(self) -> None:
         run_id = current_jobs["quick"].run_now().run_id
         current_jobs["quick"].wait(run_id)

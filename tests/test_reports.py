@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from databricks.sdk.service.jobs import RunOutput, RunTask
 
-from flask_lakeflow_jobs import Outcome, UpstreamUnavailable
+from flask_lakeflow_jobs import LakeflowJobsError, Outcome, UpstreamUnavailable
 from flask_lakeflow_jobs.reports import explanation, repair_arguments, was_started_with
 
-from .runs import FAILED, FAILED_BY_TASK, RUN_ID, SUCCEEDED, run, task, words
+from .runs import FAILED, FAILED_BY_TASK, RUN_ID, SUCCEEDED, run, sdk_task, task, words
 
 
-def output_of(task: RunTask) -> RunOutput:
+@dataclass
+class Evidence:
+    """What tasks left, and what one was repeated as."""
+
+    output: Callable[[RunTask], RunOutput]
+    iterations: Sequence[RunTask] | LakeflowJobsError = ()
+
+    def output_of(self, task: RunTask) -> RunOutput:
+        return self.output(task)
+
+    def iterations_of(self, task: RunTask) -> Sequence[RunTask]:
+        if isinstance(self.iterations, LakeflowJobsError):
+            raise self.iterations
+        return self.iterations
+
+
+def an_error(task: RunTask) -> RunOutput:
     return RunOutput(error=f"Error: {task.run_id}", error_trace=f"Traceback of {task.run_id}")
+
+
+ERRORS = Evidence(an_error)
 
 
 FAILED_RUN = run(
@@ -31,7 +52,7 @@ FAILED_RUN = run(
 
 
 def test_a_failure_is_explained_by_the_last_attempt_of_what_failed_of_itself() -> None:
-    why = explanation(FAILED_RUN, output_of)
+    why = explanation(FAILED_RUN, ERRORS)
     assert (why.run_id, why.outcome, why.termination_code, why.url) == (
         RUN_ID,
         Outcome.FAILED,
@@ -46,7 +67,7 @@ def test_a_failure_is_explained_by_the_last_attempt_of_what_failed_of_itself() -
 
 
 def test_an_explanation_can_be_sent_as_json() -> None:
-    document = json.loads(json.dumps(explanation(FAILED_RUN, output_of).to_dict()))
+    document = json.loads(json.dumps(explanation(FAILED_RUN, ERRORS).to_dict()))
     assert document["outcome"] == "failed"
     assert document["tasks"][0]["task_key"] == "load"
 
@@ -55,7 +76,7 @@ def test_an_output_that_cannot_be_read_leaves_what_else_is_known() -> None:
     def unavailable(_: RunTask) -> RunOutput:
         raise UpstreamUnavailable("Not now.")
 
-    [load] = explanation(FAILED_RUN, unavailable).tasks
+    [load] = explanation(FAILED_RUN, Evidence(unavailable)).tasks
     assert (load.task_key, load.error, load.termination_code) == (
         "load",
         None,
@@ -73,6 +94,7 @@ SOME_FAILED = {
         ]
     },
 }
+NONE_COUNTED = {"inputs": "[]", "task": {"task_key": "each"}}
 ANOTHER_RUN = {"run_job_output": {"run_id": 77}}
 
 
@@ -84,8 +106,8 @@ ANOTHER_RUN = {"run_job_output": {"run_id": 77}}
             {},
             "ValueError: no boat (2 times); KeyError: 'oar'",
         ),
-        ({"for_each_task": SOME_FAILED}, {"error": "Its own"}, "Its own"),
-        ({"for_each_task": {"inputs": "[]", "task": {"task_key": "each"}}}, {}, None),
+        ({"for_each_task": NONE_COUNTED}, {"error": "Its own"}, "Its own"),
+        ({"for_each_task": NONE_COUNTED}, {}, None),
         ({"run_job_task": {"job_id": 8}}, ANOTHER_RUN, "Run 77 of the job 8 says why it failed."),
         ({"run_job_task": {"job_id": 8}}, {"error": "Its own", **ANOTHER_RUN}, "Its own"),
         ({"run_job_task": {"job_id": 8}}, {}, None),
@@ -96,8 +118,46 @@ def test_a_task_that_leaves_the_work_to_others_is_explained_by_theirs(
     fields: dict[str, Any], left: dict[str, Any], error: str | None
 ) -> None:
     failed = run(FAILED_BY_TASK, tasks=[task("load", FAILED, **fields)])
-    [load] = explanation(failed, lambda _: RunOutput.from_dict(left)).tasks
+    [load] = explanation(failed, Evidence(lambda _: RunOutput.from_dict(left))).tasks
     assert load.error == error
+
+
+@pytest.mark.parametrize(
+    ("iterations", "failed"),
+    [
+        ([], 11),
+        ([task("each", SUCCEEDED, run_id=21)], 11),
+        ([task("each", words("TERMINATED", "CANCELED"), run_id=21, end_time=1)], 21),
+        ([task("each", words("TERMINATED", "EXCLUDED"), run_id=21, end_time=1)], 11),
+        (
+            [
+                task("each", SUCCEEDED, run_id=21, end_time=3),
+                task("each", FAILED, run_id=22, end_time=9),
+                task("each", FAILED, run_id=23, end_time=7),
+                task("each", words("RUNNING"), run_id=24),
+            ],
+            23,
+        ),
+        (
+            [
+                task("each", FAILED, run_id=21, end_time=1),
+                task("each", SUCCEEDED, run_id=22, end_time=2, attempt_number=1),
+                task("each", FAILED, run_id=23, end_time=3),
+                task("each", FAILED, run_id=24, end_time=4, attempt_number=1),
+            ],
+            24,
+        ),
+        (UpstreamUnavailable("Not now."), 11),
+    ],
+)
+def test_a_task_that_repeats_another_is_explained_by_the_first_that_failed_for_good(
+    iterations: list[dict[str, Any]] | LakeflowJobsError, failed: int
+) -> None:
+    read = iterations if isinstance(iterations, Exception) else [*map(sdk_task, iterations)]
+    loop = task("loop", FAILED, run_id=11, for_each_task=NONE_COUNTED)
+    [told] = explanation(run(FAILED_BY_TASK, tasks=[loop]), Evidence(an_error, read)).tasks
+    assert (told.task_key, told.run_id) == ("loop", 11)
+    assert (told.error, told.error_trace) == (f"Error: {failed}", f"Traceback of {failed}")
 
 
 @pytest.mark.parametrize("doing", [SUCCEEDED, words("RUNNING"), words("SKIPPED"), {"state": {}}])
@@ -105,12 +165,12 @@ def test_where_no_task_is_to_blame_none_is_blamed_or_asked(doing: dict[str, Any]
     def unexpected(_: RunTask) -> RunOutput:
         raise AssertionError("Nobody asked for this output.")
 
-    assert explanation(run(doing), unexpected).tasks == []
+    assert explanation(run(doing), Evidence(unexpected)).tasks == []
 
 
 def test_a_skipped_run_is_explained_by_what_the_workspace_says() -> None:
     said = "Skipping this run because the limit of 1 maximum concurrent runs has been reached."
-    why = explanation(run(words("SKIPPED", message=said)), output_of)
+    why = explanation(run(words("SKIPPED", message=said)), ERRORS)
     assert (why.outcome, why.message) == (Outcome.SKIPPED, said)
 
 
