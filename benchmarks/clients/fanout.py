@@ -21,6 +21,14 @@ DIGITS = 13
 LAST_CHUNK = b"0\r\n\r\n"
 
 
+def is_last(data: bytes) -> bool:
+    """Whether a chunked body ends here; the headers before it may end in much the same way.
+
+    :param data: what came of it last.
+    """
+    return data == LAST_CHUNK or data.endswith(b"\r\n" + LAST_CHUNK)
+
+
 @dataclass
 class Broadcast:
     """One event on its way to all streams. Times are in seconds since the epoch.
@@ -121,7 +129,7 @@ class Fanout:
             start = position + len(MARK)
             self._note(data[start : start + DIGITS])
             position = data.find(MARK, start)
-        if data.endswith(LAST_CHUNK):
+        if is_last(data):
             self.endings["clean"] += 1
             self._close(descriptor)
         return True

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from .target import Target
 
 
+def never() -> bool:
+    """Whether to wait no longer: as long as there is time."""
+    return False
+
+
 class News(NamedTuple):
     """Something about a run that its viewer does not know yet; one of these.
 
@@ -169,17 +174,17 @@ class Subscription:
         """
         since = max(feed.since for feed in self.feeds)
         left = since + timeout - self._clock.monotonic()
-        self._wait_until(lambda: all(feed.state.is_known for feed in self.feeds), left)
+        self._wait_until(Subscription._is_known, left)
         return self.collect()
 
-    def wait(self, timeout: float, give_up: Callable[[], bool] = lambda: False) -> list[News]:
+    def wait(self, timeout: float, give_up: Callable[[], bool] = never) -> list[News]:
         """Wait for news.
 
         :param timeout: seconds.
         :param give_up: whether to wait no longer; asked whenever something wakes the viewers.
         :return: the news; none when the time is up.
         """
-        self._wait_until(lambda: self._has_unread() or give_up(), timeout)
+        self._wait_until(Subscription._has_unread, timeout, give_up)
         return self.collect()
 
     def collect(self) -> list[News]:
@@ -200,9 +205,17 @@ class Subscription:
     def _has_unread(self) -> bool:
         return any(followed.has_unread for followed in self._followed)
 
-    def _wait_until(self, is_so: Callable[[], bool], timeout: float) -> None:
+    def _is_known(self) -> bool:
+        return all(followed.feed.state.is_known for followed in self._followed)
+
+    def _wait_until(
+        self,
+        is_so: Callable[[Subscription], bool],  # no closure: thousands wait at once
+        timeout: float,
+        give_up: Callable[[], bool] = never,
+    ) -> None:
         deadline = self._clock.monotonic() + timeout
-        while not (is_so() or self.is_over):
+        while not (is_so(self) or give_up() or self.is_over):
             left = min(deadline - self._clock.monotonic(), threading.TIMEOUT_MAX)
             if left <= 0:
                 return
@@ -211,7 +224,7 @@ class Subscription:
             else:
                 (followed,) = self._followed
                 with followed.feed.changed:
-                    if not is_so():
+                    if not (is_so(self) or give_up()):
                         followed.feed.changed.wait(left)
 
     def _own_slot(self) -> Slot:
