@@ -298,3 +298,4 @@ class RunTimeout(LakeflowJobsError, exceptions.GatewayTimeout, TimeoutError):
             f"Run {run_id} {ended} within {seconds:g} seconds. {trouble or 'It goes on.'}"
         )
         self.run_id = run_id
+        self.trouble = trouble

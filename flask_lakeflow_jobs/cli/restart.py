@@ -56,6 +56,6 @@ def _end_active_runs(handle: JobHandle, clock: Clock, seconds: float) -> None:
             end = handle.wait(run_id, timeout=left)
         except RunNotFound:
             continue
-        except RunTimeout:
-            raise RunTimeout(run_id, seconds) from None
+        except RunTimeout as late:
+            raise RunTimeout(run_id, seconds, trouble=late.trouble) from None
         print_progress(f"Run {run_id} of {handle.key}: {word(end.outcome)}.")

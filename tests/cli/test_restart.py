@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 
 import pytest
@@ -109,8 +110,27 @@ def test_a_run_that_is_gone_meanwhile_is_not_in_the_way(
     way: FaultyWorkspace, jobs: Run, going: str
 ) -> None:
     way.fail(Refusal(404), path="jobs/runs/cancel")
+    ended = jobs("run", "held", "--restart", "--timeout", "2", of=shop.create_app())
+    assert f"Error: Run {going} has not ended within 2 seconds. It goes on." in ended.stderr
+
+
+def test_a_run_that_cannot_be_looked_at_is_not_said_to_go_on(
+    way: FaultyWorkspace, jobs: Run, going: str
+) -> None:
+    looks = itertools.count()
+
+    def only_once(exchange: Exchange) -> None:
+        if next(looks):
+            GatewayPage()(exchange)
+        else:
+            exchange.answer(exchange.forward())
+
+    way.fail(ignored, path="jobs/runs/cancel")
+    way.fail(only_once, path="jobs/runs/get")
     ended = jobs("run", "held", "--restart", "--timeout", "0.3", of=shop.create_app())
-    assert f"Error: Run {going} has not ended within 0.3 seconds." in ended.stderr
+    assert ended.code == 4
+    assert f"Error: Run {going} was not seen to end within 0.3 seconds." in ended.stderr
+    assert "It goes on." not in ended.stderr
 
 
 @pytest.mark.processes
