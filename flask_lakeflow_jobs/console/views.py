@@ -11,6 +11,7 @@ from flask import Blueprint, Response, current_app, redirect, render_template, r
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
+from ..current import current_state
 from ..errors import (
     Conflict,
     InvalidParameters,
@@ -21,6 +22,7 @@ from ..errors import (
 )
 from ..handle import JobHandle
 from ..ids import run_id_of
+from ..job_config import NO_JOBS
 from ..web import assets
 from ..web.access import acting_handle, guard, own_handle
 from . import fragments, history, reading, words
@@ -88,7 +90,8 @@ def show_jobs() -> str:
     some = request.args.getlist("key")
     keys = [job.key for job in guarded.viewable() if not some or job.key in some]
     template = "_cards.html" if "bare" in request.args else "jobs.html"
-    return _page(template, cards=cards(guarded, keys), keys=some or None)
+    said = "There is no job here that you may see." if current_state().jobs else NO_JOBS
+    return _page(template, cards=cards(guarded, keys), keys=some or None, if_none=said)
 
 
 def show_history(key: str) -> str:

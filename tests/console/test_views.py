@@ -11,7 +11,7 @@ from flask import Flask, render_template_string
 from flask.testing import FlaskClient
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from flask_lakeflow_jobs import ConfigurationError
+from flask_lakeflow_jobs import ConfigurationError, LakeflowJobs
 from flask_lakeflow_jobs.local import Address
 from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace, Refusal
 from tests.console.conftest import MakeShop
@@ -124,6 +124,16 @@ def test_who_may_not_see_a_job_does_not_see_it(make_shop: MakeShop) -> None:
     refused = client.get("/jobs/broken")
     assert refused.status_code == 403
     assert "does not let you view" in refused.text
+
+
+def test_where_no_job_is_shown_it_is_said_why(make_shop: MakeShop) -> None:
+    refused = make_shop(policy=lambda user, action, job: False).test_client()
+    assert "There is no job here that you may see." in text_of(refused.get("/jobs").text)
+    app = Flask("empty")
+    app.config["LAKEFLOW_JOBS_CONSOLE"] = True
+    LakeflowJobs(app)
+    page = text_of(app.test_client().get("/jobs").text)
+    assert "This app has no jobs. Set DATABRICKS_JOB_<NAME> to a job's id" in page
 
 
 def test_who_may_only_look_is_offered_nothing_else(make_shop: MakeShop) -> None:
