@@ -43,6 +43,11 @@ POLICY = (
     " frame-ancestors 'self'"
 )
 
+#: Said where it is not known whether a form has started a run.
+PRESS_AGAIN = (
+    "Press Run to try again: if a run has started, you are led to it, and no second one starts."
+)
+
 _assets = assets.Assets(FOLDER / "static", assets.STATIC)
 
 
@@ -143,7 +148,8 @@ def start_run(key: str) -> BaseResponse | tuple[str, int] | tuple[str, int, dict
             if not error.retryable:
                 raise
             # a run may have started all the same: the same nonce finds it
-            page = _form_page(key, form.refilled(sent), notice=error.detail, nonce=nonce)
+            notice = f"{error.detail} {PRESS_AGAIN}"
+            page = _form_page(key, form.refilled(sent), notice=notice, nonce=nonce)
             return page, error.code, _when_again(error)
     where = url_for(
         f"{NAME}.show_run",

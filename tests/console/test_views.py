@@ -260,6 +260,7 @@ def test_a_workspace_that_does_not_answer_costs_neither_what_was_typed_nor_a_sec
         assert 'value="2026-11-20"' in failed.text
         assert f'value="{nonce}"' in failed.text
         assert "<title>Error: Run nightly</title>" in failed.text
+        assert "no second one starts" in failed.text
         road.heal()
         sent = client.post("/jobs/nightly/run", data=data, headers=OWN)
         assert sent.status_code == 303
