@@ -45,25 +45,6 @@ def test_how_long_ago(seconds: int, text: str) -> None:
     assert w.ago(seconds * 1000) == text
 
 
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("https://x.cloud/?o=1#job/2/run/3", "https://x.cloud/jobs/2/runs/3?o=1"),
-        ("https://x.cloud/jobs/2/runs/3?o=1", "https://x.cloud/jobs/2/runs/3?o=1"),
-        ("javascript:alert(1)", None),
-        (None, None),
-    ],
-)
-def test_links_are_those_that_work_for_everybody(url: str | None, shown: str | None) -> None:
-    assert w.page_url(url) == shown
-
-
-def test_the_page_of_a_run_is_found_by_that_of_another() -> None:
-    sibling = "https://x.cloud/?o=1#job/2/run/3"
-    assert w.run_url(sibling, 4, 5) == "https://x.cloud/jobs/4/runs/5?o=1"
-    assert w.run_url(None, 4, 5) is None
-
-
 def test_a_run_that_goes_on_grows() -> None:
     going = run(start_time=START)
     assert summary(going, START + 1000).length == 1000
