@@ -79,6 +79,11 @@ TASK_KINDS: Mapping[str, str] = {
     "clean_rooms_notebook_task": "Clean room notebook",
     "dbt_cloud_task": "dbt Cloud",
     "gen_ai_compute_task": "GenAI compute",
+    "ai_function_task": "AI function",
+    "ai_runtime_task": "AI runtime",
+    "alert_task": "Alert",
+    "dbt_platform_task": "dbt platform",
+    "python_operator_task": "Python operator",
 }
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
-from databricks.sdk.service.jobs import BaseRun
+from databricks.sdk.service.jobs import BaseRun, RunTask
 
 from flask_lakeflow_jobs.console import words as w
 from flask_lakeflow_jobs.console.runs import expected_end, parameters_of, strip, summary
@@ -43,6 +45,11 @@ def test_lengths_of_time(milliseconds: float | None, text: str) -> None:
 )
 def test_how_long_ago(seconds: int, text: str) -> None:
     assert w.ago(seconds * 1000) == text
+
+
+def test_every_kind_of_task_of_the_sdk_has_a_name() -> None:
+    kinds = {each.name for each in dataclasses.fields(RunTask) if each.name.endswith("_task")}
+    assert kinds - set(w.TASK_KINDS) == set()
 
 
 def test_a_run_that_goes_on_grows() -> None:
