@@ -239,6 +239,7 @@ def test_a_secret_that_was_typed_has_to_be_typed_again(client: FlaskClient) -> N
 def test_a_flag_that_nobody_touches_is_left_to_the_job(app: Flask) -> None:
     client = app.test_client()
     assert '<select id="lf-field-5" name="dry">' in client.get("/jobs/nightly/run").text
+    assert '<option value="">Not given</option>' in client.get("/jobs/nightly/run").text
     data = {"day": "2026-11-20", "region": "emea", "dry": ""}
     sent = client.post("/jobs/nightly/run", data=data, headers=OWN)
     assert "dry" not in text_of(client.get(sent.headers["Location"]).text)
