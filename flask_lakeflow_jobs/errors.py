@@ -34,6 +34,9 @@ def quoted(value: object) -> str:
 class LakeflowJobsError(exceptions.HTTPException):
     """The base of all errors of this extension.
 
+    Each has ``code``, its HTTP status, ``exit_code``, what ``flask jobs`` ends with, ``detail``,
+    its sentence, and ``retryable``, whether the same request may succeed later.
+
     :param detail: one sentence for the reader: what happened and what to do.
     :param upstream_code: the ``error_code`` of the Databricks answer behind it, if there is one.
     :param retry_after: seconds after which the same request may succeed, if that is known.

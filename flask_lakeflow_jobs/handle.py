@@ -57,6 +57,7 @@ class JobHandle:
 
     @property
     def key(self) -> str:
+        """The job's, as in ``current_jobs[key]``."""
         return self.job.key
 
     @property

@@ -28,6 +28,12 @@ SINGLE_JOB = "DATABRICKS_JOB_ID"
 #: What stands where a job's key does in the paths of the HTTP API, and so is no key.
 ROUTES = frozenset({"lakeflow.js", "openapi.json", "stream", "webhook"})
 
+#: Said to whoever looks for the jobs of an app that has none.
+NO_JOBS = (
+    "This app has no jobs. Set DATABRICKS_JOB_<NAME> to a job's id, or LAKEFLOW_JOBS, or"
+    " LAKEFLOW_JOBS_BUNDLE to the path of a databricks.yml."
+)
+
 #: ``(user, action, job key) -> may they?``
 Policy: TypeAlias = Callable[[Any, str, str], bool]
 #: The values of the mapping are fields; a type checker takes a dict of several kinds for one of

@@ -312,10 +312,12 @@ class RunStatus:
 
     @property
     def outcome(self) -> Outcome:
+        """What became of the run, or what it is doing, in one plain word."""
         return outcome_of(self.document or self.run)
 
     @property
     def is_terminal(self) -> bool:
+        """Whether the run has ended; it goes on only if somebody repairs it."""
         return has_ended(self.document or self.run)
 
     def to_dict(self) -> dict[str, Any]:

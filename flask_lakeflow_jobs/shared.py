@@ -94,9 +94,7 @@ class Shared:
             try:
                 cache.init_app(app, config=_with_timeouts(config))
             except Exception as error:
-                raise ConfigurationError(
-                    f"{CACHE.name} is no Flask-Caching configuration: {_first_line(error)}"
-                ) from error
+                raise ConfigurationError(_why_none(error)) from error
         elif cache not in app.extensions.get("cache", {}):
             cache.init_app(app)
         backend = copy.copy(app.extensions["cache"][cache])  # the host's keeps its serializer
@@ -192,9 +190,14 @@ def _with_timeouts(config: Mapping[str, Any]) -> dict[str, Any]:
     return {**config, "CACHE_OPTIONS": {**timeouts, **(config.get("CACHE_OPTIONS") or {})}}
 
 
+def _why_none(error: Exception) -> str:
+    """Why Flask-Caching has made no cache."""
+    cause = error.__cause__
+    if isinstance(cause, ModuleNotFoundError) and cause.name == "redis":
+        return f"{CACHE.name} needs redis: pip install 'flask-lakeflow-jobs[redis]'."
+    first_line = next(iter(str(error).splitlines()), type(error).__name__)
+    return f"{CACHE.name} is no Flask-Caching configuration: {first_line}"
+
+
 def _entry(value: Any) -> str:
     return json.dumps({"version": VERSION, "value": value}, separators=(",", ":"))
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)

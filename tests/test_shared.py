@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,16 @@ def test_a_cache_that_there_is_not_stops_the_start_with_the_name_of_its_key(
     app = Flask(__name__)
     app.config["LAKEFLOW_JOBS_CACHE"] = config
     with pytest.raises(ConfigurationError, match=r"^LAKEFLOW_JOBS_CACHE"):
+        LakeflowJobs(app)
+
+
+def test_a_redis_cache_without_its_driver_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    app = Flask(__name__)
+    app.config["LAKEFLOW_JOBS_CACHE"] = {"CACHE_TYPE": "RedisCache"}
+    with pytest.raises(ConfigurationError, match=r"pip install 'flask-lakeflow-jobs\[redis\]'"):
         LakeflowJobs(app)
 
 

@@ -154,6 +154,7 @@ function curve(from, to, origin) {
 // ── The result ──────────────────────────────────────────────────────────────────────────────────
 
 const number = new Intl.NumberFormat("en");
+const whole = (value) => number.format(Math.round(value) + 0); // the sum has no sign where it is 0
 const minutes = (value) => `${value.toFixed(1)} min`;
 const percent = (share) => `${Math.round(share * 100)} %`;
 const FEW = 30; // below so many flights a mean says little, and is drawn faintly
@@ -268,7 +269,7 @@ function drawColumns(groups, width, height) {
     drawn.push(svg("rect", bar, svg("title", {}, hint)));
     if (step >= 16 || group.key % 2 === 0) drawn.push(svg("text", { x: middle, y: height - 4 }, group.key));
     const above = value < 0 ? zero - 5 : zero - value * scale - 5;
-    if (step >= 24) drawn.push(svg("text", { x: middle, y: above, class: "value" }, value.toFixed(0)));
+    if (step >= 24) drawn.push(svg("text", { x: middle, y: above, class: "value" }, whole(value)));
   });
   return drawn;
 }

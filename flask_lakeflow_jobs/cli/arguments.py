@@ -14,7 +14,7 @@ from marshmallow import fields
 
 from .. import ids
 from ..errors import InvalidRequest
-from ..params import PIPELINE_LISTS, RUN_NOW_FIELDS
+from ..params import LIST_NAMES, PIPELINE_LISTS, RUN_NOW_FIELDS
 from .choose import app_state
 from .completion import complete_key
 
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     Command = TypeVar("Command", bound=Callable[..., Any])
 
 SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
-
-#: Task types whose parameters are lists.
-LISTED = frozenset({"dbt_commands", "python_script", "spark_jar"})
 
 
 def duration(text: str) -> float:
@@ -157,7 +154,7 @@ def takes_list(job: Job, name: str) -> bool:
                 return isinstance(field, fields.List | fields.Tuple)
     if job.task_type is None:
         return RUN_NOW_FIELDS.get(name) is list
-    return job.task_type in LISTED or (job.task_type == "pipeline" and name in PIPELINE_LISTS)
+    return job.task_type in LIST_NAMES or (job.task_type == "pipeline" and name in PIPELINE_LISTS)
 
 
 def takes_object(job: Job, name: str) -> bool:

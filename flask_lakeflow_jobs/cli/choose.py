@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..current import State, current_state
+from ..job_config import NO_JOBS
 
 if TYPE_CHECKING:
     from ..handle import JobHandle
@@ -36,8 +37,5 @@ def chosen_job(key: str | None) -> JobHandle:
     if len(jobs) == 1:
         return jobs[next(iter(jobs))].as_operator()
     if not jobs:
-        raise click.UsageError(
-            "This app has no jobs. Set DATABRICKS_JOB_<NAME> to a job's id, or LAKEFLOW_JOBS, or"
-            " LAKEFLOW_JOBS_BUNDLE to the path of a databricks.yml."
-        )
+        raise click.UsageError(NO_JOBS)
     raise click.UsageError(f"Which job? This app has several: {', '.join(jobs)}.")

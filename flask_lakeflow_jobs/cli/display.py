@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import InvalidParameters, LakeflowJobsError
+from ..links import page_url
 from ..outcome import Outcome, last_attempts, outcome_of, words_of
 from ..shown import without_headers
-from .words import clock_time, date_and_time, duration, length_of, one_line, page_url, word
+from .words import clock_time, date_and_time, duration, length_of, one_line, word
 
 if TYPE_CHECKING:
     from databricks.sdk.service.jobs import BaseRun, Run, RunOutput, RunTask

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import LakeflowJobsError, RunNotFound
+from ..links import page_url
 from ..masking import masked
 from ..outcome import SUCCESSES, Outcome
 from ..shown import task_outputs
@@ -21,7 +22,7 @@ from .printing import (
     print_result,
     print_warning,
 )
-from .words import one_line, page_url, word
+from .words import one_line, word
 
 if TYPE_CHECKING:
     from databricks.sdk.service.jobs import Run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ..job_config import NO_JOBS
 from ..json_schema import described
 from ..masking import masked
 from ..outcome import SUCCESSES, has_ended, outcome_of
@@ -28,6 +29,8 @@ def list_jobs(as_json: bool) -> None:
     jobs = [handle.job for handle in app_state().jobs.values()]
     if as_json:
         print_document({"jobs": [described(job) for job in jobs]})
+    elif not jobs:
+        print_progress(NO_JOBS)
     else:
         print_result("\n".join(job_lines(jobs)))
 

@@ -1,4 +1,4 @@
-"""The small pieces of text: words, times, lengths of time, addresses. Pure.
+"""The small pieces of text: words, times, lengths of time. Pure.
 
 Colours fall away where there is no terminal: click takes them out.
 """
@@ -6,10 +6,8 @@ Colours fall away where there is no terminal: click takes them out.
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
 
 import click
 
@@ -123,20 +121,3 @@ def one_line(text: str | None) -> str:
     :param text: as the workspace says it.
     """
     return " ".join((text or "").split())
-
-
-def page_url(url: str | None) -> str | None:
-    """The page of a run under an address that works for everybody.
-
-    Links of the old form, ``/?o=1#job/1/run/2``, lead those who are no admins to the home page.
-    Source: databricks/cli issue 5142.
-
-    :param url: the run's ``run_page_url``.
-    """
-    if not url:
-        return None
-    parts = urlsplit(url)
-    old = re.fullmatch(r"job/(\d+)/run/(\d+)", parts.fragment, re.ASCII)
-    if old is None:
-        return url
-    return urlunsplit(parts._replace(path=f"/jobs/{old[1]}/runs/{old[2]}", fragment=""))

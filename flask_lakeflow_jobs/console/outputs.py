@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from werkzeug.exceptions import NotFound
 
 from ..current import current_state
+from ..links import run_url
 from ..masking import masked
-from . import reading, tasks, words
+from . import reading, tasks
 from .tasks import Attempt
 
 if TYPE_CHECKING:
@@ -108,4 +109,4 @@ def _child(guarded: Guard, task: RunTask, output: RunOutput) -> Child | None:
         return None
     job_id = task.run_job_task.job_id
     keys = (job.key for job in guarded.viewable() if job.job_id == job_id)
-    return Child(run_id, next(keys, None), words.run_url(task.run_page_url, job_id, run_id))
+    return Child(run_id, next(keys, None), run_url(task.run_page_url, job_id, run_id))

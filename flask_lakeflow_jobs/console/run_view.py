@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..current import current_state
 from ..errors import LakeflowJobsError
+from ..links import page_url
 from ..outcome import Outcome, has_ended, outcome_of
 from ..watching.snapshot import state_id
 from . import reading, runs, tasks, words
@@ -136,7 +137,7 @@ def run_view(guarded: Guard, handle: JobHandle, run_id: int) -> RunView:
         efforts=_efforts(handle, run, state, moment),
         expected_end=expected,
         failure=_failure(handle, run),
-        url=words.page_url(run.run_page_url),
+        url=page_url(run.run_page_url),
         seen_at=reading.seen_at(seen, moment),
         now=moment,
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..links import page_url
 from ..outcome import has_ended, last_attempts, outcome_of, words_of
 from . import words
 from .layout import Picture, curve, draw
@@ -237,7 +238,7 @@ def _attempt(task: RunTask, now: float, start: int, end: int, *, is_last: bool) 
         length=max(0.0, (now if over is None else over) - (began or 0)) if has_run else None,
         message=words_of(task).message,
         progress=_progress(task),
-        url=words.page_url(task.run_page_url),
+        url=page_url(task.run_page_url),
         segments=_segments(task, now, start, end) if has_run else [],
     )
 

@@ -11,6 +11,7 @@ from flask import Blueprint, Response, current_app, redirect, render_template, r
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
+from ..current import current_state
 from ..errors import (
     Conflict,
     InvalidParameters,
@@ -21,6 +22,7 @@ from ..errors import (
 )
 from ..handle import JobHandle
 from ..ids import run_id_of
+from ..job_config import NO_JOBS
 from ..web import assets
 from ..web.access import acting_handle, guard, own_handle
 from . import fragments, history, reading, words
@@ -39,6 +41,11 @@ FOLDER = Path(__file__).parent
 POLICY = (
     "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self';"
     " frame-ancestors 'self'"
+)
+
+#: Said where it is not known whether a form has started a run.
+PRESS_AGAIN = (
+    "Press Run to try again: if a run has started, you are led to it, and no second one starts."
 )
 
 _assets = assets.Assets(FOLDER / "static", assets.STATIC)
@@ -88,7 +95,8 @@ def show_jobs() -> str:
     some = request.args.getlist("key")
     keys = [job.key for job in guarded.viewable() if not some or job.key in some]
     template = "_cards.html" if "bare" in request.args else "jobs.html"
-    return _page(template, cards=cards(guarded, keys), keys=some or None)
+    said = "There is no job here that you may see." if current_state().jobs else NO_JOBS
+    return _page(template, cards=cards(guarded, keys), keys=some or None, if_none=said)
 
 
 def show_history(key: str) -> str:
@@ -140,7 +148,8 @@ def start_run(key: str) -> BaseResponse | tuple[str, int] | tuple[str, int, dict
             if not error.retryable:
                 raise
             # a run may have started all the same: the same nonce finds it
-            page = _form_page(key, form.refilled(sent), notice=error.detail, nonce=nonce)
+            notice = f"{error.detail} {PRESS_AGAIN}"
+            page = _form_page(key, form.refilled(sent), notice=notice, nonce=nonce)
             return page, error.code, _when_again(error)
     where = url_for(
         f"{NAME}.show_run",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Mapping
-from urllib.parse import urlsplit, urlunsplit
 
 from ..outcome import Outcome
 
@@ -81,6 +79,11 @@ TASK_KINDS: Mapping[str, str] = {
     "clean_rooms_notebook_task": "Clean room notebook",
     "dbt_cloud_task": "dbt Cloud",
     "gen_ai_compute_task": "GenAI compute",
+    "ai_function_task": "AI function",
+    "ai_runtime_task": "AI runtime",
+    "alert_task": "Alert",
+    "dbt_platform_task": "dbt platform",
+    "python_operator_task": "Python operator",
 }
 
 
@@ -130,32 +133,3 @@ def moment(milliseconds: int) -> dt.datetime:
     :param milliseconds: since the epoch.
     """
     return dt.datetime.fromtimestamp(milliseconds / 1000, dt.timezone.utc)
-
-
-def page_url(url: str | None) -> str | None:
-    """The page of a run in the workspace, under an address that works for everybody.
-
-    Links of the old form, ``/?o=1#job/1/run/2``, lead those who are no admins to the home page.
-    Source: databricks/cli issue 5142. What is no web address is no link.
-
-    :param url: the run's ``run_page_url``.
-    """
-    parts = urlsplit(url or "")
-    if parts.scheme not in ("http", "https"):
-        return None
-    old = re.fullmatch(r"job/(\d+)/run/(\d+)", parts.fragment, re.ASCII)
-    if old is not None:
-        parts = parts._replace(path=f"/jobs/{old[1]}/runs/{old[2]}", fragment="")
-    return urlunsplit(parts)
-
-
-def run_url(sibling: str | None, job_id: int, run_id: int) -> str | None:
-    """The page of a run in the workspace.
-
-    :param sibling: the ``run_page_url`` of another run there.
-    :param job_id: the job's.
-    :param run_id: the run's.
-    """
-    parts = urlsplit(page_url(sibling) or "")
-    path = f"/jobs/{job_id}/runs/{run_id}"
-    return urlunsplit(parts._replace(path=path, fragment="")) if parts.netloc else None

@@ -1,4 +1,4 @@
-"""Who looks at runs: one watch a run, for any number of viewers.
+"""Who watches runs, and when they are looked at: one watch a run, for any number of viewers.
 
 A watch starts with its first viewer and stops with its last. One thread knows when each look is
 due; the looks themselves are made in threads of their own, so that a slow one holds up no other.
@@ -8,45 +8,30 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import LakeflowJobsError
 from ..forks import call_in_children
-from ..outcome import RunStatus
 from .announcer import Announcer, Tell
 from .board import Board
 from .feed import Feed
 from .hints import Hint, Hints
 from .history import History
+from .looks import TOGETHER, Looks, pages
 from .outlook import Outlook
-from .schedule import FLOOR
-from .snapshot import Snapshot
 from .spawning import Spawn, call_here, spawn_thread
 from .subscription import Subscription
-from .turns import TICK, Turn, Turns
+from .turns import TICK, Turns
 
 if TYPE_CHECKING:
-    from databricks.sdk.service.jobs import Run
-
     from ..clock import Clock
     from ..shared import Shared
-    from ..upstream.jobs_api import Answer
     from .reader import Reader
     from .snapshot import StateId
     from .target import Target
 
-#: From this many watched runs of one job on, they are read together: the pages of a list cost less
-#: than a read for each. Their looks then fall on one moment of each poll interval.
-TOGETHER = 4
-PAGE = 25
-
 #: Looks that are made at the same time.
 MOST_LOOKS = 16
-
-#: Seconds that a look waits for the job's history, which is read beside it.
-HISTORY_PATIENCE = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -94,16 +79,25 @@ class Hub:
     def _start_afresh(self) -> None:
         self._changed = threading.Condition()
         self._feeds: dict[Target, Feed] = {}
-        self._moments: dict[str, float] = {}
         self._ticks = False
-        self._looks = 0
+        self._under_way = 0
         self._announcer = Announcer(self._tell)
+        self._hints = Hints(self._shared, self._clock)
         lease = max(2.0, self._poll_interval)
         self._board = Board(self._shared, self._reader.restore, self._clock, lease)
-        self._turns = Turns(self._board, self._clock, patience=lease + TICK)
         history = History(self._reader, self._shared, self._clock)
-        self._outlook = Outlook(history, self._clock, self._poll_interval)
-        self._hints = Hints(self._shared, self._clock)
+        self._looks = Looks(
+            self._reader,
+            Turns(self._board, self._clock, patience=lease + TICK),
+            self._board,
+            Outlook(history, self._clock, self._poll_interval),
+            self._announcer,
+            self._watched_in,
+            self._clock,
+            poll_interval=self._poll_interval,
+            settled_for=self._settled_for,
+            spawn=self._spawn or call_here,
+        )
 
     @property
     def watched(self) -> int:
@@ -246,7 +240,7 @@ class Hub:
         for feeds in self._take_due(now):
             spawn(lambda feeds=feeds: self._look_at(feeds))  # type: ignore[misc]
         with self._changed:
-            if self._looks >= MOST_LOOKS:
+            if self._under_way >= MOST_LOOKS:
                 return self._poll_interval  # the end of a look comes first
             next_due = min(
                 (feed.due for feed in self._waiting()), default=now + self._poll_interval
@@ -276,29 +270,27 @@ class Hub:
             taken = []
             for feeds in groups.values():
                 due = [feed for feed in feeds if feed.due <= now]
-                if due and self._looks < MOST_LOOKS:
+                if due and self._under_way < MOST_LOOKS:
                     # What is read together costs the pages of a list, and serves the whole group.
-                    is_cheap = len(feeds) >= TOGETHER and _pages(len(feeds)) <= len(due)
+                    is_cheap = len(feeds) >= TOGETHER and pages(len(feeds)) <= len(due)
                     served = feeds if is_cheap else due
                     for feed in served:
                         feed.is_being_looked_at = True
-                    self._looks += 1
+                    self._under_way += 1
                     taken.append(served)
             return taken
 
-    # ── look ──────────────────────────────────────────────────────────────────────────────────────
+    def _watched_in(self, group: str) -> int:
+        """How many runs of a group are watched and go on."""
+        with self._changed:
+            return sum(
+                target.group == group and feed.viewers > 0 and not feed.state.is_final
+                for target, feed in self._feeds.items()
+            )
 
     def _look_at(self, feeds: Sequence[Feed]) -> None:
         try:
-            own = self._own_turns(feeds)
-            if own:
-                learned = self._outlook.learn(own[0].target, self._spawn or call_here)
-                are_together = self._watched_in(own[0].target.group) >= TOGETHER
-                for feed, seen in self._read(own, feeds):
-                    learned.wait(HISTORY_PATIENCE)
-                    learned.set()  # the other runs of this look wait no more
-                    with _kept_apart(feed):
-                        self._take_in(feed, seen, together=are_together)
+            self._looks.make(feeds)
         except Exception:
             _log.exception("A look at %d runs failed in an unforeseen way.", len(feeds))
         finally:
@@ -311,122 +303,5 @@ class Hub:
                         feed.due = now + TICK
                     feed.is_being_looked_at = False
                     feed.is_due_again = feed.is_changed_meanwhile = False
-                self._looks -= 1
+                self._under_way -= 1
                 self._changed.notify()
-
-    def _own_turns(self, feeds: Sequence[Feed]) -> list[Feed]:
-        """Those of the runs that are due for a look of ours; of the others, what is news."""
-        own, now = [], self._clock.monotonic()
-        due = [feed for feed in feeds if feed.due <= now]
-        for feed in sorted(due, key=lambda feed: feed.target.key):
-            with _kept_apart(feed):
-                turn, snapshot = self._turns.next(feed)
-                if turn is Turn.OURS:
-                    own.append(feed)
-                elif snapshot is not None:
-                    feed.failures = 0
-                    self._show(feed, snapshot)
-                if turn is Turn.TAKEN:
-                    break  # whoever took it is about to take those after it, to read them together
-        return own
-
-    def _read(
-        self, own: Sequence[Feed], feeds: Sequence[Feed]
-    ) -> Iterable[tuple[Feed, Answer[Run] | LakeflowJobsError]]:
-        """What a look at some runs of a group gives, and what it tells of others of them."""
-        together: dict[int, Answer[Run]] = {}
-        watched = max(len(feeds), self._watched_in(own[0].target.group))
-        if len(feeds) >= TOGETHER and _pages(watched) <= len(own):
-            try:
-                runs = self._reader.active_runs(own[0].target, watched)
-                together = {int(run.value.run_id or 0): run for run in runs}
-            except LakeflowJobsError as error:
-                if error.retryable:
-                    yield from ((feed, error) for feed in own)
-                    return
-        yield from (
-            (feed, together[feed.target.run_id]) for feed in feeds if feed.target.run_id in together
-        )
-        for feed in own:
-            if feed.target.run_id not in together:
-                with _kept_apart(feed):
-                    try:
-                        seen: Answer[Run] | LakeflowJobsError = self._reader.run(feed.target)
-                    except LakeflowJobsError as error:
-                        seen = error
-                    yield feed, seen
-
-    def _watched_in(self, group: str) -> int:
-        with self._changed:
-            return sum(
-                target.group == group and feed.viewers > 0 and not feed.state.is_final
-                for target, feed in self._feeds.items()
-            )
-
-    def _common_moment(self, group: str) -> float:
-        """When the runs of a group are read together next."""
-        now = self._clock.monotonic()
-        with self._changed:
-            self._moments = {name: at for name, at in self._moments.items() if at > now}
-            return self._moments.setdefault(group, now + self._poll_interval)
-
-    def _take_in(
-        self, feed: Feed, seen: Answer[Run] | LakeflowJobsError, *, together: bool
-    ) -> None:
-        now = self._clock.monotonic()
-        if self._turns.is_void(feed):
-            feed.is_due_again = True
-            return
-        if not isinstance(seen, LakeflowJobsError):
-            feed.failures = 0
-            pause, eta = self._outlook.of(feed.target, seen.value)
-            if feed.state.snapshot is not None:
-                self._outlook.take_in(feed.target, seen.value)
-            at = int(self._clock.now() * 1000)
-            snapshot = Snapshot.of(RunStatus(at, seen.value, eta, seen.document))
-            is_common = together and not snapshot.is_terminal
-            due = self._common_moment(feed.target.group) if is_common else now + pause
-            is_new = self._show(feed, snapshot)
-            newest = feed.state.snapshot or snapshot
-            believed = self._settled_for if newest.is_terminal else due - now
-            self._turns.made(feed, newest, believed, is_new=is_new)
-            if feed.is_changed_meanwhile:
-                self._board.forget(feed.target)
-            feed.due = due
-            return
-        self._turns.failed(feed, seen)
-        if seen.retryable:
-            if feed.failures == 0:
-                _log.warning("Run %s cannot be looked at just now: %s", feed.target.run_id, seen)
-            feed.failures += 1
-            feed.show(trouble=seen)
-            backoff = min(self._poll_interval, FLOOR * 2 ** min(feed.failures, 10))
-            feed.due = now + max(backoff, seen.retry_seconds or 0.0)
-        else:
-            feed.show(error=seen)
-
-    def _show(self, feed: Feed, snapshot: Snapshot) -> bool:
-        is_new = feed.show(snapshot=snapshot)
-        if is_new:
-            self._announcer.announce(feed.target, snapshot)
-        return is_new
-
-
-@contextmanager
-def _kept_apart(feed: Feed) -> Iterator[None]:
-    """Keep what goes wrong with one run from the others of its look.
-
-    :param feed: its watch.
-    """
-    try:
-        yield
-    except Exception:
-        _log.exception("A look at run %s failed in an unforeseen way.", feed.target.run_id)
-
-
-def _pages(runs: int) -> int:
-    """How many pages of a list hold so many runs.
-
-    :param runs: how many.
-    """
-    return -(-runs // PAGE)

@@ -290,7 +290,7 @@ def _resuming() -> list[Json]:
     text = {"type": "string"}
     return [
         parameter("Last-Event-ID", "The last event that was seen.", text, "header"),
-        parameter("lastEventId", "The same, for pages.", text, "query"),
+        parameter("lastEventId", "The same, for clients that set no headers.", text, "query"),
         parameter("poll", "Answer with the present state, and end.", FLAG, "query"),
     ]
 

@@ -508,6 +508,9 @@ def test_a_phone_has_room_for_what_matters(
         "(crumb => crumb.scrollWidth <= crumb.clientWidth)(document.querySelector('.lf-crumbs li'))"
     )
     page.goto(f"{page.url}/runs/{run_id}")
+    assert page.evaluate(
+        "(crumb => crumb.scrollWidth <= crumb.clientWidth)(document.querySelector('.lf-crumbs li'))"
+    )
     marks = page.locator(".lf-axis text")
     assert sum(mark.is_visible() for mark in marks.all()) == (marks.count() + 1) // 2
 

@@ -76,6 +76,9 @@ def test_an_app_without_jobs_says_how_to_get_some(
     ended = jobs("run", of=shop.create_app_of_one_job())
     assert ended.code == 2
     assert "This app has no jobs. Set DATABRICKS_JOB_<NAME>" in ended.stderr
+    listed = jobs("list", of=shop.create_app_of_one_job())
+    assert (listed.code, listed.stdout) == (0, "")
+    assert "This app has no jobs. Set DATABRICKS_JOB_<NAME>" in listed.stderr
 
 
 # ── watch, cancel, repair ─────────────────────────────────────────────────────────────────────────

@@ -16,7 +16,6 @@ from flask_lakeflow_jobs.cli.words import (
     duration,
     length_of,
     one_line,
-    page_url,
     word,
 )
 from flask_lakeflow_jobs.outcome import Outcome
@@ -90,20 +89,3 @@ def test_a_run_that_goes_on_has_none() -> None:
 def test_a_message_is_one_line() -> None:
     assert one_line(" a\n\tb \r\n") == "a b"
     assert one_line(None) == ""
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        (None, None),
-        ("", None),
-        ("https://host/?o=1#job/11/run/22", "https://host/jobs/11/runs/22?o=1"),
-        ("https://host/#job/11/run/22", "https://host/jobs/11/runs/22"),
-        ("https://host/?o=1#job/11/run/2/x", "https://host/?o=1#job/11/run/2/x"),
-        ("https://host/jobs/11/runs/22?o=1", "https://host/jobs/11/runs/22?o=1"),
-        ("http://127.0.0.1:4/jobs/11/runs/22", "http://127.0.0.1:4/jobs/11/runs/22"),
-        ("no url at all", "no url at all"),
-    ],
-)
-def test_old_page_addresses_are_put_right(url: str | None, shown: str | None) -> None:
-    assert page_url(url) == shown

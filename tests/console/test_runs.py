@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
-from databricks.sdk.service.jobs import BaseRun
+from databricks.sdk.service.jobs import BaseRun, RunTask
 
 from flask_lakeflow_jobs.console import words as w
 from flask_lakeflow_jobs.console.runs import expected_end, parameters_of, strip, summary
@@ -45,23 +47,9 @@ def test_how_long_ago(seconds: int, text: str) -> None:
     assert w.ago(seconds * 1000) == text
 
 
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("https://x.cloud/?o=1#job/2/run/3", "https://x.cloud/jobs/2/runs/3?o=1"),
-        ("https://x.cloud/jobs/2/runs/3?o=1", "https://x.cloud/jobs/2/runs/3?o=1"),
-        ("javascript:alert(1)", None),
-        (None, None),
-    ],
-)
-def test_links_are_those_that_work_for_everybody(url: str | None, shown: str | None) -> None:
-    assert w.page_url(url) == shown
-
-
-def test_the_page_of_a_run_is_found_by_that_of_another() -> None:
-    sibling = "https://x.cloud/?o=1#job/2/run/3"
-    assert w.run_url(sibling, 4, 5) == "https://x.cloud/jobs/4/runs/5?o=1"
-    assert w.run_url(None, 4, 5) is None
+def test_every_kind_of_task_of_the_sdk_has_a_name() -> None:
+    kinds = {each.name for each in dataclasses.fields(RunTask) if each.name.endswith("_task")}
+    assert kinds - set(w.TASK_KINDS) == set()
 
 
 def test_a_run_that_goes_on_grows() -> None:

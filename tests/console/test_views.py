@@ -11,7 +11,7 @@ from flask import Flask, render_template_string
 from flask.testing import FlaskClient
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from flask_lakeflow_jobs import ConfigurationError
+from flask_lakeflow_jobs import ConfigurationError, LakeflowJobs
 from flask_lakeflow_jobs.local import Address
 from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace, Refusal
 from tests.console.conftest import MakeShop
@@ -126,6 +126,16 @@ def test_who_may_not_see_a_job_does_not_see_it(make_shop: MakeShop) -> None:
     assert "does not let you view" in refused.text
 
 
+def test_where_no_job_is_shown_it_is_said_why(make_shop: MakeShop) -> None:
+    refused = make_shop(policy=lambda user, action, job: False).test_client()
+    assert "There is no job here that you may see." in text_of(refused.get("/jobs").text)
+    app = Flask("empty")
+    app.config["LAKEFLOW_JOBS_CONSOLE"] = True
+    LakeflowJobs(app)
+    page = text_of(app.test_client().get("/jobs").text)
+    assert "This app has no jobs. Set DATABRICKS_JOB_<NAME> to a job's id" in page
+
+
 def test_who_may_only_look_is_offered_nothing_else(make_shop: MakeShop) -> None:
     app = make_shop(policy=lambda user, action, job: action == "view")
     client = app.test_client()
@@ -174,7 +184,8 @@ def test_a_form_that_is_sent_twice_is_one_run(app: Flask) -> None:
     first = client.post("/jobs/broken/run", data=data, headers=OWN)
     again = client.post("/jobs/broken/run", data=data, headers=OWN)
     assert again.headers["Location"] == first.headers["Location"] + "?replayed=1"
-    assert "had started this run already" in client.get(again.headers["Location"]).text
+    page = client.get(again.headers["Location"]).text
+    assert page.index("<h1") < page.index("had started this run already")
 
 
 def test_a_form_that_is_sent_again_with_other_values_asks_first(app: Flask) -> None:
@@ -228,6 +239,7 @@ def test_a_secret_that_was_typed_has_to_be_typed_again(client: FlaskClient) -> N
 def test_a_flag_that_nobody_touches_is_left_to_the_job(app: Flask) -> None:
     client = app.test_client()
     assert '<select id="lf-field-5" name="dry">' in client.get("/jobs/nightly/run").text
+    assert '<option value="">Not given</option>' in client.get("/jobs/nightly/run").text
     data = {"day": "2026-11-20", "region": "emea", "dry": ""}
     sent = client.post("/jobs/nightly/run", data=data, headers=OWN)
     assert "dry" not in text_of(client.get(sent.headers["Location"]).text)
@@ -249,6 +261,7 @@ def test_a_workspace_that_does_not_answer_costs_neither_what_was_typed_nor_a_sec
         assert 'value="2026-11-20"' in failed.text
         assert f'value="{nonce}"' in failed.text
         assert "<title>Error: Run nightly</title>" in failed.text
+        assert "no second one starts" in failed.text
         road.heal()
         sent = client.post("/jobs/nightly/run", data=data, headers=OWN)
         assert sent.status_code == 303

@@ -1,13 +1,15 @@
-"""The book names no test that is not there, and no release that is not made."""
+"""The book names no test that is not there, no release that is not made, and the whole API."""
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 
 import pytest
 from book_tests import found
 
+import flask_lakeflow_jobs
 from tests.docs.blocks import ROOT
 
 NAMED = re.findall(r"\{test\}`([^`]+)`", (ROOT / "docs" / "promises.md").read_text())
@@ -41,3 +43,21 @@ def test_a_test_that_is_not_there_is_said(tmp_path: Path, text: str, says: str) 
     (tmp_path / "a.py").write_text("def test_zz():\n    ...\n")
     with pytest.raises(LookupError, match=says):
         found(text, tmp_path)
+
+
+def test_the_reference_leaves_out_no_member() -> None:
+    """Sphinx shows those alone that have a docstring."""
+    page = (ROOT / "docs" / "api.md").read_text()
+    named = re.findall(r"autoclass:: (\w+)\n   :members:", page)
+    classes = [
+        vars(flask_lakeflow_jobs)[name] for name in named if name in flask_lakeflow_jobs.__all__
+    ]
+    assert classes
+    assert [
+        f"{cls.__name__}.{name}"
+        for cls in classes
+        for name, member in vars(cls).items()
+        if not name.startswith("_")
+        and (inspect.isfunction(member) or isinstance(member, property))
+        and not member.__doc__
+    ] == []

@@ -57,7 +57,7 @@ def test_the_page_and_all_it_loads_are_there(app: Flask) -> None:
     page = client.get("/")
     assert page.status_code == 200
     found = links(page.text)
-    assert len(found) == 7
+    assert len(found) == 8
     for link in found:
         with client.get(link) as response:
             assert response.status_code == 200, link
