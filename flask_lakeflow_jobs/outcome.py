@@ -269,13 +269,17 @@ def root_causes(tasks: Iterable[RunTask] | None) -> list[RunTask]:
 
 
 def duration_of(run: AnyRun) -> float | None:
-    """Seconds that a run took of itself, without its time in the queue; ``None`` while it goes on.
+    """Seconds that a run took of itself, without its time in the queue, and without the time
+    between its end and a repair; ``None`` while it goes on.
 
-    :param run: a run, as the SDK has it.
+    :param run: a run or a task, as the SDK has it.
     """
     if not run.start_time or not run.end_time:
         return None
-    return max(0.0, (run.end_time - run.start_time - (run.queue_duration or 0)) / 1000)
+    took = run.end_time - run.start_time - (run.queue_duration or 0)
+    if run.run_duration:  # "it took the job run and all of its repairs" (Jobs API, Run)
+        took = min(took, run.run_duration)
+    return max(0.0, took / 1000)
 
 
 def age_of(run: AnyRun, now: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from databricks.sdk.service.jobs import (
@@ -20,6 +21,7 @@ from flask_lakeflow_jobs.outcome import (
     CONSEQUENCES,
     SUCCESSES,
     Words,
+    duration_of,
     has_ended,
     judge,
     last_attempts,
@@ -328,3 +330,29 @@ def test_the_root_causes_are_what_failed_of_itself_in_the_order_of_failing() -> 
 
 def test_no_consequence_is_a_success() -> None:
     assert not CONSEQUENCES & SUCCESSES
+
+
+@pytest.mark.parametrize(
+    ("fields", "seconds"),
+    [
+        ({"start_time": 1000, "end_time": 0}, None),
+        ({"start_time": 1000, "end_time": 11_000}, 10.0),
+        ({"start_time": 1000, "end_time": 11_000, "run_duration": 10_000}, 10.0),
+        ({"start_time": 1000, "end_time": 11_000, "queue_duration": 4000}, 6.0),
+        (
+            {
+                "start_time": 1000,
+                "end_time": 11_000,
+                "queue_duration": 4000,
+                "run_duration": 10_000,
+            },
+            6.0,
+        ),
+        ({"start_time": 1000, "end_time": 86_400_000, "run_duration": 12_000}, 12.0),
+        ({"start_time": 1000, "end_time": 900}, 0.0),
+    ],
+)
+def test_a_run_takes_neither_its_time_in_the_queue_nor_that_until_its_repair(
+    fields: dict[str, Any], seconds: float | None
+) -> None:
+    assert duration_of(run(SUCCEEDED, **fields)) == seconds

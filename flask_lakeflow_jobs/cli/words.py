@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..outcome import Outcome, has_ended
+from ..outcome import Outcome, duration_of, has_ended
 
 if TYPE_CHECKING:
     from databricks.sdk.service.jobs import RunTask
@@ -108,11 +108,10 @@ def length_of(run: AnyRun) -> int | None:
     """
     if not has_ended(run):
         return None
+    if seconds := duration_of(run):
+        return round(seconds * 1000)
     phases = (run.setup_duration, run.execution_duration, run.cleanup_duration)
-    total = run.run_duration or sum(phase or 0 for phase in phases)
-    if not total and run.start_time and run.end_time:
-        total = run.end_time - run.start_time
-    return total or None
+    return run.run_duration or sum(phase or 0 for phase in phases) or None
 
 
 def one_line(text: str | None) -> str:

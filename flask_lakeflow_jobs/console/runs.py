@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..outcome import Outcome, age_of, has_ended, outcome_of, words_of
+from ..outcome import Outcome, age_of, duration_of, has_ended, outcome_of, words_of
 from ..reports import RUN_PARAMETERS
 from ..watching.history import durations_of
 from ..watching.schedule import remaining
@@ -72,21 +72,24 @@ def summary(run: Run | BaseRun, now: float, who_parameter: str | None = None) ->
     :param who_parameter: the job parameter that tells who asked, if there is one.
     """
     ended = (run.end_time or run.start_time or 0) if has_ended(run) else None
-    length = (
-        (ended if ended is not None else now) - run.start_time - (run.queue_duration or 0)
-        if run.start_time
-        else None
-    )
     return Summary(
         run_id=run.run_id or 0,
         state=State(outcome_of(run)),
         started=run.start_time or None,
         ended=ended,
-        length=None if length is None else max(0.0, length),
+        length=_length(run, now),
         who=asked_by(run, who_parameter),
         trigger=run.trigger.value.replace("_", " ").lower() if run.trigger else None,
         message=words_of(run).message,
     )
+
+
+def _length(run: Run | BaseRun, now: float) -> float | None:
+    """Milliseconds that a run has taken so far, or took."""
+    if not run.start_time:
+        return None
+    seconds = (duration_of(run) or 0.0) if has_ended(run) else age_of(run, now / 1000)
+    return seconds * 1000
 
 
 def asked_by(run: Run | BaseRun, parameter: str | None) -> str | None:

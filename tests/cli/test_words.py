@@ -74,6 +74,8 @@ def test_no_duration_has_sixty_of_what_has_a_greater_unit(milliseconds: int) -> 
         ({"setup_duration": 1, "execution_duration": 2, "cleanup_duration": 3}, 6),
         ({"run_duration": 9, "execution_duration": 2}, 9),
         ({"start_time": 100, "end_time": 150}, 50),
+        ({"start_time": 100, "end_time": 150, "queue_duration": 20, "run_duration": 50}, 30),
+        ({"start_time": 100, "end_time": 90_000, "run_duration": 60}, 60),
         ({"start_time": 100, "end_time": 0}, None),
         ({}, None),
     ],
