@@ -35,17 +35,21 @@ def server(start: Start, redis_server: RedisServer) -> Server:
     )
 
 
+#: Viewers among whom there must be some on two workers: the kernel chooses whose each is.
+MOST_VIEWERS = 100
+
+
 @contextmanager
 def viewers_of(server: Server, runs: Sequence[int], count: int) -> Iterator[list[Stream]]:
-    """Viewers, on all workers, who know the first states of the runs."""
+    """Viewers, on several workers, who know the first states of the runs; at least so many."""
     query = "&".join(f"run=etl:{run_id}" for run_id in runs)
     with ExitStack() as stack:
-        viewers = [
-            stack.enter_context(Stream.open(f"{server.url}/api/jobs/stream?{query}"))
-            for _ in range(count)
-        ]
-        for viewer in viewers:
+        viewers: list[Stream] = []
+        while len(viewers) < count or workers_that_watch(server) < 2:
+            assert len(viewers) < MOST_VIEWERS
+            viewer = stack.enter_context(Stream.open(f"{server.url}/api/jobs/stream?{query}"))
             assert {next(viewer).json["runId"] for _ in runs} == set(runs)
+            viewers.append(viewer)
         yield viewers
 
 
@@ -67,7 +71,6 @@ def test_forty_viewers_on_four_workers_cost_as_many_looks_as_one(
     server: Server, stated: StatedWorkspace, run_id: int, redis_server: RedisServer
 ) -> None:
     with viewers_of(server, [run_id], 40) as viewers:
-        assert workers_that_watch(server) > 1
         stated.wait_for_looks(2)
         assert looks_per_interval(stated) <= 1.2
         stated.end(run_id)
@@ -83,9 +86,8 @@ def test_a_hundred_runs_on_four_workers_are_read_by_their_pages(
 ) -> None:
     runs = [stated.state(next(RUN_IDS)) for _ in range(100)]
     with viewers_of(server, runs[:50], 12), viewers_of(server, runs[50:], 12):
-        assert workers_that_watch(server) > 1
         stated.wait_for_looks(20)
-        assert looks_per_interval(stated, 32) <= 8
+        assert looks_per_interval(stated, 64) <= 8
     for run_id in runs:
         stated.end(run_id)
 
