@@ -139,6 +139,27 @@ def test_a_run_of_a_list_that_has_more_tasks_is_read_whole() -> None:
     assert [len(run.document["tasks"]) for run in reads.runs(7, 5, {})] == [1, 1]
 
 
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda reads: reads.run(1),
+        lambda reads: reads.runs(7, 5, {})[0],
+        lambda reads: reads.runs(7, 5, {"expand_tasks": True})[0],
+    ],
+    ids=["alone", "in a list", "in a list of whole ones"],
+)
+def test_what_is_null_is_left_out_of_a_run_wherever_it_is_read(
+    read: Callable[[JobsApi], Any],
+) -> None:
+    run = {"run_id": 1, "end_time": None, "tasks": None, "state": {"result_state": None}}
+    reads, _ = api({**run, "runs": [run]})
+
+    document = read(reads).document
+    document.pop("runs", None)
+
+    assert document == {"run_id": 1, "state": {"result_state": None}}
+
+
 @pytest.mark.parametrize("token", ["", None])
 def test_a_token_that_is_none_is_the_end(token: str | None) -> None:
     reads, _ = api({"run_id": 1, "next_page_token": token})
