@@ -254,6 +254,29 @@ def test_a_status_in_python_has_them_in_its_document(app: Flask, run_id: int) ->
     assert "sundial" not in repr(status)
 
 
+def test_a_failure_is_explained_in_them_too(app: Flask, road: FaultyWorkspace) -> None:
+    def explode(exchange: Exchange) -> None:
+        reply = exchange.forward()
+        document = json.loads(reply.body)
+        for part in [document, *document["tasks"]]:
+            part["state"]["result_state"] = "EXPLODED"
+            part["status"]["termination_details"] = {"code": "SUPERNOVA"}
+        exchange.answer(Reply(reply.status, reply.headers, json.dumps(document).encode()))
+
+    road.fail(explode, path="runs/get")
+    with app.app_context():
+        run_id = current_jobs["failing"].run_now().run_id
+        end = current_jobs["failing"].wait(run_id)
+
+        explanation = current_jobs["failing"].explain(run_id)
+
+    assert explanation.outcome == end.outcome == "unknown"
+    assert explanation.termination_code == "SUPERNOVA"
+    assert {(task.outcome, task.termination_code) for task in explanation.tasks} == {
+        ("unknown", "SUPERNOVA")
+    }
+
+
 def test_outputs_are_served_as_they_are_spelled(app: Flask, road: FaultyWorkspace) -> None:
     def answer(exchange: Exchange) -> None:
         exchange.forward()
