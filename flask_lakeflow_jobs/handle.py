@@ -297,7 +297,9 @@ class JobHandle:
         :param run_id: the run.
         :raises RunNotFound: this job has no such run.
         """
-        return explanation(self.get_run(run_id), Evidence(self._jobs.upstream, self.reads()))
+        upstream, reads = self._jobs.upstream, self.reads()
+        document = reads.run(run_id_of(run_id)).value
+        return explanation(upstream.run_of(document), Evidence(upstream, reads), document)
 
     # ── intervene ─────────────────────────────────────────────────────────────────────────────────
 

@@ -12,6 +12,8 @@ from .outcome import Outcome, has_failed_itself, outcome_of, root_causes, words_
 if TYPE_CHECKING:
     from databricks.sdk.service.jobs import Run, RunOutput, RunTask
 
+    from .outcome import AnySpelling
+
 T = TypeVar("T")
 
 #: The parameters that a run was started with and that a repair has to be given again.
@@ -93,25 +95,37 @@ class Evidence(Protocol):
         """What it was repeated as."""
 
 
-def explanation(run: Run, evidence: Evidence) -> Explanation:
+def explanation(
+    run: Run, evidence: Evidence, document: Mapping[str, Any] | None = None
+) -> Explanation:
     """Find out why a run failed.
 
     :param run: with all its tasks.
     :param evidence: reads more of a task.
+    :param document: the run as the Jobs API spells it, in words that the SDK may not know; left
+        out, as the SDK does.
     """
-    words = words_of(run)
+    said: AnySpelling = document or run
+    said_of: dict[int | None, AnySpelling] = {
+        task.run_id: each
+        for task, each in zip(run.tasks or (), (document or {}).get("tasks") or (), strict=False)
+    }
+    words = words_of(said)
     return Explanation(
         run_id=run.run_id,
-        outcome=outcome_of(run),
-        tasks=[_failed_task(task, evidence) for task in root_causes(run.tasks)],
+        outcome=outcome_of(said),
+        tasks=[
+            _failed_task(task, said_of.get(task.run_id, task), evidence)
+            for task in root_causes(run.tasks)
+        ],
         termination_code=words.termination_code,
         message=words.message,
         url=run.run_page_url,
     )
 
 
-def _failed_task(task: RunTask, evidence: Evidence) -> FailedTask:
-    words = words_of(task)
+def _failed_task(task: RunTask, said: AnySpelling, evidence: Evidence) -> FailedTask:
+    words = words_of(said)
     failed = _first_iteration(task, evidence) or task
     output = _if_any(lambda: evidence.output_of(failed)) if failed.run_id is not None else None
     error, trace = (output.error, output.error_trace) if output else (None, None)
@@ -119,7 +133,7 @@ def _failed_task(task: RunTask, evidence: Evidence) -> FailedTask:
         task_key=task.task_key,
         run_id=task.run_id,
         attempt=task.attempt_number or 0,
-        outcome=outcome_of(task),
+        outcome=outcome_of(said),
         error=_common_errors(task) or error or _where_else(task, output),
         error_trace=trace,
         termination_code=words.termination_code,

@@ -167,6 +167,19 @@ def test_what_is_no_word_is_none(doing: dict[str, object]) -> None:
     assert words_of(doing).life_cycle is None
 
 
+@pytest.mark.parametrize(
+    ("doing", "expected"),
+    [
+        (words("SKIPPED", ""), Outcome.SKIPPED),
+        (words("INTERNAL_ERROR", ""), Outcome.INTERNAL_ERROR),
+        (words("", "", status="TERMINATED", code="SUCCESS"), Outcome.SUCCEEDED),
+        (words("", "", status="RUNNING"), Outcome.RUNNING),
+    ],
+)
+def test_an_empty_word_is_none(doing: dict[str, object], expected: Outcome) -> None:
+    assert outcome_of(doing) is expected
+
+
 def test_a_success_is_no_more_than_its_code_says() -> None:
     said = Words(
         life_cycle="TERMINATED",

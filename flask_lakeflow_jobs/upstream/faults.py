@@ -139,8 +139,11 @@ def may_have_happened(error: BaseException) -> bool:
     if isinstance(error, DatabricksError):
         has_no_class = type(error) is DatabricksError
         return has_no_class or isinstance(error, sdk.DeadlineExceeded | sdk.InternalError)
-    is_broken = isinstance(error, (TimeoutError, *TRANSIENT_BREAKS))
-    return is_broken and not (is_unreachable(error) or isinstance(error, SSLError))
+    if isinstance(error, requests.RequestException):
+        is_broken = isinstance(error, TRANSIENT_BREAKS)
+        return is_broken and not (is_unreachable(error) or isinstance(error, SSLError))
+    # What is left is silence, and answers that are none or are not understood.
+    return not isinstance(error, LakeflowJobsError | LoginFailed)
 
 
 def retry_after(error: BaseException | None) -> float | None:

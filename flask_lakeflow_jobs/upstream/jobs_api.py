@@ -127,7 +127,7 @@ class JobsApi:
         return _answer(document, BaseRun.from_dict, "run_id")
 
     def _get(self, path: str, told_by: Sequence[str] = (), **query: Any) -> dict[str, Any]:
-        """An answer as it is spelled, less what is null, and with headers beside it."""
+        """A page of an answer, with headers beside it."""
         headers = {"Accept": "application/json"}
         workspace_id = getattr(self._client.config, "workspace_id", None)  # older SDKs have none
         if workspace_id:  # as the SDK's own calls have it
@@ -141,19 +141,20 @@ class JobsApi:
         )
         if not isinstance(answer, dict):
             raise HollowAnswer("An answer is no JSON object.")
-        return {name: value for name, value in answer.items() if value is not None}
+        return answer
 
 
 def _answer(
     document: dict[str, Any], read: Callable[[dict[str, Any]], T], *needed: str
 ) -> Answer[T]:
-    """An answer, which has to have something, and is whole."""
+    """An answer as it is spelled, less what is null; it has to have something, and is whole."""
     value = read(document)
     for name in needed:
         if getattr(value, name) is None:
             raise HollowAnswer(f"An answer has no {name}.")
-    document.pop("next_page_token", None)
-    return Answer(document, value)
+    said = {name: member for name, member in document.items() if member is not None}
+    said.pop("next_page_token", None)
+    return Answer(said, value)
 
 
 def _pages_after(

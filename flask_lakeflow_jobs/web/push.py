@@ -310,6 +310,8 @@ class PushBody(Iterator[bytes]):
         """
         self._environ = environ
         self._connection = connection_of(environ, start_response)
+        if self._connection is not None and not self._stream.is_over:
+            self._connection.announce_close()
 
     def __next__(self) -> bytes:
         if self._pull is None:

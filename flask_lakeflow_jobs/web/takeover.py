@@ -20,6 +20,9 @@ from .server import is_gthread_worker
 #: Milliseconds after which a peer that acknowledges nothing is given up. Linux, tcp(7).
 USER_TIMEOUT = 30_000
 
+#: What is used of gunicorn's own response.
+NEEDED = ("headers_sent", "chunked", "sent", "force_close")
+
 
 class Connection:
     """The connection of a request, which gunicorn may be relieved of.
@@ -31,6 +34,11 @@ class Connection:
     def __init__(self, sock: socket.socket, response: Any) -> None:
         self._sock = sock
         self._response = response
+
+    def announce_close(self) -> None:
+        """Let the headers say that no other request will be read from it, since none can be once it
+        is taken: who sent one would lose it."""
+        self._response.force_close()
 
     def take(self, sent: int) -> int | None:
         """Take the socket away; gunicorn is left with a dead one, and ends the request.
@@ -65,7 +73,7 @@ def connection_of(environ: Mapping[str, Any], start_response: Any) -> Connection
         and environ.get("REQUEST_METHOD") != "HEAD"
         and type(response).__module__ == "gunicorn.http.wsgi"
         and getattr(response, "sock", None) is sock
-        and all(hasattr(response, name) for name in ("headers_sent", "chunked", "sent"))
+        and all(hasattr(response, name) for name in NEEDED)
     )
     return Connection(sock, response) if is_fit else None
 

@@ -6,8 +6,8 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from http.client import HTTPException
+from contextlib import ExitStack, closing, contextmanager
+from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
 
 import pytest
@@ -169,6 +169,22 @@ def test_a_killed_worker_costs_no_viewer_the_end(
     assert [event.name for event in events].count("end") == 1
     assert [event.json["outcome"] for event in events if event.name == "message"] == ["succeeded"]
     assert len(road.asked("POST", "run-now")) == 1
+
+
+@on("gthread-push")
+def test_a_connection_that_ends_with_its_stream_says_so(server: Server, gate: Gate) -> None:
+    run_id = current_jobs["gated"].run_now(gate.params).run_id
+    with closing(HTTPConnection(urlsplit(server.url).netloc, timeout=30)) as connection:
+        connection.request("GET", stream_of(server, run_id))
+        going = connection.getresponse()
+        gate.open()
+        going.read()
+        connection.request("GET", stream_of(server, run_id))  # over a new one, if it was told
+        ended = connection.getresponse()
+        assert b"event: end" in ended.read()
+
+    assert going.headers["Connection"] == "close"
+    assert ended.headers["Connection"] == "keep-alive"
 
 
 @on("gthread", "gthread-push")

@@ -260,7 +260,15 @@ class TestWrites:
 
     @pytest.mark.parametrize(
         "fault",
-        [Drop(accepted=True), Silence(accepted=True), HalfBody(), Nonsense(), Refusal(500)],
+        [
+            Drop(accepted=True),
+            Silence(accepted=True),
+            HalfBody(),
+            Nonsense(),
+            Nonsense(body=b"[]"),
+            Nonsense(body=b'{"run_id": "twelve"}'),
+            Refusal(500),
+        ],
         ids=repr,
     )
     def test_one_that_may_have_happened_is_not_to_be_made_anew_blindly(

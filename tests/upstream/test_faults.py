@@ -191,6 +191,7 @@ def test_a_token_that_the_workspace_repeats_is_told_to_nobody(token: str) -> Non
         (requests.ReadTimeout("late"), True),
         (TimeoutError("late"), True),
         (HollowAnswer("no run_id"), True),
+        (TypeError("a list for an object"), True),
         (requests.exceptions.ChunkedEncodingError("half"), True),
         (sdk.InternalError("Oops."), True),
         (sdk.DeadlineExceeded("Late."), True),
@@ -202,6 +203,7 @@ def test_a_token_that_the_workspace_repeats_is_told_to_nobody(token: str) -> Non
         (sdk.InvalidParameterValue("No."), False),
         (sdk.PermissionDenied("No."), False),
         (LoginFailed("no credentials"), False),
+        (UpstreamUnavailable("Not asked just now."), False),
     ],
 )
 def test_what_a_failed_call_may_have_done(error: Exception, may_have: bool) -> None:

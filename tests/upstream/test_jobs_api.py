@@ -139,6 +139,27 @@ def test_a_run_of_a_list_that_has_more_tasks_is_read_whole() -> None:
     assert [len(run.document["tasks"]) for run in reads.runs(7, 5, {})] == [1, 1]
 
 
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda reads: reads.run(1),
+        lambda reads: reads.runs(7, 5, {})[0],
+        lambda reads: reads.runs(7, 5, {"expand_tasks": True})[0],
+    ],
+    ids=["alone", "in a list", "in a list of whole ones"],
+)
+def test_what_is_null_is_left_out_of_a_run_wherever_it_is_read(
+    read: Callable[[JobsApi], Any],
+) -> None:
+    run = {"run_id": 1, "end_time": None, "tasks": None, "state": {"result_state": None}}
+    reads, _ = api({**run, "runs": [run]})
+
+    document = read(reads).document
+    document.pop("runs", None)
+
+    assert document == {"run_id": 1, "state": {"result_state": None}}
+
+
 @pytest.mark.parametrize("token", ["", None])
 def test_a_token_that_is_none_is_the_end(token: str | None) -> None:
     reads, _ = api({"run_id": 1, "next_page_token": token})
@@ -231,6 +252,29 @@ def test_a_status_in_python_has_them_in_its_document(app: Flask, run_id: int) ->
     assert status.to_dict()["run"]["sundial"] == SUNDIAL
     assert status.run.run_id == run_id
     assert "sundial" not in repr(status)
+
+
+def test_a_failure_is_explained_in_them_too(app: Flask, road: FaultyWorkspace) -> None:
+    def explode(exchange: Exchange) -> None:
+        reply = exchange.forward()
+        document = json.loads(reply.body)
+        for part in [document, *document["tasks"]]:
+            part["state"]["result_state"] = "EXPLODED"
+            part["status"]["termination_details"] = {"code": "SUPERNOVA"}
+        exchange.answer(Reply(reply.status, reply.headers, json.dumps(document).encode()))
+
+    road.fail(explode, path="runs/get")
+    with app.app_context():
+        run_id = current_jobs["failing"].run_now().run_id
+        end = current_jobs["failing"].wait(run_id)
+
+        explanation = current_jobs["failing"].explain(run_id)
+
+    assert explanation.outcome == end.outcome == "unknown"
+    assert explanation.termination_code == "SUPERNOVA"
+    assert {(task.outcome, task.termination_code) for task in explanation.tasks} == {
+        ("unknown", "SUPERNOVA")
+    }
 
 
 def test_outputs_are_served_as_they_are_spelled(app: Flask, road: FaultyWorkspace) -> None:

@@ -31,6 +31,9 @@ class Response:
     def start_response(self, *_: Any) -> None:
         """Begin a response."""
 
+    def force_close(self) -> None:
+        """Say in the headers that the connection is closed."""
+
 
 @pytest.fixture
 def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
