@@ -521,3 +521,20 @@ def test_only_the_root_file_includes(load: Load, tmp_path: Path) -> None:
         "empty.yml",
         "variable-overrides.json",
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["# resources:\n#   jobs:\n", "resources:\n#  jobs:\n", "resources:\n  jobs:\n#    b:\n"],
+)
+def test_what_is_commented_out_of_an_included_file_leaves_the_others_alone(
+    load: Load, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "idle.yml").write_text(text)
+    assert list(load(with_field("timeout_seconds: 1", "include: [idle.yml]")).jobs) == ["etl"]
+
+
+def test_a_target_takes_nothing_away(load: Load) -> None:
+    target = "targets: {dev: {resources: {jobs: {etl: {timeout_seconds: , tasks: }}}}}"
+    job = load(with_field("timeout_seconds: 1", target)).jobs["etl"].settings
+    assert (job["timeout_seconds"], len(job["tasks"])) == (1, 1)
