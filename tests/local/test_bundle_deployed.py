@@ -174,6 +174,8 @@ targets:
         ("${workspace.root_path}", "shared", "/Workspace/Shared/sales"),
         ("${workspace.file_path}", "shared", "/Workspace/Shared/sales/f"),
         ("${workspace.artifact_path}", "broad", "/Volumes/a/b/c"),
+        ("/Workspace/${workspace.file_path}/x", "shared", "/Workspace/Shared/sales/f/x"),
+        ("/Workspace${workspace.root_path}", "shared", "/Workspace/Shared/sales"),
         ("${workspace.host}", "dev", "https://example.com"),
         ("${workspace.current_user.userName}", "dev", "Jo.Doe@localhost"),
         ("${workspace.current_user.short_name}", "dev", "jo_doe"),

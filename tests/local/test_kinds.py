@@ -366,6 +366,35 @@ def test_volumes_are_folders(serve: Serve, tmp_path: Path) -> None:
     assert (tmp_path / "folder/volumes/main/default/flights/x").read_text() == "kept"
 
 
+def test_files_of_the_bundle_are_where_their_paths_lead(serve: Serve) -> None:
+    job = {
+        "parameters": [{"name": "seeds", "default": "${workspace.file_path}/conf/day.txt"}],
+        "environment_variables": [
+            {
+                "environment_variables_key": "paths",
+                "spec": {"environment_variables": {"CONF": "${workspace.file_path}/conf"}},
+            }
+        ],
+        "tasks": [
+            script(
+                "main",
+                "main.py",
+                "--file=${workspace.root_path}/files/conf/day.txt",
+                "{{job.parameters.seeds}}",
+                "${workspace.file_path}-old",
+                environment_variables_key="paths",
+            )
+        ],
+    }
+    code = """
+        import os, sys
+        print(open(sys.argv[1].removeprefix("--file=")).read(), open(sys.argv[2]).read())
+        print(os.listdir(os.environ["CONF"]), sys.argv[3].startswith("/Workspace/"))
+    """
+    client = serve({"etl": job}, {"main.py": code, "conf/day.txt": "Monday"})
+    assert client.outputs(client.run("etl"))["main"].logs == "Monday Monday\n['day.txt'] True\n"
+
+
 @pytest.mark.parametrize("folder", ["", "inner/deep/"])
 def test_files_of_a_git_source(serve: Serve, folder: str) -> None:
     """They are found where the bundle is checked out; elsewhere the message says what to do."""

@@ -80,7 +80,7 @@ class ProcessWork:
                 "folder": str(folder),
                 "root": str(scene.files.root),
                 "libraries": list(dict.fromkeys(libraries)),
-                "environment": environment_of(scene.settings, spec),
+                "environment": scene.files.localized(environment_of(scene.settings, spec)),
                 "mounts": scene.files.mounts,
                 "task_values": scene.task_values,
                 **particulars,
