@@ -146,6 +146,27 @@ dbutils.notebook.exit(total)
     assert result_of(notebook_client(serve, text)) == "4"
 
 
+def test_folder_is_changed_for_the_cells_that_follow(serve: Serve) -> None:
+    text = """
+import os
+context = dbutils.notebook.entry_point.getDbutils().notebook().getContext()
+deep = "/Workspace/" + os.path.dirname(context.notebookPath().get()) + "/inner"
+# COMMAND ----------
+# MAGIC %cd $deep
+# COMMAND ----------
+# MAGIC %cd ..
+# MAGIC seen = [os.path.exists("notebook.py")]
+# COMMAND ----------
+# MAGIC %cd "inner"
+# MAGIC %reload_ext autoreload
+seen.append(os.listdir())
+dbutils.notebook.exit(str(seen))
+"""
+    files = {"notebook.py": HEADER + text, "inner/day.txt": ""}
+    client = serve({"etl": {"tasks": [notebook("main")]}}, files)
+    assert result_of(client) == "[True, ['day.txt']]"
+
+
 def test_a_magic_may_go_on_over_several_lines(serve: Serve) -> None:
     text = """
 # MAGIC %pip install \\
@@ -352,6 +373,50 @@ def test_notebook_runs_notebook(serve: Serve) -> None:
     text = "dbutils.notebook.exit(dbutils.notebook.run('inner', 60, {'n': 2}) + '!')"
     inner = "dbutils.notebook.exit('inner ' + dbutils.widgets.get('n'))"
     assert result_of(notebook_client(serve, text, inner=inner)) == "inner 2!"
+
+
+CONTEXT = """
+import json
+context = dbutils.notebook.entry_point.getDbutils().notebook().getContext()
+tags = json.loads(context.toJson())["tags"]
+flat = json.loads(context.safeToJson())["attributes"]
+assert context.extraContext().apply("notebook_path") == context.notebookPath().get()
+assert context.userName().get() == context.tags().apply("user") == flat["user"]
+assert context.apiUrl().get() == "http://" + context.browserHostName().get()
+assert context.currentRunId().isDefined() and context.clusterId().isEmpty()
+assert context.clusterId().getOrElse("none") == "none"
+"""
+
+
+def test_context_of_a_notebook(serve: Serve) -> None:
+    text = (
+        CONTEXT
+        + """
+assert dbutils.entry_point.getDbutils().notebook().getContext().apiToken().isDefined()
+path = dbutils.notebook.run("deep/inner")
+dbutils.notebook.exit(f"{path} {tags['jobId']} {tags['multitaskParentRunId']} {tags['runId']}")
+"""
+    )
+    inner = HEADER + CONTEXT + "dbutils.notebook.exit(context.notebookPath().get())"
+    files = {"notebook.py": HEADER + text, "deep/inner.py": inner}
+    client = serve({"etl": {"tasks": [notebook("main")]}}, files)
+    run = client.run("etl")
+    (task,) = run.tasks or []
+    output = client.outputs(run)["main"]
+    assert output.error is None, output.error_trace
+    assert output.notebook_output is not None
+    path, *ids = (output.notebook_output.result or "").split()
+    assert path.startswith("/Users/")
+    assert path.endswith("/files/deep/inner")
+    assert ids == [str(run.job_id), str(run.run_id), str(task.run_id)]
+
+
+def test_what_the_context_has_not_got_says_so(serve: Serve) -> None:
+    text = CONTEXT + "context.clusterId().get()"
+    client = notebook_client(serve, text)
+    assert client.outputs(client.run("etl"))["main"].error == (
+        "LookupError: The context has no clusterId in the local workspace."
+    )
 
 
 def test_a_notebook_that_another_runs_has_only_its_time(serve: Serve) -> None:
