@@ -173,6 +173,56 @@ def test_the_catalog_main(serve: Serve) -> None:
     assert output.info == "n\n1\n", output.error
 
 
+def test_catalogs_and_schemas_are_there_when_they_are_first_used(serve: Serve) -> None:
+    pytest.importorskip("duckdb")
+    text = """
+        CREATE CATALOG IF NOT EXISTS lake COMMENT 'all of it';
+        CREATE SCHEMA IF NOT EXISTS sea.raw;
+        CREATE OR REPLACE TABLE main.sales.orders AS SELECT 1 AS n;
+        CREATE OR REPLACE TABLE lake.sales.orders AS SELECT 2 AS n;
+        CREATE OR REPLACE TABLE shop.orders AS SELECT 4 AS n;
+        CREATE SCHEMA IF NOT EXISTS main.`by day`;
+        USE CATALOG main;
+        CREATE OR REPLACE VIEW IDENTIFIER('main.by day.v') AS SELECT * FROM sales.orders;
+        USE SCHEMA sea.raw;
+        CREATE OR REPLACE TABLE orders AS SELECT 8 AS n;
+    """
+    total = """
+        SELECT sum(n) AS total, 'main.a.b' AS text FROM (
+            SELECT n FROM main.`by day`.v UNION SELECT n FROM lake.sales.orders
+            UNION SELECT n FROM shop.orders UNION SELECT n FROM sea.raw.orders
+        )
+    """
+    tasks = [sql("make", "make.sql"), sql("read", "read.sql", depends_on=after("make"))]
+    client = serve({"etl": {"tasks": tasks}}, {"make.sql": text, "read.sql": total})
+    outputs = client.outputs(client.run("etl"))
+    assert outputs["make"].error is None, outputs["make"].error
+    assert outputs["read"].info == "total\ttext\n15\tmain.a.b\n", outputs["read"].error
+
+
+def test_how_databricks_stores_a_table_counts_for_nothing(serve: Serve) -> None:
+    pytest.importorskip("duckdb")
+    text = """
+        CREATE OR REPLACE TABLE orders (
+            id BIGINT NOT NULL COMMENT 'the (one) id', comment STRING COMMENT "any; text", day DATE
+        )
+        USING DELTA
+        PARTITIONED BY (day) -- COMMENT
+        COMMENT 'It''s all; of it'
+        TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true', 'quality' = 'gold');
+        INSERT INTO orders VALUES (1, 'USING DELTA', CURRENT_DATE());
+        CREATE OR REPLACE TABLE stamped USING DELTA CLUSTER BY AUTO AS
+            SELECT comment, 'current_timestamp()' AS text, CURRENT_TIMESTAMP() < now() AS late
+            FROM orders;
+        SELECT * FROM stamped;
+    """
+    client = serve({"etl": {"tasks": [sql("main", "a.sql")]}}, {"a.sql": text})
+    output = client.outputs(client.run("etl"))["main"]
+    assert output.info == ("comment\ttext\tlate\nUSING DELTA\tcurrent_timestamp()\tFalse\n"), (
+        output.error
+    )
+
+
 def test_sql_that_cannot_run(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     query = {"task_key": "query", "sql_task": {"warehouse_id": "x", "query": {"query_id": "1"}}}
     client = serve({"etl": {"tasks": [query, sql("file", "a.sql")]}}, {"a.sql": "SELECT 1"})
