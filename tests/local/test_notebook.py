@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -454,6 +455,16 @@ def test_spark_without_pyspark(serve: Serve) -> None:
     output = client.outputs(client.run("etl"))["main"]
     assert output.error is not None
     assert output.error.startswith("RuntimeError: There is no Spark in this environment.")
+
+
+def test_missing_package_tells_where_it_has_to_be(serve: Serve) -> None:
+    client = notebook_client(serve, "# MAGIC %pip install nothing\nimport nothing")
+    output = client.outputs(client.run("etl"))["main"]
+    assert output.error == "ModuleNotFoundError: No module named 'nothing'"
+    assert (output.error_trace or "").endswith(
+        "ModuleNotFoundError: No module named 'nothing'\nThe local workspace installs no packages: "
+        f"its tasks have those of {sys.prefix}. Install there what is missing.\n"
+    )
 
 
 def test_plain_file_is_no_notebook(serve: Serve) -> None:

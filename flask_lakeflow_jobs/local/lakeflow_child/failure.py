@@ -11,6 +11,11 @@ from contextlib import suppress
 
 from .vault import redacted
 
+# Bundles name packages, and notebooks install them; neither counts here.
+_ABOUT_PACKAGES = (
+    f"The local workspace installs no packages: its tasks have those of {sys.prefix}. "
+    "Install there what is missing.\n"
+)
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -25,6 +30,8 @@ def describe(error: BaseException) -> dict[str, str]:
             _drop_own_frames(each)
             pending += [each.__cause__, each.__context__]
     trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        trace += _ABOUT_PACKAGES
     last_line = traceback.format_exception_only(type(error), error)[-1].strip()
     # The user's code may have closed it.
     with suppress(ValueError, OSError, AttributeError):
