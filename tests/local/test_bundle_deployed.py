@@ -540,3 +540,12 @@ def test_a_target_takes_nothing_away(load: Load) -> None:
     target = "targets: {dev: {resources: {jobs: {etl: {timeout_seconds: , tasks: }}}}}"
     job = load(with_field("timeout_seconds: 1", target)).jobs["etl"].settings
     assert (job["timeout_seconds"], len(job["tasks"])) == (1, 1)
+
+
+def test_a_job_without_tasks_stops_no_other(load: Load) -> None:
+    bundle = load(
+        with_field("timeout_seconds: 1").replace("  jobs:\n", "  jobs:\n    idle: {name: x}\n")
+    )
+    assert list(bundle.jobs) == ["etl"]
+    (warning,) = bundle.warnings
+    assert warning.endswith("The job 'idle' has no tasks, and is left out.")
