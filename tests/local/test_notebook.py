@@ -467,6 +467,16 @@ def test_missing_package_tells_where_it_has_to_be(serve: Serve) -> None:
     )
 
 
+@pytest.mark.parametrize("path", ["/Volumes/none/x/y/a.csv", "/Workspace/none/a", "/dbfs/none/a"])
+def test_path_of_the_workspace_that_leads_nowhere_tells_what_would(serve: Serve, path: str) -> None:
+    client = notebook_client(serve, f"open({path!r})")
+    output = client.outputs(client.run("etl"))["main"]
+    assert output.error == f"FileNotFoundError: [Errno 2] No such file or directory: {path!r}"
+    assert "where a task is given them as a parameter, and in dbutils.fs." in (
+        output.error_trace or ""
+    )
+
+
 def test_plain_file_is_no_notebook(serve: Serve) -> None:
     client = serve({"etl": {"tasks": [notebook("main")]}}, {"notebook.py": "print(1)"})
     run = client.run("etl")
