@@ -214,7 +214,8 @@ def test_how_databricks_stores_a_table_counts_for_nothing(serve: Serve) -> None:
         CREATE OR REPLACE TABLE stamped USING DELTA CLUSTER BY AUTO AS
             SELECT comment, 'current_timestamp()' AS text, CURRENT_TIMESTAMP() < now() AS late
             FROM orders;
-        SELECT * FROM stamped;
+        CREATE OR REPLACE MATERIALIZED VIEW daily.stamped AS SELECT * FROM main.stamped;
+        SELECT * FROM daily.stamped;
     """
     client = serve({"etl": {"tasks": [sql("main", "a.sql")]}}, {"a.sql": text})
     output = client.outputs(client.run("etl"))["main"]

@@ -25,7 +25,8 @@ _TOKENS = re.compile(
 # What a CREATE says of how Databricks stores a thing and describes it.
 _DETAILS = re.compile(
     r"(?P<kept>'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/)"
-    r"|\b(?:USING\s+DELTA\b|COMMENT\s+(?:'(?:[^']|'')*'|\"[^\"]*\")|TBLPROPERTIES\s*\([^()]*\)"
+    r"|\b(?:MATERIALIZED\s+(?=VIEW\b)|USING\s+DELTA\b"
+    r"|COMMENT\s+(?:'(?:[^']|'')*'|\"[^\"]*\")|TBLPROPERTIES\s*\([^()]*\)"
     r"|(?:CLUSTER|PARTITIONED)\s+BY\s*(?:AUTO\b|\([^()]*\)))",
     re.DOTALL | re.IGNORECASE,
 )
@@ -122,13 +123,17 @@ def _run(database: Any, statement: str, parameters: dict[str, str]) -> Answer | 
         )
         return None
     if _CREATE.match(bare):
-        statement = _DETAILS.sub(lambda match: match["kept"] or "", statement)
-        if make(database, bare):
+        statement = _without_details(statement)
+        if make(database, _without_details(bare)):
             return None
     result = _execute(database, in_own_catalog(statement), parameters)
     if not result.description:
         return None
     return Answer([column[0] for column in result.description], result.fetchall())
+
+
+def _without_details(statement: str) -> str:
+    return _DETAILS.sub(lambda match: match["kept"] or "", statement)
 
 
 def _execute(database: Any, statement: str, parameters: dict[str, str]) -> Any:
