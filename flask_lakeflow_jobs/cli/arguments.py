@@ -163,6 +163,8 @@ def takes_object(job: Job, name: str) -> bool:
     :param job: the job.
     :param name: the parameter's, as the caller knows it.
     """
+    if job.schema is None and job.task_type is None:
+        return RUN_NOW_FIELDS.get(name) is dict
     declared = job.schema.load_fields if job.schema is not None else {}
     return any(
         name == (field.data_key or attribute) and isinstance(field, fields.Mapping | fields.Nested)

@@ -102,7 +102,8 @@ def output_text(output: RunOutput) -> str:
         return _cut(output.logs, output.logs_truncated)
     for name, value in without_headers(output.as_dict()).items():
         if name.endswith("_output") and value:
-            return json.dumps(value, indent=2)
+            # In words, where the workspace has any, as the local one has a query's rows.
+            return (output.info or json.dumps(value, indent=2)).removesuffix("\n")
     return ""
 
 

@@ -176,10 +176,27 @@ class _Loader:
             )
         jobs = {
             key: self._job(key, marked, found.places[key], names, files)
-            for key, marked in found.items()
+            for key, marked in self._runnable(found).items()
         }
         self._warn_of_circles()
         return jobs
+
+    def _runnable(self, found: MarkedDict) -> MarkedDict:
+        """The jobs with tasks, if there are any: what has none yet stops none of the others, as a
+        workspace takes it too.
+        """
+        with_tasks = MarkedDict(
+            {
+                key: marked
+                for key, marked in found.items()
+                if not isinstance(marked, MarkedDict) or marked.get("tasks")
+            }
+        )
+        if not with_tasks:
+            return found
+        for key in (each for each in found if each not in with_tasks):
+            self._warn(f"The job {key!r} has no tasks, and is left out.", found.places[key])
+        return with_tasks
 
     def _job(
         self, key: str, marked: Any, place: Place, names: Names, files: DeployedFiles

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -61,8 +62,9 @@ class Documents:
                 )
             self._read.add(file)
             self._sources.append(file)
-            if file.read_bytes().strip():
-                self._merge(read_mapping(file))
+            # A file whose every line is a comment has nothing to add.
+            if (document := _read(file)) is not None:
+                self._merge(_as_mapping(document, file))
 
     def _merge(self, included: MarkedDict) -> None:
         if "include" in included:
@@ -94,8 +96,12 @@ def read_mapping(file: Path) -> MarkedDict:
 
     :raises Flaw: it cannot be read, or holds something else.
     """
+    return _as_mapping(_read(file), file)
+
+
+def _read(file: Path) -> Any:
     try:
-        document = load_marked(file)
+        return load_marked(file)
     except FileNotFoundError:
         raise Flaw("There is no such file.", (file, 0)) from None
     except (OSError, UnicodeError) as error:
@@ -107,6 +113,9 @@ def read_mapping(file: Path) -> MarkedDict:
         problem = getattr(error, "problem", None) or str(error)
         line = mark.line + 1 if mark else 0
         raise Flaw(f"This is no YAML: {problem}.", (file, line)) from None
+
+
+def _as_mapping(document: Any, file: Path) -> MarkedDict:
     if not isinstance(document, MarkedDict):
         raise Flaw("The file has to hold a mapping with 'bundle' and 'resources'.", (file, 1))
     return document

@@ -52,19 +52,28 @@ class WorkspaceFiles:
         return {bundle.files_path: str(bundle.files_root), "/Volumes": str(self._volumes)}
 
     def localized(self, value: Any) -> Any:
-        """The same value with the paths of volumes in it leading to this machine's folders.
+        """The same value with the paths in it, of volumes and of the bundle's files, leading to
+        this machine's folders: a task that is given such a path opens what lies there.
 
         A volume that is named is there, as it is in a workspace once the bundle is deployed.
 
         :param value: a string, list, dict or anything else that JSON holds.
         """
         if isinstance(value, str):
-            return _VOLUME.sub(self._volume, value) if "/Volumes/" in value else value
+            text = self._localized_files(value)
+            return _VOLUME.sub(self._volume, text) if "/Volumes/" in text else text
         if isinstance(value, list):
             return [self.localized(each) for each in value]
         if isinstance(value, dict):
             return {key: self.localized(each) for key, each in value.items()}
         return value
+
+    def _localized_files(self, text: str) -> str:
+        bundle = self._bundle()
+        if bundle.files_path not in text:
+            return text
+        whole_path = rf"(?<![\w./-]){re.escape(bundle.files_path)}(?![\w.-])"
+        return re.sub(whole_path, lambda _: str(bundle.files_root), text)
 
     def _volume(self, match: re.Match[str]) -> str:
         folder = self._volumes / match.group().removeprefix("/Volumes/")

@@ -27,6 +27,12 @@ _WORKSPACE_PATHS = {
     "artifact_path": "${workspace.root_path}/artifacts",
     "state_path": "${workspace.root_path}/state",
 }
+# Unity Catalog knows a thing by its full name; that is its id.
+_FULL_NAMES = {
+    "registered_models": ("catalog_name", "schema_name", "name"),
+    "schemas": ("catalog_name", "name"),
+    "volumes": ("catalog_name", "schema_name", "name"),
+}
 _PREFIXED = ("dashboards", "experiments", "jobs", "models", "pipelines", "sql_warehouses")
 
 
@@ -134,12 +140,14 @@ class Names:
 
     def _resource(self, name: str, kind: str, key: str, field: str) -> Any:
         resource = self._walk(name, self._tree, ["resources", kind, key])
+        full_name = _FULL_NAMES.get(kind)
+        if field == "id" and full_name and all(part in (resource or ()) for part in full_name):
+            return ".".join(f"${{resources.{kind}.{key}.{part}}}" for part in full_name)
         if field == "id":
             return job_id_of(key) if kind == "jobs" else key
         if (kind, field) == ("volumes", "volume_path"):
             return "/Volumes/" + "/".join(
-                f"${{resources.volumes.{key}.{part}}}"
-                for part in ("catalog_name", "schema_name", "name")
+                f"${{resources.volumes.{key}.{part}}}" for part in _FULL_NAMES[kind]
             )
         if field.endswith("_id") and field not in resource:
             return key  # known only to a workspace, and nothing here would miss it

@@ -200,8 +200,20 @@ class TaskPerformer:
             },
             overriding=localized(resolve(run.overriding, scope)),
             task_values={key: each.values for key, each in run.latest_attempts().items()},
+            run=self._tags(run, task),
         )
         return plan_work(localized(task.resolved), scene)
+
+    def _tags(self, run: JobRun, task: TaskRun) -> dict[str, Any]:
+        return {
+            "jobId": run.job_id,
+            "jobName": run.name,
+            "multitaskParentRunId": run.run_id,
+            "runId": task.run_id,
+            "taskKey": task.key,
+            "user": run.creator,
+            "orgId": self._workspace["id"],
+        }
 
     def _activity(
         self,

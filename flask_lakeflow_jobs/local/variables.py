@@ -10,7 +10,10 @@ from flask_lakeflow_jobs.local.conversion import as_text
 from flask_lakeflow_jobs.local.yamlmarks import MarkedDict, MarkedList
 
 # Other names in such braces, as of a shell's or Spark's variables, are left to whoever reads them.
+# Paths of the workspace once lacked the prefix that older bundles put before them; the CLI drops it
+# (its mutator rewrite_workspace_prefix).
 REFERENCE = re.compile(
+    r"(?:/Workspace/?(?=\$\{workspace\.(?:artifact|file|resource|root|state)_path\}))?"
     r"\$\{((?:artifacts|bundle|resources|var|variables|workspace)\.[^\W\d_][\w.\-\[\]]*)\}"
 )
 

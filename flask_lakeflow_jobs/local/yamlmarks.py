@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -155,20 +156,30 @@ def _refuse_odd_keys(node: yaml.MappingNode, path: Path) -> None:
 
 def merged(base: Any, over: Any) -> Any:
     """``base`` with ``over`` laid on it: mappings key by key, lists joined, anything else
-    replaced.
+    replaced. A key without a value changes nothing (the CLI's ``libs/dyn/merge``).
     """
     if isinstance(base, MarkedDict) and isinstance(over, MarkedDict):
-        result = MarkedDict(base)
-        result.places = {**base.places, **over.places}
-        result.anchored = base.anchored | over.anchored
-        for key, value in over.items():
-            result[key] = merged(base[key], value) if key in base else value
-        return result
+        return _merge_mappings(base, over, merged)
     if isinstance(base, MarkedList) and isinstance(over, MarkedList):
         joined = MarkedList([*base, *over])
         joined.places = [*base.places, *over.places]
         return joined
     return over
+
+
+def _merge_mappings(
+    base: MarkedDict, over: MarkedDict, merge: Callable[[Any, Any], Any]
+) -> MarkedDict:
+    result = MarkedDict(base)
+    result.places = dict(base.places)
+    result.anchored = base.anchored | over.anchored
+    for key, value in over.items():
+        if key in base and value is None:
+            continue
+        result[key] = merge(base[key], value) if key in base else value
+        if key in over.places:
+            result.places[key] = over.places[key]
+    return result
 
 
 _IDENTITIES = ("task_key", "job_cluster_key", "environment_key", "name")
@@ -188,12 +199,7 @@ def laid_over(base: Any, over: Any, value_of: ValueOf = str) -> Any:
     if isinstance(over, str) and isinstance(base, (MarkedDict, MarkedList)):
         over = value_of(over)
     if isinstance(base, MarkedDict) and isinstance(over, MarkedDict):
-        result = MarkedDict(base)
-        result.places = {**base.places, **over.places}
-        result.anchored = base.anchored | over.anchored
-        for key, value in over.items():
-            result[key] = laid_over(base[key], value, value_of) if key in base else value
-        return result
+        return _merge_mappings(base, over, partial(laid_over, value_of=value_of))
     if isinstance(base, MarkedList) and isinstance(over, MarkedList):
         for identity in _IDENTITIES:
             if all(_has_text(item, identity) for item in (*base, *over)):

@@ -125,6 +125,11 @@ def test_the_output_of_a_single_task_is_bare() -> None:
     assert printed({"a": output(logs="x\ny\n")}, task("a", SUCCEEDED)) == ["x\ny"]
 
 
+def test_the_rows_of_a_query_are_its_output() -> None:
+    rows = output(sql_output={"query_output": {}}, info="total\n9\n")
+    assert printed({"a": rows}, task("a", SUCCEEDED)) == ["total\n9"]
+
+
 def test_outputs_of_several_tasks_have_headings_in_end_time_order() -> None:
     outputs = {
         "a": output(logs="last\n"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,14 +28,22 @@ class Nested(Schema):
     obj = fields.Dict()
 
 
-def test_an_object_belongs_into_a_file(jobs: Run, job_ids: Mapping[str, int]) -> None:
+@pytest.mark.parametrize(
+    ("job", "name"),
+    [
+        (JobConfig(task_type="job", params=Nested), "obj"),
+        (JobConfig(), "job_parameters"),
+    ],
+)
+def test_an_object_belongs_into_a_file(
+    jobs: Run, job_ids: Mapping[str, int], job: JobConfig, name: str
+) -> None:
     app = Flask("app")
-    job = JobConfig(job_id=job_ids["etl"], task_type="job", params=Nested)
-    LakeflowJobs(app, jobs={"nested": job})
-    ended = jobs("run", "nested", "-p", 'obj={"a": 1}', of=app)
+    LakeflowJobs(app, jobs={"nested": replace(job, job_id=job_ids["etl"])})
+    ended = jobs("run", "nested", "-p", f'{name}={{"a": 1}}', of=app)
     assert (ended.code, ended.stdout) == (2, "")
     hint, *error = ended.stderr.splitlines()
-    assert hint == "obj is an object: give it in a JSON file, by --params-file."
+    assert hint == f"{name} is an object: give it in a JSON file, by --params-file."
     assert error[0].startswith("Error: ")
 
 

@@ -141,6 +141,10 @@ resources:
     raw: {name: "raw on ${var.day}"}
   volumes:
     files: {catalog_name: main, schema_name: "${var.day}", name: files}
+  schemas:
+    sales: {catalog_name: main, name: "sales_${var.day}"}
+    unfinished: {name: raw}
+    empty:
   jobs:
     etl:
       tasks:
@@ -167,6 +171,10 @@ resources:
         ("${resources.pipelines.raw.id}", None, "raw"),
         ("${resources.pipelines.raw.name}", None, "raw on tuesday"),
         ("${resources.volumes.files.volume_path}", None, "/Volumes/main/tuesday/files"),
+        ("${resources.volumes.files.id}", None, "main.tuesday.files"),
+        ("${resources.schemas.sales.id}", None, "main.sales_tuesday"),
+        ("${resources.schemas.unfinished.id}", None, "unfinished"),
+        ("${resources.schemas.empty.id}", None, "empty"),
         ("${var.cluster.size}", None, "3"),
         ("${var.cluster}", None, {"size": 3, "day": "tuesday"}),
         ("${var.warehouse}", None, "Shared Endpoint"),

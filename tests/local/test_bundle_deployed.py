@@ -174,6 +174,8 @@ targets:
         ("${workspace.root_path}", "shared", "/Workspace/Shared/sales"),
         ("${workspace.file_path}", "shared", "/Workspace/Shared/sales/f"),
         ("${workspace.artifact_path}", "broad", "/Volumes/a/b/c"),
+        ("/Workspace/${workspace.file_path}/x", "shared", "/Workspace/Shared/sales/f/x"),
+        ("/Workspace${workspace.root_path}", "shared", "/Workspace/Shared/sales"),
         ("${workspace.host}", "dev", "https://example.com"),
         ("${workspace.current_user.userName}", "dev", "Jo.Doe@localhost"),
         ("${workspace.current_user.short_name}", "dev", "jo_doe"),
@@ -521,3 +523,29 @@ def test_only_the_root_file_includes(load: Load, tmp_path: Path) -> None:
         "empty.yml",
         "variable-overrides.json",
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["# resources:\n#   jobs:\n", "resources:\n#  jobs:\n", "resources:\n  jobs:\n#    b:\n"],
+)
+def test_what_is_commented_out_of_an_included_file_leaves_the_others_alone(
+    load: Load, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "idle.yml").write_text(text)
+    assert list(load(with_field("timeout_seconds: 1", "include: [idle.yml]")).jobs) == ["etl"]
+
+
+def test_a_target_takes_nothing_away(load: Load) -> None:
+    target = "targets: {dev: {resources: {jobs: {etl: {timeout_seconds: , tasks: }}}}}"
+    job = load(with_field("timeout_seconds: 1", target)).jobs["etl"].settings
+    assert (job["timeout_seconds"], len(job["tasks"])) == (1, 1)
+
+
+def test_a_job_without_tasks_stops_no_other(load: Load) -> None:
+    bundle = load(
+        with_field("timeout_seconds: 1").replace("  jobs:\n", "  jobs:\n    idle: {name: x}\n")
+    )
+    assert list(bundle.jobs) == ["etl"]
+    (warning,) = bundle.warnings
+    assert warning.endswith("The job 'idle' has no tasks, and is left out.")

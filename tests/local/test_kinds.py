@@ -173,6 +173,57 @@ def test_the_catalog_main(serve: Serve) -> None:
     assert output.info == "n\n1\n", output.error
 
 
+def test_catalogs_and_schemas_are_there_when_they_are_first_used(serve: Serve) -> None:
+    pytest.importorskip("duckdb")
+    text = """
+        CREATE CATALOG IF NOT EXISTS lake COMMENT 'all of it';
+        CREATE SCHEMA IF NOT EXISTS sea.raw;
+        CREATE OR REPLACE TABLE main.sales.orders AS SELECT 1 AS n;
+        CREATE OR REPLACE TABLE lake.sales.orders AS SELECT 2 AS n;
+        CREATE OR REPLACE TABLE shop.orders AS SELECT 4 AS n;
+        CREATE SCHEMA IF NOT EXISTS main.`by day`;
+        USE CATALOG main;
+        CREATE OR REPLACE VIEW IDENTIFIER('main.by day.v') AS SELECT * FROM sales.orders;
+        USE SCHEMA sea.raw;
+        CREATE OR REPLACE TABLE orders AS SELECT 8 AS n;
+    """
+    total = """
+        SELECT sum(n) AS total, 'main.a.b' AS text FROM (
+            SELECT n FROM main.`by day`.v UNION SELECT n FROM lake.sales.orders
+            UNION SELECT n FROM shop.orders UNION SELECT n FROM sea.raw.orders
+        )
+    """
+    tasks = [sql("make", "make.sql"), sql("read", "read.sql", depends_on=after("make"))]
+    client = serve({"etl": {"tasks": tasks}}, {"make.sql": text, "read.sql": total})
+    outputs = client.outputs(client.run("etl"))
+    assert outputs["make"].error is None, outputs["make"].error
+    assert outputs["read"].info == "total\ttext\n15\tmain.a.b\n", outputs["read"].error
+
+
+def test_how_databricks_stores_a_table_counts_for_nothing(serve: Serve) -> None:
+    pytest.importorskip("duckdb")
+    text = """
+        CREATE OR REPLACE TABLE orders (
+            id BIGINT NOT NULL COMMENT 'the (one) id', comment STRING COMMENT "any; text", day DATE
+        )
+        USING DELTA
+        PARTITIONED BY (day) -- COMMENT
+        COMMENT 'It''s all; of it'
+        TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true', 'quality' = 'gold');
+        INSERT INTO orders VALUES (1, 'USING DELTA', CURRENT_DATE());
+        CREATE OR REPLACE TABLE stamped USING DELTA CLUSTER BY AUTO AS
+            SELECT comment, 'current_timestamp()' AS text, CURRENT_TIMESTAMP() < now() AS late
+            FROM orders;
+        CREATE OR REPLACE MATERIALIZED VIEW daily.stamped AS SELECT * FROM main.stamped;
+        SELECT * FROM daily.stamped;
+    """
+    client = serve({"etl": {"tasks": [sql("main", "a.sql")]}}, {"a.sql": text})
+    output = client.outputs(client.run("etl"))["main"]
+    assert output.info == ("comment\ttext\tlate\nUSING DELTA\tcurrent_timestamp()\tFalse\n"), (
+        output.error
+    )
+
+
 def test_sql_that_cannot_run(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     query = {"task_key": "query", "sql_task": {"warehouse_id": "x", "query": {"query_id": "1"}}}
     client = serve({"etl": {"tasks": [query, sql("file", "a.sql")]}}, {"a.sql": "SELECT 1"})
@@ -364,6 +415,35 @@ def test_volumes_are_folders(serve: Serve, tmp_path: Path) -> None:
     client = serve({"etl": job}, {"main.py": code})
     assert words(client.run("etl"))[1] == "SUCCESS"
     assert (tmp_path / "folder/volumes/main/default/flights/x").read_text() == "kept"
+
+
+def test_files_of_the_bundle_are_where_their_paths_lead(serve: Serve) -> None:
+    job = {
+        "parameters": [{"name": "seeds", "default": "${workspace.file_path}/conf/day.txt"}],
+        "environment_variables": [
+            {
+                "environment_variables_key": "paths",
+                "spec": {"environment_variables": {"CONF": "${workspace.file_path}/conf"}},
+            }
+        ],
+        "tasks": [
+            script(
+                "main",
+                "main.py",
+                "--file=${workspace.root_path}/files/conf/day.txt",
+                "{{job.parameters.seeds}}",
+                "${workspace.file_path}-old",
+                environment_variables_key="paths",
+            )
+        ],
+    }
+    code = """
+        import os, sys
+        print(open(sys.argv[1].removeprefix("--file=")).read(), open(sys.argv[2]).read())
+        print(os.listdir(os.environ["CONF"]), sys.argv[3].startswith("/Workspace/"))
+    """
+    client = serve({"etl": job}, {"main.py": code, "conf/day.txt": "Monday"})
+    assert client.outputs(client.run("etl"))["main"].logs == "Monday Monday\n['day.txt'] True\n"
 
 
 @pytest.mark.parametrize("folder", ["", "inner/deep/"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -144,6 +145,27 @@ assert '''
 dbutils.notebook.exit(total)
 """
     assert result_of(notebook_client(serve, text)) == "4"
+
+
+def test_folder_is_changed_for_the_cells_that_follow(serve: Serve) -> None:
+    text = """
+import os
+context = dbutils.notebook.entry_point.getDbutils().notebook().getContext()
+deep = "/Workspace/" + os.path.dirname(context.notebookPath().get()) + "/inner"
+# COMMAND ----------
+# MAGIC %cd $deep
+# COMMAND ----------
+# MAGIC %cd ..
+# MAGIC seen = [os.path.exists("notebook.py")]
+# COMMAND ----------
+# MAGIC %cd "inner"
+# MAGIC %reload_ext autoreload
+seen.append(os.listdir())
+dbutils.notebook.exit(str(seen))
+"""
+    files = {"notebook.py": HEADER + text, "inner/day.txt": ""}
+    client = serve({"etl": {"tasks": [notebook("main")]}}, files)
+    assert result_of(client) == "[True, ['day.txt']]"
 
 
 def test_a_magic_may_go_on_over_several_lines(serve: Serve) -> None:
@@ -354,6 +376,50 @@ def test_notebook_runs_notebook(serve: Serve) -> None:
     assert result_of(notebook_client(serve, text, inner=inner)) == "inner 2!"
 
 
+CONTEXT = """
+import json
+context = dbutils.notebook.entry_point.getDbutils().notebook().getContext()
+tags = json.loads(context.toJson())["tags"]
+flat = json.loads(context.safeToJson())["attributes"]
+assert context.extraContext().apply("notebook_path") == context.notebookPath().get()
+assert context.userName().get() == context.tags().apply("user") == flat["user"]
+assert context.apiUrl().get() == "http://" + context.browserHostName().get()
+assert context.currentRunId().isDefined() and context.clusterId().isEmpty()
+assert context.clusterId().getOrElse("none") == "none"
+"""
+
+
+def test_context_of_a_notebook(serve: Serve) -> None:
+    text = (
+        CONTEXT
+        + """
+assert dbutils.entry_point.getDbutils().notebook().getContext().apiToken().isDefined()
+path = dbutils.notebook.run("deep/inner")
+dbutils.notebook.exit(f"{path} {tags['jobId']} {tags['multitaskParentRunId']} {tags['runId']}")
+"""
+    )
+    inner = HEADER + CONTEXT + "dbutils.notebook.exit(context.notebookPath().get())"
+    files = {"notebook.py": HEADER + text, "deep/inner.py": inner}
+    client = serve({"etl": {"tasks": [notebook("main")]}}, files)
+    run = client.run("etl")
+    (task,) = run.tasks or []
+    output = client.outputs(run)["main"]
+    assert output.error is None, output.error_trace
+    assert output.notebook_output is not None
+    path, *ids = (output.notebook_output.result or "").split()
+    assert path.startswith("/Users/")
+    assert path.endswith("/files/deep/inner")
+    assert ids == [str(run.job_id), str(run.run_id), str(task.run_id)]
+
+
+def test_what_the_context_has_not_got_says_so(serve: Serve) -> None:
+    text = CONTEXT + "context.clusterId().get()"
+    client = notebook_client(serve, text)
+    assert client.outputs(client.run("etl"))["main"].error == (
+        "LookupError: The context has no clusterId in the local workspace."
+    )
+
+
 def test_a_notebook_that_another_runs_has_only_its_time(serve: Serve) -> None:
     text = """
 said = []
@@ -389,6 +455,26 @@ def test_spark_without_pyspark(serve: Serve) -> None:
     output = client.outputs(client.run("etl"))["main"]
     assert output.error is not None
     assert output.error.startswith("RuntimeError: There is no Spark in this environment.")
+
+
+def test_missing_package_tells_where_it_has_to_be(serve: Serve) -> None:
+    client = notebook_client(serve, "# MAGIC %pip install nothing\nimport nothing")
+    output = client.outputs(client.run("etl"))["main"]
+    assert output.error == "ModuleNotFoundError: No module named 'nothing'"
+    assert (output.error_trace or "").endswith(
+        "ModuleNotFoundError: No module named 'nothing'\nThe local workspace installs no packages: "
+        f"its tasks have those of {sys.prefix}. Install there what is missing.\n"
+    )
+
+
+@pytest.mark.parametrize("path", ["/Volumes/none/x/y/a.csv", "/Workspace/none/a", "/dbfs/none/a"])
+def test_path_of_the_workspace_that_leads_nowhere_tells_what_would(serve: Serve, path: str) -> None:
+    client = notebook_client(serve, f"open({path!r})")
+    output = client.outputs(client.run("etl"))["main"]
+    assert output.error == f"FileNotFoundError: [Errno 2] No such file or directory: {path!r}"
+    assert "where a task is given them as a parameter, and in dbutils.fs." in (
+        output.error_trace or ""
+    )
 
 
 def test_plain_file_is_no_notebook(serve: Serve) -> None:

@@ -92,6 +92,12 @@ class Notebook:
 
         return find_notebook(caller or self._path, path, self._mounts)
 
+    def local(self, path: str) -> str:
+        """This machine's path for one of the workspace."""
+        from .notebook import local_path
+
+        return local_path(path, self._mounts)
+
     def exit(self, value: Any = "") -> None:
         """End the notebook; the value becomes its output."""
         raise NotebookExit(value if isinstance(value, str) else str(value))
@@ -121,6 +127,11 @@ class Notebook:
         except NotebookExit as exit_call:
             return exit_call.value
         return ""
+
+    @property
+    def entry_point(self) -> Any:
+        """The way to what a notebook may ask about where it runs."""
+        return self._owner.entry_point
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"dbutils.notebook.{name} is not served by the local workspace.")
@@ -236,6 +247,13 @@ class DBUtils:
             dbfs = os.path.join(os.environ["LAKEFLOW_LOCAL_DATA"], "dbfs")
             self._fs = FileSystem(self._order["mounts"], dbfs)
         return self._fs
+
+    @property
+    def entry_point(self) -> Any:
+        """The way to where this runs; imported when first used, as few tasks do."""
+        from .context import EntryPoint
+
+        return EntryPoint(self._order)
 
     @property
     def secrets(self) -> Any:

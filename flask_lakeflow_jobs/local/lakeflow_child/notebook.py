@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from _ast import PyCF_ALLOW_TOP_LEVEL_AWAIT
+from functools import partial
 
 from .script import main_module, use_folders
 
@@ -26,7 +27,16 @@ _LANGUAGES = {
     ".scala": ("scala", "//"),
 }
 # Magics that are about the notebook's looks or tools: the rest of their line is for them alone.
-_LINE_MAGICS = ("matplotlib", "load_ext", "autoreload", "config", "restart_python", "capture")
+_LINE_MAGICS = (
+    "matplotlib",
+    "load_ext",
+    "reload_ext",
+    "autoreload",
+    "config",
+    "restart_python",
+    "capture",
+)
+_SETTERS = ("cd", "env")
 _TIMERS = ("time", "timeit")
 _INSTALLERS = ("pip", "uv", "conda")
 _LANGUAGE_MAGICS = ("python", "sql", "r", "scala", "sh", "bash", "md", "md-sandbox", "run", "fs")
@@ -124,7 +134,7 @@ def _in_its_own_language(cell: Cell) -> Cell:
     above, first, rest = _split_at_first_line(cell.text)
     magic, _, argument = first.strip().partition(" ")
     name = magic.lstrip("%")
-    if not magic.startswith("%") or name in _LINE_MAGICS + _INSTALLERS + _TIMERS + ("env",):
+    if not magic.startswith("%") or name in _LINE_MAGICS + _INSTALLERS + _TIMERS + _SETTERS:
         return cell
     if name not in _LANGUAGE_MAGICS:
         raise NotImplementedError(f"A {magic} cell cannot run in the local workspace.")
@@ -177,7 +187,7 @@ def _run_python(cell: Cell, path: str, names: dict[str, Any]) -> None:
         if with_calls == text:
             raise
         code = compile(with_calls, path, "exec", flags, dont_inherit=True)
-        names["__lakeflow_magic__"] = _run_line_magic
+        names["__lakeflow_magic__"] = partial(_run_line_magic, names)
     if "__future__" in text:
         names[_FLAGS] = flags | _future_flags(code)
     if code.co_flags & _AWAITS:
@@ -228,7 +238,7 @@ def _with_call_for_magic(line: str) -> str:
     return line.partition(" ")[2] if line.startswith("%") else line
 
 
-def _run_line_magic(line: str) -> None:
+def _run_line_magic(names: dict[str, Any], line: str) -> None:
     name = line.lstrip("%!").split(" ")[0]
     if name in _INSTALLERS:
         print(f"Skipped '{line}': the task uses the packages of the local environment.")
@@ -239,8 +249,19 @@ def _run_line_magic(line: str) -> None:
     elif name == "env":
         variable, _, value = line.partition(" ")[2].partition("=")
         os.environ[variable.strip()] = value.strip()
+    elif name == "cd":
+        _change_folder(line.partition(" ")[2], names)
     elif name not in _LINE_MAGICS:
         raise NotImplementedError(f"A %{name} line cannot run in the local workspace.")
+
+
+def _change_folder(given: str, names: dict[str, Any]) -> None:
+    """``%cd ..``, ``%cd $folder`` or ``%cd {folder}``, also to a path of the workspace."""
+    text = given.strip()
+    variable = text.removeprefix("$") if text.startswith("$") else text.strip("{}")
+    path = str(names[variable]) if variable != text and variable in names else text.strip("'\"")
+    os.chdir(os.path.expanduser(names["dbutils"].notebook.local(path)))
+    print(os.getcwd())
 
 
 def _run_other(text: str, path: str, names: dict[str, Any]) -> None:
@@ -285,12 +306,20 @@ def find_notebook(caller: str, given: str, mounts: dict[str, str]) -> str:
     """The file of a notebook that another one names, usually without extension: relative to
     itself, or by its path in the workspace.
     """
-    base = os.path.normpath(os.path.join(os.path.dirname(caller), given))
-    for mount, folder in mounts.items():
-        for prefix in (mount, mount.removeprefix("/Workspace")):
-            if given.startswith(prefix + "/"):
-                base = folder + given[len(prefix) :]
+    base = os.path.normpath(os.path.join(os.path.dirname(caller), local_path(given, mounts)))
     for candidate in (base, *(base + ending for ending in ENDINGS)):
         if os.path.isfile(candidate):
             return candidate
     raise FileNotFoundError(f"There is no notebook {given!r} (looked for {base}).")
+
+
+def local_path(given: str, mounts: dict[str, str]) -> str:
+    """This machine's path for one of the workspace, with ``/Workspace`` before it or without; any
+    other path as it is.
+    """
+    path = os.path.normpath(given)
+    for mount, folder in mounts.items():
+        for prefix in (mount, mount.removeprefix("/Workspace")):
+            if path == prefix or path.startswith(prefix + "/"):
+                return folder + path[len(prefix) :]
+    return given

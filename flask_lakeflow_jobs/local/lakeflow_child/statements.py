@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import time
-from importlib import import_module
+
+from .catalogs import connect, in_own_catalog, make, quoted, use
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from .dbutils import DBUtils
@@ -17,18 +15,24 @@ if TYPE_CHECKING:
 # What may hold a colon or a brace that marks no parameter comes first: texts, quoted names,
 # comments, casts.
 _TOKENS = re.compile(
-    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|::"
+    r"(?P<clock>\b(?i:current_(?:date|timestamp)))\s*\(\s*\)"
+    r"|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|::"
     r"|`(?P<quoted>[^`]+)`"
     r"|(?<![\w:]):(?P<named>[A-Za-z_]\w*)"
     r"|\{\{\s*(?P<braced>[A-Za-z_]\w*)\s*\}\}",
     re.DOTALL,
 )
+# What a CREATE says of how Databricks stores a thing and describes it.
+_DETAILS = re.compile(
+    r"(?P<kept>'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/)"
+    r"|\b(?:MATERIALIZED\s+(?=VIEW\b)|USING\s+DELTA\b"
+    r"|COMMENT\s+(?:'(?:[^']|'')*'|\"[^\"]*\")|TBLPROPERTIES\s*\([^()]*\)"
+    r"|(?:CLUSTER|PARTITIONED)\s+BY\s*(?:AUTO\b|\([^()]*\)))",
+    re.DOTALL | re.IGNORECASE,
+)
+_CREATE = re.compile(r"^\s*CREATE\b", re.IGNORECASE)
 _IDENTIFIER = re.compile(r"\bIDENTIFIER\s*\(([^()]*)\)", re.IGNORECASE)
 _USE = re.compile(r"^\s*USE\s+(?:(CATALOG|SCHEMA|DATABASE)\s+)?(.+?)\s*;?\s*$", re.IGNORECASE)
-# The database's own name; and the commonest of all, which DuckDB allows no database to have.
-_OWN_CATALOGS = ("warehouse", "main")
-_ENDING = ".duckdb"
-_PATIENCE = 30.0  # seconds to wait while another task has the database open
 _MOST_ROWS = 1000  # that other tasks may refer to, as the documentation of dynamic values has it
 
 
@@ -60,7 +64,7 @@ def run_sql(order: dict[str, Any], dbutils: DBUtils) -> list[dict[str, Any]]:
 
 def run_statements(text: str, parameters: dict[str, str]) -> Answer | None:
     """Run statements; what the last one answers, if that is anything."""
-    database = _connect()
+    database = connect()
     answer = None
     try:
         for statement in _split(to_duckdb(text)):
@@ -80,12 +84,15 @@ def print_answer(answer: Answer | None) -> None:
 
 def to_duckdb(text: str) -> str:
     """The same statements with ``:name`` and ``{{name}}``, Databricks' marks of a parameter, as
-    DuckDB's ``$name``, and with quoted names in DuckDB's quotes.
+    DuckDB's ``$name``, with quoted names in DuckDB's quotes, and with the time as DuckDB asks for
+    it.
     """
 
     def replacement(token: re.Match[str]) -> str:
         if name := token["named"] or token["braced"]:
             return f"${name}"
+        if token["clock"]:
+            return token["clock"]
         return f'"{token["quoted"]}"' if token["quoted"] else token[0]
 
     return _TOKENS.sub(replacement, text)
@@ -108,17 +115,25 @@ def _says_something(statement: str) -> bool:
 
 def _run(database: Any, statement: str, parameters: dict[str, str]) -> Answer | None:
     bare = re.sub(r"--[^\n]*|/\*.*?\*/", "", statement, flags=re.DOTALL)
-    if use := _USE.match(bare):
-        _use(
+    if wanted := _USE.match(bare):
+        use(
             database,
-            is_catalog=(use[1] or "").upper() == "CATALOG",
-            name=_text_of(database, use[2], parameters),
+            is_catalog=(wanted[1] or "").upper() == "CATALOG",
+            name=_text_of(database, wanted[2], parameters),
         )
         return None
-    result = _execute(database, statement, parameters)
+    if _CREATE.match(bare):
+        statement = _without_details(statement)
+        if make(database, _without_details(bare)):
+            return None
+    result = _execute(database, in_own_catalog(statement), parameters)
     if not result.description:
         return None
     return Answer([column[0] for column in result.description], result.fetchall())
+
+
+def _without_details(statement: str) -> str:
+    return _DETAILS.sub(lambda match: match["kept"] or "", statement)
 
 
 def _execute(database: Any, statement: str, parameters: dict[str, str]) -> Any:
@@ -134,7 +149,7 @@ def _with_identifiers(database: Any, statement: str, parameters: dict[str, str])
 
     def name(match: re.Match[str]) -> str:
         (text,) = _execute(database, f"SELECT {match[1]}", parameters).fetchone()
-        return _quoted(text)
+        return quoted(text)
 
     return _IDENTIFIER.sub(name, statement)
 
@@ -147,54 +162,5 @@ def _text_of(database: Any, name: str, parameters: dict[str, str]) -> str:
     return str(text)
 
 
-def _use(database: Any, *, is_catalog: bool, name: str) -> None:
-    """Make a catalog or a schema the current one. Nobody has made any here, so that it is made."""
-    if is_catalog and name in _OWN_CATALOGS:
-        name = "warehouse"
-    elif is_catalog:
-        _attach(database, name)
-    else:
-        database.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(name)}")
-    database.execute(f"USE {_quoted(name)}")
-
-
-def _attach(database: Any, catalog: str) -> None:
-    file = os.path.join(_folder(), catalog + _ENDING).replace("'", "''")
-    _patiently(lambda: database.execute(f"ATTACH IF NOT EXISTS '{file}' AS {_quoted(catalog)}"))
-
-
-def _quoted(name: str) -> str:
-    return ".".join('"' + part.strip('"').replace('"', '""') + '"' for part in name.split("."))
-
-
 def _as_value(value: Any) -> Any:
     return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
-
-
-def _connect() -> Any:
-    """The warehouse, and the catalogs that earlier statements have made."""
-    duckdb = import_module("duckdb")
-    file = os.path.join(_folder(), "warehouse" + _ENDING)
-    database = _patiently(lambda: duckdb.connect(file))
-    for name in os.listdir(_folder()):
-        catalog, ending = os.path.splitext(name)
-        if ending == _ENDING and catalog not in _OWN_CATALOGS:
-            _attach(database, catalog)
-    return database
-
-
-def _patiently(attempt: Callable[[], Any]) -> Any:
-    """Only one process at a time may have a DuckDB file open: wait while another one has."""
-    duckdb = import_module("duckdb")
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            return attempt()
-        except duckdb.IOException as error:
-            if "lock" not in str(error).lower() or time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-
-
-def _folder() -> str:
-    return os.environ["LAKEFLOW_LOCAL_DATA"]

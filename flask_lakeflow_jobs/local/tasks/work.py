@@ -26,6 +26,7 @@ class Scene:
     :param job_parameters: the job's parameters with the values of this run.
     :param overriding: the task parameters that run-now gave (``notebook_params`` …).
     :param task_values: what earlier tasks have set, by task key.
+    :param run: what the task may ask about its run, by the names of Databricks' tags.
     """
 
     settings: Settings
@@ -33,6 +34,7 @@ class Scene:
     job_parameters: Mapping[str, str]
     overriding: Mapping[str, Any]
     task_values: Mapping[str, Mapping[str, Any]]
+    run: Mapping[str, Any]
 
     def file(self, body: Settings, field: str, *, is_notebook: bool = False) -> Path:
         """The file that a part of a task's settings names.
@@ -80,9 +82,10 @@ class ProcessWork:
                 "folder": str(folder),
                 "root": str(scene.files.root),
                 "libraries": list(dict.fromkeys(libraries)),
-                "environment": environment_of(scene.settings, spec),
+                "environment": scene.files.localized(environment_of(scene.settings, spec)),
                 "mounts": scene.files.mounts,
                 "task_values": scene.task_values,
+                "run": scene.run,
                 **particulars,
             }
         )
