@@ -238,7 +238,9 @@ class Upstream:
                 response: RunNowResponse = workspace.jobs.run_now(job.job_id, **arguments).response
             except KeyError as error:  # so the SDK says that the answer names no run
                 raise HollowAnswer("An answer to run-now has no run_id.") from error
-            return _with("run_id", response)
+            if not str(response.run_id).isdecimal():  # older SDKs take anything for an id
+                raise HollowAnswer("An answer to run-now has no run_id.")
+            return response
 
         with self._changing(job):
             return self._caller.make(
