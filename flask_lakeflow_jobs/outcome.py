@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from databricks.sdk.service.jobs import BaseRun, Run, RunTask
 
-    #: As the SDK has it, or as the Jobs API spells it.
     AnyRun = Run | BaseRun | RunTask
+    #: As the SDK has it, or as the Jobs API spells it.
     AnySpelling = AnyRun | Mapping[str, Any]
 
 

@@ -182,9 +182,7 @@ class _Loader:
         return jobs
 
     def _runnable(self, found: MarkedDict) -> MarkedDict:
-        """The jobs with tasks, if there are any: what has none yet stops none of the others, as a
-        workspace takes it too.
-        """
+        """The jobs with tasks, if there are any: what has none yet stops none of the others."""
         with_tasks = MarkedDict(
             {
                 key: marked

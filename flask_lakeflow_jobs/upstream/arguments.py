@@ -14,7 +14,7 @@ def check_range(limit: Any, filters: Mapping[str, Any]) -> None:
     """Refuse to list what makes no sense.
 
     :param limit: the most runs.
-    :param filters: as the SDK's ``list_runs`` takes them.
+    :param filters: as the Jobs API names them.
     :raises InvalidRequest: the limit is no positive whole number, or no run can match.
     """
     if not isinstance(limit, int) or limit < 1:

@@ -83,7 +83,7 @@ class Reads:
         """The newest runs, newest first.
 
         :param limit: the most runs.
-        :param filters: as the SDK's ``list_runs`` takes them.
+        :param filters: as the Jobs API names them.
         """
         filters = {name: value for name, value in filters.items() if value is not None}
 
