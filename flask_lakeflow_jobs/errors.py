@@ -17,7 +17,7 @@ from werkzeug.datastructures import WWWAuthenticate
 #: Characters that a sentence repeats of what it was given.
 LONGEST_QUOTE = 60
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("flask_lakeflow_jobs")
 
 
 def quoted(value: object) -> str:

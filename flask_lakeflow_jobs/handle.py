@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .jobs import Jobs
     from .upstream.reads import Reads
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("flask_lakeflow_jobs.audit")
 
 
 class JobHandle:

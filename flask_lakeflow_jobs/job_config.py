@@ -20,7 +20,7 @@ from .masking import Said, said_by
 from .params import TASK_TYPES
 from .sources import Sources, mapping, number
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("flask_lakeflow_jobs")
 
 JOB_PREFIX = "DATABRICKS_JOB_"
 SINGLE_JOB = "DATABRICKS_JOB_ID"

@@ -34,7 +34,7 @@ REDIS_TIMEOUT = 2.0
 SLOW = 0.1
 REST = 5.0
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("flask_lakeflow_jobs")
 
 
 class PlainText(BaseSerializer):

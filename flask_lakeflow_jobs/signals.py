@@ -25,7 +25,7 @@ run_finished = _namespace.signal("lakeflow-run-finished")
 #: The cancellation of a run was accepted; it ends soon. ``job``, ``run_id``, ``user``.
 run_canceled = _namespace.signal("lakeflow-run-canceled")
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("flask_lakeflow_jobs")
 
 
 def send(signal: NamedSignal, app: Flask, **payload: Any) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from .printing import print_progress
 
-_CALLS = "flask_lakeflow_jobs.upstream.caller"
+_CALLS = "flask_lakeflow_jobs.upstream"
 _LONGEST = 300  # characters: an answer that is a page is quoted as a whole
 
 

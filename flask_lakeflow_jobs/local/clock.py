@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger("flask_lakeflow_jobs.local")
 Callback = Callable[[], None]
 
 
@@ -78,7 +78,7 @@ class SystemClock:
             try:
                 callback()
             except Exception:
-                logger.exception("A callback failed")
+                _log.exception("A callback failed")
 
     def _next_due(self) -> Callback | None:
         with self._changed:

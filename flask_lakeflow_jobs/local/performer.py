@@ -39,7 +39,7 @@ from flask_lakeflow_jobs.local.tasks.work import (
     Work,
 )
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger("flask_lakeflow_jobs.local")
 NestedStarter = Callable[[JobRun, TaskRun, NestedRun, Reporter], Activity]
 
 
@@ -106,7 +106,7 @@ class TaskPerformer:
             self.end(run, task, states.INVALID_TASK.because(str(problem.args[0])))
             return
         except Exception as problem:
-            logger.exception("Task %s of run %s could not be started", task.key, run.run_id)
+            _log.exception("Task %s of run %s could not be started", task.key, run.run_id)
             message = f"The local workspace could not start the task: {problem!r}."
             self.end(run, task, states.INVALID_TASK.because(message))
             return

@@ -15,7 +15,7 @@ from flask_lakeflow_jobs.local.ledger import Ledger
 from flask_lakeflow_jobs.local.model import Settings
 from flask_lakeflow_jobs.local.names import user_name
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger("flask_lakeflow_jobs.local")
 Stamps = dict[Path, tuple[int, int]]
 
 
@@ -127,7 +127,7 @@ class Registry:
         except BundleError as mistake:
             self.mistake = mistake
             self._stamps = _stamps_of(mistake.sources, stamps)
-            logger.error(
+            _log.error(
                 "The bundle stays as it was, for it is unusable now: %s",
                 mistake,
                 exc_info=mistake.__cause__,
@@ -152,7 +152,7 @@ class Registry:
 
 def _log_warnings(bundle: Bundle) -> None:
     for warning in bundle.warnings:
-        logger.warning("%s", warning)
+        _log.warning("%s", warning)
 
 
 def _stamps_of(sources: Iterable[Path], known: Stamps | None = None) -> Stamps:

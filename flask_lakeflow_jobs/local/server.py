@@ -24,7 +24,7 @@ from flask_lakeflow_jobs.local.api.pages import home_page, run_page
 from flask_lakeflow_jobs.local.api.request import Request
 from flask_lakeflow_jobs.local.api.runs import RunsApi
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger("flask_lakeflow_jobs.local")
 # Its warning that requests wait for a thread comes thousands of times under load, and helps nobody.
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
@@ -82,7 +82,7 @@ class Application:
         except errors.ApiError as error:
             status, answer = error.status, _error_body(environ, error)
         except Exception:
-            logger.exception("%s %s failed", environ["REQUEST_METHOD"], environ["PATH_INFO"])
+            _log.exception("%s %s failed", environ["REQUEST_METHOD"], environ["PATH_INFO"])
             status = 500
             answer = {
                 "error_code": "INTERNAL_ERROR",
@@ -216,7 +216,7 @@ class HttpServer:
             while not self._stopping:
                 wasyncore.loop(timeout=1, use_poll=True, map=self._sockets, count=1)
         except Exception:
-            logger.exception("The server has broken down")
+            _log.exception("The server has broken down")
 
 
 def _bound_socket(preferred_port: int) -> socket.socket:

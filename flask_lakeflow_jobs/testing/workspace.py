@@ -23,7 +23,7 @@ from .exchange import (
 )
 from .faults import Fault
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("flask_lakeflow_jobs.local")
 
 
 class Address(Protocol):

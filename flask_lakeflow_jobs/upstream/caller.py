@@ -40,7 +40,7 @@ FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 2.0
 HOPELESS_ATTEMPTS = 3
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("flask_lakeflow_jobs.upstream")
 
 
 @dataclass(frozen=True)

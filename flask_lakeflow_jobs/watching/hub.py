@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 #: Looks that are made at the same time.
 MOST_LOOKS = 16
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("flask_lakeflow_jobs.polling")
 
 
 class Hub:

@@ -35,7 +35,7 @@ PAGE = 25
 #: Seconds that a look waits for the job's history, which is read beside it.
 HISTORY_PATIENCE = 1.0
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("flask_lakeflow_jobs.polling")
 
 
 class Looks:

@@ -22,7 +22,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: What browsers say of requests that a page of this very origin makes, or no page at all.
 OWN_SITES = frozenset({"same-origin", "none"})
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("flask_lakeflow_jobs.web")
 
 
 class Guard:

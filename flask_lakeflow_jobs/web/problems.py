@@ -14,7 +14,7 @@ from ..errors import InvalidParameters, LakeflowJobsError, UpstreamError
 MEDIA_TYPE = "application/problem+json"
 NAMESPACE = "urn:problem-type:flask-lakeflow-jobs:"
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("flask_lakeflow_jobs.web")
 
 
 def problem(error: LakeflowJobsError) -> dict[str, Any]:

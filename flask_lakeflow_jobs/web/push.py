@@ -47,7 +47,7 @@ GONE = 0x10 | 0x8 | 0x2000  # EPOLLHUP, EPOLLERR, EPOLLRDHUP, which only Linux h
 
 NOTHING = memoryview(b"")
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("flask_lakeflow_jobs.web")
 
 
 def chunk(data: bytes) -> bytes:

@@ -12,7 +12,7 @@ from ..current import current_state
 from ..errors import WebhookLoginRefused
 from .requests import notified_run_of
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("flask_lakeflow_jobs.web")
 
 
 def take_notification() -> Response:

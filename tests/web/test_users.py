@@ -235,7 +235,7 @@ def test_signals_and_the_log_say_who_asked_and_no_parameters(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     client = make_app(LAKEFLOW_JOBS_TRUST_PROXY_HEADERS=True).test_client()
-    with caplog.at_level(logging.INFO, "flask_lakeflow_jobs.handle"):
+    with caplog.at_level(logging.INFO, "flask_lakeflow_jobs.audit"):
         answer = client.post("/api/jobs/gated/run", headers=ANNA, json={"params": gate.params})
         run_id = answer.get_json()["runId"]
         client.delete(f"/api/jobs/gated/runs/{run_id}", headers=ANNA)
@@ -244,7 +244,7 @@ def test_signals_and_the_log_say_who_asked_and_no_parameters(
     lines = [
         record.getMessage()
         for record in caplog.records
-        if record.name == "flask_lakeflow_jobs.handle"
+        if record.name == "flask_lakeflow_jobs.audit"
     ]
     assert lines == [
         f"Job gated, run {run_id}: triggered, asked for by 'anna@example.com'.",
@@ -255,13 +255,13 @@ def test_signals_and_the_log_say_who_asked_and_no_parameters(
 def test_a_repetition_is_noted_as_one(make_app: MakeApp, caplog: pytest.LogCaptureFixture) -> None:
     client = make_app(user_loader=lambda: "anna\nINFO: forged").test_client()
     headers = {"Idempotency-Key": "once"}
-    with caplog.at_level(logging.INFO, "flask_lakeflow_jobs.handle"):
+    with caplog.at_level(logging.INFO, "flask_lakeflow_jobs.audit"):
         first, again = (client.post("/api/jobs/never/run", headers=headers) for _ in range(2))
     assert first.get_json() == again.get_json()
     assert [
         record.getMessage().partition(": ")[2]
         for record in caplog.records
-        if record.name == "flask_lakeflow_jobs.handle"
+        if record.name == "flask_lakeflow_jobs.audit"
     ] == [
         "triggered, asked for by 'anna INFO: forged'.",
         "found again, asked for by 'anna INFO: forged'.",

@@ -253,7 +253,7 @@ def test_neither_policy_nor_user_nor_read_only_is_asked(
 def test_a_job_that_the_app_does_not_have_is_ignored(
     app: Flask, road: FaultyWorkspace, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO, "flask_lakeflow_jobs.web.webhook"):
+    with caplog.at_level(logging.INFO, "flask_lakeflow_jobs.web"):
         assert notify(app, notification(987654321, 1)).status_code == 204
     assert road.asked() == []
     assert "987654321, which this app does not have" in caplog.text
