@@ -1,7 +1,6 @@
 """Start Databricks Lakeflow Jobs from Flask, follow them live and show what came out."""
 
-from .attribution import ProxyUser
-from .current import current_jobs
+from .config.jobs import JobConfig
 from .errors import (
     ConfigurationError,
     Conflict,
@@ -25,14 +24,15 @@ from .errors import (
     WebhookLoginRefused,
 )
 from .extension import LakeflowJobs
+from .globals import current_jobs
 from .handle import JobHandle
-from .job_config import JobConfig
-from .outcome import Outcome, RunStatus
-from .reports import Explanation, FailedTask
+from .idempotency import Triggered
+from .identity import ProxyUser
 from .results import ExecutionResult, ResultWatch
-from .run_watch import RunWatch
+from .runs.explanation import Explanation, FailedTask
+from .runs.outcome import Outcome, RunStatus
 from .signals import run_canceled, run_changed, run_finished, run_triggered
-from .triggering import Triggered
+from .watching.iterator import RunWatch
 
 __all__ = [
     "ConfigurationError",

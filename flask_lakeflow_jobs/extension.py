@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from .attribution import UserLoader
+from .cache import Shared, scope_of
 from .cli import command_group
 from .clock import Clock, SystemClock
-from .config import Settings, load_settings
-from .current import EXTENSION, State
+from .config.jobs import JobConfigs, Policy
+from .config.keys import BUNDLE, CONSOLE
+from .config.readers import Sources
+from .config.settings import Settings, load_settings
 from .errors import ConfigurationError, UpstreamUnavailable
-from .job_config import JobConfigs, Policy
+from .globals import EXTENSION, State
+from .identity import UserLoader
 from .jobs import Jobs
-from .keys import BUNDLE, CONSOLE
-from .scope import scope_of
-from .shared import Shared
-from .sources import Sources
 from .web import Answers, Pusher, StreamSlots, blueprint, is_closing
 
 if TYPE_CHECKING:
@@ -116,7 +115,7 @@ class LakeflowJobs:
                 f"{CONSOLE.name} needs the HTTP routes, which its pages follow runs by: leave"
                 " register_blueprint as it is."
             )
-        from .console import console_blueprint  # apps without it need not load it
+        from .console import console_blueprint
 
         app.register_blueprint(console_blueprint(prefix))
 

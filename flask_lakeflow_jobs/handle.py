@@ -8,26 +8,26 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from . import signals, telemetry
-from .attribution import attributed, name_of
 from .errors import Conflict, HandleClosed, MissingUserToken
-from .identity import APP, HasHeaders, Identity, user_of
-from .ids import run_id_of
-from .outcome import Outcome, RunStatus, has_ended, outcome_of
-from .outputs import Evidence, Outputs
-from .params import check_task_keys, listed_task_keys, run_now_fields, validate
-from .reports import Explanation, explanation, repair_arguments
+from .idempotency import Trigger, Triggered
+from .identity import APP, HasHeaders, Identity, attributed, name_of, user_of
 from .results import Results
-from .run_watch import RunWatch, states_of
-from .triggering import Trigger, Triggered
+from .runs.explanation import Explanation, explanation
+from .runs.ids import run_id_of
+from .runs.outcome import Outcome, RunStatus, has_ended, outcome_of
+from .runs.params import check_task_keys, listed_task_keys, run_now_fields, validate
+from .runs.repair import repair_arguments
+from .upstream.outputs import Evidence, Outputs
 from .watching import Target
+from .watching.iterator import RunWatch, states_of
 
 if TYPE_CHECKING:
     from databricks.sdk.service.jobs import BaseRun, Run, RunOutput
     from databricks.sdk.service.jobs import Job as SdkJob
 
-    from .job_config import Job
+    from .config.jobs import Job
     from .jobs import Jobs
-    from .upstream.reads import Reads
+    from .upstream.cached_reads import Reads
 
 _log = logging.getLogger("flask_lakeflow_jobs.audit")
 

@@ -10,15 +10,15 @@ from . import signals
 from .errors import UnknownJob
 from .handle import JobHandle
 from .identity import APP
-from .outcome import RunStatus
+from .runs.outcome import RunStatus
 from .watching import Hub, Target, UpstreamReader
 
 if TYPE_CHECKING:
     from flask import Flask
 
+    from .cache import Shared
     from .clock import Clock
-    from .config import Settings
-    from .shared import Shared
+    from .config.settings import Settings
     from .upstream import Upstream
 
 

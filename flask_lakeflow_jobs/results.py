@@ -8,11 +8,11 @@ from functools import wraps
 from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
 
 from .errors import LakeflowJobsError
-from .outcome import RunStatus
+from .runs.outcome import RunStatus
 
 if TYPE_CHECKING:
     from .handle import JobHandle
-    from .run_watch import RunWatch
+    from .watching.iterator import RunWatch
 
 P = ParamSpec("P")
 T = TypeVar("T")

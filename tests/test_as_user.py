@@ -10,12 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask, request
 
-from flask_lakeflow_jobs import (
-    HandleClosed,
-    JobHandle,
-    MissingUserToken,
-    current_jobs,
-)
+from flask_lakeflow_jobs import HandleClosed, JobHandle, MissingUserToken, current_jobs
 from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, fingerprint
 from tests.conftest import MakeApp
 from tests.support import ALICE, BOB, on_behalf_of

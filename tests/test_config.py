@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import ConfigurationError
-from flask_lakeflow_jobs.config import Settings, load_settings
+from flask_lakeflow_jobs.config.readers import Sources
+from flask_lakeflow_jobs.config.settings import Settings, load_settings
 from flask_lakeflow_jobs.errors import quoted
-from flask_lakeflow_jobs.sources import Sources
 
 
 def no_bundle(path: Path) -> Mapping[str, int]:

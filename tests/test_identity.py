@@ -8,8 +8,7 @@ from flask import Flask, request
 from flask_lakeflow_jobs import MissingUserToken
 from flask_lakeflow_jobs.identity import APP, TOKEN_HEADER, Identity, user_of
 from flask_lakeflow_jobs.watching import Target
-
-from .runs import named_job
+from tests.run_documents import named_job
 
 TOKEN = "dapi-very-secret"
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import InvalidRequest
-from flask_lakeflow_jobs.ids import LARGEST_ID, id_of, run_id_of
+from flask_lakeflow_jobs.runs.ids import LARGEST_ID, id_of, run_id_of
 
 NO_IDS: list[object] = [
     "abc",

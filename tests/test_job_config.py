@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from marshmallow import Schema, fields
 
 from flask_lakeflow_jobs import ConfigurationError, JobConfig
-from flask_lakeflow_jobs.job_config import ROUTES, Job, JobConfigs, env_name, named_jobs
-from flask_lakeflow_jobs.sources import Sources
+from flask_lakeflow_jobs.config.jobs import ROUTES, Job, JobConfigs, env_name, named_jobs
+from flask_lakeflow_jobs.config.readers import Sources
 
 
 class Etl(Schema):

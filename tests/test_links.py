@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flask_lakeflow_jobs.links import page_url, run_url
+from flask_lakeflow_jobs.runs.ids import page_url, run_url
 
 
 @pytest.mark.parametrize(

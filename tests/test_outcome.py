@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import Outcome, RunStatus
-from flask_lakeflow_jobs.outcome import (
+from flask_lakeflow_jobs.runs.outcome import (
     BY_TERMINATION_CODE,
     CONSEQUENCES,
     SUCCESSES,
@@ -30,8 +30,7 @@ from flask_lakeflow_jobs.outcome import (
     root_causes,
     words_of,
 )
-
-from .runs import FAILED, FAILED_BY_TASK, SUCCEEDED, run, sdk_task, task, words
+from tests.run_documents import FAILED, FAILED_BY_TASK, SUCCEEDED, run, sdk_task, task, words
 
 LIFE_CYCLES = [word.value for word in RunLifeCycleState]
 RESULTS = [word.value for word in RunResultState]

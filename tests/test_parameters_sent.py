@@ -9,10 +9,7 @@ import pytest
 from databricks.sdk.service.jobs import PipelineParams
 from marshmallow import Schema, fields, validate
 
-from flask_lakeflow_jobs import (
-    InvalidParameters,
-    current_jobs,
-)
+from flask_lakeflow_jobs import InvalidParameters, current_jobs
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.conftest import MakeApp
 

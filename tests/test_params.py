@@ -20,7 +20,7 @@ from marshmallow import INCLUDE, Schema, ValidationError, fields, post_load, val
 from marshmallow import validate as rules
 
 from flask_lakeflow_jobs import ConfigurationError, InvalidParameters
-from flask_lakeflow_jobs.params import (
+from flask_lakeflow_jobs.runs.params import (
     LIMIT,
     RUN_NOW_FIELDS,
     TASK_TYPES,

@@ -11,9 +11,19 @@ import pytest
 from databricks.sdk.service.jobs import RunOutput, RunTask
 
 from flask_lakeflow_jobs import LakeflowJobsError, Outcome, UpstreamUnavailable
-from flask_lakeflow_jobs.reports import explanation, repair_arguments, was_started_with
-
-from .runs import FAILED, FAILED_BY_TASK, RUN_ID, SUCCEEDED, run, sdk_task, task, words
+from flask_lakeflow_jobs.idempotency import was_started_with
+from flask_lakeflow_jobs.runs.explanation import explanation
+from flask_lakeflow_jobs.runs.repair import repair_arguments
+from tests.run_documents import (
+    FAILED,
+    FAILED_BY_TASK,
+    RUN_ID,
+    SUCCEEDED,
+    run,
+    sdk_task,
+    task,
+    words,
+)
 
 
 @dataclass

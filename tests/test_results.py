@@ -11,8 +11,7 @@ from databricks.sdk.service.jobs import Run
 
 from flask_lakeflow_jobs import ExecutionResult, JobHandle, RunNotFound, RunStatus, RunWatch
 from flask_lakeflow_jobs.results import Results
-
-from .runs import run
+from tests.run_documents import run
 
 #: What a handle gives to the faces of this package only, or that gives a handle.
 NOT_RESULTS = {"as_operator", "as_user", "get_outputs", "read_outputs", "reads", "target"}

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from flask_lakeflow_jobs import UpstreamUnauthenticated, current_jobs
-from flask_lakeflow_jobs.scope import scope_of
-from flask_lakeflow_jobs.sources import Sources
+from flask_lakeflow_jobs.cache import scope_of
+from flask_lakeflow_jobs.config.readers import Sources
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.conftest import MakeApp
 from tests.support import ALICE, BOB

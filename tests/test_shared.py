@@ -14,7 +14,7 @@ from flask import Flask
 from flask_caching import Cache
 
 from flask_lakeflow_jobs import ConfigurationError, LakeflowJobs
-from flask_lakeflow_jobs.shared import PREFIX, VERSION, Shared
+from flask_lakeflow_jobs.cache import PREFIX, VERSION, Shared
 from tests.support import FailingStore
 
 

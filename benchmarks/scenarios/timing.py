@@ -15,10 +15,10 @@ from typing import Any
 from databricks.sdk.service.jobs import BaseRun, Run
 from flask_caching.backends import SimpleCache
 
+from flask_lakeflow_jobs.cache import Shared
+from flask_lakeflow_jobs.config.jobs import Job
 from flask_lakeflow_jobs.identity import APP
-from flask_lakeflow_jobs.job_config import Job
-from flask_lakeflow_jobs.outcome import RunStatus
-from flask_lakeflow_jobs.shared import Shared
+from flask_lakeflow_jobs.runs.outcome import RunStatus
 from flask_lakeflow_jobs.upstream.jobs_api import Answer
 from flask_lakeflow_jobs.watching import Hub, Target
 

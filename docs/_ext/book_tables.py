@@ -21,13 +21,13 @@ from flask import Flask
 
 from flask_lakeflow_jobs import LakeflowJobs, LakeflowJobsError, Outcome
 from flask_lakeflow_jobs.cli import command_group
-from flask_lakeflow_jobs.cli.exits import MEANINGS, exit_of
-from flask_lakeflow_jobs.keys import KEYS, SDK_KEYS
-from flask_lakeflow_jobs.local.jobcheck import KINDS
-from flask_lakeflow_jobs.outcome import ACTIVE
-from flask_lakeflow_jobs.params import TASK_TYPES, run_now_fields
-from flask_lakeflow_jobs.web.events import EVENT_TYPES
+from flask_lakeflow_jobs.cli.exit_codes import MEANINGS, exit_of
+from flask_lakeflow_jobs.config.keys import KEYS, SDK_KEYS
+from flask_lakeflow_jobs.local.bundle.validation import KINDS
+from flask_lakeflow_jobs.runs.outcome import ACTIVE
+from flask_lakeflow_jobs.runs.params import TASK_TYPES, run_now_fields
 from flask_lakeflow_jobs.web.problems import NAMESPACE
+from flask_lakeflow_jobs.web.sse.format import EVENT_TYPES
 
 #: What the SDK's JobsAPI asks for, and whether the embedded workspace serves it.
 JOBS_API: Mapping[str, bool] = {

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import click
 from flask.cli import ScriptInfo
 
-from ..json_schema import parameters_schema
-from .choose import app_state, chosen_job
-from .workspace import is_at_hand
+from ..runs.params_schema import parameters_schema
+from .app import app_state, chosen_job
+from .local import is_at_hand
 
 if TYPE_CHECKING:
     from ..handle import JobHandle

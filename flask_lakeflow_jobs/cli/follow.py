@@ -8,13 +8,12 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import LakeflowJobsError, RunNotFound
-from ..links import page_url
-from ..masking import masked
-from ..outcome import SUCCESSES, Outcome
-from ..shown import task_outputs
-from .display import error_lines, failure_lines, output_lines
-from .exits import Exit, exit_of
-from .printing import (
+from ..runs.ids import page_url
+from ..runs.outcome import SUCCESSES, Outcome
+from ..runs.redaction import masked, task_outputs
+from .exit_codes import Exit, exit_of
+from .formatting import error_lines, failure_lines, one_line, output_lines, word
+from .output import (
     print_document,
     print_error,
     print_json_line,
@@ -22,14 +21,13 @@ from .printing import (
     print_result,
     print_warning,
 )
-from .words import one_line, word
 
 if TYPE_CHECKING:
     from databricks.sdk.service.jobs import Run
 
     from ..handle import JobHandle
-    from ..outcome import RunStatus
-    from ..reports import Explanation
+    from ..runs.explanation import Explanation
+    from ..runs.outcome import RunStatus
     from .progress import Progress
 
 T = TypeVar("T")

@@ -3,38 +3,50 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from typing import Any
 
 import click
 from flask.cli import AppGroup
 
 from ..errors import LakeflowJobsError
-from .exits import Exit, help_table
+from .exit_codes import Exit, help_table
+
+#: Where each command is defined; its module is imported when the command is looked up, because an
+#: app that only serves requests needs none of them.
+COMMANDS = {
+    "cancel": ".run:cancel",
+    "doctor": ".doctor.checks:doctor",
+    "list": ".show:list_jobs",
+    "local": ".local:local",
+    "output": ".show:output",
+    "repair": ".run:repair",
+    "run": ".run:run",
+    "runs": ".show:runs",
+    "show": ".show:show",
+    "status": ".show:status",
+    "watch": ".run:watch",
+}
 
 
 class JobsGroup(AppGroup):
-    """A group whose commands end with the exit code of what went wrong, never with a traceback.
-
-    They are loaded when the first is looked for: apps that serve need none of them.
-    """
+    """A group that loads its commands lazily and ends with the exit code of an error."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        self._load()
-        return super().list_commands(ctx)
+        return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        self._load()
-        return super().get_command(ctx, cmd_name)
-
-    def _load(self) -> None:
-        from . import commands  # noqa: F401  # each adds itself to the group
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name].split(":")
+        command: click.Command = getattr(import_module(module, __package__), name)
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         if os.environ.get("NO_COLOR"):
             ctx.color = False
-        from .display import error_lines
-        from .printing import print_error
-        from .retries import telling_of_retries
+        from .formatting import error_lines  # only for commands: see COMMANDS
+        from .output import print_error, telling_of_retries
 
         try:
             with telling_of_retries():

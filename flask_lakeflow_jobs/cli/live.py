@@ -14,7 +14,7 @@ from rich.live import Live as Screen
 from rich.table import Table
 from rich.text import Text
 
-from ..outcome import (
+from ..runs.outcome import (
     ACTIVE,
     CONSEQUENCES,
     SUCCESSES,
@@ -26,14 +26,22 @@ from ..outcome import (
     outcome_of,
     words_of,
 )
+from .formatting import (
+    COLOURS,
+    clock_time,
+    duration,
+    iterations,
+    length_of,
+    one_line,
+    whole_seconds,
+)
 from .progress import Progress
-from .words import COLOURS, clock_time, duration, iterations, length_of, one_line, whole_seconds
 
 if TYPE_CHECKING:
     from databricks.sdk.service.jobs import Run, RunTask
 
     from ..clock import Clock
-    from ..outcome import AnyRun
+    from ..runs.outcome import AnyRun
 
 #: Lines that are no tasks: the run, why it waits, the heads of the columns, the tasks left out, and
 #: the one that the cursor is on.

@@ -6,12 +6,12 @@ import sys
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from .display import news
-from .printing import print_progress
+from .formatting import news
+from .output import print_progress
 
 if TYPE_CHECKING:
     from ..clock import Clock
-    from ..outcome import RunStatus
+    from ..runs.outcome import RunStatus
 
 
 class Progress(ABC):

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 
 from flask import request
 
-from ..current import current_state
+from ..config.jobs import Job
 from ..errors import LakeflowJobsError
+from ..globals import current_state
 from ..handle import JobHandle
-from ..job_config import Job
-from ..masking import masked
-from ..outcome import SUCCESSES, Outcome
-from . import reading, runs
-from .reading import LAST_RUNS, May, rights
-from .runs import Bar, Summary, strip
+from ..runs.outcome import SUCCESSES, Outcome
+from ..runs.redaction import masked
+from . import queries
+from .queries import LAST_RUNS, May, rights
 from .schedules import Schedule, schedule_of
+from .summaries import Bar, Summary, strip, summary
 
 if TYPE_CHECKING:
-    from ..web.guard import Guard
+    from ..web.auth import Guard
 
 #: Jobs that are read at the same time.
 AT_ONCE = 8
@@ -81,7 +81,7 @@ def cards(guarded: Guard, keys: Iterable[str]) -> list[Card]:
     :param keys: of the jobs; whoever asks may see them.
     """
     jobs = current_state().jobs
-    moment, parameter = reading.now(), reading.who_parameter()
+    moment, parameter = queries.now(), queries.who_parameter()
 
     def read(blank: Card, handle: JobHandle | LakeflowJobsError) -> Card:
         if isinstance(handle, LakeflowJobsError):
@@ -95,13 +95,13 @@ def cards(guarded: Guard, keys: Iterable[str]) -> list[Card]:
         return replace(
             blank,
             runs=[
-                runs.summary(jobs.upstream.base_run_of(run), moment, parameter)
+                summary(jobs.upstream.base_run_of(run), moment, parameter)
                 for run in (masked(each, blank.job.secrets) for each in seen.value)
             ],
             slots=settings.max_concurrent_runs if settings else None,
             queues=bool(settings and settings.queue and settings.queue.enabled),
             schedule=schedule_of(settings),
-            seen_at=reading.seen_at(seen, moment),
+            seen_at=queries.seen_at(seen, moment),
         )
 
     with ExitStack() as stack, ThreadPoolExecutor(AT_ONCE) as threads:

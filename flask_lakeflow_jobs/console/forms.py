@@ -1,4 +1,5 @@
 """The form of a job: from its schema, else from its definition. Pure."""
+# MERGED """What the form of a job is filled with, so that a run can be run again. Pure."""
 
 from __future__ import annotations
 
@@ -10,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 from marshmallow.fields import AwareDateTime, Boolean
 
 from ..errors import InvalidParameters
-from ..json_schema import json_schema
-from ..masking import MASK, Said, looks_secret
-from ..params import LIST_NAMES
+from ..runs.params import LIST_NAMES, NAMED_FIELDS
+from ..runs.params_schema import json_schema
+from ..runs.redaction import MASK, Said, looks_secret
+from .summaries import job_parameters_of
 
 if TYPE_CHECKING:
     from databricks.sdk.service.jobs import Job as SdkJob
+    from databricks.sdk.service.jobs import Run
     from marshmallow import Schema
 
-    from ..job_config import Job
+    from ..config.jobs import Job
 
 #: The input for a format of text, where it is not a plain one.
 BY_FORMAT: Mapping[str, str] = {
@@ -29,8 +32,10 @@ BY_FORMAT: Mapping[str, str] = {
     "uri": "url",
 }
 
+
 #: What lists of parameters are called, by the names that they go by.
 LIST_LABELS: Mapping[str, str] = {"args": "Arguments", "commands": "Commands"}
+
 
 #: The limits that an input can hold, by their names in JSON Schema.
 LIMITS: Mapping[str, str] = {
@@ -41,8 +46,10 @@ LIMITS: Mapping[str, str] = {
     "pattern": "pattern",
 }
 
+
 #: What is chosen from where a flag may stay unsaid.
 FLAGS = ("true", "false")
+
 
 #: Of the form itself, not of a field.
 WHOLE = "_schema"
@@ -371,3 +378,31 @@ def _flat(messages: object) -> Iterable[str]:
             yield from _flat(inner)
     else:
         yield str(messages)
+
+
+def given_to(run: Run, task_type: str | None) -> dict[str, str]:
+    """The texts for the controls of a form; what was masked stays away, but for list items.
+
+    :param run: whose parameters they are, with its secrets masked.
+    :param task_type: of its job; it decides by which names they go.
+    """
+    params = {name: value for name, value in _params(run, task_type).items() if value != MASK}
+    texts = {name: _given_as_text(value) for name, value in params.items()}
+    return {**texts, WHOLE: json.dumps(params, indent=2)}
+
+
+def _params(run: Run, task_type: str | None) -> Mapping[str, Any]:
+    fields = run.overriding_parameters.as_dict() if run.overriding_parameters else {}
+    if task_type is None or task_type == "job":
+        return {**fields, **job_parameters_of(run)}
+    if task_type in LIST_NAMES:
+        field, names = LIST_NAMES[task_type]
+        return dict.fromkeys(names, fields.get(field, []))
+    found: Mapping[str, Any] = fields.get(NAMED_FIELDS.get(task_type, ""), {})
+    return found
+
+
+def _given_as_text(value: object) -> str:
+    if isinstance(value, list):
+        return "\n".join(map(str, value))
+    return value if isinstance(value, str) else json.dumps(value)

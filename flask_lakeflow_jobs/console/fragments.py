@@ -8,13 +8,13 @@ from flask import Blueprint, render_template
 from markupsafe import Markup
 
 from ..errors import LakeflowJobsError
-from ..web.access import acting_handle, guard, own_handle
-from . import reading, words
+from ..web.auth import acting_handle, guard, own_handle
+from . import filters, queries
 from .cards import cards
-from .run_view import run_view
+from .run_page import run_view
 
 if TYPE_CHECKING:
-    from ..web.guard import Guard
+    from ..web.auth import Guard
 
 
 def register(pages: Blueprint) -> None:
@@ -24,13 +24,13 @@ def register(pages: Blueprint) -> None:
     """
     for fragment in (lakeflow_head, lakeflow_job_card, lakeflow_run):
         pages.add_app_template_global(fragment)
-    pages.add_app_template_filter(words.duration, "lakeflow_duration")
-    pages.add_app_template_filter(words.moment, "lakeflow_moment")
+    pages.add_app_template_filter(filters.duration, "lakeflow_duration")
+    pages.add_app_template_filter(filters.moment, "lakeflow_moment")
     pages.add_app_template_filter(_ago, "lakeflow_ago")
 
 
 def _ago(milliseconds: float) -> str:
-    return words.ago(reading.now() - milliseconds)
+    return filters.ago(queries.now() - milliseconds)
 
 
 def lakeflow_head() -> Markup:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import reading, runs
-from .runs import Summary
+from . import queries, summaries
+from .summaries import Summary
 
 if TYPE_CHECKING:
     from databricks.sdk.service.jobs import BaseRun
@@ -84,7 +84,7 @@ class Page:
     :param has_more: whether there are older ones.
     """
 
-    runs: Sequence[Summary]
+    summaries: Sequence[Summary]
     looked_at: int
     last: Place | None
     has_more: bool
@@ -97,7 +97,7 @@ def page_of(handle: JobHandle, wanted: Filter, after: Place | None) -> Page:
     :param wanted: which runs.
     :param after: where it begins; ``None``: with the newest.
     """
-    moment, parameter = reading.now(), reading.who_parameter()
+    moment, parameter = queries.now(), queries.who_parameter()
     found: list[Summary] = []
     looked_at = 0
     for _ in range(READS):
@@ -107,7 +107,7 @@ def page_of(handle: JobHandle, wanted: Filter, after: Place | None) -> Page:
         for left, run in zip(range(len(older) - 1, -1, -1), older, strict=True):
             looked_at += 1
             after = Place(run.start_time or 0, run.run_id or 0)
-            summary = runs.summary(run, moment, parameter)
+            summary = summaries.summary(run, moment, parameter)
             if wanted.lets(summary):
                 found.append(summary)
             if len(found) == PAGE:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..links import page_url
-from ..outcome import has_ended, last_attempts, outcome_of, words_of
-from . import words
-from .layout import Picture, curve, draw
-from .runs import State
+from ..runs.ids import page_url
+from ..runs.outcome import has_ended, outcome_of, words_of
+from . import filters
+from .summaries import State
 
 if TYPE_CHECKING:
-    from databricks.sdk.service.jobs import Run, RunTask
+    from databricks.sdk.service.jobs import RunTask
 
 #: The phases of a task, in their order, and the fields of the Jobs API that have their lengths.
 PHASES = (
@@ -22,17 +21,6 @@ PHASES = (
     ("run", "execution_duration"),
     ("cleanup", "cleanup_duration"),
 )
-
-#: The share of the time axis that stays free while a run goes on.
-ROOM = 0.2
-SHORTEST_AXIS = 10_000
-
-#: Lengths of time between the marks of an axis, in seconds.
-STEPS = (
-    *(0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30),
-    *(60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400),
-)
-MOST_MARKS = 6
 
 
 @dataclass(frozen=True)
@@ -78,52 +66,6 @@ class Attempt:
         return anchor(self.key, self.number)
 
 
-@dataclass(frozen=True)
-class Node:
-    """A task in the graph."""
-
-    attempt: Attempt
-    x: float
-    y: float
-
-
-@dataclass(frozen=True)
-class Edge:
-    """A line of the graph; it is open as long as it waits for its first task."""
-
-    path: str
-    kind: str
-
-
-@dataclass(frozen=True)
-class Graph:
-    picture: Picture
-    nodes: Sequence[Node]
-    edges: Sequence[Edge]
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A mark of the time axis, in per cent."""
-
-    left: float
-    label: str
-
-
-@dataclass(frozen=True)
-class Timeline:
-    """The attempts over time.
-
-    :param start: milliseconds since the epoch.
-    :param end: the same.
-    """
-
-    start: int
-    end: int
-    marks: Sequence[Mark]
-    rows: Sequence[Attempt]
-
-
 def anchor(key: str, number: int) -> str:
     """What the row of an attempt goes by within its page.
 
@@ -133,95 +75,7 @@ def anchor(key: str, number: int) -> str:
     return f"{key}-{number}"
 
 
-def timeline(run: Run, now: float, expected_end: float | None = None) -> Timeline:
-    """All attempts of a run over time, by their start.
-
-    :param run: with its tasks.
-    :param now: milliseconds since the epoch.
-    :param expected_end: the same, if something is expected.
-    """
-    start, end = _axis(run, now, expected_end)
-    last = {id(task) for task in last_attempts(run.tasks)}
-    tasks = sorted(run.tasks or [], key=lambda task: (not task.start_time, task.start_time or 0))
-    return Timeline(
-        start=start,
-        end=end,
-        marks=_marks(start, end),
-        rows=[_attempt(task, now, start, end, is_last=id(task) in last) for task in tasks],
-    )
-
-
-def graph(run: Run, rows: Iterable[Attempt]) -> Graph:
-    """The tasks of a run, each with its last attempt, and what waits for what.
-
-    :param run: with its tasks.
-    :param rows: its attempts.
-    """
-    tasks = last_attempts(run.tasks)
-    picture = draw(
-        {task.task_key: [each.task_key for each in task.depends_on or []] for task in tasks}
-    )
-    attempts = {row.key: row for row in rows if row.is_last}
-    return Graph(
-        picture=picture,
-        nodes=[
-            Node(attempts[key], place.x, place.y)
-            for key, place in picture.places.items()
-            if key in attempts
-        ],
-        edges=[
-            Edge(curve(points), attempts[one].state.kind if one in attempts else "waiting")
-            for (one, _), points in picture.edges.items()
-        ],
-    )
-
-
-def _axis(run: Run, now: float, expected_end: float | None) -> tuple[int, int]:
-    starts = [task.start_time for task in run.tasks or [] if task.start_time]
-    start = min([run.start_time or int(now), *starts])
-    if has_ended(run):
-        ends = [task.end_time for task in run.tasks or [] if task.end_time]
-        return start, max([run.end_time or start, *ends, start + 1])
-    room = (now - start) * (1 + ROOM)
-    span = max(room, (expected_end or 0) - start, SHORTEST_AXIS) / 1000
-    step = _step(span)  # the axis grows by whole steps, so that it seldom changes
-    return start, start + int(1000 * step) * -int(-span // step)
-
-
-def _share(at: float, start: int, end: int) -> float:
-    return round(100 * (at - start) / (end - start), 3)
-
-
-def _marks(start: int, end: int) -> list[Mark]:
-    seconds = (end - start) / 1000
-    step = _step(seconds)
-    label = _fraction if step < 1 else _hours if seconds >= 3600 else _minutes
-    return [
-        Mark(_share(start + at * step * 1000, start, end), label(at * step))
-        for at in range(int(seconds / step) + 1)
-    ]
-
-
-def _step(seconds: float) -> float:
-    """The length between two marks, in seconds."""
-    step = next((each for each in STEPS if seconds / each <= MOST_MARKS), None)
-    return step or STEPS[-1] * (1 + int(seconds / STEPS[-1] / MOST_MARKS))
-
-
-def _fraction(seconds: float) -> str:
-    return f"{seconds:.1f} s"
-
-
-def _minutes(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
-
-
-def _hours(seconds: float) -> str:
-    hours, rest = divmod(int(seconds), 3600)
-    return f"{hours}:{rest // 60:02}:{rest % 60:02}"
-
-
-def _attempt(task: RunTask, now: float, start: int, end: int, *, is_last: bool) -> Attempt:
+def attempt_of(task: RunTask, now: float, start: int, end: int, *, is_last: bool) -> Attempt:
     state = State(outcome_of(task))
     began = task.start_time or None
     over = (task.end_time or began) if has_ended(task) else None
@@ -249,7 +103,7 @@ def kind_of(task: RunTask) -> str:
     :param task: it.
     """
     return next(
-        (name for field, name in words.TASK_KINDS.items() if getattr(task, field, None)), "Task"
+        (name for field, name in filters.TASK_KINDS.items() if getattr(task, field, None)), "Task"
     )
 
 
@@ -272,20 +126,24 @@ def _segments(task: RunTask, now: float, start: int, end: int) -> list[Segment]:
         length = min(length, max(0.0, over - at))
         is_growing = phase == "run" and not has_ended(task)
         if length or is_growing:
-            width = max(0.2, _share(at + length, start, end) - _share(at, start, end))
+            width = max(0.2, share(at + length, start, end) - share(at, start, end))
             segments.append(
                 Segment(
                     phase,
-                    _share(at, start, end),
+                    share(at, start, end),
                     round(width, 3),
-                    words.duration(length),
+                    filters.duration(length),
                     is_growing,
                 )
             )
             at += length
     if not segments:
-        width = max(0.2, _share(over, start, end) - _share(at, start, end))
+        width = max(0.2, share(over, start, end) - share(at, start, end))
         segments.append(
-            Segment("run", _share(at, start, end), round(width, 3), words.duration(over - at))
+            Segment("run", share(at, start, end), round(width, 3), filters.duration(over - at))
         )
     return segments
+
+
+def share(at: float, start: int, end: int) -> float:
+    return round(100 * (at - start) / (end - start), 3)

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, current_app, redirect, render_template, r
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from ..current import current_state
+from ..config.jobs import NO_JOBS
 from ..errors import (
     Conflict,
     InvalidParameters,
@@ -20,19 +20,18 @@ from ..errors import (
     NotAllowed,
     RunNotFound,
 )
+from ..globals import current_state
 from ..handle import JobHandle
-from ..ids import run_id_of
-from ..job_config import NO_JOBS
+from ..runs.ids import run_id_of
 from ..web import assets
-from ..web.access import acting_handle, guard, own_handle
-from . import fragments, history, reading, words
+from ..web.auth import acting_handle, guard, own_handle
+from ..web.csrf import refuse_other_pages
+from . import filters, fragments, history, queries
 from .cards import cards
-from .forms import Form, form_of
+from .forms import Form, form_of, given_to
 from .history import Filter
-from .outputs import task_view
-from .own_pages import refuse_other_pages
-from .prefill import given_to
-from .run_view import RunView, run_view
+from .run_page import RunView, run_view
+from .task_page import task_view
 
 NAME = "lakeflow_console"
 FOLDER = Path(__file__).parent
@@ -107,7 +106,7 @@ def show_history(key: str) -> str:
         page = history.page_of(handle, wanted, after)
     (card,) = cards(guarded, [key])
     return _page(
-        "history.html", card=card, page=page, wanted=wanted, after=after, kinds=words.KIND_NAMES
+        "history.html", card=card, page=page, wanted=wanted, after=after, kinds=filters.KIND_NAMES
     )
 
 
@@ -120,7 +119,7 @@ def show_form(key: str) -> str:
         form = _form(handle)
         again = request.args.get("again", "")
         if again:
-            run, _ = reading.run_of(handle, run_id_of(again))
+            run, _ = queries.run_of(handle, run_id_of(again))
             form = form.filled(given_to(run, handle.job.task_type))
     return _form_page(key, form, again=again)
 
@@ -162,12 +161,12 @@ def start_run(key: str) -> BaseResponse | tuple[str, int] | tuple[str, int, dict
 
 def _form(handle: JobHandle) -> Form:
     try:
-        definition = reading.job_of(handle)
+        definition = queries.job_of(handle)
     except LakeflowJobsError:
         if handle.job.schema is None:
             raise
         definition = None  # the schema says all that the form needs
-    parameter = reading.who_parameter()
+    parameter = queries.who_parameter()
     return form_of(handle.job, definition, hidden=[parameter] if parameter else [])
 
 
@@ -256,7 +255,7 @@ def _page(template: str, **given: Any) -> str:
         user = guard().user_name
     except NotAllowed:  # a page that says so needs no name
         user = None
-    return render_template(f"lakeflow_jobs/{template}", user=user, now=reading.now(), **given)
+    return render_template(f"lakeflow_jobs/{template}", user=user, now=queries.now(), **given)
 
 
 def _protect(response: Response) -> Response:

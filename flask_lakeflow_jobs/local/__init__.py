@@ -9,15 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flask_lakeflow_jobs.local.bundle import Bundle, BundleError, BundleJob, load_bundle
-    from flask_lakeflow_jobs.local.clock import Clock, ManualClock, SystemClock
-    from flask_lakeflow_jobs.local.launch import (
-        Address,
-        WorkspaceError,
-        ensure_workspace,
-        stop_workspace,
-    )
-    from flask_lakeflow_jobs.local.workspace import Workspace
+    from .bundle.load import Bundle, BundleError, BundleJob, load_bundle
+    from .clock import Clock, ManualClock, SystemClock
+    from .daemon import Address, WorkspaceError, ensure_workspace, stop_workspace
+    from .workspace import Workspace
 
 __all__ = [
     "Address",
@@ -35,9 +30,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "bundle": ("Bundle", "BundleError", "BundleJob", "load_bundle"),
+    "bundle.load": ("Bundle", "BundleError", "BundleJob", "load_bundle"),
     "clock": ("Clock", "ManualClock", "SystemClock"),
-    "launch": ("Address", "WorkspaceError", "ensure_workspace", "stop_workspace"),
+    "daemon": ("Address", "WorkspaceError", "ensure_workspace", "stop_workspace"),
     "workspace": ("Workspace",),
 }
 

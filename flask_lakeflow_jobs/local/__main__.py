@@ -12,9 +12,9 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from flask_lakeflow_jobs.local.bundle import BundleError
-from flask_lakeflow_jobs.local.folder import Address, WorkspaceError, WorkspaceFolder
-from flask_lakeflow_jobs.local.workspace import Workspace
+from .bundle.load import BundleError
+from .home import Address, WorkspaceError, WorkspaceFolder
+from .workspace import Workspace
 
 _LOOK_AROUND = 1.0  # seconds between two looks whether anybody still needs this process
 

@@ -1,17 +1,27 @@
 """What the workspace remembers of a run: plain records that go to the store and back."""
+# MERGED """How the two sides of a condition may be compared."""
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from flask_lakeflow_jobs.local.states import BLOCKED, PENDING, State
+from .states import BLOCKED, PENDING, State
 
 Settings = dict[str, Any]
+
+
 """A job's or a task's settings, as the Jobs API spells them."""
 
+
 MULTI_TASK = "MULTI_TASK"
+
+
 SINGLE_TASK = "SINGLE_TASK"
+
+
 """The ``format`` of a job that was made without a list of tasks."""
 
 
@@ -163,11 +173,15 @@ class Repair:
 
 
 _TASK_FIELDS = tuple(each.name for each in fields(TaskRun) if each.name != "spec")
+
+
 _RUN_FIELDS = tuple(
     each.name
     for each in fields(JobRun)
     if each.name not in {"settings", "tasks", "iterations", "revision", "repairs"}
 )
+
+
 _REPAIR_FIELDS = tuple(each.name for each in fields(Repair))
 
 
@@ -176,3 +190,20 @@ def _to_record(item: JobRun | TaskRun | Repair, names: tuple[str, ...]) -> dict[
     state = item.state
     record["state"] = [state.life_cycle, state.result, state.code, state.message]
     return record
+
+
+OF_TEXTS: Mapping[str, Callable[[str, str], bool]] = {
+    "EQUAL_TO": operator.eq,
+    "NOT_EQUAL": operator.ne,
+}
+
+
+OF_NUMBERS: Mapping[str, Callable[[float, float], bool]] = {
+    "GREATER_THAN": operator.gt,
+    "GREATER_THAN_OR_EQUAL": operator.ge,
+    "LESS_THAN": operator.lt,
+    "LESS_THAN_OR_EQUAL": operator.le,
+}
+
+
+OPERATORS = (*OF_TEXTS, *OF_NUMBERS)

@@ -8,14 +8,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from flask_lakeflow_jobs.local import errors
-from flask_lakeflow_jobs.local.bundle import Bundle, BundleError
-from flask_lakeflow_jobs.local.clock import Clock
-from flask_lakeflow_jobs.local.ledger import Ledger
-from flask_lakeflow_jobs.local.model import Settings
-from flask_lakeflow_jobs.local.names import user_name
+from . import errors
+from .bundle.load import Bundle, BundleError
+from .bundle.names import user_name
+from .clock import Clock
+from .model import Settings
+from .store.unit_of_work import Ledger
 
 _log = logging.getLogger("flask_lakeflow_jobs.local")
+
+
 Stamps = dict[Path, tuple[int, int]]
 
 

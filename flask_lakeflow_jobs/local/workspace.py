@@ -12,26 +12,26 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
-from flask_lakeflow_jobs.local.api.identity import Identity
-from flask_lakeflow_jobs.local.api.jobs import JobsApi
-from flask_lakeflow_jobs.local.api.parameters import run_request
-from flask_lakeflow_jobs.local.api.request import Request
-from flask_lakeflow_jobs.local.api.runs import RunsApi
-from flask_lakeflow_jobs.local.api.shapes import Spelling
-from flask_lakeflow_jobs.local.bundle import Bundle, load_bundle
-from flask_lakeflow_jobs.local.clock import Clock, SystemClock
-from flask_lakeflow_jobs.local.engine import Engine, RunRequest
-from flask_lakeflow_jobs.local.errors import ApiError
-from flask_lakeflow_jobs.local.files import WorkspaceFiles
-from flask_lakeflow_jobs.local.folder import Address, WorkspaceError, WorkspaceFolder
-from flask_lakeflow_jobs.local.ledger import Ledger
-from flask_lakeflow_jobs.local.names import user_name
-from flask_lakeflow_jobs.local.outside import digest_of_variables
-from flask_lakeflow_jobs.local.registry import Registry
-from flask_lakeflow_jobs.local.server import Application, HttpServer
-from flask_lakeflow_jobs.local.store import Store
-from flask_lakeflow_jobs.local.tasks.work import CannotRun, NestedRun
-from flask_lakeflow_jobs.local.version import package_version
+from .api.auth import Identity
+from .api.jobs import JobsApi
+from .api.parameters import run_request
+from .api.request import Request
+from .api.runs import RunsApi
+from .api.serializers import Spelling
+from .bundle.load import Bundle, load_bundle
+from .bundle.names import user_name
+from .bundle.variables import digest_of_variables
+from .clock import Clock, SystemClock
+from .engine.engine import Engine, RunRequest
+from .engine.files import WorkspaceFiles
+from .engine.work import CannotRun, NestedRun
+from .errors import ApiError
+from .home import Address, WorkspaceError, WorkspaceFolder, package_version
+from .http.application import Application
+from .http.server import HttpServer
+from .registry import Registry
+from .store.sqlite import Store
+from .store.unit_of_work import Ledger
 
 
 class Workspace:

@@ -4,18 +4,8 @@ It knows nothing of the extension: any client of the Jobs API can be tried with 
 """
 
 from .exchange import Exchange, RecordedRequest, Reply, fingerprint
-from .faults import (
-    Delay,
-    Drip,
-    Drop,
-    Fault,
-    GatewayPage,
-    HalfBody,
-    Nonsense,
-    Refusal,
-    Silence,
-)
-from .workspace import FaultyWorkspace, Rule
+from .fault_proxy import FaultyWorkspace, Rule
+from .faults import Delay, Drip, Drop, Fault, GatewayPage, HalfBody, Nonsense, Refusal, Silence
 
 __all__ = [
     "Delay",

@@ -13,9 +13,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from flask_lakeflow_jobs.local import ManualClock, Workspace, load_bundle
-
-from .workspace import FaultyWorkspace
+from ..local import ManualClock, Workspace, load_bundle
+from .fault_proxy import FaultyWorkspace
 
 #: Seconds between two looks at a run that goes on, so that tests need not wait for the default.
 POLL_INTERVAL = 0.1
@@ -82,7 +81,7 @@ def lakeflow_settings(
 def scripted_job(lakeflow_workspace: FaultyWorkspace) -> ScriptedJob:
     """Makes a job of one task that runs no code: ``scripted_job(seconds=2, result="FAILED")``.
 
-    The keywords are the script's, see :mod:`flask_lakeflow_jobs.local.scripts`; what it returns is
+    The keywords are the script's, see :mod:`flask_lakeflow_jobs.local.simulation`; what it returns is
     the id of the job.
     """
 

@@ -1,355 +1,242 @@
-"""The calls upstream, in two tiers: reads and writes."""
+"""How a call is made: one retry layer, one deadline, and a breaker for a silent workspace."""
+# MERGED """When the workspace does not answer: fail fast, and try it out now and then."""
 
 from __future__ import annotations
 
-import math
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+import logging
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
-from databricks.sdk.service.jobs import (
-    BaseRun,
-    Job,
-    JobPermissions,
-    QueueSettings,
-    RepairRunResponse,
-    Run,
-    RunNowResponse,
-    RunOutput,
-)
+from tenacity import RetryCallState, Retrying, retry_if_exception
 
-from ..errors import (
-    JobNotFound,
-    LakeflowJobsError,
-    RunNotFound,
+from .. import telemetry
+from ..concurrency import call_in_children
+from ..errors import UpstreamUnavailable
+from .clients import Clients, NotRetried
+from .error_mapping import (
+    HollowAnswer,
+    Missing,
+    is_silence,
+    is_unreachable,
+    may_have_happened,
+    may_pass,
+    retry_after,
+    translate,
+    unsettled,
 )
-from .arguments import check_range, sdk_fields, sdk_performance_target
-from .cache import ReadCache
-from .caller import MOST_CALLS, Caller, Tier
-from .clients import Address, Clients
-from .faults import HollowAnswer, Missing
-from .jobs_api import Answer, JobsApi
-from .reads import Reads
+from .thread_pool import NoAnswer, Workers
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
     from ..clock import Clock
-    from ..config import Settings
+    from ..config.jobs import Job
     from ..identity import Identity
-    from ..job_config import Job as NamedJob
-    from ..shared import Shared
 
 T = TypeVar("T")
 
 
-class Upstream:
-    """The workspace of one app.
+MOST_CALLS = 64
 
-    :param settings: the app's.
-    :param local: finds or starts the embedded workspace; ``None`` where a real one is used.
-    :param shared: what the app's processes share.
+
+FIRST_PAUSE = 0.25
+
+
+LONGEST_PAUSE = 2.0
+
+
+HOPELESS_ATTEMPTS = 3
+
+
+_log = logging.getLogger("flask_lakeflow_jobs.upstream")
+
+
+@dataclass(frozen=True)
+class Tier:
+    """How long a kind of call may take, and how often it is tried.
+
+    :param timeout: seconds for the whole call, retries included.
+    :param attempts: the most attempts; infinity: as many as fit.
+    """
+
+    timeout: float
+    attempts: float
+
+
+class Caller:
+    """Makes the calls of one app.
+
+    :param clients: the SDK's clients.
     :param clock: the time.
     """
 
-    def __init__(
+    def __init__(self, clients: Clients, clock: Clock) -> None:
+        self.clients = clients
+        self._clock = clock
+        self._breaker = Breaker(clock.monotonic)
+        self._workers = Workers(MOST_CALLS)
+
+    def make(
         self,
-        settings: Settings,
-        local: Callable[[], Address] | None,
-        shared: Shared,
-        clock: Clock,
-    ) -> None:
-        self._read = Tier(settings.read_timeout, settings.read_attempts)
-        self._write = Tier(settings.write_timeout, math.inf)
-        self._cache = ReadCache(shared, clock, settled_for=settings.cache_ttl)
-        clients = Clients(
-            settings.sdk,
-            local,
-            timeout=max(settings.read_timeout, settings.write_timeout),
-            connections=MOST_CALLS,
-            clock=clock,
-        )
-        self._caller = Caller(clients, clock)
-
-    def reads(self, identity: Identity, job: NamedJob, *, or_stale: bool = False) -> Reads:
-        """The reads of a job, through the cache.
-
-        :param or_stale: whether an old answer, marked, is better than none.
-        """
-        return Reads(self, self._cache, identity, job, or_stale=or_stale)
-
-    #: The SDK's dataclasses of what the Jobs API spells in JSON.
-    run_of = staticmethod(Run.from_dict)
-    base_run_of = staticmethod(BaseRun.from_dict)
-    job_of = staticmethod(Job.from_dict)
-    output_of = staticmethod(RunOutput.from_dict)
-
-    # ── reads, past the cache ─────────────────────────────────────────────────────────────────────
-
-    def get_job(self, identity: Identity, job: NamedJob) -> Answer[Job]:
-        """The job's definition.
-
-        :raises JobNotFound: the workspace has none with that id.
-        """
-        return self._caller.make(
-            "get_job",
-            identity,
-            job,
-            self._read,
-            lambda workspace: JobsApi(workspace).job(job.job_id),
-            missing=_no_job(job),
-        )
-
-    def get_run(
-        self, identity: Identity, job: NamedJob, run_id: int, *, history: bool = False
-    ) -> Answer[Run]:
-        """A run with all its tasks.
-
-        :param history: with its repairs.
-        :raises RunNotFound: there is none, or it belongs to another job.
-        """
-        run = self._caller.make(
-            "get_run",
-            identity,
-            job,
-            self._read,
-            lambda workspace: JobsApi(workspace).run(run_id, history=history),
-            missing=_no_run(job, run_id),
-        )
-        return _of_job(job, run)
-
-    def get_run_and_time(
-        self, identity: Identity, job: NamedJob, run_id: int
-    ) -> tuple[Answer[Run], float | None]:
-        """A run without the tasks beyond its first page, and what time the workspace has.
-
-        :return: the time in seconds since the epoch; ``None``: the workspace does not tell.
-        :raises RunNotFound: there is none, or it belongs to another job.
-        """
-        run, now = self._caller.make(
-            "get_run",
-            identity,
-            job,
-            self._read,
-            lambda workspace: JobsApi(workspace).first_page(run_id),
-            missing=_no_run(job, run_id),
-        )
-        return _of_job(job, run), now
-
-    def list_runs(
-        self, identity: Identity, job: NamedJob, limit: int, **filters: Any
-    ) -> list[Answer[BaseRun]]:
-        """The newest runs of a job, newest first, over as many pages as it takes.
-
-        :param limit: the most runs.
-        :param filters: as the Jobs API names them.
-        :raises InvalidRequest: the limit is no positive whole number, or no run can match.
-        """
-        check_range(limit, filters)
-        return self._caller.make(
-            "list_runs",
-            identity,
-            job,
-            self._read,
-            lambda workspace: JobsApi(workspace).runs(job.job_id, limit, filters),
-            missing=_no_job(job),
-        )
-
-    def active_runs(self, identity: Identity, job: NamedJob, most: int) -> list[Answer[Run]]:
-        """The newest runs of a job that go on, with their tasks.
-
-        :param most: the most runs.
-        """
-        runs = self.list_runs(identity, job, most, active_only=True, expand_tasks=True)
-        return [Answer(run.document, Run.from_dict(run.document)) for run in runs]
-
-    def get_task_output(
-        self, identity: Identity, job: NamedJob, task_run_id: int
-    ) -> Answer[RunOutput]:
-        """What one task left.
-
-        :param task_run_id: the run id of the task, not of the job's run.
-        """
-        return self._caller.make(
-            "get_run_output",
-            identity,
-            job,
-            self._read,
-            lambda workspace: JobsApi(workspace).output(task_run_id),
-            missing=_no_run(job, task_run_id),
-        )
-
-    def get_permissions(self, identity: Identity, job: NamedJob) -> JobPermissions:
-        """Who may do what with a job.
-
-        :raises NotAllowed: the identity may not know that.
-        """
-        return self._caller.make(
-            "get_permissions",
-            identity,
-            job,
-            self._read,
-            lambda workspace: workspace.jobs.get_permissions(str(job.job_id)),
-            missing=_no_job(job),
-        )
-
-    def who_am_i(self, identity: Identity) -> dict[str, Any]:
-        """The identity as the workspace knows it (SCIM), and the ``Date`` of the answer."""
-
-        def ask(workspace: WorkspaceClient) -> Any:
-            api = workspace.api_client
-            return api.do("GET", "/api/2.0/preview/scim/v2/Me", response_headers=["Date"])
-
-        return dict(self._caller.make("who_am_i", identity, None, self._read, ask))
-
-    # ── writes ────────────────────────────────────────────────────────────────────────────────────
-
-    def run_now(
-        self,
+        operation: str,
         identity: Identity,
-        job: NamedJob,
-        fields: Mapping[str, Any],
+        job: Job | None,
+        tier: Tier,
+        call: Callable[[WorkspaceClient], T],
         *,
-        token: str | None = None,
-        only: Sequence[str] | None = None,
-        queue: bool | None = None,
-        performance_target: str | None = None,
-    ) -> RunNowResponse:
-        """Start a run, once, however often the request has to be sent.
+        missing: Missing | None = None,
+        refused_as_params: bool = False,
+        is_repeatable: bool = True,
+    ) -> T:
+        """Make a call, retrying what may pass within its tier's time.
 
-        :param fields: run-now's own, with the parameters in them.
-        :param token: the idempotency token; without one, a fresh one is made.
-        :param only: the task keys to run.
-        :param queue: whether to queue where no slot is free.
-        :param performance_target: ``STANDARD`` or ``PERFORMANCE_OPTIMIZED``.
-        :raises InvalidParameters: the workspace refuses them.
+        :param operation: its name, for telemetry.
+        :param identity: as whom.
+        :param job: which job it is about.
+        :param tier: how long it may take.
+        :param call: what it is, given the workspace's client.
+        :param missing: makes the error for a job or run that is not there.
+        :param refused_as_params: a 400 is about the caller's parameters.
+        :param is_repeatable: whether it does no harm to make the call once more later.
+        :raises LakeflowJobsError: it failed for good, or its time is up.
         """
-        arguments: dict[str, Any] = {
-            **sdk_fields(fields),
-            "idempotency_token": token or uuid.uuid4().hex,
-            "only": list(only) if only else None,
-            "queue": None if queue is None else QueueSettings(enabled=queue),
-            "performance_target": sdk_performance_target(performance_target),
-        }
+        deadline = self._clock.monotonic() + tier.timeout
+        failures: list[BaseException] = []
 
-        def trigger(workspace: WorkspaceClient) -> RunNowResponse:
+        def attempt() -> T:
+            told.count()
             try:
-                response: RunNowResponse = workspace.jobs.run_now(job.job_id, **arguments).response
-            except KeyError as error:  # so the SDK says that the answer names no run
-                raise HollowAnswer("An answer to run-now has no run_id.") from error
-            if not str(response.run_id).isdecimal():  # older SDKs take anything for an id
-                raise HollowAnswer("An answer to run-now has no run_id.")
-            return response
+                return call(self.clients.client(identity))
+            except NotRetried as stopped:
+                failures.append(stopped.__context__ or stopped)
+            except Exception as error:
+                failures.append(error)
+            raise failures[-1] from None
 
-        with self._changing(job):
-            return self._caller.make(
-                "run_now",
-                identity,
-                job,
-                self._write,
-                trigger,
-                missing=_no_job(job),
-                refused_as_params=True,
-                is_repeatable=token is not None,
-            )
+        def hand_over() -> T:
+            try:
+                return self._workers.run(told.carried(attempt), max(left(), 0.0))
+            except NoAnswer as error:
+                failures.append(error)
+                raise
 
-    def cancel_run(self, identity: Identity, job: NamedJob, run_id: int) -> None:
-        """Ask for the end of a run; it comes a little later.
+        def left() -> float:
+            return deadline - self._clock.monotonic()
 
-        :raises RunNotFound: there is none.
+        def is_over(state: RetryCallState) -> bool:
+            error = _error(state)
+            is_hopeless = is_unreachable(error) or isinstance(error, HollowAnswer)
+            most = min(tier.attempts, HOPELESS_ATTEMPTS if is_hopeless else tier.attempts)
+            return state.attempt_number >= most or _longest_pause(state) >= left()
+
+        def before_next(state: RetryCallState) -> None:
+            error = _error(state)
+            _log.info("A call to the workspace failed and is tried again: %s", error)
+            if is_unreachable(error):
+                self.clients.lost()
+
+        retrying = Retrying(
+            retry=retry_if_exception(may_pass),
+            stop=is_over,
+            wait=_pause,
+            sleep=self._clock.sleep,
+            before_sleep=before_next,
+            reraise=True,
+        )
+        with telemetry.upstream_call(operation, job.key if job else None) as told:
+            self._breaker.check()
+            try:
+                result = retrying(hand_over)
+            except Exception as error:
+                if error not in failures:
+                    raise  # it is none of the call's: a signal handler's, which hit this thread
+                if is_silence(error):
+                    self._breaker.was_silent()
+                    self.clients.give_up(identity)
+                else:
+                    self._breaker.answered()
+                failed = translate(
+                    error, identity, missing=missing, refused_as_params=refused_as_params
+                )
+                if not is_repeatable and any(map(may_have_happened, failures)):
+                    failed = unsettled(failed)
+                raise failed from error
+            self._breaker.answered()
+            return result
+
+
+def _error(state: RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
+
+
+def _longest_pause(state: RetryCallState) -> float:
+    """Seconds before the next attempt: growing, and not less than the workspace asks for."""
+    growing: float = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(state.attempt_number - 1, 10))
+    return max(growing, retry_after(_error(state)) or 0.0)
+
+
+def _pause(state: RetryCallState) -> float:
+    """The same, not in step with others unless the workspace asks for it."""
+    longest = _longest_pause(state)
+    asked = retry_after(_error(state)) or 0.0
+    return max(asked, longest * random.uniform(0.5, 1.0))  # noqa: S311
+
+
+#: Calls in a row without an answer after which no more are made for a while.
+ENOUGH = 5
+
+
+#: Seconds until one call is let through to find out.
+WHILE = 5.0
+
+
+class Breaker:
+    """Keeps the threads of an app from all waiting for a workspace that is silent.
+
+    :param monotonic: the time.
+    """
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._start_afresh()
+        call_in_children(self._start_afresh)
+
+    def _start_afresh(self) -> None:
+        self._lock = threading.Lock()
+        self._silent = 0
+        self._closed_until = 0.0
+
+    def check(self) -> None:
+        """Let a call through, or not.
+
+        :raises UpstreamUnavailable: not.
         """
-        with self._changing(job):
-            self._caller.make(
-                "cancel_run",
-                identity,
-                job,
-                self._write,
-                lambda workspace: _nothing(workspace.jobs.cancel_run(run_id)),
-                missing=_no_run(job, run_id),
-            )
-
-    def cancel_all_runs(self, identity: Identity, job: NamedJob) -> None:
-        """Ask for the end of all runs of a job."""
-        with self._changing(job):
-            self._caller.make(
-                "cancel_all_runs",
-                identity,
-                job,
-                self._write,
-                lambda workspace: workspace.jobs.cancel_all_runs(job_id=job.job_id),
-                missing=_no_job(job),
-            )
-
-    def repair_run(
-        self, identity: Identity, job: NamedJob, run_id: int, arguments: Mapping[str, Any]
-    ) -> int:
-        """Run tasks of an ended run again. Not retried: a second repair would be another one.
-
-        :param arguments: as the SDK's ``repair_run`` takes them.
-        :return: the id of the repair.
-        """
-        fields = sdk_fields(arguments)
-
-        def repair(workspace: WorkspaceClient) -> int:
-            response: RepairRunResponse = workspace.jobs.repair_run(run_id, **fields).response
-            return int(_with("repair_id", response).repair_id or 0)
-
-        with self._changing(job):
-            return self._caller.make(
-                "repair_run",
-                identity,
-                job,
-                Tier(self._write.timeout, attempts=1),
-                repair,
-                missing=_no_run(job, run_id),
-                refused_as_params=True,
-                is_repeatable=False,
-            )
-
-    def forget(self, job: NamedJob) -> None:
-        """Serve nothing that was read of a job before now, in no process.
-
-        :param job: the job.
-        """
-        self._cache.forget(job)
-
-    @contextmanager
-    def _changing(self, job: NamedJob) -> Iterator[None]:
-        """Whatever comes of a write, nothing that was read before it is served after it."""
-        try:
-            yield
-        finally:
-            self._cache.forget(job)
-
-
-def _with(name: str, answer: T) -> T:
-    """An answer that has to have something."""
-    if getattr(answer, name) is None:
-        raise HollowAnswer(f"An answer has no {name}.")
-    return answer
-
-
-def _of_job(job: NamedJob, run: Answer[Run]) -> Answer[Run]:
-    if run.value.job_id != job.job_id:
-        raise RunNotFound(int(run.value.run_id or 0), job.key)
-    return run
-
-
-def _nothing(_: object) -> None:
-    """Leave the SDK's waiter behind."""
-
-
-def _no_job(job: NamedJob) -> Missing:
-    def missing(code: str | None) -> LakeflowJobsError:
-        return JobNotFound(
-            f"The workspace has no job {job.job_id}, the id of {job.key!r}, or the identity may"
-            " not see it. Check the id that the app is configured with.",
-            upstream_code=code,
+        now = self._monotonic()
+        with self._lock:
+            if self._silent < ENOUGH:
+                return
+            if now >= self._closed_until:
+                self._closed_until = now + WHILE  # this call finds out; the others wait for it
+                return
+            left = self._closed_until - now
+        raise UpstreamUnavailable(
+            "The workspace has not answered lately, so it is not asked just now. Try again in a"
+            " few seconds.",
+            retry_after=left,
         )
 
-    return missing
+    def answered(self) -> None:
+        """Say that the workspace has answered, whatever it said."""
+        if self._silent:
+            with self._lock:
+                self._silent = 0
 
-
-def _no_run(job: NamedJob, run_id: int) -> Missing:
-    return lambda code: RunNotFound(run_id, job.key, upstream_code=code)
+    def was_silent(self) -> None:
+        """Say that it has not answered in time, or could not be reached."""
+        with self._lock:
+            self._silent += 1
+            if self._silent == ENOUGH:
+                self._closed_until = self._monotonic() + WHILE

@@ -13,8 +13,8 @@ from databricks.sdk import WorkspaceClient
 from databricks.sdk.clock import Clock as SdkClock
 from databricks.sdk.core import Config
 
-from ..forks import call_in_children
-from .faults import LoginFailed
+from ..concurrency import call_in_children
+from .error_mapping import LoginFailed
 from .session import settle
 
 if TYPE_CHECKING:

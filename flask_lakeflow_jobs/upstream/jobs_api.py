@@ -1,5 +1,6 @@
 """What is read of the Jobs API, whole, and as it spells it: the SDK's dataclasses leave out what
 their version does not know."""
+# MERGED """What a call asks for, checked and in the words of the SDK. Pure."""
 
 from __future__ import annotations
 
@@ -9,20 +10,32 @@ from email.utils import parsedate_to_datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from databricks.sdk.service.jobs import BaseRun, Job, Run, RunOutput
+from databricks.sdk.service.jobs import (
+    BaseRun,
+    Job,
+    PerformanceTarget,
+    PipelineParams,
+    Run,
+    RunOutput,
+)
 
-from .faults import HollowAnswer
+from ..errors import InvalidParameters, InvalidRequest
+from .error_mapping import HollowAnswer
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 T = TypeVar("T")
 
+
 #: Runs in one page of runs/list: what the Jobs API gives at most.
 PAGE = 25
 
+
 #: What of a run and of a job's settings comes in pages. Source: Databricks REST API, Jobs 2.2.
 PAGED_OF_RUN = ("tasks", "iterations", "job_clusters", "job_parameters", "repair_history")
+
+
 PAGED_OF_SETTINGS = ("tasks", "job_clusters", "parameters", "environments")
 
 
@@ -181,3 +194,54 @@ def _seconds(date: str | None) -> float | None:
         return parsedate_to_datetime(date or "").timestamp() + 0.5
     except ValueError:
         return None
+
+
+def check_range(limit: Any, filters: Mapping[str, Any]) -> None:
+    """Refuse to list what makes no sense.
+
+    :param limit: the most runs.
+    :param filters: as the Jobs API names them.
+    :raises InvalidRequest: the limit is no positive whole number, or no run can match.
+    """
+    if not isinstance(limit, int) or limit < 1:
+        raise InvalidRequest(f"A limit is a positive whole number, not {limit!r}.")
+    if filters.get("active_only") and filters.get("completed_only"):
+        raise InvalidRequest("Ask for runs that go on, or for those that have ended, not both.")
+
+
+def sdk_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of run-now as the SDK takes them.
+
+    :param fields: as the Jobs API spells them.
+    :raises InvalidParameters: the installed SDK would leave some of them out without a word.
+    """
+    pipeline = fields.get("pipeline_params")
+    if not isinstance(pipeline, Mapping):
+        return dict(fields)
+    params = PipelineParams.from_dict(dict(pipeline))
+    unknown = [name for name in pipeline if not hasattr(params, name)]
+    if unknown:
+        raise InvalidParameters(
+            f"The installed databricks-sdk does not know {', '.join(unknown)}. Upgrade it:"
+            " pip install --upgrade databricks-sdk.",
+            {name: ["Is not known to the installed databricks-sdk."] for name in unknown},
+        )
+    return {**fields, "pipeline_params": params}
+
+
+def sdk_performance_target(word: str | None) -> PerformanceTarget | None:
+    """A performance target as the SDK has it.
+
+    :param word: as the Jobs API spells it.
+    :raises InvalidParameters: there is none of that name.
+    """
+    if word is None:
+        return None
+    try:
+        return PerformanceTarget(word)
+    except ValueError:
+        known = ", ".join(target.value for target in PerformanceTarget)
+        raise InvalidParameters(
+            f"performance_target must be one of {known}, not {word!r}.",
+            {"performance_target": [f"Must be one of {known}."]},
+        ) from None

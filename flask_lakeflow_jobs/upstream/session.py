@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 import requests
 from requests.adapters import HTTPAdapter
 
-from .faults import ForeignAnswer, LoginFailed
-from .workers import NoAnswer, is_awaited
+from .error_mapping import ForeignAnswer, LoginFailed
+from .thread_pool import NoAnswer, is_awaited
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient

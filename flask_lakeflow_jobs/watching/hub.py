@@ -11,27 +11,25 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..forks import call_in_children
-from .announcer import Announcer, Tell
-from .board import Board
-from .feed import Feed
-from .hints import Hint, Hints
-from .history import History
-from .looks import TOGETHER, Looks, pages
-from .outlook import Outlook
-from .spawning import Spawn, call_here, spawn_thread
+from ..concurrency import Spawn, call_here, call_in_children, spawn_thread
+from .history import History, Outlook
+from .lease import TICK, Turns
+from .notifications import Hint, Hints
+from .poller import TOGETHER, Announcer, Looks, Tell, pages
+from .shared_record import Board
 from .subscription import Subscription
-from .turns import TICK, Turns
+from .watched_run import Feed
 
 if TYPE_CHECKING:
+    from ..cache import Shared
     from ..clock import Clock
-    from ..shared import Shared
-    from .reader import Reader
     from .snapshot import StateId
-    from .target import Target
+    from .source import Reader
+    from .watched_run import Target
 
 #: Looks that are made at the same time.
 MOST_LOOKS = 16
+
 
 _log = logging.getLogger("flask_lakeflow_jobs.polling")
 

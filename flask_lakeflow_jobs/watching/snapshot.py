@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ..outcome import RunStatus, has_ended, judge, words_of
+from ..runs.outcome import RunStatus, has_ended, judge, words_of
 
 #: How far along a life-cycle word is. Other words, and those of tomorrow, have no place: they may
 #: come before and after any of these but the end.

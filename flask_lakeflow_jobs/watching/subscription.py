@@ -4,55 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from ..greenlets import runs_on_gevent
+from ..concurrency import runs_on_gevent
+from .watched_run import News, Told
 
 if TYPE_CHECKING:
     from ..clock import Clock
-    from ..errors import LakeflowJobsError
-    from .feed import Feed, FeedState
-    from .snapshot import Snapshot, StateId
-    from .target import Target
+    from .snapshot import StateId
+    from .watched_run import Feed, FeedState, Target
 
 
 def never() -> bool:
     """Whether to wait no longer: as long as there is time."""
     return False
-
-
-class News(NamedTuple):
-    """Something about a run that its viewer does not know yet; one of these.
-
-    :param target: the run.
-    :param snapshot: a new state.
-    :param error: why there will be no other state.
-    :param trouble: why the last state may be out of date.
-    :param recovered: whether it is not any more.
-    """
-
-    target: Target
-    snapshot: Snapshot | None = None
-    error: LakeflowJobsError | None = None
-    trouble: LakeflowJobsError | None = None
-    recovered: bool = False
-
-
-class Told(NamedTuple):
-    """What a viewer was told of a state: the same as any other who knew the same before.
-
-    :param state: it.
-    :param seen: what the viewer had seen.
-    :param was_troubled: whether the viewer thought that it may be out of date.
-    :param news: what the viewer was told.
-    :param shown: what the viewer has seen now.
-    """
-
-    state: FeedState
-    seen: StateId | None
-    was_troubled: bool
-    news: list[News]
-    shown: StateId | None
 
 
 class Slot:

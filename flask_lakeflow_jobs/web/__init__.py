@@ -1,8 +1,8 @@
 """The HTTP face."""
 
-from .answers import Answers
-from .push import Pusher
-from .routes import blueprint
-from .server import StreamSlots, is_closing
+from .blueprint import blueprint
+from .responses import Answers
+from .sse.handoff.writer import Pusher
+from .sse.limits import StreamSlots, is_closing
 
 __all__ = ["Answers", "Pusher", "StreamSlots", "blueprint", "is_closing"]

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from ..ids import LARGEST_ID
-from ..job_config import Job
-from ..json_schema import json_schema, parameters_schema
+from ..config.jobs import Job
+from ..runs.ids import LARGEST_ID
+from ..runs.params_schema import json_schema, parameters_schema
 from .openapi_parts import (
     Json,
     closed,

@@ -7,9 +7,7 @@ from typing import Any, TypeAlias
 
 from marshmallow import Schema
 
-from ..json_schema import json_schema
-from . import sse
-from .events import EVENT_TYPES
+from ..runs.params_schema import json_schema
 from .problems import MEDIA_TYPE as PROBLEM
 from .schemas import (
     EventSchema,
@@ -23,6 +21,7 @@ from .schemas import (
     StatusSchema,
     TriggeredSchema,
 )
+from .sse.format import EVENT_TYPES, MEDIA_TYPE
 
 Json: TypeAlias = dict[str, Any]
 
@@ -193,6 +192,6 @@ def events() -> Json:
         "required": ["data"],
     }
     return {
-        **content(event, sse.MEDIA_TYPE),
+        **content(event, MEDIA_TYPE),
         "204": {"description": "The client has seen the last event."},
     }

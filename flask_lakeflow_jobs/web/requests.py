@@ -13,7 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wsgi import LimitedStream
 
 from ..errors import InvalidParameters, InvalidRequest, UnsupportedMediaType
-from ..ids import id_of, run_id_of
+from ..runs.ids import id_of, run_id_of
 from .schemas import RepairSchema
 
 LEAST_RUNS, MOST_RUNS, DEFAULT_RUNS = 1, 100, 20

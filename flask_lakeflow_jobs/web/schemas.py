@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import INCLUDE, Schema, fields, validate
 
-from ..outcome import Outcome
+from ..runs.outcome import Outcome
 
 MOST_TASKS = 1_000
 

@@ -7,9 +7,9 @@ from hmac import compare_digest
 
 from flask import Request, Response, request
 
-from ..config import Settings
-from ..current import current_state
+from ..config.settings import Settings
 from ..errors import WebhookLoginRefused
+from ..globals import current_state
 from .requests import notified_run_of
 
 _log = logging.getLogger("flask_lakeflow_jobs.web")

@@ -16,7 +16,6 @@ from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace
 from tests.browser.conftest import CheckAccessibility, OpenPage
 from tests.browser.proxy import Proxy
 from tests.conftest import Serve
-from tests.console.conftest import make_shop, shop  # noqa: F401
 from tests.console.shop import run, shop_app, start
 from tests.local.support import write_bundle
 from tests.support import Gate, wait_until
@@ -35,7 +34,7 @@ OVER = "[data-part=meta][data-over=yes]"
 
 
 @pytest.fixture
-def app(make_shop: MakeShop) -> Flask:  # noqa: F811
+def app(make_shop: MakeShop) -> Flask:
     return make_shop()
 
 
@@ -146,7 +145,7 @@ def test_a_stream_that_is_cut_is_taken_up_again(
 
 
 def test_trouble_with_the_workspace_is_said_with_the_age_of_what_is_shown(
-    shop: Any,  # noqa: F811
+    shop: Any,
     tmp_path: Path,
     serve: Serve,
     open_page: OpenPage,
@@ -166,7 +165,7 @@ def test_trouble_with_the_workspace_is_said_with_the_age_of_what_is_shown(
 
 
 def test_what_was_shown_without_the_workspace_is_brought_up_to_date_with_it(
-    shop: Any,  # noqa: F811
+    shop: Any,
     tmp_path: Path,
     serve: Serve,
     open_page: OpenPage,
@@ -297,7 +296,7 @@ def test_a_task_of_the_graph_leads_to_what_it_left(
 
 
 def test_who_may_only_look_sees_it_live_and_no_buttons(
-    make_shop: MakeShop,  # noqa: F811
+    make_shop: MakeShop,
     serve: Serve,
     open_page: OpenPage,
     gate: Gate,
@@ -497,7 +496,7 @@ def test_long_names_do_not_break_it(tmp_path: Path, serve: Serve, open_page: Ope
 
 
 def test_a_phone_has_room_for_what_matters(
-    make_shop: MakeShop,  # noqa: F811
+    make_shop: MakeShop,
     serve: Serve,
     open_page: OpenPage,
 ) -> None:
@@ -528,7 +527,7 @@ def test_words_in_a_table_stay_whole(app: Flask, site: str, open_page: OpenPage)
 
 
 def test_the_word_of_a_run_that_was_skipped_is_well_to_read(
-    make_shop: MakeShop,  # noqa: F811
+    make_shop: MakeShop,
     serve: Serve,
     open_page: OpenPage,
     check_accessibility: CheckAccessibility,
@@ -547,7 +546,7 @@ def test_the_word_of_a_run_that_was_skipped_is_well_to_read(
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [WIDE, NARROW])
 def test_axe_finds_nothing_and_pictures_are_taken(
-    make_shop: MakeShop,  # noqa: F811
+    make_shop: MakeShop,
     serve: Serve,
     open_page: OpenPage,
     check_accessibility: CheckAccessibility,

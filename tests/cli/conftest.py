@@ -19,7 +19,7 @@ import pytest
 from click.testing import CliRunner
 from flask import Flask
 
-from flask_lakeflow_jobs.job_config import env_name
+from flask_lakeflow_jobs.config.jobs import env_name
 from flask_lakeflow_jobs.local import Address, Workspace, load_bundle
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.cli import shop

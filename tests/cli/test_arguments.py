@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import Schema, fields
 
-from flask_lakeflow_jobs.cli.arguments import (
+from flask_lakeflow_jobs.cli.options import (
     duration,
     filled_key,
     given_params,
@@ -21,8 +21,8 @@ from flask_lakeflow_jobs.cli.arguments import (
     run_id_of,
     task_keys,
 )
-from flask_lakeflow_jobs.job_config import Job
-from tests.runs import named_job
+from flask_lakeflow_jobs.config.jobs import Job
+from tests.run_documents import named_job
 
 
 def job(task_type: str | None = None, schema: Schema | None = None) -> Job:

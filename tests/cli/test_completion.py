@@ -11,8 +11,8 @@ from flask import Flask
 from flask.cli import FlaskGroup
 
 from flask_lakeflow_jobs.cli import completion
-from flask_lakeflow_jobs.job_config import env_name
-from flask_lakeflow_jobs.local.folder import WorkspaceFolder
+from flask_lakeflow_jobs.config.jobs import env_name
+from flask_lakeflow_jobs.local.home import WorkspaceFolder
 from flask_lakeflow_jobs.testing import FaultyWorkspace, GatewayPage
 from tests.cli import shop
 from tests.cli.conftest import BUNDLE

@@ -8,7 +8,7 @@ import click
 import pytest
 from databricks.sdk.service.jobs import RunOutput
 
-from flask_lakeflow_jobs.cli.display import (
+from flask_lakeflow_jobs.cli.formatting import (
     error_lines,
     failure_lines,
     news,
@@ -18,17 +18,17 @@ from flask_lakeflow_jobs.cli.display import (
     table,
 )
 from flask_lakeflow_jobs.errors import InvalidParameters, RunTimeout
-from flask_lakeflow_jobs.outcome import Outcome, RunStatus
-from flask_lakeflow_jobs.reports import Explanation, FailedTask
-from tests import runs
-from tests.runs import FAILED, FAILED_BY_TASK, SUCCEEDED, Document, task, words
+from flask_lakeflow_jobs.runs.explanation import Explanation, FailedTask
+from flask_lakeflow_jobs.runs.outcome import Outcome, RunStatus
+from tests import run_documents
+from tests.run_documents import FAILED, FAILED_BY_TASK, SUCCEEDED, Document, task, words
 
 #: 2026-11-24 15:02:01 UTC
 MOMENT = 1_795_532_521_000
 
 
 def state(doing: Document | None = None, *tasks: Document, **fields: Any) -> RunStatus:
-    return RunStatus(MOMENT, runs.run(doing, tasks=list(tasks), **fields))
+    return RunStatus(MOMENT, run_documents.run(doing, tasks=list(tasks), **fields))
 
 
 def told(before: RunStatus | None, now: RunStatus) -> list[str]:
@@ -118,7 +118,7 @@ def output(**fields: Any) -> RunOutput:
 
 
 def printed(outputs: dict[str, RunOutput], *tasks: Document) -> list[str]:
-    return output_lines(runs.run(SUCCEEDED, tasks=list(tasks)).tasks, outputs)
+    return output_lines(run_documents.run(SUCCEEDED, tasks=list(tasks)).tasks, outputs)
 
 
 def test_the_output_of_a_single_task_is_bare() -> None:
@@ -253,14 +253,14 @@ def test_a_table_without_rows_is_its_header() -> None:
 
 
 def test_runs_are_one_a_line() -> None:
-    newest = runs.run(
+    newest = run_documents.run(
         SUCCEEDED,
         start_time=MOMENT,
         run_duration=1500,
         creator_user_name="ann@example.com",
         run_page_url="https://host/?o=1#job/7/run/1001",
     )
-    lines = [click.unstyle(line) for line in run_rows([newest, runs.run()])]  # type: ignore[list-item]
+    lines = [click.unstyle(line) for line in run_rows([newest, run_documents.run()])]  # type: ignore[list-item]
     assert [line.split() for line in lines[1:]] == [
         [
             *("1001", "SUCCEEDED", "2026-11-24", "15:02:01", "1.5", "s", "ann@example.com"),
@@ -272,7 +272,7 @@ def test_runs_are_one_a_line() -> None:
 
 def test_a_run_is_a_fact_a_line_and_its_tasks() -> None:
     tasks = [task("read", FAILED), task("read", SUCCEEDED, attempt_number=1, run_duration=20)]
-    found = runs.run(SUCCEEDED, start_time=MOMENT, end_time=MOMENT + 2000, tasks=tasks)
+    found = run_documents.run(SUCCEEDED, start_time=MOMENT, end_time=MOMENT + 2000, tasks=tasks)
     assert [click.unstyle(line) for line in run_lines("etl", found)] == [
         "Run:      1001 of etl",
         "Outcome:  SUCCEEDED",

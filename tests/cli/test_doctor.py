@@ -12,11 +12,15 @@ from databricks.sdk.service.jobs import JobPermissions
 from flask import Flask
 
 from flask_lakeflow_jobs import JobConfig, LakeflowJobs
-from flask_lakeflow_jobs.cli.app_yaml import app_yaml_in, app_yaml_of, missing_variables
-from flask_lakeflow_jobs.cli.doctor import clocks
-from flask_lakeflow_jobs.cli.findings import Finding, Level
-from flask_lakeflow_jobs.cli.permits import may_run
-from flask_lakeflow_jobs.cli.serving import Gunicorn, gunicorn_of, judged
+from flask_lakeflow_jobs.cli.doctor.app_yaml import (
+    app_yaml_in,
+    app_yaml_of,
+    missing_variables,
+)
+from flask_lakeflow_jobs.cli.doctor.checks import clocks
+from flask_lakeflow_jobs.cli.doctor.findings import Finding, Level
+from flask_lakeflow_jobs.cli.doctor.permissions import may_run
+from flask_lakeflow_jobs.cli.doctor.server import Gunicorn, gunicorn_of, judged
 from flask_lakeflow_jobs.local import stop_workspace
 from flask_lakeflow_jobs.testing import (
     Exchange,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from flask_lakeflow_jobs import errors
-from flask_lakeflow_jobs.cli.exits import MEANINGS, Exit, exit_of, help_table
+from flask_lakeflow_jobs.cli.exit_codes import MEANINGS, Exit, exit_of, help_table
 from flask_lakeflow_jobs.errors import LakeflowJobsError
-from flask_lakeflow_jobs.outcome import ACTIVE, Outcome
+from flask_lakeflow_jobs.runs.outcome import ACTIVE, Outcome
 
 #: As the contract has them.
 CODES = {

@@ -9,10 +9,10 @@ import pytest
 from rich.console import Console
 
 from flask_lakeflow_jobs.cli.live import Live, most_telling, picture
-from flask_lakeflow_jobs.outcome import RunStatus, last_attempts
-from tests import runs
+from flask_lakeflow_jobs.runs.outcome import RunStatus, last_attempts
+from tests import run_documents
 from tests.clocks import FakeClock
-from tests.runs import FAILED, SUCCEEDED, Document, task, words
+from tests.run_documents import FAILED, SUCCEEDED, Document, task, words
 
 #: 2026-11-24 15:02:01 UTC, in seconds.
 NOW = 1_795_532_521.0
@@ -25,7 +25,7 @@ def state(
     doing: Document | None = None, *tasks: Document, eta: int | None = None, **fields: Any
 ) -> RunStatus:
     fields.setdefault("start_time", MOMENT - 70_500)
-    return RunStatus(MOMENT, runs.run(doing, tasks=list(tasks), **fields), eta)
+    return RunStatus(MOMENT, run_documents.run(doing, tasks=list(tasks), **fields), eta)
 
 
 def drawn(status: RunStatus, *, width: int = 80, room: int = 20, now: float = NOW) -> list[str]:
@@ -121,7 +121,7 @@ def test_where_not_all_tasks_fit_the_most_telling_are_drawn() -> None:
 
 
 def test_all_tasks_are_drawn_where_they_fit() -> None:
-    run = runs.run(tasks=[task("a", SUCCEEDED), task("b", words("BLOCKED"))])
+    run = run_documents.run(tasks=[task("a", SUCCEEDED), task("b", words("BLOCKED"))])
     assert [each.task_key for each in most_telling(last_attempts(run.tasks), 2)] == ["a", "b"]
 
 

@@ -9,13 +9,9 @@ import pytest
 from databricks.sdk.service.jobs import Run as JobRun
 from flask import Flask
 
-from flask_lakeflow_jobs.job_config import env_name
-from flask_lakeflow_jobs.outcome import last_attempts
-from flask_lakeflow_jobs.testing import (
-    Exchange,
-    FaultyWorkspace,
-    Reply,
-)
+from flask_lakeflow_jobs.config.jobs import env_name
+from flask_lakeflow_jobs.runs.outcome import last_attempts
+from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, Reply
 from tests.cli import shop
 from tests.cli.conftest import SEPARATE, Ended, Run, started
 from tests.support import Gate

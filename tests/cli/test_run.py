@@ -13,10 +13,7 @@ from flask import Flask
 from marshmallow import Schema, fields
 
 from flask_lakeflow_jobs import JobConfig, LakeflowJobs
-from flask_lakeflow_jobs.testing import (
-    FaultyWorkspace,
-    GatewayPage,
-)
+from flask_lakeflow_jobs.testing import FaultyWorkspace, GatewayPage
 from tests.cli import shop
 from tests.cli.conftest import Run
 from tests.support import Gate

@@ -12,7 +12,7 @@ from typing import IO
 
 import pytest
 
-from flask_lakeflow_jobs.job_config import env_name
+from flask_lakeflow_jobs.config.jobs import env_name
 from flask_lakeflow_jobs.local import stop_workspace
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Silence
 from tests.cli import shop

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs.cli.words import (
+from flask_lakeflow_jobs.cli.formatting import (
     clock_time,
     date_and_time,
     duration,
@@ -18,8 +18,8 @@ from flask_lakeflow_jobs.cli.words import (
     one_line,
     word,
 )
-from flask_lakeflow_jobs.outcome import Outcome
-from tests import runs
+from flask_lakeflow_jobs.runs.outcome import Outcome
+from tests import run_documents
 
 #: 2026-11-24 15:02:01.500 UTC
 MOMENT = 1_795_532_521_500
@@ -81,11 +81,11 @@ def test_no_duration_has_sixty_of_what_has_a_greater_unit(milliseconds: int) -> 
     ],
 )
 def test_an_ended_run_has_a_length(fields: dict[str, Any], length: int | None) -> None:
-    assert length_of(runs.run(runs.SUCCEEDED, **fields)) == length
+    assert length_of(run_documents.run(run_documents.SUCCEEDED, **fields)) == length
 
 
 def test_a_run_that_goes_on_has_none() -> None:
-    assert length_of(runs.run(start_time=100, run_duration=5)) is None
+    assert length_of(run_documents.run(start_time=100, run_duration=5)) is None
 
 
 def test_a_message_is_one_line() -> None:

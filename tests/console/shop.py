@@ -13,7 +13,7 @@ from marshmallow import Schema, fields, validate
 
 from flask_lakeflow_jobs import LakeflowJobs, current_jobs
 from flask_lakeflow_jobs.local import load_bundle
-from flask_lakeflow_jobs.testing.workspace import Address
+from flask_lakeflow_jobs.testing.fault_proxy import Address
 
 BUNDLE = Path(__file__).parent / "bundle" / "databricks.yml"
 

@@ -10,10 +10,10 @@ import pytest
 from databricks.sdk.service.jobs import Job as SdkJob
 from marshmallow import Schema, fields, validate
 
+from flask_lakeflow_jobs.config.jobs import Job
 from flask_lakeflow_jobs.console.forms import Form, form_of
 from flask_lakeflow_jobs.errors import InvalidParameters
-from flask_lakeflow_jobs.job_config import Job
-from tests.runs import named_job
+from tests.run_documents import named_job
 
 
 class Colour(Enum):

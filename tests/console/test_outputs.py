@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from databricks.sdk.service.jobs import RunOutput
 
-from flask_lakeflow_jobs.console.outputs import CUT, Text, texts_of
+from flask_lakeflow_jobs.console.task_page import CUT, Text, texts_of
 
 
 def test_what_went_wrong_comes_first() -> None:

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.console.forms import WHOLE
-from flask_lakeflow_jobs.console.prefill import given_to
-from flask_lakeflow_jobs.params import TASK_TYPES, run_now_fields
-from tests.runs import run
+from flask_lakeflow_jobs.console.forms import WHOLE, given_to
+from flask_lakeflow_jobs.runs.params import TASK_TYPES, run_now_fields
+from tests.run_documents import run
 
 #: Parameters of each task type, and the texts of them in a form.
 GIVEN: dict[str, tuple[dict[str, Any], dict[str, str]]] = {

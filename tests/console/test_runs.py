@@ -7,11 +7,12 @@ import dataclasses
 import pytest
 from databricks.sdk.service.jobs import BaseRun, RunTask
 
-from flask_lakeflow_jobs.console import words as w
-from flask_lakeflow_jobs.console.runs import expected_end, parameters_of, strip, summary
-from flask_lakeflow_jobs.console.tasks import graph, timeline
-from flask_lakeflow_jobs.outcome import Outcome
-from tests.runs import FAILED, SUCCEEDED, run, task, words
+from flask_lakeflow_jobs.console import filters as w
+from flask_lakeflow_jobs.console.graph import graph
+from flask_lakeflow_jobs.console.summaries import expected_end, parameters_of, strip, summary
+from flask_lakeflow_jobs.console.timeline import timeline
+from flask_lakeflow_jobs.runs.outcome import Outcome
+from tests.run_documents import FAILED, SUCCEEDED, run, task, words
 
 START = 1_000_000
 

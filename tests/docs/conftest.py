@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from flask_lakeflow_jobs.job_config import env_name
+from flask_lakeflow_jobs.config.jobs import env_name
 from flask_lakeflow_jobs.local import Address, Workspace, load_bundle, stop_workspace
 from tests.docs import book_app
 

@@ -12,9 +12,9 @@ from book_tables import JOBS_API, RUNNABLE
 from databricks.sdk.service import jobs
 
 from flask_lakeflow_jobs.local import Address
-from flask_lakeflow_jobs.local.jobcheck import KINDS
+from flask_lakeflow_jobs.local.bundle.validation import KINDS
+from flask_lakeflow_jobs.local.engine.work import CannotRun
 from flask_lakeflow_jobs.local.tasks import plan_work
-from flask_lakeflow_jobs.local.tasks.work import CannotRun
 
 
 @pytest.mark.parametrize(("endpoint", "is_served"), JOBS_API.items())

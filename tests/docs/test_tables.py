@@ -12,10 +12,10 @@ from book_tables import Table
 
 from flask_lakeflow_jobs import Outcome
 from flask_lakeflow_jobs.cli import command_group
-from flask_lakeflow_jobs.cli.exits import Exit
-from flask_lakeflow_jobs.config import Settings
-from flask_lakeflow_jobs.keys import KEYS
-from flask_lakeflow_jobs.params import TASK_TYPES
+from flask_lakeflow_jobs.cli.exit_codes import Exit
+from flask_lakeflow_jobs.config.keys import KEYS
+from flask_lakeflow_jobs.config.settings import Settings
+from flask_lakeflow_jobs.runs.params import TASK_TYPES
 from flask_lakeflow_jobs.telemetry import JOB, OPERATION, OUTCOME, REPLAYED, instruments_for
 from tests.docs.blocks import ROOT
 

@@ -7,14 +7,7 @@ from typing import Any
 import pytest
 
 from tests.local.conftest import Serve
-from tests.local.support import (
-    after,
-    message_of,
-    script,
-    task_words,
-    wait_until,
-    words,
-)
+from tests.local.support import after, message_of, script, task_words, wait_until, words
 
 
 def condition(key: str, left: str, op: str, right: str, **more: Any) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def test_ids_are_the_same_everywhere(folder: Path) -> None:
 def test_needs_nothing_but_yaml() -> None:
     code = """
 import sys
-from flask_lakeflow_jobs.local.bundle import load_bundle
+from flask_lakeflow_jobs.local.bundle.load import load_bundle
 print(sorted({"waitress", "sqlite3", "databricks.sdk"} & sys.modules.keys()))
 """
     command = [sys.executable, "-c", code]
@@ -511,7 +511,7 @@ def test_any_damage_is_told_or_harmless(folder: Path, tree: Any) -> None:
 def test_a_failure_of_the_reader_is_a_bundle_error(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flask_lakeflow_jobs.local.bundle.convert", lambda settings: 1 / 0)
+    monkeypatch.setattr("flask_lakeflow_jobs.local.bundle.load.convert", lambda settings: 1 / 0)
     with pytest.raises(BundleError, match=r"^databricks\.yml: The reader .*division by zero") as e:
         load_bundle(write(folder, ONE_JOB))
     assert isinstance(e.value.__cause__, ZeroDivisionError)

@@ -13,7 +13,7 @@ import pytest
 from databricks.sdk.service import jobs as sdk
 
 from flask_lakeflow_jobs.local import Bundle, BundleError, Workspace, load_bundle
-from flask_lakeflow_jobs.local.fields import JOB, KINDS, TASK
+from flask_lakeflow_jobs.local.bundle.fields import JOB, KINDS, TASK
 from tests.local.test_bundle import SCRIPT, write
 
 Load = Callable[..., Bundle]

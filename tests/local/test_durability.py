@@ -23,7 +23,7 @@ from flask_lakeflow_jobs.local import (
     load_bundle,
     stop_workspace,
 )
-from flask_lakeflow_jobs.local.folder import WorkspaceFolder
+from flask_lakeflow_jobs.local.home import WorkspaceFolder
 from tests.local.support import (
     ENDED,
     Client,

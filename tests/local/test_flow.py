@@ -9,15 +9,7 @@ from databricks.sdk.service.jobs import QueueSettings
 
 from flask_lakeflow_jobs.local import ManualClock
 from tests.local.conftest import Serve
-from tests.local.support import (
-    message_of,
-    played,
-    script,
-    scripted,
-    task_words,
-    wait_until,
-    words,
-)
+from tests.local.support import message_of, played, script, scripted, task_words, wait_until, words
 
 UPSTREAM = ["good", "bad"]
 
@@ -211,7 +203,7 @@ def test_cancel_all(serve: Serve, clock: ManualClock) -> None:
 def test_more_processes_than_there_is_room_for(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("flask_lakeflow_jobs.local.engine._PROCESSES_AT_ONCE", 2)
+    monkeypatch.setattr("flask_lakeflow_jobs.local.engine.engine._PROCESSES_AT_ONCE", 2)
     code = """
         import os, sys, time
         deadline = time.monotonic() + 30

@@ -51,7 +51,7 @@ def client_of(address: Address, bundle: Path) -> Client:
 
 
 def kill(address: Address, folder: Path) -> None:
-    from flask_lakeflow_jobs.local.folder import WorkspaceFolder
+    from flask_lakeflow_jobs.local.home import WorkspaceFolder
 
     os.kill(address.pid, signal.SIGKILL)
     wait_until(lambda: not WorkspaceFolder(folder).is_served(), "the end of the workspace")
@@ -120,7 +120,7 @@ def test_a_server_that_breaks_down_ends_the_process(
     def broken(**_: object) -> None:
         raise OSError("no more files")
 
-    monkeypatch.setattr("flask_lakeflow_jobs.local.server.wasyncore.loop", broken)
+    monkeypatch.setattr("flask_lakeflow_jobs.local.http.application.wasyncore.loop", broken)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     assert main(["--bundle", str(bundle), "--folder", str(folder), "--quiet"]) == 1
     assert "The server has broken down" in caplog.text
@@ -185,7 +185,7 @@ def test_reason_why_it_does_not_start(folder: Path, tmp_path: Path) -> None:
 def test_what_has_to_be_installed(
     bundle: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flask_lakeflow_jobs.local.launch.find_spec", lambda name: None)
+    monkeypatch.setattr("flask_lakeflow_jobs.local.daemon.find_spec", lambda name: None)
     with pytest.raises(WorkspaceError, match=r"needs yaml and waitress\. Install them with: pip"):
         ensure_workspace(folder, bundle)
 

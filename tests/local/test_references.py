@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs.local.references import UnknownReference, resolve
+from flask_lakeflow_jobs.local.engine.templating import UnknownReference, resolve
 from tests.local.conftest import Serve
 from tests.local.support import after, script
 

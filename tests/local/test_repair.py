@@ -9,15 +9,7 @@ from databricks.sdk.errors import InvalidParameterValue, InvalidState
 
 from flask_lakeflow_jobs.local import ManualClock
 from tests.local.conftest import Serve
-from tests.local.support import (
-    Client,
-    played,
-    repair,
-    script,
-    scripted,
-    task_words,
-    words,
-)
+from tests.local.support import Client, played, repair, script, scripted, task_words, words
 
 
 def repairable(serve: Serve, clock: ManualClock) -> tuple[Client, int]:

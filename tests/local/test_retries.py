@@ -6,13 +6,7 @@ import pytest
 
 from flask_lakeflow_jobs.local import ManualClock
 from tests.local.conftest import Serve
-from tests.local.support import (
-    played,
-    script,
-    scripted,
-    task_words,
-    words,
-)
+from tests.local.support import played, script, scripted, task_words, words
 
 
 def test_retry(serve: Serve, clock: ManualClock) -> None:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.local import ManualClock, Workspace, load_bundle
-from flask_lakeflow_jobs.local.jobcheck import KINDS
+from flask_lakeflow_jobs.local.bundle.validation import KINDS
 from tests.local.support import Client, played, scripted, words, write_bundle
 
 FIELDS = """

@@ -13,7 +13,7 @@ from flask import Flask
 from flask_caching import Cache
 from flask_caching.backends.rediscache import RedisCache
 
-from flask_lakeflow_jobs.shared import PREFIX, REDIS_TIMEOUT, REST, VERSION, Shared
+from flask_lakeflow_jobs.cache import PREFIX, REDIS_TIMEOUT, REST, VERSION, Shared
 from tests.clocks import FakeClock
 from tests.sharing.conftest import RedisServer
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from tests.runs import words
+from tests.run_documents import words
 from tests.sharing.conftest import RedisServer
 from tests.sse_client import Stream
 from tests.streaming.conftest import RUN_IDS, Start

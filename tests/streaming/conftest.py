@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runs import JOB_ID
+from tests.run_documents import JOB_ID
 from tests.streaming.servers import Server
 from tests.streaming.workspace import StatedWorkspace
 

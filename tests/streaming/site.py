@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, current_app
 
 from flask_lakeflow_jobs import LakeflowJobs
-from flask_lakeflow_jobs.current import EXTENSION, State
+from flask_lakeflow_jobs.globals import EXTENSION, State
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -47,7 +47,7 @@ def create_app() -> Flask:
 
 def _connections() -> int | None:
     """How many connections a gunicorn worker believes to have."""
-    server = importlib.import_module("flask_lakeflow_jobs.web.server")
+    server = importlib.import_module("flask_lakeflow_jobs.web.sse.limits")
     return getattr(server._gunicorn_worker(), "nr_conns", None)
 
 

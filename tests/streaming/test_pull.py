@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from tests.runs import words
+from tests.run_documents import words
 from tests.sse_client import Stream
 from tests.streaming.conftest import Start
 from tests.streaming.raw import RawClient

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runs import words
+from tests.run_documents import words
 from tests.sse_client import Stream
 from tests.streaming.conftest import Start
 from tests.streaming.raw import RawClient

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.runs import JOB_ID, SUCCEEDED, Document, words
+from tests.run_documents import JOB_ID, SUCCEEDED, Document, words
 from tests.support import DEADLINE, wait_until
 
 RUNNING = words("RUNNING")

@@ -25,7 +25,7 @@ from flask_lakeflow_jobs import (
     UpstreamUnavailable,
 )
 from flask_lakeflow_jobs.identity import APP, Identity
-from flask_lakeflow_jobs.upstream.faults import (
+from flask_lakeflow_jobs.upstream.error_mapping import (
     HollowAnswer,
     LoginFailed,
     is_unreachable,

@@ -155,8 +155,8 @@ FORKING = """
 import os, sys, threading
 from flask_lakeflow_jobs.clock import SystemClock
 from flask_lakeflow_jobs.identity import APP
-from flask_lakeflow_jobs.shared import Shared
-from flask_lakeflow_jobs.upstream.cache import Question, ReadCache
+from flask_lakeflow_jobs.cache import Shared
+from flask_lakeflow_jobs.upstream.read_cache import Question, ReadCache
 from cachelib import SimpleCache
 from types import SimpleNamespace
 

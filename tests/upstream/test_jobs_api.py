@@ -14,7 +14,7 @@ from flask import Flask
 from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace
 from flask_lakeflow_jobs.testing.exchange import Reply
-from flask_lakeflow_jobs.upstream.faults import HollowAnswer
+from flask_lakeflow_jobs.upstream.error_mapping import HollowAnswer
 from flask_lakeflow_jobs.upstream.jobs_api import JobsApi
 from tests.sse_client import Stream
 

@@ -13,7 +13,7 @@ from functools import partial
 
 import pytest
 
-from flask_lakeflow_jobs.upstream.workers import Workers
+from flask_lakeflow_jobs.upstream.thread_pool import Workers
 from tests.support import DEADLINE, wait_until
 
 
@@ -134,7 +134,7 @@ def test_a_call_that_is_over_keeps_nothing_alive() -> None:
 
 FORKING = """
 import os, sys
-from flask_lakeflow_jobs.upstream.workers import Workers
+from flask_lakeflow_jobs.upstream.thread_pool import Workers
 workers = Workers(2)
 assert workers.run(lambda: os.getpid(), 30) == os.getpid()
 child = os.fork()
@@ -145,7 +145,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 HANGING = """
 import threading
-from flask_lakeflow_jobs.upstream.workers import Workers
+from flask_lakeflow_jobs.upstream.thread_pool import Workers
 try:
     Workers(1).run(threading.Event().wait, 0.01)
 except TimeoutError:

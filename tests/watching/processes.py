@@ -10,12 +10,12 @@ from databricks.sdk.service.jobs import Run
 from flask_caching.backends import SimpleCache
 
 from flask_lakeflow_jobs import RunStatus
+from flask_lakeflow_jobs.cache import Shared
 from flask_lakeflow_jobs.identity import APP
-from flask_lakeflow_jobs.shared import Shared
 from flask_lakeflow_jobs.upstream.jobs_api import Answer
 from flask_lakeflow_jobs.watching import Hub, Subscription, Target
-from flask_lakeflow_jobs.watching.turns import TICK
-from tests.runs import SUCCEEDED, answered, named_job, run
+from flask_lakeflow_jobs.watching.lease import TICK
+from tests.run_documents import SUCCEEDED, answered, named_job, run
 
 POLL_INTERVAL = 5.0
 

@@ -8,14 +8,14 @@ from databricks.sdk.service.jobs import BaseRun, Run
 from flask import Flask
 
 from flask_lakeflow_jobs import RunStatus
+from flask_lakeflow_jobs.cache import Shared
 from flask_lakeflow_jobs.clock import Clock
 from flask_lakeflow_jobs.identity import APP
-from flask_lakeflow_jobs.outcome import has_ended
-from flask_lakeflow_jobs.shared import Shared
+from flask_lakeflow_jobs.runs.outcome import has_ended
 from flask_lakeflow_jobs.upstream.jobs_api import Answer
 from flask_lakeflow_jobs.watching import Hub, News, Subscription, Target
 from tests.clocks import FakeClock
-from tests.runs import SUCCEEDED, answered, named_job, run, words
+from tests.run_documents import SUCCEEDED, answered, named_job, run, words
 
 POLL_INTERVAL = 5.0
 

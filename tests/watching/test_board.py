@@ -11,14 +11,14 @@ from flask import Flask
 from flask_caching.backends import SimpleCache
 
 from flask_lakeflow_jobs import RunStatus
+from flask_lakeflow_jobs.cache import PREFIX, Shared
 from flask_lakeflow_jobs.identity import APP, Identity
-from flask_lakeflow_jobs.shared import PREFIX, Shared
 from flask_lakeflow_jobs.watching import Snapshot, Target
-from flask_lakeflow_jobs.watching.board import Board
-from flask_lakeflow_jobs.watching.feed import Feed
-from flask_lakeflow_jobs.watching.turns import Turn, Turns
+from flask_lakeflow_jobs.watching.lease import Turn, Turns
+from flask_lakeflow_jobs.watching.shared_record import Board
+from flask_lakeflow_jobs.watching.watched_run import Feed
 from tests.clocks import FakeClock
-from tests.runs import SUCCEEDED, named_job, run, words
+from tests.run_documents import SUCCEEDED, named_job, run, words
 
 LEASE = 5.0
 

@@ -11,9 +11,9 @@ from flask_lakeflow_jobs import RunNotFound, UpstreamThrottled, UpstreamUnavaila
 from flask_lakeflow_jobs.identity import Identity
 from flask_lakeflow_jobs.upstream.jobs_api import Answer
 from flask_lakeflow_jobs.watching import Hub, Subscription, Target
-from flask_lakeflow_jobs.watching.hints import MOST, PAUSE
-from flask_lakeflow_jobs.watching.turns import TICK
-from tests.runs import run, words
+from flask_lakeflow_jobs.watching.lease import TICK
+from flask_lakeflow_jobs.watching.notifications import MOST, PAUSE
+from tests.run_documents import run, words
 from tests.watching.processes import ENDED, GOING, JOB, ONE, POLL_INTERVAL, Processes
 
 #: Seconds in which every process has asked for hints, and then for what was seen.

@@ -7,12 +7,12 @@ from databricks.sdk.service.jobs import BaseRun
 from flask_caching.backends import SimpleCache
 
 from flask_lakeflow_jobs import UpstreamUnavailable
+from flask_lakeflow_jobs.cache import Shared
 from flask_lakeflow_jobs.identity import APP, Identity
-from flask_lakeflow_jobs.shared import Shared
 from flask_lakeflow_jobs.watching import Target
 from flask_lakeflow_jobs.watching.history import KEPT, KEPT_WITHOUT, History
 from tests.clocks import FakeClock
-from tests.runs import FAILED, SUCCEEDED, Document, named_job, words
+from tests.run_documents import FAILED, SUCCEEDED, Document, named_job, words
 
 ONE = Target(APP, named_job(), 1001)
 TWO = Target(APP, named_job(), 1002)

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from flask_lakeflow_jobs.cache import Shared
 from flask_lakeflow_jobs.identity import APP, Identity
-from flask_lakeflow_jobs.shared import Shared
 from flask_lakeflow_jobs.watching import Hub, Target
-from flask_lakeflow_jobs.watching.outlook import END_SERVES
+from flask_lakeflow_jobs.watching.history import END_SERVES
 from flask_lakeflow_jobs.watching.schedule import FLOOR
 from tests.clocks import FakeClock
-from tests.runs import SUCCEEDED, run, words
+from tests.run_documents import SUCCEEDED, run, words
 from tests.watching.support import (
     ENDED,
     JOB,

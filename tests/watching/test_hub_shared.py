@@ -7,11 +7,11 @@ from databricks.sdk.service.jobs import Run
 
 from flask_lakeflow_jobs import UpstreamThrottled, UpstreamUnavailable
 from flask_lakeflow_jobs.identity import APP
-from flask_lakeflow_jobs.outcome import outcome_of
+from flask_lakeflow_jobs.runs.outcome import outcome_of
 from flask_lakeflow_jobs.upstream.jobs_api import Answer
 from flask_lakeflow_jobs.watching import Hub, Target
-from flask_lakeflow_jobs.watching.turns import TICK
-from tests.runs import named_job, run, words
+from flask_lakeflow_jobs.watching.lease import TICK
+from tests.run_documents import named_job, run, words
 from tests.watching.processes import ENDED, GOING, JOB, ONE, POLL_INTERVAL, Processes
 from tests.watching.support import seen
 

@@ -7,13 +7,8 @@ from databricks.sdk.service.jobs import BaseRun, Run
 
 from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.watching import Target
-from tests.runs import FAILED, SUCCEEDED, Document, run, words
-from tests.watching.support import (
-    JOB,
-    POLL_INTERVAL,
-    RUNNING,
-    Watched,
-)
+from tests.run_documents import FAILED, SUCCEEDED, Document, run, words
+from tests.watching.support import JOB, POLL_INTERVAL, RUNNING, Watched
 
 
 def past(*seconds: float) -> list[BaseRun]:

@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import RunStatus
 from flask_lakeflow_jobs.watching import Snapshot, StateId
-from tests.runs import FAILED, FAILED_BY_TASK, SUCCEEDED, Document, run, state_of, task, words
+from tests.run_documents import (
+    FAILED,
+    FAILED_BY_TASK,
+    SUCCEEDED,
+    Document,
+    run,
+    state_of,
+    task,
+    words,
+)
 
 TASKS = [
     task("load", SUCCEEDED, run_id=1, end_time=5),

@@ -10,18 +10,14 @@ import pytest
 from databricks.sdk.service.jobs import Run
 from flask import Flask
 
-from flask_lakeflow_jobs import (
-    RunNotFound,
-    UpstreamThrottled,
-    UpstreamUnavailable,
-)
+from flask_lakeflow_jobs import RunNotFound, UpstreamThrottled, UpstreamUnavailable
+from flask_lakeflow_jobs.cache import Shared
 from flask_lakeflow_jobs.clock import SystemClock
 from flask_lakeflow_jobs.identity import APP
-from flask_lakeflow_jobs.shared import Shared
 from flask_lakeflow_jobs.watching import Hub, Subscription, Target
-from flask_lakeflow_jobs.watching.feed import Feed
 from flask_lakeflow_jobs.watching.schedule import FLOOR
-from tests.runs import FAILED, run, state_of, words
+from flask_lakeflow_jobs.watching.watched_run import Feed
+from tests.run_documents import FAILED, run, state_of, words
 from tests.support import DEADLINE, wait_until
 from tests.watching.support import (
     ENDED,

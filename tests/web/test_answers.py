@@ -10,10 +10,10 @@ from flask import Flask
 from marshmallow import Schema, fields
 
 from flask_lakeflow_jobs import current_jobs
-from flask_lakeflow_jobs.upstream.cache import Seen, Stamp
-from flask_lakeflow_jobs.web.answers import LONGEST, MOST, Answers
+from flask_lakeflow_jobs.upstream.read_cache import Seen, Stamp
+from flask_lakeflow_jobs.web.responses import LONGEST, MOST, Answers
 from tests.conftest import MakeApp
-from tests.runs import named_job
+from tests.run_documents import named_job
 
 JOB = named_job()
 

@@ -12,9 +12,10 @@ import pytest
 from flask import Flask, request
 
 from flask_lakeflow_jobs import JobConfig, LakeflowJobs, NotAllowed, current_jobs
-from flask_lakeflow_jobs.current import current_state
-from flask_lakeflow_jobs.job_config import Policy
-from flask_lakeflow_jobs.web.guard import Action, Guard, refuse_other_sites
+from flask_lakeflow_jobs.config.jobs import Policy
+from flask_lakeflow_jobs.globals import current_state
+from flask_lakeflow_jobs.web.auth import Action, Guard
+from flask_lakeflow_jobs.web.csrf import refuse_other_sites
 
 
 def check(of_app: Policy | None, of_job: Policy | None, action: Action = "run") -> None:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from marshmallow import Schema, fields
 
 from flask_lakeflow_jobs import current_jobs
-from flask_lakeflow_jobs.masking import MASK, looks_secret, masked, said_by
-from tests import runs
+from flask_lakeflow_jobs.runs.redaction import MASK, looks_secret, masked, said_by
+from tests import run_documents
 from tests.conftest import MakeApp
 
 
@@ -148,7 +148,7 @@ def test_a_schema_may_say_what_is_secret_and_what_is_not() -> None:
 
 
 def test_the_sdks_own_runs_keep_their_shape() -> None:
-    run = runs.run(overriding_parameters={"notebook_params": {"token": "hunter2"}})
+    run = run_documents.run(overriding_parameters={"notebook_params": {"token": "hunter2"}})
     shown = masked(run.as_dict())
     assert shown["overriding_parameters"] == {"notebook_params": {"token": MASK}}
     assert {**shown, "overriding_parameters": None} == {

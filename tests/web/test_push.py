@@ -10,7 +10,8 @@ import pytest
 from flask import Flask, request
 
 from flask_lakeflow_jobs.watching import News
-from flask_lakeflow_jobs.web.push import (
+from flask_lakeflow_jobs.web.sse.encoder import OneRun
+from flask_lakeflow_jobs.web.sse.handoff.writer import (
     LAST_CHUNK,
     STALL,
     PushBody,
@@ -18,10 +19,10 @@ from flask_lakeflow_jobs.web.push import (
     StreamResponse,
     chunk,
 )
-from flask_lakeflow_jobs.web.server import StreamSlots
-from flask_lakeflow_jobs.web.streams import POLLING_RETRY, OneRun, PullBody, Stream
+from flask_lakeflow_jobs.web.sse.limits import StreamSlots
+from flask_lakeflow_jobs.web.sse.stream import POLLING_RETRY, PullBody, Stream
 from tests.clocks import FakeClock
-from tests.runs import run, words
+from tests.run_documents import run, words
 from tests.support import DEADLINE, wait_until
 from tests.watching.support import ENDED, ONE, POLL_INTERVAL, RUNNING, Watched
 from tests.web.test_server import WERKZEUG

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import InvalidParameters, InvalidRequest, UnsupportedMediaType
-from flask_lakeflow_jobs.ids import LARGEST_ID, run_id_of
+from flask_lakeflow_jobs.runs.ids import LARGEST_ID, run_id_of
 from flask_lakeflow_jobs.web.requests import (
     MOST_STREAMED,
     flag_of,

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from marshmallow import Schema, fields, validate
 
 from flask_lakeflow_jobs import current_jobs
-from flask_lakeflow_jobs.job_config import ROUTES
+from flask_lakeflow_jobs.config.jobs import ROUTES
 from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, fingerprint
 from tests.conftest import MakeApp
 from tests.support import ALICE, Gate, on_behalf_of

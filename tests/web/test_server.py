@@ -13,7 +13,7 @@ from types import FrameType, SimpleNamespace
 import pytest
 from werkzeug.test import EnvironBuilder
 
-from flask_lakeflow_jobs.web.server import (
+from flask_lakeflow_jobs.web.sse.limits import (
     StreamSlots,
     is_closing,
     is_gthread_worker,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs.web import sse
+from flask_lakeflow_jobs.web.sse.format import HEADERS, HEARTBEAT, format_event, format_retry
 from tests.sse_client import Event, SseParser
 
 #: Characters that str.splitlines() takes for line ends and that event streams do not.
@@ -38,7 +38,7 @@ def normalized(text: str) -> str:
 
 @given(data=hostile, name=st.one_of(st.none(), one_line), id=st.one_of(st.none(), one_line))
 def test_an_event_arrives_as_it_was_sent(data: str, name: str | None, id: str | None) -> None:  # noqa: A002
-    [event] = read(sse.event(data, name=name, id=id))
+    [event] = read(format_event(data, name=name, id=id))
     assert event.data == normalized(data)
     assert event.name == (name or "message")
     assert event.own_id == id
@@ -46,7 +46,7 @@ def test_an_event_arrives_as_it_was_sent(data: str, name: str | None, id: str | 
 
 @given(st.lists(st.tuples(hostile, st.one_of(st.none(), one_line)), max_size=4))
 def test_a_stream_survives_being_cut_at_every_byte(events: list[tuple[str, str | None]]) -> None:
-    wire = b"".join(sse.event(data, id=id_) + sse.HEARTBEAT for data, id_ in events)
+    wire = b"".join(format_event(data, id=id_) + HEARTBEAT for data, id_ in events)
     whole = read(wire)
     by_bytes = read(*(wire[at : at + 1] for at in range(len(wire))))
     assert whole == by_bytes
@@ -57,7 +57,7 @@ def test_a_stream_survives_being_cut_at_every_byte(events: list[tuple[str, str |
 
 @pytest.mark.parametrize("character", NO_LINE_ENDS)
 def test_what_only_looks_like_a_line_end_stays_in_the_data(character: str) -> None:
-    [event] = read(sse.event(f"a{character}b"))
+    [event] = read(format_event(f"a{character}b"))
     assert event.data == f"a{character}b"
 
 
@@ -74,50 +74,50 @@ def test_what_only_looks_like_a_line_end_stays_in_the_data(character: str) -> No
     ],
 )
 def test_data_keeps_its_lines(data: str, expected: str) -> None:
-    assert [event.data for event in read(sse.event(data))] == [expected]
+    assert [event.data for event in read(format_event(data))] == [expected]
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r", "\r\n"])
 def test_data_cannot_become_another_field_or_event(line_end: str) -> None:
     attack = f"x{line_end}id: 9{line_end}event: end{line_end}retry: 1{line_end}{line_end}data: y"
     parser = SseParser()
-    [event] = parser.feed(sse.event(attack, id="1"))
+    [event] = parser.feed(format_event(attack, id="1"))
     assert (event.name, event.own_id, parser.retry) == ("message", "1", None)
 
 
 @pytest.mark.parametrize("bad", ["a\nb", "a\rb", "a\r\nb", "\n", "a\0b"])
 def test_a_name_or_id_that_would_break_the_format_is_refused(bad: str) -> None:
     with pytest.raises(ValueError, match="one line"):
-        sse.event("data", id=bad)
+        format_event("data", id=bad)
     with pytest.raises(ValueError, match="one line"):
-        sse.event("data", name=bad)
+        format_event("data", name=bad)
 
 
 def test_a_heartbeat_is_a_comment_that_moves_nothing() -> None:
     parser = SseParser()
-    [event] = parser.feed(sse.event("a", id="7") + sse.HEARTBEAT + sse.HEARTBEAT)
+    [event] = parser.feed(format_event("a", id="7") + HEARTBEAT + HEARTBEAT)
     assert parser.comments
     assert (event.last_id, parser.last_id) == ("7", "7")
 
 
 def test_an_id_stays_until_the_next() -> None:
-    first, second = read(sse.event("a", id="7") + sse.event("b", name="stale"))
+    first, second = read(format_event("a", id="7") + format_event("b", name="stale"))
     assert (first.last_id, second.last_id, second.own_id) == ("7", "7", None)
 
 
 @pytest.mark.parametrize("milliseconds", [0, 500, 5_000])
 def test_how_long_to_wait_is_digits_and_no_event(milliseconds: int) -> None:
     parser = SseParser()
-    assert parser.feed(sse.retry(milliseconds)) == []
+    assert parser.feed(format_retry(milliseconds)) == []
     assert parser.retry == milliseconds
 
 
 def test_a_stream_starts_without_a_byte_order_mark() -> None:
-    for wire in (sse.event("a"), sse.retry(1), sse.HEARTBEAT):
+    for wire in (format_event("a"), format_retry(1), HEARTBEAT):
         assert not wire.startswith(b"\xef\xbb\xbf")
 
 
 def test_no_proxy_may_buffer_or_change_a_stream_and_no_header_is_hop_by_hop() -> None:
-    assert "no-transform" in sse.HEADERS["Cache-Control"]
-    assert sse.HEADERS["X-Accel-Buffering"] == "no"
-    assert not {"Connection", "Content-Length", "Content-Encoding"} & set(sse.HEADERS)
+    assert "no-transform" in HEADERS["Cache-Control"]
+    assert HEADERS["X-Accel-Buffering"] == "no"
+    assert not {"Connection", "Content-Length", "Content-Encoding"} & set(HEADERS)

@@ -14,7 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from flask_lakeflow_jobs import current_jobs
-from flask_lakeflow_jobs.current import EXTENSION
+from flask_lakeflow_jobs.globals import EXTENSION
 from flask_lakeflow_jobs.testing import (
     Drop,
     FaultyWorkspace,

@@ -13,21 +13,19 @@ from flask_lakeflow_jobs import RunNotFound, UpstreamUnavailable
 from flask_lakeflow_jobs.clock import SystemClock
 from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.watching import Target
-from flask_lakeflow_jobs.web import sse
 from flask_lakeflow_jobs.web.problems import problem
-from flask_lakeflow_jobs.web.server import StreamSlots
-from flask_lakeflow_jobs.web.streams import (
+from flask_lakeflow_jobs.web.sse import format as wire
+from flask_lakeflow_jobs.web.sse.encoder import ManyRuns, OneRun, Script
+from flask_lakeflow_jobs.web.sse.limits import StreamSlots
+from flask_lakeflow_jobs.web.sse.stream import (
     POLLING_RETRY,
     RETURN,
-    ManyRuns,
-    OneRun,
     PullBody,
-    Script,
     Stream,
     jittered,
     present_state,
 )
-from tests.runs import SUCCEEDED, named_job, run, state_of, words
+from tests.run_documents import SUCCEEDED, named_job, run, state_of, words
 from tests.sse_client import Event, SseParser
 from tests.watching.support import POLL_INTERVAL, Watched
 
@@ -207,7 +205,7 @@ def test_silence_is_filled_with_comments_that_are_bytes_and_move_nothing() -> No
     viewer = Viewer(watched, ONE, heartbeat=0.01)
     viewer.read()
     before = viewer.parser.last_id
-    assert next(viewer.body) == sse.HEARTBEAT
+    assert next(viewer.body) == wire.HEARTBEAT
     assert viewer.read() == []
     assert viewer.parser.comments
     assert viewer.parser.last_id == before

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.web import takeover
-from flask_lakeflow_jobs.web.takeover import connection_of, swap
+from flask_lakeflow_jobs.web.sse.handoff import connection
+from flask_lakeflow_jobs.web.sse.handoff.connection import connection_of, swap
 from tests.web.test_server import GeventWorker, ThreadWorker, run_on
 
 
@@ -135,9 +135,9 @@ def test_without_room_for_another_file_the_connection_is_left_alone(
 @pytest.fixture
 def _anew() -> Iterator[None]:
     before = signal.getsignal(signal.SIGTERM)
-    takeover.is_possible.cache_clear()
+    connection.is_possible.cache_clear()
     yield
-    takeover.is_possible.cache_clear()
+    connection.is_possible.cache_clear()
     signal.signal(signal.SIGTERM, before)
 
 
@@ -148,14 +148,14 @@ def _anew() -> Iterator[None]:
 def test_it_is_possible_on_gthread_workers(worker: ThreadWorker | None, possible: bool) -> None:
     if worker is not None:
         run_on(worker)
-    assert takeover.is_possible() is possible
+    assert connection.is_possible() is possible
 
 
 @pytest.mark.usefixtures("_anew")
 def test_where_the_trial_fails_it_is_not_possible(monkeypatch: pytest.MonkeyPatch) -> None:
     run_on(ThreadWorker(1))
-    monkeypatch.setattr(takeover, "swap", lambda sock: sock.dup().detach())
-    assert not takeover.is_possible()
+    monkeypatch.setattr(connection, "swap", lambda sock: sock.dup().detach())
+    assert not connection.is_possible()
 
 
 def test_a_swapped_socket_is_closed_without_closing_what_was_taken(

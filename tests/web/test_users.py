@@ -19,7 +19,7 @@ from flask_lakeflow_jobs import (
     run_canceled,
     run_triggered,
 )
-from flask_lakeflow_jobs.attribution import attributed, name_of
+from flask_lakeflow_jobs.identity import attributed, name_of
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.conftest import MakeApp
 from tests.support import Gate

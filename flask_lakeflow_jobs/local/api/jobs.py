@@ -6,16 +6,14 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from flask_lakeflow_jobs.local import errors
-from flask_lakeflow_jobs.local.api import paging
-from flask_lakeflow_jobs.local.api.defaults import with_defaults
-from flask_lakeflow_jobs.local.api.request import Request
-from flask_lakeflow_jobs.local.api.scalars import with_scalars
-from flask_lakeflow_jobs.local.api.single_task import with_tasks, without_tasks
-from flask_lakeflow_jobs.local.conversion import drop_nulls
-from flask_lakeflow_jobs.local.jobcheck import mistakes
-from flask_lakeflow_jobs.local.model import SINGLE_TASK, Settings
-from flask_lakeflow_jobs.local.registry import Job, Registry
+from .. import errors
+from ..bundle.conversion import drop_nulls
+from ..bundle.validation import mistakes
+from ..model import SINGLE_TASK, Settings
+from ..registry import Job, Registry
+from . import pagination
+from .request import Request, with_scalars
+from .single_task import with_defaults, with_tasks, without_tasks
 
 _PAGE = 20
 _LARGEST_PAGE = 100
@@ -86,7 +84,7 @@ class JobsApi:
         settings = with_defaults(job.settings)
         if request.version == "2.0":
             settings = without_tasks(settings)
-        page = paging.nested_page(settings, _KEYS, request)
+        page = pagination.nested_page(settings, _KEYS, request)
         answer = {**_job_shape(job), "run_as_user_name": job.creator}
         for key in ("next_page_token", "prev_page_token"):
             if key in page:
@@ -111,9 +109,9 @@ class JobsApi:
             listed = _listed_shape if request.version != "2.0" else _listed_shape_of_old
             answer["jobs"] = [listed(job, expand_tasks=expand) for job in page]
         if start + limit < len(jobs):
-            answer["next_page_token"] = paging.encode([start + limit])
+            answer["next_page_token"] = pagination.encode([start + limit])
         if start:
-            answer["prev_page_token"] = paging.encode([max(0, start - limit)])
+            answer["prev_page_token"] = pagination.encode([max(0, start - limit)])
         if request.version != "2.2":
             answer["has_more"] = "next_page_token" in answer
         return answer
@@ -181,7 +179,7 @@ def page_start(request: Request) -> int:
     """Where a page begins that is given by token or by offset."""
     token = request.text("page_token")
     if token:
-        return paging.decode(token, 1)[0]
+        return pagination.decode(token, 1)[0]
     offset = request.integer("offset") or 0
     if offset > _LARGEST_OFFSET:
         raise errors.invalid_parameter(
@@ -231,7 +229,7 @@ def _job_shape(job: Job) -> Json:
 
 
 def _listed_shape(job: Job, *, expand_tasks: bool) -> Json:
-    settings = paging.first_of_nested(with_defaults(job.settings), _KEYS)
+    settings = pagination.first_of_nested(with_defaults(job.settings), _KEYS)
     has_more = settings.pop("has_more", False)
     if not expand_tasks:
         settings = {key: value for key, value in settings.items() if key not in _KEYS}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from flask_lakeflow_jobs.local import errors, plan
-from flask_lakeflow_jobs.local.api.request import Request
-from flask_lakeflow_jobs.local.api.scalars import queue_settings
-from flask_lakeflow_jobs.local.engine import RepairRequest, RunRequest
-from flask_lakeflow_jobs.local.model import JobRun, Settings
-from flask_lakeflow_jobs.local.registry import Job
+from .. import errors
+from ..engine import decisions
+from ..engine.engine import RepairRequest, RunRequest
+from ..model import JobRun, Settings
+from ..registry import Job
+from .request import Request, queue_settings
 
 _TOKEN_LENGTH = 64
 _PARAMETER_BYTES = 10_000
@@ -80,7 +80,7 @@ def _keys_to_rerun(run: JobRun, settings: Settings, request: Request) -> frozens
                 f"Task {', '.join(sorted(unknown))} does not exist in the job."
             )
     if request.boolean("rerun_dependent_tasks"):
-        keys = plan.selected_keys(settings["tasks"], [f"{key}+" for key in keys])
+        keys = decisions.selected_keys(settings["tasks"], [f"{key}+" for key in keys])
     if not keys:
         raise errors.invalid_parameter(f"Run {run.run_id} has no failed tasks to run again.")
     return frozenset(keys)
@@ -168,7 +168,7 @@ def _only(settings: Settings, request: Request) -> frozenset[str]:
     if not only:
         return frozenset()
     try:
-        return frozenset(plan.selected_keys(settings["tasks"], only))
+        return frozenset(decisions.selected_keys(settings["tasks"], only))
     except KeyError as unknown:
         raise errors.invalid_parameter(
             f"Task {unknown.args[0]} does not exist in the job."

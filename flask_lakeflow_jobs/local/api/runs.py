@@ -5,24 +5,20 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from flask_lakeflow_jobs.local import errors
-from flask_lakeflow_jobs.local.api import paging
-from flask_lakeflow_jobs.local.api.jobs import page_start, settings_of
-from flask_lakeflow_jobs.local.api.notebook_view import notebook_view
-from flask_lakeflow_jobs.local.api.parameters import (
-    idempotency_token,
-    repair_request,
-    run_request,
-)
-from flask_lakeflow_jobs.local.api.request import Request
-from flask_lakeflow_jobs.local.api.run_pages import page_of_runs
-from flask_lakeflow_jobs.local.api.shapes import Json, Spelling
-from flask_lakeflow_jobs.local.engine import Engine, RunRequest
-from flask_lakeflow_jobs.local.files import FileMissing, WorkspaceFiles
-from flask_lakeflow_jobs.local.ledger import Ledger
-from flask_lakeflow_jobs.local.model import JobRun, Settings, TaskRun
-from flask_lakeflow_jobs.local.registry import Registry
-from flask_lakeflow_jobs.local.store import RunFilter
+from .. import errors
+from ..engine.engine import Engine, RunRequest
+from ..engine.files import FileMissing, WorkspaceFiles
+from ..model import JobRun, Settings, TaskRun
+from ..registry import Registry
+from ..store.sqlite import RunFilter
+from ..store.unit_of_work import Ledger
+from . import pagination
+from .html import notebook_view
+from .jobs import page_start, settings_of
+from .pagination import page_of_runs
+from .parameters import idempotency_token, repair_request, run_request
+from .request import Request
+from .serializers import Json, Spelling
 
 _PAGE = 20
 _LARGEST_PAGE = 26  # "Invalid limit 27 - it has to be no more than 26."
@@ -88,7 +84,7 @@ class RunsApi:
             else:
                 history = request.boolean("include_history")
                 shape = self._spelling.run(run, with_history=history, with_resolved_values=resolved)
-        return paging.nested_page(shape, _NESTED_LISTS, request)
+        return pagination.nested_page(shape, _NESTED_LISTS, request)
 
     def list(self, request: Request) -> Json:
         """``jobs/runs/list``."""
@@ -193,7 +189,7 @@ class RunsApi:
     def _listed_shape(self, run: JobRun, *, expand_tasks: bool) -> Json:
         if not expand_tasks:
             return self._spelling.base_run(run)
-        return paging.first_of_nested(self._spelling.run(run), _NESTED_LISTS)
+        return pagination.first_of_nested(self._spelling.run(run), _NESTED_LISTS)
 
     def _single_task(self, run_id: int, request: Request) -> tuple[JobRun, TaskRun]:
         try:

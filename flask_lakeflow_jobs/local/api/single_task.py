@@ -3,6 +3,7 @@
 API 2.0 speaks it; later versions still take it, and answer in the format with tasks.
 Source: "Updating from Jobs API 2.0 to 2.1" in the documentation.
 """
+# MERGED """What the service fills in where a job's settings say nothing."""
 
 from __future__ import annotations
 
@@ -10,13 +11,17 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from flask_lakeflow_jobs.local.jobcheck import KINDS
-from flask_lakeflow_jobs.local.model import MULTI_TASK, SINGLE_TASK, Settings
+from ..bundle.validation import KINDS
+from ..model import MULTI_TASK, SINGLE_TASK, Settings
 
 _COMPUTE = ("existing_cluster_id", "new_cluster", "libraries")
+
+
 _FIELDS_OF_THE_TASK = KINDS.union(
     _COMPUTE, ("max_retries", "min_retry_interval_millis", "retry_on_timeout")
 )
+
+
 _LONGEST_KEY = 100
 
 
@@ -58,3 +63,23 @@ def parts_of_run(settings: Settings) -> Settings:
 
 def _key_of(name: object) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "_", str(name))[:_LONGEST_KEY] or "main"
+
+
+def with_defaults(settings: Settings) -> Settings:
+    """A job's settings as jobs/get tells them.
+
+    Source: what the CLI's own stand-in fills in, after the service (databricks/cli,
+    ``libs/testserver/jobs.go``).
+    """
+    return {
+        "email_notifications": {},
+        "webhook_notifications": {},
+        "timeout_seconds": 0,
+        "max_concurrent_runs": 1,
+        "format": MULTI_TASK,
+        **settings,
+        "tasks": [
+            {"email_notifications": {}, "run_if": "ALL_SUCCESS", "timeout_seconds": 0, **task}
+            for task in settings["tasks"]
+        ],
+    }

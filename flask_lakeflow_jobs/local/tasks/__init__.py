@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask_lakeflow_jobs.local.jobcheck import kind_of
-from flask_lakeflow_jobs.local.model import Settings
-from flask_lakeflow_jobs.local.tasks import (
-    condition,
-    for_each,
-    notebook,
-    python,
-    run_job,
-    sql,
-    wheel,
-)
-from flask_lakeflow_jobs.local.tasks.work import CannotRun, Scene, Work
+from ..bundle.validation import kind_of
+from ..engine.work import CannotRun, Scene, Work
+from ..model import Settings
+from . import condition, for_each, notebook, python, run_job, sql, wheel
 
 _PLANNERS: dict[str, Callable[[Settings, Scene], Work]] = {
     "condition_task": condition.plan,

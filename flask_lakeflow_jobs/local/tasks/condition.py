@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from flask_lakeflow_jobs.local.conditions import OF_NUMBERS, OF_TEXTS
-from flask_lakeflow_jobs.local.model import Settings
-from flask_lakeflow_jobs.local.tasks.work import CannotRun, Decision, Scene
+from ..engine.work import CannotRun, Decision, Scene
+from ..model import OF_NUMBERS, OF_TEXTS, Settings
 
 
 def plan(spec: Settings, scene: Scene) -> Decision:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from flask_lakeflow_jobs.local.model import Settings
-from flask_lakeflow_jobs.local.tasks.work import CannotRun, Repetition, Scene
+from ..engine.work import CannotRun, Repetition, Scene
+from ..model import Settings
 
 
 def plan(spec: Settings, scene: Scene) -> Repetition:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flask_lakeflow_jobs.local.model import Settings
-from flask_lakeflow_jobs.local.tasks.work import ProcessWork, Scene
+from ..engine.work import ProcessWork, Scene
+from ..model import Settings
 
 
 def plan(spec: Settings, scene: Scene) -> ProcessWork:

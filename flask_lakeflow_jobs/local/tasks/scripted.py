@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from flask_lakeflow_jobs.local.model import TaskRun
-from flask_lakeflow_jobs.local.scripts import ENDINGS
-from flask_lakeflow_jobs.local.tasks.work import ScriptedWork
+from ..engine.work import ScriptedWork
+from ..model import TaskRun
+from ..simulation import ENDINGS
 
 
 def part_of(script: dict[str, Any], task: TaskRun) -> ScriptedWork:

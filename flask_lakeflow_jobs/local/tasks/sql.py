@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 
-from flask_lakeflow_jobs.local.model import Settings
-from flask_lakeflow_jobs.local.references import as_text
-from flask_lakeflow_jobs.local.tasks.work import CannotRun, ProcessWork, Scene
+from ..engine.templating import as_text
+from ..engine.work import CannotRun, ProcessWork, Scene
+from ..model import Settings
 
 
 def plan(spec: Settings, scene: Scene) -> ProcessWork:

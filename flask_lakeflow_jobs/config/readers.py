@@ -1,0 +1,133 @@
+"""Single settings: looked up, read and checked; what is wrong is said with the key's name."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ConfigurationError, quoted
+from .keys import Key
+
+#: What is counted is never more.
+MOST = 999_999_999
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where settings are looked up: the app's config first, then the process environment."""
+
+    config: Mapping[str, Any]
+    environ: Mapping[str, str]
+
+    def get(self, key: str) -> Any:
+        value = self.config.get(key)
+        return self.environ.get(key) if value is None else value
+
+
+def optional(read: Callable[..., Any], sources: Sources, key: Key, **limits: float) -> Any:
+    return None if sources.get(key.name) in (None, "") else read(sources, key, **limits)
+
+
+def seconds(sources: Sources, key: Key, *, least: float | None = None) -> float:
+    value = sources.get(key.name)
+    if value in (None, ""):
+        return float(key.default)
+    return number(key.name, value, above=0.0 if least is None else None, least=least)
+
+
+def number(
+    key: str, value: Any, *, above: float | None = None, least: float | None = None
+) -> float:
+    try:
+        result = float("nan") if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        result = float("nan")
+    if above is not None and not above < result < float("inf"):
+        raise ConfigurationError(f"{key} must be a number above {above:g}, not {quoted(value)}.")
+    if least is not None and not least <= result < float("inf"):
+        raise ConfigurationError(
+            f"{key} must be a number of at least {least:g}, not {quoted(value)}."
+        )
+    return result
+
+
+def count(sources: Sources, key: Key, *, least: int = 1) -> int:
+    value = sources.get(key.name)
+    if value in (None, ""):
+        return int(key.default)
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value.strip(), re.ASCII):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MOST:
+        raise ConfigurationError(
+            f"{key.name} must be a whole number from {least} to {MOST}, not {quoted(value)}."
+        )
+    return value
+
+
+def flag(sources: Sources, key: Key) -> bool:
+    value = sources.get(key.name)
+    if value in (None, ""):
+        return bool(key.default)
+    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    meant = words.get(str(value).strip().lower())
+    if meant is None:
+        raise ConfigurationError(f"{key.name} must be true or false, not {quoted(value)}.")
+    return meant
+
+
+def secret(sources: Sources, key: Key) -> str:
+    """A text that no message repeats."""
+    value = sources.get(key.name)
+    if not isinstance(value, str):
+        raise ConfigurationError(f"{key.name} must be text, not {type(value).__name__}.")
+    return value
+
+
+def parameter_name(sources: Sources, key: Key) -> str:
+    value = sources.get(key.name)
+    if not isinstance(value, str) or not re.fullmatch(r"[\w.-]+", value, re.ASCII):
+        raise ConfigurationError(
+            f"{key.name} must be the name of a job parameter (letters, digits, '_', '-' and '.'),"
+            f" not {quoted(value)}."
+        )
+    return value
+
+
+def path_prefix(sources: Sources, key: Key) -> str:
+    value = sources.get(key.name)
+    return str(key.default) if value is None else path(key.name, value)
+
+
+def path(key: str, value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"(/[\w.~-]+)+", value, re.ASCII):
+        raise ConfigurationError(f"{key} must be a path such as '/jobs', not {quoted(value)}.")
+    return value
+
+
+def mapping(sources: Sources, key: Key) -> Mapping[str, Any]:
+    value = sources.get(key.name)
+    if value in (None, ""):
+        return dict(key.default)
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except json.JSONDecodeError as error:
+            raise ConfigurationError(
+                f"{key.name} is not JSON: {error.msg} at position {error.pos}"
+            ) from None
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(f"{key.name} must be a mapping, not {type(value).__name__}.")
+    return value
+
+
+def cache(sources: Sources, key: Key) -> Mapping[str, Any]:
+    """A Flask-Caching configuration; without a type it would keep nothing, and say so nowhere."""
+    value = mapping(sources, key)
+    if not value.get("CACHE_TYPE"):
+        raise ConfigurationError(
+            f"{key.name} must say its CACHE_TYPE, such as {key.default['CACHE_TYPE']!r}."
+        )
+    return value

@@ -1,0 +1,135 @@
+"""Words, times and lengths of time, as the pages show them. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+
+from ..runs.outcome import Outcome
+
+#: What kind of state an outcome is: each has its colour and its mark.
+KINDS: Mapping[Outcome, str] = {
+    Outcome.QUEUED: "waiting",
+    Outcome.PENDING: "waiting",
+    Outcome.BLOCKED: "waiting",
+    Outcome.RUNNING: "going",
+    Outcome.TERMINATING: "ending",
+    Outcome.WAITING_FOR_RETRY: "retry",
+    Outcome.SUCCEEDED: "good",
+    Outcome.SUCCEEDED_WITH_FAILURES: "partly",
+    Outcome.FAILED: "bad",
+    Outcome.INTERNAL_ERROR: "bad",
+    Outcome.TIMED_OUT: "late",
+    Outcome.CANCELED: "stopped",
+    Outcome.SKIPPED: "never",
+    Outcome.UPSTREAM_FAILED: "never",
+    Outcome.UPSTREAM_CANCELED: "never",
+    Outcome.EXCLUDED: "never",
+    Outcome.DISABLED: "never",
+    Outcome.UNKNOWN: "unknown",
+}
+
+#: The kinds as people ask for them.
+KIND_NAMES: Mapping[str, str] = {
+    "going": "running",
+    "waiting": "waiting",
+    "retry": "waiting for retry",
+    "ending": "terminating",
+    "good": "succeeded",
+    "partly": "succeeded with failures",
+    "bad": "failed",
+    "late": "timed out",
+    "stopped": "canceled",
+    "never": "skipped",
+    "unknown": "unknown",
+}
+
+#: What to do about a termination code. Source: the Jobs API's description of each.
+HINTS: Mapping[str, str] = {
+    "CLUSTER_ERROR": "The cluster could not run. Look at its event log.",
+    "CLUSTER_REQUEST_LIMIT_EXCEEDED": "Too many clusters were asked for. Try again later.",
+    "DRIVER_ERROR": "The driver broke down; often it ran out of memory.",
+    "INVALID_CLUSTER_REQUEST": "The job's cluster settings are not valid.",
+    "LIBRARY_INSTALLATION_ERROR": "A library could not be installed. Look at the job's libraries.",
+    "MAX_CONCURRENT_RUNS_EXCEEDED": "All slots of the job were busy. Wait for a run to end, or"
+    " enable the job's queue.",
+    "MAX_JOB_QUEUE_SIZE_EXCEEDED": "The job's queue was full.",
+    "REPOSITORY_CHECKOUT_FAILED": "The job's code could not be checked out of its repository.",
+    "RESOURCE_NOT_FOUND": "Something that the job needs is not there.",
+    "STORAGE_ACCESS_ERROR": "Storage could not be read or written. Look at its permissions.",
+    "UNAUTHORIZED_ERROR": "The identity that the job runs as may not use something it needs.",
+    "WORKSPACE_RUN_LIMIT_EXCEEDED": "The workspace had too many runs at once. Try again later.",
+}
+
+#: What the kinds of tasks are called, by their fields in a task.
+TASK_KINDS: Mapping[str, str] = {
+    "notebook_task": "Notebook",
+    "spark_python_task": "Python script",
+    "python_wheel_task": "Python wheel",
+    "spark_jar_task": "JAR",
+    "spark_submit_task": "Spark submit",
+    "sql_task": "SQL",
+    "dbt_task": "dbt",
+    "pipeline_task": "Pipeline",
+    "run_job_task": "Job",
+    "for_each_task": "For each",
+    "condition_task": "Condition",
+    "dashboard_task": "Dashboard",
+    "power_bi_task": "Power BI",
+    "clean_rooms_notebook_task": "Clean room notebook",
+    "dbt_cloud_task": "dbt Cloud",
+    "gen_ai_compute_task": "GenAI compute",
+    "ai_function_task": "AI function",
+    "ai_runtime_task": "AI runtime",
+    "alert_task": "Alert",
+    "dbt_platform_task": "dbt platform",
+    "python_operator_task": "Python operator",
+}
+
+
+def word(outcome: Outcome) -> str:
+    """An outcome as people say it.
+
+    :param outcome: of a run or a task.
+    """
+    return outcome.replace("_", " ")
+
+
+def duration(milliseconds: float | None) -> str:
+    """A length of time in its two greatest units; nothing where there is none.
+
+    :param milliseconds: how long.
+    """
+    if milliseconds is None:
+        return ""
+    seconds = max(0.0, milliseconds) / 1000
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def ago(milliseconds: float) -> str:
+    """How long ago, in one unit.
+
+    :param milliseconds: how long.
+    """
+    seconds = max(0, int(milliseconds / 1000))
+    for size, name in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {name} ago"
+    return f"{seconds} s ago" if seconds >= 10 else "just now"
+
+
+def moment(milliseconds: int) -> dt.datetime:
+    """A moment in UTC.
+
+    :param milliseconds: since the epoch.
+    """
+    return dt.datetime.fromtimestamp(milliseconds / 1000, dt.timezone.utc)

@@ -1,0 +1,81 @@
+"""What all pages read, through handles, and nothing of it shown that is a secret."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..globals import current_state
+from ..runs.redaction import masked
+
+if TYPE_CHECKING:
+    from databricks.sdk.service.jobs import Job as SdkJob
+    from databricks.sdk.service.jobs import Run
+
+    from ..handle import JobHandle
+    from ..upstream.read_cache import Seen
+    from ..web.auth import Guard
+
+#: The runs of a job that are shown at a glance, and that foretell the end of another.
+LAST_RUNS = 20
+
+
+def now() -> float:
+    """Milliseconds since the epoch."""
+    return current_state().jobs.clock.now() * 1000
+
+
+def seen_at(seen: Seen, now: float) -> float | None:
+    """When an answer was true, in milliseconds since the epoch, if it is but an old one.
+
+    :param seen: the answer.
+    :param now: milliseconds since the epoch.
+    """
+    return now - seen.age * 1000 if seen.is_stale else None
+
+
+def who_parameter() -> str | None:
+    """The job parameter that tells who asked for a run, if the app notes it."""
+    return current_state().jobs.settings.attribution_parameter
+
+
+@dataclass(frozen=True)
+class May:
+    """What whoever asks may do with a job."""
+
+    run: bool
+    cancel: bool
+    repair: bool
+
+
+def rights(guarded: Guard, handle: JobHandle) -> May:
+    """What whoever asks may do with a job.
+
+    :param guarded: tells who asks.
+    :param handle: on the job.
+    """
+    return May(*(guarded.allows(action, handle.job) for action in ("run", "cancel", "repair")))
+
+
+def job_of(handle: JobHandle) -> SdkJob:
+    """A job's definition in the workspace, if need be as it was when it was last read.
+
+    :param handle: on the job.
+    """
+    return current_state().jobs.upstream.job_of(handle.reads(or_stale=True).job().value)
+
+
+def run_of(handle: JobHandle, run_id: int) -> tuple[Run, Seen]:
+    """A run with its tasks and no secrets, and the answer that it comes from.
+
+    :param handle: on its job.
+    :param run_id: the run.
+    """
+    seen = handle.reads(or_stale=True).run(run_id)
+    jobs = current_state().jobs
+    run = jobs.upstream.run_of(masked(seen.value, handle.job.secrets))
+    if jobs.settings.bundle is not None:  # the embedded workspace has no pages that say more
+        run.run_page_url = None
+        for task in run.tasks or []:
+            task.run_page_url = None
+    return run, seen

@@ -1,0 +1,113 @@
+"""What a task has left, as its page shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from werkzeug.exceptions import NotFound
+
+from ..globals import current_state
+from ..runs.ids import run_url
+from ..runs.redaction import masked
+from . import queries
+from .tasks import Attempt
+from .timeline import timeline
+
+if TYPE_CHECKING:
+    from databricks.sdk.service.jobs import RunOutput, RunTask
+
+    from ..handle import JobHandle
+    from ..web.auth import Guard
+
+#: Said of what was cut off.
+CUT = "Only a part: the Jobs API keeps no more. The whole is on the run's page in the workspace."
+
+
+@dataclass(frozen=True)
+class Text:
+    """Something that a task has left.
+
+    :param title: what it is.
+    :param text: it.
+    :param note: what is to be known of it: that it is cut off, say.
+    """
+
+    title: str
+    text: str
+    note: str = ""
+
+    @property
+    def is_bad(self) -> bool:
+        return self.title in ("Error", "Trace")
+
+
+@dataclass(frozen=True)
+class Child:
+    """The run that a task has started, of another job.
+
+    :param run_id: it.
+    :param key: of its job, where that is one of this app's that whoever asks may see.
+    :param url: its page in the workspace.
+    """
+
+    run_id: int
+    key: str | None
+    url: str | None
+
+
+@dataclass(frozen=True)
+class TaskView:
+    """What an attempt of a task has left."""
+
+    attempt: Attempt
+    texts: Sequence[Text]
+    child: Child | None
+
+
+def task_view(guarded: Guard, handle: JobHandle, run_id: int, task_run_id: int) -> TaskView:
+    """What an attempt of a task has left.
+
+    :param guarded: tells who asks.
+    :param handle: on its job.
+    :param run_id: the run.
+    :param task_run_id: the attempt's own.
+    :raises NotFound: the run has no such task.
+    """
+    run, _ = queries.run_of(handle, run_id)
+    task = next((each for each in run.tasks or [] if each.run_id == task_run_id), None)
+    if task is None:
+        raise NotFound(f"Run {run_id} has no task with the id {task_run_id}.")
+    rows = timeline(run, queries.now()).rows
+    attempt = next(row for row in rows if row.run_id == task_run_id)
+    seen = handle.reads(or_stale=True).output(task_run_id, settled=attempt.ended is not None)
+    shown = masked(seen.value, handle.job.secrets)
+    output = current_state().jobs.upstream.output_of(shown)
+    return TaskView(attempt, texts_of(output), _child(guarded, task, output))
+
+
+def texts_of(output: RunOutput) -> list[Text]:
+    """What a task has left, in the order in which one wants to read it.
+
+    :param output: as the SDK has it.
+    """
+    notebook = output.notebook_output
+    cut_result = CUT if notebook and notebook.truncated else ""
+    found = (
+        Text("Error", output.error or ""),
+        Text("Trace", output.error_trace or ""),
+        Text("Result", (notebook.result if notebook else "") or "", cut_result),
+        Text("Log", output.logs or "", CUT if output.logs_truncated else ""),
+        Text("Info", output.info or ""),
+    )
+    return [each for each in found if each.text]
+
+
+def _child(guarded: Guard, task: RunTask, output: RunOutput) -> Child | None:
+    run_id = output.run_job_output.run_id if output.run_job_output else None
+    if run_id is None or task.run_job_task is None:
+        return None
+    job_id = task.run_job_task.job_id
+    keys = (job.key for job in guarded.viewable() if job.job_id == job_id)
+    return Child(run_id, next(keys, None), run_url(task.run_page_url, job_id, run_id))

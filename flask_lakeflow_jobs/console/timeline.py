@@ -1,0 +1,109 @@
+"""The tasks of a run: as a graph and over time. Pure: from the SDK's dataclasses and the time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..runs.outcome import has_ended, last_attempts
+from .tasks import attempt_of, share
+
+if TYPE_CHECKING:
+    from databricks.sdk.service.jobs import Run
+
+    from .tasks import Attempt
+
+#: The share of the time axis that stays free while a run goes on.
+ROOM = 0.2
+
+SHORTEST_AXIS = 10_000
+
+#: Lengths of time between the marks of an axis, in seconds.
+STEPS = (
+    *(0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30),
+    *(60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400),
+)
+
+MOST_MARKS = 6
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A mark of the time axis, in per cent."""
+
+    left: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The attempts over time.
+
+    :param start: milliseconds since the epoch.
+    :param end: the same.
+    """
+
+    start: int
+    end: int
+    marks: Sequence[Mark]
+    rows: Sequence[Attempt]
+
+
+def timeline(run: Run, now: float, expected_end: float | None = None) -> Timeline:
+    """All attempts of a run over time, by their start.
+
+    :param run: with its tasks.
+    :param now: milliseconds since the epoch.
+    :param expected_end: the same, if something is expected.
+    """
+    start, end = _axis(run, now, expected_end)
+    last = {id(task) for task in last_attempts(run.tasks)}
+    tasks = sorted(run.tasks or [], key=lambda task: (not task.start_time, task.start_time or 0))
+    return Timeline(
+        start=start,
+        end=end,
+        marks=_marks(start, end),
+        rows=[attempt_of(task, now, start, end, is_last=id(task) in last) for task in tasks],
+    )
+
+
+def _axis(run: Run, now: float, expected_end: float | None) -> tuple[int, int]:
+    starts = [task.start_time for task in run.tasks or [] if task.start_time]
+    start = min([run.start_time or int(now), *starts])
+    if has_ended(run):
+        ends = [task.end_time for task in run.tasks or [] if task.end_time]
+        return start, max([run.end_time or start, *ends, start + 1])
+    room = (now - start) * (1 + ROOM)
+    span = max(room, (expected_end or 0) - start, SHORTEST_AXIS) / 1000
+    step = _step(span)  # the axis grows by whole steps, so that it seldom changes
+    return start, start + int(1000 * step) * -int(-span // step)
+
+
+def _marks(start: int, end: int) -> list[Mark]:
+    seconds = (end - start) / 1000
+    step = _step(seconds)
+    label = _fraction if step < 1 else _hours if seconds >= 3600 else _minutes
+    return [
+        Mark(share(start + at * step * 1000, start, end), label(at * step))
+        for at in range(int(seconds / step) + 1)
+    ]
+
+
+def _step(seconds: float) -> float:
+    """The length between two marks, in seconds."""
+    step = next((each for each in STEPS if seconds / each <= MOST_MARKS), None)
+    return step or STEPS[-1] * (1 + int(seconds / STEPS[-1] / MOST_MARKS))
+
+
+def _fraction(seconds: float) -> str:
+    return f"{seconds:.1f} s"
+
+
+def _minutes(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+
+
+def _hours(seconds: float) -> str:
+    hours, rest = divmod(int(seconds), 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}"

@@ -1,0 +1,138 @@
+"""Who may come in, and what a client asks before it asks for anything: discovery, OAuth, SCIM
+Me.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Mapping
+from urllib.parse import parse_qs
+
+from ..clock import Clock
+from ..errors import ApiError
+from .serializers import Json
+
+# By this name a token is sent by HTTP Basic, as with curl -u.
+_SENDER_OF_A_TOKEN = "token"  # noqa: S105 (no secret)
+
+_LIFETIME = 3600  # seconds that an OAuth token lives, as on the service
+
+
+class Identity:
+    """The one user of the workspace.
+
+    :param token: the workspace's token; as the secret of any client id it is also good for OAuth.
+    """
+
+    def __init__(self, token: str, host: str, user: str, workspace_id: int, clock: Clock) -> None:
+        self._token = token
+        self._host = host
+        self._user = user
+        self._workspace_id = workspace_id
+        self._clock = clock
+
+    def check(self, authorization: str) -> None:
+        """Let a request pass by its ``Authorization`` header.
+
+        :raises ApiError: 401.
+        """
+        scheme, _, token = authorization.partition(" ")
+        if (pair := _basic(authorization)) is not None and pair[0] == _SENDER_OF_A_TOKEN:
+            token = pair[1]
+        elif scheme.lower() != "bearer":
+            raise ApiError(
+                401,
+                "UNAUTHENTICATED",
+                "Credential was not sent or was of an unsupported type for this API.",
+            )
+        if not (_equal(token, self._token) or self._is_valid_oauth_token(token)):
+            raise ApiError(401, "UNAUTHENTICATED", "Invalid access token.")
+
+    def host_metadata(self) -> Json:
+        """``/.well-known/databricks-config``."""
+        return {
+            "oidc_endpoint": f"{self._host}/oidc",
+            "workspace_id": str(self._workspace_id),
+            "account_id": "00000000-0000-0000-0000-000000000000",
+            "cloud": "AWS",
+            "host_type": "workspace",
+        }
+
+    def oauth_metadata(self) -> Json:
+        """``/oidc/.well-known/oauth-authorization-server``."""
+        return {
+            "issuer": f"{self._host}/oidc",
+            "authorization_endpoint": f"{self._host}/oidc/v1/authorize",
+            "token_endpoint": f"{self._host}/oidc/v1/token",
+            "grant_types_supported": ["client_credentials"],
+        }
+
+    def issue_token(self, authorization: str, form: str) -> Json:
+        """``/oidc/v1/token`` for a machine: any client id, with the workspace's token as its
+        secret.
+
+        :raises ApiError: wrong secret or grant.
+        """
+        fields = {key: values[0] for key, values in parse_qs(form).items()}
+        client_id, secret = _basic(authorization) or (
+            fields.get("client_id", ""),
+            fields.get("client_secret", ""),
+        )
+        if fields.get("grant_type") != "client_credentials":
+            raise ApiError(400, "unsupported_grant_type", "Only client_credentials is served here.")
+        if not client_id or not _equal(secret, self._token):
+            raise ApiError(401, "invalid_client", "Client authentication failed.")
+        return {
+            "access_token": self._sign(int(self._clock.time()) + _LIFETIME),
+            "token_type": "Bearer",
+            "expires_in": _LIFETIME,
+            "scope": fields.get("scope", "all-apis"),
+        }
+
+    def me(self) -> Json:
+        """``/api/2.0/preview/scim/v2/Me``."""
+        return {
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+            "id": str(self._workspace_id + 1),
+            "userName": self._user,
+            "displayName": self._user.partition("@")[0],
+            "name": {"givenName": self._user.partition("@")[0]},
+            "active": True,
+            "emails": [{"value": self._user, "type": "work", "primary": True}],
+            "groups": [{"display": "users", "type": "direct", "value": "1"}],
+        }
+
+    def headers(self) -> Mapping[str, str]:
+        """What every answer carries."""
+        return {"X-Databricks-Org-Id": str(self._workspace_id)}
+
+    def _sign(self, expires: int) -> str:
+        signature = hmac.new(self._token.encode(), str(expires).encode(), hashlib.sha256)
+        return f"{expires}.{signature.hexdigest()}"
+
+    def _is_valid_oauth_token(self, token: str) -> bool:
+        expires = token.partition(".")[0]
+        return (
+            expires.isascii()
+            and expires.isdecimal()
+            and int(expires[:15]) > self._clock.time()
+            and _equal(token, self._sign(int(expires[:15])))
+        )
+
+
+def _equal(given: str, expected: str) -> bool:
+    return hmac.compare_digest(given.encode(), expected.encode())
+
+
+def _basic(authorization: str) -> tuple[str, str] | None:
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, _, password = base64.b64decode(encoded).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return user, password

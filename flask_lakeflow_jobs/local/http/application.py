@@ -1,0 +1,156 @@
+"""The workspace's HTTP face: requests in, the right handler, JSON out; and the server that
+listens.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import parse_qsl
+
+from .. import errors
+from ..api.auth import Identity
+from ..api.html import home_page, run_page
+from ..api.jobs import JobsApi
+from ..api.request import Request
+from ..api.runs import RunsApi
+
+_log = logging.getLogger("flask_lakeflow_jobs.local")
+
+
+# Its warning that requests wait for a thread comes thousands of times under load, and helps nobody.
+logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+
+
+_API_PATH = re.compile(r"/api/(2\.[0-2])/(.+)")
+_API_PREFIX = re.compile(r"/api/[0-9.]+(?=/)")
+_RUN_PAGE = re.compile(r"/jobs/([0-9]+)/runs/([0-9]+)")
+_PERMISSIONS = re.compile(r"permissions/jobs/([^/]+)(/permissionLevels)?")
+_BODY_LIMIT = 10 * 1024 * 1024
+_REASONS = {
+    200: "200 OK",
+    400: "400 Bad Request",
+    401: "401 Unauthorized",
+    403: "403 Forbidden",
+    404: "404 Not Found",
+    500: "500 Internal Server Error",
+}
+
+Environ = dict[str, Any]
+StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+Handler = Callable[[Request], Any]
+
+
+class Application:
+    """The workspace as a WSGI application."""
+
+    def __init__(self, identity: Identity, jobs: JobsApi, runs: RunsApi) -> None:
+        self._identity = identity
+        self._jobs = jobs
+        self.last_request = time.monotonic()
+        self._handlers: dict[tuple[str, str], Handler] = {
+            ("GET", "jobs/get"): jobs.get,
+            ("GET", "jobs/list"): jobs.list,
+            ("POST", "jobs/create"): jobs.create,
+            ("POST", "jobs/update"): jobs.update,
+            ("POST", "jobs/reset"): jobs.reset,
+            ("POST", "jobs/delete"): jobs.delete,
+            ("POST", "jobs/run-now"): runs.run_now,
+            ("POST", "jobs/runs/submit"): runs.submit,
+            ("POST", "jobs/runs/repair"): runs.repair,
+            ("GET", "jobs/runs/export"): runs.export,
+            ("GET", "jobs/runs/get"): runs.get,
+            ("GET", "jobs/runs/list"): runs.list,
+            ("GET", "jobs/runs/get-output"): runs.get_output,
+            ("POST", "jobs/runs/cancel"): runs.cancel,
+            ("POST", "jobs/runs/cancel-all"): runs.cancel_all,
+            ("POST", "jobs/runs/delete"): runs.delete,
+            ("GET", "preview/scim/v2/Me"): lambda request: identity.me(),
+        }
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        self.last_request = time.monotonic()
+        try:
+            status, answer = 200, self._answer(environ)
+        except errors.ApiError as error:
+            status, answer = error.status, _error_body(environ, error)
+        except Exception:
+            _log.exception("%s %s failed", environ["REQUEST_METHOD"], environ["PATH_INFO"])
+            status = 500
+            answer = {
+                "error_code": "INTERNAL_ERROR",
+                "message": "The local workspace met an error of its own. See its log.",
+            }
+        is_page = isinstance(answer, str)
+        body = (answer if is_page else json.dumps(answer)).encode()
+        start_response(
+            _REASONS[status],
+            [
+                ("Content-Type", "text/html; charset=utf-8" if is_page else "application/json"),
+                ("Content-Length", str(len(body))),
+                *self._identity.headers().items(),
+            ],
+        )
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+
+    def _answer(self, environ: Environ) -> Any:
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        authorization = environ.get("HTTP_AUTHORIZATION", "")
+        if path == "/.well-known/databricks-config":
+            return self._identity.host_metadata()
+        if path == "/oidc/.well-known/oauth-authorization-server":
+            return self._identity.oauth_metadata()
+        if path == "/oidc/v1/token" and method == "POST":
+            return self._identity.issue_token(authorization, _read_body(environ).decode("latin-1"))
+        if method in {"GET", "HEAD"}:
+            if path == "/":
+                return home_page()
+            if match := _RUN_PAGE.fullmatch(path):
+                return run_page(match[1], match[2])
+        self._identity.check(authorization)
+        if match := _API_PATH.fullmatch(path):
+            version, tail = match.groups()
+            if handler := self._handlers.get((method, tail)):
+                fields = _json_body(environ)
+                if method == "GET":
+                    fields |= _query(environ)
+                return handler(Request(version, fields))
+            if method == "GET" and (match := _PERMISSIONS.fullmatch(tail)):
+                levels = self._jobs.permission_levels if match[2] else self._jobs.permissions
+                return levels(match[1])
+        known_as = _API_PREFIX.sub("", path, count=1)
+        raise errors.ApiError(404, "ENDPOINT_NOT_FOUND", f"No API found for '{method} {known_as}'")
+
+
+def _query(environ: Environ) -> dict[str, Any]:
+    return dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+
+
+def _read_body(environ: Environ) -> bytes:
+    return bytes(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+
+
+def _json_body(environ: Environ) -> dict[str, Any]:
+    try:
+        body = json.loads(_read_body(environ) or b"{}")
+    except (ValueError, RecursionError):
+        raise errors.malformed("Could not parse request object: The body is no JSON.") from None
+    if not isinstance(body, dict):
+        raise errors.malformed("Could not parse request object: The body has to be an object.")
+    return body
+
+
+def _error_body(environ: Environ, error: errors.ApiError) -> dict[str, Any]:
+    if environ["PATH_INFO"].startswith("/oidc/"):
+        return {"error": error.code, "error_description": error.message}
+    request = {
+        "@type": "type.googleapis.com/google.rpc.RequestInfo",
+        "request_id": str(uuid.uuid4()),
+        "serving_data": "",
+    }
+    return {"error_code": error.code, "message": error.message, "details": [request]}

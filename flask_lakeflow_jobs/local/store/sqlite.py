@@ -1,0 +1,277 @@
+"""What the workspace keeps, in SQLite: each change is one transaction, committed before anybody is
+told.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..home import WorkspaceError
+from ..model import JobRun, Settings, TaskRun
+
+_SCHEMA_VERSION = 2
+_SCHEMA = """
+CREATE TABLE jobs (
+    job_id INTEGER PRIMARY KEY, created INTEGER NOT NULL, creator TEXT NOT NULL, settings TEXT NOT
+    NULL
+);
+CREATE TABLE runs (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, run_id INTEGER NOT NULL UNIQUE,
+    job_id INTEGER NOT NULL, run_type TEXT NOT NULL, started INTEGER NOT NULL,
+    active INTEGER NOT NULL, settings TEXT NOT NULL, record TEXT NOT NULL
+);
+CREATE INDEX runs_by_start ON runs (started DESC, number DESC);
+CREATE INDEX runs_by_job ON runs (job_id, started DESC, number DESC);
+CREATE INDEX runs_active ON runs (active) WHERE active = 1;
+CREATE TABLE tasks (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, run_id INTEGER NOT NULL UNIQUE,
+    job_run_id INTEGER NOT NULL, settings TEXT NOT NULL, record TEXT NOT NULL
+);
+CREATE INDEX tasks_by_run ON tasks (job_run_id, number);
+CREATE TABLE outputs (run_id INTEGER PRIMARY KEY, record TEXT NOT NULL);
+CREATE TABLE tokens (token TEXT PRIMARY KEY, run_id INTEGER NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Which runs to list. Times are milliseconds since the epoch, both ends inclusive.
+
+    :param active: only the active (true) or only the ended (false) ones.
+    """
+
+    job_id: int | None = None
+    active: bool | None = None
+    run_type: str | None = None
+    started_from: int | None = None
+    started_to: int | None = None
+
+
+class Store:
+    """The database of one workspace folder. Not thread-safe: the engine calls it under its lock."""
+
+    def __init__(self, path: Path) -> None:
+        # Parameters and outputs are for this user alone; SQLite's other files follow this one.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        try:
+            version = self._prepare()
+        except sqlite3.DatabaseError:
+            self._db.close()
+            raise
+        if version == 0:
+            self._db.executescript(
+                f"BEGIN;{_SCHEMA}PRAGMA user_version = {_SCHEMA_VERSION};COMMIT;"
+            )
+        elif version != _SCHEMA_VERSION:
+            self._db.close()
+            raise WorkspaceError(
+                f"{path} was written by another version of the local workspace. "
+                f"Move {path.parent} away, or name another folder."
+            )
+
+    def _prepare(self) -> int:
+        # A killed process loses nothing with WAL; NORMAL leaves only a power cut to chance.
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        return int(version)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make what happens inside one change: all of it is kept, or nothing."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    # Runs
+
+    def add_run(self, run: JobRun, token: str | None = None) -> None:
+        """Keep a new run with its tasks, and the idempotency token that it answers to."""
+        self._db.execute(
+            "INSERT INTO runs (run_id, job_id, run_type, started, active, settings, record) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                run.run_id,
+                run.job_id,
+                run.run_type,
+                run.start_time,
+                run.is_active,
+                _dump(run.settings),
+                _dump(run.to_record()),
+            ),
+        )
+        self.add_tasks((run, task) for task in run.tasks)
+        if token:
+            self._db.execute("INSERT INTO tokens VALUES (?, ?)", (token, run.run_id))
+
+    def add_tasks(self, tasks: Iterable[tuple[JobRun, TaskRun]]) -> None:
+        """Keep new attempts of tasks of runs."""
+        self._db.executemany(
+            "INSERT INTO tasks (run_id, job_run_id, settings, record) VALUES (?, ?, ?, ?)",
+            [
+                (task.run_id, run.run_id, _dump(task.spec), _dump(task.to_record()))
+                for run, task in tasks
+            ],
+        )
+
+    def save_runs(self, runs: Iterable[JobRun]) -> None:
+        """Keep what has changed about runs themselves."""
+        self._db.executemany(
+            "UPDATE runs SET active = ?, record = ? WHERE run_id = ?",
+            [(run.is_active, _dump(run.to_record()), run.run_id) for run in runs],
+        )
+
+    def save_tasks(self, tasks: Iterable[TaskRun]) -> None:
+        """Keep what has changed about attempts."""
+        self._db.executemany(
+            "UPDATE tasks SET record = ? WHERE run_id = ?",
+            [(_dump(task.to_record()), task.run_id) for task in tasks],
+        )
+
+    def load_run(self, run_id: int) -> JobRun | None:
+        """The run of this id, with its tasks."""
+        row = self._db.execute(
+            "SELECT record, settings FROM runs WHERE run_id = ?", (run_id,)
+        ).fetchone()
+        if row is None:
+            return None
+        rows = self._db.execute(
+            "SELECT record, settings FROM tasks WHERE job_run_id = ? ORDER BY number", (run_id,)
+        )
+        tasks = [
+            TaskRun.from_record(json.loads(record), json.loads(settings))
+            for record, settings in rows
+        ]
+        return JobRun.from_record(json.loads(row[0]), json.loads(row[1]), tasks)
+
+    def job_run_of_task(self, task_run_id: int) -> int | None:
+        """The id of the run to which an attempt belongs."""
+        row = self._db.execute(
+            "SELECT job_run_id FROM tasks WHERE run_id = ?", (task_run_id,)
+        ).fetchone()
+        return row and int(row[0])
+
+    def active_run_ids(self) -> list[int]:
+        """The runs that were going when this was last written."""
+        rows = self._db.execute("SELECT run_id FROM runs WHERE active = 1 ORDER BY number")
+        return [run_id for (run_id,) in rows]
+
+    def list_runs(
+        self,
+        wanted: RunFilter,
+        limit: int,
+        *,
+        offset: int = 0,
+        after: tuple[int, int] | None = None,
+        before: tuple[int, int] | None = None,
+    ) -> list[tuple[tuple[int, int], int]]:
+        """Runs by descending start.
+
+        :param after: the position of the run after which to begin.
+        :param before: the position of the run before which to end.
+        :return: the position and the id of each.
+        """
+        conditions = {
+            "job_id = ?": wanted.job_id,
+            "active = ?": wanted.active,
+            "run_type = ?": wanted.run_type,
+            "started >= ?": wanted.started_from,
+            "started <= ?": wanted.started_to,
+        }
+        clauses = [clause for clause, value in conditions.items() if value is not None]
+        values: list[Any] = [value for value in conditions.values() if value is not None]
+        if after is not None:
+            clauses.append("(started, number) < (?, ?)")
+            values += after
+        if before is not None:
+            clauses.append("(started, number) > (?, ?)")
+            values += before
+        order = "DESC" if before is None else "ASC"
+        where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
+        rows = self._db.execute(
+            f"SELECT started, number, run_id FROM runs {where} "  # noqa: S608 (fixed clauses)
+            f"ORDER BY started {order}, number {order} LIMIT ? OFFSET ?",
+            (*values, limit, offset),
+        )
+        found = [((started, number), run_id) for started, number, run_id in rows]
+        return found if before is None else found[::-1]
+
+    def delete_run(self, run: JobRun) -> None:
+        """Forget a run, its tasks and its outputs. Its idempotency token stays taken."""
+        self._db.execute(
+            "DELETE FROM outputs WHERE run_id IN (SELECT run_id FROM tasks WHERE job_run_id = ?)",
+            (run.run_id,),
+        )
+        self._db.execute("DELETE FROM tasks WHERE job_run_id = ?", (run.run_id,))
+        self._db.execute("DELETE FROM runs WHERE run_id = ?", (run.run_id,))
+
+    def delete_runs_before(self, moment: int) -> None:
+        """Forget runs that started before a moment, in milliseconds, and have ended."""
+        old = "SELECT run_id FROM runs WHERE started < ? AND active = 0"
+        tasks = f"SELECT run_id FROM tasks WHERE job_run_id IN ({old})"  # noqa: S608 (fixed text)
+        self._db.execute(f"DELETE FROM outputs WHERE run_id IN ({tasks})", (moment,))  # noqa: S608
+        self._db.execute(f"DELETE FROM tasks WHERE job_run_id IN ({old})", (moment,))  # noqa: S608
+        self._db.execute("DELETE FROM runs WHERE started < ? AND active = 0", (moment,))
+
+    def run_id_of_token(self, token: str) -> int | None:
+        """The run that was started with this idempotency token."""
+        row = self._db.execute("SELECT run_id FROM tokens WHERE token = ?", (token,)).fetchone()
+        return row and int(row[0])
+
+    # Outputs
+
+    def save_outputs(self, outputs: Mapping[int, dict[str, Any]]) -> None:
+        """Keep what attempts have put out, by their ids."""
+        self._db.executemany(
+            "INSERT OR REPLACE INTO outputs VALUES (?, ?)",
+            [(run_id, _dump(output)) for run_id, output in outputs.items()],
+        )
+
+    def load_output(self, task_run_id: int) -> dict[str, Any]:
+        """What an attempt has put out; empty where there is nothing."""
+        row = self._db.execute(
+            "SELECT record FROM outputs WHERE run_id = ?", (task_run_id,)
+        ).fetchone()
+        return dict(json.loads(row[0])) if row else {}
+
+    # Jobs made through the API
+
+    def save_job(self, job_id: int, created: int, creator: str, settings: Settings) -> None:
+        """Keep a job, new or changed."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?)",
+            (job_id, created, creator, _dump(settings)),
+        )
+
+    def delete_job(self, job_id: int) -> None:
+        """Forget a job; its runs stay."""
+        self._db.execute("DELETE FROM jobs WHERE job_id = ?", (job_id,))
+
+    def load_jobs(self) -> list[dict[str, Any]]:
+        """All jobs kept: ``job_id``, ``created``, ``creator``, ``settings``."""
+        rows = self._db.execute("SELECT job_id, created, creator, settings FROM jobs")
+        names = ("job_id", "created", "creator")
+        return [
+            {**dict(zip(names, rest, strict=True)), "settings": json.loads(text)}
+            for *rest, text in rows
+        ]
+
+
+def _dump(content: dict[str, Any]) -> str:
+    return json.dumps(content, separators=(",", ":"))

@@ -1,0 +1,173 @@
+"""Values that nobody should read over a shoulder: those of parameters with names like passwords.
+
+Pure. It hides what a run shows, and not what a job prints.
+"""
+# MERGED """What is shown of runs as JSON: as the Jobs API spells it, without secrets. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from .outcome import life_cycle_of, outcome_of
+
+if TYPE_CHECKING:
+    from marshmallow import Schema
+
+MASK = "***"
+
+#: What the name of a secret has at its end, or before one of its later words, in lower case.
+ENDINGS = (
+    *("password", "passwd", "passphrase", "passcode", "pwd"),
+    *("secret", "secrets", "token", "tokens", "credential", "credentials", "creds"),
+    *("apikey", "accesskey", "accountkey", "privatekey", "signingkey", "encryptionkey"),
+    *("authorization", "connectionstring"),
+)
+
+#: What a schema says of its fields: name → whether the value is a secret.
+Said = Mapping[str, bool]
+
+NOTHING_SAID: Said = {}
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+
+#: ``name=value`` as a whole argument, and options within a whole command.
+_ASSIGNMENT = re.compile(r"(?P<name>-{0,2}[\w.-]+)(=)(.+)", re.DOTALL)
+
+_OPTION = re.compile(
+    r"((?<!\S)-{0,2}[\w.-]+)(=)(\"[^\"]*\"|'[^']*'|\S+)"
+    r"|((?<!\S)-{1,2}[\w.-]+)(\s+)(\"[^\"]*\"|'[^']*'|[^\s-]\S*)"
+)
+
+
+@lru_cache(maxsize=4096)
+def looks_secret(name: str) -> bool:
+    """Whether a name is that of a secret, in whatever style it is written.
+
+    :param name: e.g. ``apiKey``, ``DB_PASSWORD``, ``--private-key``.
+    """
+    so_far = ""
+    for word in _WORD.findall(name):
+        so_far += word.lower()
+        if so_far.endswith(ENDINGS):
+            return True
+    return False
+
+
+def said_by(schema: Schema | None) -> Said:
+    """What a job's schema says itself, by ``metadata={"secret": True}``, or ``False``.
+
+    :param schema: the job's, if it has one.
+    """
+    if schema is None:
+        return NOTHING_SAID
+    return {
+        field.data_key or name: bool(field.metadata["secret"])
+        for name, field in schema.load_fields.items()
+        if "secret" in field.metadata
+    }
+
+
+def masked(document: dict[str, Any], said: Said = NOTHING_SAID) -> dict[str, Any]:
+    """A run, or the output of one, without the values of secrets.
+
+    :param document: as the Jobs API spells it; it stays as it is.
+    :param said: what the job's schema says of its fields; of others the name decides.
+    """
+    return {name: _masked_member(name, value, said) for name, value in document.items()}
+
+
+def _masked_member(name: str, value: Any, said: Said) -> Any:
+    if isinstance(value, dict):
+        if _is_named_value(value):
+            return _masked_pair(value, said)
+        return masked(value, said)
+    if isinstance(value, list):
+        return _masked_list(value, said)
+    return MASK if value and isinstance(value, str) and _is_secret(name, said) else value
+
+
+def _masked_list(values: list[Any], said: Said) -> list[Any]:
+    result = []
+    follows_secret = False
+    for value in values:
+        if not isinstance(value, str):
+            result.append(_masked_member("", value, said))
+            follows_secret = False
+        elif follows_secret and not value.startswith("-"):
+            result.append(MASK)
+            follows_secret = False
+        else:
+            result.append(_masked_argument(value, said))
+            follows_secret = value.startswith("-") and _is_secret(value, said)
+    return result
+
+
+def _masked_argument(text: str, said: Said) -> str:
+    """One argument of a script, or a whole command."""
+
+    def hide(match: re.Match[str]) -> str:
+        name, between, value = (part for part in match.groups() if part is not None)
+        return f"{name}{between}{MASK if _is_secret(name, said) else value}"
+
+    whole = _ASSIGNMENT.fullmatch(text)
+    if whole and _is_secret(whole["name"], said):
+        return hide(whole)
+    return _OPTION.sub(hide, text)
+
+
+def _is_named_value(value: dict[str, Any]) -> bool:
+    """Whether it is a job parameter as a run has it: a name beside a value, a default, or both."""
+    return isinstance(value.get("name"), str) and not value.keys().isdisjoint({"value", "default"})
+
+
+def _masked_pair(pair: dict[str, Any], said: Said) -> dict[str, Any]:
+    if not _is_secret(pair["name"], said):
+        return pair
+    return {
+        name: MASK if value and name in ("value", "default") else value
+        for name, value in pair.items()
+    }
+
+
+def _is_secret(name: str, said: Said) -> bool:
+    answer = said.get(name.lstrip("-"))
+    return looks_secret(name) if answer is None else answer
+
+
+def newest_run(runs: Sequence[dict[str, Any]], secrets: Said) -> dict[str, Any]:
+    """The newest run of a job, and how it is doing; of a job without runs, all is ``None``.
+
+    :param runs: newest first.
+    :param secrets: what the job's schema says of its parameters.
+    """
+    if not runs:
+        return {"status": None, "outcome": None, "run": None}
+    return {
+        "status": life_cycle_of(runs[0]),
+        "outcome": outcome_of(runs[0]).value,
+        "run": masked(runs[0], secrets),
+    }
+
+
+def task_outputs(outputs: Mapping[str, dict[str, Any]], secrets: Said) -> dict[str, Any]:
+    """What the tasks of a run left.
+
+    :param outputs: by task key.
+    :param secrets: what the job's schema says of its parameters.
+    """
+    return {task: masked(without_headers(output), secrets) for task, output in outputs.items()}
+
+
+def without_headers(output: dict[str, Any]) -> dict[str, Any]:
+    """An output without the headers of a dbt task, which carry credentials.
+
+    :param output: of one task.
+    """
+    if "dbt_output" not in output:
+        return output
+    dbt = {
+        name: value for name, value in output["dbt_output"].items() if name != "artifacts_headers"
+    }
+    return {**output, "dbt_output": dbt}

@@ -1,0 +1,122 @@
+"""What can be read of a job, through the cache."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..runs.outcome import has_ended
+from .read_cache import Question, ReadCache, Seen
+
+if TYPE_CHECKING:
+    from databricks.sdk.service.jobs import Run
+
+    from ..config.jobs import Job
+    from ..identity import Identity
+    from .gateway import Upstream
+    from .jobs_api import Answer
+
+
+class Reads:
+    """Reads of one identity's view of one job.
+
+    :param upstream: the calls.
+    :param cache: what is known already.
+    :param identity: the app or a user.
+    :param job: the job.
+    :param or_stale: whether an old answer, marked, is better than none.
+    """
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        cache: ReadCache,
+        identity: Identity,
+        job: Job,
+        *,
+        or_stale: bool = False,
+    ) -> None:
+        self._upstream = upstream
+        self._cache = cache
+        self._identity = identity
+        self._job = job
+        self._or_stale = or_stale
+
+    def job(self) -> Seen:
+        """The job's definition."""
+        return self._read(
+            "job",
+            lambda: self._upstream.get_job(self._identity, self._job).document,
+            lambda _: True,
+        )
+
+    def run(self, run_id: int) -> Seen:
+        """A run with all its tasks.
+
+        :raises RunNotFound: there is none, or it belongs to another job.
+        """
+        return self._read(
+            f"run:{run_id}",
+            lambda: self._upstream.get_run(self._identity, self._job, run_id).document,
+            has_ended,
+        )
+
+    def repairs(self, run_id: int, *, state: str) -> Seen:
+        """What was run for a run: the first time and at each repair.
+
+        :param run_id: the run.
+        :param state: names the state in which it was seen; what was read of another one is too old.
+        :raises RunNotFound: there is none, or it belongs to another job.
+        """
+
+        def ask() -> dict[str, Any]:
+            run = self._upstream.get_run(self._identity, self._job, run_id, history=True)
+            return {
+                "ended": has_ended(run.document),
+                "items": run.document.get("repair_history") or [],
+            }
+
+        return self._read(f"repairs:{run_id}:{state}", ask, lambda answer: bool(answer["ended"]))
+
+    def runs(self, limit: int, **filters: Any) -> Seen:
+        """The newest runs, newest first.
+
+        :param limit: the most runs.
+        :param filters: as the Jobs API names them.
+        """
+        filters = {name: value for name, value in filters.items() if value is not None}
+
+        def ask() -> list[dict[str, Any]]:
+            runs = self._upstream.list_runs(self._identity, self._job, limit, **filters)
+            return [run.document for run in runs]
+
+        what = f"runs:{limit}:{json.dumps(filters, sort_keys=True)}"
+        return self._read(what, ask, lambda _: False)
+
+    def output(self, task_run_id: int, *, settled: bool) -> Seen:
+        """What one task left.
+
+        :param task_run_id: the run id of the task.
+        :param settled: whether the task has ended.
+        """
+        return self._read(
+            f"output:{task_run_id}",
+            lambda: self._upstream.get_task_output(self._identity, self._job, task_run_id).document,
+            lambda _: settled,
+        )
+
+    def look(self, run_id: int) -> Answer[Run]:
+        """A run as it is now, whatever is known of it; others then have it from the cache.
+
+        :raises RunNotFound: there is none, or it belongs to another job.
+        """
+        generation = self._cache.generation(self._job)
+        run = self._upstream.get_run(self._identity, self._job, run_id)
+        question = Question(self._identity, self._job, f"run:{run_id}")
+        self._cache.take_in(question, generation, run.document, settled=has_ended(run.document))
+        return run
+
+    def _read(self, what: str, ask: Callable[[], Any], is_settled: Callable[[Any], bool]) -> Seen:
+        question = Question(self._identity, self._job, what)
+        return self._cache.read(question, ask, is_settled, or_stale=self._or_stale)

@@ -1,0 +1,71 @@
+"""How the hub looks upstream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..runs.outcome import RunStatus
+from .history import ReadsHistory
+
+if TYPE_CHECKING:
+    from databricks.sdk.service.jobs import BaseRun, Run
+
+    from ..upstream import Upstream
+    from ..upstream.jobs_api import Answer
+    from .watched_run import Target
+
+#: Past runs from which the durations of a job are learned: one page.
+PAST_RUNS = 25
+
+
+class Reader(ReadsHistory, Protocol):
+    """What looks at runs upstream."""
+
+    def run(self, target: Target) -> Answer[Run]: ...
+
+    def active_runs(self, target: Target, most: int) -> list[Answer[Run]]: ...
+
+    def restore(self, stored: dict[str, Any]) -> RunStatus: ...
+
+
+class UpstreamReader:
+    """Looks at runs through the app's upstream room, which is opened at the first look.
+
+    :param upstream: gives it.
+    """
+
+    def __init__(self, upstream: Callable[[], Upstream]) -> None:
+        self._upstream = upstream
+
+    def run(self, target: Target) -> Answer[Run]:
+        """A run with all its tasks.
+
+        :raises LakeflowJobsError: the look failed.
+        """
+        return self._upstream().reads(target.identity, target.job).look(target.run_id)
+
+    def active_runs(self, target: Target, most: int) -> list[Answer[Run]]:
+        """The runs of a job that go on, with their tasks, at most so many.
+
+        :raises LakeflowJobsError: the look failed.
+        """
+        return self._upstream().active_runs(target.identity, target.job, most)
+
+    def ended_runs(self, target: Target) -> list[BaseRun]:
+        """The last runs of a job that have ended.
+
+        :raises LakeflowJobsError: the look failed.
+        """
+        runs = self._upstream().list_runs(
+            target.identity, target.job, PAST_RUNS, completed_only=True
+        )
+        return [run.value for run in runs]
+
+    def restore(self, stored: dict[str, Any]) -> RunStatus:
+        """The status that another process has seen.
+
+        :param stored: its ``to_dict()``.
+        """
+        run = self._upstream().run_of(stored["run"])
+        return RunStatus(stored["timestamp"], run, stored.get("eta"), stored["run"])

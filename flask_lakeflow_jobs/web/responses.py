@@ -1,0 +1,84 @@
+"""The texts of answers, made once for all who get the same one from the cache."""
+# MERGED """The routes: each translates a request into calls on handles, and what they give into JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from flask import Response
+
+from ..globals import current_state
+
+if TYPE_CHECKING:
+    from ..config.jobs import Job
+    from ..handle import JobHandle
+    from ..upstream.read_cache import Seen, Stamp
+
+#: How many texts are kept, and the longest, in characters. They are made again with every change,
+#: so that what is no longer asked for is soon crowded out.
+MOST = 128
+
+LONGEST = 64 * 1024
+
+
+class Answers:
+    """What the reads of one app were answered with."""
+
+    def __init__(self) -> None:
+        self._texts: dict[tuple[str, str, Stamp], str] = {}
+
+    def text(self, of: str, job: Job, seen: Seen, describe: Callable[[], Any]) -> str:
+        """An answer as JSON.
+
+        :param of: which view asks: of one reading each makes an answer of its own.
+        :param job: the job; another one may hide other values.
+        :param seen: what was read.
+        :param describe: makes the answer of it.
+        """
+        if seen.stamp is None:
+            return encoded(describe())
+        name = (of, job.key, seen.stamp)
+        text = self._texts.get(name)
+        if text is None:
+            text = encoded(describe())
+            if len(text) <= LONGEST:
+                if len(self._texts) >= MOST:
+                    self._texts.clear()
+                self._texts[name] = text
+        return text
+
+
+def encoded(answer: Any) -> str:
+    """An answer as JSON.
+
+    :param answer: it.
+    """
+    return json.dumps(answer, separators=(",", ":"))
+
+
+def _read(of: str, handle: JobHandle, seen: Seen, describe: Callable[[], Any]) -> Response:
+    """The answer to a read."""
+    return _aged(_response(current_state().answers.text(of, handle.job, seen, describe)), seen)
+
+
+def _aged(response: Response, seen: Seen) -> Response:
+    """Mark a response with its age where it is old, and as stale (RFC 9211) where it is only
+    given because the workspace cannot be reached."""
+    if seen.age >= 1:
+        response.headers["Age"] = str(int(seen.age))
+    if seen.is_stale:
+        response.headers["Cache-Status"] = f"lakeflow-jobs; hit; ttl=-{int(seen.age)}"
+    return response
+
+
+# ── what views share ──────────────────────────────────────────────────────────────────────────────
+
+
+def _json(answer: Any) -> Response:
+    return _response(encoded(answer))
+
+
+def _response(text: str) -> Response:
+    return Response(text, mimetype="application/json", headers={"Cache-Control": "no-store"})

@@ -1,0 +1,135 @@
+"""The routes: each translates a request into calls on handles, and what they give into JSON."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+from flask import Response, request, url_for
+
+from ..globals import current_state
+from ..idempotency import Triggered
+from ..runs.ids import run_id_of
+from ..runs.params_schema import described
+from ..runs.redaction import masked, newest_run, task_outputs
+from .auth import acting_handle, guard, own_handle
+from .openapi import document
+from .requests import flag_of, idempotency_key_of, limit_of, params_of, repair_of, streamed_runs_of
+from .responses import _json, _read
+from .sse.encoder import ManyRuns, OneRun
+from .sse.open import _stream
+
+NAME = "lakeflow_jobs"
+
+
+# ── jobs ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def list_jobs() -> Response:
+    return _json({"jobs": [described(job) for job in guard().viewable()]})
+
+
+def show_job(key: str) -> Response:
+    return _json(described(own_handle(guard(), key).job))
+
+
+def show_openapi() -> Response:
+    return _json(
+        document(
+            list(guard().viewable()),
+            url=url_for(f"{NAME}.list_jobs"),
+            version=version("flask-lakeflow-jobs"),
+            takes_notifications=current_state().jobs.settings.takes_notifications,
+        )
+    )
+
+
+# ── runs ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def trigger(key: str) -> Response:
+    guarded = guard()
+    with acting_handle(guarded, key, "run") as handle:
+        streamed, polls = flag_of(request, "stream"), flag_of(request, "poll")
+        if streamed:
+            guarded.check("view", handle.job)
+        triggered = handle.run_now(
+            params_of(request),
+            idempotency_key=idempotency_key_of(request),
+            requested_by=guarded.user_name,
+        )
+        if streamed:
+            target = handle.target(triggered.run_id)
+            response = _stream([target], OneRun(target), polls=polls, is_started=True)
+        else:
+            response = _json({"runId": triggered.run_id})
+    return _located(response, key, triggered)
+
+
+def _located(response: Response, key: str, triggered: Triggered) -> Response:
+    response.headers["Location"] = url_for(f"{NAME}.show_run", key=key, run_id=triggered.run_id)
+    if triggered.replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    return response
+
+
+def list_runs(key: str) -> Response:
+    with acting_handle(guard(), key) as handle:
+        seen = handle.reads(or_stale=True).runs(limit_of(request))
+
+    def runs() -> dict[str, Any]:
+        return {"runs": [masked(run, handle.job.secrets) for run in seen.value]}
+
+    return _read("runs", handle, seen, runs)
+
+
+def show_status(key: str) -> Response:
+    with acting_handle(guard(), key) as handle:
+        seen = handle.reads(or_stale=True).runs(1)
+    return _read("status", handle, seen, lambda: newest_run(seen.value, handle.job.secrets))
+
+
+def show_run(key: str, run_id: str) -> Response:
+    with acting_handle(guard(), key) as handle:
+        seen = handle.reads(or_stale=True).run(run_id_of(run_id))
+    return _read("run", handle, seen, lambda: masked(seen.value, handle.job.secrets))
+
+
+def show_output(key: str, run_id: str) -> Response:
+    with acting_handle(guard(), key) as handle:
+        outputs = handle.read_outputs(run_id_of(run_id))
+    return _json(task_outputs(outputs, handle.job.secrets))
+
+
+def cancel_run(key: str, run_id: str) -> Response:
+    guarded = guard()
+    with acting_handle(guarded, key, "cancel") as handle:
+        handle.cancel_run(run_id_of(run_id), requested_by=guarded.user_name)
+    return Response(status=204)
+
+
+def repair_run(key: str, run_id: str) -> Response:
+    guarded = guard()
+    with acting_handle(guarded, key, "repair") as handle:
+        repair_id = handle.repair_run(
+            run_id_of(run_id), **repair_of(request), requested_by=guarded.user_name
+        )
+    return _json({"repairId": repair_id})
+
+
+# ── streams ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def stream_run(key: str, run_id: str) -> Response:
+    with acting_handle(guard(), key) as handle:
+        target = handle.target(run_id_of(run_id))
+    return _stream([target], OneRun(target), polls=flag_of(request, "poll"))
+
+
+def stream_runs() -> Response:
+    guarded = guard()
+    targets = []
+    for key, run_id in streamed_runs_of(request):
+        with acting_handle(guarded, key) as handle:
+            targets.append(handle.target(run_id))
+    return _stream(targets, ManyRuns(targets), polls=flag_of(request, "poll"))
