@@ -17,16 +17,16 @@ from .config.keys import BUNDLE, CONSOLE
 from .config.readers import Sources
 from .config.settings import Settings, load_settings
 from .errors import ConfigurationError, UpstreamUnavailable
-from .globals import EXTENSION, State
 from .identity import UserLoader
-from .jobs import Jobs
-from .web import Answers, Pusher, StreamSlots, blueprint, is_closing
+from .state import EXTENSION, AppState
+from .web.blueprint import serve
+from .web.sse.limits import is_closing
 
 if TYPE_CHECKING:
     from flask_caching import Cache
 
     from .local import Address
-    from .upstream import Upstream
+    from .upstream.gateway import Upstream
 
 
 class LakeflowJobs:
@@ -84,27 +84,19 @@ class LakeflowJobs:
         )
         clock = SystemClock()
         scope = scope_of(sources, settings.bundle, Path(app.instance_path))
-        shared = Shared.of(app, settings.cache, self._cache, scope=scope)
-        jobs = Jobs(
+        cache = Shared.of(app, settings.cache, self._cache, scope=scope)
+        app.extensions[EXTENSION] = AppState(
             app,
             settings,
-            connect=lambda: _connect(settings, Path(app.instance_path), shared, clock),
-            shared=shared,
+            connect=lambda: _connect(settings, Path(app.instance_path), cache, clock),
+            cache=cache,
             clock=clock,
             is_closing=is_closing,
-        )
-        app.extensions[EXTENSION] = State(
-            jobs,
-            self._policy,
-            self._user_loader,
-            StreamSlots(settings.max_streams),
-            Pusher(clock, heartbeat=settings.heartbeat, is_closing=is_closing),
-            Answers(),
+            policy=self._policy,
+            user_loader=self._user_loader,
         )
         if self._register_blueprint:
-            app.register_blueprint(
-                blueprint(self._url_prefix, takes_notifications=settings.takes_notifications)
-            )
+            serve(app, settings, clock, url_prefix=self._url_prefix)
         if settings.console:
             self._serve_console(app, settings.console_prefix)
         app.cli.add_command(command_group)
@@ -120,12 +112,12 @@ class LakeflowJobs:
         app.register_blueprint(console_blueprint(prefix))
 
 
-def _connect(settings: Settings, instance: Path, shared: Shared, clock: Clock) -> Upstream:
+def _connect(settings: Settings, instance: Path, cache: Shared, clock: Clock) -> Upstream:
     """Open the upstream room, and with it the SDK: at the first call, never on import."""
-    from .upstream import Upstream
+    from .upstream.gateway import Upstream
 
     if settings.bundle is None:
-        return Upstream(settings, None, shared, clock)
+        return Upstream(settings, None, cache, clock)
     bundle = settings.bundle
 
     def local() -> Address:
@@ -136,7 +128,7 @@ def _connect(settings: Settings, instance: Path, shared: Shared, clock: Clock) -
         except (BundleError, WorkspaceError) as error:
             raise UpstreamUnavailable(f"The embedded workspace cannot run: {error}") from error
 
-    return Upstream(settings, local, shared, clock)
+    return Upstream(settings, local, cache, clock)
 
 
 def _bundle_jobs(path: Path) -> Mapping[str, int]:

@@ -10,44 +10,40 @@ from typing import TYPE_CHECKING, Any
 from . import signals, telemetry
 from .errors import Conflict, HandleClosed, MissingUserToken
 from .idempotency import Trigger, Triggered
-from .identity import APP, HasHeaders, Identity, attributed, name_of, user_of
-from .results import Results
+from .identity import HasHeaders, Identity, attributed, name_of, user_of
+from .results import returning_result, returning_results
 from .runs.explanation import Explanation, explanation
 from .runs.ids import run_id_of
 from .runs.outcome import Outcome, RunStatus, has_ended, outcome_of
 from .runs.params import check_task_keys, listed_task_keys, run_now_fields, validate
 from .runs.repair import repair_arguments
-from .upstream.outputs import Evidence, Outputs
+from .upstream.cached_reads import CachedReads
 from .watching import Target
 from .watching.iterator import RunWatch, states_of
 
 if TYPE_CHECKING:
-    from databricks.sdk.service.jobs import BaseRun, Run, RunOutput
-    from databricks.sdk.service.jobs import Job as SdkJob
-
     from .config.jobs import Job
-    from .jobs import Jobs
-    from .upstream.cached_reads import Reads
+    from .sdk_types import BaseRun, Run, RunOutput, SdkJob
+    from .state import AppState
+    from .watching.snapshot import StateId
+    from .watching.subscription import Subscription
 
 _log = logging.getLogger("flask_lakeflow_jobs.audit")
 
 
 class JobHandle:
-    """One job, and as whom its calls run.
+    """One job, called with one identity.
 
-    :param jobs: the jobs of the app.
-    :param job: the job.
-    :param identity: the app or a user.
-    :param on_behalf_only: whether the calls of the app itself are allowed for a job that runs as
-        its users: to the command line they are, since who types there is no visitor of the app.
+    :param is_operator: the caller operates the app at its command line, and so may use the app's
+        own identity even for a job that runs as its users.
     """
 
     def __init__(
-        self, jobs: Jobs, job: Job, identity: Identity, *, on_behalf_only: bool = True
+        self, state: AppState, job: Job, identity: Identity, *, is_operator: bool = False
     ) -> None:
-        self._jobs = jobs
+        self._state = state
         self._identity = identity
-        self._on_behalf_only = on_behalf_only
+        self._is_operator = is_operator
         self._closed = False
         self.job = job
 
@@ -72,15 +68,11 @@ class JobHandle:
         :param request: the Flask request.
         :raises MissingUserToken: it carries no token; the app's own identity never steps in.
         """
-        handle = JobHandle(self._jobs, self.job, user_of(request))
+        handle = JobHandle(self._state, self.job, user_of(request))
         try:
             yield handle
         finally:
             handle._closed = True
-
-    def as_operator(self) -> JobHandle:
-        """A handle for whoever operates the app at its command line."""
-        return JobHandle(self._jobs, self.job, APP, on_behalf_only=False)
 
     # ── start ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -117,7 +109,7 @@ class JobHandle:
             "queue": queue,
             "performance_target": performance_target,
         }
-        trigger = Trigger(self._jobs, self.job, identity)
+        trigger = Trigger(self._state, self.job, identity)
         if idempotency_key is None:
             triggered = trigger.pull(fields, choices)
         else:
@@ -150,7 +142,7 @@ class JobHandle:
         """The parameters of a run in the fields of run-now, and in them who asked."""
         return attributed(
             run_now_fields(self.job.task_type, validate(self.job.schema, params)),
-            self._jobs.settings.attribution_parameter,
+            self._state.settings.attribution_parameter,
             user,
             job=self.key,
         )
@@ -186,7 +178,7 @@ class JobHandle:
         """
         target = self.target(run_id)
         seconds = self.job.wait_timeout if timeout is None else timeout
-        states = states_of(target, self._jobs.hub, self._jobs.clock, seconds, self._act)
+        states = states_of(target, self._state.hub, self._state.clock, seconds, self._act)
         return RunWatch(target.run_id, states)
 
     def wait(self, run_id: int | str, *, timeout: float | None = None) -> RunStatus:
@@ -199,6 +191,14 @@ class JobHandle:
         *_, last = self.watch(run_id, timeout=timeout)
         return last
 
+    def subscribe(self, run_id: int | str, seen: StateId | None = None) -> Subscription:
+        """Subscribe to the updates of a run; close the subscription when you are done.
+
+        :param seen: the state that the subscriber already has.
+        """
+        target = self.target(run_id)
+        return self._state.hub.subscribe([target], {target: seen} if seen else None)
+
     def target(self, run_id: int | str) -> Target:
         """The run as something to watch.
 
@@ -208,17 +208,18 @@ class JobHandle:
 
     # ── read ──────────────────────────────────────────────────────────────────────────────────────
 
-    def reads(self, *, or_stale: bool = False) -> Reads:
-        """The same reads as JSON, with their age.
+    def documents(self, *, or_stale: bool = False) -> CachedReads:
+        """The same reads as the Jobs API spells them in JSON, each with its age.
 
-        :param or_stale: whether an old answer, marked, is better than none.
+        :param or_stale: return a cached response, marked as stale, if the workspace does not
+            respond.
         """
-        return self._jobs.upstream.reads(self._act(), self.job, or_stale=or_stale)
+        return CachedReads(self._state.upstream, self._act(), self.job, or_stale=or_stale)
 
     def get_job(self) -> SdkJob:
         """The job's definition in the workspace."""
-        seen = self.reads().job()
-        return self._jobs.upstream.job_of(seen.value)
+        seen = self.documents().job()
+        return self._state.upstream.job_of(seen.value)
 
     def last_run(self) -> BaseRun | None:
         """The newest run, or ``None``."""
@@ -244,7 +245,7 @@ class JobHandle:
         :param start_time_from: milliseconds since the epoch.
         :param start_time_to: milliseconds since the epoch.
         """
-        seen = self.reads().runs(
+        seen = self.documents().runs(
             limit,
             active_only=active_only,
             completed_only=completed_only,
@@ -252,7 +253,7 @@ class JobHandle:
             start_time_from=start_time_from,
             start_time_to=start_time_to,
         )
-        return [self._jobs.upstream.base_run_of(run) for run in seen.value]
+        return [self._state.upstream.base_run_of(run) for run in seen.value]
 
     def get_run(self, run_id: int | str) -> Run:
         """A run with all its tasks.
@@ -260,8 +261,8 @@ class JobHandle:
         :param run_id: the run.
         :raises RunNotFound: this job has no such run.
         """
-        seen = self.reads().run(run_id_of(run_id))
-        return self._jobs.upstream.run_of(seen.value)
+        seen = self.documents().run(run_id_of(run_id))
+        return self._state.upstream.run_of(seen.value)
 
     def get_run_output(self, run_id: int | str) -> RunOutput | dict[str, RunOutput]:
         """What a run left: of a run of one task its output, of several one per task key.
@@ -280,16 +281,8 @@ class JobHandle:
         :param run_id: the run.
         :raises RunNotFound: this job has no such run.
         """
-        outputs = self.read_outputs(run_id)
-        return {key: self._jobs.upstream.output_of(output) for key, output in outputs.items()}
-
-    def read_outputs(self, run_id: int | str) -> dict[str, dict[str, Any]]:
-        """The same as JSON.
-
-        :param run_id: the run.
-        :raises RunNotFound: this job has no such run.
-        """
-        return Outputs(self.reads()).of_run(self.get_run(run_id))
+        outputs = self.documents().outputs(run_id_of(run_id))
+        return {key: self._state.upstream.output_of(output) for key, output in outputs.items()}
 
     def explain(self, run_id: int | str) -> Explanation:
         """Why a run failed: the tasks it failed by, last attempt only, with error and trace.
@@ -297,9 +290,9 @@ class JobHandle:
         :param run_id: the run.
         :raises RunNotFound: this job has no such run.
         """
-        upstream, reads = self._jobs.upstream, self.reads()
+        upstream, reads = self._state.upstream, self.documents()
         document = reads.run(run_id_of(run_id)).value
-        return explanation(upstream.run_of(document), Evidence(upstream, reads), document)
+        return explanation(upstream.run_of(document), reads, document)
 
     # ── intervene ─────────────────────────────────────────────────────────────────────────────────
 
@@ -312,19 +305,19 @@ class JobHandle:
         """
         run_id = run_id_of(run_id)
         # Nobody cancels another job's run through this one.
-        run = self._jobs.upstream.get_run(self._act(), self.job, run_id).value
-        self._jobs.upstream.cancel_run(self._act(), self.job, run_id)
+        run = self._state.upstream.get_run(self._act(), self.job, run_id).value
+        self._state.upstream.cancel_run(self._act(), self.job, run_id)
         if has_ended(run):
             return
-        self._jobs.hub.forget(self.target(run_id))
+        self._state.hub.forget(self.target(run_id))
         user = name_of(requested_by)
         self._note("canceled", run_id, user)
         self._signal(signals.run_canceled, run_id, user=user)
 
     def cancel_all_runs(self) -> None:
         """Ask for the end of all runs of this job."""
-        self._jobs.upstream.cancel_all_runs(self._act(), self.job)
-        self._jobs.hub.forget_all(self.job.job_id)
+        self._state.upstream.cancel_all_runs(self._act(), self.job)
+        self._state.hub.forget_all(self.job.job_id)
 
     def repair_run(
         self,
@@ -345,7 +338,7 @@ class JobHandle:
         :raises Conflict: it goes on, or has succeeded.
         """
         run_id = run_id_of(run_id)
-        run = self._jobs.upstream.get_run(self._act(), self.job, run_id, history=True).value
+        run = self._state.upstream.get_run(self._act(), self.job, run_id, history=True).value
         if not has_ended(run):
             raise Conflict(f"Run {run_id} goes on. Wait for its end, or cancel it, to repair it.")
         if not rerun_tasks and outcome_of(run) is Outcome.SUCCEEDED:
@@ -355,8 +348,8 @@ class JobHandle:
             rerun_tasks=listed_task_keys(rerun_tasks),
             rerun_dependent_tasks=rerun_dependent_tasks,
         )
-        repair_id = self._jobs.upstream.repair_run(self._act(), self.job, run_id, arguments)
-        self._jobs.hub.begin_again(self.target(run_id))
+        repair_id = self._state.upstream.repair_run(self._act(), self.job, run_id, arguments)
+        self._state.hub.begin_again(self.target(run_id))
         self._note("repaired", run_id, name_of(requested_by))
         return repair_id
 
@@ -368,7 +361,7 @@ class JobHandle:
                 f"This handle on {self.key!r} acted as a user, and its block is over. Do what is"
                 " left inside 'with … .as_user(request)'."
             )
-        if self.job.run_as == "user" and self._on_behalf_only and not self._identity.is_user:
+        if self.job.run_as == "user" and not (self._identity.is_user or self._is_operator):
             raise MissingUserToken(
                 f"The job {self.key!r} runs as its users: call it inside"
                 f" 'with current_jobs[{self.key!r}].as_user(request) as handle:'."
@@ -380,4 +373,29 @@ class JobHandle:
         _log.info("Job %s, run %d: %s, asked for by %r.", self.key, run_id, what, user)
 
     def _signal(self, signal: Any, run_id: int, **more: Any) -> None:
-        signals.send(signal, self._jobs.app, job=self.key, run_id=run_id, **more)
+        signals.send(signal, self._state.app, job=self.key, run_id=run_id, **more)
+
+
+class Results:
+    """The calls of a handle, each returning an :class:`ExecutionResult`.
+
+    ``run_and_wait`` and ``watch`` return a :class:`ResultWatch`.
+
+    :param handle: the handle.
+    """
+
+    def __init__(self, handle: JobHandle) -> None:
+        self.cancel_all_runs = returning_result(handle.cancel_all_runs)
+        self.cancel_run = returning_result(handle.cancel_run)
+        self.check = returning_result(handle.check)
+        self.explain = returning_result(handle.explain)
+        self.get_job = returning_result(handle.get_job)
+        self.get_run = returning_result(handle.get_run)
+        self.get_run_output = returning_result(handle.get_run_output)
+        self.last_run = returning_result(handle.last_run)
+        self.list_runs = returning_result(handle.list_runs)
+        self.repair_run = returning_result(handle.repair_run)
+        self.run_and_wait = returning_results(handle.run_and_wait)
+        self.run_now = returning_result(handle.run_now)
+        self.wait = returning_result(handle.wait)
+        self.watch = returning_results(handle.watch)

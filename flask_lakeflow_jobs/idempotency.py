@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 from .errors import Conflict, InvalidRequest, LakeflowJobsError
 
 if TYPE_CHECKING:
-    from databricks.sdk.service.jobs import Run
-
     from .config.jobs import Job
     from .identity import Identity
-    from .jobs import Jobs
+    from .sdk_types import Run
+    from .state import AppState
 
 #: Seconds that the answer to an idempotency key is remembered here; the workspace remembers longer.
 KEY_SECONDS = 24 * 3600.0
@@ -43,13 +42,12 @@ class Triggered:
 class Trigger:
     """Starts the runs of one job as one identity.
 
-    :param jobs: the jobs of the app.
     :param job: the job.
     :param identity: the app or a user.
     """
 
-    def __init__(self, jobs: Jobs, job: Job, identity: Identity) -> None:
-        self._jobs = jobs
+    def __init__(self, state: AppState, job: Job, identity: Identity) -> None:
+        self._state = state
         self._job = job
         self._identity = identity
 
@@ -62,7 +60,7 @@ class Trigger:
         :param choices: how it is run, as the upstream room takes it.
         :param token: the idempotency token; without one, a fresh one is made.
         """
-        response = self._jobs.upstream.run_now(
+        response = self._state.upstream.run_now(
             self._identity, self._job, fields, token=token, **choices
         )
         return Triggered(int(response.run_id or 0), response.number_in_job)
@@ -83,12 +81,12 @@ class Trigger:
         """
         if not all(named):
             raise InvalidRequest("An idempotency key must not be empty. Leave it out, or make one.")
-        shared = self._jobs.shared
+        shared = self._state.cache
         token = digest([*map(str, named), self._job.key, self._job.job_id, self._identity.key])
         name, meant = f"intent:{token}", digest([fields, choices])
         known = shared.get(name)
         if known is None:
-            asked_at = self._jobs.clock.monotonic()
+            asked_at = self._state.clock.monotonic()
             triggered = self.pull(fields, choices, token)
             if not shared.is_between_processes or shared.is_failing:
                 triggered = self._compared(triggered, fields, asked_at)
@@ -107,14 +105,14 @@ class Trigger:
     ) -> Triggered:
         """Find out from the run itself whether another process has started it, and as what."""
         try:
-            run, theirs = self._jobs.upstream.get_run_and_time(
+            run, theirs = self._state.upstream.get_run_and_time(
                 self._identity, self._job, triggered.run_id
             )
         except LakeflowJobsError:  # the run is there, and what matters is to say so
             return triggered
-        is_here = self._jobs.settings.bundle is not None
-        now = self._jobs.clock.now() if is_here or theirs is None else theirs
-        asked_ago = self._jobs.clock.monotonic() - asked_at
+        is_here = self._state.settings.bundle is not None
+        now = self._state.clock.now() if is_here or theirs is None else theirs
+        asked_ago = self._state.clock.monotonic() - asked_at
         tolerance = 0.001 if is_here else CLOCKS_DIFFER_BY
         was_there = (run.value.start_time or 0) / 1000 < now - asked_ago - tolerance
         if was_started_with(run.value, fields) is False:

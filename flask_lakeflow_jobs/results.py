@@ -11,7 +11,6 @@ from .errors import LakeflowJobsError
 from .runs.outcome import RunStatus
 
 if TYPE_CHECKING:
-    from .handle import JobHandle
     from .watching.iterator import RunWatch
 
 P = ParamSpec("P")
@@ -53,32 +52,7 @@ class ResultWatch(Iterator[ExecutionResult[RunStatus]]):
         return next(self._results)
 
 
-class Results:
-    """The calls of a handle, each returning an :class:`ExecutionResult`.
-
-    ``run_and_wait`` and ``watch`` return a :class:`ResultWatch`.
-
-    :param handle: the handle.
-    """
-
-    def __init__(self, handle: JobHandle) -> None:
-        self.cancel_all_runs = _one(handle.cancel_all_runs)
-        self.cancel_run = _one(handle.cancel_run)
-        self.check = _one(handle.check)
-        self.explain = _one(handle.explain)
-        self.get_job = _one(handle.get_job)
-        self.get_run = _one(handle.get_run)
-        self.get_run_output = _one(handle.get_run_output)
-        self.last_run = _one(handle.last_run)
-        self.list_runs = _one(handle.list_runs)
-        self.repair_run = _one(handle.repair_run)
-        self.run_and_wait = _each(handle.run_and_wait)
-        self.run_now = _one(handle.run_now)
-        self.wait = _one(handle.wait)
-        self.watch = _each(handle.watch)
-
-
-def _one(call: Callable[P, T]) -> Callable[P, ExecutionResult[T]]:
+def returning_result(call: Callable[P, T]) -> Callable[P, ExecutionResult[T]]:
     @wraps(call)
     def safe(*args: P.args, **kwargs: P.kwargs) -> ExecutionResult[T]:
         try:
@@ -89,7 +63,7 @@ def _one(call: Callable[P, T]) -> Callable[P, ExecutionResult[T]]:
     return safe
 
 
-def _each(call: Callable[P, RunWatch]) -> Callable[P, ResultWatch]:
+def returning_results(call: Callable[P, RunWatch]) -> Callable[P, ResultWatch]:
     @wraps(call)
     def safe(*args: P.args, **kwargs: P.kwargs) -> ResultWatch:
         try:

@@ -128,7 +128,7 @@ class TestWatching:
     ) -> None:
         handle = current_jobs["quick"]
         road.fail(Refusal(503, message="Under maintenance."), path="runs/get")
-        hub = app.extensions["lakeflow_jobs"].jobs.hub
+        hub = app.extensions["lakeflow_jobs"].hub
         with closing(hub.subscribe([handle.target(UNKNOWN_RUN)])) as viewer:
             [news] = viewer.first(DEADLINE)
 
@@ -403,7 +403,7 @@ class TestIntervening:
         with app.app_context():
             handle = current_jobs["gated"]
             target = handle.target(handle.run_now(gate.params).run_id)
-            with closing(app.extensions["lakeflow_jobs"].jobs.hub.subscribe([target])) as viewer:
+            with closing(app.extensions["lakeflow_jobs"].hub.subscribe([target])) as viewer:
                 assert viewer.first(DEADLINE)
 
                 handle.cancel_all_runs()

@@ -10,11 +10,11 @@ import pytest
 from databricks.sdk.service.jobs import Run
 
 from flask_lakeflow_jobs import ExecutionResult, JobHandle, RunNotFound, RunStatus, RunWatch
-from flask_lakeflow_jobs.results import Results
+from flask_lakeflow_jobs.handle import Results
 from tests.run_documents import run
 
 #: What a handle gives to the faces of this package only, or that gives a handle.
-NOT_RESULTS = {"as_operator", "as_user", "get_outputs", "read_outputs", "reads", "target"}
+NOT_RESULTS = {"as_user", "documents", "get_outputs", "subscribe", "target"}
 
 
 RUN = run()

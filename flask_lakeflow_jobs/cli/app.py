@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from ..config.jobs import NO_JOBS
-from ..globals import State, current_state
+from ..errors import UnknownJob
+from ..globals import current_state
+from ..handle import JobHandle
+from ..identity import APP
+from ..state import AppState
 
-if TYPE_CHECKING:
-    from ..handle import JobHandle
 
-
-def app_state() -> State:
+def app_state() -> AppState:
     """The state of the app whose command line this is.
 
     :raises click.UsageError: the app is not set up for jobs.
@@ -31,11 +30,14 @@ def chosen_job(key: str | None) -> JobHandle:
     :raises UnknownJob: the app has no job with that key.
     :raises click.UsageError: no key, and not exactly one job.
     """
-    jobs = app_state().jobs
+    state = app_state()
+    jobs = state.settings.jobs
+    if key is None and len(jobs) == 1:
+        key = next(iter(jobs))
     if key is not None:
-        return jobs[key].as_operator()
-    if len(jobs) == 1:
-        return jobs[next(iter(jobs))].as_operator()
+        if key not in jobs:
+            raise UnknownJob(key, jobs)
+        return JobHandle(state, jobs[key], APP, is_operator=True)
     if not jobs:
         raise click.UsageError(NO_JOBS)
     raise click.UsageError(f"Which job? This app has several: {', '.join(jobs)}.")

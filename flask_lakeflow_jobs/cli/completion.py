@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import click
 from flask.cli import ScriptInfo
 
-from ..runs.params_schema import parameters_schema
 from .app import app_state, chosen_job
 from .local import is_at_hand
 
@@ -46,7 +45,7 @@ def complete_key(_ctx: click.Context, _param: click.Parameter, incomplete: str) 
 
     :param incomplete: what is typed so far.
     """
-    return [key for key in app_state().jobs if key.startswith(incomplete)]
+    return [key for key in app_state().settings.jobs if key.startswith(incomplete)]
 
 
 @_quietly
@@ -66,7 +65,7 @@ def parameter_names(handle: JobHandle) -> list[str]:
 
     :param handle: the job's.
     """
-    if names := list(parameters_schema(handle.job).get("properties", {})):
+    if names := list(handle.job.params_schema.get("properties", {})):
         return names
     return declared_names(handle) if handle.job.task_type == "job" and is_at_hand() else []
 

@@ -23,11 +23,10 @@ from .output import (
 )
 
 if TYPE_CHECKING:
-    from databricks.sdk.service.jobs import Run
-
     from ..handle import JobHandle
     from ..runs.explanation import Explanation
     from ..runs.outcome import RunStatus
+    from ..sdk_types import Run
     from .progress import Progress
 
 T = TypeVar("T")
@@ -125,7 +124,7 @@ class Follower:
 
     def _document(self, end: RunStatus, explanation: Explanation | None) -> dict[str, Any]:
         document = self._about_run(end.to_dict())
-        outputs = self._if_readable(self.handle.read_outputs)
+        outputs = self._if_readable(self.handle.documents().outputs)
         document["outputs"] = task_outputs(outputs, self.handle.job.secrets)
         if explanation is not None:
             document["explanation"] = explanation.to_dict()

@@ -19,11 +19,10 @@ from ..runs.outcome import Outcome, duration_of, has_ended, last_attempts, outco
 from ..runs.redaction import without_headers
 
 if TYPE_CHECKING:
-    from databricks.sdk.service.jobs import BaseRun, Run, RunOutput, RunTask
-
     from ..config.jobs import Job
     from ..runs.explanation import Explanation, FailedTask
     from ..runs.outcome import AnyRun, RunStatus
+    from ..sdk_types import BaseRun, Run, RunOutput, RunTask
 
 TRUNCATED = "[truncated]"
 

@@ -38,10 +38,9 @@ from .formatting import (
 from .progress import Progress
 
 if TYPE_CHECKING:
-    from databricks.sdk.service.jobs import Run, RunTask
-
     from ..clock import Clock
     from ..runs.outcome import AnyRun
+    from ..sdk_types import Run, RunTask
 
 #: Lines that are no tasks: the run, why it waits, the heads of the columns, the tasks left out, and
 #: the one that the cursor is on.

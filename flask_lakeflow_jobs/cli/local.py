@@ -42,7 +42,7 @@ def _start() -> None:
     state = app_state()
     address = ensure_workspace(_folder(), _bundle())
     exports = {"DATABRICKS_HOST": address.host, "DATABRICKS_TOKEN": address.token}
-    exports |= {env_name(key): str(handle.job.job_id) for key, handle in state.jobs.items()}
+    exports |= {env_name(key): str(job.job_id) for key, job in state.settings.jobs.items()}
     print_result("\n".join(export_lines(exports)))
 
 
@@ -68,7 +68,7 @@ def is_at_hand() -> bool:
     """Whether the workspace of this app can be asked without starting one."""
     from ..local.home import WorkspaceFolder
 
-    return app_state().jobs.settings.bundle is None or WorkspaceFolder(_folder()).is_served()
+    return app_state().settings.bundle is None or WorkspaceFolder(_folder()).is_served()
 
 
 _ACTIONS = {None: _start, "stop": _stop, "status": _status}
@@ -79,7 +79,7 @@ def _folder() -> Path:
 
 
 def _bundle() -> Path:
-    bundle = app_state().jobs.settings.bundle
+    bundle = app_state().settings.bundle
     if bundle is None:
         raise ConfigurationError(
             "This app uses no embedded workspace. Set LAKEFLOW_JOBS_BUNDLE to the path of a"

@@ -202,7 +202,7 @@ def run_argument(command: Command) -> Command:
         if len(words) > 2:
             raise click.UsageError(f"Got more than a job's key and a run id: {' '.join(words)}.")
         *key, run = words
-        if not key and run in app_state().jobs:
+        if not key and run in app_state().settings.jobs:
             raise click.UsageError(f"Which run of {run}? They are listed by: flask jobs runs {run}")
         return command(*args, key=key[0] if key else None, run_id=run_id_of(run), **kwargs)
 

@@ -116,7 +116,7 @@ def run(
                 " already: use one of them."
             )
         handle.check(params, only=only)
-        make_way(handle, app_state().jobs.clock, timeout)
+        make_way(handle, app_state().clock, timeout)
     triggered = start(handle, params, only=only, idempotency_key=idempotency_key)
     if triggered.replayed:
         print_progress(
@@ -242,7 +242,7 @@ def end_with(follower: Follower, timeout: float | None) -> NoReturn:
     :param follower: of the run.
     :param timeout: seconds; ``None``: the job's ``wait_timeout``.
     """
-    clock = app_state().jobs.clock
+    clock = app_state().clock
     for_people = follower.result is Result.TEXT
     progress = progress_of(follower.handle.key, clock, for_people=for_people)
     raise click.exceptions.Exit(follower.follow(timeout, progress))

@@ -7,7 +7,6 @@ from flask.cli import with_appcontext
 
 from ..config.jobs import NO_JOBS
 from ..runs.outcome import SUCCESSES, has_ended, outcome_of
-from ..runs.params_schema import described
 from ..runs.redaction import masked, newest_run, task_outputs
 from .app import app_state, chosen_job
 from .formatting import failure_lines, job_lines, output_lines, run_lines, run_rows
@@ -20,9 +19,9 @@ from .output import print_document, print_progress, print_result
 @output_option
 def list_jobs(as_json: bool) -> None:
     """Show the jobs of this app."""
-    jobs = [handle.job for handle in app_state().jobs.values()]
+    jobs = list(app_state().settings.jobs.values())
     if as_json:
-        print_document({"jobs": [described(job) for job in jobs]})
+        print_document({"jobs": [job.to_dict() for job in jobs]})
     elif not jobs:
         print_progress(NO_JOBS)
     else:
@@ -40,7 +39,7 @@ def status(key: str | None, as_json: bool) -> None:
     """
     handle = chosen_job(key)
     if as_json:
-        print_document(newest_run(handle.reads().runs(1).value, handle.job.secrets))
+        print_document(newest_run(handle.documents().runs(1).value, handle.job.secrets))
     elif (newest := handle.last_run()) is None:
         print_progress(f"{handle.key} has no runs yet.")
     else:
@@ -63,7 +62,7 @@ def runs(key: str | None, limit: int, as_json: bool) -> None:
     """List the newest runs of a job, newest first."""
     handle = chosen_job(key)
     if as_json:
-        seen = handle.reads().runs(limit)
+        seen = handle.documents().runs(limit)
         print_document({"runs": [masked(run, handle.job.secrets) for run in seen.value]})
     elif not (newest := handle.list_runs(limit)):
         print_progress(f"{handle.key} has no runs yet.")
@@ -82,7 +81,7 @@ def show(key: str | None, run_id: int, as_json: bool) -> None:
     """
     handle = chosen_job(key)
     if as_json:
-        print_document(masked(handle.reads().run(run_id).value, handle.job.secrets))
+        print_document(masked(handle.documents().run(run_id).value, handle.job.secrets))
         return
     found = handle.get_run(run_id)
     lines = run_lines(handle.key, found)
@@ -102,7 +101,7 @@ def output(key: str | None, run_id: int, as_json: bool) -> None:
     """
     handle = chosen_job(key)
     if as_json:
-        print_document(task_outputs(handle.read_outputs(run_id), handle.job.secrets))
+        print_document(task_outputs(handle.documents().outputs(run_id), handle.job.secrets))
         return
     outputs = handle.get_outputs(run_id)
     for text in output_lines(handle.get_run(run_id).tasks, outputs):

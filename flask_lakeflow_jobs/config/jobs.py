@@ -16,6 +16,7 @@ from marshmallow.fields import Field
 from ..errors import ConfigurationError, quoted
 from ..runs.ids import id_of
 from ..runs.params import TASK_TYPES
+from ..runs.params_schema import parameters_schema
 from ..runs.redaction import Said, said_by
 from .keys import JOBS, WAIT_TIMEOUT
 from .readers import Sources, mapping, number
@@ -83,6 +84,22 @@ class Job:
     def secrets(self) -> Said:
         """What the schema says of its fields: which are secrets, and which only look like it."""
         return said_by(self.schema)
+
+    @property
+    def params_schema(self) -> dict[str, Any]:
+        """The JSON Schema of its parameters."""
+        return parameters_schema(self.schema, self.task_type)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The job as the API describes it."""
+        return {
+            "key": self.key,
+            "jobId": self.job_id,
+            "taskType": self.task_type,
+            "description": self.description,
+            "runAs": self.run_as,
+            "params": self.params_schema,
+        }
 
 
 JobConfigs: TypeAlias = Mapping[str, JobConfig | Mapping[str, Any]]

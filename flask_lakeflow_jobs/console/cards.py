@@ -14,6 +14,7 @@ from ..config.jobs import Job
 from ..errors import LakeflowJobsError
 from ..globals import current_state
 from ..handle import JobHandle
+from ..jobs import Jobs
 from ..runs.outcome import SUCCESSES, Outcome
 from ..runs.redaction import masked
 from . import queries
@@ -80,22 +81,22 @@ def cards(guarded: Guard, keys: Iterable[str]) -> list[Card]:
     :param guarded: tells who asks.
     :param keys: of the jobs; whoever asks may see them.
     """
-    jobs = current_state().jobs
+    state = current_state()
     moment, parameter = queries.now(), queries.who_parameter()
 
     def read(blank: Card, handle: JobHandle | LakeflowJobsError) -> Card:
         if isinstance(handle, LakeflowJobsError):
             return replace(blank, trouble=handle)
-        reads = handle.reads(or_stale=True)
+        reads = handle.documents(or_stale=True)
         try:
             seen = reads.runs(LAST_RUNS)
-            settings = jobs.upstream.job_of(reads.job().value).settings
+            settings = state.upstream.job_of(reads.job().value).settings
         except LakeflowJobsError as error:
             return replace(blank, trouble=error)
         return replace(
             blank,
             runs=[
-                summary(jobs.upstream.base_run_of(run), moment, parameter)
+                summary(state.upstream.base_run_of(run), moment, parameter)
                 for run in (masked(each, blank.job.secrets) for each in seen.value)
             ],
             slots=settings.max_concurrent_runs if settings else None,
@@ -105,7 +106,7 @@ def cards(guarded: Guard, keys: Iterable[str]) -> list[Card]:
         )
 
     with ExitStack() as stack, ThreadPoolExecutor(AT_ONCE) as threads:
-        handles = [jobs[key] for key in keys]
+        handles = [Jobs(state)[key] for key in keys]
         blanks = [Card(handle.job, rights(guarded, handle)) for handle in handles]
         acting = [_acting(handle, stack) for handle in handles]
         return list(threads.map(read, blanks, acting))

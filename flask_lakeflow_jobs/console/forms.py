@@ -17,11 +17,10 @@ from ..runs.redaction import MASK, Said, looks_secret
 from .summaries import job_parameters_of
 
 if TYPE_CHECKING:
-    from databricks.sdk.service.jobs import Job as SdkJob
-    from databricks.sdk.service.jobs import Run
     from marshmallow import Schema
 
     from ..config.jobs import Job
+    from ..sdk_types import Run, SdkJob
 
 #: The input for a format of text, where it is not a plain one.
 BY_FORMAT: Mapping[str, str] = {

@@ -10,8 +10,7 @@ from ..runs.outcome import last_attempts
 from .layout import Picture, curve, draw
 
 if TYPE_CHECKING:
-    from databricks.sdk.service.jobs import Run
-
+    from ..sdk_types import Run
     from .tasks import Attempt
 
 

@@ -11,9 +11,8 @@ from . import queries, summaries
 from .summaries import Summary
 
 if TYPE_CHECKING:
-    from databricks.sdk.service.jobs import BaseRun
-
     from ..handle import JobHandle
+    from ..sdk_types import BaseRun
 
 #: Runs on a page.
 PAGE = 20

@@ -9,10 +9,8 @@ from ..globals import current_state
 from ..runs.redaction import masked
 
 if TYPE_CHECKING:
-    from databricks.sdk.service.jobs import Job as SdkJob
-    from databricks.sdk.service.jobs import Run
-
     from ..handle import JobHandle
+    from ..sdk_types import Run, SdkJob
     from ..upstream.read_cache import Seen
     from ..web.auth import Guard
 
@@ -22,7 +20,7 @@ LAST_RUNS = 20
 
 def now() -> float:
     """Milliseconds since the epoch."""
-    return current_state().jobs.clock.now() * 1000
+    return current_state().clock.now() * 1000
 
 
 def seen_at(seen: Seen, now: float) -> float | None:
@@ -36,7 +34,7 @@ def seen_at(seen: Seen, now: float) -> float | None:
 
 def who_parameter() -> str | None:
     """The job parameter that tells who asked for a run, if the app notes it."""
-    return current_state().jobs.settings.attribution_parameter
+    return current_state().settings.attribution_parameter
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def job_of(handle: JobHandle) -> SdkJob:
 
     :param handle: on the job.
     """
-    return current_state().jobs.upstream.job_of(handle.reads(or_stale=True).job().value)
+    return current_state().upstream.job_of(handle.documents(or_stale=True).job().value)
 
 
 def run_of(handle: JobHandle, run_id: int) -> tuple[Run, Seen]:
@@ -71,10 +69,10 @@ def run_of(handle: JobHandle, run_id: int) -> tuple[Run, Seen]:
     :param handle: on its job.
     :param run_id: the run.
     """
-    seen = handle.reads(or_stale=True).run(run_id)
-    jobs = current_state().jobs
-    run = jobs.upstream.run_of(masked(seen.value, handle.job.secrets))
-    if jobs.settings.bundle is not None:  # the embedded workspace has no pages that say more
+    seen = handle.documents(or_stale=True).run(run_id)
+    state = current_state()
+    run = state.upstream.run_of(masked(seen.value, handle.job.secrets))
+    if state.settings.bundle is not None:  # the embedded workspace has no pages that say more
         run.run_page_url = None
         for task in run.tasks or []:
             task.run_page_url = None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from databricks.sdk.service.jobs import JobSettings
+    from ..sdk_types import JobSettings
 
 #: What is said of a trigger, by its field in a job's ``trigger``.
 EVENTS: Mapping[str, str] = {

@@ -13,7 +13,7 @@ from ..watching.schedule import remaining
 from . import filters
 
 if TYPE_CHECKING:
-    from databricks.sdk.service.jobs import BaseRun, Run
+    from ..sdk_types import BaseRun, Run
 
 
 @dataclass(frozen=True)

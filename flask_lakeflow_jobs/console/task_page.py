@@ -16,9 +16,8 @@ from .tasks import Attempt
 from .timeline import timeline
 
 if TYPE_CHECKING:
-    from databricks.sdk.service.jobs import RunOutput, RunTask
-
     from ..handle import JobHandle
+    from ..sdk_types import RunOutput, RunTask
     from ..web.auth import Guard
 
 #: Said of what was cut off.
@@ -81,9 +80,9 @@ def task_view(guarded: Guard, handle: JobHandle, run_id: int, task_run_id: int) 
         raise NotFound(f"Run {run_id} has no task with the id {task_run_id}.")
     rows = timeline(run, queries.now()).rows
     attempt = next(row for row in rows if row.run_id == task_run_id)
-    seen = handle.reads(or_stale=True).output(task_run_id, settled=attempt.ended is not None)
+    seen = handle.documents(or_stale=True).output(task_run_id, settled=attempt.ended is not None)
     shown = masked(seen.value, handle.job.secrets)
-    output = current_state().jobs.upstream.output_of(shown)
+    output = current_state().upstream.output_of(shown)
     return TaskView(attempt, texts_of(output), _child(guarded, task, output))
 
 

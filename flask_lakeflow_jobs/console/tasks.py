@@ -12,7 +12,7 @@ from . import filters
 from .summaries import State
 
 if TYPE_CHECKING:
-    from databricks.sdk.service.jobs import RunTask
+    from ..sdk_types import RunTask
 
 #: The phases of a task, in their order, and the fields of the Jobs API that have their lengths.
 PHASES = (

@@ -10,8 +10,7 @@ from ..runs.outcome import has_ended, last_attempts
 from .tasks import attempt_of, share
 
 if TYPE_CHECKING:
-    from databricks.sdk.service.jobs import Run
-
+    from ..sdk_types import Run
     from .tasks import Attempt
 
 #: The share of the time axis that stays free while a run goes on.

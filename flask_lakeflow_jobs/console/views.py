@@ -94,7 +94,7 @@ def show_jobs() -> str:
     some = request.args.getlist("key")
     keys = [job.key for job in guarded.viewable() if not some or job.key in some]
     template = "_cards.html" if "bare" in request.args else "jobs.html"
-    said = "There is no job here that you may see." if current_state().jobs else NO_JOBS
+    said = "There is no job here that you may see." if current_state().settings.jobs else NO_JOBS
     return _page(template, cards=cards(guarded, keys), keys=some or None, if_none=said)
 
 

@@ -10,8 +10,7 @@ from ..errors import LakeflowJobsError
 from .outcome import Outcome, has_failed_itself, outcome_of, root_causes, words_of
 
 if TYPE_CHECKING:
-    from databricks.sdk.service.jobs import Run, RunOutput, RunTask
-
+    from ..sdk_types import Run, RunOutput, RunTask
     from .outcome import AnySpelling
 
 T = TypeVar("T")

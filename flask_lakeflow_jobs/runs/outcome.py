@@ -13,7 +13,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from databricks.sdk.service.jobs import BaseRun, Run, RunTask
+    from ..sdk_types import BaseRun, Run, RunTask
 
     AnyRun = Run | BaseRun | RunTask
     #: As the SDK has it, or as the Jobs API spells it.

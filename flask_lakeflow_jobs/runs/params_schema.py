@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from marshmallow import Schema, fields, validate
 from marshmallow import missing as absent
@@ -18,9 +18,6 @@ from .params import (
     RUN_NOW_FIELDS,
     as_text,
 )
-
-if TYPE_CHECKING:
-    from ..config.jobs import Job
 
 #: Field class → JSON Schema; a field's own class comes first, then its bases.
 TYPES: dict[type[fields.Field[Any]], dict[str, Any]] = {
@@ -46,21 +43,6 @@ SCALARS = ["string", "number", "boolean"]
 ASCII = "^[\\u0000-\\u007f]*$"
 
 
-def described(job: Job) -> dict[str, Any]:
-    """A job as JSON.
-
-    :param job: it.
-    """
-    return {
-        "key": job.key,
-        "jobId": job.job_id,
-        "taskType": job.task_type,
-        "description": job.description,
-        "runAs": job.run_as,
-        "params": parameters_schema(job),
-    }
-
-
 def json_schema(schema: Schema) -> dict[str, Any]:
     """Describe what a schema takes; what cannot be described is left open, never an error.
 
@@ -69,21 +51,21 @@ def json_schema(schema: Schema) -> dict[str, Any]:
     return _object(schema, inside=())
 
 
-def parameters_schema(job: Job) -> dict[str, Any]:
+def parameters_schema(schema: Schema | None, task_type: str | None) -> dict[str, Any]:
     """Describe the parameters of a job: by its schema, else by where its task type puts them.
 
-    :param job: the job.
+    :param task_type: ``None`` leaves the placement to the caller: run-now's own fields.
     """
-    if job.schema is not None:
-        return json_schema(job.schema)
-    if job.task_type is None:
+    if schema is not None:
+        return json_schema(schema)
+    if task_type is None:
         return _or_nothing({name: _or_null(_run_now_field(name)) for name in RUN_NOW_FIELDS})
-    if job.task_type == "dbt":
+    if task_type == "dbt":
         return _or_nothing({})
-    if job.task_type == "pipeline":
+    if task_type == "pipeline":
         return _run_now_field("pipeline_params")
-    if job.task_type in LIST_NAMES:
-        field, names = LIST_NAMES[job.task_type]
+    if task_type in LIST_NAMES:
+        field, names = LIST_NAMES[task_type]
         taken = _or_null(_run_now_field(field))
         if len(names) == 1:
             return _or_nothing({names[0]: taken})

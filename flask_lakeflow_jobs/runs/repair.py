@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from databricks.sdk.service.jobs import Run
+    from ..sdk_types import Run
 
 #: The parameters that a run was started with and that a repair has to be given again.
 #: Source: the Jobs API forgets them (apache/airflow issue 64828).

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..runs.outcome import has_ended
-from .read_cache import Question, ReadCache, Seen
+from .outputs import Output, read_outputs
+from .read_cache import Question, Seen
 
 if TYPE_CHECKING:
-    from databricks.sdk.service.jobs import Run
+    from databricks.sdk.service.jobs import Run, RunOutput, RunTask
 
     from ..config.jobs import Job
     from ..identity import Identity
@@ -18,11 +19,10 @@ if TYPE_CHECKING:
     from .jobs_api import Answer
 
 
-class Reads:
+class CachedReads:
     """Reads of one identity's view of one job.
 
     :param upstream: the calls.
-    :param cache: what is known already.
     :param identity: the app or a user.
     :param job: the job.
     :param or_stale: whether an old answer, marked, is better than none.
@@ -31,14 +31,13 @@ class Reads:
     def __init__(
         self,
         upstream: Upstream,
-        cache: ReadCache,
         identity: Identity,
         job: Job,
         *,
         or_stale: bool = False,
     ) -> None:
         self._upstream = upstream
-        self._cache = cache
+        self._cache = upstream.cache
         self._identity = identity
         self._job = job
         self._or_stale = or_stale
@@ -105,6 +104,26 @@ class Reads:
             lambda: self._upstream.get_task_output(self._identity, self._job, task_run_id).document,
             lambda _: settled,
         )
+
+    def outputs(self, run_id: int) -> dict[str, Output]:
+        """The outputs of a run's tasks, by task key; see :func:`.outputs.read_outputs`.
+
+        :raises RunNotFound: there is none, or it belongs to another job.
+        """
+        return read_outputs(self._upstream.run_of(self.run(run_id).value), self._task_output)
+
+    def output_of(self, task: RunTask) -> RunOutput:
+        """The output of one task."""
+        return self._upstream.output_of(self._task_output(task))
+
+    def iterations_of(self, task: RunTask) -> Sequence[RunTask]:
+        """The iterations of a for-each task, each attempt of each."""
+        run = self._upstream.run_of(self.run(int(task.run_id or 0)).value)
+        return run.iterations or []
+
+    def _task_output(self, task: RunTask | Run) -> Output:
+        output: Output = self.output(int(task.run_id or 0), settled=has_ended(task)).value
+        return output
 
     def look(self, run_id: int) -> Answer[Run]:
         """A run as it is now, whatever is known of it; others then have it from the cache.

@@ -20,7 +20,6 @@ from databricks.sdk.service.jobs import (
 )
 
 from ..errors import JobNotFound, LakeflowJobsError, RunNotFound
-from .cached_reads import Reads
 from .calls import MOST_CALLS, Caller, Tier
 from .clients import Address, Clients
 from .error_mapping import HollowAnswer, Missing
@@ -57,7 +56,7 @@ class Upstream:
     ) -> None:
         self._read = Tier(settings.read_timeout, settings.read_attempts)
         self._write = Tier(settings.write_timeout, math.inf)
-        self._cache = ReadCache(shared, clock, settled_for=settings.cache_ttl)
+        self.cache = ReadCache(shared, clock, settled_for=settings.cache_ttl)
         clients = Clients(
             settings.sdk,
             local,
@@ -66,13 +65,6 @@ class Upstream:
             clock=clock,
         )
         self._caller = Caller(clients, clock)
-
-    def reads(self, identity: Identity, job: NamedJob, *, or_stale: bool = False) -> Reads:
-        """The reads of a job, through the cache.
-
-        :param or_stale: whether an old answer, marked, is better than none.
-        """
-        return Reads(self, self._cache, identity, job, or_stale=or_stale)
 
     #: The SDK's dataclasses of what the Jobs API spells in JSON.
     run_of = staticmethod(Run.from_dict)
@@ -307,7 +299,7 @@ class Upstream:
 
         :param job: the job.
         """
-        self._cache.forget(job)
+        self.cache.forget(job)
 
     @contextmanager
     def _changing(self, job: NamedJob) -> Iterator[None]:
@@ -315,7 +307,7 @@ class Upstream:
         try:
             yield
         finally:
-            self._cache.forget(job)
+            self.cache.forget(job)
 
 
 def _with(name: str, answer: T) -> T:

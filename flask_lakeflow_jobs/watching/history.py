@@ -12,11 +12,10 @@ from ..runs.outcome import SUCCESSES, age_of, duration_of, has_ended, outcome_of
 from .schedule import FLOOR, next_look, remaining, waiting_look
 
 if TYPE_CHECKING:
-    from databricks.sdk.service.jobs import BaseRun, Run
-
     from ..cache import Shared
     from ..clock import Clock
     from ..concurrency import Spawn
+    from ..sdk_types import BaseRun, Run
     from .watched_run import Target
 
 KEPT = 600.0

@@ -17,10 +17,9 @@ from .schedule import FLOOR
 from .snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from databricks.sdk.service.jobs import Run
-
     from ..clock import Clock
     from ..concurrency import Spawn
+    from ..sdk_types import Run
     from ..upstream.jobs_api import Answer
     from .history import Outlook
     from .lease import Turns

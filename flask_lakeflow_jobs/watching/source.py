@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..runs.outcome import RunStatus
+from ..upstream.cached_reads import CachedReads
 from .history import ReadsHistory
 
 if TYPE_CHECKING:
-    from databricks.sdk.service.jobs import BaseRun, Run
-
-    from ..upstream import Upstream
+    from ..sdk_types import BaseRun, Run
+    from ..upstream.gateway import Upstream
     from ..upstream.jobs_api import Answer
     from .watched_run import Target
 
@@ -43,7 +43,8 @@ class UpstreamReader:
 
         :raises LakeflowJobsError: the look failed.
         """
-        return self._upstream().reads(target.identity, target.job).look(target.run_id)
+        reads = CachedReads(self._upstream(), target.identity, target.job)
+        return reads.look(target.run_id)
 
     def active_runs(self, target: Target, most: int) -> list[Answer[Run]]:
         """The runs of a job that go on, with their tasks, at most so many.

@@ -1,8 +1,1 @@
-"""The HTTP face."""
-
-from .blueprint import blueprint
-from .responses import Answers
-from .sse.handoff.writer import Pusher
-from .sse.limits import StreamSlots, is_closing
-
-__all__ = ["Answers", "Pusher", "StreamSlots", "blueprint", "is_closing"]
+"""The HTTP interface: the routes, their requests and responses, and event streams."""

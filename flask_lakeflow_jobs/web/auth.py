@@ -14,9 +14,11 @@ from flask import Request, request
 
 from ..config.jobs import Job, Policy
 from ..errors import NotAllowed, UnknownJob
-from ..globals import State, current_state
+from ..globals import current_state
 from ..handle import JobHandle
 from ..identity import name_of, proxy_user_of
+from ..jobs import Jobs
+from ..state import AppState
 from .requests import LONGEST_ECHO
 
 Action = Literal["view", "run", "cancel", "repair"]
@@ -30,7 +32,7 @@ class Guard:
     :param request: the request.
     """
 
-    def __init__(self, state: State, request: Request) -> None:
+    def __init__(self, state: AppState, request: Request) -> None:
         self._state = state
         self._request = request
 
@@ -44,7 +46,7 @@ class Guard:
         :raises NotAllowed: the ``user_loader`` failed.
         """
         if self._state.user_loader is None:
-            is_trusted = self._state.jobs.settings.trust_proxy_headers
+            is_trusted = self._state.settings.trust_proxy_headers
             return proxy_user_of(self._request.headers) if is_trusted else None
         try:
             user = self._called(self._state.user_loader)
@@ -82,7 +84,7 @@ class Guard:
         return self._refusal(action, job) is None
 
     def _refusal(self, action: Action, job: Job) -> str | None:
-        if action != "view" and self._state.jobs.settings.read_only:
+        if action != "view" and self._state.settings.read_only:
             return "This app is read-only: runs can be looked at, and no more."
         policy = job.policy or self._state.policy
         if policy is None or self._says_yes(policy, self.user, action, job.key):
@@ -106,7 +108,7 @@ class Guard:
 
     def _called(self, callback: Callable[..., Any], *args: Any) -> Any:
         """What a callback of the host gives; one that is ``async`` is waited for, as a view is."""
-        answer = self._state.jobs.app.ensure_sync(callback)(*args)
+        answer = self._state.app.ensure_sync(callback)(*args)
         if inspect.iscoroutine(answer):  # of a callback that is not seen to be async
             answer.close()
             raise TypeError(f"{callback!r} gives a coroutine: make it an 'async def' function.")
@@ -117,7 +119,7 @@ class Guard:
 
         :raises NotAllowed: the ``user_loader`` failed.
         """
-        for handle in self._state.jobs.values():
+        for handle in Jobs(self._state).values():
             if self.allows("view", handle.job):
                 yield handle.job
 
@@ -136,7 +138,7 @@ def own_handle(guarded: Guard, key: str, action: Action = "view") -> JobHandle:
     :raises UnknownJob: there is none; of the others, only those that they may see are named.
     :raises NotAllowed: they may not.
     """
-    jobs = current_state().jobs
+    jobs = Jobs(current_state())
     if key not in jobs:
         raise UnknownJob(key[:LONGEST_ECHO], [job.key for job in guarded.viewable()])
     handle = jobs[key]

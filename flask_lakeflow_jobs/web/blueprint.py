@@ -6,14 +6,20 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from functools import cached_property
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import Map, MapAdapter, Rule
 
+from ..clock import Clock
 from ..config.readers import path
+from ..config.settings import Settings
 from .assets import MODULE, browser_module
 from .csrf import refuse_other_sites
 from .problems import register_error_handlers
+from .responses import Answers
+from .sse.handoff.writer import Pusher
+from .sse.limits import StreamSlots, is_closing
+from .state import EXTENSION, WebState
 from .views import (
     NAME,
     cancel_run,
@@ -30,6 +36,16 @@ from .views import (
     trigger,
 )
 from .webhook import take_notification
+
+
+def serve(app: Flask, settings: Settings, clock: Clock, *, url_prefix: str) -> None:
+    """Register the routes on an app."""
+    app.extensions[EXTENSION] = WebState(
+        StreamSlots(settings.max_streams),
+        Pusher(clock, heartbeat=settings.heartbeat, is_closing=is_closing),
+        Answers(),
+    )
+    app.register_blueprint(blueprint(url_prefix, takes_notifications=settings.takes_notifications))
 
 
 def blueprint(url_prefix: str, *, takes_notifications: bool = False) -> Blueprint:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from ..config.jobs import Job
 from ..runs.ids import LARGEST_ID
-from ..runs.params_schema import json_schema, parameters_schema
+from ..runs.params_schema import json_schema
 from .openapi_parts import (
     Json,
     closed,
@@ -230,7 +230,7 @@ def _trigger(job: Job) -> Json:
             *_resuming(),
             _idempotency_key(),
         ],
-        body=_trigger_body(parameters_schema(job)),
+        body=_trigger_body(job.params_schema),
     )
     return {**told, "description": job.description} if job.description else told
 

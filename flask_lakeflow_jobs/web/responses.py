@@ -9,11 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response
 
-from ..globals import current_state
-
 if TYPE_CHECKING:
     from ..config.jobs import Job
-    from ..handle import JobHandle
     from ..upstream.read_cache import Seen, Stamp
 
 #: How many texts are kept, and the longest, in characters. They are made again with every change,
@@ -58,12 +55,7 @@ def encoded(answer: Any) -> str:
     return json.dumps(answer, separators=(",", ":"))
 
 
-def _read(of: str, handle: JobHandle, seen: Seen, describe: Callable[[], Any]) -> Response:
-    """The answer to a read."""
-    return _aged(_response(current_state().answers.text(of, handle.job, seen, describe)), seen)
-
-
-def _aged(response: Response, seen: Seen) -> Response:
+def with_age(response: Response, seen: Seen) -> Response:
     """Mark a response with its age where it is old, and as stale (RFC 9211) where it is only
     given because the workspace cannot be reached."""
     if seen.age >= 1:
@@ -73,12 +65,9 @@ def _aged(response: Response, seen: Seen) -> Response:
     return response
 
 
-# ── what views share ──────────────────────────────────────────────────────────────────────────────
+def json_response(answer: Any) -> Response:
+    return text_response(encoded(answer))
 
 
-def _json(answer: Any) -> Response:
-    return _response(encoded(answer))
-
-
-def _response(text: str) -> Response:
+def text_response(text: str) -> Response:
     return Response(text, mimetype="application/json", headers={"Cache-Control": "no-store"})

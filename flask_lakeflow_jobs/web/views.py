@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Response, request, url_for
 
 from ..globals import current_state
 from ..idempotency import Triggered
 from ..runs.ids import run_id_of
-from ..runs.params_schema import described
 from ..runs.redaction import masked, newest_run, task_outputs
 from .auth import acting_handle, guard, own_handle
 from .openapi import document
 from .requests import flag_of, idempotency_key_of, limit_of, params_of, repair_of, streamed_runs_of
-from .responses import _json, _read
+from .responses import json_response, text_response, with_age
 from .sse.encoder import ManyRuns, OneRun
 from .sse.open import _stream
+from .state import web_state
+
+if TYPE_CHECKING:
+    from ..handle import JobHandle
+    from ..upstream.read_cache import Seen
 
 NAME = "lakeflow_jobs"
 
@@ -26,20 +31,20 @@ NAME = "lakeflow_jobs"
 
 
 def list_jobs() -> Response:
-    return _json({"jobs": [described(job) for job in guard().viewable()]})
+    return json_response({"jobs": [job.to_dict() for job in guard().viewable()]})
 
 
 def show_job(key: str) -> Response:
-    return _json(described(own_handle(guard(), key).job))
+    return json_response(own_handle(guard(), key).job.to_dict())
 
 
 def show_openapi() -> Response:
-    return _json(
+    return json_response(
         document(
             list(guard().viewable()),
             url=url_for(f"{NAME}.list_jobs"),
             version=version("flask-lakeflow-jobs"),
-            takes_notifications=current_state().jobs.settings.takes_notifications,
+            takes_notifications=current_state().settings.takes_notifications,
         )
     )
 
@@ -62,7 +67,7 @@ def trigger(key: str) -> Response:
             target = handle.target(triggered.run_id)
             response = _stream([target], OneRun(target), polls=polls, is_started=True)
         else:
-            response = _json({"runId": triggered.run_id})
+            response = json_response({"runId": triggered.run_id})
     return _located(response, key, triggered)
 
 
@@ -75,7 +80,7 @@ def _located(response: Response, key: str, triggered: Triggered) -> Response:
 
 def list_runs(key: str) -> Response:
     with acting_handle(guard(), key) as handle:
-        seen = handle.reads(or_stale=True).runs(limit_of(request))
+        seen = handle.documents(or_stale=True).runs(limit_of(request))
 
     def runs() -> dict[str, Any]:
         return {"runs": [masked(run, handle.job.secrets) for run in seen.value]}
@@ -85,20 +90,26 @@ def list_runs(key: str) -> Response:
 
 def show_status(key: str) -> Response:
     with acting_handle(guard(), key) as handle:
-        seen = handle.reads(or_stale=True).runs(1)
+        seen = handle.documents(or_stale=True).runs(1)
     return _read("status", handle, seen, lambda: newest_run(seen.value, handle.job.secrets))
 
 
 def show_run(key: str, run_id: str) -> Response:
     with acting_handle(guard(), key) as handle:
-        seen = handle.reads(or_stale=True).run(run_id_of(run_id))
+        seen = handle.documents(or_stale=True).run(run_id_of(run_id))
     return _read("run", handle, seen, lambda: masked(seen.value, handle.job.secrets))
+
+
+def _read(of: str, handle: JobHandle, seen: Seen, describe: Callable[[], Any]) -> Response:
+    """The answer to a read."""
+    text = web_state().answers.text(of, handle.job, seen, describe)
+    return with_age(text_response(text), seen)
 
 
 def show_output(key: str, run_id: str) -> Response:
     with acting_handle(guard(), key) as handle:
-        outputs = handle.read_outputs(run_id_of(run_id))
-    return _json(task_outputs(outputs, handle.job.secrets))
+        outputs = handle.documents().outputs(run_id_of(run_id))
+    return json_response(task_outputs(outputs, handle.job.secrets))
 
 
 def cancel_run(key: str, run_id: str) -> Response:
@@ -114,7 +125,7 @@ def repair_run(key: str, run_id: str) -> Response:
         repair_id = handle.repair_run(
             run_id_of(run_id), **repair_of(request), requested_by=guarded.user_name
         )
-    return _json({"repairId": repair_id})
+    return json_response({"repairId": repair_id})
 
 
 # ── streams ───────────────────────────────────────────────────────────────────────────────────────

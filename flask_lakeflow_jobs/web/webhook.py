@@ -20,10 +20,10 @@ def take_notification() -> Response:
 
     One of a job that this app does not have is answered alike: it is no fault of who sends it.
     """
-    jobs = current_state().jobs
-    check_login(request, jobs.settings)
+    state = current_state()
+    check_login(request, state.settings)
     job_id, run_id = notified_run_of(request)
-    if jobs.take_hint(job_id, run_id):
+    if state.receive_notification(job_id, run_id):
         _log.info("A notification says that run %d of job %d has news.", run_id, job_id)
     else:
         _log.info("A notification is about job %d, which this app does not have.", job_id)

@@ -8,10 +8,11 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, current_app
+from flask import Flask
 
 from flask_lakeflow_jobs import LakeflowJobs
-from flask_lakeflow_jobs.globals import EXTENSION, State
+from flask_lakeflow_jobs.globals import current_state
+from flask_lakeflow_jobs.web.state import web_state
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -28,11 +29,11 @@ def create_app() -> Flask:
     @app.get("/held")
     def held() -> dict[str, Any]:
         """What the process holds that answers this."""
-        state: State = current_app.extensions[EXTENSION]
+        state = current_state()
         return {
             "pid": os.getpid(),
-            "streams": state.stream_slots.held,
-            "watched": state.jobs.hub.watched,
+            "streams": web_state().stream_slots.held,
+            "watched": state.hub.watched,
             "threads": sorted(thread.name for thread in threading.enumerate()),
             "connections": _connections(),
             "descriptors": len(os.listdir("/proc/self/fd")),

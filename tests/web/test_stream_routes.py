@@ -14,7 +14,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from flask_lakeflow_jobs import current_jobs
-from flask_lakeflow_jobs.globals import EXTENSION
 from flask_lakeflow_jobs.testing import (
     Drop,
     FaultyWorkspace,
@@ -373,7 +372,7 @@ class TestManyRuns:
 class TestHead:
     def test_it_holds_nothing(self, make_app: MakeApp, serve: Serve, gate: Gate) -> None:
         app = make_app(LAKEFLOW_JOBS_MAX_STREAMS=1)
-        slots = app.extensions[EXTENSION].stream_slots
+        slots = app.extensions["lakeflow_jobs.web"].stream_slots
         with app.app_context():
             run_id = started("gated", gate.params)
             url = f"{serve(app)}/api/jobs/gated/runs/{run_id}/stream"

@@ -228,7 +228,7 @@ def test_of_a_job_that_runs_as_its_users_only_watchers_have_it_looked_at(
 ) -> None:
     app = make_app(jobs={"users": {"of": "never", "run_as": "user"}}, **LOGIN)
     hints: list[tuple[int, int, Sequence[Target]]] = []
-    hub = app.extensions["lakeflow_jobs"].jobs.hub
+    hub = app.extensions["lakeflow_jobs"].hub
     monkeypatch.setattr(hub, "take_hint", lambda *hint: hints.append(hint))
     notify(app, notification(job_ids["never"], 5))
     [(job_id, run_id, targets)] = hints

@@ -17,10 +17,10 @@ from flask.cli import with_appcontext
 from ...config import keys
 from ...config.jobs import JOB_PREFIX, Job, env_name
 from ...errors import LakeflowJobsError
-from ...globals import State
 from ...idempotency import CLOCKS_DIFFER_BY
 from ...identity import APP
 from ...runs.ids import id_of
+from ...state import AppState
 from ..app import app_state
 from ..exit_codes import Exit, help_table
 from ..options import output_option, words
@@ -75,11 +75,11 @@ class Doctor:
     """
 
     def __init__(
-        self, app: Flask, state: State, environ: Mapping[str, str], server: list[str]
+        self, app: Flask, state: AppState, environ: Mapping[str, str], server: list[str]
     ) -> None:
         self._app = app
-        self._jobs = state.jobs
-        self._settings = state.jobs.settings
+        self._state = state
+        self._settings = state.settings
         self._state = state
         self._environ = environ
         root = Path(app.root_path)
@@ -95,7 +95,7 @@ class Doctor:
             self._server,
             self._environ,
             has_push=self._settings.push,
-            shares_cache=self._jobs.shared.is_between_processes,
+            shares_cache=self._state.cache.is_between_processes,
         )
         yield self._look_at_cache()
         if self._app_yaml is not None:
@@ -131,7 +131,7 @@ class Doctor:
     # ── workspace ─────────────────────────────────────────────────────────────────────────────────
 
     def _look_at_workspace(self) -> Iterator[Finding]:
-        upstream, clock = self._jobs.upstream, self._jobs.clock
+        upstream, clock = self._state.upstream, self._state.clock
         try:
             asked = clock.now()
             me = upstream.who_am_i(APP)
@@ -149,7 +149,7 @@ class Doctor:
     def _look_at_job(self, job: Job, me: Mapping[str, Any]) -> Iterator[Finding]:
         about = f"job {job.key}"
         try:
-            definition = self._jobs.upstream.get_job(APP, job).value
+            definition = self._state.upstream.get_job(APP, job).value
         except LakeflowJobsError as error:
             yield failure(about, error, WAY) if error.retryable else not_seen(job, error)
             return
@@ -164,7 +164,7 @@ class Doctor:
     def _look_at_permissions(self, job: Job, me: Mapping[str, Any]) -> Finding:
         about = f"job {job.key}"
         try:
-            permissions = self._jobs.upstream.get_permissions(APP, job)
+            permissions = self._state.upstream.get_permissions(APP, job)
         except LakeflowJobsError as error:
             return note(
                 about,
@@ -216,9 +216,9 @@ class Doctor:
     # ── cache ─────────────────────────────────────────────────────────────────────────────────────
 
     def _look_at_cache(self) -> Finding:
-        shared = self._jobs.shared
+        shared = self._state.cache
         if not shared.is_between_processes:
-            if self._jobs.settings.takes_notifications:
+            if self._settings.takes_notifications:
                 return note(
                     "cache",
                     "Each process has its own: a notification of Databricks tells only the one"

@@ -10,11 +10,10 @@ from .app_yaml import binding, variable
 from .findings import Finding, failure, finding, note
 
 if TYPE_CHECKING:
-    from databricks.sdk.service.jobs import Job as Definition
-    from databricks.sdk.service.jobs import JobPermissions
-
     from ...config.jobs import Job
     from ...errors import LakeflowJobsError
+    from ...sdk_types import JobPermissions
+    from ...sdk_types import SdkJob as Definition
 
 #: Levels that let an identity run a job.
 #: Source: Databricks documentation, "Job ACLs".

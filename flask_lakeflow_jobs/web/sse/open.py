@@ -10,6 +10,7 @@ from flask import Response, request
 from ...globals import current_state
 from ...watching import Target
 from ..requests import last_event_id_of
+from ..state import web_state
 from .encoder import Script
 from .format import HEADERS, MEDIA_TYPE
 from .handoff import connection
@@ -31,8 +32,8 @@ def _stream(
     is an event, since the answer is to name the run.
     """
     state = current_state()
-    hub, settings, clock = state.jobs.hub, state.jobs.settings, state.jobs.clock
-    slots = state.stream_slots
+    hub, settings, clock = state.hub, state.settings, state.clock
+    slots = web_state().stream_slots
     with ExitStack() as held:
         is_pushed = settings.push and connection.is_possible()
         has_slot = not polls and (
@@ -66,7 +67,9 @@ def _stream(
     body = PullBody(
         stream, opening, heartbeat=settings.heartbeat, clock=clock, is_closing=hub.is_closing
     )
-    return _event_stream(PushBody(body, stream, len(opening), state.pusher) if is_pushed else body)
+    return _event_stream(
+        PushBody(body, stream, len(opening), web_state().pusher) if is_pushed else body
+    )
 
 
 def _event_stream(body: Iterable[bytes]) -> Response:

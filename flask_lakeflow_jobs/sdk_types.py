@@ -1,0 +1,21 @@
+"""The SDK's dataclasses that this package passes on, for annotations only.
+
+Importing the SDK costs a second, so only ``upstream`` imports it, at the first call.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from databricks.sdk.service.jobs import (
+        BaseRun,
+        JobPermissions,
+        JobSettings,
+        Run,
+        RunOutput,
+        RunTask,
+    )
+    from databricks.sdk.service.jobs import Job as SdkJob
+
+__all__ = ["BaseRun", "JobPermissions", "JobSettings", "Run", "RunOutput", "RunTask", "SdkJob"]

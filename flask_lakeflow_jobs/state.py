@@ -1,0 +1,99 @@
+"""What the extension keeps for one app: its settings, clock, cache, upstream and hub."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from . import signals
+from .identity import APP
+from .watching.hub import Hub
+from .watching.source import UpstreamReader
+from .watching.watched_run import Target
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from .cache import Shared
+    from .clock import Clock
+    from .config.jobs import Policy
+    from .config.settings import Settings
+    from .identity import UserLoader
+    from .runs.outcome import RunStatus
+    from .upstream.gateway import Upstream
+
+#: The key of the state in ``app.extensions``.
+EXTENSION = "lakeflow_jobs"
+
+
+class AppState:
+    """The state of one app. It holds nothing that belongs to an interface.
+
+    :param connect: opens the upstream, which imports the SDK; called once, at the first call.
+    :param is_closing: whether this process is about to end.
+    """
+
+    def __init__(
+        self,
+        app: Flask,
+        settings: Settings,
+        *,
+        connect: Callable[[], Upstream],
+        cache: Shared,
+        clock: Clock,
+        is_closing: Callable[[], bool],
+        policy: Policy | None = None,
+        user_loader: UserLoader | None = None,
+    ) -> None:
+        self.app = app
+        self.settings = settings
+        self.cache = cache
+        self.clock = clock
+        self.policy = policy
+        self.user_loader = user_loader
+        self.hub = Hub(
+            UpstreamReader(lambda: self.upstream),
+            self._send_changed,
+            cache,
+            clock,
+            poll_interval=settings.poll_interval,
+            settled_for=settings.cache_ttl,
+            takes_hints=settings.takes_notifications,
+            is_closing=is_closing,
+        )
+        self._connect = connect
+        self._upstream: Upstream | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def upstream(self) -> Upstream:
+        """The calls to the workspace."""
+        with self._lock:
+            if self._upstream is None:
+                self._upstream = self._connect()
+            return self._upstream
+
+    def receive_notification(self, job_id: int, run_id: int) -> bool:
+        """Poll a run at once, because a notification says that it may have changed.
+
+        The run is polled even without subscribers, unless its job runs as its users: only a
+        subscriber brings the user's token.
+
+        :param job_id: the id in the workspace.
+        :return: whether this app has such a job; runs of other jobs are not polled.
+        """
+        jobs = [job for job in self.settings.jobs.values() if job.job_id == job_id]
+        if not jobs:
+            return False
+        self.upstream.forget(jobs[0])
+        targets = [Target(APP, job, run_id) for job in jobs if job.run_as == "app"]
+        self.hub.take_hint(job_id, run_id, targets)
+        return True
+
+    def _send_changed(self, target: Target, status: RunStatus) -> None:
+        payload = {"job": target.job.key, "run_id": target.run_id, "status": status}
+        with self.app.app_context():
+            signals.send(signals.run_changed, self.app, **payload)
+            if status.is_terminal:
+                signals.send(signals.run_finished, self.app, **payload)
