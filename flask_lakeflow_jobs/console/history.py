@@ -83,7 +83,7 @@ class Page:
     :param has_more: whether there are older ones.
     """
 
-    summaries: Sequence[Summary]
+    runs: Sequence[Summary]
     looked_at: int
     last: Place | None
     has_more: bool

@@ -244,7 +244,7 @@ def test_permissions_that_cannot_be_read_are_no_finding(
 
 
 def app_job(app: Flask, key: str) -> int:
-    return int(app.extensions["lakeflow_jobs"].jobs[key].job.job_id)
+    return int(app.extensions["lakeflow_jobs"].settings.jobs[key].job_id)
 
 
 ME = {"userName": "ann@example.com", "groups": [{"display": "users"}, {"display": "etl"}]}

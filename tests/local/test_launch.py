@@ -120,7 +120,7 @@ def test_a_server_that_breaks_down_ends_the_process(
     def broken(**_: object) -> None:
         raise OSError("no more files")
 
-    monkeypatch.setattr("flask_lakeflow_jobs.local.http.application.wasyncore.loop", broken)
+    monkeypatch.setattr("flask_lakeflow_jobs.local.http.server.wasyncore.loop", broken)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     assert main(["--bundle", str(bundle), "--folder", str(folder), "--quiet"]) == 1
     assert "The server has broken down" in caplog.text
