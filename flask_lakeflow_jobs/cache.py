@@ -18,7 +18,7 @@ from cachelib.serializers import BaseSerializer
 from flask_caching import Cache
 
 from .config.keys import CACHE, SDK_KEYS
-from .config.readers import Sources
+from .config.readers import SettingsReader
 from .errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class PlainText(BaseSerializer):
         return self.loads(f.read())
 
 
-class Shared:
+class SharedCache:
     """A store that may forget, and whose failing costs freshness only.
 
     :param backend: a Flask-Caching backend.
@@ -86,7 +86,7 @@ class Shared:
     @classmethod
     def of(
         cls, app: Flask, config: Mapping[str, Any], cache: Cache | None, *, scope: str = ""
-    ) -> Shared:
+    ) -> SharedCache:
         """The store of an app.
 
         :param app: the app.
@@ -109,7 +109,7 @@ class Shared:
         return cls(backend, scope=scope)
 
     @property
-    def is_between_processes(self) -> bool:
+    def is_cross_process(self) -> bool:
         """Whether other processes see what this one puts there, if it works."""
         return type(self._backend).__name__ not in PROCESS_ONLY
 
@@ -225,7 +225,7 @@ OTHER_KEYS = (
 )
 
 
-def scope_of(sources: Sources, bundle: Path | None, instance: Path) -> str:
+def cache_namespace(sources: SettingsReader, bundle: Path | None, instance: Path) -> str:
     """A name for the workspace and as whom the app acts there, the same in all its processes.
 
     It gives nothing away of the credentials that it is made of.

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from weakref import WeakMethod
 
 
-def call_in_children(method: Callable[[], None]) -> None:
+def call_in_forked_children(method: Callable[[], None]) -> None:
     """Have a method called in every process that is forked from this one, before all else there.
 
     :param method: bound to an object; nothing is called once that is gone.

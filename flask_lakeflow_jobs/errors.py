@@ -20,7 +20,7 @@ LONGEST_QUOTE = 60
 _log = logging.getLogger("flask_lakeflow_jobs")
 
 
-def quoted(value: object) -> str:
+def quote(value: object) -> str:
     """How a sentence repeats what was given; cut where it is long.
 
     :param value: anything.

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from .cache import Shared, scope_of
+from .cache import SharedCache, cache_namespace
 from .cli import command_group
 from .clock import Clock, SystemClock
 from .config.jobs import JobConfigs, Policy
 from .config.keys import BUNDLE, CONSOLE
-from .config.readers import Sources
+from .config.readers import SettingsReader
 from .config.settings import Settings, load_settings
 from .errors import ConfigurationError, UpstreamUnavailable
 from .identity import UserLoader
@@ -75,7 +75,7 @@ class LakeflowJobs:
         """
         if EXTENSION in app.extensions:
             raise RuntimeError("LakeflowJobs is set up for this app already: call init_app once.")
-        sources = Sources(app.config, os.environ)
+        sources = SettingsReader(app.config, os.environ)
         settings = load_settings(
             sources,
             self._jobs,
@@ -83,8 +83,8 @@ class LakeflowJobs:
             bundle_jobs=_bundle_jobs,
         )
         clock = SystemClock()
-        scope = scope_of(sources, settings.bundle, Path(app.instance_path))
-        cache = Shared.of(app, settings.cache, self._cache, scope=scope)
+        scope = cache_namespace(sources, settings.bundle, Path(app.instance_path))
+        cache = SharedCache.of(app, settings.cache, self._cache, scope=scope)
         app.extensions[EXTENSION] = AppState(
             app,
             settings,
@@ -112,7 +112,7 @@ class LakeflowJobs:
         app.register_blueprint(console_blueprint(prefix))
 
 
-def _connect(settings: Settings, instance: Path, cache: Shared, clock: Clock) -> Upstream:
+def _connect(settings: Settings, instance: Path, cache: SharedCache, clock: Clock) -> Upstream:
     """Open the upstream room, and with it the SDK: at the first call, never on import."""
     from .upstream.gateway import Upstream
 

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 from . import signals, telemetry
 from .errors import Conflict, HandleClosed, MissingUserToken
 from .idempotency import Trigger, Triggered
-from .identity import HasHeaders, Identity, attributed, name_of, user_of
+from .identity import HasHeaders, Identity, add_requester, display_name, user_of
 from .results import returning_result, returning_results
 from .runs.explanation import Explanation, explanation
-from .runs.ids import run_id_of
+from .runs.ids import parse_run_id
 from .runs.outcome import Outcome, RunStatus, has_ended, outcome_of
 from .runs.params import check_task_keys, listed_task_keys, run_now_fields, validate
 from .runs.repair import repair_arguments
 from .upstream.cached_reads import CachedReads
-from .watching import Target
+from .watching import RunKey
 from .watching.iterator import RunWatch, states_of
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class JobHandle:
         :raises ConfigurationError: the job cannot be told who asked.
         """
         identity = self._act()
-        user = name_of(requested_by)
+        user = display_name(requested_by)
         fields = self._fields(params, user)
         choices: dict[str, Any] = {
             "only": listed_task_keys(only),
@@ -140,7 +140,7 @@ class JobHandle:
 
     def _fields(self, params: Mapping[str, Any] | None, user: str | None) -> dict[str, Any]:
         """The parameters of a run in the fields of run-now, and in them who asked."""
-        return attributed(
+        return add_requester(
             run_now_fields(self.job.task_type, validate(self.job.schema, params)),
             self._state.settings.attribution_parameter,
             user,
@@ -199,12 +199,12 @@ class JobHandle:
         target = self.target(run_id)
         return self._state.hub.subscribe([target], {target: seen} if seen else None)
 
-    def target(self, run_id: int | str) -> Target:
+    def target(self, run_id: int | str) -> RunKey:
         """The run as something to watch.
 
         :param run_id: the run.
         """
-        return Target(self._act(), self.job, run_id_of(run_id))
+        return RunKey(self._act(), self.job, parse_run_id(run_id))
 
     # ── read ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -261,7 +261,7 @@ class JobHandle:
         :param run_id: the run.
         :raises RunNotFound: this job has no such run.
         """
-        seen = self.documents().run(run_id_of(run_id))
+        seen = self.documents().run(parse_run_id(run_id))
         return self._state.upstream.run_of(seen.value)
 
     def get_run_output(self, run_id: int | str) -> RunOutput | dict[str, RunOutput]:
@@ -281,7 +281,7 @@ class JobHandle:
         :param run_id: the run.
         :raises RunNotFound: this job has no such run.
         """
-        outputs = self.documents().outputs(run_id_of(run_id))
+        outputs = self.documents().outputs(parse_run_id(run_id))
         return {key: self._state.upstream.output_of(output) for key, output in outputs.items()}
 
     def explain(self, run_id: int | str) -> Explanation:
@@ -291,7 +291,7 @@ class JobHandle:
         :raises RunNotFound: this job has no such run.
         """
         upstream, reads = self._state.upstream, self.documents()
-        document = reads.run(run_id_of(run_id)).value
+        document = reads.run(parse_run_id(run_id)).value
         return explanation(upstream.run_of(document), reads, document)
 
     # ── intervene ─────────────────────────────────────────────────────────────────────────────────
@@ -303,14 +303,14 @@ class JobHandle:
         :param requested_by: the name of who asked, for the log and the signal.
         :raises RunNotFound: this job has no such run.
         """
-        run_id = run_id_of(run_id)
+        run_id = parse_run_id(run_id)
         # Nobody cancels another job's run through this one.
         run = self._state.upstream.get_run(self._act(), self.job, run_id).value
         self._state.upstream.cancel_run(self._act(), self.job, run_id)
         if has_ended(run):
             return
         self._state.hub.forget(self.target(run_id))
-        user = name_of(requested_by)
+        user = display_name(requested_by)
         self._note("canceled", run_id, user)
         self._signal(signals.run_canceled, run_id, user=user)
 
@@ -337,7 +337,7 @@ class JobHandle:
         :raises RunNotFound: this job has no such run.
         :raises Conflict: it goes on, or has succeeded.
         """
-        run_id = run_id_of(run_id)
+        run_id = parse_run_id(run_id)
         run = self._state.upstream.get_run(self._act(), self.job, run_id, history=True).value
         if not has_ended(run):
             raise Conflict(f"Run {run_id} goes on. Wait for its end, or cancel it, to repair it.")
@@ -349,8 +349,8 @@ class JobHandle:
             rerun_dependent_tasks=rerun_dependent_tasks,
         )
         repair_id = self._state.upstream.repair_run(self._act(), self.job, run_id, arguments)
-        self._state.hub.begin_again(self.target(run_id))
-        self._note("repaired", run_id, name_of(requested_by))
+        self._state.hub.reset(self.target(run_id))
+        self._note("repaired", run_id, display_name(requested_by))
         return repair_id
 
     # ── as whom ───────────────────────────────────────────────────────────────────────────────────

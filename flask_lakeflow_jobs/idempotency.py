@@ -88,7 +88,7 @@ class Trigger:
         if known is None:
             asked_at = self._state.clock.monotonic()
             triggered = self.pull(fields, choices, token)
-            if not shared.is_between_processes or shared.is_failing:
+            if not shared.is_cross_process or shared.is_failing:
                 triggered = self._compared(triggered, fields, asked_at)
             mine = {"run_id": triggered.run_id, "intent": meant}
             if shared.add(name, mine, KEY_SECONDS):
@@ -115,7 +115,7 @@ class Trigger:
         asked_ago = self._state.clock.monotonic() - asked_at
         tolerance = 0.001 if is_here else CLOCKS_DIFFER_BY
         was_there = (run.value.start_time or 0) / 1000 < now - asked_ago - tolerance
-        if was_started_with(run.value, fields) is False:
+        if has_same_parameters(run.value, fields) is False:
             raise _another_intent()
         return replace(triggered, replayed=was_there)
 
@@ -144,7 +144,7 @@ def _plain(value: Any) -> Any:
 REFERENCE = "{{"
 
 
-def was_started_with(run: Run, fields: Mapping[str, Any]) -> bool | None:
+def has_same_parameters(run: Run, fields: Mapping[str, Any]) -> bool | None:
     """Whether these are the parameters that a run was started with.
 
     :param run: the run.

@@ -123,7 +123,7 @@ def _text(header: str | None) -> str | None:
     return header.strip() or None
 
 
-def name_of(user: Any) -> str | None:
+def display_name(user: Any) -> str | None:
     """A plain name for whatever the host has as a user, fit for logs.
 
     :param user: a text, or an object or a mapping with one of :data:`NAMES`, or an object with
@@ -145,7 +145,7 @@ def _one_line(name: Any) -> str | None:
     return text[:LONGEST_NAME] or None
 
 
-def attributed(
+def add_requester(
     fields: Mapping[str, Any], parameter: str | None, requested_by: str | None, *, job: str
 ) -> dict[str, Any]:
     """The fields of run-now with who asked among the job parameters.

@@ -10,12 +10,12 @@ from . import signals
 from .identity import APP
 from .watching.hub import Hub
 from .watching.source import UpstreamReader
-from .watching.watched_run import Target
+from .watching.watched_run import RunKey
 
 if TYPE_CHECKING:
     from flask import Flask
 
-    from .cache import Shared
+    from .cache import SharedCache
     from .clock import Clock
     from .config.jobs import Policy
     from .config.settings import Settings
@@ -40,7 +40,7 @@ class AppState:
         settings: Settings,
         *,
         connect: Callable[[], Upstream],
-        cache: Shared,
+        cache: SharedCache,
         clock: Clock,
         is_closing: Callable[[], bool],
         policy: Policy | None = None,
@@ -87,11 +87,11 @@ class AppState:
         if not jobs:
             return False
         self.upstream.forget(jobs[0])
-        targets = [Target(APP, job, run_id) for job in jobs if job.run_as == "app"]
+        targets = [RunKey(APP, job, run_id) for job in jobs if job.run_as == "app"]
         self.hub.take_hint(job_id, run_id, targets)
         return True
 
-    def _send_changed(self, target: Target, status: RunStatus) -> None:
+    def _send_changed(self, target: RunKey, status: RunStatus) -> None:
         payload = {"job": target.job.key, "run_id": target.run_id, "status": status}
         with self.app.app_context():
             signals.send(signals.run_changed, self.app, **payload)

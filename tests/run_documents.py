@@ -7,7 +7,7 @@ from typing import Any
 from databricks.sdk.service.jobs import Run, RunTask
 
 from flask_lakeflow_jobs.config.jobs import Job
-from flask_lakeflow_jobs.upstream.jobs_api import Answer
+from flask_lakeflow_jobs.upstream.jobs_api import ApiResponse
 from flask_lakeflow_jobs.watching.snapshot import StateId, state_id
 
 Document = dict[str, Any]
@@ -76,12 +76,12 @@ FAILED_BY_TASK = words("INTERNAL_ERROR", "FAILED", status="TERMINATED", code="RU
 FAILED = words("TERMINATED", "FAILED", status="TERMINATED", code="RUN_EXECUTION_ERROR")
 
 
-def answered(a_run: Run) -> Answer[Run]:
+def answered(a_run: Run) -> ApiResponse[Run]:
     """A run as the upstream room gives it.
 
     :param a_run: it.
     """
-    return Answer(a_run.as_dict(), a_run)
+    return ApiResponse(a_run.as_dict(), a_run)
 
 
 def state_of(a_run: Run) -> StateId:

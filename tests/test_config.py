@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import ConfigurationError
-from flask_lakeflow_jobs.config.readers import Sources
+from flask_lakeflow_jobs.config.readers import SettingsReader
 from flask_lakeflow_jobs.config.settings import Settings, load_settings
-from flask_lakeflow_jobs.errors import quoted
+from flask_lakeflow_jobs.errors import quote
 
 
 def no_bundle(path: Path) -> Mapping[str, int]:
@@ -28,7 +28,7 @@ def settings(
     bundle_jobs: Any = no_bundle,
 ) -> Settings:
     return load_settings(
-        Sources(config or {}, environ or {}), None, root=root, bundle_jobs=bundle_jobs
+        SettingsReader(config or {}, environ or {}), None, root=root, bundle_jobs=bundle_jobs
     )
 
 
@@ -95,7 +95,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value"), BAD, ids=lambda value: quoted(value)[:20])
+@pytest.mark.parametrize(("name", "value"), BAD, ids=lambda value: quote(value)[:20])
 def test_a_bad_value_stops_the_start_with_the_name_of_its_key(name: str, value: object) -> None:
     key = f"LAKEFLOW_JOBS_{name}"
     with pytest.raises(ConfigurationError, match=rf"^{key}\b"):

@@ -7,7 +7,7 @@ from flask import Flask, request
 
 from flask_lakeflow_jobs import MissingUserToken
 from flask_lakeflow_jobs.identity import APP, TOKEN_HEADER, Identity, user_of
-from flask_lakeflow_jobs.watching import Target
+from flask_lakeflow_jobs.watching import RunKey
 from tests.run_documents import named_job
 
 TOKEN = "dapi-very-secret"
@@ -25,7 +25,7 @@ def test_a_token_shows_in_no_key_and_no_repr() -> None:
     user = Identity(TOKEN)
     assert TOKEN not in user.key
     assert TOKEN not in repr(user)
-    assert TOKEN not in repr(Target(user, named_job(), 1))
+    assert TOKEN not in repr(RunKey(user, named_job(), 1))
 
 
 def test_a_token_that_spells_the_apps_key_is_still_a_user() -> None:

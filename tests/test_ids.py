@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import InvalidRequest
-from flask_lakeflow_jobs.runs.ids import LARGEST_ID, id_of, run_id_of
+from flask_lakeflow_jobs.runs.ids import LARGEST_ID, parse_id, parse_run_id
 
 NO_IDS: list[object] = [
     "abc",
@@ -29,12 +29,12 @@ NO_IDS += [LARGEST_ID + 1, 10**5000, b"5", [5]]
 
 @given(st.integers(min_value=1, max_value=LARGEST_ID))
 def test_a_number_and_its_text_are_one_id(number: int) -> None:
-    assert id_of(number) == id_of(str(number)) == run_id_of(str(number)) == number
+    assert parse_id(number) == parse_id(str(number)) == parse_run_id(str(number)) == number
 
 
 @pytest.mark.parametrize("value", NO_IDS, ids=lambda value: ascii(type(value)))
 def test_anything_else_is_none(value: object) -> None:
-    assert id_of(value) is None
+    assert parse_id(value) is None
     with pytest.raises(InvalidRequest, match="A run id is a positive whole number, not ") as caught:
-        run_id_of(value)
+        parse_run_id(value)
     assert len(caught.value.detail) < 120

@@ -13,7 +13,7 @@ from marshmallow import Schema, fields
 
 from flask_lakeflow_jobs import ConfigurationError, JobConfig
 from flask_lakeflow_jobs.config.jobs import ROUTES, Job, JobConfigs, env_name, named_jobs
-from flask_lakeflow_jobs.config.readers import Sources
+from flask_lakeflow_jobs.config.readers import SettingsReader
 
 
 class Etl(Schema):
@@ -28,7 +28,9 @@ def jobs(
     local: Mapping[str, int] | None = None,
     wait_timeout: float = 600.0,
 ) -> dict[str, Job]:
-    return named_jobs(Sources(config or {}, environ or {}), code or {}, local or {}, wait_timeout)
+    return named_jobs(
+        SettingsReader(config or {}, environ or {}), code or {}, local or {}, wait_timeout
+    )
 
 
 def ids(named: Mapping[str, Job]) -> dict[str, int]:
@@ -227,7 +229,7 @@ def test_a_mapping_may_say_otherwise_by_the_default() -> None:
         ("wait_timeout", None),
         ("params", 5),
         ("params", "Etl"),
-        ("params", Sources),
+        ("params", SettingsReader),
         ("params", {"day": 5}),
         ("params", {"day": fields.Date}),
         ("params", {5: fields.Date()}),

@@ -20,15 +20,15 @@ from flask_lakeflow_jobs.runs.outcome import (
     BY_TERMINATION_CODE,
     CONSEQUENCES,
     SUCCESSES,
-    Words,
+    StateFields,
+    classify,
     duration_of,
     has_ended,
-    judge,
     last_attempts,
     life_cycle_of,
     outcome_of,
+    parse_state,
     root_causes,
-    words_of,
 )
 from tests.run_documents import FAILED, FAILED_BY_TASK, SUCCEEDED, run, sdk_task, task, words
 
@@ -53,7 +53,7 @@ def any_of(known: list[str]) -> st.SearchStrategy[str | None]:
 
 
 any_words = st.builds(
-    Words,
+    StateFields,
     life_cycle=any_of(LIFE_CYCLES),
     result=any_of(RESULTS),
     status=any_of(STATUSES),
@@ -163,7 +163,7 @@ def test_a_run_has_the_outcome_that_its_words_mean(doing: dict[str, object], exp
 )
 def test_what_is_no_word_is_none(doing: dict[str, object]) -> None:
     assert outcome_of(doing) is Outcome.UNKNOWN
-    assert words_of(doing).life_cycle is None
+    assert parse_state(doing).life_cycle is None
 
 
 @pytest.mark.parametrize(
@@ -180,14 +180,14 @@ def test_an_empty_word_is_none(doing: dict[str, object], expected: Outcome) -> N
 
 
 def test_a_success_is_no_more_than_its_code_says() -> None:
-    said = Words(
+    said = StateFields(
         life_cycle="TERMINATED",
         result="SUCCESS",
         status="TERMINATED",
         termination_code="SUCCESS_WITH_FAILURES",  # which older SDKs do not know
         message="",
     )
-    assert judge(said) is Outcome.SUCCEEDED_WITH_FAILURES
+    assert classify(said) is Outcome.SUCCEEDED_WITH_FAILURES
 
 
 @pytest.mark.parametrize("word", LIFE_CYCLES)
@@ -227,8 +227,8 @@ def test_every_termination_code_of_the_sdk_has_a_meaning(word: str) -> None:
 
 
 @given(any_words)
-def test_any_words_have_an_outcome_and_only_success_is_a_success(given_words: Words) -> None:
-    outcome = judge(given_words)
+def test_any_words_have_an_outcome_and_only_success_is_a_success(given_words: StateFields) -> None:
+    outcome = classify(given_words)
     assert outcome in Outcome
     if outcome in SUCCESSES:
         assert given_words.ended
@@ -240,9 +240,9 @@ def test_any_words_have_an_outcome_and_only_success_is_a_success(given_words: Wo
 
 
 @given(any_words)
-def test_a_result_that_nobody_knows_is_unknown(given_words: Words) -> None:
+def test_a_result_that_nobody_knows_is_unknown(given_words: StateFields) -> None:
     if given_words.ended and given_words.result not in (None, *RESULTS):
-        assert judge(given_words) is Outcome.UNKNOWN
+        assert classify(given_words) is Outcome.UNKNOWN
 
 
 @given(
@@ -302,7 +302,7 @@ def test_a_status_tells_what_the_contract_names() -> None:
 def test_the_message_is_wherever_the_workspace_put_it(
     document: dict[str, object], message: str
 ) -> None:
-    assert words_of(run(document)).message == message
+    assert parse_state(run(document)).message == message
 
 
 def test_of_a_retried_task_only_the_last_attempt_counts() -> None:

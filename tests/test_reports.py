@@ -11,7 +11,7 @@ import pytest
 from databricks.sdk.service.jobs import RunOutput, RunTask
 
 from flask_lakeflow_jobs import LakeflowJobsError, Outcome, UpstreamUnavailable
-from flask_lakeflow_jobs.idempotency import was_started_with
+from flask_lakeflow_jobs.idempotency import has_same_parameters
 from flask_lakeflow_jobs.runs.explanation import explanation
 from flask_lakeflow_jobs.runs.repair import repair_arguments
 from tests.run_documents import (
@@ -254,23 +254,23 @@ DAY = {"day": "2025-01-01"}
 def test_the_same_parameters_are_told_from_others(
     fields: dict[str, Any], same: bool | None
 ) -> None:
-    assert was_started_with(STARTED, fields) is same
+    assert has_same_parameters(STARTED, fields) is same
 
 
 def test_a_default_that_the_workspace_resolved_was_given_by_nobody() -> None:
     started = run(
         job_parameters=[{"name": "day", "default": "{{job.start_time.day}}", "value": "7"}]
     )
-    assert was_started_with(started, {})
+    assert has_same_parameters(started, {})
 
 
 @pytest.mark.parametrize("fields", [{}, {"job_parameters": {}}])
 def test_a_run_without_parameters_was_started_with_none(fields: dict[str, Any]) -> None:
-    assert was_started_with(run(), fields)
-    assert not was_started_with(run(), {"python_params": ["x"]})
+    assert has_same_parameters(run(), fields)
+    assert not has_same_parameters(run(), {"python_params": ["x"]})
 
 
 def test_the_settings_of_a_pipeline_are_parameters_too() -> None:
     refreshed = run(overriding_parameters={"pipeline_params": {"full_refresh": True}})
-    assert was_started_with(refreshed, {"pipeline_params": {"full_refresh": True}})
-    assert not was_started_with(refreshed, {"pipeline_params": {"full_refresh": False}})
+    assert has_same_parameters(refreshed, {"pipeline_params": {"full_refresh": True}})
+    assert not has_same_parameters(refreshed, {"pipeline_params": {"full_refresh": False}})

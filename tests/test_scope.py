@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from flask_lakeflow_jobs import UpstreamUnauthenticated, current_jobs
-from flask_lakeflow_jobs.cache import scope_of
-from flask_lakeflow_jobs.config.readers import Sources
+from flask_lakeflow_jobs.cache import cache_namespace
+from flask_lakeflow_jobs.config.readers import SettingsReader
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.conftest import MakeApp
 from tests.support import ALICE, BOB
@@ -25,7 +25,7 @@ def scope(
     bundle: Path | None = None,
     instance: Path = INSTANCE,
 ) -> str:
-    return scope_of(Sources(config or {}, environ or {}), bundle, instance)
+    return cache_namespace(SettingsReader(config or {}, environ or {}), bundle, instance)
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def reader() -> Iterator[InMemoryMetricReader]:
     provider.shutdown()
 
 
-class Seen:
+class CachedResponse:
     """What was told since the test began."""
 
     def __init__(self, exporter: InMemorySpanExporter, reader: InMemoryMetricReader) -> None:
@@ -80,16 +80,16 @@ class Seen:
 
 
 @pytest.fixture
-def seen(exporter: InMemorySpanExporter, reader: InMemoryMetricReader) -> Seen:
+def seen(exporter: InMemorySpanExporter, reader: InMemoryMetricReader) -> CachedResponse:
     exporter.clear()
-    return Seen(exporter, reader)
+    return CachedResponse(exporter, reader)
 
 
 # ── calls upstream ────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_call_has_a_span_with_its_attempts(
-    client: FlaskClient, road: FaultyWorkspace, seen: Seen
+    client: FlaskClient, road: FaultyWorkspace, seen: CachedResponse
 ) -> None:
     road.fail(Refusal(503), path="runs/list", times=1)
     assert client.get("/api/jobs/quick/runs").status_code == 200
@@ -107,7 +107,7 @@ def test_a_call_has_a_span_with_its_attempts(
 
 
 def test_a_call_that_fails_says_how_and_no_more(
-    client: FlaskClient, road: FaultyWorkspace, seen: Seen
+    client: FlaskClient, road: FaultyWorkspace, seen: CachedResponse
 ) -> None:
     road.fail(Refusal(429, message=f"no {SECRET}", retry_after=3600), path="runs/list")
     client.get("/api/jobs/quick/runs")
@@ -120,7 +120,7 @@ def test_a_call_that_fails_says_how_and_no_more(
 
 
 def test_calls_are_counted_and_timed(
-    client: FlaskClient, road: FaultyWorkspace, seen: Seen
+    client: FlaskClient, road: FaultyWorkspace, seen: CachedResponse
 ) -> None:
     road.fail(Refusal(503), path="runs/list", times=1)
     client.get("/api/jobs/never/runs")
@@ -137,7 +137,7 @@ def test_calls_are_counted_and_timed(
     assert attempts.value == 2
 
 
-def test_what_the_sdk_does_in_another_thread_is_a_part_of_the_call(seen: Seen) -> None:
+def test_what_the_sdk_does_in_another_thread_is_a_part_of_the_call(seen: CachedResponse) -> None:
     with telemetry.upstream_call("get_run", "etl") as told, ThreadPoolExecutor(1) as threads:
         inside = threads.submit(told.carried(trace.get_current_span)).result()
         outside = threads.submit(trace.get_current_span).result()
@@ -150,7 +150,7 @@ def test_what_the_sdk_does_in_another_thread_is_a_part_of_the_call(seen: Seen) -
 # ── triggers ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_trigger_has_a_span_around_its_call(client: FlaskClient, seen: Seen) -> None:
+def test_a_trigger_has_a_span_around_its_call(client: FlaskClient, seen: CachedResponse) -> None:
     headers = {"Idempotency-Key": "telemetry", **on_behalf_of(ALICE)}
     for _ in range(2):
         client.post("/api/jobs/never/run", json={"params": {"day": SECRET}}, headers=headers)
@@ -169,7 +169,7 @@ def test_a_trigger_has_a_span_around_its_call(client: FlaskClient, seen: Seen) -
     assert ALICE not in seen.everything
 
 
-def test_a_trigger_that_is_refused_says_so(client: FlaskClient, seen: Seen) -> None:
+def test_a_trigger_that_is_refused_says_so(client: FlaskClient, seen: CachedResponse) -> None:
     client.post("/api/jobs/script/run", json={"params": {"args": SECRET}})
 
     (span,) = seen.spans("lakeflow trigger")
@@ -185,12 +185,12 @@ def test_a_trigger_that_is_refused_says_so(client: FlaskClient, seen: Seen) -> N
 # ── streams ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def streams(seen: Seen) -> list[dict[str, Any]]:
+def streams(seen: CachedResponse) -> list[dict[str, Any]]:
     return wait_until(lambda: seen.attributes("lakeflow stream"), "The end of the stream")
 
 
 def test_a_stream_says_how_many_events_it_had_and_why_it_ended(
-    app: Flask, serve: Serve, gate: Gate, seen: Seen
+    app: Flask, serve: Serve, gate: Gate, seen: CachedResponse
 ) -> None:
     url, client = serve(app), app.test_client()
     run_id = client.post("/api/jobs/gated/run", json={"params": gate.params}).get_json()["runId"]
@@ -212,7 +212,7 @@ def test_a_stream_says_how_many_events_it_had_and_why_it_ended(
 
 
 def test_a_viewer_that_leaves_is_told_apart(
-    make_app: MakeApp, serve: Serve, gate: Gate, seen: Seen
+    make_app: MakeApp, serve: Serve, gate: Gate, seen: CachedResponse
 ) -> None:
     app = make_app(LAKEFLOW_JOBS_HEARTBEAT=0.05)
     url, client = serve(app), app.test_client()
@@ -223,7 +223,9 @@ def test_a_viewer_that_leaves_is_told_apart(
     assert attributes["lakeflow.outcome"] == "viewer_left"
 
 
-def test_so_is_one_that_is_to_come_back(make_app: MakeApp, gate: Gate, seen: Seen) -> None:
+def test_so_is_one_that_is_to_come_back(
+    make_app: MakeApp, gate: Gate, seen: CachedResponse
+) -> None:
     client = make_app(LAKEFLOW_JOBS_STREAM_MAX_SECONDS=0.1).test_client()
     run_id = client.post("/api/jobs/gated/run", json={"params": gate.params}).get_json()["runId"]
     client.get(f"/api/jobs/gated/runs/{run_id}/stream", buffered=True)
@@ -265,7 +267,7 @@ def test_importing_the_extension_does_not_import_it() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_failure_that_is_none_of_ours_is_one_too(seen: Seen) -> None:
+def test_a_failure_that_is_none_of_ours_is_one_too(seen: CachedResponse) -> None:
     with pytest.raises(LookupError), telemetry.upstream_call("get_run", None):
         raise LookupError(SECRET)
     (attributes,) = seen.attributes("lakeflow get_run")

@@ -15,12 +15,12 @@ from typing import Any
 from databricks.sdk.service.jobs import BaseRun, Run
 from flask_caching.backends import SimpleCache
 
-from flask_lakeflow_jobs.cache import Shared
+from flask_lakeflow_jobs.cache import SharedCache
 from flask_lakeflow_jobs.config.jobs import Job
 from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.runs.outcome import RunStatus
-from flask_lakeflow_jobs.upstream.jobs_api import Answer
-from flask_lakeflow_jobs.watching import Hub, Target
+from flask_lakeflow_jobs.upstream.jobs_api import ApiResponse
+from flask_lakeflow_jobs.watching import Hub, RunKey
 
 from ..bench import Bench, appkit, ours
 from ..clients.viewers import Viewer, follow_all
@@ -167,15 +167,15 @@ class Simulation:
     def end(self) -> None:
         self._ended.append(self._spelled(*self._going))
 
-    def run(self, target: Target) -> Answer[Run]:
+    def run(self, target: RunKey) -> ApiResponse[Run]:
         self.reads += 1
         document = self._spelled(*self._going)
-        return Answer(document, Run.from_dict(document))
+        return ApiResponse(document, Run.from_dict(document))
 
-    def active_runs(self, target: Target, most: int) -> list[Answer[Run]]:
+    def active_runs(self, target: RunKey, most: int) -> list[ApiResponse[Run]]:
         raise NotImplementedError("one run at a time")
 
-    def ended_runs(self, target: Target) -> list[BaseRun]:
+    def ended_runs(self, target: RunKey) -> list[BaseRun]:
         self.reads += 1
         return [BaseRun.from_dict(run) for run in self._ended[-PAST:]]
 
@@ -209,7 +209,7 @@ def simulate(drawn: Sequence[float], lengths: Lengths) -> Outcome:
     hub = Hub(
         simulation,
         lambda target, status: None,
-        Shared(SimpleCache()),
+        SharedCache(SimpleCache()),
         clock,
         poll_interval=PEER_CEILING,
         settled_for=60.0,
@@ -220,7 +220,7 @@ def simulate(drawn: Sequence[float], lengths: Lengths) -> Outcome:
     for run_id, length in enumerate(drawn, 1000):
         simulation.start(run_id, length)
         end = clock.time + length
-        subscription = hub.subscribe([Target(APP, job, run_id)])
+        subscription = hub.subscribe([RunKey(APP, job, run_id)])
         while True:
             pause = hub.step()
             subscription.collect()

@@ -20,7 +20,7 @@ from .runs import Job, Runs
 #: What cannot be served.
 NOT_FOUND = {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "There is none."}
 
-Answer = tuple[int, dict[str, Any]]
+ApiResponse = tuple[int, dict[str, Any]]
 
 
 class State:
@@ -31,7 +31,7 @@ class State:
         self.faults: defaultdict[str, Faults] = defaultdict(Faults)
         self.asked: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
-    def answer(self, method: str, path: str, query: Mapping[str, str], body: Any) -> Answer:
+    def answer(self, method: str, path: str, query: Mapping[str, str], body: Any) -> ApiResponse:
         """Answer a request for the Jobs API.
 
         :param method: of HTTP.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..errors import LakeflowJobsError, RunNotFound
 from ..runs.ids import page_url
 from ..runs.outcome import SUCCESSES, Outcome
-from ..runs.redaction import masked, task_outputs
+from ..runs.redaction import redact, task_outputs
 from .exit_codes import Exit, exit_of
 from .formatting import error_lines, failure_lines, one_line, output_lines, word
 from .output import (
@@ -159,6 +159,6 @@ class Follower:
         say_where(end.run)
 
     def _about_run(self, document: dict[str, Any]) -> dict[str, Any]:
-        run = masked(document["run"], self.handle.job.secrets)
+        run = redact(document["run"], self.handle.job.secrets)
         known = {"job": self.handle.key, "runId": self.run_id}
         return {**known, **self.named, **document, "run": run}

@@ -15,7 +15,7 @@ import click
 
 from ..errors import InvalidParameters, LakeflowJobsError
 from ..runs.ids import page_url
-from ..runs.outcome import Outcome, duration_of, has_ended, last_attempts, outcome_of, words_of
+from ..runs.outcome import Outcome, duration_of, has_ended, last_attempts, outcome_of, parse_state
 from ..runs.redaction import without_headers
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _run_news(status: RunStatus) -> str:
     outcome = status.outcome
     # RUNNING says it all, and why a run ended so is told at its end
     says_more = outcome is not Outcome.RUNNING and not status.is_terminal
-    message = one_line(words_of(status.run).message) if says_more else ""
+    message = one_line(parse_state(status.run).message) if says_more else ""
     return _spaced(outcome, duration(length_of(status.run)), message)
 
 
@@ -232,7 +232,7 @@ def run_lines(key: str, run: Run | BaseRun) -> list[str]:
     facts = {
         "Run": f"{run.run_id} of {key}",
         "Outcome": word(outcome_of(run)),
-        "Message": one_line(words_of(run).message),
+        "Message": one_line(parse_state(run).message),
         "Started": date_and_time(run.start_time),
         "Ended": date_and_time(run.end_time),
         "Duration": duration(length_of(run)),

@@ -24,7 +24,7 @@ from ..runs.outcome import (
     has_ended,
     last_attempts,
     outcome_of,
-    words_of,
+    parse_state,
 )
 from .formatting import (
     COLOURS,
@@ -96,7 +96,7 @@ def picture(key: str, status: RunStatus, now: float, room: int) -> RenderableTyp
     :param room: how many tasks fit.
     """
     parts: list[RenderableType] = [_headline(key, status, now)]
-    message = one_line(words_of(status.run).message)
+    message = one_line(parse_state(status.run).message)
     if message and status.outcome is not Outcome.RUNNING and not status.is_terminal:
         parts.append(_line(message, "dim"))
     tasks = last_attempts(status.run.tasks)

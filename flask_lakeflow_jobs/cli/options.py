@@ -173,14 +173,14 @@ def takes_object(job: Job, name: str) -> bool:
     )
 
 
-def run_id_of(text: str) -> int:
+def parse_run_id(text: str) -> int:
     """A run id that was typed.
 
     :param text: it.
     :raises click.UsageError: it is none.
     """
     try:
-        return ids.run_id_of(text)
+        return ids.parse_run_id(text)
     except InvalidRequest as error:
         raise click.UsageError(error.detail) from None
 
@@ -204,7 +204,7 @@ def run_argument(command: Command) -> Command:
         *key, run = words
         if not key and run in app_state().settings.jobs:
             raise click.UsageError(f"Which run of {run}? They are listed by: flask jobs runs {run}")
-        return command(*args, key=key[0] if key else None, run_id=run_id_of(run), **kwargs)
+        return command(*args, key=key[0] if key else None, run_id=parse_run_id(run), **kwargs)
 
     return cast("Command", with_run)
 

@@ -7,7 +7,7 @@ from flask.cli import with_appcontext
 
 from ..config.jobs import NO_JOBS
 from ..runs.outcome import SUCCESSES, has_ended, outcome_of
-from ..runs.redaction import masked, newest_run, task_outputs
+from ..runs.redaction import newest_run, redact, task_outputs
 from .app import app_state, chosen_job
 from .formatting import failure_lines, job_lines, output_lines, run_lines, run_rows
 from .options import key_argument, output_option, run_argument
@@ -63,7 +63,7 @@ def runs(key: str | None, limit: int, as_json: bool) -> None:
     handle = chosen_job(key)
     if as_json:
         seen = handle.documents().runs(limit)
-        print_document({"runs": [masked(run, handle.job.secrets) for run in seen.value]})
+        print_document({"runs": [redact(run, handle.job.secrets) for run in seen.value]})
     elif not (newest := handle.list_runs(limit)):
         print_progress(f"{handle.key} has no runs yet.")
     else:
@@ -81,7 +81,7 @@ def show(key: str | None, run_id: int, as_json: bool) -> None:
     """
     handle = chosen_job(key)
     if as_json:
-        print_document(masked(handle.documents().run(run_id).value, handle.job.secrets))
+        print_document(redact(handle.documents().run(run_id).value, handle.job.secrets))
         return
     found = handle.get_run(run_id)
     lines = run_lines(handle.key, found)

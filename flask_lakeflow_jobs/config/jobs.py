@@ -13,13 +13,13 @@ from typing import Any, Literal, TypeAlias
 from marshmallow import Schema
 from marshmallow.fields import Field
 
-from ..errors import ConfigurationError, quoted
-from ..runs.ids import id_of
+from ..errors import ConfigurationError, quote
+from ..runs.ids import parse_id
 from ..runs.params import TASK_TYPES
 from ..runs.params_schema import parameters_schema
-from ..runs.redaction import Said, said_by
+from ..runs.redaction import SecretOverrides, secret_overrides
 from .keys import JOBS, WAIT_TIMEOUT
-from .readers import Sources, mapping, number
+from .readers import SettingsReader, mapping, number
 
 _log = logging.getLogger("flask_lakeflow_jobs")
 JOB_PREFIX = "DATABRICKS_JOB_"
@@ -81,9 +81,9 @@ class Job:
     description: str | None
 
     @cached_property
-    def secrets(self) -> Said:
+    def secrets(self) -> SecretOverrides:
         """What the schema says of its fields: which are secrets, and which only look like it."""
-        return said_by(self.schema)
+        return secret_overrides(self.schema)
 
     @property
     def params_schema(self) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def env_name(key: str) -> str:
 
 
 def named_jobs(
-    sources: Sources, code: JobConfigs, local_ids: Mapping[str, int], wait_timeout: float
+    sources: SettingsReader, code: JobConfigs, local_ids: Mapping[str, int], wait_timeout: float
 ) -> dict[str, Job]:
     """All jobs of an app: those named outright, those of the bundle, those that were discovered.
 
@@ -152,7 +152,7 @@ def named_jobs(
     }
 
 
-def _job_settings(sources: Sources) -> list[str]:
+def _job_settings(sources: SettingsReader) -> list[str]:
     """The settings that may name jobs; those of the app's config come first, and so win."""
     names: set[object] = {*sources.config, *sources.environ}  # Flask lets the keys be anything
     found = [name for name in names if isinstance(name, str) and name.startswith(JOB_PREFIX)]
@@ -175,7 +175,7 @@ def _is_free(key: str, where: str, *, is_meant: bool) -> bool:
 
 
 def _check_agreement(
-    sources: Sources, key: str, first: str, second: str, *, is_meant: bool
+    sources: SettingsReader, key: str, first: str, second: str, *, is_meant: bool
 ) -> None:
     """See that two settings for the id of one job agree; as with keys, some only warn."""
     ids = {_as_id(sources.get(name)) for name in (first, second)}
@@ -187,7 +187,7 @@ def _check_agreement(
     _log.warning("%s %s is left out.", both, second)
 
 
-def _configured_id(sources: Sources, key: str, origin: str, config: JobConfig | None) -> int:
+def _configured_id(sources: SettingsReader, key: str, origin: str, config: JobConfig | None) -> int:
     if config is not None and config.job_id is not None:
         return config.job_id
     for name in (origin, SINGLE_JOB) if key == "default" else (origin,):
@@ -199,7 +199,7 @@ def _configured_id(sources: Sources, key: str, origin: str, config: JobConfig | 
     )
 
 
-def _discovered(sources: Sources, name: str) -> bool:
+def _discovered(sources: SettingsReader, name: str) -> bool:
     """Whether a setting names a job; what the environment has by chance only warns."""
     if sources.config.get(name) is not None or name == SINGLE_JOB:
         return sources.get(name) not in (None, "") or sources.config.get(name) == ""
@@ -215,16 +215,18 @@ def _checked_id(value: Any, where: str) -> int:
     job_id = _as_id(value)
     if job_id is None:
         raise ConfigurationError(
-            f"{where} must be a job id, a positive number, not {quoted(value)}."
+            f"{where} must be a job id, a positive number, not {quote(value)}."
         )
     return job_id
 
 
 def _as_id(value: Any) -> int | None:
-    return id_of(value.strip() if isinstance(value, str) else value)
+    return parse_id(value.strip() if isinstance(value, str) else value)
 
 
-def _outright(sources: Sources, code: JobConfigs, wait_timeout: float) -> dict[str, JobConfig]:
+def _outright(
+    sources: SettingsReader, code: JobConfigs, wait_timeout: float
+) -> dict[str, JobConfig]:
     """The jobs that are named outright: those in code, overridden field by field by the config."""
     settings: dict[str, dict[str, Any]] = {}
     named: dict[str, JobConfig] = {}

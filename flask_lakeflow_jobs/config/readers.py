@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import ConfigurationError, quoted
+from ..errors import ConfigurationError, quote
 from .keys import Key
 
 #: What is counted is never more.
@@ -16,7 +16,7 @@ MOST = 999_999_999
 
 
 @dataclass(frozen=True)
-class Sources:
+class SettingsReader:
     """Where settings are looked up: the app's config first, then the process environment."""
 
     config: Mapping[str, Any]
@@ -27,11 +27,11 @@ class Sources:
         return self.environ.get(key) if value is None else value
 
 
-def optional(read: Callable[..., Any], sources: Sources, key: Key, **limits: float) -> Any:
+def optional(read: Callable[..., Any], sources: SettingsReader, key: Key, **limits: float) -> Any:
     return None if sources.get(key.name) in (None, "") else read(sources, key, **limits)
 
 
-def seconds(sources: Sources, key: Key, *, least: float | None = None) -> float:
+def seconds(sources: SettingsReader, key: Key, *, least: float | None = None) -> float:
     value = sources.get(key.name)
     if value in (None, ""):
         return float(key.default)
@@ -46,15 +46,15 @@ def number(
     except (TypeError, ValueError, OverflowError):
         result = float("nan")
     if above is not None and not above < result < float("inf"):
-        raise ConfigurationError(f"{key} must be a number above {above:g}, not {quoted(value)}.")
+        raise ConfigurationError(f"{key} must be a number above {above:g}, not {quote(value)}.")
     if least is not None and not least <= result < float("inf"):
         raise ConfigurationError(
-            f"{key} must be a number of at least {least:g}, not {quoted(value)}."
+            f"{key} must be a number of at least {least:g}, not {quote(value)}."
         )
     return result
 
 
-def count(sources: Sources, key: Key, *, least: int = 1) -> int:
+def count(sources: SettingsReader, key: Key, *, least: int = 1) -> int:
     value = sources.get(key.name)
     if value in (None, ""):
         return int(key.default)
@@ -62,23 +62,23 @@ def count(sources: Sources, key: Key, *, least: int = 1) -> int:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MOST:
         raise ConfigurationError(
-            f"{key.name} must be a whole number from {least} to {MOST}, not {quoted(value)}."
+            f"{key.name} must be a whole number from {least} to {MOST}, not {quote(value)}."
         )
     return value
 
 
-def flag(sources: Sources, key: Key) -> bool:
+def flag(sources: SettingsReader, key: Key) -> bool:
     value = sources.get(key.name)
     if value in (None, ""):
         return bool(key.default)
     words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
     meant = words.get(str(value).strip().lower())
     if meant is None:
-        raise ConfigurationError(f"{key.name} must be true or false, not {quoted(value)}.")
+        raise ConfigurationError(f"{key.name} must be true or false, not {quote(value)}.")
     return meant
 
 
-def secret(sources: Sources, key: Key) -> str:
+def secret(sources: SettingsReader, key: Key) -> str:
     """A text that no message repeats."""
     value = sources.get(key.name)
     if not isinstance(value, str):
@@ -86,28 +86,28 @@ def secret(sources: Sources, key: Key) -> str:
     return value
 
 
-def parameter_name(sources: Sources, key: Key) -> str:
+def parameter_name(sources: SettingsReader, key: Key) -> str:
     value = sources.get(key.name)
     if not isinstance(value, str) or not re.fullmatch(r"[\w.-]+", value, re.ASCII):
         raise ConfigurationError(
             f"{key.name} must be the name of a job parameter (letters, digits, '_', '-' and '.'),"
-            f" not {quoted(value)}."
+            f" not {quote(value)}."
         )
     return value
 
 
-def path_prefix(sources: Sources, key: Key) -> str:
+def path_prefix(sources: SettingsReader, key: Key) -> str:
     value = sources.get(key.name)
     return str(key.default) if value is None else path(key.name, value)
 
 
 def path(key: str, value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"(/[\w.~-]+)+", value, re.ASCII):
-        raise ConfigurationError(f"{key} must be a path such as '/jobs', not {quoted(value)}.")
+        raise ConfigurationError(f"{key} must be a path such as '/jobs', not {quote(value)}.")
     return value
 
 
-def mapping(sources: Sources, key: Key) -> Mapping[str, Any]:
+def mapping(sources: SettingsReader, key: Key) -> Mapping[str, Any]:
     value = sources.get(key.name)
     if value in (None, ""):
         return dict(key.default)
@@ -123,7 +123,7 @@ def mapping(sources: Sources, key: Key) -> Mapping[str, Any]:
     return value
 
 
-def cache(sources: Sources, key: Key) -> Mapping[str, Any]:
+def cache(sources: SettingsReader, key: Key) -> Mapping[str, Any]:
     """A Flask-Caching configuration; without a type it would keep nothing, and say so nowhere."""
     value = mapping(sources, key)
     if not value.get("CACHE_TYPE"):

@@ -11,7 +11,7 @@ from ..errors import ConfigurationError
 from . import keys
 from .jobs import Job, JobConfigs, named_jobs
 from .readers import (
-    Sources,
+    SettingsReader,
     cache,
     count,
     flag,
@@ -58,7 +58,7 @@ class Settings:
 
 
 def load_settings(
-    sources: Sources, jobs: JobConfigs | None, *, root: Path, bundle_jobs: BundleJobs
+    sources: SettingsReader, jobs: JobConfigs | None, *, root: Path, bundle_jobs: BundleJobs
 ) -> Settings:
     """Read and check everything.
 
@@ -104,7 +104,7 @@ def load_settings(
     )
 
 
-def _webhook_login(sources: Sources) -> tuple[str | None, str | None]:
+def _webhook_login(sources: SettingsReader) -> tuple[str | None, str | None]:
     username = optional(secret, sources, keys.WEBHOOK_USERNAME)
     password = optional(secret, sources, keys.WEBHOOK_PASSWORD)
     if (username is None) != (password is None):
@@ -117,11 +117,11 @@ def _webhook_login(sources: Sources) -> tuple[str | None, str | None]:
     return username, password
 
 
-def _has(sources: Sources, key: str) -> bool:
+def _has(sources: SettingsReader, key: str) -> bool:
     return sources.config.get(key) not in (None, "")
 
 
-def _bundle(sources: Sources, root: Path) -> Path | None:
+def _bundle(sources: SettingsReader, root: Path) -> Path | None:
     value = sources.get(keys.BUNDLE.name)
     if value in (None, ""):
         return None

@@ -16,14 +16,14 @@ from ..globals import current_state
 from ..handle import JobHandle
 from ..jobs import Jobs
 from ..runs.outcome import SUCCESSES, Outcome
-from ..runs.redaction import masked
+from ..runs.redaction import redact
 from . import queries
 from .queries import LAST_RUNS, May, rights
 from .schedules import Schedule, schedule_of
 from .summaries import Bar, Summary, strip, summary
 
 if TYPE_CHECKING:
-    from ..web.auth import Guard
+    from ..web.auth import Authorizer
 
 #: Jobs that are read at the same time.
 AT_ONCE = 8
@@ -75,7 +75,7 @@ class Card:
         return len(self.runs) == LAST_RUNS
 
 
-def cards(guarded: Guard, keys: Iterable[str]) -> list[Card]:
+def cards(guarded: Authorizer, keys: Iterable[str]) -> list[Card]:
     """Jobs at a glance, read side by side: one that cannot be read holds up no other.
 
     :param guarded: tells who asks.
@@ -97,7 +97,7 @@ def cards(guarded: Guard, keys: Iterable[str]) -> list[Card]:
             blank,
             runs=[
                 summary(state.upstream.base_run_of(run), moment, parameter)
-                for run in (masked(each, blank.job.secrets) for each in seen.value)
+                for run in (redact(each, blank.job.secrets) for each in seen.value)
             ],
             slots=settings.max_concurrent_runs if settings else None,
             queues=bool(settings and settings.queue and settings.queue.enabled),

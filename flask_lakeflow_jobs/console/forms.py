@@ -13,7 +13,7 @@ from marshmallow.fields import AwareDateTime, Boolean
 from ..errors import InvalidParameters
 from ..runs.params import LIST_NAMES, NAMED_FIELDS
 from ..runs.params_schema import json_schema
-from ..runs.redaction import MASK, Said, looks_secret
+from ..runs.redaction import MASK, SecretOverrides, looks_secret
 from .summaries import job_parameters_of
 
 if TYPE_CHECKING:
@@ -262,7 +262,9 @@ def _with_offset(schema: Schema) -> set[str]:
     }
 
 
-def _from_schema(document: Mapping[str, Any], secrets: Said, with_offset: set[str]) -> Form:
+def _from_schema(
+    document: Mapping[str, Any], secrets: SecretOverrides, with_offset: set[str]
+) -> Form:
     required = document.get("required", [])
     return Form(
         [

@@ -8,13 +8,13 @@ from flask import Blueprint, render_template
 from markupsafe import Markup
 
 from ..errors import LakeflowJobsError
-from ..web.auth import acting_handle, guard, own_handle
+from ..web.auth import app_handle, guard, request_handle
 from . import filters, queries
 from .cards import cards
 from .run_page import run_view
 
 if TYPE_CHECKING:
-    from ..web.auth import Guard
+    from ..web.auth import Authorizer
 
 
 def register(pages: Blueprint) -> None:
@@ -59,16 +59,16 @@ def lakeflow_run(key: str, run_id: int) -> Markup:
     if not _may_see(guarded, key):
         return Markup("")
     try:
-        with acting_handle(guarded, key) as handle:
+        with request_handle(guarded, key) as handle:
             view = run_view(guarded, handle, run_id)
     except LakeflowJobsError as error:
         return _rendered("_problem.html", error=error)
     return _rendered("_live.html", view=view)
 
 
-def _may_see(guarded: Guard, key: str) -> bool:
+def _may_see(guarded: Authorizer, key: str) -> bool:
     try:
-        own_handle(guarded, key)
+        app_handle(guarded, key)
     except LakeflowJobsError:
         return False
     return True

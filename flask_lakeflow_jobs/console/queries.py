@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..globals import current_state
-from ..runs.redaction import masked
+from ..runs.redaction import redact
 
 if TYPE_CHECKING:
     from ..handle import JobHandle
     from ..sdk_types import Run, SdkJob
-    from ..upstream.read_cache import Seen
-    from ..web.auth import Guard
+    from ..upstream.read_cache import CachedResponse
+    from ..web.auth import Authorizer
 
 #: The runs of a job that are shown at a glance, and that foretell the end of another.
 LAST_RUNS = 20
@@ -23,7 +23,7 @@ def now() -> float:
     return current_state().clock.now() * 1000
 
 
-def seen_at(seen: Seen, now: float) -> float | None:
+def seen_at(seen: CachedResponse, now: float) -> float | None:
     """When an answer was true, in milliseconds since the epoch, if it is but an old one.
 
     :param seen: the answer.
@@ -46,7 +46,7 @@ class May:
     repair: bool
 
 
-def rights(guarded: Guard, handle: JobHandle) -> May:
+def rights(guarded: Authorizer, handle: JobHandle) -> May:
     """What whoever asks may do with a job.
 
     :param guarded: tells who asks.
@@ -63,7 +63,7 @@ def job_of(handle: JobHandle) -> SdkJob:
     return current_state().upstream.job_of(handle.documents(or_stale=True).job().value)
 
 
-def run_of(handle: JobHandle, run_id: int) -> tuple[Run, Seen]:
+def run_of(handle: JobHandle, run_id: int) -> tuple[Run, CachedResponse]:
     """A run with its tasks and no secrets, and the answer that it comes from.
 
     :param handle: on its job.
@@ -71,7 +71,7 @@ def run_of(handle: JobHandle, run_id: int) -> tuple[Run, Seen]:
     """
     seen = handle.documents(or_stale=True).run(run_id)
     state = current_state()
-    run = state.upstream.run_of(masked(seen.value, handle.job.secrets))
+    run = state.upstream.run_of(redact(seen.value, handle.job.secrets))
     if state.settings.bundle is not None:  # the embedded workspace has no pages that say more
         run.run_page_url = None
         for task in run.tasks or []:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..config.jobs import Job
     from ..handle import JobHandle
     from ..sdk_types import Run
-    from ..web.auth import Guard
+    from ..web.auth import Authorizer
 
 #: The failed tasks whose errors are shown; more would not be read.
 MOST_CAUSES = 5
@@ -115,7 +115,7 @@ class RunView:
         return sum(row.is_last and row.ended is not None for row in self.timeline.rows)
 
 
-def run_view(guarded: Guard, handle: JobHandle, run_id: int) -> RunView:
+def run_view(guarded: Authorizer, handle: JobHandle, run_id: int) -> RunView:
     """A run as its page shows it.
 
     :param guarded: tells who asks.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..runs.outcome import Outcome, age_of, duration_of, has_ended, outcome_of, words_of
+from ..runs.outcome import Outcome, age_of, duration_of, has_ended, outcome_of, parse_state
 from ..runs.repair import RUN_PARAMETERS
 from ..watching.history import durations_of
 from ..watching.schedule import remaining
@@ -80,7 +80,7 @@ def summary(run: Run | BaseRun, now: float, who_parameter: str | None = None) ->
         length=_length(run, now),
         who=asked_by(run, who_parameter),
         trigger=run.trigger.value.replace("_", " ").lower() if run.trigger else None,
-        message=words_of(run).message,
+        message=parse_state(run).message,
     )
 
 

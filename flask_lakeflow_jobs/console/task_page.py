@@ -10,7 +10,7 @@ from werkzeug.exceptions import NotFound
 
 from ..globals import current_state
 from ..runs.ids import run_url
-from ..runs.redaction import masked
+from ..runs.redaction import redact
 from . import queries
 from .tasks import Attempt
 from .timeline import timeline
@@ -18,7 +18,7 @@ from .timeline import timeline
 if TYPE_CHECKING:
     from ..handle import JobHandle
     from ..sdk_types import RunOutput, RunTask
-    from ..web.auth import Guard
+    from ..web.auth import Authorizer
 
 #: Said of what was cut off.
 CUT = "Only a part: the Jobs API keeps no more. The whole is on the run's page in the workspace."
@@ -65,7 +65,7 @@ class TaskView:
     child: Child | None
 
 
-def task_view(guarded: Guard, handle: JobHandle, run_id: int, task_run_id: int) -> TaskView:
+def task_view(guarded: Authorizer, handle: JobHandle, run_id: int, task_run_id: int) -> TaskView:
     """What an attempt of a task has left.
 
     :param guarded: tells who asks.
@@ -81,7 +81,7 @@ def task_view(guarded: Guard, handle: JobHandle, run_id: int, task_run_id: int) 
     rows = timeline(run, queries.now()).rows
     attempt = next(row for row in rows if row.run_id == task_run_id)
     seen = handle.documents(or_stale=True).output(task_run_id, settled=attempt.ended is not None)
-    shown = masked(seen.value, handle.job.secrets)
+    shown = redact(seen.value, handle.job.secrets)
     output = current_state().upstream.output_of(shown)
     return TaskView(attempt, texts_of(output), _child(guarded, task, output))
 
@@ -103,7 +103,7 @@ def texts_of(output: RunOutput) -> list[Text]:
     return [each for each in found if each.text]
 
 
-def _child(guarded: Guard, task: RunTask, output: RunOutput) -> Child | None:
+def _child(guarded: Authorizer, task: RunTask, output: RunOutput) -> Child | None:
     run_id = output.run_job_output.run_id if output.run_job_output else None
     if run_id is None or task.run_job_task is None:
         return None

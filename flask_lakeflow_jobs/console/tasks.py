@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..runs.ids import page_url
-from ..runs.outcome import has_ended, outcome_of, words_of
+from ..runs.outcome import has_ended, outcome_of, parse_state
 from . import filters
 from .summaries import State
 
@@ -90,7 +90,7 @@ def attempt_of(task: RunTask, now: float, start: int, end: int, *, is_last: bool
         started=began,
         ended=over,
         length=max(0.0, (now if over is None else over) - (began or 0)) if has_run else None,
-        message=words_of(task).message,
+        message=parse_state(task).message,
         progress=_progress(task),
         url=page_url(task.run_page_url),
         segments=_segments(task, now, start, end) if has_run else [],

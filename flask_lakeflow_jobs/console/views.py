@@ -22,9 +22,9 @@ from ..errors import (
 )
 from ..globals import current_state
 from ..handle import JobHandle
-from ..runs.ids import run_id_of
+from ..runs.ids import parse_run_id
 from ..web import assets
-from ..web.auth import acting_handle, guard, own_handle
+from ..web.auth import app_handle, guard, request_handle
 from ..web.csrf import refuse_other_pages
 from . import filters, fragments, history, queries
 from .cards import cards
@@ -102,7 +102,7 @@ def show_history(key: str) -> str:
     guarded = guard()
     wanted = Filter(request.args.get("outcome", ""), request.args.get("who", "").strip())
     after = history.place_of(request.args.get("after", ""))
-    with acting_handle(guarded, key) as handle:
+    with request_handle(guarded, key) as handle:
         page = history.page_of(handle, wanted, after)
     (card,) = cards(guarded, [key])
     return _page(
@@ -115,18 +115,18 @@ def show_history(key: str) -> str:
 
 def show_form(key: str) -> str:
     guarded = guard()
-    with acting_handle(guarded, key, "run") as handle:
+    with request_handle(guarded, key, "run") as handle:
         form = _form(handle)
         again = request.args.get("again", "")
         if again:
-            run, _ = queries.run_of(handle, run_id_of(again))
+            run, _ = queries.run_of(handle, parse_run_id(again))
             form = form.filled(given_to(run, handle.job.task_type))
     return _form_page(key, form, again=again)
 
 
 def start_run(key: str) -> BaseResponse | tuple[str, int] | tuple[str, int, dict[str, str]]:
     guarded = guard()
-    with acting_handle(guarded, key, "run") as handle:
+    with request_handle(guarded, key, "run") as handle:
         form = _form(handle)
         sent = request.form.to_dict()
         nonce = sent.get("nonce", "")
@@ -216,29 +216,29 @@ def show_live(key: str, run_id: str) -> str:
 
 def _run_view(key: str, run_id: str) -> RunView:
     guarded = guard()
-    with acting_handle(guarded, key) as handle:
-        return run_view(guarded, handle, run_id_of(run_id))
+    with request_handle(guarded, key) as handle:
+        return run_view(guarded, handle, parse_run_id(run_id))
 
 
 def show_task(key: str, run_id: str, task_run_id: str) -> str:
     guarded = guard()
-    with acting_handle(guarded, key) as handle:
-        view = task_view(guarded, handle, run_id_of(run_id), run_id_of(task_run_id))
+    with request_handle(guarded, key) as handle:
+        view = task_view(guarded, handle, parse_run_id(run_id), parse_run_id(task_run_id))
     template = "_task.html" if "bare" in request.args else "task.html"
     return _page(template, key=key, run_id=run_id, view=view)
 
 
 def cancel_run(key: str, run_id: str) -> BaseResponse:
     guarded = guard()
-    with acting_handle(guarded, key, "cancel") as handle:
-        handle.cancel_run(run_id_of(run_id), requested_by=guarded.user_name)
+    with request_handle(guarded, key, "cancel") as handle:
+        handle.cancel_run(parse_run_id(run_id), requested_by=guarded.user_name)
     return lead_to_run(key, run_id)
 
 
 def repair_run(key: str, run_id: str) -> BaseResponse:
     guarded = guard()
-    with acting_handle(guarded, key, "repair") as handle:
-        handle.repair_run(run_id_of(run_id), requested_by=guarded.user_name)
+    with request_handle(guarded, key, "repair") as handle:
+        handle.repair_run(parse_run_id(run_id), requested_by=guarded.user_name)
     return lead_to_run(key, run_id)
 
 
@@ -284,7 +284,7 @@ def _about(error: HTTPException) -> dict[str, str]:
     if "key" not in asked:
         return {}
     try:
-        own_handle(guard(), asked["key"])
+        app_handle(guard(), asked["key"])
     except LakeflowJobsError:
         return {}
     names = ["key"] if isinstance(error, RunNotFound | InvalidRequest) else ["key", "run_id"]

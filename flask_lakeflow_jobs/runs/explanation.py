@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..errors import LakeflowJobsError
-from .outcome import Outcome, has_failed_itself, outcome_of, root_causes, words_of
+from .outcome import Outcome, has_failed_itself, outcome_of, parse_state, root_causes
 
 if TYPE_CHECKING:
     from ..sdk_types import Run, RunOutput, RunTask
@@ -92,7 +92,7 @@ def explanation(
         task.run_id: each
         for task, each in zip(run.tasks or (), (document or {}).get("tasks") or (), strict=False)
     }
-    words = words_of(said)
+    words = parse_state(said)
     return Explanation(
         run_id=run.run_id,
         outcome=outcome_of(said),
@@ -107,7 +107,7 @@ def explanation(
 
 
 def _failed_task(task: RunTask, said: AnySpelling, evidence: Evidence) -> FailedTask:
-    words = words_of(said)
+    words = parse_state(said)
     failed = _first_iteration(task, evidence) or task
     output = _if_any(lambda: evidence.output_of(failed)) if failed.run_id is not None else None
     error, trace = (output.error, output.error_trace) if output else (None, None)

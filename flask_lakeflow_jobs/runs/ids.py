@@ -6,13 +6,13 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit, urlunsplit
 
-from ..errors import InvalidRequest, quoted
+from ..errors import InvalidRequest, quote
 
 #: The largest id: the Jobs API's ids are signed 64-bit numbers.
 LARGEST_ID = 2**63 - 1
 
 
-def id_of(value: object) -> int | None:
+def parse_id(value: object) -> int | None:
     """The id that a number or a text is; ``None`` where it is none.
 
     :param value: anything.
@@ -24,15 +24,15 @@ def id_of(value: object) -> int | None:
     return value if 0 < value <= LARGEST_ID else None
 
 
-def run_id_of(value: object) -> int:
+def parse_run_id(value: object) -> int:
     """The run id that a caller means.
 
     :param value: a number or a text.
     :raises InvalidRequest: it is no id.
     """
-    run_id = id_of(value)
+    run_id = parse_id(value)
     if run_id is None:
-        raise InvalidRequest(f"A run id is a positive whole number, not {quoted(value)}.")
+        raise InvalidRequest(f"A run id is a positive whole number, not {quote(value)}.")
     return run_id
 
 

@@ -126,7 +126,7 @@ CONSEQUENCES = frozenset(
 
 
 @dataclass(frozen=True)
-class Words:
+class StateFields:
     """The words of one run, as plain strings; ``None`` where a word is missing or not known."""
 
     life_cycle: str | None
@@ -140,14 +140,14 @@ class Words:
         return self.life_cycle in ENDED or self.status == "TERMINATED"
 
 
-def words_of(run: AnySpelling) -> Words:
+def parse_state(run: AnySpelling) -> StateFields:
     """Read a run's words.
 
     :param run: a run or a task.
     """
     state, status = _stateful(run, "state"), _stateful(run, "status")
     details, queue = _part(status, "termination_details"), _part(status, "queue_details")
-    return Words(
+    return StateFields(
         life_cycle=_word(state.get("life_cycle_state")),
         result=_word(state.get("result_state")),
         status=_word(status.get("state")),
@@ -183,10 +183,10 @@ def outcome_of(run: AnySpelling) -> Outcome:
 
     :param run: a run or a task.
     """
-    return judge(words_of(run))
+    return classify(parse_state(run))
 
 
-def judge(words: Words) -> Outcome:
+def classify(words: StateFields) -> Outcome:
     """The same for words already read.
 
     :param words: of a run or a task.
@@ -199,7 +199,7 @@ def judge(words: Words) -> Outcome:
     return _checked(outcome, words) if outcome in SUCCESSES else outcome
 
 
-def _said(words: Words) -> Outcome:
+def _said(words: StateFields) -> Outcome:
     """How a run ended by the first of its words that says so."""
     if words.result is not None:
         return BY_RESULT.get(words.result, Outcome.UNKNOWN)
@@ -210,7 +210,7 @@ def _said(words: Words) -> Outcome:
     return BY_LIFE_CYCLE.get(words.life_cycle or "", Outcome.UNKNOWN)
 
 
-def _checked(success: Outcome, words: Words) -> Outcome:
+def _checked(success: Outcome, words: StateFields) -> Outcome:
     """A success, unless another word of the run speaks against it."""
     if words.life_cycle in BY_LIFE_CYCLE:
         return BY_LIFE_CYCLE[words.life_cycle]
@@ -225,7 +225,7 @@ def life_cycle_of(run: AnySpelling) -> str:
 
     :param run: a run or a task.
     """
-    words = words_of(run)
+    words = parse_state(run)
     is_behind = words.ended and words.life_cycle not in ENDED
     return (None if is_behind else words.life_cycle) or words.status or "UNKNOWN"
 
@@ -235,7 +235,7 @@ def has_ended(run: AnySpelling) -> bool:
 
     :param run: a run or a task.
     """
-    return words_of(run).ended
+    return parse_state(run).ended
 
 
 def last_attempts(tasks: Iterable[RunTask] | None) -> list[RunTask]:

@@ -20,7 +20,7 @@ from marshmallow import Schema, ValidationError
 from marshmallow import missing as absent
 from marshmallow.utils import get_value
 
-from ..errors import ConfigurationError, InvalidParameters, quoted
+from ..errors import ConfigurationError, InvalidParameters, quote
 
 #: The fields of run-now that carry parameters, and the JSON type of each.
 RUN_NOW_FIELDS: Mapping[str, type] = {
@@ -117,7 +117,7 @@ def _named_values(params: object) -> dict[str, Any]:
         raise InvalidParameters(
             f"The parameters must be a mapping of names to values, not {type(params).__name__}."
         )
-    _check({quoted(name): "Must be text." for name in params if not isinstance(name, str)})
+    _check({quote(name): "Must be text." for name in params if not isinstance(name, str)})
     return dict(params)
 
 

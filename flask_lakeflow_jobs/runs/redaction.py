@@ -27,9 +27,9 @@ ENDINGS = (
 )
 
 #: What a schema says of its fields: name → whether the value is a secret.
-Said = Mapping[str, bool]
+SecretOverrides = Mapping[str, bool]
 
-NOTHING_SAID: Said = {}
+NO_OVERRIDES: SecretOverrides = {}
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 #: ``name=value`` as a whole argument, and options within a whole command.
@@ -55,13 +55,13 @@ def looks_secret(name: str) -> bool:
     return False
 
 
-def said_by(schema: Schema | None) -> Said:
+def secret_overrides(schema: Schema | None) -> SecretOverrides:
     """What a job's schema says itself, by ``metadata={"secret": True}``, or ``False``.
 
     :param schema: the job's, if it has one.
     """
     if schema is None:
-        return NOTHING_SAID
+        return NO_OVERRIDES
     return {
         field.data_key or name: bool(field.metadata["secret"])
         for name, field in schema.load_fields.items()
@@ -69,7 +69,7 @@ def said_by(schema: Schema | None) -> Said:
     }
 
 
-def masked(document: dict[str, Any], said: Said = NOTHING_SAID) -> dict[str, Any]:
+def redact(document: dict[str, Any], said: SecretOverrides = NO_OVERRIDES) -> dict[str, Any]:
     """A run, or the output of one, without the values of secrets.
 
     :param document: as the Jobs API spells it; it stays as it is.
@@ -78,17 +78,17 @@ def masked(document: dict[str, Any], said: Said = NOTHING_SAID) -> dict[str, Any
     return {name: _masked_member(name, value, said) for name, value in document.items()}
 
 
-def _masked_member(name: str, value: Any, said: Said) -> Any:
+def _masked_member(name: str, value: Any, said: SecretOverrides) -> Any:
     if isinstance(value, dict):
         if _is_named_value(value):
             return _masked_pair(value, said)
-        return masked(value, said)
+        return redact(value, said)
     if isinstance(value, list):
         return _masked_list(value, said)
     return MASK if value and isinstance(value, str) and _is_secret(name, said) else value
 
 
-def _masked_list(values: list[Any], said: Said) -> list[Any]:
+def _masked_list(values: list[Any], said: SecretOverrides) -> list[Any]:
     result = []
     follows_secret = False
     for value in values:
@@ -104,7 +104,7 @@ def _masked_list(values: list[Any], said: Said) -> list[Any]:
     return result
 
 
-def _masked_argument(text: str, said: Said) -> str:
+def _masked_argument(text: str, said: SecretOverrides) -> str:
     """One argument of a script, or a whole command."""
 
     def hide(match: re.Match[str]) -> str:
@@ -122,7 +122,7 @@ def _is_named_value(value: dict[str, Any]) -> bool:
     return isinstance(value.get("name"), str) and not value.keys().isdisjoint({"value", "default"})
 
 
-def _masked_pair(pair: dict[str, Any], said: Said) -> dict[str, Any]:
+def _masked_pair(pair: dict[str, Any], said: SecretOverrides) -> dict[str, Any]:
     if not _is_secret(pair["name"], said):
         return pair
     return {
@@ -131,12 +131,12 @@ def _masked_pair(pair: dict[str, Any], said: Said) -> dict[str, Any]:
     }
 
 
-def _is_secret(name: str, said: Said) -> bool:
+def _is_secret(name: str, said: SecretOverrides) -> bool:
     answer = said.get(name.lstrip("-"))
     return looks_secret(name) if answer is None else answer
 
 
-def newest_run(runs: Sequence[dict[str, Any]], secrets: Said) -> dict[str, Any]:
+def newest_run(runs: Sequence[dict[str, Any]], secrets: SecretOverrides) -> dict[str, Any]:
     """The newest run of a job, and how it is doing; of a job without runs, all is ``None``.
 
     :param runs: newest first.
@@ -147,17 +147,17 @@ def newest_run(runs: Sequence[dict[str, Any]], secrets: Said) -> dict[str, Any]:
     return {
         "status": life_cycle_of(runs[0]),
         "outcome": outcome_of(runs[0]).value,
-        "run": masked(runs[0], secrets),
+        "run": redact(runs[0], secrets),
     }
 
 
-def task_outputs(outputs: Mapping[str, dict[str, Any]], secrets: Said) -> dict[str, Any]:
+def task_outputs(outputs: Mapping[str, dict[str, Any]], secrets: SecretOverrides) -> dict[str, Any]:
     """What the tasks of a run left.
 
     :param outputs: by task key.
     :param secrets: what the job's schema says of its parameters.
     """
-    return {task: masked(without_headers(output), secrets) for task, output in outputs.items()}
+    return {task: redact(without_headers(output), secrets) for task, output in outputs.items()}
 
 
 def without_headers(output: dict[str, Any]) -> dict[str, Any]:

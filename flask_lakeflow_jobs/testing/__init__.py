@@ -5,22 +5,32 @@ It knows nothing of the extension: any client of the Jobs API can be tried with 
 
 from .exchange import Exchange, RecordedRequest, Reply, fingerprint
 from .fault_proxy import FaultyWorkspace, Rule
-from .faults import Delay, Drip, Drop, Fault, GatewayPage, HalfBody, Nonsense, Refusal, Silence
+from .faults import (
+    Delay,
+    Drop,
+    Fault,
+    GatewayPage,
+    InvalidBody,
+    Refusal,
+    Silence,
+    SlowBody,
+    TruncatedBody,
+)
 
 __all__ = [
     "Delay",
-    "Drip",
     "Drop",
     "Exchange",
     "Fault",
     "FaultyWorkspace",
     "GatewayPage",
-    "HalfBody",
-    "Nonsense",
+    "InvalidBody",
     "RecordedRequest",
     "Refusal",
     "Reply",
     "Rule",
     "Silence",
+    "SlowBody",
+    "TruncatedBody",
     "fingerprint",
 ]

@@ -50,7 +50,7 @@ class Rule:
     random: random_module.Random | None = None
     applied: int = 0
 
-    def befalls(self, request: RecordedRequest) -> bool:
+    def matches(self, request: RecordedRequest) -> bool:
         """Whether it is this request's turn; if so, it is counted.
 
         :param request: it.
@@ -158,7 +158,7 @@ class FaultyWorkspace:
             self._rules.append(rule)
         return rule
 
-    def heal(self) -> None:
+    def clear_faults(self) -> None:
         """Let nothing go wrong any more; what hangs goes on hanging."""
         with self._changed:
             self._rules.clear()
@@ -171,7 +171,7 @@ class FaultyWorkspace:
         with self._changed:
             self._requests.append(request)
             self._changed.notify_all()
-            return next((rule.fault for rule in self._rules if rule.befalls(request)), None)
+            return next((rule.fault for rule in self._rules if rule.matches(request)), None)
 
     # ── records ───────────────────────────────────────────────────────────────────────────────────
 

@@ -59,7 +59,7 @@ class Refusal:
 
 
 @dataclass(frozen=True)
-class Nonsense:
+class InvalidBody:
     """An answer that is none: the request reaches the workspace, its answer is lost.
 
     :param status: of HTTP.
@@ -111,7 +111,7 @@ class Drop:
 
 
 @dataclass(frozen=True)
-class HalfBody:
+class TruncatedBody:
     """The connection closes in the middle of the workspace's answer."""
 
     def __call__(self, exchange: Exchange) -> None:
@@ -121,7 +121,7 @@ class HalfBody:
 
 
 @dataclass(frozen=True)
-class Drip:
+class SlowBody:
     """The workspace's answer comes byte by byte, so that something comes all the time.
 
     :param pause: seconds before each byte of the body.

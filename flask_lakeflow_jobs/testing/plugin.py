@@ -19,7 +19,7 @@ from .fault_proxy import FaultyWorkspace
 #: Seconds between two looks at a run that goes on, so that tests need not wait for the default.
 POLL_INTERVAL = 0.1
 
-ScriptedJob = Callable[..., int]
+SimulatedJob = Callable[..., int]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -78,8 +78,8 @@ def lakeflow_settings(
 
 
 @pytest.fixture
-def scripted_job(lakeflow_workspace: FaultyWorkspace) -> ScriptedJob:
-    """Makes a job of one task that runs no code: ``scripted_job(seconds=2, result="FAILED")``.
+def simulated_job(lakeflow_workspace: FaultyWorkspace) -> SimulatedJob:
+    """Makes a job of one task that runs no code: ``simulated_job(seconds=2, result="FAILED")``.
 
     The keywords are the script's, see :mod:`flask_lakeflow_jobs.local.simulation`; what it returns is
     the id of the job.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..runs.outcome import has_ended
 from .outputs import Output, read_outputs
-from .read_cache import Question, Seen
+from .read_cache import CachedResponse, CacheKey
 
 if TYPE_CHECKING:
     from databricks.sdk.service.jobs import Run, RunOutput, RunTask
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..config.jobs import Job
     from ..identity import Identity
     from .gateway import Upstream
-    from .jobs_api import Answer
+    from .jobs_api import ApiResponse
 
 
 class CachedReads:
@@ -42,7 +42,7 @@ class CachedReads:
         self._job = job
         self._or_stale = or_stale
 
-    def job(self) -> Seen:
+    def job(self) -> CachedResponse:
         """The job's definition."""
         return self._read(
             "job",
@@ -50,7 +50,7 @@ class CachedReads:
             lambda _: True,
         )
 
-    def run(self, run_id: int) -> Seen:
+    def run(self, run_id: int) -> CachedResponse:
         """A run with all its tasks.
 
         :raises RunNotFound: there is none, or it belongs to another job.
@@ -61,7 +61,7 @@ class CachedReads:
             has_ended,
         )
 
-    def repairs(self, run_id: int, *, state: str) -> Seen:
+    def repairs(self, run_id: int, *, state: str) -> CachedResponse:
         """What was run for a run: the first time and at each repair.
 
         :param run_id: the run.
@@ -78,7 +78,7 @@ class CachedReads:
 
         return self._read(f"repairs:{run_id}:{state}", ask, lambda answer: bool(answer["ended"]))
 
-    def runs(self, limit: int, **filters: Any) -> Seen:
+    def runs(self, limit: int, **filters: Any) -> CachedResponse:
         """The newest runs, newest first.
 
         :param limit: the most runs.
@@ -93,7 +93,7 @@ class CachedReads:
         what = f"runs:{limit}:{json.dumps(filters, sort_keys=True)}"
         return self._read(what, ask, lambda _: False)
 
-    def output(self, task_run_id: int, *, settled: bool) -> Seen:
+    def output(self, task_run_id: int, *, settled: bool) -> CachedResponse:
         """What one task left.
 
         :param task_run_id: the run id of the task.
@@ -125,17 +125,19 @@ class CachedReads:
         output: Output = self.output(int(task.run_id or 0), settled=has_ended(task)).value
         return output
 
-    def look(self, run_id: int) -> Answer[Run]:
+    def look(self, run_id: int) -> ApiResponse[Run]:
         """A run as it is now, whatever is known of it; others then have it from the cache.
 
         :raises RunNotFound: there is none, or it belongs to another job.
         """
         generation = self._cache.generation(self._job)
         run = self._upstream.get_run(self._identity, self._job, run_id)
-        question = Question(self._identity, self._job, f"run:{run_id}")
+        question = CacheKey(self._identity, self._job, f"run:{run_id}")
         self._cache.take_in(question, generation, run.document, settled=has_ended(run.document))
         return run
 
-    def _read(self, what: str, ask: Callable[[], Any], is_settled: Callable[[Any], bool]) -> Seen:
-        question = Question(self._identity, self._job, what)
+    def _read(
+        self, what: str, ask: Callable[[], Any], is_settled: Callable[[Any], bool]
+    ) -> CachedResponse:
+        question = CacheKey(self._identity, self._job, what)
         return self._cache.read(question, ask, is_settled, or_stale=self._or_stale)

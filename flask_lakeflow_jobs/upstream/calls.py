@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, TypeVar
 from tenacity import RetryCallState, Retrying, retry_if_exception
 
 from .. import telemetry
-from ..concurrency import call_in_children
+from ..concurrency import call_in_forked_children
 from ..errors import UpstreamUnavailable
 from .clients import Clients, NotRetried
 from .error_mapping import (
-    HollowAnswer,
+    IncompleteResponse,
     Missing,
-    is_silence,
+    as_ambiguous,
+    is_ambiguous,
+    is_timeout,
     is_unreachable,
-    may_have_happened,
     may_pass,
     retry_after,
     translate,
-    unsettled,
 )
-from .thread_pool import NoAnswer, Workers
+from .thread_pool import CallTimeout, DaemonThreadPool
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
@@ -55,7 +55,7 @@ _log = logging.getLogger("flask_lakeflow_jobs.upstream")
 
 
 @dataclass(frozen=True)
-class Tier:
+class RetryPolicy:
     """How long a kind of call may take, and how often it is tried.
 
     :param timeout: seconds for the whole call, retries included.
@@ -76,15 +76,15 @@ class Caller:
     def __init__(self, clients: Clients, clock: Clock) -> None:
         self.clients = clients
         self._clock = clock
-        self._breaker = Breaker(clock.monotonic)
-        self._workers = Workers(MOST_CALLS)
+        self._breaker = CircuitBreaker(clock.monotonic)
+        self._workers = DaemonThreadPool(MOST_CALLS)
 
     def make(
         self,
         operation: str,
         identity: Identity,
         job: Job | None,
-        tier: Tier,
+        tier: RetryPolicy,
         call: Callable[[WorkspaceClient], T],
         *,
         missing: Missing | None = None,
@@ -119,7 +119,7 @@ class Caller:
         def hand_over() -> T:
             try:
                 return self._workers.run(told.carried(attempt), max(left(), 0.0))
-            except NoAnswer as error:
+            except CallTimeout as error:
                 failures.append(error)
                 raise
 
@@ -128,7 +128,7 @@ class Caller:
 
         def is_over(state: RetryCallState) -> bool:
             error = _error(state)
-            is_hopeless = is_unreachable(error) or isinstance(error, HollowAnswer)
+            is_hopeless = is_unreachable(error) or isinstance(error, IncompleteResponse)
             most = min(tier.attempts, HOPELESS_ATTEMPTS if is_hopeless else tier.attempts)
             return state.attempt_number >= most or _longest_pause(state) >= left()
 
@@ -153,7 +153,7 @@ class Caller:
             except Exception as error:
                 if error not in failures:
                     raise  # it is none of the call's: a signal handler's, which hit this thread
-                if is_silence(error):
+                if is_timeout(error):
                     self._breaker.was_silent()
                     self.clients.give_up(identity)
                 else:
@@ -161,8 +161,8 @@ class Caller:
                 failed = translate(
                     error, identity, missing=missing, refused_as_params=refused_as_params
                 )
-                if not is_repeatable and any(map(may_have_happened, failures)):
-                    failed = unsettled(failed)
+                if not is_repeatable and any(map(is_ambiguous, failures)):
+                    failed = as_ambiguous(failed)
                 raise failed from error
             self._breaker.answered()
             return result
@@ -193,7 +193,7 @@ ENOUGH = 5
 WHILE = 5.0
 
 
-class Breaker:
+class CircuitBreaker:
     """Keeps the threads of an app from all waiting for a workspace that is silent.
 
     :param monotonic: the time.
@@ -202,7 +202,7 @@ class Breaker:
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._start_afresh()
-        call_in_children(self._start_afresh)
+        call_in_forked_children(self._start_afresh)
 
     def _start_afresh(self) -> None:
         self._lock = threading.Lock()

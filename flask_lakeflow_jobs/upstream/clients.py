@@ -13,7 +13,7 @@ from databricks.sdk import WorkspaceClient
 from databricks.sdk.clock import Clock as SdkClock
 from databricks.sdk.core import Config
 
-from ..concurrency import call_in_children
+from ..concurrency import call_in_forked_children
 from .error_mapping import LoginFailed
 from .session import settle
 
@@ -87,7 +87,7 @@ class Clients:
         self._connections = connections
         self._clock = clock
         self._start_afresh()
-        call_in_children(self._start_afresh)  # connections are the parent's
+        call_in_forked_children(self._start_afresh)  # connections are the parent's
 
     def _start_afresh(self) -> None:
         self._lock = threading.Lock()

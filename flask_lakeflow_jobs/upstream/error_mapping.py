@@ -39,11 +39,11 @@ TRANSIENT_ANSWERS = (
 )
 
 
-class HollowAnswer(Exception):
+class IncompleteResponse(Exception):
     """The workspace said yes, and left out what that is worth."""
 
 
-class ForeignAnswer(Exception):
+class NonApiResponse(Exception):
     """A page in the place of an answer: a proxy's, say."""
 
 
@@ -53,8 +53,8 @@ class LoginFailed(Exception):
 
 #: Broken connections and broken answers: the request may have been carried out.
 TRANSIENT_BREAKS = (
-    HollowAnswer,
-    ForeignAnswer,
+    IncompleteResponse,
+    NonApiResponse,
     requests.ConnectionError,
     requests.Timeout,
     requests.exceptions.ChunkedEncodingError,
@@ -123,7 +123,7 @@ def is_unreachable(error: BaseException | None) -> bool:
     )
 
 
-def is_silence(error: BaseException) -> bool:
+def is_timeout(error: BaseException) -> bool:
     """Whether no answer came, in time or at all.
 
     :param error: what the SDK raised.
@@ -131,7 +131,7 @@ def is_silence(error: BaseException) -> bool:
     return isinstance(error, requests.Timeout | TimeoutError) or is_unreachable(error)
 
 
-def may_have_happened(error: BaseException) -> bool:
+def is_ambiguous(error: BaseException) -> bool:
     """Whether the workspace may have done what it was asked for, though no answer says so.
 
     :param error: what the SDK raised.
@@ -185,9 +185,9 @@ def translate(
             if is_unreachable(error)
             else "The connection to the workspace broke before it had answered."
         )
-    if isinstance(error, ForeignAnswer):
+    if isinstance(error, NonApiResponse):
         return _foreign(error)
-    if isinstance(error, requests.RequestException | HollowAnswer):
+    if isinstance(error, requests.RequestException | IncompleteResponse):
         return _failed("The workspace's answer cannot be read.", error)
     if isinstance(error, LoginFailed):
         return UpstreamUnauthenticated(
@@ -270,7 +270,7 @@ def _translate_answer(
     return _failed(f"The workspace failed: {said}", error, upstream_code=code)
 
 
-def unsettled(failed: LakeflowJobsError) -> LakeflowJobsError:
+def as_ambiguous(failed: LakeflowJobsError) -> LakeflowJobsError:
     """The error of a call that may have been carried out, and must not be made anew blindly.
 
     :param failed: the error as it is for other calls.

@@ -20,16 +20,16 @@ from databricks.sdk.service.jobs import (
 )
 
 from ..errors import JobNotFound, LakeflowJobsError, RunNotFound
-from .calls import MOST_CALLS, Caller, Tier
+from .calls import MOST_CALLS, Caller, RetryPolicy
 from .clients import Address, Clients
-from .error_mapping import HollowAnswer, Missing
-from .jobs_api import Answer, JobsApi, check_range, sdk_fields, sdk_performance_target
+from .error_mapping import IncompleteResponse, Missing
+from .jobs_api import ApiResponse, JobsApi, check_range, sdk_fields, sdk_performance_target
 from .read_cache import ReadCache
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
-    from ..cache import Shared
+    from ..cache import SharedCache
     from ..clock import Clock
     from ..config.jobs import Job as NamedJob
     from ..config.settings import Settings
@@ -51,11 +51,11 @@ class Upstream:
         self,
         settings: Settings,
         local: Callable[[], Address] | None,
-        shared: Shared,
+        shared: SharedCache,
         clock: Clock,
     ) -> None:
-        self._read = Tier(settings.read_timeout, settings.read_attempts)
-        self._write = Tier(settings.write_timeout, math.inf)
+        self._read = RetryPolicy(settings.read_timeout, settings.read_attempts)
+        self._write = RetryPolicy(settings.write_timeout, math.inf)
         self.cache = ReadCache(shared, clock, settled_for=settings.cache_ttl)
         clients = Clients(
             settings.sdk,
@@ -74,7 +74,7 @@ class Upstream:
 
     # ── reads, past the cache ─────────────────────────────────────────────────────────────────────
 
-    def get_job(self, identity: Identity, job: NamedJob) -> Answer[Job]:
+    def get_job(self, identity: Identity, job: NamedJob) -> ApiResponse[Job]:
         """The job's definition.
 
         :raises JobNotFound: the workspace has none with that id.
@@ -90,7 +90,7 @@ class Upstream:
 
     def get_run(
         self, identity: Identity, job: NamedJob, run_id: int, *, history: bool = False
-    ) -> Answer[Run]:
+    ) -> ApiResponse[Run]:
         """A run with all its tasks.
 
         :param history: with its repairs.
@@ -108,7 +108,7 @@ class Upstream:
 
     def get_run_and_time(
         self, identity: Identity, job: NamedJob, run_id: int
-    ) -> tuple[Answer[Run], float | None]:
+    ) -> tuple[ApiResponse[Run], float | None]:
         """A run without the tasks beyond its first page, and what time the workspace has.
 
         :return: the time in seconds since the epoch; ``None``: the workspace does not tell.
@@ -126,7 +126,7 @@ class Upstream:
 
     def list_runs(
         self, identity: Identity, job: NamedJob, limit: int, **filters: Any
-    ) -> list[Answer[BaseRun]]:
+    ) -> list[ApiResponse[BaseRun]]:
         """The newest runs of a job, newest first, over as many pages as it takes.
 
         :param limit: the most runs.
@@ -143,17 +143,17 @@ class Upstream:
             missing=_no_job(job),
         )
 
-    def active_runs(self, identity: Identity, job: NamedJob, most: int) -> list[Answer[Run]]:
+    def active_runs(self, identity: Identity, job: NamedJob, most: int) -> list[ApiResponse[Run]]:
         """The newest runs of a job that go on, with their tasks.
 
         :param most: the most runs.
         """
         runs = self.list_runs(identity, job, most, active_only=True, expand_tasks=True)
-        return [Answer(run.document, Run.from_dict(run.document)) for run in runs]
+        return [ApiResponse(run.document, Run.from_dict(run.document)) for run in runs]
 
     def get_task_output(
         self, identity: Identity, job: NamedJob, task_run_id: int
-    ) -> Answer[RunOutput]:
+    ) -> ApiResponse[RunOutput]:
         """What one task left.
 
         :param task_run_id: the run id of the task, not of the job's run.
@@ -224,9 +224,9 @@ class Upstream:
             try:
                 response: RunNowResponse = workspace.jobs.run_now(job.job_id, **arguments).response
             except KeyError as error:  # so the SDK says that the answer names no run
-                raise HollowAnswer("An answer to run-now has no run_id.") from error
+                raise IncompleteResponse("An answer to run-now has no run_id.") from error
             if not str(response.run_id).isdecimal():  # older SDKs take anything for an id
-                raise HollowAnswer("An answer to run-now has no run_id.")
+                raise IncompleteResponse("An answer to run-now has no run_id.")
             return response
 
         with self._changing(job):
@@ -287,7 +287,7 @@ class Upstream:
                 "repair_run",
                 identity,
                 job,
-                Tier(self._write.timeout, attempts=1),
+                RetryPolicy(self._write.timeout, attempts=1),
                 repair,
                 missing=_no_run(job, run_id),
                 refused_as_params=True,
@@ -313,11 +313,11 @@ class Upstream:
 def _with(name: str, answer: T) -> T:
     """An answer that has to have something."""
     if getattr(answer, name) is None:
-        raise HollowAnswer(f"An answer has no {name}.")
+        raise IncompleteResponse(f"An answer has no {name}.")
     return answer
 
 
-def _of_job(job: NamedJob, run: Answer[Run]) -> Answer[Run]:
+def _of_job(job: NamedJob, run: ApiResponse[Run]) -> ApiResponse[Run]:
     if run.value.job_id != job.job_id:
         raise RunNotFound(int(run.value.run_id or 0), job.key)
     return run

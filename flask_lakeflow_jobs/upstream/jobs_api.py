@@ -20,7 +20,7 @@ from databricks.sdk.service.jobs import (
 )
 
 from ..errors import InvalidParameters, InvalidRequest
-from .error_mapping import HollowAnswer
+from .error_mapping import IncompleteResponse
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
@@ -40,7 +40,7 @@ PAGED_OF_SETTINGS = ("tasks", "job_clusters", "parameters", "environments")
 
 
 @dataclass(frozen=True)
-class Answer(Generic[T]):
+class ApiResponse(Generic[T]):
     """What the workspace says.
 
     :param document: as it spells it.
@@ -60,7 +60,7 @@ class JobsApi:
     def __init__(self, client: WorkspaceClient) -> None:
         self._client = client
 
-    def job(self, job_id: int) -> Answer[Job]:
+    def job(self, job_id: int) -> ApiResponse[Job]:
         """A job's definition.
 
         :param job_id: the job.
@@ -76,7 +76,7 @@ class JobsApi:
         document = {**first, "settings": settings}
         return _answer(document, Job.from_dict, "job_id")
 
-    def run(self, run_id: int, *, history: bool = False) -> Answer[Run]:
+    def run(self, run_id: int, *, history: bool = False) -> ApiResponse[Run]:
         """A run with all its tasks.
 
         :param run_id: the run.
@@ -95,7 +95,7 @@ class JobsApi:
             _extend(document, more, lists)
         return _answer(document, Run.from_dict, "run_id")
 
-    def first_page(self, run_id: int) -> tuple[Answer[Run], float | None]:
+    def first_page(self, run_id: int) -> tuple[ApiResponse[Run], float | None]:
         """A run without the tasks beyond its first page, and what time the workspace has.
 
         :param run_id: the run.
@@ -105,7 +105,9 @@ class JobsApi:
         now = _seconds(document.pop("Date", None))
         return _answer(document, Run.from_dict, "run_id"), now
 
-    def runs(self, job_id: int, limit: int, filters: Mapping[str, Any]) -> list[Answer[BaseRun]]:
+    def runs(
+        self, job_id: int, limit: int, filters: Mapping[str, Any]
+    ) -> list[ApiResponse[BaseRun]]:
         """The newest runs of a job, newest first, over as many pages as it takes.
 
         :param job_id: the job.
@@ -126,14 +128,14 @@ class JobsApi:
         answers = [_answer(run, BaseRun.from_dict, "run_id") for run in islice(all_runs(), limit)]
         return [self._whole(run) if filters.get("expand_tasks") else run for run in answers]
 
-    def output(self, task_run_id: int) -> Answer[RunOutput]:
+    def output(self, task_run_id: int) -> ApiResponse[RunOutput]:
         """What one task left.
 
         :param task_run_id: the run id of the task, not of the job's run.
         """
         return _answer(self._get("runs/get-output", run_id=task_run_id), RunOutput.from_dict)
 
-    def _whole(self, run: Answer[BaseRun]) -> Answer[BaseRun]:
+    def _whole(self, run: ApiResponse[BaseRun]) -> ApiResponse[BaseRun]:
         if not run.document.get("has_more"):
             return run
         document = self.run(int(run.value.run_id or 0)).document
@@ -153,21 +155,21 @@ class JobsApi:
             response_headers=list(told_by),
         )
         if not isinstance(answer, dict):
-            raise HollowAnswer("An answer is no JSON object.")
+            raise IncompleteResponse("An answer is no JSON object.")
         return answer
 
 
 def _answer(
     document: dict[str, Any], read: Callable[[dict[str, Any]], T], *needed: str
-) -> Answer[T]:
+) -> ApiResponse[T]:
     """An answer as it is spelled, less what is null; it has to have something, and is whole."""
     value = read(document)
     for name in needed:
         if getattr(value, name) is None:
-            raise HollowAnswer(f"An answer has no {name}.")
+            raise IncompleteResponse(f"An answer has no {name}.")
     said = {name: member for name, member in document.items() if member is not None}
     said.pop("next_page_token", None)
-    return Answer(said, value)
+    return ApiResponse(said, value)
 
 
 def _pages_after(
@@ -176,7 +178,7 @@ def _pages_after(
     known, last = set(), first
     while token := last.get("next_page_token"):
         if token in known:
-            raise HollowAnswer("The pages of an answer have no end.")
+            raise IncompleteResponse("The pages of an answer have no end.")
         known.add(token)
         last = page(token)
         yield last

@@ -10,11 +10,11 @@ from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from ..concurrency import call_in_children
+from ..concurrency import call_in_forked_children
 from ..errors import LakeflowJobsError
 
 if TYPE_CHECKING:
-    from ..cache import Shared
+    from ..cache import SharedCache
     from ..clock import Clock
     from ..config.jobs import Job
     from ..identity import Identity
@@ -36,7 +36,7 @@ KEPT = 3600.0
 LARGEST = 1_000_000
 
 
-class Stamp(NamedTuple):
+class ETag(NamedTuple):
     """Names an answer that is kept: what comes with the same stamp is the same.
 
     :param question: what it answers, and to whom.
@@ -50,7 +50,7 @@ class Stamp(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Seen:
+class CachedResponse:
     """An answer of the workspace, as JSON, and how old it is.
 
     :param value: the answer.
@@ -62,7 +62,7 @@ class Seen:
     value: Any
     age: float = 0.0
     is_stale: bool = False
-    stamp: Stamp | None = None
+    stamp: ETag | None = None
 
 
 #: Names the time since a change, and says when that was.
@@ -73,7 +73,7 @@ Flight: TypeAlias = tuple[str, str, int]
 
 
 @dataclass(frozen=True)
-class Question:
+class CacheKey:
     """What is read, and as whom; answers to one identity are shown to no other.
 
     :param identity: the app or a user.
@@ -98,26 +98,26 @@ class ReadCache:
     :param settled_for: seconds that an answer which will not change may be served.
     """
 
-    def __init__(self, shared: Shared, clock: Clock, *, settled_for: float) -> None:
+    def __init__(self, shared: SharedCache, clock: Clock, *, settled_for: float) -> None:
         self._shared = shared
         self._clock = clock
         self._settled_for = settled_for
         self._start_afresh()
-        call_in_children(self._start_afresh)
+        call_in_forked_children(self._start_afresh)
 
     def _start_afresh(self) -> None:
         self._lock = threading.Lock()
-        self._under_way: dict[Flight, Future[Seen]] = {}
+        self._under_way: dict[Flight, Future[CachedResponse]] = {}
         self._changes: Counter[int] = Counter()
 
     def read(
         self,
-        question: Question,
+        question: CacheKey,
         ask: Callable[[], Any],
         is_settled: Callable[[Any], bool],
         *,
         or_stale: bool = False,
-    ) -> Seen:
+    ) -> CachedResponse:
         """The answer to a question: a kept one that is fresh, else a new one.
 
         :param question: it.
@@ -132,17 +132,17 @@ class ReadCache:
             kept = None
         now = self._clock.now()
         if kept is not None and 0 <= now - kept["at"] < kept["lifetime"]:
-            stamp = Stamp(question.key, kept["generation"], kept["at"])
-            return Seen(kept["value"], now - kept["at"], stamp=stamp)
+            stamp = ETag(question.key, kept["generation"], kept["at"])
+            return CachedResponse(kept["value"], now - kept["at"], stamp=stamp)
         try:
             return self._ask_once(question, generation, ask, is_settled)
         except LakeflowJobsError as error:
             if kept is None or not or_stale or not error.retryable:
                 raise
-            return Seen(kept["value"], max(0.0, now - kept["at"]), is_stale=True)
+            return CachedResponse(kept["value"], max(0.0, now - kept["at"]), is_stale=True)
 
     def take_in(
-        self, question: Question, generation: Generation, value: Any, *, settled: bool
+        self, question: CacheKey, generation: Generation, value: Any, *, settled: bool
     ) -> None:
         """Keep an answer that somebody else has got.
 
@@ -173,11 +173,11 @@ class ReadCache:
 
     def _ask_once(
         self,
-        question: Question,
+        question: CacheKey,
         generation: Generation,
         ask: Callable[[], Any],
         is_settled: Callable[[Any], bool],
-    ) -> Seen:
+    ) -> CachedResponse:
         """Ask, or wait for the answer that another thread is asking for."""
         while True:
             with self._lock:
@@ -202,15 +202,15 @@ class ReadCache:
             mine.cancel()
             raise
         self._land(flight)
-        mine.set_result(Seen(value))
-        return Seen(value)
+        mine.set_result(CachedResponse(value))
+        return CachedResponse(value)
 
     def _land(self, flight: Flight) -> None:
         with self._lock:
             self._under_way.pop(flight, None)
 
     def _keep(
-        self, question: Question, generation: Generation, value: Any, *, settled: bool
+        self, question: CacheKey, generation: Generation, value: Any, *, settled: bool
     ) -> None:
         now = self._clock.now()
         going = SETTLING if now - generation["at"] < SETTLING_TIME else GOING

@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 import requests
 from requests.adapters import HTTPAdapter
 
-from .error_mapping import ForeignAnswer, LoginFailed
-from .thread_pool import NoAnswer, is_awaited
+from .error_mapping import LoginFailed, NonApiResponse
+from .thread_pool import CallTimeout, is_awaited
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
@@ -58,11 +58,11 @@ class WorkspaceSession(requests.Session):
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         if not is_awaited():
-            raise NoAnswer("Nobody waits for it any more, so it is not asked.")
+            raise CallTimeout("Nobody waits for it any more, so it is not asked.")
         response = super().send(request, **kwargs)
         is_page = response.headers.get("Content-Type", "").startswith("text/html")
         if is_page and response.status_code in PAGE_STATUSES:
-            raise ForeignAnswer(f"A page with status {response.status_code}.")
+            raise NonApiResponse(f"A page with status {response.status_code}.")
         return response
 
     def merge_environment_settings(

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
-from ..concurrency import call_in_children
+from ..concurrency import call_in_forked_children
 
 T = TypeVar("T")
 IDLE_SECONDS = 10.0
 _this_thread = threading.local()
 
 
-class NoAnswer(TimeoutError):
+class CallTimeout(TimeoutError):
     """Whoever waited for a call does so no longer."""
 
 
@@ -59,7 +59,7 @@ class Task(Generic[T]):
         """
         try:
             if not self._ended.acquire(timeout=max(0.0, min(timeout, threading.TIMEOUT_MAX))):
-                raise NoAnswer(f"No answer within {timeout:g} seconds.")
+                raise CallTimeout(f"No answer within {timeout:g} seconds.")
         finally:
             self.is_given_up = True
         if self._error is None:
@@ -70,7 +70,7 @@ class Task(Generic[T]):
             self._error = None  # whose traceback leads back here
 
 
-class Workers:
+class DaemonThreadPool:
     """Threads that run calls for others, who wait no longer than they want to.
 
     The SDK has no timeout for a whole call: its own one counts between two bytes, and its token
@@ -87,7 +87,7 @@ class Workers:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._start_afresh()
-        call_in_children(self._start_afresh)
+        call_in_forked_children(self._start_afresh)
 
     def _start_afresh(self) -> None:
         self._lock = threading.Lock()

@@ -4,6 +4,6 @@ from .hub import Hub
 from .snapshot import Snapshot, StateId
 from .source import UpstreamReader
 from .subscription import Subscription
-from .watched_run import News, Target
+from .watched_run import RunKey, RunUpdate
 
-__all__ = ["Hub", "News", "Snapshot", "StateId", "Subscription", "Target", "UpstreamReader"]
+__all__ = ["Hub", "RunKey", "RunUpdate", "Snapshot", "StateId", "Subscription", "UpstreamReader"]

@@ -8,15 +8,15 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import LakeflowJobsError
-from ..runs.outcome import SUCCESSES, age_of, duration_of, has_ended, outcome_of, words_of
+from ..runs.outcome import SUCCESSES, age_of, duration_of, has_ended, outcome_of, parse_state
 from .schedule import FLOOR, next_look, remaining, waiting_look
 
 if TYPE_CHECKING:
-    from ..cache import Shared
+    from ..cache import SharedCache
     from ..clock import Clock
     from ..concurrency import Spawn
     from ..sdk_types import BaseRun, Run
-    from .watched_run import Target
+    from .watched_run import RunKey
 
 KEPT = 600.0
 
@@ -28,7 +28,7 @@ KEPT_WITHOUT = 30.0
 class ReadsHistory(Protocol):
     """What can list the runs of a job that have ended."""
 
-    def ended_runs(self, target: Target) -> list[BaseRun]: ...
+    def ended_runs(self, target: RunKey) -> list[BaseRun]: ...
 
 
 class History:
@@ -39,14 +39,14 @@ class History:
     :param clock: the time.
     """
 
-    def __init__(self, reader: ReadsHistory, shared: Shared, clock: Clock) -> None:
+    def __init__(self, reader: ReadsHistory, shared: SharedCache, clock: Clock) -> None:
         self._reader = reader
         self._shared = shared
         self._clock = clock
         self._lock = threading.Lock()
         self._known: dict[str, tuple[float, list[float]]] = {}
 
-    def durations(self, target: Target) -> list[float]:
+    def durations(self, target: RunKey) -> list[float]:
         """Seconds that past runs took, sorted; empty as long as nothing is known.
 
         :param target: a run of the job.
@@ -54,7 +54,7 @@ class History:
         with self._lock:
             return self._known.get(target.group, (0.0, []))[1]
 
-    def is_due(self, target: Target) -> bool:
+    def is_due(self, target: RunKey) -> bool:
         """Whether it is time to learn them; whoever is told so has to :meth:`learn`.
 
         :param target: a run of the job.
@@ -67,7 +67,7 @@ class History:
             self._known[target.group] = (now + KEPT_WITHOUT, durations)
             return True
 
-    def learn(self, target: Target) -> None:
+    def learn(self, target: RunKey) -> None:
         """Find out how long past runs took: from the other processes, else upstream.
 
         :param target: a run of the job.
@@ -82,7 +82,7 @@ class History:
         with self._lock:
             self._known[target.group] = (self._clock.monotonic() + KEPT, stored)
 
-    def add(self, target: Target, duration: float | None) -> None:
+    def add(self, target: RunKey, duration: float | None) -> None:
         """Take in a run that has just ended.
 
         :param target: it.
@@ -124,7 +124,7 @@ class Outlook:
         self._clock = clock
         self._poll_interval = poll_interval
 
-    def of(self, target: Target, run: Run) -> tuple[float, int | None]:
+    def of(self, target: RunKey, run: Run) -> tuple[float, int | None]:
         """The pause until the next look, in seconds, and the expected end if there is one, in
         milliseconds since the epoch.
 
@@ -133,7 +133,7 @@ class Outlook:
         """
         if has_ended(run):
             return min(END_SERVES, self._poll_interval), None
-        now, words = self._clock.now(), words_of(run)
+        now, words = self._clock.now(), parse_state(run)
         age = age_of(run, now)
         word = words.life_cycle or words.status
         if word == "QUEUED":
@@ -148,7 +148,7 @@ class Outlook:
             pause = min(pause, waiting_look(age, self._poll_interval))
         return pause, None if left is None else int((now + left) * 1000)
 
-    def learn(self, target: Target, spawn: Spawn) -> threading.Event:
+    def learn(self, target: RunKey, spawn: Spawn) -> threading.Event:
         """Have the history of a job read, if that is due.
 
         :param target: a run of the job.
@@ -169,7 +169,7 @@ class Outlook:
             done.set()
         return done
 
-    def take_in(self, target: Target, run: Run) -> None:
+    def take_in(self, target: RunKey, run: Run) -> None:
         """Learn from a run that was watched and has just ended.
 
         :param target: the run.

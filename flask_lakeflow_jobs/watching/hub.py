@@ -11,21 +11,21 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..concurrency import Spawn, call_here, call_in_children, spawn_thread
+from ..concurrency import Spawn, call_here, call_in_forked_children, spawn_thread
 from .history import History, Outlook
 from .lease import TICK, Turns
 from .notifications import Hint, Hints
 from .poller import TOGETHER, Announcer, Looks, Tell, pages
 from .shared_record import Board
 from .subscription import Subscription
-from .watched_run import Feed
+from .watched_run import WatchedRun
 
 if TYPE_CHECKING:
-    from ..cache import Shared
+    from ..cache import SharedCache
     from ..clock import Clock
     from .snapshot import StateId
     from .source import Reader
-    from .watched_run import Target
+    from .watched_run import RunKey
 
 #: Looks that are made at the same time.
 MOST_LOOKS = 16
@@ -53,7 +53,7 @@ class Hub:
         self,
         reader: Reader,
         tell: Tell,
-        shared: Shared,
+        shared: SharedCache,
         clock: Clock,
         *,
         poll_interval: float,
@@ -72,11 +72,11 @@ class Hub:
         self.is_closing = is_closing
         self._spawn = spawn
         self._start_afresh()
-        call_in_children(self._start_afresh)
+        call_in_forked_children(self._start_afresh)
 
     def _start_afresh(self) -> None:
         self._changed = threading.Condition()
-        self._feeds: dict[Target, Feed] = {}
+        self._feeds: dict[RunKey, WatchedRun] = {}
         self._ticks = False
         self._under_way = 0
         self._announcer = Announcer(self._tell)
@@ -104,7 +104,7 @@ class Hub:
             return sum(feed.viewers > 0 for feed in self._feeds.values())
 
     def subscribe(
-        self, targets: Sequence[Target], seen: Mapping[Target, StateId] | None = None
+        self, targets: Sequence[RunKey], seen: Mapping[RunKey, StateId] | None = None
     ) -> Subscription:
         """Follow runs; close the subscription when done.
 
@@ -120,7 +120,7 @@ class Hub:
             self._changed.notify()
         return Subscription(feeds, seen, clock=self._clock, leave=self._leave)
 
-    def forget(self, target: Target) -> None:
+    def forget(self, target: RunKey) -> None:
         """Believe nothing that was seen of a run: it was just changed.
 
         :param target: the run.
@@ -133,7 +133,7 @@ class Hub:
                 self._changed.notify()
         self._board.forget(target)  # after the mark: a look that misses the one finds the other
 
-    def begin_again(self, target: Target) -> None:
+    def reset(self, target: RunKey) -> None:
         """Forget a run that goes on after its end, and announce its states anew.
 
         :param target: the run.
@@ -151,7 +151,7 @@ class Hub:
         for target in targets:
             self.forget(target)
 
-    def take_hint(self, job_id: int, run_id: int, targets: Sequence[Target]) -> None:
+    def take_hint(self, job_id: int, run_id: int, targets: Sequence[RunKey]) -> None:
         """Look at a run at once, since there may be news of it, as whomever it is watched, here and
         in the other processes.
 
@@ -189,15 +189,15 @@ class Hub:
             threading.Thread(target=self._run, name="lakeflow-watch", daemon=True).start()
             self._ticks = True
 
-    def _feed(self, target: Target, seen: StateId | None = None) -> Feed:
+    def _feed(self, target: RunKey, seen: StateId | None = None) -> WatchedRun:
         """The watch of a run; a new one where the known one is too old for who has seen that."""
         now, feed = self._clock.monotonic(), self._feeds.get(target)
         is_over = feed is not None and (feed.state.is_final or not feed.viewers)
         if feed is None or (is_over and feed.due <= now) or feed.has_ended_before(seen):
-            feed = self._feeds[target] = Feed(target, now)
+            feed = self._feeds[target] = WatchedRun(target, now)
         return feed
 
-    def _leave(self, feeds: Sequence[Feed]) -> None:
+    def _leave(self, feeds: Sequence[WatchedRun]) -> None:
         with self._changed:
             for feed in feeds:
                 feed.viewers -= 1
@@ -245,7 +245,7 @@ class Hub:
             )
         return max(0.0, next_due - self._clock.monotonic())
 
-    def _waiting(self) -> list[Feed]:
+    def _waiting(self) -> list[WatchedRun]:
         """The watches whose next look is to come."""
         return [
             feed
@@ -259,10 +259,10 @@ class Hub:
             if feed.due <= now and not (feed.is_wanted or feed.is_being_looked_at):
                 del self._feeds[target]
 
-    def _take_due(self, now: float) -> list[list[Feed]]:
+    def _take_due(self, now: float) -> list[list[WatchedRun]]:
         with self._changed:
             self._drop_left(now)
-            groups: dict[str, list[Feed]] = {}
+            groups: dict[str, list[WatchedRun]] = {}
             for feed in self._waiting():
                 groups.setdefault(feed.target.group, []).append(feed)
             taken = []
@@ -286,7 +286,7 @@ class Hub:
                 for target, feed in self._feeds.items()
             )
 
-    def _look_at(self, feeds: Sequence[Feed]) -> None:
+    def _look_at(self, feeds: Sequence[WatchedRun]) -> None:
         try:
             self._looks.make(feeds)
         except Exception:

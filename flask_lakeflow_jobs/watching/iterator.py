@@ -11,7 +11,7 @@ from ..runs.outcome import RunStatus
 
 if TYPE_CHECKING:
     from ..clock import Clock
-    from . import Hub, Target
+    from . import Hub, RunKey
 
 #: What is known of a run before the first look at it.
 NOT_SEEN = "The workspace has not said yet how it is doing."
@@ -33,7 +33,7 @@ class RunWatch(Iterator[RunStatus]):
 
 
 def states_of(
-    target: Target, hub: Hub, clock: Clock, seconds: float, may_go_on: Callable[[], object]
+    target: RunKey, hub: Hub, clock: Clock, seconds: float, may_go_on: Callable[[], object]
 ) -> Iterator[RunStatus]:
     """The states of a run as they come, the terminal one last.
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..errors import LakeflowJobsError
     from .shared_record import Post
     from .snapshot import Snapshot
-    from .watched_run import Feed
+    from .watched_run import WatchedRun
 
 #: Seconds between two glances at what other processes have posted.
 TICK = 0.25
@@ -45,7 +45,7 @@ class Turns:
         self._clock = clock
         self._patience = patience
 
-    def next(self, feed: Feed) -> tuple[Turn, Snapshot | None]:
+    def next(self, feed: WatchedRun) -> tuple[Turn, Snapshot | None]:
         """Whose turn it is, and the state if another process has just seen it.
 
         :param feed: the watch of the run; if another process has made the look, it tells when the
@@ -71,25 +71,25 @@ class Turns:
             return Turn.MADE, None
         return self._claim(feed, now), None
 
-    def _is_needless(self, feed: Feed, post: Post | None, now: float) -> bool:
+    def _is_needless(self, feed: WatchedRun, post: Post | None, now: float) -> bool:
         """Whether a look would tell no more than that of another process."""
         wants_rest = post is not None and post.state is None
         return now < feed.following.trusted_until and (feed.hint is None or wants_rest)
 
-    def _heed(self, feed: Feed, hint: str | None) -> None:
+    def _heed(self, feed: WatchedRun, hint: str | None) -> None:
         """Note that a look came after a hint."""
         feed.following.heeded = hint
         if feed.hint == hint:
             feed.hint = None
 
-    def _state(self, feed: Feed, post: Post) -> Snapshot | None:
+    def _state(self, feed: WatchedRun, post: Post) -> Snapshot | None:
         known = feed.state.snapshot
         if known is not None and str(known.id) == post.state:
             return known
         stored = self._board.state(feed.target) if post.state is not None else None
         return stored if stored is not None and str(stored.id) == post.state else None
 
-    def _trust(self, feed: Feed, post: Post, now: float, most: float) -> None:
+    def _trust(self, feed: WatchedRun, post: Post, now: float, most: float) -> None:
         """Rely on a look for as long as whoever made it does.
 
         :param most: seconds that can have passed since the look.
@@ -105,7 +105,7 @@ class Turns:
         if is_just_made:
             feed.due = feed.following.trusted_until - TICK / 2
 
-    def _claim(self, feed: Feed, now: float) -> Turn:
+    def _claim(self, feed: WatchedRun, now: float) -> Turn:
         following = feed.following
         if self._board.claim(feed.target, following.number):
             following.waits_since = None
@@ -114,7 +114,7 @@ class Turns:
             following.waits_since = now
         return Turn.TAKEN if now - following.waits_since < self._patience else Turn.OURS
 
-    def is_void(self, feed: Feed) -> bool:
+    def is_void(self, feed: WatchedRun) -> bool:
         """Whether the run was changed, by another process perhaps, since our look began.
 
         :param feed: the watch of the run.
@@ -124,7 +124,7 @@ class Turns:
         post = self._board.post(feed.target)
         return post is not None and post.is_of_change and post.number != feed.following.number
 
-    def made(self, feed: Feed, snapshot: Snapshot, pause: float, *, is_new: bool) -> None:
+    def made(self, feed: WatchedRun, snapshot: Snapshot, pause: float, *, is_new: bool) -> None:
         """Tell the others what our look gave.
 
         :param feed: the watch of the run.
@@ -142,7 +142,7 @@ class Turns:
             following.stored_at = now
         self._told(feed, self._board.tell(feed.target, snapshot, pause, following.heeded))
 
-    def failed(self, feed: Feed, error: LakeflowJobsError) -> None:
+    def failed(self, feed: WatchedRun, error: LakeflowJobsError) -> None:
         """Let the others try, unless the workspace has asked for a pause.
 
         :param feed: the watch of the run.
@@ -157,7 +157,7 @@ class Turns:
         else:
             self._board.release(feed.target, following.number)
 
-    def _told(self, feed: Feed, number: str) -> None:
+    def _told(self, feed: WatchedRun, number: str) -> None:
         following = feed.following
         following.number = number
         following.waits_since = None

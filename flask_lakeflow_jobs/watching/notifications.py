@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..cache import Shared
+    from ..cache import SharedCache
     from ..clock import Clock
-    from .watched_run import Target
+    from .watched_run import RunKey
 
 #: Seconds between two questions for hints that other processes were given.
 PAUSE = 0.5
@@ -35,7 +35,7 @@ class Hint:
     job_id: int
     run_id: int
 
-    def is_about(self, target: Target) -> bool:
+    def is_about(self, target: RunKey) -> bool:
         """Whether it is this run that may have news, as whomever it is looked at.
 
         :param target: the run.
@@ -53,7 +53,7 @@ class Hints:
     :param clock: the time.
     """
 
-    def __init__(self, shared: Shared, clock: Clock) -> None:
+    def __init__(self, shared: SharedCache, clock: Clock) -> None:
         self._shared = shared
         self._clock = clock
         self._lock = threading.Lock()
@@ -67,7 +67,7 @@ class Hints:
         :param run_id: the run.
         """
         hint = Hint(uuid.uuid4().hex[:12], job_id, run_id)
-        if self._shared.is_between_processes:
+        if self._shared.is_cross_process:
             with self._lock:
                 self._heard.add(hint.id)
                 hints = [*self._given(), hint][-MOST:]
@@ -78,7 +78,7 @@ class Hints:
     def are_due(self) -> bool:
         """Whether it is time to ask for those of the other processes."""
         since = self._clock.monotonic() - self._asked_at
-        return self._shared.is_between_processes and since >= PAUSE
+        return self._shared.is_cross_process and since >= PAUSE
 
     def unheard(self) -> list[Hint]:
         """Those that this process has not had yet."""

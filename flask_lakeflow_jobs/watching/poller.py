@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from ..clock import Clock
     from ..concurrency import Spawn
     from ..sdk_types import Run
-    from ..upstream.jobs_api import Answer
+    from ..upstream.jobs_api import ApiResponse
     from .history import Outlook
     from .lease import Turns
     from .shared_record import Board
     from .snapshot import StateId
     from .source import Reader
-    from .watched_run import Feed, Target
+    from .watched_run import RunKey, WatchedRun
 
 #: From this many watched runs of one job on, they are read together: the pages of a list cost less
 #: than a read for each. Their looks then fall on one moment of each poll interval.
@@ -82,7 +82,7 @@ class Looks:
         self._lock = threading.Lock()
         self._moments: dict[str, float] = {}
 
-    def make(self, feeds: Sequence[Feed]) -> None:
+    def make(self, feeds: Sequence[WatchedRun]) -> None:
         """Look at runs, unless another process does, and say when each is to be looked at next.
 
         :param feeds: the watches of runs of one group.
@@ -98,7 +98,7 @@ class Looks:
             with _kept_apart(feed):
                 self._take_in(feed, seen, together=are_together)
 
-    def _own_turns(self, feeds: Sequence[Feed]) -> list[Feed]:
+    def _own_turns(self, feeds: Sequence[WatchedRun]) -> list[WatchedRun]:
         """Those of the runs that are due for a look of ours; of the others, what is news."""
         own, now = [], self._clock.monotonic()
         due = [feed for feed in feeds if feed.due <= now]
@@ -115,10 +115,10 @@ class Looks:
         return own
 
     def _read(
-        self, own: Sequence[Feed], feeds: Sequence[Feed]
-    ) -> Iterable[tuple[Feed, Answer[Run] | LakeflowJobsError]]:
+        self, own: Sequence[WatchedRun], feeds: Sequence[WatchedRun]
+    ) -> Iterable[tuple[WatchedRun, ApiResponse[Run] | LakeflowJobsError]]:
         """What a look at some runs of a group gives, and what it tells of others of them."""
-        together: dict[int, Answer[Run]] = {}
+        together: dict[int, ApiResponse[Run]] = {}
         watched = max(len(feeds), self._watched_in(own[0].target.group))
         if len(feeds) >= TOGETHER and pages(watched) <= len(own):
             try:
@@ -135,7 +135,7 @@ class Looks:
             if feed.target.run_id not in together:
                 with _kept_apart(feed):
                     try:
-                        seen: Answer[Run] | LakeflowJobsError = self._reader.run(feed.target)
+                        seen: ApiResponse[Run] | LakeflowJobsError = self._reader.run(feed.target)
                     except LakeflowJobsError as error:
                         seen = error
                     yield feed, seen
@@ -148,7 +148,7 @@ class Looks:
             return self._moments.setdefault(group, now + self._poll_interval)
 
     def _take_in(
-        self, feed: Feed, seen: Answer[Run] | LakeflowJobsError, *, together: bool
+        self, feed: WatchedRun, seen: ApiResponse[Run] | LakeflowJobsError, *, together: bool
     ) -> None:
         if self._turns.is_void(feed):
             feed.is_due_again = True
@@ -157,7 +157,7 @@ class Looks:
         else:
             self._take_in_run(feed, seen, together=together)
 
-    def _take_in_run(self, feed: Feed, seen: Answer[Run], *, together: bool) -> None:
+    def _take_in_run(self, feed: WatchedRun, seen: ApiResponse[Run], *, together: bool) -> None:
         now = self._clock.monotonic()
         feed.failures = 0
         pause, eta = self._outlook.of(feed.target, seen.value)
@@ -175,7 +175,7 @@ class Looks:
             self._board.forget(feed.target)
         feed.due = due
 
-    def _take_in_failure(self, feed: Feed, error: LakeflowJobsError) -> None:
+    def _take_in_failure(self, feed: WatchedRun, error: LakeflowJobsError) -> None:
         now = self._clock.monotonic()
         self._turns.failed(feed, error)
         if not error.retryable:
@@ -188,7 +188,7 @@ class Looks:
         backoff = min(self._poll_interval, FLOOR * 2 ** min(feed.failures, 10))
         feed.due = now + max(backoff, error.retry_seconds or 0.0)
 
-    def _show(self, feed: Feed, snapshot: Snapshot) -> bool:
+    def _show(self, feed: WatchedRun, snapshot: Snapshot) -> bool:
         is_new = feed.show(snapshot=snapshot)
         if is_new:
             self._announcer.announce(feed.target, snapshot)
@@ -196,7 +196,7 @@ class Looks:
 
 
 @contextmanager
-def _kept_apart(feed: Feed) -> Iterator[None]:
+def _kept_apart(feed: WatchedRun) -> Iterator[None]:
     """Keep what goes wrong with one run from the others of its look.
 
     :param feed: its watch.
@@ -215,7 +215,7 @@ def pages(runs: int) -> int:
     return -(-runs // PAGE)
 
 
-Tell = Callable[["Target", "RunStatus"], None]
+Tell = Callable[["RunKey", "RunStatus"], None]
 
 #: Runs whose last state is remembered.
 REMEMBERED = 10_000
@@ -232,7 +232,7 @@ class Announcer:
         self._lock = threading.Lock()
         self._told: OrderedDict[tuple[str, int], StateId] = OrderedDict()
 
-    def announce(self, target: Target, snapshot: Snapshot) -> None:
+    def announce(self, target: RunKey, snapshot: Snapshot) -> None:
         """Tell of a state, unless that was told, or a later one.
 
         :param target: the run; as whom it was looked at makes no difference.
@@ -249,7 +249,7 @@ class Announcer:
                 self._told.popitem(last=False)
         self._tell(target, snapshot.status)
 
-    def forget(self, target: Target) -> None:
+    def forget(self, target: RunKey) -> None:
         """Tell of the run's next state, whatever was told before.
 
         :param target: the run.

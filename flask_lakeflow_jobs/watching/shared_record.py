@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from .snapshot import Restore, Snapshot, StateId
 
 if TYPE_CHECKING:
-    from ..cache import Shared
+    from ..cache import SharedCache
     from ..clock import Clock
-    from .watched_run import Target
+    from .watched_run import RunKey
 
 #: Seconds that a state and a post are kept; a state that lasts is stored anew in time.
 KEPT = 3600.0
@@ -55,7 +55,7 @@ class Board:
     :param lease: seconds that a claim holds.
     """
 
-    def __init__(self, shared: Shared, restore: Restore, clock: Clock, lease: float) -> None:
+    def __init__(self, shared: SharedCache, restore: Restore, clock: Clock, lease: float) -> None:
         self._shared = shared
         self._restore = restore
         self._clock = clock
@@ -63,9 +63,9 @@ class Board:
 
     @property
     def is_shared(self) -> bool:
-        return self._shared.is_between_processes
+        return self._shared.is_cross_process
 
-    def post(self, target: Target) -> Post | None:
+    def post(self, target: RunKey) -> Post | None:
         """The last post about a run.
 
         :param target: the run.
@@ -73,7 +73,7 @@ class Board:
         stored = self._shared.get(f"watch:{target.key}")
         return None if stored is None else Post(**stored)
 
-    def state(self, target: Target) -> Snapshot | None:
+    def state(self, target: RunKey) -> Snapshot | None:
         """The last state that was stored of a run.
 
         :param target: the run.
@@ -82,7 +82,7 @@ class Board:
         state = None if stored is None else StateId.parse(stored["id"])
         return None if state is None else Snapshot(state, stored["data"], self._restore)
 
-    def store(self, target: Target, snapshot: Snapshot) -> None:
+    def store(self, target: RunKey, snapshot: Snapshot) -> None:
         """Keep a state, in place of the one before.
 
         :param target: the run.
@@ -92,7 +92,7 @@ class Board:
         self._shared.put(f"state:{target.key}", entry, KEPT)
 
     def tell(
-        self, target: Target, snapshot: Snapshot | None, pause: float, heeded: str | None = None
+        self, target: RunKey, snapshot: Snapshot | None, pause: float, heeded: str | None = None
     ) -> str:
         """Post what a look gave.
 
@@ -108,7 +108,7 @@ class Board:
         self._shared.put(f"watch:{target.key}", asdict(post), KEPT)
         return post.number
 
-    def claim(self, target: Target, after: str) -> bool:
+    def claim(self, target: RunKey, after: str) -> bool:
         """Whether it is for this process to make the next look.
 
         :param target: the run.
@@ -116,7 +116,7 @@ class Board:
         """
         return self._shared.add(f"look:{target.key}:{after}", True, self._lease)
 
-    def release(self, target: Target, after: str) -> None:
+    def release(self, target: RunKey, after: str) -> None:
         """Let another process make the look that was claimed.
 
         :param target: the run.
@@ -124,7 +124,7 @@ class Board:
         """
         self._shared.forget(f"look:{target.key}:{after}")
 
-    def forget(self, target: Target) -> None:
+    def forget(self, target: RunKey) -> None:
         """Let nobody rely on what was seen of a run.
 
         That is posted too, for those who look just now, and so that the next look has a number that

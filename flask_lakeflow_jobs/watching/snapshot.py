@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ..runs.outcome import RunStatus, has_ended, judge, words_of
+from ..runs.outcome import RunStatus, classify, has_ended, parse_state
 
 #: How far along a life-cycle word is. Other words, and those of tomorrow, have no place: they may
 #: come before and after any of these but the end.
@@ -76,7 +76,7 @@ def state_id(run: Mapping[str, Any]) -> StateId:
     :param run: as the Jobs API spells it.
     """
     tasks = sorted(run.get("tasks") or [], key=_place)
-    words = words_of(run)
+    words = parse_state(run)
     essence = [
         _essence(run),
         [[task.get("task_key"), task.get("run_id"), _essence(task)] for task in tasks],
@@ -99,7 +99,7 @@ def _place(task: Mapping[str, Any]) -> tuple[str, int, int]:
 
 
 def _essence(run: Mapping[str, Any]) -> list[str | int | None]:
-    words = words_of(run)
+    words = parse_state(run)
     return [
         words.life_cycle,
         words.result,
@@ -107,7 +107,7 @@ def _essence(run: Mapping[str, Any]) -> list[str | int | None]:
         words.termination_code,
         words.message,
         run.get("attempt_number"),
-        judge(words).value,
+        classify(words).value,
     ]
 
 

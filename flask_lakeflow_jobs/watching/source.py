@@ -12,8 +12,8 @@ from .history import ReadsHistory
 if TYPE_CHECKING:
     from ..sdk_types import BaseRun, Run
     from ..upstream.gateway import Upstream
-    from ..upstream.jobs_api import Answer
-    from .watched_run import Target
+    from ..upstream.jobs_api import ApiResponse
+    from .watched_run import RunKey
 
 #: Past runs from which the durations of a job are learned: one page.
 PAST_RUNS = 25
@@ -22,9 +22,9 @@ PAST_RUNS = 25
 class Reader(ReadsHistory, Protocol):
     """What looks at runs upstream."""
 
-    def run(self, target: Target) -> Answer[Run]: ...
+    def run(self, target: RunKey) -> ApiResponse[Run]: ...
 
-    def active_runs(self, target: Target, most: int) -> list[Answer[Run]]: ...
+    def active_runs(self, target: RunKey, most: int) -> list[ApiResponse[Run]]: ...
 
     def restore(self, stored: dict[str, Any]) -> RunStatus: ...
 
@@ -38,7 +38,7 @@ class UpstreamReader:
     def __init__(self, upstream: Callable[[], Upstream]) -> None:
         self._upstream = upstream
 
-    def run(self, target: Target) -> Answer[Run]:
+    def run(self, target: RunKey) -> ApiResponse[Run]:
         """A run with all its tasks.
 
         :raises LakeflowJobsError: the look failed.
@@ -46,14 +46,14 @@ class UpstreamReader:
         reads = CachedReads(self._upstream(), target.identity, target.job)
         return reads.look(target.run_id)
 
-    def active_runs(self, target: Target, most: int) -> list[Answer[Run]]:
+    def active_runs(self, target: RunKey, most: int) -> list[ApiResponse[Run]]:
         """The runs of a job that go on, with their tasks, at most so many.
 
         :raises LakeflowJobsError: the look failed.
         """
         return self._upstream().active_runs(target.identity, target.job, most)
 
-    def ended_runs(self, target: Target) -> list[BaseRun]:
+    def ended_runs(self, target: RunKey) -> list[BaseRun]:
         """The last runs of a job that have ended.
 
         :raises LakeflowJobsError: the look failed.

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..concurrency import runs_on_gevent
-from .watched_run import News, Told
+from .watched_run import RunUpdate, Told
 
 if TYPE_CHECKING:
     from ..clock import Clock
     from .snapshot import StateId
-    from .watched_run import Feed, FeedState, Target
+    from .watched_run import FeedState, RunKey, WatchedRun
 
 
 def never() -> bool:
@@ -44,7 +44,7 @@ class Followed:
 
     __slots__ = ("feed", "is_troubled", "seen", "version")
 
-    def __init__(self, feed: Feed, seen: StateId | None) -> None:
+    def __init__(self, feed: WatchedRun, seen: StateId | None) -> None:
         self.feed = feed
         self.seen = seen
         self.version = 0
@@ -59,7 +59,7 @@ class Followed:
         state = self.feed.state
         return state.is_final and self.version == state.version
 
-    def collect(self) -> list[News]:
+    def collect(self) -> list[RunUpdate]:
         """The news since the last call."""
         state = self.feed.state
         if self.version == state.version:
@@ -85,11 +85,11 @@ class Followed:
         is_old = snapshot and seen and not snapshot.is_terminal and snapshot.id.is_before(seen)
         if snapshot and snapshot.id != seen and not is_old:
             shown = snapshot.id
-            news.append(News(target, snapshot=snapshot))
+            news.append(RunUpdate(target, snapshot=snapshot))
         if state.error is not None:
-            news.append(News(target, error=state.error))
+            news.append(RunUpdate(target, error=state.error))
         elif (state.trouble is not None) != self.is_troubled:
-            news.append(News(target, trouble=state.trouble, recovered=self.is_troubled))
+            news.append(RunUpdate(target, trouble=state.trouble, recovered=self.is_troubled))
         return Told(state, seen, self.is_troubled, news, shown)
 
 
@@ -108,11 +108,11 @@ class Subscription:
 
     def __init__(
         self,
-        feeds: Sequence[Feed],
-        seen: Mapping[Target, StateId],
+        feeds: Sequence[WatchedRun],
+        seen: Mapping[RunKey, StateId],
         *,
         clock: Clock,
-        leave: Callable[[Sequence[Feed]], None],
+        leave: Callable[[Sequence[WatchedRun]], None],
     ) -> None:
         self._followed = tuple(Followed(feed, seen.get(feed.target)) for feed in feeds)
         self._clock = clock
@@ -120,7 +120,7 @@ class Subscription:
         self._slot: Slot | None = None
 
     @property
-    def feeds(self) -> list[Feed]:
+    def feeds(self) -> list[WatchedRun]:
         """The watches of the runs that are followed."""
         return [followed.feed for followed in self._followed]
 
@@ -131,7 +131,7 @@ class Subscription:
             return self._followed[0].is_over
         return all(followed.is_over for followed in self._followed)
 
-    def first(self, timeout: float) -> list[News]:
+    def first(self, timeout: float) -> list[RunUpdate]:
         """Wait until every run was looked at, well or not.
 
         :param timeout: seconds, counted from the moment that the first viewer began to wait: many
@@ -142,7 +142,7 @@ class Subscription:
         self._wait_until(Subscription._is_known, left)
         return self.collect()
 
-    def wait(self, timeout: float, give_up: Callable[[], bool] = never) -> list[News]:
+    def wait(self, timeout: float, give_up: Callable[[], bool] = never) -> list[RunUpdate]:
         """Wait for news.
 
         :param timeout: seconds.
@@ -152,7 +152,7 @@ class Subscription:
         self._wait_until(Subscription._has_unread, timeout, give_up)
         return self.collect()
 
-    def collect(self) -> list[News]:
+    def collect(self) -> list[RunUpdate]:
         """The news that there are now."""
         if len(self._followed) == 1:
             return self._followed[0].collect()

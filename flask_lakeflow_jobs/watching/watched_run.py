@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Target:
+class RunKey:
     """A run, and as whom it is looked at: what one identity sees is shown to no other."""
 
     identity: Identity
@@ -43,7 +43,7 @@ class Target:
         return f"{self.group}:{self.run_id}"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Target) and self.key == other.key
+        return isinstance(other, RunKey) and self.key == other.key
 
     def __hash__(self) -> int:
         return hash(self.key)
@@ -75,7 +75,7 @@ class Following:
     heeded: str | None = None
 
 
-class News(NamedTuple):
+class RunUpdate(NamedTuple):
     """Something about a run that its viewer does not know yet; one of these.
 
     :param target: the run.
@@ -85,7 +85,7 @@ class News(NamedTuple):
     :param recovered: whether it is not any more.
     """
 
-    target: Target
+    target: RunKey
     snapshot: Snapshot | None = None
     error: LakeflowJobsError | None = None
     trouble: LakeflowJobsError | None = None
@@ -105,7 +105,7 @@ class Told(NamedTuple):
     state: FeedState
     seen: StateId | None
     was_troubled: bool
-    news: list[News]
+    news: list[RunUpdate]
     shown: StateId | None
 
 
@@ -135,14 +135,14 @@ class FeedState:
         return self.error is not None or (self.snapshot is not None and self.snapshot.is_terminal)
 
 
-class Feed:
+class WatchedRun:
     """The watch of a run.
 
     :param target: the run.
     :param due: the moment of the first look, by the monotonic clock.
     """
 
-    def __init__(self, target: Target, due: float) -> None:
+    def __init__(self, target: RunKey, due: float) -> None:
         self.target = target
         self.since = due
         self.due = due

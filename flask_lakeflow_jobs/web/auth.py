@@ -16,7 +16,7 @@ from ..config.jobs import Job, Policy
 from ..errors import NotAllowed, UnknownJob
 from ..globals import current_state
 from ..handle import JobHandle
-from ..identity import name_of, proxy_user_of
+from ..identity import display_name, proxy_user_of
 from ..jobs import Jobs
 from ..state import AppState
 from .requests import LONGEST_ECHO
@@ -25,7 +25,7 @@ Action = Literal["view", "run", "cancel", "repair"]
 _log = logging.getLogger("flask_lakeflow_jobs.web")
 
 
-class Guard:
+class Authorizer:
     """Tells for one request who asks, and what they may.
 
     :param state: the app's.
@@ -60,7 +60,7 @@ class Guard:
     @property
     def user_name(self) -> str | None:
         """The same as a plain name."""
-        return name_of(self.user)
+        return display_name(self.user)
 
     def check(self, action: Action, job: Job) -> None:
         """Ask the job's policy, else the extension's; without either everything is allowed.
@@ -124,12 +124,12 @@ class Guard:
                 yield handle.job
 
 
-def guard() -> Guard:
+def guard() -> Authorizer:
     """The guard of the current request."""
-    return Guard(current_state(), request)
+    return Authorizer(current_state(), request)
 
 
-def own_handle(guarded: Guard, key: str, action: Action = "view") -> JobHandle:
+def app_handle(guarded: Authorizer, key: str, action: Action = "view") -> JobHandle:
     """The app's own handle on a job, if whoever asks may do that with it.
 
     :param guarded: tells who asks.
@@ -147,7 +147,7 @@ def own_handle(guarded: Guard, key: str, action: Action = "view") -> JobHandle:
 
 
 @contextmanager
-def acting_handle(guarded: Guard, key: str, action: Action = "view") -> Iterator[JobHandle]:
+def request_handle(guarded: Authorizer, key: str, action: Action = "view") -> Iterator[JobHandle]:
     """The handle on a job for whoever asks, if they may; it acts as the job says.
 
     :param guarded: tells who asks.
@@ -157,7 +157,7 @@ def acting_handle(guarded: Guard, key: str, action: Action = "view") -> Iterator
     :raises NotAllowed: they may not.
     :raises MissingUserToken: the job runs as its users, and the request carries no token.
     """
-    handle = own_handle(guarded, key, action)
+    handle = app_handle(guarded, key, action)
     if handle.job.run_as == "user":
         with handle.as_user(request) as user_handle:
             yield user_handle

@@ -16,9 +16,9 @@ from ..config.settings import Settings
 from .assets import MODULE, browser_module
 from .csrf import refuse_other_sites
 from .problems import register_error_handlers
-from .responses import Answers
-from .sse.handoff.writer import Pusher
-from .sse.limits import StreamSlots, is_closing
+from .responses import ResponseTexts
+from .sse.handoff.writer import SocketWriter
+from .sse.limits import StreamLimiter, is_closing
 from .state import EXTENSION, WebState
 from .views import (
     NAME,
@@ -41,9 +41,9 @@ from .webhook import take_notification
 def serve(app: Flask, settings: Settings, clock: Clock, *, url_prefix: str) -> None:
     """Register the routes on an app."""
     app.extensions[EXTENSION] = WebState(
-        StreamSlots(settings.max_streams),
-        Pusher(clock, heartbeat=settings.heartbeat, is_closing=is_closing),
-        Answers(),
+        StreamLimiter(settings.max_streams),
+        SocketWriter(clock, heartbeat=settings.heartbeat, is_closing=is_closing),
+        ResponseTexts(),
     )
     app.register_blueprint(blueprint(url_prefix, takes_notifications=settings.takes_notifications))
 

@@ -13,7 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wsgi import LimitedStream
 
 from ..errors import InvalidParameters, InvalidRequest, UnsupportedMediaType
-from ..runs.ids import id_of, run_id_of
+from ..runs.ids import parse_id, parse_run_id
 from .schemas import RepairSchema
 
 LEAST_RUNS, MOST_RUNS, DEFAULT_RUNS = 1, 100, 20
@@ -127,7 +127,7 @@ def _id_in(document: dict[str, Any], part: str, name: str) -> int | None:
     value = member.get(name) if isinstance(member, dict) else None
     if isinstance(value, float) and value.is_integer():  # in JSON, 5.0 is 5
         value = int(value)
-    return id_of(value)
+    return parse_id(value)
 
 
 def _object_of(request: Request, example: str) -> dict[str, Any]:
@@ -236,7 +236,7 @@ def streamed_runs_of(request: Request) -> list[tuple[str, int]]:
         key, colon, run_id = text.rpartition(":")
         if not colon:
             raise InvalidRequest(f"'run' must be <job>:<id>, not {text[:LONGEST_ECHO]!r}.")
-        runs.append((key, run_id_of(run_id)))
+        runs.append((key, parse_run_id(run_id)))
     return list(dict.fromkeys(runs))
 
 

@@ -11,7 +11,7 @@ from flask import Response
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
-    from ..upstream.read_cache import Seen, Stamp
+    from ..upstream.read_cache import CachedResponse, ETag
 
 #: How many texts are kept, and the longest, in characters. They are made again with every change,
 #: so that what is no longer asked for is soon crowded out.
@@ -20,13 +20,13 @@ MOST = 128
 LONGEST = 64 * 1024
 
 
-class Answers:
+class ResponseTexts:
     """What the reads of one app were answered with."""
 
     def __init__(self) -> None:
-        self._texts: dict[tuple[str, str, Stamp], str] = {}
+        self._texts: dict[tuple[str, str, ETag], str] = {}
 
-    def text(self, of: str, job: Job, seen: Seen, describe: Callable[[], Any]) -> str:
+    def text(self, of: str, job: Job, seen: CachedResponse, describe: Callable[[], Any]) -> str:
         """An answer as JSON.
 
         :param of: which view asks: of one reading each makes an answer of its own.
@@ -55,7 +55,7 @@ def encoded(answer: Any) -> str:
     return json.dumps(answer, separators=(",", ":"))
 
 
-def with_age(response: Response, seen: Seen) -> Response:
+def with_age(response: Response, seen: CachedResponse) -> Response:
     """Mark a response with its age where it is old, and as stale (RFC 9211) where it is only
     given because the workspace cannot be reached."""
     if seen.age >= 1:

@@ -7,9 +7,9 @@ from typing import cast
 
 from flask import current_app
 
-from .responses import Answers
-from .sse.handoff.writer import Pusher
-from .sse.limits import StreamSlots
+from .responses import ResponseTexts
+from .sse.handoff.writer import SocketWriter
+from .sse.limits import StreamLimiter
 
 #: The key of the state in ``app.extensions``.
 EXTENSION = "lakeflow_jobs.web"
@@ -19,9 +19,9 @@ EXTENSION = "lakeflow_jobs.web"
 class WebState:
     """The streams of this process and the cached texts of responses."""
 
-    stream_slots: StreamSlots
-    pusher: Pusher
-    answers: Answers
+    stream_limiter: StreamLimiter
+    pusher: SocketWriter
+    answers: ResponseTexts
 
 
 def web_state() -> WebState:

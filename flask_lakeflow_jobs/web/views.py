@@ -10,19 +10,19 @@ from flask import Response, request, url_for
 
 from ..globals import current_state
 from ..idempotency import Triggered
-from ..runs.ids import run_id_of
-from ..runs.redaction import masked, newest_run, task_outputs
-from .auth import acting_handle, guard, own_handle
+from ..runs.ids import parse_run_id
+from ..runs.redaction import newest_run, redact, task_outputs
+from .auth import app_handle, guard, request_handle
 from .openapi import document
 from .requests import flag_of, idempotency_key_of, limit_of, params_of, repair_of, streamed_runs_of
 from .responses import json_response, text_response, with_age
-from .sse.encoder import ManyRuns, OneRun
+from .sse.encoder import MultiRunEventEncoder, RunEventEncoder
 from .sse.open import _stream
 from .state import web_state
 
 if TYPE_CHECKING:
     from ..handle import JobHandle
-    from ..upstream.read_cache import Seen
+    from ..upstream.read_cache import CachedResponse
 
 NAME = "lakeflow_jobs"
 
@@ -35,7 +35,7 @@ def list_jobs() -> Response:
 
 
 def show_job(key: str) -> Response:
-    return json_response(own_handle(guard(), key).job.to_dict())
+    return json_response(app_handle(guard(), key).job.to_dict())
 
 
 def show_openapi() -> Response:
@@ -54,7 +54,7 @@ def show_openapi() -> Response:
 
 def trigger(key: str) -> Response:
     guarded = guard()
-    with acting_handle(guarded, key, "run") as handle:
+    with request_handle(guarded, key, "run") as handle:
         streamed, polls = flag_of(request, "stream"), flag_of(request, "poll")
         if streamed:
             guarded.check("view", handle.job)
@@ -65,7 +65,7 @@ def trigger(key: str) -> Response:
         )
         if streamed:
             target = handle.target(triggered.run_id)
-            response = _stream([target], OneRun(target), polls=polls, is_started=True)
+            response = _stream([target], RunEventEncoder(target), polls=polls, is_started=True)
         else:
             response = json_response({"runId": triggered.run_id})
     return _located(response, key, triggered)
@@ -79,51 +79,53 @@ def _located(response: Response, key: str, triggered: Triggered) -> Response:
 
 
 def list_runs(key: str) -> Response:
-    with acting_handle(guard(), key) as handle:
+    with request_handle(guard(), key) as handle:
         seen = handle.documents(or_stale=True).runs(limit_of(request))
 
     def runs() -> dict[str, Any]:
-        return {"runs": [masked(run, handle.job.secrets) for run in seen.value]}
+        return {"runs": [redact(run, handle.job.secrets) for run in seen.value]}
 
     return _read("runs", handle, seen, runs)
 
 
 def show_status(key: str) -> Response:
-    with acting_handle(guard(), key) as handle:
+    with request_handle(guard(), key) as handle:
         seen = handle.documents(or_stale=True).runs(1)
     return _read("status", handle, seen, lambda: newest_run(seen.value, handle.job.secrets))
 
 
 def show_run(key: str, run_id: str) -> Response:
-    with acting_handle(guard(), key) as handle:
-        seen = handle.documents(or_stale=True).run(run_id_of(run_id))
-    return _read("run", handle, seen, lambda: masked(seen.value, handle.job.secrets))
+    with request_handle(guard(), key) as handle:
+        seen = handle.documents(or_stale=True).run(parse_run_id(run_id))
+    return _read("run", handle, seen, lambda: redact(seen.value, handle.job.secrets))
 
 
-def _read(of: str, handle: JobHandle, seen: Seen, describe: Callable[[], Any]) -> Response:
+def _read(
+    of: str, handle: JobHandle, seen: CachedResponse, describe: Callable[[], Any]
+) -> Response:
     """The answer to a read."""
     text = web_state().answers.text(of, handle.job, seen, describe)
     return with_age(text_response(text), seen)
 
 
 def show_output(key: str, run_id: str) -> Response:
-    with acting_handle(guard(), key) as handle:
-        outputs = handle.documents().outputs(run_id_of(run_id))
+    with request_handle(guard(), key) as handle:
+        outputs = handle.documents().outputs(parse_run_id(run_id))
     return json_response(task_outputs(outputs, handle.job.secrets))
 
 
 def cancel_run(key: str, run_id: str) -> Response:
     guarded = guard()
-    with acting_handle(guarded, key, "cancel") as handle:
-        handle.cancel_run(run_id_of(run_id), requested_by=guarded.user_name)
+    with request_handle(guarded, key, "cancel") as handle:
+        handle.cancel_run(parse_run_id(run_id), requested_by=guarded.user_name)
     return Response(status=204)
 
 
 def repair_run(key: str, run_id: str) -> Response:
     guarded = guard()
-    with acting_handle(guarded, key, "repair") as handle:
+    with request_handle(guarded, key, "repair") as handle:
         repair_id = handle.repair_run(
-            run_id_of(run_id), **repair_of(request), requested_by=guarded.user_name
+            parse_run_id(run_id), **repair_of(request), requested_by=guarded.user_name
         )
     return json_response({"repairId": repair_id})
 
@@ -132,15 +134,15 @@ def repair_run(key: str, run_id: str) -> Response:
 
 
 def stream_run(key: str, run_id: str) -> Response:
-    with acting_handle(guard(), key) as handle:
-        target = handle.target(run_id_of(run_id))
-    return _stream([target], OneRun(target), polls=flag_of(request, "poll"))
+    with request_handle(guard(), key) as handle:
+        target = handle.target(parse_run_id(run_id))
+    return _stream([target], RunEventEncoder(target), polls=flag_of(request, "poll"))
 
 
 def stream_runs() -> Response:
     guarded = guard()
     targets = []
     for key, run_id in streamed_runs_of(request):
-        with acting_handle(guarded, key) as handle:
+        with request_handle(guarded, key) as handle:
             targets.append(handle.target(run_id))
-    return _stream(targets, ManyRuns(targets), polls=flag_of(request, "poll"))
+    return _stream(targets, MultiRunEventEncoder(targets), polls=flag_of(request, "poll"))

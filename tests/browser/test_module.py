@@ -269,7 +269,7 @@ def test_trouble_upstream_is_told_and_passes(
     wait_for_outcome(page, "running")
     road.fail(Drop())
     page.wait_for_function("told.stale === 1")
-    road.heal()
+    road.clear_faults()
     page.wait_for_function("told.fresh === 1")
     gate.open()
     wait_for_end(page)

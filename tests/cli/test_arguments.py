@@ -18,7 +18,7 @@ from flask_lakeflow_jobs.cli.options import (
     given_params,
     json_object,
     named_value,
-    run_id_of,
+    parse_run_id,
     task_keys,
 )
 from flask_lakeflow_jobs.config.jobs import Job
@@ -78,7 +78,7 @@ def test_an_empty_idempotency_key_is_refused() -> None:
 
 @pytest.mark.parametrize("text", ["1", "9223372036854775807"])
 def test_a_run_id_is_a_positive_number(text: str) -> None:
-    assert run_id_of(text) == int(text)
+    assert parse_run_id(text) == int(text)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_run_id_is_a_positive_number(text: str) -> None:
 )
 def test_anything_else_is_no_run_id(text: str) -> None:
     with pytest.raises(click.UsageError, match="A run id is"):
-        run_id_of(text)
+        parse_run_id(text)
 
 
 class ListParams(Schema):

@@ -27,7 +27,7 @@ from flask_lakeflow_jobs.testing import (
     Fault,
     FaultyWorkspace,
     GatewayPage,
-    Nonsense,
+    InvalidBody,
     Refusal,
     Reply,
 )
@@ -199,7 +199,7 @@ def test_a_job_that_is_not_there_is_found(jobs: Run, make: MakeApp) -> None:
     [
         (Refusal(403), 6, "bind the job to the app"),
         (GatewayPage(), 7, "See that DATABRICKS_HOST"),
-        (Nonsense(), 7, "See that DATABRICKS_HOST"),
+        (InvalidBody(), 7, "See that DATABRICKS_HOST"),
     ],
     ids=["denied", "failing", "nonsense"],
 )
@@ -398,7 +398,7 @@ def test_what_a_command_line_starts(
     assert gunicorn_of(command.split(), environ) == server
 
 
-def judge(command: str, **given: bool) -> list[Finding]:
+def classify(command: str, **given: bool) -> list[Finding]:
     facts = {"has_push": True, "shares_cache": True} | given
     return list(judged(command.split(), {}, **facts))
 
@@ -423,7 +423,7 @@ def judge(command: str, **given: bool) -> list[Finding]:
 def test_servers_are_judged_by_the_streams_they_bear(
     command: str, given: dict[str, bool], levels: list[Level]
 ) -> None:
-    assert [each.level for each in judge(command, **given)] == levels
+    assert [each.level for each in classify(command, **given)] == levels
 
 
 def test_app_yaml_is_found_and_read(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def _exports(lines: Iterator[str]) -> Mapping[str, str]:
     return found
 
 
-def said_by(command: Sequence[str | Path], environ: Mapping[str, str]) -> str:
+def secret_overrides(command: Sequence[str | Path], environ: Mapping[str, str]) -> str:
     """What a program prints that has to succeed.
 
     :param command: with its arguments.
@@ -117,4 +117,4 @@ def seen_by(driver: str, interpreter: Path, environ: Mapping[str, str]) -> Any:
     :param interpreter: of the environment where the client is.
     :param environ: beside this process's own.
     """
-    return json.loads(said_by([interpreter, DRIVERS / driver], environ).splitlines()[-1])
+    return json.loads(secret_overrides([interpreter, DRIVERS / driver], environ).splitlines()[-1])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.conftest import Install
-from tests.clients.support import DRIVERS, ServedWorkspace, said_by, seen_by
+from tests.clients.support import DRIVERS, ServedWorkspace, secret_overrides, seen_by
 
 
 @pytest.fixture
@@ -53,8 +53,8 @@ def test_the_operator_starts_one_run_an_intent_and_repairs_it(
     python: Path, environ: Mapping[str, str], workspace: ServedWorkspace
 ) -> None:
     airflow = python.with_name("airflow")
-    said_by([airflow, "db", "migrate"], environ)
-    said_by([airflow, "dags", "reserialize"], environ)
+    secret_overrides([airflow, "db", "migrate"], environ)
+    secret_overrides([airflow, "dags", "reserialize"], environ)
     before = {run.run_id for key in ("etl", "flaky") for run in workspace.runs(key)}
 
     seen = seen_by("dags/with_airflow_operator.py", python, environ)

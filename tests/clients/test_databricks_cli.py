@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.clients.conftest import Install
-from tests.clients.support import ServedWorkspace, said_by
+from tests.clients.support import ServedWorkspace, secret_overrides
 from tests.support import wait_until
 
 Databricks = Callable[..., str]
@@ -27,7 +27,7 @@ def databricks(python_with: Install, workspace: ServedWorkspace) -> Databricks:
         "DATABRICKS_HOST": "http://workspace.local",
         "DATABRICKS_TOKEN": workspace.token,
     }
-    return lambda *command: said_by([program, *map(str, command)], environ)
+    return lambda *command: secret_overrides([program, *map(str, command)], environ)
 
 
 def test_jobs_are_listed_and_shown(databricks: Databricks, workspace: ServedWorkspace) -> None:

@@ -262,7 +262,7 @@ def test_a_workspace_that_does_not_answer_costs_neither_what_was_typed_nor_a_sec
         assert f'value="{nonce}"' in failed.text
         assert "<title>Error: Run nightly</title>" in failed.text
         assert "no second one starts" in failed.text
-        road.heal()
+        road.clear_faults()
         sent = client.post("/jobs/nightly/run", data=data, headers=OWN)
         assert sent.status_code == 303
         client.get(sent.headers["Location"])

@@ -18,9 +18,9 @@ from flask_lakeflow_jobs.testing import (
     Fault,
     FaultyWorkspace,
     GatewayPage,
-    HalfBody,
-    Nonsense,
+    InvalidBody,
     Refusal,
+    TruncatedBody,
 )
 from tests.conftest import MakeApp, Serve
 from tests.support import ALICE
@@ -31,7 +31,7 @@ HERE = Path(__file__).parent
 
 FAULTS: tuple[Fault, ...] = (
     *(Refusal(status) for status in (400, 401, 403, 404, 409, 429, 500, 501, 503, 504)),
-    *(GatewayPage(), Drop(), Drop(accepted=True), HalfBody(), Nonsense()),
+    *(GatewayPage(), Drop(), Drop(accepted=True), TruncatedBody(), InvalidBody()),
 )
 
 

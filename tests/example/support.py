@@ -37,7 +37,7 @@ def run_task(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ApiResponse:
     status: int
     headers: dict[str, str]
     body: str
@@ -75,19 +75,21 @@ class Site:
             timeout=DEADLINE,
         )
 
-    def ask(self, path: str, method: str = "GET", **headers: str) -> Answer:
+    def ask(self, path: str, method: str = "GET", **headers: str) -> ApiResponse:
         return self._send(path, method, None, headers)
 
-    def post(self, path: str, document: Any, **headers: str) -> Answer:
+    def post(self, path: str, document: Any, **headers: str) -> ApiResponse:
         body = json.dumps(document).encode()
         return self._send(path, "POST", body, {"Content-Type": "application/json", **headers})
 
-    def _send(self, path: str, method: str, body: bytes | None, headers: dict[str, str]) -> Answer:
+    def _send(
+        self, path: str, method: str, body: bytes | None, headers: dict[str, str]
+    ) -> ApiResponse:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         with closing(HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)) as connection:
             connection.request(method, path, body, named)
             response = connection.getresponse()
-            return Answer(response.status, dict(response.headers), response.read().decode())
+            return ApiResponse(response.status, dict(response.headers), response.read().decode())
 
     def follow(self, path: str) -> Iterator[dict[str, Any]]:
         """The states of a run, as a browser's EventSource would see them: it comes again, with the

@@ -13,13 +13,13 @@ from flask import Flask
 from flask_caching import Cache
 from flask_caching.backends.rediscache import RedisCache
 
-from flask_lakeflow_jobs.cache import PREFIX, REDIS_TIMEOUT, REST, VERSION, Shared
+from flask_lakeflow_jobs.cache import PREFIX, REDIS_TIMEOUT, REST, VERSION, SharedCache
 from tests.clocks import FakeClock
 from tests.sharing.conftest import RedisServer
 
 
-def shared_over(server: RedisServer) -> Shared:
-    return Shared.of(Flask(__name__), server.config, None)
+def shared_over(server: RedisServer) -> SharedCache:
+    return SharedCache.of(Flask(__name__), server.config, None)
 
 
 def test_what_is_put_there_is_there_in_every_process(redis_server: RedisServer) -> None:
@@ -30,7 +30,7 @@ def test_what_is_put_there_is_there_in_every_process(redis_server: RedisServer) 
         assert other.get("key") == value
     other.forget("key")
     assert one.get("key") is None
-    assert one.is_between_processes
+    assert one.is_cross_process
 
 
 def test_it_is_json_with_a_version_and_expires(redis_server: RedisServer) -> None:
@@ -49,7 +49,7 @@ def test_it_is_json_with_a_version_and_expires(redis_server: RedisServer) -> Non
 def test_so_it_is_in_the_hosts_own_cache_which_keeps_its_pickles(redis_server: RedisServer) -> None:
     app = Flask(__name__)
     host = Cache(app, config={**redis_server.config, "CACHE_KEY_PREFIX": "host:"})
-    shared = Shared.of(app, {}, host)
+    shared = SharedCache.of(app, {}, host)
     shared.put("key", {"a": 1}, 60)
     with app.app_context():
         host.set("its own", {1, 2})
@@ -115,7 +115,7 @@ def test_a_server_that_hangs_is_waited_for_once_and_then_left_alone(
                 raise
 
     client = redis.Redis.from_url(redis_server.url, socket_timeout=1)
-    shared = Shared(Waiting(client), clock.monotonic)
+    shared = SharedCache(Waiting(client), clock.monotonic)
     redis_server.hang()
     assert shared.get("key") is None
     redis_server.go_on()
@@ -130,11 +130,11 @@ def test_a_server_that_hangs_is_waited_for_once_and_then_left_alone(
 
 def test_our_own_configuration_waits_for_no_server_for_ever(redis_server: RedisServer) -> None:
     app = Flask(__name__)
-    Shared.of(app, redis_server.config, None)
+    SharedCache.of(app, redis_server.config, None)
     [backend] = app.extensions["cache"].values()
     assert backend._read_client.connection_pool.connection_kwargs["socket_timeout"] == REDIS_TIMEOUT
     own = {**redis_server.config, "CACHE_OPTIONS": {"socket_timeout": 9}}
     app = Flask(__name__)
-    Shared.of(app, own, None)
+    SharedCache.of(app, own, None)
     [backend] = app.extensions["cache"].values()
     assert backend._read_client.connection_pool.connection_kwargs["socket_timeout"] == 9

@@ -14,16 +14,16 @@ import pytest
 from flask_lakeflow_jobs.local import Address
 from flask_lakeflow_jobs.testing import (
     Delay,
-    Drip,
     Drop,
     Exchange,
     Fault,
     FaultyWorkspace,
     GatewayPage,
-    HalfBody,
-    Nonsense,
+    InvalidBody,
     Refusal,
     Silence,
+    SlowBody,
+    TruncatedBody,
     fingerprint,
 )
 from tests.support import ALICE
@@ -184,7 +184,7 @@ class TestFaults:
     def test_nonsense_replaces_the_answer_of_a_request_that_arrived(
         self, road: FaultyWorkspace, caller: Caller, job_ids: Mapping[str, int]
     ) -> None:
-        road.fail(Nonsense(), path="run-now")
+        road.fail(InvalidBody(), path="run-now")
         before = runs_of(caller, job_ids["never"])
 
         status, _, raw = caller.call("POST", RUN_NOW, {"job_id": job_ids["never"]})
@@ -226,7 +226,7 @@ class TestFaults:
         assert road.requests[0].status is None
 
     def test_half_a_body_ends_early(self, road: FaultyWorkspace, caller: Caller) -> None:
-        road.fail(HalfBody())
+        road.fail(TruncatedBody())
 
         with pytest.raises(IncompleteRead) as caught:
             caller.call("GET", LIST)
@@ -237,7 +237,7 @@ class TestFaults:
         self, road: FaultyWorkspace, caller: Caller
     ) -> None:
         whole = caller.call("GET", LIST)[2]
-        road.fail(Drip(0))
+        road.fail(SlowBody(0))
 
         assert caller.call("GET", LIST)[2] == whole
 
@@ -261,7 +261,7 @@ class TestFaults:
         assert road.requests[0].forwarded is accepted
         assert road.requests[0].status is None
 
-    @pytest.mark.parametrize("fault", [Silence(), Drip(3600), Delay(3600)])
+    @pytest.mark.parametrize("fault", [Silence(), SlowBody(3600), Delay(3600)])
     def test_stopping_ends_what_hangs(
         self, workspace: Address, in_threads: Callable[..., Any], fault: Fault
     ) -> None:
@@ -326,7 +326,7 @@ class TestRules:
 
     def test_healing_forgets_all_rules(self, road: FaultyWorkspace, caller: Caller) -> None:
         road.fail(Refusal(500))
-        road.heal()
+        road.clear_faults()
 
         assert caller.call("GET", LIST)[0] == 200
 
@@ -337,7 +337,7 @@ class TestRules:
         for _ in range(2):
             rule = road.fail(Refusal(500), rate=0.3, random=random.Random(7))
             draws.append([caller.call("GET", LIST)[0] for _ in range(40)])
-            road.heal()
+            road.clear_faults()
 
         assert draws[0] == draws[1]
         assert draws[0].count(500) == rule.applied

@@ -15,7 +15,7 @@ from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
 from tests.support import BUNDLE
 
 if TYPE_CHECKING:
-    from flask_lakeflow_jobs.testing.plugin import ScriptedJob
+    from flask_lakeflow_jobs.testing.plugin import SimulatedJob
 
 pytest_plugins = ["flask_lakeflow_jobs.testing.plugin", "pytester"]
 
@@ -44,19 +44,19 @@ def test_the_jobs_of_the_bundle_run(lakeflow_settings: Mapping[str, Any]) -> Non
 )
 def test_a_scripted_job_ends_as_it_says(
     lakeflow_settings: Mapping[str, Any],
-    scripted_job: ScriptedJob,
+    simulated_job: SimulatedJob,
     script: dict[str, Any],
     outcome: str,
 ) -> None:
-    with app_with(lakeflow_settings, etl=scripted_job(**script)).app_context():
+    with app_with(lakeflow_settings, etl=simulated_job(**script)).app_context():
         etl = current_jobs["etl"]
         assert etl.wait(etl.run_now().run_id, timeout=60).outcome == outcome
 
 
 def test_time_passes_when_the_clock_is_advanced(
-    lakeflow_settings: Mapping[str, Any], scripted_job: ScriptedJob, lakeflow_clock: ManualClock
+    lakeflow_settings: Mapping[str, Any], simulated_job: SimulatedJob, lakeflow_clock: ManualClock
 ) -> None:
-    with app_with(lakeflow_settings, etl=scripted_job(seconds=3600)).app_context():
+    with app_with(lakeflow_settings, etl=simulated_job(seconds=3600)).app_context():
         etl = current_jobs["etl"]
         run_id = etl.run_now().run_id
         assert next(etl.watch(run_id)).outcome in ("pending", "running")

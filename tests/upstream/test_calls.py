@@ -28,16 +28,16 @@ from flask_lakeflow_jobs import (
     current_jobs,
 )
 from flask_lakeflow_jobs.testing import (
-    Drip,
     Drop,
     Exchange,
     Fault,
     FaultyWorkspace,
     GatewayPage,
-    HalfBody,
-    Nonsense,
+    InvalidBody,
     Refusal,
     Silence,
+    SlowBody,
+    TruncatedBody,
 )
 from tests.conftest import MakeApp
 from tests.support import on_behalf_of
@@ -57,10 +57,10 @@ TRANSIENT: list[Fault] = [
     Drop(reset=False),
     Drop(accepted=True),
     Drop(accepted=True, reset=False),
-    Nonsense(),
-    Nonsense(body=b""),
-    Nonsense(body=b"{}"),
-    HalfBody(),
+    InvalidBody(),
+    InvalidBody(body=b""),
+    InvalidBody(body=b"{}"),
+    TruncatedBody(),
 ]
 
 
@@ -136,10 +136,14 @@ class TestReads:
             (Refusal(503), UpstreamUnavailable, 503),
             (Refusal(504), UpstreamTimeout, 504),
             (Drop(), UpstreamUnavailable, 503),
-            (Nonsense(), UpstreamError, 502),
-            (Nonsense(body=b"<html>sign in</html>", content_type="text/html"), UpstreamError, 502),
-            (Nonsense(body=b"[]"), UpstreamError, 502),
-            (Nonsense(body=b"null"), UpstreamError, 502),
+            (InvalidBody(), UpstreamError, 502),
+            (
+                InvalidBody(body=b"<html>sign in</html>", content_type="text/html"),
+                UpstreamError,
+                502,
+            ),
+            (InvalidBody(body=b"[]"), UpstreamError, 502),
+            (InvalidBody(body=b"null"), UpstreamError, 502),
         ],
         ids=repr,
     )
@@ -263,10 +267,10 @@ class TestWrites:
         [
             Drop(accepted=True),
             Silence(accepted=True),
-            HalfBody(),
-            Nonsense(),
-            Nonsense(body=b"[]"),
-            Nonsense(body=b'{"run_id": "twelve"}'),
+            TruncatedBody(),
+            InvalidBody(),
+            InvalidBody(body=b"[]"),
+            InvalidBody(body=b'{"run_id": "twelve"}'),
             Refusal(500),
         ],
         ids=repr,
@@ -321,7 +325,7 @@ class TestWrites:
         assert len(road.asked("POST", "runs/repair")) == 1
 
     def test_a_yes_without_an_id_is_none(self, short: Flask, road: FaultyWorkspace) -> None:
-        road.fail(Nonsense(body=b'{"run_id": null}'), path="run-now")
+        road.fail(InvalidBody(body=b'{"run_id": null}'), path="run-now")
 
         with pytest.raises(UpstreamError):
             current_jobs["never"].run_now()
@@ -408,7 +412,7 @@ class TestDeadlines:
     """A tier's timeout holds whatever the workspace does; generous limits, since machines vary."""
 
     @pytest.mark.parametrize(
-        "fault", [Silence(), Silence(accepted=True), Drip(0.2), Refusal(500)], ids=repr
+        "fault", [Silence(), Silence(accepted=True), SlowBody(0.2), Refusal(500)], ids=repr
     )
     @pytest.mark.parametrize("call", ["get_job", "run_now"])
     def test_no_call_outlives_its_tier(

@@ -26,10 +26,10 @@ from flask_lakeflow_jobs import (
 )
 from flask_lakeflow_jobs.identity import APP, Identity
 from flask_lakeflow_jobs.upstream.error_mapping import (
-    HollowAnswer,
+    IncompleteResponse,
     LoginFailed,
+    is_ambiguous,
     is_unreachable,
-    may_have_happened,
     may_pass,
     retry_after,
     translate,
@@ -190,7 +190,7 @@ def test_a_token_that_the_workspace_repeats_is_told_to_nobody(token: str) -> Non
         (requests.ConnectionError("reset"), True),
         (requests.ReadTimeout("late"), True),
         (TimeoutError("late"), True),
-        (HollowAnswer("no run_id"), True),
+        (IncompleteResponse("no run_id"), True),
         (TypeError("a list for an object"), True),
         (requests.exceptions.ChunkedEncodingError("half"), True),
         (sdk.InternalError("Oops."), True),
@@ -207,7 +207,7 @@ def test_a_token_that_the_workspace_repeats_is_told_to_nobody(token: str) -> Non
     ],
 )
 def test_what_a_failed_call_may_have_done(error: Exception, may_have: bool) -> None:
-    assert may_have_happened(error) is may_have
+    assert is_ambiguous(error) is may_have
 
 
 @pytest.mark.parametrize(

@@ -155,13 +155,13 @@ FORKING = """
 import os, sys, threading
 from flask_lakeflow_jobs.clock import SystemClock
 from flask_lakeflow_jobs.identity import APP
-from flask_lakeflow_jobs.cache import Shared
-from flask_lakeflow_jobs.upstream.read_cache import Question, ReadCache
+from flask_lakeflow_jobs.cache import SharedCache
+from flask_lakeflow_jobs.upstream.read_cache import CacheKey, ReadCache
 from cachelib import SimpleCache
 from types import SimpleNamespace
 
-cache = ReadCache(Shared(SimpleCache()), SystemClock(), settled_for=60)
-question = Question(APP, SimpleNamespace(job_id=7), "run:1")
+cache = ReadCache(SharedCache(SimpleCache()), SystemClock(), settled_for=60)
+question = CacheKey(APP, SimpleNamespace(job_id=7), "run:1")
 asking, may_answer = threading.Event(), threading.Event()
 
 def ask():
@@ -265,7 +265,7 @@ class TestWithTheWorkspaceDown:
     ) -> None:
         app, run_id = down
         client = app.test_client()
-        road.heal()
+        road.clear_faults()
 
         assert wait_until(
             lambda: "Cache-Status" not in client.get(f"/api/jobs/gated/runs/{run_id}").headers,

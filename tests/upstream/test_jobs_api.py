@@ -14,7 +14,7 @@ from flask import Flask
 from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace
 from flask_lakeflow_jobs.testing.exchange import Reply
-from flask_lakeflow_jobs.upstream.error_mapping import HollowAnswer
+from flask_lakeflow_jobs.upstream.error_mapping import IncompleteResponse
 from flask_lakeflow_jobs.upstream.jobs_api import JobsApi
 from tests.sse_client import Stream
 
@@ -176,13 +176,13 @@ def test_pages_that_lead_in_a_circle_are_no_answer(read: Callable[[JobsApi], Any
     page = {"run_id": 1, "job_id": 7, "next_page_token": "again"}
     workspace = Workspace({None: page, "again": page})
 
-    with pytest.raises(HollowAnswer, match="no end"):
+    with pytest.raises(IncompleteResponse, match="no end"):
         read(JobsApi(cast("WorkspaceClient", workspace)))
 
 
 @pytest.mark.parametrize("answer", [{}, {"run_id": None}, [], "text", None])
 def test_an_answer_without_what_matters_is_none(answer: Any) -> None:
-    with pytest.raises(HollowAnswer):
+    with pytest.raises(IncompleteResponse):
         JobsApi(cast("WorkspaceClient", Workspace({None: answer}))).run(1)
 
 
@@ -231,7 +231,7 @@ def test_events_have_them_so_too(
 ) -> None:
     with Stream.open(f"{serve(app)}/api/jobs/never/runs/{run_id}/stream") as stream:
         hibernating = next(stream)
-        road.heal()
+        road.clear_faults()
         *_, ended, _ = stream
 
     assert hibernating.json["status"] == "HIBERNATING"

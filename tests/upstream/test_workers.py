@@ -13,7 +13,7 @@ from functools import partial
 
 import pytest
 
-from flask_lakeflow_jobs.upstream.thread_pool import Workers
+from flask_lakeflow_jobs.upstream.thread_pool import DaemonThreadPool
 from tests.support import DEADLINE, wait_until
 
 
@@ -31,7 +31,7 @@ class Hanging:
 
 
 def test_a_call_gives_what_it_returns() -> None:
-    workers = Workers(1)
+    workers = DaemonThreadPool(1)
     assert [workers.run(partial(abs, -number), DEADLINE) for number in range(5)] == [*range(5)]
 
 
@@ -40,11 +40,11 @@ def test_a_call_raises_what_it_raises() -> None:
         raise LookupError("its own")
 
     with pytest.raises(LookupError, match="its own"):
-        Workers(1).run(fail, DEADLINE)
+        DaemonThreadPool(1).run(fail, DEADLINE)
 
 
 def test_what_ends_a_program_ends_no_worker() -> None:
-    workers = Workers(1)
+    workers = DaemonThreadPool(1)
 
     def leave() -> None:
         raise SystemExit
@@ -57,12 +57,12 @@ def test_what_ends_a_program_ends_no_worker() -> None:
 def test_a_call_that_hangs_is_left_in_time() -> None:
     hanging = Hanging()
     with pytest.raises(TimeoutError):
-        Workers(1).run(hanging, 0.01)
+        DaemonThreadPool(1).run(hanging, 0.01)
     hanging.let_go.set()
 
 
 def test_a_call_left_before_it_began_never_begins() -> None:
-    workers, hanging, late = Workers(1), Hanging(), threading.Event()
+    workers, hanging, late = DaemonThreadPool(1), Hanging(), threading.Event()
     with pytest.raises(TimeoutError):
         workers.run(hanging, 0.01)
     assert hanging.began.wait(DEADLINE)
@@ -74,14 +74,14 @@ def test_a_call_left_before_it_began_never_begins() -> None:
 
 
 def test_a_hanging_call_holds_up_no_other_while_there_are_threads() -> None:
-    workers, hanging = Workers(2), Hanging()
+    workers, hanging = DaemonThreadPool(2), Hanging()
     with pytest.raises(TimeoutError):
         workers.run(hanging, 0.01)
     assert workers.run(lambda: "well", DEADLINE) == "well"
     hanging.let_go.set()
 
 
-def run_together(workers: Workers, calls: list[Callable[[], object]]) -> list[object]:
+def run_together(workers: DaemonThreadPool, calls: list[Callable[[], object]]) -> list[object]:
     with ThreadPoolExecutor(len(calls)) as pool:
         return list(pool.map(lambda call: workers.run(call, DEADLINE), calls))
 
@@ -92,11 +92,11 @@ def test_as_many_calls_run_at_once_as_are_allowed() -> None:
     def meet() -> int:
         return together.wait(DEADLINE)
 
-    assert sorted(map(str, run_together(Workers(4), [meet] * 4))) == ["0", "1", "2", "3"]
+    assert sorted(map(str, run_together(DaemonThreadPool(4), [meet] * 4))) == ["0", "1", "2", "3"]
 
 
 def test_more_calls_than_are_allowed_wait_for_their_turn() -> None:
-    workers, hanging, third = Workers(2), [Hanging(), Hanging()], threading.Event()
+    workers, hanging, third = DaemonThreadPool(2), [Hanging(), Hanging()], threading.Event()
     for call in hanging:
         with pytest.raises(TimeoutError):
             workers.run(call, 0.01)
@@ -111,7 +111,7 @@ def test_more_calls_than_are_allowed_wait_for_their_turn() -> None:
 
 
 def test_a_worker_never_holds_up_the_end_of_the_process() -> None:
-    workers = Workers(1)
+    workers = DaemonThreadPool(1)
     assert workers.run(lambda: threading.current_thread().daemon, DEADLINE)
 
 
@@ -121,7 +121,7 @@ def test_a_call_that_is_over_keeps_nothing_alive() -> None:
 
     big = Big()
     gone = weakref.ref(big)
-    workers = Workers(1)
+    workers = DaemonThreadPool(1)
     assert workers.run(partial(isinstance, big, Big), DEADLINE)
     del big
 
@@ -134,8 +134,8 @@ def test_a_call_that_is_over_keeps_nothing_alive() -> None:
 
 FORKING = """
 import os, sys
-from flask_lakeflow_jobs.upstream.thread_pool import Workers
-workers = Workers(2)
+from flask_lakeflow_jobs.upstream.thread_pool import DaemonThreadPool
+workers = DaemonThreadPool(2)
 assert workers.run(lambda: os.getpid(), 30) == os.getpid()
 child = os.fork()
 if child == 0:
@@ -145,9 +145,9 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 HANGING = """
 import threading
-from flask_lakeflow_jobs.upstream.thread_pool import Workers
+from flask_lakeflow_jobs.upstream.thread_pool import DaemonThreadPool
 try:
-    Workers(1).run(threading.Event().wait, 0.01)
+    DaemonThreadPool(1).run(threading.Event().wait, 0.01)
 except TimeoutError:
     print("left")
 """

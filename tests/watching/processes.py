@@ -10,17 +10,17 @@ from databricks.sdk.service.jobs import Run
 from flask_caching.backends import SimpleCache
 
 from flask_lakeflow_jobs import RunStatus
-from flask_lakeflow_jobs.cache import Shared
+from flask_lakeflow_jobs.cache import SharedCache
 from flask_lakeflow_jobs.identity import APP
-from flask_lakeflow_jobs.upstream.jobs_api import Answer
-from flask_lakeflow_jobs.watching import Hub, Subscription, Target
+from flask_lakeflow_jobs.upstream.jobs_api import ApiResponse
+from flask_lakeflow_jobs.watching import Hub, RunKey, Subscription
 from flask_lakeflow_jobs.watching.lease import TICK
 from tests.run_documents import SUCCEEDED, answered, named_job, run
 
 POLL_INTERVAL = 5.0
 
 JOB = named_job()
-ONE = Target(APP, JOB, 1001)
+ONE = RunKey(APP, JOB, 1001)
 
 
 GOING = run(start_time=1)
@@ -101,22 +101,22 @@ class Workspace:
         self.error: Exception | None = None
         self.looks: list[float] = []
 
-    def says(self, answer: Run, *targets: Target) -> None:
+    def says(self, answer: Run, *targets: RunKey) -> None:
         for target in targets or [ONE]:
             document = {**answer.as_dict(), "run_id": target.run_id}
             self.answers[target.run_id] = Run.from_dict(document)
 
-    def run(self, target: Target) -> Answer[Run]:
+    def run(self, target: RunKey) -> ApiResponse[Run]:
         self._look()
         return answered(self.answers[target.run_id])
 
-    def active_runs(self, target: Target, most: int) -> list[Answer[Run]]:
+    def active_runs(self, target: RunKey, most: int) -> list[ApiResponse[Run]]:
         going = [answer for answer in self.answers.values() if not answer.end_time]
         for _ in range(0, len(going[:most]), 25):
             self._look()
         return [answered(run) for run in going[:most]]
 
-    def ended_runs(self, target: Target) -> list[Any]:
+    def ended_runs(self, target: RunKey) -> list[Any]:
         return []
 
     def restore(self, stored: dict[str, Any]) -> RunStatus:
@@ -140,16 +140,16 @@ class Processes:
         self.time = Time()
         self.store = Store(self.time)
         self.workspace = Workspace(self.time)
-        self.told: list[tuple[Target, RunStatus]] = []
+        self.told: list[tuple[RunKey, RunStatus]] = []
         self.hubs = [self._hub(ProcessClock(self.time, skew)) for skew in skews]
 
     def _hub(
-        self, clock: ProcessClock, shared: Shared | None = None, *, takes_hints: bool = True
+        self, clock: ProcessClock, shared: SharedCache | None = None, *, takes_hints: bool = True
     ) -> Hub:
         return Hub(
             self.workspace,
             lambda target, status: self.told.append((target, status)),
-            shared or Shared(self.store, clock.monotonic),
+            shared or SharedCache(self.store, clock.monotonic),
             clock,
             poll_interval=POLL_INTERVAL,
             settled_for=60.0,
@@ -159,7 +159,7 @@ class Processes:
 
     def alone(self) -> Hub:
         """A process that shares nothing."""
-        return self._hub(ProcessClock(self.time, 0.0), Shared(SimpleCache()))
+        return self._hub(ProcessClock(self.time, 0.0), SharedCache(SimpleCache()))
 
     def bystander(self) -> Hub:
         """Another process, without viewers."""
@@ -175,7 +175,7 @@ class Processes:
         hub.subscribe([ONE])
         return hub
 
-    def watch(self, *targets: Target) -> list[Subscription]:
+    def watch(self, *targets: RunKey) -> list[Subscription]:
         return [hub.subscribe(targets or [ONE]) for hub in self.hubs]
 
     def run(self, seconds: float, hubs: Sequence[Hub] | None = None) -> None:

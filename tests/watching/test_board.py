@@ -11,20 +11,20 @@ from flask import Flask
 from flask_caching.backends import SimpleCache
 
 from flask_lakeflow_jobs import RunStatus
-from flask_lakeflow_jobs.cache import PREFIX, Shared
+from flask_lakeflow_jobs.cache import PREFIX, SharedCache
 from flask_lakeflow_jobs.identity import APP, Identity
-from flask_lakeflow_jobs.watching import Snapshot, Target
+from flask_lakeflow_jobs.watching import RunKey, Snapshot
 from flask_lakeflow_jobs.watching.lease import Turn, Turns
 from flask_lakeflow_jobs.watching.shared_record import Board
-from flask_lakeflow_jobs.watching.watched_run import Feed
+from flask_lakeflow_jobs.watching.watched_run import WatchedRun
 from tests.clocks import FakeClock
 from tests.run_documents import SUCCEEDED, named_job, run, words
 
 LEASE = 5.0
 
-ONE = Target(APP, named_job(), 1001)
-ALICES = Target(Identity("token-of-alice"), named_job(), 1001)
-OTHER_KEY = Target(APP, named_job("other"), 1001)
+ONE = RunKey(APP, named_job(), 1001)
+ALICES = RunKey(Identity("token-of-alice"), named_job(), 1001)
+OTHER_KEY = RunKey(APP, named_job("other"), 1001)
 
 RUNNING = Snapshot.of(RunStatus(1, run(), eta=5))
 ENDED = Snapshot.of(RunStatus(2, run(SUCCEEDED)))
@@ -50,11 +50,11 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def board(store: Store, clock: FakeClock) -> Board:
-    return Board(Shared(store), restore, clock, LEASE)
+    return Board(SharedCache(store), restore, clock, LEASE)
 
 
 def test_what_is_told_is_read_by_others(board: Board, store: Store, clock: FakeClock) -> None:
-    other = Board(Shared(store), restore, FakeClock(), LEASE)
+    other = Board(SharedCache(store), restore, FakeClock(), LEASE)
     assert other.post(ONE) is None
     assert other.state(ONE) is None
     board.store(ONE, RUNNING)
@@ -73,7 +73,7 @@ def test_each_look_has_a_number_of_its_own(board: Board) -> None:
 
 
 @pytest.mark.parametrize("other", [ALICES, OTHER_KEY], ids=["identity", "key"])
-def test_nothing_is_told_to_other_identities_or_keys(board: Board, other: Target) -> None:
+def test_nothing_is_told_to_other_identities_or_keys(board: Board, other: RunKey) -> None:
     board.store(ONE, RUNNING)
     number = board.tell(ONE, RUNNING, 1.0)
     assert board.post(other) is None
@@ -122,9 +122,9 @@ def test_what_is_stored_is_text(board: Board, store: Store) -> None:
 
 
 def test_a_process_that_shares_nothing_looks_itself_and_stores_nothing(clock: FakeClock) -> None:
-    shared = Shared.of(Flask(__name__), {"CACHE_TYPE": "SimpleCache"}, None)
+    shared = SharedCache.of(Flask(__name__), {"CACHE_TYPE": "SimpleCache"}, None)
     turns = Turns(Board(shared, restore, clock, LEASE), clock, LEASE)
-    feed = Feed(ONE, 0.0)
+    feed = WatchedRun(ONE, 0.0)
     assert turns.next(feed) == (Turn.OURS, None)
     turns.made(feed, RUNNING, 1.0, is_new=True)
     assert shared.get(f"watch:{ONE.key}") is None
@@ -138,7 +138,7 @@ class Process:
 
     def __init__(self, board: Board, clock: FakeClock) -> None:
         self.turns = Turns(board, clock, LEASE)
-        self.feed = Feed(ONE, 0.0)
+        self.feed = WatchedRun(ONE, 0.0)
 
     def look(self, snapshot: Snapshot, pause: float = 4.0) -> None:
         turn, _ = self.turns.next(self.feed)

@@ -9,8 +9,8 @@ from databricks.sdk.service.jobs import Run
 
 from flask_lakeflow_jobs import RunNotFound, UpstreamThrottled, UpstreamUnavailable
 from flask_lakeflow_jobs.identity import Identity
-from flask_lakeflow_jobs.upstream.jobs_api import Answer
-from flask_lakeflow_jobs.watching import Hub, Subscription, Target
+from flask_lakeflow_jobs.upstream.jobs_api import ApiResponse
+from flask_lakeflow_jobs.watching import Hub, RunKey, Subscription
 from flask_lakeflow_jobs.watching.lease import TICK
 from flask_lakeflow_jobs.watching.notifications import MOST, PAUSE
 from tests.run_documents import run, words
@@ -20,7 +20,7 @@ from tests.watching.processes import ENDED, GOING, JOB, ONE, POLL_INTERVAL, Proc
 SOON = PAUSE + 2 * TICK
 
 
-def hint(hub: Hub, target: Target = ONE) -> None:
+def hint(hub: Hub, target: RunKey = ONE) -> None:
     hub.take_hint(target.job.job_id, target.run_id, [target])
 
 
@@ -105,7 +105,7 @@ def test_a_look_that_was_under_way_when_the_hint_came_is_not_enough(
     processes, viewers = watched(*(0.0,) * count, seed=seed)
     answered = processes.workspace.run
 
-    def hinted_meanwhile(target: Target) -> Answer[Run]:
+    def hinted_meanwhile(target: RunKey) -> ApiResponse[Run]:
         answer = answered(target)
         processes.workspace.says(ENDED)
         hint(processes.hubs[receiver])
@@ -121,7 +121,7 @@ def test_a_look_that_was_under_way_when_the_hint_came_is_not_enough(
 
 def test_the_run_is_looked_at_for_every_identity_that_watches_it() -> None:
     processes, _ = watched(0.0, 0.0)
-    alice = Target(Identity("token-of-alice"), JOB, ONE.run_id)
+    alice = RunKey(Identity("token-of-alice"), JOB, ONE.run_id)
     viewer = processes.hubs[1].subscribe([alice])
     processes.run(3 * TICK)
     viewer.collect()

@@ -7,16 +7,16 @@ from databricks.sdk.service.jobs import BaseRun
 from flask_caching.backends import SimpleCache
 
 from flask_lakeflow_jobs import UpstreamUnavailable
-from flask_lakeflow_jobs.cache import Shared
+from flask_lakeflow_jobs.cache import SharedCache
 from flask_lakeflow_jobs.identity import APP, Identity
-from flask_lakeflow_jobs.watching import Target
+from flask_lakeflow_jobs.watching import RunKey
 from flask_lakeflow_jobs.watching.history import KEPT, KEPT_WITHOUT, History
 from tests.clocks import FakeClock
 from tests.run_documents import FAILED, SUCCEEDED, Document, named_job, words
 
-ONE = Target(APP, named_job(), 1001)
-TWO = Target(APP, named_job(), 1002)
-ALICES = Target(Identity("token-of-alice"), named_job(), 1001)
+ONE = RunKey(APP, named_job(), 1001)
+TWO = RunKey(APP, named_job(), 1002)
+ALICES = RunKey(Identity("token-of-alice"), named_job(), 1001)
 
 
 def ended(seconds: float, doing: Document = SUCCEEDED, queued: float = 0.0) -> BaseRun:
@@ -38,7 +38,7 @@ class Past:
         self.asked = 0
         self.is_well = True
 
-    def ended_runs(self, target: Target) -> list[BaseRun]:
+    def ended_runs(self, target: RunKey) -> list[BaseRun]:
         self.asked += 1
         if not self.is_well:
             raise UpstreamUnavailable("Not now.")
@@ -57,10 +57,10 @@ def past() -> Past:
 
 @pytest.fixture
 def history(past: Past, clock: FakeClock) -> History:
-    return History(past, Shared(SimpleCache()), clock)
+    return History(past, SharedCache(SimpleCache()), clock)
 
 
-def learn(history: History, target: Target = ONE) -> list[float]:
+def learn(history: History, target: RunKey = ONE) -> list[float]:
     if history.is_due(target):
         history.learn(target)
     return history.durations(target)
@@ -95,7 +95,7 @@ def test_it_is_asked_for_once_though_many_would_learn(history: History) -> None:
 
 
 def test_processes_that_share_learn_from_each_other(past: Past, clock: FakeClock) -> None:
-    shared = Shared(SimpleCache())
+    shared = SharedCache(SimpleCache())
     for _ in range(4):
         assert learn(History(past, shared, clock)) == [10.0, 20.0, 30.0]
     assert past.asked == 1

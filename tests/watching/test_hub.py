@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.cache import Shared
+from flask_lakeflow_jobs.cache import SharedCache
 from flask_lakeflow_jobs.identity import APP, Identity
-from flask_lakeflow_jobs.watching import Hub, Target
+from flask_lakeflow_jobs.watching import Hub, RunKey
 from flask_lakeflow_jobs.watching.history import END_SERVES
 from flask_lakeflow_jobs.watching.schedule import FLOOR
 from tests.clocks import FakeClock
@@ -122,7 +122,7 @@ def test_a_run_that_was_just_changed_is_looked_at_at_once(watched: Watched) -> N
 
 
 def test_what_one_identity_sees_is_shown_to_no_other(watched: Watched) -> None:
-    alice = Target(Identity("token-of-alice"), JOB, 1001)
+    alice = RunKey(Identity("token-of-alice"), JOB, 1001)
     viewers = watched.subscribe(ONE), watched.subscribe(alice)
     watched.workspace.says(RUNNING)
     watched.look()
@@ -131,7 +131,7 @@ def test_what_one_identity_sees_is_shown_to_no_other(watched: Watched) -> None:
 
 
 def test_many_runs_of_one_job_are_looked_at_together(watched: Watched) -> None:
-    targets = [Target(APP, JOB, number) for number in range(1, 21)]
+    targets = [RunKey(APP, JOB, number) for number in range(1, 21)]
     for target in targets:
         watched.workspace.says(run(run_id=target.run_id), target)
     viewer = watched.subscribe(*targets)
@@ -164,16 +164,16 @@ def test_each_new_state_is_announced_once_however_many_look_on(watched: Watched)
 
 def test_an_end_that_two_identities_see_is_announced_once(watched: Watched) -> None:
     watched.subscribe(ONE)
-    watched.subscribe(Target(Identity("token-of-alice"), JOB, 1001))
+    watched.subscribe(RunKey(Identity("token-of-alice"), JOB, 1001))
     watched.look(ENDED)
     assert [status.outcome.value for _, status in watched.told] == ["succeeded"]
 
 
 @pytest.mark.parametrize(
-    ("change", "told"), [(Hub.forget, ["succeeded"]), (Hub.begin_again, ["succeeded"] * 2)]
+    ("change", "told"), [(Hub.forget, ["succeeded"]), (Hub.reset, ["succeeded"] * 2)]
 )
 def test_an_end_is_announced_again_only_where_the_run_went_on_after_it(
-    watched: Watched, change: Callable[[Hub, Target], None], told: list[str]
+    watched: Watched, change: Callable[[Hub, RunKey], None], told: list[str]
 ) -> None:
     watched.subscribe()
     watched.look(ENDED)
@@ -216,7 +216,7 @@ def processes(number: int) -> list[Watched]:
     """Hubs of several processes, in front of one workspace and with one store."""
     clock, workspace = FakeClock(), Workspace()
     store = Store(clock)
-    return [Watched(Shared(store), clock, workspace) for _ in range(number)]
+    return [Watched(SharedCache(store), clock, workspace) for _ in range(number)]
 
 
 def test_processes_that_share_a_store_look_once() -> None:
@@ -267,7 +267,7 @@ class NoStore:
 
 
 def test_without_its_store_a_process_looks_itself() -> None:
-    watched = Watched(Shared(NoStore()))
+    watched = Watched(SharedCache(NoStore()))
     viewer = watched.subscribe()
     watched.look(RUNNING)
     watched.look(ENDED, after=POLL_INTERVAL)

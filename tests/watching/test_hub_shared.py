@@ -8,8 +8,8 @@ from databricks.sdk.service.jobs import Run
 from flask_lakeflow_jobs import UpstreamThrottled, UpstreamUnavailable
 from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.runs.outcome import outcome_of
-from flask_lakeflow_jobs.upstream.jobs_api import Answer
-from flask_lakeflow_jobs.watching import Hub, Target
+from flask_lakeflow_jobs.upstream.jobs_api import ApiResponse
+from flask_lakeflow_jobs.watching import Hub, RunKey
 from flask_lakeflow_jobs.watching.lease import TICK
 from tests.run_documents import named_job, run, words
 from tests.watching.processes import ENDED, GOING, JOB, ONE, POLL_INTERVAL, Processes
@@ -63,7 +63,7 @@ def test_a_process_that_joins_knows_the_state_at_once_and_looks_no_sooner() -> N
 
 def test_a_hundred_runs_on_four_processes_are_read_by_their_pages() -> None:
     processes = Processes(*(0.0,) * 4)
-    targets = [Target(APP, JOB, number) for number in range(1, 101)]
+    targets = [RunKey(APP, JOB, number) for number in range(1, 101)]
     processes.workspace.says(GOING, *targets)
     viewers = processes.watch(*targets)
     processes.run(4 * POLL_INTERVAL)
@@ -79,7 +79,7 @@ def test_a_hundred_runs_on_four_processes_are_read_by_their_pages() -> None:
 
 def test_who_claims_the_first_run_of_a_job_is_left_the_others_of_it() -> None:
     processes = Processes(0.0, 0.0)
-    targets = [Target(APP, JOB, number) for number in range(1, 21)]
+    targets = [RunKey(APP, JOB, number) for number in range(1, 21)]
     processes.workspace.says(GOING, *targets)
     viewers = processes.watch(*targets)
     first, second = processes.hubs
@@ -102,7 +102,7 @@ def test_who_claims_the_first_run_of_a_job_is_left_the_others_of_it() -> None:
 def test_processes_that_watch_different_runs_of_a_job_wait_for_nobody() -> None:
     processes = Processes(0.0, 0.0)
     left, right = (
-        [Target(APP, JOB, number) for number in numbers]
+        [RunKey(APP, JOB, number) for number in numbers]
         for numbers in (
             range(1, 21),
             range(11, 31),
@@ -235,7 +235,7 @@ def test_what_was_just_changed_is_looked_at_anew_by_all(changing: int) -> None:
 
 def test_what_was_changed_of_a_whole_job_is_looked_at_anew_and_no_other_job_is() -> None:
     processes = Processes(0.0, 0.0)
-    targets = [Target(APP, JOB, 1), Target(APP, JOB, 2), Target(APP, named_job("other", 8), 3)]
+    targets = [RunKey(APP, JOB, 1), RunKey(APP, JOB, 2), RunKey(APP, named_job("other", 8), 3)]
     processes.workspace.says(GOING, *targets)
     viewers = processes.watch(*targets)
     processes.run(2 * POLL_INTERVAL)
@@ -279,7 +279,7 @@ def change_in_the_middle_of_a_look(processes: Processes, answer: Run, *changing:
     """Let a run be changed by some processes after the next look has been answered."""
     answered = processes.workspace.run
 
-    def look(target: Target) -> Answer[Run]:
+    def look(target: RunKey) -> ApiResponse[Run]:
         seen = answered(target)
         processes.workspace.run = answered  # type: ignore[method-assign]
         processes.workspace.says(answer)
@@ -343,7 +343,7 @@ def test_a_hint_in_the_middle_of_a_look_has_another_one_made_and_this_one_shown(
     viewer = hub.subscribe([ONE])
     answered = processes.workspace.run
 
-    def hinted(target: Target) -> Answer[Run]:
+    def hinted(target: RunKey) -> ApiResponse[Run]:
         hub.take_hint(JOB.job_id, ONE.run_id, [ONE])
         return answered(target)
 

@@ -6,7 +6,7 @@ import pytest
 from databricks.sdk.service.jobs import BaseRun, Run
 
 from flask_lakeflow_jobs.identity import APP
-from flask_lakeflow_jobs.watching import Target
+from flask_lakeflow_jobs.watching import RunKey
 from tests.run_documents import FAILED, SUCCEEDED, Document, run, words
 from tests.watching.support import JOB, POLL_INTERVAL, RUNNING, Watched
 
@@ -26,7 +26,7 @@ def lasting(watched: Watched, seconds: float, doing: Document = SUCCEEDED, numbe
 
 def expected(watched: Watched) -> float | None:
     """Seconds from the start of a run to its expected end, as the viewers of it are told."""
-    target = Target(APP, JOB, 4711)
+    target = RunKey(APP, JOB, 4711)
     started = int(watched.clock.now() * 1000)
     watched.workspace.says(run(run_id=4711, start_time=started), target)
     viewer = watched.subscribe(target)

@@ -11,12 +11,12 @@ from databricks.sdk.service.jobs import Run
 from flask import Flask
 
 from flask_lakeflow_jobs import RunNotFound, UpstreamThrottled, UpstreamUnavailable
-from flask_lakeflow_jobs.cache import Shared
+from flask_lakeflow_jobs.cache import SharedCache
 from flask_lakeflow_jobs.clock import SystemClock
 from flask_lakeflow_jobs.identity import APP
-from flask_lakeflow_jobs.watching import Hub, Subscription, Target
+from flask_lakeflow_jobs.watching import Hub, RunKey, Subscription
 from flask_lakeflow_jobs.watching.schedule import FLOOR
-from flask_lakeflow_jobs.watching.watched_run import Feed
+from flask_lakeflow_jobs.watching.watched_run import WatchedRun
 from tests.run_documents import FAILED, run, state_of, words
 from tests.support import DEADLINE, wait_until
 from tests.watching.support import (
@@ -151,7 +151,7 @@ def test_who_claims_to_have_seen_more_than_there_is_is_told_the_end(watched: Wat
 
 def test_later_viewers_of_a_silent_workspace_wait_no_longer_than_the_first() -> None:
     clock = SystemClock()
-    feed = Feed(ONE, clock.monotonic() - 5.0)
+    feed = WatchedRun(ONE, clock.monotonic() - 5.0)
     viewer = Subscription([feed], {}, clock=clock, leave=lambda _: None)
     began = clock.monotonic()
     assert viewer.first(5.0) == []
@@ -159,7 +159,7 @@ def test_later_viewers_of_a_silent_workspace_wait_no_longer_than_the_first() -> 
 
 
 def test_several_runs_are_followed_until_the_last_has_ended(watched: Watched) -> None:
-    two = Target(APP, JOB, 1002)
+    two = RunKey(APP, JOB, 1002)
     viewer = watched.subscribe(ONE, two, ONE)
     watched.workspace.says(ENDED)
     watched.workspace.says(RUNNING, two)
@@ -260,7 +260,7 @@ def test_a_mistake_of_our_own_is_logged_and_does_not_stop_the_watch(
 
 
 def test_a_look_that_fails_unforeseen_stops_no_other_of_the_same_job(watched: Watched) -> None:
-    first, bad, last = (Target(APP, JOB, number) for number in (1001, 1002, 1003))
+    first, bad, last = (RunKey(APP, JOB, number) for number in (1001, 1002, 1003))
     viewer = watched.subscribe(first, bad, last)
     watched.workspace.says(ENDED, first)
     watched.workspace.says(KeyError("surprise"), bad)
@@ -272,9 +272,9 @@ def test_a_look_that_fails_unforeseen_stops_no_other_of_the_same_job(watched: Wa
 # ── real threads ──────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("others", [[], [Target(APP, JOB, 1002)]])
+@pytest.mark.parametrize("others", [[], [RunKey(APP, JOB, 1002)]])
 @pytest.mark.parametrize("timeout", [DEADLINE, math.inf])
-def test_a_viewer_that_waits_is_woken_by_a_look(others: list[Target], timeout: float) -> None:
+def test_a_viewer_that_waits_is_woken_by_a_look(others: list[RunKey], timeout: float) -> None:
     watched = Watched(clock=SystemClock())
     for target in (ONE, *others):
         watched.workspace.says(RUNNING, target)
@@ -304,7 +304,7 @@ def test_a_watch_looks_by_itself_and_ends_with_its_viewers() -> None:
     hub = Hub(
         workspace,
         lambda *_: None,
-        Shared.of(Flask(__name__), {"CACHE_TYPE": "SimpleCache"}, None),
+        SharedCache.of(Flask(__name__), {"CACHE_TYPE": "SimpleCache"}, None),
         SystemClock(),
         poll_interval=POLL_INTERVAL,
         settled_for=60.0,

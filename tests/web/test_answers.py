@@ -10,16 +10,16 @@ from flask import Flask
 from marshmallow import Schema, fields
 
 from flask_lakeflow_jobs import current_jobs
-from flask_lakeflow_jobs.upstream.read_cache import Seen, Stamp
-from flask_lakeflow_jobs.web.responses import LONGEST, MOST, Answers
+from flask_lakeflow_jobs.upstream.read_cache import CachedResponse, ETag
+from flask_lakeflow_jobs.web.responses import LONGEST, MOST, ResponseTexts
 from tests.conftest import MakeApp
 from tests.run_documents import named_job
 
 JOB = named_job()
 
 
-def seen(at: float, question: str = "run:1") -> Seen:
-    return Seen("read", stamp=Stamp(question, "generation", at))
+def seen(at: float, question: str = "run:1") -> CachedResponse:
+    return CachedResponse("read", stamp=ETag(question, "generation", at))
 
 
 class Described:
@@ -35,7 +35,7 @@ class Described:
 
 
 def test_the_same_reading_is_described_once() -> None:
-    answers, described = Answers(), Described({"a": 1})
+    answers, described = ResponseTexts(), Described({"a": 1})
     texts = [answers.text("run", JOB, seen(1.0), described) for _ in range(3)]
     assert texts == ['{"a":1}'] * 3
     assert described.count == 1
@@ -48,19 +48,19 @@ def test_the_same_reading_is_described_once() -> None:
         ("run", named_job("other"), seen(1.0)),
         ("run", JOB, seen(2.0)),
         ("run", JOB, seen(1.0, "run:2")),
-        ("run", JOB, Seen("new")),
+        ("run", JOB, CachedResponse("new")),
     ],
     ids=["view", "job", "moment", "question", "not kept"],
 )
-def test_another_reading_is_described_anew(other: tuple[str, Any, Seen]) -> None:
-    answers, described = Answers(), Described()
+def test_another_reading_is_described_anew(other: tuple[str, Any, CachedResponse]) -> None:
+    answers, described = ResponseTexts(), Described()
     answers.text("run", JOB, seen(1.0), described)
     answers.text(*other, described)
     assert described.count == 2
 
 
 def test_few_are_kept_and_none_that_is_long() -> None:
-    answers, described, long = Answers(), Described(), Described("x" * LONGEST)
+    answers, described, long = ResponseTexts(), Described(), Described("x" * LONGEST)
     for _ in range(2):
         answers.text("run", JOB, seen(0.0), long)
     assert long.count == 2

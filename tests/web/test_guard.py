@@ -14,7 +14,7 @@ from flask import Flask, request
 from flask_lakeflow_jobs import JobConfig, LakeflowJobs, NotAllowed, current_jobs
 from flask_lakeflow_jobs.config.jobs import Policy
 from flask_lakeflow_jobs.globals import current_state
-from flask_lakeflow_jobs.web.auth import Action, Guard
+from flask_lakeflow_jobs.web.auth import Action, Authorizer
 from flask_lakeflow_jobs.web.csrf import refuse_other_sites
 
 
@@ -23,7 +23,7 @@ def check(of_app: Policy | None, of_job: Policy | None, action: Action = "run") 
     jobs = {"nightly": JobConfig(job_id=7, policy=of_job)}
     LakeflowJobs(app, jobs=jobs, policy=of_app)
     with app.test_request_context():
-        Guard(current_state(), request).check(action, current_jobs["nightly"].job)
+        Authorizer(current_state(), request).check(action, current_jobs["nightly"].job)
 
 
 def allow(*_: object) -> bool:
@@ -104,7 +104,7 @@ def test_an_async_policy_and_loader_are_waited_for_as_views_are(
     monkeypatch.setattr(app, "ensure_sync", waited_for)
     LakeflowJobs(app, jobs={"nightly": JobConfig(job_id=7)}, policy=policy, user_loader=load)
     with app.test_request_context():
-        guard = Guard(current_state(), request)
+        guard = Authorizer(current_state(), request)
         assert guard.user == "anna"
         assert guard.allows("view", current_jobs["nightly"].job) is is_allowed
 
@@ -116,7 +116,7 @@ def test_a_loader_that_gives_a_coroutine_has_failed() -> None:
     app = Flask(__name__)
     LakeflowJobs(app, user_loader=lambda: load())
     with app.test_request_context(), pytest.raises(NotAllowed, match="who you are"):
-        _ = Guard(current_state(), request).user
+        _ = Authorizer(current_state(), request).user
 
 
 def test_a_policy_is_told_what_is_asked_for() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from marshmallow import Schema, fields
 
 from flask_lakeflow_jobs import current_jobs
-from flask_lakeflow_jobs.runs.redaction import MASK, looks_secret, masked, said_by
+from flask_lakeflow_jobs.runs.redaction import MASK, looks_secret, redact, secret_overrides
 from tests import run_documents
 from tests.conftest import MakeApp
 
@@ -89,7 +89,7 @@ RUN = {
 
 
 def test_no_value_of_a_secret_is_left_in_a_run() -> None:
-    shown = json.dumps(masked(RUN))
+    shown = json.dumps(redact(RUN))
     assert "hunter2" not in shown
     assert "default-key" not in shown
 
@@ -101,7 +101,7 @@ def test_everything_else_stays_as_it_is() -> None:
         )
 
     before = copy.deepcopy(RUN)
-    assert masked(RUN) == without(RUN)
+    assert redact(RUN) == without(RUN)
     assert before == RUN, "what was given is not changed"
 
 
@@ -127,7 +127,7 @@ def test_everything_else_stays_as_it_is() -> None:
     ],
 )
 def test_arguments_of_scripts(arguments: list[Any], shown: list[Any]) -> None:
-    assert masked({"parameters": arguments}) == {"parameters": shown}
+    assert redact({"parameters": arguments}) == {"parameters": shown}
 
 
 class Params(Schema):
@@ -138,18 +138,18 @@ class Params(Schema):
 
 
 def test_a_schema_may_say_what_is_secret_and_what_is_not() -> None:
-    said = said_by(Params())
+    said = secret_overrides(Params())
     assert said == {"pin": True, "floorPlan": True, "max_tokens": False}
     given = {"pin": "1", "floorPlan": "2", "max_tokens": "3", "day": "4", "token": "5"}
     shown = {"pin": "***", "floorPlan": "***", "max_tokens": "3", "day": "4", "token": "***"}
-    assert masked({"sql_params": given}, said) == {"sql_params": shown}
-    assert masked({"python_params": ["--pin", "1"]}, said) == {"python_params": ["--pin", "***"]}
-    assert said_by(None) == {}
+    assert redact({"sql_params": given}, said) == {"sql_params": shown}
+    assert redact({"python_params": ["--pin", "1"]}, said) == {"python_params": ["--pin", "***"]}
+    assert secret_overrides(None) == {}
 
 
 def test_the_sdks_own_runs_keep_their_shape() -> None:
     run = run_documents.run(overriding_parameters={"notebook_params": {"token": "hunter2"}})
-    shown = masked(run.as_dict())
+    shown = redact(run.as_dict())
     assert shown["overriding_parameters"] == {"notebook_params": {"token": MASK}}
     assert {**shown, "overriding_parameters": None} == {
         **run.as_dict(),
@@ -171,8 +171,8 @@ JSON = st.recursive(
 def test_any_document_can_be_masked_and_masking_twice_is_masking_once(
     document: dict[str, Any],
 ) -> None:
-    once = masked(document)
-    assert masked(once) == once
+    once = redact(document)
+    assert redact(once) == once
     assert once.keys() == document.keys()
 
 

@@ -16,7 +16,7 @@ from flask_lakeflow_jobs.testing import (
     Fault,
     FaultyWorkspace,
     GatewayPage,
-    Nonsense,
+    InvalidBody,
     Refusal,
     Silence,
 )
@@ -179,7 +179,7 @@ class TestUpstream:
             (GatewayPage(502), 502, "if nothing was done"),
             (Refusal(503, retry_after=3600), 503, "always"),
             (Refusal(504), 504, "if nothing was done"),
-            (Nonsense(), 502, "if nothing was done"),
+            (InvalidBody(), 502, "if nothing was done"),
             (Drop(), 503, "if nothing was done"),
             (Silence(), 504, "if nothing was done"),
         ],

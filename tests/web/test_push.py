@@ -9,18 +9,18 @@ from contextlib import ExitStack
 import pytest
 from flask import Flask, request
 
-from flask_lakeflow_jobs.watching import News
-from flask_lakeflow_jobs.web.sse.encoder import OneRun
+from flask_lakeflow_jobs.watching import RunUpdate
+from flask_lakeflow_jobs.web.sse.encoder import RunEventEncoder
 from flask_lakeflow_jobs.web.sse.handoff.writer import (
     LAST_CHUNK,
     STALL,
-    PushBody,
-    Pusher,
+    HandoffBody,
+    SocketWriter,
     StreamResponse,
     chunk,
 )
-from flask_lakeflow_jobs.web.sse.limits import StreamSlots
-from flask_lakeflow_jobs.web.sse.stream import POLLING_RETRY, PullBody, Stream
+from flask_lakeflow_jobs.web.sse.limits import StreamLimiter
+from flask_lakeflow_jobs.web.sse.stream import POLLING_RETRY, BlockingBody, Stream
 from tests.clocks import FakeClock
 from tests.run_documents import run, words
 from tests.support import DEADLINE, wait_until
@@ -37,9 +37,11 @@ class House:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.watched = Watched(clock=self.clock)
-        self.slots = StreamSlots(100)
+        self.slots = StreamLimiter(100)
         self.is_closing = False
-        self.pusher = Pusher(self.clock, heartbeat=HEARTBEAT, is_closing=lambda: self.is_closing)
+        self.pusher = SocketWriter(
+            self.clock, heartbeat=HEARTBEAT, is_closing=lambda: self.is_closing
+        )
         self._stack = ExitStack()
 
     def stream(self) -> Stream:
@@ -47,7 +49,7 @@ class House:
         assert self.slots.take_push()
         return Stream(
             self.watched.subscribe(),
-            OneRun(ONE),
+            RunEventEncoder(ONE),
             ends_at=self.clock.monotonic() + AGE,
             slots=self.slots,
             holds_thread=False,
@@ -190,7 +192,7 @@ def test_a_mistake_at_one_stream_is_no_other_streams_trouble(
         read(reader, b"\n\n\r\n")
     written, mistakes = Stream.written, [KeyError("surprise")]
 
-    def failing_once(stream: Stream, news: Sequence[News]) -> bytes:
+    def failing_once(stream: Stream, news: Sequence[RunUpdate]) -> bytes:
         if mistakes:
             raise mistakes.pop()
         return written(stream, news)
@@ -213,14 +215,14 @@ def _rest(reader: socket.socket) -> bytes:
 # ── the body, until it is taken over ──────────────────────────────────────────────────────────────
 
 
-def body_of(house: House) -> PushBody:
+def body_of(house: House) -> HandoffBody:
     stream = house.stream()
     house.watched.look(RUNNING)
     opening = stream.opening(stream.subscription.first(0.0))
-    pull = PullBody(
+    pull = BlockingBody(
         stream, opening, heartbeat=0.0, clock=house.clock, is_closing=lambda: house.is_closing
     )
-    return PushBody(pull, stream, len(opening), house.pusher)
+    return HandoffBody(pull, stream, len(opening), house.pusher)
 
 
 def test_what_cannot_be_taken_over_goes_on_in_its_thread(house: House) -> None:

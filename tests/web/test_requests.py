@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import InvalidParameters, InvalidRequest, UnsupportedMediaType
-from flask_lakeflow_jobs.runs.ids import LARGEST_ID, run_id_of
+from flask_lakeflow_jobs.runs.ids import LARGEST_ID, parse_run_id
 from flask_lakeflow_jobs.web.requests import (
     MOST_STREAMED,
     flag_of,
@@ -41,7 +41,7 @@ def query(text: str) -> Any:
     ("text", "run_id"), [("1", 1), ("0042", 42), (str(LARGEST_ID), LARGEST_ID)]
 )
 def test_a_run_id_is_a_positive_whole_number(text: str, run_id: int) -> None:
-    assert run_id_of(text) == run_id
+    assert parse_run_id(text) == run_id
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_run_id_is_a_positive_whole_number(text: str, run_id: int) -> None:
 )
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest, match="run id") as caught:
-        run_id_of(text)
+        parse_run_id(text)
     assert caught.value.code == 400
     assert len(caught.value.detail) < 200
 
@@ -62,7 +62,7 @@ def test_anything_else_is_refused(text: str) -> None:
 @given(st.text())
 def test_any_path_is_an_id_or_a_refusal(text: str) -> None:
     try:
-        run_id = run_id_of(text)
+        run_id = parse_run_id(text)
     except InvalidRequest:
         return
     assert 0 < run_id <= LARGEST_ID

@@ -14,7 +14,7 @@ import pytest
 from werkzeug.test import EnvironBuilder
 
 from flask_lakeflow_jobs.web.sse.limits import (
-    StreamSlots,
+    StreamLimiter,
     is_closing,
     is_gthread_worker,
     thread_room,
@@ -130,7 +130,7 @@ WERKZEUG = environ("Werkzeug/3.1.3")
 
 
 def test_slots_are_taken_and_given_back() -> None:
-    slots = StreamSlots(2)
+    slots = StreamLimiter(2)
     assert [slots.take_thread(WERKZEUG) for _ in range(3)] == [True, True, False]
     assert slots.held == 2
     slots.give_back(thread=True)
@@ -138,7 +138,7 @@ def test_slots_are_taken_and_given_back() -> None:
 
 
 def test_slots_without_a_thread_are_taken_and_given_back() -> None:
-    slots = StreamSlots(2)
+    slots = StreamLimiter(2)
     assert [slots.take_push() for _ in range(3)] == [True, True, False]
     slots.give_back(thread=False)
     assert slots.take_push()
@@ -150,27 +150,27 @@ def test_neither_the_servers_threads_nor_the_apps_cap_are_exceeded(
     most: int | None, taken: int
 ) -> None:
     run_on(ThreadWorker(8))
-    slots = StreamSlots(most)
+    slots = StreamLimiter(most)
     assert sum(slots.take_thread(environ("gunicorn/23.0.0")) for _ in range(20)) == taken
 
 
 def test_streams_without_a_thread_are_not_limited_by_the_servers_threads() -> None:
     run_on(ThreadWorker(2))
-    slots = StreamSlots(None)
+    slots = StreamLimiter(None)
     assert sum(slots.take_push() for _ in range(100)) == 100
 
 
 def test_a_cap_of_zero_means_no_streams_at_all() -> None:
-    assert not StreamSlots(0).take_thread(WERKZEUG)
-    assert not StreamSlots(0).take_push()
+    assert not StreamLimiter(0).take_thread(WERKZEUG)
+    assert not StreamLimiter(0).take_push()
 
 
 def test_no_cap_makes_a_sync_worker_hold_a_stream() -> None:
-    assert not StreamSlots(10).take_thread(environ("gunicorn/23.0.0", multithread=False))
+    assert not StreamLimiter(10).take_thread(environ("gunicorn/23.0.0", multithread=False))
 
 
 def test_a_slot_never_goes_to_two() -> None:
-    slots = StreamSlots(5)
+    slots = StreamLimiter(5)
     together = threading.Barrier(20)
     taken: list[bool] = []
 
@@ -189,7 +189,7 @@ def test_a_slot_never_goes_to_two() -> None:
 # ── waiting for a first look ──────────────────────────────────────────────────────────────────────
 
 
-def waiters(slots: StreamSlots, environ: dict[str, object], number: int) -> list[bool]:
+def waiters(slots: StreamLimiter, environ: dict[str, object], number: int) -> list[bool]:
     """Which of so many requests that come at once may wait."""
     with ExitStack() as stack:
         return [stack.enter_context(slots.waiting(environ, in_own=False)) for _ in range(number)]
@@ -200,7 +200,7 @@ def test_as_many_wait_as_threads_can_be_spared_and_at_least_one(
     streams: int, may_wait: int
 ) -> None:
     run_on(ThreadWorker(8))
-    slots = StreamSlots(None)
+    slots = StreamLimiter(None)
     gunicorn = environ("gunicorn/23.0.0")
     assert [slots.take_thread(gunicorn) for _ in range(streams)] == [True] * streams
     for _ in range(2):
@@ -209,7 +209,7 @@ def test_as_many_wait_as_threads_can_be_spared_and_at_least_one(
 
 def test_a_stream_that_holds_a_thread_waits_in_it() -> None:
     run_on(ThreadWorker(4))
-    slots = StreamSlots(None)
+    slots = StreamLimiter(None)
     gunicorn = environ("gunicorn/23.0.0")
     with slots.waiting(gunicorn, in_own=True) as may_wait:
         assert may_wait
@@ -217,4 +217,4 @@ def test_a_stream_that_holds_a_thread_waits_in_it() -> None:
 
 
 def test_where_no_limit_is_known_all_may_wait() -> None:
-    assert all(waiters(StreamSlots(None), WERKZEUG, 100))
+    assert all(waiters(StreamLimiter(None), WERKZEUG, 100))

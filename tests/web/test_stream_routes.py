@@ -18,7 +18,7 @@ from flask_lakeflow_jobs.testing import (
     Drop,
     FaultyWorkspace,
     GatewayPage,
-    Nonsense,
+    InvalidBody,
     Refusal,
     Silence,
     fingerprint,
@@ -372,7 +372,7 @@ class TestManyRuns:
 class TestHead:
     def test_it_holds_nothing(self, make_app: MakeApp, serve: Serve, gate: Gate) -> None:
         app = make_app(LAKEFLOW_JOBS_MAX_STREAMS=1)
-        slots = app.extensions["lakeflow_jobs.web"].stream_slots
+        slots = app.extensions["lakeflow_jobs.web"].stream_limiter
         with app.app_context():
             run_id = started("gated", gate.params)
             url = f"{serve(app)}/api/jobs/gated/runs/{run_id}/stream"
@@ -475,7 +475,7 @@ class TestTroubleUpstream:
         run_id = started("gated", gate.params)
         with Stream.open(f"{url}/gated/runs/{run_id}/stream") as stream:
             next(stream)
-            odd = (GatewayPage(404), GatewayPage(400), Nonsense(body=b"[]"))
+            odd = (GatewayPage(404), GatewayPage(400), InvalidBody(body=b"[]"))
             for fault in (Refusal(503), Drop(), Refusal(500), Refusal(429), *odd):
                 road.fail(fault, method="GET", times=1)
             gate.open()
@@ -497,7 +497,7 @@ class TestTroubleUpstream:
                 road.fail(Silence(), method="GET")
                 road.wait_for(asked + 1, method="GET")
                 assert stream.wait_for_comment()
-                road.heal()
+                road.clear_faults()
                 gate.open()
                 events = list(stream)
 

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from flask_lakeflow_jobs import RunNotFound, UpstreamUnavailable
 from flask_lakeflow_jobs.clock import SystemClock
 from flask_lakeflow_jobs.identity import APP
-from flask_lakeflow_jobs.watching import Target
+from flask_lakeflow_jobs.watching import RunKey
 from flask_lakeflow_jobs.web.problems import problem
 from flask_lakeflow_jobs.web.sse import format as wire
-from flask_lakeflow_jobs.web.sse.encoder import ManyRuns, OneRun, Script
-from flask_lakeflow_jobs.web.sse.limits import StreamSlots
+from flask_lakeflow_jobs.web.sse.encoder import EventEncoder, MultiRunEventEncoder, RunEventEncoder
+from flask_lakeflow_jobs.web.sse.limits import StreamLimiter
 from flask_lakeflow_jobs.web.sse.stream import (
     POLLING_RETRY,
     RETURN,
-    PullBody,
+    BlockingBody,
     Stream,
     jittered,
     present_state,
@@ -33,8 +33,8 @@ HEARTBEAT = 10.0
 LIFETIME = 280.0
 
 JOB = named_job()
-ONE = Target(APP, JOB, 1001)
-TWO = Target(APP, named_job("report", 8), 1002)
+ONE = RunKey(APP, JOB, 1001)
+TWO = RunKey(APP, named_job("report", 8), 1002)
 
 QUEUED = run(words("QUEUED"))
 RUNNING = run(words("RUNNING"))
@@ -53,15 +53,17 @@ class Viewer:
     def __init__(
         self,
         watched: Watched,
-        *targets: Target,
+        *targets: RunKey,
         last_id: str = "",
         heartbeat: float = HEARTBEAT,
     ) -> None:
         self.watched = watched
-        self.script: Script = ManyRuns(targets) if len(targets) > 1 else OneRun(targets[0])
+        self.script: EventEncoder = (
+            MultiRunEventEncoder(targets) if len(targets) > 1 else RunEventEncoder(targets[0])
+        )
         subscription = watched.subscribe(*targets, seen=self.script.read(last_id))
         watched.look(after=POLL_INTERVAL)
-        self.slots = StreamSlots(5)
+        self.slots = StreamLimiter(5)
         assert self.slots.take_thread({})
         self.is_closing = False
         first = subscription.first(0.0)
@@ -72,7 +74,7 @@ class Viewer:
             slots=self.slots,
             holds_thread=True,
         )
-        self.body = PullBody(
+        self.body = BlockingBody(
             self.stream,
             self.stream.opening(first),
             heartbeat=heartbeat,
@@ -85,7 +87,7 @@ class Viewer:
         """The events of the next piece that the server sends."""
         return self.parser.feed(next(self.body))
 
-    def sees(self, answer: Run | BaseException, target: Target = ONE) -> list[Event]:
+    def sees(self, answer: Run | BaseException, target: RunKey = ONE) -> list[Event]:
         """The events after the workspace has said something new."""
         self.watched.workspace.says(answer, target)
         self.watched.look(after=2 * POLL_INTERVAL)
@@ -303,7 +305,7 @@ def test_a_run_that_is_not_there_is_told_and_the_others_go_on(watched: Watched) 
     assert [event.name for event in viewer.sees(ENDED)] == ["message", "end"]
 
 
-SAME_RUN = Target(APP, named_job("nightly"), 1001)
+SAME_RUN = RunKey(APP, named_job("nightly"), 1001)
 
 
 def test_a_run_under_two_keys_is_told_under_both_and_resumed_under_both(watched: Watched) -> None:
@@ -326,7 +328,7 @@ def test_a_viewer_that_was_told_under_one_key_only_is_told_under_the_other(
 
 
 def test_the_ids_of_many_runs_fit_into_a_header() -> None:
-    targets = [Target(APP, JOB, 10**18 + number) for number in range(50)]
+    targets = [RunKey(APP, JOB, 10**18 + number) for number in range(50)]
     watched = Watched()
     for target in targets:
         watched.workspace.says(run(run_id=target.run_id), target)
@@ -338,7 +340,7 @@ def test_the_ids_of_many_runs_fit_into_a_header() -> None:
 
 @given(st.text() | st.text("0123456789:.,-abcdef").map(lambda text: "1001:" + text))
 def test_any_last_event_id_can_be_read(text: str) -> None:
-    for script in (OneRun(ONE), ManyRuns([ONE, TWO])):
+    for script in (RunEventEncoder(ONE), MultiRunEventEncoder([ONE, TWO])):
         assert set(script.read(text)) <= {ONE, TWO}
 
 
@@ -346,14 +348,14 @@ def test_any_last_event_id_can_be_read(text: str) -> None:
     "junk", ["9" * 5000 + ":0.2.1-0123456789ab", "٣:0.2.1-0123456789ab", "7:0.2.1-0123456789ab"]
 )
 def test_the_states_of_other_runs_are_ignored(junk: str) -> None:
-    assert ManyRuns([ONE, TWO]).read(junk) == {}
+    assert MultiRunEventEncoder([ONE, TWO]).read(junk) == {}
 
 
 # ── where no stream can be held ───────────────────────────────────────────────────────────────────
 
 
 def polled(watched: Watched, last_id: str = "") -> tuple[list[Event], SseParser]:
-    script = OneRun(ONE)
+    script = RunEventEncoder(ONE)
     subscription = watched.subscribe(ONE, seen=script.read(last_id))
     watched.look(after=POLL_INTERVAL)
     parser = SseParser()

@@ -19,7 +19,7 @@ from flask_lakeflow_jobs import (
     run_canceled,
     run_triggered,
 )
-from flask_lakeflow_jobs.identity import attributed, name_of
+from flask_lakeflow_jobs.identity import add_requester, display_name
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.conftest import MakeApp
 from tests.support import Gate
@@ -364,27 +364,27 @@ class Person:
     ],
 )
 def test_any_user_has_a_plain_name_or_none(user: Any, name: str | None) -> None:
-    assert name_of(user) == name
+    assert display_name(user) == name
 
 
 @pytest.mark.parametrize(
     "fields", [{}, {"job_parameters": {"day": "1"}}, {"sql_params": {"a": "1"}}]
 )
 def test_without_the_setting_or_a_user_nothing_is_added(fields: dict[str, Any]) -> None:
-    assert attributed(fields, None, "anna", job="etl") == fields
-    assert attributed(fields, "by", None, job="etl") == fields
+    assert add_requester(fields, None, "anna", job="etl") == fields
+    assert add_requester(fields, "by", None, job="etl") == fields
 
 
 def test_the_parameter_is_added_beside_others() -> None:
     fields = {"job_parameters": {"day": "1"}}
-    assert attributed(fields, "by", "anna", job="etl") == {
+    assert add_requester(fields, "by", "anna", job="etl") == {
         "job_parameters": {"day": "1", "by": "anna"}
     }
     assert fields == {"job_parameters": {"day": "1"}}
     with pytest.raises(InvalidParameters):
-        attributed({"job_parameters": {"by": "1"}}, "by", "anna", job="etl")
+        add_requester({"job_parameters": {"by": "1"}}, "by", "anna", job="etl")
     with pytest.raises(ConfigurationError, match="'etl'"):
-        attributed({"notebook_params": {"a": "1"}}, "by", "anna", job="etl")
+        add_requester({"notebook_params": {"a": "1"}}, "by", "anna", job="etl")
 
 
 # ── with Flask-Login ──────────────────────────────────────────────────────────────────────────────

@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from flask_lakeflow_jobs import RunStatus, current_jobs, run_changed, run_finished
 from flask_lakeflow_jobs.testing import FaultyWorkspace
-from flask_lakeflow_jobs.watching import Target
+from flask_lakeflow_jobs.watching import RunKey
 from tests.clocks import FakeClock
 from tests.conftest import MakeApp
 from tests.support import ALICE, Gate, on_behalf_of, wait_until
@@ -227,7 +227,7 @@ def test_of_a_job_that_runs_as_its_users_only_watchers_have_it_looked_at(
     make_app: MakeApp, job_ids: Mapping[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = make_app(jobs={"users": {"of": "never", "run_as": "user"}}, **LOGIN)
-    hints: list[tuple[int, int, Sequence[Target]]] = []
+    hints: list[tuple[int, int, Sequence[RunKey]]] = []
     hub = app.extensions["lakeflow_jobs"].hub
     monkeypatch.setattr(hub, "take_hint", lambda *hint: hints.append(hint))
     notify(app, notification(job_ids["never"], 5))

@@ -19,7 +19,7 @@ from ...config.jobs import JOB_PREFIX, Job, env_name
 from ...errors import LakeflowJobsError
 from ...idempotency import CLOCKS_DIFFER_BY
 from ...identity import APP
-from ...runs.ids import id_of
+from ...runs.ids import parse_id
 from ...state import AppState
 from ..app import app_state
 from ..exit_codes import Exit, help_table
@@ -95,7 +95,7 @@ class Doctor:
             self._server,
             self._environ,
             has_push=self._settings.push,
-            shares_cache=self._state.cache.is_between_processes,
+            shares_cache=self._state.cache.is_cross_process,
         )
         yield self._look_at_cache()
         if self._app_yaml is not None:
@@ -217,7 +217,7 @@ class Doctor:
 
     def _look_at_cache(self) -> Finding:
         shared = self._state.cache
-        if not shared.is_between_processes:
+        if not shared.is_cross_process:
             if self._settings.takes_notifications:
                 return note(
                     "cache",
@@ -263,7 +263,12 @@ def strays(environ: Mapping[str, str], jobs: Collection[str]) -> Iterator[Findin
     """
     read = {env_name(key) for key in jobs}
     for name, value in sorted(environ.items()):
-        if name.startswith(JOB_PREFIX) and name not in read and value and not id_of(value.strip()):
+        if (
+            name.startswith(JOB_PREFIX)
+            and name not in read
+            and value
+            and not parse_id(value.strip())
+        ):
             yield finding(
                 "settings",
                 f"{name} is no job id, so it names no job.",

@@ -7,29 +7,29 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
-from ...runs.redaction import masked
-from ...watching import News, Snapshot, StateId, Subscription, Target
+from ...runs.redaction import redact
+from ...watching import RunKey, RunUpdate, Snapshot, StateId, Subscription
 from ..problems import problem
 from .format import END, ERROR, FRESH, STALE, format_event
 
 
-class Script(Protocol):
+class EventEncoder(Protocol):
     """How news are written for one kind of stream."""
 
-    def read(self, last_event_id: str) -> dict[Target, StateId]:
+    def read(self, last_event_id: str) -> dict[RunKey, StateId]:
         """The states that a client says it has seen; junk is none.
 
         :param last_event_id: as the client sends it.
         """
 
-    def write(self, news: News) -> bytes:
+    def write(self, news: RunUpdate) -> bytes:
         """The event for a piece of news.
 
         :param news: it.
         """
 
 
-class OneRun:
+class RunEventEncoder:
     """The events of one run: their ids name its states.
 
     :param target: the run.
@@ -37,15 +37,15 @@ class OneRun:
 
     __slots__ = ("_target",)
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: RunKey) -> None:
         self._target = target
 
-    def read(self, last_event_id: str) -> dict[Target, StateId]:
+    def read(self, last_event_id: str) -> dict[RunKey, StateId]:
         seen = StateId.parse(last_event_id)
         return {self._target: seen} if seen else {}
 
     @staticmethod  # so that a stream, which writes for long, does not keep the rest
-    def write(news: News) -> bytes:
+    def write(news: RunUpdate) -> bytes:
         if news.snapshot is None:
             return _control_event(news)
         return _status_event(news.target, news.snapshot)
@@ -58,23 +58,23 @@ _shown: WeakKeyDictionary[Snapshot, str] = WeakKeyDictionary()
 _events: WeakKeyDictionary[Snapshot, bytes] = WeakKeyDictionary()
 
 
-def _status_event(target: Target, snapshot: Snapshot) -> bytes:
+def _status_event(target: RunKey, snapshot: Snapshot) -> bytes:
     event = _events.get(snapshot)
     if event is None:
         event = _events[snapshot] = format_event(_data(target, snapshot), id=str(snapshot.id))
     return event
 
 
-def _data(target: Target, snapshot: Snapshot) -> str:
+def _data(target: RunKey, snapshot: Snapshot) -> str:
     data = _shown.get(snapshot)
     if data is None:
         document = json.loads(snapshot.data)
-        document["run"] = masked(document["run"], target.job.secrets)
+        document["run"] = redact(document["run"], target.job.secrets)
         data = _shown[snapshot] = json.dumps(document, separators=(",", ":"))
     return data
 
 
-class ManyRuns:
+class MultiRunEventEncoder:
     """The events of several runs: each names its run, and their ids the states of all runs.
 
     :param targets: the runs.
@@ -82,13 +82,13 @@ class ManyRuns:
 
     __slots__ = ("_seen", "_targets")
 
-    def __init__(self, targets: Sequence[Target]) -> None:
-        self._targets: dict[int, list[Target]] = {}  # two keys of one job may name the same run
+    def __init__(self, targets: Sequence[RunKey]) -> None:
+        self._targets: dict[int, list[RunKey]] = {}  # two keys of one job may name the same run
         for target in targets:
             self._targets.setdefault(target.run_id, []).append(target)
-        self._seen: dict[Target, StateId] = {}
+        self._seen: dict[RunKey, StateId] = {}
 
-    def read(self, last_event_id: str) -> dict[Target, StateId]:
+    def read(self, last_event_id: str) -> dict[RunKey, StateId]:
         for part in last_event_id.split(","):
             run_id, _, text = part.partition(":")
             state = StateId.parse(text)
@@ -97,7 +97,7 @@ class ManyRuns:
                 self._seen |= dict.fromkeys(self._targets.get(int(run_id), ()), state)
         return dict(self._seen)
 
-    def write(self, news: News) -> bytes:
+    def write(self, news: RunUpdate) -> bytes:
         whose = {"job": news.target.job.key, "runId": news.target.run_id}
         if news.snapshot is None:
             return _control_event(news, **whose)
@@ -125,7 +125,7 @@ def _prefixed(data: str, more: dict[str, Any]) -> str:
     return json.dumps(more, separators=(",", ":"))[:-1] + "," + data[1:]
 
 
-def _control_event(news: News, **more: Any) -> bytes:
+def _control_event(news: RunUpdate, **more: Any) -> bytes:
     """What is no state of a run, so has no id: a viewer that comes back must not count it."""
     if news.error is not None:
         return format_event(json.dumps({**more, **problem(news.error)}), name=ERROR.name)

@@ -79,7 +79,7 @@ def is_closing() -> bool:
     return worker is not None and not worker.alive
 
 
-class StreamSlots:
+class StreamLimiter:
     """Counts the streams that a process holds, those of them that hold a thread, and the requests
     that wait for a first look.
 

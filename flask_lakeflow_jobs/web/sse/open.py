@@ -8,14 +8,14 @@ from contextlib import ExitStack, closing
 from flask import Response, request
 
 from ...globals import current_state
-from ...watching import Target
+from ...watching import RunKey
 from ..requests import last_event_id_of
 from ..state import web_state
-from .encoder import Script
+from .encoder import EventEncoder
 from .format import HEADERS, MEDIA_TYPE
 from .handoff import connection
-from .handoff.writer import PushBody, StreamResponse
-from .stream import PullBody, Stream, jittered, present_state
+from .handoff.writer import HandoffBody, StreamResponse
+from .stream import BlockingBody, Stream, jittered, present_state
 
 #: Seconds for the first look at a streamed run, before the response begins without it: proxies and
 #: viewers wait for its headers.
@@ -23,7 +23,7 @@ FIRST_LOOK = 5.0
 
 
 def _stream(
-    targets: Sequence[Target], script: Script, *, polls: bool, is_started: bool = False
+    targets: Sequence[RunKey], script: EventEncoder, *, polls: bool, is_started: bool = False
 ) -> Response:
     """Follow runs, as long as the server has room for it, and unless the client would rather poll.
 
@@ -33,7 +33,7 @@ def _stream(
     """
     state = current_state()
     hub, settings, clock = state.hub, state.settings, state.clock
-    slots = web_state().stream_slots
+    slots = web_state().stream_limiter
     with ExitStack() as held:
         is_pushed = settings.push and connection.is_possible()
         has_slot = not polls and (
@@ -64,11 +64,11 @@ def _stream(
         )
         opening = stream.opening(first)
         held.pop_all()  # the stream holds it all now
-    body = PullBody(
+    body = BlockingBody(
         stream, opening, heartbeat=settings.heartbeat, clock=clock, is_closing=hub.is_closing
     )
     return _event_stream(
-        PushBody(body, stream, len(opening), web_state().pusher) if is_pushed else body
+        HandoffBody(body, stream, len(opening), web_state().pusher) if is_pushed else body
     )
 
 

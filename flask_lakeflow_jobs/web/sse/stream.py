@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ... import telemetry
-from ...watching import News, Subscription
+from ...watching import RunUpdate, Subscription
 from .encoder import end_event
 from .format import HEARTBEAT, format_retry
 
 if TYPE_CHECKING:
     from ...clock import Clock
-    from .encoder import Script
-    from .limits import StreamSlots
+    from .encoder import EventEncoder
+    from .limits import StreamLimiter
 
 #: Milliseconds until a client comes back after a stream has ended.
 RETRY = 2_000
@@ -52,10 +52,10 @@ class Stream:
     def __init__(
         self,
         subscription: Subscription,
-        script: Script,
+        script: EventEncoder,
         *,
         ends_at: float,
-        slots: StreamSlots,
+        slots: StreamLimiter,
         holds_thread: bool,
     ) -> None:
         self.subscription = subscription
@@ -77,14 +77,14 @@ class Stream:
             self._holds_thread = True
         return self._holds_thread
 
-    def opening(self, news: Sequence[News]) -> bytes:
+    def opening(self, news: Sequence[RunUpdate]) -> bytes:
         """What comes first, at once, so that proxies and viewers see the headers.
 
         :param news: what is known already.
         """
         return format_retry(RETRY) + self.written(news)
 
-    def written(self, news: Sequence[News]) -> bytes:
+    def written(self, news: Sequence[RunUpdate]) -> bytes:
         """The events for news, and for the end after the last of them.
 
         :param news: as the subscription has them.
@@ -119,7 +119,7 @@ class Stream:
             self._slots.give_back(thread=self._holds_thread)
 
 
-class PullBody(Iterator[bytes]):
+class BlockingBody(Iterator[bytes]):
     """A stream as the body of a response whose server pulls, in a thread that waits for news.
 
     Closing it closes the stream, whether it was ever read or not. There are many of these, so they
@@ -170,7 +170,9 @@ class PullBody(Iterator[bytes]):
         self._stream.close()
 
 
-def present_state(subscription: Subscription, news: Sequence[News], script: Script) -> bytes:
+def present_state(
+    subscription: Subscription, news: Sequence[RunUpdate], script: EventEncoder
+) -> bytes:
     """The whole body where no stream can be held: what is known, and when to ask again.
 
     :param subscription: what would be followed.

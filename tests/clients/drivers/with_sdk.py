@@ -18,7 +18,7 @@ ETL = int(os.environ["DATABRICKS_JOB_ETL"])
 ENDLESS = int(os.environ["DATABRICKS_JOB_ENDLESS"])
 FLAKY = int(os.environ["DATABRICKS_JOB_FLAKY"])
 
-Seen = dict[str, Any]
+CachedResponse = dict[str, Any]
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def main() -> None:
     print(json.dumps({"user": workspace.current_user.me().user_name, **seen}))
 
 
-def definitions() -> Seen:
+def definitions() -> CachedResponse:
     """create, get, list, update, reset, delete."""
     job_id = create("made", "first")
     jobs.update(job_id, new_settings=JobSettings(name="changed", tasks=[task("second")]))
@@ -44,7 +44,7 @@ def definitions() -> Seen:
     }
 
 
-def permissions() -> Seen:
+def permissions() -> CachedResponse:
     """get_permissions, get_permission_levels."""
     granted = jobs.get_permissions(str(ETL)).as_dict()["access_control_list"]
     levels = jobs.get_permission_levels(str(ETL)).as_dict()["permission_levels"]
@@ -54,7 +54,7 @@ def permissions() -> Seen:
     }
 
 
-def outputs() -> Seen:
+def outputs() -> CachedResponse:
     """run_now, get_run, get_run_output, export_run; the same token is the same run."""
     token = os.urandom(16).hex()
     given = {"day": "2013-02-03"}
@@ -72,7 +72,7 @@ def outputs() -> Seen:
     }
 
 
-def submission() -> Seen:
+def submission() -> CachedResponse:
     """submit: a run without a job."""
     path = jobs.get(ETL).as_dict()["settings"]["tasks"][1]["notebook_task"]["notebook_path"]
     notebook = NotebookTask(notebook_path=path, base_parameters={"day": "2013-02-04"})
@@ -86,7 +86,7 @@ def submission() -> Seen:
     }
 
 
-def repair() -> Seen:
+def repair() -> CachedResponse:
     """repair_run, and the history that get_run gives of it."""
     waiter = jobs.run_now(FLAKY)
     run_id = waiter.bind()["run_id"]
@@ -100,7 +100,7 @@ def repair() -> Seen:
     }
 
 
-def cancellation() -> Seen:
+def cancellation() -> CachedResponse:
     """cancel_run, cancel_all_runs, list_runs of those that go on."""
     canceled = jobs.cancel_run(start(ENDLESS)).result()
     more = {start(ENDLESS), start(ENDLESS)}
@@ -110,7 +110,7 @@ def cancellation() -> Seen:
     return {"one": ending(canceled), "active ones listed": active == more, "all": endings}
 
 
-def deletion() -> Seen:
+def deletion() -> CachedResponse:
     """delete_run."""
     run = jobs.run_now(create("over at once", "only")).result()
     run_id = number(run.run_id)
@@ -118,7 +118,7 @@ def deletion() -> Seen:
     return {"get after delete": error_of(lambda: jobs.get_run(run_id))}
 
 
-def paging() -> Seen:
+def paging() -> CachedResponse:
     """get, get_run and list_runs, of more than fits on a page."""
     wide = create("wide", *(f"task-{n}" for n in range(120)))
     run = jobs.run_now(wide).result()

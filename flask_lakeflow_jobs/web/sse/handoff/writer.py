@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response
 
-from ....concurrency import call_in_children
+from ....concurrency import call_in_forked_children
 from ..format import HEARTBEAT
 from ..stream import POLLING_RETRY
 from .connection import Connection, connection_of
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
     from ....clock import Clock
-    from ....watching.watched_run import Feed
-    from ..stream import PullBody, Stream
+    from ....watching.watched_run import WatchedRun
+    from ..stream import BlockingBody, Stream
 
 #: Seconds between two glances at whether the process is about to end.
 TICK = 0.25
@@ -68,7 +68,7 @@ class Pushed:
         self.last_write = now
 
 
-class Pusher:
+class SocketWriter:
     """Writes the streams of a process.
 
     A stream whose reader is slow gets no news until it has taken the last: then the latest, so
@@ -85,18 +85,18 @@ class Pusher:
         self._round = min(ROUND, heartbeat / 4)
         self._is_closing = is_closing
         self._start_afresh()
-        call_in_children(self._start_afresh)
+        call_in_forked_children(self._start_afresh)
 
     def _start_afresh(self) -> None:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._adopted: deque[Pushed] = deque()
-        self._changed: deque[Feed] = deque()
+        self._changed: deque[WatchedRun] = deque()
         self._is_woken = False
         # Of the thread alone from here on.
         self._pushed: dict[int, Pushed] = {}
-        self._viewers: dict[Feed, set[Pushed]] = {}
-        self._listeners: dict[Feed, Callable[[], None]] = {}
+        self._viewers: dict[WatchedRun, set[Pushed]] = {}
+        self._listeners: dict[WatchedRun, Callable[[], None]] = {}
         self._framed_last: tuple[tuple[bytes, bool], memoryview] | None = None
         self._now = self._next_round = self._clock.monotonic()
 
@@ -179,7 +179,7 @@ class Pusher:
             viewers.add(pushed)
         self._advance(pushed)
 
-    def _listen(self, feed: Feed) -> None:
+    def _listen(self, feed: WatchedRun) -> None:
         def listener() -> None:
             self._changed.append(feed)
             self._wake()
@@ -281,7 +281,7 @@ class Pusher:
         sock.close()
 
 
-class PushBody(Iterator[bytes]):
+class HandoffBody(Iterator[bytes]):
     """A stream as a body that is pulled only until its opening is sent, then pushed.
 
     :param pull: the body that goes on where the connection cannot be taken over.
@@ -290,8 +290,8 @@ class PushBody(Iterator[bytes]):
     :param pusher: writes what comes then.
     """
 
-    def __init__(self, pull: PullBody, stream: Stream, sent: int, pusher: Pusher) -> None:
-        self._pull: PullBody | None = pull
+    def __init__(self, pull: BlockingBody, stream: Stream, sent: int, pusher: SocketWriter) -> None:
+        self._pull: BlockingBody | None = pull
         self._stream = stream
         self._sent = sent
         self._pusher = pusher
@@ -342,7 +342,7 @@ class StreamResponse(Response):
     own start, unless something waits for its end: there are many of these."""
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if isinstance(self.response, PushBody):
+        if isinstance(self.response, HandoffBody):
             self.response.sent_over(environ, start_response)
         self.direct_passthrough = not self._on_close
         return super().__call__(environ, start_response)
