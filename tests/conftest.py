@@ -20,7 +20,7 @@ from flask_lakeflow_jobs import LakeflowJobs, extension
 from flask_lakeflow_jobs.local import Address, Workspace, load_bundle
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.clocks import FakeClock
-from tests.support import ALICE, BOB, BUNDLE, Gate, LiveServer
+from tests.support import ALICE, BOB, BUNDLE, LiveServer, RunGate
 
 #: Examples are slow where the machine is busy, which says nothing of the code.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -53,14 +53,14 @@ def job_ids() -> Mapping[str, int]:
 
 
 @pytest.fixture
-def road(workspace: Address) -> Iterator[FaultyWorkspace]:
-    """The way to the workspace, which records what goes over it and can be made to fail."""
-    with FaultyWorkspace(workspace, tokens=[ALICE, BOB]) as road:
-        yield road
+def fault_proxy(workspace: Address) -> Iterator[FaultyWorkspace]:
+    """A proxy in front of the workspace that records requests and injects faults."""
+    with FaultyWorkspace(workspace, tokens=[ALICE, BOB]) as fault_proxy:
+        yield fault_proxy
 
 
 @pytest.fixture
-def make_app(road: FaultyWorkspace, job_ids: Mapping[str, int], tmp_path: Path) -> MakeApp:
+def make_app(fault_proxy: FaultyWorkspace, job_ids: Mapping[str, int], tmp_path: Path) -> MakeApp:
     """Makes an app with the jobs of the bundle; keywords in capitals go to its config."""
     numbers = itertools.count()
 
@@ -69,8 +69,8 @@ def make_app(road: FaultyWorkspace, job_ids: Mapping[str, int], tmp_path: Path) 
         app = Flask("app", instance_path=str(tmp_path / f"instance-{next(numbers)}"))
         app.config.from_mapping(
             {
-                "DATABRICKS_HOST": road.host,
-                "DATABRICKS_TOKEN": road.token,
+                "DATABRICKS_HOST": fault_proxy.host,
+                "DATABRICKS_TOKEN": fault_proxy.token,
                 "LAKEFLOW_JOBS_POLL_INTERVAL": 0.25,
                 **config,
             }
@@ -133,11 +133,11 @@ def serve() -> Iterator[Serve]:
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Gate]:
-    """Holds the runs of the job ``gated`` until it is opened; at the end it is."""
-    gate = Gate(tmp_path / "gate")
-    yield gate
-    gate.open()
+def run_gate(tmp_path: Path) -> Iterator[RunGate]:
+    """A gate that holds the runs of the job ``gated``; it opens at the end of the test."""
+    run_gate = RunGate(tmp_path / "gate")
+    yield run_gate
+    run_gate.open()
 
 
 @pytest.fixture

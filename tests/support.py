@@ -43,10 +43,10 @@ def on_behalf_of(token: str) -> dict[str, str]:
     return {"X-Forwarded-Access-Token": token}
 
 
-class Gate:
+class RunGate:
     """A file that runs wait for.
 
-    :param path: where it will be.
+    :param path: created when the gate opens.
     """
 
     def __init__(self, path: Path) -> None:

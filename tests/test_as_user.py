@@ -26,19 +26,21 @@ def _inside(app: Flask) -> Iterator[None]:
 
 class TestAsUser:
     def test_a_block_acts_with_the_users_token_and_nothing_else_does(
-        self, app: Flask, road: FaultyWorkspace
+        self, app: Flask, fault_proxy: FaultyWorkspace
     ) -> None:
         with _acting_as(ALICE, app, "never") as handle:
             handle.run_now()
             current_jobs["never"].get_job()
 
-        assert [sent.token for sent in road.asked("POST", "run-now")] == [fingerprint(ALICE)]
-        assert [sent.token for sent in road.asked("GET", "jobs/get")] == [fingerprint(road.token)]
+        assert [sent.token for sent in fault_proxy.asked("POST", "run-now")] == [fingerprint(ALICE)]
+        assert [sent.token for sent in fault_proxy.asked("GET", "jobs/get")] == [
+            fingerprint(fault_proxy.token)
+        ]
 
-    def test_every_call_of_the_handle_does(self, app: Flask, road: FaultyWorkspace) -> None:
+    def test_every_call_of_the_handle_does(self, app: Flask, fault_proxy: FaultyWorkspace) -> None:
         run_id = current_jobs["pipeline"].run_now().run_id
         current_jobs["pipeline"].wait(run_id)
-        before = len(road.requests)
+        before = len(fault_proxy.requests)
 
         with _acting_as(ALICE, app, "pipeline") as handle:
             handle.get_job()
@@ -53,15 +55,19 @@ class TestAsUser:
             handle.cancel_all_runs()
             handle.results.get_job()
 
-        api_calls = [sent for sent in road.requests[before:] if sent.path.startswith("/api/")]
+        api_calls = [
+            sent for sent in fault_proxy.requests[before:] if sent.path.startswith("/api/")
+        ]
         assert len(api_calls) >= 11
         assert {sent.token for sent in api_calls} == {fingerprint(ALICE)}
 
-    def test_a_handle_refuses_after_its_block(self, app: Flask, road: FaultyWorkspace) -> None:
+    def test_a_handle_refuses_after_its_block(
+        self, app: Flask, fault_proxy: FaultyWorkspace
+    ) -> None:
         with _acting_as(ALICE, app, "never") as handle:
             run_id = handle.run_now().run_id
             watch = handle.watch(run_id)
-        before = len(road.requests)
+        before = len(fault_proxy.requests)
 
         for call in (handle.run_now, handle.get_job, lambda: handle.get_run(run_id)):
             with pytest.raises(HandleClosed, match="block is over"):
@@ -69,7 +75,7 @@ class TestAsUser:
         with pytest.raises(HandleClosed):
             next(watch)
         assert handle.results.last_run().ok is False
-        assert len(road.requests) == before
+        assert len(fault_proxy.requests) == before
 
     def test_it_refuses_too_after_a_block_that_failed(self, app: Flask) -> None:
         with (
@@ -83,7 +89,7 @@ class TestAsUser:
 
     @pytest.mark.parametrize("headers", [{}, on_behalf_of(""), on_behalf_of("   ")])
     def test_without_a_token_nothing_happens_as_anybody(
-        self, app: Flask, road: FaultyWorkspace, headers: dict[str, str]
+        self, app: Flask, fault_proxy: FaultyWorkspace, headers: dict[str, str]
     ) -> None:
         with (
             app.test_request_context(headers=headers),
@@ -93,13 +99,13 @@ class TestAsUser:
             handle.run_now()
 
         assert caught.value.code == 401
-        assert not road.requests
+        assert not fault_proxy.requests
 
     def test_two_users_and_the_app_at_once_each_act_as_themselves(
-        self, app: Flask, road: FaultyWorkspace, in_threads: Callable[..., Any]
+        self, app: Flask, fault_proxy: FaultyWorkspace, in_threads: Callable[..., Any]
     ) -> None:
         together = threading.Barrier(3, timeout=30)
-        road.fail(_meet(together), path="jobs/get")  # all three calls are under way at once
+        fault_proxy.fail(_meet(together), path="jobs/get")  # all three calls are under way at once
 
         def user(token: str) -> Callable[[], None]:
             def call() -> None:
@@ -119,16 +125,16 @@ class TestAsUser:
 
         sent = {
             started.body["job_parameters"]["day"]: started.token
-            for started in road.asked("POST", "run-now")
+            for started in fault_proxy.asked("POST", "run-now")
         }
         assert sent == {
             "ice": fingerprint(ALICE),
             "bob": fingerprint(BOB),
-            "app": fingerprint(road.token),
+            "app": fingerprint(fault_proxy.token),
         }
 
     def test_the_same_key_of_two_users_is_two_intents(
-        self, app: Flask, road: FaultyWorkspace
+        self, app: Flask, fault_proxy: FaultyWorkspace
     ) -> None:
         runs = set()
         for token in (ALICE, BOB):
@@ -139,16 +145,16 @@ class TestAsUser:
         assert len(runs) == 3
 
     def test_a_job_of_its_users_is_not_run_by_the_app(
-        self, make_app: MakeApp, road: FaultyWorkspace
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace
     ) -> None:
         app = make_app(jobs={"theirs": {"of": "never", "run_as": "user"}})
         with app.test_request_context(headers=on_behalf_of(ALICE)):
             with pytest.raises(MissingUserToken, match="as_user"):
                 current_jobs["theirs"].run_now()
-            assert not road.requests
+            assert not fault_proxy.requests
             with current_jobs["theirs"].as_user(request) as handle:
                 handle.run_now()
-        assert [sent.token for sent in road.asked("POST")] == [fingerprint(ALICE)]
+        assert [sent.token for sent in fault_proxy.asked("POST")] == [fingerprint(ALICE)]
 
     def test_no_token_shows_in_a_repr(self, app: Flask) -> None:
         with _acting_as(ALICE, app, "never") as handle:

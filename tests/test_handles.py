@@ -26,7 +26,7 @@ from flask_lakeflow_jobs import (
 from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, Refusal, Silence
 from tests.clocks import FakeClock
 from tests.conftest import MakeApp
-from tests.support import DEADLINE, Gate, wait_until
+from tests.support import DEADLINE, RunGate, wait_until
 
 UNKNOWN_RUN = 1
 
@@ -38,11 +38,11 @@ def _inside(app: Flask) -> Iterator[None]:
 
 
 class TestWatching:
-    def test_run_and_wait_gives_states_up_to_the_terminal_one(self, gate: Gate) -> None:
+    def test_run_and_wait_gives_states_up_to_the_terminal_one(self, run_gate: RunGate) -> None:
         states = []
-        for status in current_jobs["gated"].run_and_wait(gate.params):
+        for status in current_jobs["gated"].run_and_wait(run_gate.params):
             states.append(status)
-            gate.open()
+            run_gate.open()
 
         assert all(isinstance(status, RunStatus) for status in states)
         assert [status.is_terminal for status in states] == [False] * (len(states) - 1) + [True]
@@ -65,56 +65,56 @@ class TestWatching:
 
         assert current_jobs["never"].get_run(watch.run_id).run_id == watch.run_id
 
-    def test_run_and_wait_passes_choices_on(self, road: FaultyWorkspace) -> None:
+    def test_run_and_wait_passes_choices_on(self, fault_proxy: FaultyWorkspace) -> None:
         list(current_jobs["never"].run_and_wait(idempotency_key="k", only=["only"], queue=False))
 
-        (sent,) = road.asked("POST", "run-now")
+        (sent,) = fault_proxy.asked("POST", "run-now")
         assert sent.body["only"] == ["only"]
         assert sent.body["queue"] == {"enabled": False}
 
-    def test_a_text_is_one_task_key(self, road: FaultyWorkspace) -> None:
+    def test_a_text_is_one_task_key(self, fault_proxy: FaultyWorkspace) -> None:
         handle = current_jobs["pipeline"]
         handle.check(only="load")
         run_id = handle.run_now(only="load").run_id
         handle.wait(run_id)
         handle.repair_run(run_id, rerun_tasks="load")
 
-        (started,) = road.asked("POST", "run-now")
-        (repaired,) = road.asked("POST", "runs/repair")
+        (started,) = fault_proxy.asked("POST", "run-now")
+        (repaired,) = fault_proxy.asked("POST", "runs/repair")
         assert started.body["only"] == ["load"]
         assert repaired.body["rerun_tasks"] == ["load"]
 
     def test_watch_follows_a_run_that_exists_and_starts_none(
-        self, gate: Gate, road: FaultyWorkspace
+        self, run_gate: RunGate, fault_proxy: FaultyWorkspace
     ) -> None:
-        run_id = current_jobs["gated"].run_now(gate.params).run_id
-        gate.open()
+        run_id = current_jobs["gated"].run_now(run_gate.params).run_id
+        run_gate.open()
 
         *_, last = current_jobs["gated"].watch(run_id)
 
         assert last.outcome == "succeeded"
-        assert len(road.asked("POST")) == 1
+        assert len(fault_proxy.asked("POST")) == 1
 
     def test_a_failed_run_ends_as_failed(self) -> None:
         run_id = current_jobs["failing"].run_now().run_id
 
         assert current_jobs["failing"].wait(run_id).outcome == "failed"
 
-    def test_a_wait_that_is_over_leaves_the_run_going(self, gate: Gate) -> None:
+    def test_a_wait_that_is_over_leaves_the_run_going(self, run_gate: RunGate) -> None:
         handle = current_jobs["gated"]
-        run_id = handle.run_now(gate.params).run_id
+        run_id = handle.run_now(run_gate.params).run_id
 
         with pytest.raises(RunTimeout, match="It goes on") as caught:
             handle.wait(run_id, timeout=1)
 
         assert (caught.value.code, caught.value.exit_code) == (504, 4)
-        gate.open()
+        run_gate.open()
         assert handle.wait(run_id).outcome == "succeeded"
 
     def test_a_wait_is_over_in_time_though_the_workspace_is_silent(
-        self, road: FaultyWorkspace
+        self, fault_proxy: FaultyWorkspace
     ) -> None:
-        road.fail(Silence())
+        fault_proxy.fail(Silence())
         began = time.monotonic()
 
         with pytest.raises(RunTimeout, match="has not said yet") as caught:
@@ -124,10 +124,10 @@ class TestWatching:
         assert "goes on" not in caught.value.detail
 
     def test_a_wait_that_met_trouble_only_tells_of_it(
-        self, app: Flask, road: FaultyWorkspace
+        self, app: Flask, fault_proxy: FaultyWorkspace
     ) -> None:
         handle = current_jobs["quick"]
-        road.fail(Refusal(503, message="Under maintenance."), path="runs/get")
+        fault_proxy.fail(Refusal(503, message="Under maintenance."), path="runs/get")
         hub = app.extensions["lakeflow_jobs"].hub
         with closing(hub.subscribe([handle.target(UNKNOWN_RUN)])) as viewer:
             [news] = viewer.first(DEADLINE)
@@ -138,33 +138,35 @@ class TestWatching:
         assert news.trouble.detail in caught.value.detail
 
     @pytest.mark.parametrize("timeout", [1e10, float("inf")])
-    def test_a_wait_may_be_as_long_as_anybody_likes(self, gate: Gate, timeout: float) -> None:
-        watch = current_jobs["gated"].run_and_wait(gate.params, timeout=timeout)
+    def test_a_wait_may_be_as_long_as_anybody_likes(
+        self, run_gate: RunGate, timeout: float
+    ) -> None:
+        watch = current_jobs["gated"].run_and_wait(run_gate.params, timeout=timeout)
         next(watch)
-        gate.open()
+        run_gate.open()
 
         *_, last = watch
 
         assert last.outcome == "succeeded"
 
     def test_the_jobs_own_wait_timeout_holds_where_none_is_given(
-        self, make_app: MakeApp, gate: Gate
+        self, make_app: MakeApp, run_gate: RunGate
     ) -> None:
         jobs = {"hasty": {"of": "gated", "task_type": "job", "wait_timeout": 0.05}}
         with make_app(jobs=jobs).app_context(), pytest.raises(RunTimeout):
-            list(current_jobs["hasty"].run_and_wait(gate.params))
+            list(current_jobs["hasty"].run_and_wait(run_gate.params))
 
     def test_trouble_that_passes_does_not_end_a_watch(
-        self, gate: Gate, road: FaultyWorkspace
+        self, run_gate: RunGate, fault_proxy: FaultyWorkspace
     ) -> None:
         handle = current_jobs["gated"]
-        run_id = handle.run_now(gate.params).run_id
-        road.fail(Refusal(500), method="GET", times=4)
-        gate.open()
+        run_id = handle.run_now(run_gate.params).run_id
+        fault_proxy.fail(Refusal(500), method="GET", times=4)
+        run_gate.open()
 
         assert handle.wait(run_id).outcome == "succeeded"
 
-    def test_what_cannot_pass_ends_it(self, road: FaultyWorkspace) -> None:
+    def test_what_cannot_pass_ends_it(self, fault_proxy: FaultyWorkspace) -> None:
         with pytest.raises(RunNotFound):
             current_jobs["quick"].wait(UNKNOWN_RUN)
 
@@ -186,13 +188,13 @@ class TestRunIds:
     @pytest.mark.parametrize("call", CALLS_ON_A_RUN)
     @pytest.mark.parametrize("value", ["abc", None, 2.5, -1, True])
     def test_what_is_no_id_is_refused_before_anything_is_asked(
-        self, call: Callable[..., Any], value: object, road: FaultyWorkspace
+        self, call: Callable[..., Any], value: object, fault_proxy: FaultyWorkspace
     ) -> None:
         with pytest.raises(InvalidRequest, match="A run id is a positive whole number"):
             call(current_jobs["quick"], value)
 
-        assert not road.asked("GET")
-        assert not road.asked("POST")
+        assert not fault_proxy.asked("GET")
+        assert not fault_proxy.asked("POST")
 
     def test_a_text_is_as_good_as_a_number(self) -> None:
         handle = current_jobs["never"]
@@ -204,10 +206,15 @@ class TestRunIds:
         assert handle.explain(str(run_id)).run_id == run_id
         handle.cancel_run(str(run_id))
 
-    def test_runs_named_by_text_and_by_number_are_watched_side_by_side(self, gate: Gate) -> None:
+    def test_runs_named_by_text_and_by_number_are_watched_side_by_side(
+        self, run_gate: RunGate
+    ) -> None:
         handle = current_jobs["gated"]
-        named = [handle.run_now(gate.params).run_id, str(handle.run_now(gate.params).run_id)]
-        gate.open()
+        named = [
+            handle.run_now(run_gate.params).run_id,
+            str(handle.run_now(run_gate.params).run_id),
+        ]
+        run_gate.open()
 
         with ThreadPoolExecutor(2) as waiters:
             ends = list(waiters.map(partial(handle.wait, timeout=DEADLINE), named))
@@ -236,14 +243,14 @@ class TestReading:
         ],
     )
     def test_a_run_of_another_job_is_not_found(
-        self, call: Callable[..., Any], road: FaultyWorkspace
+        self, call: Callable[..., Any], fault_proxy: FaultyWorkspace
     ) -> None:
         run_id = current_jobs["never"].run_now().run_id
         with pytest.raises(RunNotFound, match="quick") as caught:
             call(current_jobs["quick"], run_id)
 
         assert caught.value.code == 404
-        assert len(road.asked("POST")) == 1, "nothing was done to the other job's run"
+        assert len(fault_proxy.asked("POST")) == 1, "nothing was done to the other job's run"
 
     @pytest.mark.parametrize(
         "call", [JobHandle.get_run, JobHandle.get_run_output, JobHandle.cancel_run]
@@ -252,25 +259,27 @@ class TestReading:
         with pytest.raises(RunNotFound):
             call(current_jobs["quick"], UNKNOWN_RUN)
 
-    def test_last_run_is_the_newest_or_none(self, make_app: MakeApp, road: FaultyWorkspace) -> None:
+    def test_last_run_is_the_newest_or_none(
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace
+    ) -> None:
         run_id = current_jobs["never"].run_now().run_id
 
         last = current_jobs["never"].last_run()
 
         assert last is not None
         assert last.run_id == run_id
-        road.fail(_no_runs, path="runs/list")
+        fault_proxy.fail(_no_runs, path="runs/list")
         with make_app().app_context():
             assert current_jobs["never"].last_run() is None
 
-    def test_list_runs_delivers_the_limit_over_pages(self, road: FaultyWorkspace) -> None:
+    def test_list_runs_delivers_the_limit_over_pages(self, fault_proxy: FaultyWorkspace) -> None:
         handle = current_jobs["never"]
         started = [handle.run_now().run_id for _ in range(60)]
 
         runs = handle.list_runs(limit=55)
 
         assert [run.run_id for run in runs] == started[::-1][:55]
-        pages = road.asked("GET", "runs/list")
+        pages = fault_proxy.asked("GET", "runs/list")
         assert len(pages) == 3
         assert {page.query["limit"] for page in pages} == {"25"}
 
@@ -319,11 +328,11 @@ class TestReading:
         ],
     )
     def test_an_output_that_is_gone_hides_no_other(
-        self, road: FaultyWorkspace, refusal: Refusal
+        self, fault_proxy: FaultyWorkspace, refusal: Refusal
     ) -> None:
         run_id = current_jobs["pipeline"].run_now().run_id
         current_jobs["pipeline"].wait(run_id)
-        road.fail(refusal, path="runs/get-output", times=1)
+        fault_proxy.fail(refusal, path="runs/get-output", times=1)
 
         outputs: Any = current_jobs["pipeline"].get_run_output(run_id)
 
@@ -333,11 +342,11 @@ class TestReading:
         assert left.metadata.run_id
 
     def test_an_output_that_may_not_be_seen_is_not_said_to_be_gone(
-        self, road: FaultyWorkspace
+        self, fault_proxy: FaultyWorkspace
     ) -> None:
         run_id = current_jobs["pipeline"].run_now().run_id
         current_jobs["pipeline"].wait(run_id)
-        road.fail(Refusal(403), path="runs/get-output")
+        fault_proxy.fail(Refusal(403), path="runs/get-output")
 
         with pytest.raises(NotAllowed):
             current_jobs["pipeline"].get_run_output(run_id)
@@ -377,32 +386,32 @@ class TestReading:
 
 
 class TestIntervening:
-    def test_a_cancelled_run_ends_as_cancelled(self, gate: Gate) -> None:
+    def test_a_cancelled_run_ends_as_cancelled(self, run_gate: RunGate) -> None:
         handle = current_jobs["gated"]
-        run_id = handle.run_now(gate.params).run_id
+        run_id = handle.run_now(run_gate.params).run_id
 
         assert handle.cancel_run(run_id) is None  # type: ignore[func-returns-value]
 
         assert handle.wait(run_id).outcome == "canceled"
 
-    def test_cancel_all_runs_ends_those_of_this_job_only(self, gate: Gate) -> None:
-        mine = [current_jobs["gated"].run_now(gate.params).run_id for _ in range(2)]
-        other = current_jobs["single"].run_now(gate.params).run_id
+    def test_cancel_all_runs_ends_those_of_this_job_only(self, run_gate: RunGate) -> None:
+        mine = [current_jobs["gated"].run_now(run_gate.params).run_id for _ in range(2)]
+        other = current_jobs["single"].run_now(run_gate.params).run_id
 
         current_jobs["gated"].cancel_all_runs()
 
         outcomes = [current_jobs["gated"].wait(run_id).outcome for run_id in mine]
         assert outcomes == ["canceled", "canceled"]
-        gate.open()
+        run_gate.open()
         assert current_jobs["single"].wait(other).outcome == "succeeded"
 
     def test_whoever_watches_a_run_knows_soon_that_all_are_cancelled(
-        self, make_app: MakeApp, gate: Gate, stopped_clock: FakeClock
+        self, make_app: MakeApp, run_gate: RunGate, stopped_clock: FakeClock
     ) -> None:
         app = make_app(LAKEFLOW_JOBS_POLL_INTERVAL=600)
         with app.app_context():
             handle = current_jobs["gated"]
-            target = handle.target(handle.run_now(gate.params).run_id)
+            target = handle.target(handle.run_now(run_gate.params).run_id)
             with closing(app.extensions["lakeflow_jobs"].hub.subscribe([target])) as viewer:
                 assert viewer.first(DEADLINE)
 
@@ -411,34 +420,38 @@ class TestIntervening:
                 [news] = wait_until(viewer.collect, "News of the run")
         assert news.snapshot.status.outcome in ("terminating", "canceled")
 
-    def test_a_run_over_the_limit_is_skipped(self, gate: Gate) -> None:
+    def test_a_run_over_the_limit_is_skipped(self, run_gate: RunGate) -> None:
         handle = current_jobs["single"]
-        first = handle.run_now(gate.params).run_id
+        first = handle.run_now(run_gate.params).run_id
 
-        second = handle.run_now(gate.params).run_id
+        second = handle.run_now(run_gate.params).run_id
 
         assert handle.wait(second).outcome == "skipped"
-        gate.open()
+        run_gate.open()
         assert handle.wait(first).outcome == "succeeded"
 
-    def test_a_run_over_the_limit_that_may_queue_waits_for_its_turn(self, gate: Gate) -> None:
+    def test_a_run_over_the_limit_that_may_queue_waits_for_its_turn(
+        self, run_gate: RunGate
+    ) -> None:
         handle = current_jobs["single"]
-        handle.run_now(gate.params)
+        handle.run_now(run_gate.params)
 
         states = []
-        for status in handle.run_and_wait(gate.params, queue=True):
+        for status in handle.run_and_wait(run_gate.params, queue=True):
             states.append(status.outcome)
-            gate.open()
+            run_gate.open()
 
         assert (states[0], states[-1]) == ("queued", "succeeded")
 
-    def test_a_run_that_goes_on_cannot_be_repaired(self, gate: Gate, road: FaultyWorkspace) -> None:
+    def test_a_run_that_goes_on_cannot_be_repaired(
+        self, run_gate: RunGate, fault_proxy: FaultyWorkspace
+    ) -> None:
         handle = current_jobs["gated"]
-        run_id = handle.run_now(gate.params).run_id
+        run_id = handle.run_now(run_gate.params).run_id
 
         with pytest.raises(Conflict, match="goes on"):
             handle.repair_run(run_id)
-        assert not road.asked("POST", "repair")
+        assert not fault_proxy.asked("POST", "repair")
 
 
 class TestResults:
@@ -470,21 +483,23 @@ class TestResults:
         assert not results.repair_run(UNKNOWN_RUN).ok
 
     def test_iterators_give_results_and_a_failure_last(
-        self, gate: Gate, road: FaultyWorkspace
+        self, run_gate: RunGate, fault_proxy: FaultyWorkspace
     ) -> None:
         results: Any = current_jobs["gated"].results
 
-        *states, last = results.run_and_wait(gate.params, timeout=0.05)
+        *states, last = results.run_and_wait(run_gate.params, timeout=0.05)
 
         assert all(state.ok for state in states)
         assert (last.ok, last.status) == (False, 504)
         assert [state.ok for state in results.watch(UNKNOWN_RUN)] == [False]
         assert [state.ok for state in results.run_and_wait({"gate": object()})] == [False]
 
-    def test_run_and_wait_starts_the_run_before_it_is_iterated(self, road: FaultyWorkspace) -> None:
+    def test_run_and_wait_starts_the_run_before_it_is_iterated(
+        self, fault_proxy: FaultyWorkspace
+    ) -> None:
         watch = current_jobs["never"].results.run_and_wait()
 
-        assert len(road.asked("POST", "run-now")) == 1
+        assert len(fault_proxy.asked("POST", "run-now")) == 1
         assert [result.ok for result in watch] == [True]
         assert current_jobs["never"].results.get_run(watch.run_id or 0).ok
 
@@ -505,7 +520,9 @@ class TestResults:
 
 
 class TestSettings:
-    def test_two_apps_ask_two_workspaces(self, make_app: MakeApp, road: FaultyWorkspace) -> None:
+    def test_two_apps_ask_two_workspaces(
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace
+    ) -> None:
         first = make_app()
         second = make_app(DATABRICKS_HOST="http://127.0.0.1:9", LAKEFLOW_JOBS_READ_TIMEOUT=5)
 

@@ -33,11 +33,11 @@ class TestParameterTraps:
     """Peers lose, bend or misplace parameters: traps B2 to B6, seen in what arrives upstream."""
 
     @pytest.fixture
-    def arrived(self, make_app: MakeApp, road: FaultyWorkspace) -> Callable[..., Any]:
+    def arrived(self, make_app: MakeApp, fault_proxy: FaultyWorkspace) -> Callable[..., Any]:
         def arrived(given: Any, /, **job: Any) -> Any:
             with make_app(jobs={"it": {"of": "never", **job}}).app_context():
                 current_jobs["it"].run_now(given)
-            body = dict(road.asked("POST", "run-now")[-1].body)
+            body = dict(fault_proxy.asked("POST", "run-now")[-1].body)
             del body["job_id"], body["idempotency_token"]
             return body
 
@@ -78,7 +78,7 @@ class TestParameterTraps:
         }
 
     def test_what_the_installed_sdk_does_not_know_is_refused_and_not_left_out(
-        self, arrived: Callable[..., Any], road: FaultyWorkspace
+        self, arrived: Callable[..., Any], fault_proxy: FaultyWorkspace
     ) -> None:
         params = {"refresh_selection": ["a"]}
         if hasattr(PipelineParams(), "refresh_selection"):
@@ -86,16 +86,16 @@ class TestParameterTraps:
         else:
             with pytest.raises(InvalidParameters, match="Upgrade it"):
                 arrived(params, task_type="pipeline")
-            assert not road.asked("POST")
+            assert not fault_proxy.asked("POST")
 
     def test_b2_a_schema_without_a_task_type_loses_nothing(
-        self, arrived: Callable[..., Any], road: FaultyWorkspace
+        self, arrived: Callable[..., Any], fault_proxy: FaultyWorkspace
     ) -> None:
         with pytest.raises(InvalidParameters, match="task_type") as caught:
             arrived(ETL, params=EtlParams)
 
         assert set(caught.value.messages) == set(ETL_AS_TEXT)
-        assert not road.asked("POST")
+        assert not fault_proxy.asked("POST")
 
     def test_b3_without_task_type_and_schema_run_nows_own_fields_pass_as_they_are(
         self, arrived: Callable[..., Any]
@@ -108,13 +108,13 @@ class TestParameterTraps:
         "name", ["job_id", "idempotency_token", "only", "queue", "performance_target", "day"]
     )
     def test_b3_nothing_else_passes(
-        self, arrived: Callable[..., Any], road: FaultyWorkspace, name: str
+        self, arrived: Callable[..., Any], fault_proxy: FaultyWorkspace, name: str
     ) -> None:
         with pytest.raises(InvalidParameters) as caught:
             arrived({name: "1"})
 
         assert set(caught.value.messages) == {name}
-        assert not road.asked("POST")
+        assert not fault_proxy.asked("POST")
 
     def test_b4_dbt_takes_none_and_says_so(self, arrived: Callable[..., Any]) -> None:
         with pytest.raises(InvalidParameters, match="dbt"):
@@ -134,11 +134,11 @@ class TestParameterTraps:
         "params", [{"args": "not a list"}, {"args": [None]}, {"args": ["x"], "more": 1}]
     )
     def test_b5_arguments_that_are_no_list_are_refused(
-        self, arrived: Callable[..., Any], road: FaultyWorkspace, params: Any
+        self, arrived: Callable[..., Any], fault_proxy: FaultyWorkspace, params: Any
     ) -> None:
         with pytest.raises(InvalidParameters):
             arrived(params, task_type="python_script")
-        assert not road.asked("POST")
+        assert not fault_proxy.asked("POST")
 
     @pytest.mark.parametrize("value", [{"a": 1}, ["a"], float("nan"), float("inf")])
     def test_b6_a_value_with_no_plain_text_is_a_bad_parameter(
@@ -163,10 +163,10 @@ class TestParameterTraps:
         assert arrived(given, task_type="job", params=schema) == {"job_parameters": given}
 
     def test_b8_a_schema_says_what_is_wrong_by_field(
-        self, arrived: Callable[..., Any], road: FaultyWorkspace
+        self, arrived: Callable[..., Any], fault_proxy: FaultyWorkspace
     ) -> None:
         with pytest.raises(InvalidParameters) as caught:
             arrived({"tries": 9, "typo": 1}, task_type="job", params=EtlParams)
 
         assert set(caught.value.messages) == {"startDate", "tries", "typo"}
-        assert not road.asked("POST")
+        assert not fault_proxy.asked("POST")

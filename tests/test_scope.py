@@ -94,11 +94,11 @@ class TestOnOneCache:
             current_jobs["never"].get_run(run_id)
 
     def test_the_intents_of_one_are_not_those_of_another(
-        self, make_app: MakeApp, cache: dict[str, Any], road: FaultyWorkspace
+        self, make_app: MakeApp, cache: dict[str, Any], fault_proxy: FaultyWorkspace
     ) -> None:
         for token in (ALICE, BOB):
             app = make_app(LAKEFLOW_JOBS_CACHE=cache, DATABRICKS_TOKEN=token)
             with app.app_context():
                 current_jobs["never"].run_now({"who": token[:1]}, idempotency_key="click")
 
-        assert len(road.asked("POST", "run-now")) == 2
+        assert len(fault_proxy.asked("POST", "run-now")) == 2

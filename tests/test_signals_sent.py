@@ -22,7 +22,7 @@ from flask_lakeflow_jobs import (
 )
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
 from tests.conftest import MakeApp
-from tests.support import ALICE, Gate, on_behalf_of
+from tests.support import ALICE, RunGate, on_behalf_of
 
 
 @contextmanager
@@ -58,8 +58,10 @@ class TestTriggered:
         assert [said["replayed"] for said in heard] == [False, True]
         assert heard[0]["run_id"] == heard[1]["run_id"]
 
-    def test_what_started_nothing_says_nothing(self, app: Flask, road: FaultyWorkspace) -> None:
-        road.fail(Refusal(403), path="run-now")
+    def test_what_started_nothing_says_nothing(
+        self, app: Flask, fault_proxy: FaultyWorkspace
+    ) -> None:
+        fault_proxy.fail(Refusal(403), path="run-now")
         with recorded(run_triggered, app) as heard, app.app_context():
             assert not current_jobs["never"].results.run_now().ok
             assert not current_jobs["never"].results.run_now({"day": object()}).ok
@@ -76,16 +78,16 @@ class TestTriggered:
 
 class TestChangedAndFinished:
     def test_each_state_of_a_watched_run_is_told_and_its_end_once(
-        self, app: Flask, gate: Gate
+        self, app: Flask, run_gate: RunGate
     ) -> None:
         with (
             recorded(run_changed, app) as changed,
             recorded(run_finished, app) as finished,
             app.app_context(),
         ):
-            watch = current_jobs["gated"].run_and_wait(gate.params)
+            watch = current_jobs["gated"].run_and_wait(run_gate.params)
             seen = [next(watch)]
-            gate.open()
+            run_gate.open()
             seen += list(watch)
 
         assert [said["status"].outcome for said in changed] == [each.outcome for each in seen]
@@ -131,12 +133,12 @@ class TestChangedAndFinished:
 
 class TestCanceled:
     def test_an_accepted_cancellation_is_told(
-        self, app: Flask, client: FlaskClient, gate: Gate
+        self, app: Flask, client: FlaskClient, run_gate: RunGate
     ) -> None:
         with recorded(run_canceled, app) as heard, app.app_context():
-            first = current_jobs["gated"].run_now(gate.params).run_id
+            first = current_jobs["gated"].run_now(run_gate.params).run_id
             current_jobs["gated"].cancel_run(first)
-            second = current_jobs["gated"].run_now(gate.params).run_id
+            second = current_jobs["gated"].run_now(run_gate.params).run_id
             client.delete(f"/api/jobs/gated/runs/{second}")
 
         assert [(said["job"], said["run_id"]) for said in heard] == [
@@ -144,12 +146,12 @@ class TestCanceled:
             ("gated", second),
         ]
 
-    def test_a_refused_one_is_not(self, app: Flask, road: FaultyWorkspace) -> None:
+    def test_a_refused_one_is_not(self, app: Flask, fault_proxy: FaultyWorkspace) -> None:
         with recorded(run_canceled, app) as heard, app.app_context():
             with pytest.raises(RunNotFound):
                 current_jobs["quick"].cancel_run(1)
             run_id = current_jobs["never"].run_now().run_id
-            road.fail(Refusal(409), path="runs/cancel")
+            fault_proxy.fail(Refusal(409), path="runs/cancel")
             with pytest.raises(Conflict):
                 current_jobs["never"].cancel_run(run_id)
 

@@ -22,7 +22,7 @@ from flask_lakeflow_jobs import telemetry
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
 from tests.conftest import MakeApp, Serve
 from tests.sse_client import Stream
-from tests.support import ALICE, Gate, on_behalf_of, wait_until
+from tests.support import ALICE, RunGate, on_behalf_of, wait_until
 
 SECRET = "hunter2"
 
@@ -89,9 +89,9 @@ def seen(exporter: InMemorySpanExporter, reader: InMemoryMetricReader) -> Cached
 
 
 def test_a_call_has_a_span_with_its_attempts(
-    client: FlaskClient, road: FaultyWorkspace, seen: CachedResponse
+    client: FlaskClient, fault_proxy: FaultyWorkspace, seen: CachedResponse
 ) -> None:
-    road.fail(Refusal(503), path="runs/list", times=1)
+    fault_proxy.fail(Refusal(503), path="runs/list", times=1)
     assert client.get("/api/jobs/quick/runs").status_code == 200
 
     (attributes,) = seen.attributes("lakeflow list_runs")
@@ -107,9 +107,9 @@ def test_a_call_has_a_span_with_its_attempts(
 
 
 def test_a_call_that_fails_says_how_and_no_more(
-    client: FlaskClient, road: FaultyWorkspace, seen: CachedResponse
+    client: FlaskClient, fault_proxy: FaultyWorkspace, seen: CachedResponse
 ) -> None:
-    road.fail(Refusal(429, message=f"no {SECRET}", retry_after=3600), path="runs/list")
+    fault_proxy.fail(Refusal(429, message=f"no {SECRET}", retry_after=3600), path="runs/list")
     client.get("/api/jobs/quick/runs")
 
     (span,) = seen.spans("lakeflow list_runs")
@@ -120,9 +120,9 @@ def test_a_call_that_fails_says_how_and_no_more(
 
 
 def test_calls_are_counted_and_timed(
-    client: FlaskClient, road: FaultyWorkspace, seen: CachedResponse
+    client: FlaskClient, fault_proxy: FaultyWorkspace, seen: CachedResponse
 ) -> None:
-    road.fail(Refusal(503), path="runs/list", times=1)
+    fault_proxy.fail(Refusal(503), path="runs/list", times=1)
     client.get("/api/jobs/never/runs")
 
     def of_this(point: Any) -> bool:
@@ -190,13 +190,15 @@ def streams(seen: CachedResponse) -> list[dict[str, Any]]:
 
 
 def test_a_stream_says_how_many_events_it_had_and_why_it_ended(
-    app: Flask, serve: Serve, gate: Gate, seen: CachedResponse
+    app: Flask, serve: Serve, run_gate: RunGate, seen: CachedResponse
 ) -> None:
     url, client = serve(app), app.test_client()
-    run_id = client.post("/api/jobs/gated/run", json={"params": gate.params}).get_json()["runId"]
+    run_id = client.post("/api/jobs/gated/run", json={"params": run_gate.params}).get_json()[
+        "runId"
+    ]
     with Stream.open(f"{url}/api/jobs/gated/runs/{run_id}/stream") as stream:
         next(stream)
-        gate.open()
+        run_gate.open()
         events = 1 + sum(event.name == "message" for event in stream)
 
     (attributes,) = streams(seen)
@@ -212,11 +214,13 @@ def test_a_stream_says_how_many_events_it_had_and_why_it_ended(
 
 
 def test_a_viewer_that_leaves_is_told_apart(
-    make_app: MakeApp, serve: Serve, gate: Gate, seen: CachedResponse
+    make_app: MakeApp, serve: Serve, run_gate: RunGate, seen: CachedResponse
 ) -> None:
     app = make_app(LAKEFLOW_JOBS_HEARTBEAT=0.05)
     url, client = serve(app), app.test_client()
-    run_id = client.post("/api/jobs/gated/run", json={"params": gate.params}).get_json()["runId"]
+    run_id = client.post("/api/jobs/gated/run", json={"params": run_gate.params}).get_json()[
+        "runId"
+    ]
     with Stream.open(f"{url}/api/jobs/stream?run=gated:{run_id}") as stream:
         next(stream)
     (attributes,) = streams(seen)
@@ -224,10 +228,12 @@ def test_a_viewer_that_leaves_is_told_apart(
 
 
 def test_so_is_one_that_is_to_come_back(
-    make_app: MakeApp, gate: Gate, seen: CachedResponse
+    make_app: MakeApp, run_gate: RunGate, seen: CachedResponse
 ) -> None:
     client = make_app(LAKEFLOW_JOBS_STREAM_MAX_SECONDS=0.1).test_client()
-    run_id = client.post("/api/jobs/gated/run", json={"params": gate.params}).get_json()["runId"]
+    run_id = client.post("/api/jobs/gated/run", json={"params": run_gate.params}).get_json()[
+        "runId"
+    ]
     client.get(f"/api/jobs/gated/runs/{run_id}/stream", buffered=True)
     (attributes,) = streams(seen)
     assert attributes["lakeflow.outcome"] == "sent_back"

@@ -64,7 +64,7 @@ def _inside(app: Flask) -> Iterator[None]:
 
 class TestRunNow:
     def test_it_answers_in_the_shape_of_the_sdk_and_starts_one_run(
-        self, road: FaultyWorkspace
+        self, fault_proxy: FaultyWorkspace
     ) -> None:
         before = current_jobs["never"].list_runs(100)
 
@@ -75,7 +75,7 @@ class TestRunNow:
         assert started.replayed is False
         runs = current_jobs["never"].list_runs(100)
         assert [run.run_id for run in runs if run not in before] == [started.run_id]
-        assert len(road.asked("POST", "jobs/run-now")) == 1
+        assert len(fault_proxy.asked("POST", "jobs/run-now")) == 1
 
     def test_parameters_reach_the_job(self) -> None:
         run_id = current_jobs["greeting"].run_now({"who": "Ada"}).run_id
@@ -85,37 +85,39 @@ class TestRunNow:
         output: Any = current_jobs["greeting"].get_run_output(run_id)
         assert output.notebook_output.result == '{"who": "Ada"}'
 
-    def test_parameters_can_be_checked_without_a_run(self, road: FaultyWorkspace) -> None:
+    def test_parameters_can_be_checked_without_a_run(self, fault_proxy: FaultyWorkspace) -> None:
         current_jobs["greeting"].check({"who": "Ada"})
         with pytest.raises(InvalidParameters, match="who"):
             current_jobs["script"].check({"who": "Ada"})
 
-        assert road.asked() == []
+        assert fault_proxy.asked() == []
 
-    def test_choices_arrive_upstream_as_run_now_spells_them(self, road: FaultyWorkspace) -> None:
+    def test_choices_arrive_upstream_as_run_now_spells_them(
+        self, fault_proxy: FaultyWorkspace
+    ) -> None:
         current_jobs["pipeline"].run_now(
             only=["extract"], queue=True, performance_target="STANDARD"
         )
 
-        (sent,) = road.asked("POST", "jobs/run-now")
+        (sent,) = fault_proxy.asked("POST", "jobs/run-now")
         assert sent.body["only"] == ["extract"]
         assert sent.body["queue"] == {"enabled": True}
         assert sent.body["performance_target"] == "STANDARD"
 
-    def test_choices_not_made_are_not_sent(self, road: FaultyWorkspace) -> None:
+    def test_choices_not_made_are_not_sent(self, fault_proxy: FaultyWorkspace) -> None:
         current_jobs["never"].run_now()
 
-        (sent,) = road.asked("POST", "jobs/run-now")
+        (sent,) = fault_proxy.asked("POST", "jobs/run-now")
         assert set(sent.body) == {"job_id", "idempotency_token"}
 
     def test_an_unknown_performance_target_is_refused_before_anything_is_sent(
-        self, road: FaultyWorkspace
+        self, fault_proxy: FaultyWorkspace
     ) -> None:
         with pytest.raises(InvalidParameters) as caught:
             current_jobs["never"].run_now(performance_target="WARP")
 
         assert "performance_target" in caught.value.messages
-        assert not road.asked("POST")
+        assert not fault_proxy.asked("POST")
 
     def test_a_task_to_run_that_the_job_has_not_is_the_callers_mistake(self) -> None:
         with pytest.raises(InvalidParameters, match="nowhere"):
@@ -134,14 +136,18 @@ class TestRunNow:
 
 
 class TestIdempotency:
-    def test_each_trigger_has_a_fresh_token_that_the_api_takes(self, road: FaultyWorkspace) -> None:
+    def test_each_trigger_has_a_fresh_token_that_the_api_takes(
+        self, fault_proxy: FaultyWorkspace
+    ) -> None:
         runs = {current_jobs["never"].run_now().run_id for _ in range(3)}
 
-        tokens = [sent.body["idempotency_token"] for sent in road.asked("POST", "run-now")]
+        tokens = [sent.body["idempotency_token"] for sent in fault_proxy.asked("POST", "run-now")]
         assert len(runs) == len(set(tokens)) == 3
         assert all(0 < len(token) <= 64 for token in tokens)
 
-    def test_the_same_key_answers_the_same_run_and_says_so(self, road: FaultyWorkspace) -> None:
+    def test_the_same_key_answers_the_same_run_and_says_so(
+        self, fault_proxy: FaultyWorkspace
+    ) -> None:
         handle = current_jobs["never"]
 
         first = handle.run_now({"day": "2013-01-02"}, idempotency_key="click-1")
@@ -150,16 +156,18 @@ class TestIdempotency:
         assert again.run_id == first.run_id
         assert (first.replayed, again.replayed) == (False, True)
 
-    def test_the_same_key_with_other_parameters_is_a_conflict(self, road: FaultyWorkspace) -> None:
+    def test_the_same_key_with_other_parameters_is_a_conflict(
+        self, fault_proxy: FaultyWorkspace
+    ) -> None:
         handle = current_jobs["never"]
         handle.run_now({"day": "2013-01-02"}, idempotency_key="click-2")
-        sent = len(road.asked("POST", "run-now"))
+        sent = len(fault_proxy.asked("POST", "run-now"))
 
         with pytest.raises(Conflict, match="key"):
             handle.run_now({"day": "2013-01-03"}, idempotency_key="click-2")
         with pytest.raises(Conflict):
             handle.run_now({"day": "2013-01-02"}, idempotency_key="click-2", only=["only"])
-        assert len(road.asked("POST", "run-now")) == sent
+        assert len(fault_proxy.asked("POST", "run-now")) == sent
 
     def test_the_same_key_at_another_job_is_another_intent(self) -> None:
         first = current_jobs["never"].run_now(idempotency_key="click-3")
@@ -176,19 +184,19 @@ class TestIdempotency:
 
     @pytest.mark.parametrize("hours", [-3, 3])
     def test_a_workspace_with_another_time_does_not_make_new_runs_old(
-        self, road: FaultyWorkspace, hours: int
+        self, fault_proxy: FaultyWorkspace, hours: int
     ) -> None:
-        road.fail(at_another_time(hours))
+        fault_proxy.fail(at_another_time(hours))
 
         started = current_jobs["never"].run_now({"day": "x"}, idempotency_key=f"click-5{hours}")
 
         assert started.replayed is False
 
     def test_another_process_knows_an_old_run_by_the_workspaces_own_time(
-        self, make_app: MakeApp, road: FaultyWorkspace
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace
     ) -> None:
         first = current_jobs["never"].run_now(idempotency_key="click-6")
-        road.fail(at_another_time(3, as_if_asked_later=10))
+        fault_proxy.fail(at_another_time(3, as_if_asked_later=10))
         with make_app().app_context():
             second = current_jobs["never"].run_now(idempotency_key="click-6")
 
@@ -196,20 +204,20 @@ class TestIdempotency:
         assert second.replayed
 
     def test_a_new_run_that_does_not_repeat_its_parameters_is_no_conflict(
-        self, road: FaultyWorkspace
+        self, fault_proxy: FaultyWorkspace
     ) -> None:
-        road.fail(changed(without_parameters), path="runs/get")
+        fault_proxy.fail(changed(without_parameters), path="runs/get")
 
         started = current_jobs["never"].run_now({"day": "x"}, idempotency_key="click-7")
 
         assert started.replayed is False
 
     def test_an_old_run_that_does_not_repeat_its_parameters_is_no_conflict(
-        self, make_app: MakeApp, road: FaultyWorkspace
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace
     ) -> None:
         first = current_jobs["never"].run_now({"day": "x"}, idempotency_key="click-8")
-        road.fail(at_another_time(3, as_if_asked_later=10), path="run-now")
-        road.fail(changed(without_parameters, later=10), path="runs/get")
+        fault_proxy.fail(at_another_time(3, as_if_asked_later=10), path="run-now")
+        fault_proxy.fail(changed(without_parameters, later=10), path="runs/get")
         with make_app().app_context():
             again = current_jobs["never"].run_now({"day": "x"}, idempotency_key="click-8")
 
@@ -240,11 +248,11 @@ class TestIdempotency:
 
         assert current_jobs["never"].run_now(**choices).run_id == started.run_id
 
-    def test_an_empty_key_names_nothing(self, road: FaultyWorkspace) -> None:
+    def test_an_empty_key_names_nothing(self, fault_proxy: FaultyWorkspace) -> None:
         with pytest.raises(InvalidRequest, match="empty"):
             current_jobs["never"].run_now(idempotency_key="")
 
-        assert not road.asked("POST")
+        assert not fault_proxy.asked("POST")
 
     def test_a_key_may_be_whatever_has_a_text(self) -> None:
         key: Any = uuid.uuid4()
@@ -253,8 +261,8 @@ class TestIdempotency:
 
         assert current_jobs["never"].run_now(idempotency_key=str(key)).run_id == first.run_id
 
-    def test_the_key_itself_is_not_sent(self, road: FaultyWorkspace) -> None:
+    def test_the_key_itself_is_not_sent(self, fault_proxy: FaultyWorkspace) -> None:
         current_jobs["never"].run_now(idempotency_key="alice@example.com clicked")
 
-        (sent,) = road.asked("POST", "run-now")
+        (sent,) = fault_proxy.asked("POST", "run-now")
         assert "alice" not in str(sent.body)

@@ -18,7 +18,7 @@ from tests.browser.proxy import Proxy
 from tests.conftest import Serve
 from tests.console.shop import run, shop_app, start
 from tests.local.support import write_bundle
-from tests.support import Gate, wait_until
+from tests.support import RunGate, wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -97,31 +97,31 @@ def test_a_mistake_is_said_at_its_field(site: str, open_page: OpenPage) -> None:
 
 
 def test_the_tasks_turn_and_the_clocks_tick(
-    app: Flask, site: str, open_page: OpenPage, gate: Gate
+    app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
 ) -> None:
-    page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', gate.params)}")
+    page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', run_gate.params)}")
     wait_for_task(page, "wait", "going")
     page.wait_for_selector("[data-connection=live]")
     before = page.text_content("[id$=-wait-1] [data-ticks]")
     page.wait_for_selector(f"[id$=-wait-1] [data-ticks]:not(:text-is('{before}'))")
     width = page.get_attribute("[id$=-wait-1] [data-grows]", "width")
     page.wait_for_selector(f"[id$=-wait-1] [data-grows]:not([width='{width}'])", state="attached")
-    gate.open()
+    run_gate.open()
     wait_for_end(page)
     assert page.text_content(".lf-big") == "succeeded"
     assert not page.locator("[data-ticks]").count()
 
 
 def test_what_a_reader_has_opened_stays_open_and_keeps_the_focus(
-    app: Flask, site: str, open_page: OpenPage, gate: Gate
+    app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
 ) -> None:
-    page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', gate.params)}")
+    page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', run_gate.params)}")
     wait_for_task(page, "wait", "going")
     page.click("[id$=-before-1] summary")
     page.wait_for_selector("[id$=-before-1] [data-output=whole]")
     page.focus("[id$=-wait-1] summary")
     page.keyboard.press("Enter")
-    gate.open()
+    run_gate.open()
     wait_for_end(page)
     assert page.get_attribute("[id$=-wait-1]", "open") is not None
     assert page.get_attribute("[id$=-before-1]", "open") is not None
@@ -130,16 +130,16 @@ def test_what_a_reader_has_opened_stays_open_and_keeps_the_focus(
 
 
 def test_a_stream_that_is_cut_is_taken_up_again(
-    app: Flask, site: str, make_proxy: MakeProxy, open_page: OpenPage, gate: Gate
+    app: Flask, site: str, make_proxy: MakeProxy, open_page: OpenPage, run_gate: RunGate
 ) -> None:
     proxy = make_proxy(site)
-    page = open_page(f"{proxy.url}/jobs/gated/runs/{start(app, 'gated', gate.params)}")
+    page = open_page(f"{proxy.url}/jobs/gated/runs/{start(app, 'gated', run_gate.params)}")
     wait_for_task(page, "wait", "going")
     page.wait_for_selector("[data-connection=live]")
     proxy.cut()
     page.wait_for_selector("[data-connection=connecting]")
     page.wait_for_selector("[data-connection=live]")
-    gate.open()
+    run_gate.open()
     wait_for_end(page)
     assert proxy.count("POST") == 0
 
@@ -149,18 +149,18 @@ def test_trouble_with_the_workspace_is_said_with_the_age_of_what_is_shown(
     tmp_path: Path,
     serve: Serve,
     open_page: OpenPage,
-    gate: Gate,
+    run_gate: RunGate,
 ) -> None:
-    with FaultyWorkspace(shop) as road:
-        app = shop_app(road, tmp_path / "instance")
-        page = open_page(f"{serve(app)}/jobs/gated/runs/{start(app, 'gated', gate.params)}")
+    with FaultyWorkspace(shop) as fault_proxy:
+        app = shop_app(fault_proxy, tmp_path / "instance")
+        page = open_page(f"{serve(app)}/jobs/gated/runs/{start(app, 'gated', run_gate.params)}")
         wait_for_task(page, "wait", "going")
-        road.fail(Drop())
+        fault_proxy.fail(Drop())
         page.wait_for_selector("[data-connection=stale]")
         assert "Shown is the state of" in (page.text_content("[data-connection]") or "")
-        road.clear_faults()
+        fault_proxy.clear_faults()
         page.wait_for_selector("[data-connection=live]")
-        gate.open()
+        run_gate.open()
         wait_for_end(page)
 
 
@@ -169,22 +169,22 @@ def test_what_was_shown_without_the_workspace_is_brought_up_to_date_with_it(
     tmp_path: Path,
     serve: Serve,
     open_page: OpenPage,
-    gate: Gate,
+    run_gate: RunGate,
 ) -> None:
-    with FaultyWorkspace(shop) as road:
-        app = shop_app(road, tmp_path / "instance", config={"LAKEFLOW_JOBS_TIMEOUT": 2})
-        url = f"{serve(app)}/jobs/gated/runs/{start(app, 'gated', gate.params)}"
+    with FaultyWorkspace(shop) as fault_proxy:
+        app = shop_app(fault_proxy, tmp_path / "instance", config={"LAKEFLOW_JOBS_TIMEOUT": 2})
+        url = f"{serve(app)}/jobs/gated/runs/{start(app, 'gated', run_gate.params)}"
         page = open_page(url)
         wait_for_task(page, "wait", "going")
-        road.fail(Drop())
+        fault_proxy.fail(Drop())
         page.wait_for_selector("[data-connection=stale]")
         page.reload()
         page.wait_for_selector("[data-part=meta]:not([data-seen=''])", state="attached")
         page.wait_for_selector("[data-connection=stale]:has-text('Shown is the state of')")
-        road.clear_faults()
+        fault_proxy.clear_faults()
         page.wait_for_selector("[data-connection=live]")
         page.wait_for_selector("[data-part=meta][data-seen='']", state="attached")
-        gate.open()
+        run_gate.open()
         wait_for_end(page)
 
 
@@ -206,12 +206,12 @@ class Login:
 
 @pytest.mark.parametrize("status", [302, 401])
 def test_who_is_logged_out_keeps_what_is_shown_and_is_told(
-    app: Flask, serve: Serve, open_page: OpenPage, gate: Gate, status: int
+    app: Flask, serve: Serve, open_page: OpenPage, run_gate: RunGate, status: int
 ) -> None:
     login = Login(app, status)
     site = serve(app)
     ended = open_page(f"{site}/jobs/broken/runs/{run(app, 'broken')}")
-    page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', gate.params)}")
+    page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', run_gate.params)}")
     jobs = open_page(f"{site}/jobs")
     wait_for_task(page, "wait", "going")
     jobs.wait_for_selector("[aria-label='Job gated'] header .lf-state:has-text('running')")
@@ -219,7 +219,7 @@ def test_who_is_logged_out_keeps_what_is_shown_and_is_told(
     login.is_over = True
     ended.click("[id$=-only-1] summary")
     ended.wait_for_selector("[data-output]:has-text('You are no longer logged in.')")
-    gate.open()
+    run_gate.open()
     page.wait_for_selector("[data-connection]:has-text('You are no longer logged in.')")
     jobs.wait_for_selector(".lf-notice:has-text('You are no longer logged in.')")
     assert jobs.locator("[aria-label='Job nightly']").count() == 1
@@ -231,9 +231,9 @@ def test_who_is_logged_out_keeps_what_is_shown_and_is_told(
 
 
 def test_a_run_is_cancelled_by_two_clicks(
-    app: Flask, site: str, open_page: OpenPage, gate: Gate
+    app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
 ) -> None:
-    page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', gate.params)}")
+    page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', run_gate.params)}")
     page.click("summary:has-text('Cancel')")
     page.click("text='Yes, cancel it'")
     wait_for_end(page)
@@ -242,9 +242,9 @@ def test_a_run_is_cancelled_by_two_clicks(
 
 
 def test_a_run_is_not_cancelled_by_who_thinks_better_of_it(
-    app: Flask, site: str, open_page: OpenPage, gate: Gate
+    app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
 ) -> None:
-    page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', gate.params)}")
+    page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', run_gate.params)}")
     page.focus("summary:has-text('Cancel')")
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
@@ -252,7 +252,7 @@ def test_a_run_is_not_cancelled_by_who_thinks_better_of_it(
     page.keyboard.press("Escape")
     assert not page.is_visible("text='Yes, cancel it'")
     assert page.evaluate("document.activeElement.textContent") == "Cancel"
-    gate.open()
+    run_gate.open()
     wait_for_end(page)
     assert page.text_content(".lf-big") == "succeeded"
 
@@ -299,28 +299,30 @@ def test_who_may_only_look_sees_it_live_and_no_buttons(
     make_shop: MakeShop,
     serve: Serve,
     open_page: OpenPage,
-    gate: Gate,
+    run_gate: RunGate,
 ) -> None:
     app = make_shop(policy=lambda user, action, job: action == "view")
-    page = open_page(f"{serve(app)}/jobs/gated/runs/{start(app, 'gated', gate.params)}")
+    page = open_page(f"{serve(app)}/jobs/gated/runs/{start(app, 'gated', run_gate.params)}")
     wait_for_task(page, "wait", "going")
-    gate.open()
+    run_gate.open()
     wait_for_end(page)
     assert page.locator("button, form").count() == 0
 
 
-def test_the_jobs_are_live_too(app: Flask, site: str, open_page: OpenPage, gate: Gate) -> None:
-    start(app, "gated", gate.params)
+def test_the_jobs_are_live_too(
+    app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
+) -> None:
+    start(app, "gated", run_gate.params)
     page = open_page(f"{site}/jobs")
     page.wait_for_selector("[aria-label='Job gated'] header .lf-state:has-text('running')")
-    gate.open()
+    run_gate.open()
     page.wait_for_selector("[aria-label='Job gated'] header .lf-state:has-text('succeeded')")
 
 
 def test_a_history_and_a_task_are_live_too(
-    app: Flask, site: str, open_page: OpenPage, gate: Gate
+    app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
 ) -> None:
-    run_id = start(app, "gated", gate.params)
+    run_id = start(app, "gated", run_gate.params)
     page = open_page(f"{site}/jobs/gated/runs/{run_id}")
     wait_for_task(page, "wait", "going")
     task = page.evaluate("document.querySelector('[id$=-wait-1] [data-output] a').href")
@@ -331,7 +333,7 @@ def test_a_history_and_a_task_are_live_too(
     before = history.text_content(f"{row} [data-ticks]")
     history.wait_for_selector(f"{row} [data-ticks]:not(:text-is('{before}'))")
     history.focus(f"#lf-run-{run_id}")
-    gate.open()
+    run_gate.open()
     history.wait_for_selector(f"{row} .lf-state:has-text('succeeded')")
     assert history.evaluate("document.activeElement.id") == f"lf-run-{run_id}"
     assert history.input_value("[name=who]") == "ada"
@@ -343,10 +345,10 @@ def test_a_history_and_a_task_are_live_too(
 
 
 def test_it_reads_and_works_with_scripts_off(
-    app: Flask, site: str, open_page: OpenPage, gate: Gate
+    app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
 ) -> None:
     page = open_page(f"{site}/jobs/gated/run", java_script_enabled=False)
-    page.fill("[name=gate]", gate.params["gate"])
+    page.fill("[name=gate]", run_gate.params["gate"])
     page.click("button:has-text('Run')")
     assert re.search(r"/gated/runs/\d+$", page.url)
 
@@ -366,21 +368,25 @@ def test_it_reads_and_works_with_scripts_off(
     )
 
 
-def test_it_works_under_a_prefix(app: Flask, serve: Serve, open_page: OpenPage, gate: Gate) -> None:
+def test_it_works_under_a_prefix(
+    app: Flask, serve: Serve, open_page: OpenPage, run_gate: RunGate
+) -> None:
     from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
     app.wsgi_app = DispatcherMiddleware(Flask("nothing").wsgi_app, {"/apps/shop": app.wsgi_app})  # type: ignore[method-assign]
-    page = open_page(f"{serve(app)}/apps/shop/jobs/gated/runs/{start(app, 'gated', gate.params)}")
+    page = open_page(
+        f"{serve(app)}/apps/shop/jobs/gated/runs/{start(app, 'gated', run_gate.params)}"
+    )
     wait_for_task(page, "wait", "going")
     page.wait_for_selector("[data-connection=live]")
-    gate.open()
+    run_gate.open()
     wait_for_end(page)
 
 
 def test_a_run_is_live_in_the_hosts_own_page(
-    app: Flask, serve: Serve, open_page: OpenPage, gate: Gate
+    app: Flask, serve: Serve, open_page: OpenPage, run_gate: RunGate
 ) -> None:
-    run_id = start(app, "gated", gate.params)
+    run_id = start(app, "gated", run_gate.params)
     template = (
         "<!doctype html><html lang=en><head><title>Own</title>{{ lakeflow_head() }}</head>"
         "<body><main><h1>Mine</h1>{{ lakeflow_job_card('gated') }}{{ lakeflow_run('gated', run) }}"
@@ -389,7 +395,7 @@ def test_a_run_is_live_in_the_hosts_own_page(
     page = open_page(f"{serve(app)}/own")
     wait_for_task(page, "wait", "going")
     page.wait_for_selector("[aria-label='Job gated'] header .lf-state:has-text('running')")
-    gate.open()
+    run_gate.open()
     wait_for_end(page)
     page.wait_for_selector("[aria-label='Job gated'] header .lf-state:has-text('succeeded')")
     assert page.title() == "Own"
@@ -531,11 +537,11 @@ def test_the_word_of_a_run_that_was_skipped_is_well_to_read(
     serve: Serve,
     open_page: OpenPage,
     check_accessibility: CheckAccessibility,
-    gate: Gate,
+    run_gate: RunGate,
 ) -> None:
     app = make_shop(jobs={"alone": {"task_type": "job"}})
-    start(app, "alone", gate.params)
-    page = open_page(f"{serve(app)}/jobs/alone/runs/{run(app, 'alone', gate.params)}")
+    start(app, "alone", run_gate.params)
+    page = open_page(f"{serve(app)}/jobs/alone/runs/{run(app, 'alone', run_gate.params)}")
     assert page.text_content(".lf-big") == "skipped"
     check_accessibility(page)
 
@@ -550,7 +556,7 @@ def test_axe_finds_nothing_and_pictures_are_taken(
     serve: Serve,
     open_page: OpenPage,
     check_accessibility: CheckAccessibility,
-    gate: Gate,
+    run_gate: RunGate,
     screenshots: Path,
     scheme: str,
     width: int,
@@ -588,10 +594,10 @@ def test_axe_finds_nothing_and_pictures_are_taken(
     page.goto(f"{url}/broken/runs/{run(app, 'broken')}")
     page.click("text='Trace'")
     look()
-    page.goto(f"{url}/gated/runs/{start(app, 'gated', gate.params)}")
+    page.goto(f"{url}/gated/runs/{start(app, 'gated', run_gate.params)}")
     page.click("summary:has-text('Cancel')")
     look()
-    gate.open()
+    run_gate.open()
     wait_for_end(page)
     page.goto(f"{url}/flaky/runs/{run(app, 'flaky')}")
     look("failure")

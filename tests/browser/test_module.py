@@ -12,7 +12,7 @@ from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace, Refusal
 from tests.browser.conftest import OpenPage
 from tests.browser.proxy import Proxy
 from tests.conftest import MakeApp, Serve
-from tests.support import Gate, wait_until
+from tests.support import RunGate, wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -86,9 +86,9 @@ def wait_for_end(page: Page) -> list[str]:
     return outcomes
 
 
-def start_gated(page: Page, gate: Gate) -> str:
+def start_gated(page: Page, run_gate: RunGate) -> str:
     """Start a run that waits for the gate; gives its address."""
-    return str(run(page, "gated", gate.params)["url"])
+    return str(run(page, "gated", run_gate.params)["url"])
 
 
 # ── the file ──────────────────────────────────────────────────────────────────────────────────────
@@ -139,7 +139,7 @@ def test_a_refusal_tells_what_is_wrong_by_field(
 
 
 def test_an_answer_that_is_lost_costs_no_second_run(
-    site: str, make_proxy: MakeProxy, open_page: OpenPage, road: FaultyWorkspace
+    site: str, make_proxy: MakeProxy, open_page: OpenPage, fault_proxy: FaultyWorkspace
 ) -> None:
     proxy = make_proxy(site)
     page = open_page(f"{proxy.url}/page")
@@ -163,7 +163,7 @@ def test_an_answer_that_is_lost_costs_no_second_run(
     )
     assert proxy.count("POST", "/quick/run") == 2
     assert started["replayed"]
-    tokens = {request.body["idempotency_token"] for request in road.asked("POST", "run-now")}
+    tokens = {request.body["idempotency_token"] for request in fault_proxy.asked("POST", "run-now")}
     assert len(tokens) == 1
 
 
@@ -183,10 +183,10 @@ def test_a_gateway_that_is_down_for_a_moment_is_asked_again(
 
 
 def test_a_workspace_that_is_busy_is_asked_again_when_it_says(
-    site: str, open_page: OpenPage, road: FaultyWorkspace
+    site: str, open_page: OpenPage, fault_proxy: FaultyWorkspace
 ) -> None:
     page = open_page(f"{site}/page")
-    rule = road.fail(Refusal(429, retry_after=300), path="run-now", times=1)
+    rule = fault_proxy.fail(Refusal(429, retry_after=300), path="run-now", times=1)
     refused = run(page, "quick")  # five minutes are too long to wait
     assert refused["status"] == 429
     assert rule.applied == 1
@@ -195,43 +195,47 @@ def test_a_workspace_that_is_busy_is_asked_again_when_it_says(
 # ── watchRun ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_run_is_followed_to_its_end(site: str, open_page: OpenPage, gate: Gate) -> None:
+def test_a_run_is_followed_to_its_end(site: str, open_page: OpenPage, run_gate: RunGate) -> None:
     page = open_page(f"{site}/page")
-    watch(page, start_gated(page, gate))
+    watch(page, start_gated(page, run_gate))
     wait_for_outcome(page, "running")
-    gate.open()
+    run_gate.open()
     assert wait_for_end(page)[-1] == "succeeded"
     assert told(page)["connections"] == ["connecting", "live", "closed"]
     assert not told(page)["errors"]
 
 
 def test_a_stream_that_is_cut_goes_on_where_it_broke(
-    site: str, make_proxy: MakeProxy, open_page: OpenPage, gate: Gate, road: FaultyWorkspace
+    site: str,
+    make_proxy: MakeProxy,
+    open_page: OpenPage,
+    run_gate: RunGate,
+    fault_proxy: FaultyWorkspace,
 ) -> None:
     proxy = make_proxy(site)
     page = open_page(f"{proxy.url}/page")
-    watch(page, start_gated(page, gate))
+    watch(page, start_gated(page, run_gate))
     wait_for_outcome(page, "running")
     before = told(page)["outcomes"]
     proxy.cut()
     page.wait_for_function("told.connections.at(-1) === 'connecting'")
     page.wait_for_function("told.connections.at(-1) === 'live'")
     assert told(page)["outcomes"] == before  # nothing is told twice
-    gate.open()
+    run_gate.open()
     wait_for_end(page)
     assert proxy.count("/stream") == 2
-    assert len(road.asked("POST", "run-now")) == 1
+    assert len(fault_proxy.asked("POST", "run-now")) == 1
 
 
 def test_several_runs_share_one_stream(
-    site: str, make_proxy: MakeProxy, open_page: OpenPage, gate: Gate
+    site: str, make_proxy: MakeProxy, open_page: OpenPage, run_gate: RunGate
 ) -> None:
     proxy = make_proxy(site)
     page = open_page(f"{proxy.url}/page")
-    urls = [run(page, "quick")["url"], start_gated(page, gate), run(page, "failing")["url"]]
+    urls = [run(page, "quick")["url"], start_gated(page, run_gate), run(page, "failing")["url"]]
     watch(page, *urls)
     wait_for_outcome(page, "failed")
-    gate.open()
+    run_gate.open()
     page.wait_for_function("told.ends")
     last = dict(told(page)["outcomes"])
     assert last == {"quick": "succeeded", "gated": "succeeded", "failing": "failed"}
@@ -262,30 +266,30 @@ def test_a_run_that_is_not_there_is_an_error_with_its_reason(
 
 
 def test_trouble_upstream_is_told_and_passes(
-    site: str, open_page: OpenPage, gate: Gate, road: FaultyWorkspace
+    site: str, open_page: OpenPage, run_gate: RunGate, fault_proxy: FaultyWorkspace
 ) -> None:
     page = open_page(f"{site}/page")
-    watch(page, start_gated(page, gate))
+    watch(page, start_gated(page, run_gate))
     wait_for_outcome(page, "running")
-    road.fail(Drop())
+    fault_proxy.fail(Drop())
     page.wait_for_function("told.stale === 1")
-    road.clear_faults()
+    fault_proxy.clear_faults()
     page.wait_for_function("told.fresh === 1")
-    gate.open()
+    run_gate.open()
     wait_for_end(page)
     assert not told(page)["errors"]
 
 
-def test_whoever_stops_is_told_no_more(site: str, open_page: OpenPage, gate: Gate) -> None:
+def test_whoever_stops_is_told_no_more(site: str, open_page: OpenPage, run_gate: RunGate) -> None:
     page = open_page(f"{site}/page")
-    watch(page, start_gated(page, gate))
+    watch(page, start_gated(page, run_gate))
     wait_for_outcome(page, "running")
     page.evaluate("stop(), stop()")
     heard = told(page)
     assert heard["connections"][-1] == "closed"
     other = open_page(f"{site}/page")
-    gate.open()
-    watch(other, start_gated(other, gate))
+    run_gate.open()
+    watch(other, start_gated(other, run_gate))
     wait_for_end(other)
     assert told(page) == heard
 
@@ -294,17 +298,17 @@ def test_whoever_stops_is_told_no_more(site: str, open_page: OpenPage, gate: Gat
 
 
 def test_without_event_source_it_polls(
-    site: str, make_proxy: MakeProxy, open_page: OpenPage, gate: Gate
+    site: str, make_proxy: MakeProxy, open_page: OpenPage, run_gate: RunGate
 ) -> None:
     proxy = make_proxy(site)
     page = open_page(f"{proxy.url}/page")
     page.clock.install()
-    watch(page, start_gated(page, gate), hide="EventSource")
+    watch(page, start_gated(page, run_gate), hide="EventSource")
     wait_for_outcome(page, "running")
     page.clock.run_for(6_000)
     wait_until(lambda: proxy.count("poll=1") >= 2, "the second poll")
     assert proxy.count("poll=1", "lastEventId=") == proxy.count("poll=1") - 1
-    gate.open()
+    run_gate.open()
     while not told(page)["ends"]:
         page.clock.run_for(1_000)
     assert wait_for_end(page) == ["running", "succeeded"]
@@ -312,18 +316,18 @@ def test_without_event_source_it_polls(
 
 
 def test_a_proxy_that_holds_streams_back_is_found_out(
-    site: str, make_proxy: MakeProxy, open_page: OpenPage, gate: Gate
+    site: str, make_proxy: MakeProxy, open_page: OpenPage, run_gate: RunGate
 ) -> None:
     proxy = make_proxy(site)
     page = open_page(f"{proxy.url}/page")
     page.clock.install()
-    url = start_gated(page, gate)
+    url = start_gated(page, run_gate)
     proxy.holds_back = True
     watch(page, url)
     wait_until(lambda: proxy.count("/stream"), "the stream")
     page.clock.run_for(10_000)
     wait_for_outcome(page, "running")
-    gate.open()
+    run_gate.open()
     while not told(page)["ends"]:
         page.clock.run_for(1_000)
     wait_for_end(page)
@@ -331,45 +335,45 @@ def test_a_proxy_that_holds_streams_back_is_found_out(
 
 
 def test_a_stream_that_goes_silent_is_asked_whether_it_should(
-    site: str, make_proxy: MakeProxy, open_page: OpenPage, gate: Gate
+    site: str, make_proxy: MakeProxy, open_page: OpenPage, run_gate: RunGate
 ) -> None:
     proxy = make_proxy(site)
     page = open_page(f"{proxy.url}/page")
     page.clock.install()
-    watch(page, start_gated(page, gate))
+    watch(page, start_gated(page, run_gate))
     wait_for_outcome(page, "running")
     page.clock.run_for(31_000)
     wait_until(lambda: proxy.count("poll=1"), "the question")
-    gate.open()
+    run_gate.open()
     assert wait_for_end(page) == ["running", "succeeded"]
     assert proxy.count("/stream") == 1 + proxy.count("poll=1")  # it stayed with the stream
 
 
 def test_a_gateway_that_refuses_streams_gets_polled(
-    site: str, make_proxy: MakeProxy, open_page: OpenPage, gate: Gate
+    site: str, make_proxy: MakeProxy, open_page: OpenPage, run_gate: RunGate
 ) -> None:
     proxy = make_proxy(site)
     page = open_page(f"{proxy.url}/page")
-    url = start_gated(page, gate)
+    url = start_gated(page, run_gate)
     page.evaluate("import('/api/jobs/lakeflow.js')")
     page.clock.install()
     proxy.is_down = True
     watch(page, url)
     wait_until(lambda: proxy.count("poll=1"), "the first poll")
     proxy.is_down = False
-    gate.open()
+    run_gate.open()
     while not told(page)["ends"]:
         page.clock.run_for(500)
     wait_for_end(page)
 
 
 def test_a_page_that_nobody_looks_at_does_not_poll(
-    site: str, make_proxy: MakeProxy, open_page: OpenPage, gate: Gate
+    site: str, make_proxy: MakeProxy, open_page: OpenPage, run_gate: RunGate
 ) -> None:
     proxy = make_proxy(site)
     page = open_page(f"{proxy.url}/page")
     page.clock.install()
-    url = start_gated(page, gate)
+    url = start_gated(page, run_gate)
     page.evaluate(
         """() => {
           window.show = (visible) => {
@@ -389,16 +393,16 @@ def test_a_page_that_nobody_looks_at_does_not_poll(
 
 
 def test_a_page_that_is_offline_goes_on_when_it_is_back(
-    site: str, make_proxy: MakeProxy, open_page: OpenPage, gate: Gate
+    site: str, make_proxy: MakeProxy, open_page: OpenPage, run_gate: RunGate
 ) -> None:
     page = open_page(f"{site}/page")
-    watch(page, start_gated(page, gate), hide="EventSource")
+    watch(page, start_gated(page, run_gate), hide="EventSource")
     wait_for_outcome(page, "running")
     page.clock.install()
     page.context.set_offline(True)
     page.clock.run_for(6_000)
     page.wait_for_function("told.connections.at(-1) === 'offline'")
-    gate.open()
+    run_gate.open()
     page.context.set_offline(False)
     page.clock.run_for(10)
     page.wait_for_function("told.connections.at(-1) !== 'offline'")

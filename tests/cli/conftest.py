@@ -93,10 +93,10 @@ def _settings(
 
 
 @pytest.fixture
-def way(road: FaultyWorkspace, monkeypatch: pytest.MonkeyPatch) -> FaultyWorkspace:
-    """The app's way to the workspace, which can be made to fail."""
-    monkeypatch.setenv("DATABRICKS_HOST", road.host)
-    return road
+def fault_proxy(fault_proxy: FaultyWorkspace, monkeypatch: pytest.MonkeyPatch) -> FaultyWorkspace:
+    """The fault proxy, to which ``DATABRICKS_HOST`` points."""
+    monkeypatch.setenv("DATABRICKS_HOST", fault_proxy.host)
+    return fault_proxy
 
 
 @pytest.fixture(autouse=True)

@@ -63,9 +63,9 @@ def test_nothing_where_nothing_is_known(args: tuple[str, ...]) -> None:
 
 
 def test_nothing_where_the_workspace_fails(
-    way: FaultyWorkspace, capfd: pytest.CaptureFixture[str]
+    fault_proxy: FaultyWorkspace, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    way.fail(GatewayPage(), path="jobs/get")
+    fault_proxy.fail(GatewayPage(), path="jobs/get")
     assert offered("run", "held", "-p") == []
     assert capfd.readouterr() == ("", "")
 

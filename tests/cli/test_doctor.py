@@ -79,12 +79,12 @@ def the_one(ended: Ended, about: str, level: Level = Level.FINDING) -> dict[str,
 # ── the command ───────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_sound_app_has_no_findings(jobs: Run, way: FaultyWorkspace, app: Flask) -> None:
+def test_a_sound_app_has_no_findings(jobs: Run, fault_proxy: FaultyWorkspace, app: Flask) -> None:
     ended = jobs("doctor", *GTHREAD, of=app)
     assert ended.code == 0, ended.stdout
     assert "is let in by the workspace" in ended.stdout
     assert "finding " not in ended.stdout
-    assert way.asked("POST") == []
+    assert fault_proxy.asked("POST") == []
 
 
 def test_json_has_each_finding_with_its_remedy(jobs: Run, make: MakeApp) -> None:
@@ -204,9 +204,9 @@ def test_a_job_that_is_not_there_is_found(jobs: Run, make: MakeApp) -> None:
     ids=["denied", "failing", "nonsense"],
 )
 def test_a_job_that_cannot_be_looked_at_is_found(
-    jobs: Run, way: FaultyWorkspace, make: MakeApp, fault: Fault, code: int, remedy: str
+    jobs: Run, fault_proxy: FaultyWorkspace, make: MakeApp, fault: Fault, code: int, remedy: str
 ) -> None:
-    way.fail(fault, path="jobs/get")
+    fault_proxy.fail(fault, path="jobs/get")
     ended = jobs("doctor", "--json", of=make(jobs={"etl": {"task_type": "job"}}))
     assert remedy in the_one(ended, "job etl")["remedy"]
     assert ended.code == code
@@ -223,10 +223,10 @@ def permissions(entry: dict[str, Any]) -> Callable[[Exchange], None]:
 
 
 def test_a_job_that_this_identity_may_not_run_is_found(
-    jobs: Run, way: FaultyWorkspace, app: Flask, job_ids: Mapping[str, int]
+    jobs: Run, fault_proxy: FaultyWorkspace, app: Flask, job_ids: Mapping[str, int]
 ) -> None:
     viewers = {"group_name": "users", "all_permissions": [{"permission_level": "CAN_VIEW"}]}
-    way.fail(permissions(viewers), path=f"permissions/jobs/{job_ids['etl']}")
+    fault_proxy.fail(permissions(viewers), path=f"permissions/jobs/{job_ids['etl']}")
     ended = jobs("doctor", "--json", *GTHREAD, of=app)
     each = the_one(ended, "job etl")
     assert "and not run it" in each["says"]
@@ -235,9 +235,9 @@ def test_a_job_that_this_identity_may_not_run_is_found(
 
 
 def test_permissions_that_cannot_be_read_are_no_finding(
-    jobs: Run, way: FaultyWorkspace, app: Flask
+    jobs: Run, fault_proxy: FaultyWorkspace, app: Flask
 ) -> None:
-    way.fail(Refusal(403), path=f"permissions/jobs/{app_job(app, 'etl')}")
+    fault_proxy.fail(Refusal(403), path=f"permissions/jobs/{app_job(app, 'etl')}")
     ended = jobs("doctor", "--json", *GTHREAD, of=app)
     assert "cannot be read" in the_one(ended, "job etl", Level.NOTE)["says"]
     assert ended.code == 0
@@ -298,13 +298,15 @@ def test_clocks_that_differ(date: str | None, now: float, level: Level) -> None:
     assert clocks(date, now).level is level
 
 
-def test_a_workspace_of_another_time_is_found(jobs: Run, way: FaultyWorkspace, app: Flask) -> None:
+def test_a_workspace_of_another_time_is_found(
+    jobs: Run, fault_proxy: FaultyWorkspace, app: Flask
+) -> None:
     def long_ago(exchange: Exchange) -> None:
         body = b'{"userName": "ann@example.com"}'
         headers = {"Content-Type": "application/json", "Date": "Tue, 24 Nov 1998 12:00:00 GMT"}
         exchange.answer(Reply(200, headers, body))
 
-    way.fail(long_ago, path="scim/v2/Me")
+    fault_proxy.fail(long_ago, path="scim/v2/Me")
     assert "ahead of the workspace's" in the_one(jobs("doctor", "--json", of=app), "clock")["says"]
 
 

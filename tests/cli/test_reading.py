@@ -14,7 +14,7 @@ from flask_lakeflow_jobs.runs.outcome import last_attempts
 from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, Reply
 from tests.cli import shop
 from tests.cli.conftest import SEPARATE, Ended, Run, started
-from tests.support import Gate
+from tests.support import RunGate
 
 # ── which job, which run ──────────────────────────────────────────────────────────────────────────
 
@@ -86,11 +86,11 @@ def test_watch_picks_up_a_run(jobs: Run) -> None:
     assert (ended.code, ended.stdout) == (0, "x\n")
 
 
-def test_as_json_watch_prints_a_line_per_change(jobs: Run, gate: Gate) -> None:
-    run_id = started(jobs, "held", "-p", f"gate={gate.params['gate']}")
+def test_as_json_watch_prints_a_line_per_change(jobs: Run, run_gate: RunGate) -> None:
+    run_id = started(jobs, "held", "-p", f"gate={run_gate.params['gate']}")
     over = jobs("watch", "held", run_id, "--timeout", "0.3", "--json")
     assert over.code == 4
-    gate.open()
+    run_gate.open()
     ended = jobs("watch", "held", run_id, "--json")
     assert ended.code == 0
     lines = [json.loads(line) for line in (over.stdout + ended.stdout).splitlines()]
@@ -117,8 +117,8 @@ def test_a_canceled_run_exits_with_3(jobs: Run) -> None:
     assert f"Error: Run {run_id} of held: CANCELED." in ended.stderr
 
 
-def test_a_run_that_goes_on_cannot_be_repaired(jobs: Run, gate: Gate) -> None:
-    run_id = started(jobs, "held", "-p", f"gate={gate.params['gate']}")
+def test_a_run_that_goes_on_cannot_be_repaired(jobs: Run, run_gate: RunGate) -> None:
+    run_id = started(jobs, "held", "-p", f"gate={run_gate.params['gate']}")
     ended = jobs("repair", "held", run_id)
     assert (ended.code, ended.stdout) == (1, "")
     assert f"Error: Run {run_id} goes on." in ended.stderr
@@ -217,9 +217,9 @@ def test_show_tells_the_tasks_and_why_a_run_failed(jobs: Run) -> None:
 
 
 def test_a_job_without_runs_has_no_status(
-    jobs: Run, way: FaultyWorkspace, job_ids: Mapping[str, int]
+    jobs: Run, fault_proxy: FaultyWorkspace, job_ids: Mapping[str, int]
 ) -> None:
-    way.fail(_no_runs, path="jobs/runs/list")
+    fault_proxy.fail(_no_runs, path="jobs/runs/list")
     for command in ("status", "runs"):
         ended = jobs(command, "etl")
         assert (ended.code, ended.stdout, ended.stderr) == (0, "", "etl has no runs yet.\n")

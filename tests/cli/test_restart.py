@@ -17,13 +17,13 @@ from flask_lakeflow_jobs.testing import (
 )
 from tests.cli import shop
 from tests.cli.conftest import Run, Start, started
-from tests.support import Gate
+from tests.support import RunGate
 
 
 @pytest.fixture
-def going(jobs: Run, gate: Gate) -> str:
+def going(jobs: Run, run_gate: RunGate) -> str:
     """The id of a run of ``held`` that goes on."""
-    return started(jobs, "held", "-p", f"gate={gate.params['gate']}")
+    return started(jobs, "held", "-p", f"gate={run_gate.params['gate']}")
 
 
 def ignored(exchange: Exchange) -> None:
@@ -31,8 +31,10 @@ def ignored(exchange: Exchange) -> None:
     exchange.answer(Reply(200, {"Content-Type": "application/json"}, b"{}"))
 
 
-def test_restart_ends_what_goes_on_and_starts_a_new_run(jobs: Run, going: str, gate: Gate) -> None:
-    second = started(jobs, "held", "-p", f"gate={gate.params['gate']}")
+def test_restart_ends_what_goes_on_and_starts_a_new_run(
+    jobs: Run, going: str, run_gate: RunGate
+) -> None:
+    second = started(jobs, "held", "-p", f"gate={run_gate.params['gate']}")
     ended = jobs("run", "held", "--restart", "--no-wait", "--json")
     assert ended.code == 0
     lines = ended.stderr.splitlines()
@@ -63,19 +65,21 @@ def test_restart_follows_the_new_run_even_if_none_goes_on(jobs: Run) -> None:
         (["--idempotency-key", "k"], "use one of them"),
     ],
 )
-def test_bad_input_ends_nothing(way: FaultyWorkspace, jobs: Run, args: list[str], why: str) -> None:
+def test_bad_input_ends_nothing(
+    fault_proxy: FaultyWorkspace, jobs: Run, args: list[str], why: str
+) -> None:
     ended = jobs("run", "etl", "--restart", "-p", "day=2013-01-02", *args, of=shop.create_app())
     assert (ended.code, ended.stdout) == (2, "")
     assert why in ended.stderr
-    assert way.asked() == []
+    assert fault_proxy.asked() == []
 
 
 @pytest.mark.usefixtures("going")
-def test_a_task_that_the_job_has_not_ends_nothing(way: FaultyWorkspace, jobs: Run) -> None:
+def test_a_task_that_the_job_has_not_ends_nothing(fault_proxy: FaultyWorkspace, jobs: Run) -> None:
     ended = jobs("run", "held", "--restart", "--only", "wait+,nope", of=shop.create_app())
     assert (ended.code, ended.stdout) == (2, "")
     assert "The job 'held' has no task 'nope'. Its tasks: wait." in ended.stderr
-    assert way.asked("POST", "runs/cancel") == way.asked("POST", "run-now") == []
+    assert fault_proxy.asked("POST", "runs/cancel") == fault_proxy.asked("POST", "run-now") == []
 
 
 @pytest.mark.parametrize(
@@ -90,7 +94,7 @@ def test_a_task_that_the_job_has_not_ends_nothing(way: FaultyWorkspace, jobs: Ru
 )
 @pytest.mark.usefixtures("going")
 def test_where_a_run_does_not_end_no_new_one_starts(
-    way: FaultyWorkspace,
+    fault_proxy: FaultyWorkspace,
     jobs: Run,
     monkeypatch: pytest.MonkeyPatch,
     fault: Fault,
@@ -98,24 +102,24 @@ def test_where_a_run_does_not_end_no_new_one_starts(
     code: int,
 ) -> None:
     monkeypatch.setenv("LAKEFLOW_JOBS_WRITE_TIMEOUT", "1")
-    way.fail(fault, path=path)
+    fault_proxy.fail(fault, path=path)
     ended = jobs("run", "held", "--restart", "--timeout", "0.3", of=shop.create_app())
     assert (ended.code, ended.stdout) == (code, "")
     assert "Error: " in ended.stderr
     assert ended.stderr.endswith("No new run was started.\n")
-    assert way.asked("POST", "jobs/run-now") == []
+    assert fault_proxy.asked("POST", "jobs/run-now") == []
 
 
 def test_a_run_that_is_gone_meanwhile_is_not_in_the_way(
-    way: FaultyWorkspace, jobs: Run, going: str
+    fault_proxy: FaultyWorkspace, jobs: Run, going: str
 ) -> None:
-    way.fail(Refusal(404), path="jobs/runs/cancel")
+    fault_proxy.fail(Refusal(404), path="jobs/runs/cancel")
     ended = jobs("run", "held", "--restart", "--timeout", "2", of=shop.create_app())
     assert f"Error: Run {going} has not ended within 2 seconds. It goes on." in ended.stderr
 
 
 def test_a_run_that_cannot_be_looked_at_is_not_said_to_go_on(
-    way: FaultyWorkspace, jobs: Run, going: str
+    fault_proxy: FaultyWorkspace, jobs: Run, going: str
 ) -> None:
     looks = itertools.count()
 
@@ -125,8 +129,8 @@ def test_a_run_that_cannot_be_looked_at_is_not_said_to_go_on(
         else:
             exchange.answer(exchange.forward())
 
-    way.fail(ignored, path="jobs/runs/cancel")
-    way.fail(only_once, path="jobs/runs/get")
+    fault_proxy.fail(ignored, path="jobs/runs/cancel")
+    fault_proxy.fail(only_once, path="jobs/runs/get")
     ended = jobs("run", "held", "--restart", "--timeout", "0.3", of=shop.create_app())
     assert ended.code == 4
     assert f"Error: Run {going} was not seen to end within 0.3 seconds." in ended.stderr
@@ -135,15 +139,15 @@ def test_a_run_that_cannot_be_looked_at_is_not_said_to_go_on(
 
 @pytest.mark.processes
 def test_ctrl_c_before_the_new_run_starts_none(
-    start: Start, going: str, way: FaultyWorkspace
+    start: Start, going: str, fault_proxy: FaultyWorkspace
 ) -> None:
-    way.fail(ignored, path="jobs/runs/cancel")
+    fault_proxy.fail(ignored, path="jobs/runs/cancel")
     process = start("run", "held", "--restart")
     assert process.stderr is not None
     assert any(going in line for line in process.stderr)
-    way.wait_for(path="jobs/runs/get")
+    fault_proxy.wait_for(path="jobs/runs/get")
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert stderr.endswith("Error: Interrupted. No new run was started.\n")
-    assert way.asked("POST", "jobs/run-now") == []
+    assert fault_proxy.asked("POST", "jobs/run-now") == []

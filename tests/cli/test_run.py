@@ -16,7 +16,7 @@ from flask_lakeflow_jobs import JobConfig, LakeflowJobs
 from flask_lakeflow_jobs.testing import FaultyWorkspace, GatewayPage
 from tests.cli import shop
 from tests.cli.conftest import Run
-from tests.support import Gate
+from tests.support import RunGate
 
 
 class Nested(Schema):
@@ -108,14 +108,16 @@ def test_each_end_has_its_exit_code_and_word(jobs: Run, job: str, code: int, wor
     assert f"of {job}: {word}." in ended.stderr
 
 
-def test_the_run_goes_on_when_the_wait_is_over(jobs: Run, gate: Gate) -> None:
-    ended = jobs("run", "held", "-p", f"gate={gate.params['gate']}", "--timeout", "0.3", "--json")
+def test_the_run_goes_on_when_the_wait_is_over(jobs: Run, run_gate: RunGate) -> None:
+    ended = jobs(
+        "run", "held", "-p", f"gate={run_gate.params['gate']}", "--timeout", "0.3", "--json"
+    )
     run_id = str(ended.document["runId"])
     assert ended.code == 4
     assert ended.document["status"] == "RUNNING"
     assert f"Error: Run {run_id} has not ended within 0.3 seconds. It goes on." in ended.stderr
     assert ended.stderr.splitlines()[-1] == f"Watch it again: flask jobs watch held {run_id}"
-    gate.open()
+    run_gate.open()
     assert jobs("watch", "held", run_id).code == 0
 
 
@@ -154,9 +156,9 @@ def test_without_waiting_the_result_is_the_run_id(jobs: Run) -> None:
 
 
 def test_a_run_that_was_started_is_told_even_if_nothing_can_be_read_any_more(
-    way: FaultyWorkspace, jobs: Run
+    fault_proxy: FaultyWorkspace, jobs: Run
 ) -> None:
-    way.fail(GatewayPage(), path="jobs/runs/get")
+    fault_proxy.fail(GatewayPage(), path="jobs/runs/get")
     ended = jobs("run", "words", "--no-wait", of=shop.create_app())
     assert ended.code == 0
     assert ended.stderr == f"Watch it: flask jobs watch words {ended.stdout}"
@@ -216,10 +218,10 @@ def test_one_idempotency_key_is_one_run(jobs: Run) -> None:
     ],
 )
 def test_bad_input_starts_nothing(
-    way: FaultyWorkspace, jobs: Run, args: list[str], why: str
+    fault_proxy: FaultyWorkspace, jobs: Run, args: list[str], why: str
 ) -> None:
     ended = jobs("run", *args)
     assert (ended.code, ended.stdout) == (2, "")
     assert why in ended.stderr
     assert "Error" in ended.stderr
-    assert way.asked("POST", "jobs/run-now") == []
+    assert fault_proxy.asked("POST", "jobs/run-now") == []

@@ -17,7 +17,7 @@ from flask_lakeflow_jobs.local import stop_workspace
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Silence
 from tests.cli import shop
 from tests.cli.conftest import BUNDLE, Ended, Run, Start
-from tests.support import Gate
+from tests.support import RunGate
 
 pytestmark = pytest.mark.processes
 
@@ -76,8 +76,10 @@ def test_a_stream_that_cannot_hold_the_result_gets_it_spelt_out(shell: Run) -> N
     assert "\n3 rows of \\u2603\n" in ended.stdout
 
 
-def test_ctrl_c_stops_following_and_the_run_goes_on(start: Start, shell: Run, gate: Gate) -> None:
-    process = start("run", "held", "-p", f"gate={gate.params['gate']}")
+def test_ctrl_c_stops_following_and_the_run_goes_on(
+    start: Start, shell: Run, run_gate: RunGate
+) -> None:
+    process = start("run", "held", "-p", f"gate={run_gate.params['gate']}")
     run_id = run_id_in(wait_for_line(process.stderr, "Run URL: "))
     wait_for_line(process.stderr, "wait  RUNNING")
     process.send_signal(signal.SIGINT)
@@ -88,27 +90,27 @@ def test_ctrl_c_stops_following_and_the_run_goes_on(start: Start, shell: Run, ga
     assert first == f"Error: Interrupted. Run {run_id} goes on."
     assert last == f"Watch it again: flask jobs watch held {run_id}"
     assert "Outcome:  RUNNING" in shell("show", "held", run_id).stdout
-    gate.open()
+    run_gate.open()
     watched = shell(*last.split()[-3:])
     assert (watched.code, watched.stdout) == (0, "waiting\n")
 
 
 def test_ctrl_c_while_the_run_is_being_started_says_what_is_not_known(
-    start: Start, road: FaultyWorkspace
+    start: Start, fault_proxy: FaultyWorkspace
 ) -> None:
-    road.fail(Silence(), path="jobs/run-now")
-    process = start("run", "words", env={"DATABRICKS_HOST": road.host})
-    road.wait_for(path="jobs/run-now")
+    fault_proxy.fail(Silence(), path="jobs/run-now")
+    process = start("run", "words", env={"DATABRICKS_HOST": fault_proxy.host})
+    fault_proxy.wait_for(path="jobs/run-now")
     process.send_signal(signal.SIGINT)
     ended = rest_of(process)
     assert (ended.code, ended.stdout) == (130, "")
     assert "it may have been. Look: flask jobs runs words" in ended.stderr
 
 
-def test_ctrl_c_anywhere_else_is_no_traceback(start: Start, road: FaultyWorkspace) -> None:
-    road.fail(Silence(), path="jobs/runs/list")
-    process = start("runs", "words", env={"DATABRICKS_HOST": road.host})
-    road.wait_for(path="jobs/runs/list")
+def test_ctrl_c_anywhere_else_is_no_traceback(start: Start, fault_proxy: FaultyWorkspace) -> None:
+    fault_proxy.fail(Silence(), path="jobs/runs/list")
+    process = start("runs", "words", env={"DATABRICKS_HOST": fault_proxy.host})
+    fault_proxy.wait_for(path="jobs/runs/list")
     process.send_signal(signal.SIGINT)
     assert rest_of(process) == Ended(130, "", "Error: Interrupted.\n")
 
@@ -157,14 +159,14 @@ def test_a_reader_that_leaves_does_not_change_the_exit_code(job: str, code: int)
 
 @pytest.mark.usefixtures("own_workspace")
 def test_a_run_outlives_the_command_line_that_started_it(
-    start: Start, shell: Run, gate: Gate
+    start: Start, shell: Run, run_gate: RunGate
 ) -> None:
-    process = start("run", "held", "-p", f"gate={gate.params['gate']}", start_new_session=True)
+    process = start("run", "held", "-p", f"gate={run_gate.params['gate']}", start_new_session=True)
     run_id = run_id_in(wait_for_line(process.stderr, "Run URL: "))
     wait_for_line(process.stderr, "wait  RUNNING")
     os.killpg(process.pid, signal.SIGKILL)
     process.wait(timeout=30)
-    gate.open()
+    run_gate.open()
     watched = shell("watch", "held", run_id)
     assert (watched.code, watched.stdout) == (0, "waiting\n")
 

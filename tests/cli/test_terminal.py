@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Run, Start
-from tests.support import DEADLINE, Gate, wait_until
+from tests.support import DEADLINE, RunGate, wait_until
 
 pytestmark = pytest.mark.processes
 
@@ -109,9 +109,9 @@ def test_a_failure_is_told_below_the_picture(on_terminal: OnTerminal) -> None:
 
 
 def test_ctrl_c_leaves_the_picture_and_says_how_to_watch_again(
-    on_terminal: OnTerminal, gate: Gate
+    on_terminal: OnTerminal, run_gate: RunGate
 ) -> None:
-    terminal = on_terminal("run", "held", "-p", f"gate={gate.params['gate']}")
+    terminal = on_terminal("run", "held", "-p", f"gate={run_gate.params['gate']}")
     terminal.wait_for("wait  ")
     terminal.wait_for("RUNNING")
     terminal.process.send_signal(signal.SIGINT)

@@ -22,7 +22,7 @@ from flask_lakeflow_jobs.testing import (
 )
 from tests.cli import shop
 from tests.cli.conftest import SEPARATE, Ended, Run, started
-from tests.support import Gate
+from tests.support import RunGate
 
 COMMANDS = [
     ["run", "words"],
@@ -49,7 +49,7 @@ COMMANDS = [
     ids=["unauthenticated", "denied", "refused", "silent", "failing"],
 )
 def test_a_workspace_that_does_not_answer_well_is_a_sentence_and_an_exit_code(
-    way: FaultyWorkspace,
+    fault_proxy: FaultyWorkspace,
     jobs: Run,
     monkeypatch: pytest.MonkeyPatch,
     args: list[str],
@@ -58,9 +58,9 @@ def test_a_workspace_that_does_not_answer_well_is_a_sentence_and_an_exit_code(
     code: int | None,
 ) -> None:
     monkeypatch.setenv("LAKEFLOW_JOBS_TIMEOUT", timeout)
-    way.fail(fault, path="jobs/run-now")
-    way.fail(fault, path="jobs/runs/get")
-    way.fail(fault, path="jobs/runs/list")
+    fault_proxy.fail(fault, path="jobs/run-now")
+    fault_proxy.fail(fault, path="jobs/runs/get")
+    fault_proxy.fail(fault, path="jobs/runs/list")
     app = shop.create_app()
     ended = jobs(*args, of=app)
     assert ended.stdout == ""
@@ -70,9 +70,9 @@ def test_a_workspace_that_does_not_answer_well_is_a_sentence_and_an_exit_code(
 
 
 def test_a_call_that_is_tried_again_is_told_once(
-    way: FaultyWorkspace, jobs: Run, caplog: pytest.LogCaptureFixture
+    fault_proxy: FaultyWorkspace, jobs: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
-    way.fail(GatewayPage(502), path="jobs/run-now", times=2)
+    fault_proxy.fail(GatewayPage(502), path="jobs/run-now", times=2)
     ended = jobs("run", "words", "-p", "args=x", of=shop.create_app())
     assert (ended.code, ended.stdout) == (0, "x\n")
     first, *others = ended.stderr.splitlines()
@@ -82,10 +82,10 @@ def test_a_call_that_is_tried_again_is_told_once(
 
 
 def test_an_app_that_logs_calls_tells_of_them_itself(
-    way: FaultyWorkspace, jobs: Run, caplog: pytest.LogCaptureFixture
+    fault_proxy: FaultyWorkspace, jobs: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "flask_lakeflow_jobs")
-    way.fail(GatewayPage(502), path="jobs/run-now", times=1)
+    fault_proxy.fail(GatewayPage(502), path="jobs/run-now", times=1)
     ended = jobs("run", "words", "-p", "args=x", of=shop.create_app())
     assert "tried again" not in ended.stderr
     assert "tried again" in caplog.text
@@ -103,9 +103,9 @@ def test_a_workspace_that_is_not_there_is_a_sentence(
 
 
 def test_an_output_that_cannot_be_read_does_not_make_a_failure_of_a_success(
-    way: FaultyWorkspace, jobs: Run
+    fault_proxy: FaultyWorkspace, jobs: Run
 ) -> None:
-    way.fail(Refusal(403), path="jobs/runs/get-output")
+    fault_proxy.fail(Refusal(403), path="jobs/runs/get-output")
     ended = jobs("run", "words", of=shop.create_app())
     assert (ended.code, ended.stdout) == (0, "")
     assert "Warning: The output cannot be read:" in ended.stderr
@@ -130,10 +130,10 @@ class Until:
 
 
 def test_a_watch_that_is_refused_tells_where_the_run_is(
-    way: FaultyWorkspace, jobs: Run, gate: Gate
+    fault_proxy: FaultyWorkspace, jobs: Run, run_gate: RunGate
 ) -> None:
-    way.fail(Until(b"RUNNING", Refusal(403)), path="jobs/runs/get")
-    ended = jobs("run", "held", "-p", f"gate={gate.params['gate']}", of=shop.create_app())
+    fault_proxy.fail(Until(b"RUNNING", Refusal(403)), path="jobs/runs/get")
+    ended = jobs("run", "held", "-p", f"gate={run_gate.params['gate']}", of=shop.create_app())
     assert (ended.code, ended.stdout) == (6, "")
     url, last = ended.stderr.splitlines()[-2:]
     run_id = url.rpartition("/")[2].partition("?")[0]
@@ -141,20 +141,20 @@ def test_a_watch_that_is_refused_tells_where_the_run_is(
 
 
 def test_a_run_that_is_deleted_meanwhile_is_not_to_be_watched_again(
-    way: FaultyWorkspace, jobs: Run, gate: Gate
+    fault_proxy: FaultyWorkspace, jobs: Run, run_gate: RunGate
 ) -> None:
-    way.fail(Until(b"RUNNING", Refusal(404)), path="jobs/runs/get")
-    ended = jobs("run", "held", "-p", f"gate={gate.params['gate']}", of=shop.create_app())
+    fault_proxy.fail(Until(b"RUNNING", Refusal(404)), path="jobs/runs/get")
+    ended = jobs("run", "held", "-p", f"gate={run_gate.params['gate']}", of=shop.create_app())
     assert (ended.code, ended.stdout) == (2, "")
     assert "Error: The job 'held' has no run" in ended.stderr
     assert "Watch it again" not in ended.stderr
 
 
 def test_a_failure_that_cannot_be_explained_is_still_a_failure(
-    way: FaultyWorkspace, jobs: Run, monkeypatch: pytest.MonkeyPatch
+    fault_proxy: FaultyWorkspace, jobs: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LAKEFLOW_JOBS_CACHE_TTL", "0")
-    way.fail(Until(b"INTERNAL_ERROR", Refusal(403)), path="jobs/runs/get")
+    fault_proxy.fail(Until(b"INTERNAL_ERROR", Refusal(403)), path="jobs/runs/get")
     ended = jobs("run", "broken", of=shop.create_app())
     assert (ended.code, ended.stdout) == (1, "")
     assert "Warning: Why it ended so cannot be read:" in ended.stderr

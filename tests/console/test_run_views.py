@@ -18,7 +18,7 @@ from flask_lakeflow_jobs.local import Address, stop_workspace
 from flask_lakeflow_jobs.testing import Exchange, Fault, FaultyWorkspace
 from tests.console.conftest import MakeShop
 from tests.console.shop import BUNDLE, OWN, run, shop_app, start, text_of
-from tests.support import Gate, wait_until
+from tests.support import RunGate, wait_until
 
 # ── a run ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -43,12 +43,12 @@ def seen_in(life_cycle: str) -> Fault:
     ],
 )
 def test_a_run_that_goes_on_waits_or_runs_and_can_be_cancelled_once(
-    shop: Address, tmp_path: Path, gate: Gate, life_cycle: str, word: str, has_cancel: bool
+    shop: Address, tmp_path: Path, run_gate: RunGate, life_cycle: str, word: str, has_cancel: bool
 ) -> None:
-    with FaultyWorkspace(shop) as road:
-        app = shop_app(road, tmp_path / "instance")
-        run_id = start(app, "gated", gate.params)
-        road.fail(seen_in(life_cycle), path="runs/get")
+    with FaultyWorkspace(shop) as fault_proxy:
+        app = shop_app(fault_proxy, tmp_path / "instance")
+        run_id = start(app, "gated", run_gate.params)
+        fault_proxy.fail(seen_in(life_cycle), path="runs/get")
         page = app.test_client().get(f"/jobs/gated/runs/{run_id}").text
     assert f"<dt>{word}</dt>" in page
     assert ("/cancel" in page) is has_cancel
@@ -74,9 +74,9 @@ def test_a_failure_is_explained(app: Flask) -> None:
     assert "Traceback" in page
 
 
-def test_a_run_reads_without_scripts(app: Flask, gate: Gate) -> None:
+def test_a_run_reads_without_scripts(app: Flask, run_gate: RunGate) -> None:
     client = app.test_client()
-    run_id = start(app, "gated", gate.params)
+    run_id = start(app, "gated", run_gate.params)
     url = f"/jobs/gated/runs/{run_id}"
     page = wait_until(
         lambda: found if "before: succeeded" in (found := client.get(url).text) else "",
@@ -85,12 +85,12 @@ def test_a_run_reads_without_scripts(app: Flask, gate: Gate) -> None:
     assert 'title="wait: ' in page
     assert "Reload" in page
     assert f'action="{url}/cancel"' in page
-    gate.open()
+    run_gate.open()
 
 
-def test_a_run_can_be_cancelled(app: Flask, gate: Gate) -> None:
+def test_a_run_can_be_cancelled(app: Flask, run_gate: RunGate) -> None:
     client = app.test_client()
-    run_id = start(app, "gated", gate.params)
+    run_id = start(app, "gated", run_gate.params)
     answer = client.post(f"/jobs/gated/runs/{run_id}/cancel", headers=OWN)
     assert (answer.status_code, answer.headers["Location"]) == (303, f"/jobs/gated/runs/{run_id}")
     wait_until(lambda: "canceled" in client.get(f"/jobs/gated/runs/{run_id}").text, "the run's end")

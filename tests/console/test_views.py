@@ -16,7 +16,7 @@ from flask_lakeflow_jobs.local import Address
 from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace, Refusal
 from tests.console.conftest import MakeShop
 from tests.console.shop import OWN, run, shop_app, start, text_of
-from tests.support import Gate
+from tests.support import RunGate
 
 
 def nonce_in(client: FlaskClient, url: str) -> str:
@@ -94,11 +94,11 @@ def test_each_job_is_there_with_its_last_outcome(app: Flask) -> None:
     assert re.search(r"broken failed .*Last success none yet Busy slots 0 of 1", page)
 
 
-def test_that_all_slots_are_busy_is_said(make_shop: MakeShop, gate: Gate) -> None:
+def test_that_all_slots_are_busy_is_said(make_shop: MakeShop, run_gate: RunGate) -> None:
     app = make_shop(jobs={"alone": {"task_type": "job"}})
     client = app.test_client()
     assert "slot is busy" not in client.get("/jobs/alone/run").text
-    start(app, "alone", gate.params)
+    start(app, "alone", run_gate.params)
     assert "The only slot is busy" in client.get("/jobs/alone/run").text
 
 
@@ -249,20 +249,20 @@ def test_a_flag_that_nobody_touches_is_left_to_the_job(app: Flask) -> None:
 def test_a_workspace_that_does_not_answer_costs_neither_what_was_typed_nor_a_second_run(
     shop: Address, tmp_path: Path, accepted: bool
 ) -> None:
-    with FaultyWorkspace(shop) as road:
+    with FaultyWorkspace(shop) as fault_proxy:
         config = {"LAKEFLOW_JOBS_TIMEOUT": 2}
-        client = shop_app(road, tmp_path / "instance", config=config).test_client()
+        client = shop_app(fault_proxy, tmp_path / "instance", config=config).test_client()
         nonce = nonce_in(client, "/jobs/nightly/run")
         before = client.get("/jobs/nightly").text.count('scope="row"')
         data = {"nonce": nonce, "day": "2026-11-20", "region": "apac"}
-        road.fail(Drop(accepted=accepted), method="POST")
+        fault_proxy.fail(Drop(accepted=accepted), method="POST")
         failed = client.post("/jobs/nightly/run", data=data, headers=OWN)
         assert failed.status_code in (502, 503, 504)
         assert 'value="2026-11-20"' in failed.text
         assert f'value="{nonce}"' in failed.text
         assert "<title>Error: Run nightly</title>" in failed.text
         assert "no second one starts" in failed.text
-        road.clear_faults()
+        fault_proxy.clear_faults()
         sent = client.post("/jobs/nightly/run", data=data, headers=OWN)
         assert sent.status_code == 303
         client.get(sent.headers["Location"])
@@ -273,11 +273,11 @@ def test_a_workspace_that_does_not_answer_costs_neither_what_was_typed_nor_a_sec
 def test_without_the_workspace_the_form_is_made_of_what_was_known(
     shop: Address, tmp_path: Path
 ) -> None:
-    with FaultyWorkspace(shop) as road:
+    with FaultyWorkspace(shop) as fault_proxy:
         config = {"LAKEFLOW_JOBS_TIMEOUT": 2}
-        client = shop_app(road, tmp_path / "instance", config=config).test_client()
+        client = shop_app(fault_proxy, tmp_path / "instance", config=config).test_client()
         data = {"nonce": nonce_in(client, "/jobs/gated/run"), "gate": "/tmp"}
-        road.fail(Refusal(503))
+        fault_proxy.fail(Refusal(503))
         failed = client.post("/jobs/gated/run", data=data, headers=OWN)
         assert failed.status_code == 503
         assert 'value="/tmp"' in failed.text

@@ -103,13 +103,13 @@ def test_every_answer_is_documented_and_what_is_valid_is_accepted(
 def test_with_a_workspace_that_fails_too(
     app: Flask,
     serve: Serve,
-    road: FaultyWorkspace,
+    fault_proxy: FaultyWorkspace,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     draw = random.Random(1)
     for fault in FAULTS:
-        road.fail(fault, rate=0.04, random=draw)
+        fault_proxy.fail(fault, rate=0.04, random=draw)
 
     result = generate(serve(app), "faulty.toml", tmp_path, "--max-examples", "10")
 

@@ -16,15 +16,15 @@ Gunicorn = Callable[..., Server]
 
 @pytest.fixture
 def gunicorn_server(
-    road: FaultyWorkspace, job_ids: Mapping[str, int], tmp_path: Path
+    fault_proxy: FaultyWorkspace, job_ids: Mapping[str, int], tmp_path: Path
 ) -> Iterator[Gunicorn]:
     """Starts gunicorns; keywords in capitals are settings of the app."""
     with ExitStack() as stack:
 
         def start(*arguments: str, **settings: str) -> Server:
             environment = {
-                "DATABRICKS_HOST": road.host,
-                "DATABRICKS_TOKEN": road.token,
+                "DATABRICKS_HOST": fault_proxy.host,
+                "DATABRICKS_TOKEN": fault_proxy.token,
                 "DATABRICKS_JOB_GATED": str(job_ids["gated"]),
                 "DATABRICKS_JOB_NEVER": str(job_ids["never"]),
                 "LAKEFLOW_JOBS_POLL_INTERVAL": "0.25",

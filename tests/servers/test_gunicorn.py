@@ -18,7 +18,7 @@ from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.servers.conftest import Gunicorn
 from tests.sse_client import Event, Stream
 from tests.streaming.servers import Server
-from tests.support import Gate, wait_until
+from tests.support import RunGate, wait_until
 
 #: Sync workers hold no stream: their viewers poll, by the same protocol.
 SYNC = ("--workers=2",)
@@ -84,13 +84,13 @@ def follow(url: str) -> list[Event]:
 
 
 @on(*KINDS)
-def test_a_stream_goes_to_its_end(server: Server, gate: Gate) -> None:
-    run_id = current_jobs["gated"].run_now(gate.params).run_id
+def test_a_stream_goes_to_its_end(server: Server, run_gate: RunGate) -> None:
+    run_id = current_jobs["gated"].run_now(run_gate.params).run_id
     with Stream.open(stream_of(server, run_id)) as stream:
         first = next(stream)
     assert first.json["outcome"] == "running"
 
-    gate.open()
+    run_gate.open()
     events = follow(stream_of(server, run_id))
 
     states = [event for event in events if event.name == "message"]
@@ -100,8 +100,8 @@ def test_a_stream_goes_to_its_end(server: Server, gate: Gate) -> None:
 
 
 @on(*KINDS)
-def test_other_routes_are_answered_meanwhile(server: Server, gate: Gate) -> None:
-    run_id = current_jobs["gated"].run_now(gate.params).run_id
+def test_other_routes_are_answered_meanwhile(server: Server, run_gate: RunGate) -> None:
+    run_id = current_jobs["gated"].run_now(run_gate.params).run_id
     with viewers_of(server, run_id, 12):
         for _ in range(5):
             server.get("/ping")
@@ -109,8 +109,8 @@ def test_other_routes_are_answered_meanwhile(server: Server, gate: Gate) -> None
 
 
 @on("sync")
-def test_a_sync_worker_gives_the_present_state_and_ends(server: Server, gate: Gate) -> None:
-    run_id = current_jobs["gated"].run_now(gate.params).run_id
+def test_a_sync_worker_gives_the_present_state_and_ends(server: Server, run_gate: RunGate) -> None:
+    run_id = current_jobs["gated"].run_now(run_gate.params).run_id
 
     with Stream.open(stream_of(server, run_id)) as stream:
         events = list(stream)
@@ -122,9 +122,9 @@ def test_a_sync_worker_gives_the_present_state_and_ends(server: Server, gate: Ga
 
 @on("gthread")
 def test_over_the_room_for_streams_viewers_poll_and_a_quarter_of_the_threads_stays_free(
-    server: Server, gate: Gate
+    server: Server, run_gate: RunGate
 ) -> None:
-    run_id = current_jobs["gated"].run_now(gate.params).run_id
+    run_id = current_jobs["gated"].run_now(run_gate.params).run_id
     with viewers_of(server, run_id, 12) as viewers:
         retries = [viewer.parser.retry for viewer in viewers]
 
@@ -135,9 +135,9 @@ def test_over_the_room_for_streams_viewers_poll_and_a_quarter_of_the_threads_sta
 
 @on(*STREAMING)
 def test_a_worker_that_is_told_to_stop_ends_its_streams_in_good_order(
-    server: Server, gate: Gate
+    server: Server, run_gate: RunGate
 ) -> None:
-    run_id = current_jobs["gated"].run_now(gate.params).run_id
+    run_id = current_jobs["gated"].run_now(run_gate.params).run_id
     with viewers_of(server, run_id, 5) as viewers:
         server.stop()
         assert server.process.returncode == 0
@@ -151,9 +151,9 @@ def test_a_worker_that_is_told_to_stop_ends_its_streams_in_good_order(
 
 @on("gthread", "gthread-push", "gevent")
 def test_a_killed_worker_costs_no_viewer_the_end(
-    server: Server, gate: Gate, road: FaultyWorkspace
+    server: Server, run_gate: RunGate, fault_proxy: FaultyWorkspace
 ) -> None:
-    run_id = current_jobs["gated"].run_now(gate.params).run_id
+    run_id = current_jobs["gated"].run_now(run_gate.params).run_id
     with Stream.open(stream_of(server, run_id)) as stream:
         last_id = next(stream).last_id
         worker = server.answers()
@@ -163,21 +163,21 @@ def test_a_killed_worker_costs_no_viewer_the_end(
     wait_until(lambda: server.answers() not in (0, worker), "another worker")
 
     with Stream.open(stream_of(server, run_id), last_event_id=last_id) as resumed:
-        gate.open()
+        run_gate.open()
         events = list(resumed)
 
     assert [event.name for event in events].count("end") == 1
     assert [event.json["outcome"] for event in events if event.name == "message"] == ["succeeded"]
-    assert len(road.asked("POST", "run-now")) == 1
+    assert len(fault_proxy.asked("POST", "run-now")) == 1
 
 
 @on("gthread-push")
-def test_a_connection_that_ends_with_its_stream_says_so(server: Server, gate: Gate) -> None:
-    run_id = current_jobs["gated"].run_now(gate.params).run_id
+def test_a_connection_that_ends_with_its_stream_says_so(server: Server, run_gate: RunGate) -> None:
+    run_id = current_jobs["gated"].run_now(run_gate.params).run_id
     with closing(HTTPConnection(urlsplit(server.url).netloc, timeout=30)) as connection:
         connection.request("GET", stream_of(server, run_id))
         going = connection.getresponse()
-        gate.open()
+        run_gate.open()
         going.read()
         connection.request("GET", stream_of(server, run_id))  # over a new one, if it was told
         ended = connection.getresponse()

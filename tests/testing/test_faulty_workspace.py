@@ -35,9 +35,9 @@ LIST = "/api/2.2/jobs/list"
 class Caller:
     """A client with one connection, kept open."""
 
-    def __init__(self, road: FaultyWorkspace, timeout: float = 30.0) -> None:
-        self._connection = HTTPConnection(urlsplit(road.host).netloc, timeout=timeout)
-        self.token = road.token
+    def __init__(self, fault_proxy: FaultyWorkspace, timeout: float = 30.0) -> None:
+        self._connection = HTTPConnection(urlsplit(fault_proxy.host).netloc, timeout=timeout)
+        self.token = fault_proxy.token
 
     def call(self, method: str, path: str, body: Any = None) -> tuple[int, Mapping[str, str], Any]:
         content = None if body is None else json.dumps(body).encode()
@@ -57,8 +57,8 @@ class Caller:
 
 
 @pytest.fixture
-def caller(road: FaultyWorkspace) -> Iterator[Caller]:
-    caller = Caller(road)
+def caller(fault_proxy: FaultyWorkspace) -> Iterator[Caller]:
+    caller = Caller(fault_proxy)
     yield caller
     caller.close()
 
@@ -70,7 +70,7 @@ def runs_of(caller: Caller, job_id: int) -> list[int]:
 
 class TestWithoutFaults:
     def test_requests_and_answers_pass_unchanged_and_are_recorded(
-        self, road: FaultyWorkspace, caller: Caller, job_ids: Mapping[str, int]
+        self, fault_proxy: FaultyWorkspace, caller: Caller, job_ids: Mapping[str, int]
     ) -> None:
         started = caller.json(
             "POST", RUN_NOW, {"job_id": job_ids["never"], "job_parameters": {"day": "é"}}
@@ -78,39 +78,39 @@ class TestWithoutFaults:
         found = caller.json("GET", f"/api/2.2/jobs/runs/get?run_id={started['run_id']}")
 
         assert found["job_parameters"] == [{"name": "day", "default": "2013-01-01", "value": "é"}]
-        trigger, read = road.requests
+        trigger, read = fault_proxy.requests
         assert (trigger.method, trigger.path) == ("POST", RUN_NOW)
         assert trigger.body == {"job_id": job_ids["never"], "job_parameters": {"day": "é"}}
         assert (trigger.status, trigger.forwarded) == (200, True)
-        assert trigger.token == fingerprint(road.token)
-        assert road.token not in repr(trigger)
+        assert trigger.token == fingerprint(fault_proxy.token)
+        assert fault_proxy.token not in repr(trigger)
         assert read.query == {"run_id": str(started["run_id"])}
         assert read.body is None
 
     def test_discovery_leads_back_over_the_road(
-        self, road: FaultyWorkspace, caller: Caller, workspace: Address
+        self, fault_proxy: FaultyWorkspace, caller: Caller, workspace: Address
     ) -> None:
         found = caller.json("GET", "/.well-known/databricks-config")
 
-        assert found["oidc_endpoint"] == f"{road.host}/oidc"
+        assert found["oidc_endpoint"] == f"{fault_proxy.host}/oidc"
         assert workspace.host not in json.dumps(found)
 
     def test_an_error_of_the_workspace_passes_too(
-        self, road: FaultyWorkspace, caller: Caller
+        self, fault_proxy: FaultyWorkspace, caller: Caller
     ) -> None:
         status, _, raw = caller.call("GET", "/api/2.2/jobs/get?job_id=1")
 
         assert (status, json.loads(raw)["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
-        assert road.requests[0].status == 400
+        assert fault_proxy.requests[0].status == 400
 
     def test_a_users_token_is_let_in_and_any_other_is_not(
-        self, road: FaultyWorkspace, caller: Caller
+        self, fault_proxy: FaultyWorkspace, caller: Caller
     ) -> None:
         caller.token = ALICE
         assert caller.call("GET", LIST)[0] == 200
         caller.token = "somebody-else"
         assert caller.call("GET", LIST)[0] == 401
-        assert [request.token for request in road.requests] == [
+        assert [request.token for request in fault_proxy.requests] == [
             fingerprint(ALICE),
             fingerprint("somebody-else"),
         ]
@@ -118,40 +118,40 @@ class TestWithoutFaults:
     def test_a_stopped_one_is_gone_and_comes_back_at_the_same_address(
         self, workspace: Address
     ) -> None:
-        road = FaultyWorkspace(workspace)
-        road.start()
-        host = road.host
-        caller = Caller(road)
+        fault_proxy = FaultyWorkspace(workspace)
+        fault_proxy.start()
+        host = fault_proxy.host
+        caller = Caller(fault_proxy)
         assert caller.call("GET", LIST)[0] == 200
-        road.stop()
+        fault_proxy.stop()
         with pytest.raises((ConnectionError, HTTPException)):
             caller.call("GET", LIST)
         caller.close()
         with pytest.raises(ConnectionRefusedError):
-            Caller(road).call("GET", LIST)
+            Caller(fault_proxy).call("GET", LIST)
 
-        with road:
-            assert road.host == host
-            again = Caller(road)
+        with fault_proxy:
+            assert fault_proxy.host == host
+            again = Caller(fault_proxy)
             assert again.call("GET", LIST)[0] == 200
             again.close()
 
     def test_a_workspace_that_is_down_breaks_the_connection(self) -> None:
         nobody = Address(host="http://127.0.0.1:9", token="t", pid=0)
-        with FaultyWorkspace(nobody) as road:
-            caller = Caller(road)
+        with FaultyWorkspace(nobody) as fault_proxy:
+            caller = Caller(fault_proxy)
             with pytest.raises(ConnectionError):
                 caller.call("GET", LIST)
             caller.close()
-            assert not road.requests[0].forwarded
+            assert not fault_proxy.requests[0].forwarded
 
 
 class TestFaults:
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 500, 503, 504])
     def test_a_refusal_is_spelled_as_the_workspace_does(
-        self, road: FaultyWorkspace, caller: Caller, status: int
+        self, fault_proxy: FaultyWorkspace, caller: Caller, status: int
     ) -> None:
-        road.fail(Refusal(status, message="no", retry_after=7), times=1)
+        fault_proxy.fail(Refusal(status, message="no", retry_after=7), times=1)
 
         answered, headers, raw = caller.call("GET", LIST)
 
@@ -160,21 +160,26 @@ class TestFaults:
         document = json.loads(raw)
         assert document["message"] == "no"
         assert document["error_code"].isupper()
-        assert (road.requests[0].status, road.requests[0].forwarded) == (status, False)
+        assert (fault_proxy.requests[0].status, fault_proxy.requests[0].forwarded) == (
+            status,
+            False,
+        )
         assert caller.call("GET", LIST)[0] == 200, "the connection is fit for the next request"
 
     def test_a_refusal_may_come_without_retry_after_and_with_a_code_of_its_own(
-        self, road: FaultyWorkspace, caller: Caller
+        self, fault_proxy: FaultyWorkspace, caller: Caller
     ) -> None:
-        road.fail(Refusal(400, "COULD_NOT_ACQUIRE_LOCK"))
+        fault_proxy.fail(Refusal(400, "COULD_NOT_ACQUIRE_LOCK"))
 
         _, headers, raw = caller.call("GET", LIST)
 
         assert "Retry-After" not in headers
         assert json.loads(raw)["error_code"] == "COULD_NOT_ACQUIRE_LOCK"
 
-    def test_a_gateway_answers_with_a_page(self, road: FaultyWorkspace, caller: Caller) -> None:
-        road.fail(GatewayPage(502))
+    def test_a_gateway_answers_with_a_page(
+        self, fault_proxy: FaultyWorkspace, caller: Caller
+    ) -> None:
+        fault_proxy.fail(GatewayPage(502))
 
         status, headers, raw = caller.call("GET", LIST)
 
@@ -182,9 +187,9 @@ class TestFaults:
         assert raw.startswith(b"<html>")
 
     def test_nonsense_replaces_the_answer_of_a_request_that_arrived(
-        self, road: FaultyWorkspace, caller: Caller, job_ids: Mapping[str, int]
+        self, fault_proxy: FaultyWorkspace, caller: Caller, job_ids: Mapping[str, int]
     ) -> None:
-        road.fail(InvalidBody(), path="run-now")
+        fault_proxy.fail(InvalidBody(), path="run-now")
         before = runs_of(caller, job_ids["never"])
 
         status, _, raw = caller.call("POST", RUN_NOW, {"job_id": job_ids["never"]})
@@ -200,7 +205,7 @@ class TestFaults:
     )
     def test_a_dropped_connection_tells_nothing_and_may_have_started_a_run(
         self,
-        road: FaultyWorkspace,
+        fault_proxy: FaultyWorkspace,
         workspace: Address,
         job_ids: Mapping[str, int],
         accepted: bool,
@@ -211,8 +216,8 @@ class TestFaults:
         with direct:
             witness = Caller(direct)
             before = runs_of(witness, job_ids["never"])
-            road.fail(Drop(accepted=accepted, reset=reset))
-            caller = Caller(road)
+            fault_proxy.fail(Drop(accepted=accepted, reset=reset))
+            caller = Caller(fault_proxy)
 
             with pytest.raises(seen) as caught:
                 caller.call("POST", RUN_NOW, {"job_id": job_ids["never"]})
@@ -222,11 +227,11 @@ class TestFaults:
             started = set(runs_of(witness, job_ids["never"])) - set(before)
             witness.close()
         assert len(started) == (1 if accepted else 0)
-        assert road.requests[0].forwarded is accepted
-        assert road.requests[0].status is None
+        assert fault_proxy.requests[0].forwarded is accepted
+        assert fault_proxy.requests[0].status is None
 
-    def test_half_a_body_ends_early(self, road: FaultyWorkspace, caller: Caller) -> None:
-        road.fail(TruncatedBody())
+    def test_half_a_body_ends_early(self, fault_proxy: FaultyWorkspace, caller: Caller) -> None:
+        fault_proxy.fail(TruncatedBody())
 
         with pytest.raises(IncompleteRead) as caught:
             caller.call("GET", LIST)
@@ -234,41 +239,41 @@ class TestFaults:
         assert caught.value.partial.startswith(b'{"jobs"')
 
     def test_a_drip_is_the_answer_in_single_bytes(
-        self, road: FaultyWorkspace, caller: Caller
+        self, fault_proxy: FaultyWorkspace, caller: Caller
     ) -> None:
         whole = caller.call("GET", LIST)[2]
-        road.fail(SlowBody(0))
+        fault_proxy.fail(SlowBody(0))
 
         assert caller.call("GET", LIST)[2] == whole
 
     def test_a_delay_changes_nothing_but_the_time(
-        self, road: FaultyWorkspace, caller: Caller
+        self, fault_proxy: FaultyWorkspace, caller: Caller
     ) -> None:
         whole = caller.call("GET", LIST)[2]
-        road.fail(Delay(0.01))
+        fault_proxy.fail(Delay(0.01))
 
         assert caller.call("GET", LIST)[2] == whole
 
     @pytest.mark.parametrize("accepted", [False, True])
-    def test_silence_never_answers(self, road: FaultyWorkspace, accepted: bool) -> None:
-        road.fail(Silence(accepted=accepted))
-        caller = Caller(road, timeout=0.1)
+    def test_silence_never_answers(self, fault_proxy: FaultyWorkspace, accepted: bool) -> None:
+        fault_proxy.fail(Silence(accepted=accepted))
+        caller = Caller(fault_proxy, timeout=0.1)
 
         with pytest.raises(TimeoutError):
             caller.call("GET", LIST)
         caller.close()
 
-        assert road.requests[0].forwarded is accepted
-        assert road.requests[0].status is None
+        assert fault_proxy.requests[0].forwarded is accepted
+        assert fault_proxy.requests[0].status is None
 
     @pytest.mark.parametrize("fault", [Silence(), SlowBody(3600), Delay(3600)])
     def test_stopping_ends_what_hangs(
         self, workspace: Address, in_threads: Callable[..., Any], fault: Fault
     ) -> None:
-        road = FaultyWorkspace(workspace)
-        road.start()
-        road.fail(fault)
-        caller = Caller(road)
+        fault_proxy = FaultyWorkspace(workspace)
+        fault_proxy.start()
+        fault_proxy.fail(fault)
+        caller = Caller(fault_proxy)
         caught: list[BaseException] = []
 
         def call() -> None:
@@ -278,27 +283,27 @@ class TestFaults:
                 caught.append(error)
 
         (thread,) = in_threads(call)
-        road.wait_for(path="jobs/list")
-        road.stop()
+        fault_proxy.wait_for(path="jobs/list")
+        fault_proxy.stop()
         thread.join(30)
         caller.close()
         assert len(caught) == 1
 
-    def test_a_fault_may_be_ones_own(self, road: FaultyWorkspace, caller: Caller) -> None:
+    def test_a_fault_may_be_ones_own(self, fault_proxy: FaultyWorkspace, caller: Caller) -> None:
         def shout(exchange: Exchange) -> None:
             reply = exchange.forward()
             exchange.answer(type(reply)(reply.status, reply.headers, reply.body.upper()))
 
-        road.fail(shout)
+        fault_proxy.fail(shout)
 
         assert caller.call("GET", LIST)[2].startswith(b'{"JOBS"')
 
 
 class TestRules:
     def test_a_rule_befalls_its_method_and_path_only(
-        self, road: FaultyWorkspace, caller: Caller
+        self, fault_proxy: FaultyWorkspace, caller: Caller
     ) -> None:
-        rule = road.fail(Refusal(403), method="GET", path="jobs/list")
+        rule = fault_proxy.fail(Refusal(403), method="GET", path="jobs/list")
 
         statuses = [
             caller.call("GET", LIST)[0],
@@ -310,43 +315,47 @@ class TestRules:
         assert rule.applied == 1
 
     def test_a_path_is_told_from_one_that_goes_on(
-        self, road: FaultyWorkspace, caller: Caller
+        self, fault_proxy: FaultyWorkspace, caller: Caller
     ) -> None:
-        road.fail(Refusal(403), path="runs/get")
+        fault_proxy.fail(Refusal(403), path="runs/get")
 
         assert caller.call("GET", "/api/2.2/jobs/runs/get-output?run_id=1")[0] == 400
 
     def test_a_rule_is_used_up_and_the_next_one_holds(
-        self, road: FaultyWorkspace, caller: Caller
+        self, fault_proxy: FaultyWorkspace, caller: Caller
     ) -> None:
-        road.fail(Refusal(429), times=2)
-        road.fail(Refusal(503), times=1)
+        fault_proxy.fail(Refusal(429), times=2)
+        fault_proxy.fail(Refusal(503), times=1)
 
         assert [caller.call("GET", LIST)[0] for _ in range(4)] == [429, 429, 503, 200]
 
-    def test_healing_forgets_all_rules(self, road: FaultyWorkspace, caller: Caller) -> None:
-        road.fail(Refusal(500))
-        road.clear_faults()
+    def test_healing_forgets_all_rules(self, fault_proxy: FaultyWorkspace, caller: Caller) -> None:
+        fault_proxy.fail(Refusal(500))
+        fault_proxy.clear_faults()
 
         assert caller.call("GET", LIST)[0] == 200
 
     def test_a_rate_is_drawn_the_same_from_the_same_seed(
-        self, road: FaultyWorkspace, caller: Caller
+        self, fault_proxy: FaultyWorkspace, caller: Caller
     ) -> None:
         draws = []
         for _ in range(2):
-            rule = road.fail(Refusal(500), rate=0.3, random=random.Random(7))
+            rule = fault_proxy.fail(Refusal(500), rate=0.3, random=random.Random(7))
             draws.append([caller.call("GET", LIST)[0] for _ in range(40)])
-            road.clear_faults()
+            fault_proxy.clear_faults()
 
         assert draws[0] == draws[1]
         assert draws[0].count(500) == rule.applied
         assert 4 <= rule.applied <= 20
 
-    def test_a_rate_without_a_source_of_chance_is_refused(self, road: FaultyWorkspace) -> None:
+    def test_a_rate_without_a_source_of_chance_is_refused(
+        self, fault_proxy: FaultyWorkspace
+    ) -> None:
         with pytest.raises(ValueError, match="random"):
-            road.fail(Refusal(500), rate=0.5)
+            fault_proxy.fail(Refusal(500), rate=0.5)
 
-    def test_waiting_for_requests_that_do_not_come_says_so(self, road: FaultyWorkspace) -> None:
+    def test_waiting_for_requests_that_do_not_come_says_so(
+        self, fault_proxy: FaultyWorkspace
+    ) -> None:
         with pytest.raises(TimeoutError, match="0 of 1 requests"):
-            road.wait_for(path="jobs/list", timeout=0.01)
+            fault_proxy.wait_for(path="jobs/list", timeout=0.01)

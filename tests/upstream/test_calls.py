@@ -75,7 +75,7 @@ def _inside(app: Flask) -> Iterator[None]:
 
 
 @pytest.fixture
-def short(make_app: MakeApp) -> Iterator[Flask]:
+def short_timeouts(make_app: MakeApp) -> Iterator[Flask]:
     """An app whose calls may take a second only."""
     app = make_app(LAKEFLOW_JOBS_READ_TIMEOUT=SHORT, LAKEFLOW_JOBS_WRITE_TIMEOUT=SHORT)
     with app.app_context():
@@ -85,22 +85,22 @@ def short(make_app: MakeApp) -> Iterator[Flask]:
 
 class TestReads:
     @pytest.mark.parametrize("fault", TRANSIENT, ids=names(TRANSIENT))
-    def test_what_may_pass_is_tried_again(self, road: FaultyWorkspace, fault: Fault) -> None:
-        road.fail(fault, path="jobs/get", times=1)
+    def test_what_may_pass_is_tried_again(self, fault_proxy: FaultyWorkspace, fault: Fault) -> None:
+        fault_proxy.fail(fault, path="jobs/get", times=1)
 
         assert current_jobs["never"].get_job().job_id
-        assert len(road.asked("GET", "jobs/get")) == 2
+        assert len(fault_proxy.asked("GET", "jobs/get")) == 2
 
     @pytest.mark.parametrize("attempts", [1, 2, 4])
     def test_no_more_often_than_the_setting_says(
-        self, make_app: MakeApp, road: FaultyWorkspace, attempts: int
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace, attempts: int
     ) -> None:
-        road.fail(Refusal(500), path="jobs/get")
+        fault_proxy.fail(Refusal(500), path="jobs/get")
         app = make_app(LAKEFLOW_JOBS_READ_ATTEMPTS=attempts)
         with app.app_context(), pytest.raises(UpstreamError):
             current_jobs["never"].get_job()
 
-        assert len(road.asked("GET", "jobs/get")) == attempts
+        assert len(fault_proxy.asked("GET", "jobs/get")) == attempts
 
     @pytest.mark.parametrize(
         ("fault", "error"),
@@ -115,16 +115,16 @@ class TestReads:
         ids=repr,
     )
     def test_what_cannot_pass_is_asked_once(
-        self, road: FaultyWorkspace, fault: Fault, error: type[LakeflowJobsError]
+        self, fault_proxy: FaultyWorkspace, fault: Fault, error: type[LakeflowJobsError]
     ) -> None:
-        road.fail(fault, path="jobs/get")
+        fault_proxy.fail(fault, path="jobs/get")
 
         with pytest.raises(error) as caught:
             current_jobs["never"].get_job()
 
         assert type(caught.value) is error
         assert not caught.value.retryable
-        assert len(road.asked("GET", "jobs/get")) == 1
+        assert len(fault_proxy.asked("GET", "jobs/get")) == 1
 
     @pytest.mark.parametrize(
         ("fault", "error", "status"),
@@ -150,12 +150,12 @@ class TestReads:
     def test_what_does_not_pass_in_time_has_its_error(
         self,
         make_app: MakeApp,
-        road: FaultyWorkspace,
+        fault_proxy: FaultyWorkspace,
         fault: Fault,
         error: type[LakeflowJobsError],
         status: int,
     ) -> None:
-        road.fail(fault, path="jobs/get")
+        fault_proxy.fail(fault, path="jobs/get")
         app = make_app(LAKEFLOW_JOBS_READ_ATTEMPTS=1)
         with app.app_context(), pytest.raises(LakeflowJobsError) as caught:
             current_jobs["never"].get_job()
@@ -163,20 +163,22 @@ class TestReads:
         assert (type(caught.value), caught.value.code) == (error, status)
 
     @pytest.mark.parametrize("limit", [0, -1, 2.5, "5", None])
-    def test_a_limit_that_is_none_is_not_asked_for(self, road: FaultyWorkspace, limit: Any) -> None:
+    def test_a_limit_that_is_none_is_not_asked_for(
+        self, fault_proxy: FaultyWorkspace, limit: Any
+    ) -> None:
         with pytest.raises(InvalidRequest, match="limit"):
             current_jobs["never"].list_runs(limit)
 
-        assert not road.asked("GET", "runs/list")
+        assert not fault_proxy.asked("GET", "runs/list")
 
-    def test_no_run_both_goes_on_and_has_ended(self, road: FaultyWorkspace) -> None:
+    def test_no_run_both_goes_on_and_has_ended(self, fault_proxy: FaultyWorkspace) -> None:
         with pytest.raises(InvalidRequest, match="not both"):
             current_jobs["never"].list_runs(active_only=True, completed_only=True)
 
-        assert not road.asked("GET", "runs/list")
+        assert not fault_proxy.asked("GET", "runs/list")
 
     def test_a_list_that_breaks_on_its_second_page_is_whole_in_the_end(
-        self, road: FaultyWorkspace
+        self, fault_proxy: FaultyWorkspace
     ) -> None:
         handle = current_jobs["never"]
         started = [handle.run_now().run_id for _ in range(30)]
@@ -189,28 +191,28 @@ class TestReads:
             else:
                 exchange.answer(exchange.forward())
 
-        road.fail(break_second_page, path="runs/list")
+        fault_proxy.fail(break_second_page, path="runs/list")
 
         assert [run.run_id for run in handle.list_runs(30)] == started[::-1]
         assert broken
 
 
 class TestRetryAfter:
-    def test_it_is_obeyed_where_it_fits(self, road: FaultyWorkspace) -> None:
-        road.fail(Refusal(429, retry_after=1), path="jobs/get", times=1)
+    def test_it_is_obeyed_where_it_fits(self, fault_proxy: FaultyWorkspace) -> None:
+        fault_proxy.fail(Refusal(429, retry_after=1), path="jobs/get", times=1)
         began = time.monotonic()
 
         current_jobs["never"].get_job()
 
         assert time.monotonic() - began >= 1.0
-        assert len(road.asked("GET", "jobs/get")) == 2
+        assert len(fault_proxy.asked("GET", "jobs/get")) == 2
 
     @pytest.mark.parametrize("status", [429, 503])
     def test_where_it_does_not_fit_it_is_handed_on_at_once(
-        self, road: FaultyWorkspace, status: int
+        self, fault_proxy: FaultyWorkspace, status: int
     ) -> None:
         for path in ("jobs/get", "run-now"):
-            road.fail(Refusal(status, retry_after=3600), path=path)
+            fault_proxy.fail(Refusal(status, retry_after=3600), path=path)
         began = time.monotonic()
 
         for call in (current_jobs["never"].get_job, current_jobs["never"].run_now):
@@ -219,41 +221,41 @@ class TestRetryAfter:
             assert (caught.value.code, caught.value.retry_seconds) == (status, 3600)
 
         assert time.monotonic() - began < 30
-        assert len(road.asked("GET", "jobs/get")) == len(road.asked("POST")) == 1
+        assert len(fault_proxy.asked("GET", "jobs/get")) == len(fault_proxy.asked("POST")) == 1
 
     @pytest.mark.parametrize("seconds", [0, -5])
     def test_one_that_asks_for_no_pause_is_not_asked_all_the_time(
-        self, short: Flask, road: FaultyWorkspace, seconds: int
+        self, short_timeouts: Flask, fault_proxy: FaultyWorkspace, seconds: int
     ) -> None:
-        road.fail(Refusal(429, retry_after=seconds), path="run-now")
+        fault_proxy.fail(Refusal(429, retry_after=seconds), path="run-now")
 
         with pytest.raises(UpstreamThrottled):
             current_jobs["never"].run_now()
 
-        assert 0 < len(road.asked("POST", "run-now")) <= 3
+        assert 0 < len(fault_proxy.asked("POST", "run-now")) <= 3
 
 
 class TestWrites:
     @pytest.mark.parametrize("fault", TRANSIENT, ids=names(TRANSIENT))
     def test_a_trigger_is_sent_again_with_the_same_token_and_starts_one_run(
-        self, road: FaultyWorkspace, fault: Fault
+        self, fault_proxy: FaultyWorkspace, fault: Fault
     ) -> None:
         known = current_jobs["never"].list_runs(100)
-        road.fail(fault, path="run-now", times=1)
+        fault_proxy.fail(fault, path="run-now", times=1)
 
         run_id = current_jobs["never"].run_now().run_id
 
-        sent = road.asked("POST", "run-now")
+        sent = fault_proxy.asked("POST", "run-now")
         assert len(sent) == 2
         assert len({request.body["idempotency_token"] for request in sent}) == 1
         runs = {run.run_id for run in current_jobs["never"].list_runs(100)}
         assert runs - {run.run_id for run in known} == {run_id}
 
-    def test_as_many_triggers_as_runs_over_a_bad_road(self, road: FaultyWorkspace) -> None:
+    def test_as_many_triggers_as_runs_over_a_bad_road(self, fault_proxy: FaultyWorkspace) -> None:
         known_runs = current_jobs["never"].list_runs(1)
         chance = random.Random(2013)
-        road.fail(Drop(accepted=True), path="run-now", rate=0.2, random=chance)
-        road.fail(Refusal(429, retry_after=0), path="run-now", rate=0.1, random=chance)
+        fault_proxy.fail(Drop(accepted=True), path="run-now", rate=0.2, random=chance)
+        fault_proxy.fail(Refusal(429, retry_after=0), path="run-now", rate=0.1, random=chance)
 
         reported = {current_jobs["never"].run_now().run_id for _ in range(50)}
 
@@ -276,9 +278,9 @@ class TestWrites:
         ids=repr,
     )
     def test_one_that_may_have_happened_is_not_to_be_made_anew_blindly(
-        self, short: Flask, road: FaultyWorkspace, fault: Fault
+        self, short_timeouts: Flask, fault_proxy: FaultyWorkspace, fault: Fault
     ) -> None:
-        road.fail(fault, path="run-now")
+        fault_proxy.fail(fault, path="run-now")
 
         with pytest.raises(UpstreamError, match="look before asking again") as caught:
             current_jobs["never"].run_now()
@@ -290,10 +292,10 @@ class TestWrites:
         assert "look before" not in str(with_key.value)
 
     def test_one_whose_first_answer_was_lost_may_have_happened_whatever_comes_then(
-        self, short: Flask, road: FaultyWorkspace
+        self, short_timeouts: Flask, fault_proxy: FaultyWorkspace
     ) -> None:
-        road.fail(Drop(accepted=True), path="run-now", times=1)
-        road.fail(Refusal(503), path="run-now")
+        fault_proxy.fail(Drop(accepted=True), path="run-now", times=1)
+        fault_proxy.fail(Refusal(503), path="run-now")
 
         with pytest.raises(UpstreamUnavailable, match="look before") as caught:
             current_jobs["never"].run_now()
@@ -302,9 +304,9 @@ class TestWrites:
 
     @pytest.mark.parametrize("fault", [Refusal(503), Refusal(429)], ids=repr)
     def test_one_that_was_refused_may_be_made_anew(
-        self, short: Flask, road: FaultyWorkspace, fault: Fault
+        self, short_timeouts: Flask, fault_proxy: FaultyWorkspace, fault: Fault
     ) -> None:
-        road.fail(fault, path="run-now")
+        fault_proxy.fail(fault, path="run-now")
 
         with pytest.raises(UpstreamError) as caught:
             current_jobs["never"].run_now()
@@ -312,26 +314,28 @@ class TestWrites:
         assert caught.value.retryable
 
     def test_a_repair_is_never_to_be_made_anew_blindly(
-        self, app: Flask, road: FaultyWorkspace
+        self, app: Flask, fault_proxy: FaultyWorkspace
     ) -> None:
         run_id = current_jobs["failing"].run_now().run_id
         current_jobs["failing"].wait(run_id)
-        road.fail(Drop(accepted=True), path="runs/repair")
+        fault_proxy.fail(Drop(accepted=True), path="runs/repair")
 
         with pytest.raises(UpstreamUnavailable, match="look before") as caught:
             current_jobs["failing"].repair_run(run_id)
 
         assert not caught.value.retryable
-        assert len(road.asked("POST", "runs/repair")) == 1
+        assert len(fault_proxy.asked("POST", "runs/repair")) == 1
 
-    def test_a_yes_without_an_id_is_none(self, short: Flask, road: FaultyWorkspace) -> None:
-        road.fail(InvalidBody(body=b'{"run_id": null}'), path="run-now")
+    def test_a_yes_without_an_id_is_none(
+        self, short_timeouts: Flask, fault_proxy: FaultyWorkspace
+    ) -> None:
+        fault_proxy.fail(InvalidBody(body=b'{"run_id": null}'), path="run-now")
 
         with pytest.raises(UpstreamError):
             current_jobs["never"].run_now()
 
     def test_what_was_given_up_while_logging_in_is_not_asked_later(
-        self, make_app: MakeApp, road: FaultyWorkspace
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace
     ) -> None:
         may_log_in = threading.Event()
 
@@ -339,29 +343,29 @@ class TestWrites:
             may_log_in.wait(30)
             exchange.answer(exchange.forward())
 
-        road.fail(hold, path="oidc/v1/token")
+        fault_proxy.fail(hold, path="oidc/v1/token")
         app = make_app(
             DATABRICKS_TOKEN=None,
             DATABRICKS_CLIENT_ID="the-app",
-            DATABRICKS_CLIENT_SECRET=road.token,
+            DATABRICKS_CLIENT_SECRET=fault_proxy.token,
             LAKEFLOW_JOBS_WRITE_TIMEOUT=SHORT,
         )
         with app.app_context():
             with pytest.raises(UpstreamTimeout):
                 current_jobs["never"].run_now()
             may_log_in.set()
-            road.wait_for(path="oidc/v1/token")
+            fault_proxy.wait_for(path="oidc/v1/token")
             assert current_jobs["never"].get_job().job_id
 
-        assert not road.asked("POST", "run-now")
+        assert not fault_proxy.asked("POST", "run-now")
 
-    def test_a_cancellation_is_sent_again(self, road: FaultyWorkspace) -> None:
+    def test_a_cancellation_is_sent_again(self, fault_proxy: FaultyWorkspace) -> None:
         run_id = current_jobs["never"].run_now().run_id
-        road.fail(Drop(accepted=True), path="runs/cancel", times=2)
+        fault_proxy.fail(Drop(accepted=True), path="runs/cancel", times=2)
 
         current_jobs["never"].cancel_run(run_id)
 
-        assert len(road.asked("POST", "runs/cancel")) == 3
+        assert len(fault_proxy.asked("POST", "runs/cancel")) == 3
 
     @pytest.mark.parametrize(
         ("fault", "error"),
@@ -375,14 +379,14 @@ class TestWrites:
         ids=repr,
     )
     def test_a_refused_trigger_is_sent_once(
-        self, road: FaultyWorkspace, fault: Fault, error: type[LakeflowJobsError]
+        self, fault_proxy: FaultyWorkspace, fault: Fault, error: type[LakeflowJobsError]
     ) -> None:
-        road.fail(fault, path="run-now")
+        fault_proxy.fail(fault, path="run-now")
 
         with pytest.raises(error):
             current_jobs["never"].run_now()
 
-        assert len(road.asked("POST")) == 1
+        assert len(fault_proxy.asked("POST")) == 1
 
 
 class SoftTimeLimitExceeded(Exception):
@@ -390,7 +394,7 @@ class SoftTimeLimitExceeded(Exception):
 
 
 def test_what_hits_the_caller_is_no_failure_of_the_workspace(
-    road: FaultyWorkspace, app: Flask
+    fault_proxy: FaultyWorkspace, app: Flask
 ) -> None:
     def interrupt(*_: object) -> None:
         raise SoftTimeLimitExceeded
@@ -401,7 +405,7 @@ def test_what_hits_the_caller_is_no_failure_of_the_workspace(
 
     before = signal.signal(signal.SIGUSR1, interrupt)
     try:
-        road.fail(hold, path="jobs/get")
+        fault_proxy.fail(hold, path="jobs/get")
         with pytest.raises(SoftTimeLimitExceeded):
             current_jobs["never"].get_job()
     finally:
@@ -416,9 +420,9 @@ class TestDeadlines:
     )
     @pytest.mark.parametrize("call", ["get_job", "run_now"])
     def test_no_call_outlives_its_tier(
-        self, short: Flask, road: FaultyWorkspace, fault: Fault, call: str
+        self, short_timeouts: Flask, fault_proxy: FaultyWorkspace, fault: Fault, call: str
     ) -> None:
-        road.fail(fault)
+        fault_proxy.fail(fault)
         began = time.monotonic()
 
         with pytest.raises(UpstreamError) as caught:
@@ -432,13 +436,13 @@ class TestDeadlines:
         "path", ["databricks-config", "oauth-authorization-server", "oidc/v1/token"]
     )
     def test_a_silent_login_counts_too(
-        self, make_app: MakeApp, road: FaultyWorkspace, path: str
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace, path: str
     ) -> None:
-        road.fail(Silence(), path=path)
+        fault_proxy.fail(Silence(), path=path)
         app = make_app(
             DATABRICKS_TOKEN=None,
             DATABRICKS_CLIENT_ID="the-app",
-            DATABRICKS_CLIENT_SECRET=road.token,
+            DATABRICKS_CLIENT_SECRET=fault_proxy.token,
             LAKEFLOW_JOBS_READ_TIMEOUT=SHORT,
         )
         began = time.monotonic()
@@ -446,20 +450,20 @@ class TestDeadlines:
         with app.app_context():
             result = current_jobs["never"].results.get_job()
 
-        was_asked = bool(road.asked(path=path))  # an older SDK logs in without discovery
+        was_asked = bool(fault_proxy.asked(path=path))  # an older SDK logs in without discovery
         assert result.status == (504 if was_asked else None)
         assert time.monotonic() - began < SHORT + GRACE
 
     def test_one_timeout_overrides_both_tiers(
-        self, make_app: MakeApp, road: FaultyWorkspace
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace
     ) -> None:
         app = make_app(
             LAKEFLOW_JOBS_TIMEOUT=SHORT,
             LAKEFLOW_JOBS_READ_TIMEOUT=3600,
             LAKEFLOW_JOBS_WRITE_TIMEOUT=3600,
         )
-        road.fail(Silence(), path="jobs/get")
-        road.fail(Silence(), path="run-now")
+        fault_proxy.fail(Silence(), path="jobs/get")
+        fault_proxy.fail(Silence(), path="run-now")
         began = time.monotonic()
         with app.app_context():
             for call in (current_jobs["never"].get_job, current_jobs["never"].run_now):
@@ -469,37 +473,39 @@ class TestDeadlines:
         assert time.monotonic() - began < 2 * SHORT + GRACE
 
     def test_other_calls_go_on_while_one_hangs(
-        self, road: FaultyWorkspace, in_threads: Callable[..., Any]
+        self, fault_proxy: FaultyWorkspace, in_threads: Callable[..., Any]
     ) -> None:
-        road.fail(Silence(), path="jobs/get", times=1)
+        fault_proxy.fail(Silence(), path="jobs/get", times=1)
         (hanging,) = in_threads(current_jobs["never"].results.get_job)
-        road.wait_for(path="jobs/get")
+        fault_proxy.wait_for(path="jobs/get")
 
         assert current_jobs["never"].run_now().run_id
 
         assert hanging.is_alive()
-        road.stop()  # breaks what hangs; the retry then finds nobody
+        fault_proxy.stop()  # breaks what hangs; the retry then finds nobody
         hanging.join(30)
-        road.start()
+        fault_proxy.start()
 
 
 class TestMessages:
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 500, 503, 504])
     def test_no_message_tells_token_or_configuration(
-        self, road: FaultyWorkspace, status: int
+        self, fault_proxy: FaultyWorkspace, status: int
     ) -> None:
         refusal = Refusal(status, message="You shall not pass", retry_after=3600)
-        road.fail(refusal, path="jobs/get")
+        fault_proxy.fail(refusal, path="jobs/get")
 
         with pytest.raises(LakeflowJobsError) as caught:
             current_jobs["never"].get_job()
 
         said = f"{caught.value} {caught.value.detail} {caught.value!r}"
-        for secret in (road.token, "Config:", "host=", "auth_type", "Traceback"):
+        for secret in (fault_proxy.token, "Config:", "host=", "auth_type", "Traceback"):
             assert secret not in said
 
-    def test_the_code_of_the_workspace_is_kept(self, road: FaultyWorkspace) -> None:
-        road.fail(Refusal(403, "PERMISSION_DENIED", "User x does not have Manage Run on job 1"))
+    def test_the_code_of_the_workspace_is_kept(self, fault_proxy: FaultyWorkspace) -> None:
+        fault_proxy.fail(
+            Refusal(403, "PERMISSION_DENIED", "User x does not have Manage Run on job 1")
+        )
 
         with pytest.raises(NotAllowed, match="Manage Run on job 1") as caught:
             current_jobs["never"].run_now()
@@ -507,7 +513,7 @@ class TestMessages:
         assert caught.value.upstream_code == "PERMISSION_DENIED"
 
     def test_a_users_refused_token_is_theirs_and_the_apps_is_ours(
-        self, app: Flask, road: FaultyWorkspace
+        self, app: Flask, fault_proxy: FaultyWorkspace
     ) -> None:
         with (
             app.test_request_context(headers=on_behalf_of("dapi-of-carol")),

@@ -19,7 +19,7 @@ from flask_lakeflow_jobs import LakeflowJobs, UpstreamUnauthenticated, current_j
 from flask_lakeflow_jobs.local import ensure_workspace, stop_workspace
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal, fingerprint
 from tests.conftest import MakeApp
-from tests.support import ALICE, BUNDLE, Gate, on_behalf_of
+from tests.support import ALICE, BUNDLE, RunGate, on_behalf_of
 
 DISCOVERY = "databricks-config"
 TOKENS = "oidc/v1/token"
@@ -27,23 +27,23 @@ TOKENS = "oidc/v1/token"
 
 class TestApp:
     def test_nothing_is_asked_before_the_first_call(
-        self, make_app: MakeApp, road: FaultyWorkspace
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace
     ) -> None:
         with make_app().app_context():
             assert "never" in current_jobs
             repr(current_jobs["never"])
 
-        assert not road.requests
+        assert not fault_proxy.requests
 
-    def test_one_client_serves_all_calls(self, app: Flask, road: FaultyWorkspace) -> None:
+    def test_one_client_serves_all_calls(self, app: Flask, fault_proxy: FaultyWorkspace) -> None:
         with app.app_context():
             for _ in range(3):
                 current_jobs["never"].run_now()
 
-        assert len(road.asked(path=DISCOVERY)) <= 1  # an older SDK does without
+        assert len(fault_proxy.asked(path=DISCOVERY)) <= 1  # an older SDK does without
 
     def test_calls_that_come_together_make_one_client(
-        self, app: Flask, road: FaultyWorkspace, in_threads: Callable[..., Any]
+        self, app: Flask, fault_proxy: FaultyWorkspace, in_threads: Callable[..., Any]
     ) -> None:
         def call() -> None:
             with app.app_context():
@@ -52,30 +52,32 @@ class TestApp:
         for thread in in_threads(*[call] * 8):
             thread.join(30)
 
-        assert len(road.asked(path=DISCOVERY)) <= 1  # an older SDK does without
-        assert len(road.asked("POST", "run-now")) == 8
+        assert len(fault_proxy.asked(path=DISCOVERY)) <= 1  # an older SDK does without
+        assert len(fault_proxy.asked("POST", "run-now")) == 8
 
-    def test_a_workspace_without_discovery_will_do(self, app: Flask, road: FaultyWorkspace) -> None:
-        road.fail(Refusal(404, "ENDPOINT_NOT_FOUND"), path=DISCOVERY)
+    def test_a_workspace_without_discovery_will_do(
+        self, app: Flask, fault_proxy: FaultyWorkspace
+    ) -> None:
+        fault_proxy.fail(Refusal(404, "ENDPOINT_NOT_FOUND"), path=DISCOVERY)
 
         with app.app_context():
             assert current_jobs["never"].get_job().job_id
 
     def test_a_throttled_discovery_holds_up_no_more_than_one_call(
-        self, app: Flask, road: FaultyWorkspace
+        self, app: Flask, fault_proxy: FaultyWorkspace
     ) -> None:
-        road.fail(Refusal(429, retry_after=3600), path=DISCOVERY, times=1)
+        fault_proxy.fail(Refusal(429, retry_after=3600), path=DISCOVERY, times=1)
 
         with app.app_context():
             first = current_jobs["never"].results.list_runs()
-            assert first.ok is (not road.asked("GET", DISCOVERY))  # the lowest SDK has none
+            assert first.ok is (not fault_proxy.asked("GET", DISCOVERY))  # the lowest SDK has none
             assert current_jobs["never"].results.list_runs().ok
 
     def test_credentials_may_stand_in_the_environment(
-        self, make_app: MakeApp, road: FaultyWorkspace, monkeypatch: pytest.MonkeyPatch
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv("DATABRICKS_HOST", road.host)
-        monkeypatch.setenv("DATABRICKS_TOKEN", road.token)
+        monkeypatch.setenv("DATABRICKS_HOST", fault_proxy.host)
+        monkeypatch.setenv("DATABRICKS_TOKEN", fault_proxy.token)
         app = make_app(DATABRICKS_HOST=None, DATABRICKS_TOKEN=None)
 
         with app.app_context():
@@ -84,7 +86,7 @@ class TestApp:
 
 class TestProxies:
     @pytest.fixture
-    def proxied(self, road: FaultyWorkspace) -> Iterator[list[str]]:
+    def proxied(self, fault_proxy: FaultyWorkspace) -> Iterator[list[str]]:
         """What goes over a proxy, which takes all hosts for the workspace."""
         asked: list[str] = []
         directly = build_opener(ProxyHandler({}))
@@ -92,7 +94,7 @@ class TestProxies:
         class Proxy(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 asked.append(urlsplit(self.path).netloc + urlsplit(self.path).path)
-                url = urlsplit(road.host)._replace(
+                url = urlsplit(fault_proxy.host)._replace(
                     path=urlsplit(self.path).path, query=urlsplit(self.path).query
                 )
                 token = {"Authorization": self.headers["Authorization"]}
@@ -140,28 +142,30 @@ class TestClientSecret:
     """How an app on Databricks Apps logs in."""
 
     @pytest.fixture
-    def app(self, make_app: MakeApp, road: FaultyWorkspace) -> Flask:
+    def app(self, make_app: MakeApp, fault_proxy: FaultyWorkspace) -> Flask:
         return make_app(
             DATABRICKS_TOKEN=None,
             DATABRICKS_CLIENT_ID="the-app",
-            DATABRICKS_CLIENT_SECRET=road.token,
+            DATABRICKS_CLIENT_SECRET=fault_proxy.token,
         )
 
-    def test_the_app_gets_a_token_once_and_uses_it(self, app: Flask, road: FaultyWorkspace) -> None:
+    def test_the_app_gets_a_token_once_and_uses_it(
+        self, app: Flask, fault_proxy: FaultyWorkspace
+    ) -> None:
         with app.app_context():
             for _ in range(3):
                 current_jobs["never"].run_now()
 
-        assert len(road.asked("POST", TOKENS)) == 1
-        (token,) = {sent.token for sent in road.asked("POST", "run-now")}
-        assert token not in ("", fingerprint(road.token))
+        assert len(fault_proxy.asked("POST", TOKENS)) == 1
+        (token,) = {sent.token for sent in fault_proxy.asked("POST", "run-now")}
+        assert token not in ("", fingerprint(fault_proxy.token))
 
     def test_a_user_acts_as_themselves_beside_it(
-        self, app: Flask, road: FaultyWorkspace, monkeypatch: pytest.MonkeyPatch
+        self, app: Flask, fault_proxy: FaultyWorkspace, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """On Databricks Apps the app's own credentials always stand in the environment."""
         monkeypatch.setenv("DATABRICKS_CLIENT_ID", "the-app")
-        monkeypatch.setenv("DATABRICKS_CLIENT_SECRET", road.token)
+        monkeypatch.setenv("DATABRICKS_CLIENT_SECRET", fault_proxy.token)
 
         with (
             app.test_request_context(headers=on_behalf_of(ALICE)),
@@ -169,11 +173,11 @@ class TestClientSecret:
         ):
             handle.run_now()
 
-        assert [sent.token for sent in road.asked("POST", "run-now")] == [fingerprint(ALICE)]
-        assert not road.asked("POST", TOKENS)
+        assert [sent.token for sent in fault_proxy.asked("POST", "run-now")] == [fingerprint(ALICE)]
+        assert not fault_proxy.asked("POST", TOKENS)
 
     def test_a_refused_secret_is_said_without_it(
-        self, make_app: MakeApp, road: FaultyWorkspace
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace
     ) -> None:
         app = make_app(
             DATABRICKS_TOKEN=None,
@@ -189,7 +193,7 @@ class TestClientSecret:
 
 
 def test_a_token_of_the_app_wins_over_credentials_of_the_environment(
-    make_app: MakeApp, road: FaultyWorkspace, monkeypatch: pytest.MonkeyPatch
+    make_app: MakeApp, fault_proxy: FaultyWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on Databricks Apps, where the app's own always stand there."""
     monkeypatch.setenv("DATABRICKS_CLIENT_ID", "the-app")
@@ -198,27 +202,29 @@ def test_a_token_of_the_app_wins_over_credentials_of_the_environment(
     with make_app().app_context():
         assert current_jobs["never"].get_job().job_id
 
-    assert not road.asked("POST", TOKENS)
+    assert not fault_proxy.asked("POST", TOKENS)
 
 
 def test_a_client_secret_of_the_app_wins_over_a_token_of_the_environment(
-    make_app: MakeApp, road: FaultyWorkspace, monkeypatch: pytest.MonkeyPatch
+    make_app: MakeApp, fault_proxy: FaultyWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABRICKS_TOKEN", "not the token")
     app = make_app(
         DATABRICKS_TOKEN=None,
         DATABRICKS_CLIENT_ID="the-app",
-        DATABRICKS_CLIENT_SECRET=road.token,
+        DATABRICKS_CLIENT_SECRET=fault_proxy.token,
     )
 
     with app.app_context():
         assert current_jobs["never"].get_job().job_id
 
-    assert road.asked("POST", TOKENS)
+    assert fault_proxy.asked("POST", TOKENS)
 
 
 class TestUsers:
-    def test_a_users_warm_call_costs_no_discovery(self, app: Flask, road: FaultyWorkspace) -> None:
+    def test_a_users_warm_call_costs_no_discovery(
+        self, app: Flask, fault_proxy: FaultyWorkspace
+    ) -> None:
         for _ in range(3):
             with (
                 app.test_request_context(headers=on_behalf_of(ALICE)),
@@ -226,8 +232,8 @@ class TestUsers:
             ):
                 handle.run_now()
 
-        assert len(road.asked(path=DISCOVERY)) <= 1
-        assert len(road.asked("POST", "run-now")) == 3
+        assert len(fault_proxy.asked(path=DISCOVERY)) <= 1
+        assert len(fault_proxy.asked("POST", "run-now")) == 3
 
 
 class TestLocal:
@@ -259,8 +265,8 @@ class TestLocal:
         runs = [run.run_id for run in current_jobs["never"].list_runs()]
         assert runs == [after, before]
 
-    def test_a_watch_outlives_it(self, app: Flask, gate: Gate) -> None:
-        watch = current_jobs["gated"].run_and_wait({"job_parameters": gate.params})
+    def test_a_watch_outlives_it(self, app: Flask, run_gate: RunGate) -> None:
+        watch = current_jobs["gated"].run_and_wait({"job_parameters": run_gate.params})
         assert next(watch).outcome == "running"
         os.kill(self._pid(app), signal.SIGKILL)
 

@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from flask_lakeflow_jobs import UpstreamError, current_jobs
 from flask_lakeflow_jobs.testing import Drop, Exchange, FaultyWorkspace, Refusal
 from tests.conftest import MakeApp
-from tests.support import Gate, wait_until
+from tests.support import RunGate, wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -25,35 +25,35 @@ def _inside(app: Flask) -> Iterator[None]:
         yield
 
 
-def test_a_settled_run_is_read_once(road: FaultyWorkspace) -> None:
+def test_a_settled_run_is_read_once(fault_proxy: FaultyWorkspace) -> None:
     run_id = current_jobs["never"].run_now().run_id
 
     runs = [current_jobs["never"].get_run(run_id) for _ in range(5)]
 
     assert {run.run_id for run in runs} == {run_id}
-    assert len(road.asked("GET", "runs/get")) == 1
+    assert len(fault_proxy.asked("GET", "runs/get")) == 1
 
 
-def test_each_time_with_the_cache_off(make_app: MakeApp, road: FaultyWorkspace) -> None:
+def test_each_time_with_the_cache_off(make_app: MakeApp, fault_proxy: FaultyWorkspace) -> None:
     with make_app(LAKEFLOW_JOBS_CACHE_TTL=0).app_context():
         run_id = current_jobs["never"].run_now().run_id
         for _ in range(3):
             current_jobs["never"].get_run(run_id)
 
-    assert len(road.asked("GET", "runs/get")) == 3
+    assert len(fault_proxy.asked("GET", "runs/get")) == 3
 
 
-def test_a_run_that_goes_on_is_never_served_for_long(gate: Gate) -> None:
+def test_a_run_that_goes_on_is_never_served_for_long(run_gate: RunGate) -> None:
     """Though it is read all the time: reads do not keep an old answer alive."""
-    run_id = current_jobs["gated"].run_now(gate.params).run_id
+    run_id = current_jobs["gated"].run_now(run_gate.params).run_id
     assert current_jobs["gated"].get_run(run_id).end_time == 0
-    gate.open()
+    run_gate.open()
 
     assert wait_until(lambda: current_jobs["gated"].get_run(run_id).end_time, "its end")
 
 
 def test_equal_reads_at_once_are_one_upstream(
-    app: Flask, road: FaultyWorkspace, in_threads: Callable[..., Any]
+    app: Flask, fault_proxy: FaultyWorkspace, in_threads: Callable[..., Any]
 ) -> None:
     run_id = current_jobs["never"].run_now().run_id
     may_answer = threading.Event()
@@ -62,7 +62,7 @@ def test_equal_reads_at_once_are_one_upstream(
         may_answer.wait(30)
         exchange.answer(exchange.forward())
 
-    road.fail(hold, path="runs/get")
+    fault_proxy.fail(hold, path="runs/get")
     found = []
     ready = threading.Barrier(21, timeout=30)
 
@@ -73,13 +73,13 @@ def test_equal_reads_at_once_are_one_upstream(
 
     threads = in_threads(*[read] * 20)
     ready.wait()
-    road.wait_for(path="runs/get")
+    fault_proxy.wait_for(path="runs/get")
     may_answer.set()
     for thread in threads:
         thread.join(30)
 
     assert found == [run_id] * 20
-    assert len(road.asked("GET", "runs/get")) == 1
+    assert len(fault_proxy.asked("GET", "runs/get")) == 1
 
 
 class Interrupted(Exception):
@@ -87,7 +87,7 @@ class Interrupted(Exception):
 
 
 def test_who_asks_for_others_too_keeps_its_own_end_to_itself(
-    app: Flask, road: FaultyWorkspace, in_threads: Callable[..., Any]
+    app: Flask, fault_proxy: FaultyWorkspace, in_threads: Callable[..., Any]
 ) -> None:
     """The first of two equal reads is stopped while it waits; the other asks anew."""
     run_id = current_jobs["never"].run_now().run_id
@@ -97,19 +97,19 @@ def test_who_asks_for_others_too_keeps_its_own_end_to_itself(
         raise Interrupted
 
     def hold(exchange: Exchange) -> None:
-        if len(road.asked("GET", "runs/get")) == 1:
+        if len(fault_proxy.asked("GET", "runs/get")) == 1:
             asked_by_both.wait(30)
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
             exchange.pause(1)
         exchange.answer(exchange.forward())
 
     def read() -> None:
-        road.wait_for(path="runs/get")
+        fault_proxy.wait_for(path="runs/get")
         with app.app_context():
             asked_by_both.set()
             found.append(current_jobs["never"].get_run(run_id).run_id)
 
-    road.fail(hold, path="runs/get")
+    fault_proxy.fail(hold, path="runs/get")
     before = signal.signal(signal.SIGUSR1, interrupt)
     try:
         (other,) = in_threads(read)
@@ -123,7 +123,7 @@ def test_who_asks_for_others_too_keeps_its_own_end_to_itself(
 
 
 def test_a_read_after_a_change_joins_none_from_before_it(
-    make_app: MakeApp, road: FaultyWorkspace, in_threads: Callable[..., Any]
+    make_app: MakeApp, fault_proxy: FaultyWorkspace, in_threads: Callable[..., Any]
 ) -> None:
     """Even where nothing is kept, so that no store tells of the change."""
     app = make_app(LAKEFLOW_JOBS_CACHE={"CACHE_TYPE": "NullCache", "CACHE_NO_NULL_WARNING": True})
@@ -131,7 +131,7 @@ def test_a_read_after_a_change_joins_none_from_before_it(
 
     def hold(exchange: Exchange) -> None:
         reply = exchange.forward()
-        if len(road.asked("GET", "runs/list")) == 1:
+        if len(fault_proxy.asked("GET", "runs/list")) == 1:
             may_answer.wait(30)
         exchange.answer(reply)
 
@@ -139,9 +139,9 @@ def test_a_read_after_a_change_joins_none_from_before_it(
         with app.app_context():
             current_jobs["never"].list_runs()
 
-    road.fail(hold, path="runs/list")
+    fault_proxy.fail(hold, path="runs/list")
     (earlier,) = in_threads(read)
-    road.wait_for(path="runs/list")
+    fault_proxy.wait_for(path="runs/list")
     with app.app_context():
         started = current_jobs["never"].run_now().run_id
         newest = current_jobs["never"].list_runs()[0].run_id
@@ -186,18 +186,18 @@ def test_a_forked_child_waits_for_no_read_of_its_parents() -> None:
     assert done.returncode == 0
 
 
-def test_a_failed_read_is_not_kept(road: FaultyWorkspace) -> None:
+def test_a_failed_read_is_not_kept(fault_proxy: FaultyWorkspace) -> None:
     run_id = current_jobs["never"].run_now().run_id
-    road.fail(Refusal(403), path="runs/get", times=1)
+    fault_proxy.fail(Refusal(403), path="runs/get", times=1)
 
     assert not current_jobs["never"].results.get_run(run_id).ok
     assert current_jobs["never"].results.get_run(run_id).ok
 
 
-def test_what_the_extension_changes_is_seen_at_once(gate: Gate) -> None:
+def test_what_the_extension_changes_is_seen_at_once(run_gate: RunGate) -> None:
     handle = current_jobs["gated"]
     for _ in range(3):
-        run_id = handle.run_now(gate.params).run_id
+        run_id = handle.run_now(run_gate.params).run_id
         last = handle.last_run()
         assert last is not None
         assert last.run_id == run_id
@@ -209,32 +209,32 @@ def test_what_the_extension_changes_is_seen_at_once(gate: Gate) -> None:
     assert state is not None
     assert state.life_cycle_state is not None
     assert state.life_cycle_state.value in ("TERMINATING", "TERMINATED")
-    gate.open()
+    run_gate.open()
 
 
-def test_what_a_watch_has_seen_serves_reads(road: FaultyWorkspace) -> None:
+def test_what_a_watch_has_seen_serves_reads(fault_proxy: FaultyWorkspace) -> None:
     run_id = current_jobs["quick"].run_now().run_id
     current_jobs["quick"].wait(run_id)
-    looks = len(road.asked("GET", "runs/get"))
+    looks = len(fault_proxy.asked("GET", "runs/get"))
 
     assert current_jobs["quick"].get_run(run_id).end_time
 
-    assert len(road.asked("GET", "runs/get")) == looks
+    assert len(fault_proxy.asked("GET", "runs/get")) == looks
 
 
 class TestWithTheWorkspaceDown:
     @pytest.fixture
     def down(
-        self, make_app: MakeApp, road: FaultyWorkspace, gate: Gate
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace, run_gate: RunGate
     ) -> Iterator[tuple[Flask, int]]:
         """An app that has read a run before its workspace broke, and the run."""
         app = make_app(LAKEFLOW_JOBS_READ_ATTEMPTS=1)
         with app.app_context():
-            run_id = current_jobs["gated"].run_now(gate.params).run_id
+            run_id = current_jobs["gated"].run_now(run_gate.params).run_id
             path = f"/api/jobs/gated/runs/{run_id}"
             client = app.test_client()
             assert "Cache-Status" not in client.get(path).headers
-            road.fail(Drop())
+            fault_proxy.fail(Drop())
             # It is served as fresh for a moment, then the workspace is asked.
             wait_until(lambda: "Cache-Status" in client.get(path).headers, "a stale answer")
             yield app, run_id
@@ -261,11 +261,11 @@ class TestWithTheWorkspaceDown:
             current_jobs["gated"].get_run(run_id)
 
     def test_it_is_fresh_again_when_the_workspace_is_back(
-        self, down: tuple[Flask, int], road: FaultyWorkspace
+        self, down: tuple[Flask, int], fault_proxy: FaultyWorkspace
     ) -> None:
         app, run_id = down
         client = app.test_client()
-        road.clear_faults()
+        fault_proxy.clear_faults()
 
         assert wait_until(
             lambda: "Cache-Status" not in client.get(f"/api/jobs/gated/runs/{run_id}").headers,

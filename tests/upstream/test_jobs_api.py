@@ -203,12 +203,12 @@ def of_tomorrow(exchange: Exchange) -> None:
 
 
 @pytest.fixture
-def run_id(app: Flask, road: FaultyWorkspace) -> int:
+def run_id(app: Flask, fault_proxy: FaultyWorkspace) -> int:
     """A run in that workspace."""
     with app.app_context():
         started = current_jobs["never"].run_now().run_id
     for path in ("runs/get", "runs/list"):
-        road.fail(of_tomorrow, path=path)
+        fault_proxy.fail(of_tomorrow, path=path)
     return int(started)
 
 
@@ -227,11 +227,11 @@ def test_runs_are_served_as_they_are_spelled(app: Flask, run_id: int) -> None:
 
 
 def test_events_have_them_so_too(
-    app: Flask, serve: Callable[[Flask], str], road: FaultyWorkspace, run_id: int
+    app: Flask, serve: Callable[[Flask], str], fault_proxy: FaultyWorkspace, run_id: int
 ) -> None:
     with Stream.open(f"{serve(app)}/api/jobs/never/runs/{run_id}/stream") as stream:
         hibernating = next(stream)
-        road.clear_faults()
+        fault_proxy.clear_faults()
         *_, ended, _ = stream
 
     assert hibernating.json["status"] == "HIBERNATING"
@@ -254,7 +254,7 @@ def test_a_status_in_python_has_them_in_its_document(app: Flask, run_id: int) ->
     assert "sundial" not in repr(status)
 
 
-def test_a_failure_is_explained_in_them_too(app: Flask, road: FaultyWorkspace) -> None:
+def test_a_failure_is_explained_in_them_too(app: Flask, fault_proxy: FaultyWorkspace) -> None:
     def explode(exchange: Exchange) -> None:
         reply = exchange.forward()
         document = json.loads(reply.body)
@@ -263,7 +263,7 @@ def test_a_failure_is_explained_in_them_too(app: Flask, road: FaultyWorkspace) -
             part["status"]["termination_details"] = {"code": "SUPERNOVA"}
         exchange.answer(Reply(reply.status, reply.headers, json.dumps(document).encode()))
 
-    road.fail(explode, path="runs/get")
+    fault_proxy.fail(explode, path="runs/get")
     with app.app_context():
         run_id = current_jobs["failing"].run_now().run_id
         end = current_jobs["failing"].wait(run_id)
@@ -277,7 +277,7 @@ def test_a_failure_is_explained_in_them_too(app: Flask, road: FaultyWorkspace) -
     }
 
 
-def test_outputs_are_served_as_they_are_spelled(app: Flask, road: FaultyWorkspace) -> None:
+def test_outputs_are_served_as_they_are_spelled(app: Flask, fault_proxy: FaultyWorkspace) -> None:
     def answer(exchange: Exchange) -> None:
         exchange.forward()
         body = {"logs": "a", "sundial": SUNDIAL, "dbt_output": {"artifacts_headers": {"k": "v"}}}
@@ -286,7 +286,7 @@ def test_outputs_are_served_as_they_are_spelled(app: Flask, road: FaultyWorkspac
     with app.app_context():
         run_id = current_jobs["quick"].run_now().run_id
         current_jobs["quick"].wait(run_id)
-    road.fail(answer, path="runs/get-output")
+    fault_proxy.fail(answer, path="runs/get-output")
 
     outputs = app.test_client().get(f"/api/jobs/quick/runs/{run_id}/output").get_json()
 

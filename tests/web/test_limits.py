@@ -24,10 +24,10 @@ BODIES = [RUN, "/api/jobs/greeting/runs/1/repair"]
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_started(road: FaultyWorkspace, request: pytest.FixtureRequest) -> Any:
+def _nothing_is_started(fault_proxy: FaultyWorkspace, request: pytest.FixtureRequest) -> Any:
     yield
     if "taken" not in request.node.name:
-        assert road.requests == []
+        assert fault_proxy.requests == []
 
 
 def padded(size: int) -> bytes:
@@ -63,7 +63,9 @@ def test_one_of_a_mebibyte_is_taken(client: FlaskClient) -> None:
         assert answer.status_code == 200
 
 
-def test_one_that_the_host_has_read_before_is_taken(app: Flask, road: FaultyWorkspace) -> None:
+def test_one_that_the_host_has_read_before_is_taken(
+    app: Flask, fault_proxy: FaultyWorkspace
+) -> None:
     app.before_request(lambda: print(len(request.get_data())))
     answer = app.test_client().post(
         RUN,
@@ -72,7 +74,7 @@ def test_one_that_the_host_has_read_before_is_taken(app: Flask, road: FaultyWork
         environ_overrides={"wsgi.input_terminated": True},
     )
     assert answer.status_code == 200
-    (sent,) = road.asked("POST", "run-now")
+    (sent,) = fault_proxy.asked("POST", "run-now")
     assert sent.body["job_parameters"] == {"who": "anna"}
 
 

@@ -16,7 +16,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from flask_lakeflow_jobs import LakeflowJobs, current_jobs
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
 from tests.conftest import MakeApp
-from tests.support import Gate
+from tests.support import RunGate
 
 Json = dict[str, Any]
 
@@ -179,9 +179,9 @@ def test_it_says_where_the_routes_are(prefix: str) -> None:
     ],
 )
 def test_it_says_of_parameters_what_the_routes_say(
-    make_app: MakeApp, road: FaultyWorkspace, key: str, params: Json | None, is_taken: bool
+    make_app: MakeApp, fault_proxy: FaultyWorkspace, key: str, params: Json | None, is_taken: bool
 ) -> None:
-    road.fail(Refusal(403), path="run-now")  # what reaches the workspace was taken
+    fault_proxy.fail(Refusal(403), path="run-now")  # what reaches the workspace was taken
     app = make_app(jobs=JOBS)
     path = next(path for path in document_of(app)["paths"] if path == _quoted(key))
     operation = document_of(app)["paths"][path]["post"]
@@ -215,13 +215,13 @@ def validated(document: Json, path: str, method: str, answer: Any) -> None:
         Draft202012Validator(schema).validate(answer.get_json(force=True))
 
 
-def test_answers_are_as_it_says(make_app: MakeApp, gate: Gate) -> None:
+def test_answers_are_as_it_says(make_app: MakeApp, run_gate: RunGate) -> None:
     app = make_app()
     document, client = document_of(app), app.test_client()
     with app.app_context():
         run_id = current_jobs["failing"].run_now().run_id
         current_jobs["failing"].wait(run_id)
-        going = current_jobs["gated"].run_now(gate.params).run_id
+        going = current_jobs["gated"].run_now(run_gate.params).run_id
 
     for path, url, method in (
         ("/", "", "get"),

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.conftest import MakeApp
-from tests.support import Gate
+from tests.support import RunGate
 
 #: Method, path and the action that the policy is asked about.
 ROUTES = [
@@ -47,7 +47,7 @@ class TestPolicy:
     def test_a_no_or_a_failure_is_403_and_nothing_is_asked_upstream(
         self,
         make_app: MakeApp,
-        road: FaultyWorkspace,
+        fault_proxy: FaultyWorkspace,
         answer: object,
         method: str,
         path: str,
@@ -62,7 +62,7 @@ class TestPolicy:
         assert response.mimetype == "application/problem+json"
         assert "broken" not in response.text
         assert policy.questions == [(action, "never")]
-        assert not road.requests
+        assert not fault_proxy.requests
 
     @pytest.mark.parametrize(("method", "path", "action"), ROUTES)
     def test_a_yes_is_no_obstacle(
@@ -81,17 +81,17 @@ class TestPolicy:
 
         assert "broken" in caplog.text
 
-    def test_actions_are_told_apart(self, make_app: MakeApp, gate: Gate) -> None:
+    def test_actions_are_told_apart(self, make_app: MakeApp, run_gate: RunGate) -> None:
         app = make_app(policy=lambda user, action, job: action != "cancel")
         client = app.test_client()
-        run_id = client.post("/api/jobs/gated/run", json={"params": gate.params}).get_json()[
+        run_id = client.post("/api/jobs/gated/run", json={"params": run_gate.params}).get_json()[
             "runId"
         ]
 
         assert client.get(f"/api/jobs/gated/runs/{run_id}").status_code == 200
         assert client.delete(f"/api/jobs/gated/runs/{run_id}").status_code == 403
 
-        gate.open()
+        run_gate.open()
         with app.app_context():
             assert current_jobs["gated"].wait(run_id).outcome == "succeeded"
 
@@ -113,14 +113,14 @@ class TestPolicy:
         assert [job["key"] for job in listed] == ["quick"]
 
     def test_a_stream_of_several_runs_needs_every_one_of_them(
-        self, make_app: MakeApp, road: FaultyWorkspace
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace
     ) -> None:
         client = make_app(policy=lambda user, action, job: job == "quick").test_client()
 
         response = client.get("/api/jobs/stream?run=quick:1&run=never:1")
 
         assert response.status_code == 403
-        assert not road.requests
+        assert not fault_proxy.requests
 
     def test_pythons_own_calls_are_not_asked_about(self, make_app: MakeApp) -> None:
         with make_app(policy=Asked(False)).app_context():
@@ -147,7 +147,7 @@ class TestOtherSites:
     def test_a_change_from_one_is_refused(
         self,
         client: FlaskClient,
-        road: FaultyWorkspace,
+        fault_proxy: FaultyWorkspace,
         headers: dict[str, str],
         method: str,
         path: str,
@@ -155,7 +155,7 @@ class TestOtherSites:
         response = client.open(f"/api/jobs/never/{path}", method=method, headers=headers)
 
         assert response.status_code == 403
-        assert not road.requests
+        assert not fault_proxy.requests
 
     @pytest.mark.parametrize(
         "headers",

@@ -21,7 +21,7 @@ from flask_lakeflow_jobs.testing import (
     Silence,
 )
 from tests.conftest import MakeApp
-from tests.support import ALICE, Gate, on_behalf_of
+from tests.support import ALICE, RunGate, on_behalf_of
 
 MEMBERS = {"type", "title", "status", "detail", "retryable", "errors", "upstream_code"}
 
@@ -54,27 +54,27 @@ class TestBadBodies:
         ids=range(10),
     )
     def test_they_are_refused_and_start_nothing(
-        self, client: FlaskClient, road: FaultyWorkspace, body: bytes, status: int
+        self, client: FlaskClient, fault_proxy: FaultyWorkspace, body: bytes, status: int
     ) -> None:
         response = client.post("/api/jobs/never/run", data=body, content_type="application/json")
 
         assert response.status_code == status
         document_of(response)
-        assert not road.requests
+        assert not fault_proxy.requests
 
     @pytest.mark.parametrize(
         "media_type",
         ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data", "text/html"],
     )
     def test_a_body_that_is_not_json_is_415(
-        self, client: FlaskClient, road: FaultyWorkspace, media_type: str
+        self, client: FlaskClient, fault_proxy: FaultyWorkspace, media_type: str
     ) -> None:
         """A plain form post from another site starts a run at a peer (B18)."""
         for body in (b"params=1", b""):
             response = client.post("/api/jobs/never/run", data=body, content_type=media_type)
             assert response.status_code == 415
             document_of(response)
-        assert not road.requests
+        assert not fault_proxy.requests
 
     def test_a_body_of_a_json_dialect_is_json(self, client: FlaskClient) -> None:
         response = client.post(
@@ -87,7 +87,9 @@ class TestBadBodies:
 class TestBodiesReadBefore:
     """By the host, in a ``before_request``."""
 
-    def test_one_that_is_gone_starts_nothing(self, app: Flask, road: FaultyWorkspace) -> None:
+    def test_one_that_is_gone_starts_nothing(
+        self, app: Flask, fault_proxy: FaultyWorkspace
+    ) -> None:
         @app.before_request
         def read() -> None:
             request.stream.read()
@@ -96,9 +98,9 @@ class TestBodiesReadBefore:
 
         assert response.status_code == 400
         assert "read it before" in document_of(response)["detail"]
-        assert not road.requests
+        assert not fault_proxy.requests
 
-    def test_one_that_flask_keeps_arrives(self, app: Flask, road: FaultyWorkspace) -> None:
+    def test_one_that_flask_keeps_arrives(self, app: Flask, fault_proxy: FaultyWorkspace) -> None:
         @app.before_request
         def read() -> None:
             assert request.get_json() == {"params": {"day": "1"}}
@@ -106,7 +108,7 @@ class TestBodiesReadBefore:
         response = app.test_client().post("/api/jobs/never/run", json={"params": {"day": "1"}})
 
         assert response.status_code == 200
-        (sent,) = road.asked("POST", "run-now")
+        (sent,) = fault_proxy.asked("POST", "run-now")
         assert sent.body["job_parameters"] == {"day": "1"}
 
 
@@ -117,7 +119,7 @@ class EtlParams(Schema):
 
 class TestBadParameters:
     def test_each_field_says_what_is_wrong_with_it(
-        self, make_app: MakeApp, road: FaultyWorkspace
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace
     ) -> None:
         jobs = {"etl": {"of": "never", "task_type": "job", "params": EtlParams}}
         client = make_app(jobs=jobs).test_client()
@@ -128,7 +130,7 @@ class TestBadParameters:
         document = document_of(response)
         assert set(document["errors"]) == {"startDate", "tries", "typo"}
         assert document["errors"]["typo"] == ["Unknown field."]
-        assert not road.requests
+        assert not fault_proxy.requests
 
     def test_a_message_that_is_translated_late_is_told(self, make_app: MakeApp) -> None:
         class Late:
@@ -156,9 +158,9 @@ class TestBadParameters:
         assert set(document_of(response)["errors"]) == {"day"}
 
     def test_what_the_workspace_refuses_is_400_too(
-        self, client: FlaskClient, road: FaultyWorkspace
+        self, client: FlaskClient, fault_proxy: FaultyWorkspace
     ) -> None:
-        road.fail(Refusal(400, message="Parameter x is too long."), path="run-now")
+        fault_proxy.fail(Refusal(400, message="Parameter x is too long."), path="run-now")
 
         document = document_of(client.post("/api/jobs/never/run"))
 
@@ -192,7 +194,7 @@ class TestUpstream:
     def test_each_failure_has_its_status_and_says_whether_it_may_pass(
         self,
         make_app: MakeApp,
-        road: FaultyWorkspace,
+        fault_proxy: FaultyWorkspace,
         fault: Fault,
         status: int,
         retryable: str,
@@ -200,7 +202,7 @@ class TestUpstream:
         path: str,
         upstream: str | None,
     ) -> None:
-        road.fail(fault, path=upstream or "runs/get")
+        fault_proxy.fail(fault, path=upstream or "runs/get")
         enough = 0.5 if isinstance(fault, Silence) else 2.0  # also for a busy machine
         client = make_app(LAKEFLOW_JOBS_TIMEOUT=enough, LAKEFLOW_JOBS_READ_ATTEMPTS=1).test_client()
 
@@ -236,12 +238,12 @@ class TestUpstream:
 class TestSecrets:
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 500, 503, 504])
     def test_no_answer_tells_token_or_configuration_or_trace(
-        self, make_app: MakeApp, road: FaultyWorkspace, status: int
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace, status: int
     ) -> None:
         jobs = {"theirs": {"of": "never", "run_as": "user"}}
         client = make_app(jobs=jobs, LAKEFLOW_JOBS_TIMEOUT=2.0).test_client()
         for path in ("run-now", "runs/list"):
-            road.fail(Refusal(status, retry_after=3600), path=path)
+            fault_proxy.fail(Refusal(status, retry_after=3600), path=path)
 
         for key in ("never", "theirs"):
             for method, path in (("POST", "run"), ("GET", "status")):
@@ -249,7 +251,14 @@ class TestSecrets:
                     f"/api/jobs/{key}/{path}", method=method, headers=on_behalf_of(ALICE)
                 )
                 assert response.status_code >= 400
-                for secret in (road.token, ALICE, "Config:", "auth_type", "Traceback", ".py"):
+                for secret in (
+                    fault_proxy.token,
+                    ALICE,
+                    "Config:",
+                    "auth_type",
+                    "Traceback",
+                    ".py",
+                ):
                     assert secret not in response.text
 
     def test_a_surprise_is_500_and_tells_nothing(
@@ -287,12 +296,14 @@ class TestWrongRequests:
         assert response.status_code == 405
         assert allowed in response.headers["Allow"]
 
-    def test_a_flag_that_is_none_is_400(self, client: FlaskClient, road: FaultyWorkspace) -> None:
+    def test_a_flag_that_is_none_is_400(
+        self, client: FlaskClient, fault_proxy: FaultyWorkspace
+    ) -> None:
         response = client.post("/api/jobs/never/run?stream=maybe")
 
         assert response.status_code == 400
         document_of(response)
-        assert not road.asked("POST")
+        assert not fault_proxy.asked("POST")
 
     def test_answers_are_not_kept_by_browsers(self, client: FlaskClient) -> None:
         for path in ("/api/jobs/", "/api/jobs/never/status", "/api/jobs/nope"):
@@ -335,9 +346,9 @@ class TestHost:
         document_of(host.get("/api/jobs/nope"))
 
     def test_its_handlers_do_not_answer_for_our_routes(
-        self, host: FlaskClient, road: FaultyWorkspace
+        self, host: FlaskClient, fault_proxy: FaultyWorkspace
     ) -> None:
-        road.fail(Refusal(403), path="runs/list")
+        fault_proxy.fail(Refusal(403), path="runs/list")
 
         response = host.get("/api/jobs/never/runs")
 
@@ -357,18 +368,23 @@ class TestHost:
         ids=repr,
     )
     def test_an_error_in_a_view_of_its_own_has_its_status(
-        self, host: FlaskClient, road: FaultyWorkspace, path: str, fault: Fault | None, status: int
+        self,
+        host: FlaskClient,
+        fault_proxy: FaultyWorkspace,
+        path: str,
+        fault: Fault | None,
+        status: int,
     ) -> None:
         if fault is not None:
-            road.fail(fault, path="run-now")
+            fault_proxy.fail(fault, path="run-now")
 
         response = host.get(path)
 
         assert response.status_code == status
-        assert road.token not in response.text
+        assert fault_proxy.token not in response.text
 
     def test_what_its_guard_raises_is_answered_by_its_own_handler(
-        self, app: Flask, road: FaultyWorkspace
+        self, app: Flask, fault_proxy: FaultyWorkspace
     ) -> None:
         class NotLoggedIn(Exception):
             """As a login extension raises it."""
@@ -384,7 +400,7 @@ class TestHost:
         response = app.test_client().post("/api/jobs/never/run")
 
         assert (response.status_code, response.text) == (401, "the host's own login")
-        assert not road.requests
+        assert not fault_proxy.requests
 
     @pytest.mark.parametrize("switch", ["TESTING", "PROPAGATE_EXCEPTIONS"])
     def test_a_surprise_comes_through_where_flask_lets_it(self, app: Flask, switch: str) -> None:
@@ -397,11 +413,11 @@ class TestHost:
         with pytest.raises(LookupError, match="unforeseen"):
             app.test_client().get("/api/jobs/never/status")
 
-    def test_a_run_that_is_not_over_in_time_is_504(self, app: Flask, gate: Gate) -> None:
+    def test_a_run_that_is_not_over_in_time_is_504(self, app: Flask, run_gate: RunGate) -> None:
         @app.get("/wait")
         def wait() -> str:
             handle = current_jobs["gated"]
-            return str(handle.wait(handle.run_now(gate.params).run_id, timeout=1).outcome)
+            return str(handle.wait(handle.run_now(run_gate.params).run_id, timeout=1).outcome)
 
         response = app.test_client().get("/wait")
 

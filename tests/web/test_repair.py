@@ -14,7 +14,7 @@ from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace
 from tests.conftest import MakeApp, Serve
 from tests.sse_client import Event, Stream
-from tests.support import Gate
+from tests.support import RunGate
 
 
 @pytest.fixture
@@ -34,24 +34,24 @@ def repair(client: FlaskClient, run_id: object, **body: Any) -> Any:
     "body", [{}, {"json": {}}, {"data": "", "content_type": "application/json"}]
 )
 def test_all_that_failed_runs_again(
-    client: FlaskClient, failed: int, road: FaultyWorkspace, body: dict[str, Any]
+    client: FlaskClient, failed: int, fault_proxy: FaultyWorkspace, body: dict[str, Any]
 ) -> None:
     answer = repair(client, failed, **body)
 
     assert answer.status_code == 200
-    (sent,) = road.asked("POST", "runs/repair")
+    (sent,) = fault_proxy.asked("POST", "runs/repair")
     assert sent.body["rerun_all_failed_tasks"] is True
     assert set(answer.get_json()) == {"repairId"}
     assert answer.get_json()["repairId"] > 0
 
 
 def test_named_tasks_run_again_and_what_depends_on_them(
-    client: FlaskClient, failed: int, road: FaultyWorkspace
+    client: FlaskClient, failed: int, fault_proxy: FaultyWorkspace
 ) -> None:
     answer = repair(client, failed, json={"rerunTasks": ["fine"], "rerunDependentTasks": True})
 
     assert answer.status_code == 200
-    (sent,) = road.asked("POST", "runs/repair")
+    (sent,) = fault_proxy.asked("POST", "runs/repair")
     assert sent.body["rerun_tasks"] == ["fine"]
     assert sent.body["rerun_dependent_tasks"] is True
     assert not sent.body.get("rerun_all_failed_tasks")
@@ -66,23 +66,27 @@ def test_a_second_repair_follows_the_first(client: FlaskClient, app: Flask, fail
     assert second.get_json() != first.get_json()
 
 
-def test_a_run_that_goes_on_is_409(client: FlaskClient, gate: Gate, road: FaultyWorkspace) -> None:
-    run_id = client.post("/api/jobs/gated/run", json={"params": gate.params}).get_json()["runId"]
+def test_a_run_that_goes_on_is_409(
+    client: FlaskClient, run_gate: RunGate, fault_proxy: FaultyWorkspace
+) -> None:
+    run_id = client.post("/api/jobs/gated/run", json={"params": run_gate.params}).get_json()[
+        "runId"
+    ]
     answer = client.post(f"/api/jobs/gated/runs/{run_id}/repair")
     assert answer.status_code == 409
     assert "goes on" in answer.get_json(force=True)["detail"]
-    assert road.asked("POST", "runs/repair") == []
+    assert fault_proxy.asked("POST", "runs/repair") == []
 
 
 def test_a_run_that_succeeded_is_409_unless_tasks_are_named(
-    client: FlaskClient, app: Flask, road: FaultyWorkspace
+    client: FlaskClient, app: Flask, fault_proxy: FaultyWorkspace
 ) -> None:
     with app.app_context():
         run_id = current_jobs["quick"].run_now().run_id
         current_jobs["quick"].wait(run_id)
 
     assert client.post(f"/api/jobs/quick/runs/{run_id}/repair").status_code == 409
-    assert road.asked("POST", "runs/repair") == []
+    assert fault_proxy.asked("POST", "runs/repair") == []
     answer = client.post(f"/api/jobs/quick/runs/{run_id}/repair", json={"rerunTasks": ["only"]})
     assert answer.status_code == 200
 
@@ -100,12 +104,12 @@ def test_a_run_that_succeeded_is_409_unless_tasks_are_named(
     ],
 )
 def test_what_cannot_be_meant_is_400_by_field(
-    client: FlaskClient, road: FaultyWorkspace, body: dict[str, Any], field: str
+    client: FlaskClient, fault_proxy: FaultyWorkspace, body: dict[str, Any], field: str
 ) -> None:
     answer = repair(client, 1, json=body)
     assert answer.status_code == 400
     assert set(answer.get_json(force=True)["errors"]) == {field}
-    assert road.requests == []
+    assert fault_proxy.requests == []
 
 
 @pytest.mark.parametrize(
@@ -133,7 +137,7 @@ def test_an_unknown_task_is_400_and_an_unknown_run_404(client: FlaskClient, fail
 def test_a_look_that_a_repair_overtakes_is_shown_to_nobody(
     make_app: MakeApp,
     failed: int,
-    road: FaultyWorkspace,
+    fault_proxy: FaultyWorkspace,
     serve: Serve,
     in_threads: Callable[..., Any],
 ) -> None:
@@ -153,7 +157,7 @@ def test_a_look_that_a_repair_overtakes_is_shown_to_nobody(
             events.extend(stream)
 
     before = client.get(f"/api/jobs/failing/runs/{failed}").get_json()
-    road.fail(answer_late, path="runs/get", times=1)
+    fault_proxy.fail(answer_late, path="runs/get", times=1)
     (viewer,) = in_threads(follow)
     assert has_begun.wait(30)
     assert repair(client, failed).status_code == 200

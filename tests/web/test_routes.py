@@ -15,7 +15,7 @@ from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.config.jobs import ROUTES
 from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, fingerprint
 from tests.conftest import MakeApp
-from tests.support import ALICE, Gate, on_behalf_of
+from tests.support import ALICE, RunGate, on_behalf_of
 
 Finished = Callable[[str], int]
 
@@ -41,7 +41,7 @@ def finished(app: Flask) -> Finished:
 
 class TestTrigger:
     def test_it_answers_the_run_and_where_it_is(
-        self, client: FlaskClient, road: FaultyWorkspace, end: str
+        self, client: FlaskClient, fault_proxy: FaultyWorkspace, end: str
     ) -> None:
         response = client.post(f"/api/jobs/never/run{end}", json={"params": {"day": "2013-01-02"}})
 
@@ -50,7 +50,7 @@ class TestTrigger:
         assert set(document) == {"runId"}
         assert response.headers["Location"].endswith(f"/api/jobs/never/runs/{document['runId']}")
         assert client.get(response.headers["Location"]).get_json()["run_id"] == document["runId"]
-        (sent,) = road.asked("POST", "run-now")
+        (sent,) = fault_proxy.asked("POST", "run-now")
         assert sent.body["job_parameters"] == {"day": "2013-01-02"}
 
     @pytest.mark.parametrize(
@@ -65,13 +65,13 @@ class TestTrigger:
         ids=repr,
     )
     def test_no_parameters_may_be_said_in_many_ways(
-        self, client: FlaskClient, road: FaultyWorkspace, body: dict[str, Any]
+        self, client: FlaskClient, fault_proxy: FaultyWorkspace, body: dict[str, Any]
     ) -> None:
         assert client.post("/api/jobs/never/run", **body).status_code == 200
-        assert set(road.asked("POST", "run-now")[0].body) == {"job_id", "idempotency_token"}
+        assert set(fault_proxy.asked("POST", "run-now")[0].body) == {"job_id", "idempotency_token"}
 
     def test_a_repeat_with_the_same_key_answers_the_same_run_and_says_so(
-        self, client: FlaskClient, road: FaultyWorkspace
+        self, client: FlaskClient, fault_proxy: FaultyWorkspace
     ) -> None:
         first, again = (
             client.post("/api/jobs/never/run", headers={"Idempotency-Key": "a-click"})
@@ -115,7 +115,12 @@ class TestRuns:
         ("limit", "delivered"), [("1", 1), ("0", 1), ("-5", 1), ("60", 60), ("1000", 100)]
     )
     def test_the_limit_is_clamped_and_delivered_over_pages(
-        self, app: Flask, client: FlaskClient, road: FaultyWorkspace, limit: str, delivered: int
+        self,
+        app: Flask,
+        client: FlaskClient,
+        fault_proxy: FaultyWorkspace,
+        limit: str,
+        delivered: int,
     ) -> None:
         with app.app_context():
             missing = 101 - len(current_jobs["never"].list_runs(101))
@@ -125,16 +130,16 @@ class TestRuns:
         runs = client.get(f"/api/jobs/never/runs?limit={limit}").get_json()["runs"]
 
         assert len({run["run_id"] for run in runs}) == len(runs) == delivered
-        assert all(int(page.query["limit"]) <= 25 for page in road.asked("GET", "runs/list"))
+        assert all(int(page.query["limit"]) <= 25 for page in fault_proxy.asked("GET", "runs/list"))
 
     @pytest.mark.parametrize("limit", ["ten", "1.5", "", "1e3", "\uff19"])
     def test_a_limit_that_is_no_number_is_400(self, client: FlaskClient, limit: str) -> None:
         assert client.get(f"/api/jobs/never/runs?limit={limit}").status_code == 400
 
     def test_a_job_without_runs_has_an_empty_list(
-        self, client: FlaskClient, road: FaultyWorkspace
+        self, client: FlaskClient, fault_proxy: FaultyWorkspace
     ) -> None:
-        road.fail(_no_runs, path="runs/list")
+        fault_proxy.fail(_no_runs, path="runs/list")
 
         assert client.get("/api/jobs/never/runs").get_json() == {"runs": []}
 
@@ -165,9 +170,9 @@ class TestStatus:
         assert document["run"]["run_id"] == run_id
 
     def test_it_is_null_where_there_is_no_run(
-        self, client: FlaskClient, road: FaultyWorkspace
+        self, client: FlaskClient, fault_proxy: FaultyWorkspace
     ) -> None:
-        road.fail(_no_runs, path="runs/list")
+        fault_proxy.fail(_no_runs, path="runs/list")
 
         document = client.get("/api/jobs/never/status").get_json()
 
@@ -204,23 +209,23 @@ class TestOutput:
         assert outputs["broken"]["logs"].startswith("about to launch\n")
 
     def test_of_a_run_without_tasks_yet_there_is_none(
-        self, make_app: MakeApp, finished: Finished, road: FaultyWorkspace
+        self, make_app: MakeApp, finished: Finished, fault_proxy: FaultyWorkspace
     ) -> None:
         run_id = finished("quick")
-        road.fail(_as_queued, path="runs/get")
+        fault_proxy.fail(_as_queued, path="runs/get")
 
         response = make_app().test_client().get(f"/api/jobs/quick/runs/{run_id}/output")
 
         assert (response.status_code, response.get_json()) == (200, {})
-        assert road.asked("GET", "runs/get-output") == []
+        assert fault_proxy.asked("GET", "runs/get-output") == []
 
 
 class TestCancel:
     def test_it_is_204_without_a_body_and_the_run_ends(
-        self, app: Flask, client: FlaskClient, gate: Gate, end: str
+        self, app: Flask, client: FlaskClient, run_gate: RunGate, end: str
     ) -> None:
         with app.app_context():
-            run_id = current_jobs["gated"].run_now(gate.params).run_id
+            run_id = current_jobs["gated"].run_now(run_gate.params).run_id
 
             response = client.delete(f"/api/jobs/gated/runs/{run_id}{end}")
 
@@ -229,9 +234,9 @@ class TestCancel:
             found = client.get(f"/api/jobs/gated/runs/{run_id}").get_json()
         assert found["state"]["result_state"] == "CANCELED"
 
-    def test_reads_say_so_at_once(self, client: FlaskClient, gate: Gate) -> None:
+    def test_reads_say_so_at_once(self, client: FlaskClient, run_gate: RunGate) -> None:
         """A peer says RUNNING for a minute (B9)."""
-        run_id = client.post("/api/jobs/gated/run", json={"params": gate.params}).get_json()[
+        run_id = client.post("/api/jobs/gated/run", json={"params": run_gate.params}).get_json()[
             "runId"
         ]
         path = f"/api/jobs/gated/runs/{run_id}"
@@ -250,7 +255,7 @@ class EtlParams(Schema):
 
 class TestJobs:
     def test_they_are_listed_with_task_type_and_json_schema(
-        self, make_app: MakeApp, road: FaultyWorkspace, end: str
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace, end: str
     ) -> None:
         job = {"of": "never", "task_type": "job", "params": EtlParams, "description": "nightly"}
         client = make_app(jobs={"etl": job}).test_client()
@@ -263,7 +268,7 @@ class TestJobs:
         assert shown["params"]["required"] == ["startDate"]
         assert shown["params"]["properties"]["startDate"] == {"type": "string", "format": "date"}
         assert shown["params"]["properties"]["tries"]["maximum"] == 5
-        assert not road.requests, "what the app knows is not asked upstream"
+        assert not fault_proxy.requests, "what the app knows is not asked upstream"
 
     def test_of_a_job_without_a_schema_they_tell_what_its_task_type_takes(
         self, client: FlaskClient
@@ -306,19 +311,19 @@ class TestNotThere:
         ],
     )
     def test_an_unknown_job_is_404_and_names_the_known_ones(
-        self, client: FlaskClient, road: FaultyWorkspace, method: str, path: str
+        self, client: FlaskClient, fault_proxy: FaultyWorkspace, method: str, path: str
     ) -> None:
         response = client.open(f"/api/jobs/nope{path}", method=method)
 
         assert response.status_code == 404
         assert "'quick'" in json.loads(response.data)["detail"]
-        assert not road.requests
+        assert not fault_proxy.requests
 
     @pytest.mark.parametrize(
         ("method", "path"), [("GET", ""), ("DELETE", ""), ("GET", "/output"), ("GET", "/stream")]
     )
     def test_an_unknown_run_and_one_of_another_job_are_404(
-        self, app: Flask, client: FlaskClient, road: FaultyWorkspace, method: str, path: str
+        self, app: Flask, client: FlaskClient, fault_proxy: FaultyWorkspace, method: str, path: str
     ) -> None:
         with app.app_context():
             other = current_jobs["never"].run_now().run_id
@@ -327,7 +332,7 @@ class TestNotThere:
             response = client.open(f"/api/jobs/quick/runs/{run_id}{path}", method=method)
             assert response.status_code == 404
             assert str(run_id) in json.loads(response.data)["detail"]
-        assert len(road.asked("POST")) == 1
+        assert len(fault_proxy.asked("POST")) == 1
 
     @pytest.mark.parametrize(
         "run_id", ["1001abc", "abc", "0", "-1", "1.5", "99999999999999999999", "१२", "1%20"]
@@ -336,12 +341,12 @@ class TestNotThere:
         ("method", "path"), [("GET", ""), ("DELETE", ""), ("GET", "/output"), ("GET", "/stream")]
     )
     def test_an_id_that_is_none_is_400(
-        self, client: FlaskClient, road: FaultyWorkspace, run_id: str, method: str, path: str
+        self, client: FlaskClient, fault_proxy: FaultyWorkspace, run_id: str, method: str, path: str
     ) -> None:
         response = client.open(f"/api/jobs/quick/runs/{run_id}{path}", method=method)
 
         assert response.status_code == 400
-        assert not road.requests
+        assert not fault_proxy.requests
 
 
 class TestUserJobs:
@@ -364,14 +369,16 @@ class TestUserJobs:
         ],
     )
     def test_without_a_token_they_are_401_and_the_app_does_not_step_in(
-        self, theirs: FlaskClient, road: FaultyWorkspace, method: str, path: str
+        self, theirs: FlaskClient, fault_proxy: FaultyWorkspace, method: str, path: str
     ) -> None:
         response = theirs.open(f"/api/jobs/theirs{path}", method=method)
 
         assert response.status_code == 401
-        assert not road.requests
+        assert not fault_proxy.requests
 
-    def test_with_one_they_act_with_it(self, theirs: FlaskClient, road: FaultyWorkspace) -> None:
+    def test_with_one_they_act_with_it(
+        self, theirs: FlaskClient, fault_proxy: FaultyWorkspace
+    ) -> None:
         run_id = theirs.post("/api/jobs/theirs/run", headers=on_behalf_of(ALICE)).get_json()[
             "runId"
         ]
@@ -379,7 +386,7 @@ class TestUserJobs:
             response = theirs.get(f"/api/jobs/theirs/{path}", headers=on_behalf_of(ALICE))
             assert response.status_code == 200
 
-        api_calls = [sent for sent in road.requests if sent.path.startswith("/api/")]
+        api_calls = [sent for sent in fault_proxy.requests if sent.path.startswith("/api/")]
         assert {sent.token for sent in api_calls} == {fingerprint(ALICE)}
 
     def test_with_one_that_the_workspace_refuses_they_are_401(self, theirs: FlaskClient) -> None:
@@ -389,7 +396,7 @@ class TestUserJobs:
         assert "carol" not in response.text
 
     def test_what_one_user_has_read_is_not_shown_to_another(
-        self, theirs: FlaskClient, road: FaultyWorkspace
+        self, theirs: FlaskClient, fault_proxy: FaultyWorkspace
     ) -> None:
         run_id = theirs.post("/api/jobs/theirs/run", headers=on_behalf_of(ALICE)).get_json()[
             "runId"
@@ -401,11 +408,13 @@ class TestUserJobs:
         assert theirs.get(path).status_code == 401
 
     def test_a_token_changes_nothing_for_a_job_of_the_app(
-        self, client: FlaskClient, road: FaultyWorkspace
+        self, client: FlaskClient, fault_proxy: FaultyWorkspace
     ) -> None:
         client.post("/api/jobs/never/run", headers=on_behalf_of(ALICE))
 
-        assert [sent.token for sent in road.asked("POST")] == [fingerprint(road.token)]
+        assert [sent.token for sent in fault_proxy.asked("POST")] == [
+            fingerprint(fault_proxy.token)
+        ]
 
     def test_the_job_itself_may_be_looked_at(self, theirs: FlaskClient) -> None:
         assert theirs.get("/api/jobs/theirs").get_json()["runAs"] == "user"

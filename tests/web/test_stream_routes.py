@@ -25,7 +25,7 @@ from flask_lakeflow_jobs.testing import (
 )
 from tests.conftest import MakeApp, Serve
 from tests.sse_client import Event, Stream
-from tests.support import ALICE, DEADLINE, Gate, on_behalf_of, wait_until
+from tests.support import ALICE, DEADLINE, RunGate, on_behalf_of, wait_until
 
 STATE_ID = re.compile(r"[!-~]{1,100}")
 
@@ -53,13 +53,13 @@ def states_of(events: list[Event]) -> list[Event]:
 
 class TestOneRun:
     def test_it_gives_the_state_at_once_then_each_change_then_the_end(
-        self, url: str, gate: Gate
+        self, url: str, run_gate: RunGate
     ) -> None:
-        run_id = started("gated", gate.params)
+        run_id = started("gated", run_gate.params)
 
         with Stream.open(f"{url}/gated/runs/{run_id}/stream") as stream:
             first = next(stream)
-            gate.open()
+            run_gate.open()
             events = [first, *stream]
 
         assert first.name == "message"
@@ -96,7 +96,7 @@ class TestOneRun:
         assert stream.headers["Content-Encoding"] is None
 
     def test_a_run_that_has_ended_gives_its_end_and_starts_nothing(
-        self, url: str, road: FaultyWorkspace
+        self, url: str, fault_proxy: FaultyWorkspace
     ) -> None:
         run_id = ended("never")
 
@@ -105,7 +105,7 @@ class TestOneRun:
 
         assert [event.name for event in events] == ["message", "end"]
         assert events[0].json["outcome"] == "skipped"
-        assert len(road.asked("POST")) == 1
+        assert len(fault_proxy.asked("POST")) == 1
 
     def test_a_failure_is_told_from_a_success(self, url: str) -> None:
         run_id = started("failing")
@@ -119,32 +119,32 @@ class TestOneRun:
         }
         assert tasks == {"fine": "SUCCESS", "broken": "FAILED", "after": "UPSTREAM_FAILED"}
 
-    def test_viewers_of_one_run_all_get_its_end(self, url: str, gate: Gate) -> None:
-        run_id = started("gated", gate.params)
+    def test_viewers_of_one_run_all_get_its_end(self, url: str, run_gate: RunGate) -> None:
+        run_id = started("gated", run_gate.params)
         streams = [Stream.open(f"{url}/gated/runs/{run_id}/stream") for _ in range(5)]
         for stream in streams:
             assert next(stream).json["outcome"] == "running"
 
-        gate.open()
+        run_gate.open()
 
         for stream in streams:
             with closing(stream):
                 events = list(stream)
             assert [event.name for event in events][-2:] == ["message", "end"]
 
-    def test_a_viewer_that_leaves_disturbs_nobody(self, url: str, gate: Gate) -> None:
-        run_id = started("gated", gate.params)
+    def test_a_viewer_that_leaves_disturbs_nobody(self, url: str, run_gate: RunGate) -> None:
+        run_id = started("gated", run_gate.params)
         with Stream.open(f"{url}/gated/runs/{run_id}/stream") as leaving:
             next(leaving)
         with Stream.open(f"{url}/gated/runs/{run_id}/stream") as staying:
             next(staying)
-            gate.open()
+            run_gate.open()
             assert [event.name for event in staying][-1] == "end"
 
 
 class TestTriggering:
     def test_a_post_with_stream_follows_the_run_that_it_starts(
-        self, url: str, road: FaultyWorkspace
+        self, url: str, fault_proxy: FaultyWorkspace
     ) -> None:
         with Stream.open(
             f"{url}/greeting/run?stream=true", method="POST", body={"params": {"who": "Ada"}}
@@ -152,7 +152,7 @@ class TestTriggering:
             events = list(stream)
 
         assert stream.headers.get_content_type() == "text/event-stream"
-        (sent,) = road.asked("POST", "run-now")
+        (sent,) = fault_proxy.asked("POST", "run-now")
         run = states_of(events)[-1].json["run"]
         assert stream.headers["Location"].endswith(f"/api/jobs/greeting/runs/{run['run_id']}")
         assert sent.body["job_parameters"] == {"who": "Ada"}
@@ -170,27 +170,27 @@ class TestTriggering:
         assert runs[0] == runs[1]
         assert stream.headers["Idempotency-Replayed"] == "true"
 
-    def test_bad_parameters_are_a_plain_400(self, url: str, road: FaultyWorkspace) -> None:
+    def test_bad_parameters_are_a_plain_400(self, url: str, fault_proxy: FaultyWorkspace) -> None:
         with Stream.open(
             f"{url}/never/run?stream=true", method="POST", body={"params": {"day": []}}
         ) as stream:
             assert stream.status == 400
             assert stream.headers.get_content_type() == "application/problem+json"
-        assert not road.asked("POST")
+        assert not fault_proxy.asked("POST")
 
 
 class TestResume:
     def test_what_was_seen_is_not_sent_again_in_another_process_either(
-        self, url: str, make_app: MakeApp, serve: Serve, gate: Gate
+        self, url: str, make_app: MakeApp, serve: Serve, run_gate: RunGate
     ) -> None:
-        run_id = started("gated", gate.params)
+        run_id = started("gated", run_gate.params)
         path = f"/gated/runs/{run_id}/stream"
         with Stream.open(url + path) as stream:
             seen = next(stream)
 
         elsewhere = serve(make_app()) + "/api/jobs"  # shares no memory and no cache
         with Stream.open(elsewhere + path, last_event_id=seen.last_id) as resumed:
-            gate.open()
+            run_gate.open()
             events = list(resumed)
 
         assert seen.own_id not in [event.own_id for event in events]
@@ -231,12 +231,14 @@ class TestResume:
         with Stream.open(f"{url}/never/runs/{ended('never')}/stream", last_event_id=junk) as stream:
             assert [event.name for event in stream] == ["message", "end"]
 
-    def test_an_id_of_a_state_before_gets_the_present_one(self, url: str, gate: Gate) -> None:
-        run_id = started("gated", gate.params)
+    def test_an_id_of_a_state_before_gets_the_present_one(
+        self, url: str, run_gate: RunGate
+    ) -> None:
+        run_id = started("gated", run_gate.params)
         path = f"/gated/runs/{run_id}/stream"
         with Stream.open(url + path) as stream:
             early = next(stream).last_id
-        gate.open()
+        run_gate.open()
         current_jobs["gated"].wait(run_id)
 
         with Stream.open(url + path, last_event_id=early) as later:
@@ -246,11 +248,11 @@ class TestResume:
         assert events[0].json["outcome"] == "succeeded"
 
     def test_streams_end_themselves_and_the_viewer_loses_nothing(
-        self, make_app: MakeApp, serve: Serve, gate: Gate
+        self, make_app: MakeApp, serve: Serve, run_gate: RunGate
     ) -> None:
         app = make_app(LAKEFLOW_JOBS_STREAM_MAX_SECONDS=0.3)
         with app.app_context():
-            run_id = started("gated", gate.params)
+            run_id = started("gated", run_gate.params)
             url = f"{serve(app)}/api/jobs/gated/runs/{run_id}/stream"
             last_id, events, connections = None, [], 0
             while True:
@@ -261,7 +263,7 @@ class TestResume:
                     events += list(stream)
                     last_id = stream.parser.last_id or last_id
                 if connections == 2:
-                    gate.open()
+                    run_gate.open()
 
         outcomes = [event.json["outcome"] for event in states_of(events)]
         assert outcomes[-1] == "succeeded"
@@ -272,27 +274,29 @@ class TestResume:
 
 class TestHeartbeats:
     def test_silence_is_filled_with_comments_that_change_nothing(
-        self, make_app: MakeApp, serve: Serve, gate: Gate
+        self, make_app: MakeApp, serve: Serve, run_gate: RunGate
     ) -> None:
         app = make_app(LAKEFLOW_JOBS_HEARTBEAT=0.05)
         with app.app_context():
-            run_id = started("gated", gate.params)
+            run_id = started("gated", run_gate.params)
             with Stream.open(f"{serve(app)}/api/jobs/gated/runs/{run_id}/stream") as stream:
                 seen = next(stream)
                 assert stream.wait_for_comment()
                 assert stream.wait_for_comment()
                 assert stream.parser.last_id == seen.last_id
-                gate.open()
+                run_gate.open()
                 assert list(stream)[-1].name == "end"
 
 
 class TestManyRuns:
-    def test_each_event_says_whose_it_is_and_the_end_comes_once(self, url: str, gate: Gate) -> None:
-        first, second = ended("never"), started("gated", gate.params)
+    def test_each_event_says_whose_it_is_and_the_end_comes_once(
+        self, url: str, run_gate: RunGate
+    ) -> None:
+        first, second = ended("never"), started("gated", run_gate.params)
 
         with Stream.open(f"{url}/stream?run=never:{first}&run=gated:{second}") as stream:
             events = [next(stream), next(stream)]
-            gate.open()
+            run_gate.open()
             events += list(stream)
 
         assert {(event.json["job"], event.json["runId"]) for event in states_of(events)} == {
@@ -305,14 +309,14 @@ class TestManyRuns:
         assert [event.name for event in events].count("end") == 1
         assert events[-1].name == "end"
 
-    def test_it_resumes_each_run_where_it_was(self, url: str, gate: Gate) -> None:
-        first, second = ended("never"), started("gated", gate.params)
+    def test_it_resumes_each_run_where_it_was(self, url: str, run_gate: RunGate) -> None:
+        first, second = ended("never"), started("gated", run_gate.params)
         path = f"{url}/stream?run=never:{first}&run=gated:{second}"
         with Stream.open(path) as stream:
             last_id = [next(stream), next(stream)][-1].last_id
 
         with Stream.open(path, last_event_id=last_id) as resumed:
-            gate.open()
+            run_gate.open()
             events = list(resumed)
 
         assert {event.json["job"] for event in states_of(events)} == {"gated"}
@@ -370,11 +374,11 @@ class TestManyRuns:
 
 
 class TestHead:
-    def test_it_holds_nothing(self, make_app: MakeApp, serve: Serve, gate: Gate) -> None:
+    def test_it_holds_nothing(self, make_app: MakeApp, serve: Serve, run_gate: RunGate) -> None:
         app = make_app(LAKEFLOW_JOBS_MAX_STREAMS=1)
         slots = app.extensions["lakeflow_jobs.web"].stream_limiter
         with app.app_context():
-            run_id = started("gated", gate.params)
+            run_id = started("gated", run_gate.params)
             url = f"{serve(app)}/api/jobs/gated/runs/{run_id}/stream"
             for _ in range(5):
                 with Stream.open(url, method="HEAD") as headers:
@@ -389,11 +393,13 @@ class TestHead:
 
 class TestCap:
     @pytest.fixture
-    def crowded(self, make_app: MakeApp, serve: Serve, gate: Gate) -> Iterator[tuple[str, Stream]]:
+    def crowded(
+        self, make_app: MakeApp, serve: Serve, run_gate: RunGate
+    ) -> Iterator[tuple[str, Stream]]:
         """The address of a stream of an app with room for one, and the one that has it."""
         app = make_app(LAKEFLOW_JOBS_MAX_STREAMS=1, LAKEFLOW_JOBS_HEARTBEAT=0.05)
         with app.app_context():
-            run_id = started("gated", gate.params)
+            run_id = started("gated", run_gate.params)
             url = f"{serve(app)}/api/jobs/gated/runs/{run_id}/stream"
             with Stream.open(url) as holder:
                 next(holder)
@@ -414,7 +420,7 @@ class TestCap:
         assert events[0].json["outcome"] == "running"
 
     def test_such_polling_sees_changes_only_and_the_end(
-        self, crowded: tuple[str, Stream], gate: Gate
+        self, crowded: tuple[str, Stream], run_gate: RunGate
     ) -> None:
         url, holder = crowded
         with Stream.open(url) as polled:
@@ -422,7 +428,7 @@ class TestCap:
         with Stream.open(url, last_event_id=last_id) as unchanged:
             assert unchanged.status == 200
             assert list(unchanged) == []
-        gate.open()
+        run_gate.open()
         key, run_id = url.split("/")[-4], int(url.split("/")[-2])
         current_jobs[key].wait(run_id)
 
@@ -449,10 +455,10 @@ class TestCap:
         assert wait_until(is_held, "room for a stream")
 
     def test_a_server_with_a_single_thread_holds_none(
-        self, app: Flask, client: FlaskClient, gate: Gate
+        self, app: Flask, client: FlaskClient, run_gate: RunGate
     ) -> None:
         with app.app_context():
-            run_id = started("gated", gate.params)
+            run_id = started("gated", run_gate.params)
 
         response = client.get(
             f"/api/jobs/gated/runs/{run_id}/stream",
@@ -470,15 +476,15 @@ class TestCap:
 
 class TestTroubleUpstream:
     def test_what_may_pass_does_not_end_a_stream(
-        self, url: str, road: FaultyWorkspace, gate: Gate
+        self, url: str, fault_proxy: FaultyWorkspace, run_gate: RunGate
     ) -> None:
-        run_id = started("gated", gate.params)
+        run_id = started("gated", run_gate.params)
         with Stream.open(f"{url}/gated/runs/{run_id}/stream") as stream:
             next(stream)
             odd = (GatewayPage(404), GatewayPage(400), InvalidBody(body=b"[]"))
             for fault in (Refusal(503), Drop(), Refusal(500), Refusal(429), *odd):
-                road.fail(fault, method="GET", times=1)
-            gate.open()
+                fault_proxy.fail(fault, method="GET", times=1)
+            run_gate.open()
             events = list(stream)
 
         assert "error" not in [event.name for event in events]
@@ -486,43 +492,45 @@ class TestTroubleUpstream:
         assert events[-1].name == "end"
 
     def test_a_silent_workspace_does_not_either(
-        self, make_app: MakeApp, serve: Serve, road: FaultyWorkspace, gate: Gate
+        self, make_app: MakeApp, serve: Serve, fault_proxy: FaultyWorkspace, run_gate: RunGate
     ) -> None:
         app = make_app(LAKEFLOW_JOBS_READ_TIMEOUT=0.3, LAKEFLOW_JOBS_HEARTBEAT=0.05)
         with app.app_context():
-            run_id = started("gated", gate.params)
+            run_id = started("gated", run_gate.params)
             with Stream.open(f"{serve(app)}/api/jobs/gated/runs/{run_id}/stream") as stream:
                 next(stream)
-                asked = len(road.asked("GET"))
-                road.fail(Silence(), method="GET")
-                road.wait_for(asked + 1, method="GET")
+                asked = len(fault_proxy.asked("GET"))
+                fault_proxy.fail(Silence(), method="GET")
+                fault_proxy.wait_for(asked + 1, method="GET")
                 assert stream.wait_for_comment()
-                road.clear_faults()
-                gate.open()
+                fault_proxy.clear_faults()
+                run_gate.open()
                 events = list(stream)
 
         assert states_of(events)[-1].json["outcome"] == "succeeded"
 
     @pytest.mark.parametrize(("status", "told"), [(403, 403), (404, 404), (401, 502)])
     def test_what_cannot_pass_ends_it_with_an_error_event(
-        self, url: str, road: FaultyWorkspace, gate: Gate, status: int, told: int
+        self, url: str, fault_proxy: FaultyWorkspace, run_gate: RunGate, status: int, told: int
     ) -> None:
-        run_id = started("gated", gate.params)
+        run_id = started("gated", run_gate.params)
         with Stream.open(f"{url}/gated/runs/{run_id}/stream") as stream:
             next(stream)
-            road.fail(Refusal(status), method="GET")
+            fault_proxy.fail(Refusal(status), method="GET")
             events = list(stream)
 
         (error,) = [event for event in events if event.name == "error"]
         assert error.json["status"] == told
         assert {"type", "title", "detail", "retryable"} <= set(error.json)
         assert error.own_id is None
-        assert road.token not in error.data
+        assert fault_proxy.token not in error.data
         assert events[-1].name == "end"
 
-    def test_at_the_first_look_it_is_a_plain_answer(self, url: str, road: FaultyWorkspace) -> None:
+    def test_at_the_first_look_it_is_a_plain_answer(
+        self, url: str, fault_proxy: FaultyWorkspace
+    ) -> None:
         run_id = ended("never")
-        road.fail(Refusal(403), path="runs/get")
+        fault_proxy.fail(Refusal(403), path="runs/get")
 
         for path in (f"quick/runs/{run_id}", "quick/runs/1"):
             with Stream.open(f"{url}/{path}/stream") as stream:
@@ -532,13 +540,13 @@ class TestTroubleUpstream:
 
 class TestUsers:
     def test_a_users_stream_is_read_with_that_users_token(
-        self, make_app: MakeApp, serve: Serve, road: FaultyWorkspace, gate: Gate
+        self, make_app: MakeApp, serve: Serve, fault_proxy: FaultyWorkspace, run_gate: RunGate
     ) -> None:
         jobs = {"theirs": {"of": "gated", "task_type": "job", "run_as": "user"}}
         url = serve(make_app(jobs=jobs)) + "/api/jobs/theirs"
         headers = on_behalf_of(ALICE)
         with Stream.open(
-            f"{url}/run?stream=1", method="POST", headers=headers, body={"params": gate.params}
+            f"{url}/run?stream=1", method="POST", headers=headers, body={"params": run_gate.params}
         ) as stream:
             run_id = next(stream).json["run"]["run_id"]
             with Stream.open(f"{url}/runs/{run_id}/stream") as nobody:
@@ -546,10 +554,10 @@ class TestUsers:
             refused = on_behalf_of("dapi-of-carol")
             with Stream.open(f"{url}/runs/{run_id}/stream", headers=refused) as carol:
                 assert carol.status == 401
-            gate.open()
+            run_gate.open()
             assert list(stream)[-1].name == "end"
 
-        api_calls = [sent for sent in road.requests if sent.path.startswith("/api/")]
+        api_calls = [sent for sent in fault_proxy.requests if sent.path.startswith("/api/")]
         assert {sent.token for sent in api_calls} == {
             fingerprint(ALICE),
             fingerprint("dapi-of-carol"),
@@ -557,8 +565,10 @@ class TestUsers:
 
 
 class TestServer:
-    def test_other_routes_are_answered_beside_many_streams(self, url: str, gate: Gate) -> None:
-        run_id = started("gated", gate.params)
+    def test_other_routes_are_answered_beside_many_streams(
+        self, url: str, run_gate: RunGate
+    ) -> None:
+        run_id = started("gated", run_gate.params)
         streams = [Stream.open(f"{url}/gated/runs/{run_id}/stream") for _ in range(20)]
         for stream in streams:
             next(stream)

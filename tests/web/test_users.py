@@ -22,7 +22,7 @@ from flask_lakeflow_jobs import (
 from flask_lakeflow_jobs.identity import add_requester, display_name
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.conftest import MakeApp
-from tests.support import Gate
+from tests.support import RunGate
 
 #: As the proxy of Databricks Apps forwards a request.
 ANNA = {
@@ -125,7 +125,7 @@ def test_whoever_is_not_logged_in_is_nobody(make_app: MakeApp, is_authenticated:
 )
 def test_a_loader_that_fails_denies_and_tells_nothing(
     make_app: MakeApp,
-    road: FaultyWorkspace,
+    fault_proxy: FaultyWorkspace,
     caplog: pytest.LogCaptureFixture,
     method: str,
     path: str,
@@ -141,7 +141,7 @@ def test_a_loader_that_fails_denies_and_tells_nothing(
     assert response.mimetype == "application/problem+json"
     assert "4711" not in response.text
     assert "4711" in caplog.text
-    assert road.asked("POST", "run-now") == []
+    assert fault_proxy.asked("POST", "run-now") == []
 
 
 def test_a_request_asks_for_its_user_once(make_app: MakeApp) -> None:
@@ -192,7 +192,7 @@ def _triggered(client: FlaskClient, key: str) -> int:
     [("POST", "never/run"), ("DELETE", "never/runs/1"), ("POST", "never/runs/1/repair")],
 )
 def test_a_read_only_app_changes_nothing_over_http(
-    make_app: MakeApp, road: FaultyWorkspace, method: str, path: str
+    make_app: MakeApp, fault_proxy: FaultyWorkspace, method: str, path: str
 ) -> None:
     client = make_app(LAKEFLOW_JOBS_READ_ONLY=True).test_client()
 
@@ -200,7 +200,7 @@ def test_a_read_only_app_changes_nothing_over_http(
 
     assert response.status_code == 403
     assert "read-only" in response.get_json()["detail"]
-    assert road.requests == []
+    assert fault_proxy.requests == []
     assert client.get("/api/jobs/never").status_code == 200
     assert client.get("/api/jobs/never/runs").status_code == 200
 
@@ -230,13 +230,13 @@ def heard() -> Iterator[list[tuple[str, str | None]]]:
 
 def test_signals_and_the_log_say_who_asked_and_no_parameters(
     make_app: MakeApp,
-    gate: Gate,
+    run_gate: RunGate,
     heard: list[tuple[str, str | None]],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     client = make_app(LAKEFLOW_JOBS_TRUST_PROXY_HEADERS=True).test_client()
     with caplog.at_level(logging.INFO, "flask_lakeflow_jobs.audit"):
-        answer = client.post("/api/jobs/gated/run", headers=ANNA, json={"params": gate.params})
+        answer = client.post("/api/jobs/gated/run", headers=ANNA, json={"params": run_gate.params})
         run_id = answer.get_json()["runId"]
         client.delete(f"/api/jobs/gated/runs/{run_id}", headers=ANNA)
 
@@ -289,18 +289,20 @@ def test_in_python_the_caller_says_who_asked(
 
 
 @pytest.mark.parametrize("key", ["never", "greeting"])
-def test_a_job_learns_who_asked(make_app: MakeApp, road: FaultyWorkspace, key: str) -> None:
+def test_a_job_learns_who_asked(make_app: MakeApp, fault_proxy: FaultyWorkspace, key: str) -> None:
     app = make_app(
         LAKEFLOW_JOBS_TRUST_PROXY_HEADERS=True, LAKEFLOW_JOBS_ATTRIBUTION_PARAMETER="triggered_by"
     )
     params = {"who": "world"} if key == "greeting" else {}
     client = app.test_client()
     client.post(f"/api/jobs/{key}/run", headers=ANNA, json={"params": params})
-    (sent,) = road.asked("POST", "run-now")
+    (sent,) = fault_proxy.asked("POST", "run-now")
     assert sent.body["job_parameters"] == {**params, "triggered_by": "anna@example.com"}
 
 
-def test_nobody_can_pretend_to_be_who_asked(make_app: MakeApp, road: FaultyWorkspace) -> None:
+def test_nobody_can_pretend_to_be_who_asked(
+    make_app: MakeApp, fault_proxy: FaultyWorkspace
+) -> None:
     app = make_app(
         LAKEFLOW_JOBS_TRUST_PROXY_HEADERS=True, LAKEFLOW_JOBS_ATTRIBUTION_PARAMETER="triggered_by"
     )
@@ -310,11 +312,11 @@ def test_nobody_can_pretend_to_be_who_asked(make_app: MakeApp, road: FaultyWorks
         )
         assert response.status_code == 400
         assert "triggered_by" in response.get_json()["errors"]
-    assert road.asked("POST", "run-now") == []
+    assert fault_proxy.asked("POST", "run-now") == []
 
 
 def test_who_asked_is_never_lost_where_it_has_no_place(
-    make_app: MakeApp, road: FaultyWorkspace
+    make_app: MakeApp, fault_proxy: FaultyWorkspace
 ) -> None:
     app = make_app(user_loader=lambda: "anna", LAKEFLOW_JOBS_ATTRIBUTION_PARAMETER="triggered_by")
     response = app.test_client().post("/api/jobs/script/run", json={"params": {"args": ["a"]}})
@@ -322,7 +324,7 @@ def test_who_asked_is_never_lost_where_it_has_no_place(
     detail = response.get_json()["detail"]
     assert "LAKEFLOW_JOBS_ATTRIBUTION_PARAMETER" in detail
     assert "python_params" in detail
-    assert road.asked("POST", "run-now") == []
+    assert fault_proxy.asked("POST", "run-now") == []
 
 
 @pytest.mark.parametrize("value", ["two words", "", 7, "a/b"])

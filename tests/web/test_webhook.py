@@ -20,7 +20,7 @@ from flask_lakeflow_jobs.testing import FaultyWorkspace
 from flask_lakeflow_jobs.watching import RunKey
 from tests.clocks import FakeClock
 from tests.conftest import MakeApp
-from tests.support import ALICE, Gate, on_behalf_of, wait_until
+from tests.support import ALICE, RunGate, on_behalf_of, wait_until
 
 USER, PASSWORD = "databricks", "correct horse"
 LOGIN = {
@@ -136,26 +136,26 @@ def watch(in_threads: Callable[..., Any]) -> Watch:
     return start
 
 
-def end_unseen(operator: Flask, gate: Gate, run_id: int) -> None:
+def end_unseen(operator: Flask, run_gate: RunGate, run_id: int) -> None:
     """Let a run end, as only an app that is none of the watchers knows."""
-    gate.open()
+    run_gate.open()
     with operator.app_context():
         current_jobs["gated"].wait(run_id)
 
 
 def test_a_watch_ends_with_the_notification_however_far_its_next_look_is(
     make_app: MakeApp,
-    gate: Gate,
+    run_gate: RunGate,
     job_ids: Mapping[str, int],
     watch: Watch,
     request: pytest.FixtureRequest,
 ) -> None:
     operator = make_app()
-    run_id = started(operator, "gated", gate.params)
+    run_id = started(operator, "gated", run_gate.params)
     request.getfixturevalue("stopped_clock")
     app = make_app(LAKEFLOW_JOBS_POLL_INTERVAL=600, **LOGIN)
     seen = watch(app, run_id)
-    end_unseen(operator, gate, run_id)
+    end_unseen(operator, run_gate, run_id)
     assert not seen[-1].is_terminal
 
     with ends_told(app) as told:
@@ -166,14 +166,14 @@ def test_a_watch_ends_with_the_notification_however_far_its_next_look_is(
 
 def test_the_watches_of_other_processes_end_too(
     make_app: MakeApp,
-    gate: Gate,
+    run_gate: RunGate,
     job_ids: Mapping[str, int],
     watch: Watch,
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> None:
     operator = make_app()
-    run_id = started(operator, "gated", gate.params)
+    run_id = started(operator, "gated", run_gate.params)
     clock: FakeClock = request.getfixturevalue("stopped_clock")
     cache = {"CACHE_TYPE": "FileSystemCache", "CACHE_DIR": str(tmp_path / "cache")}
     watching, receiving = (
@@ -181,7 +181,7 @@ def test_the_watches_of_other_processes_end_too(
         for _ in range(2)
     )
     seen = watch(watching, run_id)
-    end_unseen(operator, gate, run_id)
+    end_unseen(operator, run_gate, run_id)
 
     notify(receiving, notification(job_ids["gated"], run_id))
     assert not seen[-1].is_terminal
@@ -190,15 +190,15 @@ def test_the_watches_of_other_processes_end_too(
 
 
 def test_what_was_read_before_is_served_no_more(
-    make_app: MakeApp, gate: Gate, job_ids: Mapping[str, int], request: pytest.FixtureRequest
+    make_app: MakeApp, run_gate: RunGate, job_ids: Mapping[str, int], request: pytest.FixtureRequest
 ) -> None:
     operator = make_app()
-    run_id = started(operator, "gated", gate.params)
+    run_id = started(operator, "gated", run_gate.params)
     request.getfixturevalue("stopped_clock")
     client = (app := make_app(**LOGIN)).test_client()
     for path in ("/api/jobs/gated/status", f"/api/jobs/gated/runs/{run_id}"):
         client.get(path)
-    end_unseen(operator, gate, run_id)
+    end_unseen(operator, run_gate, run_id)
     assert client.get("/api/jobs/gated/status").get_json()["outcome"] == "running"
 
     notify(app, notification(job_ids["gated"], run_id))
@@ -208,9 +208,9 @@ def test_what_was_read_before_is_served_no_more(
 
 
 def test_what_it_says_of_the_run_is_not_believed(
-    app: Flask, gate: Gate, job_ids: Mapping[str, int]
+    app: Flask, run_gate: RunGate, job_ids: Mapping[str, int]
 ) -> None:
-    run_id = started(app, "gated", gate.params)
+    run_id = started(app, "gated", run_gate.params)
     changes: list[str] = []
 
     def receive(sender: Flask, status: RunStatus, **_: Any) -> None:
@@ -251,20 +251,20 @@ def test_neither_policy_nor_user_nor_read_only_is_asked(
 
 
 def test_a_job_that_the_app_does_not_have_is_ignored(
-    app: Flask, road: FaultyWorkspace, caplog: pytest.LogCaptureFixture
+    app: Flask, fault_proxy: FaultyWorkspace, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, "flask_lakeflow_jobs.web"):
         assert notify(app, notification(987654321, 1)).status_code == 204
-    assert road.asked() == []
+    assert fault_proxy.asked() == []
     assert "987654321, which this app does not have" in caplog.text
 
 
 def test_a_run_that_is_not_there_is_no_fault_of_who_sends_it(
-    app: Flask, road: FaultyWorkspace, job_ids: Mapping[str, int]
+    app: Flask, fault_proxy: FaultyWorkspace, job_ids: Mapping[str, int]
 ) -> None:
     with ends_told(app) as told:
         assert notify(app, notification(job_ids["never"], 404)).status_code == 204
-        wait_until(lambda: road.asked("GET", "runs/get"), "A look")
+        wait_until(lambda: fault_proxy.asked("GET", "runs/get"), "A look")
     assert told == []
 
 
@@ -327,7 +327,7 @@ def basic(text: str) -> dict[str, str]:
     ids=str,
 )
 def test_a_wrong_or_missing_login_is_401(
-    app: Flask, road: FaultyWorkspace, job_ids: Mapping[str, int], headers: dict[str, str]
+    app: Flask, fault_proxy: FaultyWorkspace, job_ids: Mapping[str, int], headers: dict[str, str]
 ) -> None:
     body = notification(job_ids["never"], 1)
     response = notify(app, body, headers=headers, auth=None)
@@ -336,7 +336,7 @@ def test_a_wrong_or_missing_login_is_401(
     assert response.get_json()["type"].endswith(":webhook-login-refused")
     assert response.headers["WWW-Authenticate"].startswith("Basic realm=")
     assert PASSWORD not in response.text
-    assert road.asked() == []
+    assert fault_proxy.asked() == []
 
 
 def test_the_login_comes_before_the_body(app: Flask) -> None:
