@@ -1,0 +1,45 @@
+"""The glossary is kept: no identifier of the package uses a word that it replaces."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+#: The words of an identifier: ``MAX_BODY_BYTES`` and ``RunUpdate`` have three and two.
+WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+
+
+def replaced_terms() -> list[str]:
+    rows = re.findall(r"^\|.*\| ([^|]*) \|$", (ROOT / "docs" / "glossary.md").read_text(), re.M)
+    cells = [cell for cell in rows if cell not in ("Not", "---")]
+    return sorted({term for cell in cells for term in cell.split(", ") if term})
+
+
+def identifiers(module: Path) -> Iterator[str]:
+    """All names that a module defines or assigns, its own name among them."""
+    yield module.stem
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.id if isinstance(node, ast.Name) else node.attr
+
+
+@pytest.mark.parametrize("term", replaced_terms())
+def test_identifiers_avoid_a_replaced_term(term: str) -> None:
+    wanted = f" {term} "
+    found = sorted(
+        f"{module.relative_to(ROOT)}: {name}"
+        for module in (ROOT / "flask_lakeflow_jobs").rglob("*.py")
+        for name in set(identifiers(module))
+        if wanted in f" {' '.join(WORDS.findall(name)).lower()} "
+    )
+    assert found == []
