@@ -1,6 +1,6 @@
 """Flights: a small Flask app that starts a Lakeflow job, follows it live and draws what came out.
 
-On a laptop its jobs run on the embedded workspace, as processes, from the bundle beside this file.
+On a laptop its jobs run on the local workspace, as processes, from the bundle beside this file.
 On Databricks Apps the same bundle has deployed them, and ``app.yaml`` hands over their ids.
 """
 
@@ -44,7 +44,7 @@ class EtlParams(Schema):
 def create_app(instance_path: str | None = None) -> Flask:
     """Make the app.
 
-    :param instance_path: folder for the embedded workspace's database and files; by default
+    :param instance_path: folder for the local workspace's database and files; by default
         Flask's instance folder.
     :return: the app, ready to be served.
     """

@@ -231,8 +231,8 @@ def cache_namespace(sources: SettingsReader, bundle: Path | None, instance: Path
     It gives nothing away of the credentials that it is made of.
 
     :param sources: the app's config and the environment.
-    :param bundle: what runs on the embedded workspace; ``None``: a real one is used.
-    :param instance: the app's instance folder, where the embedded workspace lives.
+    :param bundle: what runs on the local workspace; ``None``: a real one is used.
+    :param instance: the app's instance folder, where the local workspace lives.
     """
     if bundle is not None:
         return _digest([str(bundle), str(instance)])

@@ -126,7 +126,7 @@ def _connect(settings: Settings, instance: Path, cache: SharedCache, clock: Cloc
         try:
             return ensure_workspace(instance / "lakeflow", bundle)
         except (BundleError, WorkspaceError) as error:
-            raise UpstreamUnavailable(f"The embedded workspace cannot run: {error}") from error
+            raise UpstreamUnavailable(f"The local workspace cannot run: {error}") from error
 
     return Upstream(settings, local, cache, clock)
 

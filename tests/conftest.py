@@ -41,7 +41,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
-    """The embedded workspace, with the jobs of the bundle ``fast``."""
+    """The local workspace, with the jobs of the bundle ``fast``."""
     with Workspace(BUNDLE, tmp_path_factory.mktemp("workspace")) as address:
         yield address
 

@@ -344,7 +344,7 @@ def test_jobs_are_a_mapping() -> None:
     assert "LAKEFLOW_JOBS" in refused(environ={"LAKEFLOW_JOBS": "etl"})
 
 
-# ── the embedded workspace ────────────────────────────────────────────────────────────────────────
+# ── the local workspace ────────────────────────────────────────────────────────────────────────
 
 
 def test_on_the_embedded_workspace_the_ids_of_the_bundle_hold() -> None:

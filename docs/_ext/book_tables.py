@@ -29,7 +29,7 @@ from flask_lakeflow_jobs.runs.params import TASK_TYPES, run_now_fields
 from flask_lakeflow_jobs.web.problems import NAMESPACE
 from flask_lakeflow_jobs.web.sse.format import EVENT_TYPES
 
-#: What the SDK's JobsAPI asks for, and whether the embedded workspace serves it.
+#: What the SDK's JobsAPI asks for, and whether the local workspace serves it.
 JOBS_API: Mapping[str, bool] = {
     "POST jobs/create": True,
     "GET jobs/get": True,
@@ -53,7 +53,7 @@ JOBS_API: Mapping[str, bool] = {
     "PATCH permissions/jobs/{id}": False,
 }
 
-#: The kinds of tasks that the embedded workspace runs, and what each needs for it.
+#: The kinds of tasks that the local workspace runs, and what each needs for it.
 RUNNABLE: Mapping[str, str] = {
     "notebook_task": ", from a `.py` source notebook or an `.ipynb`",
     "spark_python_task": "",
@@ -64,7 +64,7 @@ RUNNABLE: Mapping[str, str] = {
     "run_job_task": "",
 }
 
-#: What the embedded workspace does with the other kinds.
+#: What the local workspace does with the other kinds.
 PLAYED = "is played by a script, or ends with a message that says so"
 
 #: The job by which routes are found out: the document names each.
@@ -305,7 +305,7 @@ def path_of(path: str) -> str:
 
 
 def local_api() -> Table:
-    """The Jobs API's endpoints, and what the embedded workspace does with each."""
+    """The Jobs API's endpoints, and what the local workspace does with each."""
     return Table(
         ("Endpoint", "Here"),
         tuple(
@@ -316,7 +316,7 @@ def local_api() -> Table:
 
 
 def local_tasks() -> Table:
-    """The kinds of tasks, and what the embedded workspace does with each."""
+    """The kinds of tasks, and what the local workspace does with each."""
     return Table(
         ("Kind", "Here"),
         (

@@ -1,4 +1,4 @@
-"""``flask jobs local``: the embedded workspace of an app."""
+"""``flask jobs local``: the local workspace of an app."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .app import app_state
 from .output import print_progress, print_result
 
 
-@click.command(short_help="Start the embedded workspace of this app.")
+@click.command(short_help="Start the local workspace of this app.")
 @click.option("--stop", "action", flag_value="stop", help="Stop it; tasks that are going end.")
 @click.option("--status", "action", flag_value="status", help="Say whether it runs, and where.")
 @with_appcontext
 def local(action: str | None) -> None:
-    """Start the embedded workspace of this app, unless it runs, and print what to export.
+    """Start the local workspace of this app, unless it runs, and print what to export.
 
     To use it from another program:
 
@@ -82,7 +82,7 @@ def _bundle() -> Path:
     bundle = app_state().settings.bundle
     if bundle is None:
         raise ConfigurationError(
-            "This app uses no embedded workspace. Set LAKEFLOW_JOBS_BUNDLE to the path of a"
+            "This app uses no local workspace. Set LAKEFLOW_JOBS_BUNDLE to the path of a"
             " databricks.yml, and leave DATABRICKS_HOST unset."
         )
     return bundle

@@ -120,7 +120,7 @@ def named_jobs(
 
     :param sources: the app's config and the environment.
     :param code: the jobs that the code names.
-    :param local_ids: key → id of the jobs on the embedded workspace; there, these ids hold.
+    :param local_ids: key → id of the jobs on the local workspace; there, these ids hold.
     :param wait_timeout: seconds, for jobs that do not say otherwise.
     :raises ConfigurationError: for a job without an id, or a setting that makes no sense.
     """

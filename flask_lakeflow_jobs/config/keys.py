@@ -37,7 +37,7 @@ BUNDLE = Key(
     f"{PREFIX}_BUNDLE",
     None,
     "Path of a `databricks.yml`, relative to the app's folder or the working directory. Without"
-    " `DATABRICKS_HOST`, its jobs run on the embedded workspace.",
+    " `DATABRICKS_HOST`, its jobs run on the local workspace.",
 )
 
 POLL_INTERVAL = Key(

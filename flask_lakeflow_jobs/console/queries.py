@@ -72,7 +72,7 @@ def run_of(handle: JobHandle, run_id: int) -> tuple[Run, CachedResponse]:
     seen = handle.documents(or_stale=True).run(run_id)
     state = current_state()
     run = state.upstream.run_of(redact(seen.value, handle.job.secrets))
-    if state.settings.bundle is not None:  # the embedded workspace has no pages that say more
+    if state.settings.bundle is not None:  # the local workspace has no pages that say more
         run.run_page_url = None
         for task in run.tasks or []:
             task.run_page_url = None

@@ -1,4 +1,4 @@
-"""The embedded workspace: a Lakeflow Jobs service over HTTP that really runs the jobs of a bundle.
+"""The local workspace: a Lakeflow Jobs service over HTTP that really runs the jobs of a bundle.
 
 It knows nothing of the rest of the package; whoever wants it talks to it over HTTP, as to any
 workspace.

@@ -74,7 +74,7 @@ class FaultyWorkspace:
             workspace.fail(Drop(accepted=True), method="POST", path="jobs/run-now", times=1)
             app.config.update(DATABRICKS_HOST=workspace.host, DATABRICKS_TOKEN=workspace.token)
 
-    :param workspace: the workspace: an embedded one's address, or anything with a host and a token.
+    :param workspace: the workspace: an local one's address, or anything with a host and a token.
     :param tokens: what else is let in as a bearer token, for users; to the workspace each of them
         passes as its own token.
     """

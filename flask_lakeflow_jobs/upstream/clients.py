@@ -26,7 +26,7 @@ CLIENT_SECONDS = 3600.0
 
 
 class Address(Protocol):
-    """Where an embedded workspace listens, and the token that it wants."""
+    """Where an local workspace listens, and the token that it wants."""
 
     @property
     def host(self) -> str: ...
@@ -66,7 +66,7 @@ class Clients:
     """The clients of one app.
 
     :param sdk: arguments of the SDK's ``Config`` that the app's config carries.
-    :param local: finds or starts the embedded workspace; ``None`` where a real one is used.
+    :param local: finds or starts the local workspace; ``None`` where a real one is used.
     :param timeout: seconds between two bytes of an answer after which the SDK gives up.
     :param connections: the most that each keeps.
     :param clock: the time.
@@ -127,7 +127,7 @@ class Clients:
                 del self._slots[identity.key]
 
     def lost(self) -> None:
-        """Say that the workspace could not be reached: an embedded one is looked for anew."""
+        """Say that the workspace could not be reached: an local one is looked for anew."""
         self._address = None
 
     def _slot(self, identity: Identity) -> _Slot:

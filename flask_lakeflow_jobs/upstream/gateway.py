@@ -42,7 +42,7 @@ class Upstream:
     """The workspace of one app.
 
     :param settings: the app's.
-    :param local: finds or starts the embedded workspace; ``None`` where a real one is used.
+    :param local: finds or starts the local workspace; ``None`` where a real one is used.
     :param shared: what the app's processes share.
     :param clock: the time.
     """

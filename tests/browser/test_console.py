@@ -1,4 +1,4 @@
-"""The console in Chromium: live, by keyboard, in all its pages, against the embedded workspace."""
+"""The console in Chromium: live, by keyboard, in all its pages, against the local workspace."""
 
 from __future__ import annotations
 

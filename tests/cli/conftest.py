@@ -1,4 +1,4 @@
-"""The command line in this process and in its own, in front of the embedded workspace."""
+"""The command line in this process and in its own, in front of the local workspace."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def started(jobs: Run, *args: str) -> str:
 
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
-    """The embedded workspace, with the jobs of this folder's bundle."""
+    """The local workspace, with the jobs of this folder's bundle."""
     with Workspace(BUNDLE, tmp_path_factory.mktemp("workspace")) as address:
         yield address
 

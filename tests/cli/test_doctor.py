@@ -157,7 +157,7 @@ def test_an_app_on_the_embedded_workspace_is_looked_at_too(
         stop_workspace(Path(app.instance_path) / "lakeflow")
     assert ended.code == 0, ended.stdout
     assert the_one(ended, "bundle", Level.FINE)
-    assert "by the embedded workspace" in the_one(ended, "login", Level.FINE)["says"]
+    assert "by the local workspace" in the_one(ended, "login", Level.FINE)["says"]
 
 
 # ── the workspace ─────────────────────────────────────────────────────────────────────────────────

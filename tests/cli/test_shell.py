@@ -26,7 +26,7 @@ pytestmark = pytest.mark.processes
 def own_workspace(
     job_ids: Mapping[str, int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[None]:
-    """The app has nothing but a bundle, so that it starts an embedded workspace of its own."""
+    """The app has nothing but a bundle, so that it starts an local workspace of its own."""
     for name in ("DATABRICKS_HOST", "DATABRICKS_TOKEN", *map(env_name, job_ids)):
         monkeypatch.delenv(name)
     monkeypatch.setenv("LAKEFLOW_JOBS_BUNDLE", str(BUNDLE))

@@ -20,7 +20,7 @@ Install = Callable[..., Path]
 
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedWorkspace]:
-    """The embedded workspace, with the jobs of the bundle beside this file."""
+    """The local workspace, with the jobs of the bundle beside this file."""
     with served(tmp_path_factory.mktemp("workspace")) as workspace:
         yield workspace
 

@@ -1,6 +1,6 @@
 """The Databricks CLI of old, from PyPI: its commands over the Jobs API 2.1.
 
-It drops the port from the address of its workspace, so it takes the embedded one for an HTTP proxy.
+It drops the port from the address of its workspace, so it takes the local one for an HTTP proxy.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ MakeShop = Callable[..., Flask]
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
-    """The embedded workspace, with the jobs of the bundle ``shop``."""
+    """The local workspace, with the jobs of the bundle ``shop``."""
     with Workspace(BUNDLE, tmp_path_factory.mktemp("shop")) as address:
         yield address
 

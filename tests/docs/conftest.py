@@ -20,7 +20,7 @@ BUNDLE = Path(__file__).parent / "bundle" / "databricks.yml"
 
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
-    """The embedded workspace, with the jobs that the book speaks of."""
+    """The local workspace, with the jobs that the book speaks of."""
     with Workspace(BUNDLE, tmp_path_factory.mktemp("workspace")) as address:
         yield address
 

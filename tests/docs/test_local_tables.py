@@ -1,4 +1,4 @@
-"""The tables of what the embedded workspace does are true of it."""
+"""The tables of what the local workspace does are true of it."""
 
 from __future__ import annotations
 

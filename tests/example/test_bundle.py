@@ -1,4 +1,4 @@
-"""The bundle, as the embedded workspace reads it and as Databricks would."""
+"""The bundle, as the local workspace reads it and as Databricks would."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole road: gunicorn, the extension, the SDK, the embedded workspace, tasks, real data."""
+"""The whole road: gunicorn, the extension, the SDK, the local workspace, tasks, real data."""
 
 from __future__ import annotations
 

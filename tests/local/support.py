@@ -1,4 +1,4 @@
-"""What the tests of the embedded workspace share: bundles on disk, and clients that talk to one."""
+"""What the tests of the local workspace share: bundles on disk, and clients that talk to one."""
 
 from __future__ import annotations
 

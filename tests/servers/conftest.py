@@ -1,4 +1,4 @@
-"""Real gunicorns in front of the embedded workspace."""
+"""Real gunicorns in front of the local workspace."""
 
 from __future__ import annotations
 

@@ -237,7 +237,7 @@ class TestUsers:
 
 
 class TestLocal:
-    """Jobs on the embedded workspace of the app's own folder, in a process of its own."""
+    """Jobs on the local workspace of the app's own folder, in a process of its own."""
 
     @pytest.fixture
     def app(self, tmp_path: Path) -> Iterator[Flask]:

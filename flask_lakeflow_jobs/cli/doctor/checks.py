@@ -140,7 +140,7 @@ class Doctor:
             yield failure("login", error, LOGIN if error.exit_code == Exit.NOT_AUTHORISED else WAY)
             yield note("jobs", "They were not looked at, for want of a login.")
             return
-        where = "the embedded workspace" if self._settings.bundle else "the workspace"
+        where = "the local workspace" if self._settings.bundle else "the workspace"
         yield fine("login", f"{me.get('userName')} is let in by {where}.")
         yield clocks(me.get("Date"), middle)
         for job in self._settings.jobs.values():
