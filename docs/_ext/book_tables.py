@@ -23,7 +23,7 @@ from flask_lakeflow_jobs import LakeflowJobs, LakeflowJobsError, Outcome
 from flask_lakeflow_jobs.cli import command_group
 from flask_lakeflow_jobs.cli.exit_codes import MEANINGS, exit_of
 from flask_lakeflow_jobs.config.keys import KEYS, SDK_KEYS
-from flask_lakeflow_jobs.local.bundle.validation import KINDS
+from flask_lakeflow_jobs.local.model import TASK_KINDS
 from flask_lakeflow_jobs.runs.outcome import ACTIVE
 from flask_lakeflow_jobs.runs.params import TASK_TYPES, run_now_fields
 from flask_lakeflow_jobs.web.problems import NAMESPACE
@@ -321,7 +321,7 @@ def local_tasks() -> Table:
         ("Kind", "Here"),
         (
             *((code(kind), f"runs{needs}") for kind, needs in RUNNABLE.items()),
-            *((code(kind), PLAYED) for kind in sorted(KINDS - set(RUNNABLE))),
+            *((code(kind), PLAYED) for kind in sorted(TASK_KINDS - set(RUNNABLE))),
         ),
     )
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .bundle.load import Bundle, BundleError, BundleJob, load_bundle
+    from .bundle.errors import BundleError
+    from .bundle.load import Bundle, BundleJob, load_bundle
     from .clock import Clock, ManualClock, SystemClock
     from .daemon import Address, WorkspaceError, ensure_workspace, stop_workspace
     from .workspace import Workspace
@@ -30,7 +31,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "bundle.load": ("Bundle", "BundleError", "BundleJob", "load_bundle"),
+    "bundle.errors": ("BundleError",),
+    "bundle.load": ("Bundle", "BundleJob", "load_bundle"),
     "clock": ("Clock", "ManualClock", "SystemClock"),
     "daemon": ("Address", "WorkspaceError", "ensure_workspace", "stop_workspace"),
     "workspace": ("Workspace",),

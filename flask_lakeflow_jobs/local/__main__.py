@@ -12,7 +12,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from .bundle.load import BundleError
+from .bundle.errors import BundleError
 from .home import Address, WorkspaceError, WorkspaceFolder
 from .workspace import Workspace
 

@@ -12,8 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from .bundle.documents import root_file
-from .bundle.variables import digest_of_variables, target_asked_for
+from .bundle.documents import find_root_file
+from .bundle.variables import hash_variables, read_target
 from .home import Address, WorkspaceError, WorkspaceFolder
 
 __all__ = ["Address", "WorkspaceError", "ensure_workspace", "stop_workspace"]
@@ -34,7 +34,7 @@ def ensure_workspace(folder: str | Path, bundle: str | Path, *, timeout: float =
     :raises WorkspaceError: it does not come up, or serves another bundle, or another target of it.
     """
     place = WorkspaceFolder(folder)
-    wanted = root_file(Path(bundle))
+    wanted = find_root_file(Path(bundle))
     if (running := _running(place, wanted)) is not None:
         return running
     place.create()
@@ -88,13 +88,13 @@ def _check_same_reading(place: WorkspaceFolder, content: Mapping[str, Any]) -> N
     """Refuse a workspace that has read the bundle otherwise than is asked for here."""
     stop = f"Stop that one first: {_STOP}."
     served = content.get("target", "")
-    wanted = target_asked_for() or content.get("default_target", "")
+    wanted = read_target() or content.get("default_target", "")
     if wanted != served:
         raise WorkspaceError(
             f"The workspace in {place.path} serves target {served}, not {wanted or 'the default'}. "
             f"{stop}"
         )
-    if content.get("variables", digest_of_variables()) != digest_of_variables():
+    if content.get("variables", hash_variables()) != hash_variables():
         raise WorkspaceError(
             f"The workspace in {place.path} has other values of variables (BUNDLE_VAR_…) than are "
             f"set here. {stop}"

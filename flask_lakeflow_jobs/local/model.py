@@ -207,3 +207,46 @@ OF_NUMBERS: Mapping[str, Callable[[float, float], bool]] = {
 
 
 OPERATORS = (*OF_TEXTS, *OF_NUMBERS)
+
+
+RUN_IF_RULES = (
+    "ALL_SUCCESS",
+    "ALL_DONE",
+    "NONE_FAILED",
+    "AT_LEAST_ONE_SUCCESS",
+    "ALL_FAILED",
+    "AT_LEAST_ONE_FAILED",
+)
+
+
+#: Every kind of task that the Jobs API names (databricks-sdk, ``jobs.Task``).
+TASK_KINDS = frozenset(
+    {
+        "ai_function_task",
+        "ai_runtime_task",
+        "alert_task",
+        "clean_rooms_notebook_task",
+        "condition_task",
+        "dashboard_task",
+        "dbt_cloud_task",
+        "dbt_platform_task",
+        "dbt_task",
+        "for_each_task",
+        "gen_ai_compute_task",
+        "notebook_task",
+        "pipeline_task",
+        "power_bi_task",
+        "python_operator_task",
+        "python_wheel_task",
+        "run_job_task",
+        "spark_jar_task",
+        "spark_python_task",
+        "spark_submit_task",
+        "sql_task",
+    }
+)
+
+
+def kind_of(task: Settings) -> str:
+    """Return the kind of a task whose settings are valid."""
+    return next(key for key in task if key in TASK_KINDS)

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import errors
-from .bundle.load import Bundle, BundleError
-from .bundle.names import user_name
+from .bundle.errors import BundleError
+from .bundle.load import Bundle
+from .bundle.variables import current_user_name
 from .clock import Clock
 from .model import Settings
 from .store.unit_of_work import Ledger
@@ -55,7 +56,7 @@ class Registry:
         self._stamps = _stamps_of(bundle.sources)
         _log_warnings(bundle)
         self.mistake: BundleError | None = None
-        self.user = user_name()
+        self.user = current_user_name()
         self._from_bundle = self._jobs_of(bundle)
         with ledger.reading() as store:
             self._own = {job["job_id"]: Job(**job) for job in store.load_jobs()}

@@ -19,8 +19,7 @@ from .api.request import Request
 from .api.runs import RunsApi
 from .api.serializers import Spelling
 from .bundle.load import Bundle, load_bundle
-from .bundle.names import user_name
-from .bundle.variables import digest_of_variables
+from .bundle.variables import current_user_name, hash_variables
 from .clock import Clock, SystemClock
 from .engine.engine import Engine, RunRequest
 from .engine.files import WorkspaceFiles
@@ -107,7 +106,7 @@ class Workspace:
             self._nested_request,
         )
         self._application = Application(
-            Identity(token, host, user_name(), workspace_id, clock),
+            Identity(token, host, current_user_name(), workspace_id, clock),
             JobsApi(self.registry),
             RunsApi(self.registry, self._ledger, self._engine, files, Spelling(host, workspace_id)),
         )
@@ -122,7 +121,7 @@ class Workspace:
                 "bundle": str(bundle.path),
                 "target": bundle.target,
                 "default_target": bundle.default_target,
-                "variables": digest_of_variables(),
+                "variables": hash_variables(),
                 "version": package_version(),
             }
         )

@@ -12,8 +12,8 @@ from book_tables import JOBS_API, RUNNABLE
 from databricks.sdk.service import jobs
 
 from flask_lakeflow_jobs.local import Address
-from flask_lakeflow_jobs.local.bundle.validation import KINDS
 from flask_lakeflow_jobs.local.engine.work import CannotRun
+from flask_lakeflow_jobs.local.model import TASK_KINDS
 from flask_lakeflow_jobs.local.tasks import plan_work
 
 
@@ -39,7 +39,7 @@ def test_all_that_the_sdk_asks_for_is_told() -> None:
     assert {f"{method} {path.replace('job_id', 'id')}" for method, path in asked} == set(JOBS_API)
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("kind", sorted(TASK_KINDS))
 def test_what_is_told_to_run_is_not_refused_for_its_kind(kind: str) -> None:
     assert (f"cannot run a {kind}" in refusal_of(kind)) is (kind not in RUNNABLE)
 

@@ -230,10 +230,10 @@ def test_git_details_of_a_worktree(tmp_path: Path, load: Load) -> None:
     text = with_field("parameters: [{name: c, default: '${bundle.git.commit}'}]")
     write(inner, "", "main.py")
     (commit,) = etl(load_bundle(write(inner, text)))["parameters"]
-    shown = subprocess.run(
+    display_path = subprocess.run(
         (*git, "-C", origin, "rev-parse", "main"), check=True, capture_output=True, text=True
     )
-    assert commit["default"] == shown.stdout.strip()
+    assert commit["default"] == display_path.stdout.strip()
 
 
 def test_variable_file_of_a_target(

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.local import ManualClock, Workspace, load_bundle
-from flask_lakeflow_jobs.local.bundle.validation import KINDS
+from flask_lakeflow_jobs.local.model import TASK_KINDS
 from tests.local.support import Client, played, scripted, words, write_bundle
 
 FIELDS = """
@@ -30,7 +30,7 @@ PATHS = [
 ]
 READS = ["get", "list", "runs/get", "runs/list", "runs/get-output", "runs/export"]
 
-keys = st.sampled_from([*FIELDS, *sorted(KINDS)])
+keys = st.sampled_from([*FIELDS, *sorted(TASK_KINDS)])
 texts = st.sampled_from(
     ["a", "b", "", "+a", "{{job.id}}", "{{tasks.a.x}}", "true", "5", "[1]", "é"]
 )
@@ -44,7 +44,7 @@ tasks = st.lists(
     st.builds(
         lambda key, kind, body, more: {**more, "task_key": key, kind: body},
         st.sampled_from("abc"),
-        st.sampled_from(sorted(KINDS)),
+        st.sampled_from(sorted(TASK_KINDS)),
         st.dictionaries(keys, trees, max_size=4),
         st.dictionaries(keys, trees, max_size=3),
     ),

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import errors
 from ..bundle.conversion import drop_nulls
-from ..bundle.validation import mistakes
+from ..bundle.validation import validate_settings
 from ..model import SINGLE_TASK, Settings
 from ..registry import Job, Registry
 from . import pagination
@@ -167,11 +167,11 @@ def settings_of(given: Mapping[str, Any], name: object) -> Settings:
 
 def _checked(given: Settings) -> Settings:
     settings = with_scalars(given)
-    for mistake in mistakes(settings):
-        if mistake.wanted:
-            name = ".".join(each for each in mistake.path if isinstance(each, str))
-            raise errors.unexpected_type(name, mistake.wanted, mistake.given)
-        raise errors.invalid_parameter(mistake.message)
+    for error in validate_settings(settings):
+        if error.expected:
+            name = ".".join(each for each in error.path if isinstance(each, str))
+            raise errors.unexpected_type(name, error.expected, error.value)
+        raise errors.invalid_parameter(error.message)
     return settings
 
 

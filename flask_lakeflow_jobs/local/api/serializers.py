@@ -10,8 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..bundle.validation import kind_of
-from ..model import MULTI_TASK, JobRun, Repair, TaskRun
+from ..model import MULTI_TASK, JobRun, Repair, TaskRun, kind_of
 from ..states import State
 from .single_task import parts_of_run
 

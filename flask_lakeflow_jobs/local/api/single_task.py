@@ -11,13 +11,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ..bundle.validation import KINDS
-from ..model import MULTI_TASK, SINGLE_TASK, Settings
+from ..model import MULTI_TASK, SINGLE_TASK, TASK_KINDS, Settings
 
 _COMPUTE = ("existing_cluster_id", "new_cluster", "libraries")
 
 
-_FIELDS_OF_THE_TASK = KINDS.union(
+_FIELDS_OF_THE_TASK = TASK_KINDS.union(
     _COMPUTE, ("max_retries", "min_retry_interval_millis", "retry_on_timeout")
 )
 
@@ -35,7 +34,7 @@ def with_tasks(given: Mapping[str, Any], name: object) -> Settings:
     settings = {key: value for key, value in given.items() if key != "format"}
     if "tasks" in settings:
         return {**settings, "format": MULTI_TASK}
-    if not KINDS & settings.keys():
+    if not TASK_KINDS & settings.keys():
         return settings
     task = {key: settings.pop(key) for key in _FIELDS_OF_THE_TASK & settings.keys()}
     return {**settings, "format": SINGLE_TASK, "tasks": [{"task_key": _key_of(name), **task}]}
@@ -56,7 +55,7 @@ def parts_of_run(settings: Settings) -> Settings:
         return {}
     (task,) = settings["tasks"]
     return {
-        "task": {key: each for key, each in task.items() if key in KINDS},
+        "task": {key: each for key, each in task.items() if key in TASK_KINDS},
         "cluster_spec": {key: each for key, each in task.items() if key in _COMPUTE},
     }
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import yaml
 
+from .errors import BundleError, Location
 from .merge import merged
-from .yaml import Flaw, MarkedDict, MarkedList, Place, load_marked
+from .yaml import MarkedDict, MarkedList, load_marked
 
 _WILDCARDS = "*?["
 _ENDINGS = (".yml", ".yaml", ".json")
@@ -32,24 +33,24 @@ class Documents:
         self._sources = sources
         self._sources.append(file)
         self.tree = read_mapping(file)
-        self.warnings: list[tuple[str, Place | None]] = []
+        self.warnings: list[tuple[str, Location | None]] = []
         for pattern, place in _patterns(self.tree):
             self._include(pattern, place)
 
-    def _include(self, pattern: str, place: Place) -> None:
+    def _include(self, pattern: str, place: Location) -> None:
         if not pattern or Path(pattern).is_absolute():
-            raise Flaw(f"{pattern!r} has to be a path beside this file.", place)
+            raise BundleError(f"{pattern!r} has to be a path beside this file.", place)
         # A file that is added later changes its folder.
         self._sources += _folders_of(pattern, self._root)
         # As in the CLI, a double star is no more than a star.
         files = [self._root / found for found in glob.glob(pattern, root_dir=self._root)]
         if not files and not any(sign in pattern for sign in _WILDCARDS):
-            raise Flaw(f"There is no file {pattern!r} to include.", place)
+            raise BundleError(f"There is no file {pattern!r} to include.", place)
         for file in sorted(Path(os.path.normpath(each)) for each in files):
             if file in self._read or (file.parent == self._root and file.name in ROOT_FILES):
                 continue
             if file.suffix not in _ENDINGS:
-                raise Flaw(
+                raise BundleError(
                     f"{pattern!r} includes {file.name}, which is neither YAML nor JSON. Name files "
                     "to copy under 'sync.include'.",
                     place,
@@ -73,14 +74,14 @@ class Documents:
         for key, place in _jobs_in(included).items():
             if key in defined:
                 file, line = defined[key]
-                raise Flaw(
-                    f"The job {key!r} is already defined in {shown(file, self._root)}:{line}.",
+                raise BundleError(
+                    f"The job {key!r} is already defined in {display_path(file, self._root)}:{line}.",
                     place,
                 )
         self.tree = merged(self.tree, included)
 
 
-def shown(file: Path, root: Path) -> str:
+def display_path(file: Path, root: Path) -> str:
     """A file as messages name it: relative to the bundle, where it lies in it."""
     return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
 
@@ -97,32 +98,34 @@ def _read(file: Path) -> Any:
     try:
         return load_marked(file)
     except FileNotFoundError:
-        raise Flaw("There is no such file.", (file, 0)) from None
+        raise BundleError("There is no such file.", (file, 0)) from None
     except (OSError, UnicodeError) as error:
-        raise Flaw(f"It cannot be read: {error}.", (file, 0)) from None
+        raise BundleError(f"It cannot be read: {error}.", (file, 0)) from None
     except RecursionError:
-        raise Flaw("It is nested too deeply to be read.", (file, 0)) from None
+        raise BundleError("It is nested too deeply to be read.", (file, 0)) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
         line = mark.line + 1 if mark else 0
-        raise Flaw(f"This is no YAML: {problem}.", (file, line)) from None
+        raise BundleError(f"This is no YAML: {problem}.", (file, line)) from None
 
 
 def _as_mapping(document: Any, file: Path) -> MarkedDict:
     if not isinstance(document, MarkedDict):
-        raise Flaw("The file has to hold a mapping with 'bundle' and 'resources'.", (file, 1))
+        raise BundleError(
+            "The file has to hold a mapping with 'bundle' and 'resources'.", (file, 1)
+        )
     return document
 
 
-def _patterns(tree: MarkedDict) -> list[tuple[str, Place]]:
+def _patterns(tree: MarkedDict) -> list[tuple[str, Location]]:
     patterns = tree.get("include", MarkedList())
     if not isinstance(patterns, MarkedList) or not all(isinstance(p, str) for p in patterns):
-        raise Flaw("'include' has to be a list of paths.", tree.places["include"])
+        raise BundleError("'include' has to be a list of paths.", tree.places["include"])
     return list(zip(patterns, patterns.places, strict=True))
 
 
-def _jobs_in(tree: MarkedDict) -> dict[str, Place]:
+def _jobs_in(tree: MarkedDict) -> dict[str, Location]:
     """Where the jobs of a document are defined."""
     resources = tree.get("resources")
     jobs = resources.get("jobs") if isinstance(resources, MarkedDict) else None
@@ -151,7 +154,7 @@ ROOT_FILES = ("databricks.yml", "databricks.yaml", "bundle.yml", "bundle.yaml")
 """The names that the CLI looks for (its ``bundle/config/filename.go``)."""
 
 
-def root_file(path: Path) -> Path:
+def find_root_file(path: Path) -> Path:
     """The root file of a bundle that is named by that file, or by the folder in which it stands;
     an absolute path without detours.
     """

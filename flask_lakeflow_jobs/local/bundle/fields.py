@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from .yaml import MarkedDict, Place
+from .errors import Location
+from .yaml import MarkedDict
 
 
 def _words(text: str) -> frozenset[str]:
@@ -69,7 +70,7 @@ KINDS = {
 }
 
 
-def unknown_fields(tree: MarkedDict) -> Iterator[tuple[str, Place]]:
+def unknown_fields(tree: MarkedDict) -> Iterator[tuple[str, Location]]:
     """What to say of each field that is none, and where it stands. A bundle's tree may hold
     anything; what is no mapping has no fields.
     """
@@ -85,12 +86,12 @@ def unknown_fields(tree: MarkedDict) -> Iterator[tuple[str, Place]]:
             yield from _in_jobs(target.get("resources"))
 
 
-def _in_variables(variables: object) -> Iterator[tuple[str, Place]]:
+def _in_variables(variables: object) -> Iterator[tuple[str, Location]]:
     for variable in _values(variables):
         yield from _beyond(VARIABLE, variable, "variable")
 
 
-def _in_jobs(resources: object) -> Iterator[tuple[str, Place]]:
+def _in_jobs(resources: object) -> Iterator[tuple[str, Location]]:
     for job in _values(resources.get("jobs") if isinstance(resources, MarkedDict) else None):
         yield from _beyond(JOB, job, "job")
         tasks = job.get("tasks") if isinstance(job, MarkedDict) else None
@@ -98,7 +99,7 @@ def _in_jobs(resources: object) -> Iterator[tuple[str, Place]]:
             yield from _in_task(task)
 
 
-def _in_task(task: object) -> Iterator[tuple[str, Place]]:
+def _in_task(task: object) -> Iterator[tuple[str, Location]]:
     if not isinstance(task, MarkedDict):
         return
     # A kind that is none is a mistake of its own.
@@ -110,7 +111,7 @@ def _in_task(task: object) -> Iterator[tuple[str, Place]]:
         yield from _in_task(repeated.get("task"))
 
 
-def _beyond(known: frozenset[str], given: object, where: str) -> Iterator[tuple[str, Place]]:
+def _beyond(known: frozenset[str], given: object, where: str) -> Iterator[tuple[str, Location]]:
     if not isinstance(given, MarkedDict):
         return
     for key in given:

@@ -7,35 +7,32 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..engine.decisions import reachable
 from ..model import Settings
 from .conversion import convert, drop_nulls
-from .documents import Documents, read_mapping, root_file, shown
+from .dependencies import find_reachable
+from .documents import Documents, display_path, find_root_file, read_mapping
+from .errors import BundleError, Location
 from .fields import unknown_fields
-from .merge import choose_target, lay_resources_over, lay_target_over, section
-from .names import Names, job_id_of, short_name, user_name
+from .merge import apply_target, apply_target_resources, choose_target, section
 from .paths import DeployedFiles, all_tasks, files_root
 from .presets import presets_of
-from .types import Mistake
-from .validation import dangling_keys, mistakes
-from .variables import UnknownVariable, interpolate, target_asked_for
-from .yaml import Flaw, MarkedDict, MarkedList, Place
+from .types import FieldError
+from .validation import find_undefined_keys, validate_settings
+from .variables import (
+    Names,
+    UnknownVariable,
+    current_user_name,
+    derive_job_id,
+    interpolate,
+    read_target,
+    short_name,
+)
+from .yaml import MarkedDict, MarkedList
 
 _SECTIONS = ("bundle", "presets", "resources", "sync", "targets", "variables", "workspace")
 
 # What a bundle says of a job that is no part of the job's settings.
 _NO_SETTINGS = ("id", "lifecycle", "permissions")
-
-
-class BundleError(ValueError):
-    """A bundle that cannot be used. The message names the file, and the line where it is known.
-
-    :param sources: every file that was read, and every file or folder which may yet appear.
-    """
-
-    def __init__(self, message: str, sources: tuple[Path, ...] = ()) -> None:
-        super().__init__(message)
-        self.sources = sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +86,7 @@ def load_bundle(path: str | Path, *, target: str | None = None, host: str | None
     :return: the bundle with its jobs.
     :raises BundleError: it cannot be read, or a job in it could never run.
     """
-    return _Loader(root_file(Path(path)), target, host).load()
+    return _Loader(find_root_file(Path(path)), target, host).load()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +96,7 @@ class _Call:
     job: str
     task: str
     job_id: Any
-    place: Place
+    place: Location
 
 
 class _Loader:
@@ -115,8 +112,8 @@ class _Loader:
     def load(self) -> Bundle:
         try:
             return self._load()
-        except Flaw as flaw:
-            raise self._error(flaw.message, flaw.place) from None
+        except BundleError as error:
+            raise self._error(error.message, error.location) from None
         except Exception as error:
             # Whoever reads a bundle again and again counts on its being sound or not.
             raise self._error(
@@ -131,18 +128,18 @@ class _Loader:
         for key in _SECTIONS:
             section(tree, key)
         section(section(tree, "bundle"), "git")
-        target = choose_target(tree, self._target or target_asked_for())
+        target = choose_target(tree, self._target or read_target())
         default_target = _default_target(tree)
-        lay_target_over(tree, target)
+        apply_target(tree, target)
         overrides_file = self._root / f".databricks/bundle/{target}/variable-overrides.json"
         self._sources.append(overrides_file)
         overrides = _read_overrides(overrides_file)
         names = Names(tree, self._root, target, overrides, self._host)
-        lay_resources_over(tree, target, lambda text: _value_or_text(text, names))
+        apply_target_resources(tree, target, lambda text: _value_or_text(text, names))
         names.presets = presets_of(
             _interpolated(section(tree, "presets"), names),
             section(tree, "bundle"),
-            short_name(user_name()),
+            short_name(current_user_name()),
         )
         files_path = _interpolated("${workspace.file_path}", names)
         files = DeployedFiles(files_root(self._root, section(tree, "sync")), files_path)
@@ -164,7 +161,7 @@ class _Loader:
             in_python = (
                 " Those that its Python code defines are not seen here." if "python" in tree else ""
             )
-            raise Flaw(
+            raise BundleError(
                 "The bundle has no jobs. Define at least one under 'resources.jobs'." + in_python,
                 tree.places.get("resources"),
             )
@@ -191,22 +188,24 @@ class _Loader:
         return with_tasks
 
     def _job(
-        self, key: str, marked: Any, place: Place, names: Names, files: DeployedFiles
+        self, key: str, marked: Any, place: Location, names: Names, files: DeployedFiles
     ) -> BundleJob:
         if not isinstance(marked, MarkedDict):
-            raise Flaw(f"The job {key!r} has to be a mapping.", place)
+            raise BundleError(f"The job {key!r} has to be a mapping.", place)
         settings = _interpolated(marked, names, place)
         convert(settings)
         drop_nulls(settings)
-        for mistake in mistakes(settings):
-            raise Flaw(f"Job {key!r}: {mistake.message}", _find_place(settings, mistake, place))
-        for mistake in dangling_keys(settings):
+        for mistake in validate_settings(settings):
+            raise BundleError(
+                f"Job {key!r}: {mistake.message}", _find_place(settings, mistake, place)
+            )
+        for mistake in find_undefined_keys(settings):
             self._warn(f"Job {key!r}: {mistake.message}", _find_place(settings, mistake, place))
         self._calls += _calls_of(key, settings, place)
         try:
             files.deploy(settings)
-        except Flaw as flaw:
-            raise Flaw(flaw.message, flaw.place or place) from None
+        except BundleError as error:
+            raise BundleError(error.message, error.location or place) from None
         settings.setdefault("name", key)
         names.presets.apply(settings)
         plain = _plain(settings)
@@ -217,52 +216,54 @@ class _Loader:
         plain["format"] = "MULTI_TASK"
         for each in _NO_SETTINGS:
             plain.pop(each, None)
-        return BundleJob(key, job_id_of(key), plain)
+        return BundleJob(key, derive_job_id(key), plain)
 
     def _warn_of_circles(self) -> None:
         called: dict[str, set[str]] = {}
         for call in self._calls:
-            called.setdefault(str(job_id_of(call.job)), set()).add(str(call.job_id))
+            called.setdefault(str(derive_job_id(call.job)), set()).add(str(call.job_id))
         for call in self._calls:
             job_id = str(call.job_id)
-            if str(job_id_of(call.job)) in {job_id, *reachable(job_id, called)}:
+            if str(derive_job_id(call.job)) in {job_id, *find_reachable(job_id, called)}:
                 self._warn(
                     f"Job {call.job!r}: Task {call.task!r} runs a job that leads back to this one. "
                     "It fails where the circle closes.",
                     call.place,
                 )
 
-    def _error(self, message: str, place: Place | None) -> BundleError:
-        return BundleError(self._told(message, place), tuple(self._sources))
+    def _error(self, message: str, place: Location | None) -> BundleError:
+        return BundleError(self._told(message, place), place, tuple(self._sources))
 
-    def _warn(self, message: str, place: Place | None) -> None:
+    def _warn(self, message: str, place: Location | None) -> None:
         self._warnings.append(self._told(message, place))
 
-    def _told(self, message: str, place: Place | None) -> str:
+    def _told(self, message: str, place: Location | None) -> str:
         file, line = place or (self._file, 0)
-        name = shown(file, self._root)
+        name = display_path(file, self._root)
         return f"{name}:{line}: {message}" if line else f"{name}: {message}"
 
 
 def _default_target(tree: MarkedDict) -> str:
     try:
         return choose_target(tree, None)
-    except Flaw:
+    except BundleError:
         return ""
 
 
-def _calls_of(key: str, settings: MarkedDict, default: Place) -> Iterator[_Call]:
+def _calls_of(key: str, settings: MarkedDict, default: Location) -> Iterator[_Call]:
     for task in all_tasks(settings):
         body = task.get("run_job_task")
         if isinstance(body, MarkedDict) and "job_id" in body:
             yield _Call(key, task["task_key"], body["job_id"], body.places.get("job_id", default))
 
 
-def _interpolated(value: Any, names: Names, place: Place | None = None) -> Any:
+def _interpolated(value: Any, names: Names, place: Location | None = None) -> Any:
     try:
         return interpolate(value, names)
     except UnknownVariable as unknown:
-        raise Flaw(str(unknown.args[0]), _place_of_reference(value, names) or place) from None
+        raise BundleError(
+            str(unknown.args[0]), _place_of_reference(value, names) or place
+        ) from None
 
 
 def _value_or_text(text: str, names: Names) -> Any:
@@ -277,7 +278,7 @@ def _read_overrides(file: Path) -> dict[str, Any]:
     return read_mapping(file) if file.is_file() else {}
 
 
-def _find_place(settings: MarkedDict, mistake: Mistake, default: Place) -> Place:
+def _find_place(settings: MarkedDict, mistake: FieldError, default: Location) -> Location:
     place, value = default, settings
     for step in mistake.path:
         places: Any = getattr(value, "places", {})
@@ -289,7 +290,7 @@ def _find_place(settings: MarkedDict, mistake: Mistake, default: Place) -> Place
     return place
 
 
-def _place_of_reference(value: Any, names: Names, place: Place | None = None) -> Place | None:
+def _place_of_reference(value: Any, names: Names, place: Location | None = None) -> Location | None:
     """Where in ``value`` the first string stands that cannot be interpolated."""
     if isinstance(value, MarkedDict):
         children = [(each, value.places.get(key)) for key, each in value.items()]

@@ -3,26 +3,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from .yaml import _SCALARS, Flaw, MarkedDict, MarkedList, Place, _Loader, _whole_number
-
-"""A file, and a line in it (from 1; 0 for the file as a whole)."""
-
-
-for _name, _pattern, _first in _SCALARS:
-    _Loader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_name}", re.compile(rf"^(?:{_pattern})$"), [*_first]
-    )
-
-
-_Loader.add_constructor("tag:yaml.org,2002:int", _whole_number)
-
-
-_Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: float(node.value))
+from .errors import BundleError, Location
+from .yaml import MarkedDict, MarkedList
 
 
 def merged(base: Any, over: Any) -> Any:
@@ -109,7 +95,7 @@ def section(tree: MarkedDict, key: str) -> MarkedDict:
     if found is None:
         return MarkedDict()
     if not isinstance(found, MarkedDict):
-        raise Flaw(f"{key!r} has to be a mapping.", tree.places.get(key))
+        raise BundleError(f"{key!r} has to be a mapping.", tree.places.get(key))
     return found
 
 
@@ -126,7 +112,7 @@ def choose_target(tree: MarkedDict, wanted: str | None) -> str:
     if wanted:
         if wanted not in targets and (targets or wanted != "default"):
             known = ", ".join(targets) or "none"
-            raise Flaw(f"The bundle has no target {wanted!r}. Its targets: {known}.", place)
+            raise BundleError(f"The bundle has no target {wanted!r}. Its targets: {known}.", place)
         return wanted
     if len(targets) < 2:
         return next(iter(targets), "default")
@@ -136,19 +122,19 @@ def choose_target(tree: MarkedDict, wanted: str | None) -> str:
     if len(defaults) == 1:
         return defaults[0]
     if defaults:
-        raise Flaw(
+        raise BundleError(
             f"The targets {', '.join(defaults)} are all marked as default. Leave 'default: true' "
             "at one.",
             targets.places[defaults[1]],
         )
-    raise Flaw(
+    raise BundleError(
         f"None of the targets {', '.join(targets)} is the default. Mark one with 'default: true', "
         "or name one in DATABRICKS_BUNDLE_TARGET.",
         place,
     )
 
 
-def lay_target_over(tree: MarkedDict, target: str) -> None:
+def apply_target(tree: MarkedDict, target: str) -> None:
     """Put what a target changes into the tree, but for the resources.
 
     :raises Flaw: the target is malformed.
@@ -167,7 +153,7 @@ def lay_target_over(tree: MarkedDict, target: str) -> None:
     _lay_variables_over(tree, section(chosen, "variables"))
 
 
-def lay_resources_over(tree: MarkedDict, target: str, value_of: ValueOf) -> None:
+def apply_target_resources(tree: MarkedDict, target: str, value_of: ValueOf) -> None:
     """Put what a target changes of the resources into the tree.
 
     :param value_of: gives what a text that is a reference stands for in this target.
@@ -186,7 +172,7 @@ def _lay_variables_over(tree: MarkedDict, overrides: MarkedDict) -> None:
     variables.places = dict(section(tree, "variables").places)
     for key, value in overrides.items():
         if key not in variables:
-            raise Flaw(
+            raise BundleError(
                 f"The target gives a value to the variable {key!r}, which is not defined. Define "
                 "it under 'variables' of the bundle.",
                 overrides.places[key],
@@ -215,12 +201,12 @@ def definition_of(value: object) -> MarkedDict:
     return MarkedDict({"default": value})
 
 
-def _put(tree: MarkedDict, key: str, value: object, place: Place) -> None:
+def _put(tree: MarkedDict, key: str, value: object, place: Location) -> None:
     tree[key] = value
     tree.places.setdefault(key, place)
 
 
-def _put_into(tree: MarkedDict, outer: str, key: str, value: object, place: Place) -> None:
+def _put_into(tree: MarkedDict, outer: str, key: str, value: object, place: Location) -> None:
     inside = laid_over(section(tree, outer), MarkedDict({key: value}))
     inside[key] = value
     inside.places[key] = place

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from .yaml import Flaw, MarkedDict, MarkedList, Place
+from .errors import BundleError, Location
+from .yaml import MarkedDict, MarkedList
 
-NOTEBOOK_ENDINGS = (".py", ".ipynb", ".sql", ".r", ".scala")
+NOTEBOOK_SUFFIXES = (".py", ".ipynb", ".sql", ".r", ".scala")
 
 
 """In the order of the CLI's list (its ``libs/notebook``), the ones that run here first."""
@@ -72,7 +73,7 @@ class DeployedFiles:
             local = _with_notebook_ending(local)
         if not (local.is_dir() if is_folder else local.is_file()):
             kind = "folder" if is_folder else "file"
-            raise Flaw(f"There is no {kind} {given!r} (looked for {local}).", place)
+            raise BundleError(f"There is no {kind} {given!r} (looked for {local}).", place)
         deployed = self._deployed(local, given, place)
         # A deployed notebook has no extension.
         body[key] = deployed.rpartition(".")[0] if is_notebook else deployed
@@ -92,20 +93,20 @@ class DeployedFiles:
             if flag or _is_local_dependency(path):
                 dependencies[index] = flag + self._deployed_library(path, place)
 
-    def _deployed_library(self, given: str, place: Place | None) -> str:
+    def _deployed_library(self, given: str, place: Location | None) -> str:
         """Libraries may lie anywhere: a deployment uploads them by themselves."""
         local = self._local(given, place)
         return (
             self._deployed(local, given, place) if local.is_relative_to(self.root) else str(local)
         )
 
-    def _local(self, given: str, place: Place | None) -> Path:
+    def _local(self, given: str, place: Location | None) -> Path:
         declared_in = place[0].parent if place else self.root
         return Path(os.path.normpath(declared_in / given))
 
-    def _deployed(self, local: Path, given: str, place: Place | None) -> str:
+    def _deployed(self, local: Path, given: str, place: Location | None) -> str:
         if not local.is_relative_to(self.root):
-            raise Flaw(
+            raise BundleError(
                 f"{given!r} lies outside the bundle's folder {self.root}. Name its folder under "
                 "'sync.paths'.",
                 place,
@@ -130,7 +131,7 @@ def files_root(root: Path, synced: MarkedDict) -> Path:
     """
     paths = synced.get("paths") or MarkedList()
     if not isinstance(paths, MarkedList) or not all(isinstance(each, str) for each in paths):
-        raise Flaw("'paths' has to be a list of paths.", synced.places["paths"])
+        raise BundleError("'paths' has to be a list of paths.", synced.places["paths"])
     named = [
         os.path.normpath(place[0].parent / each)
         for each, place in zip(paths, paths.places, strict=True)
@@ -139,7 +140,7 @@ def files_root(root: Path, synced: MarkedDict) -> Path:
 
 
 def _with_notebook_ending(path: Path) -> Path:
-    candidates = (path.with_name(path.name + ending) for ending in NOTEBOOK_ENDINGS)
+    candidates = (path.with_name(path.name + ending) for ending in NOTEBOOK_SUFFIXES)
     return next((file for file in candidates if file.is_file()), path)
 
 

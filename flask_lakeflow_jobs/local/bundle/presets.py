@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .conversion import as_text
-from .yaml import Flaw, MarkedDict
+from .errors import BundleError
+from .yaml import MarkedDict
 
 _DEVELOPMENT_CONCURRENT_RUNS = 4
 _MODES = ("development", "production")
@@ -58,7 +59,7 @@ def presets_of(given: MarkedDict, bundle: MarkedDict, short_name: str) -> Preset
     """
     mode = bundle.get("mode")
     if mode is not None and mode not in _MODES:
-        raise Flaw(
+        raise BundleError(
             f"The mode {mode!r} is none. It is one of {', '.join(_MODES)}.", bundle.places["mode"]
         )
     prefix = as_text(given.get("name_prefix")) or ""
@@ -66,16 +67,16 @@ def presets_of(given: MarkedDict, bundle: MarkedDict, short_name: str) -> Preset
     pause = given.get("trigger_pause_status") or ""
     runs = given.get("jobs_max_concurrent_runs") or 0
     if not isinstance(prefix, str):
-        raise Flaw("'name_prefix' has to be a text.", given.places["name_prefix"])
+        raise BundleError("'name_prefix' has to be a text.", given.places["name_prefix"])
     if not isinstance(tags, dict):
-        raise Flaw("'tags' of the presets has to be a mapping.", given.places["tags"])
+        raise BundleError("'tags' of the presets has to be a mapping.", given.places["tags"])
     if pause not in ("", *_PAUSES):
-        raise Flaw(
+        raise BundleError(
             f"'trigger_pause_status' is one of {', '.join(_PAUSES)}, not {pause!r}.",
             given.places["trigger_pause_status"],
         )
     if not isinstance(runs, int):
-        raise Flaw(
+        raise BundleError(
             f"'jobs_max_concurrent_runs' has to be a number, not {runs!r}.",
             given.places["jobs_max_concurrent_runs"],
         )

@@ -8,23 +8,22 @@ from typing import Any
 
 # A shape is the type of a text, a list with the shape of its items, or a mapping with the shapes
 # of some of its fields.
-#: The keys and indexes that lead to something in a job's settings.
+#: The keys and indexes that lead to a value in a job's settings.
 Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
-    """Something wrong in a job's settings.
+class FieldError:
+    """An error in a job's settings and its path.
 
-    :param path: where it is.
-    :param wanted: where something of another type stands: what the API calls the right type.
-    :param given: what stands there then.
+    :param expected: in a type error, the expected type as the API names it.
+    :param value: in a type error, the value that is there instead.
     """
 
     path: Path
     message: str
-    wanted: str = ""
-    given: Any = None
+    expected: str = ""
+    value: Any = None
 
 
 _MAPPING: dict[str, Any] = {}
@@ -98,12 +97,12 @@ _TASK = {
 _PARAMETER = {"default": str}
 
 
-def misshapen_job(settings: dict[str, Any]) -> Iterator[Mistake]:
+def misshapen_job(settings: dict[str, Any]) -> Iterator[FieldError]:
     """The fields of a job, apart from its tasks, that are of the wrong type."""
     yield from _misshapen(settings, _JOB, ())
 
 
-def misshapen_task(task: dict[str, Any], path: Path) -> Iterator[Mistake]:
+def misshapen_task(task: dict[str, Any], path: Path) -> Iterator[FieldError]:
     """The fields of a task that are of the wrong type.
 
     :param path: where it is.
@@ -111,7 +110,7 @@ def misshapen_task(task: dict[str, Any], path: Path) -> Iterator[Mistake]:
     yield from _misshapen(task, _TASK, path)
 
 
-def misshapen_parameter(parameter: dict[str, Any], path: Path) -> Iterator[Mistake]:
+def misshapen_parameter(parameter: dict[str, Any], path: Path) -> Iterator[FieldError]:
     """The fields of a job's parameter that are of the wrong type.
 
     :param path: where it is.
@@ -119,7 +118,7 @@ def misshapen_parameter(parameter: dict[str, Any], path: Path) -> Iterator[Mista
     yield from _misshapen(parameter, _PARAMETER, path)
 
 
-def _misshapen(value: Any, shape: Any, path: Path) -> Iterator[Mistake]:
+def _misshapen(value: Any, shape: Any, path: Path) -> Iterator[FieldError]:
     if shape is str:
         # Numbers and truth values are taken as their text, as everywhere in the API.
         if isinstance(value, (list, dict)):
@@ -138,7 +137,7 @@ def _misshapen(value: Any, shape: Any, path: Path) -> Iterator[Mistake]:
                 yield from _misshapen(value[key], inner, (*path, key))
 
 
-def _mistake(path: Path, value: Any, noun: str, wanted: str) -> Mistake:
+def _mistake(path: Path, value: Any, noun: str, wanted: str) -> FieldError:
     names = [each for each in path if isinstance(each, str)]
     what = f"Each of {names[-1]!r}" if isinstance(path[-1], int) else repr(names[-1])
-    return Mistake(path, f"{what} has to be {noun}.", wanted, value)
+    return FieldError(path, f"{what} has to be {noun}.", wanted, value)

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-Place = tuple[Path, int]
-
-
-class Flaw(Exception):
-    """Something that makes a bundle unusable.
-
-    :param message: what is wrong, as a sentence.
-    :param place: where, if that is known.
-    """
-
-    def __init__(self, message: str, place: Place | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.place = place
+from .errors import BundleError, Location
 
 
 class MarkedDict(dict[str, Any]):
@@ -30,7 +18,7 @@ class MarkedDict(dict[str, Any]):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.places: dict[str, Place] = {}
+        self.places: dict[str, Location] = {}
         self.anchored: set[str] = set()
 
 
@@ -39,7 +27,7 @@ class MarkedList(list[Any]):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.places: list[Place] = []
+        self.places: list[Location] = []
 
 
 _SCALARS = (
@@ -85,6 +73,14 @@ def _whole_number(_: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
     return int(text, 16 if "x" in text else 8 if "o" in text else 10)
 
 
+for _name, _pattern, _first in _SCALARS:
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_name}", re.compile(rf"^(?:{_pattern})$"), [*_first]
+    )
+_Loader.add_constructor("tag:yaml.org,2002:int", _whole_number)
+_Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: float(node.value))
+
+
 def load_marked(path: Path) -> Any:
     """The document in a file.
 
@@ -128,7 +124,7 @@ def _refuse_odd_keys(node: yaml.MappingNode, path: Path) -> None:
     seen: set[str] = set()
     for key_node, _ in node.value:
         if not isinstance(key_node, yaml.ScalarNode):
-            raise Flaw(
+            raise BundleError(
                 "A key has to be a text, not a list or a mapping. Put quotes around a reference "
                 "in braces: '{{…}}'.",
                 (path, key_node.start_mark.line + 1),

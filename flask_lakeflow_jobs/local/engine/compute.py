@@ -4,12 +4,12 @@ that is all of a cluster or an environment that counts.
 
 from __future__ import annotations
 
+import glob
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..bundle.paths import matching
 from ..model import Settings
 
 _EDITABLE = re.compile(r"^(-e|--editable)[ =]\s*")
@@ -45,7 +45,7 @@ def import_paths(library: Path) -> list[str]:
         return _sources(library)
     project = library.parent.parent
     sources = _sources(project) if library.parent.name == "dist" else []
-    return [*sources, *map(str, matching(library))]
+    return [*sources, *sorted(glob.glob(str(library)))]
 
 
 def environment_of(settings: Settings, spec: Settings) -> dict[str, str]:

@@ -6,17 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .. import states
+from ..bundle.dependencies import find_reachable
 from ..model import JobRun, Settings, TaskRun
 from ..states import State
-
-RUN_IF_RULES = (
-    "ALL_SUCCESS",
-    "ALL_DONE",
-    "NONE_FAILED",
-    "AT_LEAST_ONE_SUCCESS",
-    "ALL_FAILED",
-    "AT_LEAST_ONE_FAILED",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,18 +141,7 @@ def selected_keys(tasks: list[Settings], only: list[str]) -> set[str]:
             raise KeyError(key)
         selected.add(key)
         if selector.startswith("+"):
-            selected |= reachable(key, upstream)
+            selected |= find_reachable(key, upstream)
         if selector.endswith("+"):
-            selected |= reachable(key, downstream)
+            selected |= find_reachable(key, downstream)
     return selected
-
-
-def reachable(start: str, edges: Mapping[str, set[str]]) -> set[str]:
-    """All keys that are reached from ``start`` along ``edges``."""
-    found: set[str] = set()
-    pending = [start]
-    while pending:
-        for key in edges.get(pending.pop(), set()) - found:
-            found.add(key)
-            pending.append(key)
-    return found

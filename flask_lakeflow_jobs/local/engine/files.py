@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..bundle.checkout import Checkout
+from ..bundle.git import GitRepository
 from ..bundle.load import Bundle
-from ..bundle.paths import NOTEBOOK_ENDINGS
+from ..bundle.paths import NOTEBOOK_SUFFIXES
 
 #: The path of a Unity Catalog volume: catalog, schema and name.
 _VOLUME = re.compile(r"(?<![\w./-])/Volumes/[\w-]+/[\w-]+/[\w-]+", re.ASCII)
@@ -92,13 +92,13 @@ class WorkspaceFiles:
 
         :raises FileMissing: there is none.
         """
-        return self._find(given, ("", *NOTEBOOK_ENDINGS))
+        return self._find(given, ("", *NOTEBOOK_SUFFIXES))
 
     def _find(self, given: str, endings: tuple[str, ...]) -> Path:
         bundle = self._bundle()
         bases = [self.local(given)]
         # The paths of a job with a Git source begin where the repository does.
-        if (checkout := Checkout(bundle.root).top) is not None:
+        if (checkout := GitRepository(bundle.root).root) is not None:
             bases.append(checkout / given)
         for base in bases:
             for ending in endings:

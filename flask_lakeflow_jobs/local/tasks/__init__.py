@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..bundle.validation import kind_of
 from ..engine.work import CannotRun, Scene, Work
-from ..model import Settings
+from ..model import Settings, kind_of
 from . import condition, for_each, notebook, python, run_job, sql, wheel
 
 _PLANNERS: dict[str, Callable[[Settings, Scene], Work]] = {

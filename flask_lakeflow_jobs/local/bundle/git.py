@@ -6,7 +6,7 @@ import configparser
 from pathlib import Path
 
 
-class Checkout:
+class GitRepository:
     """The checkout in which a folder lies; all its details are empty where there is none.
 
     :param folder: the folder.
@@ -16,14 +16,14 @@ class Checkout:
         self._folder = folder
 
     @property
-    def top(self) -> Path | None:
+    def root(self) -> Path | None:
         """The folder that holds the whole checkout."""
         above = (self._folder, *self._folder.parents)
         return next((each for each in above if (each / ".git").exists()), None)
 
     def detail(self, name: str) -> str:
         """``branch``, ``commit``, ``origin_url`` or ``bundle_root_path``; else nothing."""
-        top = self.top
+        top = self.root
         if top is None:
             return ""
         git = _git_folder(top)
