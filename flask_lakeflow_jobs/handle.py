@@ -208,18 +208,20 @@ class JobHandle:
 
     # ── read ──────────────────────────────────────────────────────────────────────────────────────
 
-    def documents(self, *, or_stale: bool = False) -> CachedReads:
+    def documents(self, *, stale_if_error: bool = False) -> CachedReads:
         """The same reads as the Jobs API spells them in JSON, each with its age.
 
         :param or_stale: return a cached response, marked as stale, if the workspace does not
             respond.
         """
-        return CachedReads(self._state.upstream, self._act(), self.job, or_stale=or_stale)
+        return CachedReads(
+            self._state.upstream, self._act(), self.job, stale_if_error=stale_if_error
+        )
 
     def get_job(self) -> SdkJob:
         """The job's definition in the workspace."""
-        seen = self.documents().job()
-        return self._state.upstream.job_of(seen.value)
+        seen = self.documents().get_job()
+        return self._state.upstream.parse_job(seen.value)
 
     def last_run(self) -> BaseRun | None:
         """The newest run, or ``None``."""
@@ -245,7 +247,7 @@ class JobHandle:
         :param start_time_from: milliseconds since the epoch.
         :param start_time_to: milliseconds since the epoch.
         """
-        seen = self.documents().runs(
+        seen = self.documents().list_runs(
             limit,
             active_only=active_only,
             completed_only=completed_only,
@@ -253,7 +255,7 @@ class JobHandle:
             start_time_from=start_time_from,
             start_time_to=start_time_to,
         )
-        return [self._state.upstream.base_run_of(run) for run in seen.value]
+        return [self._state.upstream.parse_base_run(run) for run in seen.value]
 
     def get_run(self, run_id: int | str) -> Run:
         """A run with all its tasks.
@@ -261,8 +263,8 @@ class JobHandle:
         :param run_id: the run.
         :raises RunNotFound: this job has no such run.
         """
-        seen = self.documents().run(parse_run_id(run_id))
-        return self._state.upstream.run_of(seen.value)
+        seen = self.documents().get_run(parse_run_id(run_id))
+        return self._state.upstream.parse_run(seen.value)
 
     def get_run_output(self, run_id: int | str) -> RunOutput | dict[str, RunOutput]:
         """What a run left: of a run of one task its output, of several one per task key.
@@ -281,8 +283,8 @@ class JobHandle:
         :param run_id: the run.
         :raises RunNotFound: this job has no such run.
         """
-        outputs = self.documents().outputs(parse_run_id(run_id))
-        return {key: self._state.upstream.output_of(output) for key, output in outputs.items()}
+        outputs = self.documents().get_outputs(parse_run_id(run_id))
+        return {key: self._state.upstream.parse_output(output) for key, output in outputs.items()}
 
     def explain(self, run_id: int | str) -> Explanation:
         """Why a run failed: the tasks it failed by, last attempt only, with error and trace.
@@ -291,8 +293,8 @@ class JobHandle:
         :raises RunNotFound: this job has no such run.
         """
         upstream, reads = self._state.upstream, self.documents()
-        document = reads.run(parse_run_id(run_id)).value
-        return explanation(upstream.run_of(document), reads, document)
+        document = reads.get_run(parse_run_id(run_id)).value
+        return explanation(upstream.parse_run(document), reads, document)
 
     # ── intervene ─────────────────────────────────────────────────────────────────────────────────
 

@@ -105,7 +105,7 @@ class Trigger:
     ) -> Triggered:
         """Find out from the run itself whether another process has started it, and as what."""
         try:
-            run, theirs = self._state.upstream.get_run_and_time(
+            run, theirs = self._state.upstream.get_run_and_server_time(
                 self._identity, self._job, triggered.run_id
             )
         except LakeflowJobsError:  # the run is there, and what matters is to say so

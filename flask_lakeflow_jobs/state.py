@@ -86,7 +86,7 @@ class AppState:
         jobs = [job for job in self.settings.jobs.values() if job.job_id == job_id]
         if not jobs:
             return False
-        self.upstream.forget(jobs[0])
+        self.upstream.invalidate(jobs[0])
         targets = [RunKey(APP, job, run_id) for job in jobs if job.run_as == "app"]
         self.hub.take_hint(job_id, run_id, targets)
         return True

@@ -33,10 +33,10 @@ class Evidence:
     output: Callable[[RunTask], RunOutput]
     iterations: Sequence[RunTask] | LakeflowJobsError = ()
 
-    def output_of(self, task: RunTask) -> RunOutput:
+    def read_output(self, task: RunTask) -> RunOutput:
         return self.output(task)
 
-    def iterations_of(self, task: RunTask) -> Sequence[RunTask]:
+    def read_iterations(self, task: RunTask) -> Sequence[RunTask]:
         if isinstance(self.iterations, LakeflowJobsError):
             raise self.iterations
         return self.iterations

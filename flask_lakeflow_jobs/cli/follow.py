@@ -124,7 +124,7 @@ class Follower:
 
     def _document(self, end: RunStatus, explanation: Explanation | None) -> dict[str, Any]:
         document = self._about_run(end.to_dict())
-        outputs = self._if_readable(self.handle.documents().outputs)
+        outputs = self._if_readable(self.handle.documents().get_outputs)
         document["outputs"] = task_outputs(outputs, self.handle.job.secrets)
         if explanation is not None:
             document["explanation"] = explanation.to_dict()

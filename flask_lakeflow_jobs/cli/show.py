@@ -39,7 +39,7 @@ def status(key: str | None, as_json: bool) -> None:
     """
     handle = chosen_job(key)
     if as_json:
-        print_document(newest_run(handle.documents().runs(1).value, handle.job.secrets))
+        print_document(newest_run(handle.documents().list_runs(1).value, handle.job.secrets))
     elif (newest := handle.last_run()) is None:
         print_progress(f"{handle.key} has no runs yet.")
     else:
@@ -62,7 +62,7 @@ def runs(key: str | None, limit: int, as_json: bool) -> None:
     """List the newest runs of a job, newest first."""
     handle = chosen_job(key)
     if as_json:
-        seen = handle.documents().runs(limit)
+        seen = handle.documents().list_runs(limit)
         print_document({"runs": [redact(run, handle.job.secrets) for run in seen.value]})
     elif not (newest := handle.list_runs(limit)):
         print_progress(f"{handle.key} has no runs yet.")
@@ -81,7 +81,7 @@ def show(key: str | None, run_id: int, as_json: bool) -> None:
     """
     handle = chosen_job(key)
     if as_json:
-        print_document(redact(handle.documents().run(run_id).value, handle.job.secrets))
+        print_document(redact(handle.documents().get_run(run_id).value, handle.job.secrets))
         return
     found = handle.get_run(run_id)
     lines = run_lines(handle.key, found)
@@ -101,7 +101,7 @@ def output(key: str | None, run_id: int, as_json: bool) -> None:
     """
     handle = chosen_job(key)
     if as_json:
-        print_document(task_outputs(handle.documents().outputs(run_id), handle.job.secrets))
+        print_document(task_outputs(handle.documents().get_outputs(run_id), handle.job.secrets))
         return
     outputs = handle.get_outputs(run_id)
     for text in output_lines(handle.get_run(run_id).tasks, outputs):

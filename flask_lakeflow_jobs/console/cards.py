@@ -87,16 +87,16 @@ def cards(guarded: Authorizer, keys: Iterable[str]) -> list[Card]:
     def read(blank: Card, handle: JobHandle | LakeflowJobsError) -> Card:
         if isinstance(handle, LakeflowJobsError):
             return replace(blank, trouble=handle)
-        reads = handle.documents(or_stale=True)
+        reads = handle.documents(stale_if_error=True)
         try:
-            seen = reads.runs(LAST_RUNS)
-            settings = state.upstream.job_of(reads.job().value).settings
+            seen = reads.list_runs(LAST_RUNS)
+            settings = state.upstream.parse_job(reads.get_job().value).settings
         except LakeflowJobsError as error:
             return replace(blank, trouble=error)
         return replace(
             blank,
             runs=[
-                summary(state.upstream.base_run_of(run), moment, parameter)
+                summary(state.upstream.parse_base_run(run), moment, parameter)
                 for run in (redact(each, blank.job.secrets) for each in seen.value)
             ],
             slots=settings.max_concurrent_runs if settings else None,

@@ -60,7 +60,7 @@ def job_of(handle: JobHandle) -> SdkJob:
 
     :param handle: on the job.
     """
-    return current_state().upstream.job_of(handle.documents(or_stale=True).job().value)
+    return current_state().upstream.parse_job(handle.documents(stale_if_error=True).get_job().value)
 
 
 def run_of(handle: JobHandle, run_id: int) -> tuple[Run, CachedResponse]:
@@ -69,9 +69,9 @@ def run_of(handle: JobHandle, run_id: int) -> tuple[Run, CachedResponse]:
     :param handle: on its job.
     :param run_id: the run.
     """
-    seen = handle.documents(or_stale=True).run(run_id)
+    seen = handle.documents(stale_if_error=True).get_run(run_id)
     state = current_state()
-    run = state.upstream.run_of(redact(seen.value, handle.job.secrets))
+    run = state.upstream.parse_run(redact(seen.value, handle.job.secrets))
     if state.settings.bundle is not None:  # the local workspace has no pages that say more
         run.run_page_url = None
         for task in run.tasks or []:

@@ -159,11 +159,11 @@ def _efforts(handle: JobHandle, run: Run, state: str, moment: float) -> list[Sum
     if run.run_id is None or not any(task.attempt_number for task in run.tasks or []):
         return []
     try:
-        seen = handle.documents(or_stale=True).repairs(run.run_id, state=state)
+        seen = handle.documents(stale_if_error=True).get_repairs(run.run_id, state=state)
     except LakeflowJobsError:  # what else is known of the run is still worth showing
         return []
     # how an effort went is told in the fields of a run
-    found = [current_state().upstream.run_of(item) for item in seen.value["items"]]
+    found = [current_state().upstream.parse_run(item) for item in seen.value["items"]]
     found.sort(key=lambda effort: effort.start_time or 0)
     return [summaries.summary(effort, moment) for effort in found] if len(found) > 1 else []
 

@@ -80,9 +80,11 @@ def task_view(guarded: Authorizer, handle: JobHandle, run_id: int, task_run_id: 
         raise NotFound(f"Run {run_id} has no task with the id {task_run_id}.")
     rows = timeline(run, queries.now()).rows
     attempt = next(row for row in rows if row.run_id == task_run_id)
-    seen = handle.documents(or_stale=True).output(task_run_id, settled=attempt.ended is not None)
+    seen = handle.documents(stale_if_error=True).get_task_output(
+        task_run_id, is_final=attempt.ended is not None
+    )
     shown = redact(seen.value, handle.job.secrets)
-    output = current_state().upstream.output_of(shown)
+    output = current_state().upstream.parse_output(shown)
     return TaskView(attempt, texts_of(output), _child(guarded, task, output))
 
 

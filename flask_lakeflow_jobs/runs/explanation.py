@@ -70,10 +70,10 @@ class Explanation:
 class Evidence(Protocol):
     """What can be read of a task that failed; each may raise a :exc:`LakeflowJobsError`."""
 
-    def output_of(self, task: RunTask) -> RunOutput:
+    def read_output(self, task: RunTask) -> RunOutput:
         """What it left."""
 
-    def iterations_of(self, task: RunTask) -> Sequence[RunTask]:
+    def read_iterations(self, task: RunTask) -> Sequence[RunTask]:
         """What it was repeated as."""
 
 
@@ -109,7 +109,7 @@ def explanation(
 def _failed_task(task: RunTask, said: AnySpelling, evidence: Evidence) -> FailedTask:
     words = parse_state(said)
     failed = _first_iteration(task, evidence) or task
-    output = _if_any(lambda: evidence.output_of(failed)) if failed.run_id is not None else None
+    output = _if_any(lambda: evidence.read_output(failed)) if failed.run_id is not None else None
     error, trace = (output.error, output.error_trace) if output else (None, None)
     return FailedTask(
         task_key=task.task_key,
@@ -136,7 +136,7 @@ def _first_iteration(task: RunTask, evidence: Evidence) -> RunTask | None:
     """Of a task that repeats another, the first time that this failed for good."""
     if task.for_each_task is None or task.run_id is None:
         return None
-    failed = filter(has_failed_itself, _if_any(lambda: evidence.iterations_of(task)) or ())
+    failed = filter(has_failed_itself, _if_any(lambda: evidence.read_iterations(task)) or ())
     return min(
         failed, key=lambda each: (-(each.attempt_number or 0), each.end_time or 0), default=None
     )

@@ -34,15 +34,15 @@ class CachedReads:
         identity: Identity,
         job: Job,
         *,
-        or_stale: bool = False,
+        stale_if_error: bool = False,
     ) -> None:
         self._upstream = upstream
         self._cache = upstream.cache
         self._identity = identity
         self._job = job
-        self._or_stale = or_stale
+        self._stale_if_error = stale_if_error
 
-    def job(self) -> CachedResponse:
+    def get_job(self) -> CachedResponse:
         """The job's definition."""
         return self._read(
             "job",
@@ -50,7 +50,7 @@ class CachedReads:
             lambda _: True,
         )
 
-    def run(self, run_id: int) -> CachedResponse:
+    def get_run(self, run_id: int) -> CachedResponse:
         """A run with all its tasks.
 
         :raises RunNotFound: there is none, or it belongs to another job.
@@ -61,7 +61,7 @@ class CachedReads:
             has_ended,
         )
 
-    def repairs(self, run_id: int, *, state: str) -> CachedResponse:
+    def get_repairs(self, run_id: int, *, state: str) -> CachedResponse:
         """What was run for a run: the first time and at each repair.
 
         :param run_id: the run.
@@ -78,7 +78,7 @@ class CachedReads:
 
         return self._read(f"repairs:{run_id}:{state}", ask, lambda answer: bool(answer["ended"]))
 
-    def runs(self, limit: int, **filters: Any) -> CachedResponse:
+    def list_runs(self, limit: int, **filters: Any) -> CachedResponse:
         """The newest runs, newest first.
 
         :param limit: the most runs.
@@ -93,39 +93,39 @@ class CachedReads:
         what = f"runs:{limit}:{json.dumps(filters, sort_keys=True)}"
         return self._read(what, ask, lambda _: False)
 
-    def output(self, task_run_id: int, *, settled: bool) -> CachedResponse:
+    def get_task_output(self, task_run_id: int, *, is_final: bool) -> CachedResponse:
         """What one task left.
 
         :param task_run_id: the run id of the task.
-        :param settled: whether the task has ended.
+        :param is_final: whether the task has ended.
         """
         return self._read(
             f"output:{task_run_id}",
             lambda: self._upstream.get_task_output(self._identity, self._job, task_run_id).document,
-            lambda _: settled,
+            lambda _: is_final,
         )
 
-    def outputs(self, run_id: int) -> dict[str, Output]:
+    def get_outputs(self, run_id: int) -> dict[str, Output]:
         """The outputs of a run's tasks, by task key; see :func:`.outputs.read_outputs`.
 
         :raises RunNotFound: there is none, or it belongs to another job.
         """
-        return read_outputs(self._upstream.run_of(self.run(run_id).value), self._task_output)
+        return read_outputs(self._upstream.parse_run(self.get_run(run_id).value), self._task_output)
 
-    def output_of(self, task: RunTask) -> RunOutput:
+    def read_output(self, task: RunTask) -> RunOutput:
         """The output of one task."""
-        return self._upstream.output_of(self._task_output(task))
+        return self._upstream.parse_output(self._task_output(task))
 
-    def iterations_of(self, task: RunTask) -> Sequence[RunTask]:
+    def read_iterations(self, task: RunTask) -> Sequence[RunTask]:
         """The iterations of a for-each task, each attempt of each."""
-        run = self._upstream.run_of(self.run(int(task.run_id or 0)).value)
+        run = self._upstream.parse_run(self.get_run(int(task.run_id or 0)).value)
         return run.iterations or []
 
     def _task_output(self, task: RunTask | Run) -> Output:
-        output: Output = self.output(int(task.run_id or 0), settled=has_ended(task)).value
+        output: Output = self.get_task_output(int(task.run_id or 0), is_final=has_ended(task)).value
         return output
 
-    def look(self, run_id: int) -> ApiResponse[Run]:
+    def poll(self, run_id: int) -> ApiResponse[Run]:
         """A run as it is now, whatever is known of it; others then have it from the cache.
 
         :raises RunNotFound: there is none, or it belongs to another job.
@@ -133,11 +133,11 @@ class CachedReads:
         generation = self._cache.generation(self._job)
         run = self._upstream.get_run(self._identity, self._job, run_id)
         question = CacheKey(self._identity, self._job, f"run:{run_id}")
-        self._cache.take_in(question, generation, run.document, settled=has_ended(run.document))
+        self._cache.store(question, generation, run.document, settled=has_ended(run.document))
         return run
 
     def _read(
         self, what: str, ask: Callable[[], Any], is_settled: Callable[[Any], bool]
     ) -> CachedResponse:
         question = CacheKey(self._identity, self._job, what)
-        return self._cache.read(question, ask, is_settled, or_stale=self._or_stale)
+        return self._cache.read(question, ask, is_settled, stale_if_error=self._stale_if_error)

@@ -18,12 +18,12 @@ from ..errors import UpstreamUnavailable
 from .clients import Clients, NotRetried
 from .error_mapping import (
     IncompleteResponse,
-    Missing,
+    MakeNotFound,
     as_ambiguous,
     is_ambiguous,
+    is_retryable,
     is_timeout,
     is_unreachable,
-    may_pass,
     retry_after,
     translate,
 )
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-MOST_CALLS = 64
+MAX_CONCURRENT_CALLS = 64
 
 
 FIRST_PAUSE = 0.25
@@ -77,7 +77,7 @@ class Caller:
         self.clients = clients
         self._clock = clock
         self._breaker = CircuitBreaker(clock.monotonic)
-        self._workers = DaemonThreadPool(MOST_CALLS)
+        self._workers = DaemonThreadPool(MAX_CONCURRENT_CALLS)
 
     def make(
         self,
@@ -87,7 +87,7 @@ class Caller:
         tier: RetryPolicy,
         call: Callable[[WorkspaceClient], T],
         *,
-        missing: Missing | None = None,
+        missing: MakeNotFound | None = None,
         refused_as_params: bool = False,
         is_repeatable: bool = True,
     ) -> T:
@@ -136,10 +136,10 @@ class Caller:
             error = _error(state)
             _log.info("A call to the workspace failed and is tried again: %s", error)
             if is_unreachable(error):
-                self.clients.lost()
+                self.clients.invalidate_address()
 
         retrying = Retrying(
-            retry=retry_if_exception(may_pass),
+            retry=retry_if_exception(is_retryable),
             stop=is_over,
             wait=_pause,
             sleep=self._clock.sleep,
@@ -155,7 +155,7 @@ class Caller:
                     raise  # it is none of the call's: a signal handler's, which hit this thread
                 if is_timeout(error):
                     self._breaker.was_silent()
-                    self.clients.give_up(identity)
+                    self.clients.discard_pending(identity)
                 else:
                     self._breaker.answered()
                 failed = translate(

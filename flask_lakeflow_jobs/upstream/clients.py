@@ -15,18 +15,18 @@ from databricks.sdk.core import Config
 
 from ..concurrency import call_in_forked_children
 from .error_mapping import LoginFailed
-from .session import settle
+from .session import install_session
 
 if TYPE_CHECKING:
     from ..clock import Clock
     from ..identity import Identity
 
-MOST_CLIENTS = 128
+MAX_CLIENTS = 128
 CLIENT_SECONDS = 3600.0
 
 
-class Address(Protocol):
-    """Where an local workspace listens, and the token that it wants."""
+class WorkspaceAddress(Protocol):
+    """Where a local workspace listens, and the token that it wants."""
 
     @property
     def host(self) -> str: ...
@@ -39,7 +39,7 @@ class NotRetried(Exception):
     """Raised where the SDK would wait and try again; the failure is its ``__context__``."""
 
 
-class OneAttempt(SdkClock):
+class SingleAttemptClock(SdkClock):
     """The clock that switches the SDK's retrying off: it retries only after a sleep."""
 
     def __init__(self, clock: Clock) -> None:
@@ -58,7 +58,7 @@ class _Slot:
     def __init__(self, expires: float) -> None:
         self.lock = threading.Lock()
         self.expires = expires
-        self.address: Address | None = None
+        self.address: WorkspaceAddress | None = None
         self.client: WorkspaceClient | None = None
 
 
@@ -75,7 +75,7 @@ class Clients:
     def __init__(
         self,
         sdk: Mapping[str, str],
-        local: Callable[[], Address] | None,
+        local: Callable[[], WorkspaceAddress] | None,
         *,
         timeout: float,
         connections: int,
@@ -92,7 +92,7 @@ class Clients:
     def _start_afresh(self) -> None:
         self._lock = threading.Lock()
         self._slots: OrderedDict[str, _Slot] = OrderedDict()
-        self._address: Address | None = None
+        self._address: WorkspaceAddress | None = None
 
     @property
     def is_local(self) -> bool:
@@ -115,7 +115,7 @@ class Clients:
         finally:
             slot.lock.release()
 
-    def give_up(self, identity: Identity) -> None:
+    def discard_pending(self, identity: Identity) -> None:
         """Say that a call has waited long enough: a client that is still being made is not waited
         for by the next call, since the SDK sleeps as long as discovery's ``Retry-After`` says.
 
@@ -126,8 +126,8 @@ class Clients:
             if slot is not None and slot.client is None:
                 del self._slots[identity.key]
 
-    def lost(self) -> None:
-        """Say that the workspace could not be reached: an local one is looked for anew."""
+    def invalidate_address(self) -> None:
+        """Say that the workspace could not be reached: a local one is looked for anew."""
         self._address = None
 
     def _slot(self, identity: Identity) -> _Slot:
@@ -139,18 +139,18 @@ class Clients:
                     now + CLIENT_SECONDS if identity.is_user else float("inf")
                 )
             self._slots.move_to_end(identity.key)
-            while len(self._slots) > MOST_CLIENTS:
+            while len(self._slots) > MAX_CLIENTS:
                 self._slots.popitem(last=False)
             return slot
 
-    def _local_address(self) -> Address | None:
+    def _local_address(self) -> WorkspaceAddress | None:
         if self._local is None:
             return None
         if self._address is None:
             self._address = self._local()
         return self._address
 
-    def _connect(self, identity: Identity, address: Address | None) -> WorkspaceClient:
+    def _connect(self, identity: Identity, address: WorkspaceAddress | None) -> WorkspaceClient:
         arguments: dict[str, Any] = dict(self._sdk)
         if address is not None:
             arguments = {"host": address.host, "token": address.token, "auth_type": "pat"}
@@ -166,7 +166,7 @@ class Clients:
             config = Config(
                 product="flask-lakeflow-jobs",
                 product_version=version("flask-lakeflow-jobs"),
-                clock=OneAttempt(self._clock),
+                clock=SingleAttemptClock(self._clock),
                 http_timeout_seconds=self._timeout,
                 retry_timeout_seconds=1,
                 **arguments,
@@ -174,7 +174,7 @@ class Clients:
         except ValueError as error:
             raise LoginFailed(str(error)) from error
         client = WorkspaceClient(config=config)
-        settle(client, self._connections)
+        install_session(client, self._connections)
         return client
 
 

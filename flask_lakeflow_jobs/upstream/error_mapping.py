@@ -28,7 +28,7 @@ from ..errors import (
 if TYPE_CHECKING:
     from ..identity import Identity
 
-Missing = Callable[[str | None], LakeflowJobsError]
+MakeNotFound = Callable[[str | None], LakeflowJobsError]
 
 #: Answers after which the same request may succeed.
 TRANSIENT_ANSWERS = (
@@ -94,7 +94,7 @@ MAY_HAVE_HAPPENED = (
 NO_SUCH_THING = re.compile(r"\b(Job|Run)\b.* (does not|doesn't) exist")
 
 
-def may_pass(error: BaseException) -> bool:
+def is_retryable(error: BaseException) -> bool:
     """Whether the same request may succeed a little later.
 
     :param error: what the SDK raised.
@@ -156,7 +156,7 @@ def retry_after(error: BaseException | None) -> float | None:
 
 
 def translate(
-    error: Exception, identity: Identity, *, missing: Missing | None, refused_as_params: bool
+    error: Exception, identity: Identity, *, missing: MakeNotFound | None, refused_as_params: bool
 ) -> LakeflowJobsError:
     """One of our errors for one of the SDK's.
 
@@ -204,7 +204,7 @@ def _translate_answer(
     error: DatabricksError,
     identity: Identity,
     *,
-    missing: Missing | None,
+    missing: MakeNotFound | None,
     refused_as_params: bool,
 ) -> LakeflowJobsError:
     said = _clean(error, identity)
@@ -290,7 +290,7 @@ def _foreign(error: Exception) -> UpstreamError:
 def _failed(sentence: str, error: Exception, *, upstream_code: str | None = None) -> UpstreamError:
     """A failure without a name of its own: worth another try only if it may pass."""
     failed = UpstreamError(sentence, upstream_code=upstream_code)
-    failed.retryable = may_pass(error)
+    failed.retryable = is_retryable(error)
     return failed
 
 

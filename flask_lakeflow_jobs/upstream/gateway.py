@@ -20,10 +20,10 @@ from databricks.sdk.service.jobs import (
 )
 
 from ..errors import JobNotFound, LakeflowJobsError, RunNotFound
-from .calls import MOST_CALLS, Caller, RetryPolicy
-from .clients import Address, Clients
-from .error_mapping import IncompleteResponse, Missing
-from .jobs_api import ApiResponse, JobsApi, check_range, sdk_fields, sdk_performance_target
+from .calls import MAX_CONCURRENT_CALLS, Caller, RetryPolicy
+from .clients import Clients, WorkspaceAddress
+from .error_mapping import IncompleteResponse, MakeNotFound
+from .jobs_api import ApiResponse, JobsApiClient, check_range, sdk_fields, sdk_performance_target
 from .read_cache import ReadCache
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Upstream:
     def __init__(
         self,
         settings: Settings,
-        local: Callable[[], Address] | None,
+        local: Callable[[], WorkspaceAddress] | None,
         shared: SharedCache,
         clock: Clock,
     ) -> None:
@@ -61,16 +61,16 @@ class Upstream:
             settings.sdk,
             local,
             timeout=max(settings.read_timeout, settings.write_timeout),
-            connections=MOST_CALLS,
+            connections=MAX_CONCURRENT_CALLS,
             clock=clock,
         )
         self._caller = Caller(clients, clock)
 
     #: The SDK's dataclasses of what the Jobs API spells in JSON.
-    run_of = staticmethod(Run.from_dict)
-    base_run_of = staticmethod(BaseRun.from_dict)
-    job_of = staticmethod(Job.from_dict)
-    output_of = staticmethod(RunOutput.from_dict)
+    parse_run = staticmethod(Run.from_dict)
+    parse_base_run = staticmethod(BaseRun.from_dict)
+    parse_job = staticmethod(Job.from_dict)
+    parse_output = staticmethod(RunOutput.from_dict)
 
     # ── reads, past the cache ─────────────────────────────────────────────────────────────────────
 
@@ -84,7 +84,7 @@ class Upstream:
             identity,
             job,
             self._read,
-            lambda workspace: JobsApi(workspace).job(job.job_id),
+            lambda workspace: JobsApiClient(workspace).get_job(job.job_id),
             missing=_no_job(job),
         )
 
@@ -101,12 +101,12 @@ class Upstream:
             identity,
             job,
             self._read,
-            lambda workspace: JobsApi(workspace).run(run_id, history=history),
+            lambda workspace: JobsApiClient(workspace).get_run(run_id, history=history),
             missing=_no_run(job, run_id),
         )
         return _of_job(job, run)
 
-    def get_run_and_time(
+    def get_run_and_server_time(
         self, identity: Identity, job: NamedJob, run_id: int
     ) -> tuple[ApiResponse[Run], float | None]:
         """A run without the tasks beyond its first page, and what time the workspace has.
@@ -119,7 +119,7 @@ class Upstream:
             identity,
             job,
             self._read,
-            lambda workspace: JobsApi(workspace).first_page(run_id),
+            lambda workspace: JobsApiClient(workspace).get_run_first_page(run_id),
             missing=_no_run(job, run_id),
         )
         return _of_job(job, run), now
@@ -139,11 +139,13 @@ class Upstream:
             identity,
             job,
             self._read,
-            lambda workspace: JobsApi(workspace).runs(job.job_id, limit, filters),
+            lambda workspace: JobsApiClient(workspace).list_runs(job.job_id, limit, filters),
             missing=_no_job(job),
         )
 
-    def active_runs(self, identity: Identity, job: NamedJob, most: int) -> list[ApiResponse[Run]]:
+    def list_active_runs(
+        self, identity: Identity, job: NamedJob, most: int
+    ) -> list[ApiResponse[Run]]:
         """The newest runs of a job that go on, with their tasks.
 
         :param most: the most runs.
@@ -163,7 +165,7 @@ class Upstream:
             identity,
             job,
             self._read,
-            lambda workspace: JobsApi(workspace).output(task_run_id),
+            lambda workspace: JobsApiClient(workspace).get_task_output(task_run_id),
             missing=_no_run(job, task_run_id),
         )
 
@@ -181,7 +183,7 @@ class Upstream:
             missing=_no_job(job),
         )
 
-    def who_am_i(self, identity: Identity) -> dict[str, Any]:
+    def get_current_user(self, identity: Identity) -> dict[str, Any]:
         """The identity as the workspace knows it (SCIM), and the ``Date`` of the answer."""
 
         def ask(workspace: WorkspaceClient) -> Any:
@@ -294,12 +296,12 @@ class Upstream:
                 is_repeatable=False,
             )
 
-    def forget(self, job: NamedJob) -> None:
+    def invalidate(self, job: NamedJob) -> None:
         """Serve nothing that was read of a job before now, in no process.
 
         :param job: the job.
         """
-        self.cache.forget(job)
+        self.cache.invalidate(job)
 
     @contextmanager
     def _changing(self, job: NamedJob) -> Iterator[None]:
@@ -307,7 +309,7 @@ class Upstream:
         try:
             yield
         finally:
-            self.cache.forget(job)
+            self.cache.invalidate(job)
 
 
 def _with(name: str, answer: T) -> T:
@@ -327,7 +329,7 @@ def _nothing(_: object) -> None:
     """Leave the SDK's waiter behind."""
 
 
-def _no_job(job: NamedJob) -> Missing:
+def _no_job(job: NamedJob) -> MakeNotFound:
     def missing(code: str | None) -> LakeflowJobsError:
         return JobNotFound(
             f"The workspace has no job {job.job_id}, the id of {job.key!r}, or the identity may"
@@ -338,5 +340,5 @@ def _no_job(job: NamedJob) -> Missing:
     return missing
 
 
-def _no_run(job: NamedJob, run_id: int) -> Missing:
+def _no_run(job: NamedJob, run_id: int) -> MakeNotFound:
     return lambda code: RunNotFound(run_id, job.key, upstream_code=code)

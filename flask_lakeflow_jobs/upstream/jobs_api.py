@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 #: Runs in one page of runs/list: what the Jobs API gives at most.
-PAGE = 25
+RUNS_PER_PAGE = 25
 
 
 #: What of a run and of a job's settings comes in pages. Source: Databricks REST API, Jobs 2.2.
@@ -51,7 +51,7 @@ class ApiResponse(Generic[T]):
     value: T
 
 
-class JobsApi:
+class JobsApiClient:
     """The reads of the Jobs API.
 
     :param client: of the workspace.
@@ -60,7 +60,7 @@ class JobsApi:
     def __init__(self, client: WorkspaceClient) -> None:
         self._client = client
 
-    def job(self, job_id: int) -> ApiResponse[Job]:
+    def get_job(self, job_id: int) -> ApiResponse[Job]:
         """A job's definition.
 
         :param job_id: the job.
@@ -76,7 +76,7 @@ class JobsApi:
         document = {**first, "settings": settings}
         return _answer(document, Job.from_dict, "job_id")
 
-    def run(self, run_id: int, *, history: bool = False) -> ApiResponse[Run]:
+    def get_run(self, run_id: int, *, history: bool = False) -> ApiResponse[Run]:
         """A run with all its tasks.
 
         :param run_id: the run.
@@ -95,7 +95,7 @@ class JobsApi:
             _extend(document, more, lists)
         return _answer(document, Run.from_dict, "run_id")
 
-    def first_page(self, run_id: int) -> tuple[ApiResponse[Run], float | None]:
+    def get_run_first_page(self, run_id: int) -> tuple[ApiResponse[Run], float | None]:
         """A run without the tasks beyond its first page, and what time the workspace has.
 
         :param run_id: the run.
@@ -105,7 +105,7 @@ class JobsApi:
         now = _seconds(document.pop("Date", None))
         return _answer(document, Run.from_dict, "run_id"), now
 
-    def runs(
+    def list_runs(
         self, job_id: int, limit: int, filters: Mapping[str, Any]
     ) -> list[ApiResponse[BaseRun]]:
         """The newest runs of a job, newest first, over as many pages as it takes.
@@ -116,7 +116,7 @@ class JobsApi:
         """
 
         def page(token: str | None) -> dict[str, Any]:
-            most = min(limit, PAGE)
+            most = min(limit, RUNS_PER_PAGE)
             return self._get("runs/list", job_id=job_id, limit=most, page_token=token, **filters)
 
         def all_runs() -> Iterator[dict[str, Any]]:
@@ -128,7 +128,7 @@ class JobsApi:
         answers = [_answer(run, BaseRun.from_dict, "run_id") for run in islice(all_runs(), limit)]
         return [self._whole(run) if filters.get("expand_tasks") else run for run in answers]
 
-    def output(self, task_run_id: int) -> ApiResponse[RunOutput]:
+    def get_task_output(self, task_run_id: int) -> ApiResponse[RunOutput]:
         """What one task left.
 
         :param task_run_id: the run id of the task, not of the job's run.
@@ -138,10 +138,10 @@ class JobsApi:
     def _whole(self, run: ApiResponse[BaseRun]) -> ApiResponse[BaseRun]:
         if not run.document.get("has_more"):
             return run
-        document = self.run(int(run.value.run_id or 0)).document
+        document = self.get_run(int(run.value.run_id or 0)).document
         return _answer(document, BaseRun.from_dict, "run_id")
 
-    def _get(self, path: str, told_by: Sequence[str] = (), **query: Any) -> dict[str, Any]:
+    def _get(self, path: str, response_headers: Sequence[str] = (), **query: Any) -> dict[str, Any]:
         """A page of an answer, with headers beside it."""
         headers = {"Accept": "application/json"}
         workspace_id = getattr(self._client.config, "workspace_id", None)  # older SDKs have none
@@ -152,7 +152,7 @@ class JobsApi:
             f"/api/2.2/jobs/{path}",
             query={name: value for name, value in query.items() if value is not None},
             headers=headers,
-            response_headers=list(told_by),
+            response_headers=list(response_headers),
         )
         if not isinstance(answer, dict):
             raise IncompleteResponse("An answer is no JSON object.")

@@ -21,32 +21,32 @@ if TYPE_CHECKING:
 
 #: Seconds that an answer which may change at any moment serves others; it is there to make many
 #: reads one, not to save reads.
-GOING = 1.0
+ACTIVE_TTL_SECONDS = 1.0
 
 #: The same in the time after something was changed through the extension, while the workspace
 #: carries it out.
-SETTLING = 0.25
+AFTER_WRITE_TTL_SECONDS = 0.25
 
-SETTLING_TIME = 10.0
+AFTER_WRITE_SECONDS = 10.0
 
 #: Seconds that an answer is kept for the case that the workspace cannot be reached.
-KEPT = 3600.0
+RETENTION_SECONDS = 3600.0
 
 #: Bytes of JSON above which an answer is not kept: logs can have megabytes.
-LARGEST = 1_000_000
+MAX_RESPONSE_BYTES = 1_000_000
 
 
 class ETag(NamedTuple):
-    """Names an answer that is kept: what comes with the same stamp is the same.
+    """Names an answer that is kept: what comes with the same entity tag is the same.
 
-    :param question: what it answers, and to whom.
+    :param cache_key: what it answers, and to whom.
     :param generation: since the last change that it is known to come after.
-    :param at: when it came, in seconds since the epoch.
+    :param cached_at: when it came, in seconds since the epoch.
     """
 
-    question: str
+    cache_key: str
     generation: str
-    at: float
+    cached_at: float
 
 
 @dataclass(frozen=True)
@@ -56,20 +56,20 @@ class CachedResponse:
     :param value: the answer.
     :param age: seconds.
     :param is_stale: whether it is shown only because the workspace cannot be reached.
-    :param stamp: names it, if it was kept.
+    :param etag: names it, if it was kept.
     """
 
     value: Any
     age: float = 0.0
     is_stale: bool = False
-    stamp: ETag | None = None
+    etag: ETag | None = None
 
 
 #: Names the time since a change, and says when that was.
 Generation: TypeAlias = dict[str, Any]
 
 #: What is being asked, and after which changes: as the store knows them, and this process.
-Flight: TypeAlias = tuple[str, str, int]
+InFlightRead: TypeAlias = tuple[str, str, int]
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class ReadCache:
 
     def _start_afresh(self) -> None:
         self._lock = threading.Lock()
-        self._under_way: dict[Flight, Future[CachedResponse]] = {}
+        self._under_way: dict[InFlightRead, Future[CachedResponse]] = {}
         self._changes: Counter[int] = Counter()
 
     def read(
@@ -116,7 +116,7 @@ class ReadCache:
         ask: Callable[[], Any],
         is_settled: Callable[[Any], bool],
         *,
-        or_stale: bool = False,
+        stale_if_error: bool = False,
     ) -> CachedResponse:
         """The answer to a question: a kept one that is fresh, else a new one.
 
@@ -132,16 +132,16 @@ class ReadCache:
             kept = None
         now = self._clock.now()
         if kept is not None and 0 <= now - kept["at"] < kept["lifetime"]:
-            stamp = ETag(question.key, kept["generation"], kept["at"])
-            return CachedResponse(kept["value"], now - kept["at"], stamp=stamp)
+            etag = ETag(question.key, kept["generation"], kept["at"])
+            return CachedResponse(kept["value"], now - kept["at"], etag=etag)
         try:
             return self._ask_once(question, generation, ask, is_settled)
         except LakeflowJobsError as error:
-            if kept is None or not or_stale or not error.retryable:
+            if kept is None or not stale_if_error or not error.retryable:
                 raise
             return CachedResponse(kept["value"], max(0.0, now - kept["at"]), is_stale=True)
 
-    def take_in(
+    def store(
         self, question: CacheKey, generation: Generation, value: Any, *, settled: bool
     ) -> None:
         """Keep an answer that somebody else has got.
@@ -153,7 +153,7 @@ class ReadCache:
         """
         self._keep(question, generation, value, settled=settled)
 
-    def forget(self, job: Job) -> None:
+    def invalidate(self, job: Job) -> None:
         """Serve nothing that was read before now: something was changed.
 
         :param job: with which job.
@@ -161,7 +161,7 @@ class ReadCache:
         with self._lock:
             self._changes[job.job_id] += 1
         generation = {"id": uuid.uuid4().hex, "at": self._clock.now()}
-        self._shared.put(f"generation:{job.job_id}", generation, KEPT)
+        self._shared.put(f"generation:{job.job_id}", generation, RETENTION_SECONDS)
 
     def generation(self, job: Job) -> Generation:
         """What is asked from now on comes after the last change that is known of.
@@ -205,7 +205,7 @@ class ReadCache:
         mine.set_result(CachedResponse(value))
         return CachedResponse(value)
 
-    def _land(self, flight: Flight) -> None:
+    def _land(self, flight: InFlightRead) -> None:
         with self._lock:
             self._under_way.pop(flight, None)
 
@@ -213,8 +213,12 @@ class ReadCache:
         self, question: CacheKey, generation: Generation, value: Any, *, settled: bool
     ) -> None:
         now = self._clock.now()
-        going = SETTLING if now - generation["at"] < SETTLING_TIME else GOING
+        going = (
+            AFTER_WRITE_TTL_SECONDS
+            if now - generation["at"] < AFTER_WRITE_SECONDS
+            else ACTIVE_TTL_SECONDS
+        )
         lifetime = self._settled_for if settled else min(going, self._settled_for)
         entry = {"generation": generation["id"], "at": now, "lifetime": lifetime, "value": value}
         if lifetime > 0:
-            self._shared.put(question.key, entry, KEPT, at_most=LARGEST)
+            self._shared.put(question.key, entry, RETENTION_SECONDS, at_most=MAX_RESPONSE_BYTES)

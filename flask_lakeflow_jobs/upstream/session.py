@@ -12,7 +12,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from .error_mapping import LoginFailed, NonApiResponse
-from .thread_pool import CallTimeout, is_awaited
+from .thread_pool import CallTimeout, has_waiter
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
@@ -41,7 +41,7 @@ class WorkspaceSession(requests.Session):
         found = super().merge_environment_settings(host, {}, None, None, None)
         self.proxies, self.verify, self.cert = found["proxies"], found["verify"], found["cert"]
         self.trust_env = False
-        self.mount(f"{host}/", OneHost(pool_maxsize=connections))
+        self.mount(f"{host}/", SingleHostAdapter(pool_maxsize=connections))
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         prepared = requests.PreparedRequest()
@@ -57,7 +57,7 @@ class WorkspaceSession(requests.Session):
         return prepared
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        if not is_awaited():
+        if not has_waiter():
             raise CallTimeout("Nobody waits for it any more, so it is not asked.")
         response = super().send(request, **kwargs)
         is_page = response.headers.get("Content-Type", "").startswith("text/html")
@@ -76,7 +76,7 @@ class WorkspaceSession(requests.Session):
         }
 
 
-class OneHost(HTTPAdapter):
+class SingleHostAdapter(HTTPAdapter):
     """The connections to a host, which all have the same settings."""
 
     _pool: HTTPConnectionPool | None = None
@@ -100,7 +100,7 @@ def _normal(url: str) -> str:
     return prepared.url or url
 
 
-def settle(client: WorkspaceClient, connections: int) -> None:
+def install_session(client: WorkspaceClient, connections: int) -> None:
     """Give a client the session of its workspace, if its SDK has one where all up to now have it.
 
     :param client: a new one.

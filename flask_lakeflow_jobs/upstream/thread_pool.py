@@ -19,13 +19,13 @@ class CallTimeout(TimeoutError):
     """Whoever waited for a call does so no longer."""
 
 
-def is_awaited() -> bool:
+def has_waiter() -> bool:
     """Whether somebody waits for the call that this thread makes; outside of calls, somebody is."""
-    task: Task[Any] | None = getattr(_this_thread, "task", None)
-    return task is None or not task.is_given_up
+    task: CallFuture[Any] | None = getattr(_this_thread, "task", None)
+    return task is None or not task.is_abandoned
 
 
-class Task(Generic[T]):
+class CallFuture(Generic[T]):
     """A call that one thread makes and another waits for.
 
     :param call: it.
@@ -35,13 +35,13 @@ class Task(Generic[T]):
         self._call = call
         self._result: T
         self._error: BaseException | None = None
-        self.is_given_up = False
+        self.is_abandoned = False
         self._ended = threading.Lock()
         self._ended.acquire()
 
     def make(self) -> None:
         """Make the call, unless nobody waits for it any more."""
-        if not self.is_given_up:
+        if not self.is_abandoned:
             _this_thread.task = self
             try:
                 self._result = self._call()
@@ -61,7 +61,7 @@ class Task(Generic[T]):
             if not self._ended.acquire(timeout=max(0.0, min(timeout, threading.TIMEOUT_MAX))):
                 raise CallTimeout(f"No answer within {timeout:g} seconds.")
         finally:
-            self.is_given_up = True
+            self.is_abandoned = True
         if self._error is None:
             return self._result
         try:
@@ -92,8 +92,8 @@ class DaemonThreadPool:
     def _start_afresh(self) -> None:
         self._lock = threading.Lock()
         self._threads = 0
-        self._idle: list[SimpleQueue[Task[Any]]] = []
-        self._waiting: deque[Task[Any]] = deque()
+        self._idle: list[SimpleQueue[CallFuture[Any]]] = []
+        self._waiting: deque[CallFuture[Any]] = deque()
 
     def run(self, call: Callable[[], T], timeout: float) -> T:
         """Run a call in a thread and wait for it.
@@ -102,7 +102,7 @@ class DaemonThreadPool:
         :param timeout: seconds to wait, waiting for a thread included.
         :raises NoAnswer: it has not ended in time; not begun yet, it never will.
         """
-        task = Task(call)
+        task = CallFuture(call)
         with self._lock:
             if self._idle:
                 self._idle.pop().put(task)
@@ -112,22 +112,22 @@ class DaemonThreadPool:
                 self._waiting.append(task)
         return task.wait(timeout)
 
-    def _start_thread(self) -> SimpleQueue[Task[Any]]:
-        inbox: SimpleQueue[Task[Any]] = SimpleQueue()
+    def _start_thread(self) -> SimpleQueue[CallFuture[Any]]:
+        inbox: SimpleQueue[CallFuture[Any]] = SimpleQueue()
         threading.Thread(
             target=self._work, args=(inbox,), name="lakeflow-call", daemon=True
         ).start()
         self._threads += 1
         return inbox
 
-    def _work(self, inbox: SimpleQueue[Task[Any]]) -> None:
-        task: Task[Any] | None = inbox.get()
+    def _work(self, inbox: SimpleQueue[CallFuture[Any]]) -> None:
+        task: CallFuture[Any] | None = inbox.get()
         while task is not None:
             task.make()
             task = None
             task = self._next_task(inbox)
 
-    def _next_task(self, inbox: SimpleQueue[Task[Any]]) -> Task[Any] | None:
+    def _next_task(self, inbox: SimpleQueue[CallFuture[Any]]) -> CallFuture[Any] | None:
         """The next task for the thread with this inbox; ``None`` where there was none for long."""
         with self._lock:
             if self._waiting:

@@ -44,14 +44,14 @@ class UpstreamReader:
         :raises LakeflowJobsError: the look failed.
         """
         reads = CachedReads(self._upstream(), target.identity, target.job)
-        return reads.look(target.run_id)
+        return reads.poll(target.run_id)
 
     def active_runs(self, target: RunKey, most: int) -> list[ApiResponse[Run]]:
         """The runs of a job that go on, with their tasks, at most so many.
 
         :raises LakeflowJobsError: the look failed.
         """
-        return self._upstream().active_runs(target.identity, target.job, most)
+        return self._upstream().list_active_runs(target.identity, target.job, most)
 
     def ended_runs(self, target: RunKey) -> list[BaseRun]:
         """The last runs of a job that have ended.
@@ -68,5 +68,5 @@ class UpstreamReader:
 
         :param stored: its ``to_dict()``.
         """
-        run = self._upstream().run_of(stored["run"])
+        run = self._upstream().parse_run(stored["run"])
         return RunStatus(stored["timestamp"], run, stored.get("eta"), stored["run"])

@@ -34,9 +34,9 @@ class ResponseTexts:
         :param seen: what was read.
         :param describe: makes the answer of it.
         """
-        if seen.stamp is None:
+        if seen.etag is None:
             return encoded(describe())
-        name = (of, job.key, seen.stamp)
+        name = (of, job.key, seen.etag)
         text = self._texts.get(name)
         if text is None:
             text = encoded(describe())

@@ -80,7 +80,7 @@ def _located(response: Response, key: str, triggered: Triggered) -> Response:
 
 def list_runs(key: str) -> Response:
     with request_handle(guard(), key) as handle:
-        seen = handle.documents(or_stale=True).runs(limit_of(request))
+        seen = handle.documents(stale_if_error=True).list_runs(limit_of(request))
 
     def runs() -> dict[str, Any]:
         return {"runs": [redact(run, handle.job.secrets) for run in seen.value]}
@@ -90,13 +90,13 @@ def list_runs(key: str) -> Response:
 
 def show_status(key: str) -> Response:
     with request_handle(guard(), key) as handle:
-        seen = handle.documents(or_stale=True).runs(1)
+        seen = handle.documents(stale_if_error=True).list_runs(1)
     return _read("status", handle, seen, lambda: newest_run(seen.value, handle.job.secrets))
 
 
 def show_run(key: str, run_id: str) -> Response:
     with request_handle(guard(), key) as handle:
-        seen = handle.documents(or_stale=True).run(parse_run_id(run_id))
+        seen = handle.documents(stale_if_error=True).get_run(parse_run_id(run_id))
     return _read("run", handle, seen, lambda: redact(seen.value, handle.job.secrets))
 
 
@@ -110,7 +110,7 @@ def _read(
 
 def show_output(key: str, run_id: str) -> Response:
     with request_handle(guard(), key) as handle:
-        outputs = handle.documents().outputs(parse_run_id(run_id))
+        outputs = handle.documents().get_outputs(parse_run_id(run_id))
     return json_response(task_outputs(outputs, handle.job.secrets))
 
 

@@ -149,8 +149,8 @@ def test_a_repair_that_has_just_ended_is_not_told_to_go_on(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was read of the repairs while one went on serves no page of the run's end."""
-    monkeypatch.setattr("flask_lakeflow_jobs.upstream.read_cache.GOING", 3600.0)
-    monkeypatch.setattr("flask_lakeflow_jobs.upstream.read_cache.SETTLING", 3600.0)
+    monkeypatch.setattr("flask_lakeflow_jobs.upstream.read_cache.ACTIVE_TTL_SECONDS", 3600.0)
+    monkeypatch.setattr("flask_lakeflow_jobs.upstream.read_cache.AFTER_WRITE_TTL_SECONDS", 3600.0)
     client = app.test_client()
     run_id = run(app, "flaky")
     url = f"/jobs/flaky/runs/{run_id}"

@@ -29,8 +29,8 @@ from flask_lakeflow_jobs.upstream.error_mapping import (
     IncompleteResponse,
     LoginFailed,
     is_ambiguous,
+    is_retryable,
     is_unreachable,
-    may_pass,
     retry_after,
     translate,
 )
@@ -92,7 +92,7 @@ def test_each_failure_has_its_error(
     error: Exception, ours: type[LakeflowJobsError], passes: bool
 ) -> None:
     assert type(read(error)) is ours
-    assert may_pass(error) is passes
+    assert is_retryable(error) is passes
 
 
 @pytest.mark.parametrize("error", [sdk.BadRequest("Multiple tasks."), sdk.NotImplemented("No.")])
@@ -171,7 +171,7 @@ def test_a_throttled_client_is_always_told_when_to_come_back() -> None:
 def test_an_answer_that_is_not_understood_is_not_asked_for_again_at_once(error: Exception) -> None:
     assert type(read(error)) is UpstreamError
     assert read(error).retryable, "the next look may see better"
-    assert not may_pass(error)
+    assert not is_retryable(error)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_a_port_where_nobody_listens_is_unreachable() -> None:
     with pytest.raises(requests.ConnectionError) as refused:
         requests.get(f"http://127.0.0.1:{port}", timeout=5)
     assert is_unreachable(refused.value)
-    assert may_pass(refused.value)
+    assert is_retryable(refused.value)
     assert type(read(refused.value)) is UpstreamUnavailable
 
 
@@ -260,7 +260,7 @@ def test_a_connection_that_breaks_may_have_been_served() -> None:
             requests.get(f"http://127.0.0.1:{server.getsockname()[1]}", timeout=5)
         accepting.join()
     assert not is_unreachable(broken.value)
-    assert may_pass(broken.value)
+    assert is_retryable(broken.value)
 
 
 def test_what_is_no_connection_error_says_nothing_of_the_connection() -> None:

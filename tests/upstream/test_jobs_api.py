@@ -15,7 +15,7 @@ from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace
 from flask_lakeflow_jobs.testing.exchange import Reply
 from flask_lakeflow_jobs.upstream.error_mapping import IncompleteResponse
-from flask_lakeflow_jobs.upstream.jobs_api import JobsApi
+from flask_lakeflow_jobs.upstream.jobs_api import JobsApiClient
 from tests.sse_client import Stream
 
 Document = dict[str, Any]
@@ -40,7 +40,7 @@ class Workspace:
         return self._pages[query.get("page_token")]
 
 
-def api(*pages: Any) -> tuple[JobsApi, Workspace]:
+def api(*pages: Any) -> tuple[JobsApiClient, Workspace]:
     """The Jobs API with some pages of one answer."""
     workspace = Workspace(
         {
@@ -52,7 +52,7 @@ def api(*pages: Any) -> tuple[JobsApi, Workspace]:
             for number, page in enumerate(pages)
         }
     )
-    return JobsApi(cast("WorkspaceClient", workspace)), workspace
+    return JobsApiClient(cast("WorkspaceClient", workspace)), workspace
 
 
 def tasks(*keys: str) -> list[Document]:
@@ -66,7 +66,7 @@ def test_the_pages_of_a_run_are_one() -> None:
     first = {"run_id": 1, "tasks": tasks("a"), "job_parameters": [{"name": "p"}], "tomorrow": 1}
     reads, _ = api(first, {"tasks": tasks("b"), "repair_history": [{"id": 5}]}, {"tasks": []})
 
-    answer = reads.run(1)
+    answer = reads.get_run(1)
 
     assert answer.document == {
         **first,
@@ -82,7 +82,7 @@ def test_the_pages_of_a_task_that_repeats_another_have_its_iterations() -> None:
         {**loop, "iterations": tasks("0")}, {**loop, "iterations": tasks("1")}, {"tasks": []}
     )
 
-    document = reads.run(1).document
+    document = reads.get_run(1).document
 
     assert document["iterations"] == tasks("0", "1")
     assert document["tasks"] == tasks("loop")
@@ -95,7 +95,7 @@ def test_the_pages_of_a_job_are_one() -> None:
         {"job_id": 7, "settings": {"tasks": tasks("b"), "parameters": [{"name": "p"}]}},
     )
 
-    assert reads.job(7).document == {
+    assert reads.get_job(7).document == {
         "job_id": 7,
         "settings": {**settings, "tasks": tasks("a", "b"), "parameters": [{"name": "p"}]},
     }
@@ -114,7 +114,7 @@ def test_runs_are_read_page_by_page_until_there_are_enough(
         {"runs": None},
     )
 
-    runs = reads.runs(7, limit, {"active_only": True})
+    runs = reads.list_runs(7, limit, {"active_only": True})
 
     assert [run.document["run_id"] for run in runs] == [1, 2, 3][:limit]
     assert len(workspace.asked) == pages
@@ -130,26 +130,26 @@ def test_a_run_of_a_list_that_has_more_tasks_is_read_whole() -> None:
             return super().do(method, path, **given)
 
     workspace = Long({None: {"run_id": 1, "tasks": tasks("a", "b")}})
-    reads = JobsApi(cast("WorkspaceClient", workspace))
+    reads = JobsApiClient(cast("WorkspaceClient", workspace))
 
-    expanded = reads.runs(7, 5, {"expand_tasks": True})
+    expanded = reads.list_runs(7, 5, {"expand_tasks": True})
 
     assert [run.document["tasks"] for run in expanded] == [tasks("a", "b"), tasks("x")]
     assert [query["run_id"] for _, query in workspace.asked] == [1]
-    assert [len(run.document["tasks"]) for run in reads.runs(7, 5, {})] == [1, 1]
+    assert [len(run.document["tasks"]) for run in reads.list_runs(7, 5, {})] == [1, 1]
 
 
 @pytest.mark.parametrize(
     "read",
     [
-        lambda reads: reads.run(1),
-        lambda reads: reads.runs(7, 5, {})[0],
-        lambda reads: reads.runs(7, 5, {"expand_tasks": True})[0],
+        lambda reads: reads.get_run(1),
+        lambda reads: reads.list_runs(7, 5, {})[0],
+        lambda reads: reads.list_runs(7, 5, {"expand_tasks": True})[0],
     ],
     ids=["alone", "in a list", "in a list of whole ones"],
 )
 def test_what_is_null_is_left_out_of_a_run_wherever_it_is_read(
-    read: Callable[[JobsApi], Any],
+    read: Callable[[JobsApiClient], Any],
 ) -> None:
     run = {"run_id": 1, "end_time": None, "tasks": None, "state": {"result_state": None}}
     reads, _ = api({**run, "runs": [run]})
@@ -164,26 +164,30 @@ def test_what_is_null_is_left_out_of_a_run_wherever_it_is_read(
 def test_a_token_that_is_none_is_the_end(token: str | None) -> None:
     reads, _ = api({"run_id": 1, "next_page_token": token})
 
-    assert reads.run(1).document == {"run_id": 1}
+    assert reads.get_run(1).document == {"run_id": 1}
 
 
 @pytest.mark.parametrize(
     "read",
-    [lambda reads: reads.run(1), lambda reads: reads.job(7), lambda reads: reads.runs(7, 9, {})],
+    [
+        lambda reads: reads.get_run(1),
+        lambda reads: reads.get_job(7),
+        lambda reads: reads.list_runs(7, 9, {}),
+    ],
     ids=["run", "job", "runs"],
 )
-def test_pages_that_lead_in_a_circle_are_no_answer(read: Callable[[JobsApi], Any]) -> None:
+def test_pages_that_lead_in_a_circle_are_no_answer(read: Callable[[JobsApiClient], Any]) -> None:
     page = {"run_id": 1, "job_id": 7, "next_page_token": "again"}
     workspace = Workspace({None: page, "again": page})
 
     with pytest.raises(IncompleteResponse, match="no end"):
-        read(JobsApi(cast("WorkspaceClient", workspace)))
+        read(JobsApiClient(cast("WorkspaceClient", workspace)))
 
 
 @pytest.mark.parametrize("answer", [{}, {"run_id": None}, [], "text", None])
 def test_an_answer_without_what_matters_is_none(answer: Any) -> None:
     with pytest.raises(IncompleteResponse):
-        JobsApi(cast("WorkspaceClient", Workspace({None: answer}))).run(1)
+        JobsApiClient(cast("WorkspaceClient", Workspace({None: answer}))).get_run(1)
 
 
 # ── words and fields of tomorrow ──────────────────────────────────────────────────────────────────

@@ -21,7 +21,7 @@ from databricks.sdk import WorkspaceClient
 from flask import Flask
 
 from flask_lakeflow_jobs import LakeflowJobs, UpstreamError, UpstreamUnavailable, current_jobs
-from flask_lakeflow_jobs.upstream.session import settle
+from flask_lakeflow_jobs.upstream.session import install_session
 
 JOB = {"job_id": 7, "settings": {"name": "etl"}}
 
@@ -219,6 +219,6 @@ class TestCertificates:
 def test_an_sdk_that_has_its_session_elsewhere_keeps_it() -> None:
     client = SimpleNamespace(api_client=SimpleNamespace(renamed=1))
 
-    settle(cast("WorkspaceClient", client), 64)
+    install_session(cast("WorkspaceClient", client), 64)
 
     assert vars(client.api_client) == {"renamed": 1}

@@ -19,7 +19,7 @@ JOB = named_job()
 
 
 def seen(at: float, question: str = "run:1") -> CachedResponse:
-    return CachedResponse("read", stamp=ETag(question, "generation", at))
+    return CachedResponse("read", etag=ETag(question, "generation", at))
 
 
 class Described:

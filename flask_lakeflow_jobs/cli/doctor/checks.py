@@ -134,7 +134,7 @@ class Doctor:
         upstream, clock = self._state.upstream, self._state.clock
         try:
             asked = clock.now()
-            me = upstream.who_am_i(APP)
+            me = upstream.get_current_user(APP)
             middle = (asked + clock.now()) / 2
         except LakeflowJobsError as error:
             yield failure("login", error, LOGIN if error.exit_code == Exit.NOT_AUTHORISED else WAY)
