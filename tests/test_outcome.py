@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
 
 import pytest
 from databricks.sdk.service.jobs import (
@@ -22,7 +22,6 @@ from flask_lakeflow_jobs.runs.outcome import (
     SUCCESSES,
     StateFields,
     classify,
-    duration_of,
     has_ended,
     last_attempts,
     life_cycle_of,
@@ -344,27 +343,6 @@ def test_no_consequence_is_a_success() -> None:
     assert not CONSEQUENCES & SUCCESSES
 
 
-@pytest.mark.parametrize(
-    ("fields", "seconds"),
-    [
-        ({"start_time": 1000, "end_time": 0}, None),
-        ({"start_time": 1000, "end_time": 11_000}, 10.0),
-        ({"start_time": 1000, "end_time": 11_000, "run_duration": 10_000}, 10.0),
-        ({"start_time": 1000, "end_time": 11_000, "queue_duration": 4000}, 6.0),
-        (
-            {
-                "start_time": 1000,
-                "end_time": 11_000,
-                "queue_duration": 4000,
-                "run_duration": 10_000,
-            },
-            6.0,
-        ),
-        ({"start_time": 1000, "end_time": 86_400_000, "run_duration": 12_000}, 12.0),
-        ({"start_time": 1000, "end_time": 900}, 0.0),
-    ],
-)
-def test_a_run_takes_neither_its_time_in_the_queue_nor_that_until_its_repair(
-    fields: dict[str, Any], seconds: float | None
-) -> None:
-    assert duration_of(run(SUCCEEDED, **fields)) == seconds
+def test_outcome_label_is_its_value_in_plain_words() -> None:
+    assert Outcome.SUCCEEDED_WITH_FAILURES.label == "succeeded with failures"
+    assert all(re.fullmatch(r"[a-z]+( [a-z]+)*", outcome.label) for outcome in Outcome)

@@ -12,7 +12,7 @@ from ..runs.ids import page_url
 from ..runs.outcome import SUCCESSES, Outcome
 from ..runs.redaction import redact, task_outputs
 from .exit_codes import Exit, exit_of
-from .formatting import error_lines, failure_lines, one_line, output_lines, word
+from .formatting import error_lines, failure_lines, format_outcome, one_line, output_lines
 from .output import (
     print_document,
     print_error,
@@ -150,7 +150,7 @@ class Follower:
     def _say_how_it_ended(
         self, end: RunStatus, explanation: Explanation | None, *, is_failure: bool
     ) -> None:
-        sentence = f"Run {self.run_id} of {self.handle.key}: {word(end.outcome)}."
+        sentence = f"Run {self.run_id} of {self.handle.key}: {format_outcome(end.outcome)}."
         if explanation is not None and (said := one_line(explanation.message)):
             sentence += f" {said}"
         (print_error if is_failure else print_warning)(sentence)

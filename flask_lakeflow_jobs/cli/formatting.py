@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import InvalidParameters, LakeflowJobsError
+from ..runs.durations import duration_of, format_duration
 from ..runs.ids import page_url
-from ..runs.outcome import Outcome, duration_of, has_ended, last_attempts, outcome_of, parse_state
+from ..runs.outcome import Outcome, has_ended, last_attempts, outcome_of, parse_state
 from ..runs.redaction import without_headers
 
 if TYPE_CHECKING:
@@ -63,17 +64,17 @@ def _run_news(status: RunStatus) -> str:
     # RUNNING says it all, and why a run ended so is told at its end
     says_more = outcome is not Outcome.RUNNING and not status.is_terminal
     message = one_line(parse_state(status.run).message) if says_more else ""
-    return _spaced(outcome, duration(length_of(status.run)), message)
+    return _spaced(outcome, format_duration(final_duration(status.run)), message)
 
 
 def _task_news(task: RunTask) -> str:
     attempt = f"attempt {task.attempt_number + 1}" if task.attempt_number else ""
-    return _spaced(outcome_of(task), duration(length_of(task)), attempt)
+    return _spaced(outcome_of(task), format_duration(final_duration(task)), attempt)
 
 
 def _spaced(outcome: Outcome, *more: str) -> str:
     padding = " " * max(0, len(Outcome.SUCCEEDED.name) - len(outcome.name))
-    return "  ".join([word(outcome) + padding, *filter(None, more)]).rstrip()
+    return "  ".join([format_outcome(outcome) + padding, *filter(None, more)]).rstrip()
 
 
 # ── what came out ─────────────────────────────────────────────────────────────────────────────────
@@ -129,7 +130,7 @@ def failure_lines(explanation: Explanation) -> list[str]:
 
 def _failed_task_lines(task: FailedTask) -> Iterator[str]:
     attempt = f", attempt {task.attempt + 1}" if task.attempt else ""
-    yield f"Task {task.task_key}: {word(task.outcome)}{attempt}"
+    yield f"Task {task.task_key}: {format_outcome(task.outcome)}{attempt}"
     error = (task.error or task.message or task.termination_code or "").strip()
     trace = (task.error_trace or "").rstrip()
     if error and error not in trace:
@@ -212,9 +213,9 @@ def run_rows(runs: Iterable[BaseRun]) -> list[str]:
         (
             [
                 str(run.run_id),
-                word(outcome_of(run)),
+                format_outcome(outcome_of(run)),
                 date_and_time(run.start_time),
-                duration(length_of(run)),
+                format_duration(final_duration(run)),
                 run.creator_user_name or "",
                 page_url(run.run_page_url) or "",
             ]
@@ -231,11 +232,11 @@ def run_lines(key: str, run: Run | BaseRun) -> list[str]:
     """
     facts = {
         "Run": f"{run.run_id} of {key}",
-        "Outcome": word(outcome_of(run)),
+        "Outcome": format_outcome(outcome_of(run)),
         "Message": one_line(parse_state(run).message),
         "Started": date_and_time(run.start_time),
         "Ended": date_and_time(run.end_time),
-        "Duration": duration(length_of(run)),
+        "Duration": format_duration(final_duration(run)),
         "By": run.creator_user_name or "",
         "Run URL": page_url(run.run_page_url) or "",
     }
@@ -251,10 +252,10 @@ def run_lines(key: str, run: Run | BaseRun) -> list[str]:
             (
                 [
                     task.task_key,
-                    word(outcome_of(task)),
+                    format_outcome(outcome_of(task)),
                     str((task.attempt_number or 0) + 1),
                     date_and_time(task.start_time),
-                    duration(length_of(task)),
+                    format_duration(final_duration(task)),
                 ]
                 for task in tasks
             ),
@@ -276,11 +277,8 @@ COLOURS: Mapping[Outcome, str] = {
 }
 
 
-def word(outcome: Outcome) -> str:
-    """An outcome as one word, in its colour.
-
-    :param outcome: of a run or a task.
-    """
+def format_outcome(outcome: Outcome) -> str:
+    """Format an outcome in its colour."""
     return click.style(outcome.name, fg=COLOURS.get(outcome))
 
 
@@ -304,34 +302,6 @@ def date_and_time(milliseconds: int | None) -> str:
     )
 
 
-def duration(milliseconds: int | None) -> str:
-    """A length of time in its two greatest units; nothing where there is none.
-
-    :param milliseconds: how long.
-    """
-    if milliseconds is None:
-        return ""
-    if milliseconds < 1000:
-        return f"{milliseconds} ms"
-    seconds = milliseconds / 1000
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, second = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {second:02} s"
-    hours, minute = divmod(minutes, 60)
-    return f"{hours} h {minute:02} min"
-
-
-def whole_seconds(milliseconds: float) -> str:
-    """A length of time that grows while somebody looks on: nothing finer than a second.
-
-    :param milliseconds: how long.
-    """
-    seconds = int(max(0.0, milliseconds) / 1000)
-    return f"{seconds} s" if seconds < 60 else duration(seconds * 1000)
-
-
 def iterations(task: RunTask) -> str:
     """How far a task has come that runs once for each of several inputs; nothing of others.
 
@@ -345,17 +315,15 @@ def iterations(task: RunTask) -> str:
     return f"{stats.completed_iterations or 0} of {stats.total_iterations} iterations{failed}"
 
 
-def length_of(run: AnyRun) -> int | None:
-    """How long an ended run or task took, in milliseconds, waiting in a queue not counted.
-
-    :param run: a run or a task, as the SDK has it.
-    """
+def final_duration(run: AnyRun) -> float | None:
+    """Return the seconds that an ended run or task took, without its time in the queue."""
     if not has_ended(run):
         return None
     if seconds := duration_of(run):
-        return round(seconds * 1000)
+        return seconds
     phases = (run.setup_duration, run.execution_duration, run.cleanup_duration)
-    return run.run_duration or sum(phase or 0 for phase in phases) or None
+    milliseconds = run.run_duration or sum(phase or 0 for phase in phases)
+    return milliseconds / 1000 if milliseconds else None
 
 
 def one_line(text: str | None) -> str:

@@ -14,13 +14,13 @@ from rich.live import Live as Screen
 from rich.table import Table
 from rich.text import Text
 
+from ..runs.durations import age_of, format_duration
 from ..runs.outcome import (
     ACTIVE,
     CONSEQUENCES,
     SUCCESSES,
     Outcome,
     RunStatus,
-    age_of,
     has_ended,
     last_attempts,
     outcome_of,
@@ -29,11 +29,9 @@ from ..runs.outcome import (
 from .formatting import (
     COLOURS,
     clock_time,
-    duration,
+    final_duration,
     iterations,
-    length_of,
     one_line,
-    whole_seconds,
 )
 from .progress import Progress
 
@@ -155,7 +153,9 @@ def _expected(eta: int | None, now: float) -> str:
     left = eta - round(now * 1000)
     if left < 1000:
         return ", ends any moment"
-    return f", ends in about {whole_seconds(left)}, at {clock_time(eta)}"
+    return (
+        f", ends in about {format_duration(left / 1000, whole_seconds=True)}, at {clock_time(eta)}"
+    )
 
 
 def _table(tasks: Iterable[RunTask], now: float) -> Table:
@@ -181,8 +181,8 @@ def _state(run: AnyRun) -> Text:
 
 def _time_taken(run: Run | RunTask, now: float) -> str:
     if has_ended(run):
-        return duration(length_of(run))
-    return whole_seconds(age_of(run, now) * 1000) if run.start_time else ""
+        return format_duration(final_duration(run))
+    return format_duration(age_of(run, now), whole_seconds=True) if run.start_time else ""
 
 
 def _more_of(task: RunTask) -> str:

@@ -15,7 +15,7 @@ from .app import app_state, chosen_job
 from .completion import complete_parameter
 from .exit_codes import Exit, help_table
 from .follow import Follower, Result, say_where
-from .formatting import error_lines, word
+from .formatting import error_lines, format_outcome
 from .options import (
     duration,
     filled_key,
@@ -289,4 +289,4 @@ def _end_active_runs(handle: JobHandle, clock: Clock, seconds: float) -> None:
             continue
         except RunTimeout as late:
             raise RunTimeout(run_id, seconds, trouble=late.trouble) from None
-        print_progress(f"Run {run_id} of {handle.key}: {word(end.outcome)}.")
+        print_progress(f"Run {run_id} of {handle.key}: {format_outcome(end.outcome)}.")

@@ -1,10 +1,11 @@
-"""Words, times and lengths of time, as the pages show them. Pure."""
+"""Names of outcomes and tasks, times and durations, as the pages show them. Pure."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
 
+from ..runs.durations import format_duration
 from ..runs.outcome import Outcome
 
 #: What kind of state an outcome is: each has its colour and its mark.
@@ -87,32 +88,10 @@ TASK_KINDS: Mapping[str, str] = {
 }
 
 
-def word(outcome: Outcome) -> str:
-    """An outcome as people say it.
-
-    :param outcome: of a run or a task.
-    """
-    return outcome.replace("_", " ")
-
-
-def duration(milliseconds: float | None) -> str:
-    """A length of time in its two greatest units; nothing where there is none.
-
-    :param milliseconds: how long.
-    """
-    if milliseconds is None:
-        return ""
-    seconds = max(0.0, milliseconds) / 1000
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    if whole < 86400:
-        return f"{whole // 3600} h {whole % 3600 // 60:02} min"
-    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+def duration(milliseconds: float | None, *, is_growing: bool = False) -> str:
+    """Format a duration; one that is still growing without fractions of a second."""
+    seconds = None if milliseconds is None else milliseconds / 1000
+    return format_duration(seconds, whole_seconds=is_growing)
 
 
 def ago(milliseconds: float) -> str:

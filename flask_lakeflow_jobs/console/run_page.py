@@ -179,7 +179,7 @@ def _failure(handle: JobHandle, run: Run) -> Failure | None:
         Cause(
             key=task.task_key,
             attempt=task.attempt + 1,
-            line=_first_line(task.error or task.message) or filters.word(task.outcome),
+            line=_first_line(task.error or task.message) or task.outcome.label,
             trace=task.error_trace,
         )
         for task in explained.tasks

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..runs.outcome import Outcome, age_of, duration_of, has_ended, outcome_of, parse_state
+from ..runs.durations import age_of, duration_of
+from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state
 from ..runs.repair import RUN_PARAMETERS
 from ..watching.history import durations_of
 from ..watching.schedule import remaining
@@ -33,7 +34,7 @@ class State:
 
     @property
     def word(self) -> str:
-        return filters.word(self.outcome)
+        return self.outcome.label
 
 
 @dataclass(frozen=True)

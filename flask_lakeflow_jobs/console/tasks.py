@@ -132,7 +132,7 @@ def _segments(task: RunTask, now: float, start: int, end: int) -> list[Segment]:
                     phase,
                     share(at, start, end),
                     round(width, 3),
-                    filters.duration(length),
+                    filters.duration(length, is_growing=is_growing),
                     is_growing,
                 )
             )

@@ -44,6 +44,11 @@ class Outcome(str, Enum):
 
     __str__ = str.__str__
 
+    @property
+    def label(self) -> str:
+        """The outcome in plain words, such as ``timed out``."""
+        return self.value.replace("_", " ")
+
 
 ACTIVE = {
     "QUEUED": Outcome.QUEUED,
@@ -266,31 +271,6 @@ def root_causes(tasks: Iterable[RunTask] | None) -> list[RunTask]:
     """
     failed = filter(has_failed_itself, last_attempts(tasks))
     return sorted(failed, key=lambda task: task.end_time or 0)
-
-
-def duration_of(run: AnyRun) -> float | None:
-    """Seconds that a run took of itself, without its time in the queue, and without the time
-    between its end and a repair; ``None`` while it goes on.
-
-    :param run: a run or a task, as the SDK has it.
-    """
-    if not run.start_time or not run.end_time:
-        return None
-    took = run.end_time - run.start_time - (run.queue_duration or 0)
-    if run.run_duration:  # "it took the job run and all of its repairs" (Jobs API, Run)
-        took = min(took, run.run_duration)
-    return max(0.0, took / 1000)
-
-
-def age_of(run: AnyRun, now: float) -> float:
-    """Seconds since a run left the queue, or entered it where it has not left it.
-
-    :param run: a run, as the SDK has it.
-    :param now: seconds since the epoch.
-    """
-    if not run.start_time:
-        return 0.0
-    return max(0.0, now - (run.start_time + (run.queue_duration or 0)) / 1000)
 
 
 @dataclass(frozen=True)

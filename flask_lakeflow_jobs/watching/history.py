@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import LakeflowJobsError
-from ..runs.outcome import SUCCESSES, age_of, duration_of, has_ended, outcome_of, parse_state
+from ..runs.durations import age_of, duration_of
+from ..runs.outcome import SUCCESSES, has_ended, outcome_of, parse_state
 from .schedule import FLOOR, next_look, remaining, waiting_look
 
 if TYPE_CHECKING:

@@ -88,8 +88,8 @@ def test_the_end_of_the_run_comes_last_and_without_the_message_that_follows_it()
         run_duration=61_000,
     )
     assert told(before, now) == [
-        "15:02:01    read  FAILED     1 min 00 s",
-        "15:02:01  FAILED     1 min 01 s",
+        "15:02:01    read  FAILED     1 min 0 s",
+        "15:02:01  FAILED     1 min 1 s",
     ]
 
 

@@ -46,7 +46,7 @@ def test_a_run_is_drawn_with_its_tasks_as_they_are_now() -> None:
     assert drawn(status) == [
         "etl: RUNNING  1 min 10 s, ends in about 12 s, at 15:02:13",
         "TASK   STATE      DURATION",
-        "read   SUCCEEDED  1 min 01 s",
+        "read   SUCCEEDED  1 min 1 s",
         "clean  RUNNING    9 s",
         "load   BLOCKED",
     ]

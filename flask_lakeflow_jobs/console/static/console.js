@@ -16,16 +16,13 @@ const FORMS = {
   clock: new Intl.DateTimeFormat(undefined, { timeStyle: "medium" }),
 };
 
-/** A length of time in its two greatest units, as the server writes it. */
+/** A growing duration in its two largest units, as the server writes it. */
 function duration(milliseconds) {
-  const seconds = Math.max(0, milliseconds) / 1000;
-  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
-  const whole = Math.round(seconds);
-  const two = (value) => String(Math.floor(value)).padStart(2, "0");
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`;
-  if (whole < 86400) return `${Math.floor(whole / 3600)} h ${two((whole % 3600) / 60)} min`;
-  return `${Math.floor(whole / 86400)} d ${Math.floor((whole % 86400) / 3600)} h`;
+  const seconds = Math.floor(Math.max(0, milliseconds) / 1000);
+  const [minutes, hours, days] = [60, 3600, 86400].map((size) => Math.floor(seconds / size));
+  if (days) return `${days} d ${hours % 24} h`;
+  if (hours) return `${hours} h ${minutes % 60} min`;
+  return minutes ? `${minutes} min ${seconds % 60} s` : `${seconds} s`;
 }
 
 /** Write times in the reader's time zone; how long ago something was stays as it is. */

@@ -1,0 +1,53 @@
+"""How long runs and tasks take, in seconds and as text. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .outcome import AnyRun
+
+
+def duration_of(run: AnyRun) -> float | None:
+    """Return the seconds that a run took, without its time in the queue and without the time
+    between its end and a repair; ``None`` while it goes on.
+    """
+    if not run.start_time or not run.end_time:
+        return None
+    took = run.end_time - run.start_time - (run.queue_duration or 0)
+    if run.run_duration:  # "it took the job run and all of its repairs" (Jobs API, Run)
+        took = min(took, run.run_duration)
+    return max(0.0, took / 1000)
+
+
+def age_of(run: AnyRun, now: float) -> float:
+    """Return the seconds since a run left the queue, or entered it if it has not left it.
+
+    :param now: seconds since the epoch.
+    """
+    if not run.start_time:
+        return 0.0
+    return max(0.0, now - (run.start_time + (run.queue_duration or 0)) / 1000)
+
+
+def format_duration(seconds: float | None, *, whole_seconds: bool = False) -> str:
+    """Format a duration in its two largest units, such as ``12.3 s`` or ``2 h 3 min``.
+
+    :param seconds: ``None`` gives an empty text; a negative duration counts as none at all.
+    :param whole_seconds: Drop fractions of a second, for a duration that is still growing.
+    """
+    if seconds is None:
+        return ""
+    seconds = max(0.0, seconds)
+    if not whole_seconds and seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if not whole_seconds and seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, second = divmod(int(seconds) if whole_seconds else round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    days, hour = divmod(hours, 24)
+    if days:
+        return f"{days} d {hour} h"
+    if hours:
+        return f"{hours} h {minute} min"
+    return f"{minutes} min {second} s" if minutes else f"{second} s"

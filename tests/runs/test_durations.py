@@ -1,0 +1,86 @@
+"""How long runs take, in seconds and as text."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_lakeflow_jobs.runs.durations import age_of, duration_of, format_duration
+from tests.run_documents import SUCCEEDED, run
+
+
+@pytest.mark.parametrize(
+    ("fields", "seconds"),
+    [
+        ({"start_time": 1000, "end_time": 0}, None),
+        ({"start_time": 1000, "end_time": 11_000}, 10.0),
+        ({"start_time": 1000, "end_time": 11_000, "run_duration": 10_000}, 10.0),
+        ({"start_time": 1000, "end_time": 11_000, "queue_duration": 4000}, 6.0),
+        (
+            {
+                "start_time": 1000,
+                "end_time": 11_000,
+                "queue_duration": 4000,
+                "run_duration": 10_000,
+            },
+            6.0,
+        ),
+        ({"start_time": 1000, "end_time": 86_400_000, "run_duration": 12_000}, 12.0),
+        ({"start_time": 1000, "end_time": 900}, 0.0),
+    ],
+)
+def test_duration_excludes_the_queue_and_the_time_until_a_repair(
+    fields: dict[str, Any], seconds: float | None
+) -> None:
+    assert duration_of(run(SUCCEEDED, **fields)) == seconds
+
+
+@pytest.mark.parametrize(
+    ("fields", "seconds"),
+    [
+        ({}, 0.0),
+        ({"start_time": 1000}, 9.0),
+        ({"start_time": 1000, "queue_duration": 4000}, 5.0),
+        ({"start_time": 11_000}, 0.0),
+    ],
+)
+def test_age_counts_from_the_end_of_the_queue(fields: dict[str, Any], seconds: float) -> None:
+    assert age_of(run(**fields), 10.0) == seconds
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text", "whole"),
+    [
+        (None, "", ""),
+        (-5.0, "0 ms", "0 s"),
+        (0.0, "0 ms", "0 s"),
+        (0.95, "950 ms", "0 s"),
+        (0.9995, "1.0 s", "0 s"),
+        (12.34, "12.3 s", "12 s"),
+        (59.94, "59.9 s", "59 s"),
+        (59.95, "1 min 0 s", "59 s"),
+        (61.0, "1 min 1 s", "1 min 1 s"),
+        (725.6, "12 min 6 s", "12 min 5 s"),
+        (3599.4, "59 min 59 s", "59 min 59 s"),
+        (3599.5, "1 h 0 min", "59 min 59 s"),
+        (7_425.0, "2 h 3 min", "2 h 3 min"),
+        (86_400.0, "1 d 0 h", "1 d 0 h"),
+        (93_784.0, "1 d 2 h", "1 d 2 h"),
+        (864_000.0, "10 d 0 h", "10 d 0 h"),
+    ],
+)
+def test_format_duration_shows_the_two_largest_units(
+    seconds: float | None, text: str, whole: str
+) -> None:
+    assert format_duration(seconds) == text
+    assert format_duration(seconds, whole_seconds=True) == whole
+
+
+@given(st.floats(0, 1e9), st.booleans())
+def test_format_duration_never_fills_a_unit(seconds: float, whole_seconds: bool) -> None:
+    text = format_duration(seconds, whole_seconds=whole_seconds)
+    assert not re.search(r"\b(1000 ms|60(\.0)? s|60 min|24 h)", text)
