@@ -12,7 +12,7 @@ from ..runs.ids import page_url
 from ..runs.outcome import Outcome, has_ended, outcome_of
 from ..watching.snapshot import state_id
 from . import filters, queries, summaries, tasks
-from .graph import Graph, graph
+from .graph import Graph, build_graph
 from .queries import LAST_RUNS, May
 from .summaries import Summary
 from .timeline import Timeline, timeline
@@ -132,7 +132,7 @@ def run_view(guarded: Authorizer, handle: JobHandle, run_id: int) -> RunView:
         run=summaries.summary(run, moment, queries.who_parameter()),
         state_id=state,
         timeline=line,
-        graph=graph(run, line.rows),
+        graph=build_graph(run, line.rows),
         parameters=summaries.parameters_of(run),
         efforts=_efforts(handle, run, state, moment),
         expected_end=expected,

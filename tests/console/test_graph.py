@@ -1,4 +1,4 @@
-"""The picture of a job's tasks."""
+"""The layout of a job's tasks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs.console.layout import MANY, SMALL, Sizes, curve, draw
+from flask_lakeflow_jobs.console.graph import MAX_LARGE_TASKS, SMALL, Sizes, format_path, lay_out
 
 SIZES = Sizes()
 
@@ -21,29 +21,29 @@ def jobs(draw: st.DrawFn) -> dict[str, list[str]]:
 
 
 @given(jobs())
-def test_all_tasks_are_in_the_picture_and_none_on_another(job: dict[str, list[str]]) -> None:
-    picture = draw(job)
-    assert set(picture.places) == set(job)
-    places = list(picture.places.values())
+def test_all_tasks_are_in_the_layout_and_none_on_another(job: dict[str, list[str]]) -> None:
+    layout = lay_out(job)
+    assert set(layout.places) == set(job)
+    places = list(layout.places.values())
     for index, one in enumerate(places):
-        assert 0 <= one.x <= picture.width - SIZES.width
-        assert 0 <= one.y <= picture.height - SIZES.height
+        assert 0 <= one.x <= layout.width - SIZES.width
+        assert 0 <= one.y <= layout.height - SIZES.height
         for other in places[index + 1 :]:
             assert abs(one.x - other.x) >= SIZES.width or abs(one.y - other.y) >= SIZES.height
 
 
 @given(jobs())
 def test_lines_lead_from_left_to_right_and_from_task_to_task(job: dict[str, list[str]]) -> None:
-    picture = draw(job)
-    for (one, other), points in picture.edges.items():
+    layout = lay_out(job)
+    for (one, other), points in layout.edges.items():
         assert one in job[other]
         xs = [x for x, _ in points]
         assert xs == sorted(xs)
         assert points[0] == (
-            picture.places[one].x + SIZES.width,
-            picture.places[one].y + SIZES.height / 2,
+            layout.places[one].x + SIZES.width,
+            layout.places[one].y + SIZES.height / 2,
         )
-        assert points[-1][0] == picture.places[other].x
+        assert points[-1][0] == layout.places[other].x
 
 
 @given(jobs())
@@ -53,43 +53,43 @@ def test_without_a_circle_every_line_is_there(job: dict[str, list[str]]) -> None
         key: [o for o in others if o in order[:at]] for at, (key, others) in enumerate(job.items())
     }
     expected = {(other, key) for key, others in acyclic.items() for other in others}
-    assert set(draw(acyclic).edges) == expected
+    assert set(lay_out(acyclic).edges) == expected
 
 
 def test_a_chain_is_a_straight_line() -> None:
-    picture = draw({"a": [], "b": ["a"], "c": ["b"]})
-    assert len({place.y for place in picture.places.values()}) == 1
-    assert curve(picture.edges["a", "b"]).startswith("M188 30H")
+    layout = lay_out({"a": [], "b": ["a"], "c": ["b"]})
+    assert len({place.y for place in layout.places.values()}) == 1
+    assert format_path(layout.edges["a", "b"]).startswith("M188 30H")
 
 
 def test_what_forks_stands_between_its_branches() -> None:
-    places = draw({"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]}).places
+    places = lay_out({"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]}).places
     assert places["a"].y == places["d"].y == (places["b"].y + places["c"].y) / 2
 
 
 def test_a_line_over_several_steps_passes_by_the_tasks_between() -> None:
-    picture = draw({"a": [], "b": ["a"], "c": ["a", "b"]})
-    middle = picture.places["b"]
-    for x, y in picture.edges["a", "c"][1:-1]:
+    layout = lay_out({"a": [], "b": ["a"], "c": ["a", "b"]})
+    middle = layout.places["b"]
+    for x, y in layout.edges["a", "c"][1:-1]:
         assert middle.x <= x <= middle.x + SIZES.width
         assert not middle.y <= y <= middle.y + SIZES.height
 
 
 def test_many_tasks_are_small_and_soon_laid_out() -> None:
     job = {f"t{at}": [f"t{other}" for other in range(max(0, at - 7), at - 3)] for at in range(200)}
-    assert len(job) > MANY
+    assert len(job) > MAX_LARGE_TASKS
     before = time.process_time()
-    picture = draw(job)
+    layout = lay_out(job)
     assert time.process_time() - before < 2
-    assert picture.sizes is SMALL
+    assert layout.sizes is SMALL
 
 
-def test_no_task_is_no_picture() -> None:
-    picture = draw({})
-    assert not picture.places
-    assert not picture.edges
+def test_no_task_is_no_layout() -> None:
+    layout = lay_out({})
+    assert not layout.places
+    assert not layout.edges
 
 
 def test_lines_that_need_not_cross_do_not() -> None:
-    places = draw({"a": [], "b": [], "c": ["b"], "d": ["a"]}).places
+    places = lay_out({"a": [], "b": [], "c": ["b"], "d": ["a"]}).places
     assert (places["a"].y < places["b"].y) == (places["d"].y < places["c"].y)
