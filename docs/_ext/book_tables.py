@@ -26,7 +26,7 @@ from flask_lakeflow_jobs.config.keys import KEYS, SDK_KEYS
 from flask_lakeflow_jobs.local.model import TASK_KINDS
 from flask_lakeflow_jobs.runs.outcome import ACTIVE
 from flask_lakeflow_jobs.runs.params import TASK_TYPES, run_now_fields
-from flask_lakeflow_jobs.web.problems import NAMESPACE
+from flask_lakeflow_jobs.web.problems import PROBLEM_TYPE_PREFIX
 from flask_lakeflow_jobs.web.sse.format import EVENT_TYPES
 
 #: What the SDK's JobsAPI asks for, and whether the local workspace serves it.
@@ -222,7 +222,7 @@ def problem_types() -> Table:
         ("`type`", "Status", "May pass", "Error"),
         tuple(
             (
-                code(NAMESPACE + error.kind),
+                code(PROBLEM_TYPE_PREFIX + error.kind),
                 code(error.code),
                 "yes" if error.retryable else "no",
                 class_of(error),

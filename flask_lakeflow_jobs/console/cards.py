@@ -75,10 +75,10 @@ class Card:
         return len(self.runs) == LAST_RUNS
 
 
-def cards(guarded: Authorizer, keys: Iterable[str]) -> list[Card]:
+def cards(authorizer: Authorizer, keys: Iterable[str]) -> list[Card]:
     """Jobs at a glance, read side by side: one that cannot be read holds up no other.
 
-    :param guarded: tells who asks.
+    :param authorizer: decides what the requester may do.
     :param keys: of the jobs; whoever asks may see them.
     """
     state = current_state()
@@ -107,7 +107,7 @@ def cards(guarded: Authorizer, keys: Iterable[str]) -> list[Card]:
 
     with ExitStack() as stack, ThreadPoolExecutor(AT_ONCE) as threads:
         handles = [Jobs(state)[key] for key in keys]
-        blanks = [Card(handle.job, rights(guarded, handle)) for handle in handles]
+        blanks = [Card(handle.job, rights(authorizer, handle)) for handle in handles]
         acting = [_acting(handle, stack) for handle in handles]
         return list(threads.map(read, blanks, acting))
 

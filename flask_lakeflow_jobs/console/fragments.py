@@ -8,7 +8,7 @@ from flask import Blueprint, render_template
 from markupsafe import Markup
 
 from ..errors import LakeflowJobsError
-from ..web.auth import app_handle, guard, request_handle
+from ..web.auth import app_handle, current_authorizer, request_handle
 from . import filters, queries
 from .cards import cards
 from .run_page import run_view
@@ -43,10 +43,10 @@ def lakeflow_job_card(key: str) -> Markup:
 
     :param key: the job's.
     """
-    guarded = guard()
-    if not _may_see(guarded, key):
+    authorizer = current_authorizer()
+    if not _may_see(authorizer, key):
         return Markup("")
-    return _rendered("_jobs.html", cards=cards(guarded, [key]), keys=[key])
+    return _rendered("_jobs.html", cards=cards(authorizer, [key]), keys=[key])
 
 
 def lakeflow_run(key: str, run_id: int) -> Markup:
@@ -55,20 +55,20 @@ def lakeflow_run(key: str, run_id: int) -> Markup:
     :param key: the job's.
     :param run_id: the run.
     """
-    guarded = guard()
-    if not _may_see(guarded, key):
+    authorizer = current_authorizer()
+    if not _may_see(authorizer, key):
         return Markup("")
     try:
-        with request_handle(guarded, key) as handle:
-            view = run_view(guarded, handle, run_id)
+        with request_handle(authorizer, key) as handle:
+            view = run_view(authorizer, handle, run_id)
     except LakeflowJobsError as error:
         return _rendered("_problem.html", error=error)
     return _rendered("_live.html", view=view)
 
 
-def _may_see(guarded: Authorizer, key: str) -> bool:
+def _may_see(authorizer: Authorizer, key: str) -> bool:
     try:
-        app_handle(guarded, key)
+        app_handle(authorizer, key)
     except LakeflowJobsError:
         return False
     return True

@@ -46,13 +46,13 @@ class May:
     repair: bool
 
 
-def rights(guarded: Authorizer, handle: JobHandle) -> May:
+def rights(authorizer: Authorizer, handle: JobHandle) -> May:
     """What whoever asks may do with a job.
 
-    :param guarded: tells who asks.
+    :param authorizer: decides what the requester may do.
     :param handle: on the job.
     """
-    return May(*(guarded.allows(action, handle.job) for action in ("run", "cancel", "repair")))
+    return May(*(authorizer.allows(action, handle.job) for action in ("run", "cancel", "repair")))
 
 
 def job_of(handle: JobHandle) -> SdkJob:

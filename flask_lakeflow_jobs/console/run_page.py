@@ -115,10 +115,10 @@ class RunView:
         return sum(row.is_last and row.ended is not None for row in self.timeline.rows)
 
 
-def run_view(guarded: Authorizer, handle: JobHandle, run_id: int) -> RunView:
+def run_view(authorizer: Authorizer, handle: JobHandle, run_id: int) -> RunView:
     """A run as its page shows it.
 
-    :param guarded: tells who asks.
+    :param authorizer: decides what the requester may do.
     :param handle: on its job.
     :param run_id: the run.
     """
@@ -128,7 +128,7 @@ def run_view(guarded: Authorizer, handle: JobHandle, run_id: int) -> RunView:
     line = timeline(run, moment, expected)
     return RunView(
         job=handle.job,
-        may=queries.rights(guarded, handle),
+        may=queries.rights(authorizer, handle),
         run=summaries.summary(run, moment, queries.who_parameter()),
         state_id=state,
         timeline=line,

@@ -65,10 +65,10 @@ class TaskView:
     child: Child | None
 
 
-def task_view(guarded: Authorizer, handle: JobHandle, run_id: int, task_run_id: int) -> TaskView:
+def task_view(authorizer: Authorizer, handle: JobHandle, run_id: int, task_run_id: int) -> TaskView:
     """What an attempt of a task has left.
 
-    :param guarded: tells who asks.
+    :param authorizer: decides what the requester may do.
     :param handle: on its job.
     :param run_id: the run.
     :param task_run_id: the attempt's own.
@@ -85,7 +85,7 @@ def task_view(guarded: Authorizer, handle: JobHandle, run_id: int, task_run_id: 
     )
     shown = redact(seen.value, handle.job.secrets)
     output = current_state().upstream.parse_output(shown)
-    return TaskView(attempt, texts_of(output), _child(guarded, task, output))
+    return TaskView(attempt, texts_of(output), _child(authorizer, task, output))
 
 
 def texts_of(output: RunOutput) -> list[Text]:
@@ -105,10 +105,10 @@ def texts_of(output: RunOutput) -> list[Text]:
     return [each for each in found if each.text]
 
 
-def _child(guarded: Authorizer, task: RunTask, output: RunOutput) -> Child | None:
+def _child(authorizer: Authorizer, task: RunTask, output: RunOutput) -> Child | None:
     run_id = output.run_job_output.run_id if output.run_job_output else None
     if run_id is None or task.run_job_task is None:
         return None
     job_id = task.run_job_task.job_id
-    keys = (job.key for job in guarded.viewable() if job.job_id == job_id)
+    keys = (job.key for job in authorizer.viewable_jobs() if job.job_id == job_id)
     return Child(run_id, next(keys, None), run_url(task.run_page_url, job_id, run_id))

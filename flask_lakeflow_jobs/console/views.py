@@ -24,8 +24,8 @@ from ..globals import current_state
 from ..handle import JobHandle
 from ..runs.ids import parse_run_id
 from ..web import assets
-from ..web.auth import app_handle, guard, request_handle
-from ..web.csrf import refuse_other_pages
+from ..web.auth import app_handle, current_authorizer, request_handle
+from ..web.csrf import require_same_origin
 from . import filters, fragments, history, queries
 from .cards import cards
 from .forms import Form, form_of, given_to
@@ -33,7 +33,6 @@ from .history import Filter
 from .run_page import RunView, run_view
 from .task_page import task_view
 
-NAME = "lakeflow_console"
 FOLDER = Path(__file__).parent
 
 #: What pages may load: this app's own files, and no inline script or style.
@@ -47,7 +46,7 @@ PRESS_AGAIN = (
     "Press Run to try again: if a run has started, you are led to it, and no second one starts."
 )
 
-_assets = assets.Assets(FOLDER / "static", assets.STATIC)
+_assets = assets.Assets(FOLDER / "static", assets.STATIC_FOLDER)
 
 
 def console_blueprint(url_prefix: str) -> Blueprint:
@@ -56,7 +55,10 @@ def console_blueprint(url_prefix: str) -> Blueprint:
     :param url_prefix: where it is.
     """
     pages = Blueprint(
-        NAME, __name__, url_prefix=url_prefix, template_folder=str(FOLDER / "templates")
+        "lakeflow_console",
+        __name__,
+        url_prefix=url_prefix,
+        template_folder=str(FOLDER / "templates"),
     )
     for rule, view, methods in (
         ("/", show_jobs, ["GET"]),
@@ -73,7 +75,7 @@ def console_blueprint(url_prefix: str) -> Blueprint:
         ("/~static/<name>", static, ["GET"]),
     ):
         pages.add_url_rule(rule, view_func=view, methods=methods, strict_slashes=False)
-    pages.before_request(lambda: refuse_other_pages(request))
+    pages.before_request(lambda: require_same_origin(request))
     pages.after_request(_protect)
     pages.register_error_handler(HTTPException, _show_error)
     fragments.register(pages)
@@ -90,21 +92,21 @@ def static(name: str) -> Response:
 
 def show_jobs() -> str:
     """All jobs; bare, for the page itself, or some of them, for fragments."""
-    guarded = guard()
+    authorizer = current_authorizer()
     some = request.args.getlist("key")
-    keys = [job.key for job in guarded.viewable() if not some or job.key in some]
+    keys = [job.key for job in authorizer.viewable_jobs() if not some or job.key in some]
     template = "_cards.html" if "bare" in request.args else "jobs.html"
     said = "There is no job here that you may see." if current_state().settings.jobs else NO_JOBS
-    return _page(template, cards=cards(guarded, keys), keys=some or None, if_none=said)
+    return _page(template, cards=cards(authorizer, keys), keys=some or None, if_none=said)
 
 
 def show_history(key: str) -> str:
-    guarded = guard()
+    authorizer = current_authorizer()
     wanted = Filter(request.args.get("outcome", ""), request.args.get("who", "").strip())
     after = history.place_of(request.args.get("after", ""))
-    with request_handle(guarded, key) as handle:
+    with request_handle(authorizer, key) as handle:
         page = history.page_of(handle, wanted, after)
-    (card,) = cards(guarded, [key])
+    (card,) = cards(authorizer, [key])
     return _page(
         "history.html", card=card, page=page, wanted=wanted, after=after, kinds=filters.KIND_NAMES
     )
@@ -114,8 +116,8 @@ def show_history(key: str) -> str:
 
 
 def show_form(key: str) -> str:
-    guarded = guard()
-    with request_handle(guarded, key, "run") as handle:
+    authorizer = current_authorizer()
+    with request_handle(authorizer, key, "run") as handle:
         form = _form(handle)
         again = request.args.get("again", "")
         if again:
@@ -125,8 +127,8 @@ def show_form(key: str) -> str:
 
 
 def start_run(key: str) -> BaseResponse | tuple[str, int] | tuple[str, int, dict[str, str]]:
-    guarded = guard()
-    with request_handle(guarded, key, "run") as handle:
+    authorizer = current_authorizer()
+    with request_handle(authorizer, key, "run") as handle:
         form = _form(handle)
         sent = request.form.to_dict()
         nonce = sent.get("nonce", "")
@@ -135,7 +137,7 @@ def start_run(key: str) -> BaseResponse | tuple[str, int] | tuple[str, int, dict
             triggered = handle.run_now(
                 form.params(sent),
                 idempotency_key=_intent(nonce),
-                requested_by=guarded.user_name,
+                requested_by=authorizer.user_name,
             )
         except InvalidParameters as error:
             return _form_page(key, form.refilled(sent).with_errors(error)), error.code
@@ -151,7 +153,7 @@ def start_run(key: str) -> BaseResponse | tuple[str, int] | tuple[str, int, dict
             page = _form_page(key, form.refilled(sent), notice=notice, nonce=nonce)
             return page, error.code, _when_again(error)
     where = url_for(
-        f"{NAME}.show_run",
+        ".show_run",
         key=key,
         run_id=triggered.run_id,
         replayed="1" if triggered.replayed else None,
@@ -184,7 +186,7 @@ def _refuse_unreadable(handle: JobHandle, form: Form, sent: dict[str, str]) -> N
 
 
 def _form_page(key: str, form: Form, *, again: str = "", notice: str = "", nonce: str = "") -> str:
-    (card,) = cards(guard(), [key])
+    (card,) = cards(current_authorizer(), [key])
     return _page(
         "form.html",
         card=card,
@@ -215,36 +217,36 @@ def show_live(key: str, run_id: str) -> str:
 
 
 def _run_view(key: str, run_id: str) -> RunView:
-    guarded = guard()
-    with request_handle(guarded, key) as handle:
-        return run_view(guarded, handle, parse_run_id(run_id))
+    authorizer = current_authorizer()
+    with request_handle(authorizer, key) as handle:
+        return run_view(authorizer, handle, parse_run_id(run_id))
 
 
 def show_task(key: str, run_id: str, task_run_id: str) -> str:
-    guarded = guard()
-    with request_handle(guarded, key) as handle:
-        view = task_view(guarded, handle, parse_run_id(run_id), parse_run_id(task_run_id))
+    authorizer = current_authorizer()
+    with request_handle(authorizer, key) as handle:
+        view = task_view(authorizer, handle, parse_run_id(run_id), parse_run_id(task_run_id))
     template = "_task.html" if "bare" in request.args else "task.html"
     return _page(template, key=key, run_id=run_id, view=view)
 
 
 def cancel_run(key: str, run_id: str) -> BaseResponse:
-    guarded = guard()
-    with request_handle(guarded, key, "cancel") as handle:
-        handle.cancel_run(parse_run_id(run_id), requested_by=guarded.user_name)
+    authorizer = current_authorizer()
+    with request_handle(authorizer, key, "cancel") as handle:
+        handle.cancel_run(parse_run_id(run_id), requested_by=authorizer.user_name)
     return lead_to_run(key, run_id)
 
 
 def repair_run(key: str, run_id: str) -> BaseResponse:
-    guarded = guard()
-    with request_handle(guarded, key, "repair") as handle:
-        handle.repair_run(parse_run_id(run_id), requested_by=guarded.user_name)
+    authorizer = current_authorizer()
+    with request_handle(authorizer, key, "repair") as handle:
+        handle.repair_run(parse_run_id(run_id), requested_by=authorizer.user_name)
     return lead_to_run(key, run_id)
 
 
 def lead_to_run(key: str, run_id: str) -> BaseResponse:
     """To the run's page: after what was done to it, or where a reload asks for that by GET."""
-    return redirect(url_for(f"{NAME}.show_run", key=key, run_id=run_id), 303)
+    return redirect(url_for(".show_run", key=key, run_id=run_id), 303)
 
 
 # ── what pages share ──────────────────────────────────────────────────────────────────────────────
@@ -252,7 +254,7 @@ def lead_to_run(key: str, run_id: str) -> BaseResponse:
 
 def _page(template: str, **given: Any) -> str:
     try:
-        user = guard().user_name
+        user = current_authorizer().user_name
     except NotAllowed:  # a page that says so needs no name
         user = None
     return render_template(f"lakeflow_jobs/{template}", user=user, now=queries.now(), **given)
@@ -284,7 +286,7 @@ def _about(error: HTTPException) -> dict[str, str]:
     if "key" not in asked:
         return {}
     try:
-        app_handle(guard(), asked["key"])
+        app_handle(current_authorizer(), asked["key"])
     except LakeflowJobsError:
         return {}
     names = ["key"] if isinstance(error, RunNotFound | InvalidRequest) else ["key", "run_id"]

@@ -17,7 +17,7 @@ MEDIA_TYPES = {
 }
 
 #: The browser module's file.
-MODULE = "lakeflow.js"
+BROWSER_MODULE = "lakeflow.js"
 
 
 class Assets:
@@ -55,11 +55,11 @@ class Assets:
 
 
 #: The folder of the browser module.
-STATIC = Path(__file__).with_name("static")
+STATIC_FOLDER = Path(__file__).with_name("static")
 
-_assets = Assets(STATIC)
+_assets = Assets(STATIC_FOLDER)
 
 
 def browser_module() -> Response:
     """The browser module."""
-    return _assets.respond(MODULE)
+    return _assets.respond(BROWSER_MODULE)

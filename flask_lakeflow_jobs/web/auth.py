@@ -19,7 +19,7 @@ from ..handle import JobHandle
 from ..identity import display_name, proxy_user_of
 from ..jobs import Jobs
 from ..state import AppState
-from .requests import LONGEST_ECHO
+from .requests import MAX_QUOTE_LENGTH
 
 Action = Literal["view", "run", "cancel", "repair"]
 _log = logging.getLogger("flask_lakeflow_jobs.web")
@@ -114,7 +114,7 @@ class Authorizer:
             raise TypeError(f"{callback!r} gives a coroutine: make it an 'async def' function.")
         return answer
 
-    def viewable(self) -> Iterator[Job]:
+    def viewable_jobs(self) -> Iterator[Job]:
         """The jobs that whoever asks may see.
 
         :raises NotAllowed: the ``user_loader`` failed.
@@ -124,15 +124,15 @@ class Authorizer:
                 yield handle.job
 
 
-def guard() -> Authorizer:
+def current_authorizer() -> Authorizer:
     """The guard of the current request."""
     return Authorizer(current_state(), request)
 
 
-def app_handle(guarded: Authorizer, key: str, action: Action = "view") -> JobHandle:
+def app_handle(authorizer: Authorizer, key: str, action: Action = "view") -> JobHandle:
     """The app's own handle on a job, if whoever asks may do that with it.
 
-    :param guarded: tells who asks.
+    :param authorizer: decides what the requester may do.
     :param key: the job's.
     :param action: what is to be done.
     :raises UnknownJob: there is none; of the others, only those that they may see are named.
@@ -140,24 +140,26 @@ def app_handle(guarded: Authorizer, key: str, action: Action = "view") -> JobHan
     """
     jobs = Jobs(current_state())
     if key not in jobs:
-        raise UnknownJob(key[:LONGEST_ECHO], [job.key for job in guarded.viewable()])
+        raise UnknownJob(key[:MAX_QUOTE_LENGTH], [job.key for job in authorizer.viewable_jobs()])
     handle = jobs[key]
-    guarded.check(action, handle.job)
+    authorizer.check(action, handle.job)
     return handle
 
 
 @contextmanager
-def request_handle(guarded: Authorizer, key: str, action: Action = "view") -> Iterator[JobHandle]:
+def request_handle(
+    authorizer: Authorizer, key: str, action: Action = "view"
+) -> Iterator[JobHandle]:
     """The handle on a job for whoever asks, if they may; it acts as the job says.
 
-    :param guarded: tells who asks.
+    :param authorizer: decides what the requester may do.
     :param key: the job's.
     :param action: what is to be done.
     :raises UnknownJob: there is none.
     :raises NotAllowed: they may not.
     :raises MissingUserToken: the job runs as its users, and the request carries no token.
     """
-    handle = app_handle(guarded, key, action)
+    handle = app_handle(authorizer, key, action)
     if handle.job.run_as == "user":
         with handle.as_user(request) as user_handle:
             yield user_handle

@@ -13,15 +13,14 @@ from werkzeug.routing import Map, MapAdapter, Rule
 from ..clock import Clock
 from ..config.readers import path
 from ..config.settings import Settings
-from .assets import MODULE, browser_module
-from .csrf import refuse_other_sites
+from .assets import BROWSER_MODULE, browser_module
+from .csrf import refuse_cross_site
 from .problems import register_error_handlers
 from .responses import ResponseTexts
 from .sse.handoff.writer import SocketWriter
 from .sse.limits import StreamLimiter, is_closing
 from .state import EXTENSION, WebState
 from .views import (
-    NAME,
     cancel_run,
     list_jobs,
     list_runs,
@@ -58,7 +57,7 @@ def blueprint(url_prefix: str, *, takes_notifications: bool = False) -> Blueprin
     has_own_prefix = url_prefix not in ("", "/")
     if has_own_prefix:
         path("url_prefix", str(url_prefix).rstrip("/"))
-    routes = Blueprint(NAME, __name__, url_prefix=url_prefix)
+    routes = Blueprint("lakeflow_jobs", __name__, url_prefix=url_prefix)
     served: list[tuple[str, Callable[..., Response], list[str]]] = [
         ("/", list_jobs, ["GET"]),
         ("/<key>", show_job, ["GET"]),
@@ -72,7 +71,7 @@ def blueprint(url_prefix: str, *, takes_notifications: bool = False) -> Blueprin
         ("/<key>/runs/<run_id>/stream", stream_run, ["GET"]),
         ("/stream", stream_runs, ["GET"]),
         ("/openapi.json", show_openapi, ["GET"]),
-        (f"/{MODULE}", browser_module, ["GET"]),
+        (f"/{BROWSER_MODULE}", browser_module, ["GET"]),
     ]
     if takes_notifications:
         served.append(("/webhook", take_notification, ["POST"]))
@@ -86,7 +85,7 @@ def blueprint(url_prefix: str, *, takes_notifications: bool = False) -> Blueprin
         )
     if has_own_prefix:  # without one, all the host's paths would be ours
         Fallback((rule, methods) for rule, _, methods in served).add_to(routes)
-    routes.before_request(lambda: refuse_other_sites(request))
+    routes.before_request(lambda: refuse_cross_site(request))
     register_error_handlers(routes)
     return routes
 

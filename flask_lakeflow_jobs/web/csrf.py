@@ -15,7 +15,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_SITES = frozenset({"same-origin", "none"})
 
 
-def refuse_other_sites(request: Request) -> None:
+def refuse_cross_site(request: Request) -> None:
     """Refuse what a page of another origin makes a browser send.
 
     A page of a sibling domain is refused too: on shared domains it is somebody else's.
@@ -44,7 +44,7 @@ def _is_foreign(origin: str | None, request: Request) -> bool:
     return origin.partition("://")[2] not in hosts
 
 
-def refuse_other_pages(request: Request) -> None:
+def require_same_origin(request: Request) -> None:
     """Refuse a form that is not known to come from a page of this very app.
 
     A form can be sent from any site, so that, other than in the API, where only JSON counts, an
@@ -55,7 +55,7 @@ def refuse_other_pages(request: Request) -> None:
     """
     if request.method in SAFE_METHODS:
         return
-    refuse_other_sites(request)
+    refuse_cross_site(request)
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     is_own = site in OWN_SITES if site else bool(urlsplit(origin or "").netloc)
     if not is_own:

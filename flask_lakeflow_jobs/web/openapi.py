@@ -20,7 +20,13 @@ from .openapi_parts import (
     parameter,
     ref,
 )
-from .requests import DEFAULT_RUNS, LEAST_RUNS, LONGEST_KEY, MOST_RUNS, MOST_STREAMED
+from .requests import (
+    DEFAULT_RUNS,
+    MAX_IDEMPOTENCY_KEY_LENGTH,
+    MAX_RUNS,
+    MAX_STREAMED_RUNS,
+    MIN_RUNS,
+)
 from .schemas import (
     JobSchema,
     JobsSchema,
@@ -210,10 +216,10 @@ def _trigger(job: Job) -> Json:
             "schema": {"const": "true"},
         },
     }
-    answers = given(TriggeredSchema, headers)
-    answers["200"]["content"] |= events()["200"]["content"]
-    answers["204"] = events()["204"]
-    answers["200"]["links"] = {
+    responses = given(TriggeredSchema, headers)
+    responses["200"]["content"] |= events()["200"]["content"]
+    responses["204"] = events()["204"]
+    responses["200"]["links"] = {
         name: {
             "operationId": name,
             "parameters": {"key": job.key, "run_id": "$response.body#/runId"},
@@ -223,7 +229,7 @@ def _trigger(job: Job) -> Json:
     told = operation(
         f"run_{job.key}",
         f"Start a run of {job.key}",
-        answers,
+        responses,
         (400, *UPSTREAM, 413, 415, 500),
         parameters=[
             parameter("stream", "Answer with the events of the run until it ends.", FLAG, "query"),
@@ -263,8 +269,7 @@ def _notification() -> Json:
 def _limit() -> Json:
     return parameter(
         "limit",
-        f"How many runs; less than {LEAST_RUNS} is {LEAST_RUNS}, more than {MOST_RUNS} is"
-        f" {MOST_RUNS}.",
+        f"How many runs; less than {MIN_RUNS} is {MIN_RUNS}, more than {MAX_RUNS} is {MAX_RUNS}.",
         {"type": "integer", "default": DEFAULT_RUNS},
         "query",
     )
@@ -279,7 +284,7 @@ def _streamed_runs(keys: Sequence[str]) -> Json:
             "type": "array",
             "items": {"type": "string", "pattern": f"^({named}):[1-9][0-9]{{0,17}}$"},
             "minItems": 1,
-            "maxItems": MOST_STREAMED,
+            "maxItems": MAX_STREAMED_RUNS,
         },
         "query",
         required=True,
@@ -302,7 +307,7 @@ def _idempotency_key() -> Json:
         {
             "type": "string",
             "minLength": 1,
-            "maxLength": LONGEST_KEY,
+            "maxLength": MAX_IDEMPOTENCY_KEY_LENGTH,
             "pattern": "^[!-~]([ -~]*[!-~])?$",
         },
         "header",

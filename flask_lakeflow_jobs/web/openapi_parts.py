@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from marshmallow import Schema
 
 from ..runs.params_schema import json_schema
-from .problems import MEDIA_TYPE as PROBLEM
+from .problems import PROBLEM_JSON
 from .schemas import (
     EventSchema,
     JobSchema,
@@ -21,7 +21,7 @@ from .schemas import (
     StatusSchema,
     TriggeredSchema,
 )
-from .sse.format import EVENT_TYPES, MEDIA_TYPE
+from .sse.format import EVENT_STREAM, EVENT_TYPES
 
 Json: TypeAlias = dict[str, Any]
 
@@ -83,7 +83,7 @@ def _name(schema: type[Schema]) -> str:
 def _problem(status: int) -> Json:
     answer: Json = {
         "description": PROBLEMS[status],
-        "content": {PROBLEM: {"schema": ref(ProblemSchema)}},
+        "content": {PROBLEM_JSON: {"schema": ref(ProblemSchema)}},
     }
     if status in RETRY_AFTER:
         answer["headers"] = {
@@ -98,7 +98,7 @@ def _problem(status: int) -> Json:
 def operation(
     name: str,
     summary: str,
-    answers: Json,
+    responses: Json,
     problems: Iterable[int] = (),
     *,
     parameters: Sequence[Json] = (),
@@ -116,7 +116,7 @@ def operation(
     refused = {
         str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted(problems)
     }
-    told: Json = {"operationId": name, "summary": summary, "responses": {**answers, **refused}}
+    told: Json = {"operationId": name, "summary": summary, "responses": {**responses, **refused}}
     if parameters:
         told["parameters"] = list(parameters)
     if body is not None:
@@ -192,6 +192,6 @@ def events() -> Json:
         "required": ["data"],
     }
     return {
-        **content(event, MEDIA_TYPE),
+        **content(event, EVENT_STREAM),
         "204": {"description": "The client has seen the last event."},
     }

@@ -11,8 +11,8 @@ from werkzeug.exceptions import HTTPException, InternalServerError, default_exce
 
 from ..errors import InvalidParameters, LakeflowJobsError, UpstreamError
 
-MEDIA_TYPE = "application/problem+json"
-NAMESPACE = "urn:problem-type:flask-lakeflow-jobs:"
+PROBLEM_JSON = "application/problem+json"
+PROBLEM_TYPE_PREFIX = "urn:problem-type:flask-lakeflow-jobs:"
 
 _log = logging.getLogger("flask_lakeflow_jobs.web")
 
@@ -23,7 +23,7 @@ def problem(error: LakeflowJobsError) -> dict[str, Any]:
     :param error: one of ours.
     """
     document: dict[str, Any] = {
-        "type": NAMESPACE + error.kind,
+        "type": PROBLEM_TYPE_PREFIX + error.kind,
         "title": error.title,
         "status": error.code,
         "detail": error.detail,
@@ -84,7 +84,7 @@ def _respond_to_foreign(error: HTTPException) -> Response:
 
 def _response(document: dict[str, Any], error: HTTPException) -> Response:
     text = json.dumps(document, default=str)  # a message may be translated late
-    response = Response(text, status=document["status"], mimetype=MEDIA_TYPE)
+    response = Response(text, status=document["status"], mimetype=PROBLEM_JSON)
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
             response.headers[name] = value

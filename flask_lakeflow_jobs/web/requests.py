@@ -16,29 +16,29 @@ from ..errors import InvalidParameters, InvalidRequest, UnsupportedMediaType
 from ..runs.ids import parse_id, parse_run_id
 from .schemas import RepairSchema
 
-LEAST_RUNS, MOST_RUNS, DEFAULT_RUNS = 1, 100, 20
+MIN_RUNS, MAX_RUNS, DEFAULT_RUNS = 1, 100, 20
 
 #: Bytes of a body.
-LARGEST_BODY = 1024 * 1024
+MAX_BODY_BYTES = 1024 * 1024
 
-MOST_PARAMETERS = 1_000
+MAX_PARAMETERS = 1_000
 
 #: Bytes of one parameter's value, as JSON where it is no text.
-LARGEST_VALUE = 64 * 1024
+MAX_VALUE_BYTES = 64 * 1024
 
 #: Characters of a parameter's name, and of an idempotency key.
-LONGEST_NAME = LONGEST_KEY = 255
+MAX_NAME_LENGTH = MAX_IDEMPOTENCY_KEY_LENGTH = 255
 
 #: Characters that a refusal repeats of what was sent.
-LONGEST_ECHO = 40
+MAX_QUOTE_LENGTH = 40
 
 #: Runs in one stream: their states have to fit into a ``Last-Event-ID`` header.
-MOST_STREAMED = 50
+MAX_STREAMED_RUNS = 50
 
 TRUE, FALSE = {"1", "true", "yes"}, {"", "0", "false", "no"}
 
 
-def params_of(request: Request) -> Mapping[str, Any]:
+def read_params(request: Request) -> Mapping[str, Any]:
     """The parameters in the body of a trigger; an empty body has none.
 
     :param request: it.
@@ -64,16 +64,18 @@ def params_of(request: Request) -> Mapping[str, Any]:
 
 def _check_sizes(params: Mapping[str, Any]) -> None:
     wrong = {}
-    if len(params) > MOST_PARAMETERS:
-        wrong["params"] = f"Has {len(params)} parameters; {MOST_PARAMETERS} is the most."
+    if len(params) > MAX_PARAMETERS:
+        wrong["params"] = f"Has {len(params)} parameters; {MAX_PARAMETERS} is the most."
     for name, value in params.items():
-        if len(name) > LONGEST_NAME:
-            wrong[name[:LONGEST_ECHO] + "…"] = f"A name has {LONGEST_NAME} characters at most."
+        if len(name) > MAX_NAME_LENGTH:
+            wrong[name[:MAX_QUOTE_LENGTH] + "…"] = (
+                f"A name has {MAX_NAME_LENGTH} characters at most."
+            )
         size = len(
             (value if isinstance(value, str) else json.dumps(value)).encode(errors="replace")
         )
-        if size > LARGEST_VALUE:
-            wrong[name[:LONGEST_NAME]] = f"Has {size} bytes; {LARGEST_VALUE} is the most."
+        if size > MAX_VALUE_BYTES:
+            wrong[name[:MAX_NAME_LENGTH]] = f"Has {size} bytes; {MAX_VALUE_BYTES} is the most."
     if wrong:
         raise InvalidParameters(
             "The parameters are too large: see 'errors' for what is wrong by field.",
@@ -81,7 +83,7 @@ def _check_sizes(params: Mapping[str, Any]) -> None:
         )
 
 
-def repair_of(request: Request) -> dict[str, Any]:
+def read_repair(request: Request) -> dict[str, Any]:
     """What the body of a repair asks for, as ``repair_run`` takes it; without a body nothing.
 
     :param request: it.
@@ -101,7 +103,7 @@ def repair_of(request: Request) -> dict[str, Any]:
     return asked
 
 
-def notified_run_of(request: Request) -> tuple[int, int]:
+def read_notification(request: Request) -> tuple[int, int]:
     """The run that a notification of Databricks is about, as (job id, run id).
 
     Of a task that is the run which the task is part of. What else it says is not read.
@@ -134,12 +136,12 @@ def _object_of(request: Request, example: str) -> dict[str, Any]:
     """The JSON object in a body; an empty body is an empty object."""
     if request.content_length is None:
         # It is bounded too; one that the host has read already is not read anew.
-        bounded = LimitedStream(request.stream, LARGEST_BODY + 1, is_max=True)
+        bounded = LimitedStream(request.stream, MAX_BODY_BYTES + 1, is_max=True)
         request.stream = cast("IO[bytes]", bounded)
-    is_too_large = (request.content_length or 0) > LARGEST_BODY
+    is_too_large = (request.content_length or 0) > MAX_BODY_BYTES
     body = b"" if is_too_large else request.get_data()
-    if is_too_large or len(body) > LARGEST_BODY:
-        raise RequestEntityTooLarge(f"A body may have {LARGEST_BODY} bytes at most.")
+    if is_too_large or len(body) > MAX_BODY_BYTES:
+        raise RequestEntityTooLarge(f"A body may have {MAX_BODY_BYTES} bytes at most.")
     if len(body) < _promised_length(request):
         raise InvalidRequest(
             "The body is not all there, so nothing was done. Either it ended early, or something in"
@@ -176,7 +178,7 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON value")
 
 
-def idempotency_key_of(request: Request) -> str | None:
+def read_idempotency_key(request: Request) -> str | None:
     """The key that names what a client intends, so that a repetition starts nothing.
 
     :param request: it.
@@ -185,14 +187,14 @@ def idempotency_key_of(request: Request) -> str | None:
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return None
-    if not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
+    if not (0 < len(key) <= MAX_IDEMPOTENCY_KEY_LENGTH and key.isascii() and key.isprintable()):
         raise InvalidRequest(
-            f"'Idempotency-Key' must have 1 to {LONGEST_KEY} characters, all printable ASCII."
+            f"'Idempotency-Key' must have 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} characters, all printable ASCII."
         )
     return key
 
 
-def limit_of(request: Request) -> int:
+def read_limit(request: Request) -> int:
     """How many runs are asked for, within what is given at all.
 
     :param request: it.
@@ -201,13 +203,13 @@ def limit_of(request: Request) -> int:
     text = request.args.get("limit", str(DEFAULT_RUNS))
     if not re.fullmatch(r"[+-]?[0-9]{1,99}", text, re.ASCII):
         raise InvalidRequest(
-            f"'limit' must be a whole number from {LEAST_RUNS} to {MOST_RUNS}, not"
-            f" {text[:LONGEST_ECHO]!r}."
+            f"'limit' must be a whole number from {MIN_RUNS} to {MAX_RUNS}, not"
+            f" {text[:MAX_QUOTE_LENGTH]!r}."
         )
-    return max(LEAST_RUNS, min(MOST_RUNS, int(text)))
+    return max(MIN_RUNS, min(MAX_RUNS, int(text)))
 
 
-def flag_of(request: Request, name: str) -> bool:
+def read_flag(request: Request, name: str) -> bool:
     """A yes or no in the query.
 
     :param request: it.
@@ -219,28 +221,28 @@ def flag_of(request: Request, name: str) -> bool:
         return True
     if text in FALSE:
         return False
-    raise InvalidRequest(f"'{name}' must be true or false, not {text[:LONGEST_ECHO]!r}.")
+    raise InvalidRequest(f"'{name}' must be true or false, not {text[:MAX_QUOTE_LENGTH]!r}.")
 
 
-def streamed_runs_of(request: Request) -> list[tuple[str, int]]:
+def read_streamed_runs(request: Request) -> list[tuple[str, int]]:
     """The runs that one stream is to follow, as (job key, run id), each once.
 
     :param request: it.
     :raises InvalidRequest: there is none, there are too many, or one is not ``<key>:<id>``.
     """
     texts = request.args.getlist("run")
-    if not 0 < len(texts) <= MOST_STREAMED:
-        raise InvalidRequest(f"Name 1 to {MOST_STREAMED} runs: ?run=<job>:<id>&run=<job>:<id>.")
+    if not 0 < len(texts) <= MAX_STREAMED_RUNS:
+        raise InvalidRequest(f"Name 1 to {MAX_STREAMED_RUNS} runs: ?run=<job>:<id>&run=<job>:<id>.")
     runs = []
     for text in texts:
         key, colon, run_id = text.rpartition(":")
         if not colon:
-            raise InvalidRequest(f"'run' must be <job>:<id>, not {text[:LONGEST_ECHO]!r}.")
+            raise InvalidRequest(f"'run' must be <job>:<id>, not {text[:MAX_QUOTE_LENGTH]!r}.")
         runs.append((key, parse_run_id(run_id)))
     return list(dict.fromkeys(runs))
 
 
-def last_event_id_of(request: Request) -> str:
+def read_last_event_id(request: Request) -> str:
     """What a client says it has seen last.
 
     :param request: it; a page that was reloaded says so in the query.

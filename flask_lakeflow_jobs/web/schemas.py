@@ -6,7 +6,7 @@ from marshmallow import INCLUDE, Schema, fields, validate
 
 from ..runs.outcome import Outcome
 
-MOST_TASKS = 1_000
+MAX_TASKS = 1_000
 
 OUTCOMES = [outcome.value for outcome in Outcome]
 
@@ -24,7 +24,7 @@ class RepairSchema(Schema):
     rerun_tasks = fields.List(
         fields.String(validate=validate.Length(min=1, max=255)),
         data_key="rerunTasks",
-        validate=validate.Length(min=1, max=MOST_TASKS),
+        validate=validate.Length(min=1, max=MAX_TASKS),
         metadata=_described("The task keys, in place of all that failed."),
     )
     rerun_dependent_tasks = fields.Boolean(

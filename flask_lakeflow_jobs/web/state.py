@@ -20,8 +20,8 @@ class WebState:
     """The streams of this process and the cached texts of responses."""
 
     stream_limiter: StreamLimiter
-    pusher: SocketWriter
-    answers: ResponseTexts
+    socket_writer: SocketWriter
+    response_texts: ResponseTexts
 
 
 def web_state() -> WebState:

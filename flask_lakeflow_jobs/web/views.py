@@ -12,9 +12,16 @@ from ..globals import current_state
 from ..idempotency import Triggered
 from ..runs.ids import parse_run_id
 from ..runs.redaction import newest_run, redact, task_outputs
-from .auth import app_handle, guard, request_handle
+from .auth import app_handle, current_authorizer, request_handle
 from .openapi import document
-from .requests import flag_of, idempotency_key_of, limit_of, params_of, repair_of, streamed_runs_of
+from .requests import (
+    read_flag,
+    read_idempotency_key,
+    read_limit,
+    read_params,
+    read_repair,
+    read_streamed_runs,
+)
 from .responses import json_response, text_response, with_age
 from .sse.encoder import MultiRunEventEncoder, RunEventEncoder
 from .sse.open import _stream
@@ -24,25 +31,23 @@ if TYPE_CHECKING:
     from ..handle import JobHandle
     from ..upstream.read_cache import CachedResponse
 
-NAME = "lakeflow_jobs"
-
 
 # ── jobs ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 def list_jobs() -> Response:
-    return json_response({"jobs": [job.to_dict() for job in guard().viewable()]})
+    return json_response({"jobs": [job.to_dict() for job in current_authorizer().viewable_jobs()]})
 
 
 def show_job(key: str) -> Response:
-    return json_response(app_handle(guard(), key).job.to_dict())
+    return json_response(app_handle(current_authorizer(), key).job.to_dict())
 
 
 def show_openapi() -> Response:
     return json_response(
         document(
-            list(guard().viewable()),
-            url=url_for(f"{NAME}.list_jobs"),
+            list(current_authorizer().viewable_jobs()),
+            url=url_for(".list_jobs"),
             version=version("flask-lakeflow-jobs"),
             takes_notifications=current_state().settings.takes_notifications,
         )
@@ -53,15 +58,15 @@ def show_openapi() -> Response:
 
 
 def trigger(key: str) -> Response:
-    guarded = guard()
-    with request_handle(guarded, key, "run") as handle:
-        streamed, polls = flag_of(request, "stream"), flag_of(request, "poll")
+    authorizer = current_authorizer()
+    with request_handle(authorizer, key, "run") as handle:
+        streamed, polls = read_flag(request, "stream"), read_flag(request, "poll")
         if streamed:
-            guarded.check("view", handle.job)
+            authorizer.check("view", handle.job)
         triggered = handle.run_now(
-            params_of(request),
-            idempotency_key=idempotency_key_of(request),
-            requested_by=guarded.user_name,
+            read_params(request),
+            idempotency_key=read_idempotency_key(request),
+            requested_by=authorizer.user_name,
         )
         if streamed:
             target = handle.target(triggered.run_id)
@@ -72,15 +77,15 @@ def trigger(key: str) -> Response:
 
 
 def _located(response: Response, key: str, triggered: Triggered) -> Response:
-    response.headers["Location"] = url_for(f"{NAME}.show_run", key=key, run_id=triggered.run_id)
+    response.headers["Location"] = url_for(".show_run", key=key, run_id=triggered.run_id)
     if triggered.replayed:
         response.headers["Idempotency-Replayed"] = "true"
     return response
 
 
 def list_runs(key: str) -> Response:
-    with request_handle(guard(), key) as handle:
-        seen = handle.documents(stale_if_error=True).list_runs(limit_of(request))
+    with request_handle(current_authorizer(), key) as handle:
+        seen = handle.documents(stale_if_error=True).list_runs(read_limit(request))
 
     def runs() -> dict[str, Any]:
         return {"runs": [redact(run, handle.job.secrets) for run in seen.value]}
@@ -89,13 +94,13 @@ def list_runs(key: str) -> Response:
 
 
 def show_status(key: str) -> Response:
-    with request_handle(guard(), key) as handle:
+    with request_handle(current_authorizer(), key) as handle:
         seen = handle.documents(stale_if_error=True).list_runs(1)
     return _read("status", handle, seen, lambda: newest_run(seen.value, handle.job.secrets))
 
 
 def show_run(key: str, run_id: str) -> Response:
-    with request_handle(guard(), key) as handle:
+    with request_handle(current_authorizer(), key) as handle:
         seen = handle.documents(stale_if_error=True).get_run(parse_run_id(run_id))
     return _read("run", handle, seen, lambda: redact(seen.value, handle.job.secrets))
 
@@ -104,28 +109,28 @@ def _read(
     of: str, handle: JobHandle, seen: CachedResponse, describe: Callable[[], Any]
 ) -> Response:
     """The answer to a read."""
-    text = web_state().answers.text(of, handle.job, seen, describe)
+    text = web_state().response_texts.text(of, handle.job, seen, describe)
     return with_age(text_response(text), seen)
 
 
 def show_output(key: str, run_id: str) -> Response:
-    with request_handle(guard(), key) as handle:
+    with request_handle(current_authorizer(), key) as handle:
         outputs = handle.documents().get_outputs(parse_run_id(run_id))
     return json_response(task_outputs(outputs, handle.job.secrets))
 
 
 def cancel_run(key: str, run_id: str) -> Response:
-    guarded = guard()
-    with request_handle(guarded, key, "cancel") as handle:
-        handle.cancel_run(parse_run_id(run_id), requested_by=guarded.user_name)
+    authorizer = current_authorizer()
+    with request_handle(authorizer, key, "cancel") as handle:
+        handle.cancel_run(parse_run_id(run_id), requested_by=authorizer.user_name)
     return Response(status=204)
 
 
 def repair_run(key: str, run_id: str) -> Response:
-    guarded = guard()
-    with request_handle(guarded, key, "repair") as handle:
+    authorizer = current_authorizer()
+    with request_handle(authorizer, key, "repair") as handle:
         repair_id = handle.repair_run(
-            parse_run_id(run_id), **repair_of(request), requested_by=guarded.user_name
+            parse_run_id(run_id), **read_repair(request), requested_by=authorizer.user_name
         )
     return json_response({"repairId": repair_id})
 
@@ -134,15 +139,15 @@ def repair_run(key: str, run_id: str) -> Response:
 
 
 def stream_run(key: str, run_id: str) -> Response:
-    with request_handle(guard(), key) as handle:
+    with request_handle(current_authorizer(), key) as handle:
         target = handle.target(parse_run_id(run_id))
-    return _stream([target], RunEventEncoder(target), polls=flag_of(request, "poll"))
+    return _stream([target], RunEventEncoder(target), polls=read_flag(request, "poll"))
 
 
 def stream_runs() -> Response:
-    guarded = guard()
+    authorizer = current_authorizer()
     targets = []
-    for key, run_id in streamed_runs_of(request):
-        with request_handle(guarded, key) as handle:
+    for key, run_id in read_streamed_runs(request):
+        with request_handle(authorizer, key) as handle:
             targets.append(handle.target(run_id))
-    return _stream(targets, MultiRunEventEncoder(targets), polls=flag_of(request, "poll"))
+    return _stream(targets, MultiRunEventEncoder(targets), polls=read_flag(request, "poll"))

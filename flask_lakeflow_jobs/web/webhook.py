@@ -10,7 +10,7 @@ from flask import Request, Response, request
 from ..config.settings import Settings
 from ..errors import WebhookLoginRefused
 from ..globals import current_state
-from .requests import notified_run_of
+from .requests import read_notification
 
 _log = logging.getLogger("flask_lakeflow_jobs.web")
 
@@ -22,7 +22,7 @@ def take_notification() -> Response:
     """
     state = current_state()
     check_login(request, state.settings)
-    job_id, run_id = notified_run_of(request)
+    job_id, run_id = read_notification(request)
     if state.receive_notification(job_id, run_id):
         _log.info("A notification says that run %d of job %d has news.", run_id, job_id)
     else:

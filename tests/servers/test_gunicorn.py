@@ -156,11 +156,11 @@ def test_a_killed_worker_costs_no_viewer_the_end(
     run_id = current_jobs["gated"].run_now(run_gate.params).run_id
     with Stream.open(stream_of(server, run_id)) as stream:
         last_id = next(stream).last_id
-        worker = server.answers()
+        worker = server.responding_worker()
         os.kill(worker, signal.SIGKILL)
         with pytest.raises((OSError, HTTPException)):
             list(stream)
-    wait_until(lambda: server.answers() not in (0, worker), "another worker")
+    wait_until(lambda: server.responding_worker() not in (0, worker), "another worker")
 
     with Stream.open(stream_of(server, run_id), last_event_id=last_id) as resumed:
         run_gate.open()

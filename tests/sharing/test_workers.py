@@ -120,4 +120,4 @@ def test_a_redis_that_hangs_in_mid_run_hangs_no_viewer(
         stated.end(run_id)
         for viewer in viewers:
             assert [event.name for event in viewer] == ["message", "end"]
-    assert server.answers()
+    assert server.responding_worker()

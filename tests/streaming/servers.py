@@ -107,7 +107,7 @@ class Server:
             )
         try:
             self.url = wait_until(self._address, "a listening server")
-            wait_until(self.answers, "an answering worker")
+            wait_until(self.responding_worker, "an answering worker")
         except BaseException as error:
             self._kill()
             raise AssertionError(self.log) from error
@@ -141,7 +141,7 @@ class Server:
             return HTTPSConnection(parts.netloc, timeout=DEADLINE, context=_no_questions_asked())
         return HTTPConnection(parts.netloc, timeout=DEADLINE)
 
-    def answers(self) -> int:
+    def responding_worker(self) -> int:
         """The id of the process that answers; none if nobody does."""
         try:
             return int(self.get("/ping"))

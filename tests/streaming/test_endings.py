@@ -96,11 +96,11 @@ def test_a_reload_moves_the_viewers_to_the_new_worker(
 ) -> None:
     server = start(command, LAKEFLOW_JOBS_PUSH=push, LAKEFLOW_JOBS_HEARTBEAT="60")
     with viewers_of(server, run_id) as viewers:
-        old = server.answers()
+        old = server.responding_worker()
         server.signal(signal.SIGHUP)
         for viewer in viewers:
             assert_ended_in_good_order(viewer)
-    wait_until(lambda: server.answers() not in (0, old), "A new worker")
+    wait_until(lambda: server.responding_worker() not in (0, old), "A new worker")
     wait_until(lambda: not os.path.exists(f"/proc/{old}"), "The end of the old worker")
 
 
@@ -109,13 +109,13 @@ def test_a_worker_that_has_had_its_number_of_requests_makes_room_for_the_next(
     start: Start, run_id: int, push: str, command: Sequence[str]
 ) -> None:
     server = start(command, LAKEFLOW_JOBS_PUSH=push, LAKEFLOW_JOBS_HEARTBEAT="60")
-    old = server.answers()
+    old = server.responding_worker()
     with viewers_of(server, run_id, 5) as viewers:
-        wait_until(lambda: server.answers() not in (0, old), "A new worker")
+        wait_until(lambda: server.responding_worker() not in (0, old), "A new worker")
         for viewer in viewers:
             assert_ended_in_good_order(viewer)
     with viewers_of(server, run_id, 1):
-        assert server.answers()
+        assert server.responding_worker()
 
 
 @on(PUSHED, PULLED, more=["--workers=2"])
@@ -125,10 +125,10 @@ def test_a_killed_worker_costs_no_viewer_the_end_and_none_gets_it_twice(
     server = start(command, LAKEFLOW_JOBS_PUSH=push)
     with viewers_of(server, run_id) as viewers, ThreadPoolExecutor(VIEWERS) as pool:
         following = [pool.submit(follow, server, run_id, viewer) for viewer in viewers]
-        workers = {server.answers() for _ in range(10)}
+        workers = {server.responding_worker() for _ in range(10)}
         for worker in workers:
             os.kill(worker, signal.SIGKILL)
-        wait_until(lambda: server.answers() not in {0, *workers}, "A new worker")
+        wait_until(lambda: server.responding_worker() not in {0, *workers}, "A new worker")
         stated.end(run_id)
         for followed in following:
             events = followed.result(60)

@@ -77,7 +77,7 @@ def test_clients_that_leave_early_leave_nothing_behind(server: Server, run_id: i
     with RawClient(server.url, f"HEAD {server.path_of(run_id)}") as client:
         client.read_until(b"\r\n\r\n")
     server.holds(streams=0, watched=0)
-    assert server.answers()
+    assert server.responding_worker()
 
 
 def test_a_reader_that_stalls_delays_nobody(

@@ -80,7 +80,7 @@ def test_other_routes_answer_while_first_looks_are_waited_for(
     with stated.silent():
         threads = in_threads(*[partial(view, run_id) for run_id in runs])
         wait_until(lambda: len(begun) == THREADS + 1, "those that begin without")
-        assert server.answers()
+        assert server.responding_worker()
         assert len(begun) == THREADS + 1, "the others have waited since"
         with server.stream(runs[0], last_event_id="0.4.0-0123456789ab") as knowing:
             assert list(knowing) == [], "who may know the end is to ask again"
@@ -134,7 +134,7 @@ def test_a_client_that_breaks_off_at_once_leaves_nothing_behind(
 ) -> None:
     for _ in range(20):
         RawClient(server.url, f"GET {server.path_of(run_id)}").reset()
-    assert server.answers()
+    assert server.responding_worker()
     server.holds(streams=0, watched=0)
     assert "Traceback" not in server.log
 
@@ -248,7 +248,7 @@ def test_what_is_pulled_after_all_leaves_a_quarter_of_the_threads_free(
         with viewers_of(server, run_id, 1) as [over]:
             assert list(over) == []
             assert over.parser.retry == 5000
-        assert server.answers()
+        assert server.responding_worker()
 
 
 def test_over_tls_it_is_pulled(

@@ -35,8 +35,8 @@ class Described:
 
 
 def test_the_same_reading_is_described_once() -> None:
-    answers, described = ResponseTexts(), Described({"a": 1})
-    texts = [answers.text("run", JOB, seen(1.0), described) for _ in range(3)]
+    response_texts, described = ResponseTexts(), Described({"a": 1})
+    texts = [response_texts.text("run", JOB, seen(1.0), described) for _ in range(3)]
     assert texts == ['{"a":1}'] * 3
     assert described.count == 1
 
@@ -53,20 +53,20 @@ def test_the_same_reading_is_described_once() -> None:
     ids=["view", "job", "moment", "question", "not kept"],
 )
 def test_another_reading_is_described_anew(other: tuple[str, Any, CachedResponse]) -> None:
-    answers, described = ResponseTexts(), Described()
-    answers.text("run", JOB, seen(1.0), described)
-    answers.text(*other, described)
+    response_texts, described = ResponseTexts(), Described()
+    response_texts.text("run", JOB, seen(1.0), described)
+    response_texts.text(*other, described)
     assert described.count == 2
 
 
 def test_few_are_kept_and_none_that_is_long() -> None:
-    answers, described, long = ResponseTexts(), Described(), Described("x" * LONGEST)
+    response_texts, described, long = ResponseTexts(), Described(), Described("x" * LONGEST)
     for _ in range(2):
-        answers.text("run", JOB, seen(0.0), long)
+        response_texts.text("run", JOB, seen(0.0), long)
     assert long.count == 2
     for at in range(MOST + 1):
-        answers.text("run", JOB, seen(at), described)
-    answers.text("run", JOB, seen(0.0), described)
+        response_texts.text("run", JOB, seen(at), described)
+    response_texts.text("run", JOB, seen(0.0), described)
     assert described.count == MOST + 2
 
 

@@ -15,7 +15,7 @@ from flask_lakeflow_jobs import JobConfig, LakeflowJobs, NotAllowed, current_job
 from flask_lakeflow_jobs.config.jobs import Policy
 from flask_lakeflow_jobs.globals import current_state
 from flask_lakeflow_jobs.web.auth import Action, Authorizer
-from flask_lakeflow_jobs.web.csrf import refuse_other_sites
+from flask_lakeflow_jobs.web.csrf import refuse_cross_site
 
 
 def check(of_app: Policy | None, of_job: Policy | None, action: Action = "run") -> None:
@@ -104,9 +104,9 @@ def test_an_async_policy_and_loader_are_waited_for_as_views_are(
     monkeypatch.setattr(app, "ensure_sync", waited_for)
     LakeflowJobs(app, jobs={"nightly": JobConfig(job_id=7)}, policy=policy, user_loader=load)
     with app.test_request_context():
-        guard = Authorizer(current_state(), request)
-        assert guard.user == "anna"
-        assert guard.allows("view", current_jobs["nightly"].job) is is_allowed
+        current_authorizer = Authorizer(current_state(), request)
+        assert current_authorizer.user == "anna"
+        assert current_authorizer.allows("view", current_jobs["nightly"].job) is is_allowed
 
 
 def test_a_loader_that_gives_a_coroutine_has_failed() -> None:
@@ -157,7 +157,7 @@ def test_what_another_site_sends_is_refused(method: str, headers: dict[str, str]
         Flask(__name__).test_request_context(method=method, headers={**HERE, **headers}),
         pytest.raises(NotAllowed, match="another site"),
     ):
-        refuse_other_sites(request)
+        refuse_cross_site(request)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_what_another_site_sends_is_refused(method: str, headers: dict[str, str]
 )
 def test_the_apps_own_pages_and_clients_that_are_no_browser_pass(headers: dict[str, str]) -> None:
     with Flask(__name__).test_request_context(method="POST", headers={**HERE, **headers}):
-        refuse_other_sites(request)
+        refuse_cross_site(request)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
@@ -183,4 +183,4 @@ def test_what_changes_nothing_may_come_from_anywhere(method: str) -> None:
     with Flask(__name__).test_request_context(
         method=method, headers={"Sec-Fetch-Site": "cross-site"}
     ):
-        refuse_other_sites(request)
+        refuse_cross_site(request)

@@ -12,11 +12,11 @@ from flask.testing import FlaskClient
 
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from flask_lakeflow_jobs.web.requests import (
-    LARGEST_BODY,
-    LARGEST_VALUE,
-    LONGEST_KEY,
-    LONGEST_NAME,
-    MOST_PARAMETERS,
+    MAX_BODY_BYTES,
+    MAX_IDEMPOTENCY_KEY_LENGTH,
+    MAX_NAME_LENGTH,
+    MAX_PARAMETERS,
+    MAX_VALUE_BYTES,
 )
 
 RUN = "/api/jobs/greeting/run"
@@ -37,17 +37,17 @@ def padded(size: int) -> bytes:
 
 @pytest.mark.parametrize("path", BODIES)
 def test_a_body_over_a_mebibyte_is_413(client: FlaskClient, path: str) -> None:
-    answer = client.post(path, data=padded(LARGEST_BODY + 1), content_type="application/json")
+    answer = client.post(path, data=padded(MAX_BODY_BYTES + 1), content_type="application/json")
     assert answer.status_code == 413
     assert answer.mimetype == "application/problem+json"
-    assert str(LARGEST_BODY) in answer.get_json(force=True)["detail"]
+    assert str(MAX_BODY_BYTES) in answer.get_json(force=True)["detail"]
 
 
 @pytest.mark.parametrize("path", BODIES)
 def test_so_is_one_that_does_not_say_how_long_it_is(client: FlaskClient, path: str) -> None:
     answer = client.post(
         path,
-        input_stream=io.BytesIO(padded(LARGEST_BODY + 1)),
+        input_stream=io.BytesIO(padded(MAX_BODY_BYTES + 1)),
         content_type="application/json",
         headers={"Transfer-Encoding": "chunked"},
         environ_overrides={"wsgi.input_terminated": True},
@@ -58,7 +58,7 @@ def test_so_is_one_that_does_not_say_how_long_it_is(client: FlaskClient, path: s
 def test_one_of_a_mebibyte_is_taken(client: FlaskClient) -> None:
     for more in ({}, {"environ_overrides": {"wsgi.input_terminated": True}}):
         answer = client.post(
-            RUN, data=padded(LARGEST_BODY), content_type="application/json", **more
+            RUN, data=padded(MAX_BODY_BYTES), content_type="application/json", **more
         )
         assert answer.status_code == 200
 
@@ -79,7 +79,7 @@ def test_one_that_the_host_has_read_before_is_taken(
 
 
 @pytest.mark.parametrize(
-    "key", ["", "a" * (LONGEST_KEY + 1), "a\x00b", "a\tb", "a\x7f", "schlüssel"]
+    "key", ["", "a" * (MAX_IDEMPOTENCY_KEY_LENGTH + 1), "a\x00b", "a\tb", "a\x7f", "schlüssel"]
 )
 def test_an_idempotency_key_that_is_none_is_400(client: FlaskClient, key: str) -> None:
     answer = client.post(RUN, headers={"Idempotency-Key": key})
@@ -88,7 +88,9 @@ def test_an_idempotency_key_that_is_none_is_400(client: FlaskClient, key: str) -
     assert len(answer.data) < 1000
 
 
-@pytest.mark.parametrize("key", ["a", "a" * LONGEST_KEY, '"8e03978e-40d5-43dd-bc93-6894a57f9324"'])
+@pytest.mark.parametrize(
+    "key", ["a", "a" * MAX_IDEMPOTENCY_KEY_LENGTH, '"8e03978e-40d5-43dd-bc93-6894a57f9324"']
+)
 def test_any_other_is_taken(client: FlaskClient, key: str) -> None:
     assert client.post(RUN, headers={"Idempotency-Key": key}).status_code == 200
 
@@ -104,11 +106,12 @@ def refusal(client: FlaskClient, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_too_many_parameters_are_400(client: FlaskClient) -> None:
-    assert set(refusal(client, {f"p{n}": 1 for n in range(MOST_PARAMETERS + 1)})) == {"params"}
+    assert set(refusal(client, {f"p{n}": 1 for n in range(MAX_PARAMETERS + 1)})) == {"params"}
 
 
 @pytest.mark.parametrize(
-    "value", ["x" * (LARGEST_VALUE + 1), "ü" * (LARGEST_VALUE // 2 + 1), ["x" * LARGEST_VALUE]]
+    "value",
+    ["x" * (MAX_VALUE_BYTES + 1), "ü" * (MAX_VALUE_BYTES // 2 + 1), ["x" * MAX_VALUE_BYTES]],
 )
 def test_a_value_that_is_too_large_is_400_and_named(client: FlaskClient, value: Any) -> None:
     errors = refusal(client, {"who": value, "fine": "x"})
@@ -116,12 +119,12 @@ def test_a_value_that_is_too_large_is_400_and_named(client: FlaskClient, value: 
 
 
 def test_a_name_that_is_too_long_is_400_and_not_repeated(client: FlaskClient) -> None:
-    (name,) = refusal(client, {"n" * (LONGEST_NAME + 1): "x"})
+    (name,) = refusal(client, {"n" * (MAX_NAME_LENGTH + 1): "x"})
     assert len(name) < 50
 
 
 def test_parameters_within_the_limits_are_taken(client: FlaskClient) -> None:
-    params = {f"p{n}": "x" for n in range(MOST_PARAMETERS - 1)} | {"who": "x" * LARGEST_VALUE}
+    params = {f"p{n}": "x" for n in range(MAX_PARAMETERS - 1)} | {"who": "x" * MAX_VALUE_BYTES}
     assert client.post(RUN, json={"params": params}).status_code == 200
 
 

@@ -394,7 +394,7 @@ class TestHost:
             return "the host's own login", 401
 
         @app.before_request
-        def guard() -> None:
+        def current_authorizer() -> None:
             raise NotLoggedIn
 
         response = app.test_client().post("/api/jobs/never/run")
@@ -407,7 +407,7 @@ class TestHost:
         app.config[switch] = True
 
         @app.before_request
-        def guard() -> None:
+        def current_authorizer() -> None:
             raise LookupError("unforeseen")
 
         with pytest.raises(LookupError, match="unforeseen"):

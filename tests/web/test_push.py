@@ -39,14 +39,14 @@ class House:
         self.watched = Watched(clock=self.clock)
         self.slots = StreamLimiter(100)
         self.is_closing = False
-        self.pusher = SocketWriter(
+        self.socket_writer = SocketWriter(
             self.clock, heartbeat=HEARTBEAT, is_closing=lambda: self.is_closing
         )
         self._stack = ExitStack()
 
     def stream(self) -> Stream:
         """A stream that takes a slot."""
-        assert self.slots.take_push()
+        assert self.slots.acquire_socket()
         return Stream(
             self.watched.subscribe(),
             RunEventEncoder(ONE),
@@ -63,7 +63,7 @@ class House:
         near.setblocking(False)
         far.settimeout(DEADLINE)
         self._stack.enter_context(far)
-        self.pusher.adopt(near.detach(), self.stream())
+        self.socket_writer.adopt(near.detach(), self.stream())
         return far
 
     def close(self) -> None:
@@ -112,7 +112,7 @@ def test_what_changed_before_it_was_taken_over_is_written_too(house: House) -> N
         house.watched.workspace.says(ENDED)
         stream = house.stream()
         house.watched.look()
-        house.pusher.adopt(near.detach(), stream)
+        house.socket_writer.adopt(near.detach(), stream)
         assert b"event: end\n" in read(far, LAST_CHUNK)
 
 
@@ -199,8 +199,8 @@ def test_a_mistake_at_one_stream_is_no_other_streams_trouble(
 
     monkeypatch.setattr(Stream, "written", failing_once)
     house.watched.look(ENDED, after=POLL_INTERVAL)
-    answers = [_rest(reader) for reader in readers]
-    assert sum(b"event: end\n" in answer for answer in answers) == 4
+    responses = [_rest(reader) for reader in readers]
+    assert sum(b"event: end\n" in answer for answer in responses) == 4
     assert "surprise" in caplog.text
     wait_until(lambda: house.slots.held == 0, "The end of the streams")
 
@@ -222,7 +222,7 @@ def body_of(house: House) -> HandoffBody:
     pull = BlockingBody(
         stream, opening, heartbeat=0.0, clock=house.clock, is_closing=lambda: house.is_closing
     )
-    return HandoffBody(pull, stream, len(opening), house.pusher)
+    return HandoffBody(pull, stream, len(opening), house.socket_writer)
 
 
 def test_what_cannot_be_taken_over_goes_on_in_its_thread(house: House) -> None:

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from flask_lakeflow_jobs import InvalidParameters, InvalidRequest, UnsupportedMediaType
 from flask_lakeflow_jobs.runs.ids import LARGEST_ID, parse_run_id
 from flask_lakeflow_jobs.web.requests import (
-    MOST_STREAMED,
-    flag_of,
-    last_event_id_of,
-    limit_of,
-    params_of,
-    streamed_runs_of,
+    MAX_STREAMED_RUNS,
+    read_flag,
+    read_last_event_id,
+    read_limit,
+    read_params,
+    read_streamed_runs,
 )
 
 app = Flask(__name__)
@@ -85,12 +85,12 @@ def test_any_path_is_an_id_or_a_refusal(text: str) -> None:
 def test_parameters_are_an_object_in_an_object(data: bytes | str, params: dict[str, Any]) -> None:
     for content_type in (JSON, "application/json; charset=utf-8", "application/vnd.x+json"):
         with body(data, content_type):
-            assert params_of(request) == params
+            assert read_params(request) == params
 
 
 def test_a_post_with_nothing_in_it_has_no_parameters() -> None:
     with app.test_request_context("/", method="POST"):
-        assert params_of(request) == {}
+        assert read_params(request) == {}
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_post_with_nothing_in_it_has_no_parameters() -> None:
 )
 def test_a_body_that_is_no_such_object_is_refused(data: bytes | str) -> None:
     with body(data), pytest.raises(InvalidRequest) as caught:
-        params_of(request)
+        read_params(request)
     assert caught.value.code == 400
     assert len(caught.value.detail) < 500
 
@@ -131,7 +131,7 @@ def test_a_body_that_is_not_all_there_is_refused_on_servers_that_end_it_in_silen
         app.test_request_context("/", method="POST", content_type=content_type) as context,
         pytest.raises(InvalidRequest, match="not all there"),
     ):
-        params_of(Request({**context.request.environ, **given}))
+        read_params(Request({**context.request.environ, **given}))
 
 
 @pytest.mark.parametrize(
@@ -147,18 +147,18 @@ def test_a_body_in_chunks_has_no_length_to_compare(
         "HTTP_TRANSFER_ENCODING": "chunked",
     }
     with app.test_request_context("/", method="POST", content_type=content_type) as context:
-        assert params_of(Request({**context.request.environ, **given})) == params
+        assert read_params(Request({**context.request.environ, **given})) == params
 
 
 def test_what_has_no_meaning_in_the_body_is_named_and_not_ignored() -> None:
     with body('{"params": {}, "jobId": 5}'), pytest.raises(InvalidRequest, match="'jobId'"):
-        params_of(request)
+        read_params(request)
 
 
 @pytest.mark.parametrize("value", ["[]", '"a=1"', "5", "true"])
 def test_parameters_that_are_no_object_are_invalid_parameters(value: str) -> None:
     with body(f'{{"params": {value}}}'), pytest.raises(InvalidParameters) as caught:
-        params_of(request)
+        read_params(request)
     assert set(caught.value.messages) == {"params"}
 
 
@@ -177,7 +177,7 @@ def test_what_a_form_of_another_site_could_send_is_refused(
     data: str, content_type: str | None
 ) -> None:
     with body(data, content_type), pytest.raises(UnsupportedMediaType) as caught:
-        params_of(request)
+        read_params(request)
     assert caught.value.code == 415
 
 
@@ -185,7 +185,7 @@ def test_what_a_form_of_another_site_could_send_is_refused(
 def test_any_body_has_parameters_or_a_refusal(data: bytes) -> None:
     with body(data):
         try:
-            params = params_of(request)
+            params = read_params(request)
         except (InvalidRequest, InvalidParameters):
             return
         assert isinstance(params, dict)
@@ -208,13 +208,13 @@ def test_any_body_has_parameters_or_a_refusal(data: bytes) -> None:
 )
 def test_a_limit_is_clamped(text: str, limit: int) -> None:
     with query(text):
-        assert limit_of(request) == limit
+        assert read_limit(request) == limit
 
 
 @pytest.mark.parametrize("value", ["", "ten", "1.5", "1e2", "٣", "0x10"])
 def test_a_limit_that_is_no_number_is_refused(value: str) -> None:
     with query(f"limit={value}"), pytest.raises(InvalidRequest, match="limit"):
-        limit_of(request)
+        read_limit(request)
 
 
 @pytest.mark.parametrize(
@@ -230,17 +230,17 @@ def test_a_limit_that_is_no_number_is_refused(value: str) -> None:
 )
 def test_a_flag_is_yes_or_no(text: str, meant: bool) -> None:
     with query(text):
-        assert flag_of(request, "stream") is meant
+        assert read_flag(request, "stream") is meant
 
 
 def test_a_flag_that_is_neither_is_refused() -> None:
     with query("stream=maybe"), pytest.raises(InvalidRequest, match="stream"):
-        flag_of(request, "stream")
+        read_flag(request, "stream")
 
 
 def test_several_runs_are_named_by_job_and_id_each_once() -> None:
     with query("run=etl:5&run=a:b:6&run=etl:5"):
-        assert streamed_runs_of(request) == [("etl", 5), ("a:b", 6)]
+        assert read_streamed_runs(request) == [("etl", 5), ("a:b", 6)]
 
 
 @pytest.mark.parametrize(
@@ -248,15 +248,15 @@ def test_several_runs_are_named_by_job_and_id_each_once() -> None:
 )
 def test_runs_that_are_not_named_so_are_refused(text: str) -> None:
     with query(text), pytest.raises(InvalidRequest):
-        streamed_runs_of(request)
+        read_streamed_runs(request)
 
 
 def test_one_stream_follows_so_many_runs_and_no_more() -> None:
-    names = [f"run=etl:{number}" for number in range(1, MOST_STREAMED + 2)]
+    names = [f"run=etl:{number}" for number in range(1, MAX_STREAMED_RUNS + 2)]
     with query("&".join(names[:-1])):
-        assert len(streamed_runs_of(request)) == MOST_STREAMED
-    with query("&".join(names)), pytest.raises(InvalidRequest, match=str(MOST_STREAMED)):
-        streamed_runs_of(request)
+        assert len(read_streamed_runs(request)) == MAX_STREAMED_RUNS
+    with query("&".join(names)), pytest.raises(InvalidRequest, match=str(MAX_STREAMED_RUNS)):
+        read_streamed_runs(request)
 
 
 @pytest.mark.parametrize(
@@ -272,4 +272,4 @@ def test_what_was_seen_last_comes_from_the_browser_or_the_page(
     headers: dict[str, str], text: str, seen: str
 ) -> None:
     with app.test_request_context(f"/?{text}", headers=headers):
-        assert last_event_id_of(request) == seen
+        assert read_last_event_id(request) == seen

@@ -429,6 +429,6 @@ def _as_queued(exchange: Exchange) -> None:
     """A run as it is while it waits for its turn."""
     reply = exchange.forward()
     run = json.loads(reply.body)
-    waiting = {"state": {"life_cycle_state": "QUEUED"}, "status": {"state": "QUEUED"}}
-    document = {"run_id": run["run_id"], "job_id": run["job_id"], **waiting}
+    first_read_permit = {"state": {"life_cycle_state": "QUEUED"}, "status": {"state": "QUEUED"}}
+    document = {"run_id": run["run_id"], "job_id": run["job_id"], **first_read_permit}
     exchange.answer(type(reply)(200, reply.headers, json.dumps(document).encode()))

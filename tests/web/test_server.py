@@ -17,7 +17,7 @@ from flask_lakeflow_jobs.web.sse.limits import (
     StreamLimiter,
     is_closing,
     is_gthread_worker,
-    thread_room,
+    thread_capacity,
 )
 
 
@@ -61,17 +61,17 @@ def environ(software: str | None = None, *, multithread: bool = True) -> dict[st
 
 def test_an_app_behind_asgiref_has_one_thread_for_all_requests_and_room_for_none() -> None:
     with SpooledTemporaryFile() as body:
-        assert thread_room({**environ(), "wsgi.input": body}) == 0
+        assert thread_capacity({**environ(), "wsgi.input": body}) == 0
 
 
 @pytest.mark.parametrize("software", ["gunicorn/23.0.0", "Werkzeug/3.1.3", "Apache/2.4", None])
 def test_a_server_with_one_thread_has_room_for_none(software: str | None) -> None:
     """uWSGI does not say what it is."""
-    assert thread_room({**environ(software, multithread=False), "wsgi.input": object()}) == 0
+    assert thread_capacity({**environ(software, multithread=False), "wsgi.input": object()}) == 0
 
 
 def test_a_test_client_reads_in_a_thread_of_its_own() -> None:
-    assert thread_room(EnvironBuilder(data=b"{}").get_environ()) is None
+    assert thread_capacity(EnvironBuilder(data=b"{}").get_environ()) is None
 
 
 @pytest.mark.parametrize(
@@ -82,13 +82,13 @@ def test_greenlets_share_the_one_thread_of_gevents_own_server_and_of_uwsgi(
 ) -> None:
     monkey = SimpleNamespace(is_module_patched=lambda name: name == "threading")
     monkeypatch.setitem(sys.modules, "gevent.monkey", monkey)
-    assert thread_room({**environ(software, multithread=False), "wsgi.input": object()}) == room
+    assert thread_capacity({**environ(software, multithread=False), "wsgi.input": object()}) == room
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 4, 5, 8, 16, 100])
 def test_a_quarter_of_the_threads_stays_free(threads: int) -> None:
     run_on(ThreadWorker(threads))
-    room = thread_room(environ("gunicorn/23.0.0"))
+    room = thread_capacity(environ("gunicorn/23.0.0"))
     assert room is not None
     assert 0 <= room < threads
     assert threads - room >= threads / 4
@@ -97,14 +97,14 @@ def test_a_quarter_of_the_threads_stays_free(threads: int) -> None:
 
 def test_waitress_has_four_threads_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threading, "enumerate", list)  # the workspace's own are in this process
-    assert thread_room(environ("waitress")) == 3
+    assert thread_capacity(environ("waitress")) == 3
 
 
 def test_of_greenlets_and_development_servers_no_limit_is_known() -> None:
-    assert thread_room(environ("Werkzeug/3.1.3")) is None
-    assert thread_room(environ()) is None
+    assert thread_capacity(environ("Werkzeug/3.1.3")) is None
+    assert thread_capacity(environ()) is None
     run_on(GeventWorker(1))
-    assert thread_room(environ("gunicorn/23.0.0")) is None
+    assert thread_capacity(environ("gunicorn/23.0.0")) is None
     assert not is_gthread_worker()
 
 
@@ -131,17 +131,17 @@ WERKZEUG = environ("Werkzeug/3.1.3")
 
 def test_slots_are_taken_and_given_back() -> None:
     slots = StreamLimiter(2)
-    assert [slots.take_thread(WERKZEUG) for _ in range(3)] == [True, True, False]
+    assert [slots.acquire_thread(WERKZEUG) for _ in range(3)] == [True, True, False]
     assert slots.held == 2
-    slots.give_back(thread=True)
-    assert slots.take_thread(WERKZEUG)
+    slots.release(thread=True)
+    assert slots.acquire_thread(WERKZEUG)
 
 
 def test_slots_without_a_thread_are_taken_and_given_back() -> None:
     slots = StreamLimiter(2)
-    assert [slots.take_push() for _ in range(3)] == [True, True, False]
-    slots.give_back(thread=False)
-    assert slots.take_push()
+    assert [slots.acquire_socket() for _ in range(3)] == [True, True, False]
+    slots.release(thread=False)
+    assert slots.acquire_socket()
     assert slots.held == 2
 
 
@@ -151,22 +151,22 @@ def test_neither_the_servers_threads_nor_the_apps_cap_are_exceeded(
 ) -> None:
     run_on(ThreadWorker(8))
     slots = StreamLimiter(most)
-    assert sum(slots.take_thread(environ("gunicorn/23.0.0")) for _ in range(20)) == taken
+    assert sum(slots.acquire_thread(environ("gunicorn/23.0.0")) for _ in range(20)) == taken
 
 
 def test_streams_without_a_thread_are_not_limited_by_the_servers_threads() -> None:
     run_on(ThreadWorker(2))
     slots = StreamLimiter(None)
-    assert sum(slots.take_push() for _ in range(100)) == 100
+    assert sum(slots.acquire_socket() for _ in range(100)) == 100
 
 
 def test_a_cap_of_zero_means_no_streams_at_all() -> None:
-    assert not StreamLimiter(0).take_thread(WERKZEUG)
-    assert not StreamLimiter(0).take_push()
+    assert not StreamLimiter(0).acquire_thread(WERKZEUG)
+    assert not StreamLimiter(0).acquire_socket()
 
 
 def test_no_cap_makes_a_sync_worker_hold_a_stream() -> None:
-    assert not StreamLimiter(10).take_thread(environ("gunicorn/23.0.0", multithread=False))
+    assert not StreamLimiter(10).acquire_thread(environ("gunicorn/23.0.0", multithread=False))
 
 
 def test_a_slot_never_goes_to_two() -> None:
@@ -176,7 +176,7 @@ def test_a_slot_never_goes_to_two() -> None:
 
     def take() -> None:
         together.wait()
-        taken.append(slots.take_thread(WERKZEUG))
+        taken.append(slots.acquire_thread(WERKZEUG))
 
     threads = [threading.Thread(target=take) for _ in range(20)]
     for thread in threads:
@@ -192,7 +192,10 @@ def test_a_slot_never_goes_to_two() -> None:
 def waiters(slots: StreamLimiter, environ: dict[str, object], number: int) -> list[bool]:
     """Which of so many requests that come at once may wait."""
     with ExitStack() as stack:
-        return [stack.enter_context(slots.waiting(environ, in_own=False)) for _ in range(number)]
+        return [
+            stack.enter_context(slots.first_read_permit(environ, has_thread=False))
+            for _ in range(number)
+        ]
 
 
 @pytest.mark.parametrize(("streams", "may_wait"), [(0, 6), (4, 2), (6, 1)])
@@ -202,7 +205,7 @@ def test_as_many_wait_as_threads_can_be_spared_and_at_least_one(
     run_on(ThreadWorker(8))
     slots = StreamLimiter(None)
     gunicorn = environ("gunicorn/23.0.0")
-    assert [slots.take_thread(gunicorn) for _ in range(streams)] == [True] * streams
+    assert [slots.acquire_thread(gunicorn) for _ in range(streams)] == [True] * streams
     for _ in range(2):
         assert sum(waiters(slots, gunicorn, 20)) == may_wait, "each time anew"
 
@@ -211,7 +214,7 @@ def test_a_stream_that_holds_a_thread_waits_in_it() -> None:
     run_on(ThreadWorker(4))
     slots = StreamLimiter(None)
     gunicorn = environ("gunicorn/23.0.0")
-    with slots.waiting(gunicorn, in_own=True) as may_wait:
+    with slots.first_read_permit(gunicorn, has_thread=True) as may_wait:
         assert may_wait
         assert sum(waiters(slots, gunicorn, 20)) == 3
 

@@ -64,7 +64,7 @@ class Viewer:
         subscription = watched.subscribe(*targets, seen=self.script.read(last_id))
         watched.look(after=POLL_INTERVAL)
         self.slots = StreamLimiter(5)
-        assert self.slots.take_thread({})
+        assert self.slots.acquire_thread({})
         self.is_closing = False
         first = subscription.first(0.0)
         self.stream = Stream(

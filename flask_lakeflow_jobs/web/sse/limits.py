@@ -24,7 +24,7 @@ WAITRESS_NAME = "waitress-"
 WAITRESS_THREADS = 4
 
 
-def thread_room(environ: Mapping[str, Any]) -> int | None:
+def thread_capacity(environ: Mapping[str, Any]) -> int | None:
     """How many streams this process can hold a thread for and still answer other requests.
 
     :param environ: the WSGI environment of a request.
@@ -97,7 +97,7 @@ class StreamLimiter:
     def held(self) -> int:
         return self._pushed + self._threads
 
-    def take_push(self) -> bool:
+    def acquire_socket(self) -> bool:
         """Take a slot for a stream that will need no thread, if there is one."""
         most = MANY_PUSHED if self._most is None else self._most
         with self._lock:
@@ -106,12 +106,12 @@ class StreamLimiter:
             self._pushed += 1
             return True
 
-    def take_thread(self, environ: Mapping[str, Any]) -> bool:
+    def acquire_thread(self, environ: Mapping[str, Any]) -> bool:
         """Take a slot for a stream that holds a thread, if there is one.
 
         :param environ: the WSGI environment of the request for it.
         """
-        room = thread_room(environ)
+        room = thread_capacity(environ)
         caps = [cap for cap in (room, self._most) if cap is not None]
         with self._lock:
             if self._threads >= min(caps, default=MANY):
@@ -119,7 +119,7 @@ class StreamLimiter:
             self._threads += 1
             return True
 
-    def give_back(self, *, thread: bool) -> None:
+    def release(self, *, thread: bool) -> None:
         """Give a slot back.
 
         :param thread: whether the stream held a thread.
@@ -131,22 +131,22 @@ class StreamLimiter:
                 self._pushed -= 1
 
     @contextmanager
-    def waiting(self, environ: Mapping[str, Any], *, in_own: bool) -> Iterator[bool]:
+    def first_read_permit(self, environ: Mapping[str, Any], *, has_thread: bool) -> Iterator[bool]:
         """Whether a request may wait for a first look, for the time that it does.
 
         No more wait than streams might hold threads. One always may, or no poll would ever learn
         anything where the streams have taken them all.
 
         :param environ: the WSGI environment of the request.
-        :param in_own: whether it waits in a thread that its stream has a slot for.
+        :param has_thread: whether it waits in a thread that its stream has a slot for.
         """
-        room = thread_room(environ)
+        room = thread_capacity(environ)
         with self._lock:
             left = MANY if room is None else room - self._threads
-            is_counted = not in_own and self._waiting < max(1, left)
+            is_counted = not has_thread and self._waiting < max(1, left)
             self._waiting += is_counted
         try:
-            yield in_own or is_counted
+            yield has_thread or is_counted
         finally:
             with self._lock:
                 self._waiting -= is_counted

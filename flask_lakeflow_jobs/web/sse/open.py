@@ -9,10 +9,10 @@ from flask import Response, request
 
 from ...globals import current_state
 from ...watching import RunKey
-from ..requests import last_event_id_of
+from ..requests import read_last_event_id
 from ..state import web_state
 from .encoder import EventEncoder
-from .format import HEADERS, MEDIA_TYPE
+from .format import EVENT_STREAM, HEADERS
 from .handoff import connection
 from .handoff.writer import HandoffBody, StreamResponse
 from .stream import BlockingBody, Stream, jittered, present_state
@@ -37,13 +37,15 @@ def _stream(
     with ExitStack() as held:
         is_pushed = settings.push and connection.is_possible()
         has_slot = not polls and (
-            slots.take_push() if is_pushed else slots.take_thread(request.environ)
+            slots.acquire_socket() if is_pushed else slots.acquire_thread(request.environ)
         )
         if has_slot:
-            held.callback(slots.give_back, thread=not is_pushed)
-        seen = script.read(last_event_id_of(request))
+            held.callback(slots.release, thread=not is_pushed)
+        seen = script.read(read_last_event_id(request))
         subscription = held.enter_context(closing(hub.subscribe(targets, seen)))
-        with slots.waiting(request.environ, in_own=has_slot and not is_pushed) as may_wait:
+        with slots.first_read_permit(
+            request.environ, has_thread=has_slot and not is_pushed
+        ) as may_wait:
             patience = min(FIRST_LOOK, settings.read_timeout) if may_wait else 0.0
             first = subscription.first(patience)
         errors = [item.error for item in first if item.error is not None]
@@ -68,9 +70,9 @@ def _stream(
         stream, opening, heartbeat=settings.heartbeat, clock=clock, is_closing=hub.is_closing
     )
     return _event_stream(
-        HandoffBody(body, stream, len(opening), web_state().pusher) if is_pushed else body
+        HandoffBody(body, stream, len(opening), web_state().socket_writer) if is_pushed else body
     )
 
 
 def _event_stream(body: Iterable[bytes]) -> Response:
-    return StreamResponse(body, mimetype=MEDIA_TYPE, headers=HEADERS)
+    return StreamResponse(body, mimetype=EVENT_STREAM, headers=HEADERS)

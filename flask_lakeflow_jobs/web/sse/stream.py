@@ -72,8 +72,8 @@ class Stream:
 
         :param environ: the WSGI environment of the request.
         """
-        if not self._holds_thread and self._slots.take_thread(environ):
-            self._slots.give_back(thread=False)
+        if not self._holds_thread and self._slots.acquire_thread(environ):
+            self._slots.release(thread=False)
             self._holds_thread = True
         return self._holds_thread
 
@@ -116,7 +116,7 @@ class Stream:
             self._told.end(self._outcome)
             self.is_closed = self.is_over = True
             self.subscription.close()
-            self._slots.give_back(thread=self._holds_thread)
+            self._slots.release(thread=self._holds_thread)
 
 
 class BlockingBody(Iterator[bytes]):

@@ -290,11 +290,13 @@ class HandoffBody(Iterator[bytes]):
     :param pusher: writes what comes then.
     """
 
-    def __init__(self, pull: BlockingBody, stream: Stream, sent: int, pusher: SocketWriter) -> None:
+    def __init__(
+        self, pull: BlockingBody, stream: Stream, sent: int, socket_writer: SocketWriter
+    ) -> None:
         self._pull: BlockingBody | None = pull
         self._stream = stream
         self._sent = sent
-        self._pusher = pusher
+        self._pusher = socket_writer
         self._environ: Mapping[str, Any] = {}
         self._connection: Connection | None = None
         self._is_open = False
