@@ -18,8 +18,8 @@ from .home import Address, WorkspaceError, WorkspaceFolder
 
 __all__ = ["Address", "WorkspaceError", "ensure_workspace", "stop_workspace"]
 _IDLE_EXIT = 30 * 60  # seconds without requests and runs after which a workspace nobody holds ends
-_PATIENCE = 30.0  # seconds that a workspace may take to stop
-_PAUSE = 0.01  # seconds between two looks at another process
+_WAIT_SECONDS = 30.0  # seconds that a workspace may take to stop
+_POLL_INTERVAL_SECONDS = 0.01  # seconds between two looks at another process
 _STOP = "flask jobs local --stop"
 _LOG_TAIL = 2000  # characters of the log that an error quotes
 
@@ -38,7 +38,7 @@ def ensure_workspace(folder: str | Path, bundle: str | Path, *, timeout: float =
     if (running := _running(place, wanted)) is not None:
         return running
     place.create()
-    with place.starting(timeout):
+    with place.start_lock(timeout):
         # Somebody else may have started it while this call waited for its turn.
         if (running := _running(place, wanted)) is not None:
             return running
@@ -64,7 +64,7 @@ def stop_workspace(folder: str | Path) -> bool:
         os.kill(pid, signal.SIGTERM)
     except ProcessLookupError:
         return False
-    if not _comes_about(lambda: not place.is_served(), _PATIENCE):
+    if not _comes_about(lambda: not place.is_served(), _WAIT_SECONDS):
         raise WorkspaceError(
             f"The workspace in {place.path} (process {pid}) does not stop. Look into {place.log}."
         )
@@ -148,7 +148,7 @@ def _launch(place: WorkspaceFolder, bundle: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "flask_lakeflow_jobs.local", "--quiet"]
     for option, value in options.items():
         command += [option, str(value)]
-    with place.open_log() as log:
+    with place.create_log() as log:
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -168,7 +168,7 @@ def _comes_about(condition: Callable[[], bool], timeout: float) -> bool:
     while not condition():
         if time.monotonic() > deadline:
             return False
-        time.sleep(_PAUSE)
+        time.sleep(_POLL_INTERVAL_SECONDS)
     return True
 
 

@@ -1,10 +1,10 @@
-"""The errors that the Jobs API answers with."""
+"""Errors of the Jobs API: HTTP status, error code and message."""
 
 from __future__ import annotations
 
 from typing import Any
 
-_NAMES = {
+_JSON_TYPES = {
     str: "STRING",
     bool: "BOOLEAN",
     int: "NUMBER",
@@ -16,7 +16,7 @@ _NAMES = {
 
 
 class ApiError(Exception):
-    """An error as a client sees it: HTTP status, error code, message."""
+    """An error that the API returns to the client."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -25,34 +25,44 @@ class ApiError(Exception):
         self.message = message
 
 
-def invalid_parameter(message: str) -> ApiError:
+class InvalidParameterValue(ApiError):
     """400 INVALID_PARAMETER_VALUE."""
-    return ApiError(400, "INVALID_PARAMETER_VALUE", message)
+
+    def __init__(self, message: str) -> None:
+        super().__init__(400, "INVALID_PARAMETER_VALUE", message)
 
 
-def malformed(message: str) -> ApiError:
-    """400 MALFORMED_REQUEST."""
-    return ApiError(400, "MALFORMED_REQUEST", message)
+class JobDoesNotExist(InvalidParameterValue):
+    """An unknown job id: 400, as in the service."""
+
+    def __init__(self, job_id: int) -> None:
+        super().__init__(f"Job {job_id} does not exist.")
 
 
-def unexpected_type(name: str, wanted: str, value: Any) -> ApiError:
-    """400 MALFORMED_REQUEST: a field holds something of another type."""
-    return malformed(
-        f"Could not parse request object: Expected {wanted} for field {name}, "
-        f"found {_NAMES.get(type(value), 'UNKNOWN')}"
-    )
+class RunDoesNotExist(InvalidParameterValue):
+    """An unknown run id: 400, as in the service."""
+
+    def __init__(self, run_id: int) -> None:
+        super().__init__(f"Run {run_id} does not exist.")
 
 
-def invalid_state(message: str) -> ApiError:
+class InvalidState(ApiError):
     """400 INVALID_STATE."""
-    return ApiError(400, "INVALID_STATE", message)
+
+    def __init__(self, message: str) -> None:
+        super().__init__(400, "INVALID_STATE", message)
 
 
-def unknown_job(job_id: int) -> ApiError:
-    """The answer for a job that is not there: 400, as the service has it."""
-    return invalid_parameter(f"Job {job_id} does not exist.")
+class MalformedRequest(ApiError):
+    """400 MALFORMED_REQUEST."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(400, "MALFORMED_REQUEST", f"Could not parse request object: {message}")
 
 
-def unknown_run(run_id: int) -> ApiError:
-    """The answer for a run that is not there: 400, as the service has it."""
-    return invalid_parameter(f"Run {run_id} does not exist.")
+class UnexpectedType(MalformedRequest):
+    """A field whose value has another JSON type."""
+
+    def __init__(self, name: str, expected: str, value: Any) -> None:
+        found = _JSON_TYPES.get(type(value), "UNKNOWN")
+        super().__init__(f"Expected {expected} for field {name}, found {found}")

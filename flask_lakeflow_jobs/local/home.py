@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-_GLANCE = 0.5  # seconds for which others may hold a lock that they only look at
-_PAUSE = 0.01  # seconds between two tries to have a lock
+_READ_LOCK_SECONDS = 0.5  # seconds for which others may hold a lock that they only look at
+_POLL_INTERVAL_SECONDS = 0.01  # seconds between two tries to have a lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class WorkspaceFolder:
                 "Name a folder that can be written."
             ) from error
 
-    def open_log(self) -> IO[bytes]:
+    def create_log(self) -> IO[bytes]:
         """A fresh log for a process that serves this folder, readable by this user alone."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         return open(os.open(self.log, flags, 0o600), "wb")
@@ -85,14 +85,14 @@ class WorkspaceFolder:
         finally:
             os.close(descriptor)
 
-    def claim(self) -> int:
+    def acquire(self) -> int:
         """Take the folder for this process, until the returned descriptor is closed.
 
         :raises WorkspaceError: another process has it.
         """
         descriptor = os.open(self._serving, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         # Somebody who looks whether the folder is served holds the lock for an instant.
-        if _lock_within(_GLANCE, descriptor):
+        if _lock_within(_READ_LOCK_SECONDS, descriptor):
             return descriptor
         os.close(descriptor)
         raise WorkspaceError(
@@ -101,7 +101,7 @@ class WorkspaceFolder:
         )
 
     @contextmanager
-    def starting(self, timeout: float) -> Iterator[None]:
+    def start_lock(self, timeout: float) -> Iterator[None]:
         """Hold off others that want to start a server for this folder.
 
         :param timeout: seconds to wait for one that is at it.
@@ -128,7 +128,7 @@ class WorkspaceFolder:
         """Take back what :meth:`write_address` told."""
         self._address.unlink(missing_ok=True)
 
-    def token_and_port(self) -> tuple[str, int]:
+    def read_identity(self) -> tuple[str, int]:
         """The folder's own token, made on the first call, and the port that was last used (or
         0).
         """
@@ -140,7 +140,7 @@ class WorkspaceFolder:
         port = known.get("port")
         return token, port if isinstance(port, int) else 0
 
-    def remember_port(self, token: str, port: int) -> None:
+    def save_port(self, token: str, port: int) -> None:
         """Keep the port for the next start, so that clients need not be told anew."""
         _write_json(self._identity, {"token": token, "port": port})
 
@@ -160,7 +160,7 @@ def _lock_within(timeout: float, descriptor: int) -> bool:
         except BlockingIOError:
             if time.monotonic() > deadline:
                 return False
-            time.sleep(_PAUSE)
+            time.sleep(_POLL_INTERVAL_SECONDS)
         else:
             return True
 

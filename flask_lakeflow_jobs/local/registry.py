@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import errors
 from .bundle.errors import BundleError
 from .bundle.load import Bundle
 from .bundle.variables import current_user_name
 from .clock import Clock
+from .errors import InvalidState, JobDoesNotExist
 from .model import Settings
 from .store.unit_of_work import Ledger
 
@@ -23,7 +23,7 @@ Stamps = dict[Path, tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class RegisteredJob:
     """A job as the workspace serves it.
 
     :param created: milliseconds since the epoch.
@@ -59,7 +59,7 @@ class Registry:
         self.user = current_user_name()
         self._from_bundle = self._jobs_of(bundle)
         with ledger.reading() as store:
-            self._own = {job["job_id"]: Job(**job) for job in store.load_jobs()}
+            self._own = {job["job_id"]: RegisteredJob(**job) for job in store.load_jobs()}
 
     @property
     def bundle(self) -> Bundle:
@@ -70,7 +70,7 @@ class Registry:
                 self._reload(stamps)
             return self._bundle
 
-    def find(self, job_id: int) -> Job:
+    def find(self, job_id: int) -> RegisteredJob:
         """The job of this id.
 
         :raises ApiError: there is none.
@@ -80,22 +80,22 @@ class Registry:
             _ = self.bundle
             job = self._from_bundle.get(job_id)
         if job is None:
-            raise errors.unknown_job(job_id)
+            raise JobDoesNotExist(job_id)
         return job
 
-    def all(self) -> list[Job]:
+    def all(self) -> list[RegisteredJob]:
         """All jobs, the newest first; those of the bundle in its order."""
         _ = self.bundle
         own = sorted(self._own.values(), key=lambda job: job.created, reverse=True)
         return [*own, *self._from_bundle.values()]
 
-    def create(self, settings: Settings) -> Job:
+    def create(self, settings: Settings) -> RegisteredJob:
         """Make a job."""
-        job = Job(self._ledger.new_id(), self._now(), self.user, settings)
+        job = RegisteredJob(self._ledger.new_id(), self._now(), self.user, settings)
         self._keep(job)
         return job
 
-    def change(self, job: Job, settings: Settings) -> None:
+    def change(self, job: RegisteredJob, settings: Settings) -> None:
         """Give a job other settings.
 
         :raises ApiError: it belongs to the bundle.
@@ -103,7 +103,7 @@ class Registry:
         self._refuse_bundle(job, "Change")
         self._keep(replace(job, settings=settings))
 
-    def delete(self, job: Job) -> None:
+    def delete(self, job: RegisteredJob) -> None:
         """Forget a job; its runs stay.
 
         :raises ApiError: it belongs to the bundle.
@@ -113,13 +113,13 @@ class Registry:
             store.delete_job(job.job_id)
             self._own.pop(job.job_id, None)
 
-    def _refuse_bundle(self, job: Job, verb: str) -> None:
+    def _refuse_bundle(self, job: RegisteredJob, verb: str) -> None:
         if job.from_bundle:
-            raise errors.invalid_state(
+            raise InvalidState(
                 f"Job {job.job_id} is defined by the bundle. {verb} it in {self._bundle.path}."
             )
 
-    def _keep(self, job: Job) -> None:
+    def _keep(self, job: RegisteredJob) -> None:
         with self._ledger.reading() as store:
             store.save_job(job.job_id, job.created, job.creator, job.settings)
             self._own[job.job_id] = job
@@ -142,10 +142,10 @@ class Registry:
         self._from_bundle = self._jobs_of(bundle)
         _log_warnings(bundle)
 
-    def _jobs_of(self, bundle: Bundle) -> dict[int, Job]:
+    def _jobs_of(self, bundle: Bundle) -> dict[int, RegisteredJob]:
         now = self._now()
         return {
-            each.job_id: Job(each.job_id, now, self.user, each.settings, from_bundle=True)
+            each.job_id: RegisteredJob(each.job_id, now, self.user, each.settings, from_bundle=True)
             for each in bundle.jobs.values()
         }
 

@@ -12,12 +12,12 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
-from .api.auth import Identity
-from .api.jobs import JobsApi
-from .api.parameters import run_request
+from .api.auth import AuthEndpoints
+from .api.jobs import JobEndpoints
+from .api.parameters import parse_run_request
 from .api.request import Request
-from .api.runs import RunsApi
-from .api.serializers import Spelling
+from .api.runs import RunEndpoints
+from .api.serializers import RunSerializer
 from .bundle.load import Bundle, load_bundle
 from .bundle.variables import current_user_name, hash_variables
 from .clock import Clock, SystemClock
@@ -67,17 +67,17 @@ class Workspace:
         """
         bundle = load_bundle(self._bundle_path, target=self._target)
         self._folder.create()
-        self._claim = self._folder.claim()
+        self._folder_lock = self._folder.acquire()
         try:
             return self._serve(bundle)
         except sqlite3.DatabaseError as error:
-            os.close(self._claim)
+            os.close(self._folder_lock)
             raise WorkspaceError(
                 f"The database {self._folder.database} cannot be used: {error}. Move it away to "
                 "start anew; the runs in it are lost then."
             ) from error
         except BaseException:
-            os.close(self._claim)
+            os.close(self._folder_lock)
             raise
 
     def _serve(self, bundle: Bundle) -> Address:
@@ -85,7 +85,7 @@ class Workspace:
         shutil.rmtree(self._folder.tasks, ignore_errors=True)
         self._folder.tasks.mkdir(mode=0o700, exist_ok=True)
         self._folder.data.mkdir(exist_ok=True)
-        token, last_port = self._folder.token_and_port()
+        token, last_port = self._folder.read_identity()
         self._server = HttpServer(last_port if self._port is None else self._port)
         host = self._server.host
         workspace_id = 10**15 + zlib.crc32(str(self._folder.path).encode())
@@ -106,12 +106,14 @@ class Workspace:
             self._nested_request,
         )
         self._application = Application(
-            Identity(token, host, current_user_name(), workspace_id, clock),
-            JobsApi(self.registry),
-            RunsApi(self.registry, self._ledger, self._engine, files, Spelling(host, workspace_id)),
+            AuthEndpoints(token, host, current_user_name(), workspace_id, clock),
+            JobEndpoints(self.registry),
+            RunEndpoints(
+                self.registry, self._ledger, self._engine, files, RunSerializer(host, workspace_id)
+            ),
         )
         self._server.start(self._application)
-        self._folder.remember_port(token, self._server.port)
+        self._folder.save_port(token, self._server.port)
         address = Address(host, token, os.getpid())
         self._folder.write_address(
             {
@@ -133,7 +135,7 @@ class Workspace:
         self._server.stop()
         self._own_clock.stop()
         self._engine.close()
-        os.close(self._claim)
+        os.close(self._folder_lock)
 
     def __enter__(self) -> Address:
         return self.start()
@@ -161,7 +163,7 @@ class Workspace:
     def _nested_request(self, work: NestedRun) -> RunRequest:
         try:
             job = self.registry.find(work.job_id)
-            return run_request(job, Request("2.2", work.fields), trigger="RUN_JOB_TASK")
+            return parse_run_request(job, Request("2.2", work.fields), trigger="RUN_JOB_TASK")
         except ApiError as error:
             raise CannotRun(error.message) from None
 

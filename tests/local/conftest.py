@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flask_lakeflow_jobs.local import Clock, ManualClock, Workspace, load_bundle
-from tests.local.support import Client, played, scripted, write_bundle
+from tests.local.support import Client, simulated_job, simulated_task, write_bundle
 
 Serve = Callable[..., Client]
 
@@ -50,5 +50,5 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def quick() -> dict[str, Any]:
-    return {"etl": {**scripted(played("main")), "max_concurrent_runs": 1000}}
+def etl_jobs() -> dict[str, Any]:
+    return {"etl": {**simulated_job(simulated_task("main")), "max_concurrent_runs": 1000}}

@@ -1,14 +1,13 @@
-"""What the tests of the local workspace share: bundles on disk, and clients that talk to one."""
+"""Bundles on disk and clients of a local workspace."""
 
 from __future__ import annotations
 
 import json
 import textwrap
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
@@ -17,10 +16,9 @@ from databricks.sdk.core import Config
 from databricks.sdk.service.jobs import Run, RunOutput
 
 from flask_lakeflow_jobs.local import Address
+from tests.support import DEADLINE, wait_until
 
-DEADLINE = 30.0  # seconds that a real process may take, however busy the machine is
 ENDED = {"TERMINATED", "SKIPPED", "INTERNAL_ERROR"}
-T = TypeVar("T")
 
 
 def write_bundle(folder: Path, jobs: Mapping[str, Any], files: Mapping[str, str]) -> Path:
@@ -35,7 +33,7 @@ def write_bundle(folder: Path, jobs: Mapping[str, Any], files: Mapping[str, str]
     return path
 
 
-def script(key: str, file: str = "main.py", *parameters: str, **more: Any) -> dict[str, Any]:
+def python_task(key: str, file: str = "main.py", *parameters: str, **more: Any) -> dict[str, Any]:
     """A spark_python_task."""
     body: dict[str, Any] = {"python_file": file}
     if parameters:
@@ -43,24 +41,14 @@ def script(key: str, file: str = "main.py", *parameters: str, **more: Any) -> di
     return {"task_key": key, "spark_python_task": body, **more}
 
 
-def notebook(key: str, path: str = "notebook.py", **more: Any) -> dict[str, Any]:
+def notebook_task(key: str, path: str = "notebook.py", **more: Any) -> dict[str, Any]:
     """A notebook_task."""
     return {"task_key": key, "notebook_task": {"notebook_path": path}, **more}
 
 
-def after(*keys: str) -> list[dict[str, str]]:
+def depends_on(*keys: str) -> list[dict[str, str]]:
     """A ``depends_on``."""
     return [{"task_key": key} for key in keys]
-
-
-def wait_until(condition: Callable[[], T], what: str = "the condition") -> T:
-    """The first true value of a condition."""
-    deadline = time.monotonic() + DEADLINE
-    while time.monotonic() < deadline:
-        if value := condition():
-            return value
-        time.sleep(0.005)
-    raise AssertionError(f"{what} did not come about within {DEADLINE:g} seconds")
 
 
 class Client:
@@ -80,7 +68,9 @@ class Client:
 
     def finish(self, run_id: int) -> Run:
         """The run once it has ended."""
-        wait_until(lambda: words(self.jobs.get_run(run_id))[0] in ENDED, f"the end of run {run_id}")
+        wait_until(
+            lambda: state_fields(self.jobs.get_run(run_id))[0] in ENDED, f"the end of run {run_id}"
+        )
         return self.jobs.get_run(run_id)
 
     def run(self, key: str, **fields: Any) -> Run:
@@ -117,7 +107,7 @@ class Client:
             connection.close()
 
 
-def words(run: Any) -> tuple[str, str | None, str | None]:
+def state_fields(run: Any) -> tuple[str, str | None, str | None]:
     """A run's or task's life cycle state, result state and termination code."""
     state, details = run.state, run.status and run.status.termination_details
     return (
@@ -127,7 +117,7 @@ def words(run: Any) -> tuple[str, str | None, str | None]:
     )
 
 
-def task_words(run: Run) -> dict[str, str | None]:
+def task_results(run: Run) -> dict[str, str | None]:
     """The result state of each task, by key; of the last attempt, where there are several."""
     return {
         task.task_key: task.state.result_state.value
@@ -137,18 +127,18 @@ def task_words(run: Run) -> dict[str, str | None]:
     }
 
 
-def scripted(*tasks: dict[str, Any], **script: Any) -> dict[str, Any]:
-    """A job that plays a script instead of running code."""
-    return {"tags": {"local_script": json.dumps(script)}, "tasks": list(tasks)}
+def simulated_job(*tasks: dict[str, Any], **simulation: Any) -> dict[str, Any]:
+    """A job whose tasks are simulated instead of run."""
+    return {"tags": {"local_script": json.dumps(simulation)}, "tasks": list(tasks)}
 
 
-def played(key: str, *upstream: str, **more: Any) -> dict[str, Any]:
-    """A task for a scripted job; its notebook is never looked for."""
-    more = {"depends_on": after(*upstream), **more} if upstream else more
+def simulated_task(key: str, *upstream: str, **more: Any) -> dict[str, Any]:
+    """A task of a simulated job; its notebook does not exist."""
+    more = {"depends_on": depends_on(*upstream), **more} if upstream else more
     return {"task_key": key, "notebook_task": {"notebook_path": "/played"}, **more}
 
 
-def message_of(run: Any) -> str:
+def state_message(run: Any) -> str:
     """What a run's or task's state says."""
     assert run.state is not None
     return str(run.state.state_message)

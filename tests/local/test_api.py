@@ -12,14 +12,14 @@ from databricks.sdk.errors import InvalidParameterValue, ResourceDoesNotExist
 
 from flask_lakeflow_jobs.local import ManualClock
 from tests.local.conftest import Serve
-from tests.local.support import played, scripted, words
+from tests.local.support import simulated_job, simulated_task, state_fields
 
 VERSIONS = ["2.0", "2.1", "2.2"]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_versions(serve: Serve, quick: dict[str, Any], version: str) -> None:
-    client = serve(quick)
+def test_versions(serve: Serve, etl_jobs: dict[str, Any], version: str) -> None:
+    client = serve(etl_jobs)
     root = f"/api/{version}/jobs"
     status, jobs = client.http("GET", f"{root}/list")
     assert (status, [job["job_id"] for job in jobs["jobs"]]) == (200, [client.job_ids["etl"]])
@@ -69,17 +69,17 @@ def without_details(body: Any) -> Any:
     ],
 )
 def test_unknown_endpoint(
-    serve: Serve, quick: dict[str, Any], method: str, path: str, known_as: str
+    serve: Serve, etl_jobs: dict[str, Any], method: str, path: str, known_as: str
 ) -> None:
-    status, body = serve(quick).http(method, path)
+    status, body = serve(etl_jobs).http(method, path)
     assert (status, without_details(body)) == (
         404,
         {"error_code": "ENDPOINT_NOT_FOUND", "message": f"No API found for '{method} {known_as}'"},
     )
 
 
-def test_head_has_no_body(serve: Serve, quick: dict[str, Any]) -> None:
-    client = serve(quick)
+def test_head_has_no_body(serve: Serve, etl_jobs: dict[str, Any]) -> None:
+    client = serve(etl_jobs)
     connection = HTTPConnection(urlsplit(client.address.host).netloc, timeout=30)
     for path, status in (("/", 200), ("/api/2.2/jobs/list", 401)):
         connection.request("HEAD", path)
@@ -90,8 +90,8 @@ def test_head_has_no_body(serve: Serve, quick: dict[str, Any]) -> None:
     connection.close()
 
 
-def test_a_get_may_carry_its_fields_as_json(serve: Serve, quick: dict[str, Any]) -> None:
-    client = serve(quick)
+def test_a_get_may_carry_its_fields_as_json(serve: Serve, etl_jobs: dict[str, Any]) -> None:
+    client = serve(etl_jobs)
     job_id = client.job_ids["etl"]
     status, job = client.http("GET", "/api/2.0/jobs/get", {"job_id": job_id})
     assert (status, job["job_id"]) == (200, job_id)
@@ -157,8 +157,10 @@ def test_a_get_may_carry_its_fields_as_json(serve: Serve, quick: dict[str, Any])
         ),
     ],
 )
-def test_malformed(serve: Serve, quick: dict[str, Any], path: str, body: Any, message: str) -> None:
-    client = serve(quick)
+def test_malformed(
+    serve: Serve, etl_jobs: dict[str, Any], path: str, body: Any, message: str
+) -> None:
+    client = serve(etl_jobs)
     if isinstance(body, dict) and body.get("job_id") == "ETL":
         body["job_id"] = client.job_ids["etl"]
     status, answer = client.http("POST", f"/api/2.2/{path}", body)
@@ -199,14 +201,18 @@ def test_malformed(serve: Serve, quick: dict[str, Any], path: str, body: Any, me
         ),
     ],
 )
-def test_invalid(serve: Serve, quick: dict[str, Any], method: str, path: str, message: str) -> None:
-    status, answer = serve(quick).http(method, f"/api/2.2/{path}", {} if method == "POST" else None)
+def test_invalid(
+    serve: Serve, etl_jobs: dict[str, Any], method: str, path: str, message: str
+) -> None:
+    status, answer = serve(etl_jobs).http(
+        method, f"/api/2.2/{path}", {} if method == "POST" else None
+    )
     assert (status, answer["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
     assert answer["message"].startswith(message)
 
 
-def test_what_does_not_exist_in_the_sdk(serve: Serve, quick: dict[str, Any]) -> None:
-    jobs = serve(quick).jobs
+def test_what_does_not_exist_in_the_sdk(serve: Serve, etl_jobs: dict[str, Any]) -> None:
+    jobs = serve(etl_jobs).jobs
     with pytest.raises(ResourceDoesNotExist, match=r"^Job 7 does not exist\.$"):
         jobs.get(7)
     with pytest.raises(ResourceDoesNotExist, match=r"^Run 7 does not exist\.$"):
@@ -219,8 +225,8 @@ def test_what_does_not_exist_in_the_sdk(serve: Serve, quick: dict[str, Any]) -> 
         jobs.get_permissions("7")
 
 
-def test_permissions(serve: Serve, quick: dict[str, Any]) -> None:
-    client = serve(quick)
+def test_permissions(serve: Serve, etl_jobs: dict[str, Any]) -> None:
+    client = serve(etl_jobs)
     job_id = str(client.job_ids["etl"])
     permissions = client.jobs.get_permissions(job_id)
     assert permissions.object_id == f"/jobs/{job_id}"
@@ -236,8 +242,8 @@ def test_permissions(serve: Serve, quick: dict[str, Any]) -> None:
     }
 
 
-def test_idempotency_token(serve: Serve, quick: dict[str, Any]) -> None:
-    client = serve(quick)
+def test_idempotency_token(serve: Serve, etl_jobs: dict[str, Any]) -> None:
+    client = serve(etl_jobs)
     token = "x" * 64
     first = client.start("etl", idempotency_token=token)
     assert client.start("etl", idempotency_token=token) == first
@@ -249,8 +255,8 @@ def test_idempotency_token(serve: Serve, quick: dict[str, Any]) -> None:
         client.start("etl", idempotency_token=token)
 
 
-def test_performance_target(serve: Serve, quick: dict[str, Any]) -> None:
-    client = serve(quick | {"usual": {**quick["etl"], "performance_target": "STANDARD"}})
+def test_performance_target(serve: Serve, etl_jobs: dict[str, Any]) -> None:
+    client = serve(etl_jobs | {"usual": {**etl_jobs["etl"], "performance_target": "STANDARD"}})
     given: dict[str, Any] = {"performance_target": "PERFORMANCE_OPTIMIZED"}
 
     def effective(job: str, **fields: Any) -> Any:
@@ -275,7 +281,8 @@ def test_performance_target(serve: Serve, quick: dict[str, Any]) -> None:
 def test_a_run_that_is_going(serve: Serve) -> None:
     clock = ManualClock()
     client = serve(
-        {"etl": scripted(played("main"), played("next", "main"), seconds=5)}, clock=clock
+        {"etl": simulated_job(simulated_task("main"), simulated_task("next", "main"), seconds=5)},
+        clock=clock,
     )
     run_id = client.start("etl")
     _, run = client.http("GET", f"/api/2.2/jobs/runs/get?run_id={run_id}")
@@ -294,23 +301,23 @@ def test_a_run_that_is_going(serve: Serve) -> None:
     assert [task["status"]["state"] for task in run["tasks"]] == ["TERMINATED", "RUNNING"]
     assert run["tasks"][0]["execution_duration"] == 5000
     clock.advance(5)
-    assert words(client.jobs.get_run(run_id)) == ("TERMINATED", "SUCCESS", "SUCCESS")
+    assert state_fields(client.jobs.get_run(run_id)) == ("TERMINATED", "SUCCESS", "SUCCESS")
     assert client.jobs.get_run(run_id).run_duration == 10_000
 
 
-def test_a_task_is_a_run_of_its_own(serve: Serve, quick: dict[str, Any]) -> None:
-    client = serve(quick)
+def test_a_task_is_a_run_of_its_own(serve: Serve, etl_jobs: dict[str, Any]) -> None:
+    client = serve(etl_jobs)
     run = client.run("etl")
     (task,) = run.tasks or []
     assert task.run_id is not None
     alone = client.jobs.get_run(task.run_id)
     assert (alone.run_id, alone.job_run_id) == (task.run_id, run.run_id)
-    assert words(alone) == words(task)
+    assert state_fields(alone) == state_fields(task)
 
 
 def test_delete(serve: Serve) -> None:
     clock = ManualClock()
-    client = serve({"etl": scripted(played("main"), seconds=5)}, clock=clock)
+    client = serve({"etl": simulated_job(simulated_task("main"), seconds=5)}, clock=clock)
     run_id = client.start("etl")
     status, error = client.http("POST", "/api/2.2/jobs/runs/delete", {"run_id": run_id})
     assert (status, error["error_code"]) == (400, "INVALID_STATE")

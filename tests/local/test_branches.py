@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.local.conftest import Serve
-from tests.local.support import after, message_of, script, task_words, wait_until, words
+from tests.local.support import depends_on, python_task, state_fields, state_message, task_results
+from tests.support import wait_until
 
 
 def condition(key: str, left: str, op: str, right: str, **more: Any) -> dict[str, Any]:
@@ -29,9 +30,10 @@ def condition(key: str, left: str, op: str, right: str, **more: Any) -> dict[str
 )
 def test_condition(serve: Serve, left: str, op: str, right: str, outcome: str) -> None:
     branches = [
-        script(key, depends_on=[{"task_key": "check", "outcome": key}]) for key in ("true", "false")
+        python_task(key, depends_on=[{"task_key": "check", "outcome": key}])
+        for key in ("true", "false")
     ]
-    last = script("last", depends_on=after("true", "false"), run_if="NONE_FAILED")
+    last = python_task("last", depends_on=depends_on("true", "false"), run_if="NONE_FAILED")
     job = {
         "parameters": [{"name": "rows", "default": "10"}],
         "tasks": [condition("check", left, op, right), *branches, last],
@@ -39,13 +41,13 @@ def test_condition(serve: Serve, left: str, op: str, right: str, outcome: str) -
     client = serve({"etl": job}, {"main.py": ""})
     run = client.run("etl")
     other = "false" if outcome == "true" else "true"
-    assert task_words(run) == {
+    assert task_results(run) == {
         "check": "SUCCESS",
         outcome: "SUCCESS",
         other: "EXCLUDED",
         "last": "SUCCESS",
     }
-    assert words(run)[1] == "SUCCESS"
+    assert state_fields(run)[1] == "SUCCESS"
     (check, *_) = run.tasks or []
     assert check.condition_task is not None
     assert check.condition_task.outcome == outcome
@@ -68,8 +70,8 @@ def test_condition(serve: Serve, left: str, op: str, right: str, outcome: str) -
 def test_condition_that_cannot_be_decided(serve: Serve, left: str, op: str, message: str) -> None:
     run = serve({"etl": {"tasks": [condition("check", left, op, "1")]}}).run("etl")
     (check,) = run.tasks or []
-    assert words(check) == ("INTERNAL_ERROR", "FAILED", "INVALID_RUN_CONFIGURATION")
-    assert message_of(check).startswith(message)
+    assert state_fields(check) == ("INTERNAL_ERROR", "FAILED", "INVALID_RUN_CONFIGURATION")
+    assert state_message(check).startswith(message)
 
 
 # For each
@@ -80,17 +82,17 @@ def for_each(key: str, inputs: Any, task: dict[str, Any], **more: Any) -> dict[s
 
 
 def test_for_each(serve: Serve) -> None:
-    inner = script("each", "main.py", "{{input.day}}", "{{input.place}}", "{{task.name}}")
+    inner = python_task("each", "main.py", "{{input.day}}", "{{input.place}}", "{{task.name}}")
     inputs = '[{"day": 1, "place": "x"}, {"day": 2, "place": [3]}]'
     tasks = [
         for_each("loop", inputs, inner, concurrency=2),
-        script("last", "last.py", depends_on=after("loop")),
+        python_task("last", "last.py", depends_on=depends_on("loop")),
     ]
     client = serve(
         {"etl": {"tasks": tasks}}, {"main.py": "import sys; print(sys.argv[1:])", "last.py": ""}
     )
     run = client.run("etl")
-    assert task_words(run) == {"loop": "SUCCESS", "last": "SUCCESS"}
+    assert task_results(run) == {"loop": "SUCCESS", "last": "SUCCESS"}
     (loop, _) = run.tasks or []
     assert loop.run_id is not None
     loop_run = client.jobs.get_run(loop.run_id)
@@ -115,17 +117,17 @@ def test_for_each(serve: Serve) -> None:
 
 def test_for_each_over_a_task_value(serve: Serve) -> None:
     code = "from databricks.sdk.runtime import dbutils; dbutils.jobs.taskValues.set('n', [1, 2, 3])"
-    loop = for_each("loop", "{{tasks.list.values.n}}", script("each", "each.py", "{{input}}"))
-    loop["depends_on"] = after("list")
+    loop = for_each("loop", "{{tasks.list.values.n}}", python_task("each", "each.py", "{{input}}"))
+    loop["depends_on"] = depends_on("list")
     client = serve(
-        {"etl": {"tasks": [script("list"), loop]}},
+        {"etl": {"tasks": [python_task("list"), loop]}},
         {"main.py": code, "each.py": "import sys; assert sys.argv[1] != '2'"},
     )
     run = client.run("etl")
-    assert task_words(run) == {"list": "SUCCESS", "loop": "FAILED"}
+    assert task_results(run) == {"list": "SUCCESS", "loop": "FAILED"}
     (_, task) = run.tasks or []
-    assert message_of(task) == "1 of 3 iterations failed, see their output for details"
-    assert words(run) == ("INTERNAL_ERROR", "FAILED", "RUN_EXECUTION_ERROR")
+    assert state_message(task) == "1 of 3 iterations failed, see their output for details"
+    assert state_fields(run) == ("INTERNAL_ERROR", "FAILED", "RUN_EXECUTION_ERROR")
 
 
 def test_for_each_keeps_to_its_concurrency(serve: Serve) -> None:
@@ -139,10 +141,10 @@ def test_for_each_keeps_to_its_concurrency(serve: Serve) -> None:
         os.remove(mark)
     """
     loop = for_each(
-        "loop", "[0, 1, 2, 3, 4, 5]", script("each", "main.py", "{{input}}"), concurrency=2
+        "loop", "[0, 1, 2, 3, 4, 5]", python_task("each", "main.py", "{{input}}"), concurrency=2
     )
     run = serve({"etl": {"tasks": [loop]}}, {"main.py": code}).run("etl")
-    assert task_words(run) == {"loop": "SUCCESS"}
+    assert task_results(run) == {"loop": "SUCCESS"}
 
 
 @pytest.mark.parametrize(
@@ -154,21 +156,21 @@ def test_for_each_keeps_to_its_concurrency(serve: Serve) -> None:
 )
 def test_for_each_over_nonsense(serve: Serve, inputs: str, message: str) -> None:
     run = serve(
-        {"etl": {"tasks": [for_each("loop", inputs, script("each"))]}}, {"main.py": ""}
+        {"etl": {"tasks": [for_each("loop", inputs, python_task("each"))]}}, {"main.py": ""}
     ).run("etl")
     (loop,) = run.tasks or []
-    assert message_of(loop) == message
+    assert state_message(loop) == message
 
 
 def test_for_each_over_nothing(serve: Serve) -> None:
-    run = serve({"etl": {"tasks": [for_each("loop", "[]", script("each"))]}}, {"main.py": ""}).run(
-        "etl"
-    )
-    assert task_words(run) == {"loop": "SUCCESS"}
+    run = serve(
+        {"etl": {"tasks": [for_each("loop", "[]", python_task("each"))]}}, {"main.py": ""}
+    ).run("etl")
+    assert task_results(run) == {"loop": "SUCCESS"}
 
 
 def test_cancel_of_a_for_each(serve: Serve) -> None:
-    loop = for_each("loop", "[1, 2, 3]", script("each"))
+    loop = for_each("loop", "[1, 2, 3]", python_task("each"))
     client = serve({"etl": {"tasks": [loop]}}, {"main.py": "import time; time.sleep(1000)"})
     run_id = client.start("etl")
     (task,) = client.jobs.get_run(run_id).tasks or []
@@ -176,11 +178,13 @@ def test_cancel_of_a_for_each(serve: Serve) -> None:
     task_id = task.run_id
     wait_until(
         lambda: any(
-            words(each)[0] == "RUNNING" for each in client.jobs.get_run(task_id).iterations or []
-        )
+            state_fields(each)[0] == "RUNNING"
+            for each in client.jobs.get_run(task_id).iterations or []
+        ),
+        "an iteration",
     )
     client.jobs.cancel_run(run_id)
     run = client.finish(run_id)
-    assert words(run) == ("TERMINATED", "CANCELED", "USER_CANCELED")
+    assert state_fields(run) == ("TERMINATED", "CANCELED", "USER_CANCELED")
     iterations = client.jobs.get_run(task_id).iterations or []
-    assert [words(each)[1] for each in iterations] == ["CANCELED"] * 3
+    assert [state_fields(each)[1] for each in iterations] == ["CANCELED"] * 3

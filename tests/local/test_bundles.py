@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flask_lakeflow_jobs.local import Workspace, load_bundle
-from tests.local.support import Client, task_words, words
+from tests.local.support import Client, state_fields, task_results
 
 BUNDLES = Path(__file__).parent / "bundles"
 Open = Callable[..., Client]
@@ -42,7 +42,7 @@ def test_orders(open_bundle: Open, target: str | None, name: str, total: str, re
     run = client.run("summary", job_parameters={"day": "friday"})
     outputs = client.outputs(run)
     assert run.run_name == f"orders summary ({name})"
-    assert set(task_words(run).values()) == {"SUCCESS"}, outputs
+    assert set(task_results(run).values()) == {"SUCCESS"}, outputs
     assert outputs["total"].info == total
     assert outputs["report"].notebook_output is not None
     assert outputs["report"].notebook_output.result == report
@@ -51,7 +51,7 @@ def test_orders(open_bundle: Open, target: str | None, name: str, total: str, re
 def test_branches(open_bundle: Open) -> None:
     client = open_bundle("branches")
     run = client.run("nightly")
-    assert task_words(run) == {
+    assert task_results(run) == {
         "find": "SUCCESS",
         "enough": "SUCCESS",
         "each_region": "SUCCESS",
@@ -59,11 +59,14 @@ def test_branches(open_bundle: Open) -> None:
         "publish": "SUCCESS",
         "alarm": "EXCLUDED",
     }
-    assert words(run)[1] == "SUCCESS"
+    assert state_fields(run)[1] == "SUCCESS"
     loop = next(task for task in run.tasks or [] if task.task_key == "each_region")
     assert loop.run_id is not None
     iterations = client.jobs.get_run(loop.run_id).iterations or []
-    assert sorted(words(each)[1] or "" for each in iterations) == ["FAILED", *["SUCCESS"] * 3]
+    assert sorted(state_fields(each)[1] or "" for each in iterations) == [
+        "FAILED",
+        *["SUCCESS"] * 3,
+    ]
     nested = client.outputs(run)["publish"].run_job_output
     assert nested is not None
     assert nested.run_id is not None
@@ -74,7 +77,7 @@ def test_branches(open_bundle: Open) -> None:
 
 def test_the_other_branch(open_bundle: Open) -> None:
     run = open_bundle("branches").run("nightly", job_parameters={"threshold": "3"})
-    assert task_words(run) == {
+    assert task_results(run) == {
         "find": "SUCCESS",
         "enough": "SUCCESS",
         "each_region": "EXCLUDED",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.local.conftest import Serve
-from tests.local.support import notebook, script
+from tests.local.support import notebook_task, python_task
 
 HEADER = "# Databricks notebook source\n"
 MODULE = {"src/shop/__init__.py": "", "src/shop/main.py": "def run(): print('sold')"}
@@ -83,7 +83,7 @@ def test_wheel_that_has_been_built(serve: Serve, tmp_path: Path) -> None:
         )
     tasks = [
         wheel(libraries=libraries),
-        script("import", libraries=libraries),
+        python_task("import", libraries=libraries),
         {**wheel("nothing", libraries=libraries), "task_key": "nothing"},
     ]
     client = serve({"etl": {"tasks": tasks}}, {"main.py": "import shop; shop.run()"})
@@ -96,7 +96,7 @@ def test_wheel_that_has_been_built(serve: Serve, tmp_path: Path) -> None:
 
 
 def test_iterations_have_the_libraries_of_their_task(serve: Serve) -> None:
-    loop = {"inputs": "[1]", "task": script("each", libraries=[{"whl": "dist/*.whl"}])}
+    loop = {"inputs": "[1]", "task": python_task("each", libraries=[{"whl": "dist/*.whl"}])}
     files = {"main.py": "import shop.main", "setup.py": "", **MODULE}
     client = serve({"etl": {"tasks": [{"task_key": "loop", "for_each_task": loop}]}}, files)
     run = client.run("etl")
@@ -118,9 +118,9 @@ def test_environment_variables(serve: Serve, monkeypatch: pytest.MonkeyPatch) ->
             {"environment_variables_key": "v", "spec": {"environment_variables": {"KIND": "job"}}}
         ],
         "tasks": [
-            script("own", new_cluster=own),
-            script("shared", job_cluster_key="shared"),
-            script("job", environment_variables_key="v"),
+            python_task("own", new_cluster=own),
+            python_task("shared", job_cluster_key="shared"),
+            python_task("job", environment_variables_key="v"),
         ],
     }
     code = """
@@ -147,7 +147,7 @@ def test_secrets_are_read_and_not_printed(serve: Serve, monkeypatch: pytest.Monk
         sys.stdout.writelines(["a", secret, "\\n"])
         raise ValueError(secret)
     """
-    client = serve({"etl": {"tasks": [script("main")]}}, {"main.py": code})
+    client = serve({"etl": {"tasks": [python_task("main")]}}, {"main.py": code})
     output = client.outputs(client.run("etl"))["main"]
     assert output.error == "ValueError: [REDACTED]"
     assert "hunter2" not in f"{output.logs}{output.error_trace}"
@@ -156,7 +156,7 @@ def test_secrets_are_read_and_not_printed(serve: Serve, monkeypatch: pytest.Monk
 
 def test_secret_that_is_not_there(serve: Serve) -> None:
     client = serve(
-        {"etl": {"tasks": [notebook("main")]}},
+        {"etl": {"tasks": [notebook_task("main")]}},
         {"notebook.py": HEADER + "dbutils.secrets.get('my-scope', 'a key')"},
     )
     assert client.outputs(client.run("etl"))["main"].error == (
@@ -189,7 +189,7 @@ except AttributeError as error:
 
 
 def test_files(serve: Serve) -> None:
-    task = notebook("main")
+    task = notebook_task("main")
     task["notebook_task"]["base_parameters"] = {
         "given": "/Volumes/main/default/files",
         "files": "${workspace.file_path}",

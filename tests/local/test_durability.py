@@ -27,17 +27,17 @@ from flask_lakeflow_jobs.local.home import WorkspaceFolder
 from tests.local.support import (
     ENDED,
     Client,
-    after,
-    message_of,
-    played,
-    script,
-    scripted,
-    task_words,
-    wait_until,
-    words,
+    depends_on,
+    python_task,
+    simulated_job,
+    simulated_task,
+    state_fields,
+    state_message,
+    task_results,
     write_bundle,
 )
 from tests.local.test_run import is_running
+from tests.support import wait_until
 
 KILLS = int(os.environ.get("LAKEFLOW_KILLS", "12"))
 
@@ -66,15 +66,15 @@ def client_of(address: Address, bundle: Path) -> Client:
 
 
 def test_what_was_going_is_marked_and_its_processes_are_gone(tmp_path: Path, folder: Path) -> None:
-    tasks = [script("first", "first.py"), script("main", depends_on=after("first"))]
-    tasks.append(script("last", depends_on=after("main")))
+    tasks = [python_task("first", "first.py"), python_task("main", depends_on=depends_on("first"))]
+    tasks.append(python_task("last", depends_on=depends_on("main")))
     bundle = write_bundle(tmp_path, {"etl": {"tasks": tasks}}, {"main.py": LINGER, "first.py": ""})
     address = ensure_workspace(folder, bundle)
     client = client_of(address, bundle)
     run_id = client.start("etl")
     main_id = (client.jobs.get_run(run_id).tasks or [])[1].run_id
     assert main_id is not None
-    logs = wait_until(lambda: client.jobs.get_run_output(main_id).logs)
+    logs = wait_until(lambda: client.jobs.get_run_output(main_id).logs, "the first line")
     processes = [int(pid) for pid in (logs or "").split()]
     assert all(map(is_running, processes))
     kill(address, folder)
@@ -82,18 +82,18 @@ def test_what_was_going_is_marked_and_its_processes_are_gone(tmp_path: Path, fol
         wait_until(lambda pid=pid: not is_running(pid), f"the end of process {pid}")  # type: ignore[misc]
     ensure_workspace(folder, bundle)
     run = client.jobs.get_run(run_id)
-    assert words(run) == ("INTERNAL_ERROR", "FAILED", "INTERNAL_ERROR")
+    assert state_fields(run) == ("INTERNAL_ERROR", "FAILED", "INTERNAL_ERROR")
     assert run.state is not None
     assert "The local workspace stopped while this was running" in (run.state.state_message or "")
     assert run.end_time
-    assert task_words(run) == {"first": "SUCCESS", "main": "FAILED", "last": "UPSTREAM_FAILED"}
+    assert task_results(run) == {"first": "SUCCESS", "main": "FAILED", "last": "UPSTREAM_FAILED"}
     client.jobs.repair_run(run_id, rerun_all_failed_tasks=True)
     client.jobs.cancel_run(run_id)
-    assert words(client.finish(run_id))[1] == "CANCELED"
+    assert state_fields(client.finish(run_id))[1] == "CANCELED"
 
 
 def test_what_was_waiting_is_told_so(tmp_path: Path) -> None:
-    jobs = {"etl": scripted(played("main"), played("last", "main"), seconds=1)}
+    jobs = {"etl": simulated_job(simulated_task("main"), simulated_task("last", "main"), seconds=1)}
     bundle = write_bundle(tmp_path, jobs, {})
     with Workspace(bundle, tmp_path / "folder", clock=ManualClock()) as address:
         client = client_of(address, bundle)
@@ -101,13 +101,13 @@ def test_what_was_waiting_is_told_so(tmp_path: Path) -> None:
         waiting = client.start("etl")
     with Workspace(bundle, tmp_path / "folder") as address:
         run = client_of(address, bundle).jobs.get_run(waiting)
-    assert words(run) == ("INTERNAL_ERROR", "FAILED", "INTERNAL_ERROR")
+    assert state_fields(run) == ("INTERNAL_ERROR", "FAILED", "INTERNAL_ERROR")
     for each in (run, *(run.tasks or [])):
-        assert "stopped while this was waiting for its turn" in message_of(each)
+        assert "stopped while this was waiting for its turn" in state_message(each)
 
 
 def test_processes_end_with_a_workspace_that_is_stopped(tmp_path: Path) -> None:
-    jobs = {"etl": {"tasks": [script("main")]}}
+    jobs = {"etl": {"tasks": [python_task("main")]}}
     bundle = write_bundle(tmp_path, jobs, {"main.py": LINGER})
     with Workspace(bundle, tmp_path / "folder") as address:
         client = client_of(address, bundle)
@@ -115,11 +115,11 @@ def test_processes_end_with_a_workspace_that_is_stopped(tmp_path: Path) -> None:
         (main,) = client.jobs.get_run(run_id).tasks or []
         assert main.run_id is not None
         main_id = main.run_id
-        logs = wait_until(lambda: client.jobs.get_run_output(main_id).logs)
+        logs = wait_until(lambda: client.jobs.get_run_output(main_id).logs, "the first line")
     for pid in (logs or "").split():
-        wait_until(lambda pid=pid: not is_running(int(pid)))  # type: ignore[misc]
+        wait_until(lambda pid=pid: not is_running(int(pid)), f"the end of process {pid}")  # type: ignore[misc]
     with Workspace(bundle, tmp_path / "folder") as address:
-        assert words(client_of(address, bundle).jobs.get_run(run_id))[0] == "INTERNAL_ERROR"
+        assert state_fields(client_of(address, bundle).jobs.get_run(run_id))[0] == "INTERNAL_ERROR"
 
 
 class Load:
@@ -168,10 +168,10 @@ class Load:
 
 
 def test_no_acknowledged_run_is_lost(tmp_path: Path, folder: Path) -> None:
-    quick = scripted(played("a"), played("b", "a"), seconds=[0, 0.02])
-    etl = {"tasks": [script("main"), script("next", depends_on=after("main"))]}
+    etl_jobs = simulated_job(simulated_task("a"), simulated_task("b", "a"), seconds=[0, 0.02])
+    etl = {"tasks": [python_task("main"), python_task("next", depends_on=depends_on("main"))]}
     jobs = {
-        "quick": {**quick, "max_concurrent_runs": 500},
+        "quick": {**etl_jobs, "max_concurrent_runs": 500},
         "etl": {**etl, "max_concurrent_runs": 3},
     }
     bundle = write_bundle(tmp_path, jobs, {"main.py": "import time; time.sleep(0.05)"})
@@ -194,7 +194,7 @@ def test_no_acknowledged_run_is_lost(tmp_path: Path, folder: Path) -> None:
     listed = {run.run_id: run for run in client.jobs.list_runs(limit=25)}
     assert acknowledged.keys() - doubtful <= listed.keys()
     assert not deleted & listed.keys()
-    assert {words(run)[0] for run in listed.values()} <= ENDED
+    assert {state_fields(run)[0] for run in listed.values()} <= ENDED
     run_id, token = next(iter(acknowledged.items()))
     body = {"job_id": client.job_ids["quick"], "idempotency_token": token}
     assert client.http("POST", "/api/2.2/jobs/run-now", body)[1]["run_id"] == run_id

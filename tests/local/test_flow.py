@@ -9,7 +9,15 @@ from databricks.sdk.service.jobs import QueueSettings
 
 from flask_lakeflow_jobs.local import ManualClock
 from tests.local.conftest import Serve
-from tests.local.support import message_of, played, script, scripted, task_words, wait_until, words
+from tests.local.support import (
+    python_task,
+    simulated_job,
+    simulated_task,
+    state_fields,
+    state_message,
+    task_results,
+)
+from tests.support import wait_until
 
 UPSTREAM = ["good", "bad"]
 
@@ -36,10 +44,17 @@ def test_run_if(serve: Serve, rule: str | None, results: list[str], expected: st
     more = {"run_if": rule} if rule else {}
     parts = {"a": {"result": results[0]}, "b": {"result": results[1]}}
     client = serve(
-        {"etl": scripted(played("a"), played("b"), played("c", "a", "b", **more), tasks=parts)}
+        {
+            "etl": simulated_job(
+                simulated_task("a"),
+                simulated_task("b"),
+                simulated_task("c", "a", "b", **more),
+                tasks=parts,
+            )
+        }
     )
     run = client.run("etl")
-    assert task_words(run)["c"] == expected
+    assert task_results(run)["c"] == expected
     (*_, last) = run.tasks or []
     assert last.run_if is not None
     assert last.run_if.value == (rule or "ALL_SUCCESS")
@@ -48,13 +63,15 @@ def test_run_if(serve: Serve, rule: str | None, results: list[str], expected: st
 def test_success_with_failures(serve: Serve) -> None:
     client = serve(
         {
-            "etl": scripted(
-                played("a"), played("b", "a", run_if="ALL_DONE"), tasks={"a": {"result": "FAILED"}}
+            "etl": simulated_job(
+                simulated_task("a"),
+                simulated_task("b", "a", run_if="ALL_DONE"),
+                tasks={"a": {"result": "FAILED"}},
             )
         }
     )
     run = client.run("etl")
-    assert words(run)[:2] == ("TERMINATED", "SUCCESS_WITH_FAILURES")
+    assert state_fields(run)[:2] == ("TERMINATED", "SUCCESS_WITH_FAILURES")
     _, shape = client.http("GET", f"/api/2.2/jobs/runs/get?run_id={run.run_id}")
     details = shape["status"]["termination_details"]
     assert (details["code"], details["type"]) == ("SUCCESS_WITH_FAILURES", "SUCCESS")
@@ -62,19 +79,19 @@ def test_success_with_failures(serve: Serve) -> None:
 
 def test_failed_leaf_fails_the_run(serve: Serve) -> None:
     parts = {"b": {"result": "FAILED"}}
-    client = serve({"etl": scripted(played("a"), played("b"), tasks=parts)})
+    client = serve({"etl": simulated_job(simulated_task("a"), simulated_task("b"), tasks=parts)})
     run = client.run("etl")
-    assert words(run) == ("INTERNAL_ERROR", "FAILED", "RUN_EXECUTION_ERROR")
-    assert message_of(run) == (
+    assert state_fields(run) == ("INTERNAL_ERROR", "FAILED", "RUN_EXECUTION_ERROR")
+    assert state_message(run) == (
         "Task b failed with message: Workload failed, see run output for details."
     )
 
 
 def test_disabled_task(serve: Serve) -> None:
-    client = serve({"etl": scripted(played("a", disabled=True), played("b"))})
+    client = serve({"etl": simulated_job(simulated_task("a", disabled=True), simulated_task("b"))})
     run = client.run("etl")
-    assert task_words(run) == {"a": "DISABLED", "b": "SUCCESS"}
-    assert words(run)[1] == "SUCCESS"
+    assert task_results(run) == {"a": "DISABLED", "b": "SUCCESS"}
+    assert state_fields(run)[1] == "SUCCESS"
 
 
 @pytest.mark.parametrize(
@@ -87,42 +104,50 @@ def test_disabled_task(serve: Serve) -> None:
     ],
 )
 def test_only(serve: Serve, only: list[str], ran: list[str]) -> None:
-    tasks = [played("a"), played("b", "a"), played("c", "b"), played("d", "c"), played("x")]
-    run = serve({"etl": scripted(*tasks)}).run("etl", only=only)
-    assert task_words(run) == dict.fromkeys(ran, "SUCCESS")
+    tasks = [
+        simulated_task("a"),
+        simulated_task("b", "a"),
+        simulated_task("c", "b"),
+        simulated_task("d", "c"),
+        simulated_task("x"),
+    ]
+    run = serve({"etl": simulated_job(*tasks)}).run("etl", only=only)
+    assert task_results(run) == dict.fromkeys(ran, "SUCCESS")
 
 
 def test_a_long_chain(serve: Serve) -> None:
-    tasks = [played("t0")] + [played(f"t{n}", f"t{n - 1}", disabled=True) for n in range(1, 600)]
-    run = serve({"etl": scripted(*tasks)}).run("etl")
-    assert words(run)[1] == "SUCCESS"
+    tasks = [simulated_task("t0")] + [
+        simulated_task(f"t{n}", f"t{n - 1}", disabled=True) for n in range(1, 600)
+    ]
+    run = serve({"etl": simulated_job(*tasks)}).run("etl")
+    assert state_fields(run)[1] == "SUCCESS"
 
 
 # Concurrency
 
 
 def test_over_the_limit_without_a_queue(serve: Serve, clock: ManualClock) -> None:
-    job = {**scripted(played("a"), seconds=5), "queue": {"enabled": False}}
+    job = {**simulated_job(simulated_task("a"), seconds=5), "queue": {"enabled": False}}
     client = serve({"etl": job}, clock=clock)
     first = client.start("etl")
     second = client.jobs.get_run(client.start("etl"))
-    assert words(second) == (
+    assert state_fields(second) == (
         "SKIPPED",
         "MAXIMUM_CONCURRENT_RUNS_REACHED",
         "MAX_CONCURRENT_RUNS_EXCEEDED",
     )
-    assert message_of(second) == (
+    assert state_message(second) == (
         "Skipping this run because the limit of 1 maximum concurrent runs has been reached."
     )
     clock.advance(5)
-    assert words(client.jobs.get_run(first))[1] == "SUCCESS"
+    assert state_fields(client.jobs.get_run(first))[1] == "SUCCESS"
 
 
 def test_over_the_limit_with_a_queue(serve: Serve, clock: ManualClock) -> None:
-    client = serve({"etl": scripted(played("a"), seconds=5)}, clock=clock)
+    client = serve({"etl": simulated_job(simulated_task("a"), seconds=5)}, clock=clock)
     first, second, third = (client.start("etl") for _ in range(3))
     queued = client.jobs.get_run(second)
-    assert words(queued)[0] == "QUEUED"
+    assert state_fields(queued)[0] == "QUEUED"
     assert queued.state is not None
     assert queued.state.queue_reason == "Queued due to reaching maximum concurrent runs of 1."
     assert queued.status is not None
@@ -130,65 +155,74 @@ def test_over_the_limit_with_a_queue(serve: Serve, clock: ManualClock) -> None:
     assert queued.status.queue_details.code is not None
     assert queued.status.queue_details.code.value == "MAX_CONCURRENT_RUNS_REACHED"
     client.jobs.cancel_run(third)
-    assert words(client.jobs.get_run(third)) == ("TERMINATED", "CANCELED", "USER_CANCELED")
+    assert state_fields(client.jobs.get_run(third)) == ("TERMINATED", "CANCELED", "USER_CANCELED")
     clock.advance(5)
     run = client.jobs.get_run(second)
-    assert (words(run)[0], run.queue_duration) == ("RUNNING", 5000)
+    assert (state_fields(run)[0], run.queue_duration) == ("RUNNING", 5000)
     clock.advance(5)
-    assert words(client.jobs.get_run(second))[1] == "SUCCESS"
-    assert words(client.jobs.get_run(first))[1] == "SUCCESS"
+    assert state_fields(client.jobs.get_run(second))[1] == "SUCCESS"
+    assert state_fields(client.jobs.get_run(first))[1] == "SUCCESS"
 
 
 def test_a_run_may_refuse_the_queue(serve: Serve, clock: ManualClock) -> None:
-    client = serve({"etl": scripted(played("a"), seconds=5)}, clock=clock)
+    client = serve({"etl": simulated_job(simulated_task("a"), seconds=5)}, clock=clock)
     client.start("etl")
     run = client.jobs.get_run(client.start("etl", queue=QueueSettings(enabled=False)))
-    assert words(run)[0] == "SKIPPED"
+    assert state_fields(run)[0] == "SKIPPED"
     body = {"job_id": client.job_ids["etl"], "queue": {"enabled": "False"}}
     _, answer = client.http("POST", "/api/2.2/jobs/run-now", body)
-    assert words(client.jobs.get_run(answer["run_id"]))[0] == "SKIPPED"
+    assert state_fields(client.jobs.get_run(answer["run_id"]))[0] == "SKIPPED"
 
 
 def test_limit_of_none_skips_all(serve: Serve) -> None:
-    client = serve({"etl": {**scripted(played("a")), "max_concurrent_runs": 0}})
-    assert words(client.run("etl"))[0] == "SKIPPED"
+    client = serve({"etl": {**simulated_job(simulated_task("a")), "max_concurrent_runs": 0}})
+    assert state_fields(client.run("etl"))[0] == "SKIPPED"
 
 
 def test_cancel_is_answered_before_it_is_done(serve: Serve, clock: ManualClock) -> None:
-    client = serve({"etl": scripted(played("a"), played("b", "a"), seconds=5)}, clock=clock)
+    client = serve(
+        {"etl": simulated_job(simulated_task("a"), simulated_task("b", "a"), seconds=5)},
+        clock=clock,
+    )
     run_id = client.start("etl")
     client.jobs.cancel_run(run_id)
     run = client.jobs.get_run(run_id)
-    assert words(run)[0] == "TERMINATING"
+    assert state_fields(run)[0] == "TERMINATING"
     (first, _) = run.tasks or []
-    assert words(first)[0] == "TERMINATING"
+    assert state_fields(first)[0] == "TERMINATING"
     assert [each.run_id for each in client.jobs.list_runs(active_only=True)] == [run_id]
     clock.advance(0)
     run = client.jobs.get_run(run_id)
-    assert words(run) == ("TERMINATED", "CANCELED", "USER_CANCELED")
-    assert task_words(run) == {"a": "CANCELED", "b": "CANCELED"}
+    assert state_fields(run) == ("TERMINATED", "CANCELED", "USER_CANCELED")
+    assert task_results(run) == {"a": "CANCELED", "b": "CANCELED"}
     clock.advance(60)
-    assert words(client.jobs.get_run(run_id))[1] == "CANCELED"
+    assert state_fields(client.jobs.get_run(run_id))[1] == "CANCELED"
 
 
 def test_cancel_of_one_task(serve: Serve, clock: ManualClock) -> None:
-    client = serve({"etl": scripted(played("a"), played("b", "a"), seconds=5)}, clock=clock)
+    client = serve(
+        {"etl": simulated_job(simulated_task("a"), simulated_task("b", "a"), seconds=5)},
+        clock=clock,
+    )
     run_id = client.start("etl")
     (first, _) = client.jobs.get_run(run_id).tasks or []
     assert first.run_id is not None
     client.jobs.cancel_run(first.run_id)
     clock.advance(0)
     run = client.jobs.get_run(run_id)
-    assert task_words(run) == {"a": "CANCELED", "b": "UPSTREAM_CANCELED"}
-    assert words(run)[1] == "CANCELED"
+    assert task_results(run) == {"a": "CANCELED", "b": "UPSTREAM_CANCELED"}
+    assert state_fields(run)[1] == "CANCELED"
 
 
 def test_cancel_all(serve: Serve, clock: ManualClock) -> None:
-    jobs = {"etl": scripted(played("a"), seconds=5), "other": scripted(played("a"), seconds=5)}
+    jobs = {
+        "etl": simulated_job(simulated_task("a"), seconds=5),
+        "other": simulated_job(simulated_task("a"), seconds=5),
+    }
     client = serve(jobs, clock=clock)
     running, queued, other = client.start("etl"), client.start("etl"), client.start("other")
     client.jobs.cancel_all_runs(all_queued_runs=True)
-    assert [words(client.jobs.get_run(each))[0] for each in (running, queued, other)] == [
+    assert [state_fields(client.jobs.get_run(each))[0] for each in (running, queued, other)] == [
         "RUNNING",
         "TERMINATED",
         "RUNNING",
@@ -211,22 +245,22 @@ def test_more_processes_than_there_is_room_for(
             assert time.monotonic() < deadline
             time.sleep(0.01)
     """
-    tasks = [script(key) for key in "abcd"]
+    tasks = [python_task(key) for key in "abcd"]
     client = serve({"etl": {"tasks": tasks}}, {"main.py": code})
     run_id = client.start("etl")
 
     def states() -> list[str]:
-        return [words(task)[0] for task in client.jobs.get_run(run_id).tasks or []]
+        return [state_fields(task)[0] for task in client.jobs.get_run(run_id).tasks or []]
 
-    wait_until(lambda: states() == ["RUNNING", "RUNNING", "QUEUED", "QUEUED"])
+    wait_until(lambda: states() == ["RUNNING", "RUNNING", "QUEUED", "QUEUED"], "two queued tasks")
     _, shape = client.http("GET", f"/api/2.2/jobs/runs/get?run_id={run_id}")
     queued = shape["tasks"][2]
     assert queued["status"]["queue_details"]["code"] == "ACTIVE_RUN_JOB_TASKS_LIMIT_REACHED"
     client.jobs.cancel_run(shape["tasks"][3]["run_id"])
-    wait_until(lambda: states()[3] == "TERMINATED")
+    wait_until(lambda: states()[3] == "TERMINATED", "the end of the last task")
     (tmp_path / "folder" / "data" / "go").write_text("")
     run = client.finish(run_id)
-    assert task_words(run) == {"a": "SUCCESS", "b": "SUCCESS", "c": "SUCCESS", "d": "CANCELED"}
+    assert task_results(run) == {"a": "SUCCESS", "b": "SUCCESS", "c": "SUCCESS", "d": "CANCELED"}
     third = (run.tasks or [])[2]
     assert third.queue_duration
-    assert words(run)[1] == "CANCELED"
+    assert state_fields(run)[1] == "CANCELED"

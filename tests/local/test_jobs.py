@@ -19,7 +19,14 @@ from databricks.sdk.service.jobs import (
 
 from flask_lakeflow_jobs.local import Workspace
 from tests.local.conftest import Serve
-from tests.local.support import Client, played, script, scripted, task_words, write_bundle
+from tests.local.support import (
+    Client,
+    python_task,
+    simulated_job,
+    simulated_task,
+    task_results,
+    write_bundle,
+)
 
 SCRIPTED = {"local_script": "{}"}
 
@@ -38,7 +45,7 @@ def loop(inner: Any, **more: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def client(serve: Serve) -> Client:
-    return serve({"etl": scripted(played("main"))}, {"main.py": "print('hello')"})
+    return serve({"etl": simulated_job(simulated_task("main"))}, {"main.py": "print('hello')"})
 
 
 def names(client: Client) -> list[str | None]:
@@ -56,7 +63,7 @@ def test_create_run_and_delete(client: Client) -> None:
     assert job.settings.queue is not None
     assert job.settings.queue.enabled is True
     run = client.finish(client.jobs.run_now(job_id).bind()["run_id"])
-    assert task_words(run) == {"a": "SUCCESS"}
+    assert task_results(run) == {"a": "SUCCESS"}
     client.jobs.delete(job_id)
     with pytest.raises(ResourceDoesNotExist):
         client.jobs.get(job_id)
@@ -89,9 +96,14 @@ def test_what_is_not_said_is_filled_in(client: Client) -> None:
 
 
 def test_numbers_and_truth_values_may_come_as_text(client: Client) -> None:
-    inner = {**played("inner"), "max_retries": "2"}
+    inner = {**simulated_task("inner"), "max_retries": "2"}
     tasks = [
-        {**played("a"), "timeout_seconds": "60", "max_retries": "-1", "retry_on_timeout": "False"},
+        {
+            **simulated_task("a"),
+            "timeout_seconds": "60",
+            "max_retries": "-1",
+            "retry_on_timeout": "False",
+        },
         {**loop(inner, concurrency="3"), "task_key": "b", "min_retry_interval_millis": "5"},
         {"task_key": "c", "run_job_task": {"job_id": str(client.job_ids["etl"])}},
     ]
@@ -123,9 +135,9 @@ def test_numbers_and_truth_values_may_come_as_text(client: Client) -> None:
 
 def test_reset_keeps_as_whom_a_job_runs(client: Client) -> None:
     run_as = {"user_name": "somebody@example.com"}
-    body = {"tasks": [played("a")], "run_as": run_as, "tags": SCRIPTED}
+    body = {"tasks": [simulated_task("a")], "run_as": run_as, "tags": SCRIPTED}
     _, made = client.http("POST", "/api/2.2/jobs/create", body)
-    new = {"job_id": made["job_id"], "new_settings": {"tasks": [played("b")]}}
+    new = {"job_id": made["job_id"], "new_settings": {"tasks": [simulated_task("b")]}}
     assert client.http("POST", "/api/2.2/jobs/reset", new) == (200, {})
     _, job = client.http("GET", f"/api/2.2/jobs/get?job_id={made['job_id']}")
     assert (job["settings"]["run_as"], "tags" in job["settings"]) == (run_as, False)
@@ -165,29 +177,59 @@ def test_update_merges_by_key(client: Client) -> None:
         ({}, "The job has no tasks. List at least one under 'tasks'."),
         ({"tasks": [{"task_key": "a"}]}, "Task 'a' has no kind."),
         (
-            {"tasks": [played("a", "a")]},
+            {"tasks": [simulated_task("a", "a")]},
             "The tasks depend on each other in a circle: a -> a.",
         ),
-        ({"tasks": [played("a")], "max_concurrent_runs": 1001}, "'max_concurrent_runs' has to be"),
-        ({"tasks": [played("a")], "timeout_seconds": -1}, "'timeout_seconds' has to be"),
-        ({"tasks": [played("a")], "name": 5}, "The name of a job has to be a text."),
-        ({"tasks": [played("a", max_retries="x")]}, "'max_retries' of task 'a' has to be a number"),
-        ({"tasks": [played("a", timeout_seconds=True)]}, "'timeout_seconds' of task 'a' has to be"),
-        ({"tasks": [played("a")], "tags": []}, "'tags' has to be a mapping."),
-        ({"tasks": [played("a")], "tags": {"local_script": "[]"}}, "The tag 'local_script' has to"),
+        (
+            {"tasks": [simulated_task("a")], "max_concurrent_runs": 1001},
+            "'max_concurrent_runs' has to be",
+        ),
+        ({"tasks": [simulated_task("a")], "timeout_seconds": -1}, "'timeout_seconds' has to be"),
+        ({"tasks": [simulated_task("a")], "name": 5}, "The name of a job has to be a text."),
+        (
+            {"tasks": [simulated_task("a", max_retries="x")]},
+            "'max_retries' of task 'a' has to be a number",
+        ),
+        (
+            {"tasks": [simulated_task("a", timeout_seconds=True)]},
+            "'timeout_seconds' of task 'a' has to be",
+        ),
+        ({"tasks": [simulated_task("a")], "tags": []}, "'tags' has to be a mapping."),
+        (
+            {"tasks": [simulated_task("a")], "tags": {"local_script": "[]"}},
+            "The tag 'local_script' has to",
+        ),
         ({"tasks": [wheel({"entry_point": "x"})]}, "The python_wheel_task of task 'a' needs a 'pa"),
         (
             {"tasks": [wheel({"package_name": "x", "entry_point": "x", "parameters": "x"})]},
             "'parameters' of task 'a' is of the wrong type.",
         ),
         ({"tasks": [loop(5)]}, "A task has to be a mapping with a 'task_key'."),
-        ({"tasks": [loop(loop(played("a")))]}, "The for_each_task of task 'a' cannot hold another"),
-        ({"tasks": [loop(played("a"), concurrency=0)]}, "'concurrency' of task 'a' has to be a"),
-        ({"tasks": [played("a")], "parameters": [{}]}, "'parameters' has to be a list of"),
-        (scripted(played("a"), result="GREAT"), "The result of the tag 'local_script' is one of"),
-        (scripted(played("a"), seconds="long"), "The seconds of the tag 'local_script' are"),
-        (scripted(played("a"), minutes=1), "A part of the tag 'local_script' may have"),
-        ({"tasks": [played("a")], "tags": {"local_script": "{"}}, "The tag 'local_script' is no"),
+        (
+            {"tasks": [loop(loop(simulated_task("a")))]},
+            "The for_each_task of task 'a' cannot hold another",
+        ),
+        (
+            {"tasks": [loop(simulated_task("a"), concurrency=0)]},
+            "'concurrency' of task 'a' has to be a",
+        ),
+        ({"tasks": [simulated_task("a")], "parameters": [{}]}, "'parameters' has to be a list of"),
+        (
+            simulated_job(simulated_task("a"), result="GREAT"),
+            "The result of the tag 'local_script' is one of",
+        ),
+        (
+            simulated_job(simulated_task("a"), seconds="long"),
+            "The seconds of the tag 'local_script' are",
+        ),
+        (
+            simulated_job(simulated_task("a"), minutes=1),
+            "A part of the tag 'local_script' may have",
+        ),
+        (
+            {"tasks": [simulated_task("a")], "tags": {"local_script": "{"}},
+            "The tag 'local_script' is no",
+        ),
         (
             {"tasks": [{"task_key": "a", "for_each_task": {"inputs": "[]"}}]},
             "The for_each_task of task 'a' needs 'inputs' and a 'task'.",
@@ -219,18 +261,22 @@ def test_settings_that_cannot_run(client: Client, settings: dict[str, Any], mess
             "Expected object for field environments.spec, found STRING",
         ),
         (
-            {"tasks": [played("a", libraries="x")]},
+            {"tasks": [simulated_task("a", libraries="x")]},
             "Expected array for field tasks.libraries, found STRING",
         ),
         (
-            {"tasks": [{"task_key": "a", "for_each_task": {"inputs": [1], "task": played("b")}}]},
+            {
+                "tasks": [
+                    {"task_key": "a", "for_each_task": {"inputs": [1], "task": simulated_task("b")}}
+                ]
+            },
             "Expected string for field tasks.for_each_task.inputs, found ARRAY",
         ),
     ],
 )
 def test_settings_of_the_wrong_type(client: Client, settings: dict[str, Any], message: str) -> None:
     made = client.jobs.create(tasks=[task("a")]).job_id
-    body = {"tasks": [played("a")], **settings}
+    body = {"tasks": [simulated_task("a")], **settings}
     for path, request in (
         ("create", body),
         ("runs/submit", body),
@@ -282,13 +328,13 @@ def test_submit(client: Client) -> None:
     assert again.bind()["run_id"] == run_id
     run = client.finish(run_id)
     assert (run.run_name, run.run_type and run.run_type.value) == ("once", "SUBMIT_RUN")
-    assert task_words(run) == {"a": "SUCCESS", "b": "FAILED"}
+    assert task_results(run) == {"a": "SUCCESS", "b": "FAILED"}
     assert client.outputs(run)["a"].logs == "hello\n"
     assert "There is no file" in (client.outputs(run)["b"].error or "")
 
 
 def test_jobs_outlive_the_workspace(tmp_path: Path) -> None:
-    path = write_bundle(tmp_path, {"etl": scripted(played("main"))}, {})
+    path = write_bundle(tmp_path, {"etl": simulated_job(simulated_task("main"))}, {})
     with Workspace(path, tmp_path / "folder") as address:
         first = Client(address, {})
         job_id = first.jobs.create(name="mine", tasks=[task("a")], tags=SCRIPTED).job_id
@@ -310,7 +356,7 @@ def edit(path: Path, old: str, new: str) -> None:
 
 
 def test_edits_of_the_bundle_are_seen(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    jobs = {"etl": {"name": "old", "tasks": [script("main")]}}
+    jobs = {"etl": {"name": "old", "tasks": [python_task("main")]}}
     path = write_bundle(tmp_path, jobs, {"main.py": ""})
     workspace = Workspace(path, tmp_path / "folder")
     with workspace as address:
@@ -336,7 +382,7 @@ EXTRA = "resources: {jobs: {extra: {tasks: [{task_key: a, run_job_task: {job_id:
 
 @pytest.mark.parametrize("pattern", ["jobs/*.yml", "jobs/*/*.yml", "*/deep/*.yml"])
 def test_new_included_file_is_seen(tmp_path: Path, pattern: str) -> None:
-    path = write_bundle(tmp_path, {"etl": scripted(played("main"))}, {})
+    path = write_bundle(tmp_path, {"etl": simulated_job(simulated_task("main"))}, {})
     edit(path, "bundle:", f"include: ['{pattern}']\nbundle:")
     with Workspace(path, tmp_path / "folder") as address:
         client = Client(address, {})
@@ -352,7 +398,9 @@ def test_new_included_file_is_seen(tmp_path: Path, pattern: str) -> None:
 
 
 def test_a_new_file_that_is_mended_is_seen(tmp_path: Path) -> None:
-    path = write_bundle(tmp_path, {"etl": scripted(played("main"))}, {"jobs/empty.yml": ""})
+    path = write_bundle(
+        tmp_path, {"etl": simulated_job(simulated_task("main"))}, {"jobs/empty.yml": ""}
+    )
     edit(path, "bundle:", "include: ['jobs/*.yml']\nbundle:")
     with Workspace(path, tmp_path / "folder") as address:
         client = Client(address, {})

@@ -12,16 +12,16 @@ import pytest
 from flask_lakeflow_jobs.local import ManualClock
 from tests.local.conftest import Serve
 from tests.local.support import (
-    after,
-    message_of,
-    notebook,
-    played,
-    script,
-    scripted,
-    task_words,
-    wait_until,
-    words,
+    depends_on,
+    notebook_task,
+    python_task,
+    simulated_job,
+    simulated_task,
+    state_fields,
+    state_message,
+    task_results,
 )
+from tests.support import wait_until
 
 PACKAGE = {
     "greeter.py": """
@@ -86,9 +86,9 @@ def test_sql(serve: Serve) -> None:
     pytest.importorskip("duckdb")
     tasks = [
         sql("make", "make.sql"),
-        sql("sum", "sum.sql", body={"parameters": {"least": "2"}}, depends_on=after("make")),
-        sql("broken", "broken.sql", depends_on=after("make")),
-        sql("missing", "sum.sql", depends_on=after("make")),
+        sql("sum", "sum.sql", body={"parameters": {"least": "2"}}, depends_on=depends_on("make")),
+        sql("broken", "broken.sql", depends_on=depends_on("make")),
+        sql("missing", "sum.sql", depends_on=depends_on("make")),
     ]
     client = serve(
         {"etl": {"tasks": tasks}},
@@ -102,7 +102,7 @@ def test_sql(serve: Serve) -> None:
         },
     )
     run = client.run("etl")
-    assert task_words(run) == {
+    assert task_results(run) == {
         "make": "SUCCESS",
         "sum": "SUCCESS",
         "broken": "FAILED",
@@ -122,14 +122,14 @@ def test_sql_as_databricks_spells_it(serve: Serve) -> None:
     pytest.importorskip("duckdb")
     tasks = [
         sql("make", "make.sql"),
-        sql("read", "read.sql", depends_on=after("make")),
-        sql("full", "full.sql", depends_on=after("make")),
-        script(
+        sql("read", "read.sql", depends_on=depends_on("make")),
+        sql("full", "full.sql", depends_on=depends_on("make")),
+        python_task(
             "rows",
             "main.py",
             "{{tasks.read.output.first_row.day}}",
             "{{tasks.read.output.rows}}",
-            depends_on=after("read"),
+            depends_on=depends_on("read"),
         ),
     ]
     parameters = [
@@ -159,7 +159,7 @@ def test_sql_as_databricks_spells_it(serve: Serve) -> None:
     )
     run = client.run("etl")
     outputs = client.outputs(run)
-    assert task_words(run) == dict.fromkeys(("make", "read", "full", "rows"), "SUCCESS"), outputs
+    assert task_results(run) == dict.fromkeys(("make", "read", "full", "rows"), "SUCCESS"), outputs
     assert outputs["rows"].logs == 'mon;day\n[{"day": "mon;day", "text": "a;b"}]\n'
 
 
@@ -167,7 +167,7 @@ def test_the_catalog_main(serve: Serve) -> None:
     pytest.importorskip("duckdb")
     text = "USE CATALOG main; USE SCHEMA sales; CREATE OR REPLACE TABLE t AS SELECT 1 AS n;"
     files = {"a.sql": text, "b.sql": "SELECT n FROM sales.t"}
-    tasks = [sql("make", "a.sql"), sql("read", "b.sql", depends_on=after("make"))]
+    tasks = [sql("make", "a.sql"), sql("read", "b.sql", depends_on=depends_on("make"))]
     client = serve({"etl": {"tasks": tasks}}, files)
     output = client.outputs(client.run("etl"))["read"]
     assert output.info == "n\n1\n", output.error
@@ -193,7 +193,7 @@ def test_catalogs_and_schemas_are_there_when_they_are_first_used(serve: Serve) -
             UNION SELECT n FROM shop.orders UNION SELECT n FROM sea.raw.orders
         )
     """
-    tasks = [sql("make", "make.sql"), sql("read", "read.sql", depends_on=after("make"))]
+    tasks = [sql("make", "make.sql"), sql("read", "read.sql", depends_on=depends_on("make"))]
     client = serve({"etl": {"tasks": tasks}}, {"make.sql": text, "read.sql": total})
     outputs = client.outputs(client.run("etl"))
     assert outputs["make"].error is None, outputs["make"].error
@@ -245,7 +245,7 @@ def nested(key: str, job_id: Any, **body: Any) -> dict[str, Any]:
 def test_run_job(serve: Serve) -> None:
     inner = {
         "parameters": [{"name": "day", "default": "monday"}],
-        "tasks": [script("main", "main.py", "{{job.parameters.day}}")],
+        "tasks": [python_task("main", "main.py", "{{job.parameters.day}}")],
     }
     day = {"day": "{{job.parameters.outer}}"}
     outer = {
@@ -254,7 +254,7 @@ def test_run_job(serve: Serve) -> None:
     }
     client = serve({"inner": inner, "outer": outer}, {"main.py": "import sys; print(sys.argv[1])"})
     run = client.run("outer")
-    assert words(run)[1] == "SUCCESS"
+    assert state_fields(run)[1] == "SUCCESS"
     output = client.outputs(run)["call"].run_job_output
     assert output is not None
     assert output.run_id is not None
@@ -269,14 +269,14 @@ def test_run_job(serve: Serve) -> None:
 
 def test_run_job_that_fails(serve: Serve) -> None:
     jobs = {
-        "inner": {"tasks": [script("main")]},
+        "inner": {"tasks": [python_task("main")]},
         "outer": {"tasks": [nested("call", "${resources.jobs.inner.id}")]},
         "nowhere": {"tasks": [nested("call", 5)]},
     }
     client = serve(jobs, {"main.py": "1 / 0"})
     run = client.run("outer")
     (call,) = run.tasks or []
-    assert words(call) == ("TERMINATED", "FAILED", "RUN_EXECUTION_ERROR")
+    assert state_fields(call) == ("TERMINATED", "FAILED", "RUN_EXECUTION_ERROR")
     assert call.state is not None
     assert "failed: Task main failed with message" in (call.state.state_message or "")
     (call,) = client.run("nowhere").tasks or []
@@ -286,18 +286,19 @@ def test_run_job_that_fails(serve: Serve) -> None:
 
 def test_cancel_reaches_the_run_of_the_other_job(serve: Serve) -> None:
     jobs = {
-        "inner": {"tasks": [script("main")]},
+        "inner": {"tasks": [python_task("main")]},
         "outer": {"tasks": [nested("call", "${resources.jobs.inner.id}")]},
     }
     client = serve(jobs, {"main.py": "import time; time.sleep(1000)"})
     run_id = client.start("outer")
     (inner,) = wait_until(
-        lambda: list(client.jobs.list_runs(job_id=client.job_ids["inner"], active_only=True))
+        lambda: list(client.jobs.list_runs(job_id=client.job_ids["inner"], active_only=True)),
+        "the nested run",
     )
     client.jobs.cancel_run(run_id)
-    assert words(client.finish(run_id))[1] == "CANCELED"
+    assert state_fields(client.finish(run_id))[1] == "CANCELED"
     assert inner.run_id is not None
-    assert words(client.finish(inner.run_id))[1] == "CANCELED"
+    assert state_fields(client.finish(inner.run_id))[1] == "CANCELED"
 
 
 @pytest.mark.parametrize("circle", [["a"], ["a", "b"], ["a", "b", "c"]])
@@ -310,13 +311,13 @@ def test_jobs_that_start_each_other_in_a_circle(
         for key, other in following.items()
     }
     client = serve(jobs)
-    assert words(client.run("a"))[1] == "FAILED"
+    assert state_fields(client.run("a"))[1] == "FAILED"
     runs = list(client.jobs.list_runs())
     assert len(runs) == len(circle)
     assert runs[0].run_id is not None
     (call,) = client.jobs.get_run(runs[0].run_id).tasks or []
     trail = " -> ".join(str(client.job_ids[key]) for key in [*circle, "a"])
-    assert message_of(call).startswith(f"Jobs start each other in a circle: {trail}.")
+    assert state_message(call).startswith(f"Jobs start each other in a circle: {trail}.")
     warnings = [record.getMessage() for record in caplog.records]
     assert len(warnings) == len(circle)
     assert warnings[0].startswith(
@@ -329,8 +330,8 @@ def test_jobs_that_start_each_other_many_levels_deep(serve: Serve) -> None:
         f"j{level}": {"tasks": [nested("call", f"${{resources.jobs.j{level + 1}.id}}")]}
         for level in range(11)
     }
-    client = serve({**jobs, "j11": {"tasks": [script("main")]}}, {"main.py": ""})
-    assert words(client.run("j0"))[1] == "FAILED"
+    client = serve({**jobs, "j11": {"tasks": [python_task("main")]}}, {"main.py": ""})
+    assert state_fields(client.run("j0"))[1] == "FAILED"
     assert len(list(client.jobs.list_runs())) == 11
 
 
@@ -340,7 +341,7 @@ def test_ipynb(serve: Serve) -> None:
         {"cell_type": "code", "source": ["day = dbutils.widgets.get('day')\n", "x = 1\n"]},
         {"cell_type": "code", "source": "dbutils.notebook.exit(f'{day} {x}')"},
     ]
-    task = notebook("main", "book.ipynb")
+    task = notebook_task("main", "book.ipynb")
     task["notebook_task"]["base_parameters"] = {"day": "monday"}
     client = serve({"etl": {"tasks": [task]}}, {"book.ipynb": json.dumps({"cells": cells})})
     output = client.outputs(client.run("etl"))["main"].notebook_output
@@ -349,7 +350,7 @@ def test_ipynb(serve: Serve) -> None:
 
 
 def test_export(serve: Serve) -> None:
-    tasks = [notebook("main"), script("other", "other.py")]
+    tasks = [notebook_task("main"), python_task("other", "other.py")]
     text = "# Databricks notebook source\nprint('<shown>')\ndbutils.notebook.exit('done')\n"
     client = serve({"etl": {"tasks": tasks}}, {"notebook.py": text, "other.py": ""})
     run = client.run("etl")
@@ -375,15 +376,15 @@ def test_export(serve: Serve) -> None:
 def test_kind_that_cannot_run(serve: Serve, kind: str) -> None:
     run = serve({"etl": {"tasks": [{"task_key": "main", kind: {}}]}}).run("etl")
     (main,) = run.tasks or []
-    assert words(main) == ("INTERNAL_ERROR", "FAILED", "INVALID_RUN_CONFIGURATION")
+    assert state_fields(main) == ("INTERNAL_ERROR", "FAILED", "INVALID_RUN_CONFIGURATION")
     assert main.state is not None
     assert (main.state.state_message or "").startswith(f"The local workspace cannot run a {kind}.")
 
 
 def test_script(serve: Serve) -> None:
     clock = ManualClock()
-    job = scripted(
-        played("a"),
+    job = simulated_job(
+        simulated_task("a"),
         {"task_key": "b", "dbt_task": {"commands": ["dbt run"]}},
         {"task_key": "c", "spark_python_task": {"python_file": "/played.py"}},
         seconds=2,
@@ -396,12 +397,12 @@ def test_script(serve: Serve) -> None:
     client = serve({"etl": job}, clock=clock)
     run_id = client.start("etl")
     clock.advance(2)
-    assert task_words(client.jobs.get_run(run_id)) == {"a": "SUCCESS", "b": None, "c": "FAILED"}
+    assert task_results(client.jobs.get_run(run_id)) == {"a": "SUCCESS", "b": None, "c": "FAILED"}
     clock.advance(0.9)
-    assert task_words(client.jobs.get_run(run_id))["b"] is None
+    assert task_results(client.jobs.get_run(run_id))["b"] is None
     clock.advance(1.1)
     run = client.jobs.get_run(run_id)
-    assert task_words(run)["b"] == "SUCCESS"
+    assert task_results(run)["b"] == "SUCCESS"
     outputs = client.outputs(run)
     assert outputs["a"].notebook_output is not None
     assert outputs["a"].notebook_output.result == "done"
@@ -411,9 +412,9 @@ def test_script(serve: Serve) -> None:
 
 def test_volumes_are_folders(serve: Serve, tmp_path: Path) -> None:
     code = "import sys, pathlib; pathlib.Path(sys.argv[1], 'x').write_text('kept')"
-    job = {"tasks": [script("main", "main.py", "/Volumes/main/default/flights")]}
+    job = {"tasks": [python_task("main", "main.py", "/Volumes/main/default/flights")]}
     client = serve({"etl": job}, {"main.py": code})
-    assert words(client.run("etl"))[1] == "SUCCESS"
+    assert state_fields(client.run("etl"))[1] == "SUCCESS"
     assert (tmp_path / "folder/volumes/main/default/flights/x").read_text() == "kept"
 
 
@@ -427,7 +428,7 @@ def test_files_of_the_bundle_are_where_their_paths_lead(serve: Serve) -> None:
             }
         ],
         "tasks": [
-            script(
+            python_task(
                 "main",
                 "main.py",
                 "--file=${workspace.root_path}/files/conf/day.txt",
@@ -451,7 +452,7 @@ def test_files_of_a_git_source(serve: Serve, folder: str) -> None:
     """They are found where the bundle is checked out; elsewhere the message says what to do."""
     job = {
         "git_source": {"git_url": "https://example.com/a.git", "git_provider": "gitHub"},
-        "tasks": [script("main", f"{folder}main.py"), script("none", "nowhere.py")],
+        "tasks": [python_task("main", f"{folder}main.py"), python_task("none", "nowhere.py")],
     }
     client = serve({"etl": job}, {f"{folder}main.py": "print('found')"})
     run = client.run("etl")
@@ -467,7 +468,7 @@ def test_files_of_a_repository_around_the_bundle(serve: Serve, tmp_path: Path) -
     (tmp_path / "tools" / "main.py").write_text("print('found')")
     job = {
         "git_source": {"git_url": "https://example.com/a.git", "git_provider": "gitHub"},
-        "tasks": [script("main", "tools/main.py")],
+        "tasks": [python_task("main", "tools/main.py")],
     }
     client = serve({"etl": job})
     assert client.outputs(client.run("etl"))["main"].logs == "found\n"
@@ -482,6 +483,6 @@ def test_names_that_the_sdk_imports_from_the_runtime(serve: Serve) -> None:
         except RuntimeError as error:
             print(error)
     """
-    client = serve({"etl": {"tasks": [script("main")]}}, {"main.py": code})
+    client = serve({"etl": {"tasks": [python_task("main")]}}, {"main.py": code})
     logs = client.outputs(client.run("etl"))["main"].logs or ""
     assert logs.startswith("{} True True\n")

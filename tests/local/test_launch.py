@@ -21,7 +21,8 @@ from flask_lakeflow_jobs.local import (
     stop_workspace,
 )
 from flask_lakeflow_jobs.local.__main__ import main
-from tests.local.support import Client, script, task_words, wait_until, write_bundle
+from tests.local.support import Client, python_task, task_results, write_bundle
+from tests.support import wait_until
 
 ENSURE = """
 import sys
@@ -33,7 +34,7 @@ print(address.pid, address.host)
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
-    jobs = {"etl": {"tasks": [script("main")]}, "my-job": {"tasks": [script("main")]}}
+    jobs = {"etl": {"tasks": [python_task("main")]}, "my-job": {"tasks": [python_task("main")]}}
     path = tmp_path / "bundle"
     path.mkdir()
     return write_bundle(path, jobs, {"main.py": "print('hello')"})
@@ -78,7 +79,7 @@ def test_run_outlives_the_command_that_started_it(bundle: Path, folder: Path) ->
     again = ensure_workspace(folder, bundle)
     assert again == address
     run = client_of(again, bundle).finish(run_id)
-    assert task_words(run) == {"main": "SUCCESS"}
+    assert task_results(run) == {"main": "SUCCESS"}
 
 
 def test_files_are_for_this_user_alone(bundle: Path, folder: Path) -> None:
@@ -98,7 +99,7 @@ def test_dead_workspace_is_started_again_at_the_same_address(bundle: Path, folde
     second = ensure_workspace(folder, bundle)
     assert (second.host, second.token) == (first.host, first.token)
     assert second.pid != first.pid
-    assert task_words(client.finish(run_id)) == {"main": "SUCCESS"}
+    assert task_results(client.finish(run_id)) == {"main": "SUCCESS"}
 
 
 def test_another_port_where_the_old_one_is_taken(bundle: Path, folder: Path) -> None:
@@ -111,7 +112,7 @@ def test_another_port_where_the_old_one_is_taken(bundle: Path, folder: Path) -> 
         assert second.host != first.host
         assert second.token == first.token
         run = client_of(second, bundle).run("etl")
-    assert task_words(run) == {"main": "SUCCESS"}
+    assert task_results(run) == {"main": "SUCCESS"}
 
 
 def test_a_server_that_breaks_down_ends_the_process(
@@ -200,7 +201,7 @@ def test_start_while_another_one_is_ending(bundle: Path, folder: Path) -> None:
     first = ensure_workspace(folder, bundle)
     for _ in range(3):
         os.kill(first.pid, signal.SIGTERM)
-        wait_until(lambda: not (folder / "address.json").exists())
+        wait_until(lambda: not (folder / "address.json").exists(), "its end")
         second = ensure_workspace(folder, bundle)
         assert (second.pid, second.token) != (first.pid, first.token)
         first = second

@@ -21,14 +21,14 @@ def basic(user: str, password: str) -> dict[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
 
 
-def test_a_token_may_come_by_http_basic(serve: Serve, quick: dict[str, Any]) -> None:
-    client = serve(quick)
+def test_a_token_may_come_by_http_basic(serve: Serve, etl_jobs: dict[str, Any]) -> None:
+    client = serve(etl_jobs)
     headers = basic("token", client.address.token)
     assert client.http("GET", "/api/2.0/jobs/list", headers=headers)[0] == 200
 
 
-def test_no_way_in_without_the_token(serve: Serve, quick: dict[str, Any]) -> None:
-    client = serve(quick)
+def test_no_way_in_without_the_token(serve: Serve, etl_jobs: dict[str, Any]) -> None:
+    client = serve(etl_jobs)
     for headers in (
         {},
         {"Authorization": "Bearer wrong"},
@@ -45,8 +45,8 @@ def test_no_way_in_without_the_token(serve: Serve, quick: dict[str, Any]) -> Non
         assert client.address.token not in json.dumps(body)
 
 
-def test_listens_on_loopback_only(serve: Serve, quick: dict[str, Any]) -> None:
-    parts = urlsplit(serve(quick).address.host)
+def test_listens_on_loopback_only(serve: Serve, etl_jobs: dict[str, Any]) -> None:
+    parts = urlsplit(serve(etl_jobs).address.host)
     assert parts.hostname == "127.0.0.1"
     addresses = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None)}
     for address in addresses - {"127.0.0.1", "::1"}:
@@ -54,8 +54,8 @@ def test_listens_on_loopback_only(serve: Serve, quick: dict[str, Any]) -> None:
             socket.create_connection((str(address), parts.port or 0), timeout=2).close()
 
 
-def test_discovery(serve: Serve, quick: dict[str, Any]) -> None:
-    client = serve(quick)
+def test_discovery(serve: Serve, etl_jobs: dict[str, Any]) -> None:
+    client = serve(etl_jobs)
     status, config = client.http("GET", "/.well-known/databricks-config", headers={})
     assert status == 200
     assert config["oidc_endpoint"] == f"{client.address.host}/oidc"
@@ -69,8 +69,8 @@ def test_discovery(serve: Serve, quick: dict[str, Any]) -> None:
     assert str(client.sdk.get_workspace_id()) == config["workspace_id"]
 
 
-def test_client_id_and_secret(serve: Serve, quick: dict[str, Any]) -> None:
-    client = serve(quick)
+def test_client_id_and_secret(serve: Serve, etl_jobs: dict[str, Any]) -> None:
+    client = serve(etl_jobs)
     machine = WorkspaceClient(
         config=Config(
             host=client.address.host,
@@ -92,9 +92,9 @@ def test_client_id_and_secret(serve: Serve, quick: dict[str, Any]) -> None:
     ],
 )
 def test_token_endpoint(
-    serve: Serve, quick: dict[str, Any], secret: str | None, form: str, error: str | None
+    serve: Serve, etl_jobs: dict[str, Any], secret: str | None, form: str, error: str | None
 ) -> None:
-    client = serve(quick)
+    client = serve(etl_jobs)
     headers = basic("app", secret or client.address.token)
     status, body = client.http("POST", "/oidc/v1/token", form.encode(), headers=headers)
     if error:
@@ -106,9 +106,9 @@ def test_token_endpoint(
     assert client.http("GET", "/api/2.2/jobs/list", headers=bearer)[0] == 200
 
 
-def test_oauth_token_expires(serve: Serve, quick: dict[str, Any]) -> None:
+def test_oauth_token_expires(serve: Serve, etl_jobs: dict[str, Any]) -> None:
     clock = ManualClock()
-    client = serve(quick, clock=clock)
+    client = serve(etl_jobs, clock=clock)
     _, issued = client.http(
         "POST",
         "/oidc/v1/token",

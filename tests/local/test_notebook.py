@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 
 from tests.local.conftest import Serve
-from tests.local.support import Client, notebook, task_words, words
+from tests.local.support import Client, notebook_task, state_fields, task_results
 
 HEADER = "# Databricks notebook source\n"
 
 
 def notebook_client(serve: Serve, text: str, **files: str) -> Client:
     named = {f"{name}.py": HEADER + content for name, content in files.items()}
-    return serve({"etl": {"tasks": [notebook("main")]}}, {"notebook.py": HEADER + text, **named})
+    return serve(
+        {"etl": {"tasks": [notebook_task("main")]}}, {"notebook.py": HEADER + text, **named}
+    )
 
 
 def result_of(client: Client, **fields: Any) -> str | None:
@@ -69,7 +71,7 @@ def test_exit_value_keeps_the_first_five_megabytes(serve: Serve) -> None:
     ],
 )
 def test_widgets(serve: Serve, fields: dict[str, Any], widgets: str) -> None:
-    task = notebook("main")
+    task = notebook_task("main")
     task["notebook_task"]["base_parameters"] = {"day": "from task", "place": "from task"}
     job = {"parameters": [{"name": "place", "default": "from job"}], "tasks": [task]}
     text = """
@@ -164,7 +166,7 @@ seen.append(os.listdir())
 dbutils.notebook.exit(str(seen))
 """
     files = {"notebook.py": HEADER + text, "inner/day.txt": ""}
-    client = serve({"etl": {"tasks": [notebook("main")]}}, files)
+    client = serve({"etl": {"tasks": [notebook_task("main")]}}, files)
     assert result_of(client) == "[True, ['day.txt']]"
 
 
@@ -236,7 +238,7 @@ dbutils.notebook.exit(f"{day} {getArgument('none', 'else')} {first} {second}")
 """
     helpers = "dbutils.widgets.text('day', 'other')\nday = dbutils.widgets.get('day')"
     files = {"helpers.py": HEADER + helpers, "inner.py": HEADER + "dbutils.notebook.exit('in')"}
-    task = notebook("main")
+    task = notebook_task("main")
     task["notebook_task"]["base_parameters"] = {"files": "${workspace.file_path}"}
     client = serve({"etl": {"tasks": [task]}}, {"notebook.py": HEADER + text, **files})
     assert result_of(client) == "two words else in in"
@@ -261,7 +263,7 @@ SQL_NOTEBOOK = """
 
 def test_sql_notebook(serve: Serve) -> None:
     pytest.importorskip("duckdb")
-    task = notebook("main", "query.sql")
+    task = notebook_task("main", "query.sql")
     task["notebook_task"]["base_parameters"] = {"day": "monday"}
     client = serve({"etl": {"tasks": [task]}}, {"query.sql": SQL_NOTEBOOK})
     run = client.run("etl")
@@ -279,7 +281,7 @@ def test_sql_cell_beside_python(serve: Serve) -> None:
     pytest.importorskip("duckdb")
     text = "dbutils.widgets.text('n', '3')\n# COMMAND ----------\n# MAGIC %sql\n# MAGIC select :n"
     client = notebook_client(serve, text)
-    assert task_words(client.run("etl")) == {"main": "SUCCESS"}
+    assert task_results(client.run("etl")) == {"main": "SUCCESS"}
 
 
 def test_an_answer_of_sql_is_no_data_frame_without_spark(serve: Serve) -> None:
@@ -299,7 +301,8 @@ def test_ipynb_in_sql(serve: Serve) -> None:
         ],
     }
     client = serve(
-        {"etl": {"tasks": [notebook("main", "query.ipynb")]}}, {"query.ipynb": json.dumps(content)}
+        {"etl": {"tasks": [notebook_task("main", "query.ipynb")]}},
+        {"query.ipynb": json.dumps(content)},
     )
     assert result_of(client) == "both"
 
@@ -313,7 +316,7 @@ def test_ipynb_in_sql(serve: Serve) -> None:
     ],
 )
 def test_notebook_in_another_language(serve: Serve, name: str, header: str, error: str) -> None:
-    client = serve({"etl": {"tasks": [notebook("main", name)]}}, {name: header})
+    client = serve({"etl": {"tasks": [notebook_task("main", name)]}}, {name: header})
     assert error in (client.outputs(client.run("etl"))["main"].error or "")
 
 
@@ -400,7 +403,7 @@ dbutils.notebook.exit(f"{path} {tags['jobId']} {tags['multitaskParentRunId']} {t
     )
     inner = HEADER + CONTEXT + "dbutils.notebook.exit(context.notebookPath().get())"
     files = {"notebook.py": HEADER + text, "deep/inner.py": inner}
-    client = serve({"etl": {"tasks": [notebook("main")]}}, files)
+    client = serve({"etl": {"tasks": [notebook_task("main")]}}, files)
     run = client.run("etl")
     (task,) = run.tasks or []
     output = client.outputs(run)["main"]
@@ -478,9 +481,9 @@ def test_path_of_the_workspace_that_leads_nowhere_tells_what_would(serve: Serve,
 
 
 def test_plain_file_is_no_notebook(serve: Serve) -> None:
-    client = serve({"etl": {"tasks": [notebook("main")]}}, {"notebook.py": "print(1)"})
+    client = serve({"etl": {"tasks": [notebook_task("main")]}}, {"notebook.py": "print(1)"})
     run = client.run("etl")
-    assert task_words(run) == {"main": "FAILED"}
+    assert task_results(run) == {"main": "FAILED"}
     assert "is no notebook" in (client.outputs(run)["main"].error or "")
 
 
@@ -492,4 +495,4 @@ def test_missing_at_run_time(serve: Serve) -> None:
     assert task.notebook_task is not None
     assert task.notebook_task.notebook_path.endswith("/files/notebook")
     run = client.run("etl")
-    assert words(run)[1] == "SUCCESS"
+    assert state_fields(run)[1] == "SUCCESS"

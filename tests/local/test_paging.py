@@ -7,11 +7,11 @@ from urllib.parse import urlencode
 
 from flask_lakeflow_jobs.local import ManualClock
 from tests.local.conftest import Serve
-from tests.local.support import played, scripted
+from tests.local.support import simulated_job, simulated_task
 
 
-def test_sixty_runs_come_in_pages(serve: Serve, quick: dict[str, Any]) -> None:
-    client = serve(quick)
+def test_sixty_runs_come_in_pages(serve: Serve, etl_jobs: dict[str, Any]) -> None:
+    client = serve(etl_jobs)
     started = [client.start("etl") for _ in range(60)]
     status, page = client.http("GET", "/api/2.2/jobs/runs/list")
     assert (status, len(page["runs"])) == (200, 20)
@@ -27,8 +27,8 @@ def test_sixty_runs_come_in_pages(serve: Serve, quick: dict[str, Any]) -> None:
     assert client.http("GET", "/api/2.2/jobs/runs/list?job_id=5") == (200, {})
 
 
-def test_pages_hold_still_while_runs_are_added(serve: Serve, quick: dict[str, Any]) -> None:
-    client = serve(quick)
+def test_pages_hold_still_while_runs_are_added(serve: Serve, etl_jobs: dict[str, Any]) -> None:
+    client = serve(etl_jobs)
     started = [client.start("etl") for _ in range(6)]
     runs = client.jobs.list_runs(limit=2)
     seen = [next(runs).run_id]
@@ -37,8 +37,8 @@ def test_pages_hold_still_while_runs_are_added(serve: Serve, quick: dict[str, An
     assert seen == started[::-1]
 
 
-def test_pages_lead_back(serve: Serve, quick: dict[str, Any]) -> None:
-    client = serve(quick)
+def test_pages_lead_back(serve: Serve, etl_jobs: dict[str, Any]) -> None:
+    client = serve(etl_jobs)
     started = [client.start("etl") for _ in range(7)][::-1]
 
     def page(**query: Any) -> tuple[list[int], str | None, str | None]:
@@ -66,8 +66,8 @@ def test_pages_lead_back(serve: Serve, quick: dict[str, Any]) -> None:
     assert (older, bool(newer)) == (first, True)
 
 
-def test_pages_of_old_hold_more(serve: Serve, quick: dict[str, Any]) -> None:
-    jobs = {f"job{number}": quick["etl"] for number in range(25)}
+def test_pages_of_old_hold_more(serve: Serve, etl_jobs: dict[str, Any]) -> None:
+    jobs = {f"job{number}": etl_jobs["etl"] for number in range(25)}
     client = serve(jobs)
     assert len(client.http("GET", "/api/2.0/jobs/list")[1]["jobs"]) == 25
     assert len(client.http("GET", "/api/2.1/jobs/list")[1]["jobs"]) == 20
@@ -81,7 +81,7 @@ def test_pages_of_old_hold_more(serve: Serve, quick: dict[str, Any]) -> None:
 
 def test_filters(serve: Serve) -> None:
     clock = ManualClock(1_000_000)
-    jobs = {"etl": {**scripted(played("main"), seconds=10), "max_concurrent_runs": 5}}
+    jobs = {"etl": {**simulated_job(simulated_task("main"), seconds=10), "max_concurrent_runs": 5}}
     client = serve(jobs, clock=clock)
     first = client.start("etl")
     clock.advance(20)
@@ -99,7 +99,7 @@ def test_filters(serve: Serve) -> None:
 
 
 def test_a_hundred_and_twenty_tasks(serve: Serve) -> None:
-    job = scripted(*(played(f"t{number:03}") for number in range(120)))
+    job = simulated_job(*(simulated_task(f"t{number:03}") for number in range(120)))
     job["parameters"] = [{"name": f"p{number}", "default": ""} for number in range(101)]
     client = serve({"etl": job})
     run = client.run("etl")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.local.engine.templating import UnknownReference, resolve
 from tests.local.conftest import Serve
-from tests.local.support import after, script
+from tests.local.support import depends_on, python_task
 
 VALUES = {
     "job.id": 5,
@@ -81,7 +81,10 @@ def test_inside_a_run(serve: Serve) -> None:
         "start_date",
     ]
     parameters = [f"{name}={{{{{name}}}}}" for name in names]
-    tasks = [script("first"), script("main", "main.py", *parameters, depends_on=after("first"))]
+    tasks = [
+        python_task("first"),
+        python_task("main", "main.py", *parameters, depends_on=depends_on("first")),
+    ]
     client = serve(
         {"etl": {"tasks": tasks}}, {"main.py": "import sys; print(*sys.argv[1:], sep='\\n')"}
     )
@@ -120,12 +123,12 @@ def test_inside_a_run(serve: Serve) -> None:
 
 def test_error_code_of_a_task_that_failed(serve: Serve) -> None:
     tasks = [
-        script("first", "fail.py"),
-        script(
+        python_task("first", "fail.py"),
+        python_task(
             "main",
             "main.py",
             "{{tasks.first.error_code}} {{job.trigger.time.year}}",
-            depends_on=after("first"),
+            depends_on=depends_on("first"),
             run_if="ALL_DONE",
         ),
     ]
@@ -141,7 +144,7 @@ def test_parameters_may_hold_references(serve: Serve) -> None:
         {"name": "path", "default": "/{{job.parameters.day}}"},
         {"name": "circle", "default": "{{job.parameters.circle}}"},
     ]
-    tasks = [script("main", "main.py", "{{job.parameters.path}}")]
+    tasks = [python_task("main", "main.py", "{{job.parameters.path}}")]
     client = serve(
         {"etl": {"parameters": parameters[:2], "tasks": tasks}}
         | {"circle": {"parameters": parameters, "tasks": tasks}},

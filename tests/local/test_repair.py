@@ -9,16 +9,29 @@ from databricks.sdk.errors import InvalidParameterValue, InvalidState
 
 from flask_lakeflow_jobs.local import ManualClock
 from tests.local.conftest import Serve
-from tests.local.support import Client, played, repair, script, scripted, task_words, words
+from tests.local.support import (
+    Client,
+    python_task,
+    repair,
+    simulated_job,
+    simulated_task,
+    state_fields,
+    task_results,
+)
 
 
 def repairable(serve: Serve, clock: ManualClock) -> tuple[Client, int]:
-    tasks = [played("a"), played("b", "a"), played("c", "b"), played("x")]
+    tasks = [
+        simulated_task("a"),
+        simulated_task("b", "a"),
+        simulated_task("c", "b"),
+        simulated_task("x"),
+    ]
     parts = {"b": {"result": ["FAILED", "FAILED", "SUCCESS"]}}
-    client = serve({"etl": scripted(*tasks, seconds=1, tasks=parts)}, clock=clock)
+    client = serve({"etl": simulated_job(*tasks, seconds=1, tasks=parts)}, clock=clock)
     run_id = client.start("etl")
     clock.advance(10)
-    assert task_words(client.jobs.get_run(run_id)) == {
+    assert task_results(client.jobs.get_run(run_id)) == {
         "a": "SUCCESS",
         "b": "FAILED",
         "c": "UPSTREAM_FAILED",
@@ -31,9 +44,9 @@ def test_repair(serve: Serve, clock: ManualClock) -> None:
     client, run_id = repairable(serve, clock)
     first = repair(client, run_id, rerun_all_failed_tasks=True)
     run = client.jobs.get_run(run_id)
-    assert (words(run)[0], run.end_time) == ("RUNNING", 0)
+    assert (state_fields(run)[0], run.end_time) == ("RUNNING", 0)
     clock.advance(10)
-    assert words(client.jobs.get_run(run_id))[1] == "FAILED"
+    assert state_fields(client.jobs.get_run(run_id))[1] == "FAILED"
     with pytest.raises(InvalidParameterValue) as caught:
         client.jobs.repair_run(run_id, rerun_tasks=["b"])
     assert str(caught.value) == (
@@ -44,8 +57,8 @@ def test_repair(serve: Serve, clock: ManualClock) -> None:
     )
     clock.advance(10)
     run = client.jobs.get_run(run_id, include_history=True)
-    assert words(run) == ("TERMINATED", "SUCCESS", "SUCCESS")
-    assert task_words(run) == dict.fromkeys("abcx", "SUCCESS")
+    assert state_fields(run) == ("TERMINATED", "SUCCESS", "SUCCESS")
+    assert task_results(run) == dict.fromkeys("abcx", "SUCCESS")
     attempts = [task.attempt_number for task in run.tasks or [] if task.task_key == "b"]
     assert attempts == [0, 1, 2]
     history = run.repair_history or []
@@ -54,7 +67,7 @@ def test_repair(serve: Serve, clock: ManualClock) -> None:
         (first, "REPAIR"),
         (second, "REPAIR"),
     ]
-    assert [words(each)[1] for each in history] == ["FAILED", "FAILED", "SUCCESS"]
+    assert [state_fields(each)[1] for each in history] == ["FAILED", "FAILED", "SUCCESS"]
     ids = [task.run_id for task in run.tasks or []]
     assert [each.task_run_ids for each in history] == [ids[:4], ids[4:6], ids[6:8]]
     assert all(each.end_time for each in history)
@@ -62,12 +75,12 @@ def test_repair(serve: Serve, clock: ManualClock) -> None:
 
 
 def test_repair_of_what_failed_and_all_that_depends_on_it(serve: Serve, clock: ManualClock) -> None:
-    tasks = [played("a"), played("b", "a", run_if="ALL_DONE"), played("x")]
+    tasks = [simulated_task("a"), simulated_task("b", "a", run_if="ALL_DONE"), simulated_task("x")]
     parts = {"a": {"result": ["FAILED", "SUCCESS"]}}
-    client = serve({"etl": scripted(*tasks, tasks=parts)}, clock=clock)
+    client = serve({"etl": simulated_job(*tasks, tasks=parts)}, clock=clock)
     run_id = client.start("etl")
     clock.advance(0)
-    assert task_words(client.jobs.get_run(run_id)) == {
+    assert task_results(client.jobs.get_run(run_id)) == {
         "a": "FAILED",
         "b": "SUCCESS",
         "x": "SUCCESS",
@@ -123,7 +136,7 @@ def test_repair_of_a_run_that_is_going(serve: Serve, clock: ManualClock) -> None
 def test_repair_with_other_parameters(serve: Serve) -> None:
     job = {
         "parameters": [{"name": "day", "default": "monday"}],
-        "tasks": [script("main", "main.py", "{{job.parameters.day}}", "{{job.repair_count}}")],
+        "tasks": [python_task("main", "main.py", "{{job.parameters.day}}", "{{job.repair_count}}")],
     }
     code = "import sys; print(sys.argv[1:]); assert sys.argv[1] == 'friday'"
     client = serve({"etl": job}, {"main.py": code})
@@ -131,15 +144,15 @@ def test_repair_with_other_parameters(serve: Serve) -> None:
     assert run.run_id is not None
     client.jobs.repair_run(run.run_id, rerun_tasks=["main"], job_parameters={"day": "friday"})
     run = client.finish(run.run_id)
-    assert words(run)[1] == "SUCCESS"
+    assert state_fields(run)[1] == "SUCCESS"
     assert client.outputs(run)["main"].logs == "['friday', '1']\n"
 
 
 def test_a_repair_has_the_whole_time_again(serve: Serve, clock: ManualClock) -> None:
-    job = scripted(played("a"), seconds=60, result=["FAILED", "SUCCESS"])
+    job = simulated_job(simulated_task("a"), seconds=60, result=["FAILED", "SUCCESS"])
     client = serve({"etl": {**job, "timeout_seconds": 90}}, clock=clock)
     run_id = client.start("etl")
     clock.advance(60)
     repair(client, run_id, rerun_all_failed_tasks=True)
     clock.advance(60)
-    assert words(client.jobs.get_run(run_id))[1] == "SUCCESS"
+    assert state_fields(client.jobs.get_run(run_id))[1] == "SUCCESS"

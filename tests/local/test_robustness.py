@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.local import ManualClock, Workspace, load_bundle
 from flask_lakeflow_jobs.local.model import TASK_KINDS
-from tests.local.support import Client, played, scripted, words, write_bundle
+from tests.local.support import Client, simulated_job, simulated_task, state_fields, write_bundle
 
 FIELDS = """
     job_id run_id tasks task_key depends_on run_if inputs task parameters name default value tags
@@ -60,7 +60,9 @@ bodies = st.one_of(
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     folder = tmp_path_factory.mktemp("robust")
-    path = write_bundle(folder, {"etl": {**scripted(played("a")), "max_concurrent_runs": 1000}}, {})
+    path = write_bundle(
+        folder, {"etl": {**simulated_job(simulated_task("a")), "max_concurrent_runs": 1000}}, {}
+    )
     with Workspace(path, folder / "folder", clock=ManualClock()) as address:
         yield Client(address, {key: job.job_id for key, job in load_bundle(path).jobs.items()})
 
@@ -103,7 +105,7 @@ def test_any_query(client: Client, path: str, query: dict[str, str]) -> None:
 
 
 def test_it_still_works_after_all_that(client: Client) -> None:
-    assert words(client.jobs.get_run(client.start("etl")))[0] == "RUNNING"
+    assert state_fields(client.jobs.get_run(client.start("etl")))[0] == "RUNNING"
     assert [job.settings.name for job in client.jobs.list(name="etl") if job.settings] == ["etl"]
 
 

@@ -9,17 +9,18 @@ import pytest
 from databricks.sdk.errors import InvalidParameterValue, OperationFailed
 
 from tests.local.conftest import Serve
-from tests.local.support import after, notebook, script, task_words, wait_until, words
+from tests.local.support import depends_on, notebook_task, python_task, state_fields, task_results
+from tests.support import wait_until
 
 NOTHING = {"main.py": "pass"}
 
 
 def test_success(serve: Serve) -> None:
-    client = serve({"etl": {"tasks": [script("main")]}}, {"main.py": "print('hello')"})
+    client = serve({"etl": {"tasks": [python_task("main")]}}, {"main.py": "print('hello')"})
     run = client.run("etl")
     (task,) = run.tasks or []
-    assert words(run) == ("TERMINATED", "SUCCESS", "SUCCESS")
-    assert words(task) == ("TERMINATED", "SUCCESS", "SUCCESS")
+    assert state_fields(run) == ("TERMINATED", "SUCCESS", "SUCCESS")
+    assert state_fields(task) == ("TERMINATED", "SUCCESS", "SUCCESS")
     assert run.job_id == client.job_ids["etl"]
     place = f"{client.address.host}/?o={client.sdk.get_workspace_id()}#job/{run.job_id}/run/"
     assert (run.run_page_url, task.run_page_url) == (
@@ -49,7 +50,11 @@ def test_success(serve: Serve) -> None:
 
 def test_failure(serve: Serve) -> None:
     client = serve(
-        {"etl": {"tasks": [script("main"), script("next", depends_on=after("main"))]}},
+        {
+            "etl": {
+                "tasks": [python_task("main"), python_task("next", depends_on=depends_on("main"))]
+            }
+        },
         {
             "main.py": """
                 def load():
@@ -62,7 +67,7 @@ def test_failure(serve: Serve) -> None:
     run = client.run("etl")
     main, following = run.tasks or []
     assert (run.setup_duration, run.execution_duration, run.cleanup_duration) == (0, 0, 0)
-    assert words(run) == ("INTERNAL_ERROR", "FAILED", "RUN_EXECUTION_ERROR")
+    assert state_fields(run) == ("INTERNAL_ERROR", "FAILED", "RUN_EXECUTION_ERROR")
     assert run.state is not None
     assert run.state.state_message == (
         "Task main failed with message: Workload failed, see run output for details. "
@@ -71,10 +76,10 @@ def test_failure(serve: Serve) -> None:
     assert run.status is not None
     assert run.status.state is not None
     assert run.status.state.value == "TERMINATED"
-    assert words(main) == ("TERMINATED", "FAILED", "RUN_EXECUTION_ERROR")
+    assert state_fields(main) == ("TERMINATED", "FAILED", "RUN_EXECUTION_ERROR")
     assert main.state is not None
     assert main.state.state_message == "Workload failed, see run output for details"
-    assert words(following) == ("SKIPPED", "UPSTREAM_FAILED", "SKIPPED")
+    assert state_fields(following) == ("SKIPPED", "UPSTREAM_FAILED", "SKIPPED")
     outputs = client.outputs(run)
     assert outputs["main"].error == "ValueError: no rows"
     trace = outputs["main"].error_trace
@@ -106,9 +111,9 @@ def test_failure(serve: Serve) -> None:
     ],
 )
 def test_ways_to_end(serve: Serve, code: str, result: str, error: str | None) -> None:
-    client = serve({"etl": {"tasks": [script("main")]}}, {"main.py": code})
+    client = serve({"etl": {"tasks": [python_task("main")]}}, {"main.py": code})
     run = client.run("etl")
-    assert task_words(run) == {"main": result}
+    assert task_results(run) == {"main": result}
     output = client.outputs(run)["main"]
     if error is None:
         assert output.error is None
@@ -126,7 +131,7 @@ def test_anything_may_be_printed(serve: Serve) -> None:
         os.write(2, b"\\x80\\n")
         subprocess.run(["echo", "from a child"], check=True)
     """
-    task = script("main", "src/bÿtes.py", "{{job.parameters.wört}}")
+    task = python_task("main", "src/bÿtes.py", "{{job.parameters.wört}}")
     job = {"parameters": [{"name": "wört", "default": "ünï"}], "tasks": [task]}
     client = serve({"jöb": job}, {"src/bÿtes.py": code})
     logs = client.outputs(client.run("jöb"))["main"].logs
@@ -135,9 +140,12 @@ def test_anything_may_be_printed(serve: Serve) -> None:
 
 def test_python_file_sees_what_it_would_on_databricks(serve: Serve) -> None:
     client = serve(
-        {"etl": {"tasks": [script("main", "src/main.py", "--day", "{{job.parameters.day}}")]}}
+        {"etl": {"tasks": [python_task("main", "src/main.py", "--day", "{{job.parameters.day}}")]}}
         | {
-            "with_day": {"parameters": [{"name": "day", "default": "1"}], "tasks": [script("main")]}
+            "with_day": {
+                "parameters": [{"name": "day", "default": "1"}],
+                "tasks": [python_task("main")],
+            }
         },
         {
             "src/main.py": """
@@ -180,7 +188,7 @@ def test_parameters_of_a_python_file(serve: Serve, given: dict[str, Any], logs: 
     job = {
         "parameters": PARAMETERS,
         "tasks": [
-            script("main", "main.py", "{{job.parameters.day}}", "{{ job.parameters.place }}")
+            python_task("main", "main.py", "{{job.parameters.day}}", "{{ job.parameters.place }}")
         ],
     }
     client = serve({"etl": job}, {"main.py": "import sys; print(sys.argv[1:])"})
@@ -189,7 +197,7 @@ def test_parameters_of_a_python_file(serve: Serve, given: dict[str, Any], logs: 
 
 
 def test_job_parameters_of_a_run(serve: Serve) -> None:
-    client = serve({"etl": {"parameters": PARAMETERS, "tasks": [script("main")]}}, NOTHING)
+    client = serve({"etl": {"parameters": PARAMETERS, "tasks": [python_task("main")]}}, NOTHING)
     run = client.run("etl", job_parameters={"day": "friday"})
     assert [each.as_dict() for each in run.job_parameters or []] == [
         {"name": "day", "default": "monday", "value": "friday"},
@@ -221,7 +229,7 @@ def test_job_parameters_of_a_run(serve: Serve) -> None:
     ],
 )
 def test_refused_parameters(serve: Serve, fields: dict[str, Any], message: str) -> None:
-    client = serve({"etl": {"tasks": [script("main")]}}, NOTHING)
+    client = serve({"etl": {"tasks": [python_task("main")]}}, NOTHING)
     with pytest.raises(InvalidParameterValue) as caught:
         client.start("etl", **fields)
     assert str(caught.value) == message
@@ -240,13 +248,13 @@ def test_independent_tasks_run_at_the_same_time(serve: Serve) -> None:
             time.sleep(0.01)
     """
     tasks = [
-        script("left", "main.py", "left", "right"),
-        script("right", "main.py", "right", "left"),
-        script("last", "last.py", depends_on=after("left", "right")),
+        python_task("left", "main.py", "left", "right"),
+        python_task("right", "main.py", "right", "left"),
+        python_task("last", "last.py", depends_on=depends_on("left", "right")),
     ]
     client = serve({"etl": {"tasks": tasks}}, {"main.py": meet, "last.py": "pass"})
     run = client.run("etl")
-    assert task_words(run) == {"left": "SUCCESS", "right": "SUCCESS", "last": "SUCCESS"}
+    assert task_results(run) == {"left": "SUCCESS", "right": "SUCCESS", "last": "SUCCESS"}
     left, right, last = run.tasks or []
     assert last.start_time is not None
     assert last.start_time >= max(left.end_time or 0, right.end_time or 0)
@@ -260,7 +268,7 @@ def test_cancel(serve: Serve) -> None:
         print(grandchild.pid, flush=True)
         time.sleep(1000)
     """
-    tasks = [script("main"), script("next", depends_on=after("main"))]
+    tasks = [python_task("main"), python_task("next", depends_on=depends_on("main"))]
     client = serve({"etl": {"tasks": tasks}}, {"main.py": code})
     run_id = client.start("etl")
     (main_id, _) = (task.run_id for task in client.jobs.get_run(run_id).tasks or [])
@@ -269,14 +277,14 @@ def test_cancel(serve: Serve) -> None:
     assert logs is not None
     assert client.http("POST", "/api/2.2/jobs/runs/cancel", {"run_id": run_id}) == (200, {})
     run = client.finish(run_id)
-    assert words(run) == ("TERMINATED", "CANCELED", "USER_CANCELED")
+    assert state_fields(run) == ("TERMINATED", "CANCELED", "USER_CANCELED")
     assert run.state is not None
     assert run.state.user_cancelled_or_timedout is True
-    assert task_words(run) == {"main": "CANCELED", "next": "CANCELED"}
+    assert task_results(run) == {"main": "CANCELED", "next": "CANCELED"}
     assert client.outputs(run)["main"].logs == f"{logs}asked to stop\n"
     wait_until(lambda: not is_running(int(logs)), "the end of what the task had started")
     client.jobs.cancel_run(run_id)
-    assert words(client.jobs.get_run(run_id)) == ("TERMINATED", "CANCELED", "USER_CANCELED")
+    assert state_fields(client.jobs.get_run(run_id)) == ("TERMINATED", "CANCELED", "USER_CANCELED")
 
 
 def test_what_a_task_has_started_ends_with_it(serve: Serve) -> None:
@@ -285,9 +293,9 @@ def test_what_a_task_has_started_ends_with_it(serve: Serve) -> None:
         quiet = subprocess.DEVNULL
         print(subprocess.Popen(["sleep", "1000"], stdout=quiet, stderr=quiet).pid)
     """
-    client = serve({"etl": {"tasks": [script("main")]}}, {"main.py": code})
+    client = serve({"etl": {"tasks": [python_task("main")]}}, {"main.py": code})
     run = client.run("etl")
-    assert words(run)[1] == "SUCCESS"
+    assert state_fields(run)[1] == "SUCCESS"
     pid = int(client.outputs(run)["main"].logs or "")
     wait_until(lambda: not is_running(pid), "the end of what the task had started")
 
@@ -306,7 +314,7 @@ def is_running(pid: int) -> bool:
 
 def test_logs_keep_the_last_five_megabytes(serve: Serve) -> None:
     code = "print('first'); print('x' * 5 * 1024 * 1024); print('last')"
-    client = serve({"etl": {"tasks": [script("main")]}}, {"main.py": code})
+    client = serve({"etl": {"tasks": [python_task("main")]}}, {"main.py": code})
     output = client.outputs(client.run("etl"))["main"]
     assert output.logs is not None
     assert len(output.logs) == 5 * 1024 * 1024
@@ -316,10 +324,14 @@ def test_logs_keep_the_last_five_megabytes(serve: Serve) -> None:
 
 def test_task_values(serve: Serve) -> None:
     tasks = [
-        notebook("count"),
-        notebook("use", "use.py", depends_on=after("count")),
-        script("print", "print.py", "{{tasks.count.values.rows}}", depends_on=after("count")),
-        script("unknown", "print.py", "{{tasks.count.values.nothing}}", depends_on=after("count")),
+        notebook_task("count"),
+        notebook_task("use", "use.py", depends_on=depends_on("count")),
+        python_task(
+            "print", "print.py", "{{tasks.count.values.rows}}", depends_on=depends_on("count")
+        ),
+        python_task(
+            "unknown", "print.py", "{{tasks.count.values.nothing}}", depends_on=depends_on("count")
+        ),
     ]
     client = serve(
         {"etl": {"tasks": tasks}},
@@ -350,7 +362,7 @@ def test_task_values(serve: Serve) -> None:
         "['mo', 'tu'] none The task 'count' has set no value 'other'. Its values: rows, days."
     )
     unknown = (run.tasks or [])[3]
-    assert words(unknown) == ("INTERNAL_ERROR", "FAILED", "INVALID_RUN_CONFIGURATION")
+    assert state_fields(unknown) == ("INTERNAL_ERROR", "FAILED", "INVALID_RUN_CONFIGURATION")
     assert unknown.state is not None
     assert "{{tasks.count.values.nothing}}" in (unknown.state.state_message or "")
 
@@ -358,8 +370,8 @@ def test_task_values(serve: Serve) -> None:
 def test_task_values_reach_python_files(serve: Serve) -> None:
     code = "from databricks.sdk.runtime import dbutils; dbutils.jobs.taskValues.set('a', 1)"
     tasks = [
-        script("set"),
-        script("get", "get.py", "{{tasks.set.values.a}}", depends_on=after("set")),
+        python_task("set"),
+        python_task("get", "get.py", "{{tasks.set.values.a}}", depends_on=depends_on("set")),
     ]
     client = serve(
         {"etl": {"tasks": tasks}}, {"main.py": code, "get.py": "import sys; print(sys.argv[1])"}
@@ -368,9 +380,12 @@ def test_task_values_reach_python_files(serve: Serve) -> None:
 
 
 def test_waiter_of_the_sdk(serve: Serve) -> None:
-    jobs = {"good": {"tasks": [script("main")]}, "bad": {"tasks": [script("main", "bad.py")]}}
+    jobs = {
+        "good": {"tasks": [python_task("main")]},
+        "bad": {"tasks": [python_task("main", "bad.py")]},
+    }
     client = serve(jobs, {"main.py": "", "bad.py": "1 / 0"})
     run = client.jobs.run_now_and_wait(client.job_ids["good"])
-    assert words(run) == ("TERMINATED", "SUCCESS", "SUCCESS")
+    assert state_fields(run) == ("TERMINATED", "SUCCESS", "SUCCESS")
     with pytest.raises(OperationFailed, match="Task main failed with message"):
         client.jobs.run_now(client.job_ids["bad"]).result()

@@ -8,7 +8,14 @@ import pytest
 
 from flask_lakeflow_jobs.local import ManualClock
 from tests.local.conftest import Serve
-from tests.local.support import Client, played, repair, scripted, task_words, words
+from tests.local.support import (
+    Client,
+    repair,
+    simulated_job,
+    simulated_task,
+    state_fields,
+    task_results,
+)
 
 NOTEBOOK = {"notebook_path": "/played"}
 CLUSTER = {"existing_cluster_id": "0717-132531-5opeqon1"}
@@ -22,12 +29,12 @@ SINGLE = {
 
 
 @pytest.fixture
-def client(serve: Serve, quick: dict[str, Any]) -> Client:
-    return serve(quick)
+def client(serve: Serve, etl_jobs: dict[str, Any]) -> Client:
+    return serve(etl_jobs)
 
 
 def of(result: str) -> dict[str, Any]:
-    return {"tags": scripted(result=result, output="42")["tags"]}
+    return {"tags": simulated_job(result=result, output="42")["tags"]}
 
 
 def created(client: Client, version: str = "2.1", **fields: Any) -> int:
@@ -113,7 +120,7 @@ def test_submit(client: Client, version: str) -> None:
     status, answer = client.http("POST", f"{root}/submit", body)
     assert status == 200
     run = client.finish(answer["run_id"])
-    assert words(run) == ("TERMINATED", "SUCCESS", "SUCCESS")
+    assert state_fields(run) == ("TERMINATED", "SUCCESS", "SUCCESS")
     _, told = client.http("GET", f"{root}/get?run_id={run.run_id}")
     (task,) = told["tasks"]
     assert (told["format"], told["run_name"], task["task_key"]) == (
@@ -129,7 +136,7 @@ def test_submit(client: Client, version: str) -> None:
 
 
 def test_a_retried_one_has_the_output_of_its_last_attempt(client: Client) -> None:
-    body = {**SINGLE, "tags": scripted(result=["FAILED", "SUCCESS"], output="42")["tags"]}
+    body = {**SINGLE, "tags": simulated_job(result=["FAILED", "SUCCESS"], output="42")["tags"]}
     _, answer = client.http("POST", "/api/2.1/jobs/runs/submit", body)
     run = client.finish(answer["run_id"])
     assert [task.attempt_number for task in run.tasks or []] == [0, 1]
@@ -139,13 +146,13 @@ def test_a_retried_one_has_the_output_of_its_last_attempt(client: Client) -> Non
 
 
 def test_cancel(serve: Serve, clock: ManualClock) -> None:
-    client = serve({"etl": scripted(played("main"))}, clock=clock)
-    body = {**SINGLE, "tags": scripted(seconds=5)["tags"]}
+    client = serve({"etl": simulated_job(simulated_task("main"))}, clock=clock)
+    body = {**SINGLE, "tags": simulated_job(seconds=5)["tags"]}
     _, answer = client.http("POST", "/api/2.0/jobs/runs/submit", body)
     client.jobs.cancel_run(answer["run_id"])
     clock.advance(0)
     run = client.jobs.get_run(answer["run_id"])
-    assert (words(run)[1], task_words(run)) == ("CANCELED", {"Untitled": "CANCELED"})
+    assert (state_fields(run)[1], task_results(run)) == ("CANCELED", {"Untitled": "CANCELED"})
     client.jobs.delete_run(answer["run_id"])
     assert list(client.jobs.list_runs()) == []
 

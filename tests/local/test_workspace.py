@@ -19,20 +19,20 @@ from flask_lakeflow_jobs.local import (
 from tests.local.conftest import Serve
 from tests.local.support import (
     Client,
-    played,
-    script,
-    scripted,
-    task_words,
-    wait_until,
-    words,
+    python_task,
+    simulated_job,
+    simulated_task,
+    state_fields,
+    task_results,
     write_bundle,
 )
+from tests.support import wait_until
 
 DAY = 24 * 60 * 60
 
 
 def test_runs_are_kept_for_sixty_days(tmp_path: Path) -> None:
-    path = write_bundle(tmp_path, {"etl": scripted(played("main"))}, {})
+    path = write_bundle(tmp_path, {"etl": simulated_job(simulated_task("main"))}, {})
     clock = ManualClock()
     kept: list[int | None] = []
     for days in (0, 59, 2):
@@ -46,7 +46,7 @@ def test_runs_are_kept_for_sixty_days(tmp_path: Path) -> None:
 
 
 def test_database_of_another_version(tmp_path: Path) -> None:
-    path = write_bundle(tmp_path, {"etl": scripted(played("main"))}, {})
+    path = write_bundle(tmp_path, {"etl": simulated_job(simulated_task("main"))}, {})
     with Workspace(path, tmp_path / "folder"):
         pass
     database = sqlite3.connect(tmp_path / "folder" / "runs.sqlite")
@@ -57,7 +57,7 @@ def test_database_of_another_version(tmp_path: Path) -> None:
 
 
 def test_database_that_is_none(tmp_path: Path) -> None:
-    path = write_bundle(tmp_path, {"etl": scripted(played("main"))}, {})
+    path = write_bundle(tmp_path, {"etl": simulated_job(simulated_task("main"))}, {})
     (tmp_path / "folder").mkdir()
     database = tmp_path / "folder" / "runs.sqlite"
     database.write_bytes(b"no database at all, but long enough to be looked at" * 100)
@@ -70,7 +70,9 @@ def test_database_that_is_none(tmp_path: Path) -> None:
 
 
 def test_a_bundle_knows_where_its_workspace_answers(serve: Serve) -> None:
-    client = serve({"etl": {"name": "at ${workspace.host}", **scripted(played("main"))}})
+    client = serve(
+        {"etl": {"name": "at ${workspace.host}", **simulated_job(simulated_task("main"))}}
+    )
     (job,) = client.jobs.list()
     assert job.settings is not None
     assert job.settings.name == f"at {client.address.host}"
@@ -81,13 +83,13 @@ def test_bundle_that_is_mended_after_a_failed_start(tmp_path: Path) -> None:
     workspace = Workspace(path, tmp_path / "folder")
     with pytest.raises(BundleError):
         workspace.start()
-    write_bundle(tmp_path, {"etl": scripted(played("main"))}, {})
+    write_bundle(tmp_path, {"etl": simulated_job(simulated_task("main"))}, {})
     with workspace as address:
         assert [job.job_id for job in Client(address, {}).jobs.list()]
 
 
 def test_many_waiting_runs_cost_the_next_one_nothing(serve: Serve) -> None:
-    client = serve({"etl": scripted(played("main"), seconds=1)}, clock=ManualClock())
+    client = serve({"etl": simulated_job(simulated_task("main"), seconds=1)}, clock=ManualClock())
     body = json.dumps({"job_id": client.job_ids["etl"]})
     headers = {"Authorization": f"Bearer {client.address.token}"}
     connection = HTTPConnection(client.address.host.removeprefix("http://"), timeout=60)
@@ -95,8 +97,8 @@ def test_many_waiting_runs_cost_the_next_one_nothing(serve: Serve) -> None:
         connection.request("POST", "/api/2.2/jobs/run-now", body, headers)
         assert connection.getresponse().read().startswith(b'{"run_id"')
     connection.close()
-    (oldest,) = [run for run in client.jobs.list_runs(limit=25) if words(run)[0] != "QUEUED"]
-    assert words(oldest)[0] == "RUNNING"
+    (oldest,) = [run for run in client.jobs.list_runs(limit=25) if state_fields(run)[0] != "QUEUED"]
+    assert state_fields(oldest)[0] == "RUNNING"
 
 
 def test_task_that_does_not_want_to_stop(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,18 +109,18 @@ def test_task_that_does_not_want_to_stop(serve: Serve, monkeypatch: pytest.Monke
         print("ready")
         time.sleep(1000)
     """
-    client = serve({"etl": {"tasks": [script("main")]}}, {"main.py": code})
+    client = serve({"etl": {"tasks": [python_task("main")]}}, {"main.py": code})
     run_id = client.start("etl")
     (main,) = client.jobs.get_run(run_id).tasks or []
     assert main.run_id is not None
     main_id = main.run_id
-    wait_until(lambda: client.jobs.get_run_output(main_id).logs)
+    wait_until(lambda: client.jobs.get_run_output(main_id).logs, "the first line")
     client.jobs.cancel_run(run_id)
-    assert task_words(client.finish(run_id)) == {"main": "CANCELED"}
+    assert task_results(client.finish(run_id)) == {"main": "CANCELED"}
 
 
 def test_output_in_an_odd_encoding(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
     code = "import sys; print('é ☃', flush=True); sys.stdout.buffer.write(b'\\xff\\n')"
-    client = serve({"etl": {"tasks": [script("main")]}}, {"main.py": code})
+    client = serve({"etl": {"tasks": [python_task("main")]}}, {"main.py": code})
     assert client.outputs(client.run("etl"))["main"].logs == "é ☃\n\ufffd\n"

@@ -21,7 +21,7 @@ _SENDER_OF_A_TOKEN = "token"  # noqa: S105 (no secret)
 _LIFETIME = 3600  # seconds that an OAuth token lives, as on the service
 
 
-class Identity:
+class AuthEndpoints:
     """The one user of the workspace.
 
     :param token: the workspace's token; as the secret of any client id it is also good for OAuth.

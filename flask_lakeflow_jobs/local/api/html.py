@@ -27,7 +27,7 @@ if (run) location.replace(`/jobs/${run[1]}/runs/${run[2]}`);
 """
 
 
-def home_page() -> str:
+def render_home_page() -> str:
     """The page to which all addresses of runs (``run_page_url``) lead."""
     return _PAGE.format(
         title="Local workspace",
@@ -37,7 +37,7 @@ def home_page() -> str:
     )
 
 
-def run_page(job_id: str, run_id: str) -> str:
+def render_run_page(job_id: str, run_id: str) -> str:
     """The page of a run.
 
     :param job_id: digits.
@@ -51,7 +51,7 @@ def run_page(job_id: str, run_id: str) -> str:
     )
 
 
-def notebook_view(name: str, source: str, output: dict[str, Any], title: str) -> str:
+def render_notebook(name: str, source: str, output: dict[str, Any], title: str) -> str:
     """A small HTML page: the notebook's code, what it printed and how it ended."""
     parts = [("Code", source)]
     parts += [

@@ -6,14 +6,14 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from .. import errors
 from ..bundle.conversion import drop_nulls
 from ..bundle.validation import validate_settings
+from ..errors import ApiError, InvalidParameterValue, UnexpectedType
 from ..model import SINGLE_TASK, Settings
-from ..registry import Job, Registry
+from ..registry import RegisteredJob, Registry
 from . import pagination
-from .request import Request, with_scalars
-from .single_task import with_defaults, with_tasks, without_tasks
+from .request import Request, convert_scalars
+from .single_task import add_defaults, with_tasks, without_tasks
 
 _PAGE = 20
 _LARGEST_PAGE = 100
@@ -31,7 +31,7 @@ _NOT_SETTINGS = {"access_control_list", "idempotency_token", "run_name"}
 Json = dict[str, Any]
 
 
-class JobsApi:
+class JobEndpoints:
     """The handlers of ``jobs/…``."""
 
     def __init__(self, registry: Registry) -> None:
@@ -39,7 +39,7 @@ class JobsApi:
 
     def create(self, request: Request) -> Json:
         """``jobs/create``."""
-        settings = settings_of(request.fields, request.fields.get("name", _UNNAMED))
+        settings = parse_settings(request.fields, request.fields.get("name", _UNNAMED))
         settings.setdefault("name", _UNNAMED)
         if request.version == "2.2":
             settings.setdefault("queue", {"enabled": True})
@@ -66,7 +66,7 @@ class JobsApi:
         """``jobs/reset``."""
         job = self._registry.find(request.required_integer("job_id"))
         name = job.settings["name"]
-        settings = settings_of(request.object("new_settings") or {}, name)
+        settings = parse_settings(request.object("new_settings") or {}, name)
         # A reset takes everything away but these two (databricks/cli, libs/testserver/jobs.go).
         for key in {"name", "run_as"} & job.settings.keys():
             settings.setdefault(key, job.settings[key])
@@ -81,10 +81,10 @@ class JobsApi:
     def get(self, request: Request) -> Json:
         """``jobs/get``."""
         job = self._registry.find(request.required_integer("job_id"))
-        settings = with_defaults(job.settings)
+        settings = add_defaults(job.settings)
         if request.version == "2.0":
             settings = without_tasks(settings)
-        page = pagination.nested_page(settings, _KEYS, request)
+        page = pagination.paginate_nested(settings, _KEYS, request)
         answer = {**_job_shape(job), "run_as_user_name": job.creator}
         for key in ("next_page_token", "prev_page_token"):
             if key in page:
@@ -95,7 +95,7 @@ class JobsApi:
     def list(self, request: Request) -> Json:
         """``jobs/list``."""
         limit = _page_size(request)
-        start = page_start(request)
+        start = parse_page_start(request)
         name = request.text("name")
         jobs = [
             job
@@ -146,15 +146,15 @@ class JobsApi:
             ]
         }
 
-    def _found(self, job_id: str) -> Job:
+    def _found(self, job_id: str) -> RegisteredJob:
         request = Request("2.0", {"job_id": job_id})
         try:
             return self._registry.find(request.required_integer("job_id"))
-        except errors.ApiError as error:
-            raise errors.ApiError(404, "RESOURCE_DOES_NOT_EXIST", error.message) from None
+        except ApiError as error:
+            raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", error.message) from None
 
 
-def settings_of(given: Mapping[str, Any], name: object) -> Settings:
+def parse_settings(given: Mapping[str, Any], name: object) -> Settings:
     """Settings that can be run, in the format with tasks.
 
     :param name: what the job or run is called, if they do not say it.
@@ -166,28 +166,28 @@ def settings_of(given: Mapping[str, Any], name: object) -> Settings:
 
 
 def _checked(given: Settings) -> Settings:
-    settings = with_scalars(given)
+    settings = convert_scalars(given)
     for error in validate_settings(settings):
         if error.expected:
             name = ".".join(each for each in error.path if isinstance(each, str))
-            raise errors.unexpected_type(name, error.expected, error.value)
-        raise errors.invalid_parameter(error.message)
+            raise UnexpectedType(name, error.expected, error.value)
+        raise InvalidParameterValue(error.message)
     return settings
 
 
-def page_start(request: Request) -> int:
+def parse_page_start(request: Request) -> int:
     """Where a page begins that is given by token or by offset."""
     token = request.text("page_token")
     if token:
         return pagination.decode(token, 1)[0]
     offset = request.integer("offset") or 0
     if offset > _LARGEST_OFFSET:
-        raise errors.invalid_parameter(
+        raise InvalidParameterValue(
             f"The supplied offset {offset} has exceeded the value of {_LARGEST_OFFSET} allowed for "
             "this parameter.Please use the page_token parameter to paginate"
         )
     if offset < 0:
-        raise errors.invalid_parameter(f"Invalid offset {offset} - it must not be negative.")
+        raise InvalidParameterValue(f"Invalid offset {offset} - it must not be negative.")
     return offset
 
 
@@ -196,7 +196,7 @@ def _merged(items: list[Any], changes: list[Any], key: str) -> list[Any]:
         merged = {item[key]: item for item in items}
         merged.update({item[key]: item for item in changes})
     except (KeyError, TypeError):
-        raise errors.invalid_parameter(f"Each item needs a {key!r}.") from None
+        raise InvalidParameterValue(f"Each item needs a {key!r}.") from None
     return list(merged.values())
 
 
@@ -214,13 +214,13 @@ def _page_size(request: Request) -> int:
     if limit is None:
         return _UNLIMITED if request.version == "2.0" else _PAGE
     if not 0 <= limit <= _LARGEST_PAGE:
-        raise errors.invalid_parameter(
+        raise InvalidParameterValue(
             f"Invalid limit {limit} - it has to be no more than {_LARGEST_PAGE}."
         )
     return limit or _LARGEST_PAGE
 
 
-def _job_shape(job: Job) -> Json:
+def _job_shape(job: RegisteredJob) -> Json:
     return {
         "job_id": job.job_id,
         "creator_user_name": job.creator,
@@ -228,8 +228,8 @@ def _job_shape(job: Job) -> Json:
     }
 
 
-def _listed_shape(job: Job, *, expand_tasks: bool) -> Json:
-    settings = pagination.first_of_nested(with_defaults(job.settings), _KEYS)
+def _listed_shape(job: RegisteredJob, *, expand_tasks: bool) -> Json:
+    settings = pagination.truncate_nested(add_defaults(job.settings), _KEYS)
     has_more = settings.pop("has_more", False)
     if not expand_tasks:
         settings = {key: value for key, value in settings.items() if key not in _KEYS}
@@ -239,7 +239,7 @@ def _listed_shape(job: Job, *, expand_tasks: bool) -> Json:
     return shape
 
 
-def _listed_shape_of_old(job: Job, *, expand_tasks: bool) -> Json:
+def _listed_shape_of_old(job: RegisteredJob, *, expand_tasks: bool) -> Json:
     if job.settings.get("format") != SINGLE_TASK:
         return _listed_shape(job, expand_tasks=expand_tasks)
-    return {**_job_shape(job), "settings": without_tasks(with_defaults(job.settings))}
+    return {**_job_shape(job), "settings": without_tasks(add_defaults(job.settings))}

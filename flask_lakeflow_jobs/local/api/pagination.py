@@ -1,7 +1,4 @@
 """Page tokens: opaque to clients, a position inside."""
-# MERGED """Pages of runs: a token names the run at which a page begins or ends, so that runs which start
-# meanwhile move nothing.
-# """
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from .. import errors
+from ..errors import InvalidParameterValue
 from .request import Request
 
 NESTED_LIMIT = 100
@@ -41,11 +38,11 @@ def decode(token: str, length: int) -> list[int]:
         or len(position) != length
         or not all(isinstance(each, int) and 0 <= each < 2**63 for each in position)
     ):
-        raise errors.invalid_parameter(f"Invalid page token {token!r}.")
+        raise InvalidParameterValue(f"Invalid page token {token!r}.")
     return position
 
 
-def nested_page(shape: dict[str, Any], keys: Iterable[str], request: Request) -> dict[str, Any]:
+def paginate_nested(shape: dict[str, Any], keys: Iterable[str], request: Request) -> dict[str, Any]:
     """A page of an object whose nested lists may be longer than one answer holds.
 
     Lists without further items are empty on later pages, and the last page has no token (Jobs API
@@ -67,7 +64,7 @@ def nested_page(shape: dict[str, Any], keys: Iterable[str], request: Request) ->
     return page
 
 
-def first_of_nested(shape: dict[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+def truncate_nested(shape: dict[str, Any], keys: Iterable[str]) -> dict[str, Any]:
     """An item of a list with the first part of its nested lists, and ``has_more`` if that is not
     all.
     """
@@ -101,7 +98,7 @@ class Page:
     tokens: dict[str, str]
 
 
-def page_of_runs(list_runs: Callable[..., Found], size: int, *, token: str, offset: int) -> Page:
+def paginate_runs(list_runs: Callable[..., Found], size: int, *, token: str, offset: int) -> Page:
     """The page that a request asks for.
 
     :param list_runs: as :meth:`~flask_lakeflow_jobs.local.store.sqlite.Store.list_runs`, filtered.

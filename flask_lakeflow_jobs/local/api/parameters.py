@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .. import errors
 from ..engine import decisions
 from ..engine.engine import RepairRequest, RunRequest
+from ..errors import InvalidParameterValue
 from ..model import JobRun, Settings
-from ..registry import Job
-from .request import Request, queue_settings
+from ..registry import RegisteredJob
+from .request import Request, parse_queue
 
 _TOKEN_LENGTH = 64
 _PARAMETER_BYTES = 10_000
@@ -22,8 +22,8 @@ _DURATION_TARGETS = ("NO_FLEXIBILITY", "4h", "12h", "24h", "72h")
 _ASCII_ONLY = ("python_params", "spark_submit_params")
 
 
-def run_request(
-    job: Job, request: Request, *, trigger: str = "ONE_TIME", started_by: int = 0
+def parse_run_request(
+    job: RegisteredJob, request: Request, *, trigger: str = "ONE_TIME", started_by: int = 0
 ) -> RunRequest:
     """What run-now asks for.
 
@@ -40,13 +40,13 @@ def run_request(
         only=_only(job.settings, request),
         token=idempotency_token(request),
         trigger=trigger,
-        may_queue=bool(queue_settings(queue).get("enabled", False)),
+        may_queue=bool(parse_queue(queue).get("enabled", False)),
         started_by=started_by,
         performance_target=performance_target(request),
     )
 
 
-def repair_request(run: JobRun, settings: Settings, request: Request) -> RepairRequest:
+def parse_repair_request(run: JobRun, settings: Settings, request: Request) -> RepairRequest:
     """What a repair asks for.
 
     :param settings: the job's settings as they are now.
@@ -65,7 +65,7 @@ def _keys_to_rerun(run: JobRun, settings: Settings, request: Request) -> frozens
     named = request.text_list("rerun_tasks") or []
     all_failed = request.boolean("rerun_all_failed_tasks")
     if bool(named) == all_failed:
-        raise errors.invalid_parameter(
+        raise InvalidParameterValue(
             "Exactly one of rerun_tasks and rerun_all_failed_tasks has to be given."
         )
     known = [task["task_key"] for task in settings["tasks"]]
@@ -76,13 +76,13 @@ def _keys_to_rerun(run: JobRun, settings: Settings, request: Request) -> frozens
     else:
         keys = set(named)
         if unknown := keys.difference(known):
-            raise errors.invalid_parameter(
+            raise InvalidParameterValue(
                 f"Task {', '.join(sorted(unknown))} does not exist in the job."
             )
     if request.boolean("rerun_dependent_tasks"):
         keys = decisions.selected_keys(settings["tasks"], [f"{key}+" for key in keys])
     if not keys:
-        raise errors.invalid_parameter(f"Run {run.run_id} has no failed tasks to run again.")
+        raise InvalidParameterValue(f"Run {run.run_id} has no failed tasks to run again.")
     return frozenset(keys)
 
 
@@ -93,7 +93,7 @@ def idempotency_token(request: Request) -> str | None:
     """
     token = request.text("idempotency_token")
     if token and len(token) > _TOKEN_LENGTH:
-        raise errors.invalid_parameter(
+        raise InvalidParameterValue(
             f"The idempotency token has {len(token)} characters; at most {_TOKEN_LENGTH} are "
             "allowed."
         )
@@ -107,13 +107,13 @@ def performance_target(request: Request) -> str:
     """
     target = request.text("performance_target") or ""
     if target and target not in _PERFORMANCE_TARGETS:
-        raise errors.invalid_parameter(
+        raise InvalidParameterValue(
             f"Unknown performance_target {target!r}. "
             f"It is one of {', '.join(_PERFORMANCE_TARGETS)}."
         )
     duration = request.text("duration_target")
     if target == "COST_OPTIMIZED" and duration not in _DURATION_TARGETS:
-        raise errors.invalid_parameter(
+        raise InvalidParameterValue(
             "performance_target COST_OPTIMIZED needs a duration_target: one of "
             f"{', '.join(_DURATION_TARGETS)}."
         )
@@ -144,22 +144,22 @@ def _task_parameters(request: Request) -> dict[str, Any]:
     found["pipeline_params"] = request.object("pipeline_params")
     given = {name: value for name, value in found.items() if value is not None}
     if given and request.fields.get("job_parameters"):
-        raise errors.invalid_parameter(
+        raise InvalidParameterValue(
             f"Job parameters cannot be combined with task parameters ({', '.join(given)})."
         )
     if "jar_params" in given and "notebook_params" in given:
-        raise errors.invalid_parameter(
+        raise InvalidParameterValue(
             "jar_params cannot be specified in conjunction with notebook_params."
         )
     for name in _LIMITED:
         size = len(json.dumps({name: given.get(name)}, separators=(",", ":")).encode())
         if size > _PARAMETER_BYTES:
-            raise errors.invalid_parameter(
+            raise InvalidParameterValue(
                 f"{name} takes {size} bytes as JSON; at most {_PARAMETER_BYTES} are allowed."
             )
     for name in _ASCII_ONLY:
         if not all(each.isascii() for each in given.get(name, ())):
-            raise errors.invalid_parameter(f"{name} may hold only ASCII characters.")
+            raise InvalidParameterValue(f"{name} may hold only ASCII characters.")
     return given
 
 
@@ -170,6 +170,4 @@ def _only(settings: Settings, request: Request) -> frozenset[str]:
     try:
         return frozenset(decisions.selected_keys(settings["tasks"], only))
     except KeyError as unknown:
-        raise errors.invalid_parameter(
-            f"Task {unknown.args[0]} does not exist in the job."
-        ) from None
+        raise InvalidParameterValue(f"Task {unknown.args[0]} does not exist in the job.") from None

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .. import errors
+from ..errors import InvalidParameterValue, MalformedRequest, UnexpectedType
 from ..model import Settings
 
 
@@ -35,16 +35,16 @@ class Request:
         elif isinstance(value, str) and value.removeprefix("-").isdecimal() and value.isascii():
             number = int(value) if len(value) < 25 else 2**63
         else:
-            raise errors.unexpected_type(name, "integer", value)
+            raise UnexpectedType(name, "integer", value)
         if abs(number) >= 2**63:
-            raise errors.malformed(f"Could not parse request object: {name} is out of range.")
+            raise MalformedRequest(f"{name} is out of range.")
         return number
 
     def required_integer(self, name: str) -> int:
         """A whole number without which the request makes no sense."""
         number = self.integer(name)
         if number is None:
-            raise errors.invalid_parameter(f"Missing required field: {name}")
+            raise InvalidParameterValue(f"Missing required field: {name}")
         return number
 
     def boolean(self, name: str) -> bool:
@@ -54,14 +54,14 @@ class Request:
             return False
         if value in (True, "true", "True"):
             return True
-        raise errors.unexpected_type(name, "boolean", value)
+        raise UnexpectedType(name, "boolean", value)
 
     def text(self, name: str) -> str | None:
         """A string."""
         value = self.fields.get(name)
         if value is None or isinstance(value, str):
             return value
-        raise errors.unexpected_type(name, "string", value)
+        raise UnexpectedType(name, "string", value)
 
     def text_list(self, name: str) -> list[str] | None:
         """A list of strings; numbers and truth values are taken as their text."""
@@ -69,7 +69,7 @@ class Request:
         if value is None:
             return None
         if not isinstance(value, list):
-            raise errors.unexpected_type(name, "array", value)
+            raise UnexpectedType(name, "array", value)
         return [self._text_of(name, each) for each in value]
 
     def text_map(self, name: str) -> dict[str, str] | None:
@@ -78,7 +78,7 @@ class Request:
         if value is None:
             return None
         if not isinstance(value, dict):
-            raise errors.unexpected_type(name, "object", value)
+            raise UnexpectedType(name, "object", value)
         return {key: self._text_of(f"{name}.{key}", each) for key, each in value.items()}
 
     def object(self, name: str) -> dict[str, Any] | None:
@@ -86,14 +86,14 @@ class Request:
         value = self.fields.get(name)
         if value is None or isinstance(value, dict):
             return value
-        raise errors.unexpected_type(name, "object", value)
+        raise UnexpectedType(name, "object", value)
 
     def _text_of(self, name: str, value: Any) -> str:
         if isinstance(value, bool):
             return "true" if value else "false"
         if isinstance(value, (str, int, float)):
             return str(value)
-        raise errors.unexpected_type(name, "string", value)
+        raise UnexpectedType(name, "string", value)
 
 
 _OF_A_JOB = frozenset({"max_concurrent_runs", "timeout_seconds"})
@@ -116,20 +116,20 @@ _TRUTH_VALUES = {"true": True, "True": True, "false": False, "False": False}
 _LONGEST = 19  # digits of the largest number that the API knows
 
 
-def with_scalars(given: Mapping[str, Any]) -> Settings:
+def convert_scalars(given: Mapping[str, Any]) -> Settings:
     """A job's settings with numbers as numbers and truth values as such, whichever they came as.
 
     Text that spells neither stays, to be found by those who check the settings.
     """
     settings = _read(given, _OF_A_JOB)
     if isinstance(queue := settings.get("queue"), dict):
-        settings["queue"] = queue_settings(queue)
+        settings["queue"] = parse_queue(queue)
     if isinstance(tasks := settings.get("tasks"), list):
         settings["tasks"] = [_task(each) for each in tasks]
     return settings
 
 
-def queue_settings(given: Mapping[str, Any]) -> Settings:
+def parse_queue(given: Mapping[str, Any]) -> Settings:
     """The ``queue`` of a job or a run."""
     return _read(given, _OF_A_QUEUE)
 

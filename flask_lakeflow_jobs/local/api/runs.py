@@ -5,20 +5,20 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from .. import errors
 from ..engine.engine import Engine, RunRequest
 from ..engine.files import FileMissing, WorkspaceFiles
+from ..errors import ApiError, InvalidParameterValue, InvalidState
 from ..model import JobRun, Settings, TaskRun
 from ..registry import Registry
 from ..store.sqlite import RunFilter
 from ..store.unit_of_work import Ledger
 from . import pagination
-from .html import notebook_view
-from .jobs import page_start, settings_of
-from .pagination import page_of_runs
-from .parameters import idempotency_token, repair_request, run_request
+from .html import render_notebook
+from .jobs import parse_page_start, parse_settings
+from .pagination import paginate_runs
+from .parameters import idempotency_token, parse_repair_request, parse_run_request
 from .request import Request
-from .serializers import Json, Spelling
+from .serializers import Json, RunSerializer
 
 _PAGE = 20
 _LARGEST_PAGE = 26  # "Invalid limit 27 - it has to be no more than 26."
@@ -32,7 +32,7 @@ _MULTIPLE_TASKS = (
 _NESTED_LISTS = ("tasks", "iterations", "job_clusters", "job_parameters", "repair_history")
 
 
-class RunsApi:
+class RunEndpoints:
     """The handlers of ``jobs/run-now`` and ``jobs/runs/…``."""
 
     def __init__(
@@ -41,24 +41,24 @@ class RunsApi:
         ledger: Ledger,
         engine: Engine,
         files: WorkspaceFiles,
-        spelling: Spelling,
+        serializer: RunSerializer,
     ) -> None:
         self._registry = registry
         self._ledger = ledger
         self._engine = engine
         self._files = files
-        self._spelling = spelling
+        self._serializer = serializer
 
     def run_now(self, request: Request) -> Json:
         """``jobs/run-now``."""
         job = self._registry.find(request.required_integer("job_id"))
-        run = self._engine.start_run(run_request(job, request))
+        run = self._engine.start_run(parse_run_request(job, request))
         return {"run_id": run.run_id, "number_in_job": run.run_id}
 
     def submit(self, request: Request) -> Json:
         """``jobs/runs/submit``."""
         name = request.text("run_name") or "Untitled"
-        settings = settings_of(request.fields, name)
+        settings = parse_settings(request.fields, name)
         run = self._engine.start_run(
             RunRequest(
                 job_id=self._ledger.new_id(),
@@ -78,23 +78,25 @@ class RunsApi:
         with self._ledger.reading():
             try:
                 run = self._ledger.find_run(run_id)
-            except errors.ApiError:
+            except ApiError:
                 of_task = self._ledger.find_task(run_id)
-                shape = self._spelling.task_as_run(*of_task, with_resolved_values=resolved)
+                shape = self._serializer.task_as_run(*of_task, with_resolved_values=resolved)
             else:
                 history = request.boolean("include_history")
-                shape = self._spelling.run(run, with_history=history, with_resolved_values=resolved)
-        return pagination.nested_page(shape, _NESTED_LISTS, request)
+                shape = self._serializer.run(
+                    run, with_history=history, with_resolved_values=resolved
+                )
+        return pagination.paginate_nested(shape, _NESTED_LISTS, request)
 
     def list(self, request: Request) -> Json:
         """``jobs/runs/list``."""
         wanted = _run_filter(request)
         size, token = _page_size(request), request.text("page_token") or ""
-        offset = 0 if token else page_start(request)
+        offset = 0 if token else parse_page_start(request)
         expand = request.boolean("expand_tasks")
         with self._ledger.reading() as store:
             list_runs = partial(store.list_runs, wanted)
-            page = page_of_runs(list_runs, size, token=token, offset=offset)
+            page = paginate_runs(list_runs, size, token=token, offset=offset)
             runs = [self._ledger.find_run(run_id) for _, run_id in page.found]
             shapes = [self._listed_shape(run, expand_tasks=expand) for run in runs]
         answer: dict[str, Any] = {"runs": shapes} if shapes else {}
@@ -108,30 +110,30 @@ class RunsApi:
         run_id = request.required_integer("run_id")
         with self._ledger.reading():
             run, task = self._single_task(run_id, request)
-            return self._spelling.output(run, task, self._engine.output_of(task))
+            return self._serializer.output(run, task, self._engine.output_of(task))
 
     def export(self, request: Request) -> Json:
         """``jobs/runs/export``: the code of a notebook and what it printed."""
         run_id = request.required_integer("run_id")
         wanted = request.text("views_to_export") or "CODE"
         if wanted not in _VIEWS:
-            raise errors.invalid_parameter(
+            raise InvalidParameterValue(
                 f"Unknown views_to_export {wanted!r}. It is one of {', '.join(_VIEWS)}."
             )
         with self._ledger.reading():
             run, task = self._single_task(run_id, request)
             output = self._engine.output_of(task)
         if "notebook_task" not in task.spec:
-            raise errors.invalid_parameter(f"Run {run_id} is no run of a notebook.")
+            raise InvalidParameterValue(f"Run {run_id} is no run of a notebook.")
         if wanted == "DASHBOARDS":
             return {"views": []}
         path = (task.resolved or task.spec)["notebook_task"]["notebook_path"]
         try:
             source = self._files.find_notebook(path).read_text(errors="replace")
         except FileMissing as missing:
-            raise errors.invalid_parameter(str(missing)) from None
+            raise InvalidParameterValue(str(missing)) from None
         name = path.rpartition("/")[2]
-        content = notebook_view(name, source, output, f"{run.name}: {task.key}")
+        content = render_notebook(name, source, output, f"{run.name}: {task.key}")
         return {"views": [{"content": content, "name": name, "type": "NOTEBOOK"}]}
 
     def cancel(self, request: Request) -> Json:
@@ -139,7 +141,7 @@ class RunsApi:
         run_id = request.required_integer("run_id")
         try:
             run = self._ledger.find_run(run_id)
-        except errors.ApiError:
+        except ApiError:
             self._engine.cancel_task(*self._ledger.find_task(run_id))
         else:
             self._engine.cancel(run)
@@ -150,7 +152,7 @@ class RunsApi:
         job_id = request.integer("job_id")
         only_queued = request.boolean("all_queued_runs")
         if job_id is None and not only_queued:
-            raise errors.invalid_parameter("Missing required field: job_id")
+            raise InvalidParameterValue("Missing required field: job_id")
         if job_id is not None:
             self._registry.find(job_id)
         for run in reversed(self._ledger.live_runs(job_id)):
@@ -163,16 +165,16 @@ class RunsApi:
         run = self._ledger.find_run(request.required_integer("run_id"))
         with self._ledger.change():
             if run.is_active:
-                raise errors.invalid_state(
+                raise InvalidState(
                     f"Run {run.run_id} is still active. A run can be repaired once it has ended."
                 )
             latest = run.repairs[-1].repair_id if run.repairs else None
             given = request.integer("latest_repair_id")
             if given != latest and (latest or given):
-                raise errors.invalid_parameter(
+                raise InvalidParameterValue(
                     "The latest repair ID needs to be provided in order to create a new repair"
                 )
-            asked = repair_request(run, self._current_settings(run), request)
+            asked = parse_repair_request(run, self._current_settings(run), request)
             return {"repair_id": self._engine.repair(run, asked)}
 
     def delete(self, request: Request) -> Json:
@@ -180,7 +182,7 @@ class RunsApi:
         run = self._ledger.find_run(request.required_integer("run_id"))
         with self._ledger.change():
             if run.is_active:
-                raise errors.invalid_state(
+                raise InvalidState(
                     f"Run {run.run_id} is still active. Cancel it and wait for its end first."
                 )
             self._ledger.delete_run(run)
@@ -188,19 +190,19 @@ class RunsApi:
 
     def _listed_shape(self, run: JobRun, *, expand_tasks: bool) -> Json:
         if not expand_tasks:
-            return self._spelling.base_run(run)
-        return pagination.first_of_nested(self._spelling.run(run), _NESTED_LISTS)
+            return self._serializer.base_run(run)
+        return pagination.truncate_nested(self._serializer.run(run), _NESTED_LISTS)
 
     def _single_task(self, run_id: int, request: Request) -> tuple[JobRun, TaskRun]:
         try:
             run, task = self._ledger.find_task(run_id)
-        except errors.ApiError:
+        except ApiError:
             run = self._ledger.find_run(run_id)
             latest = list(run.latest_attempts().values())
             # Since 2.1 a run with but one task is one with multiple tasks, too.
             if request.version == "2.0" and len(latest) == 1:
                 return run, latest[0]
-            raise errors.invalid_parameter(_MULTIPLE_TASKS) from None
+            raise InvalidParameterValue(_MULTIPLE_TASKS) from None
         if run_id == run.run_id:
             return run, run.latest_attempts()[task.key]
         return run, task
@@ -208,7 +210,7 @@ class RunsApi:
     def _current_settings(self, run: JobRun) -> Settings:
         try:
             return self._registry.find(run.job_id).settings
-        except errors.ApiError:
+        except ApiError:
             return run.settings
 
 
@@ -218,21 +220,19 @@ def _page_size(request: Request) -> int:
     if limit is None:
         return _PAGE
     if limit > largest:
-        raise errors.invalid_parameter(
-            f"Invalid limit {limit} - it has to be no more than {largest}."
-        )
+        raise InvalidParameterValue(f"Invalid limit {limit} - it has to be no more than {largest}.")
     if limit < 0:
-        raise errors.invalid_parameter(f"Invalid limit {limit} - it must not be negative.")
+        raise InvalidParameterValue(f"Invalid limit {limit} - it must not be negative.")
     return limit or largest
 
 
 def _run_filter(request: Request) -> RunFilter:
     active, completed = request.boolean("active_only"), request.boolean("completed_only")
     if active and completed:
-        raise errors.invalid_parameter("active_only and completed_only cannot both be true.")
+        raise InvalidParameterValue("active_only and completed_only cannot both be true.")
     run_type = request.text("run_type") or None
     if run_type is not None and run_type not in _RUN_TYPES:
-        raise errors.invalid_parameter(
+        raise InvalidParameterValue(
             f"Unknown run_type {run_type!r}. It is one of {', '.join(_RUN_TYPES)}."
         )
     return RunFilter(

@@ -42,7 +42,7 @@ _RESOLVED_FIELDS = {  # after ResolvedValues of databricks-sdk
 
 
 @dataclass(frozen=True, slots=True)
-class Spelling:
+class RunSerializer:
     """What the shapes need to know besides the records.
 
     :param host: the address of the workspace, as ``http://127.0.0.1:8080``.
@@ -90,8 +90,8 @@ class Spelling:
             "trigger": run.trigger,
             "format": run.settings.get("format", MULTI_TASK),
             "run_page_url": self.run_page_url(run.job_id, run.run_id),
-            "state": state_shape(run.state),
-            "status": status_shape(run.state),
+            "state": serialize_state(run.state),
+            "status": serialize_status(run.state),
             "start_time": run.start_time,
             "end_time": run.end_time,
             **_durations(run),
@@ -122,8 +122,8 @@ class Spelling:
             "run_id": task.run_id,
             "run_if": spec.get("run_if", "ALL_SUCCESS"),
             "run_page_url": self.run_page_url(run.job_id, task.run_id),
-            "state": state_shape(task.state),
-            "status": status_shape(task.state),
+            "state": serialize_state(task.state),
+            "status": serialize_status(task.state),
             "start_time": task.start_time,
             "end_time": task.end_time,
             "setup_duration": task.setup_duration,
@@ -203,8 +203,8 @@ def _repair_shape(run: JobRun, repair: Repair, is_last: bool) -> Json:
         "type": "REPAIR" if repair.repair_id else "ORIGINAL",
         "start_time": repair.start_time,
         "end_time": run.end_time if is_last else repair.end_time,
-        "state": state_shape(state),
-        "status": status_shape(state),
+        "state": serialize_state(state),
+        "status": serialize_status(state),
         "task_run_ids": [task.run_id for task in run.tasks if is_last and task.run_id not in known]
         or repair.task_run_ids,
     }
@@ -265,7 +265,7 @@ def _keeps_logs(task: TaskRun) -> bool:
     )
 
 
-def state_shape(state: State) -> Json:
+def serialize_state(state: State) -> Json:
     """The older spelling of a state (``RunState``)."""
     shape: Json = {
         "life_cycle_state": state.life_cycle,
@@ -279,7 +279,7 @@ def state_shape(state: State) -> Json:
     return shape
 
 
-def status_shape(state: State) -> Json:
+def serialize_status(state: State) -> Json:
     """The newer spelling of a state (``RunStatus``)."""
     if state.is_terminal:
         return {

@@ -64,7 +64,7 @@ def _key_of(name: object) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "_", str(name))[:_LONGEST_KEY] or "main"
 
 
-def with_defaults(settings: Settings) -> Settings:
+def add_defaults(settings: Settings) -> Settings:
     """A job's settings as jobs/get tells them.
 
     Source: what the CLI's own stand-in fills in, after the service (databricks/cli,

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qsl
 
-from .. import errors
-from ..api.auth import Identity
-from ..api.html import home_page, run_page
-from ..api.jobs import JobsApi
+from ..api.auth import AuthEndpoints
+from ..api.html import render_home_page, render_run_page
+from ..api.jobs import JobEndpoints
 from ..api.request import Request
-from ..api.runs import RunsApi
+from ..api.runs import RunEndpoints
+from ..errors import ApiError, MalformedRequest
 
 _log = logging.getLogger("flask_lakeflow_jobs.local")
 
@@ -49,7 +49,7 @@ Handler = Callable[[Request], Any]
 class Application:
     """The workspace as a WSGI application."""
 
-    def __init__(self, identity: Identity, jobs: JobsApi, runs: RunsApi) -> None:
+    def __init__(self, identity: AuthEndpoints, jobs: JobEndpoints, runs: RunEndpoints) -> None:
         self._identity = identity
         self._jobs = jobs
         self.last_request = time.monotonic()
@@ -77,7 +77,7 @@ class Application:
         self.last_request = time.monotonic()
         try:
             status, answer = 200, self._answer(environ)
-        except errors.ApiError as error:
+        except ApiError as error:
             status, answer = error.status, _error_body(environ, error)
         except Exception:
             _log.exception("%s %s failed", environ["REQUEST_METHOD"], environ["PATH_INFO"])
@@ -109,9 +109,9 @@ class Application:
             return self._identity.issue_token(authorization, _read_body(environ).decode("latin-1"))
         if method in {"GET", "HEAD"}:
             if path == "/":
-                return home_page()
+                return render_home_page()
             if match := _RUN_PAGE.fullmatch(path):
-                return run_page(match[1], match[2])
+                return render_run_page(match[1], match[2])
         self._identity.check(authorization)
         if match := _API_PATH.fullmatch(path):
             version, tail = match.groups()
@@ -124,7 +124,7 @@ class Application:
                 levels = self._jobs.permission_levels if match[2] else self._jobs.permissions
                 return levels(match[1])
         known_as = _API_PREFIX.sub("", path, count=1)
-        raise errors.ApiError(404, "ENDPOINT_NOT_FOUND", f"No API found for '{method} {known_as}'")
+        raise ApiError(404, "ENDPOINT_NOT_FOUND", f"No API found for '{method} {known_as}'")
 
 
 def _query(environ: Environ) -> dict[str, Any]:
@@ -139,13 +139,13 @@ def _json_body(environ: Environ) -> dict[str, Any]:
     try:
         body = json.loads(_read_body(environ) or b"{}")
     except (ValueError, RecursionError):
-        raise errors.malformed("Could not parse request object: The body is no JSON.") from None
+        raise MalformedRequest("The body is no JSON.") from None
     if not isinstance(body, dict):
-        raise errors.malformed("Could not parse request object: The body has to be an object.")
+        raise MalformedRequest("The body has to be an object.")
     return body
 
 
-def _error_body(environ: Environ, error: errors.ApiError) -> dict[str, Any]:
+def _error_body(environ: Environ, error: ApiError) -> dict[str, Any]:
     if environ["PATH_INFO"].startswith("/oidc/"):
         return {"error": error.code, "error_description": error.message}
     request = {

@@ -18,7 +18,7 @@ _OWN = "warehouse"
 # The database's own name; and the commonest of all, which DuckDB allows no database to have.
 _OWN_CATALOGS = (_OWN, "main")
 _ENDING = ".duckdb"
-_PATIENCE = 30.0  # seconds to wait while another task has the database open
+_WAIT_SECONDS = 30.0  # seconds to wait while another task has the database open
 _PART = r'(?:"(?:[^"]|"")+"|[A-Za-z_][\w-]*)'
 _MADE = re.compile(
     rf"^\s*CREATE\s+(?:OR\s+REPLACE\s+)?(CATALOG|SCHEMA|DATABASE|TABLE|VIEW)\s+"
@@ -111,7 +111,7 @@ def _attach(database: Any, catalog: str) -> None:
 def _patiently(attempt: Callable[[], Any]) -> Any:
     """Only one process at a time may have a DuckDB file open: wait while another one has."""
     duckdb = import_module("duckdb")
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _WAIT_SECONDS
     while True:
         try:
             return attempt()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .. import errors
+from ..errors import ApiError, InvalidParameterValue, RunDoesNotExist
 from ..model import JobRun, TaskRun
 from .sqlite import Store
 
@@ -54,7 +54,7 @@ class Ledger:
             if run is None:
                 run = self._store.load_run(run_id)
                 if run is None:
-                    raise errors.unknown_run(run_id)
+                    raise RunDoesNotExist(run_id)
                 self._remember(run)
             return run
 
@@ -66,7 +66,7 @@ class Ledger:
         with self._lock:
             job_run_id = self._store.job_run_of_task(run_id)
             if job_run_id is None:
-                raise errors.unknown_run(run_id)
+                raise RunDoesNotExist(run_id)
             run = self.find_run(job_run_id)
             return run, run.attempt(run_id)
 
@@ -171,8 +171,8 @@ class Ledger:
             return None
         try:
             return self.find_run(run_id)
-        except errors.ApiError:
-            raise errors.invalid_parameter(
+        except ApiError:
+            raise InvalidParameterValue(
                 f"Run {run_id}, which was started with this idempotency token, has been deleted. "
                 "Use another token to start a new run."
             ) from None
