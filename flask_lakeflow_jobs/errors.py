@@ -286,7 +286,7 @@ class RunTimeout(LakeflowJobsError, exceptions.GatewayTimeout, TimeoutError):
 
     :param run_id: the run that was waited for.
     :param seconds: how long.
-    :param trouble: why it is not known how the run is doing, in a sentence.
+    :param last_error: why the state of the run is not known, as a sentence.
     """
 
     code = 504
@@ -295,10 +295,11 @@ class RunTimeout(LakeflowJobsError, exceptions.GatewayTimeout, TimeoutError):
     title = "The run has not ended in time"
     retryable = True
 
-    def __init__(self, run_id: int, seconds: float, *, trouble: str | None = None) -> None:
-        ended = "was not seen to end" if trouble else "has not ended"
+    def __init__(self, run_id: int, seconds: float, *, last_error: str | None = None) -> None:
         super().__init__(
-            f"Run {run_id} {ended} within {seconds:g} seconds. {trouble or 'It goes on.'}"
+            f"No end of run {run_id} was observed within {seconds:g} seconds. {last_error}"
+            if last_error
+            else f"Run {run_id} has not ended within {seconds:g} seconds. It continues."
         )
         self.run_id = run_id
-        self.trouble = trouble
+        self.last_error = last_error

@@ -18,8 +18,8 @@ from .runs.outcome import Outcome, RunStatus, has_ended, outcome_of
 from .runs.params import check_task_keys, listed_task_keys, run_now_fields, validate
 from .runs.repair import repair_arguments
 from .upstream.cached_reads import CachedReads
-from .watching import RunKey
-from .watching.iterator import RunWatch, states_of
+from .watching.iterator import RunWatch, iterate_run
+from .watching.watched_run import RunKey
 
 if TYPE_CHECKING:
     from .config.jobs import Job
@@ -176,10 +176,10 @@ class JobHandle:
         :raises RunNotFound: while iterating: there is none.
         :raises RunTimeout: while iterating: it has not ended in time, and goes on.
         """
-        target = self.target(run_id)
+        run_key = self.run_key(run_id)
         seconds = self.job.wait_timeout if timeout is None else timeout
-        states = states_of(target, self._state.hub, self._state.clock, seconds, self._act)
-        return RunWatch(target.run_id, states)
+        states = iterate_run(run_key, self._state.hub, self._state.clock, seconds, self._act)
+        return RunWatch(run_key.run_id, states)
 
     def wait(self, run_id: int | str, *, timeout: float | None = None) -> RunStatus:
         """Wait for the end of a run.
@@ -196,10 +196,10 @@ class JobHandle:
 
         :param seen: the state that the subscriber already has.
         """
-        target = self.target(run_id)
-        return self._state.hub.subscribe([target], {target: seen} if seen else None)
+        run_key = self.run_key(run_id)
+        return self._state.hub.subscribe([run_key], {run_key: seen} if seen else None)
 
-    def target(self, run_id: int | str) -> RunKey:
+    def run_key(self, run_id: int | str) -> RunKey:
         """The run as something to watch.
 
         :param run_id: the run.
@@ -311,7 +311,7 @@ class JobHandle:
         self._state.upstream.cancel_run(self._act(), self.job, run_id)
         if has_ended(run):
             return
-        self._state.hub.forget(self.target(run_id))
+        self._state.hub.invalidate(self.run_key(run_id))
         user = display_name(requested_by)
         self._note("canceled", run_id, user)
         self._signal(signals.run_canceled, run_id, user=user)
@@ -319,7 +319,7 @@ class JobHandle:
     def cancel_all_runs(self) -> None:
         """Ask for the end of all runs of this job."""
         self._state.upstream.cancel_all_runs(self._act(), self.job)
-        self._state.hub.forget_all(self.job.job_id)
+        self._state.hub.invalidate_job(self.job.job_id)
 
     def repair_run(
         self,
@@ -351,7 +351,7 @@ class JobHandle:
             rerun_dependent_tasks=rerun_dependent_tasks,
         )
         repair_id = self._state.upstream.repair_run(self._act(), self.job, run_id, arguments)
-        self._state.hub.reset(self.target(run_id))
+        self._state.hub.reset(self.run_key(run_id))
         self._note("repaired", run_id, display_name(requested_by))
         return repair_id
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from . import signals
 from .identity import APP
 from .watching.hub import Hub
-from .watching.source import UpstreamReader
+from .watching.source import UpstreamSource
 from .watching.watched_run import RunKey
 
 if TYPE_CHECKING:
@@ -53,13 +53,13 @@ class AppState:
         self.policy = policy
         self.user_loader = user_loader
         self.hub = Hub(
-            UpstreamReader(lambda: self.upstream),
+            UpstreamSource(lambda: self.upstream),
             self._send_changed,
             cache,
             clock,
             poll_interval=settings.poll_interval,
-            settled_for=settings.cache_ttl,
-            takes_hints=settings.takes_notifications,
+            terminal_ttl=settings.cache_ttl,
+            accepts_notifications=settings.takes_notifications,
             is_closing=is_closing,
         )
         self._connect = connect
@@ -87,12 +87,12 @@ class AppState:
         if not jobs:
             return False
         self.upstream.invalidate(jobs[0])
-        targets = [RunKey(APP, job, run_id) for job in jobs if job.run_as == "app"]
-        self.hub.take_hint(job_id, run_id, targets)
+        run_keys = [RunKey(APP, job, run_id) for job in jobs if job.run_as == "app"]
+        self.hub.receive_notification(job_id, run_id, run_keys)
         return True
 
-    def _send_changed(self, target: RunKey, status: RunStatus) -> None:
-        payload = {"job": target.job.key, "run_id": target.run_id, "status": status}
+    def _send_changed(self, run_key: RunKey, status: RunStatus) -> None:
+        payload = {"job": run_key.job.key, "run_id": run_key.run_id, "status": status}
         with self.app.app_context():
             signals.send(signals.run_changed, self.app, **payload)
             if status.is_terminal:

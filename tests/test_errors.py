@@ -121,12 +121,12 @@ def test_errors_are_also_what_plain_python_expects() -> None:
 
 
 def test_a_run_that_is_not_over_is_said_to_go_on() -> None:
-    assert str(RunTimeout(5, 1.5)) == "Run 5 has not ended within 1.5 seconds. It goes on."
+    assert str(RunTimeout(5, 1.5)) == "Run 5 has not ended within 1.5 seconds. It continues."
 
 
 def test_where_that_is_not_known_it_is_not_said() -> None:
-    error = RunTimeout(5, 1.5, trouble="The workspace is away.")
-    assert str(error) == "Run 5 was not seen to end within 1.5 seconds. The workspace is away."
+    error = RunTimeout(5, 1.5, last_error="The workspace is away.")
+    assert str(error) == "No end of run 5 was observed within 1.5 seconds. The workspace is away."
 
 
 def test_invalid_parameters_carry_their_messages_by_field() -> None:

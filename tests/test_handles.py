@@ -104,7 +104,7 @@ class TestWatching:
         handle = current_jobs["gated"]
         run_id = handle.run_now(run_gate.params).run_id
 
-        with pytest.raises(RunTimeout, match="It goes on") as caught:
+        with pytest.raises(RunTimeout, match="It continues") as caught:
             handle.wait(run_id, timeout=1)
 
         assert (caught.value.code, caught.value.exit_code) == (504, 4)
@@ -117,11 +117,11 @@ class TestWatching:
         fault_proxy.fail(Silence())
         began = time.monotonic()
 
-        with pytest.raises(RunTimeout, match="has not said yet") as caught:
+        with pytest.raises(RunTimeout, match="has not responded yet") as caught:
             current_jobs["quick"].wait(UNKNOWN_RUN, timeout=0.05)
 
         assert time.monotonic() - began < 5, "and not for as long as a read may take"
-        assert "goes on" not in caught.value.detail
+        assert "continues" not in caught.value.detail
 
     def test_a_wait_that_met_trouble_only_tells_of_it(
         self, app: Flask, fault_proxy: FaultyWorkspace
@@ -129,13 +129,13 @@ class TestWatching:
         handle = current_jobs["quick"]
         fault_proxy.fail(Refusal(503, message="Under maintenance."), path="runs/get")
         hub = app.extensions["lakeflow_jobs"].hub
-        with closing(hub.subscribe([handle.target(UNKNOWN_RUN)])) as viewer:
-            [news] = viewer.first(DEADLINE)
+        with closing(hub.subscribe([handle.run_key(UNKNOWN_RUN)])) as viewer:
+            [news] = viewer.wait_for_first(DEADLINE)
 
-            with pytest.raises(RunTimeout, match="was not seen to end") as caught:
+            with pytest.raises(RunTimeout, match="No end of run") as caught:
                 handle.wait(UNKNOWN_RUN, timeout=0.05)
 
-        assert news.trouble.detail in caught.value.detail
+        assert news.transient_error.detail in caught.value.detail
 
     @pytest.mark.parametrize("timeout", [1e10, float("inf")])
     def test_a_wait_may_be_as_long_as_anybody_likes(
@@ -178,7 +178,7 @@ CALLS_ON_A_RUN = [
     JobHandle.get_run,
     JobHandle.get_run_output,
     JobHandle.repair_run,
-    JobHandle.target,
+    JobHandle.run_key,
     JobHandle.wait,
     JobHandle.watch,
 ]
@@ -411,9 +411,9 @@ class TestIntervening:
         app = make_app(LAKEFLOW_JOBS_POLL_INTERVAL=600)
         with app.app_context():
             handle = current_jobs["gated"]
-            target = handle.target(handle.run_now(run_gate.params).run_id)
-            with closing(app.extensions["lakeflow_jobs"].hub.subscribe([target])) as viewer:
-                assert viewer.first(DEADLINE)
+            run_key = handle.run_key(handle.run_now(run_gate.params).run_id)
+            with closing(app.extensions["lakeflow_jobs"].hub.subscribe([run_key])) as viewer:
+                assert viewer.wait_for_first(DEADLINE)
 
                 handle.cancel_all_runs()
 

@@ -7,7 +7,7 @@ from flask import Flask, request
 
 from flask_lakeflow_jobs import MissingUserToken
 from flask_lakeflow_jobs.identity import APP, TOKEN_HEADER, Identity, user_of
-from flask_lakeflow_jobs.watching import RunKey
+from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.run_documents import named_job
 
 TOKEN = "dapi-very-secret"

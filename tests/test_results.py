@@ -14,7 +14,7 @@ from flask_lakeflow_jobs.handle import Results
 from tests.run_documents import run
 
 #: What a handle gives to the faces of this package only, or that gives a handle.
-NOT_RESULTS = {"as_user", "documents", "get_outputs", "subscribe", "target"}
+NOT_RESULTS = {"as_user", "documents", "get_outputs", "run_key", "subscribe"}
 
 
 RUN = run()

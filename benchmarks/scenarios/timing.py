@@ -20,7 +20,8 @@ from flask_lakeflow_jobs.config.jobs import Job
 from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.runs.outcome import RunStatus
 from flask_lakeflow_jobs.upstream.jobs_api import ApiResponse
-from flask_lakeflow_jobs.watching import Hub, RunKey
+from flask_lakeflow_jobs.watching.hub import Hub
+from flask_lakeflow_jobs.watching.watched_run import RunKey
 
 from ..bench import Bench, appkit, ours
 from ..clients.viewers import Viewer, follow_all
@@ -167,15 +168,15 @@ class Simulation:
     def end(self) -> None:
         self._ended.append(self._spelled(*self._going))
 
-    def run(self, target: RunKey) -> ApiResponse[Run]:
+    def read_run(self, run_key: RunKey) -> ApiResponse[Run]:
         self.reads += 1
         document = self._spelled(*self._going)
         return ApiResponse(document, Run.from_dict(document))
 
-    def active_runs(self, target: RunKey, most: int) -> list[ApiResponse[Run]]:
+    def read_active_runs(self, run_key: RunKey, limit: int) -> list[ApiResponse[Run]]:
         raise NotImplementedError("one run at a time")
 
-    def ended_runs(self, target: RunKey) -> list[BaseRun]:
+    def read_ended_runs(self, run_key: RunKey) -> list[BaseRun]:
         self.reads += 1
         return [BaseRun.from_dict(run) for run in self._ended[-PAST:]]
 
@@ -208,11 +209,11 @@ def simulate(drawn: Sequence[float], lengths: Lengths) -> Outcome:
     simulation = Simulation(clock, past)
     hub = Hub(
         simulation,
-        lambda target, status: None,
+        lambda run_key, status: None,
         SharedCache(SimpleCache()),
         clock,
         poll_interval=PEER_CEILING,
-        settled_for=60.0,
+        terminal_ttl=60.0,
         spawn=None,
     )
     job = Job("etl", 1, None, None, 600.0, "app", None, None)
@@ -224,7 +225,7 @@ def simulate(drawn: Sequence[float], lengths: Lengths) -> Outcome:
         while True:
             pause = hub.step()
             subscription.collect()
-            if subscription.is_over:
+            if subscription.is_finished:
                 break
             clock.sleep(pause)
         subscription.close()

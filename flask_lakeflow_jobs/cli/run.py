@@ -288,5 +288,5 @@ def _end_active_runs(handle: JobHandle, clock: Clock, seconds: float) -> None:
         except RunNotFound:
             continue
         except RunTimeout as late:
-            raise RunTimeout(run_id, seconds, trouble=late.trouble) from None
+            raise RunTimeout(run_id, seconds, last_error=late.last_error) from None
         print_progress(f"Run {run_id} of {handle.key}: {format_outcome(end.outcome)}.")

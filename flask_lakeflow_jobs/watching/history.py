@@ -29,7 +29,7 @@ KEPT_WITHOUT = 30.0
 class ReadsHistory(Protocol):
     """What can list the runs of a job that have ended."""
 
-    def ended_runs(self, target: RunKey) -> list[BaseRun]: ...
+    def read_ended_runs(self, run_key: RunKey) -> list[BaseRun]: ...
 
 
 class History:
@@ -40,59 +40,59 @@ class History:
     :param clock: the time.
     """
 
-    def __init__(self, reader: ReadsHistory, shared: SharedCache, clock: Clock) -> None:
-        self._reader = reader
+    def __init__(self, source: ReadsHistory, shared: SharedCache, clock: Clock) -> None:
+        self._source = source
         self._shared = shared
         self._clock = clock
         self._lock = threading.Lock()
         self._known: dict[str, tuple[float, list[float]]] = {}
 
-    def durations(self, target: RunKey) -> list[float]:
+    def durations(self, run_key: RunKey) -> list[float]:
         """Seconds that past runs took, sorted; empty as long as nothing is known.
 
         :param target: a run of the job.
         """
         with self._lock:
-            return self._known.get(target.group, (0.0, []))[1]
+            return self._known.get(run_key.group, (0.0, []))[1]
 
-    def is_due(self, target: RunKey) -> bool:
+    def is_due(self, run_key: RunKey) -> bool:
         """Whether it is time to learn them; whoever is told so has to :meth:`learn`.
 
         :param target: a run of the job.
         """
         now = self._clock.monotonic()
         with self._lock:
-            expires, durations = self._known.get(target.group, (0.0, []))
+            expires, durations = self._known.get(run_key.group, (0.0, []))
             if now < expires:
                 return False
-            self._known[target.group] = (now + KEPT_WITHOUT, durations)
+            self._known[run_key.group] = (now + KEPT_WITHOUT, durations)
             return True
 
-    def learn(self, target: RunKey) -> None:
+    def learn(self, run_key: RunKey) -> None:
         """Find out how long past runs took: from the other processes, else upstream.
 
         :param target: a run of the job.
         """
-        stored = self._shared.get(f"history:{target.group}")
+        stored = self._shared.get(f"history:{run_key.group}")
         if not isinstance(stored, list):
             try:
-                stored = sorted(durations_of(self._reader.ended_runs(target)))
+                stored = sorted(durations_of(self._source.read_ended_runs(run_key)))
             except LakeflowJobsError:
                 return
-            self._shared.put(f"history:{target.group}", stored, KEPT)
+            self._shared.put(f"history:{run_key.group}", stored, KEPT)
         with self._lock:
-            self._known[target.group] = (self._clock.monotonic() + KEPT, stored)
+            self._known[run_key.group] = (self._clock.monotonic() + KEPT, stored)
 
-    def add(self, target: RunKey, duration: float | None) -> None:
+    def add(self, run_key: RunKey, duration: float | None) -> None:
         """Take in a run that has just ended.
 
         :param target: it.
         :param duration: seconds that it took.
         """
         with self._lock:
-            expires, durations = self._known.get(target.group, (0.0, []))
+            expires, durations = self._known.get(run_key.group, (0.0, []))
             if duration is not None and expires:
-                self._known[target.group] = (expires, sorted([*durations, duration]))
+                self._known[run_key.group] = (expires, sorted([*durations, duration]))
 
 
 def durations_of(runs: Iterable[BaseRun]) -> list[float]:
@@ -125,7 +125,7 @@ class Outlook:
         self._clock = clock
         self._poll_interval = poll_interval
 
-    def of(self, target: RunKey, run: Run) -> tuple[float, int | None]:
+    def of(self, run_key: RunKey, run: Run) -> tuple[float, int | None]:
         """The pause until the next look, in seconds, and the expected end if there is one, in
         milliseconds since the epoch.
 
@@ -141,15 +141,15 @@ class Outlook:
             return waiting_look(age, self._poll_interval), None
         if word == "TERMINATING":
             return min(2 * FLOOR, self._poll_interval), None
-        past = self._history.durations(target)
-        pause = next_look(age, past, self._poll_interval)
+        past = self._history.durations(run_key)
+        delay = next_look(age, past, self._poll_interval)
         left = remaining(age, past)
         tasks_going = sum(not has_ended(task) for task in run.tasks or [])
         if word != "RUNNING" or tasks_going > 1:  # news may come before the end
-            pause = min(pause, waiting_look(age, self._poll_interval))
-        return pause, None if left is None else int((now + left) * 1000)
+            delay = min(delay, waiting_look(age, self._poll_interval))
+        return delay, None if left is None else int((now + left) * 1000)
 
-    def learn(self, target: RunKey, spawn: Spawn) -> threading.Event:
+    def learn(self, run_key: RunKey, spawn: Spawn) -> threading.Event:
         """Have the history of a job read, if that is due.
 
         :param target: a run of the job.
@@ -160,21 +160,21 @@ class Outlook:
 
         def learn() -> None:
             try:
-                self._history.learn(target)
+                self._history.learn(run_key)
             finally:
                 done.set()
 
-        if self._history.is_due(target):
+        if self._history.is_due(run_key):
             spawn(learn)
         else:
             done.set()
         return done
 
-    def take_in(self, target: RunKey, run: Run) -> None:
+    def take_in(self, run_key: RunKey, run: Run) -> None:
         """Learn from a run that was watched and has just ended.
 
         :param target: the run.
         :param run: as it was seen just now.
         """
         if outcome_of(run) in SUCCESSES:
-            self._history.add(target, duration_of(run))
+            self._history.add(run_key, duration_of(run))

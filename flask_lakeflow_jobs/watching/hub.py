@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from ..concurrency import Spawn, call_here, call_in_forked_children, spawn_thread
 from .history import History, Outlook
-from .lease import TICK, Turns
-from .notifications import Hint, Hints
-from .poller import TOGETHER, Announcer, Looks, Tell, pages
-from .shared_record import Board
+from .lease import TICK, LeaseCoordinator
+from .notifications import Notification, Notifications
+from .poller import TOGETHER, OnChange, RunPoller, StateChangeDispatcher, pages
+from .shared_record import SharedRecords
 from .subscription import Subscription
 from .watched_run import WatchedRun
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..cache import SharedCache
     from ..clock import Clock
     from .snapshot import StateId
-    from .source import Reader
+    from .source import RunSource
     from .watched_run import RunKey
 
 #: Looks that are made at the same time.
@@ -51,24 +51,24 @@ class Hub:
 
     def __init__(
         self,
-        reader: Reader,
-        tell: Tell,
+        source: RunSource,
+        tell: OnChange,
         shared: SharedCache,
         clock: Clock,
         *,
         poll_interval: float,
-        settled_for: float,
-        takes_hints: bool = False,
+        terminal_ttl: float,
+        accepts_notifications: bool = False,
         is_closing: Callable[[], bool] = lambda: False,
         spawn: Spawn | None = spawn_thread,
     ) -> None:
-        self._reader = reader
-        self._tell = tell
+        self._source = source
+        self._on_change = tell
         self._shared = shared
         self._clock = clock
         self._poll_interval = poll_interval
-        self._settled_for = settled_for
-        self._takes_hints = takes_hints
+        self._settled_for = terminal_ttl
+        self._takes_hints = accepts_notifications
         self.is_closing = is_closing
         self._spawn = spawn
         self._start_afresh()
@@ -76,35 +76,35 @@ class Hub:
 
     def _start_afresh(self) -> None:
         self._changed = threading.Condition()
-        self._feeds: dict[RunKey, WatchedRun] = {}
+        self._watched_runs: dict[RunKey, WatchedRun] = {}
         self._ticks = False
         self._under_way = 0
-        self._announcer = Announcer(self._tell)
-        self._hints = Hints(self._shared, self._clock)
+        self._dispatcher = StateChangeDispatcher(self._on_change)
+        self._notifications = Notifications(self._shared, self._clock)
         lease = max(2.0, self._poll_interval)
-        self._board = Board(self._shared, self._reader.restore, self._clock, lease)
-        history = History(self._reader, self._shared, self._clock)
-        self._looks = Looks(
-            self._reader,
-            Turns(self._board, self._clock, patience=lease + TICK),
-            self._board,
+        self._records = SharedRecords(self._shared, self._source.restore, self._clock, lease)
+        history = History(self._source, self._shared, self._clock)
+        self._poller = RunPoller(
+            self._source,
+            LeaseCoordinator(self._records, self._clock, patience=lease + TICK),
+            self._records,
             Outlook(history, self._clock, self._poll_interval),
-            self._announcer,
+            self._dispatcher,
             self._watched_in,
             self._clock,
             poll_interval=self._poll_interval,
-            settled_for=self._settled_for,
+            terminal_ttl=self._settled_for,
             spawn=self._spawn or call_here,
         )
 
     @property
-    def watched(self) -> int:
+    def subscribed_run_count(self) -> int:
         """How many runs are watched now."""
         with self._changed:
-            return sum(feed.viewers > 0 for feed in self._feeds.values())
+            return sum(watched_run.viewers > 0 for watched_run in self._watched_runs.values())
 
     def subscribe(
-        self, targets: Sequence[RunKey], seen: Mapping[RunKey, StateId] | None = None
+        self, run_keys: Sequence[RunKey], seen: Mapping[RunKey, StateId] | None = None
     ) -> Subscription:
         """Follow runs; close the subscription when done.
 
@@ -114,44 +114,46 @@ class Hub:
         seen = seen or {}
         with self._changed:
             self._start_to_tick()
-            feeds = [self._feed(target, seen.get(target)) for target in dict.fromkeys(targets)]
-            for feed in feeds:
-                feed.viewers += 1
+            watched_runs = [
+                self._watched_run(run_key, seen.get(run_key)) for run_key in dict.fromkeys(run_keys)
+            ]
+            for watched_run in watched_runs:
+                watched_run.viewers += 1
             self._changed.notify()
-        return Subscription(feeds, seen, clock=self._clock, leave=self._leave)
+        return Subscription(watched_runs, seen, clock=self._clock, leave=self._leave)
 
-    def forget(self, target: RunKey) -> None:
+    def invalidate(self, run_key: RunKey) -> None:
         """Believe nothing that was seen of a run: it was just changed.
 
         :param target: the run.
         """
         with self._changed:
-            feed = self._feeds.get(target)
-            if feed is not None:
-                feed.due = self._clock.monotonic()
-                feed.is_changed_meanwhile = feed.is_being_looked_at
+            watched_run = self._watched_runs.get(run_key)
+            if watched_run is not None:
+                watched_run.due = self._clock.monotonic()
+                watched_run.is_changed_meanwhile = watched_run.is_being_looked_at
                 self._changed.notify()
-        self._board.forget(target)  # after the mark: a look that misses the one finds the other
+        self._records.forget(run_key)  # after the mark: a look that misses the one finds the other
 
-    def reset(self, target: RunKey) -> None:
+    def reset(self, run_key: RunKey) -> None:
         """Forget a run that goes on after its end, and announce its states anew.
 
         :param target: the run.
         """
-        self._announcer.forget(target)
-        self.forget(target)
+        self._dispatcher.forget(run_key)
+        self.invalidate(run_key)
 
-    def forget_all(self, job_id: int) -> None:
+    def invalidate_job(self, job_id: int) -> None:
         """Believe nothing that was seen of the runs of a job: they were just changed.
 
         :param job_id: the job's id in the workspace.
         """
         with self._changed:
-            targets = [target for target in self._feeds if target.job.job_id == job_id]
-        for target in targets:
-            self.forget(target)
+            run_keys = [run_key for run_key in self._watched_runs if run_key.job.job_id == job_id]
+        for run_key in run_keys:
+            self.invalidate(run_key)
 
-    def take_hint(self, job_id: int, run_id: int, targets: Sequence[RunKey]) -> None:
+    def receive_notification(self, job_id: int, run_id: int, run_keys: Sequence[RunKey]) -> None:
         """Look at a run at once, since there may be news of it, as whomever it is watched, here and
         in the other processes.
 
@@ -159,29 +161,31 @@ class Hub:
         :param run_id: the run.
         :param targets: the same run, as it is to be looked at even if nobody watches it.
         """
-        hint = self._hints.pass_on(job_id, run_id)
+        hint = self._notifications.publish(job_id, run_id)
         with self._changed:
             self._start_to_tick()
-            self._hasten(hint)  # so that what had ended is watched anew
-            for target in targets:
-                self._feed(target)
-            self._hasten(hint)
+            self._poll_now(hint)  # so that what had ended is watched anew
+            for run_key in run_keys:
+                self._watched_run(run_key)
+            self._poll_now(hint)
 
-    def _hear(self) -> None:
+    def _receive_notifications(self) -> None:
         """Take the hints that other processes were given; they look at what nobody watches."""
-        unheard = self._hints.unheard()
+        receive = self._notifications.receive()
         with self._changed:
-            for hint in unheard:
-                self._hasten(hint)
+            for hint in receive:
+                self._poll_now(hint)
 
-    def _hasten(self, hint: Hint) -> None:
+    def _poll_now(self, hint: Notification) -> None:
         now = self._clock.monotonic()
-        for target, feed in self._feeds.items():
-            if hint.is_about(target):
-                feed.hint = hint.id
-                if not feed.failures:  # else the workspace is to be left alone until the next look
-                    feed.due = now
-                feed.is_due_again = feed.is_being_looked_at
+        for run_key, watched_run in self._watched_runs.items():
+            if hint.is_about(run_key):
+                watched_run.hint = hint.id
+                if (
+                    not watched_run.failures
+                ):  # else the workspace is to be left alone until the next look
+                    watched_run.due = now
+                watched_run.is_due_again = watched_run.is_being_looked_at
         self._changed.notify()
 
     def _start_to_tick(self) -> None:
@@ -189,18 +193,24 @@ class Hub:
             threading.Thread(target=self._run, name="lakeflow-watch", daemon=True).start()
             self._ticks = True
 
-    def _feed(self, target: RunKey, seen: StateId | None = None) -> WatchedRun:
+    def _watched_run(self, run_key: RunKey, seen: StateId | None = None) -> WatchedRun:
         """The watch of a run; a new one where the known one is too old for who has seen that."""
-        now, feed = self._clock.monotonic(), self._feeds.get(target)
-        is_over = feed is not None and (feed.state.is_final or not feed.viewers)
-        if feed is None or (is_over and feed.due <= now) or feed.has_ended_before(seen):
-            feed = self._feeds[target] = WatchedRun(target, now)
-        return feed
+        now, watched_run = self._clock.monotonic(), self._watched_runs.get(run_key)
+        is_finished = watched_run is not None and (
+            watched_run.state.is_final or not watched_run.viewers
+        )
+        if (
+            watched_run is None
+            or (is_finished and watched_run.due <= now)
+            or watched_run.has_ended_before(seen)
+        ):
+            watched_run = self._watched_runs[run_key] = WatchedRun(run_key, now)
+        return watched_run
 
-    def _leave(self, feeds: Sequence[WatchedRun]) -> None:
+    def _leave(self, watched_runs: Sequence[WatchedRun]) -> None:
         with self._changed:
-            for feed in feeds:
-                feed.viewers -= 1
+            for watched_run in watched_runs:
+                watched_run.viewers -= 1
             self._changed.notify()
 
     # ── when ──────────────────────────────────────────────────────────────────────────────────────
@@ -208,23 +218,23 @@ class Hub:
     def _run(self) -> None:
         while True:
             try:
-                pause = self.step()
+                delay = self.step()
             except Exception:
-                _log.exception("The runs that are due could not be looked at.")
-                pause = TICK
+                _log.exception("Unexpected error while polling the runs that are due.")
+                delay = TICK
             with self._changed:
-                if not self._feeds:
+                if not self._watched_runs:
                     self._ticks = False
                     return
-                self._changed.wait(min(pause, TICK))
+                self._changed.wait(min(delay, TICK))
             if self.is_closing():
                 self._wake_all()
 
     def _wake_all(self) -> None:
         with self._changed:
-            feeds = list(self._feeds.values())
-        for feed in feeds:
-            feed.wake()
+            watched_runs = list(self._watched_runs.values())
+        for watched_run in watched_runs:
+            watched_run.wake()
 
     def step(self) -> float:
         """Make the looks that are due.
@@ -233,47 +243,53 @@ class Hub:
         """
         now = self._clock.monotonic()
         spawn = self._spawn or call_here
-        if self._takes_hints and self._hints.are_due:
-            spawn(self._hear)
-        for feeds in self._take_due(now):
-            spawn(lambda feeds=feeds: self._look_at(feeds))  # type: ignore[misc]
+        if self._takes_hints and self._notifications.is_due:
+            spawn(self._receive_notifications)
+        for watched_runs in self._take_due(now):
+            spawn(lambda watched_runs=watched_runs: self._look_at(watched_runs))  # type: ignore[misc]
         with self._changed:
             if self._under_way >= MOST_LOOKS:
                 return self._poll_interval  # the end of a look comes first
             next_due = min(
-                (feed.due for feed in self._waiting()), default=now + self._poll_interval
+                (watched_run.due for watched_run in self._waiting()),
+                default=now + self._poll_interval,
             )
         return max(0.0, next_due - self._clock.monotonic())
 
     def _waiting(self) -> list[WatchedRun]:
         """The watches whose next look is to come."""
         return [
-            feed
-            for feed in self._feeds.values()
-            if feed.is_wanted and not (feed.is_being_looked_at or feed.state.is_final)
+            watched_run
+            for watched_run in self._watched_runs.values()
+            if watched_run.is_wanted
+            and not (watched_run.is_being_looked_at or watched_run.state.is_final)
         ]
 
     def _drop_left(self, now: float) -> None:
         """Let go of what nobody views; until its next look is due, a new viewer is told of it."""
-        for target, feed in list(self._feeds.items()):
-            if feed.due <= now and not (feed.is_wanted or feed.is_being_looked_at):
-                del self._feeds[target]
+        for run_key, watched_run in list(self._watched_runs.items()):
+            if watched_run.due <= now and not (
+                watched_run.is_wanted or watched_run.is_being_looked_at
+            ):
+                del self._watched_runs[run_key]
 
     def _take_due(self, now: float) -> list[list[WatchedRun]]:
         with self._changed:
             self._drop_left(now)
             groups: dict[str, list[WatchedRun]] = {}
-            for feed in self._waiting():
-                groups.setdefault(feed.target.group, []).append(feed)
+            for watched_run in self._waiting():
+                groups.setdefault(watched_run.run_key.group, []).append(watched_run)
             taken = []
-            for feeds in groups.values():
-                due = [feed for feed in feeds if feed.due <= now]
+            for watched_runs in groups.values():
+                due = [watched_run for watched_run in watched_runs if watched_run.due <= now]
                 if due and self._under_way < MOST_LOOKS:
                     # What is read together costs the pages of a list, and serves the whole group.
-                    is_cheap = len(feeds) >= TOGETHER and pages(len(feeds)) <= len(due)
-                    served = feeds if is_cheap else due
-                    for feed in served:
-                        feed.is_being_looked_at = True
+                    is_cheap = len(watched_runs) >= TOGETHER and pages(len(watched_runs)) <= len(
+                        due
+                    )
+                    served = watched_runs if is_cheap else due
+                    for watched_run in served:
+                        watched_run.is_being_looked_at = True
                     self._under_way += 1
                     taken.append(served)
             return taken
@@ -282,24 +298,26 @@ class Hub:
         """How many runs of a group are watched and go on."""
         with self._changed:
             return sum(
-                target.group == group and feed.viewers > 0 and not feed.state.is_final
-                for target, feed in self._feeds.items()
+                run_key.group == group
+                and watched_run.viewers > 0
+                and not watched_run.state.is_final
+                for run_key, watched_run in self._watched_runs.items()
             )
 
-    def _look_at(self, feeds: Sequence[WatchedRun]) -> None:
+    def _look_at(self, watched_runs: Sequence[WatchedRun]) -> None:
         try:
-            self._looks.make(feeds)
+            self._poller.make(watched_runs)
         except Exception:
-            _log.exception("A look at %d runs failed in an unforeseen way.", len(feeds))
+            _log.exception("Unexpected error while polling %d runs.", len(watched_runs))
         finally:
             with self._changed:
                 now = self._clock.monotonic()
-                for feed in feeds:
-                    if feed.is_due_again or feed.is_changed_meanwhile:
-                        feed.due = now
-                    elif feed.due <= now and not feed.state.is_final:
-                        feed.due = now + TICK
-                    feed.is_being_looked_at = False
-                    feed.is_due_again = feed.is_changed_meanwhile = False
+                for watched_run in watched_runs:
+                    if watched_run.is_due_again or watched_run.is_changed_meanwhile:
+                        watched_run.due = now
+                    elif watched_run.due <= now and not watched_run.state.is_final:
+                        watched_run.due = now + TICK
+                    watched_run.is_being_looked_at = False
+                    watched_run.is_due_again = watched_run.is_changed_meanwhile = False
                 self._under_way -= 1
                 self._changed.notify()

@@ -11,10 +11,11 @@ from ..runs.outcome import RunStatus
 
 if TYPE_CHECKING:
     from ..clock import Clock
-    from . import Hub, RunKey
+    from .hub import Hub
+    from .watched_run import RunKey
 
-#: What is known of a run before the first look at it.
-NOT_SEEN = "The workspace has not said yet how it is doing."
+#: The last error of a run that was not polled yet.
+NOT_POLLED_YET = "The workspace has not responded yet."
 
 
 class RunWatch(Iterator[RunStatus]):
@@ -32,8 +33,8 @@ class RunWatch(Iterator[RunStatus]):
         return next(self._states)
 
 
-def states_of(
-    target: RunKey, hub: Hub, clock: Clock, seconds: float, may_go_on: Callable[[], object]
+def iterate_run(
+    run_key: RunKey, hub: Hub, clock: Clock, seconds: float, may_go_on: Callable[[], object]
 ) -> Iterator[RunStatus]:
     """The states of a run as they come, the terminal one last.
 
@@ -47,18 +48,20 @@ def states_of(
     may_go_on()
     left = seconds
     deadline = clock.monotonic() + left
-    trouble: str | None = NOT_SEEN
-    with closing(hub.subscribe([target])) as subscription:
+    last_error: str | None = NOT_POLLED_YET
+    with closing(hub.subscribe([run_key])) as subscription:
         while True:
             for item in subscription.wait(left):
                 if item.error is not None:
                     raise item.error
                 if item.snapshot is not None:
                     yield item.snapshot.status
-                trouble = item.trouble.detail if item.trouble is not None else None
+                last_error = (
+                    item.transient_error.detail if item.transient_error is not None else None
+                )
             may_go_on()
             left = deadline - clock.monotonic()
-            if subscription.is_over:
+            if subscription.is_finished:
                 return
             if left <= 0:
-                raise RunTimeout(target.run_id, seconds, trouble=trouble)
+                raise RunTimeout(run_key.run_id, seconds, last_error=last_error)

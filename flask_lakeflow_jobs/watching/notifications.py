@@ -23,7 +23,7 @@ NAME = "hints"
 
 
 @dataclass(frozen=True)
-class Hint:
+class Notification:
     """That there may be news.
 
     :param id: names the hint.
@@ -35,15 +35,15 @@ class Hint:
     job_id: int
     run_id: int
 
-    def is_about(self, target: RunKey) -> bool:
+    def is_about(self, run_key: RunKey) -> bool:
         """Whether it is this run that may have news, as whomever it is looked at.
 
         :param target: the run.
         """
-        return (target.job.job_id, target.run_id) == (self.job_id, self.run_id)
+        return (run_key.job.job_id, run_key.run_id) == (self.job_id, self.run_id)
 
 
-class Hints:
+class Notifications:
     """Those that the processes of an app pass on to each other.
 
     They are a list that is read and written as a whole: of two that come at the very same moment to
@@ -60,13 +60,13 @@ class Hints:
         self._heard: set[str] = set()
         self._asked_at = clock.monotonic()
 
-    def pass_on(self, job_id: int, run_id: int) -> Hint:
+    def publish(self, job_id: int, run_id: int) -> Notification:
         """Let the other processes know of a hint.
 
         :param job_id: the id of the job in the workspace.
         :param run_id: the run.
         """
-        hint = Hint(uuid.uuid4().hex[:12], job_id, run_id)
+        hint = Notification(uuid.uuid4().hex[:12], job_id, run_id)
         if self._shared.is_cross_process:
             with self._lock:
                 self._heard.add(hint.id)
@@ -75,19 +75,19 @@ class Hints:
         return hint
 
     @property
-    def are_due(self) -> bool:
+    def is_due(self) -> bool:
         """Whether it is time to ask for those of the other processes."""
         since = self._clock.monotonic() - self._asked_at
         return self._shared.is_cross_process and since >= PAUSE
 
-    def unheard(self) -> list[Hint]:
+    def receive(self) -> list[Notification]:
         """Those that this process has not had yet."""
         with self._lock:
             self._asked_at = self._clock.monotonic()
             given = self._given()
-            unheard = [hint for hint in given if hint.id not in self._heard]
+            receive = [hint for hint in given if hint.id not in self._heard]
             self._heard = {hint.id for hint in given}
-        return unheard
+        return receive
 
-    def _given(self) -> list[Hint]:
-        return [Hint(**stored) for stored in self._shared.get(NAME) or []]
+    def _given(self) -> list[Notification]:
+        return [Notification(**stored) for stored in self._shared.get(NAME) or []]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import LakeflowJobsError
 from ..runs.outcome import RunStatus
-from .lease import Turn
+from .lease import Lease
 from .schedule import FLOOR
 from .snapshot import Snapshot
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from ..sdk_types import Run
     from ..upstream.jobs_api import ApiResponse
     from .history import Outlook
-    from .lease import Turns
-    from .shared_record import Board
+    from .lease import LeaseCoordinator
+    from .shared_record import SharedRecords
     from .snapshot import StateId
-    from .source import Reader
+    from .source import RunSource
     from .watched_run import RunKey, WatchedRun
 
 #: From this many watched runs of one job on, they are read together: the pages of a list cost less
@@ -40,7 +40,7 @@ HISTORY_PATIENCE = 1.0
 _log = logging.getLogger("flask_lakeflow_jobs.polling")
 
 
-class Looks:
+class RunPoller:
     """Makes the looks of one app.
 
     :param reader: looks upstream.
@@ -57,88 +57,92 @@ class Looks:
 
     def __init__(
         self,
-        reader: Reader,
-        turns: Turns,
-        board: Board,
+        source: RunSource,
+        leases: LeaseCoordinator,
+        records: SharedRecords,
         outlook: Outlook,
-        announcer: Announcer,
+        dispatcher: StateChangeDispatcher,
         watched_in: Callable[[str], int],
         clock: Clock,
         *,
         poll_interval: float,
-        settled_for: float,
+        terminal_ttl: float,
         spawn: Spawn,
     ) -> None:
-        self._reader = reader
-        self._turns = turns
-        self._board = board
+        self._source = source
+        self._leases = leases
+        self._records = records
         self._outlook = outlook
-        self._announcer = announcer
+        self._dispatcher = dispatcher
         self._watched_in = watched_in
         self._clock = clock
         self._poll_interval = poll_interval
-        self._settled_for = settled_for
+        self._settled_for = terminal_ttl
         self._spawn = spawn
         self._lock = threading.Lock()
         self._moments: dict[str, float] = {}
 
-    def make(self, feeds: Sequence[WatchedRun]) -> None:
+    def make(self, watched_runs: Sequence[WatchedRun]) -> None:
         """Look at runs, unless another process does, and say when each is to be looked at next.
 
         :param feeds: the watches of runs of one group.
         """
-        own = self._own_turns(feeds)
+        own = self._own_turns(watched_runs)
         if not own:
             return
-        learned = self._outlook.learn(own[0].target, self._spawn)
-        are_together = self._watched_in(own[0].target.group) >= TOGETHER
-        for feed, seen in self._read(own, feeds):
+        learned = self._outlook.learn(own[0].run_key, self._spawn)
+        are_together = self._watched_in(own[0].run_key.group) >= TOGETHER
+        for watched_run, seen in self._read(own, watched_runs):
             learned.wait(HISTORY_PATIENCE)
             learned.set()  # the other runs of this look wait no more
-            with _kept_apart(feed):
-                self._take_in(feed, seen, together=are_together)
+            with _kept_apart(watched_run):
+                self._take_in(watched_run, seen, together=are_together)
 
-    def _own_turns(self, feeds: Sequence[WatchedRun]) -> list[WatchedRun]:
+    def _own_turns(self, watched_runs: Sequence[WatchedRun]) -> list[WatchedRun]:
         """Those of the runs that are due for a look of ours; of the others, what is news."""
         own, now = [], self._clock.monotonic()
-        due = [feed for feed in feeds if feed.due <= now]
-        for feed in sorted(due, key=lambda feed: feed.target.key):
-            with _kept_apart(feed):
-                turn, snapshot = self._turns.next(feed)
-                if turn is Turn.OURS:
-                    own.append(feed)
+        due = [watched_run for watched_run in watched_runs if watched_run.due <= now]
+        for watched_run in sorted(due, key=lambda watched_run: watched_run.run_key.key):
+            with _kept_apart(watched_run):
+                turn, snapshot = self._leases.next(watched_run)
+                if turn is Lease.ACQUIRED:
+                    own.append(watched_run)
                 elif snapshot is not None:
-                    feed.failures = 0
-                    self._show(feed, snapshot)
-                if turn is Turn.TAKEN:
+                    watched_run.failures = 0
+                    self._publish(watched_run, snapshot)
+                if turn is Lease.HELD:
                     break  # whoever took it is about to take those after it, to read them together
         return own
 
     def _read(
-        self, own: Sequence[WatchedRun], feeds: Sequence[WatchedRun]
+        self, own: Sequence[WatchedRun], watched_runs: Sequence[WatchedRun]
     ) -> Iterable[tuple[WatchedRun, ApiResponse[Run] | LakeflowJobsError]]:
         """What a look at some runs of a group gives, and what it tells of others of them."""
         together: dict[int, ApiResponse[Run]] = {}
-        watched = max(len(feeds), self._watched_in(own[0].target.group))
-        if len(feeds) >= TOGETHER and pages(watched) <= len(own):
+        watched = max(len(watched_runs), self._watched_in(own[0].run_key.group))
+        if len(watched_runs) >= TOGETHER and pages(watched) <= len(own):
             try:
-                runs = self._reader.active_runs(own[0].target, watched)
+                runs = self._source.read_active_runs(own[0].run_key, watched)
                 together = {int(run.value.run_id or 0): run for run in runs}
             except LakeflowJobsError as error:
                 if error.retryable:
-                    yield from ((feed, error) for feed in own)
+                    yield from ((watched_run, error) for watched_run in own)
                     return
         yield from (
-            (feed, together[feed.target.run_id]) for feed in feeds if feed.target.run_id in together
+            (watched_run, together[watched_run.run_key.run_id])
+            for watched_run in watched_runs
+            if watched_run.run_key.run_id in together
         )
-        for feed in own:
-            if feed.target.run_id not in together:
-                with _kept_apart(feed):
+        for watched_run in own:
+            if watched_run.run_key.run_id not in together:
+                with _kept_apart(watched_run):
                     try:
-                        seen: ApiResponse[Run] | LakeflowJobsError = self._reader.run(feed.target)
+                        seen: ApiResponse[Run] | LakeflowJobsError = self._source.read_run(
+                            watched_run.run_key
+                        )
                     except LakeflowJobsError as error:
                         seen = error
-                    yield feed, seen
+                    yield watched_run, seen
 
     def _common_moment(self, group: str) -> float:
         """When the runs of a group are read together next."""
@@ -148,55 +152,61 @@ class Looks:
             return self._moments.setdefault(group, now + self._poll_interval)
 
     def _take_in(
-        self, feed: WatchedRun, seen: ApiResponse[Run] | LakeflowJobsError, *, together: bool
+        self, watched_run: WatchedRun, seen: ApiResponse[Run] | LakeflowJobsError, *, together: bool
     ) -> None:
-        if self._turns.is_void(feed):
-            feed.is_due_again = True
+        if self._leases.is_void(watched_run):
+            watched_run.is_due_again = True
         elif isinstance(seen, LakeflowJobsError):
-            self._take_in_failure(feed, seen)
+            self._take_in_failure(watched_run, seen)
         else:
-            self._take_in_run(feed, seen, together=together)
+            self._take_in_run(watched_run, seen, together=together)
 
-    def _take_in_run(self, feed: WatchedRun, seen: ApiResponse[Run], *, together: bool) -> None:
+    def _take_in_run(
+        self, watched_run: WatchedRun, seen: ApiResponse[Run], *, together: bool
+    ) -> None:
         now = self._clock.monotonic()
-        feed.failures = 0
-        pause, eta = self._outlook.of(feed.target, seen.value)
-        if feed.state.snapshot is not None:
-            self._outlook.take_in(feed.target, seen.value)
+        watched_run.failures = 0
+        delay, eta = self._outlook.of(watched_run.run_key, seen.value)
+        if watched_run.state.snapshot is not None:
+            self._outlook.take_in(watched_run.run_key, seen.value)
         at = int(self._clock.now() * 1000)
         snapshot = Snapshot.of(RunStatus(at, seen.value, eta, seen.document))
         is_common = together and not snapshot.is_terminal
-        due = self._common_moment(feed.target.group) if is_common else now + pause
-        is_new = self._show(feed, snapshot)
-        newest = feed.state.snapshot or snapshot
+        due = self._common_moment(watched_run.run_key.group) if is_common else now + delay
+        is_new = self._publish(watched_run, snapshot)
+        newest = watched_run.state.snapshot or snapshot
         believed = self._settled_for if newest.is_terminal else due - now
-        self._turns.made(feed, newest, believed, is_new=is_new)
-        if feed.is_changed_meanwhile:
-            self._board.forget(feed.target)
-        feed.due = due
+        self._leases.made(watched_run, newest, believed, is_new=is_new)
+        if watched_run.is_changed_meanwhile:
+            self._records.forget(watched_run.run_key)
+        watched_run.due = due
 
-    def _take_in_failure(self, feed: WatchedRun, error: LakeflowJobsError) -> None:
+    def _take_in_failure(self, watched_run: WatchedRun, error: LakeflowJobsError) -> None:
         now = self._clock.monotonic()
-        self._turns.failed(feed, error)
+        self._leases.failed(watched_run, error)
         if not error.retryable:
-            feed.show(error=error)
+            watched_run.publish(error=error)
             return
-        if feed.failures == 0:
-            _log.warning("Run %s cannot be looked at just now: %s", feed.target.run_id, error)
-        feed.failures += 1
-        feed.show(trouble=error)
-        backoff = min(self._poll_interval, FLOOR * 2 ** min(feed.failures, 10))
-        feed.due = now + max(backoff, error.retry_seconds or 0.0)
+        if watched_run.failures == 0:
+            _log.warning(
+                "Run %s could not be polled and will be polled again: %s",
+                watched_run.run_key.run_id,
+                error,
+            )
+        watched_run.failures += 1
+        watched_run.publish(transient_error=error)
+        backoff = min(self._poll_interval, FLOOR * 2 ** min(watched_run.failures, 10))
+        watched_run.due = now + max(backoff, error.retry_seconds or 0.0)
 
-    def _show(self, feed: WatchedRun, snapshot: Snapshot) -> bool:
-        is_new = feed.show(snapshot=snapshot)
+    def _publish(self, watched_run: WatchedRun, snapshot: Snapshot) -> bool:
+        is_new = watched_run.publish(snapshot=snapshot)
         if is_new:
-            self._announcer.announce(feed.target, snapshot)
+            self._dispatcher.dispatch(watched_run.run_key, snapshot)
         return is_new
 
 
 @contextmanager
-def _kept_apart(feed: WatchedRun) -> Iterator[None]:
+def _kept_apart(watched_run: WatchedRun) -> Iterator[None]:
     """Keep what goes wrong with one run from the others of its look.
 
     :param feed: its watch.
@@ -204,7 +214,7 @@ def _kept_apart(feed: WatchedRun) -> Iterator[None]:
     try:
         yield
     except Exception:
-        _log.exception("A look at run %s failed in an unforeseen way.", feed.target.run_id)
+        _log.exception("Unexpected error while polling run %s.", watched_run.run_key.run_id)
 
 
 def pages(runs: int) -> int:
@@ -215,30 +225,30 @@ def pages(runs: int) -> int:
     return -(-runs // PAGE)
 
 
-Tell = Callable[["RunKey", "RunStatus"], None]
+OnChange = Callable[["RunKey", "RunStatus"], None]
 
 #: Runs whose last state is remembered.
 REMEMBERED = 10_000
 
 
-class Announcer:
+class StateChangeDispatcher:
     """Remembers what was told.
 
     :param tell: is told of each new state.
     """
 
-    def __init__(self, tell: Tell) -> None:
-        self._tell = tell
+    def __init__(self, tell: OnChange) -> None:
+        self._on_change = tell
         self._lock = threading.Lock()
         self._told: OrderedDict[tuple[str, int], StateId] = OrderedDict()
 
-    def announce(self, target: RunKey, snapshot: Snapshot) -> None:
+    def dispatch(self, run_key: RunKey, snapshot: Snapshot) -> None:
         """Tell of a state, unless that was told, or a later one.
 
         :param target: the run; as whom it was looked at makes no difference.
         :param snapshot: its state.
         """
-        run = (target.job.key, target.run_id)
+        run = (run_key.job.key, run_key.run_id)
         with self._lock:
             known = self._told.get(run)
             if known == snapshot.id or (known and snapshot.id.is_before(known)):
@@ -247,12 +257,12 @@ class Announcer:
             self._told.move_to_end(run)
             if len(self._told) > REMEMBERED:
                 self._told.popitem(last=False)
-        self._tell(target, snapshot.status)
+        self._on_change(run_key, snapshot.status)
 
-    def forget(self, target: RunKey) -> None:
+    def forget(self, run_key: RunKey) -> None:
         """Tell of the run's next state, whatever was told before.
 
         :param target: the run.
         """
         with self._lock:
-            self._told.pop((target.job.key, target.run_id), None)
+            self._told.pop((run_key.job.key, run_key.run_id), None)

@@ -33,12 +33,12 @@ def next_look(age: float, past: Sequence[float], ceiling: float) -> float:
     :param ceiling: the longest pause.
     """
     if len(past) < ENOUGH_HISTORY:
-        pause = age * SHARE_OF_AGE
+        delay = age * SHARE_OF_AGE
     elif age < past[-1]:
-        pause = _next_moment(age, past) - age
+        delay = _next_moment(age, past) - age
     else:
-        pause = max(_spread(past) / len(past), (age - past[-1]) * SHARE_OF_AGE)
-    return min(max(FLOOR, pause), ceiling)
+        delay = max(_spread(past) / len(past), (age - past[-1]) * SHARE_OF_AGE)
+    return min(max(FLOOR, delay), ceiling)
 
 
 def waiting_look(waited: float, ceiling: float) -> float:

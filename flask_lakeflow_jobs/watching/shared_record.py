@@ -23,7 +23,7 @@ KEPT = 3600.0
 
 
 @dataclass(frozen=True)
-class Post:
+class PollRecord:
     """What is told of a look.
 
     :param number: names the look.
@@ -36,17 +36,17 @@ class Post:
 
     number: str
     state: str | None
-    pause: float
+    delay: float
     at: float
     heeded: str | None = None
 
     @property
     def is_of_change(self) -> bool:
         """Whether the run was changed, so that no look counts which began before."""
-        return self.state is None and self.pause == 0
+        return self.state is None and self.delay == 0
 
 
-class Board:
+class SharedRecords:
     """The posts about the runs of one app.
 
     :param shared: the store.
@@ -65,34 +65,34 @@ class Board:
     def is_shared(self) -> bool:
         return self._shared.is_cross_process
 
-    def post(self, target: RunKey) -> Post | None:
+    def post(self, run_key: RunKey) -> PollRecord | None:
         """The last post about a run.
 
         :param target: the run.
         """
-        stored = self._shared.get(f"watch:{target.key}")
-        return None if stored is None else Post(**stored)
+        stored = self._shared.get(f"watch:{run_key.key}")
+        return None if stored is None else PollRecord(**stored)
 
-    def state(self, target: RunKey) -> Snapshot | None:
+    def state(self, run_key: RunKey) -> Snapshot | None:
         """The last state that was stored of a run.
 
         :param target: the run.
         """
-        stored = self._shared.get(f"state:{target.key}")
+        stored = self._shared.get(f"state:{run_key.key}")
         state = None if stored is None else StateId.parse(stored["id"])
         return None if state is None else Snapshot(state, stored["data"], self._restore)
 
-    def store(self, target: RunKey, snapshot: Snapshot) -> None:
+    def store(self, run_key: RunKey, snapshot: Snapshot) -> None:
         """Keep a state, in place of the one before.
 
         :param target: the run.
         :param snapshot: the state.
         """
         entry = {"id": str(snapshot.id), "data": snapshot.data}
-        self._shared.put(f"state:{target.key}", entry, KEPT)
+        self._shared.put(f"state:{run_key.key}", entry, KEPT)
 
     def tell(
-        self, target: RunKey, snapshot: Snapshot | None, pause: float, heeded: str | None = None
+        self, run_key: RunKey, snapshot: Snapshot | None, delay: float, heeded: str | None = None
     ) -> str:
         """Post what a look gave.
 
@@ -104,27 +104,27 @@ class Board:
         :return: the number of the look.
         """
         state = None if snapshot is None else str(snapshot.id)
-        post = Post(uuid.uuid4().hex[:12], state, pause, self._clock.now(), heeded)
-        self._shared.put(f"watch:{target.key}", asdict(post), KEPT)
+        post = PollRecord(uuid.uuid4().hex[:12], state, delay, self._clock.now(), heeded)
+        self._shared.put(f"watch:{run_key.key}", asdict(post), KEPT)
         return post.number
 
-    def claim(self, target: RunKey, after: str) -> bool:
+    def claim(self, run_key: RunKey, after: str) -> bool:
         """Whether it is for this process to make the next look.
 
         :param target: the run.
         :param after: the number of the last look.
         """
-        return self._shared.add(f"look:{target.key}:{after}", True, self._lease)
+        return self._shared.add(f"look:{run_key.key}:{after}", True, self._lease)
 
-    def release(self, target: RunKey, after: str) -> None:
+    def release(self, run_key: RunKey, after: str) -> None:
         """Let another process make the look that was claimed.
 
         :param target: the run.
         :param after: the number of the last look.
         """
-        self._shared.forget(f"look:{target.key}:{after}")
+        self._shared.forget(f"look:{run_key.key}:{after}")
 
-    def forget(self, target: RunKey) -> None:
+    def forget(self, run_key: RunKey) -> None:
         """Let nobody rely on what was seen of a run.
 
         That is posted too, for those who look just now, and so that the next look has a number that
@@ -133,4 +133,4 @@ class Board:
         :param target: the run.
         """
         if self.is_shared:
-            self.tell(target, None, 0.0)
+            self.tell(run_key, None, 0.0)

@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 PAST_RUNS = 25
 
 
-class Reader(ReadsHistory, Protocol):
+class RunSource(ReadsHistory, Protocol):
     """What looks at runs upstream."""
 
-    def run(self, target: RunKey) -> ApiResponse[Run]: ...
+    def read_run(self, run_key: RunKey) -> ApiResponse[Run]: ...
 
-    def active_runs(self, target: RunKey, most: int) -> list[ApiResponse[Run]]: ...
+    def read_active_runs(self, run_key: RunKey, limit: int) -> list[ApiResponse[Run]]: ...
 
     def restore(self, stored: dict[str, Any]) -> RunStatus: ...
 
 
-class UpstreamReader:
+class UpstreamSource:
     """Looks at runs through the app's upstream room, which is opened at the first look.
 
     :param upstream: gives it.
@@ -38,28 +38,28 @@ class UpstreamReader:
     def __init__(self, upstream: Callable[[], Upstream]) -> None:
         self._upstream = upstream
 
-    def run(self, target: RunKey) -> ApiResponse[Run]:
+    def read_run(self, run_key: RunKey) -> ApiResponse[Run]:
         """A run with all its tasks.
 
         :raises LakeflowJobsError: the look failed.
         """
-        reads = CachedReads(self._upstream(), target.identity, target.job)
-        return reads.poll(target.run_id)
+        reads = CachedReads(self._upstream(), run_key.identity, run_key.job)
+        return reads.poll(run_key.run_id)
 
-    def active_runs(self, target: RunKey, most: int) -> list[ApiResponse[Run]]:
+    def read_active_runs(self, run_key: RunKey, limit: int) -> list[ApiResponse[Run]]:
         """The runs of a job that go on, with their tasks, at most so many.
 
         :raises LakeflowJobsError: the look failed.
         """
-        return self._upstream().list_active_runs(target.identity, target.job, most)
+        return self._upstream().list_active_runs(run_key.identity, run_key.job, limit)
 
-    def ended_runs(self, target: RunKey) -> list[BaseRun]:
+    def read_ended_runs(self, run_key: RunKey) -> list[BaseRun]:
         """The last runs of a job that have ended.
 
         :raises LakeflowJobsError: the look failed.
         """
         runs = self._upstream().list_runs(
-            target.identity, target.job, PAST_RUNS, completed_only=True
+            run_key.identity, run_key.job, PAST_RUNS, completed_only=True
         )
         return [run.value for run in runs]
 

@@ -12,7 +12,7 @@ from .watched_run import RunUpdate, Told
 if TYPE_CHECKING:
     from ..clock import Clock
     from .snapshot import StateId
-    from .watched_run import FeedState, RunKey, WatchedRun
+    from .watched_run import RunKey, WatchedRun, WatchedState
 
 
 def never() -> bool:
@@ -20,7 +20,7 @@ def never() -> bool:
     return False
 
 
-class Slot:
+class Wakeup:
     """Wakes one waiting viewer; a call that comes before the wait is not lost."""
 
     __slots__ = ("_lock",)
@@ -39,163 +39,188 @@ class Slot:
             return
 
 
-class Followed:
+class SubscribedRun:
     """One run that a viewer follows, and what the viewer knows of it."""
 
-    __slots__ = ("feed", "is_troubled", "seen", "version")
+    __slots__ = ("is_stale", "seen", "version", "watched_run")
 
-    def __init__(self, feed: WatchedRun, seen: StateId | None) -> None:
-        self.feed = feed
+    def __init__(self, watched_run: WatchedRun, seen: StateId | None) -> None:
+        self.watched_run = watched_run
         self.seen = seen
         self.version = 0
-        self.is_troubled = False
+        self.is_stale = False
 
     @property
     def has_unread(self) -> bool:
-        return self.version != self.feed.state.version
+        return self.version != self.watched_run.state.version
 
     @property
-    def is_over(self) -> bool:
-        state = self.feed.state
+    def is_finished(self) -> bool:
+        state = self.watched_run.state
         return state.is_final and self.version == state.version
 
     def collect(self) -> list[RunUpdate]:
         """The news since the last call."""
-        state = self.feed.state
+        state = self.watched_run.state
         if self.version == state.version:
             return []
         self.version = state.version
-        told = self.feed.told
+        told = self.watched_run.told
         if (
             told is None
             or told.state is not state
             or told.seen is not self.seen
-            or told.was_troubled is not self.is_troubled
+            or told.was_troubled is not self.is_stale
         ):
-            told = self.feed.told = self._news(state)
+            told = self.watched_run.told = self._news(state)
         self.seen = told.shown
         if state.error is None:
-            self.is_troubled = state.trouble is not None
+            self.is_stale = state.transient_error is not None
         return told.news
 
-    def _news(self, state: FeedState) -> Told:
-        target, news = self.feed.target, []
+    def _news(self, state: WatchedState) -> Told:
+        run_key, news = self.watched_run.run_key, []
         snapshot, seen = state.snapshot, self.seen
         shown = seen
         is_old = snapshot and seen and not snapshot.is_terminal and snapshot.id.is_before(seen)
         if snapshot and snapshot.id != seen and not is_old:
             shown = snapshot.id
-            news.append(RunUpdate(target, snapshot=snapshot))
+            news.append(RunUpdate(run_key, snapshot=snapshot))
         if state.error is not None:
-            news.append(RunUpdate(target, error=state.error))
-        elif (state.trouble is not None) != self.is_troubled:
-            news.append(RunUpdate(target, trouble=state.trouble, recovered=self.is_troubled))
-        return Told(state, seen, self.is_troubled, news, shown)
+            news.append(RunUpdate(run_key, error=state.error))
+        elif (state.transient_error is not None) != self.is_stale:
+            news.append(
+                RunUpdate(run_key, transient_error=state.transient_error, recovered=self.is_stale)
+            )
+        return Told(state, seen, self.is_stale, news, shown)
 
 
 class Subscription:
-    """The runs that one viewer follows. For one thread at a time.
+    """One subscriber's updates of one or more runs. For one thread at a time.
 
     There are many of these, so they are kept small.
 
-    :param feeds: the watches of the runs.
-    :param seen: the states that the viewer already has.
-    :param clock: the time.
-    :param leave: is called once when the viewer leaves.
+    :param leave: called with the watched runs when the subscription is closed.
     """
 
-    __slots__ = ("_clock", "_followed", "_leave", "_slot")
+    __slots__ = ("_clock", "_leave", "_runs", "_wakeup")
 
     def __init__(
         self,
-        feeds: Sequence[WatchedRun],
+        watched_runs: Sequence[WatchedRun],
         seen: Mapping[RunKey, StateId],
         *,
         clock: Clock,
         leave: Callable[[Sequence[WatchedRun]], None],
     ) -> None:
-        self._followed = tuple(Followed(feed, seen.get(feed.target)) for feed in feeds)
+        self._runs = tuple(
+            SubscribedRun(watched_run, seen.get(watched_run.run_key))
+            for watched_run in watched_runs
+        )
         self._clock = clock
         self._leave = leave
-        self._slot: Slot | None = None
+        self._wakeup: Wakeup | None = None
 
-    @property
-    def feeds(self) -> list[WatchedRun]:
-        """The watches of the runs that are followed."""
-        return [followed.feed for followed in self._followed]
+    @classmethod
+    def join(cls, subscriptions: Sequence[Subscription]) -> Subscription:
+        """Combine subscriptions of one hub into one, which takes their runs over.
 
-    @property
-    def is_over(self) -> bool:
-        """Whether the viewer knows all there will be to know."""
-        if len(self._followed) == 1:  # as it mostly is, and this is asked for each viewer
-            return self._followed[0].is_over
-        return all(followed.is_over for followed in self._followed)
-
-    def first(self, timeout: float) -> list[RunUpdate]:
-        """Wait until every run was looked at, well or not.
-
-        :param timeout: seconds, counted from the moment that the first viewer began to wait: many
-            who wait one after the other would hold up a server with few threads.
+        A run that is in several of them is in the result once. The subscriptions themselves are
+        empty afterwards, so closing them has no effect.
         """
-        since = max(feed.since for feed in self.feeds)
+        first = subscriptions[0]
+        joined = cls([], {}, clock=first._clock, leave=first._leave)
+        runs: dict[RunKey, SubscribedRun] = {}
+        for subscription in subscriptions:
+            duplicates = [run for run in subscription._runs if run.watched_run.run_key in runs]
+            runs |= {
+                run.watched_run.run_key: run for run in subscription._runs if run not in duplicates
+            }
+            subscription._runs = tuple(duplicates)
+            subscription.close()
+        joined._runs = tuple(runs.values())
+        return joined
+
+    @property
+    def watched_runs(self) -> list[WatchedRun]:
+        return [run.watched_run for run in self._runs]
+
+    @property
+    def run_keys(self) -> list[RunKey]:
+        return [run.watched_run.run_key for run in self._runs]
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the subscriber has every update there will be."""
+        if len(self._runs) == 1:  # as it mostly is, and this is asked for each viewer
+            return self._runs[0].is_finished
+        return all(run.is_finished for run in self._runs)
+
+    def wait_for_first(self, timeout: float) -> list[RunUpdate]:
+        """Wait until every run was polled, successfully or not.
+
+        :param timeout: seconds, counted from when the run's first subscriber began to wait:
+            otherwise many subscribers in turn would hold up a server with few threads.
+        """
+        since = max(watched_run.since for watched_run in self.watched_runs)
         left = since + timeout - self._clock.monotonic()
         self._wait_until(Subscription._is_known, left)
         return self.collect()
 
-    def wait(self, timeout: float, give_up: Callable[[], bool] = never) -> list[RunUpdate]:
-        """Wait for news.
+    def wait(self, timeout: float, should_stop: Callable[[], bool] = never) -> list[RunUpdate]:
+        """Wait for updates.
 
         :param timeout: seconds.
-        :param give_up: whether to wait no longer; asked whenever something wakes the viewers.
-        :return: the news; none when the time is up.
+        :param should_stop: return early if true; checked whenever a run wakes its subscribers.
+        :return: the updates; empty after the timeout.
         """
-        self._wait_until(Subscription._has_unread, timeout, give_up)
+        self._wait_until(Subscription._has_unread, timeout, should_stop)
         return self.collect()
 
     def collect(self) -> list[RunUpdate]:
-        """The news that there are now."""
-        if len(self._followed) == 1:
-            return self._followed[0].collect()
-        return [news for followed in self._followed for news in followed.collect()]
+        """Return the updates since the last call, without waiting."""
+        if len(self._runs) == 1:
+            return self._runs[0].collect()
+        return [update for run in self._runs for update in run.collect()]
 
     def close(self) -> None:
         """Leave; may be called again."""
-        feeds, self._followed = self.feeds, ()
-        if self._slot is not None:
-            for feed in feeds:
-                feed.ignore(self._slot)
-        if feeds:
-            self._leave(feeds)
+        watched_runs, self._runs = self.watched_runs, ()
+        if self._wakeup is not None:
+            for watched_run in watched_runs:
+                watched_run.remove_listener(self._wakeup)
+        if watched_runs:
+            self._leave(watched_runs)
 
     def _has_unread(self) -> bool:
-        return any(followed.has_unread for followed in self._followed)
+        return any(run.has_unread for run in self._runs)
 
     def _is_known(self) -> bool:
-        return all(followed.feed.state.is_known for followed in self._followed)
+        return all(run.watched_run.state.is_known for run in self._runs)
 
     def _wait_until(
         self,
         is_so: Callable[[Subscription], bool],  # no closure: thousands wait at once
         timeout: float,
-        give_up: Callable[[], bool] = never,
+        should_stop: Callable[[], bool] = never,
     ) -> None:
         deadline = self._clock.monotonic() + timeout
-        while not (is_so(self) or give_up() or self.is_over):
+        while not (is_so(self) or should_stop() or self.is_finished):
             left = min(deadline - self._clock.monotonic(), threading.TIMEOUT_MAX)
             if left <= 0:
                 return
-            if len(self._followed) > 1 or runs_on_gevent():  # whose locks are the cheaper
-                self._own_slot().wait(left)
+            if len(self._runs) > 1 or runs_on_gevent():  # whose locks are the cheaper
+                self._own_wakeup().wait(left)
             else:
-                (followed,) = self._followed
-                with followed.feed.changed:
-                    if not (is_so(self) or give_up()):
-                        followed.feed.changed.wait(left)
+                (run,) = self._runs
+                with run.watched_run.changed:
+                    if not (is_so(self) or should_stop()):
+                        run.watched_run.changed.wait(left)
 
-    def _own_slot(self) -> Slot:
-        if self._slot is None:
-            self._slot = Slot()
-            for feed in self.feeds:
-                feed.listen(self._slot)
-            self._slot()  # something may have changed before it listened
-        return self._slot
+    def _own_wakeup(self) -> Wakeup:
+        if self._wakeup is None:
+            self._wakeup = Wakeup()
+            for watched_run in self.watched_runs:
+                watched_run.add_listener(self._wakeup)
+            self._wakeup()  # something may have changed before it listened
+        return self._wakeup

@@ -54,7 +54,7 @@ NO_LOOK = "none"
 
 
 @dataclass
-class Following:
+class LeaseState:
     """What this process knows of the looks at a run, whoever made them.
 
     :param number: of the last one.
@@ -85,10 +85,10 @@ class RunUpdate(NamedTuple):
     :param recovered: whether it is not any more.
     """
 
-    target: RunKey
+    run_key: RunKey
     snapshot: Snapshot | None = None
     error: LakeflowJobsError | None = None
-    trouble: LakeflowJobsError | None = None
+    transient_error: LakeflowJobsError | None = None
     recovered: bool = False
 
 
@@ -102,7 +102,7 @@ class Told(NamedTuple):
     :param shown: what the viewer has seen now.
     """
 
-    state: FeedState
+    state: WatchedState
     seen: StateId | None
     was_troubled: bool
     news: list[RunUpdate]
@@ -110,7 +110,7 @@ class Told(NamedTuple):
 
 
 @dataclass(frozen=True)
-class FeedState:
+class WatchedState:
     """What is known of a run; replaced as a whole, so that it can be read without a lock.
 
     :param version: counts what viewers may want to know.
@@ -122,7 +122,7 @@ class FeedState:
     version: int = 0
     snapshot: Snapshot | None = None
     error: LakeflowJobsError | None = None
-    trouble: LakeflowJobsError | None = None
+    transient_error: LakeflowJobsError | None = None
 
     @property
     def is_known(self) -> bool:
@@ -142,11 +142,11 @@ class WatchedRun:
     :param due: the moment of the first look, by the monotonic clock.
     """
 
-    def __init__(self, target: RunKey, due: float) -> None:
-        self.target = target
+    def __init__(self, run_key: RunKey, due: float) -> None:
+        self.run_key = run_key
         self.since = due
         self.due = due
-        self.state = FeedState()
+        self.state = WatchedState()
         self.told: Told | None = None
         self.failures = 0
         self.is_being_looked_at = False
@@ -154,7 +154,7 @@ class WatchedRun:
         self.is_due_again = False  # at once, when the look under way is over
         self.viewers = 0
         self.hint: str | None = None  # the id of one that no look has heeded yet
-        self.following = Following()
+        self.lease = LeaseState()
         self.changed = threading.Condition()
         self._listeners: set[Callable[[], None]] = set()
 
@@ -171,7 +171,7 @@ class WatchedRun:
         end = self.state.snapshot
         return bool(seen and end and end.is_terminal and end.id.is_before(seen))
 
-    def listen(self, listener: Callable[[], None]) -> None:
+    def add_listener(self, listener: Callable[[], None]) -> None:
         """Have something called, from any thread, each time that the state changes.
 
         :param listener: must be quick.
@@ -179,20 +179,20 @@ class WatchedRun:
         with self.changed:
             self._listeners.add(listener)
 
-    def ignore(self, listener: Callable[[], None]) -> None:
+    def remove_listener(self, listener: Callable[[], None]) -> None:
         """Have it called no more.
 
-        :param listener: as given to :meth:`listen`.
+        :param listener: as given to :meth:`add_listener`.
         """
         with self.changed:
             self._listeners.discard(listener)
 
-    def show(
+    def publish(
         self,
         *,
         snapshot: Snapshot | None = None,
         error: LakeflowJobsError | None = None,
-        trouble: LakeflowJobsError | None = None,
+        transient_error: LakeflowJobsError | None = None,
     ) -> bool:
         """Take in what a look gave.
 
@@ -204,8 +204,13 @@ class WatchedRun:
         is_new = snapshot is not None and (
             known.snapshot is None or known.snapshot.id != snapshot.id
         )
-        if is_new or error or not known.is_known or (trouble is None) != (known.trouble is None):
-            self.state = FeedState(known.version + 1, snapshot, error, trouble)
+        if (
+            is_new
+            or error
+            or not known.is_known
+            or (transient_error is None) != (known.transient_error is None)
+        ):
+            self.state = WatchedState(known.version + 1, snapshot, error, transient_error)
             self.wake()
         return is_new
 

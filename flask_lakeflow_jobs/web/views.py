@@ -69,8 +69,8 @@ def trigger(key: str) -> Response:
             requested_by=authorizer.user_name,
         )
         if streamed:
-            target = handle.target(triggered.run_id)
-            response = _stream([target], RunEventEncoder(target), polls=polls, is_started=True)
+            run_key = handle.run_key(triggered.run_id)
+            response = _stream([run_key], RunEventEncoder(run_key), polls=polls, is_started=True)
         else:
             response = json_response({"runId": triggered.run_id})
     return _located(response, key, triggered)
@@ -140,14 +140,14 @@ def repair_run(key: str, run_id: str) -> Response:
 
 def stream_run(key: str, run_id: str) -> Response:
     with request_handle(current_authorizer(), key) as handle:
-        target = handle.target(parse_run_id(run_id))
-    return _stream([target], RunEventEncoder(target), polls=read_flag(request, "poll"))
+        run_key = handle.run_key(parse_run_id(run_id))
+    return _stream([run_key], RunEventEncoder(run_key), polls=read_flag(request, "poll"))
 
 
 def stream_runs() -> Response:
     authorizer = current_authorizer()
-    targets = []
+    run_keys = []
     for key, run_id in read_streamed_runs(request):
         with request_handle(authorizer, key) as handle:
-            targets.append(handle.target(run_id))
-    return _stream(targets, MultiRunEventEncoder(targets), polls=read_flag(request, "poll"))
+            run_keys.append(handle.run_key(run_id))
+    return _stream(run_keys, MultiRunEventEncoder(run_keys), polls=read_flag(request, "poll"))

@@ -217,7 +217,9 @@ def test_a_failed_task_tells_what_is_known(fields: dict[str, Any], lines: list[s
 
 
 def test_an_error_is_its_sentence() -> None:
-    assert error_lines(RunTimeout(5, 1.0)) == ["Run 5 has not ended within 1 seconds. It goes on."]
+    assert error_lines(RunTimeout(5, 1.0)) == [
+        "Run 5 has not ended within 1 seconds. It continues."
+    ]
 
 
 def test_wrong_fields_are_named_however_deep_they_are() -> None:

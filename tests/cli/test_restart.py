@@ -115,7 +115,7 @@ def test_a_run_that_is_gone_meanwhile_is_not_in_the_way(
 ) -> None:
     fault_proxy.fail(Refusal(404), path="jobs/runs/cancel")
     ended = jobs("run", "held", "--restart", "--timeout", "2", of=shop.create_app())
-    assert f"Error: Run {going} has not ended within 2 seconds. It goes on." in ended.stderr
+    assert f"Error: Run {going} has not ended within 2 seconds. It continues." in ended.stderr
 
 
 def test_a_run_that_cannot_be_looked_at_is_not_said_to_go_on(
@@ -133,8 +133,8 @@ def test_a_run_that_cannot_be_looked_at_is_not_said_to_go_on(
     fault_proxy.fail(only_once, path="jobs/runs/get")
     ended = jobs("run", "held", "--restart", "--timeout", "0.3", of=shop.create_app())
     assert ended.code == 4
-    assert f"Error: Run {going} was not seen to end within 0.3 seconds." in ended.stderr
-    assert "It goes on." not in ended.stderr
+    assert f"Error: No end of run {going} was observed within 0.3 seconds." in ended.stderr
+    assert "It continues." not in ended.stderr
 
 
 @pytest.mark.processes

@@ -115,7 +115,7 @@ def test_the_run_goes_on_when_the_wait_is_over(jobs: Run, run_gate: RunGate) -> 
     run_id = str(ended.document["runId"])
     assert ended.code == 4
     assert ended.document["status"] == "RUNNING"
-    assert f"Error: Run {run_id} has not ended within 0.3 seconds. It goes on." in ended.stderr
+    assert f"Error: Run {run_id} has not ended within 0.3 seconds. It continues." in ended.stderr
     assert ended.stderr.splitlines()[-1] == f"Watch it again: flask jobs watch held {run_id}"
     run_gate.open()
     assert jobs("watch", "held", run_id).code == 0

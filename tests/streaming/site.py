@@ -33,7 +33,7 @@ def create_app() -> Flask:
         return {
             "pid": os.getpid(),
             "streams": web_state().stream_limiter.held,
-            "watched": state.hub.watched,
+            "watched": state.hub.subscribed_run_count,
             "threads": sorted(thread.name for thread in threading.enumerate()),
             "connections": _connections(),
             "descriptors": len(os.listdir("/proc/self/fd")),

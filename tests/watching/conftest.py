@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.watching.support import Watched
+from tests.watching.support import HubHarness
 
 
 @pytest.fixture
-def watched() -> Watched:
-    return Watched()
+def watched() -> HubHarness:
+    return HubHarness()

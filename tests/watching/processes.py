@@ -13,8 +13,10 @@ from flask_lakeflow_jobs import RunStatus
 from flask_lakeflow_jobs.cache import SharedCache
 from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.upstream.jobs_api import ApiResponse
-from flask_lakeflow_jobs.watching import Hub, RunKey, Subscription
+from flask_lakeflow_jobs.watching.hub import Hub
 from flask_lakeflow_jobs.watching.lease import TICK
+from flask_lakeflow_jobs.watching.subscription import Subscription
+from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.run_documents import SUCCEEDED, answered, named_job, run
 
 POLL_INTERVAL = 5.0
@@ -92,38 +94,38 @@ class Store:
             raise ConnectionError("The store is away.")
 
 
-class Workspace:
+class FakeSource:
     """Answers looks, and remembers when there were any."""
 
     def __init__(self, time: Time) -> None:
         self._time = time
         self.answers: dict[int, Run] = {}
         self.error: Exception | None = None
-        self.looks: list[float] = []
+        self.polls: list[float] = []
 
-    def says(self, answer: Run, *targets: RunKey) -> None:
-        for target in targets or [ONE]:
-            document = {**answer.as_dict(), "run_id": target.run_id}
-            self.answers[target.run_id] = Run.from_dict(document)
+    def set_response(self, answer: Run, *run_keys: RunKey) -> None:
+        for run_key in run_keys or [ONE]:
+            document = {**answer.as_dict(), "run_id": run_key.run_id}
+            self.answers[run_key.run_id] = Run.from_dict(document)
 
-    def run(self, target: RunKey) -> ApiResponse[Run]:
-        self._look()
-        return answered(self.answers[target.run_id])
+    def read_run(self, run_key: RunKey) -> ApiResponse[Run]:
+        self._record_poll()
+        return answered(self.answers[run_key.run_id])
 
-    def active_runs(self, target: RunKey, most: int) -> list[ApiResponse[Run]]:
+    def read_active_runs(self, run_key: RunKey, limit: int) -> list[ApiResponse[Run]]:
         going = [answer for answer in self.answers.values() if not answer.end_time]
-        for _ in range(0, len(going[:most]), 25):
-            self._look()
-        return [answered(run) for run in going[:most]]
+        for _ in range(0, len(going[:limit]), 25):
+            self._record_poll()
+        return [answered(run) for run in going[:limit]]
 
-    def ended_runs(self, target: RunKey) -> list[Any]:
+    def read_ended_runs(self, run_key: RunKey) -> list[Any]:
         return []
 
     def restore(self, stored: dict[str, Any]) -> RunStatus:
         return RunStatus(stored["timestamp"], Run.from_dict(stored["run"]), stored.get("eta"))
 
-    def _look(self) -> None:
-        self.looks.append(self._time.elapsed)
+    def _record_poll(self) -> None:
+        self.polls.append(self._time.elapsed)
         if self.error is not None:
             raise self.error
 
@@ -139,21 +141,25 @@ class Processes:
         self._random = random.Random(seed)
         self.time = Time()
         self.store = Store(self.time)
-        self.workspace = Workspace(self.time)
+        self.source = FakeSource(self.time)
         self.told: list[tuple[RunKey, RunStatus]] = []
         self.hubs = [self._hub(ProcessClock(self.time, skew)) for skew in skews]
 
     def _hub(
-        self, clock: ProcessClock, shared: SharedCache | None = None, *, takes_hints: bool = True
+        self,
+        clock: ProcessClock,
+        shared: SharedCache | None = None,
+        *,
+        accepts_notifications: bool = True,
     ) -> Hub:
         return Hub(
-            self.workspace,
-            lambda target, status: self.told.append((target, status)),
+            self.source,
+            lambda run_key, status: self.told.append((run_key, status)),
             shared or SharedCache(self.store, clock.monotonic),
             clock,
             poll_interval=POLL_INTERVAL,
-            settled_for=60.0,
-            takes_hints=takes_hints,
+            terminal_ttl=60.0,
+            accepts_notifications=accepts_notifications,
             spawn=None,
         )
 
@@ -167,7 +173,7 @@ class Processes:
 
     def deaf(self) -> Hub:
         """Another process, of an app that is set up for no hints."""
-        return self._hub(ProcessClock(self.time, 0.0), takes_hints=False)
+        return self._hub(ProcessClock(self.time, 0.0), accepts_notifications=False)
 
     def join(self) -> Hub:
         """Another process, with a viewer of the run."""
@@ -175,8 +181,8 @@ class Processes:
         hub.subscribe([ONE])
         return hub
 
-    def watch(self, *targets: RunKey) -> list[Subscription]:
-        return [hub.subscribe(targets or [ONE]) for hub in self.hubs]
+    def watch(self, *run_keys: RunKey) -> list[Subscription]:
+        return [hub.subscribe(run_keys or [ONE]) for hub in self.hubs]
 
     def run(self, seconds: float, hubs: Sequence[Hub] | None = None) -> None:
         """Let time pass, in which each process does what is due there, in no set order."""

@@ -9,8 +9,8 @@ from flask_caching.backends import SimpleCache
 from flask_lakeflow_jobs import UpstreamUnavailable
 from flask_lakeflow_jobs.cache import SharedCache
 from flask_lakeflow_jobs.identity import APP, Identity
-from flask_lakeflow_jobs.watching import RunKey
 from flask_lakeflow_jobs.watching.history import KEPT, KEPT_WITHOUT, History
+from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.clocks import FakeClock
 from tests.run_documents import FAILED, SUCCEEDED, Document, named_job, words
 
@@ -38,7 +38,7 @@ class Past:
         self.asked = 0
         self.is_well = True
 
-    def ended_runs(self, target: RunKey) -> list[BaseRun]:
+    def read_ended_runs(self, run_key: RunKey) -> list[BaseRun]:
         self.asked += 1
         if not self.is_well:
             raise UpstreamUnavailable("Not now.")
@@ -60,10 +60,10 @@ def history(past: Past, clock: FakeClock) -> History:
     return History(past, SharedCache(SimpleCache()), clock)
 
 
-def learn(history: History, target: RunKey = ONE) -> list[float]:
-    if history.is_due(target):
-        history.learn(target)
-    return history.durations(target)
+def learn(history: History, run_key: RunKey = ONE) -> list[float]:
+    if history.is_due(run_key):
+        history.learn(run_key)
+    return history.durations(run_key)
 
 
 def test_nothing_is_known_at_first_and_nobody_waits_for_it(history: History, past: Past) -> None:

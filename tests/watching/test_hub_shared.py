@@ -9,8 +9,9 @@ from flask_lakeflow_jobs import UpstreamThrottled, UpstreamUnavailable
 from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.runs.outcome import outcome_of
 from flask_lakeflow_jobs.upstream.jobs_api import ApiResponse
-from flask_lakeflow_jobs.watching import Hub, RunKey
+from flask_lakeflow_jobs.watching.hub import Hub
 from flask_lakeflow_jobs.watching.lease import TICK
+from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.run_documents import named_job, run, words
 from tests.watching.processes import ENDED, GOING, JOB, ONE, POLL_INTERVAL, Processes
 from tests.watching.support import seen
@@ -21,12 +22,12 @@ SKEWS = [(0.0,) * 4, (0.0, 30.0), (0.0, 30.0, -30.0, 2.0), (0.0, -2.0, 4.0), (0.
 @pytest.mark.parametrize("skews", SKEWS)
 def test_all_look_once_a_poll_interval_whatever_their_clocks_show(skews: tuple[float, ...]) -> None:
     processes = Processes(*skews)
-    processes.workspace.says(GOING)
+    processes.source.set_response(GOING)
     processes.watch()
     processes.run(4 * POLL_INTERVAL)
-    processes.workspace.looks.clear()
+    processes.source.polls.clear()
     processes.run(20 * POLL_INTERVAL)
-    assert 19 <= len(processes.workspace.looks) <= 21
+    assert 19 <= len(processes.source.polls) <= 21
 
 
 @pytest.mark.parametrize("skews", SKEWS)
@@ -35,42 +36,42 @@ def test_all_viewers_know_the_end_within_a_poll_interval_whatever_their_clocks_s
     skews: tuple[float, ...], phase: float
 ) -> None:
     processes = Processes(*skews)
-    processes.workspace.says(GOING)
+    processes.source.set_response(GOING)
     viewers = []
     for hub in processes.hubs:
         viewers.append(hub.subscribe([ONE]))
         processes.run(phase)
     processes.run(4 * POLL_INTERVAL)
-    processes.workspace.says(ENDED)
+    processes.source.set_response(ENDED)
     for viewer in viewers:
         viewer.collect()
     processes.run(POLL_INTERVAL + 2 * TICK)
     assert [viewer.collect()[0].snapshot is not None for viewer in viewers] == [True] * len(viewers)
-    assert all(viewer.is_over for viewer in viewers)
+    assert all(viewer.is_finished for viewer in viewers)
 
 
 def test_a_process_that_joins_knows_the_state_at_once_and_looks_no_sooner() -> None:
     processes = Processes(0.0, 0.0)
-    processes.workspace.says(GOING)
+    processes.source.set_response(GOING)
     first, second = processes.hubs
     first.subscribe([ONE])
     processes.run(1.0, [first])
     viewer = second.subscribe([ONE])
     second.step()
     assert len(viewer.collect()) == 1
-    assert len(processes.workspace.looks) == 1
+    assert len(processes.source.polls) == 1
 
 
 def test_a_hundred_runs_on_four_processes_are_read_by_their_pages() -> None:
     processes = Processes(*(0.0,) * 4)
-    targets = [RunKey(APP, JOB, number) for number in range(1, 101)]
-    processes.workspace.says(GOING, *targets)
-    viewers = processes.watch(*targets)
+    run_keys = [RunKey(APP, JOB, number) for number in range(1, 101)]
+    processes.source.set_response(GOING, *run_keys)
+    viewers = processes.watch(*run_keys)
     processes.run(4 * POLL_INTERVAL)
-    processes.workspace.looks.clear()
+    processes.source.polls.clear()
     processes.run(20 * POLL_INTERVAL)
-    assert 4 * 19 <= len(processes.workspace.looks) <= 4 * 22
-    processes.workspace.says(ENDED, *targets[:10])
+    assert 4 * 19 <= len(processes.source.polls) <= 4 * 22
+    processes.source.set_response(ENDED, *run_keys[:10])
     for viewer in viewers:
         viewer.collect()
     processes.run(POLL_INTERVAL + 2 * TICK)
@@ -79,9 +80,9 @@ def test_a_hundred_runs_on_four_processes_are_read_by_their_pages() -> None:
 
 def test_who_claims_the_first_run_of_a_job_is_left_the_others_of_it() -> None:
     processes = Processes(0.0, 0.0)
-    targets = [RunKey(APP, JOB, number) for number in range(1, 21)]
-    processes.workspace.says(GOING, *targets)
-    viewers = processes.watch(*targets)
+    run_keys = [RunKey(APP, JOB, number) for number in range(1, 21)]
+    processes.source.set_response(GOING, *run_keys)
+    viewers = processes.watch(*run_keys)
     first, second = processes.hubs
     claim = processes.store.add
 
@@ -93,9 +94,9 @@ def test_who_claims_the_first_run_of_a_job_is_left_the_others_of_it() -> None:
 
     processes.store.add = claim_and_let_the_other_step  # type: ignore[method-assign]
     first.step()
-    assert len(processes.workspace.looks) == 1
+    assert len(processes.source.polls) == 1
     processes.run(2 * TICK)
-    assert len(processes.workspace.looks) == 1
+    assert len(processes.source.polls) == 1
     assert [len(viewer.collect()) for viewer in viewers] == [20, 20]
 
 
@@ -108,10 +109,10 @@ def test_processes_that_watch_different_runs_of_a_job_wait_for_nobody() -> None:
             range(11, 31),
         )
     )
-    processes.workspace.says(GOING, *left, *right)
+    processes.source.set_response(GOING, *left, *right)
     viewers = [hub.subscribe(runs) for hub, runs in zip(processes.hubs, (left, right), strict=True)]
     processes.run(4 * POLL_INTERVAL)
-    processes.workspace.says(ENDED, *left, *right)
+    processes.source.set_response(ENDED, *left, *right)
     for viewer in viewers:
         viewer.collect()
     processes.run(POLL_INTERVAL + 4 * TICK)
@@ -123,44 +124,44 @@ def test_processes_that_watch_different_runs_of_a_job_wait_for_nobody() -> None:
 
 def test_a_process_that_dies_after_its_claim_delays_nobody_beyond_the_lease() -> None:
     processes = Processes(0.0, 0.0)
-    processes.workspace.says(GOING)
+    processes.source.set_response(GOING)
     dying, living = processes.hubs
     dying.subscribe([ONE])
     viewer = living.subscribe([ONE])
-    processes.workspace.error = SystemExit()  # type: ignore[assignment]
+    processes.source.error = SystemExit()  # type: ignore[assignment]
     with pytest.raises(SystemExit):
         dying.step()
-    processes.workspace.error = None
+    processes.source.error = None
     processes.run(POLL_INTERVAL + 2 * TICK, [living])
     assert len(viewer.collect()) == 1
 
 
 def test_a_claim_that_never_expires_stops_nobody() -> None:
     processes = Processes(0.0, 0.0)
-    processes.workspace.says(GOING)
+    processes.source.set_response(GOING)
     dying, living = processes.hubs
     dying.subscribe([ONE])
     viewer = living.subscribe([ONE])
     processes.store.forgets_to_expire = True
-    processes.workspace.error = SystemExit()  # type: ignore[assignment]
+    processes.source.error = SystemExit()  # type: ignore[assignment]
     with pytest.raises(SystemExit):
         dying.step()
-    processes.workspace.error = None
+    processes.source.error = None
     processes.store.forgets_to_expire = False
     processes.run(2 * POLL_INTERVAL, [living])
     assert len(viewer.collect()) == 1
-    processes.workspace.looks.clear()
+    processes.source.polls.clear()
     processes.run(10 * POLL_INTERVAL, [living])
-    assert 9 <= len(processes.workspace.looks) <= 11
+    assert 9 <= len(processes.source.polls) <= 11
 
 
 def test_a_store_that_goes_away_costs_looks_and_no_news(caplog: pytest.LogCaptureFixture) -> None:
     processes = Processes(0.0, 0.0, 0.0)
-    processes.workspace.says(GOING)
+    processes.source.set_response(GOING)
     viewers = processes.watch()
     processes.run(2 * POLL_INTERVAL)
     processes.store.is_away = True
-    processes.workspace.says(run(words("TERMINATING"), start_time=1))
+    processes.source.set_response(run(words("TERMINATING"), start_time=1))
     for viewer in viewers:
         viewer.collect()
     processes.run(2 * POLL_INTERVAL)
@@ -171,7 +172,7 @@ def test_a_store_that_goes_away_costs_looks_and_no_news(caplog: pytest.LogCaptur
 
 def test_a_store_that_comes_back_empty_is_shared_again() -> None:
     processes = Processes(0.0, 0.0, 0.0)
-    processes.workspace.says(GOING)
+    processes.source.set_response(GOING)
     processes.watch()
     processes.run(2 * POLL_INTERVAL)
     processes.store.is_away = True
@@ -179,40 +180,40 @@ def test_a_store_that_comes_back_empty_is_shared_again() -> None:
     processes.store.is_away = False
     processes.store.entries.clear()
     processes.run(4 * POLL_INTERVAL)
-    processes.workspace.looks.clear()
+    processes.source.polls.clear()
     processes.run(10 * POLL_INTERVAL)
-    assert 9 <= len(processes.workspace.looks) <= 11
-    processes.workspace.looks.clear()
+    assert 9 <= len(processes.source.polls) <= 11
+    processes.source.polls.clear()
     late = processes.join()
     late.step()
-    assert processes.workspace.looks == [], "the state is in the store again"
+    assert processes.source.polls == [], "the state is in the store again"
 
 
 def test_a_pause_that_the_workspace_asks_one_process_for_is_kept_by_all() -> None:
     processes = Processes(0.0, 0.0, 0.0)
-    processes.workspace.says(GOING)
+    processes.source.set_response(GOING)
     viewers = processes.watch()
     processes.run(2 * POLL_INTERVAL)
-    processes.workspace.error = UpstreamThrottled("Slow down.", retry_after=30.0)
+    processes.source.error = UpstreamThrottled("Slow down.", retry_after=30.0)
     processes.run(POLL_INTERVAL)
-    processes.workspace.error = None
-    processes.workspace.says(ENDED)
-    processes.workspace.looks.clear()
+    processes.source.error = None
+    processes.source.set_response(ENDED)
+    processes.source.polls.clear()
     processes.run(20.0)
-    assert processes.workspace.looks == []
+    assert processes.source.polls == []
     processes.run(15.0)
-    assert all(viewer.collect() and viewer.is_over for viewer in viewers)
+    assert all(viewer.collect() and viewer.is_finished for viewer in viewers)
 
 
 def test_a_process_that_reaches_no_workspace_holds_up_no_other() -> None:
     processes = Processes(0.0, 0.0)
-    processes.workspace.says(GOING)
+    processes.source.set_response(GOING)
     cut_off, other = processes.hubs
     viewer = other.subscribe([ONE])
     cut_off.subscribe([ONE])
-    processes.workspace.error = UpstreamUnavailable("No way there.")
+    processes.source.error = UpstreamUnavailable("No way there.")
     cut_off.step()
-    processes.workspace.error = None
+    processes.source.error = None
     other.step()
     assert len(viewer.collect()) == 1
 
@@ -220,13 +221,13 @@ def test_a_process_that_reaches_no_workspace_holds_up_no_other() -> None:
 @pytest.mark.parametrize("changing", [0, 1])
 def test_what_was_just_changed_is_looked_at_anew_by_all(changing: int) -> None:
     processes = Processes(0.0, 0.0)
-    processes.workspace.says(GOING)
+    processes.source.set_response(GOING)
     viewers = processes.watch()
     processes.run(2 * POLL_INTERVAL)
     for viewer in viewers:
         viewer.collect()
-    processes.workspace.says(run(words("TERMINATING"), start_time=1))
-    processes.hubs[changing].forget(ONE)
+    processes.source.set_response(run(words("TERMINATING"), start_time=1))
+    processes.hubs[changing].invalidate(ONE)
     processes.hubs[changing].step()
     assert len(viewers[changing].collect()) == 1
     processes.run(POLL_INTERVAL)
@@ -235,17 +236,17 @@ def test_what_was_just_changed_is_looked_at_anew_by_all(changing: int) -> None:
 
 def test_what_was_changed_of_a_whole_job_is_looked_at_anew_and_no_other_job_is() -> None:
     processes = Processes(0.0, 0.0)
-    targets = [RunKey(APP, JOB, 1), RunKey(APP, JOB, 2), RunKey(APP, named_job("other", 8), 3)]
-    processes.workspace.says(GOING, *targets)
-    viewers = processes.watch(*targets)
+    run_keys = [RunKey(APP, JOB, 1), RunKey(APP, JOB, 2), RunKey(APP, named_job("other", 8), 3)]
+    processes.source.set_response(GOING, *run_keys)
+    viewers = processes.watch(*run_keys)
     processes.run(2 * POLL_INTERVAL)
     for viewer in viewers:
         viewer.collect()
-    processes.workspace.says(run(words("TERMINATING"), start_time=1), *targets)
+    processes.source.set_response(run(words("TERMINATING"), start_time=1), *run_keys)
     hub, _ = processes.hubs
-    hub.forget_all(JOB.job_id)
+    hub.invalidate_job(JOB.job_id)
     hub.step()
-    assert [news.target.run_id for news in viewers[0].collect()] == [1, 2]
+    assert [news.run_key.run_id for news in viewers[0].collect()] == [1, 2]
     processes.run(POLL_INTERVAL)
     assert len(viewers[1].collect()) == 3
 
@@ -256,7 +257,7 @@ def test_what_was_changed_of_a_whole_job_is_looked_at_anew_and_no_other_job_is()
 def test_viewers_that_come_and_go_cost_no_look_each() -> None:
     """On a sync worker nobody stays: each viewer asks every few seconds."""
     processes = Processes()
-    processes.workspace.says(GOING)
+    processes.source.set_response(GOING)
     hub = processes.alone()
     for _ in range(40 * 8):
         viewer = hub.subscribe([ONE])
@@ -264,9 +265,9 @@ def test_viewers_that_come_and_go_cost_no_look_each() -> None:
         assert len(viewer.collect()) == 1
         viewer.close()
         hub.step()
-        assert hub.watched == 0
+        assert hub.subscribed_run_count == 0
         processes.time.elapsed += POLL_INTERVAL / 40
-    assert len(processes.workspace.looks) <= 9
+    assert len(processes.source.polls) <= 9
 
 
 # ── what is changed in the middle of a look ───────────────────────────────────────────────────────
@@ -277,17 +278,17 @@ REPAIRED = run(words("PENDING"), start_time=1, attempt_number=1)
 
 def change_in_the_middle_of_a_look(processes: Processes, answer: Run, *changing: Hub) -> None:
     """Let a run be changed by some processes after the next look has been answered."""
-    answered = processes.workspace.run
+    answered = processes.source.read_run
 
-    def look(target: RunKey) -> ApiResponse[Run]:
-        seen = answered(target)
-        processes.workspace.run = answered  # type: ignore[method-assign]
-        processes.workspace.says(answer)
+    def look(run_key: RunKey) -> ApiResponse[Run]:
+        seen = answered(run_key)
+        processes.source.read_run = answered  # type: ignore[method-assign]
+        processes.source.set_response(answer)
         for hub in changing:
-            hub.forget(ONE)
+            hub.invalidate(ONE)
         return seen
 
-    processes.workspace.run = look  # type: ignore[method-assign]
+    processes.source.read_run = look  # type: ignore[method-assign]
 
 
 @pytest.mark.parametrize("changing", [0, 1], ids=["by us", "by another process"])
@@ -301,7 +302,7 @@ def test_what_was_seen_before_a_change_is_shown_told_and_posted_to_nobody(
 ) -> None:
     processes = Processes(0.0, 0.0)
     looking, other = processes.hubs
-    processes.workspace.says(before)
+    processes.source.set_response(before)
     viewer = looking.subscribe([ONE])
     change_in_the_middle_of_a_look(processes, after, processes.hubs[changing])
     assert looking.step() == 0, "another look is due at once"
@@ -317,15 +318,15 @@ def test_what_was_seen_before_a_change_is_shown_told_and_posted_to_nobody(
 def test_a_change_after_a_look_was_taken_in_is_not_undone_by_what_it_posts() -> None:
     processes = Processes(0.0, 0.0)
     looking, _ = processes.hubs
-    processes.workspace.says(FAILED)
+    processes.source.set_response(FAILED)
     looking.subscribe([ONE])
     put = processes.store.set
 
     def set_and_change(key: str, value: str, timeout: float) -> bool:
         if "state:" in key:
             processes.store.set = put  # type: ignore[method-assign]
-            processes.workspace.says(REPAIRED)
-            looking.forget(ONE)
+            processes.source.set_response(REPAIRED)
+            looking.invalidate(ONE)
         return put(key, value, timeout)
 
     processes.store.set = set_and_change  # type: ignore[method-assign]
@@ -339,14 +340,14 @@ def test_a_hint_in_the_middle_of_a_look_has_another_one_made_and_this_one_shown(
     """Or the hints of many tasks would keep a run from being shown at all."""
     processes = Processes(0.0)
     [hub] = processes.hubs
-    processes.workspace.says(GOING)
+    processes.source.set_response(GOING)
     viewer = hub.subscribe([ONE])
-    answered = processes.workspace.run
+    answered = processes.source.read_run
 
-    def hinted(target: RunKey) -> ApiResponse[Run]:
-        hub.take_hint(JOB.job_id, ONE.run_id, [ONE])
-        return answered(target)
+    def hinted(run_key: RunKey) -> ApiResponse[Run]:
+        hub.receive_notification(JOB.job_id, ONE.run_id, [ONE])
+        return answered(run_key)
 
-    processes.workspace.run = hinted  # type: ignore[method-assign]
+    processes.source.read_run = hinted  # type: ignore[method-assign]
     assert hub.step() == 0
     assert seen(viewer.collect()) == ["running"]

@@ -34,12 +34,12 @@ def test_a_ceiling_below_the_floor_holds(ceiling: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("age", "pause"), [(0.0, FLOOR), (1.0, FLOOR), (8.0, 2.0), (20.0, 5.0), (1e6, 5.0)]
+    ("age", "delay"), [(0.0, FLOOR), (1.0, FLOOR), (8.0, 2.0), (20.0, 5.0), (1e6, 5.0)]
 )
-def test_without_history_the_pause_grows_with_age(age: float, pause: float) -> None:
+def test_without_history_the_pause_grows_with_age(age: float, delay: float) -> None:
     for past in ([], [30.0] * (ENOUGH_HISTORY - 1)):
-        assert next_look(age, past, 5.0) == pause
-    assert waiting_look(age, 5.0) == pause
+        assert next_look(age, past, 5.0) == delay
+    assert waiting_look(age, 5.0) == delay
 
 
 @given(age=ages, ceiling=ceilings)
@@ -63,10 +63,10 @@ def test_when_runs_usually_end_the_looks_are_close() -> None:
 
 
 def test_a_run_that_is_late_is_looked_at_less_and_less() -> None:
-    pauses = [next_look(PAST[-1] + late, PAST, 60.0) for late in (0.0, 10.0, 100.0, 1000.0)]
-    assert pauses == sorted(pauses)
-    assert pauses[0] < 2.0
-    assert pauses[-1] == 60.0
+    delays = [next_look(PAST[-1] + late, PAST, 60.0) for late in (0.0, 10.0, 100.0, 1000.0)]
+    assert delays == sorted(delays)
+    assert delays[0] < 2.0
+    assert delays[-1] == 60.0
 
 
 @given(past=durations.filter(lambda past: len(past) >= ENOUGH_HISTORY), ceiling=ceilings)

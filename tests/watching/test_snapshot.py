@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import RunStatus
-from flask_lakeflow_jobs.watching import Snapshot, StateId
+from flask_lakeflow_jobs.watching.snapshot import Snapshot, StateId
 from tests.run_documents import (
     FAILED,
     FAILED_BY_TASK,

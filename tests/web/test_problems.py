@@ -422,4 +422,4 @@ class TestHost:
         response = app.test_client().get("/wait")
 
         assert response.status_code == 504
-        assert "It goes on" in response.text
+        assert "It continues" in response.text

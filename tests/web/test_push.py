@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 from flask import Flask, request
 
-from flask_lakeflow_jobs.watching import RunUpdate
+from flask_lakeflow_jobs.watching.watched_run import RunUpdate
 from flask_lakeflow_jobs.web.sse.encoder import RunEventEncoder
 from flask_lakeflow_jobs.web.sse.handoff.writer import (
     LAST_CHUNK,
@@ -24,7 +24,7 @@ from flask_lakeflow_jobs.web.sse.stream import POLLING_RETRY, BlockingBody, Stre
 from tests.clocks import FakeClock
 from tests.run_documents import run, words
 from tests.support import DEADLINE, wait_until
-from tests.watching.support import ENDED, ONE, POLL_INTERVAL, RUNNING, Watched
+from tests.watching.support import ENDED, ONE, POLL_INTERVAL, RUNNING, HubHarness
 from tests.web.test_server import WERKZEUG
 
 HEARTBEAT = 10.0
@@ -36,7 +36,7 @@ class House:
 
     def __init__(self) -> None:
         self.clock = FakeClock()
-        self.watched = Watched(clock=self.clock)
+        self.watched = HubHarness(clock=self.clock)
         self.slots = StreamLimiter(100)
         self.is_closing = False
         self.socket_writer = SocketWriter(
@@ -90,35 +90,35 @@ def read(reader: socket.socket, until: bytes) -> bytes:
 
 def test_news_are_written_as_chunks_and_the_end_closes_the_connection(house: House) -> None:
     reader = house.reader()
-    house.watched.look(RUNNING)
+    house.watched.poll(RUNNING)
     news = read(reader, b"\n\n\r\n")
     size, _, event = news.partition(b"\r\n")
     assert news == chunk(event.removesuffix(b"\r\n"))
     assert int(size, 16) == len(event) - 2
-    house.watched.look(ENDED, after=POLL_INTERVAL)
+    house.watched.poll(ENDED, after=POLL_INTERVAL)
     assert b"event: end\n" in read(reader, LAST_CHUNK)
     assert reader.recv(100) == b""
     wait_until(lambda: house.slots.held == 0, "The end of the stream")
-    assert house.watched.hub.watched == 0
+    assert house.watched.hub.subscribed_run_count == 0
 
 
 def test_what_changed_before_it_was_taken_over_is_written_too(house: House) -> None:
     house.watched.subscribe()
-    house.watched.look(ENDED)
+    house.watched.poll(ENDED)
     near, far = socket.socketpair()
     near.setblocking(False)
     with far:
         far.settimeout(DEADLINE)
-        house.watched.workspace.says(ENDED)
+        house.watched.source.set_response(ENDED)
         stream = house.stream()
-        house.watched.look()
+        house.watched.poll()
         house.socket_writer.adopt(near.detach(), stream)
         assert b"event: end\n" in read(far, LAST_CHUNK)
 
 
 def test_silence_is_filled_with_comments(house: House) -> None:
     reader = house.reader()
-    house.watched.look(RUNNING)
+    house.watched.poll(RUNNING)
     read(reader, b"\n\n\r\n")
     for _ in range(3):
         house.clock.sleep(HEARTBEAT)
@@ -137,7 +137,7 @@ def test_it_does_so_though_news_come_all_the_time(house: House) -> None:
     reader = house.reader()
     answer = b""
     for number in range(int(AGE / POLL_INTERVAL) + 1):
-        house.watched.look(run(words("RUNNING", message=f"News {number}.")), after=POLL_INTERVAL)
+        house.watched.poll(run(words("RUNNING", message=f"News {number}.")), after=POLL_INTERVAL)
         answer += read(reader, b"\r\n")
         if answer.endswith(LAST_CHUNK):
             break
@@ -146,7 +146,7 @@ def test_it_does_so_though_news_come_all_the_time(house: House) -> None:
 
 def test_a_process_that_ends_ends_its_streams_in_good_order(house: House) -> None:
     readers = [house.reader() for _ in range(20)]
-    house.watched.look(RUNNING)
+    house.watched.poll(RUNNING)
     for reader in readers:
         read(reader, b"\n\n\r\n")
     house.is_closing = True
@@ -159,11 +159,11 @@ def test_a_reader_that_leaves_is_let_go_at_once(house: House) -> None:
     readers = [house.reader() for _ in range(3)]
     readers[0].close()
     wait_until(lambda: house.slots.held == 2, "The end of the stream")
-    assert house.watched.hub.watched == 1
+    assert house.watched.hub.subscribed_run_count == 1
     for reader in readers[1:]:
         reader.close()
     wait_until(lambda: house.slots.held == 0, "The end of the streams")
-    assert house.watched.hub.watched == 0
+    assert house.watched.hub.subscribed_run_count == 0
 
 
 def test_a_slow_reader_skips_to_the_latest_state_and_a_stalled_one_is_let_go(
@@ -173,7 +173,7 @@ def test_a_slow_reader_skips_to_the_latest_state_and_a_stalled_one_is_let_go(
     slow, stalled, quick = house.reader(buffer=4096), house.reader(buffer=4096), house.reader()
     for number in range(5):
         state = run(words("RUNNING", message=f"State {number}."), description=large)
-        house.watched.look(state, after=POLL_INTERVAL)
+        house.watched.poll(state, after=POLL_INTERVAL)
         read(quick, b"State %d." % number)
     answer = read(slow, b"State 4.")
     assert b"State 0." in answer
@@ -187,7 +187,7 @@ def test_a_mistake_at_one_stream_is_no_other_streams_trouble(
     house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     readers = [house.reader() for _ in range(5)]
-    house.watched.look(RUNNING)
+    house.watched.poll(RUNNING)
     for reader in readers:
         read(reader, b"\n\n\r\n")
     written, mistakes = Stream.written, [KeyError("surprise")]
@@ -198,7 +198,7 @@ def test_a_mistake_at_one_stream_is_no_other_streams_trouble(
         return written(stream, news)
 
     monkeypatch.setattr(Stream, "written", failing_once)
-    house.watched.look(ENDED, after=POLL_INTERVAL)
+    house.watched.poll(ENDED, after=POLL_INTERVAL)
     responses = [_rest(reader) for reader in readers]
     assert sum(b"event: end\n" in answer for answer in responses) == 4
     assert "surprise" in caplog.text
@@ -217,8 +217,8 @@ def _rest(reader: socket.socket) -> bytes:
 
 def body_of(house: House) -> HandoffBody:
     stream = house.stream()
-    house.watched.look(RUNNING)
-    opening = stream.opening(stream.subscription.first(0.0))
+    house.watched.poll(RUNNING)
+    opening = stream.opening(stream.subscription.wait_for_first(0.0))
     pull = BlockingBody(
         stream, opening, heartbeat=0.0, clock=house.clock, is_closing=lambda: house.is_closing
     )
@@ -230,7 +230,7 @@ def test_what_cannot_be_taken_over_goes_on_in_its_thread(house: House) -> None:
     body.sent_over(WERKZEUG, None)
     assert b"running" in next(body)
     assert next(body).startswith(b":")
-    house.watched.look(ENDED, after=POLL_INTERVAL)
+    house.watched.poll(ENDED, after=POLL_INTERVAL)
     assert b"event: end\n" in next(body)
     with pytest.raises(StopIteration):
         next(body)
@@ -255,7 +255,7 @@ def test_a_body_that_nobody_reads_holds_nothing(house: House) -> None:
     assert house.slots.held == 1
     body.close()
     assert house.slots.held == 0
-    assert house.watched.hub.watched == 0
+    assert house.watched.hub.subscribed_run_count == 0
 
 
 def test_the_response_says_that_it_is_a_stream(house: House) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from flask_lakeflow_jobs import RunNotFound, UpstreamUnavailable
 from flask_lakeflow_jobs.clock import SystemClock
 from flask_lakeflow_jobs.identity import APP
-from flask_lakeflow_jobs.watching import RunKey
+from flask_lakeflow_jobs.watching.watched_run import RunKey
 from flask_lakeflow_jobs.web.problems import problem
 from flask_lakeflow_jobs.web.sse import format as wire
 from flask_lakeflow_jobs.web.sse.encoder import EventEncoder, MultiRunEventEncoder, RunEventEncoder
@@ -27,7 +27,7 @@ from flask_lakeflow_jobs.web.sse.stream import (
 )
 from tests.run_documents import SUCCEEDED, named_job, run, state_of, words
 from tests.sse_client import Event, SseParser
-from tests.watching.support import POLL_INTERVAL, Watched
+from tests.watching.support import POLL_INTERVAL, HubHarness
 
 HEARTBEAT = 10.0
 LIFETIME = 280.0
@@ -52,21 +52,21 @@ class Viewer:
 
     def __init__(
         self,
-        watched: Watched,
-        *targets: RunKey,
+        watched: HubHarness,
+        *run_keys: RunKey,
         last_id: str = "",
         heartbeat: float = HEARTBEAT,
     ) -> None:
         self.watched = watched
         self.script: EventEncoder = (
-            MultiRunEventEncoder(targets) if len(targets) > 1 else RunEventEncoder(targets[0])
+            MultiRunEventEncoder(run_keys) if len(run_keys) > 1 else RunEventEncoder(run_keys[0])
         )
-        subscription = watched.subscribe(*targets, seen=self.script.read(last_id))
-        watched.look(after=POLL_INTERVAL)
+        subscription = watched.subscribe(*run_keys, seen=self.script.read(last_id))
+        watched.poll(after=POLL_INTERVAL)
         self.slots = StreamLimiter(5)
         assert self.slots.acquire_thread({})
         self.is_closing = False
-        first = subscription.first(0.0)
+        first = subscription.wait_for_first(0.0)
         self.stream = Stream(
             subscription,
             self.script,
@@ -87,25 +87,25 @@ class Viewer:
         """The events of the next piece that the server sends."""
         return self.parser.feed(next(self.body))
 
-    def sees(self, answer: Run | BaseException, target: RunKey = ONE) -> list[Event]:
+    def sees(self, answer: Run | BaseException, run_key: RunKey = ONE) -> list[Event]:
         """The events after the workspace has said something new."""
-        self.watched.workspace.says(answer, target)
-        self.watched.look(after=2 * POLL_INTERVAL)
+        self.watched.source.set_response(answer, run_key)
+        self.watched.poll(after=2 * POLL_INTERVAL)
         return self.read()
 
 
 @pytest.fixture
-def watched() -> Watched:
-    watched = Watched()
-    watched.workspace.says(RUNNING)
-    watched.workspace.says(run(words("QUEUED"), run_id=1002, job_id=8), TWO)
+def watched() -> HubHarness:
+    watched = HubHarness()
+    watched.source.set_response(RUNNING)
+    watched.source.set_response(run(words("QUEUED"), run_id=1002, job_id=8), TWO)
     return watched
 
 
 # ── one run ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_present_state_comes_first_and_at_once(watched: Watched) -> None:
+def test_the_present_state_comes_first_and_at_once(watched: HubHarness) -> None:
     viewer = Viewer(watched, ONE)
     [event] = viewer.read()
     assert event.name == "message", "so that onmessage gets it"
@@ -119,7 +119,7 @@ def test_the_present_state_comes_first_and_at_once(watched: Watched) -> None:
     assert viewer.parser.retry is not None
 
 
-def test_after_the_end_comes_the_end_event_and_then_nothing(watched: Watched) -> None:
+def test_after_the_end_comes_the_end_event_and_then_nothing(watched: HubHarness) -> None:
     viewer = Viewer(watched, ONE)
     viewer.read()
     last, end = viewer.sees(ENDED)
@@ -128,23 +128,23 @@ def test_after_the_end_comes_the_end_event_and_then_nothing(watched: Watched) ->
     with pytest.raises(StopIteration):
         viewer.read()
     assert viewer.slots.held == 0
-    assert watched.hub.watched == 0
+    assert watched.hub.subscribed_run_count == 0
 
 
-def test_a_run_that_has_ended_already_is_told_whole_in_one_piece(watched: Watched) -> None:
-    watched.workspace.says(ENDED)
+def test_a_run_that_has_ended_already_is_told_whole_in_one_piece(watched: HubHarness) -> None:
+    watched.source.set_response(ENDED)
     assert [event.name for event in Viewer(watched, ONE).read()] == ["message", "end"]
 
 
-def test_what_changes_between_the_first_piece_and_the_next_is_not_lost(watched: Watched) -> None:
+def test_what_changes_between_the_first_piece_and_the_next_is_not_lost(watched: HubHarness) -> None:
     viewer = Viewer(watched, ONE)
     opening = next(viewer.body)
-    watched.look(ENDED, after=POLL_INTERVAL)
+    watched.poll(ENDED, after=POLL_INTERVAL)
     events = viewer.parser.feed(opening) + viewer.read()
     assert [event.name for event in events] == ["message", "message", "end"]
 
 
-def test_a_viewer_that_comes_back_is_not_told_twice(watched: Watched) -> None:
+def test_a_viewer_that_comes_back_is_not_told_twice(watched: HubHarness) -> None:
     before = Viewer(watched, ONE)
     before.read()
     before.body.close()
@@ -157,23 +157,23 @@ def test_a_viewer_that_comes_back_is_not_told_twice(watched: Watched) -> None:
     "junk", ["", "1017", "\0", "0.2", "é", "x" * 10_000, "9" * 5000, str(state_of(QUEUED))]
 )
 def test_a_viewer_with_junk_or_an_old_id_is_told_the_present_state(
-    watched: Watched, junk: str
+    watched: HubHarness, junk: str
 ) -> None:
     [event] = Viewer(watched, ONE, last_id=junk).read()
     assert event.json["outcome"] == "running"
 
 
-def test_a_process_that_lags_behind_sends_no_older_state(watched: Watched) -> None:
+def test_a_process_that_lags_behind_sends_no_older_state(watched: HubHarness) -> None:
     ahead = Viewer(watched, ONE)
     ahead.read()
-    lagging = Watched()
-    lagging.workspace.says(QUEUED)
+    lagging = HubHarness()
+    lagging.source.set_response(QUEUED)
     viewer = Viewer(lagging, ONE, last_id=ahead.parser.last_id)
     assert viewer.read() == []
     assert [event.json["outcome"] for event in viewer.sees(ENDED)[:1]] == ["succeeded"]
 
 
-def test_trouble_is_told_without_an_id_and_the_stream_goes_on(watched: Watched) -> None:
+def test_trouble_is_told_without_an_id_and_the_stream_goes_on(watched: HubHarness) -> None:
     viewer = Viewer(watched, ONE)
     [state] = viewer.read()
     [stale] = viewer.sees(UpstreamUnavailable("Not now."))
@@ -187,7 +187,7 @@ def test_trouble_is_told_without_an_id_and_the_stream_goes_on(watched: Watched) 
     assert [event.name for event in viewer.sees(ENDED)] == ["message", "end"]
 
 
-def test_a_failure_is_told_as_an_http_error_would_be(watched: Watched) -> None:
+def test_a_failure_is_told_as_an_http_error_would_be(watched: HubHarness) -> None:
     viewer = Viewer(watched, ONE)
     viewer.read()
     error = RunNotFound(1001, "etl")
@@ -202,8 +202,8 @@ def test_a_failure_is_told_as_an_http_error_would_be(watched: Watched) -> None:
 
 
 def test_silence_is_filled_with_comments_that_are_bytes_and_move_nothing() -> None:
-    watched = Watched(clock=SystemClock())
-    watched.workspace.says(RUNNING)
+    watched = HubHarness(clock=SystemClock())
+    watched.source.set_response(RUNNING)
     viewer = Viewer(watched, ONE, heartbeat=0.01)
     viewer.read()
     before = viewer.parser.last_id
@@ -213,7 +213,7 @@ def test_silence_is_filled_with_comments_that_are_bytes_and_move_nothing() -> No
     assert viewer.parser.last_id == before
 
 
-def test_a_stream_ends_itself_and_says_when_to_come_back(watched: Watched) -> None:
+def test_a_stream_ends_itself_and_says_when_to_come_back(watched: HubHarness) -> None:
     viewer = Viewer(watched, ONE)
     viewer.read()
     watched.clock.sleep(LIFETIME)
@@ -227,7 +227,7 @@ def test_a_stream_ends_itself_and_says_when_to_come_back(watched: Watched) -> No
     assert again.read() == []
 
 
-def test_a_process_that_is_about_to_end_sends_its_viewers_elsewhere(watched: Watched) -> None:
+def test_a_process_that_is_about_to_end_sends_its_viewers_elsewhere(watched: HubHarness) -> None:
     viewer = Viewer(watched, ONE)
     viewer.read()
     viewer.is_closing = True
@@ -245,22 +245,22 @@ def test_streams_do_not_all_end_together() -> None:
 
 @pytest.mark.parametrize("pieces", [0, 1, 2])
 def test_a_viewer_that_leaves_gives_its_slot_back_once_whenever_it_leaves(
-    watched: Watched, pieces: int
+    watched: HubHarness, pieces: int
 ) -> None:
     viewer = Viewer(watched, ONE)
-    watched.look(ENDED, after=POLL_INTERVAL)
+    watched.poll(ENDED, after=POLL_INTERVAL)
     for _ in range(pieces):
         viewer.read()
     viewer.body.close()
     viewer.body.close()
     assert viewer.slots.held == 0
-    assert watched.hub.watched == 0
+    assert watched.hub.subscribed_run_count == 0
 
 
 # ── several runs ──────────────────────────────────────────────────────────────────────────────────
 
 
-def test_each_event_of_several_runs_names_its_run(watched: Watched) -> None:
+def test_each_event_of_several_runs_names_its_run(watched: HubHarness) -> None:
     viewer = Viewer(watched, ONE, TWO)
     events = viewer.read()
     assert {
@@ -273,7 +273,7 @@ def test_each_event_of_several_runs_names_its_run(watched: Watched) -> None:
     assert (event.json["job"], event.json["status"]) == ("report", "RUNNING")
 
 
-def test_several_runs_end_when_the_last_has_ended(watched: Watched) -> None:
+def test_several_runs_end_when_the_last_has_ended(watched: HubHarness) -> None:
     viewer = Viewer(watched, ONE, TWO)
     viewer.read()
     assert [event.name for event in viewer.sees(ENDED)] == ["message"]
@@ -282,18 +282,18 @@ def test_several_runs_end_when_the_last_has_ended(watched: Watched) -> None:
 
 
 def test_a_viewer_of_several_runs_that_comes_back_is_told_only_what_is_new(
-    watched: Watched,
+    watched: HubHarness,
 ) -> None:
     before = Viewer(watched, ONE, TWO)
     before.read()
     before.body.close()
-    watched.workspace.says(run(run_id=1002, job_id=8), TWO)
+    watched.source.set_response(run(run_id=1002, job_id=8), TWO)
     [event] = Viewer(watched, ONE, TWO, last_id=before.parser.last_id).read()
     assert event.json["runId"] == 1002
 
 
-def test_a_run_that_is_not_there_is_told_and_the_others_go_on(watched: Watched) -> None:
-    watched.workspace.says(RunNotFound(1002, "report"), TWO)
+def test_a_run_that_is_not_there_is_told_and_the_others_go_on(watched: HubHarness) -> None:
+    watched.source.set_response(RunNotFound(1002, "report"), TWO)
     viewer = Viewer(watched, ONE, TWO)
     events = {event.name: event for event in viewer.read()}
     assert set(events) == {"message", "error"}
@@ -308,7 +308,9 @@ def test_a_run_that_is_not_there_is_told_and_the_others_go_on(watched: Watched) 
 SAME_RUN = RunKey(APP, named_job("nightly"), 1001)
 
 
-def test_a_run_under_two_keys_is_told_under_both_and_resumed_under_both(watched: Watched) -> None:
+def test_a_run_under_two_keys_is_told_under_both_and_resumed_under_both(
+    watched: HubHarness,
+) -> None:
     before = Viewer(watched, ONE, SAME_RUN)
     assert {event.json["job"] for event in before.read()} == {"etl", "nightly"}
     before.body.close()
@@ -318,7 +320,7 @@ def test_a_run_under_two_keys_is_told_under_both_and_resumed_under_both(watched:
 
 
 def test_a_viewer_that_was_told_under_one_key_only_is_told_under_the_other(
-    watched: Watched,
+    watched: HubHarness,
 ) -> None:
     before = Viewer(watched, ONE, SAME_RUN)
     first, *_ = before.read()
@@ -328,11 +330,11 @@ def test_a_viewer_that_was_told_under_one_key_only_is_told_under_the_other(
 
 
 def test_the_ids_of_many_runs_fit_into_a_header() -> None:
-    targets = [RunKey(APP, JOB, 10**18 + number) for number in range(50)]
-    watched = Watched()
-    for target in targets:
-        watched.workspace.says(run(run_id=target.run_id), target)
-    viewer = Viewer(watched, *targets)
+    run_keys = [RunKey(APP, JOB, 10**18 + number) for number in range(50)]
+    watched = HubHarness()
+    for run_key in run_keys:
+        watched.source.set_response(run(run_id=run_key.run_id), run_key)
+    viewer = Viewer(watched, *run_keys)
     viewer.read()
     assert len(viewer.parser.last_id) < 4096
     assert len(viewer.script.read(viewer.parser.last_id)) == 50
@@ -354,17 +356,17 @@ def test_the_states_of_other_runs_are_ignored(junk: str) -> None:
 # ── where no stream can be held ───────────────────────────────────────────────────────────────────
 
 
-def polled(watched: Watched, last_id: str = "") -> tuple[list[Event], SseParser]:
+def polled(watched: HubHarness, last_id: str = "") -> tuple[list[Event], SseParser]:
     script = RunEventEncoder(ONE)
     subscription = watched.subscribe(ONE, seen=script.read(last_id))
-    watched.look(after=POLL_INTERVAL)
+    watched.poll(after=POLL_INTERVAL)
     parser = SseParser()
-    events = parser.feed(present_state(subscription, subscription.first(0.0), script))
+    events = parser.feed(present_state(subscription, subscription.wait_for_first(0.0), script))
     subscription.close()
     return events, parser
 
 
-def test_without_room_the_present_state_is_told_and_when_to_ask_again(watched: Watched) -> None:
+def test_without_room_the_present_state_is_told_and_when_to_ask_again(watched: HubHarness) -> None:
     [event], parser = polled(watched)
     assert (event.name, event.json["outcome"]) == ("message", "running")
     assert parser.retry == POLLING_RETRY == 5000
@@ -372,13 +374,13 @@ def test_without_room_the_present_state_is_told_and_when_to_ask_again(watched: W
     nothing, parser = polled(watched, parser.last_id)
     assert nothing == []
     assert parser.retry == POLLING_RETRY
-    watched.workspace.says(ENDED)
+    watched.source.set_response(ENDED)
     events, _ = polled(watched)
     assert [event.name for event in events] == ["message", "end"]
 
 
 def test_one_serialization_serves_all_viewers(
-    watched: Watched, monkeypatch: pytest.MonkeyPatch
+    watched: HubHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run's document can be megabytes large."""
     made = 0
@@ -392,9 +394,9 @@ def test_one_serialization_serves_all_viewers(
     viewers = [Viewer(watched, ONE) for _ in range(10)]
     for viewer in viewers:
         viewer.read()
-    watched.workspace.says(run(words("TERMINATING")))
+    watched.source.set_response(run(words("TERMINATING")))
     monkeypatch.setattr(json, "dumps", counting)
-    watched.look(after=POLL_INTERVAL)
+    watched.poll(after=POLL_INTERVAL)
     cost_of_the_look = made
     events = [viewer.read() for viewer in viewers]
     assert made <= cost_of_the_look + 1

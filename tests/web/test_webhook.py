@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from flask_lakeflow_jobs import RunStatus, current_jobs, run_changed, run_finished
 from flask_lakeflow_jobs.testing import FaultyWorkspace
-from flask_lakeflow_jobs.watching import RunKey
+from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.clocks import FakeClock
 from tests.conftest import MakeApp
 from tests.support import ALICE, RunGate, on_behalf_of, wait_until
@@ -229,11 +229,11 @@ def test_of_a_job_that_runs_as_its_users_only_watchers_have_it_looked_at(
     app = make_app(jobs={"users": {"of": "never", "run_as": "user"}}, **LOGIN)
     hints: list[tuple[int, int, Sequence[RunKey]]] = []
     hub = app.extensions["lakeflow_jobs"].hub
-    monkeypatch.setattr(hub, "take_hint", lambda *hint: hints.append(hint))
+    monkeypatch.setattr(hub, "receive_notification", lambda *hint: hints.append(hint))
     notify(app, notification(job_ids["never"], 5))
-    [(job_id, run_id, targets)] = hints
+    [(job_id, run_id, run_keys)] = hints
     assert (job_id, run_id) == (job_ids["never"], 5)
-    assert [target.job.key for target in targets] == ["never"]
+    assert [run_key.job.key for run_key in run_keys] == ["never"]
 
 
 @pytest.mark.parametrize("user", [{}, on_behalf_of(ALICE)])

@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing
 from flask import Response, request
 
 from ...globals import current_state
-from ...watching import RunKey
+from ...watching.watched_run import RunKey
 from ..requests import read_last_event_id
 from ..state import web_state
 from .encoder import EventEncoder
@@ -23,7 +23,7 @@ FIRST_LOOK = 5.0
 
 
 def _stream(
-    targets: Sequence[RunKey], script: EventEncoder, *, polls: bool, is_started: bool = False
+    run_keys: Sequence[RunKey], script: EventEncoder, *, polls: bool, is_started: bool = False
 ) -> Response:
     """Follow runs, as long as the server has room for it, and unless the client would rather poll.
 
@@ -42,17 +42,17 @@ def _stream(
         if has_slot:
             held.callback(slots.release, thread=not is_pushed)
         seen = script.read(read_last_event_id(request))
-        subscription = held.enter_context(closing(hub.subscribe(targets, seen)))
+        subscription = held.enter_context(closing(hub.subscribe(run_keys, seen)))
         with slots.first_read_permit(
             request.environ, has_thread=has_slot and not is_pushed
         ) as may_wait:
             patience = min(FIRST_LOOK, settings.read_timeout) if may_wait else 0.0
-            first = subscription.first(patience)
+            first = subscription.wait_for_first(patience)
         errors = [item.error for item in first if item.error is not None]
         has_new_states = any(item.snapshot is not None for item in first)
-        if subscription.is_over and seen and not has_new_states and len(targets) > len(errors):
+        if subscription.is_finished and seen and not has_new_states and len(run_keys) > len(errors):
             return Response(status=204)
-        if len(errors) == len(first) == len(targets) and not is_started:
+        if len(errors) == len(first) == len(run_keys) and not is_started:
             raise errors[0]
         knows_end = bool(seen) and all(state.is_terminal for state in seen.values())
         if not has_slot or hub.is_closing() or (knows_end and not may_wait):

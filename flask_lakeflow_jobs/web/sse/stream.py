@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ... import telemetry
-from ...watching import RunUpdate, Subscription
+from ...watching.subscription import Subscription
+from ...watching.watched_run import RunUpdate
 from .encoder import end_event
 from .format import HEARTBEAT, format_retry
 
@@ -65,7 +66,7 @@ class Stream:
         self._write = script.write
         self._slots = slots
         self._holds_thread = holds_thread
-        self._told = telemetry.stream(feed.target.job.key for feed in subscription.feeds)
+        self._told = telemetry.stream(run_key.job.key for run_key in subscription.run_keys)
 
     def hold_thread(self, environ: Mapping[str, Any]) -> bool:
         """Change over to a slot for a stream that holds a thread, if there is one.
@@ -91,7 +92,7 @@ class Stream:
         """
         written = b"".join([self._write(item) for item in news])
         self._told.count(len(news))
-        if self.subscription.is_over and not self.is_over:
+        if self.subscription.is_finished and not self.is_over:
             self.is_over = True
             written += end_event(self.subscription)
         return written
@@ -108,7 +109,7 @@ class Stream:
     def _outcome(self) -> str:
         if not self.is_over:
             return "viewer_left"
-        return "runs_ended" if self.subscription.is_over else "sent_back"
+        return "runs_ended" if self.subscription.is_finished else "sent_back"
 
     def close(self) -> None:
         """Leave the watch and give the slot back; may be called again."""
@@ -160,7 +161,7 @@ class BlockingBody(Iterator[bytes]):
         left = stream.ends_at - self._clock.monotonic()
         if left <= 0:
             return stream.farewell()
-        news = stream.subscription.wait(min(self._heartbeat, left), give_up=self._is_closing)
+        news = stream.subscription.wait(min(self._heartbeat, left), should_stop=self._is_closing)
         written = stream.written(news)
         if not written:
             return stream.farewell() if self._is_closing() else HEARTBEAT
@@ -183,7 +184,7 @@ def present_state(
     return (
         format_retry(POLLING_RETRY)
         + written
-        + (end_event(subscription) if subscription.is_over else b"")
+        + (end_event(subscription) if subscription.is_finished else b"")
     )
 
 

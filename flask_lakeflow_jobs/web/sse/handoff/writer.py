@@ -171,21 +171,21 @@ class SocketWriter:
     def _take_in(self, pushed: Pushed) -> None:
         self._pushed[pushed.descriptor] = pushed
         self._epoll.register(pushed.descriptor, select.EPOLLRDHUP)
-        for feed in pushed.stream.subscription.feeds:
-            viewers = self._viewers.get(feed)
+        for watched_run in pushed.stream.subscription.watched_runs:
+            viewers = self._viewers.get(watched_run)
             if viewers is None:
-                viewers = self._viewers[feed] = set()
-                self._listen(feed)
+                viewers = self._viewers[watched_run] = set()
+                self._listen(watched_run)
             viewers.add(pushed)
         self._advance(pushed)
 
-    def _listen(self, feed: WatchedRun) -> None:
+    def _listen(self, watched_run: WatchedRun) -> None:
         def listener() -> None:
-            self._changed.append(feed)
+            self._changed.append(watched_run)
             self._wake()
 
-        self._listeners[feed] = listener
-        feed.listen(listener)
+        self._listeners[watched_run] = listener
+        watched_run.add_listener(listener)
 
     def _advance(self, pushed: Pushed) -> None:
         """Write what is new, unless the reader has not taken what was new before."""
@@ -266,12 +266,12 @@ class SocketWriter:
         if self._pushed.get(pushed.descriptor) is not pushed:  # dropped before
             return
         del self._pushed[pushed.descriptor]
-        for feed in pushed.stream.subscription.feeds:
-            viewers = self._viewers.get(feed, set())
+        for watched_run in pushed.stream.subscription.watched_runs:
+            viewers = self._viewers.get(watched_run, set())
             viewers.discard(pushed)
-            if not viewers and feed in self._listeners:
-                feed.ignore(self._listeners.pop(feed))
-                self._viewers.pop(feed, None)
+            if not viewers and watched_run in self._listeners:
+                watched_run.remove_listener(self._listeners.pop(watched_run))
+                self._viewers.pop(watched_run, None)
         pushed.stream.close()
         with contextlib.suppress(OSError):
             self._epoll.unregister(pushed.descriptor)
