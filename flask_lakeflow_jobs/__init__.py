@@ -8,6 +8,7 @@ from .errors import (
     InvalidParameters,
     InvalidRequest,
     InvalidUserToken,
+    InvalidWebhookCredentials,
     JobNotFound,
     LakeflowJobsError,
     MissingUserToken,
@@ -21,7 +22,6 @@ from .errors import (
     UpstreamTimeout,
     UpstreamUnauthenticated,
     UpstreamUnavailable,
-    WebhookLoginRefused,
 )
 from .extension import LakeflowJobs
 from .globals import current_jobs
@@ -44,6 +44,7 @@ __all__ = [
     "InvalidParameters",
     "InvalidRequest",
     "InvalidUserToken",
+    "InvalidWebhookCredentials",
     "JobConfig",
     "JobHandle",
     "JobNotFound",
@@ -66,7 +67,6 @@ __all__ = [
     "UpstreamTimeout",
     "UpstreamUnauthenticated",
     "UpstreamUnavailable",
-    "WebhookLoginRefused",
     "current_jobs",
     "run_canceled",
     "run_changed",

@@ -1,6 +1,4 @@
-"""What the processes of an app share: JSON with a version, in a Flask-Caching backend."""
-# MERGED """Whose it is what processes share: an app with another workspace, or other credentials, neither
-# sees nor spoils it, though it uses the same cache."""
+"""The cache that the processes of an app share, over Flask-Caching, and its namespace."""
 
 from __future__ import annotations
 
@@ -25,25 +23,25 @@ if TYPE_CHECKING:
     from flask import Flask
 
 #: Of the shape of what is stored; entries of another version are not read.
-VERSION = 1
+ENTRY_VERSION = 1
 
-PREFIX = "lakeflow-jobs:"
+KEY_PREFIX = "lakeflow-jobs:"
 
 #: Backends of Flask-Caching that no other process sees.
 PROCESS_ONLY = frozenset({"NullCache", "SimpleCache"})
 
 #: Seconds that a Redis server may take for an answer, unless ``CACHE_OPTIONS`` says otherwise: some
 #: versions of redis-py would wait for ever.
-REDIS_TIMEOUT = 2.0
+REDIS_TIMEOUT_SECONDS = 2.0
 
 #: A failure that took longer than this, in seconds, is not asked for again for a while.
-SLOW = 0.1
+SLOW_FAILURE_SECONDS = 0.1
 
-REST = 5.0
+COOLDOWN_SECONDS = 5.0
 _log = logging.getLogger("flask_lakeflow_jobs")
 
 
-class PlainText(BaseSerializer):
+class PlainTextSerializer(BaseSerializer):
     """Text as it is, in place of the pickles that cachelib writes by default, and never reads one.
 
     Numbers are those by which the file cache counts its files.
@@ -75,17 +73,17 @@ class SharedCache:
     """
 
     def __init__(
-        self, backend: Any, monotonic: Callable[[], float] = time.monotonic, *, scope: str = ""
+        self, backend: Any, monotonic: Callable[[], float] = time.monotonic, *, namespace: str = ""
     ) -> None:
         self._backend = backend
         self._monotonic = monotonic
-        self._prefix = f"{PREFIX}{scope}:" if scope else PREFIX
+        self._prefix = f"{KEY_PREFIX}{namespace}:" if namespace else KEY_PREFIX
         self._failing = False
         self._rests_until = -math.inf
 
     @classmethod
-    def of(
-        cls, app: Flask, config: Mapping[str, Any], cache: Cache | None, *, scope: str = ""
+    def from_config(
+        cls, app: Flask, config: Mapping[str, Any], cache: Cache | None, *, namespace: str = ""
     ) -> SharedCache:
         """The store of an app.
 
@@ -105,8 +103,8 @@ class SharedCache:
             cache.init_app(app)
         backend = copy.copy(app.extensions["cache"][cache])  # the host's keeps its serializer
         if hasattr(backend, "serializer"):
-            backend.serializer = PlainText()
-        return cls(backend, scope=scope)
+            backend.serializer = PlainTextSerializer()
+        return cls(backend, namespace=namespace)
 
     @property
     def is_cross_process(self) -> bool:
@@ -128,11 +126,11 @@ class SharedCache:
             entry = json.loads(stored) if isinstance(stored, str) else None
         except ValueError:
             return None
-        if not isinstance(entry, dict) or entry.get("version") != VERSION:
+        if not isinstance(entry, dict) or entry.get("version") != ENTRY_VERSION:
             return None
         return entry.get("value")
 
-    def put(self, key: str, value: Any, seconds: float, *, at_most: int | None = None) -> None:
+    def set(self, key: str, value: Any, seconds: float, *, max_chars: int | None = None) -> None:
         """Keep a value for a while.
 
         :param key: its name.
@@ -141,7 +139,7 @@ class SharedCache:
         :param at_most: characters of JSON above which it is not kept.
         """
         entry = _entry(value)
-        if seconds > 0 and (at_most is None or len(entry) <= at_most):
+        if seconds > 0 and (max_chars is None or len(entry) <= max_chars):
             self._try("set", key, entry, timeout=max(1, round(seconds)))
 
     def add(self, key: str, value: Any, seconds: float) -> bool:
@@ -156,13 +154,13 @@ class SharedCache:
             return True
         if self.get(key) is not None:
             return False
-        self.forget(key)  # some backends take what has expired for what is there
+        self.delete(key)  # some backends take what has expired for what is there
         return self._add(key, value, seconds)
 
     def _add(self, key: str, value: Any, seconds: float) -> bool:
         return self._try("add", key, _entry(value), timeout=max(1, round(seconds))) is not False
 
-    def forget(self, key: str) -> None:
+    def delete(self, key: str) -> None:
         """Drop a value.
 
         :param key: its name.
@@ -179,8 +177,8 @@ class SharedCache:
             if not self._failing:
                 _log.warning("The shared cache fails, so each process stands alone: %s", error)
             self._failing = True
-            if self._monotonic() - began > SLOW:
-                self._rests_until = self._monotonic() + REST
+            if self._monotonic() - began > SLOW_FAILURE_SECONDS:
+                self._rests_until = self._monotonic() + COOLDOWN_SECONDS
             return None
         if self._failing:
             _log.warning("The shared cache is back.")
@@ -192,7 +190,10 @@ def _with_timeouts(config: Mapping[str, Any]) -> dict[str, Any]:
     """A Flask-Caching configuration, with timeouts where it is one of a Redis server."""
     if "redis" not in str(config.get("CACHE_TYPE")).lower():
         return dict(config)
-    timeouts = {"socket_timeout": REDIS_TIMEOUT, "socket_connect_timeout": REDIS_TIMEOUT}
+    timeouts = {
+        "socket_timeout": REDIS_TIMEOUT_SECONDS,
+        "socket_connect_timeout": REDIS_TIMEOUT_SECONDS,
+    }
     return {**config, "CACHE_OPTIONS": {**timeouts, **(config.get("CACHE_OPTIONS") or {})}}
 
 
@@ -206,7 +207,7 @@ def _why_none(error: Exception) -> str:
 
 
 def _entry(value: Any) -> str:
-    return json.dumps({"version": VERSION, "value": value}, separators=(",", ":"))
+    return json.dumps({"version": ENTRY_VERSION, "value": value}, separators=(",", ":"))
 
 
 #: What else the SDK reads that says where it calls, and as whom.

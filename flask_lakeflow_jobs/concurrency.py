@@ -27,7 +27,7 @@ def call_in_forked_children(method: Callable[[], None]) -> None:
         os.register_at_fork(after_in_child=renew)
 
 
-def runs_on_gevent() -> bool:
+def is_gevent_patched() -> bool:
     """Whether threads are greenlets here, which share one."""
     monkey = sys.modules.get("gevent.monkey")
     return monkey is not None and bool(monkey.is_module_patched("threading"))
@@ -36,7 +36,7 @@ def runs_on_gevent() -> bool:
 Spawn = Callable[[Callable[[], None]], None]
 
 
-def spawn_thread(call: Callable[[], None]) -> None:
+def run_in_thread(call: Callable[[], None]) -> None:
     """Run something beside everything else, or where there is no thread for it, before.
 
     :param call: it.
@@ -47,7 +47,7 @@ def spawn_thread(call: Callable[[], None]) -> None:
         call()
 
 
-def call_here(call: Callable[[], None]) -> None:
+def run_inline(call: Callable[[], None]) -> None:
     """Run something before everything else.
 
     :param call: it.

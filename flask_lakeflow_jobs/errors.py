@@ -15,7 +15,7 @@ from werkzeug import exceptions
 from werkzeug.datastructures import WWWAuthenticate
 
 #: Characters that a sentence repeats of what it was given.
-LONGEST_QUOTE = 60
+MAX_QUOTE_CHARS = 60
 
 _log = logging.getLogger("flask_lakeflow_jobs")
 
@@ -26,7 +26,7 @@ def quote(value: object) -> str:
     :param value: anything.
     """
     try:
-        return f"{value!r:.{LONGEST_QUOTE}}"
+        return f"{value!r:.{MAX_QUOTE_CHARS}}"
     except ValueError:  # Python writes no number of thousands of digits
         return "a number that long"
 
@@ -201,7 +201,7 @@ class InvalidUserToken(LakeflowJobsError, exceptions.Unauthorized):
     title = "The user token is not accepted"
 
 
-class WebhookLoginRefused(LakeflowJobsError, exceptions.Unauthorized):
+class InvalidWebhookCredentials(LakeflowJobsError, exceptions.Unauthorized):
     """A notification without the user name and the password that the app takes them with."""
 
     code = 401

@@ -83,8 +83,8 @@ class LakeflowJobs:
             bundle_jobs=_bundle_jobs,
         )
         clock = SystemClock()
-        scope = cache_namespace(sources, settings.bundle, Path(app.instance_path))
-        cache = SharedCache.of(app, settings.cache, self._cache, scope=scope)
+        namespace = cache_namespace(sources, settings.bundle, Path(app.instance_path))
+        cache = SharedCache.from_config(app, settings.cache, self._cache, namespace=namespace)
         app.extensions[EXTENSION] = AppState(
             app,
             settings,

@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from . import signals, telemetry
 from .errors import Conflict, HandleClosed, MissingUserToken
-from .idempotency import Trigger, Triggered
-from .identity import HasHeaders, Identity, add_requester, display_name, user_of
+from .idempotency import RunStarter, Triggered
+from .identity import HasHeaders, Identity, add_requester, display_name, read_user_identity
 from .results import returning_result, returning_results
-from .runs.explanation import Explanation, explanation
+from .runs.explanation import Explanation, explain_run
 from .runs.ids import parse_run_id
 from .runs.outcome import Outcome, RunStatus, has_ended, outcome_of
-from .runs.params import check_task_keys, listed_task_keys, run_now_fields, validate
-from .runs.repair import repair_arguments
+from .runs.params import (
+    build_run_now_fields,
+    normalize_task_keys,
+    validate_params,
+    validate_task_keys,
+)
+from .runs.repair import build_repair_arguments
 from .upstream.cached_reads import CachedReads
 from .watching.iterator import RunWatch, iterate_run
 from .watching.watched_run import RunKey
@@ -68,7 +73,7 @@ class JobHandle:
         :param request: the Flask request.
         :raises MissingUserToken: it carries no token; the app's own identity never steps in.
         """
-        handle = JobHandle(self._state, self.job, user_of(request))
+        handle = JobHandle(self._state, self.job, read_user_identity(request))
         try:
             yield handle
         finally:
@@ -76,7 +81,7 @@ class JobHandle:
 
     # ── start ─────────────────────────────────────────────────────────────────────────────────────
 
-    @telemetry.trigger
+    @telemetry.observe_trigger
     def run_now(
         self,
         params: Mapping[str, Any] | None = None,
@@ -105,16 +110,16 @@ class JobHandle:
         user = display_name(requested_by)
         fields = self._fields(params, user)
         choices: dict[str, Any] = {
-            "only": listed_task_keys(only),
+            "only": normalize_task_keys(only),
             "queue": queue,
             "performance_target": performance_target,
         }
-        trigger = Trigger(self._state, self.job, identity)
+        trigger = RunStarter(self._state, self.job, identity)
         if idempotency_key is None:
-            triggered = trigger.pull(fields, choices)
+            triggered = trigger.start(fields, choices)
         else:
             named = [idempotency_key, user] if user else [idempotency_key]
-            triggered = trigger.pull_once(named, fields, choices)
+            triggered = trigger.start_idempotent(named, fields, choices)
         self._note("found again" if triggered.replayed else "triggered", triggered.run_id, user)
         self._signal(
             signals.run_triggered, triggered.run_id, user=user, replayed=triggered.replayed
@@ -132,16 +137,16 @@ class JobHandle:
         :raises ConfigurationError: the job cannot be told who asked.
         """
         self._fields(params, None)
-        named = listed_task_keys(only)
+        named = normalize_task_keys(only)
         if named:
             settings = self.get_job().settings
             tasks = [task.task_key for task in (settings and settings.tasks) or []]
-            check_task_keys(named, tasks, self.key)
+            validate_task_keys(named, tasks, self.key)
 
     def _fields(self, params: Mapping[str, Any] | None, user: str | None) -> dict[str, Any]:
         """The parameters of a run in the fields of run-now, and in them who asked."""
         return add_requester(
-            run_now_fields(self.job.task_type, validate(self.job.schema, params)),
+            build_run_now_fields(self.job.task_type, validate_params(self.job.schema, params)),
             self._state.settings.attribution_parameter,
             user,
             job=self.key,
@@ -208,7 +213,7 @@ class JobHandle:
 
     # ── read ──────────────────────────────────────────────────────────────────────────────────────
 
-    def documents(self, *, stale_if_error: bool = False) -> CachedReads:
+    def cached_reads(self, *, stale_if_error: bool = False) -> CachedReads:
         """The same reads as the Jobs API spells them in JSON, each with its age.
 
         :param or_stale: return a cached response, marked as stale, if the workspace does not
@@ -220,7 +225,7 @@ class JobHandle:
 
     def get_job(self) -> SdkJob:
         """The job's definition in the workspace."""
-        seen = self.documents().get_job()
+        seen = self.cached_reads().get_job()
         return self._state.upstream.parse_job(seen.value)
 
     def last_run(self) -> BaseRun | None:
@@ -247,7 +252,7 @@ class JobHandle:
         :param start_time_from: milliseconds since the epoch.
         :param start_time_to: milliseconds since the epoch.
         """
-        seen = self.documents().list_runs(
+        seen = self.cached_reads().list_runs(
             limit,
             active_only=active_only,
             completed_only=completed_only,
@@ -263,7 +268,7 @@ class JobHandle:
         :param run_id: the run.
         :raises RunNotFound: this job has no such run.
         """
-        seen = self.documents().get_run(parse_run_id(run_id))
+        seen = self.cached_reads().get_run(parse_run_id(run_id))
         return self._state.upstream.parse_run(seen.value)
 
     def get_run_output(self, run_id: int | str) -> RunOutput | dict[str, RunOutput]:
@@ -283,7 +288,7 @@ class JobHandle:
         :param run_id: the run.
         :raises RunNotFound: this job has no such run.
         """
-        outputs = self.documents().get_outputs(parse_run_id(run_id))
+        outputs = self.cached_reads().get_outputs(parse_run_id(run_id))
         return {key: self._state.upstream.parse_output(output) for key, output in outputs.items()}
 
     def explain(self, run_id: int | str) -> Explanation:
@@ -292,9 +297,9 @@ class JobHandle:
         :param run_id: the run.
         :raises RunNotFound: this job has no such run.
         """
-        upstream, reads = self._state.upstream, self.documents()
+        upstream, reads = self._state.upstream, self.cached_reads()
         document = reads.get_run(parse_run_id(run_id)).value
-        return explanation(upstream.parse_run(document), reads, document)
+        return explain_run(upstream.parse_run(document), reads, document)
 
     # ── intervene ─────────────────────────────────────────────────────────────────────────────────
 
@@ -345,9 +350,9 @@ class JobHandle:
             raise Conflict(f"Run {run_id} goes on. Wait for its end, or cancel it, to repair it.")
         if not rerun_tasks and outcome_of(run) is Outcome.SUCCEEDED:
             raise Conflict(f"Run {run_id} succeeded. Name the tasks that are to run again.")
-        arguments = repair_arguments(
+        arguments = build_repair_arguments(
             run,
-            rerun_tasks=listed_task_keys(rerun_tasks),
+            rerun_tasks=normalize_task_keys(rerun_tasks),
             rerun_dependent_tasks=rerun_dependent_tasks,
         )
         repair_id = self._state.upstream.repair_run(self._act(), self.job, run_id, arguments)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 KEY_SECONDS = 24 * 3600.0
 
 #: Seconds that the clocks of the workspace's machines may differ by, and this one's from them.
-CLOCKS_DIFFER_BY = 5.0
+CLOCK_SKEW_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Triggered:
     replayed: bool = False
 
 
-class Trigger:
+class RunStarter:
     """Starts the runs of one job as one identity.
 
     :param job: the job.
@@ -51,7 +51,7 @@ class Trigger:
         self._job = job
         self._identity = identity
 
-    def pull(
+    def start(
         self, fields: Mapping[str, Any], choices: Mapping[str, Any], token: str | None = None
     ) -> Triggered:
         """Start a run.
@@ -65,7 +65,7 @@ class Trigger:
         )
         return Triggered(int(response.run_id or 0), response.number_in_job)
 
-    def pull_once(
+    def start_idempotent(
         self, named: Sequence[str], fields: Mapping[str, Any], choices: Mapping[str, Any]
     ) -> Triggered:
         """Start a run for an intent, or find the one that was started for it.
@@ -74,8 +74,8 @@ class Trigger:
         new, and whether the same was meant.
 
         :param named: what names the intent: the caller's key, and who the caller is.
-        :param fields: as for :meth:`pull`.
-        :param choices: as for :meth:`pull`.
+        :param fields: as for :meth:`start`.
+        :param choices: as for :meth:`start`.
         :raises Conflict: something else was meant by the same name.
         :raises InvalidRequest: the caller's key is empty, and so names nothing.
         """
@@ -87,7 +87,7 @@ class Trigger:
         known = shared.get(name)
         if known is None:
             asked_at = self._state.clock.monotonic()
-            triggered = self.pull(fields, choices, token)
+            triggered = self.start(fields, choices, token)
             if not shared.is_cross_process or shared.is_failing:
                 triggered = self._compared(triggered, fields, asked_at)
             mine = {"run_id": triggered.run_id, "intent": meant}
@@ -113,7 +113,7 @@ class Trigger:
         is_here = self._state.settings.bundle is not None
         now = self._state.clock.now() if is_here or theirs is None else theirs
         asked_ago = self._state.clock.monotonic() - asked_at
-        tolerance = 0.001 if is_here else CLOCKS_DIFFER_BY
+        tolerance = 0.001 if is_here else CLOCK_SKEW_SECONDS
         was_there = (run.value.start_time or 0) / 1000 < now - asked_ago - tolerance
         if has_same_parameters(run.value, fields) is False:
             raise _another_intent()

@@ -16,7 +16,7 @@ from .errors import ConfigurationError, InvalidParameters, MissingUserToken
 
 #: The header in which Databricks Apps forwards the token of a user who authorized the app.
 #: Source: Databricks Apps documentation, "HTTP headers passed to Databricks apps".
-TOKEN_HEADER = "X-Forwarded-Access-Token"  # noqa: S105
+USER_TOKEN_HEADER = "X-Forwarded-Access-Token"  # noqa: S105
 
 
 class Headers(Protocol):
@@ -56,17 +56,17 @@ class Identity:
 APP = Identity()
 
 
-def user_of(request: HasHeaders) -> Identity:
+def read_user_identity(request: HasHeaders) -> Identity:
     """The user on whose behalf a request may act.
 
     :param request: a Flask request, or anything with its headers.
     :raises MissingUserToken: the request carries no token.
     """
-    token = (request.headers.get(TOKEN_HEADER) or "").strip()
+    token = (request.headers.get(USER_TOKEN_HEADER) or "").strip()
     if not token:
         raise MissingUserToken(
-            f"This request carries no user token ({TOKEN_HEADER}), so nothing can be done on the"
-            " user's behalf. Turn on user authorization for the app, or let the app act as itself."
+            f"This request has no user token ({USER_TOKEN_HEADER}), so the app cannot act on the"
+            " user's behalf. Enable user authorization for the app, or use the app's own identity."
         )
     return Identity(token)
 
@@ -76,10 +76,10 @@ UserLoader: TypeAlias = Callable[[], Any]
 
 
 #: What a user's name is looked for under, whatever the host's class for users is.
-NAMES = ("email", "name", "username", "id")
+NAME_ATTRIBUTES = ("email", "name", "username", "id")
 
 
-LONGEST_NAME = 255
+MAX_NAME_CHARS = 255
 
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -101,7 +101,7 @@ class ProxyUser:
     email: str | None = None
 
 
-def proxy_user_of(headers: Headers) -> ProxyUser | None:
+def read_proxy_user(headers: Headers) -> ProxyUser | None:
     """The user of a request that came through the proxy of Databricks Apps, and of no other.
 
     :param headers: the request's.
@@ -126,13 +126,14 @@ def _text(header: str | None) -> str | None:
 def display_name(user: Any) -> str | None:
     """A plain name for whatever the host has as a user, fit for logs.
 
-    :param user: a text, or an object or a mapping with one of :data:`NAMES`, or an object with
-        Flask-Login's ``get_id``.
+    :param user: a text, or an object or a mapping with one of :data:`NAME_ATTRIBUTES`, or an
+        object with Flask-Login's ``get_id``.
     """
     if user is None or isinstance(user, str):
         return _one_line(user)
     found = (
-        user.get(name) if isinstance(user, Mapping) else getattr(user, name, None) for name in NAMES
+        user.get(name) if isinstance(user, Mapping) else getattr(user, name, None)
+        for name in NAME_ATTRIBUTES
     )
     name = next((value for value in found if isinstance(value, str | int) and value), None)
     if name is None and callable(get_id := getattr(user, "get_id", None)):
@@ -142,7 +143,7 @@ def display_name(user: Any) -> str | None:
 
 def _one_line(name: Any) -> str | None:
     text = "" if name is None else _CONTROLS.sub(" ", str(name)).strip()
-    return text[:LONGEST_NAME] or None
+    return text[:MAX_NAME_CHARS] or None
 
 
 def add_requester(

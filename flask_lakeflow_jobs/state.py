@@ -59,7 +59,7 @@ class AppState:
             clock,
             poll_interval=settings.poll_interval,
             terminal_ttl=settings.cache_ttl,
-            accepts_notifications=settings.takes_notifications,
+            accepts_notifications=settings.accepts_notifications,
             is_closing=is_closing,
         )
         self._connect = connect

@@ -69,7 +69,7 @@ class Unobserved:
         :param value: of it.
         """
 
-    def carried(self, call: Callable[[], T]) -> Callable[[], T]:
+    def bind_context(self, call: Callable[[], T]) -> Callable[[], T]:
         """A call that another thread makes, as a part of this.
 
         :param call: it.
@@ -157,7 +157,7 @@ class Observation(Unobserved):
     def note(self, name: str, value: bool) -> None:
         self._attributes[name] = value
 
-    def carried(self, call: Callable[[], T]) -> Callable[[], T]:
+    def bind_context(self, call: Callable[[], T]) -> Callable[[], T]:
         from opentelemetry import context
 
         here = context.get_current()
@@ -221,7 +221,7 @@ def instruments_for(name: str) -> Instruments | None:
     return Instruments(name, None, CALL_SECONDS, SpanKind.INTERNAL)
 
 
-def upstream_call(operation: str, job: str | None) -> Unobserved:
+def observe_upstream_call(operation: str, job: str | None) -> Unobserved:
     """Watch a call to the workspace, retries included; each attempt is to be counted.
 
     :param operation: which one.
@@ -236,7 +236,7 @@ def upstream_call(operation: str, job: str | None) -> Unobserved:
     return Observation(instruments, f"lakeflow {operation}", about)
 
 
-def stream(jobs: Iterable[str]) -> Unobserved:
+def observe_stream(jobs: Iterable[str]) -> Unobserved:
     """Watch an event stream; each event is to be counted.
 
     :param jobs: the keys of the jobs whose runs are followed.
@@ -251,7 +251,7 @@ H = TypeVar("H", bound=HasKey)
 R = TypeVar("R", bound=Replayable)
 
 
-def trigger(run_now: Callable[Concatenate[H, P], R]) -> Callable[Concatenate[H, P], R]:
+def observe_trigger(run_now: Callable[Concatenate[H, P], R]) -> Callable[Concatenate[H, P], R]:
     """Watch each trigger of a job.
 
     :param run_now: a handle's method.

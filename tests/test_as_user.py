@@ -11,7 +11,7 @@ import pytest
 from flask import Flask, request
 
 from flask_lakeflow_jobs import HandleClosed, JobHandle, MissingUserToken, current_jobs
-from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, fingerprint
+from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, hash_token
 from tests.conftest import MakeApp
 from tests.support import ALICE, BOB, on_behalf_of
 
@@ -32,9 +32,11 @@ class TestAsUser:
             handle.run_now()
             current_jobs["never"].get_job()
 
-        assert [sent.token for sent in fault_proxy.asked("POST", "run-now")] == [fingerprint(ALICE)]
-        assert [sent.token for sent in fault_proxy.asked("GET", "jobs/get")] == [
-            fingerprint(fault_proxy.token)
+        assert [sent.token for sent in fault_proxy.find_requests("POST", "run-now")] == [
+            hash_token(ALICE)
+        ]
+        assert [sent.token for sent in fault_proxy.find_requests("GET", "jobs/get")] == [
+            hash_token(fault_proxy.token)
         ]
 
     def test_every_call_of_the_handle_does(self, app: Flask, fault_proxy: FaultyWorkspace) -> None:
@@ -59,7 +61,7 @@ class TestAsUser:
             sent for sent in fault_proxy.requests[before:] if sent.path.startswith("/api/")
         ]
         assert len(api_calls) >= 11
-        assert {sent.token for sent in api_calls} == {fingerprint(ALICE)}
+        assert {sent.token for sent in api_calls} == {hash_token(ALICE)}
 
     def test_a_handle_refuses_after_its_block(
         self, app: Flask, fault_proxy: FaultyWorkspace
@@ -125,12 +127,12 @@ class TestAsUser:
 
         sent = {
             started.body["job_parameters"]["day"]: started.token
-            for started in fault_proxy.asked("POST", "run-now")
+            for started in fault_proxy.find_requests("POST", "run-now")
         }
         assert sent == {
-            "ice": fingerprint(ALICE),
-            "bob": fingerprint(BOB),
-            "app": fingerprint(fault_proxy.token),
+            "ice": hash_token(ALICE),
+            "bob": hash_token(BOB),
+            "app": hash_token(fault_proxy.token),
         }
 
     def test_the_same_key_of_two_users_is_two_intents(
@@ -154,7 +156,7 @@ class TestAsUser:
             assert not fault_proxy.requests
             with current_jobs["theirs"].as_user(request) as handle:
                 handle.run_now()
-        assert [sent.token for sent in fault_proxy.asked("POST")] == [fingerprint(ALICE)]
+        assert [sent.token for sent in fault_proxy.find_requests("POST")] == [hash_token(ALICE)]
 
     def test_no_token_shows_in_a_repr(self, app: Flask) -> None:
         with _acting_as(ALICE, app, "never") as handle:
@@ -174,6 +176,6 @@ def _acting_as(token: str, app: Flask, key: str) -> Iterator[JobHandle]:
 def _meet(barrier: threading.Barrier) -> Callable[[Exchange], None]:
     def meet(exchange: Exchange) -> None:
         barrier.wait()
-        exchange.answer(exchange.forward())
+        exchange.respond(exchange.forward())
 
     return meet

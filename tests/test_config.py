@@ -177,9 +177,9 @@ def test_the_login_of_notifications_is_whole_or_not_there(where: str) -> None:
 
     both = read({user: "databricks", password: "correct-horse"})
     assert (both.webhook_username, both.webhook_password) == ("databricks", "correct-horse")
-    assert both.takes_notifications
+    assert both.accepts_notifications
     for neither in ({}, {user: "", password: ""}):
-        assert not read(neither).takes_notifications
+        assert not read(neither).accepts_notifications
     for half, missing in (({user: "databricks"}, password), ({password: "correct-horse"}, user)):
         with pytest.raises(ConfigurationError, match=f"without {missing}") as caught:
             read(half)

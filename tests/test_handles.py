@@ -68,7 +68,7 @@ class TestWatching:
     def test_run_and_wait_passes_choices_on(self, fault_proxy: FaultyWorkspace) -> None:
         list(current_jobs["never"].run_and_wait(idempotency_key="k", only=["only"], queue=False))
 
-        (sent,) = fault_proxy.asked("POST", "run-now")
+        (sent,) = fault_proxy.find_requests("POST", "run-now")
         assert sent.body["only"] == ["only"]
         assert sent.body["queue"] == {"enabled": False}
 
@@ -79,8 +79,8 @@ class TestWatching:
         handle.wait(run_id)
         handle.repair_run(run_id, rerun_tasks="load")
 
-        (started,) = fault_proxy.asked("POST", "run-now")
-        (repaired,) = fault_proxy.asked("POST", "runs/repair")
+        (started,) = fault_proxy.find_requests("POST", "run-now")
+        (repaired,) = fault_proxy.find_requests("POST", "runs/repair")
         assert started.body["only"] == ["load"]
         assert repaired.body["rerun_tasks"] == ["load"]
 
@@ -93,7 +93,7 @@ class TestWatching:
         *_, last = current_jobs["gated"].watch(run_id)
 
         assert last.outcome == "succeeded"
-        assert len(fault_proxy.asked("POST")) == 1
+        assert len(fault_proxy.find_requests("POST")) == 1
 
     def test_a_failed_run_ends_as_failed(self) -> None:
         run_id = current_jobs["failing"].run_now().run_id
@@ -193,8 +193,8 @@ class TestRunIds:
         with pytest.raises(InvalidRequest, match="A run id is a positive whole number"):
             call(current_jobs["quick"], value)
 
-        assert not fault_proxy.asked("GET")
-        assert not fault_proxy.asked("POST")
+        assert not fault_proxy.find_requests("GET")
+        assert not fault_proxy.find_requests("POST")
 
     def test_a_text_is_as_good_as_a_number(self) -> None:
         handle = current_jobs["never"]
@@ -250,7 +250,9 @@ class TestReading:
             call(current_jobs["quick"], run_id)
 
         assert caught.value.code == 404
-        assert len(fault_proxy.asked("POST")) == 1, "nothing was done to the other job's run"
+        assert len(fault_proxy.find_requests("POST")) == 1, (
+            "nothing was done to the other job's run"
+        )
 
     @pytest.mark.parametrize(
         "call", [JobHandle.get_run, JobHandle.get_run_output, JobHandle.cancel_run]
@@ -279,7 +281,7 @@ class TestReading:
         runs = handle.list_runs(limit=55)
 
         assert [run.run_id for run in runs] == started[::-1][:55]
-        pages = fault_proxy.asked("GET", "runs/list")
+        pages = fault_proxy.find_requests("GET", "runs/list")
         assert len(pages) == 3
         assert {page.query["limit"] for page in pages} == {"25"}
 
@@ -451,7 +453,7 @@ class TestIntervening:
 
         with pytest.raises(Conflict, match="goes on"):
             handle.repair_run(run_id)
-        assert not fault_proxy.asked("POST", "repair")
+        assert not fault_proxy.find_requests("POST", "repair")
 
 
 class TestResults:
@@ -499,7 +501,7 @@ class TestResults:
     ) -> None:
         watch = current_jobs["never"].results.run_and_wait()
 
-        assert len(fault_proxy.asked("POST", "run-now")) == 1
+        assert len(fault_proxy.find_requests("POST", "run-now")) == 1
         assert [result.ok for result in watch] == [True]
         assert current_jobs["never"].results.get_run(watch.run_id or 0).ok
 
@@ -534,4 +536,4 @@ class TestSettings:
 
 def _no_runs(exchange: Exchange) -> None:
     reply = exchange.forward()
-    exchange.answer(type(reply)(200, reply.headers, b"{}"))
+    exchange.respond(type(reply)(200, reply.headers, b"{}"))

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask, request
 
 from flask_lakeflow_jobs import MissingUserToken
-from flask_lakeflow_jobs.identity import APP, TOKEN_HEADER, Identity, user_of
+from flask_lakeflow_jobs.identity import APP, USER_TOKEN_HEADER, Identity, read_user_identity
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.run_documents import named_job
 
@@ -34,17 +34,17 @@ def test_a_token_that_spells_the_apps_key_is_still_a_user() -> None:
 
 @pytest.mark.parametrize("sent", [TOKEN, f"  {TOKEN} "])
 def test_the_user_is_who_the_request_carries(sent: str) -> None:
-    with Flask(__name__).test_request_context(headers={TOKEN_HEADER: sent}):
-        assert user_of(request) == Identity(TOKEN)
+    with Flask(__name__).test_request_context(headers={USER_TOKEN_HEADER: sent}):
+        assert read_user_identity(request) == Identity(TOKEN)
 
 
-@pytest.mark.parametrize("headers", [{}, {TOKEN_HEADER: ""}, {TOKEN_HEADER: "  "}])
+@pytest.mark.parametrize("headers", [{}, {USER_TOKEN_HEADER: ""}, {USER_TOKEN_HEADER: "  "}])
 def test_without_a_token_nobody_steps_in(headers: dict[str, str]) -> None:
     with (
         Flask(__name__).test_request_context(headers=headers),
-        pytest.raises(MissingUserToken, match=TOKEN_HEADER) as caught,
+        pytest.raises(MissingUserToken, match=USER_TOKEN_HEADER) as caught,
     ):
-        user_of(request)
+        read_user_identity(request)
     assert caught.value.code == 401
 
 
@@ -53,4 +53,4 @@ def test_the_authorization_header_is_no_user_token() -> None:
         Flask(__name__).test_request_context(headers={"Authorization": f"Bearer {TOKEN}"}),
         pytest.raises(MissingUserToken),
     ):
-        user_of(request)
+        read_user_identity(request)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import InvalidRequest
-from flask_lakeflow_jobs.runs.ids import LARGEST_ID, parse_id, parse_run_id
+from flask_lakeflow_jobs.runs.ids import MAX_ID, parse_id, parse_run_id
 
 NO_IDS: list[object] = [
     "abc",
@@ -24,10 +24,10 @@ NO_IDS: list[object] = [
     0,
     True,
 ]
-NO_IDS += [LARGEST_ID + 1, 10**5000, b"5", [5]]
+NO_IDS += [MAX_ID + 1, 10**5000, b"5", [5]]
 
 
-@given(st.integers(min_value=1, max_value=LARGEST_ID))
+@given(st.integers(min_value=1, max_value=MAX_ID))
 def test_a_number_and_its_text_are_one_id(number: int) -> None:
     assert parse_id(number) == parse_id(str(number)) == parse_run_id(str(number)) == number
 

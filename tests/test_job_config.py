@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from marshmallow import Schema, fields
 
 from flask_lakeflow_jobs import ConfigurationError, JobConfig
-from flask_lakeflow_jobs.config.jobs import ROUTES, Job, JobConfigs, env_name, named_jobs
+from flask_lakeflow_jobs.config.jobs import (
+    RESERVED_KEYS,
+    Job,
+    JobConfigs,
+    build_env_name,
+    resolve_jobs,
+)
 from flask_lakeflow_jobs.config.readers import SettingsReader
 
 
@@ -28,7 +34,7 @@ def jobs(
     local: Mapping[str, int] | None = None,
     wait_timeout: float = 600.0,
 ) -> dict[str, Job]:
-    return named_jobs(
+    return resolve_jobs(
         SettingsReader(config or {}, environ or {}), code or {}, local or {}, wait_timeout
     )
 
@@ -88,7 +94,7 @@ def test_a_key_in_any_case_is_one_job_with_the_id_of_the_environment(key: str) -
     ],
 )
 def test_any_key_has_a_name_that_a_shell_can_set(key: str, name: str) -> None:
-    assert env_name(key) == name
+    assert build_env_name(key) == name
     assert ids(jobs({key: {}}, environ={name: "11"})) == {key: 11}
 
 
@@ -132,7 +138,7 @@ def test_no_environment_breaks_the_start_but_a_default_job_that_is_none(
     environ.pop("DATABRICKS_JOB_ID", None)
     found = jobs(environ=environ)
     assert all(job.job_id > 0 for job in found.values())
-    assert {env_name(key) for key in found} <= set(environ)
+    assert {build_env_name(key) for key in found} <= set(environ)
 
 
 # ── explicit jobs ─────────────────────────────────────────────────────────────────────────────────
@@ -254,7 +260,7 @@ def test_a_key_that_no_url_or_shell_can_carry_is_refused(key: str) -> None:
     assert repr(key) in refused({key: {"job_id": 1}})
 
 
-@pytest.mark.parametrize("key", sorted(ROUTES))
+@pytest.mark.parametrize("key", sorted(RESERVED_KEYS))
 def test_a_key_that_is_the_name_of_a_route_is_refused_where_it_was_chosen(key: str) -> None:
     for sentence in (
         refused({key: {"job_id": 1}}),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from marshmallow import Schema, fields, validate
 
-from flask_lakeflow_jobs.runs.params_schema import json_schema
+from flask_lakeflow_jobs.runs.params_schema import build_json_schema
 
 
 class Color(enum.Enum):
@@ -37,7 +37,7 @@ class Own(fields.Raw):
 
 
 def described(**taken: Any) -> dict[str, Any]:
-    document = json_schema(Schema.from_dict(taken)())
+    document = build_json_schema(Schema.from_dict(taken)())
     return dict(json.loads(json.dumps(document, allow_nan=False)))
 
 
@@ -158,7 +158,7 @@ def test_a_transformation_of_the_schemas_own_blanks_nothing() -> None:
         span = fields.TimeDelta()
         n = fields.Integer()
 
-    document = json_schema(Transforming())
+    document = build_json_schema(Transforming())
     json.dumps(document)
     assert document["properties"]["n"] == {"type": "integer"}
 
@@ -190,6 +190,6 @@ def test_names_are_those_that_the_caller_uses() -> None:
 
 
 def test_whether_more_may_be_given_is_told() -> None:
-    assert json_schema(Point())["additionalProperties"] is False
-    assert json_schema(Point(unknown="include"))["additionalProperties"] is True
-    assert json_schema(Point(unknown="exclude"))["additionalProperties"] is True
+    assert build_json_schema(Point())["additionalProperties"] is False
+    assert build_json_schema(Point(unknown="include"))["additionalProperties"] is True
+    assert build_json_schema(Point(unknown="exclude"))["additionalProperties"] is True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flask_lakeflow_jobs.runs.ids import page_url, run_url
+from flask_lakeflow_jobs.runs.ids import build_run_url, normalize_page_url
 
 
 @pytest.mark.parametrize(
@@ -22,10 +22,10 @@ from flask_lakeflow_jobs.runs.ids import page_url, run_url
     ],
 )
 def test_old_page_addresses_are_put_right(url: str | None, shown: str | None) -> None:
-    assert page_url(url) == shown
+    assert normalize_page_url(url) == shown
 
 
 def test_the_page_of_a_run_is_found_by_that_of_another() -> None:
     sibling = "https://x.cloud/?o=1#job/2/run/3"
-    assert run_url(sibling, 4, 5) == "https://x.cloud/jobs/4/runs/5?o=1"
-    assert run_url(None, 4, 5) is None
+    assert build_run_url(sibling, 4, 5) == "https://x.cloud/jobs/4/runs/5?o=1"
+    assert build_run_url(None, 4, 5) is None

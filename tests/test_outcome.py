@@ -22,12 +22,12 @@ from flask_lakeflow_jobs.runs.outcome import (
     SUCCESSES,
     StateFields,
     classify,
+    find_root_causes,
     has_ended,
-    last_attempts,
     life_cycle_of,
     outcome_of,
     parse_state,
-    root_causes,
+    select_last_attempts,
 )
 from tests.run_documents import FAILED, FAILED_BY_TASK, SUCCEEDED, run, sdk_task, task, words
 
@@ -313,12 +313,12 @@ def test_of_a_retried_task_only_the_last_attempt_counts() -> None:
             task("load", FAILED, run_id=3, attempt_number=1),
         ]
     ).tasks
-    assert [(task.task_key, task.run_id) for task in last_attempts(tasks)] == [
+    assert [(task.task_key, task.run_id) for task in select_last_attempts(tasks)] == [
         ("load", 4),
         ("check", 2),
     ]
-    assert root_causes(tasks) == []
-    assert last_attempts(None) == []
+    assert find_root_causes(tasks) == []
+    assert select_last_attempts(None) == []
 
 
 def test_the_root_causes_are_what_failed_of_itself_in_the_order_of_failing() -> None:
@@ -336,7 +336,7 @@ def test_the_root_causes_are_what_failed_of_itself_in_the_order_of_failing() -> 
             task("skipped", words("SKIPPED"), end_time=10),
         ]
     ).tasks
-    assert [task.task_key for task in root_causes(tasks)] == ["early", "stopped", "late"]
+    assert [task.task_key for task in find_root_causes(tasks)] == ["early", "stopped", "late"]
 
 
 def test_no_consequence_is_a_success() -> None:

@@ -37,7 +37,7 @@ class TestParameterTraps:
         def arrived(given: Any, /, **job: Any) -> Any:
             with make_app(jobs={"it": {"of": "never", **job}}).app_context():
                 current_jobs["it"].run_now(given)
-            body = dict(fault_proxy.asked("POST", "run-now")[-1].body)
+            body = dict(fault_proxy.find_requests("POST", "run-now")[-1].body)
             del body["job_id"], body["idempotency_token"]
             return body
 
@@ -86,7 +86,7 @@ class TestParameterTraps:
         else:
             with pytest.raises(InvalidParameters, match="Upgrade it"):
                 arrived(params, task_type="pipeline")
-            assert not fault_proxy.asked("POST")
+            assert not fault_proxy.find_requests("POST")
 
     def test_b2_a_schema_without_a_task_type_loses_nothing(
         self, arrived: Callable[..., Any], fault_proxy: FaultyWorkspace
@@ -95,7 +95,7 @@ class TestParameterTraps:
             arrived(ETL, params=EtlParams)
 
         assert set(caught.value.messages) == set(ETL_AS_TEXT)
-        assert not fault_proxy.asked("POST")
+        assert not fault_proxy.find_requests("POST")
 
     def test_b3_without_task_type_and_schema_run_nows_own_fields_pass_as_they_are(
         self, arrived: Callable[..., Any]
@@ -114,7 +114,7 @@ class TestParameterTraps:
             arrived({name: "1"})
 
         assert set(caught.value.messages) == {name}
-        assert not fault_proxy.asked("POST")
+        assert not fault_proxy.find_requests("POST")
 
     def test_b4_dbt_takes_none_and_says_so(self, arrived: Callable[..., Any]) -> None:
         with pytest.raises(InvalidParameters, match="dbt"):
@@ -138,7 +138,7 @@ class TestParameterTraps:
     ) -> None:
         with pytest.raises(InvalidParameters):
             arrived(params, task_type="python_script")
-        assert not fault_proxy.asked("POST")
+        assert not fault_proxy.find_requests("POST")
 
     @pytest.mark.parametrize("value", [{"a": 1}, ["a"], float("nan"), float("inf")])
     def test_b6_a_value_with_no_plain_text_is_a_bad_parameter(
@@ -169,4 +169,4 @@ class TestParameterTraps:
             arrived({"tries": 9, "typo": 1}, task_type="job", params=EtlParams)
 
         assert set(caught.value.messages) == {"startDate", "tries", "typo"}
-        assert not fault_proxy.asked("POST")
+        assert not fault_proxy.find_requests("POST")

@@ -25,9 +25,9 @@ from flask_lakeflow_jobs.runs.params import (
     RUN_NOW_FIELDS,
     TASK_TYPES,
     as_text,
-    check_task_keys,
-    run_now_fields,
-    validate,
+    build_run_now_fields,
+    validate_params,
+    validate_task_keys,
 )
 
 
@@ -43,12 +43,12 @@ class Etl(Schema):
 
 
 def placed(task_type: str | None, params: Mapping[str, Any]) -> dict[str, Any]:
-    return run_now_fields(task_type, params)
+    return build_run_now_fields(task_type, params)
 
 
 def refused(task_type: str | None, params: Mapping[str, Any]) -> InvalidParameters:
     with pytest.raises(InvalidParameters) as caught:
-        run_now_fields(task_type, params)
+        build_run_now_fields(task_type, params)
     return caught.value
 
 
@@ -141,7 +141,7 @@ def test_an_absent_value_is_left_out_and_never_the_word_null() -> None:
 @pytest.mark.parametrize("params", [["a"], [], "abc", "", 5, 0, [("a", "x")], {"secret"}])
 def test_parameters_are_a_mapping(params: Any, schema: Schema | None) -> None:
     with pytest.raises(InvalidParameters, match=f"not {type(params).__name__}") as caught:
-        validate(schema, params)
+        validate_params(schema, params)
     assert "secret" not in caught.value.detail
 
 
@@ -149,7 +149,7 @@ def test_parameters_are_a_mapping(params: Any, schema: Schema | None) -> None:
 def test_a_name_that_is_no_text_is_refused(schema: Schema | None) -> None:
     params: Any = {"startDate": "2025-01-01", 1: "a", None: "b"}
     with pytest.raises(InvalidParameters) as caught:
-        validate(schema, params)
+        validate_params(schema, params)
     assert caught.value.messages == {"1": ["Must be text."], "None": ["Must be text."]}
 
 
@@ -290,7 +290,7 @@ def run_or_refuse(
     task_type: str | None, params: Mapping[str, Any]
 ) -> tuple[dict[str, Any], InvalidParameters | None]:
     try:
-        return run_now_fields(task_type, params), None
+        return build_run_now_fields(task_type, params), None
     except InvalidParameters as refusal:
         return {}, refusal
 
@@ -329,7 +329,7 @@ def test_whatever_goes_in_comes_out_or_is_named_in_the_refusal(
 
 
 def test_a_schema_gives_defaults_and_keeps_the_callers_names() -> None:
-    assert validate(Etl(), {"startDate": "2025-01-02", "full": "true"}) == {
+    assert validate_params(Etl(), {"startDate": "2025-01-02", "full": "true"}) == {
         "startDate": dt.date(2025, 1, 2),
         "limit": 10,
         "full": True,
@@ -337,20 +337,20 @@ def test_a_schema_gives_defaults_and_keeps_the_callers_names() -> None:
 
 
 def test_a_schema_and_a_task_type_give_the_text_that_the_job_gets() -> None:
-    wire = validate(Etl(), {"startDate": "2025-01-02", "note": None})
+    wire = validate_params(Etl(), {"startDate": "2025-01-02", "note": None})
     assert placed("notebook", wire) == {
         "notebook_params": {"startDate": "2025-01-02", "limit": "10"}
     }
 
 
 def test_a_schema_without_a_task_type_loses_nothing() -> None:
-    wire = validate(Etl(), {"startDate": "2025-01-02"})
+    wire = validate_params(Etl(), {"startDate": "2025-01-02"})
     assert set(refused(None, wire).messages) == {"startDate", "limit"}
 
 
 def test_what_the_schema_finds_wrong_is_told_by_field() -> None:
     with pytest.raises(InvalidParameters) as caught:
-        validate(Etl(), {"startDate": "soon", "limit": 0, "colour": "red"})
+        validate_params(Etl(), {"startDate": "soon", "limit": 0, "colour": "red"})
     assert set(caught.value.messages) == {"startDate", "limit", "colour"}
     assert caught.value.code == 400
     assert isinstance(caught.value.__cause__, ValidationError)
@@ -367,23 +367,23 @@ def test_what_is_wrong_with_the_whole_is_told_too() -> None:
                 raise ValidationError("The end comes first.")
 
     with pytest.raises(InvalidParameters) as caught:
-        validate(Window(), {"start": 2, "end": 1})
+        validate_params(Window(), {"start": 2, "end": 1})
     assert caught.value.messages == {"_schema": ["The end comes first."]}
 
 
 def test_messages_about_items_of_a_list_can_be_sent_as_json() -> None:
     schema = Schema.from_dict({"days": fields.List(fields.Date())})()
     with pytest.raises(InvalidParameters) as caught:
-        validate(schema, {"days": ["2025-01-01", "x"]})
+        validate_params(schema, {"days": ["2025-01-01", "x"]})
     assert "days" in json.loads(json.dumps(caught.value.messages))
 
 
 def test_without_a_schema_parameters_pass_and_the_callers_own_are_not_touched() -> None:
     given_params = {"a": 1}
-    result = validate(None, given_params)
+    result = validate_params(None, given_params)
     result["b"] = 2
     assert given_params == {"a": 1}
-    assert validate(None, None) == {}
+    assert validate_params(None, None) == {}
 
 
 def test_a_schema_that_includes_the_unknown_passes_it_on() -> None:
@@ -393,14 +393,14 @@ def test_a_schema_that_includes_the_unknown_passes_it_on() -> None:
 
         known = fields.Integer()
 
-    assert validate(Open(), {"known": "1", "more": "x"}) == {"known": 1, "more": "x"}
+    assert validate_params(Open(), {"known": "1", "more": "x"}) == {"known": 1, "more": "x"}
 
 
 def test_a_field_may_load_into_an_attribute_of_another_name() -> None:
     schema = Schema.from_dict(
         {"day": fields.Date(attribute="range.day"), "n": fields.Integer(attribute="count")}
     )()
-    assert validate(schema, {"day": "2025-01-02", "n": 3}) == {
+    assert validate_params(schema, {"day": "2025-01-02", "n": 3}) == {
         "day": dt.date(2025, 1, 2),
         "n": 3,
     }
@@ -419,7 +419,7 @@ def test_a_schema_may_load_into_an_object() -> None:
         def make(self, data: dict[str, Any], **_: Any) -> Range:
             return Range(**data)
 
-    assert validate(RangeSchema(), {"start": 1}) == {"start": 1, "end": 9}
+    assert validate_params(RangeSchema(), {"start": 1}) == {"start": 1, "end": 9}
 
 
 def test_what_a_schema_loads_into_an_object_without_that_attribute_is_not_lost() -> None:
@@ -431,12 +431,12 @@ def test_what_a_schema_loads_into_an_object_without_that_attribute_is_not_lost()
             return object()
 
     with pytest.raises(ConfigurationError, match="start"):
-        validate(Opaque(), {"start": 1})
+        validate_params(Opaque(), {"start": 1})
 
 
 @pytest.mark.parametrize("name", ["read", "+read", "load+", "+load+"])
 def test_a_task_of_the_job_may_be_all_that_runs(name: str) -> None:
-    check_task_keys([name], ["read", "load"], "etl")
+    validate_task_keys([name], ["read", "load"], "etl")
 
 
 @pytest.mark.parametrize(
@@ -449,5 +449,5 @@ def test_a_task_of_the_job_may_be_all_that_runs(name: str) -> None:
 )
 def test_a_task_that_the_job_has_not_is_named(only: list[str], tasks: list[str], told: str) -> None:
     with pytest.raises(InvalidParameters, match=re.escape(f"The job 'etl' has {told}")) as raised:
-        check_task_keys(only, tasks, "etl")
+        validate_task_keys(only, tasks, "etl")
     assert set(raised.value.messages) == {"only"}

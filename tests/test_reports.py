@@ -12,8 +12,8 @@ from databricks.sdk.service.jobs import RunOutput, RunTask
 
 from flask_lakeflow_jobs import LakeflowJobsError, Outcome, UpstreamUnavailable
 from flask_lakeflow_jobs.idempotency import has_same_parameters
-from flask_lakeflow_jobs.runs.explanation import explanation
-from flask_lakeflow_jobs.runs.repair import repair_arguments
+from flask_lakeflow_jobs.runs.explanation import explain_run
+from flask_lakeflow_jobs.runs.repair import build_repair_arguments
 from tests.run_documents import (
     FAILED,
     FAILED_BY_TASK,
@@ -27,7 +27,7 @@ from tests.run_documents import (
 
 
 @dataclass
-class Evidence:
+class TaskReader:
     """What tasks left, and what one was repeated as."""
 
     output: Callable[[RunTask], RunOutput]
@@ -46,7 +46,7 @@ def an_error(task: RunTask) -> RunOutput:
     return RunOutput(error=f"Error: {task.run_id}", error_trace=f"Traceback of {task.run_id}")
 
 
-ERRORS = Evidence(an_error)
+ERRORS = TaskReader(an_error)
 
 
 FAILED_RUN = run(
@@ -62,7 +62,7 @@ FAILED_RUN = run(
 
 
 def test_a_failure_is_explained_by_the_last_attempt_of_what_failed_of_itself() -> None:
-    why = explanation(FAILED_RUN, ERRORS)
+    why = explain_run(FAILED_RUN, ERRORS)
     assert (why.run_id, why.outcome, why.termination_code, why.url) == (
         RUN_ID,
         Outcome.FAILED,
@@ -77,7 +77,7 @@ def test_a_failure_is_explained_by_the_last_attempt_of_what_failed_of_itself() -
 
 
 def test_an_explanation_can_be_sent_as_json() -> None:
-    document = json.loads(json.dumps(explanation(FAILED_RUN, ERRORS).to_dict()))
+    document = json.loads(json.dumps(explain_run(FAILED_RUN, ERRORS).to_dict()))
     assert document["outcome"] == "failed"
     assert document["tasks"][0]["task_key"] == "load"
 
@@ -86,7 +86,7 @@ def test_an_output_that_cannot_be_read_leaves_what_else_is_known() -> None:
     def unavailable(_: RunTask) -> RunOutput:
         raise UpstreamUnavailable("Not now.")
 
-    [load] = explanation(FAILED_RUN, Evidence(unavailable)).tasks
+    [load] = explain_run(FAILED_RUN, TaskReader(unavailable)).tasks
     assert (load.task_key, load.error, load.termination_code) == (
         "load",
         None,
@@ -128,7 +128,7 @@ def test_a_task_that_leaves_the_work_to_others_is_explained_by_theirs(
     fields: dict[str, Any], left: dict[str, Any], error: str | None
 ) -> None:
     failed = run(FAILED_BY_TASK, tasks=[task("load", FAILED, **fields)])
-    [load] = explanation(failed, Evidence(lambda _: RunOutput.from_dict(left))).tasks
+    [load] = explain_run(failed, TaskReader(lambda _: RunOutput.from_dict(left))).tasks
     assert load.error == error
 
 
@@ -165,7 +165,7 @@ def test_a_task_that_repeats_another_is_explained_by_the_first_that_failed_for_g
 ) -> None:
     read = iterations if isinstance(iterations, Exception) else [*map(sdk_task, iterations)]
     loop = task("loop", FAILED, run_id=11, for_each_task=NONE_COUNTED)
-    [told] = explanation(run(FAILED_BY_TASK, tasks=[loop]), Evidence(an_error, read)).tasks
+    [told] = explain_run(run(FAILED_BY_TASK, tasks=[loop]), TaskReader(an_error, read)).tasks
     assert (told.task_key, told.run_id) == ("loop", 11)
     assert (told.error, told.error_trace) == (f"Error: {failed}", f"Traceback of {failed}")
 
@@ -175,24 +175,26 @@ def test_where_no_task_is_to_blame_none_is_blamed_or_asked(doing: dict[str, Any]
     def unexpected(_: RunTask) -> RunOutput:
         raise AssertionError("Nobody asked for this output.")
 
-    assert explanation(run(doing), Evidence(unexpected)).tasks == []
+    assert explain_run(run(doing), TaskReader(unexpected)).tasks == []
 
 
 def test_a_skipped_run_is_explained_by_what_the_workspace_says() -> None:
     said = "Skipping this run because the limit of 1 maximum concurrent runs has been reached."
-    why = explanation(run(words("SKIPPED", message=said)), ERRORS)
+    why = explain_run(run(words("SKIPPED", message=said)), ERRORS)
     assert (why.outcome, why.message) == (Outcome.SKIPPED, said)
 
 
 def test_a_first_repair_runs_all_that_failed() -> None:
-    arguments = repair_arguments(FAILED_RUN, rerun_tasks=None, rerun_dependent_tasks=None)
+    arguments = build_repair_arguments(FAILED_RUN, rerun_tasks=None, rerun_dependent_tasks=None)
     assert arguments["rerun_all_failed_tasks"] is True
     assert arguments["rerun_tasks"] is None
     assert arguments["latest_repair_id"] is None
 
 
 def test_a_repair_of_named_tasks_runs_those_only() -> None:
-    arguments = repair_arguments(FAILED_RUN, rerun_tasks=("load",), rerun_dependent_tasks=True)
+    arguments = build_repair_arguments(
+        FAILED_RUN, rerun_tasks=("load",), rerun_dependent_tasks=True
+    )
     assert arguments["rerun_tasks"] == ["load"]
     assert arguments["rerun_dependent_tasks"] is True
     assert arguments["rerun_all_failed_tasks"] is None
@@ -204,7 +206,9 @@ def test_the_next_repair_names_the_last_one() -> None:
         repair_history=[{"type": "ORIGINAL"}, {"type": "REPAIR", "id": 5}, {"id": 6}],
     )
     assert (
-        repair_arguments(repaired, rerun_tasks=None, rerun_dependent_tasks=None)["latest_repair_id"]
+        build_repair_arguments(repaired, rerun_tasks=None, rerun_dependent_tasks=None)[
+            "latest_repair_id"
+        ]
         == 6
     )
 
@@ -218,7 +222,7 @@ def test_a_repair_is_given_the_parameters_that_the_run_had() -> None:
             {"name": "left", "default": "alone"},
         ],
     )
-    arguments = repair_arguments(started, rerun_tasks=None, rerun_dependent_tasks=None)
+    arguments = build_repair_arguments(started, rerun_tasks=None, rerun_dependent_tasks=None)
     assert arguments["notebook_params"] == {"day": "2025-01-01"}
     assert arguments["job_parameters"] == {"full": "true"}
     assert "jar_params" not in arguments

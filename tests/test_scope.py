@@ -101,4 +101,4 @@ class TestOnOneCache:
             with app.app_context():
                 current_jobs["never"].run_now({"who": token[:1]}, idempotency_key="click")
 
-        assert len(fault_proxy.asked("POST", "run-now")) == 2
+        assert len(fault_proxy.find_requests("POST", "run-now")) == 2

@@ -138,8 +138,11 @@ def test_calls_are_counted_and_timed(
 
 
 def test_what_the_sdk_does_in_another_thread_is_a_part_of_the_call(seen: CachedResponse) -> None:
-    with telemetry.upstream_call("get_run", "etl") as told, ThreadPoolExecutor(1) as threads:
-        inside = threads.submit(told.carried(trace.get_current_span)).result()
+    with (
+        telemetry.observe_upstream_call("get_run", "etl") as told,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        inside = threads.submit(told.bind_context(trace.get_current_span)).result()
         outside = threads.submit(trace.get_current_span).result()
 
     (span,) = seen.spans("lakeflow get_run")
@@ -247,16 +250,16 @@ import sys
 sys.modules["opentelemetry"] = None  # as if it were not installed
 from flask_lakeflow_jobs import telemetry
 
-with telemetry.upstream_call("get_run", "etl") as told:
+with telemetry.observe_upstream_call("get_run", "etl") as told:
     assert told is telemetry.UNOBSERVED
     told.count()
-    assert told.carried(print) is print
-assert telemetry.stream(["etl"]) is told
+    assert told.bind_context(print) is print
+assert telemetry.observe_stream(["etl"]) is told
 
 class Handle:
     key = "etl"
 
-    @telemetry.trigger
+    @telemetry.observe_trigger
     def run_now(self, value):
         return value
 
@@ -274,7 +277,7 @@ def test_importing_the_extension_does_not_import_it() -> None:
 
 
 def test_a_failure_that_is_none_of_ours_is_one_too(seen: CachedResponse) -> None:
-    with pytest.raises(LookupError), telemetry.upstream_call("get_run", None):
+    with pytest.raises(LookupError), telemetry.observe_upstream_call("get_run", None):
         raise LookupError(SECRET)
     (attributes,) = seen.attributes("lakeflow get_run")
     assert attributes["lakeflow.outcome"] == "error"

@@ -36,7 +36,7 @@ def changed(change: Callable[[dict[str, Any]], None], *, later: float | None = N
         headers = dict(reply.headers)
         if later is not None:
             headers["Date"] = formatdate(time.time() + later, usegmt=True)
-        exchange.answer(Reply(reply.status, headers, json.dumps(document).encode()))
+        exchange.respond(Reply(reply.status, headers, json.dumps(document).encode()))
 
     return fault
 
@@ -75,7 +75,7 @@ class TestRunNow:
         assert started.replayed is False
         runs = current_jobs["never"].list_runs(100)
         assert [run.run_id for run in runs if run not in before] == [started.run_id]
-        assert len(fault_proxy.asked("POST", "jobs/run-now")) == 1
+        assert len(fault_proxy.find_requests("POST", "jobs/run-now")) == 1
 
     def test_parameters_reach_the_job(self) -> None:
         run_id = current_jobs["greeting"].run_now({"who": "Ada"}).run_id
@@ -90,7 +90,7 @@ class TestRunNow:
         with pytest.raises(InvalidParameters, match="who"):
             current_jobs["script"].check({"who": "Ada"})
 
-        assert fault_proxy.asked() == []
+        assert fault_proxy.find_requests() == []
 
     def test_choices_arrive_upstream_as_run_now_spells_them(
         self, fault_proxy: FaultyWorkspace
@@ -99,7 +99,7 @@ class TestRunNow:
             only=["extract"], queue=True, performance_target="STANDARD"
         )
 
-        (sent,) = fault_proxy.asked("POST", "jobs/run-now")
+        (sent,) = fault_proxy.find_requests("POST", "jobs/run-now")
         assert sent.body["only"] == ["extract"]
         assert sent.body["queue"] == {"enabled": True}
         assert sent.body["performance_target"] == "STANDARD"
@@ -107,7 +107,7 @@ class TestRunNow:
     def test_choices_not_made_are_not_sent(self, fault_proxy: FaultyWorkspace) -> None:
         current_jobs["never"].run_now()
 
-        (sent,) = fault_proxy.asked("POST", "jobs/run-now")
+        (sent,) = fault_proxy.find_requests("POST", "jobs/run-now")
         assert set(sent.body) == {"job_id", "idempotency_token"}
 
     def test_an_unknown_performance_target_is_refused_before_anything_is_sent(
@@ -117,7 +117,7 @@ class TestRunNow:
             current_jobs["never"].run_now(performance_target="WARP")
 
         assert "performance_target" in caught.value.messages
-        assert not fault_proxy.asked("POST")
+        assert not fault_proxy.find_requests("POST")
 
     def test_a_task_to_run_that_the_job_has_not_is_the_callers_mistake(self) -> None:
         with pytest.raises(InvalidParameters, match="nowhere"):
@@ -141,7 +141,9 @@ class TestIdempotency:
     ) -> None:
         runs = {current_jobs["never"].run_now().run_id for _ in range(3)}
 
-        tokens = [sent.body["idempotency_token"] for sent in fault_proxy.asked("POST", "run-now")]
+        tokens = [
+            sent.body["idempotency_token"] for sent in fault_proxy.find_requests("POST", "run-now")
+        ]
         assert len(runs) == len(set(tokens)) == 3
         assert all(0 < len(token) <= 64 for token in tokens)
 
@@ -161,13 +163,13 @@ class TestIdempotency:
     ) -> None:
         handle = current_jobs["never"]
         handle.run_now({"day": "2013-01-02"}, idempotency_key="click-2")
-        sent = len(fault_proxy.asked("POST", "run-now"))
+        sent = len(fault_proxy.find_requests("POST", "run-now"))
 
         with pytest.raises(Conflict, match="key"):
             handle.run_now({"day": "2013-01-03"}, idempotency_key="click-2")
         with pytest.raises(Conflict):
             handle.run_now({"day": "2013-01-02"}, idempotency_key="click-2", only=["only"])
-        assert len(fault_proxy.asked("POST", "run-now")) == sent
+        assert len(fault_proxy.find_requests("POST", "run-now")) == sent
 
     def test_the_same_key_at_another_job_is_another_intent(self) -> None:
         first = current_jobs["never"].run_now(idempotency_key="click-3")
@@ -252,7 +254,7 @@ class TestIdempotency:
         with pytest.raises(InvalidRequest, match="empty"):
             current_jobs["never"].run_now(idempotency_key="")
 
-        assert not fault_proxy.asked("POST")
+        assert not fault_proxy.find_requests("POST")
 
     def test_a_key_may_be_whatever_has_a_text(self) -> None:
         key: Any = uuid.uuid4()
@@ -264,5 +266,5 @@ class TestIdempotency:
     def test_the_key_itself_is_not_sent(self, fault_proxy: FaultyWorkspace) -> None:
         current_jobs["never"].run_now(idempotency_key="alice@example.com clicked")
 
-        (sent,) = fault_proxy.asked("POST", "run-now")
+        (sent,) = fault_proxy.find_requests("POST", "run-now")
         assert "alice" not in str(sent.body)

@@ -25,7 +25,7 @@ from flask_lakeflow_jobs.cli.exit_codes import MEANINGS, exit_of
 from flask_lakeflow_jobs.config.keys import KEYS, SDK_KEYS
 from flask_lakeflow_jobs.local.model import TASK_KINDS
 from flask_lakeflow_jobs.runs.outcome import ACTIVE
-from flask_lakeflow_jobs.runs.params import TASK_TYPES, run_now_fields
+from flask_lakeflow_jobs.runs.params import TASK_TYPES, build_run_now_fields
 from flask_lakeflow_jobs.web.problems import PROBLEM_TYPE_PREFIX
 from flask_lakeflow_jobs.web.sse.format import EVENT_TYPES
 
@@ -163,7 +163,7 @@ def task_types() -> Table:
             (
                 code(task_type),
                 as_json(EXAMPLES[task_type]) or "none",
-                as_json(run_now_fields(task_type, EXAMPLES[task_type])) or "nothing",
+                as_json(build_run_now_fields(task_type, EXAMPLES[task_type])) or "nothing",
             )
             for task_type in sorted(TASK_TYPES, key=list(EXAMPLES).index)
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ..config.jobs import NO_JOBS
+from ..config.jobs import NO_JOBS_MESSAGE
 from ..errors import UnknownJob
 from ..globals import current_state
 from ..handle import JobHandle
@@ -39,5 +39,5 @@ def chosen_job(key: str | None) -> JobHandle:
             raise UnknownJob(key, jobs)
         return JobHandle(state, jobs[key], APP, is_operator=True)
     if not jobs:
-        raise click.UsageError(NO_JOBS)
+        raise click.UsageError(NO_JOBS_MESSAGE)
     raise click.UsageError(f"Which job? This app has several: {', '.join(jobs)}.")

@@ -8,9 +8,9 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import LakeflowJobsError, RunNotFound
-from ..runs.ids import page_url
+from ..runs.ids import normalize_page_url
 from ..runs.outcome import SUCCESSES, Outcome
-from ..runs.redaction import redact, task_outputs
+from ..runs.redaction import redact, redact_outputs
 from .exit_codes import Exit, exit_of
 from .formatting import error_lines, failure_lines, format_outcome, one_line, output_lines
 from .output import (
@@ -48,7 +48,7 @@ def say_where(run: Run) -> None:
 
     :param run: it.
     """
-    if url := page_url(run.run_page_url):
+    if url := normalize_page_url(run.run_page_url):
         print_progress(f"Run URL: {url}")
 
 
@@ -124,8 +124,8 @@ class Follower:
 
     def _document(self, end: RunStatus, explanation: Explanation | None) -> dict[str, Any]:
         document = self._about_run(end.to_dict())
-        outputs = self._if_readable(self.handle.documents().get_outputs)
-        document["outputs"] = task_outputs(outputs, self.handle.job.secrets)
+        outputs = self._if_readable(self.handle.cached_reads().get_outputs)
+        document["outputs"] = redact_outputs(outputs, self.handle.job.secret_overrides)
         if explanation is not None:
             document["explanation"] = explanation.to_dict()
         return document
@@ -159,6 +159,6 @@ class Follower:
         say_where(end.run)
 
     def _about_run(self, document: dict[str, Any]) -> dict[str, Any]:
-        run = redact(document["run"], self.handle.job.secrets)
+        run = redact(document["run"], self.handle.job.secret_overrides)
         known = {"job": self.handle.key, "runId": self.run_id}
         return {**known, **self.named, **document, "run": run}

@@ -15,9 +15,9 @@ import click
 
 from ..errors import InvalidParameters, LakeflowJobsError
 from ..runs.durations import duration_of, format_duration
-from ..runs.ids import page_url
-from ..runs.outcome import Outcome, has_ended, last_attempts, outcome_of, parse_state
-from ..runs.redaction import without_headers
+from ..runs.ids import normalize_page_url
+from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state, select_last_attempts
+from ..runs.redaction import remove_dbt_headers
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
@@ -38,10 +38,11 @@ def news(before: RunStatus | None, now: RunStatus) -> list[str]:
     :param now: the state.
     """
     time = clock_time(now.timestamp)
-    tasks = last_attempts(now.run.tasks)
+    tasks = select_last_attempts(now.run.tasks)
     width = max((len(task.task_key) for task in tasks), default=0)
     told = {
-        task.task_key: _stage(task) for task in last_attempts(before.run.tasks if before else None)
+        task.task_key: _stage(task)
+        for task in select_last_attempts(before.run.tasks if before else None)
     }
     lines = [
         f"{time}    {task.task_key:<{width}}  {_task_news(task)}"
@@ -87,7 +88,7 @@ def output_lines(tasks: Iterable[RunTask] | None, outputs: Mapping[str, RunOutpu
     :param tasks: as the run has them.
     :param outputs: by task key.
     """
-    ended = {task.task_key: task.end_time or 0 for task in last_attempts(tasks)}
+    ended = {task.task_key: task.end_time or 0 for task in select_last_attempts(tasks)}
     keys = sorted(outputs, key=lambda key: ended.get(key, 0))
     texts = {key: text for key in keys if (text := output_text(outputs[key]))}
     if len(outputs) == 1:
@@ -105,7 +106,7 @@ def output_text(output: RunOutput) -> str:
         return _cut(notebook.result, notebook.truncated)
     if output.logs:
         return _cut(output.logs, output.logs_truncated)
-    for name, value in without_headers(output.as_dict()).items():
+    for name, value in remove_dbt_headers(output.as_dict()).items():
         if name.endswith("_output") and value:
             # In words, where the workspace has any, as the local one has a query's rows.
             return (output.info or json.dumps(value, indent=2)).removesuffix("\n")
@@ -217,7 +218,7 @@ def run_rows(runs: Iterable[BaseRun]) -> list[str]:
                 date_and_time(run.start_time),
                 format_duration(final_duration(run)),
                 run.creator_user_name or "",
-                page_url(run.run_page_url) or "",
+                normalize_page_url(run.run_page_url) or "",
             ]
             for run in runs
         ),
@@ -238,10 +239,10 @@ def run_lines(key: str, run: Run | BaseRun) -> list[str]:
         "Ended": date_and_time(run.end_time),
         "Duration": format_duration(final_duration(run)),
         "By": run.creator_user_name or "",
-        "Run URL": page_url(run.run_page_url) or "",
+        "Run URL": normalize_page_url(run.run_page_url) or "",
     }
     lines = [f"{name + ':':<10}{value}" for name, value in facts.items() if value]
-    tasks = last_attempts(run.tasks)
+    tasks = select_last_attempts(run.tasks)
     if not tasks:
         return lines
     return [

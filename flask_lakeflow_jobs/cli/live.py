@@ -22,9 +22,9 @@ from ..runs.outcome import (
     Outcome,
     RunStatus,
     has_ended,
-    last_attempts,
     outcome_of,
     parse_state,
+    select_last_attempts,
 )
 from .formatting import (
     COLOURS,
@@ -97,7 +97,7 @@ def picture(key: str, status: RunStatus, now: float, room: int) -> RenderableTyp
     message = one_line(parse_state(status.run).message)
     if message and status.outcome is not Outcome.RUNNING and not status.is_terminal:
         parts.append(_line(message, "dim"))
-    tasks = last_attempts(status.run.tasks)
+    tasks = select_last_attempts(status.run.tasks)
     shown = most_telling(tasks, room)
     if shown:
         parts.append(_table(shown, now))

@@ -10,7 +10,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from ..config.jobs import env_name
+from ..config.jobs import build_env_name
 from ..errors import ConfigurationError, UpstreamUnavailable
 from .app import app_state
 from .output import print_progress, print_result
@@ -42,7 +42,7 @@ def _start() -> None:
     state = app_state()
     address = ensure_workspace(_folder(), _bundle())
     exports = {"DATABRICKS_HOST": address.host, "DATABRICKS_TOKEN": address.token}
-    exports |= {env_name(key): str(job.job_id) for key, job in state.settings.jobs.items()}
+    exports |= {build_env_name(key): str(job.job_id) for key, job in state.settings.jobs.items()}
     print_result("\n".join(export_lines(exports)))
 
 

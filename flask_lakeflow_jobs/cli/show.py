@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 from flask.cli import with_appcontext
 
-from ..config.jobs import NO_JOBS
+from ..config.jobs import NO_JOBS_MESSAGE
 from ..runs.outcome import SUCCESSES, has_ended, outcome_of
-from ..runs.redaction import newest_run, redact, task_outputs
+from ..runs.redaction import redact, redact_outputs, summarize_newest_run
 from .app import app_state, chosen_job
 from .formatting import failure_lines, job_lines, output_lines, run_lines, run_rows
 from .options import key_argument, output_option, run_argument
@@ -23,7 +23,7 @@ def list_jobs(as_json: bool) -> None:
     if as_json:
         print_document({"jobs": [job.to_dict() for job in jobs]})
     elif not jobs:
-        print_progress(NO_JOBS)
+        print_progress(NO_JOBS_MESSAGE)
     else:
         print_result("\n".join(job_lines(jobs)))
 
@@ -39,7 +39,11 @@ def status(key: str | None, as_json: bool) -> None:
     """
     handle = chosen_job(key)
     if as_json:
-        print_document(newest_run(handle.documents().list_runs(1).value, handle.job.secrets))
+        print_document(
+            summarize_newest_run(
+                handle.cached_reads().list_runs(1).value, handle.job.secret_overrides
+            )
+        )
     elif (newest := handle.last_run()) is None:
         print_progress(f"{handle.key} has no runs yet.")
     else:
@@ -62,8 +66,8 @@ def runs(key: str | None, limit: int, as_json: bool) -> None:
     """List the newest runs of a job, newest first."""
     handle = chosen_job(key)
     if as_json:
-        seen = handle.documents().list_runs(limit)
-        print_document({"runs": [redact(run, handle.job.secrets) for run in seen.value]})
+        seen = handle.cached_reads().list_runs(limit)
+        print_document({"runs": [redact(run, handle.job.secret_overrides) for run in seen.value]})
     elif not (newest := handle.list_runs(limit)):
         print_progress(f"{handle.key} has no runs yet.")
     else:
@@ -81,7 +85,9 @@ def show(key: str | None, run_id: int, as_json: bool) -> None:
     """
     handle = chosen_job(key)
     if as_json:
-        print_document(redact(handle.documents().get_run(run_id).value, handle.job.secrets))
+        print_document(
+            redact(handle.cached_reads().get_run(run_id).value, handle.job.secret_overrides)
+        )
         return
     found = handle.get_run(run_id)
     lines = run_lines(handle.key, found)
@@ -101,7 +107,9 @@ def output(key: str | None, run_id: int, as_json: bool) -> None:
     """
     handle = chosen_job(key)
     if as_json:
-        print_document(task_outputs(handle.documents().get_outputs(run_id), handle.job.secrets))
+        print_document(
+            redact_outputs(handle.cached_reads().get_outputs(run_id), handle.job.secret_overrides)
+        )
         return
     outputs = handle.get_outputs(run_id)
     for text in output_lines(handle.get_run(run_id).tasks, outputs):

@@ -16,20 +16,20 @@ from marshmallow.fields import Field
 from ..errors import ConfigurationError, quote
 from ..runs.ids import parse_id
 from ..runs.params import TASK_TYPES
-from ..runs.params_schema import parameters_schema
+from ..runs.params_schema import build_params_schema
 from ..runs.redaction import SecretOverrides, secret_overrides
 from .keys import JOBS, WAIT_TIMEOUT
-from .readers import SettingsReader, mapping, number
+from .readers import SettingsReader, parse_number, read_mapping
 
 _log = logging.getLogger("flask_lakeflow_jobs")
 JOB_PREFIX = "DATABRICKS_JOB_"
 SINGLE_JOB = "DATABRICKS_JOB_ID"
 
 #: What stands where a job's key does in the paths of the HTTP API, and so is no key.
-ROUTES = frozenset({"lakeflow.js", "openapi.json", "stream", "webhook"})
+RESERVED_KEYS = frozenset({"lakeflow.js", "openapi.json", "stream", "webhook"})
 
 #: Said to whoever looks for the jobs of an app that has none.
-NO_JOBS = (
+NO_JOBS_MESSAGE = (
     "This app has no jobs. Set DATABRICKS_JOB_<NAME> to a job's id, or LAKEFLOW_JOBS, or"
     " LAKEFLOW_JOBS_BUNDLE to the path of a databricks.yml."
 )
@@ -81,14 +81,14 @@ class Job:
     description: str | None
 
     @cached_property
-    def secrets(self) -> SecretOverrides:
+    def secret_overrides(self) -> SecretOverrides:
         """What the schema says of its fields: which are secrets, and which only look like it."""
         return secret_overrides(self.schema)
 
     @property
     def params_schema(self) -> dict[str, Any]:
         """The JSON Schema of its parameters."""
-        return parameters_schema(self.schema, self.task_type)
+        return build_params_schema(self.schema, self.task_type)
 
     def to_dict(self) -> dict[str, Any]:
         """The job as the API describes it."""
@@ -105,7 +105,7 @@ class Job:
 JobConfigs: TypeAlias = Mapping[str, JobConfig | Mapping[str, Any]]
 
 
-def env_name(key: str) -> str:
+def build_env_name(key: str) -> str:
     """The setting that gives the id of the job under a key.
 
     :param key: e.g. ``etl`` or ``nightly-load``.
@@ -113,7 +113,7 @@ def env_name(key: str) -> str:
     return JOB_PREFIX + re.sub(r"\W", "_", key, flags=re.ASCII).upper()
 
 
-def named_jobs(
+def resolve_jobs(
     sources: SettingsReader, code: JobConfigs, local_ids: Mapping[str, int], wait_timeout: float
 ) -> dict[str, Job]:
     """All jobs of an app: those named outright, those of the bundle, those that were discovered.
@@ -124,29 +124,30 @@ def named_jobs(
     :param wait_timeout: seconds, for jobs that do not say otherwise.
     :raises ConfigurationError: for a job without an id, or a setting that makes no sense.
     """
-    local = {env_name(key): job_id for key, job_id in local_ids.items()}
+    local = {build_env_name(key): job_id for key, job_id in local_ids.items()}
     configs = _outright(sources, code, wait_timeout)
-    taken = {env_name(key) for key in configs}
+    taken = {build_env_name(key) for key in configs}
     left_alone = JobConfig(wait_timeout=wait_timeout)
     configs |= {
         key: left_alone
         for key in local_ids
-        if env_name(key) not in taken and _is_free(key, "The bundle", is_meant=False)
+        if build_env_name(key) not in taken and _is_free(key, "The bundle", is_meant=False)
     }
-    origins = {key: env_name(key) for key in configs}
+    origins = {key: build_env_name(key) for key in configs}
     for name in _job_settings(sources):
         if name not in origins.values():
             key = "default" if name == SINGLE_JOB else name.removeprefix(JOB_PREFIX).lower()
             is_meant = sources.config.get(name) is not None
             if _discovered(sources, name) and _is_free(key, name, is_meant=is_meant):
                 first = origins.setdefault(key, name)
-                if configs.get(key, left_alone).job_id is None and env_name(key) not in local:
+                if configs.get(key, left_alone).job_id is None and build_env_name(key) not in local:
                     _check_agreement(sources, key, first, name, is_meant=is_meant)
     return {
         key: _job(
             key,
             configs.get(key, left_alone),
-            local.get(env_name(key)) or _configured_id(sources, key, origin, configs.get(key)),
+            local.get(build_env_name(key))
+            or _configured_id(sources, key, origin, configs.get(key)),
         )
         for key, origin in origins.items()
     }
@@ -163,7 +164,7 @@ def _is_free(key: str, where: str, *, is_meant: bool) -> bool:
     """Whether a job may have a key; what nobody may have meant to be a key only warns."""
     if not re.fullmatch(r"[\w.-]+", key) or key in (".", ".."):
         why = "a key is letters, digits, '_', '-' and '.', and not '.' or '..' alone"
-    elif key in ROUTES:
+    elif key in RESERVED_KEYS:
         why = "that is the name of a route of the HTTP API"
     else:
         return True
@@ -230,7 +231,7 @@ def _outright(
     """The jobs that are named outright: those in code, overridden field by field by the config."""
     settings: dict[str, dict[str, Any]] = {}
     named: dict[str, JobConfig] = {}
-    for source, jobs in (("jobs", code), (JOBS.name, mapping(sources, JOBS))):
+    for source, jobs in (("jobs", code), (JOBS.name, read_mapping(sources, JOBS))):
         for name, value in jobs.items():
             key, where = str(name), f"{source}[{name!r}]"
             _is_free(key, source, is_meant=True)
@@ -273,7 +274,7 @@ def _checked(where: str, settings: Mapping[str, Any]) -> JobConfig:
     return dataclasses.replace(
         config,
         params=_schema(f"{where}.params", config.params),
-        wait_timeout=number(f"{where}.wait_timeout", config.wait_timeout, above=0.0),
+        wait_timeout=parse_number(f"{where}.wait_timeout", config.wait_timeout, above=0.0),
     )
 
 

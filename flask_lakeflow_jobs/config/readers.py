@@ -12,7 +12,7 @@ from ..errors import ConfigurationError, quote
 from .keys import Key
 
 #: What is counted is never more.
-MOST = 999_999_999
+MAX_INT = 999_999_999
 
 
 @dataclass(frozen=True)
@@ -27,18 +27,20 @@ class SettingsReader:
         return self.environ.get(key) if value is None else value
 
 
-def optional(read: Callable[..., Any], sources: SettingsReader, key: Key, **limits: float) -> Any:
+def read_optional(
+    read: Callable[..., Any], sources: SettingsReader, key: Key, **limits: float
+) -> Any:
     return None if sources.get(key.name) in (None, "") else read(sources, key, **limits)
 
 
-def seconds(sources: SettingsReader, key: Key, *, least: float | None = None) -> float:
+def read_seconds(sources: SettingsReader, key: Key, *, least: float | None = None) -> float:
     value = sources.get(key.name)
     if value in (None, ""):
         return float(key.default)
-    return number(key.name, value, above=0.0 if least is None else None, least=least)
+    return parse_number(key.name, value, above=0.0 if least is None else None, least=least)
 
 
-def number(
+def parse_number(
     key: str, value: Any, *, above: float | None = None, least: float | None = None
 ) -> float:
     try:
@@ -54,20 +56,20 @@ def number(
     return result
 
 
-def count(sources: SettingsReader, key: Key, *, least: int = 1) -> int:
+def read_int(sources: SettingsReader, key: Key, *, least: int = 1) -> int:
     value = sources.get(key.name)
     if value in (None, ""):
         return int(key.default)
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value.strip(), re.ASCII):
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MOST:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MAX_INT:
         raise ConfigurationError(
-            f"{key.name} must be a whole number from {least} to {MOST}, not {quote(value)}."
+            f"{key.name} must be a whole number from {least} to {MAX_INT}, not {quote(value)}."
         )
     return value
 
 
-def flag(sources: SettingsReader, key: Key) -> bool:
+def read_bool(sources: SettingsReader, key: Key) -> bool:
     value = sources.get(key.name)
     if value in (None, ""):
         return bool(key.default)
@@ -78,7 +80,7 @@ def flag(sources: SettingsReader, key: Key) -> bool:
     return meant
 
 
-def secret(sources: SettingsReader, key: Key) -> str:
+def read_secret(sources: SettingsReader, key: Key) -> str:
     """A text that no message repeats."""
     value = sources.get(key.name)
     if not isinstance(value, str):
@@ -86,7 +88,7 @@ def secret(sources: SettingsReader, key: Key) -> str:
     return value
 
 
-def parameter_name(sources: SettingsReader, key: Key) -> str:
+def read_parameter_name(sources: SettingsReader, key: Key) -> str:
     value = sources.get(key.name)
     if not isinstance(value, str) or not re.fullmatch(r"[\w.-]+", value, re.ASCII):
         raise ConfigurationError(
@@ -96,18 +98,18 @@ def parameter_name(sources: SettingsReader, key: Key) -> str:
     return value
 
 
-def path_prefix(sources: SettingsReader, key: Key) -> str:
+def read_path_prefix(sources: SettingsReader, key: Key) -> str:
     value = sources.get(key.name)
-    return str(key.default) if value is None else path(key.name, value)
+    return str(key.default) if value is None else parse_path_prefix(key.name, value)
 
 
-def path(key: str, value: Any) -> str:
+def parse_path_prefix(key: str, value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"(/[\w.~-]+)+", value, re.ASCII):
         raise ConfigurationError(f"{key} must be a path such as '/jobs', not {quote(value)}.")
     return value
 
 
-def mapping(sources: SettingsReader, key: Key) -> Mapping[str, Any]:
+def read_mapping(sources: SettingsReader, key: Key) -> Mapping[str, Any]:
     value = sources.get(key.name)
     if value in (None, ""):
         return dict(key.default)
@@ -123,9 +125,9 @@ def mapping(sources: SettingsReader, key: Key) -> Mapping[str, Any]:
     return value
 
 
-def cache(sources: SettingsReader, key: Key) -> Mapping[str, Any]:
+def read_cache_config(sources: SettingsReader, key: Key) -> Mapping[str, Any]:
     """A Flask-Caching configuration; without a type it would keep nothing, and say so nowhere."""
-    value = mapping(sources, key)
+    value = read_mapping(sources, key)
     if not value.get("CACHE_TYPE"):
         raise ConfigurationError(
             f"{key.name} must say its CACHE_TYPE, such as {key.default['CACHE_TYPE']!r}."

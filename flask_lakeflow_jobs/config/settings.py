@@ -9,17 +9,17 @@ from typing import Any, TypeAlias
 
 from ..errors import ConfigurationError
 from . import keys
-from .jobs import Job, JobConfigs, named_jobs
+from .jobs import Job, JobConfigs, resolve_jobs
 from .readers import (
     SettingsReader,
-    cache,
-    count,
-    flag,
-    optional,
-    parameter_name,
-    path_prefix,
-    seconds,
-    secret,
+    read_bool,
+    read_cache_config,
+    read_int,
+    read_optional,
+    read_parameter_name,
+    read_path_prefix,
+    read_seconds,
+    read_secret,
 )
 
 BundleJobs: TypeAlias = Callable[[Path], Mapping[str, int]]
@@ -52,7 +52,7 @@ class Settings:
     webhook_password: str | None = field(repr=False)
 
     @property
-    def takes_notifications(self) -> bool:
+    def accepts_notifications(self) -> bool:
         """Whether Databricks may send notifications of runs."""
         return self.webhook_username is not None
 
@@ -70,43 +70,45 @@ def load_settings(
     """
     bundle = None if sources.get("DATABRICKS_HOST") else _bundle(sources, root)
     local_ids = bundle_jobs(bundle) if bundle else {}
-    timeout = optional(seconds, sources, keys.TIMEOUT)
-    read_timeout = seconds(sources, keys.READ_TIMEOUT)
-    write_timeout = seconds(sources, keys.WRITE_TIMEOUT)
-    wait_timeout = seconds(sources, keys.WAIT_TIMEOUT)
+    timeout = read_optional(read_seconds, sources, keys.TIMEOUT)
+    read_timeout = read_seconds(sources, keys.READ_TIMEOUT)
+    write_timeout = read_seconds(sources, keys.WRITE_TIMEOUT)
+    wait_timeout = read_seconds(sources, keys.WAIT_TIMEOUT)
     webhook_username, webhook_password = _webhook_login(sources)
     return Settings(
-        jobs=named_jobs(sources, jobs or {}, local_ids, wait_timeout),
+        jobs=resolve_jobs(sources, jobs or {}, local_ids, wait_timeout),
         sdk={
             arg: str(sources.config[key])
             for key, arg in keys.SDK_KEYS.items()
             if _has(sources, key)
         },
         bundle=bundle,
-        poll_interval=seconds(sources, keys.POLL_INTERVAL),
+        poll_interval=read_seconds(sources, keys.POLL_INTERVAL),
         read_timeout=timeout or read_timeout,
         write_timeout=timeout or write_timeout,
-        read_attempts=count(sources, keys.READ_ATTEMPTS),
+        read_attempts=read_int(sources, keys.READ_ATTEMPTS),
         wait_timeout=wait_timeout,
-        cache_ttl=seconds(sources, keys.CACHE_TTL, least=0.0),
-        cache=cache(sources, keys.CACHE),
-        max_streams=optional(count, sources, keys.MAX_STREAMS, least=0),
-        stream_max_seconds=seconds(sources, keys.STREAM_MAX_SECONDS),
-        heartbeat=seconds(sources, keys.HEARTBEAT),
-        push=flag(sources, keys.PUSH),
-        console=flag(sources, keys.CONSOLE),
-        console_prefix=path_prefix(sources, keys.CONSOLE_PREFIX),
-        read_only=flag(sources, keys.READ_ONLY),
-        trust_proxy_headers=flag(sources, keys.TRUST_PROXY_HEADERS),
-        attribution_parameter=optional(parameter_name, sources, keys.ATTRIBUTION_PARAMETER),
+        cache_ttl=read_seconds(sources, keys.CACHE_TTL, least=0.0),
+        cache=read_cache_config(sources, keys.CACHE),
+        max_streams=read_optional(read_int, sources, keys.MAX_STREAMS, least=0),
+        stream_max_seconds=read_seconds(sources, keys.STREAM_MAX_SECONDS),
+        heartbeat=read_seconds(sources, keys.HEARTBEAT),
+        push=read_bool(sources, keys.PUSH),
+        console=read_bool(sources, keys.CONSOLE),
+        console_prefix=read_path_prefix(sources, keys.CONSOLE_PREFIX),
+        read_only=read_bool(sources, keys.READ_ONLY),
+        trust_proxy_headers=read_bool(sources, keys.TRUST_PROXY_HEADERS),
+        attribution_parameter=read_optional(
+            read_parameter_name, sources, keys.ATTRIBUTION_PARAMETER
+        ),
         webhook_username=webhook_username,
         webhook_password=webhook_password,
     )
 
 
 def _webhook_login(sources: SettingsReader) -> tuple[str | None, str | None]:
-    username = optional(secret, sources, keys.WEBHOOK_USERNAME)
-    password = optional(secret, sources, keys.WEBHOOK_PASSWORD)
+    username = read_optional(read_secret, sources, keys.WEBHOOK_USERNAME)
+    password = read_optional(read_secret, sources, keys.WEBHOOK_PASSWORD)
     if (username is None) != (password is None):
         there, missing = keys.WEBHOOK_USERNAME.name, keys.WEBHOOK_PASSWORD.name
         if username is None:

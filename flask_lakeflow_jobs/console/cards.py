@@ -87,7 +87,7 @@ def cards(authorizer: Authorizer, keys: Iterable[str]) -> list[Card]:
     def read(blank: Card, handle: JobHandle | LakeflowJobsError) -> Card:
         if isinstance(handle, LakeflowJobsError):
             return replace(blank, trouble=handle)
-        reads = handle.documents(stale_if_error=True)
+        reads = handle.cached_reads(stale_if_error=True)
         try:
             seen = reads.list_runs(LAST_RUNS)
             settings = state.upstream.parse_job(reads.get_job().value).settings
@@ -97,7 +97,7 @@ def cards(authorizer: Authorizer, keys: Iterable[str]) -> list[Card]:
             blank,
             runs=[
                 summary(state.upstream.parse_base_run(run), moment, parameter)
-                for run in (redact(each, blank.job.secrets) for each in seen.value)
+                for run in (redact(each, blank.job.secret_overrides) for each in seen.value)
             ],
             slots=settings.max_concurrent_runs if settings else None,
             queues=bool(settings and settings.queue and settings.queue.enabled),

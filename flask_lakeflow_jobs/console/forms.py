@@ -12,8 +12,8 @@ from marshmallow.fields import AwareDateTime, Boolean
 
 from ..errors import InvalidParameters
 from ..runs.params import LIST_NAMES, NAMED_FIELDS
-from ..runs.params_schema import json_schema
-from ..runs.redaction import MASK, SecretOverrides, looks_secret
+from ..runs.params_schema import build_json_schema
+from ..runs.redaction import REDACTED, SecretOverrides, is_secret_name
 from .summaries import job_parameters_of
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Field:
 
         :param text: what stands in it; of a flag in any of the words that a schema takes.
         """
-        if text == MASK:
+        if text == REDACTED:
             return self
         return replace(self, value=_flag(text) if self.is_flag else text)
 
@@ -110,9 +110,9 @@ class Field:
         if self.control == "checkbox":
             return text == "true"
         if self.control == "lines":
-            if MASK in text:
+            if REDACTED in text:
                 raise ValueError(
-                    f"Has {MASK} where a secret was. Write the secret, or drop the line."
+                    f"Has {REDACTED} where a secret was. Write the secret, or drop the line."
                 )
             return [line for line in text.splitlines() if line.strip()]
         if self.control == "json":
@@ -232,7 +232,9 @@ def form_of(job: Job, definition: SdkJob | None, hidden: Iterable[str] = ()) -> 
     :param hidden: names that the app fills in itself.
     """
     if job.schema is not None:
-        form = _from_schema(json_schema(job.schema), job.secrets, _with_offset(job.schema))
+        form = _from_schema(
+            build_json_schema(job.schema), job.secret_overrides, _with_offset(job.schema)
+        )
     elif job.task_type in (None, "job"):
         form = Form(
             [_text(name, value) for name, value in _job_parameters(definition)],
@@ -272,7 +274,7 @@ def _from_schema(
                 name,
                 described,
                 required=name in required,
-                is_secret=secrets.get(name, looks_secret(name)),
+                is_secret=secrets.get(name, is_secret_name(name)),
                 has_offset=name in with_offset,
             )
             for name, described in document["properties"].items()
@@ -348,7 +350,7 @@ def _flag(text: str) -> str:
 
 
 def _text(name: str, default: str | None) -> Field:
-    secret = looks_secret(name)
+    secret = is_secret_name(name)
     help_ = f"Default: {default}" if default and not secret else ""
     value = "" if secret else default or ""
     return Field(name, name, "password" if secret else "text", value=value, help=help_)
@@ -387,7 +389,7 @@ def given_to(run: Run, task_type: str | None) -> dict[str, str]:
     :param run: whose parameters they are, with its secrets masked.
     :param task_type: of its job; it decides by which names they go.
     """
-    params = {name: value for name, value in _params(run, task_type).items() if value != MASK}
+    params = {name: value for name, value in _params(run, task_type).items() if value != REDACTED}
     texts = {name: _given_as_text(value) for name, value in params.items()}
     return {**texts, WHOLE: json.dumps(params, indent=2)}
 

@@ -16,7 +16,7 @@ from itertools import pairwise
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from ..runs.outcome import last_attempts
+from ..runs.outcome import select_last_attempts
 
 if TYPE_CHECKING:
     from ..sdk_types import Run
@@ -102,7 +102,7 @@ class Graph:
 
 def build_graph(run: Run, rows: Iterable[Attempt]) -> Graph:
     """Draw the tasks of a run, each with its last attempt, and their dependencies."""
-    tasks = last_attempts(run.tasks)
+    tasks = select_last_attempts(run.tasks)
     layout = lay_out(
         {task.task_key: [each.task_key for each in task.depends_on or []] for task in tasks}
     )

@@ -60,7 +60,9 @@ def job_of(handle: JobHandle) -> SdkJob:
 
     :param handle: on the job.
     """
-    return current_state().upstream.parse_job(handle.documents(stale_if_error=True).get_job().value)
+    return current_state().upstream.parse_job(
+        handle.cached_reads(stale_if_error=True).get_job().value
+    )
 
 
 def run_of(handle: JobHandle, run_id: int) -> tuple[Run, CachedResponse]:
@@ -69,9 +71,9 @@ def run_of(handle: JobHandle, run_id: int) -> tuple[Run, CachedResponse]:
     :param handle: on its job.
     :param run_id: the run.
     """
-    seen = handle.documents(stale_if_error=True).get_run(run_id)
+    seen = handle.cached_reads(stale_if_error=True).get_run(run_id)
     state = current_state()
-    run = state.upstream.parse_run(redact(seen.value, handle.job.secrets))
+    run = state.upstream.parse_run(redact(seen.value, handle.job.secret_overrides))
     if state.settings.bundle is not None:  # the local workspace has no pages that say more
         run.run_page_url = None
         for task in run.tasks or []:

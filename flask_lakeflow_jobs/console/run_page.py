@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import LakeflowJobsError
 from ..globals import current_state
-from ..runs.ids import page_url
+from ..runs.ids import normalize_page_url
 from ..runs.outcome import Outcome, has_ended, outcome_of
 from ..watching.snapshot import state_id
 from . import filters, queries, summaries, tasks
@@ -137,7 +137,7 @@ def run_view(authorizer: Authorizer, handle: JobHandle, run_id: int) -> RunView:
         efforts=_efforts(handle, run, state, moment),
         expected_end=expected,
         failure=_failure(handle, run),
-        url=page_url(run.run_page_url),
+        url=normalize_page_url(run.run_page_url),
         seen_at=queries.seen_at(seen, moment),
         now=moment,
     )
@@ -159,7 +159,7 @@ def _efforts(handle: JobHandle, run: Run, state: str, moment: float) -> list[Sum
     if run.run_id is None or not any(task.attempt_number for task in run.tasks or []):
         return []
     try:
-        seen = handle.documents(stale_if_error=True).get_repairs(run.run_id, state=state)
+        seen = handle.cached_reads(stale_if_error=True).get_repairs(run.run_id, state=state)
     except LakeflowJobsError:  # what else is known of the run is still worth showing
         return []
     # how an effort went is told in the fields of a run

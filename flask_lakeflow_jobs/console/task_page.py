@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from werkzeug.exceptions import NotFound
 
 from ..globals import current_state
-from ..runs.ids import run_url
+from ..runs.ids import build_run_url
 from ..runs.redaction import redact
 from . import queries
 from .tasks import Attempt
@@ -80,10 +80,10 @@ def task_view(authorizer: Authorizer, handle: JobHandle, run_id: int, task_run_i
         raise NotFound(f"Run {run_id} has no task with the id {task_run_id}.")
     rows = timeline(run, queries.now()).rows
     attempt = next(row for row in rows if row.run_id == task_run_id)
-    seen = handle.documents(stale_if_error=True).get_task_output(
+    seen = handle.cached_reads(stale_if_error=True).get_task_output(
         task_run_id, is_final=attempt.ended is not None
     )
-    shown = redact(seen.value, handle.job.secrets)
+    shown = redact(seen.value, handle.job.secret_overrides)
     output = current_state().upstream.parse_output(shown)
     return TaskView(attempt, texts_of(output), _child(authorizer, task, output))
 
@@ -111,4 +111,4 @@ def _child(authorizer: Authorizer, task: RunTask, output: RunOutput) -> Child | 
         return None
     job_id = task.run_job_task.job_id
     keys = (job.key for job in authorizer.viewable_jobs() if job.job_id == job_id)
-    return Child(run_id, next(keys, None), run_url(task.run_page_url, job_id, run_id))
+    return Child(run_id, next(keys, None), build_run_url(task.run_page_url, job_id, run_id))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..runs.ids import page_url
+from ..runs.ids import normalize_page_url
 from ..runs.outcome import has_ended, outcome_of, parse_state
 from . import filters
 from .summaries import State
@@ -92,7 +92,7 @@ def attempt_of(task: RunTask, now: float, start: int, end: int, *, is_last: bool
         length=max(0.0, (now if over is None else over) - (began or 0)) if has_run else None,
         message=parse_state(task).message,
         progress=_progress(task),
-        url=page_url(task.run_page_url),
+        url=normalize_page_url(task.run_page_url),
         segments=_segments(task, now, start, end) if has_run else [],
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..runs.outcome import has_ended, last_attempts
+from ..runs.outcome import has_ended, select_last_attempts
 from .tasks import attempt_of, share
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def timeline(run: Run, now: float, expected_end: float | None = None) -> Timelin
     :param expected_end: the same, if something is expected.
     """
     start, end = _axis(run, now, expected_end)
-    last = {id(task) for task in last_attempts(run.tasks)}
+    last = {id(task) for task in select_last_attempts(run.tasks)}
     tasks = sorted(run.tasks or [], key=lambda task: (not task.start_time, task.start_time or 0))
     return Timeline(
         start=start,

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, current_app, redirect, render_template, r
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from ..config.jobs import NO_JOBS
+from ..config.jobs import NO_JOBS_MESSAGE
 from ..errors import (
     Conflict,
     InvalidParameters,
@@ -96,7 +96,11 @@ def show_jobs() -> str:
     some = request.args.getlist("key")
     keys = [job.key for job in authorizer.viewable_jobs() if not some or job.key in some]
     template = "_cards.html" if "bare" in request.args else "jobs.html"
-    said = "There is no job here that you may see." if current_state().settings.jobs else NO_JOBS
+    said = (
+        "There is no job here that you may see."
+        if current_state().settings.jobs
+        else NO_JOBS_MESSAGE
+    )
     return _page(template, cards=cards(authorizer, keys), keys=some or None, if_none=said)
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..errors import LakeflowJobsError
-from .outcome import Outcome, has_failed_itself, outcome_of, parse_state, root_causes
+from .outcome import Outcome, find_root_causes, is_root_cause, outcome_of, parse_state
 
 if TYPE_CHECKING:
     from ..sdk_types import Run, RunOutput, RunTask
@@ -67,7 +67,7 @@ class Explanation:
         return asdict(self)
 
 
-class Evidence(Protocol):
+class TaskReader(Protocol):
     """What can be read of a task that failed; each may raise a :exc:`LakeflowJobsError`."""
 
     def read_output(self, task: RunTask) -> RunOutput:
@@ -77,8 +77,8 @@ class Evidence(Protocol):
         """What it was repeated as."""
 
 
-def explanation(
-    run: Run, evidence: Evidence, document: Mapping[str, Any] | None = None
+def explain_run(
+    run: Run, evidence: TaskReader, document: Mapping[str, Any] | None = None
 ) -> Explanation:
     """Find out why a run failed.
 
@@ -98,7 +98,7 @@ def explanation(
         outcome=outcome_of(said),
         tasks=[
             _failed_task(task, said_of.get(task.run_id, task), evidence)
-            for task in root_causes(run.tasks)
+            for task in find_root_causes(run.tasks)
         ],
         termination_code=words.termination_code,
         message=words.message,
@@ -106,7 +106,7 @@ def explanation(
     )
 
 
-def _failed_task(task: RunTask, said: AnySpelling, evidence: Evidence) -> FailedTask:
+def _failed_task(task: RunTask, said: AnySpelling, evidence: TaskReader) -> FailedTask:
     words = parse_state(said)
     failed = _first_iteration(task, evidence) or task
     output = _if_any(lambda: evidence.read_output(failed)) if failed.run_id is not None else None
@@ -132,11 +132,11 @@ def _if_any(read: Callable[[], T]) -> T | None:
         return None
 
 
-def _first_iteration(task: RunTask, evidence: Evidence) -> RunTask | None:
+def _first_iteration(task: RunTask, evidence: TaskReader) -> RunTask | None:
     """Of a task that repeats another, the first time that this failed for good."""
     if task.for_each_task is None or task.run_id is None:
         return None
-    failed = filter(has_failed_itself, _if_any(lambda: evidence.read_iterations(task)) or ())
+    failed = filter(is_root_cause, _if_any(lambda: evidence.read_iterations(task)) or ())
     return min(
         failed, key=lambda each: (-(each.attempt_number or 0), each.end_time or 0), default=None
     )

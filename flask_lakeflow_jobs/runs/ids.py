@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 from ..errors import InvalidRequest, quote
 
 #: The largest id: the Jobs API's ids are signed 64-bit numbers.
-LARGEST_ID = 2**63 - 1
+MAX_ID = 2**63 - 1
 
 
 def parse_id(value: object) -> int | None:
@@ -21,7 +21,7 @@ def parse_id(value: object) -> int | None:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         return None
-    return value if 0 < value <= LARGEST_ID else None
+    return value if 0 < value <= MAX_ID else None
 
 
 def parse_run_id(value: object) -> int:
@@ -36,7 +36,7 @@ def parse_run_id(value: object) -> int:
     return run_id
 
 
-def page_url(url: str | None) -> str | None:
+def normalize_page_url(url: str | None) -> str | None:
     """The page of a run in the workspace, under an address that works for everybody.
 
     Links of the old form, ``/?o=1#job/1/run/2``, lead those who are no admins to the home page.
@@ -53,13 +53,13 @@ def page_url(url: str | None) -> str | None:
     return urlunsplit(parts)
 
 
-def run_url(sibling: str | None, job_id: int, run_id: int) -> str | None:
+def build_run_url(sibling: str | None, job_id: int, run_id: int) -> str | None:
     """The page of a run in the workspace.
 
     :param sibling: the ``run_page_url`` of another run there.
     :param job_id: the job's.
     :param run_id: the run's.
     """
-    parts = urlsplit(page_url(sibling) or "")
+    parts = urlsplit(normalize_page_url(sibling) or "")
     path = f"/jobs/{job_id}/runs/{run_id}"
     return urlunsplit(parts._replace(path=path, fragment="")) if parts.netloc else None

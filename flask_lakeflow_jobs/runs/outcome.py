@@ -243,7 +243,7 @@ def has_ended(run: AnySpelling) -> bool:
     return parse_state(run).ended
 
 
-def last_attempts(tasks: Iterable[RunTask] | None) -> list[RunTask]:
+def select_last_attempts(tasks: Iterable[RunTask] | None) -> list[RunTask]:
     """The tasks of a run, each with its last attempt only, in the order of the job.
 
     :param tasks: as the run has them: a retried task stands there once per attempt.
@@ -256,7 +256,7 @@ def last_attempts(tasks: Iterable[RunTask] | None) -> list[RunTask]:
     return list(last.values())
 
 
-def has_failed_itself(task: RunTask) -> bool:
+def is_root_cause(task: RunTask) -> bool:
     """Whether a task ended badly, and not for what happened elsewhere.
 
     :param task: as the SDK has it.
@@ -264,12 +264,12 @@ def has_failed_itself(task: RunTask) -> bool:
     return has_ended(task) and outcome_of(task) not in SUCCESSES | CONSEQUENCES
 
 
-def root_causes(tasks: Iterable[RunTask] | None) -> list[RunTask]:
+def find_root_causes(tasks: Iterable[RunTask] | None) -> list[RunTask]:
     """The tasks that a run failed by: those that ended badly of themselves, first to end first.
 
     :param tasks: as the run has them.
     """
-    failed = filter(has_failed_itself, last_attempts(tasks))
+    failed = filter(is_root_cause, select_last_attempts(tasks))
     return sorted(failed, key=lambda task: task.end_time or 0)
 
 

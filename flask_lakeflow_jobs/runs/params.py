@@ -66,7 +66,7 @@ PIPELINE_LISTS = {
 }
 
 
-def validate(schema: Schema | None, params: Mapping[str, Any] | None) -> dict[str, Any]:
+def validate_params(schema: Schema | None, params: Mapping[str, Any] | None) -> dict[str, Any]:
     """What the job is given, under the names that the caller used.
 
     A schema's defaults and transformations count; a field with a ``data_key`` keeps that name,
@@ -131,7 +131,7 @@ def _told(messages: Mapping[str, Any]) -> str:
     return " ".join(told)
 
 
-def listed_task_keys(keys: Sequence[str] | None) -> list[str] | None:
+def normalize_task_keys(keys: Sequence[str] | None) -> list[str] | None:
     """Task keys as the Jobs API takes them; a text is one key, not its letters.
 
     :param keys: as a caller names them.
@@ -141,7 +141,7 @@ def listed_task_keys(keys: Sequence[str] | None) -> list[str] | None:
     return [keys] if isinstance(keys, str) else list(keys)
 
 
-def check_task_keys(only: Sequence[str], tasks: Sequence[str], job: str) -> None:
+def validate_task_keys(only: Sequence[str], tasks: Sequence[str], job: str) -> None:
     """Find out whether a job has the tasks that are to run.
 
     :param only: their keys, with ``+`` before or after for what is up- or downstream.
@@ -158,7 +158,7 @@ def check_task_keys(only: Sequence[str], tasks: Sequence[str], job: str) -> None
         )
 
 
-def run_now_fields(task_type: str | None, params: Mapping[str, Any]) -> dict[str, Any]:
+def build_run_now_fields(task_type: str | None, params: Mapping[str, Any]) -> dict[str, Any]:
     """Put parameters into the fields of run-now; none ever vanishes.
 
     :param task_type: one of :data:`TASK_TYPES`, or ``None``: then the parameters must already be

@@ -43,7 +43,7 @@ SCALARS = ["string", "number", "boolean"]
 ASCII = "^[\\u0000-\\u007f]*$"
 
 
-def json_schema(schema: Schema) -> dict[str, Any]:
+def build_json_schema(schema: Schema) -> dict[str, Any]:
     """Describe what a schema takes; what cannot be described is left open, never an error.
 
     :param schema: a job's.
@@ -51,13 +51,13 @@ def json_schema(schema: Schema) -> dict[str, Any]:
     return _object(schema, inside=())
 
 
-def parameters_schema(schema: Schema | None, task_type: str | None) -> dict[str, Any]:
+def build_params_schema(schema: Schema | None, task_type: str | None) -> dict[str, Any]:
     """Describe the parameters of a job: by its schema, else by where its task type puts them.
 
     :param task_type: ``None`` leaves the placement to the caller: run-now's own fields.
     """
     if schema is not None:
-        return json_schema(schema)
+        return build_json_schema(schema)
     if task_type is None:
         return _or_nothing({name: _or_null(_run_now_field(name)) for name in RUN_NOW_FIELDS})
     if task_type == "dbt":

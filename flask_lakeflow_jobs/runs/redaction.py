@@ -16,7 +16,7 @@ from .outcome import life_cycle_of, outcome_of
 if TYPE_CHECKING:
     from marshmallow import Schema
 
-MASK = "***"
+REDACTED = "***"
 
 #: What the name of a secret has at its end, or before one of its later words, in lower case.
 ENDINGS = (
@@ -42,7 +42,7 @@ _OPTION = re.compile(
 
 
 @lru_cache(maxsize=4096)
-def looks_secret(name: str) -> bool:
+def is_secret_name(name: str) -> bool:
     """Whether a name is that of a secret, in whatever style it is written.
 
     :param name: e.g. ``apiKey``, ``DB_PASSWORD``, ``--private-key``.
@@ -85,7 +85,7 @@ def _masked_member(name: str, value: Any, said: SecretOverrides) -> Any:
         return redact(value, said)
     if isinstance(value, list):
         return _masked_list(value, said)
-    return MASK if value and isinstance(value, str) and _is_secret(name, said) else value
+    return REDACTED if value and isinstance(value, str) and _is_secret(name, said) else value
 
 
 def _masked_list(values: list[Any], said: SecretOverrides) -> list[Any]:
@@ -96,7 +96,7 @@ def _masked_list(values: list[Any], said: SecretOverrides) -> list[Any]:
             result.append(_masked_member("", value, said))
             follows_secret = False
         elif follows_secret and not value.startswith("-"):
-            result.append(MASK)
+            result.append(REDACTED)
             follows_secret = False
         else:
             result.append(_masked_argument(value, said))
@@ -109,7 +109,7 @@ def _masked_argument(text: str, said: SecretOverrides) -> str:
 
     def hide(match: re.Match[str]) -> str:
         name, between, value = (part for part in match.groups() if part is not None)
-        return f"{name}{between}{MASK if _is_secret(name, said) else value}"
+        return f"{name}{between}{REDACTED if _is_secret(name, said) else value}"
 
     whole = _ASSIGNMENT.fullmatch(text)
     if whole and _is_secret(whole["name"], said):
@@ -126,17 +126,19 @@ def _masked_pair(pair: dict[str, Any], said: SecretOverrides) -> dict[str, Any]:
     if not _is_secret(pair["name"], said):
         return pair
     return {
-        name: MASK if value and name in ("value", "default") else value
+        name: REDACTED if value and name in ("value", "default") else value
         for name, value in pair.items()
     }
 
 
 def _is_secret(name: str, said: SecretOverrides) -> bool:
     answer = said.get(name.lstrip("-"))
-    return looks_secret(name) if answer is None else answer
+    return is_secret_name(name) if answer is None else answer
 
 
-def newest_run(runs: Sequence[dict[str, Any]], secrets: SecretOverrides) -> dict[str, Any]:
+def summarize_newest_run(
+    runs: Sequence[dict[str, Any]], secrets: SecretOverrides
+) -> dict[str, Any]:
     """The newest run of a job, and how it is doing; of a job without runs, all is ``None``.
 
     :param runs: newest first.
@@ -151,16 +153,18 @@ def newest_run(runs: Sequence[dict[str, Any]], secrets: SecretOverrides) -> dict
     }
 
 
-def task_outputs(outputs: Mapping[str, dict[str, Any]], secrets: SecretOverrides) -> dict[str, Any]:
+def redact_outputs(
+    outputs: Mapping[str, dict[str, Any]], secrets: SecretOverrides
+) -> dict[str, Any]:
     """What the tasks of a run left.
 
     :param outputs: by task key.
     :param secrets: what the job's schema says of its parameters.
     """
-    return {task: redact(without_headers(output), secrets) for task, output in outputs.items()}
+    return {task: redact(remove_dbt_headers(output), secrets) for task, output in outputs.items()}
 
 
-def without_headers(output: dict[str, Any]) -> dict[str, Any]:
+def remove_dbt_headers(output: dict[str, Any]) -> dict[str, Any]:
     """An output without the headers of a dbt task, which carry credentials.
 
     :param output: of one task.

@@ -22,7 +22,7 @@ RUN_PARAMETERS = (
 )
 
 
-def repair_arguments(
+def build_repair_arguments(
     run: Run, *, rerun_tasks: Sequence[str] | None, rerun_dependent_tasks: bool | None
 ) -> dict[str, Any]:
     """What the SDK's ``repair_run`` needs to run tasks again as they ran before.

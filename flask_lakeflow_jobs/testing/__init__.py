@@ -3,7 +3,7 @@
 It knows nothing of the extension: any client of the Jobs API can be tried with it.
 """
 
-from .exchange import Exchange, RecordedRequest, Reply, fingerprint
+from .exchange import Exchange, RecordedRequest, Reply, hash_token
 from .fault_proxy import FaultyWorkspace, Rule
 from .faults import (
     Delay,
@@ -32,5 +32,5 @@ __all__ = [
     "Silence",
     "SlowBody",
     "TruncatedBody",
-    "fingerprint",
+    "hash_token",
 ]

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 #: Headers that hold for one connection only, or that are written anew.
-NOT_HANDED_ON = frozenset(
+HOP_BY_HOP_HEADERS = frozenset(
     {
         "accept-encoding",
         "connection",
@@ -28,10 +28,10 @@ NOT_HANDED_ON = frozenset(
 )
 
 #: Seconds that a workspace may take for an answer.
-PATIENCE = 60.0
+TIMEOUT_SECONDS = 60.0
 
 
-def fingerprint(token: str) -> str:
+def hash_token(token: str) -> str:
     """Names a token in a record without giving it away.
 
     :param token: the token.
@@ -47,7 +47,7 @@ class RecordedRequest:
     :param path: without the query.
     :param query: the query, each name with its last value.
     :param body: what its JSON says; text that is not JSON as it is, ``None`` if there is none.
-    :param token: the :func:`fingerprint` of its bearer token; empty without one.
+    :param token: the :func:`hash_token` of its bearer token; empty without one.
     :param forwarded: whether it reached the workspace.
     :param status: in the answer that the client got, or the beginning of one; ``None``: in none,
         or none yet.
@@ -61,7 +61,7 @@ class RecordedRequest:
     forwarded: bool = False
     status: int | None = None
 
-    def is_for(self, method: str | None, path: str | None) -> bool:
+    def matches(self, method: str | None, path: str | None) -> bool:
         """Whether it is one of those meant.
 
         :param method: e.g. ``POST``; ``None``: any.
@@ -72,7 +72,7 @@ class RecordedRequest:
         )
 
 
-def body_of(raw: bytes) -> Any:
+def parse_body(raw: bytes) -> Any:
     """A body as a record holds it.
 
     :param raw: the bytes.
@@ -102,7 +102,7 @@ class Reply:
 
 
 @dataclass(frozen=True)
-class Outbound:
+class ForwardedRequest:
     """A request as it is handed on.
 
     :param origin: scheme, host and port of the workspace.
@@ -125,7 +125,7 @@ class Outbound:
         """
         parts = urlsplit(self.origin)
         connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        connection = connect(parts.netloc, timeout=PATIENCE)
+        connection = connect(parts.netloc, timeout=TIMEOUT_SECONDS)
         try:
             connection.request(self.method, self.target, self.body or None, dict(self.headers))
             response = connection.getresponse()
@@ -135,7 +135,7 @@ class Outbound:
         headers = {
             name: value
             for name, value in response.getheaders()
-            if name.lower() not in NOT_HANDED_ON
+            if name.lower() not in HOP_BY_HOP_HEADERS
         }
         return Reply(response.status, headers, body)
 
@@ -154,7 +154,7 @@ class Exchange:
     def __init__(
         self,
         request: RecordedRequest,
-        outbound: Outbound,
+        build_forwarded_request: ForwardedRequest,
         connection: socket.socket,
         out: BufferedIOBase,
         closing: threading.Event,
@@ -162,7 +162,7 @@ class Exchange:
     ) -> None:
         self.request = request
         self.is_over = False
-        self._outbound = outbound
+        self._outbound = build_forwarded_request
         self._connection = connection
         self._out = out
         self._closing = closing
@@ -178,14 +178,14 @@ class Exchange:
         self.request.forwarded = True
         return Reply(reply.status, reply.headers, self._rewrite(reply.body))
 
-    def answer(self, reply: Reply) -> None:
+    def respond(self, reply: Reply) -> None:
         """Send a whole answer; the connection stays open.
 
         :param reply: it.
         """
-        self.begin(reply, b"" if self.request.method == "HEAD" else reply.body)
+        self.begin_response(reply, b"" if self.request.method == "HEAD" else reply.body)
 
-    def begin(self, reply: Reply, part: bytes = b"") -> None:
+    def begin_response(self, reply: Reply, part: bytes = b"") -> None:
         """Send the status line, the headers, and a part of the body.
 
         :param reply: it.
@@ -202,7 +202,7 @@ class Exchange:
         self._out.write(data)
         self._out.flush()
 
-    def pause(self, seconds: float) -> bool:
+    def wait(self, seconds: float) -> bool:
         """Let time pass.
 
         :param seconds: how long.

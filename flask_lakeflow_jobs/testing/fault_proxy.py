@@ -13,7 +13,14 @@ from types import TracebackType
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
-from .exchange import NOT_HANDED_ON, Exchange, Outbound, RecordedRequest, body_of, fingerprint
+from .exchange import (
+    HOP_BY_HOP_HEADERS,
+    Exchange,
+    ForwardedRequest,
+    RecordedRequest,
+    hash_token,
+    parse_body,
+)
 from .faults import Fault
 
 _log = logging.getLogger("flask_lakeflow_jobs.local")
@@ -57,7 +64,7 @@ class Rule:
         """
         if self.times is not None and self.applied >= self.times:
             return False
-        if not request.is_for(self.method, self.path):
+        if not request.matches(self.method, self.path):
             return False
         if self.random is not None and self.random.random() >= self.rate:
             return False
@@ -163,7 +170,7 @@ class FaultyWorkspace:
         with self._changed:
             self._rules.clear()
 
-    def fault_for(self, request: RecordedRequest) -> Fault | None:
+    def record(self, request: RecordedRequest) -> Fault | None:
         """Record a request, and find out what befalls it.
 
         :param request: it.
@@ -178,16 +185,18 @@ class FaultyWorkspace:
     @property
     def requests(self) -> list[RecordedRequest]:
         """All requests so far, in the order in which they came."""
-        return self.asked()
+        return self.find_requests()
 
-    def asked(self, method: str | None = None, path: str | None = None) -> list[RecordedRequest]:
+    def find_requests(
+        self, method: str | None = None, path: str | None = None
+    ) -> list[RecordedRequest]:
         """The requests of a kind so far.
 
         :param method: e.g. ``GET``; ``None``: any.
         :param path: the end of their path; ``None``: any.
         """
         with self._changed:
-            return [request for request in self._requests if request.is_for(method, path)]
+            return [request for request in self._requests if request.matches(method, path)]
 
     def wait_for(
         self,
@@ -206,16 +215,20 @@ class FaultyWorkspace:
         :raises TimeoutError: they have not.
         """
         with self._changed:
-            if not self._changed.wait_for(lambda: len(self.asked(method, path)) >= count, timeout):
+            if not self._changed.wait_for(
+                lambda: len(self.find_requests(method, path)) >= count, timeout
+            ):
                 raise TimeoutError(
-                    f"{len(self.asked(method, path))} of {count} requests came within"
+                    f"{len(self.find_requests(method, path))} of {count} requests came within"
                     f" {timeout:g} seconds."
                 )
-            return self.asked(method, path)
+            return self.find_requests(method, path)
 
     # ── what the connections need ─────────────────────────────────────────────────────────────────
 
-    def outbound(self, method: str, target: str, headers: Any, body: bytes) -> Outbound:
+    def build_forwarded_request(
+        self, method: str, target: str, headers: Any, body: bytes
+    ) -> ForwardedRequest:
         """A client's request as the workspace gets it.
 
         :param method: e.g. ``GET``.
@@ -223,10 +236,10 @@ class FaultyWorkspace:
         :param headers: the client's.
         :param body: the bytes.
         """
-        kept = {name: headers[name] for name in headers if name.lower() not in NOT_HANDED_ON}
-        if bearer_token(headers) in self._tokens:
+        kept = {name: headers[name] for name in headers if name.lower() not in HOP_BY_HOP_HEADERS}
+        if read_bearer_token(headers) in self._tokens:
             kept["Authorization"] = f"Bearer {self.token}"
-        return Outbound(self._workspace.host, method, target, kept, body)
+        return ForwardedRequest(self._workspace.host, method, target, kept, body)
 
     def rewrite(self, body: bytes) -> bytes:
         """Lead whoever follows an address in a body over this road too.
@@ -236,7 +249,7 @@ class FaultyWorkspace:
         return body.replace(self._workspace.host.encode(), self.host.encode())
 
 
-def bearer_token(headers: Any) -> str:
+def read_bearer_token(headers: Any) -> str:
     """The token of a request; empty without one.
 
     :param headers: the request's.
@@ -284,23 +297,23 @@ class _Connection(BaseHTTPRequestHandler):
         workspace = self.server.workspace
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         parts = urlsplit(self.path)
-        token = bearer_token(self.headers)
+        token = read_bearer_token(self.headers)
         request = RecordedRequest(
             method=self.command,
             path=parts.path,
             query=dict(parse_qsl(parts.query, keep_blank_values=True)),
-            body=body_of(raw),
-            token=fingerprint(token) if token else "",
+            body=parse_body(raw),
+            token=hash_token(token) if token else "",
         )
         exchange = Exchange(
             request,
-            workspace.outbound(self.command, self.path, self.headers, raw),
+            workspace.build_forwarded_request(self.command, self.path, self.headers, raw),
             self.connection,
             self.wfile,
             self.server.closing,
             workspace.rewrite,
         )
-        fault = workspace.fault_for(request) or _no_fault
+        fault = workspace.record(request) or _no_fault
         try:
             fault(exchange)
         except OSError:  # the workspace is not there, or the client is gone
@@ -314,4 +327,4 @@ class _Connection(BaseHTTPRequestHandler):
 
 
 def _no_fault(exchange: Exchange) -> None:
-    exchange.answer(exchange.forward())
+    exchange.respond(exchange.forward())

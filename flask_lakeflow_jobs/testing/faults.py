@@ -55,7 +55,7 @@ class Refusal:
         if self.retry_after is not None:
             headers["Retry-After"] = str(self.retry_after)
         body = json.dumps({"error_code": code, "message": self.message}).encode()
-        exchange.answer(Reply(self.status, headers, body))
+        exchange.respond(Reply(self.status, headers, body))
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class InvalidBody:
 
     def __call__(self, exchange: Exchange) -> None:
         exchange.forward()
-        exchange.answer(Reply(self.status, {"Content-Type": self.content_type}, self.body))
+        exchange.respond(Reply(self.status, {"Content-Type": self.content_type}, self.body))
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class GatewayPage:
 
     def __call__(self, exchange: Exchange) -> None:
         page = "<html><head><title>Bad gateway</title></head><body><h1>Sorry</h1></body></html>"
-        exchange.answer(Reply(self.status, {"Content-Type": HTML}, page.encode()))
+        exchange.respond(Reply(self.status, {"Content-Type": HTML}, page.encode()))
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class TruncatedBody:
 
     def __call__(self, exchange: Exchange) -> None:
         reply = exchange.forward()
-        exchange.begin(reply, reply.body[: len(reply.body) // 2])
+        exchange.begin_response(reply, reply.body[: len(reply.body) // 2])
         exchange.close()
 
 
@@ -124,16 +124,16 @@ class TruncatedBody:
 class SlowBody:
     """The workspace's answer comes byte by byte, so that something comes all the time.
 
-    :param pause: seconds before each byte of the body.
+    :param delay: seconds before each byte of the body.
     """
 
-    pause: float
+    delay: float
 
     def __call__(self, exchange: Exchange) -> None:
         reply = exchange.forward()
-        exchange.begin(reply)
+        exchange.begin_response(reply)
         for position in range(len(reply.body)):
-            if not exchange.pause(self.pause):
+            if not exchange.wait(self.delay):
                 return
             exchange.write(reply.body[position : position + 1])
 
@@ -149,8 +149,8 @@ class Delay:
 
     def __call__(self, exchange: Exchange) -> None:
         reply = exchange.forward()
-        if exchange.pause(self.seconds):
-            exchange.answer(reply)
+        if exchange.wait(self.seconds):
+            exchange.respond(reply)
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,7 @@ class Caller:
 
         def hand_over() -> T:
             try:
-                return self._workers.run(told.carried(attempt), max(left(), 0.0))
+                return self._workers.run(told.bind_context(attempt), max(left(), 0.0))
             except CallTimeout as error:
                 failures.append(error)
                 raise
@@ -146,7 +146,7 @@ class Caller:
             before_sleep=before_next,
             reraise=True,
         )
-        with telemetry.upstream_call(operation, job.key if job else None) as told:
+        with telemetry.observe_upstream_call(operation, job.key if job else None) as told:
             self._breaker.check()
             try:
                 result = retrying(hand_over)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import RunNotFound, UpstreamError
-from ..runs.outcome import has_ended, last_attempts
+from ..runs.outcome import has_ended, select_last_attempts
 
 if TYPE_CHECKING:
     from databricks.sdk.service.jobs import Run, RunTask
@@ -38,7 +38,7 @@ def read_outputs(run: Run, read: Callable[[RunTask | Run], Output]) -> dict[str,
                 raise
             return {"info": "The workspace has no output of it."}
 
-    tasks = [task for task in last_attempts(run.tasks) if task.run_id is not None]
+    tasks = [task for task in select_last_attempts(run.tasks) if task.run_id is not None]
     if not tasks and not has_ended(run):
         return {}
     if not tasks:

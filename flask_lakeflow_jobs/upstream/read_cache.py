@@ -161,7 +161,7 @@ class ReadCache:
         with self._lock:
             self._changes[job.job_id] += 1
         generation = {"id": uuid.uuid4().hex, "at": self._clock.now()}
-        self._shared.put(f"generation:{job.job_id}", generation, RETENTION_SECONDS)
+        self._shared.set(f"generation:{job.job_id}", generation, RETENTION_SECONDS)
 
     def generation(self, job: Job) -> Generation:
         """What is asked from now on comes after the last change that is known of.
@@ -221,4 +221,4 @@ class ReadCache:
         lifetime = self._settled_for if settled else min(going, self._settled_for)
         entry = {"generation": generation["id"], "at": now, "lifetime": lifetime, "value": value}
         if lifetime > 0:
-            self._shared.put(question.key, entry, RETENTION_SECONDS, at_most=MAX_RESPONSE_BYTES)
+            self._shared.set(question.key, entry, RETENTION_SECONDS, max_chars=MAX_RESPONSE_BYTES)

@@ -79,7 +79,7 @@ class History:
                 stored = sorted(durations_of(self._source.read_ended_runs(run_key)))
             except LakeflowJobsError:
                 return
-            self._shared.put(f"history:{run_key.group}", stored, KEPT)
+            self._shared.set(f"history:{run_key.group}", stored, KEPT)
         with self._lock:
             self._known[run_key.group] = (self._clock.monotonic() + KEPT, stored)
 

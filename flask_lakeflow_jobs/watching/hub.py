@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..concurrency import Spawn, call_here, call_in_forked_children, spawn_thread
+from ..concurrency import Spawn, call_in_forked_children, run_in_thread, run_inline
 from .history import History, Outlook
 from .lease import TICK, LeaseCoordinator
 from .notifications import Notification, Notifications
@@ -60,7 +60,7 @@ class Hub:
         terminal_ttl: float,
         accepts_notifications: bool = False,
         is_closing: Callable[[], bool] = lambda: False,
-        spawn: Spawn | None = spawn_thread,
+        spawn: Spawn | None = run_in_thread,
     ) -> None:
         self._source = source
         self._on_change = tell
@@ -94,7 +94,7 @@ class Hub:
             self._clock,
             poll_interval=self._poll_interval,
             terminal_ttl=self._settled_for,
-            spawn=self._spawn or call_here,
+            spawn=self._spawn or run_inline,
         )
 
     @property
@@ -242,7 +242,7 @@ class Hub:
         :return: seconds until others are.
         """
         now = self._clock.monotonic()
-        spawn = self._spawn or call_here
+        spawn = self._spawn or run_inline
         if self._takes_hints and self._notifications.is_due:
             spawn(self._receive_notifications)
         for watched_runs in self._take_due(now):

@@ -71,7 +71,7 @@ class Notifications:
             with self._lock:
                 self._heard.add(hint.id)
                 hints = [*self._given(), hint][-MOST:]
-                self._shared.put(NAME, [asdict(each) for each in hints], KEPT)
+                self._shared.set(NAME, [asdict(each) for each in hints], KEPT)
         return hint
 
     @property

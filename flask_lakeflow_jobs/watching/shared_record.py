@@ -89,7 +89,7 @@ class SharedRecords:
         :param snapshot: the state.
         """
         entry = {"id": str(snapshot.id), "data": snapshot.data}
-        self._shared.put(f"state:{run_key.key}", entry, KEPT)
+        self._shared.set(f"state:{run_key.key}", entry, KEPT)
 
     def tell(
         self, run_key: RunKey, snapshot: Snapshot | None, delay: float, heeded: str | None = None
@@ -105,7 +105,7 @@ class SharedRecords:
         """
         state = None if snapshot is None else str(snapshot.id)
         post = PollRecord(uuid.uuid4().hex[:12], state, delay, self._clock.now(), heeded)
-        self._shared.put(f"watch:{run_key.key}", asdict(post), KEPT)
+        self._shared.set(f"watch:{run_key.key}", asdict(post), KEPT)
         return post.number
 
     def claim(self, run_key: RunKey, after: str) -> bool:
@@ -122,7 +122,7 @@ class SharedRecords:
         :param target: the run.
         :param after: the number of the last look.
         """
-        self._shared.forget(f"look:{run_key.key}:{after}")
+        self._shared.delete(f"look:{run_key.key}:{after}")
 
     def forget(self, run_key: RunKey) -> None:
         """Let nobody rely on what was seen of a run.

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..concurrency import runs_on_gevent
+from ..concurrency import is_gevent_patched
 from .watched_run import RunUpdate, Told
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ class Subscription:
             left = min(deadline - self._clock.monotonic(), threading.TIMEOUT_MAX)
             if left <= 0:
                 return
-            if len(self._runs) > 1 or runs_on_gevent():  # whose locks are the cheaper
+            if len(self._runs) > 1 or is_gevent_patched():  # whose locks are the cheaper
                 self._own_wakeup().wait(left)
             else:
                 (run,) = self._runs

@@ -16,7 +16,7 @@ from ..config.jobs import Job, Policy
 from ..errors import NotAllowed, UnknownJob
 from ..globals import current_state
 from ..handle import JobHandle
-from ..identity import display_name, proxy_user_of
+from ..identity import display_name, read_proxy_user
 from ..jobs import Jobs
 from ..state import AppState
 from .requests import MAX_QUOTE_LENGTH
@@ -47,7 +47,7 @@ class Authorizer:
         """
         if self._state.user_loader is None:
             is_trusted = self._state.settings.trust_proxy_headers
-            return proxy_user_of(self._request.headers) if is_trusted else None
+            return read_proxy_user(self._request.headers) if is_trusted else None
         try:
             user = self._called(self._state.user_loader)
             # Flask-Login has an object for nobody, and its current_user is a proxy for it

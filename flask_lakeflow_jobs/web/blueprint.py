@@ -11,7 +11,7 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import Map, MapAdapter, Rule
 
 from ..clock import Clock
-from ..config.readers import path
+from ..config.readers import parse_path_prefix
 from ..config.settings import Settings
 from .assets import BROWSER_MODULE, browser_module
 from .csrf import refuse_cross_site
@@ -44,19 +44,21 @@ def serve(app: Flask, settings: Settings, clock: Clock, *, url_prefix: str) -> N
         SocketWriter(clock, heartbeat=settings.heartbeat, is_closing=is_closing),
         ResponseTexts(),
     )
-    app.register_blueprint(blueprint(url_prefix, takes_notifications=settings.takes_notifications))
+    app.register_blueprint(
+        blueprint(url_prefix, accepts_notifications=settings.accepts_notifications)
+    )
 
 
-def blueprint(url_prefix: str, *, takes_notifications: bool = False) -> Blueprint:
+def blueprint(url_prefix: str, *, accepts_notifications: bool = False) -> Blueprint:
     """The routes, for one app.
 
     :param url_prefix: where they are.
-    :param takes_notifications: whether there is one for Databricks' notifications.
+    :param accepts_notifications: whether there is one for Databricks' notifications.
     :raises ConfigurationError: the prefix is no path that all of them can be under.
     """
     has_own_prefix = url_prefix not in ("", "/")
     if has_own_prefix:
-        path("url_prefix", str(url_prefix).rstrip("/"))
+        parse_path_prefix("url_prefix", str(url_prefix).rstrip("/"))
     routes = Blueprint("lakeflow_jobs", __name__, url_prefix=url_prefix)
     served: list[tuple[str, Callable[..., Response], list[str]]] = [
         ("/", list_jobs, ["GET"]),
@@ -73,7 +75,7 @@ def blueprint(url_prefix: str, *, takes_notifications: bool = False) -> Blueprin
         ("/openapi.json", show_openapi, ["GET"]),
         (f"/{BROWSER_MODULE}", browser_module, ["GET"]),
     ]
-    if takes_notifications:
+    if accepts_notifications:
         served.append(("/webhook", take_notification, ["POST"]))
     for rule, view, methods in served:
         routes.add_url_rule(

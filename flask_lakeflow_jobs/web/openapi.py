@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from ..config.jobs import Job
-from ..runs.ids import LARGEST_ID
-from ..runs.params_schema import json_schema
+from ..runs.ids import MAX_ID
+from ..runs.params_schema import build_json_schema
 from .openapi_parts import (
     Json,
     closed,
@@ -57,7 +57,7 @@ RUN_ID: Json = {
     "name": "run_id",
     "in": "path",
     "required": True,
-    "schema": {"type": "integer", "format": "int64", "minimum": 1, "maximum": LARGEST_ID},
+    "schema": {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID},
 }
 
 FLAG: Json = {"type": "string", "pattern": "^(true|false|1|0|yes|no)?$", "default": "false"}
@@ -65,7 +65,7 @@ FLAG: Json = {"type": "string", "pattern": "^(true|false|1|0|yes|no)?$", "defaul
 #: An id as notifications have it.
 NOTIFIED_ID: Json = {
     "anyOf": [
-        {"type": "integer", "minimum": 1, "maximum": LARGEST_ID},
+        {"type": "integer", "minimum": 1, "maximum": MAX_ID},
         {"type": "string", "pattern": "^[1-9][0-9]{0,17}$"},
     ]
 }
@@ -75,14 +75,14 @@ WEBHOOK_LOGIN = "webhook"
 
 
 def document(
-    jobs: Sequence[Job], *, url: str, version: str, takes_notifications: bool = False
+    jobs: Sequence[Job], *, url: str, version: str, accepts_notifications: bool = False
 ) -> Json:
     """The OpenAPI document.
 
     :param jobs: those that the reader may see.
     :param url: where the routes are.
     :param version: the extension's.
-    :param takes_notifications: whether there is a route for Databricks' notifications.
+    :param accepts_notifications: whether there is a route for Databricks' notifications.
     """
     keys = [job.key for job in jobs]
     paths = _paths_of_the_app()
@@ -91,7 +91,7 @@ def document(
     for job in jobs:
         paths[f"/{quote(job.key)}/run"] = {"post": _trigger(job)}
     told = components()
-    if takes_notifications:
+    if accepts_notifications:
         paths["/webhook"] = {"post": _notification()}
         told["securitySchemes"] = {WEBHOOK_LOGIN: {"type": "http", "scheme": "basic"}}
     return {
@@ -173,7 +173,7 @@ def _paths_of_jobs(keys: Sequence[str]) -> Json:
             "get": operation(
                 "show_output",
                 "What the tasks of a run left, by task key",
-                content({"type": "object", "additionalProperties": json_schema(Open())}),
+                content({"type": "object", "additionalProperties": build_json_schema(Open())}),
                 any_problem,
             ),
         },

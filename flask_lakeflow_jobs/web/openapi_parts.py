@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from marshmallow import Schema
 
-from ..runs.params_schema import json_schema
+from ..runs.params_schema import build_json_schema
 from .problems import PROBLEM_JSON
 from .schemas import (
     EventSchema,
@@ -63,7 +63,7 @@ RETRY_AFTER = {429, 503}
 def components() -> Json:
     """What operations refer to."""
     return {
-        "schemas": {_name(schema): json_schema(schema()) for schema in SCHEMAS},
+        "schemas": {_name(schema): build_json_schema(schema()) for schema in SCHEMAS},
         "responses": {str(status): _problem(status) for status in PROBLEMS},
     }
 

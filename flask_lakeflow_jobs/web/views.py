@@ -11,7 +11,7 @@ from flask import Response, request, url_for
 from ..globals import current_state
 from ..idempotency import Triggered
 from ..runs.ids import parse_run_id
-from ..runs.redaction import newest_run, redact, task_outputs
+from ..runs.redaction import redact, redact_outputs, summarize_newest_run
 from .auth import app_handle, current_authorizer, request_handle
 from .openapi import document
 from .requests import (
@@ -49,7 +49,7 @@ def show_openapi() -> Response:
             list(current_authorizer().viewable_jobs()),
             url=url_for(".list_jobs"),
             version=version("flask-lakeflow-jobs"),
-            takes_notifications=current_state().settings.takes_notifications,
+            accepts_notifications=current_state().settings.accepts_notifications,
         )
     )
 
@@ -85,24 +85,29 @@ def _located(response: Response, key: str, triggered: Triggered) -> Response:
 
 def list_runs(key: str) -> Response:
     with request_handle(current_authorizer(), key) as handle:
-        seen = handle.documents(stale_if_error=True).list_runs(read_limit(request))
+        seen = handle.cached_reads(stale_if_error=True).list_runs(read_limit(request))
 
     def runs() -> dict[str, Any]:
-        return {"runs": [redact(run, handle.job.secrets) for run in seen.value]}
+        return {"runs": [redact(run, handle.job.secret_overrides) for run in seen.value]}
 
     return _read("runs", handle, seen, runs)
 
 
 def show_status(key: str) -> Response:
     with request_handle(current_authorizer(), key) as handle:
-        seen = handle.documents(stale_if_error=True).list_runs(1)
-    return _read("status", handle, seen, lambda: newest_run(seen.value, handle.job.secrets))
+        seen = handle.cached_reads(stale_if_error=True).list_runs(1)
+    return _read(
+        "status",
+        handle,
+        seen,
+        lambda: summarize_newest_run(seen.value, handle.job.secret_overrides),
+    )
 
 
 def show_run(key: str, run_id: str) -> Response:
     with request_handle(current_authorizer(), key) as handle:
-        seen = handle.documents(stale_if_error=True).get_run(parse_run_id(run_id))
-    return _read("run", handle, seen, lambda: redact(seen.value, handle.job.secrets))
+        seen = handle.cached_reads(stale_if_error=True).get_run(parse_run_id(run_id))
+    return _read("run", handle, seen, lambda: redact(seen.value, handle.job.secret_overrides))
 
 
 def _read(
@@ -115,8 +120,8 @@ def _read(
 
 def show_output(key: str, run_id: str) -> Response:
     with request_handle(current_authorizer(), key) as handle:
-        outputs = handle.documents().get_outputs(parse_run_id(run_id))
-    return json_response(task_outputs(outputs, handle.job.secrets))
+        outputs = handle.cached_reads().get_outputs(parse_run_id(run_id))
+    return json_response(redact_outputs(outputs, handle.job.secret_overrides))
 
 
 def cancel_run(key: str, run_id: str) -> Response:

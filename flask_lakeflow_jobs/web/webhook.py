@@ -8,7 +8,7 @@ from hmac import compare_digest
 from flask import Request, Response, request
 
 from ..config.settings import Settings
-from ..errors import WebhookLoginRefused
+from ..errors import InvalidWebhookCredentials
 from ..globals import current_state
 from .requests import read_notification
 
@@ -35,14 +35,14 @@ def check_login(request: Request, settings: Settings) -> None:
 
     :param request: it.
     :param settings: the app's, with the user name and the password to compare with.
-    :raises WebhookLoginRefused: either is missing or wrong; which of them is not told.
+    :raises InvalidWebhookCredentials: either is missing or wrong; which of them is not told.
     """
     login = request.authorization
     given = (login.username, login.password) if login and login.type == "basic" else (None, None)
     wanted = (settings.webhook_username, settings.webhook_password)
     is_right = [_is_same(*pair) for pair in zip(given, wanted, strict=True)]
     if not all(is_right):
-        raise WebhookLoginRefused(
+        raise InvalidWebhookCredentials(
             "Notifications are taken with HTTP Basic authentication, by the user name and the"
             " password that the app is configured with. Set both in the notification destination."
         )

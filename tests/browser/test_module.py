@@ -163,7 +163,10 @@ def test_an_answer_that_is_lost_costs_no_second_run(
     )
     assert proxy.count("POST", "/quick/run") == 2
     assert started["replayed"]
-    tokens = {request.body["idempotency_token"] for request in fault_proxy.asked("POST", "run-now")}
+    tokens = {
+        request.body["idempotency_token"]
+        for request in fault_proxy.find_requests("POST", "run-now")
+    }
     assert len(tokens) == 1
 
 
@@ -224,7 +227,7 @@ def test_a_stream_that_is_cut_goes_on_where_it_broke(
     run_gate.open()
     wait_for_end(page)
     assert proxy.count("/stream") == 2
-    assert len(fault_proxy.asked("POST", "run-now")) == 1
+    assert len(fault_proxy.find_requests("POST", "run-now")) == 1
 
 
 def test_several_runs_share_one_stream(

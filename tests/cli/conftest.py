@@ -19,7 +19,7 @@ import pytest
 from click.testing import CliRunner
 from flask import Flask
 
-from flask_lakeflow_jobs.config.jobs import env_name
+from flask_lakeflow_jobs.config.jobs import build_env_name
 from flask_lakeflow_jobs.local import Address, Workspace, load_bundle
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.cli import shop
@@ -85,7 +85,7 @@ def _settings(
     monkeypatch.setenv("DATABRICKS_HOST", workspace.host)
     monkeypatch.setenv("DATABRICKS_TOKEN", workspace.token)
     for key, job_id in job_ids.items():
-        monkeypatch.setenv(env_name(key), str(job_id))
+        monkeypatch.setenv(build_env_name(key), str(job_id))
     monkeypatch.setenv("LAKEFLOW_JOBS_POLL_INTERVAL", "0.25")
     monkeypatch.setenv("LAKEFLOW_JOBS_READ_ATTEMPTS", "1")
     monkeypatch.setenv("LAKEFLOW_JOBS_WAIT_TIMEOUT", "60")
@@ -113,7 +113,7 @@ def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def one_job(monkeypatch: pytest.MonkeyPatch, job_ids: Mapping[str, int]) -> None:
     """The settings name a single job, ``default``, which is ``etl``."""
     for key in job_ids:
-        monkeypatch.delenv(env_name(key))
+        monkeypatch.delenv(build_env_name(key))
     monkeypatch.setenv("DATABRICKS_JOB_ID", str(job_ids["etl"]))
 
 

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.cli import FlaskGroup
 
 from flask_lakeflow_jobs.cli import completion
-from flask_lakeflow_jobs.config.jobs import env_name
+from flask_lakeflow_jobs.config.jobs import build_env_name
 from flask_lakeflow_jobs.local.home import WorkspaceFolder
 from flask_lakeflow_jobs.testing import FaultyWorkspace, GatewayPage
 from tests.cli import shop
@@ -87,7 +87,7 @@ def test_nothing_where_there_is_no_app_with_jobs(
 def test_no_workspace_is_started_to_complete_a_word(
     job_ids: Mapping[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("DATABRICKS_HOST", "DATABRICKS_TOKEN", *map(env_name, job_ids)):
+    for name in ("DATABRICKS_HOST", "DATABRICKS_TOKEN", *map(build_env_name, job_ids)):
         monkeypatch.delenv(name)
     monkeypatch.setenv("LAKEFLOW_JOBS_BUNDLE", str(BUNDLE))
     assert offered("run", "held", "-p") == []

@@ -84,7 +84,7 @@ def test_a_sound_app_has_no_findings(jobs: Run, fault_proxy: FaultyWorkspace, ap
     assert ended.code == 0, ended.stdout
     assert "is let in by the workspace" in ended.stdout
     assert "finding " not in ended.stdout
-    assert fault_proxy.asked("POST") == []
+    assert fault_proxy.find_requests("POST") == []
 
 
 def test_json_has_each_finding_with_its_remedy(jobs: Run, make: MakeApp) -> None:
@@ -217,7 +217,7 @@ def permissions(entry: dict[str, Any]) -> Callable[[Exchange], None]:
 
     def answer(exchange: Exchange) -> None:
         body = json.dumps({"access_control_list": [entry]}).encode()
-        exchange.answer(Reply(200, {"Content-Type": "application/json"}, body))
+        exchange.respond(Reply(200, {"Content-Type": "application/json"}, body))
 
     return answer
 
@@ -304,7 +304,7 @@ def test_a_workspace_of_another_time_is_found(
     def long_ago(exchange: Exchange) -> None:
         body = b'{"userName": "ann@example.com"}'
         headers = {"Content-Type": "application/json", "Date": "Tue, 24 Nov 1998 12:00:00 GMT"}
-        exchange.answer(Reply(200, headers, body))
+        exchange.respond(Reply(200, headers, body))
 
     fault_proxy.fail(long_ago, path="scim/v2/Me")
     assert "ahead of the workspace's" in the_one(jobs("doctor", "--json", of=app), "clock")["says"]

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from flask_lakeflow_jobs.cli.live import Live, most_telling, picture
-from flask_lakeflow_jobs.runs.outcome import RunStatus, last_attempts
+from flask_lakeflow_jobs.runs.outcome import RunStatus, select_last_attempts
 from tests import run_documents
 from tests.clocks import FakeClock
 from tests.run_documents import FAILED, SUCCEEDED, Document, task, words
@@ -122,7 +122,10 @@ def test_where_not_all_tasks_fit_the_most_telling_are_drawn() -> None:
 
 def test_all_tasks_are_drawn_where_they_fit() -> None:
     run = run_documents.run(tasks=[task("a", SUCCEEDED), task("b", words("BLOCKED"))])
-    assert [each.task_key for each in most_telling(last_attempts(run.tasks), 2)] == ["a", "b"]
+    assert [each.task_key for each in most_telling(select_last_attempts(run.tasks), 2)] == [
+        "a",
+        "b",
+    ]
 
 
 def test_the_picture_is_no_higher_than_the_screen_and_its_last_state_stays() -> None:

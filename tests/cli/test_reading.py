@@ -9,8 +9,8 @@ import pytest
 from databricks.sdk.service.jobs import Run as JobRun
 from flask import Flask
 
-from flask_lakeflow_jobs.config.jobs import env_name
-from flask_lakeflow_jobs.runs.outcome import last_attempts
+from flask_lakeflow_jobs.config.jobs import build_env_name
+from flask_lakeflow_jobs.runs.outcome import select_last_attempts
 from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, Reply
 from tests.cli import shop
 from tests.cli.conftest import SEPARATE, Ended, Run, started
@@ -68,7 +68,7 @@ def test_an_app_without_jobs_says_how_to_get_some(
     jobs: Run, job_ids: Mapping[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for key in job_ids:
-        monkeypatch.delenv(env_name(key))
+        monkeypatch.delenv(build_env_name(key))
     ended = jobs("run", of=shop.create_app_of_one_job())
     assert ended.code == 2
     assert "This app has no jobs. Set DATABRICKS_JOB_<NAME>" in ended.stderr
@@ -161,7 +161,7 @@ def test_tasks_of_a_run_that_succeeded_run_again_if_they_are_named(
     first = jobs("run", "etl", "-p", "day=2013-01-02", "--json").document
     ended = jobs("repair", "etl", str(first["runId"]), *options, "--json")
     assert ended.code == 0
-    tasks = last_attempts(JobRun.from_dict(ended.document["run"]).tasks)
+    tasks = select_last_attempts(JobRun.from_dict(ended.document["run"]).tasks)
     assert {task.task_key: task.attempt_number for task in tasks} == attempts
 
 
@@ -229,4 +229,4 @@ def test_a_job_without_runs_has_no_status(
 
 
 def _no_runs(exchange: Exchange) -> None:
-    exchange.answer(Reply(200, {"Content-Type": "application/json"}, b"{}"))
+    exchange.respond(Reply(200, {"Content-Type": "application/json"}, b"{}"))

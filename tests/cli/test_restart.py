@@ -28,7 +28,7 @@ def going(jobs: Run, run_gate: RunGate) -> str:
 
 def ignored(exchange: Exchange) -> None:
     """What is asked for is accepted, and not done."""
-    exchange.answer(Reply(200, {"Content-Type": "application/json"}, b"{}"))
+    exchange.respond(Reply(200, {"Content-Type": "application/json"}, b"{}"))
 
 
 def test_restart_ends_what_goes_on_and_starts_a_new_run(
@@ -71,7 +71,7 @@ def test_bad_input_ends_nothing(
     ended = jobs("run", "etl", "--restart", "-p", "day=2013-01-02", *args, of=shop.create_app())
     assert (ended.code, ended.stdout) == (2, "")
     assert why in ended.stderr
-    assert fault_proxy.asked() == []
+    assert fault_proxy.find_requests() == []
 
 
 @pytest.mark.usefixtures("going")
@@ -79,7 +79,11 @@ def test_a_task_that_the_job_has_not_ends_nothing(fault_proxy: FaultyWorkspace, 
     ended = jobs("run", "held", "--restart", "--only", "wait+,nope", of=shop.create_app())
     assert (ended.code, ended.stdout) == (2, "")
     assert "The job 'held' has no task 'nope'. Its tasks: wait." in ended.stderr
-    assert fault_proxy.asked("POST", "runs/cancel") == fault_proxy.asked("POST", "run-now") == []
+    assert (
+        fault_proxy.find_requests("POST", "runs/cancel")
+        == fault_proxy.find_requests("POST", "run-now")
+        == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -107,7 +111,7 @@ def test_where_a_run_does_not_end_no_new_one_starts(
     assert (ended.code, ended.stdout) == (code, "")
     assert "Error: " in ended.stderr
     assert ended.stderr.endswith("No new run was started.\n")
-    assert fault_proxy.asked("POST", "jobs/run-now") == []
+    assert fault_proxy.find_requests("POST", "jobs/run-now") == []
 
 
 def test_a_run_that_is_gone_meanwhile_is_not_in_the_way(
@@ -127,7 +131,7 @@ def test_a_run_that_cannot_be_looked_at_is_not_said_to_go_on(
         if next(looks):
             GatewayPage()(exchange)
         else:
-            exchange.answer(exchange.forward())
+            exchange.respond(exchange.forward())
 
     fault_proxy.fail(ignored, path="jobs/runs/cancel")
     fault_proxy.fail(only_once, path="jobs/runs/get")
@@ -150,4 +154,4 @@ def test_ctrl_c_before_the_new_run_starts_none(
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert stderr.endswith("Error: Interrupted. No new run was started.\n")
-    assert fault_proxy.asked("POST", "jobs/run-now") == []
+    assert fault_proxy.find_requests("POST", "jobs/run-now") == []

@@ -224,4 +224,4 @@ def test_bad_input_starts_nothing(
     assert (ended.code, ended.stdout) == (2, "")
     assert why in ended.stderr
     assert "Error" in ended.stderr
-    assert fault_proxy.asked("POST", "jobs/run-now") == []
+    assert fault_proxy.find_requests("POST", "jobs/run-now") == []

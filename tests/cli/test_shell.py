@@ -12,7 +12,7 @@ from typing import IO
 
 import pytest
 
-from flask_lakeflow_jobs.config.jobs import env_name
+from flask_lakeflow_jobs.config.jobs import build_env_name
 from flask_lakeflow_jobs.local import stop_workspace
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Silence
 from tests.cli import shop
@@ -27,7 +27,7 @@ def own_workspace(
     job_ids: Mapping[str, int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[None]:
     """The app has nothing but a bundle, so that it starts an local workspace of its own."""
-    for name in ("DATABRICKS_HOST", "DATABRICKS_TOKEN", *map(env_name, job_ids)):
+    for name in ("DATABRICKS_HOST", "DATABRICKS_TOKEN", *map(build_env_name, job_ids)):
         monkeypatch.delenv(name)
     monkeypatch.setenv("LAKEFLOW_JOBS_BUNDLE", str(BUNDLE))
     yield
@@ -183,7 +183,7 @@ def test_local_starts_tells_and_stops_the_workspace(shell: Run, job_ids: Mapping
     assert names.pop("DATABRICKS_TOKEN")
     host = names.pop("DATABRICKS_HOST")
     assert host.startswith("http://127.0.0.1:")
-    assert names == {env_name(key): str(job_id) for key, job_id in job_ids.items()}
+    assert names == {build_env_name(key): str(job_id) for key, job_id in job_ids.items()}
     assert shell("local").stdout == exported.stdout
     assert shell("local", "--status").stdout.startswith(f"Running at {host} (process ")
     assert shell("local", "--stop").stderr == "Stopped.\n"

@@ -126,7 +126,7 @@ class Until:
             return
         reply = exchange.forward()
         self._seen = self._text in reply.body
-        exchange.answer(reply)
+        exchange.respond(reply)
 
 
 def test_a_watch_that_is_refused_tells_where_the_run_is(

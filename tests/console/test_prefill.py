@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flask_lakeflow_jobs.console.forms import WHOLE, given_to
-from flask_lakeflow_jobs.runs.params import TASK_TYPES, run_now_fields
+from flask_lakeflow_jobs.runs.params import TASK_TYPES, build_run_now_fields
 from tests.run_documents import run
 
 #: Parameters of each task type, and the texts of them in a form.
@@ -28,7 +28,7 @@ GIVEN: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
 @pytest.mark.parametrize("task_type", TASK_TYPES)
 def test_what_a_run_was_given_can_be_given_again(task_type: str) -> None:
     params, texts = GIVEN[task_type]
-    fields = run_now_fields(task_type, params)
+    fields = build_run_now_fields(task_type, params)
     named = fields.pop("job_parameters", {})
     started = run(
         overriding_parameters=fields,

@@ -29,7 +29,7 @@ def seen_in(life_cycle: str) -> Fault:
     def say(exchange: Exchange) -> None:
         reply = exchange.forward()
         run = {**json.loads(reply.body), "state": {"life_cycle_state": life_cycle}, "status": None}
-        exchange.answer(dataclasses.replace(reply, body=json.dumps(run).encode()))
+        exchange.respond(dataclasses.replace(reply, body=json.dumps(run).encode()))
 
     return say
 

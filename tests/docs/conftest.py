@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from flask_lakeflow_jobs.config.jobs import env_name
+from flask_lakeflow_jobs.config.jobs import build_env_name
 from flask_lakeflow_jobs.local import Address, Workspace, load_bundle, stop_workspace
 from tests.docs import book_app
 
@@ -36,7 +36,7 @@ def folder(
     monkeypatch.setenv("DATABRICKS_HOST", workspace.host)
     monkeypatch.setenv("DATABRICKS_TOKEN", workspace.token)
     for key, job in load_bundle(BUNDLE).jobs.items():
-        monkeypatch.setenv(env_name(key), str(job.job_id))
+        monkeypatch.setenv(build_env_name(key), str(job.job_id))
     monkeypatch.setenv("LAKEFLOW_JOBS_POLL_INTERVAL", "0.25")
     shutil.copy(book_app.__file__, tmp_path / "app.py")
     monkeypatch.chdir(tmp_path)

@@ -168,7 +168,7 @@ def test_a_killed_worker_costs_no_viewer_the_end(
 
     assert [event.name for event in events].count("end") == 1
     assert [event.json["outcome"] for event in events if event.name == "message"] == ["succeeded"]
-    assert len(fault_proxy.asked("POST", "run-now")) == 1
+    assert len(fault_proxy.find_requests("POST", "run-now")) == 1
 
 
 @on("gthread-push")

@@ -13,34 +13,40 @@ from flask import Flask
 from flask_caching import Cache
 from flask_caching.backends.rediscache import RedisCache
 
-from flask_lakeflow_jobs.cache import PREFIX, REDIS_TIMEOUT, REST, VERSION, SharedCache
+from flask_lakeflow_jobs.cache import (
+    COOLDOWN_SECONDS,
+    ENTRY_VERSION,
+    KEY_PREFIX,
+    REDIS_TIMEOUT_SECONDS,
+    SharedCache,
+)
 from tests.clocks import FakeClock
 from tests.sharing.conftest import RedisServer
 
 
 def shared_over(server: RedisServer) -> SharedCache:
-    return SharedCache.of(Flask(__name__), server.config, None)
+    return SharedCache.from_config(Flask(__name__), server.config, None)
 
 
 def test_what_is_put_there_is_there_in_every_process(redis_server: RedisServer) -> None:
     one, other = shared_over(redis_server), shared_over(redis_server)
     values: list[Any] = [{"a": [1, None, "ü\u2028"]}, [], "", 0, True, "text", 1.5]
     for value in values:
-        one.put("key", value, 60)
+        one.set("key", value, 60)
         assert other.get("key") == value
-    other.forget("key")
+    other.delete("key")
     assert one.get("key") is None
     assert one.is_cross_process
 
 
 def test_it_is_json_with_a_version_and_expires(redis_server: RedisServer) -> None:
     shared = shared_over(redis_server)
-    shared.put("key", {"a": 1}, 60)
+    shared.set("key", {"a": 1}, 60)
     shared.add("lease", True, 5)
     contents = redis_server.contents()
     assert {name: json.loads(value) for name, value in contents.items()} == {
-        f"flask_cache_{PREFIX}key": {"version": VERSION, "value": {"a": 1}},
-        f"flask_cache_{PREFIX}lease": {"version": VERSION, "value": True},
+        f"flask_cache_{KEY_PREFIX}key": {"version": ENTRY_VERSION, "value": {"a": 1}},
+        f"flask_cache_{KEY_PREFIX}lease": {"version": ENTRY_VERSION, "value": True},
     }
     with redis_server.client() as client:
         assert all(0 < client.ttl(name) <= 60 for name in contents)
@@ -49,13 +55,16 @@ def test_it_is_json_with_a_version_and_expires(redis_server: RedisServer) -> Non
 def test_so_it_is_in_the_hosts_own_cache_which_keeps_its_pickles(redis_server: RedisServer) -> None:
     app = Flask(__name__)
     host = Cache(app, config={**redis_server.config, "CACHE_KEY_PREFIX": "host:"})
-    shared = SharedCache.of(app, {}, host)
-    shared.put("key", {"a": 1}, 60)
+    shared = SharedCache.from_config(app, {}, host)
+    shared.set("key", {"a": 1}, 60)
     with app.app_context():
         host.set("its own", {1, 2})
         assert host.get("its own") == {1, 2}
     contents = redis_server.contents()
-    assert json.loads(contents[f"host:{PREFIX}key"]) == {"version": VERSION, "value": {"a": 1}}
+    assert json.loads(contents[f"host:{KEY_PREFIX}key"]) == {
+        "version": ENTRY_VERSION,
+        "value": {"a": 1},
+    }
     assert contents["host:its own"].startswith(b"!\x80")
 
 
@@ -70,7 +79,7 @@ def test_a_pickle_that_somebody_left_there_is_not_read(redis_server: RedisServer
     app = Flask(__name__)
     host = Cache(app, config=redis_server.config)
     with app.app_context():
-        host.set(PREFIX + "key", Bomb())
+        host.set(KEY_PREFIX + "key", Bomb())
     assert shared_over(redis_server).get("key") is None
 
 
@@ -86,15 +95,15 @@ def test_a_server_that_dies_costs_freshness_and_one_warning(
     redis_server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     shared = shared_over(redis_server)
-    shared.put("key", 1, 60)
+    shared.set("key", 1, 60)
     redis_server.kill()
     for _ in range(3):
         assert shared.get("key") is None
         assert shared.add("lease", 1, 60), "each process looks for itself"
-        shared.put("key", 1, 60)
+        shared.set("key", 1, 60)
     assert len(caplog.records) == 1
     redis_server.start()
-    shared.put("key", 2, 60)
+    shared.set("key", 2, 60)
     assert shared.get("key") == 2
     assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
 
@@ -119,10 +128,10 @@ def test_a_server_that_hangs_is_waited_for_once_and_then_left_alone(
     redis_server.hang()
     assert shared.get("key") is None
     redis_server.go_on()
-    shared.put("key", "while it rests", 60)
+    shared.set("key", "while it rests", 60)
     assert redis_server.contents() == {}
-    clock.sleep(REST)
-    shared.put("key", "after that", 60)
+    clock.sleep(COOLDOWN_SECONDS)
+    shared.set("key", "after that", 60)
     assert len(redis_server.contents()) == 1
     assert len(caplog.records) == 2
     client.close()
@@ -130,11 +139,14 @@ def test_a_server_that_hangs_is_waited_for_once_and_then_left_alone(
 
 def test_our_own_configuration_waits_for_no_server_for_ever(redis_server: RedisServer) -> None:
     app = Flask(__name__)
-    SharedCache.of(app, redis_server.config, None)
+    SharedCache.from_config(app, redis_server.config, None)
     [backend] = app.extensions["cache"].values()
-    assert backend._read_client.connection_pool.connection_kwargs["socket_timeout"] == REDIS_TIMEOUT
+    assert (
+        backend._read_client.connection_pool.connection_kwargs["socket_timeout"]
+        == REDIS_TIMEOUT_SECONDS
+    )
     own = {**redis_server.config, "CACHE_OPTIONS": {"socket_timeout": 9}}
     app = Flask(__name__)
-    SharedCache.of(app, own, None)
+    SharedCache.from_config(app, own, None)
     [backend] = app.extensions["cache"].values()
     assert backend._read_client.connection_pool.connection_kwargs["socket_timeout"] == 9

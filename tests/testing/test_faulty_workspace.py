@@ -24,7 +24,7 @@ from flask_lakeflow_jobs.testing import (
     Silence,
     SlowBody,
     TruncatedBody,
-    fingerprint,
+    hash_token,
 )
 from tests.support import ALICE
 
@@ -82,7 +82,7 @@ class TestWithoutFaults:
         assert (trigger.method, trigger.path) == ("POST", RUN_NOW)
         assert trigger.body == {"job_id": job_ids["never"], "job_parameters": {"day": "é"}}
         assert (trigger.status, trigger.forwarded) == (200, True)
-        assert trigger.token == fingerprint(fault_proxy.token)
+        assert trigger.token == hash_token(fault_proxy.token)
         assert fault_proxy.token not in repr(trigger)
         assert read.query == {"run_id": str(started["run_id"])}
         assert read.body is None
@@ -111,8 +111,8 @@ class TestWithoutFaults:
         caller.token = "somebody-else"
         assert caller.call("GET", LIST)[0] == 401
         assert [request.token for request in fault_proxy.requests] == [
-            fingerprint(ALICE),
-            fingerprint("somebody-else"),
+            hash_token(ALICE),
+            hash_token("somebody-else"),
         ]
 
     def test_a_stopped_one_is_gone_and_comes_back_at_the_same_address(
@@ -292,7 +292,7 @@ class TestFaults:
     def test_a_fault_may_be_ones_own(self, fault_proxy: FaultyWorkspace, caller: Caller) -> None:
         def shout(exchange: Exchange) -> None:
             reply = exchange.forward()
-            exchange.answer(type(reply)(reply.status, reply.headers, reply.body.upper()))
+            exchange.respond(type(reply)(reply.status, reply.headers, reply.body.upper()))
 
         fault_proxy.fail(shout)
 

@@ -70,7 +70,7 @@ def test_the_workspace_fails_when_it_is_told_to(
     lakeflow_workspace.fail(Refusal(403), path="jobs/run-now")
     with app_with(lakeflow_settings).app_context():
         assert current_jobs["quick"].results.run_now().status == 403
-    assert len(lakeflow_workspace.asked("POST", "jobs/run-now")) == 1
+    assert len(lakeflow_workspace.find_requests("POST", "jobs/run-now")) == 1
 
 
 def test_a_bundle_that_is_not_there_is_said_by_its_setting(pytester: pytest.Pytester) -> None:

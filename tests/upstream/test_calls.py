@@ -89,7 +89,7 @@ class TestReads:
         fault_proxy.fail(fault, path="jobs/get", times=1)
 
         assert current_jobs["never"].get_job().job_id
-        assert len(fault_proxy.asked("GET", "jobs/get")) == 2
+        assert len(fault_proxy.find_requests("GET", "jobs/get")) == 2
 
     @pytest.mark.parametrize("attempts", [1, 2, 4])
     def test_no_more_often_than_the_setting_says(
@@ -100,7 +100,7 @@ class TestReads:
         with app.app_context(), pytest.raises(UpstreamError):
             current_jobs["never"].get_job()
 
-        assert len(fault_proxy.asked("GET", "jobs/get")) == attempts
+        assert len(fault_proxy.find_requests("GET", "jobs/get")) == attempts
 
     @pytest.mark.parametrize(
         ("fault", "error"),
@@ -124,7 +124,7 @@ class TestReads:
 
         assert type(caught.value) is error
         assert not caught.value.retryable
-        assert len(fault_proxy.asked("GET", "jobs/get")) == 1
+        assert len(fault_proxy.find_requests("GET", "jobs/get")) == 1
 
     @pytest.mark.parametrize(
         ("fault", "error", "status"),
@@ -169,13 +169,13 @@ class TestReads:
         with pytest.raises(InvalidRequest, match="limit"):
             current_jobs["never"].list_runs(limit)
 
-        assert not fault_proxy.asked("GET", "runs/list")
+        assert not fault_proxy.find_requests("GET", "runs/list")
 
     def test_no_run_both_goes_on_and_has_ended(self, fault_proxy: FaultyWorkspace) -> None:
         with pytest.raises(InvalidRequest, match="not both"):
             current_jobs["never"].list_runs(active_only=True, completed_only=True)
 
-        assert not fault_proxy.asked("GET", "runs/list")
+        assert not fault_proxy.find_requests("GET", "runs/list")
 
     def test_a_list_that_breaks_on_its_second_page_is_whole_in_the_end(
         self, fault_proxy: FaultyWorkspace
@@ -189,7 +189,7 @@ class TestReads:
                 broken.append(exchange)
                 exchange.reset()
             else:
-                exchange.answer(exchange.forward())
+                exchange.respond(exchange.forward())
 
         fault_proxy.fail(break_second_page, path="runs/list")
 
@@ -205,7 +205,7 @@ class TestRetryAfter:
         current_jobs["never"].get_job()
 
         assert time.monotonic() - began >= 1.0
-        assert len(fault_proxy.asked("GET", "jobs/get")) == 2
+        assert len(fault_proxy.find_requests("GET", "jobs/get")) == 2
 
     @pytest.mark.parametrize("status", [429, 503])
     def test_where_it_does_not_fit_it_is_handed_on_at_once(
@@ -221,7 +221,11 @@ class TestRetryAfter:
             assert (caught.value.code, caught.value.retry_seconds) == (status, 3600)
 
         assert time.monotonic() - began < 30
-        assert len(fault_proxy.asked("GET", "jobs/get")) == len(fault_proxy.asked("POST")) == 1
+        assert (
+            len(fault_proxy.find_requests("GET", "jobs/get"))
+            == len(fault_proxy.find_requests("POST"))
+            == 1
+        )
 
     @pytest.mark.parametrize("seconds", [0, -5])
     def test_one_that_asks_for_no_pause_is_not_asked_all_the_time(
@@ -232,7 +236,7 @@ class TestRetryAfter:
         with pytest.raises(UpstreamThrottled):
             current_jobs["never"].run_now()
 
-        assert 0 < len(fault_proxy.asked("POST", "run-now")) <= 3
+        assert 0 < len(fault_proxy.find_requests("POST", "run-now")) <= 3
 
 
 class TestWrites:
@@ -245,7 +249,7 @@ class TestWrites:
 
         run_id = current_jobs["never"].run_now().run_id
 
-        sent = fault_proxy.asked("POST", "run-now")
+        sent = fault_proxy.find_requests("POST", "run-now")
         assert len(sent) == 2
         assert len({request.body["idempotency_token"] for request in sent}) == 1
         runs = {run.run_id for run in current_jobs["never"].list_runs(100)}
@@ -324,7 +328,7 @@ class TestWrites:
             current_jobs["failing"].repair_run(run_id)
 
         assert not caught.value.retryable
-        assert len(fault_proxy.asked("POST", "runs/repair")) == 1
+        assert len(fault_proxy.find_requests("POST", "runs/repair")) == 1
 
     def test_a_yes_without_an_id_is_none(
         self, short_timeouts: Flask, fault_proxy: FaultyWorkspace
@@ -341,7 +345,7 @@ class TestWrites:
 
         def hold(exchange: Exchange) -> None:
             may_log_in.wait(30)
-            exchange.answer(exchange.forward())
+            exchange.respond(exchange.forward())
 
         fault_proxy.fail(hold, path="oidc/v1/token")
         app = make_app(
@@ -357,7 +361,7 @@ class TestWrites:
             fault_proxy.wait_for(path="oidc/v1/token")
             assert current_jobs["never"].get_job().job_id
 
-        assert not fault_proxy.asked("POST", "run-now")
+        assert not fault_proxy.find_requests("POST", "run-now")
 
     def test_a_cancellation_is_sent_again(self, fault_proxy: FaultyWorkspace) -> None:
         run_id = current_jobs["never"].run_now().run_id
@@ -365,7 +369,7 @@ class TestWrites:
 
         current_jobs["never"].cancel_run(run_id)
 
-        assert len(fault_proxy.asked("POST", "runs/cancel")) == 3
+        assert len(fault_proxy.find_requests("POST", "runs/cancel")) == 3
 
     @pytest.mark.parametrize(
         ("fault", "error"),
@@ -386,7 +390,7 @@ class TestWrites:
         with pytest.raises(error):
             current_jobs["never"].run_now()
 
-        assert len(fault_proxy.asked("POST")) == 1
+        assert len(fault_proxy.find_requests("POST")) == 1
 
 
 class SoftTimeLimitExceeded(Exception):
@@ -401,7 +405,7 @@ def test_what_hits_the_caller_is_no_failure_of_the_workspace(
 
     def hold(exchange: Exchange) -> None:
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
-        exchange.answer(exchange.forward())
+        exchange.respond(exchange.forward())
 
     before = signal.signal(signal.SIGUSR1, interrupt)
     try:
@@ -450,7 +454,9 @@ class TestDeadlines:
         with app.app_context():
             result = current_jobs["never"].results.get_job()
 
-        was_asked = bool(fault_proxy.asked(path=path))  # an older SDK logs in without discovery
+        was_asked = bool(
+            fault_proxy.find_requests(path=path)
+        )  # an older SDK logs in without discovery
         assert result.status == (504 if was_asked else None)
         assert time.monotonic() - began < SHORT + GRACE
 

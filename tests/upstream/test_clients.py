@@ -17,7 +17,7 @@ from flask import Flask, request
 
 from flask_lakeflow_jobs import LakeflowJobs, UpstreamUnauthenticated, current_jobs
 from flask_lakeflow_jobs.local import ensure_workspace, stop_workspace
-from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal, fingerprint
+from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal, hash_token
 from tests.conftest import MakeApp
 from tests.support import ALICE, BUNDLE, RunGate, on_behalf_of
 
@@ -40,7 +40,7 @@ class TestApp:
             for _ in range(3):
                 current_jobs["never"].run_now()
 
-        assert len(fault_proxy.asked(path=DISCOVERY)) <= 1  # an older SDK does without
+        assert len(fault_proxy.find_requests(path=DISCOVERY)) <= 1  # an older SDK does without
 
     def test_calls_that_come_together_make_one_client(
         self, app: Flask, fault_proxy: FaultyWorkspace, in_threads: Callable[..., Any]
@@ -52,8 +52,8 @@ class TestApp:
         for thread in in_threads(*[call] * 8):
             thread.join(30)
 
-        assert len(fault_proxy.asked(path=DISCOVERY)) <= 1  # an older SDK does without
-        assert len(fault_proxy.asked("POST", "run-now")) == 8
+        assert len(fault_proxy.find_requests(path=DISCOVERY)) <= 1  # an older SDK does without
+        assert len(fault_proxy.find_requests("POST", "run-now")) == 8
 
     def test_a_workspace_without_discovery_will_do(
         self, app: Flask, fault_proxy: FaultyWorkspace
@@ -70,7 +70,9 @@ class TestApp:
 
         with app.app_context():
             first = current_jobs["never"].results.list_runs()
-            assert first.ok is (not fault_proxy.asked("GET", DISCOVERY))  # the lowest SDK has none
+            assert first.ok is (
+                not fault_proxy.find_requests("GET", DISCOVERY)
+            )  # the lowest SDK has none
             assert current_jobs["never"].results.list_runs().ok
 
     def test_credentials_may_stand_in_the_environment(
@@ -156,9 +158,9 @@ class TestClientSecret:
             for _ in range(3):
                 current_jobs["never"].run_now()
 
-        assert len(fault_proxy.asked("POST", TOKENS)) == 1
-        (token,) = {sent.token for sent in fault_proxy.asked("POST", "run-now")}
-        assert token not in ("", fingerprint(fault_proxy.token))
+        assert len(fault_proxy.find_requests("POST", TOKENS)) == 1
+        (token,) = {sent.token for sent in fault_proxy.find_requests("POST", "run-now")}
+        assert token not in ("", hash_token(fault_proxy.token))
 
     def test_a_user_acts_as_themselves_beside_it(
         self, app: Flask, fault_proxy: FaultyWorkspace, monkeypatch: pytest.MonkeyPatch
@@ -173,8 +175,10 @@ class TestClientSecret:
         ):
             handle.run_now()
 
-        assert [sent.token for sent in fault_proxy.asked("POST", "run-now")] == [fingerprint(ALICE)]
-        assert not fault_proxy.asked("POST", TOKENS)
+        assert [sent.token for sent in fault_proxy.find_requests("POST", "run-now")] == [
+            hash_token(ALICE)
+        ]
+        assert not fault_proxy.find_requests("POST", TOKENS)
 
     def test_a_refused_secret_is_said_without_it(
         self, make_app: MakeApp, fault_proxy: FaultyWorkspace
@@ -202,7 +206,7 @@ def test_a_token_of_the_app_wins_over_credentials_of_the_environment(
     with make_app().app_context():
         assert current_jobs["never"].get_job().job_id
 
-    assert not fault_proxy.asked("POST", TOKENS)
+    assert not fault_proxy.find_requests("POST", TOKENS)
 
 
 def test_a_client_secret_of_the_app_wins_over_a_token_of_the_environment(
@@ -218,7 +222,7 @@ def test_a_client_secret_of_the_app_wins_over_a_token_of_the_environment(
     with app.app_context():
         assert current_jobs["never"].get_job().job_id
 
-    assert fault_proxy.asked("POST", TOKENS)
+    assert fault_proxy.find_requests("POST", TOKENS)
 
 
 class TestUsers:
@@ -232,8 +236,8 @@ class TestUsers:
             ):
                 handle.run_now()
 
-        assert len(fault_proxy.asked(path=DISCOVERY)) <= 1
-        assert len(fault_proxy.asked("POST", "run-now")) == 3
+        assert len(fault_proxy.find_requests(path=DISCOVERY)) <= 1
+        assert len(fault_proxy.find_requests("POST", "run-now")) == 3
 
 
 class TestLocal:

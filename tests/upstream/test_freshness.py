@@ -31,7 +31,7 @@ def test_a_settled_run_is_read_once(fault_proxy: FaultyWorkspace) -> None:
     runs = [current_jobs["never"].get_run(run_id) for _ in range(5)]
 
     assert {run.run_id for run in runs} == {run_id}
-    assert len(fault_proxy.asked("GET", "runs/get")) == 1
+    assert len(fault_proxy.find_requests("GET", "runs/get")) == 1
 
 
 def test_each_time_with_the_cache_off(make_app: MakeApp, fault_proxy: FaultyWorkspace) -> None:
@@ -40,7 +40,7 @@ def test_each_time_with_the_cache_off(make_app: MakeApp, fault_proxy: FaultyWork
         for _ in range(3):
             current_jobs["never"].get_run(run_id)
 
-    assert len(fault_proxy.asked("GET", "runs/get")) == 3
+    assert len(fault_proxy.find_requests("GET", "runs/get")) == 3
 
 
 def test_a_run_that_goes_on_is_never_served_for_long(run_gate: RunGate) -> None:
@@ -60,7 +60,7 @@ def test_equal_reads_at_once_are_one_upstream(
 
     def hold(exchange: Exchange) -> None:
         may_answer.wait(30)
-        exchange.answer(exchange.forward())
+        exchange.respond(exchange.forward())
 
     fault_proxy.fail(hold, path="runs/get")
     found = []
@@ -79,7 +79,7 @@ def test_equal_reads_at_once_are_one_upstream(
         thread.join(30)
 
     assert found == [run_id] * 20
-    assert len(fault_proxy.asked("GET", "runs/get")) == 1
+    assert len(fault_proxy.find_requests("GET", "runs/get")) == 1
 
 
 class Interrupted(Exception):
@@ -97,11 +97,11 @@ def test_who_asks_for_others_too_keeps_its_own_end_to_itself(
         raise Interrupted
 
     def hold(exchange: Exchange) -> None:
-        if len(fault_proxy.asked("GET", "runs/get")) == 1:
+        if len(fault_proxy.find_requests("GET", "runs/get")) == 1:
             asked_by_both.wait(30)
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
-            exchange.pause(1)
-        exchange.answer(exchange.forward())
+            exchange.wait(1)
+        exchange.respond(exchange.forward())
 
     def read() -> None:
         fault_proxy.wait_for(path="runs/get")
@@ -131,9 +131,9 @@ def test_a_read_after_a_change_joins_none_from_before_it(
 
     def hold(exchange: Exchange) -> None:
         reply = exchange.forward()
-        if len(fault_proxy.asked("GET", "runs/list")) == 1:
+        if len(fault_proxy.find_requests("GET", "runs/list")) == 1:
             may_answer.wait(30)
-        exchange.answer(reply)
+        exchange.respond(reply)
 
     def read() -> None:
         with app.app_context():
@@ -215,11 +215,11 @@ def test_what_the_extension_changes_is_seen_at_once(run_gate: RunGate) -> None:
 def test_what_a_watch_has_seen_serves_reads(fault_proxy: FaultyWorkspace) -> None:
     run_id = current_jobs["quick"].run_now().run_id
     current_jobs["quick"].wait(run_id)
-    looks = len(fault_proxy.asked("GET", "runs/get"))
+    looks = len(fault_proxy.find_requests("GET", "runs/get"))
 
     assert current_jobs["quick"].get_run(run_id).end_time
 
-    assert len(fault_proxy.asked("GET", "runs/get")) == looks
+    assert len(fault_proxy.find_requests("GET", "runs/get")) == looks
 
 
 class TestWithTheWorkspaceDown:

@@ -203,7 +203,7 @@ def of_tomorrow(exchange: Exchange) -> None:
         run["sundial"] = SUNDIAL
         run["state"] = {"life_cycle_state": "HIBERNATING", "result_state": None}
         run["status"] = {"state": "HIBERNATING"}
-    exchange.answer(Reply(reply.status, reply.headers, json.dumps(document).encode()))
+    exchange.respond(Reply(reply.status, reply.headers, json.dumps(document).encode()))
 
 
 @pytest.fixture
@@ -265,7 +265,7 @@ def test_a_failure_is_explained_in_them_too(app: Flask, fault_proxy: FaultyWorks
         for part in [document, *document["tasks"]]:
             part["state"]["result_state"] = "EXPLODED"
             part["status"]["termination_details"] = {"code": "SUPERNOVA"}
-        exchange.answer(Reply(reply.status, reply.headers, json.dumps(document).encode()))
+        exchange.respond(Reply(reply.status, reply.headers, json.dumps(document).encode()))
 
     fault_proxy.fail(explode, path="runs/get")
     with app.app_context():
@@ -285,7 +285,9 @@ def test_outputs_are_served_as_they_are_spelled(app: Flask, fault_proxy: FaultyW
     def answer(exchange: Exchange) -> None:
         exchange.forward()
         body = {"logs": "a", "sundial": SUNDIAL, "dbt_output": {"artifacts_headers": {"k": "v"}}}
-        exchange.answer(Reply(200, {"Content-Type": "application/json"}, json.dumps(body).encode()))
+        exchange.respond(
+            Reply(200, {"Content-Type": "application/json"}, json.dumps(body).encode())
+        )
 
     with app.app_context():
         run_id = current_jobs["quick"].run_now().run_id

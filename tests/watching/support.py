@@ -78,7 +78,7 @@ class HubHarness:
         self.hub = Hub(
             self.source,
             lambda run_key, status: self.told.append((run_key, status)),
-            shared or SharedCache.of(Flask(__name__), {"CACHE_TYPE": "SimpleCache"}, None),
+            shared or SharedCache.from_config(Flask(__name__), {"CACHE_TYPE": "SimpleCache"}, None),
             clock or self.clock,
             poll_interval=POLL_INTERVAL,
             terminal_ttl=60.0,

@@ -11,7 +11,7 @@ from flask import Flask
 from flask_caching.backends import SimpleCache
 
 from flask_lakeflow_jobs import RunStatus
-from flask_lakeflow_jobs.cache import PREFIX, SharedCache
+from flask_lakeflow_jobs.cache import KEY_PREFIX, SharedCache
 from flask_lakeflow_jobs.identity import APP, Identity
 from flask_lakeflow_jobs.watching.lease import Lease, LeaseCoordinator
 from flask_lakeflow_jobs.watching.shared_record import SharedRecords
@@ -120,7 +120,7 @@ def test_one_state_of_a_run_is_kept_and_not_each(records: SharedRecords, store: 
 def test_what_is_stored_is_text(records: SharedRecords, store: Store) -> None:
     records.store(ONE, RUNNING)
     records.tell(ONE, RUNNING, 1.0)
-    names = [f"{PREFIX}watch:{ONE.key}", f"{PREFIX}state:{ONE.key}"]
+    names = [f"{KEY_PREFIX}watch:{ONE.key}", f"{KEY_PREFIX}state:{ONE.key}"]
     assert [json.loads(store.get(name))["version"] for name in names] == [1, 1]
 
 
@@ -128,7 +128,7 @@ def test_what_is_stored_is_text(records: SharedRecords, store: Store) -> None:
 
 
 def test_a_process_that_shares_nothing_looks_itself_and_stores_nothing(clock: FakeClock) -> None:
-    shared = SharedCache.of(Flask(__name__), {"CACHE_TYPE": "SimpleCache"}, None)
+    shared = SharedCache.from_config(Flask(__name__), {"CACHE_TYPE": "SimpleCache"}, None)
     leases = LeaseCoordinator(SharedRecords(shared, restore, clock, LEASE), clock, LEASE)
     watched_run = WatchedRun(ONE, 0.0)
     assert leases.next(watched_run) == (Lease.ACQUIRED, None)

@@ -118,7 +118,7 @@ def test_a_failed_read_is_tried_again_later_and_takes_nothing_back(
     history: History, past: Past, clock: FakeClock
 ) -> None:
     learn(history)
-    history._shared.forget(f"history:{ONE.group}")
+    history._shared.delete(f"history:{ONE.group}")
     clock.sleep(KEPT)
     past.is_well = False
     assert learn(history) == [10.0, 20.0, 30.0]

@@ -307,7 +307,7 @@ def test_a_watch_looks_by_itself_and_ends_with_its_viewers() -> None:
     hub = Hub(
         source,
         lambda *_: None,
-        SharedCache.of(Flask(__name__), {"CACHE_TYPE": "SimpleCache"}, None),
+        SharedCache.from_config(Flask(__name__), {"CACHE_TYPE": "SimpleCache"}, None),
         SystemClock(),
         poll_interval=POLL_INTERVAL,
         terminal_ttl=60.0,

@@ -74,7 +74,7 @@ def test_one_that_the_host_has_read_before_is_taken(
         environ_overrides={"wsgi.input_terminated": True},
     )
     assert answer.status_code == 200
-    (sent,) = fault_proxy.asked("POST", "run-now")
+    (sent,) = fault_proxy.find_requests("POST", "run-now")
     assert sent.body["job_parameters"] == {"who": "anna"}
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from marshmallow import Schema, fields
 
 from flask_lakeflow_jobs import current_jobs
-from flask_lakeflow_jobs.runs.redaction import MASK, looks_secret, redact, secret_overrides
+from flask_lakeflow_jobs.runs.redaction import REDACTED, is_secret_name, redact, secret_overrides
 from tests import run_documents
 from tests.conftest import MakeApp
 
@@ -32,7 +32,7 @@ from tests.conftest import MakeApp
     ],
 )
 def test_a_name_that_looks_secret_does_so_in_any_style(name: str) -> None:
-    assert looks_secret(name)
+    assert is_secret_name(name)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_name_that_looks_secret_does_so_in_any_style(name: str) -> None:
     ],
 )
 def test_other_names_do_not(name: str) -> None:
-    assert not looks_secret(name)
+    assert not is_secret_name(name)
 
 
 RUN = {
@@ -97,7 +97,7 @@ def test_no_value_of_a_secret_is_left_in_a_run() -> None:
 def test_everything_else_stays_as_it_is() -> None:
     def without(document: Any) -> Any:
         return json.loads(
-            json.dumps(document).replace("hunter2", MASK).replace("default-key", MASK)
+            json.dumps(document).replace("hunter2", REDACTED).replace("default-key", REDACTED)
         )
 
     before = copy.deepcopy(RUN)
@@ -150,7 +150,7 @@ def test_a_schema_may_say_what_is_secret_and_what_is_not() -> None:
 def test_the_sdks_own_runs_keep_their_shape() -> None:
     run = run_documents.run(overriding_parameters={"notebook_params": {"token": "hunter2"}})
     shown = redact(run.as_dict())
-    assert shown["overriding_parameters"] == {"notebook_params": {"token": MASK}}
+    assert shown["overriding_parameters"] == {"notebook_params": {"token": REDACTED}}
     assert {**shown, "overriding_parameters": None} == {
         **run.as_dict(),
         "overriding_parameters": None,
@@ -258,6 +258,6 @@ def test_nor_does_a_run_that_it_starts(secretive: Flask) -> None:
     parameters = json.loads(result.stdout)["run"]["job_parameters"]
     assert {each["name"]: each["value"] for each in parameters} == {
         "who": "anna",
-        "dbPassword": MASK,
-        "pin": MASK,
+        "dbPassword": REDACTED,
+        "pin": REDACTED,
     }

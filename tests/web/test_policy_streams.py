@@ -14,7 +14,7 @@ def test_who_may_run_and_not_view_sees_no_stream(
     client = make_app(policy=lambda user, action, job: action == "run").test_client()
 
     assert client.post("/api/jobs/never/run?stream=true").status_code == 403
-    assert fault_proxy.asked("POST", "run-now") == []
+    assert fault_proxy.find_requests("POST", "run-now") == []
     assert client.post("/api/jobs/never/run").status_code == 200
 
 
@@ -23,7 +23,7 @@ def test_a_flag_that_is_none_starts_nothing(
     make_app: MakeApp, fault_proxy: FaultyWorkspace, flag: str
 ) -> None:
     assert make_app().test_client().post(f"/api/jobs/never/run?{flag}").status_code == 400
-    assert fault_proxy.asked("POST", "run-now") == []
+    assert fault_proxy.find_requests("POST", "run-now") == []
 
 
 def test_a_look_that_fails_after_a_trigger_does_not_lose_the_run(

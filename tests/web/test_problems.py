@@ -108,7 +108,7 @@ class TestBodiesReadBefore:
         response = app.test_client().post("/api/jobs/never/run", json={"params": {"day": "1"}})
 
         assert response.status_code == 200
-        (sent,) = fault_proxy.asked("POST", "run-now")
+        (sent,) = fault_proxy.find_requests("POST", "run-now")
         assert sent.body["job_parameters"] == {"day": "1"}
 
 
@@ -303,7 +303,7 @@ class TestWrongRequests:
 
         assert response.status_code == 400
         document_of(response)
-        assert not fault_proxy.asked("POST")
+        assert not fault_proxy.find_requests("POST")
 
     def test_answers_are_not_kept_by_browsers(self, client: FlaskClient) -> None:
         for path in ("/api/jobs/", "/api/jobs/never/status", "/api/jobs/nope"):

@@ -39,7 +39,7 @@ def test_all_that_failed_runs_again(
     answer = repair(client, failed, **body)
 
     assert answer.status_code == 200
-    (sent,) = fault_proxy.asked("POST", "runs/repair")
+    (sent,) = fault_proxy.find_requests("POST", "runs/repair")
     assert sent.body["rerun_all_failed_tasks"] is True
     assert set(answer.get_json()) == {"repairId"}
     assert answer.get_json()["repairId"] > 0
@@ -51,7 +51,7 @@ def test_named_tasks_run_again_and_what_depends_on_them(
     answer = repair(client, failed, json={"rerunTasks": ["fine"], "rerunDependentTasks": True})
 
     assert answer.status_code == 200
-    (sent,) = fault_proxy.asked("POST", "runs/repair")
+    (sent,) = fault_proxy.find_requests("POST", "runs/repair")
     assert sent.body["rerun_tasks"] == ["fine"]
     assert sent.body["rerun_dependent_tasks"] is True
     assert not sent.body.get("rerun_all_failed_tasks")
@@ -75,7 +75,7 @@ def test_a_run_that_goes_on_is_409(
     answer = client.post(f"/api/jobs/gated/runs/{run_id}/repair")
     assert answer.status_code == 409
     assert "goes on" in answer.get_json(force=True)["detail"]
-    assert fault_proxy.asked("POST", "runs/repair") == []
+    assert fault_proxy.find_requests("POST", "runs/repair") == []
 
 
 def test_a_run_that_succeeded_is_409_unless_tasks_are_named(
@@ -86,7 +86,7 @@ def test_a_run_that_succeeded_is_409_unless_tasks_are_named(
         current_jobs["quick"].wait(run_id)
 
     assert client.post(f"/api/jobs/quick/runs/{run_id}/repair").status_code == 409
-    assert fault_proxy.asked("POST", "runs/repair") == []
+    assert fault_proxy.find_requests("POST", "runs/repair") == []
     answer = client.post(f"/api/jobs/quick/runs/{run_id}/repair", json={"rerunTasks": ["only"]})
     assert answer.status_code == 200
 
@@ -150,7 +150,7 @@ def test_a_look_that_a_repair_overtakes_is_shown_to_nobody(
         answer = exchange.forward()
         has_begun.set()
         was_repaired.wait(30)
-        exchange.answer(answer)
+        exchange.respond(answer)
 
     def follow() -> None:
         with Stream.open(f"{url}/api/jobs/failing/runs/{failed}/stream") as stream:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import InvalidParameters, InvalidRequest, UnsupportedMediaType
-from flask_lakeflow_jobs.runs.ids import LARGEST_ID, parse_run_id
+from flask_lakeflow_jobs.runs.ids import MAX_ID, parse_run_id
 from flask_lakeflow_jobs.web.requests import (
     MAX_STREAMED_RUNS,
     read_flag,
@@ -37,9 +37,7 @@ def query(text: str) -> Any:
 # ── run ids ───────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(
-    ("text", "run_id"), [("1", 1), ("0042", 42), (str(LARGEST_ID), LARGEST_ID)]
-)
+@pytest.mark.parametrize(("text", "run_id"), [("1", 1), ("0042", 42), (str(MAX_ID), MAX_ID)])
 def test_a_run_id_is_a_positive_whole_number(text: str, run_id: int) -> None:
     assert parse_run_id(text) == run_id
 
@@ -48,7 +46,7 @@ def test_a_run_id_is_a_positive_whole_number(text: str, run_id: int) -> None:
     "text",
     [
         *("1001abc", "abc", "", "0", "-1", "+1", "1.0", "1e3", " 1", "1\n", "1_0", "٣", "²", "0x1"),
-        str(LARGEST_ID + 1),
+        str(MAX_ID + 1),
         "9" * 5000,
     ],
 )
@@ -65,7 +63,7 @@ def test_any_path_is_an_id_or_a_refusal(text: str) -> None:
         run_id = parse_run_id(text)
     except InvalidRequest:
         return
-    assert 0 < run_id <= LARGEST_ID
+    assert 0 < run_id <= MAX_ID
 
 
 # ── parameters ────────────────────────────────────────────────────────────────────────────────────

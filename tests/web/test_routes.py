@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from marshmallow import Schema, fields, validate
 
 from flask_lakeflow_jobs import current_jobs
-from flask_lakeflow_jobs.config.jobs import ROUTES
-from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, fingerprint
+from flask_lakeflow_jobs.config.jobs import RESERVED_KEYS
+from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, hash_token
 from tests.conftest import MakeApp
 from tests.support import ALICE, RunGate, on_behalf_of
 
@@ -50,7 +50,7 @@ class TestTrigger:
         assert set(document) == {"runId"}
         assert response.headers["Location"].endswith(f"/api/jobs/never/runs/{document['runId']}")
         assert client.get(response.headers["Location"]).get_json()["run_id"] == document["runId"]
-        (sent,) = fault_proxy.asked("POST", "run-now")
+        (sent,) = fault_proxy.find_requests("POST", "run-now")
         assert sent.body["job_parameters"] == {"day": "2013-01-02"}
 
     @pytest.mark.parametrize(
@@ -68,7 +68,10 @@ class TestTrigger:
         self, client: FlaskClient, fault_proxy: FaultyWorkspace, body: dict[str, Any]
     ) -> None:
         assert client.post("/api/jobs/never/run", **body).status_code == 200
-        assert set(fault_proxy.asked("POST", "run-now")[0].body) == {"job_id", "idempotency_token"}
+        assert set(fault_proxy.find_requests("POST", "run-now")[0].body) == {
+            "job_id",
+            "idempotency_token",
+        }
 
     def test_a_repeat_with_the_same_key_answers_the_same_run_and_says_so(
         self, client: FlaskClient, fault_proxy: FaultyWorkspace
@@ -130,7 +133,9 @@ class TestRuns:
         runs = client.get(f"/api/jobs/never/runs?limit={limit}").get_json()["runs"]
 
         assert len({run["run_id"] for run in runs}) == len(runs) == delivered
-        assert all(int(page.query["limit"]) <= 25 for page in fault_proxy.asked("GET", "runs/list"))
+        assert all(
+            int(page.query["limit"]) <= 25 for page in fault_proxy.find_requests("GET", "runs/list")
+        )
 
     @pytest.mark.parametrize("limit", ["ten", "1.5", "", "1e3", "\uff19"])
     def test_a_limit_that_is_no_number_is_400(self, client: FlaskClient, limit: str) -> None:
@@ -217,7 +222,7 @@ class TestOutput:
         response = make_app().test_client().get(f"/api/jobs/quick/runs/{run_id}/output")
 
         assert (response.status_code, response.get_json()) == (200, {})
-        assert fault_proxy.asked("GET", "runs/get-output") == []
+        assert fault_proxy.find_requests("GET", "runs/get-output") == []
 
 
 class TestCancel:
@@ -290,7 +295,7 @@ class TestJobs:
             for rule in app.url_map.iter_rules()
             if rule.rule.startswith("/api/jobs/")
         ]
-        assert {first for first, *_ in parts if first and "<" not in first} == ROUTES
+        assert {first for first, *_ in parts if first and "<" not in first} == RESERVED_KEYS
 
     def test_the_list_may_be_asked_for_without_its_slash(self, client: FlaskClient) -> None:
         assert client.get("/api/jobs").status_code == 200
@@ -332,7 +337,7 @@ class TestNotThere:
             response = client.open(f"/api/jobs/quick/runs/{run_id}{path}", method=method)
             assert response.status_code == 404
             assert str(run_id) in json.loads(response.data)["detail"]
-        assert len(fault_proxy.asked("POST")) == 1
+        assert len(fault_proxy.find_requests("POST")) == 1
 
     @pytest.mark.parametrize(
         "run_id", ["1001abc", "abc", "0", "-1", "1.5", "99999999999999999999", "१२", "1%20"]
@@ -387,7 +392,7 @@ class TestUserJobs:
             assert response.status_code == 200
 
         api_calls = [sent for sent in fault_proxy.requests if sent.path.startswith("/api/")]
-        assert {sent.token for sent in api_calls} == {fingerprint(ALICE)}
+        assert {sent.token for sent in api_calls} == {hash_token(ALICE)}
 
     def test_with_one_that_the_workspace_refuses_they_are_401(self, theirs: FlaskClient) -> None:
         response = theirs.post("/api/jobs/theirs/run", headers=on_behalf_of("dapi-of-carol"))
@@ -412,8 +417,8 @@ class TestUserJobs:
     ) -> None:
         client.post("/api/jobs/never/run", headers=on_behalf_of(ALICE))
 
-        assert [sent.token for sent in fault_proxy.asked("POST")] == [
-            fingerprint(fault_proxy.token)
+        assert [sent.token for sent in fault_proxy.find_requests("POST")] == [
+            hash_token(fault_proxy.token)
         ]
 
     def test_the_job_itself_may_be_looked_at(self, theirs: FlaskClient) -> None:
@@ -422,7 +427,7 @@ class TestUserJobs:
 
 def _no_runs(exchange: Exchange) -> None:
     reply = exchange.forward()
-    exchange.answer(type(reply)(200, reply.headers, b"{}"))
+    exchange.respond(type(reply)(200, reply.headers, b"{}"))
 
 
 def _as_queued(exchange: Exchange) -> None:
@@ -431,4 +436,4 @@ def _as_queued(exchange: Exchange) -> None:
     run = json.loads(reply.body)
     first_read_permit = {"state": {"life_cycle_state": "QUEUED"}, "status": {"state": "QUEUED"}}
     document = {"run_id": run["run_id"], "job_id": run["job_id"], **first_read_permit}
-    exchange.answer(type(reply)(200, reply.headers, json.dumps(document).encode()))
+    exchange.respond(type(reply)(200, reply.headers, json.dumps(document).encode()))

@@ -21,7 +21,7 @@ from flask_lakeflow_jobs.testing import (
     InvalidBody,
     Refusal,
     Silence,
-    fingerprint,
+    hash_token,
 )
 from tests.conftest import MakeApp, Serve
 from tests.sse_client import Event, Stream
@@ -105,7 +105,7 @@ class TestOneRun:
 
         assert [event.name for event in events] == ["message", "end"]
         assert events[0].json["outcome"] == "skipped"
-        assert len(fault_proxy.asked("POST")) == 1
+        assert len(fault_proxy.find_requests("POST")) == 1
 
     def test_a_failure_is_told_from_a_success(self, url: str) -> None:
         run_id = started("failing")
@@ -152,7 +152,7 @@ class TestTriggering:
             events = list(stream)
 
         assert stream.headers.get_content_type() == "text/event-stream"
-        (sent,) = fault_proxy.asked("POST", "run-now")
+        (sent,) = fault_proxy.find_requests("POST", "run-now")
         run = states_of(events)[-1].json["run"]
         assert stream.headers["Location"].endswith(f"/api/jobs/greeting/runs/{run['run_id']}")
         assert sent.body["job_parameters"] == {"who": "Ada"}
@@ -176,7 +176,7 @@ class TestTriggering:
         ) as stream:
             assert stream.status == 400
             assert stream.headers.get_content_type() == "application/problem+json"
-        assert not fault_proxy.asked("POST")
+        assert not fault_proxy.find_requests("POST")
 
 
 class TestResume:
@@ -499,7 +499,7 @@ class TestTroubleUpstream:
             run_id = started("gated", run_gate.params)
             with Stream.open(f"{serve(app)}/api/jobs/gated/runs/{run_id}/stream") as stream:
                 next(stream)
-                asked = len(fault_proxy.asked("GET"))
+                asked = len(fault_proxy.find_requests("GET"))
                 fault_proxy.fail(Silence(), method="GET")
                 fault_proxy.wait_for(asked + 1, method="GET")
                 assert stream.wait_for_comment()
@@ -559,8 +559,8 @@ class TestUsers:
 
         api_calls = [sent for sent in fault_proxy.requests if sent.path.startswith("/api/")]
         assert {sent.token for sent in api_calls} == {
-            fingerprint(ALICE),
-            fingerprint("dapi-of-carol"),
+            hash_token(ALICE),
+            hash_token("dapi-of-carol"),
         }
 
 

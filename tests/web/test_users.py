@@ -141,7 +141,7 @@ def test_a_loader_that_fails_denies_and_tells_nothing(
     assert response.mimetype == "application/problem+json"
     assert "4711" not in response.text
     assert "4711" in caplog.text
-    assert fault_proxy.asked("POST", "run-now") == []
+    assert fault_proxy.find_requests("POST", "run-now") == []
 
 
 def test_a_request_asks_for_its_user_once(make_app: MakeApp) -> None:
@@ -296,7 +296,7 @@ def test_a_job_learns_who_asked(make_app: MakeApp, fault_proxy: FaultyWorkspace,
     params = {"who": "world"} if key == "greeting" else {}
     client = app.test_client()
     client.post(f"/api/jobs/{key}/run", headers=ANNA, json={"params": params})
-    (sent,) = fault_proxy.asked("POST", "run-now")
+    (sent,) = fault_proxy.find_requests("POST", "run-now")
     assert sent.body["job_parameters"] == {**params, "triggered_by": "anna@example.com"}
 
 
@@ -312,7 +312,7 @@ def test_nobody_can_pretend_to_be_who_asked(
         )
         assert response.status_code == 400
         assert "triggered_by" in response.get_json()["errors"]
-    assert fault_proxy.asked("POST", "run-now") == []
+    assert fault_proxy.find_requests("POST", "run-now") == []
 
 
 def test_who_asked_is_never_lost_where_it_has_no_place(
@@ -324,7 +324,7 @@ def test_who_asked_is_never_lost_where_it_has_no_place(
     detail = response.get_json()["detail"]
     assert "LAKEFLOW_JOBS_ATTRIBUTION_PARAMETER" in detail
     assert "python_params" in detail
-    assert fault_proxy.asked("POST", "run-now") == []
+    assert fault_proxy.find_requests("POST", "run-now") == []
 
 
 @pytest.mark.parametrize("value", ["two words", "", 7, "a/b"])

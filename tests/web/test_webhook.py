@@ -255,7 +255,7 @@ def test_a_job_that_the_app_does_not_have_is_ignored(
 ) -> None:
     with caplog.at_level(logging.INFO, "flask_lakeflow_jobs.web"):
         assert notify(app, notification(987654321, 1)).status_code == 204
-    assert fault_proxy.asked() == []
+    assert fault_proxy.find_requests() == []
     assert "987654321, which this app does not have" in caplog.text
 
 
@@ -264,7 +264,7 @@ def test_a_run_that_is_not_there_is_no_fault_of_who_sends_it(
 ) -> None:
     with ends_told(app) as told:
         assert notify(app, notification(job_ids["never"], 404)).status_code == 204
-        wait_until(lambda: fault_proxy.asked("GET", "runs/get"), "A look")
+        wait_until(lambda: fault_proxy.find_requests("GET", "runs/get"), "A look")
     assert told == []
 
 
@@ -336,7 +336,7 @@ def test_a_wrong_or_missing_login_is_401(
     assert response.get_json()["type"].endswith(":webhook-login-refused")
     assert response.headers["WWW-Authenticate"].startswith("Basic realm=")
     assert PASSWORD not in response.text
-    assert fault_proxy.asked() == []
+    assert fault_proxy.find_requests() == []
 
 
 def test_the_login_comes_before_the_body(app: Flask) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...config.jobs import env_name
+from ...config.jobs import build_env_name
 from .findings import Finding, finding
 
 
@@ -78,7 +78,7 @@ def missing_variables(app_yaml: AppYaml, keys: Collection[str]) -> Iterator[Find
     :param keys: of the jobs that have their id from a variable here.
     """
     for key in keys:
-        name = env_name(key)
+        name = build_env_name(key)
         if name not in app_yaml.env:
             yield finding(
                 f"job {key}",
@@ -95,7 +95,7 @@ def variable(key: str) -> str:
 
     :param key: the job's.
     """
-    return f"env:\n  - name: {env_name(key)}\n    valueFrom: {key}"
+    return f"env:\n  - name: {build_env_name(key)}\n    valueFrom: {key}"
 
 
 def binding(key: str) -> str:

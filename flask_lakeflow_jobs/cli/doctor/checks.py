@@ -15,9 +15,9 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from ...config import keys
-from ...config.jobs import JOB_PREFIX, Job, env_name
+from ...config.jobs import JOB_PREFIX, Job, build_env_name
 from ...errors import LakeflowJobsError
-from ...idempotency import CLOCKS_DIFFER_BY
+from ...idempotency import CLOCK_SKEW_SECONDS
 from ...identity import APP
 from ...runs.ids import parse_id
 from ...state import AppState
@@ -218,7 +218,7 @@ class Doctor:
     def _look_at_cache(self) -> Finding:
         shared = self._state.cache
         if not shared.is_cross_process:
-            if self._settings.takes_notifications:
+            if self._settings.accepts_notifications:
                 return note(
                     "cache",
                     "Each process has its own: a notification of Databricks tells only the one"
@@ -227,9 +227,9 @@ class Doctor:
                 )
             return note("cache", "Each process has its own, which is enough for one.")
         name, value = f"doctor:{uuid.uuid4().hex}", "well"
-        shared.put(name, value, 60.0)
+        shared.set(name, value, 60.0)
         is_well = shared.get(name) == value
-        shared.forget(name)
+        shared.delete(name)
         if is_well:
             return fine("cache", "What is put there can be read.")
         return finding(
@@ -251,7 +251,7 @@ class Doctor:
         return [
             key
             for key in self._settings.jobs
-            if env_name(key) in self._environ or self._settings.bundle is not None
+            if build_env_name(key) in self._environ or self._settings.bundle is not None
         ]
 
 
@@ -261,7 +261,7 @@ def strays(environ: Mapping[str, str], jobs: Collection[str]) -> Iterator[Findin
     :param environ: of the process.
     :param jobs: the keys of the app's jobs.
     """
-    read = {env_name(key) for key in jobs}
+    read = {build_env_name(key) for key in jobs}
     for name, value in sorted(environ.items()):
         if (
             name.startswith(JOB_PREFIX)
@@ -301,7 +301,7 @@ def clocks(date: str | None, now: float) -> Finding:
     except ValueError:
         return note("clock", "The workspace does not tell its time.")
     ahead = now - (theirs + 0.5)  # a Date has no fractions of seconds
-    if abs(ahead) <= CLOCKS_DIFFER_BY:
+    if abs(ahead) <= CLOCK_SKEW_SECONDS:
         return fine("clock", "It agrees with the workspace's.")
     return finding(
         "clock",

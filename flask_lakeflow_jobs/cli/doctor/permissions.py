@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ...config.jobs import env_name
+from ...config.jobs import build_env_name
 from .app_yaml import binding, variable
 from .findings import Finding, failure, finding, note
 
@@ -61,8 +61,8 @@ def not_seen(job: Job, error: LakeflowJobsError) -> Finding:
     return failure(
         f"job {job.key}",
         error,
-        f"Set {env_name(job.key)} to the id of a job that the app may see. On Databricks Apps, bind"
-        " the job to the app as a resource.",
+        f"Set {build_env_name(job.key)} to the id of a job that the app may see. On Databricks"
+        " Apps, bind the job to the app as a resource.",
         app_yaml=variable(job.key),
         databricks_yml=binding(job.key),
     )

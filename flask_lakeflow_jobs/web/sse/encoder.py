@@ -71,7 +71,7 @@ def _data(run_key: RunKey, snapshot: Snapshot) -> str:
     data = _shown.get(snapshot)
     if data is None:
         document = json.loads(snapshot.data)
-        document["run"] = redact(document["run"], run_key.job.secrets)
+        document["run"] = redact(document["run"], run_key.job.secret_overrides)
         data = _shown[snapshot] = json.dumps(document, separators=(",", ":"))
     return data
 

@@ -10,7 +10,7 @@ from io import BytesIO
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
-from ...concurrency import runs_on_gevent
+from ...concurrency import is_gevent_patched
 
 #: Where the server's threads are not what limits it, or nothing is known of them.
 MANY = 1_000
@@ -52,7 +52,7 @@ def _is_test_client(environ: Mapping[str, Any]) -> bool:
 def _has_greenlets(software: str) -> bool:
     """Whether the one thread of a server is shared by greenlets, as with gevent's own server, and
     with uWSGI's loop for it; gunicorn says that such a worker has several."""
-    return runs_on_gevent() and not software.startswith("gunicorn")
+    return is_gevent_patched() and not software.startswith("gunicorn")
 
 
 def _three_quarters(threads: int) -> int:

@@ -66,7 +66,7 @@ class Stream:
         self._write = script.write
         self._slots = slots
         self._holds_thread = holds_thread
-        self._told = telemetry.stream(run_key.job.key for run_key in subscription.run_keys)
+        self._told = telemetry.observe_stream(run_key.job.key for run_key in subscription.run_keys)
 
     def hold_thread(self, environ: Mapping[str, Any]) -> bool:
         """Change over to a slot for a stream that holds a thread, if there is one.
