@@ -65,7 +65,7 @@ RUNNABLE: Mapping[str, str] = {
 }
 
 #: What the local workspace does with the other kinds.
-PLAYED = "is played by a script, or ends with a message that says so"
+SIMULATED = "is simulated, or ends with a message that says so"
 
 #: The job by which routes are found out: the document names each.
 JOB = "etl"
@@ -321,7 +321,7 @@ def local_tasks() -> Table:
         ("Kind", "Here"),
         (
             *((code(kind), f"runs{needs}") for kind, needs in RUNNABLE.items()),
-            *((code(kind), PLAYED) for kind in sorted(TASK_KINDS - set(RUNNABLE))),
+            *((code(kind), SIMULATED) for kind in sorted(TASK_KINDS - set(RUNNABLE))),
         ),
     )
 

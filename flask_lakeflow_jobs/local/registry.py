@@ -14,7 +14,7 @@ from .bundle.variables import current_user_name
 from .clock import Clock
 from .errors import InvalidState, JobDoesNotExist
 from .model import Settings
-from .store.unit_of_work import Ledger
+from .store.unit_of_work import UnitOfWork
 
 _log = logging.getLogger("flask_lakeflow_jobs.local")
 
@@ -47,10 +47,10 @@ class Registry:
     :param read: reads the bundle.
     """
 
-    def __init__(self, read: Callable[[], Bundle], ledger: Ledger, clock: Clock) -> None:
+    def __init__(self, read: Callable[[], Bundle], unit_of_work: UnitOfWork, clock: Clock) -> None:
         self._read = read
         self._bundle = bundle = read()
-        self._ledger = ledger
+        self._unit_of_work = unit_of_work
         self._clock = clock
         self._lock = threading.Lock()
         self._stamps = _stamps_of(bundle.sources)
@@ -58,7 +58,7 @@ class Registry:
         self.mistake: BundleError | None = None
         self.user = current_user_name()
         self._from_bundle = self._jobs_of(bundle)
-        with ledger.reading() as store:
+        with unit_of_work.reading() as store:
             self._own = {job["job_id"]: RegisteredJob(**job) for job in store.load_jobs()}
 
     @property
@@ -91,7 +91,7 @@ class Registry:
 
     def create(self, settings: Settings) -> RegisteredJob:
         """Make a job."""
-        job = RegisteredJob(self._ledger.new_id(), self._now(), self.user, settings)
+        job = RegisteredJob(self._unit_of_work.new_id(), self._now(), self.user, settings)
         self._keep(job)
         return job
 
@@ -109,7 +109,7 @@ class Registry:
         :raises ApiError: it belongs to the bundle.
         """
         self._refuse_bundle(job, "Delete")
-        with self._ledger.reading() as store:
+        with self._unit_of_work.reading() as store:
             store.delete_job(job.job_id)
             self._own.pop(job.job_id, None)
 
@@ -120,7 +120,7 @@ class Registry:
             )
 
     def _keep(self, job: RegisteredJob) -> None:
-        with self._ledger.reading() as store:
+        with self._unit_of_work.reading() as store:
             store.save_job(job.job_id, job.created, job.creator, job.settings)
             self._own[job.job_id] = job
 

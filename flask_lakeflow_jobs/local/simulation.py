@@ -1,18 +1,15 @@
-"""Scripted jobs: durations and outcomes instead of code, for tests of what an application does with
-them.
+"""Simulated jobs: durations and results instead of code, for the tests of an application.
 
-A job is scripted by its tag ``local_script``, whose value is JSON::
+A job is simulated if it has the tag ``local_simulation``, whose value is JSON::
 
     {"seconds": 2, "result": "FAILED", "error": "ValueError: no rows",
      "tasks": {"load": {"seconds": [1, 3], "result": ["FAILED", "SUCCESS"]}}}
 
-What stands at the top holds for each task, what stands under its key for one. ``seconds`` is a
-number, or
-two between which each attempt draws evenly. ``result`` is one of SUCCESS, FAILED, TIMEDOUT,
-CANCELED, or
-a list of them by attempt, of which the last goes on. ``output`` is what a notebook exits with or
-what
-anything else logs, ``error`` what a failure says, ``values`` the task values that are set.
+The fields at the top apply to every task, those under ``tasks`` to one task key. ``seconds`` is a
+number, or two between which each attempt draws evenly. ``result`` is one of SUCCESS, FAILED,
+TIMEDOUT and CANCELED, or a list of them by attempt, whose last item applies to all further
+attempts. ``output`` is the exit value of a notebook or the logs of any other task, ``error`` the
+error of a failed task, ``values`` the task values that it sets.
 """
 
 from __future__ import annotations
@@ -23,8 +20,8 @@ from typing import Any
 from . import states
 from .model import Settings
 
-TAG = "local_script"
-ENDINGS = {
+SIMULATION_TAG = "local_simulation"
+SIMULATED_RESULTS = {
     "SUCCESS": states.SUCCESS,
     "FAILED": states.FAILED,
     "TIMEDOUT": states.TIMED_OUT,
@@ -32,44 +29,51 @@ ENDINGS = {
 }
 
 _FIELDS = {"seconds", "result", "output", "error", "values"}
+_MAX_SECONDS = 10**9
 
 
-class ScriptError(ValueError):
-    """A script that nobody can play. The message says what is wrong with it."""
+class SimulationError(ValueError):
+    """An invalid simulation."""
 
 
-def read_script(settings: Settings) -> dict[str, Any] | None:
-    """The script in a job's tags, if there is one.
+def read_simulation(settings: Settings) -> dict[str, Any] | None:
+    """Read the simulation of a job, or ``None`` if the job is not simulated.
 
-    :raises ScriptError: it makes no sense.
+    :raises SimulationError: the tag holds an invalid simulation.
     """
-    text = (settings.get("tags") or {}).get(TAG)
+    text = (settings.get("tags") or {}).get(SIMULATION_TAG)
     if text is None:
         return None
     try:
-        script = json.loads(text)
+        simulation = json.loads(text)
     except (TypeError, ValueError):
-        raise ScriptError(f"The tag {TAG!r} is no JSON.") from None
-    if not isinstance(script, dict) or not isinstance(script.get("tasks", {}), dict):
-        raise ScriptError(f"The tag {TAG!r} has to hold a JSON object, as has its 'tasks'.")
-    parts = {key: value for key, value in script.items() if key != "tasks"}
-    for part in (parts, *script.get("tasks", {}).values()):
-        _check(part)
-    return script
-
-
-def _check(part: Any) -> None:
-    if not isinstance(part, dict) or not part.keys() <= _FIELDS:
-        raise ScriptError(
-            f"A part of the tag {TAG!r} may have {', '.join(sorted(_FIELDS))}, but is {part!r}."
+        raise SimulationError(f"The tag {SIMULATION_TAG!r} is not valid JSON.") from None
+    if not isinstance(simulation, dict) or not isinstance(simulation.get("tasks", {}), dict):
+        raise SimulationError(
+            f"The tag {SIMULATION_TAG!r} must hold a JSON object, and so must its 'tasks'."
         )
-    seconds = part.get("seconds", 0)
+    of_all_tasks = {key: value for key, value in simulation.items() if key != "tasks"}
+    for fields in (of_all_tasks, *simulation.get("tasks", {}).values()):
+        _validate(fields)
+    return simulation
+
+
+def _validate(fields: Any) -> None:
+    if not isinstance(fields, dict) or not fields.keys() <= _FIELDS:
+        raise SimulationError(
+            f"The fields of the tag {SIMULATION_TAG!r} are {', '.join(sorted(_FIELDS))}, "
+            f"not {fields!r}."
+        )
+    seconds = fields.get("seconds", 0)
     bounds = seconds if isinstance(seconds, list) and len(seconds) == 2 else [seconds]
-    if not all(isinstance(each, (int, float)) and 0 <= each < 10**9 for each in bounds):
-        raise ScriptError(f"The seconds of the tag {TAG!r} are a number or two, not {seconds!r}.")
-    results = part.get("result", "SUCCESS")
+    if not all(isinstance(each, (int, float)) and 0 <= each < _MAX_SECONDS for each in bounds):
+        raise SimulationError(
+            f"The seconds of the tag {SIMULATION_TAG!r} must be a number or two, not {seconds!r}."
+        )
+    results = fields.get("result", "SUCCESS")
     for result in results if isinstance(results, list) and results else [results]:
-        if result not in ENDINGS:
-            raise ScriptError(
-                f"The result of the tag {TAG!r} is one of {', '.join(ENDINGS)}, not {result!r}."
+        if result not in SIMULATED_RESULTS:
+            raise SimulationError(
+                f"The result of the tag {SIMULATION_TAG!r} must be one of "
+                f"{', '.join(SIMULATED_RESULTS)}, not {result!r}."
             )

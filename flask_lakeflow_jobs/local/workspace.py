@@ -30,7 +30,7 @@ from .http.application import Application
 from .http.server import HttpServer
 from .registry import Registry
 from .store.sqlite import Store
-from .store.unit_of_work import Ledger
+from .store.unit_of_work import UnitOfWork
 
 
 class Workspace:
@@ -91,13 +91,13 @@ class Workspace:
         workspace_id = 10**15 + zlib.crc32(str(self._folder.path).encode())
         self._own_clock = SystemClock()
         clock = self._given_clock or self._own_clock
-        self._ledger = Ledger(store)
+        self._unit_of_work = UnitOfWork(store)
         # Once more, for only now is it known where the workspace answers.
         read = partial(load_bundle, self._bundle_path, target=self._target, host=host)
-        self.registry = Registry(read, self._ledger, clock)
+        self.registry = Registry(read, self._unit_of_work, clock)
         files = WorkspaceFiles(lambda: self.registry.bundle, self._folder.path / "volumes")
         self._engine = Engine(
-            self._ledger,
+            self._unit_of_work,
             files,
             clock,
             self._folder.tasks,
@@ -109,7 +109,11 @@ class Workspace:
             AuthEndpoints(token, host, current_user_name(), workspace_id, clock),
             JobEndpoints(self.registry),
             RunEndpoints(
-                self.registry, self._ledger, self._engine, files, RunSerializer(host, workspace_id)
+                self.registry,
+                self._unit_of_work,
+                self._engine,
+                files,
+                RunSerializer(host, workspace_id),
             ),
         )
         self._server.start(self._application)
@@ -156,7 +160,7 @@ class Workspace:
     @property
     def idle_seconds(self) -> float:
         """For how long nobody has asked for anything and no run has been going."""
-        if not self._ledger.is_idle:
+        if not self._unit_of_work.is_idle:
             return 0.0
         return time.monotonic() - self._application.last_request
 

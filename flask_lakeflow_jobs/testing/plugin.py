@@ -1,4 +1,4 @@
-"""Pytest fixtures for the tests of apps: a workspace, jobs that play scripts, faults, a clock.
+"""Pytest fixtures for the tests of apps: a workspace, simulated jobs, faults, a clock.
 
 Name it in your ``conftest.py``: ``pytest_plugins = ["flask_lakeflow_jobs.testing.plugin"]``.
 """
@@ -79,17 +79,17 @@ def lakeflow_settings(
 
 @pytest.fixture
 def simulated_job(lakeflow_workspace: FaultyWorkspace) -> SimulatedJob:
-    """Makes a job of one task that runs no code: ``simulated_job(seconds=2, result="FAILED")``.
+    """Create a job with one task that runs no code: ``simulated_job(seconds=2, result="FAILED")``.
 
-    The keywords are the script's, see :mod:`flask_lakeflow_jobs.local.simulation`; what it returns is
-    the id of the job.
+    The keywords are the fields of a simulation, see :mod:`flask_lakeflow_jobs.local.simulation`.
+    The result is the id of the job.
     """
 
-    def make(name: str = "scripted", **script: Any) -> int:
+    def create(name: str = "simulated", **simulation: Any) -> int:
         settings = {
             "name": name,
             "max_concurrent_runs": 1000,
-            "tags": {"local_script": json.dumps({"seconds": 0, **script})},
+            "tags": {"local_simulation": json.dumps({"seconds": 0, **simulation})},
             "tasks": [{"task_key": "only", "spark_python_task": {"python_file": "only.py"}}],
         }
         request = Request(  # noqa: S310
@@ -103,4 +103,4 @@ def simulated_job(lakeflow_workspace: FaultyWorkspace) -> SimulatedJob:
         with urlopen(request) as answer:  # noqa: S310
             return int(json.load(answer)["job_id"])
 
-    return make
+    return create

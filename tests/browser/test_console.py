@@ -431,7 +431,7 @@ def test_a_run_of_two_hundred_tasks_stays_fluid(
         }
         for at in range(200)
     ]
-    big = {"name": "big", "tags": {"local_script": '{"seconds": 0.15}'}, "tasks": tasks}
+    big = {"name": "big", "tags": {"local_simulation": '{"seconds": 0.15}'}, "tasks": tasks}
     bundle = write_bundle(tmp_path, {"big": big}, {"note.py": "# Databricks notebook source\n"})
     with Workspace(bundle, tmp_path / "workspace") as workspace:
         job_id = load_bundle(bundle).jobs["big"].job_id
@@ -463,7 +463,7 @@ def test_a_picture_that_is_larger_than_its_place_opens_at_its_first_task(
         }
         for at in range(60)
     ]
-    big = {"name": "big", "tags": {"local_script": '{"seconds": 0.01}'}, "tasks": tasks}
+    big = {"name": "big", "tags": {"local_simulation": '{"seconds": 0.01}'}, "tasks": tasks}
     bundle = write_bundle(tmp_path, {"big": big}, {"note.py": "# Databricks notebook source\n"})
     with Workspace(bundle, tmp_path / "workspace") as workspace:
         job_id = load_bundle(bundle).jobs["big"].job_id
@@ -483,7 +483,7 @@ def test_long_names_do_not_break_it(tmp_path: Path, serve: Serve, open_page: Ope
     name = "an_extraordinarily_long_name_" * 3
     job = {
         "name": "x",
-        "tags": {"local_script": '{"seconds": 0.1}'},
+        "tags": {"local_simulation": '{"seconds": 0.1}'},
         "tasks": [
             {"task_key": name + end, "notebook_task": {"notebook_path": "note.py"}} for end in "ab"
         ],

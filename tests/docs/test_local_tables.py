@@ -14,7 +14,7 @@ from databricks.sdk.service import jobs
 from flask_lakeflow_jobs.local import Address
 from flask_lakeflow_jobs.local.engine.work import CannotRun
 from flask_lakeflow_jobs.local.model import TASK_KINDS
-from flask_lakeflow_jobs.local.tasks import plan_work
+from flask_lakeflow_jobs.local.tasks import build_work
 
 
 @pytest.mark.parametrize(("endpoint", "is_served"), JOBS_API.items())
@@ -48,7 +48,7 @@ def refusal_of(kind: str) -> str:
     """What is said of a task that says no more than its kind."""
     nowhere: Any = None
     try:
-        plan_work({"task_key": "only", kind: {}}, nowhere)
+        build_work({"task_key": "only", kind: {}}, nowhere)
     except CannotRun as refusal:
         return str(refusal)
     except Exception:  # the kind is run, and would have needed more

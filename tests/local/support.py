@@ -129,13 +129,13 @@ def task_results(run: Run) -> dict[str, str | None]:
 
 def simulated_job(*tasks: dict[str, Any], **simulation: Any) -> dict[str, Any]:
     """A job whose tasks are simulated instead of run."""
-    return {"tags": {"local_script": json.dumps(simulation)}, "tasks": list(tasks)}
+    return {"tags": {"local_simulation": json.dumps(simulation)}, "tasks": list(tasks)}
 
 
 def simulated_task(key: str, *upstream: str, **more: Any) -> dict[str, Any]:
     """A task of a simulated job; its notebook does not exist."""
     more = {"depends_on": depends_on(*upstream), **more} if upstream else more
-    return {"task_key": key, "notebook_task": {"notebook_path": "/played"}, **more}
+    return {"task_key": key, "notebook_task": {"notebook_path": "/simulated"}, **more}
 
 
 def state_message(run: Any) -> str:

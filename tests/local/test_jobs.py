@@ -28,11 +28,11 @@ from tests.local.support import (
     write_bundle,
 )
 
-SCRIPTED = {"local_script": "{}"}
+SIMULATED = {"local_simulation": "{}"}
 
 
 def task(key: str) -> Task:
-    return Task(task_key=key, notebook_task=NotebookTask(notebook_path="/played"))
+    return Task(task_key=key, notebook_task=NotebookTask(notebook_path="/simulated"))
 
 
 def wheel(body: dict[str, Any]) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def names(client: Client) -> list[str | None]:
 
 
 def test_create_run_and_delete(client: Client) -> None:
-    job_id = client.jobs.create(name="mine", tasks=[task("a")], tags=SCRIPTED).job_id
+    job_id = client.jobs.create(name="mine", tasks=[task("a")], tags=SIMULATED).job_id
     assert job_id is not None
     assert names(client) == ["mine", "etl"]
     assert [job.job_id for job in client.jobs.list(name="MINE")] == [job_id]
@@ -135,7 +135,7 @@ def test_numbers_and_truth_values_may_come_as_text(client: Client) -> None:
 
 def test_reset_keeps_as_whom_a_job_runs(client: Client) -> None:
     run_as = {"user_name": "somebody@example.com"}
-    body = {"tasks": [simulated_task("a")], "run_as": run_as, "tags": SCRIPTED}
+    body = {"tasks": [simulated_task("a")], "run_as": run_as, "tags": SIMULATED}
     _, made = client.http("POST", "/api/2.2/jobs/create", body)
     new = {"job_id": made["job_id"], "new_settings": {"tasks": [simulated_task("b")]}}
     assert client.http("POST", "/api/2.2/jobs/reset", new) == (200, {})
@@ -145,7 +145,7 @@ def test_reset_keeps_as_whom_a_job_runs(client: Client) -> None:
 
 def test_update_merges_by_key(client: Client) -> None:
     job_id = client.jobs.create(
-        name="mine", tasks=[task("a"), task("b")], tags=SCRIPTED, timeout_seconds=7
+        name="mine", tasks=[task("a"), task("b")], tags=SIMULATED, timeout_seconds=7
     ).job_id
     assert job_id is not None
     changed = Task(task_key="b", notebook_task=NotebookTask(notebook_path="/other"))
@@ -196,8 +196,8 @@ def test_update_merges_by_key(client: Client) -> None:
         ),
         ({"tasks": [simulated_task("a")], "tags": []}, "'tags' has to be a mapping."),
         (
-            {"tasks": [simulated_task("a")], "tags": {"local_script": "[]"}},
-            "The tag 'local_script' has to",
+            {"tasks": [simulated_task("a")], "tags": {"local_simulation": "[]"}},
+            "The tag 'local_simulation' must",
         ),
         ({"tasks": [wheel({"entry_point": "x"})]}, "The python_wheel_task of task 'a' needs a 'pa"),
         (
@@ -216,19 +216,19 @@ def test_update_merges_by_key(client: Client) -> None:
         ({"tasks": [simulated_task("a")], "parameters": [{}]}, "'parameters' has to be a list of"),
         (
             simulated_job(simulated_task("a"), result="GREAT"),
-            "The result of the tag 'local_script' is one of",
+            "The result of the tag 'local_simulation' must be",
         ),
         (
             simulated_job(simulated_task("a"), seconds="long"),
-            "The seconds of the tag 'local_script' are",
+            "The seconds of the tag 'local_simulation' must",
         ),
         (
             simulated_job(simulated_task("a"), minutes=1),
-            "A part of the tag 'local_script' may have",
+            "The fields of the tag 'local_simulation' are",
         ),
         (
-            {"tasks": [simulated_task("a")], "tags": {"local_script": "{"}},
-            "The tag 'local_script' is no",
+            {"tasks": [simulated_task("a")], "tags": {"local_simulation": "{"}},
+            "The tag 'local_simulation' is not valid",
         ),
         (
             {"tasks": [{"task_key": "a", "for_each_task": {"inputs": "[]"}}]},
@@ -337,7 +337,7 @@ def test_jobs_outlive_the_workspace(tmp_path: Path) -> None:
     path = write_bundle(tmp_path, {"etl": simulated_job(simulated_task("main"))}, {})
     with Workspace(path, tmp_path / "folder") as address:
         first = Client(address, {})
-        job_id = first.jobs.create(name="mine", tasks=[task("a")], tags=SCRIPTED).job_id
+        job_id = first.jobs.create(name="mine", tasks=[task("a")], tags=SIMULATED).job_id
         assert job_id is not None
         run_id = first.jobs.run_now(job_id).bind()["run_id"]
         run = first.finish(run_id)

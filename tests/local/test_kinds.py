@@ -1,4 +1,4 @@
-"""Kinds of tasks beside Python files and notebooks, and scripted ones."""
+"""Kinds of tasks beside Python files and notebooks, and simulated ones."""
 
 from __future__ import annotations
 
@@ -381,7 +381,7 @@ def test_kind_that_cannot_run(serve: Serve, kind: str) -> None:
     assert (main.state.state_message or "").startswith(f"The local workspace cannot run a {kind}.")
 
 
-def test_script(serve: Serve) -> None:
+def test_simulated_job_takes_the_time_and_result_of_its_tag(serve: Serve) -> None:
     clock = ManualClock()
     job = simulated_job(
         simulated_task("a"),

@@ -20,7 +20,7 @@ FIELDS = """
     job_id run_id tasks task_key depends_on run_if inputs task parameters name default value tags
     queue enabled only job_parameters notebook_params python_params idempotency_token limit offset
     page_token new_settings fields_to_remove rerun_tasks rerun_all_failed_tasks outcome left right
-    op max_retries timeout_seconds max_concurrent_runs settings local_script file path
+    op max_retries timeout_seconds max_concurrent_runs settings local_simulation file path
     notebook_path python_file package_name entry_point base_parameters concurrency repair_id
     latest_repair_id
 """.split()  # noqa: SIM905 (fifty lines otherwise)

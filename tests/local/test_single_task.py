@@ -17,7 +17,7 @@ from tests.local.support import (
     task_results,
 )
 
-NOTEBOOK = {"notebook_path": "/played"}
+NOTEBOOK = {"notebook_path": "/simulated"}
 CLUSTER = {"existing_cluster_id": "0717-132531-5opeqon1"}
 SINGLE = {
     "notebook_task": NOTEBOOK,

@@ -39,16 +39,16 @@ def test_the_jobs_of_the_bundle_run(lakeflow_settings: Mapping[str, Any]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("script", "outcome"),
+    ("simulation", "outcome"),
     [({}, "succeeded"), ({"result": "FAILED", "error": "ValueError: no rows"}, "failed")],
 )
-def test_a_scripted_job_ends_as_it_says(
+def test_simulated_job_ends_with_its_result(
     lakeflow_settings: Mapping[str, Any],
     simulated_job: SimulatedJob,
-    script: dict[str, Any],
+    simulation: dict[str, Any],
     outcome: str,
 ) -> None:
-    with app_with(lakeflow_settings, etl=simulated_job(**script)).app_context():
+    with app_with(lakeflow_settings, etl=simulated_job(**simulation)).app_context():
         etl = current_jobs["etl"]
         assert etl.wait(etl.run_now().run_id, timeout=60).outcome == outcome
 

@@ -11,7 +11,7 @@ from ..errors import ApiError, InvalidParameterValue, InvalidState
 from ..model import JobRun, Settings, TaskRun
 from ..registry import Registry
 from ..store.sqlite import RunFilter
-from ..store.unit_of_work import Ledger
+from ..store.unit_of_work import UnitOfWork
 from . import pagination
 from .html import render_notebook
 from .jobs import parse_page_start, parse_settings
@@ -38,13 +38,13 @@ class RunEndpoints:
     def __init__(
         self,
         registry: Registry,
-        ledger: Ledger,
+        unit_of_work: UnitOfWork,
         engine: Engine,
         files: WorkspaceFiles,
         serializer: RunSerializer,
     ) -> None:
         self._registry = registry
-        self._ledger = ledger
+        self._unit_of_work = unit_of_work
         self._engine = engine
         self._files = files
         self._serializer = serializer
@@ -61,7 +61,7 @@ class RunEndpoints:
         settings = parse_settings(request.fields, name)
         run = self._engine.start_run(
             RunRequest(
-                job_id=self._ledger.new_id(),
+                job_id=self._unit_of_work.new_id(),
                 name=name,
                 creator=self._registry.user,
                 settings=settings,
@@ -75,11 +75,11 @@ class RunEndpoints:
         """``jobs/runs/get``, of a run or of one attempt of a task."""
         run_id = request.required_integer("run_id")
         resolved = request.boolean("include_resolved_values")
-        with self._ledger.reading():
+        with self._unit_of_work.reading():
             try:
-                run = self._ledger.find_run(run_id)
+                run = self._unit_of_work.find_run(run_id)
             except ApiError:
-                of_task = self._ledger.find_task(run_id)
+                of_task = self._unit_of_work.find_task(run_id)
                 shape = self._serializer.task_as_run(*of_task, with_resolved_values=resolved)
             else:
                 history = request.boolean("include_history")
@@ -94,10 +94,10 @@ class RunEndpoints:
         size, token = _page_size(request), request.text("page_token") or ""
         offset = 0 if token else parse_page_start(request)
         expand = request.boolean("expand_tasks")
-        with self._ledger.reading() as store:
+        with self._unit_of_work.reading() as store:
             list_runs = partial(store.list_runs, wanted)
             page = paginate_runs(list_runs, size, token=token, offset=offset)
-            runs = [self._ledger.find_run(run_id) for _, run_id in page.found]
+            runs = [self._unit_of_work.find_run(run_id) for _, run_id in page.found]
             shapes = [self._listed_shape(run, expand_tasks=expand) for run in runs]
         answer: dict[str, Any] = {"runs": shapes} if shapes else {}
         answer |= page.tokens
@@ -108,7 +108,7 @@ class RunEndpoints:
     def get_output(self, request: Request) -> Json:
         """``jobs/runs/get-output``."""
         run_id = request.required_integer("run_id")
-        with self._ledger.reading():
+        with self._unit_of_work.reading():
             run, task = self._single_task(run_id, request)
             return self._serializer.output(run, task, self._engine.output_of(task))
 
@@ -120,7 +120,7 @@ class RunEndpoints:
             raise InvalidParameterValue(
                 f"Unknown views_to_export {wanted!r}. It is one of {', '.join(_VIEWS)}."
             )
-        with self._ledger.reading():
+        with self._unit_of_work.reading():
             run, task = self._single_task(run_id, request)
             output = self._engine.output_of(task)
         if "notebook_task" not in task.spec:
@@ -140,9 +140,9 @@ class RunEndpoints:
         """``jobs/runs/cancel``: answered before it is done."""
         run_id = request.required_integer("run_id")
         try:
-            run = self._ledger.find_run(run_id)
+            run = self._unit_of_work.find_run(run_id)
         except ApiError:
-            self._engine.cancel_task(*self._ledger.find_task(run_id))
+            self._engine.cancel_task(*self._unit_of_work.find_task(run_id))
         else:
             self._engine.cancel(run)
         return {}
@@ -155,15 +155,15 @@ class RunEndpoints:
             raise InvalidParameterValue("Missing required field: job_id")
         if job_id is not None:
             self._registry.find(job_id)
-        for run in reversed(self._ledger.live_runs(job_id)):
+        for run in reversed(self._unit_of_work.live_runs(job_id)):
             if not only_queued or run.state.life_cycle == "QUEUED":
                 self._engine.cancel(run)
         return {}
 
     def repair(self, request: Request) -> Json:
         """``jobs/runs/repair``."""
-        run = self._ledger.find_run(request.required_integer("run_id"))
-        with self._ledger.change():
+        run = self._unit_of_work.find_run(request.required_integer("run_id"))
+        with self._unit_of_work.change():
             if run.is_active:
                 raise InvalidState(
                     f"Run {run.run_id} is still active. A run can be repaired once it has ended."
@@ -179,13 +179,13 @@ class RunEndpoints:
 
     def delete(self, request: Request) -> Json:
         """``jobs/runs/delete``."""
-        run = self._ledger.find_run(request.required_integer("run_id"))
-        with self._ledger.change():
+        run = self._unit_of_work.find_run(request.required_integer("run_id"))
+        with self._unit_of_work.change():
             if run.is_active:
                 raise InvalidState(
                     f"Run {run.run_id} is still active. Cancel it and wait for its end first."
                 )
-            self._ledger.delete_run(run)
+            self._unit_of_work.delete_run(run)
         return {}
 
     def _listed_shape(self, run: JobRun, *, expand_tasks: bool) -> Json:
@@ -195,9 +195,9 @@ class RunEndpoints:
 
     def _single_task(self, run_id: int, request: Request) -> tuple[JobRun, TaskRun]:
         try:
-            run, task = self._ledger.find_task(run_id)
+            run, task = self._unit_of_work.find_task(run_id)
         except ApiError:
-            run = self._ledger.find_run(run_id)
+            run = self._unit_of_work.find_run(run_id)
             latest = list(run.latest_attempts().values())
             # Since 2.1 a run with but one task is one with multiple tasks, too.
             if request.version == "2.0" and len(latest) == 1:

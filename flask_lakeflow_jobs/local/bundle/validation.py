@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..model import OPERATORS, RUN_IF_RULES, TASK_KINDS, Settings
-from ..simulation import TAG, ScriptError, read_script
+from ..simulation import SIMULATION_TAG, SimulationError, read_simulation
 from .types import FieldError, Path, misshapen_job, misshapen_parameter, misshapen_task
 
 _TASK_KEY = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -83,9 +83,9 @@ def _mistakes_in_job(settings: Settings) -> Iterator[FieldError]:
         yield FieldError(("tags",), "'tags' has to be a mapping.")
         return
     try:
-        read_script(settings)
-    except ScriptError as error:
-        yield FieldError(("tags", TAG), str(error))
+        read_simulation(settings)
+    except SimulationError as error:
+        yield FieldError(("tags", SIMULATION_TAG), str(error))
 
 
 def _mistakes_in_parameters(parameters: Any) -> Iterator[FieldError]:

@@ -14,9 +14,9 @@ from .. import states
 from ..clock import Clock
 from ..model import JobRun, TaskRun
 from ..states import State
-from ..store.unit_of_work import Ledger
+from ..store.unit_of_work import UnitOfWork
 from .processes import OUTPUT_LIMIT, Exit, Lifeline, TaskProcess
-from .work import ProcessWork, Repetition, ScriptedWork
+from .work import ForEach, ProcessWork, SimulatedWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,10 @@ class Activity(Protocol):
         """What it has put out so far."""
 
 
-class ScriptedActivity:
+class SimulatedActivity:
     """Plays a part: lets time pass and ends as the script says."""
 
-    def __init__(self, work: ScriptedWork, clock: Clock, reporter: Reporter) -> None:
+    def __init__(self, work: SimulatedWork, clock: Clock, reporter: Reporter) -> None:
         self._work = work
         self._clock = clock
         self._reporter = reporter
@@ -98,7 +98,7 @@ class ProcessActivity:
         self._reporter = reporter
         self._stopped_as: State | None = None
         self.process = TaskProcess(
-            work.order,
+            work.payload,
             folder,
             host.environment(),
             host.lifeline,
@@ -202,7 +202,7 @@ def first_part(text: str) -> tuple[str, bool]:
     return encoded[:OUTPUT_LIMIT].decode(errors="ignore"), True
 
 
-class Performer(Protocol):
+class AttemptRunner(Protocol):
     """Starts and stops attempts."""
 
     def start(self, run: JobRun, task: TaskRun) -> None:
@@ -212,23 +212,23 @@ class Performer(Protocol):
         """Bring an attempt to an end."""
 
 
-class RepetitionActivity:
+class ForEachActivity:
     """Runs the iterations of one for-each task."""
 
     def __init__(
         self,
-        work: Repetition,
+        work: ForEach,
         run: JobRun,
         task: TaskRun,
-        ledger: Ledger,
-        performer: Performer,
+        unit_of_work: UnitOfWork,
+        task_runner: AttemptRunner,
         reporter: Reporter,
     ) -> None:
         self._work = work
         self._run = run
         self._task = task
-        self._ledger = ledger
-        self._performer = performer
+        self._unit_of_work = unit_of_work
+        self._task_runner = task_runner
         self._reporter = reporter
         self._waiting: list[TaskRun] = []
         self._total = len(work.inputs)
@@ -237,28 +237,28 @@ class RepetitionActivity:
 
     def start(self) -> None:
         """Line up one iteration an input, and start as many as may run at once."""
-        with self._ledger.change():
+        with self._unit_of_work.change():
             self._reporter.started()
             for index, item in enumerate(self._work.inputs):
                 iteration = TaskRun(
-                    self._ledger.new_id(),
+                    self._unit_of_work.new_id(),
                     self._work.spec,
                     parent=self._task.run_id,
                     index=index,
                     item=item,
                 )
-                self._ledger.add_task(self._run, iteration)
+                self._unit_of_work.add_task(self._run, iteration)
                 self._waiting.append(iteration)
             self._waiting.reverse()
             self.iteration_ended()
 
     def stop(self, state: State) -> None:
         """Stop what runs; what waits never starts."""
-        with self._ledger.change():
+        with self._unit_of_work.change():
             self._stopped_as = state
             waiting, self._waiting = self._waiting, []
             for iteration in (*waiting, *self._latest().values()):
-                self._performer.stop(self._run, iteration, state)
+                self._task_runner.stop(self._run, iteration, state)
             self.iteration_ended()
 
     def output(self) -> dict[str, Any]:
@@ -275,11 +275,11 @@ class RepetitionActivity:
         while self._waiting and active < self._work.concurrency:
             iteration = self._waiting.pop()
             active += 1
-            self._performer.start(self._run, iteration)
+            self._task_runner.start(self._run, iteration)
         if not self._is_done and all(each.state.is_terminal for each in latest.values()):
             self._is_done = True
             completion = Completion(self._stopped_as or self._ending(latest))
-            self._ledger.afterwards(lambda: self._reporter.ended(completion))
+            self._unit_of_work.after_commit(lambda: self._reporter.ended(completion))
 
     def _latest(self) -> dict[int, TaskRun]:
         """The newest attempt of each iteration, by the place of its input."""

@@ -12,12 +12,12 @@ from .. import states
 from ..clock import Clock
 from ..model import SINGLE_TASK, JobRun, Repair, Settings, TaskRun
 from ..states import State
-from ..store.unit_of_work import Ledger
+from ..store.unit_of_work import UnitOfWork
 from . import decisions
 from .activities import Activity, Completion, ProcessHost, Reporter
 from .files import WorkspaceFiles
-from .limits import Admission, limit_of
-from .task_runner import TaskPerformer
+from .limits import RunLimits, limit_of
+from .task_runner import TaskRunner
 from .work import CannotRun, NestedRun
 
 _PROCESSES_AT_ONCE = max(8, 4 * (os.cpu_count() or 1))
@@ -84,7 +84,7 @@ class Engine:
 
     def __init__(
         self,
-        ledger: Ledger,
+        unit_of_work: UnitOfWork,
         files: WorkspaceFiles,
         clock: Clock,
         folder: Path,
@@ -92,12 +92,12 @@ class Engine:
         workspace: Mapping[str, Any],
         nested_request: NestedRequest,
     ) -> None:
-        self._ledger = ledger
+        self._unit_of_work = unit_of_work
         self._clock = clock
         self._nested_request = nested_request
         self._host = ProcessHost(environment, _PROCESSES_AT_ONCE)
-        self._performer = TaskPerformer(
-            ledger,
+        self._task_runner = TaskRunner(
+            unit_of_work,
             clock,
             files,
             folder,
@@ -106,7 +106,7 @@ class Engine:
             start_nested=self._nested_activity,
             settled=self._advance,
         )
-        self._admission = Admission()
+        self._limits = RunLimits()
         self._awaited: dict[int, Reporter] = {}
         self._mark_lost_runs()
         self._forget_old_runs()
@@ -118,63 +118,63 @@ class Engine:
 
         :raises ApiError: the token belongs to a run that has been deleted.
         """
-        with self._ledger.change():
-            if request.token and (known := self._ledger.run_of_token(request.token)):
+        with self._unit_of_work.change():
+            if request.token and (known := self._unit_of_work.run_of_token(request.token)):
                 return known
             run = self._new_run(request)
-            self._ledger.add_run(run, request.token)
+            self._unit_of_work.add_run(run, request.token)
             self._admit(run, may_queue=request.may_queue)
             return run
 
     def cancel(self, run: JobRun) -> None:
         """Cancel a run. It ends once all that it has going has ended."""
-        with self._ledger.change():
+        with self._unit_of_work.change():
             self._end_early(run, "CANCELED")
 
     def cancel_task(self, run: JobRun, task: TaskRun) -> None:
         """Cancel one attempt of a task; what depends on it follows."""
-        with self._ledger.change():
-            self._performer.stop(run, task, states.CANCELED)
+        with self._unit_of_work.change():
+            self._task_runner.stop(run, task, states.CANCELED)
 
     def repair(self, run: JobRun, request: RepairRequest) -> int:
         """Run tasks of a run that has ended once more.
 
         :return: the id of the repair.
         """
-        with self._ledger.change():
+        with self._unit_of_work.change():
             if not run.repairs:
                 run.repairs.append(Repair(0, run.start_time, [], run.state, run.end_time))
             _close_repair(run)
-            repair = Repair(self._ledger.new_id(), self._now(), [])
+            repair = Repair(self._unit_of_work.new_id(), self._now(), [])
             latest = run.latest_attempts()
             for spec in request.settings["tasks"]:
                 if spec["task_key"] in request.keys:
                     earlier = latest.get(spec["task_key"])
                     attempt = earlier.attempt + 1 if earlier else 0
-                    self._ledger.add_task(
-                        run, TaskRun(self._ledger.new_id(), spec, attempt=attempt)
+                    self._unit_of_work.add_task(
+                        run, TaskRun(self._unit_of_work.new_id(), spec, attempt=attempt)
                     )
             run.repairs.append(repair)
             run.parameters, run.overriding = request.parameters, request.overriding
             run.performance_target = request.performance_target
             run.ending, run.end_time = "", 0
-            self._ledger.revive(run)
+            self._unit_of_work.reactivate(run)
             self._begin(run)
             return repair.repair_id
 
     def output_of(self, task: TaskRun) -> dict[str, Any]:
         """What an attempt has put out so far."""
-        return self._performer.output_of(task)
+        return self._task_runner.output_of(task)
 
     def close(self) -> None:
         """Stop everything at once. What was going is marked so at the next start."""
-        self._ledger.close()
+        self._unit_of_work.close()
         self._host.close()
 
     # A run's life
 
     def _new_run(self, request: RunRequest) -> JobRun:
-        run_id = self._ledger.new_id()
+        run_id = self._unit_of_work.new_id()
         # What was made without a list of tasks is its own task (flyteorg/flytekit pull 1935).
         is_its_task = request.settings.get("format") == SINGLE_TASK
         return JobRun(
@@ -191,7 +191,7 @@ class Engine:
             started_by=request.started_by,
             performance_target=request.performance_target,
             tasks=[
-                TaskRun(run_id if is_its_task else self._ledger.new_id(), spec)
+                TaskRun(run_id if is_its_task else self._unit_of_work.new_id(), spec)
                 for spec in request.settings["tasks"]
                 if not request.only or spec["task_key"] in request.only
             ],
@@ -199,25 +199,25 @@ class Engine:
 
     def _admit(self, run: JobRun, *, may_queue: bool) -> None:
         limit = limit_of(run)
-        if self._admission.has_room(run):
+        if self._limits.has_room(run):
             self._begin(run)
         elif may_queue and limit > 0:
             run.state = states.queued_for_concurrency(limit)
-            self._admission.wait(run)
-            self._ledger.touch(run)
+            self._limits.wait(run)
+            self._unit_of_work.touch(run)
         else:
             skipped = states.over_concurrency_limit(limit)
             run.ending = "SKIPPED"
             for task in run.tasks:
-                self._performer.end(run, task, skipped, may_retry=False)
+                self._task_runner.end(run, task, skipped, may_retry=False)
             self._finish(run, skipped)
 
     def _begin(self, run: JobRun) -> None:
         if run.state.life_cycle == "QUEUED":
             run.queue_duration = self._now() - run.start_time
         run.state = states.RUNNING
-        self._admission.enter(run)
-        self._ledger.touch(run)
+        self._limits.enter(run)
+        self._unit_of_work.touch(run)
         if timeout := run.settings.get("timeout_seconds"):
             repairs = len(run.repairs)
             self._clock.call_at(self._clock.time() + timeout, lambda: self._timed_out(run, repairs))
@@ -227,9 +227,9 @@ class Engine:
         while run.ending == "" and (verdicts := decisions.decide(run)):
             for verdict in verdicts:
                 if verdict.ending is None:
-                    self._performer.start(run, verdict.task)
+                    self._task_runner.start(run, verdict.task)
                 else:
-                    self._performer.end(run, verdict.task, verdict.ending, may_retry=False)
+                    self._task_runner.end(run, verdict.task, verdict.ending, may_retry=False)
         if run.is_active and all(task.state.is_terminal for task in run.latest_attempts().values()):
             self._finish(run, decisions.verdict_on_run(run))
 
@@ -237,17 +237,17 @@ class Engine:
         run.state = state
         run.end_time = self._now()
         _close_repair(run)
-        self._ledger.touch(run)
-        self._ledger.retire(run)
-        self._admission.leave(run)
+        self._unit_of_work.touch(run)
+        self._unit_of_work.archive(run)
+        self._limits.leave(run)
         if (reporter := self._awaited.pop(run.run_id, None)) is not None:
             ended = states.SUCCESS if state.is_success else _ending_of_nested(run)
             output = {"nested_run_id": run.run_id}
-            self._ledger.afterwards(lambda: reporter.ended(Completion(ended, output)))
-        self._ledger.soon("queue", run.job_id, lambda: self._begin_queued(run.job_id))
+            self._unit_of_work.after_commit(lambda: reporter.ended(Completion(ended, output)))
+        self._unit_of_work.defer("queue", run.job_id, lambda: self._begin_queued(run.job_id))
 
     def _begin_queued(self, job_id: int) -> None:
-        while (run := self._admission.first_waiting(job_id)) and self._admission.has_room(run):
+        while (run := self._limits.first_waiting(job_id)) and self._limits.has_room(run):
             self._begin(run)
 
     def _end_early(self, run: JobRun, ending: str) -> None:
@@ -255,13 +255,13 @@ class Engine:
             return
         run.ending = ending
         run.state = states.TERMINATING
-        self._ledger.touch(run)
+        self._unit_of_work.touch(run)
         state = states.CANCELED if ending == "CANCELED" else states.TIMED_OUT
         for task in run.latest_attempts().values():
-            self._performer.stop(run, task, state)
+            self._task_runner.stop(run, task, state)
 
     def _timed_out(self, run: JobRun, repairs: int) -> None:
-        with self._ledger.change():
+        with self._unit_of_work.change():
             if len(run.repairs) == repairs:
                 self._end_early(run, "TIMEDOUT")
 
@@ -291,14 +291,14 @@ class Engine:
         self, run: JobRun, task: TaskRun, request: RunRequest, reporter: Reporter
     ) -> JobRun:
         """Start a run of another job for a task; the reporter is told when it ends."""
-        with self._ledger.change():
+        with self._unit_of_work.change():
             reporter.started()
             nested = self._new_run(request)
             nested.started_by = run.run_id
             task.nested_run_id = nested.run_id
-            self._ledger.touch(run, task)
+            self._unit_of_work.touch(run, task)
             self._awaited[nested.run_id] = reporter
-            self._ledger.add_run(nested)
+            self._unit_of_work.add_run(nested)
             self._admit(nested, may_queue=True)
             return nested
 
@@ -306,7 +306,7 @@ class Engine:
         """The run, the one that has started it, and so on."""
         lineage = [run]
         while run.started_by:
-            run = self._ledger.find_run(run.started_by)
+            run = self._unit_of_work.find_run(run.started_by)
             lineage.append(run)
         return lineage
 
@@ -314,23 +314,23 @@ class Engine:
 
     def _mark_lost_runs(self) -> None:
         """Mark what was going when the workspace died: nothing of it runs any more."""
-        with self._ledger.change(), self._ledger.reading() as store:
+        with self._unit_of_work.change(), self._unit_of_work.reading() as store:
             for run_id in store.active_run_ids():
-                run = self._ledger.find_run(run_id)
+                run = self._unit_of_work.find_run(run_id)
                 for task in (*run.tasks, *run.iterations):
                     if not task.state.is_terminal:
                         lost = task.start_time or run.state.life_cycle == "QUEUED"
                         task.state = _loss_of(run) if lost else states.UPSTREAM_FAILED
                         task.end_time = self._now()
                         task.start_time = task.start_time or task.end_time
-                        self._ledger.touch(run, task)
+                        self._unit_of_work.touch(run, task)
                 run.state = _loss_of(run)
                 run.end_time = self._now()
                 _close_repair(run)
-                self._ledger.touch(run)
+                self._unit_of_work.touch(run)
 
     def _forget_old_runs(self) -> None:
-        with self._ledger.reading() as store, store.transaction():
+        with self._unit_of_work.reading() as store, store.transaction():
             store.delete_runs_before(self._now() - _KEPT_DAYS * 24 * 60 * 60 * 1000)
 
 

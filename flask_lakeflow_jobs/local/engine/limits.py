@@ -7,7 +7,7 @@ from collections import defaultdict
 from ..model import JobRun
 
 
-class Admission:
+class RunLimits:
     """Keeps each job's runs within ``max_concurrent_runs``."""
 
     def __init__(self) -> None:

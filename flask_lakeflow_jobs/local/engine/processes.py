@@ -53,7 +53,7 @@ class Lifeline:
 
 
 class TaskProcess:
-    """One process that carries out one order.
+    """A process that carries out one task payload.
 
     :param folder: where its log and its result are kept while it runs.
     :param on_start: called when it runs, from a thread of its own.
@@ -62,14 +62,14 @@ class TaskProcess:
 
     def __init__(
         self,
-        order: Mapping[str, Any],
+        payload: Mapping[str, Any],
         folder: Path,
         environment: Mapping[str, str],
         lifeline: Lifeline,
         on_start: Callable[[], None],
         on_exit: Callable[[Exit], None],
     ) -> None:
-        self._order = order
+        self._payload = payload
         self._folder = folder
         self._environment = environment
         self._lifeline = lifeline
@@ -134,19 +134,19 @@ class TaskProcess:
 
     def _spawn(self) -> bool:
         self._folder.mkdir(exist_ok=True)
-        order = {
-            **self._order,
+        payload = {
+            **self._payload,
             "result_file": str(self._folder / "result.json"),
             "lifeline": self._lifeline.read_end,
         }
-        order_file = self._folder / "order.json"
-        order_file.write_text(json.dumps(order))
+        payload_file = self._folder / "payload.json"
+        payload_file.write_text(json.dumps(payload))
         with self._lock, open(self._folder / "log", "wb") as log:
             if self._stopped:
                 return False
             self._process = subprocess.Popen(
-                [sys.executable, str(_CHILD), str(order_file)],
-                cwd=self._order["folder"],
+                [sys.executable, str(_CHILD), str(payload_file)],
+                cwd=self._payload["folder"],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -11,24 +11,33 @@ from typing import Any
 from .. import states
 from ..clock import Clock
 from ..model import JobRun, Settings, TaskRun
-from ..simulation import read_script
+from ..simulation import read_simulation
 from ..states import State
-from ..store.unit_of_work import Ledger
-from ..tasks import plan_work
-from ..tasks.scripted import part_of
+from ..store.unit_of_work import UnitOfWork
+from ..tasks import build_work
+from ..tasks.simulated import simulate
 from . import decisions
 from .activities import (
     Activity,
     Completion,
+    ForEachActivity,
     ProcessActivity,
     ProcessHost,
-    RepetitionActivity,
     Reporter,
-    ScriptedActivity,
+    SimulatedActivity,
 )
 from .files import WorkspaceFiles
-from .templating import Lookup, UnknownReference, resolve, scope_of
-from .work import CannotRun, Decision, NestedRun, ProcessWork, Repetition, Scene, ScriptedWork, Work
+from .templating import Lookup, UnknownReference, reference_lookup, resolve
+from .work import (
+    CannotRun,
+    ConditionResult,
+    ForEach,
+    NestedRun,
+    ProcessWork,
+    SimulatedWork,
+    TaskContext,
+    Work,
+)
 
 _log = logging.getLogger("flask_lakeflow_jobs.local")
 NestedStarter = Callable[[JobRun, TaskRun, NestedRun, Reporter], Activity]
@@ -36,21 +45,21 @@ NestedStarter = Callable[[JobRun, TaskRun, NestedRun, Reporter], Activity]
 
 @dataclass(frozen=True, slots=True)
 class _TaskReporter:
-    performer: TaskPerformer
+    task_runner: TaskRunner
     run: JobRun
     task: TaskRun
 
     def queued(self) -> None:
-        self.performer.task_queued(self.run, self.task)
+        self.task_runner.task_queued(self.run, self.task)
 
     def started(self) -> None:
-        self.performer.task_started(self.run, self.task)
+        self.task_runner.task_started(self.run, self.task)
 
     def ended(self, completion: Completion) -> None:
-        self.performer.task_completed(self.run, self.task, completion)
+        self.task_runner.task_completed(self.run, self.task, completion)
 
 
-class TaskPerformer:
+class TaskRunner:
     """Starts tasks and follows them to their end.
 
     :param folder: where processes keep their files while they run.
@@ -61,7 +70,7 @@ class TaskPerformer:
 
     def __init__(
         self,
-        ledger: Ledger,
+        unit_of_work: UnitOfWork,
         clock: Clock,
         files: WorkspaceFiles,
         folder: Path,
@@ -70,7 +79,7 @@ class TaskPerformer:
         start_nested: NestedStarter,
         settled: Callable[[JobRun], None],
     ) -> None:
-        self._ledger = ledger
+        self._unit_of_work = unit_of_work
         self._clock = clock
         self._files = files
         self._folder = folder
@@ -79,16 +88,16 @@ class TaskPerformer:
         self._start_nested = start_nested
         self._settled = settled
         self._activities: dict[int, Activity] = {}
-        self._repetitions: dict[int, RepetitionActivity] = {}
+        self._for_each: dict[int, ForEachActivity] = {}
 
     def start(self, run: JobRun, task: TaskRun) -> None:
         """Start an attempt whose turn has come."""
         task.start_time = self._now()
         task.state = states.PENDING
-        self._ledger.touch(run, task)
+        self._unit_of_work.touch(run, task)
         try:
-            work = self._plan(run, task)
-            if isinstance(work, Decision):
+            work = self._build_work(run, task)
+            if isinstance(work, ConditionResult):
                 task.outcome = work.outcome
                 self.end(run, task, states.SUCCESS)
                 return
@@ -102,7 +111,7 @@ class TaskPerformer:
             self.end(run, task, states.INVALID_TASK.because(message))
             return
         self._activities[task.run_id] = activity
-        self._ledger.afterwards(activity.start)
+        self._unit_of_work.after_commit(activity.start)
         if timeout := task.spec.get("timeout_seconds"):
             self._clock.call_at(self._clock.time() + timeout, lambda: self._timed_out(run, task))
 
@@ -115,8 +124,8 @@ class TaskPerformer:
             self.end(run, task, state, may_retry=False)
             return
         task.state = states.TERMINATING
-        self._ledger.touch(run, task)
-        self._ledger.afterwards(lambda: activity.stop(state))
+        self._unit_of_work.touch(run, task)
+        self._unit_of_work.after_commit(lambda: activity.stop(state))
 
     def end(self, run: JobRun, task: TaskRun, state: State, *, may_retry: bool = True) -> None:
         """Note how an attempt has ended, and what follows from it."""
@@ -127,32 +136,32 @@ class TaskPerformer:
         task.execution_duration = max(
             0, now - task.start_time - task.setup_duration - task.queue_duration
         )
-        self._ledger.touch(run, task)
+        self._unit_of_work.touch(run, task)
         if may_retry and run.ending == "" and decisions.retries_left(task):
             self._schedule_retry(run, task)
-        elif (repetition := self._repetitions.get(task.parent)) is not None:
-            self._ledger.soon("repeat", task.parent, repetition.iteration_ended)
+        elif (for_each := self._for_each.get(task.parent)) is not None:
+            self._unit_of_work.defer("repeat", task.parent, for_each.iteration_ended)
         else:
-            self._ledger.soon("settle", run.run_id, lambda: self._settled(run))
+            self._unit_of_work.defer("settle", run.run_id, lambda: self._settled(run))
 
     def output_of(self, task: TaskRun) -> dict[str, Any]:
         """What an attempt has put out so far."""
         if (activity := self._activities.get(task.run_id)) is not None:
             return activity.output()
-        return self._ledger.output_of(task)
+        return self._unit_of_work.output_of(task)
 
     # What activities report
 
     def task_queued(self, run: JobRun, task: TaskRun) -> None:
         """There is no room for its process yet."""
-        with self._ledger.change():
+        with self._unit_of_work.change():
             if task.state.life_cycle == "PENDING":
                 task.state = states.QUEUED_FOR_ROOM
-                self._ledger.touch(run, task)
+                self._unit_of_work.touch(run, task)
 
     def task_started(self, run: JobRun, task: TaskRun) -> None:
         """It runs."""
-        with self._ledger.change():
+        with self._unit_of_work.change():
             waited = self._now() - task.start_time
             if task.state.life_cycle == "QUEUED":
                 task.queue_duration = waited
@@ -160,29 +169,29 @@ class TaskPerformer:
                 task.setup_duration = waited
             if task.state.life_cycle in {"PENDING", "QUEUED"}:
                 task.state = states.RUNNING
-            self._ledger.touch(run, task)
+            self._unit_of_work.touch(run, task)
 
     def task_completed(self, run: JobRun, task: TaskRun, completion: Completion) -> None:
         """It has ended."""
-        with self._ledger.change():
+        with self._unit_of_work.change():
             self._activities.pop(task.run_id, None)
-            self._repetitions.pop(task.run_id, None)
+            self._for_each.pop(task.run_id, None)
             task.values = completion.values
             task.rows = completion.rows
             if completion.output:
-                self._ledger.set_output(task, completion.output)
+                self._unit_of_work.set_output(task, completion.output)
             self.end(run, task, completion.state)
 
     # Parts of the above
 
-    def _plan(self, run: JobRun, task: TaskRun) -> Work:
-        script = read_script(run.settings)
+    def _build_work(self, run: JobRun, task: TaskRun) -> Work:
+        script = read_simulation(run.settings)
         if script is not None:
-            return part_of(script, task)
-        scope = scope_of(run, task, self._workspace)
+            return simulate(script, task)
+        scope = reference_lookup(run, task, self._workspace)
         task.resolved = _resolved(task.spec, scope)
         localized = self._files.localized
-        scene = Scene(
+        context = TaskContext(
             settings=run.settings,
             files=self._files,
             job_parameters={
@@ -193,7 +202,7 @@ class TaskPerformer:
             task_values={key: each.values for key, each in run.latest_attempts().items()},
             run=self._tags(run, task),
         )
-        return plan_work(localized(task.resolved), scene)
+        return build_work(localized(task.resolved), context)
 
     def _tags(self, run: JobRun, task: TaskRun) -> dict[str, Any]:
         return {
@@ -210,22 +219,22 @@ class TaskPerformer:
         self,
         run: JobRun,
         task: TaskRun,
-        work: ProcessWork | ScriptedWork | NestedRun | Repetition,
+        work: ProcessWork | SimulatedWork | NestedRun | ForEach,
     ) -> Activity:
         reporter = _TaskReporter(self, run, task)
         if isinstance(work, ProcessWork):
             return ProcessActivity(work, self._folder / str(task.run_id), self._host, reporter)
-        if isinstance(work, ScriptedWork):
-            return ScriptedActivity(work, self._clock, reporter)
+        if isinstance(work, SimulatedWork):
+            return SimulatedActivity(work, self._clock, reporter)
         if isinstance(work, NestedRun):
             return self._start_nested(run, task, work, reporter)
-        repetition = RepetitionActivity(work, run, task, self._ledger, self, reporter)
-        self._repetitions[task.run_id] = repetition
-        return repetition
+        for_each = ForEachActivity(work, run, task, self._unit_of_work, self, reporter)
+        self._for_each[task.run_id] = for_each
+        return for_each
 
     def _schedule_retry(self, run: JobRun, task: TaskRun) -> None:
         again = TaskRun(
-            self._ledger.new_id(),
+            self._unit_of_work.new_id(),
             task.spec,
             attempt=task.attempt + 1,
             retry=task.retry + 1,
@@ -234,19 +243,19 @@ class TaskPerformer:
             index=task.index,
             item=task.item,
         )
-        self._ledger.add_task(run, again)
+        self._unit_of_work.add_task(run, again)
         # From the start of the attempt that failed, says the documentation of the field.
         earliest = (task.start_time + task.spec.get("min_retry_interval_millis", 0)) / 1000
         moment = max(self._clock.time(), earliest)
         self._clock.call_at(moment, lambda: self._retry(run, again))
 
     def _retry(self, run: JobRun, task: TaskRun) -> None:
-        with self._ledger.change():
+        with self._unit_of_work.change():
             if task.state.life_cycle == "WAITING_FOR_RETRY":
                 self.start(run, task)
 
     def _timed_out(self, run: JobRun, task: TaskRun) -> None:
-        with self._ledger.change():
+        with self._unit_of_work.change():
             self.stop(run, task, states.TIMED_OUT)
 
     def _now(self) -> int:

@@ -74,7 +74,7 @@ def as_text(value: Any) -> str:
     return json.dumps(value)
 
 
-def scope_of(run: JobRun, task: TaskRun, workspace: Mapping[str, Any]) -> Lookup:
+def reference_lookup(run: JobRun, task: TaskRun, workspace: Mapping[str, Any]) -> Lookup:
     """The lookup for references in a task's settings, after the list in Databricks' documentation
     ("Supported value references"), with the older forms such as ``{{run_id}}``."""
     simple: dict[str, Callable[[], Any]] = {

@@ -18,7 +18,7 @@ class CannotRun(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class TaskContext:
     """What surrounds a task when it starts.
 
     :param settings: the settings of the job.
@@ -58,41 +58,41 @@ class Scene:
 class ProcessWork:
     """Work for a process of its own.
 
-    :param order: what the process is told; see ``lakeflow_child.main``.
+    :param payload: the input of the process; see ``lakeflow_child.main``.
     """
 
-    order: dict[str, Any]
+    payload: dict[str, Any]
 
     @classmethod
     def of(
-        cls, kind: str, spec: Settings, scene: Scene, folder: Path, **particulars: Any
+        cls, kind: str, spec: Settings, context: TaskContext, folder: Path, **particulars: Any
     ) -> ProcessWork:
-        """The order of a kind, with what every kind is told.
+        """Build the payload of a kind with the fields that all kinds share.
 
         :param folder: where the process works, and the first place to import from.
         """
         libraries = [
             path
-            for library in local_libraries(scene.settings, spec)
-            for path in import_paths(scene.files.local(library))
+            for library in local_libraries(context.settings, spec)
+            for path in import_paths(context.files.local(library))
         ]
         return cls(
             {
                 "kind": kind,
                 "folder": str(folder),
-                "root": str(scene.files.root),
+                "root": str(context.files.root),
                 "libraries": list(dict.fromkeys(libraries)),
-                "environment": scene.files.localized(environment_of(scene.settings, spec)),
-                "mounts": scene.files.mounts,
-                "task_values": scene.task_values,
-                "run": scene.run,
+                "environment": context.files.localized(environment_of(context.settings, spec)),
+                "mounts": context.files.mounts,
+                "task_values": context.task_values,
+                "run": context.run,
                 **particulars,
             }
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class ConditionResult:
     """A condition, already decided.
 
     :param outcome: "true" or "false".
@@ -113,7 +113,7 @@ class NestedRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Repetition:
+class ForEach:
     """The same task for each of several inputs.
 
     :param concurrency: how many may run at once.
@@ -125,7 +125,7 @@ class Repetition:
 
 
 @dataclass(frozen=True, slots=True)
-class ScriptedWork:
+class SimulatedWork:
     """A part to play: no code runs, but time passes and an end comes.
 
     :param seconds: how long it takes.
@@ -137,4 +137,4 @@ class ScriptedWork:
     values: dict[str, Any] = field(default_factory=dict)
 
 
-Work = ProcessWork | Decision | NestedRun | Repetition | ScriptedWork
+Work = ProcessWork | ConditionResult | NestedRun | ForEach | SimulatedWork

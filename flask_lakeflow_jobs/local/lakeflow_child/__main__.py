@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-# Started as `python <this folder> <order file>`: Python has put this folder itself first on the
+# Started as `python <this folder> <payload file>`: Python has put this folder itself first on the
 # path.
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 run = __import__("lakeflow_child.main", fromlist=["main"]).main

@@ -72,11 +72,11 @@ class Details:
 class Context:
     """Where a notebook runs: each of its details is an option.
 
-    :param order: what the task's process has been told.
+    :param payload: the task payload.
     """
 
-    def __init__(self, order: dict[str, Any]) -> None:
-        run = order["run"]
+    def __init__(self, payload: dict[str, Any]) -> None:
+        run = payload["run"]
         self._tags = {name: str(value) for name, value in run.items()}
         self._values = {
             "apiToken": os.environ.get("DATABRICKS_TOKEN"),
@@ -84,7 +84,7 @@ class Context:
             "browserHostName": host.rpartition("/")[2],
             "currentRunId": self._tags["runId"],
             "jobId": self._tags["jobId"],
-            "notebookPath": _notebook_path(order),
+            "notebookPath": _notebook_path(payload),
             "userName": self._tags["user"],
             "workspaceId": self._tags["orgId"],
         }
@@ -123,8 +123,8 @@ class Context:
 class EntryPoint:
     """The way to the context; Python's ``dbutils`` has it by way of Java's."""
 
-    def __init__(self, order: dict[str, Any]) -> None:
-        self._order = order
+    def __init__(self, payload: dict[str, Any]) -> None:
+        self._payload = payload
 
     def getDbutils(self) -> EntryPoint:  # noqa: N802
         """Java's ``dbutils``."""
@@ -136,16 +136,16 @@ class EntryPoint:
 
     def getContext(self) -> Context:  # noqa: N802
         """Where the notebook runs."""
-        return Context(self._order)
+        return Context(self._payload)
 
 
-def _notebook_path(order: dict[str, Any]) -> str | None:
+def _notebook_path(payload: dict[str, Any]) -> str | None:
     """As the workspace shows it: without ``/Workspace``, and without the file's ending."""
-    if order["kind"] != "notebook":
+    if payload["kind"] != "notebook":
         return None
-    path: str = os.path.splitext(order["path"])[0]
+    path: str = os.path.splitext(payload["path"])[0]
     mount: str
-    for mount, folder in order["mounts"].items():
+    for mount, folder in payload["mounts"].items():
         if path.startswith(folder + "/"):
             return mount.removeprefix("/Workspace") + path[len(folder) :]
     return path

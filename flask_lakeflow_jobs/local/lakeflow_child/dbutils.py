@@ -228,12 +228,12 @@ def udf(*args: Any, **options: Any) -> Any:
 class DBUtils:
     """What notebooks know as ``dbutils``."""
 
-    def __init__(self, order: dict[str, Any]) -> None:
-        self._order = order
-        parameters = order["parameters"]
+    def __init__(self, payload: dict[str, Any]) -> None:
+        self._payload = payload
+        parameters = payload["parameters"]
         self.widgets = Widgets(parameters if isinstance(parameters, dict) else {})
-        self.notebook = Notebook(self, order.get("path", ""), order["mounts"])
-        self.jobs = Jobs(TaskValues(order["task_values"]))
+        self.notebook = Notebook(self, payload.get("path", ""), payload["mounts"])
+        self.jobs = Jobs(TaskValues(payload["task_values"]))
         self.library = Library()
         self.spark = LazySpark()
         self._fs: Any = None
@@ -245,7 +245,7 @@ class DBUtils:
             from .filesystem import FileSystem
 
             dbfs = os.path.join(os.environ["LAKEFLOW_LOCAL_DATA"], "dbfs")
-            self._fs = FileSystem(self._order["mounts"], dbfs)
+            self._fs = FileSystem(self._payload["mounts"], dbfs)
         return self._fs
 
     @property
@@ -253,7 +253,7 @@ class DBUtils:
         """The way to where this runs; imported when first used, as few tasks do."""
         from .context import EntryPoint
 
-        return EntryPoint(self._order)
+        return EntryPoint(self._payload)
 
     @property
     def secrets(self) -> Any:
@@ -264,7 +264,7 @@ class DBUtils:
 
     def for_notebook(self, path: str, arguments: dict[str, str]) -> DBUtils:
         """The ``dbutils`` of a notebook that this one runs."""
-        inner = DBUtils({**self._order, "path": path, "parameters": arguments})
+        inner = DBUtils({**self._payload, "path": path, "parameters": arguments})
         inner.jobs = self.jobs
         return inner
 

@@ -1,4 +1,4 @@
-"""Carries out one order: runs the user's code and writes down what came of it."""
+"""Carry out one task: run the code that a payload describes and write down its outcome."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def main(order_file: str) -> None:
-    """Run what the order says; the process ends with 0 if that succeeded, else with 1."""
-    with open(order_file, encoding="utf-8") as file:
-        order: dict[str, Any] = json.load(file)
-    _die_with_the_workspace(order["lifeline"])
+def main(payload_file: str) -> None:
+    """Run the payload and exit with 0 if it succeeded, else with 1."""
+    with open(payload_file, encoding="utf-8") as file:
+        payload: dict[str, Any] = json.load(file)
+    _die_with_the_workspace(payload["lifeline"])
     # A log that is read while the task runs should hold what has been printed so far.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(  # type: ignore[union-attr]
             encoding="utf-8", errors="backslashreplace", line_buffering=True
         )
-    dbutils = DBUtils(order)
+    dbutils = DBUtils(payload)
     outcome = {
         key: _printable(each) if isinstance(each, str) else each
-        for key, each in _carry_out(order, dbutils).items()
+        for key, each in _carry_out(payload, dbutils).items()
     }
     outcome["values"] = dbutils.jobs.taskValues.collected
-    _write(order["result_file"], outcome)
+    _write(payload["result_file"], outcome)
     sys.exit(1 if "error" in outcome else 0)
 
 
-def _carry_out(order: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
+def _carry_out(payload: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
     try:
-        _set_environment(order["environment"])
-        rows = _run(order, dbutils)
+        _set_environment(payload["environment"])
+        rows = _run(payload, dbutils)
     except NotebookExit as exit_call:
         return {"result": exit_call.value}
     except BaseException as error:
@@ -62,25 +62,25 @@ def _set_environment(variables: dict[str, str]) -> None:
         os.environ.update({name: filled_in(value) for name, value in variables.items()})
 
 
-def _run(order: dict[str, Any], dbutils: DBUtils) -> list[dict[str, Any]] | None:
-    """What SQL has answered, if the order is for SQL."""
-    kind = order["kind"]
+def _run(payload: dict[str, Any], dbutils: DBUtils) -> list[dict[str, Any]] | None:
+    """Run the task; return the rows of a SQL task."""
+    kind = payload["kind"]
     if kind == "notebook":
         from .notebook import run_notebook
 
-        run_notebook(order, dbutils)
+        run_notebook(payload, dbutils)
     elif kind == "script":
         from .script import run_script
 
-        run_script(order, dbutils)
+        run_script(payload, dbutils)
     elif kind == "wheel":
         from .script import run_wheel
 
-        run_wheel(order, dbutils)
+        run_wheel(payload, dbutils)
     else:
         from .statements import run_sql
 
-        return run_sql(order, dbutils)
+        return run_sql(payload, dbutils)
     return None
 
 

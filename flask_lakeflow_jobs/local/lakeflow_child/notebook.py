@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .dbutils import DBUtils
 
-ENDINGS = (".py", ".ipynb", ".sql", ".r", ".scala")
+SIMULATED_RESULTS = (".py", ".ipynb", ".sql", ".r", ".scala")
 _TITLE = " Databricks notebook source"
 # What a source notebook's language is called, and how its comments begin, by the file's ending.
 _LANGUAGES = {
@@ -61,13 +61,13 @@ class Cell:
         self.language = language
 
 
-def run_notebook(order: dict[str, Any], dbutils: DBUtils) -> None:
+def run_notebook(payload: dict[str, Any], dbutils: DBUtils) -> None:
     """Run the notebook at ``path`` with ``parameters`` as its widgets' values."""
-    use_folders(order)
-    sys.argv = [order["path"]]
-    module = main_module(order["path"], dbutils)
+    use_folders(payload)
+    sys.argv = [payload["path"]]
+    module = main_module(payload["path"], dbutils)
     module.__dict__.update(dbutils.notebook_names())
-    run_cells(order["path"], module.__dict__)
+    run_cells(payload["path"], module.__dict__)
 
 
 def run_cells(path: str, names: dict[str, Any]) -> None:
@@ -307,7 +307,7 @@ def find_notebook(caller: str, given: str, mounts: dict[str, str]) -> str:
     itself, or by its path in the workspace.
     """
     base = os.path.normpath(os.path.join(os.path.dirname(caller), local_path(given, mounts)))
-    for candidate in (base, *(base + ending for ending in ENDINGS)):
+    for candidate in (base, *(base + ending for ending in SIMULATED_RESULTS)):
         if os.path.isfile(candidate):
             return candidate
     raise FileNotFoundError(f"There is no notebook {given!r} (looked for {base}).")

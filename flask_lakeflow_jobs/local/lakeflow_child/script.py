@@ -23,20 +23,20 @@ def main_module(path: str, dbutils: DBUtils) -> types.ModuleType:
     return module
 
 
-def use_folders(order: dict[str, Any]) -> None:
+def use_folders(payload: dict[str, Any]) -> None:
     """The folder of the code comes first on the path, then the task's libraries; the root of the
     bundle's files comes last.
     """
-    sys.path[:0] = [order["folder"], *order["libraries"]]
-    if order["root"] not in sys.path:
-        sys.path.append(order["root"])
+    sys.path[:0] = [payload["folder"], *payload["libraries"]]
+    if payload["root"] not in sys.path:
+        sys.path.append(payload["root"])
 
 
-def run_script(order: dict[str, Any], dbutils: DBUtils) -> None:
+def run_script(payload: dict[str, Any], dbutils: DBUtils) -> None:
     """Run ``path`` as ``python path parameters…`` would."""
-    path = order["path"]
-    use_folders(order)
-    sys.argv = [path, *order["parameters"]]
+    path = payload["path"]
+    use_folders(payload)
+    sys.argv = [path, *payload["parameters"]]
     module = main_module(path, dbutils)
     module.__dict__.update(dbutils.notebook_names())
     with open(path, "rb") as file:
@@ -44,15 +44,15 @@ def run_script(order: dict[str, Any], dbutils: DBUtils) -> None:
     exec(code, module.__dict__)  # noqa: S102 (running it is the purpose)
 
 
-def run_wheel(order: dict[str, Any], dbutils: DBUtils) -> None:
+def run_wheel(payload: dict[str, Any], dbutils: DBUtils) -> None:
     """Call the entry point of a package: one that its metadata names, else a function of that
     name.
     """
     from importlib.metadata import PackageNotFoundError, distribution
 
-    package, name = order["package_name"], order["entry_point"]
-    use_folders(order)
-    sys.argv = [os.path.basename(sys.argv[0]), *order["parameters"]]
+    package, name = payload["package_name"], payload["entry_point"]
+    use_folders(payload)
+    sys.argv = [os.path.basename(sys.argv[0]), *payload["parameters"]]
     dbutils.serve_imports({})
     from .entrypoints import declared_entry_point
 
@@ -60,7 +60,7 @@ def run_wheel(order: dict[str, Any], dbutils: DBUtils) -> None:
         named = [each for each in distribution(package).entry_points if each.name == name]
     except PackageNotFoundError:
         named = []
-        if not order["libraries"]:
+        if not payload["libraries"]:
             raise ModuleNotFoundError(
                 f"The package {package!r} is not installed here. Install it into the environment "
                 f"that runs the local workspace ({sys.executable}), or name its wheel among the "
@@ -69,7 +69,7 @@ def run_wheel(order: dict[str, Any], dbutils: DBUtils) -> None:
     if named:
         named[0].load()()
         return
-    module_name, function = declared_entry_point(order["libraries"], package, name) or (
+    module_name, function = declared_entry_point(payload["libraries"], package, name) or (
         package.replace("-", "_"),
         name,
     )

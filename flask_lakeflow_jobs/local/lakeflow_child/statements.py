@@ -51,13 +51,13 @@ class Answer:
         ]
 
 
-def run_sql(order: dict[str, Any], dbutils: DBUtils) -> list[dict[str, Any]]:
+def run_sql(payload: dict[str, Any], dbutils: DBUtils) -> list[dict[str, Any]]:
     """Run all statements of the file at ``path``; what the last one answers is printed.
 
     :return: its rows.
     """
-    with open(order["path"], encoding="utf-8-sig") as file:
-        answer = run_statements(file.read(), order["parameters"])
+    with open(payload["path"], encoding="utf-8-sig") as file:
+        answer = run_statements(file.read(), payload["parameters"])
     print_answer(answer)
     return answer.as_values() if answer else []
 

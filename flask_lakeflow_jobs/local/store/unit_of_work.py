@@ -16,7 +16,7 @@ from .sqlite import Store
 _REMEMBERED_RUNS = 2048  # ended runs that need not be read from the store again
 
 
-class Ledger:
+class UnitOfWork:
     """Finds runs, and keeps what changes about them: one transaction a change.
 
     Every method may be called from any thread.
@@ -32,8 +32,8 @@ class Ledger:
         self._changed_tasks: dict[int, TaskRun] = {}
         self._new_tasks: list[tuple[JobRun, TaskRun]] = []
         self._outputs: dict[int, dict[str, Any]] = {}
-        self._soon: dict[tuple[str, int], Callable[[], None]] = {}
-        self._afterwards: list[Callable[[], None]] = []
+        self._deferred: dict[tuple[str, int], Callable[[], None]] = {}
+        self._after_commit: list[Callable[[], None]] = []
         self._closed = False
 
     # Reading
@@ -95,8 +95,8 @@ class Ledger:
             try:
                 yield
             finally:
-                while self._depth == 1 and self._soon:
-                    self._soon.pop(next(iter(self._soon)))()
+                while self._depth == 1 and self._deferred:
+                    self._deferred.pop(next(iter(self._deferred)))()
                 self._depth -= 1
                 if self._depth == 0:
                     self._commit()
@@ -130,7 +130,7 @@ class Ledger:
         """Keep what an attempt has put out."""
         self._outputs[task.run_id] = output
 
-    def soon(self, purpose: str, subject: int, action: Callable[[], None]) -> None:
+    def defer(self, purpose: str, subject: int, action: Callable[[], None]) -> None:
         """Do something as part of the change, but not inside what is being done now.
 
         Asked for several times meanwhile, it is done once.
@@ -138,18 +138,18 @@ class Ledger:
         :param purpose: what is to be done.
         :param subject: to which run or attempt.
         """
-        self._soon.setdefault((purpose, subject), action)
+        self._deferred.setdefault((purpose, subject), action)
 
-    def afterwards(self, action: Callable[[], None]) -> None:
+    def after_commit(self, action: Callable[[], None]) -> None:
         """Do something once the change has been committed."""
-        self._afterwards.append(action)
+        self._after_commit.append(action)
 
-    def retire(self, run: JobRun) -> None:
+    def archive(self, run: JobRun) -> None:
         """Count a run among those that have ended."""
         self._live.pop(run.run_id, None)
         self._remember(run)
 
-    def revive(self, run: JobRun) -> None:
+    def reactivate(self, run: JobRun) -> None:
         """Count a run that had ended among those that are going."""
         self._ended.pop(run.run_id, None)
         self._live[run.run_id] = run
@@ -194,7 +194,7 @@ class Ledger:
         tasks, self._changed_tasks = self._changed_tasks, {}
         new_tasks, self._new_tasks = self._new_tasks, []
         outputs, self._outputs = self._outputs, {}
-        actions, self._afterwards = self._afterwards, []
+        actions, self._after_commit = self._after_commit, []
         if self._closed:
             return
         if runs:

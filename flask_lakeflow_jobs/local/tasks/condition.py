@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from ..engine.work import CannotRun, Decision, Scene
+from ..engine.work import CannotRun, ConditionResult, TaskContext
 from ..model import OF_NUMBERS, OF_TEXTS, Settings
 
 
-def plan(spec: Settings, scene: Scene) -> Decision:
+def build_work(spec: Settings, context: TaskContext) -> ConditionResult:
     """Compare as the API describes it: (in)equality of the texts, order of the numbers."""
     body = spec["condition_task"]
     left, right, name = str(body["left"]), str(body["right"]), body["op"]
     if name in OF_TEXTS:
-        return Decision("true" if OF_TEXTS[name](left, right) else "false")
+        return ConditionResult("true" if OF_TEXTS[name](left, right) else "false")
     try:
-        return Decision("true" if OF_NUMBERS[name](float(left), float(right)) else "false")
+        return ConditionResult("true" if OF_NUMBERS[name](float(left), float(right)) else "false")
     except ValueError:
         raise CannotRun(
             f"The condition compares {left!r} with {right!r} by {name}, which takes numbers."

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-from ..engine.work import CannotRun, Repetition, Scene
+from ..engine.work import CannotRun, ForEach, TaskContext
 from ..model import Settings
 
 
-def plan(spec: Settings, scene: Scene) -> Repetition:
+def build_work(spec: Settings, context: TaskContext) -> ForEach:
     """Repeat the inner task for ``inputs``, a JSON array, ``concurrency`` at a time (default 1)."""
     body = spec["for_each_task"]
     try:
@@ -19,4 +19,4 @@ def plan(spec: Settings, scene: Scene) -> Repetition:
         ) from None
     if not isinstance(inputs, list):
         raise CannotRun(f"The inputs of the for_each_task have to be a JSON array, not {inputs!r}.")
-    return Repetition(body["task"], inputs, int(body.get("concurrency", 1)))
+    return ForEach(body["task"], inputs, int(body.get("concurrency", 1)))

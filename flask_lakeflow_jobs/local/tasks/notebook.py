@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ..engine.templating import as_text
-from ..engine.work import ProcessWork, Scene
+from ..engine.work import ProcessWork, TaskContext
 from ..model import Settings
 
 
-def plan(spec: Settings, scene: Scene) -> ProcessWork:
+def build_work(spec: Settings, context: TaskContext) -> ProcessWork:
     """Run the notebook in its own folder.
 
     Its widgets get the task's ``base_parameters``, over them the job's parameters, over them
@@ -15,16 +15,16 @@ def plan(spec: Settings, scene: Scene) -> ProcessWork:
     ``notebook_params``.
     """
     body = spec["notebook_task"]
-    path = scene.file(body, "notebook_path", is_notebook=True)
+    path = context.file(body, "notebook_path", is_notebook=True)
     widgets = {
         **(body.get("base_parameters") or {}),
-        **scene.job_parameters,
-        **scene.overriding.get("notebook_params", {}),
+        **context.job_parameters,
+        **context.overriding.get("notebook_params", {}),
     }
     return ProcessWork.of(
         "notebook",
         spec,
-        scene,
+        context,
         path.parent,
         path=str(path),
         parameters={key: as_text(value) for key, value in widgets.items()},

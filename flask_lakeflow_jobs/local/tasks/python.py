@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from ..engine.work import ProcessWork, Scene
+from ..engine.work import ProcessWork, TaskContext
 from ..model import Settings
 
 
-def plan(spec: Settings, scene: Scene) -> ProcessWork:
+def build_work(spec: Settings, context: TaskContext) -> ProcessWork:
     """Run the file in its own folder; run-now's ``python_params`` replace the task's parameters."""
     body = spec["spark_python_task"]
-    path = scene.file(body, "python_file")
-    parameters = scene.overriding.get("python_params", body.get("parameters") or [])
+    path = context.file(body, "python_file")
+    parameters = context.overriding.get("python_params", body.get("parameters") or [])
     return ProcessWork.of(
         "script",
         spec,
-        scene,
+        context,
         path.parent,
         path=str(path),
         parameters=[str(each) for each in parameters],

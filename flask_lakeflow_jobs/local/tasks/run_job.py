@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..engine.work import CannotRun, NestedRun, Scene
+from ..engine.work import CannotRun, NestedRun, TaskContext
 from ..model import Settings
 
 
-def plan(spec: Settings, scene: Scene) -> NestedRun:
+def build_work(spec: Settings, context: TaskContext) -> NestedRun:
     """Start the other job with the parameters of the task."""
     body = spec["run_job_task"]
     try:

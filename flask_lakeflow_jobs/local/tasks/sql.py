@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib.util
 
 from ..engine.templating import as_text
-from ..engine.work import CannotRun, ProcessWork, Scene
+from ..engine.work import CannotRun, ProcessWork, TaskContext
 from ..model import Settings
 
 
-def plan(spec: Settings, scene: Scene) -> ProcessWork:
+def build_work(spec: Settings, context: TaskContext) -> ProcessWork:
     """Run the statements of the file in the workspace's one database.
 
     Named parameters are the task's, over them the job's, over them run-now's ``sql_params``.
@@ -24,16 +24,16 @@ def plan(spec: Settings, scene: Scene) -> ProcessWork:
         )
     if importlib.util.find_spec("duckdb") is None:
         raise CannotRun("A sql_task needs DuckDB here. Install flask-lakeflow-jobs[sql].")
-    path = scene.file(file, "path")
+    path = context.file(file, "path")
     parameters = {
         **(body.get("parameters") or {}),
-        **scene.job_parameters,
-        **scene.overriding.get("sql_params", {}),
+        **context.job_parameters,
+        **context.overriding.get("sql_params", {}),
     }
     return ProcessWork.of(
         "sql",
         spec,
-        scene,
+        context,
         path.parent,
         path=str(path),
         parameters={key: as_text(value) for key, value in parameters.items()},

@@ -139,14 +139,14 @@ def create(name: str, *task_keys: str) -> int:
     job = jobs.create(
         name=name,
         max_concurrent_runs=1000,
-        tags={"local_script": '{"seconds": 0}'},
+        tags={"local_simulation": '{"seconds": 0}'},
         tasks=[task(key) for key in task_keys],
     )
     return number(job.job_id)
 
 
 def task(key: str) -> Task:
-    return Task(task_key=key, notebook_task=NotebookTask(notebook_path="/played"))
+    return Task(task_key=key, notebook_task=NotebookTask(notebook_path="/simulated"))
 
 
 def start(job_id: int) -> int:
