@@ -8,7 +8,7 @@ import pytest
 from databricks.sdk.service.jobs import BaseRun, RunTask
 
 from flask_lakeflow_jobs.console import filters as w
-from flask_lakeflow_jobs.console.graph import graph
+from flask_lakeflow_jobs.console.graph import build_graph
 from flask_lakeflow_jobs.console.summaries import expected_end, parameters_of, strip, summary
 from flask_lakeflow_jobs.console.timeline import timeline
 from flask_lakeflow_jobs.runs.outcome import Outcome
@@ -131,7 +131,7 @@ def test_each_attempt_is_a_row_and_the_graph_has_the_last() -> None:
         ("a", 2, "running"),
         ("b", 1, "blocked"),
     ]
-    shown = graph(retried, line.rows)
+    shown = build_graph(retried, line.rows)
     assert [(node.attempt.key, node.attempt.number) for node in shown.nodes] == [("a", 2), ("b", 1)]
     assert [edge.kind for edge in shown.edges] == ["going"]
 
