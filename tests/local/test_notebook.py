@@ -445,10 +445,10 @@ except TimeoutError as error:
     said = result_of(notebook_client(serve, text, patient=patient, endless=endless))
     assert said == str(
         [
-            "The notebook 'endless' has not ended within 0.05 seconds.",
-            "The notebook 'endless' has not ended within 0.1 seconds.",
-            "The notebook 'patient' has not ended within 0.05 seconds.",
-            "The notebook 'endless' has not ended within 0.1 seconds.",
+            "The notebook 'endless' did not end within 0.05 seconds.",
+            "The notebook 'endless' did not end within 0.1 seconds.",
+            "The notebook 'patient' did not end within 0.05 seconds.",
+            "The notebook 'endless' did not end within 0.1 seconds.",
         ]
     )
 
@@ -466,7 +466,7 @@ def test_missing_package_tells_where_it_has_to_be(serve: Serve) -> None:
     assert output.error == "ModuleNotFoundError: No module named 'nothing'"
     assert (output.error_trace or "").endswith(
         "ModuleNotFoundError: No module named 'nothing'\nThe local workspace installs no packages: "
-        f"its tasks have those of {sys.prefix}. Install there what is missing.\n"
+        f"tasks use those of {sys.prefix}. Install missing ones there.\n"
     )
 
 
@@ -475,7 +475,7 @@ def test_path_of_the_workspace_that_leads_nowhere_tells_what_would(serve: Serve,
     client = notebook_client(serve, f"open({path!r})")
     output = client.outputs(client.run("etl"))["main"]
     assert output.error == f"FileNotFoundError: [Errno 2] No such file or directory: {path!r}"
-    assert "where a task is given them as a parameter, and in dbutils.fs." in (
+    assert "translates paths of the workspace in task parameters and in dbutils.fs." in (
         output.error_trace or ""
     )
 

@@ -1,3 +1,5 @@
-"""What runs inside a task's process. Started by path, so that nothing of Flask is imported
-there.
+"""The code that runs in a task's process.
+
+Started by path and imported as ``lakeflow_child``, so that a task's process imports neither Flask
+nor the rest of this package.
 """

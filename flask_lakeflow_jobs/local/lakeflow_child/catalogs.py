@@ -1,48 +1,45 @@
-"""The catalogs and schemas of the warehouse: DuckDB files and what is in them, made when they are
-first used, for nobody has made any here.
-"""
+"""The catalogs and schemas of the warehouse: DuckDB files and schemas, created on first use."""
 
 from __future__ import annotations
 
 import os
 import re
 import time
-from importlib import import_module
+
+import duckdb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-_OWN = "warehouse"
-# The database's own name; and the commonest of all, which DuckDB allows no database to have.
-_OWN_CATALOGS = (_OWN, "main")
-_ENDING = ".duckdb"
-_WAIT_SECONDS = 30.0  # seconds to wait while another task has the database open
-_PART = r'(?:"(?:[^"]|"")+"|[A-Za-z_][\w-]*)'
-_MADE = re.compile(
+_DATABASE = "warehouse"
+# DuckDB allows no database to be called ``main``, the most common catalog.
+_OWN_CATALOGS = (_DATABASE, "main")
+_EXTENSION = ".duckdb"
+_MAX_LOCK_WAIT_SECONDS = 30.0
+_NAME_PART = r'(?:"(?:[^"]|"")+"|[A-Za-z_][\w-]*)'
+_CREATE = re.compile(
     rf"^\s*CREATE\s+(?:OR\s+REPLACE\s+)?(CATALOG|SCHEMA|DATABASE|TABLE|VIEW)\s+"
-    rf"(?:IF\s+NOT\s+EXISTS\s+)?({_PART}(?:\s*\.\s*{_PART})*)",
+    rf"(?:IF\s+NOT\s+EXISTS\s+)?({_NAME_PART}(?:\s*\.\s*{_NAME_PART})*)",
     re.IGNORECASE,
 )
-# Of three names the first is a catalog's, and of two after these words.
-_IN_MAIN = re.compile(
-    r"(?P<kept>'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/)"
+# The first of three names is a catalog; after these words, so is the first of two.
+_MAIN_CATALOG = re.compile(
+    r"(?P<unchanged>'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/)"
     r"|(?P<words>\b(?:CREATE|DROP)\s+(?:SCHEMA|DATABASE)\s+(?:IF\s+(?:NOT\s+)?EXISTS\s+)?)"
     r'(?:"main"|main)\.'
-    rf'|(?<![\w."])(?:"main"|main)\.(?={_PART}\.)',
+    rf'|(?<![\w."])(?:"main"|main)\.(?={_NAME_PART}\.)',
     re.DOTALL | re.IGNORECASE,
 )
 
 
 def connect() -> Any:
-    """The warehouse, and the catalogs that earlier statements have made."""
-    duckdb = import_module("duckdb")
-    file = os.path.join(_folder(), "warehouse" + _ENDING)
-    database = _patiently(lambda: duckdb.connect(file))
+    """Open the warehouse, and attach the catalogs that earlier statements have created."""
+    database = _retry_while_locked(lambda: duckdb.connect(_catalog_file(_DATABASE)))
     for name in os.listdir(_folder()):
-        catalog, ending = os.path.splitext(name)
-        if ending == _ENDING and catalog not in _OWN_CATALOGS:
+        catalog, extension = os.path.splitext(name)
+        if extension == _EXTENSION and catalog not in _OWN_CATALOGS:
             _attach(database, catalog)
     return database
 
@@ -50,68 +47,68 @@ def connect() -> Any:
 def use(database: Any, *, is_catalog: bool, name: str) -> None:
     """Make a catalog or a schema the current one."""
     if is_catalog:
-        name = _provide_catalog(database, name)
+        name = _ensure_catalog(database, name)
     else:
-        name = _provide_schema(database, name.split("."))
-    database.execute(f"USE {quoted(name)}")
+        name = _ensure_schema(database, name.split("."))
+    database.execute(f"USE {quote(name)}")
 
 
-def make(database: Any, statement: str) -> bool:
-    """Make what a statement that creates something counts on, as a workspace has it.
+def prepare_create(database: Any, statement: str) -> bool:
+    """Create the catalog and the schema that a CREATE statement needs.
 
-    :return: whether there is nothing left to create.
+    :return: true if nothing is left to execute, as after ``CREATE CATALOG``.
     """
-    if not (made := _MADE.match(statement)):
+    if not (match := _CREATE.match(statement)):
         return False
-    kind = made[1].upper()
-    names = [each.strip('"').replace('""', '"') for each in re.findall(_PART, made[2])]
+    kind = match[1].upper()
+    names = [each.strip('"').replace('""', '"') for each in re.findall(_NAME_PART, match[2])]
     if kind == "CATALOG":
-        _provide_catalog(database, names[0])
+        _ensure_catalog(database, names[0])
     elif kind in ("SCHEMA", "DATABASE"):
         if len(names) > 1:
-            _provide_catalog(database, names[0])
+            _ensure_catalog(database, names[0])
     elif len(names) > 1:
-        _provide_schema(database, names[:-1])
+        _ensure_schema(database, names[:-1])
     return kind == "CATALOG"
 
 
-def in_own_catalog(statement: str) -> str:
-    """The same statement with the catalog ``main`` under the name that it has in DuckDB."""
+def rename_main_catalog(statement: str) -> str:
+    """Replace the catalog ``main`` by its name in DuckDB."""
 
     def replacement(match: re.Match[str]) -> str:
-        return match["kept"] or f"{match['words'] or ''}{_OWN}."
+        return match["unchanged"] or f"{match['words'] or ''}{_DATABASE}."
 
-    return _IN_MAIN.sub(replacement, statement)
+    return _MAIN_CATALOG.sub(replacement, statement)
 
 
-def _provide_catalog(database: Any, name: str) -> str:
+def quote(name: str) -> str:
+    """Quote each part of a name for DuckDB."""
+    return ".".join('"' + part.strip('"').replace('"', '""') + '"' for part in name.split("."))
+
+
+def _ensure_catalog(database: Any, name: str) -> str:
     if name in _OWN_CATALOGS:
-        return _OWN
+        return _DATABASE
     _attach(database, name)
     return name
 
 
-def _provide_schema(database: Any, names: list[str]) -> str:
+def _ensure_schema(database: Any, names: list[str]) -> str:
     *catalog, schema = names
-    path = ".".join([*(_provide_catalog(database, each) for each in catalog), schema])
-    database.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(path)}")
+    path = ".".join([*(_ensure_catalog(database, each) for each in catalog), schema])
+    database.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(path)}")
     return path
 
 
-def quoted(name: str) -> str:
-    """A name, which may have several parts, in DuckDB's quotes."""
-    return ".".join('"' + part.strip('"').replace('"', '""') + '"' for part in name.split("."))
-
-
 def _attach(database: Any, catalog: str) -> None:
-    file = os.path.join(_folder(), catalog + _ENDING).replace("'", "''")
-    _patiently(lambda: database.execute(f"ATTACH IF NOT EXISTS '{file}' AS {quoted(catalog)}"))
+    file = _catalog_file(catalog).replace("'", "''")
+    statement = f"ATTACH IF NOT EXISTS '{file}' AS {quote(catalog)}"
+    _retry_while_locked(lambda: database.execute(statement))
 
 
-def _patiently(attempt: Callable[[], Any]) -> Any:
-    """Only one process at a time may have a DuckDB file open: wait while another one has."""
-    duckdb = import_module("duckdb")
-    deadline = time.monotonic() + _WAIT_SECONDS
+def _retry_while_locked(attempt: Callable[[], Any]) -> Any:
+    """Wait for other tasks: only one process at a time can open a DuckDB file."""
+    deadline = time.monotonic() + _MAX_LOCK_WAIT_SECONDS
     while True:
         try:
             return attempt()
@@ -119,6 +116,10 @@ def _patiently(attempt: Callable[[], Any]) -> Any:
             if "lock" not in str(error).lower() or time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
+
+
+def _catalog_file(catalog: str) -> str:
+    return os.path.join(_folder(), catalog + _EXTENSION)
 
 
 def _folder() -> str:

@@ -1,11 +1,11 @@
-"""What code may ask about where it runs, by
-``dbutils.notebook.entry_point.getDbutils().notebook().getContext()``.
-"""
+"""The context of a notebook, as code gets it from ``dbutils.notebook.entry_point``."""
 
 from __future__ import annotations
 
 import json
 import os
+
+from .paths import to_workspace_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,17 +13,14 @@ if TYPE_CHECKING:
 
 
 class Option:
-    """A value that may be missing, as Scala has it.
-
-    :param name: of what it is the value.
-    """
+    """A value that may be missing, like an ``Option`` of Scala."""
 
     def __init__(self, name: str, value: str | None) -> None:
         self._name = name
         self._value = value
 
     def get(self) -> str:
-        """The value.
+        """Return the value.
 
         :raises LookupError: it is missing.
         """
@@ -32,55 +29,55 @@ class Option:
         return self._value
 
     def getOrElse(self, default: Any) -> Any:  # noqa: N802 (its name on Databricks)
-        """The value, or another one where it is missing."""
+        """Return the value, or ``default`` if it is missing."""
         return default if self._value is None else self._value
 
     def isDefined(self) -> bool:  # noqa: N802
-        """Whether there is a value."""
+        """Return whether there is a value."""
         return self._value is not None
 
     def isEmpty(self) -> bool:  # noqa: N802
-        """Whether there is none."""
+        """Return whether the value is missing."""
         return self._value is None
 
     def toString(self) -> str:  # noqa: N802
-        """As Scala shows it."""
+        """Format like Scala does."""
         return "None" if self._value is None else f"Some({self._value})"
 
     __repr__ = toString
 
 
-class Details:
-    """Values by name, as a map of Scala's."""
+class ScalaMap:
+    """Values by name, like a ``Map`` of Scala."""
 
     def __init__(self, values: dict[str, str]) -> None:
         self._values = values
 
     def get(self, name: str) -> Option:
-        """A value that may be missing."""
+        """Return a value that may be missing."""
         return Option(repr(name), self._values.get(name))
 
     def apply(self, name: str) -> str:
-        """A value that has to be there."""
+        """Return a value.
+
+        :raises LookupError: it is missing.
+        """
         return self.get(name).get()
 
     def contains(self, name: str) -> bool:
-        """Whether there is such a value."""
+        """Return whether there is a value of this name."""
         return name in self._values
 
 
 class Context:
-    """Where a notebook runs: each of its details is an option.
-
-    :param payload: the task payload.
-    """
+    """Where a notebook runs. Each other method, such as ``notebookPath()``, returns an option."""
 
     def __init__(self, payload: dict[str, Any]) -> None:
-        run = payload["run"]
-        self._tags = {name: str(value) for name, value in run.items()}
+        self._tags = {name: str(value) for name, value in payload["run"].items()}
+        host = os.environ.get("DATABRICKS_HOST", "")
         self._values = {
             "apiToken": os.environ.get("DATABRICKS_TOKEN"),
-            "apiUrl": (host := os.environ.get("DATABRICKS_HOST", "")),
+            "apiUrl": host,
             "browserHostName": host.rpartition("/")[2],
             "currentRunId": self._tags["runId"],
             "jobId": self._tags["jobId"],
@@ -92,16 +89,16 @@ class Context:
         if path := self._values["notebookPath"]:
             self._extra["notebook_path"] = path
 
-    def tags(self) -> Details:
-        """What the run is called, and by whom it was started."""
-        return Details(self._tags)
+    def tags(self) -> ScalaMap:
+        """Return the ids of the run and its user, by the names of Databricks' tags."""
+        return ScalaMap(self._tags)
 
-    def extraContext(self) -> Details:  # noqa: N802
-        """Where the notebook and the workspace are."""
-        return Details(self._extra)
+    def extraContext(self) -> ScalaMap:  # noqa: N802
+        """Return the path of the notebook and the address of the workspace."""
+        return ScalaMap(self._extra)
 
     def toJson(self) -> str:  # noqa: N802
-        """All of it, but for the token."""
+        """Return everything except the token."""
         return json.dumps(
             {
                 "currentRunId": {"id": int(self._tags["runId"])},
@@ -111,7 +108,7 @@ class Context:
         )
 
     def safeToJson(self) -> str:  # noqa: N802
-        """The same in one mapping."""
+        """Return everything except the token, in one mapping."""
         return json.dumps({"attributes": {**self._tags, **self._extra}})
 
     def __getattr__(self, name: str) -> Any:
@@ -121,31 +118,25 @@ class Context:
 
 
 class EntryPoint:
-    """The way to the context; Python's ``dbutils`` has it by way of Java's."""
+    """The start of the chain of calls to the context, which leads through Java on Databricks."""
 
     def __init__(self, payload: dict[str, Any]) -> None:
         self._payload = payload
 
     def getDbutils(self) -> EntryPoint:  # noqa: N802
-        """Java's ``dbutils``."""
+        """Return Java's ``dbutils``."""
         return self
 
     def notebook(self) -> EntryPoint:
-        """Its part about notebooks."""
+        """Return its ``notebook``."""
         return self
 
     def getContext(self) -> Context:  # noqa: N802
-        """Where the notebook runs."""
+        """Return the context."""
         return Context(self._payload)
 
 
 def _notebook_path(payload: dict[str, Any]) -> str | None:
-    """As the workspace shows it: without ``/Workspace``, and without the file's ending."""
     if payload["kind"] != "notebook":
         return None
-    path: str = os.path.splitext(payload["path"])[0]
-    mount: str
-    for mount, folder in payload["mounts"].items():
-        if path.startswith(folder + "/"):
-            return mount.removeprefix("/Workspace") + path[len(folder) :]
-    return path
+    return to_workspace_path(os.path.splitext(payload["path"])[0], payload["mounts"])

@@ -9,30 +9,31 @@ import types
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
-_VALUE_LIMIT = 48 * 1024  # bytes of JSON, as the documentation of task values has it
+    RunNotebook = Callable[["DBUtils", str, float, dict[str, str]], str]
+
+_MAX_TASK_VALUE_BYTES = 48 * 1024  # as JSON; source: Databricks' documentation of task values
 _REQUIRED = object()
 
 
 class NotebookExit(BaseException):
-    """Ends a notebook with a value. No Exception, so that a notebook's own handlers let it pass."""
+    """Ends a notebook with a value. Not an Exception, so that a notebook does not catch it."""
 
     def __init__(self, value: str) -> None:
         super().__init__(value)
         self.value = value
 
 
-class Widgets:
-    """Parameters of a notebook: what the run gives, over the defaults that the notebook
-    declares.
-    """
+class WidgetsUtils:
+    """``dbutils.widgets``: parameters of the run, over the defaults that the notebook declares."""
 
-    def __init__(self, given: dict[str, str]) -> None:
-        self._values = dict(given)
+    def __init__(self, parameters: dict[str, str]) -> None:
+        self._values = dict(parameters)
 
     def set(self, name: str, value: str) -> None:
-        """Give a parameter a value that no declaration changes, as ``%run`` does."""
+        """Set a parameter that no declaration changes, as ``%run`` does."""
         self._values[name] = value
 
     def text(self, name: str, defaultValue: str, label: str | None = None) -> None:  # noqa: N803
@@ -46,14 +47,14 @@ class Widgets:
         choices: list[str],
         label: str | None = None,
     ) -> None:
-        """Declare a parameter with its default; the choices bind only the user interface."""
+        """Declare a parameter with its default; only the user interface checks the choices."""
         self._values.setdefault(name, str(defaultValue))
 
     combobox = dropdown
     multiselect = dropdown
 
     def get(self, name: str) -> str:
-        """The value of a parameter."""
+        """Return the value of a parameter."""
         if name not in self._values:
             raise ValueError(
                 f"InputWidgetNotDefined: No input widget named {name} is defined. Declare it with "
@@ -62,41 +63,28 @@ class Widgets:
         return self._values[name]
 
     def getArgument(self, name: str, optional: str | None = None) -> str:  # noqa: N802
-        """The value of a parameter, or the other one where it has none."""
+        """Return the value of a parameter, or ``optional`` if it has none."""
         return self.get(name) if optional is None else self._values.get(name, optional)
 
     def getAll(self) -> dict[str, str]:  # noqa: N802
-        """All parameters with their values."""
+        """Return all parameters with their values."""
         return dict(self._values)
 
     def remove(self, name: str) -> None:
-        """Forget a parameter."""
+        """Remove a parameter."""
         self._values.pop(name, None)
 
     def removeAll(self) -> None:  # noqa: N802
-        """Forget all parameters."""
+        """Remove all parameters."""
         self._values.clear()
 
 
-class Notebook:
+class NotebookUtils:
     """``dbutils.notebook``."""
 
-    def __init__(self, owner: DBUtils, path: str, mounts: dict[str, str]) -> None:
+    def __init__(self, owner: DBUtils, run_notebook: RunNotebook) -> None:
         self._owner = owner
-        self._path = path
-        self._mounts = mounts
-
-    def find(self, path: str, caller: str | None = None) -> str:
-        """The file of a notebook that this one, or another caller, names."""
-        from .notebook import find_notebook
-
-        return find_notebook(caller or self._path, path, self._mounts)
-
-    def local(self, path: str) -> str:
-        """This machine's path for one of the workspace."""
-        from .notebook import local_path
-
-        return local_path(path, self._mounts)
+        self._run_notebook = run_notebook
 
     def exit(self, value: Any = "") -> None:
         """End the notebook; the value becomes its output."""
@@ -108,37 +96,25 @@ class Notebook:
         timeout_seconds: int = 0,
         arguments: dict[str, Any] | None = None,
     ) -> str:
-        """Run another notebook in a namespace of its own and return what it exits with.
+        """Run another notebook in its own namespace; return its exit value.
 
-        :param timeout_seconds: after which it fails; 0: never.
-        :raises TimeoutError: it has not ended in time.
+        :param timeout_seconds: 0: no limit.
+        :raises TimeoutError: it did not end in time.
         """
-        from .notebook import run_cells
-        from .time_limit import time_limit
-
-        file = self.find(path)
-        inner = self._owner.for_notebook(
-            file, {key: str(each) for key, each in (arguments or {}).items()}
-        )
-        names = {"__name__": "__main__", **inner.notebook_names()}
-        try:
-            with time_limit(timeout_seconds, f"The notebook {path!r}"):
-                run_cells(file, names)
-        except NotebookExit as exit_call:
-            return exit_call.value
-        return ""
+        parameters = {key: str(value) for key, value in (arguments or {}).items()}
+        return self._run_notebook(self._owner, path, timeout_seconds, parameters)
 
     @property
     def entry_point(self) -> Any:
-        """The way to what a notebook may ask about where it runs."""
+        """Access to the notebook's context."""
         return self._owner.entry_point
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"dbutils.notebook.{name} is not served by the local workspace.")
 
 
-class TaskValues:
-    """``dbutils.jobs.taskValues``: small values that one task hands to those after it."""
+class TaskValuesUtils:
+    """``dbutils.jobs.taskValues``: small values that a task passes to later ones."""
 
     def __init__(self, upstream: dict[str, dict[str, Any]]) -> None:
         self._upstream = upstream
@@ -147,9 +123,10 @@ class TaskValues:
     def set(self, key: str, value: Any) -> None:
         """Set a value of this task."""
         size = len(json.dumps(value).encode())
-        if size > _VALUE_LIMIT:
+        if size > _MAX_TASK_VALUE_BYTES:
             raise ValueError(
-                f"The task value {key!r} takes {size} bytes as JSON; {_VALUE_LIMIT} is the most."
+                f"The task value {key!r} takes {size} bytes as JSON. The limit is "
+                f"{_MAX_TASK_VALUE_BYTES}."
             )
         self.collected[key] = value
 
@@ -160,7 +137,7 @@ class TaskValues:
         default: Any = _REQUIRED,
         debugValue: Any = None,  # noqa: N803 (only used outside a job)
     ) -> Any:
-        """A value that an earlier task has set."""
+        """Return a value that an earlier task has set."""
         values = self._upstream.get(taskKey, {})
         if key in values:
             return values[key]
@@ -172,22 +149,22 @@ class TaskValues:
         return default
 
 
-class Jobs:
+class JobsUtils:
     """``dbutils.jobs``."""
 
-    def __init__(self, task_values: TaskValues) -> None:
+    def __init__(self, task_values: TaskValuesUtils) -> None:
         self.taskValues = task_values
 
 
-class Library:
-    """``dbutils.library``: nothing has to be restarted here."""
+class LibraryUtils:
+    """``dbutils.library``."""
 
     def restartPython(self) -> None:  # noqa: N802
         """Do nothing; the packages are those of the local environment."""
 
 
 def display(*values: Any) -> None:
-    """Print what Databricks would show as a table or a picture."""
+    """Print what Databricks shows as a table or a picture."""
     for value in values:
         if hasattr(value, "show") and hasattr(value, "sparkSession"):
             value.show()
@@ -195,85 +172,89 @@ def display(*values: Any) -> None:
             print(value)
 
 
-class LazySpark:
-    """A ``spark`` that starts its session when it is first used, for that takes seconds."""
+class LazyObject:
+    """An object that is created when it is used, as starting Spark takes seconds."""
+
+    def __init__(self, create: Callable[[], Any]) -> None:
+        self._create = create
 
     def __getattr__(self, name: str) -> Any:
-        try:
-            session = __import__("pyspark.sql", fromlist=["SparkSession"]).SparkSession
-        except ImportError:
-            raise RuntimeError(
-                "There is no Spark in this environment. Install pyspark to use 'spark' in the "
-                "local workspace."
-            ) from None
-        return getattr(session.builder.getOrCreate(), name)
+        return getattr(self._create(), name)
 
 
-class SparkPart:
-    """A part of ``spark`` that needs its session when it is first used."""
-
-    def __init__(self, spark: LazySpark, name: str) -> None:
-        self._spark = spark
-        self._name = name
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(getattr(self._spark, self._name), name)
+def _start_spark() -> Any:
+    try:
+        session = __import__("pyspark.sql", fromlist=["SparkSession"]).SparkSession
+    except ImportError:
+        raise RuntimeError(
+            "There is no Spark in this environment. Install pyspark to use 'spark' in the "
+            "local workspace."
+        ) from None
+    return session.builder.getOrCreate()
 
 
 def udf(*args: Any, **options: Any) -> Any:
-    """Spark's own; what a notebook calls by this name."""
+    """Create a function for Spark, with Spark's own ``udf``."""
     return __import__("pyspark.sql.functions", fromlist=["udf"]).udf(*args, **options)
 
 
 class DBUtils:
-    """What notebooks know as ``dbutils``."""
+    """The object that notebooks know as ``dbutils``.
 
-    def __init__(self, payload: dict[str, Any]) -> None:
+    :param payload: of the task.
+    :param run_notebook: runs the notebook at a path, with a time limit in seconds and parameters,
+        and returns its exit value.
+    """
+
+    def __init__(self, payload: dict[str, Any], run_notebook: RunNotebook) -> None:
         self._payload = payload
+        self._run_notebook = run_notebook
+        self.path: str = payload.get("path", "")
+        self.mounts: dict[str, str] = payload["mounts"]
         parameters = payload["parameters"]
-        self.widgets = Widgets(parameters if isinstance(parameters, dict) else {})
-        self.notebook = Notebook(self, payload.get("path", ""), payload["mounts"])
-        self.jobs = Jobs(TaskValues(payload["task_values"]))
-        self.library = Library()
-        self.spark = LazySpark()
-        self._fs: Any = None
+        self.widgets = WidgetsUtils(parameters if isinstance(parameters, dict) else {})
+        self.notebook = NotebookUtils(self, run_notebook)
+        self.jobs = JobsUtils(TaskValuesUtils(payload["task_values"]))
+        self.library = LibraryUtils()
+        self.spark = LazyObject(_start_spark)
+
+    # Few tasks use these three, and their modules delay the start of a task.
 
     @property
     def fs(self) -> Any:
-        """Files; imported when first used, as few tasks do."""
-        if self._fs is None:
-            from .filesystem import FileSystem
+        """``dbutils.fs``."""
+        from .filesystem import FileSystemUtils
 
-            dbfs = os.path.join(os.environ["LAKEFLOW_LOCAL_DATA"], "dbfs")
-            self._fs = FileSystem(self._payload["mounts"], dbfs)
-        return self._fs
+        dbfs = os.path.join(os.environ["LAKEFLOW_LOCAL_DATA"], "dbfs")
+        return FileSystemUtils(self.mounts, dbfs)
 
     @property
     def entry_point(self) -> Any:
-        """The way to where this runs; imported when first used, as few tasks do."""
+        """Access to the notebook's context."""
         from .context import EntryPoint
 
         return EntryPoint(self._payload)
 
     @property
     def secrets(self) -> Any:
-        """Secrets; imported when first used, as few tasks do."""
-        from .vault import Secrets
+        """``dbutils.secrets``."""
+        from .secrets import SecretsUtils
 
-        return Secrets()
+        return SecretsUtils()
 
-    def for_notebook(self, path: str, arguments: dict[str, str]) -> DBUtils:
-        """The ``dbutils`` of a notebook that this one runs."""
-        inner = DBUtils({**self._payload, "path": path, "parameters": arguments})
+    def for_notebook(self, path: str, parameters: dict[str, str]) -> DBUtils:
+        """Return the ``dbutils`` of a notebook that this one runs."""
+        payload = {**self._payload, "path": path, "parameters": parameters}
+        inner = DBUtils(payload, self._run_notebook)
         inner.jobs = self.jobs
         return inner
 
     def notebook_names(self) -> dict[str, Any]:
-        """What a notebook finds defined."""
+        """Return the names that are defined in a notebook."""
         return {
             "dbutils": self,
             "spark": self.spark,
-            "sc": SparkPart(self.spark, "sparkContext"),
+            "sc": LazyObject(lambda: self.spark.sparkContext),
             "sqlContext": self.spark,
             "sql": lambda text: self.spark.sql(text),
             "table": lambda name: self.spark.table(name),
@@ -287,11 +268,11 @@ class DBUtils:
         raise AttributeError(f"dbutils.{name} is not served by the local workspace.")
 
     def serve_imports(self, names: dict[str, Any]) -> None:
-        """Let ``from databricks.sdk.runtime import dbutils, spark`` give these objects.
+        """Make ``from databricks.sdk.runtime import dbutils, spark`` return these objects.
 
-        The SDK's module asks ``dbruntime`` first, which is there on a cluster.
+        The SDK's module asks ``dbruntime`` first, which exists on a cluster.
         """
-        served = {**names, **self.notebook_names()}
+        namespace = {**names, **self.notebook_names()}
 
         class UserNamespaceInitializer:
             @staticmethod
@@ -300,7 +281,7 @@ class DBUtils:
 
             @staticmethod
             def get_namespace_globals() -> dict[str, Any]:
-                return served
+                return namespace
 
         runtime = types.ModuleType("dbruntime")
         runtime.UserNamespaceInitializer = UserNamespaceInitializer  # type: ignore[attr-defined]

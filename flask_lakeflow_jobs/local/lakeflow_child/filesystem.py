@@ -1,4 +1,4 @@
-"""``dbutils.fs`` on this machine's files: volumes, workspace files, and a folder for DBFS."""
+"""``dbutils.fs`` on files of this machine: volumes, workspace files, and a folder for DBFS."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ class FileInfo:
         self.modificationTime = int(status.st_mtime * 1000)
 
     def isDir(self) -> bool:  # noqa: N802 (its name on Databricks)
-        """Whether it is a folder."""
+        """Return whether this is a folder."""
         return self._is_dir
 
     def isFile(self) -> bool:  # noqa: N802
-        """Whether it is a file."""
+        """Return whether this is a file."""
         return not self._is_dir
 
     def __repr__(self) -> str:
         return f"FileInfo(path={self.path!r}, name={self.name!r}, size={self.size})"
 
 
-class FileSystem:
-    """The calls of ``dbutils.fs``.
+class FileSystemUtils:
+    """``dbutils.fs``.
 
-    :param mounts: this machine's folders by the paths that the workspace has for them.
-    :param dbfs: the folder for everything else.
+    :param mounts: folders of this machine by their paths in the workspace.
+    :param dbfs: the folder for all other paths.
     """
 
     def __init__(self, mounts: dict[str, str], dbfs: str) -> None:
@@ -45,19 +45,19 @@ class FileSystem:
         self._dbfs = dbfs
 
     def ls(self, path: str) -> list[FileInfo]:
-        """The entries of a folder."""
+        """List a folder."""
         folder = self._file(path)
         if os.path.isfile(folder):
             return [FileInfo(os.path.dirname(path), folder)]
         return [FileInfo(path, os.path.join(folder, name)) for name in sorted(os.listdir(folder))]
 
     def head(self, file: str, maxBytes: int = 65536) -> str:  # noqa: N803
-        """The beginning of a file, as text."""
+        """Return the beginning of a file as text."""
         with open(self._file(file), "rb") as opened:
             return opened.read(maxBytes).decode(errors="replace")
 
     def put(self, file: str, contents: str, overwrite: bool = False) -> bool:
-        """Write a text into a file."""
+        """Write a text to a file."""
         target = self._file(file)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         with open(target, "w" if overwrite else "x", encoding="utf-8") as opened:
@@ -66,7 +66,7 @@ class FileSystem:
         return True
 
     def mkdirs(self, dir: str) -> bool:  # noqa: A002 (its name on Databricks)
-        """Make a folder and those above it."""
+        """Create a folder and its parents."""
         os.makedirs(self._file(dir), exist_ok=True)
         return True
 
@@ -85,12 +85,12 @@ class FileSystem:
 
     def cp(self, source: str, dest: str, recurse: bool = False) -> bool:
         """Copy a file, or with ``recurse`` a folder."""
-        given, target = self._file(source), self._file(dest)
-        if os.path.isdir(given) and recurse:
-            shutil.copytree(given, target, dirs_exist_ok=True)
+        origin, target = self._file(source), self._file(dest)
+        if os.path.isdir(origin) and recurse:
+            shutil.copytree(origin, target, dirs_exist_ok=True)
         else:
             os.makedirs(os.path.dirname(target), exist_ok=True)
-            shutil.copy(given, target)
+            shutil.copy(origin, target)
         return True
 
     def mv(self, source: str, dest: str, recurse: bool = False) -> bool:
@@ -104,14 +104,13 @@ class FileSystem:
         raise AttributeError(f"dbutils.fs.{name} is not served by the local workspace.")
 
     def _file(self, path: str) -> str:
-        """The file of this machine for a path of the workspace."""
         if path.startswith("file:"):
             return "/" + path.removeprefix("file:").lstrip("/")
         path = "/" + path.removeprefix("dbfs:").lstrip("/")
         for mount, folder in self._mounts.items():
             if path == mount or path.startswith(mount + "/"):
                 return folder + path[len(mount) :]
-            # Where a parameter has named a volume, it already names this machine's folder.
+            # Paths in parameters of the task are translated already.
             if path == folder or path.startswith(folder + "/"):
                 return path
         return self._dbfs + path

@@ -1,4 +1,4 @@
-"""Carry out one task: run the code that a payload describes and write down its outcome."""
+"""Runs one task: reads its payload, runs the user's code and writes the outcome."""
 
 from __future__ import annotations
 
@@ -10,60 +10,65 @@ from _thread import start_new_thread
 
 from .dbutils import DBUtils, NotebookExit
 
-TYPE_CHECKING = False  # every import here delays every task, that of typing by 3 ms
+# Imports delay the start of every task, that of typing by 3 ms. So modules that only some tasks
+# need are imported in functions.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 
 def main(payload_file: str) -> None:
-    """Run the payload and exit with 0 if it succeeded, else with 1."""
+    """Run a task; exit with 0 if it succeeded, else with 1.
+
+    :param payload_file: JSON, see ``ProcessWork`` and ``TaskProcess`` of the engine.
+    """
     with open(payload_file, encoding="utf-8") as file:
         payload: dict[str, Any] = json.load(file)
     _die_with_the_workspace(payload["lifeline"])
-    # A log that is read while the task runs should hold what has been printed so far.
+    # The log of a running task contains everything that it has printed so far.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(  # type: ignore[union-attr]
             encoding="utf-8", errors="backslashreplace", line_buffering=True
         )
-    dbutils = DBUtils(payload)
+    dbutils = DBUtils(payload, _run_other_notebook)
     outcome = {
-        key: _printable(each) if isinstance(each, str) else each
-        for key, each in _carry_out(payload, dbutils).items()
+        key: _escape_surrogates(value) if isinstance(value, str) else value
+        for key, value in _run(payload, dbutils).items()
     }
     outcome["values"] = dbutils.jobs.taskValues.collected
     _write(payload["result_file"], outcome)
     sys.exit(1 if "error" in outcome else 0)
 
 
-def _carry_out(payload: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
+def _run(payload: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
     try:
         _set_environment(payload["environment"])
-        rows = _run(payload, dbutils)
+        rows = _run_kind(payload, dbutils)
     except NotebookExit as exit_call:
         return {"result": exit_call.value}
     except BaseException as error:
         if isinstance(error, SystemExit) and error.code in (None, 0):
             return {}
-        from .failure import describe
+        from .failure import describe_error
 
-        return describe(error)
+        return describe_error(error)
     return {"rows": rows} if rows else {}
 
 
-def _printable(text: str) -> str:
-    """A text that any client can read: half a character, which UTF-8 has not, is spelt out."""
+def _escape_surrogates(text: str) -> str:
+    """Make a text valid UTF-8."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _set_environment(variables: dict[str, str]) -> None:
     if variables:
-        from .vault import filled_in
+        from .secrets import insert_secrets
 
-        os.environ.update({name: filled_in(value) for name, value in variables.items()})
+        os.environ.update({name: insert_secrets(value) for name, value in variables.items()})
 
 
-def _run(payload: dict[str, Any], dbutils: DBUtils) -> list[dict[str, Any]] | None:
-    """Run the task; return the rows of a SQL task."""
+def _run_kind(payload: dict[str, Any], dbutils: DBUtils) -> list[dict[str, Any]] | None:
+    """Run the code of a task; return the rows of an SQL task."""
     kind = payload["kind"]
     if kind == "notebook":
         from .notebook import run_notebook
@@ -74,14 +79,22 @@ def _run(payload: dict[str, Any], dbutils: DBUtils) -> list[dict[str, Any]] | No
 
         run_script(payload, dbutils)
     elif kind == "wheel":
-        from .script import run_wheel
+        from .wheel import run_wheel
 
         run_wheel(payload, dbutils)
     else:
-        from .statements import run_sql
+        from .sql import run_sql
 
-        return run_sql(payload, dbutils)
+        return run_sql(payload["path"], payload["parameters"])
     return None
+
+
+def _run_other_notebook(
+    dbutils: DBUtils, path: str, timeout_seconds: float, arguments: dict[str, str]
+) -> str:
+    from .notebook import run_other_notebook
+
+    return run_other_notebook(dbutils, path, timeout_seconds, arguments)
 
 
 def _write(path: str, outcome: dict[str, Any]) -> None:
@@ -95,8 +108,8 @@ def _die_with_the_workspace(lifeline: int) -> None:
     """End this process and all it has started when the workspace's end of the pipe closes."""
     os.set_inheritable(lifeline, False)
 
-    def watch() -> None:
+    def wait() -> None:
         os.read(lifeline, 1)
         os.killpg(0, signal.SIGKILL)
 
-    start_new_thread(watch, ())
+    start_new_thread(wait, ())

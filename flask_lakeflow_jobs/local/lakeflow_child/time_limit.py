@@ -1,4 +1,4 @@
-"""A limit to how long a piece of the user's code may run."""
+"""A time limit for a block of the user's code."""
 
 from __future__ import annotations
 
@@ -14,30 +14,31 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def time_limit(seconds: float, what: str) -> Iterator[None]:
+def time_limit(seconds: float, subject: str) -> Iterator[None]:
     """Raise ``TimeoutError`` in the block when its time is up.
 
-    Only the main thread can be interrupted; in others the block runs on.
+    Only the main thread can be interrupted; other threads have no limit.
 
     :param seconds: 0: no limit.
-    :param what: names the code in the error.
+    :param subject: names the code in the error.
     """
-    left, _ = signal.getitimer(signal.ITIMER_REAL)  # of a block around this one
+    outer_remaining, _ = signal.getitimer(signal.ITIMER_REAL)
     is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or seconds <= 0 or 0 < left <= seconds:
+    if not is_main or seconds <= 0 or 0 < outer_remaining <= seconds:
         yield
         return
 
     def stop(signum: int, frame: FrameType | None) -> None:
-        raise TimeoutError(f"{what} has not ended within {seconds:g} seconds.")
+        raise TimeoutError(f"{subject} did not end within {seconds:g} seconds.")
 
-    began = time.monotonic()
-    before = signal.signal(signal.SIGALRM, stop)
+    start = time.monotonic()
+    outer_handler = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-        if left:
-            signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - began), 0.001))
+        signal.signal(signal.SIGALRM, outer_handler)
+        if outer_remaining:
+            elapsed = time.monotonic() - start
+            signal.setitimer(signal.ITIMER_REAL, max(outer_remaining - elapsed, 0.001))

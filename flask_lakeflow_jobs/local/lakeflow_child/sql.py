@@ -1,0 +1,152 @@
+"""Runs SQL statements of Databricks in DuckDB, as far as the two dialects agree."""
+
+from __future__ import annotations
+
+import re
+
+from .catalogs import connect, prepare_create, quote, rename_main_catalog, use
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+# Texts, quoted names, comments and casts come first: colons and braces in them mark no parameter.
+_TOKENS = re.compile(
+    r"(?P<clock>\b(?i:current_(?:date|timestamp)))\s*\(\s*\)"
+    r"|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|::"
+    r"|`(?P<quoted>[^`]+)`"
+    r"|(?<![\w:]):(?P<named>[A-Za-z_]\w*)"
+    r"|\{\{\s*(?P<braced>[A-Za-z_]\w*)\s*\}\}",
+    re.DOTALL,
+)
+_STATEMENT_END = re.compile(_TOKENS.pattern + r"|(?P<end>;)", re.DOTALL)
+# How Databricks stores and describes what a CREATE statement creates.
+_STORAGE_CLAUSES = re.compile(
+    r"(?P<unchanged>'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/)"
+    r"|\b(?:MATERIALIZED\s+(?=VIEW\b)|USING\s+DELTA\b"
+    r"|COMMENT\s+(?:'(?:[^']|'')*'|\"[^\"]*\")|TBLPROPERTIES\s*\([^()]*\)"
+    r"|(?:CLUSTER|PARTITIONED)\s+BY\s*(?:AUTO\b|\([^()]*\)))",
+    re.DOTALL | re.IGNORECASE,
+)
+_CREATE = re.compile(r"^\s*CREATE\b", re.IGNORECASE)
+_IDENTIFIER = re.compile(r"\bIDENTIFIER\s*\(([^()]*)\)", re.IGNORECASE)
+_USE = re.compile(r"^\s*USE\s+(?:(CATALOG|SCHEMA|DATABASE)\s+)?(.+?)\s*;?\s*$", re.IGNORECASE)
+_MAX_ROWS = 1000  # for other tasks; source: Databricks' documentation of dynamic value references
+
+
+class ResultTable:
+    """The result of a statement."""
+
+    def __init__(self, columns: list[str], rows: list[tuple[Any, ...]]) -> None:
+        self.columns = columns
+        self.rows = rows
+
+    def print(self) -> None:
+        """Print the columns separated by tabs."""
+        print(*self.columns, sep="\t")
+        for row in self.rows:
+            print(*row, sep="\t")
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return the first rows with values that JSON can represent."""
+        return [
+            {name: _to_json(value) for name, value in zip(self.columns, row, strict=True)}
+            for row in self.rows[:_MAX_ROWS]
+        ]
+
+
+def run_sql(path: str, parameters: dict[str, str]) -> list[dict[str, Any]]:
+    """Run a file; print and return the rows of the last statement's result."""
+    with open(path, encoding="utf-8-sig") as file:
+        table = run_statements(file.read(), parameters)
+    return table.to_json() if table else []
+
+
+def run_statements(text: str, parameters: dict[str, str]) -> ResultTable | None:
+    """Run statements; print and return the result of the last one, if it has any."""
+    database = connect()
+    table = None
+    try:
+        for statement in _split(to_duckdb(text)):
+            table = _run(
+                database, _resolve_identifiers(database, statement, parameters), parameters
+            )
+    finally:
+        database.close()
+    if table is not None:
+        table.print()
+    return table
+
+
+def to_duckdb(text: str) -> str:
+    """Translate parameters (``:name``, ``{{name}}``), quoted names and the current time."""
+
+    def replacement(token: re.Match[str]) -> str:
+        if name := token["named"] or token["braced"]:
+            return f"${name}"
+        if token["clock"]:
+            return token["clock"]
+        return f'"{token["quoted"]}"' if token["quoted"] else token[0]
+
+    return _TOKENS.sub(replacement, text)
+
+
+def _split(text: str) -> list[str]:
+    statements = []
+    start = 0
+    for token in _STATEMENT_END.finditer(text):
+        if token["end"]:
+            statements.append(text[start : token.start()])
+            start = token.end()
+    return [each for each in (*statements, text[start:]) if _COMMENT.sub("", each).strip()]
+
+
+def _run(database: Any, statement: str, parameters: dict[str, str]) -> ResultTable | None:
+    bare = _COMMENT.sub("", statement)
+    if match := _USE.match(bare):
+        is_catalog = (match[1] or "").upper() == "CATALOG"
+        use(database, is_catalog=is_catalog, name=_resolve_name(database, match[2], parameters))
+        return None
+    if _CREATE.match(bare):
+        statement = _remove_storage_clauses(statement)
+        if prepare_create(database, _remove_storage_clauses(bare)):
+            return None
+    result = _execute(database, rename_main_catalog(statement), parameters)
+    if not result.description:
+        return None
+    return ResultTable([column[0] for column in result.description], result.fetchall())
+
+
+def _remove_storage_clauses(statement: str) -> str:
+    return _STORAGE_CLAUSES.sub(lambda match: match["unchanged"] or "", statement)
+
+
+def _execute(database: Any, statement: str, parameters: dict[str, str]) -> Any:
+    (extracted,) = database.extract_statements(statement)
+    names = extracted.named_parameters
+    if missing := names - parameters.keys():
+        raise ValueError(f"The parameter {', '.join(sorted(missing))} has no value.")
+    return database.execute(extracted, {name: parameters[name] for name in names})
+
+
+def _resolve_identifiers(database: Any, statement: str, parameters: dict[str, str]) -> str:
+    """Replace each ``IDENTIFIER(…)`` by the name that the expression inside evaluates to."""
+
+    def replacement(match: re.Match[str]) -> str:
+        (name,) = _execute(database, f"SELECT {match[1]}", parameters).fetchone()
+        return quote(name)
+
+    return _IDENTIFIER.sub(replacement, statement)
+
+
+def _resolve_name(database: Any, name: str, parameters: dict[str, str]) -> str:
+    """Evaluate a name that may be a parameter, as Databricks allows it after USE."""
+    if not name.startswith(("$", "'")):
+        return name.strip('"').replace('"."', ".")
+    (value,) = _execute(database, f"SELECT {name}", parameters).fetchone()
+    return str(value)
+
+
+def _to_json(value: Any) -> Any:
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)

@@ -1,0 +1,96 @@
+"""Runs the entry point of a package, which need not be built yet."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, distribution
+
+from .script import extend_import_path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import types
+    from typing import Any
+
+    from .dbutils import DBUtils
+
+_PROJECT_FILES = ("pyproject.toml", "setup.cfg", "setup.py")
+
+
+def run_wheel(payload: dict[str, Any], dbutils: DBUtils) -> None:
+    """Call the entry point that a package or its project declares, or a function of its name."""
+    package, name = payload["package_name"], payload["entry_point"]
+    extend_import_path(payload)
+    sys.argv = [os.path.basename(sys.argv[0]), *payload["parameters"]]
+    dbutils.serve_imports({})
+    try:
+        entry_points = [each for each in distribution(package).entry_points if each.name == name]
+    except PackageNotFoundError:
+        entry_points = []
+        if not payload["libraries"]:
+            raise ModuleNotFoundError(
+                f"The package {package!r} is not installed here. Install it into the environment "
+                f"that runs the local workspace ({sys.executable}), or name its wheel among the "
+                "task's libraries or in its environment."
+            ) from None
+    if entry_points:
+        entry_points[0].load()()
+        return
+    module_name, function_name = find_declared_entry_point(payload["libraries"], package, name) or (
+        package.replace("-", "_"),
+        name,
+    )
+    function = getattr(_import_or_none(module_name), function_name, None)
+    if function is None:
+        raise AttributeError(
+            f"The package {package!r} has no entry point {name!r}, and there is no function "
+            f"{function_name!r} in a module {module_name!r}. Name an entry point that its project "
+            "declares."
+        )
+    function()
+
+
+def find_declared_entry_point(
+    folders: list[str], package: str, name: str
+) -> tuple[str, str] | None:
+    """Find the module and the function of an entry point in the project files of some folders.
+
+    All three kinds of files write ``name = module:function``, with or without quotes.
+
+    :param package: preferred if several projects declare the entry point.
+    """
+    declaration = re.compile(
+        rf"""(?<![\w.-])["']?{re.escape(name)}["']?\s*=\s*["']?([\w.]+):(\w+)"""
+    )
+    # Names are equal if they differ only in separators (PEP 503).
+    pattern = re.sub(r"[-_.]+", "[-_.]+", package)
+    package_name = re.compile(rf"""^\s*name\s*=\s*["']?{pattern}["']?\s*,?\s*$""", re.M | re.I)
+    found = None
+    for folder in folders:
+        for file in _PROJECT_FILES:
+            text = _read(os.path.join(folder, file))
+            if match := declaration.search(text):
+                if package_name.search(text):
+                    return match[1], match[2]
+                found = found or (match[1], match[2])
+    return found
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except (OSError, UnicodeError):
+        return ""
+
+
+def _import_or_none(name: str) -> types.ModuleType | None:
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise  # the module exists, but imports another one that does not
+        return None
