@@ -1,7 +1,7 @@
-"""What can go wrong, each with its HTTP status and its exit code.
+"""Errors, each with an HTTP status and an exit code.
 
-Every error is the werkzeug exception of its status as well, so that one raised in a view of the
-host's own answers with that status, or by the handler that the host has for it.
+Every error is also the werkzeug exception of its status. An error raised in one of the host's own
+views produces that status, or is handled by the error handler that the host registered for it.
 """
 
 from __future__ import annotations
@@ -14,38 +14,35 @@ from typing import Any
 from werkzeug import exceptions
 from werkzeug.datastructures import WWWAuthenticate
 
-#: Characters that a sentence repeats of what it was given.
+#: Maximum length of a value that a message repeats.
 MAX_QUOTE_CHARS = 60
 
 _log = logging.getLogger("flask_lakeflow_jobs")
 
 
 def quote(value: object) -> str:
-    """How a sentence repeats what was given; cut where it is long.
-
-    :param value: anything.
-    """
+    """Format a value for a message, cut if it is long."""
     try:
         return f"{value!r:.{MAX_QUOTE_CHARS}}"
-    except ValueError:  # Python writes no number of thousands of digits
+    except ValueError:  # Python does not print integers with thousands of digits
         return "a number that long"
 
 
 class LakeflowJobsError(exceptions.HTTPException):
-    """The base of all errors of this extension.
+    """Base class of all errors of this extension.
 
-    Each has ``code``, its HTTP status, ``exit_code``, what ``flask jobs`` ends with, ``detail``,
-    its sentence, and ``retryable``, whether the same request may succeed later.
+    Each error has ``code``, the HTTP status; ``exit_code``, the exit code of ``flask jobs``;
+    ``detail``, the message; and ``retryable``, which is true if the same request may succeed later.
 
-    :param detail: one sentence for the reader: what happened and what to do.
-    :param upstream_code: the ``error_code`` of the Databricks answer behind it, if there is one.
-    :param retry_after: seconds after which the same request may succeed, if that is known.
+    :param detail: what happened and what to do, in one or two sentences.
+    :param upstream_code: the ``error_code`` of the Databricks response that caused the error.
+    :param retry_after: seconds after which the same request may succeed, if known.
     """
 
     code = 500
     exit_code = 1
     kind = "error"
-    title = "The request failed"
+    title = "Request failed"
     retryable = False
 
     def __init__(
@@ -64,8 +61,8 @@ class LakeflowJobsError(exceptions.HTTPException):
         return self.detail
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copy and pickle what the error says, not how it was made; a response stays behind."""
-        return _unmade, (type(self),), {**vars(self), "response": None}
+        """Copy and pickle the attributes except the response, without calling ``__init__``."""
+        return _new, (type(self),), {**vars(self), "response": None}
 
     def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
         headers = [
@@ -78,90 +75,87 @@ class LakeflowJobsError(exceptions.HTTPException):
         return headers
 
     def get_response(self, *args: Any, **kwargs: Any) -> Any:
-        if self.code == 500:  # the app's own fault, which Flask logs of other exceptions only
+        if self.code == 500:  # Flask does not log HTTP exceptions
             _log.error("%s", self, exc_info=self)
         return super().get_response(*args, **kwargs)
 
 
-def _unmade(cls: type[LakeflowJobsError]) -> LakeflowJobsError:
-    """An error that says nothing yet; ``pickle`` knows it by its name."""
+def _new(cls: type[LakeflowJobsError]) -> LakeflowJobsError:
     return cls.__new__(cls)
 
 
 class ConfigurationError(LakeflowJobsError):
-    """A setting is missing or makes no sense; the sentence names its key."""
+    """A setting is missing or invalid. The message names its key."""
 
     exit_code = 2
     kind = "configuration"
-    title = "The app is not configured rightly"
+    title = "Invalid configuration"
 
 
 class UnknownJob(LakeflowJobsError, exceptions.NotFound, KeyError):
-    """No job of this app has that key.
+    """This app has no job with that key.
 
-    :param key: what was asked for.
-    :param known: the keys that there are.
+    :param known: the keys of the app's jobs.
     """
 
     code = 404
     exit_code = 2
     kind = "unknown-job"
-    title = "There is no such job"
+    title = "Unknown job"
 
     def __init__(self, key: str, known: Iterable[str]) -> None:
         names = ", ".join(repr(name) for name in sorted(known)) or "none"
-        super().__init__(f"There is no job {key!r} in this app. The jobs it has: {names}.")
+        super().__init__(f"This app has no job {key!r}. Its jobs: {names}.")
         self.key = key
 
 
 class JobNotFound(LakeflowJobsError, exceptions.NotFound):
-    """The workspace has no job with the id that the app is configured with, or hides it."""
+    """The workspace has no job with the configured id, or hides it from the app."""
 
     code = 404
     exit_code = 2
     kind = "job-not-found"
-    title = "The workspace has no such job"
+    title = "Job not found in the workspace"
 
 
 class RunNotFound(LakeflowJobsError, exceptions.NotFound):
-    """The job has no such run; also said of a run that belongs to another job.
+    """The job has no such run. The run may belong to another job.
 
-    :param run_id: what was asked for.
-    :param job: the key of the job that was asked.
+    :param job: the job's key.
     """
 
     code = 404
     exit_code = 2
     kind = "run-not-found"
-    title = "There is no such run"
+    title = "Run not found"
 
     def __init__(self, run_id: int, job: str, *, upstream_code: str | None = None) -> None:
         super().__init__(
-            f"The job {job!r} has no run {run_id}. List its runs to find the one you mean.",
+            f"The job {job!r} has no run {run_id}. List its runs to find the right id.",
             upstream_code=upstream_code,
         )
         self.run_id = run_id
 
 
 class InvalidRequest(LakeflowJobsError, exceptions.BadRequest):
-    """The request cannot be read: its body, its query or the run id in its path."""
+    """The body, the query or the run id of the request is malformed."""
 
     code = 400
     exit_code = 2
     kind = "invalid-request"
-    title = "The request cannot be read"
+    title = "Invalid request"
 
 
 class InvalidParameters(LakeflowJobsError, exceptions.BadRequest):
-    """Parameters that the job does not take.
+    """The job does not accept the parameters.
 
-    :param messages: what is wrong, by field, as marshmallow spells it.
+    :param messages: marshmallow's messages by field.
     """
 
     code = 400
     exit_code = 2
     kind = "invalid-parameters"
-    title = "The parameters are not valid"
+    title = "Invalid parameters"
 
     def __init__(
         self,
@@ -175,39 +169,39 @@ class InvalidParameters(LakeflowJobsError, exceptions.BadRequest):
 
 
 class UnsupportedMediaType(LakeflowJobsError, exceptions.UnsupportedMediaType):
-    """A body that is not JSON."""
+    """The body is not JSON."""
 
     code = 415
     exit_code = 2
     kind = "unsupported-media-type"
-    title = "The body is not JSON"
+    title = "Unsupported media type"
 
 
 class MissingUserToken(LakeflowJobsError, exceptions.Unauthorized):
-    """A call on behalf of a user, without that user's token."""
+    """The call needs a user's token, and the request has none."""
 
     code = 401
     exit_code = 6
     kind = "missing-user-token"
-    title = "The request carries no user token"
+    title = "Missing user token"
 
 
 class InvalidUserToken(LakeflowJobsError, exceptions.Unauthorized):
-    """The workspace does not accept the user's token: it has expired, say."""
+    """The workspace does not accept the user's token, for example because it has expired."""
 
     code = 401
     exit_code = 6
     kind = "invalid-user-token"
-    title = "The user token is not accepted"
+    title = "Invalid user token"
 
 
 class InvalidWebhookCredentials(LakeflowJobsError, exceptions.Unauthorized):
-    """A notification without the user name and the password that the app takes them with."""
+    """The webhook notification lacks the configured user name and password."""
 
     code = 401
     exit_code = 6
     kind = "webhook-login-refused"
-    title = "The notification does not log in rightly"
+    title = "Invalid webhook credentials"
 
     def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
         login = WWWAuthenticate("basic", {"realm": "lakeflow-jobs"})
@@ -215,7 +209,7 @@ class InvalidWebhookCredentials(LakeflowJobsError, exceptions.Unauthorized):
 
 
 class NotAllowed(LakeflowJobsError, exceptions.Forbidden):
-    """Neither the app's policy nor the workspace lets this identity do that."""
+    """The app's policy or the workspace does not allow this action."""
 
     code = 403
     exit_code = 6
@@ -224,27 +218,27 @@ class NotAllowed(LakeflowJobsError, exceptions.Forbidden):
 
 
 class Conflict(LakeflowJobsError, exceptions.Conflict):
-    """The run or the job is in a state in which that cannot be done."""
+    """The action is not possible in the current state of the run or job."""
 
     code = 409
     kind = "conflict"
-    title = "Not in this state"
+    title = "Conflict"
 
 
 class HandleClosed(LakeflowJobsError, RuntimeError):
     """A handle from ``as_user`` was used after its block."""
 
     kind = "handle-closed"
-    title = "The handle is closed"
+    title = "Handle closed"
 
 
 class UpstreamError(LakeflowJobsError, exceptions.BadGateway):
-    """The workspace answered with something that is no answer."""
+    """The workspace failed, or its response is not one of the Jobs API."""
 
     code = 502
     exit_code = 7
     kind = "upstream-failed"
-    title = "The workspace failed"
+    title = "Workspace error"
     retryable = True
 
 
@@ -253,46 +247,45 @@ class UpstreamUnauthenticated(UpstreamError):
 
     exit_code = 6
     kind = "upstream-unauthenticated"
-    title = "The workspace does not accept the app's credentials"
+    title = "Invalid app credentials"
     retryable = False
 
 
 class UpstreamUnavailable(UpstreamError, exceptions.ServiceUnavailable):
-    """The workspace cannot be reached, or says that it cannot serve now."""
+    """The workspace cannot be reached or is temporarily unavailable."""
 
     code = 503
     kind = "upstream-unavailable"
-    title = "The workspace is unavailable"
+    title = "Workspace unavailable"
 
 
 class UpstreamThrottled(UpstreamError, exceptions.TooManyRequests):
-    """The workspace's rate limit is used up."""
+    """The workspace's rate limit was reached."""
 
     code = 429
     kind = "upstream-throttled"
-    title = "Too many requests to the workspace"
+    title = "Workspace rate limit reached"
 
 
 class UpstreamTimeout(UpstreamError, exceptions.GatewayTimeout):
-    """The workspace did not answer in time."""
+    """The workspace did not respond in time."""
 
     code = 504
     kind = "upstream-timeout"
-    title = "The workspace did not answer in time"
+    title = "Workspace timeout"
 
 
 class RunTimeout(LakeflowJobsError, exceptions.GatewayTimeout, TimeoutError):
-    """The wait is over before the run is; the run goes on.
+    """The run did not end within the timeout. It continues.
 
-    :param run_id: the run that was waited for.
-    :param seconds: how long.
+    :param seconds: the timeout.
     :param last_error: why the state of the run is not known, as a sentence.
     """
 
     code = 504
     exit_code = 4
     kind = "run-timeout"
-    title = "The run has not ended in time"
+    title = "Run not finished in time"
     retryable = True
 
     def __init__(self, run_id: int, seconds: float, *, last_error: str | None = None) -> None:

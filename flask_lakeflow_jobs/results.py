@@ -52,7 +52,7 @@ class ResultWatch(Iterator[ExecutionResult[RunStatus]]):
         return next(self._results)
 
 
-def returning_result(call: Callable[P, T]) -> Callable[P, ExecutionResult[T]]:
+def wrap_call(call: Callable[P, T]) -> Callable[P, ExecutionResult[T]]:
     @wraps(call)
     def safe(*args: P.args, **kwargs: P.kwargs) -> ExecutionResult[T]:
         try:
@@ -63,7 +63,7 @@ def returning_result(call: Callable[P, T]) -> Callable[P, ExecutionResult[T]]:
     return safe
 
 
-def returning_results(call: Callable[P, RunWatch]) -> Callable[P, ResultWatch]:
+def wrap_watch(call: Callable[P, RunWatch]) -> Callable[P, ResultWatch]:
     @wraps(call)
     def safe(*args: P.args, **kwargs: P.kwargs) -> ResultWatch:
         try:

@@ -72,7 +72,7 @@ class TestAsUser:
         before = len(fault_proxy.requests)
 
         for call in (handle.run_now, handle.get_job, lambda: handle.get_run(run_id)):
-            with pytest.raises(HandleClosed, match="block is over"):
+            with pytest.raises(HandleClosed, match="block has ended"):
                 call()
         with pytest.raises(HandleClosed):
             next(watch)

@@ -23,6 +23,7 @@ from flask_lakeflow_jobs import (
     UpstreamUnavailable,
     current_jobs,
 )
+from flask_lakeflow_jobs.handle import run_key_of
 from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, Refusal, Silence
 from tests.clocks import FakeClock
 from tests.conftest import MakeApp
@@ -129,7 +130,7 @@ class TestWatching:
         handle = current_jobs["quick"]
         fault_proxy.fail(Refusal(503, message="Under maintenance."), path="runs/get")
         hub = app.extensions["lakeflow_jobs"].hub
-        with closing(hub.subscribe([handle.run_key(UNKNOWN_RUN)])) as viewer:
+        with closing(hub.subscribe([run_key_of(handle, UNKNOWN_RUN)])) as viewer:
             [news] = viewer.wait_for_first(DEADLINE)
 
             with pytest.raises(RunTimeout, match="No end of run") as caught:
@@ -174,11 +175,10 @@ class TestWatching:
 CALLS_ON_A_RUN = [
     JobHandle.cancel_run,
     JobHandle.explain,
-    JobHandle.get_outputs,
     JobHandle.get_run,
     JobHandle.get_run_output,
     JobHandle.repair_run,
-    JobHandle.run_key,
+    run_key_of,
     JobHandle.wait,
     JobHandle.watch,
 ]
@@ -413,7 +413,7 @@ class TestIntervening:
         app = make_app(LAKEFLOW_JOBS_POLL_INTERVAL=600)
         with app.app_context():
             handle = current_jobs["gated"]
-            run_key = handle.run_key(handle.run_now(run_gate.params).run_id)
+            run_key = run_key_of(handle, handle.run_now(run_gate.params).run_id)
             with closing(app.extensions["lakeflow_jobs"].hub.subscribe([run_key])) as viewer:
                 assert viewer.wait_for_first(DEADLINE)
 
@@ -451,7 +451,7 @@ class TestIntervening:
         handle = current_jobs["gated"]
         run_id = handle.run_now(run_gate.params).run_id
 
-        with pytest.raises(Conflict, match="goes on"):
+        with pytest.raises(Conflict, match="has not ended"):
             handle.repair_run(run_id)
         assert not fault_proxy.find_requests("POST", "repair")
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import LakeflowJobsError, RunNotFound
+from ..handle import cached_reads_of, outputs_of
 from ..runs.ids import normalize_page_url
 from ..runs.outcome import SUCCESSES, Outcome
 from ..runs.redaction import redact, redact_outputs
@@ -115,7 +117,7 @@ class Follower:
         if self.result is Result.JSON:
             print_document(self._document(end, explanation))
         elif self.result is Result.TEXT and end.outcome in SUCCESSES:
-            outputs = self._if_readable(self.handle.get_outputs)
+            outputs = self._if_readable(partial(outputs_of, self.handle))
             for text in output_lines(end.run.tasks, outputs):
                 print_result(text)
         if end.outcome is not Outcome.SUCCEEDED:
@@ -124,7 +126,7 @@ class Follower:
 
     def _document(self, end: RunStatus, explanation: Explanation | None) -> dict[str, Any]:
         document = self._about_run(end.to_dict())
-        outputs = self._if_readable(self.handle.cached_reads().get_outputs)
+        outputs = self._if_readable(cached_reads_of(self.handle).get_outputs)
         document["outputs"] = redact_outputs(outputs, self.handle.job.secret_overrides)
         if explanation is not None:
             document["explanation"] = explanation.to_dict()

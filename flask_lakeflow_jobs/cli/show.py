@@ -6,6 +6,7 @@ import click
 from flask.cli import with_appcontext
 
 from ..config.jobs import NO_JOBS_MESSAGE
+from ..handle import cached_reads_of, outputs_of
 from ..runs.outcome import SUCCESSES, has_ended, outcome_of
 from ..runs.redaction import redact, redact_outputs, summarize_newest_run
 from .app import app_state, chosen_job
@@ -41,7 +42,7 @@ def status(key: str | None, as_json: bool) -> None:
     if as_json:
         print_document(
             summarize_newest_run(
-                handle.cached_reads().list_runs(1).value, handle.job.secret_overrides
+                cached_reads_of(handle).list_runs(1).value, handle.job.secret_overrides
             )
         )
     elif (newest := handle.last_run()) is None:
@@ -66,7 +67,7 @@ def runs(key: str | None, limit: int, as_json: bool) -> None:
     """List the newest runs of a job, newest first."""
     handle = chosen_job(key)
     if as_json:
-        seen = handle.cached_reads().list_runs(limit)
+        seen = cached_reads_of(handle).list_runs(limit)
         print_document({"runs": [redact(run, handle.job.secret_overrides) for run in seen.value]})
     elif not (newest := handle.list_runs(limit)):
         print_progress(f"{handle.key} has no runs yet.")
@@ -86,7 +87,7 @@ def show(key: str | None, run_id: int, as_json: bool) -> None:
     handle = chosen_job(key)
     if as_json:
         print_document(
-            redact(handle.cached_reads().get_run(run_id).value, handle.job.secret_overrides)
+            redact(cached_reads_of(handle).get_run(run_id).value, handle.job.secret_overrides)
         )
         return
     found = handle.get_run(run_id)
@@ -108,9 +109,9 @@ def output(key: str | None, run_id: int, as_json: bool) -> None:
     handle = chosen_job(key)
     if as_json:
         print_document(
-            redact_outputs(handle.cached_reads().get_outputs(run_id), handle.job.secret_overrides)
+            redact_outputs(cached_reads_of(handle).get_outputs(run_id), handle.job.secret_overrides)
         )
         return
-    outputs = handle.get_outputs(run_id)
+    outputs = outputs_of(handle, run_id)
     for text in output_lines(handle.get_run(run_id).tasks, outputs):
         print_result(text)

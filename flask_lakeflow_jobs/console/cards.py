@@ -13,7 +13,7 @@ from flask import request
 from ..config.jobs import Job
 from ..errors import LakeflowJobsError
 from ..globals import current_state
-from ..handle import JobHandle
+from ..handle import JobHandle, cached_reads_of
 from ..jobs import Jobs
 from ..runs.outcome import SUCCESSES, Outcome
 from ..runs.redaction import redact
@@ -87,7 +87,7 @@ def cards(authorizer: Authorizer, keys: Iterable[str]) -> list[Card]:
     def read(blank: Card, handle: JobHandle | LakeflowJobsError) -> Card:
         if isinstance(handle, LakeflowJobsError):
             return replace(blank, trouble=handle)
-        reads = handle.cached_reads(stale_if_error=True)
+        reads = cached_reads_of(handle, stale_if_error=True)
         try:
             seen = reads.list_runs(LAST_RUNS)
             settings = state.upstream.parse_job(reads.get_job().value).settings

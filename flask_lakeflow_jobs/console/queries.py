@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..globals import current_state
+from ..handle import cached_reads_of
 from ..runs.redaction import redact
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def job_of(handle: JobHandle) -> SdkJob:
     :param handle: on the job.
     """
     return current_state().upstream.parse_job(
-        handle.cached_reads(stale_if_error=True).get_job().value
+        cached_reads_of(handle, stale_if_error=True).get_job().value
     )
 
 
@@ -71,7 +72,7 @@ def run_of(handle: JobHandle, run_id: int) -> tuple[Run, CachedResponse]:
     :param handle: on its job.
     :param run_id: the run.
     """
-    seen = handle.cached_reads(stale_if_error=True).get_run(run_id)
+    seen = cached_reads_of(handle, stale_if_error=True).get_run(run_id)
     state = current_state()
     run = state.upstream.parse_run(redact(seen.value, handle.job.secret_overrides))
     if state.settings.bundle is not None:  # the local workspace has no pages that say more

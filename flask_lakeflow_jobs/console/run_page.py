@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import LakeflowJobsError
 from ..globals import current_state
+from ..handle import cached_reads_of
 from ..runs.ids import normalize_page_url
 from ..runs.outcome import Outcome, has_ended, outcome_of
 from ..watching.snapshot import state_id
@@ -159,7 +160,7 @@ def _efforts(handle: JobHandle, run: Run, state: str, moment: float) -> list[Sum
     if run.run_id is None or not any(task.attempt_number for task in run.tasks or []):
         return []
     try:
-        seen = handle.cached_reads(stale_if_error=True).get_repairs(run.run_id, state=state)
+        seen = cached_reads_of(handle, stale_if_error=True).get_repairs(run.run_id, state=state)
     except LakeflowJobsError:  # what else is known of the run is still worth showing
         return []
     # how an effort went is told in the fields of a run

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from werkzeug.exceptions import NotFound
 
 from ..globals import current_state
+from ..handle import cached_reads_of
 from ..runs.ids import build_run_url
 from ..runs.redaction import redact
 from . import queries
@@ -80,7 +81,7 @@ def task_view(authorizer: Authorizer, handle: JobHandle, run_id: int, task_run_i
         raise NotFound(f"Run {run_id} has no task with the id {task_run_id}.")
     rows = timeline(run, queries.now()).rows
     attempt = next(row for row in rows if row.run_id == task_run_id)
-    seen = handle.cached_reads(stale_if_error=True).get_task_output(
+    seen = cached_reads_of(handle, stale_if_error=True).get_task_output(
         task_run_id, is_final=attempt.ended is not None
     )
     shown = redact(seen.value, handle.job.secret_overrides)

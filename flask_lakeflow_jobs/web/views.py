@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, request, url_for
 
 from ..globals import current_state
+from ..handle import cached_reads_of, run_key_of
 from ..idempotency import Triggered
 from ..runs.ids import parse_run_id
 from ..runs.redaction import redact, redact_outputs, summarize_newest_run
@@ -69,7 +70,7 @@ def trigger(key: str) -> Response:
             requested_by=authorizer.user_name,
         )
         if streamed:
-            run_key = handle.run_key(triggered.run_id)
+            run_key = run_key_of(handle, triggered.run_id)
             response = _stream([run_key], RunEventEncoder(run_key), polls=polls, is_started=True)
         else:
             response = json_response({"runId": triggered.run_id})
@@ -85,7 +86,7 @@ def _located(response: Response, key: str, triggered: Triggered) -> Response:
 
 def list_runs(key: str) -> Response:
     with request_handle(current_authorizer(), key) as handle:
-        seen = handle.cached_reads(stale_if_error=True).list_runs(read_limit(request))
+        seen = cached_reads_of(handle, stale_if_error=True).list_runs(read_limit(request))
 
     def runs() -> dict[str, Any]:
         return {"runs": [redact(run, handle.job.secret_overrides) for run in seen.value]}
@@ -95,7 +96,7 @@ def list_runs(key: str) -> Response:
 
 def show_status(key: str) -> Response:
     with request_handle(current_authorizer(), key) as handle:
-        seen = handle.cached_reads(stale_if_error=True).list_runs(1)
+        seen = cached_reads_of(handle, stale_if_error=True).list_runs(1)
     return _read(
         "status",
         handle,
@@ -106,7 +107,7 @@ def show_status(key: str) -> Response:
 
 def show_run(key: str, run_id: str) -> Response:
     with request_handle(current_authorizer(), key) as handle:
-        seen = handle.cached_reads(stale_if_error=True).get_run(parse_run_id(run_id))
+        seen = cached_reads_of(handle, stale_if_error=True).get_run(parse_run_id(run_id))
     return _read("run", handle, seen, lambda: redact(seen.value, handle.job.secret_overrides))
 
 
@@ -120,7 +121,7 @@ def _read(
 
 def show_output(key: str, run_id: str) -> Response:
     with request_handle(current_authorizer(), key) as handle:
-        outputs = handle.cached_reads().get_outputs(parse_run_id(run_id))
+        outputs = cached_reads_of(handle).get_outputs(parse_run_id(run_id))
     return json_response(redact_outputs(outputs, handle.job.secret_overrides))
 
 
@@ -145,7 +146,7 @@ def repair_run(key: str, run_id: str) -> Response:
 
 def stream_run(key: str, run_id: str) -> Response:
     with request_handle(current_authorizer(), key) as handle:
-        run_key = handle.run_key(parse_run_id(run_id))
+        run_key = run_key_of(handle, parse_run_id(run_id))
     return _stream([run_key], RunEventEncoder(run_key), polls=read_flag(request, "poll"))
 
 
@@ -154,5 +155,5 @@ def stream_runs() -> Response:
     run_keys = []
     for key, run_id in read_streamed_runs(request):
         with request_handle(authorizer, key) as handle:
-            run_keys.append(handle.run_key(run_id))
+            run_keys.append(run_key_of(handle, run_id))
     return _stream(run_keys, MultiRunEventEncoder(run_keys), polls=read_flag(request, "poll"))

@@ -44,7 +44,7 @@ def test_the_only_job_needs_no_name() -> None:
         (["etl", "1001abc"], "A run id is a positive whole number, not '1001abc'."),
         (["etl", "0"], "A run id is"),
         (["etl", "1", "2"], "Got more than a job's key and a run id"),
-        (["nope", "1"], "There is no job 'nope'"),
+        (["nope", "1"], "This app has no job 'nope'"),
         (["etl", "1"], "The job 'etl' has no run 1."),
     ],
 )
@@ -121,7 +121,7 @@ def test_a_run_that_goes_on_cannot_be_repaired(jobs: Run, run_gate: RunGate) -> 
     run_id = started(jobs, "held", "-p", f"gate={run_gate.params['gate']}")
     ended = jobs("repair", "held", run_id)
     assert (ended.code, ended.stdout) == (1, "")
-    assert f"Error: Run {run_id} goes on." in ended.stderr
+    assert f"Error: Run {run_id} has not ended." in ended.stderr
 
 
 def test_repair_runs_what_failed_again_and_follows_it(jobs: Run) -> None:
@@ -169,7 +169,7 @@ def test_a_run_without_a_failure_is_not_repaired_unasked(jobs: Run) -> None:
     run_id = str(jobs("run", "words", "--json").document["runId"])
     ended = jobs("repair", "words", run_id)
     assert (ended.code, ended.stdout) == (1, "")
-    assert "Name the tasks that are to run again." in ended.stderr
+    assert "Name the tasks to rerun." in ended.stderr
     refused = jobs("repair", "words", run_id, "--only", "nope")
     assert refused.code == 2
     assert "Task nope does not exist" in refused.stderr

@@ -212,7 +212,7 @@ def test_one_idempotency_key_is_one_run(jobs: Run) -> None:
         (["words", "--only", ",a"], "task keys"),
         (["words", "--idempotency-key", ""], "empty"),
         (["words", "--output", "yaml"], "yaml"),
-        (["nope"], "The jobs it has: 'broken', 'etl'"),
+        (["nope"], "Its jobs: 'broken', 'etl'"),
         ([], "Which job? This app has several: etl, held, words"),
         (["words", "extra"], "extra"),
     ],

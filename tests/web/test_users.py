@@ -247,8 +247,8 @@ def test_signals_and_the_log_say_who_asked_and_no_parameters(
         if record.name == "flask_lakeflow_jobs.audit"
     ]
     assert lines == [
-        f"Job gated, run {run_id}: triggered, asked for by 'anna@example.com'.",
-        f"Job gated, run {run_id}: canceled, asked for by 'anna@example.com'.",
+        f"Job gated, run {run_id}: triggered, requested by 'anna@example.com'.",
+        f"Job gated, run {run_id}: canceled, requested by 'anna@example.com'.",
     ]
 
 
@@ -263,8 +263,8 @@ def test_a_repetition_is_noted_as_one(make_app: MakeApp, caplog: pytest.LogCaptu
         for record in caplog.records
         if record.name == "flask_lakeflow_jobs.audit"
     ] == [
-        "triggered, asked for by 'anna INFO: forged'.",
-        "found again, asked for by 'anna INFO: forged'.",
+        "triggered, requested by 'anna INFO: forged'.",
+        "replayed, requested by 'anna INFO: forged'.",
     ]
 
 
