@@ -192,13 +192,13 @@ def _to_record(item: JobRun | TaskRun | Repair, names: tuple[str, ...]) -> dict[
     return record
 
 
-OF_TEXTS: Mapping[str, Callable[[str, str], bool]] = {
+TEXT_OPERATORS: Mapping[str, Callable[[str, str], bool]] = {
     "EQUAL_TO": operator.eq,
     "NOT_EQUAL": operator.ne,
 }
 
 
-OF_NUMBERS: Mapping[str, Callable[[float, float], bool]] = {
+NUMBER_OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     "GREATER_THAN": operator.gt,
     "GREATER_THAN_OR_EQUAL": operator.ge,
     "LESS_THAN": operator.lt,
@@ -206,7 +206,7 @@ OF_NUMBERS: Mapping[str, Callable[[float, float], bool]] = {
 }
 
 
-OPERATORS = (*OF_TEXTS, *OF_NUMBERS)
+OPERATORS = (*TEXT_OPERATORS, *NUMBER_OPERATORS)
 
 
 RUN_IF_RULES = (

@@ -12,9 +12,9 @@ from book_tables import JOBS_API, RUNNABLE
 from databricks.sdk.service import jobs
 
 from flask_lakeflow_jobs.local import Address
+from flask_lakeflow_jobs.local.engine.kinds import build_work
 from flask_lakeflow_jobs.local.engine.work import CannotRun
 from flask_lakeflow_jobs.local.model import TASK_KINDS
-from flask_lakeflow_jobs.local.tasks import build_work
 
 
 @pytest.mark.parametrize(("endpoint", "is_served"), JOBS_API.items())

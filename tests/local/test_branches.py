@@ -150,8 +150,8 @@ def test_for_each_keeps_to_its_concurrency(serve: Serve) -> None:
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        ("nothing", "The inputs of the for_each_task are no JSON: 'nothing'."),
-        ("5", "The inputs of the for_each_task have to be a JSON array, not 5."),
+        ("nothing", "The inputs of the for_each_task are not valid JSON: 'nothing'."),
+        ("5", "The inputs of the for_each_task must be a JSON array, not 5."),
     ],
 )
 def test_for_each_over_nonsense(serve: Serve, inputs: str, message: str) -> None:

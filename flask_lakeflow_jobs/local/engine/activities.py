@@ -69,7 +69,7 @@ class SimulatedActivity:
         """Begin to play."""
         self._reporter.started()
         work = self._work
-        completion = Completion(work.ending, work.output, work.values)
+        completion = Completion(work.state, work.output, work.values)
         self._clock.call_at(self._clock.time() + work.seconds, lambda: self._end(completion))
 
     def stop(self, state: State) -> None:

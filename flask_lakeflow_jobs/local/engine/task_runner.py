@@ -14,8 +14,6 @@ from ..model import JobRun, Settings, TaskRun
 from ..simulation import read_simulation
 from ..states import State
 from ..store.unit_of_work import UnitOfWork
-from ..tasks import build_work
-from ..tasks.simulated import simulate
 from . import decisions
 from .activities import (
     Activity,
@@ -27,6 +25,7 @@ from .activities import (
     SimulatedActivity,
 )
 from .files import WorkspaceFiles
+from .kinds import TaskContext, build_work, simulate
 from .templating import Lookup, UnknownReference, reference_lookup, resolve
 from .work import (
     CannotRun,
@@ -35,7 +34,6 @@ from .work import (
     NestedRun,
     ProcessWork,
     SimulatedWork,
-    TaskContext,
     Work,
 )
 
