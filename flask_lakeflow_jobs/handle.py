@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .config.jobs import Job
     from .sdk_types import BaseRun, Run, RunOutput, SdkJob
     from .state import AppState
+    from .upstream.gateway import BoundUpstream
 
 _log = logging.getLogger("flask_lakeflow_jobs.audit")
 
@@ -255,9 +256,9 @@ class JobHandle:
         :raises RunNotFound: this job has no such run.
         """
         run_id = parse_run_id(run_id)
-        identity, upstream = self._require_identity(), self._state.upstream
-        run = upstream.get_run(identity, self.job, run_id).value  # raises for another job's run
-        upstream.cancel_run(identity, self.job, run_id)
+        upstream = self._upstream()
+        run = upstream.get_run(run_id).value  # raises for another job's run
+        upstream.cancel_run(run_id)
         if has_ended(run):
             return
         self._state.hub.invalidate(run_key_of(self, run_id))
@@ -267,7 +268,7 @@ class JobHandle:
 
     def cancel_all_runs(self) -> None:
         """Request the cancellation of all runs of this job."""
-        self._state.upstream.cancel_all_runs(self._require_identity(), self.job)
+        self._upstream().cancel_all_runs()
         self._state.hub.invalidate_job(self.job.job_id)
 
     def repair_run(
@@ -288,8 +289,8 @@ class JobHandle:
         :raises Conflict: the run has not ended, or it succeeded and no tasks were named.
         """
         run_id = parse_run_id(run_id)
-        identity, upstream = self._require_identity(), self._state.upstream
-        run = upstream.get_run(identity, self.job, run_id, history=True).value
+        upstream = self._upstream()
+        run = upstream.get_run(run_id, history=True).value
         if not has_ended(run):
             raise Conflict(f"Run {run_id} has not ended. Wait for its end or cancel it first.")
         if not rerun_tasks and outcome_of(run) is Outcome.SUCCEEDED:
@@ -299,7 +300,7 @@ class JobHandle:
             rerun_tasks=normalize_task_keys(rerun_tasks),
             rerun_dependent_tasks=rerun_dependent_tasks,
         )
-        repair_id = upstream.repair_run(identity, self.job, run_id, arguments)
+        repair_id = upstream.repair_run(run_id, arguments)
         self._state.hub.reset(run_key_of(self, run_id))
         self._audit("repaired", run_id, display_name(requested_by))
         return repair_id
@@ -312,6 +313,9 @@ class JobHandle:
             user,
             job=self.key,
         )
+
+    def _upstream(self) -> BoundUpstream:
+        return self._state.upstream.bind(self._require_identity(), self.job)
 
     def _require_identity(self) -> Identity:
         """Return the identity to act with.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .identity import Identity
     from .sdk_types import Run
     from .state import AppState
+    from .upstream.gateway import BoundUpstream
 
 #: Seconds that the answer to an idempotency key is remembered here; the workspace remembers longer.
 KEY_SECONDS = 24 * 3600.0
@@ -60,9 +61,7 @@ class RunStarter:
         :param choices: how it is run, as the upstream room takes it.
         :param token: the idempotency token; without one, a fresh one is made.
         """
-        response = self._state.upstream.run_now(
-            self._identity, self._job, fields, token=token, **choices
-        )
+        response = self._upstream().run_now(fields, token=token, **choices)
         return Triggered(int(response.run_id or 0), response.number_in_job)
 
     def start_idempotent(
@@ -100,14 +99,15 @@ class RunStarter:
             raise _another_intent()
         return Triggered(known["run_id"], known["run_id"], replayed=True)
 
+    def _upstream(self) -> BoundUpstream:
+        return self._state.upstream.bind(self._identity, self._job)
+
     def _compared(
         self, triggered: Triggered, fields: Mapping[str, Any], asked_at: float
     ) -> Triggered:
         """Find out from the run itself whether another process has started it, and as what."""
         try:
-            run, theirs = self._state.upstream.get_run_and_server_time(
-                self._identity, self._job, triggered.run_id
-            )
+            run, theirs = self._upstream().get_run_and_server_time(triggered.run_id)
         except LakeflowJobsError:  # the run is there, and what matters is to say so
             return triggered
         is_here = self._state.settings.bundle is not None

@@ -1,4 +1,4 @@
-"""What can be read of a job, through the cache."""
+"""Reads through the cache, as JSON documents with their age."""
 
 from __future__ import annotations
 
@@ -20,12 +20,10 @@ if TYPE_CHECKING:
 
 
 class CachedReads:
-    """Reads of one identity's view of one job.
+    """Cached reads of one job, made with one identity.
 
-    :param upstream: the calls.
-    :param identity: the app or a user.
-    :param job: the job.
-    :param or_stale: whether an old answer, marked, is better than none.
+    :param stale_if_error: return a cached response, marked as stale, if the workspace does not
+        respond.
     """
 
     def __init__(
@@ -37,107 +35,95 @@ class CachedReads:
         stale_if_error: bool = False,
     ) -> None:
         self._upstream = upstream
+        self._calls = upstream.bind(identity, job)
         self._cache = upstream.cache
         self._identity = identity
         self._job = job
         self._stale_if_error = stale_if_error
 
     def get_job(self) -> CachedResponse:
-        """The job's definition."""
-        return self._read(
-            "job",
-            lambda: self._upstream.get_job(self._identity, self._job).document,
-            lambda _: True,
-        )
+        """Return the job's definition."""
+        return self._read("job", lambda: self._calls.get_job().document, lambda _: True)
 
     def get_run(self, run_id: int) -> CachedResponse:
-        """A run with all its tasks.
+        """Return a run with all its tasks.
 
-        :raises RunNotFound: there is none, or it belongs to another job.
+        :raises RunNotFound: the run does not exist, or belongs to another job.
         """
-        return self._read(
-            f"run:{run_id}",
-            lambda: self._upstream.get_run(self._identity, self._job, run_id).document,
-            has_ended,
-        )
+        return self._read(f"run:{run_id}", lambda: self._calls.get_run(run_id).document, has_ended)
 
     def get_repairs(self, run_id: int, *, state: str) -> CachedResponse:
-        """What was run for a run: the first time and at each repair.
+        """Return the original run and its repairs under ``items``.
 
-        :param run_id: the run.
-        :param state: names the state in which it was seen; what was read of another one is too old.
-        :raises RunNotFound: there is none, or it belongs to another job.
+        :param state: identifies the run's state; responses from other states are not used.
+        :raises RunNotFound: the run does not exist, or belongs to another job.
         """
 
-        def ask() -> dict[str, Any]:
-            run = self._upstream.get_run(self._identity, self._job, run_id, history=True)
-            return {
-                "ended": has_ended(run.document),
-                "items": run.document.get("repair_history") or [],
-            }
+        def fetch() -> dict[str, Any]:
+            run = self._calls.get_run(run_id, history=True).document
+            return {"ended": has_ended(run), "items": run.get("repair_history") or []}
 
-        return self._read(f"repairs:{run_id}:{state}", ask, lambda answer: bool(answer["ended"]))
+        return self._read(f"repairs:{run_id}:{state}", fetch, lambda value: bool(value["ended"]))
 
     def list_runs(self, limit: int, **filters: Any) -> CachedResponse:
-        """The newest runs, newest first.
+        """Return the newest runs, newest first.
 
-        :param limit: the most runs.
         :param filters: as the Jobs API names them.
         """
         filters = {name: value for name, value in filters.items() if value is not None}
-
-        def ask() -> list[dict[str, Any]]:
-            runs = self._upstream.list_runs(self._identity, self._job, limit, **filters)
-            return [run.document for run in runs]
-
-        what = f"runs:{limit}:{json.dumps(filters, sort_keys=True)}"
-        return self._read(what, ask, lambda _: False)
+        return self._read(
+            f"runs:{limit}:{json.dumps(filters, sort_keys=True)}",
+            lambda: [run.document for run in self._calls.list_runs(limit, **filters)],
+            lambda _: False,
+        )
 
     def get_task_output(self, task_run_id: int, *, is_final: bool) -> CachedResponse:
-        """What one task left.
+        """Return the output of one task.
 
-        :param task_run_id: the run id of the task.
-        :param is_final: whether the task has ended.
+        :param task_run_id: the run id of the task, not of the job's run.
+        :param is_final: the task has ended.
         """
         return self._read(
             f"output:{task_run_id}",
-            lambda: self._upstream.get_task_output(self._identity, self._job, task_run_id).document,
+            lambda: self._calls.get_task_output(task_run_id).document,
             lambda _: is_final,
         )
 
     def get_outputs(self, run_id: int) -> dict[str, Output]:
-        """The outputs of a run's tasks, by task key; see :func:`.outputs.read_outputs`.
+        """Return the outputs of a run's tasks by task key; see :func:`.outputs.read_outputs`.
 
-        :raises RunNotFound: there is none, or it belongs to another job.
+        :raises RunNotFound: the run does not exist, or belongs to another job.
         """
-        return read_outputs(self._upstream.parse_run(self.get_run(run_id).value), self._task_output)
+        run = self._upstream.parse_run(self.get_run(run_id).value)
+        return read_outputs(run, self._get_output_of)
 
     def read_output(self, task: RunTask) -> RunOutput:
-        """The output of one task."""
-        return self._upstream.parse_output(self._task_output(task))
+        """Return the output of one task."""
+        return self._upstream.parse_output(self._get_output_of(task))
 
     def read_iterations(self, task: RunTask) -> Sequence[RunTask]:
-        """The iterations of a for-each task, each attempt of each."""
+        """Return the iterations of a for-each task, with all their attempts."""
         run = self._upstream.parse_run(self.get_run(int(task.run_id or 0)).value)
         return run.iterations or []
 
-    def _task_output(self, task: RunTask | Run) -> Output:
-        output: Output = self.get_task_output(int(task.run_id or 0), is_final=has_ended(task)).value
-        return output
-
     def poll(self, run_id: int) -> ApiResponse[Run]:
-        """A run as it is now, whatever is known of it; others then have it from the cache.
+        """Read a run from the workspace, and store it in the cache.
 
-        :raises RunNotFound: there is none, or it belongs to another job.
+        :raises RunNotFound: the run does not exist, or belongs to another job.
         """
         generation = self._cache.generation(self._job)
-        run = self._upstream.get_run(self._identity, self._job, run_id)
-        question = CacheKey(self._identity, self._job, f"run:{run_id}")
-        self._cache.store(question, generation, run.document, settled=has_ended(run.document))
+        run = self._calls.get_run(run_id)
+        key = CacheKey(self._identity, self._job, f"run:{run_id}")
+        self._cache.store(key, generation, run.document, is_final=has_ended(run.document))
         return run
 
+    def _get_output_of(self, task: RunTask | Run) -> Output:
+        response = self.get_task_output(int(task.run_id or 0), is_final=has_ended(task))
+        output: Output = response.value
+        return output
+
     def _read(
-        self, what: str, ask: Callable[[], Any], is_settled: Callable[[Any], bool]
+        self, resource: str, fetch: Callable[[], Any], is_final: Callable[[Any], bool]
     ) -> CachedResponse:
-        question = CacheKey(self._identity, self._job, what)
-        return self._cache.read(question, ask, is_settled, stale_if_error=self._stale_if_error)
+        key = CacheKey(self._identity, self._job, resource)
+        return self._cache.read(key, fetch, is_final, stale_if_error=self._stale_if_error)

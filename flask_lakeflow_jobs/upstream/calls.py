@@ -1,24 +1,22 @@
-"""How a call is made: one retry layer, one deadline, and a breaker for a silent workspace."""
-# MERGED """When the workspace does not answer: fail fast, and try it out now and then."""
+"""Calls to the workspace: one retry layer, one deadline, one circuit breaker."""
 
 from __future__ import annotations
 
 import logging
+import math
 import random
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception
+from tenacity import RetryCallState, Retrying
 
 from .. import telemetry
-from ..concurrency import call_in_forked_children
-from ..errors import UpstreamUnavailable
+from .circuit_breaker import CircuitBreaker
 from .clients import Clients, NotRetried
 from .error_mapping import (
+    ErrorContext,
     IncompleteResponse,
-    MakeNotFound,
     as_ambiguous,
     is_ambiguous,
     is_retryable,
@@ -33,210 +31,186 @@ if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
     from ..clock import Clock
-    from ..config.jobs import Job
-    from ..identity import Identity
+    from ..errors import LakeflowJobsError
 
 T = TypeVar("T")
 
-
 MAX_CONCURRENT_CALLS = 64
 
+FIRST_BACKOFF_SECONDS = 0.25
 
-FIRST_PAUSE = 0.25
+MAX_BACKOFF_SECONDS = 2.0
 
-
-LONGEST_PAUSE = 2.0
-
-
-HOPELESS_ATTEMPTS = 3
-
+#: Attempts for errors that seldom pass within the timeout of a call.
+MAX_UNPROMISING_ATTEMPTS = 3
 
 _log = logging.getLogger("flask_lakeflow_jobs.upstream")
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How long a kind of call may take, and how often it is tried.
+    """How long a call may take, and how often it is attempted.
 
     :param timeout: seconds for the whole call, retries included.
-    :param attempts: the most attempts; infinity: as many as fit.
+    :param attempts: the maximum; infinity: as many as fit into the timeout.
     """
 
     timeout: float
-    attempts: float
+    attempts: float = math.inf
+
+    def should_retry(self, error: Exception, attempt: int, time_left: float) -> bool:
+        """Return whether to retry after an attempt, counted from 1, failed."""
+        return (
+            is_retryable(error)
+            and attempt < self._max_attempts(error)
+            and max_delay(error, attempt) < time_left
+        )
+
+    def _max_attempts(self, error: Exception) -> float:
+        if is_unreachable(error) or isinstance(error, IncompleteResponse):
+            return min(self.attempts, MAX_UNPROMISING_ATTEMPTS)
+        return self.attempts
+
+
+def max_delay(error: Exception | None, attempt: int) -> float:
+    """Return the longest delay after an attempt: exponential, and at least ``Retry-After``."""
+    backoff: float = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(attempt - 1, 10))
+    return max(backoff, retry_after(error) or 0.0)
+
+
+def choose_delay(error: Exception | None, attempt: int) -> float:
+    """Return a random delay, so that processes do not retry in step; at least ``Retry-After``."""
+    jittered = max_delay(error, attempt) * random.uniform(0.5, 1.0)  # noqa: S311
+    return max(retry_after(error) or 0.0, jittered)
+
+
+class AttemptFailed(Exception):
+    """An attempt failed. The wrapper tells its errors from those of the calling thread, such as
+    what a signal handler raises there."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 class Caller:
-    """Makes the calls of one app.
-
-    :param clients: the SDK's clients.
-    :param clock: the time.
-    """
+    """Makes the calls of one app, which share its clients, threads and circuit breaker."""
 
     def __init__(self, clients: Clients, clock: Clock) -> None:
         self.clients = clients
-        self._clock = clock
-        self._breaker = CircuitBreaker(clock.monotonic)
-        self._workers = DaemonThreadPool(MAX_CONCURRENT_CALLS)
+        self.clock = clock
+        self.breaker = CircuitBreaker(clock.monotonic)
+        self.threads = DaemonThreadPool(MAX_CONCURRENT_CALLS)
 
-    def make(
+    def call(
         self,
         operation: str,
-        identity: Identity,
-        job: Job | None,
-        tier: RetryPolicy,
-        call: Callable[[WorkspaceClient], T],
+        send: Callable[[WorkspaceClient], T],
+        policy: RetryPolicy,
+        context: ErrorContext,
         *,
-        missing: MakeNotFound | None = None,
-        refused_as_params: bool = False,
-        is_repeatable: bool = True,
+        job: str | None = None,
     ) -> T:
-        """Make a call, retrying what may pass within its tier's time.
+        """Make a call; retry transient errors until its timeout.
 
         :param operation: its name, for telemetry.
-        :param identity: as whom.
-        :param job: which job it is about.
-        :param tier: how long it may take.
-        :param call: what it is, given the workspace's client.
-        :param missing: makes the error for a job or run that is not there.
-        :param refused_as_params: a 400 is about the caller's parameters.
-        :param is_repeatable: whether it does no harm to make the call once more later.
-        :raises LakeflowJobsError: it failed for good, or its time is up.
+        :param job: the key of the job, for telemetry.
+        :raises LakeflowJobsError: the call failed permanently, or its time is up.
         """
-        deadline = self._clock.monotonic() + tier.timeout
-        failures: list[BaseException] = []
+        return Call(self, operation, send, policy, context, job=job).run()
 
-        def attempt() -> T:
-            told.count()
-            try:
-                return call(self.clients.client(identity))
-            except NotRetried as stopped:
-                failures.append(stopped.__context__ or stopped)
-            except Exception as error:
-                failures.append(error)
-            raise failures[-1] from None
 
-        def hand_over() -> T:
-            try:
-                return self._workers.run(told.bind_context(attempt), max(left(), 0.0))
-            except CallTimeout as error:
-                failures.append(error)
-                raise
+class Call(Generic[T]):
+    """One call: its attempts, its deadline and its error."""
 
-        def left() -> float:
-            return deadline - self._clock.monotonic()
+    def __init__(
+        self,
+        caller: Caller,
+        operation: str,
+        send: Callable[[WorkspaceClient], T],
+        policy: RetryPolicy,
+        context: ErrorContext,
+        *,
+        job: str | None,
+    ) -> None:
+        self._caller = caller
+        self._send = send
+        self._policy = policy
+        self._context = context
+        self._observation = telemetry.observe_upstream_call(operation, job)
+        self._deadline = caller.clock.monotonic() + policy.timeout
+        self._is_ambiguous = False
 
-        def is_over(state: RetryCallState) -> bool:
-            error = _error(state)
-            is_hopeless = is_unreachable(error) or isinstance(error, IncompleteResponse)
-            most = min(tier.attempts, HOPELESS_ATTEMPTS if is_hopeless else tier.attempts)
-            return state.attempt_number >= most or _longest_pause(state) >= left()
-
-        def before_next(state: RetryCallState) -> None:
-            error = _error(state)
-            _log.info("A call to the workspace failed and is tried again: %s", error)
-            if is_unreachable(error):
-                self.clients.invalidate_address()
-
+    def run(self) -> T:
         retrying = Retrying(
-            retry=retry_if_exception(is_retryable),
-            stop=is_over,
-            wait=_pause,
-            sleep=self._clock.sleep,
-            before_sleep=before_next,
-            reraise=True,
+            retry=self._should_retry,
+            wait=self._choose_delay,
+            before_sleep=self._prepare_retry,
+            sleep=self._caller.clock.sleep,
         )
-        with telemetry.observe_upstream_call(operation, job.key if job else None) as told:
-            self._breaker.check()
+        with self._observation:
+            self._caller.breaker.check()
             try:
-                result = retrying(hand_over)
-            except Exception as error:
-                if error not in failures:
-                    raise  # it is none of the call's: a signal handler's, which hit this thread
-                if is_timeout(error):
-                    self._breaker.was_silent()
-                    self.clients.discard_pending(identity)
-                else:
-                    self._breaker.answered()
-                failed = translate(
-                    error, identity, missing=missing, refused_as_params=refused_as_params
-                )
-                if not is_repeatable and any(map(is_ambiguous, failures)):
-                    failed = as_ambiguous(failed)
-                raise failed from error
-            self._breaker.answered()
+                result = retrying(self._attempt)
+            except AttemptFailed as failed:
+                self._record_failure(failed.error)
+                raise self._translate(failed.error) from failed.error
+            self._caller.breaker.record_response()
             return result
 
+    def _attempt(self) -> T:
+        """Send the request from another thread, and wait for it until the deadline."""
+        send = self._observation.bind_context(self._send_from_thread)
+        try:
+            return self._caller.threads.run(send, max(self._time_left(), 0.0))
+        except CallTimeout as error:
+            failed = AttemptFailed(error)
+        except AttemptFailed as error:
+            failed = error
+        self._is_ambiguous |= is_ambiguous(failed.error)
+        raise failed
 
-def _error(state: RetryCallState) -> BaseException | None:
-    return state.outcome.exception() if state.outcome else None
+    def _send_from_thread(self) -> T:
+        self._observation.count()
+        try:
+            return self._send(self._caller.clients.client(self._context.identity))
+        except NotRetried as error:
+            raise AttemptFailed(error.failure) from None
+        except Exception as error:
+            raise AttemptFailed(error) from None
 
+    def _time_left(self) -> float:
+        return self._deadline - self._caller.clock.monotonic()
 
-def _longest_pause(state: RetryCallState) -> float:
-    """Seconds before the next attempt: growing, and not less than the workspace asks for."""
-    growing: float = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(state.attempt_number - 1, 10))
-    return max(growing, retry_after(_error(state)) or 0.0)
-
-
-def _pause(state: RetryCallState) -> float:
-    """The same, not in step with others unless the workspace asks for it."""
-    longest = _longest_pause(state)
-    asked = retry_after(_error(state)) or 0.0
-    return max(asked, longest * random.uniform(0.5, 1.0))  # noqa: S311
-
-
-#: Calls in a row without an answer after which no more are made for a while.
-ENOUGH = 5
-
-
-#: Seconds until one call is let through to find out.
-WHILE = 5.0
-
-
-class CircuitBreaker:
-    """Keeps the threads of an app from all waiting for a workspace that is silent.
-
-    :param monotonic: the time.
-    """
-
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
-        self._start_afresh()
-        call_in_forked_children(self._start_afresh)
-
-    def _start_afresh(self) -> None:
-        self._lock = threading.Lock()
-        self._silent = 0
-        self._closed_until = 0.0
-
-    def check(self) -> None:
-        """Let a call through, or not.
-
-        :raises UpstreamUnavailable: not.
-        """
-        now = self._monotonic()
-        with self._lock:
-            if self._silent < ENOUGH:
-                return
-            if now >= self._closed_until:
-                self._closed_until = now + WHILE  # this call finds out; the others wait for it
-                return
-            left = self._closed_until - now
-        raise UpstreamUnavailable(
-            "The workspace has not answered lately, so it is not asked just now. Try again in a"
-            " few seconds.",
-            retry_after=left,
+    def _should_retry(self, state: RetryCallState) -> bool:
+        error = _error_of(state)
+        return error is not None and self._policy.should_retry(
+            error, state.attempt_number, self._time_left()
         )
 
-    def answered(self) -> None:
-        """Say that the workspace has answered, whatever it said."""
-        if self._silent:
-            with self._lock:
-                self._silent = 0
+    def _choose_delay(self, state: RetryCallState) -> float:
+        return choose_delay(_error_of(state), state.attempt_number)
 
-    def was_silent(self) -> None:
-        """Say that it has not answered in time, or could not be reached."""
-        with self._lock:
-            self._silent += 1
-            if self._silent == ENOUGH:
-                self._closed_until = self._monotonic() + WHILE
+    def _prepare_retry(self, state: RetryCallState) -> None:
+        error = _error_of(state)
+        _log.info("A call to the workspace failed and is tried again: %s", error)
+        if is_unreachable(error):
+            self._caller.clients.invalidate_address()
+
+    def _record_failure(self, error: Exception) -> None:
+        if is_timeout(error):
+            self._caller.breaker.record_failure()
+            self._caller.clients.discard_pending(self._context.identity)
+        else:
+            self._caller.breaker.record_response()
+
+    def _translate(self, error: Exception) -> LakeflowJobsError:
+        translated = translate(error, self._context)
+        if self._is_ambiguous and not self._context.is_repeatable:
+            return as_ambiguous(translated)
+        return translated
+
+
+def _error_of(state: RetryCallState) -> Exception | None:
+    failed = state.outcome.exception() if state.outcome else None
+    return failed.error if isinstance(failed, AttemptFailed) else None

@@ -1,4 +1,4 @@
-"""SDK clients: made at the first call, one per identity, and with the SDK's own retrying off."""
+"""SDK clients: one per identity, created at its first call, without the SDK's own retries."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from ..identity import Identity
 
 MAX_CLIENTS = 128
+
+#: How long a user's client is kept.
 CLIENT_SECONDS = 3600.0
 
 
 class WorkspaceAddress(Protocol):
-    """Where a local workspace listens, and the token that it wants."""
+    """The URL and the token of the local workspace."""
 
     @property
     def host(self) -> str: ...
@@ -36,11 +38,16 @@ class WorkspaceAddress(Protocol):
 
 
 class NotRetried(Exception):
-    """Raised where the SDK would wait and try again; the failure is its ``__context__``."""
+    """Raised where the SDK would sleep and retry."""
+
+    @property
+    def failure(self) -> Exception:
+        """The error that the SDK would retry."""
+        return self.__context__ if isinstance(self.__context__, Exception) else self
 
 
 class SingleAttemptClock(SdkClock):
-    """The clock that switches the SDK's retrying off: it retries only after a sleep."""
+    """A clock that disables the SDK's retries: it retries only after a sleep."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -52,8 +59,8 @@ class SingleAttemptClock(SdkClock):
         raise NotRetried
 
 
-class _Slot:
-    """One identity's client, made by whoever comes first while the others wait."""
+class _Entry:
+    """The client of one identity. One thread creates it while the others wait for the lock."""
 
     def __init__(self, expires: float) -> None:
         self.lock = threading.Lock()
@@ -65,11 +72,10 @@ class _Slot:
 class Clients:
     """The clients of one app.
 
-    :param sdk: arguments of the SDK's ``Config`` that the app's config carries.
-    :param local: finds or starts the local workspace; ``None`` where a real one is used.
-    :param timeout: seconds between two bytes of an answer after which the SDK gives up.
-    :param connections: the most that each keeps.
-    :param clock: the time.
+    :param sdk: arguments of the SDK's ``Config`` from the app's config.
+    :param local: finds or starts the local workspace; ``None`` if the app uses a real one.
+    :param timeout: seconds between two bytes of a response after which the SDK gives up.
+    :param connections: the maximum per client.
     """
 
     def __init__(
@@ -86,62 +92,54 @@ class Clients:
         self._timeout = timeout
         self._connections = connections
         self._clock = clock
-        self._start_afresh()
-        call_in_forked_children(self._start_afresh)  # connections are the parent's
+        self._reset()
+        call_in_forked_children(self._reset)  # the connections are the parent's
 
-    def _start_afresh(self) -> None:
+    def _reset(self) -> None:
         self._lock = threading.Lock()
-        self._slots: OrderedDict[str, _Slot] = OrderedDict()
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._address: WorkspaceAddress | None = None
 
-    @property
-    def is_local(self) -> bool:
-        return self._local is not None
-
     def client(self, identity: Identity) -> WorkspaceClient:
-        """The whole workspace as somebody.
-
-        :param identity: the app or a user.
-        """
-        slot = self._slot(identity)
-        if not slot.lock.acquire(timeout=self._timeout):
-            raise TimeoutError("The workspace did not say in time how to log in.")
+        """Return the identity's client; create it if there is none."""
+        entry = self._entry(identity)
+        if not entry.lock.acquire(timeout=self._timeout):
+            raise TimeoutError("The login to the workspace did not end in time.")
         try:
             address = self._local_address()
-            if slot.client is None or slot.address != address:
-                slot.client = self._connect(identity, address)
-                slot.address = address
-            return slot.client
+            if entry.client is None or entry.address != address:
+                entry.client = self._connect(identity, address)
+                entry.address = address
+            return entry.client
         finally:
-            slot.lock.release()
+            entry.lock.release()
 
     def discard_pending(self, identity: Identity) -> None:
-        """Say that a call has waited long enough: a client that is still being made is not waited
-        for by the next call, since the SDK sleeps as long as discovery's ``Retry-After`` says.
+        """Discard a client that is still being created, so that the next call creates another.
 
-        :param identity: the app or a user.
+        The SDK sleeps as long as the ``Retry-After`` of its discovery request says.
         """
         with self._lock:
-            slot = self._slots.get(identity.key)
-            if slot is not None and slot.client is None:
-                del self._slots[identity.key]
+            entry = self._entries.get(identity.key)
+            if entry is not None and entry.client is None:
+                del self._entries[identity.key]
 
     def invalidate_address(self) -> None:
-        """Say that the workspace could not be reached: a local one is looked for anew."""
+        """Find or start the local workspace again, because it could not be reached."""
         self._address = None
 
-    def _slot(self, identity: Identity) -> _Slot:
+    def _entry(self, identity: Identity) -> _Entry:
         now = self._clock.monotonic()
         with self._lock:
-            slot = self._slots.get(identity.key)
-            if slot is None or slot.expires <= now:
-                slot = self._slots[identity.key] = _Slot(
+            entry = self._entries.get(identity.key)
+            if entry is None or entry.expires <= now:
+                entry = self._entries[identity.key] = _Entry(
                     now + CLIENT_SECONDS if identity.is_user else float("inf")
                 )
-            self._slots.move_to_end(identity.key)
-            while len(self._slots) > MAX_CLIENTS:
-                self._slots.popitem(last=False)
-            return slot
+            self._entries.move_to_end(identity.key)
+            while len(self._entries) > MAX_CLIENTS:
+                self._entries.popitem(last=False)
+            return entry
 
     def _local_address(self) -> WorkspaceAddress | None:
         if self._local is None:
@@ -158,9 +156,9 @@ class Clients:
         if identity.is_user:
             for name in ("client_id", "client_secret"):
                 arguments.pop(name, None)
-            # Said outright, since the app's own credentials stand in the environment beside it.
+            # Name the auth type, because the app's own credentials may be in the environment.
             arguments |= {"token": identity.token, "auth_type": "pat"}
-        elif "auth_type" not in arguments and (auth_type := _auth_type(arguments)):
+        elif "auth_type" not in arguments and (auth_type := _choose_auth_type(arguments)):
             arguments["auth_type"] = auth_type
         try:
             config = Config(
@@ -178,19 +176,18 @@ class Clients:
         return client
 
 
-def _auth_type(given: Mapping[str, Any]) -> str | None:
-    """How to log in by the credentials of the app's config, which others of the environment would
-    make ambiguous to the SDK.
+def _choose_auth_type(arguments: Mapping[str, Any]) -> str | None:
+    """Return the auth type of the app's config.
 
-    :param given: arguments of the SDK's ``Config``.
+    Without it, the SDK refuses credentials of another type in the environment as ambiguous.
     """
-    if "token" in given:
-        return None if "client_secret" in given else "pat"
-    return "oauth-m2m" if "client_secret" in given else None
+    if "token" in arguments:
+        return None if "client_secret" in arguments else "pat"
+    return "oauth-m2m" if "client_secret" in arguments else None
 
 
 def _bypass_proxies() -> None:
-    """No proxy reaches this machine's loopback."""
+    """Connect to this machine directly: no proxy reaches its loopback interface."""
     for name in ("no_proxy", "NO_PROXY"):
         hosts = os.environ.get(name, "")
         if hosts and "127.0.0.1" not in hosts:

@@ -1,10 +1,11 @@
-"""What the SDK raises, in our words: which failures may pass, and which error each one is."""
+"""Failures of calls: which are transient or ambiguous, and the error that each raises."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
 import requests
 from databricks.sdk import errors as sdk
@@ -28,30 +29,28 @@ from ..errors import (
 if TYPE_CHECKING:
     from ..identity import Identity
 
-MakeNotFound = Callable[[str | None], LakeflowJobsError]
 
-#: Answers after which the same request may succeed.
-TRANSIENT_ANSWERS = (
+class IncompleteResponse(Exception):
+    """A successful response without required fields."""
+
+
+class NonApiResponse(Exception):
+    """A page in place of a response of the Jobs API, such as a proxy's."""
+
+
+class LoginFailed(Exception):
+    """The SDK has no credentials, or they cannot be used."""
+
+
+#: Responses after which the same request may succeed.
+TRANSIENT_RESPONSES = (
     sdk.TooManyRequests,
     sdk.TemporarilyUnavailable,
     sdk.DeadlineExceeded,
     sdk.InternalError,
 )
 
-
-class IncompleteResponse(Exception):
-    """The workspace said yes, and left out what that is worth."""
-
-
-class NonApiResponse(Exception):
-    """A page in the place of an answer: a proxy's, say."""
-
-
-class LoginFailed(Exception):
-    """The SDK has no credentials to log in with, or they are refused."""
-
-
-#: Broken connections and broken answers: the request may have been carried out.
+#: Broken connections and broken responses: the request may have been carried out.
 TRANSIENT_BREAKS = (
     IncompleteResponse,
     NonApiResponse,
@@ -62,59 +61,71 @@ TRANSIENT_BREAKS = (
     requests.exceptions.JSONDecodeError,
 )
 
-#: A 400 of the Jobs API that passes by itself. Source: Airflow's Databricks hook retries it too.
+#: Responses that deny access.
+DENIALS = (sdk.Unauthenticated, sdk.PermissionDenied)
+
+#: The code of a transient 400. Source: Airflow's Databricks hook retries it too.
 LOCKED = "COULD_NOT_ACQUIRE_LOCK"
 
-#: What the SDK puts behind a message, for its own developers.
-APPENDED = re.compile(r"\.?\s*(?:(?:Config|Env): |This is likely a bug)")
+#: The code of a 404 because the host does not serve the path; the job or run may exist.
+NO_ENDPOINT = "ENDPOINT_NOT_FOUND"
 
-#: How the workspace says, of all statuses with 403, that a token is none or none any more.
-NO_VALID_TOKEN = re.compile(
+#: The SDK's message for a response that is not in the format of the API, such as a proxy's page.
+NON_API_MESSAGE = "unable to parse response"
+
+#: A 400 of the Jobs API that is a 404 by its message.
+DOES_NOT_EXIST = re.compile(r"\b(Job|Run)\b.* (does not|doesn't) exist")
+
+#: A 403 that is a 401 by its message.
+INVALID_TOKEN = re.compile(
     r"\b(invalid|expired)\b.*\btoken\b|\btoken\b.*\bexpired\b", re.IGNORECASE
 )
 
-#: Personal access tokens, and those of OAuth: a workspace may repeat the one that it was sent.
+#: The part of a message that the SDK appends for its own developers.
+APPENDED = re.compile(r"\.?\s*(?:(?:Config|Env): |This is likely a bug)")
+
+#: Personal access tokens and OAuth tokens: a workspace may repeat the token that it received.
 TOKENS = re.compile(r"\bdapi\w{4,}(?:-\d+)?|\beyJ[\w-]+\.[\w-]+\.[\w-]+")
 
-#: A path that the host does not serve, so that nothing is said of a job or run.
-NO_ENDPOINT = "ENDPOINT_NOT_FOUND"
-
-#: Answers by which somebody is kept out.
-REFUSALS = (sdk.Unauthenticated, sdk.PermissionDenied)
-
-#: What the SDK says of an answer without the Jobs API's own words, such as a proxy's page.
-FOREIGN_WORDS = "unable to parse response"
-
-#: What the reader has to know of a call that failed and may have been carried out all the same.
-MAY_HAVE_HAPPENED = (
-    " What was asked may have happened all the same: look before asking again, and ask with an"
-    " idempotency key to be safe."
+AMBIGUOUS_ADVICE = (
+    " The request may still have been carried out. Check before you retry, or retry with an"
+    " idempotency key."
 )
 
-NO_SUCH_THING = re.compile(r"\b(Job|Run)\b.* (does not|doesn't) exist")
+MakeNotFound: TypeAlias = Callable[[str | None], LakeflowJobsError]
+
+
+@dataclass(frozen=True)
+class ErrorContext:
+    """The facts about a call that its error depends on.
+
+    :param make_not_found: makes the error for a job or run that does not exist, from the
+        ``error_code`` of the response.
+    :param has_params: the request carries parameters of the caller, so a 400 is about them.
+    :param is_repeatable: the caller can repeat the call without changing its result.
+    """
+
+    identity: Identity
+    make_not_found: MakeNotFound | None = None
+    has_params: bool = False
+    is_repeatable: bool = True
 
 
 def is_retryable(error: BaseException) -> bool:
-    """Whether the same request may succeed a little later.
-
-    :param error: what the SDK raised.
-    """
+    """Return whether the same request may succeed a little later."""
     if isinstance(error, DatabricksError):
         has_no_class = type(error) is DatabricksError  # 502, above all
         return (
             has_no_class
-            or isinstance(error, TRANSIENT_ANSWERS)
+            or isinstance(error, TRANSIENT_RESPONSES)
             or error.error_code == LOCKED
-            or (FOREIGN_WORDS in str(error) and not isinstance(error, REFUSALS))
+            or (NON_API_MESSAGE in str(error) and not isinstance(error, DENIALS))
         )
     return isinstance(error, TRANSIENT_BREAKS)
 
 
 def is_unreachable(error: BaseException | None) -> bool:
-    """Whether no connection came about at all, so that nothing was asked.
-
-    :param error: what the SDK raised.
-    """
+    """Return whether no connection was made, so that no request was sent."""
     if not isinstance(error, requests.ConnectionError):
         return False
     cause = error.args[0] if error.args else None
@@ -124,182 +135,236 @@ def is_unreachable(error: BaseException | None) -> bool:
 
 
 def is_timeout(error: BaseException) -> bool:
-    """Whether no answer came, in time or at all.
-
-    :param error: what the SDK raised.
-    """
+    """Return whether no response arrived, in time or at all."""
     return isinstance(error, requests.Timeout | TimeoutError) or is_unreachable(error)
 
 
 def is_ambiguous(error: BaseException) -> bool:
-    """Whether the workspace may have done what it was asked for, though no answer says so.
-
-    :param error: what the SDK raised.
-    """
+    """Return whether the workspace may have carried out the request that failed."""
     if isinstance(error, DatabricksError):
         has_no_class = type(error) is DatabricksError
         return has_no_class or isinstance(error, sdk.DeadlineExceeded | sdk.InternalError)
     if isinstance(error, requests.RequestException):
         is_broken = isinstance(error, TRANSIENT_BREAKS)
         return is_broken and not (is_unreachable(error) or isinstance(error, SSLError))
-    # What is left is silence, and answers that are none or are not understood.
+    # Other failures are timeouts and responses that could not be read.
     return not isinstance(error, LakeflowJobsError | LoginFailed)
 
 
 def retry_after(error: BaseException | None) -> float | None:
-    """Seconds that the workspace asks to wait.
-
-    :param error: what the SDK raised.
-    """
+    """Return the seconds that the workspace asks clients to wait, if any."""
     seconds = getattr(error, "retry_after_secs", None)
     return None if seconds is None else max(0.0, float(seconds))
 
 
-def translate(
-    error: Exception, identity: Identity, *, missing: MakeNotFound | None, refused_as_params: bool
-) -> LakeflowJobsError:
-    """One of our errors for one of the SDK's.
-
-    :param error: what the SDK raised, or what stood in its way.
-    :param identity: as whom the call ran.
-    :param missing: makes the error for a job or run that is not there.
-    :param refused_as_params: a 400 is about the caller's parameters.
-    """
-    if isinstance(error, LakeflowJobsError):
-        return error
-    if isinstance(error, DatabricksError):
-        return _translate_answer(
-            error, identity, missing=missing, refused_as_params=refused_as_params
-        )
-    if isinstance(error, requests.Timeout | TimeoutError):
-        return UpstreamTimeout("The workspace did not answer in time.")
-    if isinstance(error, SSLError):
-        return UpstreamUnavailable(
-            "No secure connection to the workspace comes about. If its certificate, or that of a"
-            " proxy on the way, is of an authority of your own, name its file in"
-            " REQUESTS_CA_BUNDLE."
-        )
-    if isinstance(error, requests.ConnectionError):
-        return UpstreamUnavailable(
-            "The workspace cannot be reached. Check DATABRICKS_HOST and the network."
-            if is_unreachable(error)
-            else "The connection to the workspace broke before it had answered."
-        )
-    if isinstance(error, NonApiResponse):
-        return _foreign(error)
-    if isinstance(error, requests.RequestException | IncompleteResponse):
-        return _failed("The workspace's answer cannot be read.", error)
-    if isinstance(error, LoginFailed):
-        return UpstreamUnauthenticated(
-            f"The app cannot log in to the workspace: {_clean(error, identity)} Check"
-            " DATABRICKS_HOST and the credentials (DATABRICKS_CLIENT_ID and"
-            " DATABRICKS_CLIENT_SECRET, or DATABRICKS_TOKEN)."
-        )
-    failed = _failed(f"The workspace's answer is not understood ({type(error).__name__}).", error)
-    failed.retryable = True  # the next may be
-    return failed
-
-
-def _translate_answer(
-    error: DatabricksError,
-    identity: Identity,
-    *,
-    missing: MakeNotFound | None,
-    refused_as_params: bool,
-) -> LakeflowJobsError:
-    said = _clean(error, identity)
-    code = error.error_code
-    if FOREIGN_WORDS in said and not isinstance(error, REFUSALS + TRANSIENT_ANSWERS):
-        return _foreign(error)
-    if code == NO_ENDPOINT:
-        return _failed(
-            f"The host does not serve this: {said} Check that DATABRICKS_HOST is a workspace's.",
-            error,
-            upstream_code=code,
-        )
-    if missing and (isinstance(error, sdk.NotFound) or NO_SUCH_THING.search(said)):
-        return missing(code)
-    is_refused = isinstance(error, sdk.PermissionDenied)
-    if isinstance(error, sdk.Unauthenticated) or (is_refused and NO_VALID_TOKEN.search(said)):
-        if identity.is_user:
-            return InvalidUserToken(
-                f"The workspace does not accept the user's token: {said} Sign in again.",
-                upstream_code=code,
-            )
-        return UpstreamUnauthenticated(
-            f"The workspace does not accept the app's credentials: {said} Renew those that"
-            " it is configured with.",
-            upstream_code=code,
-        )
-    if is_refused and FOREIGN_WORDS in said:
-        return NotAllowed(
-            "Something on the way to the workspace does not allow it: an IP access list, or a"
-            " proxy. Check from where the workspace may be reached.",
-            upstream_code=code,
-        )
-    if is_refused and "required scopes" in said:
-        return NotAllowed(
-            f"The workspace does not allow it: {said} Use a token that has this scope; one that"
-            " Databricks Apps forwards has those of the app's user authorization.",
-            upstream_code=code,
-        )
-    if is_refused:
-        return NotAllowed(
-            f"The workspace does not allow it: {said} Grant the identity CAN_MANAGE_RUN on the job"
-            " (or CAN_VIEW, to read).",
-            upstream_code=code,
-        )
-    if isinstance(error, sdk.TooManyRequests):
-        return UpstreamThrottled(
-            f"The workspace has too many requests: {said}",
-            upstream_code=code,
-            retry_after=retry_after(error) or 1.0,
-        )
-    if isinstance(error, sdk.TemporarilyUnavailable) or code == LOCKED:
-        return UpstreamUnavailable(
-            f"The workspace is unavailable: {said}",
-            upstream_code=code,
-            retry_after=retry_after(error) or 1.0,
-        )
-    if isinstance(error, sdk.DeadlineExceeded):
-        return UpstreamTimeout(f"The workspace timed out: {said}", upstream_code=code)
-    if isinstance(error, sdk.ResourceConflict | sdk.InvalidState):
-        return Conflict(f"The workspace refuses it in this state: {said}", upstream_code=code)
-    if isinstance(error, sdk.BadRequest) and refused_as_params:
-        return InvalidParameters(f"The workspace refuses it: {said}", upstream_code=code)
-    return _failed(f"The workspace failed: {said}", error, upstream_code=code)
-
-
 def as_ambiguous(failed: LakeflowJobsError) -> LakeflowJobsError:
-    """The error of a call that may have been carried out, and must not be made anew blindly.
-
-    :param failed: the error as it is for other calls.
-    """
-    failed.detail = failed.description = f"{failed.detail}{MAY_HAVE_HAPPENED}"
+    """Make an error say that the request may have been carried out, and must not be repeated."""
+    failed.detail = failed.description = f"{failed.detail}{AMBIGUOUS_ADVICE}"
     failed.retryable = False
     failed.retry_seconds = None
     return failed
 
 
-def _foreign(error: Exception) -> UpstreamError:
-    return _failed(
-        "Something between the app and the workspace answered in its place, such as a proxy.", error
+def translate(error: Exception, context: ErrorContext) -> LakeflowJobsError:
+    """Return the error of this extension for a failure of a call."""
+    if isinstance(error, LakeflowJobsError):
+        return error
+    failure = Failure(error, context)
+    if context.make_not_found and _is_not_found(failure):
+        return context.make_not_found(failure.code)
+    rules = RESPONSE_RULES if isinstance(error, DatabricksError) else OTHER_RULES
+    return next(rule.make_error(failure) for rule in rules if rule.matches(failure))
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A failed call, as the rules see it."""
+
+    error: Exception
+    context: ErrorContext
+
+    @property
+    def code(self) -> str | None:
+        """The ``error_code`` of the response."""
+        return getattr(self.error, "error_code", None)
+
+    @property
+    def message(self) -> str:
+        """The first line of the message, as a sentence.
+
+        Tokens are removed, and what the SDK appends: the configuration of the client, or a log of
+        the request.
+        """
+        message = APPENDED.split(str(self.error), maxsplit=1)[0].strip()
+        line = message.splitlines()[0] if message else type(self.error).__name__
+        if self.context.identity.token:
+            line = line.replace(self.context.identity.token, "…")
+        line = TOKENS.sub("…", line)
+        return line if line.endswith((".", "!", "?")) else f"{line}."
+
+    def is_a(self, *kinds: type[Exception]) -> bool:
+        return isinstance(self.error, kinds)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The error for one sort of failure.
+
+    :param detail: may contain ``{message}`` and ``{type}`` of the failure.
+    :param retry_after: seconds, if the response does not say when to retry.
+    :param retryable: of an :exc:`UpstreamError`; ``None``: see :func:`is_retryable`.
+    """
+
+    matches: Callable[[Failure], bool]
+    kind: type[LakeflowJobsError]
+    detail: str
+    retry_after: float | None = None
+    retryable: bool | None = None
+
+    def make_error(self, failure: Failure) -> LakeflowJobsError:
+        detail = self.detail.format(message=failure.message, type=type(failure.error).__name__)
+        error = self.kind(detail, upstream_code=failure.code)
+        if self.retry_after is not None:
+            error.retry_seconds = retry_after(failure.error) or self.retry_after
+        if self.kind is UpstreamError:
+            error.retryable = (
+                is_retryable(failure.error) if self.retryable is None else self.retryable
+            )
+        return error
+
+
+def _is_a(*kinds: type[Exception]) -> Callable[[Failure], bool]:
+    return lambda failure: failure.is_a(*kinds)
+
+
+def _is_denied_with(text: str) -> Callable[[Failure], bool]:
+    return lambda failure: failure.is_a(sdk.PermissionDenied) and text in failure.message
+
+
+def _is_non_api(failure: Failure) -> bool:
+    return NON_API_MESSAGE in failure.message and not failure.is_a(*DENIALS, *TRANSIENT_RESPONSES)
+
+
+def _is_not_found(failure: Failure) -> bool:
+    if failure.code == NO_ENDPOINT or _is_non_api(failure):
+        return False  # the host has no Jobs API, so the job or run may exist
+    return failure.is_a(sdk.NotFound) or (
+        failure.is_a(DatabricksError) and DOES_NOT_EXIST.search(failure.message) is not None
     )
 
 
-def _failed(sentence: str, error: Exception, *, upstream_code: str | None = None) -> UpstreamError:
-    """A failure without a name of its own: worth another try only if it may pass."""
-    failed = UpstreamError(sentence, upstream_code=upstream_code)
-    failed.retryable = is_retryable(error)
-    return failed
+def _is_unauthenticated(failure: Failure) -> bool:
+    return failure.is_a(sdk.Unauthenticated) or (
+        failure.is_a(sdk.PermissionDenied) and INVALID_TOKEN.search(failure.message) is not None
+    )
 
 
-def _clean(error: Exception, identity: Identity) -> str:
-    """The message without tokens, and without what the SDK appends: the client's configuration, or
-    a log of it all."""
-    said = APPENDED.split(str(error), maxsplit=1)[0].strip()
-    first_line = said.splitlines()[0] if said else type(error).__name__
-    if identity.token:
-        first_line = first_line.replace(identity.token, "…")
-    first_line = TOKENS.sub("…", first_line)
-    return first_line if first_line.endswith((".", "!", "?")) else f"{first_line}."
+NON_API_DETAIL = (
+    "Something between the app and the workspace responded in its place, such as a proxy."
+)
+
+#: The errors for responses of the workspace. The first rule that matches applies.
+RESPONSE_RULES = (
+    Rule(_is_non_api, UpstreamError, NON_API_DETAIL),
+    Rule(
+        lambda failure: failure.code == NO_ENDPOINT,
+        UpstreamError,
+        "The host does not serve this: {message} Check that DATABRICKS_HOST is a workspace.",
+    ),
+    Rule(
+        lambda failure: _is_unauthenticated(failure) and failure.context.identity.is_user,
+        InvalidUserToken,
+        "The workspace does not accept the user's token: {message} Sign in again.",
+    ),
+    Rule(
+        _is_unauthenticated,
+        UpstreamUnauthenticated,
+        "The workspace does not accept the app's credentials: {message} Renew the configured"
+        " credentials.",
+    ),
+    Rule(
+        _is_denied_with(NON_API_MESSAGE),
+        NotAllowed,
+        "Something between the app and the workspace denies access: an IP access list, or a proxy."
+        " Check which networks can reach the workspace.",
+    ),
+    Rule(
+        _is_denied_with("required scopes"),
+        NotAllowed,
+        "The workspace denies access: {message} Use a token that has this scope; a token that"
+        " Databricks Apps forwards has the scopes of the app's user authorization.",
+    ),
+    Rule(
+        _is_a(sdk.PermissionDenied),
+        NotAllowed,
+        "The workspace denies access: {message} Grant the identity CAN_MANAGE_RUN on the job (or"
+        " CAN_VIEW, to read).",
+    ),
+    Rule(
+        _is_a(sdk.TooManyRequests),
+        UpstreamThrottled,
+        "The workspace has too many requests: {message}",
+        retry_after=1.0,
+    ),
+    Rule(
+        lambda failure: failure.is_a(sdk.TemporarilyUnavailable) or failure.code == LOCKED,
+        UpstreamUnavailable,
+        "The workspace is unavailable: {message}",
+        retry_after=1.0,
+    ),
+    Rule(_is_a(sdk.DeadlineExceeded), UpstreamTimeout, "The workspace timed out: {message}"),
+    Rule(
+        _is_a(sdk.ResourceConflict, sdk.InvalidState),
+        Conflict,
+        "The workspace refuses the request in this state: {message}",
+    ),
+    Rule(
+        lambda failure: failure.is_a(sdk.BadRequest) and failure.context.has_params,
+        InvalidParameters,
+        "The workspace refuses the parameters: {message}",
+    ),
+    Rule(_is_a(Exception), UpstreamError, "The workspace failed: {message}"),
+)
+
+#: The errors for failures without a response that the SDK understands.
+OTHER_RULES = (
+    Rule(
+        _is_a(requests.Timeout, TimeoutError),
+        UpstreamTimeout,
+        "The workspace did not respond in time.",
+    ),
+    Rule(
+        _is_a(SSLError),
+        UpstreamUnavailable,
+        "No secure connection to the workspace is possible. If its certificate, or that of a proxy,"
+        " is issued by a private CA, set REQUESTS_CA_BUNDLE to the file of the CA's certificate.",
+    ),
+    Rule(
+        lambda failure: is_unreachable(failure.error),
+        UpstreamUnavailable,
+        "The workspace cannot be reached. Check DATABRICKS_HOST and the network.",
+    ),
+    Rule(
+        _is_a(requests.ConnectionError),
+        UpstreamUnavailable,
+        "The connection to the workspace broke before a response arrived.",
+    ),
+    Rule(_is_a(NonApiResponse), UpstreamError, NON_API_DETAIL),
+    Rule(
+        _is_a(requests.RequestException, IncompleteResponse),
+        UpstreamError,
+        "The workspace's response cannot be read.",
+    ),
+    Rule(
+        _is_a(LoginFailed),
+        UpstreamUnauthenticated,
+        "The app cannot log in to the workspace: {message} Check DATABRICKS_HOST and the"
+        " credentials (DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or DATABRICKS_TOKEN).",
+    ),
+    Rule(
+        _is_a(Exception),
+        UpstreamError,
+        "The workspace's response is not understood ({type}).",
+        retryable=True,  # the next response may be
+    ),
+)

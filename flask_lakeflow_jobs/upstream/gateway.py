@@ -1,29 +1,34 @@
-"""The calls upstream, in two tiers: reads and writes."""
+"""The gateway to the workspace: the reads and writes of the extension, past the cache."""
 
 from __future__ import annotations
 
-import math
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from databricks.sdk.service.jobs import (
     BaseRun,
-    Job,
     JobPermissions,
     QueueSettings,
-    RepairRunResponse,
     Run,
     RunNowResponse,
     RunOutput,
 )
+from databricks.sdk.service.jobs import Job as SdkJob
 
 from ..errors import JobNotFound, LakeflowJobsError, RunNotFound
 from .calls import MAX_CONCURRENT_CALLS, Caller, RetryPolicy
 from .clients import Clients, WorkspaceAddress
-from .error_mapping import IncompleteResponse, MakeNotFound
-from .jobs_api import ApiResponse, JobsApiClient, check_range, sdk_fields, sdk_performance_target
+from .error_mapping import ErrorContext
+from .jobs_api import (
+    ApiResponse,
+    JobsApiClient,
+    check_list_arguments,
+    parse_performance_target,
+    parse_run_now_fields,
+)
 from .read_cache import ReadCache
 
 if TYPE_CHECKING:
@@ -31,7 +36,7 @@ if TYPE_CHECKING:
 
     from ..cache import SharedCache
     from ..clock import Clock
-    from ..config.jobs import Job as NamedJob
+    from ..config.jobs import Job
     from ..config.settings import Settings
     from ..identity import Identity
 
@@ -41,10 +46,7 @@ T = TypeVar("T")
 class Upstream:
     """The workspace of one app.
 
-    :param settings: the app's.
-    :param local: finds or starts the local workspace; ``None`` where a real one is used.
-    :param shared: what the app's processes share.
-    :param clock: the time.
+    :param local: finds or starts the local workspace; ``None`` if the app uses a real one.
     """
 
     def __init__(
@@ -54,9 +56,9 @@ class Upstream:
         shared: SharedCache,
         clock: Clock,
     ) -> None:
-        self._read = RetryPolicy(settings.read_timeout, settings.read_attempts)
-        self._write = RetryPolicy(settings.write_timeout, math.inf)
-        self.cache = ReadCache(shared, clock, settled_for=settings.cache_ttl)
+        self.read_policy = RetryPolicy(settings.read_timeout, settings.read_attempts)
+        self.write_policy = RetryPolicy(settings.write_timeout)
+        self.cache = ReadCache(shared, clock, final_ttl=settings.cache_ttl)
         clients = Clients(
             settings.sdk,
             local,
@@ -64,140 +66,99 @@ class Upstream:
             connections=MAX_CONCURRENT_CALLS,
             clock=clock,
         )
-        self._caller = Caller(clients, clock)
+        self.caller = Caller(clients, clock)
 
-    #: The SDK's dataclasses of what the Jobs API spells in JSON.
+    #: The SDK's dataclasses for documents of the Jobs API.
     parse_run = staticmethod(Run.from_dict)
     parse_base_run = staticmethod(BaseRun.from_dict)
-    parse_job = staticmethod(Job.from_dict)
+    parse_job = staticmethod(SdkJob.from_dict)
     parse_output = staticmethod(RunOutput.from_dict)
 
-    # ── reads, past the cache ─────────────────────────────────────────────────────────────────────
+    def bind(self, identity: Identity, job: Job) -> BoundUpstream:
+        """Return the calls about one job, made with one identity."""
+        return BoundUpstream(self, identity, job)
 
-    def get_job(self, identity: Identity, job: NamedJob) -> ApiResponse[Job]:
-        """The job's definition.
+    def get_current_user(self, identity: Identity) -> dict[str, Any]:
+        """Return the identity's user or service principal (SCIM), and the response's ``Date``."""
 
-        :raises JobNotFound: the workspace has none with that id.
+        def send(client: WorkspaceClient) -> Any:
+            api = client.api_client
+            return api.do("GET", "/api/2.0/preview/scim/v2/Me", response_headers=["Date"])
+
+        return dict(self.caller.call("who_am_i", send, self.read_policy, ErrorContext(identity)))
+
+    def invalidate(self, job: Job) -> None:
+        """Invalidate the cached reads of a job in all processes."""
+        self.cache.invalidate(job)
+
+
+class BoundUpstream:
+    """The calls about one job, made with one identity."""
+
+    def __init__(self, upstream: Upstream, identity: Identity, job: Job) -> None:
+        self._upstream = upstream
+        self._identity = identity
+        self._job = job
+
+    def get_job(self) -> ApiResponse[SdkJob]:
+        """Return the job's definition.
+
+        :raises JobNotFound: the workspace has no job with this id.
         """
-        return self._caller.make(
-            "get_job",
-            identity,
-            job,
-            self._read,
-            lambda workspace: JobsApiClient(workspace).get_job(job.job_id),
-            missing=_no_job(job),
-        )
+        return self._read("get_job", lambda api: api.get_job(self._job.job_id))
 
-    def get_run(
-        self, identity: Identity, job: NamedJob, run_id: int, *, history: bool = False
-    ) -> ApiResponse[Run]:
-        """A run with all its tasks.
+    def get_run(self, run_id: int, *, history: bool = False) -> ApiResponse[Run]:
+        """Return a run with all its tasks.
 
-        :param history: with its repairs.
-        :raises RunNotFound: there is none, or it belongs to another job.
+        :param history: include its repairs.
+        :raises RunNotFound: the run does not exist, or belongs to another job.
         """
-        run = self._caller.make(
-            "get_run",
-            identity,
-            job,
-            self._read,
-            lambda workspace: JobsApiClient(workspace).get_run(run_id, history=history),
-            missing=_no_run(job, run_id),
-        )
-        return _of_job(job, run)
+        run = self._read("get_run", lambda api: api.get_run(run_id, history=history), run_id=run_id)
+        return self._check_job_of(run)
 
-    def get_run_and_server_time(
-        self, identity: Identity, job: NamedJob, run_id: int
-    ) -> tuple[ApiResponse[Run], float | None]:
-        """A run without the tasks beyond its first page, and what time the workspace has.
+    def get_run_and_server_time(self, run_id: int) -> tuple[ApiResponse[Run], float | None]:
+        """Return a run, with only the first page of its tasks, and the workspace's time.
 
-        :return: the time in seconds since the epoch; ``None``: the workspace does not tell.
-        :raises RunNotFound: there is none, or it belongs to another job.
+        :return: the time in seconds since the epoch; ``None`` if the response has none.
+        :raises RunNotFound: the run does not exist, or belongs to another job.
         """
-        run, now = self._caller.make(
-            "get_run",
-            identity,
-            job,
-            self._read,
-            lambda workspace: JobsApiClient(workspace).get_run_first_page(run_id),
-            missing=_no_run(job, run_id),
+        run, server_time = self._read(
+            "get_run", lambda api: api.get_run_first_page(run_id), run_id=run_id
         )
-        return _of_job(job, run), now
+        return self._check_job_of(run), server_time
 
-    def list_runs(
-        self, identity: Identity, job: NamedJob, limit: int, **filters: Any
-    ) -> list[ApiResponse[BaseRun]]:
-        """The newest runs of a job, newest first, over as many pages as it takes.
+    def list_runs(self, limit: int, **filters: Any) -> list[ApiResponse[BaseRun]]:
+        """Return the newest runs, newest first.
 
-        :param limit: the most runs.
         :param filters: as the Jobs API names them.
-        :raises InvalidRequest: the limit is no positive whole number, or no run can match.
+        :raises InvalidRequest: the limit is not a positive integer, or no run can match.
         """
-        check_range(limit, filters)
-        return self._caller.make(
-            "list_runs",
-            identity,
-            job,
-            self._read,
-            lambda workspace: JobsApiClient(workspace).list_runs(job.job_id, limit, filters),
-            missing=_no_job(job),
-        )
+        check_list_arguments(limit, filters)
+        return self._read("list_runs", lambda api: api.list_runs(self._job.job_id, limit, filters))
 
-    def list_active_runs(
-        self, identity: Identity, job: NamedJob, most: int
-    ) -> list[ApiResponse[Run]]:
-        """The newest runs of a job that go on, with their tasks.
-
-        :param most: the most runs.
-        """
-        runs = self.list_runs(identity, job, most, active_only=True, expand_tasks=True)
+    def list_active_runs(self, limit: int) -> list[ApiResponse[Run]]:
+        """Return the newest active runs with their tasks."""
+        runs = self.list_runs(limit, active_only=True, expand_tasks=True)
         return [ApiResponse(run.document, Run.from_dict(run.document)) for run in runs]
 
-    def get_task_output(
-        self, identity: Identity, job: NamedJob, task_run_id: int
-    ) -> ApiResponse[RunOutput]:
-        """What one task left.
+    def get_task_output(self, task_run_id: int) -> ApiResponse[RunOutput]:
+        """Return the output of one task.
 
         :param task_run_id: the run id of the task, not of the job's run.
         """
-        return self._caller.make(
-            "get_run_output",
-            identity,
-            job,
-            self._read,
-            lambda workspace: JobsApiClient(workspace).get_task_output(task_run_id),
-            missing=_no_run(job, task_run_id),
+        return self._read(
+            "get_run_output", lambda api: api.get_task_output(task_run_id), run_id=task_run_id
         )
 
-    def get_permissions(self, identity: Identity, job: NamedJob) -> JobPermissions:
-        """Who may do what with a job.
+    def get_permissions(self) -> JobPermissions:
+        """Return the permissions on the job.
 
-        :raises NotAllowed: the identity may not know that.
+        :raises NotAllowed: the identity may not read them.
         """
-        return self._caller.make(
-            "get_permissions",
-            identity,
-            job,
-            self._read,
-            lambda workspace: workspace.jobs.get_permissions(str(job.job_id)),
-            missing=_no_job(job),
-        )
-
-    def get_current_user(self, identity: Identity) -> dict[str, Any]:
-        """The identity as the workspace knows it (SCIM), and the ``Date`` of the answer."""
-
-        def ask(workspace: WorkspaceClient) -> Any:
-            api = workspace.api_client
-            return api.do("GET", "/api/2.0/preview/scim/v2/Me", response_headers=["Date"])
-
-        return dict(self._caller.make("who_am_i", identity, None, self._read, ask))
-
-    # ── writes ────────────────────────────────────────────────────────────────────────────────────
+        return self._read("get_permissions", lambda api: api.get_permissions(self._job.job_id))
 
     def run_now(
         self,
-        identity: Identity,
-        job: NamedJob,
         fields: Mapping[str, Any],
         *,
         token: str | None = None,
@@ -205,140 +166,110 @@ class Upstream:
         queue: bool | None = None,
         performance_target: str | None = None,
     ) -> RunNowResponse:
-        """Start a run, once, however often the request has to be sent.
+        """Start one run, even if the request has to be repeated.
 
-        :param fields: run-now's own, with the parameters in them.
-        :param token: the idempotency token; without one, a fresh one is made.
+        :param fields: run-now's, with the parameters in them.
+        :param token: the idempotency token; ``None``: a random one.
         :param only: the task keys to run.
-        :param queue: whether to queue where no slot is free.
+        :param queue: whether to queue the run if the job is at its limit of concurrent runs.
         :param performance_target: ``STANDARD`` or ``PERFORMANCE_OPTIMIZED``.
-        :raises InvalidParameters: the workspace refuses them.
+        :raises InvalidParameters: the workspace or the installed SDK does not accept them.
         """
         arguments: dict[str, Any] = {
-            **sdk_fields(fields),
+            **parse_run_now_fields(fields),
             "idempotency_token": token or uuid.uuid4().hex,
             "only": list(only) if only else None,
             "queue": None if queue is None else QueueSettings(enabled=queue),
-            "performance_target": sdk_performance_target(performance_target),
+            "performance_target": parse_performance_target(performance_target),
         }
-
-        def trigger(workspace: WorkspaceClient) -> RunNowResponse:
-            try:
-                response: RunNowResponse = workspace.jobs.run_now(job.job_id, **arguments).response
-            except KeyError as error:  # so the SDK says that the answer names no run
-                raise IncompleteResponse("An answer to run-now has no run_id.") from error
-            if not str(response.run_id).isdecimal():  # older SDKs take anything for an id
-                raise IncompleteResponse("An answer to run-now has no run_id.")
-            return response
-
-        with self._changing(job):
-            return self._caller.make(
-                "run_now",
-                identity,
-                job,
-                self._write,
-                trigger,
-                missing=_no_job(job),
-                refused_as_params=True,
-                is_repeatable=token is not None,
-            )
-
-    def cancel_run(self, identity: Identity, job: NamedJob, run_id: int) -> None:
-        """Ask for the end of a run; it comes a little later.
-
-        :raises RunNotFound: there is none.
-        """
-        with self._changing(job):
-            self._caller.make(
-                "cancel_run",
-                identity,
-                job,
-                self._write,
-                lambda workspace: _nothing(workspace.jobs.cancel_run(run_id)),
-                missing=_no_run(job, run_id),
-            )
-
-    def cancel_all_runs(self, identity: Identity, job: NamedJob) -> None:
-        """Ask for the end of all runs of a job."""
-        with self._changing(job):
-            self._caller.make(
-                "cancel_all_runs",
-                identity,
-                job,
-                self._write,
-                lambda workspace: workspace.jobs.cancel_all_runs(job_id=job.job_id),
-                missing=_no_job(job),
-            )
-
-    def repair_run(
-        self, identity: Identity, job: NamedJob, run_id: int, arguments: Mapping[str, Any]
-    ) -> int:
-        """Run tasks of an ended run again. Not retried: a second repair would be another one.
-
-        :param arguments: as the SDK's ``repair_run`` takes them.
-        :return: the id of the repair.
-        """
-        fields = sdk_fields(arguments)
-
-        def repair(workspace: WorkspaceClient) -> int:
-            response: RepairRunResponse = workspace.jobs.repair_run(run_id, **fields).response
-            return int(_with("repair_id", response).repair_id or 0)
-
-        with self._changing(job):
-            return self._caller.make(
-                "repair_run",
-                identity,
-                job,
-                RetryPolicy(self._write.timeout, attempts=1),
-                repair,
-                missing=_no_run(job, run_id),
-                refused_as_params=True,
-                is_repeatable=False,
-            )
-
-    def invalidate(self, job: NamedJob) -> None:
-        """Serve nothing that was read of a job before now, in no process.
-
-        :param job: the job.
-        """
-        self.cache.invalidate(job)
-
-    @contextmanager
-    def _changing(self, job: NamedJob) -> Iterator[None]:
-        """Whatever comes of a write, nothing that was read before it is served after it."""
-        try:
-            yield
-        finally:
-            self.cache.invalidate(job)
-
-
-def _with(name: str, answer: T) -> T:
-    """An answer that has to have something."""
-    if getattr(answer, name) is None:
-        raise IncompleteResponse(f"An answer has no {name}.")
-    return answer
-
-
-def _of_job(job: NamedJob, run: ApiResponse[Run]) -> ApiResponse[Run]:
-    if run.value.job_id != job.job_id:
-        raise RunNotFound(int(run.value.run_id or 0), job.key)
-    return run
-
-
-def _nothing(_: object) -> None:
-    """Leave the SDK's waiter behind."""
-
-
-def _no_job(job: NamedJob) -> MakeNotFound:
-    def missing(code: str | None) -> LakeflowJobsError:
-        return JobNotFound(
-            f"The workspace has no job {job.job_id}, the id of {job.key!r}, or the identity may"
-            " not see it. Check the id that the app is configured with.",
-            upstream_code=code,
+        return self._write(
+            "run_now",
+            lambda api: api.run_now(self._job.job_id, arguments),
+            has_params=True,
+            is_repeatable=token is not None,
         )
 
-    return missing
+    def cancel_run(self, run_id: int) -> None:
+        """Request the cancellation of a run; the run ends a little later.
 
+        :raises RunNotFound: the run does not exist.
+        """
+        self._write("cancel_run", lambda api: api.cancel_run(run_id), run_id=run_id)
 
-def _no_run(job: NamedJob, run_id: int) -> MakeNotFound:
-    return lambda code: RunNotFound(run_id, job.key, upstream_code=code)
+    def cancel_all_runs(self) -> None:
+        """Request the cancellation of all runs of the job."""
+        self._write("cancel_all_runs", lambda api: api.cancel_all_runs(self._job.job_id))
+
+    def repair_run(self, run_id: int, arguments: Mapping[str, Any]) -> int:
+        """Run tasks of an ended run again.
+
+        The call is never retried: a second repair request would start a second repair.
+
+        :param arguments: of the SDK's ``repair_run``.
+        :return: the id of the repair.
+        """
+        fields = parse_run_now_fields(arguments)
+        return self._write(
+            "repair_run",
+            lambda api: api.repair_run(run_id, fields),
+            run_id=run_id,
+            attempts=1,
+            has_params=True,
+            is_repeatable=False,
+        )
+
+    def _read(
+        self, operation: str, send: Callable[[JobsApiClient], T], *, run_id: int | None = None
+    ) -> T:
+        context = ErrorContext(self._identity, partial(self._not_found, run_id))
+        return self._call(operation, send, self._upstream.read_policy, context)
+
+    def _write(
+        self,
+        operation: str,
+        send: Callable[[JobsApiClient], T],
+        *,
+        run_id: int | None = None,
+        attempts: float | None = None,
+        has_params: bool = False,
+        is_repeatable: bool = True,
+    ) -> T:
+        policy = self._upstream.write_policy
+        if attempts is not None:
+            policy = replace(policy, attempts=attempts)
+        context = ErrorContext(
+            self._identity, partial(self._not_found, run_id), has_params, is_repeatable
+        )
+        try:
+            return self._call(operation, send, policy, context)
+        finally:
+            self._upstream.invalidate(self._job)  # even if the write failed: it may be ambiguous
+
+    def _call(
+        self,
+        operation: str,
+        send: Callable[[JobsApiClient], T],
+        policy: RetryPolicy,
+        context: ErrorContext,
+    ) -> T:
+        return self._upstream.caller.call(
+            operation,
+            lambda client: send(JobsApiClient(client)),
+            policy,
+            context,
+            job=self._job.key,
+        )
+
+    def _check_job_of(self, run: ApiResponse[Run]) -> ApiResponse[Run]:
+        if run.value.job_id != self._job.job_id:
+            raise self._not_found(int(run.value.run_id or 0), None)
+        return run
+
+    def _not_found(self, run_id: int | None, code: str | None) -> LakeflowJobsError:
+        if run_id is not None:
+            return RunNotFound(run_id, self._job.key, upstream_code=code)
+        return JobNotFound(
+            f"The workspace has no job {self._job.job_id}, the id of {self._job.key!r}, or hides it"
+            " from this identity. Check the id that the app is configured with.",
+            upstream_code=code,
+        )

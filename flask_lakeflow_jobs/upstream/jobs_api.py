@@ -1,6 +1,4 @@
-"""What is read of the Jobs API, whole, and as it spells it: the SDK's dataclasses leave out what
-their version does not know."""
-# MERGED """What a call asks for, checked and in the words of the SDK. Pure."""
+"""The Jobs API, through the SDK: requests, whole responses, and checked arguments."""
 
 from __future__ import annotations
 
@@ -13,9 +11,12 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from databricks.sdk.service.jobs import (
     BaseRun,
     Job,
+    JobPermissions,
     PerformanceTarget,
     PipelineParams,
+    RepairRunResponse,
     Run,
+    RunNowResponse,
     RunOutput,
 )
 
@@ -27,24 +28,21 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-
-#: Runs in one page of runs/list: what the Jobs API gives at most.
+#: The most runs that the Jobs API returns in one page of runs/list.
 RUNS_PER_PAGE = 25
 
-
-#: What of a run and of a job's settings comes in pages. Source: Databricks REST API, Jobs 2.2.
-PAGED_OF_RUN = ("tasks", "iterations", "job_clusters", "job_parameters", "repair_history")
-
-
-PAGED_OF_SETTINGS = ("tasks", "job_clusters", "parameters", "environments")
+#: Fields of a run, and of a job's settings, that come in pages.
+#: Source: Databricks REST API, Jobs 2.2.
+PAGED_RUN_FIELDS = ("tasks", "iterations", "job_clusters", "job_parameters", "repair_history")
+PAGED_SETTINGS_FIELDS = ("tasks", "job_clusters", "parameters", "environments")
 
 
 @dataclass(frozen=True)
 class ApiResponse(Generic[T]):
-    """What the workspace says.
+    """A response of the Jobs API.
 
-    :param document: as it spells it.
-    :param value: as the SDK reads it.
+    :param document: its JSON.
+    :param value: the SDK's dataclass, which leaves out what its version does not know.
     """
 
     document: dict[str, Any]
@@ -52,170 +50,196 @@ class ApiResponse(Generic[T]):
 
 
 class JobsApiClient:
-    """The reads of the Jobs API.
+    """The calls of the Jobs API that the extension makes.
 
-    :param client: of the workspace.
+    Pages are joined, and a response without required fields raises :exc:`IncompleteResponse`.
     """
 
     def __init__(self, client: WorkspaceClient) -> None:
         self._client = client
 
     def get_job(self, job_id: int) -> ApiResponse[Job]:
-        """A job's definition.
+        """Return a job's definition."""
 
-        :param job_id: the job.
-        """
-
-        def page(token: str | None) -> dict[str, Any]:
+        def get_page(token: str | None) -> dict[str, Any]:
             return self._get("get", job_id=job_id, page_token=token)
 
-        first = page(None)
+        first = get_page(None)
         settings = dict(first.get("settings") or {})
-        for more in _pages_after(first, page):
-            _extend(settings, more.get("settings") or {}, PAGED_OF_SETTINGS)
-        document = {**first, "settings": settings}
-        return _answer(document, Job.from_dict, "job_id")
+        for page in _pages_after(first, get_page):
+            _extend(settings, page.get("settings") or {}, PAGED_SETTINGS_FIELDS)
+        return _parse({**first, "settings": settings}, Job.from_dict, "job_id")
 
     def get_run(self, run_id: int, *, history: bool = False) -> ApiResponse[Run]:
-        """A run with all its tasks.
+        """Return a run with all its tasks.
 
-        :param run_id: the run.
-        :param history: with its repairs.
+        :param history: include its repairs.
         """
 
-        def page(token: str | None) -> dict[str, Any]:
+        def get_page(token: str | None) -> dict[str, Any]:
             return self._get(
                 "runs/get", run_id=run_id, include_history=history or None, page_token=token
             )
 
-        document = page(None)
-        # The pages of a task that repeats another have its iterations, and the task in each.
-        lists = [name for name in PAGED_OF_RUN if name != "tasks" or not document.get("iterations")]
-        for more in _pages_after(dict(document), page):
-            _extend(document, more, lists)
-        return _answer(document, Run.from_dict, "run_id")
+        run = get_page(None)
+        # The pages of a for-each task contain its iterations, and the task itself in each page.
+        names = [name for name in PAGED_RUN_FIELDS if name != "tasks" or not run.get("iterations")]
+        for page in _pages_after(dict(run), get_page):
+            _extend(run, page, names)
+        return _parse(run, Run.from_dict, "run_id")
 
     def get_run_first_page(self, run_id: int) -> tuple[ApiResponse[Run], float | None]:
-        """A run without the tasks beyond its first page, and what time the workspace has.
+        """Return a run, with only the first page of its tasks, and the workspace's time.
 
-        :param run_id: the run.
-        :return: the time in seconds since the epoch; ``None``: the workspace does not tell.
+        :return: the time in seconds since the epoch; ``None`` if the response has none.
         """
-        document = self._get("runs/get", ["Date"], run_id=run_id)
-        now = _seconds(document.pop("Date", None))
-        return _answer(document, Run.from_dict, "run_id"), now
+        run = self._get("runs/get", ["Date"], run_id=run_id)
+        server_time = _parse_date(run.pop("Date", None))
+        return _parse(run, Run.from_dict, "run_id"), server_time
 
     def list_runs(
         self, job_id: int, limit: int, filters: Mapping[str, Any]
     ) -> list[ApiResponse[BaseRun]]:
-        """The newest runs of a job, newest first, over as many pages as it takes.
+        """Return the newest runs of a job, newest first.
 
-        :param job_id: the job.
-        :param limit: the most runs.
-        :param filters: as the Jobs API names them; those that are expanded have all their tasks.
+        :param filters: as the Jobs API names them; expanded runs have all their tasks.
         """
 
-        def page(token: str | None) -> dict[str, Any]:
-            most = min(limit, RUNS_PER_PAGE)
-            return self._get("runs/list", job_id=job_id, limit=most, page_token=token, **filters)
+        def get_page(token: str | None) -> dict[str, Any]:
+            page_limit = min(limit, RUNS_PER_PAGE)
+            return self._get(
+                "runs/list", job_id=job_id, limit=page_limit, page_token=token, **filters
+            )
 
-        def all_runs() -> Iterator[dict[str, Any]]:
-            first = page(None)
+        def get_runs() -> Iterator[dict[str, Any]]:
+            first = get_page(None)
             yield from first.get("runs") or ()
-            for more in _pages_after(first, page):
-                yield from more.get("runs") or ()
+            for page in _pages_after(first, get_page):
+                yield from page.get("runs") or ()
 
-        answers = [_answer(run, BaseRun.from_dict, "run_id") for run in islice(all_runs(), limit)]
-        return [self._whole(run) if filters.get("expand_tasks") else run for run in answers]
+        runs = [_parse(run, BaseRun.from_dict, "run_id") for run in islice(get_runs(), limit)]
+        return [self._expand(run) if filters.get("expand_tasks") else run for run in runs]
 
     def get_task_output(self, task_run_id: int) -> ApiResponse[RunOutput]:
-        """What one task left.
+        """Return the output of one task.
 
         :param task_run_id: the run id of the task, not of the job's run.
         """
-        return _answer(self._get("runs/get-output", run_id=task_run_id), RunOutput.from_dict)
+        return _parse(self._get("runs/get-output", run_id=task_run_id), RunOutput.from_dict)
 
-    def _whole(self, run: ApiResponse[BaseRun]) -> ApiResponse[BaseRun]:
+    def get_permissions(self, job_id: int) -> JobPermissions:
+        """Return the permissions on a job."""
+        return self._client.jobs.get_permissions(str(job_id))
+
+    def run_now(self, job_id: int, arguments: Mapping[str, Any]) -> RunNowResponse:
+        """Start a run.
+
+        :param arguments: of the SDK's ``run_now``.
+        """
+        try:
+            response: RunNowResponse = self._client.jobs.run_now(job_id, **arguments).response
+        except KeyError as error:  # the SDK reads run_id without a check
+            raise IncompleteResponse("A response to run-now has no run_id.") from error
+        if not str(response.run_id).isdecimal():  # older SDKs do not check its type
+            raise IncompleteResponse("A response to run-now has no run_id.")
+        return response
+
+    def cancel_run(self, run_id: int) -> None:
+        """Request the cancellation of a run."""
+        self._client.jobs.cancel_run(run_id)
+
+    def cancel_all_runs(self, job_id: int) -> None:
+        """Request the cancellation of all runs of a job."""
+        self._client.jobs.cancel_all_runs(job_id=job_id)
+
+    def repair_run(self, run_id: int, arguments: Mapping[str, Any]) -> int:
+        """Run tasks of an ended run again, and return the id of the repair.
+
+        :param arguments: of the SDK's ``repair_run``.
+        """
+        response: RepairRunResponse = self._client.jobs.repair_run(run_id, **arguments).response
+        if response.repair_id is None:
+            raise IncompleteResponse("A response to runs/repair has no repair_id.")
+        return response.repair_id
+
+    def _expand(self, run: ApiResponse[BaseRun]) -> ApiResponse[BaseRun]:
         if not run.document.get("has_more"):
             return run
         document = self.get_run(int(run.value.run_id or 0)).document
-        return _answer(document, BaseRun.from_dict, "run_id")
+        return _parse(document, BaseRun.from_dict, "run_id")
 
     def _get(self, path: str, response_headers: Sequence[str] = (), **query: Any) -> dict[str, Any]:
-        """A page of an answer, with headers beside it."""
+        """Return a page of a response, with some of its headers among its fields."""
         headers = {"Accept": "application/json"}
-        workspace_id = getattr(self._client.config, "workspace_id", None)  # older SDKs have none
-        if workspace_id:  # as the SDK's own calls have it
+        workspace_id = getattr(self._client.config, "workspace_id", None)  # not in older SDKs
+        if workspace_id:  # as in the SDK's own calls
             headers["X-Databricks-Workspace-Id"] = workspace_id
-        answer: Any = self._client.api_client.do(
+        page: Any = self._client.api_client.do(
             "GET",
             f"/api/2.2/jobs/{path}",
             query={name: value for name, value in query.items() if value is not None},
             headers=headers,
             response_headers=list(response_headers),
         )
-        if not isinstance(answer, dict):
-            raise IncompleteResponse("An answer is no JSON object.")
-        return answer
+        if not isinstance(page, dict):
+            raise IncompleteResponse("A response is not a JSON object.")
+        return page
 
 
-def _answer(
-    document: dict[str, Any], read: Callable[[dict[str, Any]], T], *needed: str
+def _parse(
+    document: dict[str, Any], parse: Callable[[dict[str, Any]], T], *required: str
 ) -> ApiResponse[T]:
-    """An answer as it is spelled, less what is null; it has to have something, and is whole."""
-    value = read(document)
-    for name in needed:
+    """Return a response without its null fields and page token."""
+    value = parse(document)
+    for name in required:
         if getattr(value, name) is None:
-            raise IncompleteResponse(f"An answer has no {name}.")
-    said = {name: member for name, member in document.items() if member is not None}
-    said.pop("next_page_token", None)
-    return ApiResponse(said, value)
+            raise IncompleteResponse(f"A response has no {name}.")
+    present = {name: field for name, field in document.items() if field is not None}
+    present.pop("next_page_token", None)
+    return ApiResponse(present, value)
 
 
 def _pages_after(
-    first: Mapping[str, Any], page: Callable[[str | None], dict[str, Any]]
+    first: Mapping[str, Any], get_page: Callable[[str | None], dict[str, Any]]
 ) -> Iterator[dict[str, Any]]:
-    known, last = set(), first
-    while token := last.get("next_page_token"):
-        if token in known:
-            raise IncompleteResponse("The pages of an answer have no end.")
-        known.add(token)
-        last = page(token)
-        yield last
+    tokens, page = set(), first
+    while token := page.get("next_page_token"):
+        if token in tokens:
+            raise IncompleteResponse("The pages of a response have no end.")
+        tokens.add(token)
+        page = get_page(token)
+        yield page
 
 
-def _extend(whole: dict[str, Any], page: Mapping[str, Any], lists: Sequence[str]) -> None:
-    for name in lists:
+def _extend(document: dict[str, Any], page: Mapping[str, Any], names: Sequence[str]) -> None:
+    for name in names:
         if page.get(name):
-            whole[name] = [*(whole.get(name) or ()), *page[name]]
+            document[name] = [*(document.get(name) or ()), *page[name]]
 
 
-def _seconds(date: str | None) -> float | None:
-    """Seconds since the epoch of a ``Date`` header, which has no fractions of them."""
+def _parse_date(header: str | None) -> float | None:
+    """Return the seconds since the epoch of a ``Date`` header, rounded to the middle of one."""
     try:
-        return parsedate_to_datetime(date or "").timestamp() + 0.5
+        return parsedate_to_datetime(header or "").timestamp() + 0.5
     except ValueError:
         return None
 
 
-def check_range(limit: Any, filters: Mapping[str, Any]) -> None:
-    """Refuse to list what makes no sense.
+def check_list_arguments(limit: Any, filters: Mapping[str, Any]) -> None:
+    """Check the arguments of :meth:`JobsApiClient.list_runs`.
 
-    :param limit: the most runs.
-    :param filters: as the Jobs API names them.
-    :raises InvalidRequest: the limit is no positive whole number, or no run can match.
+    :raises InvalidRequest: the limit is not a positive integer, or no run can match.
     """
     if not isinstance(limit, int) or limit < 1:
-        raise InvalidRequest(f"A limit is a positive whole number, not {limit!r}.")
+        raise InvalidRequest(f"The limit must be a positive integer, not {limit!r}.")
     if filters.get("active_only") and filters.get("completed_only"):
-        raise InvalidRequest("Ask for runs that go on, or for those that have ended, not both.")
+        raise InvalidRequest("Set active_only or completed_only, not both.")
 
 
-def sdk_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of run-now as the SDK takes them.
+def parse_run_now_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of the SDK's ``run_now`` for fields of run-now.
 
-    :param fields: as the Jobs API spells them.
-    :raises InvalidParameters: the installed SDK would leave some of them out without a word.
+    :raises InvalidParameters: the installed SDK would drop some of them.
     """
     pipeline = fields.get("pipeline_params")
     if not isinstance(pipeline, Mapping):
@@ -224,26 +248,25 @@ def sdk_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     unknown = [name for name in pipeline if not hasattr(params, name)]
     if unknown:
         raise InvalidParameters(
-            f"The installed databricks-sdk does not know {', '.join(unknown)}. Upgrade it:"
+            f"The installed databricks-sdk does not support {', '.join(unknown)}. Upgrade it:"
             " pip install --upgrade databricks-sdk.",
-            {name: ["Is not known to the installed databricks-sdk."] for name in unknown},
+            {name: ["The installed databricks-sdk does not support it."] for name in unknown},
         )
     return {**fields, "pipeline_params": params}
 
 
-def sdk_performance_target(word: str | None) -> PerformanceTarget | None:
-    """A performance target as the SDK has it.
+def parse_performance_target(name: str | None) -> PerformanceTarget | None:
+    """Return the SDK's performance target of this name.
 
-    :param word: as the Jobs API spells it.
-    :raises InvalidParameters: there is none of that name.
+    :raises InvalidParameters: there is none.
     """
-    if word is None:
+    if name is None:
         return None
     try:
-        return PerformanceTarget(word)
+        return PerformanceTarget(name)
     except ValueError:
-        known = ", ".join(target.value for target in PerformanceTarget)
+        names = ", ".join(target.value for target in PerformanceTarget)
         raise InvalidParameters(
-            f"performance_target must be one of {known}, not {word!r}.",
-            {"performance_target": [f"Must be one of {known}."]},
+            f"performance_target must be one of {names}, not {name!r}.",
+            {"performance_target": [f"Must be one of {names}."]},
         ) from None

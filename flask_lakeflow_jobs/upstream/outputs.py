@@ -12,22 +12,21 @@ from ..runs.outcome import has_ended, select_last_attempts
 if TYPE_CHECKING:
     from databricks.sdk.service.jobs import Run, RunTask
 
-#: The output of one task, as the Jobs API spells it.
+#: The output of one task, as JSON of the Jobs API.
 Output: TypeAlias = dict[str, Any]
 
 #: Concurrent reads of outputs. The workspace allows 20 such reads a second.
 MAX_CONCURRENT_READS = 4
 
-#: The codes with which the workspace refuses the output of a task that never ran, or whose output
-#: is purged.
+#: The error codes for the output of a task that never ran, or whose output is purged.
 NO_OUTPUT_CODES = frozenset({"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"})
 
 
 def read_outputs(run: Run, read: Callable[[RunTask | Run], Output]) -> dict[str, Output]:
-    """Read the outputs of a run's tasks, by task key, each of the task's last attempt.
+    """Read the outputs of a run's tasks by task key, each of the task's last attempt.
 
-    If the workspace does not have the output of a task, or does not have it any more, its ``info``
-    says so. A queued run may have no tasks yet. A run without tasks has one output of its own.
+    One missing output does not fail the rest: its ``info`` explains that there is none. A queued
+    run may have no tasks yet. An ended run without tasks has one output of its own.
     """
 
     def read_or_explain(task: RunTask | Run) -> Output:

@@ -1,4 +1,4 @@
-"""Reads through what is known already: never stale, and equal ones at one moment are one."""
+"""A cache of responses, which the processes of an app share."""
 
 from __future__ import annotations
 
@@ -19,29 +19,25 @@ if TYPE_CHECKING:
     from ..config.jobs import Job
     from ..identity import Identity
 
-#: Seconds that an answer which may change at any moment serves others; it is there to make many
-#: reads one, not to save reads.
+#: How long a response that may change at any moment is fresh. Simultaneous readers share it.
 ACTIVE_TTL_SECONDS = 1.0
 
-#: The same in the time after something was changed through the extension, while the workspace
-#: carries it out.
+#: The same for ``AFTER_WRITE_SECONDS`` after a write, while the workspace carries it out.
 AFTER_WRITE_TTL_SECONDS = 0.25
-
 AFTER_WRITE_SECONDS = 10.0
 
-#: Seconds that an answer is kept for the case that the workspace cannot be reached.
+#: How long a response is stored, to be served stale if the workspace does not respond.
 RETENTION_SECONDS = 3600.0
 
-#: Bytes of JSON above which an answer is not kept: logs can have megabytes.
-MAX_RESPONSE_BYTES = 1_000_000
+#: Larger responses are not stored: logs can have megabytes.
+MAX_RESPONSE_CHARS = 1_000_000
 
 
 class ETag(NamedTuple):
-    """Names an answer that is kept: what comes with the same entity tag is the same.
+    """The identity of a cached response: responses with equal ETags are equal.
 
-    :param cache_key: what it answers, and to whom.
-    :param generation: since the last change that it is known to come after.
-    :param cached_at: when it came, in seconds since the epoch.
+    :param generation: of the job, see :class:`ReadCache`.
+    :param cached_at: seconds since the epoch.
     """
 
     cache_key: str
@@ -51,12 +47,11 @@ class ETag(NamedTuple):
 
 @dataclass(frozen=True)
 class CachedResponse:
-    """An answer of the workspace, as JSON, and how old it is.
+    """A response as JSON.
 
-    :param value: the answer.
-    :param age: seconds.
-    :param is_stale: whether it is shown only because the workspace cannot be reached.
-    :param etag: names it, if it was kept.
+    :param age: seconds since it was read from the workspace.
+    :param is_stale: it is past its time to live, and served because the workspace does not respond.
+    :param etag: ``None`` if the response did not come from the cache.
     """
 
     value: Any
@@ -65,160 +60,141 @@ class CachedResponse:
     etag: ETag | None = None
 
 
-#: Names the time since a change, and says when that was.
+#: The id and the time of a job's last write.
 Generation: TypeAlias = dict[str, Any]
 
-#: What is being asked, and after which changes: as the store knows them, and this process.
+#: A cache key, its generation, and the number of writes in this process.
 InFlightRead: TypeAlias = tuple[str, str, int]
 
 
 @dataclass(frozen=True)
 class CacheKey:
-    """What is read, and as whom; answers to one identity are shown to no other.
+    """The identity, job and resource of a read. Identities share no responses.
 
-    :param identity: the app or a user.
-    :param job: the job it is about.
-    :param what: the rest, e.g. ``run:12``.
+    :param resource: e.g. ``run:12``.
     """
 
     identity: Identity
     job: Job
-    what: str
+    resource: str
 
     @property
     def key(self) -> str:
-        return f"read:{self.identity.key}:{self.job.job_id}:{self.what}"
+        return f"read:{self.identity.key}:{self.job.job_id}:{self.resource}"
 
 
 class ReadCache:
-    """The answers that the processes of an app share.
+    """A cache of responses.
 
-    :param shared: the store.
-    :param clock: the time.
-    :param settled_for: seconds that an answer which will not change may be served.
+    Simultaneous reads of one key send one request. Each write begins a new generation of its job;
+    a response is served only to reads of its own generation, so never after a later write.
+
+    :param final_ttl: seconds that a response that no longer changes is fresh.
     """
 
-    def __init__(self, shared: SharedCache, clock: Clock, *, settled_for: float) -> None:
+    def __init__(self, shared: SharedCache, clock: Clock, *, final_ttl: float) -> None:
         self._shared = shared
         self._clock = clock
-        self._settled_for = settled_for
-        self._start_afresh()
-        call_in_forked_children(self._start_afresh)
+        self._final_ttl = final_ttl
+        self._reset()
+        call_in_forked_children(self._reset)
 
-    def _start_afresh(self) -> None:
+    def _reset(self) -> None:
         self._lock = threading.Lock()
-        self._under_way: dict[InFlightRead, Future[CachedResponse]] = {}
-        self._changes: Counter[int] = Counter()
+        self._in_flight: dict[InFlightRead, Future[CachedResponse]] = {}
+        self._writes: Counter[int] = Counter()
 
     def read(
         self,
-        question: CacheKey,
-        ask: Callable[[], Any],
-        is_settled: Callable[[Any], bool],
+        key: CacheKey,
+        fetch: Callable[[], Any],
+        is_final: Callable[[Any], bool],
         *,
         stale_if_error: bool = False,
     ) -> CachedResponse:
-        """The answer to a question: a kept one that is fresh, else a new one.
+        """Return the cached response if it is fresh, else fetch one.
 
-        :param question: it.
-        :param ask: reads the answer upstream, as JSON.
-        :param is_settled: whether an answer will not change any more.
-        :param or_stale: whether an old answer is better than none, as long as it is marked.
-        :raises LakeflowJobsError: the read failed; the next one tries again.
+        :param fetch: reads the response from the workspace, as JSON.
+        :param is_final: returns whether a response no longer changes.
+        :param stale_if_error: serve a stale response if the read fails with a transient error.
+        :raises LakeflowJobsError: the read failed; errors are not cached.
         """
-        generation = self.generation(question.job)
-        kept = self._shared.get(question.key)
-        if not isinstance(kept, dict) or kept["generation"] != generation["id"]:
-            kept = None
+        generation = self.generation(key.job)
+        entry = self._shared.get(key.key)
+        if not isinstance(entry, dict) or entry["generation"] != generation["id"]:
+            entry = None
         now = self._clock.now()
-        if kept is not None and 0 <= now - kept["at"] < kept["lifetime"]:
-            etag = ETag(question.key, kept["generation"], kept["at"])
-            return CachedResponse(kept["value"], now - kept["at"], etag=etag)
+        if entry is not None and 0 <= now - entry["at"] < entry["lifetime"]:
+            etag = ETag(key.key, entry["generation"], entry["at"])
+            return CachedResponse(entry["value"], now - entry["at"], etag=etag)
         try:
-            return self._ask_once(question, generation, ask, is_settled)
+            return self._fetch_once(key, generation, fetch, is_final)
         except LakeflowJobsError as error:
-            if kept is None or not stale_if_error or not error.retryable:
+            if entry is None or not stale_if_error or not error.retryable:
                 raise
-            return CachedResponse(kept["value"], max(0.0, now - kept["at"]), is_stale=True)
+            return CachedResponse(entry["value"], max(0.0, now - entry["at"]), is_stale=True)
 
-    def store(
-        self, question: CacheKey, generation: Generation, value: Any, *, settled: bool
-    ) -> None:
-        """Keep an answer that somebody else has got.
+    def store(self, key: CacheKey, generation: Generation, value: Any, *, is_final: bool) -> None:
+        """Store a response.
 
-        :param question: what it answers.
-        :param generation: as it was before the question was asked.
-        :param value: the answer, as JSON.
-        :param settled: whether it will not change any more.
+        :param generation: of the job before the request was sent.
+        :param value: the response, as JSON.
+        :param is_final: the response no longer changes.
         """
-        self._keep(question, generation, value, settled=settled)
+        now = self._clock.now()
+        is_after_write = now - generation["at"] < AFTER_WRITE_SECONDS
+        active_ttl = AFTER_WRITE_TTL_SECONDS if is_after_write else ACTIVE_TTL_SECONDS
+        ttl = self._final_ttl if is_final else min(active_ttl, self._final_ttl)
+        entry = {"generation": generation["id"], "at": now, "lifetime": ttl, "value": value}
+        if ttl > 0:
+            self._shared.set(key.key, entry, RETENTION_SECONDS, max_chars=MAX_RESPONSE_CHARS)
 
     def invalidate(self, job: Job) -> None:
-        """Serve nothing that was read before now: something was changed.
-
-        :param job: with which job.
-        """
+        """Begin a new generation of a job, so that earlier responses are no longer served."""
         with self._lock:
-            self._changes[job.job_id] += 1
+            self._writes[job.job_id] += 1
         generation = {"id": uuid.uuid4().hex, "at": self._clock.now()}
         self._shared.set(f"generation:{job.job_id}", generation, RETENTION_SECONDS)
 
     def generation(self, job: Job) -> Generation:
-        """What is asked from now on comes after the last change that is known of.
-
-        :param job: what is asked about.
-        """
+        """Return the current generation of a job."""
         generation = self._shared.get(f"generation:{job.job_id}")
         return generation if isinstance(generation, dict) else {"id": "", "at": 0.0}
 
-    def _ask_once(
+    def _fetch_once(
         self,
-        question: CacheKey,
+        key: CacheKey,
         generation: Generation,
-        ask: Callable[[], Any],
-        is_settled: Callable[[Any], bool],
+        fetch: Callable[[], Any],
+        is_final: Callable[[Any], bool],
     ) -> CachedResponse:
-        """Ask, or wait for the answer that another thread is asking for."""
+        """Fetch a response, or wait for the one that another thread fetches."""
         while True:
             with self._lock:
-                flight = (question.key, generation["id"], self._changes[question.job.job_id])
-                others = self._under_way.get(flight)
-                if others is None:
-                    mine = self._under_way[flight] = Future()
+                read = (key.key, generation["id"], self._writes[key.job.job_id])
+                existing = self._in_flight.get(read)
+                if existing is None:
+                    future = self._in_flight[read] = Future()
                     break
             try:
-                return others.result()
+                return existing.result()
             except CancelledError:
                 continue
         try:
-            value = ask()
-            self._keep(question, generation, value, settled=is_settled(value))
+            value = fetch()
+            self.store(key, generation, value, is_final=is_final(value))
         except LakeflowJobsError as error:
-            self._land(flight)
-            mine.set_exception(error)
+            self._release(read)
+            future.set_exception(error)
             raise
-        except BaseException:  # of whoever asks, and none of those who wait: they ask anew
-            self._land(flight)
-            mine.cancel()
+        except BaseException:  # concerns this thread alone: the waiting ones fetch for themselves
+            self._release(read)
+            future.cancel()
             raise
-        self._land(flight)
-        mine.set_result(CachedResponse(value))
+        self._release(read)
+        future.set_result(CachedResponse(value))
         return CachedResponse(value)
 
-    def _land(self, flight: InFlightRead) -> None:
+    def _release(self, read: InFlightRead) -> None:
         with self._lock:
-            self._under_way.pop(flight, None)
-
-    def _keep(
-        self, question: CacheKey, generation: Generation, value: Any, *, settled: bool
-    ) -> None:
-        now = self._clock.now()
-        going = (
-            AFTER_WRITE_TTL_SECONDS
-            if now - generation["at"] < AFTER_WRITE_SECONDS
-            else ACTIVE_TTL_SECONDS
-        )
-        lifetime = self._settled_for if settled else min(going, self._settled_for)
-        entry = {"generation": generation["id"], "at": now, "lifetime": lifetime, "value": value}
-        if lifetime > 0:
-            self._shared.set(question.key, entry, RETENTION_SECONDS, max_chars=MAX_RESPONSE_BYTES)
+            self._in_flight.pop(read, None)

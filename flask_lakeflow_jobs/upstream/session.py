@@ -1,5 +1,5 @@
-"""What the SDK sends its requests with: requests' own session, less what it would settle anew for
-each of them."""
+"""A faster requests session for the SDK: settings that requests resolves for each request are
+resolved once per workspace."""
 
 from __future__ import annotations
 
@@ -20,48 +20,49 @@ if TYPE_CHECKING:
 
     Query: TypeAlias = Mapping[str, Any] | None
 
-
-#: What the Jobs API says of a request only in JSON, and the SDK would take a page for.
-PAGE_STATUSES = frozenset({400, 404, 409})
+#: Statuses that the Jobs API sends only with JSON. The SDK takes a page with them for its errors.
+JSON_STATUSES = frozenset({400, 404, 409})
 
 
 class WorkspaceSession(requests.Session):
-    """The session of a client, which knows one workspace only.
+    """A session for one workspace.
 
-    Proxies, certificates and connections are the same for all its requests, and are looked up once.
-    To do that for each request takes almost as long as all else of it. None is sent that nobody
-    waits for any more.
+    Proxies, certificates and connections are the same for all its requests, and are resolved once:
+    for each request, that takes almost as long as everything else. A request is not sent if its
+    caller no longer waits.
 
-    :param host: of the workspace, with its scheme.
-    :param connections: the most that are kept.
+    :param host: the workspace's, with its scheme.
+    :param connections: the maximum number of pooled connections.
     """
 
     def __init__(self, host: str, connections: int) -> None:
         super().__init__()
-        found = super().merge_environment_settings(host, {}, None, None, None)
-        self.proxies, self.verify, self.cert = found["proxies"], found["verify"], found["cert"]
+        environment = super().merge_environment_settings(host, {}, None, None, None)
+        self.proxies = environment["proxies"]
+        self.verify = environment["verify"]
+        self.cert = environment["cert"]
         self.trust_env = False
         self.mount(f"{host}/", SingleHostAdapter(pool_maxsize=connections))
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         prepared = requests.PreparedRequest()
         prepared.method = request.method
-        prepared.url = _url(str(request.url), cast("Query", request.params))
+        prepared.url = _build_url(str(request.url), cast("Query", request.params))
         prepared.prepare_headers({**self.headers, **request.headers})
         prepared.prepare_cookies(self.cookies)
         prepared.prepare_body(request.data, request.files, request.json)
         try:
             prepared.prepare_auth(request.auth or self.auth)
-        except ValueError as error:  # so the SDK says that a token is refused
+        except ValueError as error:  # the SDK's error for a refused token request
             raise LoginFailed(str(error)) from error
         return prepared
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         if not has_waiter():
-            raise CallTimeout("Nobody waits for it any more, so it is not asked.")
+            raise CallTimeout("The caller no longer waits, so the request is not sent.")
         response = super().send(request, **kwargs)
         is_page = response.headers.get("Content-Type", "").startswith("text/html")
-        if is_page and response.status_code in PAGE_STATUSES:
+        if is_page and response.status_code in JSON_STATUSES:
             raise NonApiResponse(f"A page with status {response.status_code}.")
         return response
 
@@ -77,7 +78,7 @@ class WorkspaceSession(requests.Session):
 
 
 class SingleHostAdapter(HTTPAdapter):
-    """The connections to a host, which all have the same settings."""
+    """An adapter for one host, whose connections all have the same settings."""
 
     _pool: HTTPConnectionPool | None = None
 
@@ -87,28 +88,27 @@ class SingleHostAdapter(HTTPAdapter):
         return self._pool
 
 
-def _url(url: str, query: Query) -> str:
-    said = {name: value for name, value in query.items() if value is not None} if query else {}
-    return f"{_normal(url)}?{urlencode(said, doseq=True)}" if said else _normal(url)
+def _build_url(url: str, query: Query) -> str:
+    present = {name: value for name, value in (query or {}).items() if value is not None}
+    return f"{_normalize(url)}?{urlencode(present, doseq=True)}" if present else _normalize(url)
 
 
 @lru_cache(maxsize=64)
-def _normal(url: str) -> str:
-    """A URL as it is sent; the SDK's are few, since ids stand in the query or the body."""
+def _normalize(url: str) -> str:
+    """Return a URL as requests sends it; the SDK has few, with the ids in the query or body."""
     prepared = requests.PreparedRequest()
     prepared.prepare_url(url, None)
     return prepared.url or url
 
 
 def install_session(client: WorkspaceClient, connections: int) -> None:
-    """Give a client the session of its workspace, if its SDK has one where all up to now have it.
+    """Replace the session of a new client, if the SDK keeps it in the expected place.
 
-    :param client: a new one.
-    :param connections: the most that it keeps.
+    :param connections: the maximum number of pooled connections.
     """
     sender: Any = getattr(client.api_client, "_api_client", None)
-    given = getattr(sender, "_session", None)
-    if isinstance(given, requests.Session):
+    existing = getattr(sender, "_session", None)
+    if isinstance(existing, requests.Session):
         session = WorkspaceSession(client.config.host, connections)
-        session.auth = given.auth
+        session.auth = existing.auth
         sender._session = session

@@ -1,4 +1,4 @@
-"""Calls that end in time, even when what they call never does."""
+"""A thread pool whose calls time out, even if what they call never returns."""
 
 from __future__ import annotations
 
@@ -11,55 +11,55 @@ from typing import Any, Generic, TypeVar
 from ..concurrency import call_in_forked_children
 
 T = TypeVar("T")
+
+#: How long a thread without work is kept.
 IDLE_SECONDS = 10.0
-_this_thread = threading.local()
+
+_current = threading.local()
 
 
 class CallTimeout(TimeoutError):
-    """Whoever waited for a call does so no longer."""
+    """The caller no longer waits for the call."""
 
 
 def has_waiter() -> bool:
-    """Whether somebody waits for the call that this thread makes; outside of calls, somebody is."""
-    task: CallFuture[Any] | None = getattr(_this_thread, "task", None)
-    return task is None or not task.is_abandoned
+    """Return whether the caller still waits for this thread's call; true outside of calls."""
+    future: CallFuture[Any] | None = getattr(_current, "future", None)
+    return future is None or not future.is_abandoned
 
 
 class CallFuture(Generic[T]):
-    """A call that one thread makes and another waits for.
-
-    :param call: it.
-    """
+    """A call that one thread makes while another waits for it."""
 
     def __init__(self, call: Callable[[], T]) -> None:
         self._call = call
         self._result: T
         self._error: BaseException | None = None
         self.is_abandoned = False
-        self._ended = threading.Lock()
-        self._ended.acquire()
+        self._done = threading.Lock()
+        self._done.acquire()
 
-    def make(self) -> None:
-        """Make the call, unless nobody waits for it any more."""
+    def run(self) -> None:
+        """Make the call, unless it is abandoned."""
         if not self.is_abandoned:
-            _this_thread.task = self
+            _current.future = self
             try:
                 self._result = self._call()
             except BaseException as error:
                 self._error = error
             finally:
-                _this_thread.task = None  # an idle thread keeps nothing alive
-        self._ended.release()
+                _current.future = None  # an idle thread must not keep the call alive
+        self._done.release()
 
     def wait(self, timeout: float) -> T:
-        """What the call returns or raises.
+        """Wait for the call, and return or raise what it does.
 
-        :param timeout: seconds to wait for it.
-        :raises NoAnswer: it has not ended in time; not begun yet, it never will.
+        :param timeout: seconds.
+        :raises CallTimeout: the call has not ended in time; if it has not begun, it never will.
         """
         try:
-            if not self._ended.acquire(timeout=max(0.0, min(timeout, threading.TIMEOUT_MAX))):
-                raise CallTimeout(f"No answer within {timeout:g} seconds.")
+            if not self._done.acquire(timeout=max(0.0, min(timeout, threading.TIMEOUT_MAX))):
+                raise CallTimeout(f"No response within {timeout:g} seconds.")
         finally:
             self.is_abandoned = True
         if self._error is None:
@@ -67,68 +67,67 @@ class CallFuture(Generic[T]):
         try:
             raise self._error
         finally:
-            self._error = None  # whose traceback leads back here
+            self._error = None  # its traceback refers to this object
 
 
 class DaemonThreadPool:
-    """Threads that run calls for others, who wait no longer than they want to.
+    """Threads that make calls for callers with a timeout.
 
-    The SDK has no timeout for a whole call: its own one counts between two bytes, and its token
-    requests have none. A call that nobody waits for any more keeps its thread until it ends, and
-    makes no further request; with ``limit`` such calls, new ones wait for their turn and give up in
-    their own time. They are daemons, so that a hanging call never holds up the end of the process.
+    The SDK has no timeout for a whole call: its own counts between two bytes, and its token
+    requests have none. An abandoned call keeps its thread until it ends, and sends no further
+    request. At the limit, new calls wait for a free thread, within their own timeout. The threads
+    are daemons, so that a hanging call does not keep the process alive, as those of
+    :class:`~concurrent.futures.ThreadPoolExecutor` would.
 
-    A call is handed over and back with one wake-up each way: under load each more costs as much as
-    a small call does.
+    A call costs one wake-up each way: under load, each further one costs as much as a small call.
 
-    :param limit: the most threads.
+    :param limit: the maximum number of threads.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._start_afresh()
-        call_in_forked_children(self._start_afresh)
+        self._reset()
+        call_in_forked_children(self._reset)
 
-    def _start_afresh(self) -> None:
+    def _reset(self) -> None:
         self._lock = threading.Lock()
         self._threads = 0
         self._idle: list[SimpleQueue[CallFuture[Any]]] = []
         self._waiting: deque[CallFuture[Any]] = deque()
 
     def run(self, call: Callable[[], T], timeout: float) -> T:
-        """Run a call in a thread and wait for it.
+        """Make a call in a thread, and return or raise what it does.
 
-        :param call: what to run.
-        :param timeout: seconds to wait, waiting for a thread included.
-        :raises NoAnswer: it has not ended in time; not begun yet, it never will.
+        :param timeout: seconds, including the wait for a thread.
+        :raises CallTimeout: the call has not ended in time; if it has not begun, it never will.
         """
-        task = CallFuture(call)
+        future = CallFuture(call)
         with self._lock:
             if self._idle:
-                self._idle.pop().put(task)
+                self._idle.pop().put(future)
             elif self._threads < self._limit:
-                self._start_thread().put(task)
+                self._start_thread().put(future)
             else:
-                self._waiting.append(task)
-        return task.wait(timeout)
+                self._waiting.append(future)
+        return future.wait(timeout)
 
     def _start_thread(self) -> SimpleQueue[CallFuture[Any]]:
         inbox: SimpleQueue[CallFuture[Any]] = SimpleQueue()
         threading.Thread(
-            target=self._work, args=(inbox,), name="lakeflow-call", daemon=True
+            target=self._run_calls, args=(inbox,), name="lakeflow-call", daemon=True
         ).start()
         self._threads += 1
         return inbox
 
-    def _work(self, inbox: SimpleQueue[CallFuture[Any]]) -> None:
-        task: CallFuture[Any] | None = inbox.get()
-        while task is not None:
-            task.make()
-            task = None
-            task = self._next_task(inbox)
+    def _run_calls(self, inbox: SimpleQueue[CallFuture[Any]]) -> None:
+        future: CallFuture[Any] | None = inbox.get()
+        while future is not None:
+            future.run()
+            future = None  # a thread that waits must not keep the call alive
+            future = self._get_next(inbox)
 
-    def _next_task(self, inbox: SimpleQueue[CallFuture[Any]]) -> CallFuture[Any] | None:
-        """The next task for the thread with this inbox; ``None`` where there was none for long."""
+    def _get_next(self, inbox: SimpleQueue[CallFuture[Any]]) -> CallFuture[Any] | None:
+        """Return the next call for a thread; ``None`` if there is none for ``IDLE_SECONDS``."""
         with self._lock:
             if self._waiting:
                 return self._waiting.popleft()
@@ -141,4 +140,4 @@ class DaemonThreadPool:
                     self._idle.remove(inbox)
                     self._threads -= 1
                     return None
-            return inbox.get()  # it came at the last moment
+            return inbox.get()  # it was put at the last moment

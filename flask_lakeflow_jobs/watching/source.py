@@ -11,7 +11,7 @@ from .history import ReadsHistory
 
 if TYPE_CHECKING:
     from ..sdk_types import BaseRun, Run
-    from ..upstream.gateway import Upstream
+    from ..upstream.gateway import BoundUpstream, Upstream
     from ..upstream.jobs_api import ApiResponse
     from .watched_run import RunKey
 
@@ -51,17 +51,18 @@ class UpstreamSource:
 
         :raises LakeflowJobsError: the look failed.
         """
-        return self._upstream().list_active_runs(run_key.identity, run_key.job, limit)
+        return self._bind(run_key).list_active_runs(limit)
 
     def read_ended_runs(self, run_key: RunKey) -> list[BaseRun]:
         """The last runs of a job that have ended.
 
         :raises LakeflowJobsError: the look failed.
         """
-        runs = self._upstream().list_runs(
-            run_key.identity, run_key.job, PAST_RUNS, completed_only=True
-        )
+        runs = self._bind(run_key).list_runs(PAST_RUNS, completed_only=True)
         return [run.value for run in runs]
+
+    def _bind(self, run_key: RunKey) -> BoundUpstream:
+        return self._upstream().bind(run_key.identity, run_key.job)
 
     def restore(self, stored: dict[str, Any]) -> RunStatus:
         """The status that another process has seen.

@@ -286,14 +286,14 @@ class TestWrites:
     ) -> None:
         fault_proxy.fail(fault, path="run-now")
 
-        with pytest.raises(UpstreamError, match="look before asking again") as caught:
+        with pytest.raises(UpstreamError, match="Check before you retry") as caught:
             current_jobs["never"].run_now()
         with pytest.raises(UpstreamError) as with_key:
             current_jobs["never"].run_now(idempotency_key=repr(fault))
 
         assert not caught.value.retryable
         assert with_key.value.retryable
-        assert "look before" not in str(with_key.value)
+        assert "Check before" not in str(with_key.value)
 
     def test_one_whose_first_answer_was_lost_may_have_happened_whatever_comes_then(
         self, short_timeouts: Flask, fault_proxy: FaultyWorkspace
@@ -301,7 +301,7 @@ class TestWrites:
         fault_proxy.fail(Drop(accepted=True), path="run-now", times=1)
         fault_proxy.fail(Refusal(503), path="run-now")
 
-        with pytest.raises(UpstreamUnavailable, match="look before") as caught:
+        with pytest.raises(UpstreamUnavailable, match="Check before you retry") as caught:
             current_jobs["never"].run_now()
 
         assert not caught.value.retryable
@@ -324,7 +324,7 @@ class TestWrites:
         current_jobs["failing"].wait(run_id)
         fault_proxy.fail(Drop(accepted=True), path="runs/repair")
 
-        with pytest.raises(UpstreamUnavailable, match="look before") as caught:
+        with pytest.raises(UpstreamUnavailable, match="Check before you retry") as caught:
             current_jobs["failing"].repair_run(run_id)
 
         assert not caught.value.retryable

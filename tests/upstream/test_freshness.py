@@ -160,7 +160,7 @@ from flask_lakeflow_jobs.upstream.read_cache import CacheKey, ReadCache
 from cachelib import SimpleCache
 from types import SimpleNamespace
 
-cache = ReadCache(SharedCache(SimpleCache()), SystemClock(), settled_for=60)
+cache = ReadCache(SharedCache(SimpleCache()), SystemClock(), final_ttl=60)
 question = CacheKey(APP, SimpleNamespace(job_id=7), "run:1")
 asking, may_answer = threading.Event(), threading.Event()
 

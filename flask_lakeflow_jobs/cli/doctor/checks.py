@@ -149,7 +149,7 @@ class Doctor:
     def _look_at_job(self, job: Job, me: Mapping[str, Any]) -> Iterator[Finding]:
         about = f"job {job.key}"
         try:
-            definition = self._state.upstream.get_job(APP, job).value
+            definition = self._state.upstream.bind(APP, job).get_job().value
         except LakeflowJobsError as error:
             yield failure(about, error, WAY) if error.retryable else not_seen(job, error)
             return
@@ -164,7 +164,7 @@ class Doctor:
     def _look_at_permissions(self, job: Job, me: Mapping[str, Any]) -> Finding:
         about = f"job {job.key}"
         try:
-            permissions = self._state.upstream.get_permissions(APP, job)
+            permissions = self._state.upstream.bind(APP, job).get_permissions()
         except LakeflowJobsError as error:
             return note(
                 about,

@@ -1,0 +1,363 @@
+"""Failures of calls: their classification, and the error of each."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import pytest
+import requests
+from databricks.sdk import errors as sdk
+from databricks.sdk.errors.base import DatabricksError
+from requests.exceptions import SSLError
+
+from flask_lakeflow_jobs import (
+    Conflict,
+    InvalidParameters,
+    InvalidUserToken,
+    LakeflowJobsError,
+    NotAllowed,
+    RunNotFound,
+    UpstreamError,
+    UpstreamThrottled,
+    UpstreamTimeout,
+    UpstreamUnauthenticated,
+    UpstreamUnavailable,
+)
+from flask_lakeflow_jobs.identity import APP, Identity
+from flask_lakeflow_jobs.upstream.error_mapping import (
+    OTHER_RULES,
+    RESPONSE_RULES,
+    ErrorContext,
+    Failure,
+    IncompleteResponse,
+    LoginFailed,
+    NonApiResponse,
+    Rule,
+    is_ambiguous,
+    is_retryable,
+    is_timeout,
+    is_unreachable,
+    retry_after,
+    translate,
+)
+
+USER = Identity("users-own-secret")
+
+#: The beginning of the SDK's message for a page that is not a response of the API.
+NON_API = "unable to parse response. This is likely a bug in the Databricks SDK for Python."
+
+
+def make_run_not_found(code: str | None) -> LakeflowJobsError:
+    return RunNotFound(5, "etl", upstream_code=code)
+
+
+READ = ErrorContext(APP, make_run_not_found)
+WRITE = ErrorContext(APP, make_run_not_found, has_params=True)
+USERS_READ = ErrorContext(USER, make_run_not_found)
+USERS_WRITE = ErrorContext(USER, make_run_not_found, has_params=True)
+
+
+@pytest.fixture(scope="module")
+def unreachable() -> requests.ConnectionError:
+    """The error of a connection to a port where no server listens."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    with pytest.raises(requests.ConnectionError) as refused:
+        requests.get(f"http://127.0.0.1:{port}", timeout=5)
+    return refused.value
+
+
+@pytest.fixture(scope="module")
+def broken() -> requests.ConnectionError:
+    """The error of a connection that the server closes after it has read the request."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            connection, _ = server.accept()
+            connection.recv(65536)
+            connection.close()
+
+        accepting = threading.Thread(target=hang_up)
+        accepting.start()
+        with pytest.raises(requests.ConnectionError) as error:
+            requests.get(f"http://127.0.0.1:{server.getsockname()[1]}", timeout=5)
+        accepting.join()
+    return error.value
+
+
+def with_code(kind: type[DatabricksError], message: str, code: str) -> DatabricksError:
+    return kind(message, error_code=code)
+
+
+#: For each rule, in order: a failure that it matches, and the call's context.
+RESPONSES: list[tuple[DatabricksError, ErrorContext]] = [
+    (sdk.BadRequest(NON_API), WRITE),
+    (with_code(sdk.NotFound, "No API found for 'GET /x'", "ENDPOINT_NOT_FOUND"), READ),
+    (sdk.Unauthenticated("Invalid token."), USERS_READ),
+    (sdk.Unauthenticated("Invalid token."), READ),
+    (sdk.PermissionDenied(NON_API), READ),
+    (sdk.PermissionDenied("OAuth token does not have required scopes: jobs"), USERS_READ),
+    (sdk.PermissionDenied("No."), READ),
+    (sdk.TooManyRequests("Slow down."), READ),
+    (sdk.TemporarilyUnavailable("Back soon."), READ),
+    (sdk.DeadlineExceeded("Late."), READ),
+    (sdk.ResourceConflict("Busy."), READ),
+    (sdk.BadRequest("Bad day."), WRITE),
+    (sdk.BadRequest("Multiple tasks."), READ),
+]
+
+
+@pytest.mark.parametrize(
+    ("rule", "error", "context"),
+    [(rule, *example) for rule, example in zip(RESPONSE_RULES, RESPONSES, strict=True)],
+    ids=[f"{type(error).__name__}-{number}" for number, (error, _) in enumerate(RESPONSES)],
+)
+def test_response_selects_its_rule(
+    rule: Rule, error: DatabricksError, context: ErrorContext
+) -> None:
+    failure = Failure(error, context)
+    assert next(each for each in RESPONSE_RULES if each.matches(failure)) is rule
+    translated = translate(error, context)
+    assert type(translated) is rule.kind
+    assert translated.detail == rule.detail.format(message=failure.message)
+    assert translated.upstream_code == error.error_code
+
+
+@pytest.mark.parametrize(
+    ("number", "error"),
+    [
+        (0, requests.ReadTimeout("late")),
+        (0, requests.ConnectTimeout("late")),
+        (0, TimeoutError("late")),
+        (1, SSLError("unknown issuer")),
+        (3, requests.ConnectionError("reset")),
+        (4, NonApiResponse("A page.")),
+        (5, requests.exceptions.ChunkedEncodingError("half")),
+        (5, requests.exceptions.InvalidURL("x")),
+        (5, IncompleteResponse("no run_id")),
+        (6, LoginFailed("default auth: no credentials")),
+        (7, KeyError("run_id")),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_failure_without_response_selects_its_rule(number: int, error: Exception) -> None:
+    assert_rule_applies(number, error)
+
+
+def test_unreachable_host_selects_its_rule(unreachable: Exception) -> None:
+    assert_rule_applies(2, unreachable)
+
+
+def test_broken_connection_selects_its_rule(broken: Exception) -> None:
+    assert_rule_applies(3, broken)
+
+
+def assert_rule_applies(number: int, error: Exception) -> None:
+    rule = OTHER_RULES[number]
+    translated = translate(error, READ)
+    assert type(translated) is rule.kind
+    expected = rule.detail.format(message=Failure(error, READ).message, type=type(error).__name__)
+    assert translated.detail == expected
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "retryable"),
+    [
+        (sdk.TooManyRequests("Slow down."), UpstreamThrottled, True),
+        (sdk.ResourceExhausted("Too much."), UpstreamThrottled, True),
+        (sdk.TemporarilyUnavailable("Back soon."), UpstreamUnavailable, True),
+        (sdk.DeadlineExceeded("Late."), UpstreamTimeout, True),
+        (sdk.InternalError("Oops."), UpstreamError, True),
+        (sdk.Unknown("What?"), UpstreamError, True),
+        (DatabricksError("Bad gateway."), UpstreamError, True),
+        (with_code(sdk.BadRequest, "x", "COULD_NOT_ACQUIRE_LOCK"), UpstreamUnavailable, True),
+        (sdk.Unauthenticated("Who?"), UpstreamUnauthenticated, False),
+        (sdk.PermissionDenied("No."), NotAllowed, False),
+        (sdk.NotFound("Nothing."), RunNotFound, False),
+        (sdk.ResourceDoesNotExist("Nothing."), RunNotFound, False),
+        (sdk.InvalidParameterValue("Run 5 does not exist."), RunNotFound, False),
+        (sdk.InvalidParameterValue("Run: 5 in job: 7 doesn't exist"), RunNotFound, False),
+        (sdk.ResourceConflict("Busy."), Conflict, False),
+        (sdk.Aborted("Busy."), Conflict, False),
+        (sdk.InvalidState("Ended."), Conflict, False),
+        (sdk.BadRequest("Multiple tasks."), UpstreamError, False),
+        (sdk.NotImplemented("Not yet."), UpstreamError, False),
+        (requests.ConnectTimeout(), UpstreamTimeout, True),
+        (requests.ReadTimeout(), UpstreamTimeout, True),
+        (requests.ConnectionError("reset"), UpstreamUnavailable, True),
+        (requests.exceptions.ChunkedEncodingError("half"), UpstreamError, True),
+        (requests.exceptions.JSONDecodeError("x", "doc", 0), UpstreamError, True),
+        (requests.exceptions.InvalidURL("x"), UpstreamError, False),
+        (LoginFailed("default auth: no credentials"), UpstreamUnauthenticated, False),
+        (sdk.NotFound(NON_API), UpstreamError, True),
+        (sdk.BadRequest(NON_API), UpstreamError, True),
+        (sdk.PermissionDenied(NON_API), NotAllowed, False),
+    ],
+)
+def test_failure_has_its_error_and_is_retried(
+    error: Exception, kind: type[LakeflowJobsError], retryable: bool
+) -> None:
+    translated = translate(error, READ)
+    assert type(translated) is kind
+    assert translated.retryable is retryable
+    assert is_retryable(error) is retryable
+
+
+@pytest.mark.parametrize(
+    "error",
+    [TimeoutError("late"), KeyError("run_id"), ValueError("not a number"), AttributeError()],
+)
+def test_failure_within_the_call_is_not_retried_at_once(error: Exception) -> None:
+    assert not is_retryable(error)
+    assert translate(error, READ).retryable
+
+
+def test_error_of_this_extension_is_not_translated() -> None:
+    error = NotAllowed("No.")
+    assert translate(error, READ) is error
+
+
+def test_missing_resource_without_a_job_is_an_upstream_error() -> None:
+    assert type(translate(sdk.NotFound("Nothing."), ErrorContext(APP))) is UpstreamError
+
+
+def test_missing_resource_has_the_upstream_code() -> None:
+    error = with_code(sdk.NotFound, "Nothing.", "RESOURCE_DOES_NOT_EXIST")
+    assert translate(error, READ).upstream_code == "RESOURCE_DOES_NOT_EXIST"
+
+
+@pytest.mark.parametrize("context", [READ, WRITE], ids=["read", "write"])
+def test_host_without_jobs_api_is_not_a_missing_run(context: ErrorContext) -> None:
+    error = with_code(sdk.NotFound, "No API found for 'GET /x'", "ENDPOINT_NOT_FOUND")
+    translated = translate(error, context)
+    assert type(translated) is UpstreamError
+    assert "DATABRICKS_HOST" in translated.detail
+    assert not translated.retryable
+
+
+def test_rejected_parameters_are_invalid_in_a_write_only() -> None:
+    error = with_code(sdk.InvalidParameterValue, "Bad day.", "INVALID_PARAMETER_VALUE")
+    assert type(translate(error, READ)) is UpstreamError
+    translated = translate(error, WRITE)
+    assert type(translated) is InvalidParameters
+    assert translated.upstream_code == "INVALID_PARAMETER_VALUE"
+    assert "Bad day." in translated.detail
+
+
+def test_rejected_token_is_401_for_a_user_and_502_for_the_app() -> None:
+    error = sdk.Unauthenticated("Invalid token.")
+    assert (translate(error, USERS_READ).code, translate(error, READ).code) == (401, 502)
+
+
+@pytest.mark.parametrize(
+    "message", ["Invalid access token. [ReqId: 1]", "Token is expired", "Expired access token."]
+)
+def test_invalid_token_with_status_403_is_unauthenticated(message: str) -> None:
+    error = with_code(sdk.PermissionDenied, message, "PERMISSION_DENIED")
+    assert type(translate(error, USERS_READ)) is InvalidUserToken
+    assert type(translate(error, READ)) is UpstreamUnauthenticated
+    assert "Renew" in translate(error, READ).detail
+
+
+def test_missing_scope_does_not_advise_a_permission() -> None:
+    error = sdk.PermissionDenied("Provided OAuth token does not have required scopes: jobs")
+    assert type(translate(error, USERS_READ)) is NotAllowed
+    assert "CAN_MANAGE_RUN" not in translate(error, USERS_READ).detail
+
+
+@pytest.mark.parametrize("kind", [sdk.TooManyRequests, sdk.TemporarilyUnavailable])
+def test_retry_after_is_passed_on(kind: type[DatabricksError]) -> None:
+    error = kind("Back soon.")
+    assert retry_after(error) is None
+    assert translate(error, READ).retry_seconds == 1.0
+
+    error.retry_after_secs = 7
+    assert retry_after(error) == 7.0
+    assert translate(error, READ).retry_seconds == 7.0
+
+
+def test_retry_after_without_error_is_none() -> None:
+    assert retry_after(None) is None
+
+
+@pytest.mark.parametrize(
+    "token", ["users-own-secret", "dapi0123456789abcdef-3", "eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl"]
+)
+@pytest.mark.parametrize(
+    "kind", [sdk.PermissionDenied, sdk.Unauthenticated, sdk.InvalidParameterValue]
+)
+def test_token_in_message_is_removed(token: str, kind: type[DatabricksError]) -> None:
+    detail = translate(kind(f"The token {token} is not good."), USERS_WRITE).detail
+    assert token not in detail
+    assert "is not good" in detail
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (
+            "Token is expired. Config: host=https://w, client_id=abc. Env: DATABRICKS_HOST",
+            "Token is expired.",
+        ),
+        ("No scope: jobs. Env: DATABRICKS_TOKEN", "No scope: jobs."),
+        ("First line\nTraceback: secret", "First line."),
+        (
+            "unable to parse response. This is likely a bug in the SDK. Request log:```secret",
+            "an IP access list, or a proxy",
+        ),
+    ],
+)
+def test_text_that_the_sdk_appends_is_removed(message: str, expected: str) -> None:
+    detail = translate(sdk.PermissionDenied(message), READ).detail
+    assert expected in detail
+    for private in ("client_id", "Env:", "Config:", "secret", "DATABRICKS", "Request log"):
+        assert private not in detail
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (requests.ConnectionError("reset"), True),
+        (requests.ReadTimeout("late"), True),
+        (TimeoutError("late"), True),
+        (IncompleteResponse("no run_id"), True),
+        (TypeError("a list for an object"), True),
+        (requests.exceptions.ChunkedEncodingError("half"), True),
+        (sdk.InternalError("Oops."), True),
+        (sdk.DeadlineExceeded("Late."), True),
+        (DatabricksError("Bad gateway."), True),
+        (requests.ConnectTimeout("no server"), False),
+        (SSLError("unknown issuer"), False),
+        (sdk.TooManyRequests("Slow down."), False),
+        (sdk.TemporarilyUnavailable("Back soon."), False),
+        (sdk.InvalidParameterValue("No."), False),
+        (sdk.PermissionDenied("No."), False),
+        (LoginFailed("no credentials"), False),
+        (UpstreamUnavailable("Calls are suspended."), False),
+    ],
+)
+def test_is_ambiguous_if_the_request_may_have_been_carried_out(
+    error: Exception, expected: bool
+) -> None:
+    assert is_ambiguous(error) is expected
+
+
+def test_unreachable_host_is_a_retryable_timeout(unreachable: Exception) -> None:
+    assert is_unreachable(unreachable)
+    assert is_timeout(unreachable)
+    assert is_retryable(unreachable)
+    assert not is_ambiguous(unreachable)
+
+
+def test_broken_connection_is_ambiguous(broken: Exception) -> None:
+    assert not is_unreachable(broken)
+    assert not is_timeout(broken)
+    assert is_retryable(broken)
+    assert is_ambiguous(broken)
+
+
+def test_other_errors_are_not_unreachable() -> None:
+    assert not is_unreachable(None)
+    assert not is_unreachable(sdk.InternalError("Oops."))
