@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from .sdk_types import BaseRun, Run, RunOutput, SdkJob
     from .state import AppState
     from .upstream.gateway import BoundUpstream
+    from .watching.snapshot import StateId
+    from .watching.subscription import Subscription
 
 _log = logging.getLogger("flask_lakeflow_jobs.audit")
 
@@ -168,7 +170,7 @@ class JobHandle:
         :raises RunNotFound: while iterating: this job has no such run.
         :raises RunTimeout: while iterating: the run did not end in time. It continues.
         """
-        run_key = run_key_of(self, run_id)
+        run_key = self._run_key(run_id)
         seconds = self.job.wait_timeout if timeout is None else timeout
         hub, clock = self._state.hub, self._state.clock
         return RunWatch(
@@ -261,7 +263,7 @@ class JobHandle:
         upstream.cancel_run(run_id)
         if has_ended(run):
             return
-        self._state.hub.invalidate(run_key_of(self, run_id))
+        self._state.hub.invalidate(self._run_key(run_id))
         user = display_name(requested_by)
         self._audit("canceled", run_id, user)
         self._send(signals.run_canceled, run_id, user=user)
@@ -301,7 +303,7 @@ class JobHandle:
             rerun_dependent_tasks=rerun_dependent_tasks,
         )
         repair_id = upstream.repair_run(run_id, arguments)
-        self._state.hub.reset(run_key_of(self, run_id))
+        self._state.hub.reset(self._run_key(run_id))
         self._audit("repaired", run_id, display_name(requested_by))
         return repair_id
 
@@ -335,6 +337,9 @@ class JobHandle:
             )
         return self._identity
 
+    def _run_key(self, run_id: int | str) -> RunKey:
+        return RunKey(self._require_identity(), self.job, parse_run_id(run_id))
+
     def _audit(self, action: str, run_id: int, user: str | None) -> None:
         """Log an action and its requester; never parameters, which may be secrets."""
         _log.info("Job %s, run %d: %s, requested by %r.", self.key, run_id, action, user)
@@ -366,9 +371,13 @@ def outputs_of(handle: JobHandle, run_id: int | str) -> dict[str, RunOutput]:
     return {task_key: parse(document) for task_key, document in documents.items()}
 
 
-def run_key_of(handle: JobHandle, run_id: int | str) -> RunKey:
-    """Return the key under which the hub polls a run for a handle."""
-    return RunKey(handle._require_identity(), handle.job, parse_run_id(run_id))
+def subscribe_to(handle: JobHandle, run_id: int | str, seen: StateId | None = None) -> Subscription:
+    """Subscribe to the updates of a run. Close the subscription when you are done.
+
+    :param seen: the state that the subscriber already has.
+    """
+    run_key = handle._run_key(run_id)
+    return handle._state.hub.subscribe([run_key], {run_key: seen} if seen else None)
 
 
 class Results:

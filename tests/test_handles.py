@@ -23,7 +23,7 @@ from flask_lakeflow_jobs import (
     UpstreamUnavailable,
     current_jobs,
 )
-from flask_lakeflow_jobs.handle import run_key_of
+from flask_lakeflow_jobs.handle import subscribe_to
 from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, Refusal, Silence
 from tests.clocks import FakeClock
 from tests.conftest import MakeApp
@@ -129,13 +129,13 @@ class TestWatching:
     ) -> None:
         handle = current_jobs["quick"]
         fault_proxy.fail(Refusal(503, message="Under maintenance."), path="runs/get")
-        hub = app.extensions["lakeflow_jobs"].hub
-        with closing(hub.subscribe([run_key_of(handle, UNKNOWN_RUN)])) as viewer:
-            [news] = viewer.wait_for_first(DEADLINE)
+        with closing(subscribe_to(handle, UNKNOWN_RUN)) as subscription:
+            [news] = subscription.wait_for_first(DEADLINE)
 
             with pytest.raises(RunTimeout, match="No end of run") as caught:
                 handle.wait(UNKNOWN_RUN, timeout=0.05)
 
+        assert news.transient_error is not None
         assert news.transient_error.detail in caught.value.detail
 
     @pytest.mark.parametrize("timeout", [1e10, float("inf")])
@@ -178,7 +178,7 @@ CALLS_ON_A_RUN = [
     JobHandle.get_run,
     JobHandle.get_run_output,
     JobHandle.repair_run,
-    run_key_of,
+    subscribe_to,
     JobHandle.wait,
     JobHandle.watch,
 ]
@@ -413,13 +413,14 @@ class TestIntervening:
         app = make_app(LAKEFLOW_JOBS_POLL_INTERVAL=600)
         with app.app_context():
             handle = current_jobs["gated"]
-            run_key = run_key_of(handle, handle.run_now(run_gate.params).run_id)
-            with closing(app.extensions["lakeflow_jobs"].hub.subscribe([run_key])) as viewer:
-                assert viewer.wait_for_first(DEADLINE)
+            run_id = handle.run_now(run_gate.params).run_id
+            with closing(subscribe_to(handle, run_id)) as subscription:
+                assert subscription.wait_for_first(DEADLINE)
 
                 handle.cancel_all_runs()
 
-                [news] = wait_until(viewer.collect, "News of the run")
+                [news] = wait_until(subscription.collect, "News of the run")
+        assert news.snapshot is not None
         assert news.snapshot.status.outcome in ("terminating", "canceled")
 
     def test_a_run_over_the_limit_is_skipped(self, run_gate: RunGate) -> None:

@@ -17,8 +17,8 @@ from .assets import BROWSER_MODULE, browser_module
 from .csrf import refuse_cross_site
 from .problems import register_error_handlers
 from .responses import ResponseTexts
-from .sse.handoff.writer import SocketWriter
-from .sse.limits import StreamLimiter, is_closing
+from .sse.limits import is_closing
+from .sse.open import StreamOpener
 from .state import EXTENSION, WebState
 from .views import (
     cancel_run,
@@ -39,11 +39,8 @@ from .webhook import take_notification
 
 def serve(app: Flask, settings: Settings, clock: Clock, *, url_prefix: str) -> None:
     """Register the routes on an app."""
-    app.extensions[EXTENSION] = WebState(
-        StreamLimiter(settings.max_streams),
-        SocketWriter(clock, heartbeat=settings.heartbeat, is_closing=is_closing),
-        ResponseTexts(),
-    )
+    streams = StreamOpener(settings, clock, is_closing)
+    app.extensions[EXTENSION] = WebState(streams, ResponseTexts())
     app.register_blueprint(
         blueprint(url_prefix, accepts_notifications=settings.accepts_notifications)
     )

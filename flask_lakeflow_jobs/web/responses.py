@@ -1,5 +1,4 @@
-"""The texts of answers, made once for all who get the same one from the cache."""
-# MERGED """The routes: each translates a request into calls on handles, and what they give into JSON."""
+"""JSON responses, whose texts are cached."""
 
 from __future__ import annotations
 
@@ -13,60 +12,54 @@ if TYPE_CHECKING:
     from ..config.jobs import Job
     from ..upstream.read_cache import CachedResponse, ETag
 
-#: How many texts are kept, and the longest, in characters. They are made again with every change,
-#: so that what is no longer asked for is soon crowded out.
-MOST = 128
+#: Every update of a run adds texts, so old ones are evicted soon.
+MAX_TEXTS = 128
 
-LONGEST = 64 * 1024
+#: Characters of a text.
+MAX_TEXT_LENGTH = 64 * 1024
 
 
 class ResponseTexts:
-    """What the reads of one app were answered with."""
+    """A cache of responses as JSON, so that equal reads are encoded once."""
 
     def __init__(self) -> None:
         self._texts: dict[tuple[str, str, ETag], str] = {}
 
-    def text(self, of: str, job: Job, seen: CachedResponse, describe: Callable[[], Any]) -> str:
-        """An answer as JSON.
+    def get(self, view: str, job: Job, cached: CachedResponse, build: Callable[[], Any]) -> str:
+        """Return the JSON text of a response.
 
-        :param of: which view asks: of one reading each makes an answer of its own.
-        :param job: the job; another one may hide other values.
-        :param seen: what was read.
-        :param describe: makes the answer of it.
+        :param view: several views respond to the same read, each in its own way.
+        :param job: several keys of one job may redact different values.
+        :param cached: the read from which ``build`` makes the response.
         """
-        if seen.etag is None:
-            return encoded(describe())
-        name = (of, job.key, seen.etag)
-        text = self._texts.get(name)
+        if cached.etag is None:
+            return encode_json(build())
+        cache_key = (view, job.key, cached.etag)
+        text = self._texts.get(cache_key)
         if text is None:
-            text = encoded(describe())
-            if len(text) <= LONGEST:
-                if len(self._texts) >= MOST:
+            text = encode_json(build())
+            if len(text) <= MAX_TEXT_LENGTH:
+                if len(self._texts) >= MAX_TEXTS:
                     self._texts.clear()
-                self._texts[name] = text
+                self._texts[cache_key] = text
         return text
 
 
-def encoded(answer: Any) -> str:
-    """An answer as JSON.
-
-    :param answer: it.
-    """
-    return json.dumps(answer, separators=(",", ":"))
+def encode_json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
-def with_age(response: Response, seen: CachedResponse) -> Response:
-    """Mark a response with its age where it is old, and as stale (RFC 9211) where it is only
-    given because the workspace cannot be reached."""
-    if seen.age >= 1:
-        response.headers["Age"] = str(int(seen.age))
-    if seen.is_stale:
-        response.headers["Cache-Status"] = f"lakeflow-jobs; hit; ttl=-{int(seen.age)}"
+def with_age(response: Response, cached: CachedResponse) -> Response:
+    """Add the age of the read, and that it is stale (RFC 9211) if the workspace did not respond."""
+    if cached.age >= 1:
+        response.headers["Age"] = str(int(cached.age))
+    if cached.is_stale:
+        response.headers["Cache-Status"] = f"lakeflow-jobs; hit; ttl=-{int(cached.age)}"
     return response
 
 
-def json_response(answer: Any) -> Response:
-    return text_response(encoded(answer))
+def json_response(value: Any) -> Response:
+    return text_response(encode_json(value))
 
 
 def text_response(text: str) -> Response:

@@ -1,39 +1,39 @@
-"""The routes: each translates a request into calls on handles, and what they give into JSON."""
+"""The views of the API."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, request, url_for
 
 from ..globals import current_state
-from ..handle import cached_reads_of, run_key_of
+from ..handle import cached_reads_of, subscribe_to
 from ..idempotency import Triggered
 from ..runs.ids import parse_run_id
 from ..runs.redaction import redact, redact_outputs, summarize_newest_run
+from ..watching.snapshot import StateId
+from ..watching.subscription import Subscription
 from .auth import app_handle, current_authorizer, request_handle
 from .openapi import document
 from .requests import (
     read_flag,
     read_idempotency_key,
+    read_last_event_id,
     read_limit,
     read_params,
     read_repair,
     read_streamed_runs,
 )
 from .responses import json_response, text_response, with_age
-from .sse.encoder import MultiRunEventEncoder, RunEventEncoder
-from .sse.open import _stream
+from .sse.encoder import MultiRunEventEncoder, encode_run_update, parse_last_event_id
 from .state import web_state
 
 if TYPE_CHECKING:
     from ..handle import JobHandle
     from ..upstream.read_cache import CachedResponse
-
-
-# ── jobs ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 def list_jobs() -> Response:
@@ -55,29 +55,25 @@ def show_openapi() -> Response:
     )
 
 
-# ── runs ──────────────────────────────────────────────────────────────────────────────────────────
-
-
 def trigger(key: str) -> Response:
     authorizer = current_authorizer()
     with request_handle(authorizer, key, "run") as handle:
-        streamed, polls = read_flag(request, "stream"), read_flag(request, "poll")
-        if streamed:
+        is_stream, poll = read_flag(request, "stream"), read_flag(request, "poll")
+        if is_stream:
             authorizer.check("view", handle.job)
         triggered = handle.run_now(
             read_params(request),
             idempotency_key=read_idempotency_key(request),
             requested_by=authorizer.user_name,
         )
-        if streamed:
-            run_key = run_key_of(handle, triggered.run_id)
-            response = _stream([run_key], RunEventEncoder(run_key), polls=polls, is_started=True)
+        if is_stream:
+            response = _stream_one(handle, triggered.run_id, poll=poll, is_trigger=True)
         else:
             response = json_response({"runId": triggered.run_id})
-    return _located(response, key, triggered)
+    return _with_location(response, key, triggered)
 
 
-def _located(response: Response, key: str, triggered: Triggered) -> Response:
+def _with_location(response: Response, key: str, triggered: Triggered) -> Response:
     response.headers["Location"] = url_for(".show_run", key=key, run_id=triggered.run_id)
     if triggered.replayed:
         response.headers["Idempotency-Replayed"] = "true"
@@ -86,37 +82,39 @@ def _located(response: Response, key: str, triggered: Triggered) -> Response:
 
 def list_runs(key: str) -> Response:
     with request_handle(current_authorizer(), key) as handle:
-        seen = cached_reads_of(handle, stale_if_error=True).list_runs(read_limit(request))
-
-    def runs() -> dict[str, Any]:
-        return {"runs": [redact(run, handle.job.secret_overrides) for run in seen.value]}
-
-    return _read("runs", handle, seen, runs)
+        runs = cached_reads_of(handle, stale_if_error=True).list_runs(read_limit(request))
+    return _respond_with_read(
+        "runs",
+        handle,
+        runs,
+        lambda: {"runs": [redact(run, handle.job.secret_overrides) for run in runs.value]},
+    )
 
 
 def show_status(key: str) -> Response:
     with request_handle(current_authorizer(), key) as handle:
-        seen = cached_reads_of(handle, stale_if_error=True).list_runs(1)
-    return _read(
+        runs = cached_reads_of(handle, stale_if_error=True).list_runs(1)
+    return _respond_with_read(
         "status",
         handle,
-        seen,
-        lambda: summarize_newest_run(seen.value, handle.job.secret_overrides),
+        runs,
+        lambda: summarize_newest_run(runs.value, handle.job.secret_overrides),
     )
 
 
 def show_run(key: str, run_id: str) -> Response:
     with request_handle(current_authorizer(), key) as handle:
-        seen = cached_reads_of(handle, stale_if_error=True).get_run(parse_run_id(run_id))
-    return _read("run", handle, seen, lambda: redact(seen.value, handle.job.secret_overrides))
+        run = cached_reads_of(handle, stale_if_error=True).get_run(parse_run_id(run_id))
+    return _respond_with_read(
+        "run", handle, run, lambda: redact(run.value, handle.job.secret_overrides)
+    )
 
 
-def _read(
-    of: str, handle: JobHandle, seen: CachedResponse, describe: Callable[[], Any]
+def _respond_with_read(
+    view: str, handle: JobHandle, cached: CachedResponse, build: Callable[[], Any]
 ) -> Response:
-    """The answer to a read."""
-    text = web_state().response_texts.text(of, handle.job, seen, describe)
-    return with_age(text_response(text), seen)
+    text = web_state().response_texts.get(view, handle.job, cached, build)
+    return with_age(text_response(text), cached)
 
 
 def show_output(key: str, run_id: str) -> Response:
@@ -141,19 +139,40 @@ def repair_run(key: str, run_id: str) -> Response:
     return json_response({"repairId": repair_id})
 
 
-# ── streams ───────────────────────────────────────────────────────────────────────────────────────
-
-
 def stream_run(key: str, run_id: str) -> Response:
     with request_handle(current_authorizer(), key) as handle:
-        run_key = run_key_of(handle, parse_run_id(run_id))
-    return _stream([run_key], RunEventEncoder(run_key), polls=read_flag(request, "poll"))
+        return _stream_one(handle, parse_run_id(run_id), poll=read_flag(request, "poll"))
+
+
+def _stream_one(
+    handle: JobHandle, run_id: int, *, poll: bool, is_trigger: bool = False
+) -> Response:
+    seen = StateId.parse(read_last_event_id(request))
+    return web_state().streams.open(
+        subscribe_to(handle, run_id, seen),
+        encode_run_update,
+        [] if seen is None else [seen],
+        request.environ,
+        poll=poll,
+        is_trigger=is_trigger,
+    )
 
 
 def stream_runs() -> Response:
     authorizer = current_authorizer()
-    run_keys = []
-    for key, run_id in read_streamed_runs(request):
-        with request_handle(authorizer, key) as handle:
-            run_keys.append(run_key_of(handle, run_id))
-    return _stream(run_keys, MultiRunEventEncoder(run_keys), polls=read_flag(request, "poll"))
+    runs = read_streamed_runs(request)
+    seen = parse_last_event_id(read_last_event_id(request), {run_id for _, run_id in runs})
+    with ExitStack() as stack:
+        handles = [stack.enter_context(request_handle(authorizer, key)) for key, _ in runs]
+        poll = read_flag(request, "poll")
+        subscriptions = [
+            subscribe_to(handle, run_id, seen.get(run_id))
+            for handle, (_, run_id) in zip(handles, runs, strict=True)
+        ]
+    return web_state().streams.open(
+        Subscription.join(subscriptions),
+        MultiRunEventEncoder(runs, seen).encode,
+        list(seen.values()),
+        request.environ,
+        poll=poll,
+    )

@@ -32,7 +32,7 @@ def create_app() -> Flask:
         state = current_state()
         return {
             "pid": os.getpid(),
-            "streams": web_state().stream_limiter.held,
+            "streams": web_state().streams.limiter.held,
             "watched": state.hub.subscribed_run_count,
             "threads": sorted(thread.name for thread in threading.enumerate()),
             "connections": _connections(),

@@ -1,10 +1,10 @@
-"""Event streams: what a viewer of runs is sent, for as long as a stream may live."""
+"""Encoders: updates of runs as server-sent events."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
 
 from ...runs.redaction import redact
@@ -12,134 +12,96 @@ from ...watching.snapshot import Snapshot, StateId
 from ...watching.subscription import Subscription
 from ...watching.watched_run import RunKey, RunUpdate
 from ..problems import problem
+from ..responses import encode_json
 from .format import END, ERROR, FRESH, STALE, format_event
 
-
-class EventEncoder(Protocol):
-    """How news are written for one kind of stream."""
-
-    def read(self, last_event_id: str) -> dict[RunKey, StateId]:
-        """The states that a client says it has seen; junk is none.
-
-        :param last_event_id: as the client sends it.
-        """
-
-    def write(self, news: RunUpdate) -> bytes:
-        """The event for a piece of news.
-
-        :param news: it.
-        """
+#: Converts an update to an event.
+EventEncoder: TypeAlias = Callable[[RunUpdate], bytes]
 
 
-class RunEventEncoder:
-    """The events of one run: their ids name its states.
-
-    :param target: the run.
-    """
-
-    __slots__ = ("_run_key",)
-
-    def __init__(self, run_key: RunKey) -> None:
-        self._run_key = run_key
-
-    def read(self, last_event_id: str) -> dict[RunKey, StateId]:
-        seen = StateId.parse(last_event_id)
-        return {self._run_key: seen} if seen else {}
-
-    @staticmethod  # so that a stream, which writes for long, does not keep the rest
-    def write(news: RunUpdate) -> bytes:
-        if news.snapshot is None:
-            return _control_event(news)
-        return _status_event(news.run_key, news.snapshot)
-
-
-#: Of each state the JSON object that all viewers are shown, and the event for those of its run
-#: alone.
-_shown: WeakKeyDictionary[Snapshot, str] = WeakKeyDictionary()
-
-_events: WeakKeyDictionary[Snapshot, bytes] = WeakKeyDictionary()
-
-
-def _status_event(run_key: RunKey, snapshot: Snapshot) -> bytes:
-    event = _events.get(snapshot)
-    if event is None:
-        event = _events[snapshot] = format_event(_data(run_key, snapshot), id=str(snapshot.id))
-    return event
-
-
-def _data(run_key: RunKey, snapshot: Snapshot) -> str:
-    data = _shown.get(snapshot)
-    if data is None:
-        document = json.loads(snapshot.data)
-        document["run"] = redact(document["run"], run_key.job.secret_overrides)
-        data = _shown[snapshot] = json.dumps(document, separators=(",", ":"))
-    return data
+def encode_run_update(update: RunUpdate) -> bytes:
+    """Encode an update for a stream of one run; the event's id is the run's state."""
+    if update.snapshot is None:
+        return _encode_notice(update)
+    return _encode_snapshot(update.run_key, update.snapshot).event
 
 
 class MultiRunEventEncoder:
-    """The events of several runs: each names its run, and their ids the states of all runs.
+    """An encoder for a stream of several runs: each event names its run, and the event's id
+    contains the last state of every run.
 
-    :param targets: the runs.
+    :param runs: job keys and run ids; two keys of one job may name the same run.
+    :param seen: the states that the client already has, by run id.
     """
 
-    __slots__ = ("_run_keys", "_seen")
+    __slots__ = ("_seen",)
 
-    def __init__(self, run_keys: Sequence[RunKey]) -> None:
-        self._run_keys: dict[int, list[RunKey]] = {}  # two keys of one job may name the same run
-        for run_key in run_keys:
-            self._run_keys.setdefault(run_key.run_id, []).append(run_key)
-        self._seen: dict[RunKey, StateId] = {}
+    def __init__(self, runs: Collection[tuple[str, int]], seen: Mapping[int, StateId]) -> None:
+        self._seen = {(key, run_id): seen.get(run_id) for key, run_id in runs}
 
-    def read(self, last_event_id: str) -> dict[RunKey, StateId]:
-        for part in last_event_id.split(","):
-            run_id, _, text = part.partition(":")
-            state = StateId.parse(text)
-            is_number = run_id.isascii() and run_id.isdecimal() and len(run_id) < 20
-            if state is not None and is_number:
-                self._seen |= dict.fromkeys(self._run_keys.get(int(run_id), ()), state)
-        return dict(self._seen)
+    def encode(self, update: RunUpdate) -> bytes:
+        key, run_id = update.run_key.job.key, update.run_key.run_id
+        run = {"job": key, "runId": run_id}
+        if update.snapshot is None:
+            return _encode_notice(update, **run)
+        self._seen[key, run_id] = update.snapshot.id
+        data = _encode_snapshot(update.run_key, update.snapshot).data
+        return format_event(f"{encode_json(run)[:-1]},{data[1:]}", id=self._event_id())
 
-    def write(self, news: RunUpdate) -> bytes:
-        whose = {"job": news.run_key.job.key, "runId": news.run_key.run_id}
-        if news.snapshot is None:
-            return _control_event(news, **whose)
-        self._seen[news.run_key] = news.snapshot.id
-        return format_event(
-            _prefixed(_data(news.run_key, news.snapshot), whose), id=self._id_of_all()
-        )
-
-    def _id_of_all(self) -> str:
-        """The states of the runs; one is left out until it was told under each of its keys."""
-        states = {
-            run_id: {self._seen.get(run_key) for run_key in run_keys}
-            for run_id, run_keys in self._run_keys.items()
-        }
+    def _event_id(self) -> str:
+        """The states by run id, without runs of which not every job key has the same state."""
+        states: dict[int, set[StateId | None]] = {}
+        for (_, run_id), state in self._seen.items():
+            states.setdefault(run_id, set()).add(state)
         return ",".join(
             f"{run_id}:{state}"
-            for run_id, known in states.items()
-            for state in known
-            if state is not None and len(known) == 1
+            for run_id, (state, *others) in states.items()
+            if state is not None and not others
         )
 
 
-def _prefixed(data: str, more: dict[str, Any]) -> str:
-    """A JSON object, encoded once for all viewers, with members put before its own."""
-    return json.dumps(more, separators=(",", ":"))[:-1] + "," + data[1:]
+def parse_last_event_id(text: str, run_ids: Collection[int]) -> dict[int, StateId]:
+    """Read the ``Last-Event-ID`` of a stream of several runs, and ignore what is not valid."""
+    seen = {}
+    for part in text.split(","):
+        run_id, _, state_text = part.partition(":")
+        state = StateId.parse(state_text)
+        is_number = run_id.isascii() and run_id.isdecimal() and len(run_id) < 20
+        if state is not None and is_number and int(run_id) in run_ids:
+            seen[int(run_id)] = state
+    return seen
 
 
-def _control_event(news: RunUpdate, **more: Any) -> bytes:
-    """What is no state of a run, so has no id: a viewer that comes back must not count it."""
-    if news.error is not None:
-        return format_event(json.dumps({**more, **problem(news.error)}), name=ERROR.name)
-    if news.transient_error is not None:
-        return format_event(json.dumps({**more, **problem(news.transient_error)}), name=STALE.name)
-    return format_event(json.dumps(more), name=FRESH.name)
+class _EncodedSnapshot(NamedTuple):
+    data: str
+    event: bytes
 
 
-def end_event(subscription: Subscription) -> bytes:
-    """The event after the last one: nothing more will come.
+#: A run's document can be megabytes long, so it is encoded once for all its subscribers.
+_encoded: WeakKeyDictionary[Snapshot, _EncodedSnapshot] = WeakKeyDictionary()
 
-    :param subscription: what was followed.
-    """
-    runs = [run_key.run_id for run_key in subscription.run_keys]
-    return format_event(json.dumps({"runs": runs}), name=END.name)
+
+def _encode_snapshot(run_key: RunKey, snapshot: Snapshot) -> _EncodedSnapshot:
+    encoded = _encoded.get(snapshot)
+    if encoded is None:
+        document = json.loads(snapshot.data)
+        document["run"] = redact(document["run"], run_key.job.secret_overrides)
+        data = encode_json(document)
+        encoded = _EncodedSnapshot(data, format_event(data, id=str(snapshot.id)))
+        _encoded[snapshot] = encoded
+    return encoded
+
+
+def _encode_notice(update: RunUpdate, **run: Any) -> bytes:
+    """Encode an update without a state. It has no id: the client still needs the next state."""
+    if update.error is not None:
+        return format_event(json.dumps({**run, **problem(update.error)}), name=ERROR.name)
+    if update.transient_error is not None:
+        return format_event(json.dumps({**run, **problem(update.transient_error)}), name=STALE.name)
+    return format_event(json.dumps(run), name=FRESH.name)
+
+
+def encode_end(subscription: Subscription) -> bytes:
+    """Encode the event after the last update."""
+    run_ids = [run_key.run_id for run_key in subscription.run_keys]
+    return format_event(json.dumps({"runs": run_ids}), name=END.name)

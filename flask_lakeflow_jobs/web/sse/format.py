@@ -1,8 +1,7 @@
-"""The wire format of server-sent events. Pure.
+"""The wire format of server-sent events, and the types of events in a stream. Pure.
 
-Source: WHATWG HTML, section 9.2. Only CR, LF and CRLF end a line, so only they are split at.
+Source: WHATWG HTML, section 9.2. Only CR, LF and CRLF end a line.
 """
-# MERGED """The types of events in a stream of runs: the one list, of which the docs' table is made."""
 
 from __future__ import annotations
 
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 
 EVENT_STREAM = "text/event-stream"
 
-#: No proxy may buffer, compress or keep a stream.
+#: They keep proxies from buffering, compressing or storing a stream.
 HEADERS = {
     "Cache-Control": "no-cache, no-transform",
     "X-Accel-Buffering": "no",
@@ -22,12 +21,12 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 def format_event(data: str, *, name: str | None = None, id: str | None = None) -> bytes:  # noqa: A002
-    """One event.
+    """Format one event.
 
-    :param data: the payload, of any lines.
-    :param name: its type; none for what ``onmessage`` gets.
+    :param data: the payload; it may have several lines.
+    :param name: the event type; ``None`` for events that ``onmessage`` receives.
     :param id: what a client sends back as ``Last-Event-ID``.
-    :raises ValueError: a name or id that would break the format.
+    :raises ValueError: the name or the id would break the format.
     """
     lines = []
     if name is not None:
@@ -39,10 +38,7 @@ def format_event(data: str, *, name: str | None = None, id: str | None = None) -
 
 
 def format_retry(milliseconds: int) -> bytes:
-    """How long a client waits before it comes back.
-
-    :param milliseconds: the time.
-    """
+    """Format the delay after which a client reconnects."""
     return f"retry: {milliseconds:d}\n\n".encode()
 
 
@@ -54,11 +50,11 @@ def _one_line(text: str) -> str:
 
 @dataclass(frozen=True)
 class EventType:
-    """One type of event.
+    """One type of event; the docs list all of them.
 
-    :param name: its ``event:`` field; ``None``: it has none, so that ``onmessage`` gets it.
-    :param data: what its ``data:`` holds, in Markdown.
-    :param meaning: what it tells, in Markdown.
+    :param name: the ``event:`` field; ``None`` if the event has none.
+    :param data: the content of ``data:``, in Markdown.
+    :param meaning: in Markdown.
     """
 
     name: str | None
@@ -68,27 +64,29 @@ class EventType:
 
 STATUS = EventType(
     None,
-    "`status`, `outcome`, `timestamp`, `eta` where it is known, and the `run` as the Jobs API"
+    "`status`, `outcome`, `timestamp`, `eta` if it can be estimated, and the `run` as the Jobs API"
     " spells it",
-    "The run is in a new state. The first comes at once. It alone has an `id:`, which names the"
-    " state, so that a viewer who comes back is sent what is new to them.",
+    "The run has a new state. The first event is sent immediately. Only these events have an"
+    " `id:`, which identifies the state, so that a client that reconnects gets only newer states.",
 )
 
 STALE = EventType(
     "stale",
     "a problem document",
-    "The workspace cannot be asked just now, so what was shown may be old. The stream goes on.",
+    "The workspace cannot be polled at the moment, so the last state may be outdated. The stream"
+    " continues.",
 )
 
-FRESH = EventType("fresh", "an empty object", "The workspace answers again; nothing was missed.")
+FRESH = EventType("fresh", "an empty object", "The workspace responds again. No update was missed.")
+
 ERROR = EventType(
     "error",
     "a problem document",
-    "The run can be followed no more, because it was deleted, say, or may not be seen. `end`"
-    " follows.",
+    "The run can no longer be followed, for example because it was deleted or the permission was"
+    " withdrawn. `end` follows.",
 )
 
-END = EventType("end", "`runs`, the ids", "Nothing more will come: close the stream.")
+END = EventType("end", "`runs`, the run ids", "No more events follow. Close the stream.")
 
-#: All of them. In a stream of several runs their data also have ``job`` and ``runId``.
+#: In a stream of several runs, the data of all but ``end`` also has ``job`` and ``runId``.
 EVENT_TYPES = (STATUS, STALE, FRESH, ERROR, END)

@@ -1,78 +1,161 @@
-"""The routes: each translates a request into calls on handles, and what they give into JSON."""
+"""Opening a stream: read the first states, decide how to respond, and respond."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
 
-from flask import Response, request
+from flask import Response
 
-from ...globals import current_state
-from ...watching.watched_run import RunKey
-from ..requests import read_last_event_id
-from ..state import web_state
+from ...watching.subscription import Subscription
+from ...watching.watched_run import RunUpdate
 from .encoder import EventEncoder
 from .format import EVENT_STREAM, HEADERS
-from .handoff import connection
-from .handoff.writer import HandoffBody, StreamResponse
-from .stream import BlockingBody, Stream, jittered, present_state
+from .handoff.connection import is_supported
+from .handoff.writer import HandoffBody, SocketWriter, StreamResponse
+from .limits import StreamLimiter, StreamPermit
+from .stream import BlockingBody, Stream, add_jitter, encode_current_state
 
-#: Seconds for the first look at a streamed run, before the response begins without it: proxies and
-#: viewers wait for its headers.
-FIRST_LOOK = 5.0
+if TYPE_CHECKING:
+    from ...clock import Clock
+    from ...config.settings import Settings
+    from ...errors import LakeflowJobsError
+    from ...watching.snapshot import StateId
+
+#: Seconds that a response waits for the first poll: proxies and clients wait for its headers.
+FIRST_READ_SECONDS = 5.0
 
 
-def _stream(
-    run_keys: Sequence[RunKey], script: EventEncoder, *, polls: bool, is_started: bool = False
-) -> Response:
-    """Follow runs, as long as the server has room for it, and unless the client would rather poll.
+class Decision(Enum):
+    """The ways to respond to a request for a stream."""
 
-    The first look is made here, so that a run that is not there is a plain 404, unless too many
-    wait for theirs; then the stream brings it, or the next poll. After a trigger a look that fails
-    is an event, since the answer is to name the run.
+    NOT_FOUND = "respond with the error of the first run"
+    FINISHED = "respond with 204, so that an EventSource stops"
+    SNAPSHOT = "send the current state and end the response, so that the client polls"
+    STREAM = "send updates until the runs end"
+
+
+@dataclass(frozen=True)
+class FirstRead:
+    """The runs of a stream before the response starts.
+
+    :param updates: those that the client does not have.
+    :param is_finished: there will be no other update.
+    :param has_waited: the first poll was waited for.
     """
-    state = current_state()
-    hub, settings, clock = state.hub, state.settings, state.clock
-    slots = web_state().stream_limiter
-    with ExitStack() as held:
-        is_pushed = settings.push and connection.is_possible()
-        has_slot = not polls and (
-            slots.acquire_socket() if is_pushed else slots.acquire_thread(request.environ)
-        )
-        if has_slot:
-            held.callback(slots.release, thread=not is_pushed)
-        seen = script.read(read_last_event_id(request))
-        subscription = held.enter_context(closing(hub.subscribe(run_keys, seen)))
-        with slots.first_read_permit(
-            request.environ, has_thread=has_slot and not is_pushed
-        ) as may_wait:
-            patience = min(FIRST_LOOK, settings.read_timeout) if may_wait else 0.0
-            first = subscription.wait_for_first(patience)
-        errors = [item.error for item in first if item.error is not None]
-        has_new_states = any(item.snapshot is not None for item in first)
-        if subscription.is_finished and seen and not has_new_states and len(run_keys) > len(errors):
-            return Response(status=204)
-        if len(errors) == len(first) == len(run_keys) and not is_started:
-            raise errors[0]
-        knows_end = bool(seen) and all(state.is_terminal for state in seen.values())
-        if not has_slot or hub.is_closing() or (knows_end and not may_wait):
-            return _event_stream([present_state(subscription, first, script)])
-        stream = Stream(
-            subscription,
-            script,
-            ends_at=clock.monotonic() + jittered(settings.stream_max_seconds),
-            slots=slots,
-            holds_thread=not is_pushed,
-        )
-        opening = stream.opening(first)
-        held.pop_all()  # the stream holds it all now
-    body = BlockingBody(
-        stream, opening, heartbeat=settings.heartbeat, clock=clock, is_closing=hub.is_closing
-    )
-    return _event_stream(
-        HandoffBody(body, stream, len(opening), web_state().socket_writer) if is_pushed else body
-    )
+
+    updates: Sequence[RunUpdate]
+    run_count: int
+    is_finished: bool
+    has_waited: bool = True
+
+    @property
+    def errors(self) -> list[LakeflowJobsError]:
+        return [update.error for update in self.updates if update.error is not None]
 
 
-def _event_stream(body: Iterable[bytes]) -> Response:
+def decide(
+    first: FirstRead, seen: Collection[StateId], *, has_permit: bool, is_trigger: bool = False
+) -> Decision:
+    """Decide how to respond to a request for a stream.
+
+    :param seen: the states that the client already has.
+    :param is_trigger: the request started the run, so the response must name it, even if the run
+        cannot be read.
+    """
+    errors = len(first.errors)
+    has_new_state = any(update.snapshot is not None for update in first.updates)
+    if first.is_finished and seen and not has_new_state and errors < first.run_count:
+        return Decision.FINISHED
+    if errors == len(first.updates) == first.run_count and not is_trigger:
+        return Decision.NOT_FOUND
+    may_be_finished = bool(seen) and all(state.is_terminal for state in seen)
+    if not has_permit or (may_be_finished and not first.has_waited):
+        return Decision.SNAPSHOT
+    return Decision.STREAM
+
+
+class StreamOpener:
+    """The streams of one app in this process.
+
+    :param is_closing: whether this process is about to end.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock, is_closing: Callable[[], bool]) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._is_closing = is_closing
+        self._writer = SocketWriter(clock, heartbeat=settings.heartbeat, is_closing=is_closing)
+        self.limiter = StreamLimiter(settings.max_streams)
+
+    def open(
+        self,
+        subscription: Subscription,
+        encode: EventEncoder,
+        seen: Collection[StateId],
+        environ: Mapping[str, Any],
+        *,
+        poll: bool,
+        is_trigger: bool = False,
+    ) -> Response:
+        """Respond with the updates of a subscription, which is closed with the response.
+
+        :param seen: the states that the client already has.
+        :param poll: the client wants the current state only.
+        :param is_trigger: as for :func:`decide`.
+        :raises LakeflowJobsError: no run can be read.
+        """
+        with ExitStack() as resources:
+            resources.enter_context(closing(subscription))
+            permit = None if poll else self._acquire_permit(environ)
+            if permit is not None:
+                resources.callback(permit.release)
+            first = self._read_first(subscription, permit, environ)
+            has_permit = permit is not None and not self._is_closing()
+            decision = decide(first, seen, has_permit=has_permit, is_trigger=is_trigger)
+            if decision is Decision.NOT_FOUND:
+                raise first.errors[0]
+            if decision is Decision.FINISHED:
+                return Response(status=204)
+            if decision is Decision.SNAPSHOT or permit is None:
+                return _respond([encode_current_state(subscription, first.updates, encode)])
+            lifetime = add_jitter(self._settings.stream_max_seconds)
+            ends_at = self._clock.monotonic() + lifetime
+            stream = Stream(subscription, encode, ends_at=ends_at, permit=permit)
+            beginning = stream.encode_first(first.updates)
+            resources.pop_all()  # from here on, the stream closes and releases them
+        return _respond(self._body(stream, beginning))
+
+    def _acquire_permit(self, environ: Mapping[str, Any]) -> StreamPermit | None:
+        if self._settings.push and is_supported():
+            return self.limiter.acquire_socket()
+        return self.limiter.acquire_thread(environ)
+
+    def _read_first(
+        self, subscription: Subscription, permit: StreamPermit | None, environ: Mapping[str, Any]
+    ) -> FirstRead:
+        has_thread = permit is not None and permit.holds_thread
+        with self.limiter.first_read_permit(environ, has_thread=has_thread) as may_wait:
+            seconds = min(FIRST_READ_SECONDS, self._settings.read_timeout) if may_wait else 0.0
+            updates = subscription.wait_for_first(seconds)
+        run_count = len(subscription.run_keys)
+        return FirstRead(updates, run_count, subscription.is_finished, has_waited=may_wait)
+
+    def _body(self, stream: Stream, beginning: bytes) -> Iterable[bytes]:
+        body = BlockingBody(
+            stream,
+            beginning,
+            heartbeat=self._settings.heartbeat,
+            clock=self._clock,
+            is_closing=self._is_closing,
+        )
+        if stream.permit.holds_thread:
+            return body
+        return HandoffBody(body, stream, len(beginning), self._writer)
+
+
+def _respond(body: Iterable[bytes]) -> Response:
     return StreamResponse(body, mimetype=EVENT_STREAM, headers=HEADERS)

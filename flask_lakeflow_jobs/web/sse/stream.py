@@ -1,196 +1,163 @@
-"""Event streams: what a viewer of runs is sent, for as long as a stream may live."""
+"""Streams of updates: what is written when, and how long a stream lasts."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from ... import telemetry
 from ...watching.subscription import Subscription
 from ...watching.watched_run import RunUpdate
-from .encoder import end_event
+from .encoder import encode_end
 from .format import HEARTBEAT, format_retry
 
 if TYPE_CHECKING:
     from ...clock import Clock
     from .encoder import EventEncoder
-    from .limits import StreamLimiter
+    from .limits import StreamPermit
 
-#: Milliseconds until a client comes back after a stream has ended.
-RETRY = 2_000
+#: Milliseconds until a client reconnects after its connection was lost.
+RETRY_MILLISECONDS = 2_000
 
-#: The same where no stream can be held, so that the client polls.
-POLLING_RETRY = 5_000
+#: The same if the server holds no stream, so that the client polls.
+POLLING_RETRY_MILLISECONDS = 5_000
 
-#: The same, between these two, where many streams may end together.
-RETURN = (500, 3_000)
+#: The same, a random number in this range, if many streams may end together.
+RECONNECT_MILLISECONDS = (500, 3_000)
 
 
 class Stream:
-    """One viewer's stream, whatever carries it: what is written when, and when it is over.
+    """One subscriber's stream, independent of how it is written. A process may hold thousands.
 
-    There are many of these, so they are kept small.
-
-    :param subscription: what is followed; the stream closes it.
-    :param script: how news are written.
-    :param ends_at: the moment, by the monotonic clock, at which it ends; the client comes back.
-    :param slots: what the stream's slot is given back to.
-    :param holds_thread: whether that is a slot for a stream that holds a thread.
+    :param subscription: closed with the stream.
+    :param ends_at: on the monotonic clock; the client then reconnects.
+    :param permit: released when the stream is closed.
     """
 
     __slots__ = (
-        "_holds_thread",
-        "_slots",
-        "_told",
-        "_write",
+        "_encode",
+        "_observation",
         "ends_at",
         "is_closed",
-        "is_over",
+        "is_finished",
+        "permit",
         "subscription",
     )
 
     def __init__(
         self,
         subscription: Subscription,
-        script: EventEncoder,
+        encode: EventEncoder,
         *,
         ends_at: float,
-        slots: StreamLimiter,
-        holds_thread: bool,
+        permit: StreamPermit,
     ) -> None:
         self.subscription = subscription
         self.ends_at = ends_at
-        self.is_over = False
+        self.permit = permit
+        self.is_finished = False  # nothing more is to be written
         self.is_closed = False
-        self._write = script.write
-        self._slots = slots
-        self._holds_thread = holds_thread
-        self._told = telemetry.observe_stream(run_key.job.key for run_key in subscription.run_keys)
+        self._encode = encode
+        self._observation = telemetry.observe_stream(
+            run_key.job.key for run_key in subscription.run_keys
+        )
 
-    def hold_thread(self, environ: Mapping[str, Any]) -> bool:
-        """Change over to a slot for a stream that holds a thread, if there is one.
+    def encode_first(self, updates: Sequence[RunUpdate]) -> bytes:
+        """Encode the beginning of the stream."""
+        return format_retry(RETRY_MILLISECONDS) + self.encode(updates)
 
-        :param environ: the WSGI environment of the request.
+    def encode(self, updates: Sequence[RunUpdate]) -> bytes:
+        """Encode updates, followed by the end event if they are the last."""
+        # One event as it is, not a copy: all streams of a run then send the same bytes object.
+        events = b"".join([self._encode(update) for update in updates])
+        self._observation.count(len(updates))
+        if self.subscription.is_finished and not self.is_finished:
+            self.is_finished = True
+            events += encode_end(self.subscription)
+        return events
+
+    def end_early(self, retry: int | None = None) -> bytes:
+        """End the stream before the runs, and return what makes the client reconnect.
+
+        :param retry: milliseconds; ``None``: soon, but not all clients at once.
         """
-        if not self._holds_thread and self._slots.acquire_thread(environ):
-            self._slots.release(thread=False)
-            self._holds_thread = True
-        return self._holds_thread
-
-    def opening(self, news: Sequence[RunUpdate]) -> bytes:
-        """What comes first, at once, so that proxies and viewers see the headers.
-
-        :param news: what is known already.
-        """
-        return format_retry(RETRY) + self.written(news)
-
-    def written(self, news: Sequence[RunUpdate]) -> bytes:
-        """The events for news, and for the end after the last of them.
-
-        :param news: as the subscription has them.
-        """
-        written = b"".join([self._write(item) for item in news])
-        self._told.count(len(news))
-        if self.subscription.is_finished and not self.is_over:
-            self.is_over = True
-            written += end_event(self.subscription)
-        return written
-
-    def farewell(self, retry: int | None = None) -> bytes:
-        """What a client is told that has to come back, to another process or a new stream.
-
-        :param retry: milliseconds until then; ``None``: soon, and not when the others do.
-        """
-        self.is_over = True
-        return format_retry(random.randint(*RETURN) if retry is None else retry)  # noqa: S311
+        self.is_finished = True
+        if retry is None:
+            retry = random.randint(*RECONNECT_MILLISECONDS)  # noqa: S311
+        return format_retry(retry)
 
     @property
     def _outcome(self) -> str:
-        if not self.is_over:
+        if not self.is_finished:
             return "viewer_left"
         return "runs_ended" if self.subscription.is_finished else "sent_back"
 
     def close(self) -> None:
-        """Leave the watch and give the slot back; may be called again."""
+        """End the subscription and release the permit, once."""
         if not self.is_closed:
-            self._told.end(self._outcome)
-            self.is_closed = self.is_over = True
+            self._observation.end(self._outcome)
+            self.is_closed = self.is_finished = True
             self.subscription.close()
-            self._slots.release(thread=self._holds_thread)
+            self.permit.release()
 
 
 class BlockingBody(Iterator[bytes]):
-    """A stream as the body of a response whose server pulls, in a thread that waits for news.
+    """The body of a response whose server iterates it in a thread that waits for updates.
 
-    Closing it closes the stream, whether it was ever read or not. There are many of these, so they
-    are kept small.
+    Closing it closes the stream, even if the body was never read.
 
-    :param stream: it.
-    :param opening: what comes first.
-    :param heartbeat: seconds of silence after which a comment is sent.
-    :param clock: the time.
-    :param is_closing: whether the process is about to end.
+    :param first: the beginning of the stream.
+    :param heartbeat: seconds without an event after which a comment is sent.
     """
 
-    __slots__ = ("_clock", "_heartbeat", "_is_closing", "_opening", "_stream")
+    __slots__ = ("_clock", "_first", "_heartbeat", "_is_closing", "_stream")
 
     def __init__(
         self,
         stream: Stream,
-        opening: bytes,
+        first: bytes,
         *,
         heartbeat: float,
         clock: Clock,
         is_closing: Callable[[], bool],
     ) -> None:
         self._stream = stream
-        self._opening: bytes | None = opening
+        self._first: bytes | None = first
         self._heartbeat = heartbeat
         self._clock = clock
         self._is_closing = is_closing
 
     def __next__(self) -> bytes:
         stream = self._stream
-        if self._opening is not None:
-            opening, self._opening = self._opening, None
-            return opening
-        if stream.is_over:
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        if stream.is_finished:
             self.close()
             raise StopIteration
         left = stream.ends_at - self._clock.monotonic()
         if left <= 0:
-            return stream.farewell()
-        news = stream.subscription.wait(min(self._heartbeat, left), should_stop=self._is_closing)
-        written = stream.written(news)
-        if not written:
-            return stream.farewell() if self._is_closing() else HEARTBEAT
-        return written
+            return stream.end_early()
+        updates = stream.subscription.wait(min(self._heartbeat, left), should_stop=self._is_closing)
+        events = stream.encode(updates)
+        if not events:
+            return stream.end_early() if self._is_closing() else HEARTBEAT
+        return events
 
     def close(self) -> None:
         self._stream.close()
 
 
-def present_state(
-    subscription: Subscription, news: Sequence[RunUpdate], script: EventEncoder
+def encode_current_state(
+    subscription: Subscription, updates: Sequence[RunUpdate], encode: EventEncoder
 ) -> bytes:
-    """The whole body where no stream can be held: what is known, and when to ask again.
-
-    :param subscription: what would be followed.
-    :param news: what is known.
-    :param script: how news are written.
-    """
-    written = b"".join([script.write(item) for item in news])
-    return (
-        format_retry(POLLING_RETRY)
-        + written
-        + (end_event(subscription) if subscription.is_finished else b"")
-    )
+    """Encode the whole response of a server that holds no stream: the client polls."""
+    events = b"".join([encode(update) for update in updates])
+    end = encode_end(subscription) if subscription.is_finished else b""
+    return format_retry(POLLING_RETRY_MILLISECONDS) + events + end
 
 
-def jittered(seconds: float) -> float:
-    """A lifetime that differs a little from that of other streams, so that not all end at once.
-
-    :param seconds: the longest.
-    """
+def add_jitter(seconds: float) -> float:
+    """Shorten a lifetime by up to a tenth, so that streams do not all end at once."""
     return seconds * random.uniform(0.9, 1.0)  # noqa: S311

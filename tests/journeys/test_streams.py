@@ -1,4 +1,4 @@
-"""Event streams over real HTTP, read by the letter of the specification."""
+"""Event streams over real HTTP, parsed as the specification says."""
 
 from __future__ import annotations
 
@@ -32,30 +32,30 @@ STATE_ID = re.compile(r"[!-~]{1,100}")
 
 @pytest.fixture
 def url(app: Flask, serve: Serve) -> Iterator[str]:
-    """The jobs API of a running server, and around the test the context of its app."""
+    """The jobs API of a running server; the test runs in the context of its app."""
     with app.app_context():
         yield serve(app) + "/api/jobs"
 
 
-def started(key: str, params: Any = None) -> int:
+def start_run(key: str, params: Any = None) -> int:
     return current_jobs[key].run_now(params).run_id
 
 
-def ended(key: str, params: Any = None) -> int:
-    run_id = started(key, params)
+def finish_run(key: str, params: Any = None) -> int:
+    run_id = start_run(key, params)
     current_jobs[key].wait(run_id)
     return run_id
 
 
-def states_of(events: list[Event]) -> list[Event]:
+def states_in(events: list[Event]) -> list[Event]:
     return [event for event in events if event.name == "message"]
 
 
 class TestOneRun:
-    def test_it_gives_the_state_at_once_then_each_change_then_the_end(
+    def test_stream_sends_the_state_then_updates_then_the_end(
         self, url: str, run_gate: RunGate
     ) -> None:
-        run_id = started("gated", run_gate.params)
+        run_id = start_run("gated", run_gate.params)
 
         with Stream.open(f"{url}/gated/runs/{run_id}/stream") as stream:
             first = next(stream)
@@ -68,24 +68,24 @@ class TestOneRun:
         assert first.json["run"]["run_id"] == run_id
         assert [event.name for event in events][-1] == "end"
         assert [event.name for event in events].count("end") == 1
-        last = states_of(events)[-1].json
+        last = states_in(events)[-1].json
         assert (last["status"], last["outcome"]) == ("TERMINATED", "succeeded")
         assert stream.parser.retry == 2000
         assert not stream.parser.is_in_the_middle
 
-    def test_no_state_comes_twice_and_each_has_an_id_that_names_it(self, url: str) -> None:
-        run_id = started("pipeline")
+    def test_stream_sends_no_state_twice_and_each_with_its_own_id(self, url: str) -> None:
+        run_id = start_run("pipeline")
 
         with Stream.open(f"{url}/pipeline/runs/{run_id}/stream") as stream:
             events = list(stream)
 
-        ids = [event.own_id for event in states_of(events)]
+        ids = [event.own_id for event in states_in(events)]
         assert all(name and STATE_ID.fullmatch(name) for name in ids)
         assert len(set(ids)) == len(ids)
         assert all(event.own_id is None for event in events if event.name != "message")
 
-    def test_its_headers_keep_proxies_from_holding_it_back(self, url: str) -> None:
-        with Stream.open(f"{url}/never/runs/{ended('never')}/stream") as stream:
+    def test_stream_headers_keep_proxies_from_buffering(self, url: str) -> None:
+        with Stream.open(f"{url}/never/runs/{finish_run('never')}/stream") as stream:
             list(stream)
 
         assert stream.status == 200
@@ -95,10 +95,10 @@ class TestOneRun:
         assert stream.headers["Content-Length"] is None
         assert stream.headers["Content-Encoding"] is None
 
-    def test_a_run_that_has_ended_gives_its_end_and_starts_nothing(
+    def test_stream_of_an_ended_run_sends_its_end_and_starts_nothing(
         self, url: str, fault_proxy: FaultyWorkspace
     ) -> None:
-        run_id = ended("never")
+        run_id = finish_run("never")
 
         with Stream.open(f"{url}/never/runs/{run_id}/stream") as stream:
             events = list(stream)
@@ -107,11 +107,11 @@ class TestOneRun:
         assert events[0].json["outcome"] == "skipped"
         assert len(fault_proxy.find_requests("POST")) == 1
 
-    def test_a_failure_is_told_from_a_success(self, url: str) -> None:
-        run_id = started("failing")
+    def test_stream_of_a_failed_run_ends_with_the_failure(self, url: str) -> None:
+        run_id = start_run("failing")
 
         with Stream.open(f"{url}/failing/runs/{run_id}/stream") as stream:
-            last = states_of(list(stream))[-1].json
+            last = states_in(list(stream))[-1].json
 
         assert last["outcome"] == "failed"
         tasks = {
@@ -119,8 +119,8 @@ class TestOneRun:
         }
         assert tasks == {"fine": "SUCCESS", "broken": "FAILED", "after": "UPSTREAM_FAILED"}
 
-    def test_viewers_of_one_run_all_get_its_end(self, url: str, run_gate: RunGate) -> None:
-        run_id = started("gated", run_gate.params)
+    def test_streams_of_one_run_all_get_its_end(self, url: str, run_gate: RunGate) -> None:
+        run_id = start_run("gated", run_gate.params)
         streams = [Stream.open(f"{url}/gated/runs/{run_id}/stream") for _ in range(5)]
         for stream in streams:
             assert next(stream).json["outcome"] == "running"
@@ -132,8 +132,8 @@ class TestOneRun:
                 events = list(stream)
             assert [event.name for event in events][-2:] == ["message", "end"]
 
-    def test_a_viewer_that_leaves_disturbs_nobody(self, url: str, run_gate: RunGate) -> None:
-        run_id = started("gated", run_gate.params)
+    def test_stream_continues_after_another_viewer_left(self, url: str, run_gate: RunGate) -> None:
+        run_id = start_run("gated", run_gate.params)
         with Stream.open(f"{url}/gated/runs/{run_id}/stream") as leaving:
             next(leaving)
         with Stream.open(f"{url}/gated/runs/{run_id}/stream") as staying:
@@ -143,7 +143,7 @@ class TestOneRun:
 
 
 class TestTriggering:
-    def test_a_post_with_stream_follows_the_run_that_it_starts(
+    def test_trigger_with_stream_follows_the_new_run(
         self, url: str, fault_proxy: FaultyWorkspace
     ) -> None:
         with Stream.open(
@@ -153,24 +153,26 @@ class TestTriggering:
 
         assert stream.headers.get_content_type() == "text/event-stream"
         (sent,) = fault_proxy.find_requests("POST", "run-now")
-        run = states_of(events)[-1].json["run"]
+        run = states_in(events)[-1].json["run"]
         assert stream.headers["Location"].endswith(f"/api/jobs/greeting/runs/{run['run_id']}")
         assert sent.body["job_parameters"] == {"who": "Ada"}
-        assert states_of(events)[-1].json["outcome"] == "succeeded"
+        assert states_in(events)[-1].json["outcome"] == "succeeded"
         assert events[-1].name == "end"
 
-    def test_a_repeat_with_the_same_key_follows_the_same_run(self, url: str) -> None:
+    def test_trigger_with_stream_and_a_used_key_follows_the_same_run(self, url: str) -> None:
         runs = []
         for _ in range(2):
             with Stream.open(
                 f"{url}/never/run?stream=1", method="POST", headers={"Idempotency-Key": "stream"}
             ) as stream:
-                runs.append(states_of(list(stream))[0].json["run"]["run_id"])
+                runs.append(states_in(list(stream))[0].json["run"]["run_id"])
 
         assert runs[0] == runs[1]
         assert stream.headers["Idempotency-Replayed"] == "true"
 
-    def test_bad_parameters_are_a_plain_400(self, url: str, fault_proxy: FaultyWorkspace) -> None:
+    def test_trigger_with_stream_and_invalid_parameters_is_400(
+        self, url: str, fault_proxy: FaultyWorkspace
+    ) -> None:
         with Stream.open(
             f"{url}/never/run?stream=true", method="POST", body={"params": {"day": []}}
         ) as stream:
@@ -180,10 +182,10 @@ class TestTriggering:
 
 
 class TestResume:
-    def test_what_was_seen_is_not_sent_again_in_another_process_either(
+    def test_resume_in_another_process_sends_no_state_twice(
         self, url: str, make_app: MakeApp, serve: Serve, run_gate: RunGate
     ) -> None:
-        run_id = started("gated", run_gate.params)
+        run_id = start_run("gated", run_gate.params)
         path = f"/gated/runs/{run_id}/stream"
         with Stream.open(url + path) as stream:
             seen = next(stream)
@@ -194,19 +196,19 @@ class TestResume:
             events = list(resumed)
 
         assert seen.own_id not in [event.own_id for event in events]
-        assert states_of(events)[-1].json["outcome"] == "succeeded"
+        assert states_in(events)[-1].json["outcome"] == "succeeded"
         assert events[-1].name == "end"
 
-    def test_whoever_has_seen_the_end_gets_204_and_stops(self, url: str) -> None:
-        path = f"/never/runs/{ended('never')}/stream"
+    def test_resume_after_the_end_is_204(self, url: str) -> None:
+        path = f"/never/runs/{finish_run('never')}/stream"
         with Stream.open(url + path) as stream:
             last_id = list(stream)[-1].last_id
 
         with Stream.open(url + path, last_event_id=last_id) as again:
             assert again.status == 204
 
-    def test_a_reloaded_page_may_say_so_in_the_query(self, url: str) -> None:
-        path = f"/never/runs/{ended('never')}/stream"
+    def test_resume_by_query_parameter_after_the_end_is_204(self, url: str) -> None:
+        path = f"/never/runs/{finish_run('never')}/stream"
         with Stream.open(url + path) as stream:
             last_id = list(stream)[-1].last_id
 
@@ -227,14 +229,16 @@ class TestResume:
             "-" * 99,
         ],
     )
-    def test_junk_is_no_state_and_gets_the_present_one(self, url: str, junk: str) -> None:
-        with Stream.open(f"{url}/never/runs/{ended('never')}/stream", last_event_id=junk) as stream:
+    def test_resume_with_an_invalid_id_sends_the_current_state(self, url: str, junk: str) -> None:
+        with Stream.open(
+            f"{url}/never/runs/{finish_run('never')}/stream", last_event_id=junk
+        ) as stream:
             assert [event.name for event in stream] == ["message", "end"]
 
-    def test_an_id_of_a_state_before_gets_the_present_one(
+    def test_resume_with_an_older_id_sends_the_current_state(
         self, url: str, run_gate: RunGate
     ) -> None:
-        run_id = started("gated", run_gate.params)
+        run_id = start_run("gated", run_gate.params)
         path = f"/gated/runs/{run_id}/stream"
         with Stream.open(url + path) as stream:
             early = next(stream).last_id
@@ -247,12 +251,12 @@ class TestResume:
         assert [event.name for event in events] == ["message", "end"]
         assert events[0].json["outcome"] == "succeeded"
 
-    def test_streams_end_themselves_and_the_viewer_loses_nothing(
+    def test_stream_ended_by_its_lifetime_resumes_without_loss(
         self, make_app: MakeApp, serve: Serve, run_gate: RunGate
     ) -> None:
         app = make_app(LAKEFLOW_JOBS_STREAM_MAX_SECONDS=0.3)
         with app.app_context():
-            run_id = started("gated", run_gate.params)
+            run_id = start_run("gated", run_gate.params)
             url = f"{serve(app)}/api/jobs/gated/runs/{run_id}/stream"
             last_id, events, connections = None, [], 0
             while True:
@@ -265,20 +269,20 @@ class TestResume:
                 if connections == 2:
                     run_gate.open()
 
-        outcomes = [event.json["outcome"] for event in states_of(events)]
+        outcomes = [event.json["outcome"] for event in states_in(events)]
         assert outcomes[-1] == "succeeded"
-        assert len({event.own_id for event in states_of(events)}) == len(outcomes)
+        assert len({event.own_id for event in states_in(events)}) == len(outcomes)
         assert [event.name for event in events].count("end") == 1
         assert connections >= 3
 
 
 class TestHeartbeats:
-    def test_silence_is_filled_with_comments_that_change_nothing(
+    def test_stream_without_updates_sends_comments(
         self, make_app: MakeApp, serve: Serve, run_gate: RunGate
     ) -> None:
         app = make_app(LAKEFLOW_JOBS_HEARTBEAT=0.05)
         with app.app_context():
-            run_id = started("gated", run_gate.params)
+            run_id = start_run("gated", run_gate.params)
             with Stream.open(f"{serve(app)}/api/jobs/gated/runs/{run_id}/stream") as stream:
                 seen = next(stream)
                 assert stream.wait_for_comment()
@@ -288,29 +292,29 @@ class TestHeartbeats:
                 assert list(stream)[-1].name == "end"
 
 
-class TestManyRuns:
-    def test_each_event_says_whose_it_is_and_the_end_comes_once(
+class TestSeveralRuns:
+    def test_stream_of_several_runs_names_each_run_and_ends_once(
         self, url: str, run_gate: RunGate
     ) -> None:
-        first, second = ended("never"), started("gated", run_gate.params)
+        first, second = finish_run("never"), start_run("gated", run_gate.params)
 
         with Stream.open(f"{url}/stream?run=never:{first}&run=gated:{second}") as stream:
             events = [next(stream), next(stream)]
             run_gate.open()
             events += list(stream)
 
-        assert {(event.json["job"], event.json["runId"]) for event in states_of(events)} == {
+        assert {(event.json["job"], event.json["runId"]) for event in states_in(events)} == {
             ("never", first),
             ("gated", second),
         }
         assert all(
-            event.json["run"]["run_id"] == event.json["runId"] for event in states_of(events)
+            event.json["run"]["run_id"] == event.json["runId"] for event in states_in(events)
         )
         assert [event.name for event in events].count("end") == 1
         assert events[-1].name == "end"
 
-    def test_it_resumes_each_run_where_it_was(self, url: str, run_gate: RunGate) -> None:
-        first, second = ended("never"), started("gated", run_gate.params)
+    def test_stream_of_several_runs_resumes_each_run(self, url: str, run_gate: RunGate) -> None:
+        first, second = finish_run("never"), start_run("gated", run_gate.params)
         path = f"{url}/stream?run=never:{first}&run=gated:{second}"
         with Stream.open(path) as stream:
             last_id = [next(stream), next(stream)][-1].last_id
@@ -319,12 +323,12 @@ class TestManyRuns:
             run_gate.open()
             events = list(resumed)
 
-        assert {event.json["job"] for event in states_of(events)} == {"gated"}
+        assert {event.json["job"] for event in states_in(events)} == {"gated"}
         with Stream.open(path, last_event_id=events[-1].last_id) as over:
             assert over.status == 204
 
-    def test_a_run_that_is_not_there_is_an_error_event_and_the_others_go_on(self, url: str) -> None:
-        run_id = ended("never")
+    def test_stream_of_several_runs_continues_without_a_missing_run(self, url: str) -> None:
+        run_id = finish_run("never")
 
         with Stream.open(f"{url}/stream?run=quick:1&run=never:{run_id}") as stream:
             events = list(stream)
@@ -339,21 +343,23 @@ class TestManyRuns:
         ) as over:
             assert over.status == 204, "or a browser would come back for ever"
 
-    def test_runs_of_which_none_is_there_are_a_plain_404(self, client: FlaskClient) -> None:
+    def test_stream_of_several_missing_runs_is_404(self, client: FlaskClient) -> None:
         response = client.get("/api/jobs/stream?run=quick:1&run=never:2")
 
         assert response.status_code == 404
         assert response.mimetype == "application/problem+json"
 
-    def test_a_run_under_two_keys_resumes_under_both(self, make_app: MakeApp, serve: Serve) -> None:
+    def test_stream_of_a_run_under_two_keys_resumes_both(
+        self, make_app: MakeApp, serve: Serve
+    ) -> None:
         app = make_app(jobs={"again": {"of": "never", "task_type": "job"}})
         with app.app_context():
-            run_id = ended("never")
+            run_id = finish_run("never")
         path = f"{serve(app)}/api/jobs/stream?run=never:{run_id}&run=again:{run_id}"
         with Stream.open(path) as stream:
             events = list(stream)
 
-        assert [event.json["job"] for event in states_of(events)] == ["never", "again"]
+        assert [event.json["job"] for event in states_in(events)] == ["never", "again"]
         with Stream.open(path, last_event_id=events[-1].last_id) as over:
             assert over.status == 204
 
@@ -369,43 +375,47 @@ class TestManyRuns:
         ],
         ids=["none", "empty", "no id", "bad id", "unknown job", "too many"],
     )
-    def test_a_bad_question_is_refused(self, client: FlaskClient, query: str, status: int) -> None:
+    def test_stream_of_several_runs_with_an_invalid_query_is_refused(
+        self, client: FlaskClient, query: str, status: int
+    ) -> None:
         assert client.get(f"/api/jobs/stream?{query}").status_code == status
 
 
 class TestHead:
-    def test_it_holds_nothing(self, make_app: MakeApp, serve: Serve, run_gate: RunGate) -> None:
+    def test_head_request_holds_no_stream(
+        self, make_app: MakeApp, serve: Serve, run_gate: RunGate
+    ) -> None:
         app = make_app(LAKEFLOW_JOBS_MAX_STREAMS=1)
-        slots = app.extensions["lakeflow_jobs.web"].stream_limiter
+        limiter = app.extensions["lakeflow_jobs.web"].streams.limiter
         with app.app_context():
-            run_id = started("gated", run_gate.params)
+            run_id = start_run("gated", run_gate.params)
             url = f"{serve(app)}/api/jobs/gated/runs/{run_id}/stream"
             for _ in range(5):
                 with Stream.open(url, method="HEAD") as headers:
                     assert headers.status == 200
                     assert list(headers) == []
-            wait_until(lambda: slots.held == 0, "The end of the responses to HEAD")
+            wait_until(lambda: limiter.held == 0, "the end of the responses to HEAD")
 
             with Stream.open(url) as stream:
                 next(stream)
                 assert stream.parser.retry == 2000, "there is room for a stream"
 
 
-class TestCap:
+class TestLimit:
     @pytest.fixture
     def crowded(
         self, make_app: MakeApp, serve: Serve, run_gate: RunGate
     ) -> Iterator[tuple[str, Stream]]:
-        """The address of a stream of an app with room for one, and the one that has it."""
+        """The address of a stream, and the open stream that reaches the limit of one."""
         app = make_app(LAKEFLOW_JOBS_MAX_STREAMS=1, LAKEFLOW_JOBS_HEARTBEAT=0.05)
         with app.app_context():
-            run_id = started("gated", run_gate.params)
+            run_id = start_run("gated", run_gate.params)
             url = f"{serve(app)}/api/jobs/gated/runs/{run_id}/stream"
             with Stream.open(url) as holder:
                 next(holder)
                 yield url, holder
 
-    def test_over_it_the_answer_is_the_present_state_and_when_to_ask_again(
+    def test_over_the_limit_sends_the_current_state_to_poll(
         self, crowded: tuple[str, Stream]
     ) -> None:
         url, _ = crowded
@@ -419,7 +429,7 @@ class TestCap:
         assert [event.name for event in events] == ["message"]
         assert events[0].json["outcome"] == "running"
 
-    def test_such_polling_sees_changes_only_and_the_end(
+    def test_over_the_limit_polling_gets_new_states_and_the_end(
         self, crowded: tuple[str, Stream], run_gate: RunGate
     ) -> None:
         url, holder = crowded
@@ -441,9 +451,7 @@ class TestCap:
             assert over.status == 204
         assert list(holder)[-1].name == "end"
 
-    def test_the_room_of_a_viewer_that_left_is_free_again(
-        self, crowded: tuple[str, Stream]
-    ) -> None:
+    def test_limit_counts_no_viewer_that_left(self, crowded: tuple[str, Stream]) -> None:
         url, holder = crowded
         holder.close()
 
@@ -454,11 +462,11 @@ class TestCap:
 
         assert wait_until(is_held, "room for a stream")
 
-    def test_a_server_with_a_single_thread_holds_none(
+    def test_server_with_one_thread_sends_the_current_state_to_poll(
         self, app: Flask, client: FlaskClient, run_gate: RunGate
     ) -> None:
         with app.app_context():
-            run_id = started("gated", run_gate.params)
+            run_id = start_run("gated", run_gate.params)
 
         response = client.get(
             f"/api/jobs/gated/runs/{run_id}/stream",
@@ -474,11 +482,11 @@ class TestCap:
         assert "event: end" not in response.text
 
 
-class TestTroubleUpstream:
-    def test_what_may_pass_does_not_end_a_stream(
+class TestUpstreamErrors:
+    def test_transient_errors_do_not_end_a_stream(
         self, url: str, fault_proxy: FaultyWorkspace, run_gate: RunGate
     ) -> None:
-        run_id = started("gated", run_gate.params)
+        run_id = start_run("gated", run_gate.params)
         with Stream.open(f"{url}/gated/runs/{run_id}/stream") as stream:
             next(stream)
             odd = (GatewayPage(404), GatewayPage(400), InvalidBody(body=b"[]"))
@@ -488,15 +496,15 @@ class TestTroubleUpstream:
             events = list(stream)
 
         assert "error" not in [event.name for event in events]
-        assert states_of(events)[-1].json["outcome"] == "succeeded"
+        assert states_in(events)[-1].json["outcome"] == "succeeded"
         assert events[-1].name == "end"
 
-    def test_a_silent_workspace_does_not_either(
+    def test_unresponsive_workspace_does_not_end_a_stream(
         self, make_app: MakeApp, serve: Serve, fault_proxy: FaultyWorkspace, run_gate: RunGate
     ) -> None:
         app = make_app(LAKEFLOW_JOBS_READ_TIMEOUT=0.3, LAKEFLOW_JOBS_HEARTBEAT=0.05)
         with app.app_context():
-            run_id = started("gated", run_gate.params)
+            run_id = start_run("gated", run_gate.params)
             with Stream.open(f"{serve(app)}/api/jobs/gated/runs/{run_id}/stream") as stream:
                 next(stream)
                 asked = len(fault_proxy.find_requests("GET"))
@@ -507,29 +515,29 @@ class TestTroubleUpstream:
                 run_gate.open()
                 events = list(stream)
 
-        assert states_of(events)[-1].json["outcome"] == "succeeded"
+        assert states_in(events)[-1].json["outcome"] == "succeeded"
 
-    @pytest.mark.parametrize(("status", "told"), [(403, 403), (404, 404), (401, 502)])
-    def test_what_cannot_pass_ends_it_with_an_error_event(
-        self, url: str, fault_proxy: FaultyWorkspace, run_gate: RunGate, status: int, told: int
+    @pytest.mark.parametrize(("status", "expected"), [(403, 403), (404, 404), (401, 502)])
+    def test_permanent_error_ends_a_stream_with_an_error_event(
+        self, url: str, fault_proxy: FaultyWorkspace, run_gate: RunGate, status: int, expected: int
     ) -> None:
-        run_id = started("gated", run_gate.params)
+        run_id = start_run("gated", run_gate.params)
         with Stream.open(f"{url}/gated/runs/{run_id}/stream") as stream:
             next(stream)
             fault_proxy.fail(Refusal(status), method="GET")
             events = list(stream)
 
         (error,) = [event for event in events if event.name == "error"]
-        assert error.json["status"] == told
+        assert error.json["status"] == expected
         assert {"type", "title", "detail", "retryable"} <= set(error.json)
         assert error.own_id is None
         assert fault_proxy.token not in error.data
         assert events[-1].name == "end"
 
-    def test_at_the_first_look_it_is_a_plain_answer(
+    def test_permanent_error_before_the_stream_is_a_problem_document(
         self, url: str, fault_proxy: FaultyWorkspace
     ) -> None:
-        run_id = ended("never")
+        run_id = finish_run("never")
         fault_proxy.fail(Refusal(403), path="runs/get")
 
         for path in (f"quick/runs/{run_id}", "quick/runs/1"):
@@ -539,7 +547,7 @@ class TestTroubleUpstream:
 
 
 class TestUsers:
-    def test_a_users_stream_is_read_with_that_users_token(
+    def test_stream_of_a_user_polls_with_the_users_token(
         self, make_app: MakeApp, serve: Serve, fault_proxy: FaultyWorkspace, run_gate: RunGate
     ) -> None:
         jobs = {"theirs": {"of": "gated", "task_type": "job", "run_as": "user"}}
@@ -565,10 +573,8 @@ class TestUsers:
 
 
 class TestServer:
-    def test_other_routes_are_answered_beside_many_streams(
-        self, url: str, run_gate: RunGate
-    ) -> None:
-        run_id = started("gated", run_gate.params)
+    def test_other_routes_respond_beside_many_streams(self, url: str, run_gate: RunGate) -> None:
+        run_id = start_run("gated", run_gate.params)
         streams = [Stream.open(f"{url}/gated/runs/{run_id}/stream") for _ in range(20)]
         for stream in streams:
             next(stream)

@@ -1,0 +1,320 @@
+"""The thread that writes handed-off streams: what it writes, when, and what it frees."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+
+import pytest
+from flask import Flask, request
+
+from flask_lakeflow_jobs.watching.watched_run import RunUpdate
+from flask_lakeflow_jobs.web.sse.encoder import encode_run_update
+from flask_lakeflow_jobs.web.sse.handoff.writer import (
+    LAST_CHUNK,
+    STALL_TIMEOUT_SECONDS,
+    HandoffBody,
+    SocketWriter,
+    StreamResponse,
+    format_chunk,
+    frame,
+)
+from flask_lakeflow_jobs.web.sse.limits import StreamLimiter
+from flask_lakeflow_jobs.web.sse.stream import POLLING_RETRY_MILLISECONDS, BlockingBody, Stream
+from tests.clocks import FakeClock
+from tests.run_documents import run, words
+from tests.support import DEADLINE, wait_until
+from tests.watching.support import ENDED, POLL_INTERVAL, RUNNING, HubHarness
+
+HEARTBEAT = 10.0
+LIFETIME = 280.0
+WERKZEUG = {"SERVER_SOFTWARE": "Werkzeug/3.1.3", "wsgi.multithread": True}
+
+
+class WriterHarness:
+    """A hub in front of one run, a writer, and as many clients as a test needs."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.hub_harness = HubHarness(clock=self.clock)
+        self.limiter = StreamLimiter(100)
+        self.is_closing = False
+        self.writer = SocketWriter(
+            self.clock, heartbeat=HEARTBEAT, is_closing=lambda: self.is_closing
+        )
+        self._stack = ExitStack()
+
+    def poll(self, response: object = None, *, after: float = 0.0) -> None:
+        self.hub_harness.poll(response, after=after)  # type: ignore[arg-type]
+
+    def stream(self) -> Stream:
+        permit = self.limiter.acquire_socket()
+        assert permit is not None
+        ends_at = self.clock.monotonic() + LIFETIME
+        subscription = self.hub_harness.subscribe()
+        return Stream(subscription, encode_run_update, ends_at=ends_at, permit=permit)
+
+    def hand_off(self, stream: Stream, *, buffer: int | None = None) -> socket.socket:
+        """Let the writer write a stream; return the client's socket.
+
+        :param buffer: bytes that the kernel buffers for a client that does not read.
+        """
+        near, far = socket.socketpair()
+        if buffer is not None:
+            near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
+        near.setblocking(False)
+        far.settimeout(DEADLINE)
+        self._stack.enter_context(far)
+        self.writer.add(near.detach(), stream)
+        return far
+
+    def client(self, *, buffer: int | None = None) -> socket.socket:
+        return self.hand_off(self.stream(), buffer=buffer)
+
+    def body(self) -> HandoffBody:
+        """A body whose beginning has the state of the run."""
+        stream = self.stream()
+        self.poll(RUNNING)
+        beginning = stream.encode_first(stream.subscription.wait_for_first(0.0))
+        fallback = BlockingBody(
+            stream,
+            beginning,
+            heartbeat=0.0,
+            clock=self.clock,
+            is_closing=lambda: self.is_closing,
+        )
+        return HandoffBody(fallback, stream, len(beginning), self.writer)
+
+    def wait_for_held(self, count: int) -> None:
+        wait_until(lambda: self.limiter.held == count, f"{count} streams")
+
+    def close(self) -> None:
+        self.is_closing = True
+        self.wait_for_held(0)
+        self._stack.close()
+
+
+@pytest.fixture
+def writer_harness() -> Iterator[WriterHarness]:
+    writer_harness = WriterHarness()
+    yield writer_harness
+    writer_harness.close()
+
+
+def read(client: socket.socket, until: bytes) -> bytes:
+    data = bytearray()
+    while until not in data[-100_000:]:
+        part = client.recv(65536)
+        assert part, f"The stream ended with {bytes(data[-100:])!r}"
+        data += part
+    return bytes(data)
+
+
+def read_all(client: socket.socket) -> bytes:
+    data = b""
+    while part := client.recv(65536):
+        data += part
+    return data
+
+
+@pytest.mark.parametrize(
+    ("data", "is_last", "expected"),
+    [
+        (b"x" * 20, False, b"14\r\n" + b"x" * 20 + b"\r\n"),
+        (b"x", True, b"1\r\nx\r\n0\r\n\r\n"),
+        (b"", True, b"0\r\n\r\n"),
+    ],
+)
+def test_frame_is_chunked(data: bytes, is_last: bool, expected: bytes) -> None:
+    assert frame(data, is_last=is_last) == expected
+
+
+def test_frame_of_equal_data_is_shared() -> None:
+    assert frame(b"event", is_last=False) is frame(b"event", is_last=False)
+
+
+def test_writer_sends_updates_as_chunks_and_closes_after_the_end(
+    writer_harness: WriterHarness,
+) -> None:
+    client = writer_harness.client()
+    writer_harness.poll(RUNNING)
+    chunk = read(client, b"\n\n\r\n")
+    size, _, event = chunk.partition(b"\r\n")
+    assert chunk == format_chunk(event.removesuffix(b"\r\n"))
+    assert int(size, 16) == len(event) - 2
+    writer_harness.poll(ENDED, after=POLL_INTERVAL)
+    assert b"event: end\n" in read(client, LAST_CHUNK)
+    assert client.recv(100) == b""
+    writer_harness.wait_for_held(0)
+    assert writer_harness.hub_harness.hub.subscribed_run_count == 0
+
+
+def test_writer_sends_an_update_from_before_the_handoff(writer_harness: WriterHarness) -> None:
+    writer_harness.hub_harness.subscribe()
+    writer_harness.poll(ENDED)
+    stream = writer_harness.stream()
+    writer_harness.poll()
+    client = writer_harness.hand_off(stream)
+    assert b"event: end\n" in read(client, LAST_CHUNK)
+
+
+def test_writer_without_updates_sends_comments(writer_harness: WriterHarness) -> None:
+    client = writer_harness.client()
+    writer_harness.poll(RUNNING)
+    read(client, b"\n\n\r\n")
+    for _ in range(3):
+        writer_harness.clock.sleep(HEARTBEAT)
+        comment = read(client, b"\n\n\r\n")
+        assert comment.partition(b"\r\n")[2].startswith(b":")
+
+
+def test_writer_ends_a_stream_after_its_lifetime(writer_harness: WriterHarness) -> None:
+    client = writer_harness.client()
+    writer_harness.clock.sleep(LIFETIME)
+    assert b"retry: " in read(client, LAST_CHUNK)
+    writer_harness.wait_for_held(0)
+
+
+def test_writer_ends_a_stream_with_constant_updates_after_its_lifetime(
+    writer_harness: WriterHarness,
+) -> None:
+    client = writer_harness.client()
+    data = b""
+    for number in range(int(LIFETIME / POLL_INTERVAL) + 1):
+        state = run(words("RUNNING", message=f"State {number}."))
+        writer_harness.poll(state, after=POLL_INTERVAL)
+        data += read(client, b"\r\n")
+        if data.endswith(LAST_CHUNK):
+            break
+    assert data.endswith(LAST_CHUNK)
+
+
+def test_writer_of_a_closing_process_ends_all_streams(writer_harness: WriterHarness) -> None:
+    clients = [writer_harness.client() for _ in range(20)]
+    writer_harness.poll(RUNNING)
+    for client in clients:
+        read(client, b"\n\n\r\n")
+    writer_harness.is_closing = True
+    for client in clients:
+        assert b"retry: " in read(client, LAST_CHUNK)
+    writer_harness.wait_for_held(0)
+
+
+def test_writer_frees_the_stream_of_a_client_that_left(writer_harness: WriterHarness) -> None:
+    clients = [writer_harness.client() for _ in range(3)]
+    clients[0].close()
+    writer_harness.wait_for_held(2)
+    assert writer_harness.hub_harness.hub.subscribed_run_count == 1
+    for client in clients[1:]:
+        client.close()
+    writer_harness.wait_for_held(0)
+    assert writer_harness.hub_harness.hub.subscribed_run_count == 0
+
+
+def test_writer_slow_client_skips_states_and_stalled_client_is_dropped(
+    writer_harness: WriterHarness,
+) -> None:
+    large = "x" * 2**20
+    slow, stalled = writer_harness.client(buffer=4096), writer_harness.client(buffer=4096)
+    quick = writer_harness.client()
+    for number in range(5):
+        state = run(words("RUNNING", message=f"State {number}."), description=large)
+        writer_harness.poll(state, after=POLL_INTERVAL)
+        read(quick, b"State %d." % number)
+    data = read(slow, b"State 4.")
+    assert b"State 0." in data
+    assert b"State 2." not in data
+    writer_harness.clock.sleep(STALL_TIMEOUT_SECONDS)
+    writer_harness.wait_for_held(2)
+    stalled.close()
+
+
+def test_writer_error_in_one_stream_ends_no_other(
+    writer_harness: WriterHarness,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clients = [writer_harness.client() for _ in range(5)]
+    writer_harness.poll(RUNNING)
+    for client in clients:
+        read(client, b"\n\n\r\n")
+    encode, errors = Stream.encode, [KeyError("surprise")]
+
+    def fail_once(stream: Stream, updates: Sequence[RunUpdate]) -> bytes:
+        if errors:
+            raise errors.pop()
+        return encode(stream, updates)
+
+    monkeypatch.setattr(Stream, "encode", fail_once)
+    writer_harness.poll(ENDED, after=POLL_INTERVAL)
+    rests = [read_all(client) for client in clients]
+    assert sum(b"event: end\n" in rest for rest in rests) == 4
+    assert "surprise" in caplog.text
+    writer_harness.wait_for_held(0)
+
+
+def test_body_without_a_connection_continues_in_its_thread(writer_harness: WriterHarness) -> None:
+    body = writer_harness.body()
+    body.start(WERKZEUG, None)
+    assert b"running" in next(body)
+    assert next(body).startswith(b":")
+    writer_harness.poll(ENDED, after=POLL_INTERVAL)
+    assert b"event: end\n" in next(body)
+    with pytest.raises(StopIteration):
+        next(body)
+    body.close()
+    assert writer_harness.limiter.held == 0
+
+
+def test_body_without_a_connection_or_a_thread_makes_the_client_poll(
+    writer_harness: WriterHarness,
+) -> None:
+    body = writer_harness.body()
+    body.start({"SERVER_SOFTWARE": "gunicorn/23.0.0", "wsgi.multithread": False}, None)
+    assert b"running" in next(body)
+    assert next(body) == b"retry: %d\n\n" % POLLING_RETRY_MILLISECONDS
+    with pytest.raises(StopIteration):
+        next(body)
+    body.close()
+    body.close()
+    assert writer_harness.limiter.held == 0
+
+
+def test_body_that_is_never_read_holds_nothing_after_close(writer_harness: WriterHarness) -> None:
+    body = writer_harness.body()
+    assert writer_harness.limiter.held == 1
+    body.close()
+    assert writer_harness.limiter.held == 0
+    assert writer_harness.hub_harness.hub.subscribed_run_count == 0
+
+
+def test_response_is_streamed(writer_harness: WriterHarness) -> None:
+    """An ``after_request`` function of the app must leave its body alone."""
+    with Flask(__name__).app_context():
+        response = StreamResponse(writer_harness.body())
+        assert response.is_streamed
+        response.close()
+    assert writer_harness.limiter.held == 0
+
+
+def test_response_returns_its_body_so_that_it_can_be_freed(
+    writer_harness: WriterHarness,
+) -> None:
+    with Flask(__name__).test_request_context():
+        response = StreamResponse(writer_harness.body())
+        body = response(request.environ, lambda *_: lambda _: None)
+        assert body is response.response
+        response.close()
+
+
+def test_response_calls_on_close_functions_at_its_end(writer_harness: WriterHarness) -> None:
+    calls = []
+    with Flask(__name__).test_request_context():
+        response = StreamResponse(writer_harness.body())
+        response.call_on_close(lambda: calls.append(True))
+        body = response(request.environ, lambda *_: lambda _: None)
+    assert not calls
+    body.close()  # type: ignore[attr-defined]
+    assert calls == [True]
+    assert writer_harness.limiter.held == 0

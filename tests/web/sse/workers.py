@@ -1,0 +1,25 @@
+"""Objects by which this process looks like a gunicorn worker."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType, SimpleNamespace
+
+
+class ThreadWorker:
+    """Has the name, the signal handler and the setting of gunicorn's gthread worker."""
+
+    def __init__(self, threads: int) -> None:
+        self.alive = True
+        self.cfg = SimpleNamespace(threads=threads)
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """Handle a signal that never comes."""
+
+
+class GeventWorker(ThreadWorker):
+    """A worker without a fixed number of threads."""
+
+
+def install_worker(worker: ThreadWorker) -> None:
+    signal.signal(signal.SIGTERM, worker.handle)
