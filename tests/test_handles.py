@@ -125,7 +125,7 @@ class TestWatching:
         assert "continues" not in caught.value.detail
 
     def test_a_wait_that_met_trouble_only_tells_of_it(
-        self, app: Flask, fault_proxy: FaultyWorkspace
+        self, fault_proxy: FaultyWorkspace
     ) -> None:
         handle = current_jobs["quick"]
         fault_proxy.fail(Refusal(503, message="Under maintenance."), path="runs/get")

@@ -74,7 +74,7 @@ def test_a_run_that_goes_on_is_409(
     ]
     answer = client.post(f"/api/jobs/gated/runs/{run_id}/repair")
     assert answer.status_code == 409
-    assert "goes on" in answer.get_json(force=True)["detail"]
+    assert "has not ended" in answer.get_json(force=True)["detail"]
     assert fault_proxy.find_requests("POST", "runs/repair") == []
 
 
