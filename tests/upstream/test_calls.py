@@ -1,22 +1,24 @@
-"""Calls to a workspace that fails: what is tried again, what is not, and when it is over."""
+"""Calls: which failures are retried, after which delay, and when a call ends."""
 
 from __future__ import annotations
 
-import random
+import logging
+import math
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from flask import Flask, request
+import requests
+from databricks.sdk import errors as sdk
+from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import (
     Conflict,
-    InvalidParameters,
-    InvalidRequest,
-    InvalidUserToken,
     JobNotFound,
     LakeflowJobsError,
     NotAllowed,
@@ -27,6 +29,7 @@ from flask_lakeflow_jobs import (
     UpstreamUnavailable,
     current_jobs,
 )
+from flask_lakeflow_jobs.identity import APP, Identity
 from flask_lakeflow_jobs.testing import (
     Drop,
     Exchange,
@@ -37,62 +40,248 @@ from flask_lakeflow_jobs.testing import (
     Refusal,
     Silence,
     SlowBody,
-    TruncatedBody,
 )
+from flask_lakeflow_jobs.upstream.calls import (
+    FIRST_BACKOFF_SECONDS,
+    MAX_BACKOFF_SECONDS,
+    Caller,
+    RetryPolicy,
+    choose_delay,
+    max_delay,
+)
+from flask_lakeflow_jobs.upstream.circuit_breaker import FAILURE_THRESHOLD
+from flask_lakeflow_jobs.upstream.clients import Clients
+from flask_lakeflow_jobs.upstream.error_mapping import ErrorContext, IncompleteResponse
+from tests.clocks import FakeClock
 from tests.conftest import MakeApp
-from tests.support import on_behalf_of
+from tests.upstream.support import GRACE_SECONDS, SHORT_SECONDS, TRANSIENT_FAULTS
 
-#: Seconds that a short tier has in these tests, and that a call may take on top of it.
-SHORT = 1.0
-GRACE = 5.0
-
-TRANSIENT: list[Fault] = [
-    Refusal(429, retry_after=0),
-    Refusal(500),
-    GatewayPage(502),
-    Refusal(503, retry_after=0),
-    Refusal(504),
-    Refusal(400, "COULD_NOT_ACQUIRE_LOCK"),
-    Drop(),
-    Drop(reset=False),
-    Drop(accepted=True),
-    Drop(accepted=True, reset=False),
-    InvalidBody(),
-    InvalidBody(body=b""),
-    InvalidBody(body=b"{}"),
-    TruncatedBody(),
-]
+INTERNAL = sdk.InternalError("Oops.")
+THROTTLED = sdk.TooManyRequests("Slow down.", retry_after_secs=3)
+UNREACHABLE = requests.ConnectTimeout("no route")
+INCOMPLETE = IncompleteResponse("no run_id")
+DENIED = sdk.PermissionDenied("No.")
 
 
-def names(faults: list[Fault]) -> list[str]:
-    return [repr(fault) for fault in faults]
+@pytest.mark.parametrize(
+    ("error", "attempt", "time_left", "expected"),
+    [
+        (INTERNAL, 1, 60.0, True),
+        (INTERNAL, 4, 60.0, True),
+        (INTERNAL, 5, 60.0, False),
+        (INTERNAL, 1, FIRST_BACKOFF_SECONDS, False),
+        (INTERNAL, 1, FIRST_BACKOFF_SECONDS + 0.001, True),
+        (INTERNAL, 4, FIRST_BACKOFF_SECONDS, False),
+        (THROTTLED, 1, 3.0, False),
+        (THROTTLED, 1, 3.1, True),
+        (UNREACHABLE, 2, 60.0, True),
+        (UNREACHABLE, 3, 60.0, False),
+        (INCOMPLETE, 2, 60.0, True),
+        (INCOMPLETE, 3, 60.0, False),
+        (DENIED, 1, 60.0, False),
+        (TimeoutError("late"), 1, 60.0, False),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
+)
+def test_policy_retries_transient_errors_with_attempts_and_time_left(
+    error: Exception, attempt: int, time_left: float, expected: bool
+) -> None:
+    assert RetryPolicy(60.0, attempts=5).should_retry(error, attempt, time_left) is expected
 
 
-@pytest.fixture(autouse=True)
-def _inside(app: Flask) -> Iterator[None]:
-    with app.app_context():
-        yield
+@pytest.mark.parametrize("error", [UNREACHABLE, INCOMPLETE])
+def test_policy_with_fewer_attempts_limits_unpromising_errors(error: Exception) -> None:
+    assert not RetryPolicy(60.0, attempts=1).should_retry(error, 1, 60.0)
+
+
+@given(attempt=st.integers(1, 10_000), seconds=st.none() | st.integers(-10, 3600))
+def test_delay_grows_with_jitter_and_respects_retry_after(
+    attempt: int, seconds: int | None
+) -> None:
+    error = sdk.TooManyRequests("Slow down.", retry_after_secs=seconds)
+    at_least = max(0, seconds or 0)
+    longest = max_delay(error, attempt)
+    assert longest >= max(at_least, FIRST_BACKOFF_SECONDS)
+    assert longest <= max(at_least, MAX_BACKOFF_SECONDS)
+    assert max(at_least, longest / 2) <= choose_delay(error, attempt) <= longest
+
+
+@pytest.mark.parametrize(("attempt", "expected"), [(1, 0.25), (2, 0.5), (3, 1), (4, 2), (5, 2)])
+def test_delay_doubles_up_to_its_maximum(attempt: int, expected: float) -> None:
+    assert max_delay(INTERNAL, attempt) == expected
+
+
+class FakeClients:
+    """Clients that record what calls tell them."""
+
+    def __init__(self) -> None:
+        self.discarded: list[Identity] = []
+        self.invalidations = 0
+
+    def client(self, identity: Identity) -> Identity:
+        return identity
+
+    def discard_pending(self, identity: Identity) -> None:
+        self.discarded.append(identity)
+
+    def invalidate_address(self) -> None:
+        self.invalidations += 1
+
+
+class Calls:
+    """Makes calls whose attempts return or raise the next of some results; then the last again."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.clients = FakeClients()
+        self.caller = Caller(cast("Clients", self.clients), self.clock)
+        self.attempts = 0
+
+    def call(
+        self, *results: Any, timeout: float = 60.0, attempts: float = math.inf, **context: Any
+    ) -> Any:
+        remaining = list(results)
+        self.attempts = 0
+
+        def send(_: object) -> Any:
+            self.attempts += 1
+            result = remaining.pop(0) if len(remaining) > 1 else remaining[0]
+            if isinstance(result, Exception):
+                raise result
+            return result
+
+        policy = RetryPolicy(timeout, attempts)
+        return self.caller.call("get_job", send, policy, ErrorContext(APP, **context))
 
 
 @pytest.fixture
-def short_timeouts(make_app: MakeApp) -> Iterator[Flask]:
-    """An app whose calls may take a second only."""
-    app = make_app(LAKEFLOW_JOBS_READ_TIMEOUT=SHORT, LAKEFLOW_JOBS_WRITE_TIMEOUT=SHORT)
-    with app.app_context():
-        current_jobs["never"].last_run()  # connects
-        yield app
+def calls() -> Calls:
+    return Calls()
 
 
-class TestReads:
-    @pytest.mark.parametrize("fault", TRANSIENT, ids=names(TRANSIENT))
-    def test_what_may_pass_is_tried_again(self, fault_proxy: FaultyWorkspace, fault: Fault) -> None:
+def test_call_returns_the_result_of_its_last_attempt(
+    calls: Calls, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "flask_lakeflow_jobs.upstream")
+    assert calls.call(INTERNAL, THROTTLED, "result") == "result"
+    assert calls.attempts == 3
+    assert 3.0 + FIRST_BACKOFF_SECONDS / 2 <= calls.clock.elapsed <= 3.0 + FIRST_BACKOFF_SECONDS
+    assert caplog.messages == [
+        "A call to the workspace failed and is tried again: Oops.",
+        "A call to the workspace failed and is tried again: Slow down.",
+    ]
+
+
+def test_call_retries_until_its_timeout(calls: Calls) -> None:
+    with pytest.raises(UpstreamError) as failed:
+        calls.call(INTERNAL, timeout=20.0)
+    assert failed.value.__cause__ is INTERNAL
+    assert 20.0 - MAX_BACKOFF_SECONDS <= calls.clock.elapsed < 20.0
+    assert calls.attempts > 10
+
+
+def test_call_without_time_left_makes_no_attempt(calls: Calls) -> None:
+    with pytest.raises(UpstreamTimeout):
+        calls.call("result", timeout=0.0)
+    assert calls.attempts == 0
+
+
+def test_call_to_an_unreachable_local_workspace_finds_it_again(calls: Calls) -> None:
+    with pytest.raises(UpstreamTimeout):
+        calls.call(UNREACHABLE)
+    assert (calls.attempts, calls.clients.invalidations) == (3, 2)
+
+
+def test_call_that_times_out_discards_a_pending_client(calls: Calls) -> None:
+    with pytest.raises(UpstreamTimeout):
+        calls.call(TimeoutError("late"))
+    assert calls.clients.discarded == [APP]
+
+
+@pytest.mark.parametrize("error", [TimeoutError("late"), UNREACHABLE], ids=["late", "unreachable"])
+def test_calls_without_response_open_the_circuit(calls: Calls, error: Exception) -> None:
+    for _ in range(FAILURE_THRESHOLD):
+        with pytest.raises(UpstreamTimeout):
+            calls.call(error)
+    with pytest.raises(UpstreamUnavailable, match="Calls are suspended"):
+        calls.call("result")
+    assert calls.attempts == 0
+    calls.clock.sleep(60.0)
+    assert calls.call("result") == "result"
+
+
+@pytest.mark.parametrize("result", [DENIED, "result"], ids=["error", "result"])
+def test_response_closes_the_circuit(calls: Calls, result: Any) -> None:
+    for answer in [TimeoutError("late")] * (FAILURE_THRESHOLD - 1) + [result] + [TimeoutError()]:
+        try:
+            calls.call(answer)
+        except LakeflowJobsError:
+            assert isinstance(answer, Exception)
+    assert calls.call("result") == "result"
+
+
+@pytest.mark.parametrize(
+    ("results", "is_repeatable", "is_ambiguous"),
+    [
+        ([INTERNAL], False, True),
+        ([INTERNAL, DENIED], False, True),
+        ([THROTTLED], False, False),
+        ([DENIED], False, False),
+        ([INTERNAL], True, False),
+    ],
+    ids=["ambiguous", "ambiguous once", "throttled", "denied", "repeatable"],
+)
+def test_error_of_an_ambiguous_call_is_not_retryable(
+    calls: Calls, results: list[Exception], is_repeatable: bool, is_ambiguous: bool
+) -> None:
+    with pytest.raises(LakeflowJobsError) as failed:
+        calls.call(*results, timeout=10.0, is_repeatable=is_repeatable)
+    assert ("Check before you retry" in failed.value.detail) is is_ambiguous
+    assert failed.value.retryable is (not is_ambiguous and results[-1] is not DENIED)
+
+
+class SoftTimeLimitExceeded(Exception):
+    """Raised by a signal handler, as Celery does when the time of a task is up."""
+
+
+def test_signal_handler_in_the_caller_is_not_an_upstream_error(
+    fault_proxy: FaultyWorkspace, app: Flask
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise SoftTimeLimitExceeded
+
+    def hold(exchange: Exchange) -> None:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+        exchange.respond(exchange.forward())
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        fault_proxy.fail(hold, path="jobs/get")
+        with app.app_context(), pytest.raises(SoftTimeLimitExceeded):
+            current_jobs["never"].get_job()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+class TestOverHttp:
+    """Calls through the SDK to a workspace that fails. Limits are generous: machines vary."""
+
+    @pytest.fixture(autouse=True)
+    def _app_context(self, app: Flask) -> Iterator[None]:
+        with app.app_context():
+            yield
+
+    @pytest.mark.parametrize("fault", TRANSIENT_FAULTS, ids=repr)
+    def test_read_is_retried_after_a_transient_fault(
+        self, fault_proxy: FaultyWorkspace, fault: Fault
+    ) -> None:
         fault_proxy.fail(fault, path="jobs/get", times=1)
 
         assert current_jobs["never"].get_job().job_id
         assert len(fault_proxy.find_requests("GET", "jobs/get")) == 2
 
     @pytest.mark.parametrize("attempts", [1, 2, 4])
-    def test_no_more_often_than_the_setting_says(
+    def test_read_attempts_setting_limits_attempts(
         self, make_app: MakeApp, fault_proxy: FaultyWorkspace, attempts: int
     ) -> None:
         fault_proxy.fail(Refusal(500), path="jobs/get")
@@ -114,7 +303,7 @@ class TestReads:
         ],
         ids=repr,
     )
-    def test_what_cannot_pass_is_asked_once(
+    def test_permanent_error_is_not_retried(
         self, fault_proxy: FaultyWorkspace, fault: Fault, error: type[LakeflowJobsError]
     ) -> None:
         fault_proxy.fail(fault, path="jobs/get")
@@ -137,17 +326,13 @@ class TestReads:
             (Refusal(504), UpstreamTimeout, 504),
             (Drop(), UpstreamUnavailable, 503),
             (InvalidBody(), UpstreamError, 502),
-            (
-                InvalidBody(body=b"<html>sign in</html>", content_type="text/html"),
-                UpstreamError,
-                502,
-            ),
+            (InvalidBody(body=b"<html>in</html>", content_type="text/html"), UpstreamError, 502),
             (InvalidBody(body=b"[]"), UpstreamError, 502),
             (InvalidBody(body=b"null"), UpstreamError, 502),
         ],
         ids=repr,
     )
-    def test_what_does_not_pass_in_time_has_its_error(
+    def test_persistent_fault_has_its_error(
         self,
         make_app: MakeApp,
         fault_proxy: FaultyWorkspace,
@@ -162,183 +347,93 @@ class TestReads:
 
         assert (type(caught.value), caught.value.code) == (error, status)
 
-    @pytest.mark.parametrize("limit", [0, -1, 2.5, "5", None])
-    def test_a_limit_that_is_none_is_not_asked_for(
-        self, fault_proxy: FaultyWorkspace, limit: Any
-    ) -> None:
-        with pytest.raises(InvalidRequest, match="limit"):
-            current_jobs["never"].list_runs(limit)
-
-        assert not fault_proxy.find_requests("GET", "runs/list")
-
-    def test_no_run_both_goes_on_and_has_ended(self, fault_proxy: FaultyWorkspace) -> None:
-        with pytest.raises(InvalidRequest, match="not both"):
-            current_jobs["never"].list_runs(active_only=True, completed_only=True)
-
-        assert not fault_proxy.find_requests("GET", "runs/list")
-
-    def test_a_list_that_breaks_on_its_second_page_is_whole_in_the_end(
-        self, fault_proxy: FaultyWorkspace
-    ) -> None:
-        handle = current_jobs["never"]
-        started = [handle.run_now().run_id for _ in range(30)]
-        broken: list[Exchange] = []
-
-        def break_second_page(exchange: Exchange) -> None:
-            if "page_token" in exchange.request.query and not broken:
-                broken.append(exchange)
-                exchange.reset()
-            else:
-                exchange.respond(exchange.forward())
-
-        fault_proxy.fail(break_second_page, path="runs/list")
-
-        assert [run.run_id for run in handle.list_runs(30)] == started[::-1]
-        assert broken
-
-
-class TestRetryAfter:
-    def test_it_is_obeyed_where_it_fits(self, fault_proxy: FaultyWorkspace) -> None:
-        fault_proxy.fail(Refusal(429, retry_after=1), path="jobs/get", times=1)
-        began = time.monotonic()
-
-        current_jobs["never"].get_job()
-
-        assert time.monotonic() - began >= 1.0
-        assert len(fault_proxy.find_requests("GET", "jobs/get")) == 2
-
     @pytest.mark.parametrize("status", [429, 503])
-    def test_where_it_does_not_fit_it_is_handed_on_at_once(
-        self, fault_proxy: FaultyWorkspace, status: int
+    @pytest.mark.parametrize(("call", "path"), [("get_job", "jobs/get"), ("run_now", "run-now")])
+    def test_retry_after_beyond_the_timeout_is_passed_on_at_once(
+        self, fault_proxy: FaultyWorkspace, status: int, call: str, path: str
     ) -> None:
-        for path in ("jobs/get", "run-now"):
-            fault_proxy.fail(Refusal(status, retry_after=3600), path=path)
+        fault_proxy.fail(Refusal(status, retry_after=3600), path=path)
         began = time.monotonic()
-
-        for call in (current_jobs["never"].get_job, current_jobs["never"].run_now):
-            with pytest.raises(UpstreamError) as caught:
-                call()
-            assert (caught.value.code, caught.value.retry_seconds) == (status, 3600)
-
-        assert time.monotonic() - began < 30
-        assert (
-            len(fault_proxy.find_requests("GET", "jobs/get"))
-            == len(fault_proxy.find_requests("POST"))
-            == 1
-        )
-
-    @pytest.mark.parametrize("seconds", [0, -5])
-    def test_one_that_asks_for_no_pause_is_not_asked_all_the_time(
-        self, short_timeouts: Flask, fault_proxy: FaultyWorkspace, seconds: int
-    ) -> None:
-        fault_proxy.fail(Refusal(429, retry_after=seconds), path="run-now")
-
-        with pytest.raises(UpstreamThrottled):
-            current_jobs["never"].run_now()
-
-        assert 0 < len(fault_proxy.find_requests("POST", "run-now")) <= 3
-
-
-class TestWrites:
-    @pytest.mark.parametrize("fault", TRANSIENT, ids=names(TRANSIENT))
-    def test_a_trigger_is_sent_again_with_the_same_token_and_starts_one_run(
-        self, fault_proxy: FaultyWorkspace, fault: Fault
-    ) -> None:
-        known = current_jobs["never"].list_runs(100)
-        fault_proxy.fail(fault, path="run-now", times=1)
-
-        run_id = current_jobs["never"].run_now().run_id
-
-        sent = fault_proxy.find_requests("POST", "run-now")
-        assert len(sent) == 2
-        assert len({request.body["idempotency_token"] for request in sent}) == 1
-        runs = {run.run_id for run in current_jobs["never"].list_runs(100)}
-        assert runs - {run.run_id for run in known} == {run_id}
-
-    def test_as_many_triggers_as_runs_over_a_bad_road(self, fault_proxy: FaultyWorkspace) -> None:
-        known_runs = current_jobs["never"].list_runs(1)
-        chance = random.Random(2013)
-        fault_proxy.fail(Drop(accepted=True), path="run-now", rate=0.2, random=chance)
-        fault_proxy.fail(Refusal(429, retry_after=0), path="run-now", rate=0.1, random=chance)
-
-        reported = {current_jobs["never"].run_now().run_id for _ in range(50)}
-
-        assert len(reported) == 50
-        started = {run.run_id for run in current_jobs["never"].list_runs(50)}
-        assert started == reported
-        assert current_jobs["never"].list_runs(51)[50:] == known_runs
-
-    @pytest.mark.parametrize(
-        "fault",
-        [
-            Drop(accepted=True),
-            Silence(accepted=True),
-            TruncatedBody(),
-            InvalidBody(),
-            InvalidBody(body=b"[]"),
-            InvalidBody(body=b'{"run_id": "twelve"}'),
-            Refusal(500),
-        ],
-        ids=repr,
-    )
-    def test_one_that_may_have_happened_is_not_to_be_made_anew_blindly(
-        self, short_timeouts: Flask, fault_proxy: FaultyWorkspace, fault: Fault
-    ) -> None:
-        fault_proxy.fail(fault, path="run-now")
-
-        with pytest.raises(UpstreamError, match="Check before you retry") as caught:
-            current_jobs["never"].run_now()
-        with pytest.raises(UpstreamError) as with_key:
-            current_jobs["never"].run_now(idempotency_key=repr(fault))
-
-        assert not caught.value.retryable
-        assert with_key.value.retryable
-        assert "Check before" not in str(with_key.value)
-
-    def test_one_whose_first_answer_was_lost_may_have_happened_whatever_comes_then(
-        self, short_timeouts: Flask, fault_proxy: FaultyWorkspace
-    ) -> None:
-        fault_proxy.fail(Drop(accepted=True), path="run-now", times=1)
-        fault_proxy.fail(Refusal(503), path="run-now")
-
-        with pytest.raises(UpstreamUnavailable, match="Check before you retry") as caught:
-            current_jobs["never"].run_now()
-
-        assert not caught.value.retryable
-
-    @pytest.mark.parametrize("fault", [Refusal(503), Refusal(429)], ids=repr)
-    def test_one_that_was_refused_may_be_made_anew(
-        self, short_timeouts: Flask, fault_proxy: FaultyWorkspace, fault: Fault
-    ) -> None:
-        fault_proxy.fail(fault, path="run-now")
 
         with pytest.raises(UpstreamError) as caught:
-            current_jobs["never"].run_now()
+            getattr(current_jobs["never"], call)()
 
-        assert caught.value.retryable
+        assert (caught.value.code, caught.value.retry_seconds) == (status, 3600)
+        assert time.monotonic() - began < 30
+        assert len(fault_proxy.find_requests(path=path)) == 1
 
-    def test_a_repair_is_never_to_be_made_anew_blindly(
-        self, app: Flask, fault_proxy: FaultyWorkspace
+    @pytest.mark.parametrize(
+        "fault", [Silence(), Silence(accepted=True), SlowBody(0.2), Refusal(500)], ids=repr
+    )
+    @pytest.mark.parametrize("call", ["get_job", "run_now"])
+    def test_call_ends_within_its_timeout(
+        self, short_timeouts: Flask, fault_proxy: FaultyWorkspace, fault: Fault, call: str
     ) -> None:
-        run_id = current_jobs["failing"].run_now().run_id
-        current_jobs["failing"].wait(run_id)
-        fault_proxy.fail(Drop(accepted=True), path="runs/repair")
+        fault_proxy.fail(fault)
+        began = time.monotonic()
 
-        with pytest.raises(UpstreamUnavailable, match="Check before you retry") as caught:
-            current_jobs["failing"].repair_run(run_id)
+        with pytest.raises(UpstreamError) as caught:
+            getattr(current_jobs["never"], call)()
 
-        assert not caught.value.retryable
-        assert len(fault_proxy.find_requests("POST", "runs/repair")) == 1
+        assert time.monotonic() - began < SHORT_SECONDS + GRACE_SECONDS
+        assert caught.value.code in (502, 504)
+        assert caught.value.retryable is (call == "get_job")
 
-    def test_a_yes_without_an_id_is_none(
-        self, short_timeouts: Flask, fault_proxy: FaultyWorkspace
+    @pytest.mark.parametrize(
+        "path", ["databricks-config", "oauth-authorization-server", "oidc/v1/token"]
+    )
+    def test_login_without_response_ends_within_the_timeout(
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace, path: str
     ) -> None:
-        fault_proxy.fail(InvalidBody(body=b'{"run_id": null}'), path="run-now")
+        fault_proxy.fail(Silence(), path=path)
+        app = make_app(
+            DATABRICKS_TOKEN=None,
+            DATABRICKS_CLIENT_ID="the-app",
+            DATABRICKS_CLIENT_SECRET=fault_proxy.token,
+            LAKEFLOW_JOBS_READ_TIMEOUT=SHORT_SECONDS,
+        )
+        began = time.monotonic()
 
-        with pytest.raises(UpstreamError):
-            current_jobs["never"].run_now()
+        with app.app_context():
+            result = current_jobs["never"].results.get_job()
 
-    def test_what_was_given_up_while_logging_in_is_not_asked_later(
+        was_requested = bool(fault_proxy.find_requests(path=path))  # older SDKs have no discovery
+        assert result.status == (504 if was_requested else None)
+        assert time.monotonic() - began < SHORT_SECONDS + GRACE_SECONDS
+
+    def test_timeout_setting_overrides_read_and_write_timeouts(
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace
+    ) -> None:
+        app = make_app(
+            LAKEFLOW_JOBS_TIMEOUT=SHORT_SECONDS,
+            LAKEFLOW_JOBS_READ_TIMEOUT=3600,
+            LAKEFLOW_JOBS_WRITE_TIMEOUT=3600,
+        )
+        fault_proxy.fail(Silence(), path="jobs/get")
+        fault_proxy.fail(Silence(), path="run-now")
+        began = time.monotonic()
+        with app.app_context():
+            for call in (current_jobs["never"].get_job, current_jobs["never"].run_now):
+                with pytest.raises(UpstreamTimeout):
+                    call()
+
+        assert time.monotonic() - began < 2 * SHORT_SECONDS + GRACE_SECONDS
+
+    def test_hanging_call_does_not_block_other_calls(
+        self, fault_proxy: FaultyWorkspace, in_threads: Callable[..., Any]
+    ) -> None:
+        fault_proxy.fail(Silence(), path="jobs/get", times=1)
+        (hanging,) = in_threads(current_jobs["never"].results.get_job)
+        fault_proxy.wait_for(path="jobs/get")
+
+        assert current_jobs["never"].run_now().run_id
+
+        assert hanging.is_alive()
+        fault_proxy.stop()  # breaks the hanging connection; the retry cannot connect
+        hanging.join(30)
+        fault_proxy.start()
+
+    def test_write_that_timed_out_during_login_is_not_sent(
         self, make_app: MakeApp, fault_proxy: FaultyWorkspace
     ) -> None:
         may_log_in = threading.Event()
@@ -352,7 +447,7 @@ class TestWrites:
             DATABRICKS_TOKEN=None,
             DATABRICKS_CLIENT_ID="the-app",
             DATABRICKS_CLIENT_SECRET=fault_proxy.token,
-            LAKEFLOW_JOBS_WRITE_TIMEOUT=SHORT,
+            LAKEFLOW_JOBS_WRITE_TIMEOUT=SHORT_SECONDS,
         )
         with app.app_context():
             with pytest.raises(UpstreamTimeout):
@@ -363,139 +458,8 @@ class TestWrites:
 
         assert not fault_proxy.find_requests("POST", "run-now")
 
-    def test_a_cancellation_is_sent_again(self, fault_proxy: FaultyWorkspace) -> None:
-        run_id = current_jobs["never"].run_now().run_id
-        fault_proxy.fail(Drop(accepted=True), path="runs/cancel", times=2)
-
-        current_jobs["never"].cancel_run(run_id)
-
-        assert len(fault_proxy.find_requests("POST", "runs/cancel")) == 3
-
-    @pytest.mark.parametrize(
-        ("fault", "error"),
-        [
-            (Refusal(400), InvalidParameters),
-            (Refusal(401), UpstreamUnauthenticated),
-            (Refusal(403), NotAllowed),
-            (Refusal(404), JobNotFound),
-            (Refusal(409), Conflict),
-        ],
-        ids=repr,
-    )
-    def test_a_refused_trigger_is_sent_once(
-        self, fault_proxy: FaultyWorkspace, fault: Fault, error: type[LakeflowJobsError]
-    ) -> None:
-        fault_proxy.fail(fault, path="run-now")
-
-        with pytest.raises(error):
-            current_jobs["never"].run_now()
-
-        assert len(fault_proxy.find_requests("POST")) == 1
-
-
-class SoftTimeLimitExceeded(Exception):
-    """Raised by a signal handler in whatever runs: so Celery tells a task that its time is up."""
-
-
-def test_what_hits_the_caller_is_no_failure_of_the_workspace(
-    fault_proxy: FaultyWorkspace, app: Flask
-) -> None:
-    def interrupt(*_: object) -> None:
-        raise SoftTimeLimitExceeded
-
-    def hold(exchange: Exchange) -> None:
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
-        exchange.respond(exchange.forward())
-
-    before = signal.signal(signal.SIGUSR1, interrupt)
-    try:
-        fault_proxy.fail(hold, path="jobs/get")
-        with pytest.raises(SoftTimeLimitExceeded):
-            current_jobs["never"].get_job()
-    finally:
-        signal.signal(signal.SIGUSR1, before)
-
-
-class TestDeadlines:
-    """A tier's timeout holds whatever the workspace does; generous limits, since machines vary."""
-
-    @pytest.mark.parametrize(
-        "fault", [Silence(), Silence(accepted=True), SlowBody(0.2), Refusal(500)], ids=repr
-    )
-    @pytest.mark.parametrize("call", ["get_job", "run_now"])
-    def test_no_call_outlives_its_tier(
-        self, short_timeouts: Flask, fault_proxy: FaultyWorkspace, fault: Fault, call: str
-    ) -> None:
-        fault_proxy.fail(fault)
-        began = time.monotonic()
-
-        with pytest.raises(UpstreamError) as caught:
-            getattr(current_jobs["never"], call)()
-
-        assert time.monotonic() - began < SHORT + GRACE
-        assert caught.value.code in (502, 504)
-        assert caught.value.retryable is (call == "get_job")
-
-    @pytest.mark.parametrize(
-        "path", ["databricks-config", "oauth-authorization-server", "oidc/v1/token"]
-    )
-    def test_a_silent_login_counts_too(
-        self, make_app: MakeApp, fault_proxy: FaultyWorkspace, path: str
-    ) -> None:
-        fault_proxy.fail(Silence(), path=path)
-        app = make_app(
-            DATABRICKS_TOKEN=None,
-            DATABRICKS_CLIENT_ID="the-app",
-            DATABRICKS_CLIENT_SECRET=fault_proxy.token,
-            LAKEFLOW_JOBS_READ_TIMEOUT=SHORT,
-        )
-        began = time.monotonic()
-
-        with app.app_context():
-            result = current_jobs["never"].results.get_job()
-
-        was_asked = bool(
-            fault_proxy.find_requests(path=path)
-        )  # an older SDK logs in without discovery
-        assert result.status == (504 if was_asked else None)
-        assert time.monotonic() - began < SHORT + GRACE
-
-    def test_one_timeout_overrides_both_tiers(
-        self, make_app: MakeApp, fault_proxy: FaultyWorkspace
-    ) -> None:
-        app = make_app(
-            LAKEFLOW_JOBS_TIMEOUT=SHORT,
-            LAKEFLOW_JOBS_READ_TIMEOUT=3600,
-            LAKEFLOW_JOBS_WRITE_TIMEOUT=3600,
-        )
-        fault_proxy.fail(Silence(), path="jobs/get")
-        fault_proxy.fail(Silence(), path="run-now")
-        began = time.monotonic()
-        with app.app_context():
-            for call in (current_jobs["never"].get_job, current_jobs["never"].run_now):
-                with pytest.raises(UpstreamTimeout):
-                    call()
-
-        assert time.monotonic() - began < 2 * SHORT + GRACE
-
-    def test_other_calls_go_on_while_one_hangs(
-        self, fault_proxy: FaultyWorkspace, in_threads: Callable[..., Any]
-    ) -> None:
-        fault_proxy.fail(Silence(), path="jobs/get", times=1)
-        (hanging,) = in_threads(current_jobs["never"].results.get_job)
-        fault_proxy.wait_for(path="jobs/get")
-
-        assert current_jobs["never"].run_now().run_id
-
-        assert hanging.is_alive()
-        fault_proxy.stop()  # breaks what hangs; the retry then finds nobody
-        hanging.join(30)
-        fault_proxy.start()
-
-
-class TestMessages:
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 500, 503, 504])
-    def test_no_message_tells_token_or_configuration(
+    def test_error_contains_no_token_and_no_configuration(
         self, fault_proxy: FaultyWorkspace, status: int
     ) -> None:
         refusal = Refusal(status, message="You shall not pass", retry_after=3600)
@@ -504,29 +468,6 @@ class TestMessages:
         with pytest.raises(LakeflowJobsError) as caught:
             current_jobs["never"].get_job()
 
-        said = f"{caught.value} {caught.value.detail} {caught.value!r}"
+        text = f"{caught.value} {caught.value.detail} {caught.value!r}"
         for secret in (fault_proxy.token, "Config:", "host=", "auth_type", "Traceback"):
-            assert secret not in said
-
-    def test_the_code_of_the_workspace_is_kept(self, fault_proxy: FaultyWorkspace) -> None:
-        fault_proxy.fail(
-            Refusal(403, "PERMISSION_DENIED", "User x does not have Manage Run on job 1")
-        )
-
-        with pytest.raises(NotAllowed, match="Manage Run on job 1") as caught:
-            current_jobs["never"].run_now()
-
-        assert caught.value.upstream_code == "PERMISSION_DENIED"
-
-    def test_a_users_refused_token_is_theirs_and_the_apps_is_ours(
-        self, app: Flask, fault_proxy: FaultyWorkspace
-    ) -> None:
-        with (
-            app.test_request_context(headers=on_behalf_of("dapi-of-carol")),
-            pytest.raises(InvalidUserToken) as caught,
-            current_jobs["never"].as_user(request) as handle,
-        ):
-            handle.get_job()
-
-        assert caught.value.code == 401
-        assert "carol" not in f"{caught.value} {caught.value!r}"
+            assert secret not in text

@@ -1,0 +1,23 @@
+"""Fixtures of the tests of upstream calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+
+from flask_lakeflow_jobs import current_jobs
+from tests.conftest import MakeApp
+from tests.upstream.support import SHORT_SECONDS
+
+
+@pytest.fixture
+def short_timeouts(make_app: MakeApp) -> Iterator[Flask]:
+    """An app whose calls time out after a second."""
+    app = make_app(
+        LAKEFLOW_JOBS_READ_TIMEOUT=SHORT_SECONDS, LAKEFLOW_JOBS_WRITE_TIMEOUT=SHORT_SECONDS
+    )
+    with app.app_context():
+        current_jobs["never"].last_run()  # connects
+        yield app

@@ -1,0 +1,34 @@
+"""What the tests of upstream calls share."""
+
+from __future__ import annotations
+
+from flask_lakeflow_jobs.testing import (
+    Drop,
+    Fault,
+    GatewayPage,
+    InvalidBody,
+    Refusal,
+    TruncatedBody,
+)
+
+#: The timeout of calls in some tests, and the tolerance on a busy machine.
+SHORT_SECONDS = 1.0
+GRACE_SECONDS = 5.0
+
+#: Faults that a retry may fix.
+TRANSIENT_FAULTS: list[Fault] = [
+    Refusal(429, retry_after=0),
+    Refusal(500),
+    GatewayPage(502),
+    Refusal(503, retry_after=0),
+    Refusal(504),
+    Refusal(400, "COULD_NOT_ACQUIRE_LOCK"),
+    Drop(),
+    Drop(reset=False),
+    Drop(accepted=True),
+    Drop(accepted=True, reset=False),
+    InvalidBody(),
+    InvalidBody(body=b""),
+    InvalidBody(body=b"{}"),
+    TruncatedBody(),
+]

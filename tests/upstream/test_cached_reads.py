@@ -1,0 +1,162 @@
+"""Cached reads of a job: few requests, and never stale without saying so."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from flask_lakeflow_jobs import UpstreamError, current_jobs
+from flask_lakeflow_jobs.testing import Drop, Exchange, FaultyWorkspace, Refusal
+from tests.conftest import MakeApp
+from tests.support import RunGate, wait_until
+
+
+@pytest.fixture(autouse=True)
+def _app_context(app: Flask) -> Iterator[None]:
+    with app.app_context():
+        yield
+
+
+@pytest.mark.parametrize(("cache_ttl", "expected"), [(60, 1), (0, 3)])
+def test_ended_run_is_requested_once_unless_the_cache_is_off(
+    make_app: MakeApp, fault_proxy: FaultyWorkspace, cache_ttl: int, expected: int
+) -> None:
+    with make_app(LAKEFLOW_JOBS_CACHE_TTL=cache_ttl).app_context():
+        run_id = current_jobs["never"].run_now().run_id
+        runs = [current_jobs["never"].get_run(run_id) for _ in range(3)]
+
+    assert {run.run_id for run in runs} == {run_id}
+    assert len(fault_proxy.find_requests("GET", "runs/get")) == expected
+
+
+def test_active_run_is_never_served_for_long(run_gate: RunGate) -> None:
+    """Continuous reads do not keep an old response alive."""
+    run_id = current_jobs["gated"].run_now(run_gate.params).run_id
+    assert current_jobs["gated"].get_run(run_id).end_time == 0
+    run_gate.open()
+
+    assert wait_until(lambda: current_jobs["gated"].get_run(run_id).end_time, "its end")
+
+
+def test_simultaneous_reads_of_threads_are_one_request(
+    app: Flask, fault_proxy: FaultyWorkspace, in_threads: Callable[..., Any]
+) -> None:
+    run_id = current_jobs["never"].run_now().run_id
+    may_respond = threading.Event()
+
+    def hold(exchange: Exchange) -> None:
+        may_respond.wait(30)
+        exchange.respond(exchange.forward())
+
+    fault_proxy.fail(hold, path="runs/get")
+    found = []
+    ready = threading.Barrier(21, timeout=30)
+
+    def read() -> None:
+        with app.app_context():
+            ready.wait()
+            found.append(current_jobs["never"].get_run(run_id).run_id)
+
+    threads = in_threads(*[read] * 20)
+    ready.wait()
+    fault_proxy.wait_for(path="runs/get")
+    may_respond.set()
+    for thread in threads:
+        thread.join(30)
+
+    assert found == [run_id] * 20
+    assert len(fault_proxy.find_requests("GET", "runs/get")) == 1
+
+
+def test_failed_read_is_not_cached(fault_proxy: FaultyWorkspace) -> None:
+    run_id = current_jobs["never"].run_now().run_id
+    fault_proxy.fail(Refusal(403), path="runs/get", times=1)
+
+    assert not current_jobs["never"].results.get_run(run_id).ok
+    assert current_jobs["never"].results.get_run(run_id).ok
+
+
+def test_write_is_visible_to_the_next_read(run_gate: RunGate) -> None:
+    handle = current_jobs["gated"]
+    for _ in range(3):
+        run_id = handle.run_now(run_gate.params).run_id
+        last = handle.last_run()
+        assert last is not None
+        assert last.run_id == run_id
+    assert handle.get_run(run_id).state is not None
+
+    handle.cancel_run(run_id)
+
+    state = handle.get_run(run_id).state
+    assert state is not None
+    assert state.life_cycle_state is not None
+    assert state.life_cycle_state.value in ("TERMINATING", "TERMINATED")
+    run_gate.open()
+
+
+def test_polled_run_is_served_to_reads(fault_proxy: FaultyWorkspace) -> None:
+    run_id = current_jobs["quick"].run_now().run_id
+    current_jobs["quick"].wait(run_id)
+    polls = len(fault_proxy.find_requests("GET", "runs/get"))
+
+    assert current_jobs["quick"].get_run(run_id).end_time
+
+    assert len(fault_proxy.find_requests("GET", "runs/get")) == polls
+
+
+class TestWithoutWorkspace:
+    @pytest.fixture
+    def disconnected(
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace, run_gate: RunGate
+    ) -> Iterator[tuple[Flask, int]]:
+        """An app whose workspace failed after it read a run, and the run's id."""
+        app = make_app(LAKEFLOW_JOBS_READ_ATTEMPTS=1)
+        with app.app_context():
+            run_id = current_jobs["gated"].run_now(run_gate.params).run_id
+            path = f"/api/jobs/gated/runs/{run_id}"
+            client = app.test_client()
+            assert "Cache-Status" not in client.get(path).headers
+            fault_proxy.fail(Drop())
+            # The response is served as fresh for a moment, then the workspace is polled.
+            wait_until(lambda: "Cache-Status" in client.get(path).headers, "a stale response")
+            yield app, run_id
+
+    def test_http_serves_the_cached_run_as_stale(self, disconnected: tuple[Flask, int]) -> None:
+        app, run_id = disconnected
+        client: FlaskClient = app.test_client()
+
+        response = client.get(f"/api/jobs/gated/runs/{run_id}")
+
+        assert response.status_code == 200
+        assert response.get_json()["run_id"] == run_id
+        assert "ttl=-" in response.headers["Cache-Status"]
+
+    def test_http_responds_503_without_a_cached_response(
+        self, disconnected: tuple[Flask, int]
+    ) -> None:
+        app, _ = disconnected
+
+        assert app.test_client().get("/api/jobs/gated/runs").status_code == 503
+
+    def test_python_raises_instead_of_serving_stale(self, disconnected: tuple[Flask, int]) -> None:
+        _, run_id = disconnected
+
+        with pytest.raises(UpstreamError):
+            current_jobs["gated"].get_run(run_id)
+
+    def test_http_serves_fresh_when_the_workspace_recovers(
+        self, disconnected: tuple[Flask, int], fault_proxy: FaultyWorkspace
+    ) -> None:
+        app, run_id = disconnected
+        client = app.test_client()
+        fault_proxy.clear_faults()
+
+        assert wait_until(
+            lambda: "Cache-Status" not in client.get(f"/api/jobs/gated/runs/{run_id}").headers,
+            "a fresh response",
+        )

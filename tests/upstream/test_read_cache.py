@@ -1,0 +1,308 @@
+"""The cache of responses: how long they are fresh, and reads that share one request."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from cachelib import NullCache, SimpleCache
+
+from flask_lakeflow_jobs import LakeflowJobsError, NotAllowed, UpstreamUnavailable
+from flask_lakeflow_jobs.cache import SharedCache
+from flask_lakeflow_jobs.identity import APP, Identity
+from flask_lakeflow_jobs.upstream.read_cache import (
+    ACTIVE_TTL_SECONDS,
+    AFTER_WRITE_SECONDS,
+    AFTER_WRITE_TTL_SECONDS,
+    MAX_RESPONSE_CHARS,
+    CacheKey,
+    ReadCache,
+)
+from tests.clocks import FakeClock
+from tests.run_documents import JOB_ID, named_job
+from tests.support import DEADLINE, wait_until
+
+KEY = CacheKey(APP, named_job(), "run:1")
+FINAL_TTL = 60.0
+
+
+class Reads:
+    """A cache, and reads of a value that changes with each request."""
+
+    def __init__(self, *, final_ttl: float = FINAL_TTL, backend: Any = None) -> None:
+        self.clock = FakeClock()
+        shared = SharedCache(backend or SimpleCache())
+        self.cache = ReadCache(shared, self.clock, final_ttl=final_ttl)
+        self.requests = 0
+        self.error: LakeflowJobsError | None = None
+
+    def fetch(self) -> int:
+        self.requests += 1
+        if self.error is not None:
+            raise self.error
+        return self.requests
+
+    def read(self, key: CacheKey = KEY, *, is_final: bool = False, **options: Any) -> Any:
+        return self.cache.read(key, self.fetch, lambda _: is_final, **options)
+
+
+@pytest.fixture
+def reads() -> Reads:
+    return Reads()
+
+
+@pytest.mark.parametrize(
+    ("is_final", "final_ttl", "since_write", "fresh_for"),
+    [
+        (False, FINAL_TTL, None, ACTIVE_TTL_SECONDS),
+        (False, FINAL_TTL, 0.0, AFTER_WRITE_TTL_SECONDS),
+        (False, FINAL_TTL, AFTER_WRITE_SECONDS - 1, AFTER_WRITE_TTL_SECONDS),
+        (False, FINAL_TTL, AFTER_WRITE_SECONDS, ACTIVE_TTL_SECONDS),
+        (False, 0.5, None, 0.5),
+        (True, FINAL_TTL, None, FINAL_TTL),
+        (True, FINAL_TTL, 0.0, FINAL_TTL),
+        (True, 0.5, None, 0.5),
+        (True, 0.0, None, 0.0),
+        (False, 0.0, None, 0.0),
+    ],
+)
+def test_response_is_fresh_for_its_time_to_live(
+    is_final: bool, final_ttl: float, since_write: float | None, fresh_for: float
+) -> None:
+    reads = Reads(final_ttl=final_ttl)
+    if since_write is not None:
+        reads.cache.invalidate(KEY.job)
+        reads.clock.sleep(since_write)
+    assert reads.read(is_final=is_final).value == 1
+    if fresh_for:
+        reads.clock.sleep(fresh_for - 0.125)
+        cached = reads.read(is_final=is_final)
+        assert (cached.value, cached.age, cached.is_stale) == (1, fresh_for - 0.125, False)
+        reads.clock.sleep(0.125)
+    assert reads.read(is_final=is_final).value == 2
+
+
+def test_response_from_the_future_is_not_served(reads: Reads) -> None:
+    reads.read(is_final=True)
+    reads.clock.elapsed = -1.0
+    assert reads.read(is_final=True).value == 2
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(KEY, identity=Identity("a-user")),
+        replace(KEY, job=named_job(job_id=JOB_ID + 1)),
+        replace(KEY, resource="run:2"),
+    ],
+    ids=["identity", "job", "resource"],
+)
+def test_keys_share_no_responses(reads: Reads, other: CacheKey) -> None:
+    assert [reads.read(is_final=True).value, reads.read(other, is_final=True).value] == [1, 2]
+
+
+def test_etag_identifies_a_cached_response(reads: Reads) -> None:
+    assert reads.read(is_final=True).etag is None
+    first, second = reads.read(is_final=True), reads.read(is_final=True)
+    assert first.etag == second.etag is not None
+    reads.cache.invalidate(KEY.job)
+    reads.read(is_final=True)
+    assert reads.read(is_final=True).etag != first.etag
+
+
+def test_large_response_is_not_stored(reads: Reads) -> None:
+    def fetch() -> str:
+        reads.requests += 1
+        return "x" * MAX_RESPONSE_CHARS
+
+    for _ in range(2):
+        reads.cache.read(KEY, fetch, lambda _: True)
+    assert reads.requests == 2
+
+
+def test_invalidated_response_is_not_served(reads: Reads) -> None:
+    reads.read(is_final=True)
+    reads.cache.invalidate(KEY.job)
+    assert reads.read(is_final=True).value == 2
+
+
+def test_response_requested_before_a_write_is_not_served_after_it(reads: Reads) -> None:
+    generation = reads.cache.generation(KEY.job)
+    reads.cache.invalidate(KEY.job)
+    reads.cache.store(KEY, generation, 0, is_final=True)
+    assert reads.read(is_final=True).value == 1
+
+
+def test_stored_response_is_served(reads: Reads) -> None:
+    reads.cache.store(KEY, reads.cache.generation(KEY.job), 0, is_final=True)
+    assert reads.read(is_final=True).value == 0
+
+
+def test_error_is_not_cached(reads: Reads) -> None:
+    reads.error = NotAllowed("No.")
+    with pytest.raises(NotAllowed):
+        reads.read()
+    reads.error = None
+    assert reads.read().value == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "stale_if_error", "is_invalidated", "is_served"),
+    [
+        (UpstreamUnavailable("Down."), True, False, True),
+        (UpstreamUnavailable("Down."), False, False, False),
+        (UpstreamUnavailable("Down."), True, True, False),
+        (NotAllowed("No."), True, False, False),
+    ],
+    ids=["transient", "not wanted", "invalidated", "permanent"],
+)
+def test_stale_response_is_served_after_a_transient_error(
+    reads: Reads,
+    error: LakeflowJobsError,
+    stale_if_error: bool,
+    is_invalidated: bool,
+    is_served: bool,
+) -> None:
+    reads.read(stale_if_error=stale_if_error)
+    reads.clock.sleep(ACTIVE_TTL_SECONDS + 2)
+    if is_invalidated:
+        reads.cache.invalidate(KEY.job)
+    reads.error = error
+    if is_served:
+        stale = reads.read(stale_if_error=stale_if_error)
+        assert (stale.value, stale.is_stale, stale.age) == (1, True, ACTIVE_TTL_SECONDS + 2)
+    else:
+        with pytest.raises(type(error)):
+            reads.read(stale_if_error=stale_if_error)
+
+
+class HeldFetch:
+    """A fetch that waits until it is released, then returns or raises its result."""
+
+    def __init__(self, result: object) -> None:
+        self.result = result
+        self.began = threading.Event()
+        self.released = threading.Event()
+        self.requests = 0
+
+    def __call__(self) -> object:
+        self.requests += 1
+        self.began.set()
+        assert self.released.wait(DEADLINE)
+        if isinstance(self.result, BaseException):
+            raise self.result
+        return self.result
+
+
+class Interrupted(Exception):
+    """Raised by a signal handler in the reading thread."""
+
+
+InThreads = Callable[..., list[threading.Thread]]
+
+
+def read_together(
+    reads: Reads, held: HeldFetch, in_threads: InThreads, *, readers: int
+) -> list[object]:
+    """Read with one thread that fetches, and others that wait for it."""
+    results: list[object] = []
+
+    def read(fetch: Callable[[], object]) -> None:
+        try:
+            results.append(reads.cache.read(KEY, fetch, lambda _: False).value)
+        except (LakeflowJobsError, Interrupted) as error:
+            results.append(error)
+
+    threads = in_threads(lambda: read(held))
+    assert held.began.wait(DEADLINE)
+    entered = threading.Semaphore(0)
+
+    def follow() -> None:
+        entered.release()
+        read(reads.fetch)
+
+    threads += in_threads(*[follow] * readers)
+    for _ in range(readers):
+        assert entered.acquire(timeout=DEADLINE)
+    wait_until(lambda: _waiters(reads) == readers, "Waiting readers")
+    held.released.set()
+    for thread in threads:
+        thread.join(DEADLINE)
+    return results
+
+
+def _waiters(reads: Reads) -> int:
+    (future,) = reads.cache._in_flight.values()
+    return len(future._condition._waiters)  # type: ignore[attr-defined]
+
+
+def test_simultaneous_reads_share_one_request(reads: Reads, in_threads: InThreads) -> None:
+    held = HeldFetch("response")
+    assert read_together(reads, held, in_threads, readers=5) == ["response"] * 6
+    assert (held.requests, reads.requests) == (1, 0)
+
+
+def test_simultaneous_reads_share_an_error(reads: Reads, in_threads: InThreads) -> None:
+    error = NotAllowed("No.")
+    assert read_together(reads, HeldFetch(error), in_threads, readers=2) == [error] * 3
+    assert reads.requests == 0
+
+
+def test_interrupted_read_does_not_interrupt_the_reads_that_wait_for_it(
+    reads: Reads, in_threads: InThreads
+) -> None:
+    results = read_together(reads, HeldFetch(Interrupted()), in_threads, readers=3)
+    assert sorted(type(result).__name__ for result in results) == ["Interrupted", *["int"] * 3]
+
+
+def test_read_after_a_write_does_not_wait_for_one_before_it(in_threads: InThreads) -> None:
+    """Even without a store, which would know of the write."""
+    reads, held = Reads(backend=NullCache()), HeldFetch("earlier")
+    (earlier,) = in_threads(lambda: reads.cache.read(KEY, held, lambda _: False))
+    assert held.began.wait(DEADLINE)
+
+    reads.cache.invalidate(KEY.job)
+
+    assert reads.read().value == 1
+    held.released.set()
+    earlier.join(DEADLINE)
+
+
+FORKING = """
+import os, sys, threading
+from flask_lakeflow_jobs.clock import SystemClock
+from flask_lakeflow_jobs.identity import APP
+from flask_lakeflow_jobs.cache import SharedCache
+from flask_lakeflow_jobs.upstream.read_cache import CacheKey, ReadCache
+from cachelib import SimpleCache
+from types import SimpleNamespace
+
+cache = ReadCache(SharedCache(SimpleCache()), SystemClock(), final_ttl=60)
+key = CacheKey(APP, SimpleNamespace(job_id=7), "run:1")
+began, may_end = threading.Event(), threading.Event()
+
+def fetch():
+    began.set()
+    may_end.wait(30)
+    return {}
+
+thread = threading.Thread(target=cache.read, args=(key, fetch, bool))
+thread.start()
+began.wait(30)
+child = os.fork()
+if child == 0:
+    os._exit(0 if cache.read(key, lambda: {"a": 1}, bool).value == {"a": 1} else 1)
+may_end.set()
+thread.join()
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_forked_child_does_not_wait_for_a_read_of_its_parent() -> None:
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", FORKING], timeout=60, check=False)
+    assert done.returncode == 0
