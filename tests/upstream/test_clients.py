@@ -1,4 +1,4 @@
-"""As whom the workspace is asked, what making a client costs, and a workspace that comes back."""
+"""SDK clients: credentials, requests at creation, proxies, and the local workspace."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ DISCOVERY = "databricks-config"
 TOKENS = "oidc/v1/token"
 
 
-class TestApp:
-    def test_nothing_is_asked_before_the_first_call(
+class TestAppIdentity:
+    def test_no_request_before_the_first_call(
         self, make_app: MakeApp, fault_proxy: FaultyWorkspace
     ) -> None:
         with make_app().app_context():
@@ -35,14 +35,14 @@ class TestApp:
 
         assert not fault_proxy.requests
 
-    def test_one_client_serves_all_calls(self, app: Flask, fault_proxy: FaultyWorkspace) -> None:
+    def test_one_client_makes_all_calls(self, app: Flask, fault_proxy: FaultyWorkspace) -> None:
         with app.app_context():
             for _ in range(3):
                 current_jobs["never"].run_now()
 
-        assert len(fault_proxy.find_requests(path=DISCOVERY)) <= 1  # an older SDK does without
+        assert len(fault_proxy.find_requests(path=DISCOVERY)) <= 1  # none with older SDKs
 
-    def test_calls_that_come_together_make_one_client(
+    def test_simultaneous_calls_create_one_client(
         self, app: Flask, fault_proxy: FaultyWorkspace, in_threads: Callable[..., Any]
     ) -> None:
         def call() -> None:
@@ -52,10 +52,10 @@ class TestApp:
         for thread in in_threads(*[call] * 8):
             thread.join(30)
 
-        assert len(fault_proxy.find_requests(path=DISCOVERY)) <= 1  # an older SDK does without
+        assert len(fault_proxy.find_requests(path=DISCOVERY)) <= 1  # none with older SDKs
         assert len(fault_proxy.find_requests("POST", "run-now")) == 8
 
-    def test_a_workspace_without_discovery_will_do(
+    def test_workspace_without_discovery_is_accepted(
         self, app: Flask, fault_proxy: FaultyWorkspace
     ) -> None:
         fault_proxy.fail(Refusal(404, "ENDPOINT_NOT_FOUND"), path=DISCOVERY)
@@ -63,7 +63,7 @@ class TestApp:
         with app.app_context():
             assert current_jobs["never"].get_job().job_id
 
-    def test_a_throttled_discovery_holds_up_no_more_than_one_call(
+    def test_throttled_discovery_fails_one_call_at_most(
         self, app: Flask, fault_proxy: FaultyWorkspace
     ) -> None:
         fault_proxy.fail(Refusal(429, retry_after=3600), path=DISCOVERY, times=1)
@@ -72,10 +72,10 @@ class TestApp:
             first = current_jobs["never"].results.list_runs()
             assert first.ok is (
                 not fault_proxy.find_requests("GET", DISCOVERY)
-            )  # the lowest SDK has none
+            )  # the oldest SDK has none
             assert current_jobs["never"].results.list_runs().ok
 
-    def test_credentials_may_stand_in_the_environment(
+    def test_credentials_of_the_environment_are_used(
         self, make_app: MakeApp, fault_proxy: FaultyWorkspace, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("DATABRICKS_HOST", fault_proxy.host)
@@ -88,20 +88,20 @@ class TestApp:
 
 class TestProxies:
     @pytest.fixture
-    def proxied(self, fault_proxy: FaultyWorkspace) -> Iterator[list[str]]:
-        """What goes over a proxy, which takes all hosts for the workspace."""
-        asked: list[str] = []
-        directly = build_opener(ProxyHandler({}))
+    def proxied_paths(self, fault_proxy: FaultyWorkspace) -> Iterator[list[str]]:
+        """Requests through a proxy that forwards all hosts to the workspace."""
+        paths: list[str] = []
+        opener = build_opener(ProxyHandler({}))
 
         class Proxy(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                asked.append(urlsplit(self.path).netloc + urlsplit(self.path).path)
+                paths.append(urlsplit(self.path).netloc + urlsplit(self.path).path)
                 url = urlsplit(fault_proxy.host)._replace(
                     path=urlsplit(self.path).path, query=urlsplit(self.path).query
                 )
                 token = {"Authorization": self.headers["Authorization"]}
-                with directly.open(Request(url.geturl(), headers=token)) as answer:  # noqa: S310
-                    body = answer.read()
+                with opener.open(Request(url.geturl(), headers=token)) as response:  # noqa: S310
+                    body = response.read()
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -113,23 +113,23 @@ class TestProxies:
             thread = threading.Thread(target=server.serve_forever)
             thread.start()
             self.url = f"http://127.0.0.1:{server.server_port}"
-            yield asked
+            yield paths
             server.shutdown()
             thread.join()
 
-    def test_a_proxy_of_the_environment_is_used(
-        self, make_app: MakeApp, proxied: list[str], monkeypatch: pytest.MonkeyPatch
+    def test_proxy_of_the_environment_is_used(
+        self, make_app: MakeApp, proxied_paths: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("http_proxy", self.url)
 
         with make_app(DATABRICKS_HOST="http://workspace.example").app_context():
             assert current_jobs["never"].get_job().job_id
 
-        # other requests of this process may come this way too
-        assert "workspace.example/api/2.2/jobs/get" in proxied
+        # other requests of this process may use the proxy too
+        assert "workspace.example/api/2.2/jobs/get" in proxied_paths
 
-    def test_a_host_that_is_to_be_reached_without_it_is(
-        self, app: Flask, proxied: list[str], monkeypatch: pytest.MonkeyPatch
+    def test_no_proxy_of_the_environment_is_respected(
+        self, app: Flask, proxied_paths: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("http_proxy", self.url)
         monkeypatch.setenv("no_proxy", "127.0.0.1")
@@ -137,11 +137,11 @@ class TestProxies:
         with app.app_context():
             assert current_jobs["never"].get_job().job_id
 
-        assert not proxied
+        assert not proxied_paths
 
 
 class TestClientSecret:
-    """How an app on Databricks Apps logs in."""
+    """The login of an app on Databricks Apps."""
 
     @pytest.fixture
     def app(self, make_app: MakeApp, fault_proxy: FaultyWorkspace) -> Flask:
@@ -151,7 +151,7 @@ class TestClientSecret:
             DATABRICKS_CLIENT_SECRET=fault_proxy.token,
         )
 
-    def test_the_app_gets_a_token_once_and_uses_it(
+    def test_app_requests_one_token_and_uses_it(
         self, app: Flask, fault_proxy: FaultyWorkspace
     ) -> None:
         with app.app_context():
@@ -162,10 +162,10 @@ class TestClientSecret:
         (token,) = {sent.token for sent in fault_proxy.find_requests("POST", "run-now")}
         assert token not in ("", hash_token(fault_proxy.token))
 
-    def test_a_user_acts_as_themselves_beside_it(
+    def test_user_token_is_used_despite_app_credentials(
         self, app: Flask, fault_proxy: FaultyWorkspace, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """On Databricks Apps the app's own credentials always stand in the environment."""
+        """On Databricks Apps, the environment always contains the app's own credentials."""
         monkeypatch.setenv("DATABRICKS_CLIENT_ID", "the-app")
         monkeypatch.setenv("DATABRICKS_CLIENT_SECRET", fault_proxy.token)
 
@@ -180,7 +180,7 @@ class TestClientSecret:
         ]
         assert not fault_proxy.find_requests("POST", TOKENS)
 
-    def test_a_refused_secret_is_said_without_it(
+    def test_error_of_a_rejected_secret_does_not_contain_it(
         self, make_app: MakeApp, fault_proxy: FaultyWorkspace
     ) -> None:
         app = make_app(
@@ -196,10 +196,10 @@ class TestClientSecret:
         assert "wrong-secret" not in str(caught.value)
 
 
-def test_a_token_of_the_app_wins_over_credentials_of_the_environment(
+def test_config_token_overrides_client_secret_of_the_environment(
     make_app: MakeApp, fault_proxy: FaultyWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on Databricks Apps, where the app's own always stand there."""
+    """On Databricks Apps, the environment always contains a client secret."""
     monkeypatch.setenv("DATABRICKS_CLIENT_ID", "the-app")
     monkeypatch.setenv("DATABRICKS_CLIENT_SECRET", "not the token")
 
@@ -209,7 +209,7 @@ def test_a_token_of_the_app_wins_over_credentials_of_the_environment(
     assert not fault_proxy.find_requests("POST", TOKENS)
 
 
-def test_a_client_secret_of_the_app_wins_over_a_token_of_the_environment(
+def test_config_client_secret_overrides_token_of_the_environment(
     make_app: MakeApp, fault_proxy: FaultyWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABRICKS_TOKEN", "not the token")
@@ -225,8 +225,8 @@ def test_a_client_secret_of_the_app_wins_over_a_token_of_the_environment(
     assert fault_proxy.find_requests("POST", TOKENS)
 
 
-class TestUsers:
-    def test_a_users_warm_call_costs_no_discovery(
+class TestUserIdentity:
+    def test_later_calls_of_a_user_need_no_discovery(
         self, app: Flask, fault_proxy: FaultyWorkspace
     ) -> None:
         for _ in range(3):
@@ -240,8 +240,8 @@ class TestUsers:
         assert len(fault_proxy.find_requests("POST", "run-now")) == 3
 
 
-class TestLocal:
-    """Jobs on the local workspace of the app's own folder, in a process of its own."""
+class TestLocalWorkspace:
+    """The local workspace of the app's instance folder, in a process of its own."""
 
     @pytest.fixture
     def app(self, tmp_path: Path) -> Iterator[Flask]:
@@ -254,13 +254,13 @@ class TestLocal:
             yield app
         stop_workspace(instance / "lakeflow")
 
-    def test_every_job_of_the_bundle_is_there_and_runs(self, app: Flask) -> None:
+    def test_jobs_of_the_bundle_run(self, app: Flask) -> None:
         assert {"quick", "pipeline", "gated"} <= set(current_jobs)
         *_, last = current_jobs["quick"].run_and_wait()
 
         assert last.outcome == "succeeded"
 
-    def test_a_killed_workspace_comes_back_and_knows_its_runs(self, app: Flask) -> None:
+    def test_killed_workspace_is_restarted_with_its_runs(self, app: Flask) -> None:
         before = current_jobs["never"].run_now().run_id
         os.kill(self._pid(app), signal.SIGKILL)
 
@@ -269,7 +269,9 @@ class TestLocal:
         runs = [run.run_id for run in current_jobs["never"].list_runs()]
         assert runs == [after, before]
 
-    def test_a_watch_outlives_it(self, app: Flask, run_gate: RunGate) -> None:
+    def test_watch_continues_after_the_workspace_was_killed(
+        self, app: Flask, run_gate: RunGate
+    ) -> None:
         watch = current_jobs["gated"].run_and_wait({"job_parameters": run_gate.params})
         assert next(watch).outcome == "running"
         os.kill(self._pid(app), signal.SIGKILL)
@@ -279,7 +281,7 @@ class TestLocal:
         assert last.is_terminal
         assert last.outcome not in ("succeeded", "unknown")
 
-    def test_one_that_was_stopped_does_too(self, app: Flask) -> None:
+    def test_stopped_workspace_is_restarted_with_its_runs(self, app: Flask) -> None:
         before = current_jobs["never"].run_now().run_id
         stop_workspace(self._folder(app))
 
