@@ -1,18 +1,19 @@
-"""The local workspace: a Lakeflow Jobs service over HTTP that really runs the jobs of a bundle.
+"""A local workspace: serves the Jobs API over HTTP and runs the jobs of a bundle.
 
-It knows nothing of the rest of the package; whoever wants it talks to it over HTTP, as to any
-workspace.
+It is independent of the rest of the package, which talks to it over HTTP like to any workspace.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .bundle.errors import BundleError
     from .bundle.load import Bundle, BundleJob, load_bundle
     from .clock import Clock, ManualClock, SystemClock
-    from .daemon import Address, WorkspaceError, ensure_workspace, stop_workspace
+    from .daemon import ensure_workspace, stop_workspace
+    from .home import Address, WorkspaceError
     from .workspace import Workspace
 
 __all__ = [
@@ -30,21 +31,19 @@ __all__ = [
     "stop_workspace",
 ]
 
-_HOMES = {
+_MODULES = {
     "bundle.errors": ("BundleError",),
     "bundle.load": ("Bundle", "BundleJob", "load_bundle"),
     "clock": ("Clock", "ManualClock", "SystemClock"),
-    "daemon": ("Address", "WorkspaceError", "ensure_workspace", "stop_workspace"),
+    "daemon": ("ensure_workspace", "stop_workspace"),
+    "home": ("Address", "WorkspaceError"),
     "workspace": ("Workspace",),
 }
 
 
 def __getattr__(name: str) -> Any:
-    # Lazy, so that reading a bundle needs nothing but PyYAML, and finding a workspace not even
-    # that.
-    from importlib import import_module
-
-    for module, names in _HOMES.items():
+    # Lazy: reading a bundle requires only PyYAML, and finding a workspace not even that.
+    for module, names in _MODULES.items():
         if name in names:
             return getattr(import_module(f"{__name__}.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""``python -m flask_lakeflow_jobs.local``: a workspace in the foreground."""
+"""``python -m flask_lakeflow_jobs.local``: a local workspace in the foreground."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .bundle.errors import BundleError
 from .home import Address, WorkspaceError, WorkspaceFolder
 from .workspace import Workspace
 
-_LOOK_AROUND = 1.0  # seconds between two looks whether anybody still needs this process
+_CHECK_INTERVAL_SECONDS = 1.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until a signal comes, or until nobody has needed the workspace for ``--idle-exit``.
+    """Serve until a signal arrives, or until the workspace was idle for ``--idle-exit``.
 
-    :return: the exit code: 1 if it could not start, or if its server broke down.
+    :return: the exit code: 1 if it could not start or its server failed.
     """
     options = _parse(arguments)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -39,16 +39,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     if not options.quiet:
         _print_exports(address, workspace)
-    is_sound = True
-    while not stopped.wait(_LOOK_AROUND):
-        if not (is_sound := workspace.is_serving):
-            break  # the log says why; whoever needs a workspace next starts another
+    is_serving = True
+    while not stopped.wait(_CHECK_INTERVAL_SECONDS):
+        if not (is_serving := workspace.is_serving):
+            break  # the server has logged why; the next client starts another workspace
         if options.idle_exit and workspace.idle_seconds > options.idle_exit:
             break
         if (folder.read_address() or {}).get("pid") != os.getpid():
-            break  # the folder was removed under the workspace
+            break  # the folder was removed
     workspace.stop()
-    return 0 if is_sound else 1
+    return 0 if is_serving else 1
 
 
 def _print_exports(address: Address, workspace: Workspace) -> None:
@@ -62,35 +62,35 @@ def _print_exports(address: Address, workspace: Workspace) -> None:
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m flask_lakeflow_jobs.local",
-        description="Serve the jobs of a databricks.yml bundle as a Databricks workspace would.",
+        description="Run a local workspace with the jobs of a databricks.yml bundle.",
     )
     parser.add_argument("--bundle", required=True, help="the databricks.yml, or its folder")
     parser.add_argument(
-        "--folder", help="where runs are kept (default: .lakeflow beside the bundle)"
+        "--folder", help="folder for runs and their data (default: .lakeflow beside the bundle)"
     )
-    parser.add_argument("--quiet", action="store_true", help="do not print the lines to export")
-    parser.add_argument("--target", help="the target of the bundle")
+    parser.add_argument("--quiet", action="store_true", help="do not print the export lines")
+    parser.add_argument("--target", help="target of the bundle")
     parser.add_argument(
         "--var",
         action="append",
         default=[],
         type=_variable,
         metavar="NAME=VALUE",
-        help="the value of a variable of the bundle (repeatable)",
+        help="set a variable of the bundle (repeatable)",
     )
-    parser.add_argument("--port", type=int, help="the port to listen on (default: the last one)")
+    parser.add_argument("--port", type=int, help="port to listen on (default: the last one)")
     parser.add_argument(
         "--idle-exit",
         type=float,
         metavar="SECONDS",
-        help="end after so long without requests and runs (default: never)",
+        help="exit after this time without requests and runs (default: never)",
     )
     return parser.parse_args(arguments)
 
 
 def _variable(text: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not name or not sign:
+    name, separator, value = text.partition("=")
+    if not name or not separator:
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
     return name, value
 

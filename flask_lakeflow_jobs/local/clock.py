@@ -1,4 +1,4 @@
-"""Time, passed in: the system's own, or one that a test moves by hand."""
+"""The clock of the workspace: the system's, or one that a test controls."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ Callback = Callable[[], None]
 
 
 class Clock(Protocol):
-    """What the workspace needs to know of time."""
+    """Returns the time and calls functions at given times."""
 
     def time(self) -> float:
-        """Seconds since the epoch."""
+        """Return the seconds since the epoch."""
 
     def call_at(self, when: float, callback: Callback) -> None:
-        """Call ``callback`` once ``when`` (seconds since the epoch) has come, from any thread."""
+        """Call ``callback`` at ``when`` (seconds since the epoch), from any thread."""
 
 
-class _Agenda:
-    """Callbacks by the time at which they are due."""
+class _Schedule:
+    """Callbacks ordered by their times."""
 
     def __init__(self) -> None:
         self._entries: list[tuple[float, int, Callback]] = []
@@ -42,23 +42,23 @@ class _Agenda:
 
 
 class SystemClock:
-    """The system's time; one thread calls back, from the first :meth:`call_at` to :meth:`stop`."""
+    """The system's time, and a thread for callbacks, from the first :meth:`call_at` on."""
 
     def __init__(self) -> None:
-        self._agenda = _Agenda()
+        self._schedule = _Schedule()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._stopped = False
 
     def time(self) -> float:
-        """Seconds since the epoch."""
+        """Return the seconds since the epoch."""
         return time.time()
 
     def call_at(self, when: float, callback: Callback) -> None:
-        """Call ``callback`` once ``when`` (seconds since the epoch) has come."""
+        """Call ``callback`` at ``when`` (seconds since the epoch)."""
         with self._changed:
-            earliest = self._agenda.next_time()
-            self._agenda.add(when, callback)
+            earliest = self._schedule.next_time()
+            self._schedule.add(when, callback)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="clock", daemon=True)
                 self._thread.start()
@@ -66,7 +66,7 @@ class SystemClock:
                 self._changed.notify()
 
     def stop(self) -> None:
-        """Call nobody back any more."""
+        """Stop all callbacks."""
         with self._changed:
             self._stopped = True
             self._changed.notify()
@@ -83,40 +83,39 @@ class SystemClock:
     def _next_due(self) -> Callback | None:
         with self._changed:
             while not self._stopped:
-                earliest = self._agenda.next_time()
+                earliest = self._schedule.next_time()
                 if earliest is None:
                     self._changed.wait()
                     continue
                 remaining = earliest - self.time()
                 if remaining <= 0:
-                    return self._agenda.pop()
+                    return self._schedule.pop()
                 self._changed.wait(remaining)
         return None
 
 
 class ManualClock:
-    """A clock that stands still until :meth:`advance`; what is due then has happened when it
-    returns.
+    """A clock that stands still until :meth:`advance`, which runs the callbacks that are due.
 
     :param start: seconds since the epoch.
     """
 
     def __init__(self, start: float = 1_700_000_000.0) -> None:
         self._now = start
-        self._agenda = _Agenda()
+        self._schedule = _Schedule()
         self._lock = threading.Lock()
 
     def time(self) -> float:
-        """Seconds since the epoch."""
+        """Return the seconds since the epoch."""
         return self._now
 
     def call_at(self, when: float, callback: Callback) -> None:
         """Call ``callback`` from the :meth:`advance` that passes ``when``."""
         with self._lock:
-            self._agenda.add(when, callback)
+            self._schedule.add(when, callback)
 
     def advance(self, seconds: float) -> None:
-        """Let ``seconds`` pass, stopping at each moment at which something is due."""
+        """Let ``seconds`` pass and run each callback at its time."""
         target = self._now + seconds
         while (callback := self._next_until(target)) is not None:
             callback()
@@ -124,8 +123,8 @@ class ManualClock:
 
     def _next_until(self, target: float) -> Callback | None:
         with self._lock:
-            earliest = self._agenda.next_time()
+            earliest = self._schedule.next_time()
             if earliest is None or earliest > target:
                 return None
             self._now = max(self._now, earliest)
-            return self._agenda.pop()
+            return self._schedule.pop()

@@ -1,4 +1,4 @@
-"""Finding the workspace of a folder, or starting one that outlives whoever asked."""
+"""The background process of a workspace: find it, start it, stop it."""
 
 from __future__ import annotations
 
@@ -16,121 +16,119 @@ from .bundle.documents import find_root_file
 from .bundle.variables import hash_variables, read_target
 from .home import Address, WorkspaceError, WorkspaceFolder
 
-__all__ = ["Address", "WorkspaceError", "ensure_workspace", "stop_workspace"]
-_IDLE_EXIT = 30 * 60  # seconds without requests and runs after which a workspace nobody holds ends
-_WAIT_SECONDS = 30.0  # seconds that a workspace may take to stop
-_POLL_INTERVAL_SECONDS = 0.01  # seconds between two looks at another process
-_STOP = "flask jobs local --stop"
-_LOG_TAIL = 2000  # characters of the log that an error quotes
+_IDLE_EXIT_SECONDS = 30 * 60
+_STOP_TIMEOUT_SECONDS = 30.0
+_POLL_INTERVAL_SECONDS = 0.01
+_MAX_LOG_TAIL_CHARACTERS = 2000
 
 
 def ensure_workspace(folder: str | Path, bundle: str | Path, *, timeout: float = 30.0) -> Address:
-    """Find the workspace of a folder, or start one. Any number of processes may call this at once.
+    """Return the address of a folder's workspace; start the workspace if it does not run.
+
+    Any number of processes may call this at once.
 
     :param folder: where the workspace keeps its runs.
-    :param bundle: the ``databricks.yml`` that it serves.
-    :param timeout: seconds to wait for one that is starting.
-    :return: where it answers.
-    :raises WorkspaceError: it does not come up, or serves another bundle, or another target of it.
+    :param bundle: the ``databricks.yml`` to serve.
+    :param timeout: seconds to wait for a workspace that is starting.
+    :raises WorkspaceError: it does not start, or serves another bundle, target or variables.
     """
-    place = WorkspaceFolder(folder)
-    wanted = find_root_file(Path(bundle))
-    if (running := _running(place, wanted)) is not None:
-        return running
-    place.create()
-    with place.start_lock(timeout):
-        # Somebody else may have started it while this call waited for its turn.
-        if (running := _running(place, wanted)) is not None:
-            return running
-        return _start(place, wanted, timeout)
+    home = WorkspaceFolder(folder)
+    root_file = find_root_file(Path(bundle))
+    if (address := _find_running(home, root_file)) is not None:
+        return address
+    home.create()
+    with home.start_lock(timeout):
+        # Another process may have started it while this one waited for the lock.
+        if (address := _find_running(home, root_file)) is not None:
+            return address
+        return _start(home, root_file, timeout)
 
 
 def stop_workspace(folder: str | Path) -> bool:
-    """Stop the workspace of a folder; tasks that are going are ended.
+    """Stop the workspace of a folder and its running tasks.
 
-    :return: whether there was one.
-    :raises WorkspaceError: it is part of this very process, or does not stop.
+    :return: whether it was running.
+    :raises WorkspaceError: it is part of this process, or does not stop.
     """
-    place = WorkspaceFolder(folder)
-    content = place.read_address()
-    if not place.is_served() or content is None:
+    home = WorkspaceFolder(folder)
+    content = home.read_address()
+    if not home.is_served() or content is None:
         return False
     pid = int(content["pid"])
     if pid == os.getpid():
         raise WorkspaceError(
-            f"The workspace in {place.path} is part of this process. Call its stop()."
+            f"The workspace in {home.path} is part of this process. Call its stop()."
         )
     try:
         os.kill(pid, signal.SIGTERM)
     except ProcessLookupError:
         return False
-    if not _comes_about(lambda: not place.is_served(), _WAIT_SECONDS):
+    if not _wait_for(lambda: not home.is_served(), _STOP_TIMEOUT_SECONDS):
         raise WorkspaceError(
-            f"The workspace in {place.path} (process {pid}) does not stop. Look into {place.log}."
+            f"The workspace in {home.path} (process {pid}) does not stop. See {home.log}."
         )
     return True
 
 
-def _running(place: WorkspaceFolder, bundle: Path) -> Address | None:
-    content = place.read_address()
-    if content is None or not place.is_served():
+def _find_running(home: WorkspaceFolder, bundle: Path) -> Address | None:
+    content = home.read_address()
+    if content is None or not home.is_served():
         return None
     if content["bundle"] != str(bundle):
         raise WorkspaceError(
-            f"The workspace in {place.path} serves {content['bundle']}, not {bundle}. "
-            "Stop that one first, or name another folder."
+            f"The workspace in {home.path} serves {content['bundle']}, not {bundle}. "
+            "Stop it first, or use another folder."
         )
-    _check_same_reading(place, content)
+    _check_target_and_variables(home, content)
     return Address(content["host"], content["token"], int(content["pid"]))
 
 
-def _check_same_reading(place: WorkspaceFolder, content: Mapping[str, Any]) -> None:
-    """Refuse a workspace that has read the bundle otherwise than is asked for here."""
-    stop = f"Stop that one first: {_STOP}."
+def _check_target_and_variables(home: WorkspaceFolder, content: Mapping[str, Any]) -> None:
+    stop = "Stop it first: flask jobs local --stop."
     served = content.get("target", "")
-    wanted = read_target() or content.get("default_target", "")
-    if wanted != served:
+    target = read_target() or content.get("default_target", "")
+    if target != served:
         raise WorkspaceError(
-            f"The workspace in {place.path} serves target {served}, not {wanted or 'the default'}. "
+            f"The workspace in {home.path} serves target {served}, not {target or 'the default'}. "
             f"{stop}"
         )
     if content.get("variables", hash_variables()) != hash_variables():
         raise WorkspaceError(
-            f"The workspace in {place.path} has other values of variables (BUNDLE_VAR_…) than are "
-            f"set here. {stop}"
+            f"The workspace in {home.path} has other values of variables (BUNDLE_VAR_…) than "
+            f"this process. {stop}"
         )
 
 
-def _start(place: WorkspaceFolder, bundle: Path, timeout: float) -> Address:
+def _start(home: WorkspaceFolder, bundle: Path, timeout: float) -> Address:
     deadline = time.monotonic() + timeout
-    # A process that has the folder but shows no address is about to come or to go.
-    _comes_about(
-        lambda: not place.is_served() or _running(place, bundle) is not None,
+    # A process that serves the folder without an address is starting or stopping.
+    _wait_for(
+        lambda: not home.is_served() or _find_running(home, bundle) is not None,
         timeout,
     )
-    if (running := _running(place, bundle)) is not None:
-        return running
+    if (address := _find_running(home, bundle)) is not None:
+        return address
     _check_installed()
-    place.remove_address()
-    process = _launch(place, bundle)
-    _comes_about(
+    home.remove_address()
+    process = _launch(home, bundle)
+    _wait_for(
         lambda: (
-            _running(place, bundle) is not None
-            or (process.poll() is not None and not place.is_served())
+            _find_running(home, bundle) is not None
+            or (process.poll() is not None and not home.is_served())
         ),
         deadline - time.monotonic(),
     )
-    if (running := _running(place, bundle)) is not None:
-        # It is nobody's child to wait for: told so, Popen does not warn about it at exit.
+    if (address := _find_running(home, bundle)) is not None:
+        # The process outlives this one. Without a return code, Popen warns about it at exit.
         process.returncode = 0
-        return running
+        return address
     if process.poll() is not None:
-        raise WorkspaceError(f"The local workspace did not start: {_log_tail(place)}")
+        raise WorkspaceError(f"The local workspace did not start: {_read_log_tail(home)}")
     process.kill()
     process.wait()
     raise WorkspaceError(
-        f"The local workspace did not answer within {timeout:g} seconds. "
-        f"Its log {place.log} ends with: {_log_tail(place)}"
+        f"The local workspace did not start within {timeout:g} seconds. "
+        f"Its log {home.log} ends with: {_read_log_tail(home)}"
     )
 
 
@@ -143,12 +141,12 @@ def _check_installed() -> None:
         )
 
 
-def _launch(place: WorkspaceFolder, bundle: Path) -> subprocess.Popen[bytes]:
-    options = {"--bundle": bundle, "--folder": place.path, "--idle-exit": _IDLE_EXIT}
+def _launch(home: WorkspaceFolder, bundle: Path) -> subprocess.Popen[bytes]:
+    options = {"--bundle": bundle, "--folder": home.path, "--idle-exit": _IDLE_EXIT_SECONDS}
     command = [sys.executable, "-m", "flask_lakeflow_jobs.local", "--quiet"]
     for option, value in options.items():
         command += [option, str(value)]
-    with place.create_log() as log:
+    with home.create_log() as log:
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -158,11 +156,10 @@ def _launch(place: WorkspaceFolder, bundle: Path) -> subprocess.Popen[bytes]:
         )
 
 
-def _comes_about(condition: Callable[[], bool], timeout: float) -> bool:
-    """Wait for what another process does; nothing but its files tells of it.
+def _wait_for(condition: Callable[[], bool], timeout: float) -> bool:
+    """Wait for a change that another process makes to the folder.
 
-    :param timeout: seconds to wait.
-    :return: whether it came about.
+    :return: whether the condition became true within ``timeout`` seconds.
     """
     deadline = time.monotonic() + timeout
     while not condition():
@@ -172,9 +169,9 @@ def _comes_about(condition: Callable[[], bool], timeout: float) -> bool:
     return True
 
 
-def _log_tail(place: WorkspaceFolder) -> str:
+def _read_log_tail(home: WorkspaceFolder) -> str:
     try:
-        text = place.log.read_text(errors="replace").strip()
+        text = home.log.read_text(errors="replace").strip()
     except OSError:
         text = ""
-    return text[-_LOG_TAIL:] or f"it left no message in {place.log}."
+    return text[-_MAX_LOG_TAIL_CHARACTERS:] or f"{home.log} is empty."

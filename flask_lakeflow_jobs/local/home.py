@@ -1,5 +1,4 @@
-"""The folder of a workspace: who serves it, at which address, and where its things are."""
-# MERGED """Which version of the package this is."""
+"""The folder of a workspace: its files, its address, and the process that serves it."""
 
 from __future__ import annotations
 
@@ -14,16 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-_READ_LOCK_SECONDS = 0.5  # seconds for which others may hold a lock that they only look at
-_POLL_INTERVAL_SECONDS = 0.01  # seconds between two tries to have a lock
+_MAX_READ_LOCK_SECONDS = 0.5  # for which is_served() of another process may hold the lock
+_LOCK_RETRY_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a workspace answers.
+    """The address of a workspace and a token for it.
 
-    :param host: as a client's configuration wants it.
-    :param token: lets a client in.
+    :param host: the URL, as in a client's configuration.
     :param pid: the process that serves it.
     """
 
@@ -33,14 +31,11 @@ class Address:
 
 
 class WorkspaceError(RuntimeError):
-    """A workspace that cannot be had. The message says why and what to do."""
+    """The workspace cannot be used. The message says why, and what to do."""
 
 
 class WorkspaceFolder:
-    """The files that make a folder a workspace.
-
-    :param path: the folder; made if it is missing.
-    """
+    """The files in the folder of a workspace."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path).absolute()
@@ -54,24 +49,22 @@ class WorkspaceFolder:
         self._starting = self.path / "starting.lock"
 
     def create(self) -> None:
-        """Make the folder, closed to other users of the machine."""
+        """Create the folder, readable by this user only."""
         try:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise WorkspaceError(
-                f"The folder {self.path} for the local workspace cannot be made: {error}. "
-                "Name a folder that can be written."
+                f"The folder {self.path} for the local workspace cannot be created: {error}. "
+                "Use a writable folder."
             ) from error
 
     def create_log(self) -> IO[bytes]:
-        """A fresh log for a process that serves this folder, readable by this user alone."""
+        """Open an empty log, readable by this user only."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         return open(os.open(self.log, flags, 0o600), "wb")
 
-    # Who serves
-
     def is_served(self) -> bool:
-        """Whether a living process holds the folder."""
+        """Return whether a process serves the folder."""
         try:
             descriptor = os.open(self._serving, os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -86,72 +79,63 @@ class WorkspaceFolder:
             os.close(descriptor)
 
     def acquire(self) -> int:
-        """Take the folder for this process, until the returned descriptor is closed.
+        """Reserve the folder for this process, until the returned descriptor is closed.
 
-        :raises WorkspaceError: another process has it.
+        :raises WorkspaceError: another process serves it.
         """
         descriptor = os.open(self._serving, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        # Somebody who looks whether the folder is served holds the lock for an instant.
-        if _lock_within(_READ_LOCK_SECONDS, descriptor):
+        if _lock(descriptor, _MAX_READ_LOCK_SECONDS):
             return descriptor
         os.close(descriptor)
         raise WorkspaceError(
-            f"Another process serves the workspace in {self.path}. Use that one, stop it, or name "
+            f"Another process serves the workspace in {self.path}. Use that one, stop it, or use "
             "another folder."
         )
 
     @contextmanager
     def start_lock(self, timeout: float) -> Iterator[None]:
-        """Hold off others that want to start a server for this folder.
+        """Hold the lock that a process needs to start a server for this folder.
 
-        :param timeout: seconds to wait for one that is at it.
+        :param timeout: seconds to wait for the lock.
         """
         with open(self._starting, "a") as file:
-            if not _lock_within(timeout, file.fileno()):
+            if not _lock(file.fileno(), timeout):
                 raise WorkspaceError(
                     f"Another process has been starting the workspace in {self.path} for more "
-                    f"than {timeout:g} seconds. Look into {self.log}."
+                    f"than {timeout:g} seconds. See {self.log}."
                 )
             yield
 
-    # The address
-
     def read_address(self) -> dict[str, Any] | None:
-        """What the serving process has written down, if it is there and whole."""
+        """Return what the serving process wrote, or ``None`` if it is missing or incomplete."""
         return _read_json(self._address)
 
     def write_address(self, content: dict[str, Any]) -> None:
-        """Tell others where this workspace answers."""
+        """Publish the address of the workspace."""
         _write_json(self._address, content)
 
     def remove_address(self) -> None:
-        """Take back what :meth:`write_address` told."""
+        """Remove the address of the workspace."""
         self._address.unlink(missing_ok=True)
 
     def read_identity(self) -> tuple[str, int]:
-        """The folder's own token, made on the first call, and the port that was last used (or
-        0).
-        """
-        known = _read_json(self._identity) or {}
-        token = known.get("token")
+        """Return the folder's token, which the first call creates, and its last port (or 0)."""
+        identity = _read_json(self._identity) or {}
+        token, port = identity.get("token"), identity.get("port")
         if not isinstance(token, str) or not token:
             token = "dapi" + secrets.token_hex(16)
-            _write_json(self._identity, {"token": token, "port": 0})
-        port = known.get("port")
+            self.save_port(token, 0)
         return token, port if isinstance(port, int) else 0
 
     def save_port(self, token: str, port: int) -> None:
-        """Keep the port for the next start, so that clients need not be told anew."""
+        """Save the port for the next start, so that clients need no new address."""
         _write_json(self._identity, {"token": token, "port": port})
 
 
-def _lock_within(timeout: float, descriptor: int) -> bool:
-    """Lock a file for this process alone.
+def _lock(descriptor: int, timeout: float) -> bool:
+    """Lock a file exclusively; return whether that succeeded within ``timeout`` seconds.
 
-    By trying again and again: the system would wait for the lock, but without an end.
-
-    :param timeout: seconds to try for.
-    :return: whether the lock was had.
+    ``flock`` itself has no timeout, so this retries.
     """
     deadline = time.monotonic() + timeout
     while True:
@@ -160,7 +144,7 @@ def _lock_within(timeout: float, descriptor: int) -> bool:
         except BlockingIOError:
             if time.monotonic() > deadline:
                 return False
-            time.sleep(_POLL_INTERVAL_SECONDS)
+            time.sleep(_LOCK_RETRY_SECONDS)
         else:
             return True
 
@@ -179,13 +163,3 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
     with open(descriptor, "w") as file:
         json.dump(content, file)
     os.replace(unfinished, path)
-
-
-def package_version() -> str:
-    """The installed version, or "unknown" for a copy that is not installed."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("flask-lakeflow-jobs")
-    except PackageNotFoundError:
-        return "unknown"

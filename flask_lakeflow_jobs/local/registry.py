@@ -1,4 +1,4 @@
-"""The jobs of the workspace: those of the bundle, as it is now, and those made through the API."""
+"""The jobs of the workspace: those of the bundle, and those created through the API."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ from .store.unit_of_work import UnitOfWork
 
 _log = logging.getLogger("flask_lakeflow_jobs.local")
 
-
-Stamps = dict[Path, tuple[int, int]]
+# The time of modification and the size of each file.
+_FileVersions = dict[Path, tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
 class RegisteredJob:
-    """A job as the workspace serves it.
+    """A job of the workspace.
 
     :param created: milliseconds since the epoch.
-    :param from_bundle: whether the bundle defines it.
     """
 
     job_id: int
@@ -38,11 +37,10 @@ class RegisteredJob:
 
 
 class Registry:
-    """All jobs of a workspace. Edits of the bundle are seen at the next question.
+    """All jobs of a workspace. Each access checks whether the bundle has changed.
 
-    An edit that makes the bundle unusable leaves the last good state in force, and is reported once
-    in
-    the log and in :attr:`mistake`.
+    If a change makes the bundle invalid, its last valid state remains in use, and the error is
+    logged once.
 
     :param read: reads the bundle.
     """
@@ -53,9 +51,8 @@ class Registry:
         self._unit_of_work = unit_of_work
         self._clock = clock
         self._lock = threading.Lock()
-        self._stamps = _stamps_of(bundle.sources)
+        self._versions = _read_versions(bundle.sources)
         _log_warnings(bundle)
-        self.mistake: BundleError | None = None
         self.user = current_user_name()
         self._from_bundle = self._jobs_of(bundle)
         with unit_of_work.reading() as store:
@@ -63,17 +60,17 @@ class Registry:
 
     @property
     def bundle(self) -> Bundle:
-        """The bundle as it is now, or as it last was usable."""
+        """The current bundle, or its last valid state."""
         with self._lock:
-            stamps = _stamps_of(self._stamps)
-            if stamps != self._stamps:
-                self._reload(stamps)
+            versions = _read_versions(self._versions)
+            if versions != self._versions:
+                self._reload(versions)
             return self._bundle
 
     def find(self, job_id: int) -> RegisteredJob:
-        """The job of this id.
+        """Find a job.
 
-        :raises ApiError: there is none.
+        :raises ApiError: it does not exist.
         """
         job = self._own.get(job_id)
         if job is None:
@@ -84,61 +81,59 @@ class Registry:
         return job
 
     def all(self) -> list[RegisteredJob]:
-        """All jobs, the newest first; those of the bundle in its order."""
+        """Return all jobs: the newest first, then those of the bundle in its order."""
         _ = self.bundle
         own = sorted(self._own.values(), key=lambda job: job.created, reverse=True)
         return [*own, *self._from_bundle.values()]
 
     def create(self, settings: Settings) -> RegisteredJob:
-        """Make a job."""
+        """Create a job."""
         job = RegisteredJob(self._unit_of_work.new_id(), self._now(), self.user, settings)
-        self._keep(job)
+        self._save(job)
         return job
 
     def change(self, job: RegisteredJob, settings: Settings) -> None:
-        """Give a job other settings.
+        """Replace the settings of a job.
 
         :raises ApiError: it belongs to the bundle.
         """
-        self._refuse_bundle(job, "Change")
-        self._keep(replace(job, settings=settings))
+        self._check_not_from_bundle(job, "Change")
+        self._save(replace(job, settings=settings))
 
     def delete(self, job: RegisteredJob) -> None:
-        """Forget a job; its runs stay.
+        """Delete a job, but not its runs.
 
         :raises ApiError: it belongs to the bundle.
         """
-        self._refuse_bundle(job, "Delete")
+        self._check_not_from_bundle(job, "Delete")
         with self._unit_of_work.reading() as store:
             store.delete_job(job.job_id)
             self._own.pop(job.job_id, None)
 
-    def _refuse_bundle(self, job: RegisteredJob, verb: str) -> None:
+    def _check_not_from_bundle(self, job: RegisteredJob, verb: str) -> None:
         if job.from_bundle:
             raise InvalidState(
                 f"Job {job.job_id} is defined by the bundle. {verb} it in {self._bundle.path}."
             )
 
-    def _keep(self, job: RegisteredJob) -> None:
+    def _save(self, job: RegisteredJob) -> None:
         with self._unit_of_work.reading() as store:
             store.save_job(job.job_id, job.created, job.creator, job.settings)
             self._own[job.job_id] = job
 
-    def _reload(self, stamps: Stamps) -> None:
+    def _reload(self, versions: _FileVersions) -> None:
         try:
             bundle = self._read()
-        except BundleError as mistake:
-            self.mistake = mistake
-            self._stamps = _stamps_of(mistake.sources, stamps)
+        except BundleError as error:
+            self._versions = _read_versions(error.sources, versions)
             _log.error(
-                "The bundle stays as it was, for it is unusable now: %s",
-                mistake,
-                exc_info=mistake.__cause__,
+                "The bundle is invalid; its last valid state remains in use: %s",
+                error,
+                exc_info=error.__cause__,
             )
             return
-        self.mistake = None
         self._bundle = bundle
-        self._stamps = _stamps_of(bundle.sources, stamps)
+        self._versions = _read_versions(bundle.sources, versions)
         self._from_bundle = self._jobs_of(bundle)
         _log_warnings(bundle)
 
@@ -158,16 +153,16 @@ def _log_warnings(bundle: Bundle) -> None:
         _log.warning("%s", warning)
 
 
-def _stamps_of(sources: Iterable[Path], known: Stamps | None = None) -> Stamps:
-    """When each source was changed last.
+def _read_versions(sources: Iterable[Path], earlier: _FileVersions | None = None) -> _FileVersions:
+    """Return the version of each source.
 
-    :param known: from before the sources were read, so that no change since then goes unseen.
+    :param earlier: versions from before the sources were read, so that no later change is missed.
     """
-    known = known or {}
-    return {source: known[source] if source in known else _stamp(source) for source in sources}
+    earlier = earlier or {}
+    return {file: earlier[file] if file in earlier else _read_version(file) for file in sources}
 
 
-def _stamp(file: Path) -> tuple[int, int]:
+def _read_version(file: Path) -> tuple[int, int]:
     try:
         status = file.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""One workspace: a bundle, a folder, an engine, and the server in front of them."""
+"""A workspace in this process: a bundle, a folder, an engine and an HTTP server."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Mapping
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +26,7 @@ from .engine.engine import Engine, RunRequest
 from .engine.files import WorkspaceFiles
 from .engine.work import CannotRun, NestedRun
 from .errors import ApiError
-from .home import Address, WorkspaceError, WorkspaceFolder, package_version
+from .home import Address, WorkspaceError, WorkspaceFolder
 from .http.application import Application
 from .http.server import HttpServer
 from .registry import Registry
@@ -34,14 +35,19 @@ from .store.unit_of_work import UnitOfWork
 
 
 class Workspace:
-    """A workspace inside this process.
+    """A workspace in this process.
 
     :param bundle: the path of a ``databricks.yml``.
-    :param folder: where it keeps its runs; one workspace a folder at a time.
-    :param clock: tells the time; a :class:`ManualClock` lets a test move it.
-    :param target: the target of the bundle.
-    :param port: the port to listen on, if it is free; by default the last one of this folder.
+    :param folder: where it keeps its runs; a folder has one workspace at a time.
+    :param clock: a :class:`ManualClock` lets a test control the time.
+    :param target: of the bundle.
+    :param port: used if it is free; default: the last port of this folder.
     """
+
+    registry: Registry
+    _server: HttpServer
+    _application: Application
+    _unit_of_work: UnitOfWork
 
     def __init__(
         self,
@@ -54,33 +60,32 @@ class Workspace:
     ) -> None:
         self._bundle_path = bundle
         self._folder = WorkspaceFolder(folder)
-        self._given_clock = clock
+        self._clock = clock
         self._target = target
         self._port = port
+        self._resources = ExitStack()
 
     def start(self) -> Address:
-        """Serve.
+        """Start to serve.
 
-        :return: where.
-        :raises BundleError: the bundle cannot be used.
+        :raises BundleError: the bundle is invalid.
         :raises WorkspaceError: another process serves the folder, or its database is damaged.
         """
         bundle = load_bundle(self._bundle_path, target=self._target)
         self._folder.create()
-        self._folder_lock = self._folder.acquire()
-        try:
-            return self._serve(bundle)
-        except sqlite3.DatabaseError as error:
-            os.close(self._folder_lock)
-            raise WorkspaceError(
-                f"The database {self._folder.database} cannot be used: {error}. Move it away to "
-                "start anew; the runs in it are lost then."
-            ) from error
-        except BaseException:
-            os.close(self._folder_lock)
-            raise
+        with ExitStack() as resources:
+            resources.callback(os.close, self._folder.acquire())
+            try:
+                address = self._serve(bundle, resources)
+            except sqlite3.DatabaseError as error:
+                raise WorkspaceError(
+                    f"The database {self._folder.database} cannot be used: {error}. Move it away "
+                    "to start with an empty one; its runs are lost then."
+                ) from error
+            self._resources = resources.pop_all()
+        return address
 
-    def _serve(self, bundle: Bundle) -> Address:
+    def _serve(self, bundle: Bundle, resources: ExitStack) -> Address:
         store = Store(self._folder.database)
         shutil.rmtree(self._folder.tasks, ignore_errors=True)
         self._folder.tasks.mkdir(mode=0o700, exist_ok=True)
@@ -89,14 +94,14 @@ class Workspace:
         self._server = HttpServer(last_port if self._port is None else self._port)
         host = self._server.host
         workspace_id = 10**15 + zlib.crc32(str(self._folder.path).encode())
-        self._own_clock = SystemClock()
-        clock = self._given_clock or self._own_clock
         self._unit_of_work = UnitOfWork(store)
-        # Once more, for only now is it known where the workspace answers.
+        system_clock = SystemClock()
+        clock = self._clock or system_clock
+        # Read the bundle again: it may refer to the address, which is known only now.
         read = partial(load_bundle, self._bundle_path, target=self._target, host=host)
         self.registry = Registry(read, self._unit_of_work, clock)
         files = WorkspaceFiles(lambda: self.registry.bundle, self._folder.path / "volumes")
-        self._engine = Engine(
+        engine = Engine(
             self._unit_of_work,
             files,
             clock,
@@ -105,20 +110,19 @@ class Workspace:
             {"id": workspace_id, "url": host},
             self._nested_request,
         )
+        resources.callback(engine.close)
+        resources.callback(system_clock.stop)
+        serializer = RunSerializer(host, workspace_id)
         self._application = Application(
             AuthEndpoints(token, host, current_user_name(), workspace_id, clock),
             JobEndpoints(self.registry),
-            RunEndpoints(
-                self.registry,
-                self._unit_of_work,
-                self._engine,
-                files,
-                RunSerializer(host, workspace_id),
-            ),
+            RunEndpoints(self.registry, self._unit_of_work, engine, files, serializer),
         )
         self._server.start(self._application)
+        resources.callback(self._server.stop)
         self._folder.save_port(token, self._server.port)
         address = Address(host, token, os.getpid())
+        resources.callback(self._folder.remove_address)
         self._folder.write_address(
             {
                 "host": host,
@@ -128,18 +132,13 @@ class Workspace:
                 "target": bundle.target,
                 "default_target": bundle.default_target,
                 "variables": hash_variables(),
-                "version": package_version(),
             }
         )
         return address
 
     def stop(self) -> None:
-        """Serve no more. Tasks that are going are ended."""
-        self._folder.remove_address()
-        self._server.stop()
-        self._own_clock.stop()
-        self._engine.close()
-        os.close(self._folder_lock)
+        """Stop to serve, and end all running tasks."""
+        self._resources.close()
 
     def __enter__(self) -> Address:
         return self.start()
@@ -154,12 +153,12 @@ class Workspace:
 
     @property
     def is_serving(self) -> bool:
-        """Whether it still answers; false where its server has broken down."""
+        """Whether it responds; false after its server failed."""
         return self._server.is_serving
 
     @property
     def idle_seconds(self) -> float:
-        """For how long nobody has asked for anything and no run has been going."""
+        """The time since the last request or the end of the last run; 0 while one is active."""
         if not self._unit_of_work.is_idle:
             return 0.0
         return time.monotonic() - self._application.last_request
@@ -172,7 +171,7 @@ class Workspace:
             raise CannotRun(error.message) from None
 
     def _task_environment(self, host: str, token: str) -> Mapping[str, str]:
-        """This process's environment, with credentials for nothing but this workspace."""
+        """Return the environment of this process, with credentials for this workspace only."""
         inherited = {
             key: value for key, value in os.environ.items() if not key.startswith("DATABRICKS_")
         }

@@ -102,8 +102,8 @@ def test_a_get_may_carry_its_fields_as_json(serve: Serve, etl_jobs: dict[str, An
 @pytest.mark.parametrize(
     ("path", "body", "message"),
     [
-        ("jobs/run-now", b"{", "Could not parse request object: The body is no JSON."),
-        ("jobs/run-now", b"[" * 100_000, "Could not parse request object: The body is no JSON."),
+        ("jobs/run-now", b"{", "Could not parse request object: The body is not JSON."),
+        ("jobs/run-now", b"[" * 100_000, "Could not parse request object: The body is not JSON."),
         ("jobs/run-now", [], "Could not parse request object: The body has to be an object."),
         (
             "jobs/run-now",
@@ -184,7 +184,7 @@ def test_malformed(
         ("GET", "jobs/list?limit=101", "Invalid limit 101 - it has to be no more than 100."),
         ("GET", "jobs/runs/list?page_token=abc", "Invalid page token 'abc'."),
         ("GET", "jobs/list?page_token=W10=", "Invalid page token 'W10='."),
-        ("GET", "jobs/runs/list?run_type=X", "Unknown run_type 'X'. It is one of JOB_RUN, "),
+        ("GET", "jobs/runs/list?run_type=X", "Unknown run_type 'X'. Use one of JOB_RUN, "),
         (
             "GET",
             "jobs/runs/list?active_only=true&completed_only=true",
@@ -274,7 +274,7 @@ def test_performance_target(serve: Serve, etl_jobs: dict[str, Any]) -> None:
     assert effective("etl", **cheap, duration_target="4h") == "COST_OPTIMIZED"
     assert effective("etl", **cheap).startswith("performance_target COST_OPTIMIZED needs a dur")
     assert effective("etl", performance_target="FAST").startswith(
-        "Unknown performance_target 'FAST'. It is one of STANDARD, PERFORMANCE_OPTIMIZED, "
+        "Unknown performance_target 'FAST'. Use one of STANDARD, PERFORMANCE_OPTIMIZED, "
     )
 
 

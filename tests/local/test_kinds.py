@@ -362,14 +362,14 @@ def test_export(serve: Serve) -> None:
     assert client.http("GET", f"{path}ALL") == (200, {"views": [view.as_dict()]})
     assert client.http("GET", f"{path}DASHBOARDS") == (200, {"views": []})
     assert client.http("GET", f"{path}NOTES")[1]["message"].startswith(
-        "Unknown views_to_export 'NOTES'. It is one of CODE, DASHBOARDS, ALL."
+        "Unknown views_to_export 'NOTES'. Use one of CODE, DASHBOARDS, ALL."
     )
     assert view.name == "notebook"
     assert view.content is not None
     assert "print(&#x27;&lt;shown&gt;&#x27;)" in view.content
     assert "<pre>&lt;shown&gt;\n</pre>" in view.content
     status, error = client.http("GET", f"/api/2.2/jobs/runs/export?run_id={other.run_id}")
-    assert (status, error["message"]) == (400, f"Run {other.run_id} is no run of a notebook.")
+    assert (status, error["message"]) == (400, f"Run {other.run_id} is not a run of a notebook.")
 
 
 @pytest.mark.parametrize("kind", ["dbt_task", "pipeline_task", "spark_jar_task", "dashboard_task"])

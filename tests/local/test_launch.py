@@ -124,7 +124,7 @@ def test_a_server_that_breaks_down_ends_the_process(
     monkeypatch.setattr("flask_lakeflow_jobs.local.http.server.wasyncore.loop", broken)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     assert main(["--bundle", str(bundle), "--folder", str(folder), "--quiet"]) == 1
-    assert "The server has broken down" in caplog.text
+    assert "The server failed" in caplog.text
     assert stop_workspace(folder) is False
 
 
@@ -161,7 +161,7 @@ def test_other_target_is_refused(
         if served is None:
             assert ensure_workspace(folder, bundle) == address
             return
-        refusal = rf"serves {served}\. Stop that one first: flask jobs local --stop\."
+        refusal = rf"serves {served}\. Stop it first: flask jobs local --stop\."
         with pytest.raises(WorkspaceError, match=refusal):
             ensure_workspace(folder, bundle)
 
@@ -193,7 +193,7 @@ def test_what_has_to_be_installed(
 
 def test_folder_that_cannot_be_made(bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(WorkspaceError, match="cannot be made"):
+    with pytest.raises(WorkspaceError, match="cannot be created"):
         ensure_workspace(tmp_path / "file" / "folder", bundle)
 
 

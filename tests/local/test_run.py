@@ -220,7 +220,7 @@ def test_job_parameters_of_a_run(serve: Serve) -> None:
             {"python_params": ["x" * 10_000]},
             "python_params takes 10022 bytes as JSON; at most 10000 are allowed.",
         ),
-        ({"python_params": ["ü"]}, "python_params may hold only ASCII characters."),
+        ({"python_params": ["ü"]}, "python_params may contain only ASCII characters."),
         ({"only": ["nowhere"]}, "Task nowhere does not exist in the job."),
         (
             {"idempotency_token": "x" * 65},

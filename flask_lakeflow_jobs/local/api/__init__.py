@@ -1,1 +1,1 @@
-"""The Jobs API: what each request means, and how the answer is spelled."""
+"""The Jobs API: requests to the engine and the registry, and their records to JSON."""

@@ -1,6 +1,4 @@
-"""Who may come in, and what a client asks before it asks for anything: discovery, OAuth, SCIM
-Me.
-"""
+"""Authentication: tokens, OAuth, and the endpoints that clients call first."""
 
 from __future__ import annotations
 
@@ -15,16 +13,14 @@ from ..clock import Clock
 from ..errors import ApiError
 from .serializers import Json
 
-# By this name a token is sent by HTTP Basic, as with curl -u.
-_SENDER_OF_A_TOKEN = "token"  # noqa: S105 (no secret)
-
-_LIFETIME = 3600  # seconds that an OAuth token lives, as on the service
+_TOKEN_USER = "token"  # noqa: S105 (the user name for a token sent by HTTP Basic)
+_TOKEN_LIFETIME_SECONDS = 3600  # as on the service
 
 
 class AuthEndpoints:
-    """The one user of the workspace.
+    """Discovery, ``/oidc/v1/token``, and SCIM ``Me`` of the one user.
 
-    :param token: the workspace's token; as the secret of any client id it is also good for OAuth.
+    :param token: of the workspace; for OAuth, it is the secret of any client id.
     """
 
     def __init__(self, token: str, host: str, user: str, workspace_id: int, clock: Clock) -> None:
@@ -35,13 +31,13 @@ class AuthEndpoints:
         self._clock = clock
 
     def check(self, authorization: str) -> None:
-        """Let a request pass by its ``Authorization`` header.
+        """Check the ``Authorization`` header of a request.
 
         :raises ApiError: 401.
         """
         scheme, _, token = authorization.partition(" ")
-        if (pair := _basic(authorization)) is not None and pair[0] == _SENDER_OF_A_TOKEN:
-            token = pair[1]
+        if (credentials := _parse_basic(authorization)) and credentials[0] == _TOKEN_USER:
+            token = credentials[1]
         elif scheme.lower() != "bearer":
             raise ApiError(
                 401,
@@ -71,24 +67,24 @@ class AuthEndpoints:
         }
 
     def issue_token(self, authorization: str, form: str) -> Json:
-        """``/oidc/v1/token`` for a machine: any client id, with the workspace's token as its
-        secret.
+        """``/oidc/v1/token``.
 
+        :param form: the body.
         :raises ApiError: wrong secret or grant.
         """
         fields = {key: values[0] for key, values in parse_qs(form).items()}
-        client_id, secret = _basic(authorization) or (
+        client_id, secret = _parse_basic(authorization) or (
             fields.get("client_id", ""),
             fields.get("client_secret", ""),
         )
         if fields.get("grant_type") != "client_credentials":
-            raise ApiError(400, "unsupported_grant_type", "Only client_credentials is served here.")
+            raise ApiError(400, "unsupported_grant_type", "Only client_credentials is supported.")
         if not client_id or not _equal(secret, self._token):
             raise ApiError(401, "invalid_client", "Client authentication failed.")
         return {
-            "access_token": self._sign(int(self._clock.time()) + _LIFETIME),
+            "access_token": self._sign(int(self._clock.time()) + _TOKEN_LIFETIME_SECONDS),
             "token_type": "Bearer",
-            "expires_in": _LIFETIME,
+            "expires_in": _TOKEN_LIFETIME_SECONDS,
             "scope": fields.get("scope", "all-apis"),
         }
 
@@ -106,7 +102,7 @@ class AuthEndpoints:
         }
 
     def headers(self) -> Mapping[str, str]:
-        """What every answer carries."""
+        """Return the headers of every response."""
         return {"X-Databricks-Org-Id": str(self._workspace_id)}
 
     def _sign(self, expires: int) -> str:
@@ -123,11 +119,11 @@ class AuthEndpoints:
         )
 
 
-def _equal(given: str, expected: str) -> bool:
-    return hmac.compare_digest(given.encode(), expected.encode())
+def _equal(actual: str, expected: str) -> bool:
+    return hmac.compare_digest(actual.encode(), expected.encode())
 
 
-def _basic(authorization: str) -> tuple[str, str] | None:
+def _parse_basic(authorization: str) -> tuple[str, str] | None:
     scheme, _, encoded = authorization.partition(" ")
     if scheme.lower() != "basic":
         return None

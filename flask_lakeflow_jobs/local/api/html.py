@@ -1,8 +1,7 @@
-"""What a browser sees: who follows the address of a run finds out where its run is shown.
+"""HTML pages: of the workspace, of a run, and of a notebook that ``runs/export`` returns.
 
-A page says no more than its address does, for it asks for no token.
+The first two need no token, so they contain nothing but their own address.
 """
-# MERGED """The page that ``runs/export`` hands out for a notebook."""
 
 from __future__ import annotations
 
@@ -19,8 +18,8 @@ _PAGE = """<!DOCTYPE html>
 </html>
 """
 
-# What follows the # in the address of a run stays in the browser, as it does with the service.
-_TO_THE_RUN = """<script>
+# As with the service, the browser does not send the part of an address after the #.
+_REDIRECT_TO_RUN = """<script>
 const run = location.hash.match(/^#job\\/(\\d+)\\/run\\/(\\d+)$/);
 if (run) location.replace(`/jobs/${run[1]}/runs/${run[2]}`);
 </script>
@@ -28,31 +27,27 @@ if (run) location.replace(`/jobs/${run[1]}/runs/${run[2]}`);
 
 
 def render_home_page() -> str:
-    """The page to which all addresses of runs (``run_page_url``) lead."""
+    """Render the page to which each ``run_page_url`` leads."""
     return _PAGE.format(
         title="Local workspace",
-        text="This workspace answers the Jobs API; it has no pages of its own. "
-        "See its jobs with <code>flask jobs list</code>.",
-        script=_TO_THE_RUN,
+        text="This workspace serves the Jobs API; it has no pages of its own. "
+        "List its jobs with <code>flask jobs list</code>.",
+        script=_REDIRECT_TO_RUN,
     )
 
 
 def render_run_page(job_id: str, run_id: str) -> str:
-    """The page of a run.
-
-    :param job_id: digits.
-    :param run_id: digits.
-    """
+    """Render the page of a run; both ids are digits."""
     return _PAGE.format(
         title=f"Run {run_id} of job {job_id}",
-        text="This run lives in the local workspace, which has no pages of its own. "
-        f"See it with <code>flask jobs show KEY {run_id}</code>.",
+        text="This run belongs to the local workspace, which has no pages of its own. "
+        f"Show it with <code>flask jobs show KEY {run_id}</code>.",
         script="",
     )
 
 
 def render_notebook(name: str, source: str, output: dict[str, Any], title: str) -> str:
-    """A small HTML page: the notebook's code, what it printed and how it ended."""
+    """Render the code of a notebook, what it printed and how it ended."""
     parts = [("Code", source)]
     parts += [
         (label, output[key])

@@ -1,9 +1,8 @@
-"""``jobs/run-now`` and ``jobs/runs/…``: what goes on."""
+"""Endpoints of runs: ``jobs/run-now`` and ``jobs/runs/…``."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from ..engine.engine import Engine, RunRequest
 from ..engine.files import FileMissing, WorkspaceFiles
@@ -12,23 +11,18 @@ from ..model import JobRun, Settings, TaskRun
 from ..registry import Registry
 from ..store.sqlite import RunFilter
 from ..store.unit_of_work import UnitOfWork
-from . import pagination
 from .html import render_notebook
-from .jobs import parse_page_start, parse_settings
-from .pagination import paginate_runs
-from .parameters import idempotency_token, parse_repair_request, parse_run_request
+from .job_settings import parse_settings
+from .pagination import paginate_nested, paginate_runs, parse_limit, truncate_nested
+from .parameters import parse_idempotency_token, parse_repair_request, parse_run_request
 from .request import Request
 from .serializers import Json, RunSerializer
 
-_PAGE = 20
-_LARGEST_PAGE = 26  # "Invalid limit 27 - it has to be no more than 26."
-_LARGEST_PAGE_OF_OLD = 1000
+_DEFAULT_LIMIT = 20
+_MAX_LIMIT = 26  # "Invalid limit 27 - it has to be no more than 26."
+_MAX_LIMIT_2_0 = 1000
 _RUN_TYPES = ("JOB_RUN", "WORKFLOW_RUN", "SUBMIT_RUN")
 _VIEWS = ("CODE", "DASHBOARDS", "ALL")
-_MULTIPLE_TASKS = (
-    "Retrieving the output of runs with multiple tasks is not supported. "
-    "Please retrieve the output of each individual task run instead."
-)
 _NESTED_LISTS = ("tasks", "iterations", "job_clusters", "job_parameters", "repair_history")
 
 
@@ -51,13 +45,13 @@ class RunEndpoints:
 
     def run_now(self, request: Request) -> Json:
         """``jobs/run-now``."""
-        job = self._registry.find(request.required_integer("job_id"))
+        job = self._registry.find(request.require_int("job_id"))
         run = self._engine.start_run(parse_run_request(job, request))
         return {"run_id": run.run_id, "number_in_job": run.run_id}
 
     def submit(self, request: Request) -> Json:
         """``jobs/runs/submit``."""
-        name = request.text("run_name") or "Untitled"
+        name = request.read_text("run_name") or "Untitled"
         settings = parse_settings(request.fields, name)
         run = self._engine.start_run(
             RunRequest(
@@ -65,7 +59,7 @@ class RunEndpoints:
                 name=name,
                 creator=self._registry.user,
                 settings=settings,
-                token=idempotency_token(request),
+                token=parse_idempotency_token(request),
                 run_type="SUBMIT_RUN",
             )
         )
@@ -73,88 +67,80 @@ class RunEndpoints:
 
     def get(self, request: Request) -> Json:
         """``jobs/runs/get``, of a run or of one attempt of a task."""
-        run_id = request.required_integer("run_id")
-        resolved = request.boolean("include_resolved_values")
+        run_id = request.require_int("run_id")
+        resolved = request.read_bool("include_resolved_values")
+        history = request.read_bool("include_history")
         with self._unit_of_work.reading():
-            try:
-                run = self._unit_of_work.find_run(run_id)
-            except ApiError:
-                of_task = self._unit_of_work.find_task(run_id)
-                shape = self._serializer.task_as_run(*of_task, with_resolved_values=resolved)
+            run, task = self._find(run_id)
+            if task:
+                shape = self._serializer.serialize_task_as_run(
+                    run, task, with_resolved_values=resolved
+                )
             else:
-                history = request.boolean("include_history")
-                shape = self._serializer.run(
+                shape = self._serializer.serialize(
                     run, with_history=history, with_resolved_values=resolved
                 )
-        return pagination.paginate_nested(shape, _NESTED_LISTS, request)
+        return paginate_nested(shape, _NESTED_LISTS, request)
 
     def list(self, request: Request) -> Json:
         """``jobs/runs/list``."""
-        wanted = _run_filter(request)
-        size, token = _page_size(request), request.text("page_token") or ""
-        offset = 0 if token else parse_page_start(request)
-        expand = request.boolean("expand_tasks")
+        run_filter = _parse_filter(request)
+        maximum = _MAX_LIMIT_2_0 if request.version == "2.0" else _MAX_LIMIT
+        limit = parse_limit(request, default=_DEFAULT_LIMIT, maximum=maximum)
+        expand = request.read_bool("expand_tasks")
         with self._unit_of_work.reading() as store:
-            list_runs = partial(store.list_runs, wanted)
-            page = paginate_runs(list_runs, size, token=token, offset=offset)
-            runs = [self._unit_of_work.find_run(run_id) for _, run_id in page.found]
-            shapes = [self._listed_shape(run, expand_tasks=expand) for run in runs]
-        answer: dict[str, Any] = {"runs": shapes} if shapes else {}
-        answer |= page.tokens
-        if request.version != "2.2":
-            answer["has_more"] = "next_page_token" in answer
-        return answer
+            list_runs = partial(store.list_runs, run_filter)
+            run_ids, fields = paginate_runs(list_runs, request, limit)
+            runs = [self._unit_of_work.find_run(run_id) for run_id in run_ids]
+            shapes = [self._serialize_listed(run, expand_tasks=expand) for run in runs]
+        return {"runs": shapes, **fields} if shapes else fields
 
     def get_output(self, request: Request) -> Json:
         """``jobs/runs/get-output``."""
-        run_id = request.required_integer("run_id")
         with self._unit_of_work.reading():
-            run, task = self._single_task(run_id, request)
-            return self._serializer.output(run, task, self._engine.output_of(task))
+            run, task = self._find_single_task(request)
+            return self._serializer.serialize_output(run, task, self._engine.output_of(task))
 
     def export(self, request: Request) -> Json:
-        """``jobs/runs/export``: the code of a notebook and what it printed."""
-        run_id = request.required_integer("run_id")
-        wanted = request.text("views_to_export") or "CODE"
-        if wanted not in _VIEWS:
+        """``jobs/runs/export``: the code of a notebook and its output."""
+        views = request.read_text("views_to_export") or "CODE"
+        if views not in _VIEWS:
             raise InvalidParameterValue(
-                f"Unknown views_to_export {wanted!r}. It is one of {', '.join(_VIEWS)}."
+                f"Unknown views_to_export {views!r}. Use one of {', '.join(_VIEWS)}."
             )
         with self._unit_of_work.reading():
-            run, task = self._single_task(run_id, request)
+            run, task = self._find_single_task(request)
             output = self._engine.output_of(task)
         if "notebook_task" not in task.spec:
-            raise InvalidParameterValue(f"Run {run_id} is no run of a notebook.")
-        if wanted == "DASHBOARDS":
+            raise InvalidParameterValue(f"Run {task.run_id} is not a run of a notebook.")
+        if views == "DASHBOARDS":
             return {"views": []}
         path = (task.resolved or task.spec)["notebook_task"]["notebook_path"]
         try:
             source = self._files.find_notebook(path).read_text(errors="replace")
-        except FileMissing as missing:
-            raise InvalidParameterValue(str(missing)) from None
+        except FileMissing as error:
+            raise InvalidParameterValue(str(error)) from None
         name = path.rpartition("/")[2]
         content = render_notebook(name, source, output, f"{run.name}: {task.key}")
         return {"views": [{"content": content, "name": name, "type": "NOTEBOOK"}]}
 
     def cancel(self, request: Request) -> Json:
-        """``jobs/runs/cancel``: answered before it is done."""
-        run_id = request.required_integer("run_id")
-        try:
-            run = self._unit_of_work.find_run(run_id)
-        except ApiError:
-            self._engine.cancel_task(*self._unit_of_work.find_task(run_id))
+        """``jobs/runs/cancel``: respond before the run has ended."""
+        run, task = self._find(request.require_int("run_id"))
+        if task:
+            self._engine.cancel_task(run, task)
         else:
             self._engine.cancel(run)
         return {}
 
     def cancel_all(self, request: Request) -> Json:
         """``jobs/runs/cancel-all``."""
-        job_id = request.integer("job_id")
-        only_queued = request.boolean("all_queued_runs")
-        if job_id is None and not only_queued:
-            raise InvalidParameterValue("Missing required field: job_id")
+        job_id = request.read_int("job_id")
+        only_queued = request.read_bool("all_queued_runs")
         if job_id is not None:
             self._registry.find(job_id)
+        elif not only_queued:
+            raise InvalidParameterValue("Missing required field: job_id")
         for run in reversed(self._unit_of_work.live_runs(job_id)):
             if not only_queued or run.state.life_cycle == "QUEUED":
                 self._engine.cancel(run)
@@ -162,24 +148,24 @@ class RunEndpoints:
 
     def repair(self, request: Request) -> Json:
         """``jobs/runs/repair``."""
-        run = self._unit_of_work.find_run(request.required_integer("run_id"))
+        run = self._unit_of_work.find_run(request.require_int("run_id"))
         with self._unit_of_work.change():
             if run.is_active:
                 raise InvalidState(
                     f"Run {run.run_id} is still active. A run can be repaired once it has ended."
                 )
             latest = run.repairs[-1].repair_id if run.repairs else None
-            given = request.integer("latest_repair_id")
-            if given != latest and (latest or given):
+            expected = request.read_int("latest_repair_id")
+            if expected != latest and (latest or expected):
                 raise InvalidParameterValue(
                     "The latest repair ID needs to be provided in order to create a new repair"
                 )
-            asked = parse_repair_request(run, self._current_settings(run), request)
-            return {"repair_id": self._engine.repair(run, asked)}
+            repair_request = parse_repair_request(run, self._current_settings(run), request)
+            return {"repair_id": self._engine.repair(run, repair_request)}
 
     def delete(self, request: Request) -> Json:
         """``jobs/runs/delete``."""
-        run = self._unit_of_work.find_run(request.required_integer("run_id"))
+        run = self._unit_of_work.find_run(request.require_int("run_id"))
         with self._unit_of_work.change():
             if run.is_active:
                 raise InvalidState(
@@ -188,21 +174,35 @@ class RunEndpoints:
             self._unit_of_work.delete_run(run)
         return {}
 
-    def _listed_shape(self, run: JobRun, *, expand_tasks: bool) -> Json:
+    def _serialize_listed(self, run: JobRun, *, expand_tasks: bool) -> Json:
         if not expand_tasks:
-            return self._serializer.base_run(run)
-        return pagination.truncate_nested(self._serializer.run(run), _NESTED_LISTS)
+            return self._serializer.serialize_base(run)
+        return truncate_nested(self._serializer.serialize(run), _NESTED_LISTS)
 
-    def _single_task(self, run_id: int, request: Request) -> tuple[JobRun, TaskRun]:
+    def _find(self, run_id: int) -> tuple[JobRun, TaskRun | None]:
+        """Find a run, or an attempt of a task with its run.
+
+        A run in the single-task format has the id of its task.
+        """
+        try:
+            return self._unit_of_work.find_run(run_id), None
+        except ApiError:
+            return self._unit_of_work.find_task(run_id)
+
+    def _find_single_task(self, request: Request) -> tuple[JobRun, TaskRun]:
+        run_id = request.require_int("run_id")
         try:
             run, task = self._unit_of_work.find_task(run_id)
         except ApiError:
             run = self._unit_of_work.find_run(run_id)
             latest = list(run.latest_attempts().values())
-            # Since 2.1 a run with but one task is one with multiple tasks, too.
+            # From API 2.1 on, a run of one task counts as a run with multiple tasks.
             if request.version == "2.0" and len(latest) == 1:
                 return run, latest[0]
-            raise InvalidParameterValue(_MULTIPLE_TASKS) from None
+            raise InvalidParameterValue(
+                "Retrieving the output of runs with multiple tasks is not supported. "
+                "Please retrieve the output of each individual task run instead."
+            ) from None
         if run_id == run.run_id:
             return run, run.latest_attempts()[task.key]
         return run, task
@@ -214,31 +214,19 @@ class RunEndpoints:
             return run.settings
 
 
-def _page_size(request: Request) -> int:
-    largest = _LARGEST_PAGE_OF_OLD if request.version == "2.0" else _LARGEST_PAGE
-    limit = request.integer("limit")
-    if limit is None:
-        return _PAGE
-    if limit > largest:
-        raise InvalidParameterValue(f"Invalid limit {limit} - it has to be no more than {largest}.")
-    if limit < 0:
-        raise InvalidParameterValue(f"Invalid limit {limit} - it must not be negative.")
-    return limit or largest
-
-
-def _run_filter(request: Request) -> RunFilter:
-    active, completed = request.boolean("active_only"), request.boolean("completed_only")
+def _parse_filter(request: Request) -> RunFilter:
+    active, completed = request.read_bool("active_only"), request.read_bool("completed_only")
     if active and completed:
         raise InvalidParameterValue("active_only and completed_only cannot both be true.")
-    run_type = request.text("run_type") or None
+    run_type = request.read_text("run_type") or None
     if run_type is not None and run_type not in _RUN_TYPES:
         raise InvalidParameterValue(
-            f"Unknown run_type {run_type!r}. It is one of {', '.join(_RUN_TYPES)}."
+            f"Unknown run_type {run_type!r}. Use one of {', '.join(_RUN_TYPES)}."
         )
     return RunFilter(
-        job_id=request.integer("job_id"),
+        job_id=request.read_int("job_id"),
         active=True if active else False if completed else None,
         run_type=run_type,
-        started_from=request.integer("start_time_from"),
-        started_to=request.integer("start_time_to"),
+        started_from=request.read_int("start_time_from"),
+        started_to=request.read_int("start_time_to"),
     )

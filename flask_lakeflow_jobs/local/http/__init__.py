@@ -1,0 +1,1 @@
+"""The HTTP server of the workspace and its routes."""

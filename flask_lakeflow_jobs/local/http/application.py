@@ -1,6 +1,4 @@
-"""The workspace's HTTP face: requests in, the right handler, JSON out; and the server that
-listens.
-"""
+"""The WSGI application of the workspace and its route table."""
 
 from __future__ import annotations
 
@@ -10,6 +8,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -22,38 +21,23 @@ from ..errors import ApiError, MalformedRequest
 
 _log = logging.getLogger("flask_lakeflow_jobs.local")
 
-
-# Its warning that requests wait for a thread comes thousands of times under load, and helps nobody.
-logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-
-
 _API_PATH = re.compile(r"/api/(2\.[0-2])/(.+)")
 _API_PREFIX = re.compile(r"/api/[0-9.]+(?=/)")
 _RUN_PAGE = re.compile(r"/jobs/([0-9]+)/runs/([0-9]+)")
 _PERMISSIONS = re.compile(r"permissions/jobs/([^/]+)(/permissionLevels)?")
-_BODY_LIMIT = 10 * 1024 * 1024
-_REASONS = {
-    200: "200 OK",
-    400: "400 Bad Request",
-    401: "401 Unauthorized",
-    403: "403 Forbidden",
-    404: "404 Not Found",
-    500: "500 Internal Server Error",
-}
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
-Handler = Callable[[Request], Any]
 
 
 class Application:
     """The workspace as a WSGI application."""
 
-    def __init__(self, identity: AuthEndpoints, jobs: JobEndpoints, runs: RunEndpoints) -> None:
-        self._identity = identity
+    def __init__(self, auth: AuthEndpoints, jobs: JobEndpoints, runs: RunEndpoints) -> None:
+        self._auth = auth
         self._jobs = jobs
         self.last_request = time.monotonic()
-        self._handlers: dict[tuple[str, str], Handler] = {
+        self._routes: dict[tuple[str, str], Callable[[Request], Any]] = {
             ("GET", "jobs/get"): jobs.get,
             ("GET", "jobs/list"): jobs.list,
             ("POST", "jobs/create"): jobs.create,
@@ -70,76 +54,74 @@ class Application:
             ("POST", "jobs/runs/cancel"): runs.cancel,
             ("POST", "jobs/runs/cancel-all"): runs.cancel_all,
             ("POST", "jobs/runs/delete"): runs.delete,
-            ("GET", "preview/scim/v2/Me"): lambda request: identity.me(),
+            ("GET", "preview/scim/v2/Me"): lambda request: auth.me(),
         }
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         self.last_request = time.monotonic()
         try:
-            status, answer = 200, self._answer(environ)
+            status, response = 200, self._handle(environ)
         except ApiError as error:
-            status, answer = error.status, _error_body(environ, error)
+            status, response = error.status, _error_body(environ, error)
         except Exception:
             _log.exception("%s %s failed", environ["REQUEST_METHOD"], environ["PATH_INFO"])
             status = 500
-            answer = {
+            response = {
                 "error_code": "INTERNAL_ERROR",
-                "message": "The local workspace met an error of its own. See its log.",
+                "message": "Internal error of the local workspace. See its log.",
             }
-        is_page = isinstance(answer, str)
-        body = (answer if is_page else json.dumps(answer)).encode()
+        is_page = isinstance(response, str)
+        body = (response if is_page else json.dumps(response)).encode()
         start_response(
-            _REASONS[status],
+            f"{status} {HTTPStatus(status).phrase}",
             [
                 ("Content-Type", "text/html; charset=utf-8" if is_page else "application/json"),
                 ("Content-Length", str(len(body))),
-                *self._identity.headers().items(),
+                *self._auth.headers().items(),
             ],
         )
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
-    def _answer(self, environ: Environ) -> Any:
+    def _handle(self, environ: Environ) -> Any:
+        """Return the response: HTML as a string, anything else as JSON."""
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         authorization = environ.get("HTTP_AUTHORIZATION", "")
         if path == "/.well-known/databricks-config":
-            return self._identity.host_metadata()
+            return self._auth.host_metadata()
         if path == "/oidc/.well-known/oauth-authorization-server":
-            return self._identity.oauth_metadata()
+            return self._auth.oauth_metadata()
         if path == "/oidc/v1/token" and method == "POST":
-            return self._identity.issue_token(authorization, _read_body(environ).decode("latin-1"))
+            return self._auth.issue_token(authorization, _read_body(environ).decode("latin-1"))
         if method in {"GET", "HEAD"}:
             if path == "/":
                 return render_home_page()
             if match := _RUN_PAGE.fullmatch(path):
                 return render_run_page(match[1], match[2])
-        self._identity.check(authorization)
+        self._auth.check(authorization)
         if match := _API_PATH.fullmatch(path):
-            version, tail = match.groups()
-            if handler := self._handlers.get((method, tail)):
-                fields = _json_body(environ)
+            version, endpoint = match.groups()
+            if handler := self._routes.get((method, endpoint)):
+                fields = _read_json(environ)
                 if method == "GET":
-                    fields |= _query(environ)
+                    query = environ.get("QUERY_STRING", "")
+                    fields |= dict(parse_qsl(query, keep_blank_values=True))
                 return handler(Request(version, fields))
-            if method == "GET" and (match := _PERMISSIONS.fullmatch(tail)):
+            if method == "GET" and (match := _PERMISSIONS.fullmatch(endpoint)):
                 levels = self._jobs.permission_levels if match[2] else self._jobs.permissions
                 return levels(match[1])
-        known_as = _API_PREFIX.sub("", path, count=1)
-        raise ApiError(404, "ENDPOINT_NOT_FOUND", f"No API found for '{method} {known_as}'")
-
-
-def _query(environ: Environ) -> dict[str, Any]:
-    return dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+        api_path = _API_PREFIX.sub("", path, count=1)
+        raise ApiError(404, "ENDPOINT_NOT_FOUND", f"No API found for '{method} {api_path}'")
 
 
 def _read_body(environ: Environ) -> bytes:
     return bytes(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
 
 
-def _json_body(environ: Environ) -> dict[str, Any]:
+def _read_json(environ: Environ) -> dict[str, Any]:
     try:
         body = json.loads(_read_body(environ) or b"{}")
     except (ValueError, RecursionError):
-        raise MalformedRequest("The body is no JSON.") from None
+        raise MalformedRequest("The body is not JSON.") from None
     if not isinstance(body, dict):
         raise MalformedRequest("The body has to be an object.")
     return body

@@ -1,62 +1,63 @@
-"""The workspace's HTTP face: requests in, the right handler, JSON out; and the server that
-listens.
-"""
+"""The HTTP server of the workspace."""
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from waitress import create_server, wasyncore
 
-from .application import _BODY_LIMIT, _log
-
-if TYPE_CHECKING:
-    from .application import Environ, StartResponse
+_log = logging.getLogger("flask_lakeflow_jobs.local")
+# It warns of each request that waits for a thread: thousands of times under load, to no use.
+logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 _LOOPBACK = "127.0.0.1"
+_MAX_BODY_BYTES = 10 * 1024 * 1024
+
+WsgiApplication = Callable[..., Iterable[bytes]]
 
 
 class HttpServer:
-    """Serves an application on the loopback interface, from threads of its own.
+    """Serves an application on the loopback interface, in its own threads.
 
-    :param preferred_port: taken if it is free; any other otherwise.
+    :param preferred_port: used if it is free; otherwise any free port.
     """
 
     def __init__(self, preferred_port: int) -> None:
-        self._application: Callable[..., Iterable[bytes]] = _not_ready
+        self._application: WsgiApplication = _not_ready
         self._sockets: dict[int, Any] = {}
-        self._server = self._serve_on(_bound_socket(preferred_port))
+        self._server = self._create_server(_bind(preferred_port))
         self.port = int(self._server.effective_port)
         self._stopping = False
         self._thread = threading.Thread(target=self._serve, name="http", daemon=True)
 
     @property
     def host(self) -> str:
-        """The address, as a client's configuration wants it."""
+        """The address, as in a client's configuration."""
         return f"http://{_LOOPBACK}:{self.port}"
 
     @property
     def is_serving(self) -> bool:
-        """Whether requests that come in are answered."""
+        """Whether requests are served."""
         return self._thread.is_alive()
 
-    def start(self, application: Callable[..., Iterable[bytes]]) -> None:
-        """Serve from now on."""
+    def start(self, application: WsgiApplication) -> None:
+        """Start to serve an application."""
         self._application = application
         self._thread.start()
 
     def stop(self) -> None:
-        """Serve no more and close all connections."""
+        """Stop, and close all connections."""
         self._stopping = True
         self._server.pull_trigger()
         self._thread.join()
         self._server.task_dispatcher.shutdown()
         wasyncore.close_all(self._sockets)
 
-    def _serve_on(self, listening: socket.socket) -> Any:
+    def _create_server(self, listening: socket.socket) -> Any:
         return create_server(
             lambda environ, start_response: self._application(environ, start_response),
             map=self._sockets,
@@ -64,10 +65,10 @@ class HttpServer:
             threads=4,
             channel_timeout=3600,
             connection_limit=2000,
-            max_request_body_size=_BODY_LIMIT,
-            # Larger ones would go through temporary files.
-            inbuf_overflow=2 * _BODY_LIMIT,
-            outbuf_overflow=8 * _BODY_LIMIT,
+            max_request_body_size=_MAX_BODY_BYTES,
+            # Larger bodies go through temporary files.
+            inbuf_overflow=2 * _MAX_BODY_BYTES,
+            outbuf_overflow=8 * _MAX_BODY_BYTES,
             asyncore_use_poll=True,
             ident=None,
         )
@@ -77,18 +78,17 @@ class HttpServer:
             while not self._stopping:
                 wasyncore.loop(timeout=1, use_poll=True, map=self._sockets, count=1)
         except Exception:
-            _log.exception("The server has broken down")
+            _log.exception("The server failed")
 
 
-def _bound_socket(preferred_port: int) -> socket.socket:
-    """A socket that listens on a port, or on any other where that one is taken."""
-    # Made here and not by waitress, which leaves a server behind where the port is taken.
+def _bind(preferred_port: int) -> socket.socket:
+    # Not by waitress, which leaks a server if the port is taken.
     try:
         return socket.create_server((_LOOPBACK, preferred_port))
     except OSError:
         return socket.create_server((_LOOPBACK, 0))
 
 
-def _not_ready(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+def _not_ready(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     start_response("503 Service Unavailable", [("Content-Length", "0"), ("Retry-After", "1")])
     return []
