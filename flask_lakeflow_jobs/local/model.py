@@ -1,5 +1,4 @@
-"""What the workspace remembers of a run: plain records that go to the store and back."""
-# MERGED """How the two sides of a condition may be compared."""
+"""Runs as the workspace keeps them: immutable records that go to the store and back."""
 
 from __future__ import annotations
 
@@ -10,33 +9,27 @@ from typing import Any
 
 from .states import BLOCKED, PENDING, State
 
+#: The settings of a job or a task, as the Jobs API spells them.
 Settings = dict[str, Any]
 
-
-"""A job's or a task's settings, as the Jobs API spells them."""
-
-
+#: The ``format`` of a job: with a list of tasks, or created without one.
 MULTI_TASK = "MULTI_TASK"
-
-
 SINGLE_TASK = "SINGLE_TASK"
 
 
-"""The ``format`` of a job that was made without a list of tasks."""
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class TaskRun:
     """One attempt of one task. Times are milliseconds since the epoch, durations milliseconds.
 
     :param attempt: counts all attempts of the task in its run, from 0.
     :param retry: counts the attempts since the run was started or repaired, from 0.
-    :param rows: what its SQL has answered, as far as other tasks may refer to it.
-    :param outcome: which way a condition went: "true" or "false".
+    :param ending: "CANCELED" or "TIMEDOUT" once the attempt is asked to stop.
+    :param rows: the result rows of a SQL task, as far as other tasks may refer to them.
+    :param outcome: the result of a condition: "true" or "false".
     :param nested_run_id: the run that a ``run_job_task`` has started.
-    :param parent: for an iteration, the attempt of the for-each task to which it belongs.
-    :param index: for an iteration, the place of its input.
-    :param item: for an iteration, its input.
+    :param parent: the for-each attempt to which an iteration belongs.
+    :param index: the position of an iteration's input.
+    :param item: the input of an iteration.
     """
 
     run_id: int
@@ -44,6 +37,7 @@ class TaskRun:
     attempt: int = 0
     retry: int = 0
     state: State = BLOCKED
+    ending: str = ""
     start_time: int = 0
     end_time: int = 0
     queue_duration: int = 0
@@ -65,29 +59,42 @@ class TaskRun:
         return str(self.spec["task_key"])
 
     def to_record(self) -> dict[str, Any]:
-        """This attempt without its settings, which never change."""
+        """Return this attempt as JSON, without its settings, which never change."""
         return _to_record(self, _TASK_FIELDS)
 
     @classmethod
     def from_record(cls, record: dict[str, Any], spec: Settings) -> TaskRun:
-        """The attempt that :meth:`to_record` described."""
+        """Restore an attempt from the result of :meth:`to_record`."""
         return cls(**{**record, "state": State(*record["state"])}, spec=spec)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """The original part of a run, or one repair of it.
+
+    :param repair_id: 0 for the original part.
+    """
+
+    repair_id: int
+    start_time: int
+    task_run_ids: tuple[int, ...] = ()
+    state: State = PENDING
+    end_time: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class JobRun:
     """One run of a job, or of a one-time submission.
 
-    :param tasks: all attempts of its tasks; a later attempt stands after an earlier one.
-    :param iterations: the attempts of what its for-each tasks repeat.
-    :param parameters: the job's parameters: ``name``, ``default`` and, where given, ``value``.
-    :param overriding: the task parameters that run-now gave, by their fields.
-    :param ending: "CANCELED" or "TIMEDOUT" once it is to end before its tasks have.
-    :param repairs: what came before the repair that is the run's last, each as in
-        ``repair_history``.
+    :param tasks: all attempts of its tasks, a later attempt after an earlier one.
+    :param iterations: all attempts of the iterations of its for-each tasks.
+    :param parameters: the job's parameters: ``name``, ``default`` and, if set, ``value``.
+    :param overriding: the task parameters of run-now, by field.
+    :param ending: "CANCELED" or "TIMEDOUT" once the run is asked to stop, "SKIPPED" if it never
+        starts.
+    :param repairs: the original part and the repairs, the oldest first; empty without repairs.
     :param started_by: the run whose ``run_job_task`` has started this one.
-    :param performance_target: what run-now asked for in place of the job's; empty if nothing.
-    :param revision: grows with each change, within this process.
+    :param performance_target: overrides the target of the job's settings; empty if not set.
     """
 
     run_id: int
@@ -104,28 +111,32 @@ class JobRun:
     parameters: list[dict[str, str]] = field(default_factory=list)
     overriding: dict[str, Any] = field(default_factory=dict)
     ending: str = ""
-    repairs: list[Repair] = field(default_factory=list)
+    repairs: tuple[Repair, ...] = ()
     started_by: int = 0
     performance_target: str = ""
-    tasks: list[TaskRun] = field(default_factory=list)
-    iterations: list[TaskRun] = field(default_factory=list)
-    revision: int = 0
+    tasks: tuple[TaskRun, ...] = ()
+    iterations: tuple[TaskRun, ...] = ()
 
     @property
     def is_active(self) -> bool:
-        """Whether anything of this run may still change by itself."""
+        """Return whether the run has not ended."""
         return not self.state.is_terminal
 
+    @property
+    def max_concurrent_runs(self) -> int:
+        """The maximum number of runs of the job that run at once."""
+        return int(self.settings.get("max_concurrent_runs", 1))
+
     def latest_attempts(self) -> dict[str, TaskRun]:
-        """The newest attempt of each task, by key, in the order of the job."""
+        """Return the latest attempt of each task by key, in the order of the job."""
         return {task.key: task for task in self.tasks}
 
     def iterations_of(self, task: TaskRun) -> list[TaskRun]:
-        """All attempts of the iterations of a for-each task."""
+        """Return all attempts of the iterations of a for-each task."""
         return [each for each in self.iterations if each.parent == task.run_id]
 
     def first_try_of(self, task: TaskRun) -> TaskRun:
-        """The attempt of which this one is a retry, or itself; a repair begins anew."""
+        """Return the attempt of which this one is a retry, or itself. A repair starts over."""
         place = (task.key, task.parent, task.index, task.attempt - task.retry)
         attempts = self.iterations if task.parent else self.tasks
         return next(
@@ -133,11 +144,11 @@ class JobRun:
         )
 
     def attempt(self, run_id: int) -> TaskRun:
-        """The attempt of this id."""
+        """Return the attempt with this id."""
         return next(task for task in (*self.tasks, *self.iterations) if task.run_id == run_id)
 
     def to_record(self) -> dict[str, Any]:
-        """This run without its settings and tasks, which the store keeps apart."""
+        """Return this run as JSON, without its settings and tasks, which the store keeps apart."""
         return {
             **_to_record(self, _RUN_FIELDS),
             "repairs": [_to_record(each, _REPAIR_FIELDS) for each in self.repairs],
@@ -147,42 +158,32 @@ class JobRun:
     def from_record(
         cls, record: dict[str, Any], settings: Settings, attempts: list[TaskRun]
     ) -> JobRun:
-        """The run that :meth:`to_record` described, with its tasks."""
-        state = State(*record["state"])
-        repairs = [Repair(**{**each, "state": State(*each["state"])}) for each in record["repairs"]]
+        """Restore a run from the result of :meth:`to_record` and its attempts."""
+        repairs = tuple(
+            Repair(
+                **{
+                    **each,
+                    "task_run_ids": tuple(each["task_run_ids"]),
+                    "state": State(*each["state"]),
+                }
+            )
+            for each in record["repairs"]
+        )
         return cls(
-            **{**record, "state": state, "repairs": repairs},
+            **{**record, "state": State(*record["state"]), "repairs": repairs},
             settings=settings,
-            tasks=[task for task in attempts if not task.parent],
-            iterations=[task for task in attempts if task.parent],
+            tasks=tuple(task for task in attempts if not task.parent),
+            iterations=tuple(task for task in attempts if task.parent),
         )
 
 
-@dataclass(slots=True)
-class Repair:
-    """One stretch of a run: the original one, or a repair of it.
-
-    :param repair_id: 0 for the original.
-    """
-
-    repair_id: int
-    start_time: int
-    task_run_ids: list[int]
-    state: State = PENDING
-    end_time: int = 0
-
-
 _TASK_FIELDS = tuple(each.name for each in fields(TaskRun) if each.name != "spec")
-
-
+_REPAIR_FIELDS = tuple(each.name for each in fields(Repair))
 _RUN_FIELDS = tuple(
     each.name
     for each in fields(JobRun)
-    if each.name not in {"settings", "tasks", "iterations", "revision", "repairs"}
+    if each.name not in {"settings", "tasks", "iterations", "repairs"}
 )
-
-
-_REPAIR_FIELDS = tuple(each.name for each in fields(Repair))
 
 
 def _to_record(item: JobRun | TaskRun | Repair, names: tuple[str, ...]) -> dict[str, Any]:
@@ -192,22 +193,18 @@ def _to_record(item: JobRun | TaskRun | Repair, names: tuple[str, ...]) -> dict[
     return record
 
 
+#: The operators of a ``condition_task``.
 TEXT_OPERATORS: Mapping[str, Callable[[str, str], bool]] = {
     "EQUAL_TO": operator.eq,
     "NOT_EQUAL": operator.ne,
 }
-
-
 NUMBER_OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     "GREATER_THAN": operator.gt,
     "GREATER_THAN_OR_EQUAL": operator.ge,
     "LESS_THAN": operator.lt,
     "LESS_THAN_OR_EQUAL": operator.le,
 }
-
-
 OPERATORS = (*TEXT_OPERATORS, *NUMBER_OPERATORS)
-
 
 RUN_IF_RULES = (
     "ALL_SUCCESS",
@@ -217,7 +214,6 @@ RUN_IF_RULES = (
     "ALL_FAILED",
     "AT_LEAST_ONE_FAILED",
 )
-
 
 #: Every kind of task that the Jobs API names (databricks-sdk, ``jobs.Task``).
 TASK_KINDS = frozenset(

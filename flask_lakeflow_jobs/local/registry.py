@@ -55,7 +55,7 @@ class Registry:
         _log_warnings(bundle)
         self.user = current_user_name()
         self._from_bundle = self._jobs_of(bundle)
-        with unit_of_work.reading() as store:
+        with unit_of_work.exclusive() as store:
             self._own = {job["job_id"]: RegisteredJob(**job) for job in store.load_jobs()}
 
     @property
@@ -106,7 +106,7 @@ class Registry:
         :raises ApiError: it belongs to the bundle.
         """
         self._check_not_from_bundle(job, "Delete")
-        with self._unit_of_work.reading() as store:
+        with self._unit_of_work.exclusive() as store:
             store.delete_job(job.job_id)
             self._own.pop(job.job_id, None)
 
@@ -117,7 +117,7 @@ class Registry:
             )
 
     def _save(self, job: RegisteredJob) -> None:
-        with self._unit_of_work.reading() as store:
+        with self._unit_of_work.exclusive() as store:
             store.save_job(job.job_id, job.created, job.creator, job.settings)
             self._own[job.job_id] = job
 

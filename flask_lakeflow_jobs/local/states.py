@@ -1,6 +1,6 @@
-"""The states of a run, and every way in which one can end.
+"""The states of runs and tasks, including every state in which one can end.
 
-One :class:`State` holds what the Jobs API tells twice, in the older ``state`` and the newer
+One :class:`State` holds what the Jobs API returns twice: in the older ``state`` and in the newer
 ``status``.
 """
 
@@ -13,12 +13,11 @@ ACTIVE = frozenset({"QUEUED", "PENDING", "RUNNING", "TERMINATING", "BLOCKED", "W
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where a run, or a task of it, stands.
+    """The state of a run or of a task.
 
-    :param life_cycle: a word of ``RunLifeCycleState``.
-    :param result: a word of ``RunResultState``, empty while the run is active.
-    :param code: a word of ``TerminationCodeEnum``; of ``QueueDetailsCodeCodeEnum`` while queued.
-    :param message: what happened, in a sentence.
+    :param life_cycle: a value of ``RunLifeCycleState``.
+    :param result: a value of ``RunResultState``, empty while the run is active.
+    :param code: a value of ``TerminationCodeEnum``; of ``QueueDetailsCodeCodeEnum`` while queued.
     """
 
     life_cycle: str
@@ -28,29 +27,29 @@ class State:
 
     @property
     def is_terminal(self) -> bool:
-        """Whether the run has ended for good."""
+        """Return whether the run has ended."""
         return self.life_cycle not in ACTIVE
 
     @property
     def is_success(self) -> bool:
-        """Whether a dependent task may count this one as succeeded."""
+        """Return whether a dependent task counts this one as succeeded."""
         return self.result in {"SUCCESS", "SUCCESS_WITH_FAILURES"}
 
     @property
     def is_failure(self) -> bool:
-        """Whether a dependent task has to count this one as failed."""
+        """Return whether a dependent task counts this one as failed."""
         return (
             self.is_terminal and not self.is_success and self.result not in {"EXCLUDED", "DISABLED"}
         )
 
     def because(self, message: str) -> State:
-        """The same state with another message."""
+        """Return this state with another message."""
         return replace(self, message=message)
 
 
 PENDING = State("PENDING", message="Waiting to start")
 BLOCKED = State("BLOCKED")
-QUEUED_FOR_ROOM = State(
+QUEUED_FOR_PROCESS = State(
     "QUEUED",
     code="ACTIVE_RUN_JOB_TASKS_LIMIT_REACHED",
     message="Queued until another task of the local workspace has ended.",
@@ -68,6 +67,8 @@ FAILED = State(
 )
 CANCELED = State("TERMINATED", "CANCELED", "USER_CANCELED", "Run cancelled.")
 TIMED_OUT = State("TERMINATED", "TIMEDOUT", "CANCELED", "Run timed out.")
+#: The final state of a run or task that was asked to stop, by its ``ending``.
+STOPPED = {"CANCELED": CANCELED, "TIMEDOUT": TIMED_OUT}
 INVALID_TASK = State("INTERNAL_ERROR", "FAILED", "INVALID_RUN_CONFIGURATION")
 WORKSPACE_LOST = State(
     "INTERNAL_ERROR",
@@ -75,11 +76,10 @@ WORKSPACE_LOST = State(
     "INTERNAL_ERROR",
     "The local workspace stopped while this was running. Start the run again, or repair it.",
 )
-LOST_IN_THE_QUEUE = WORKSPACE_LOST.because(
-    "The local workspace stopped while this was waiting for its turn. Start the run again, or "
-    "repair it."
+LOST_IN_QUEUE = WORKSPACE_LOST.because(
+    "The local workspace stopped while this was queued. Start the run again, or repair it."
 )
-# The words for what never ran follow the descriptions of RunResultState ("The run was skipped
+# The messages of skipped tasks follow the descriptions of RunResultState ("The run was skipped
 # because ...").
 UPSTREAM_FAILED = State("SKIPPED", "UPSTREAM_FAILED", "SKIPPED", "An upstream task failed.")
 UPSTREAM_CANCELED = State(
@@ -92,7 +92,7 @@ DISABLED = State("SKIPPED", "DISABLED", "DISABLED", "Skipped because the task is
 
 
 def over_concurrency_limit(limit: int) -> State:
-    """The end of a run that found its job's ``max_concurrent_runs`` used up."""
+    """Return the state of a run that is skipped because of ``max_concurrent_runs``."""
     return State(
         "SKIPPED",
         "MAXIMUM_CONCURRENT_RUNS_REACHED",
@@ -102,7 +102,7 @@ def over_concurrency_limit(limit: int) -> State:
 
 
 def queued_for_concurrency(limit: int) -> State:
-    """A run that waits until its job has room for another one."""
+    """Return the state of a run that waits because of ``max_concurrent_runs``."""
     return State(
         "QUEUED",
         code="MAX_CONCURRENT_RUNS_REACHED",
@@ -111,7 +111,7 @@ def queued_for_concurrency(limit: int) -> State:
 
 
 def run_failed(task_key: str, message: str, *, skipped_others: bool) -> State:
-    """The end of a run one of whose tasks failed: INTERNAL_ERROR/FAILED, as the service has it."""
+    """Return the state of a run with a failed task: INTERNAL_ERROR/FAILED, like the service."""
     sentence = f"Task {task_key} failed with message: {message.rstrip('.')}."
     if skipped_others:
         sentence += " This caused all downstream tasks to get skipped."

@@ -22,7 +22,8 @@ from .api.serializers import RunSerializer
 from .bundle.load import Bundle, load_bundle
 from .bundle.variables import current_user_name, hash_variables
 from .clock import Clock, SystemClock
-from .engine.engine import Engine, RunRequest
+from .engine.engine import Engine
+from .engine.events import RunRequest
 from .engine.files import WorkspaceFiles
 from .engine.work import CannotRun, NestedRun
 from .errors import ApiError

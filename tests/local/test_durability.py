@@ -103,7 +103,7 @@ def test_what_was_waiting_is_told_so(tmp_path: Path) -> None:
         run = client_of(address, bundle).jobs.get_run(waiting)
     assert state_fields(run) == ("INTERNAL_ERROR", "FAILED", "INTERNAL_ERROR")
     for each in (run, *(run.tasks or [])):
-        assert "stopped while this was waiting for its turn" in state_message(each)
+        assert "stopped while this was queued" in state_message(each)
 
 
 def test_processes_end_with_a_workspace_that_is_stopped(tmp_path: Path) -> None:

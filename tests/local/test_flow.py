@@ -237,7 +237,7 @@ def test_cancel_all(serve: Serve, clock: ManualClock) -> None:
 def test_more_processes_than_there_is_room_for(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("flask_lakeflow_jobs.local.engine.engine._PROCESSES_AT_ONCE", 2)
+    monkeypatch.setattr("flask_lakeflow_jobs.local.engine.engine._MAX_PROCESSES", 2)
     code = """
         import os, sys, time
         deadline = time.monotonic() + 30

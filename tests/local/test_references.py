@@ -40,18 +40,18 @@ VALUES = {
     ],
 )
 def test_resolve(given: Any, expected: Any) -> None:
-    assert resolve(given, VALUES.__getitem__) == expected
+    assert resolve(given, VALUES) == expected
 
 
 @pytest.mark.parametrize("name", ["job.naem", "tasks.b.values.x", "task.nothing", "workspace.x"])
 def test_unknown_value(name: str) -> None:
     with pytest.raises(UnknownReference, match="has no value here"):
-        resolve(f"a {{{{{name}}}}}", VALUES.__getitem__)
+        resolve(f"a {{{{{name}}}}}", VALUES)
 
 
 @given(st.text())
 def test_text_without_braces_stays(text: str) -> None:
-    assert resolve(text.replace("{{", ""), VALUES.__getitem__) == text.replace("{{", "")
+    assert resolve(text.replace("{{", ""), VALUES) == text.replace("{{", "")
 
 
 def test_inside_a_run(serve: Serve) -> None:

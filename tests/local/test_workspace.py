@@ -102,7 +102,7 @@ def test_many_waiting_runs_cost_the_next_one_nothing(serve: Serve) -> None:
 
 
 def test_task_that_does_not_want_to_stop(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flask_lakeflow_jobs.local.engine.processes._GRACE", 0.1)
+    monkeypatch.setattr("flask_lakeflow_jobs.local.engine.processes._GRACE_SECONDS", 0.1)
     code = """
         import signal, time
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..engine import decisions
-from ..engine.engine import RepairRequest, RunRequest
+from ..engine import rules
+from ..engine.events import RepairRequest, RunRequest
 from ..errors import InvalidParameterValue
 from ..model import JobRun, Settings
 from ..registry import RegisteredJob
@@ -93,7 +93,7 @@ def _parse_keys_to_rerun(run: JobRun, settings: Settings, request: Request) -> f
                 f"Task {', '.join(sorted(unknown))} does not exist in the job."
             )
     if request.read_bool("rerun_dependent_tasks"):
-        keys = decisions.selected_keys(settings["tasks"], [f"{key}+" for key in keys])
+        keys = rules.select_keys(settings["tasks"], [f"{key}+" for key in keys])
     if not keys:
         raise InvalidParameterValue(f"Run {run.run_id} has no failed tasks to run again.")
     return frozenset(keys)
@@ -158,6 +158,6 @@ def _parse_only(settings: Settings, request: Request) -> frozenset[str]:
     if not only:
         return frozenset()
     try:
-        return frozenset(decisions.selected_keys(settings["tasks"], only))
+        return frozenset(rules.select_keys(settings["tasks"], only))
     except KeyError as error:
         raise InvalidParameterValue(f"Task {error.args[0]} does not exist in the job.") from None

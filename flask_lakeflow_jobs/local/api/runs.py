@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from ..engine.engine import Engine, RunRequest
+from ..engine.engine import Engine
+from ..engine.events import RunRequest
 from ..engine.files import FileMissing, WorkspaceFiles
 from ..errors import ApiError, InvalidParameterValue, InvalidState
 from ..model import JobRun, Settings, TaskRun
@@ -70,7 +71,7 @@ class RunEndpoints:
         run_id = request.require_int("run_id")
         resolved = request.read_bool("include_resolved_values")
         history = request.read_bool("include_history")
-        with self._unit_of_work.reading():
+        with self._unit_of_work.exclusive():
             run, task = self._find(run_id)
             if task:
                 shape = self._serializer.serialize_task_as_run(
@@ -88,7 +89,7 @@ class RunEndpoints:
         maximum = _MAX_LIMIT_2_0 if request.version == "2.0" else _MAX_LIMIT
         limit = parse_limit(request, default=_DEFAULT_LIMIT, maximum=maximum)
         expand = request.read_bool("expand_tasks")
-        with self._unit_of_work.reading() as store:
+        with self._unit_of_work.exclusive() as store:
             list_runs = partial(store.list_runs, run_filter)
             run_ids, fields = paginate_runs(list_runs, request, limit)
             runs = [self._unit_of_work.find_run(run_id) for run_id in run_ids]
@@ -97,7 +98,7 @@ class RunEndpoints:
 
     def get_output(self, request: Request) -> Json:
         """``jobs/runs/get-output``."""
-        with self._unit_of_work.reading():
+        with self._unit_of_work.exclusive():
             run, task = self._find_single_task(request)
             return self._serializer.serialize_output(run, task, self._engine.output_of(task))
 
@@ -108,7 +109,7 @@ class RunEndpoints:
             raise InvalidParameterValue(
                 f"Unknown views_to_export {views!r}. Use one of {', '.join(_VIEWS)}."
             )
-        with self._unit_of_work.reading():
+        with self._unit_of_work.exclusive():
             run, task = self._find_single_task(request)
             output = self._engine.output_of(task)
         if "notebook_task" not in task.spec:
@@ -141,15 +142,15 @@ class RunEndpoints:
             self._registry.find(job_id)
         elif not only_queued:
             raise InvalidParameterValue("Missing required field: job_id")
-        for run in reversed(self._unit_of_work.live_runs(job_id)):
+        for run in reversed(self._unit_of_work.active_runs(job_id)):
             if not only_queued or run.state.life_cycle == "QUEUED":
                 self._engine.cancel(run)
         return {}
 
     def repair(self, request: Request) -> Json:
         """``jobs/runs/repair``."""
-        run = self._unit_of_work.find_run(request.require_int("run_id"))
-        with self._unit_of_work.change():
+        with self._unit_of_work.exclusive():
+            run = self._unit_of_work.find_run(request.require_int("run_id"))
             if run.is_active:
                 raise InvalidState(
                     f"Run {run.run_id} is still active. A run can be repaired once it has ended."
@@ -165,8 +166,8 @@ class RunEndpoints:
 
     def delete(self, request: Request) -> Json:
         """``jobs/runs/delete``."""
-        run = self._unit_of_work.find_run(request.require_int("run_id"))
-        with self._unit_of_work.change():
+        with self._unit_of_work.exclusive():
+            run = self._unit_of_work.find_run(request.require_int("run_id"))
             if run.is_active:
                 raise InvalidState(
                     f"Run {run.run_id} is still active. Cancel it and wait for its end first."

@@ -69,10 +69,9 @@ class RunSerializer:
             if key in run.settings:
                 shape[key] = run.settings[key]
         if with_history:
-            original = Repair(
-                0, run.start_time, [task.run_id for task in run.tasks], run.state, run.end_time
-            )
-            repairs = run.repairs or [original]
+            ids = tuple(task.run_id for task in run.tasks)
+            original = Repair(0, run.start_time, ids, run.state, run.end_time)
+            repairs = run.repairs or (original,)
             shape["repair_history"] = [
                 _serialize_repair(run, repair, is_last=repair is repairs[-1]) for repair in repairs
             ]

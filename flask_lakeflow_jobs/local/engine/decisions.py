@@ -1,147 +1,404 @@
-"""What a run does next: pure decisions over the states of its tasks."""
+"""The next state of a run after an event, and the effects that follow from it. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from .. import states
-from ..bundle.dependencies import find_reachable
-from ..model import JobRun, Settings, TaskRun
-from ..states import State
+from ..model import JobRun, Repair, TaskRun
+from ..states import STOPPED, State
+from . import rules
+from .events import (
+    AdvanceQueue,
+    CancelRequested,
+    Effect,
+    Event,
+    IterationsStarted,
+    NestedRunEnded,
+    QueueAdvanced,
+    RepairRequest,
+    RepairRequested,
+    RetryDue,
+    RunSubmitted,
+    RunTimedOut,
+    ScheduleEvent,
+    SendEvent,
+    StartTask,
+    StopTask,
+    TaskCancelRequested,
+    TaskEnded,
+    TaskEvent,
+    TaskPrepared,
+    TaskQueued,
+    TaskStarted,
+    TaskTimedOut,
+    WorkspaceRestarted,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What is decided about a task whose dependencies have all ended: it starts, or it ends
-    unrun.
+class Decision:
+    """The result of an event.
+
+    :param run: the run after the event; the same object if nothing has changed.
+    :param effects: what to do once the run is committed, in this order.
+    :param outputs: the outputs to keep, by the id of the attempt.
     """
 
-    task: TaskRun
-    ending: State | None = None
+    run: JobRun
+    effects: tuple[Effect, ...] = ()
+    outputs: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
-def decide(run: JobRun) -> list[Verdict]:
-    """The verdicts that are due now.
+def decide(
+    run: JobRun, event: Event, *, now: float, running_runs: int, new_id: Callable[[], int]
+) -> Decision:
+    """Apply an event to a run.
 
-    :return: one verdict for each blocked task all of whose dependencies have ended.
+    An event that comes too late, such as the timeout of a task that has ended, changes nothing.
+
+    :param now: seconds since the epoch.
+    :param running_runs: the number of runs of the job that run now, without queued ones.
+    :param new_id: returns an unused id for an attempt.
     """
-    latest = run.latest_attempts()
-    return [
-        Verdict(task, ending_without_run(task.spec, latest))
-        for task in latest.values()
-        if task.state.life_cycle == "BLOCKED" and _dependencies_ended(task.spec, latest)
-    ]
+    transition = _Transition(run, now, running_runs, new_id)
+    transition.apply(event)
+    transition.settle()
+    return transition.decision()
 
 
-def _dependencies_ended(spec: Settings, latest: Mapping[str, TaskRun]) -> bool:
-    upstream = (latest.get(each["task_key"]) for each in spec.get("depends_on", ()))
-    return all(task is None or task.state.is_terminal for task in upstream)
+class _Transition:
+    """The copy of a run to which an event is applied."""
 
+    def __init__(
+        self, run: JobRun, now: float, running_runs: int, new_id: Callable[[], int]
+    ) -> None:
+        self._before = run
+        self._run = run
+        self._tasks = {task.run_id: task for task in (*run.tasks, *run.iterations)}
+        self._has_new_tasks = False
+        self._effects: list[Effect] = []
+        self._outputs: dict[int, dict[str, Any]] = {}
+        self._loops: set[int] = set()  # for-each attempts whose iterations have changed
+        self._now = now
+        self._now_ms = int(now * 1000)
+        self._has_room = running_runs < run.max_concurrent_runs
+        self._new_id = new_id
 
-def ending_without_run(spec: Settings, latest: Mapping[str, TaskRun]) -> State | None:
-    """How a task ends that may not run, or ``None`` if it may.
+    def decision(self) -> Decision:
+        run = self._run
+        if self._has_new_tasks:
+            tasks = self._tasks.values()
+            run = replace(
+                run,
+                tasks=tuple(task for task in tasks if not task.parent),
+                iterations=tuple(task for task in tasks if task.parent),
+            )
+        return Decision(run, tuple(self._effects), self._outputs)
 
-    A dependency that is no part of this run (``only``) does not hold the task up. One that was
-    excluded
-    counts as neither succeeded nor failed, and so does a condition that went the other way.
+    def apply(self, event: Event) -> None:
+        match event:
+            case RunSubmitted():
+                self._admit(may_queue=event.may_queue)
+            case QueueAdvanced():
+                if self._run.state.life_cycle == "QUEUED" and self._has_room:
+                    self._begin()
+                    self._effects.append(AdvanceQueue(self._run.job_id))
+            case CancelRequested():
+                self._stop_run("CANCELED")
+            case RunTimedOut():
+                if len(self._run.repairs) == event.repairs:
+                    self._stop_run("TIMEDOUT")
+            case RepairRequested():
+                if not self._run.is_active:
+                    self._repair(event.repair_id, event.request)
+            case NestedRunEnded():
+                for task in tuple(self._tasks.values()):
+                    if task.nested_run_id == event.nested_run_id:
+                        self._complete(task, event.state)
+            case WorkspaceRestarted():
+                self._mark_lost()
+            case _:
+                task_or_none = self._tasks.get(event.task_id)
+                if task_or_none is not None and not task_or_none.state.is_terminal:
+                    self._apply_to_task(task_or_none, event)
 
-    :param spec: the task's settings.
-    :param latest: the newest attempt of each task, by key; those depended on have ended.
-    """
-    if spec.get("disabled"):
-        return states.DISABLED
-    dependencies = [
-        (latest[each["task_key"]], each.get("outcome"))
-        for each in spec.get("depends_on", ())
-        if each["task_key"] in latest
-    ]
-    if not dependencies:
-        return None
-    succeeded = excluded = failed = 0
-    for task, wanted_outcome in dependencies:
-        if task.state.is_failure:
-            failed += 1
-        elif not task.state.is_success or (wanted_outcome and wanted_outcome != task.outcome):
-            excluded += 1
+    def settle(self) -> None:
+        """Start and end everything that the changes so far allow."""
+        while self._loops:
+            self._continue_loop(self._tasks[self._loops.pop()])
+        while self._run.state.life_cycle == "RUNNING" and (ready := self._ready_tasks()):
+            latest = self._latest()
+            for task in ready:
+                skipped = rules.skipped_state(task.spec, latest)
+                if skipped is None:
+                    self._start_task(task)
+                else:
+                    self._end_task(task, skipped, may_retry=False)
+        if self._run.is_active:
+            latest_tasks = self._latest().values()
+            if all(task.state.is_terminal for task in latest_tasks):
+                stopped = STOPPED.get(self._run.ending)
+                self._finish(stopped or rules.final_state(latest_tasks))
+
+    # Runs
+
+    def _admit(self, *, may_queue: bool) -> None:
+        limit = self._run.max_concurrent_runs
+        if self._has_room:
+            self._begin()
+        elif may_queue and limit > 0:
+            self._update_run(state=states.queued_for_concurrency(limit))
         else:
-            succeeded += 1
-    rule = spec.get("run_if", "ALL_SUCCESS")
-    may_run = {
-        "ALL_SUCCESS": failed == excluded == 0,
-        "ALL_DONE": True,
-        "NONE_FAILED": failed == 0 and succeeded > 0,
-        "AT_LEAST_ONE_SUCCESS": succeeded > 0,
-        "ALL_FAILED": succeeded == excluded == 0,
-        "AT_LEAST_ONE_FAILED": failed > 0,
-    }[rule]
-    if may_run:
-        return None
-    if failed and rule in {"ALL_SUCCESS", "NONE_FAILED", "AT_LEAST_ONE_SUCCESS"}:
-        upstream = [task.state for task, _ in dependencies if task.state.is_failure]
-        canceled = all(each.result in {"CANCELED", "UPSTREAM_CANCELED"} for each in upstream)
-        return states.UPSTREAM_CANCELED if canceled else states.UPSTREAM_FAILED
-    return states.EXCLUDED
+            skipped = states.over_concurrency_limit(limit)
+            self._update_run(ending="SKIPPED")
+            for task in tuple(self._tasks.values()):
+                self._end_task(task, skipped, may_retry=False)
+            self._finish(skipped)
+
+    def _begin(self) -> None:
+        if self._run.state.life_cycle == "QUEUED":
+            self._update_run(queue_duration=self._now_ms - self._run.start_time)
+        self._update_run(state=states.RUNNING)
+        if timeout := self._run.settings.get("timeout_seconds"):
+            timed_out = RunTimedOut(self._run.run_id, len(self._run.repairs))
+            self._effects.append(ScheduleEvent(self._now + timeout, timed_out))
+
+    def _stop_run(self, ending: str) -> None:
+        if not self._run.is_active or self._run.ending:
+            return
+        self._update_run(ending=ending, state=states.TERMINATING)
+        for task in self._latest().values():
+            self._stop_task(task, ending)
+
+    def _finish(self, state: State) -> None:
+        self._update_run(state=state, end_time=self._now_ms)
+        if self._run.repairs:
+            self._close_repair()
+        if self._run.started_by:
+            ended = NestedRunEnded(self._run.started_by, self._run.run_id, _nested_state(self._run))
+            self._effects.append(SendEvent(ended))
+        self._effects.append(AdvanceQueue(self._run.job_id))
+
+    def _repair(self, repair_id: int, request: RepairRequest) -> None:
+        if not self._run.repairs:
+            self._update_run(repairs=(Repair(0, self._run.start_time),))
+            self._close_repair()
+        latest = self._latest()
+        for spec in request.settings["tasks"]:
+            if spec["task_key"] in request.keys:
+                earlier = latest.get(spec["task_key"])
+                attempt = earlier.attempt + 1 if earlier else 0
+                self._put_task(TaskRun(self._new_id(), spec, attempt=attempt))
+        self._update_run(
+            repairs=(*self._run.repairs, Repair(repair_id, self._now_ms)),
+            parameters=request.parameters,
+            overriding=request.overriding,
+            performance_target=request.performance_target,
+            ending="",
+            end_time=0,
+        )
+        self._begin()
+
+    def _close_repair(self) -> None:
+        """Keep the end of the run in its last repair, since the next repair overwrites it."""
+        *earlier, last = self._run.repairs
+        closed = {run_id for repair in earlier for run_id in repair.task_run_ids}
+        last = replace(
+            last,
+            task_run_ids=tuple(
+                task.run_id
+                for task in self._tasks.values()
+                if not task.parent and task.run_id not in closed
+            ),
+            state=self._run.state,
+            end_time=self._run.end_time,
+        )
+        self._update_run(repairs=(*earlier, last))
+
+    def _mark_lost(self) -> None:
+        was_queued = self._run.state.life_cycle == "QUEUED"
+        lost = states.LOST_IN_QUEUE if was_queued else states.WORKSPACE_LOST
+        for task in tuple(self._tasks.values()):
+            if not task.state.is_terminal:
+                self._put_task(
+                    replace(
+                        task,
+                        state=lost if task.start_time or was_queued else states.UPSTREAM_FAILED,
+                        start_time=task.start_time or self._now_ms,
+                        end_time=self._now_ms,
+                    )
+                )
+        self._update_run(state=lost, end_time=self._now_ms)
+        if self._run.repairs:
+            self._close_repair()
+
+    # Tasks
+
+    def _apply_to_task(self, task: TaskRun, event: TaskEvent) -> None:
+        match event:
+            case TaskPrepared():
+                self._put_task(replace(task, resolved=event.resolved))
+            case TaskQueued():
+                if task.state.life_cycle == "PENDING":
+                    self._put_task(replace(task, state=states.QUEUED_FOR_PROCESS))
+            case TaskStarted():
+                self._mark_started(replace(task, nested_run_id=event.nested_run_id))
+            case IterationsStarted():
+                self._start_iterations(task, event)
+            case TaskEnded():
+                if event.output:
+                    self._outputs[task.run_id] = event.output
+                ended = replace(task, values=event.values, rows=event.rows, outcome=event.outcome)
+                self._complete(ended, event.state)
+            case RetryDue():
+                if task.state.life_cycle == "WAITING_FOR_RETRY":
+                    self._start_task(task)
+            case TaskTimedOut():
+                self._stop_task(task, "TIMEDOUT")
+            case TaskCancelRequested():
+                self._stop_task(task, "CANCELED")
+
+    def _start_task(self, task: TaskRun) -> None:
+        self._put_task(replace(task, state=states.PENDING, start_time=self._now_ms))
+        if timeout := task.spec.get("timeout_seconds"):
+            timed_out = TaskTimedOut(self._run.run_id, task.run_id)
+            self._effects.append(ScheduleEvent(self._now + timeout, timed_out))
+        self._effects.append(StartTask(task.run_id))
+
+    def _mark_started(self, task: TaskRun) -> None:
+        waited = self._now_ms - task.start_time
+        if task.state.life_cycle == "QUEUED":
+            task = replace(task, queue_duration=waited)
+        else:
+            task = replace(task, setup_duration=waited)
+        if task.state.life_cycle in {"PENDING", "QUEUED"}:
+            task = replace(task, state=states.RUNNING)
+        elif task.nested_run_id:
+            self._effects.append(SendEvent(CancelRequested(task.nested_run_id)))
+        self._put_task(task)
+
+    def _stop_task(self, task: TaskRun, ending: str) -> None:
+        """Ask a task to stop, or end it if it has not started."""
+        if task.state.is_terminal or task.state.life_cycle == "TERMINATING":
+            return
+        if task.state.life_cycle in {"BLOCKED", "WAITING_FOR_RETRY"}:
+            self._end_task(task, STOPPED[ending], may_retry=False)
+            return
+        self._put_task(replace(task, state=states.TERMINATING, ending=ending))
+        iterations = self._latest_iterations(task)
+        if iterations:
+            for iteration in iterations:
+                self._stop_task(iteration, ending)
+            self._loops.add(task.run_id)
+        elif task.nested_run_id:
+            self._effects.append(SendEvent(CancelRequested(task.nested_run_id)))
+        else:
+            self._effects.append(StopTask(task.run_id))
+
+    def _complete(self, task: TaskRun, state: State) -> None:
+        """End a task whose work has ended; a task that was asked to stop ends as stopped."""
+        if not task.state.is_terminal:
+            self._end_task(task, STOPPED.get(task.ending, state))
+
+    def _end_task(self, task: TaskRun, state: State, *, may_retry: bool = True) -> None:
+        start_time = task.start_time or self._now_ms
+        duration = self._now_ms - start_time - task.setup_duration - task.queue_duration
+        task = replace(
+            task,
+            state=state,
+            start_time=start_time,
+            end_time=self._now_ms,
+            execution_duration=max(0, duration),
+        )
+        self._put_task(task)
+        if may_retry and not self._run.ending and rules.may_retry(task):
+            self._schedule_retry(task)
+        if task.parent:
+            self._loops.add(task.parent)
+
+    def _schedule_retry(self, task: TaskRun) -> None:
+        retry = TaskRun(
+            self._new_id(),
+            task.spec,
+            attempt=task.attempt + 1,
+            retry=task.retry + 1,
+            state=states.WAITING_FOR_RETRY,
+            parent=task.parent,
+            index=task.index,
+            item=task.item,
+        )
+        self._put_task(retry)
+        # The documentation of the field counts from the start of the failed attempt.
+        earliest = (task.start_time + task.spec.get("min_retry_interval_millis", 0)) / 1000
+        due = RetryDue(self._run.run_id, retry.run_id)
+        self._effects.append(ScheduleEvent(max(self._now, earliest), due))
+
+    # For-each tasks
+
+    def _start_iterations(self, task: TaskRun, event: IterationsStarted) -> None:
+        self._mark_started(task)
+        for index, item in enumerate(event.inputs):
+            iteration = TaskRun(
+                self._new_id(), event.spec, parent=task.run_id, index=index, item=item
+            )
+            self._put_task(iteration)
+        self._loops.add(task.run_id)
+
+    def _continue_loop(self, loop: TaskRun) -> None:
+        """Start the next iterations of a for-each task, or end it after the last one."""
+        latest = self._latest_iterations(loop)
+        waiting = [each for each in latest if each.state.life_cycle == "BLOCKED"]
+        active = sum(not each.state.is_terminal for each in latest) - len(waiting)
+        if loop.state.life_cycle == "RUNNING":
+            concurrency = int(loop.resolved["for_each_task"].get("concurrency", 1))
+            for iteration in waiting[: max(0, concurrency - active)]:
+                self._start_task(iteration)
+                active += 1
+        if not active and all(each.state.is_terminal for each in latest):
+            self._complete(loop, _loop_state(latest))
+
+    def _latest_iterations(self, task: TaskRun) -> list[TaskRun]:
+        iterations = (each for each in self._tasks.values() if each.parent == task.run_id)
+        return list({each.index: each for each in iterations}.values())
+
+    # Records
+
+    def _latest(self) -> dict[str, TaskRun]:
+        return {task.key: task for task in self._tasks.values() if not task.parent}
+
+    def _ready_tasks(self) -> list[TaskRun]:
+        latest = self._latest()
+        return [
+            task
+            for task in latest.values()
+            if task.state.life_cycle == "BLOCKED" and rules.dependencies_ended(task.spec, latest)
+        ]
+
+    def _put_task(self, task: TaskRun) -> None:
+        self._tasks[task.run_id] = task
+        self._has_new_tasks = True
+
+    def _update_run(self, **changes: Any) -> None:
+        self._run = replace(self._run, **changes)
 
 
-def verdict_on_run(run: JobRun) -> State:
-    """How a run ends whose tasks have all ended. Its leaves decide: tasks on which no other
-    depends.
-    """
-    latest = run.latest_attempts()
-    if run.ending == "CANCELED":
-        return states.CANCELED
-    if run.ending == "TIMEDOUT":
-        return states.TIMED_OUT
-    inner = {
-        each["task_key"] for task in latest.values() for each in task.spec.get("depends_on", ())
-    }
-    failures = [task for task in latest.values() if task.state.is_failure]
-    if not failures:
+def _nested_state(run: JobRun) -> State:
+    """Return the final state of the task that has started a run."""
+    state = run.state
+    if state.is_success:
         return states.SUCCESS
-    if not any(task.key not in inner for task in failures):
-        return states.SUCCESS_WITH_FAILURES
-    causes = [task for task in failures if not task.state.result.startswith("UPSTREAM_")]
-    if all(task.state.result == "CANCELED" for task in causes):
-        return states.CANCELED
-    cause = next(task for task in causes if task.state.result != "CANCELED")
-    return states.run_failed(
-        cause.key, cause.state.message, skipped_others=len(failures) > len(causes)
+    if state.result in {"CANCELED", "TIMEDOUT"}:
+        return State("TERMINATED", state.result, state.code, state.message)
+    return states.FAILED.because(f"Run {run.run_id} of job {run.job_id} failed: {state.message}")
+
+
+def _loop_state(iterations: Iterable[TaskRun]) -> State:
+    results = [each.state.is_failure for each in iterations]
+    if not any(results):
+        return states.SUCCESS
+    return states.FAILED.because(
+        f"{sum(results)} of {len(results)} iterations failed, see their output for details"
     )
-
-
-def retries_left(task: TaskRun) -> bool:
-    """Whether a task that has just ended is to be tried once more."""
-    limit = task.spec.get("max_retries", 0)
-    if limit != -1 and task.retry >= limit:
-        return False
-    if task.state.result == "TIMEDOUT":
-        return bool(task.spec.get("retry_on_timeout", False))
-    return task.state.result == "FAILED" and task.state.code != "INVALID_RUN_CONFIGURATION"
-
-
-def selected_keys(tasks: list[Settings], only: list[str]) -> set[str]:
-    """The tasks that ``only`` names: ``key``, ``+key`` with all upstream, ``key+`` with all
-    downstream.
-
-    :raises KeyError: the key that no task has.
-    """
-    upstream = {
-        task["task_key"]: {each["task_key"] for each in task.get("depends_on", ())}
-        for task in tasks
-    }
-    downstream: dict[str, set[str]] = {key: set() for key in upstream}
-    for key, parents in upstream.items():
-        for parent in parents & downstream.keys():
-            downstream[parent].add(key)
-    selected: set[str] = set()
-    for selector in only:
-        key = selector.strip("+")
-        if key not in upstream:
-            raise KeyError(key)
-        selected.add(key)
-        if selector.startswith("+"):
-            selected |= find_reachable(key, upstream)
-        if selector.endswith("+"):
-            selected |= find_reachable(key, downstream)
-    return selected

@@ -1,10 +1,10 @@
-"""The life of a task: started, retried, stopped, ended."""
+"""Starts and stops the work of tasks. It changes no run; it reports by submitting events."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,258 +12,176 @@ from .. import states
 from ..clock import Clock
 from ..model import JobRun, Settings, TaskRun
 from ..simulation import read_simulation
-from ..states import State
-from ..store.unit_of_work import UnitOfWork
-from . import decisions
-from .activities import (
-    Activity,
-    Completion,
-    ForEachActivity,
-    ProcessActivity,
-    ProcessHost,
-    Reporter,
-    SimulatedActivity,
+from .events import (
+    Event,
+    IterationsStarted,
+    RunSubmitted,
+    TaskEnded,
+    TaskPrepared,
+    TaskQueued,
+    TaskStarted,
 )
 from .files import WorkspaceFiles
 from .kinds import TaskContext, build_work, simulate
-from .templating import Lookup, UnknownReference, reference_lookup, resolve
-from .work import (
-    CannotRun,
-    ConditionResult,
-    ForEach,
-    NestedRun,
-    ProcessWork,
-    SimulatedWork,
-    Work,
-)
+from .processes import MAX_OUTPUT_BYTES, Exit, ProcessPool, TaskProcess
+from .templating import References, UnknownReference, resolve
+from .work import CannotRun, ConditionResult, ForEach, NestedRun, ProcessWork, SimulatedWork
 
 _log = logging.getLogger("flask_lakeflow_jobs.local")
-NestedStarter = Callable[[JobRun, TaskRun, NestedRun, Reporter], Activity]
-
-
-@dataclass(frozen=True, slots=True)
-class _TaskReporter:
-    task_runner: TaskRunner
-    run: JobRun
-    task: TaskRun
-
-    def queued(self) -> None:
-        self.task_runner.task_queued(self.run, self.task)
-
-    def started(self) -> None:
-        self.task_runner.task_started(self.run, self.task)
-
-    def ended(self, completion: Completion) -> None:
-        self.task_runner.task_completed(self.run, self.task, completion)
 
 
 class TaskRunner:
-    """Starts tasks and follows them to their end.
+    """Starts and stops the work of tasks.
 
-    :param folder: where processes keep their files while they run.
-    :param workspace: what ``{{workspace.…}}`` stands for.
-    :param start_nested: starts a run of another job.
-    :param settled: called when an attempt has ended and none follows it.
+    :param folder: keeps the files of processes while they run.
+    :param environment: returns the environment of a process.
+    :param max_processes: the number of processes that run at once; further ones are queued.
+    :param workspace: the values of ``{{workspace.…}}``.
+    :param create_nested: creates the run of another job, or raises :class:`CannotRun`.
+    :param submit: submits an event to the engine; called from any thread.
     """
 
     def __init__(
         self,
-        unit_of_work: UnitOfWork,
-        clock: Clock,
         files: WorkspaceFiles,
+        clock: Clock,
         folder: Path,
-        host: ProcessHost,
+        environment: Callable[[], Mapping[str, str]],
+        max_processes: int,
         workspace: Mapping[str, Any],
-        start_nested: NestedStarter,
-        settled: Callable[[JobRun], None],
+        create_nested: Callable[[JobRun, NestedRun], JobRun],
+        submit: Callable[[Event], None],
     ) -> None:
-        self._unit_of_work = unit_of_work
-        self._clock = clock
         self._files = files
+        self._clock = clock
         self._folder = folder
-        self._host = host
+        self._environment = environment
+        self._pool = ProcessPool(max_processes)
         self._workspace = workspace
-        self._start_nested = start_nested
-        self._settled = settled
-        self._activities: dict[int, Activity] = {}
-        self._for_each: dict[int, ForEachActivity] = {}
+        self._create_nested = create_nested
+        self._submit = submit
+        self._processes: dict[int, TaskProcess] = {}
 
     def start(self, run: JobRun, task: TaskRun) -> None:
-        """Start an attempt whose turn has come."""
-        task.start_time = self._now()
-        task.state = states.PENDING
-        self._unit_of_work.touch(run, task)
+        """Start the work of a task. Its end is reported by :class:`TaskEnded`."""
         try:
-            work = self._build_work(run, task)
-            if isinstance(work, ConditionResult):
-                task.outcome = work.outcome
-                self.end(run, task, states.SUCCESS)
-                return
-            activity = self._activity(run, task, work)
-        except (CannotRun, UnknownReference) as problem:
-            self.end(run, task, states.INVALID_TASK.because(str(problem.args[0])))
-            return
-        except Exception as problem:
+            self._start(run, task)
+        except (CannotRun, UnknownReference) as error:
+            self._refuse(run, task, str(error.args[0]))
+        except Exception as error:
             _log.exception("Task %s of run %s could not be started", task.key, run.run_id)
-            message = f"The local workspace could not start the task: {problem!r}."
-            self.end(run, task, states.INVALID_TASK.because(message))
-            return
-        self._activities[task.run_id] = activity
-        self._unit_of_work.after_commit(activity.start)
-        if timeout := task.spec.get("timeout_seconds"):
-            self._clock.call_at(self._clock.time() + timeout, lambda: self._timed_out(run, task))
+            self._refuse(run, task, f"The local workspace could not start the task: {error!r}.")
 
-    def stop(self, run: JobRun, task: TaskRun, state: State) -> None:
-        """Bring an attempt to an end, at once or as soon as what it has going has ended."""
-        if task.state.is_terminal or task.state.life_cycle == "TERMINATING":
-            return
-        activity = self._activities.get(task.run_id)
-        if activity is None:
-            self.end(run, task, state, may_retry=False)
-            return
-        task.state = states.TERMINATING
-        self._unit_of_work.touch(run, task)
-        self._unit_of_work.after_commit(lambda: activity.stop(state))
-
-    def end(self, run: JobRun, task: TaskRun, state: State, *, may_retry: bool = True) -> None:
-        """Note how an attempt has ended, and what follows from it."""
-        now = self._now()
-        task.state = state
-        task.start_time = task.start_time or now
-        task.end_time = now
-        task.execution_duration = max(
-            0, now - task.start_time - task.setup_duration - task.queue_duration
-        )
-        self._unit_of_work.touch(run, task)
-        if may_retry and run.ending == "" and decisions.retries_left(task):
-            self._schedule_retry(run, task)
-        elif (for_each := self._for_each.get(task.parent)) is not None:
-            self._unit_of_work.defer("repeat", task.parent, for_each.iteration_ended)
+    def stop(self, run: JobRun, task: TaskRun) -> None:
+        """Stop the work of a task soon. Its end is reported by :class:`TaskEnded`."""
+        if (process := self._processes.get(task.run_id)) is not None:
+            self._pool.stop(process)
         else:
-            self._unit_of_work.defer("settle", run.run_id, lambda: self._settled(run))
+            ended = TaskEnded(run.run_id, task.run_id, states.CANCELED)
+            self._clock.call_at(self._clock.time(), partial(self._submit, ended))
 
     def output_of(self, task: TaskRun) -> dict[str, Any]:
-        """What an attempt has put out so far."""
-        if (activity := self._activities.get(task.run_id)) is not None:
-            return activity.output()
-        return self._unit_of_work.output_of(task)
+        """Return the output so far of a task that has not ended."""
+        if (process := self._processes.get(task.run_id)) is None:
+            return {}
+        logs, truncated = process.read_logs()
+        return {"logs": logs, "logs_truncated": truncated}
 
-    # What activities report
+    def close(self) -> None:
+        """Kill all processes."""
+        self._pool.close()
 
-    def task_queued(self, run: JobRun, task: TaskRun) -> None:
-        """There is no room for its process yet."""
-        with self._unit_of_work.change():
-            if task.state.life_cycle == "PENDING":
-                task.state = states.QUEUED_FOR_ROOM
-                self._unit_of_work.touch(run, task)
+    def _start(self, run: JobRun, task: TaskRun) -> None:
+        ids = (run.run_id, task.run_id)
+        simulation = read_simulation(run.settings)
+        if simulation is not None:
+            self._simulate(run, task, simulate(simulation, task))
+            return
+        references = References(run, task, self._workspace)
+        resolved = _resolve_settings(task.spec, references)
+        self._submit(TaskPrepared(*ids, resolved))
+        match build_work(self._files.localized(resolved), self._context(run, task, references)):
+            case ConditionResult(outcome):
+                self._submit(TaskEnded(*ids, states.SUCCESS, outcome=outcome))
+            case ForEach(spec, inputs):
+                self._submit(IterationsStarted(*ids, spec, inputs))
+            case NestedRun() as work:
+                nested = self._create_nested(run, work)
+                self._submit(RunSubmitted(nested, may_queue=True))
+                self._submit(TaskStarted(*ids, nested.run_id))
+            case ProcessWork(payload):
+                self._start_process(run, task, payload)
 
-    def task_started(self, run: JobRun, task: TaskRun) -> None:
-        """It runs."""
-        with self._unit_of_work.change():
-            waited = self._now() - task.start_time
-            if task.state.life_cycle == "QUEUED":
-                task.queue_duration = waited
-            else:
-                task.setup_duration = waited
-            if task.state.life_cycle in {"PENDING", "QUEUED"}:
-                task.state = states.RUNNING
-            self._unit_of_work.touch(run, task)
+    def _refuse(self, run: JobRun, task: TaskRun, message: str) -> None:
+        self._submit(TaskEnded(run.run_id, task.run_id, states.INVALID_TASK.because(message)))
 
-    def task_completed(self, run: JobRun, task: TaskRun, completion: Completion) -> None:
-        """It has ended."""
-        with self._unit_of_work.change():
-            self._activities.pop(task.run_id, None)
-            self._for_each.pop(task.run_id, None)
-            task.values = completion.values
-            task.rows = completion.rows
-            if completion.output:
-                self._unit_of_work.set_output(task, completion.output)
-            self.end(run, task, completion.state)
+    def _simulate(self, run: JobRun, task: TaskRun, work: SimulatedWork) -> None:
+        self._submit(TaskStarted(run.run_id, task.run_id))
+        ended = TaskEnded(run.run_id, task.run_id, work.state, work.output, work.values)
+        self._clock.call_at(self._clock.time() + work.seconds, partial(self._submit, ended))
 
-    # Parts of the above
+    def _start_process(self, run: JobRun, task: TaskRun, payload: Mapping[str, Any]) -> None:
+        process = TaskProcess(
+            payload,
+            self._folder / str(task.run_id),
+            self._environment(),
+            self._pool.lifeline,
+            on_start=partial(self._submit, TaskStarted(run.run_id, task.run_id)),
+            on_exit=partial(self._end_process, run.run_id, task.run_id),
+        )
+        self._processes[task.run_id] = process
+        if not self._pool.start(process):
+            self._submit(TaskQueued(run.run_id, task.run_id))
 
-    def _build_work(self, run: JobRun, task: TaskRun) -> Work:
-        script = read_simulation(run.settings)
-        if script is not None:
-            return simulate(script, task)
-        scope = reference_lookup(run, task, self._workspace)
-        task.resolved = _resolved(task.spec, scope)
+    def _end_process(self, run_id: int, task_id: int, end: Exit) -> None:
+        process = self._processes[task_id]
+        self._pool.release(process)
+        self._submit(_process_ended(run_id, task_id, end, is_stopped=process.is_stopped))
+        # Only now, since the output is read from the process until the event is committed.
+        del self._processes[task_id]
+
+    def _context(self, run: JobRun, task: TaskRun, references: References) -> TaskContext:
         localized = self._files.localized
-        context = TaskContext(
+        return TaskContext(
             settings=run.settings,
             files=self._files,
             job_parameters={
-                each["name"]: localized(resolve(each.get("value", each["default"]), scope))
+                each["name"]: localized(resolve(each.get("value", each["default"]), references))
                 for each in run.parameters
             },
-            overriding=localized(resolve(run.overriding, scope)),
+            overriding=localized(resolve(run.overriding, references)),
             task_values={key: each.values for key, each in run.latest_attempts().items()},
-            run=self._tags(run, task),
+            run={
+                "jobId": run.job_id,
+                "jobName": run.name,
+                "multitaskParentRunId": run.run_id,
+                "runId": task.run_id,
+                "taskKey": task.key,
+                "user": run.creator,
+                "orgId": self._workspace["id"],
+            },
         )
-        return build_work(localized(task.resolved), context)
-
-    def _tags(self, run: JobRun, task: TaskRun) -> dict[str, Any]:
-        return {
-            "jobId": run.job_id,
-            "jobName": run.name,
-            "multitaskParentRunId": run.run_id,
-            "runId": task.run_id,
-            "taskKey": task.key,
-            "user": run.creator,
-            "orgId": self._workspace["id"],
-        }
-
-    def _activity(
-        self,
-        run: JobRun,
-        task: TaskRun,
-        work: ProcessWork | SimulatedWork | NestedRun | ForEach,
-    ) -> Activity:
-        reporter = _TaskReporter(self, run, task)
-        if isinstance(work, ProcessWork):
-            return ProcessActivity(work, self._folder / str(task.run_id), self._host, reporter)
-        if isinstance(work, SimulatedWork):
-            return SimulatedActivity(work, self._clock, reporter)
-        if isinstance(work, NestedRun):
-            return self._start_nested(run, task, work, reporter)
-        for_each = ForEachActivity(work, run, task, self._unit_of_work, self, reporter)
-        self._for_each[task.run_id] = for_each
-        return for_each
-
-    def _schedule_retry(self, run: JobRun, task: TaskRun) -> None:
-        again = TaskRun(
-            self._unit_of_work.new_id(),
-            task.spec,
-            attempt=task.attempt + 1,
-            retry=task.retry + 1,
-            state=states.WAITING_FOR_RETRY,
-            parent=task.parent,
-            index=task.index,
-            item=task.item,
-        )
-        self._unit_of_work.add_task(run, again)
-        # From the start of the attempt that failed, says the documentation of the field.
-        earliest = (task.start_time + task.spec.get("min_retry_interval_millis", 0)) / 1000
-        moment = max(self._clock.time(), earliest)
-        self._clock.call_at(moment, lambda: self._retry(run, again))
-
-    def _retry(self, run: JobRun, task: TaskRun) -> None:
-        with self._unit_of_work.change():
-            if task.state.life_cycle == "WAITING_FOR_RETRY":
-                self.start(run, task)
-
-    def _timed_out(self, run: JobRun, task: TaskRun) -> None:
-        with self._unit_of_work.change():
-            self.stop(run, task, states.TIMED_OUT)
-
-    def _now(self) -> int:
-        return int(self._clock.time() * 1000)
 
 
-def _resolved(spec: Settings, scope: Lookup) -> Settings:
-    """The settings with all references replaced, but for those that an iteration has to replace."""
+def _resolve_settings(spec: Settings, references: References) -> Settings:
+    """Resolve all references, except in a task to repeat: its iterations resolve their own."""
     if "for_each_task" not in spec:
-        return dict(resolve(spec, scope))
-    repeated = spec["for_each_task"]
-    outer = {key: value for key, value in repeated.items() if key != "task"}
-    return {**spec, "for_each_task": {**resolve(outer, scope), "task": repeated.get("task")}}
+        return dict(resolve(spec, references))
+    body = spec["for_each_task"]
+    outer = {key: value for key, value in body.items() if key != "task"}
+    return {**spec, "for_each_task": {**resolve(outer, references), "task": body.get("task")}}
+
+
+def _process_ended(run_id: int, task_id: int, end: Exit, *, is_stopped: bool) -> TaskEnded:
+    output = dict(end.outcome)
+    values, rows = output.pop("values", {}), output.pop("rows", [])
+    if isinstance(result := output.get("result"), str):
+        encoded = result.encode(errors="replace")
+        output["truncated"] = len(encoded) > MAX_OUTPUT_BYTES
+        if output["truncated"]:
+            output["result"] = encoded[:MAX_OUTPUT_BYTES].decode(errors="ignore")
+    output |= {"logs": end.logs, "logs_truncated": end.logs_truncated}
+    if is_stopped:
+        output = {key: value for key, value in output.items() if not key.startswith("error")}
+    state = states.FAILED if "error" in output else states.SUCCESS
+    return TaskEnded(run_id, task_id, state, output, values, rows)

@@ -1,49 +1,43 @@
-"""Dynamic value references: ``{{job.parameters.day}}`` and the like, replaced in a task's
-settings.
-"""
-# MERGED """What dynamic value references mean inside a run."""
+"""Dynamic value references: ``{{job.parameters.day}}`` and the like in a task's settings."""
 
 from __future__ import annotations
 
 import datetime
 import json
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from ..model import JobRun, TaskRun
 
-# A part of a name that holds other characters stands in backticks, or, as once, in brackets.
+# A part of a name that holds other characters stands in backticks or, formerly, in brackets.
 REFERENCE = re.compile(r"\{\{\s*([A-Za-z_](?:[\w.\-]|`[^`{}]+`|\[[^\[\]{}]+\])*)\s*\}\}")
 
 _NAMESPACES = ("job.", "task.", "tasks.", "workspace.", "backfill.")
 
 
 class UnknownReference(LookupError):
-    """A reference into a namespace that exists, to a value that does not."""
+    """A reference without a value, in a namespace that exists."""
 
     def __init__(self, name: str) -> None:
         super().__init__(
             f"The reference {{{{{name}}}}} has no value here. Check its spelling, and that the "
-            "task "
-            f"which is to provide it runs earlier and has set it."
+            "task that provides it runs earlier and has set it."
         )
 
 
-Lookup = Callable[[str], Any]
+class Lookup(Protocol):
+    """Values by the name of a reference; raises ``KeyError`` for an unknown name."""
 
-
-"""Takes the name inside the braces; raises KeyError where it knows none."""
+    def __getitem__(self, name: str, /) -> Any: ...
 
 
 def resolve(value: Any, lookup: Lookup) -> Any:
-    """The same value with the references in each of its strings replaced.
+    """Replace the references in all strings of a JSON value.
 
-    :param value: a string, list, dict or anything else that JSON holds.
-    :param lookup: gives the value for a name.
-    :raises UnknownReference: a name in a known namespace that ``lookup`` does not know. Braces
-        around
-        anything else stay as they are, as on Databricks.
+    Braces around anything else than a known namespace stay as they are, as on Databricks.
+
+    :raises UnknownReference: ``lookup`` has no value for a name in a known namespace.
     """
     if isinstance(value, str):
         return _resolve_text(value, lookup) if "{{" in value else value
@@ -58,7 +52,7 @@ def _resolve_text(text: str, lookup: Lookup) -> str:
     def replacement(match: re.Match[str]) -> str:
         name = re.sub(r"[`\[\]]", "", match.group(1))
         try:
-            return as_text(lookup(name))
+            return as_text(lookup[name])
         except KeyError:
             if name.startswith(_NAMESPACES):
                 raise UnknownReference(name) from None
@@ -68,106 +62,113 @@ def _resolve_text(text: str, lookup: Lookup) -> str:
 
 
 def as_text(value: Any) -> str:
-    """A value as it appears inside a parameter: text as it is, anything else as JSON."""
-    if isinstance(value, str):
-        return value
-    return json.dumps(value)
+    """Format a value for a parameter: text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
-def reference_lookup(run: JobRun, task: TaskRun, workspace: Mapping[str, Any]) -> Lookup:
-    """The lookup for references in a task's settings, after the list in Databricks' documentation
-    ("Supported value references"), with the older forms such as ``{{run_id}}``."""
-    simple: dict[str, Callable[[], Any]] = {
-        "job.id": lambda: run.job_id,
-        "job.name": lambda: run.name,
-        "job.run_id": lambda: run.run_id,
-        "job.repair_count": lambda: max(0, len(run.repairs) - 1),
-        "job.trigger.type": lambda: run.trigger.lower(),
-        # Nothing is started by a file here, and otherwise there is none.
-        "job.trigger.file_arrival.location": lambda: "",
-        "task.name": lambda: task.key,
-        "task.run_id": lambda: task.run_id,
-        "task.execution_count": lambda: task.attempt + 1,
-        "task.notebook_path": lambda: task.spec["notebook_task"]["notebook_path"],
-        "job_id": lambda: run.job_id,
-        "run_id": lambda: task.run_id,
-        "parent_run_id": lambda: run.run_id,
-        "task_key": lambda: task.key,
-        "task_retry_count": lambda: task.attempt,
-        "start_date": lambda: _moment(run.start_time, "iso_date"),
-        "start_time": lambda: run.start_time,
-    }
+class References:
+    """The values of the references in the settings of one task.
 
-    resolving: list[str] = []
+    The names are those of Databricks' documentation ("Supported value references"), with the older
+    forms such as ``{{run_id}}``.
+    """
 
-    def parameter(name: str) -> Any:
-        """Its value may hold references too, but none that lead back to it."""
-        if name in resolving:
-            raise UnknownReference(name)
-        resolving.append(name)
-        try:
-            return resolve(_parameter(run, name.removeprefix("job.parameters.")), lookup)
-        finally:
-            resolving.pop()
+    def __init__(self, run: JobRun, task: TaskRun, workspace: Mapping[str, Any]) -> None:
+        self._run = run
+        self._task = task
+        self._workspace = workspace
+        self._resolving: list[str] = []  # job parameters, each inside the value of the one before
+        self._values = {
+            "job.id": run.job_id,
+            "job.name": run.name,
+            "job.run_id": run.run_id,
+            "job.repair_count": max(0, len(run.repairs) - 1),
+            "job.trigger.type": run.trigger.lower(),
+            # No run is triggered by a file here, and other runs have no location.
+            "job.trigger.file_arrival.location": "",
+            "task.name": task.key,
+            "task.run_id": task.run_id,
+            "task.execution_count": task.attempt + 1,
+            "job_id": run.job_id,
+            "run_id": task.run_id,
+            "parent_run_id": run.run_id,
+            "task_key": task.key,
+            "task_retry_count": task.attempt,
+            "start_date": _format_moment(run.start_time, "iso_date"),
+            "start_time": run.start_time,
+        }
+        if path := (task.spec.get("notebook_task") or {}).get("notebook_path"):
+            self._values["task.notebook_path"] = path
+        self._prefixes = {
+            "workspace.": self._of_workspace,
+            "job.parameters.": self._of_job_parameter,
+            "job.start_time.": self._of_start_time,
+            "job.trigger.time.": self._of_start_time,
+            "tasks.": self._of_task,
+        }
+        if task.parent:
+            self._values["input"] = task.item
+            self._prefixes["input."] = self._of_input
 
-    def lookup(name: str) -> Any:
-        if name in simple:
-            return simple[name]()
-        if name.startswith("workspace."):
-            return workspace[name.removeprefix("workspace.")]
-        if name.startswith("job.parameters."):
-            return parameter(name)
-        for moment in ("job.start_time.", "job.trigger.time."):
-            if name.startswith(moment):
-                return _moment(run.start_time, name.removeprefix(moment))
-        if name.startswith("tasks."):
-            return _of_task(run, name.removeprefix("tasks."))
-        if task.parent and (name == "input" or name.startswith("input.")):
-            return _of_input(task.item, name)
+    def __getitem__(self, name: str) -> Any:
+        if name in self._values:
+            return self._values[name]
+        for prefix, find in self._prefixes.items():
+            if name.startswith(prefix):
+                return find(name.removeprefix(prefix))
         raise KeyError(name)
 
-    return lookup
+    def _of_workspace(self, name: str) -> Any:
+        return self._workspace[name]
 
+    def _of_start_time(self, form: str) -> Any:
+        return _format_moment(self._run.start_time, form)
 
-def _parameter(run: JobRun, name: str) -> str:
-    for each in run.parameters:
-        if each["name"] == name:
-            return each.get("value", each["default"])
-    raise KeyError(name)
+    def _of_job_parameter(self, name: str) -> Any:
+        """Return a parameter. Its value may hold references, but none that lead back to it."""
+        if name in self._resolving:
+            raise UnknownReference(f"job.parameters.{name}")
+        parameter = next((each for each in self._run.parameters if each["name"] == name), None)
+        if parameter is None:
+            raise KeyError(name)
+        self._resolving.append(name)
+        try:
+            return resolve(parameter.get("value", parameter["default"]), self)
+        finally:
+            self._resolving.pop()
 
+    def _of_task(self, path: str) -> Any:
+        key, _, attribute = path.partition(".")
+        task = self._run.latest_attempts()[key]
+        if attribute.startswith("values."):
+            return task.values[attribute.removeprefix("values.")]
+        if attribute == "output.rows":
+            return task.rows
+        if attribute.startswith("output.first_row."):
+            first_row = task.rows[0] if task.rows else {}
+            return first_row[attribute.removeprefix("output.first_row.")]
+        return {
+            "run_id": task.run_id,
+            "result_state": task.state.result.lower(),
+            "error_code": _error_code(task),
+            "execution_count": task.attempt + 1,
+        }[attribute]
 
-def _of_task(run: JobRun, path: str) -> Any:
-    key, _, attribute = path.partition(".")
-    task = run.latest_attempts()[key]
-    if attribute.startswith("values."):
-        return task.values[attribute.removeprefix("values.")]
-    if attribute == "output.rows":
-        return task.rows
-    if attribute.startswith("output.first_row."):
-        (first, *_) = task.rows or [{}]
-        return first[attribute.removeprefix("output.first_row.")]
-    return {
-        "run_id": task.run_id,
-        "result_state": task.state.result.lower(),
-        "error_code": _error_code(task),
-        "execution_count": task.attempt + 1,
-    }[attribute]
+    def _of_input(self, path: str) -> Any:
+        item = self._task.item
+        for key in path.split("."):
+            if not isinstance(item, dict) or key not in item:
+                raise UnknownReference(f"input.{path}")
+            item = item[key]
+        return item
 
 
 def _error_code(task: TaskRun) -> str:
-    """As the documentation has it: ``RunExecutionError``, or nothing after a success."""
+    """Spell a code as the documentation does: ``RunExecutionError``; empty after a success."""
     return "" if task.state.is_success else task.state.code.title().replace("_", "")
 
 
-def _of_input(item: Any, name: str) -> Any:
-    for key in name.split(".")[1:]:
-        if not isinstance(item, dict) or key not in item:
-            raise UnknownReference(name)
-        item = item[key]
-    return item
-
-
-def _moment(milliseconds: int, form: str) -> Any:
+def _format_moment(milliseconds: int, form: str) -> Any:
     moment = datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.timezone.utc)
     return {
         "timestamp_ms": milliseconds,

@@ -1,6 +1,4 @@
-"""What the workspace keeps, in SQLite: each change is one transaction, committed before anybody is
-told.
-"""
+"""The database of a workspace folder, in SQLite."""
 
 from __future__ import annotations
 
@@ -19,8 +17,8 @@ from ..model import JobRun, Settings, TaskRun
 _SCHEMA_VERSION = 2
 _SCHEMA = """
 CREATE TABLE jobs (
-    job_id INTEGER PRIMARY KEY, created INTEGER NOT NULL, creator TEXT NOT NULL, settings TEXT NOT
-    NULL
+    job_id INTEGER PRIMARY KEY, created INTEGER NOT NULL, creator TEXT NOT NULL,
+    settings TEXT NOT NULL
 );
 CREATE TABLE runs (
     number INTEGER PRIMARY KEY AUTOINCREMENT, run_id INTEGER NOT NULL UNIQUE,
@@ -42,9 +40,9 @@ CREATE TABLE tokens (token TEXT PRIMARY KEY, run_id INTEGER NOT NULL);
 
 @dataclass(frozen=True, slots=True)
 class RunFilter:
-    """Which runs to list. Times are milliseconds since the epoch, both ends inclusive.
+    """A selection of runs. Times are milliseconds since the epoch, both ends inclusive.
 
-    :param active: only the active (true) or only the ended (false) ones.
+    :param active: only active runs (true) or only ended ones (false).
     """
 
     job_id: int | None = None
@@ -55,10 +53,10 @@ class RunFilter:
 
 
 class Store:
-    """The database of one workspace folder. Not thread-safe: the engine calls it under its lock."""
+    """The database of one workspace folder. Not thread-safe: the unit of work guards it."""
 
     def __init__(self, path: Path) -> None:
-        # Parameters and outputs are for this user alone; SQLite's other files follow this one.
+        # Only this user may read parameters and outputs. SQLite copies the mode to its other files.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         try:
@@ -78,7 +76,7 @@ class Store:
             )
 
     def _prepare(self) -> int:
-        # A killed process loses nothing with WAL; NORMAL leaves only a power cut to chance.
+        # With WAL, a killed process loses nothing; with NORMAL, a power cut may.
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
@@ -90,7 +88,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Make what happens inside one change: all of it is kept, or nothing."""
+        """Commit all changes in the body, or none if it fails."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -102,7 +100,7 @@ class Store:
     # Runs
 
     def add_run(self, run: JobRun, token: str | None = None) -> None:
-        """Keep a new run with its tasks, and the idempotency token that it answers to."""
+        """Insert a run with its tasks and the idempotency token that started it."""
         self._db.execute(
             "INSERT INTO runs (run_id, job_id, run_type, started, active, settings, record) "
             "VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -116,36 +114,36 @@ class Store:
                 _dump(run.to_record()),
             ),
         )
-        self.add_tasks((run, task) for task in run.tasks)
+        self.add_tasks(run, run.tasks)
         if token:
             self._db.execute("INSERT INTO tokens VALUES (?, ?)", (token, run.run_id))
 
-    def add_tasks(self, tasks: Iterable[tuple[JobRun, TaskRun]]) -> None:
-        """Keep new attempts of tasks of runs."""
+    def add_tasks(self, run: JobRun, tasks: Iterable[TaskRun]) -> None:
+        """Insert attempts of a run's tasks."""
         self._db.executemany(
             "INSERT INTO tasks (run_id, job_run_id, settings, record) VALUES (?, ?, ?, ?)",
             [
                 (task.run_id, run.run_id, _dump(task.spec), _dump(task.to_record()))
-                for run, task in tasks
+                for task in tasks
             ],
         )
 
-    def save_runs(self, runs: Iterable[JobRun]) -> None:
-        """Keep what has changed about runs themselves."""
-        self._db.executemany(
+    def save_run(self, run: JobRun) -> None:
+        """Update a run without its tasks."""
+        self._db.execute(
             "UPDATE runs SET active = ?, record = ? WHERE run_id = ?",
-            [(run.is_active, _dump(run.to_record()), run.run_id) for run in runs],
+            (run.is_active, _dump(run.to_record()), run.run_id),
         )
 
     def save_tasks(self, tasks: Iterable[TaskRun]) -> None:
-        """Keep what has changed about attempts."""
+        """Update attempts."""
         self._db.executemany(
             "UPDATE tasks SET record = ? WHERE run_id = ?",
             [(_dump(task.to_record()), task.run_id) for task in tasks],
         )
 
     def load_run(self, run_id: int) -> JobRun | None:
-        """The run of this id, with its tasks."""
+        """Return a run with its tasks, or ``None`` if it does not exist."""
         row = self._db.execute(
             "SELECT record, settings FROM runs WHERE run_id = ?", (run_id,)
         ).fetchone()
@@ -161,38 +159,38 @@ class Store:
         return JobRun.from_record(json.loads(row[0]), json.loads(row[1]), tasks)
 
     def job_run_of_task(self, task_run_id: int) -> int | None:
-        """The id of the run to which an attempt belongs."""
+        """Return the id of the run to which an attempt belongs."""
         row = self._db.execute(
             "SELECT job_run_id FROM tasks WHERE run_id = ?", (task_run_id,)
         ).fetchone()
         return row and int(row[0])
 
     def active_run_ids(self) -> list[int]:
-        """The runs that were going when this was last written."""
+        """Return the ids of the active runs, the oldest first."""
         rows = self._db.execute("SELECT run_id FROM runs WHERE active = 1 ORDER BY number")
         return [run_id for (run_id,) in rows]
 
     def list_runs(
         self,
-        wanted: RunFilter,
+        criteria: RunFilter,
         limit: int,
         *,
         offset: int = 0,
         after: tuple[int, int] | None = None,
         before: tuple[int, int] | None = None,
     ) -> list[tuple[tuple[int, int], int]]:
-        """Runs by descending start.
+        """Return runs by descending start time.
 
-        :param after: the position of the run after which to begin.
-        :param before: the position of the run before which to end.
-        :return: the position and the id of each.
+        :param after: start after the run at this position.
+        :param before: end before the run at this position.
+        :return: the position and the id of each run.
         """
         conditions = {
-            "job_id = ?": wanted.job_id,
-            "active = ?": wanted.active,
-            "run_type = ?": wanted.run_type,
-            "started >= ?": wanted.started_from,
-            "started <= ?": wanted.started_to,
+            "job_id = ?": criteria.job_id,
+            "active = ?": criteria.active,
+            "run_type = ?": criteria.run_type,
+            "started >= ?": criteria.started_from,
+            "started <= ?": criteria.started_to,
         }
         clauses = [clause for clause, value in conditions.items() if value is not None]
         values: list[Any] = [value for value in conditions.values() if value is not None]
@@ -213,7 +211,7 @@ class Store:
         return found if before is None else found[::-1]
 
     def delete_run(self, run: JobRun) -> None:
-        """Forget a run, its tasks and its outputs. Its idempotency token stays taken."""
+        """Delete a run, its tasks and its outputs. Its idempotency token stays in use."""
         self._db.execute(
             "DELETE FROM outputs WHERE run_id IN (SELECT run_id FROM tasks WHERE job_run_id = ?)",
             (run.run_id,),
@@ -222,7 +220,7 @@ class Store:
         self._db.execute("DELETE FROM runs WHERE run_id = ?", (run.run_id,))
 
     def delete_runs_before(self, moment: int) -> None:
-        """Forget runs that started before a moment, in milliseconds, and have ended."""
+        """Delete ended runs that started before a moment, in milliseconds since the epoch."""
         old = "SELECT run_id FROM runs WHERE started < ? AND active = 0"
         tasks = f"SELECT run_id FROM tasks WHERE job_run_id IN ({old})"  # noqa: S608 (fixed text)
         self._db.execute(f"DELETE FROM outputs WHERE run_id IN ({tasks})", (moment,))  # noqa: S608
@@ -230,41 +228,41 @@ class Store:
         self._db.execute("DELETE FROM runs WHERE started < ? AND active = 0", (moment,))
 
     def run_id_of_token(self, token: str) -> int | None:
-        """The run that was started with this idempotency token."""
+        """Return the id of the run that an idempotency token has started."""
         row = self._db.execute("SELECT run_id FROM tokens WHERE token = ?", (token,)).fetchone()
         return row and int(row[0])
 
     # Outputs
 
     def save_outputs(self, outputs: Mapping[int, dict[str, Any]]) -> None:
-        """Keep what attempts have put out, by their ids."""
+        """Insert or replace the outputs of attempts, by their ids."""
         self._db.executemany(
             "INSERT OR REPLACE INTO outputs VALUES (?, ?)",
             [(run_id, _dump(output)) for run_id, output in outputs.items()],
         )
 
     def load_output(self, task_run_id: int) -> dict[str, Any]:
-        """What an attempt has put out; empty where there is nothing."""
+        """Return the output of an attempt; empty if there is none."""
         row = self._db.execute(
             "SELECT record FROM outputs WHERE run_id = ?", (task_run_id,)
         ).fetchone()
         return dict(json.loads(row[0])) if row else {}
 
-    # Jobs made through the API
+    # Jobs created through the API
 
     def save_job(self, job_id: int, created: int, creator: str, settings: Settings) -> None:
-        """Keep a job, new or changed."""
+        """Insert or replace a job."""
         self._db.execute(
             "INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?)",
             (job_id, created, creator, _dump(settings)),
         )
 
     def delete_job(self, job_id: int) -> None:
-        """Forget a job; its runs stay."""
+        """Delete a job, but not its runs."""
         self._db.execute("DELETE FROM jobs WHERE job_id = ?", (job_id,))
 
     def load_jobs(self) -> list[dict[str, Any]]:
-        """All jobs kept: ``job_id``, ``created``, ``creator``, ``settings``."""
+        """Return all jobs: ``job_id``, ``created``, ``creator`` and ``settings``."""
         rows = self._db.execute("SELECT job_id, created, creator, settings FROM jobs")
         names = ("job_id", "created", "creator")
         return [

@@ -1,0 +1,122 @@
+"""The rules that decide whether a task runs, whether it is retried, and how a run ends. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from .. import states
+from ..bundle.dependencies import find_reachable
+from ..model import Settings, TaskRun
+from ..states import State
+
+
+def dependencies_ended(spec: Settings, latest: Mapping[str, TaskRun]) -> bool:
+    """Return whether all tasks on which a task depends have ended.
+
+    :param latest: the latest attempt of each task of the run, by key.
+    """
+    upstream = (latest.get(each["task_key"]) for each in spec.get("depends_on", ()))
+    return all(task is None or task.state.is_terminal for task in upstream)
+
+
+def skipped_state(spec: Settings, latest: Mapping[str, TaskRun]) -> State | None:
+    """Return the final state of a task that must not run, or ``None`` if it may run.
+
+    A dependency that is not part of the run (``only``) is ignored. An excluded dependency counts as
+    neither succeeded nor failed, and so does a condition with the other outcome.
+
+    :param latest: the latest attempt of each task, by key; the dependencies have ended.
+    """
+    if spec.get("disabled"):
+        return states.DISABLED
+    dependencies = [
+        (latest[each["task_key"]], each.get("outcome"))
+        for each in spec.get("depends_on", ())
+        if each["task_key"] in latest
+    ]
+    if not dependencies:
+        return None
+    succeeded = excluded = failed = 0
+    for task, required_outcome in dependencies:
+        if task.state.is_failure:
+            failed += 1
+        elif not task.state.is_success or (required_outcome and required_outcome != task.outcome):
+            excluded += 1
+        else:
+            succeeded += 1
+    rule = spec.get("run_if", "ALL_SUCCESS")
+    may_run = {
+        "ALL_SUCCESS": failed == excluded == 0,
+        "ALL_DONE": True,
+        "NONE_FAILED": failed == 0 and succeeded > 0,
+        "AT_LEAST_ONE_SUCCESS": succeeded > 0,
+        "ALL_FAILED": succeeded == excluded == 0,
+        "AT_LEAST_ONE_FAILED": failed > 0,
+    }[rule]
+    if may_run:
+        return None
+    if failed and rule in {"ALL_SUCCESS", "NONE_FAILED", "AT_LEAST_ONE_SUCCESS"}:
+        failures = [task.state for task, _ in dependencies if task.state.is_failure]
+        is_canceled = all(each.result in {"CANCELED", "UPSTREAM_CANCELED"} for each in failures)
+        return states.UPSTREAM_CANCELED if is_canceled else states.UPSTREAM_FAILED
+    return states.EXCLUDED
+
+
+def final_state(tasks: Collection[TaskRun]) -> State:
+    """Return the final state of a run that was not stopped.
+
+    Its leaves decide: the tasks on which no other task depends.
+
+    :param tasks: the latest attempt of each task; all have ended.
+    """
+    inner = {each["task_key"] for task in tasks for each in task.spec.get("depends_on", ())}
+    failures = [task for task in tasks if task.state.is_failure]
+    if not failures:
+        return states.SUCCESS
+    if all(task.key in inner for task in failures):
+        return states.SUCCESS_WITH_FAILURES
+    causes = [task for task in failures if not task.state.result.startswith("UPSTREAM_")]
+    if all(task.state.result == "CANCELED" for task in causes):
+        return states.CANCELED
+    cause = next(task for task in causes if task.state.result != "CANCELED")
+    return states.run_failed(
+        cause.key, cause.state.message, skipped_others=len(failures) > len(causes)
+    )
+
+
+def may_retry(task: TaskRun) -> bool:
+    """Return whether another attempt follows a task that has ended."""
+    limit = task.spec.get("max_retries", 0)
+    if limit != -1 and task.retry >= limit:
+        return False
+    if task.state.result == "TIMEDOUT":
+        return bool(task.spec.get("retry_on_timeout", False))
+    return task.state.result == "FAILED" and task.state.code != "INVALID_RUN_CONFIGURATION"
+
+
+def select_keys(tasks: list[Settings], only: list[str]) -> set[str]:
+    """Return the keys of the tasks that ``only`` selects.
+
+    ``key`` selects one task, ``+key`` also its upstream tasks, ``key+`` also its downstream tasks.
+
+    :raises KeyError: no task has the key.
+    """
+    upstream = {
+        task["task_key"]: {each["task_key"] for each in task.get("depends_on", ())}
+        for task in tasks
+    }
+    downstream: dict[str, set[str]] = {key: set() for key in upstream}
+    for key, parents in upstream.items():
+        for parent in parents & downstream.keys():
+            downstream[parent].add(key)
+    selected: set[str] = set()
+    for selector in only:
+        key = selector.strip("+")
+        if key not in upstream:
+            raise KeyError(key)
+        selected.add(key)
+        if selector.startswith("+"):
+            selected |= find_reachable(key, upstream)
+        if selector.endswith("+"):
+            selected |= find_reachable(key, downstream)
+    return selected
