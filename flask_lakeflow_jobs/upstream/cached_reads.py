@@ -111,7 +111,7 @@ class CachedReads:
 
         :raises RunNotFound: the run does not exist, or belongs to another job.
         """
-        generation = self._cache.generation(self._job)
+        generation = self._cache.get_generation(self._job)
         run = self._calls.get_run(run_id)
         key = CacheKey(self._identity, self._job, f"run:{run_id}")
         self._cache.store(key, generation, run.document, is_final=has_ended(run.document))

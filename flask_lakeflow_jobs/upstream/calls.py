@@ -18,11 +18,11 @@ from .error_mapping import (
     ErrorContext,
     IncompleteResponse,
     as_ambiguous,
+    get_retry_after,
     is_ambiguous,
     is_retryable,
     is_timeout,
     is_unreachable,
-    retry_after,
     translate,
 )
 from .thread_pool import CallTimeout, DaemonThreadPool
@@ -63,7 +63,7 @@ class RetryPolicy:
         return (
             is_retryable(error)
             and attempt < self._max_attempts(error)
-            and max_delay(error, attempt) < time_left
+            and get_max_delay(error, attempt) < time_left
         )
 
     def _max_attempts(self, error: Exception) -> float:
@@ -72,29 +72,31 @@ class RetryPolicy:
         return self.attempts
 
 
-def max_delay(error: Exception | None, attempt: int) -> float:
+def get_max_delay(error: Exception | None, attempt: int) -> float:
     """Return the longest delay after an attempt: exponential, and at least ``Retry-After``."""
     backoff: float = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(attempt - 1, 10))
-    return max(backoff, retry_after(error) or 0.0)
+    return max(backoff, get_retry_after(error) or 0.0)
 
 
 def choose_delay(error: Exception | None, attempt: int) -> float:
     """Return a random delay, so that processes do not retry in step; at least ``Retry-After``."""
-    jittered = max_delay(error, attempt) * random.uniform(0.5, 1.0)  # noqa: S311
-    return max(retry_after(error) or 0.0, jittered)
+    jittered = get_max_delay(error, attempt) * random.uniform(0.5, 1.0)  # noqa: S311
+    return max(get_retry_after(error) or 0.0, jittered)
 
 
 class AttemptFailed(Exception):
-    """An attempt failed. The wrapper tells its errors from those of the calling thread, such as
-    what a signal handler raises there."""
+    """Wraps the error of an attempt.
+
+    Other errors are those of the calling thread, such as what a signal handler raises there.
+    """
 
     def __init__(self, error: Exception) -> None:
         super().__init__(error)
         self.error = error
 
 
-class Caller:
-    """Makes the calls of one app, which share its clients, threads and circuit breaker."""
+class CallResources:
+    """Clients, threads and circuit breaker, shared by the calls of one app."""
 
     def __init__(self, clients: Clients, clock: Clock) -> None:
         self.clients = clients
@@ -102,67 +104,61 @@ class Caller:
         self.breaker = CircuitBreaker(clock.monotonic)
         self.threads = DaemonThreadPool(MAX_CONCURRENT_CALLS)
 
-    def call(
+
+class Call(Generic[T]):
+    """One call: its attempts, its deadline and its error.
+
+    :param operation: its name, for telemetry.
+    :param job: the key of the job, for telemetry.
+    """
+
+    def __init__(
         self,
+        resources: CallResources,
         operation: str,
         send: Callable[[WorkspaceClient], T],
         policy: RetryPolicy,
         context: ErrorContext,
         *,
         job: str | None = None,
-    ) -> T:
-        """Make a call; retry transient errors until its timeout.
-
-        :param operation: its name, for telemetry.
-        :param job: the key of the job, for telemetry.
-        :raises LakeflowJobsError: the call failed permanently, or its time is up.
-        """
-        return Call(self, operation, send, policy, context, job=job).run()
-
-
-class Call(Generic[T]):
-    """One call: its attempts, its deadline and its error."""
-
-    def __init__(
-        self,
-        caller: Caller,
-        operation: str,
-        send: Callable[[WorkspaceClient], T],
-        policy: RetryPolicy,
-        context: ErrorContext,
-        *,
-        job: str | None,
     ) -> None:
-        self._caller = caller
+        self._clients = resources.clients
+        self._clock = resources.clock
+        self._breaker = resources.breaker
+        self._threads = resources.threads
         self._send = send
         self._policy = policy
         self._context = context
         self._observation = telemetry.observe_upstream_call(operation, job)
-        self._deadline = caller.clock.monotonic() + policy.timeout
+        self._deadline = self._clock.monotonic() + policy.timeout
         self._is_ambiguous = False
 
     def run(self) -> T:
+        """Make the call; retry transient errors until its timeout.
+
+        :raises LakeflowJobsError: the call failed permanently, or its time is up.
+        """
         retrying = Retrying(
             retry=self._should_retry,
             wait=self._choose_delay,
             before_sleep=self._prepare_retry,
-            sleep=self._caller.clock.sleep,
+            sleep=self._clock.sleep,
         )
         with self._observation:
-            self._caller.breaker.check()
+            self._breaker.check()
             try:
                 result = retrying(self._attempt)
             except AttemptFailed as failed:
                 self._record_failure(failed.error)
                 raise self._translate(failed.error) from failed.error
-            self._caller.breaker.record_response()
+            self._breaker.record_response()
             return result
 
     def _attempt(self) -> T:
         """Send the request from another thread, and wait for it until the deadline."""
         send = self._observation.bind_context(self._send_from_thread)
         try:
-            return self._caller.threads.run(send, max(self._time_left(), 0.0))
+            return self._threads.run(send, max(self._time_left(), 0.0))
         except CallTimeout as error:
             failed = AttemptFailed(error)
         except AttemptFailed as error:
@@ -173,14 +169,14 @@ class Call(Generic[T]):
     def _send_from_thread(self) -> T:
         self._observation.count()
         try:
-            return self._send(self._caller.clients.client(self._context.identity))
+            return self._send(self._clients.get_client(self._context.identity))
         except NotRetried as error:
             raise AttemptFailed(error.failure) from None
         except Exception as error:
             raise AttemptFailed(error) from None
 
     def _time_left(self) -> float:
-        return self._deadline - self._caller.clock.monotonic()
+        return self._deadline - self._clock.monotonic()
 
     def _should_retry(self, state: RetryCallState) -> bool:
         error = _error_of(state)
@@ -195,14 +191,14 @@ class Call(Generic[T]):
         error = _error_of(state)
         _log.info("A call to the workspace failed and is tried again: %s", error)
         if is_unreachable(error):
-            self._caller.clients.invalidate_address()
+            self._clients.invalidate_address()
 
     def _record_failure(self, error: Exception) -> None:
         if is_timeout(error):
-            self._caller.breaker.record_failure()
-            self._caller.clients.discard_pending(self._context.identity)
+            self._breaker.record_failure()
+            self._clients.discard_pending(self._context.identity)
         else:
-            self._caller.breaker.record_response()
+            self._breaker.record_response()
 
     def _translate(self, error: Exception) -> LakeflowJobsError:
         translated = translate(error, self._context)

@@ -100,13 +100,13 @@ class Clients:
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._address: WorkspaceAddress | None = None
 
-    def client(self, identity: Identity) -> WorkspaceClient:
+    def get_client(self, identity: Identity) -> WorkspaceClient:
         """Return the identity's client; create it if there is none."""
-        entry = self._entry(identity)
+        entry = self._get_entry(identity)
         if not entry.lock.acquire(timeout=self._timeout):
             raise TimeoutError("The login to the workspace did not end in time.")
         try:
-            address = self._local_address()
+            address = self._get_local_address()
             if entry.client is None or entry.address != address:
                 entry.client = self._connect(identity, address)
                 entry.address = address
@@ -128,7 +128,7 @@ class Clients:
         """Find or start the local workspace again, because it could not be reached."""
         self._address = None
 
-    def _entry(self, identity: Identity) -> _Entry:
+    def _get_entry(self, identity: Identity) -> _Entry:
         now = self._clock.monotonic()
         with self._lock:
             entry = self._entries.get(identity.key)
@@ -141,7 +141,7 @@ class Clients:
                 self._entries.popitem(last=False)
             return entry
 
-    def _local_address(self) -> WorkspaceAddress | None:
+    def _get_local_address(self) -> WorkspaceAddress | None:
         if self._local is None:
             return None
         if self._address is None:

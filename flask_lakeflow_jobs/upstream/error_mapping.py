@@ -151,18 +151,18 @@ def is_ambiguous(error: BaseException) -> bool:
     return not isinstance(error, LakeflowJobsError | LoginFailed)
 
 
-def retry_after(error: BaseException | None) -> float | None:
+def get_retry_after(error: BaseException | None) -> float | None:
     """Return the seconds that the workspace asks clients to wait, if any."""
     seconds = getattr(error, "retry_after_secs", None)
     return None if seconds is None else max(0.0, float(seconds))
 
 
-def as_ambiguous(failed: LakeflowJobsError) -> LakeflowJobsError:
-    """Make an error say that the request may have been carried out, and must not be repeated."""
-    failed.detail = failed.description = f"{failed.detail}{AMBIGUOUS_ADVICE}"
-    failed.retryable = False
-    failed.retry_seconds = None
-    return failed
+def as_ambiguous(error: LakeflowJobsError) -> LakeflowJobsError:
+    """Mark an error as ambiguous: its request may have been carried out, so it is not retryable."""
+    error.detail = error.description = f"{error.detail}{AMBIGUOUS_ADVICE}"
+    error.retryable = False
+    error.retry_seconds = None
+    return error
 
 
 def translate(error: Exception, context: ErrorContext) -> LakeflowJobsError:
@@ -225,7 +225,7 @@ class Rule:
         detail = self.detail.format(message=failure.message, type=type(failure.error).__name__)
         error = self.kind(detail, upstream_code=failure.code)
         if self.retry_after is not None:
-            error.retry_seconds = retry_after(failure.error) or self.retry_after
+            error.retry_seconds = get_retry_after(failure.error) or self.retry_after
         if self.kind is UpstreamError:
             error.retryable = (
                 is_retryable(failure.error) if self.retryable is None else self.retryable

@@ -19,7 +19,7 @@ from databricks.sdk.service.jobs import (
 from databricks.sdk.service.jobs import Job as SdkJob
 
 from ..errors import JobNotFound, LakeflowJobsError, RunNotFound
-from .calls import MAX_CONCURRENT_CALLS, Caller, RetryPolicy
+from .calls import MAX_CONCURRENT_CALLS, Call, CallResources, RetryPolicy
 from .clients import Clients, WorkspaceAddress
 from .error_mapping import ErrorContext
 from .jobs_api import (
@@ -66,7 +66,7 @@ class Upstream:
             connections=MAX_CONCURRENT_CALLS,
             clock=clock,
         )
-        self.caller = Caller(clients, clock)
+        self.call_resources = CallResources(clients, clock)
 
     #: The SDK's dataclasses for documents of the Jobs API.
     parse_run = staticmethod(Run.from_dict)
@@ -85,7 +85,8 @@ class Upstream:
             api = client.api_client
             return api.do("GET", "/api/2.0/preview/scim/v2/Me", response_headers=["Date"])
 
-        return dict(self.caller.call("who_am_i", send, self.read_policy, ErrorContext(identity)))
+        context = ErrorContext(identity)
+        return dict(Call(self.call_resources, "who_am_i", send, self.read_policy, context).run())
 
     def invalidate(self, job: Job) -> None:
         """Invalidate the cached reads of a job in all processes."""
@@ -252,13 +253,15 @@ class BoundUpstream:
         policy: RetryPolicy,
         context: ErrorContext,
     ) -> T:
-        return self._upstream.caller.call(
+        call = Call(
+            self._upstream.call_resources,
             operation,
             lambda client: send(JobsApiClient(client)),
             policy,
             context,
             job=self._job.key,
         )
+        return call.run()
 
     def _check_job_of(self, run: ApiResponse[Run]) -> ApiResponse[Run]:
         if run.value.job_id != self._job.job_id:

@@ -119,7 +119,7 @@ class ReadCache:
         :param stale_if_error: serve a stale response if the read fails with a transient error.
         :raises LakeflowJobsError: the read failed; errors are not cached.
         """
-        generation = self.generation(key.job)
+        generation = self.get_generation(key.job)
         entry = self._shared.get(key.key)
         if not isinstance(entry, dict) or entry["generation"] != generation["id"]:
             entry = None
@@ -156,7 +156,7 @@ class ReadCache:
         generation = {"id": uuid.uuid4().hex, "at": self._clock.now()}
         self._shared.set(f"generation:{job.job_id}", generation, RETENTION_SECONDS)
 
-    def generation(self, job: Job) -> Generation:
+    def get_generation(self, job: Job) -> Generation:
         """Return the current generation of a job."""
         generation = self._shared.get(f"generation:{job.job_id}")
         return generation if isinstance(generation, dict) else {"id": "", "at": 0.0}

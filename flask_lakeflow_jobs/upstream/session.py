@@ -1,5 +1,4 @@
-"""A faster requests session for the SDK: settings that requests resolves for each request are
-resolved once per workspace."""
+"""A requests session for the SDK that resolves its settings once, not for each request."""
 
 from __future__ import annotations
 

@@ -34,11 +34,11 @@ from flask_lakeflow_jobs.upstream.error_mapping import (
     LoginFailed,
     NonApiResponse,
     Rule,
+    get_retry_after,
     is_ambiguous,
     is_retryable,
     is_timeout,
     is_unreachable,
-    retry_after,
     translate,
 )
 
@@ -144,14 +144,6 @@ def test_response_selects_its_rule(
 )
 def test_failure_without_response_selects_its_rule(number: int, error: Exception) -> None:
     assert_rule_applies(number, error)
-
-
-def test_unreachable_host_selects_its_rule(unreachable: Exception) -> None:
-    assert_rule_applies(2, unreachable)
-
-
-def test_broken_connection_selects_its_rule(broken: Exception) -> None:
-    assert_rule_applies(3, broken)
 
 
 def assert_rule_applies(number: int, error: Exception) -> None:
@@ -270,16 +262,16 @@ def test_missing_scope_does_not_advise_a_permission() -> None:
 @pytest.mark.parametrize("kind", [sdk.TooManyRequests, sdk.TemporarilyUnavailable])
 def test_retry_after_is_passed_on(kind: type[DatabricksError]) -> None:
     error = kind("Back soon.")
-    assert retry_after(error) is None
+    assert get_retry_after(error) is None
     assert translate(error, READ).retry_seconds == 1.0
 
     error.retry_after_secs = 7
-    assert retry_after(error) == 7.0
+    assert get_retry_after(error) == 7.0
     assert translate(error, READ).retry_seconds == 7.0
 
 
 def test_retry_after_without_error_is_none() -> None:
-    assert retry_after(None) is None
+    assert get_retry_after(None) is None
 
 
 @pytest.mark.parametrize(
@@ -349,6 +341,7 @@ def test_unreachable_host_is_a_retryable_timeout(unreachable: Exception) -> None
     assert is_timeout(unreachable)
     assert is_retryable(unreachable)
     assert not is_ambiguous(unreachable)
+    assert_rule_applies(2, unreachable)
 
 
 def test_broken_connection_is_ambiguous(broken: Exception) -> None:
@@ -356,6 +349,7 @@ def test_broken_connection_is_ambiguous(broken: Exception) -> None:
     assert not is_timeout(broken)
     assert is_retryable(broken)
     assert is_ambiguous(broken)
+    assert_rule_applies(3, broken)
 
 
 def test_other_errors_are_not_unreachable() -> None:

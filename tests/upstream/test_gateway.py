@@ -150,18 +150,6 @@ def test_run_now_refused_after_an_ambiguous_attempt_is_not_retryable(
     assert not caught.value.retryable
 
 
-@pytest.mark.parametrize("fault", [Refusal(503), Refusal(429)], ids=repr)
-def test_run_now_refused_by_a_transient_error_is_retryable(
-    short_timeouts: Flask, fault_proxy: FaultyWorkspace, fault: Fault
-) -> None:
-    fault_proxy.fail(fault, path="run-now")
-
-    with pytest.raises(UpstreamError) as caught:
-        current_jobs["never"].run_now()
-
-    assert caught.value.retryable
-
-
 @pytest.mark.parametrize(
     ("fault", "error"),
     [

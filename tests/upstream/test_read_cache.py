@@ -132,14 +132,14 @@ def test_invalidated_response_is_not_served(reads: Reads) -> None:
 
 
 def test_response_requested_before_a_write_is_not_served_after_it(reads: Reads) -> None:
-    generation = reads.cache.generation(KEY.job)
+    generation = reads.cache.get_generation(KEY.job)
     reads.cache.invalidate(KEY.job)
     reads.cache.store(KEY, generation, 0, is_final=True)
     assert reads.read(is_final=True).value == 1
 
 
 def test_stored_response_is_served(reads: Reads) -> None:
-    reads.cache.store(KEY, reads.cache.generation(KEY.job), 0, is_final=True)
+    reads.cache.store(KEY, reads.cache.get_generation(KEY.job), 0, is_final=True)
     assert reads.read(is_final=True).value == 0
 
 
