@@ -21,7 +21,7 @@ from flask import Flask
 
 from flask_lakeflow_jobs import LakeflowJobs, LakeflowJobsError, Outcome
 from flask_lakeflow_jobs.cli import command_group
-from flask_lakeflow_jobs.cli.exit_codes import MEANINGS, exit_of
+from flask_lakeflow_jobs.cli.exit_codes import MEANINGS, exit_code_of
 from flask_lakeflow_jobs.config.keys import KEYS, SDK_KEYS
 from flask_lakeflow_jobs.local.model import TASK_KINDS
 from flask_lakeflow_jobs.runs.outcome import ACTIVE
@@ -182,8 +182,8 @@ def _end_of(outcome: Outcome) -> tuple[str, str]:
     if outcome in ACTIVE.values():
         return "goes on", ""
     if outcome is Outcome.UNKNOWN:
-        return "is in a state that nobody knows yet", code(int(exit_of(outcome)))
-    return "has ended", code(int(exit_of(outcome)))
+        return "is in a state that nobody knows yet", code(int(exit_code_of(outcome)))
+    return "has ended", code(int(exit_code_of(outcome)))
 
 
 def exit_codes() -> Table:

@@ -1,4 +1,4 @@
-"""The command line face: what is typed to calls on handles, what they give to text."""
+"""The command line interface: ``flask jobs``."""
 
 from .group import command_group
 

@@ -1,4 +1,4 @@
-"""What the shell offers on TAB: soon or not at all, and never an error in the middle of a line."""
+"""Shell completion, which is quick, prints nothing and never fails."""
 
 from __future__ import annotations
 
@@ -12,77 +12,68 @@ from typing import TYPE_CHECKING
 import click
 from flask.cli import ScriptInfo
 
-from .app import app_state, chosen_job
-from .local import is_at_hand
+from .handles import get_handle, get_state
+from .local import is_workspace_available
 
 if TYPE_CHECKING:
     from ..handle import JobHandle
 
     Complete = Callable[[click.Context, click.Parameter, str], list[str]]
 
-#: Seconds that the workspace may take to tell the parameters of a job.
-SOON = 3.0
+#: The longest wait for the workspace to list the parameters of a job.
+LOOKUP_TIMEOUT_SECONDS = 3.0
 
 
-def _quietly(complete: Complete) -> Complete:
+def _in_app_context(complete: Complete) -> Complete:
+    """Run a completion in the context of the app, without its output and its errors."""
+
     @wraps(complete)
     def quiet(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-        said = io.StringIO()
+        discarded = io.StringIO()
         try:
-            with redirect_stdout(said), redirect_stderr(said):
+            with redirect_stdout(discarded), redirect_stderr(discarded):
                 app = ctx.ensure_object(ScriptInfo).load_app()
                 with app.app_context():
                     return complete(ctx, param, incomplete)
-        except Exception:  # whatever the app raises: the command itself will tell
+        except Exception:  # the command itself reports it
             return []
 
     return quiet
 
 
-@_quietly
+@_in_app_context
 def complete_key(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    """The job keys that begin so.
-
-    :param incomplete: what is typed so far.
-    """
-    return [key for key in app_state().settings.jobs if key.startswith(incomplete)]
+    """Complete the key of a job."""
+    return [key for key in get_state().settings.jobs if key.startswith(incomplete)]
 
 
-@_quietly
+@_in_app_context
 def complete_parameter(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    """The parameters of the job that is named on the line, each with its ``=``.
-
-    :param incomplete: what is typed so far.
-    """
-    # while an option lacks its value, click leaves what stands before it unread
+    """Complete ``name=`` for the parameters of the job on the command line."""
+    # while an option lacks its value, click does not parse the arguments before it
     key = ctx.params.get("key") or next(iter(ctx.args), None)
-    names = parameter_names(chosen_job(key))
+    names = list_parameters(get_handle(key))
     return [f"{name}=" for name in names if name.startswith(incomplete)]
 
 
-def parameter_names(handle: JobHandle) -> list[str]:
-    """The parameters that a job is known to take: by its settings, else by its definition.
-
-    :param handle: the job's.
-    """
+def list_parameters(handle: JobHandle) -> list[str]:
+    """List the parameters of a job, from the app's settings or else from the workspace."""
     if names := list(handle.job.params_schema.get("properties", {})):
         return names
-    return declared_names(handle) if handle.job.task_type == "job" and is_at_hand() else []
+    if handle.job.task_type == "job" and is_workspace_available():
+        return _fetch_parameters(handle)
+    return []
 
 
-def declared_names(handle: JobHandle) -> list[str]:
-    """The parameters that a job declares, if the workspace tells them soon.
-
-    :param handle: the job's.
-    """
+def _fetch_parameters(handle: JobHandle) -> list[str]:
     names: list[str] = []
 
-    def ask() -> None:
-        with suppress(Exception):  # threads tell theirs on stderr
+    def fetch() -> None:
+        with suppress(Exception):  # a thread would print it
             settings = handle.get_job().settings
             names.extend(each.name for each in (settings and settings.parameters) or [])
 
-    asking = Thread(target=ask, daemon=True)  # the process ends whether it is answered or not
-    asking.start()
-    asking.join(SOON)
+    thread = Thread(target=fetch, daemon=True)  # so that it does not delay the end of the process
+    thread.start()
+    thread.join(LOOKUP_TIMEOUT_SECONDS)
     return list(names)

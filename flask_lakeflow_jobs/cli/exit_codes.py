@@ -1,4 +1,4 @@
-"""The exit codes of ``flask jobs``: the one table, of which ``--help`` and the docs are made."""
+"""The exit codes of ``flask jobs``."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from enum import IntEnum
 from ..runs.outcome import Outcome
 
 
-class Exit(IntEnum):
-    """What a command tells the shell."""
+class ExitCode(IntEnum):
+    """The status with which a command ends."""
 
     SUCCEEDED = 0
     FAILED = 1
@@ -17,49 +17,49 @@ class Exit(IntEnum):
     CANCELED = 3
     TIMED_OUT = 4
     NOT_RUN = 5
-    NOT_AUTHORISED = 6
+    NOT_AUTHORIZED = 6
     UNREACHABLE = 7
     INTERRUPTED = 130
 
 
-MEANINGS: Mapping[Exit, str] = {
-    Exit.SUCCEEDED: "the run succeeded; for other commands: done, or answered",
-    Exit.FAILED: "the run failed, or what was asked for could not be done",
-    Exit.USAGE: "wrong usage, bad parameters or settings, no such job or run",
-    Exit.CANCELED: "the run was canceled",
-    Exit.TIMED_OUT: "the run timed out, or the wait is over and the run goes on",
-    Exit.NOT_RUN: "the run was skipped, or never started",
-    Exit.NOT_AUTHORISED: "not authorised",
-    Exit.UNREACHABLE: "the workspace cannot be reached, or fails",
-    Exit.INTERRUPTED: "interrupted; the run goes on",
+#: The one list of exit codes; ``--help`` and the docs are generated from it.
+MEANINGS: Mapping[ExitCode, str] = {
+    ExitCode.SUCCEEDED: "the run or the command succeeded",
+    ExitCode.FAILED: "the run or the command failed",
+    ExitCode.USAGE: "usage error, invalid parameters or settings, unknown job or run",
+    ExitCode.CANCELED: "the run was canceled",
+    ExitCode.TIMED_OUT: "the run timed out, or the wait for it did and the run continues",
+    ExitCode.NOT_RUN: "the run was skipped or never started",
+    ExitCode.NOT_AUTHORIZED: "not authorized",
+    ExitCode.UNREACHABLE: "the workspace cannot be reached, or fails",
+    ExitCode.INTERRUPTED: "interrupted; the run continues",
 }
 
-#: How a run ended → exit code; every other end is a failure, so that no failed run ever exits 0.
-BY_OUTCOME: Mapping[Outcome, Exit] = {
-    Outcome.SUCCEEDED: Exit.SUCCEEDED,
-    Outcome.SUCCEEDED_WITH_FAILURES: Exit.SUCCEEDED,
-    Outcome.CANCELED: Exit.CANCELED,
-    Outcome.TIMED_OUT: Exit.TIMED_OUT,
-    Outcome.SKIPPED: Exit.NOT_RUN,
-    Outcome.EXCLUDED: Exit.NOT_RUN,
-    Outcome.DISABLED: Exit.NOT_RUN,
-    Outcome.UPSTREAM_FAILED: Exit.NOT_RUN,
-    Outcome.UPSTREAM_CANCELED: Exit.NOT_RUN,
+#: Any other outcome is a failure, so that no failed run ever exits with 0.
+BY_OUTCOME: Mapping[Outcome, ExitCode] = {
+    Outcome.SUCCEEDED: ExitCode.SUCCEEDED,
+    Outcome.SUCCEEDED_WITH_FAILURES: ExitCode.SUCCEEDED,
+    Outcome.CANCELED: ExitCode.CANCELED,
+    Outcome.TIMED_OUT: ExitCode.TIMED_OUT,
+    Outcome.SKIPPED: ExitCode.NOT_RUN,
+    Outcome.EXCLUDED: ExitCode.NOT_RUN,
+    Outcome.DISABLED: ExitCode.NOT_RUN,
+    Outcome.UPSTREAM_FAILED: ExitCode.NOT_RUN,
+    Outcome.UPSTREAM_CANCELED: ExitCode.NOT_RUN,
 }
 
 
-def exit_of(outcome: Outcome, *, strict: bool = False) -> Exit:
-    """The exit code for the end of a run.
+def exit_code_of(outcome: Outcome, *, strict: bool = False) -> ExitCode:
+    """Return the exit code for the outcome of an ended run.
 
-    :param outcome: how it ended.
-    :param strict: whether a run that succeeded with failures has failed.
+    :param strict: Count a run that succeeded with failures as failed.
     """
     if strict and outcome is Outcome.SUCCEEDED_WITH_FAILURES:
-        return Exit.FAILED
-    return BY_OUTCOME.get(outcome, Exit.FAILED)
+        return ExitCode.FAILED
+    return BY_OUTCOME.get(outcome, ExitCode.FAILED)
 
 
-def help_table() -> str:
-    """The exit codes for ``--help``, as lines that click leaves as they are."""
+def format_exit_codes() -> str:
+    """Format the exit codes for ``--help``, as a block that click does not wrap."""
     lines = [f"  {code:>3}  {meaning}" for code, meaning in MEANINGS.items()]
     return "\n".join(["\b", "Exit codes:", *lines])

@@ -1,4 +1,4 @@
-"""The command group: loads the app, and turns errors into sentences and exit codes."""
+"""The command group, which loads its commands lazily and turns errors into exit codes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from flask.cli import AppGroup
 
 from ..errors import LakeflowJobsError
-from .exit_codes import Exit, help_table
+from .exit_codes import ExitCode, format_exit_codes
 
 #: Where each command is defined; its module is imported when the command is looked up, because an
 #: app that only serves requests needs none of them.
@@ -45,26 +45,26 @@ class JobsGroup(AppGroup):
     def invoke(self, ctx: click.Context) -> Any:
         if os.environ.get("NO_COLOR"):
             ctx.color = False
-        from .formatting import error_lines  # only for commands: see COMMANDS
-        from .output import print_error, telling_of_retries
+        from .formatting import format_error  # only for commands: see COMMANDS
+        from .output import print_error, report_retries
 
         try:
-            with telling_of_retries():
+            with report_retries():
                 return super().invoke(ctx)
         except LakeflowJobsError as error:
-            print_error("\n".join(error_lines(error)))
+            print_error(format_error(error))
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
             print_error("Interrupted.")
-            ctx.exit(Exit.INTERRUPTED)
+            ctx.exit(ExitCode.INTERRUPTED)
 
 
 command_group = JobsGroup(
     "jobs",
     help="""Start Lakeflow Jobs and follow their runs.
 
-    KEY names a job of this app; where the app has exactly one job it may be left out. What was
-    asked for goes to stdout, progress and errors go to stderr.
+    KEY names a job of this app; omit it if the app has exactly one. Results go to stdout, progress
+    and errors to stderr.
     """,
-    epilog=help_table(),
+    epilog=format_exit_codes(),
 )

@@ -1,6 +1,6 @@
-"""A run as a picture on a terminal, drawn with rich: its tasks, how long it goes on, when it ends.
+"""A live display of a run on a terminal, drawn with rich.
 
-Only what fits on the screen is drawn: a picture that is higher cannot be drawn over.
+It draws only what fits on the screen, because a taller display cannot be drawn over.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live as Screen
+from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
@@ -23,123 +23,109 @@ from ..runs.outcome import (
     RunStatus,
     has_ended,
     outcome_of,
-    parse_state,
     select_last_attempts,
 )
 from .formatting import (
-    COLOURS,
-    clock_time,
-    final_duration,
-    iterations,
-    one_line,
+    COLORS,
+    format_attempt,
+    format_final_duration,
+    format_iterations,
+    format_time,
+    format_wait_reason,
 )
-from .progress import Progress
+from .output import Progress
 
 if TYPE_CHECKING:
     from ..clock import Clock
     from ..runs.outcome import AnyRun
     from ..sdk_types import Run, RunTask
 
-#: Lines that are no tasks: the run, why it waits, the heads of the columns, the tasks left out, and
-#: the one that the cursor is on.
+#: Lines without a task: the run, why it waits, the table's header, the omitted tasks, the cursor.
 OTHER_LINES = 5
 
-#: States that a task leaves by itself: it is doing something, or is about to.
-GOING = frozenset(ACTIVE.values()) - {Outcome.BLOCKED}
+#: Outcomes of tasks that make progress.
+IN_PROGRESS = frozenset(ACTIVE.values()) - {Outcome.BLOCKED}
 
 
-def drawable_console() -> Console | None:
-    """Standard error as rich has it, if a picture can be drawn over there, in Unicode."""
+def open_console() -> Console | None:
+    """Return a console on stderr if it is a terminal that can be drawn over, with Unicode."""
     console = Console(stderr=True)
     return console if console.is_interactive and not console.options.ascii_only else None
 
 
-class Live(Progress):
-    """The newest state of a run, drawn anew as time goes on; the last picture stays.
-
-    :param key: the job's.
-    :param clock: the time.
-    :param console: where it is drawn.
-    """
+class LiveProgress(Progress):
+    """The newest state of a run, redrawn as time passes; the last one stays on the screen."""
 
     def __init__(self, key: str, clock: Clock, console: Console) -> None:
         self._key = key
         self._clock = clock
         self._console = console
         self._status: RunStatus | None = None
-        # rich would send what is printed to stdout to its own console, which is stderr
-        self._screen = Screen(get_renderable=self._picture, console=console, redirect_stdout=False)
+        # by default rich sends what is printed to stdout to its own console, which is stderr
+        self._live = Live(get_renderable=self._render, console=console, redirect_stdout=False)
 
     def __exit__(self, *_: object) -> None:
-        self._screen.stop()
+        self._live.stop()
 
-    def tell(self, status: RunStatus) -> None:
+    def show(self, status: RunStatus) -> None:
         self._status = status
-        self._screen.start()
-        self._screen.refresh()
+        self._live.start()
+        self._live.refresh()
 
-    def _picture(self) -> RenderableType:
+    def _render(self) -> RenderableType:
         if self._status is None:
             return Text()
-        room = max(1, self._console.height - OTHER_LINES)
-        return picture(self._key, self._status, self._clock.now(), room)
+        max_tasks = max(1, self._console.height - OTHER_LINES)
+        return render_run(self._key, self._status, self._clock.now(), max_tasks)
 
 
-def picture(key: str, status: RunStatus, now: float, room: int) -> RenderableType:
-    """A run, and its tasks as a table.
+def render_run(key: str, status: RunStatus, now: float, max_tasks: int) -> RenderableType:
+    """Render a run and a table of its tasks.
 
-    :param key: the job's.
-    :param status: of the run.
     :param now: seconds since the epoch.
-    :param room: how many tasks fit.
     """
-    parts: list[RenderableType] = [_headline(key, status, now)]
-    message = one_line(parse_state(status.run).message)
-    if message and status.outcome is not Outcome.RUNNING and not status.is_terminal:
-        parts.append(_line(message, "dim"))
+    parts: list[RenderableType] = [_render_headline(key, status, now)]
+    if reason := format_wait_reason(status):
+        parts.append(_render_line(reason))
     tasks = select_last_attempts(status.run.tasks)
-    shown = most_telling(tasks, room)
-    if shown:
-        parts.append(_table(shown, now))
-    if len(shown) < len(tasks):
-        parts.append(_line(_left_out(tasks, shown), "dim"))
+    selected = select_tasks(tasks, max_tasks)
+    if selected:
+        parts.append(_render_tasks(selected, now))
+    if len(selected) < len(tasks):
+        omitted = Counter(map(outcome_of, tasks))
+        omitted.subtract(map(outcome_of, selected))
+        counts = ", ".join(f"{n} {outcome.name}" for outcome, n in omitted.items() if n)
+        parts.append(_render_line(f"… and {counts}"))
     return Group(*parts)
 
 
-def most_telling(tasks: Sequence[RunTask], room: int) -> list[RunTask]:
-    """The tasks that are shown where not all fit, in the order of the job: those that go on come
-    first, then those that the run failed by, then those that ended last, then those that wait or
-    never ran.
+def select_tasks(tasks: Sequence[RunTask], max_tasks: int) -> list[RunTask]:
+    """Select the most important tasks, in the order of the job.
 
-    :param tasks: each with its last attempt.
-    :param room: how many fit.
+    Tasks in progress come first, then those that made the run fail, then those that ended last,
+    then those that wait or did not run.
+
+    :param tasks: the last attempt of each.
     """
-    chosen = {id(task) for task in sorted(tasks, key=_rank)[:room]}
-    return [task for task in tasks if id(task) in chosen]
+    selected = {id(task) for task in sorted(tasks, key=_rank_of)[:max_tasks]}
+    return [task for task in tasks if id(task) in selected]
 
 
-def _rank(task: RunTask) -> tuple[int, int]:
+def _rank_of(task: RunTask) -> tuple[int, int]:
     outcome = outcome_of(task)
-    if outcome in GOING:
+    if outcome in IN_PROGRESS:
         return 0, 0
     if not has_ended(task) or outcome in CONSEQUENCES:
         return 3, 0
     return (2 if outcome in SUCCESSES else 1), -(task.end_time or 0)
 
 
-def _left_out(tasks: Iterable[RunTask], shown: Iterable[RunTask]) -> str:
-    counts = Counter(map(outcome_of, tasks))
-    counts.subtract(map(outcome_of, shown))
-    told = ", ".join(f"{count} {outcome.name}" for outcome, count in counts.items() if count)
-    return f"… and {told}"
-
-
-def _headline(key: str, status: RunStatus, now: float) -> Text:
+def _render_headline(key: str, status: RunStatus, now: float) -> Text:
     line = Text.assemble(
         f"{key}: ",
-        _state(status.run),
-        f"  {_time_taken(status.run, now)}",
-        _expected(status.eta, now) if not status.is_terminal else "",
+        _render_outcome(status.run),
+        f"  {_format_elapsed(status.run, now)}",
+        _format_eta(status.eta, now) if not status.is_terminal else "",
         no_wrap=True,
         overflow="ellipsis",
     )
@@ -147,18 +133,17 @@ def _headline(key: str, status: RunStatus, now: float) -> Text:
     return line
 
 
-def _expected(eta: int | None, now: float) -> str:
+def _format_eta(eta: int | None, now: float) -> str:
     if eta is None:
         return ""
-    left = eta - round(now * 1000)
-    if left < 1000:
+    seconds = (eta - round(now * 1000)) / 1000
+    if seconds < 1:
         return ", ends any moment"
-    return (
-        f", ends in about {format_duration(left / 1000, whole_seconds=True)}, at {clock_time(eta)}"
-    )
+    duration = format_duration(seconds, whole_seconds=True)
+    return f", ends in about {duration}, at {format_time(eta)}"
 
 
-def _table(tasks: Iterable[RunTask], now: float) -> Table:
+def _render_tasks(tasks: Iterable[RunTask], now: float) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("TASK", overflow="ellipsis")
     table.add_column("STATE", no_wrap=True)
@@ -167,28 +152,23 @@ def _table(tasks: Iterable[RunTask], now: float) -> Table:
     for task in tasks:
         table.add_row(
             Text(task.task_key, no_wrap=True, overflow="ellipsis"),
-            _state(task),
-            _time_taken(task, now),
-            _more_of(task),
+            _render_outcome(task),
+            _format_elapsed(task, now),
+            ", ".join(filter(None, [format_attempt(task), format_iterations(task)])),
         )
     return table
 
 
-def _state(run: AnyRun) -> Text:
+def _render_outcome(run: AnyRun) -> Text:
     outcome = outcome_of(run)
-    return Text(outcome.name, style=COLOURS.get(outcome, ""))
+    return Text(outcome.name, style=COLORS.get(outcome, ""))
 
 
-def _time_taken(run: Run | RunTask, now: float) -> str:
+def _format_elapsed(run: Run | RunTask, now: float) -> str:
     if has_ended(run):
-        return format_duration(final_duration(run))
+        return format_final_duration(run)
     return format_duration(age_of(run, now), whole_seconds=True) if run.start_time else ""
 
 
-def _more_of(task: RunTask) -> str:
-    attempt = f"attempt {task.attempt_number + 1}" if task.attempt_number else ""
-    return ", ".join(filter(None, [attempt, iterations(task)]))
-
-
-def _line(text: str, style: str) -> Text:
-    return Text(text, style=style, no_wrap=True, overflow="ellipsis")
+def _render_line(text: str) -> Text:
+    return Text(text, style="dim", no_wrap=True, overflow="ellipsis")

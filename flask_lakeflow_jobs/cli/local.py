@@ -1,9 +1,8 @@
-"""``flask jobs local``: the local workspace of an app."""
+"""``flask jobs local``: start and stop the local workspace of an app."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -12,51 +11,65 @@ from flask.cli import with_appcontext
 
 from ..config.jobs import build_env_name
 from ..errors import ConfigurationError, UpstreamUnavailable
-from .app import app_state
+from .handles import get_state
 from .output import print_progress, print_result
+
+# ``..local`` is imported in functions, because it needs the extra ``local``; completion and the
+# error of an app without a bundle do not.
 
 
 @click.command(short_help="Start the local workspace of this app.")
-@click.option("--stop", "action", flag_value="stop", help="Stop it; tasks that are going end.")
-@click.option("--status", "action", flag_value="status", help="Say whether it runs, and where.")
+@click.option("--stop", "action", flag_value="stop", help="Stop it and its active tasks.")
+@click.option("--status", "action", flag_value="status", help="Show whether and where it runs.")
 @with_appcontext
 def local(action: str | None) -> None:
-    """Start the local workspace of this app, unless it runs, and print what to export.
+    """Start the local workspace of this app if it is not running, and print its settings.
 
     To use it from another program:
 
     \b
       eval "$(flask jobs local)"
     """
+    bundle = get_state().settings.bundle
+    if bundle is None:
+        raise ConfigurationError(
+            "This app does not use a local workspace. Set LAKEFLOW_JOBS_BUNDLE to the path of a"
+            " databricks.yml, and leave DATABRICKS_HOST unset."
+        )
     from ..local import WorkspaceError
 
     try:
-        _ACTIONS[action]()
+        if action == "stop":
+            _stop()
+        elif action == "status":
+            _show_status()
+        else:
+            _start(bundle)
     except WorkspaceError as error:
         raise UpstreamUnavailable(str(error)) from error
 
 
-def _start() -> None:
+def _start(bundle: Path) -> None:
     from ..local import ensure_workspace
 
-    state = app_state()
-    address = ensure_workspace(_folder(), _bundle())
-    exports = {"DATABRICKS_HOST": address.host, "DATABRICKS_TOKEN": address.token}
-    exports |= {build_env_name(key): str(job.job_id) for key, job in state.settings.jobs.items()}
-    print_result("\n".join(export_lines(exports)))
+    address = ensure_workspace(_folder(), bundle)
+    variables = {"DATABRICKS_HOST": address.host, "DATABRICKS_TOKEN": address.token}
+    variables |= {
+        build_env_name(key): str(job.job_id) for key, job in get_state().settings.jobs.items()
+    }
+    for name, value in variables.items():
+        print_result(f"export {name}={shlex.quote(value)}")
 
 
 def _stop() -> None:
     from ..local import stop_workspace
 
-    _bundle()
     print_progress("Stopped." if stop_workspace(_folder()) else "It was not running.")
 
 
-def _status() -> None:
+def _show_status() -> None:
     from ..local.home import WorkspaceFolder
 
-    _bundle()
     folder = WorkspaceFolder(_folder())
     address = folder.read_address() if folder.is_served() else None
     print_result(
@@ -64,33 +77,14 @@ def _status() -> None:
     )
 
 
-def is_at_hand() -> bool:
-    """Whether the workspace of this app can be asked without starting one."""
+def is_workspace_available() -> bool:
+    """Return whether the app's workspace can be called without starting a local one."""
+    if get_state().settings.bundle is None:
+        return True
     from ..local.home import WorkspaceFolder
 
-    return app_state().settings.bundle is None or WorkspaceFolder(_folder()).is_served()
-
-
-_ACTIONS = {None: _start, "stop": _stop, "status": _status}
+    return WorkspaceFolder(_folder()).is_served()
 
 
 def _folder() -> Path:
     return Path(current_app.instance_path) / "lakeflow"
-
-
-def _bundle() -> Path:
-    bundle = app_state().settings.bundle
-    if bundle is None:
-        raise ConfigurationError(
-            "This app uses no local workspace. Set LAKEFLOW_JOBS_BUNDLE to the path of a"
-            " databricks.yml, and leave DATABRICKS_HOST unset."
-        )
-    return bundle
-
-
-def export_lines(variables: Mapping[str, str]) -> list[str]:
-    """Lines for a shell.
-
-    :param variables: names and values.
-    """
-    return [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]

@@ -1,10 +1,9 @@
-"""What is typed: read strictly, refused with a sentence."""
+"""Arguments and options that commands share, and how their values are parsed."""
 
 from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar, cast
@@ -13,10 +12,10 @@ import click
 from marshmallow import fields
 
 from ..errors import InvalidRequest
-from ..runs import ids
+from ..runs.ids import parse_run_id
 from ..runs.params import LIST_NAMES, PIPELINE_LISTS, RUN_NOW_FIELDS
-from .app import app_state
 from .completion import complete_key
+from .handles import get_state
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
@@ -24,27 +23,25 @@ if TYPE_CHECKING:
     Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+SECONDS_PER_UNIT = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
-def duration(text: str) -> float:
-    """Seconds, typed as ``90``, ``90s``, ``10m`` or ``1.5h``.
+def parse_duration(text: str) -> float:
+    """Parse a duration such as ``90``, ``90s``, ``10m`` or ``1.5h`` to seconds.
 
-    :param text: it.
-    :raises click.BadParameter: it is no length of time.
+    :raises click.BadParameter: it is not a duration, or not above zero.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text, re.ASCII)
-    seconds = float(match[1]) * SECONDS[match[2]] if match else 0.0
+    seconds = float(match[1]) * SECONDS_PER_UNIT[match[2]] if match else 0.0
     if not 0 < seconds < float("inf"):
-        raise click.BadParameter(f"{text!r} is no length of time: say 90 (seconds), 10m or 1h.")
+        raise click.BadParameter(f"{text!r} is not a duration. Use 90 (seconds), 10m or 1h.")
     return seconds
 
 
-def named_value(text: str) -> tuple[str, str]:
-    """A name and a value, typed as ``name=value``; the value may be empty, or hold more of ``=``.
+def parse_param(text: str) -> tuple[str, str]:
+    """Parse ``name=value``; the value may be empty or contain ``=``.
 
-    :param text: it.
-    :raises click.BadParameter: it is neither.
+    :raises click.BadParameter: the name or ``=`` is missing.
     """
     name, equals, value = text.partition("=")
     if not name or not equals:
@@ -52,34 +49,20 @@ def named_value(text: str) -> tuple[str, str]:
     return name, value
 
 
-def task_keys(text: str) -> list[str]:
-    """Task keys, typed with commas between them.
+def parse_task_keys(text: str) -> list[str]:
+    """Parse task keys that are separated by commas.
 
-    :param text: it.
     :raises click.BadParameter: one is empty.
     """
     keys = [key.strip() for key in text.split(",")]
     if not all(keys):
-        raise click.BadParameter(f"{text!r} must be task keys with commas between them.")
+        raise click.BadParameter(f"{text!r} must be task keys separated by commas.")
     return keys
 
 
-def words(text: str) -> list[str]:
-    """A command line, as a shell reads it.
+def parse_idempotency_key(text: str) -> str:
+    """Refuse an empty key: an unset variable of the shell would join unrelated runs.
 
-    :param text: it.
-    :raises click.BadParameter: a quote is not closed.
-    """
-    try:
-        return shlex.split(text)
-    except ValueError as error:
-        raise click.BadParameter(f"{text!r} is no command line: {error}.") from None
-
-
-def filled_key(text: str) -> str:
-    """A key that is not empty: an unset variable of the shell would make one run of them all.
-
-    :param text: it.
     :raises click.BadParameter: it is empty.
     """
     if not text.strip():
@@ -87,112 +70,82 @@ def filled_key(text: str) -> str:
     return text
 
 
-def json_object(
+def read_json_object(
     _ctx: click.Context, _param: click.Parameter, file: IO[bytes] | None
 ) -> dict[str, Any] | None:
-    """The JSON object in a file: a callback of click's.
+    """Read a JSON object from a file, as a callback of click.
 
-    :param file: it, if one was named.
-    :raises click.BadParameter: it holds something else.
+    :raises click.BadParameter: the file has other content.
     """
     if file is None:
         return None
     try:
         document = json.loads(
-            file.read(), object_pairs_hook=_object, parse_constant=_refuse_constant
+            file.read(), object_pairs_hook=_build_object, parse_constant=_refuse_constant
         )
     except (OSError, ValueError, RecursionError) as error:
-        raise click.BadParameter(f"{file.name!r} does not hold valid JSON: {error}.") from None
+        raise click.BadParameter(f"{file.name!r} is not valid JSON: {error}.") from None
     if not isinstance(document, dict):
-        raise click.BadParameter(f'{file.name!r} must hold a JSON object: {{"name": "value"}}.')
+        raise click.BadParameter(f'{file.name!r} must contain a JSON object: {{"name": "value"}}.')
     return document
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) < len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{twice!r} stands there twice")
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{repeated!r} is repeated")
     return document
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON value")
+    raise ValueError(f"{name} is not allowed")
 
 
-def given_params(
-    job: Job, from_file: dict[str, Any] | None, named: Sequence[tuple[str, str]]
+def merge_params(
+    job: Job, from_file: dict[str, Any] | None, options: Sequence[tuple[str, str]]
 ) -> dict[str, Any]:
-    """The parameters of a run, as typed: those named one by one win over those of the file.
+    """Merge the parameters of a file and of ``-p`` options, which take precedence.
 
-    A name that is given several times makes a list, and so does one given once where the job takes
-    a list.
-
-    :param job: the job.
-    :param from_file: a JSON object, if there is a file.
-    :param named: names and texts, in the order in which they were given.
+    A repeated name makes a list. A single value does too, if the job's parameter is a list.
     """
     texts: dict[str, list[str]] = {}
-    for name, text in named:
+    for name, text in options:
         texts.setdefault(name, []).append(text)
-    typed: dict[str, Any] = {
+    from_options: dict[str, Any] = {
         name: values if len(values) > 1 or takes_list(job, name) else values[0]
         for name, values in texts.items()
     }
-    return {**(from_file or {}), **typed}
+    return {**(from_file or {}), **from_options}
 
 
 def takes_list(job: Job, name: str) -> bool:
-    """Whether a parameter of a job is a list.
-
-    :param job: the job.
-    :param name: the parameter's, as the caller knows it.
-    """
-    if job.schema is not None:
-        for attribute, field in job.schema.load_fields.items():
-            if name == (field.data_key or attribute):
-                return isinstance(field, fields.List | fields.Tuple)
+    """Return whether a parameter of a job is a list."""
+    if (field := _field_of(job, name)) is not None:
+        return isinstance(field, fields.List | fields.Tuple)
     if job.task_type is None:
         return RUN_NOW_FIELDS.get(name) is list
     return job.task_type in LIST_NAMES or (job.task_type == "pipeline" and name in PIPELINE_LISTS)
 
 
 def takes_object(job: Job, name: str) -> bool:
-    """Whether a parameter of a job is an object, which no text can give.
-
-    :param job: the job.
-    :param name: the parameter's, as the caller knows it.
-    """
+    """Return whether a parameter of a job is an object, which ``-p`` cannot express."""
     if job.schema is None and job.task_type is None:
         return RUN_NOW_FIELDS.get(name) is dict
+    return isinstance(_field_of(job, name), fields.Mapping | fields.Nested)
+
+
+def _field_of(job: Job, name: str) -> fields.Field[Any] | None:
     declared = job.schema.load_fields if job.schema is not None else {}
-    return any(
-        name == (field.data_key or attribute) and isinstance(field, fields.Mapping | fields.Nested)
-        for attribute, field in declared.items()
-    )
-
-
-def parse_run_id(text: str) -> int:
-    """A run id that was typed.
-
-    :param text: it.
-    :raises click.UsageError: it is none.
-    """
-    try:
-        return ids.parse_run_id(text)
-    except InvalidRequest as error:
-        raise click.UsageError(error.detail) from None
-
-
-# ── parameters that commands share ────────────────────────────────────────────────────────────────
+    return next((field for key, field in declared.items() if name == (field.data_key or key)), None)
 
 
 key_argument = click.argument("key", required=False, shell_complete=complete_key)
 
 
 def run_argument(command: Command) -> Command:
-    """Take ``[KEY] RUN``, and hand the command ``key`` (or ``None``) and ``run_id``."""
+    """Add the arguments ``[KEY] RUN``; the command gets ``key``, or ``None``, and ``run_id``."""
 
     @click.argument(
         "words", metavar="[KEY] RUN", nargs=-1, required=True, shell_complete=complete_key
@@ -200,17 +153,21 @@ def run_argument(command: Command) -> Command:
     @wraps(command)
     def with_run(*args: Any, words: tuple[str, ...], **kwargs: Any) -> Any:
         if len(words) > 2:
-            raise click.UsageError(f"Got more than a job's key and a run id: {' '.join(words)}.")
+            raise click.UsageError(f"Expected a job key and a run id, not {' '.join(words)!r}.")
         *key, run = words
-        if not key and run in app_state().settings.jobs:
-            raise click.UsageError(f"Which run of {run}? They are listed by: flask jobs runs {run}")
-        return command(*args, key=key[0] if key else None, run_id=parse_run_id(run), **kwargs)
+        if not key and run in get_state().settings.jobs:
+            raise click.UsageError(f"Which run of {run}? List them with: flask jobs runs {run}")
+        try:
+            run_id = parse_run_id(run)
+        except InvalidRequest as error:
+            raise click.UsageError(error.detail) from None
+        return command(*args, key=key[0] if key else None, run_id=run_id, **kwargs)
 
     return cast("Command", with_run)
 
 
 def output_option(command: Command) -> Command:
-    """Take ``--output`` and its alias ``--json``, and hand the command ``as_json``."""
+    """Add ``--output`` and its alias ``--json``; the command gets ``as_json``."""
 
     @click.option(
         "-o",
@@ -218,9 +175,9 @@ def output_option(command: Command) -> Command:
         type=click.Choice(["text", "json"]),
         default="text",
         show_default=True,
-        help="Text for people, or JSON as over HTTP.",
+        help="Print text, or JSON as in the HTTP API.",
     )
-    @click.option("--json", "json_alias", is_flag=True, help="The same as --output json.")
+    @click.option("--json", "json_alias", is_flag=True, help="Same as --output json.")
     @wraps(command)
     def with_output(*args: Any, output: str, json_alias: bool, **kwargs: Any) -> Any:
         return command(*args, as_json=json_alias or output == "json", **kwargs)

@@ -1,5 +1,4 @@
-"""Results go to stdout, everything else to stderr; no text is too strange to be printed."""
-# MERGED """Telling people that a call is tried again, so that a long wait has a reason."""
+"""Printing: results to stdout, everything else to stderr, in any encoding and to closed streams."""
 
 from __future__ import annotations
 
@@ -8,63 +7,54 @@ import logging
 import os
 import sys
 import textwrap
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from .formatting import format_update
+
+if TYPE_CHECKING:
+    from ..runs.outcome import RunStatus
+
+#: An error of the workspace may quote a whole page.
+MAX_RETRY_NOTICE_CHARACTERS = 300
+
 
 def print_result(text: str) -> None:
-    """Print what was asked for; whoever reads a pipe gets this and nothing else.
-
-    :param text: ends with one newline, given or not.
-    """
-    _echo(text.removesuffix("\n"), to_stderr=False)
+    """Print a result to stdout, with one newline at the end."""
+    _print(text.removesuffix("\n"), to_stderr=False)
 
 
 def print_document(document: Any) -> None:
-    """Print a result as JSON.
-
-    :param document: anything that JSON can hold.
-    """
+    """Print a result as JSON."""
     print_result(json.dumps(document, indent=2))
 
 
 def print_json_line(document: Any) -> None:
-    """Print one of many results as JSON, on a line of its own.
-
-    :param document: anything that JSON can hold.
-    """
+    """Print one of several results as a line of JSON."""
     print_result(json.dumps(document, separators=(",", ":")))
 
 
 def print_progress(lines: str | Iterable[str]) -> None:
-    """Print what goes on, for people.
-
-    :param lines: one or more.
-    """
+    """Print one or more lines for people to stderr."""
     for line in [lines] if isinstance(lines, str) else lines:
-        _echo(line, to_stderr=True)
+        _print(line, to_stderr=True)
 
 
-def print_error(sentence: str) -> None:
-    """Print what went wrong.
-
-    :param sentence: says what happened and what to do.
-    """
-    print_progress(f"{click.style('Error:', fg='red')} {sentence}")
+def print_error(message: str) -> None:
+    """Print an error to stderr."""
+    print_progress(f"{click.style('Error:', fg='red')} {message}")
 
 
-def print_warning(sentence: str) -> None:
-    """Print what is not as it should be.
-
-    :param sentence: says what.
-    """
-    print_progress(f"{click.style('Warning:', fg='yellow')} {sentence}")
+def print_warning(message: str) -> None:
+    """Print a warning to stderr."""
+    print_progress(f"{click.style('Warning:', fg='yellow')} {message}")
 
 
-def _echo(text: str, *, to_stderr: bool) -> None:
+def _print(text: str, *, to_stderr: bool) -> None:
     stream = sys.stderr if to_stderr else sys.stdout
     if stream is None:  # it was closed when this process started
         return
@@ -72,55 +62,82 @@ def _echo(text: str, *, to_stderr: bool) -> None:
     try:
         click.echo(text.encode(encoding, "backslashreplace").decode(encoding), err=to_stderr)
     except OSError as error:
-        # How the run ended is what the exit code tells, whether anybody reads along or not.
-        _discard(stream)
+        # The exit code reports how the run ended, even if nobody reads the output.
+        _redirect_to_null(stream)
         if not to_stderr and not isinstance(error, BrokenPipeError):
             print_warning(f"The result could not be written: {error.strerror}.")
 
 
-def _discard(stream: TextIO) -> None:
-    """Let all that is written to a stream go nowhere: also what it holds back, and would fail over
-    at the end of the process.
-    """
-    with suppress(OSError):  # some streams are no files
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+def _redirect_to_null(stream: TextIO) -> None:
+    """Discard later writes, and the buffered text, which would fail when the process ends."""
+    with suppress(OSError):  # some streams are not files
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
 
 
-_CALLS = "flask_lakeflow_jobs.upstream"
-_LONGEST = 300  # characters: an answer that is a page is quoted as a whole
+class Progress(ABC):
+    """A display of one run on stderr while it is followed."""
+
+    def __enter__(self) -> Progress:
+        return self
+
+    @abstractmethod
+    def __exit__(self, *_: object) -> None:
+        """Leave the last state on the screen."""
+
+    @abstractmethod
+    def show(self, status: RunStatus) -> None:
+        """Show the newest state of the run."""
+
+
+class LineProgress(Progress):
+    """One line per update, for logs and pipes."""
+
+    def __init__(self) -> None:
+        self._previous: RunStatus | None = None
+
+    def __exit__(self, *_: object) -> None:
+        """Printed lines stay."""
+
+    def show(self, status: RunStatus) -> None:
+        print_progress(format_update(self._previous, status))
+        self._previous = status
 
 
 @contextmanager
-def telling_of_retries() -> Iterator[None]:
-    """Print the first line that the log gets about a call that is tried again.
+def report_retries() -> Iterator[None]:
+    """Print why the first retried call to the workspace failed, to explain a long wait.
 
-    An app that shows these lines itself is left to do so.
+    The logger ``flask_lakeflow_jobs.upstream`` reports each retry at level INFO. If the app does
+    not log this level, a handler that prints the first one is attached for the duration of the
+    block. The level is lowered for it, and propagation is turned off, so that the app's own
+    handlers do not get messages that the app did not ask for.
     """
-    log = logging.getLogger(_CALLS)
-    if log.isEnabledFor(logging.INFO):
+    logger = logging.getLogger("flask_lakeflow_jobs.upstream")
+    if logger.isEnabledFor(logging.INFO):
         yield
         return
-    level, propagates = log.level, log.propagate
-    teller = _Teller()
-    log.addHandler(teller)
-    log.setLevel(logging.INFO)
-    log.propagate = False  # the app did not ask for them
+    level, propagate = logger.level, logger.propagate
+    handler = _FirstRetryHandler()
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
     try:
         yield
     finally:
-        log.removeHandler(teller)
-        log.setLevel(level)
-        log.propagate = propagates
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagate
 
 
-class _Teller(logging.Handler):
+class _FirstRetryHandler(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
-        self._has_told = False
+        self._has_printed = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        if not self._has_told:
-            self._has_told = True
-            print_progress(textwrap.shorten(record.getMessage(), _LONGEST, placeholder=" …"))
+        if not self._has_printed:
+            self._has_printed = True
+            message = record.getMessage()
+            print_progress(textwrap.shorten(message, MAX_RETRY_NOTICE_CHARACTERS, placeholder=" …"))

@@ -1,4 +1,4 @@
-"""The commands that show jobs and runs, and change nothing."""
+"""The commands that show jobs and runs and change nothing."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from ..config.jobs import NO_JOBS_MESSAGE
 from ..handle import cached_reads_of, outputs_of
 from ..runs.outcome import SUCCESSES, has_ended, outcome_of
 from ..runs.redaction import redact, redact_outputs, summarize_newest_run
-from .app import app_state, chosen_job
-from .formatting import failure_lines, job_lines, output_lines, run_lines, run_rows
+from .formatting import format_explanation, format_jobs, format_outputs, format_run, format_runs
+from .handles import get_handle, get_state
 from .options import key_argument, output_option, run_argument
 from .output import print_document, print_progress, print_result
 
@@ -19,14 +19,14 @@ from .output import print_document, print_progress, print_result
 @with_appcontext
 @output_option
 def list_jobs(as_json: bool) -> None:
-    """Show the jobs of this app."""
-    jobs = list(app_state().settings.jobs.values())
+    """List the jobs of this app."""
+    jobs = list(get_state().settings.jobs.values())
     if as_json:
         print_document({"jobs": [job.to_dict() for job in jobs]})
     elif not jobs:
         print_progress(NO_JOBS_MESSAGE)
     else:
-        print_result("\n".join(job_lines(jobs)))
+        print_result("\n".join(format_jobs(jobs)))
 
 
 @click.command()
@@ -36,19 +36,16 @@ def list_jobs(as_json: bool) -> None:
 def status(key: str | None, as_json: bool) -> None:
     """Show the newest run of a job.
 
-    The exit code is 0 whatever became of the run.
+    The exit code is 0 whatever the outcome of the run.
     """
-    handle = chosen_job(key)
+    handle = get_handle(key)
     if as_json:
-        print_document(
-            summarize_newest_run(
-                cached_reads_of(handle).list_runs(1).value, handle.job.secret_overrides
-            )
-        )
+        documents = cached_reads_of(handle).list_runs(1).value
+        print_document(summarize_newest_run(documents, handle.job.secret_overrides))
     elif (newest := handle.last_run()) is None:
         print_progress(f"{handle.key} has no runs yet.")
     else:
-        print_result("\n".join(run_lines(handle.key, newest)))
+        print_result("\n".join(format_run(handle.key, newest)))
 
 
 @click.command()
@@ -60,19 +57,19 @@ def status(key: str | None, as_json: bool) -> None:
     metavar="N",
     default=20,
     show_default=True,
-    help="The most runs.",
+    help="Maximum number of runs.",
 )
 @output_option
 def runs(key: str | None, limit: int, as_json: bool) -> None:
-    """List the newest runs of a job, newest first."""
-    handle = chosen_job(key)
+    """List the runs of a job, newest first."""
+    handle = get_handle(key)
     if as_json:
-        seen = cached_reads_of(handle).list_runs(limit)
-        print_document({"runs": [redact(run, handle.job.secret_overrides) for run in seen.value]})
+        documents = cached_reads_of(handle).list_runs(limit).value
+        print_document({"runs": [redact(run, handle.job.secret_overrides) for run in documents]})
     elif not (newest := handle.list_runs(limit)):
         print_progress(f"{handle.key} has no runs yet.")
     else:
-        print_result("\n".join(run_rows(newest)))
+        print_result("\n".join(format_runs(newest)))
 
 
 @click.command()
@@ -80,20 +77,19 @@ def runs(key: str | None, limit: int, as_json: bool) -> None:
 @run_argument
 @output_option
 def show(key: str | None, run_id: int, as_json: bool) -> None:
-    """Show a run with its tasks, and why it failed.
+    """Show a run, its tasks and why it failed.
 
-    The exit code is 0 whatever became of the run.
+    The exit code is 0 whatever the outcome of the run.
     """
-    handle = chosen_job(key)
+    handle = get_handle(key)
     if as_json:
-        print_document(
-            redact(cached_reads_of(handle).get_run(run_id).value, handle.job.secret_overrides)
-        )
+        document = cached_reads_of(handle).get_run(run_id).value
+        print_document(redact(document, handle.job.secret_overrides))
         return
-    found = handle.get_run(run_id)
-    lines = run_lines(handle.key, found)
-    if has_ended(found) and outcome_of(found) not in SUCCESSES:
-        lines += ["", *failure_lines(handle.explain(run_id))]
+    run = handle.get_run(run_id)
+    lines = format_run(handle.key, run)
+    if has_ended(run) and outcome_of(run) not in SUCCESSES:
+        lines += ["", *format_explanation(handle.explain(run_id))]
     print_result("\n".join(lines))
 
 
@@ -102,16 +98,15 @@ def show(key: str | None, run_id: int, as_json: bool) -> None:
 @run_argument
 @output_option
 def output(key: str | None, run_id: int, as_json: bool) -> None:
-    """Print what the tasks of a run left.
+    """Print the output of a run's tasks.
 
-    That is the result of a notebook, and the logs of a script.
+    This is the result of a notebook, or the logs of a script.
     """
-    handle = chosen_job(key)
+    handle = get_handle(key)
     if as_json:
-        print_document(
-            redact_outputs(cached_reads_of(handle).get_outputs(run_id), handle.job.secret_overrides)
-        )
+        documents = cached_reads_of(handle).get_outputs(run_id)
+        print_document(redact_outputs(documents, handle.job.secret_overrides))
         return
     outputs = outputs_of(handle, run_id)
-    for text in output_lines(handle.get_run(run_id).tasks, outputs):
+    for text in format_outputs(handle.get_run(run_id).tasks, outputs):
         print_result(text)

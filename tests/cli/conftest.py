@@ -1,4 +1,4 @@
-"""The command line in this process and in its own, in front of the local workspace."""
+"""``flask jobs`` in this process and in its own, on the local workspace."""
 
 from __future__ import annotations
 
@@ -20,28 +20,23 @@ from click.testing import CliRunner
 from flask import Flask
 
 from flask_lakeflow_jobs.config.jobs import build_env_name
-from flask_lakeflow_jobs.local import Address, Workspace, load_bundle
+from flask_lakeflow_jobs.local import Address, Workspace, load_bundle, stop_workspace
 from flask_lakeflow_jobs.testing import FaultyWorkspace
-from tests.cli import shop
+from tests.cli import apps
 
 BUNDLE = Path(__file__).parent / "bundle" / "databricks.yml"
 ROOT = Path(__file__).parents[2]
 
-#: Old versions of click mix the two streams unless told not to.
+#: Old versions of click mix stdout and stderr by default.
 MIXES = "mix_stderr" in inspect.signature(CliRunner.__init__).parameters
-SEPARATE: dict[str, Any] = {"mix_stderr": False} if MIXES else {}
+SEPARATE_STREAMS: dict[str, Any] = {"mix_stderr": False} if MIXES else {}
 
 
 @dataclass(frozen=True)
-class Ended:
-    """What a command left.
+class CommandResult:
+    """The exit code and the output of a command."""
 
-    :param code: its exit code.
-    :param stdout: its result.
-    :param stderr: its progress.
-    """
-
-    code: int
+    exit_code: int
     stdout: str
     stderr: str
 
@@ -51,13 +46,13 @@ class Ended:
         return json.loads(self.stdout)
 
 
-Run = Callable[..., Ended]
-Start = Callable[..., "subprocess.Popen[str]"]
+RunFlask = Callable[..., CommandResult]
+StartFlask = Callable[..., "subprocess.Popen[str]"]
 
 
-def started(jobs: Run, *args: str) -> str:
-    """The id of a run that was started and is not waited for."""
-    return jobs("run", *args, "--no-wait").stdout.strip()
+def start_run(flask_jobs: RunFlask, *args: str) -> str:
+    """Start a run without waiting for it, and return its id."""
+    return flask_jobs("run", *args, "--no-wait").stdout.strip()
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +84,7 @@ def _settings(
     monkeypatch.setenv("LAKEFLOW_JOBS_POLL_INTERVAL", "0.25")
     monkeypatch.setenv("LAKEFLOW_JOBS_READ_ATTEMPTS", "1")
     monkeypatch.setenv("LAKEFLOW_JOBS_WAIT_TIMEOUT", "60")
-    monkeypatch.setenv("SHOP_INSTANCE", str(tmp_path / "instance"))
+    monkeypatch.setenv("CLI_APP_INSTANCE", str(tmp_path / "instance"))
 
 
 @pytest.fixture
@@ -110,40 +105,44 @@ def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def one_job(monkeypatch: pytest.MonkeyPatch, job_ids: Mapping[str, int]) -> None:
-    """The settings name a single job, ``default``, which is ``etl``."""
-    for key in job_ids:
-        monkeypatch.delenv(build_env_name(key))
-    monkeypatch.setenv("DATABRICKS_JOB_ID", str(job_ids["etl"]))
+def own_workspace(
+    job_ids: Mapping[str, int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[None]:
+    """Settings with only a bundle, so that the app starts a local workspace of its own."""
+    for name in ("DATABRICKS_HOST", "DATABRICKS_TOKEN", *map(build_env_name, job_ids)):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("LAKEFLOW_JOBS_BUNDLE", str(BUNDLE))
+    yield
+    stop_workspace(tmp_path / "instance" / "lakeflow")
 
 
 @pytest.fixture
 def app() -> Flask:
-    return shop.create_app()
+    return apps.create_app()
 
 
 @pytest.fixture
-def jobs(app: Flask) -> Run:
-    """Runs ``flask jobs …`` in this process, or of another app."""
+def flask_jobs(app: Flask) -> RunFlask:
+    """Run ``flask jobs …`` in this process, for ``app`` or another app."""
 
-    def run(*args: str, of: Flask = app, **options: Any) -> Ended:
-        runner = of.test_cli_runner(**SEPARATE)
+    def run(*args: str, of: Flask = app, **options: Any) -> CommandResult:
+        runner = of.test_cli_runner(**SEPARATE_STREAMS)
         result = runner.invoke(args=["jobs", *args], **options)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
-        return Ended(result.exit_code, result.stdout, result.stderr)
+        return CommandResult(result.exit_code, result.stdout, result.stderr)
 
     return run
 
 
 @pytest.fixture
-def start() -> Iterator[Start]:
-    """Starts ``flask jobs …`` as a process of its own, killed at the end if it is still there."""
+def start_flask_jobs() -> Iterator[StartFlask]:
+    """Start ``flask jobs …`` as a process, which is killed at the end of the test."""
     with ExitStack() as stack:
 
-        def process(*args: str, factory: str = "create_app", **options: Any) -> Any:
-            command = [sys.executable, "-m", "flask", "--app", f"tests.cli.shop:{factory}()"]
-            started = subprocess.Popen(
+        def start(*args: str, **options: Any) -> Any:
+            command = [sys.executable, "-m", "flask", "--app", "tests.cli.apps:create_app()"]
+            process = subprocess.Popen(
                 [*command, "jobs", *args],
                 cwd=ROOT,
                 env={**os.environ, **options.pop("env", {})},
@@ -151,24 +150,24 @@ def start() -> Iterator[Start]:
                 stderr=options.pop("stderr", subprocess.PIPE),
                 text=True,
                 encoding="utf-8",
-                # where the tests run in the background of a shell, children ignore Ctrl-C
+                # children of a test in the background of a shell would ignore Ctrl-C
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
                 **options,
             )
-            stack.enter_context(started)
-            stack.callback(started.kill)
-            return started
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            return process
 
-        yield process
+        yield start
 
 
 @pytest.fixture
-def shell(start: Start) -> Run:
-    """Runs ``flask jobs …`` as a process of its own to its end."""
+def flask_jobs_process(start_flask_jobs: StartFlask) -> RunFlask:
+    """Run ``flask jobs …`` as a process to its end."""
 
-    def run(*args: str, stdin: str | None = None, **options: Any) -> Ended:
-        process = start(*args, stdin=subprocess.PIPE, **options)
+    def run(*args: str, stdin: str | None = None, **options: Any) -> CommandResult:
+        process = start_flask_jobs(*args, stdin=subprocess.PIPE, **options)
         stdout, stderr = process.communicate(stdin, timeout=60)
-        return Ended(process.returncode, stdout, stderr)
+        return CommandResult(process.returncode, stdout, stderr)
 
     return run

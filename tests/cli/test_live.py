@@ -1,4 +1,4 @@
-"""The picture of a run that goes on."""
+"""The live display of a run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from flask_lakeflow_jobs.cli.live import Live, most_telling, picture
+from flask_lakeflow_jobs.cli.live import LiveProgress, render_run, select_tasks
 from flask_lakeflow_jobs.runs.outcome import RunStatus, select_last_attempts
 from tests import run_documents
 from tests.clocks import FakeClock
@@ -28,14 +28,16 @@ def state(
     return RunStatus(MOMENT, run_documents.run(doing, tasks=list(tasks), **fields), eta)
 
 
-def drawn(status: RunStatus, *, width: int = 80, room: int = 20, now: float = NOW) -> list[str]:
+def render(
+    status: RunStatus, *, width: int = 80, max_tasks: int = 20, now: float = NOW
+) -> list[str]:
     console = Console(file=io.StringIO(), width=width, color_system=None)
     with console.capture() as capture:
-        console.print(picture("etl", status, now, room))
+        console.print(render_run("etl", status, now, max_tasks))
     return [line.rstrip() for line in capture.get().splitlines()]
 
 
-def test_a_run_is_drawn_with_its_tasks_as_they_are_now() -> None:
+def test_active_run_is_drawn_with_its_tasks_and_eta() -> None:
     status = state(
         None,
         task("read", SUCCEEDED, execution_duration=61_000),
@@ -43,26 +45,26 @@ def test_a_run_is_drawn_with_its_tasks_as_they_are_now() -> None:
         task("load", words("BLOCKED")),
         eta=MOMENT + 12_800,
     )
-    assert drawn(status) == [
+    assert render(status) == [
         "etl: RUNNING  1 min 10 s, ends in about 12 s, at 15:02:13",
         "TASK   STATE      DURATION",
         "read   SUCCEEDED  1 min 1 s",
         "clean  RUNNING    9 s",
         "load   BLOCKED",
     ]
-    later = drawn(status, now=NOW + 15)
+    later = render(status, now=NOW + 15)
     assert later[0] == "etl: RUNNING  1 min 25 s, ends any moment"
     assert later[3] == "clean  RUNNING    24 s"
 
 
-def test_an_ended_run_is_drawn_as_it_was() -> None:
+def test_ended_run_is_drawn_with_its_final_duration() -> None:
     status = state(SUCCEEDED, task("read", SUCCEEDED), run_duration=4_200, eta=MOMENT)
-    assert drawn(status)[0] == "etl: SUCCEEDED  4.2 s"
+    assert render(status)[0] == "etl: SUCCEEDED  4.2 s"
 
 
-def test_why_a_run_waits_is_drawn() -> None:
+def test_queued_run_is_drawn_with_the_reason() -> None:
     status = state(words("QUEUED", message="Queued due to\nits maximum of runs."), start_time=None)
-    assert drawn(status) == ["etl: QUEUED", "Queued due to its maximum of runs."]
+    assert render(status) == ["etl: QUEUED", "Queued due to its maximum of runs."]
 
 
 def test_attempts_and_iterations_are_drawn() -> None:
@@ -80,7 +82,7 @@ def test_attempts_and_iterations_are_drawn() -> None:
             for_each_task=loop(total_iterations=40, completed_iterations=12, failed_iterations=1),
         ),
     )
-    assert [line.split("  ")[-1].strip() for line in drawn(status)[2:]] == [
+    assert [line.split("  ")[-1].strip() for line in render(status)[2:]] == [
         "attempt 2",
         "0 of 40 iterations",
         "12 of 40 iterations, 1 failed",
@@ -88,20 +90,20 @@ def test_attempts_and_iterations_are_drawn() -> None:
 
 
 @pytest.mark.parametrize("width", [20, 40, 60])
-def test_a_narrow_terminal_cuts_lines_and_never_breaks_them(width: int) -> None:
+def test_narrow_terminal_truncates_lines(width: int) -> None:
     status = state(
         words("QUEUED", message="Queued due to its maximum of runs. " * 5),
         task("load_the_flights_of_all_carriers_into_the_warehouse", words("RUNNING")),
         *(task(f"t{number}", words("BLOCKED")) for number in range(9)),
         eta=MOMENT + 90_000,
     )
-    lines = drawn(status, width=width, room=5)
+    lines = render(status, width=width, max_tasks=5)
     assert len(lines) == 1 + 1 + 1 + 5 + 1
     assert max(map(len, lines)) <= width
     assert lines[3].startswith("load") or width == 20
 
 
-def test_where_not_all_tasks_fit_the_most_telling_are_drawn() -> None:
+def test_the_most_important_tasks_are_drawn_if_not_all_fit() -> None:
     tasks = [
         *(task(f"done{n:03}", SUCCEEDED, end_time=n + 1) for n in range(150)),
         task("bad", FAILED, end_time=1),
@@ -109,7 +111,7 @@ def test_where_not_all_tasks_fit_the_most_telling_are_drawn() -> None:
         *(task(f"waits{n:03}", words("BLOCKED")) for n in range(46)),
         task("goes", words("RUNNING")),
     ]
-    assert drawn(state(None, *tasks), room=4) == [
+    assert render(state(None, *tasks), max_tasks=4) == [
         "etl: RUNNING  1 min 10 s",
         "TASK     STATE      DURATION",
         "done148  SUCCEEDED",
@@ -120,22 +122,20 @@ def test_where_not_all_tasks_fit_the_most_telling_are_drawn() -> None:
     ]
 
 
-def test_all_tasks_are_drawn_where_they_fit() -> None:
+def test_all_tasks_are_selected_if_they_fit() -> None:
     run = run_documents.run(tasks=[task("a", SUCCEEDED), task("b", words("BLOCKED"))])
-    assert [each.task_key for each in most_telling(select_last_attempts(run.tasks), 2)] == [
-        "a",
-        "b",
-    ]
+    selected = select_tasks(select_last_attempts(run.tasks), 2)
+    assert [each.task_key for each in selected] == ["a", "b"]
 
 
-def test_the_picture_is_no_higher_than_the_screen_and_its_last_state_stays() -> None:
+def test_live_progress_fits_the_screen_and_keeps_the_last_state() -> None:
     file = io.StringIO()
     console = Console(file=file, width=60, height=10, force_terminal=True, color_system=None)
     tasks = [task(f"t{number}", words("RUNNING")) for number in range(200)]
-    with Live("etl", FakeClock(NOW), console) as live:
-        live.tell(state(None, *tasks))
+    with LiveProgress("etl", FakeClock(NOW), console) as progress:
+        progress.show(state(None, *tasks))
         file.truncate(0)
-        live.tell(state(SUCCEEDED, *(each | SUCCEEDED for each in tasks), run_duration=1_000))
+        progress.show(state(SUCCEEDED, *(each | SUCCEEDED for each in tasks), run_duration=1_000))
         assert file.getvalue().count("\n") < 10
     last = file.getvalue().rpartition("etl: ")[2]
     assert last.startswith("SUCCEEDED  1.0 s")

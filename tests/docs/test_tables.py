@@ -12,7 +12,7 @@ from book_tables import Table
 
 from flask_lakeflow_jobs import Outcome
 from flask_lakeflow_jobs.cli import command_group
-from flask_lakeflow_jobs.cli.exit_codes import Exit
+from flask_lakeflow_jobs.cli.exit_codes import ExitCode
 from flask_lakeflow_jobs.config.keys import KEYS
 from flask_lakeflow_jobs.config.settings import Settings
 from flask_lakeflow_jobs.runs.params import TASK_TYPES
@@ -61,7 +61,7 @@ def test_defaults_that_a_page_repeats_are_those_that_hold() -> None:
 def test_every_task_type_outcome_and_exit_code_is_told() -> None:
     assert set(first_cells(book_tables.task_types())) == set(TASK_TYPES)
     assert first_cells(book_tables.outcomes()) == [outcome.value for outcome in Outcome]
-    assert first_cells(book_tables.exit_codes()) == [str(int(code)) for code in Exit]
+    assert first_cells(book_tables.exit_codes()) == [str(int(code)) for code in ExitCode]
 
 
 def test_errors_are_told_with_their_status_and_exit_code() -> None:

@@ -1,0 +1,1 @@
+"""``flask jobs doctor``: check the app and its surroundings, and suggest fixes."""

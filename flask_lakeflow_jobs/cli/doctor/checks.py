@@ -1,17 +1,19 @@
-"""``flask jobs doctor``: looks at all that has to be right, and says what is not."""
+"""The command and the checks that read the app and its workspace."""
 
 from __future__ import annotations
 
 import difflib
 import os
+import shlex
 import uuid
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
 import click
-from flask import Flask, current_app
+from flask import current_app
 from flask.cli import with_appcontext
 
 from ...config import keys
@@ -21,291 +23,272 @@ from ...idempotency import CLOCK_SKEW_SECONDS
 from ...identity import APP
 from ...runs.ids import parse_id
 from ...state import AppState
-from ..app import app_state
-from ..exit_codes import Exit, help_table
-from ..options import output_option, words
+from ..exit_codes import ExitCode, format_exit_codes
+from ..handles import get_state
+from ..options import output_option
 from ..output import print_document, print_result
-from .app_yaml import AppYaml, app_yaml_in, binding, missing_variables, variable
-from .findings import Finding, exit_of, failure, finding, fine, note, told
-from .permissions import may_run, not_runnable, not_seen, placement
-from .server import judged
+from .app_yaml import AppYaml, binding_lines, check_app_yaml, read_app_yaml
+from .findings import Finding, format_findings, worst_exit_code
+from .permissions import check_parameters, check_permissions, report_invisible_job
+from .server import check_server
 
 #: A variable that Databricks Apps sets. Source: Databricks Apps documentation, "system-env".
 ON_APPS = "DATABRICKS_APP_NAME"
 
-LOGIN = (
+LOGIN_REMEDY = (
     "Give the app a service principal: set DATABRICKS_HOST, DATABRICKS_CLIENT_ID and"
-    " DATABRICKS_CLIENT_SECRET. Databricks Apps sets them by itself."
+    " DATABRICKS_CLIENT_SECRET. Databricks Apps sets them itself."
 )
 
-WAY = "See that DATABRICKS_HOST is the address of a workspace, and that this machine reaches it."
+CONNECTION_REMEDY = (
+    "Check that DATABRICKS_HOST is the address of a workspace, and that this machine can reach it."
+)
 
 
-@click.command(short_help="Check settings, login, permissions and the server.", epilog=help_table())
+def parse_command(text: str) -> list[str]:
+    """Split a command line like a shell.
+
+    :raises click.BadParameter: a quote is not closed.
+    """
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not a command line: {error}.") from None
+
+
+@click.command(
+    short_help="Check settings, login, permissions and the server.", epilog=format_exit_codes()
+)
 @click.option(
     "--server",
-    type=words,
+    type=parse_command,
     default="",
     metavar="COMMAND",
-    help="The command that starts the app, if no app.yaml says it.",
+    help="The command that starts the app, if no app.yaml has it.",
 )
 @output_option
 @with_appcontext
 def doctor(server: list[str], as_json: bool) -> None:
-    """Look at settings, login, jobs, server, cache and clocks, and say what to mend.
+    """Check settings, login, jobs, server, cache and clock, and suggest how to fix errors.
 
-    No run is started and nothing is changed. The exit code is 0 if all is fine, 1 if something is
-    to be mended, and 6 or 7 if the workspace does not let the app in or cannot be reached.
+    No run is started and nothing is changed. The exit code is 0 without errors, 1 with errors, and
+    6 or 7 if the workspace refuses the app or cannot be reached.
     """
-    found = list(Doctor(current_app, app_state(), os.environ, server).findings())
+    root = Path(current_app.root_path)
+    app_yaml = read_app_yaml([root, root.parent, Path.cwd()])
+    setup = Setup(get_state(), current_app.config, os.environ, app_yaml, server)
+    findings = list(run_checks(setup))
     if as_json:
-        print_document({"findings": [each.to_dict() for each in found]})
+        print_document({"findings": [finding.to_dict() for finding in findings]})
     else:
-        print_result("\n".join(told(found)))
-    raise click.exceptions.Exit(exit_of(found))
+        print_result("\n".join(format_findings(findings)))
+    raise click.exceptions.Exit(worst_exit_code(findings))
 
 
-class Doctor:
-    """Looks at one app.
+@dataclass(frozen=True)
+class Setup:
+    """What is checked.
 
-    :param app: the app.
-    :param state: what it keeps of the extension.
-    :param environ: the environment of the process.
-    :param server: the words of the command that starts the app; none: look for an ``app.yaml``.
+    :param server: the command that starts the app; empty: that of ``app_yaml``.
     """
 
-    def __init__(
-        self, app: Flask, state: AppState, environ: Mapping[str, str], server: list[str]
-    ) -> None:
-        self._app = app
-        self._state = state
-        self._settings = state.settings
-        self._state = state
-        self._environ = environ
-        root = Path(app.root_path)
-        self._app_yaml: AppYaml | None = app_yaml_in([root, root.parent, Path.cwd()])
-        self._server = server or list(self._app_yaml.command if self._app_yaml else ())
+    state: AppState
+    config: Mapping[str, Any]
+    environ: Mapping[str, str]
+    app_yaml: AppYaml | None
+    server: list[str]
 
-    def findings(self) -> Iterator[Finding]:
-        """All there is to say, in the order in which things depend on each other."""
-        yield from self._look_at_settings()
-        yield from self._look_at_workspace()
-        yield from self._look_at_access()
-        yield from judged(
-            self._server,
-            self._environ,
-            has_push=self._settings.push,
-            shares_cache=self._state.cache.is_cross_process,
+    @property
+    def is_on_apps(self) -> bool:
+        return ON_APPS in self.environ or self.app_yaml is not None
+
+
+def run_checks(setup: Setup) -> Iterator[Finding]:
+    """Run all checks, in the order in which they depend on each other."""
+    settings, app_yaml = setup.state.settings, setup.app_yaml
+    yield from _check_settings(setup)
+    yield from _check_workspace(setup.state)
+    yield from _check_access(setup)
+    yield from check_server(
+        setup.server or list(app_yaml.command if app_yaml else ()),
+        setup.environ,
+        has_push=settings.push,
+        shares_cache=setup.state.cache.is_cross_process,
+    )
+    yield _check_cache(setup.state)
+    if app_yaml is not None:
+        is_from_env = {key: build_env_name(key) in setup.environ for key in settings.jobs}
+        ids_to_pass = [key for key in is_from_env if is_from_env[key] or settings.bundle]
+        yield from check_app_yaml(app_yaml, ids_to_pass)
+
+
+def _check_settings(setup: Setup) -> Iterator[Finding]:
+    settings = setup.state.settings
+    if settings.jobs:
+        yield Finding.ok("settings", f"Jobs: {', '.join(settings.jobs)}.")
+    else:
+        yield Finding.error(
+            "settings",
+            "The app has no jobs.",
+            "Set DATABRICKS_JOB_<NAME> to the id of a job, or configure jobs in code.",
+            binding_lines("etl"),
         )
-        yield self._look_at_cache()
-        if self._app_yaml is not None:
-            yield from self._look_at_app_yaml(self._app_yaml)
-
-    # ── settings ──────────────────────────────────────────────────────────────────────────────────
-
-    def _look_at_settings(self) -> Iterator[Finding]:
-        if jobs := self._settings.jobs:
-            are = "jobs are" if len(jobs) > 1 else "job is"
-            yield fine("settings", f"The {are} {', '.join(jobs)}.")
-        else:
-            yield finding(
-                "settings",
-                "The app has no jobs.",
-                "Set DATABRICKS_JOB_<NAME> to a job's id, or name jobs in code.",
-                app_yaml=variable("etl"),
-                databricks_yml=binding("etl"),
-            )
-        yield from strays(self._environ, jobs)
-        for name in sorted({*self._app.config, *self._environ}):
-            if name.startswith(f"{keys.PREFIX}_") and name not in KNOWN:
-                yield unknown_key(name)
-        if self._settings.bundle is not None:
-            yield fine("bundle", f"{self._settings.bundle} can be read; its jobs run here.")
-        names_bundle = self._app.config.get(keys.BUNDLE.name) or self._environ.get(keys.BUNDLE.name)
-        if names_bundle and self._settings.bundle is None:
-            yield note(
-                "bundle",
-                f"DATABRICKS_HOST is set, so {keys.BUNDLE.name} is not used: jobs run there.",
-            )
-
-    # ── workspace ─────────────────────────────────────────────────────────────────────────────────
-
-    def _look_at_workspace(self) -> Iterator[Finding]:
-        upstream, clock = self._state.upstream, self._state.clock
-        try:
-            asked = clock.now()
-            me = upstream.get_current_user(APP)
-            middle = (asked + clock.now()) / 2
-        except LakeflowJobsError as error:
-            yield failure("login", error, LOGIN if error.exit_code == Exit.NOT_AUTHORISED else WAY)
-            yield note("jobs", "They were not looked at, for want of a login.")
-            return
-        where = "the local workspace" if self._settings.bundle else "the workspace"
-        yield fine("login", f"{me.get('userName')} is let in by {where}.")
-        yield clocks(me.get("Date"), middle)
-        for job in self._settings.jobs.values():
-            yield from self._look_at_job(job, me)
-
-    def _look_at_job(self, job: Job, me: Mapping[str, Any]) -> Iterator[Finding]:
-        about = f"job {job.key}"
-        try:
-            definition = self._state.upstream.bind(APP, job).get_job().value
-        except LakeflowJobsError as error:
-            yield failure(about, error, WAY) if error.retryable else not_seen(job, error)
-            return
-        name = definition.settings.name if definition.settings else None
-        yield fine(about, f"{job.job_id} is there ({name}).")
-        yield from placement(job, definition)
-        if job.run_as == "user":
-            yield note(about, "It runs as its users, so what they may do is not looked at.")
-        else:
-            yield self._look_at_permissions(job, me)
-
-    def _look_at_permissions(self, job: Job, me: Mapping[str, Any]) -> Finding:
-        about = f"job {job.key}"
-        try:
-            permissions = self._state.upstream.bind(APP, job).get_permissions()
-        except LakeflowJobsError as error:
-            return note(
-                about,
-                f"Whether {me.get('userName')} may run it cannot be read: {error.detail}",
-                "If a run is refused, grant CAN_MANAGE_RUN on the job.",
-            )
-        if may_run(permissions, me):
-            return fine(about, f"{me.get('userName')} may run it.")
-        return not_runnable(job, me)
-
-    # ── who may what ──────────────────────────────────────────────────────────────────────────────
-
-    def _look_at_access(self) -> Iterator[Finding]:
-        jobs = self._settings.jobs.values()
-        has_policy = self._state.policy is not None or any(job.policy for job in jobs)
-        knows_users = self._state.user_loader is not None or self._settings.trust_proxy_headers
-        is_on_apps = ON_APPS in self._environ or self._app_yaml is not None
-        if not has_policy and not self._settings.read_only:
-            yield note(
-                "access",
-                "There is no policy: whoever reaches the app may start, cancel and repair its"
-                " jobs.",
-                "Give LakeflowJobs a policy, unless what stands in front of the app decides.",
-            )
-        if has_policy and not knows_users:
-            yield finding(
-                "access",
-                "There is a policy, and nothing tells it who asks: its user is always None.",
-                f"Give LakeflowJobs a user_loader; or, on Databricks Apps, set"
-                f" {keys.TRUST_PROXY_HEADERS.name}.",
-                app_yaml=f'env:\n  - name: {keys.TRUST_PROXY_HEADERS.name}\n    value: "true"',
-            )
-        if self._settings.trust_proxy_headers and not is_on_apps:
-            yield note(
-                "access",
-                f"{keys.TRUST_PROXY_HEADERS.name} is set, and this is not Databricks Apps: whoever"
-                " sends X-Forwarded-Email is believed.",
-                "Unset it, unless a proxy removes that header from what comes in.",
-            )
-        for job in jobs:
-            if job.run_as == "user" and is_on_apps:
-                yield finding(
-                    f"job {job.key}",
-                    "It runs as its users, and Databricks Apps offers no 'jobs' scope for their"
-                    " tokens.",
-                    "Let it run as the app, and decide by a policy who may do what.",
-                )
-
-    # ── cache ─────────────────────────────────────────────────────────────────────────────────────
-
-    def _look_at_cache(self) -> Finding:
-        shared = self._state.cache
-        if not shared.is_cross_process:
-            if self._settings.accepts_notifications:
-                return note(
-                    "cache",
-                    "Each process has its own: a notification of Databricks tells only the one"
-                    " that gets it.",
-                    f"Where there are several, set {keys.CACHE.name} to one that they share.",
-                )
-            return note("cache", "Each process has its own, which is enough for one.")
-        name, value = f"doctor:{uuid.uuid4().hex}", "well"
-        shared.set(name, value, 60.0)
-        is_well = shared.get(name) == value
-        shared.delete(name)
-        if is_well:
-            return fine("cache", "What is put there can be read.")
-        return finding(
-            "cache",
-            f"{keys.CACHE.name} cannot be reached, so each process stands alone.",
-            "Check its address, and that the app's machine may connect to it.",
+    yield from find_unknown_variables(setup.environ, settings.jobs)
+    yield from find_unknown_keys({*setup.config, *setup.environ})
+    if settings.bundle is not None:
+        yield Finding.ok("bundle", f"{settings.bundle} is valid, and its jobs run locally.")
+    elif setup.config.get(keys.BUNDLE.name) or setup.environ.get(keys.BUNDLE.name):
+        yield Finding.warning(
+            "bundle",
+            f"DATABRICKS_HOST is set, so {keys.BUNDLE.name} is not used: jobs run on that"
+            " workspace.",
         )
 
-    # ── app.yaml ──────────────────────────────────────────────────────────────────────────────────
 
-    def _look_at_app_yaml(self, app_yaml: AppYaml) -> Iterator[Finding]:
-        if app_yaml.mistake:
-            name = app_yaml.path.name
-            yield finding(name, f"It cannot be read: {app_yaml.mistake}", f"Mend {name}.")
-        else:
-            yield from missing_variables(app_yaml, self._keys_from_variables())
-
-    def _keys_from_variables(self) -> list[str]:
-        return [
-            key
-            for key in self._settings.jobs
-            if build_env_name(key) in self._environ or self._settings.bundle is not None
-        ]
-
-
-def strays(environ: Mapping[str, str], jobs: Collection[str]) -> Iterator[Finding]:
-    """The variables that look like a job's and name none.
-
-    :param environ: of the process.
-    :param jobs: the keys of the app's jobs.
-    """
-    read = {build_env_name(key) for key in jobs}
+def find_unknown_variables(environ: Mapping[str, str], jobs: Collection[str]) -> Iterator[Finding]:
+    """Find variables that are named like the id of a job, but are none."""
+    known = {build_env_name(key) for key in jobs}
     for name, value in sorted(environ.items()):
-        if (
-            name.startswith(JOB_PREFIX)
-            and name not in read
-            and value
-            and not parse_id(value.strip())
-        ):
-            yield finding(
+        is_unknown = name.startswith(JOB_PREFIX) and name not in known
+        if is_unknown and value and not parse_id(value.strip()):
+            yield Finding.error(
                 "settings",
-                f"{name} is no job id, so it names no job.",
-                "Set it to the id of a job, a positive whole number, or unset it.",
+                f"{name} is not a job id, so it defines no job.",
+                "Set it to the id of a job, a positive integer, or unset it.",
             )
 
 
-KNOWN = {key.name for key in keys.KEYS}
+def find_unknown_keys(names: Iterable[str]) -> Iterator[Finding]:
+    """Find keys with our prefix that no setting has, and suggest the closest one."""
+    known = {key.name.removeprefix(keys.PREFIX): key.name for key in keys.KEYS}
+    for name in sorted(names):
+        suffix = name.removeprefix(keys.PREFIX)
+        if name.startswith(f"{keys.PREFIX}_") and suffix not in known:
+            close = difflib.get_close_matches(suffix, known, n=1)
+            remedy = f"Did you mean {known[close[0]]}?" if close else "Remove it."
+            yield Finding.error("settings", f"{name} is not a setting.", remedy)
 
 
-def unknown_key(name: str) -> Finding:
-    """The finding that nobody reads a setting.
+def _check_workspace(state: AppState) -> Iterator[Finding]:
+    try:
+        before = state.clock.now()
+        user = state.upstream.get_current_user(APP)
+        answered = (before + state.clock.now()) / 2
+    except LakeflowJobsError as error:
+        is_refused = error.exit_code == ExitCode.NOT_AUTHORIZED
+        yield Finding.failure("login", error, LOGIN_REMEDY if is_refused else CONNECTION_REMEDY)
+        yield Finding.warning("jobs", "They cannot be checked without a login.")
+        return
+    where = "the local workspace" if state.settings.bundle else "the workspace"
+    yield Finding.ok("login", f"{user.get('userName')} can log in to {where}.")
+    yield check_clock(user.get("Date"), answered)
+    for job in state.settings.jobs.values():
+        yield from _check_job(state, job, user)
 
-    :param name: its key.
-    """
-    known = {each.removeprefix(keys.PREFIX): each for each in KNOWN}
-    close = difflib.get_close_matches(name.removeprefix(keys.PREFIX), known, n=1)
-    meant = f"Did you mean {known[close[0]]}?" if close else "Remove it."
-    return finding("settings", f"Nothing reads {name}.", meant)
 
+def check_clock(date: str | None, now: float) -> Finding:
+    """Check that this machine and the workspace agree on the time.
 
-def clocks(date: str | None, now: float) -> Finding:
-    """Whether this machine and the workspace have the same time.
-
-    :param date: the ``Date`` of an answer.
-    :param now: seconds since the epoch, at that moment.
+    :param date: the ``Date`` header of a response.
+    :param now: seconds since the epoch at that moment.
     """
     try:
-        theirs = parsedate_to_datetime(date or "").timestamp()
+        # a Date has no fractions of seconds, so it is half a second behind on average
+        server_time = parsedate_to_datetime(date or "").timestamp() + 0.5
     except ValueError:
-        return note("clock", "The workspace does not tell its time.")
-    ahead = now - (theirs + 0.5)  # a Date has no fractions of seconds
+        return Finding.warning("clock", "The workspace does not send its time.")
+    ahead = now - server_time
     if abs(ahead) <= CLOCK_SKEW_SECONDS:
-        return fine("clock", "It agrees with the workspace's.")
-    return finding(
+        return Finding.ok("clock", "It agrees with the workspace's.")
+    return Finding.error(
         "clock",
-        f"This machine's is {abs(ahead):.0f} seconds {'ahead of' if ahead > 0 else 'behind'} the"
-        " workspace's, so expected ends of runs are wrong.",
-        "Let NTP set it.",
+        f"It is {abs(ahead):.0f} seconds {'ahead of' if ahead > 0 else 'behind'} the workspace's,"
+        " so the expected ends of runs are wrong.",
+        "Synchronize it with NTP.",
+    )
+
+
+def _check_job(state: AppState, job: Job, user: Mapping[str, Any]) -> Iterator[Finding]:
+    about = f"job {job.key}"
+    try:
+        definition = state.upstream.bind(APP, job).get_job().value
+    except LakeflowJobsError as error:
+        if error.retryable:
+            yield Finding.failure(about, error, CONNECTION_REMEDY)
+        else:
+            yield report_invisible_job(job, error)
+        return
+    name = definition.settings.name if definition.settings else None
+    yield Finding.ok(about, f"Job {job.job_id} exists ({name}).")
+    yield from check_parameters(job, definition)
+    if job.run_as == "user":
+        yield Finding.warning(about, "It runs as its users, whose permissions are not checked.")
+        return
+    try:
+        permissions = state.upstream.bind(APP, job).get_permissions()
+    except LakeflowJobsError as error:
+        yield Finding.warning(
+            about,
+            f"Its permissions cannot be read: {error.detail}",
+            "If a run is refused, grant CAN_MANAGE_RUN on the job.",
+        )
+        return
+    yield from check_permissions(job, permissions, user)
+
+
+def _check_access(setup: Setup) -> Iterator[Finding]:
+    settings = setup.state.settings
+    has_policy = setup.state.policy is not None or any(job.policy for job in settings.jobs.values())
+    has_users = setup.state.user_loader is not None or settings.trust_proxy_headers
+    if not has_policy and not settings.read_only:
+        yield Finding.warning(
+            "access",
+            "There is no policy: anyone who can reach the app may start, cancel and repair its"
+            " jobs.",
+            "Give LakeflowJobs a policy, unless a proxy in front of the app decides.",
+        )
+    if has_policy and not has_users:
+        name = keys.TRUST_PROXY_HEADERS.name
+        yield Finding.error(
+            "access",
+            "There is a policy, but nothing that identifies users: its user is always None.",
+            f"Give LakeflowJobs a user_loader or, on Databricks Apps, set {name}.",
+            {"app.yaml": f'env:\n  - name: {name}\n    value: "true"'},
+        )
+    if settings.trust_proxy_headers and not setup.is_on_apps:
+        yield Finding.warning(
+            "access",
+            f"{keys.TRUST_PROXY_HEADERS.name} is set, but this is not Databricks Apps: any client"
+            " can send X-Forwarded-Email and is believed.",
+            "Unset it, unless a proxy removes this header from requests.",
+        )
+    for job in settings.jobs.values():
+        if job.run_as == "user" and setup.is_on_apps:
+            yield Finding.error(
+                f"job {job.key}",
+                "It runs as its users, but Databricks Apps has no 'jobs' scope for their tokens.",
+                "Let it run as the app, and use a policy to decide who may do what.",
+            )
+
+
+def _check_cache(state: AppState) -> Finding:
+    cache = state.cache
+    if not cache.is_cross_process:
+        if state.settings.accepts_notifications:
+            return Finding.warning(
+                "cache",
+                "Each process has its own, so a notification reaches only the one that gets it.",
+                f"If there are several processes, set {keys.CACHE.name} to a shared cache.",
+            )
+        return Finding.warning("cache", "Each process has its own. This is enough for one process.")
+    name, value = f"doctor:{uuid.uuid4().hex}", "written"
+    cache.set(name, value, 60.0)
+    is_shared = cache.get(name) == value
+    cache.delete(name)
+    if is_shared:
+        return Finding.ok("cache", "It can be written and read.")
+    return Finding.error(
+        "cache",
+        f"{keys.CACHE.name} cannot be reached, so processes share nothing.",
+        "Check its address, and that this machine can connect to it.",
     )

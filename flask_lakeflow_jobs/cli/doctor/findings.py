@@ -1,113 +1,100 @@
-"""What the doctor finds, and how it is told. Pure."""
+"""What the checks of ``flask jobs doctor`` find. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 import click
 
 from ...errors import LakeflowJobsError
-from ..exit_codes import Exit
+from ..exit_codes import ExitCode
 
 
 class Level(Enum):
-    """How much a finding matters."""
+    """How serious a finding is."""
 
-    #: As it should be.
-    FINE = "fine"
-    #: Worth knowing; it may be meant so.
-    NOTE = "note"
-    #: Something will not work, or not as it looks.
-    FINDING = "finding"
+    OK = "ok"
+    #: Something that may be intended.
+    WARNING = "warning"
+    #: Something that does not work, or not as expected.
+    ERROR = "error"
 
 
-COLOURS = {Level.FINE: "green", Level.NOTE: "yellow", Level.FINDING: "red"}
+COLORS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of a check.
 
-    :param about: what, in a word or two.
-    :param level: how much it matters.
-    :param says: what was found.
-    :param remedy: what to do about it.
-    :param lines: what to add, by the file that it belongs in.
-    :param exit: what the command ends with for it.
+    :param about: what was checked, in a word or two.
+    :param lines: lines to add, by the name of the file.
+    :param exit_code: the exit code of the command, if the level is an error.
     """
 
     about: str
     level: Level
-    says: str
+    message: str
     remedy: str = ""
     lines: Mapping[str, str] = field(default_factory=dict)
-    exit: Exit = Exit.FAILED
+    exit_code: ExitCode = ExitCode.FAILED
+
+    @classmethod
+    def ok(cls, about: str, message: str) -> Finding:
+        return cls(about, Level.OK, message)
+
+    @classmethod
+    def warning(cls, about: str, message: str, remedy: str = "") -> Finding:
+        return cls(about, Level.WARNING, message, remedy)
+
+    @classmethod
+    def error(
+        cls, about: str, message: str, remedy: str, lines: Mapping[str, str] | None = None
+    ) -> Finding:
+        return cls(about, Level.ERROR, message, remedy, lines or {})
+
+    @classmethod
+    def failure(
+        cls,
+        about: str,
+        error: LakeflowJobsError,
+        remedy: str,
+        lines: Mapping[str, str] | None = None,
+    ) -> Finding:
+        """Build the finding for a call to the workspace that failed."""
+        code = ExitCode(error.exit_code)
+        return cls(about, Level.ERROR, error.detail, remedy, lines or {}, code)
 
     def to_dict(self) -> dict[str, Any]:
-        """The same for JSON."""
+        """Return the finding as JSON."""
         return {
             "about": self.about,
             "level": self.level.value,
-            "says": self.says,
+            "message": self.message,
             "remedy": self.remedy,
             "lines": dict(self.lines),
         }
 
 
-def fine(about: str, says: str) -> Finding:
-    """Something that is as it should be."""
-    return Finding(about, Level.FINE, says)
+def worst_exit_code(findings: Iterable[Finding]) -> ExitCode:
+    """Return the exit code of the most serious error: an unusable workspace explains the others."""
+    codes = {finding.exit_code for finding in findings if finding.level is Level.ERROR}
+    for code in (ExitCode.UNREACHABLE, ExitCode.NOT_AUTHORIZED):
+        if code in codes:
+            return code
+    return ExitCode.FAILED if codes else ExitCode.SUCCEEDED
 
 
-def note(about: str, says: str, remedy: str = "") -> Finding:
-    """Something worth knowing."""
-    return Finding(about, Level.NOTE, says, remedy)
-
-
-def finding(about: str, says: str, remedy: str, **lines: str) -> Finding:
-    """Something to be mended.
-
-    :param lines: what to add to ``app_yaml`` and ``databricks_yml``.
-    """
-    named = {name.replace("_", "."): text for name, text in lines.items()}
-    return Finding(about, Level.FINDING, says, remedy, named)
-
-
-def failure(about: str, error: LakeflowJobsError, remedy: str, **lines: str) -> Finding:
-    """A question that was answered with an error.
-
-    :param error: it.
-    :param lines: as for :func:`finding`.
-    """
-    found = finding(about, error.detail, remedy, **lines)
-    return replace(found, exit=Exit(error.exit_code))
-
-
-def exit_of(found: Iterable[Finding]) -> Exit:
-    """What the command ends with: why the workspace cannot be used, before all that may follow.
-
-    :param found: all that was looked at.
-    """
-    exits = {each.exit for each in found if each.level is Level.FINDING}
-    for first in (Exit.UNREACHABLE, Exit.NOT_AUTHORISED):
-        if first in exits:
-            return first
-    return Exit.FAILED if exits else Exit.SUCCEEDED
-
-
-def told(found: Iterable[Finding]) -> Iterator[str]:
-    """The findings as lines of text.
-
-    :param found: all that was looked at.
-    """
-    for each in found:
-        level = click.style(f"{each.level.value:<8}", fg=COLOURS[each.level])
-        yield f"{level} {each.about}: {each.says}"
-        if each.remedy:
-            yield f"         {each.remedy}"
-        for name, text in each.lines.items():
+def format_findings(findings: Iterable[Finding]) -> Iterator[str]:
+    """Format findings as lines of text."""
+    for finding in findings:
+        level = click.style(f"{finding.level.value:<8}", fg=COLORS[finding.level])
+        yield f"{level} {finding.about}: {finding.message}"
+        if finding.remedy:
+            yield f"         {finding.remedy}"
+        for name, text in finding.lines.items():
             yield f"         In {name}:"
             yield from (f"           {line}" for line in text.splitlines())

@@ -1,4 +1,4 @@
-"""What an identity may do with a job, and whether the job takes what the app will send. Pure."""
+"""What the app may do with a job, and which parameters the job accepts. Pure."""
 
 from __future__ import annotations
 
@@ -6,122 +6,108 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...config.jobs import build_env_name
-from .app_yaml import binding, variable
-from .findings import Finding, failure, finding, note
+from .app_yaml import binding_lines
+from .findings import Finding
 
 if TYPE_CHECKING:
     from ...config.jobs import Job
     from ...errors import LakeflowJobsError
-    from ...sdk_types import JobPermissions
-    from ...sdk_types import SdkJob as Definition
+    from ...sdk_types import JobPermissions, SdkJob
 
-#: Levels that let an identity run a job.
-#: Source: Databricks documentation, "Job ACLs".
-RUNNING = frozenset({"CAN_MANAGE_RUN", "CAN_MANAGE", "IS_OWNER"})
+#: The levels that include running a job. Source: Databricks documentation, "Job ACLs".
+RUN_LEVELS = frozenset({"CAN_MANAGE_RUN", "CAN_MANAGE", "IS_OWNER"})
 
 #: The group whose members may do everything.
 ADMINS = "admins"
 
 
-def may_run(permissions: JobPermissions, me: Mapping[str, Any]) -> bool:
-    """Whether an identity may run a job.
+def may_run(permissions: JobPermissions, user: Mapping[str, Any]) -> bool:
+    """Return whether a user may run a job.
 
-    :param permissions: the job's.
-    :param me: the identity, as SCIM has it; a service principal's ``userName`` is its
-        application id.
+    :param user: the user in SCIM; the ``userName`` of a service principal is its application id.
     """
-    name, groups = me.get("userName"), groups_of(me)
+    name = user.get("userName")
+    groups = {str(group.get("display")) for group in user.get("groups") or []}
     if ADMINS in groups:
         return True
     for entry in permissions.access_control_list or []:
-        is_me = name is not None and name in (entry.user_name, entry.service_principal_name)
+        is_user = name is not None and name in (entry.user_name, entry.service_principal_name)
         levels = {
             permission.permission_level.value
             for permission in entry.all_permissions or []
             if permission.permission_level
         }
-        if (is_me or entry.group_name in groups) and levels & RUNNING:
+        if (is_user or entry.group_name in groups) and levels & RUN_LEVELS:
             return True
     return False
 
 
-def groups_of(me: Mapping[str, Any]) -> frozenset[str]:
-    """The names of an identity's groups.
-
-    :param me: the identity, as SCIM has it.
-    """
-    return frozenset(str(group.get("display")) for group in me.get("groups") or [])
-
-
-def not_seen(job: Job, error: LakeflowJobsError) -> Finding:
-    """The finding that an identity does not see a job: it is not there, or hidden.
-
-    :param error: what the workspace answered.
-    """
-    return failure(
+def report_invisible_job(job: Job, error: LakeflowJobsError) -> Finding:
+    """Report that the app does not see a job, which does not exist or is hidden from it."""
+    return Finding.failure(
         f"job {job.key}",
         error,
-        f"Set {build_env_name(job.key)} to the id of a job that the app may see. On Databricks"
+        f"Set {build_env_name(job.key)} to the id of a job that the app may view. On Databricks"
         " Apps, bind the job to the app as a resource.",
-        app_yaml=variable(job.key),
-        databricks_yml=binding(job.key),
+        binding_lines(job.key),
     )
 
 
-def not_runnable(job: Job, me: Mapping[str, Any]) -> Finding:
-    """The finding that an identity may not run a job.
+def check_permissions(
+    job: Job, permissions: JobPermissions, user: Mapping[str, Any]
+) -> Iterator[Finding]:
+    """Check that a user may run a job.
 
-    :param me: the identity, as SCIM has it.
+    :param user: the user in SCIM.
     """
-    name = str(me.get("userName"))
-    kind = "user_name" if "@" in name else "service_principal_name"
-    return finding(
-        f"job {job.key}",
-        f"{name} may look at the job {job.job_id}, and not run it.",
+    about, name = f"job {job.key}", str(user.get("userName"))
+    if may_run(permissions, user):
+        yield Finding.ok(about, f"{name} may run it.")
+        return
+    grant = [
+        "resources:",
+        "  jobs:",
+        f"    {job.key}:",
+        "      permissions:",
+        f"        - {'user_name' if '@' in name else 'service_principal_name'}: {name}",
+        "          level: CAN_MANAGE_RUN",
+    ]
+    yield Finding.error(
+        about,
+        f"{name} may view the job {job.job_id}, but not run it.",
         f"Grant {name} CAN_MANAGE_RUN on the job.",
-        databricks_yml="\n".join(
-            [
-                "resources:",
-                "  jobs:",
-                f"    {job.key}:",
-                "      permissions:",
-                f"        - {kind}: {name}",
-                "          level: CAN_MANAGE_RUN",
-            ]
-        ),
+        {"databricks.yml": "\n".join(grant)},
     )
 
 
-def placement(job: Job, definition: Definition) -> Iterator[Finding]:
-    """Whether parameters go where the job takes them.
+def check_parameters(job: Job, definition: SdkJob) -> Iterator[Finding]:
+    """Check that parameters are sent in the field from which the job reads them.
 
-    A job that declares parameters takes no others, and one that declares none takes none of these.
-    Source: databricks/cli, bundle/run/job_options.go.
-
-    :param definition: the job in the workspace.
+    A job that declares parameters accepts no others, and one that declares none has no job
+    parameters. Source: databricks/cli, bundle/run/job_options.go.
     """
     about = f"job {job.key}"
     settings = definition.settings
     declared = [parameter.name for parameter in (settings and settings.parameters) or []]
     names = ", ".join(declared)
-    if declared and job.task_type not in (None, "job"):
-        yield finding(
+    if declared and job.task_type is None:
+        yield Finding.warning(
             about,
-            f"It declares parameters ({names}), so the Jobs API takes no others, and its task_type"
-            f" is {job.task_type!r}.",
+            f"It declares parameters ({names}), but has no task_type: they can only be passed as"
+            " job_parameters.",
+            "Set its task_type to 'job' to pass them by name.",
+        )
+    elif declared and job.task_type != "job":
+        yield Finding.error(
+            about,
+            f"It declares parameters ({names}), so the Jobs API accepts no others, but its"
+            f" task_type is {job.task_type!r}.",
             "Set its task_type to 'job'.",
         )
-    elif declared and job.task_type is None:
-        yield note(
-            about,
-            f"It declares parameters ({names}), and has no task_type: they can be given as"
-            " job_parameters only.",
-            "Set its task_type to 'job' to have them put there.",
-        )
     elif not declared and job.task_type == "job":
-        yield finding(
+        yield Finding.error(
             about,
-            "It declares no parameters, so the Jobs API takes none, and its task_type is 'job'.",
-            "Declare them under 'parameters' of the job, or set the task_type to the kind of its"
+            "It declares no parameters, so the Jobs API accepts none, but its task_type is 'job'.",
+            "Declare them under 'parameters' of the job, or set its task_type to the type of its"
             " task.",
         )

@@ -1,4 +1,4 @@
-"""Runs, jobs, outputs and errors as lines."""
+"""Runs, jobs, outputs and errors as text."""
 
 from __future__ import annotations
 
@@ -9,13 +9,18 @@ import pytest
 from databricks.sdk.service.jobs import RunOutput
 
 from flask_lakeflow_jobs.cli.formatting import (
-    error_lines,
-    failure_lines,
-    news,
-    output_lines,
-    run_lines,
-    run_rows,
-    table,
+    final_duration,
+    format_datetime,
+    format_error,
+    format_explanation,
+    format_outcome,
+    format_outputs,
+    format_run,
+    format_runs,
+    format_table,
+    format_time,
+    format_update,
+    join_lines,
 )
 from flask_lakeflow_jobs.errors import InvalidParameters, RunTimeout
 from flask_lakeflow_jobs.runs.explanation import Explanation, FailedTask
@@ -31,103 +36,97 @@ def state(doing: Document | None = None, *tasks: Document, **fields: Any) -> Run
     return RunStatus(MOMENT, run_documents.run(doing, tasks=list(tasks), **fields))
 
 
-def told(before: RunStatus | None, now: RunStatus) -> list[str]:
-    return [click.unstyle(line) for line in news(before, now)]
+def update_lines(previous: RunStatus | None, current: RunStatus) -> list[str]:
+    return [click.unstyle(line) for line in format_update(previous, current)]
 
 
-# ── what changed ──────────────────────────────────────────────────────────────────────────────────
-
-
-def test_the_first_state_tells_the_run_and_the_tasks_that_do_not_only_wait() -> None:
+def test_first_update_has_the_run_and_its_unblocked_tasks() -> None:
     now = state(
         words("RUNNING", message="In run"),
         task("read", words("RUNNING")),
         task("clean", words("BLOCKED")),
         task("load_all", words("PENDING")),
     )
-    assert told(None, now) == [
+    assert update_lines(None, now) == [
         "15:02:01  RUNNING",
         "15:02:01    read      RUNNING",
         "15:02:01    load_all  PENDING",
     ]
 
 
-def test_only_the_tasks_that_changed_are_told() -> None:
+def test_update_has_only_changed_tasks() -> None:
     before = state(None, task("read", words("RUNNING")), task("clean", words("BLOCKED")))
     now = state(
         None,
         task("read", SUCCEEDED, setup_duration=200, execution_duration=1000),
         task("clean", words("RUNNING")),
     )
-    assert told(before, now) == [
+    assert update_lines(before, now) == [
         "15:02:01    read   SUCCEEDED  1.2 s",
         "15:02:01    clean  RUNNING",
     ]
 
 
-def test_tasks_are_told_in_the_order_in_which_things_happened() -> None:
+def test_update_lists_tasks_in_the_order_of_their_ends() -> None:
     now = state(
         None,
         task("b", SUCCEEDED, start_time=1, end_time=20),
         task("a", SUCCEEDED, start_time=1, end_time=30),
         task("c", SUCCEEDED, start_time=1, end_time=10),
     )
-    assert [line.split()[1] for line in told(state(), now)] == ["c", "b", "a"]
+    assert [line.split()[1] for line in update_lines(state(), now)] == ["c", "b", "a"]
 
 
-def test_no_change_is_no_news() -> None:
+def test_update_without_a_change_is_empty() -> None:
     now = state(None, task("read", words("RUNNING")))
-    assert told(now, now) == []
+    assert update_lines(now, now) == []
 
 
-def test_the_end_of_the_run_comes_last_and_without_the_message_that_follows_it() -> None:
+def test_update_ends_with_the_terminal_state_without_message() -> None:
     before = state(None, task("read", words("RUNNING")))
     now = state(
         {**FAILED_BY_TASK, "state": {**FAILED_BY_TASK["state"], "state_message": "Task failed"}},
         task("read", FAILED, execution_duration=60_000),
         run_duration=61_000,
     )
-    assert told(before, now) == [
+    assert update_lines(before, now) == [
         "15:02:01    read  FAILED     1 min 0 s",
         "15:02:01  FAILED     1 min 1 s",
     ]
 
 
-def test_why_a_run_waits_is_told() -> None:
+def test_update_of_a_queued_run_has_the_reason() -> None:
     now = state(words("QUEUED", message="Queued due to\nreaching maximum concurrent runs of 1."))
-    assert told(None, now) == [
+    assert update_lines(None, now) == [
         "15:02:01  QUEUED     Queued due to reaching maximum concurrent runs of 1."
     ]
 
 
-def test_a_new_attempt_is_news() -> None:
+def test_update_has_new_attempts() -> None:
     before = state(None, task("read", words("RUNNING")))
     now = state(None, task("read", FAILED), task("read", words("RUNNING"), attempt_number=1))
-    assert told(before, now) == ["15:02:01    read  RUNNING    attempt 2"]
+    assert update_lines(before, now) == ["15:02:01    read  RUNNING    attempt 2"]
 
 
-def test_a_word_that_nobody_knows_is_told_as_unknown() -> None:
-    assert told(None, state({"status": {}})) == ["15:02:01  UNKNOWN"]
-
-
-# ── what came out ─────────────────────────────────────────────────────────────────────────────────
+def test_update_of_an_unknown_state_is_unknown() -> None:
+    assert update_lines(None, state({"status": {}})) == ["15:02:01  UNKNOWN"]
 
 
 def output(**fields: Any) -> RunOutput:
     return RunOutput.from_dict(fields)
 
 
-def printed(outputs: dict[str, RunOutput], *tasks: Document) -> list[str]:
-    return output_lines(run_documents.run(SUCCEEDED, tasks=list(tasks)).tasks, outputs)
+def output_lines(outputs: dict[str, RunOutput], *tasks: Document) -> list[str]:
+    return format_outputs(run_documents.run(SUCCEEDED, tasks=list(tasks)).tasks, outputs)
 
 
-def test_the_output_of_a_single_task_is_bare() -> None:
-    assert printed({"a": output(logs="x\ny\n")}, task("a", SUCCEEDED)) == ["x\ny"]
+def test_output_of_a_single_task_has_no_heading() -> None:
+    assert output_lines({"a": output(logs="x\ny\n")}, task("a", SUCCEEDED)) == ["x\ny"]
 
 
-def test_the_rows_of_a_query_are_its_output() -> None:
+def test_output_of_a_query_is_its_rows() -> None:
     rows = output(sql_output={"query_output": {}}, info="total\n9\n")
-    assert printed({"a": rows}, task("a", SUCCEEDED)) == ["total\n9"]
+    assert output_lines({"a": rows}, task("a", SUCCEEDED)) == ["total\n9"]
 
 
 def test_outputs_of_several_tasks_have_headings_in_end_time_order() -> None:
@@ -137,7 +136,7 @@ def test_outputs_of_several_tasks_have_headings_in_end_time_order() -> None:
         "c": output(logs=""),
     }
     tasks = [task("a", SUCCEEDED, end_time=2), task("b", SUCCEEDED, end_time=1)]
-    assert printed(outputs, *tasks) == [
+    assert output_lines(outputs, *tasks) == [
         *("=======", "Task b:", "first"),
         *("=======", "Task a:", "last"),
     ]
@@ -150,31 +149,30 @@ def test_outputs_of_several_tasks_have_headings_in_end_time_order() -> None:
         {"notebook_output": {"result": "x", "truncated": True}},
     ],
 )
-def test_what_is_cut_off_says_so(fields: dict[str, Any]) -> None:
-    assert printed({"a": output(**fields)}) == ["x\n[truncated]"]
+def test_truncated_output_is_marked(fields: dict[str, Any]) -> None:
+    assert output_lines({"a": output(**fields)}) == ["x\n[truncated]"]
 
 
-def test_other_outputs_are_json() -> None:
-    (text,) = printed({"a": output(run_job_output={"run_id": 5})})
+def test_other_output_is_json() -> None:
+    (text,) = output_lines({"a": output(run_job_output={"run_id": 5})})
     assert text == '{\n  "run_id": 5\n}'
 
 
 @pytest.mark.parametrize("fields", [{}, {"notebook_output": {}}, {"logs": ""}])
-def test_a_task_that_left_nothing_prints_nothing(fields: dict[str, Any]) -> None:
-    assert printed({"a": output(**fields)}) == []
+def test_empty_output_is_left_out(fields: dict[str, Any]) -> None:
+    assert output_lines({"a": output(**fields)}) == []
 
 
-def test_the_credentials_of_a_dbt_task_are_kept_back() -> None:
-    left = output(dbt_output={"artifacts_link": "https://x", "artifacts_headers": {"k": "secret"}})
-    assert "secret" not in "".join(printed({"a": left}))
-    assert "https://x" in "".join(printed({"a": left}))
+def test_output_of_a_dbt_task_has_no_credentials() -> None:
+    result = output(
+        dbt_output={"artifacts_link": "https://x", "artifacts_headers": {"k": "secret"}}
+    )
+    assert "secret" not in "".join(output_lines({"a": result}))
+    assert "https://x" in "".join(output_lines({"a": result}))
 
 
-# ── what went wrong ───────────────────────────────────────────────────────────────────────────────
-
-
-def failed(**fields: Any) -> list[str]:
-    known = {
+def explanation_lines(**fields: Any) -> list[str]:
+    defaults = {
         "task_key": "clean",
         "run_id": 5,
         "attempt": 0,
@@ -185,9 +183,9 @@ def failed(**fields: Any) -> list[str]:
         "message": "",
         "url": None,
     }
-    tasks = [FailedTask(**{**known, **fields})]
+    tasks = [FailedTask(**{**defaults, **fields})]
     explanation = Explanation(1, Outcome.FAILED, tasks, None, "", None)
-    return [click.unstyle(line) for line in failure_lines(explanation)]
+    return [click.unstyle(line) for line in format_explanation(explanation)]
 
 
 @pytest.mark.parametrize(
@@ -212,23 +210,23 @@ def failed(**fields: Any) -> list[str]:
         ({}, ["Task clean: FAILED"]),
     ],
 )
-def test_a_failed_task_tells_what_is_known(fields: dict[str, Any], lines: list[str]) -> None:
-    assert failed(**fields) == lines
+def test_failed_task_has_its_error_and_traceback(fields: dict[str, Any], lines: list[str]) -> None:
+    assert explanation_lines(**fields) == lines
 
 
-def test_an_error_is_its_sentence() -> None:
-    assert error_lines(RunTimeout(5, 1.0)) == [
-        "Run 5 has not ended within 1 seconds. It continues."
-    ]
+def test_error_is_its_detail() -> None:
+    error = RunTimeout(5, 1.0)
+    assert format_error(error) == error.detail
 
 
-def test_wrong_fields_are_named_however_deep_they_are() -> None:
+def test_error_lists_nested_fields() -> None:
     messages = {
         "day": ["Not a valid date.", "Too late."],
         "legs": {0: {"from": ["Missing data."]}},
         "_schema": ["Backwards."],
     }
-    assert error_lines(InvalidParameters("The job does not take these.", messages)) == [
+    error = InvalidParameters("The job does not take these.", messages)
+    assert format_error(error).splitlines() == [
         "The job does not take these.",
         "  day: Not a valid date.",
         "  day: Too late.",
@@ -237,24 +235,21 @@ def test_wrong_fields_are_named_however_deep_they_are() -> None:
     ]
 
 
-def test_what_the_sentence_says_is_not_said_again() -> None:
-    assert error_lines(InvalidParameters("a: Wrong.", {"a": ["Wrong."]})) == ["a: Wrong."]
+def test_error_does_not_repeat_its_detail() -> None:
+    assert format_error(InvalidParameters("a: Wrong.", {"a": ["Wrong."]})) == "a: Wrong."
 
 
-# ── tables ────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_columns_are_as_wide_as_they_have_to_be_and_colours_take_no_room() -> None:
+def test_table_columns_fit_their_text_without_colors() -> None:
     rows = [["1", click.style("x", fg="red"), ""], ["10", "longer", "z"]]
-    lines = [click.unstyle(line) for line in table(["N", "WORD", "C"], rows)]
+    lines = [click.unstyle(line) for line in format_table(["N", "WORD", "C"], rows)]
     assert lines == ["N   WORD    C", "1   x", "10  longer  z"]
 
 
-def test_a_table_without_rows_is_its_header() -> None:
-    assert table(["A", "B"], []) == ["A  B"]
+def test_table_without_rows_is_its_header() -> None:
+    assert format_table(["A", "B"], []) == ["A  B"]
 
 
-def test_runs_are_one_a_line() -> None:
+def test_runs_are_rows_of_a_table() -> None:
     newest = run_documents.run(
         SUCCEEDED,
         start_time=MOMENT,
@@ -262,7 +257,7 @@ def test_runs_are_one_a_line() -> None:
         creator_user_name="ann@example.com",
         run_page_url="https://host/?o=1#job/7/run/1001",
     )
-    lines = [click.unstyle(line) for line in run_rows([newest, run_documents.run()])]  # type: ignore[list-item]
+    lines = [click.unstyle(line) for line in format_runs([newest, run_documents.run()])]  # type: ignore[list-item]
     assert [line.split() for line in lines[1:]] == [
         [
             *("1001", "SUCCEEDED", "2026-11-24", "15:02:01", "1.5", "s", "ann@example.com"),
@@ -272,10 +267,10 @@ def test_runs_are_one_a_line() -> None:
     ]
 
 
-def test_a_run_is_a_fact_a_line_and_its_tasks() -> None:
+def test_run_has_one_fact_per_line_and_its_tasks() -> None:
     tasks = [task("read", FAILED), task("read", SUCCEEDED, attempt_number=1, run_duration=20)]
-    found = run_documents.run(SUCCEEDED, start_time=MOMENT, end_time=MOMENT + 2000, tasks=tasks)
-    assert [click.unstyle(line) for line in run_lines("etl", found)] == [
+    run = run_documents.run(SUCCEEDED, start_time=MOMENT, end_time=MOMENT + 2000, tasks=tasks)
+    assert [click.unstyle(line) for line in format_run("etl", run)] == [
         "Run:      1001 of etl",
         "Outcome:  SUCCEEDED",
         "Started:  2026-11-24 15:02:01",
@@ -285,3 +280,48 @@ def test_a_run_is_a_fact_a_line_and_its_tasks() -> None:
         "TASK  OUTCOME    ATTEMPT  STARTED  DURATION",
         "read  SUCCEEDED  2                 20 ms",
     ]
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_outcome_is_its_name_in_color(outcome: Outcome) -> None:
+    assert click.unstyle(format_outcome(outcome)) == outcome.value.upper()
+
+
+def test_outcomes_differ_in_color() -> None:
+    outcomes = (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.CANCELED)
+    assert len({format_outcome(outcome).partition("m")[0] for outcome in outcomes}) == 3
+
+
+def test_times_are_local() -> None:
+    assert format_time(MOMENT) == "15:02:01"
+    assert format_datetime(MOMENT) == "2026-11-24 15:02:01"
+
+
+@pytest.mark.parametrize("milliseconds", [None, 0])
+def test_missing_time_is_an_empty_text(milliseconds: int | None) -> None:
+    assert format_datetime(milliseconds) == ""
+
+
+@pytest.mark.parametrize(
+    ("fields", "seconds"),
+    [
+        ({"setup_duration": 1, "execution_duration": 2, "cleanup_duration": 3}, 0.006),
+        ({"run_duration": 9, "execution_duration": 2}, 0.009),
+        ({"start_time": 100, "end_time": 150}, 0.05),
+        ({"start_time": 100, "end_time": 150, "queue_duration": 20, "run_duration": 50}, 0.03),
+        ({"start_time": 100, "end_time": 90_000, "run_duration": 60}, 0.06),
+        ({"start_time": 100, "end_time": 0}, None),
+        ({}, None),
+    ],
+)
+def test_final_duration_of_an_ended_run(fields: dict[str, Any], seconds: float | None) -> None:
+    assert final_duration(run_documents.run(SUCCEEDED, **fields)) == seconds
+
+
+def test_final_duration_of_an_active_run_is_none() -> None:
+    assert final_duration(run_documents.run(start_time=100, run_duration=5)) is None
+
+
+def test_join_lines_removes_line_breaks() -> None:
+    assert join_lines(" a\n\tb \r\n") == "a b"
+    assert join_lines(None) == ""

@@ -1,4 +1,4 @@
-"""The app whose command line is tried; the environment says which workspace it uses."""
+"""Apps for the tests of the command line; the environment configures their workspace."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flask_lakeflow_jobs import JobConfig, LakeflowJobs
 
 
 class EtlParams(Schema):
-    """Parameters of several kinds, which the command line gives as text."""
+    """Parameters of several types, which the command line passes as text."""
 
     day = fields.Date(required=True)
     rows = fields.Integer(load_default=3)
@@ -19,8 +19,8 @@ class EtlParams(Schema):
 
 
 def create_app() -> Flask:
-    """An app with several jobs."""
-    app = _bare_app()
+    """Create an app with several jobs."""
+    app = _create_bare_app()
     LakeflowJobs(
         app,
         jobs={
@@ -32,12 +32,12 @@ def create_app() -> Flask:
     return app
 
 
-def create_app_of_one_job() -> Flask:
-    """An app with nothing but the job of its ``DATABRICKS_JOB_ID``."""
-    app = _bare_app()
+def create_app_without_jobs() -> Flask:
+    """Create an app without jobs in code; the environment may define some."""
+    app = _create_bare_app()
     LakeflowJobs(app)
     return app
 
 
-def _bare_app() -> Flask:
-    return Flask("shop", instance_path=os.environ.get("SHOP_INSTANCE"))
+def _create_bare_app() -> Flask:
+    return Flask("cli-app", instance_path=os.environ.get("CLI_APP_INSTANCE"))

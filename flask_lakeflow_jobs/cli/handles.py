@@ -1,0 +1,43 @@
+"""The app's state and the handles of its jobs, for commands."""
+
+from __future__ import annotations
+
+import click
+
+from ..config.jobs import NO_JOBS_MESSAGE
+from ..errors import UnknownJob
+from ..globals import current_state
+from ..handle import JobHandle
+from ..identity import APP
+from ..state import AppState
+
+
+def get_state() -> AppState:
+    """Return the state of the current app.
+
+    :raises click.UsageError: the app does not use the extension.
+    """
+    try:
+        return current_state()
+    except RuntimeError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def get_handle(key: str | None) -> JobHandle:
+    """Return the handle of a job, which acts as the app.
+
+    :param key: ``None`` selects the only job of the app.
+    :raises UnknownJob: the app has no job with this key.
+    :raises click.UsageError: there is no key, and the app does not have exactly one job.
+    """
+    state = get_state()
+    jobs = state.settings.jobs
+    if key is None:
+        if not jobs:
+            raise click.UsageError(NO_JOBS_MESSAGE)
+        if len(jobs) > 1:
+            raise click.UsageError(f"Which job? This app has several: {', '.join(jobs)}.")
+        key = next(iter(jobs))
+    if key not in jobs:
+        raise UnknownJob(key, jobs)
+    return JobHandle(state, jobs[key], APP, is_operator=True)

@@ -1,0 +1,84 @@
+"""Permissions on jobs, and the parameters that jobs accept."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from databricks.sdk.service.jobs import Job, JobPermissions
+
+from flask_lakeflow_jobs.cli.doctor.findings import Level
+from flask_lakeflow_jobs.cli.doctor.permissions import (
+    check_parameters,
+    check_permissions,
+    may_run,
+)
+from tests.run_documents import JOB_ID, named_job
+
+USER = {"userName": "ann@example.com", "groups": [{"display": "users"}, {"display": "etl"}]}
+ADMIN = {"userName": "x", "groups": [{"display": "admins"}]}
+
+
+def grant(level: str, **entry: str) -> JobPermissions:
+    entries = [{**entry, "all_permissions": [{"permission_level": level}]}]
+    return JobPermissions.from_dict({"access_control_list": entries})
+
+
+@pytest.mark.parametrize(
+    ("entry", "user", "is_named"),
+    [
+        ({"user_name": "ann@example.com"}, USER, True),
+        ({"group_name": "etl"}, USER, True),
+        ({"group_name": "others"}, USER, False),
+        ({"service_principal_name": "1234"}, {"userName": "1234"}, True),
+        ({}, {}, False),
+    ],
+)
+@pytest.mark.parametrize(
+    ("level", "is_enough"), [("CAN_MANAGE_RUN", True), ("IS_OWNER", True), ("CAN_VIEW", False)]
+)
+def test_may_run_needs_a_level_for_the_name_or_a_group(
+    entry: dict[str, str], user: dict[str, Any], is_named: bool, level: str, is_enough: bool
+) -> None:
+    assert may_run(grant(level, **entry), user) is (is_named and is_enough)
+
+
+def test_admins_may_run_every_job() -> None:
+    assert may_run(grant("CAN_VIEW", user_name="bob@example.com"), ADMIN)
+
+
+@pytest.mark.parametrize(
+    ("name", "principal"),
+    [("ann@example.com", "user_name"), ("1234", "service_principal_name")],
+)
+def test_missing_permission_is_an_error_with_the_grant(name: str, principal: str) -> None:
+    user = {"userName": name}
+    (found,) = check_permissions(named_job(), grant("CAN_VIEW", group_name="users"), user)
+    assert found.level is Level.ERROR
+    assert found.message == f"{name} may view the job {JOB_ID}, but not run it."
+    assert (
+        f"- {principal}: {name}\n          level: CAN_MANAGE_RUN" in found.lines["databricks.yml"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("declared", "task_type", "level", "text"),
+    [
+        (["day"], "job", None, ""),
+        ([], "notebook", None, ""),
+        ([], None, None, ""),
+        (["day"], None, Level.WARNING, "they can only be passed as job_parameters"),
+        (["day", "rows"], "notebook", Level.ERROR, "It declares parameters (day, rows)"),
+        ([], "job", Level.ERROR, "It declares no parameters"),
+    ],
+)
+def test_task_type_must_match_the_declared_parameters(
+    declared: list[str], task_type: str | None, level: Level | None, text: str
+) -> None:
+    parameters = [{"name": name, "default": ""} for name in declared]
+    definition = Job.from_dict({"settings": {"parameters": parameters}})
+    job = dataclasses.replace(named_job(), task_type=task_type)
+    findings = list(check_parameters(job, definition))
+    assert [finding.level for finding in findings] == ([level] if level else [])
+    assert all(text in finding.message for finding in findings)

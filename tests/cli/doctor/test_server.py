@@ -1,0 +1,57 @@
+"""Servers, and the streams that they hold."""
+
+from __future__ import annotations
+
+import pytest
+
+from flask_lakeflow_jobs.cli.doctor.findings import Level
+from flask_lakeflow_jobs.cli.doctor.server import Gunicorn, check_server, parse_gunicorn
+
+
+@pytest.mark.parametrize(
+    ("command", "environ", "server"),
+    [
+        ("gunicorn app:app", {}, Gunicorn("sync", 1, 1)),
+        ("gunicorn app:app -w 4", {}, Gunicorn("sync", 4, 1)),
+        ("/usr/bin/gunicorn --workers=4 --threads 8 a:b", {}, Gunicorn("gthread", 4, 8)),
+        ("python -m gunicorn -k gevent a:b", {}, Gunicorn("gevent", 1, 1)),
+        ("gunicorn a:b", {"WEB_CONCURRENCY": "3"}, Gunicorn("sync", 3, 1)),
+        ("gunicorn a:b", {"WEB_CONCURRENCY": ""}, Gunicorn("sync", 1, 1)),
+        ("gunicorn -w 2 a:b", {"WEB_CONCURRENCY": "3"}, Gunicorn("sync", 2, 1)),
+        ("gunicorn a:b", {"GUNICORN_CMD_ARGS": "'"}, None),
+        ("gunicorn a:b", {"GUNICORN_CMD_ARGS": "-k gthread -w 2"}, Gunicorn("gthread", 2, 1)),
+        ("gunicorn -w 5 a:b", {"GUNICORN_CMD_ARGS": "-w 2"}, Gunicorn("sync", 5, 1)),
+        ("gunicorn -w many a:b", {}, None),
+        ("flask run", {}, None),
+        ("", {}, None),
+    ],
+)
+def test_parse_gunicorn_reads_options_and_the_environment(
+    command: str, environ: dict[str, str], server: Gunicorn | None
+) -> None:
+    assert parse_gunicorn(command.split(), environ) == server
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "levels"),
+    [
+        ("gunicorn a:b", {}, [Level.ERROR]),
+        ("gunicorn -k gthread --threads 64 a:b", {}, [Level.OK]),
+        ("gunicorn -k gthread --threads 4 a:b", {}, [Level.OK]),
+        ("gunicorn -k gthread --threads 4 a:b", {"has_push": False}, [Level.ERROR]),
+        ("gunicorn -k gevent a:b", {}, [Level.OK]),
+        ("gunicorn -k gevent -w 4 a:b", {}, [Level.OK]),
+        ("gunicorn -k gevent -w 4 a:b", {"shares_cache": False}, [Level.OK, Level.WARNING]),
+        ("gunicorn -k tornado a:b", {}, [Level.WARNING]),
+        ("flask run --debug", {}, [Level.WARNING]),
+        ("waitress-serve app:app", {}, [Level.WARNING]),
+        ("uwsgi --http :8000", {}, [Level.WARNING]),
+        ("", {}, [Level.WARNING]),
+    ],
+)
+def test_level_of_a_server_depends_on_the_streams_it_holds(
+    command: str, options: dict[str, bool], levels: list[Level]
+) -> None:
+    options = {"has_push": True, "shares_cache": True, **options}
+    findings = check_server(command.split(), {}, **options)
+    assert [finding.level for finding in findings] == levels

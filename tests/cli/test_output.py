@@ -1,0 +1,68 @@
+"""What is printed, and to which stream."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from flask_lakeflow_jobs.cli.output import (
+    print_document,
+    print_json_line,
+    print_result,
+    report_retries,
+)
+from flask_lakeflow_jobs.testing import (
+    FaultyWorkspace,
+    GatewayPage,
+)
+from tests.cli import apps
+from tests.cli.conftest import RunFlask
+
+
+def test_first_retry_is_printed_once_and_not_logged(
+    fault_proxy: FaultyWorkspace, flask_jobs: RunFlask, caplog: pytest.LogCaptureFixture
+) -> None:
+    fault_proxy.fail(GatewayPage(502), path="jobs/run-now", times=2)
+    result = flask_jobs("run", "words", "-p", "args=x", of=apps.create_app())
+    assert (result.exit_code, result.stdout) == (0, "x\n")
+    first, *others = result.stderr.splitlines()
+    assert first.startswith("A call to the workspace failed and is tried again: ")
+    assert not any("tried again" in line for line in others)
+    assert "tried again" not in caplog.text
+
+
+def test_retry_is_not_printed_if_the_app_logs_it(
+    fault_proxy: FaultyWorkspace, flask_jobs: RunFlask, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "flask_lakeflow_jobs")
+    fault_proxy.fail(GatewayPage(502), path="jobs/run-now", times=1)
+    result = flask_jobs("run", "words", "-p", "args=x", of=apps.create_app())
+    assert "tried again" not in result.stderr
+    assert "tried again" in caplog.text
+
+
+def test_report_retries_restores_the_logger(capsys: pytest.CaptureFixture[str]) -> None:
+    logger = logging.getLogger("flask_lakeflow_jobs.upstream")
+    before = (logger.level, logger.propagate, list(logger.handlers))
+    with report_retries():
+        logger.info("failed " * 100)
+        logger.info("again")
+    logger.info("afterwards")
+    assert (logger.level, logger.propagate, list(logger.handlers)) == before
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("failed failed")
+    assert line.endswith(" …")
+    assert len(line) <= 300
+
+
+def test_json_lines_are_compact_and_documents_are_not(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json_line({"a": [1, "ä"]})
+    print_document({"a": 1})
+    assert capsys.readouterr().out == '{"a":[1,"\\u00e4"]}\n{\n  "a": 1\n}\n'
+
+
+@pytest.mark.parametrize("text", ["x", "x\n"])
+def test_result_ends_with_one_newline(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    print_result(text)
+    assert capsys.readouterr().out == "x\n"

@@ -1,0 +1,64 @@
+"""The commands that show jobs and runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask import Flask
+
+from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, Reply
+from tests.cli.conftest import RunFlask, start_run
+
+
+def test_list_has_a_row_for_each_job(flask_jobs: RunFlask, job_ids: Mapping[str, int]) -> None:
+    header, *rows = flask_jobs("list").stdout.splitlines()
+    assert header.split() == ["KEY", "JOB", "ID", "TASK", "TYPE", "RUNS", "AS", "DESCRIPTION"]
+    etl = next(row for row in rows if row.startswith("etl "))
+    assert etl.split() == ["etl", str(job_ids["etl"]), "job", "app", "Flights", "by", "day"]
+    assert len(rows) == len(job_ids)
+
+
+def test_json_equals_that_of_the_http_api(app: Flask, flask_jobs: RunFlask) -> None:
+    run_id = start_run(flask_jobs, "words", "-p", "args=x")
+    flask_jobs("watch", "words", run_id)
+    client = app.test_client()
+    for args, path in [
+        (["runs", "words"], "/words/runs"),
+        (["runs", "words", "--limit", "1"], "/words/runs?limit=1"),
+        (["show", "words", run_id], f"/words/runs/{run_id}"),
+        (["status", "words"], "/words/status"),
+        (["output", "words", run_id], f"/words/runs/{run_id}/output"),
+    ]:
+        assert flask_jobs(*args, "--json").document == client.get(f"/api/jobs{path}").get_json()
+    assert flask_jobs("list", "--json").document == client.get("/api/jobs").get_json()
+
+
+def test_runs_are_listed_newest_first(flask_jobs: RunFlask) -> None:
+    older, newer = start_run(flask_jobs, "words"), start_run(flask_jobs, "words")
+    rows = flask_jobs("runs", "words", "--limit", "2").stdout.splitlines()[1:]
+    assert [row.split()[0] for row in rows] == [newer, older]
+
+
+def test_show_has_the_tasks_and_the_error_of_a_failed_run(flask_jobs: RunFlask) -> None:
+    run_id = flask_jobs("run", "broken", "--json").document["runId"]
+    result = flask_jobs("show", "broken", str(run_id))
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"Run:      {run_id} of broken\nOutcome:  FAILED\n")
+    assert "\nload   UPSTREAM_FAILED  1 " in result.stdout
+    assert result.stdout.endswith("  ValueError: row 7 has no date\n")
+
+
+def test_job_without_runs_is_reported_on_stderr(
+    flask_jobs: RunFlask, fault_proxy: FaultyWorkspace, job_ids: Mapping[str, int]
+) -> None:
+    fault_proxy.fail(send_no_runs, path="jobs/runs/list")
+    for command in ("status", "runs"):
+        result = flask_jobs(command, "etl")
+        assert (result.exit_code, result.stdout, result.stderr) == (0, "", "etl has no runs yet.\n")
+    empty = {"status": None, "outcome": None, "run": None}
+    assert flask_jobs("status", "etl", "--json").document == empty
+    assert flask_jobs("runs", "etl", "--json").document == {"runs": []}
+
+
+def send_no_runs(exchange: Exchange) -> None:
+    exchange.respond(Reply(200, {"Content-Type": "application/json"}, b"{}"))
