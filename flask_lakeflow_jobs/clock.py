@@ -1,4 +1,4 @@
-"""Time as a value that is passed in, so that tests never sleep."""
+"""Clocks. Code that waits takes one, so that tests never sleep."""
 
 from __future__ import annotations
 
@@ -7,23 +7,20 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What waiting code needs of time."""
+    """The time, and a way to wait."""
 
     def now(self) -> float:
-        """:return: seconds since the epoch."""
+        """Return the seconds since the epoch."""
 
     def monotonic(self) -> float:
-        """:return: seconds that never go back."""
+        """Return seconds that never decrease."""
 
     def sleep(self, seconds: float) -> None:
-        """Wait.
-
-        :param seconds: how long.
-        """
+        """Wait."""
 
 
 class SystemClock:
-    """The machine's own time."""
+    """The system's clock."""
 
     def now(self) -> float:
         return time.time()

@@ -1,6 +1,4 @@
-"""Beginning anew in a forked child, which has its parent's memory and none of its threads."""
-# MERGED """Whether the threads of this process are threads."""
-# MERGED """How looks are made beside everything else."""
+"""Forked processes, gevent, and calls in the background."""
 
 from __future__ import annotations
 
@@ -10,46 +8,42 @@ import threading
 from collections.abc import Callable
 from weakref import WeakMethod
 
+#: Runs a call in the background or inline.
+Spawn = Callable[[Callable[[], None]], None]
+
 
 def call_in_forked_children(method: Callable[[], None]) -> None:
-    """Have a method called in every process that is forked from this one, before all else there.
+    """Call a method first thing in every process that is forked from this one.
 
-    :param method: bound to an object; nothing is called once that is gone.
+    A forked child has its parent's memory and none of its threads.
+
+    :param method: a bound method. Its object is referenced weakly: once it is gone, nothing is
+        called.
     """
     reference = WeakMethod(method)
 
-    def renew() -> None:
-        renewed = reference()
-        if renewed is not None:
-            renewed()
+    def call() -> None:
+        if (living := reference()) is not None:
+            living()
 
-    if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
-        os.register_at_fork(after_in_child=renew)
+    if hasattr(os, "register_at_fork"):  # Windows does not fork
+        os.register_at_fork(after_in_child=call)
 
 
 def is_gevent_patched() -> bool:
-    """Whether threads are greenlets here, which share one."""
+    """Return whether gevent has replaced threads with greenlets, which share one thread."""
     monkey = sys.modules.get("gevent.monkey")
     return monkey is not None and bool(monkey.is_module_patched("threading"))
 
 
-Spawn = Callable[[Callable[[], None]], None]
-
-
 def run_in_thread(call: Callable[[], None]) -> None:
-    """Run something beside everything else, or where there is no thread for it, before.
-
-    :param call: it.
-    """
+    """Run a call in a daemon thread, or inline if no thread can be started."""
     try:
-        threading.Thread(target=call, name="lakeflow-look", daemon=True).start()
+        threading.Thread(target=call, name="lakeflow-poll", daemon=True).start()
     except RuntimeError:  # too many threads
         call()
 
 
 def run_inline(call: Callable[[], None]) -> None:
-    """Run something before everything else.
-
-    :param call: it.
-    """
+    """Run a call in the current thread."""
     call()

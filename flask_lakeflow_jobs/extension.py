@@ -1,4 +1,4 @@
-"""The extension object: wires the rooms together for each app, and decides nothing."""
+"""The extension object: wires the parts together for each app and decides nothing."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ if TYPE_CHECKING:
 
 
 class LakeflowJobs:
-    """Lakeflow Jobs for Flask apps; one object may serve several.
+    """Lakeflow Jobs for Flask apps. One object may serve several apps.
 
-    :param app: the app to set up; or call :meth:`init_app` later.
+    :param app: the app to set up. You can also call :meth:`init_app` later.
     :param jobs: key → :class:`JobConfig` or a mapping with the same keys.
-    :param cache: the host's own Flask-Caching ``Cache``, in place of one made from
-        ``LAKEFLOW_JOBS_CACHE``.
-    :param policy: ``(user, action, job key) -> bool``: who may do what over HTTP; the actions are
-        ``view``, ``run``, ``cancel`` and ``repair``. One that raises, or answers anything but
-        ``True``, denies.
-    :param user_loader: gives the user of the current request, or ``None``: ``lambda: current_user``
-        with Flask-Login. Without it the user is a :class:`ProxyUser` where
-        ``LAKEFLOW_JOBS_TRUST_PROXY_HEADERS`` is set, and else nobody.
-    :param url_prefix: where the HTTP routes are.
-    :param register_blueprint: whether there are HTTP routes.
+    :param cache: your own Flask-Caching ``Cache``, used instead of ``LAKEFLOW_JOBS_CACHE``.
+    :param policy: ``(user, action, job key) -> bool``, which decides what a user may do over HTTP.
+        The actions are ``view``, ``run``, ``cancel`` and ``repair``. Any result except ``True``
+        denies the action, and so does an exception.
+    :param user_loader: returns the user of the current request or ``None``; with Flask-Login,
+        ``lambda: current_user``. Without it, the user is a :class:`ProxyUser` if
+        ``LAKEFLOW_JOBS_TRUST_PROXY_HEADERS`` is set, and ``None`` otherwise.
+    :param url_prefix: the prefix of the HTTP routes.
+    :param register_blueprint: whether to register the HTTP routes.
+    :param clock: for tests: a clock to use instead of the system's.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class LakeflowJobs:
         user_loader: UserLoader | None = None,
         url_prefix: str = "/api/jobs",
         register_blueprint: bool = True,
+        clock: Clock | None = None,
     ) -> None:
         self._jobs = dict(jobs or {})
         self._cache = cache
@@ -63,32 +64,33 @@ class LakeflowJobs:
         self._user_loader = user_loader
         self._url_prefix = url_prefix
         self._register_blueprint = register_blueprint
+        self._clock = clock or SystemClock()
         if app is not None:
             self.init_app(app)
 
     def init_app(self, app: Flask) -> None:
-        """Set an app up: read its settings, register routes and commands. No request is made.
+        """Set up an app: read its settings and register routes and commands.
 
-        :param app: the app.
-        :raises ConfigurationError: a setting makes no sense; the sentence names its key.
-        :raises RuntimeError: the app is set up already.
+        This makes no request to the workspace.
+
+        :raises ConfigurationError: a setting is invalid. The message names its key.
+        :raises RuntimeError: the app is already set up.
         """
         if EXTENSION in app.extensions:
-            raise RuntimeError("LakeflowJobs is set up for this app already: call init_app once.")
-        sources = SettingsReader(app.config, os.environ)
+            raise RuntimeError("LakeflowJobs is already set up for this app. Call init_app once.")
+        reader = SettingsReader(app.config, os.environ)
         settings = load_settings(
-            sources,
-            self._jobs,
-            root=Path(app.root_path),
-            bundle_jobs=_bundle_jobs,
+            reader, self._jobs, root=Path(app.root_path), read_bundle_jobs=_read_bundle_jobs
         )
-        clock = SystemClock()
-        namespace = cache_namespace(sources, settings.bundle, Path(app.instance_path))
-        cache = SharedCache.from_config(app, settings.cache, self._cache, namespace=namespace)
+        clock, instance = self._clock, Path(app.instance_path)
+        namespace = cache_namespace(reader, settings.bundle, instance)
+        cache = SharedCache.from_config(
+            app, settings.cache, self._cache, clock, namespace=namespace
+        )
         app.extensions[EXTENSION] = AppState(
             app,
             settings,
-            connect=lambda: _connect(settings, Path(app.instance_path), cache, clock),
+            connect=lambda: _connect(settings, instance, cache, clock),
             cache=cache,
             clock=clock,
             is_closing=is_closing,
@@ -104,39 +106,41 @@ class LakeflowJobs:
     def _serve_console(self, app: Flask, prefix: str) -> None:
         if not self._register_blueprint:
             raise ConfigurationError(
-                f"{CONSOLE.name} needs the HTTP routes, which its pages follow runs by: leave"
-                " register_blueprint as it is."
+                f"{CONSOLE.name} requires the HTTP routes, because its pages follow runs over them."
+                " Do not set register_blueprint to False."
             )
+        # Only apps that serve the console load it.
         from .console import console_blueprint
 
         app.register_blueprint(console_blueprint(prefix))
 
 
 def _connect(settings: Settings, instance: Path, cache: SharedCache, clock: Clock) -> Upstream:
-    """Open the upstream room, and with it the SDK: at the first call, never on import."""
+    # The upstream package imports the SDK, which takes about a second: at the first call only.
     from .upstream.gateway import Upstream
 
     if settings.bundle is None:
         return Upstream(settings, None, cache, clock)
     bundle = settings.bundle
 
-    def local() -> Address:
+    def start_local() -> Address:
+        # An extra.
         from .local import BundleError, WorkspaceError, ensure_workspace
 
         try:
             return ensure_workspace(instance / "lakeflow", bundle)
         except (BundleError, WorkspaceError) as error:
-            raise UpstreamUnavailable(f"The local workspace cannot run: {error}") from error
+            raise UpstreamUnavailable(f"The local workspace cannot start: {error}") from error
 
-    return Upstream(settings, local, cache, clock)
+    return Upstream(settings, start_local, cache, clock)
 
 
-def _bundle_jobs(path: Path) -> Mapping[str, int]:
-    try:
+def _read_bundle_jobs(path: Path) -> Mapping[str, int]:
+    try:  # an extra
         from .local import BundleError, load_bundle
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            f"{BUNDLE.name} needs {error.name}: pip install 'flask-lakeflow-jobs[local]'."
+            f"{BUNDLE.name} requires {error.name}: pip install 'flask-lakeflow-jobs[local]'."
         ) from None
     try:
         bundle = load_bundle(path)

@@ -15,7 +15,7 @@ from .state import EXTENSION, AppState
 def current_state() -> AppState:
     """Return the state of the current app.
 
-    :raises RuntimeError: there is no app context, or the extension is not initialized.
+    :raises RuntimeError: there is no app context, or the extension is not set up.
     """
     if not has_app_context():
         raise RuntimeError(

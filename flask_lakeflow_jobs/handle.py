@@ -86,7 +86,6 @@ class JobHandle:
         finally:
             handle._is_closed = True
 
-    @telemetry.observe_trigger
     def run_now(
         self,
         params: Mapping[str, Any] | None = None,
@@ -112,23 +111,25 @@ class JobHandle:
         :raises Conflict: the key was used before with other parameters.
         :raises ConfigurationError: the job cannot receive the name of the requester.
         """
-        identity = self._require_identity()
-        user = display_name(requested_by)
-        fields = self._build_fields(params, user)
         options: dict[str, Any] = {
             "only": normalize_task_keys(only),
             "queue": queue,
             "performance_target": performance_target,
         }
-        starter = RunStarter(self._state, self.job, identity)
-        if idempotency_key is None:
-            triggered = starter.start(fields, options)
-        else:
-            key_parts = [idempotency_key, user] if user else [idempotency_key]
-            triggered = starter.start_idempotent(key_parts, fields, options)
-        self._audit("replayed" if triggered.replayed else "triggered", triggered.run_id, user)
-        self._send(signals.run_triggered, triggered.run_id, user=user, replayed=triggered.replayed)
-        return triggered
+        with telemetry.observe_trigger(self.key) as observation:
+            starter = RunStarter(self._state, self.job, self._require_identity())
+            user = display_name(requested_by)
+            fields = self._build_fields(params, user)
+            if idempotency_key is None:
+                triggered = starter.start(fields, options)
+            else:
+                key_parts = [idempotency_key, user] if user else [idempotency_key]
+                triggered = starter.start_idempotent(key_parts, fields, options)
+            run_id, replayed = triggered.run_id, triggered.replayed
+            self._audit("replayed" if replayed else "triggered", run_id, user)
+            self._send(signals.run_triggered, run_id, user=user, replayed=replayed)
+            observation.set_attribute(telemetry.REPLAYED, replayed)
+            return triggered
 
     def check(
         self, params: Mapping[str, Any] | None = None, *, only: Sequence[str] | None = None

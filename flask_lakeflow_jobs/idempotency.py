@@ -1,15 +1,17 @@
-"""Starting runs: one for each intent, however often it is asked for."""
-# MERGED """What can be told about a run from what the workspace says of it. Pure."""
+"""Starting runs: at most one per idempotency key.
+
+The workspace starts one run per idempotency token. The record of a key in the shared cache tells
+whether a run is a replay, and whether the key was used with other parameters.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from .cache import hash_json
 from .errors import Conflict, InvalidRequest, LakeflowJobsError
 
 if TYPE_CHECKING:
@@ -19,19 +21,25 @@ if TYPE_CHECKING:
     from .state import AppState
     from .upstream.gateway import BoundUpstream
 
-#: Seconds that the answer to an idempotency key is remembered here; the workspace remembers longer.
-KEY_SECONDS = 24 * 3600.0
+#: How long the record of a key is kept. The workspace keeps its own for longer.
+RECORD_TTL_SECONDS = 24 * 3600.0
 
-#: Seconds that the clocks of the workspace's machines may differ by, and this one's from them.
+#: How far the clocks of the workspace's machines, and this one's, may be apart.
 CLOCK_SKEW_SECONDS = 5.0
+
+#: Start of a reference such as ``{{job.start_time.iso_date}}``. A run has its resolved value.
+#: Source: Databricks documentation, "What is a dynamic value reference?".
+REFERENCE = "{{"
+
+#: A parameter: its field of run-now and, if it has one, its name.
+ParameterName = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Triggered:
-    """The answer to a trigger, in the shape of the SDK's ``RunNowResponse``.
+    """The response to a trigger, in the shape of the SDK's ``RunNowResponse``.
 
-    :param run_id: the run.
-    :param number_in_job: the same number; Databricks keeps it for old clients.
+    :param number_in_job: the same number as ``run_id``; Databricks keeps it for old clients.
     :param replayed: an earlier trigger with the same idempotency key started this run.
     """
 
@@ -40,131 +48,143 @@ class Triggered:
     replayed: bool = False
 
 
-class RunStarter:
-    """Starts the runs of one job as one identity.
+class TokenUse(Enum):
+    """How an idempotency token was used before the run that the workspace returned for it."""
 
-    :param job: the job.
-    :param identity: the app or a user.
-    """
+    NEW = "new"
+    REPLAY = "replay"
+    CONFLICT = "conflict"
+
+
+class Comparison(Enum):
+    """The result of comparing requested parameters with those of a run."""
+
+    SAME = "same"
+    DIFFERENT = "different"
+    UNKNOWN = "unknown"
+
+
+class RunStarter:
+    """Starts runs of one job with one identity."""
 
     def __init__(self, state: AppState, job: Job, identity: Identity) -> None:
         self._state = state
         self._job = job
         self._identity = identity
 
-    def start(
-        self, fields: Mapping[str, Any], choices: Mapping[str, Any], token: str | None = None
-    ) -> Triggered:
-        """Start a run.
-
-        :param fields: run-now's own, with the parameters in them.
-        :param choices: how it is run, as the upstream room takes it.
-        :param token: the idempotency token; without one, a fresh one is made.
-        """
-        response = self._upstream().run_now(fields, token=token, **choices)
-        return Triggered(int(response.run_id or 0), response.number_in_job)
-
-    def start_idempotent(
-        self, named: Sequence[str], fields: Mapping[str, Any], choices: Mapping[str, Any]
-    ) -> Triggered:
-        """Start a run for an intent, or find the one that was started for it.
-
-        The workspace sees to it that there is one; what is remembered here tells whether it is
-        new, and whether the same was meant.
-
-        :param named: what names the intent: the caller's key, and who the caller is.
-        :param fields: as for :meth:`start`.
-        :param choices: as for :meth:`start`.
-        :raises Conflict: something else was meant by the same name.
-        :raises InvalidRequest: the caller's key is empty, and so names nothing.
-        """
-        if not all(named):
-            raise InvalidRequest("An idempotency key must not be empty. Leave it out, or make one.")
-        shared = self._state.cache
-        token = digest([*map(str, named), self._job.key, self._job.job_id, self._identity.key])
-        name, meant = f"intent:{token}", digest([fields, choices])
-        known = shared.get(name)
-        if known is None:
-            asked_at = self._state.clock.monotonic()
-            triggered = self.start(fields, choices, token)
-            if not shared.is_cross_process or shared.is_failing:
-                triggered = self._compared(triggered, fields, asked_at)
-            mine = {"run_id": triggered.run_id, "intent": meant}
-            if shared.add(name, mine, KEY_SECONDS):
-                return triggered
-            known = shared.get(name)
-            if known is None:
-                return triggered
-        if known["intent"] != meant:
-            raise _another_intent()
-        return Triggered(known["run_id"], known["run_id"], replayed=True)
-
+    @property
     def _upstream(self) -> BoundUpstream:
         return self._state.upstream.bind(self._identity, self._job)
 
-    def _compared(
-        self, triggered: Triggered, fields: Mapping[str, Any], asked_at: float
+    def start(
+        self, fields: Mapping[str, Any], options: Mapping[str, Any], token: str | None = None
     ) -> Triggered:
-        """Find out from the run itself whether another process has started it, and as what."""
-        try:
-            run, theirs = self._upstream().get_run_and_server_time(triggered.run_id)
-        except LakeflowJobsError:  # the run is there, and what matters is to say so
+        """Start a run.
+
+        :param fields: the fields of run-now that carry parameters.
+        :param options: the other arguments of :meth:`.BoundUpstream.run_now`.
+        :param token: the idempotency token; ``None``: a new one.
+        """
+        response = self._upstream.run_now(fields, token=token, **options)
+        return Triggered(int(response.run_id or 0), response.number_in_job)
+
+    def start_idempotent(
+        self, key_parts: Sequence[str], fields: Mapping[str, Any], options: Mapping[str, Any]
+    ) -> Triggered:
+        """Start a run, or return the run that was started with the same key.
+
+        :param key_parts: the caller's key and, if known, the caller.
+        :param fields: as for :meth:`start`.
+        :param options: as for :meth:`start`.
+        :raises Conflict: the key was used with other parameters.
+        :raises InvalidRequest: the caller's key is empty.
+        """
+        if not all(key_parts):
+            raise InvalidRequest("An idempotency key must not be empty. Omit it or choose one.")
+        job, cache = self._job, self._state.cache
+        token = hash_json([*map(str, key_parts), job.key, job.job_id, self._identity.key])
+        fingerprint = hash_json([fields, options], default=_to_json)
+        record_key = f"idempotency:{token}"
+
+        record = cache.get(record_key)
+        if record is None:
+            triggered = self._start_or_find(fields, options, token)
+            new_record = {"run_id": triggered.run_id, "fingerprint": fingerprint}
+            if cache.add(record_key, new_record, RECORD_TTL_SECONDS):
+                return triggered
+            record = cache.get(record_key)
+            if record is None:
+                return triggered
+        if record["fingerprint"] != fingerprint:
+            raise _conflict()
+        return Triggered(record["run_id"], record["run_id"], replayed=True)
+
+    def _start_or_find(
+        self, fields: Mapping[str, Any], options: Mapping[str, Any], token: str
+    ) -> Triggered:
+        """Start a run; without a shared record, find out from the run whether it is a replay."""
+        clock, cache = self._state.clock, self._state.cache
+        started_at = clock.monotonic()
+        triggered = self.start(fields, options, token)
+        if cache.is_cross_process and not cache.is_failing:
             return triggered
-        is_here = self._state.settings.bundle is not None
-        now = self._state.clock.now() if is_here or theirs is None else theirs
-        asked_ago = self._state.clock.monotonic() - asked_at
-        tolerance = 0.001 if is_here else CLOCK_SKEW_SECONDS
-        was_there = (run.value.start_time or 0) / 1000 < now - asked_ago - tolerance
-        if has_same_parameters(run.value, fields) is False:
-            raise _another_intent()
-        return replace(triggered, replayed=was_there)
+        try:
+            run, server_time = self._upstream.get_run_and_server_time(triggered.run_id)
+        except LakeflowJobsError:  # the run exists, and the caller needs its id
+            return triggered
+        is_local = self._state.settings.bundle is not None
+        now = clock.now() if is_local or server_time is None else server_time
+        requested_at = now - (clock.monotonic() - started_at)
+        skew = 0.001 if is_local else CLOCK_SKEW_SECONDS
+        use = classify_token_use(run.value, fields, requested_at - skew)
+        if use is TokenUse.CONFLICT:
+            raise _conflict()
+        return replace(triggered, replayed=use is TokenUse.REPLAY)
 
 
-def _another_intent() -> Conflict:
-    return Conflict(
-        "This idempotency key was used before, with other parameters. Use a fresh key for what is"
-        " a new run."
+def classify_token_use(run: Run, fields: Mapping[str, Any], requested_at: float) -> TokenUse:
+    """Return how the token that a run was started with was used before.
+
+    :param fields: the requested parameters, in the fields of run-now.
+    :param requested_at: seconds since the epoch; a run that started earlier is a replay.
+    """
+    if compare_parameters(run, fields) is Comparison.DIFFERENT:
+        return TokenUse.CONFLICT
+    return TokenUse.REPLAY if (run.start_time or 0) / 1000 < requested_at else TokenUse.NEW
+
+
+def compare_parameters(run: Run, fields: Mapping[str, Any]) -> Comparison:
+    """Compare requested parameters with those that a run was started with.
+
+    :param fields: the requested parameters, in the fields of run-now.
+    :return: ``UNKNOWN`` if nothing differs but the run does not state all of them.
+    """
+    requested, stated, defaults = _by_name(fields), _stated_parameters(run), _defaults(run)
+    results = {
+        _compare_parameter(name, requested, stated, defaults) for name in {*requested, *stated}
+    }
+    return next(
+        (result for result in (Comparison.DIFFERENT, Comparison.UNKNOWN) if result in results),
+        Comparison.SAME,
     )
 
 
-def digest(parts: Any) -> str:
-    """A name for something, the same in every process: 64 hexadecimal digits.
-
-    :param parts: what is named, as JSON.
-    """
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=_plain).encode()).hexdigest()
-
-
-def _plain(value: Any) -> Any:
-    return value.value if isinstance(value, Enum) else list(value)
-
-
-#: Begins a reference such as ``{{job.start_time.iso_date}}``. A run says what became of it.
-#: Source: Databricks documentation, "What is a dynamic value reference?".
-REFERENCE = "{{"
+def _compare_parameter(
+    name: ParameterName,
+    requested: Mapping[ParameterName, Any],
+    stated: Mapping[ParameterName, Any],
+    defaults: Mapping[ParameterName, Any],
+) -> Comparison:
+    default = defaults.get(name)
+    expected = requested.get(name, default)
+    if name not in stated:
+        return Comparison.SAME if expected == default else Comparison.UNKNOWN
+    if stated[name] == expected or REFERENCE in str(expected):
+        return Comparison.SAME
+    return Comparison.DIFFERENT
 
 
-def has_same_parameters(run: Run, fields: Mapping[str, Any]) -> bool | None:
-    """Whether these are the parameters that a run was started with.
-
-    :param run: the run.
-    :param fields: the parameters, in the fields of run-now.
-    :return: ``None``: nothing speaks against it, and the run does not repeat all of them.
-    """
-    given, said = _by_name(fields), _said_by(run)
-    defaults: dict[tuple[str, ...], Any] = {
-        ("job_parameters", str(parameter.name)): parameter.default
-        for parameter in run.job_parameters or []
-    }
-    resolved = {name for name, value in {**defaults, **given}.items() if REFERENCE in str(value)}
-    as_ever = {name for name, value in {**said, **given}.items() if value == defaults.get(name)}
-    for name in set(said) - resolved:
-        if said[name] != given.get(name) and not (name in as_ever and name not in given):
-            return False
-    return None if set(given) - set(said) - as_ever else True
-
-
-def _said_by(run: Run) -> dict[tuple[str, ...], Any]:
+def _stated_parameters(run: Run) -> dict[ParameterName, Any]:
     fields = run.overriding_parameters.as_dict() if run.overriding_parameters else {}
     fields["job_parameters"] = {
         parameter.name: parameter.value
@@ -174,12 +194,28 @@ def _said_by(run: Run) -> dict[tuple[str, ...], Any]:
     return _by_name(fields)
 
 
-def _by_name(fields: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:
-    """The parameters one by one, each under its field and, where it has one, its name."""
-    named: dict[tuple[str, ...], Any] = {}
+def _defaults(run: Run) -> dict[ParameterName, Any]:
+    return {
+        ("job_parameters", str(parameter.name)): parameter.default
+        for parameter in run.job_parameters or []
+    }
+
+
+def _by_name(fields: Mapping[str, Any]) -> dict[ParameterName, Any]:
+    parameters: dict[ParameterName, Any] = {}
     for field, value in fields.items():
         if isinstance(value, Mapping):
-            named |= {(field, name): item for name, item in value.items()}
+            parameters |= {(field, name): item for name, item in value.items()}
         elif value:
-            named[(field,)] = value
-    return named
+            parameters[(field,)] = value
+    return parameters
+
+
+def _conflict() -> Conflict:
+    return Conflict(
+        "This idempotency key was used before with other parameters. Use a new key for a new run."
+    )
+
+
+def _to_json(value: Any) -> Any:
+    return value.value if isinstance(value, Enum) else list(value)

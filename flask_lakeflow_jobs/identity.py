@@ -1,5 +1,4 @@
-"""As whom a call runs."""
-# MERGED """Who asked for something, and how a job learns it. Pure."""
+"""Identities: the app or a user, forwarded headers, and who requested an action."""
 
 from __future__ import annotations
 
@@ -18,15 +17,25 @@ from .errors import ConfigurationError, InvalidParameters, MissingUserToken
 #: Source: Databricks Apps documentation, "HTTP headers passed to Databricks apps".
 USER_TOKEN_HEADER = "X-Forwarded-Access-Token"  # noqa: S105
 
+#: Returns the current user of the host app, or ``None``.
+UserLoader: TypeAlias = Callable[[], Any]
+
+#: Attributes or keys that may hold a user's name, in the order of preference.
+NAME_ATTRIBUTES = ("email", "name", "username", "id")
+
+MAX_NAME_CHARS = 255
+
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
 
 class Headers(Protocol):
-    """The part of a header mapping that is needed."""
+    """A mapping of headers."""
 
     def get(self, name: str, /) -> str | None: ...
 
 
 class HasHeaders(Protocol):
-    """Any request: what counts is what it carries."""
+    """A request, for its headers."""
 
     @property
     def headers(self) -> Headers: ...
@@ -34,9 +43,9 @@ class HasHeaders(Protocol):
 
 @dataclass(frozen=True)
 class Identity:
-    """The app itself, or one user by that user's token.
+    """The app itself, or a user by the user's token.
 
-    :param token: the user's token; none means the app.
+    :param token: the user's token; ``None`` for the app.
     """
 
     token: str | None = field(default=None, repr=False)
@@ -47,7 +56,7 @@ class Identity:
 
     @cached_property
     def key(self) -> str:
-        """Names the identity in caches and pools, and gives nothing away of the token."""
+        """Return a name for caches and pools that does not reveal the token."""
         if self.token is None:
             return "app"
         return "user-" + hashlib.sha256(self.token.encode()).hexdigest()[:32]
@@ -57,10 +66,9 @@ APP = Identity()
 
 
 def read_user_identity(request: HasHeaders) -> Identity:
-    """The user on whose behalf a request may act.
+    """Return the identity of the user on whose behalf a request may act.
 
-    :param request: a Flask request, or anything with its headers.
-    :raises MissingUserToken: the request carries no token.
+    :raises MissingUserToken: the request has no token.
     """
     token = (request.headers.get(USER_TOKEN_HEADER) or "").strip()
     if not token:
@@ -71,23 +79,9 @@ def read_user_identity(request: HasHeaders) -> Identity:
     return Identity(token)
 
 
-#: Gives the host's current user, or ``None``.
-UserLoader: TypeAlias = Callable[[], Any]
-
-
-#: What a user's name is looked for under, whatever the host's class for users is.
-NAME_ATTRIBUTES = ("email", "name", "username", "id")
-
-
-MAX_NAME_CHARS = 255
-
-
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-
-
 @dataclass(frozen=True)
 class ProxyUser:
-    """A user as the proxy of Databricks Apps names them.
+    """A user, as the proxy of Databricks Apps forwards it.
 
     Source: Databricks Apps documentation, "HTTP headers passed to Databricks apps".
 
@@ -102,20 +96,22 @@ class ProxyUser:
 
 
 def read_proxy_user(headers: Headers) -> ProxyUser | None:
-    """The user of a request that came through the proxy of Databricks Apps, and of no other.
+    """Read the user from the headers of the proxy of Databricks Apps.
 
-    :param headers: the request's.
+    Any client can send these headers, so call this only behind that proxy.
+
+    :return: ``None`` if there are none.
     """
     user = ProxyUser(
-        id=_text(headers.get("X-Forwarded-User")),
-        name=_text(headers.get("X-Forwarded-Preferred-Username")),
-        email=_text(headers.get("X-Forwarded-Email")),
+        id=_decode_header(headers.get("X-Forwarded-User")),
+        name=_decode_header(headers.get("X-Forwarded-Preferred-Username")),
+        email=_decode_header(headers.get("X-Forwarded-Email")),
     )
     return None if user == ProxyUser() else user
 
 
-def _text(header: str | None) -> str | None:
-    """A header as the proxy meant it: WSGI hands UTF-8 on as if it were Latin-1."""
+def _decode_header(header: str | None) -> str | None:
+    """Decode a UTF-8 header, which WSGI passes on as if it were Latin-1."""
     if not header:
         return None
     with contextlib.suppress(UnicodeError):
@@ -124,54 +120,54 @@ def _text(header: str | None) -> str | None:
 
 
 def display_name(user: Any) -> str | None:
-    """A plain name for whatever the host has as a user, fit for logs.
+    """Return the name of a user of the host app, as one line for logs.
 
-    :param user: a text, or an object or a mapping with one of :data:`NAME_ATTRIBUTES`, or an
-        object with Flask-Login's ``get_id``.
+    :param user: a string, an object or mapping with one of :data:`NAME_ATTRIBUTES`, or an object
+        with Flask-Login's ``get_id``.
     """
     if user is None or isinstance(user, str):
         return _one_line(user)
-    found = (
+    values = (
         user.get(name) if isinstance(user, Mapping) else getattr(user, name, None)
         for name in NAME_ATTRIBUTES
     )
-    name = next((value for value in found if isinstance(value, str | int) and value), None)
+    name = next((value for value in values if isinstance(value, str | int) and value), None)
     if name is None and callable(get_id := getattr(user, "get_id", None)):
         name = get_id()
     return _one_line(name)
 
 
 def _one_line(name: Any) -> str | None:
-    text = "" if name is None else _CONTROLS.sub(" ", str(name)).strip()
+    text = "" if name is None else _CONTROL_CHARACTERS.sub(" ", str(name)).strip()
     return text[:MAX_NAME_CHARS] or None
 
 
 def add_requester(
     fields: Mapping[str, Any], parameter: str | None, requested_by: str | None, *, job: str
 ) -> dict[str, Any]:
-    """The fields of run-now with who asked among the job parameters.
+    """Add the name of the requester to the job parameters.
 
-    :param fields: run-now's.
-    :param parameter: the name of the job parameter; ``None``: jobs are not told.
-    :param requested_by: who asked, if that is known.
+    :param fields: the fields of run-now that carry parameters.
+    :param parameter: the name of the job parameter; ``None``: do not add it.
+    :param requested_by: the name of the requester, if known.
     :param job: the job's key.
-    :raises InvalidParameters: the caller has filled that parameter in.
-    :raises ConfigurationError: the job takes parameters of another kind, and the Jobs API takes no
-        job parameters beside them.
+    :raises InvalidParameters: the caller has set that parameter.
+    :raises ConfigurationError: the job has parameters of another kind, which the Jobs API does not
+        accept together with job parameters.
     """
     if parameter is None:
         return dict(fields)
     if parameter in fields.get("job_parameters", {}):
-        message = "Is filled in by the app, with who asked."
+        message = "The app sets this parameter to the name of the requester."
         raise InvalidParameters(f"{parameter}: {message}", {parameter: [message]})
     if requested_by is None:
         return dict(fields)
     others = sorted(set(fields) - {"job_parameters"})
     if others:
         raise ConfigurationError(
-            f"{ATTRIBUTION_PARAMETER.name} is {parameter!r}, and the job {job!r} takes"
-            f" {', '.join(others)}, beside which the Jobs API takes no job parameters. Give the job"
-            " parameters of its own and task_type 'job', or unset the key."
+            f"{ATTRIBUTION_PARAMETER.name} is {parameter!r}, but the job {job!r} uses"
+            f" {', '.join(others)}, which the Jobs API does not accept together with job"
+            " parameters. Give the job parameters and the task_type 'job', or unset the key."
         )
     return {
         **fields,

@@ -1,4 +1,4 @@
-"""The jobs of an app by key: the mapping behind ``current_jobs``."""
+"""The jobs of an app by key, the mapping behind ``current_jobs``."""
 
 from __future__ import annotations
 

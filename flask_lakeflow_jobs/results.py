@@ -1,4 +1,4 @@
-"""Calls that return what went wrong in place of raising it."""
+"""Results of calls that return errors instead of raising them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ExecutionResult(Generic[T]):
-    """What a call gave, or why it gave nothing. Check ``ok`` before ``data``.
+    """The result of a call or its error. Check ``ok`` before ``data``.
 
-    :param ok: whether it went well.
+    :param ok: whether the call succeeded.
     :param data: what the call returns.
-    :param status: the HTTP status of the failure.
-    :param message: one sentence: what happened and what to do.
+    :param status: the HTTP status of the error.
+    :param message: the error's message: what happened and what to do.
     """
 
     ok: bool
@@ -33,15 +33,14 @@ class ExecutionResult(Generic[T]):
     message: str | None = None
 
     @classmethod
-    def failure(cls, error: LakeflowJobsError) -> ExecutionResult[T]:
+    def from_error(cls, error: LakeflowJobsError) -> ExecutionResult[T]:
         return cls(ok=False, status=error.code, message=error.detail)
 
 
 class ResultWatch(Iterator[ExecutionResult[RunStatus]]):
-    """The states of a run as they come, each as a result; a failure is the last.
+    """The states of a run as they change, each as a result. An error is the last one.
 
-    :param run_id: the run; ``None``: none was started.
-    :param results: what is iterated.
+    :param run_id: the run's id; ``None`` if no run was started.
     """
 
     def __init__(self, run_id: int | None, results: Iterator[ExecutionResult[RunStatus]]) -> None:
@@ -54,30 +53,30 @@ class ResultWatch(Iterator[ExecutionResult[RunStatus]]):
 
 def wrap_call(call: Callable[P, T]) -> Callable[P, ExecutionResult[T]]:
     @wraps(call)
-    def safe(*args: P.args, **kwargs: P.kwargs) -> ExecutionResult[T]:
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> ExecutionResult[T]:
         try:
             return ExecutionResult(ok=True, data=call(*args, **kwargs))
         except LakeflowJobsError as error:
-            return ExecutionResult.failure(error)
+            return ExecutionResult.from_error(error)
 
-    return safe
+    return wrapped
 
 
 def wrap_watch(call: Callable[P, RunWatch]) -> Callable[P, ResultWatch]:
     @wraps(call)
-    def safe(*args: P.args, **kwargs: P.kwargs) -> ResultWatch:
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> ResultWatch:
         try:
             watch = call(*args, **kwargs)
         except LakeflowJobsError as error:
-            return ResultWatch(None, iter([ExecutionResult.failure(error)]))
-        return ResultWatch(watch.run_id, _states(watch))
+            return ResultWatch(None, iter([ExecutionResult.from_error(error)]))
+        return ResultWatch(watch.run_id, _iterate_results(watch))
 
-    return safe
+    return wrapped
 
 
-def _states(watch: RunWatch) -> Iterator[ExecutionResult[RunStatus]]:
+def _iterate_results(watch: RunWatch) -> Iterator[ExecutionResult[RunStatus]]:
     try:
         for status in watch:
             yield ExecutionResult(ok=True, data=status)
     except LakeflowJobsError as error:
-        yield ExecutionResult.failure(error)
+        yield ExecutionResult.from_error(error)

@@ -1,6 +1,6 @@
-"""The SDK's dataclasses that this package passes on, for annotations only.
+"""The SDK's dataclasses that this package returns, for annotations only.
 
-Importing the SDK costs a second, so only ``upstream`` imports it, at the first call.
+Importing the SDK takes about a second, so only ``upstream`` imports it, at the first call.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Signals: the sender is the app, the payload is keywords, receivers take ``**extra``."""
+"""Signals. The sender is the app, the payload are keyword arguments; receivers take ``**extra``."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 _namespace = Namespace()
 
-#: A run was started. ``job``: its key, ``run_id``, ``replayed``: an earlier run was answered,
-#: ``user``: the name of who asked, or ``None``.
+#: A run was started. ``job``: the job's key, ``run_id``, ``replayed``: the run is that of an
+#: earlier trigger, ``user``: the name of the requester, or ``None``.
 run_triggered = _namespace.signal("lakeflow-run-triggered")
 
-#: A watched run is in a new state. ``job``, ``run_id``, ``status``: a :class:`~.RunStatus`.
+#: The state of a watched run has changed. ``job``, ``run_id``, ``status``: a :class:`~.RunStatus`.
 run_changed = _namespace.signal("lakeflow-run-changed")
 
 #: A watched run has ended. ``job``, ``run_id``, ``status``: a :class:`~.RunStatus`.
@@ -29,14 +29,9 @@ _log = logging.getLogger("flask_lakeflow_jobs")
 
 
 def send(signal: NamedSignal, app: Flask, **payload: Any) -> None:
-    """Tell every receiver; one that fails is logged and breaks nobody else.
-
-    :param signal: one of this module's.
-    :param app: the sender.
-    :param payload: what the receivers get.
-    """
+    """Call every receiver of a signal. Log failures of receivers; never raise them."""
     for receiver in signal.receivers_for(app):
         try:
             receiver(app, **payload)
-        except (Exception, SystemExit):  # else the id of a run that was started is lost
+        except (Exception, SystemExit):  # the caller still needs the id of its run
             _log.exception("A receiver of %s failed.", signal.name)

@@ -1,4 +1,4 @@
-"""What the extension keeps for one app: its settings, clock, cache, upstream and hub."""
+"""The state of one app: its settings, clock, cache, upstream and hub."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ EXTENSION = "lakeflow_jobs"
 class AppState:
     """The state of one app. It holds nothing that belongs to an interface.
 
-    :param connect: opens the upstream, which imports the SDK; called once, at the first call.
-    :param is_closing: whether this process is about to end.
+    :param connect: opens the upstream, which imports the SDK; called once, on first use.
+    :param is_closing: whether this process is about to exit.
     """
 
     def __init__(

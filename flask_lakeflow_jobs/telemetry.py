@@ -1,270 +1,184 @@
-"""Spans and metrics through OpenTelemetry, where the host has it; nothing, at no cost, elsewhere.
+"""Spans and metrics through OpenTelemetry, if the app has it; otherwise nothing, at no cost.
 
-What they say names jobs, operations and outcomes; never a token or a parameter's value.
+Attributes contain keys of jobs, operations and outcomes; never a token or a parameter's value.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from functools import cache, wraps
-from types import TracebackType
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import TYPE_CHECKING, TypeVar
 
 from .errors import LakeflowJobsError
 
 if TYPE_CHECKING:
-    from contextvars import Token
-
-    from opentelemetry.context import Context
-    from opentelemetry.metrics import Counter, Histogram
-    from opentelemetry.trace import SpanKind, Tracer
+    from opentelemetry.metrics import Counter
 
 T = TypeVar("T")
-P = ParamSpec("P")
 
-SCOPE = "flask_lakeflow_jobs"
+INSTRUMENTATION_NAME = "flask_lakeflow_jobs"
 
 JOB = "lakeflow.job.key"
 OPERATION = "lakeflow.operation"
 OUTCOME = "lakeflow.outcome"
 REPLAYED = "lakeflow.replayed"
 
-OK = "ok"
+#: Upper bounds of histogram buckets, for calls and for streams.
+CALL_BOUNDS_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+STREAM_BOUNDS_SECONDS = (1, 5, 15, 30, 60, 120, 180, 240, 300)
 
-#: Upper bounds of histograms, in seconds: for what somebody waits for, and for streams.
-CALL_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
-STREAM_SECONDS = (1, 5, 15, 30, 60, 120, 180, 240, 300)
-
-
-class HasKey(Protocol):
-    """A job's handle."""
-
-    @property
-    def key(self) -> str: ...
-
-
-class Replayable(Protocol):
-    """The answer to a trigger."""
-
-    @property
-    def replayed(self) -> bool: ...
-
-
-class Unobserved:
-    """Something that nobody watches."""
-
-    __slots__ = ()
-
-    def count(self, more: int = 1) -> None:
-        """Count attempts, or events.
-
-        :param more: how many.
-        """
-
-    def note(self, name: str, value: bool) -> None:
-        """Add what became known in its course.
-
-        :param name: of the attribute.
-        :param value: of it.
-        """
-
-    def bind_context(self, call: Callable[[], T]) -> Callable[[], T]:
-        """A call that another thread makes, as a part of this.
-
-        :param call: it.
-        """
-        return call
-
-    def end(self, outcome: str, *, is_failure: bool = False) -> None:
-        """Tell what became of it.
-
-        :param outcome: a word of few.
-        :param is_failure: whether that is bad.
-        """
-
-    def __enter__(self) -> Unobserved:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is None:
-            self.end(OK)
-        else:
-            word = error.kind if isinstance(error, LakeflowJobsError) else "error"
-            self.end(word, is_failure=True)
-
-
-UNOBSERVED = Unobserved()
+#: What is counted of each kind of operation.
+COUNTED = {"upstream": "attempts", "trigger": None, "stream": "events"}
 
 
 class Instruments:
-    """What one kind of thing is told with.
+    """The instruments of one kind of operation.
 
-    :param name: of the kind.
-    :param counted: what is counted of it, if anything.
-    :param bounds: upper bounds of the histogram of its duration, in seconds.
-    :param kind: of its spans.
+    :param kind: one of :data:`COUNTED`.
     """
 
-    def __init__(
-        self, name: str, counted: str | None, bounds: Sequence[float], kind: SpanKind
-    ) -> None:
-        from opentelemetry import metrics, trace
+    def __init__(self, kind: str) -> None:
+        from opentelemetry import metrics, trace  # an extra
 
-        meter = metrics.get_meter(SCOPE)
-        self.name = name
-        self.counted = counted
-        self.kind = kind
-        self.tracer: Tracer = trace.get_tracer(SCOPE)
-        duration = f"lakeflow.{name}.duration"
+        meter = metrics.get_meter(INSTRUMENTATION_NAME)
+        self.counted = COUNTED[kind]
+        self.tracer = trace.get_tracer(INSTRUMENTATION_NAME)
+        self.span_kind = trace.SpanKind.CLIENT if kind == "upstream" else trace.SpanKind.INTERNAL
+        bounds = STREAM_BOUNDS_SECONDS if kind == "stream" else CALL_BOUNDS_SECONDS
+        duration = f"lakeflow.{kind}.duration"
         try:
-            self.duration: Histogram = meter.create_histogram(
+            self.duration = meter.create_histogram(
                 duration, unit="s", explicit_bucket_boundaries_advisory=bounds
             )
-        except TypeError:  # APIs before 1.30 take no advice
+        except TypeError:  # APIs before 1.30 have no advisory parameters
             self.duration = meter.create_histogram(duration, unit="s")
         self.counter: Counter | None = (
-            meter.create_counter(f"lakeflow.{name}.{counted}") if counted else None
+            meter.create_counter(f"lakeflow.{kind}.{self.counted}") if self.counted else None
         )
 
 
-class Observation(Unobserved):
-    """One thing that is watched: a span, its duration, and what is counted of it.
+@cache
+def instruments_for(kind: str) -> Instruments | None:
+    """Return the instruments of a kind of operation, or ``None`` without OpenTelemetry."""
+    try:
+        return Instruments(kind)
+    except ImportError:
+        return None
 
-    :param instruments: what it is told with.
-    :param span: the name of the span.
-    :param attributes: what is known of it from the beginning.
+
+class Observation:
+    """An observed operation: a span, its duration and a count.
+
+    Without instruments it does nothing.
+
+    :param name: the name of the span.
     """
 
-    __slots__ = ("_attributes", "_began", "_count", "_instruments", "_span", "_token")
+    __slots__ = ("_attributes", "_count", "_instruments", "_started_at", "_token", "span")
 
-    def __init__(self, instruments: Instruments, span: str, attributes: dict[str, str | bool]):
+    def __init__(
+        self, instruments: Instruments | None, name: str, attributes: dict[str, str | bool]
+    ) -> None:
         self._instruments = instruments
-        self._attributes = attributes
-        self._count = 0
-        self._began = time.perf_counter()
-        self._span = instruments.tracer.start_span(span, kind=instruments.kind)
-        self._token: Token[Context] | None = None
+        if instruments is not None:
+            self._attributes = attributes
+            self._count = 0
+            self._started_at = time.perf_counter()
+            self.span = instruments.tracer.start_span(name, kind=instruments.span_kind)
 
     def count(self, more: int = 1) -> None:
-        self._count += more
+        """Count attempts or events."""
+        if self._instruments is not None:
+            self._count += more
 
-    def note(self, name: str, value: bool) -> None:
-        self._attributes[name] = value
+    def set_attribute(self, name: str, value: bool) -> None:
+        """Add an attribute to the span and the metrics."""
+        if self._instruments is not None:
+            self._attributes[name] = value
 
     def bind_context(self, call: Callable[[], T]) -> Callable[[], T]:
+        """Bind a call to the current context, for another thread: its spans become children."""
+        if self._instruments is None:
+            return call
         from opentelemetry import context
 
-        here = context.get_current()
+        current = context.get_current()
 
-        def within() -> T:
-            token = context.attach(here)
+        def bound() -> T:
+            token = context.attach(current)
             try:
                 return call()
             finally:
                 context.detach(token)
 
-        return within
+        return bound
 
     def end(self, outcome: str, *, is_failure: bool = False) -> None:
+        """End the span and record the metrics.
+
+        :param outcome: one of a few words.
+        """
+        if self._instruments is None:
+            return
         from opentelemetry.trace import StatusCode
 
         self._attributes[OUTCOME] = outcome
-        instruments = self._instruments
-        instruments.duration.record(time.perf_counter() - self._began, self._attributes)
-        self._span.set_attributes(self._attributes)
-        if instruments.counter is not None:
-            instruments.counter.add(self._count, self._attributes)
-            self._span.set_attribute(f"lakeflow.{instruments.counted}", self._count)
+        self._instruments.duration.record(time.perf_counter() - self._started_at, self._attributes)
+        self.span.set_attributes(self._attributes)
+        if self._instruments.counter is not None:
+            self._instruments.counter.add(self._count, self._attributes)
+            self.span.set_attribute(f"lakeflow.{self._instruments.counted}", self._count)
         if is_failure:
-            self._span.set_status(StatusCode.ERROR, outcome)
-        self._span.end()
+            self.span.set_status(StatusCode.ERROR, outcome)
+        self.span.end()
 
     def __enter__(self) -> Observation:
-        from opentelemetry import context, trace
+        """Make the span the current one; end the observation on exit."""
+        if self._instruments is not None:
+            from opentelemetry import context, trace
 
-        self._token = context.attach(trace.set_span_in_context(self._span))
+            self._token = context.attach(trace.set_span_in_context(self.span))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, cls: object, error: BaseException | None, traceback: object) -> None:
+        if self._instruments is None:
+            return
         from opentelemetry import context
 
-        if self._token is not None:
-            context.detach(self._token)
-        super().__exit__(kind, error, trace)
+        context.detach(self._token)
+        if error is None:
+            self.end("ok")
+        else:  # the message is not recorded: it may quote parameters
+            outcome = error.kind if isinstance(error, LakeflowJobsError) else "error"
+            self.end(outcome, is_failure=True)
 
 
-@cache
-def instruments_for(name: str) -> Instruments | None:
-    """What a kind of thing is told with; ``None`` where the host has no OpenTelemetry.
+#: The observation of everything where OpenTelemetry is not installed.
+UNOBSERVED = Observation(None, "", {})
 
-    :param name: of the kind.
+
+def observe_upstream_call(operation: str, job: str | None) -> Observation:
+    """Observe a call to the workspace, retries included. Count each attempt.
+
+    :param job: the job's key, if the call concerns a job.
     """
-    try:
-        from opentelemetry.trace import SpanKind
-    except ImportError:
-        return None
-    if name == "upstream":
-        return Instruments(name, "attempts", CALL_SECONDS, SpanKind.CLIENT)
-    if name == "stream":
-        return Instruments(name, "events", STREAM_SECONDS, SpanKind.INTERNAL)
-    return Instruments(name, None, CALL_SECONDS, SpanKind.INTERNAL)
-
-
-def observe_upstream_call(operation: str, job: str | None) -> Unobserved:
-    """Watch a call to the workspace, retries included; each attempt is to be counted.
-
-    :param operation: which one.
-    :param job: the job's key, if it is about one.
-    """
-    instruments = instruments_for("upstream")
-    if instruments is None:
-        return UNOBSERVED
-    about: dict[str, str | bool] = {OPERATION: operation}
+    attributes: dict[str, str | bool] = {OPERATION: operation}
     if job is not None:
-        about[JOB] = job
-    return Observation(instruments, f"lakeflow {operation}", about)
+        attributes[JOB] = job
+    return _observe("upstream", f"lakeflow {operation}", attributes)
 
 
-def observe_stream(jobs: Iterable[str]) -> Unobserved:
-    """Watch an event stream; each event is to be counted.
-
-    :param jobs: the keys of the jobs whose runs are followed.
-    """
-    instruments = instruments_for("stream")
-    if instruments is None:
-        return UNOBSERVED
-    return Observation(instruments, "lakeflow stream", {JOB: ", ".join(sorted(set(jobs)))})
+def observe_trigger(job: str) -> Observation:
+    """Observe a trigger of a job. Set :data:`REPLAYED`."""
+    return _observe("trigger", "lakeflow trigger", {JOB: job})
 
 
-H = TypeVar("H", bound=HasKey)
-R = TypeVar("R", bound=Replayable)
+def observe_stream(jobs: Iterable[str]) -> Observation:
+    """Observe an event stream of runs of some jobs. Count each event."""
+    return _observe("stream", "lakeflow stream", {JOB: ", ".join(sorted(set(jobs)))})
 
 
-def observe_trigger(run_now: Callable[Concatenate[H, P], R]) -> Callable[Concatenate[H, P], R]:
-    """Watch each trigger of a job.
-
-    :param run_now: a handle's method.
-    """
-
-    @wraps(run_now)
-    def watched(handle: H, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        instruments = instruments_for("trigger")
-        if instruments is None:
-            return run_now(handle, *args, **kwargs)
-        with Observation(instruments, "lakeflow trigger", {JOB: handle.key}) as observation:
-            triggered = run_now(handle, *args, **kwargs)
-            observation.note(REPLAYED, triggered.replayed)
-            return triggered
-
-    return watched
+def _observe(kind: str, name: str, attributes: dict[str, str | bool]) -> Observation:
+    instruments = instruments_for(kind)
+    return UNOBSERVED if instruments is None else Observation(instruments, name, attributes)

@@ -16,7 +16,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
 
-from flask_lakeflow_jobs import LakeflowJobs, extension
+from flask_lakeflow_jobs import LakeflowJobs
 from flask_lakeflow_jobs.local import Address, Workspace, load_bundle
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.clocks import FakeClock
@@ -103,12 +103,12 @@ def _jobs(job_ids: Mapping[str, int], more: Mapping[str, Any]) -> dict[str, Any]
 
 
 @pytest.fixture
-def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
-    """The clock of the apps that are made from now on. It stands still, so that no look is due; and
-    it is far ahead, so that runs seem old, and are looked at seldom."""
-    clock = FakeClock(time.time() + 3600)
-    monkeypatch.setattr(extension, "SystemClock", lambda: clock)
-    return clock
+def stopped_clock() -> FakeClock:
+    """A clock for an app that stands still, so that no poll is due.
+
+    It is an hour ahead, so that runs seem old and are polled seldom.
+    """
+    return FakeClock(time.time() + 3600)
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def fail() -> None:
 
 
 @pytest.mark.parametrize("cls", ERRORS)
-def test_an_error_has_what_its_readers_need(cls: type[LakeflowJobsError]) -> None:
+def test_error_has_status_exit_code_kind_title_and_detail(cls: type[LakeflowJobsError]) -> None:
     error = one(cls)
     assert isinstance(error, HTTPException)
     assert error.code in STATUSES
@@ -75,12 +75,12 @@ def test_an_error_has_what_its_readers_need(cls: type[LakeflowJobsError]) -> Non
     assert cls.__doc__
 
 
-def test_kinds_and_titles_are_told_apart() -> None:
+def test_errors_have_distinct_kinds_and_titles() -> None:
     assert len({cls.kind for cls in ERRORS}) == len(ERRORS)
     assert len({cls.title for cls in ERRORS}) == len(ERRORS)
 
 
-def test_every_error_stands_at_the_front_door() -> None:
+def test_errors_are_public_names() -> None:
     assert {cls.__name__ for cls in ERRORS} <= set(flask_lakeflow_jobs.__all__)
 
 
@@ -101,13 +101,13 @@ def test_every_error_stands_at_the_front_door() -> None:
         (RunTimeout, 504, 4),
     ],
 )
-def test_statuses_and_exit_codes_are_those_of_the_contract(
+def test_error_status_and_exit_code_match_the_contract(
     cls: type[LakeflowJobsError], status: int, exit_code: int
 ) -> None:
     assert (cls.code, cls.exit_code) == (status, exit_code)
 
 
-def test_an_unknown_job_is_a_key_error_that_names_the_known_ones() -> None:
+def test_unknown_job_is_a_key_error_that_lists_known_keys() -> None:
     error = one(UnknownJob)
     assert isinstance(error, KeyError)
     assert "'elt'" in str(error)
@@ -115,21 +115,21 @@ def test_an_unknown_job_is_a_key_error_that_names_the_known_ones() -> None:
     assert "none" in str(UnknownJob("x", []))
 
 
-def test_errors_are_also_what_plain_python_expects() -> None:
+def test_errors_are_builtin_exceptions_where_python_has_one() -> None:
     assert isinstance(one(RunTimeout), TimeoutError)
     assert isinstance(one(HandleClosed), RuntimeError)
 
 
-def test_a_run_that_is_not_over_is_said_to_go_on() -> None:
+def test_run_timeout_message_says_that_the_run_continues() -> None:
     assert str(RunTimeout(5, 1.5)) == "Run 5 has not ended within 1.5 seconds. It continues."
 
 
-def test_where_that_is_not_known_it_is_not_said() -> None:
+def test_run_timeout_message_with_last_error_quotes_it() -> None:
     error = RunTimeout(5, 1.5, last_error="The workspace is away.")
     assert str(error) == "No end of run 5 was observed within 1.5 seconds. The workspace is away."
 
 
-def test_invalid_parameters_carry_their_messages_by_field() -> None:
+def test_invalid_parameters_copies_messages_by_field() -> None:
     messages = {"a": ["Wrong."]}
     error = InvalidParameters("See there.", messages)
     messages["b"] = []
@@ -139,7 +139,7 @@ def test_invalid_parameters_carry_their_messages_by_field() -> None:
 
 @pytest.mark.parametrize("cls", ERRORS)
 @pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, pickled], ids=lambda f: f.__name__)
-def test_an_error_can_be_copied_and_sent_to_another_process(
+def test_error_can_be_copied_and_pickled(
     again: Callable[[LakeflowJobsError], LakeflowJobsError], cls: type[LakeflowJobsError]
 ) -> None:
     error = one(cls)
@@ -154,7 +154,7 @@ def test_an_error_can_be_copied_and_sent_to_another_process(
     assert copied.get_response().status_code == error.code
 
 
-def test_an_error_of_another_process_is_raised_in_this_one() -> None:
+def test_error_raised_in_another_process_is_raised_here() -> None:
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         with pytest.raises(RunNotFound, match="no run 5") as caught:
             pool.submit(fail).result(DEADLINE)
@@ -163,7 +163,7 @@ def test_an_error_of_another_process_is_raised_in_this_one() -> None:
 
 
 @pytest.mark.parametrize("cls", ERRORS)
-def test_raised_in_a_view_of_the_hosts_own_it_answers_with_its_status(
+def test_error_raised_in_a_host_view_responds_with_its_status(
     cls: type[LakeflowJobsError],
 ) -> None:
     app = Flask(__name__)
@@ -177,7 +177,7 @@ def test_raised_in_a_view_of_the_hosts_own_it_answers_with_its_status(
     assert response.mimetype == "text/html"
 
 
-def test_what_an_error_quotes_cannot_become_markup() -> None:
+def test_error_detail_is_escaped_in_html() -> None:
     app = Flask(__name__)
 
     @app.get("/")

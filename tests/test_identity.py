@@ -13,7 +13,7 @@ from tests.run_documents import named_job
 TOKEN = "dapi-very-secret"
 
 
-def test_the_app_is_one_identity_and_each_token_another() -> None:
+def test_identity_key_is_distinct_for_app_and_each_token() -> None:
     assert not APP.is_user
     assert Identity(TOKEN).is_user
     keys = {APP.key, Identity(TOKEN).key, Identity(TOKEN + "2").key}
@@ -21,25 +21,25 @@ def test_the_app_is_one_identity_and_each_token_another() -> None:
     assert Identity(TOKEN).key == Identity(TOKEN).key
 
 
-def test_a_token_shows_in_no_key_and_no_repr() -> None:
+def test_identity_key_and_repr_hide_the_token() -> None:
     user = Identity(TOKEN)
     assert TOKEN not in user.key
     assert TOKEN not in repr(user)
     assert TOKEN not in repr(RunKey(user, named_job(), 1))
 
 
-def test_a_token_that_spells_the_apps_key_is_still_a_user() -> None:
+def test_identity_with_token_named_app_is_a_user() -> None:
     assert Identity("app").key != APP.key
 
 
 @pytest.mark.parametrize("sent", [TOKEN, f"  {TOKEN} "])
-def test_the_user_is_who_the_request_carries(sent: str) -> None:
+def test_read_user_identity_returns_the_requests_user(sent: str) -> None:
     with Flask(__name__).test_request_context(headers={USER_TOKEN_HEADER: sent}):
         assert read_user_identity(request) == Identity(TOKEN)
 
 
 @pytest.mark.parametrize("headers", [{}, {USER_TOKEN_HEADER: ""}, {USER_TOKEN_HEADER: "  "}])
-def test_without_a_token_nobody_steps_in(headers: dict[str, str]) -> None:
+def test_read_user_identity_without_token_raises(headers: dict[str, str]) -> None:
     with (
         Flask(__name__).test_request_context(headers=headers),
         pytest.raises(MissingUserToken, match=USER_TOKEN_HEADER) as caught,
@@ -48,7 +48,7 @@ def test_without_a_token_nobody_steps_in(headers: dict[str, str]) -> None:
     assert caught.value.code == 401
 
 
-def test_the_authorization_header_is_no_user_token() -> None:
+def test_read_user_identity_ignores_the_authorization_header() -> None:
     with (
         Flask(__name__).test_request_context(headers={"Authorization": f"Bearer {TOKEN}"}),
         pytest.raises(MissingUserToken),

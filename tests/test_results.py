@@ -44,17 +44,17 @@ class ShortHandle(JobHandle):
 results = Results(ShortHandle())
 
 
-def test_a_call_that_goes_well_gives_its_data() -> None:
+def test_wrapped_call_that_succeeds_has_data() -> None:
     assert results.get_run(1) == ExecutionResult(ok=True, data=RUN)
 
 
-def test_a_call_that_fails_gives_status_and_message() -> None:
+def test_wrapped_call_that_fails_has_status_and_message() -> None:
     result = results.get_run(2)
     assert (result.ok, result.data, result.status) == (False, None, 404)
     assert "no run 2" in (result.message or "")
 
 
-def test_following_ends_with_the_failure() -> None:
+def test_wrapped_watch_that_fails_ends_with_the_failure() -> None:
     watch = results.watch(5)
     first, last = watch
     assert watch.run_id == 5
@@ -62,14 +62,14 @@ def test_following_ends_with_the_failure() -> None:
     assert (last.ok, last.status) == (False, 404)
 
 
-def test_a_failure_to_start_is_the_only_result() -> None:
+def test_wrapped_watch_that_cannot_start_yields_one_failure() -> None:
     watch = results.run_and_wait()
     [only] = watch
     assert watch.run_id is None
     assert (only.ok, only.status) == (False, 404)
 
 
-def test_a_mistake_in_the_program_is_still_raised() -> None:
+def test_wrapped_call_raises_errors_of_other_classes() -> None:
     with pytest.raises(ZeroDivisionError):
         results.cancel_run(1)
 
@@ -83,6 +83,6 @@ def test_results_have_every_call_of_a_handle() -> None:
     assert set(vars(results)) == calls - {"as_user"}
 
 
-def test_what_a_handle_has_not_results_have_not() -> None:
+def test_results_unknown_name_raises_attribute_error() -> None:
     with pytest.raises(AttributeError, match="start_it"):
         cast("Any", results).start_it()

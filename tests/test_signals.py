@@ -14,7 +14,7 @@ ALL = [run_triggered, run_changed, run_finished, run_canceled]
 
 
 @pytest.mark.parametrize("signal", ALL)
-def test_a_receiver_gets_the_app_and_the_payload(signal: Any) -> None:
+def test_send_passes_the_app_and_the_payload(signal: Any) -> None:
     app = Flask(__name__)
     received: list[tuple[Flask, dict[str, Any]]] = []
 
@@ -27,7 +27,7 @@ def test_a_receiver_gets_the_app_and_the_payload(signal: Any) -> None:
     assert received == [(app, {"job": "etl", "run_id": 5})]
 
 
-def test_receivers_of_one_app_hear_nothing_of_another() -> None:
+def test_send_calls_only_receivers_of_the_app() -> None:
     mine, other = Flask("mine"), Flask("other")
     heard: list[int] = []
     with run_changed.connected_to(lambda _, **extra: heard.append(extra["run_id"]), mine):
@@ -37,7 +37,7 @@ def test_receivers_of_one_app_hear_nothing_of_another() -> None:
 
 
 @pytest.mark.parametrize("failure", [RuntimeError, SystemExit])
-def test_a_receiver_that_fails_is_logged_and_breaks_nobody(
+def test_send_logs_a_failing_receiver_and_calls_the_others(
     failure: type[BaseException], caplog: pytest.LogCaptureFixture
 ) -> None:
     app = Flask(__name__)
@@ -61,7 +61,7 @@ def test_a_receiver_that_fails_is_logged_and_breaks_nobody(
     assert "the receiver's own" in caplog.text
 
 
-def test_an_interrupt_is_no_failure_of_a_receiver() -> None:
+def test_send_lets_keyboard_interrupt_pass() -> None:
     app = Flask(__name__)
 
     def interrupted(_: Flask, **__: Any) -> None:
@@ -71,5 +71,5 @@ def test_an_interrupt_is_no_failure_of_a_receiver() -> None:
         signals.send(run_finished, app)
 
 
-def test_the_signals_are_told_apart() -> None:
+def test_signals_have_distinct_names() -> None:
     assert len({signal.name for signal in ALL}) == len(ALL)

@@ -88,7 +88,7 @@ def seen(exporter: InMemorySpanExporter, reader: InMemoryMetricReader) -> Cached
 # ── calls upstream ────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_call_has_a_span_with_its_attempts(
+def test_upstream_call_has_a_span_with_its_attempts(
     client: FlaskClient, fault_proxy: FaultyWorkspace, seen: CachedResponse
 ) -> None:
     fault_proxy.fail(Refusal(503), path="runs/list", times=1)
@@ -106,7 +106,7 @@ def test_a_call_has_a_span_with_its_attempts(
     assert span.status.is_unset
 
 
-def test_a_call_that_fails_says_how_and_no_more(
+def test_upstream_call_that_fails_has_only_its_outcome(
     client: FlaskClient, fault_proxy: FaultyWorkspace, seen: CachedResponse
 ) -> None:
     fault_proxy.fail(Refusal(429, message=f"no {SECRET}", retry_after=3600), path="runs/list")
@@ -119,7 +119,7 @@ def test_a_call_that_fails_says_how_and_no_more(
     assert SECRET not in seen.everything
 
 
-def test_calls_are_counted_and_timed(
+def test_upstream_calls_are_counted_and_timed(
     client: FlaskClient, fault_proxy: FaultyWorkspace, seen: CachedResponse
 ) -> None:
     fault_proxy.fail(Refusal(503), path="runs/list", times=1)
@@ -137,7 +137,7 @@ def test_calls_are_counted_and_timed(
     assert attempts.value == 2
 
 
-def test_what_the_sdk_does_in_another_thread_is_a_part_of_the_call(seen: CachedResponse) -> None:
+def test_bind_context_makes_the_span_current_in_another_thread(seen: CachedResponse) -> None:
     with (
         telemetry.observe_upstream_call("get_run", "etl") as told,
         ThreadPoolExecutor(1) as threads,
@@ -153,7 +153,7 @@ def test_what_the_sdk_does_in_another_thread_is_a_part_of_the_call(seen: CachedR
 # ── triggers ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_trigger_has_a_span_around_its_call(client: FlaskClient, seen: CachedResponse) -> None:
+def test_trigger_span_is_the_parent_of_its_call(client: FlaskClient, seen: CachedResponse) -> None:
     headers = {"Idempotency-Key": "telemetry", **on_behalf_of(ALICE)}
     for _ in range(2):
         client.post("/api/jobs/never/run", json={"params": {"day": SECRET}}, headers=headers)
@@ -172,7 +172,7 @@ def test_a_trigger_has_a_span_around_its_call(client: FlaskClient, seen: CachedR
     assert ALICE not in seen.everything
 
 
-def test_a_trigger_that_is_refused_says_so(client: FlaskClient, seen: CachedResponse) -> None:
+def test_trigger_that_is_refused_has_its_outcome(client: FlaskClient, seen: CachedResponse) -> None:
     client.post("/api/jobs/script/run", json={"params": {"args": SECRET}})
 
     (span,) = seen.spans("lakeflow trigger")
@@ -192,7 +192,7 @@ def streams(seen: CachedResponse) -> list[dict[str, Any]]:
     return wait_until(lambda: seen.attributes("lakeflow stream"), "The end of the stream")
 
 
-def test_a_stream_says_how_many_events_it_had_and_why_it_ended(
+def test_stream_span_has_events_and_outcome(
     app: Flask, serve: Serve, run_gate: RunGate, seen: CachedResponse
 ) -> None:
     url, client = serve(app), app.test_client()
@@ -216,7 +216,7 @@ def test_a_stream_says_how_many_events_it_had_and_why_it_ended(
     )
 
 
-def test_a_viewer_that_leaves_is_told_apart(
+def test_stream_span_of_disconnected_viewer_has_outcome_viewer_left(
     make_app: MakeApp, serve: Serve, run_gate: RunGate, seen: CachedResponse
 ) -> None:
     app = make_app(LAKEFLOW_JOBS_HEARTBEAT=0.05)
@@ -230,7 +230,7 @@ def test_a_viewer_that_leaves_is_told_apart(
     assert attributes["lakeflow.outcome"] == "viewer_left"
 
 
-def test_so_is_one_that_is_to_come_back(
+def test_stream_span_at_maximum_lifetime_has_outcome_sent_back(
     make_app: MakeApp, run_gate: RunGate, seen: CachedResponse
 ) -> None:
     client = make_app(LAKEFLOW_JOBS_STREAM_MAX_SECONDS=0.1).test_client()
@@ -256,27 +256,22 @@ with telemetry.observe_upstream_call("get_run", "etl") as told:
     assert told.bind_context(print) is print
 assert telemetry.observe_stream(["etl"]) is told
 
-class Handle:
-    key = "etl"
-
-    @telemetry.observe_trigger
-    def run_now(self, value):
-        return value
-
-assert Handle().run_now(5) == 5
+with telemetry.observe_trigger("etl") as trigger:
+    assert trigger is told
+    trigger.set_attribute(telemetry.REPLAYED, True)
 """
 
 
-def test_without_opentelemetry_nothing_is_told() -> None:
+def test_without_opentelemetry_nothing_is_observed() -> None:
     subprocess.run([sys.executable, "-c", WITHOUT], check=True)
 
 
-def test_importing_the_extension_does_not_import_it() -> None:
+def test_importing_the_extension_does_not_import_opentelemetry() -> None:
     code = "import sys, flask_lakeflow_jobs; assert 'opentelemetry' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_failure_that_is_none_of_ours_is_one_too(seen: CachedResponse) -> None:
+def test_upstream_call_that_raises_any_error_has_outcome_error(seen: CachedResponse) -> None:
     with pytest.raises(LookupError), telemetry.observe_upstream_call("get_run", None):
         raise LookupError(SECRET)
     (attributes,) = seen.attributes("lakeflow get_run")

@@ -29,7 +29,7 @@ class TestReference:
 def found(text: str, root: Path) -> TestReference:
     """The test that is meant.
 
-    :param text: as pytest spells it, without a class: ``tests/test_outcome.py::test_…``.
+    :param text: as pytest spells it, without a class: ``tests/runs/test_outcome.py::test_…``.
     :param root: the project's.
     :raises LookupError: there is no such test.
     """

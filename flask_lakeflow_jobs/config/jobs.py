@@ -1,11 +1,11 @@
-"""The named jobs of an app: from what code, config, environment and bundle say to checked jobs."""
+"""The jobs of an app: from code, config, environment and bundle to checked jobs."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
@@ -19,43 +19,44 @@ from ..runs.params import TASK_TYPES
 from ..runs.params_schema import build_params_schema
 from ..runs.redaction import SecretOverrides, secret_overrides
 from .keys import JOBS, WAIT_TIMEOUT
-from .readers import SettingsReader, parse_number, read_mapping
+from .readers import SettingsReader, parse_number
 
 _log = logging.getLogger("flask_lakeflow_jobs")
+
 JOB_PREFIX = "DATABRICKS_JOB_"
 SINGLE_JOB = "DATABRICKS_JOB_ID"
 
-#: What stands where a job's key does in the paths of the HTTP API, and so is no key.
+#: Segments of the HTTP API's paths that stand where a job's key does.
 RESERVED_KEYS = frozenset({"lakeflow.js", "openapi.json", "stream", "webhook"})
 
-#: Said to whoever looks for the jobs of an app that has none.
 NO_JOBS_MESSAGE = (
     "This app has no jobs. Set DATABRICKS_JOB_<NAME> to a job's id, or LAKEFLOW_JOBS, or"
     " LAKEFLOW_JOBS_BUNDLE to the path of a databricks.yml."
 )
 
-#: ``(user, action, job key) -> may they?``
+#: ``(user, action, job key) -> whether the action is allowed``
 Policy: TypeAlias = Callable[[Any, str, str], bool]
 
-#: The values of the mapping are fields; a type checker takes a dict of several kinds for one of
-#: objects, so that the type does not say so.
+#: A schema or a mapping of fields. The values are typed as objects because type checkers infer
+#: ``dict[str, object]`` for fields of several classes.
 Params: TypeAlias = "Schema | type[Schema] | Mapping[str, object]"
 
 
 @dataclass(frozen=True)
 class JobConfig:
-    """One named job.
+    """The configuration of one job.
 
-    :param job_id: the job's id in the workspace; without it, ``DATABRICKS_JOB_<KEY>`` gives it.
-    :param task_type: where parameters go, one of ``notebook``, ``python_wheel``,
-        ``python_script``, ``spark_jar``, ``sql``, ``dbt``, ``dbt_commands``, ``job``, ``pipeline``.
-    :param params: a marshmallow schema (class or instance), or a dict of fields.
-    :param wait_timeout: seconds that ``run_and_wait`` waits; left as it is, the app's
-        ``LAKEFLOW_JOBS_WAIT_TIMEOUT`` holds.
-    :param run_as: ``"app"``, or ``"user"``: then only handles from ``as_user`` act, and the HTTP
-        routes act with the token of whoever asks.
-    :param policy: who may do what with this job; it is asked instead of the extension's.
-    :param description: for people.
+    :param job_id: the job's id in the workspace. By default, ``DATABRICKS_JOB_<KEY>``.
+    :param task_type: determines where parameters go: ``notebook``, ``python_wheel``,
+        ``python_script``, ``spark_jar``, ``sql``, ``dbt``, ``dbt_commands``, ``job`` or
+        ``pipeline``.
+    :param params: a marshmallow schema (class or instance) or a dict of fields.
+    :param wait_timeout: seconds that ``run_and_wait`` waits. By default, the app's
+        ``LAKEFLOW_JOBS_WAIT_TIMEOUT``.
+    :param run_as: ``"app"`` or ``"user"``. With ``"user"``, only handles from ``as_user`` can act,
+        and the HTTP routes act with the token of the requester.
+    :param policy: decides about this job instead of the extension's policy.
+    :param description: a text for people.
     """
 
     job_id: int | None = None
@@ -69,7 +70,7 @@ class JobConfig:
 
 @dataclass(frozen=True)
 class Job:
-    """A job as the settings have it, checked and complete."""
+    """A checked and complete job of an app."""
 
     key: str
     job_id: int
@@ -82,16 +83,16 @@ class Job:
 
     @cached_property
     def secret_overrides(self) -> SecretOverrides:
-        """What the schema says of its fields: which are secrets, and which only look like it."""
+        """The fields that the schema declares secret or not secret."""
         return secret_overrides(self.schema)
 
     @property
     def params_schema(self) -> dict[str, Any]:
-        """The JSON Schema of its parameters."""
+        """The JSON Schema of the parameters."""
         return build_params_schema(self.schema, self.task_type)
 
     def to_dict(self) -> dict[str, Any]:
-        """The job as the API describes it."""
+        """Return the job as the HTTP API describes it."""
         return {
             "key": self.key,
             "jobId": self.job_id,
@@ -106,114 +107,143 @@ JobConfigs: TypeAlias = Mapping[str, JobConfig | Mapping[str, Any]]
 
 
 def build_env_name(key: str) -> str:
-    """The setting that gives the id of the job under a key.
+    """Return the name of the setting with the id of a job.
 
-    :param key: e.g. ``etl`` or ``nightly-load``.
+    :param key: the job's key, e.g. ``etl`` or ``nightly-load``.
     """
     return JOB_PREFIX + re.sub(r"\W", "_", key, flags=re.ASCII).upper()
 
 
-def resolve_jobs(
-    sources: SettingsReader, code: JobConfigs, local_ids: Mapping[str, int], wait_timeout: float
-) -> dict[str, Job]:
-    """All jobs of an app: those named outright, those of the bundle, those that were discovered.
+@dataclass(frozen=True)
+class _Candidate:
+    """A job that a source names.
 
-    :param sources: the app's config and the environment.
-    :param code: the jobs that the code names.
-    :param local_ids: key → id of the jobs on the local workspace; there, these ids hold.
-    :param wait_timeout: seconds, for jobs that do not say otherwise.
-    :raises ConfigurationError: for a job without an id, or a setting that makes no sense.
+    :param source: the source, for messages.
+    :param variable: the setting with the job's id.
+    :param is_strict: an invalid candidate is an error. Otherwise it is ignored with a warning,
+        because it may not be meant to be a job.
     """
-    local = {build_env_name(key): job_id for key, job_id in local_ids.items()}
-    configs = _outright(sources, code, wait_timeout)
-    taken = {build_env_name(key) for key in configs}
-    left_alone = JobConfig(wait_timeout=wait_timeout)
-    configs |= {
-        key: left_alone
-        for key in local_ids
-        if build_env_name(key) not in taken and _is_free(key, "The bundle", is_meant=False)
-    }
-    origins = {key: build_env_name(key) for key in configs}
-    for name in _job_settings(sources):
-        if name not in origins.values():
-            key = "default" if name == SINGLE_JOB else name.removeprefix(JOB_PREFIX).lower()
-            is_meant = sources.config.get(name) is not None
-            if _discovered(sources, name) and _is_free(key, name, is_meant=is_meant):
-                first = origins.setdefault(key, name)
-                if configs.get(key, left_alone).job_id is None and build_env_name(key) not in local:
-                    _check_agreement(sources, key, first, name, is_meant=is_meant)
+
+    key: str
+    source: str
+    variable: str
+    config: JobConfig
+    is_strict: bool
+
+    def report(self, problem: str, *, remedy: str, consequence: str) -> None:
+        if self.is_strict:
+            raise ConfigurationError(f"{problem} {remedy}")
+        _log.warning("%s %s", problem, consequence)
+
+
+def resolve_jobs(
+    reader: SettingsReader, code: JobConfigs, local_ids: Mapping[str, int], wait_timeout: float
+) -> dict[str, Job]:
+    """Return the jobs of an app: configured ones, those of the bundle and discovered ones.
+
+    An earlier one of these sources takes precedence over a later one.
+
+    :param code: the jobs that the code configures; ``LAKEFLOW_JOBS`` overrides them.
+    :param local_ids: key → id of the jobs on the local workspace. There, these ids apply.
+    :param wait_timeout: seconds, for jobs without a timeout of their own.
+    :raises ConfigurationError: a job has no id, or a setting is invalid.
+    """
+    ids_by_variable = {build_env_name(key): job_id for key, job_id in local_ids.items()}
+    accepted: dict[str, _Candidate] = {}
+    for candidate in _find_candidates(reader, code, local_ids, wait_timeout):
+        key, source = candidate.key, candidate.source
+        if problem := _find_key_problem(key):
+            candidate.report(
+                f"{source} names a job {key!r}, but {problem}.",
+                remedy="Give the job another key, and its id as 'job_id'.",
+                consequence=f"It is ignored; name the job in {JOBS.name} under another key.",
+            )
+            continue
+        first = accepted.setdefault(key, candidate)
+        if build_env_name(key) not in ids_by_variable and _contradicts(reader, candidate, first):
+            candidate.report(
+                f"{first.variable} and {source} give the job {key!r} different ids.",
+                remedy="Keep one of them.",
+                consequence=f"{source} is ignored.",
+            )
     return {
-        key: _job(
+        key: _build_job(
             key,
-            configs.get(key, left_alone),
-            local.get(build_env_name(key))
-            or _configured_id(sources, key, origin, configs.get(key)),
+            candidate.config,
+            ids_by_variable.get(build_env_name(key)) or _find_id(reader, candidate),
         )
-        for key, origin in origins.items()
+        for key, candidate in accepted.items()
     }
 
 
-def _job_settings(sources: SettingsReader) -> list[str]:
-    """The settings that may name jobs; those of the app's config come first, and so win."""
-    names: set[object] = {*sources.config, *sources.environ}  # Flask lets the keys be anything
-    found = [name for name in names if isinstance(name, str) and name.startswith(JOB_PREFIX)]
-    return sorted(found, key=lambda name: (sources.config.get(name) is None, name))
+def _find_candidates(
+    reader: SettingsReader, code: JobConfigs, local_ids: Mapping[str, int], wait_timeout: float
+) -> Iterator[_Candidate]:
+    """Yield the jobs that the sources name, in the order of precedence."""
+    configured = _configured_jobs(reader, code, wait_timeout)
+    yield from configured
+    default = JobConfig(wait_timeout=wait_timeout)
+    variables = {candidate.variable for candidate in configured}
+    bundled = [
+        _Candidate(key, "The bundle", variable, default, is_strict=False)
+        for key in local_ids
+        if (variable := build_env_name(key)) not in variables
+    ]
+    yield from bundled
+    variables |= {each.variable for each in bundled if not _find_key_problem(each.key)}
+    yield from _discovered_jobs(reader, variables, default)
 
 
-def _is_free(key: str, where: str, *, is_meant: bool) -> bool:
-    """Whether a job may have a key; what nobody may have meant to be a key only warns."""
+def _contradicts(reader: SettingsReader, candidate: _Candidate, first: _Candidate) -> bool:
+    """Return whether the setting of a candidate has another id than that of an earlier one."""
+    if first.config.job_id is not None:
+        return False
+    value, other = reader.get(first.variable), reader.get(candidate.variable)
+    return value not in (None, "") and _parse_id(value) != _parse_id(other)
+
+
+def _find_key_problem(key: str) -> str | None:
     if not re.fullmatch(r"[\w.-]+", key) or key in (".", ".."):
-        why = "a key is letters, digits, '_', '-' and '.', and not '.' or '..' alone"
-    elif key in RESERVED_KEYS:
-        why = "that is the name of a route of the HTTP API"
-    else:
-        return True
-    taken = f"{where} names a job {key!r}, and {why}."
-    if is_meant:
-        raise ConfigurationError(f"{taken} Give the job another key, and its id as 'job_id'.")
-    _log.warning("%s So it is left out; name it in %s under another key.", taken, JOBS.name)
-    return False
+        return "a key consists of letters, digits, '_', '-' and '.', and is not '.' or '..'"
+    if key in RESERVED_KEYS:
+        return "that is the name of a route of the HTTP API"
+    return None
 
 
-def _check_agreement(
-    sources: SettingsReader, key: str, first: str, second: str, *, is_meant: bool
-) -> None:
-    """See that two settings for the id of one job agree; as with keys, some only warn."""
-    ids = {_as_id(sources.get(name)) for name in (first, second)}
-    if len(ids) == 1 or sources.get(first) in (None, ""):
-        return
-    both = f"{first} and {second} give the job {key!r} different ids."
-    if is_meant:
-        raise ConfigurationError(f"{both} Keep one of them.")
-    _log.warning("%s %s is left out.", both, second)
+def _discovered_jobs(
+    reader: SettingsReader, ignored: set[str], config: JobConfig
+) -> Iterator[_Candidate]:
+    """Yield the jobs that ``DATABRICKS_JOB_*`` settings name, those of the app's config first."""
+    names: set[object] = {*reader.config, *reader.environ}  # keys of app.config may be any objects
+    variables = {name for name in names if isinstance(name, str) and name.startswith(JOB_PREFIX)}
+    in_config = {name for name in variables if reader.config.get(name) is not None}
+    for name in sorted(variables - ignored, key=lambda each: (each not in in_config, each)):
+        value = reader.get(name)
+        if name in in_config or (value and (name == SINGLE_JOB or _parse_id(value) is not None)):
+            key = "default" if name == SINGLE_JOB else name.removeprefix(JOB_PREFIX).lower()
+            yield _Candidate(key, name, name, config, is_strict=name in in_config)
+        elif value:
+            _log.warning("%s is not a job id. It is ignored.", name)
 
 
-def _configured_id(sources: SettingsReader, key: str, origin: str, config: JobConfig | None) -> int:
-    if config is not None and config.job_id is not None:
-        return config.job_id
-    for name in (origin, SINGLE_JOB) if key == "default" else (origin,):
-        value = sources.get(name)
-        if value is not None and (value != "" or name in sources.config):
-            return _checked_id(value, name)
+def _find_id(reader: SettingsReader, candidate: _Candidate) -> int:
+    if candidate.config.job_id is not None:
+        return candidate.config.job_id
+    variables = [candidate.variable]
+    if candidate.key == "default":
+        variables.append(SINGLE_JOB)
+    for name in variables:
+        value = reader.get(name)
+        if value is not None and (value != "" or name in reader.config):
+            return _require_id(value, name)
     raise ConfigurationError(
-        f"The job {key!r} has no id: set {origin}, or 'job_id' in {JOBS.name}."
+        f"The job {candidate.key!r} has no id. Set {candidate.variable}, or 'job_id' in"
+        f" {JOBS.name}."
     )
 
 
-def _discovered(sources: SettingsReader, name: str) -> bool:
-    """Whether a setting names a job; what the environment has by chance only warns."""
-    if sources.config.get(name) is not None or name == SINGLE_JOB:
-        return sources.get(name) not in (None, "") or sources.config.get(name) == ""
-    if name not in sources.environ:
-        return False
-    value = sources.environ[name]
-    if value and _as_id(value) is None:
-        _log.warning("%s is not a job id, so it names no job.", name)
-    return _as_id(value) is not None
-
-
-def _checked_id(value: Any, where: str) -> int:
-    job_id = _as_id(value)
+def _require_id(value: Any, where: str) -> int:
+    job_id = _parse_id(value)
     if job_id is None:
         raise ConfigurationError(
             f"{where} must be a job id, a positive number, not {quote(value)}."
@@ -221,31 +251,31 @@ def _checked_id(value: Any, where: str) -> int:
     return job_id
 
 
-def _as_id(value: Any) -> int | None:
+def _parse_id(value: Any) -> int | None:
     return parse_id(value.strip() if isinstance(value, str) else value)
 
 
-def _outright(
-    sources: SettingsReader, code: JobConfigs, wait_timeout: float
-) -> dict[str, JobConfig]:
-    """The jobs that are named outright: those in code, overridden field by field by the config."""
+def _configured_jobs(
+    reader: SettingsReader, code: JobConfigs, wait_timeout: float
+) -> list[_Candidate]:
+    """Return the jobs of the code, overridden field by field by those of ``LAKEFLOW_JOBS``."""
     settings: dict[str, dict[str, Any]] = {}
-    named: dict[str, JobConfig] = {}
-    for source, jobs in (("jobs", code), (JOBS.name, read_mapping(sources, JOBS))):
+    candidates: dict[str, _Candidate] = {}
+    for source, jobs in (("jobs", code), (JOBS.name, reader.read_mapping(JOBS))):
         for name, value in jobs.items():
             key, where = str(name), f"{source}[{name!r}]"
-            _is_free(key, source, is_meant=True)
-            settings[key] = {**settings.get(key, {}), **_given(where, value)}
-            named[key] = _checked(where, {"wait_timeout": wait_timeout, **settings[key]})
-    return named
+            settings[key] = {**settings.get(key, {}), **_read_settings(where, value)}
+            config = _build_config(where, {"wait_timeout": wait_timeout, **settings[key]})
+            candidates[key] = _Candidate(key, source, build_env_name(key), config, is_strict=True)
+    return list(candidates.values())
 
 
-def _given(where: str, value: Any) -> Mapping[str, Any]:
-    """The settings of a job that somebody has made; of a config, those not left as they are."""
+def _read_settings(where: str, value: Any) -> Mapping[str, Any]:
+    """Return the settings of a job; those of a ``JobConfig`` that differ from the defaults."""
     defaults = {field.name: field.default for field in dataclasses.fields(JobConfig)}
     if isinstance(value, JobConfig):
-        made = {name: getattr(value, name) for name in defaults}
-        return {name: made[name] for name in made if made[name] != defaults[name]}
+        values = {name: getattr(value, name) for name in defaults}
+        return {name: values[name] for name in values if values[name] != defaults[name]}
     if not isinstance(value, Mapping):
         raise ConfigurationError(
             f"{where} must be a JobConfig or a mapping, not {type(value).__name__}."
@@ -254,15 +284,15 @@ def _given(where: str, value: Any) -> Mapping[str, Any]:
     if unknown:
         raise ConfigurationError(
             f"{where} has no setting {', '.join(map(repr, unknown))}."
-            f" The settings of a job: {', '.join(sorted(defaults))}."
+            f" The settings of a job are {', '.join(sorted(defaults))}."
         )
     return value
 
 
-def _checked(where: str, settings: Mapping[str, Any]) -> JobConfig:
+def _build_config(where: str, settings: Mapping[str, Any]) -> JobConfig:
     config = JobConfig(**settings)
     if config.job_id is not None:
-        config = dataclasses.replace(config, job_id=_checked_id(config.job_id, f"{where}.job_id"))
+        config = dataclasses.replace(config, job_id=_require_id(config.job_id, f"{where}.job_id"))
     if config.task_type is not None and config.task_type not in tuple(TASK_TYPES):
         raise ConfigurationError(
             f"{where}.task_type must be one of {', '.join(TASK_TYPES)}, not {config.task_type!r}."
@@ -273,29 +303,29 @@ def _checked(where: str, settings: Mapping[str, Any]) -> JobConfig:
         raise ConfigurationError(f"{where}.policy must be callable.")
     return dataclasses.replace(
         config,
-        params=_schema(f"{where}.params", config.params),
+        params=_build_schema(f"{where}.params", config.params),
         wait_timeout=parse_number(f"{where}.wait_timeout", config.wait_timeout, above=0.0),
     )
 
 
-def _schema(where: str, params: Params | None) -> Schema | None:
+def _build_schema(where: str, params: Params | None) -> Schema | None:
     if params is None or isinstance(params, Schema):
         return params
     if isinstance(params, type) and issubclass(params, Schema):
         return params()
     if isinstance(params, Mapping):
-        given: Mapping[Any, Any] = params
-        for name, field in given.items():
+        schema_fields: Mapping[Any, Any] = params
+        for name, field in schema_fields.items():
             if not (isinstance(name, str) and isinstance(field, Field)):
                 raise ConfigurationError(
                     f"{where}[{name!r}] must be a marshmallow field under a name, such as"
                     f" {{'day': fields.Date()}}, not {field!r}."
                 )
-        return Schema.from_dict(dict(given))()
+        return Schema.from_dict(dict(schema_fields))()
     raise ConfigurationError(f"{where} must be a marshmallow Schema or a dict of fields.")
 
 
-def _job(key: str, config: JobConfig, job_id: int) -> Job:
+def _build_job(key: str, config: JobConfig, job_id: int) -> Job:
     assert config.params is None or isinstance(config.params, Schema)  # noqa: S101
     return Job(
         key=key,

@@ -1,4 +1,4 @@
-"""Single settings: looked up, read and checked; what is wrong is said with the key's name."""
+"""Reading single settings as a type. An error names the key of an invalid setting."""
 
 from __future__ import annotations
 
@@ -6,130 +6,135 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import ConfigurationError, quote
 from .keys import Key
 
-#: What is counted is never more.
 MAX_INT = 999_999_999
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class SettingsReader:
-    """Where settings are looked up: the app's config first, then the process environment."""
+    """Reads settings from the app's config or, if it has none, from the process environment.
+
+    An empty string counts as not set. The default of a key applies then.
+    """
 
     config: Mapping[str, Any]
     environ: Mapping[str, str]
 
-    def get(self, key: str) -> Any:
-        value = self.config.get(key)
-        return self.environ.get(key) if value is None else value
+    def get(self, name: str) -> Any:
+        value = self.config.get(name)
+        return self.environ.get(name) if value is None else value
 
+    def is_set(self, key: Key) -> bool:
+        return self.get(key.name) not in (None, "")
 
-def read_optional(
-    read: Callable[..., Any], sources: SettingsReader, key: Key, **limits: float
-) -> Any:
-    return None if sources.get(key.name) in (None, "") else read(sources, key, **limits)
+    def read_optional(self, read: Callable[[Key], T], key: Key) -> T | None:
+        return read(key) if self.is_set(key) else None
 
+    def read_seconds(self, key: Key, *, minimum: float | None = None) -> float:
+        """Read a number of seconds: above zero, or at least ``minimum``."""
+        if not self.is_set(key):
+            return float(key.default)
+        above = 0.0 if minimum is None else None
+        return parse_number(key.name, self.get(key.name), above=above, minimum=minimum)
 
-def read_seconds(sources: SettingsReader, key: Key, *, least: float | None = None) -> float:
-    value = sources.get(key.name)
-    if value in (None, ""):
-        return float(key.default)
-    return parse_number(key.name, value, above=0.0 if least is None else None, least=least)
+    def read_int(self, key: Key, *, minimum: int = 1) -> int:
+        value = self.get(key.name)
+        if not self.is_set(key):
+            return int(key.default)
+        if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value.strip(), re.ASCII):
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= MAX_INT:
+            raise ConfigurationError(
+                f"{key.name} must be a whole number from {minimum} to {MAX_INT}, not"
+                f" {quote(value)}."
+            )
+        return value
+
+    def read_bool(self, key: Key) -> bool:
+        if not self.is_set(key):
+            return bool(key.default)
+        value = self.get(key.name)
+        words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+        parsed = words.get(str(value).strip().lower())
+        if parsed is None:
+            raise ConfigurationError(f"{key.name} must be true or false, not {quote(value)}.")
+        return parsed
+
+    def read_secret(self, key: Key) -> str:
+        """Read a string that no message quotes."""
+        value = self.get(key.name)
+        if not isinstance(value, str):
+            raise ConfigurationError(f"{key.name} must be text, not {type(value).__name__}.")
+        return value
+
+    def read_parameter_name(self, key: Key) -> str:
+        value = self.get(key.name)
+        if not isinstance(value, str) or not re.fullmatch(r"[\w.-]+", value, re.ASCII):
+            raise ConfigurationError(
+                f"{key.name} must be the name of a job parameter (letters, digits, '_', '-' and"
+                f" '.'), not {quote(value)}."
+            )
+        return value
+
+    def read_path_prefix(self, key: Key) -> str:
+        value = self.get(key.name)
+        return str(key.default) if value is None else parse_path_prefix(key.name, value)
+
+    def read_mapping(self, key: Key) -> Mapping[str, Any]:
+        """Read a mapping; in the environment, as JSON."""
+        if not self.is_set(key):
+            return dict(key.default)
+        value = self.get(key.name)
+        if isinstance(value, str):
+            try:
+                value = json.loads(value)
+            except json.JSONDecodeError as error:
+                raise ConfigurationError(
+                    f"{key.name} is not JSON: {error.msg} at position {error.pos}"
+                ) from None
+        if not isinstance(value, Mapping):
+            raise ConfigurationError(f"{key.name} must be a mapping, not {type(value).__name__}.")
+        return value
+
+    def read_cache_config(self, key: Key) -> Mapping[str, Any]:
+        """Read a Flask-Caching configuration. Without a type, it would silently cache nothing."""
+        value = self.read_mapping(key)
+        if not value.get("CACHE_TYPE"):
+            raise ConfigurationError(
+                f"{key.name} must have a CACHE_TYPE, such as {key.default['CACHE_TYPE']!r}."
+            )
+        return value
 
 
 def parse_number(
-    key: str, value: Any, *, above: float | None = None, least: float | None = None
+    name: str, value: Any, *, above: float | None = None, minimum: float | None = None
 ) -> float:
+    """Parse a finite number.
+
+    :param name: the setting, for the message.
+    :param above: an exclusive lower bound.
+    :param minimum: an inclusive lower bound.
+    """
     try:
-        result = float("nan") if isinstance(value, bool) else float(value)
+        number = float("nan") if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
-        result = float("nan")
-    if above is not None and not above < result < float("inf"):
-        raise ConfigurationError(f"{key} must be a number above {above:g}, not {quote(value)}.")
-    if least is not None and not least <= result < float("inf"):
+        number = float("nan")
+    if above is not None and not above < number < float("inf"):
+        raise ConfigurationError(f"{name} must be a number above {above:g}, not {quote(value)}.")
+    if minimum is not None and not minimum <= number < float("inf"):
         raise ConfigurationError(
-            f"{key} must be a number of at least {least:g}, not {quote(value)}."
+            f"{name} must be a number of at least {minimum:g}, not {quote(value)}."
         )
-    return result
+    return number
 
 
-def read_int(sources: SettingsReader, key: Key, *, least: int = 1) -> int:
-    value = sources.get(key.name)
-    if value in (None, ""):
-        return int(key.default)
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value.strip(), re.ASCII):
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MAX_INT:
-        raise ConfigurationError(
-            f"{key.name} must be a whole number from {least} to {MAX_INT}, not {quote(value)}."
-        )
-    return value
-
-
-def read_bool(sources: SettingsReader, key: Key) -> bool:
-    value = sources.get(key.name)
-    if value in (None, ""):
-        return bool(key.default)
-    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-    meant = words.get(str(value).strip().lower())
-    if meant is None:
-        raise ConfigurationError(f"{key.name} must be true or false, not {quote(value)}.")
-    return meant
-
-
-def read_secret(sources: SettingsReader, key: Key) -> str:
-    """A text that no message repeats."""
-    value = sources.get(key.name)
-    if not isinstance(value, str):
-        raise ConfigurationError(f"{key.name} must be text, not {type(value).__name__}.")
-    return value
-
-
-def read_parameter_name(sources: SettingsReader, key: Key) -> str:
-    value = sources.get(key.name)
-    if not isinstance(value, str) or not re.fullmatch(r"[\w.-]+", value, re.ASCII):
-        raise ConfigurationError(
-            f"{key.name} must be the name of a job parameter (letters, digits, '_', '-' and '.'),"
-            f" not {quote(value)}."
-        )
-    return value
-
-
-def read_path_prefix(sources: SettingsReader, key: Key) -> str:
-    value = sources.get(key.name)
-    return str(key.default) if value is None else parse_path_prefix(key.name, value)
-
-
-def parse_path_prefix(key: str, value: Any) -> str:
+def parse_path_prefix(name: str, value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"(/[\w.~-]+)+", value, re.ASCII):
-        raise ConfigurationError(f"{key} must be a path such as '/jobs', not {quote(value)}.")
-    return value
-
-
-def read_mapping(sources: SettingsReader, key: Key) -> Mapping[str, Any]:
-    value = sources.get(key.name)
-    if value in (None, ""):
-        return dict(key.default)
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except json.JSONDecodeError as error:
-            raise ConfigurationError(
-                f"{key.name} is not JSON: {error.msg} at position {error.pos}"
-            ) from None
-    if not isinstance(value, Mapping):
-        raise ConfigurationError(f"{key.name} must be a mapping, not {type(value).__name__}.")
-    return value
-
-
-def read_cache_config(sources: SettingsReader, key: Key) -> Mapping[str, Any]:
-    """A Flask-Caching configuration; without a type it would keep nothing, and say so nowhere."""
-    value = read_mapping(sources, key)
-    if not value.get("CACHE_TYPE"):
-        raise ConfigurationError(
-            f"{key.name} must say its CACHE_TYPE, such as {key.default['CACHE_TYPE']!r}."
-        )
+        raise ConfigurationError(f"{name} must be a path such as '/jobs', not {quote(value)}.")
     return value

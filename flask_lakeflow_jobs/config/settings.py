@@ -1,33 +1,30 @@
-"""From ``app.config`` and the environment to frozen settings; what is wrong stops ``init_app``."""
+"""Settings: from ``app.config`` and the environment to a frozen, checked object."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from ..errors import ConfigurationError
 from . import keys
 from .jobs import Job, JobConfigs, resolve_jobs
-from .readers import (
-    SettingsReader,
-    read_bool,
-    read_cache_config,
-    read_int,
-    read_optional,
-    read_parameter_name,
-    read_path_prefix,
-    read_seconds,
-    read_secret,
-)
+from .readers import SettingsReader
 
-BundleJobs: TypeAlias = Callable[[Path], Mapping[str, int]]
+#: Returns key → id of the jobs of a bundle.
+ReadBundleJobs: TypeAlias = Callable[[Path], Mapping[str, int]]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings of one app. Times are in seconds."""
+    """The settings of one app, named like their keys. Times are in seconds.
+
+    :param jobs: by key.
+    :param sdk: arguments of the SDK's ``Config``.
+    :param bundle: the bundle on the local workspace; ``None`` with a real workspace.
+    """
 
     jobs: Mapping[str, Job]
     sdk: Mapping[str, str] = field(repr=False)
@@ -53,78 +50,76 @@ class Settings:
 
     @property
     def accepts_notifications(self) -> bool:
-        """Whether Databricks may send notifications of runs."""
+        """Return whether Databricks may send notifications about runs."""
         return self.webhook_username is not None
 
 
 def load_settings(
-    sources: SettingsReader, jobs: JobConfigs | None, *, root: Path, bundle_jobs: BundleJobs
+    reader: SettingsReader,
+    jobs: JobConfigs | None,
+    *,
+    root: Path,
+    read_bundle_jobs: ReadBundleJobs,
 ) -> Settings:
-    """Read and check everything.
+    """Read and check all settings.
 
-    :param sources: the app's config and the environment.
-    :param jobs: those that the code names; the ``LAKEFLOW_JOBS`` key wins over them.
-    :param root: what a relative ``LAKEFLOW_JOBS_BUNDLE`` is relative to, if it is there.
-    :param bundle_jobs: reads the jobs of a bundle: key → job id.
-    :raises ConfigurationError: for a value that makes no sense; the sentence names its key.
+    :param jobs: the jobs that the code configures; ``LAKEFLOW_JOBS`` overrides them.
+    :param root: the folder for a relative ``LAKEFLOW_JOBS_BUNDLE``, if it exists there.
+    :raises ConfigurationError: a setting is invalid. The message names its key.
     """
-    bundle = None if sources.get("DATABRICKS_HOST") else _bundle(sources, root)
-    local_ids = bundle_jobs(bundle) if bundle else {}
-    timeout = read_optional(read_seconds, sources, keys.TIMEOUT)
-    read_timeout = read_seconds(sources, keys.READ_TIMEOUT)
-    write_timeout = read_seconds(sources, keys.WRITE_TIMEOUT)
-    wait_timeout = read_seconds(sources, keys.WAIT_TIMEOUT)
-    webhook_username, webhook_password = _webhook_login(sources)
+    bundle = None if reader.get("DATABRICKS_HOST") else _read_bundle(reader, root)
+    local_ids = read_bundle_jobs(bundle) if bundle else {}
+    timeout = reader.read_optional(reader.read_seconds, keys.TIMEOUT)
+    read_timeout = reader.read_seconds(keys.READ_TIMEOUT)
+    write_timeout = reader.read_seconds(keys.WRITE_TIMEOUT)
+    wait_timeout = reader.read_seconds(keys.WAIT_TIMEOUT)
+    webhook_username, webhook_password = _read_webhook_credentials(reader)
     return Settings(
-        jobs=resolve_jobs(sources, jobs or {}, local_ids, wait_timeout),
+        jobs=resolve_jobs(reader, jobs or {}, local_ids, wait_timeout),
         sdk={
-            arg: str(sources.config[key])
-            for key, arg in keys.SDK_KEYS.items()
-            if _has(sources, key)
+            argument: str(reader.config[name])
+            for name, argument in keys.SDK_KEYS.items()
+            if reader.config.get(name) not in (None, "")
         },
         bundle=bundle,
-        poll_interval=read_seconds(sources, keys.POLL_INTERVAL),
+        poll_interval=reader.read_seconds(keys.POLL_INTERVAL),
         read_timeout=timeout or read_timeout,
         write_timeout=timeout or write_timeout,
-        read_attempts=read_int(sources, keys.READ_ATTEMPTS),
+        read_attempts=reader.read_int(keys.READ_ATTEMPTS),
         wait_timeout=wait_timeout,
-        cache_ttl=read_seconds(sources, keys.CACHE_TTL, least=0.0),
-        cache=read_cache_config(sources, keys.CACHE),
-        max_streams=read_optional(read_int, sources, keys.MAX_STREAMS, least=0),
-        stream_max_seconds=read_seconds(sources, keys.STREAM_MAX_SECONDS),
-        heartbeat=read_seconds(sources, keys.HEARTBEAT),
-        push=read_bool(sources, keys.PUSH),
-        console=read_bool(sources, keys.CONSOLE),
-        console_prefix=read_path_prefix(sources, keys.CONSOLE_PREFIX),
-        read_only=read_bool(sources, keys.READ_ONLY),
-        trust_proxy_headers=read_bool(sources, keys.TRUST_PROXY_HEADERS),
-        attribution_parameter=read_optional(
-            read_parameter_name, sources, keys.ATTRIBUTION_PARAMETER
+        cache_ttl=reader.read_seconds(keys.CACHE_TTL, minimum=0.0),
+        cache=reader.read_cache_config(keys.CACHE),
+        max_streams=reader.read_optional(partial(reader.read_int, minimum=0), keys.MAX_STREAMS),
+        stream_max_seconds=reader.read_seconds(keys.STREAM_MAX_SECONDS),
+        heartbeat=reader.read_seconds(keys.HEARTBEAT),
+        push=reader.read_bool(keys.PUSH),
+        console=reader.read_bool(keys.CONSOLE),
+        console_prefix=reader.read_path_prefix(keys.CONSOLE_PREFIX),
+        read_only=reader.read_bool(keys.READ_ONLY),
+        trust_proxy_headers=reader.read_bool(keys.TRUST_PROXY_HEADERS),
+        attribution_parameter=reader.read_optional(
+            reader.read_parameter_name, keys.ATTRIBUTION_PARAMETER
         ),
         webhook_username=webhook_username,
         webhook_password=webhook_password,
     )
 
 
-def _webhook_login(sources: SettingsReader) -> tuple[str | None, str | None]:
-    username = read_optional(read_secret, sources, keys.WEBHOOK_USERNAME)
-    password = read_optional(read_secret, sources, keys.WEBHOOK_PASSWORD)
+def _read_webhook_credentials(reader: SettingsReader) -> tuple[str | None, str | None]:
+    username = reader.read_optional(reader.read_secret, keys.WEBHOOK_USERNAME)
+    password = reader.read_optional(reader.read_secret, keys.WEBHOOK_PASSWORD)
     if (username is None) != (password is None):
-        there, missing = keys.WEBHOOK_USERNAME.name, keys.WEBHOOK_PASSWORD.name
+        present, missing = keys.WEBHOOK_USERNAME.name, keys.WEBHOOK_PASSWORD.name
         if username is None:
-            there, missing = missing, there
-        raise ConfigurationError(f"{there} is nothing without {missing}. Set both, or neither.")
+            present, missing = missing, present
+        raise ConfigurationError(f"{present} requires {missing}. Set both or neither.")
     if username is not None and ":" in username:  # RFC 7617, section 2
-        raise ConfigurationError(f"{keys.WEBHOOK_USERNAME.name} must have no colon.")
+        raise ConfigurationError(f"{keys.WEBHOOK_USERNAME.name} must not contain a colon.")
     return username, password
 
 
-def _has(sources: SettingsReader, key: str) -> bool:
-    return sources.config.get(key) not in (None, "")
-
-
-def _bundle(sources: SettingsReader, root: Path) -> Path | None:
-    value = sources.get(keys.BUNDLE.name)
+def _read_bundle(reader: SettingsReader, root: Path) -> Path | None:
+    value = reader.get(keys.BUNDLE.name)
     if value in (None, ""):
         return None
     if not isinstance(value, str | Path):

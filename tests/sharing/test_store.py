@@ -124,7 +124,7 @@ def test_a_server_that_hangs_is_waited_for_once_and_then_left_alone(
                 raise
 
     client = redis.Redis.from_url(redis_server.url, socket_timeout=1)
-    shared = SharedCache(Waiting(client), clock.monotonic)
+    shared = SharedCache(Waiting(client), clock)
     redis_server.hang()
     assert shared.get("key") is None
     redis_server.go_on()

@@ -32,7 +32,7 @@ def app_with(settings: Mapping[str, Any], **jobs: int) -> Flask:
     return app
 
 
-def test_the_jobs_of_the_bundle_run(lakeflow_settings: Mapping[str, Any]) -> None:
+def test_lakeflow_settings_run_the_jobs_of_the_bundle(lakeflow_settings: Mapping[str, Any]) -> None:
     with app_with(lakeflow_settings).app_context():
         quick = current_jobs["quick"]
         assert quick.wait(quick.run_now().run_id, timeout=60).outcome == "succeeded"
@@ -53,7 +53,7 @@ def test_simulated_job_ends_with_its_result(
         assert etl.wait(etl.run_now().run_id, timeout=60).outcome == outcome
 
 
-def test_time_passes_when_the_clock_is_advanced(
+def test_lakeflow_clock_controls_the_workspace_time(
     lakeflow_settings: Mapping[str, Any], simulated_job: SimulatedJob, lakeflow_clock: ManualClock
 ) -> None:
     with app_with(lakeflow_settings, etl=simulated_job(seconds=3600)).app_context():
@@ -64,7 +64,7 @@ def test_time_passes_when_the_clock_is_advanced(
         assert etl.wait(run_id, timeout=60).outcome == "succeeded"
 
 
-def test_the_workspace_fails_when_it_is_told_to(
+def test_lakeflow_workspace_injects_faults(
     lakeflow_settings: Mapping[str, Any], lakeflow_workspace: FaultyWorkspace
 ) -> None:
     lakeflow_workspace.fail(Refusal(403), path="jobs/run-now")
@@ -73,7 +73,7 @@ def test_the_workspace_fails_when_it_is_told_to(
     assert len(lakeflow_workspace.find_requests("POST", "jobs/run-now")) == 1
 
 
-def test_a_bundle_that_is_not_there_is_said_by_its_setting(pytester: pytest.Pytester) -> None:
+def test_lakeflow_bundle_that_is_missing_names_its_setting(pytester: pytest.Pytester) -> None:
     pytester.makeconftest('pytest_plugins = ["flask_lakeflow_jobs.testing.plugin"]')
     pytester.makepyfile("def test_it(lakeflow_workspace): ...")
     ended = pytester.runpytest_subprocess("-p", "no:cacheprovider")

@@ -155,7 +155,7 @@ class Processes:
         return Hub(
             self.source,
             lambda run_key, status: self.told.append((run_key, status)),
-            shared or SharedCache(self.store, clock.monotonic),
+            shared or SharedCache(self.store, clock),
             clock,
             poll_interval=POLL_INTERVAL,
             terminal_ttl=60.0,

@@ -166,7 +166,9 @@ def test_a_store_that_goes_away_costs_looks_and_no_news(caplog: pytest.LogCaptur
         viewer.collect()
     processes.run(2 * POLL_INTERVAL)
     assert [len(viewer.collect()) for viewer in viewers] == [1, 1, 1]
-    assert sum("shared cache fails" in text for text in caplog.messages) == 3, "once a process"
+    assert sum("shared cache is unavailable" in text for text in caplog.messages) == 3, (
+        "once a process"
+    )
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 

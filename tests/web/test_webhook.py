@@ -148,12 +148,11 @@ def test_a_watch_ends_with_the_notification_however_far_its_next_look_is(
     run_gate: RunGate,
     job_ids: Mapping[str, int],
     watch: Watch,
-    request: pytest.FixtureRequest,
+    stopped_clock: FakeClock,
 ) -> None:
     operator = make_app()
     run_id = started(operator, "gated", run_gate.params)
-    request.getfixturevalue("stopped_clock")
-    app = make_app(LAKEFLOW_JOBS_POLL_INTERVAL=600, **LOGIN)
+    app = make_app(LAKEFLOW_JOBS_POLL_INTERVAL=600, clock=stopped_clock, **LOGIN)
     seen = watch(app, run_id)
     end_unseen(operator, run_gate, run_id)
     assert not seen[-1].is_terminal
@@ -170,14 +169,15 @@ def test_the_watches_of_other_processes_end_too(
     job_ids: Mapping[str, int],
     watch: Watch,
     tmp_path: Path,
-    request: pytest.FixtureRequest,
+    stopped_clock: FakeClock,
 ) -> None:
     operator = make_app()
     run_id = started(operator, "gated", run_gate.params)
-    clock: FakeClock = request.getfixturevalue("stopped_clock")
     cache = {"CACHE_TYPE": "FileSystemCache", "CACHE_DIR": str(tmp_path / "cache")}
     watching, receiving = (
-        make_app(LAKEFLOW_JOBS_POLL_INTERVAL=600, LAKEFLOW_JOBS_CACHE=cache, **LOGIN)
+        make_app(
+            LAKEFLOW_JOBS_POLL_INTERVAL=600, LAKEFLOW_JOBS_CACHE=cache, clock=stopped_clock, **LOGIN
+        )
         for _ in range(2)
     )
     seen = watch(watching, run_id)
@@ -185,17 +185,16 @@ def test_the_watches_of_other_processes_end_too(
 
     notify(receiving, notification(job_ids["gated"], run_id))
     assert not seen[-1].is_terminal
-    clock.sleep(1.0)  # within a second of the news
+    stopped_clock.sleep(1.0)  # within a second of the news
     wait_until(lambda: seen[-1].is_terminal, "The end, in the watch")
 
 
 def test_what_was_read_before_is_served_no_more(
-    make_app: MakeApp, run_gate: RunGate, job_ids: Mapping[str, int], request: pytest.FixtureRequest
+    make_app: MakeApp, run_gate: RunGate, job_ids: Mapping[str, int], stopped_clock: FakeClock
 ) -> None:
     operator = make_app()
     run_id = started(operator, "gated", run_gate.params)
-    request.getfixturevalue("stopped_clock")
-    client = (app := make_app(**LOGIN)).test_client()
+    client = (app := make_app(clock=stopped_clock, **LOGIN)).test_client()
     for path in ("/api/jobs/gated/status", f"/api/jobs/gated/runs/{run_id}"):
         client.get(path)
     end_unseen(operator, run_gate, run_id)

@@ -52,7 +52,7 @@ class TestParameterTraps:
             ("job", "job_parameters"),
         ],
     )
-    def test_named_parameters_arrive_as_text_under_the_name_of_the_caller(
+    def test_named_parameters_are_sent_as_text_under_their_names(
         self, arrived: Callable[..., Any], task_type: str, field: str
     ) -> None:
         assert arrived(ETL, task_type=task_type, params=EtlParams) == {field: ETL_AS_TEXT}
@@ -60,16 +60,14 @@ class TestParameterTraps:
     @pytest.mark.parametrize(
         ("task_type", "field"), [("python_script", "python_params"), ("spark_jar", "jar_params")]
     )
-    def test_listed_parameters_arrive_in_order(
+    def test_listed_parameters_are_sent_in_order(
         self, arrived: Callable[..., Any], task_type: str, field: str
     ) -> None:
         assert arrived({"args": ["a", 1, False]}, task_type=task_type) == {
             field: ["a", "1", "false"]
         }
 
-    def test_dbt_commands_and_pipelines_have_their_places(
-        self, arrived: Callable[..., Any]
-    ) -> None:
+    def test_dbt_commands_and_pipeline_params_are_sent(self, arrived: Callable[..., Any]) -> None:
         assert arrived({"commands": ["dbt run"]}, task_type="dbt_commands") == {
             "dbt_commands": ["dbt run"]
         }
@@ -77,7 +75,7 @@ class TestParameterTraps:
             "pipeline_params": {"full_refresh": True}
         }
 
-    def test_what_the_installed_sdk_does_not_know_is_refused_and_not_left_out(
+    def test_field_that_the_installed_sdk_lacks_is_refused(
         self, arrived: Callable[..., Any], fault_proxy: FaultyWorkspace
     ) -> None:
         params = {"refresh_selection": ["a"]}
@@ -88,7 +86,7 @@ class TestParameterTraps:
                 arrived(params, task_type="pipeline")
             assert not fault_proxy.find_requests("POST")
 
-    def test_b2_a_schema_without_a_task_type_loses_nothing(
+    def test_schema_without_task_type_sends_all_parameters(
         self, arrived: Callable[..., Any], fault_proxy: FaultyWorkspace
     ) -> None:
         with pytest.raises(InvalidParameters, match="task_type") as caught:
@@ -97,7 +95,7 @@ class TestParameterTraps:
         assert set(caught.value.messages) == set(ETL_AS_TEXT)
         assert not fault_proxy.find_requests("POST")
 
-    def test_b3_without_task_type_and_schema_run_nows_own_fields_pass_as_they_are(
+    def test_run_now_fields_without_task_type_are_sent_unchanged(
         self, arrived: Callable[..., Any]
     ) -> None:
         given = {"notebook_params": {"day": "1"}, "python_params": ["x"]}
@@ -107,7 +105,7 @@ class TestParameterTraps:
     @pytest.mark.parametrize(
         "name", ["job_id", "idempotency_token", "only", "queue", "performance_target", "day"]
     )
-    def test_b3_nothing_else_passes(
+    def test_other_parameters_without_task_type_are_refused(
         self, arrived: Callable[..., Any], fault_proxy: FaultyWorkspace, name: str
     ) -> None:
         with pytest.raises(InvalidParameters) as caught:
@@ -116,14 +114,12 @@ class TestParameterTraps:
         assert set(caught.value.messages) == {name}
         assert not fault_proxy.find_requests("POST")
 
-    def test_b4_dbt_takes_none_and_says_so(self, arrived: Callable[..., Any]) -> None:
+    def test_dbt_job_with_parameters_is_refused(self, arrived: Callable[..., Any]) -> None:
         with pytest.raises(InvalidParameters, match="dbt"):
             arrived({"day": "1"}, task_type="dbt")
         assert arrived({}, task_type="dbt") == {}
 
-    def test_b5_null_is_left_out_and_never_becomes_a_word(
-        self, arrived: Callable[..., Any]
-    ) -> None:
+    def test_null_parameter_is_omitted(self, arrived: Callable[..., Any]) -> None:
         given = {"startDate": "2013-01-02", "dry": None, "tries": 1}
 
         assert arrived(given, task_type="job", params=EtlParams) == {
@@ -133,7 +129,7 @@ class TestParameterTraps:
     @pytest.mark.parametrize(
         "params", [{"args": "not a list"}, {"args": [None]}, {"args": ["x"], "more": 1}]
     )
-    def test_b5_arguments_that_are_no_list_are_refused(
+    def test_args_that_are_no_list_are_refused(
         self, arrived: Callable[..., Any], fault_proxy: FaultyWorkspace, params: Any
     ) -> None:
         with pytest.raises(InvalidParameters):
@@ -141,7 +137,7 @@ class TestParameterTraps:
         assert not fault_proxy.find_requests("POST")
 
     @pytest.mark.parametrize("value", [{"a": 1}, ["a"], float("nan"), float("inf")])
-    def test_b6_a_value_with_no_plain_text_is_a_bad_parameter(
+    def test_value_without_text_form_is_refused(
         self, arrived: Callable[..., Any], value: Any
     ) -> None:
         with pytest.raises(InvalidParameters) as caught:
@@ -150,7 +146,7 @@ class TestParameterTraps:
         assert caught.value.code == 400
         assert set(caught.value.messages) == {"day"}
 
-    def test_b6_a_value_that_the_schema_made_into_an_object_arrives_as_text(
+    def test_value_that_the_schema_deserialized_is_sent_as_text(
         self, arrived: Callable[..., Any]
     ) -> None:
         schema = {"day": fields.Date(), "at": fields.AwareDateTime(), "id": fields.UUID()}
@@ -162,7 +158,7 @@ class TestParameterTraps:
 
         assert arrived(given, task_type="job", params=schema) == {"job_parameters": given}
 
-    def test_b8_a_schema_says_what_is_wrong_by_field(
+    def test_schema_errors_are_reported_by_field(
         self, arrived: Callable[..., Any], fault_proxy: FaultyWorkspace
     ) -> None:
         with pytest.raises(InvalidParameters) as caught:

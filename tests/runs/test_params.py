@@ -73,13 +73,13 @@ def refused(task_type: str | None, params: Mapping[str, Any]) -> InvalidParamete
         ),
     ],
 )
-def test_each_task_type_fills_its_field(
+def test_build_run_now_fields_fills_the_field_of_each_task_type(
     task_type: str, params: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     assert placed(task_type, params) == expected
 
 
-def test_the_task_types_are_those_of_the_contract() -> None:
+def test_task_types_match_the_contract() -> None:
     assert set(TASK_TYPES) == {
         "notebook",
         "python_wheel",
@@ -94,7 +94,7 @@ def test_the_task_types_are_those_of_the_contract() -> None:
 
 
 @pytest.mark.parametrize("task_type", [*TASK_TYPES, None])
-def test_no_parameters_fill_nothing(task_type: str | None) -> None:
+def test_build_run_now_fields_without_parameters_is_empty(task_type: str | None) -> None:
     assert placed(task_type, {}) == {}
     assert placed(task_type, {"absent": None}) == {}
 
@@ -129,24 +129,24 @@ def test_no_parameters_fill_nothing(task_type: str | None) -> None:
         (object(), None),
     ],
 )
-def test_values_reach_a_job_as_text(value: object, text: str | None) -> None:
+def test_build_run_now_fields_formats_values_as_text(value: object, text: str | None) -> None:
     assert as_text(value) == text
 
 
-def test_an_absent_value_is_left_out_and_never_the_word_null() -> None:
+def test_build_run_now_fields_omits_none() -> None:
     assert placed("notebook", {"a": None, "b": "x"}) == {"notebook_params": {"b": "x"}}
 
 
 @pytest.mark.parametrize("schema", [None, Etl()])
 @pytest.mark.parametrize("params", [["a"], [], "abc", "", 5, 0, [("a", "x")], {"secret"}])
-def test_parameters_are_a_mapping(params: Any, schema: Schema | None) -> None:
+def test_validate_params_that_are_no_mapping_raises(params: Any, schema: Schema | None) -> None:
     with pytest.raises(InvalidParameters, match=f"not {type(params).__name__}") as caught:
         validate_params(schema, params)
     assert "secret" not in caught.value.detail
 
 
 @pytest.mark.parametrize("schema", [None, Etl(unknown=INCLUDE)])
-def test_a_name_that_is_no_text_is_refused(schema: Schema | None) -> None:
+def test_validate_params_with_name_that_is_no_string_raises(schema: Schema | None) -> None:
     params: Any = {"startDate": "2025-01-01", 1: "a", None: "b"}
     with pytest.raises(InvalidParameters) as caught:
         validate_params(schema, params)
@@ -155,7 +155,9 @@ def test_a_name_that_is_no_text_is_refused(schema: Schema | None) -> None:
 
 @pytest.mark.parametrize("task_type", ["notebook", "python_wheel", "sql", "job"])
 @pytest.mark.parametrize("value", [{"nested": 1}, [1], float("nan"), b"bytes"])
-def test_what_has_no_plain_text_is_refused_by_name(task_type: str, value: object) -> None:
+def test_build_run_now_fields_value_without_text_form_is_named(
+    task_type: str, value: object
+) -> None:
     error = refused(task_type, {"good": 1, "bad": value})
     assert set(error.messages) == {"bad"}
     assert error.code == 400
@@ -163,29 +165,29 @@ def test_what_has_no_plain_text_is_refused_by_name(task_type: str, value: object
 
 
 @pytest.mark.parametrize("args", ["--all", {"a": 1}, 5, True])
-def test_args_that_are_no_list_are_refused(args: object) -> None:
+def test_build_run_now_fields_args_that_are_no_list_raise(args: object) -> None:
     for task_type in ("python_script", "spark_jar"):
         assert "args" in refused(task_type, {"args": args}).messages
 
 
 @pytest.mark.parametrize("task_type", ["python_script", "spark_jar"])
-def test_beside_the_list_nothing_has_a_place(task_type: str) -> None:
+def test_build_run_now_fields_names_besides_the_list_raise(task_type: str) -> None:
     error = refused(task_type, {"args": ["x"], "verbose": True})
     assert set(error.messages) == {"verbose"}
     assert "args" in error.detail
 
 
-def test_an_item_that_is_null_is_refused_and_not_left_out() -> None:
+def test_build_run_now_fields_null_item_raises() -> None:
     assert set(refused("python_script", {"args": ["x", None]}).messages) == {"args[1]"}
     assert set(refused("spark_jar", {"args": [{"a": 1}]}).messages) == {"args[0]"}
 
 
-def test_one_list_under_two_names_is_refused() -> None:
+def test_build_run_now_fields_one_list_under_two_names_raises() -> None:
     error = refused("dbt_commands", {"commands": ["dbt seed"], "args": ["dbt run"]})
     assert {"commands", "args"} & set(error.messages)
 
 
-def test_a_dbt_job_takes_nothing_and_says_so() -> None:
+def test_build_run_now_fields_for_dbt_with_parameters_raises() -> None:
     assert set(refused("dbt", {"a": 1, "b": 2}).messages) == {"a", "b"}
 
 
@@ -199,7 +201,7 @@ def test_a_dbt_job_takes_nothing_and_says_so() -> None:
         ("anything_else", True),
     ],
 )
-def test_a_pipeline_takes_its_own_settings_only(name: str, value: object) -> None:
+def test_build_run_now_fields_for_pipeline_accepts_its_settings(name: str, value: object) -> None:
     assert set(refused("pipeline", {name: value}).messages) == {name}
 
 
@@ -215,20 +217,20 @@ def test_a_pipeline_takes_its_own_settings_only(name: str, value: object) -> Non
         {"dbt_commands": ["dbt run"], "sql_params": {"b": "2"}},
     ],
 )
-def test_without_a_task_type_what_is_named_after_run_nows_fields_passes(
+def test_build_run_now_fields_without_task_type_passes_fields(
     params: dict[str, Any],
 ) -> None:
     assert placed(None, params) == params
 
 
-def test_without_a_task_type_values_become_text_too() -> None:
+def test_build_run_now_fields_without_task_type_formats_values() -> None:
     assert placed(None, {"job_parameters": {"day": dt.date(2025, 1, 2), "full": True, "n": None}})[
         "job_parameters"
     ] == {"day": "2025-01-02", "full": "true"}
     assert placed(None, {"jar_params": [1, False]}) == {"jar_params": ["1", "false"]}
 
 
-def test_without_a_task_type_anything_else_is_refused_with_what_to_set() -> None:
+def test_build_run_now_fields_without_task_type_names_the_remedy() -> None:
     error = refused(None, {"startDate": "2025-01-01", "job_parameters": {"a": "b"}})
     assert set(error.messages) == {"startDate"}
     assert "task_type" in error.detail
@@ -239,12 +241,12 @@ def test_without_a_task_type_anything_else_is_refused_with_what_to_set() -> None
 @pytest.mark.parametrize(
     "name", ["job_id", "only", "idempotency_token", "queue", "performance_target"]
 )
-def test_callers_cannot_reach_the_other_fields_of_run_now(name: str) -> None:
+def test_build_run_now_fields_refuses_other_fields_of_run_now(name: str) -> None:
     assert set(refused(None, {name: "1"}).messages) == {name}
 
 
 @pytest.mark.parametrize(("name", "kind"), RUN_NOW_FIELDS.items())
-def test_a_field_of_the_wrong_kind_is_refused(name: str, kind: type) -> None:
+def test_build_run_now_fields_with_field_of_wrong_type_raises(name: str, kind: type) -> None:
     other_kind: object = [] if kind is dict else {}
     for wrong in ("text", 5, other_kind):
         assert set(refused(None, {name: wrong}).messages) == {name}
@@ -253,7 +255,7 @@ def test_a_field_of_the_wrong_kind_is_refused(name: str, kind: type) -> None:
 # ── limits of the Jobs API ────────────────────────────────────────────────────────────────────────
 
 
-def test_a_field_may_hold_ten_thousand_bytes_with_its_name_and_no_more() -> None:
+def test_build_run_now_fields_limits_a_field_to_10_000_bytes() -> None:
     overhead = len(json.dumps({"notebook_params": {"a": ""}}, separators=(",", ":")))
     assert placed("notebook", {"a": "x" * (LIMIT - overhead)})
     error = refused("notebook", {"a": "x" * (LIMIT - overhead + 1)})
@@ -261,11 +263,11 @@ def test_a_field_may_hold_ten_thousand_bytes_with_its_name_and_no_more() -> None
     assert "10000" in error.detail.replace(",", "")
 
 
-def test_job_parameters_have_no_such_limit() -> None:
+def test_build_run_now_fields_does_not_limit_job_parameters() -> None:
     assert placed("job", {"a": "x" * 20_000})
 
 
-def test_python_params_are_ascii() -> None:
+def test_build_run_now_fields_python_params_must_be_ascii() -> None:
     assert "ASCII" in refused("python_script", {"args": ["ü"]}).detail
     assert placed("spark_jar", {"args": ["ü"]}) == {"jar_params": ["ü"]}
 
@@ -308,7 +310,7 @@ def leaves(value: object) -> list[str | None]:
     task_type=st.sampled_from([*TASK_TYPES, None]),
     params=st.dictionaries(names, st.one_of(st.none(), values), max_size=4),
 )
-def test_whatever_goes_in_comes_out_or_is_named_in_the_refusal(
+def test_build_run_now_fields_never_loses_a_parameter(
     task_type: str | None, params: dict[str, Any]
 ) -> None:
     given_names = {name for name, value in params.items() if value is not None}
@@ -328,7 +330,7 @@ def test_whatever_goes_in_comes_out_or_is_named_in_the_refusal(
 # ── schemas ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_schema_gives_defaults_and_keeps_the_callers_names() -> None:
+def test_validate_params_applies_defaults_and_keeps_names() -> None:
     assert validate_params(Etl(), {"startDate": "2025-01-02", "full": "true"}) == {
         "startDate": dt.date(2025, 1, 2),
         "limit": 10,
@@ -336,19 +338,19 @@ def test_a_schema_gives_defaults_and_keeps_the_callers_names() -> None:
     }
 
 
-def test_a_schema_and_a_task_type_give_the_text_that_the_job_gets() -> None:
+def test_validate_params_result_is_formatted_as_text() -> None:
     wire = validate_params(Etl(), {"startDate": "2025-01-02", "note": None})
     assert placed("notebook", wire) == {
         "notebook_params": {"startDate": "2025-01-02", "limit": "10"}
     }
 
 
-def test_a_schema_without_a_task_type_loses_nothing() -> None:
+def test_validate_params_without_task_type_loses_nothing() -> None:
     wire = validate_params(Etl(), {"startDate": "2025-01-02"})
     assert set(refused(None, wire).messages) == {"startDate", "limit"}
 
 
-def test_what_the_schema_finds_wrong_is_told_by_field() -> None:
+def test_validate_params_errors_have_messages_by_field() -> None:
     with pytest.raises(InvalidParameters) as caught:
         validate_params(Etl(), {"startDate": "soon", "limit": 0, "colour": "red"})
     assert set(caught.value.messages) == {"startDate", "limit", "colour"}
@@ -356,7 +358,7 @@ def test_what_the_schema_finds_wrong_is_told_by_field() -> None:
     assert isinstance(caught.value.__cause__, ValidationError)
 
 
-def test_what_is_wrong_with_the_whole_is_told_too() -> None:
+def test_validate_params_schema_level_error_is_reported() -> None:
     class Window(Schema):
         start = fields.Integer()
         end = fields.Integer()
@@ -371,14 +373,14 @@ def test_what_is_wrong_with_the_whole_is_told_too() -> None:
     assert caught.value.messages == {"_schema": ["The end comes first."]}
 
 
-def test_messages_about_items_of_a_list_can_be_sent_as_json() -> None:
+def test_validate_params_messages_about_items_are_json() -> None:
     schema = Schema.from_dict({"days": fields.List(fields.Date())})()
     with pytest.raises(InvalidParameters) as caught:
         validate_params(schema, {"days": ["2025-01-01", "x"]})
     assert "days" in json.loads(json.dumps(caught.value.messages))
 
 
-def test_without_a_schema_parameters_pass_and_the_callers_own_are_not_touched() -> None:
+def test_validate_params_without_schema_returns_a_copy() -> None:
     given_params = {"a": 1}
     result = validate_params(None, given_params)
     result["b"] = 2
@@ -386,7 +388,7 @@ def test_without_a_schema_parameters_pass_and_the_callers_own_are_not_touched() 
     assert validate_params(None, None) == {}
 
 
-def test_a_schema_that_includes_the_unknown_passes_it_on() -> None:
+def test_validate_params_with_unknown_include_keeps_unknown_names() -> None:
     class Open(Schema):
         class Meta:
             unknown = INCLUDE
@@ -396,7 +398,7 @@ def test_a_schema_that_includes_the_unknown_passes_it_on() -> None:
     assert validate_params(Open(), {"known": "1", "more": "x"}) == {"known": 1, "more": "x"}
 
 
-def test_a_field_may_load_into_an_attribute_of_another_name() -> None:
+def test_validate_params_maps_attributes_back_to_data_keys() -> None:
     schema = Schema.from_dict(
         {"day": fields.Date(attribute="range.day"), "n": fields.Integer(attribute="count")}
     )()
@@ -406,7 +408,7 @@ def test_a_field_may_load_into_an_attribute_of_another_name() -> None:
     }
 
 
-def test_a_schema_may_load_into_an_object() -> None:
+def test_validate_params_schema_may_load_into_an_object() -> None:
     class Range(NamedTuple):
         start: int
         end: int
@@ -422,7 +424,7 @@ def test_a_schema_may_load_into_an_object() -> None:
     assert validate_params(RangeSchema(), {"start": 1}) == {"start": 1, "end": 9}
 
 
-def test_what_a_schema_loads_into_an_object_without_that_attribute_is_not_lost() -> None:
+def test_validate_params_lost_parameter_raises_configuration_error() -> None:
     class Opaque(Schema):
         start = fields.Integer()
 
@@ -435,7 +437,7 @@ def test_what_a_schema_loads_into_an_object_without_that_attribute_is_not_lost()
 
 
 @pytest.mark.parametrize("name", ["read", "+read", "load+", "+load+"])
-def test_a_task_of_the_job_may_be_all_that_runs(name: str) -> None:
+def test_validate_task_keys_accepts_keys_of_the_job(name: str) -> None:
     validate_task_keys([name], ["read", "load"], "etl")
 
 
@@ -447,7 +449,9 @@ def test_a_task_of_the_job_may_be_all_that_runs(name: str) -> None:
         (["read", "load"], [], "no task 'read', 'load'. Its tasks: none."),
     ],
 )
-def test_a_task_that_the_job_has_not_is_named(only: list[str], tasks: list[str], told: str) -> None:
+def test_validate_task_keys_names_unknown_keys(
+    only: list[str], tasks: list[str], told: str
+) -> None:
     with pytest.raises(InvalidParameters, match=re.escape(f"The job 'etl' has {told}")) as raised:
         validate_task_keys(only, tasks, "etl")
     assert set(raised.value.messages) == {"only"}

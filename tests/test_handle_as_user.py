@@ -25,7 +25,7 @@ def _inside(app: Flask) -> Iterator[None]:
 
 
 class TestAsUser:
-    def test_a_block_acts_with_the_users_token_and_nothing_else_does(
+    def test_as_user_block_only_its_handle_acts_as_the_user(
         self, app: Flask, fault_proxy: FaultyWorkspace
     ) -> None:
         with _acting_as(ALICE, app, "never") as handle:
@@ -39,7 +39,9 @@ class TestAsUser:
             hash_token(fault_proxy.token)
         ]
 
-    def test_every_call_of_the_handle_does(self, app: Flask, fault_proxy: FaultyWorkspace) -> None:
+    def test_as_user_every_call_sends_the_users_token(
+        self, app: Flask, fault_proxy: FaultyWorkspace
+    ) -> None:
         run_id = current_jobs["pipeline"].run_now().run_id
         current_jobs["pipeline"].wait(run_id)
         before = len(fault_proxy.requests)
@@ -63,7 +65,7 @@ class TestAsUser:
         assert len(api_calls) >= 11
         assert {sent.token for sent in api_calls} == {hash_token(ALICE)}
 
-    def test_a_handle_refuses_after_its_block(
+    def test_as_user_handle_after_its_block_raises_handle_closed(
         self, app: Flask, fault_proxy: FaultyWorkspace
     ) -> None:
         with _acting_as(ALICE, app, "never") as handle:
@@ -79,7 +81,7 @@ class TestAsUser:
         assert handle.results.last_run().ok is False
         assert len(fault_proxy.requests) == before
 
-    def test_it_refuses_too_after_a_block_that_failed(self, app: Flask) -> None:
+    def test_as_user_handle_after_a_failed_block_raises_handle_closed(self, app: Flask) -> None:
         with (
             app.test_request_context(headers=on_behalf_of(ALICE)),
             pytest.raises(ZeroDivisionError),
@@ -90,7 +92,7 @@ class TestAsUser:
             handle.get_job()
 
     @pytest.mark.parametrize("headers", [{}, on_behalf_of(""), on_behalf_of("   ")])
-    def test_without_a_token_nothing_happens_as_anybody(
+    def test_as_user_without_token_makes_no_request(
         self, app: Flask, fault_proxy: FaultyWorkspace, headers: dict[str, str]
     ) -> None:
         with (
@@ -103,7 +105,7 @@ class TestAsUser:
         assert caught.value.code == 401
         assert not fault_proxy.requests
 
-    def test_two_users_and_the_app_at_once_each_act_as_themselves(
+    def test_as_user_concurrent_users_act_as_themselves(
         self, app: Flask, fault_proxy: FaultyWorkspace, in_threads: Callable[..., Any]
     ) -> None:
         together = threading.Barrier(3, timeout=30)
@@ -135,7 +137,7 @@ class TestAsUser:
             "app": hash_token(fault_proxy.token),
         }
 
-    def test_the_same_key_of_two_users_is_two_intents(
+    def test_as_user_same_idempotency_key_of_two_users_starts_two_runs(
         self, app: Flask, fault_proxy: FaultyWorkspace
     ) -> None:
         runs = set()
@@ -146,7 +148,7 @@ class TestAsUser:
 
         assert len(runs) == 3
 
-    def test_a_job_of_its_users_is_not_run_by_the_app(
+    def test_job_that_runs_as_user_refuses_the_apps_own_handle(
         self, make_app: MakeApp, fault_proxy: FaultyWorkspace
     ) -> None:
         app = make_app(jobs={"theirs": {"of": "never", "run_as": "user"}})
@@ -158,7 +160,7 @@ class TestAsUser:
                 handle.run_now()
         assert [sent.token for sent in fault_proxy.find_requests("POST")] == [hash_token(ALICE)]
 
-    def test_no_token_shows_in_a_repr(self, app: Flask) -> None:
+    def test_handle_repr_and_attributes_hide_the_token(self, app: Flask) -> None:
         with _acting_as(ALICE, app, "never") as handle:
             assert ALICE not in repr(handle) + repr(vars(handle))
 

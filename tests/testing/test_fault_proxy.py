@@ -69,7 +69,7 @@ def runs_of(caller: Caller, job_id: int) -> list[int]:
 
 
 class TestWithoutFaults:
-    def test_requests_and_answers_pass_unchanged_and_are_recorded(
+    def test_proxy_without_faults_forwards_and_records(
         self, fault_proxy: FaultyWorkspace, caller: Caller, job_ids: Mapping[str, int]
     ) -> None:
         started = caller.json(
@@ -87,7 +87,7 @@ class TestWithoutFaults:
         assert read.query == {"run_id": str(started["run_id"])}
         assert read.body is None
 
-    def test_discovery_leads_back_over_the_road(
+    def test_proxy_rewrites_addresses_in_discovery_documents(
         self, fault_proxy: FaultyWorkspace, caller: Caller, workspace: Address
     ) -> None:
         found = caller.json("GET", "/.well-known/databricks-config")
@@ -95,7 +95,7 @@ class TestWithoutFaults:
         assert found["oidc_endpoint"] == f"{fault_proxy.host}/oidc"
         assert workspace.host not in json.dumps(found)
 
-    def test_an_error_of_the_workspace_passes_too(
+    def test_proxy_forwards_errors_of_the_workspace(
         self, fault_proxy: FaultyWorkspace, caller: Caller
     ) -> None:
         status, _, raw = caller.call("GET", "/api/2.2/jobs/get?job_id=1")
@@ -103,7 +103,7 @@ class TestWithoutFaults:
         assert (status, json.loads(raw)["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
         assert fault_proxy.requests[0].status == 400
 
-    def test_a_users_token_is_let_in_and_any_other_is_not(
+    def test_proxy_accepts_configured_user_tokens_only(
         self, fault_proxy: FaultyWorkspace, caller: Caller
     ) -> None:
         caller.token = ALICE
@@ -115,9 +115,7 @@ class TestWithoutFaults:
             hash_token("somebody-else"),
         ]
 
-    def test_a_stopped_one_is_gone_and_comes_back_at_the_same_address(
-        self, workspace: Address
-    ) -> None:
+    def test_proxy_restarts_at_the_same_address(self, workspace: Address) -> None:
         fault_proxy = FaultyWorkspace(workspace)
         fault_proxy.start()
         host = fault_proxy.host
@@ -136,7 +134,7 @@ class TestWithoutFaults:
             assert again.call("GET", LIST)[0] == 200
             again.close()
 
-    def test_a_workspace_that_is_down_breaks_the_connection(self) -> None:
+    def test_proxy_of_a_stopped_workspace_breaks_the_connection(self) -> None:
         nobody = Address(host="http://127.0.0.1:9", token="t", pid=0)
         with FaultyWorkspace(nobody) as fault_proxy:
             caller = Caller(fault_proxy)
@@ -148,7 +146,7 @@ class TestWithoutFaults:
 
 class TestFaults:
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 500, 503, 504])
-    def test_a_refusal_is_spelled_as_the_workspace_does(
+    def test_refusal_has_the_form_of_a_workspace_error(
         self, fault_proxy: FaultyWorkspace, caller: Caller, status: int
     ) -> None:
         fault_proxy.fail(Refusal(status, message="no", retry_after=7), times=1)
@@ -166,7 +164,7 @@ class TestFaults:
         )
         assert caller.call("GET", LIST)[0] == 200, "the connection is fit for the next request"
 
-    def test_a_refusal_may_come_without_retry_after_and_with_a_code_of_its_own(
+    def test_refusal_without_retry_after_and_with_own_code(
         self, fault_proxy: FaultyWorkspace, caller: Caller
     ) -> None:
         fault_proxy.fail(Refusal(400, "COULD_NOT_ACQUIRE_LOCK"))
@@ -176,7 +174,7 @@ class TestFaults:
         assert "Retry-After" not in headers
         assert json.loads(raw)["error_code"] == "COULD_NOT_ACQUIRE_LOCK"
 
-    def test_a_gateway_answers_with_a_page(
+    def test_gateway_page_responds_with_html(
         self, fault_proxy: FaultyWorkspace, caller: Caller
     ) -> None:
         fault_proxy.fail(GatewayPage(502))
@@ -186,7 +184,7 @@ class TestFaults:
         assert (status, headers["Content-Type"]) == (502, "text/html; charset=utf-8")
         assert raw.startswith(b"<html>")
 
-    def test_nonsense_replaces_the_answer_of_a_request_that_arrived(
+    def test_invalid_body_replaces_the_response_of_a_forwarded_request(
         self, fault_proxy: FaultyWorkspace, caller: Caller, job_ids: Mapping[str, int]
     ) -> None:
         fault_proxy.fail(InvalidBody(), path="run-now")
@@ -203,7 +201,7 @@ class TestFaults:
     @pytest.mark.parametrize(
         ("reset", "seen"), [(True, ConnectionResetError), (False, RemoteDisconnected)]
     )
-    def test_a_dropped_connection_tells_nothing_and_may_have_started_a_run(
+    def test_drop_sends_no_response_and_may_start_a_run(
         self,
         fault_proxy: FaultyWorkspace,
         workspace: Address,
@@ -230,7 +228,7 @@ class TestFaults:
         assert fault_proxy.requests[0].forwarded is accepted
         assert fault_proxy.requests[0].status is None
 
-    def test_half_a_body_ends_early(self, fault_proxy: FaultyWorkspace, caller: Caller) -> None:
+    def test_truncated_body_ends_early(self, fault_proxy: FaultyWorkspace, caller: Caller) -> None:
         fault_proxy.fail(TruncatedBody())
 
         with pytest.raises(IncompleteRead) as caught:
@@ -238,7 +236,7 @@ class TestFaults:
 
         assert caught.value.partial.startswith(b'{"jobs"')
 
-    def test_a_drip_is_the_answer_in_single_bytes(
+    def test_slow_body_sends_single_bytes(
         self, fault_proxy: FaultyWorkspace, caller: Caller
     ) -> None:
         whole = caller.call("GET", LIST)[2]
@@ -246,7 +244,7 @@ class TestFaults:
 
         assert caller.call("GET", LIST)[2] == whole
 
-    def test_a_delay_changes_nothing_but_the_time(
+    def test_delay_changes_only_the_time(
         self, fault_proxy: FaultyWorkspace, caller: Caller
     ) -> None:
         whole = caller.call("GET", LIST)[2]
@@ -255,7 +253,7 @@ class TestFaults:
         assert caller.call("GET", LIST)[2] == whole
 
     @pytest.mark.parametrize("accepted", [False, True])
-    def test_silence_never_answers(self, fault_proxy: FaultyWorkspace, accepted: bool) -> None:
+    def test_silence_never_responds(self, fault_proxy: FaultyWorkspace, accepted: bool) -> None:
         fault_proxy.fail(Silence(accepted=accepted))
         caller = Caller(fault_proxy, timeout=0.1)
 
@@ -267,7 +265,7 @@ class TestFaults:
         assert fault_proxy.requests[0].status is None
 
     @pytest.mark.parametrize("fault", [Silence(), SlowBody(3600), Delay(3600)])
-    def test_stopping_ends_what_hangs(
+    def test_stop_ends_hanging_requests(
         self, workspace: Address, in_threads: Callable[..., Any], fault: Fault
     ) -> None:
         fault_proxy = FaultyWorkspace(workspace)
@@ -289,7 +287,7 @@ class TestFaults:
         caller.close()
         assert len(caught) == 1
 
-    def test_a_fault_may_be_ones_own(self, fault_proxy: FaultyWorkspace, caller: Caller) -> None:
+    def test_fault_may_be_any_callable(self, fault_proxy: FaultyWorkspace, caller: Caller) -> None:
         def shout(exchange: Exchange) -> None:
             reply = exchange.forward()
             exchange.respond(type(reply)(reply.status, reply.headers, reply.body.upper()))
@@ -300,7 +298,7 @@ class TestFaults:
 
 
 class TestRules:
-    def test_a_rule_befalls_its_method_and_path_only(
+    def test_rule_matches_its_method_and_path_only(
         self, fault_proxy: FaultyWorkspace, caller: Caller
     ) -> None:
         rule = fault_proxy.fail(Refusal(403), method="GET", path="jobs/list")
@@ -314,14 +312,14 @@ class TestRules:
         assert statuses == [403, 200, 200]
         assert rule.applied == 1
 
-    def test_a_path_is_told_from_one_that_goes_on(
+    def test_rule_matches_the_end_of_the_path(
         self, fault_proxy: FaultyWorkspace, caller: Caller
     ) -> None:
         fault_proxy.fail(Refusal(403), path="runs/get")
 
         assert caller.call("GET", "/api/2.2/jobs/runs/get-output?run_id=1")[0] == 400
 
-    def test_a_rule_is_used_up_and_the_next_one_holds(
+    def test_rule_that_is_used_up_gives_way_to_the_next(
         self, fault_proxy: FaultyWorkspace, caller: Caller
     ) -> None:
         fault_proxy.fail(Refusal(429), times=2)
@@ -329,13 +327,15 @@ class TestRules:
 
         assert [caller.call("GET", LIST)[0] for _ in range(4)] == [429, 429, 503, 200]
 
-    def test_healing_forgets_all_rules(self, fault_proxy: FaultyWorkspace, caller: Caller) -> None:
+    def test_clear_faults_removes_all_rules(
+        self, fault_proxy: FaultyWorkspace, caller: Caller
+    ) -> None:
         fault_proxy.fail(Refusal(500))
         fault_proxy.clear_faults()
 
         assert caller.call("GET", LIST)[0] == 200
 
-    def test_a_rate_is_drawn_the_same_from_the_same_seed(
+    def test_rate_with_the_same_seed_is_reproducible(
         self, fault_proxy: FaultyWorkspace, caller: Caller
     ) -> None:
         draws = []
@@ -348,13 +348,11 @@ class TestRules:
         assert draws[0].count(500) == rule.applied
         assert 4 <= rule.applied <= 20
 
-    def test_a_rate_without_a_source_of_chance_is_refused(
-        self, fault_proxy: FaultyWorkspace
-    ) -> None:
+    def test_rate_without_random_raises(self, fault_proxy: FaultyWorkspace) -> None:
         with pytest.raises(ValueError, match="random"):
             fault_proxy.fail(Refusal(500), rate=0.5)
 
-    def test_waiting_for_requests_that_do_not_come_says_so(
+    def test_wait_for_requests_that_do_not_arrive_raises(
         self, fault_proxy: FaultyWorkspace
     ) -> None:
         with pytest.raises(TimeoutError, match="0 of 1 requests"):

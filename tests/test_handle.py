@@ -39,7 +39,7 @@ def _inside(app: Flask) -> Iterator[None]:
 
 
 class TestWatching:
-    def test_run_and_wait_gives_states_up_to_the_terminal_one(self, run_gate: RunGate) -> None:
+    def test_run_and_wait_yields_states_until_the_terminal_one(self, run_gate: RunGate) -> None:
         states = []
         for status in current_jobs["gated"].run_and_wait(run_gate.params):
             states.append(status)
@@ -51,7 +51,7 @@ class TestWatching:
         assert states[-1].outcome == "succeeded"
         assert states[-1].status == "TERMINATED"
 
-    def test_a_state_says_what_the_jobs_api_says(self) -> None:
+    def test_run_status_of_skipped_run_has_the_jobs_api_document(self) -> None:
         (status,) = current_jobs["never"].run_and_wait()
 
         assert status.outcome == "skipped"
@@ -61,19 +61,19 @@ class TestWatching:
         assert document["run"]["run_id"] == status.run.run_id
         assert document["timestamp"] > 1_600_000_000_000
 
-    def test_run_and_wait_starts_the_run_before_it_is_iterated(self) -> None:
+    def test_run_and_wait_starts_the_run_before_iteration(self) -> None:
         watch = current_jobs["never"].run_and_wait()
 
         assert current_jobs["never"].get_run(watch.run_id).run_id == watch.run_id
 
-    def test_run_and_wait_passes_choices_on(self, fault_proxy: FaultyWorkspace) -> None:
+    def test_run_and_wait_sends_its_options(self, fault_proxy: FaultyWorkspace) -> None:
         list(current_jobs["never"].run_and_wait(idempotency_key="k", only=["only"], queue=False))
 
         (sent,) = fault_proxy.find_requests("POST", "run-now")
         assert sent.body["only"] == ["only"]
         assert sent.body["queue"] == {"enabled": False}
 
-    def test_a_text_is_one_task_key(self, fault_proxy: FaultyWorkspace) -> None:
+    def test_task_keys_as_string_are_one_key(self, fault_proxy: FaultyWorkspace) -> None:
         handle = current_jobs["pipeline"]
         handle.check(only="load")
         run_id = handle.run_now(only="load").run_id
@@ -85,7 +85,7 @@ class TestWatching:
         assert started.body["only"] == ["load"]
         assert repaired.body["rerun_tasks"] == ["load"]
 
-    def test_watch_follows_a_run_that_exists_and_starts_none(
+    def test_watch_follows_an_existing_run_and_starts_none(
         self, run_gate: RunGate, fault_proxy: FaultyWorkspace
     ) -> None:
         run_id = current_jobs["gated"].run_now(run_gate.params).run_id
@@ -96,12 +96,12 @@ class TestWatching:
         assert last.outcome == "succeeded"
         assert len(fault_proxy.find_requests("POST")) == 1
 
-    def test_a_failed_run_ends_as_failed(self) -> None:
+    def test_wait_for_failing_run_returns_failed(self) -> None:
         run_id = current_jobs["failing"].run_now().run_id
 
         assert current_jobs["failing"].wait(run_id).outcome == "failed"
 
-    def test_a_wait_that_is_over_leaves_the_run_going(self, run_gate: RunGate) -> None:
+    def test_wait_timeout_leaves_the_run_active(self, run_gate: RunGate) -> None:
         handle = current_jobs["gated"]
         run_id = handle.run_now(run_gate.params).run_id
 
@@ -112,7 +112,7 @@ class TestWatching:
         run_gate.open()
         assert handle.wait(run_id).outcome == "succeeded"
 
-    def test_a_wait_is_over_in_time_though_the_workspace_is_silent(
+    def test_wait_timeout_applies_if_the_workspace_is_silent(
         self, fault_proxy: FaultyWorkspace
     ) -> None:
         fault_proxy.fail(Silence())
@@ -124,7 +124,7 @@ class TestWatching:
         assert time.monotonic() - began < 5, "and not for as long as a read may take"
         assert "continues" not in caught.value.detail
 
-    def test_a_wait_that_met_trouble_only_tells_of_it(
+    def test_wait_timeout_after_transient_errors_quotes_the_last(
         self, fault_proxy: FaultyWorkspace
     ) -> None:
         handle = current_jobs["quick"]
@@ -139,7 +139,7 @@ class TestWatching:
         assert news.transient_error.detail in caught.value.detail
 
     @pytest.mark.parametrize("timeout", [1e10, float("inf")])
-    def test_a_wait_may_be_as_long_as_anybody_likes(
+    def test_run_and_wait_accepts_very_long_timeouts(
         self, run_gate: RunGate, timeout: float
     ) -> None:
         watch = current_jobs["gated"].run_and_wait(run_gate.params, timeout=timeout)
@@ -150,14 +150,14 @@ class TestWatching:
 
         assert last.outcome == "succeeded"
 
-    def test_the_jobs_own_wait_timeout_holds_where_none_is_given(
+    def test_run_and_wait_without_timeout_uses_the_jobs_own(
         self, make_app: MakeApp, run_gate: RunGate
     ) -> None:
         jobs = {"hasty": {"of": "gated", "task_type": "job", "wait_timeout": 0.05}}
         with make_app(jobs=jobs).app_context(), pytest.raises(RunTimeout):
             list(current_jobs["hasty"].run_and_wait(run_gate.params))
 
-    def test_trouble_that_passes_does_not_end_a_watch(
+    def test_wait_survives_transient_errors(
         self, run_gate: RunGate, fault_proxy: FaultyWorkspace
     ) -> None:
         handle = current_jobs["gated"]
@@ -167,7 +167,7 @@ class TestWatching:
 
         assert handle.wait(run_id).outcome == "succeeded"
 
-    def test_what_cannot_pass_ends_it(self, fault_proxy: FaultyWorkspace) -> None:
+    def test_wait_for_unknown_run_raises_run_not_found(self, fault_proxy: FaultyWorkspace) -> None:
         with pytest.raises(RunNotFound):
             current_jobs["quick"].wait(UNKNOWN_RUN)
 
@@ -187,7 +187,7 @@ CALLS_ON_A_RUN = [
 class TestRunIds:
     @pytest.mark.parametrize("call", CALLS_ON_A_RUN)
     @pytest.mark.parametrize("value", ["abc", None, 2.5, -1, True])
-    def test_what_is_no_id_is_refused_before_anything_is_asked(
+    def test_call_with_invalid_run_id_makes_no_request(
         self, call: Callable[..., Any], value: object, fault_proxy: FaultyWorkspace
     ) -> None:
         with pytest.raises(InvalidRequest, match="A run id is a positive whole number"):
@@ -196,7 +196,7 @@ class TestRunIds:
         assert not fault_proxy.find_requests("GET")
         assert not fault_proxy.find_requests("POST")
 
-    def test_a_text_is_as_good_as_a_number(self) -> None:
+    def test_call_with_run_id_as_string_works(self) -> None:
         handle = current_jobs["never"]
         run_id = handle.run_now().run_id
 
@@ -206,9 +206,7 @@ class TestRunIds:
         assert handle.explain(str(run_id)).run_id == run_id
         handle.cancel_run(str(run_id))
 
-    def test_runs_named_by_text_and_by_number_are_watched_side_by_side(
-        self, run_gate: RunGate
-    ) -> None:
+    def test_wait_with_string_and_number_ids_works_concurrently(self, run_gate: RunGate) -> None:
         handle = current_jobs["gated"]
         named = [
             handle.run_now(run_gate.params).run_id,
@@ -223,7 +221,7 @@ class TestRunIds:
 
 
 class TestReading:
-    def test_get_run_has_all_tasks(self) -> None:
+    def test_get_run_returns_all_tasks(self) -> None:
         run_id = current_jobs["pipeline"].run_now().run_id
         current_jobs["pipeline"].wait(run_id)
 
@@ -242,7 +240,7 @@ class TestReading:
             JobHandle.wait,
         ],
     )
-    def test_a_run_of_another_job_is_not_found(
+    def test_call_with_run_of_another_job_raises_run_not_found(
         self, call: Callable[..., Any], fault_proxy: FaultyWorkspace
     ) -> None:
         run_id = current_jobs["never"].run_now().run_id
@@ -257,11 +255,11 @@ class TestReading:
     @pytest.mark.parametrize(
         "call", [JobHandle.get_run, JobHandle.get_run_output, JobHandle.cancel_run]
     )
-    def test_a_run_that_is_not_there_is_not_found(self, call: Callable[..., Any]) -> None:
+    def test_call_with_unknown_run_raises_run_not_found(self, call: Callable[..., Any]) -> None:
         with pytest.raises(RunNotFound):
             call(current_jobs["quick"], UNKNOWN_RUN)
 
-    def test_last_run_is_the_newest_or_none(
+    def test_last_run_returns_the_newest_or_none(
         self, make_app: MakeApp, fault_proxy: FaultyWorkspace
     ) -> None:
         run_id = current_jobs["never"].run_now().run_id
@@ -274,7 +272,9 @@ class TestReading:
         with make_app().app_context():
             assert current_jobs["never"].last_run() is None
 
-    def test_list_runs_delivers_the_limit_over_pages(self, fault_proxy: FaultyWorkspace) -> None:
+    def test_list_runs_reads_as_many_pages_as_the_limit_needs(
+        self, fault_proxy: FaultyWorkspace
+    ) -> None:
         handle = current_jobs["never"]
         started = [handle.run_now().run_id for _ in range(60)]
 
@@ -285,7 +285,7 @@ class TestReading:
         assert len(pages) == 3
         assert {page.query["limit"] for page in pages} == {"25"}
 
-    def test_list_runs_gives_twenty_by_default_and_filters_as_the_api_does(self) -> None:
+    def test_list_runs_defaults_to_twenty_and_applies_filters(self) -> None:
         handle = current_jobs["never"]
         for _ in range(21):
             handle.run_now()
@@ -297,13 +297,13 @@ class TestReading:
         (expanded,) = handle.list_runs(1, completed_only=True, expand_tasks=True)
         assert [task.task_key for task in expanded.tasks or []] == ["only"]
 
-    def test_get_job_gives_the_definition(self) -> None:
+    def test_get_job_returns_the_definition(self) -> None:
         job = current_jobs["pipeline"].get_job()
 
         assert job.settings is not None
         assert [task.task_key for task in job.settings.tasks or []] == ["extract", "load"]
 
-    def test_the_output_of_one_task_comes_bare(self) -> None:
+    def test_get_run_output_of_one_task_returns_its_output(self) -> None:
         run_id = current_jobs["script"].run_now({"args": ["one", "two"]}).run_id
         current_jobs["script"].wait(run_id)
 
@@ -311,7 +311,7 @@ class TestReading:
 
         assert output.logs.splitlines() == ["one", "two"]
 
-    def test_the_outputs_of_several_tasks_come_by_task_key(self) -> None:
+    def test_get_run_output_of_several_tasks_returns_a_dict(self) -> None:
         run_id = current_jobs["pipeline"].run_now().run_id
         current_jobs["pipeline"].wait(run_id)
 
@@ -329,7 +329,7 @@ class TestReading:
             Refusal(404, message="It is gone."),
         ],
     )
-    def test_an_output_that_is_gone_hides_no_other(
+    def test_get_run_output_with_missing_output_returns_the_others(
         self, fault_proxy: FaultyWorkspace, refusal: Refusal
     ) -> None:
         run_id = current_jobs["pipeline"].run_now().run_id
@@ -343,7 +343,7 @@ class TestReading:
         assert gone.info == "The workspace has no output of it."
         assert left.metadata.run_id
 
-    def test_an_output_that_may_not_be_seen_is_not_said_to_be_gone(
+    def test_get_run_output_without_permission_raises_not_allowed(
         self, fault_proxy: FaultyWorkspace
     ) -> None:
         run_id = current_jobs["pipeline"].run_now().run_id
@@ -353,7 +353,7 @@ class TestReading:
         with pytest.raises(NotAllowed):
             current_jobs["pipeline"].get_run_output(run_id)
 
-    def test_explain_names_the_root_cause_only(self) -> None:
+    def test_explain_failed_run_names_only_the_root_cause(self) -> None:
         run_id = current_jobs["failing"].run_now().run_id
         current_jobs["failing"].wait(run_id)
 
@@ -367,7 +367,7 @@ class TestReading:
         assert task.error == "ValueError: the boat is leaking"
         assert "launch()" in (task.error_trace or "")
 
-    def test_explain_of_a_repeated_task_tells_what_its_iteration_raised(self) -> None:
+    def test_explain_for_each_task_has_the_iterations_error(self) -> None:
         run_id = current_jobs["repeated"].run_now().run_id
         current_jobs["repeated"].wait(run_id)
 
@@ -378,7 +378,7 @@ class TestReading:
         assert task.error == "ValueError: this one is leaking"
         assert "break_if.py" in (task.error_trace or "")
 
-    def test_explain_of_a_success_blames_no_task(self) -> None:
+    def test_explain_successful_run_has_no_tasks(self) -> None:
         run_id = current_jobs["quick"].run_now().run_id
         current_jobs["quick"].wait(run_id)
 
@@ -388,7 +388,7 @@ class TestReading:
 
 
 class TestIntervening:
-    def test_a_cancelled_run_ends_as_cancelled(self, run_gate: RunGate) -> None:
+    def test_cancel_run_ends_the_run_as_canceled(self, run_gate: RunGate) -> None:
         handle = current_jobs["gated"]
         run_id = handle.run_now(run_gate.params).run_id
 
@@ -396,7 +396,7 @@ class TestIntervening:
 
         assert handle.wait(run_id).outcome == "canceled"
 
-    def test_cancel_all_runs_ends_those_of_this_job_only(self, run_gate: RunGate) -> None:
+    def test_cancel_all_runs_cancels_only_runs_of_the_job(self, run_gate: RunGate) -> None:
         mine = [current_jobs["gated"].run_now(run_gate.params).run_id for _ in range(2)]
         other = current_jobs["single"].run_now(run_gate.params).run_id
 
@@ -407,10 +407,10 @@ class TestIntervening:
         run_gate.open()
         assert current_jobs["single"].wait(other).outcome == "succeeded"
 
-    def test_whoever_watches_a_run_knows_soon_that_all_are_cancelled(
+    def test_cancel_all_runs_updates_subscribers_at_once(
         self, make_app: MakeApp, run_gate: RunGate, stopped_clock: FakeClock
     ) -> None:
-        app = make_app(LAKEFLOW_JOBS_POLL_INTERVAL=600)
+        app = make_app(LAKEFLOW_JOBS_POLL_INTERVAL=600, clock=stopped_clock)
         with app.app_context():
             handle = current_jobs["gated"]
             run_id = handle.run_now(run_gate.params).run_id
@@ -423,7 +423,7 @@ class TestIntervening:
         assert news.snapshot is not None
         assert news.snapshot.status.outcome in ("terminating", "canceled")
 
-    def test_a_run_over_the_limit_is_skipped(self, run_gate: RunGate) -> None:
+    def test_run_now_over_the_concurrency_limit_skips_the_run(self, run_gate: RunGate) -> None:
         handle = current_jobs["single"]
         first = handle.run_now(run_gate.params).run_id
 
@@ -433,9 +433,7 @@ class TestIntervening:
         run_gate.open()
         assert handle.wait(first).outcome == "succeeded"
 
-    def test_a_run_over_the_limit_that_may_queue_waits_for_its_turn(
-        self, run_gate: RunGate
-    ) -> None:
+    def test_run_now_with_queue_over_the_limit_queues_the_run(self, run_gate: RunGate) -> None:
         handle = current_jobs["single"]
         handle.run_now(run_gate.params)
 
@@ -446,7 +444,7 @@ class TestIntervening:
 
         assert (states[0], states[-1]) == ("queued", "succeeded")
 
-    def test_a_run_that_goes_on_cannot_be_repaired(
+    def test_repair_run_of_active_run_raises_conflict(
         self, run_gate: RunGate, fault_proxy: FaultyWorkspace
     ) -> None:
         handle = current_jobs["gated"]
@@ -458,19 +456,19 @@ class TestIntervening:
 
 
 class TestResults:
-    def test_a_success_has_its_data(self) -> None:
+    def test_results_of_success_has_data(self) -> None:
         result: Any = current_jobs["never"].results.run_now()
 
         assert (result.ok, result.status, result.message) == (True, None, None)
         assert result.data.run_id > 0
 
-    def test_a_failure_has_status_and_sentence_and_is_not_raised(self) -> None:
+    def test_results_of_failure_has_status_and_message(self) -> None:
         result: Any = current_jobs["quick"].results.get_run(UNKNOWN_RUN)
 
         assert (result.ok, result.data, result.status) == (False, None, 404)
         assert "no run 1" in result.message
 
-    def test_every_call_of_a_handle_is_there(self) -> None:
+    def test_results_offer_every_call_of_the_handle(self) -> None:
         results: Any = current_jobs["never"].results
         run_id = results.run_now().data.run_id
 
@@ -485,7 +483,7 @@ class TestResults:
         assert results.get_run_output(run_id).ok
         assert not results.repair_run(UNKNOWN_RUN).ok
 
-    def test_iterators_give_results_and_a_failure_last(
+    def test_results_iterators_end_with_the_failure(
         self, run_gate: RunGate, fault_proxy: FaultyWorkspace
     ) -> None:
         results: Any = current_jobs["gated"].results
@@ -497,7 +495,7 @@ class TestResults:
         assert [state.ok for state in results.watch(UNKNOWN_RUN)] == [False]
         assert [state.ok for state in results.run_and_wait({"gate": object()})] == [False]
 
-    def test_run_and_wait_starts_the_run_before_it_is_iterated(
+    def test_results_run_and_wait_starts_the_run_before_iteration(
         self, fault_proxy: FaultyWorkspace
     ) -> None:
         watch = current_jobs["never"].results.run_and_wait()
@@ -506,24 +504,24 @@ class TestResults:
         assert [result.ok for result in watch] == [True]
         assert current_jobs["never"].results.get_run(watch.run_id or 0).ok
 
-    def test_a_start_that_fails_is_a_result_and_no_run(self) -> None:
+    def test_results_of_failed_start_have_no_run(self) -> None:
         watch = current_jobs["gated"].results.run_and_wait({"gate": object()})
 
         assert watch.run_id is None
         assert [(result.ok, result.status) for result in watch] == [(False, 400)]
 
-    def test_what_is_no_run_id_is_a_result_too(self) -> None:
+    def test_results_of_invalid_run_id_is_a_failure(self) -> None:
         [only] = current_jobs["never"].results.watch("abc")
 
         assert (only.ok, only.status) == (False, 400)
 
-    def test_no_other_name_is_a_call(self) -> None:
+    def test_results_unknown_name_raises_attribute_error(self) -> None:
         with pytest.raises(AttributeError, match="run_later"):
             cast("Any", current_jobs["never"].results).run_later()
 
 
 class TestSettings:
-    def test_two_apps_ask_two_workspaces(
+    def test_two_apps_call_two_workspaces(
         self, make_app: MakeApp, fault_proxy: FaultyWorkspace
     ) -> None:
         first = make_app()

@@ -39,7 +39,7 @@ def recorded(signal: NamedSignal, app: Flask) -> Iterator[list[dict[str, Any]]]:
 
 
 class TestTriggered:
-    def test_a_trigger_says_job_and_run(self, app: Flask, client: FlaskClient) -> None:
+    def test_run_triggered_has_job_and_run_id(self, app: Flask, client: FlaskClient) -> None:
         with recorded(run_triggered, app) as heard, app.app_context():
             first = current_jobs["never"].run_now().run_id
             second = client.post("/api/jobs/never/run").get_json()["runId"]
@@ -50,7 +50,7 @@ class TestTriggered:
         ]
         assert [said["replayed"] for said in heard] == [False, False]
 
-    def test_a_replay_says_so(self, app: Flask) -> None:
+    def test_run_triggered_of_a_replay_has_replayed(self, app: Flask) -> None:
         with recorded(run_triggered, app) as heard, app.app_context():
             for _ in range(2):
                 current_jobs["never"].run_now(idempotency_key="signals-1")
@@ -58,7 +58,7 @@ class TestTriggered:
         assert [said["replayed"] for said in heard] == [False, True]
         assert heard[0]["run_id"] == heard[1]["run_id"]
 
-    def test_what_started_nothing_says_nothing(
+    def test_run_triggered_is_not_sent_if_nothing_started(
         self, app: Flask, fault_proxy: FaultyWorkspace
     ) -> None:
         fault_proxy.fail(Refusal(403), path="run-now")
@@ -68,7 +68,7 @@ class TestTriggered:
 
         assert heard == []
 
-    def test_the_payload_gives_no_token_away(self, app: Flask, client: FlaskClient) -> None:
+    def test_signal_payload_contains_no_token(self, app: Flask, client: FlaskClient) -> None:
         with recorded(run_triggered, app) as heard:
             client.post("/api/jobs/never/run", headers=on_behalf_of(ALICE))
 
@@ -77,7 +77,7 @@ class TestTriggered:
 
 
 class TestChangedAndFinished:
-    def test_each_state_of_a_watched_run_is_told_and_its_end_once(
+    def test_run_changed_is_sent_per_state_and_run_finished_once(
         self, app: Flask, run_gate: RunGate
     ) -> None:
         with (
@@ -95,7 +95,7 @@ class TestChangedAndFinished:
         assert (end["job"], end["run_id"]) == ("gated", watch.run_id)
         assert end["status"].outcome == "succeeded"
 
-    def test_the_end_is_told_once_however_many_watch(self, app: Flask) -> None:
+    def test_run_finished_is_sent_once_for_many_subscribers(self, app: Flask) -> None:
         with recorded(run_finished, app) as finished, app.app_context():
             run_id = current_jobs["never"].run_now().run_id
             for _ in range(3):
@@ -103,7 +103,7 @@ class TestChangedAndFinished:
 
         assert len(finished) == 1
 
-    def test_an_end_that_was_told_is_not_told_again_for_a_late_cancel(self, app: Flask) -> None:
+    def test_run_finished_is_not_sent_again_after_a_late_cancel(self, app: Flask) -> None:
         with (
             recorded(run_changed, app) as changed,
             recorded(run_finished, app) as finished,
@@ -120,7 +120,7 @@ class TestChangedAndFinished:
 
         assert (len(changed), len(finished), canceled) == (1, 1, [])
 
-    def test_the_end_of_a_repaired_run_is_another_one(self, app: Flask) -> None:
+    def test_run_finished_is_sent_again_after_a_repair(self, app: Flask) -> None:
         with recorded(run_finished, app) as finished, app.app_context():
             handle = current_jobs["failing"]
             run_id = handle.run_now().run_id
@@ -132,7 +132,7 @@ class TestChangedAndFinished:
 
 
 class TestCanceled:
-    def test_an_accepted_cancellation_is_told(
+    def test_run_canceled_is_sent_for_an_accepted_cancellation(
         self, app: Flask, client: FlaskClient, run_gate: RunGate
     ) -> None:
         with recorded(run_canceled, app) as heard, app.app_context():
@@ -146,7 +146,9 @@ class TestCanceled:
             ("gated", second),
         ]
 
-    def test_a_refused_one_is_not(self, app: Flask, fault_proxy: FaultyWorkspace) -> None:
+    def test_run_canceled_is_not_sent_for_a_refused_cancellation(
+        self, app: Flask, fault_proxy: FaultyWorkspace
+    ) -> None:
         with recorded(run_canceled, app) as heard, app.app_context():
             with pytest.raises(RunNotFound):
                 current_jobs["quick"].cancel_run(1)
@@ -159,7 +161,7 @@ class TestCanceled:
 
 
 class TestReceivers:
-    def test_a_failing_one_breaks_neither_the_request_nor_the_others(
+    def test_failing_receiver_breaks_neither_request_nor_receivers(
         self, app: Flask, client: FlaskClient, caplog: pytest.LogCaptureFixture
     ) -> None:
         def fail(sender: Flask, **extra: Any) -> None:
@@ -172,7 +174,7 @@ class TestReceivers:
         assert len(heard) == 1
         assert "lakeflow-run-triggered" in caplog.text
 
-    def test_an_app_hears_nothing_of_another_app(self, app: Flask, make_app: MakeApp) -> None:
+    def test_signals_of_another_app_are_not_received(self, app: Flask, make_app: MakeApp) -> None:
         other = make_app()
         with recorded(run_triggered, app) as heard, other.app_context():
             current_jobs["never"].run_now()

@@ -25,14 +25,17 @@ def settings(
     environ: Mapping[str, str] | None = None,
     *,
     root: Path = Path("/nowhere"),
-    bundle_jobs: Any = no_bundle,
+    read_bundle_jobs: Any = no_bundle,
 ) -> Settings:
     return load_settings(
-        SettingsReader(config or {}, environ or {}), None, root=root, bundle_jobs=bundle_jobs
+        SettingsReader(config or {}, environ or {}),
+        None,
+        root=root,
+        read_bundle_jobs=read_bundle_jobs,
     )
 
 
-def test_the_defaults_are_those_of_the_contract() -> None:
+def test_settings_defaults_match_the_contract() -> None:
     default = settings()
     assert default.jobs == {}
     assert default.bundle is None
@@ -62,7 +65,7 @@ KEYS: list[tuple[str, str, Any, Any]] = [
 
 
 @pytest.mark.parametrize(("key", "name", "text", "value"), KEYS)
-def test_a_setting_comes_from_the_app_or_as_text_from_the_environment(
+def test_setting_is_read_from_app_config_or_environment(
     key: str, name: str, text: str, value: object
 ) -> None:
     assert getattr(settings({key: value}), name) == value
@@ -70,7 +73,7 @@ def test_a_setting_comes_from_the_app_or_as_text_from_the_environment(
 
 
 @pytest.mark.parametrize(("key", "name", "text", "value"), KEYS)
-def test_the_app_wins_over_the_environment_and_the_default_stands_for_nothing(
+def test_setting_in_app_config_overrides_environment_and_default(
     key: str, name: str, text: str, value: object
 ) -> None:
     assert getattr(settings({key: value}, {key: "nonsense"}), name) == value
@@ -96,7 +99,9 @@ BAD = [
 
 
 @pytest.mark.parametrize(("name", "value"), BAD, ids=lambda value: quote(value)[:20])
-def test_a_bad_value_stops_the_start_with_the_name_of_its_key(name: str, value: object) -> None:
+def test_setting_with_invalid_value_raises_error_that_names_its_key(
+    name: str, value: object
+) -> None:
     key = f"LAKEFLOW_JOBS_{name}"
     with pytest.raises(ConfigurationError, match=rf"^{key}\b"):
         settings({key: value})
@@ -109,7 +114,7 @@ def test_a_bad_value_stops_the_start_with_the_name_of_its_key(name: str, value: 
     name=st.sampled_from([*SECONDS, "READ_ATTEMPTS", "MAX_STREAMS", "CACHE_TTL", "CONSOLE"]),
     text=st.text(max_size=8),
 )
-def test_any_text_in_the_environment_is_a_setting_or_a_clear_refusal(name: str, text: str) -> None:
+def test_setting_with_any_environment_text_is_valid_or_names_its_key(name: str, text: str) -> None:
     key = f"LAKEFLOW_JOBS_{name}"
     try:
         settings({}, {key: text})
@@ -121,17 +126,17 @@ def test_any_text_in_the_environment_is_a_setting_or_a_clear_refusal(name: str, 
 
 
 @pytest.mark.parametrize("name", ["READ_TIMEOUT", "WRITE_TIMEOUT"])
-def test_what_one_timeout_overrides_is_checked_all_the_same(name: str) -> None:
+def test_overridden_timeout_is_still_validated(name: str) -> None:
     with pytest.raises(ConfigurationError, match=name):
         settings({"LAKEFLOW_JOBS_TIMEOUT": 5, f"LAKEFLOW_JOBS_{name}": "abc"})
 
 
-def test_one_timeout_overrides_both_tiers() -> None:
+def test_timeout_overrides_read_and_write_timeouts() -> None:
     both = settings({"LAKEFLOW_JOBS_TIMEOUT": 9, "LAKEFLOW_JOBS_READ_TIMEOUT": 1})
     assert (both.read_timeout, both.write_timeout) == (9.0, 9.0)
 
 
-def test_what_the_sdk_reads_itself_is_taken_from_the_app_only() -> None:
+def test_sdk_settings_are_read_from_app_config_only() -> None:
     config = {
         "DATABRICKS_HOST": "https://w",
         "DATABRICKS_TOKEN": "t",
@@ -149,7 +154,7 @@ def test_what_the_sdk_reads_itself_is_taken_from_the_app_only() -> None:
     assert settings({"DATABRICKS_TOKEN": ""}, {"DATABRICKS_HOST": "https://e"}).sdk == {}
 
 
-def test_secrets_show_in_no_repr() -> None:
+def test_settings_repr_hides_secrets() -> None:
     shown = repr(
         settings(
             {
@@ -169,7 +174,7 @@ def test_secrets_show_in_no_repr() -> None:
 
 
 @pytest.mark.parametrize("where", ["config", "environ"])
-def test_the_login_of_notifications_is_whole_or_not_there(where: str) -> None:
+def test_webhook_credentials_require_username_and_password(where: str) -> None:
     user, password = "LAKEFLOW_JOBS_WEBHOOK_USERNAME", "LAKEFLOW_JOBS_WEBHOOK_PASSWORD"
 
     def read(given: dict[str, Any]) -> Settings:
@@ -181,14 +186,14 @@ def test_the_login_of_notifications_is_whole_or_not_there(where: str) -> None:
     for neither in ({}, {user: "", password: ""}):
         assert not read(neither).accepts_notifications
     for half, missing in (({user: "databricks"}, password), ({password: "correct-horse"}, user)):
-        with pytest.raises(ConfigurationError, match=f"without {missing}") as caught:
+        with pytest.raises(ConfigurationError, match=f"requires {missing}") as caught:
             read(half)
         assert "correct-horse" not in str(caught.value)
 
 
-def test_a_login_that_cannot_be_sent_is_refused() -> None:
+def test_webhook_credentials_with_colon_or_number_are_invalid() -> None:
     password = {"LAKEFLOW_JOBS_WEBHOOK_PASSWORD": "correct-horse"}
-    with pytest.raises(ConfigurationError, match="no colon"):
+    with pytest.raises(ConfigurationError, match="must not contain a colon"):
         settings({"LAKEFLOW_JOBS_WEBHOOK_USERNAME": "data:bricks", **password})
     with pytest.raises(ConfigurationError, match="LAKEFLOW_JOBS_WEBHOOK_PASSWORD must be text"):
         settings({"LAKEFLOW_JOBS_WEBHOOK_PASSWORD": 12345678})
@@ -202,14 +207,14 @@ def jobs_of(path: Path) -> Mapping[str, int]:
     return {"etl": 11}
 
 
-def test_a_bundle_gives_jobs_where_no_workspace_is_named() -> None:
-    local = settings({"LAKEFLOW_JOBS_BUNDLE": "databricks.yml"}, bundle_jobs=jobs_of)
+def test_bundle_without_host_defines_jobs() -> None:
+    local = settings({"LAKEFLOW_JOBS_BUNDLE": "databricks.yml"}, read_bundle_jobs=jobs_of)
     assert local.bundle is not None
     assert local.jobs["etl"].job_id == 11
 
 
 @pytest.mark.parametrize("where", ["config", "environ"])
-def test_with_a_workspace_named_the_bundle_is_not_even_read(where: str) -> None:
+def test_bundle_with_host_is_not_read(where: str) -> None:
     host = {"DATABRICKS_HOST": "https://w"}
     remote = settings(
         {"LAKEFLOW_JOBS_BUNDLE": "databricks.yml"} | (host if where == "config" else {}),
@@ -219,8 +224,8 @@ def test_with_a_workspace_named_the_bundle_is_not_even_read(where: str) -> None:
     assert remote.jobs == {}
 
 
-def test_a_relative_bundle_is_looked_for_beside_the_app(tmp_path: Path) -> None:
+def test_bundle_path_is_relative_to_the_app_root(tmp_path: Path) -> None:
     (tmp_path / "databricks.yml").touch()
     for value in ("databricks.yml", Path("databricks.yml"), tmp_path / "databricks.yml"):
-        found = settings({"LAKEFLOW_JOBS_BUNDLE": value}, root=tmp_path, bundle_jobs=jobs_of)
+        found = settings({"LAKEFLOW_JOBS_BUNDLE": value}, root=tmp_path, read_bundle_jobs=jobs_of)
         assert found.bundle == (tmp_path / "databricks.yml").resolve()

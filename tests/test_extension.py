@@ -26,7 +26,7 @@ from flask_lakeflow_jobs import (
     current_jobs,
 )
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 ETL = {"etl": JobConfig(job_id=7)}
 
 
@@ -40,7 +40,7 @@ def make(name: str = "app", jobs: Any = ETL, **config: Any) -> Flask:
 # ── setting up ────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_an_app_is_set_up_at_once_or_later() -> None:
+def test_app_is_set_up_by_constructor_or_init_app() -> None:
     at_once, later = Flask("at once"), Flask("later")
     LakeflowJobs(at_once, jobs=ETL)
     jobs = LakeflowJobs(jobs=ETL)
@@ -50,7 +50,7 @@ def test_an_app_is_set_up_at_once_or_later() -> None:
             assert list(current_jobs) == ["etl"]
 
 
-def test_an_app_is_set_up_once() -> None:
+def test_init_app_twice_raises() -> None:
     jobs, app = LakeflowJobs(), Flask("app")
     jobs.init_app(app)
     with pytest.raises(RuntimeError, match="once"):
@@ -59,12 +59,12 @@ def test_an_app_is_set_up_once() -> None:
         LakeflowJobs(app)
 
 
-def test_what_is_optional_is_named() -> None:
+def test_constructor_options_are_keyword_only() -> None:
     with pytest.raises(TypeError):
         LakeflowJobs(Flask("app"), ETL)  # type: ignore[call-arg]
 
 
-def test_an_app_that_could_not_be_set_up_can_be_mended() -> None:
+def test_init_app_after_configuration_error_can_be_repeated() -> None:
     app = Flask("app")
     app.config["LAKEFLOW_JOBS_POLL_INTERVAL"] = "soon"
     jobs = LakeflowJobs(jobs=ETL)
@@ -75,7 +75,7 @@ def test_an_app_that_could_not_be_set_up_can_be_mended() -> None:
     assert app.test_client().get("/api/jobs/").status_code == 200
 
 
-def test_nothing_of_an_app_stays_on_the_extension() -> None:
+def test_extension_keeps_no_state_of_an_app() -> None:
     jobs, app = LakeflowJobs(jobs=ETL), Flask("app")
     before = dict(vars(jobs))
     jobs.init_app(app)
@@ -83,7 +83,7 @@ def test_nothing_of_an_app_stays_on_the_extension() -> None:
     assert app not in vars(jobs).values()
 
 
-def test_one_extension_serves_two_apps_with_settings_of_their_own() -> None:
+def test_one_extension_serves_two_apps_with_own_settings() -> None:
     jobs = LakeflowJobs(jobs={"shared": JobConfig()})
     one, other = Flask("one"), Flask("other")
     one.config.update(DATABRICKS_JOB_SHARED=1, DATABRICKS_JOB_ONLY=5, LAKEFLOW_JOBS_POLL_INTERVAL=1)
@@ -101,7 +101,7 @@ def test_one_extension_serves_two_apps_with_settings_of_their_own() -> None:
         assert current_jobs["shared"].job.job_id == 2
 
 
-def test_the_jobs_that_were_given_are_not_shared_with_the_caller() -> None:
+def test_jobs_argument_is_copied() -> None:
     given = dict(ETL)
     jobs = LakeflowJobs(jobs=given)
     given["late"] = JobConfig(job_id=8)
@@ -114,7 +114,7 @@ def test_the_jobs_that_were_given_are_not_shared_with_the_caller() -> None:
 # ── the mapping ───────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_jobs_of_an_app_are_a_read_only_mapping() -> None:
+def test_current_jobs_is_a_read_only_mapping() -> None:
     with make(jobs={"etl": {"job_id": 7}, "report": {"job_id": 8}}).app_context():
         assert "etl" in current_jobs
         assert "elt" not in current_jobs
@@ -127,7 +127,7 @@ def test_the_jobs_of_an_app_are_a_read_only_mapping() -> None:
             current_jobs["new"] = current_jobs["etl"]  # type: ignore[index]
 
 
-def test_an_unknown_key_names_the_known_ones() -> None:
+def test_current_jobs_unknown_key_lists_known_keys() -> None:
     with make().app_context():
         with pytest.raises(UnknownJob, match="'etl'"):
             current_jobs["elt"]
@@ -136,7 +136,7 @@ def test_an_unknown_key_names_the_known_ones() -> None:
         assert current_jobs.get("elt") is None
 
 
-def test_outside_an_app_context_it_says_so() -> None:
+def test_current_jobs_outside_app_context_raises() -> None:
     make()
     with pytest.raises(RuntimeError, match="app context"):
         current_jobs["etl"]
@@ -147,7 +147,7 @@ def test_outside_an_app_context_it_says_so() -> None:
     assert "no app" in repr(current_jobs)
 
 
-def test_in_an_app_that_was_not_set_up_it_says_so() -> None:
+def test_current_jobs_without_extension_raises() -> None:
     make()
     with Flask("other").app_context(), pytest.raises(RuntimeError, match="LakeflowJobs") as caught:
         current_jobs["etl"]
@@ -157,7 +157,7 @@ def test_in_an_app_that_was_not_set_up_it_says_so() -> None:
 # ── the host's app ────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_routes_are_where_they_are_wanted() -> None:
+def test_url_prefix_sets_the_prefix_of_the_routes() -> None:
     app = Flask("app")
     LakeflowJobs(app, jobs=ETL, url_prefix="/my/jobs")
     client = app.test_client()
@@ -166,7 +166,7 @@ def test_the_routes_are_where_they_are_wanted() -> None:
 
 
 @pytest.mark.parametrize("prefix", ["/jobs/", "/a/b.c/~d-e"])
-def test_a_path_is_a_prefix(prefix: str) -> None:
+def test_url_prefix_accepts_paths(prefix: str) -> None:
     app = Flask("app")
     LakeflowJobs(app, jobs=ETL, url_prefix=prefix)
     assert app.test_client().get(f"{prefix.rstrip('/')}/etl").status_code == 200
@@ -175,12 +175,12 @@ def test_a_path_is_a_prefix(prefix: str) -> None:
 @pytest.mark.parametrize(
     "prefix", ["jobs", "/t/<tenant>/jobs", "/x//y", "//", "/a b", "/jobs?", None]
 )
-def test_what_is_no_path_is_no_prefix(prefix: Any) -> None:
+def test_url_prefix_that_is_no_path_raises(prefix: Any) -> None:
     with pytest.raises(ConfigurationError, match="url_prefix must be a path"):
         LakeflowJobs(Flask("app"), jobs=ETL, url_prefix=prefix)
 
 
-def test_there_are_no_routes_where_none_are_wanted() -> None:
+def test_register_blueprint_false_registers_no_routes() -> None:
     app = Flask("app")
     rules = len(list(app.url_map.iter_rules()))
     LakeflowJobs(app, jobs=ETL, register_blueprint=False)
@@ -191,13 +191,13 @@ def test_there_are_no_routes_where_none_are_wanted() -> None:
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_a_trailing_slash_makes_no_difference(slash: str) -> None:
+def test_routes_work_with_and_without_trailing_slash(slash: str) -> None:
     client = make().test_client()
     for path in ("/api/jobs", "/api/jobs/etl"):
         assert client.get(path + slash).status_code == 200
 
 
-def test_the_jobs_are_described_without_any_request_to_a_workspace() -> None:
+def test_list_of_jobs_makes_no_upstream_request() -> None:
     app = make(
         jobs={"etl": JobConfig(job_id=7, task_type="job", params={"day": fields.Date()})},
         DATABRICKS_HOST="http://127.0.0.1:1",
@@ -229,7 +229,7 @@ def own_pages(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_the_hosts_own_error_pages_stay_its_own(when: str) -> None:
+def test_error_handlers_of_the_host_are_untouched(when: str) -> None:
     app = Flask("app")
     if when == "before":
         own_pages(app)
@@ -246,7 +246,7 @@ def test_the_hosts_own_error_pages_stay_its_own(when: str) -> None:
     assert ours.get_json()["type"].endswith("unknown-job")
 
 
-def test_an_app_without_error_pages_keeps_flasks_own() -> None:
+def test_error_pages_of_flask_are_untouched() -> None:
     response = make().test_client().get("/nowhere")
     assert (response.status_code, response.mimetype) == (404, "text/html")
 
@@ -261,7 +261,7 @@ def run_python(program: str) -> str:
     return done.stdout
 
 
-def test_the_sdk_is_not_imported_before_it_is_needed() -> None:
+def test_sdk_is_imported_at_the_first_upstream_call() -> None:
     program = """
 import json, sys
 from flask import Flask
@@ -276,7 +276,7 @@ print(json.dumps([name for name in sys.modules if name.split(".")[0] == "databri
 
 
 @pytest.mark.parametrize("name", flask_lakeflow_jobs.__all__)
-def test_every_public_name_is_documented(name: str) -> None:
+def test_public_names_have_docstrings(name: str) -> None:
     public = getattr(flask_lakeflow_jobs, name)
     if inspect.isclass(public):
         documented = vars(public).get("__doc__") or f"{name}("
@@ -293,13 +293,13 @@ NAMES_WITHOUT_CLASS = ["globals.py", "signals.py"]
 
 
 @pytest.mark.parametrize("cls", [LakeflowJobs, flask_lakeflow_jobs.JobHandle])
-def test_every_public_method_is_documented(cls: type) -> None:
+def test_public_methods_have_docstrings(cls: type) -> None:
     for name, member in inspect.getmembers(cls, inspect.isroutine):
         if not name.startswith("_"):
             assert member.__doc__, name
 
 
-def test_the_public_names_are_sorted_and_there() -> None:
+def test_public_names_are_sorted_and_exist() -> None:
     assert flask_lakeflow_jobs.__all__ == sorted(flask_lakeflow_jobs.__all__)
     assert all(hasattr(flask_lakeflow_jobs, name) for name in flask_lakeflow_jobs.__all__)
 
@@ -311,7 +311,7 @@ SHIPPED_FILES += ["setup.cfg", "tox.ini"]
 MADE = shutil.ignore_patterns("__pycache__", "*.py[co]", ".*", "instance", "*.egg-info", "_build")
 
 
-def test_the_source_distribution_holds_tests_docs_and_example(tmp_path: Path) -> None:
+def test_source_distribution_contains_tests_docs_and_example(tmp_path: Path) -> None:
     pytest.importorskip("setuptools", minversion="77", reason="builds the distribution")
     copy = tmp_path / "checkout"
     copy.mkdir()
@@ -331,4 +331,4 @@ def test_the_source_distribution_holds_tests_docs_and_example(tmp_path: Path) ->
         if path.is_file()
     }
     assert expected | set(SHIPPED_FILES) <= names
-    assert {"tests/test_lifecycle.py", "flask_lakeflow_jobs/py.typed"} <= expected
+    assert {"tests/test_extension.py", "flask_lakeflow_jobs/py.typed"} <= expected

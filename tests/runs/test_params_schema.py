@@ -68,7 +68,9 @@ def field(given: Any) -> Any:
         (Own(), {}),
     ],
 )
-def test_each_kind_of_field_has_its_description(given: Any, expected: dict[str, Any]) -> None:
+def test_build_json_schema_describes_each_kind_of_field(
+    given: Any, expected: dict[str, Any]
+) -> None:
     assert field(given) == expected
 
 
@@ -120,7 +122,7 @@ def test_each_kind_of_field_has_its_description(given: Any, expected: dict[str, 
         ),
     ],
 )
-def test_rules_defaults_and_words_for_people_are_described(
+def test_build_json_schema_describes_validators_and_metadata(
     given: Any, expected: dict[str, Any]
 ) -> None:
     told = field(given)
@@ -148,11 +150,11 @@ def test_rules_defaults_and_words_for_people_are_described(
         fields.List(fields.Nested(Tree)),
     ],
 )
-def test_what_cannot_be_described_is_left_open(given: Any) -> None:
+def test_build_json_schema_leaves_unknown_fields_open(given: Any) -> None:
     assert set(described(it=given, other=fields.Integer())["properties"]) == {"it", "other"}
 
 
-def test_a_transformation_of_the_schemas_own_blanks_nothing() -> None:
+def test_build_json_schema_ignores_schema_hooks() -> None:
     class Transforming(Schema):
         day = fields.Function(deserialize=lambda text: dt.date.fromisoformat(text))
         span = fields.TimeDelta()
@@ -163,7 +165,7 @@ def test_a_transformation_of_the_schemas_own_blanks_nothing() -> None:
     assert document["properties"]["n"] == {"type": "integer"}
 
 
-def test_a_schema_inside_a_schema_is_an_object_or_a_list_of_them() -> None:
+def test_build_json_schema_describes_nested_schemas() -> None:
     point = {
         "type": "object",
         "properties": {"x": {"type": "integer"}},
@@ -174,14 +176,14 @@ def test_a_schema_inside_a_schema_is_an_object_or_a_list_of_them() -> None:
     assert field(fields.Nested(Point, many=True)) == {"type": "array", "items": point}
 
 
-def test_a_schema_inside_itself_is_described_once() -> None:
+def test_build_json_schema_describes_recursive_schema_once() -> None:
     assert field(fields.Nested(Tree))["properties"] == {
         "name": {"type": "string"},
         "kids": {"type": "array", "items": {"type": "object"}},
     }
 
 
-def test_names_are_those_that_the_caller_uses() -> None:
+def test_build_json_schema_uses_data_keys() -> None:
     document = described(
         start=fields.Date(required=True, data_key="startDate"), seen=fields.Date(dump_only=True)
     )
@@ -189,7 +191,7 @@ def test_names_are_those_that_the_caller_uses() -> None:
     assert document["required"] == ["startDate"]
 
 
-def test_whether_more_may_be_given_is_told() -> None:
+def test_build_json_schema_reflects_unknown_option() -> None:
     assert build_json_schema(Point())["additionalProperties"] is False
     assert build_json_schema(Point(unknown="include"))["additionalProperties"] is True
     assert build_json_schema(Point(unknown="exclude"))["additionalProperties"] is True

@@ -1,4 +1,4 @@
-"""What processes share: JSON with a version, and nothing breaks where the store does."""
+"""The shared cache: JSON entries with a version, a namespace per app, and no errors."""
 
 from __future__ import annotations
 
@@ -13,9 +13,17 @@ import pytest
 from flask import Flask
 from flask_caching import Cache
 
-from flask_lakeflow_jobs import ConfigurationError, LakeflowJobs
-from flask_lakeflow_jobs.cache import ENTRY_VERSION, KEY_PREFIX, SharedCache
-from tests.support import FailingStore
+from flask_lakeflow_jobs import (
+    ConfigurationError,
+    LakeflowJobs,
+    UpstreamUnauthenticated,
+    current_jobs,
+)
+from flask_lakeflow_jobs.cache import ENTRY_VERSION, KEY_PREFIX, SharedCache, cache_namespace
+from flask_lakeflow_jobs.config.readers import SettingsReader
+from flask_lakeflow_jobs.testing import FaultyWorkspace
+from tests.conftest import MakeApp
+from tests.support import ALICE, BOB, FailingStore
 
 
 def files(folder: Path) -> dict[str, Any]:
@@ -31,7 +39,7 @@ def shared(request: pytest.FixtureRequest, tmp_path: Path) -> SharedCache:
 
 
 @pytest.mark.parametrize("value", [{"a": [1, None, "ü\u2028"]}, [], "", 0, False, "text", 1.5])
-def test_what_is_put_there_is_there(shared: SharedCache, value: object) -> None:
+def test_shared_cache_returns_stored_values(shared: SharedCache, value: object) -> None:
     assert shared.get("key") is None
     shared.set("key", value, 60)
     assert shared.get("key") == value
@@ -39,14 +47,14 @@ def test_what_is_put_there_is_there(shared: SharedCache, value: object) -> None:
     assert shared.get("key") is None
 
 
-def test_of_several_who_add_one_wins(shared: SharedCache) -> None:
+def test_shared_cache_add_succeeds_once(shared: SharedCache) -> None:
     assert [shared.add("key", name, 60) for name in ("first", "second")] == [True, False]
     assert shared.get("key") == "first"
     shared.delete("key")
     assert shared.add("key", "third", 60)
 
 
-def test_what_has_expired_is_not_in_the_way(
+def test_shared_cache_add_replaces_an_expired_entry(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though it is still there: files stay until there are many."""
@@ -58,7 +66,7 @@ def test_what_has_expired_is_not_in_the_way(
     assert not shared.add("claim", "third", 5)
 
 
-def test_what_is_put_there_for_one_is_found_by_no_other(tmp_path: Path) -> None:
+def test_shared_cache_namespaces_are_separate(tmp_path: Path) -> None:
     host = Flask(__name__)
     one, same, other = (
         SharedCache.from_config(host, files(tmp_path), None, namespace=namespace)
@@ -70,19 +78,19 @@ def test_what_is_put_there_for_one_is_found_by_no_other(tmp_path: Path) -> None:
     assert other.add("key", 2, 60)
 
 
-def test_what_is_to_be_kept_for_no_time_is_not_kept(shared: SharedCache) -> None:
+def test_shared_cache_set_for_zero_seconds_stores_nothing(shared: SharedCache) -> None:
     shared.set("key", 1, 0)
     assert shared.get("key") is None
 
 
-def test_what_is_larger_than_it_may_be_is_not_kept(shared: SharedCache) -> None:
+def test_shared_cache_set_over_max_chars_stores_nothing(shared: SharedCache) -> None:
     shared.set("key", "x" * 1000, 60, max_chars=500)
     assert shared.get("key") is None
     shared.set("key", "x" * 100, 60, max_chars=500)
     assert shared.get("key") == "x" * 100
 
 
-def test_more_entries_than_the_store_takes_break_nothing(
+def test_shared_cache_over_its_threshold_keeps_working(
     shared: SharedCache, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in range(20):
@@ -91,7 +99,7 @@ def test_more_entries_than_the_store_takes_break_nothing(
     assert not caplog.records
 
 
-def test_two_processes_share_files(tmp_path: Path) -> None:
+def test_shared_cache_on_files_is_cross_process(tmp_path: Path) -> None:
     one, other = (SharedCache.from_config(Flask(__name__), files(tmp_path), None) for _ in range(2))
     one.set("key", {"a": 1}, 60)
     assert other.get("key") == {"a": 1}
@@ -99,13 +107,13 @@ def test_two_processes_share_files(tmp_path: Path) -> None:
     assert one.is_cross_process
 
 
-def test_a_store_in_memory_is_no_store_between_processes() -> None:
+def test_shared_cache_in_memory_is_not_cross_process() -> None:
     for kind in ("SimpleCache", "NullCache"):
         config = {"CACHE_TYPE": kind, "CACHE_NO_NULL_WARNING": True}
         assert not SharedCache.from_config(Flask(__name__), config, None).is_cross_process
 
 
-def test_what_is_stored_is_json_with_a_version(tmp_path: Path) -> None:
+def test_shared_cache_stores_json_with_a_version(tmp_path: Path) -> None:
     SharedCache.from_config(Flask(__name__), files(tmp_path), None).set("key", {"a": 1}, 60)
     stored = [path.read_bytes()[4:] for path in tmp_path.iterdir()]
     entries = [json.loads(content) for content in stored if content.startswith(b"{")]
@@ -119,7 +127,7 @@ class Bomb:
         return pytest.fail, ("A pickle was read.",)
 
 
-def test_a_pickle_that_somebody_left_there_is_not_read(tmp_path: Path) -> None:
+def test_shared_cache_never_reads_a_pickle(tmp_path: Path) -> None:
     host = Cache(config=files(tmp_path), with_jinja2_ext=False)
     app = Flask(__name__)
     host.init_app(app)
@@ -133,7 +141,7 @@ def test_a_pickle_that_somebody_left_there_is_not_read(tmp_path: Path) -> None:
     "stored",
     ["", "{", "5", "[]", "null", '{"value": 1}', '{"version": 999, "value": 1}', b"\x80\x04", 5],
 )
-def test_what_is_no_entry_of_this_version_is_nothing(stored: object) -> None:
+def test_shared_cache_ignores_entries_of_other_formats(stored: object) -> None:
     app, host = Flask(__name__), Cache(config={"CACHE_TYPE": "SimpleCache"})
     shared = SharedCache.from_config(app, {}, host)
     with app.app_context():
@@ -141,7 +149,7 @@ def test_what_is_no_entry_of_this_version_is_nothing(stored: object) -> None:
     assert shared.get("key") is None
 
 
-def test_the_hosts_own_cache_serves_and_keeps_its_own_entries(tmp_path: Path) -> None:
+def test_shared_cache_on_the_hosts_cache_leaves_its_entries(tmp_path: Path) -> None:
     app, host = Flask(__name__), Cache(config=files(tmp_path))
     host.init_app(app)
     shared = SharedCache.from_config(app, {}, host)
@@ -153,7 +161,7 @@ def test_the_hosts_own_cache_serves_and_keeps_its_own_entries(tmp_path: Path) ->
         assert shared.get("ours") == 1
 
 
-def test_the_hosts_templates_keep_the_hosts_cache() -> None:
+def test_shared_cache_leaves_the_hosts_template_cache() -> None:
     app = Flask(__name__)
     host = Cache(app, config={"CACHE_TYPE": "SimpleCache"})
     LakeflowJobs(app)
@@ -164,7 +172,7 @@ def test_the_hosts_templates_keep_the_hosts_cache() -> None:
 @pytest.mark.parametrize(
     "config", [{"CACHE_TYPE": "NoSuchCache"}, {"CACHE_TYPE": "no.such.Cache"}, {"CACHE_TYPE": 5}]
 )
-def test_a_cache_that_there_is_not_stops_the_start_with_the_name_of_its_key(
+def test_cache_config_that_is_invalid_names_its_key(
     config: dict[str, Any],
 ) -> None:
     app = Flask(__name__)
@@ -173,7 +181,7 @@ def test_a_cache_that_there_is_not_stops_the_start_with_the_name_of_its_key(
         LakeflowJobs(app)
 
 
-def test_a_redis_cache_without_its_driver_says_what_to_install(
+def test_cache_config_for_redis_without_driver_names_the_extra(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "redis", None)
@@ -183,7 +191,7 @@ def test_a_redis_cache_without_its_driver_says_what_to_install(
         LakeflowJobs(app)
 
 
-def test_a_store_that_fails_costs_nothing_but_freshness_and_is_told_of_once(
+def test_shared_cache_with_failing_backend_never_raises(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     backend = FailingStore()
@@ -200,9 +208,101 @@ def test_a_store_that_fails_costs_nothing_but_freshness_and_is_told_of_once(
         shared.set("key", 1, 60)
     assert shared.get("key") == 1
     assert len(caplog.records) == 2
-    assert "back" in caplog.records[-1].getMessage()
+    assert "available again" in caplog.records[-1].getMessage()
 
 
-def test_what_json_cannot_hold_is_a_mistake_and_not_a_pickle(shared: SharedCache) -> None:
+def test_shared_cache_value_that_is_not_json_raises_type_error(shared: SharedCache) -> None:
     with pytest.raises(TypeError):
         shared.set("key", {1, 2}, 60)
+
+
+HOST = {"DATABRICKS_HOST": "https://one.example"}
+INSTANCE = Path("/app/instance")
+
+
+def namespace(
+    config: dict[str, Any] | None = None,
+    environ: dict[str, str] | None = None,
+    *,
+    bundle: Path | None = None,
+    instance: Path = INSTANCE,
+) -> str:
+    return cache_namespace(SettingsReader(config or {}, environ or {}), bundle, instance)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"config": HOST}, {"config": {"DATABRICKS_HOST": "https://two.example"}}),
+        ({"config": HOST}, {"config": {**HOST, "DATABRICKS_TOKEN": "t"}}),
+        ({"config": HOST, "environ": {"DATABRICKS_CLIENT_ID": "a"}}, {"config": HOST}),
+        ({"config": HOST, "environ": {"ARM_CLIENT_ID": "a"}}, {"config": HOST}),
+        ({"config": {"DATABRICKS_CONFIG_PROFILE": "a"}}, {}),
+        ({"bundle": Path("/app/databricks.yml")}, {"bundle": Path("/other/databricks.yml")}),
+        (
+            {"bundle": Path("/a.yml")},
+            {"bundle": Path("/a.yml"), "instance": Path("/other/instance")},
+        ),
+        ({"bundle": Path("/a.yml")}, {"config": HOST}),
+    ],
+)
+def test_cache_namespace_differs_by_workspace_and_credentials(
+    one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    assert namespace(**one) != namespace(**other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"config": HOST}, {"environ": HOST}),
+        ({"config": HOST}, {"config": HOST, "environ": {"DATABRICKS_APP_PORT": "8000"}}),
+        ({"config": HOST}, {"config": HOST, "instance": Path("/another/machine")}),
+        ({"config": HOST}, {"config": {**HOST, "LAKEFLOW_JOBS_POLL_INTERVAL": 1}}),
+    ],
+)
+def test_cache_namespace_is_equal_for_processes_of_one_app(
+    one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    assert namespace(**one) == namespace(**other)
+
+
+def test_cache_namespace_without_host_depends_on_profiles(tmp_path: Path) -> None:
+    profiles = tmp_path / "profiles"
+    config = {"DATABRICKS_CONFIG_FILE": str(profiles)}
+    before = namespace(config)
+    profiles.write_text("[DEFAULT]\nhost = https://one.example\n")
+
+    assert namespace(config) != before
+
+
+def test_cache_namespace_hides_credentials() -> None:
+    assert "secret" not in namespace({**HOST, "DATABRICKS_TOKEN": "secret"})
+
+
+class TestOnOneCache:
+    @pytest.fixture
+    def cache(self, tmp_path: Path) -> dict[str, Any]:
+        return {"CACHE_TYPE": "FileSystemCache", "CACHE_DIR": str(tmp_path / "cache")}
+
+    def test_shared_cache_serves_no_app_with_other_credentials(
+        self, make_app: MakeApp, cache: dict[str, Any]
+    ) -> None:
+        allowed = make_app(LAKEFLOW_JOBS_CACHE=cache)
+        refused = make_app(LAKEFLOW_JOBS_CACHE=cache, DATABRICKS_TOKEN="nobody's")
+        with allowed.app_context():
+            run_id = current_jobs["never"].run_now().run_id
+            assert current_jobs["never"].get_run(run_id).run_id == run_id
+
+        with refused.app_context(), pytest.raises(UpstreamUnauthenticated):
+            current_jobs["never"].get_run(run_id)
+
+    def test_shared_cache_separates_idempotency_keys_of_apps(
+        self, make_app: MakeApp, cache: dict[str, Any], fault_proxy: FaultyWorkspace
+    ) -> None:
+        for token in (ALICE, BOB):
+            app = make_app(LAKEFLOW_JOBS_CACHE=cache, DATABRICKS_TOKEN=token)
+            with app.app_context():
+                current_jobs["never"].run_now({"who": token[:1]}, idempotency_key="click")
+
+        assert len(fault_proxy.find_requests("POST", "run-now")) == 2

@@ -61,7 +61,7 @@ any_words = st.builds(
 )
 
 
-def test_the_outcomes_are_those_of_the_contract() -> None:
+def test_outcomes_match_the_contract() -> None:
     assert {outcome.value for outcome in Outcome} == {
         "queued",
         "pending",
@@ -85,7 +85,7 @@ def test_the_outcomes_are_those_of_the_contract() -> None:
 
 
 @pytest.mark.parametrize("outcome", Outcome)
-def test_an_outcome_reads_as_its_word(outcome: Outcome) -> None:
+def test_outcome_formats_as_its_value(outcome: Outcome) -> None:
     assert f"{outcome}" == str(outcome) == outcome.value
     assert json.dumps(outcome) == f'"{outcome.value}"'
 
@@ -151,7 +151,7 @@ def test_an_outcome_reads_as_its_word(outcome: Outcome) -> None:
         ({}, "unknown"),
     ],
 )
-def test_a_run_has_the_outcome_that_its_words_mean(doing: dict[str, object], expected: str) -> None:
+def test_outcome_of_recorded_states(doing: dict[str, object], expected: str) -> None:
     assert outcome_of(sdk_task({"task_key": "t", **doing})).value == expected
     assert outcome_of(run(doing) if doing else run({"state": None})).value == expected
     assert outcome_of({"state": None, **doing}).value == expected
@@ -160,7 +160,7 @@ def test_a_run_has_the_outcome_that_its_words_mean(doing: dict[str, object], exp
 @pytest.mark.parametrize(
     "doing", [{"state": "x"}, {"state": {"life_cycle_state": 5}, "status": []}]
 )
-def test_what_is_no_word_is_none(doing: dict[str, object]) -> None:
+def test_parse_state_ignores_values_that_are_no_strings(doing: dict[str, object]) -> None:
     assert outcome_of(doing) is Outcome.UNKNOWN
     assert parse_state(doing).life_cycle is None
 
@@ -174,11 +174,11 @@ def test_what_is_no_word_is_none(doing: dict[str, object]) -> None:
         (words("", "", status="RUNNING"), Outcome.RUNNING),
     ],
 )
-def test_an_empty_word_is_none(doing: dict[str, object], expected: Outcome) -> None:
+def test_parse_state_ignores_empty_strings(doing: dict[str, object], expected: Outcome) -> None:
     assert outcome_of(doing) is expected
 
 
-def test_a_success_is_no_more_than_its_code_says() -> None:
+def test_classify_success_with_other_code_is_the_codes_outcome() -> None:
     said = StateFields(
         life_cycle="TERMINATED",
         result="SUCCESS",
@@ -190,7 +190,7 @@ def test_a_success_is_no_more_than_its_code_says() -> None:
 
 
 @pytest.mark.parametrize("word", LIFE_CYCLES)
-def test_every_life_cycle_word_of_the_sdk_has_a_meaning(word: str) -> None:
+def test_every_life_cycle_state_of_the_sdk_has_an_outcome(word: str) -> None:
     a_run = run(words(word, "FAILED" if word in ENDED_WORDS else None))
     assert outcome_of(a_run) is not Outcome.UNKNOWN or word in KNOWN_UNMAPPED, A_NEW_WORD.format(
         kind="life-cycle state", word=word
@@ -199,7 +199,7 @@ def test_every_life_cycle_word_of_the_sdk_has_a_meaning(word: str) -> None:
 
 
 @pytest.mark.parametrize("word", STATUSES)
-def test_every_status_word_of_the_sdk_has_a_meaning(word: str) -> None:
+def test_every_status_state_of_the_sdk_has_an_outcome(word: str) -> None:
     a_run = run(words(status=word, code="USER_CANCELED" if word == "TERMINATED" else None))
     assert outcome_of(a_run) is not Outcome.UNKNOWN or word in KNOWN_UNMAPPED, A_NEW_WORD.format(
         kind="status", word=word
@@ -208,7 +208,7 @@ def test_every_status_word_of_the_sdk_has_a_meaning(word: str) -> None:
 
 
 @pytest.mark.parametrize("word", RESULTS)
-def test_every_result_word_of_the_sdk_has_a_meaning(word: str) -> None:
+def test_every_result_state_of_the_sdk_has_an_outcome(word: str) -> None:
     outcome = outcome_of(run(words("TERMINATED", word)))
     assert outcome is not Outcome.UNKNOWN or word in KNOWN_UNMAPPED, A_NEW_WORD.format(
         kind="result state", word=word
@@ -217,7 +217,7 @@ def test_every_result_word_of_the_sdk_has_a_meaning(word: str) -> None:
 
 
 @pytest.mark.parametrize("word", CODES)
-def test_every_termination_code_of_the_sdk_has_a_meaning(word: str) -> None:
+def test_every_termination_code_of_the_sdk_has_an_outcome(word: str) -> None:
     outcome = outcome_of(run(words(status="TERMINATED", code=word)))
     assert outcome is not Outcome.UNKNOWN or word in KNOWN_UNMAPPED, A_NEW_WORD.format(
         kind="termination code", word=word
@@ -226,7 +226,7 @@ def test_every_termination_code_of_the_sdk_has_a_meaning(word: str) -> None:
 
 
 @given(any_words)
-def test_any_words_have_an_outcome_and_only_success_is_a_success(given_words: StateFields) -> None:
+def test_outcome_of_any_state_is_success_only_if_stated(given_words: StateFields) -> None:
     outcome = classify(given_words)
     assert outcome in Outcome
     if outcome in SUCCESSES:
@@ -239,7 +239,7 @@ def test_any_words_have_an_outcome_and_only_success_is_a_success(given_words: St
 
 
 @given(any_words)
-def test_a_result_that_nobody_knows_is_unknown(given_words: StateFields) -> None:
+def test_outcome_of_unrecognized_result_is_unknown(given_words: StateFields) -> None:
     if given_words.ended and given_words.result not in (None, *RESULTS):
         assert classify(given_words) is Outcome.UNKNOWN
 
@@ -250,7 +250,7 @@ def test_a_result_that_nobody_knows_is_unknown(given_words: StateFields) -> None
     status=any_of(STATUSES),
     code=any_of(CODES),
 )
-def test_any_document_of_the_workspace_can_be_read(
+def test_outcome_of_any_document_does_not_fail(
     life_cycle: str | None, result: str | None, status: str | None, code: str | None
 ) -> None:
     state = RunStatus(
@@ -261,19 +261,19 @@ def test_any_document_of_the_workspace_can_be_read(
     assert json.loads(json.dumps(state.to_dict()))["outcome"] == state.outcome.value
 
 
-def test_the_status_is_the_life_cycle_word_as_in_the_seed() -> None:
+def test_life_cycle_of_returns_the_life_cycle_state() -> None:
     assert life_cycle_of(run(SUCCEEDED)) == "TERMINATED"
     assert life_cycle_of(run(FAILED_BY_TASK)) == "INTERNAL_ERROR"
     assert life_cycle_of(run(words(status="QUEUED"))) == "QUEUED"
     assert life_cycle_of(run({"state": {}})) == "UNKNOWN"
 
 
-def test_the_status_of_an_ended_run_is_a_word_for_its_end() -> None:
+def test_life_cycle_of_ended_run_is_a_terminal_state() -> None:
     assert life_cycle_of(run(words("RUNNING", status="TERMINATED"))) == "TERMINATED"
     assert life_cycle_of(run(words("SKIPPED", status="TERMINATED"))) == "SKIPPED"
 
 
-def test_a_status_tells_what_the_contract_names() -> None:
+def test_run_status_has_the_attributes_of_the_contract() -> None:
     status = RunStatus(1_764_000_000_000, run(SUCCEEDED, run_name="nightly"))
     assert status.is_terminal
     assert status.to_dict() == {
@@ -298,13 +298,13 @@ def test_a_status_tells_what_the_contract_names() -> None:
         ({"state": {}}, ""),
     ],
 )
-def test_the_message_is_wherever_the_workspace_put_it(
+def test_parse_state_finds_the_message_in_every_place(
     document: dict[str, object], message: str
 ) -> None:
     assert parse_state(run(document)).message == message
 
 
-def test_of_a_retried_task_only_the_last_attempt_counts() -> None:
+def test_select_last_attempts_of_retried_task_keeps_the_last() -> None:
     tasks = run(
         tasks=[
             task("load", FAILED, run_id=1, attempt_number=0),
@@ -321,7 +321,7 @@ def test_of_a_retried_task_only_the_last_attempt_counts() -> None:
     assert select_last_attempts(None) == []
 
 
-def test_the_root_causes_are_what_failed_of_itself_in_the_order_of_failing() -> None:
+def test_find_root_causes_sorts_root_causes_by_end() -> None:
     tasks = run(
         tasks=[
             task("late", FAILED, end_time=200),
@@ -339,7 +339,7 @@ def test_the_root_causes_are_what_failed_of_itself_in_the_order_of_failing() -> 
     assert [task.task_key for task in find_root_causes(tasks)] == ["early", "stopped", "late"]
 
 
-def test_no_consequence_is_a_success() -> None:
+def test_consequences_and_successes_are_disjoint() -> None:
     assert not CONSEQUENCES & SUCCESSES
 
 

@@ -1,4 +1,4 @@
-"""Starting runs: one for each intent, over the real SDK and real HTTP."""
+"""Starting runs: at most one per idempotency key, over the real SDK and real HTTP."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from email.utils import formatdate
 from typing import Any
 
 import pytest
-from databricks.sdk.service.jobs import PerformanceTarget
+from databricks.sdk.service.jobs import PerformanceTarget, Run
 from flask import Flask
 
 from flask_lakeflow_jobs import (
@@ -21,8 +21,15 @@ from flask_lakeflow_jobs import (
     UnknownJob,
     current_jobs,
 )
+from flask_lakeflow_jobs.idempotency import (
+    Comparison,
+    TokenUse,
+    classify_token_use,
+    compare_parameters,
+)
 from flask_lakeflow_jobs.testing import Exchange, Fault, FaultyWorkspace, Reply
 from tests.conftest import MakeApp
+from tests.run_documents import run
 from tests.support import FailingStore
 
 
@@ -63,7 +70,7 @@ def _inside(app: Flask) -> Iterator[None]:
 
 
 class TestRunNow:
-    def test_it_answers_in_the_shape_of_the_sdk_and_starts_one_run(
+    def test_run_now_starts_one_run_and_returns_the_sdks_shape(
         self, fault_proxy: FaultyWorkspace
     ) -> None:
         before = current_jobs["never"].list_runs(100)
@@ -77,7 +84,7 @@ class TestRunNow:
         assert [run.run_id for run in runs if run not in before] == [started.run_id]
         assert len(fault_proxy.find_requests("POST", "jobs/run-now")) == 1
 
-    def test_parameters_reach_the_job(self) -> None:
+    def test_run_now_parameters_reach_the_job(self) -> None:
         run_id = current_jobs["greeting"].run_now({"who": "Ada"}).run_id
 
         current_jobs["greeting"].wait(run_id)
@@ -85,14 +92,14 @@ class TestRunNow:
         output: Any = current_jobs["greeting"].get_run_output(run_id)
         assert output.notebook_output.result == '{"who": "Ada"}'
 
-    def test_parameters_can_be_checked_without_a_run(self, fault_proxy: FaultyWorkspace) -> None:
+    def test_check_makes_no_request(self, fault_proxy: FaultyWorkspace) -> None:
         current_jobs["greeting"].check({"who": "Ada"})
         with pytest.raises(InvalidParameters, match="who"):
             current_jobs["script"].check({"who": "Ada"})
 
         assert fault_proxy.find_requests() == []
 
-    def test_choices_arrive_upstream_as_run_now_spells_them(
+    def test_run_now_sends_options_in_the_jobs_apis_form(
         self, fault_proxy: FaultyWorkspace
     ) -> None:
         current_jobs["pipeline"].run_now(
@@ -104,13 +111,15 @@ class TestRunNow:
         assert sent.body["queue"] == {"enabled": True}
         assert sent.body["performance_target"] == "STANDARD"
 
-    def test_choices_not_made_are_not_sent(self, fault_proxy: FaultyWorkspace) -> None:
+    def test_run_now_without_options_sends_only_job_and_token(
+        self, fault_proxy: FaultyWorkspace
+    ) -> None:
         current_jobs["never"].run_now()
 
         (sent,) = fault_proxy.find_requests("POST", "jobs/run-now")
         assert set(sent.body) == {"job_id", "idempotency_token"}
 
-    def test_an_unknown_performance_target_is_refused_before_anything_is_sent(
+    def test_run_now_with_unknown_performance_target_sends_nothing(
         self, fault_proxy: FaultyWorkspace
     ) -> None:
         with pytest.raises(InvalidParameters) as caught:
@@ -119,24 +128,22 @@ class TestRunNow:
         assert "performance_target" in caught.value.messages
         assert not fault_proxy.find_requests("POST")
 
-    def test_a_task_to_run_that_the_job_has_not_is_the_callers_mistake(self) -> None:
+    def test_run_now_with_unknown_task_raises_invalid_parameters(self) -> None:
         with pytest.raises(InvalidParameters, match="nowhere"):
             current_jobs["pipeline"].run_now(only=["nowhere"])
 
-    def test_a_job_that_the_workspace_has_not_is_said_to_be_missing(
-        self, make_app: MakeApp
-    ) -> None:
+    def test_run_now_of_missing_job_raises_job_not_found(self, make_app: MakeApp) -> None:
         app = make_app(jobs={"gone": {"job_id": 42}})
         with app.app_context(), pytest.raises(JobNotFound, match="42"):
             current_jobs["gone"].run_now()
 
-    def test_an_unknown_key_names_the_known_ones(self) -> None:
+    def test_current_jobs_unknown_key_lists_known_keys(self) -> None:
         with pytest.raises(UnknownJob, match="'quick'"):
             current_jobs["nope"]
 
 
 class TestIdempotency:
-    def test_each_trigger_has_a_fresh_token_that_the_api_takes(
+    def test_run_now_without_key_sends_a_new_token_each_time(
         self, fault_proxy: FaultyWorkspace
     ) -> None:
         runs = {current_jobs["never"].run_now().run_id for _ in range(3)}
@@ -147,7 +154,7 @@ class TestIdempotency:
         assert len(runs) == len(set(tokens)) == 3
         assert all(0 < len(token) <= 64 for token in tokens)
 
-    def test_the_same_key_answers_the_same_run_and_says_so(
+    def test_run_now_with_same_key_returns_the_same_run_as_replay(
         self, fault_proxy: FaultyWorkspace
     ) -> None:
         handle = current_jobs["never"]
@@ -158,7 +165,7 @@ class TestIdempotency:
         assert again.run_id == first.run_id
         assert (first.replayed, again.replayed) == (False, True)
 
-    def test_the_same_key_with_other_parameters_is_a_conflict(
+    def test_run_now_with_same_key_and_other_parameters_conflicts(
         self, fault_proxy: FaultyWorkspace
     ) -> None:
         handle = current_jobs["never"]
@@ -171,13 +178,15 @@ class TestIdempotency:
             handle.run_now({"day": "2013-01-02"}, idempotency_key="click-2", only=["only"])
         assert len(fault_proxy.find_requests("POST", "run-now")) == sent
 
-    def test_the_same_key_at_another_job_is_another_intent(self) -> None:
+    def test_run_now_with_same_key_for_another_job_starts_a_run(self) -> None:
         first = current_jobs["never"].run_now(idempotency_key="click-3")
         second = current_jobs["script"].run_now(idempotency_key="click-3")
 
         assert first.run_id != second.run_id
 
-    def test_another_process_that_shares_nothing_gets_the_same_run(self, make_app: MakeApp) -> None:
+    def test_run_now_with_same_key_in_unshared_process_returns_same_run(
+        self, make_app: MakeApp
+    ) -> None:
         first = current_jobs["never"].run_now({"day": "x"}, idempotency_key="click-4")
         with make_app().app_context():
             second = current_jobs["never"].run_now({"day": "x"}, idempotency_key="click-4")
@@ -185,7 +194,7 @@ class TestIdempotency:
         assert second.run_id == first.run_id
 
     @pytest.mark.parametrize("hours", [-3, 3])
-    def test_a_workspace_with_another_time_does_not_make_new_runs_old(
+    def test_run_now_with_skewed_workspace_clock_is_no_replay(
         self, fault_proxy: FaultyWorkspace, hours: int
     ) -> None:
         fault_proxy.fail(at_another_time(hours))
@@ -194,7 +203,7 @@ class TestIdempotency:
 
         assert started.replayed is False
 
-    def test_another_process_knows_an_old_run_by_the_workspaces_own_time(
+    def test_run_now_in_unshared_process_detects_a_replay_by_server_time(
         self, make_app: MakeApp, fault_proxy: FaultyWorkspace
     ) -> None:
         first = current_jobs["never"].run_now(idempotency_key="click-6")
@@ -205,7 +214,7 @@ class TestIdempotency:
         assert second.run_id == first.run_id
         assert second.replayed
 
-    def test_a_new_run_that_does_not_repeat_its_parameters_is_no_conflict(
+    def test_run_now_new_run_without_stated_parameters_is_no_conflict(
         self, fault_proxy: FaultyWorkspace
     ) -> None:
         fault_proxy.fail(changed(without_parameters), path="runs/get")
@@ -214,7 +223,7 @@ class TestIdempotency:
 
         assert started.replayed is False
 
-    def test_an_old_run_that_does_not_repeat_its_parameters_is_no_conflict(
+    def test_run_now_old_run_without_stated_parameters_is_a_replay(
         self, make_app: MakeApp, fault_proxy: FaultyWorkspace
     ) -> None:
         first = current_jobs["never"].run_now({"day": "x"}, idempotency_key="click-8")
@@ -225,7 +234,7 @@ class TestIdempotency:
 
         assert (again.run_id, again.replayed) == (first.run_id, True)
 
-    def test_a_store_that_is_away_takes_no_conflict_for_a_replay(
+    def test_run_now_with_failing_cache_still_detects_conflicts(
         self, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(FailingStore, "is_well", True)
@@ -241,7 +250,7 @@ class TestIdempotency:
         assert again.run_id == first.run_id
 
     @pytest.mark.parametrize("performance_target", ["STANDARD", PerformanceTarget.STANDARD])
-    def test_choices_of_the_sdks_own_kind_are_part_of_what_is_meant(
+    def test_run_now_options_of_sdk_types_are_part_of_the_fingerprint(
         self, performance_target: Any
     ) -> None:
         key = "click-10"
@@ -250,21 +259,92 @@ class TestIdempotency:
 
         assert current_jobs["never"].run_now(**choices).run_id == started.run_id
 
-    def test_an_empty_key_names_nothing(self, fault_proxy: FaultyWorkspace) -> None:
+    def test_run_now_with_empty_key_raises_invalid_request(
+        self, fault_proxy: FaultyWorkspace
+    ) -> None:
         with pytest.raises(InvalidRequest, match="empty"):
             current_jobs["never"].run_now(idempotency_key="")
 
         assert not fault_proxy.find_requests("POST")
 
-    def test_a_key_may_be_whatever_has_a_text(self) -> None:
+    def test_run_now_with_key_of_any_type_uses_its_text(self) -> None:
         key: Any = uuid.uuid4()
 
         first = current_jobs["never"].run_now(idempotency_key=key)
 
         assert current_jobs["never"].run_now(idempotency_key=str(key)).run_id == first.run_id
 
-    def test_the_key_itself_is_not_sent(self, fault_proxy: FaultyWorkspace) -> None:
+    def test_run_now_does_not_send_the_key_itself(self, fault_proxy: FaultyWorkspace) -> None:
         current_jobs["never"].run_now(idempotency_key="alice@example.com clicked")
 
         (sent,) = fault_proxy.find_requests("POST", "run-now")
         assert "alice" not in str(sent.body)
+
+
+STARTED = run(
+    overriding_parameters={"notebook_params": {"day": "2025-01-01"}},
+    job_parameters=[
+        {"name": "full", "default": "false", "value": "true"},
+        {"name": "left", "default": "alone", "value": "alone"},
+        {"name": "unset", "default": "x"},
+    ],
+)
+RESOLVED = run(job_parameters=[{"name": "day", "default": "{{job.start_time.day}}", "value": "7"}])
+REFRESHED = run(overriding_parameters={"pipeline_params": {"full_refresh": True}})
+DAY = {"day": "2025-01-01"}
+FULL = {"full": "true"}
+
+SAME, DIFFERENT, UNKNOWN = Comparison.SAME, Comparison.DIFFERENT, Comparison.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("started", "fields", "expected"),
+    [
+        (STARTED, {"notebook_params": DAY, "job_parameters": FULL}, SAME),
+        (STARTED, {"notebook_params": DAY, "job_parameters": {**FULL, "left": "alone"}}, SAME),
+        (STARTED, {"notebook_params": DAY, "job_parameters": {**FULL, "unset": "x"}}, SAME),
+        (STARTED, {"notebook_params": DAY, "job_parameters": {"full": "{{job.id}}"}}, SAME),
+        (STARTED, {"notebook_params": DAY, "job_parameters": {"full": "false"}}, DIFFERENT),
+        (STARTED, {"notebook_params": DAY, "job_parameters": {**FULL, "left": "x"}}, DIFFERENT),
+        (STARTED, {"notebook_params": {"day": "2025-01-02"}, "job_parameters": FULL}, DIFFERENT),
+        (STARTED, {"job_parameters": FULL}, DIFFERENT),
+        (STARTED, {"notebook_params": DAY}, DIFFERENT),
+        (STARTED, {}, DIFFERENT),
+        (STARTED, {"notebook_params": {**DAY, "x": "1"}, "job_parameters": FULL}, UNKNOWN),
+        (STARTED, {"notebook_params": DAY, "job_parameters": FULL, "sql_params": DAY}, UNKNOWN),
+        (STARTED, {"notebook_params": {"x": "1"}, "job_parameters": FULL}, DIFFERENT),
+        (RESOLVED, {}, SAME),
+        (RESOLVED, {"job_parameters": {"day": "7"}}, SAME),
+        (RESOLVED, {"job_parameters": {"day": "8"}}, DIFFERENT),
+        (run(), {}, SAME),
+        (run(), {"job_parameters": {}}, SAME),
+        (run(), {"python_params": []}, SAME),
+        (run(), {"python_params": ["x"]}, UNKNOWN),
+        (REFRESHED, {"pipeline_params": {"full_refresh": True}}, SAME),
+        (REFRESHED, {"pipeline_params": {"full_refresh": False}}, DIFFERENT),
+    ],
+)
+def test_compare_parameters_of_run_and_request(
+    started: Run, fields: dict[str, Any], expected: Comparison
+) -> None:
+    assert compare_parameters(started, fields) is expected
+
+
+@pytest.mark.parametrize(
+    ("start_time", "fields", "expected"),
+    [
+        (99_999, {}, TokenUse.REPLAY),
+        (100_000, {}, TokenUse.NEW),
+        (None, {}, TokenUse.REPLAY),
+        (99_999, {"job_parameters": {"day": "8"}}, TokenUse.CONFLICT),
+        (100_000, {"job_parameters": {"day": "8"}}, TokenUse.CONFLICT),
+        (100_000, {"job_parameters": {"other": "1"}}, TokenUse.NEW),
+    ],
+)
+def test_classify_token_use_by_start_time_and_parameters(
+    start_time: int | None, fields: dict[str, Any], expected: TokenUse
+) -> None:
+    started = run(
+        start_time=start_time, job_parameters=[{"name": "day", "default": "7", "value": "7"}]
+    )
+    assert classify_token_use(started, fields, requested_at=100.0) is expected

@@ -1,0 +1,70 @@
+"""Ids and page addresses of runs."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_lakeflow_jobs import InvalidRequest
+from flask_lakeflow_jobs.runs.ids import (
+    MAX_ID,
+    build_run_url,
+    normalize_page_url,
+    parse_id,
+    parse_run_id,
+)
+
+INVALID_IDS: list[object] = [
+    "abc",
+    "",
+    " 5",
+    "-1",
+    "1.5",
+    "٣",
+    "9" * 19,
+    "9" * 5000,
+    None,
+    2.5,
+    -1,
+    0,
+    True,
+]
+INVALID_IDS += [MAX_ID + 1, 10**5000, b"5", [5]]
+
+
+@given(st.integers(min_value=1, max_value=MAX_ID))
+def test_parse_id_accepts_a_number_and_its_text(number: int) -> None:
+    assert parse_id(number) == parse_id(str(number)) == parse_run_id(str(number)) == number
+
+
+@pytest.mark.parametrize("value", INVALID_IDS, ids=lambda value: ascii(type(value)))
+def test_parse_id_of_anything_else_is_none(value: object) -> None:
+    assert parse_id(value) is None
+    with pytest.raises(InvalidRequest, match="A run id is a positive whole number, not ") as caught:
+        parse_run_id(value)
+    assert len(caught.value.detail) < 120
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        (None, None),
+        ("", None),
+        ("https://host/?o=1#job/11/run/22", "https://host/jobs/11/runs/22?o=1"),
+        ("https://host/#job/11/run/22", "https://host/jobs/11/runs/22"),
+        ("https://host/?o=1#job/11/run/2/x", "https://host/?o=1#job/11/run/2/x"),
+        ("https://host/jobs/11/runs/22?o=1", "https://host/jobs/11/runs/22?o=1"),
+        ("http://127.0.0.1:4/jobs/11/runs/22", "http://127.0.0.1:4/jobs/11/runs/22"),
+        ("no url at all", None),
+        ("javascript:alert(1)", None),
+    ],
+)
+def test_normalize_page_url_rewrites_old_addresses(url: str | None, expected: str | None) -> None:
+    assert normalize_page_url(url) == expected
+
+
+def test_build_run_url_from_the_page_of_another_run() -> None:
+    sibling = "https://x.cloud/?o=1#job/2/run/3"
+    assert build_run_url(sibling, 4, 5) == "https://x.cloud/jobs/4/runs/5?o=1"
+    assert build_run_url(None, 4, 5) is None
