@@ -159,7 +159,7 @@ def test_error_is_not_cached(reads: Reads) -> None:
         (UpstreamUnavailable("Down."), True, True, False),
         (NotAllowed("No."), True, False, False),
     ],
-    ids=["transient", "not wanted", "invalidated", "permanent"],
+    ids=["transient", "not allowed", "invalidated", "permanent"],
 )
 def test_stale_response_is_served_after_a_transient_error(
     reads: Reads,

@@ -163,7 +163,7 @@ def test_compressed_response_is_read(serve_host: Serve) -> None:
 
 
 class TestRedirects:
-    def test_redirect_is_followed(self, serve_host: Serve) -> None:
+    def test_redirect_to_a_new_path_succeeds(self, serve_host: Serve) -> None:
         def respond(path: str, _: object) -> tuple[int, bytes, dict[str, str]]:
             if path.startswith("/new/"):
                 return json_response(JOB)
