@@ -1,5 +1,8 @@
+"""Local workspaces in this process."""
+
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,10 +17,8 @@ Serve = Callable[..., Client]
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Neither the environment nor a profile of this machine's user takes part."""
-    import os
-
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Hide the environment and the profiles of this machine's user."""
     for name in list(os.environ):
         if name.startswith("DATABRICKS_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
@@ -26,7 +27,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Starts a workspace with the given jobs and files and returns a client of it."""
+    """A function that starts a workspace with jobs and files, and returns a client of it."""
     with ExitStack() as stack:
 
         def start(
@@ -46,9 +47,17 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 
 @pytest.fixture
 def clock() -> ManualClock:
+    """A clock for a workspace."""
     return ManualClock()
 
 
 @pytest.fixture
 def etl_jobs() -> dict[str, Any]:
+    """The simulated job ``etl``, which succeeds at once."""
     return {"etl": {**simulated_job(simulated_task("main")), "max_concurrent_runs": 1000}}
+
+
+@pytest.fixture
+def client(serve: Serve, etl_jobs: dict[str, Any]) -> Client:
+    """A client of a workspace with the simulated job ``etl``."""
+    return serve(etl_jobs)

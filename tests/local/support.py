@@ -149,3 +149,8 @@ def repair(client: Client, run_id: int, **fields: Any) -> int:
     status, answer = client.http("POST", "/api/2.2/jobs/runs/repair", {"run_id": run_id, **fields})
     assert status == 200, answer
     return int(answer["repair_id"])
+
+
+def job_names(client: Client) -> list[str | None]:
+    """The names of all jobs, in the order of the list."""
+    return [job.settings.name for job in client.jobs.list() if job.settings]

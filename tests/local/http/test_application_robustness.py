@@ -1,10 +1,9 @@
-"""Whatever is sent, the workspace answers in words of the API and goes on."""
+"""Any request gets a response of the API, and the workspace continues to serve."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlencode
 
@@ -67,7 +66,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         yield Client(address, {key: job.job_id for key, job in load_bundle(path).jobs.items()})
 
 
-def acceptable(answer: tuple[int, Any]) -> bool:
+def is_acceptable(answer: tuple[int, Any]) -> bool:
     status, body = answer
     return status == 200 or (
         status in (400, 404) and body["error_code"] != "INTERNAL_ERROR" and bool(body["message"])
@@ -81,11 +80,11 @@ common = settings(
 
 @common
 @given(path=st.sampled_from(PATHS), body=bodies)
-def test_any_body(client: Client, path: str, body: Any) -> None:
+def test_any_body_gets_a_response_of_the_api(client: Client, path: str, body: Any) -> None:
     if isinstance(body, dict) and "job_id" in body:
         body = {**body, "job_id": client.job_ids["etl"]}
     answer = client.http("POST", f"/api/2.2/jobs/{path}", body)
-    assert acceptable(answer), (path, json.dumps(body), answer)
+    assert is_acceptable(answer), (path, json.dumps(body), answer)
     if path in {"create", "runs/submit"} and answer[0] == 200 and "run_id" in answer[1]:
         run = client.http("GET", f"/api/2.2/jobs/runs/get?run_id={answer[1]['run_id']}")
         assert run[0] == 200
@@ -99,27 +98,13 @@ def test_any_body(client: Client, path: str, body: Any) -> None:
         st.sampled_from(FIELDS), st.from_regex(r"[\w.+-]{0,6}", fullmatch=True), max_size=3
     ),
 )
-def test_any_query(client: Client, path: str, query: dict[str, str]) -> None:
+def test_any_query_gets_a_response_of_the_api(
+    client: Client, path: str, query: dict[str, str]
+) -> None:
     answer = client.http("GET", f"/api/2.2/jobs/{path}?{urlencode(query)}")
-    assert acceptable(answer), (path, query, answer)
+    assert is_acceptable(answer), (path, query, answer)
 
 
-def test_it_still_works_after_all_that(client: Client) -> None:
+def test_workspace_still_serves_after_all_requests(client: Client) -> None:
     assert state_fields(client.jobs.get_run(client.start("etl")))[0] == "RUNNING"
     assert [job.settings.name for job in client.jobs.list(name="etl") if job.settings] == ["etl"]
-
-
-def test_pages_for_a_browser(client: Client) -> None:
-    connection = HTTPConnection(client.address.host.removeprefix("http://"), timeout=30)
-    pages = []
-    for path in ("/", "/jobs/5/runs/7"):
-        connection.request("GET", path)
-        response = connection.getresponse()
-        assert response.status == 200
-        assert response.headers["Content-Type"] == "text/html; charset=utf-8"
-        pages.append(response.read().decode())
-    connection.close()
-    home, run = pages
-    assert "location.replace(`/jobs/${run[1]}/runs/${run[2]}`)" in home
-    assert "Run 7 of job 5" in run
-    assert "flask jobs show KEY 7" in run

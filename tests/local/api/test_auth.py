@@ -1,12 +1,10 @@
-"""Who may come in, and what a client asks before it asks for anything."""
+"""Authentication, and the endpoints that clients call first."""
 
 from __future__ import annotations
 
 import base64
 import json
-import socket
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from databricks.sdk import WorkspaceClient
@@ -14,6 +12,7 @@ from databricks.sdk.core import Config
 
 from flask_lakeflow_jobs.local import ManualClock
 from tests.local.conftest import Serve
+from tests.local.support import Client
 
 
 def basic(user: str, password: str) -> dict[str, str]:
@@ -21,14 +20,12 @@ def basic(user: str, password: str) -> dict[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
 
 
-def test_a_token_may_come_by_http_basic(serve: Serve, etl_jobs: dict[str, Any]) -> None:
-    client = serve(etl_jobs)
+def test_token_by_http_basic_is_accepted(client: Client) -> None:
     headers = basic("token", client.address.token)
     assert client.http("GET", "/api/2.0/jobs/list", headers=headers)[0] == 200
 
 
-def test_no_way_in_without_the_token(serve: Serve, etl_jobs: dict[str, Any]) -> None:
-    client = serve(etl_jobs)
+def test_other_credentials_are_refused(client: Client) -> None:
     for headers in (
         {},
         {"Authorization": "Bearer wrong"},
@@ -45,17 +42,7 @@ def test_no_way_in_without_the_token(serve: Serve, etl_jobs: dict[str, Any]) -> 
         assert client.address.token not in json.dumps(body)
 
 
-def test_listens_on_loopback_only(serve: Serve, etl_jobs: dict[str, Any]) -> None:
-    parts = urlsplit(serve(etl_jobs).address.host)
-    assert parts.hostname == "127.0.0.1"
-    addresses = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None)}
-    for address in addresses - {"127.0.0.1", "::1"}:
-        with pytest.raises(OSError, match=r"."):
-            socket.create_connection((str(address), parts.port or 0), timeout=2).close()
-
-
-def test_discovery(serve: Serve, etl_jobs: dict[str, Any]) -> None:
-    client = serve(etl_jobs)
+def test_discovery_and_current_user(client: Client) -> None:
     status, config = client.http("GET", "/.well-known/databricks-config", headers={})
     assert status == 200
     assert config["oidc_endpoint"] == f"{client.address.host}/oidc"
@@ -69,8 +56,7 @@ def test_discovery(serve: Serve, etl_jobs: dict[str, Any]) -> None:
     assert str(client.sdk.get_workspace_id()) == config["workspace_id"]
 
 
-def test_client_id_and_secret(serve: Serve, etl_jobs: dict[str, Any]) -> None:
-    client = serve(etl_jobs)
+def test_sdk_logs_in_by_client_id_and_secret(client: Client) -> None:
     machine = WorkspaceClient(
         config=Config(
             host=client.address.host,
@@ -91,10 +77,9 @@ def test_client_id_and_secret(serve: Serve, etl_jobs: dict[str, Any]) -> None:
         (None, "", "unsupported_grant_type"),
     ],
 )
-def test_token_endpoint(
-    serve: Serve, etl_jobs: dict[str, Any], secret: str | None, form: str, error: str | None
+def test_token_endpoint_checks_secret_and_grant(
+    client: Client, secret: str | None, form: str, error: str | None
 ) -> None:
-    client = serve(etl_jobs)
     headers = basic("app", secret or client.address.token)
     status, body = client.http("POST", "/oidc/v1/token", form.encode(), headers=headers)
     if error:
@@ -106,8 +91,9 @@ def test_token_endpoint(
     assert client.http("GET", "/api/2.2/jobs/list", headers=bearer)[0] == 200
 
 
-def test_oauth_token_expires(serve: Serve, etl_jobs: dict[str, Any]) -> None:
-    clock = ManualClock()
+def test_oauth_token_expires_after_an_hour(
+    serve: Serve, etl_jobs: dict[str, Any], clock: ManualClock
+) -> None:
     client = serve(etl_jobs, clock=clock)
     _, issued = client.http(
         "POST",

@@ -1,0 +1,30 @@
+"""HTML pages of the workspace."""
+
+from __future__ import annotations
+
+from flask_lakeflow_jobs.local.api.html import (
+    render_home_page,
+    render_notebook,
+    render_run_page,
+)
+
+
+def test_home_page_redirects_to_the_run_in_its_fragment() -> None:
+    assert "location.replace(`/jobs/${run[1]}/runs/${run[2]}`)" in render_home_page()
+
+
+def test_run_page_names_the_command_that_shows_the_run() -> None:
+    page = render_run_page("5", "7")
+    assert "Run 7 of job 5" in page
+    assert "flask jobs show KEY 7" in page
+
+
+def test_notebook_page_escapes_code_and_output() -> None:
+    output = {"logs": "<b>", "result": "", "error_trace": "a & b"}
+    page = render_notebook("<name>", "1 < 2", output, "<title>")
+    assert "<title>&lt;name&gt;</title>" in page
+    assert "<h1>&lt;title&gt;</h1>" in page
+    assert "<h2>Code</h2>\n<pre>1 &lt; 2</pre>" in page
+    assert "<h2>Printed</h2>\n<pre>&lt;b&gt;</pre>" in page
+    assert "<h2>Error</h2>\n<pre>a &amp; b</pre>" in page
+    assert "Result" not in page

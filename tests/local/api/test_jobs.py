@@ -1,0 +1,171 @@
+"""Endpoints of jobs, through the SDK."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from databricks.sdk.errors import InvalidState, ResourceDoesNotExist
+from databricks.sdk.service.jobs import JobParameterDefinition, JobSettings, NotebookTask, Task
+
+from tests.local.support import Client, job_names, simulated_task, task_results
+
+SIMULATED = {"local_simulation": "{}"}
+
+
+def task(key: str) -> Task:
+    return Task(task_key=key, notebook_task=NotebookTask(notebook_path="/simulated"))
+
+
+def test_created_job_is_listed_run_and_deleted(client: Client) -> None:
+    job_id = client.jobs.create(name="mine", tasks=[task("a")], tags=SIMULATED).job_id
+    assert job_id is not None
+    assert job_names(client) == ["mine", "etl"]
+    job = client.jobs.get(job_id)
+    assert job.settings is not None
+    assert job.settings.max_concurrent_runs == 1
+    assert job.settings.queue is not None
+    assert job.settings.queue.enabled is True
+    run = client.finish(client.jobs.run_now(job_id).bind()["run_id"])
+    assert task_results(run) == {"a": "SUCCESS"}
+    client.jobs.delete(job_id)
+    with pytest.raises(ResourceDoesNotExist):
+        client.jobs.get(job_id)
+    assert job_names(client) == ["etl"]
+    assert run.run_id is not None
+    assert client.jobs.get_run(run.run_id).job_id == job_id
+
+
+def test_list_finds_a_name_in_any_case(client: Client) -> None:
+    assert [job.job_id for job in client.jobs.list(name="ETL")] == [client.job_ids["etl"]]
+    assert list(client.jobs.list(name="other")) == []
+
+
+def test_created_and_bundle_jobs_have_the_same_defaults(client: Client) -> None:
+    created = client.jobs.create(tasks=[task("a")]).job_id
+    for job_id in (created, client.job_ids["etl"]):
+        _, job = client.http("GET", f"/api/2.2/jobs/get?job_id={job_id}")
+        assert (
+            job["settings"].items()
+            >= {
+                "email_notifications": {},
+                "webhook_notifications": {},
+                "timeout_seconds": 0,
+                "format": "MULTI_TASK",
+            }.items()
+        )
+        (only,) = job["settings"]["tasks"]
+        defaults = {"run_if": "ALL_SUCCESS", "timeout_seconds": 0, "email_notifications": {}}
+        assert only.items() >= defaults.items()
+    _, listed = client.http("GET", "/api/2.2/jobs/list")
+    assert [job["settings"]["timeout_seconds"] for job in listed["jobs"]] == [0, 0]
+    assert not any("tasks" in job["settings"] for job in listed["jobs"])
+
+
+def test_update_and_reset_through_the_sdk(client: Client) -> None:
+    job_id = client.jobs.create(
+        name="mine", tasks=[task("a"), task("b")], tags=SIMULATED, timeout_seconds=7
+    ).job_id
+    assert job_id is not None
+    changed = Task(task_key="b", notebook_task=NotebookTask(notebook_path="/other"))
+    client.jobs.update(
+        job_id,
+        new_settings=JobSettings(
+            name="renamed",
+            tasks=[changed, task("c")],
+            parameters=[JobParameterDefinition(name="day", default="1")],
+        ),
+        fields_to_remove=["tasks/a", "timeout_seconds"],
+    )
+    settings = client.jobs.get(job_id).settings
+    assert settings is not None
+    assert (settings.name, settings.timeout_seconds) == ("renamed", 0)
+    assert [each.task_key for each in settings.tasks or []] == ["b", "c"]
+    assert (settings.tasks or [])[0].notebook_task == changed.notebook_task
+    client.jobs.reset(job_id, new_settings=JobSettings(tasks=[task("z")]))
+    settings = client.jobs.get(job_id).settings
+    assert settings is not None
+    assert [each.task_key for each in settings.tasks or []] == ["z"]
+    assert (settings.name, settings.parameters, settings.tags) == ("renamed", [], None)
+
+
+def test_reset_keeps_run_as(client: Client) -> None:
+    run_as = {"user_name": "somebody@example.com"}
+    body = {"tasks": [simulated_task("a")], "run_as": run_as, "tags": SIMULATED}
+    _, created = client.http("POST", "/api/2.2/jobs/create", body)
+    reset = {"job_id": created["job_id"], "new_settings": {"tasks": [simulated_task("b")]}}
+    assert client.http("POST", "/api/2.2/jobs/reset", reset) == (200, {})
+    _, job = client.http("GET", f"/api/2.2/jobs/get?job_id={created['job_id']}")
+    assert (job["settings"]["run_as"], "tags" in job["settings"]) == (run_as, False)
+
+
+@pytest.mark.parametrize("path", ["create", "runs/submit", "reset", "update"])
+@pytest.mark.parametrize(
+    ("settings", "code", "message"),
+    [
+        ({"timeout_seconds": -1}, "INVALID_PARAMETER_VALUE", "'timeout_seconds' has to be"),
+        ({"queue": True}, "MALFORMED_REQUEST", "Could not parse request object: Expected object"),
+    ],
+)
+def test_invalid_settings_are_refused(
+    client: Client, path: str, settings: dict[str, Any], code: str, message: str
+) -> None:
+    created = client.jobs.create(tasks=[task("a")]).job_id
+    body = {"tasks": [simulated_task("a")], **settings}
+    if path in ("reset", "update"):
+        body = {"job_id": created, "new_settings": body}
+    status, error = client.http("POST", f"/api/2.2/jobs/{path}", body)
+    assert (status, error["error_code"]) == (400, code)
+    assert error["message"].startswith(message)
+    assert job_names(client) == ["Untitled", "etl"]
+    assert list(client.jobs.list_runs()) == []
+
+
+def test_bundle_jobs_cannot_be_changed_or_deleted(client: Client) -> None:
+    job_id = client.job_ids["etl"]
+    message = r"is defined by the bundle\. .* it in .*\.yml\."
+    with pytest.raises(InvalidState, match=message):
+        client.jobs.update(job_id, new_settings=JobSettings(name="x"))
+    with pytest.raises(InvalidState, match=message):
+        client.jobs.reset(job_id, new_settings=JobSettings(tasks=[task("z")]))
+    with pytest.raises(InvalidState, match=message):
+        client.jobs.delete(job_id)
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("get", "Missing required field: job_id"),
+        ("get?job_id=7", "Job 7 does not exist."),
+        ("list?limit=101", "Invalid limit 101 - it has to be no more than 100."),
+        ("list?page_token=W10=", "Invalid page token 'W10='."),
+        ("list?offset=1001", "The supplied offset 1001 has exceeded the value of 1000 allowed"),
+    ],
+)
+def test_invalid_query_is_refused(client: Client, query: str, message: str) -> None:
+    status, error = client.http("GET", f"/api/2.2/jobs/{query}")
+    assert (status, error["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+    assert error["message"].startswith(message)
+
+
+def test_permissions_of_the_owner(client: Client) -> None:
+    job_id = str(client.job_ids["etl"])
+    permissions = client.jobs.get_permissions(job_id)
+    assert permissions.object_id == f"/jobs/{job_id}"
+    (entry,) = permissions.access_control_list or []
+    (permission,) = entry.all_permissions or []
+    assert permission.as_dict() == {"permission_level": "IS_OWNER", "inherited": False}
+    levels = client.jobs.get_permission_levels(job_id).permission_levels or []
+    assert {level.permission_level.value for level in levels if level.permission_level} == {
+        "CAN_VIEW",
+        "CAN_MANAGE_RUN",
+        "IS_OWNER",
+        "CAN_MANAGE",
+    }
+
+
+@pytest.mark.parametrize("job_id", ["7", "x"])
+def test_permissions_of_an_unknown_job_are_not_found(client: Client, job_id: str) -> None:
+    for path in (job_id, f"{job_id}/permissionLevels"):
+        status, error = client.http("GET", f"/api/2.0/permissions/jobs/{path}")
+        assert (status, error["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")

@@ -1,0 +1,127 @@
+"""Routes, errors and bodies of requests, over HTTP."""
+
+from __future__ import annotations
+
+import uuid
+from http.client import HTTPConnection
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from flask_lakeflow_jobs.local.api.jobs import JobEndpoints
+from tests.local.support import Client
+
+
+def pop_request_id(body: Any) -> Any:
+    """Check that an error names its request, and return the rest of it."""
+    (request,) = body.pop("details")
+    assert request["@type"] == "type.googleapis.com/google.rpc.RequestInfo"
+    assert str(uuid.UUID(request["request_id"])) == request["request_id"]
+    return body
+
+
+@pytest.mark.parametrize("version", ["2.0", "2.1", "2.2"])
+def test_each_version_serves_jobs(client: Client, version: str) -> None:
+    root = f"/api/{version}/jobs"
+    status, jobs = client.http("GET", f"{root}/list")
+    assert (status, [job["job_id"] for job in jobs["jobs"]]) == (200, [client.job_ids["etl"]])
+    assert ("has_more" in jobs) == (version != "2.2")
+    assert client.http("GET", f"{root}/get?job_id={client.job_ids['etl']}")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "api_path"),
+    [
+        ("GET", "/nowhere", "/nowhere"),
+        ("POST", "/", "/"),
+        ("GET", "/api/2.3/jobs/list", "/jobs/list"),
+        ("GET", "/api/2.2/jobs", "/jobs"),
+        ("POST", "/api/2.2/jobs/list", "/jobs/list"),
+        ("GET", "/api/2.2/clusters/list", "/clusters/list"),
+        ("PUT", "/api/2.2/jobs/run-now", "/jobs/run-now"),
+    ],
+)
+def test_unknown_endpoint_is_not_found(
+    client: Client, method: str, path: str, api_path: str
+) -> None:
+    status, body = client.http(method, path)
+    assert (status, pop_request_id(body)) == (
+        404,
+        {"error_code": "ENDPOINT_NOT_FOUND", "message": f"No API found for '{method} {api_path}'"},
+    )
+
+
+def test_head_has_no_body_and_pages_need_no_token(client: Client) -> None:
+    connection = HTTPConnection(urlsplit(client.address.host).netloc, timeout=30)
+    for path, status in (("/", 200), ("/api/2.2/jobs/list", 401)):
+        connection.request("HEAD", path)
+        response = connection.getresponse()
+        assert (response.status, response.read()) == (status, b"")
+    for path, title in (("/", b"Local workspace"), ("/jobs/5/runs/7", b"Run 7 of job 5")):
+        connection.request("GET", path)
+        response = connection.getresponse()
+        assert (response.status, response.headers["Content-Type"]) == (
+            200,
+            "text/html; charset=utf-8",
+        )
+        page = response.read()
+        assert page.startswith(b"<!DOCTYPE html>")
+        assert b"<h1>" + title in page
+    connection.close()
+
+
+def test_fields_of_a_get_may_be_json(client: Client) -> None:
+    job_id = client.job_ids["etl"]
+    status, job = client.http("GET", "/api/2.0/jobs/get", {"job_id": job_id})
+    assert (status, job["job_id"]) == (200, job_id)
+    status, job = client.http("GET", f"/api/2.1/jobs/get?job_id={job_id}", {"job_id": 7})
+    assert (status, job["job_id"]) == (200, job_id)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "message"),
+    [
+        ("jobs/run-now", b"{", "The body is not JSON."),
+        ("jobs/run-now", b"[" * 100_000, "The body is not JSON."),
+        ("jobs/run-now", [], "The body has to be an object."),
+        (
+            "jobs/run-now",
+            {"job_id": "1001abc"},
+            "Expected integer for field job_id, found STRING",
+        ),
+        (
+            "jobs/runs/cancel",
+            {"run_id": []},
+            "Expected integer for field run_id, found ARRAY",
+        ),
+    ],
+)
+def test_malformed_body_is_refused(client: Client, path: str, body: Any, message: str) -> None:
+    status, error = client.http("POST", f"/api/2.2/{path}", body)
+    assert (status, pop_request_id(error)) == (
+        400,
+        {
+            "error_code": "MALFORMED_REQUEST",
+            "message": f"Could not parse request object: {message}",
+        },
+    )
+
+
+def test_internal_error_is_logged_and_not_shown(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(self: object, job_id: str) -> None:
+        raise RuntimeError("a secret")
+
+    monkeypatch.setattr(JobEndpoints, "permissions", fail)
+    status, error = client.http("GET", "/api/2.0/permissions/jobs/7")
+    assert (status, error) == (
+        500,
+        {
+            "error_code": "INTERNAL_ERROR",
+            "message": "Internal error of the local workspace. See its log.",
+        },
+    )
+    assert "GET /api/2.0/permissions/jobs/7 failed" in caplog.text
+    assert "a secret" in caplog.text

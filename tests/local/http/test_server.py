@@ -1,0 +1,65 @@
+"""The HTTP server: its address, and its life."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import urlopen
+
+import pytest
+
+from flask_lakeflow_jobs.local.http.server import HttpServer
+from tests.support import wait_until
+
+
+def hello(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    start_response("200 OK", [("Content-Length", "5")])
+    return [b"hello"]
+
+
+def test_server_serves_an_application_until_it_is_stopped() -> None:
+    server = HttpServer(0)
+    server.start(hello)
+    with urlopen(server.host) as response:  # noqa: S310 (http)
+        assert response.read() == b"hello"
+    server.stop()
+    assert not server.is_serving
+    with pytest.raises(OSError, match="refused"):
+        urlopen(server.host)  # noqa: S310
+
+
+def test_server_takes_another_port_if_the_preferred_one_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        server = HttpServer(port)
+        assert server.port not in (0, port)
+        server.start(hello)
+        server.stop()
+
+
+def test_server_listens_on_loopback_only() -> None:
+    server = HttpServer(0)
+    server.start(hello)
+    parts = urlsplit(server.host)
+    assert parts.hostname == "127.0.0.1"
+    addresses = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None)}
+    for address in addresses - {"127.0.0.1", "::1"}:
+        with pytest.raises(OSError, match=r"."):
+            socket.create_connection((str(address), parts.port or 0), timeout=2).close()
+    server.stop()
+
+
+def test_server_failure_is_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(**_: object) -> None:
+        raise OSError("no more files")
+
+    server = HttpServer(0)
+    monkeypatch.setattr("flask_lakeflow_jobs.local.http.server.wasyncore.loop", fail)
+    server.start(hello)
+    wait_until(lambda: not server.is_serving, "the end of the server")
+    assert "The server failed" in caplog.text
+    server.stop()

@@ -1,0 +1,100 @@
+"""The jobs of a workspace: kept over restarts, and reloaded when the bundle changes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from databricks.sdk.errors import InvalidParameterValue
+from databricks.sdk.service.jobs import NotebookTask, Task
+
+from flask_lakeflow_jobs.local import Workspace
+from tests.local.support import (
+    Client,
+    job_names,
+    python_task,
+    simulated_job,
+    simulated_task,
+    write_bundle,
+)
+
+EXTRA = "resources: {jobs: {extra: {tasks: [{task_key: a, run_job_task: {job_id: 1}}]}}}"
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Change a file so that the change shows even within one tick of the file system's clock."""
+    before = path.stat().st_mtime_ns
+    path.write_text(path.read_text().replace(old, new))
+    os.utime(path, ns=(before + 10**9, before + 10**9))
+
+
+def test_created_jobs_and_their_runs_survive_a_restart(tmp_path: Path) -> None:
+    path = write_bundle(tmp_path, {"etl": simulated_job(simulated_task("main"))}, {})
+    with Workspace(path, tmp_path / "folder") as address:
+        first = Client(address, {})
+        job_id = first.jobs.create(
+            name="mine",
+            tasks=[Task(task_key="a", notebook_task=NotebookTask(notebook_path="/simulated"))],
+            tags={"local_simulation": "{}"},
+        ).job_id
+        assert job_id is not None
+        run_id = first.jobs.run_now(job_id).bind()["run_id"]
+        run = first.finish(run_id)
+    with Workspace(path, tmp_path / "folder") as address:
+        second = Client(address, {})
+        assert job_names(second) == ["mine", "etl"]
+        assert second.jobs.get_run(run_id).as_dict() == run.as_dict()
+        assert [each.run_id for each in second.jobs.list_runs(job_id=job_id)] == [run_id]
+
+
+def test_changed_bundle_is_reloaded_and_an_invalid_one_is_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    jobs = {"etl": {"name": "old", "tasks": [python_task("main")]}}
+    path = write_bundle(tmp_path, jobs, {"main.py": ""})
+    with Workspace(path, tmp_path / "folder") as address:
+        client = Client(address, {})
+        assert job_names(client) == ["old"]
+        edit(path, "name: old", "name: new")
+        assert job_names(client) == ["new"]
+        edit(path, "main.py", "none.py")
+        assert job_names(client) == ["new"]
+        assert job_names(client) == ["new"]
+        (record,) = caplog.records
+        assert "databricks.yml:10: There is no file 'none.py'" in record.getMessage()
+        edit(path, "none.py", "main.py")
+        edit(path, "name: new", "name: newest")
+        assert job_names(client) == ["newest"]
+        assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("pattern", ["jobs/*.yml", "jobs/*/*.yml", "*/deep/*.yml"])
+def test_new_included_file_is_loaded(tmp_path: Path, pattern: str) -> None:
+    path = write_bundle(tmp_path, {"etl": simulated_job(simulated_task("main"))}, {})
+    edit(path, "bundle:", f"include: ['{pattern}']\nbundle:")
+    with Workspace(path, tmp_path / "folder") as address:
+        client = Client(address, {})
+        assert job_names(client) == ["etl"]
+        extra = tmp_path / pattern.replace("*/", "jobs/").replace("*", "extra")
+        for folder in (*reversed(extra.relative_to(tmp_path).parents[:-1]),):
+            (tmp_path / folder).mkdir()
+            assert job_names(client) == ["etl"]
+        extra.write_text(EXTRA)
+        assert job_names(client) == ["etl", "extra"]
+        with pytest.raises(InvalidParameterValue, match="Job 1 does not exist"):
+            client.jobs.run_now(1)
+
+
+def test_corrected_included_file_is_loaded(tmp_path: Path) -> None:
+    path = write_bundle(
+        tmp_path, {"etl": simulated_job(simulated_task("main"))}, {"jobs/empty.yml": ""}
+    )
+    edit(path, "bundle:", "include: ['jobs/*.yml']\nbundle:")
+    with Workspace(path, tmp_path / "folder") as address:
+        client = Client(address, {})
+        extra = tmp_path / "jobs" / "extra.yml"
+        extra.write_text(EXTRA.replace("job_id: 1", "job_id: {{job.id}}"))
+        assert job_names(client) == ["etl"]
+        edit(extra, "{{job.id}}", "1")
+        assert job_names(client) == ["etl", "extra"]
