@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.local import BundleError, load_bundle
+from flask_lakeflow_jobs.local.bundle import load
 
 ONE_JOB = """
 resources:
@@ -321,7 +322,7 @@ SCRIPT = "spark_python_task: {python_file: main.py}"
         ),
         (
             tasks_text(f"{{task_key: a, for_each_task: {{inputs: [1], task: {{{SCRIPT}}}}}}}"),
-            "databricks.yml:5: Job 'etl': 'inputs' has to be a text. Put quotes around it.",
+            "databricks.yml:5: Job 'etl': 'inputs' of task 'a' has to be a text. Put quotes around",
         ),
         (
             tasks_text("{task_key: a, for_each_task: {inputs: '[]', concurrency: 101, task: }}"),
@@ -389,8 +390,8 @@ def test_mistakes(folder: Path, text: str, message: str) -> None:
         ("email_notifications: {on_failure: me}", "'on_failure' has to be a list."),
         ("parameters: [{name: a, default: {b: 1}}]", "'default' has to be a text. Put quotes"),
         ("parameters: [{name: a}, {name: a}]", "Two parameters of the job have the name 'a'."),
-        ("    libraries: [x]", "Each of 'libraries' has to be a mapping."),
-        ("    job_cluster_key: [a]", "'job_cluster_key' has to be a text."),
+        ("    libraries: [x]", "Each of 'libraries' of task 'main' has to be a mapping."),
+        ("    job_cluster_key: [a]", "'job_cluster_key' of task 'main' has to be a text."),
     ],
 )
 def test_fields_of_the_wrong_type(folder: Path, field: str, message: str) -> None:
@@ -511,7 +512,7 @@ def test_any_damage_is_told_or_harmless(folder: Path, tree: Any) -> None:
 def test_a_failure_of_the_reader_is_a_bundle_error(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flask_lakeflow_jobs.local.bundle.load.convert", lambda settings: 1 / 0)
+    monkeypatch.setattr(load, "convert_bundle_settings", lambda settings: 1 / 0)
     with pytest.raises(BundleError, match=r"^databricks\.yml: The reader .*division by zero") as e:
         load_bundle(write(folder, ONE_JOB))
     assert isinstance(e.value.__cause__, ZeroDivisionError)

@@ -12,8 +12,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ..bundle.conversion import drop_nulls
-from ..bundle.validation import validate_settings
+from ..bundle.validation import (
+    FieldError,
+    convert_request_settings,
+    drop_nulls,
+    validate_settings,
+)
 from ..errors import InvalidParameterValue, UnexpectedType
 from ..model import MULTI_TASK, SINGLE_TASK, TASK_KINDS, Settings
 
@@ -35,20 +39,6 @@ _SINGLE_TASK_FIELDS = TASK_KINDS | {
     "retry_on_timeout",
 }
 _MAX_TASK_KEY_LENGTH = 100
-
-# Fields that may be text. "Databricks can tolerate either numeric or string types in the API
-# backend" (``airflow.providers.databricks.utils``), and Airflow's operators send numbers as text.
-_JOB_SCALARS = frozenset({"max_concurrent_runs", "timeout_seconds"})
-_TASK_SCALARS = frozenset(
-    {"timeout_seconds", "max_retries", "min_retry_interval_millis", "retry_on_timeout", "disabled"}
-)
-_QUEUE_SCALARS = frozenset({"enabled"})
-_KIND_SCALARS = {
-    "for_each_task": frozenset({"concurrency"}),
-    "run_job_task": frozenset({"job_id"}),
-}
-_BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
-_MAX_DIGITS = 19  # of the largest number in the API
 
 
 def parse_settings(fields: Mapping[str, Any], name: object) -> Settings:
@@ -107,11 +97,6 @@ def complete_settings(settings: Settings, version: str) -> Settings:
     return completed
 
 
-def parse_queue(queue: Mapping[str, Any]) -> Settings:
-    """Read the ``queue`` of a job or a run."""
-    return _convert_scalars(queue, _QUEUE_SCALARS)
-
-
 def _add_tasks(settings: Mapping[str, Any], name: object) -> Settings:
     """Convert the single-task format. As in the service, a ``format`` in the request is ignored."""
     converted = {key: value for key, value in settings.items() if key != "format"}
@@ -125,43 +110,15 @@ def _add_tasks(settings: Mapping[str, Any], name: object) -> Settings:
 
 
 def _check(settings: Settings) -> Settings:
-    settings = _convert_scalars(settings, _JOB_SCALARS)
-    if isinstance(queue := settings.get("queue"), dict):
-        settings["queue"] = parse_queue(queue)
-    if isinstance(tasks := settings.get("tasks"), list):
-        settings["tasks"] = [_convert_task(each) for each in tasks]
-    for error in validate_settings(settings):
+    convert_request_settings(settings)
+    try:
+        validate_settings(settings)
+    except FieldError as error:
         if error.expected:
             name = ".".join(each for each in error.path if isinstance(each, str))
-            raise UnexpectedType(name, error.expected, error.value)
-        raise InvalidParameterValue(error.message)
+            raise UnexpectedType(name, error.expected, error.value) from None
+        raise InvalidParameterValue(error.message) from None
     return settings
-
-
-def _convert_task(task: Any) -> Any:
-    if not isinstance(task, dict):
-        return task
-    converted = _convert_scalars(task, _TASK_SCALARS)
-    for kind, fields in _KIND_SCALARS.items():
-        if isinstance(body := converted.get(kind), dict):
-            converted[kind] = _convert_scalars(body, fields)
-            if "task" in body:
-                converted[kind]["task"] = _convert_task(body["task"])
-    return converted
-
-
-def _convert_scalars(settings: Mapping[str, Any], fields: frozenset[str]) -> Settings:
-    return {key: _to_scalar(each) if key in fields else each for key, each in settings.items()}
-
-
-def _to_scalar(value: Any) -> Any:
-    """Convert text to a number or boolean; keep text that spells neither, which is then invalid."""
-    if not isinstance(value, str):
-        return value
-    digits = value.removeprefix("-")
-    if digits.isascii() and digits.isdecimal() and len(digits) <= _MAX_DIGITS:
-        return int(value)
-    return _BOOLEANS.get(value, value)
 
 
 def _merge(items: list[Any], changes: list[Any], key: str) -> list[Any]:

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from graphlib import CycleError, TopologicalSorter
+
+
+def find_cycle(parents: Mapping[str, Collection[str]]) -> list[str]:
+    """Return the keys of a cycle, each followed by one of its parents; empty if there is none.
+
+    The cycle starts and ends with the one that comes first in ``parents``.
+    """
+    try:
+        TopologicalSorter(parents).prepare()
+    except CycleError as error:
+        *cycle, _ = reversed(error.args[1])
+        start = cycle.index(next(key for key in parents if key in cycle))
+        return [*cycle[start:], *cycle[: start + 1]]
+    return []
 
 
 def find_reachable(start: str, edges: Mapping[str, set[str]]) -> set[str]:
-    """All keys that are reached from ``start`` along ``edges``."""
+    """Return all keys that are reached from ``start`` along ``edges``."""
     found: set[str] = set()
     pending = [start]
     while pending:

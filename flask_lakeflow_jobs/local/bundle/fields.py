@@ -1,128 +1,280 @@
-"""The fields that a bundle may have, so that one that is misspelt does not go unseen."""
+"""The fields of a bundle and of a job's settings, with their types: the only list of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from difflib import get_close_matches
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from .errors import Location
-from .yaml import MarkedDict
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
+from ..model import OPERATORS, RUN_IF_RULES, TASK_KINDS
 
 
-ROOT = _words(
-    "artifacts bundle definitions environments experimental include permissions presets python "
-    "resources run_as scripts sync targets variables workspace"
-)
+@dataclass(frozen=True, slots=True, eq=False)
+class Field:
+    """The type of a field, and the fields inside its value.
 
-TARGET = _words(
-    "artifacts bundle cluster_id compute_id default git mode permissions presets resources run_as "
-    "sync variables workspace"
-)
-
-BUNDLE = _words(
-    "cluster_id compute_id databricks_cli_version default_cluster default_warehouse deployment "
-    "engine git name terraform uuid"
-)
-
-PRESETS = _words(
-    "artifacts_dynamic_version jobs_max_concurrent_runs name_prefix pipelines_development "
-    "source_linked_deployment tags trigger_pause_status"
-)
-
-VARIABLE = _words("default description lookup type value")
-JOB = _words(
-    "budget_policy_id continuous deployment description duration_target edit_mode "
-    "email_notifications environment_variables environments format git_source health id "
-    "job_clusters lifecycle max_concurrent_runs name notification_settings parameters parent_path "
-    "performance_target permissions queue run_as schedule tags tasks timeout_seconds trigger "
-    "triggers usage_policy_id webhook_notifications"
-)
-
-TASK = _words(
-    "compute depends_on description disable_auto_optimization disabled email_notifications "
-    "environment_key environment_variables_key existing_cluster_id health job_cluster_key "
-    "libraries max_retries min_retry_interval_millis new_cluster notification_settings "
-    "retry_on_timeout run_if task_key timeout_seconds webhook_notifications"
-)
-
-KINDS = {
-    "condition_task": _words("left op right"),
-    "dbt_task": _words(
-        "catalog commands profiles_directory project_directory schema source warehouse_id"
-    ),
-    "for_each_task": _words("concurrency inputs task"),
-    "notebook_task": _words("base_parameters notebook_path source warehouse_id"),
-    "pipeline_task": _words(
-        "full_refresh full_refresh_selection parameters pipeline_id refresh_flow_selection "
-        "refresh_selection reset_checkpoint_selection"
-    ),
-    "python_wheel_task": _words("entry_point named_parameters package_name parameters"),
-    "run_job_task": _words(
-        "dbt_commands jar_params job_id job_parameters notebook_params pipeline_params "
-        "python_named_params python_params spark_submit_params sql_params"
-    ),
-    "spark_python_task": _words("parameters python_file source"),
-    "sql_task": _words("alert dashboard file parameters query warehouse_id"),
-}
-
-
-def unknown_fields(tree: MarkedDict) -> Iterator[tuple[str, Location]]:
-    """What to say of each field that is none, and where it stands. A bundle's tree may hold
-    anything; what is no mapping has no fields.
+    :param conversion: ``text``, ``number``, ``switch``, ``value`` for a text that is empty if there
+        is no value, or empty for a value that is not converted.
+    :param accepts: whether a value is of the type.
+    :param message: the message if it is not. It may refer to ``name`` (the key, with its task),
+        ``key``, ``task``, ``kind`` and ``value``.
+    :param expected: the type as the API names it. Empty if the API calls the value invalid instead
+        of the request malformed.
+    :param item: the items of a list, or the values of a mapping with any keys.
+    :param title: the mapping in a warning about a key that is not among ``names``. Empty if it may
+        have other keys.
     """
-    yield from _beyond(ROOT, tree, "bundle")
-    yield from _beyond(BUNDLE, tree.get("bundle"), "'bundle'")
-    yield from _beyond(PRESETS, tree.get("presets"), "'presets'")
-    yield from _in_variables(tree.get("variables"))
-    yield from _in_jobs(tree.get("resources"))
-    for target in _values(tree.get("targets")):
-        yield from _beyond(TARGET, target, "target")
-        if isinstance(target, MarkedDict):
-            yield from _beyond(PRESETS, target.get("presets"), "'presets'")
-            yield from _in_jobs(target.get("resources"))
+
+    conversion: str = ""
+    accepts: Callable[[Any], bool] = lambda _: True
+    message: str = ""
+    expected: str = ""
+    is_required: bool = False
+    item: Field | None = None
+    fields: dict[str, Field] = field(default_factory=dict)
+    title: str = ""
+    names: Collection[str] = ()
+
+    def children(self, value: Any) -> Iterator[tuple[Any, Field]]:
+        """Yield the key or index of each typed value inside a value, and its field."""
+        if isinstance(value, dict):
+            for key in value:
+                if (child := self.fields.get(key, self.item)) is not None:
+                    yield key, child
+        elif isinstance(value, list) and self.item is not None:
+            for index in range(len(value)):
+                yield index, self.item
 
 
-def _in_variables(variables: object) -> Iterator[tuple[str, Location]]:
-    for variable in _values(variables):
-        yield from _beyond(VARIABLE, variable, "variable")
+_Keys = Mapping[Field, str]  # the keys of each type, separated by spaces
 
 
-def _in_jobs(resources: object) -> Iterator[tuple[str, Location]]:
-    for job in _values(resources.get("jobs") if isinstance(resources, MarkedDict) else None):
-        yield from _beyond(JOB, job, "job")
-        tasks = job.get("tasks") if isinstance(job, MarkedDict) else None
-        for task in tasks if isinstance(tasks, list) else ():
-            yield from _in_task(task)
+def _fields(keys: _Keys, **more: Field) -> dict[str, Field]:
+    return {key: each for each, text in keys.items() for key in text.split()} | more
 
 
-def _in_task(task: object) -> Iterator[tuple[str, Location]]:
-    if not isinstance(task, MarkedDict):
-        return
-    # A kind that is none is a mistake of its own.
-    yield from _beyond(TASK | {key for key in task if key.endswith("_task")}, task, "task")
-    for kind, fields in KINDS.items():
-        yield from _beyond(fields, task.get(kind), kind)
-    repeated = task.get("for_each_task")
-    if isinstance(repeated, MarkedDict):
-        yield from _in_task(repeated.get("task"))
+def _closed(title: str, keys: _Keys, **more: Field) -> Field:
+    fields = _fields(keys, **more)
+    return Field(fields=fields, title=title, names=fields.keys())
 
 
-def _beyond(known: frozenset[str], given: object, where: str) -> Iterator[tuple[str, Location]]:
-    if not isinstance(given, MarkedDict):
-        return
-    for key in given:
-        if key not in known and key not in given.anchored:
-            close = get_close_matches(key, known, 1)
-            advice = f" Did you mean {close[0]!r}?" if close else ""
-            yield (
-                f"The {where} has the unknown field {key!r}, which is ignored.{advice}",
-                given.places[key],
-            )
+def _mapping(keys: _Keys | None = None, **more: Field) -> Field:
+    message = "{name} has to be a mapping."
+    return Field("", _is(dict), message, "object", fields=_fields(keys or {}, **more))
 
 
-def _values(mapping: object) -> list[object]:
-    return list(mapping.values()) if isinstance(mapping, MarkedDict) else []
+def _list(item: Field) -> Field:
+    return Field("", _is(list), "{name} has to be a list.", "array", item=item)
+
+
+def _list_by(key: str, item: Field) -> Field:
+    def accepts(value: Any) -> bool:
+        return isinstance(value, list) and all(
+            isinstance(each, dict) and isinstance(each.get(key), str) for each in value
+        )
+
+    return Field("", accepts, f"{{name}} has to be a list of mappings with a {key!r}.", item=item)
+
+
+def _is(*types: type) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, types)
+
+
+def _number(minimum: int, maximum: int | None = None) -> Field:
+    def accepts(value: Any) -> bool:
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        return is_number and minimum <= value and (maximum is None or value <= maximum)
+
+    upper = "on" if maximum is None else f"to {maximum}"
+    message = f"{{name}} has to be a number from {minimum} {upper}, not {{value!r}}."
+    return Field("number", accepts, message)
+
+
+def _choice(values: tuple[str, ...], message: str, *, is_required: bool = False) -> Field:
+    message = f"{message} {{value!r}}. It is one of {', '.join(values)}."
+    return Field("", values.__contains__, message, is_required=is_required)
+
+
+MISSING = "The {kind} of task {task!r} needs a {key!r}."
+VALUE = Field("value")
+
+_ANY = Field()
+_SWITCH = Field("switch")
+_COUNT = _number(0)
+_JOB_ID = Field("number")  # or a reference, which is resolved when the task starts
+_LABEL = Field("text")
+_LABELS = Field(item=_LABEL)
+_NAME = Field("text", _is(str), "The name of a job has to be a text.")
+_PATH = Field("", lambda value: isinstance(value, str) and value != "", MISSING, is_required=True)
+_TEXT = Field(
+    "text",
+    # The API takes a number or a truth value as its text.
+    lambda value: not isinstance(value, (list, dict)),
+    "{name} has to be a text. Put quotes around it.",
+    "string",
+)
+_TEXTS = _list(_TEXT)
+_DEFAULT = replace(_TEXT, conversion="value")
+_OPERAND = replace(_TEXT, is_required=True)
+_MAPPING = _mapping()
+_MAPPINGS = _list(_MAPPING)
+_VALUES = Field(item=VALUE)
+_VARIABLES = replace(_MAPPING, item=VALUE)
+_TAGS = replace(_VARIABLES, expected="")
+_NAMED_PARAMETERS = replace(_TAGS, message="{name} is of the wrong type.")
+_PARAMETERS = replace(_NAMED_PARAMETERS, accepts=_is(dict, list))
+
+_EVENTS = (
+    "on_duration_warning_threshold_exceeded on_failure on_start on_streaming_backlog_exceeded "
+    "on_success"
+)
+_NOTIFICATIONS = {
+    "email_notifications": _mapping({_TEXTS: _EVENTS}),
+    "health": _mapping(rules=_MAPPINGS),
+    "notification_settings": _MAPPING,
+    "webhook_notifications": _mapping({_MAPPINGS: _EVENTS}),
+}
+_CLUSTER = _mapping(
+    {
+        _MAPPING: "autoscale aws_attributes azure_attributes cluster_log_conf custom_tags "
+        "docker_image gcp_attributes spark_conf workload_type",
+        _MAPPINGS: "init_scripts",
+        _TEXTS: "ssh_public_keys",
+        _VARIABLES: "spark_env_vars",
+    }
+)
+
+_OPERATOR = _choice(
+    OPERATORS, "The condition_task of task {task!r} has the unknown op", is_required=True
+)
+_KINDS: dict[str, _Keys] = {
+    "condition_task": {_OPERATOR: "op", _OPERAND: "left right"},
+    "dbt_task": {
+        _ANY: "catalog profiles_directory project_directory schema source warehouse_id",
+        _LABELS: "commands",
+    },
+    "for_each_task": {_ANY: "task", _TEXT: "inputs", _number(1, 100): "concurrency"},
+    "notebook_task": {
+        _ANY: "source warehouse_id",
+        _NAMED_PARAMETERS: "base_parameters",
+        _PATH: "notebook_path",
+    },
+    "pipeline_task": {
+        _ANY: "full_refresh full_refresh_selection pipeline_id refresh_flow_selection "
+        "refresh_selection reset_checkpoint_selection",
+        _PARAMETERS: "parameters",
+    },
+    "python_wheel_task": {
+        _NAMED_PARAMETERS: "named_parameters",
+        _PARAMETERS: "parameters",
+        _PATH: "package_name entry_point",
+    },
+    "run_job_task": {
+        _ANY: "pipeline_params",
+        _JOB_ID: "job_id",
+        _LABELS: "dbt_commands jar_params python_params spark_submit_params",
+        _VALUES: "job_parameters notebook_params python_named_params sql_params",
+    },
+    "spark_python_task": {_ANY: "source", _PARAMETERS: "parameters", _PATH: "python_file"},
+    "sql_task": {_ANY: "alert dashboard file query warehouse_id", _PARAMETERS: "parameters"},
+}
+_KIND = replace(_TAGS, item=None)
+_ANY_KIND = _fields(
+    {_NAMED_PARAMETERS: "base_parameters named_parameters", _PARAMETERS: "parameters"}
+)
+
+
+def _kind(name: str) -> Field:
+    if name not in _KINDS:
+        return replace(_KIND, fields=_ANY_KIND)
+    fields = _fields(_KINDS[name])
+    return replace(_KIND, fields=_ANY_KIND | fields, title=name, names=fields.keys())
+
+
+TASK = _closed(
+    "task",
+    {
+        _ANY: "disable_auto_optimization",
+        _CLUSTER: "new_cluster",
+        _COUNT: "min_retry_interval_millis timeout_seconds",
+        _LABEL: "description task_key",
+        _MAPPING: "compute",
+        _MAPPINGS: "libraries",
+        _SWITCH: "disabled retry_on_timeout",
+        _TEXT: "environment_key environment_variables_key existing_cluster_id job_cluster_key",
+        _choice(RUN_IF_RULES, "Task {task!r} has the unknown run_if"): "run_if",
+        _number(-1): "max_retries",
+    },
+    depends_on=_list_by("task_key", Field(fields=_fields({_LABEL: "outcome task_key"}))),
+    **_NOTIFICATIONS,
+    **{name: _kind(name) for name in TASK_KINDS},
+)
+TASK.fields["for_each_task"].fields["task"] = TASK
+_TASKS = Field(
+    "",
+    lambda value: isinstance(value, list) and bool(value),
+    "The job has no tasks. List at least one under 'tasks'.",
+    is_required=True,
+    item=TASK,
+)
+
+JOB = _closed(
+    "job",
+    {
+        _ANY: "budget_policy_id duration_target edit_mode format id lifecycle parent_path "
+        "performance_target permissions usage_policy_id",
+        _COUNT: "timeout_seconds",
+        _LABEL: "description",
+        _MAPPING: "continuous deployment run_as schedule",
+        _MAPPINGS: "triggers",
+        _NAME: "name",
+        _TAGS: "tags",
+        _number(0, 1000): "max_concurrent_runs",
+    },
+    environment_variables=_list(_mapping({_TEXT: "environment_variables_key", _MAPPING: "spec"})),
+    environments=_list(_mapping(environment_key=_TEXT, spec=_mapping(dependencies=_TEXTS))),
+    git_source=_mapping({_MAPPING: "git_snapshot job_source sparse_checkout"}),
+    job_clusters=_list(_mapping(job_cluster_key=_TEXT, new_cluster=_CLUSTER)),
+    parameters=_list_by("name", Field(fields={"name": _LABEL, "default": _DEFAULT})),
+    queue=_mapping(enabled=_SWITCH),
+    tasks=_TASKS,
+    trigger=_mapping({_MAPPING: "file_arrival model periodic table_update"}),
+    **_NOTIFICATIONS,
+)
+
+_PRESETS = _closed(
+    "'presets'",
+    {
+        _ANY: "artifacts_dynamic_version jobs_max_concurrent_runs name_prefix "
+        "pipelines_development source_linked_deployment tags trigger_pause_status"
+    },
+)
+_RESOURCES = Field(fields={"jobs": Field(item=JOB)})
+_TARGET = _closed(
+    "target",
+    {
+        _ANY: "artifacts bundle cluster_id compute_id default git mode permissions run_as sync "
+        "variables workspace"
+    },
+    presets=_PRESETS,
+    resources=_RESOURCES,
+)
+#: A bundle's root file, together with the files that it includes.
+DOCUMENT = _closed(
+    "bundle",
+    {
+        _ANY: "artifacts definitions environments experimental include permissions python run_as "
+        "scripts sync workspace"
+    },
+    bundle=_closed(
+        "'bundle'",
+        {
+            _ANY: "cluster_id compute_id databricks_cli_version default_cluster default_warehouse "
+            "deployment engine git name terraform uuid"
+        },
+    ),
+    presets=_PRESETS,
+    resources=_RESOURCES,
+    targets=Field(item=_TARGET),
+    variables=Field(item=_closed("variable", {_ANY: "default description lookup type value"})),
+)

@@ -1,5 +1,4 @@
-"""YAML whose mappings and lists remember where they stood, so that a mistake can name its line."""
-# MERGED """Targets of a bundle: which one is meant, and what it changes."""
+"""Merging of a bundle's files, and of a target into the bundle."""
 
 from __future__ import annotations
 
@@ -8,112 +7,111 @@ from functools import partial
 from typing import Any
 
 from .errors import BundleError, Location
-from .yaml import MarkedDict, MarkedList
+from .yaml import LocatedDict, LocatedList
+
+# Lists whose items have one of these keys are merged by it in a target, as in the CLI (its
+# resourcemutator/merge_job_*): tasks, job clusters, environments and parameters.
+_ITEM_KEYS = ("task_key", "job_cluster_key", "environment_key", "name")
+_SECTIONS = ("artifacts", "bundle", "presets", "sync", "workspace")
+_VARIABLE_FIELDS = {"default", "description", "lookup", "type", "value"}
 
 
-def merged(base: Any, over: Any) -> Any:
-    """``base`` with ``over`` laid on it: mappings key by key, lists joined, anything else
-    replaced. A key without a value changes nothing (the CLI's ``libs/dyn/merge``).
+def merge(
+    base: Any,
+    override: Any,
+    *,
+    item_keys: tuple[str, ...] = (),
+    resolve: Callable[[str], Any] = str,
+) -> Any:
+    """Merge mappings key by key, join lists, and replace anything else (the CLI's
+    ``libs/dyn/merge``). A key without a value changes nothing.
+
+    :param item_keys: keys by which to merge lists whose items all have one of them.
+    :param resolve: returns the value of a text that is a reference, to merge it with a mapping or
+        list; any other text as it is.
     """
-    if isinstance(base, MarkedDict) and isinstance(over, MarkedDict):
-        return _merge_mappings(base, over, merged)
-    if isinstance(base, MarkedList) and isinstance(over, MarkedList):
-        joined = MarkedList([*base, *over])
-        joined.places = [*base.places, *over.places]
-        return joined
-    return over
+    if isinstance(base, str) and isinstance(override, (LocatedDict, LocatedList)):
+        base = resolve(base)
+    if isinstance(override, str) and isinstance(base, (LocatedDict, LocatedList)):
+        override = resolve(override)
+    merge_values = partial(merge, item_keys=item_keys, resolve=resolve)
+    if isinstance(base, LocatedDict) and isinstance(override, LocatedDict):
+        return _merge_mappings(base, override, merge_values)
+    if isinstance(base, LocatedList) and isinstance(override, LocatedList):
+        return _merge_lists(base, override, merge_values, item_keys)
+    return override
 
 
 def _merge_mappings(
-    base: MarkedDict, over: MarkedDict, merge: Callable[[Any, Any], Any]
-) -> MarkedDict:
-    result = MarkedDict(base)
-    result.places = dict(base.places)
-    result.anchored = base.anchored | over.anchored
-    for key, value in over.items():
+    base: LocatedDict, override: LocatedDict, merge_values: Callable[[Any, Any], Any]
+) -> LocatedDict:
+    result = copy_mapping(base)
+    result.anchored = base.anchored | override.anchored
+    for key, value in override.items():
         if key in base and value is None:
             continue
-        result[key] = merge(base[key], value) if key in base else value
-        if key in over.places:
-            result.places[key] = over.places[key]
+        result[key] = merge_values(base[key], value) if key in base else value
+        if key in override.locations:
+            result.locations[key] = override.locations[key]
     return result
 
 
-_IDENTITIES = ("task_key", "job_cluster_key", "environment_key", "name")
-ValueOf = Callable[[str], Any]
-
-
-"""Gives what a text stands for: the value, where it is a reference to one, else the text."""
-
-
-def laid_over(base: Any, over: Any, value_of: ValueOf = str) -> Any:
-    """Like :func:`merged`, but tasks, job clusters, environments and parameters with the same key
-    are one, as in the CLI (its ``resourcemutator/merge_job_*``); there a reference counts as what
-    it refers to.
-    """
-    if isinstance(base, str) and isinstance(over, (MarkedDict, MarkedList)):
-        base = value_of(base)
-    if isinstance(over, str) and isinstance(base, (MarkedDict, MarkedList)):
-        over = value_of(over)
-    if isinstance(base, MarkedDict) and isinstance(over, MarkedDict):
-        return _merge_mappings(base, over, partial(laid_over, value_of=value_of))
-    if isinstance(base, MarkedList) and isinstance(over, MarkedList):
-        for identity in _IDENTITIES:
-            if all(_has_text(item, identity) for item in (*base, *over)):
-                return _merge_by(identity, base, over, value_of)
-        return merged(base, over)
-    return over
+def _merge_lists(
+    base: LocatedList,
+    override: LocatedList,
+    merge_values: Callable[[Any, Any], Any],
+    item_keys: tuple[str, ...],
+) -> LocatedList:
+    items = [*base, *override]
+    item_key = next((key for key in item_keys if all(_has_text(each, key) for each in items)), None)
+    result = LocatedList(base)
+    result.locations = list(base.locations)
+    positions = {item[item_key]: index for index, item in enumerate(base)} if item_key else {}
+    for item, location in zip(override, override.locations, strict=True):
+        position = positions.get(item[item_key]) if item_key else None
+        if position is None:
+            result.append(item)
+            result.locations.append(location)
+        else:
+            result[position] = merge_values(result[position], item)
+    return result
 
 
 def _has_text(item: Any, key: str) -> bool:
-    return isinstance(item, MarkedDict) and isinstance(item.get(key), str)
+    return isinstance(item, LocatedDict) and isinstance(item.get(key), str)
 
 
-def _merge_by(identity: str, base: MarkedList, over: MarkedList, value_of: ValueOf) -> MarkedList:
-    result = MarkedList(base)
-    result.places = list(base.places)
-    positions = {item[identity]: index for index, item in enumerate(result)}
-    for item, place in zip(over, over.places, strict=True):
-        if (index := positions.get(item[identity])) is not None:
-            result[index] = laid_over(result[index], item, value_of)
-        else:
-            result.append(item)
-            result.places.append(place)
-    return result
+_merge_target = partial(merge, item_keys=_ITEM_KEYS)
 
 
-_SECTIONS = ("artifacts", "bundle", "presets", "sync", "workspace")
-_PARTS_OF_A_VARIABLE = {"default", "description", "lookup", "type", "value"}
+def read_section(tree: LocatedDict, key: str) -> LocatedDict:
+    """Return a mapping in a tree; an empty one if there is none.
 
-
-def section(tree: MarkedDict, key: str) -> MarkedDict:
-    """A mapping in a tree; an empty one where there is none.
-
-    :raises Flaw: something else stands there.
+    :raises BundleError: there is something else.
     """
-    found = tree.get(key)
-    if found is None:
-        return MarkedDict()
-    if not isinstance(found, MarkedDict):
-        raise BundleError(f"{key!r} has to be a mapping.", tree.places.get(key))
-    return found
+    value = tree.get(key)
+    if value is None:
+        return LocatedDict()
+    if not isinstance(value, LocatedDict):
+        raise BundleError(f"{key!r} has to be a mapping.", tree.locations.get(key))
+    return value
 
 
-def choose_target(tree: MarkedDict, wanted: str | None) -> str:
-    """The name of the target to use: the wanted one, else the default one, else the only one.
+def choose_target(tree: LocatedDict, name: str | None) -> str:
+    """Return the name of the target to use: ``name``, else the default one, else the only one.
 
-    :raises Flaw: there is no such target, or nothing says which one.
+    :raises BundleError: there is no such target, or no default among several.
     """
-    if "environments" in tree and "targets" not in tree:  # what targets once were called
+    if "environments" in tree and "targets" not in tree:  # the former name of targets
         tree["targets"] = tree["environments"]
-        tree.places["targets"] = tree.places["environments"]
-    targets = section(tree, "targets")
-    place = tree.places.get("targets")
-    if wanted:
-        if wanted not in targets and (targets or wanted != "default"):
-            known = ", ".join(targets) or "none"
-            raise BundleError(f"The bundle has no target {wanted!r}. Its targets: {known}.", place)
-        return wanted
+        tree.locations["targets"] = tree.locations["environments"]
+    targets = read_section(tree, "targets")
+    location = tree.locations.get("targets")
+    if name:
+        if name not in targets and (targets or name != "default"):
+            names = ", ".join(targets) or "none"
+            raise BundleError(f"The bundle has no target {name!r}. Its targets: {names}.", location)
+        return name
     if len(targets) < 2:
         return next(iter(targets), "default")
     defaults = [
@@ -125,89 +123,96 @@ def choose_target(tree: MarkedDict, wanted: str | None) -> str:
         raise BundleError(
             f"The targets {', '.join(defaults)} are all marked as default. Leave 'default: true' "
             "at one.",
-            targets.places[defaults[1]],
+            targets.locations[defaults[1]],
         )
     raise BundleError(
         f"None of the targets {', '.join(targets)} is the default. Mark one with 'default: true', "
         "or name one in DATABRICKS_BUNDLE_TARGET.",
-        place,
+        location,
     )
 
 
-def apply_target(tree: MarkedDict, target: str) -> None:
-    """Put what a target changes into the tree, but for the resources.
+def apply_target(tree: LocatedDict, name: str) -> None:
+    """Merge a target into the tree, except for its resources.
 
-    :raises Flaw: the target is malformed.
+    :raises BundleError: the target is malformed.
     """
-    chosen = section(section(tree, "targets"), target)
+    target = read_section(read_section(tree, "targets"), name)
     for key in _SECTIONS:
-        if over := section(chosen, key):
-            _put(tree, key, laid_over(section(tree, key), over), chosen.places[key])
-    if "mode" in chosen:
-        _put_into(tree, "bundle", "mode", chosen["mode"], chosen.places["mode"])
-    if "git" in chosen:
-        git = laid_over(section(section(tree, "bundle"), "git"), section(chosen, "git"))
-        _put_into(tree, "bundle", "git", git, chosen.places["git"])
-    if "run_as" in chosen:
-        _put(tree, "run_as", chosen["run_as"], chosen.places["run_as"])
-    _lay_variables_over(tree, section(chosen, "variables"))
+        if override := read_section(target, key):
+            merged = _merge_target(read_section(tree, key), override)
+            _set(tree, key, merged, target.locations[key])
+    if "mode" in target:
+        _set_in_bundle(tree, "mode", target["mode"], target.locations["mode"])
+    if "git" in target:
+        git = _merge_target(
+            read_section(read_section(tree, "bundle"), "git"), read_section(target, "git")
+        )
+        _set_in_bundle(tree, "git", git, target.locations["git"])
+    if "run_as" in target:
+        _set(tree, "run_as", target["run_as"], target.locations["run_as"])
+    _apply_variables(tree, read_section(target, "variables"))
 
 
-def apply_target_resources(tree: MarkedDict, target: str, value_of: ValueOf) -> None:
-    """Put what a target changes of the resources into the tree.
+def apply_target_resources(tree: LocatedDict, name: str, resolve: Callable[[str], Any]) -> None:
+    """Merge the resources of a target into the tree.
 
-    :param value_of: gives what a text that is a reference stands for in this target.
-    :raises Flaw: they are malformed.
+    :param resolve: returns the value of a text that is a reference, any other text as it is.
+    :raises BundleError: they are malformed.
     """
-    chosen = section(section(tree, "targets"), target)
-    if over := section(chosen, "resources"):
-        resources = laid_over(section(tree, "resources"), over, value_of)
-        _put(tree, "resources", resources, chosen.places["resources"])
+    target = read_section(read_section(tree, "targets"), name)
+    if override := read_section(target, "resources"):
+        merged = _merge_target(read_section(tree, "resources"), override, resolve=resolve)
+        _set(tree, "resources", merged, target.locations["resources"])
 
 
-def _lay_variables_over(tree: MarkedDict, overrides: MarkedDict) -> None:
+def _apply_variables(tree: LocatedDict, overrides: LocatedDict) -> None:
     if not overrides:
         return
-    variables = MarkedDict(section(tree, "variables"))
-    variables.places = dict(section(tree, "variables").places)
+    variables = copy_mapping(read_section(tree, "variables"))
     for key, value in overrides.items():
         if key not in variables:
             raise BundleError(
                 f"The target gives a value to the variable {key!r}, which is not defined. Define "
                 "it under 'variables' of the bundle.",
-                overrides.places[key],
+                overrides.locations[key],
             )
-        over = definition_of(value)
-        base = definition_of(variables.get(key))
-        # A default takes the place of a lookup, and the other way round.
-        for given, other in (("default", "lookup"), ("lookup", "default")):
-            if given in over:
-                base.pop(given, None)
-                base.pop(other, None)
-        variables[key] = merged(base, over)
-    _put(tree, "variables", variables, next(iter(overrides.places.values())))
+        override = normalize_variable(value)
+        base = normalize_variable(variables[key])
+        # A default replaces a lookup, and a lookup replaces a default.
+        if override.keys() & {"default", "lookup"}:
+            base.pop("default", None)
+            base.pop("lookup", None)
+        variables[key] = merge(base, override)
+    _set(tree, "variables", variables, next(iter(overrides.locations.values())))
 
 
-def definition_of(value: object) -> MarkedDict:
-    """The definition of a variable of which the bundle may give no more than the value."""
+def normalize_variable(value: object) -> LocatedDict:
+    """Return the definition of a variable, for which a bundle may give only the value."""
     if value is None:
-        return MarkedDict()
-    if isinstance(value, MarkedDict) and (not value or value.keys() & _PARTS_OF_A_VARIABLE):
-        copy = MarkedDict(value)
-        copy.places = dict(value.places)
-        if "value" in copy:
-            copy["default"] = copy.pop("value")
-        return copy
-    return MarkedDict({"default": value})
+        return LocatedDict()
+    if isinstance(value, LocatedDict) and (not value or value.keys() & _VARIABLE_FIELDS):
+        definition = copy_mapping(value)
+        if "value" in definition:
+            definition["default"] = definition.pop("value")
+        return definition
+    return LocatedDict({"default": value})
 
 
-def _put(tree: MarkedDict, key: str, value: object, place: Location) -> None:
+def copy_mapping(mapping: LocatedDict) -> LocatedDict:
+    """Return a shallow copy with the same locations."""
+    result = LocatedDict(mapping)
+    result.locations = dict(mapping.locations)
+    return result
+
+
+def _set(tree: LocatedDict, key: str, value: object, location: Location) -> None:
     tree[key] = value
-    tree.places.setdefault(key, place)
+    tree.locations.setdefault(key, location)
 
 
-def _put_into(tree: MarkedDict, outer: str, key: str, value: object, place: Location) -> None:
-    inside = laid_over(section(tree, outer), MarkedDict({key: value}))
-    inside[key] = value
-    inside.places[key] = place
-    _put(tree, outer, inside, place)
+def _set_in_bundle(tree: LocatedDict, key: str, value: object, location: Location) -> None:
+    bundle = copy_mapping(read_section(tree, "bundle"))
+    bundle[key] = value
+    bundle.locations[key] = location
+    _set(tree, "bundle", bundle, location)

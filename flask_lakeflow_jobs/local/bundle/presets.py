@@ -1,4 +1,4 @@
-"""What ``presets``, and a target's ``mode: development``, make of a job (the CLI's
+"""Presets of a bundle, and of a target's ``mode: development``, for its jobs (the CLI's
 ``resourcemutator/apply_target_mode`` and ``apply_presets``).
 """
 
@@ -8,21 +8,20 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .conversion import as_text
 from .errors import BundleError
-from .yaml import MarkedDict
+from .yaml import LocatedDict, format_scalar
 
 _DEVELOPMENT_CONCURRENT_RUNS = 4
 _MODES = ("development", "production")
-_PAUSES = ("PAUSED", "UNPAUSED")
+_PAUSE_STATUSES = ("PAUSED", "UNPAUSED")
 
 
 @dataclass(frozen=True, slots=True)
 class Presets:
-    """Settings that a bundle gives to all of its jobs.
+    """Settings of all jobs of a bundle.
 
-    :param pause_status: of schedules and triggers; empty where the presets leave them alone.
-    :param max_concurrent_runs: of jobs that do not say; 0 where the presets do not either.
+    :param pause_status: of schedules and triggers; empty to leave them as they are.
+    :param max_concurrent_runs: of jobs without a number of their own; 0 to leave them as they are.
     """
 
     name_prefix: str = ""
@@ -30,7 +29,7 @@ class Presets:
     pause_status: str = ""
     max_concurrent_runs: int = 0
 
-    def apply(self, settings: MarkedDict) -> None:
+    def apply(self, settings: LocatedDict) -> None:
         """Change a job's settings."""
         settings["name"] = self.name_prefix + settings["name"]
         if self.tags:
@@ -42,47 +41,50 @@ class Presets:
                 if isinstance(settings.get(key), dict):
                     settings[key].setdefault("pause_status", self.pause_status)
 
-    def schema_name(self, name: str) -> str:
-        """The name of a schema, in which the prefix is an identifier: ``dev_me_name``."""
+    def format_schema_name(self, name: str) -> str:
+        """Return the name of a schema, with the prefix as an identifier: ``dev_me_name``."""
         prefix = self.name_prefix.strip()
-        ending = "_" if prefix.endswith("]") else ""
-        return re.sub(r"[\W_]+", "_", prefix.lower()).strip("_") + ending + name
+        separator = "_" if prefix.endswith("]") else ""
+        return re.sub(r"[\W_]+", "_", prefix.lower()).strip("_") + separator + name
 
 
-def presets_of(given: MarkedDict, bundle: MarkedDict, short_name: str) -> Presets:
-    """The presets of a target.
+def read_presets(presets: LocatedDict, bundle: LocatedDict, short_name: str) -> Presets:
+    """Read the presets of a target.
 
-    :param given: what stands under ``presets``, references replaced.
-    :param bundle: what stands under ``bundle``; it has the target's mode.
+    :param presets: the ``presets`` section, references replaced.
+    :param bundle: the ``bundle`` section, with the target's mode.
     :param short_name: of the user who deploys.
-    :raises Flaw: they make no sense.
+    :raises BundleError: a preset is invalid.
     """
     mode = bundle.get("mode")
     if mode is not None and mode not in _MODES:
         raise BundleError(
-            f"The mode {mode!r} is none. It is one of {', '.join(_MODES)}.", bundle.places["mode"]
+            f"Unknown mode {mode!r}. Use 'development' or 'production'.", bundle.locations["mode"]
         )
-    prefix = as_text(given.get("name_prefix")) or ""
-    tags = {} if given.get("tags") is None else given["tags"]
-    pause = given.get("trigger_pause_status") or ""
-    runs = given.get("jobs_max_concurrent_runs") or 0
-    if not isinstance(prefix, str):
-        raise BundleError("'name_prefix' has to be a text.", given.places["name_prefix"])
-    if not isinstance(tags, dict):
-        raise BundleError("'tags' of the presets has to be a mapping.", given.places["tags"])
-    if pause not in ("", *_PAUSES):
-        raise BundleError(
-            f"'trigger_pause_status' is one of {', '.join(_PAUSES)}, not {pause!r}.",
-            given.places["trigger_pause_status"],
-        )
-    if not isinstance(runs, int):
-        raise BundleError(
+    prefix = format_scalar(presets.get("name_prefix")) or ""
+    tags = {} if presets.get("tags") is None else presets["tags"]
+    pause_status = presets.get("trigger_pause_status") or ""
+    runs = presets.get("jobs_max_concurrent_runs") or 0
+    for key, is_valid, message in (
+        ("name_prefix", isinstance(prefix, str), "'name_prefix' has to be a text."),
+        ("tags", isinstance(tags, dict), "'tags' of the presets has to be a mapping."),
+        (
+            "trigger_pause_status",
+            pause_status in ("", *_PAUSE_STATUSES),
+            f"'trigger_pause_status' is one of {', '.join(_PAUSE_STATUSES)}, not {pause_status!r}.",
+        ),
+        (
+            "jobs_max_concurrent_runs",
+            isinstance(runs, int),
             f"'jobs_max_concurrent_runs' has to be a number, not {runs!r}.",
-            given.places["jobs_max_concurrent_runs"],
-        )
+        ),
+    ):
+        if not is_valid:
+            raise BundleError(message, presets.locations[key])
     if mode == "development":
         prefix = prefix or f"[dev {short_name}] "
         tags = {"dev": short_name, **tags}
-        pause = pause or "PAUSED"
+        pause_status = pause_status or "PAUSED"
         runs = runs or _DEVELOPMENT_CONCURRENT_RUNS
-    return Presets(prefix, {key: as_text(value) for key, value in tags.items()}, pause, runs)
+    tags = {key: format_scalar(value) for key, value in tags.items()}
+    return Presets(prefix, tags, pause_status, runs)

@@ -11,72 +11,21 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .conversion import as_text
+from .errors import BundleError, Location
 from .git import GitRepository
-from .merge import definition_of
+from .merge import normalize_variable
 from .presets import Presets
-from .yaml import MarkedDict, MarkedList
+from .yaml import LocatedDict, LocatedList, format_scalar
 
-# Other names in such braces, as of a shell's or Spark's variables, are left to whoever reads them.
-# Paths of the workspace once lacked the prefix that older bundles put before them; the CLI drops it
-# (its mutator rewrite_workspace_prefix).
-REFERENCE = re.compile(
+_ENVIRONMENT_PREFIX = "BUNDLE_VAR_"
+
+# Other names in such braces, as of a shell's or Spark's variables, are no references. Older bundles
+# put /Workspace before paths that now begin with it; the CLI drops it (its mutator
+# rewrite_workspace_prefix).
+_REFERENCE = re.compile(
     r"(?:/Workspace/?(?=\$\{workspace\.(?:artifact|file|resource|root|state)_path\}))?"
     r"\$\{((?:artifacts|bundle|resources|var|variables|workspace)\.[^\W\d_][\w.\-\[\]]*)\}"
 )
-
-
-class UnknownVariable(LookupError):
-    """A ``${…}`` that nothing gives a value."""
-
-
-def interpolate(value: Any, lookup: Callable[[str], Any], chain: tuple[str, ...] = ()) -> Any:
-    """The same value with each ``${name}`` in it replaced, marks kept.
-
-    A string that is nothing but one reference becomes the value itself, whatever its type.
-
-    :param lookup: gives the value for a name, which may hold references in its turn.
-    :raises UnknownVariable: a name without a value, or one that leads back to itself.
-    """
-    if isinstance(value, MarkedDict):
-        mapping = MarkedDict({key: interpolate(each, lookup, chain) for key, each in value.items()})
-        mapping.places = dict(value.places)
-        return mapping
-    if isinstance(value, MarkedList):
-        items = MarkedList(interpolate(each, lookup, chain) for each in value)
-        items.places = list(value.places)
-        return items
-    if not isinstance(value, str):
-        return value
-
-    def replacement(name: str) -> Any:
-        if name in chain:
-            raise UnknownVariable(f"${{{name}}} refers to itself.")
-        return interpolate(lookup(name), lookup, (*chain, name))
-
-    if whole := REFERENCE.fullmatch(value):
-        return replacement(whole.group(1))
-    return REFERENCE.sub(lambda match: str(as_text(replacement(match.group(1)))), value)
-
-
-_VARIABLE = "BUNDLE_VAR_"
-
-
-def read_target() -> str:
-    """The target that ``DATABRICKS_BUNDLE_TARGET`` names; empty if it names none."""
-    return os.environ.get("DATABRICKS_BUNDLE_TARGET", "")
-
-
-def read_variable(name: str) -> str | None:
-    """The value that the environment gives to a variable of the bundle, if it gives one."""
-    return os.environ.get(_VARIABLE + name)
-
-
-def hash_variables() -> str:
-    """The same for the same values of all ``BUNDLE_VAR_…``, and telling none of them."""
-    given = {name: value for name, value in os.environ.items() if name.startswith(_VARIABLE)}
-    return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
-
 
 # The CLI's defaults (its mutators define_default_workspace_root and default_workspace_paths).
 _WORKSPACE_PATHS = {
@@ -89,27 +38,33 @@ _WORKSPACE_PATHS = {
     "state_path": "${workspace.root_path}/state",
 }
 
-# Unity Catalog knows a thing by its full name; that is its id.
+# The id of an object in Unity Catalog is its full name.
 _FULL_NAMES = {
     "registered_models": ("catalog_name", "schema_name", "name"),
     "schemas": ("catalog_name", "name"),
     "volumes": ("catalog_name", "schema_name", "name"),
 }
+_KINDS_WITH_PREFIX = ("dashboards", "experiments", "jobs", "models", "pipelines", "sql_warehouses")
 
-_PREFIXED = ("dashboards", "experiments", "jobs", "models", "pipelines", "sql_warehouses")
+
+class UndefinedReference(LookupError):
+    """A reference without a value."""
 
 
-def derive_job_id(resource_key: str) -> int:
-    """The id of a bundle's job: the same on each machine and after each restart, at most
-    2**53-1.
-    """
-    smallest, largest = 10**14, 2**53 - 1
-    digest = hashlib.sha256(resource_key.encode()).digest()
-    return smallest + int.from_bytes(digest[:8], "big") % (largest - smallest + 1)
+def read_target() -> str:
+    """Return the target in ``DATABRICKS_BUNDLE_TARGET``; empty if it is not set."""
+    return os.environ.get("DATABRICKS_BUNDLE_TARGET", "")
+
+
+def hash_variables() -> str:
+    """Return a hash of all ``BUNDLE_VAR_…``, which does not reveal their values."""
+    prefix = _ENVIRONMENT_PREFIX
+    values = {name: value for name, value in os.environ.items() if name.startswith(prefix)}
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def current_user_name() -> str:
-    """As whom the local workspace runs jobs."""
+    """Return the name of the user as whom the local workspace runs jobs."""
     try:
         return f"{getpass.getuser()}@localhost"
     except (KeyError, OSError):
@@ -117,22 +72,78 @@ def current_user_name() -> str:
 
 
 def short_name(user: str) -> str:
-    """A user's name without its domain, as an identifier."""
+    """Return a user's name without its domain, as an identifier."""
     return re.sub(r"[\W_]+", "_", user.partition("@")[0].lower()).strip("_")
 
 
-class Names:
-    """Gives the values of ``${…}`` names.
+def derive_job_id(resource_key: str) -> int:
+    """Return the id of a bundle's job.
 
-    :param tree: the bundle's tree, the target laid over it.
-    :param root: the folder of the bundle.
+    It is the same on each machine and after each restart, and at most 2**53-1.
+    """
+    smallest, largest = 10**14, 2**53 - 1
+    digest = hashlib.sha256(resource_key.encode()).digest()
+    return smallest + int.from_bytes(digest[:8], "big") % (largest - smallest + 1)
+
+
+def interpolate(
+    value: Any,
+    lookup: Callable[[str], Any],
+    location: Location | None = None,
+    chain: tuple[str, ...] = (),
+) -> Any:
+    """Return a value with each reference in it replaced, locations kept.
+
+    A text that consists of one reference becomes its value, of whatever type.
+
+    :param lookup: returns the value of a name, which may contain references in turn.
+    :param location: of a value whose own location is unknown.
+    :param chain: the names whose values are being replaced.
+    :raises BundleError: a name has no value, or refers to itself.
+    """
+    if isinstance(value, LocatedDict):
+        mapping = LocatedDict()
+        for key, each in value.items():
+            mapping[key] = interpolate(each, lookup, value.locations.get(key, location), chain)
+        mapping.locations = dict(value.locations)
+        return mapping
+    if isinstance(value, LocatedList):
+        items = LocatedList(
+            interpolate(each, lookup, inner, chain)
+            for each, inner in zip(value, value.locations, strict=True)
+        )
+        items.locations = list(value.locations)
+        return items
+    if not isinstance(value, str):
+        return value
+
+    def replace(name: str) -> Any:
+        if name in chain:
+            raise UndefinedReference(f"${{{name}}} refers to itself.")
+        return interpolate(lookup(name), lookup, None, (*chain, name))
+
+    try:
+        if whole := _REFERENCE.fullmatch(value):
+            return replace(whole[1])
+        return _REFERENCE.sub(lambda match: str(format_scalar(replace(match[1]))), value)
+    except UndefinedReference as error:
+        if chain:
+            raise
+        raise BundleError(str(error), location) from None
+
+
+class References:
+    """The values of the names in a bundle's references.
+
+    :param tree: the bundle's tree, merged with its target.
+    :param root: the bundle's folder.
     :param overrides: values of variables from the file that the CLI reads for a target.
-    :param host: the address of the workspace, if it is known.
+    :param host: the address of the workspace, if known.
     """
 
     def __init__(
         self,
-        tree: MarkedDict,
+        tree: LocatedDict,
         root: Path,
         target: str,
         overrides: Mapping[str, Any],
@@ -141,10 +152,10 @@ class Names:
         user = current_user_name()
         self._tree = tree
         self._overrides = overrides
-        self._checkout = GitRepository(root)
+        self._repository = GitRepository(root)
         self._followed: list[str] = []
         self.presets = Presets()
-        self._builtin: dict[str, Any] = {
+        self._defaults: dict[str, Any] = {
             "bundle.name": root.name,
             "bundle.target": target,
             "bundle.environment": target,
@@ -157,51 +168,51 @@ class Names:
             "workspace.profile": "",
         }
 
-    def __call__(self, name: str) -> Any:
-        """The value of a name, which may hold references in its turn.
+    def find(self, name: str) -> Any:
+        """Return the value of a name, which may contain references in turn.
 
-        :raises UnknownVariable: it has none.
+        :raises UndefinedReference: it has none.
         """
         parts = re.findall(r"[^.\[\]]+", name)
         if parts[0] == "var" or (parts[0] == "variables" and parts[2:3] == ["value"]):
-            return self._variable(name, parts[1], parts[3 if parts[0] == "variables" else 2 :])
+            return self._find_variable(name, parts[1], parts[3 if parts[0] == "variables" else 2 :])
         if parts[0] == "resources" and len(parts) == 4:
-            return self._resource(name, *parts[1:])
+            return self._find_resource(name, *parts[1:])
         if parts[0] == "workspace" and parts[1] in _WORKSPACE_PATHS:
-            return self._workspace_path(parts[1])
+            return self._find_workspace_path(parts[1])
         if name.startswith("bundle.git.") and len(parts) == 3:
             git = (self._tree.get("bundle") or {}).get("git") or {}
-            return git.get(parts[2]) or self._checkout.detail(parts[2])
+            return git.get(parts[2]) or self._repository.read(parts[2])
         try:
             return self._walk(name, self._tree, parts)
-        except UnknownVariable:
-            if name in self._builtin:
-                return self._builtin[name]
+        except UndefinedReference:
+            if name in self._defaults:
+                return self._defaults[name]
             raise
 
-    def _variable(self, name: str, key: str, path: list[str]) -> Any:
+    def _find_variable(self, name: str, key: str, path: list[str]) -> Any:
         variables = self._tree.get("variables") or {}
         if key not in variables:
-            known = f": there are {', '.join(variables)}" if variables else ""
-            raise UnknownVariable(
-                f"${{var.{key}}} is not defined. Define it under 'variables'{known}."
+            names = f": there are {', '.join(variables)}" if variables else ""
+            raise UndefinedReference(
+                f"${{var.{key}}} is not defined. Define it under 'variables'{names}."
             )
-        if (from_environment := read_variable(key)) is not None:
+        if (from_environment := os.environ.get(_ENVIRONMENT_PREFIX + key)) is not None:
             return self._walk(name, from_environment, path)
-        definition = definition_of(variables[key])
+        definition = normalize_variable(variables[key])
         if isinstance(definition.get("lookup"), dict):
-            # There is nothing to look up here, and nothing that would miss the id.
+            # There is nothing to look up here, and nothing that uses the id.
             return "-".join(map(str, definition["lookup"].values()))
         if key in self._overrides:
             return self._walk(name, self._overrides[key], path)
         if "default" in definition:
             return self._walk(name, definition["default"], path)
-        raise UnknownVariable(
+        raise UndefinedReference(
             f"${{var.{key}}} has no value. Give it a 'default', or a value in the target, or set "
-            f"BUNDLE_VAR_{key} in the environment."
+            f"{_ENVIRONMENT_PREFIX}{key} in the environment."
         )
 
-    def _resource(self, name: str, kind: str, key: str, field: str) -> Any:
+    def _find_resource(self, name: str, kind: str, key: str, field: str) -> Any:
         resource = self._walk(name, self._tree, ["resources", kind, key])
         full_name = _FULL_NAMES.get(kind)
         if field == "id" and full_name and all(part in (resource or ()) for part in full_name):
@@ -213,15 +224,15 @@ class Names:
                 f"${{resources.volumes.{key}.{part}}}" for part in _FULL_NAMES[kind]
             )
         if field.endswith("_id") and field not in resource:
-            return key  # known only to a workspace, and nothing here would miss it
+            return key  # only a workspace knows the id, and nothing here uses it
         value = self._walk(name, resource, [field])
         if field == "name" and kind == "schemas":
-            return self.presets.schema_name(str(value))
-        if field == "name" and kind in _PREFIXED:
+            return self.presets.format_schema_name(str(value))
+        if field == "name" and kind in _KINDS_WITH_PREFIX:
             return f"{self.presets.name_prefix}{value}"
         return value
 
-    def _workspace_path(self, key: str) -> str:
+    def _find_workspace_path(self, key: str) -> str:
         path = str((self._tree.get("workspace") or {}).get(key) or _WORKSPACE_PATHS[key])
         if path.startswith("~/"):
             return "/Workspace/Users/${workspace.current_user.userName}" + path[1:]
@@ -229,24 +240,23 @@ class Names:
             return "/Workspace" + path
         return path
 
-    def _follow(self, name: str) -> Any:
-        """The value of a reference on the way to a part of it."""
-        if name in self._followed:
-            raise UnknownVariable(f"${{{name}}} refers to itself.")
-        self._followed.append(name)
-        try:
-            return self(name)
-        finally:
-            self._followed.pop()
-
     def _walk(self, name: str, value: Any, path: list[str]) -> Any:
         for part in path:
-            if isinstance(value, str) and (reference := REFERENCE.fullmatch(value)):
+            if isinstance(value, str) and (reference := _REFERENCE.fullmatch(value)):
                 value = self._follow(reference[1])
             if isinstance(value, list) and part.isdecimal() and int(part) < len(value):
                 value = value[int(part)]
             elif isinstance(value, dict) and part in value:
                 value = value[part]
             else:
-                raise UnknownVariable(f"${{{name}}} has no value here.")
+                raise UndefinedReference(f"${{{name}}} has no value here.")
         return value
+
+    def _follow(self, name: str) -> Any:
+        if name in self._followed:
+            raise UndefinedReference(f"${{{name}}} refers to itself.")
+        self._followed.append(name)
+        try:
+            return self.find(name)
+        finally:
+            self._followed.pop()

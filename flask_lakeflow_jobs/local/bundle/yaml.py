@@ -1,4 +1,4 @@
-"""YAML whose mappings and lists remember where they stood, so that a mistake can name its line."""
+"""YAML whose mappings and lists keep file and line of their values, for error messages."""
 
 from __future__ import annotations
 
@@ -11,37 +11,55 @@ import yaml
 from .errors import BundleError, Location
 
 
-class MarkedDict(dict[str, Any]):
-    """A mapping that knows the file and line of each of its keys, and which of its values are
-    there to be repeated elsewhere.
+class LocatedDict(dict[str, Any]):
+    """A mapping with the location of each of its keys.
+
+    ``anchored`` holds the keys whose values have an anchor, which are there to be repeated.
     """
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.places: dict[str, Location] = {}
+        self.locations: dict[str, Location] = {}
         self.anchored: set[str] = set()
 
 
-class MarkedList(list[Any]):
-    """A list that knows the file and line of each of its items."""
+class LocatedList(list[Any]):
+    """A list with the location of each of its items."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.places: list[Location] = []
+        self.locations: list[Location] = []
 
 
-_SCALARS = (
-    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    ("int", r"[-+]?([0-9][0-9_]*|0x[0-9a-fA-F_]+|0o[0-7_]+)", "-+0123456789"),
-    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
-    ("merge", r"<<", "<"),
-)
+def load_yaml(path: Path) -> Any:
+    """Return the document in a file.
+
+    :raises OSError: the file cannot be read.
+    :raises yaml.YAMLError: it does not hold YAML.
+    :raises BundleError: it holds YAML that JSON cannot express.
+    """
+    loader = _Loader(path.read_bytes())
+    try:
+        node = loader.get_single_node()
+        return None if node is None else _construct(loader, node, path, ())
+    finally:
+        loader.dispose()
+
+
+def format_scalar(value: Any) -> Any:
+    """Return a number or a truth value as text, and anything else as it is."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return f"{value:.15g}" if isinstance(value, float) else str(value)
+    return value
 
 
 class _Loader(yaml.SafeLoader):
-    """Takes plain words for what the Databricks CLI takes them: ``yes`` and ``on`` are texts, and
-    so are dates and times of day (YAML 1.2's core schema; the CLI's ``libs/dyn/yamlloader``).
+    """A loader that reads plain words as the Databricks CLI does.
+
+    ``yes`` and ``on`` are texts, and so are dates and times of day (YAML 1.2's core schema; the
+    CLI's ``libs/dyn/yamlloader``).
     """
 
     yaml_implicit_resolvers: Any = {}  # noqa: RUF012 (as PyYAML has it)
@@ -58,7 +76,7 @@ class _Loader(yaml.SafeLoader):
         return node
 
     def is_anchored(self, node: yaml.Node) -> bool:
-        """Whether a node, or all that it holds, has an anchor: it stands there to be repeated."""
+        """Return whether a node, or everything inside it, has an anchor."""
         if node in self.anchored:
             return True
         if isinstance(node, yaml.MappingNode):
@@ -68,32 +86,23 @@ class _Loader(yaml.SafeLoader):
         return False
 
 
-def _whole_number(_: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
+def _construct_int(_: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
     text = node.value
     return int(text, 16 if "x" in text else 8 if "o" in text else 10)
 
 
-for _name, _pattern, _first in _SCALARS:
+for _tag, _pattern, _first_characters in (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", [*"tTfF"]),
+    ("int", r"[-+]?([0-9][0-9_]*|0x[0-9a-fA-F_]+|0o[0-7_]+)", [*"-+0123456789"]),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", [*"-+.0123456789"]),
+    ("merge", r"<<", ["<"]),
+):
     _Loader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_name}", re.compile(rf"^(?:{_pattern})$"), [*_first]
+        f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), _first_characters
     )
-_Loader.add_constructor("tag:yaml.org,2002:int", _whole_number)
-_Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: float(node.value))
-
-
-def load_marked(path: Path) -> Any:
-    """The document in a file.
-
-    :raises OSError: the file cannot be read.
-    :raises yaml.YAMLError: it is no YAML.
-    :raises Flaw: it is YAML of which JSON knows nothing.
-    """
-    loader = _Loader(path.read_bytes())
-    try:
-        node = loader.get_single_node()
-        return None if node is None else _construct(loader, node, path, ())
-    finally:
-        loader.dispose()
+_Loader.add_constructor("tag:yaml.org,2002:int", _construct_int)
+_Loader.add_constructor("tag:yaml.org,2002:float", lambda _, node: float(node.value))
 
 
 def _construct(loader: _Loader, node: yaml.Node, path: Path, above: tuple[yaml.Node, ...]) -> Any:
@@ -103,34 +112,38 @@ def _construct(loader: _Loader, node: yaml.Node, path: Path, above: tuple[yaml.N
         )
     above = (*above, node)
     if isinstance(node, yaml.MappingNode):
-        _refuse_odd_keys(node, path)
+        _check_keys(node, path)
         anchored = {key.value for key, value in node.value if loader.is_anchored(value)}
         loader.flatten_mapping(node)
-        mapping = MarkedDict()
+        mapping = LocatedDict()
         mapping.anchored = anchored
         for key_node, value_node in node.value:
             key = str(key_node.value)
             mapping[key] = _construct(loader, value_node, path, above)
-            mapping.places[key] = (path, key_node.start_mark.line + 1)
+            mapping.locations[key] = _location(path, key_node)
         return mapping
     if isinstance(node, yaml.SequenceNode):
-        items = MarkedList(_construct(loader, each, path, above) for each in node.value)
-        items.places = [(path, each.start_mark.line + 1) for each in node.value]
+        items = LocatedList(_construct(loader, each, path, above) for each in node.value)
+        items.locations = [_location(path, each) for each in node.value]
         return items
     return loader.construct_object(node)
 
 
-def _refuse_odd_keys(node: yaml.MappingNode, path: Path) -> None:
-    seen: set[str] = set()
+def _check_keys(node: yaml.MappingNode, path: Path) -> None:
+    keys: set[str] = set()
     for key_node, _ in node.value:
         if not isinstance(key_node, yaml.ScalarNode):
             raise BundleError(
                 "A key has to be a text, not a list or a mapping. Put quotes around a reference "
                 "in braces: '{{…}}'.",
-                (path, key_node.start_mark.line + 1),
+                _location(path, key_node),
             )
-        if key_node.value in seen:
+        if key_node.value in keys:
             raise yaml.constructor.ConstructorError(
                 None, None, f"the key {key_node.value!r} stands twice", key_node.start_mark
             )
-        seen.add(key_node.value)
+        keys.add(key_node.value)
+
+
+def _location(path: Path, node: yaml.Node) -> Location:
+    return path, node.start_mark.line + 1
