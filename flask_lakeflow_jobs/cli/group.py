@@ -12,8 +12,8 @@ from flask.cli import AppGroup
 from ..errors import LakeflowJobsError
 from .exit_codes import ExitCode, format_exit_codes
 
-#: Where each command is defined; its module is imported when the command is looked up, because an
-#: app that only serves requests needs none of them.
+#: Where each command is defined. Its module is imported on first use, because an app that only
+#: serves requests needs none of them.
 COMMANDS = {
     "cancel": ".run:cancel",
     "doctor": ".doctor.checks:doctor",

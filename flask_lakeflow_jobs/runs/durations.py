@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def duration_of(run: AnyRun) -> float | None:
     """Return the seconds that a run took, without its time in the queue and without the time
-    between its end and a repair; ``None`` while it goes on.
+    between its end and a repair; ``None`` while it is active.
     """
     if not run.start_time or not run.end_time:
         return None

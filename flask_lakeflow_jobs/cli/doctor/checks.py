@@ -117,9 +117,10 @@ def run_checks(setup: Setup) -> Iterator[Finding]:
     )
     yield _check_cache(setup.state)
     if app_yaml is not None:
-        is_from_env = {key: build_env_name(key) in setup.environ for key in settings.jobs}
-        ids_to_pass = [key for key in is_from_env if is_from_env[key] or settings.bundle]
-        yield from check_app_yaml(app_yaml, ids_to_pass)
+        job_keys = [
+            key for key in settings.jobs if settings.bundle or build_env_name(key) in setup.environ
+        ]
+        yield from check_app_yaml(app_yaml, job_keys)
 
 
 def _check_settings(setup: Setup) -> Iterator[Finding]:
@@ -147,9 +148,9 @@ def _check_settings(setup: Setup) -> Iterator[Finding]:
 
 def find_unknown_variables(environ: Mapping[str, str], jobs: Collection[str]) -> Iterator[Finding]:
     """Find variables that are named like the id of a job, but are none."""
-    known = {build_env_name(key) for key in jobs}
+    job_variables = {build_env_name(key) for key in jobs}
     for name, value in sorted(environ.items()):
-        is_unknown = name.startswith(JOB_PREFIX) and name not in known
+        is_unknown = name.startswith(JOB_PREFIX) and name not in job_variables
         if is_unknown and value and not parse_id(value.strip()):
             yield Finding.error(
                 "settings",
@@ -160,12 +161,13 @@ def find_unknown_variables(environ: Mapping[str, str], jobs: Collection[str]) ->
 
 def find_unknown_keys(names: Iterable[str]) -> Iterator[Finding]:
     """Find keys with our prefix that no setting has, and suggest the closest one."""
-    known = {key.name.removeprefix(keys.PREFIX): key.name for key in keys.KEYS}
+    # compare without the prefix, which makes all names similar
+    suffixes = [key.name.removeprefix(keys.PREFIX) for key in keys.KEYS]
     for name in sorted(names):
         suffix = name.removeprefix(keys.PREFIX)
-        if name.startswith(f"{keys.PREFIX}_") and suffix not in known:
-            close = difflib.get_close_matches(suffix, known, n=1)
-            remedy = f"Did you mean {known[close[0]]}?" if close else "Remove it."
+        if name.startswith(f"{keys.PREFIX}_") and suffix not in suffixes:
+            closest = difflib.get_close_matches(suffix, suffixes, n=1)
+            remedy = f"Did you mean {keys.PREFIX}{closest[0]}?" if closest else "Remove it."
             yield Finding.error("settings", f"{name} is not a setting.", remedy)
 
 

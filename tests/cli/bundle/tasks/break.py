@@ -1,4 +1,4 @@
-"""Fails."""
+"""Fail."""
 
 
 def clean() -> None:

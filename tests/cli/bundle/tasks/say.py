@@ -1,4 +1,4 @@
-"""Says what it was told, one line an argument."""
+"""Print each argument on a line."""
 
 import sys
 

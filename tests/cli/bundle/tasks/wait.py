@@ -1,4 +1,4 @@
-"""Waits until the file named by its argument is there."""
+"""Wait until the file that the argument names exists."""
 
 import pathlib
 import sys
