@@ -19,7 +19,7 @@ from .config.settings import Settings, load_settings
 from .errors import ConfigurationError, UpstreamUnavailable
 from .identity import UserLoader
 from .state import EXTENSION, AppState
-from .web.blueprint import serve
+from .web.blueprint import register_routes
 from .web.sse.limits import is_closing
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class LakeflowJobs:
             user_loader=self._user_loader,
         )
         if self._register_blueprint:
-            serve(app, settings, clock, url_prefix=self._url_prefix)
+            register_routes(app, settings, clock, url_prefix=self._url_prefix)
         if settings.console:
             self._serve_console(app, settings.console_prefix)
         app.cli.add_command(command_group)

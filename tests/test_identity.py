@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from flask import Flask, request
 
-from flask_lakeflow_jobs import MissingUserToken
-from flask_lakeflow_jobs.identity import APP, USER_TOKEN_HEADER, Identity, read_user_identity
+from flask_lakeflow_jobs import (
+    ConfigurationError,
+    InvalidParameters,
+    MissingUserToken,
+    ProxyUser,
+)
+from flask_lakeflow_jobs.identity import (
+    APP,
+    USER_TOKEN_HEADER,
+    Identity,
+    add_requester,
+    display_name,
+    read_user_identity,
+)
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.run_documents import named_job
 
@@ -54,3 +68,60 @@ def test_read_user_identity_ignores_the_authorization_header() -> None:
         pytest.raises(MissingUserToken),
     ):
         read_user_identity(request)
+
+
+class LoginUser:
+    """A user of Flask-Login."""
+
+    def get_id(self) -> str:
+        return "7"
+
+
+class Person:
+    def __init__(self, **fields: object) -> None:
+        self.__dict__.update(fields)
+
+
+@pytest.mark.parametrize(
+    ("user", "name"),
+    [
+        (None, None),
+        ("", None),
+        ("  ", None),
+        ("anna", "anna"),
+        ("anna\r\nX: y\x00\x1b[31m", "anna X: y [31m"),
+        ("a" * 1000, "a" * 255),
+        (ProxyUser("1", "anna", "anna@example.com"), "anna@example.com"),
+        (ProxyUser("1", "anna"), "anna"),
+        (ProxyUser("1"), "1"),
+        (Person(id=7), "7"),
+        (Person(name="Anna", id=7), "Anna"),
+        (Person(username="anna", email=None), "anna"),
+        (Person(name=print), None),
+        (LoginUser(), "7"),
+        (object(), None),
+        ({"email": "anna@example.com"}, "anna@example.com"),
+    ],
+)
+def test_display_name_of_any_user_is_one_short_line_or_none(user: Any, name: str | None) -> None:
+    assert display_name(user) == name
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"job_parameters": {"day": "1"}}, {"sql_params": {"a": "1"}}]
+)
+def test_add_requester_without_parameter_or_user_adds_nothing(fields: dict[str, Any]) -> None:
+    assert add_requester(fields, None, "anna", job="etl") == fields
+    assert add_requester(fields, "by", None, job="etl") == fields
+
+
+def test_add_requester_adds_a_job_parameter_or_raises() -> None:
+    fields = {"job_parameters": {"day": "1"}}
+    assert add_requester(fields, "by", "anna", job="etl") == {
+        "job_parameters": {"day": "1", "by": "anna"}
+    }
+    assert fields == {"job_parameters": {"day": "1"}}
+    with pytest.raises(InvalidParameters):
+        add_requester({"job_parameters": {"by": "1"}}, "by", "anna", job="etl")
+    with pytest.raises(ConfigurationError, match="'etl'"):
+        add_requester({"notebook_params": {"a": "1"}}, "by", "anna", job="etl")

@@ -288,6 +288,10 @@ def _operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             if method != "parameters":
+                for place, parameter in enumerate(operation.get("parameters", [])):
+                    if "$ref" in parameter:
+                        name = parameter["$ref"].rpartition("/")[2]
+                        operation["parameters"][place] = document["components"]["parameters"][name]
                 yield method, document["servers"][0]["url"] + path_of(path), operation
 
 

@@ -1,4 +1,4 @@
-"""Files for browsers, out of the package: scripts, styles, pictures."""
+"""Static files for browsers: scripts, styles and images."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from pathlib import Path
 from flask import Response, request
 from werkzeug.exceptions import NotFound
 
-#: Said outright, as a machine's own table of types may say otherwise, and browsers refuse a module
-#: that is not called JavaScript.
+#: Explicit, because the system's own table of types may differ, and browsers accept a module only
+#: as JavaScript.
 MEDIA_TYPES = {
     ".css": "text/css",
     ".js": "text/javascript",
     ".svg": "image/svg+xml",
 }
 
-#: The browser module's file.
 BROWSER_MODULE = "lakeflow.js"
+
+STATIC_FOLDER = Path(__file__).with_name("static")
 
 
 class Assets:
-    """The files of some folders, by their names.
+    """The files of some folders by name.
 
-    :param folders: where they are; of files with one name the first counts.
+    :param folders: if several contain a file of one name, the first one is served.
     """
 
     def __init__(self, *folders: Path) -> None:
@@ -35,12 +36,11 @@ class Assets:
         }
 
     def respond(self, name: str) -> Response:
-        """Answer the current request with a file, or with nothing where the browser has it.
+        """Respond to the current request with a file, or with 304 if the browser has it.
 
-        The ETag is of the content: packages may carry the same time for all their files.
+        The ETag depends on the content: installed files may all have the same modification time.
 
-        :param name: the file's.
-        :raises NotFound: there is none.
+        :raises NotFound: there is no such file.
         """
         path = self._paths.get(name)
         if path is None:
@@ -54,12 +54,9 @@ class Assets:
         return response
 
 
-#: The folder of the browser module.
-STATIC_FOLDER = Path(__file__).with_name("static")
-
 _assets = Assets(STATIC_FOLDER)
 
 
 def browser_module() -> Response:
-    """The browser module."""
+    """Respond with the browser module; the name of the view is the name of the endpoint."""
     return _assets.respond(BROWSER_MODULE)

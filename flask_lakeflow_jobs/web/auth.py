@@ -1,5 +1,4 @@
-"""Who asks, what they may, and no request from another site."""
-# MERGED """The handles that the views of the API and the pages of the console work with, for who may."""
+"""Authorization: who makes a request, and which jobs they may view, run, cancel and repair."""
 
 from __future__ import annotations
 
@@ -19,18 +18,14 @@ from ..handle import JobHandle
 from ..identity import display_name, read_proxy_user
 from ..jobs import Jobs
 from ..state import AppState
-from .requests import MAX_QUOTE_LENGTH
+from .requests import MAX_QUOTED_NAME_LENGTH
 
 Action = Literal["view", "run", "cancel", "repair"]
 _log = logging.getLogger("flask_lakeflow_jobs.web")
 
 
 class Authorizer:
-    """Tells for one request who asks, and what they may.
-
-    :param state: the app's.
-    :param request: the request.
-    """
+    """The user of one request, and what the user may do."""
 
     def __init__(self, state: AppState, request: Request) -> None:
         self._state = state
@@ -38,10 +33,10 @@ class Authorizer:
 
     @cached_property
     def user(self) -> Any:
-        """Who asks; ``None`` where nobody can tell.
+        """The user, or ``None`` if unknown.
 
-        The host's ``user_loader`` decides. Without one, the headers of Databricks Apps' proxy are
-        believed, if the app says that it stands behind it.
+        The app's ``user_loader`` decides. Without one, the headers of the Databricks Apps proxy do,
+        if the app is configured to trust them.
 
         :raises NotAllowed: the ``user_loader`` failed.
         """
@@ -49,73 +44,70 @@ class Authorizer:
             is_trusted = self._state.settings.trust_proxy_headers
             return read_proxy_user(self._request.headers) if is_trusted else None
         try:
-            user = self._called(self._state.user_loader)
-            # Flask-Login has an object for nobody, and its current_user is a proxy for it
-            is_nobody = not user or getattr(user, "is_authenticated", True) is False
+            user = self._call(self._state.user_loader)
+            # Flask-Login has an object for anonymous users; its current_user is a proxy for it.
+            is_anonymous = not user or getattr(user, "is_authenticated", True) is False
         except Exception:
             _log.exception("The user_loader failed, so the request is denied.")
-            raise NotAllowed("The app cannot tell who you are. Its log says why.") from None
-        return None if is_nobody else user
+            raise NotAllowed("The app failed to identify you. See the app's log.") from None
+        return None if is_anonymous else user
 
     @property
     def user_name(self) -> str | None:
-        """The same as a plain name."""
         return display_name(self.user)
 
     def check(self, action: Action, job: Job) -> None:
-        """Ask the job's policy, else the extension's; without either everything is allowed.
+        """Check an action against the job's policy, or else the extension's.
 
-        :param action: what is to be done.
-        :param job: with which job.
-        :raises NotAllowed: the policy says no, or fails; or the app is read-only; or the
+        Without a policy, every action is allowed.
+
+        :raises NotAllowed: the policy denies the action or fails, the app is read-only, or the
             ``user_loader`` failed.
         """
-        refusal = self._refusal(action, job)
+        refusal = self._find_refusal(action, job)
         if refusal is not None:
             raise NotAllowed(refusal)
 
     def allows(self, action: Action, job: Job) -> bool:
-        """Whether :meth:`check` lets it pass.
+        """Return whether :meth:`check` passes.
 
-        :param action: what is to be done.
-        :param job: with which job.
         :raises NotAllowed: the ``user_loader`` failed.
         """
-        return self._refusal(action, job) is None
+        return self._find_refusal(action, job) is None
 
-    def _refusal(self, action: Action, job: Job) -> str | None:
+    def _find_refusal(self, action: Action, job: Job) -> str | None:
         if action != "view" and self._state.settings.read_only:
-            return "This app is read-only: runs can be looked at, and no more."
+            return "This app is read-only: runs can only be viewed."
         policy = job.policy or self._state.policy
-        if policy is None or self._says_yes(policy, self.user, action, job.key):
+        if policy is None or self._is_permitted(policy, self.user, action, job.key):
             return None
-        return f"The app's policy does not let you {action} the job {job.key!r}."
+        return f"The app's policy does not allow you to {action} the job {job.key!r}."
 
-    def _says_yes(self, policy: Policy, user: Any, action: Action, key: str) -> bool:
+    def _is_permitted(self, policy: Policy, user: Any, action: Action, key: str) -> bool:
         try:
-            answer = self._called(policy, user, action, key)
+            result = self._call(policy, user, action, key)
         except Exception:
             _log.exception("The policy failed, so %s on %r is denied.", action, key)
             return False
-        if answer and answer is not True:
+        if result and result is not True:
             _log.error(
-                "The policy gave %s in place of True or False, so %s on %r is denied.",
-                type(answer).__name__,
+                "The policy returned %s instead of True or False, so %s on %r is denied.",
+                type(result).__name__,
                 action,
                 key,
             )
-        return answer is True
+        return result is True
 
-    def _called(self, callback: Callable[..., Any], *args: Any) -> Any:
-        """What a callback of the host gives; one that is ``async`` is waited for, as a view is."""
-        answer = self._state.app.ensure_sync(callback)(*args)
-        if inspect.iscoroutine(answer):  # of a callback that is not seen to be async
-            answer.close()
-            raise TypeError(f"{callback!r} gives a coroutine: make it an 'async def' function.")
-        return answer
+    def _call(self, callback: Callable[..., Any], *args: Any) -> Any:
+        """Call a function of the app; an async one is awaited, like an async view."""
+        result = self._state.app.ensure_sync(callback)(*args)
+        if inspect.iscoroutine(result):  # of a function that Flask does not recognize as async
+            result.close()
+            raise TypeError(f"{callback!r} returns a coroutine. Make it an 'async def' function.")
+        return result
 
     def viewable_jobs(self) -> Iterator[Job]:
-        """The jobs that whoever asks may see.
+        """Yield the jobs that the user may view.
 
         :raises NotAllowed: the ``user_loader`` failed.
         """
@@ -125,22 +117,20 @@ class Authorizer:
 
 
 def current_authorizer() -> Authorizer:
-    """The guard of the current request."""
+    """Return an authorizer for the current request."""
     return Authorizer(current_state(), request)
 
 
 def app_handle(authorizer: Authorizer, key: str, action: Action = "view") -> JobHandle:
-    """The app's own handle on a job, if whoever asks may do that with it.
+    """Return the app's own handle on a job, after an authorization check.
 
-    :param authorizer: decides what the requester may do.
-    :param key: the job's.
-    :param action: what is to be done.
-    :raises UnknownJob: there is none; of the others, only those that they may see are named.
-    :raises NotAllowed: they may not.
+    :raises UnknownJob: there is no such job. The error names the jobs that the user may view.
+    :raises NotAllowed: the user may not do that.
     """
     jobs = Jobs(current_state())
     if key not in jobs:
-        raise UnknownJob(key[:MAX_QUOTE_LENGTH], [job.key for job in authorizer.viewable_jobs()])
+        names = [job.key for job in authorizer.viewable_jobs()]
+        raise UnknownJob(key[:MAX_QUOTED_NAME_LENGTH], names)
     handle = jobs[key]
     authorizer.check(action, handle.job)
     return handle
@@ -150,13 +140,11 @@ def app_handle(authorizer: Authorizer, key: str, action: Action = "view") -> Job
 def request_handle(
     authorizer: Authorizer, key: str, action: Action = "view"
 ) -> Iterator[JobHandle]:
-    """The handle on a job for whoever asks, if they may; it acts as the job says.
+    """Yield a handle on a job, after an authorization check. It acts with the token of the request
+    if the job runs as its users.
 
-    :param authorizer: decides what the requester may do.
-    :param key: the job's.
-    :param action: what is to be done.
-    :raises UnknownJob: there is none.
-    :raises NotAllowed: they may not.
+    :raises UnknownJob: there is no such job.
+    :raises NotAllowed: the user may not do that.
     :raises MissingUserToken: the job runs as its users, and the request carries no token.
     """
     handle = app_handle(authorizer, key, action)

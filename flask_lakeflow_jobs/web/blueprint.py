@@ -1,10 +1,10 @@
-"""The routes: each translates a request into calls on handles, and what they give into JSON."""
-# MERGED """What is under our prefix and no route of ours: answered by us, as the OpenAPI document says."""
+"""The blueprint: the table of routes, and responses for other paths and methods."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
+from typing import TypeAlias
 
 from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
@@ -13,6 +13,7 @@ from werkzeug.routing import Map, MapAdapter, Rule
 from ..clock import Clock
 from ..config.readers import parse_path_prefix
 from ..config.settings import Settings
+from . import views
 from .assets import BROWSER_MODULE, browser_module
 from .csrf import refuse_cross_site
 from .problems import register_error_handlers
@@ -20,127 +21,108 @@ from .responses import ResponseTexts
 from .sse.limits import is_closing
 from .sse.open import StreamOpener
 from .state import EXTENSION, WebState
-from .views import (
-    cancel_run,
-    list_jobs,
-    list_runs,
-    repair_run,
-    show_job,
-    show_openapi,
-    show_output,
-    show_run,
-    show_status,
-    stream_run,
-    stream_runs,
-    trigger,
-)
 from .webhook import take_notification
 
+Route: TypeAlias = tuple[str, Callable[..., Response], Collection[str]]
 
-def serve(app: Flask, settings: Settings, clock: Clock, *, url_prefix: str) -> None:
-    """Register the routes on an app."""
+ROUTES: list[Route] = [
+    ("/", views.list_jobs, ["GET"]),
+    ("/<key>", views.show_job, ["GET"]),
+    ("/<key>/run", views.trigger, ["POST"]),
+    ("/<key>/runs", views.list_runs, ["GET"]),
+    ("/<key>/status", views.show_status, ["GET"]),
+    ("/<key>/runs/<run_id>", views.show_run, ["GET"]),
+    ("/<key>/runs/<run_id>", views.cancel_run, ["DELETE"]),
+    ("/<key>/runs/<run_id>/output", views.show_output, ["GET"]),
+    ("/<key>/runs/<run_id>/repair", views.repair_run, ["POST"]),
+    ("/<key>/runs/<run_id>/stream", views.stream_run, ["GET"]),
+    ("/stream", views.stream_runs, ["GET"]),
+    ("/openapi.json", views.show_openapi, ["GET"]),
+    (f"/{BROWSER_MODULE}", browser_module, ["GET"]),
+]
+
+#: The route for notifications exists only if the app has credentials for it.
+WEBHOOK_ROUTE: Route = ("/webhook", take_notification, ["POST"])
+
+#: All methods of HTTP. RFC 9110, section 9, and RFC 5789.
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
+
+
+def register_routes(app: Flask, settings: Settings, clock: Clock, *, url_prefix: str) -> None:
+    """Register the blueprint on an app, with the state of the HTTP interface.
+
+    :raises ConfigurationError: the prefix is not a valid path.
+    """
     streams = StreamOpener(settings, clock, is_closing)
     app.extensions[EXTENSION] = WebState(streams, ResponseTexts())
     app.register_blueprint(
-        blueprint(url_prefix, accepts_notifications=settings.accepts_notifications)
+        build_blueprint(url_prefix, accepts_notifications=settings.accepts_notifications)
     )
 
 
-def blueprint(url_prefix: str, *, accepts_notifications: bool = False) -> Blueprint:
-    """The routes, for one app.
+def build_blueprint(url_prefix: str, *, accepts_notifications: bool = False) -> Blueprint:
+    """Build the blueprint of one app.
 
-    :param url_prefix: where they are.
-    :param accepts_notifications: whether there is one for Databricks' notifications.
-    :raises ConfigurationError: the prefix is no path that all of them can be under.
+    :raises ConfigurationError: the prefix is not a valid path.
     """
-    has_own_prefix = url_prefix not in ("", "/")
-    if has_own_prefix:
+    has_prefix = url_prefix not in ("", "/")
+    if has_prefix:
         parse_path_prefix("url_prefix", str(url_prefix).rstrip("/"))
-    routes = Blueprint("lakeflow_jobs", __name__, url_prefix=url_prefix)
-    served: list[tuple[str, Callable[..., Response], list[str]]] = [
-        ("/", list_jobs, ["GET"]),
-        ("/<key>", show_job, ["GET"]),
-        ("/<key>/run", trigger, ["POST"]),
-        ("/<key>/runs", list_runs, ["GET"]),
-        ("/<key>/status", show_status, ["GET"]),
-        ("/<key>/runs/<run_id>", show_run, ["GET"]),
-        ("/<key>/runs/<run_id>", cancel_run, ["DELETE"]),
-        ("/<key>/runs/<run_id>/output", show_output, ["GET"]),
-        ("/<key>/runs/<run_id>/repair", repair_run, ["POST"]),
-        ("/<key>/runs/<run_id>/stream", stream_run, ["GET"]),
-        ("/stream", stream_runs, ["GET"]),
-        ("/openapi.json", show_openapi, ["GET"]),
-        (f"/{BROWSER_MODULE}", browser_module, ["GET"]),
-    ]
-    if accepts_notifications:
-        served.append(("/webhook", take_notification, ["POST"]))
-    for rule, view, methods in served:
-        routes.add_url_rule(
+    blueprint = Blueprint("lakeflow_jobs", __name__, url_prefix=url_prefix)
+    routes = [*ROUTES, WEBHOOK_ROUTE] if accepts_notifications else ROUTES
+    for rule, view, methods in routes:
+        blueprint.add_url_rule(
             rule,
             view_func=view,
             methods=methods,
             strict_slashes=False,
-            provide_automatic_options=not has_own_prefix,
+            provide_automatic_options=not has_prefix,
         )
-    if has_own_prefix:  # without one, all the host's paths would be ours
-        Fallback((rule, methods) for rule, _, methods in served).add_to(routes)
-    routes.before_request(lambda: refuse_cross_site(request))
-    register_error_handlers(routes)
-    return routes
-
-
-#: The methods of HTTP that a client may try. RFC 9110, section 9, and RFC 5789.
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
-
-
-class Fallback:
-    """Refuses paths and methods that our routes do not serve, and says which they do.
-
-    It comes last: whatever else the host serves under our prefix wins.
-
-    :param served: our rules, each with its methods.
-    """
-
-    def __init__(self, served: Iterable[tuple[str, Collection[str]]]) -> None:
-        self._given = list(served)
-
-    def _rules(self) -> list[Rule]:
-        """Unbound ones, so that two threads may make what follows at once."""
-        return [Rule(rule, endpoint=rule, methods=methods) for rule, methods in self._given]
-
-    @cached_property
-    def _served(self) -> MapAdapter:
-        # Made for the first who goes astray: it takes as long as all else that starts an app.
-        return Map(self._rules(), strict_slashes=False).bind("")
-
-    @cached_property
-    def _named(self) -> dict[str, set[str]]:
-        return {rule.rule: rule.methods or set() for rule in self._rules() if "<" not in rule.rule}
-
-    def add_to(self, routes: Blueprint) -> None:
-        """Let it answer whatever the routes so far do not.
-
-        :param routes: ours, complete.
-        """
+    if has_prefix:  # without a prefix, the fallback would serve all paths of the app
+        fallback = Fallback(routes)
         for rule in ("/", "/<path:rest>"):
-            routes.add_url_rule(
+            blueprint.add_url_rule(
                 rule,
                 "unserved",
-                self._refuse,
+                fallback.respond,
                 methods=METHODS,
                 strict_slashes=False,
                 provide_automatic_options=False,
             )
+    blueprint.before_request(lambda: refuse_cross_site(request))
+    register_error_handlers(blueprint)
+    return blueprint
 
-    def _refuse(self, rest: str = "") -> Response:
-        methods = self._methods(f"/{rest}")
+
+class Fallback:
+    """The response to paths and methods under the prefix that no route serves.
+
+    Its rules match last, so other routes of the app under the prefix take precedence.
+    """
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self._routes = routes
+
+    @cached_property
+    def _adapters(self) -> list[MapAdapter]:
+        """The routes without variables, which take precedence, and all routes.
+
+        Built at the first use: it takes as long as everything else at the start of an app.
+        """
+        fixed = [route for route in self._routes if "<" not in route[0]]
+        return [
+            Map(
+                [Rule(rule, methods=methods) for rule, _, methods in routes], strict_slashes=False
+            ).bind("")
+            for routes in (fixed, self._routes)
+        ]
+
+    def respond(self, rest: str = "") -> Response:
+        """Respond with 404, or with 405 and the methods of the path."""
+        allowed = [adapter.allowed_methods(f"/{rest}") for adapter in self._adapters]
+        methods = sorted(next(filter(None, allowed), ()))
         if methods and request.method == "OPTIONS":
             return Response(status=204, headers={"Allow": ", ".join(methods)})
         if methods:
             raise MethodNotAllowed(methods)
-        raise NotFound("There is no such route. GET openapi.json names those that there are.")
-
-    def _methods(self, path: str) -> list[str]:
-        """What a path can be asked with; one that is a route's own name is no job's key."""
-        named = self._named.get(path.rstrip("/"))
-        return sorted(self._served.allowed_methods(path) if named is None else named)
+        raise NotFound("There is no such route. GET openapi.json lists all routes.")

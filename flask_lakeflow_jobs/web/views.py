@@ -17,7 +17,7 @@ from ..runs.redaction import redact, redact_outputs, summarize_newest_run
 from ..watching.snapshot import StateId
 from ..watching.subscription import Subscription
 from .auth import app_handle, current_authorizer, request_handle
-from .openapi import document
+from .openapi import build_document
 from .requests import (
     read_flag,
     read_idempotency_key,
@@ -46,7 +46,7 @@ def show_job(key: str) -> Response:
 
 def show_openapi() -> Response:
     return json_response(
-        document(
+        build_document(
             list(current_authorizer().viewable_jobs()),
             url=url_for(".list_jobs"),
             version=version("flask-lakeflow-jobs"),

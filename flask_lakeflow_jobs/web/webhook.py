@@ -1,4 +1,4 @@
-"""Notifications that Databricks sends of runs. They are hints to look, and never believed."""
+"""Notifications from Databricks: a run may have changed. Their content is never trusted."""
 
 from __future__ import annotations
 
@@ -16,40 +16,37 @@ _log = logging.getLogger("flask_lakeflow_jobs.web")
 
 
 def take_notification() -> Response:
-    """Have the run looked at that a notification names.
-
-    One of a job that this app does not have is answered alike: it is no fault of who sends it.
-    """
+    """Poll the run in a notification. The response is the same if the app has no such job."""
     state = current_state()
-    check_login(request, state.settings)
+    check_credentials(request, state.settings)
     job_id, run_id = read_notification(request)
     if state.receive_notification(job_id, run_id):
-        _log.info("A notification says that run %d of job %d has news.", run_id, job_id)
+        _log.info("Notification received: run %d of job %d may have changed.", run_id, job_id)
     else:
-        _log.info("A notification is about job %d, which this app does not have.", job_id)
+        _log.info("Notification ignored: this app has no job with the id %d.", job_id)
     return Response(status=204)
 
 
-def check_login(request: Request, settings: Settings) -> None:
-    """Let only Databricks send notifications.
+def check_credentials(request: Request, settings: Settings) -> None:
+    """Check the user name and the password of a notification.
 
-    :param request: it.
-    :param settings: the app's, with the user name and the password to compare with.
-    :raises InvalidWebhookCredentials: either is missing or wrong; which of them is not told.
+    :raises InvalidWebhookCredentials: one of them is missing or wrong.
     """
     login = request.authorization
-    given = (login.username, login.password) if login and login.type == "basic" else (None, None)
-    wanted = (settings.webhook_username, settings.webhook_password)
-    is_right = [_is_same(*pair) for pair in zip(given, wanted, strict=True)]
-    if not all(is_right):
+    is_basic = login is not None and login.type == "basic"
+    checks = [
+        _is_equal(login.username if login and is_basic else None, settings.webhook_username),
+        _is_equal(login.password if login and is_basic else None, settings.webhook_password),
+    ]
+    if not all(checks):
         raise InvalidWebhookCredentials(
-            "Notifications are taken with HTTP Basic authentication, by the user name and the"
-            " password that the app is configured with. Set both in the notification destination."
+            "Notifications require HTTP Basic authentication. In the notification destination, set"
+            " the user name and the password that the app is configured with."
         )
 
 
-def _is_same(given: str | None, wanted: str | None) -> bool:
-    """Whether two texts are the same; how long that takes tells nothing of what is wanted."""
-    if wanted is None:
+def _is_equal(received: str | None, expected: str | None) -> bool:
+    """Compare in constant time, so that the duration reveals nothing about the expected value."""
+    if expected is None:
         return False
-    return compare_digest((given or "").encode(), wanted.encode())
+    return compare_digest((received or "").encode(), expected.encode())

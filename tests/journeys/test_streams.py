@@ -180,6 +180,34 @@ class TestTriggering:
             assert stream.headers.get_content_type() == "application/problem+json"
         assert not fault_proxy.find_requests("POST")
 
+    def test_trigger_with_stream_without_view_permission_is_403(
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace
+    ) -> None:
+        client = make_app(policy=lambda user, action, job: action == "run").test_client()
+
+        assert client.post("/api/jobs/never/run?stream=true").status_code == 403
+        assert fault_proxy.find_requests("POST", "run-now") == []
+        assert client.post("/api/jobs/never/run").status_code == 200
+
+    @pytest.mark.parametrize("flag", ["stream=maybe", "stream=true&poll=maybe"])
+    def test_trigger_with_an_invalid_flag_starts_nothing(
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace, flag: str
+    ) -> None:
+        assert make_app().test_client().post(f"/api/jobs/never/run?{flag}").status_code == 400
+        assert fault_proxy.find_requests("POST", "run-now") == []
+
+    def test_trigger_with_stream_of_an_unreadable_run_names_the_run(
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace
+    ) -> None:
+        fault_proxy.fail(Refusal(403), path="runs/get")
+        response = make_app().test_client().post("/api/jobs/never/run?stream=true")
+
+        assert response.status_code == 200
+        assert "event: error" in response.text
+        assert '"status": 403' in response.text
+        run_id = response.headers["Location"].rpartition("/")[2]
+        assert int(run_id) > 0
+
 
 class TestResume:
     def test_resume_in_another_process_sends_no_state_twice(

@@ -1,4 +1,4 @@
-"""The OpenAPI document: valid, whole and true."""
+"""The OpenAPI document: it is valid, complete, and describes what the routes do."""
 
 from __future__ import annotations
 
@@ -8,13 +8,24 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator
 from marshmallow import Schema, fields, validate
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from flask_lakeflow_jobs import LakeflowJobs, current_jobs
+from flask_lakeflow_jobs.runs.ids import MAX_ID
+from flask_lakeflow_jobs.runs.outcome import Outcome
+from flask_lakeflow_jobs.runs.params_schema import build_json_schema
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
+from flask_lakeflow_jobs.web.requests import (
+    DEFAULT_LIMIT,
+    MAX_KEY_LENGTH,
+    MAX_LIMIT,
+    MAX_STREAMED_RUNS,
+    MIN_LIMIT,
+    RepairSchema,
+)
+from flask_lakeflow_jobs.web.sse.format import EVENT_TYPES
 from tests.conftest import MakeApp
 from tests.support import RunGate
 
@@ -48,24 +59,18 @@ def document(make_app: MakeApp) -> Json:
     return document_of(make_app(jobs=JOBS))
 
 
-# ── valid ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_it_is_valid_openapi_3_1(document: Json) -> None:
+def test_document_is_valid_openapi_3_1(document: Json) -> None:
     OpenAPIV31SpecValidator(document).validate()
     assert document["openapi"] == "3.1.0"
     assert document["info"]["version"] == version("flask-lakeflow-jobs")
 
 
-def test_it_is_valid_for_an_app_without_jobs() -> None:
+def test_document_of_an_app_without_jobs_is_valid() -> None:
     app = Flask("app")
     LakeflowJobs(app)
     document = document_of(app)
     OpenAPIV31SpecValidator(document).validate()
     assert not any("{key}" in path for path in document["paths"])
-
-
-# ── whole ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 WEBHOOK = {
@@ -75,7 +80,7 @@ WEBHOOK = {
 
 
 @pytest.mark.parametrize("config", [{}, WEBHOOK], ids=["bare", "webhook"])
-def test_every_route_is_in_it_and_nothing_else(make_app: MakeApp, config: Json) -> None:
+def test_document_contains_every_route_and_no_other(make_app: MakeApp, config: Json) -> None:
     app = make_app(**config)
     served = {
         (re.sub(r"<(\w+)>", r"{\1}", rule.rule.removeprefix("/api/jobs")), method.lower())
@@ -92,7 +97,7 @@ def test_every_route_is_in_it_and_nothing_else(make_app: MakeApp, config: Json) 
     assert documented == served
 
 
-def test_notifications_need_their_login_and_nothing_else_does(make_app: MakeApp) -> None:
+def test_document_requires_credentials_for_the_webhook_only(make_app: MakeApp) -> None:
     document = document_of(make_app(**WEBHOOK))
     OpenAPIV31SpecValidator(document).validate()
     secured = {
@@ -107,7 +112,7 @@ def test_notifications_need_their_login_and_nothing_else_does(make_app: MakeApp)
     assert "secret" not in str(document)
 
 
-def test_each_job_has_its_own_path_to_be_run_with_its_own_parameters(document: Json) -> None:
+def test_document_has_a_run_operation_per_job_with_its_parameters(document: Json) -> None:
     operation = document["paths"]["/described/run"]["post"]
     assert operation["description"] == "Loads it."
     body = operation["requestBody"]["content"]["application/json"]["schema"]
@@ -116,10 +121,10 @@ def test_each_job_has_its_own_path_to_be_run_with_its_own_parameters(document: J
     assert operation["requestBody"]["required"] is True
     assert params["required"] == ["day"]
     assert params["properties"]["rows"]["minimum"] == 1
-    assert set(document["paths"]["/{key}"]["parameters"][0]["schema"]["enum"]) >= set(JOBS)
+    assert set(document["components"]["parameters"]["key"]["schema"]["enum"]) >= set(JOBS)
 
 
-def test_names_of_operations_are_their_own(document: Json) -> None:
+def test_document_operation_ids_are_unique(document: Json) -> None:
     names = [
         operation["operationId"]
         for item in document["paths"].values()
@@ -129,16 +134,44 @@ def test_names_of_operations_are_their_own(document: Json) -> None:
     assert len(names) == len(set(names))
 
 
-def test_it_names_only_what_may_be_viewed(make_app: MakeApp) -> None:
+def test_document_contains_viewable_jobs_only(make_app: MakeApp) -> None:
     app = make_app(policy=lambda user, action, job: job == "never")
-    paths = document_of(app)["paths"]
-    assert [path for path in paths if path.endswith("/run")] == ["/never/run"]
-    assert paths["/{key}"]["parameters"][0]["schema"]["enum"] == ["never"]
-    assert "gated" not in str(paths)
+    document = document_of(app)
+    assert [path for path in document["paths"] if path.endswith("/run")] == ["/never/run"]
+    assert document["components"]["parameters"]["key"]["schema"]["enum"] == ["never"]
+    assert "gated" not in str(document)
+
+
+def test_document_repeats_the_limits_and_names_of_the_code(document: Json) -> None:
+    parameters, schemas = document["components"]["parameters"], document["components"]["schemas"]
+    [limit] = document["paths"]["/{key}/runs"]["get"]["parameters"]
+    assert limit["schema"]["default"] == DEFAULT_LIMIT
+    assert f"below {MIN_LIMIT} count as {MIN_LIMIT}" in limit["description"]
+    assert f"above {MAX_LIMIT} as {MAX_LIMIT}" in limit["description"]
+    assert parameters["run"]["schema"]["maxItems"] == MAX_STREAMED_RUNS
+    assert parameters["run_id"]["schema"]["maximum"] == MAX_ID
+    assert schemas["NotifiedId"]["anyOf"][0]["maximum"] == MAX_ID
+    *_, key = document["paths"]["/described/run"]["post"]["parameters"]
+    assert (key["name"], key["schema"]["maxLength"]) == ("Idempotency-Key", MAX_KEY_LENGTH)
+    assert schemas["Outcome"]["enum"] == [outcome.value for outcome in Outcome]
+    events = [event_type.name or "message" for event_type in EVENT_TYPES]
+    assert schemas["StreamEvent"]["properties"]["event"]["enum"] == events
+
+
+def test_document_describes_what_a_repair_accepts(document: Json) -> None:
+    def without_descriptions(schema: Json) -> Json:
+        return {
+            name: without_descriptions(value) if isinstance(value, dict) else value
+            for name, value in schema.items()
+            if name != "description"
+        }
+
+    documented = without_descriptions(document["components"]["schemas"]["Repair"])
+    assert documented == build_json_schema(RepairSchema())
 
 
 @pytest.mark.parametrize("prefix", ["/api/jobs", "/deep/er", "/"])
-def test_it_says_where_the_routes_are(prefix: str) -> None:
+def test_document_server_is_the_url_prefix(prefix: str) -> None:
     app = Flask("app")
     LakeflowJobs(app, url_prefix=prefix)
     client = app.test_client()
@@ -178,7 +211,7 @@ def test_it_says_where_the_routes_are(prefix: str) -> None:
         ("a-sql", None, True),
     ],
 )
-def test_it_says_of_parameters_what_the_routes_say(
+def test_document_accepts_the_parameters_that_the_routes_accept(
     make_app: MakeApp, fault_proxy: FaultyWorkspace, key: str, params: Json | None, is_taken: bool
 ) -> None:
     fault_proxy.fail(Refusal(403), path="run-now")  # what reaches the workspace was taken
@@ -197,9 +230,6 @@ def _quoted(key: str) -> str:
     return {"ключ": "/%D0%BA%D0%BB%D1%8E%D1%87/run"}.get(key, f"/{key}/run")
 
 
-# ── true ──────────────────────────────────────────────────────────────────────────────────────────
-
-
 def validated(document: Json, path: str, method: str, answer: Any) -> None:
     """Check an answer against what the document says of it."""
     responses = document["paths"][path][method]["responses"]
@@ -215,7 +245,7 @@ def validated(document: Json, path: str, method: str, answer: Any) -> None:
         Draft202012Validator(schema).validate(answer.get_json(force=True))
 
 
-def test_answers_are_as_it_says(make_app: MakeApp, run_gate: RunGate) -> None:
+def test_responses_match_the_document(make_app: MakeApp, run_gate: RunGate) -> None:
     app = make_app()
     document, client = document_of(app), app.test_client()
     with app.app_context():
@@ -248,79 +278,3 @@ def test_answers_are_as_it_says(make_app: MakeApp, run_gate: RunGate) -> None:
     ):
         answer = client.open(f"/api/jobs/{url}", method=method.upper())
         validated(document, path, method, answer)
-
-
-@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE"])
-@pytest.mark.parametrize(
-    ("path", "allowed"),
-    [
-        ("", {"GET", "HEAD"}),
-        ("never", {"GET", "HEAD"}),
-        ("never/", {"GET", "HEAD"}),
-        ("never/run", {"POST"}),
-        ("never/runs/1", {"GET", "HEAD", "DELETE"}),
-        ("never/runs/1/repair", {"POST"}),
-        ("stream", {"GET", "HEAD"}),
-        ("openapi.json", {"GET", "HEAD"}),
-    ],
-)
-def test_another_method_is_405_and_names_the_right_ones(
-    client: FlaskClient, method: str, path: str, allowed: set[str]
-) -> None:
-    if method in allowed:
-        return
-    answer = client.open(f"/api/jobs/{path}", method=method)
-    assert answer.status_code == 405
-    assert set(answer.headers["Allow"].split(", ")) == allowed
-    assert answer.mimetype == "application/problem+json"
-    if method != "HEAD":
-        assert answer.get_json(force=True)["status"] == 405
-
-
-@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS"])
-@pytest.mark.parametrize("path", ["never/nothing", "never/runs/1/nothing", "a/b/c/d/e", "stream/x"])
-def test_another_path_is_404(client: FlaskClient, method: str, path: str) -> None:
-    answer = client.open(f"/api/jobs/{path}", method=method)
-    assert answer.status_code == 404
-    assert answer.mimetype == "application/problem+json"
-    assert "openapi.json" in answer.get_json(force=True)["detail"]
-
-
-@pytest.mark.parametrize(
-    ("path", "allowed"), [("never/run", {"POST"}), ("never/runs/1", {"GET", "HEAD", "DELETE"})]
-)
-def test_options_names_the_methods(client: FlaskClient, path: str, allowed: set[str]) -> None:
-    answer = client.options(f"/api/jobs/{path}")
-    assert answer.status_code == 204
-    assert set(answer.headers["Allow"].split(", ")) == allowed
-
-
-def test_the_hosts_own_routes_nearby_win(app: Flask) -> None:
-    for rule, methods in (
-        ("/api/jobs/mine/deep/page", ["GET"]),
-        ("/api/jobs/<name>/extra/<thing>", ["GET", "POST"]),
-        ("/api/jobs/mine/", ["PUT"]),
-        ("/api/<path:rest>", ["GET"]),
-        ("/api/jobs/folder/with/slash/", ["GET"]),
-    ):
-        app.add_url_rule(rule, rule, lambda **_: "the host's own", methods=methods)
-    client = app.test_client()
-
-    assert client.get("/api/jobs/mine/deep/page").text == "the host's own"
-    assert client.post("/api/jobs/a/extra/b").text == "the host's own"
-    assert client.put("/api/jobs/mine/").text == "the host's own"
-    assert client.get("/api/other/page").text == "the host's own"
-    assert client.get("/api/jobs/folder/with/slash").status_code == 308
-    assert client.get("/api/jobs/never").get_json()["key"] == "never"
-
-
-@pytest.mark.parametrize("prefix", ["", "/"])
-def test_without_a_prefix_the_hosts_other_pages_stay_its_own(prefix: str) -> None:
-    app = Flask("app")
-
-    @app.errorhandler(404)
-    def lost(error: Exception) -> tuple[str, int]:
-        return "the host's own page", 404
-
-    LakeflowJobs(app, url_prefix=prefix)
-    assert app.test_client().get("/a/b/c").text == "the host's own page"

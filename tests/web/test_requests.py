@@ -1,19 +1,26 @@
-"""What requests ask for: read strictly, refused with a sentence."""
+"""Reading requests: what is accepted, and what is refused before anything is done."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
 import pytest
 from flask import Flask, Request, request
+from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import InvalidParameters, InvalidRequest, UnsupportedMediaType
-from flask_lakeflow_jobs.runs.ids import MAX_ID, parse_run_id
+from flask_lakeflow_jobs.testing import FaultyWorkspace
 from flask_lakeflow_jobs.web.requests import (
+    MAX_BODY_BYTES,
+    MAX_KEY_LENGTH,
+    MAX_NAME_LENGTH,
+    MAX_PARAMETERS,
     MAX_STREAMED_RUNS,
+    MAX_VALUE_BYTES,
     read_flag,
     read_last_event_id,
     read_limit,
@@ -21,52 +28,17 @@ from flask_lakeflow_jobs.web.requests import (
     read_streamed_runs,
 )
 
-app = Flask(__name__)
+FLASK = Flask(__name__)
 
 JSON = "application/json"
 
 
 def body(data: bytes | str, content_type: str | None = JSON) -> Any:
-    return app.test_request_context("/", method="POST", data=data, content_type=content_type)
+    return FLASK.test_request_context("/", method="POST", data=data, content_type=content_type)
 
 
 def query(text: str) -> Any:
-    return app.test_request_context(f"/?{text}")
-
-
-# ── run ids ───────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(("text", "run_id"), [("1", 1), ("0042", 42), (str(MAX_ID), MAX_ID)])
-def test_a_run_id_is_a_positive_whole_number(text: str, run_id: int) -> None:
-    assert parse_run_id(text) == run_id
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("1001abc", "abc", "", "0", "-1", "+1", "1.0", "1e3", " 1", "1\n", "1_0", "٣", "²", "0x1"),
-        str(MAX_ID + 1),
-        "9" * 5000,
-    ],
-)
-def test_anything_else_is_refused(text: str) -> None:
-    with pytest.raises(InvalidRequest, match="run id") as caught:
-        parse_run_id(text)
-    assert caught.value.code == 400
-    assert len(caught.value.detail) < 200
-
-
-@given(st.text())
-def test_any_path_is_an_id_or_a_refusal(text: str) -> None:
-    try:
-        run_id = parse_run_id(text)
-    except InvalidRequest:
-        return
-    assert 0 < run_id <= MAX_ID
-
-
-# ── parameters ────────────────────────────────────────────────────────────────────────────────────
+    return FLASK.test_request_context(f"/?{text}")
 
 
 @pytest.mark.parametrize(
@@ -80,14 +52,14 @@ def test_any_path_is_an_id_or_a_refusal(text: str) -> None:
         (b'\xef\xbb\xbf{"params": {"a": "\xc3\xbc"}}', {"a": "ü"}),
     ],
 )
-def test_parameters_are_an_object_in_an_object(data: bytes | str, params: dict[str, Any]) -> None:
+def test_read_params_returns_the_object(data: bytes | str, params: dict[str, Any]) -> None:
     for content_type in (JSON, "application/json; charset=utf-8", "application/vnd.x+json"):
         with body(data, content_type):
             assert read_params(request) == params
 
 
-def test_a_post_with_nothing_in_it_has_no_parameters() -> None:
-    with app.test_request_context("/", method="POST"):
+def test_read_params_of_an_empty_request_is_empty() -> None:
+    with FLASK.test_request_context("/", method="POST"):
         assert read_params(request) == {}
 
 
@@ -95,6 +67,7 @@ def test_a_post_with_nothing_in_it_has_no_parameters() -> None:
     "data",
     [
         *("{", '{"params": }', '{"params": {}} x', "NaN", b"\xff\xfe\x00", "[" * 100_000),
+        '{"params": {"a": ' + "[" * 50_000 + "]" * 50_000 + "}}",
         *("[]", '"text"', "5", "null"),
         '{"params": {"a": NaN}}',
         '{"params": {"a": -Infinity}}',
@@ -103,7 +76,7 @@ def test_a_post_with_nothing_in_it_has_no_parameters() -> None:
         '{"params": {}, "only": ["a"]}',
     ],
 )
-def test_a_body_that_is_no_such_object_is_refused(data: bytes | str) -> None:
+def test_read_params_malformed_body_raises_invalid_request(data: bytes | str) -> None:
     with body(data), pytest.raises(InvalidRequest) as caught:
         read_params(request)
     assert caught.value.code == 400
@@ -111,7 +84,7 @@ def test_a_body_that_is_no_such_object_is_refused(data: bytes | str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "promised", "content_type"),
+    ("data", "headers", "content_type"),
     [
         (b"", {"CONTENT_LENGTH": "50"}, JSON),
         (b"", {"CONTENT_LENGTH": "50"}, None),
@@ -120,41 +93,41 @@ def test_a_body_that_is_no_such_object_is_refused(data: bytes | str) -> None:
         (b"", {"HTTP_TRANSFER_ENCODING": "chunked"}, JSON),
     ],
 )
-def test_a_body_that_is_not_all_there_is_refused_on_servers_that_end_it_in_silence(
-    data: bytes, promised: dict[str, str], content_type: str | None
+def test_read_params_truncated_body_raises_invalid_request(
+    data: bytes, headers: dict[str, str], content_type: str | None
 ) -> None:
-    """As gunicorn does, when a client has left."""
-    given = {"wsgi.input": BytesIO(data), "wsgi.input_terminated": True, **promised}
+    """gunicorn ends the body without an error if the client leaves."""
+    environ = {"wsgi.input": BytesIO(data), "wsgi.input_terminated": True, **headers}
     with (
-        app.test_request_context("/", method="POST", content_type=content_type) as context,
-        pytest.raises(InvalidRequest, match="not all there"),
+        FLASK.test_request_context("/", method="POST", content_type=content_type) as context,
+        pytest.raises(InvalidRequest, match="incomplete"),
     ):
-        read_params(Request({**context.request.environ, **given}))
+        read_params(Request({**context.request.environ, **environ}))
 
 
 @pytest.mark.parametrize(
     ("data", "content_type", "params"),
     [(b'{"params": {"a": 1}}', JSON, {"a": 1}), (b"", None, {})],
 )
-def test_a_body_in_chunks_has_no_length_to_compare(
+def test_read_params_chunked_body_needs_no_length(
     data: bytes, content_type: str | None, params: dict[str, Any]
 ) -> None:
-    given = {
+    environ = {
         "wsgi.input": BytesIO(data),
         "wsgi.input_terminated": True,
         "HTTP_TRANSFER_ENCODING": "chunked",
     }
-    with app.test_request_context("/", method="POST", content_type=content_type) as context:
-        assert read_params(Request({**context.request.environ, **given})) == params
+    with FLASK.test_request_context("/", method="POST", content_type=content_type) as context:
+        assert read_params(Request({**context.request.environ, **environ})) == params
 
 
-def test_what_has_no_meaning_in_the_body_is_named_and_not_ignored() -> None:
+def test_read_params_unknown_member_raises_invalid_request() -> None:
     with body('{"params": {}, "jobId": 5}'), pytest.raises(InvalidRequest, match="'jobId'"):
         read_params(request)
 
 
 @pytest.mark.parametrize("value", ["[]", '"a=1"', "5", "true"])
-def test_parameters_that_are_no_object_are_invalid_parameters(value: str) -> None:
+def test_read_params_not_an_object_raises_invalid_parameters(value: str) -> None:
     with body(f'{{"params": {value}}}'), pytest.raises(InvalidParameters) as caught:
         read_params(request)
     assert set(caught.value.messages) == {"params"}
@@ -171,7 +144,7 @@ def test_parameters_that_are_no_object_are_invalid_parameters(value: str) -> Non
         ("--x--", "multipart/form-data; boundary=x"),
     ],
 )
-def test_what_a_form_of_another_site_could_send_is_refused(
+def test_read_params_other_media_type_raises_unsupported(
     data: str, content_type: str | None
 ) -> None:
     with body(data, content_type), pytest.raises(UnsupportedMediaType) as caught:
@@ -180,16 +153,13 @@ def test_what_a_form_of_another_site_could_send_is_refused(
 
 
 @given(st.binary(max_size=40))
-def test_any_body_has_parameters_or_a_refusal(data: bytes) -> None:
+def test_read_params_any_body_is_read_or_refused(data: bytes) -> None:
     with body(data):
         try:
             params = read_params(request)
         except (InvalidRequest, InvalidParameters):
             return
         assert isinstance(params, dict)
-
-
-# ── the query ─────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
@@ -204,19 +174,19 @@ def test_any_body_has_parameters_or_a_refusal(data: bytes) -> None:
         ("limit=99999999999999999999", 100),
     ],
 )
-def test_a_limit_is_clamped(text: str, limit: int) -> None:
+def test_read_limit_is_clamped(text: str, limit: int) -> None:
     with query(text):
         assert read_limit(request) == limit
 
 
 @pytest.mark.parametrize("value", ["", "ten", "1.5", "1e2", "٣", "0x10"])
-def test_a_limit_that_is_no_number_is_refused(value: str) -> None:
+def test_read_limit_not_a_whole_number_raises_invalid_request(value: str) -> None:
     with query(f"limit={value}"), pytest.raises(InvalidRequest, match="limit"):
         read_limit(request)
 
 
 @pytest.mark.parametrize(
-    ("text", "meant"),
+    ("text", "expected"),
     [
         ("", False),
         ("stream=true", True),
@@ -226,17 +196,17 @@ def test_a_limit_that_is_no_number_is_refused(value: str) -> None:
         ("stream=0", False),
     ],
 )
-def test_a_flag_is_yes_or_no(text: str, meant: bool) -> None:
+def test_read_flag_returns_the_boolean(text: str, expected: bool) -> None:
     with query(text):
-        assert read_flag(request, "stream") is meant
+        assert read_flag(request, "stream") is expected
 
 
-def test_a_flag_that_is_neither_is_refused() -> None:
+def test_read_flag_other_value_raises_invalid_request() -> None:
     with query("stream=maybe"), pytest.raises(InvalidRequest, match="stream"):
         read_flag(request, "stream")
 
 
-def test_several_runs_are_named_by_job_and_id_each_once() -> None:
+def test_read_streamed_runs_returns_each_run_once() -> None:
     with query("run=etl:5&run=a:b:6&run=etl:5"):
         assert read_streamed_runs(request) == [("etl", 5), ("a:b", 6)]
 
@@ -244,12 +214,12 @@ def test_several_runs_are_named_by_job_and_id_each_once() -> None:
 @pytest.mark.parametrize(
     "text", ["", "run=", "run=5", "run=etl", "run=etl:", "run=etl:5a", "run=etl:0"]
 )
-def test_runs_that_are_not_named_so_are_refused(text: str) -> None:
+def test_read_streamed_runs_malformed_raises_invalid_request(text: str) -> None:
     with query(text), pytest.raises(InvalidRequest):
         read_streamed_runs(request)
 
 
-def test_one_stream_follows_so_many_runs_and_no_more() -> None:
+def test_read_streamed_runs_over_the_limit_raises_invalid_request() -> None:
     names = [f"run=etl:{number}" for number in range(1, MAX_STREAMED_RUNS + 2)]
     with query("&".join(names[:-1])):
         assert len(read_streamed_runs(request)) == MAX_STREAMED_RUNS
@@ -258,7 +228,7 @@ def test_one_stream_follows_so_many_runs_and_no_more() -> None:
 
 
 @pytest.mark.parametrize(
-    ("headers", "text", "seen"),
+    ("headers", "text", "expected"),
     [
         ({}, "", ""),
         ({"Last-Event-ID": "a"}, "", "a"),
@@ -266,8 +236,131 @@ def test_one_stream_follows_so_many_runs_and_no_more() -> None:
         ({"Last-Event-ID": "a"}, "lastEventId=b", "a"),
     ],
 )
-def test_what_was_seen_last_comes_from_the_browser_or_the_page(
-    headers: dict[str, str], text: str, seen: str
+def test_read_last_event_id_prefers_the_header(
+    headers: dict[str, str], text: str, expected: str
 ) -> None:
-    with app.test_request_context(f"/?{text}", headers=headers):
-        assert read_last_event_id(request) == seen
+    with FLASK.test_request_context(f"/?{text}", headers=headers):
+        assert read_last_event_id(request) == expected
+
+
+RUN = "/api/jobs/greeting/run"
+BODIES = [RUN, "/api/jobs/greeting/runs/1/repair"]
+
+
+@pytest.fixture
+def _no_upstream_request(fault_proxy: FaultyWorkspace) -> Iterator[None]:
+    yield
+    assert fault_proxy.requests == []
+
+
+def padded(size: int) -> bytes:
+    """An empty JSON object of so many bytes."""
+    return b"{}" + b" " * (size - 2)
+
+
+def test_body_at_the_limit_is_accepted(client: FlaskClient) -> None:
+    for more in ({}, {"environ_overrides": {"wsgi.input_terminated": True}}):
+        response = client.post(
+            RUN, data=padded(MAX_BODY_BYTES), content_type="application/json", **more
+        )
+        assert response.status_code == 200
+
+
+def test_body_that_the_app_has_cached_is_accepted(app: Flask, fault_proxy: FaultyWorkspace) -> None:
+    app.before_request(lambda: print(len(request.get_data())))
+    response = app.test_client().post(
+        RUN,
+        input_stream=BytesIO(b'{"params": {"who": "anna"}}'),
+        content_type="application/json",
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+    assert response.status_code == 200
+    (sent,) = fault_proxy.find_requests("POST", "run-now")
+    assert sent.body["job_parameters"] == {"who": "anna"}
+
+
+@pytest.mark.parametrize(
+    "key", ["a", "a" * MAX_KEY_LENGTH, '"8e03978e-40d5-43dd-bc93-6894a57f9324"']
+)
+def test_valid_idempotency_key_is_accepted(client: FlaskClient, key: str) -> None:
+    assert client.post(RUN, headers={"Idempotency-Key": key}).status_code == 200
+
+
+def refusal(client: FlaskClient, params: dict[str, Any]) -> dict[str, Any]:
+    response = client.post(RUN, json={"params": params})
+    assert response.status_code == 400
+    document: dict[str, Any] = response.get_json(force=True)
+    assert document["type"].endswith(":invalid-parameters")
+    assert len(response.data) < 2000
+    errors: dict[str, Any] = document["errors"]
+    return errors
+
+
+def test_parameters_at_the_limits_are_accepted(client: FlaskClient) -> None:
+    params = {f"p{n}": "x" for n in range(MAX_PARAMETERS - 1)} | {"who": "x" * MAX_VALUE_BYTES}
+    assert client.post(RUN, json={"params": params}).status_code == 200
+
+
+@pytest.mark.usefixtures("_no_upstream_request")
+class TestRefused:
+    @pytest.mark.parametrize("path", BODIES)
+    def test_body_over_the_limit_is_413(self, client: FlaskClient, path: str) -> None:
+        response = client.post(
+            path, data=padded(MAX_BODY_BYTES + 1), content_type="application/json"
+        )
+        assert response.status_code == 413
+        assert response.mimetype == "application/problem+json"
+        assert str(MAX_BODY_BYTES) in response.get_json(force=True)["detail"]
+
+    @pytest.mark.parametrize("path", BODIES)
+    def test_body_without_a_length_over_the_limit_is_413(
+        self, client: FlaskClient, path: str
+    ) -> None:
+        response = client.post(
+            path,
+            input_stream=BytesIO(padded(MAX_BODY_BYTES + 1)),
+            content_type="application/json",
+            headers={"Transfer-Encoding": "chunked"},
+            environ_overrides={"wsgi.input_terminated": True},
+        )
+        assert response.status_code == 413
+
+    @pytest.mark.parametrize(
+        "key", ["", "a" * (MAX_KEY_LENGTH + 1), "a\x00b", "a\tb", "a\x7f", "schlüssel"]
+    )
+    def test_invalid_idempotency_key_is_400(self, client: FlaskClient, key: str) -> None:
+        response = client.post(RUN, headers={"Idempotency-Key": key})
+        assert response.status_code == 400
+        assert "Idempotency-Key" in response.get_json(force=True)["detail"]
+        assert len(response.data) < 1000
+
+    def test_too_many_parameters_are_400(self, client: FlaskClient) -> None:
+        assert set(refusal(client, {f"p{n}": 1 for n in range(MAX_PARAMETERS + 1)})) == {"params"}
+
+    @pytest.mark.parametrize(
+        "value",
+        ["x" * (MAX_VALUE_BYTES + 1), "ü" * (MAX_VALUE_BYTES // 2 + 1), ["x" * MAX_VALUE_BYTES]],
+    )
+    def test_parameter_value_over_the_limit_is_400_by_name(
+        self, client: FlaskClient, value: Any
+    ) -> None:
+        errors = refusal(client, {"who": value, "fine": "x"})
+        assert set(errors) == {"who"}
+
+    def test_parameter_name_over_the_limit_is_400_and_cut(self, client: FlaskClient) -> None:
+        (name,) = refusal(client, {"n" * (MAX_NAME_LENGTH + 1): "x"})
+        assert len(name) < 50
+
+    @pytest.mark.parametrize("path", ["{}", "{}/run", "{}/runs/1/stream"])
+    def test_long_unknown_job_key_is_cut_in_the_error(self, client: FlaskClient, path: str) -> None:
+        method = "POST" if path.endswith("/run") else "GET"
+        response = client.open(f"/api/jobs/{path.format('k' * 100_000)}", method=method)
+        assert response.status_code == 404
+        assert len(response.data) < 1000
+
+    def test_long_unknown_job_key_of_a_stream_is_cut_in_the_error(
+        self, client: FlaskClient
+    ) -> None:
+        response = client.get(f"/api/jobs/stream?run={'k' * 50_000}:1")
+        assert response.status_code == 404
+        assert len(response.data) < 1000

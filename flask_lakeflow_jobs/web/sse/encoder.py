@@ -11,7 +11,7 @@ from ...runs.redaction import redact
 from ...watching.snapshot import Snapshot, StateId
 from ...watching.subscription import Subscription
 from ...watching.watched_run import RunKey, RunUpdate
-from ..problems import problem
+from ..problems import build_problem
 from ..responses import encode_json
 from .format import END, ERROR, FRESH, STALE, format_event
 
@@ -94,11 +94,11 @@ def _encode_snapshot(run_key: RunKey, snapshot: Snapshot) -> _EncodedSnapshot:
 
 def _encode_notice(update: RunUpdate, **run: Any) -> bytes:
     """Encode an update without a state. It has no id: the client still needs the next state."""
-    if update.error is not None:
-        return format_event(json.dumps({**run, **problem(update.error)}), name=ERROR.name)
-    if update.transient_error is not None:
-        return format_event(json.dumps({**run, **problem(update.transient_error)}), name=STALE.name)
-    return format_event(json.dumps(run), name=FRESH.name)
+    error = update.transient_error if update.error is None else update.error
+    if error is None:
+        return format_event(json.dumps(run), name=FRESH.name)
+    event_type = STALE if update.error is None else ERROR
+    return format_event(json.dumps({**run, **build_problem(error)}), name=event_type.name)
 
 
 def encode_end(subscription: Subscription) -> bytes:

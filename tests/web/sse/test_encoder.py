@@ -13,7 +13,7 @@ from flask_lakeflow_jobs import RunNotFound, RunStatus, UpstreamUnavailable
 from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.watching.snapshot import Snapshot, StateId
 from flask_lakeflow_jobs.watching.watched_run import RunKey, RunUpdate
-from flask_lakeflow_jobs.web.problems import problem
+from flask_lakeflow_jobs.web.problems import build_problem
 from flask_lakeflow_jobs.web.sse.encoder import (
     EventEncoder,
     MultiRunEventEncoder,
@@ -64,9 +64,13 @@ def test_encode_run_update_state_has_its_id_and_no_name() -> None:
 
 
 NOTICES: list[tuple[RunUpdate, str, dict[str, object]]] = [
-    (RunUpdate(ETL, transient_error=UNAVAILABLE), "stale", problem(UNAVAILABLE)),
+    (RunUpdate(ETL, transient_error=UNAVAILABLE), "stale", build_problem(UNAVAILABLE)),
     (RunUpdate(ETL, recovered=True), "fresh", {}),
-    (RunUpdate(ETL, error=RunNotFound(1001, "etl")), "error", problem(RunNotFound(1001, "etl"))),
+    (
+        RunUpdate(ETL, error=RunNotFound(1001, "etl")),
+        "error",
+        build_problem(RunNotFound(1001, "etl")),
+    ),
 ]
 
 

@@ -12,7 +12,7 @@ from flask_lakeflow_jobs.clock import SystemClock
 from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.watching.snapshot import StateId
 from flask_lakeflow_jobs.watching.watched_run import RunKey
-from flask_lakeflow_jobs.web.problems import problem
+from flask_lakeflow_jobs.web.problems import build_problem
 from flask_lakeflow_jobs.web.sse import format as wire
 from flask_lakeflow_jobs.web.sse.encoder import (
     EventEncoder,
@@ -188,7 +188,7 @@ def test_stream_transient_error_is_stale_then_fresh(hub_harness: HubHarness) -> 
     [stale] = viewer.read_after(UpstreamUnavailable("Not now."))
     [fresh] = viewer.read_after(RUNNING)
     assert names([stale, fresh]) == ["stale", "fresh"]
-    assert stale.json == problem(UpstreamUnavailable("Not now."))
+    assert stale.json == build_problem(UpstreamUnavailable("Not now."))
     assert viewer.parser.last_id == state.own_id
     assert names(viewer.read_after(ENDED)) == ["message", "end"]
 
@@ -199,7 +199,7 @@ def test_stream_permanent_error_ends_it(hub_harness: HubHarness) -> None:
     error = RunNotFound(1001, "etl")
     first, end = viewer.read_after(error)
     assert (first.name, first.own_id, end.name) == ("error", None, "end")
-    assert first.json == problem(error)
+    assert first.json == build_problem(error)
     with pytest.raises(StopIteration):
         viewer.read()
 
@@ -291,7 +291,7 @@ def test_stream_of_several_runs_goes_on_without_a_missing_run(hub_harness: HubHa
     viewer = Viewer(hub_harness, ETL, REPORT)
     events = {event.name: event for event in viewer.read()}
     assert set(events) == {"message", "error"}
-    assert events["error"].json == {"job": "report", "runId": 1002, **problem(error)}
+    assert events["error"].json == {"job": "report", "runId": 1002, **build_problem(error)}
     assert names(viewer.read_after(ENDED)) == ["message", "end"]
 
 

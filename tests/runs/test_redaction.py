@@ -1,4 +1,4 @@
-"""Values of secrets are masked wherever a run is shown; what is no secret stays as it is."""
+"""Redaction replaces the values of secrets in a document and nothing else."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ import json
 from typing import Any
 
 import pytest
-from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import Schema, fields
 
-from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.runs.redaction import REDACTED, is_secret_name, redact, secret_overrides
 from tests import run_documents
-from tests.conftest import MakeApp
 
 
 @pytest.mark.parametrize(
@@ -31,7 +28,7 @@ from tests.conftest import MakeApp
         "connectionString",
     ],
 )
-def test_a_name_that_looks_secret_does_so_in_any_style(name: str) -> None:
+def test_is_secret_name_in_any_naming_style_is_true(name: str) -> None:
     assert is_secret_name(name)
 
 
@@ -43,7 +40,7 @@ def test_a_name_that_looks_secret_does_so_in_any_style(name: str) -> None:
         *("apis_key", "compass", "bypass", "é", "用户"),
     ],
 )
-def test_other_names_do_not(name: str) -> None:
+def test_is_secret_name_of_other_names_is_false(name: str) -> None:
     assert not is_secret_name(name)
 
 
@@ -88,13 +85,13 @@ RUN = {
 }
 
 
-def test_no_value_of_a_secret_is_left_in_a_run() -> None:
+def test_redact_run_leaves_no_value_of_a_secret() -> None:
     shown = json.dumps(redact(RUN))
     assert "hunter2" not in shown
     assert "default-key" not in shown
 
 
-def test_everything_else_stays_as_it_is() -> None:
+def test_redact_run_keeps_everything_else() -> None:
     def without(document: Any) -> Any:
         return json.loads(
             json.dumps(document).replace("hunter2", REDACTED).replace("default-key", REDACTED)
@@ -106,7 +103,7 @@ def test_everything_else_stays_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "shown"),
+    ("arguments", "expected"),
     [
         (["--password", "--verbose"], ["--password", "--verbose"]),
         (["--password", "-x", "y"], ["--password", "-x", "y"]),
@@ -126,8 +123,8 @@ def test_everything_else_stays_as_it_is() -> None:
         ),
     ],
 )
-def test_arguments_of_scripts(arguments: list[Any], shown: list[Any]) -> None:
-    assert redact({"parameters": arguments}) == {"parameters": shown}
+def test_redact_arguments_of_scripts(arguments: list[Any], expected: list[Any]) -> None:
+    assert redact({"parameters": arguments}) == {"parameters": expected}
 
 
 class Params(Schema):
@@ -137,17 +134,19 @@ class Params(Schema):
     day = fields.Date()
 
 
-def test_a_schema_may_say_what_is_secret_and_what_is_not() -> None:
-    said = secret_overrides(Params())
-    assert said == {"pin": True, "floorPlan": True, "max_tokens": False}
+def test_redact_with_overrides_of_a_schema() -> None:
+    overrides = secret_overrides(Params())
+    assert overrides == {"pin": True, "floorPlan": True, "max_tokens": False}
     given = {"pin": "1", "floorPlan": "2", "max_tokens": "3", "day": "4", "token": "5"}
     shown = {"pin": "***", "floorPlan": "***", "max_tokens": "3", "day": "4", "token": "***"}
-    assert redact({"sql_params": given}, said) == {"sql_params": shown}
-    assert redact({"python_params": ["--pin", "1"]}, said) == {"python_params": ["--pin", "***"]}
+    assert redact({"sql_params": given}, overrides) == {"sql_params": shown}
+    assert redact({"python_params": ["--pin", "1"]}, overrides) == {
+        "python_params": ["--pin", "***"]
+    }
     assert secret_overrides(None) == {}
 
 
-def test_the_sdks_own_runs_keep_their_shape() -> None:
+def test_redact_run_of_the_sdk_keeps_its_shape() -> None:
     run = run_documents.run(overriding_parameters={"notebook_params": {"token": "hunter2"}})
     shown = redact(run.as_dict())
     assert shown["overriding_parameters"] == {"notebook_params": {"token": REDACTED}}
@@ -168,96 +167,9 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.text(max_size=8), JSON, max_size=4))
-def test_any_document_can_be_masked_and_masking_twice_is_masking_once(
+def test_redact_any_document_is_idempotent(
     document: dict[str, Any],
 ) -> None:
     once = redact(document)
     assert redact(once) == once
     assert once.keys() == document.keys()
-
-
-# ── over HTTP ─────────────────────────────────────────────────────────────────────────────────────
-
-
-class Connection(Schema):
-    who = fields.String()
-    db_password = fields.String(data_key="dbPassword")
-    pin = fields.String(metadata={"secret": True})
-
-
-GIVEN = {"who": "anna", "dbPassword": "hunter2", "pin": "swordfish"}
-
-
-@pytest.fixture
-def secretive(make_app: MakeApp) -> Flask:
-    jobs = {"greeting": {"of": "greeting", "task_type": "job", "params": Connection}}
-    return make_app(jobs=jobs)
-
-
-@pytest.fixture
-def run_id(secretive: Flask) -> int:
-    """A run that has ended, started with secrets."""
-    with secretive.app_context():
-        run_id = current_jobs["greeting"].run_now(GIVEN).run_id
-        current_jobs["greeting"].wait(run_id)
-    return run_id
-
-
-@pytest.mark.parametrize(
-    "path", ["runs", "runs/{run_id}", "runs/{run_id}/output", "status", "runs/{run_id}/stream"]
-)
-def test_no_route_shows_a_secret(secretive: Flask, run_id: int, path: str) -> None:
-    answer = secretive.test_client().get(f"/api/jobs/greeting/{path.format(run_id=run_id)}")
-    assert answer.status_code == 200
-    shown = answer.text.replace('\\"', '"')
-    of_the_notebook = '"dbPassword": "hunter2"'  # what a job prints itself is its own affair
-    assert "hunter2" not in shown.replace(of_the_notebook, "")
-    assert '"pin","value":"swordfish"' not in shown
-    if not path.endswith("output"):
-        assert "swordfish" not in shown
-        assert ("anna" in shown) is path.startswith("runs/")
-
-
-def test_a_stream_of_several_runs_shows_none(secretive: Flask, run_id: int) -> None:
-    answer = secretive.test_client().get(f"/api/jobs/stream?run=greeting:{run_id}")
-    assert "hunter2" not in answer.text
-    assert "swordfish" not in answer.text
-    assert "anna" in answer.text
-
-
-def test_python_sees_what_there_is(secretive: Flask, run_id: int) -> None:
-    with secretive.app_context():
-        parameters = current_jobs["greeting"].get_run(run_id).job_parameters
-    assert {parameter.name: parameter.value for parameter in parameters or []} == GIVEN
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["runs", "greeting"],
-        ["status", "greeting"],
-        ["show", "greeting", "{run_id}"],
-        ["output", "greeting", "{run_id}"],
-        ["watch", "greeting", "{run_id}"],
-    ],
-)
-def test_the_command_line_shows_none_either(
-    secretive: Flask, run_id: int, command: list[str]
-) -> None:
-    arguments = [part.format(run_id=run_id) for part in command]
-    result = secretive.test_cli_runner().invoke(args=["jobs", *arguments, "--json"])
-    assert result.exit_code == 0, result.output
-    printed = result.stdout.replace('\\"', '"').replace('"dbPassword": "hunter2"', "")
-    assert "hunter2" not in printed
-
-
-def test_nor_does_a_run_that_it_starts(secretive: Flask) -> None:
-    given = [part for name, value in GIVEN.items() for part in ("-p", f"{name}={value}")]
-    result = secretive.test_cli_runner().invoke(args=["jobs", "run", "greeting", *given, "--json"])
-    assert result.exit_code == 0, result.output
-    parameters = json.loads(result.stdout)["run"]["job_parameters"]
-    assert {each["name"]: each["value"] for each in parameters} == {
-        "who": "anna",
-        "dbPassword": REDACTED,
-        "pin": REDACTED,
-    }

@@ -1,4 +1,4 @@
-"""``POST …/repair``: the failed tasks of an ended run, again."""
+"""Repairs over HTTP: rerunning the failed tasks of a run that has ended."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.support import RunGate
 
 
 @pytest.fixture
-def failed(app: Flask) -> int:
-    """A run that has failed."""
+def failed_run(app: Flask) -> int:
+    """The id of a run that has failed."""
     with app.app_context():
         run_id = current_jobs["failing"].run_now().run_id
         current_jobs["failing"].wait(run_id)
@@ -33,52 +33,56 @@ def repair(client: FlaskClient, run_id: object, **body: Any) -> Any:
 @pytest.mark.parametrize(
     "body", [{}, {"json": {}}, {"data": "", "content_type": "application/json"}]
 )
-def test_all_that_failed_runs_again(
-    client: FlaskClient, failed: int, fault_proxy: FaultyWorkspace, body: dict[str, Any]
+def test_repair_without_tasks_reruns_all_failed_tasks(
+    client: FlaskClient, failed_run: int, fault_proxy: FaultyWorkspace, body: dict[str, Any]
 ) -> None:
-    answer = repair(client, failed, **body)
+    response = repair(client, failed_run, **body)
 
-    assert answer.status_code == 200
+    assert response.status_code == 200
     (sent,) = fault_proxy.find_requests("POST", "runs/repair")
     assert sent.body["rerun_all_failed_tasks"] is True
-    assert set(answer.get_json()) == {"repairId"}
-    assert answer.get_json()["repairId"] > 0
+    assert set(response.get_json()) == {"repairId"}
+    assert response.get_json()["repairId"] > 0
 
 
-def test_named_tasks_run_again_and_what_depends_on_them(
-    client: FlaskClient, failed: int, fault_proxy: FaultyWorkspace
+def test_repair_with_tasks_reruns_them_and_dependent_tasks(
+    client: FlaskClient, failed_run: int, fault_proxy: FaultyWorkspace
 ) -> None:
-    answer = repair(client, failed, json={"rerunTasks": ["fine"], "rerunDependentTasks": True})
+    response = repair(
+        client, failed_run, json={"rerunTasks": ["fine"], "rerunDependentTasks": True}
+    )
 
-    assert answer.status_code == 200
+    assert response.status_code == 200
     (sent,) = fault_proxy.find_requests("POST", "runs/repair")
     assert sent.body["rerun_tasks"] == ["fine"]
     assert sent.body["rerun_dependent_tasks"] is True
     assert not sent.body.get("rerun_all_failed_tasks")
 
 
-def test_a_second_repair_follows_the_first(client: FlaskClient, app: Flask, failed: int) -> None:
-    first = repair(client, failed)
+def test_repair_after_a_repair_has_another_id(
+    client: FlaskClient, app: Flask, failed_run: int
+) -> None:
+    first = repair(client, failed_run)
     with app.app_context():
-        current_jobs["failing"].wait(failed)
-    second = repair(client, failed)
+        current_jobs["failing"].wait(failed_run)
+    second = repair(client, failed_run)
     assert second.status_code == 200
     assert second.get_json() != first.get_json()
 
 
-def test_a_run_that_goes_on_is_409(
+def test_repair_of_an_active_run_is_409(
     client: FlaskClient, run_gate: RunGate, fault_proxy: FaultyWorkspace
 ) -> None:
     run_id = client.post("/api/jobs/gated/run", json={"params": run_gate.params}).get_json()[
         "runId"
     ]
-    answer = client.post(f"/api/jobs/gated/runs/{run_id}/repair")
-    assert answer.status_code == 409
-    assert "has not ended" in answer.get_json(force=True)["detail"]
+    response = client.post(f"/api/jobs/gated/runs/{run_id}/repair")
+    assert response.status_code == 409
+    assert "has not ended" in response.get_json(force=True)["detail"]
     assert fault_proxy.find_requests("POST", "runs/repair") == []
 
 
-def test_a_run_that_succeeded_is_409_unless_tasks_are_named(
+def test_repair_of_a_succeeded_run_needs_tasks(
     client: FlaskClient, app: Flask, fault_proxy: FaultyWorkspace
 ) -> None:
     with app.app_context():
@@ -87,8 +91,8 @@ def test_a_run_that_succeeded_is_409_unless_tasks_are_named(
 
     assert client.post(f"/api/jobs/quick/runs/{run_id}/repair").status_code == 409
     assert fault_proxy.find_requests("POST", "runs/repair") == []
-    answer = client.post(f"/api/jobs/quick/runs/{run_id}/repair", json={"rerunTasks": ["only"]})
-    assert answer.status_code == 200
+    response = client.post(f"/api/jobs/quick/runs/{run_id}/repair", json={"rerunTasks": ["only"]})
+    assert response.status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -103,12 +107,12 @@ def test_a_run_that_succeeded_is_409_unless_tasks_are_named(
         ({"rerun_tasks": ["broken"]}, "rerun_tasks"),
     ],
 )
-def test_what_cannot_be_meant_is_400_by_field(
+def test_repair_with_invalid_members_is_400_by_field(
     client: FlaskClient, fault_proxy: FaultyWorkspace, body: dict[str, Any], field: str
 ) -> None:
-    answer = repair(client, 1, json=body)
-    assert answer.status_code == 400
-    assert set(answer.get_json(force=True)["errors"]) == {field}
+    response = repair(client, 1, json=body)
+    assert response.status_code == 400
+    assert set(response.get_json(force=True)["errors"]) == {field}
     assert fault_proxy.requests == []
 
 
@@ -120,52 +124,54 @@ def test_what_cannot_be_meant_is_400_by_field(
         ({"data": "rerunTasks=broken", "content_type": "application/x-www-form-urlencoded"}, 415),
     ],
 )
-def test_a_body_that_is_no_json_object_is_refused(
+def test_repair_with_a_body_that_is_not_an_object_is_refused(
     client: FlaskClient, body: dict[str, Any], status: int
 ) -> None:
     assert repair(client, 1, **body).status_code == status
 
 
-def test_an_unknown_task_is_400_and_an_unknown_run_404(client: FlaskClient, failed: int) -> None:
-    assert repair(client, failed, json={"rerunTasks": ["nothing"]}).status_code == 400
+def test_repair_of_an_unknown_task_is_400_and_unknown_run_404(
+    client: FlaskClient, failed_run: int
+) -> None:
+    assert repair(client, failed_run, json={"rerunTasks": ["nothing"]}).status_code == 400
     assert repair(client, 1).status_code == 404
     assert repair(client, "one").status_code == 400
-    assert client.post(f"/api/jobs/quick/runs/{failed}/repair").status_code == 404
+    assert client.post(f"/api/jobs/quick/runs/{failed_run}/repair").status_code == 404
     assert client.post("/api/jobs/nothing/runs/1/repair").status_code == 404
 
 
-def test_a_look_that_a_repair_overtakes_is_shown_to_nobody(
+def test_stream_discards_a_poll_from_before_a_repair(
     make_app: MakeApp,
-    failed: int,
+    failed_run: int,
     fault_proxy: FaultyWorkspace,
     serve: Serve,
     in_threads: Callable[..., Any],
 ) -> None:
-    app = make_app()  # which has not seen the run yet
+    app = make_app()  # it has not polled the run yet
     client, url = app.test_client(), serve(app)
-    has_begun, was_repaired = threading.Event(), threading.Event()
+    poll_started, repaired = threading.Event(), threading.Event()
     events: list[Event] = []
 
-    def answer_late(exchange: Exchange) -> None:
-        answer = exchange.forward()
-        has_begun.set()
-        was_repaired.wait(30)
-        exchange.respond(answer)
+    def respond_late(exchange: Exchange) -> None:
+        response = exchange.forward()
+        poll_started.set()
+        repaired.wait(30)
+        exchange.respond(response)
 
     def follow() -> None:
-        with Stream.open(f"{url}/api/jobs/failing/runs/{failed}/stream") as stream:
+        with Stream.open(f"{url}/api/jobs/failing/runs/{failed_run}/stream") as stream:
             events.extend(stream)
 
-    before = client.get(f"/api/jobs/failing/runs/{failed}").get_json()
-    fault_proxy.fail(answer_late, path="runs/get", times=1)
+    before = client.get(f"/api/jobs/failing/runs/{failed_run}").get_json()
+    fault_proxy.fail(respond_late, path="runs/get", times=1)
     (viewer,) = in_threads(follow)
-    assert has_begun.wait(30)
-    assert repair(client, failed).status_code == 200
-    was_repaired.set()
+    assert poll_started.wait(30)
+    assert repair(client, failed_run).status_code == 200
+    repaired.set()
     viewer.join(30)
 
     states = [event.json["run"] for event in events if event.name == "message"]
     assert states
     tasks_before = {task["run_id"] for task in before["tasks"]}
-    for run in [*states, client.get(f"/api/jobs/failing/runs/{failed}").get_json()]:
+    for run in [*states, client.get(f"/api/jobs/failing/runs/{failed_run}").get_json()]:
         assert not {task["run_id"] for task in run["tasks"]} <= tasks_before

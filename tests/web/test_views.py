@@ -1,4 +1,4 @@
-"""Every route but the streams, with its answers as the contract has them."""
+"""The views except streams: each response as the contract defines it."""
 
 from __future__ import annotations
 
@@ -12,23 +12,22 @@ from flask.testing import FlaskClient
 from marshmallow import Schema, fields, validate
 
 from flask_lakeflow_jobs import current_jobs
-from flask_lakeflow_jobs.config.jobs import RESERVED_KEYS
 from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, hash_token
 from tests.conftest import MakeApp
 from tests.support import ALICE, RunGate, on_behalf_of
 
-Finished = Callable[[str], int]
+RunToEnd = Callable[[str], int]
 
 
 @pytest.fixture(params=["", "/"], ids=["bare", "slash"])
 def end(request: pytest.FixtureRequest) -> str:
-    """How a path ends: both ways are the same route, without a redirect."""
+    """The end of a path: both are the same route, without a redirect."""
     return str(request.param)
 
 
 @pytest.fixture
-def finished(app: Flask) -> Finished:
-    """Runs a job to its end."""
+def run_to_end(app: Flask) -> RunToEnd:
+    """Runs a job to its end and returns the run id."""
 
     def finish(key: str, params: Any = None) -> int:
         with app.app_context():
@@ -40,7 +39,7 @@ def finished(app: Flask) -> Finished:
 
 
 class TestTrigger:
-    def test_it_answers_the_run_and_where_it_is(
+    def test_trigger_returns_the_run_id_and_its_location(
         self, client: FlaskClient, fault_proxy: FaultyWorkspace, end: str
     ) -> None:
         response = client.post(f"/api/jobs/never/run{end}", json={"params": {"day": "2013-01-02"}})
@@ -64,7 +63,7 @@ class TestTrigger:
         ],
         ids=repr,
     )
-    def test_no_parameters_may_be_said_in_many_ways(
+    def test_trigger_without_parameters_accepts_several_bodies(
         self, client: FlaskClient, fault_proxy: FaultyWorkspace, body: dict[str, Any]
     ) -> None:
         assert client.post("/api/jobs/never/run", **body).status_code == 200
@@ -73,7 +72,7 @@ class TestTrigger:
             "idempotency_token",
         }
 
-    def test_a_repeat_with_the_same_key_answers_the_same_run_and_says_so(
+    def test_trigger_with_a_used_key_returns_the_same_run(
         self, client: FlaskClient, fault_proxy: FaultyWorkspace
     ) -> None:
         first, again = (
@@ -86,7 +85,7 @@ class TestTrigger:
         assert again.headers["Idempotency-Replayed"] == "true"
         assert again.headers["Location"] == first.headers["Location"]
 
-    def test_the_same_key_with_other_parameters_is_409(self, client: FlaskClient) -> None:
+    def test_trigger_with_a_used_key_and_other_parameters_is_409(self, client: FlaskClient) -> None:
         headers = {"Idempotency-Key": "another-click"}
         client.post("/api/jobs/never/run", headers=headers)
 
@@ -96,14 +95,14 @@ class TestTrigger:
 
         assert response.status_code == 409
 
-    def test_a_double_click_without_a_key_is_two_runs(self, client: FlaskClient) -> None:
+    def test_trigger_twice_without_a_key_starts_two_runs(self, client: FlaskClient) -> None:
         runs = {client.post("/api/jobs/never/run").get_json()["runId"] for _ in range(2)}
 
         assert len(runs) == 2
 
 
 class TestRuns:
-    def test_they_are_the_newest_first_twenty_by_default(
+    def test_runs_are_twenty_newest_first_by_default(
         self, app: Flask, client: FlaskClient, end: str
     ) -> None:
         with app.app_context():
@@ -117,7 +116,7 @@ class TestRuns:
     @pytest.mark.parametrize(
         ("limit", "delivered"), [("1", 1), ("0", 1), ("-5", 1), ("60", 60), ("1000", 100)]
     )
-    def test_the_limit_is_clamped_and_delivered_over_pages(
+    def test_runs_limit_is_clamped_and_delivered_in_full(
         self,
         app: Flask,
         client: FlaskClient,
@@ -138,20 +137,20 @@ class TestRuns:
         )
 
     @pytest.mark.parametrize("limit", ["ten", "1.5", "", "1e3", "\uff19"])
-    def test_a_limit_that_is_no_number_is_400(self, client: FlaskClient, limit: str) -> None:
+    def test_runs_limit_not_a_whole_number_is_400(self, client: FlaskClient, limit: str) -> None:
         assert client.get(f"/api/jobs/never/runs?limit={limit}").status_code == 400
 
-    def test_a_job_without_runs_has_an_empty_list(
+    def test_runs_of_a_job_without_runs_are_empty(
         self, client: FlaskClient, fault_proxy: FaultyWorkspace
     ) -> None:
         fault_proxy.fail(_no_runs, path="runs/list")
 
         assert client.get("/api/jobs/never/runs").get_json() == {"runs": []}
 
-    def test_a_run_is_spelled_as_the_jobs_api_does(
-        self, client: FlaskClient, finished: Finished, end: str
+    def test_run_is_spelled_like_the_jobs_api(
+        self, client: FlaskClient, run_to_end: RunToEnd, end: str
     ) -> None:
-        run_id = finished("pipeline")
+        run_id = run_to_end("pipeline")
 
         response = client.get(f"/api/jobs/pipeline/runs/{run_id}{end}")
 
@@ -164,7 +163,7 @@ class TestRuns:
 
 
 class TestStatus:
-    def test_it_is_of_the_newest_run(self, app: Flask, client: FlaskClient, end: str) -> None:
+    def test_status_is_of_the_newest_run(self, app: Flask, client: FlaskClient, end: str) -> None:
         with app.app_context():
             run_id = current_jobs["never"].run_now().run_id
 
@@ -174,7 +173,7 @@ class TestStatus:
         assert document["outcome"] == "skipped"
         assert document["run"]["run_id"] == run_id
 
-    def test_it_is_null_where_there_is_no_run(
+    def test_status_of_a_job_without_runs_is_null(
         self, client: FlaskClient, fault_proxy: FaultyWorkspace
     ) -> None:
         fault_proxy.fail(_no_runs, path="runs/list")
@@ -183,28 +182,27 @@ class TestStatus:
 
         assert (document["status"], document["run"]) == (None, None)
 
-    def test_it_shows_a_new_run_at_once(self, client: FlaskClient) -> None:
-        """A peer shows the previous run for a minute (B9)."""
+    def test_status_after_a_trigger_is_of_the_new_run(self, client: FlaskClient) -> None:
         for _ in range(3):
             run_id = client.post("/api/jobs/never/run").get_json()["runId"]
             assert client.get("/api/jobs/never/status").get_json()["run"]["run_id"] == run_id
 
 
 class TestOutput:
-    def test_it_is_by_task_key_of_one_task_too(
-        self, client: FlaskClient, finished: Finished, end: str
+    def test_output_of_one_task_is_by_task_key(
+        self, client: FlaskClient, run_to_end: RunToEnd, end: str
     ) -> None:
-        run_id = finished("quick")
+        run_id = run_to_end("quick")
 
         response = client.get(f"/api/jobs/quick/runs/{run_id}/output{end}")
 
         assert response.status_code == 200
         assert response.get_json()["only"]["logs"] == "done\n"
 
-    def test_of_several_tasks_each_has_its_own(
-        self, client: FlaskClient, finished: Finished
+    def test_output_of_several_tasks_is_by_task_key(
+        self, client: FlaskClient, run_to_end: RunToEnd
     ) -> None:
-        run_id = finished("failing")
+        run_id = run_to_end("failing")
 
         outputs = client.get(f"/api/jobs/failing/runs/{run_id}/output").get_json()
 
@@ -213,10 +211,10 @@ class TestOutput:
         assert outputs["broken"]["error"] == "ValueError: the boat is leaking"
         assert outputs["broken"]["logs"].startswith("about to launch\n")
 
-    def test_of_a_run_without_tasks_yet_there_is_none(
-        self, make_app: MakeApp, finished: Finished, fault_proxy: FaultyWorkspace
+    def test_output_of_a_run_without_tasks_is_empty(
+        self, make_app: MakeApp, run_to_end: RunToEnd, fault_proxy: FaultyWorkspace
     ) -> None:
-        run_id = finished("quick")
+        run_id = run_to_end("quick")
         fault_proxy.fail(_as_queued, path="runs/get")
 
         response = make_app().test_client().get(f"/api/jobs/quick/runs/{run_id}/output")
@@ -226,7 +224,7 @@ class TestOutput:
 
 
 class TestCancel:
-    def test_it_is_204_without_a_body_and_the_run_ends(
+    def test_cancel_is_204_and_the_run_ends(
         self, app: Flask, client: FlaskClient, run_gate: RunGate, end: str
     ) -> None:
         with app.app_context():
@@ -239,8 +237,9 @@ class TestCancel:
             found = client.get(f"/api/jobs/gated/runs/{run_id}").get_json()
         assert found["state"]["result_state"] == "CANCELED"
 
-    def test_reads_say_so_at_once(self, client: FlaskClient, run_gate: RunGate) -> None:
-        """A peer says RUNNING for a minute (B9)."""
+    def test_cancel_is_visible_to_the_next_read(
+        self, client: FlaskClient, run_gate: RunGate
+    ) -> None:
         run_id = client.post("/api/jobs/gated/run", json={"params": run_gate.params}).get_json()[
             "runId"
         ]
@@ -259,7 +258,7 @@ class EtlParams(Schema):
 
 
 class TestJobs:
-    def test_they_are_listed_with_task_type_and_json_schema(
+    def test_jobs_have_a_task_type_and_a_json_schema(
         self, make_app: MakeApp, fault_proxy: FaultyWorkspace, end: str
     ) -> None:
         job = {"of": "never", "task_type": "job", "params": EtlParams, "description": "nightly"}
@@ -275,7 +274,7 @@ class TestJobs:
         assert shown["params"]["properties"]["tries"]["maximum"] == 5
         assert not fault_proxy.requests, "what the app knows is not asked upstream"
 
-    def test_of_a_job_without_a_schema_they_tell_what_its_task_type_takes(
+    def test_job_without_a_schema_has_the_parameters_of_its_task_type(
         self, client: FlaskClient
     ) -> None:
         listed = {job["key"]: job["params"] for job in client.get("/api/jobs/").get_json()["jobs"]}
@@ -286,22 +285,11 @@ class TestJobs:
             "type": ["string", "number", "boolean", "null"]
         }
 
-    def test_no_job_is_hidden_by_a_route(self, make_app: MakeApp) -> None:
-        app = make_app(
-            LAKEFLOW_JOBS_WEBHOOK_USERNAME="databricks", LAKEFLOW_JOBS_WEBHOOK_PASSWORD="secret"
-        )
-        parts = [
-            rule.rule.removeprefix("/api/jobs/").split("/")
-            for rule in app.url_map.iter_rules()
-            if rule.rule.startswith("/api/jobs/")
-        ]
-        assert {first for first, *_ in parts if first and "<" not in first} == RESERVED_KEYS
-
-    def test_the_list_may_be_asked_for_without_its_slash(self, client: FlaskClient) -> None:
+    def test_jobs_without_trailing_slash_is_200(self, client: FlaskClient) -> None:
         assert client.get("/api/jobs").status_code == 200
 
 
-class TestNotThere:
+class TestNotFound:
     @pytest.mark.parametrize(
         ("method", "path"),
         [
@@ -315,7 +303,7 @@ class TestNotThere:
             ("GET", "/status"),
         ],
     )
-    def test_an_unknown_job_is_404_and_names_the_known_ones(
+    def test_unknown_job_is_404_and_the_error_names_the_others(
         self, client: FlaskClient, fault_proxy: FaultyWorkspace, method: str, path: str
     ) -> None:
         response = client.open(f"/api/jobs/nope{path}", method=method)
@@ -327,7 +315,7 @@ class TestNotThere:
     @pytest.mark.parametrize(
         ("method", "path"), [("GET", ""), ("DELETE", ""), ("GET", "/output"), ("GET", "/stream")]
     )
-    def test_an_unknown_run_and_one_of_another_job_are_404(
+    def test_unknown_run_or_run_of_another_job_is_404(
         self, app: Flask, client: FlaskClient, fault_proxy: FaultyWorkspace, method: str, path: str
     ) -> None:
         with app.app_context():
@@ -345,7 +333,7 @@ class TestNotThere:
     @pytest.mark.parametrize(
         ("method", "path"), [("GET", ""), ("DELETE", ""), ("GET", "/output"), ("GET", "/stream")]
     )
-    def test_an_id_that_is_none_is_400(
+    def test_invalid_run_id_is_400(
         self, client: FlaskClient, fault_proxy: FaultyWorkspace, run_id: str, method: str, path: str
     ) -> None:
         response = client.open(f"/api/jobs/quick/runs/{run_id}{path}", method=method)
@@ -356,10 +344,10 @@ class TestNotThere:
 
 class TestUserJobs:
     @pytest.fixture
-    def theirs(self, make_app: MakeApp) -> FlaskClient:
-        """A client of an app one of whose jobs runs as its users."""
+    def user_client(self, make_app: MakeApp) -> FlaskClient:
+        """A client of an app whose job ``user`` runs as its users."""
         job = {"of": "never", "task_type": "job", "run_as": "user"}
-        return make_app(jobs={"theirs": job}).test_client()
+        return make_app(jobs={"user": job}).test_client()
 
     @pytest.mark.parametrize(
         ("method", "path"),
@@ -373,46 +361,46 @@ class TestUserJobs:
             ("GET", "/runs/1/stream"),
         ],
     )
-    def test_without_a_token_they_are_401_and_the_app_does_not_step_in(
-        self, theirs: FlaskClient, fault_proxy: FaultyWorkspace, method: str, path: str
+    def test_user_job_without_a_token_is_401_and_makes_no_call(
+        self, user_client: FlaskClient, fault_proxy: FaultyWorkspace, method: str, path: str
     ) -> None:
-        response = theirs.open(f"/api/jobs/theirs{path}", method=method)
+        response = user_client.open(f"/api/jobs/user{path}", method=method)
 
         assert response.status_code == 401
         assert not fault_proxy.requests
 
-    def test_with_one_they_act_with_it(
-        self, theirs: FlaskClient, fault_proxy: FaultyWorkspace
+    def test_user_job_with_a_token_calls_with_that_token(
+        self, user_client: FlaskClient, fault_proxy: FaultyWorkspace
     ) -> None:
-        run_id = theirs.post("/api/jobs/theirs/run", headers=on_behalf_of(ALICE)).get_json()[
+        run_id = user_client.post("/api/jobs/user/run", headers=on_behalf_of(ALICE)).get_json()[
             "runId"
         ]
         for path in ("runs", "status", f"runs/{run_id}", f"runs/{run_id}/output"):
-            response = theirs.get(f"/api/jobs/theirs/{path}", headers=on_behalf_of(ALICE))
+            response = user_client.get(f"/api/jobs/user/{path}", headers=on_behalf_of(ALICE))
             assert response.status_code == 200
 
         api_calls = [sent for sent in fault_proxy.requests if sent.path.startswith("/api/")]
         assert {sent.token for sent in api_calls} == {hash_token(ALICE)}
 
-    def test_with_one_that_the_workspace_refuses_they_are_401(self, theirs: FlaskClient) -> None:
-        response = theirs.post("/api/jobs/theirs/run", headers=on_behalf_of("dapi-of-carol"))
+    def test_user_job_with_a_refused_token_is_401(self, user_client: FlaskClient) -> None:
+        response = user_client.post("/api/jobs/user/run", headers=on_behalf_of("dapi-of-carol"))
 
         assert response.status_code == 401
         assert "carol" not in response.text
 
-    def test_what_one_user_has_read_is_not_shown_to_another(
-        self, theirs: FlaskClient, fault_proxy: FaultyWorkspace
+    def test_user_job_reads_of_one_user_are_not_served_to_another(
+        self, user_client: FlaskClient, fault_proxy: FaultyWorkspace
     ) -> None:
-        run_id = theirs.post("/api/jobs/theirs/run", headers=on_behalf_of(ALICE)).get_json()[
+        run_id = user_client.post("/api/jobs/user/run", headers=on_behalf_of(ALICE)).get_json()[
             "runId"
         ]
-        path = f"/api/jobs/theirs/runs/{run_id}"
-        assert theirs.get(path, headers=on_behalf_of(ALICE)).status_code == 200
+        path = f"/api/jobs/user/runs/{run_id}"
+        assert user_client.get(path, headers=on_behalf_of(ALICE)).status_code == 200
 
-        assert theirs.get(path, headers=on_behalf_of("dapi-of-carol")).status_code == 401
-        assert theirs.get(path).status_code == 401
+        assert user_client.get(path, headers=on_behalf_of("dapi-of-carol")).status_code == 401
+        assert user_client.get(path).status_code == 401
 
-    def test_a_token_changes_nothing_for_a_job_of_the_app(
+    def test_app_job_ignores_a_user_token(
         self, client: FlaskClient, fault_proxy: FaultyWorkspace
     ) -> None:
         client.post("/api/jobs/never/run", headers=on_behalf_of(ALICE))
@@ -421,8 +409,8 @@ class TestUserJobs:
             hash_token(fault_proxy.token)
         ]
 
-    def test_the_job_itself_may_be_looked_at(self, theirs: FlaskClient) -> None:
-        assert theirs.get("/api/jobs/theirs").get_json()["runAs"] == "user"
+    def test_user_job_itself_needs_no_token(self, user_client: FlaskClient) -> None:
+        assert user_client.get("/api/jobs/user").get_json()["runAs"] == "user"
 
 
 def _no_runs(exchange: Exchange) -> None:
@@ -431,9 +419,9 @@ def _no_runs(exchange: Exchange) -> None:
 
 
 def _as_queued(exchange: Exchange) -> None:
-    """A run as it is while it waits for its turn."""
+    """Respond with the run as it is in the queue."""
     reply = exchange.forward()
     run = json.loads(reply.body)
-    first_read_permit = {"state": {"life_cycle_state": "QUEUED"}, "status": {"state": "QUEUED"}}
-    document = {"run_id": run["run_id"], "job_id": run["job_id"], **first_read_permit}
+    queued = {"state": {"life_cycle_state": "QUEUED"}, "status": {"state": "QUEUED"}}
+    document = {"run_id": run["run_id"], "job_id": run["job_id"], **queued}
     exchange.respond(type(reply)(200, reply.headers, json.dumps(document).encode()))

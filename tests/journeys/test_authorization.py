@@ -1,0 +1,339 @@
+"""Authorization over HTTP: policies, users and read-only apps."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+from flask import request
+from flask_login import LoginManager, current_user, login_user
+
+from flask_lakeflow_jobs import ProxyUser, current_jobs, run_triggered
+from flask_lakeflow_jobs.testing import FaultyWorkspace
+from tests.conftest import MakeApp
+from tests.support import RunGate
+
+#: Method, path and the action that the policy is asked about.
+ROUTES = [
+    ("GET", "never", "view"),
+    ("POST", "never/run", "run"),
+    ("GET", "never/runs", "view"),
+    ("GET", "never/runs/1", "view"),
+    ("GET", "never/runs/1/output", "view"),
+    ("GET", "never/runs/1/stream", "view"),
+    ("GET", "stream?run=never:1", "view"),
+    ("GET", "never/status", "view"),
+    ("DELETE", "never/runs/1", "cancel"),
+]
+
+
+class RecordingPolicy:
+    """A policy that records its calls and always returns or raises the same."""
+
+    def __init__(self, result: object) -> None:
+        self._result = result
+        self.calls: list[tuple[str, str]] = []
+
+    def __call__(self, user: Any, action: str, job: str) -> bool:
+        self.calls.append((action, job))
+        if isinstance(self._result, Exception):
+            raise self._result
+        return bool(self._result)
+
+
+class TestPolicy:
+    @pytest.mark.parametrize("result", [False, None, 0, RuntimeError("broken")], ids=repr)
+    @pytest.mark.parametrize(("method", "path", "action"), ROUTES)
+    def test_denying_or_failing_policy_is_403_without_an_upstream_call(
+        self,
+        make_app: MakeApp,
+        fault_proxy: FaultyWorkspace,
+        result: object,
+        method: str,
+        path: str,
+        action: str,
+    ) -> None:
+        policy = RecordingPolicy(result)
+        client = make_app(policy=policy).test_client()
+
+        response = client.open(f"/api/jobs/{path}", method=method)
+
+        assert response.status_code == 403
+        assert response.mimetype == "application/problem+json"
+        assert "broken" not in response.text
+        assert policy.calls == [(action, "never")]
+        assert not fault_proxy.requests
+
+    @pytest.mark.parametrize(("method", "path", "action"), ROUTES)
+    def test_allowing_policy_is_called_once_with_the_action(
+        self, make_app: MakeApp, method: str, path: str, action: str
+    ) -> None:
+        policy = RecordingPolicy(True)
+        client = make_app(policy=policy).test_client()
+
+        response = client.open(f"/api/jobs/{path}", method=method)
+
+        assert response.status_code != 403
+        assert policy.calls == [(action, "never")]
+
+    def test_failing_policy_is_logged(
+        self, make_app: MakeApp, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        make_app(policy=RecordingPolicy(RuntimeError("broken"))).test_client().get(
+            "/api/jobs/never/runs"
+        )
+
+        assert "broken" in caplog.text
+
+    def test_policy_may_allow_run_and_deny_cancel(
+        self, make_app: MakeApp, run_gate: RunGate
+    ) -> None:
+        app = make_app(policy=lambda user, action, job: action != "cancel")
+        client = app.test_client()
+        run_id = client.post("/api/jobs/gated/run", json={"params": run_gate.params}).get_json()[
+            "runId"
+        ]
+
+        assert client.get(f"/api/jobs/gated/runs/{run_id}").status_code == 200
+        assert client.delete(f"/api/jobs/gated/runs/{run_id}").status_code == 403
+
+        run_gate.open()
+        with app.app_context():
+            assert current_jobs["gated"].wait(run_id).outcome == "succeeded"
+
+    def test_policy_of_a_job_replaces_the_apps(self, make_app: MakeApp) -> None:
+        app_policy, job_policy = RecordingPolicy(False), RecordingPolicy(True)
+        jobs = {"mine": {"of": "never", "task_type": "job", "policy": job_policy}}
+        client = make_app(jobs=jobs, policy=app_policy).test_client()
+
+        assert client.post("/api/jobs/mine/run").status_code == 200
+        assert client.post("/api/jobs/never/run").status_code == 403
+        assert job_policy.calls == [("run", "mine")]
+        assert app_policy.calls == [("run", "never")]
+
+    def test_list_contains_viewable_jobs_only(self, make_app: MakeApp) -> None:
+        client = make_app(policy=lambda user, action, job: job == "quick").test_client()
+
+        listed = client.get("/api/jobs/").get_json()["jobs"]
+
+        assert [job["key"] for job in listed] == ["quick"]
+
+    def test_python_calls_need_no_policy(self, make_app: MakeApp) -> None:
+        with make_app(policy=RecordingPolicy(False)).app_context():
+            assert current_jobs["never"].run_now().run_id
+
+
+#: As the proxy of Databricks Apps forwards a request.
+ANNA = {
+    "X-Forwarded-User": "4711@7",
+    "X-Forwarded-Preferred-Username": "anna",
+    "X-Forwarded-Email": "anna@example.com",
+}
+
+
+class UserPolicy:
+    """A policy that allows some users everything, and records all users."""
+
+    def __init__(self, *allowed: object) -> None:
+        self._allowed = allowed
+        self.users: list[Any] = []
+
+    def __call__(self, user: Any, action: str, job: str) -> bool:
+        self.users.append(user)
+        return user in self._allowed
+
+
+def demo_user() -> str | None:
+    return request.headers.get("X-Demo-User")
+
+
+def test_user_loader_identifies_the_user(make_app: MakeApp) -> None:
+    client = make_app(policy=UserPolicy("anna"), user_loader=demo_user).test_client()
+
+    assert client.post("/api/jobs/never/run", headers={"X-Demo-User": "anna"}).status_code == 200
+    assert client.post("/api/jobs/never/run", headers={"X-Demo-User": "bert"}).status_code == 403
+    assert client.post("/api/jobs/never/run").status_code == 403
+
+
+def test_proxy_headers_of_a_trusted_proxy_identify_the_user(make_app: MakeApp) -> None:
+    anna = ProxyUser("4711@7", "anna", "anna@example.com")
+    policy = UserPolicy(anna)
+    client = make_app(policy=policy, LAKEFLOW_JOBS_TRUST_PROXY_HEADERS=True).test_client()
+
+    assert client.get("/api/jobs/never", headers=ANNA).status_code == 200
+    assert policy.users == [anna]
+    assert client.get("/api/jobs/never").status_code == 403
+    assert policy.users == [anna, None]
+
+
+@pytest.mark.parametrize("more", [{}, {"LAKEFLOW_JOBS_TRUST_PROXY_HEADERS": False}])
+def test_proxy_headers_are_ignored_by_default(make_app: MakeApp, more: dict[str, Any]) -> None:
+    policy = UserPolicy()
+    client = make_app(policy=policy, **more).test_client()
+
+    assert client.get("/api/jobs/never", headers=ANNA).status_code == 403
+    assert policy.users == [None]
+
+
+def test_proxy_headers_are_ignored_with_a_user_loader(make_app: MakeApp) -> None:
+    policy = UserPolicy()
+    app = make_app(policy=policy, user_loader=demo_user, LAKEFLOW_JOBS_TRUST_PROXY_HEADERS=True)
+    app.test_client().get("/api/jobs/never", headers=ANNA)
+    assert policy.users == [None]
+
+
+def test_proxy_headers_are_decoded_as_utf_8(make_app: MakeApp) -> None:
+    policy = UserPolicy()
+    client = make_app(policy=policy, LAKEFLOW_JOBS_TRUST_PROXY_HEADERS=True).test_client()
+    wsgi_value = "Jörg Müller".encode().decode("latin-1")
+
+    client.get("/api/jobs/never", headers={"X-Forwarded-Preferred-Username": wsgi_value})
+
+    assert policy.users == [ProxyUser(name="Jörg Müller")]
+
+
+class LoginUser:
+    """A user of Flask-Login."""
+
+    def __init__(self, name: str, *, is_authenticated: bool) -> None:
+        self._name = name
+        self.is_authenticated = is_authenticated
+
+    def get_id(self) -> str:
+        return self._name
+
+
+@pytest.mark.parametrize("is_authenticated", [True, False])
+def test_user_who_is_not_authenticated_is_none(make_app: MakeApp, is_authenticated: bool) -> None:
+    user = LoginUser("7", is_authenticated=is_authenticated)
+    policy = UserPolicy(user)
+    client = make_app(policy=policy, user_loader=lambda: user).test_client()
+
+    response = client.get("/api/jobs/never")
+
+    assert (response.status_code == 200) is is_authenticated
+    assert policy.users == [user if is_authenticated else None]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "never/run"), ("GET", "never"), ("GET", ""), ("GET", "openapi.json")],
+)
+def test_failing_user_loader_is_403_and_reveals_nothing(
+    make_app: MakeApp,
+    fault_proxy: FaultyWorkspace,
+    caplog: pytest.LogCaptureFixture,
+    method: str,
+    path: str,
+) -> None:
+    def fail() -> Any:
+        raise LookupError("session 4711 is broken")
+
+    client = make_app(policy=UserPolicy(None), user_loader=fail).test_client()
+    with caplog.at_level(logging.ERROR):
+        response = client.open(f"/api/jobs/{path}", method=method)
+
+    assert response.status_code == 403
+    assert response.mimetype == "application/problem+json"
+    assert "4711" not in response.text
+    assert "4711" in caplog.text
+    assert fault_proxy.find_requests("POST", "run-now") == []
+
+
+def test_user_loader_is_called_once_per_request(make_app: MakeApp) -> None:
+    calls = []
+
+    def load() -> str:
+        calls.append(1)
+        return "anna"
+
+    client = make_app(policy=UserPolicy("anna"), user_loader=load).test_client()
+    assert client.get("/api/jobs/").status_code == 200
+    assert calls == [1]
+
+
+def allow_keys(*keys: str) -> Any:
+    return lambda user, action, job: job in keys
+
+
+def test_lists_and_errors_name_viewable_jobs_only(make_app: MakeApp) -> None:
+    client = make_app(policy=allow_keys("quick", "never")).test_client()
+
+    listed = client.get("/api/jobs/").get_json()["jobs"]
+    assert {job["key"] for job in listed} == {"quick", "never"}
+    unknown = client.get("/api/jobs/nothing/status")
+    assert unknown.status_code == 404
+    assert "'never'" in unknown.text
+    assert "gated" not in unknown.text
+
+
+def test_stream_of_several_runs_with_a_denied_job_is_403(
+    make_app: MakeApp, fault_proxy: FaultyWorkspace
+) -> None:
+    client = make_app(policy=allow_keys("never")).test_client()
+
+    response = client.get("/api/jobs/stream?run=never:1&run=quick:1")
+
+    assert response.status_code == 403
+    assert not fault_proxy.requests
+    run_id = client.post("/api/jobs/never/run").get_json()["runId"]
+    assert client.get(f"/api/jobs/stream?run=never:{run_id}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "never/run"), ("DELETE", "never/runs/1"), ("POST", "never/runs/1/repair")],
+)
+def test_read_only_app_refuses_changes_over_http(
+    make_app: MakeApp, fault_proxy: FaultyWorkspace, method: str, path: str
+) -> None:
+    client = make_app(LAKEFLOW_JOBS_READ_ONLY=True).test_client()
+
+    response = client.open(f"/api/jobs/{path}", method=method)
+
+    assert response.status_code == 403
+    assert "read-only" in response.get_json()["detail"]
+    assert fault_proxy.requests == []
+    assert client.get("/api/jobs/never").status_code == 200
+    assert client.get("/api/jobs/never/runs").status_code == 200
+
+
+def test_read_only_app_accepts_changes_on_the_command_line(make_app: MakeApp) -> None:
+    runner = make_app(LAKEFLOW_JOBS_READ_ONLY=True).test_cli_runner()
+    assert runner.invoke(args=["jobs", "run", "never", "--no-wait"]).exit_code == 0
+
+
+class Member(LoginUser):
+    """A user who is logged in."""
+
+    is_active = True
+    is_anonymous = False
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, is_authenticated=True)
+
+
+def test_user_loader_may_be_flask_logins_current_user(make_app: MakeApp) -> None:
+    app = make_app(
+        policy=lambda user, action, job: user is not None and user.get_id() == "anna",
+        user_loader=lambda: current_user,
+        SECRET_KEY="for tests",
+    )
+    manager = LoginManager(app)
+    manager.user_loader(Member)
+
+    @app.get("/login/<name>")
+    def login(name: str) -> str:
+        login_user(Member(name))
+        return name
+
+    client = app.test_client()
+    assert client.post("/api/jobs/never/run").status_code == 403
+    client.get("/login/bert")
+    assert client.post("/api/jobs/never/run").status_code == 403
+    client.get("/login/anna")
+    users: list[str] = []
+    with run_triggered.connected_to(lambda _, user, **__: users.append(user)):
+        assert client.post("/api/jobs/never/run").status_code == 200
+    assert users == ["anna"]

@@ -1,0 +1,101 @@
+"""Responses to paths and methods that no route serves."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from flask_lakeflow_jobs import LakeflowJobs
+from flask_lakeflow_jobs.config.jobs import RESERVED_KEYS
+from tests.conftest import MakeApp
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE"])
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("", {"GET", "HEAD"}),
+        ("never", {"GET", "HEAD"}),
+        ("never/", {"GET", "HEAD"}),
+        ("never/run", {"POST"}),
+        ("never/runs/1", {"GET", "HEAD", "DELETE"}),
+        ("never/runs/1/repair", {"POST"}),
+        ("stream", {"GET", "HEAD"}),
+        ("openapi.json", {"GET", "HEAD"}),
+    ],
+)
+def test_other_method_is_405_with_the_allowed_methods(
+    client: FlaskClient, method: str, path: str, allowed: set[str]
+) -> None:
+    if method in allowed:
+        return
+    answer = client.open(f"/api/jobs/{path}", method=method)
+    assert answer.status_code == 405
+    assert set(answer.headers["Allow"].split(", ")) == allowed
+    assert answer.mimetype == "application/problem+json"
+    if method != "HEAD":
+        assert answer.get_json(force=True)["status"] == 405
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("path", ["never/nothing", "never/runs/1/nothing", "a/b/c/d/e", "stream/x"])
+def test_other_path_is_404(client: FlaskClient, method: str, path: str) -> None:
+    answer = client.open(f"/api/jobs/{path}", method=method)
+    assert answer.status_code == 404
+    assert answer.mimetype == "application/problem+json"
+    assert "openapi.json" in answer.get_json(force=True)["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"), [("never/run", {"POST"}), ("never/runs/1", {"GET", "HEAD", "DELETE"})]
+)
+def test_options_is_204_with_the_allowed_methods(
+    client: FlaskClient, path: str, allowed: set[str]
+) -> None:
+    answer = client.options(f"/api/jobs/{path}")
+    assert answer.status_code == 204
+    assert set(answer.headers["Allow"].split(", ")) == allowed
+
+
+def test_routes_of_the_app_under_the_prefix_take_precedence(app: Flask) -> None:
+    for rule, methods in (
+        ("/api/jobs/mine/deep/page", ["GET"]),
+        ("/api/jobs/<name>/extra/<thing>", ["GET", "POST"]),
+        ("/api/jobs/mine/", ["PUT"]),
+        ("/api/<path:rest>", ["GET"]),
+        ("/api/jobs/folder/with/slash/", ["GET"]),
+    ):
+        app.add_url_rule(rule, rule, lambda **_: "the host's own", methods=methods)
+    client = app.test_client()
+
+    assert client.get("/api/jobs/mine/deep/page").text == "the host's own"
+    assert client.post("/api/jobs/a/extra/b").text == "the host's own"
+    assert client.put("/api/jobs/mine/").text == "the host's own"
+    assert client.get("/api/other/page").text == "the host's own"
+    assert client.get("/api/jobs/folder/with/slash").status_code == 308
+    assert client.get("/api/jobs/never").get_json()["key"] == "never"
+
+
+@pytest.mark.parametrize("prefix", ["", "/"])
+def test_without_a_prefix_other_pages_belong_to_the_app(prefix: str) -> None:
+    app = Flask("app")
+
+    @app.errorhandler(404)
+    def lost(error: Exception) -> tuple[str, int]:
+        return "the host's own page", 404
+
+    LakeflowJobs(app, url_prefix=prefix)
+    assert app.test_client().get("/a/b/c").text == "the host's own page"
+
+
+def test_first_path_segments_of_routes_are_reserved_keys(make_app: MakeApp) -> None:
+    app = make_app(
+        LAKEFLOW_JOBS_WEBHOOK_USERNAME="databricks", LAKEFLOW_JOBS_WEBHOOK_PASSWORD="secret"
+    )
+    parts = [
+        rule.rule.removeprefix("/api/jobs/").split("/")
+        for rule in app.url_map.iter_rules()
+        if rule.rule.startswith("/api/jobs/")
+    ]
+    assert {first for first, *_ in parts if first and "<" not in first} == RESERVED_KEYS
