@@ -1,4 +1,4 @@
-"""Jobs at a glance."""
+"""Cards: a summary of each job."""
 
 from __future__ import annotations
 
@@ -18,51 +18,47 @@ from ..jobs import Jobs
 from ..runs.outcome import SUCCESSES, Outcome
 from ..runs.redaction import redact
 from . import queries
-from .queries import LAST_RUNS, May, rights
+from .queries import RECENT_RUNS, Permissions, find_permissions
 from .schedules import Schedule, schedule_of
-from .summaries import Bar, Summary, strip, summary
+from .summaries import Bar, Summary, build_strip, summarize
 
 if TYPE_CHECKING:
     from ..web.auth import Authorizer
 
-#: Jobs that are read at the same time.
-AT_ONCE = 8
+#: Jobs that are read concurrently.
+MAX_CONCURRENT_READS = 8
 
 
 @dataclass(frozen=True)
 class Card:
-    """A job at a glance.
+    """A job with its recent runs.
 
-    :param job: the settings' job.
-    :param may: what whoever asks may do.
-    :param runs: its last runs, newest first.
-    :param slots: how many runs it may have at once, where that is known.
-    :param queues: whether a run that finds no slot waits for one.
-    :param schedule: what starts it of itself, if anything does.
-    :param seen_at: when this was true, in milliseconds since the epoch, where the workspace cannot
-        be asked.
-    :param trouble: why nothing is known.
+    :param runs: newest first.
+    :param max_concurrent_runs: ``None``: not known.
+    :param queues: whether runs above that limit are queued.
+    :param stale_since: milliseconds since the epoch, if the workspace does not respond.
+    :param error: why the job could not be read.
     """
 
     job: Job
-    may: May
+    may: Permissions
     runs: Sequence[Summary] = ()
-    slots: int | None = None
+    max_concurrent_runs: int | None = None
     queues: bool = False
     schedule: Schedule | None = None
-    seen_at: float | None = None
-    trouble: LakeflowJobsError | None = None
+    stale_since: float | None = None
+    error: LakeflowJobsError | None = None
 
     @property
     def bars(self) -> list[Bar]:
-        return strip(self.runs, LAST_RUNS)
+        return build_strip(self.runs, RECENT_RUNS)
 
     @property
     def last(self) -> Summary | None:
         return self.runs[0] if self.runs else None
 
     @property
-    def busy(self) -> int:
+    def running_count(self) -> int:
         return sum(run.is_going and run.state.outcome is not Outcome.QUEUED for run in self.runs)
 
     @property
@@ -71,49 +67,48 @@ class Card:
 
     @property
     def has_more(self) -> bool:
-        """Whether it may have had other runs before these."""
-        return len(self.runs) == LAST_RUNS
+        """Whether there may be older runs."""
+        return len(self.runs) == RECENT_RUNS
 
 
-def cards(authorizer: Authorizer, keys: Iterable[str]) -> list[Card]:
-    """Jobs at a glance, read side by side: one that cannot be read holds up no other.
+def read_cards(authorizer: Authorizer, keys: Iterable[str]) -> list[Card]:
+    """Read jobs concurrently; one that cannot be read does not delay the others.
 
-    :param authorizer: decides what the requester may do.
-    :param keys: of the jobs; whoever asks may see them.
+    :param keys: of jobs that the requester may view.
     """
     state = current_state()
-    moment, parameter = queries.now(), queries.who_parameter()
+    moment, parameter = queries.now(), queries.requester_parameter()
 
     def read(blank: Card, handle: JobHandle | LakeflowJobsError) -> Card:
         if isinstance(handle, LakeflowJobsError):
-            return replace(blank, trouble=handle)
+            return replace(blank, error=handle)
         reads = cached_reads_of(handle, stale_if_error=True)
         try:
-            seen = reads.list_runs(LAST_RUNS)
+            response = reads.list_runs(RECENT_RUNS)
             settings = state.upstream.parse_job(reads.get_job().value).settings
         except LakeflowJobsError as error:
-            return replace(blank, trouble=error)
+            return replace(blank, error=error)
         return replace(
             blank,
             runs=[
-                summary(state.upstream.parse_base_run(run), moment, parameter)
-                for run in (redact(each, blank.job.secret_overrides) for each in seen.value)
+                summarize(state.upstream.parse_base_run(run), moment, parameter)
+                for run in (redact(each, blank.job.secret_overrides) for each in response.value)
             ],
-            slots=settings.max_concurrent_runs if settings else None,
+            max_concurrent_runs=settings.max_concurrent_runs if settings else None,
             queues=bool(settings and settings.queue and settings.queue.enabled),
             schedule=schedule_of(settings),
-            seen_at=queries.seen_at(seen, moment),
+            stale_since=queries.stale_since(response, moment),
         )
 
-    with ExitStack() as stack, ThreadPoolExecutor(AT_ONCE) as threads:
+    with ExitStack() as stack, ThreadPoolExecutor(MAX_CONCURRENT_READS) as threads:
         handles = [Jobs(state)[key] for key in keys]
-        blanks = [Card(handle.job, rights(authorizer, handle)) for handle in handles]
-        acting = [_acting(handle, stack) for handle in handles]
+        blanks = [Card(handle.job, find_permissions(authorizer, handle)) for handle in handles]
+        acting = [_handle_or_error(handle, stack) for handle in handles]
         return list(threads.map(read, blanks, acting))
 
 
-def _acting(handle: JobHandle, stack: ExitStack) -> JobHandle | LakeflowJobsError:
-    """A handle that acts as its job says, or why there is none."""
+def _handle_or_error(handle: JobHandle, stack: ExitStack) -> JobHandle | LakeflowJobsError:
+    """Return a handle with the identity that the job asks for, or why there is none."""
     if handle.job.run_as != "user":
         return handle
     try:

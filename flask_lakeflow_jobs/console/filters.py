@@ -1,4 +1,4 @@
-"""Names of outcomes and tasks, times and durations, as the pages show them. Pure."""
+"""Labels of outcomes and tasks, times and durations, as the pages show them. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from ..runs.durations import format_duration
 from ..runs.outcome import Outcome
 
-#: What kind of state an outcome is: each has its colour and its mark.
+#: The kind of each outcome; a kind has one color and one icon.
 KINDS: Mapping[Outcome, str] = {
     Outcome.QUEUED: "waiting",
     Outcome.PENDING: "waiting",
@@ -30,7 +30,7 @@ KINDS: Mapping[Outcome, str] = {
     Outcome.UNKNOWN: "unknown",
 }
 
-#: The kinds as people ask for them.
+#: The kinds as the filter of a history shows them.
 KIND_NAMES: Mapping[str, str] = {
     "going": "running",
     "waiting": "waiting",
@@ -46,23 +46,23 @@ KIND_NAMES: Mapping[str, str] = {
 }
 
 #: What to do about a termination code. Source: the Jobs API's description of each.
-HINTS: Mapping[str, str] = {
-    "CLUSTER_ERROR": "The cluster could not run. Look at its event log.",
-    "CLUSTER_REQUEST_LIMIT_EXCEEDED": "Too many clusters were asked for. Try again later.",
+ADVICE: Mapping[str, str] = {
+    "CLUSTER_ERROR": "The cluster could not run. Check its event log.",
+    "CLUSTER_REQUEST_LIMIT_EXCEEDED": "Too many clusters were requested. Try again later.",
     "DRIVER_ERROR": "The driver broke down; often it ran out of memory.",
     "INVALID_CLUSTER_REQUEST": "The job's cluster settings are not valid.",
-    "LIBRARY_INSTALLATION_ERROR": "A library could not be installed. Look at the job's libraries.",
-    "MAX_CONCURRENT_RUNS_EXCEEDED": "All slots of the job were busy. Wait for a run to end, or"
-    " enable the job's queue.",
+    "LIBRARY_INSTALLATION_ERROR": "A library could not be installed. Check the job's libraries.",
+    "MAX_CONCURRENT_RUNS_EXCEEDED": "The job was at its limit of concurrent runs. Wait for a run"
+    " to end, or enable the job's queue.",
     "MAX_JOB_QUEUE_SIZE_EXCEEDED": "The job's queue was full.",
     "REPOSITORY_CHECKOUT_FAILED": "The job's code could not be checked out of its repository.",
-    "RESOURCE_NOT_FOUND": "Something that the job needs is not there.",
-    "STORAGE_ACCESS_ERROR": "Storage could not be read or written. Look at its permissions.",
+    "RESOURCE_NOT_FOUND": "A resource that the job needs does not exist.",
+    "STORAGE_ACCESS_ERROR": "Storage could not be read or written. Check its permissions.",
     "UNAUTHORIZED_ERROR": "The identity that the job runs as may not use something it needs.",
     "WORKSPACE_RUN_LIMIT_EXCEEDED": "The workspace had too many runs at once. Try again later.",
 }
 
-#: What the kinds of tasks are called, by their fields in a task.
+#: The kinds of tasks, by their fields in a task.
 TASK_KINDS: Mapping[str, str] = {
     "notebook_task": "Notebook",
     "spark_python_task": "Python script",
@@ -94,11 +94,8 @@ def duration(milliseconds: float | None, *, is_growing: bool = False) -> str:
     return format_duration(seconds, whole_seconds=is_growing)
 
 
-def ago(milliseconds: float) -> str:
-    """How long ago, in one unit.
-
-    :param milliseconds: how long.
-    """
+def format_ago(milliseconds: float) -> str:
+    """Format how long ago something was, in one unit."""
     seconds = max(0, int(milliseconds / 1000))
     for size, name in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= size:
@@ -107,7 +104,7 @@ def ago(milliseconds: float) -> str:
 
 
 def moment(milliseconds: int) -> dt.datetime:
-    """A moment in UTC.
+    """Return a moment in UTC.
 
     :param milliseconds: since the epoch.
     """

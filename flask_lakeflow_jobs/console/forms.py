@@ -1,5 +1,4 @@
-"""The form of a job: from its schema, else from its definition. Pure."""
-# MERGED """What the form of a job is filled with, so that a run can be run again. Pure."""
+"""The form of a job: its controls, their values, and what a browser sends. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from ..config.jobs import Job
     from ..sdk_types import Run, SdkJob
 
-#: The input for a format of text, where it is not a plain one.
+#: Inputs by the format of a text.
 BY_FORMAT: Mapping[str, str] = {
     "date": "date",
     "date-time": "datetime-local",
@@ -32,11 +31,11 @@ BY_FORMAT: Mapping[str, str] = {
 }
 
 
-#: What lists of parameters are called, by the names that they go by.
+#: Labels of lists of parameters, by name.
 LIST_LABELS: Mapping[str, str] = {"args": "Arguments", "commands": "Commands"}
 
 
-#: The limits that an input can hold, by their names in JSON Schema.
+#: Attributes of an input, by their names in JSON Schema.
 LIMITS: Mapping[str, str] = {
     "minimum": "min",
     "maximum": "max",
@@ -46,25 +45,21 @@ LIMITS: Mapping[str, str] = {
 }
 
 
-#: What is chosen from where a flag may stay unsaid.
+#: The choices of a flag that may be left out.
 FLAGS = ("true", "false")
 
 
-#: Of the form itself, not of a field.
-WHOLE = "_schema"
+#: The name of the control that holds all parameters, and of errors of the whole form.
+WHOLE_FORM = "_schema"
 
 
 @dataclass(frozen=True)
 class Field:
     """A control of the form.
 
-    :param name: the parameter's.
     :param control: the ``type`` of an input, or ``select``, ``lines``, ``json``.
-    :param value: what stands in it.
     :param choices: of a ``select``.
-    :param attributes: limits, as an input has them.
-    :param help: for people.
-    :param errors: what is wrong with its value.
+    :param attributes: limits, as HTML spells them.
     """
 
     name: str
@@ -85,34 +80,33 @@ class Field:
     def is_checked(self) -> bool:
         return self.value == "true"
 
-    def holding(self, text: str) -> Field:
-        """The same with a text in it; what is masked stays away.
+    def with_text(self, text: str) -> Field:
+        """Return the control with a text; unchanged if the text is redacted.
 
-        :param text: what stands in it; of a flag in any of the words that a schema takes.
+        :param text: of a flag, any text that marshmallow accepts.
         """
         if text == REDACTED:
             return self
         return replace(self, value=_flag(text) if self.is_flag else text)
 
     def text_in(self, sent: Mapping[str, str]) -> str:
-        """What stands in it when a browser sends the form: of a box without its tick, nothing is.
+        """Return its text in a form that a browser has sent.
 
-        :param sent: by name.
+        A browser sends nothing for a box that is not checked.
         """
         return sent.get(self.name, "false" if self.control == "checkbox" else "")
 
     def read(self, text: str) -> Any:
-        """The value that a text in it stands for.
+        """Parse a text that is not empty.
 
-        :param text: not an empty one.
-        :raises ValueError: it stands for none; the sentence says why.
+        :raises ValueError: the text cannot be parsed; the message says why.
         """
         if self.control == "checkbox":
             return text == "true"
         if self.control == "lines":
             if REDACTED in text:
                 raise ValueError(
-                    f"Has {REDACTED} where a secret was. Write the secret, or drop the line."
+                    f"Contains {REDACTED} for a secret. Enter the secret, or remove the line."
                 )
             return [line for line in text.splitlines() if line.strip()]
         if self.control == "json":
@@ -120,7 +114,7 @@ class Field:
                 value = json.loads(text)
             except ValueError as error:
                 raise ValueError(f"This is not valid JSON: {error}.") from None
-            if self.name == WHOLE and not isinstance(value, dict):
+            if self.name == WHOLE_FORM and not isinstance(value, dict):
                 raise ValueError("Must be {…}.")
             return value
         return text
@@ -130,9 +124,8 @@ class Field:
 class Form:
     """The form of a job.
 
-    :param fields: its controls.
-    :param inside: the field of run-now that the parameters go into, where the job does not say.
-    :param errors: what is wrong with no one field.
+    :param inside: run-now's field for the parameters, if the job does not define it.
+    :param errors: those of no single control.
     """
 
     fields: Sequence[Field]
@@ -141,53 +134,42 @@ class Form:
 
     @property
     def is_refused(self) -> bool:
-        return bool(self.errors) or self.first_wrong is not None
+        return bool(self.errors) or self.first_invalid is not None
 
     @property
-    def first_wrong(self) -> Field | None:
-        """The first control whose value is refused."""
+    def first_invalid(self) -> Field | None:
+        """The first control with an error."""
         return next((each for each in self.fields if each.errors), None)
 
-    def filled(self, values: Mapping[str, str]) -> Form:
-        """The same with values in it; a masked one stays away.
-
-        :param values: by name.
-        """
+    def with_values(self, values: Mapping[str, str]) -> Form:
+        """Return the form with values, by name; redacted values are left out."""
         return replace(
             self,
             fields=[
-                each.holding(values[each.name]) if each.name in values else each
+                each.with_text(values[each.name]) if each.name in values else each
                 for each in self.fields
             ],
         )
 
-    def refilled(self, sent: Mapping[str, str]) -> Form:
-        """The same with what a browser has sent in it.
-
-        :param sent: by name.
-        """
-        return self.filled({each.name: each.text_in(sent) for each in self.fields})
+    def with_sent(self, sent: Mapping[str, str]) -> Form:
+        """Return the form with what a browser has sent."""
+        return self.with_values({each.name: each.text_in(sent) for each in self.fields})
 
     def params(self, sent: Mapping[str, str]) -> dict[str, Any]:
-        """The parameters that a browser has sent; an empty control stands for none.
+        """Parse the parameters that a browser has sent.
 
-        So does one whose text cannot be read; :meth:`unreadable` has those.
-
-        :param sent: by name.
+        Empty controls are left out, and so are those that :meth:`find_unreadable` returns.
         """
         params, _ = self._read(sent)
         if self.inside is None:
             return params
-        if self.inside == WHOLE:
-            whole: dict[str, Any] = params.get(WHOLE, {})
+        if self.inside == WHOLE_FORM:
+            whole: dict[str, Any] = params.get(WHOLE_FORM, {})
             return whole
         return {self.inside: params} if params else {}
 
-    def unreadable(self, sent: Mapping[str, str]) -> dict[str, list[str]]:
-        """What is wrong with texts that stand for no value, by name.
-
-        :param sent: by name.
-        """
+    def find_unreadable(self, sent: Mapping[str, str]) -> dict[str, list[str]]:
+        """Return the errors of texts that cannot be parsed, by name."""
         _, wrong = self._read(sent)
         return wrong
 
@@ -205,14 +187,11 @@ class Form:
         return params, wrong
 
     def with_errors(self, error: InvalidParameters) -> Form:
-        """The same with what is wrong, at the fields that it is wrong with.
-
-        :param error: the refusal.
-        """
-        messages = {name: list(_flat(found)) for name, found in error.messages.items()}
+        """Return the form with the error's messages at their controls."""
+        messages = {name: list(_flatten(found)) for name, found in error.messages.items()}
         names = {each.name for each in self.fields}
         rest = [
-            message if name == WHOLE else f"{name}: {message}"
+            message if name == WHOLE_FORM else f"{name}: {message}"
             for name, found in messages.items()
             if name not in names
             for message in found
@@ -224,16 +203,15 @@ class Form:
         )
 
 
-def form_of(job: Job, definition: SdkJob | None, hidden: Iterable[str] = ()) -> Form:
-    """The form of a job.
+def build_form(job: Job, definition: SdkJob | None, hidden: Iterable[str] = ()) -> Form:
+    """Build the form of a job, from its schema or otherwise from its definition.
 
-    :param job: the settings' job.
-    :param definition: the workspace's job, where it could be read.
+    :param definition: ``None``: the workspace's definition could not be read.
     :param hidden: names that the app fills in itself.
     """
     if job.schema is not None:
         form = _from_schema(
-            build_json_schema(job.schema), job.secret_overrides, _with_offset(job.schema)
+            build_json_schema(job.schema), job.secret_overrides, _fields_with_offset(job.schema)
         )
     elif job.task_type in (None, "job"):
         form = Form(
@@ -249,14 +227,15 @@ def form_of(job: Job, definition: SdkJob | None, hidden: Iterable[str] = ()) -> 
         form = Form([])
     else:
         form = Form(
-            [Field(WHOLE, "Parameters", "json", value="{}", help="A JSON object.")], inside=WHOLE
+            [Field(WHOLE_FORM, "Parameters", "json", value="{}", help="A JSON object.")],
+            inside=WHOLE_FORM,
         )
     left_out = set(hidden)
     return replace(form, fields=[each for each in form.fields if each.name not in left_out])
 
 
-def _with_offset(schema: Schema) -> set[str]:
-    """The names of moments that want an offset from UTC, for which browsers have no control."""
+def _fields_with_offset(schema: Schema) -> set[str]:
+    """Return the fields that need an offset from UTC, for which browsers have no control."""
     return {
         field.data_key or name
         for name, field in schema.load_fields.items()
@@ -311,7 +290,7 @@ def _field(
         )
     if kind == "boolean" and (required or "default" in described):
         return replace(made, control="checkbox", required=False)
-    if kind == "boolean":  # a box cannot be left alone: without its tick it says false
+    if kind == "boolean":  # a box cannot be left out: unchecked, it means false
         return replace(made, control="select", choices=FLAGS)
     if kind in ("integer", "number"):
         step = "1" if kind == "integer" else "any"
@@ -343,7 +322,7 @@ def _as_text(value: object) -> str:
 
 
 def _flag(text: str) -> str:
-    """One of :data:`FLAGS`, or nothing for what is neither."""
+    """Return one of :data:`FLAGS`; empty for other texts."""
     if text in Boolean.truthy:
         return "true"
     return "false" if text in Boolean.falsy else ""
@@ -370,31 +349,32 @@ def _notebook_parameters(definition: SdkJob | None) -> list[tuple[str, str | Non
     return list(found.items())
 
 
-def _flat(messages: object) -> Iterable[str]:
-    """The texts in what marshmallow says of a field, which may be nested."""
+def _flatten(messages: object) -> Iterable[str]:
+    """Yield the texts of marshmallow's messages, which may be nested."""
     if isinstance(messages, Mapping):
         for name, inner in messages.items():
-            for text in _flat(inner):
+            for text in _flatten(inner):
                 yield f"{name}: {text}" if isinstance(name, str) else f"item {name + 1}: {text}"
     elif isinstance(messages, list | tuple):
         for inner in messages:
-            yield from _flat(inner)
+            yield from _flatten(inner)
     else:
         yield str(messages)
 
 
-def given_to(run: Run, task_type: str | None) -> dict[str, str]:
-    """The texts for the controls of a form; what was masked stays away, but for list items.
+def read_run_values(run: Run, task_type: str | None) -> dict[str, str]:
+    """Return the values of a redacted run for the form of its job, to run it again.
 
-    :param run: whose parameters they are, with its secrets masked.
-    :param task_type: of its job; it decides by which names they go.
+    Redacted values are left out, but not those in lists.
     """
-    params = {name: value for name, value in _params(run, task_type).items() if value != REDACTED}
-    texts = {name: _given_as_text(value) for name, value in params.items()}
-    return {**texts, WHOLE: json.dumps(params, indent=2)}
+    params = {
+        name: value for name, value in _run_params(run, task_type).items() if value != REDACTED
+    }
+    texts = {name: _format_run_value(value) for name, value in params.items()}
+    return {**texts, WHOLE_FORM: json.dumps(params, indent=2)}
 
 
-def _params(run: Run, task_type: str | None) -> Mapping[str, Any]:
+def _run_params(run: Run, task_type: str | None) -> Mapping[str, Any]:
     fields = run.overriding_parameters.as_dict() if run.overriding_parameters else {}
     if task_type is None or task_type == "job":
         return {**fields, **job_parameters_of(run)}
@@ -405,7 +385,7 @@ def _params(run: Run, task_type: str | None) -> Mapping[str, Any]:
     return found
 
 
-def _given_as_text(value: object) -> str:
+def _format_run_value(value: object) -> str:
     if isinstance(value, list):
         return "\n".join(map(str, value))
     return value if isinstance(value, str) else json.dumps(value)

@@ -1,4 +1,4 @@
-"""What templates are given: the pages' own, and through globals the host's."""
+"""Fragments and filters for the templates of the console and of the host."""
 
 from __future__ import annotations
 
@@ -10,18 +10,15 @@ from markupsafe import Markup
 from ..errors import LakeflowJobsError
 from ..web.auth import app_handle, current_authorizer, request_handle
 from . import filters, queries
-from .cards import cards
-from .run_page import run_view
+from .cards import read_cards
+from .run_page import build_run_view
 
 if TYPE_CHECKING:
     from ..web.auth import Authorizer
 
 
 def register(pages: Blueprint) -> None:
-    """Give the templates of an app the fragments and the filters of the console.
-
-    :param pages: the console's blueprint.
-    """
+    """Register the fragments and filters with the templates of the app."""
     for fragment in (lakeflow_head, lakeflow_job_card, lakeflow_run):
         pages.add_app_template_global(fragment)
     pages.add_app_template_filter(filters.duration, "lakeflow_duration")
@@ -30,43 +27,36 @@ def register(pages: Blueprint) -> None:
 
 
 def _ago(milliseconds: float) -> str:
-    return filters.ago(queries.now() - milliseconds)
+    return filters.format_ago(queries.now() - milliseconds)
 
 
 def lakeflow_head() -> Markup:
-    """The style sheet and the script that fragments need, for the ``head`` of a page."""
-    return _rendered("_head.html")
+    """Render the style sheet and the script that fragments need, for the ``head`` of a page."""
+    return _render("_head.html")
 
 
 def lakeflow_job_card(key: str) -> Markup:
-    """A job at a glance, live; for those who may not see it, nothing.
-
-    :param key: the job's.
-    """
+    """Render a live summary of a job; empty for users who may not view it."""
     authorizer = current_authorizer()
-    if not _may_see(authorizer, key):
+    if not _may_view(authorizer, key):
         return Markup("")
-    return _rendered("_jobs.html", cards=cards(authorizer, [key]), keys=[key])
+    return _render("_jobs.html", cards=read_cards(authorizer, [key]), keys=[key])
 
 
 def lakeflow_run(key: str, run_id: int) -> Markup:
-    """A run, live; for those who may not see it, nothing; and what went wrong where that did.
-
-    :param key: the job's.
-    :param run_id: the run.
-    """
+    """Render a live run, or the error; empty for users who may not view the job."""
     authorizer = current_authorizer()
-    if not _may_see(authorizer, key):
+    if not _may_view(authorizer, key):
         return Markup("")
     try:
         with request_handle(authorizer, key) as handle:
-            view = run_view(authorizer, handle, run_id)
+            view = build_run_view(authorizer, handle, run_id)
     except LakeflowJobsError as error:
-        return _rendered("_problem.html", error=error)
-    return _rendered("_live.html", view=view)
+        return _render("_problem.html", error=error)
+    return _render("_live.html", view=view)
 
 
-def _may_see(authorizer: Authorizer, key: str) -> bool:
+def _may_view(authorizer: Authorizer, key: str) -> bool:
     try:
         app_handle(authorizer, key)
     except LakeflowJobsError:
@@ -74,5 +64,5 @@ def _may_see(authorizer: Authorizer, key: str) -> bool:
     return True
 
 
-def _rendered(template: str, **given: Any) -> Markup:
+def _render(template: str, **given: Any) -> Markup:
     return Markup(render_template(f"lakeflow_jobs/{template}", **given))  # noqa: S704

@@ -1,8 +1,8 @@
 """The graph of a run's tasks: its layout, and what its page draws. Pure.
 
-The layout is Sugiyama's: layers by longest path, long edges cut by bends, an order within each layer
-that crosses few edges, and rows that keep edges straight. Edges from one task share their bends, so
-the work grows with tasks times layers, not with edges times layers.
+The layout is Sugiyama's: layers by longest path, long edges cut by bends, an order within each
+layer that crosses few edges, and rows that keep edges straight. Edges from one task share their
+bends, so there are fewer of them than edges times layers.
 Source: K. Sugiyama, S. Tagawa, M. Toda, "Methods for visual understanding of hierarchical system
 structures", IEEE Transactions on Systems, Man, and Cybernetics 11 (1981).
 """

@@ -1,4 +1,4 @@
-"""The history of a job, page by page, and what of it is asked for."""
+"""The history of a job, page by page, with filters."""
 
 from __future__ import annotations
 
@@ -7,44 +7,40 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import queries, summaries
-from .summaries import Summary
+from . import queries
+from .summaries import Summary, summarize
 
 if TYPE_CHECKING:
     from ..handle import JobHandle
     from ..sdk_types import BaseRun
 
 #: Runs on a page.
-PAGE = 20
+PAGE_SIZE = 20
 
-#: Runs in one read: what the Jobs API gives in one answer. More than a page, as the first of them
-#: has been shown already and the last tells that there are more.
-READ = 25
+#: Runs of one read: a page of the Jobs API. More than a page here, since the first was on the page
+#: before and the last shows that there are more.
+READ_SIZE = 25
 
-#: Reads that one page may take where a filter leaves few of the runs.
-READS = 4
+#: Reads for one page, if a filter matches few runs.
+MAX_READS = 4
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Which runs are asked for; what is empty asks for nothing.
+    """A filter of runs; an empty field matches all.
 
-    :param kind: of outcome.
-    :param who: a part of a person's name.
+    :param kind: of outcome, see :data:`.filters.KINDS`.
+    :param who: a part of the requester's name.
     """
 
     kind: str = ""
     who: str = ""
 
     @property
-    def is_any(self) -> bool:
+    def is_empty(self) -> bool:
         return not self.kind and not self.who
 
-    def lets(self, run: Summary) -> bool:
-        """Whether a run is asked for.
-
-        :param run: it.
-        """
+    def matches(self, run: Summary) -> bool:
         has_kind = not self.kind or run.state.kind == self.kind
         return has_kind and self.who.lower() in (run.who or "").lower()
 
@@ -53,8 +49,8 @@ class Filter:
 class Place:
     """A place in a history: right after a run.
 
-    :param started: of the run, in milliseconds since the epoch.
-    :param run_id: its own, as several may have started at one moment.
+    :param started: when the run started, in milliseconds since the epoch.
+    :param run_id: needed because several runs may start at one moment.
     """
 
     started: int
@@ -64,11 +60,8 @@ class Place:
         return f"{self.started}.{self.run_id}"
 
 
-def place_of(text: str) -> Place | None:
-    """The place that a link names, if it is one.
-
-    :param text: as ``str`` gave it.
-    """
+def parse_cursor(text: str) -> Place | None:
+    """Read a cursor from a link; ``None`` if it is not one."""
     match = re.fullmatch(r"(\d{1,16})\.(\d{1,19})", text, re.ASCII)
     return Place(int(match[1]), int(match[2])) if match else None
 
@@ -77,46 +70,43 @@ def place_of(text: str) -> Place | None:
 class Page:
     """A page of a history.
 
-    :param runs: those asked for, newest first.
-    :param looked_at: how many runs were looked at to find them.
-    :param last: the place after the last of those.
-    :param has_more: whether there are older ones.
+    :param runs: those that match, newest first.
+    :param runs_read: how many runs were read to find them.
+    :param last: the place after the last run that was read.
     """
 
     runs: Sequence[Summary]
-    looked_at: int
+    runs_read: int
     last: Place | None
     has_more: bool
 
 
-def page_of(handle: JobHandle, wanted: Filter, after: Place | None) -> Page:
-    """A page of a job's history.
+def read_page(handle: JobHandle, wanted: Filter, after: Place | None) -> Page:
+    """Read a page of a job's history.
 
-    :param handle: on the job.
-    :param wanted: which runs.
-    :param after: where it begins; ``None``: with the newest.
+    :param after: ``None``: begin with the newest run.
     """
-    moment, parameter = queries.now(), queries.who_parameter()
+    moment, parameter = queries.now(), queries.requester_parameter()
     found: list[Summary] = []
-    looked_at = 0
-    for _ in range(READS):
-        batch = handle.list_runs(READ, start_time_to=after.started if after else None)
-        has_more = len(batch) == READ
+    runs_read = 0
+    for _ in range(MAX_READS):
+        batch = handle.list_runs(READ_SIZE, start_time_to=after.started if after else None)
+        has_more = len(batch) == READ_SIZE
         older = _older(batch, after)
         for left, run in zip(range(len(older) - 1, -1, -1), older, strict=True):
-            looked_at += 1
+            runs_read += 1
             after = Place(run.start_time or 0, run.run_id or 0)
-            summary = summaries.summary(run, moment, parameter)
-            if wanted.lets(summary):
+            summary = summarize(run, moment, parameter)
+            if wanted.matches(summary):
                 found.append(summary)
-            if len(found) == PAGE:
-                return Page(found, looked_at, after, has_more or left > 0)
+            if len(found) == PAGE_SIZE:
+                return Page(found, runs_read, after, has_more or left > 0)
         if not has_more:
             break
-    return Page(found, looked_at, after, has_more)
+    return Page(found, runs_read, after, has_more)
 
 
 def _older(batch: list[BaseRun], after: Place | None) -> list[BaseRun]:
-    """Those of a list that come after the one that was shown last."""
+    """Return the runs of a list that come after the cursor."""
     ids = [run.run_id for run in batch]
     return batch[ids.index(after.run_id) + 1 :] if after and after.run_id in ids else batch

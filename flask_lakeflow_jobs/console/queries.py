@@ -1,4 +1,4 @@
-"""What all pages read, through handles, and nothing of it shown that is a secret."""
+"""Reads that several pages share, through handles and with secrets redacted."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from ..upstream.read_cache import CachedResponse
     from ..web.auth import Authorizer
 
-#: The runs of a job that are shown at a glance, and that foretell the end of another.
-LAST_RUNS = 20
+#: The runs of a job that its card shows, and from which the end of another is predicted.
+RECENT_RUNS = 20
 
 
 def now() -> float:
@@ -24,59 +24,49 @@ def now() -> float:
     return current_state().clock.now() * 1000
 
 
-def seen_at(seen: CachedResponse, now: float) -> float | None:
-    """When an answer was true, in milliseconds since the epoch, if it is but an old one.
+def stale_since(response: CachedResponse, now: float) -> float | None:
+    """Return the age of a stale response as a moment; ``None`` for a fresh response.
 
-    :param seen: the answer.
     :param now: milliseconds since the epoch.
     """
-    return now - seen.age * 1000 if seen.is_stale else None
+    return now - response.age * 1000 if response.is_stale else None
 
 
-def who_parameter() -> str | None:
-    """The job parameter that tells who asked for a run, if the app notes it."""
+def requester_parameter() -> str | None:
+    """Return the job parameter that records who requested a run, if the app sets one."""
     return current_state().settings.attribution_parameter
 
 
 @dataclass(frozen=True)
-class May:
-    """What whoever asks may do with a job."""
+class Permissions:
+    """What the requester may do with a job."""
 
     run: bool
     cancel: bool
     repair: bool
 
 
-def rights(authorizer: Authorizer, handle: JobHandle) -> May:
-    """What whoever asks may do with a job.
-
-    :param authorizer: decides what the requester may do.
-    :param handle: on the job.
-    """
-    return May(*(authorizer.allows(action, handle.job) for action in ("run", "cancel", "repair")))
+def find_permissions(authorizer: Authorizer, handle: JobHandle) -> Permissions:
+    """Return what the requester may do with a job."""
+    return Permissions(
+        *(authorizer.allows(action, handle.job) for action in ("run", "cancel", "repair"))
+    )
 
 
-def job_of(handle: JobHandle) -> SdkJob:
-    """A job's definition in the workspace, if need be as it was when it was last read.
-
-    :param handle: on the job.
-    """
+def read_job(handle: JobHandle) -> SdkJob:
+    """Read a job's definition in the workspace; a stale one if the workspace does not respond."""
     return current_state().upstream.parse_job(
         cached_reads_of(handle, stale_if_error=True).get_job().value
     )
 
 
-def run_of(handle: JobHandle, run_id: int) -> tuple[Run, CachedResponse]:
-    """A run with its tasks and no secrets, and the answer that it comes from.
-
-    :param handle: on its job.
-    :param run_id: the run.
-    """
-    seen = cached_reads_of(handle, stale_if_error=True).get_run(run_id)
+def read_run(handle: JobHandle, run_id: int) -> tuple[Run, CachedResponse]:
+    """Read a run with its tasks, redacted, and the response that it comes from."""
+    response = cached_reads_of(handle, stale_if_error=True).get_run(run_id)
     state = current_state()
-    run = state.upstream.parse_run(redact(seen.value, handle.job.secret_overrides))
+    run = state.upstream.parse_run(redact(response.value, handle.job.secret_overrides))
     if state.settings.bundle is not None:  # the local workspace has no pages that say more
         run.run_page_url = None
         for task in run.tasks or []:
             task.run_page_url = None
-    return run, seen
+    return run, response

@@ -1,4 +1,4 @@
-"""A run as its page shows it."""
+"""The page of a run."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ..handle import cached_reads_of
 from ..runs.ids import normalize_page_url
 from ..runs.outcome import Outcome, has_ended, outcome_of
 from ..watching.snapshot import state_id
-from . import filters, queries, summaries, tasks
+from . import filters, queries, tasks
 from .graph import Graph, build_graph
-from .queries import LAST_RUNS, May
-from .summaries import Summary
-from .timeline import Timeline, timeline
+from .queries import RECENT_RUNS, Permissions
+from .summaries import Summary, expected_end, parameters_of, summarize
+from .timeline import Timeline, build_timeline
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
@@ -24,18 +24,16 @@ if TYPE_CHECKING:
     from ..sdk_types import Run
     from ..web.auth import Authorizer
 
-#: The failed tasks whose errors are shown; more would not be read.
-MOST_CAUSES = 5
+#: The failed tasks whose errors the page shows.
+MAX_CAUSES = 5
 
 
 @dataclass(frozen=True)
 class Cause:
-    """A task that a run failed by.
+    """A task that made a run fail.
 
-    :param key: the task's.
     :param attempt: counted from 1.
-    :param line: what went wrong, in one line.
-    :param trace: where.
+    :param line: the error in one line.
     """
 
     key: str
@@ -45,55 +43,50 @@ class Cause:
 
     @property
     def anchor(self) -> str:
-        """The row of the attempt in the time line."""
+        """The anchor of the attempt's row in the timeline."""
         return tasks.anchor(self.key, self.attempt)
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a run ended badly.
+    """Why a run failed.
 
-    :param causes: the tasks that it failed by, the first to fail first.
-    :param more: how many others there are.
-    :param message: what the workspace says, where no task is to blame.
-    :param code: the workspace's word for it.
-    :param hint: what to do.
+    :param causes: at most :data:`MAX_CAUSES`, first to fail first.
+    :param more: the number of further causes.
+    :param message: the workspace's, if no task caused the failure.
+    :param code: the termination code.
     """
 
     causes: Sequence[Cause]
     more: int
     message: str
     code: str | None
-    hint: str | None
+    advice: str | None
 
 
 @dataclass(frozen=True)
 class RunView:
-    """A run as its page shows it.
+    """A run as its page shows it. Times are in milliseconds since the epoch.
 
-    :param state_id: names the state that is shown.
-    :param parameters: name → value.
-    :param efforts: the first run and its repairs, where there was a repair.
-    :param expected_end: milliseconds since the epoch, where something is expected.
-    :param failure: why it ended badly, if it did.
+    :param state_id: of the state that the page shows.
+    :param repairs: the original run and its repairs, if it was repaired.
+    :param expected_end: ``None``: not predictable.
     :param url: its page in the workspace.
-    :param seen_at: when this was true, in milliseconds since the epoch, where the workspace cannot
-        be asked.
-    :param now: milliseconds since the epoch.
+    :param stale_since: set if the workspace does not respond.
     """
 
     job: Job
-    may: May
+    may: Permissions
     run: Summary
     state_id: str
     timeline: Timeline
     graph: Graph
     parameters: dict[str, str]
-    efforts: Sequence[Summary]
+    repairs: Sequence[Summary]
     expected_end: int | None
     failure: Failure | None
     url: str | None
-    seen_at: float | None
+    stale_since: float | None
     now: float
 
     @property
@@ -112,61 +105,56 @@ class RunView:
 
     @property
     def done(self) -> int:
-        """How many tasks have ended."""
+        """The number of tasks that have ended."""
         return sum(row.is_last and row.ended is not None for row in self.timeline.rows)
 
 
-def run_view(authorizer: Authorizer, handle: JobHandle, run_id: int) -> RunView:
-    """A run as its page shows it.
-
-    :param authorizer: decides what the requester may do.
-    :param handle: on its job.
-    :param run_id: the run.
-    """
-    run, seen = queries.run_of(handle, run_id)
-    moment, state = queries.now(), str(state_id(seen.value))
+def build_run_view(authorizer: Authorizer, handle: JobHandle, run_id: int) -> RunView:
+    """Read what the page of a run shows."""
+    run, response = queries.read_run(handle, run_id)
+    moment, state = queries.now(), str(state_id(response.value))
     expected = None if has_ended(run) else _expected_end(handle, run, moment)
-    line = timeline(run, moment, expected)
+    timeline = build_timeline(run, moment, expected)
     return RunView(
         job=handle.job,
-        may=queries.rights(authorizer, handle),
-        run=summaries.summary(run, moment, queries.who_parameter()),
+        may=queries.find_permissions(authorizer, handle),
+        run=summarize(run, moment, queries.requester_parameter()),
         state_id=state,
-        timeline=line,
-        graph=build_graph(run, line.rows),
-        parameters=summaries.parameters_of(run),
-        efforts=_efforts(handle, run, state, moment),
+        timeline=timeline,
+        graph=build_graph(run, timeline.rows),
+        parameters=parameters_of(run),
+        repairs=_read_repairs(handle, run, state, moment),
         expected_end=expected,
         failure=_failure(handle, run),
         url=normalize_page_url(run.run_page_url),
-        seen_at=queries.seen_at(seen, moment),
+        stale_since=queries.stale_since(response, moment),
         now=moment,
     )
 
 
 def _expected_end(handle: JobHandle, run: Run, moment: float) -> int | None:
     try:
-        past = handle.list_runs(LAST_RUNS)
-    except LakeflowJobsError:  # an expectation is not worth a failure
+        past = handle.list_runs(RECENT_RUNS)
+    except LakeflowJobsError:  # the page is useful without a prediction
         return None
-    return summaries.expected_end(run, past, moment)
+    return expected_end(run, past, moment)
 
 
-def _efforts(handle: JobHandle, run: Run, state: str, moment: float) -> list[Summary]:
-    """What was run for a run; nothing where it was once only.
+def _read_repairs(handle: JobHandle, run: Run, state: str, moment: float) -> list[Summary]:
+    """Read the original run and its repairs; empty if there is no repair.
 
-    A repair gives its tasks further attempts, so that a run without any needs no further read.
+    A repair gives its tasks further attempts, so a run without any needs no further read.
     """
     if run.run_id is None or not any(task.attempt_number for task in run.tasks or []):
         return []
     try:
-        seen = cached_reads_of(handle, stale_if_error=True).get_repairs(run.run_id, state=state)
-    except LakeflowJobsError:  # what else is known of the run is still worth showing
+        response = cached_reads_of(handle, stale_if_error=True).get_repairs(run.run_id, state=state)
+    except LakeflowJobsError:  # the page is useful without it
         return []
-    # how an effort went is told in the fields of a run
-    found = [current_state().upstream.parse_run(item) for item in seen.value["items"]]
-    found.sort(key=lambda effort: effort.start_time or 0)
-    return [summaries.summary(effort, moment) for effort in found] if len(found) > 1 else []
+    # an item of the repair history has the fields of a run
+    found = [current_state().upstream.parse_run(item) for item in response.value["items"]]
+    found.sort(key=lambda item: item.start_time or 0)
+    return [summarize(item, moment) for item in found] if len(found) > 1 else []
 
 
 def _failure(handle: JobHandle, run: Run) -> Failure | None:
@@ -174,7 +162,7 @@ def _failure(handle: JobHandle, run: Run) -> Failure | None:
         return None
     try:
         explained = handle.explain(run.run_id)
-    except LakeflowJobsError:  # what else is known of the run is still worth showing
+    except LakeflowJobsError:  # the page is useful without it
         return None
     causes = [
         Cause(
@@ -186,11 +174,11 @@ def _failure(handle: JobHandle, run: Run) -> Failure | None:
         for task in explained.tasks
     ]
     return Failure(
-        causes=causes[:MOST_CAUSES],
-        more=len(causes[MOST_CAUSES:]),
+        causes=causes[:MAX_CAUSES],
+        more=len(causes[MAX_CAUSES:]),
         message=explained.message,
         code=explained.termination_code,
-        hint=filters.HINTS.get(explained.termination_code or ""),
+        advice=filters.ADVICE.get(explained.termination_code or ""),
     )
 
 

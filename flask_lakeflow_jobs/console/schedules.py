@@ -1,7 +1,7 @@
-"""What starts a job of itself, in words. Pure: from the SDK's dataclasses.
+"""Schedules and triggers of jobs as text. Pure: from the SDK's dataclasses.
 
-The Jobs API does not tell when a job starts next, and to work it out would take an evaluator of
-Quartz expressions. Shown is what is set.
+The Jobs API does not say when a job starts next, and computing it would take an evaluator of Quartz
+expressions. Pages show the setting.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ..sdk_types import JobSettings
 
-#: What is said of a trigger, by its field in a job's ``trigger``.
-EVENTS: Mapping[str, str] = {
+#: Triggers by their field in a job's ``trigger``.
+TRIGGER_LABELS: Mapping[str, str] = {
     "file_arrival": "when files arrive",
     "job_completion": "after another job",
     "model": "when a model changes",
@@ -24,30 +24,26 @@ EVENTS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Schedule:
-    """What starts a job of itself.
+    """A schedule or trigger of a job."""
 
-    :param words: when.
-    :param is_paused: whether it does not do so for the time being.
-    """
-
-    words: str
+    label: str
     is_paused: bool
 
 
 def schedule_of(settings: JobSettings | None) -> Schedule | None:
-    """What starts a job of itself; ``None`` where somebody has to.
+    """Return the schedule or trigger of a job; ``None`` if it has none.
 
-    :param settings: of its definition in the workspace, where that is known.
+    :param settings: of its definition in the workspace; ``None``: not known.
     """
     document = settings.as_dict() if settings else {}
-    for field, in_words in (
+    for field, describe in (
         ("schedule", _cron),
         ("trigger", _trigger),
         ("continuous", lambda _: "always, one run after another"),
     ):
         found = document.get(field)
         if found:
-            return Schedule(in_words(found), found.get("pause_status") == "PAUSED")
+            return Schedule(describe(found), found.get("pause_status") == "PAUSED")
     return None
 
 
@@ -60,4 +56,6 @@ def _trigger(trigger: Mapping[str, Any]) -> str:
         count = trigger["periodic"]["interval"]
         unit = trigger["periodic"]["unit"].lower().rstrip("s")
         return f"every {unit}" if count == 1 else f"every {count} {unit}s"
-    return next((said for field, said in EVENTS.items() if field in trigger), "by a trigger")
+    return next(
+        (label for field, label in TRIGGER_LABELS.items() if field in trigger), "by a trigger"
+    )

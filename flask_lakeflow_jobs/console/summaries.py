@@ -1,4 +1,4 @@
-"""Runs in lists and at a glance. Pure: from the SDK's dataclasses and the time."""
+"""Summaries of runs. Pure: from the SDK's dataclasses and the time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class State:
-    """A state as it is shown: a word, and the kind that gives it colour and mark."""
+    """A state as pages show it: a label, and the kind that gives it color and icon."""
 
     outcome: Outcome
 
@@ -29,7 +29,7 @@ class State:
 
     @property
     def never_ran(self) -> bool:
-        """Whether what is in this state takes no time: it was passed over."""
+        """Whether a task in this state never started."""
         return self.kind == "never"
 
     @property
@@ -41,14 +41,12 @@ class State:
 class Summary:
     """A run in a list.
 
-    :param run_id: its id.
-    :param state: its outcome.
     :param started: milliseconds since the epoch, or ``None``.
     :param ended: the same.
     :param length: milliseconds that it took, or has taken so far.
-    :param who: who asked for it, as far as that is known.
-    :param trigger: how it was started, in a word of the Jobs API.
-    :param message: what the workspace says.
+    :param who: who requested it; ``None``: not known.
+    :param trigger: how it was started, by the Jobs API.
+    :param message: the workspace's state message.
     """
 
     run_id: int
@@ -65,12 +63,11 @@ class Summary:
         return self.ended is None
 
 
-def summary(run: Run | BaseRun, now: float, who_parameter: str | None = None) -> Summary:
-    """A run in a list.
+def summarize(run: Run | BaseRun, now: float, requester_parameter: str | None = None) -> Summary:
+    """Summarize a run.
 
-    :param run: it.
     :param now: milliseconds since the epoch.
-    :param who_parameter: the job parameter that tells who asked, if there is one.
+    :param requester_parameter: the job parameter that records who requested the run.
     """
     ended = (run.end_time or run.start_time or 0) if has_ended(run) else None
     return Summary(
@@ -79,38 +76,34 @@ def summary(run: Run | BaseRun, now: float, who_parameter: str | None = None) ->
         started=run.start_time or None,
         ended=ended,
         length=_length(run, now),
-        who=asked_by(run, who_parameter),
+        who=requester_of(run, requester_parameter),
         trigger=run.trigger.value.replace("_", " ").lower() if run.trigger else None,
         message=parse_state(run).message,
     )
 
 
 def _length(run: Run | BaseRun, now: float) -> float | None:
-    """Milliseconds that a run has taken so far, or took."""
+    """Return the milliseconds that a run took, or has taken so far."""
     if not run.start_time:
         return None
     seconds = (duration_of(run) or 0.0) if has_ended(run) else age_of(run, now / 1000)
     return seconds * 1000
 
 
-def asked_by(run: Run | BaseRun, parameter: str | None) -> str | None:
-    """Who asked for a run: whom the app noted, else as whom the workspace knows it.
+def requester_of(run: Run | BaseRun, parameter: str | None) -> str | None:
+    """Return who requested a run: as the app recorded it, otherwise as the workspace did.
 
-    :param run: it.
-    :param parameter: the job parameter in which the app notes it, if it does.
+    :param parameter: the job parameter in which the app records it.
     """
     if parameter:
-        noted = parameters_of(run).get(parameter)
-        if noted:
-            return noted
+        recorded = parameters_of(run).get(parameter)
+        if recorded:
+            return recorded
     return run.creator_user_name
 
 
 def job_parameters_of(run: Run | BaseRun) -> dict[str, str]:
-    """The parameters that a run has of its job, by name.
-
-    :param run: it.
-    """
+    """Return a run's job parameters by name."""
     return {
         item.name: item.value if item.value is not None else item.default or ""
         for item in run.job_parameters or []
@@ -119,10 +112,7 @@ def job_parameters_of(run: Run | BaseRun) -> dict[str, str]:
 
 
 def parameters_of(run: Run | BaseRun) -> dict[str, str]:
-    """All parameters of a run by name, those of a list by their field.
-
-    :param run: it.
-    """
+    """Return all parameters of a run by name, and lists by their field."""
     found: dict[str, Any] = {**job_parameters_of(run)}
     fields = run.overriding_parameters.as_dict() if run.overriding_parameters else {}
     for name in RUN_PARAMETERS:
@@ -136,9 +126,9 @@ def parameters_of(run: Run | BaseRun) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Bar:
-    """A place in the strip of a job's last runs, in per cent of its width and height.
+    """A bar in the strip of a job's recent runs, in percent of its width and height.
 
-    :param run: the run that stands there; none yet at the left of a young job's.
+    :param run: ``None``: an empty place, in the strip of a job with few runs.
     """
 
     run: Summary | None
@@ -147,36 +137,34 @@ class Bar:
     height: float
 
 
-#: The share of a place in the strip that is free, and the height of the shortest bar.
-GAP, LEAST_HEIGHT = 0.3, 14
+#: The share of a place that is free, and the height of the shortest bar in percent.
+GAP, MIN_HEIGHT = 0.3, 14
 
 
-def strip(runs: Sequence[Summary], places: int) -> list[Bar]:
-    """The bars of a job's last runs, the newest to the right; their heights are their lengths.
+def build_strip(runs: Sequence[Summary], places: int) -> list[Bar]:
+    """Lay out the bars of a job's recent runs, newest to the right, durations as heights.
 
     :param runs: newest first.
-    :param places: how many there is room for.
     """
     longest = max((run.length or 0 for run in runs), default=0) or 1
-    shown = [*reversed(runs[:places])]
-    share = 100 / (places - GAP)
+    oldest_first = [*reversed(runs[:places])]
+    percent_of_axis = 100 / (places - GAP)
     return [
         Bar(
             run,
-            left=round(at * share, 2),
-            width=round(share * (1 - GAP), 2),
-            height=LEAST_HEIGHT + (100 - LEAST_HEIGHT) * (run.length or 0) // longest if run else 0,
+            left=round(at * percent_of_axis, 2),
+            width=round(percent_of_axis * (1 - GAP), 2),
+            height=MIN_HEIGHT + (100 - MIN_HEIGHT) * (run.length or 0) // longest if run else 0,
         )
-        for at, run in enumerate([*[None] * (places - len(shown)), *shown])
+        for at, run in enumerate([*[None] * (places - len(oldest_first)), *oldest_first])
     ]
 
 
 def expected_end(run: Run | BaseRun, past: Iterable[BaseRun], now: float) -> int | None:
-    """When a run that goes on will end, by how long the job's last successes took.
+    """Predict when an active run will end, from the job's recent successes.
 
-    :param run: it.
-    :param past: other runs of its job.
     :param now: milliseconds since the epoch.
+    :return: milliseconds since the epoch.
     """
     if has_ended(run) or not run.start_time or outcome_of(run) is Outcome.QUEUED:
         return None

@@ -1,4 +1,4 @@
-"""What a task has left, as its page shows it."""
+"""The page of a task: its output."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from ..runs.ids import build_run_url
 from ..runs.redaction import redact
 from . import queries
 from .tasks import Attempt
-from .timeline import timeline
+from .timeline import build_timeline
 
 if TYPE_CHECKING:
     from ..handle import JobHandle
     from ..sdk_types import RunOutput, RunTask
     from ..web.auth import Authorizer
 
-#: Said of what was cut off.
-CUT = "Only a part: the Jobs API keeps no more. The whole is on the run's page in the workspace."
+#: The note on truncated output.
+TRUNCATED_NOTE = (
+    "Truncated: the Jobs API keeps no more. The run's page in the workspace has all of it."
+)
 
 
 @dataclass(frozen=True)
 class Text:
-    """Something that a task has left.
+    """A part of a task's output.
 
-    :param title: what it is.
-    :param text: it.
-    :param note: what is to be known of it: that it is cut off, say.
+    :param note: for example that it is truncated.
     """
 
     title: str
@@ -45,10 +45,9 @@ class Text:
 
 @dataclass(frozen=True)
 class Child:
-    """The run that a task has started, of another job.
+    """The run of another job that a task has started.
 
-    :param run_id: it.
-    :param key: of its job, where that is one of this app's that whoever asks may see.
+    :param key: of its job, if this app has it and the requester may view it.
     :param url: its page in the workspace.
     """
 
@@ -59,33 +58,32 @@ class Child:
 
 @dataclass(frozen=True)
 class TaskView:
-    """What an attempt of a task has left."""
+    """The output of an attempt of a task."""
 
     attempt: Attempt
     texts: Sequence[Text]
     child: Child | None
 
 
-def task_view(authorizer: Authorizer, handle: JobHandle, run_id: int, task_run_id: int) -> TaskView:
-    """What an attempt of a task has left.
+def build_task_view(
+    authorizer: Authorizer, handle: JobHandle, run_id: int, task_run_id: int
+) -> TaskView:
+    """Read what the page of an attempt shows.
 
-    :param authorizer: decides what the requester may do.
-    :param handle: on its job.
-    :param run_id: the run.
-    :param task_run_id: the attempt's own.
-    :raises NotFound: the run has no such task.
+    :param task_run_id: the run id of the attempt.
+    :raises NotFound: the run has no such attempt.
     """
-    run, _ = queries.run_of(handle, run_id)
+    run, _ = queries.read_run(handle, run_id)
     task = next((each for each in run.tasks or [] if each.run_id == task_run_id), None)
     if task is None:
         raise NotFound(f"Run {run_id} has no task with the id {task_run_id}.")
-    rows = timeline(run, queries.now()).rows
+    rows = build_timeline(run, queries.now()).rows
     attempt = next(row for row in rows if row.run_id == task_run_id)
-    seen = cached_reads_of(handle, stale_if_error=True).get_task_output(
+    response = cached_reads_of(handle, stale_if_error=True).get_task_output(
         task_run_id, is_final=attempt.ended is not None
     )
-    shown = redact(seen.value, handle.job.secret_overrides)
-    output = current_state().upstream.parse_output(shown)
+    document = redact(response.value, handle.job.secret_overrides)
+    output = current_state().upstream.parse_output(document)
     return TaskView(attempt, texts_of(output), _child(authorizer, task, output))
 
 
@@ -95,12 +93,12 @@ def texts_of(output: RunOutput) -> list[Text]:
     :param output: as the SDK has it.
     """
     notebook = output.notebook_output
-    cut_result = CUT if notebook and notebook.truncated else ""
+    cut_result = TRUNCATED_NOTE if notebook and notebook.truncated else ""
     found = (
         Text("Error", output.error or ""),
         Text("Trace", output.error_trace or ""),
         Text("Result", (notebook.result if notebook else "") or "", cut_result),
-        Text("Log", output.logs or "", CUT if output.logs_truncated else ""),
+        Text("Log", output.logs or "", TRUNCATED_NOTE if output.logs_truncated else ""),
         Text("Info", output.info or ""),
     )
     return [each for each in found if each.text]

@@ -1,4 +1,4 @@
-"""The tasks of a run: as a graph and over time. Pure: from the SDK's dataclasses and the time."""
+"""Attempts of tasks, as graph and timeline show them. Pure: from the SDK's dataclasses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .summaries import State
 if TYPE_CHECKING:
     from ..sdk_types import RunTask
 
-#: The phases of a task, in their order, and the fields of the Jobs API that have their lengths.
+#: The phases of a task in their order, and the Jobs API's fields for their durations.
 PHASES = (
     ("queue", "queue_duration"),
     ("setup", "setup_duration"),
@@ -25,7 +25,7 @@ PHASES = (
 
 @dataclass(frozen=True)
 class Segment:
-    """A phase of an attempt, in per cent of the axis."""
+    """A phase of an attempt, in percent of the axis."""
 
     phase: str
     left: float
@@ -36,11 +36,11 @@ class Segment:
 
 @dataclass(frozen=True)
 class Attempt:
-    """An attempt of a task, a row of the time line.
+    """An attempt of a task, a row of the timeline.
 
-    :param key: the task's.
     :param number: counted from 1.
     :param started: milliseconds since the epoch, or ``None``.
+    :param length: milliseconds that it took, or has taken so far.
     """
 
     key: str
@@ -67,15 +67,18 @@ class Attempt:
 
 
 def anchor(key: str, number: int) -> str:
-    """What the row of an attempt goes by within its page.
+    """Return the anchor of an attempt's row.
 
-    :param key: the task's.
     :param number: of the attempt, counted from 1.
     """
     return f"{key}-{number}"
 
 
-def attempt_of(task: RunTask, now: float, start: int, end: int, *, is_last: bool) -> Attempt:
+def build_attempt(task: RunTask, now: float, start: int, end: int, *, is_last: bool) -> Attempt:
+    """Build the row of an attempt.
+
+    :param now: milliseconds since the epoch, as ``start`` and ``end`` of the axis.
+    """
     state = State(outcome_of(task))
     began = task.start_time or None
     over = (task.end_time or began) if has_ended(task) else None
@@ -98,10 +101,7 @@ def attempt_of(task: RunTask, now: float, start: int, end: int, *, is_last: bool
 
 
 def kind_of(task: RunTask) -> str:
-    """What a task is.
-
-    :param task: it.
-    """
+    """Return the label of a task's kind."""
     return next(
         (name for field, name in filters.TASK_KINDS.items() if getattr(task, field, None)), "Task"
     )
@@ -126,11 +126,13 @@ def _segments(task: RunTask, now: float, start: int, end: int) -> list[Segment]:
         length = min(length, max(0.0, over - at))
         is_growing = phase == "run" and not has_ended(task)
         if length or is_growing:
-            width = max(0.2, share(at + length, start, end) - share(at, start, end))
+            width = max(
+                0.2, percent_of_axis(at + length, start, end) - percent_of_axis(at, start, end)
+            )
             segments.append(
                 Segment(
                     phase,
-                    share(at, start, end),
+                    percent_of_axis(at, start, end),
                     round(width, 3),
                     filters.duration(length, is_growing=is_growing),
                     is_growing,
@@ -138,12 +140,15 @@ def _segments(task: RunTask, now: float, start: int, end: int) -> list[Segment]:
             )
             at += length
     if not segments:
-        width = max(0.2, share(over, start, end) - share(at, start, end))
+        width = max(0.2, percent_of_axis(over, start, end) - percent_of_axis(at, start, end))
         segments.append(
-            Segment("run", share(at, start, end), round(width, 3), filters.duration(over - at))
+            Segment(
+                "run", percent_of_axis(at, start, end), round(width, 3), filters.duration(over - at)
+            )
         )
     return segments
 
 
-def share(at: float, start: int, end: int) -> float:
+def percent_of_axis(at: float, start: int, end: int) -> float:
+    """Return where a moment is on the axis."""
     return round(100 * (at - start) / (end - start), 3)

@@ -1,4 +1,4 @@
-"""The tasks of a run: as a graph and over time. Pure: from the SDK's dataclasses and the time."""
+"""The timeline of a run's tasks. Pure: from the SDK's dataclasses and the time."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..runs.outcome import has_ended, select_last_attempts
-from .tasks import attempt_of, share
+from .tasks import build_attempt, percent_of_axis
 
 if TYPE_CHECKING:
     from ..sdk_types import Run
     from .tasks import Attempt
 
-#: The share of the time axis that stays free while a run goes on.
-ROOM = 0.2
+#: The share of the axis that stays free while a run is active.
+FREE_SHARE = 0.2
 
-SHORTEST_AXIS = 10_000
+MIN_AXIS_MS = 10_000
 
-#: Lengths of time between the marks of an axis, in seconds.
-STEPS = (
+#: Distances between the marks of an axis.
+STEP_SECONDS = (
     *(0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30),
     *(60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400),
 )
 
-MOST_MARKS = 6
+MAX_MARKS = 6
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A mark of the time axis, in per cent."""
+    """A mark of the time axis, in percent."""
 
     left: float
     label: str
@@ -37,11 +37,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Timeline:
-    """The attempts over time.
-
-    :param start: milliseconds since the epoch.
-    :param end: the same.
-    """
+    """The attempts over time; the axis begins and ends at milliseconds since the epoch."""
 
     start: int
     end: int
@@ -49,12 +45,10 @@ class Timeline:
     rows: Sequence[Attempt]
 
 
-def timeline(run: Run, now: float, expected_end: float | None = None) -> Timeline:
-    """All attempts of a run over time, by their start.
+def build_timeline(run: Run, now: float, expected_end: float | None = None) -> Timeline:
+    """Build the timeline of all attempts of a run, in the order of their start.
 
-    :param run: with its tasks.
-    :param now: milliseconds since the epoch.
-    :param expected_end: the same, if something is expected.
+    :param now: milliseconds since the epoch, as ``expected_end``.
     """
     start, end = _axis(run, now, expected_end)
     last = {id(task) for task in select_last_attempts(run.tasks)}
@@ -63,7 +57,7 @@ def timeline(run: Run, now: float, expected_end: float | None = None) -> Timelin
         start=start,
         end=end,
         marks=_marks(start, end),
-        rows=[attempt_of(task, now, start, end, is_last=id(task) in last) for task in tasks],
+        rows=[build_attempt(task, now, start, end, is_last=id(task) in last) for task in tasks],
     )
 
 
@@ -73,8 +67,8 @@ def _axis(run: Run, now: float, expected_end: float | None) -> tuple[int, int]:
     if has_ended(run):
         ends = [task.end_time for task in run.tasks or [] if task.end_time]
         return start, max([run.end_time or start, *ends, start + 1])
-    room = (now - start) * (1 + ROOM)
-    span = max(room, (expected_end or 0) - start, SHORTEST_AXIS) / 1000
+    room = (now - start) * (1 + FREE_SHARE)
+    span = max(room, (expected_end or 0) - start, MIN_AXIS_MS) / 1000
     step = _step(span)  # the axis grows by whole steps, so that it seldom changes
     return start, start + int(1000 * step) * -int(-span // step)
 
@@ -84,15 +78,15 @@ def _marks(start: int, end: int) -> list[Mark]:
     step = _step(seconds)
     label = _fraction if step < 1 else _hours if seconds >= 3600 else _minutes
     return [
-        Mark(share(start + at * step * 1000, start, end), label(at * step))
+        Mark(percent_of_axis(start + at * step * 1000, start, end), label(at * step))
         for at in range(int(seconds / step) + 1)
     ]
 
 
 def _step(seconds: float) -> float:
-    """The length between two marks, in seconds."""
-    step = next((each for each in STEPS if seconds / each <= MOST_MARKS), None)
-    return step or STEPS[-1] * (1 + int(seconds / STEPS[-1] / MOST_MARKS))
+    """Return the seconds between two marks."""
+    step = next((each for each in STEP_SECONDS if seconds / each <= MAX_MARKS), None)
+    return step or STEP_SECONDS[-1] * (1 + int(seconds / STEP_SECONDS[-1] / MAX_MARKS))
 
 
 def _fraction(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""The pages: each view reads what its page shows, and hands it to a template."""
+"""The pages of the console."""
 
 from __future__ import annotations
 
@@ -27,33 +27,28 @@ from ..web import assets
 from ..web.auth import app_handle, current_authorizer, request_handle
 from ..web.csrf import require_same_origin
 from . import filters, fragments, history, queries
-from .cards import cards
-from .forms import Form, form_of, given_to
+from .cards import read_cards
+from .forms import Form, build_form, read_run_values
 from .history import Filter
-from .run_page import RunView, run_view
-from .task_page import task_view
+from .run_page import RunView, build_run_view
+from .task_page import build_task_view
 
 FOLDER = Path(__file__).parent
 
-#: What pages may load: this app's own files, and no inline script or style.
-POLICY = (
+#: Pages load this app's own files only, and no inline script or style.
+CONTENT_SECURITY_POLICY = (
     "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self';"
     " frame-ancestors 'self'"
 )
 
-#: Said where it is not known whether a form has started a run.
-PRESS_AGAIN = (
-    "Press Run to try again: if a run has started, you are led to it, and no second one starts."
-)
+#: For a form that may or may not have started a run.
+RETRY_NOTICE = "Press Run to try again. If a run has started, you see it, and no second one starts."
 
 _assets = assets.Assets(FOLDER / "static", assets.STATIC_FOLDER)
 
 
 def console_blueprint(url_prefix: str) -> Blueprint:
-    """The console, for one app.
-
-    :param url_prefix: where it is.
-    """
+    """Build the blueprint of the console."""
     pages = Blueprint(
         "lakeflow_console",
         __name__,
@@ -69,9 +64,9 @@ def console_blueprint(url_prefix: str) -> Blueprint:
         ("/<key>/runs/<run_id>/live", show_live, ["GET"]),
         ("/<key>/runs/<run_id>/tasks/<task_run_id>", show_task, ["GET"]),
         ("/<key>/runs/<run_id>/cancel", cancel_run, ["POST"]),
-        ("/<key>/runs/<run_id>/cancel", lead_to_run, ["GET"]),
+        ("/<key>/runs/<run_id>/cancel", redirect_to_run, ["GET"]),
         ("/<key>/runs/<run_id>/repair", repair_run, ["POST"]),
-        ("/<key>/runs/<run_id>/repair", lead_to_run, ["GET"]),
+        ("/<key>/runs/<run_id>/repair", redirect_to_run, ["GET"]),
         ("/~static/<name>", static, ["GET"]),
     ):
         pages.add_url_rule(rule, view_func=view, methods=methods, strict_slashes=False)
@@ -83,40 +78,34 @@ def console_blueprint(url_prefix: str) -> Blueprint:
 
 
 def static(name: str) -> Response:
-    """A script, a style or a picture; their names are in no job's key, which has no tilde."""
+    """Serve a script, a style or an icon. The tilde keeps its rule apart from keys of jobs."""
     return _assets.respond(name)
 
 
-# ── jobs ──────────────────────────────────────────────────────────────────────────────────────────
-
-
 def show_jobs() -> str:
-    """All jobs; bare, for the page itself, or some of them, for fragments."""
+    """Show all jobs, or those in ``key``; ``bare`` is for the script of the page."""
     authorizer = current_authorizer()
     some = request.args.getlist("key")
     keys = [job.key for job in authorizer.viewable_jobs() if not some or job.key in some]
     template = "_cards.html" if "bare" in request.args else "jobs.html"
-    said = (
-        "There is no job here that you may see."
+    message = (
+        "There is no job here that you may view."
         if current_state().settings.jobs
         else NO_JOBS_MESSAGE
     )
-    return _page(template, cards=cards(authorizer, keys), keys=some or None, if_none=said)
+    return _page(template, cards=read_cards(authorizer, keys), keys=some or None, if_none=message)
 
 
 def show_history(key: str) -> str:
     authorizer = current_authorizer()
     wanted = Filter(request.args.get("outcome", ""), request.args.get("who", "").strip())
-    after = history.place_of(request.args.get("after", ""))
+    after = history.parse_cursor(request.args.get("after", ""))
     with request_handle(authorizer, key) as handle:
-        page = history.page_of(handle, wanted, after)
-    (card,) = cards(authorizer, [key])
+        page = history.read_page(handle, wanted, after)
+    (card,) = read_cards(authorizer, [key])
     return _page(
         "history.html", card=card, page=page, wanted=wanted, after=after, kinds=filters.KIND_NAMES
     )
-
-
-# ── start ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def show_form(key: str) -> str:
@@ -125,8 +114,8 @@ def show_form(key: str) -> str:
         form = _form(handle)
         again = request.args.get("again", "")
         if again:
-            run, _ = queries.run_of(handle, parse_run_id(again))
-            form = form.filled(given_to(run, handle.job.task_type))
+            run, _ = queries.read_run(handle, parse_run_id(again))
+            form = form.with_values(read_run_values(run, handle.job.task_type))
     return _form_page(key, form, again=again)
 
 
@@ -140,22 +129,22 @@ def start_run(key: str) -> BaseResponse | tuple[str, int] | tuple[str, int, dict
             _refuse_unreadable(handle, form, sent)
             triggered = handle.run_now(
                 form.params(sent),
-                idempotency_key=_intent(nonce),
+                idempotency_key=_idempotency_key(nonce),
                 requested_by=authorizer.user_name,
             )
         except InvalidParameters as error:
-            return _form_page(key, form.refilled(sent).with_errors(error)), error.code
+            return _form_page(key, form.with_sent(sent).with_errors(error)), error.code
         except Conflict:
-            # the form was sent before, with other values: to send it again is to mean another run
+            # the form was sent before, with other values: sending it again means another run
             notice = "This form has started a run already. Press Run once more for another one."
-            return _form_page(key, form.refilled(sent), notice=notice), Conflict.code
+            return _form_page(key, form.with_sent(sent), notice=notice), Conflict.code
         except LakeflowJobsError as error:
             if not error.retryable:
                 raise
-            # a run may have started all the same: the same nonce finds it
-            notice = f"{error.detail} {PRESS_AGAIN}"
-            page = _form_page(key, form.refilled(sent), notice=notice, nonce=nonce)
-            return page, error.code, _when_again(error)
+            # a run may have started: the same nonce finds it
+            notice = f"{error.detail} {RETRY_NOTICE}"
+            page = _form_page(key, form.with_sent(sent), notice=notice, nonce=nonce)
+            return page, error.code, _retry_after(error)
     where = url_for(
         ".show_run",
         key=key,
@@ -167,46 +156,43 @@ def start_run(key: str) -> BaseResponse | tuple[str, int] | tuple[str, int, dict
 
 def _form(handle: JobHandle) -> Form:
     try:
-        definition = queries.job_of(handle)
+        definition = queries.read_job(handle)
     except LakeflowJobsError:
         if handle.job.schema is None:
             raise
-        definition = None  # the schema says all that the form needs
-    parameter = queries.who_parameter()
-    return form_of(handle.job, definition, hidden=[parameter] if parameter else [])
+        definition = None  # the schema is enough
+    parameter = queries.requester_parameter()
+    return build_form(handle.job, definition, hidden=[parameter] if parameter else [])
 
 
 def _refuse_unreadable(handle: JobHandle, form: Form, sent: dict[str, str]) -> None:
-    """Refuse values that cannot be read, and with them whatever else is wrong."""
-    unreadable = form.unreadable(sent)
-    if not unreadable:
+    """Raise for texts that cannot be parsed, together with all other errors."""
+    find_unreadable = form.find_unreadable(sent)
+    if not find_unreadable:
         return
     messages: dict[str, Any] = {}
     try:
         handle.check(form.params(sent))
     except InvalidParameters as error:
         messages = error.messages
-    raise InvalidParameters("Some values cannot be read.", {**messages, **unreadable})
+    raise InvalidParameters("Some values cannot be parsed.", {**messages, **find_unreadable})
 
 
 def _form_page(key: str, form: Form, *, again: str = "", notice: str = "", nonce: str = "") -> str:
-    (card,) = cards(current_authorizer(), [key])
+    (card,) = read_cards(current_authorizer(), [key])
     return _page(
         "form.html",
         card=card,
         form=form,
-        nonce=nonce if _intent(nonce) else uuid.uuid4().hex,
+        nonce=nonce if _idempotency_key(nonce) else uuid.uuid4().hex,
         again=again,
         notice=notice,
     )
 
 
-def _intent(nonce: str) -> str | None:
-    """The key of the form with that nonce; what is none starts a run of its own."""
+def _idempotency_key(nonce: str) -> str | None:
+    """Return the idempotency key of a form; ``None`` for an invalid nonce."""
     return f"console-{nonce}" if re.fullmatch(r"[0-9a-f]{32}", nonce, re.ASCII) else None
-
-
-# ── a run ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def show_run(key: str, run_id: str) -> str:
@@ -216,20 +202,20 @@ def show_run(key: str, run_id: str) -> str:
 
 
 def show_live(key: str, run_id: str) -> str:
-    """The parts of the page that change, for the page itself."""
+    """Render the parts of the page that change, for its script."""
     return render_template("lakeflow_jobs/_run.html", view=_run_view(key, run_id))
 
 
 def _run_view(key: str, run_id: str) -> RunView:
     authorizer = current_authorizer()
     with request_handle(authorizer, key) as handle:
-        return run_view(authorizer, handle, parse_run_id(run_id))
+        return build_run_view(authorizer, handle, parse_run_id(run_id))
 
 
 def show_task(key: str, run_id: str, task_run_id: str) -> str:
     authorizer = current_authorizer()
     with request_handle(authorizer, key) as handle:
-        view = task_view(authorizer, handle, parse_run_id(run_id), parse_run_id(task_run_id))
+        view = build_task_view(authorizer, handle, parse_run_id(run_id), parse_run_id(task_run_id))
     template = "_task.html" if "bare" in request.args else "task.html"
     return _page(template, key=key, run_id=run_id, view=view)
 
@@ -238,34 +224,31 @@ def cancel_run(key: str, run_id: str) -> BaseResponse:
     authorizer = current_authorizer()
     with request_handle(authorizer, key, "cancel") as handle:
         handle.cancel_run(parse_run_id(run_id), requested_by=authorizer.user_name)
-    return lead_to_run(key, run_id)
+    return redirect_to_run(key, run_id)
 
 
 def repair_run(key: str, run_id: str) -> BaseResponse:
     authorizer = current_authorizer()
     with request_handle(authorizer, key, "repair") as handle:
         handle.repair_run(parse_run_id(run_id), requested_by=authorizer.user_name)
-    return lead_to_run(key, run_id)
+    return redirect_to_run(key, run_id)
 
 
-def lead_to_run(key: str, run_id: str) -> BaseResponse:
-    """To the run's page: after what was done to it, or where a reload asks for that by GET."""
+def redirect_to_run(key: str, run_id: str) -> BaseResponse:
+    """Redirect to the run's page: after an action, or when a reload requests one by GET."""
     return redirect(url_for(".show_run", key=key, run_id=run_id), 303)
-
-
-# ── what pages share ──────────────────────────────────────────────────────────────────────────────
 
 
 def _page(template: str, **given: Any) -> str:
     try:
         user = current_authorizer().user_name
-    except NotAllowed:  # a page that says so needs no name
+    except NotAllowed:  # the error page shows no name
         user = None
     return render_template(f"lakeflow_jobs/{template}", user=user, now=queries.now(), **given)
 
 
 def _protect(response: Response) -> Response:
-    response.headers.setdefault("Content-Security-Policy", POLICY)
+    response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")
     response.headers.setdefault("Cache-Control", "no-store")
@@ -279,24 +262,24 @@ def _show_error(error: HTTPException) -> BaseResponse | tuple[str, int, dict[str
         raise error
     title = getattr(error, "title", error.name)
     detail = getattr(error, "detail", error.description)
-    about = _about(error)
+    about = _find_subject(error)
     page = _page("error.html", title=title, detail=detail, code=error.code, about=about)
-    return page, error.code, _when_again(error)
+    return page, error.code, _retry_after(error)
 
 
-def _about(error: HTTPException) -> dict[str, str]:
-    """The job and the run that a failed request is about, as far as they are there to be seen."""
-    asked = request.view_args or {}
-    if "key" not in asked:
+def _find_subject(error: HTTPException) -> dict[str, str]:
+    """Return the job and the run of a failed request, if they exist and may be viewed."""
+    arguments = request.view_args or {}
+    if "key" not in arguments:
         return {}
     try:
-        app_handle(current_authorizer(), asked["key"])
+        app_handle(current_authorizer(), arguments["key"])
     except LakeflowJobsError:
         return {}
     names = ["key"] if isinstance(error, RunNotFound | InvalidRequest) else ["key", "run_id"]
-    return {name: asked[name] for name in names if name in asked}
+    return {name: arguments[name] for name in names if name in arguments}
 
 
-def _when_again(error: HTTPException) -> dict[str, str]:
-    """The header that tells when the same request may succeed, where that is known."""
+def _retry_after(error: HTTPException) -> dict[str, str]:
+    """Return the ``Retry-After`` header of an error, if it has one."""
     return {name: value for name, value in error.get_headers() if name == "Retry-After"}

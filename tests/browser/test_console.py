@@ -16,7 +16,7 @@ from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace
 from tests.browser.conftest import CheckAccessibility, OpenPage
 from tests.browser.proxy import Proxy
 from tests.conftest import Serve
-from tests.console.shop import run, shop_app, start
+from tests.console.support import run, shop_app, start
 from tests.local.support import write_bundle
 from tests.support import RunGate, wait_until
 

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from flask_lakeflow_jobs.local import Address, Workspace
-from tests.console.shop import BUNDLE, shop_app
+from tests.console.support import BUNDLE, shop_app
 
 MakeShop = Callable[..., Flask]
 

@@ -11,7 +11,7 @@ from databricks.sdk.service.jobs import Job as SdkJob
 from marshmallow import Schema, fields, validate
 
 from flask_lakeflow_jobs.config.jobs import Job
-from flask_lakeflow_jobs.console.forms import Form, form_of
+from flask_lakeflow_jobs.console.forms import Form, build_form
 from flask_lakeflow_jobs.errors import InvalidParameters
 from tests.run_documents import named_job
 
@@ -49,14 +49,14 @@ def job(schema: Schema | None = None, task_type: str | None = "job") -> Job:
     return dataclasses.replace(named_job(), schema=schema, task_type=task_type)
 
 
-def test_a_moment_with_an_offset_is_typed_as_no_browser_can_pick_one() -> None:
+def test_form_field_with_offset_is_a_text_input() -> None:
     schema = Schema.from_dict(
         {
             "at": fields.AwareDateTime(),
             "there": fields.AwareDateTime(default_timezone=dt.timezone.utc),
         }
     )
-    form = form_of(job(schema()), None)
+    form = build_form(job(schema()), None)
     assert controls(form) == {"at": "text", "there": "datetime-local"}
     assert "offset" in form.fields[0].help
 
@@ -69,8 +69,8 @@ def controls(form: Form) -> dict[str, str]:
     return {field.name: field.control for field in form.fields}
 
 
-def test_each_type_has_its_control() -> None:
-    assert controls(form_of(job(Everything()), None)) == {
+def test_form_has_a_control_for_each_schema_type() -> None:
+    assert controls(build_form(job(Everything()), None)) == {
         "day": "date",
         "at": "datetime-local",
         "mail": "email",
@@ -89,8 +89,8 @@ def test_each_type_has_its_control() -> None:
     }
 
 
-def test_what_a_schema_says_is_in_the_control() -> None:
-    form = {field.name: field for field in form_of(job(Everything()), None).fields}
+def test_form_control_shows_schema_metadata() -> None:
+    form = {field.name: field for field in build_form(job(Everything()), None).fields}
     assert form["day"].required
     assert not form["at"].required
     assert form["count"].value == "3"
@@ -104,8 +104,8 @@ def test_what_a_schema_says_is_in_the_control() -> None:
     assert form["name"].attributes == {"minlength": "2", "maxlength": "8"}
 
 
-def test_what_a_browser_sends_is_what_the_schema_takes() -> None:
-    form = form_of(job(Everything()), None)
+def test_form_params_sent_by_browser_pass_the_schema() -> None:
+    form = build_form(job(Everything()), None)
     params = form.params(
         {
             "day": "2025-01-02",
@@ -128,10 +128,10 @@ def test_what_a_browser_sends_is_what_the_schema_takes() -> None:
     assert Everything().load(params)["inner"] == {"a": 1}
 
 
-def test_what_is_no_json_is_said_at_its_field() -> None:
-    form = form_of(job(Everything()), None)
+def test_form_invalid_json_is_an_error_of_its_field() -> None:
+    form = build_form(job(Everything()), None)
     sent = {"inner": "{", "numbers": "[1]"}
-    (message,) = form.unreadable(sent)["inner"]
+    (message,) = form.find_unreadable(sent)["inner"]
     assert message.startswith("This is not valid JSON: ")
     assert form.params(sent) == {"on": False, "numbers": [1]}
 
@@ -143,8 +143,8 @@ class Flags(Schema):
     null = fields.Boolean(allow_none=True, load_default=None)
 
 
-def test_a_flag_that_may_stay_unsaid_is_no_box() -> None:
-    form = form_of(job(Flags()), None)
+def test_form_optional_flag_is_a_select() -> None:
+    form = build_form(job(Flags()), None)
     assert controls(form) == {
         "said": "checkbox",
         "usual": "checkbox",
@@ -158,29 +158,29 @@ def test_a_flag_that_may_stay_unsaid_is_no_box() -> None:
 @pytest.mark.parametrize(
     ("text", "shown"), [("true", "true"), ("Yes", "true"), ("0", "false"), ("", ""), ("odd", "")]
 )
-def test_a_flag_is_filled_in_as_the_schema_reads_it(text: str, shown: str) -> None:
-    form = form_of(job(Flags()), None).filled({"maybe": text, "usual": text})
+def test_form_flag_accepts_marshmallow_spellings(text: str, shown: str) -> None:
+    form = build_form(job(Flags()), None).with_values({"maybe": text, "usual": text})
     values = {field.name: field.value for field in form.fields}
     assert (values["maybe"], values["usual"]) == (shown, shown)
 
 
-def test_a_form_that_is_shown_again_has_what_was_sent() -> None:
+def test_form_shown_again_keeps_sent_values() -> None:
     sent = {"usual": "true", "maybe": "false"}
     values = {
-        field.name: field.value for field in form_of(job(Flags()), None).refilled(sent).fields
+        field.name: field.value for field in build_form(job(Flags()), None).with_sent(sent).fields
     }
     assert values == {"said": "false", "usual": "true", "maybe": "false", "null": ""}
 
 
-def test_errors_stand_at_their_fields_and_the_others_above_the_form() -> None:
+def test_form_errors_are_at_fields_others_above() -> None:
     error = InvalidParameters(
         "No.", {"day": ["Bad day."], "names": {1: ["Bad name."]}, "_schema": ["Both."], "x": ["?"]}
     )
-    form = form_of(job(Everything()), None).with_errors(error)
+    form = build_form(job(Everything()), None).with_errors(error)
     by_name = {field.name: list(field.errors) for field in form.fields if field.errors}
     assert by_name == {"day": ["Bad day."], "names": ["item 2: Bad name."]}
     assert form.errors == ["Both.", "x: ?"]
-    assert form_of(job(), None).with_errors(InvalidParameters("No.")).errors == ["No."]
+    assert build_form(job(), None).with_errors(InvalidParameters("No.")).errors == ["No."]
 
 
 PARAMETERS = [
@@ -190,8 +190,8 @@ PARAMETERS = [
 
 
 @pytest.mark.parametrize("task_type", ["job", None])
-def test_without_a_schema_the_jobs_own_parameters_are_asked_for(task_type: str | None) -> None:
-    form = form_of(job(task_type=task_type), definition(parameters=PARAMETERS))
+def test_form_without_schema_uses_job_parameters(task_type: str | None) -> None:
+    form = build_form(job(task_type=task_type), definition(parameters=PARAMETERS))
     day, password = form.fields
     assert (day.control, day.value) == ("text", "2025-01-01")
     assert (password.control, password.value, password.help) == ("password", "", "")
@@ -201,36 +201,36 @@ def test_without_a_schema_the_jobs_own_parameters_are_asked_for(task_type: str |
     )
 
 
-def test_what_the_app_fills_in_is_not_asked_for() -> None:
-    form = form_of(job(), definition(parameters=PARAMETERS), hidden=["day"])
+def test_form_omits_parameter_set_by_the_app() -> None:
+    form = build_form(job(), definition(parameters=PARAMETERS), hidden=["day"])
     assert [field.name for field in form.fields] == ["db_password"]
 
 
-def test_a_notebooks_parameters_are_those_of_its_tasks() -> None:
+def test_form_of_notebook_has_parameters_of_its_tasks() -> None:
     notebook = {"notebook_path": "/x", "base_parameters": {"city": "Rome"}}
-    form = form_of(
+    form = build_form(
         job(task_type="notebook"),
         definition(tasks=[{"task_key": "a", "notebook_task": notebook}, {"task_key": "b"}]),
     )
     assert [(field.name, field.value) for field in form.fields] == [("city", "Rome")]
 
 
-def test_a_list_is_asked_for_line_by_line() -> None:
-    form = form_of(job(task_type="python_script"), None)
+def test_form_list_is_one_item_per_line() -> None:
+    form = build_form(job(task_type="python_script"), None)
     assert form.params({"args": "--day\n2025-01-01"}) == {"args": ["--day", "2025-01-01"]}
 
 
-def test_what_has_no_form_is_asked_for_as_json() -> None:
-    form = form_of(job(task_type="sql"), None)
+def test_form_of_other_task_types_is_json() -> None:
+    form = build_form(job(task_type="sql"), None)
     assert form.params({"_schema": '{"a": 1}'}) == {"a": 1}
-    assert form.unreadable({"_schema": "[]"}) == {"_schema": ["Must be {…}."]}
+    assert form.find_unreadable({"_schema": "[]"}) == {"_schema": ["Must be {…}."]}
 
 
-def test_dbt_takes_nothing() -> None:
-    assert not form_of(job(task_type="dbt"), None).fields
+def test_form_of_dbt_is_empty() -> None:
+    assert not build_form(job(task_type="dbt"), None).fields
 
 
-def test_a_masked_value_is_not_filled_in() -> None:
-    form = form_of(job(Everything()), None).filled({"password": "***", "size": "s"})
+def test_form_redacted_value_is_left_out() -> None:
+    form = build_form(job(Everything()), None).with_values({"password": "***", "size": "s"})
     values = {field.name: field.value for field in form.fields}
     assert (values["password"], values["size"]) == ("", "s")

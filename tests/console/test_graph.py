@@ -21,7 +21,7 @@ def jobs(draw: st.DrawFn) -> dict[str, list[str]]:
 
 
 @given(jobs())
-def test_all_tasks_are_in_the_layout_and_none_on_another(job: dict[str, list[str]]) -> None:
+def test_layout_has_all_tasks_without_overlap(job: dict[str, list[str]]) -> None:
     layout = lay_out(job)
     assert set(layout.places) == set(job)
     places = list(layout.places.values())
@@ -33,7 +33,7 @@ def test_all_tasks_are_in_the_layout_and_none_on_another(job: dict[str, list[str
 
 
 @given(jobs())
-def test_lines_lead_from_left_to_right_and_from_task_to_task(job: dict[str, list[str]]) -> None:
+def test_layout_edges_lead_left_to_right(job: dict[str, list[str]]) -> None:
     layout = lay_out(job)
     for (one, other), points in layout.edges.items():
         assert one in job[other]
@@ -47,7 +47,7 @@ def test_lines_lead_from_left_to_right_and_from_task_to_task(job: dict[str, list
 
 
 @given(jobs())
-def test_without_a_circle_every_line_is_there(job: dict[str, list[str]]) -> None:
+def test_layout_without_cycle_has_every_edge(job: dict[str, list[str]]) -> None:
     order = list(job)
     acyclic = {
         key: [o for o in others if o in order[:at]] for at, (key, others) in enumerate(job.items())
@@ -56,18 +56,18 @@ def test_without_a_circle_every_line_is_there(job: dict[str, list[str]]) -> None
     assert set(lay_out(acyclic).edges) == expected
 
 
-def test_a_chain_is_a_straight_line() -> None:
+def test_layout_of_chain_is_straight() -> None:
     layout = lay_out({"a": [], "b": ["a"], "c": ["b"]})
     assert len({place.y for place in layout.places.values()}) == 1
     assert format_path(layout.edges["a", "b"]).startswith("M188 30H")
 
 
-def test_what_forks_stands_between_its_branches() -> None:
+def test_layout_puts_fork_between_its_branches() -> None:
     places = lay_out({"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]}).places
     assert places["a"].y == places["d"].y == (places["b"].y + places["c"].y) / 2
 
 
-def test_a_line_over_several_steps_passes_by_the_tasks_between() -> None:
+def test_layout_long_edge_avoids_tasks_between() -> None:
     layout = lay_out({"a": [], "b": ["a"], "c": ["a", "b"]})
     middle = layout.places["b"]
     for x, y in layout.edges["a", "c"][1:-1]:
@@ -75,7 +75,7 @@ def test_a_line_over_several_steps_passes_by_the_tasks_between() -> None:
         assert not middle.y <= y <= middle.y + SIZES.height
 
 
-def test_many_tasks_are_small_and_soon_laid_out() -> None:
+def test_layout_of_many_tasks_is_small_and_quick() -> None:
     job = {f"t{at}": [f"t{other}" for other in range(max(0, at - 7), at - 3)] for at in range(200)}
     assert len(job) > MAX_LARGE_TASKS
     before = time.process_time()
@@ -84,12 +84,12 @@ def test_many_tasks_are_small_and_soon_laid_out() -> None:
     assert layout.sizes is SMALL
 
 
-def test_no_task_is_no_layout() -> None:
+def test_layout_without_tasks_is_empty() -> None:
     layout = lay_out({})
     assert not layout.places
     assert not layout.edges
 
 
-def test_lines_that_need_not_cross_do_not() -> None:
+def test_layout_avoids_needless_crossings() -> None:
     places = lay_out({"a": [], "b": [], "c": ["b"], "d": ["a"]}).places
     assert (places["a"].y < places["b"].y) == (places["d"].y < places["c"].y)

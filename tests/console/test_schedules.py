@@ -40,9 +40,11 @@ CRON = {"quartz_cron_expression": "0 30 6 * * ?", "timezone_id": "UTC"}
         ({"name": "x"}, None),
     ],
 )
-def test_what_is_set_is_said(settings: dict[str, Any], schedule: Schedule | None) -> None:
+def test_schedule_label_describes_each_trigger(
+    settings: dict[str, Any], schedule: Schedule | None
+) -> None:
     assert schedule_of(JobSettings.from_dict(settings)) == schedule
 
 
-def test_of_a_job_that_nobody_knows_nothing_is_said() -> None:
+def test_schedule_of_unknown_job_is_none() -> None:
     assert schedule_of(None) is None

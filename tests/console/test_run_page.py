@@ -17,7 +17,7 @@ from flask_lakeflow_jobs import LakeflowJobs, current_jobs
 from flask_lakeflow_jobs.local import Address, stop_workspace
 from flask_lakeflow_jobs.testing import Exchange, Fault, FaultyWorkspace
 from tests.console.conftest import MakeShop
-from tests.console.shop import BUNDLE, OWN, run, shop_app, start, text_of
+from tests.console.support import BUNDLE, OWN, run, shop_app, start, text_of
 from tests.support import RunGate, wait_until
 
 # ── a run ─────────────────────────────────────────────────────────────────────────────────────────
@@ -42,7 +42,7 @@ def seen_in(life_cycle: str) -> Fault:
         ("TERMINATING", "Runs for", False),
     ],
 )
-def test_a_run_that_goes_on_waits_or_runs_and_can_be_cancelled_once(
+def test_run_page_active_run_can_be_canceled_once(
     shop: Address, tmp_path: Path, run_gate: RunGate, life_cycle: str, word: str, has_cancel: bool
 ) -> None:
     with FaultyWorkspace(shop) as fault_proxy:
@@ -54,7 +54,7 @@ def test_a_run_that_goes_on_waits_or_runs_and_can_be_cancelled_once(
     assert ("/cancel" in page) is has_cancel
 
 
-def test_the_embedded_workspace_of_the_app_has_no_pages_to_lead_to(tmp_path: Path) -> None:
+def test_run_page_on_local_workspace_has_no_workspace_links(tmp_path: Path) -> None:
     app = Flask("shop", instance_path=str(tmp_path / "instance"))
     app.config.update(LAKEFLOW_JOBS_BUNDLE=str(BUNDLE), LAKEFLOW_JOBS_CONSOLE=True)
     LakeflowJobs(app)
@@ -67,14 +67,14 @@ def test_the_embedded_workspace_of_the_app_has_no_pages_to_lead_to(tmp_path: Pat
     assert "In Databricks" not in page
 
 
-def test_a_failure_is_explained(app: Flask) -> None:
+def test_run_page_explains_a_failure(app: Flask) -> None:
     run_id = run(app, "broken")
     page = text_of(app.test_client().get(f"/jobs/broken/runs/{run_id}").text)
     assert "What went wrong RUN_EXECUTION_ERROR only ValueError: the boat is leaking" in page
     assert "Traceback" in page
 
 
-def test_a_run_reads_without_scripts(app: Flask, run_gate: RunGate) -> None:
+def test_run_page_works_without_scripts(app: Flask, run_gate: RunGate) -> None:
     client = app.test_client()
     run_id = start(app, "gated", run_gate.params)
     url = f"/jobs/gated/runs/{run_id}"
@@ -88,7 +88,7 @@ def test_a_run_reads_without_scripts(app: Flask, run_gate: RunGate) -> None:
     run_gate.open()
 
 
-def test_a_run_can_be_cancelled(app: Flask, run_gate: RunGate) -> None:
+def test_run_page_cancels_a_run(app: Flask, run_gate: RunGate) -> None:
     client = app.test_client()
     run_id = start(app, "gated", run_gate.params)
     answer = client.post(f"/jobs/gated/runs/{run_id}/cancel", headers=OWN)
@@ -96,7 +96,7 @@ def test_a_run_can_be_cancelled(app: Flask, run_gate: RunGate) -> None:
     wait_until(lambda: "canceled" in client.get(f"/jobs/gated/runs/{run_id}").text, "the run's end")
 
 
-def test_what_fails_leads_back_to_its_run_and_its_job(app: Flask) -> None:
+def test_error_page_links_to_run_and_job(app: Flask) -> None:
     url = f"/jobs/hourly/runs/{run(app, 'hourly')}"
     failed = app.test_client().post(f"{url}/repair", headers=OWN)
     assert failed.status_code == 409
@@ -105,23 +105,23 @@ def test_what_fails_leads_back_to_its_run_and_its_job(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("action", ["cancel", "repair"])
-def test_the_address_of_a_button_leads_to_the_run(client: FlaskClient, action: str) -> None:
+def test_get_of_an_action_redirects_to_the_run(client: FlaskClient, action: str) -> None:
     asked = client.get(f"/jobs/hourly/runs/7/{action}")
     assert (asked.status_code, asked.headers["Location"]) == (303, "/jobs/hourly/runs/7")
 
 
-def test_an_error_leads_to_no_run_that_is_not_there(client: FlaskClient) -> None:
+def test_error_page_of_missing_run_has_no_run_link(client: FlaskClient) -> None:
     page = client.get("/jobs/hourly/runs/99").text
     assert 'href="/jobs/hourly"' in page
     assert 'href="/jobs/hourly/runs/99"' not in page
 
 
-def test_an_error_names_no_job_that_one_may_not_see(make_shop: MakeShop) -> None:
+def test_error_page_hides_job_that_user_may_not_view(make_shop: MakeShop) -> None:
     client = make_shop(policy=lambda user, action, job: job != "hourly").test_client()
     assert 'href="/jobs/hourly"' not in client.get("/jobs/hourly/runs/99").text
 
 
-def test_a_failed_run_can_be_repaired(app: Flask) -> None:
+def test_run_page_repairs_a_failed_run(app: Flask) -> None:
     client = app.test_client()
     run_id = run(app, "flaky")
     url = f"/jobs/flaky/runs/{run_id}"
@@ -133,7 +133,7 @@ def test_a_failed_run_can_be_repaired(app: Flask) -> None:
     assert "/repair" not in page
 
 
-def test_the_repairs_of_a_run_are_listed(app: Flask) -> None:
+def test_run_page_lists_repairs(app: Flask) -> None:
     client = app.test_client()
     run_id = run(app, "flaky")
     url = f"/jobs/flaky/runs/{run_id}"
@@ -145,7 +145,7 @@ def test_the_repairs_of_a_run_are_listed(app: Flask) -> None:
     assert re.search(r"Repairs First run failed .* Repair 1 succeeded ", page)
 
 
-def test_a_repair_that_has_just_ended_is_not_told_to_go_on(
+def test_run_page_repair_that_ended_is_not_active(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was read of the repairs while one went on serves no page of the run's end."""
@@ -162,7 +162,7 @@ def test_a_repair_that_has_just_ended_is_not_told_to_go_on(
     assert re.search(r"Repair 1 succeeded ", page)
 
 
-def test_a_task_that_starts_another_job_leads_to_its_run(app: Flask) -> None:
+def test_task_page_links_to_run_of_started_job(app: Flask) -> None:
     client = app.test_client()
     run_id = run(app, "parent")
     page = client.get(f"/jobs/parent/runs/{run_id}").text
@@ -174,7 +174,7 @@ def test_a_task_that_starts_another_job_leads_to_its_run(app: Flask) -> None:
     assert re.search(r'href="http://\S+/jobs/\d+/runs/\d+\S*" rel="noreferrer">run \d+', others)
 
 
-def test_the_run_of_a_job_that_one_may_not_see_is_one_of_the_workspace(
+def test_task_page_run_of_hidden_job_links_to_workspace(
     make_shop: MakeShop,
 ) -> None:
     app = make_shop(policy=lambda user, action, job: job == "parent")
@@ -185,7 +185,7 @@ def test_the_run_of_a_job_that_one_may_not_see_is_one_of_the_workspace(
         assert "/jobs/hourly" not in client.get(url).text
 
 
-def test_what_two_attempts_of_a_task_left_goes_by_two_names(app: Flask) -> None:
+def test_run_page_attempts_have_distinct_anchors(app: Flask) -> None:
     client = app.test_client()
     run_id = run(app, "broken")
     with app.app_context():
@@ -198,7 +198,7 @@ def test_what_two_attempts_of_a_task_left_goes_by_two_names(app: Flask) -> None:
     assert len(names) == len(set(names)) > 1
 
 
-def test_each_task_has_a_page_with_what_it_left(app: Flask) -> None:
+def test_task_page_shows_its_output(app: Flask) -> None:
     client = app.test_client()
     run_id = run(app, "broken")
     page = client.get(f"/jobs/broken/runs/{run_id}").text
@@ -213,7 +213,7 @@ def test_each_task_has_a_page_with_what_it_left(app: Flask) -> None:
     assert client.get(f"/jobs/broken/runs/{run_id}/tasks/99").status_code == 404
 
 
-def test_a_run_of_another_job_is_not_there(app: Flask) -> None:
+def test_run_page_of_another_jobs_run_is_404(app: Flask) -> None:
     run_id = run(app, "broken")
     page = app.test_client().get(f"/jobs/flaky/runs/{run_id}")
     assert page.status_code == 404
@@ -223,22 +223,22 @@ def test_a_run_of_another_job_is_not_there(app: Flask) -> None:
 @pytest.mark.parametrize(
     "path", ["nope", "nightly/runs/x", "nightly/runs/99/tasks/y", "~static/no.js"]
 )
-def test_what_is_not_there_is_a_page_that_says_so(client: FlaskClient, path: str) -> None:
+def test_unknown_page_is_a_404_page(client: FlaskClient, path: str) -> None:
     page = client.get(f"/jobs/{path}")
     assert page.status_code in (400, 404)
     assert "All jobs" in page.text
 
 
-def test_the_hosts_own_pages_keep_their_errors(client: FlaskClient) -> None:
+def test_error_pages_of_the_host_are_unchanged(client: FlaskClient) -> None:
     assert "All jobs" not in client.get("/nowhere").text
 
 
-def test_markup_in_names_is_text(make_shop: MakeShop) -> None:
+def test_names_with_markup_are_escaped(make_shop: MakeShop) -> None:
     app = make_shop(jobs={"broken": {"description": "<b>bold</b>"}})
     assert "<b>bold" not in app.test_client().get("/jobs").text
 
 
-def test_a_user_loader_that_fails_is_a_refusal_and_no_crash(
+def test_failing_user_loader_is_a_403_page(
     make_shop: MakeShop, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail() -> str:
@@ -253,11 +253,11 @@ def test_a_user_loader_that_fails_is_a_refusal_and_no_crash(
 
 
 @pytest.mark.parametrize(("page_size", "read"), [(2, 4), (3, 3)])
-def test_the_history_has_pages_and_loses_no_run(
+def test_history_pages_contain_every_run(
     app: Flask, monkeypatch: pytest.MonkeyPatch, page_size: int, read: int
 ) -> None:
-    monkeypatch.setattr("flask_lakeflow_jobs.console.history.PAGE", page_size)
-    monkeypatch.setattr("flask_lakeflow_jobs.console.history.READ", read)
+    monkeypatch.setattr("flask_lakeflow_jobs.console.history.PAGE_SIZE", page_size)
+    monkeypatch.setattr("flask_lakeflow_jobs.console.history.READ_SIZE", read)
     client = app.test_client()
     started = {run(app, "flaky") for _ in range(5)}
     seen: list[int] = []
@@ -271,20 +271,20 @@ def test_the_history_has_pages_and_loses_no_run(
     assert started <= set(seen)
 
 
-def test_the_history_can_be_asked_for_an_outcome_and_a_person(app: Flask) -> None:
+def test_history_filters_by_outcome_and_person(app: Flask) -> None:
     client = app.test_client()
     run_id = run(app, "broken")
     assert str(run_id) in client.get("/jobs/broken?outcome=bad").text
     assert str(run_id) not in client.get("/jobs/broken?outcome=good").text
     assert str(run_id) in client.get("/jobs/broken?who=localhost").text
-    assert "No run fits" in client.get("/jobs/broken?who=nobody").text
+    assert "None of the runs read so far match" in client.get("/jobs/broken?who=nobody").text
 
 
-def test_a_filter_looks_further_back_and_says_how_far(
+def test_history_filter_reads_older_runs_and_says_how_far(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flask_lakeflow_jobs.console.history.READ", 3)
-    monkeypatch.setattr("flask_lakeflow_jobs.console.history.READS", 2)
+    monkeypatch.setattr("flask_lakeflow_jobs.console.history.READ_SIZE", 3)
+    monkeypatch.setattr("flask_lakeflow_jobs.console.history.MAX_READS", 2)
     client = app.test_client()
     repaired = run(app, "flaky")
     with app.app_context():
@@ -293,21 +293,21 @@ def test_a_filter_looks_further_back_and_says_how_far(
     for _ in range(6):
         run(app, "flaky")
     first = client.get("/jobs/flaky?outcome=good")
-    assert "No run fits among those looked at." in first.text
-    assert re.search(r"Looked at 5 runs, back to \S+", text_of(first.text))
-    further = re.search(r'rel="next" href="([^"]+)">Look further back', first.text)
+    assert "None of the runs read so far match." in first.text
+    assert re.search(r"Read 5 runs, back to \S+", text_of(first.text))
+    further = re.search(r'rel="next" href="([^"]+)">Search older runs', first.text)
     assert further
     assert f"/runs/{repaired}" in client.get(html.unescape(further[1])).text
 
 
-def test_all_that_was_looked_at_is_said_to_be_all(app: Flask) -> None:
+def test_history_filter_says_when_all_runs_were_read(app: Flask) -> None:
     run(app, "broken")
     page = text_of(app.test_client().get("/jobs/broken?who=nobody").text)
     assert "there are no older ones" in page
-    assert "Look further back" not in page
+    assert "Search older runs" not in page
 
 
 @pytest.mark.parametrize("place", ["x", "1", "1.2.3", "99999999999999999.1"])
-def test_a_place_in_the_history_that_is_none_is_its_beginning(app: Flask, place: str) -> None:
+def test_history_invalid_cursor_is_the_first_page(app: Flask, place: str) -> None:
     run_id = run(app, "broken")
     assert str(run_id) in app.test_client().get(f"/jobs/broken?after={place}").text

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.console.forms import WHOLE, given_to
+from flask_lakeflow_jobs.console.forms import WHOLE_FORM, read_run_values
 from flask_lakeflow_jobs.runs.params import TASK_TYPES, build_run_now_fields
 from tests.run_documents import run
 
@@ -26,7 +26,7 @@ GIVEN: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
 
 
 @pytest.mark.parametrize("task_type", TASK_TYPES)
-def test_what_a_run_was_given_can_be_given_again(task_type: str) -> None:
+def test_rerun_values_of_a_run_fill_its_form(task_type: str) -> None:
     params, texts = GIVEN[task_type]
     fields = build_run_now_fields(task_type, params)
     named = fields.pop("job_parameters", {})
@@ -34,32 +34,32 @@ def test_what_a_run_was_given_can_be_given_again(task_type: str) -> None:
         overriding_parameters=fields,
         job_parameters=[{"name": name, "value": value} for name, value in named.items()],
     )
-    given = given_to(started, task_type)
+    given = read_run_values(started, task_type)
     assert texts.items() <= given.items()
     if not isinstance(next(iter(params.values()), None), list):
-        assert json.loads(given[WHOLE]) == params
+        assert json.loads(given[WHOLE_FORM]) == params
 
 
-def test_parameters_of_the_job_are_none_of_a_task() -> None:
+def test_rerun_job_parameters_are_not_task_parameters() -> None:
     started = run(
         overriding_parameters={"notebook_params": {"day": "1"}},
         job_parameters=[{"name": "day", "default": "0", "value": "2"}],
     )
-    assert given_to(started, "notebook")["day"] == "1"
-    assert given_to(started, "job")["day"] == "2"
+    assert read_run_values(started, "notebook")["day"] == "1"
+    assert read_run_values(started, "job")["day"] == "2"
 
 
-def test_without_a_task_type_parameters_go_by_their_fields() -> None:
+def test_rerun_without_task_type_uses_run_now_fields() -> None:
     started = run(
         overriding_parameters={"notebook_params": {"day": "1"}, "python_params": ["a", "b"]}
     )
-    given = given_to(started, None)
+    given = read_run_values(started, None)
     assert json.loads(given["notebook_params"]) == {"day": "1"}
     assert given["python_params"] == "a\nb"
 
 
-def test_what_was_masked_stays_away() -> None:
+def test_rerun_redacted_values_are_left_out() -> None:
     started = run(overriding_parameters={"notebook_params": {"day": "1", "token": "***"}})
-    given = given_to(started, "notebook")
+    given = read_run_values(started, "notebook")
     assert "token" not in given
-    assert json.loads(given[WHOLE]) == {"day": "1"}
+    assert json.loads(given[WHOLE_FORM]) == {"day": "1"}

@@ -9,15 +9,20 @@ from databricks.sdk.service.jobs import BaseRun, RunTask
 
 from flask_lakeflow_jobs.console import filters as w
 from flask_lakeflow_jobs.console.graph import build_graph
-from flask_lakeflow_jobs.console.summaries import expected_end, parameters_of, strip, summary
-from flask_lakeflow_jobs.console.timeline import timeline
+from flask_lakeflow_jobs.console.summaries import (
+    build_strip,
+    expected_end,
+    parameters_of,
+    summarize,
+)
+from flask_lakeflow_jobs.console.timeline import build_timeline
 from flask_lakeflow_jobs.runs.outcome import Outcome
 from tests.run_documents import FAILED, SUCCEEDED, run, task, words
 
 START = 1_000_000
 
 
-def test_every_outcome_has_a_kind_and_every_kind_a_name() -> None:
+def test_every_outcome_has_a_kind_with_a_name() -> None:
     assert set(w.KINDS) == set(Outcome)
     assert set(w.KIND_NAMES) == set(w.KINDS.values())
 
@@ -32,38 +37,38 @@ def test_duration_filter_takes_milliseconds() -> None:
     ("seconds", "text"),
     [(3, "just now"), (12, "12 s ago"), (125, "2 min ago"), (90_000, "1 d ago")],
 )
-def test_how_long_ago(seconds: int, text: str) -> None:
-    assert w.ago(seconds * 1000) == text
+def test_format_ago_uses_one_unit(seconds: int, text: str) -> None:
+    assert w.format_ago(seconds * 1000) == text
 
 
-def test_every_kind_of_task_of_the_sdk_has_a_name() -> None:
+def test_every_task_kind_of_the_sdk_has_a_label() -> None:
     kinds = {each.name for each in dataclasses.fields(RunTask) if each.name.endswith("_task")}
     assert kinds - set(w.TASK_KINDS) == set()
 
 
-def test_a_run_that_goes_on_grows() -> None:
+def test_summary_of_active_run_has_growing_duration() -> None:
     going = run(start_time=START)
-    assert summary(going, START + 1000).length == 1000
-    assert summary(going, START + 2000).is_going
+    assert summarize(going, START + 1000).length == 1000
+    assert summarize(going, START + 2000).is_going
     ended = run(SUCCEEDED, start_time=START, end_time=START + 500)
-    assert summary(ended, START + 2000).length == 500
+    assert summarize(ended, START + 2000).length == 500
 
 
-def test_the_time_in_the_queue_does_not_count() -> None:
+def test_summary_duration_excludes_the_queue() -> None:
     ended = run(SUCCEEDED, start_time=START, end_time=START + 900, queue_duration=400)
-    assert summary(ended, START).length == 500
+    assert summarize(ended, START).length == 500
 
 
-def test_who_asked_is_whom_the_app_noted_else_whom_the_workspace_knows() -> None:
+def test_summary_requester_is_recorded_one_first() -> None:
     noted = run(
         creator_user_name="robot", job_parameters=[{"name": "who", "default": "", "value": "ada"}]
     )
-    assert summary(noted, START, "who").who == "ada"
-    assert summary(noted, START).who == "robot"
-    assert summary(run(creator_user_name="robot"), START, "who").who == "robot"
+    assert summarize(noted, START, "who").who == "ada"
+    assert summarize(noted, START).who == "robot"
+    assert summarize(run(creator_user_name="robot"), START, "who").who == "robot"
 
 
-def test_parameters_are_those_of_the_job_and_those_given() -> None:
+def test_parameters_of_run_are_defaults_and_overrides() -> None:
     given = run(
         job_parameters=[
             {"name": "day", "default": "1"},
@@ -74,7 +79,7 @@ def test_parameters_are_those_of_the_job_and_those_given() -> None:
     assert parameters_of(given) == {"day": "1", "to": "2", "python_params": "a b", "x": "y"}
 
 
-def test_the_axis_of_an_ended_run_is_its_time() -> None:
+def test_axis_of_ended_run_is_its_duration() -> None:
     ended = run(
         SUCCEEDED,
         start_time=START,
@@ -92,7 +97,7 @@ def test_the_axis_of_an_ended_run_is_its_time() -> None:
             )
         ],
     )
-    line = timeline(ended, START + 99_000)
+    line = build_timeline(ended, START + 99_000)
     assert (line.start, line.end) == (START, START + 10_000)
     shown = [(part.phase, part.left, part.width) for part in line.rows[0].segments]
     assert shown == [
@@ -103,20 +108,22 @@ def test_the_axis_of_an_ended_run_is_its_time() -> None:
     ]
 
 
-def test_the_axis_of_a_run_that_goes_on_has_room_and_seldom_changes() -> None:
+def test_axis_of_active_run_has_room_and_grows_in_steps() -> None:
     going = run(start_time=START, tasks=[task("a", words("RUNNING"), start_time=START)])
-    ends = {timeline(going, START + 100 * at).end for at in range(600)}
-    assert all(timeline(going, START + each).end > START + each for each in (0, 9_000, 60_000))
+    ends = {build_timeline(going, START + 100 * at).end for at in range(600)}
+    assert all(
+        build_timeline(going, START + each).end > START + each for each in (0, 9_000, 60_000)
+    )
     assert len(ends) < 25
-    assert timeline(going, START + 30_000).rows[0].segments[0].is_growing
+    assert build_timeline(going, START + 30_000).rows[0].segments[0].is_growing
 
 
-def test_the_axis_reaches_to_the_expected_end() -> None:
+def test_axis_reaches_the_expected_end() -> None:
     going = run(start_time=START)
-    assert timeline(going, START + 1000, START + 100_000).end >= START + 100_000
+    assert build_timeline(going, START + 1000, START + 100_000).end >= START + 100_000
 
 
-def test_each_attempt_is_a_row_and_the_graph_has_the_last() -> None:
+def test_timeline_has_all_attempts_graph_the_last() -> None:
     retried = run(
         start_time=START,
         tasks=[
@@ -125,7 +132,7 @@ def test_each_attempt_is_a_row_and_the_graph_has_the_last() -> None:
             task("b", words("BLOCKED"), run_id=3, depends_on=[{"task_key": "a"}]),
         ],
     )
-    line = timeline(retried, START + 10)
+    line = build_timeline(retried, START + 10)
     assert [(row.key, row.number, row.state.word) for row in line.rows] == [
         ("a", 1, "failed"),
         ("a", 2, "running"),
@@ -136,16 +143,16 @@ def test_each_attempt_is_a_row_and_the_graph_has_the_last() -> None:
     assert [edge.kind for edge in shown.edges] == ["going"]
 
 
-def test_what_was_passed_over_took_no_time() -> None:
+def test_timeline_task_that_never_ran_has_no_duration() -> None:
     skipped = words("TERMINATED", "UPSTREAM_FAILED")
     ended = run(FAILED, tasks=[task("a", skipped, start_time=START, end_time=START)])
-    (row,) = timeline(ended, START).rows
+    (row,) = build_timeline(ended, START).rows
     assert (row.length, row.segments) == (None, [])
 
 
-def test_an_axis_of_less_than_a_second_has_marks_too() -> None:
+def test_axis_below_a_second_has_marks() -> None:
     ended = run(SUCCEEDED, start_time=START, end_time=START + 500)
-    assert [mark.label for mark in timeline(ended, START).marks] == [
+    assert [mark.label for mark in build_timeline(ended, START).marks] == [
         "0.0 s",
         "0.1 s",
         "0.2 s",
@@ -155,42 +162,42 @@ def test_an_axis_of_less_than_a_second_has_marks_too() -> None:
     ]
 
 
-def test_all_marks_of_an_axis_of_hours_have_their_hours() -> None:
+def test_axis_of_hours_labels_hours_on_all_marks() -> None:
     ended = run(SUCCEEDED, start_time=START, end_time=START + 2 * 3_600_000)
-    assert [mark.label for mark in timeline(ended, START).marks][:2] == ["0:00:00", "0:30:00"]
+    assert [mark.label for mark in build_timeline(ended, START).marks][:2] == ["0:00:00", "0:30:00"]
 
 
-def test_a_loop_tells_how_far_it_is() -> None:
+def test_timeline_for_each_task_shows_progress() -> None:
     stats = {"total_iterations": 9, "completed_iterations": 4}
     loop = {"inputs": "[]", "task": {"task_key": "x"}, "stats": {"task_run_stats": stats}}
     going = run(tasks=[task("each", words("RUNNING"), for_each_task=loop)])
-    (row,) = timeline(going, START).rows
+    (row,) = build_timeline(going, START).rows
     assert (row.kind, row.progress) == ("For each", "4/9")
 
 
-def test_words_that_nobody_knows_are_shown_as_such() -> None:
+def test_unknown_state_is_shown_as_unknown() -> None:
     odd = run({"state": {"life_cycle_state": "DREAMING"}})
-    assert summary(odd, START).state.kind == "unknown"
-    assert timeline(odd, START).rows == []
+    assert summarize(odd, START).state.kind == "unknown"
+    assert build_timeline(odd, START).rows == []
 
 
-def test_the_strip_has_the_newest_to_the_right_and_the_longest_highest() -> None:
+def test_strip_has_newest_right_and_longest_highest() -> None:
     runs = [
-        summary(run(SUCCEEDED, run_id=at, start_time=START, end_time=START + at * 1000), START)
+        summarize(run(SUCCEEDED, run_id=at, start_time=START, end_time=START + at * 1000), START)
         for at in (3, 1, 2)
     ]
-    bars = strip(runs, 4)
+    bars = build_strip(runs, 4)
     assert [bar.run and bar.run.run_id for bar in bars] == [None, 2, 1, 3]
     assert [bar.height for bar in bars] == [0, 71, 42, 100]
     assert bars[-1].left + bars[-1].width == pytest.approx(100, abs=0.1)
-    assert [bar.run for bar in strip(runs, 2)] == [runs[1], runs[0]]
+    assert [bar.run for bar in build_strip(runs, 2)] == [runs[1], runs[0]]
 
 
-def test_a_job_without_runs_has_a_strip_of_empty_places() -> None:
-    assert [(bar.run, bar.height) for bar in strip([], 2)] == [(None, 0), (None, 0)]
+def test_strip_without_runs_has_empty_places() -> None:
+    assert [(bar.run, bar.height) for bar in build_strip([], 2)] == [(None, 0), (None, 0)]
 
 
-def test_the_end_is_expected_by_what_earlier_runs_took() -> None:
+def test_expected_end_follows_earlier_durations() -> None:
     past = [
         BaseRun.from_dict({**SUCCEEDED, "start_time": START, "end_time": START + each * 1000})
         for each in (10, 10, 10, 10)

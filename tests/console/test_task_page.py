@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from databricks.sdk.service.jobs import RunOutput
 
-from flask_lakeflow_jobs.console.task_page import CUT, Text, texts_of
+from flask_lakeflow_jobs.console.task_page import TRUNCATED_NOTE, Text, texts_of
 
 
-def test_what_went_wrong_comes_first() -> None:
+def test_output_error_comes_first() -> None:
     output = RunOutput.from_dict(
         {"logs": "one", "info": "two", "error": "three", "error_trace": "four"}
     )
@@ -15,7 +15,7 @@ def test_what_went_wrong_comes_first() -> None:
     assert [text.is_bad for text in texts_of(output)] == [True, True, False, False]
 
 
-def test_what_was_cut_off_says_so() -> None:
+def test_output_truncated_has_a_note() -> None:
     output = RunOutput.from_dict(
         {
             "notebook_output": {"result": "12", "truncated": True},
@@ -23,9 +23,12 @@ def test_what_was_cut_off_says_so() -> None:
             "logs_truncated": True,
         }
     )
-    assert texts_of(output) == [Text("Result", "12", CUT), Text("Log", "…the end", CUT)]
+    assert texts_of(output) == [
+        Text("Result", "12", TRUNCATED_NOTE),
+        Text("Log", "…the end", TRUNCATED_NOTE),
+    ]
 
 
-def test_what_is_whole_says_nothing() -> None:
+def test_output_complete_has_no_note() -> None:
     output = RunOutput.from_dict({"notebook_output": {"result": "12"}, "logs": ""})
     assert texts_of(output) == [Text("Result", "12")]
