@@ -27,6 +27,7 @@ class TaskRun:
     :param rows: the result rows of a SQL task, as far as other tasks may refer to them.
     :param outcome: the result of a condition: "true" or "false".
     :param nested_run_id: the run that a ``run_job_task`` has started.
+    :param concurrency: the maximum number of iterations of a for-each task that run at once.
     :param parent: the for-each attempt to which an iteration belongs.
     :param index: the position of an iteration's input.
     :param item: the input of an iteration.
@@ -49,6 +50,7 @@ class TaskRun:
     resolved: Settings = field(default_factory=dict)
     outcome: str = ""
     nested_run_id: int = 0
+    concurrency: int = 0
     parent: int = 0
     index: int = 0
     item: Any = None

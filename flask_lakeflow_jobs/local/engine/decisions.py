@@ -339,7 +339,7 @@ class _Transition:
     # For-each tasks
 
     def _start_iterations(self, task: TaskRun, event: IterationsStarted) -> None:
-        self._mark_started(task)
+        self._mark_started(replace(task, concurrency=event.concurrency))
         for index, item in enumerate(event.inputs):
             iteration = TaskRun(
                 self._new_id(), event.spec, parent=task.run_id, index=index, item=item
@@ -353,8 +353,7 @@ class _Transition:
         waiting = [each for each in latest if each.state.life_cycle == "BLOCKED"]
         active = sum(not each.state.is_terminal for each in latest) - len(waiting)
         if loop.state.life_cycle == "RUNNING":
-            concurrency = int(loop.resolved["for_each_task"].get("concurrency", 1))
-            for iteration in waiting[: max(0, concurrency - active)]:
+            for iteration in waiting[: max(0, loop.concurrency - active)]:
                 self._start_task(iteration)
                 active += 1
         if not active and all(each.state.is_terminal for each in latest):

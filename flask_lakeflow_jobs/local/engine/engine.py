@@ -130,6 +130,8 @@ class Engine:
     def close(self) -> None:
         """Kill all processes. Active runs are marked as lost at the next start."""
         with self._unit_of_work.exclusive():
+            if self._is_closed:
+                return
             self._is_closed = True
             self._unit_of_work.close()
         self._task_runner.close()

@@ -151,12 +151,14 @@ class IterationsStarted:
     """The inputs of a for-each task are known.
 
     :param spec: the settings of the task to repeat.
+    :param concurrency: the maximum number of iterations that run at once.
     """
 
     run_id: int
     task_id: int
     spec: Settings
     inputs: list[Any]
+    concurrency: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,8 +103,8 @@ class TaskRunner:
         match build_work(self._files.localized(resolved), self._context(run, task, references)):
             case ConditionResult(outcome):
                 self._submit(TaskEnded(*ids, states.SUCCESS, outcome=outcome))
-            case ForEach(spec, inputs):
-                self._submit(IterationsStarted(*ids, spec, inputs))
+            case ForEach(spec, inputs, concurrency):
+                self._submit(IterationsStarted(*ids, spec, inputs, concurrency))
             case NestedRun() as work:
                 nested = self._create_nested(run, work)
                 self._submit(RunSubmitted(nested, may_queue=True))

@@ -1,0 +1,465 @@
+"""The next state of a run after an event, and its effects, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from flask_lakeflow_jobs.local import states
+from flask_lakeflow_jobs.local.engine.decisions import Decision
+from flask_lakeflow_jobs.local.engine.events import (
+    AdvanceQueue,
+    CancelRequested,
+    Effect,
+    Event,
+    IterationsStarted,
+    NestedRunEnded,
+    QueueAdvanced,
+    RepairRequest,
+    RepairRequested,
+    RetryDue,
+    RunSubmitted,
+    RunTimedOut,
+    ScheduleEvent,
+    SendEvent,
+    StartTask,
+    StopTask,
+    TaskCancelRequested,
+    TaskPrepared,
+    TaskQueued,
+    TaskStarted,
+    TaskTimedOut,
+    WorkspaceRestarted,
+)
+from flask_lakeflow_jobs.local.states import State
+from tests.local.engine.support import (
+    JOB,
+    NESTED,
+    NOW,
+    PARENT,
+    RUN,
+    Course,
+    ended,
+    job_run,
+    started,
+    task,
+)
+
+# Submission, queue and end of a run
+
+
+@pytest.mark.parametrize(
+    ("limit", "running_runs", "may_queue", "state", "effects"),
+    [
+        (1, 0, False, states.RUNNING, (StartTask(100),)),
+        (2, 1, False, states.RUNNING, (StartTask(100),)),
+        (1, 1, True, states.queued_for_concurrency(1), ()),
+        (1, 1, False, states.over_concurrency_limit(1), (AdvanceQueue(JOB),)),
+        (0, 0, True, states.over_concurrency_limit(0), (AdvanceQueue(JOB),)),
+    ],
+)
+def test_submitted_run_starts_waits_or_is_skipped(
+    limit: int, running_runs: int, may_queue: bool, state: State, effects: tuple[Effect, ...]
+) -> None:
+    run = job_run(task("a"), settings={"max_concurrent_runs": limit})
+    course = Course(run)
+    assert course.apply(RunSubmitted(run, may_queue=may_queue), running_runs=running_runs) == (
+        effects
+    )
+    assert course.run.state == state
+    if state.is_terminal:
+        assert course.task("a").state == state
+        assert course.run.end_time == course.task("a").end_time == NOW * 1000
+
+
+def test_queued_run_begins_when_the_limit_allows_it() -> None:
+    run = job_run(task("a"))
+    course = Course(run)
+    course.apply(RunSubmitted(run, may_queue=True), running_runs=1)
+    course.now += 5
+    assert course.decide(QueueAdvanced(RUN), running_runs=1).run is course.run
+    assert course.apply(QueueAdvanced(RUN)) == (AdvanceQueue(JOB), StartTask(100))
+    assert (course.run.state, course.run.queue_duration) == (states.RUNNING, 5000)
+
+
+def test_run_and_task_with_a_timeout_schedule_it() -> None:
+    course = started(task("a", timeout_seconds=3), settings={"timeout_seconds": 60})
+    assert course.effects == (
+        ScheduleEvent(NOW + 60, RunTimedOut(RUN, 0)),
+        ScheduleEvent(NOW + 3, TaskTimedOut(RUN, 100)),
+        StartTask(100),
+    )
+
+
+def test_tasks_start_once_their_dependencies_have_ended() -> None:
+    course = started(task("a"), task("b"), task("c", "a", "b"), task("d", "c"))
+    assert course.effects == (StartTask(100), StartTask(101))
+    assert course.apply(ended(100)) == ()
+    assert course.apply(ended(101)) == (StartTask(102),)
+    assert course.apply(ended(102, states.FAILED)) == (AdvanceQueue(JOB),)
+    assert course.states() == {
+        "a": "SUCCESS",
+        "b": "SUCCESS",
+        "c": "FAILED",
+        "d": "UPSTREAM_FAILED",
+    }
+    assert course.run.state.result == "FAILED"
+    assert course.run.end_time == NOW * 1000
+
+
+def test_chain_of_disabled_tasks_ends_in_one_decision() -> None:
+    specs = [task(f"t{n}", *([f"t{n - 1}"] if n else []), disabled=True) for n in range(50)]
+    assert started(*specs).run.state == states.SUCCESS
+
+
+# One task
+
+
+IN_STATE = {
+    "BLOCKED": states.BLOCKED,
+    "PENDING": states.PENDING,
+    "QUEUED": states.QUEUED_FOR_PROCESS,
+    "RUNNING": states.RUNNING,
+    "TERMINATING": states.TERMINATING,
+    "WAITING_FOR_RETRY": states.WAITING_FOR_RETRY,
+}
+
+
+@pytest.mark.parametrize(
+    ("before", "event", "after", "effects"),
+    [
+        ("PENDING", TaskQueued(RUN, 100), "QUEUED", ()),
+        ("RUNNING", TaskQueued(RUN, 100), "RUNNING", ()),
+        ("PENDING", TaskStarted(RUN, 100), "RUNNING", ()),
+        ("QUEUED", TaskStarted(RUN, 100), "RUNNING", ()),
+        ("TERMINATING", TaskStarted(RUN, 100), "TERMINATING", ()),
+        ("PENDING", TaskCancelRequested(RUN, 100), "TERMINATING", (StopTask(100),)),
+        ("QUEUED", TaskCancelRequested(RUN, 100), "TERMINATING", (StopTask(100),)),
+        ("RUNNING", TaskCancelRequested(RUN, 100), "TERMINATING", (StopTask(100),)),
+        ("RUNNING", TaskTimedOut(RUN, 100), "TERMINATING", (StopTask(100),)),
+        ("TERMINATING", TaskTimedOut(RUN, 100), "TERMINATING", ()),
+        ("BLOCKED", TaskCancelRequested(RUN, 100), "CANCELED", ()),
+        ("WAITING_FOR_RETRY", TaskCancelRequested(RUN, 100), "CANCELED", ()),
+        ("WAITING_FOR_RETRY", TaskTimedOut(RUN, 100), "TIMEDOUT", ()),
+        ("WAITING_FOR_RETRY", RetryDue(RUN, 100), "PENDING", (StartTask(100),)),
+        ("RUNNING", RetryDue(RUN, 100), "RUNNING", ()),
+        ("PENDING", ended(100, states.INVALID_TASK), "FAILED", ()),
+        ("RUNNING", ended(100), "SUCCESS", ()),
+    ],
+)
+def test_task_event(before: str, event: Event, after: str, effects: tuple[Effect, ...]) -> None:
+    run = started(task("a"), task("other")).run
+    first = replace(run.tasks[0], state=IN_STATE[before])
+    course = Course(replace(run, tasks=(first, run.tasks[1])))
+    # BLOCKED would start at once, were the run not about to be queued.
+    if before == "BLOCKED":
+        course.run = replace(course.run, state=states.queued_for_concurrency(1))
+    assert course.apply(event) == effects
+    assert course.states()["a"] == after
+
+
+@pytest.mark.parametrize(
+    ("event", "result"),
+    [(TaskCancelRequested(RUN, 100), "CANCELED"), (TaskTimedOut(RUN, 100), "TIMEDOUT")],
+)
+@pytest.mark.parametrize("own_end", [states.SUCCESS, states.FAILED])
+def test_stopped_task_ends_as_stopped(event: Event, result: str, own_end: State) -> None:
+    course = started(task("a"))
+    course.apply(event)
+    course.apply(ended(100, own_end))
+    assert course.states() == {"a": result}
+
+
+def test_durations_of_a_task_that_was_queued() -> None:
+    course = started(task("a"))
+    for event in (TaskQueued(RUN, 100), TaskStarted(RUN, 100), ended(100)):
+        course.now += 2
+        course.apply(event)
+    durations = course.task("a")
+    assert (durations.queue_duration, durations.setup_duration) == (4000, 0)
+    assert durations.execution_duration == 2000
+
+
+def test_ended_task_keeps_its_results() -> None:
+    course = started(task("a"))
+    course.apply(TaskPrepared(RUN, 100, {"x": 1}))
+    course.apply(
+        ended(100, output={"logs": "hi"}, values={"n": 1}, rows=[{"a": 2}], outcome="true")
+    )
+    first = course.task("a")
+    assert (first.resolved, first.values, first.rows, first.outcome) == (
+        {"x": 1},
+        {"n": 1},
+        [{"a": 2}],
+        "true",
+    )
+    assert course.outputs == {100: {"logs": "hi"}}
+
+
+@pytest.mark.parametrize(("interval", "when"), [(0, NOW + 5), (3000, NOW + 5), (8000, NOW + 8)])
+def test_retry_is_due_after_the_interval_from_the_start(interval: int, when: float) -> None:
+    course = started(task("a", max_retries=1, min_retry_interval_millis=interval))
+    course.now += 5
+    assert course.apply(ended(100, states.FAILED)) == (ScheduleEvent(when, RetryDue(RUN, 200)),)
+    assert [each.state.life_cycle for each in course.run.tasks] == [
+        "TERMINATED",
+        "WAITING_FOR_RETRY",
+    ]
+    retry = course.task("a")
+    assert (retry.run_id, retry.attempt, retry.retry) == (200, 1, 1)
+    assert course.apply(RetryDue(RUN, 200)) == (StartTask(200),)
+    course.apply(ended(200, states.FAILED))
+    assert course.run.state.result == "FAILED"
+
+
+def test_task_of_a_run_that_is_stopped_is_not_retried() -> None:
+    course = started(task("a", max_retries=9, retry_on_timeout=True))
+    course.apply(RunTimedOut(RUN, 0))
+    course.apply(ended(100))
+    assert course.run.state == states.TIMED_OUT
+    assert len(course.run.tasks) == 1
+
+
+# Cancellation
+
+
+@pytest.mark.parametrize(
+    ("event", "final"),
+    [(CancelRequested(RUN), states.CANCELED), (RunTimedOut(RUN, 0), states.TIMED_OUT)],
+)
+def test_stopped_run_ends_once_its_running_tasks_have_ended(event: Event, final: State) -> None:
+    course = started(task("a"), task("b"), task("c", "a"))
+    course.apply(ended(101))
+    assert course.apply(event) == (StopTask(100),)
+    assert course.run.state == states.TERMINATING
+    assert course.states() == {"a": "TERMINATING", "b": "SUCCESS", "c": final.result}
+    assert course.decide(event).run is course.run
+    assert course.apply(ended(100)) == (AdvanceQueue(JOB),)
+    assert course.run.state == course.task("a").state == final
+
+
+def test_queued_run_that_is_canceled_ends_at_once() -> None:
+    run = job_run(task("a"))
+    course = Course(run)
+    course.apply(RunSubmitted(run, may_queue=True), running_runs=1)
+    assert course.apply(CancelRequested(RUN)) == (AdvanceQueue(JOB),)
+    assert course.run.state == states.CANCELED
+
+
+def test_canceled_task_of_a_queued_run_starts_no_other_task() -> None:
+    run = job_run(task("a"), task("b", "a", run_if="ALL_DONE"))
+    course = Course(run)
+    course.apply(RunSubmitted(run, may_queue=True), running_runs=1)
+    assert course.apply(TaskCancelRequested(RUN, 100)) == ()
+    assert course.states() == {"a": "CANCELED", "b": "BLOCKED"}
+    assert course.apply(QueueAdvanced(RUN)) == (AdvanceQueue(JOB), StartTask(101))
+
+
+# For-each tasks
+
+
+def loop(inputs: list[Any], concurrency: int = 1, **inner: Any) -> Course:
+    """Return a run whose only task has started its iterations, with the ids 200, 201 …"""
+    course = started(task("loop"))
+    spec = {"task_key": "each", **inner}
+    course.apply(IterationsStarted(RUN, 100, spec, inputs, concurrency))
+    return course
+
+
+def test_for_each_runs_as_many_iterations_as_its_concurrency() -> None:
+    course = loop(["x", "y", "z"], concurrency=2)
+    assert course.effects == (StartTask(200), StartTask(201))
+    assert [(each.index, each.item, each.parent) for each in course.run.iterations] == [
+        (0, "x", 100),
+        (1, "y", 100),
+        (2, "z", 100),
+    ]
+    assert course.apply(ended(201)) == (StartTask(202),)
+    assert course.apply(ended(200)) == ()
+    assert course.states() == {"loop": "RUNNING"}
+    assert course.apply(ended(202)) == (AdvanceQueue(JOB),)
+    assert course.run.state == states.SUCCESS
+
+
+def test_for_each_without_inputs_succeeds() -> None:
+    assert loop([]).run.state == states.SUCCESS
+
+
+def test_for_each_fails_with_its_iterations() -> None:
+    course = loop([1, 2, 3], concurrency=3)
+    for task_id, state in ((200, states.FAILED), (201, states.SUCCESS), (202, states.FAILED)):
+        course.apply(ended(task_id, state))
+    assert course.task("loop").state.message == (
+        "2 of 3 iterations failed, see their output for details"
+    )
+
+
+def test_for_each_waits_for_the_retry_of_an_iteration() -> None:
+    course = loop([1, 2], max_retries=1)
+    course.apply(ended(200, states.FAILED))
+    assert course.iteration_states() == ["FAILED", "BLOCKED", "WAITING_FOR_RETRY"]
+    course.apply(RetryDue(RUN, 202))
+    assert course.apply(ended(202)) == (StartTask(201),)
+    course.apply(ended(201))
+    assert course.run.state == states.SUCCESS
+
+
+def test_for_each_that_is_stopped_stops_its_iterations() -> None:
+    course = loop([1, 2, 3], concurrency=2)
+    course.apply(ended(200))
+    assert course.apply(TaskTimedOut(RUN, 100)) == (StopTask(201), StopTask(202))
+    course.apply(ended(201))
+    assert course.states() == {"loop": "TERMINATING"}
+    course.apply(ended(202))
+    assert course.states() == {"loop": "TIMEDOUT"}
+    assert course.iteration_states() == ["SUCCESS", "TIMEDOUT", "TIMEDOUT"]
+
+
+# Runs of other jobs
+
+
+def test_nested_run_ends_its_task() -> None:
+    course = started(task("call"))
+    course.apply(TaskStarted(RUN, 100, NESTED))
+    assert course.task("call").nested_run_id == NESTED
+    course.apply(NestedRunEnded(RUN, NESTED + 1, states.FAILED))
+    assert course.states() == {"call": "RUNNING"}
+    course.apply(NestedRunEnded(RUN, NESTED, states.FAILED.because("why")))
+    assert course.task("call").state == states.FAILED.because("why")
+
+
+def test_cancel_reaches_the_nested_run() -> None:
+    course = started(task("call"))
+    course.apply(TaskStarted(RUN, 100, NESTED))
+    assert course.apply(CancelRequested(RUN)) == (SendEvent(CancelRequested(NESTED)),)
+
+
+def test_nested_run_that_starts_too_late_is_canceled() -> None:
+    course = started(task("call"))
+    course.apply(CancelRequested(RUN))
+    assert course.apply(TaskStarted(RUN, 100, NESTED)) == (SendEvent(CancelRequested(NESTED)),)
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (ended(100), states.SUCCESS),
+        (TaskCancelRequested(RUN, 100), states.CANCELED),
+        (
+            ended(100, states.FAILED.because("No rows")),
+            states.FAILED.because("Run 1 of job 7 failed: Task a failed with message: No rows."),
+        ),
+    ],
+)
+def test_run_that_another_run_has_started_reports_its_end(event: Event, expected: State) -> None:
+    course = started(task("a"), started_by=PARENT)
+    course.apply(event)
+    if course.run.is_active:
+        course.apply(ended(100))
+    assert course.effects[0] == SendEvent(NestedRunEnded(PARENT, RUN, expected))
+
+
+# Repairs
+
+
+def repaired() -> Course:
+    course = started(task("a"), task("b", "a"), settings={"timeout_seconds": 60})
+    course.apply(ended(100, states.FAILED))
+    course.now += 10
+    request = RepairRequest(course.run.settings, frozenset("ab"), [], {"python_params": ["x"]})
+    course.apply(RepairRequested(RUN, 55, request))
+    return course
+
+
+def test_repair_runs_the_tasks_again_with_the_whole_time() -> None:
+    course = repaired()
+    assert course.effects == (ScheduleEvent(NOW + 70, RunTimedOut(RUN, 2)), StartTask(200))
+    assert (course.run.state, course.run.end_time) == (states.RUNNING, 0)
+    assert course.run.overriding == {"python_params": ["x"]}
+    assert [(each.key, each.attempt, each.retry) for each in course.run.tasks] == [
+        ("a", 0, 0),
+        ("b", 0, 0),
+        ("a", 1, 0),
+        ("b", 1, 0),
+    ]
+    assert course.decide(RunTimedOut(RUN, 0)).run is course.run
+
+
+def test_repair_keeps_the_history_of_the_run() -> None:
+    course = repaired()
+    course.apply(ended(200))
+    course.apply(ended(201))
+    original, repair = course.run.repairs
+    assert (original.repair_id, original.state.result, original.end_time) == (
+        0,
+        "FAILED",
+        NOW * 1000,
+    )
+    assert (repair.repair_id, repair.state, repair.start_time) == (55, states.SUCCESS, 1010_000)
+    assert (original.task_run_ids, repair.task_run_ids) == ((100, 101), (200, 201))
+
+
+def test_repair_of_an_active_run_changes_nothing() -> None:
+    course = started(task("a"))
+    request = RepairRequest(course.run.settings, frozenset("a"))
+    assert course.decide(RepairRequested(RUN, 55, request)) == Decision(course.run)
+
+
+# Restarts and late events
+
+
+def test_restart_marks_what_was_running_and_what_never_started() -> None:
+    course = started(task("a"), task("b"), task("c", "a"))
+    course.apply(ended(101))
+    assert course.apply(WorkspaceRestarted(RUN)) == ()
+    assert course.run.state == course.task("a").state == states.WORKSPACE_LOST
+    assert course.states() == {"a": "FAILED", "b": "SUCCESS", "c": "UPSTREAM_FAILED"}
+
+
+def test_restart_marks_a_queued_run_as_lost_in_the_queue() -> None:
+    run = job_run(task("a"))
+    course = Course(run)
+    course.apply(RunSubmitted(run, may_queue=True), running_runs=1)
+    course.apply(WorkspaceRestarted(RUN))
+    assert course.run.state == course.task("a").state == states.LOST_IN_QUEUE
+
+
+LATE: list[Callable[[int], Event]] = [
+    lambda task_id: TaskPrepared(RUN, task_id, {"x": 1}),
+    lambda task_id: TaskQueued(RUN, task_id),
+    lambda task_id: TaskStarted(RUN, task_id, NESTED),
+    lambda task_id: IterationsStarted(RUN, task_id, {"task_key": "each"}, [1], 1),
+    lambda task_id: ended(task_id, states.FAILED, output={"logs": "x"}),
+    lambda task_id: RetryDue(RUN, task_id),
+    lambda task_id: TaskTimedOut(RUN, task_id),
+    lambda task_id: TaskCancelRequested(RUN, task_id),
+]
+
+
+@pytest.mark.parametrize("event", LATE)
+@pytest.mark.parametrize("task_id", [100, 4711])
+def test_late_event_of_a_task_changes_nothing(event: Callable[[int], Event], task_id: int) -> None:
+    course = started(task("a", max_retries=1), task("b"))
+    course.apply(ended(100))
+    assert course.decide(event(task_id)) == Decision(course.run)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        QueueAdvanced(RUN),
+        CancelRequested(RUN),
+        RunTimedOut(RUN, 0),
+        NestedRunEnded(RUN, NESTED, states.FAILED),
+    ],
+)
+def test_late_event_of_a_run_changes_nothing(event: Event) -> None:
+    course = started(task("a"))
+    course.apply(TaskStarted(RUN, 100, NESTED))
+    course.apply(ended(100))
+    decision = course.decide(event)
+    assert decision == Decision(course.run)
+    assert decision.run is course.run

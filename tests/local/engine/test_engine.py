@@ -1,0 +1,250 @@
+"""The event loop: one transaction an event, effects after the commit, restarts."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flask_lakeflow_jobs.local import ManualClock, states
+from flask_lakeflow_jobs.local.engine.engine import Engine
+from flask_lakeflow_jobs.local.engine.events import CancelRequested, RunRequest, TaskEnded
+from flask_lakeflow_jobs.local.engine.work import CannotRun, NestedRun
+from flask_lakeflow_jobs.local.errors import InvalidParameterValue
+from flask_lakeflow_jobs.local.store.sqlite import Store
+from flask_lakeflow_jobs.local.store.unit_of_work import UnitOfWork
+from tests.local.support import depends_on, simulated_job, simulated_task
+
+DAY = 24 * 60 * 60
+
+
+class Workshop:
+    """An engine over a store, with a clock that stands still, and without files and bundles."""
+
+    def __init__(self, folder: Path, clock: ManualClock) -> None:
+        self.clock = clock
+        self.store = Store(folder / "runs.sqlite")
+        self.runs = UnitOfWork(self.store)
+        nothing: Any = None
+        self.engine = Engine(
+            self.runs, nothing, clock, folder, dict, {"id": 1}, self._build_nested_request
+        )
+
+    def start(self, *tasks: dict[str, Any], job_id: int = 1, **fields: Any) -> int:
+        request = RunRequest(
+            job_id=job_id,
+            name="etl",
+            creator="me",
+            settings=simulated_job(*tasks or [simulated_task("a")], **fields.pop("simulation", {})),
+            **fields,
+        )
+        return self.engine.start_run(request).run_id
+
+    def state(self, run_id: int) -> str:
+        state = self.runs.find_run(run_id).state
+        return state.result or state.life_cycle
+
+    def _build_nested_request(self, work: NestedRun) -> RunRequest:
+        raise CannotRun(f"There is no job {work.job_id}.")
+
+
+@pytest.fixture
+def open_workshop(tmp_path: Path, clock: ManualClock) -> Iterator[Callable[[], Workshop]]:
+    opened: list[Workshop] = []
+
+    def start() -> Workshop:
+        opened.append(Workshop(tmp_path, clock))
+        return opened[-1]
+
+    yield start
+    for each in opened:
+        each.engine.close()
+
+
+@pytest.fixture
+def workshop(open_workshop: Callable[[], Workshop]) -> Workshop:
+    return open_workshop()
+
+
+def fail_once(monkeypatch: pytest.MonkeyPatch, store: Store, method: str) -> None:
+    original = getattr(store, method)
+
+    def fail(*_: Any) -> None:
+        monkeypatch.setattr(store, method, original)
+        raise OSError("disk full")
+
+    monkeypatch.setattr(store, method, fail)
+
+
+# Events
+
+
+def test_start_run_handles_all_events_that_follow_from_it(workshop: Workshop) -> None:
+    run_id = workshop.start(simulation={"seconds": 5})
+    assert workshop.state(run_id) == "RUNNING"
+    assert workshop.runs.find_run(run_id).tasks[0].state == states.RUNNING
+    workshop.clock.advance(5)
+    assert workshop.state(run_id) == "SUCCESS"
+
+
+def test_start_run_with_the_same_token_returns_the_same_run(workshop: Workshop) -> None:
+    assert workshop.start(token="t") == workshop.start(token="t") != workshop.start()
+
+
+def test_start_run_that_cannot_be_committed_leaves_nothing(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_once(monkeypatch, workshop.store, "add_tasks")
+    with pytest.raises(OSError, match="disk full"):
+        workshop.start(token="t", simulation={"seconds": 5})
+    assert workshop.runs.is_idle
+    assert workshop.store.active_run_ids() == []
+    run_id = workshop.start(token="t")
+    workshop.clock.advance(0)
+    assert workshop.state(run_id) == "SUCCESS"
+
+
+@pytest.mark.parametrize("method", ["save_run", "save_tasks", "save_outputs"])
+def test_event_that_cannot_be_committed_changes_nothing(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    run_id = workshop.start(simulation={"seconds": 5})
+    before = workshop.runs.find_run(run_id)
+    fail_once(monkeypatch, workshop.store, method)
+    with pytest.raises(OSError, match="disk full"):
+        workshop.engine.cancel(before)
+    assert workshop.runs.find_run(run_id) is before
+    assert workshop.store.load_run(run_id) == before
+    workshop.engine.cancel(before)
+    workshop.clock.advance(0)
+    assert workshop.state(run_id) == "CANCELED"
+
+
+def test_event_that_follows_and_fails_is_logged_and_holds_up_no_other(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    fail_once(monkeypatch, workshop.store, "save_tasks")
+    run_id = workshop.start(simulated_task("a"), simulated_task("b"), simulation={"seconds": 5})
+    assert "could not be handled" in caplog.text
+    first, second = workshop.runs.find_run(run_id).tasks
+    assert (first.state, second.state) == (states.PENDING, states.RUNNING)
+    workshop.clock.advance(5)
+    assert workshop.state(run_id) == "SUCCESS"
+
+
+def test_submit_from_many_threads_handles_each_event(workshop: Workshop) -> None:
+    limit = {"max_concurrent_runs": 100}
+    request = RunRequest(1, "etl", "me", {**simulated_job(simulated_task("a"), seconds=5), **limit})
+    threads = [
+        threading.Thread(target=workshop.engine.start_run, args=(request,)) for _ in range(16)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    active = workshop.runs.active_runs()
+    assert [run.state for run in active] == [states.RUNNING] * 16
+    workshop.clock.advance(5)
+    assert workshop.runs.is_idle
+
+
+def test_submit_of_an_event_of_a_deleted_run_does_nothing(workshop: Workshop) -> None:
+    run_id = workshop.start()
+    workshop.clock.advance(0)
+    workshop.runs.delete_run(workshop.runs.find_run(run_id))
+    workshop.engine.submit(CancelRequested(run_id))
+
+
+def test_submit_after_close_does_nothing(workshop: Workshop) -> None:
+    run_id = workshop.start(simulation={"seconds": 5})
+    workshop.engine.close()
+    workshop.engine.submit(CancelRequested(run_id))
+    assert workshop.state(run_id) == "RUNNING"
+
+
+def test_output_of_an_ended_task_is_the_one_that_was_committed(workshop: Workshop) -> None:
+    run_id = workshop.start(simulation={"seconds": 5, "output": "42"})
+    task = workshop.runs.find_run(run_id).tasks[0]
+    assert workshop.engine.output_of(task) == {}
+    workshop.clock.advance(5)
+    task = workshop.runs.find_run(run_id).tasks[0]
+    expected = {"result": "42", "logs": "42"}
+    assert workshop.engine.output_of(task) == expected
+    workshop.engine.submit(TaskEnded(run_id, task.run_id, states.FAILED, {"logs": "late"}))
+    assert workshop.engine.output_of(task) == expected
+
+
+# The queue of a job
+
+
+def test_queue_of_a_job_advances_in_order(workshop: Workshop) -> None:
+    first, second, third = (
+        workshop.start(may_queue=True, simulation={"seconds": 5}) for _ in range(3)
+    )
+    other = workshop.start(job_id=2, simulation={"seconds": 5})
+    assert [workshop.state(each) for each in (first, second, third, other)] == [
+        "RUNNING",
+        "QUEUED",
+        "QUEUED",
+        "RUNNING",
+    ]
+    workshop.engine.cancel(workshop.runs.find_run(second))
+    workshop.clock.advance(5)
+    assert [workshop.state(each) for each in (first, second, third)] == [
+        "SUCCESS",
+        "CANCELED",
+        "RUNNING",
+    ]
+
+
+# Restarts
+
+
+def test_restart_marks_active_runs_as_lost(
+    workshop: Workshop, open_workshop: Callable[[], Workshop]
+) -> None:
+    running = workshop.start(
+        simulated_task("a"), simulated_task("b", "a"), may_queue=True, simulation={"seconds": 5}
+    )
+    queued = workshop.start(may_queue=True)
+    workshop.engine.close()
+    again = open_workshop()
+    lost = again.runs.find_run(running)
+    assert [lost.state, *(each.state for each in lost.tasks)] == [
+        states.WORKSPACE_LOST,
+        states.WORKSPACE_LOST,
+        states.UPSTREAM_FAILED,
+    ]
+    assert again.runs.find_run(queued).state == states.LOST_IN_QUEUE
+    assert again.runs.is_idle
+    assert again.state(again.start()) == "RUNNING"
+
+
+def test_restart_deletes_ended_runs_after_sixty_days(
+    workshop: Workshop, open_workshop: Callable[[], Workshop]
+) -> None:
+    old = workshop.start()
+    workshop.clock.advance(2 * DAY)
+    recent = workshop.start()
+    workshop.clock.advance(59 * DAY)
+    workshop.engine.close()
+    again = open_workshop()
+    assert again.state(recent) == "SUCCESS"
+    with pytest.raises(InvalidParameterValue, match="does not exist"):
+        again.runs.find_run(old)
+
+
+def test_settings_of_a_run_survive_a_restart(
+    workshop: Workshop, open_workshop: Callable[[], Workshop]
+) -> None:
+    run_id = workshop.start(simulated_task("a"), simulated_task("b", "a"))
+    workshop.clock.advance(0)
+    before = workshop.runs.find_run(run_id)
+    workshop.engine.close()
+    assert open_workshop().runs.find_run(run_id) == before
+    assert json.loads(before.settings["tags"]["local_simulation"]) == {}
+    assert before.tasks[1].spec["depends_on"] == depends_on("a")

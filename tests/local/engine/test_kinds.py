@@ -1,0 +1,262 @@
+"""The work that each kind of task amounts to."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flask_lakeflow_jobs.local import load_bundle, states
+from flask_lakeflow_jobs.local.engine.files import WorkspaceFiles
+from flask_lakeflow_jobs.local.engine.kinds import TaskContext, build_work, simulate
+from flask_lakeflow_jobs.local.engine.work import (
+    CannotRun,
+    ConditionResult,
+    ForEach,
+    NestedRun,
+    ProcessWork,
+    SimulatedWork,
+)
+from flask_lakeflow_jobs.local.model import TaskRun
+from tests.local.support import python_task, write_bundle
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    files = {"main.py": "", "notebook.py": "", "src/query.sql": ""}
+    return write_bundle(tmp_path, {"etl": {"tasks": [python_task("main")]}}, files).parent
+
+
+def context(folder: Path, **fields: Any) -> TaskContext:
+    bundle = load_bundle(folder / "databricks.yml")
+    return TaskContext(
+        **{
+            "settings": {},
+            "files": WorkspaceFiles(lambda: bundle, folder / "volumes"),
+            "job_parameters": {},
+            "overriding": {},
+            "task_values": {},
+            "run": {"runId": 5},
+            **fields,
+        }
+    )
+
+
+def payload(work: object) -> dict[str, Any]:
+    assert isinstance(work, ProcessWork)
+    return work.payload
+
+
+def refusal(kind: str, body: Any, context: TaskContext) -> str:
+    with pytest.raises(CannotRun) as caught:
+        build_work({"task_key": "main", kind: body}, context)
+    return str(caught.value)
+
+
+# Conditions and for-each tasks
+
+
+@pytest.mark.parametrize(
+    ("left", "op", "right", "outcome"),
+    [
+        ("a", "EQUAL_TO", "a", "true"),
+        ("12.0", "EQUAL_TO", "12", "false"),
+        ("a", "NOT_EQUAL", "b", "true"),
+        ("12.0", "GREATER_THAN_OR_EQUAL", "12", "true"),
+        ("10", "GREATER_THAN", "5", "true"),
+        ("10", "LESS_THAN", "9", "false"),
+        ("9", "LESS_THAN_OR_EQUAL", "9", "true"),
+    ],
+)
+def test_condition_outcome(folder: Path, left: str, op: str, right: str, outcome: str) -> None:
+    spec = {"task_key": "a", "condition_task": {"left": left, "op": op, "right": right}}
+    assert build_work(spec, context(folder)) == ConditionResult(outcome)
+
+
+def test_condition_that_orders_text_is_refused(folder: Path) -> None:
+    body = {"left": "many", "op": "GREATER_THAN", "right": "1"}
+    assert refusal("condition_task", body, context(folder)) == (
+        "The condition compares 'many' with '1' by GREATER_THAN, which takes numbers."
+    )
+
+
+def test_for_each_reads_inputs_and_concurrency(folder: Path) -> None:
+    inner = {"task_key": "each"}
+    body = {"inputs": '[1, {"a": 2}]', "task": inner, "concurrency": "3"}
+    spec = {"task_key": "loop", "for_each_task": body}
+    assert build_work(spec, context(folder)) == ForEach(inner, [1, {"a": 2}], 3)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ("nothing", "The inputs of the for_each_task are not valid JSON: 'nothing'."),
+        ("5", "The inputs of the for_each_task must be a JSON array, not 5."),
+    ],
+)
+def test_for_each_over_invalid_inputs_is_refused(folder: Path, inputs: str, message: str) -> None:
+    body = {"inputs": inputs, "task": {"task_key": "each"}}
+    assert refusal("for_each_task", body, context(folder)) == message
+
+
+# Processes
+
+
+@pytest.mark.parametrize(
+    ("body", "overriding", "expected"),
+    [
+        ({}, {}, []),
+        ({"parameters": ["a", 1]}, {}, ["a", "1"]),
+        ({"parameters": ["a"]}, {"python_params": ["b"]}, ["b"]),
+        ({"parameters": ["a"]}, {"python_params": []}, []),
+    ],
+)
+def test_python_parameters(
+    folder: Path, body: dict[str, Any], overriding: dict[str, Any], expected: list[str]
+) -> None:
+    spec = {"task_key": "main", "spark_python_task": {"python_file": "main.py", **body}}
+    work = payload(build_work(spec, context(folder, overriding=overriding)))
+    assert work["parameters"] == expected
+    assert (work["kind"], work["folder"]) == ("script", str(folder))
+    assert (work["path"], work["run"]) == (str(folder / "main.py"), {"runId": 5})
+
+
+@pytest.mark.parametrize(
+    ("body", "overriding", "expected"),
+    [
+        ({}, {}, []),
+        ({"parameters": ["a", "b"]}, {}, ["a", "b"]),
+        ({"parameters": ["a"]}, {"python_params": ["c"]}, ["c"]),
+        ({"named_parameters": {"x": "1", "y": "2"}}, {}, ["--x=1", "--y=2"]),
+        (
+            {"named_parameters": {"x": [1]}},
+            {"python_named_params": {"y": "3"}},
+            ["--x=[1]", "--y=3"],
+        ),
+    ],
+)
+def test_wheel_parameters(
+    folder: Path, body: dict[str, Any], overriding: dict[str, Any], expected: list[str]
+) -> None:
+    wheel = {"package_name": "greeter", "entry_point": "hello", **body}
+    spec = {"task_key": "main", "python_wheel_task": wheel}
+    work = payload(build_work(spec, context(folder, overriding=overriding)))
+    assert work["parameters"] == expected
+    assert (work["package_name"], work["entry_point"]) == ("greeter", "hello")
+
+
+@pytest.mark.parametrize(
+    ("spec", "own", "run_field"),
+    [
+        ({"notebook_task": {"notebook_path": "notebook"}}, "base_parameters", "notebook_params"),
+        ({"sql_task": {"file": {"path": "src/query.sql"}}}, "parameters", "sql_params"),
+    ],
+)
+def test_named_parameters_of_run_now_override_those_of_job_and_task(
+    folder: Path, spec: dict[str, Any], own: str, run_field: str
+) -> None:
+    pytest.importorskip("duckdb")
+    (kind,) = spec
+    parameters = {own: {"a": "task", "b": "task", "c": [1]}}
+    work = build_work(
+        {"task_key": "main", kind: {**spec[kind], **parameters}},
+        context(
+            folder, job_parameters={"a": "job", "b": "job"}, overriding={run_field: {"a": "run"}}
+        ),
+    )
+    assert payload(work)["parameters"] == {"a": "run", "b": "job", "c": "[1]"}
+
+
+def test_notebook_runs_in_its_folder(folder: Path) -> None:
+    spec = {"task_key": "main", "notebook_task": {"notebook_path": "notebook"}}
+    work = payload(build_work(spec, context(folder)))
+    assert (work["kind"], work["path"]) == ("notebook", str(folder / "notebook.py"))
+
+
+def test_sql_without_a_file_is_refused(folder: Path) -> None:
+    body = {"query": {"query_id": "1"}}
+    assert "runs SQL files only" in refusal("sql_task", body, context(folder))
+
+
+def test_sql_without_duckdb_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    body = {"file": {"path": "src/query.sql"}}
+    assert refusal("sql_task", body, context(folder)) == (
+        "A sql_task needs DuckDB here. Install flask-lakeflow-jobs[sql]."
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "body", "hint"),
+    [
+        ({}, {}, False),
+        ({"git_source": {"git_url": "https://example.com/a.git"}}, {}, True),
+        ({"git_source": {"git_url": "https://example.com/a.git"}}, {"source": "WORKSPACE"}, False),
+    ],
+)
+def test_missing_file_is_refused(
+    folder: Path, settings: dict[str, Any], body: dict[str, Any], hint: bool
+) -> None:
+    message = refusal(
+        "spark_python_task",
+        {"python_file": "nowhere.py", **body},
+        context(folder, settings=settings),
+    )
+    assert message.startswith("There is no file 'nowhere.py' in the local workspace.")
+    assert ("It does not clone https://example.com/a.git" in message) is hint
+
+
+# Other kinds
+
+
+def test_run_job_takes_the_fields_of_run_now(folder: Path) -> None:
+    body = {"job_id": "5", "job_parameters": {"day": "1"}}
+    spec = {"task_key": "call", "run_job_task": body}
+    assert build_work(spec, context(folder)) == NestedRun(5, {"job_parameters": {"day": "1"}})
+
+
+@pytest.mark.parametrize("body", [{}, {"job_id": None}, {"job_id": "x"}])
+def test_run_job_without_a_job_is_refused(folder: Path, body: dict[str, Any]) -> None:
+    assert refusal("run_job_task", body, context(folder)) == "The run_job_task needs a 'job_id'."
+
+
+@pytest.mark.parametrize("kind", ["dbt_task", "pipeline_task", "spark_jar_task", "dashboard_task"])
+def test_other_kind_is_refused(folder: Path, kind: str) -> None:
+    assert refusal(kind, {}, context(folder)) == (
+        f"The local workspace cannot run a {kind}. Run it on Databricks, or simulate the job here "
+        "(its tag 'local_simulation')."
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "attempt", "expected"),
+    [
+        ({}, 0, SimulatedWork(0, states.SUCCESS)),
+        ({"seconds": 2}, 0, SimulatedWork(2, states.SUCCESS)),
+        ({"seconds": 2, "tasks": {"a": {"seconds": 3}}}, 0, SimulatedWork(3, states.SUCCESS)),
+        ({"seconds": 2, "tasks": {"b": {"seconds": 3}}}, 0, SimulatedWork(2, states.SUCCESS)),
+        ({"values": {"n": 1}}, 0, SimulatedWork(0, states.SUCCESS, {}, {"n": 1})),
+        (
+            {"output": 5},
+            0,
+            SimulatedWork(0, states.SUCCESS, {"result": "5", "logs": "5"}),
+        ),
+        (
+            {"result": "FAILED", "error": "no rows"},
+            0,
+            SimulatedWork(0, states.FAILED, {"error": "no rows", "error_trace": "no rows"}),
+        ),
+        ({"result": ["TIMEDOUT", "CANCELED"]}, 0, SimulatedWork(0, states.TIMED_OUT)),
+        ({"result": ["TIMEDOUT", "CANCELED"]}, 1, SimulatedWork(0, states.CANCELED)),
+        ({"result": ["TIMEDOUT", "CANCELED"]}, 9, SimulatedWork(0, states.CANCELED)),
+    ],
+)
+def test_simulated_task(fields: dict[str, Any], attempt: int, expected: SimulatedWork) -> None:
+    assert simulate(fields, TaskRun(1, {"task_key": "a"}, attempt=attempt)) == expected
+
+
+def test_simulated_duration_lies_between_two_bounds() -> None:
+    for _ in range(20):
+        assert 3 <= simulate({"seconds": [3, 4]}, TaskRun(1, {"task_key": "a"})).seconds <= 4
