@@ -1,4 +1,4 @@
-"""How the book is built: ``tox -e docs``."""
+"""Configuration of the documentation: ``tox -e docs``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "myst_parser",
     "pallets_sphinx_themes",
-    "book",
+    "docs_roles",
 ]
 exclude_patterns = ["_build"]
 myst_enable_extensions = ["deflist", "fieldlist", "colon_fence"]

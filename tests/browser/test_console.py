@@ -55,7 +55,7 @@ def wait_for_task(page: Page, key: str, kind: str) -> None:
 # ── from the form to the end ──────────────────────────────────────────────────────────────────────
 
 
-def test_from_the_form_to_the_end_of_the_run(site: str, open_page: OpenPage) -> None:
+def test_console_journey_from_form_to_ended_run(site: str, open_page: OpenPage) -> None:
     page = open_page(f"{site}/jobs")
     page.click("text='nightly'")
     page.click("text='Run'")
@@ -73,7 +73,7 @@ def test_from_the_form_to_the_end_of_the_run(site: str, open_page: OpenPage) -> 
     assert page.text_content("[role=status]") == "The run is succeeded."
 
 
-def test_a_double_click_is_one_run(site: str, open_page: OpenPage) -> None:
+def test_form_double_click_starts_one_run(site: str, open_page: OpenPage) -> None:
     page = open_page(f"{site}/jobs/broken")
     before = page.locator(".lf-table tbody tr").count()
     page.goto(f"{site}/jobs/broken/run")
@@ -83,7 +83,7 @@ def test_a_double_click_is_one_run(site: str, open_page: OpenPage) -> None:
     assert page.locator(".lf-table tbody tr").count() == before + 1
 
 
-def test_a_mistake_is_said_at_its_field(site: str, open_page: OpenPage) -> None:
+def test_form_error_is_at_its_field_and_focused(site: str, open_page: OpenPage) -> None:
     page = open_page(f"{site}/jobs/nightly/run")
     page.fill("[name=sample]", "700")
     page.click("button:has-text('Run')")
@@ -96,7 +96,7 @@ def test_a_mistake_is_said_at_its_field(site: str, open_page: OpenPage) -> None:
 # ── live ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_tasks_turn_and_the_clocks_tick(
+def test_run_page_updates_tasks_and_clocks(
     app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
 ) -> None:
     page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', run_gate.params)}")
@@ -112,7 +112,7 @@ def test_the_tasks_turn_and_the_clocks_tick(
     assert not page.locator("[data-ticks]").count()
 
 
-def test_what_a_reader_has_opened_stays_open_and_keeps_the_focus(
+def test_run_page_update_keeps_open_rows_and_focus(
     app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
 ) -> None:
     page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', run_gate.params)}")
@@ -129,7 +129,7 @@ def test_what_a_reader_has_opened_stays_open_and_keeps_the_focus(
     page.wait_for_selector("[id$=-wait-1] pre:text('waiting')")
 
 
-def test_a_stream_that_is_cut_is_taken_up_again(
+def test_run_page_reconnects_after_a_cut_stream(
     app: Flask, site: str, make_proxy: MakeProxy, open_page: OpenPage, run_gate: RunGate
 ) -> None:
     proxy = make_proxy(site)
@@ -144,7 +144,7 @@ def test_a_stream_that_is_cut_is_taken_up_again(
     assert proxy.count("POST") == 0
 
 
-def test_trouble_with_the_workspace_is_said_with_the_age_of_what_is_shown(
+def test_run_page_workspace_failure_shows_age_of_state(
     shop: Any,
     tmp_path: Path,
     serve: Serve,
@@ -164,7 +164,7 @@ def test_trouble_with_the_workspace_is_said_with_the_age_of_what_is_shown(
         wait_for_end(page)
 
 
-def test_what_was_shown_without_the_workspace_is_brought_up_to_date_with_it(
+def test_run_page_loaded_during_outage_recovers(
     shop: Any,
     tmp_path: Path,
     serve: Serve,
@@ -205,7 +205,7 @@ class Login:
 
 
 @pytest.mark.parametrize("status", [302, 401])
-def test_who_is_logged_out_keeps_what_is_shown_and_is_told(
+def test_pages_keep_content_and_say_when_logged_out(
     app: Flask, serve: Serve, open_page: OpenPage, run_gate: RunGate, status: int
 ) -> None:
     login = Login(app, status)
@@ -230,7 +230,7 @@ def test_who_is_logged_out_keeps_what_is_shown_and_is_told(
     wait_for_end(page)
 
 
-def test_a_run_is_cancelled_by_two_clicks(
+def test_run_page_cancels_after_confirmation(
     app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
 ) -> None:
     page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', run_gate.params)}")
@@ -241,7 +241,7 @@ def test_a_run_is_cancelled_by_two_clicks(
     assert page.locator("text='Yes, cancel it'").count() == 0
 
 
-def test_a_run_is_not_cancelled_by_who_thinks_better_of_it(
+def test_run_page_escape_dismisses_cancel_confirmation(
     app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
 ) -> None:
     page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', run_gate.params)}")
@@ -257,7 +257,9 @@ def test_a_run_is_not_cancelled_by_who_thinks_better_of_it(
     assert page.text_content(".lf-big") == "succeeded"
 
 
-def test_a_failed_run_is_explained_and_repaired(app: Flask, site: str, open_page: OpenPage) -> None:
+def test_run_page_explains_and_repairs_a_failed_run(
+    app: Flask, site: str, open_page: OpenPage
+) -> None:
     page = open_page(f"{site}/jobs/flaky/runs/{run(app, 'flaky')}")
     assert (page.text_content(".lf-cause > p:first-child") or "").strip() == "load"
     assert "ValueError: no orders" in (page.text_content(".lf-error-line") or "")
@@ -269,13 +271,15 @@ def test_a_failed_run_is_explained_and_repaired(app: Flask, site: str, open_page
     page.wait_for_selector(".lf-efforts li:has-text('Repair 1'):has-text('succeeded')")
 
 
-def test_the_task_that_failed_leads_to_its_row(app: Flask, site: str, open_page: OpenPage) -> None:
+def test_run_page_failed_task_link_opens_its_row(
+    app: Flask, site: str, open_page: OpenPage
+) -> None:
     page = open_page(f"{site}/jobs/flaky/runs/{run(app, 'flaky')}")
     page.click(".lf-cause a")
     page.wait_for_selector("[id$=-load-1][open] pre:text('no orders')")
 
 
-def test_a_run_that_a_task_started_is_one_click_away(
+def test_run_page_links_to_run_started_by_a_task(
     app: Flask, site: str, open_page: OpenPage
 ) -> None:
     page = open_page(f"{site}/jobs/parent/runs/{run(app, 'parent')}")
@@ -285,9 +289,7 @@ def test_a_run_that_a_task_started_is_one_click_away(
     assert "run job task" in (page.text_content(".lf-facts") or "")
 
 
-def test_a_task_of_the_graph_leads_to_what_it_left(
-    app: Flask, site: str, open_page: OpenPage
-) -> None:
+def test_run_page_graph_node_opens_its_output(app: Flask, site: str, open_page: OpenPage) -> None:
     page = open_page(f"{site}/jobs/nightly/runs/{run(app, 'nightly', {'day': '2026-11-20'})}")
     page.focus("[data-part=node-orders] a")
     page.keyboard.press("Enter")
@@ -295,7 +297,7 @@ def test_a_task_of_the_graph_leads_to_what_it_left(
     assert page.evaluate("document.activeElement.id").endswith("-orders-1-row")
 
 
-def test_who_may_only_look_sees_it_live_and_no_buttons(
+def test_run_page_is_live_without_buttons_for_viewers(
     make_shop: MakeShop,
     serve: Serve,
     open_page: OpenPage,
@@ -309,9 +311,7 @@ def test_who_may_only_look_sees_it_live_and_no_buttons(
     assert page.locator("button, form").count() == 0
 
 
-def test_the_jobs_are_live_too(
-    app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
-) -> None:
+def test_jobs_page_is_live(app: Flask, site: str, open_page: OpenPage, run_gate: RunGate) -> None:
     start(app, "gated", run_gate.params)
     page = open_page(f"{site}/jobs")
     page.wait_for_selector("[aria-label='Job gated'] header .lf-state:has-text('running')")
@@ -319,7 +319,7 @@ def test_the_jobs_are_live_too(
     page.wait_for_selector("[aria-label='Job gated'] header .lf-state:has-text('succeeded')")
 
 
-def test_a_history_and_a_task_are_live_too(
+def test_history_and_task_pages_are_live(
     app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
 ) -> None:
     run_id = start(app, "gated", run_gate.params)
@@ -344,7 +344,7 @@ def test_a_history_and_a_task_are_live_too(
 # ── everywhere ────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_it_reads_and_works_with_scripts_off(
+def test_console_works_without_javascript(
     app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
 ) -> None:
     page = open_page(f"{site}/jobs/gated/run", java_script_enabled=False)
@@ -368,7 +368,7 @@ def test_it_reads_and_works_with_scripts_off(
     )
 
 
-def test_it_works_under_a_prefix(
+def test_console_is_live_under_a_prefix(
     app: Flask, serve: Serve, open_page: OpenPage, run_gate: RunGate
 ) -> None:
     from werkzeug.middleware.dispatcher import DispatcherMiddleware
@@ -383,7 +383,7 @@ def test_it_works_under_a_prefix(
     wait_for_end(page)
 
 
-def test_a_run_is_live_in_the_hosts_own_page(
+def test_fragments_are_live_in_the_hosts_page(
     app: Flask, serve: Serve, open_page: OpenPage, run_gate: RunGate
 ) -> None:
     run_id = start(app, "gated", run_gate.params)
@@ -404,7 +404,7 @@ def test_a_run_is_live_in_the_hosts_own_page(
 @pytest.mark.parametrize(
     ("schemes", "background"), [("", "rgb(255, 255, 255)"), ("light dark", "rgb(26, 31, 41)")]
 )
-def test_parts_in_the_hosts_page_are_as_dark_as_that(
+def test_fragments_follow_the_hosts_color_scheme(
     app: Flask, serve: Serve, open_page: OpenPage, schemes: str, background: str
 ) -> None:
     template = (
@@ -417,7 +417,7 @@ def test_parts_in_the_hosts_page_are_as_dark_as_that(
     assert shown == background
 
 
-def test_a_run_of_two_hundred_tasks_stays_fluid(
+def test_run_page_with_200_tasks_has_no_long_frames(
     tmp_path: Path, serve: Serve, open_page: OpenPage
 ) -> None:
     """No frame of the page, laid out and brought up to date, takes long."""
@@ -452,7 +452,7 @@ def test_a_run_of_two_hundred_tasks_stays_fluid(
 
 
 @pytest.mark.parametrize("scripts", [True, False])
-def test_a_picture_that_is_larger_than_its_place_opens_at_its_first_task(
+def test_graph_larger_than_its_box_opens_at_first_task(
     tmp_path: Path, serve: Serve, open_page: OpenPage, scripts: bool
 ) -> None:
     tasks = [
@@ -479,7 +479,9 @@ def test_a_picture_that_is_larger_than_its_place_opens_at_its_first_task(
         assert graph["y"] <= first["y"] <= graph["y"] + graph["height"]
 
 
-def test_long_names_do_not_break_it(tmp_path: Path, serve: Serve, open_page: OpenPage) -> None:
+def test_pages_with_long_names_do_not_overflow(
+    tmp_path: Path, serve: Serve, open_page: OpenPage
+) -> None:
     name = "an_extraordinarily_long_name_" * 3
     job = {
         "name": "x",
@@ -501,7 +503,7 @@ def test_long_names_do_not_break_it(tmp_path: Path, serve: Serve, open_page: Ope
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
 
-def test_a_phone_has_room_for_what_matters(
+def test_pages_fit_a_phone(
     make_shop: MakeShop,
     serve: Serve,
     open_page: OpenPage,
@@ -520,7 +522,7 @@ def test_a_phone_has_room_for_what_matters(
     assert sum(mark.is_visible() for mark in marks.all()) == (marks.count() + 1) // 2
 
 
-def test_words_in_a_table_stay_whole(app: Flask, site: str, open_page: OpenPage) -> None:
+def test_history_does_not_break_words_in_cells(app: Flask, site: str, open_page: OpenPage) -> None:
     run(app, "flaky")
     page = open_page(f"{site}/jobs/flaky", viewport={"width": 800, "height": 700})
     assert (
@@ -532,7 +534,7 @@ def test_words_in_a_table_stay_whole(app: Flask, site: str, open_page: OpenPage)
     )
 
 
-def test_the_word_of_a_run_that_was_skipped_is_well_to_read(
+def test_run_page_skipped_outcome_is_accessible(
     make_shop: MakeShop,
     serve: Serve,
     open_page: OpenPage,
@@ -551,7 +553,7 @@ def test_the_word_of_a_run_that_was_skipped_is_well_to_read(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [WIDE, NARROW])
-def test_axe_finds_nothing_and_pictures_are_taken(
+def test_all_pages_are_accessible(
     make_shop: MakeShop,
     serve: Serve,
     open_page: OpenPage,

@@ -43,7 +43,7 @@ def runs_of(site: Site) -> int:
     return len(site.ask("/api/jobs/etl/runs?limit=100").json()["runs"])
 
 
-def test_from_the_form_to_the_charts(site: Site, open_page: OpenPage) -> None:
+def test_example_journey_from_form_to_charts(site: Site, open_page: OpenPage) -> None:
     page = open_page(site.url)
     start(page, until="2013-01-02")
     page.wait_for_selector("#result:not([hidden])")
@@ -54,7 +54,7 @@ def test_from_the_form_to_the_charts(site: Site, open_page: OpenPage) -> None:
     assert "Leaving New York" in (page.text_content("#report") or "")
 
 
-def test_a_double_click_is_one_run(site: Site, open_page: OpenPage) -> None:
+def test_example_double_click_starts_one_run(site: Site, open_page: OpenPage) -> None:
     before = runs_of(site)
     page = open_page(site.url)
     page.fill("#endDate", "2013-01-03")
@@ -63,14 +63,14 @@ def test_a_double_click_is_one_run(site: Site, open_page: OpenPage) -> None:
     assert runs_of(site) == before + 1
 
 
-def test_a_mistake_is_said_at_its_field(site: Site, open_page: OpenPage) -> None:
+def test_example_form_error_is_at_its_field(site: Site, open_page: OpenPage) -> None:
     page = open_page(site.url)
     start(page, until="2012-12-31")
     page.wait_for_selector("#endDate-error:not(:empty)")
     assert page.evaluate("document.activeElement.id") == "endDate"
 
 
-def test_the_page_outlives_the_workers_that_served_it(site: Site, open_page: OpenPage) -> None:
+def test_example_page_survives_killed_workers(site: Site, open_page: OpenPage) -> None:
     """They are killed in the middle of the run; the page still learns the end, of that one run."""
     before = runs_of(site)
     page = open_page(site.url)
@@ -83,14 +83,14 @@ def test_the_page_outlives_the_workers_that_served_it(site: Site, open_page: Ope
     assert runs_of(site) == before + 1
 
 
-def test_a_run_is_cancelled(site: Site, open_page: OpenPage) -> None:
+def test_example_cancels_a_run(site: Site, open_page: OpenPage) -> None:
     page = open_page(site.url)
     start(page, until="2013-12-30")
     page.click("#cancel")
     page.wait_for_selector("#run-state:text-is('canceled')")
 
 
-def test_a_run_that_is_not_there_is_said(site: Site, open_page: OpenPage) -> None:
+def test_example_shows_error_of_missing_run(site: Site, open_page: OpenPage) -> None:
     page = open_page(f"{site.url}/?run=99")
     page.wait_for_selector("#problem:not([hidden])")
     assert "no run 99" in (page.text_content("#problem") or "")

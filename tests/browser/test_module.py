@@ -94,7 +94,7 @@ def start_gated(page: Page, run_gate: RunGate) -> str:
 # ── the file ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_it_is_served_as_javascript_and_not_twice(app: Flask) -> None:
+def test_module_is_served_as_javascript_with_an_etag(app: Flask) -> None:
     client = app.test_client()
     answer = client.get("/api/jobs/lakeflow.js")
     assert answer.mimetype == "text/javascript"
@@ -106,7 +106,7 @@ def test_it_is_served_as_javascript_and_not_twice(app: Flask) -> None:
 # ── runJob ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_job_is_started(site: str, open_page: OpenPage) -> None:
+def test_run_job_starts_a_run(site: str, open_page: OpenPage) -> None:
     page = open_page(f"{site}/page")
     started = run(page, "greeting", {"who": "Ada"})
     assert started["url"] == f"/api/jobs/greeting/runs/{started['runId']}"
@@ -115,7 +115,7 @@ def test_a_job_is_started(site: str, open_page: OpenPage) -> None:
     wait_for_end(page)
 
 
-def test_one_key_is_one_run(site: str, open_page: OpenPage) -> None:
+def test_run_job_with_one_key_starts_one_run(site: str, open_page: OpenPage) -> None:
     page = open_page(f"{site}/page")
     one = run(page, "quick", idempotencyKey="mine")
     other = run(page, "quick", idempotencyKey="mine")
@@ -124,7 +124,7 @@ def test_one_key_is_one_run(site: str, open_page: OpenPage) -> None:
     assert (one["replayed"], other["replayed"]) == (False, True)
 
 
-def test_a_refusal_tells_what_is_wrong_by_field(
+def test_run_job_invalid_parameters_are_errors_by_field(
     make_app: MakeApp, serve: Serve, open_page: OpenPage
 ) -> None:
     from marshmallow import fields
@@ -138,7 +138,7 @@ def test_a_refusal_tells_what_is_wrong_by_field(
     assert refused["problem"]["detail"] == refused["message"]
 
 
-def test_an_answer_that_is_lost_costs_no_second_run(
+def test_run_job_lost_response_starts_no_second_run(
     site: str, make_proxy: MakeProxy, open_page: OpenPage, fault_proxy: FaultyWorkspace
 ) -> None:
     proxy = make_proxy(site)
@@ -170,7 +170,7 @@ def test_an_answer_that_is_lost_costs_no_second_run(
     assert len(tokens) == 1
 
 
-def test_a_gateway_that_is_down_for_a_moment_is_asked_again(
+def test_run_job_retries_while_gateway_is_down(
     site: str, make_proxy: MakeProxy, open_page: OpenPage
 ) -> None:
     proxy = make_proxy(site)
@@ -185,7 +185,7 @@ def test_a_gateway_that_is_down_for_a_moment_is_asked_again(
     assert page.evaluate("started")["runId"]
 
 
-def test_a_workspace_that_is_busy_is_asked_again_when_it_says(
+def test_run_job_long_retry_after_is_an_error(
     site: str, open_page: OpenPage, fault_proxy: FaultyWorkspace
 ) -> None:
     page = open_page(f"{site}/page")
@@ -198,7 +198,9 @@ def test_a_workspace_that_is_busy_is_asked_again_when_it_says(
 # ── watchRun ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_run_is_followed_to_its_end(site: str, open_page: OpenPage, run_gate: RunGate) -> None:
+def test_watch_run_reports_updates_until_the_end(
+    site: str, open_page: OpenPage, run_gate: RunGate
+) -> None:
     page = open_page(f"{site}/page")
     watch(page, start_gated(page, run_gate))
     wait_for_outcome(page, "running")
@@ -208,7 +210,7 @@ def test_a_run_is_followed_to_its_end(site: str, open_page: OpenPage, run_gate: 
     assert not told(page)["errors"]
 
 
-def test_a_stream_that_is_cut_goes_on_where_it_broke(
+def test_watch_run_resumes_after_a_cut_stream(
     site: str,
     make_proxy: MakeProxy,
     open_page: OpenPage,
@@ -230,7 +232,7 @@ def test_a_stream_that_is_cut_goes_on_where_it_broke(
     assert len(fault_proxy.find_requests("POST", "run-now")) == 1
 
 
-def test_several_runs_share_one_stream(
+def test_watch_runs_shares_one_stream(
     site: str, make_proxy: MakeProxy, open_page: OpenPage, run_gate: RunGate
 ) -> None:
     proxy = make_proxy(site)
@@ -245,7 +247,7 @@ def test_several_runs_share_one_stream(
     assert proxy.count("stream") == 1
 
 
-def test_of_several_runs_one_may_be_gone(site: str, open_page: OpenPage) -> None:
+def test_watch_runs_missing_run_is_an_error_of_that_run(site: str, open_page: OpenPage) -> None:
     page = open_page(f"{site}/page")
     gone = "/api/jobs/quick/runs/99"
     watch(page, run(page, "quick")["url"], gone)
@@ -256,9 +258,7 @@ def test_of_several_runs_one_may_be_gone(site: str, open_page: OpenPage) -> None
     assert told(page)["outcomes"][-1] == ["quick", "succeeded"]
 
 
-def test_a_run_that_is_not_there_is_an_error_with_its_reason(
-    site: str, open_page: OpenPage
-) -> None:
+def test_watch_run_missing_run_is_an_error_with_detail(site: str, open_page: OpenPage) -> None:
     page = open_page(f"{site}/page")
     watch(page, "/api/jobs/quick/runs/99")
     page.wait_for_function("told.errors.length")
@@ -268,7 +268,7 @@ def test_a_run_that_is_not_there_is_an_error_with_its_reason(
     assert told(page)["connections"][-1] == "closed"
 
 
-def test_trouble_upstream_is_told_and_passes(
+def test_watch_run_transient_failure_is_stale_then_fresh(
     site: str, open_page: OpenPage, run_gate: RunGate, fault_proxy: FaultyWorkspace
 ) -> None:
     page = open_page(f"{site}/page")
@@ -283,7 +283,9 @@ def test_trouble_upstream_is_told_and_passes(
     assert not told(page)["errors"]
 
 
-def test_whoever_stops_is_told_no_more(site: str, open_page: OpenPage, run_gate: RunGate) -> None:
+def test_watch_run_calls_no_handler_after_stop(
+    site: str, open_page: OpenPage, run_gate: RunGate
+) -> None:
     page = open_page(f"{site}/page")
     watch(page, start_gated(page, run_gate))
     wait_for_outcome(page, "running")
@@ -300,7 +302,7 @@ def test_whoever_stops_is_told_no_more(site: str, open_page: OpenPage, run_gate:
 # ── polling ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_without_event_source_it_polls(
+def test_watch_run_without_event_source_polls(
     site: str, make_proxy: MakeProxy, open_page: OpenPage, run_gate: RunGate
 ) -> None:
     proxy = make_proxy(site)
@@ -318,7 +320,7 @@ def test_without_event_source_it_polls(
     assert told(page)["connections"] == ["polling", "closed"]
 
 
-def test_a_proxy_that_holds_streams_back_is_found_out(
+def test_watch_run_polls_if_a_proxy_buffers_streams(
     site: str, make_proxy: MakeProxy, open_page: OpenPage, run_gate: RunGate
 ) -> None:
     proxy = make_proxy(site)
@@ -337,7 +339,7 @@ def test_a_proxy_that_holds_streams_back_is_found_out(
     assert proxy.count("/stream") == 1 + proxy.count("poll=1")  # it does not try streams again
 
 
-def test_a_stream_that_goes_silent_is_asked_whether_it_should(
+def test_watch_run_keeps_a_silent_stream_after_a_check(
     site: str, make_proxy: MakeProxy, open_page: OpenPage, run_gate: RunGate
 ) -> None:
     proxy = make_proxy(site)
@@ -352,7 +354,7 @@ def test_a_stream_that_goes_silent_is_asked_whether_it_should(
     assert proxy.count("/stream") == 1 + proxy.count("poll=1")  # it stayed with the stream
 
 
-def test_a_gateway_that_refuses_streams_gets_polled(
+def test_watch_run_polls_if_a_gateway_refuses_streams(
     site: str, make_proxy: MakeProxy, open_page: OpenPage, run_gate: RunGate
 ) -> None:
     proxy = make_proxy(site)
@@ -370,7 +372,7 @@ def test_a_gateway_that_refuses_streams_gets_polled(
     wait_for_end(page)
 
 
-def test_a_page_that_nobody_looks_at_does_not_poll(
+def test_watch_run_hidden_page_does_not_poll(
     site: str, make_proxy: MakeProxy, open_page: OpenPage, run_gate: RunGate
 ) -> None:
     proxy = make_proxy(site)
@@ -395,7 +397,7 @@ def test_a_page_that_nobody_looks_at_does_not_poll(
     wait_for_outcome(page, "running")
 
 
-def test_a_page_that_is_offline_goes_on_when_it_is_back(
+def test_watch_run_offline_page_resumes_when_online(
     site: str, make_proxy: MakeProxy, open_page: OpenPage, run_gate: RunGate
 ) -> None:
     page = open_page(f"{site}/page")
@@ -414,7 +416,7 @@ def test_a_page_that_is_offline_goes_on_when_it_is_back(
     wait_for_end(page)
 
 
-def test_a_sign_in_page_is_no_news(site: str, open_page: OpenPage) -> None:
+def test_watch_run_sign_in_page_is_an_error(site: str, open_page: OpenPage) -> None:
     page = open_page(f"{site}/page")
     page.route("**/stream*", lambda route: route.fulfill(content_type="text/html", body="Sign in"))
     watch(page, "/api/jobs/quick/runs/1", hide="EventSource")
@@ -422,7 +424,7 @@ def test_a_sign_in_page_is_no_news(site: str, open_page: OpenPage) -> None:
     assert "sign in" in told(page)["errors"][0][1]
 
 
-def test_a_run_that_has_ended_is_told_at_once_and_once(
+def test_watch_run_ended_run_is_reported_once(
     site: str, make_proxy: MakeProxy, open_page: OpenPage
 ) -> None:
     proxy = make_proxy(site)
@@ -436,7 +438,7 @@ def test_a_run_that_has_ended_is_told_at_once_and_once(
     assert proxy.count("/stream") == asked + 1  # and it does not come back
 
 
-def test_an_end_that_is_lost_with_the_line_is_found(site: str, open_page: OpenPage) -> None:
+def test_watch_run_recovers_a_lost_end_event(site: str, open_page: OpenPage) -> None:
     """The last state arrives, the end after it does not; the app then says that it is over."""
     page = open_page(f"{site}/page")
     url = run(page, "never")["url"]
@@ -453,9 +455,7 @@ def test_an_end_that_is_lost_with_the_line_is_found(site: str, open_page: OpenPa
     assert not told(page)["errors"]
 
 
-def test_the_poll_of_a_run_whose_end_is_known_says_that_there_is_no_more(
-    app: Flask, open_page: OpenPage
-) -> None:
+def test_poll_with_terminal_event_id_is_204(app: Flask, open_page: OpenPage) -> None:
     client = app.test_client()
     run_id = client.post("/api/jobs/never/run").get_json()["runId"]
     first = client.get(f"/api/jobs/never/runs/{run_id}/stream?poll=1")

@@ -13,7 +13,7 @@ from flask import Flask
 
 from flask_lakeflow_jobs.config.jobs import build_env_name
 from flask_lakeflow_jobs.local import Address, Workspace, load_bundle, stop_workspace
-from tests.docs import book_app
+from tests.docs import docs_app
 
 BUNDLE = Path(__file__).parent / "bundle" / "databricks.yml"
 
@@ -38,7 +38,7 @@ def folder(
     for key, job in load_bundle(BUNDLE).jobs.items():
         monkeypatch.setenv(build_env_name(key), str(job.job_id))
     monkeypatch.setenv("LAKEFLOW_JOBS_POLL_INTERVAL", "0.25")
-    shutil.copy(book_app.__file__, tmp_path / "app.py")
+    shutil.copy(docs_app.__file__, tmp_path / "app.py")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     modules = set(sys.modules)
@@ -51,7 +51,7 @@ def folder(
 @pytest.fixture
 def page_app(folder: Path) -> Flask:
     """The app that is current while the examples of a page run."""
-    return book_app.create_app()
+    return docs_app.create_app()
 
 
 @pytest.fixture

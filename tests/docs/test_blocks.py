@@ -33,7 +33,7 @@ def by_page(*languages: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("blocks", by_page("python", "yaml", "sh", "text"))
-def test_the_examples_of_a_page_run(
+def test_page_examples_run(
     blocks: list[Block],
     folder: Path,
     page_app: Flask,
@@ -91,7 +91,7 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_line_can_be_typed(command: str) -> None:
+def test_page_command_lines_are_valid(command: str) -> None:
     name, *arguments = shlex.split(command.rstrip(")").replace('"$run"', "1"), comments=True)
     found = command_group.get_command(click.Context(command_group), name)
     assert found is not None, f"There is no command {name!r}."
@@ -99,7 +99,7 @@ def test_a_command_line_can_be_typed(command: str) -> None:
 
 
 @pytest.mark.parametrize("block", all_blocks("yaml", "json"), ids=str)
-def test_a_document_can_be_read(block: Block) -> None:
+def test_page_yaml_and_json_are_valid(block: Block) -> None:
     assert (yaml.safe_load if block.language == "yaml" else json.loads)(block.text)
 
 
@@ -108,14 +108,14 @@ NODE = shutil.which("node")
 
 @pytest.mark.skipif(NODE is None, reason="needs Node to read JavaScript")
 @pytest.mark.parametrize("block", all_blocks("js"), ids=str)
-def test_javascript_can_be_read(block: Block, tmp_path: Path) -> None:
+def test_page_javascript_is_valid(block: Block, tmp_path: Path) -> None:
     module = tmp_path / "block.mjs"
     module.write_text(block.text)
     read = subprocess.run([str(NODE), "--check", module], capture_output=True, text=True)
     assert read.returncode == 0, read.stderr
 
 
-def test_blocks_are_found_with_their_place_and_what_is_said_of_them() -> None:
+def test_blocks_in_finds_line_language_and_mark() -> None:
     text = "# A\n\n```python\na = 1\n```\n\n<!-- file: b.yml -->\n```yaml\nb: 2\n```\n"
     first, second = blocks_in(text, "a.md")
     assert (first.line, first.language, first.mark, first.text) == (4, "python", "", "a = 1\n")
@@ -125,17 +125,17 @@ def test_blocks_are_found_with_their_place_and_what_is_said_of_them() -> None:
 
 
 @pytest.mark.parametrize(("module", "can_run"), [("flask", True), ("no_such_module", False)])
-def test_what_needs_a_module_that_is_not_there_is_left_out(module: str, can_run: bool) -> None:
+def test_block_can_run_if_its_module_is_installed(module: str, can_run: bool) -> None:
     assert Block("a.md", 1, "python", f"needs: {module}", "").can_run is can_run
 
 
-def test_commands_are_read_as_a_shell_reads_them() -> None:
+def test_block_commands_join_continued_lines() -> None:
     block = Block("a.md", 1, "sh", "run", "# why\nflask jobs \\\n  list\n\nflask jobs run\n")
     assert block.commands == ["flask jobs    list", "flask jobs run"]
     assert block.is_run
 
 
-def test_what_is_printed_may_differ_where_the_text_leaves_it_open() -> None:
+def test_block_pattern_ellipsis_matches_any_text() -> None:
     block = Block("a.md", 1, "text", "printed", "run …: done.\nnext\n")
     assert re.search(block.pattern, "first\nrun 12: done.\nnext\n", re.MULTILINE)
     assert not re.search(block.pattern, "run 12: done, next\n", re.MULTILINE)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import requests
-from book_tables import JOBS_API, RUNNABLE
+from docs_tables import JOBS_API, RUNNABLE
 from databricks.sdk.service import jobs
 
 from flask_lakeflow_jobs.local import Address
@@ -18,7 +18,9 @@ from flask_lakeflow_jobs.local.model import TASK_KINDS
 
 
 @pytest.mark.parametrize(("endpoint", "is_served"), JOBS_API.items())
-def test_what_is_told_to_be_served_is(endpoint: str, is_served: bool, workspace: Address) -> None:
+def test_jobs_api_table_matches_what_is_served(
+    endpoint: str, is_served: bool, workspace: Address
+) -> None:
     method, path = endpoint.replace("{id}", "1").split()
     answer = requests.request(
         method,
@@ -31,7 +33,7 @@ def test_what_is_told_to_be_served_is(endpoint: str, is_served: bool, workspace:
     assert is_known is is_served
 
 
-def test_all_that_the_sdk_asks_for_is_told() -> None:
+def test_jobs_api_table_has_every_endpoint_of_the_sdk() -> None:
     asked = re.findall(
         r'"(GET|POST|PUT|PATCH)", *f?"/api/2\.\d/((?:permissions/)?jobs[^"]*)"',
         inspect.getsource(jobs),
@@ -40,7 +42,7 @@ def test_all_that_the_sdk_asks_for_is_told() -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(TASK_KINDS))
-def test_what_is_told_to_run_is_not_refused_for_its_kind(kind: str) -> None:
+def test_task_table_matches_what_runs(kind: str) -> None:
     assert (f"cannot run a {kind}" in refusal_of(kind)) is (kind not in RUNNABLE)
 
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from book_tests import found
+from docs_references import found
 
 import flask_lakeflow_jobs
 from tests.docs.blocks import ROOT
@@ -19,17 +19,17 @@ NOTE = "<!-- until the first release -->"
 
 
 @pytest.mark.parametrize("text", NAMED)
-def test_a_promise_has_its_tests(text: str) -> None:
+def test_promise_refers_to_an_existing_test(text: str) -> None:
     assert found(text, ROOT).sentence
 
 
-def test_every_promise_has_one() -> None:
+def test_every_promise_refers_to_tests() -> None:
     page = (ROOT / "docs" / "promises.md").read_text()
     promises = [part for part in page.split("\n\n") if not part.startswith(("#", "- ", "What you"))]
     assert len(promises) == page.count("\n\n- ")
 
 
-def test_that_nothing_is_released_is_said_until_something_is() -> None:
+def test_unreleased_note_is_in_pages_until_first_release() -> None:
     first = (ROOT / "CHANGES.md").read_text().partition("## Version 0.1.0\n")[2]
     is_unreleased = first.lstrip().startswith("Unreleased")
     pages = {page.name for page in (ROOT / "docs").glob("*.md") if NOTE in page.read_text()}
@@ -39,13 +39,15 @@ def test_that_nothing_is_released_is_said_until_something_is() -> None:
 @pytest.mark.parametrize(
     ("text", "says"), [("b.py::test_x", "no file b.py"), ("a.py::test_z", "no test 'test_z'")]
 )
-def test_a_test_that_is_not_there_is_said(tmp_path: Path, text: str, says: str) -> None:
+def test_find_test_without_such_test_is_a_lookup_error(
+    tmp_path: Path, text: str, says: str
+) -> None:
     (tmp_path / "a.py").write_text("def test_zz():\n    ...\n")
     with pytest.raises(LookupError, match=says):
         found(text, tmp_path)
 
 
-def test_the_reference_leaves_out_no_member() -> None:
+def test_api_page_documents_every_member() -> None:
     """Sphinx shows those alone that have a docstring."""
     page = (ROOT / "docs" / "api.md").read_text()
     named = re.findall(r"autoclass:: (\w+)\n   :members:", page)

@@ -3,7 +3,7 @@
 They stand in the pages, each between two comments, so that they can be read in the repository too.
 A test says when they differ from what the code says; this module, run, writes them anew::
 
-    python docs/_ext/book_tables.py
+    python docs/_ext/docs_tables.py
 """
 
 from __future__ import annotations
@@ -280,7 +280,7 @@ def http_parameters() -> Table:
 
 def _operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Each operation with its method and its path."""
-    app = Flask("book")
+    app = Flask("docs")
     app.config["LAKEFLOW_JOBS_WEBHOOK_USERNAME"] = "databricks"
     app.config["LAKEFLOW_JOBS_WEBHOOK_PASSWORD"] = "secret"  # noqa: S105
     LakeflowJobs(app, jobs={JOB: {"job_id": 1}})

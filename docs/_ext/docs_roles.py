@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import book_tests
+import docs_references
 from docutils import nodes
 from sphinx.addnodes import download_reference
 from sphinx.application import Sphinx
@@ -19,7 +19,7 @@ class TestRole(SphinxRole):
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         try:
-            test = book_tests.found(self.text, Path(self.env.srcdir).parent)
+            test = docs_references.found(self.text, Path(self.env.srcdir).parent)
         except LookupError as error:
             message = self.inliner.reporter.warning(str(error), line=self.lineno)
             return [nodes.problematic(self.rawtext, self.rawtext)], [message]

@@ -11,6 +11,6 @@ from flask_lakeflow_jobs import JobConfig, LakeflowJobs
 
 def create_app() -> Flask:
     """An app with the jobs that the book speaks of."""
-    app = Flask("book", instance_path=os.path.abspath("instance"))
+    app = Flask("docs", instance_path=os.path.abspath("instance"))
     LakeflowJobs(app, jobs={"etl": JobConfig(task_type="job"), "report": JobConfig()})
     return app
