@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from . import signals
 from .identity import APP
 from .watching.hub import Hub
+from .watching.schedule import PollSettings
 from .watching.source import UpstreamSource
 from .watching.watched_run import RunKey
 
@@ -57,9 +58,11 @@ class AppState:
             self._send_changed,
             cache,
             clock,
-            poll_interval=settings.poll_interval,
-            terminal_ttl=settings.cache_ttl,
-            accepts_notifications=settings.accepts_notifications,
+            PollSettings(
+                poll_interval=settings.poll_interval,
+                terminal_ttl=settings.cache_ttl,
+                accepts_notifications=settings.accepts_notifications,
+            ),
             is_closing=is_closing,
         )
         self._connect = connect

@@ -8,7 +8,7 @@ from databricks.sdk.service.jobs import Run, RunTask
 
 from flask_lakeflow_jobs.config.jobs import Job
 from flask_lakeflow_jobs.upstream.jobs_api import ApiResponse
-from flask_lakeflow_jobs.watching.snapshot import StateId, state_id
+from flask_lakeflow_jobs.watching.snapshot import StateId, compute_state_id
 
 Document = dict[str, Any]
 
@@ -89,4 +89,4 @@ def state_of(a_run: Run) -> StateId:
 
     :param a_run: it.
     """
-    return state_id(a_run.as_dict())
+    return compute_state_id(a_run.as_dict())

@@ -21,6 +21,7 @@ from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.runs.outcome import RunStatus
 from flask_lakeflow_jobs.upstream.jobs_api import ApiResponse
 from flask_lakeflow_jobs.watching.hub import Hub
+from flask_lakeflow_jobs.watching.schedule import PollSettings
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 
 from ..bench import Bench, appkit, ours
@@ -212,8 +213,7 @@ def simulate(drawn: Sequence[float], lengths: Lengths) -> Outcome:
         lambda run_key, status: None,
         SharedCache(SimpleCache()),
         clock,
-        poll_interval=PEER_CEILING,
-        terminal_ttl=60.0,
+        PollSettings(poll_interval=PEER_CEILING, terminal_ttl=60.0),
         spawn=None,
     )
     job = Job("etl", 1, None, None, 600.0, "app", None, None)

@@ -11,7 +11,7 @@ from ..globals import current_state
 from ..handle import cached_reads_of
 from ..runs.ids import normalize_page_url
 from ..runs.outcome import Outcome, has_ended, outcome_of
-from ..watching.snapshot import state_id
+from ..watching.snapshot import compute_state_id
 from . import filters, queries, tasks
 from .graph import Graph, build_graph
 from .queries import RECENT_RUNS, Permissions
@@ -112,7 +112,7 @@ class RunView:
 def build_run_view(authorizer: Authorizer, handle: JobHandle, run_id: int) -> RunView:
     """Read what the page of a run shows."""
     run, response = queries.read_run(handle, run_id)
-    moment, state = queries.now(), str(state_id(response.value))
+    moment, state = queries.now(), str(compute_state_id(response.value))
     expected = None if has_ended(run) else _expected_end(handle, run, moment)
     timeline = build_timeline(run, moment, expected)
     return RunView(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ..runs.durations import age_of, duration_of
 from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state
 from ..runs.repair import RUN_PARAMETERS
-from ..watching.history import durations_of
-from ..watching.schedule import remaining
+from ..watching.history import successful_durations
+from ..watching.schedule import remaining_seconds
 from . import filters
 
 if TYPE_CHECKING:
@@ -168,5 +168,5 @@ def expected_end(run: Run | BaseRun, past: Iterable[BaseRun], now: float) -> int
     """
     if has_ended(run) or not run.start_time or outcome_of(run) is Outcome.QUEUED:
         return None
-    left = remaining(age_of(run, now / 1000), sorted(durations_of(past)))
+    left = remaining_seconds(age_of(run, now / 1000), sorted(successful_durations(past)))
     return None if left is None else int(now + left * 1000)

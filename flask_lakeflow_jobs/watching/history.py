@@ -1,16 +1,14 @@
-"""How long the runs of a job take, remembered for a while."""
-# MERGED """What is to be expected of a run: when to look at it again, and when it will end."""
+"""How long the past runs of a job took, remembered per job and identity."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from ..errors import LakeflowJobsError
-from ..runs.durations import age_of, duration_of
-from ..runs.outcome import SUCCESSES, has_ended, outcome_of, parse_state
-from .schedule import FLOOR, next_look, remaining, waiting_look
+from ..runs.durations import duration_of
+from ..runs.outcome import SUCCESSES, outcome_of
 
 if TYPE_CHECKING:
     from ..cache import SharedCache
@@ -19,87 +17,92 @@ if TYPE_CHECKING:
     from ..sdk_types import BaseRun, Run
     from .watched_run import RunKey
 
-KEPT = 600.0
+TTL_SECONDS = 600.0
 
-
-#: After a failed read, seconds until the next.
-KEPT_WITHOUT = 30.0
-
-
-class ReadsHistory(Protocol):
-    """What can list the runs of a job that have ended."""
-
-    def read_ended_runs(self, run_key: RunKey) -> list[BaseRun]: ...
+#: The delay until the next attempt after a failed read.
+RETRY_SECONDS = 30.0
 
 
 class History:
-    """The durations of the successful runs of the jobs of one app.
+    """The durations of successful past runs, in seconds.
 
-    :param reader: lists runs upstream.
-    :param shared: what the app's processes share, so that one list read serves all of them.
-    :param clock: the time.
+    :param read_ended_runs: lists past runs of the job of a run.
+    :param spawn: runs a read in the background.
     """
 
-    def __init__(self, source: ReadsHistory, shared: SharedCache, clock: Clock) -> None:
-        self._source = source
-        self._shared = shared
+    def __init__(
+        self,
+        read_ended_runs: Callable[[RunKey], list[BaseRun]],
+        cache: SharedCache,
+        clock: Clock,
+        spawn: Spawn,
+    ) -> None:
+        self._read_ended_runs = read_ended_runs
+        self._cache = cache
         self._clock = clock
+        self._spawn = spawn
         self._lock = threading.Lock()
-        self._known: dict[str, tuple[float, list[float]]] = {}
+        self._expiry_and_durations: dict[str, tuple[float, list[float]]] = {}
 
     def durations(self, run_key: RunKey) -> list[float]:
-        """Seconds that past runs took, sorted; empty as long as nothing is known.
-
-        :param target: a run of the job.
-        """
+        """Return the sorted durations of past runs of the job; empty until they have been read."""
         with self._lock:
-            return self._known.get(run_key.group, (0.0, []))[1]
+            return self._expiry_and_durations.get(run_key.group, (0.0, []))[1]
 
-    def is_due(self, run_key: RunKey) -> bool:
-        """Whether it is time to learn them; whoever is told so has to :meth:`learn`.
+    def start_refresh(self, run_key: RunKey) -> threading.Event:
+        """Read the durations in the background if they have expired.
 
-        :param target: a run of the job.
+        :return: set when the durations are up to date, or as far as they can be.
         """
+        refreshed = threading.Event()
+
+        def refresh() -> None:
+            try:
+                self._refresh(run_key)
+            finally:
+                refreshed.set()
+
+        if self._claim_refresh(run_key.group):
+            self._spawn(refresh)
+        else:
+            refreshed.set()
+        return refreshed
+
+    def add(self, run_key: RunKey, run: Run) -> None:
+        """Add the duration of a run that was watched until its end, if it succeeded."""
+        duration = duration_of(run)
+        if duration is None or outcome_of(run) not in SUCCESSES:
+            return
+        with self._lock:
+            expiry, durations = self._expiry_and_durations.get(run_key.group, (0.0, []))
+            if expiry:  # otherwise the next refresh reads this run too
+                self._expiry_and_durations[run_key.group] = expiry, sorted([*durations, duration])
+
+    def _claim_refresh(self, group: str) -> bool:
         now = self._clock.monotonic()
         with self._lock:
-            expires, durations = self._known.get(run_key.group, (0.0, []))
-            if now < expires:
+            expiry, durations = self._expiry_and_durations.get(group, (0.0, []))
+            if now < expiry:
                 return False
-            self._known[run_key.group] = (now + KEPT_WITHOUT, durations)
+            self._expiry_and_durations[group] = now + RETRY_SECONDS, durations
             return True
 
-    def learn(self, run_key: RunKey) -> None:
-        """Find out how long past runs took: from the other processes, else upstream.
-
-        :param target: a run of the job.
-        """
-        stored = self._shared.get(f"history:{run_key.group}")
-        if not isinstance(stored, list):
+    def _refresh(self, run_key: RunKey) -> None:
+        cache_key = f"history:{run_key.group}"
+        durations = _parse_durations(self._cache.get(cache_key))
+        if durations is None:
             try:
-                stored = sorted(durations_of(self._source.read_ended_runs(run_key)))
+                durations = sorted(successful_durations(self._read_ended_runs(run_key)))
             except LakeflowJobsError:
                 return
-            self._shared.set(f"history:{run_key.group}", stored, KEPT)
+            self._cache.set(cache_key, durations, TTL_SECONDS)
+        expiry = self._clock.monotonic() + TTL_SECONDS
         with self._lock:
-            self._known[run_key.group] = (self._clock.monotonic() + KEPT, stored)
-
-    def add(self, run_key: RunKey, duration: float | None) -> None:
-        """Take in a run that has just ended.
-
-        :param target: it.
-        :param duration: seconds that it took.
-        """
-        with self._lock:
-            expires, durations = self._known.get(run_key.group, (0.0, []))
-            if duration is not None and expires:
-                self._known[run_key.group] = (expires, sorted([*durations, duration]))
+            self._expiry_and_durations[run_key.group] = expiry, durations
 
 
-def durations_of(runs: Iterable[BaseRun]) -> list[float]:
-    """Seconds that those of some runs took that succeeded.
-
-    :param runs: of a job.
-    """
+def successful_durations(runs: Iterable[BaseRun]) -> list[float]:
+    """Return the seconds that the successful ones of some runs took."""
     return [
         duration
         for run in runs
@@ -107,74 +110,7 @@ def durations_of(runs: Iterable[BaseRun]) -> list[float]:
     ]
 
 
-#: Seconds that the end of a run serves those who come after it. No longer, since it may go on, by
-#: a repair.
-END_SERVES = 1.0
-
-
-class Outlook:
-    """Judges runs by what they say of themselves and by the history of their jobs.
-
-    :param history: how long earlier runs took.
-    :param clock: the time.
-    :param poll_interval: seconds; the longest pause between two looks.
-    """
-
-    def __init__(self, history: History, clock: Clock, poll_interval: float) -> None:
-        self._history = history
-        self._clock = clock
-        self._poll_interval = poll_interval
-
-    def of(self, run_key: RunKey, run: Run) -> tuple[float, int | None]:
-        """The pause until the next look, in seconds, and the expected end if there is one, in
-        milliseconds since the epoch.
-
-        :param target: the run.
-        :param run: as it was seen just now.
-        """
-        if has_ended(run):
-            return min(END_SERVES, self._poll_interval), None
-        now, words = self._clock.now(), parse_state(run)
-        age = age_of(run, now)
-        word = words.life_cycle or words.status
-        if word == "QUEUED":
-            return waiting_look(age, self._poll_interval), None
-        if word == "TERMINATING":
-            return min(2 * FLOOR, self._poll_interval), None
-        past = self._history.durations(run_key)
-        delay = next_look(age, past, self._poll_interval)
-        left = remaining(age, past)
-        tasks_going = sum(not has_ended(task) for task in run.tasks or [])
-        if word != "RUNNING" or tasks_going > 1:  # news may come before the end
-            delay = min(delay, waiting_look(age, self._poll_interval))
-        return delay, None if left is None else int((now + left) * 1000)
-
-    def learn(self, run_key: RunKey, spawn: Spawn) -> threading.Event:
-        """Have the history of a job read, if that is due.
-
-        :param target: a run of the job.
-        :param spawn: runs it, beside the look perhaps.
-        :return: is set when that is done.
-        """
-        done = threading.Event()
-
-        def learn() -> None:
-            try:
-                self._history.learn(run_key)
-            finally:
-                done.set()
-
-        if self._history.is_due(run_key):
-            spawn(learn)
-        else:
-            done.set()
-        return done
-
-    def take_in(self, run_key: RunKey, run: Run) -> None:
-        """Learn from a run that was watched and has just ended.
-
-        :param target: the run.
-        :param run: as it was seen just now.
-        """
-        if outcome_of(run) in SUCCESSES:
-            self._history.add(run_key, duration_of(run))
+def _parse_durations(stored: Any) -> list[float] | None:
+    if isinstance(stored, list) and all(isinstance(item, int | float) for item in stored):
+        return stored
+    return None

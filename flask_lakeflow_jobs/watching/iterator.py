@@ -1,4 +1,4 @@
-"""Following a run from Python, for as long as somebody wants to wait."""
+"""An iterator over the states of a run, for Python code that waits for it."""
 
 from __future__ import annotations
 
@@ -14,16 +14,12 @@ if TYPE_CHECKING:
     from .hub import Hub
     from .watched_run import RunKey
 
-#: The last error of a run that was not polled yet.
+#: The last error of a run that has not been polled yet.
 NOT_POLLED_YET = "The workspace has not responded yet."
 
 
 class RunWatch(Iterator[RunStatus]):
-    """The states of a run as they come, the terminal one last.
-
-    :param run_id: the run.
-    :param states: what is iterated.
-    """
+    """The states of a run as they change. The last one is terminal."""
 
     def __init__(self, run_id: int, states: Iterator[RunStatus]) -> None:
         self.run_id = run_id
@@ -34,34 +30,30 @@ class RunWatch(Iterator[RunStatus]):
 
 
 def iterate_run(
-    run_key: RunKey, hub: Hub, clock: Clock, seconds: float, may_go_on: Callable[[], object]
+    run_key: RunKey, hub: Hub, clock: Clock, seconds: float, check_open: Callable[[], object]
 ) -> Iterator[RunStatus]:
-    """The states of a run as they come, the terminal one last.
+    """Yield the states of a run as they change. The last one is terminal.
 
-    :param target: the run.
-    :param hub: what watches it.
-    :param clock: the time.
-    :param seconds: how long to wait, from the first state that is asked for on.
-    :param may_go_on: raises where nobody may go on, since the handle is closed, say.
-    :raises RunTimeout: it has not ended in time, and goes on.
+    :param seconds: the timeout, from the first call of ``next`` on.
+    :param check_open: raises an error if the caller may not continue, such as a closed handle.
+    :raises RunTimeout: the run has not ended in time. It continues.
     """
-    may_go_on()
-    left = seconds
-    deadline = clock.monotonic() + left
+    check_open()
+    remaining = seconds
+    deadline = clock.monotonic() + remaining
     last_error: str | None = NOT_POLLED_YET
     with closing(hub.subscribe([run_key])) as subscription:
         while True:
-            for item in subscription.wait(left):
-                if item.error is not None:
-                    raise item.error
-                if item.snapshot is not None:
-                    yield item.snapshot.status
-                last_error = (
-                    item.transient_error.detail if item.transient_error is not None else None
-                )
-            may_go_on()
-            left = deadline - clock.monotonic()
+            for update in subscription.wait(remaining):
+                if update.error is not None:
+                    raise update.error
+                if update.snapshot is not None:
+                    yield update.snapshot.status
+                transient_error = update.transient_error
+                last_error = None if transient_error is None else transient_error.detail
+            check_open()
+            remaining = deadline - clock.monotonic()
             if subscription.is_finished:
                 return
-            if left <= 0:
+            if remaining <= 0:
                 raise RunTimeout(run_key.run_id, seconds, last_error=last_error)

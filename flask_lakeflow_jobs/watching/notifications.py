@@ -1,93 +1,93 @@
-"""Hints that there is news of a run. They come from outside, and nothing but a look is believed."""
+"""Notifications that a run may have changed, passed on between the processes of an app.
+
+They come from outside and are not signed, so they only cause a poll. Their content is not used.
+"""
 
 from __future__ import annotations
 
 import threading
 import uuid
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..cache import SharedCache
     from ..clock import Clock
     from .watched_run import RunKey
 
-#: Seconds between two questions for hints that other processes were given.
-PAUSE = 0.5
+CHECK_INTERVAL_SECONDS = 0.5
 
-#: How many hints are kept for the other processes, and for how many seconds after the last.
-MOST = 100
+#: How many notifications are kept for the other processes, and how long after the last one.
+MAX_NOTIFICATIONS = 100
+TTL_SECONDS = 60.0
 
-KEPT = 60.0
-NAME = "hints"
+CACHE_KEY = "notifications"
 
 
 @dataclass(frozen=True)
 class Notification:
-    """That there may be news.
-
-    :param id: names the hint.
-    :param job_id: the id of the job in the workspace.
-    :param run_id: the run.
-    """
+    """The message that a run of a job, by its id in the workspace, may have changed."""
 
     id: str
     job_id: int
     run_id: int
 
-    def is_about(self, run_key: RunKey) -> bool:
-        """Whether it is this run that may have news, as whomever it is looked at.
+    @classmethod
+    def parse(cls, stored: Any) -> Notification | None:
+        """Read an entry of the shared cache; ``None`` if it has another shape."""
+        match stored:
+            case {"id": str(id), "job_id": int(job_id), "run_id": int(run_id)}:
+                return cls(id, job_id, run_id)
+        return None
 
-        :param target: the run.
-        """
+    def is_about(self, run_key: RunKey) -> bool:
+        """Return whether this is the run that may have changed, for any key and identity."""
         return (run_key.job.job_id, run_key.run_id) == (self.job_id, self.run_id)
 
 
 class Notifications:
-    """Those that the processes of an app pass on to each other.
+    """The notifications of an app's processes.
 
-    They are a list that is read and written as a whole: of two that come at the very same moment to
-    two processes one may be lost, and costs its watchers the rest of a poll interval.
-
-    :param shared: the store.
-    :param clock: the time.
+    They are one list in the shared cache, read and written as a whole. If two processes publish at
+    the same moment, one notification may be lost. Its run is then polled within the poll interval.
     """
 
-    def __init__(self, shared: SharedCache, clock: Clock) -> None:
-        self._shared = shared
+    def __init__(self, cache: SharedCache, clock: Clock) -> None:
+        self._cache = cache
         self._clock = clock
         self._lock = threading.Lock()
-        self._heard: set[str] = set()
-        self._asked_at = clock.monotonic()
-
-    def publish(self, job_id: int, run_id: int) -> Notification:
-        """Let the other processes know of a hint.
-
-        :param job_id: the id of the job in the workspace.
-        :param run_id: the run.
-        """
-        hint = Notification(uuid.uuid4().hex[:12], job_id, run_id)
-        if self._shared.is_cross_process:
-            with self._lock:
-                self._heard.add(hint.id)
-                hints = [*self._given(), hint][-MOST:]
-                self._shared.set(NAME, [asdict(each) for each in hints], KEPT)
-        return hint
+        self._received: set[str] = set()
+        self._checked_at = clock.monotonic()
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time to ask for those of the other processes."""
-        since = self._clock.monotonic() - self._asked_at
-        return self._shared.is_cross_process and since >= PAUSE
+        """Return whether it is time to receive those of the other processes."""
+        elapsed = self._clock.monotonic() - self._checked_at
+        return self._cache.is_cross_process and elapsed >= CHECK_INTERVAL_SECONDS
+
+    def publish(self, job_id: int, run_id: int) -> Notification:
+        """Pass a notification on to the other processes.
+
+        :param job_id: the id in the workspace.
+        """
+        notification = Notification(uuid.uuid4().hex[:12], job_id, run_id)
+        if self._cache.is_cross_process:
+            with self._lock:
+                self._received.add(notification.id)
+                notifications = [*self._read(), notification][-MAX_NOTIFICATIONS:]
+                self._cache.set(CACHE_KEY, [asdict(each) for each in notifications], TTL_SECONDS)
+        return notification
 
     def receive(self) -> list[Notification]:
-        """Those that this process has not had yet."""
+        """Return those that this process has neither received nor published before."""
         with self._lock:
-            self._asked_at = self._clock.monotonic()
-            given = self._given()
-            receive = [hint for hint in given if hint.id not in self._heard]
-            self._heard = {hint.id for hint in given}
-        return receive
+            self._checked_at = self._clock.monotonic()
+            notifications = self._read()
+            new = [each for each in notifications if each.id not in self._received]
+            self._received = {each.id for each in notifications}
+        return new
 
-    def _given(self) -> list[Notification]:
-        return [Notification(**stored) for stored in self._shared.get(NAME) or []]
+    def _read(self) -> list[Notification]:
+        stored = self._cache.get(CACHE_KEY)
+        parsed = [Notification.parse(entry) for entry in stored] if isinstance(stored, list) else []
+        return [notification for notification in parsed if notification is not None]

@@ -1,90 +1,180 @@
-"""When to look at a run again, and when it will end. Pure: times in seconds, no clock."""
+"""Rules for when a run is polled next, and when it is expected to end. Pure."""
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
-#: The shortest pause between two looks.
-FLOOR = 0.5
+from ..runs.durations import age_of
+from ..runs.outcome import has_ended, parse_state
 
-#: Without history the pause grows with the age of the run, so that news is late by at most this
-#: share of it.
-SHARE_OF_AGE = 0.25
+if TYPE_CHECKING:
+    from ..sdk_types import Run
 
-#: Fewer past durations than this foretell nothing.
-ENOUGH_HISTORY = 3
+MIN_DELAY_SECONDS = 0.5
 
-#: A look upstream is worth this many seconds of delay: the more past runs differ, the more looks
-#: they get, down to a share of the runs that each look is to see ended.
-SECONDS_PER_LOOK = 0.6
-LEAST_SHARE = 0.23
+#: Without history, the delay grows with the age of the run, so that an update is late by at most
+#: this share of it.
+DELAY_SHARE_OF_AGE = 0.25
+
+#: Fewer past durations than this predict nothing.
+MIN_DURATIONS = 3
+
+#: A poll is worth this many seconds of lateness: the more the past durations differ, the more often
+#: a run is polled, but no more often than once per ``MIN_ENDED_SHARE`` of the past runs.
+POLL_COST_SECONDS = 0.6
+MIN_ENDED_SHARE = 0.23
+
+#: How long the end of a run is served to new subscribers before the run is polled again. A repair
+#: may continue the run at any time.
+TERMINAL_DELAY_SECONDS = 1.0
+
+TERMINATING_DELAY_SECONDS = 2 * MIN_DELAY_SECONDS
+
+#: From this many runs of one job, pages of a list are cheaper than one read per run. The runs are
+#: then polled together, once per poll interval.
+MIN_GROUP_SIZE = 4
+
+#: The maximum of the Jobs API.
+RUNS_PER_PAGE = 25
 
 
-def next_look(age: float, past: Sequence[float], ceiling: float) -> float:
-    """The pause until the next look at a run that is going.
+@dataclass(frozen=True)
+class PollSettings:
+    """The settings of an app that decide how its runs are polled.
 
-    With history, each look comes when a set share of the past runs will have ended since the last
-    one: none while the run cannot be over, the more the likelier its end is.
-
-    :param age: since the run started.
-    :param past: durations of past runs of the job, sorted.
-    :param ceiling: the longest pause.
+    :param poll_interval: seconds; the longest delay between two polls of an active run.
+    :param terminal_ttl: seconds for which an end that another process saw is valid.
+    :param accepts_notifications: notifications may arrive, in this process or in another.
     """
-    if len(past) < ENOUGH_HISTORY:
-        delay = age * SHARE_OF_AGE
-    elif age < past[-1]:
-        delay = _next_moment(age, past) - age
+
+    poll_interval: float
+    terminal_ttl: float
+    accepts_notifications: bool = False
+
+
+class NextPoll(NamedTuple):
+    """When to poll a run next.
+
+    :param delay: seconds.
+    :param eta: the expected end of the run in milliseconds since the epoch, if there is one.
+    """
+
+    delay: float
+    eta: int | None = None
+
+
+def plan_next_poll(
+    run: Run, durations: Sequence[float], poll_interval: float, now: float
+) -> NextPoll:
+    """Decide when to poll a run that was polled just now.
+
+    :param durations: of past runs of the job, in seconds, sorted.
+    :param now: seconds since the epoch.
+    """
+    if has_ended(run):
+        return NextPoll(min(TERMINAL_DELAY_SECONDS, poll_interval))
+    state, age = parse_state(run), age_of(run, now)
+    life_cycle = state.life_cycle or state.status
+    if life_cycle == "QUEUED":
+        return NextPoll(delay_by_age(age, poll_interval))
+    if life_cycle == "TERMINATING":
+        return NextPoll(min(TERMINATING_DELAY_SECONDS, poll_interval))
+    delay = delay_by_history(age, durations, poll_interval)
+    active_tasks = sum(not has_ended(task) for task in run.tasks or [])
+    if life_cycle != "RUNNING" or active_tasks > 1:  # the state may change before the run ends
+        delay = min(delay, delay_by_age(age, poll_interval))
+    remaining = remaining_seconds(age, durations)
+    return NextPoll(delay, None if remaining is None else int((now + remaining) * 1000))
+
+
+def delay_by_history(age: float, durations: Sequence[float], max_delay: float) -> float:
+    """Return the delay until the next poll of a running run.
+
+    With history, a run is polled each time that a fixed share of the past runs would have ended:
+    not at all while it cannot have ended, and more often the likelier its end is.
+
+    :param age: seconds since the run started.
+    """
+    if len(durations) < MIN_DURATIONS:
+        delay = age * DELAY_SHARE_OF_AGE
+    elif age < durations[-1]:
+        delay = _next_quantile(age, durations) - age
     else:
-        delay = max(_spread(past) / len(past), (age - past[-1]) * SHARE_OF_AGE)
-    return min(max(FLOOR, delay), ceiling)
+        overdue = age - durations[-1]
+        delay = max(_spread(durations) / len(durations), overdue * DELAY_SHARE_OF_AGE)
+    return min(max(MIN_DELAY_SECONDS, delay), max_delay)
 
 
-def waiting_look(waited: float, ceiling: float) -> float:
-    """The pause until the next look at a run that waits for its start.
+def delay_by_age(age: float, max_delay: float) -> float:
+    """Return the delay until the next poll of a run whose history predicts nothing.
 
-    :param waited: since it was asked for.
-    :param ceiling: the longest pause.
+    :param age: seconds since the run was requested.
     """
-    return min(max(FLOOR, waited * SHARE_OF_AGE), ceiling)
+    return min(max(MIN_DELAY_SECONDS, age * DELAY_SHARE_OF_AGE), max_delay)
 
 
-def remaining(age: float, past: Sequence[float]) -> float | None:
-    """How long a run will go on: the median of those past runs that were not over at its age.
+def delay_after_failures(failures: int, retry_after: float | None, poll_interval: float) -> float:
+    """Return the delay after failed polls: exponential, but at least what the workspace asks for.
 
-    :param age: since the run started.
-    :param past: durations of past runs of the job, sorted.
-    :return: ``None`` where the past foretells nothing, or the run is longer than any before.
+    :param failures: consecutive ones, at least 1.
+    :param retry_after: seconds that the workspace asks for.
     """
-    if len(past) < ENOUGH_HISTORY:
+    backoff = MIN_DELAY_SECONDS * 2.0 ** min(failures, 10)
+    return max(min(poll_interval, backoff), retry_after or 0.0)
+
+
+def remaining_seconds(age: float, durations: Sequence[float]) -> float | None:
+    """Predict how long a run will take from now.
+
+    The prediction is the median of the past runs that took longer than this one has so far.
+
+    :param age: seconds since the run started.
+    :param durations: of past runs of the job, in seconds, sorted.
+    :return: ``None`` if there are too few durations, or all of them are shorter.
+    """
+    if len(durations) < MIN_DURATIONS:
         return None
-    longer = past[bisect_right(past, age) :]
+    longer = durations[bisect_right(durations, age) :]
     return longer[len(longer) // 2] - age if longer else None
 
 
-def _next_moment(age: float, past: Sequence[float]) -> float:
-    share = _share(past)
-    moments = (_quantile(past, min(1.0, look * share)) for look in range(1, int(1 / share) + 2))
-    return next(moment for moment in moments if moment > age)
+def is_list_cheaper(runs: int, due: int) -> bool:
+    """Return whether listing the active runs of a group costs no more than reading those due.
 
-
-def _share(past: Sequence[float]) -> float:
-    """The share of the past runs that ended between two looks.
-
-    With ``n`` looks over a spread of ``s`` seconds, news is late by ``s/2n`` on average, at a cost
-    of ``n/2`` looks; the sum is least where ``n`` is the root of ``s``, in these units.
+    :param runs: in the group.
+    :param due: those of them that are due.
     """
-    looks = math.sqrt(_spread(past) / SECONDS_PER_LOOK)
-    return max(LEAST_SHARE, 1 / max(1.0, looks))
+    return runs >= MIN_GROUP_SIZE and -(-runs // RUNS_PER_PAGE) <= due
 
 
-def _spread(past: Sequence[float]) -> float:
-    return past[-1] - past[0]
+def _next_quantile(age: float, durations: Sequence[float]) -> float:
+    share = _ended_share(durations)
+    quantiles = (
+        _quantile(durations, min(1.0, poll * share)) for poll in range(1, int(1 / share) + 2)
+    )
+    return next(quantile for quantile in quantiles if quantile > age)
 
 
-def _quantile(past: Sequence[float], share: float) -> float:
-    position = share * (len(past) - 1)
+def _ended_share(durations: Sequence[float]) -> float:
+    """Return the share of the past runs that ended between two polls.
+
+    With ``n`` polls over a spread of ``s`` seconds, an update is late by ``s/2n`` on average, at a
+    cost of ``n/2`` polls. The sum is smallest if ``n`` is the square root of ``s``, in these units.
+    """
+    polls = math.sqrt(_spread(durations) / POLL_COST_SECONDS)
+    return max(MIN_ENDED_SHARE, 1 / max(1.0, polls))
+
+
+def _spread(durations: Sequence[float]) -> float:
+    return durations[-1] - durations[0]
+
+
+def _quantile(durations: Sequence[float], share: float) -> float:
+    position = share * (len(durations) - 1)
     below = int(position)
-    above = min(below + 1, len(past) - 1)
-    return past[below] + (past[above] - past[below]) * (position - below)
+    above = min(below + 1, len(durations) - 1)
+    return durations[below] + (durations[above] - durations[below]) * (position - below)

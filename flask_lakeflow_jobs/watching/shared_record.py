@@ -1,15 +1,16 @@
-"""What the processes that watch the same run tell each other: one looks, all know.
+"""What the processes that watch the same run share: its state, the last poll, and a lease on the
+next one.
 
-A look is claimed by whoever comes first, and what it saw is posted under a number of its own. The
-claim is on the look after a known one, so that it needs no clock that is the same everywhere; and
-it expires, so that a process that dies while looking holds nobody up for long.
+The process that acquires the lease polls the run. It then publishes a record of the poll under a
+new poll id. A lease is on the poll after a known one, so no common clock is needed. It expires, so
+a process that dies during a poll delays the others only for a while.
 """
 
 from __future__ import annotations
 
 import uuid
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .snapshot import Restore, Snapshot, StateId
 
@@ -18,119 +19,125 @@ if TYPE_CHECKING:
     from ..clock import Clock
     from .watched_run import RunKey
 
-#: Seconds that a state and a post are kept; a state that lasts is stored anew in time.
-KEPT = 3600.0
+#: How long records and states are kept. A state that lasts longer is stored again in time.
+TTL_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
 class PollRecord:
-    """What is told of a look.
+    """The last poll of a run.
 
-    :param number: names the look.
-    :param state: the id of the state seen; ``None``: the workspace wants to be left alone, or the
-        run was changed and is to be looked at anew.
-    :param pause: seconds after which the next look is due.
-    :param at: when the look was made, in seconds since the epoch by the clock of whoever made it.
-    :param heeded: the id of the last hint that this look, or one before it, came after.
+    :param state_id: the state; ``None`` if the workspace asked for a delay, or if the run was
+        changed and has to be polled again.
+    :param ttl: seconds until the next poll.
+    :param published_at: seconds since the epoch, by the clock of the process that polled.
+    :param notification_id: the last notification that this poll, or one before it, came after.
     """
 
-    number: str
-    state: str | None
-    delay: float
-    at: float
-    heeded: str | None = None
+    poll_id: str
+    state_id: str | None
+    ttl: float
+    published_at: float
+    notification_id: str | None = None
+
+    @classmethod
+    def parse(cls, stored: Any) -> PollRecord | None:
+        """Read an entry of the shared cache; ``None`` if it has another shape."""
+        match stored:
+            case {
+                "poll_id": str(poll_id),
+                "state_id": str() | None as state_id,
+                "ttl": int() | float() as ttl,
+                "published_at": int() | float() as published_at,
+                "notification_id": str() | None as notification_id,
+            }:
+                return cls(poll_id, state_id, ttl, published_at, notification_id)
+        return None
 
     @property
-    def is_of_change(self) -> bool:
-        """Whether the run was changed, so that no look counts which began before."""
-        return self.state is None and self.delay == 0
+    def is_invalidation(self) -> bool:
+        """Return whether the run was changed, so that polls that began before do not count."""
+        return self.state_id is None and self.ttl == 0
+
+    @property
+    def is_throttled(self) -> bool:
+        """Return whether the workspace asked for a delay."""
+        return self.state_id is None and self.ttl > 0
 
 
 class SharedRecords:
-    """The posts about the runs of one app.
+    """The poll records, states and leases of an app's runs.
 
-    :param shared: the store.
-    :param restore: makes a status of a stored one.
-    :param clock: the time.
-    :param lease: seconds that a claim holds.
+    :param restore: rebuilds a stored status.
+    :param lease_seconds: how long a lease is held at most.
     """
 
-    def __init__(self, shared: SharedCache, restore: Restore, clock: Clock, lease: float) -> None:
-        self._shared = shared
+    def __init__(
+        self, cache: SharedCache, restore: Restore, clock: Clock, lease_seconds: float
+    ) -> None:
+        self._cache = cache
         self._restore = restore
         self._clock = clock
-        self._lease = lease
+        self._lease_seconds = lease_seconds
 
     @property
     def is_shared(self) -> bool:
-        return self._shared.is_cross_process
+        return self._cache.is_cross_process
 
-    def post(self, run_key: RunKey) -> PollRecord | None:
-        """The last post about a run.
+    def read(self, run_key: RunKey) -> PollRecord | None:
+        return PollRecord.parse(self._cache.get(f"poll:{run_key.key}"))
 
-        :param target: the run.
-        """
-        stored = self._shared.get(f"watch:{run_key.key}")
-        return None if stored is None else PollRecord(**stored)
+    def read_snapshot(self, run_key: RunKey) -> Snapshot | None:
+        match self._cache.get(f"state:{run_key.key}"):
+            case {"id": str(id_text), "data": str(data)}:
+                state_id = StateId.parse(id_text)
+                return None if state_id is None else Snapshot(state_id, data, self._restore)
+        return None
 
-    def state(self, run_key: RunKey) -> Snapshot | None:
-        """The last state that was stored of a run.
-
-        :param target: the run.
-        """
-        stored = self._shared.get(f"state:{run_key.key}")
-        state = None if stored is None else StateId.parse(stored["id"])
-        return None if state is None else Snapshot(state, stored["data"], self._restore)
-
-    def store(self, run_key: RunKey, snapshot: Snapshot) -> None:
-        """Keep a state, in place of the one before.
-
-        :param target: the run.
-        :param snapshot: the state.
-        """
+    def store_snapshot(self, run_key: RunKey, snapshot: Snapshot) -> None:
+        """Store the state of a run in place of the one before."""
         entry = {"id": str(snapshot.id), "data": snapshot.data}
-        self._shared.set(f"state:{run_key.key}", entry, KEPT)
+        self._cache.set(f"state:{run_key.key}", entry, TTL_SECONDS)
 
-    def tell(
-        self, run_key: RunKey, snapshot: Snapshot | None, delay: float, heeded: str | None = None
+    def publish(
+        self,
+        run_key: RunKey,
+        snapshot: Snapshot | None,
+        ttl: float,
+        notification_id: str | None = None,
     ) -> str:
-        """Post what a look gave.
+        """Publish a record of a poll.
 
-        :param target: the run.
-        :param snapshot: the state seen, which is stored already; ``None``: there is none to rely
-            on.
-        :param pause: seconds until the next look.
-        :param heeded: the id of the last hint that it came after.
-        :return: the number of the look.
+        :param snapshot: the state, which is stored already; ``None`` if there is none to rely on.
+        :param ttl: seconds until the next poll.
+        :param notification_id: the last notification that the poll came after.
+        :return: the id of the poll.
         """
-        state = None if snapshot is None else str(snapshot.id)
-        post = PollRecord(uuid.uuid4().hex[:12], state, delay, self._clock.now(), heeded)
-        self._shared.set(f"watch:{run_key.key}", asdict(post), KEPT)
-        return post.number
+        poll_id, state_id = uuid.uuid4().hex[:12], None if snapshot is None else str(snapshot.id)
+        record = PollRecord(poll_id, state_id, ttl, self._clock.now(), notification_id)
+        self._cache.set(f"poll:{run_key.key}", asdict(record), TTL_SECONDS)
+        return poll_id
 
-    def claim(self, run_key: RunKey, after: str) -> bool:
-        """Whether it is for this process to make the next look.
+    def acquire(self, run_key: RunKey, after: str) -> bool:
+        """Acquire the lease on the next poll, unless another process holds it.
 
-        :param target: the run.
-        :param after: the number of the last look.
+        :param after: the id of the last poll.
         """
-        return self._shared.add(f"look:{run_key.key}:{after}", True, self._lease)
+        return self._cache.add(self._lease_key(run_key, after), True, self._lease_seconds)
 
     def release(self, run_key: RunKey, after: str) -> None:
-        """Let another process make the look that was claimed.
+        """Let another process acquire the lease on the poll after a known one."""
+        self._cache.delete(self._lease_key(run_key, after))
 
-        :param target: the run.
-        :param after: the number of the last look.
-        """
-        self._shared.delete(f"look:{run_key.key}:{after}")
+    def invalidate(self, run_key: RunKey) -> None:
+        """Have all processes poll a run again, because it was changed.
 
-    def forget(self, run_key: RunKey) -> None:
-        """Let nobody rely on what was seen of a run.
-
-        That is posted too, for those who look just now, and so that the next look has a number that
-        nobody has claimed.
-
-        :param target: the run.
+        The record of it also voids the polls that are going on, and the lease on the poll after it
+        is free.
         """
         if self.is_shared:
-            self.tell(run_key, None, 0.0)
+            self.publish(run_key, None, 0.0)
+
+    @staticmethod
+    def _lease_key(run_key: RunKey, after: str) -> str:
+        return f"lease:{run_key.key}:{after}"

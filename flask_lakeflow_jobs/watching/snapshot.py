@@ -1,4 +1,4 @@
-"""The state of a run at one moment, and the id that names it. Pure."""
+"""The state of a run at one moment, and the id of that state. Pure."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any
 
 from ..runs.outcome import RunStatus, classify, has_ended, parse_state
 
-#: How far along a life-cycle word is. Other words, and those of tomorrow, have no place: they may
-#: come before and after any of these but the end.
+#: The order of the life-cycle states. All others, known or not, are unranked: they may come before
+#: and after any of these except the end.
 RANKS = {"QUEUED": 0, "PENDING": 1, "RUNNING": 2, "TERMINATING": 3}
-ENDED_RANK = 4
-NO_RANK = 5
+TERMINAL_RANK = 4
+UNRANKED = 5
 
-#: Makes a status of its own ``to_dict()``.
+#: Rebuilds a status from its ``to_dict()``.
 Restore = Callable[[dict[str, Any]], RunStatus]
 
 _PATTERN = re.compile(r"(\d{1,6})\.(\d)\.(\d{1,6})-([0-9a-f]{12})", re.ASCII)
@@ -26,12 +26,12 @@ _PATTERN = re.compile(r"(\d{1,6})\.(\d)\.(\d{1,6})-([0-9a-f]{12})", re.ASCII)
 
 @dataclass(frozen=True)
 class StateId:
-    """Names a state of a run, the same in every process: a pure function of what the run says.
+    """Identifies a state of a run: a pure function of the run, so the same in every process.
 
-    :param attempts: task attempts and repairs so far; more of them is later.
-    :param rank: how far along the life cycle is; 4 is the end, and 5 cannot be told.
+    :param attempts: task attempts and repairs so far; a larger number is later.
+    :param rank: the position in the life cycle.
     :param done: tasks that have ended.
-    :param digest: tells states apart that the numbers do not.
+    :param digest: distinguishes states whose numbers are equal.
     """
 
     attempts: int
@@ -44,9 +44,9 @@ class StateId:
 
     @classmethod
     def parse(cls, text: str) -> StateId | None:
-        """Read an id that a client sends back; junk is none.
+        """Read an id that a client sends back, such as ``0.2.1-0123456789ab``.
 
-        :param text: e.g. ``0.2.1-0123456789ab``.
+        :return: ``None`` if the text is not an id.
         """
         match = _PATTERN.fullmatch(text)
         if match is None:
@@ -56,67 +56,63 @@ class StateId:
 
     @property
     def is_terminal(self) -> bool:
-        return self.rank == ENDED_RANK
+        return self.rank == TERMINAL_RANK
 
     def is_before(self, other: StateId) -> bool:
-        """Whether this state cannot come after the other one.
-
-        :param other: of the same run.
-        """
-        mine = (self.attempts, self.is_terminal, self.done)
-        others = (other.attempts, other.is_terminal, other.done)
-        if mine != others or NO_RANK in (self.rank, other.rank):
-            return mine < others
+        """Return whether this state of a run cannot come after another one of it."""
+        own_order = (self.attempts, self.is_terminal, self.done)
+        other_order = (other.attempts, other.is_terminal, other.done)
+        if own_order != other_order or UNRANKED in (self.rank, other.rank):
+            return own_order < other_order
         return self.rank < other.rank
 
 
-def state_id(run: Mapping[str, Any]) -> StateId:
-    """Name the state of a run; clocks and durations do not count.
+def compute_state_id(run: Mapping[str, Any]) -> StateId:
+    """Compute the id of a run's state. Timestamps and durations do not change it.
 
-    :param run: as the Jobs API spells it.
+    :param run: the JSON object of the Jobs API.
     """
-    tasks = sorted(run.get("tasks") or [], key=_place)
-    words = parse_state(run)
-    essence = [
-        _essence(run),
-        [[task.get("task_key"), task.get("run_id"), _essence(task)] for task in tasks],
+    tasks = sorted(run.get("tasks") or [], key=_task_order)
+    state = parse_state(run)
+    values = [
+        _state_values(run),
+        [[task.get("task_key"), task.get("run_id"), _state_values(task)] for task in tasks],
     ]
     return StateId(
         attempts=sum(task.get("attempt_number") or 0 for task in [*tasks, run]),
         rank=(
-            ENDED_RANK
-            if words.ended
-            else RANKS.get(words.life_cycle or words.status or "", NO_RANK)
+            TERMINAL_RANK
+            if state.ended
+            else RANKS.get(state.life_cycle or state.status or "", UNRANKED)
         ),
         done=sum(has_ended(task) for task in tasks),
-        digest=hashlib.sha256(json.dumps(essence).encode()).hexdigest()[:12],
+        digest=hashlib.sha256(json.dumps(values).encode()).hexdigest()[:12],
     )
 
 
-def _place(task: Mapping[str, Any]) -> tuple[str, int, int]:
-    """The workspace gives the tasks of a run in no order that it promises."""
+def _task_order(task: Mapping[str, Any]) -> tuple[str, int, int]:
+    """Sort tasks: the workspace returns them in no particular order."""
     return task.get("task_key") or "", task.get("attempt_number") or 0, task.get("run_id") or 0
 
 
-def _essence(run: Mapping[str, Any]) -> list[str | int | None]:
-    words = parse_state(run)
+def _state_values(run: Mapping[str, Any]) -> list[str | int | None]:
+    state = parse_state(run)
     return [
-        words.life_cycle,
-        words.result,
-        words.status,
-        words.termination_code,
-        words.message,
+        state.life_cycle,
+        state.result,
+        state.status,
+        state.termination_code,
+        state.message,
         run.get("attempt_number"),
-        classify(words).value,
+        classify(state).value,
     ]
 
 
 class Snapshot:
-    """A state of a run, encoded once for any number of viewers.
+    """A state of a run, encoded once for all subscribers.
 
-    :param id: names the state.
     :param data: the JSON object of an event.
-    :param restore: makes the status of that object, for whoever needs it.
+    :param restore: rebuilds the status from that object when it is first needed.
     """
 
     def __init__(self, id: StateId, data: str, restore: Restore) -> None:  # noqa: A002
@@ -125,14 +121,10 @@ class Snapshot:
         self._restore = restore
 
     @classmethod
-    def of(cls, status: RunStatus) -> Snapshot:
-        """What was seen of a run.
-
-        :param status: it.
-        """
+    def from_status(cls, status: RunStatus) -> Snapshot:
         document = status.to_dict()
         data = json.dumps(document, separators=(",", ":"))
-        return cls(state_id(document["run"]), data, lambda _: status)
+        return cls(compute_state_id(document["run"]), data, lambda _: status)
 
     @property
     def is_terminal(self) -> bool:

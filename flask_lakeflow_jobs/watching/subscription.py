@@ -1,27 +1,26 @@
-"""What one viewer follows: any number of runs."""
+"""A subscriber's view of one or more runs."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ..concurrency import is_gevent_patched
-from .watched_run import RunUpdate, Told
+from .watched_run import RunUpdate
 
 if TYPE_CHECKING:
     from ..clock import Clock
-    from .snapshot import StateId
-    from .watched_run import RunKey, WatchedRun, WatchedState
+    from .snapshot import Snapshot, StateId
+    from .watched_run import RunKey, WatchedRun
 
 
 def never() -> bool:
-    """Whether to wait no longer: as long as there is time."""
     return False
 
 
 class Wakeup:
-    """Wakes one waiting viewer; a call that comes before the wait is not lost."""
+    """Wakes one waiting thread. A call that comes before the wait is not lost."""
 
     __slots__ = ("_lock",)
 
@@ -40,63 +39,55 @@ class Wakeup:
 
 
 class SubscribedRun:
-    """One run that a viewer follows, and what the viewer knows of it."""
+    """A watched run, and what one subscriber knows of it.
 
-    __slots__ = ("is_stale", "seen", "version", "watched_run")
+    :param seen: the state that the subscriber already has.
+    """
+
+    __slots__ = ("_is_stale", "_seen", "_version", "watched_run")
 
     def __init__(self, watched_run: WatchedRun, seen: StateId | None) -> None:
         self.watched_run = watched_run
-        self.seen = seen
-        self.version = 0
-        self.is_stale = False
+        self._seen = seen
+        self._version = 0
+        self._is_stale = False
 
     @property
-    def has_unread(self) -> bool:
-        return self.version != self.watched_run.state.version
+    def has_updates(self) -> bool:
+        return self._version != self.watched_run.state.version
 
     @property
     def is_finished(self) -> bool:
-        state = self.watched_run.state
-        return state.is_final and self.version == state.version
+        return self.watched_run.state.is_final and not self.has_updates
 
     def collect(self) -> list[RunUpdate]:
-        """The news since the last call."""
-        state = self.watched_run.state
-        if self.version == state.version:
+        """Return the updates since the last call."""
+        run_key, state = self.watched_run.run_key, self.watched_run.state
+        if self._version == state.version:
             return []
-        self.version = state.version
-        told = self.watched_run.told
-        if (
-            told is None
-            or told.state is not state
-            or told.seen is not self.seen
-            or told.was_troubled is not self.is_stale
-        ):
-            told = self.watched_run.told = self._news(state)
-        self.seen = told.shown
-        if state.error is None:
-            self.is_stale = state.transient_error is not None
-        return told.news
-
-    def _news(self, state: WatchedState) -> Told:
-        run_key, news = self.watched_run.run_key, []
-        snapshot, seen = state.snapshot, self.seen
-        shown = seen
-        is_old = snapshot and seen and not snapshot.is_terminal and snapshot.id.is_before(seen)
-        if snapshot and snapshot.id != seen and not is_old:
-            shown = snapshot.id
-            news.append(RunUpdate(run_key, snapshot=snapshot))
+        self._version = state.version
+        updates = []
+        if state.snapshot is not None and self._is_new(state.snapshot):
+            self._seen = state.snapshot.id
+            updates.append(RunUpdate(run_key, snapshot=state.snapshot))
         if state.error is not None:
-            news.append(RunUpdate(run_key, error=state.error))
-        elif (state.transient_error is not None) != self.is_stale:
-            news.append(
-                RunUpdate(run_key, transient_error=state.transient_error, recovered=self.is_stale)
+            updates.append(RunUpdate(run_key, error=state.error))
+        elif (state.transient_error is not None) != self._is_stale:
+            recovered, self._is_stale = self._is_stale, not self._is_stale
+            updates.append(
+                RunUpdate(run_key, transient_error=state.transient_error, recovered=recovered)
             )
-        return Told(state, seen, self.is_stale, news, shown)
+        return updates
+
+    def _is_new(self, snapshot: Snapshot) -> bool:
+        if self._seen is None:
+            return True
+        is_older = not snapshot.is_terminal and snapshot.id.is_before(self._seen)
+        return snapshot.id != self._seen and not is_older
 
 
 class Subscription:
-    """One subscriber's updates of one or more runs. For one thread at a time.
+    """A subscriber's view of one or more runs. For one thread at a time.
 
     There are many of these, so they are kept small.
 
@@ -107,16 +98,11 @@ class Subscription:
 
     def __init__(
         self,
-        watched_runs: Sequence[WatchedRun],
-        seen: Mapping[RunKey, StateId],
-        *,
+        runs: Sequence[SubscribedRun],
         clock: Clock,
         leave: Callable[[Sequence[WatchedRun]], None],
     ) -> None:
-        self._runs = tuple(
-            SubscribedRun(watched_run, seen.get(watched_run.run_key))
-            for watched_run in watched_runs
-        )
+        self._runs = tuple(runs)
         self._clock = clock
         self._leave = leave
         self._wakeup: Wakeup | None = None
@@ -128,18 +114,15 @@ class Subscription:
         A run that is in several of them is in the result once. The subscriptions themselves are
         empty afterwards, so closing them has no effect.
         """
-        first = subscriptions[0]
-        joined = cls([], {}, clock=first._clock, leave=first._leave)
         runs: dict[RunKey, SubscribedRun] = {}
         for subscription in subscriptions:
-            duplicates = [run for run in subscription._runs if run.watched_run.run_key in runs]
-            runs |= {
-                run.watched_run.run_key: run for run in subscription._runs if run not in duplicates
-            }
+            duplicates = []
+            for run in subscription._runs:
+                if runs.setdefault(run.watched_run.run_key, run) is not run:
+                    duplicates.append(run)
             subscription._runs = tuple(duplicates)
             subscription.close()
-        joined._runs = tuple(runs.values())
-        return joined
+        return cls([*runs.values()], subscriptions[0]._clock, subscriptions[0]._leave)
 
     @property
     def watched_runs(self) -> list[WatchedRun]:
@@ -151,20 +134,19 @@ class Subscription:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the subscriber has every update there will be."""
-        if len(self._runs) == 1:  # as it mostly is, and this is asked for each viewer
+        """Return whether the subscriber has every update there will be."""
+        if len(self._runs) == 1:  # the usual case, and this is read once per subscriber
             return self._runs[0].is_finished
         return all(run.is_finished for run in self._runs)
 
     def wait_for_first(self, timeout: float) -> list[RunUpdate]:
         """Wait until every run was polled, successfully or not.
 
-        :param timeout: seconds, counted from when the run's first subscriber began to wait:
-            otherwise many subscribers in turn would hold up a server with few threads.
+        :param timeout: seconds since the run was first watched. They are the same seconds for all
+            its subscribers, or many of them in turn would hold up a server with few threads.
         """
-        since = max(watched_run.since for watched_run in self.watched_runs)
-        left = since + timeout - self._clock.monotonic()
-        self._wait_until(Subscription._is_known, left)
+        created_at = max(run.watched_run.created_at for run in self._runs)
+        self._wait_until(Subscription._is_known, created_at + timeout - self._clock.monotonic())
         return self.collect()
 
     def wait(self, timeout: float, should_stop: Callable[[], bool] = never) -> list[RunUpdate]:
@@ -174,7 +156,7 @@ class Subscription:
         :param should_stop: return early if true; checked whenever a run wakes its subscribers.
         :return: the updates; empty after the timeout.
         """
-        self._wait_until(Subscription._has_unread, timeout, should_stop)
+        self._wait_until(Subscription._has_updates, timeout, should_stop)
         return self.collect()
 
     def collect(self) -> list[RunUpdate]:
@@ -184,7 +166,7 @@ class Subscription:
         return [update for run in self._runs for update in run.collect()]
 
     def close(self) -> None:
-        """Leave; may be called again."""
+        """Leave the runs. Further calls have no effect."""
         watched_runs, self._runs = self.watched_runs, ()
         if self._wakeup is not None:
             for watched_run in watched_runs:
@@ -192,35 +174,35 @@ class Subscription:
         if watched_runs:
             self._leave(watched_runs)
 
-    def _has_unread(self) -> bool:
-        return any(run.has_unread for run in self._runs)
+    def _has_updates(self) -> bool:
+        return any(run.has_updates for run in self._runs)
 
     def _is_known(self) -> bool:
         return all(run.watched_run.state.is_known for run in self._runs)
 
     def _wait_until(
         self,
-        is_so: Callable[[Subscription], bool],  # no closure: thousands wait at once
+        condition: Callable[[Subscription], bool],  # no closure: thousands wait at once
         timeout: float,
         should_stop: Callable[[], bool] = never,
     ) -> None:
         deadline = self._clock.monotonic() + timeout
-        while not (is_so(self) or should_stop() or self.is_finished):
-            left = min(deadline - self._clock.monotonic(), threading.TIMEOUT_MAX)
-            if left <= 0:
+        while not (condition(self) or should_stop() or self.is_finished):
+            remaining = min(deadline - self._clock.monotonic(), threading.TIMEOUT_MAX)
+            if remaining <= 0:
                 return
-            if len(self._runs) > 1 or is_gevent_patched():  # whose locks are the cheaper
-                self._own_wakeup().wait(left)
+            if len(self._runs) > 1 or is_gevent_patched():  # where locks are cheaper
+                self._get_wakeup().wait(remaining)
             else:
-                (run,) = self._runs
-                with run.watched_run.changed:
-                    if not (is_so(self) or should_stop()):
-                        run.watched_run.changed.wait(left)
+                changed = self._runs[0].watched_run.changed
+                with changed:
+                    if not (condition(self) or should_stop()):
+                        changed.wait(remaining)
 
-    def _own_wakeup(self) -> Wakeup:
+    def _get_wakeup(self) -> Wakeup:
         if self._wakeup is None:
             self._wakeup = Wakeup()
             for watched_run in self.watched_runs:
                 watched_run.add_listener(self._wakeup)
-            self._wakeup()  # something may have changed before it listened
+            self._wakeup()  # a run may have changed before it was added
         return self._wakeup

@@ -1,11 +1,4 @@
-"""What is watched."""
-# MERGED """Whose turn it is to look at a run: this process's, or that of another one that watches it.
-#
-# Processes need no common clock. One that has waited for a post knows its age by its own clock, to a
-# tick; until it has waited for one, it asks at every tick.
-# """
-# MERGED """What one viewer follows: any number of runs."""
-# MERGED """One watch of a run in this process, shared by all its viewers."""
+"""The state that a process keeps of a run it polls, for all its subscribers."""
 
 from __future__ import annotations
 
@@ -13,6 +6,7 @@ import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum, auto
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class RunKey:
-    """A run, and as whom it is looked at: what one identity sees is shown to no other."""
+    """A run of a job, and the identity that it is read with.
+
+    What one identity may read is never shown to another.
+    """
 
     identity: Identity
     job: Job
@@ -33,13 +30,15 @@ class RunKey:
 
     @cached_property
     def group(self) -> str:
-        """Names the runs that can be looked at together: those of one key, since what is secret
-        may differ between the keys of a job."""
+        """The name of the runs that one list read can return.
+
+        They have one job key and one identity: two keys of a job may redact different secrets.
+        """
         return f"{self.identity.key}:{self.job.key}:{self.job.job_id}"
 
     @cached_property
     def key(self) -> str:
-        """Names the run and the identity, the same in every process."""
+        """A name that is the same in every process."""
         return f"{self.group}:{self.run_id}"
 
     def __eq__(self, other: object) -> bool:
@@ -49,40 +48,13 @@ class RunKey:
         return hash(self.key)
 
 
-#: Before anybody has looked.
-NO_LOOK = "none"
-
-
-@dataclass
-class LeaseState:
-    """What this process knows of the looks at a run, whoever made them.
-
-    :param number: of the last one.
-    :param asked_at: when it was last asked for, by the monotonic clock.
-    :param trusted_until: the moment until which another process's look makes one here needless.
-    :param waits_since: the moment since which another process is said to be looking.
-    :param stored_at: when this process last stored the run's state.
-    :param hint: the id of the hint that there was when this process last asked whose turn it is.
-    :param heeded: the id of the last hint that a look came after.
-    """
-
-    number: str = NO_LOOK
-    asked_at: float | None = None
-    trusted_until: float = -math.inf
-    waits_since: float | None = None
-    stored_at: float = -math.inf
-    hint: str | None = None
-    heeded: str | None = None
-
-
 class RunUpdate(NamedTuple):
-    """Something about a run that its viewer does not know yet; one of these.
+    """One thing about a run that a subscriber does not know yet.
 
-    :param target: the run.
     :param snapshot: a new state.
-    :param error: why there will be no other state.
-    :param trouble: why the last state may be out of date.
-    :param recovered: whether it is not any more.
+    :param error: the reason why there will be no other state.
+    :param transient_error: the reason why the last state may be out of date.
+    :param recovered: the last state is up to date again.
     """
 
     run_key: RunKey
@@ -92,31 +64,14 @@ class RunUpdate(NamedTuple):
     recovered: bool = False
 
 
-class Told(NamedTuple):
-    """What a viewer was told of a state: the same as any other who knew the same before.
-
-    :param state: it.
-    :param seen: what the viewer had seen.
-    :param was_troubled: whether the viewer thought that it may be out of date.
-    :param news: what the viewer was told.
-    :param shown: what the viewer has seen now.
-    """
-
-    state: WatchedState
-    seen: StateId | None
-    was_troubled: bool
-    news: list[RunUpdate]
-    shown: StateId | None
-
-
 @dataclass(frozen=True)
 class WatchedState:
-    """What is known of a run; replaced as a whole, so that it can be read without a lock.
+    """What a process knows of a run; replaced as a whole, so that it can be read without a lock.
 
-    :param version: counts what viewers may want to know.
-    :param snapshot: the last state seen.
-    :param error: why there will be no other.
-    :param trouble: why the last look failed, where the next may not.
+    :param version: grows with every change; 0 before the first poll.
+    :param snapshot: the last state.
+    :param error: the reason why there will be no other state.
+    :param transient_error: the reason why the last poll failed, if the next may succeed.
     """
 
     version: int = 0
@@ -126,66 +81,135 @@ class WatchedState:
 
     @property
     def is_known(self) -> bool:
-        """Whether anybody has looked yet."""
         return self.version > 0
 
     @cached_property
     def is_final(self) -> bool:
-        """Whether there is nothing more to look for."""
+        """Return whether the run needs no other poll."""
         return self.error is not None or (self.snapshot is not None and self.snapshot.is_terminal)
 
 
-class WatchedRun:
-    """The watch of a run.
+class PollState(Enum):
+    """What is happening to a watched run."""
 
-    :param target: the run.
-    :param due: the moment of the first look, by the monotonic clock.
+    IDLE = auto()
+    POLLING = auto()
+    POLLING_AGAIN = auto()  # polled now, and once more as soon as this poll is over
+    POLLING_VOID = auto()  # the same, because the run was changed; this poll does not count
+
+
+#: The id of the last poll before there was one.
+NO_POLL = "none"
+
+
+@dataclass
+class LeaseState:
+    """What this process knows of the polls of a run by all processes.
+
+    The moments are of this process's monotonic clock.
+
+    :param poll_id: the last poll.
+    :param checked_at: when the shared record was last read.
+    :param fresh_until: until when the last poll of another process makes one here unnecessary.
+    :param held_since: since when another process has held the lease, as far as this one knows.
+    :param state_stored_at: when this process last stored the run's state.
+    :param notification_id: the notification that there was when this process last tried to acquire
+        the lease.
+    :param handled_notification_id: the last notification that a poll came after.
     """
 
-    def __init__(self, run_key: RunKey, due: float) -> None:
+    poll_id: str = NO_POLL
+    checked_at: float | None = None
+    fresh_until: float = -math.inf
+    held_since: float | None = None
+    state_stored_at: float = -math.inf
+    notification_id: str | None = None
+    handled_notification_id: str | None = None
+
+
+class WatchedRun:
+    """A run that this process polls for its subscribers.
+
+    The hub changes :attr:`subscriber_count` and the poll state, under its lock.
+
+    :param now: the moment of the first poll, by the monotonic clock.
+    """
+
+    def __init__(self, run_key: RunKey, now: float) -> None:
         self.run_key = run_key
-        self.since = due
-        self.due = due
+        self.created_at = now
+        self.next_poll_at = now
         self.state = WatchedState()
-        self.told: Told | None = None
-        self.failures = 0
-        self.is_being_looked_at = False
-        self.is_changed_meanwhile = False  # so that the look under way is not believed
-        self.is_due_again = False  # at once, when the look under way is over
-        self.viewers = 0
-        self.hint: str | None = None  # the id of one that no look has heeded yet
+        self.poll_state = PollState.IDLE
+        self.failures = 0  # consecutive ones
+        self.subscriber_count = 0
+        self.notification_id: str | None = None  # of one that no poll has handled yet
         self.lease = LeaseState()
         self.changed = threading.Condition()
         self._listeners: set[Callable[[], None]] = set()
 
     @property
-    def is_wanted(self) -> bool:
-        """Whether somebody views the run, or there is a hint to look at it."""
-        return self.viewers > 0 or (self.hint is not None and not self.state.is_final)
+    def is_needed(self) -> bool:
+        """Return whether the run has subscribers, or a notification calls for a poll."""
+        return self.subscriber_count > 0 or (
+            self.notification_id is not None and not self.state.is_final
+        )
 
-    def has_ended_before(self, seen: StateId | None) -> bool:
-        """Whether the end that is known came before what somebody has seen since.
+    @property
+    def is_polling(self) -> bool:
+        return self.poll_state is not PollState.IDLE
 
-        :param seen: it.
-        """
+    @property
+    def is_waiting(self) -> bool:
+        """Return whether the run is to be polled when its time comes."""
+        return self.is_needed and not (self.is_polling or self.state.is_final)
+
+    @property
+    def is_poll_void(self) -> bool:
+        """Return whether the run was changed during the poll that is going on."""
+        return self.poll_state is PollState.POLLING_VOID
+
+    def is_expired(self, now: float) -> bool:
+        """Return whether the state is too old for a new subscriber."""
+        is_kept_up_to_date = self.subscriber_count > 0 and not self.state.is_final
+        return not is_kept_up_to_date and self.next_poll_at <= now
+
+    def is_outdated_by(self, seen: StateId | None) -> bool:
+        """Return whether a subscriber has seen a state that came after the end known here."""
         end = self.state.snapshot
         return bool(seen and end and end.is_terminal and end.id.is_before(seen))
 
-    def add_listener(self, listener: Callable[[], None]) -> None:
-        """Have something called, from any thread, each time that the state changes.
+    def start_poll(self) -> None:
+        self.poll_state = PollState.POLLING
 
-        :param listener: must be quick.
+    def finish_poll(self, now: float, min_delay: float) -> None:
+        """End a poll, and make sure that there is another one unless the run has ended.
+
+        :param min_delay: seconds until then if the poll did not decide.
         """
-        with self.changed:
-            self._listeners.add(listener)
+        if self.poll_state is not PollState.POLLING:
+            self.next_poll_at = now
+        elif self.next_poll_at <= now and not self.state.is_final:
+            self.next_poll_at = now + min_delay
+        self.poll_state = PollState.IDLE
 
-    def remove_listener(self, listener: Callable[[], None]) -> None:
-        """Have it called no more.
+    def poll_again(self) -> None:
+        """Have another poll come at once after the one that is going on."""
+        if self.poll_state is PollState.POLLING:
+            self.poll_state = PollState.POLLING_AGAIN
 
-        :param listener: as given to :meth:`add_listener`.
-        """
-        with self.changed:
-            self._listeners.discard(listener)
+    def notify(self, notification_id: str, now: float) -> None:
+        """Have the run polled at once, because a notification says that it may have changed."""
+        self.notification_id = notification_id
+        if not self.failures:  # otherwise wait until the workspace may respond again
+            self.next_poll_at = now
+        self.poll_again()
+
+    def invalidate(self, now: float) -> None:
+        """Have the run polled at once, because it was changed."""
+        self.next_poll_at = now
+        if self.is_polling:
+            self.poll_state = PollState.POLLING_VOID
 
     def publish(
         self,
@@ -194,28 +218,33 @@ class WatchedRun:
         error: LakeflowJobsError | None = None,
         transient_error: LakeflowJobsError | None = None,
     ) -> bool:
-        """Take in what a look gave.
+        """Replace the state by the result of a poll, and wake the subscribers if it differs.
 
-        :return: whether that was news of the run.
+        A snapshot that comes before the last one is ignored.
+
+        :return: whether the snapshot is new.
         """
-        known = self.state
-        if snapshot is None or (known.snapshot and snapshot.id.is_before(known.snapshot.id)):
-            snapshot = known.snapshot
-        is_new = snapshot is not None and (
-            known.snapshot is None or known.snapshot.id != snapshot.id
-        )
-        if (
-            is_new
-            or error
-            or not known.is_known
-            or (transient_error is None) != (known.transient_error is None)
-        ):
-            self.state = WatchedState(known.version + 1, snapshot, error, transient_error)
+        last = self.state
+        if snapshot is None or (last.snapshot and snapshot.id.is_before(last.snapshot.id)):
+            snapshot = last.snapshot
+        is_new = snapshot is not None and (last.snapshot is None or last.snapshot.id != snapshot.id)
+        recovers_or_fails = (transient_error is None) != (last.transient_error is None)
+        if is_new or error or not last.is_known or recovers_or_fails:
+            self.state = WatchedState(last.version + 1, snapshot, error, transient_error)
             self.wake()
         return is_new
 
+    def add_listener(self, listener: Callable[[], None]) -> None:
+        """Have a function called, from any thread, when the state changes. It must be quick."""
+        with self.changed:
+            self._listeners.add(listener)
+
+    def remove_listener(self, listener: Callable[[], None]) -> None:
+        with self.changed:
+            self._listeners.discard(listener)
+
     def wake(self) -> None:
-        """Have every viewer look at the state."""
+        """Have every subscriber read the state."""
         with self.changed:
             self.changed.notify_all()
             listeners = list(self._listeners)

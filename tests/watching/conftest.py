@@ -6,5 +6,5 @@ from tests.watching.support import HubHarness
 
 
 @pytest.fixture
-def watched() -> HubHarness:
+def harness() -> HubHarness:
     return HubHarness()

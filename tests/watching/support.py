@@ -1,105 +1,250 @@
-"""A hub whose time stands still, in front of a workspace that says what it is told to."""
+"""Hubs whose time stands still, in front of a source that returns what a test sets."""
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from databricks.sdk.service.jobs import BaseRun, Run
 from flask import Flask
+from flask_caching.backends import SimpleCache
 
 from flask_lakeflow_jobs import RunStatus
 from flask_lakeflow_jobs.cache import SharedCache
 from flask_lakeflow_jobs.clock import Clock
-from flask_lakeflow_jobs.identity import APP
+from flask_lakeflow_jobs.identity import APP, Identity
 from flask_lakeflow_jobs.runs.outcome import has_ended
 from flask_lakeflow_jobs.upstream.jobs_api import ApiResponse
 from flask_lakeflow_jobs.watching.hub import Hub
+from flask_lakeflow_jobs.watching.lease import TICK_SECONDS
+from flask_lakeflow_jobs.watching.schedule import RUNS_PER_PAGE, PollSettings
+from flask_lakeflow_jobs.watching.snapshot import StateId
 from flask_lakeflow_jobs.watching.subscription import Subscription
 from flask_lakeflow_jobs.watching.watched_run import RunKey, RunUpdate
 from tests.clocks import FakeClock
 from tests.run_documents import SUCCEEDED, answered, named_job, run, words
 
 POLL_INTERVAL = 5.0
+TERMINAL_TTL = 60.0
 
 QUEUED = run(words("QUEUED"))
 RUNNING = run(words("RUNNING"))
+TERMINATING = run(words("TERMINATING"), start_time=1)
 ENDED = run(SUCCEEDED)
+#: A run that has been running for so long that it is polled once per poll interval.
+LONG_RUNNING = run(start_time=1)
 
 JOB = named_job()
 ONE = RunKey(APP, JOB, 1001)
+TWO = RunKey(APP, JOB, 1002)
+ALICES = RunKey(Identity("token-of-alice"), JOB, 1001)
+OTHER_KEY = RunKey(APP, named_job("other"), 1001)
+
+
+def run_keys(*run_ids: int) -> list[RunKey]:
+    return [RunKey(APP, JOB, run_id) for run_id in run_ids]
 
 
 class FakeSource:
-    """Answers looks with what it is told to, and counts them."""
+    """A source that returns what a test sets, and records what it is asked for.
 
-    def __init__(self) -> None:
-        self.answers: dict[int, Run | BaseException] = {}
-        self.past: list[BaseRun] = []
-        self.list_calls = 0
+    :param elapsed: the time of a read.
+    """
+
+    def __init__(self, elapsed: Callable[[], float] = lambda: 0.0) -> None:
+        self._elapsed = elapsed
+        self.responses: dict[int, Run | BaseException] = {}
+        self.error: BaseException | None = None
+        self.past_runs: list[BaseRun] = []
         self.polls: list[RunKey] = []
+        self.list_calls = 0
+        self.read_times: list[float] = []
 
-    def set_response(self, answer: Run | BaseException, run_key: RunKey = ONE) -> None:
-        self.answers[run_key.run_id] = answer
+    def set_response(self, response: Run | BaseException, *keys: RunKey) -> None:
+        for key in keys or [ONE]:
+            self.responses[key.run_id] = (
+                Run.from_dict({**response.as_dict(), "run_id": key.run_id})
+                if isinstance(response, Run)
+                else response
+            )
 
     def read_run(self, run_key: RunKey) -> ApiResponse[Run]:
         self.polls.append(run_key)
-        answer = self.answers[run_key.run_id]
-        if isinstance(answer, BaseException):
-            raise answer
-        return answered(answer)
+        self._record_read()
+        response = self.responses[run_key.run_id]
+        if isinstance(response, BaseException):
+            raise response
+        return answered(response)
 
     def read_active_runs(self, run_key: RunKey, limit: int) -> list[ApiResponse[Run]]:
         self.list_calls += 1
-        return [
-            answered(answer)
-            for answer in self.answers.values()
-            if isinstance(answer, Run) and not has_ended(answer)
+        active = [
+            response
+            for response in self.responses.values()
+            if isinstance(response, Run) and not has_ended(response)
         ][:limit]
+        for _ in range(0, max(1, len(active)), RUNS_PER_PAGE):
+            self._record_read()
+        return [answered(response) for response in active]
 
     def read_ended_runs(self, run_key: RunKey) -> list[BaseRun]:
-        return self.past
+        return self.past_runs
 
     def restore(self, stored: dict[str, Any]) -> RunStatus:
         return RunStatus(stored["timestamp"], Run.from_dict(stored["run"]), stored.get("eta"))
 
+    def _record_read(self) -> None:
+        self.read_times.append(self._elapsed())
+        if self.error is not None:
+            raise self.error
+
+
+def process_cache() -> SharedCache:
+    """A cache that no other process sees."""
+    return SharedCache.from_config(Flask(__name__), {"CACHE_TYPE": "SimpleCache"}, None)
+
 
 class HubHarness:
-    """A hub whose looks are made by :meth:`look` only, and whose time stands still."""
+    """A hub that polls only in :meth:`poll`, and whose time stands still in between."""
 
-    def __init__(
-        self,
-        shared: SharedCache | None = None,
-        clock: Clock | None = None,
-        source: FakeSource | None = None,
-    ) -> None:
+    def __init__(self, cache: SharedCache | None = None, clock: Clock | None = None) -> None:
         self.clock = clock if isinstance(clock, FakeClock) else FakeClock()
-        self.source = source or FakeSource()
-        self.told: list[tuple[RunKey, RunStatus]] = []
+        self.source = FakeSource(self.clock.monotonic)
+        self.changes: list[tuple[RunKey, RunStatus]] = []
         self.hub = Hub(
             self.source,
-            lambda run_key, status: self.told.append((run_key, status)),
-            shared or SharedCache.from_config(Flask(__name__), {"CACHE_TYPE": "SimpleCache"}, None),
+            lambda run_key, status: self.changes.append((run_key, status)),
+            cache or process_cache(),
             clock or self.clock,
-            poll_interval=POLL_INTERVAL,
-            terminal_ttl=60.0,
+            PollSettings(POLL_INTERVAL, TERMINAL_TTL),
             spawn=None,
         )
 
-    def subscribe(self, *run_keys: RunKey, **seen: Any) -> Subscription:
-        return self.hub.subscribe(run_keys or [ONE], **seen)
+    def subscribe(
+        self, *keys: RunKey, seen: Mapping[RunKey, StateId] | None = None
+    ) -> Subscription:
+        return self.hub.subscribe(keys or [ONE], seen)
 
-    def poll(self, answer: Run | BaseException | None = None, *, after: float = 0.0) -> float:
-        """Have the looks made that are due; the time until the next."""
-        if answer is not None:
-            self.source.set_response(answer)
+    def poll(self, response: Run | BaseException | None = None, *, after: float = 0.0) -> float:
+        """Make the polls that are due.
+
+        :param response: of the source, for the first run.
+        :param after: seconds that pass before.
+        :return: seconds until the next poll.
+        """
+        if response is not None:
+            self.source.set_response(response)
         self.clock.sleep(after)
         return self.hub.step()
 
 
-def is_finished(viewer: Subscription) -> bool:
-    return viewer.is_finished
-
-
-def seen(news: list[RunUpdate]) -> list[str]:
+def outcomes(updates: Sequence[RunUpdate]) -> list[str]:
     """The outcomes of the new states."""
-    return [item.snapshot.status.outcome.value for item in news if item.snapshot is not None]
+    return [update.snapshot.status.outcome.value for update in updates if update.snapshot]
+
+
+def is_finished(subscription: Subscription) -> bool:
+    """The property, in a form that mypy does not remember the value of."""
+    return subscription.is_finished
+
+
+class ProcessClock:
+    """The clock of one process.
+
+    :param time: passes in all processes.
+    :param skew: seconds that this clock is ahead.
+    """
+
+    def __init__(self, time: FakeClock, skew: float) -> None:
+        self._time = time
+        self._skew = skew
+
+    def now(self) -> float:
+        return self._time.now() + self._skew
+
+    def monotonic(self) -> float:
+        return self._time.monotonic() + 100 * self._skew
+
+    def sleep(self, seconds: float) -> None:
+        self._time.sleep(seconds)
+
+
+class FakeStore:
+    """A cache backend between processes, whose entries expire by the time of the test."""
+
+    def __init__(self, time: FakeClock) -> None:
+        self._time = time
+        self.entries: dict[str, tuple[float, str]] = {}
+        self.keys_read: list[str] = []
+        self.is_away = False
+        self.never_expires_added = False
+
+    def get(self, key: str) -> str | None:
+        self._check()
+        self.keys_read.append(key)
+        expiry, value = self.entries.get(key, (0.0, None))
+        return value if self._time.elapsed < expiry else None
+
+    def set(self, key: str, value: str, timeout: float) -> bool:
+        self._check()
+        self.entries[key] = self._time.elapsed + timeout, value
+        return True
+
+    def add(self, key: str, value: str, timeout: float) -> bool:
+        """Like that of cachelib for Redis, which may fail before it sets the expiry."""
+        if self.get(key) is not None:
+            return False
+        return self.set(key, value, 10**9 if self.never_expires_added else timeout)
+
+    def delete(self, key: str) -> bool:
+        self._check()
+        return self.entries.pop(key, None) is not None
+
+    def _check(self) -> None:
+        if self.is_away:
+            raise ConnectionError("The store is away.")
+
+
+class Processes:
+    """Hubs of several processes that share a store, in front of one source.
+
+    :param skews: the seconds that the clock of each process is ahead.
+    :param seed: of the order in which the processes poll.
+    """
+
+    def __init__(self, *skews: float, seed: int = 1) -> None:
+        self._random = random.Random(seed)
+        self.time = FakeClock()
+        self.store = FakeStore(self.time)
+        self.source = FakeSource(self.time.monotonic)
+        self.changes: list[tuple[RunKey, RunStatus]] = []
+        self.hubs = [self.add_hub(skew) for skew in skews]
+
+    def add_hub(
+        self, skew: float = 0.0, *, is_sharing: bool = True, accepts_notifications: bool = True
+    ) -> Hub:
+        """Start another process, which :meth:`run` steps only if it is asked to."""
+        clock = ProcessClock(self.time, skew)
+        return Hub(
+            self.source,
+            lambda run_key, status: self.changes.append((run_key, status)),
+            SharedCache(self.store if is_sharing else SimpleCache(), clock),
+            clock,
+            PollSettings(POLL_INTERVAL, TERMINAL_TTL, accepts_notifications),
+            spawn=None,
+        )
+
+    def subscribe(self, *keys: RunKey) -> list[Subscription]:
+        """Subscribe to runs in each process."""
+        return [hub.subscribe(keys or [ONE]) for hub in self.hubs]
+
+    def run(self, seconds: float, hubs: Sequence[Hub] | None = None) -> None:
+        """Let time pass. Each process polls what is due there, in random order."""
+        hubs = list(self.hubs if hubs is None else hubs)
+        until = self.time.elapsed + seconds
+        while self.time.elapsed < until:
+            self._random.shuffle(hubs)
+            for hub in hubs:
+                hub.step()
+            self.time.sleep(TICK_SECONDS / 5)

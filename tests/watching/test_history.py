@@ -1,46 +1,52 @@
-"""How long the runs of a job take: learned once, for all, and never waited for."""
+"""The durations of past runs are read once per job and identity, in the background."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
-from databricks.sdk.service.jobs import BaseRun
+from databricks.sdk.service.jobs import BaseRun, Run
 from flask_caching.backends import SimpleCache
 
 from flask_lakeflow_jobs import UpstreamUnavailable
 from flask_lakeflow_jobs.cache import SharedCache
-from flask_lakeflow_jobs.identity import APP, Identity
-from flask_lakeflow_jobs.watching.history import KEPT, KEPT_WITHOUT, History
+from flask_lakeflow_jobs.concurrency import run_inline
+from flask_lakeflow_jobs.watching.history import (
+    RETRY_SECONDS,
+    TTL_SECONDS,
+    History,
+    successful_durations,
+)
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.clocks import FakeClock
-from tests.run_documents import FAILED, SUCCEEDED, Document, named_job, words
-
-ONE = RunKey(APP, named_job(), 1001)
-TWO = RunKey(APP, named_job(), 1002)
-ALICES = RunKey(Identity("token-of-alice"), named_job(), 1001)
+from tests.run_documents import FAILED, SUCCEEDED, Document, words
+from tests.watching.support import ALICES, ONE, TWO
 
 
-def ended(seconds: float, doing: Document = SUCCEEDED, queued: float = 0.0) -> BaseRun:
-    return BaseRun.from_dict(
-        {
-            **doing,
-            "start_time": 1000,
-            "end_time": 1000 + int((queued + seconds) * 1000),
-            "queue_duration": int(queued * 1000),
-        }
-    )
+def ended(seconds: float, doing: Document = SUCCEEDED, queued: float = 0.0) -> Document:
+    return {
+        **doing,
+        "start_time": 1000,
+        "end_time": 1000 + int((queued + seconds) * 1000),
+        "queue_duration": int(queued * 1000),
+    }
 
 
-class Past:
-    """Lists runs, and counts how often it does."""
+class PastRuns:
+    """Lists past runs, and counts the reads."""
 
-    def __init__(self, *runs: BaseRun) -> None:
-        self.runs = list(runs)
-        self.asked = 0
-        self.is_well = True
+    def __init__(self, *durations: float) -> None:
+        self.set_durations(*durations)
+        self.reads = 0
+        self.fails = False
 
-    def read_ended_runs(self, run_key: RunKey) -> list[BaseRun]:
-        self.asked += 1
-        if not self.is_well:
+    def set_durations(self, *durations: float) -> None:
+        self.runs = [BaseRun.from_dict(ended(duration)) for duration in durations]
+
+    def read(self, run_key: RunKey) -> list[BaseRun]:
+        self.reads += 1
+        if self.fails:
             raise UpstreamUnavailable("Not now.")
         return self.runs
 
@@ -51,88 +57,114 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def past() -> Past:
-    return Past(ended(30.0), ended(10.0), ended(20.0))
+def cache() -> SharedCache:
+    return SharedCache(SimpleCache())
 
 
 @pytest.fixture
-def history(past: Past, clock: FakeClock) -> History:
-    return History(past, SharedCache(SimpleCache()), clock)
+def past() -> PastRuns:
+    return PastRuns(30.0, 10.0, 20.0)
 
 
-def learn(history: History, run_key: RunKey = ONE) -> list[float]:
-    if history.is_due(run_key):
-        history.learn(run_key)
+@pytest.fixture
+def history(past: PastRuns, cache: SharedCache, clock: FakeClock) -> History:
+    return History(past.read, cache, clock, run_inline)
+
+
+def refreshed(history: History, run_key: RunKey = ONE) -> list[float]:
+    assert history.start_refresh(run_key).is_set()
     return history.durations(run_key)
 
 
-def test_nothing_is_known_at_first_and_nobody_waits_for_it(history: History, past: Past) -> None:
+def test_durations_are_empty_until_they_are_read(history: History, past: PastRuns) -> None:
     assert history.durations(ONE) == []
-    assert past.asked == 0
+    assert past.reads == 0
 
 
-def test_one_list_serves_all_runs_of_a_job_for_a_while(
-    history: History, past: Past, clock: FakeClock
+def test_one_read_serves_all_runs_of_a_job_until_it_expires(
+    history: History, past: PastRuns, cache: SharedCache, clock: FakeClock
 ) -> None:
-    assert learn(history) == [10.0, 20.0, 30.0]
-    assert learn(history, TWO) == [10.0, 20.0, 30.0]
-    clock.sleep(KEPT - 1)
-    learn(history)
-    assert past.asked == 1
+    assert refreshed(history, ONE) == refreshed(history, TWO) == [10.0, 20.0, 30.0]
+    clock.sleep(TTL_SECONDS - 1)
+    past.set_durations(5.0)
+    assert refreshed(history) == [10.0, 20.0, 30.0]
+    assert past.reads == 1
     clock.sleep(1)
-    assert history.is_due(ONE)
+    cache.delete(f"history:{ONE.group}")
+    assert refreshed(history) == [5.0]
 
 
-def test_what_one_identity_may_list_is_shown_to_no_other(history: History, past: Past) -> None:
-    learn(history)
-    past.runs = []
-    assert learn(history, ALICES) == []
-    assert past.asked == 2
+def test_one_identity_never_gets_the_history_of_another(history: History, past: PastRuns) -> None:
+    refreshed(history)
+    past.set_durations()
+    assert refreshed(history, ALICES) == []
+    assert past.reads == 2
 
 
-def test_it_is_asked_for_once_though_many_would_learn(history: History) -> None:
-    assert [history.is_due(ONE) for _ in range(3)] == [True, False, False]
+def test_refresh_runs_once_in_the_background(past: PastRuns, clock: FakeClock) -> None:
+    spawned: list[Callable[[], None]] = []
+    history = History(past.read, SharedCache(SimpleCache()), clock, spawned.append)
+    first, *others = [history.start_refresh(ONE) for _ in range(3)]
+    assert [each.is_set() for each in (first, *others)] == [False, True, True]
+    [refresh] = spawned
+    refresh()
+    assert first.is_set()
+    assert history.durations(ONE) == [10.0, 20.0, 30.0]
 
 
-def test_processes_that_share_learn_from_each_other(past: Past, clock: FakeClock) -> None:
-    shared = SharedCache(SimpleCache())
+def test_processes_share_one_read(past: PastRuns, cache: SharedCache, clock: FakeClock) -> None:
     for _ in range(4):
-        assert learn(History(past, shared, clock)) == [10.0, 20.0, 30.0]
-    assert past.asked == 1
+        history = History(past.read, cache, clock, run_inline)
+        assert refreshed(history) == [10.0, 20.0, 30.0]
+    assert past.reads == 1
+
+
+@pytest.mark.parametrize("stored", [None, 1, {}, ["text"], [1.0, None]])
+def test_entry_of_another_shape_is_missing(
+    history: History, past: PastRuns, cache: SharedCache, stored: Any
+) -> None:
+    cache.set(f"history:{ONE.group}", stored, 60)
+    assert refreshed(history) == [10.0, 20.0, 30.0]
+    assert past.reads == 1
 
 
 @pytest.mark.parametrize(
-    "doing", [FAILED, words("TERMINATED", "CANCELED"), words("SKIPPED"), words("INTERNAL_ERROR")]
+    ("run", "expected"),
+    [
+        (ended(1.0), [1.0]),
+        (ended(10.0, queued=3600.0), [10.0]),  # time in the queue does not count
+        (ended(1.0, FAILED), []),
+        (ended(1.0, words("TERMINATED", "CANCELED")), []),
+        (ended(1.0, words("SKIPPED")), []),
+        (ended(1.0, words("INTERNAL_ERROR")), []),
+        ({**SUCCEEDED}, []),
+    ],
 )
-def test_only_success_foretells_anything(past: Past, history: History, doing: Document) -> None:
-    past.runs.append(ended(1.0, doing))
-    assert learn(history) == [10.0, 20.0, 30.0]
+def test_only_successful_runs_have_a_duration(run: Document, expected: list[float]) -> None:
+    assert successful_durations([BaseRun.from_dict(run)]) == expected
 
 
-def test_time_in_the_queue_does_not_count(past: Past, history: History) -> None:
-    past.runs = [ended(10.0, queued=3600.0)]
-    assert learn(history) == [10.0]
-
-
-def test_a_failed_read_is_tried_again_later_and_takes_nothing_back(
-    history: History, past: Past, clock: FakeClock
+def test_failed_read_is_repeated_later_and_keeps_the_durations(
+    history: History, past: PastRuns, cache: SharedCache, clock: FakeClock
 ) -> None:
-    learn(history)
-    history._shared.delete(f"history:{ONE.group}")
-    clock.sleep(KEPT)
-    past.is_well = False
-    assert learn(history) == [10.0, 20.0, 30.0]
-    assert not history.is_due(ONE)
-    clock.sleep(KEPT_WITHOUT)
-    past.is_well = True
-    past.runs = [ended(5.0)]
-    assert learn(history) == [5.0]
+    refreshed(history)
+    cache.delete(f"history:{ONE.group}")
+    clock.sleep(TTL_SECONDS)
+    past.fails = True
+    for _ in range(2):
+        assert refreshed(history) == [10.0, 20.0, 30.0]
+    assert past.reads == 2
+    clock.sleep(RETRY_SECONDS)
+    past.fails = False
+    past.set_durations(5.0)
+    assert refreshed(history) == [5.0]
 
 
-def test_a_run_that_just_ended_is_added_in_its_place(history: History) -> None:
-    history.add(ONE, 15.0)
-    assert history.durations(ONE) == [], "alone it foretells nothing"
-    learn(history)
-    history.add(ONE, 15.0)
-    history.add(ONE, None)
+def test_run_that_ended_is_added_to_durations_that_were_read(history: History) -> None:
+    run = Run.from_dict(ended(15.0))
+    history.add(ONE, run)
+    assert history.durations(ONE) == [], "the next refresh reads it"
+    refreshed(history)
+    for each in (run, Run.from_dict(ended(1.0, FAILED)), Run.from_dict({**SUCCEEDED})):
+        history.add(ONE, each)
     assert history.durations(ONE) == [10.0, 15.0, 20.0, 30.0]

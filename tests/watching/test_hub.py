@@ -1,275 +1,230 @@
-"""One watch a run, however many look on: how often anybody looks, and who is told."""
+"""Each run is polled once for all its subscribers, at once after a change, and never for longer
+than somebody needs it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
+from flask_lakeflow_jobs import RunNotFound, UpstreamUnavailable
 from flask_lakeflow_jobs.cache import SharedCache
-from flask_lakeflow_jobs.identity import APP, Identity
-from flask_lakeflow_jobs.watching.history import END_SERVES
-from flask_lakeflow_jobs.watching.hub import Hub
-from flask_lakeflow_jobs.watching.schedule import FLOOR
+from flask_lakeflow_jobs.watching.hub import MAX_CONCURRENT_POLLS, Hub
+from flask_lakeflow_jobs.watching.schedule import MIN_DELAY_SECONDS, TERMINAL_DELAY_SECONDS
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.clocks import FakeClock
-from tests.run_documents import SUCCEEDED, run, words
+from tests.run_documents import FAILED, named_job, run, state_of
 from tests.watching.support import (
+    ALICES,
     ENDED,
     JOB,
+    LONG_RUNNING,
     ONE,
     POLL_INTERVAL,
-    QUEUED,
     RUNNING,
-    FakeSource,
+    TERMINATING,
+    FakeStore,
     HubHarness,
-    is_finished,
-    seen,
+    Processes,
+    outcomes,
+    run_keys,
 )
 
-# ── how often anybody looks ───────────────────────────────────────────────────────────────────────
+REPAIRED = run(attempt_number=1)
 
 
-def test_forty_viewers_cost_one_look(watched: HubHarness) -> None:
-    viewers = [watched.subscribe() for _ in range(40)]
-    watched.poll(RUNNING)
-    watched.poll(ENDED, after=POLL_INTERVAL)
-    assert len(watched.source.polls) == 2
-    assert [seen(viewer.collect()) for viewer in viewers] == [["succeeded"]] * 40
-    assert all(is_finished(viewer) for viewer in viewers)
+def test_forty_subscribers_cost_one_poll(harness: HubHarness) -> None:
+    subscriptions = [harness.subscribe() for _ in range(40)]
+    harness.poll(RUNNING)
+    harness.poll(ENDED, after=POLL_INTERVAL)
+    assert len(harness.source.polls) == 2
+    assert [outcomes(each.collect()) for each in subscriptions] == [["succeeded"]] * 40
+    assert all(each.is_finished for each in subscriptions)
 
 
-def test_nobody_looks_before_a_look_is_due(watched: HubHarness) -> None:
-    watched.subscribe()
-    delay = watched.poll(RUNNING)
-    assert FLOOR <= delay <= POLL_INTERVAL
-    watched.poll(after=delay * 0.9)
-    assert len(watched.source.polls) == 1
-    watched.poll(after=delay * 0.1)
-    assert len(watched.source.polls) == 2
+def test_run_is_not_polled_before_it_is_due(harness: HubHarness) -> None:
+    harness.subscribe()
+    delay = harness.poll(RUNNING)
+    assert MIN_DELAY_SECONDS <= delay <= POLL_INTERVAL
+    harness.poll(after=delay * 0.9)
+    assert len(harness.source.polls) == 1
+    harness.poll(after=delay * 0.1)
+    assert len(harness.source.polls) == 2
 
 
-def test_a_run_that_goes_on_for_hours_is_looked_at_every_poll_interval(watched: HubHarness) -> None:
-    watched.subscribe()
-    started = int(watched.clock.now() * 1000)
-    watched.clock.sleep(7200.0)
-    assert watched.poll(run(start_time=started)) == POLL_INTERVAL
+def test_long_run_is_polled_every_poll_interval(harness: HubHarness) -> None:
+    harness.subscribe()
+    assert harness.poll(LONG_RUNNING) == POLL_INTERVAL
 
 
-def test_the_first_viewer_starts_a_watch_and_the_last_one_stops_it(watched: HubHarness) -> None:
-    first, second = watched.subscribe(), watched.subscribe()
-    assert watched.hub.subscribed_run_count == 1
-    watched.poll(RUNNING)
+def test_run_is_watched_from_its_first_subscriber_to_its_last(harness: HubHarness) -> None:
+    first, second = harness.subscribe(), harness.subscribe()
+    assert harness.hub.subscribed_run_count == 1
+    harness.poll(RUNNING)
     first.close()
     first.close()
-    assert watched.hub.subscribed_run_count == 1
+    assert harness.hub.subscribed_run_count == 1
     second.close()
-    assert watched.hub.subscribed_run_count == 0
-    watched.poll(after=3600.0)
-    assert len(watched.source.polls) == 1
+    assert harness.hub.subscribed_run_count == 0
+    harness.poll(after=3600.0)
+    assert len(harness.source.polls) == 1
     assert second.collect() == []
 
 
-def test_however_many_come_just_after_its_end_a_run_is_looked_at_once(watched: HubHarness) -> None:
-    watched.source.set_response(ENDED)
+def test_ended_run_is_polled_once_for_subscribers_that_follow(harness: HubHarness) -> None:
+    harness.source.set_response(ENDED)
     for _ in range(40):
-        viewer = watched.subscribe()
-        watched.poll(after=END_SERVES / 80)
-        assert seen(viewer.wait_for_first(0.0)) == ["succeeded"]
-        assert is_finished(viewer)
-        viewer.close()
-    assert len(watched.source.polls) == 1
+        subscription = harness.subscribe()
+        harness.poll(after=TERMINAL_DELAY_SECONDS / 80)
+        assert outcomes(subscription.wait_for_first(0.0)) == ["succeeded"]
+        assert subscription.is_finished
+        subscription.close()
+    assert len(harness.source.polls) == 1
 
 
-def test_an_ended_run_that_was_just_changed_is_looked_at_anew_at_once(watched: HubHarness) -> None:
-    before = watched.subscribe()
-    watched.poll(ENDED)
+def test_active_run_is_not_polled_per_short_subscription() -> None:
+    """On a sync worker no stream stays: each client comes back every few seconds."""
+    processes = Processes()
+    processes.source.set_response(LONG_RUNNING)
+    hub = processes.add_hub(is_sharing=False)
+    for _ in range(40 * 8):
+        subscription = hub.subscribe([ONE])
+        hub.step()
+        assert len(subscription.collect()) == 1
+        subscription.close()
+        hub.step()
+        assert hub.subscribed_run_count == 0
+        processes.time.sleep(POLL_INTERVAL / 40)
+    assert len(processes.source.polls) <= 9
+
+
+def test_one_identity_never_gets_the_state_that_another_read(harness: HubHarness) -> None:
+    subscriptions = harness.subscribe(ONE), harness.subscribe(ALICES)
+    harness.poll(RUNNING)
+    assert set(harness.source.polls) == {ONE, ALICES}
+    updates = [update for each in subscriptions for update in each.collect()]
+    assert [update.run_key for update in updates] == [ONE, ALICES]
+
+
+def test_many_runs_of_one_job_are_polled_by_one_list(harness: HubHarness) -> None:
+    keys = run_keys(*range(1, 21))
+    harness.source.set_response(RUNNING, *keys)
+    subscription = harness.subscribe(*keys)
+    harness.poll()
+    assert (harness.source.list_calls, harness.source.polls) == (1, [])
+    assert len(subscription.wait_for_first(0.0)) == 20
+    harness.source.set_response(ENDED, keys[4])
+    harness.poll(after=POLL_INTERVAL)
+    assert (harness.source.list_calls, harness.source.polls) == (2, [keys[4]])
+    assert outcomes(subscription.collect()) == ["succeeded"]
+
+
+def test_concurrent_polls_are_limited() -> None:
+    """The runs are of different jobs, so that each has a poll of its own."""
+    harness = HubHarness()
+    polls: list[Callable[[], None]] = []
+    harness.hub._spawn = polls.append
+    for job_id in range(1, MAX_CONCURRENT_POLLS + 3):
+        harness.subscribe(RunKey(ONE.identity, named_job(f"job{job_id}", job_id), ONE.run_id))
+    assert harness.poll(RUNNING) == POLL_INTERVAL
+    assert len(polls) == MAX_CONCURRENT_POLLS
+    for poll in polls[:2]:
+        poll()
+    harness.poll()
+    assert len(harness.source.polls) == 2
+    assert len(polls) >= MAX_CONCURRENT_POLLS + 2
+
+
+# After a change
+
+
+def receive_notification(hub: Hub, run_key: RunKey) -> None:
+    hub.receive_notification(run_key.job.job_id, run_key.run_id, [run_key])
+
+
+@pytest.mark.parametrize("change", [Hub.invalidate, Hub.reset, receive_notification])
+def test_ended_run_is_polled_at_once_after_a_change(
+    harness: HubHarness, change: Callable[[Hub, RunKey], None]
+) -> None:
+    harness.subscribe()
+    harness.poll(ENDED)
+    change(harness.hub, ONE)
+    subscription = harness.subscribe()
+    harness.poll(REPAIRED)
+    assert outcomes(subscription.wait_for_first(0.0)) == ["running"]
+
+
+def test_active_run_is_polled_at_once_after_a_change(harness: HubHarness) -> None:
+    subscription = harness.subscribe()
+    harness.poll(LONG_RUNNING)
+    subscription.collect()
+    harness.hub.invalidate(ONE)
+    harness.poll(TERMINATING)
+    assert outcomes(subscription.collect()) == ["terminating"]
+
+
+def test_new_subscriber_of_an_ended_run_gets_a_new_poll(harness: HubHarness) -> None:
+    """A repair may have continued the run."""
+    before = harness.subscribe()
+    harness.poll(ENDED)
     before.collect()
-    watched.hub.invalidate(ONE)
-    after = watched.subscribe()
-    watched.poll(run(attempt_number=1))
-    assert seen(after.wait_for_first(0.0)) == ["running"]
-
-
-def test_a_hint_has_an_ended_run_looked_at_anew_at_once(watched: HubHarness) -> None:
-    before = watched.subscribe()
-    watched.poll(ENDED)
-    before.collect()
-    watched.hub.receive_notification(JOB.job_id, ONE.run_id, [ONE])
-    watched.poll(run(attempt_number=1))
-    assert seen(watched.subscribe().wait_for_first(0.0)) == ["running"]
-
-
-def test_a_viewer_of_an_ended_run_has_it_looked_at_anew(watched: HubHarness) -> None:
-    """A repair may have made it go on."""
-    before = watched.subscribe()
-    watched.poll(ENDED)
-    before.collect()
-    watched.clock.sleep(END_SERVES)
-    after = watched.subscribe()
-    watched.poll(run(attempt_number=1))
-    assert seen(after.wait_for_first(0.0)) == ["running"]
+    harness.clock.sleep(TERMINAL_DELAY_SECONDS)
+    after = harness.subscribe()
+    harness.poll(REPAIRED)
+    assert outcomes(after.wait_for_first(0.0)) == ["running"]
     assert before.collect() == []
 
 
-def test_a_run_that_was_just_changed_is_looked_at_at_once(watched: HubHarness) -> None:
-    viewer = watched.subscribe()
-    watched.poll(run(start_time=1))
-    viewer.collect()
-    watched.hub.invalidate(ONE)
-    watched.poll(run(words("TERMINATING")))
-    assert seen(viewer.collect()) == ["terminating"]
+def test_subscriber_that_has_seen_a_repair_gets_a_new_poll(harness: HubHarness) -> None:
+    harness.subscribe()
+    harness.poll(run(FAILED))
+    subscription = harness.subscribe(seen={ONE: state_of(REPAIRED)})
+    harness.poll(REPAIRED)
+    assert subscription.wait_for_first(0.0) == []
+    assert not subscription.is_finished
 
 
-def test_what_one_identity_sees_is_shown_to_no_other(watched: HubHarness) -> None:
-    alice = RunKey(Identity("token-of-alice"), JOB, 1001)
-    viewers = watched.subscribe(ONE), watched.subscribe(alice)
-    watched.source.set_response(RUNNING)
-    watched.poll()
-    assert set(watched.source.polls) == {ONE, alice}
-    assert [item.run_key for viewer in viewers for item in viewer.collect()] == [ONE, alice]
+# Notifications
 
 
-def test_many_runs_of_one_job_are_looked_at_together(watched: HubHarness) -> None:
-    run_keys = [RunKey(APP, JOB, number) for number in range(1, 21)]
-    for run_key in run_keys:
-        watched.source.set_response(run(run_id=run_key.run_id), run_key)
-    viewer = watched.subscribe(*run_keys)
-    watched.poll()
-    assert (watched.source.list_calls, watched.source.polls) == (1, [])
-    assert len(viewer.wait_for_first(0.0)) == 20
-    watched.source.set_response(run(SUCCEEDED, run_id=5), run_keys[4])
-    watched.poll(after=POLL_INTERVAL)
-    assert (watched.source.list_calls, watched.source.polls) == (2, [run_keys[4]])
-    assert seen(viewer.collect()) == ["succeeded"]
+def test_notification_has_a_run_without_subscribers_polled_once(harness: HubHarness) -> None:
+    harness.source.set_response(ENDED)
+    for _ in range(2):  # Databricks may send it twice
+        receive_notification(harness.hub, ONE)
+        harness.poll()
+        harness.poll(after=2 * POLL_INTERVAL)
+    assert [status.outcome for _, status in harness.changes] == ["succeeded"]
+    assert len(harness.source.polls) == 2
+    assert harness.hub.subscribed_run_count == 0
 
 
-# ── who is told beside the viewers ────────────────────────────────────────────────────────────────
-
-
-def test_each_new_state_is_announced_once_however_many_look_on(watched: HubHarness) -> None:
-    for _ in range(3):
-        watched.subscribe()
-    for state in (QUEUED, QUEUED, RUNNING, ENDED):
-        watched.poll(state, after=POLL_INTERVAL)
-    again = watched.subscribe()
-    watched.poll(ENDED)
-    assert seen(again.collect()) == ["succeeded"]
-    assert [(run_key, status.outcome.value) for run_key, status in watched.told] == [
-        (ONE, "queued"),
-        (ONE, "running"),
-        (ONE, "succeeded"),
-    ]
-
-
-def test_an_end_that_two_identities_see_is_announced_once(watched: HubHarness) -> None:
-    watched.subscribe(ONE)
-    watched.subscribe(RunKey(Identity("token-of-alice"), JOB, 1001))
-    watched.poll(ENDED)
-    assert [status.outcome.value for _, status in watched.told] == ["succeeded"]
-
-
-@pytest.mark.parametrize(
-    ("change", "told"), [(Hub.invalidate, ["succeeded"]), (Hub.reset, ["succeeded"] * 2)]
-)
-def test_an_end_is_announced_again_only_where_the_run_went_on_after_it(
-    watched: HubHarness, change: Callable[[Hub, RunKey], None], told: list[str]
+def test_notification_of_an_unreachable_run_is_kept_until_a_poll_succeeds(
+    harness: HubHarness,
 ) -> None:
-    watched.subscribe()
-    watched.poll(ENDED)
-    change(watched.hub, ONE)
-    watched.subscribe()
-    watched.poll(ENDED)
-    assert [status.outcome.value for _, status in watched.told] == told
-    assert len(watched.source.polls) == 2
+    harness.source.set_response(UpstreamUnavailable("Not now."))
+    receive_notification(harness.hub, ONE)
+    for _ in range(4):
+        harness.poll(after=POLL_INTERVAL)
+    assert harness.changes == []
+    harness.poll(ENDED, after=POLL_INTERVAL)
+    assert len(harness.changes) == 1
 
 
-# ── several processes ─────────────────────────────────────────────────────────────────────────────
+def test_notification_of_a_missing_run_is_dropped_after_one_poll(harness: HubHarness) -> None:
+    harness.source.set_response(RunNotFound(ONE.run_id, JOB.key))
+    receive_notification(harness.hub, ONE)
+    for _ in range(4):
+        harness.poll(after=POLL_INTERVAL)
+    assert len(harness.source.polls) == 1
+    assert harness.changes == []
+    assert harness.hub._watched_runs == {}, "nothing is kept of it"
 
 
-class Store:
-    """A store whose entries expire by the time of the test.
-
-    :param clock: that time.
-    """
-
-    def __init__(self, clock: FakeClock) -> None:
-        self._clock = clock
-        self._entries: dict[str, tuple[float, str]] = {}
-
-    def get(self, key: str) -> str | None:
-        expires, value = self._entries.get(key, (0.0, None))
-        return value if self._clock.monotonic() < expires else None
-
-    def set(self, key: str, value: str, timeout: int) -> bool:
-        self._entries[key] = self._clock.monotonic() + timeout, value
-        return True
-
-    def add(self, key: str, value: str, timeout: int) -> bool:
-        return self.get(key) is None and self.set(key, value, timeout)
-
-    def delete(self, key: str) -> bool:
-        return self._entries.pop(key, None) is not None
-
-
-def processes(number: int) -> list[HubHarness]:
-    """Hubs of several processes, in front of one workspace and with one store."""
-    clock, source = FakeClock(), FakeSource()
-    store = Store(clock)
-    return [HubHarness(SharedCache(store), clock, source) for _ in range(number)]
-
-
-def test_processes_that_share_a_store_look_once() -> None:
-    hubs = processes(4)
-    viewers = [watched.subscribe() for watched in hubs]
-    source, clock = hubs[0].source, hubs[0].clock
-    for answer, word in ((RUNNING, "running"), (ENDED, "succeeded")):
-        source.set_response(answer)
-        source.polls.clear()
-        for watched in hubs:
-            watched.poll()
-        assert len(source.polls) == 1
-        assert [seen(viewer.collect()) for viewer in viewers] == [[word]] * 4
-        clock.sleep(POLL_INTERVAL)
-
-
-def test_a_state_that_lasts_for_hours_stays_shared() -> None:
-    hubs = processes(3)
-    viewers = [watched.subscribe() for watched in hubs]
-    source, clock = hubs[0].source, hubs[0].clock
-    source.set_response(run(start_time=int(clock.now() * 1000)))
-    hours = 3 * 3600.0
-    while clock.elapsed < hours:
-        clock.sleep(min(watched.hub.step() for watched in hubs) or 0.25)
-    assert len(source.polls) <= 1.2 * hours / POLL_INTERVAL
-    assert [seen(viewer.collect()) for viewer in viewers] == [["running"]] * 3
-
-
-def test_a_process_that_dies_while_it_looks_holds_nobody_up_for_long() -> None:
-    dying, living = processes(2)
-    dying.subscribe()
-    viewer = living.subscribe()
-    with pytest.raises(SystemExit):
-        dying.poll(SystemExit())
-    living.source.set_response(RUNNING)
-    living.poll()
-    assert viewer.collect() == [], "the other one has claimed the look"
-    for _ in range(int(2 * POLL_INTERVAL)):
-        living.poll(after=1.0)
-    assert seen(viewer.collect()) == ["running"]
-
-
-class NoStore:
-    """A store that is away."""
-
-    def __getattr__(self, name: str) -> Any:
-        raise ConnectionError("The store is away.")
-
-
-def test_without_its_store_a_process_looks_itself() -> None:
-    watched = HubHarness(SharedCache(NoStore()))
-    viewer = watched.subscribe()
-    watched.poll(RUNNING)
-    watched.poll(ENDED, after=POLL_INTERVAL)
-    assert seen(viewer.collect()) == ["succeeded"]
+def test_cache_that_always_fails_costs_no_update() -> None:
+    store = FakeStore(FakeClock())
+    store.is_away = True
+    harness = HubHarness(SharedCache(store))
+    subscription = harness.subscribe()
+    harness.poll(RUNNING)
+    harness.poll(ENDED, after=POLL_INTERVAL)
+    assert outcomes(subscription.collect()) == ["succeeded"]

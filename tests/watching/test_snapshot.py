@@ -1,4 +1,4 @@
-"""The id of a state: pure, the same everywhere, and in the order in which states come."""
+"""The id of a state is the same in every process, and ordered as states follow each other."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ TASKS = [
     task("report", words("RUNNING"), run_id=2),
 ]
 
-#: What changes from look to look without being news.
-CLOCKS = [
+#: Fields that change between polls without a new state.
+TIMES = [
     *("start_time", "end_time", "setup_duration", "execution_duration", "cleanup_duration"),
     *("run_duration", "queue_duration"),
 ]
@@ -46,7 +46,7 @@ state_ids = st.builds(
 
 
 @given(state_ids)
-def test_an_id_is_read_back_as_it_was_written(state: StateId) -> None:
+def test_state_id_is_parsed_as_it_was_formatted(state: StateId) -> None:
     text = str(state)
     assert StateId.parse(text) == state
     assert text.isascii()
@@ -62,22 +62,27 @@ def test_an_id_is_read_back_as_it_was_written(state: StateId) -> None:
         *("0.2.1-0123456789ab,", "9" * 5000 + ".2.1-0123456789ab", "\0", "x" * 100_000),
     ],
 )
-def test_junk_is_no_id(junk: str) -> None:
+def test_other_text_is_no_state_id(junk: str) -> None:
     assert StateId.parse(junk) is None
 
 
 @given(st.text())
-def test_any_text_can_be_read(text: str) -> None:
+def test_parsed_text_is_formatted_as_it_was(text: str) -> None:
     state = StateId.parse(text)
     assert state is None or str(state) == text
 
 
-@given(st.dictionaries(st.sampled_from(CLOCKS), st.integers(0, 2**40)))
-def test_clocks_and_durations_are_no_news(clocks: dict[str, Any]) -> None:
-    still = state_of(run(tasks=TASKS))
-    assert state_of(run(tasks=TASKS, **clocks)) == still
-    later: list[Document] = [TASKS[0], {**TASKS[1], **clocks}]
-    assert state_of(run(tasks=later)) == still
+def test_state_id_is_the_same_in_another_version() -> None:
+    """Clients send it back after an upgrade."""
+    assert str(state_of(run(tasks=TASKS))) == "0.2.1-ab95b29ade22"
+
+
+@given(st.dictionaries(st.sampled_from(TIMES), st.integers(0, 2**40)))
+def test_state_id_ignores_times(times: dict[str, Any]) -> None:
+    expected = state_of(run(tasks=TASKS))
+    assert state_of(run(tasks=TASKS, **times)) == expected
+    tasks: list[Document] = [TASKS[0], {**TASKS[1], **times}]
+    assert state_of(run(tasks=tasks)) == expected
 
 
 @pytest.mark.parametrize(
@@ -94,7 +99,7 @@ def test_clocks_and_durations_are_no_news(clocks: dict[str, Any]) -> None:
         run(FAILED, tasks=TASKS),
     ],
 )
-def test_what_a_viewer_would_see_is_news(other: Any) -> None:
+def test_state_id_differs_for_a_visible_change(other: Any) -> None:
     assert state_of(other) != state_of(run(tasks=TASKS))
 
 
@@ -126,7 +131,7 @@ LIFE = [
 ]
 
 
-def test_no_later_state_is_before_an_earlier_one() -> None:
+def test_later_state_is_never_before_an_earlier_one() -> None:
     ids = [state_of(moment) for moment in LIFE]
     assert len(set(ids)) == len(ids)
     for position, earlier in enumerate(ids):
@@ -135,30 +140,30 @@ def test_no_later_state_is_before_an_earlier_one() -> None:
             assert not later.is_before(earlier)
 
 
-def test_a_state_that_lags_behind_is_known_by_its_id() -> None:
+def test_earlier_state_is_before_a_later_one() -> None:
     started, ended = state_of(LIFE[3]), state_of(LIFE[-1])
     assert started.is_before(ended)
     assert state_of(LIFE[0]).is_before(state_of(LIFE[1]))
 
 
-WORDS_IN_ORDER = ["QUEUED", "PENDING", "RUNNING", "TERMINATING"]
+RANKED = ["QUEUED", "PENDING", "RUNNING", "TERMINATING"]
 
 
-@pytest.mark.parametrize("word", ["BLOCKED", "WAITING_FOR_RETRY", "WAITING", "A_WORD_OF_TOMORROW"])
-@pytest.mark.parametrize("other", WORDS_IN_ORDER)
-def test_words_without_a_place_come_before_and_after_all_but_the_end(word: str, other: str) -> None:
-    unplaced, placed, ended = (
-        state_of(run(doing)) for doing in (words(word), words(other), SUCCEEDED)
+@pytest.mark.parametrize("state", ["BLOCKED", "WAITING_FOR_RETRY", "WAITING", "A_NEW_STATE"])
+@pytest.mark.parametrize("other", RANKED)
+def test_unranked_state_has_an_order_only_with_the_end(state: str, other: str) -> None:
+    unranked, ranked, ended = (
+        state_of(run(doing)) for doing in (words(state), words(other), SUCCEEDED)
     )
-    assert unplaced != placed
-    assert not unplaced.is_before(placed)
-    assert not placed.is_before(unplaced)
-    assert unplaced.is_before(ended)
-    assert not ended.is_before(unplaced)
+    assert unranked != ranked
+    assert not unranked.is_before(ranked)
+    assert not ranked.is_before(unranked)
+    assert unranked.is_before(ended)
+    assert not ended.is_before(unranked)
 
 
-def test_words_with_a_place_come_in_order() -> None:
-    ids = [state_of(run(words(word))) for word in WORDS_IN_ORDER]
+def test_ranked_states_are_ordered() -> None:
+    ids = [state_of(run(words(state))) for state in RANKED]
     assert [[before.is_before(after) for after in ids] for before in ids] == [
         [False, True, True, True],
         [False, False, True, True],
@@ -168,16 +173,16 @@ def test_words_with_a_place_come_in_order() -> None:
 
 
 @given(state_ids, state_ids)
-def test_of_two_states_at_most_one_is_before_the_other(one: StateId, two: StateId) -> None:
+def test_is_before_is_antisymmetric(one: StateId, two: StateId) -> None:
     assert not (one.is_before(two) and two.is_before(one))
 
 
 @given(st.permutations([*TASKS, task("load", FAILED, run_id=3), task("load", FAILED, run_id=4)]))
-def test_the_order_in_which_tasks_are_given_is_no_news(tasks: list[Document]) -> None:
+def test_state_id_ignores_the_order_of_tasks(tasks: list[Document]) -> None:
     assert state_of(run(tasks=tasks)) == state_of(run(tasks=sorted(tasks, key=str)))
 
 
-def test_a_repair_goes_on_from_the_end() -> None:
+def test_repaired_state_is_after_the_end() -> None:
     ended = state_of(run(FAILED_BY_TASK, tasks=[task("load", FAILED)]))
     repaired = state_of(run(tasks=[task("load", words("RUNNING"), run_id=2, attempt_number=1)]))
     assert not repaired.is_before(ended)
@@ -192,16 +197,16 @@ def test_a_repair_goes_on_from_the_end() -> None:
         (words("SKIPPED"), True),
         (words(status="TERMINATED"), True),
         (words("TERMINATING"), False),
-        (words("A_WORD_OF_TOMORROW"), False),
+        (words("A_NEW_STATE"), False),
         ({"state": {}}, False),
     ],
 )
-def test_an_id_tells_the_end(doing: Document, is_terminal: bool) -> None:
+def test_state_id_is_terminal_if_the_run_has_ended(doing: Document, is_terminal: bool) -> None:
     assert state_of(run(doing)).is_terminal is is_terminal
-    assert Snapshot.of(RunStatus(1, run(doing))).is_terminal is is_terminal
+    assert Snapshot.from_status(RunStatus(1, run(doing))).is_terminal is is_terminal
 
 
-def test_another_process_gives_the_same_id() -> None:
+def test_state_id_is_the_same_in_another_process() -> None:
     program = (
         "from tests.watching.test_snapshot import LIFE, state_of\n"
         "print(*(state_of(moment) for moment in LIFE))"
@@ -212,9 +217,9 @@ def test_another_process_gives_the_same_id() -> None:
     assert other.stdout.split() == [str(state_of(moment)) for moment in LIFE]
 
 
-def test_a_snapshot_is_one_json_object_in_one_line() -> None:
+def test_snapshot_data_is_one_json_object_in_one_line() -> None:
     status = RunStatus(1_764_000_000_000, run(tasks=TASKS, run_name="ü\u2028\n"))
-    snapshot = Snapshot.of(status)
+    snapshot = Snapshot.from_status(status)
     assert json.loads(snapshot.data) == status.to_dict()
     assert snapshot.data.isascii()
     assert "\n" not in snapshot.data
@@ -222,18 +227,17 @@ def test_a_snapshot_is_one_json_object_in_one_line() -> None:
     assert snapshot.status is status
 
 
-def test_the_status_that_another_process_saw_is_made_only_when_somebody_asks() -> None:
-    made: list[dict[str, Any]] = []
+def test_snapshot_of_another_process_restores_its_status_once_on_demand() -> None:
+    restored: list[dict[str, Any]] = []
     status = RunStatus(5, run())
 
     def restore(stored: dict[str, Any]) -> RunStatus:
-        made.append(stored)
+        restored.append(stored)
         return status
 
-    there = Snapshot.of(status)
-    here = Snapshot(there.id, there.data, restore)
-    assert not here.is_terminal
-    assert made == []
-    assert here.status is status
-    assert here.status is status
-    assert made == [status.to_dict()]
+    original = Snapshot.from_status(status)
+    snapshot = Snapshot(original.id, original.data, restore)
+    assert not snapshot.is_terminal
+    assert restored == []
+    assert snapshot.status is snapshot.status is status
+    assert restored == [status.to_dict()]

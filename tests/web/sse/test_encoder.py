@@ -33,7 +33,7 @@ UNAVAILABLE = UpstreamUnavailable("Not now.")
 
 
 def state(run_key: RunKey, document: Run = RUNNING) -> RunUpdate:
-    return RunUpdate(run_key, snapshot=Snapshot.of(RunStatus(1_700_000_000_000, document)))
+    return RunUpdate(run_key, snapshot=Snapshot.from_status(RunStatus(1_700_000_000_000, document)))
 
 
 def parse(data: bytes) -> Event:

@@ -23,8 +23,8 @@ from tests.watching.support import ENDED, ONE, RUNNING, HubHarness
 
 GOING, OVER = state_of(RUNNING), state_of(ENDED)
 
-NEW = RunUpdate(ONE, snapshot=Snapshot.of(RunStatus(1, RUNNING)))
-NEW_END = RunUpdate(ONE, snapshot=Snapshot.of(RunStatus(1, ENDED)))
+NEW = RunUpdate(ONE, snapshot=Snapshot.from_status(RunStatus(1, RUNNING)))
+NEW_END = RunUpdate(ONE, snapshot=Snapshot.from_status(RunStatus(1, ENDED)))
 STALE = RunUpdate(ONE, transient_error=UpstreamUnavailable("Not now."))
 MISSING = RunUpdate(ONE, error=RunNotFound(1001, "etl"))
 

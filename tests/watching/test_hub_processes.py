@@ -1,0 +1,337 @@
+"""Hubs of several processes that share a cache: one poll for all, whatever else goes wrong."""
+
+from __future__ import annotations
+
+import pytest
+from databricks.sdk.service.jobs import Run
+
+from flask_lakeflow_jobs import UpstreamThrottled, UpstreamUnavailable
+from flask_lakeflow_jobs.identity import APP
+from flask_lakeflow_jobs.runs.outcome import outcome_of
+from flask_lakeflow_jobs.upstream.jobs_api import ApiResponse
+from flask_lakeflow_jobs.watching.hub import Hub
+from flask_lakeflow_jobs.watching.lease import TICK_SECONDS
+from flask_lakeflow_jobs.watching.watched_run import RunKey
+from tests.run_documents import FAILED, named_job, run, words
+from tests.watching.support import (
+    ENDED,
+    JOB,
+    LONG_RUNNING,
+    ONE,
+    POLL_INTERVAL,
+    TERMINATING,
+    Processes,
+    outcomes,
+    run_keys,
+)
+
+SKEWS = [(0.0,) * 4, (0.0, 30.0), (0.0, 30.0, -30.0, 2.0), (0.0, -2.0, 4.0), (0.0, 0.05, -3600.0)]
+
+
+@pytest.mark.parametrize("skews", SKEWS)
+def test_processes_poll_once_per_interval_whatever_their_clocks(skews: tuple[float, ...]) -> None:
+    processes = Processes(*skews)
+    processes.source.set_response(LONG_RUNNING)
+    processes.subscribe()
+    processes.run(4 * POLL_INTERVAL)
+    processes.source.polls.clear()
+    processes.run(20 * POLL_INTERVAL)
+    assert 19 <= len(processes.source.polls) <= 21
+
+
+@pytest.mark.parametrize("skews", SKEWS)
+@pytest.mark.parametrize("phase", [0.5, 2.0, 3.5, 4.75])
+def test_all_processes_get_the_end_within_a_poll_interval(
+    skews: tuple[float, ...], phase: float
+) -> None:
+    processes = Processes(*skews)
+    processes.source.set_response(LONG_RUNNING)
+    subscriptions = []
+    for hub in processes.hubs:
+        subscriptions.append(hub.subscribe([ONE]))
+        processes.run(phase)
+    processes.run(4 * POLL_INTERVAL)
+    processes.source.set_response(ENDED)
+    for subscription in subscriptions:
+        subscription.collect()
+    processes.run(POLL_INTERVAL + 2 * TICK_SECONDS)
+    assert [outcomes(each.collect()) for each in subscriptions] == [["succeeded"]] * len(skews)
+    assert all(each.is_finished for each in subscriptions)
+
+
+def test_process_that_joins_gets_the_state_at_once_without_a_poll() -> None:
+    processes = Processes(0.0, 0.0)
+    processes.source.set_response(LONG_RUNNING)
+    first, second = processes.hubs
+    first.subscribe([ONE])
+    processes.run(1.0, [first])
+    subscription = second.subscribe([ONE])
+    second.step()
+    assert outcomes(subscription.collect()) == ["running"]
+    assert len(processes.source.polls) == 1
+
+
+def test_state_that_lasts_for_hours_stays_shared() -> None:
+    processes = Processes(0.0, 0.0, 0.0)
+    processes.source.set_response(LONG_RUNNING)
+    subscriptions = processes.subscribe()
+    hours = 3 * 3600.0
+    while processes.time.elapsed < hours:
+        processes.time.sleep(min(hub.step() for hub in processes.hubs) or TICK_SECONDS)
+    assert len(processes.source.polls) <= 1.2 * hours / POLL_INTERVAL
+    assert [outcomes(each.collect()) for each in subscriptions] == [["running"]] * 3
+
+
+def test_hundred_runs_on_four_processes_cost_the_pages_of_a_list() -> None:
+    processes = Processes(*(0.0,) * 4)
+    keys = run_keys(*range(1, 101))
+    processes.source.set_response(LONG_RUNNING, *keys)
+    subscriptions = processes.subscribe(*keys)
+    processes.run(4 * POLL_INTERVAL)
+    processes.source.read_times.clear()
+    processes.run(20 * POLL_INTERVAL)
+    assert 4 * 19 <= len(processes.source.read_times) <= 4 * 22
+    processes.source.set_response(ENDED, *keys[:10])
+    for subscription in subscriptions:
+        subscription.collect()
+    processes.run(POLL_INTERVAL + 2 * TICK_SECONDS)
+    assert [len(each.collect()) for each in subscriptions] == [10] * 4
+
+
+def test_process_that_holds_the_first_lease_of_a_job_polls_its_other_runs() -> None:
+    processes = Processes(0.0, 0.0)
+    keys = run_keys(*range(1, 21))
+    processes.source.set_response(LONG_RUNNING, *keys)
+    subscriptions = processes.subscribe(*keys)
+    first, second = processes.hubs
+    add = processes.store.add
+
+    def add_and_step_the_second(key: str, value: str, timeout: float) -> bool:
+        processes.store.add = add  # type: ignore[method-assign]
+        is_added = add(key, value, timeout)
+        second.step()
+        return is_added
+
+    processes.store.add = add_and_step_the_second  # type: ignore[method-assign]
+    first.step()
+    assert len(processes.source.read_times) == 1
+    processes.run(2 * TICK_SECONDS)
+    assert len(processes.source.read_times) == 1
+    assert [len(each.collect()) for each in subscriptions] == [20, 20]
+
+
+def test_processes_that_watch_different_runs_of_a_job_wait_for_none() -> None:
+    processes = Processes(0.0, 0.0)
+    left, right = run_keys(*range(1, 21)), run_keys(*range(11, 31))
+    processes.source.set_response(LONG_RUNNING, *left, *right)
+    subscriptions = [
+        hub.subscribe(keys) for hub, keys in zip(processes.hubs, (left, right), strict=True)
+    ]
+    processes.run(4 * POLL_INTERVAL)
+    processes.source.set_response(ENDED, *left, *right)
+    for subscription in subscriptions:
+        subscription.collect()
+    processes.run(POLL_INTERVAL + 4 * TICK_SECONDS)
+    assert [len(each.collect()) for each in subscriptions] == [20, 20]
+
+
+# Failures
+
+
+def test_process_that_dies_while_polling_delays_others_by_its_lease() -> None:
+    processes = Processes(0.0, 0.0)
+    processes.source.set_response(LONG_RUNNING)
+    dying, living = processes.hubs
+    dying.subscribe([ONE])
+    subscription = living.subscribe([ONE])
+    processes.source.error = SystemExit()
+    with pytest.raises(SystemExit):
+        dying.step()
+    processes.source.error = None
+    living.step()
+    assert subscription.collect() == [], "the other process holds the lease"
+    processes.run(POLL_INTERVAL + 2 * TICK_SECONDS, [living])
+    assert outcomes(subscription.collect()) == ["running"]
+
+
+def test_lease_that_never_expires_stops_no_process() -> None:
+    processes = Processes(0.0, 0.0)
+    processes.source.set_response(LONG_RUNNING)
+    dying, living = processes.hubs
+    dying.subscribe([ONE])
+    subscription = living.subscribe([ONE])
+    processes.store.never_expires_added = True
+    processes.source.error = SystemExit()
+    with pytest.raises(SystemExit):
+        dying.step()
+    processes.source.error = None
+    processes.store.never_expires_added = False
+    processes.run(2 * POLL_INTERVAL, [living])
+    assert outcomes(subscription.collect()) == ["running"]
+    processes.source.polls.clear()
+    processes.run(10 * POLL_INTERVAL, [living])
+    assert 9 <= len(processes.source.polls) <= 11
+
+
+def test_store_that_goes_away_costs_polls_and_no_update(caplog: pytest.LogCaptureFixture) -> None:
+    processes = Processes(0.0, 0.0, 0.0)
+    processes.source.set_response(LONG_RUNNING)
+    subscriptions = processes.subscribe()
+    processes.run(2 * POLL_INTERVAL)
+    processes.store.is_away = True
+    processes.source.set_response(TERMINATING)
+    for subscription in subscriptions:
+        subscription.collect()
+    processes.run(2 * POLL_INTERVAL)
+    assert [outcomes(each.collect()) for each in subscriptions] == [["terminating"]] * 3
+    warnings = [record for record in caplog.records if record.name == "flask_lakeflow_jobs"]
+    assert len(warnings) == 3, "one per process"
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+def test_store_that_comes_back_empty_is_shared_again() -> None:
+    processes = Processes(0.0, 0.0, 0.0)
+    processes.source.set_response(LONG_RUNNING)
+    processes.subscribe()
+    processes.run(2 * POLL_INTERVAL)
+    processes.store.is_away = True
+    processes.run(4 * POLL_INTERVAL)
+    processes.store.is_away = False
+    processes.store.entries.clear()
+    processes.run(4 * POLL_INTERVAL)
+    processes.source.polls.clear()
+    processes.run(10 * POLL_INTERVAL)
+    assert 9 <= len(processes.source.polls) <= 11
+    processes.source.polls.clear()
+    late = processes.add_hub()
+    late.subscribe([ONE])
+    late.step()
+    assert processes.source.polls == [], "the state is in the store again"
+
+
+def test_retry_after_of_one_process_is_respected_by_all() -> None:
+    processes = Processes(0.0, 0.0, 0.0)
+    processes.source.set_response(LONG_RUNNING)
+    subscriptions = processes.subscribe()
+    processes.run(2 * POLL_INTERVAL)
+    processes.source.error = UpstreamThrottled("Slow down.", retry_after=30.0)
+    processes.run(POLL_INTERVAL)
+    processes.source.error = None
+    processes.source.set_response(ENDED)
+    processes.source.polls.clear()
+    processes.run(20.0)
+    assert processes.source.polls == []
+    processes.run(15.0)
+    assert all(each.collect() and each.is_finished for each in subscriptions)
+
+
+def test_process_that_reaches_no_workspace_delays_no_other() -> None:
+    processes = Processes(0.0, 0.0)
+    processes.source.set_response(LONG_RUNNING)
+    cut_off, other = processes.hubs
+    subscription = other.subscribe([ONE])
+    cut_off.subscribe([ONE])
+    processes.source.error = UpstreamUnavailable("No way there.")
+    cut_off.step()
+    processes.source.error = None
+    other.step()
+    assert outcomes(subscription.collect()) == ["running"]
+
+
+# Changes
+
+
+@pytest.mark.parametrize("changing", [0, 1])
+def test_invalidated_run_is_polled_again_by_all(changing: int) -> None:
+    processes = Processes(0.0, 0.0)
+    processes.source.set_response(LONG_RUNNING)
+    subscriptions = processes.subscribe()
+    processes.run(2 * POLL_INTERVAL)
+    for subscription in subscriptions:
+        subscription.collect()
+    processes.source.set_response(TERMINATING)
+    processes.hubs[changing].invalidate(ONE)
+    processes.hubs[changing].step()
+    assert outcomes(subscriptions[changing].collect()) == ["terminating"]
+    processes.run(POLL_INTERVAL)
+    assert outcomes(subscriptions[1 - changing].collect()) == ["terminating"]
+
+
+def test_invalidated_job_is_polled_again_and_no_other_job_is() -> None:
+    processes = Processes(0.0, 0.0)
+    keys = [*run_keys(1, 2), RunKey(APP, named_job("other", 8), 3)]
+    processes.source.set_response(LONG_RUNNING, *keys)
+    subscriptions = processes.subscribe(*keys)
+    processes.run(2 * POLL_INTERVAL)
+    for subscription in subscriptions:
+        subscription.collect()
+    processes.source.set_response(TERMINATING, *keys)
+    hub, _ = processes.hubs
+    hub.invalidate_job(JOB.job_id)
+    hub.step()
+    assert [update.run_key.run_id for update in subscriptions[0].collect()] == [1, 2]
+    processes.run(POLL_INTERVAL)
+    assert len(subscriptions[1].collect()) == 3
+
+
+REPAIRED = run(words("PENDING"), start_time=1, attempt_number=1)
+FAILED_RUN = run(FAILED, start_time=1, end_time=2)
+
+
+def change_during_the_next_poll(processes: Processes, response: Run, changing: Hub) -> None:
+    """Let a process change the run after the source has responded to the next read."""
+    read_run = processes.source.read_run
+
+    def read_and_change(run_key: RunKey) -> ApiResponse[Run]:
+        outdated = read_run(run_key)
+        processes.source.read_run = read_run  # type: ignore[method-assign]
+        processes.source.set_response(response)
+        changing.invalidate(ONE)
+        return outdated
+
+    processes.source.read_run = read_and_change  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("changing", [0, 1], ids=["by us", "by another process"])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(FAILED_RUN, REPAIRED), (LONG_RUNNING, TERMINATING)],
+    ids=["repair", "cancel"],
+)
+def test_poll_that_began_before_a_change_does_not_count(
+    before: Run, after: Run, changing: int
+) -> None:
+    processes = Processes(0.0, 0.0)
+    polling, other = processes.hubs
+    processes.source.set_response(before)
+    subscription = polling.subscribe([ONE])
+    change_during_the_next_poll(processes, after, processes.hubs[changing])
+    assert polling.step() == 0, "another poll is due at once"
+    assert subscription.collect() == []
+    assert processes.changes == []
+    late = other.subscribe([ONE])
+    processes.run(2 * TICK_SECONDS)
+    expected = outcome_of(after)
+    assert [outcomes(each.collect()) for each in (subscription, late)] == [[expected.value]] * 2
+    assert [status.outcome for _, status in processes.changes] == [expected] * 2
+
+
+def test_change_while_a_result_is_published_withdraws_the_result() -> None:
+    processes = Processes(0.0, 0.0)
+    polling, _ = processes.hubs
+    processes.source.set_response(FAILED_RUN)
+    polling.subscribe([ONE])
+    set_entry = processes.store.set
+
+    def set_and_change(key: str, value: str, timeout: float) -> bool:
+        if "state:" in key:
+            processes.store.set = set_entry  # type: ignore[method-assign]
+            processes.source.set_response(REPAIRED)
+            polling.invalidate(ONE)
+        return set_entry(key, value, timeout)
+
+    processes.store.set = set_and_change  # type: ignore[method-assign]
+    polling.step()
+    late = processes.subscribe()
+    processes.run(2 * TICK_SECONDS)
+    assert [outcomes(each.collect()) for each in late] == [["pending"]] * 2

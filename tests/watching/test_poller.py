@@ -1,0 +1,203 @@
+"""What follows from the result of a poll: backoff, other runs, and calls of the app."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import pytest
+from databricks.sdk.service.jobs import BaseRun
+
+from flask_lakeflow_jobs import NotAllowed, UpstreamThrottled, UpstreamUnavailable
+from flask_lakeflow_jobs.errors import LakeflowJobsError
+from flask_lakeflow_jobs.watching.hub import Hub
+from flask_lakeflow_jobs.watching.schedule import MIN_DELAY_SECONDS, TERMINAL_DELAY_SECONDS
+from flask_lakeflow_jobs.watching.watched_run import RunKey
+from tests.run_documents import FAILED, SUCCEEDED, Document, run, words
+from tests.watching.support import (
+    ALICES,
+    ENDED,
+    LONG_RUNNING,
+    ONE,
+    POLL_INTERVAL,
+    QUEUED,
+    RUNNING,
+    TWO,
+    HubHarness,
+    outcomes,
+    run_keys,
+)
+
+# Failures
+
+
+def test_failed_polls_back_off_up_to_the_poll_interval(harness: HubHarness) -> None:
+    harness.subscribe()
+    delays = [harness.poll(UpstreamUnavailable("Not now."))]
+    for _ in range(6):
+        delays.append(harness.poll(after=delays[-1]))
+    assert delays == sorted(delays)
+    assert delays[0] <= 2 * MIN_DELAY_SECONDS
+    assert delays[-1] == POLL_INTERVAL
+
+
+def test_retry_after_of_the_workspace_is_respected(harness: HubHarness) -> None:
+    harness.subscribe()
+    assert harness.poll(UpstreamThrottled("Slow down.", retry_after=30.0)) == 30.0
+    harness.poll(after=29.0)
+    assert len(harness.source.polls) == 1
+    harness.poll(RUNNING, after=1.0)
+    assert len(harness.source.polls) == 2
+
+
+def test_consecutive_failures_are_logged_once(
+    harness: HubHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    harness.subscribe()
+    for _ in range(3):
+        harness.poll(UpstreamUnavailable("Not now."), after=POLL_INTERVAL)
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+
+
+def test_unexpected_error_is_logged_and_the_run_polled_again(
+    harness: HubHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    subscription = harness.subscribe()
+    with caplog.at_level(logging.ERROR):
+        harness.poll(KeyError("surprise"))
+    assert "surprise" in caplog.text
+    harness.poll(RUNNING, after=1.0)
+    assert outcomes(subscription.collect()) == ["running"]
+
+
+def test_unexpected_error_at_one_run_stops_no_other_of_its_job(harness: HubHarness) -> None:
+    first, bad, last = run_keys(1001, 1002, 1003)
+    subscription = harness.subscribe(first, bad, last)
+    harness.source.set_response(ENDED, first, last)
+    harness.source.set_response(KeyError("surprise"), bad)
+    harness.poll()
+    assert [update.run_key for update in subscription.collect()] == [first, last]
+
+
+@pytest.mark.parametrize(
+    ("error", "polls"), [(UpstreamUnavailable("Not now."), 0), (NotAllowed("No list for you."), 20)]
+)
+def test_failed_list_is_followed_by_reads_unless_it_may_be_retried(
+    harness: HubHarness,
+    monkeypatch: pytest.MonkeyPatch,
+    error: LakeflowJobsError,
+    polls: int,
+) -> None:
+    def fail(run_key: RunKey, limit: int) -> None:
+        raise error
+
+    keys = run_keys(*range(1, 21))
+    harness.source.set_response(RUNNING, *keys)
+    monkeypatch.setattr(harness.source, "read_active_runs", fail)
+    subscription = harness.subscribe(*keys)
+    harness.poll()
+    assert len(harness.source.polls) == polls
+    updates = subscription.collect()
+    assert [update.snapshot is not None for update in updates] == [polls > 0] * 20
+
+
+# Calls of the app
+
+
+def test_each_new_state_is_dispatched_once(harness: HubHarness) -> None:
+    for _ in range(3):
+        harness.subscribe()
+    for state in (QUEUED, QUEUED, RUNNING, ENDED):
+        harness.poll(state, after=POLL_INTERVAL)
+    again = harness.subscribe()
+    harness.poll(ENDED)
+    assert outcomes(again.collect()) == ["succeeded"]
+    assert [(run_key, status.outcome.value) for run_key, status in harness.changes] == [
+        (ONE, "queued"),
+        (ONE, "running"),
+        (ONE, "succeeded"),
+    ]
+
+
+def test_state_that_two_identities_read_is_dispatched_once(harness: HubHarness) -> None:
+    harness.subscribe(ONE)
+    harness.subscribe(ALICES)
+    harness.poll(ENDED)
+    assert [status.outcome.value for _, status in harness.changes] == ["succeeded"]
+
+
+@pytest.mark.parametrize(("change", "calls"), [(Hub.invalidate, 1), (Hub.reset, 2)])
+def test_end_is_dispatched_again_only_after_a_reset(
+    harness: HubHarness, change: Callable[[Hub, RunKey], None], calls: int
+) -> None:
+    harness.subscribe()
+    harness.poll(ENDED)
+    change(harness.hub, ONE)
+    harness.subscribe()
+    harness.poll(ENDED)
+    assert [status.outcome.value for _, status in harness.changes] == ["succeeded"] * calls
+    assert len(harness.source.polls) == 2
+
+
+# History
+
+
+def past_runs(*seconds: float) -> list[BaseRun]:
+    return [
+        BaseRun.from_dict({**SUCCEEDED, "start_time": 1, "end_time": 1 + int(duration * 1000)})
+        for duration in seconds
+    ]
+
+
+def predicted_duration(harness: HubHarness) -> float | None:
+    """The seconds that a new run of the job takes by its ``eta``."""
+    started_at = int(harness.clock.now() * 1000)
+    harness.source.set_response(run(start_time=started_at), TWO)
+    subscription = harness.subscribe(TWO)
+    harness.poll()
+    [update] = subscription.wait_for_first(0.0)
+    subscription.close()
+    assert update.snapshot is not None
+    eta = update.snapshot.status.eta
+    return None if eta is None else (eta - started_at) / 1000
+
+
+@pytest.mark.parametrize(
+    ("durations", "expected"), [((), None), ((29.0, 30.0), None), ((29.0, 30.0, 31.0), 30.0)]
+)
+def test_past_runs_predict_the_end(
+    harness: HubHarness, durations: tuple[float, ...], expected: float | None
+) -> None:
+    harness.source.past_runs = past_runs(*durations)
+    assert predicted_duration(harness) == expected
+
+
+def test_run_is_not_polled_before_any_past_run_had_ended(harness: HubHarness) -> None:
+    harness.source.past_runs = past_runs(4.0, 4.0, 4.0)
+    harness.subscribe()
+    delay = harness.poll(run(start_time=int(harness.clock.now() * 1000)))
+    assert delay == pytest.approx(4.0, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("doing", "expected"),
+    [(SUCCEEDED, 10.0), (FAILED, None), (words("TERMINATED", "CANCELED"), None)],
+)
+def test_watched_run_that_succeeds_becomes_history(
+    harness: HubHarness, doing: Document, expected: float | None
+) -> None:
+    harness.source.past_runs = past_runs(10.0, 10.0)
+    harness.subscribe()
+    harness.poll(LONG_RUNNING)
+    now = int(harness.clock.now() * 1000)
+    harness.poll(run(doing, start_time=now - 10_000, end_time=now), after=POLL_INTERVAL)
+    assert predicted_duration(harness) == expected
+
+
+def test_ended_run_becomes_history_once_for_many_subscribers(harness: HubHarness) -> None:
+    harness.source.past_runs = past_runs(30.0, 30.0, 30.0)
+    for _ in range(20):
+        subscription = harness.subscribe()
+        harness.poll(run(SUCCEEDED, start_time=1000, end_time=2000), after=TERMINAL_DELAY_SECONDS)
+        subscription.close()
+    assert predicted_duration(harness) == 30.0

@@ -1,0 +1,160 @@
+"""What processes share of a run is read back by the others, and by nobody else."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from typing import Any
+
+import pytest
+from databricks.sdk.service.jobs import Run
+from flask_caching.backends import SimpleCache
+
+from flask_lakeflow_jobs import RunStatus
+from flask_lakeflow_jobs.cache import KEY_PREFIX, SharedCache
+from flask_lakeflow_jobs.watching.shared_record import PollRecord, SharedRecords
+from flask_lakeflow_jobs.watching.snapshot import Snapshot
+from flask_lakeflow_jobs.watching.watched_run import RunKey
+from tests.clocks import FakeClock
+from tests.run_documents import run, words
+from tests.watching.support import ALICES, ONE, OTHER_KEY
+
+RUNNING = Snapshot.from_status(RunStatus(1, run(), eta=5))
+RECORD = PollRecord("0123456789ab", str(RUNNING.id), 2.5, 1_764_000_000.0, "1")
+
+
+class Store(SimpleCache):
+    """A backend that is not known to be of one process."""
+
+
+def restore(stored: dict[str, Any]) -> RunStatus:
+    return RunStatus(stored["timestamp"], Run.from_dict(stored["run"]), stored.get("eta"))
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+@pytest.fixture
+def records(store: Store) -> SharedRecords:
+    return SharedRecords(SharedCache(store), restore, FakeClock(), lease_seconds=5.0)
+
+
+def test_published_record_and_state_are_read_by_others(
+    records: SharedRecords, store: Store
+) -> None:
+    other = SharedRecords(SharedCache(store), restore, FakeClock(), lease_seconds=5.0)
+    assert other.read(ONE) is None
+    assert other.read_snapshot(ONE) is None
+    records.store_snapshot(ONE, RUNNING)
+    poll_id = records.publish(ONE, RUNNING, 2.5, "1")
+    assert other.read(ONE) == PollRecord(poll_id, str(RUNNING.id), 2.5, FakeClock().now(), "1")
+    snapshot = other.read_snapshot(ONE)
+    assert snapshot is not None
+    assert (snapshot.id, snapshot.data) == (RUNNING.id, RUNNING.data)
+    assert snapshot.status == RUNNING.status
+
+
+def test_poll_ids_are_unique(records: SharedRecords) -> None:
+    assert len({records.publish(ONE, RUNNING, 1.0) for _ in range(100)}) == 100
+
+
+@pytest.mark.parametrize("other", [ALICES, OTHER_KEY], ids=["identity", "job key"])
+def test_nothing_is_shared_with_other_identities_or_job_keys(
+    records: SharedRecords, other: RunKey
+) -> None:
+    records.store_snapshot(ONE, RUNNING)
+    poll_id = records.publish(ONE, RUNNING, 1.0)
+    assert records.read(other) is None
+    assert records.read_snapshot(other) is None
+    assert records.acquire(ONE, poll_id)
+    assert records.acquire(other, poll_id)
+
+
+def test_lease_is_held_until_it_is_released(records: SharedRecords) -> None:
+    assert records.acquire(ONE, "1")
+    assert not records.acquire(ONE, "1")
+    assert records.acquire(ONE, "2"), "it is the lease on the poll after another one"
+    records.release(ONE, "1")
+    assert records.acquire(ONE, "1")
+
+
+@pytest.mark.parametrize("is_expired", [False, True])
+def test_lease_is_held_as_long_as_the_store_returns_it(
+    records: SharedRecords, store: Store, monkeypatch: pytest.MonkeyPatch, is_expired: bool
+) -> None:
+    """The file cache of cachelib adds nothing in place of an expired entry."""
+    assert records.acquire(ONE, "1")
+    if is_expired:
+        monkeypatch.setattr(store, "get", lambda key: None)
+    assert records.acquire(ONE, "1") is is_expired
+
+
+def test_invalidation_is_a_record_with_a_free_lease(records: SharedRecords) -> None:
+    before = records.publish(ONE, RUNNING, 60.0)
+    assert records.acquire(ONE, before)
+    records.invalidate(ONE)
+    record = records.read(ONE)
+    assert record is not None
+    assert record.is_invalidation
+    assert records.acquire(ONE, record.poll_id)
+
+
+@pytest.mark.parametrize(
+    ("state_id", "ttl", "is_invalidation", "is_throttled"),
+    [("0.2.1-0123456789ab", 5.0, False, False), (None, 0.0, True, False), (None, 9.0, False, True)],
+)
+def test_record_without_a_state_is_an_invalidation_or_a_delay(
+    state_id: str | None, ttl: float, is_invalidation: bool, is_throttled: bool
+) -> None:
+    record = replace(RECORD, state_id=state_id, ttl=ttl)
+    assert (record.is_invalidation, record.is_throttled) == (is_invalidation, is_throttled)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        *(None, 1, "text", [], {}, {"poll_id": "1"}),
+        {"number": "1", "state": None, "pause": 0.0, "at": 0.0, "heeded": None},
+        *({**asdict(RECORD), name: {}} for name in asdict(RECORD)),
+    ],
+)
+def test_record_of_another_shape_is_missing(
+    records: SharedRecords, store: Store, stored: Any
+) -> None:
+    records.publish(ONE, RUNNING, 1.0)
+    [(name, _)] = store._cache.items()
+    SharedCache(store).set(name.removeprefix(KEY_PREFIX), stored, 60)
+    assert records.read(ONE) is None
+    assert PollRecord.parse(stored) is None
+
+
+@pytest.mark.parametrize(
+    "stored", [1, [], {}, {"id": "junk", "data": "{}"}, {"id": str(RUNNING.id), "data": None}]
+)
+def test_state_of_another_shape_is_missing(
+    records: SharedRecords, store: Store, stored: Any
+) -> None:
+    records.store_snapshot(ONE, RUNNING)
+    [(name, _)] = store._cache.items()
+    SharedCache(store).set(name.removeprefix(KEY_PREFIX), stored, 60)
+    assert records.read_snapshot(ONE) is None
+
+
+def test_record_is_read_back_as_it_was_written() -> None:
+    assert PollRecord.parse(json.loads(json.dumps(asdict(RECORD)))) == RECORD
+
+
+def test_only_the_last_state_of_a_run_is_stored(records: SharedRecords, store: Store) -> None:
+    for number in range(10):
+        state = run(words("RUNNING", message=f"{number}"))
+        records.store_snapshot(ONE, Snapshot.from_status(RunStatus(number, state)))
+    assert len(store._cache) == 1
+
+
+def test_entries_are_json_with_a_version(records: SharedRecords, store: Store) -> None:
+    records.store_snapshot(ONE, RUNNING)
+    records.publish(ONE, RUNNING, 1.0)
+    names = [f"{KEY_PREFIX}poll:{ONE.key}", f"{KEY_PREFIX}state:{ONE.key}"]
+    assert [json.loads(store.get(name))["version"] for name in names] == [1, 1]

@@ -1,0 +1,277 @@
+"""A subscriber gets each new state once, in order, and every failure; changes wake it."""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from databricks.sdk.service.jobs import Run
+
+from flask_lakeflow_jobs import RunNotFound, UpstreamUnavailable
+from flask_lakeflow_jobs.clock import SystemClock
+from flask_lakeflow_jobs.watching.hub import Hub
+from flask_lakeflow_jobs.watching.schedule import PollSettings
+from flask_lakeflow_jobs.watching.subscription import SubscribedRun, Subscription, Wakeup
+from flask_lakeflow_jobs.watching.watched_run import RunKey, WatchedRun
+from tests.run_documents import FAILED, run, state_of, words
+from tests.support import DEADLINE, wait_until
+from tests.watching.support import (
+    ENDED,
+    ONE,
+    POLL_INTERVAL,
+    QUEUED,
+    RUNNING,
+    TERMINATING,
+    TWO,
+    FakeSource,
+    HubHarness,
+    is_finished,
+    outcomes,
+    process_cache,
+)
+
+# States
+
+
+def test_first_poll_is_immediate_and_an_update(harness: HubHarness) -> None:
+    subscription = harness.subscribe()
+    assert subscription.collect() == []
+    harness.poll(RUNNING)
+    [update] = subscription.wait_for_first(0.0)
+    assert update.run_key == ONE
+    assert update.snapshot is not None
+    assert update.snapshot.status.timestamp == int(harness.clock.now() * 1000)
+    assert not is_finished(subscription)
+
+
+def test_only_changed_states_are_updates(harness: HubHarness) -> None:
+    subscription = harness.subscribe()
+    harness.poll(QUEUED)
+    assert outcomes(subscription.collect()) == ["queued"]
+    for _ in range(3):
+        harness.poll(QUEUED, after=POLL_INTERVAL)
+        assert subscription.wait(0.0) == []
+    harness.poll(RUNNING, after=POLL_INTERVAL)
+    assert outcomes(subscription.wait(0.0)) == ["running"]
+    assert len(harness.source.polls) == 5
+
+
+def test_end_is_the_last_update_and_the_last_poll(harness: HubHarness) -> None:
+    subscription = harness.subscribe()
+    harness.poll(RUNNING)
+    harness.poll(ENDED, after=POLL_INTERVAL)
+    assert not is_finished(subscription), "the subscriber does not have the end yet"
+    assert outcomes(subscription.collect()) == ["succeeded"]
+    assert is_finished(subscription)
+    harness.poll(after=3600.0)
+    assert len(harness.source.polls) == 2
+    assert subscription.wait(DEADLINE) == [], "there is nothing to wait for"
+
+
+def test_state_between_two_waits_is_not_lost(harness: HubHarness) -> None:
+    subscription = harness.subscribe()
+    harness.poll(QUEUED)
+    subscription.wait_for_first(0.0)
+    harness.poll(ENDED, after=POLL_INTERVAL)
+    assert outcomes(subscription.wait(DEADLINE)) == ["succeeded"]
+
+
+def test_slow_subscriber_gets_only_the_present_state(harness: HubHarness) -> None:
+    subscription = harness.subscribe()
+    for state in (QUEUED, RUNNING, TERMINATING, ENDED):
+        harness.poll(state, after=POLL_INTERVAL)
+    assert outcomes(subscription.collect()) == ["succeeded"]
+    assert is_finished(subscription)
+
+
+@pytest.mark.parametrize(
+    ("seen", "polled", "expected"),
+    [
+        (None, RUNNING, ["running"]),
+        (QUEUED, RUNNING, ["running"]),
+        (RUNNING, RUNNING, []),
+        (ENDED, RUNNING, []),
+        (ENDED, ENDED, []),
+        # More attempts than the run has: an end is sent all the same.
+        (run(attempt_number=7), ENDED, ["succeeded"]),
+    ],
+)
+def test_subscription_with_a_seen_state_gets_only_later_states(
+    harness: HubHarness, seen: Run | None, polled: Run, expected: list[str]
+) -> None:
+    subscription = harness.subscribe(seen={ONE: state_of(seen)} if seen else {})
+    harness.poll(polled)
+    assert outcomes(subscription.wait_for_first(0.0)) == expected
+    assert subscription.is_finished is (polled is ENDED)
+
+
+def test_poll_that_lags_behind_takes_no_state_back(harness: HubHarness) -> None:
+    subscription = harness.subscribe()
+    harness.poll(RUNNING)
+    subscription.collect()
+    harness.poll(QUEUED, after=POLL_INTERVAL)
+    assert subscription.collect() == []
+    assert outcomes(harness.subscribe().wait_for_first(0.0)) == ["running"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("BLOCKED", "PENDING", ["blocked", "pending"]),
+        ("A_NEW_STATE", "QUEUED", ["unknown", "queued"]),
+    ],
+)
+def test_states_without_an_order_are_all_updates(
+    harness: HubHarness, before: str, after: str, expected: list[str]
+) -> None:
+    subscription, collected = harness.subscribe(), []
+    for state in (before, after):
+        harness.poll(run(words(state)), after=POLL_INTERVAL)
+        collected += outcomes(subscription.collect())
+    assert collected == expected
+    assert outcomes(harness.subscribe().wait_for_first(0.0)) == expected[1:]
+
+
+# Several runs
+
+
+@pytest.mark.parametrize("is_joined", [False, True])
+def test_subscription_to_several_runs_ends_with_the_last(
+    harness: HubHarness, is_joined: bool
+) -> None:
+    subscription = (
+        Subscription.join([harness.subscribe(key) for key in (ONE, TWO, ONE)])
+        if is_joined
+        else harness.subscribe(ONE, TWO, ONE)
+    )
+    assert subscription.run_keys == [ONE, TWO]
+    harness.source.set_response(ENDED)
+    harness.source.set_response(RUNNING, TWO)
+    harness.poll()
+    updates = subscription.wait_for_first(0.0)
+    assert [update.run_key for update in updates] == [ONE, TWO]
+    assert outcomes(updates) == ["succeeded", "running"]
+    assert not is_finished(subscription)
+    harness.source.set_response(run(FAILED), TWO)
+    harness.poll(after=POLL_INTERVAL)
+    assert outcomes(subscription.collect()) == ["failed"]
+    assert is_finished(subscription)
+    assert harness.source.polls.count(ONE) == 1
+    subscription.close()
+    assert harness.hub.subscribed_run_count == 0
+
+
+def test_join_empties_the_subscriptions_and_keeps_seen_states(harness: HubHarness) -> None:
+    parts = [harness.subscribe(seen={ONE: state_of(RUNNING)}), harness.subscribe(TWO)]
+    joined = Subscription.join(parts)
+    for part in parts:
+        part.close()
+    assert [part.run_keys for part in parts] == [[], []]
+    assert harness.hub.subscribed_run_count == 2
+    harness.source.set_response(RUNNING, ONE, TWO)
+    harness.poll()
+    assert [update.run_key for update in joined.wait_for_first(0.0)] == [TWO]
+
+
+# Failures
+
+
+def test_transient_error_is_one_update_and_not_the_end(harness: HubHarness) -> None:
+    subscription = harness.subscribe()
+    harness.poll(RUNNING)
+    subscription.collect()
+    for _ in range(3):
+        harness.poll(UpstreamUnavailable("Not now."), after=2 * POLL_INTERVAL)
+    [stale] = subscription.collect()
+    assert isinstance(stale.transient_error, UpstreamUnavailable)
+    assert not is_finished(subscription)
+    harness.poll(RUNNING, after=2 * POLL_INTERVAL)
+    [fresh] = subscription.collect()
+    assert (fresh.recovered, fresh.transient_error) == (True, None)
+    harness.poll(ENDED, after=POLL_INTERVAL)
+    assert outcomes(subscription.collect()) == ["succeeded"]
+
+
+def test_transient_error_at_the_first_poll_comes_before_the_state(harness: HubHarness) -> None:
+    subscription = harness.subscribe()
+    harness.poll(UpstreamUnavailable("Not now."))
+    [stale] = subscription.wait_for_first(0.0)
+    assert stale.transient_error is not None
+    harness.poll(RUNNING, after=POLL_INTERVAL)
+    assert outcomes(subscription.collect()) == ["running"]
+
+
+def test_new_subscriber_gets_the_state_and_the_transient_error(harness: HubHarness) -> None:
+    harness.subscribe()
+    harness.poll(RUNNING)
+    harness.poll(UpstreamUnavailable("Not now."), after=POLL_INTERVAL)
+    updates = harness.subscribe().wait_for_first(0.0)
+    assert outcomes(updates) == ["running"]
+    assert updates[-1].transient_error is not None
+
+
+def test_permanent_error_is_the_end(harness: HubHarness) -> None:
+    subscription = harness.subscribe()
+    harness.poll(RUNNING)
+    subscription.collect()
+    harness.poll(RunNotFound(1001, "etl"), after=POLL_INTERVAL)
+    [update] = subscription.collect()
+    assert isinstance(update.error, RunNotFound)
+    assert is_finished(subscription)
+    harness.poll(after=3600.0)
+    assert len(harness.source.polls) == 2
+
+
+# Waiting, in real time
+
+
+def test_wait_for_first_counts_from_the_first_subscriber() -> None:
+    clock = SystemClock()
+    watched_run = WatchedRun(ONE, clock.monotonic() - 5.0)
+    subscription = Subscription([SubscribedRun(watched_run, None)], clock, lambda _: None)
+    began = clock.monotonic()
+    assert subscription.wait_for_first(5.0) == []
+    assert clock.monotonic() - began < 5.0
+
+
+@pytest.mark.parametrize("others", [[], [TWO]])
+@pytest.mark.parametrize("timeout", [DEADLINE, math.inf])
+def test_poll_wakes_a_waiting_subscriber(others: list[RunKey], timeout: float) -> None:
+    harness = HubHarness(clock=SystemClock())
+    harness.source.set_response(RUNNING, ONE, *others)
+    subscription = harness.subscribe(ONE, *others)
+    harness.hub.step()
+    subscription.wait_for_first(0.0)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(subscription.wait, timeout)
+        harness.source.set_response(ENDED)
+        harness.hub.invalidate(ONE)
+        harness.hub.step()
+        assert outcomes(waiting.result(DEADLINE)) == ["succeeded"]
+
+
+def test_wait_returns_early_if_it_should_stop() -> None:
+    harness = HubHarness(clock=SystemClock())
+    subscription = harness.subscribe()
+    harness.poll(RUNNING)
+    subscription.wait_for_first(0.0)
+    assert subscription.wait(DEADLINE, should_stop=lambda: True) == []
+
+
+def test_hub_with_a_thread_polls_until_the_last_subscriber_leaves() -> None:
+    source = FakeSource()
+    source.set_response(ENDED)
+    settings = PollSettings(POLL_INTERVAL, terminal_ttl=60.0)
+    hub = Hub(source, lambda *_: None, process_cache(), SystemClock(), settings)
+    subscription = hub.subscribe([ONE])
+    assert outcomes(subscription.wait_for_first(DEADLINE)) == ["succeeded"]
+    subscription.close()
+    wait_until(lambda: hub.subscribed_run_count == 0, "A hub without subscribers")
+
+
+def test_wakeup_called_before_the_wait_is_not_lost() -> None:
+    wakeup = Wakeup()
+    for _ in range(2):
+        wakeup()
+    wakeup.wait(DEADLINE)
