@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local import Clock, ManualClock, Workspace, load_bundle
-from tests.local.support import Client, simulated_job, simulated_task, write_bundle
+from flask_lakeflow_jobs.local import Clock, ManualClock, Workspace, load_bundle, stop_workspace
+from tests.local.support import Client, python_task, simulated_job, simulated_task, write_bundle
 
 Serve = Callable[..., Client]
 
@@ -61,3 +61,20 @@ def etl_jobs() -> dict[str, Any]:
 def client(serve: Serve, etl_jobs: dict[str, Any]) -> Client:
     """A client of a workspace with the simulated job ``etl``."""
     return serve(etl_jobs)
+
+
+@pytest.fixture
+def etl_bundle(tmp_path: Path) -> Path:
+    """A bundle with the jobs ``etl`` and ``my-job``, which print "hello"."""
+    job = {"tasks": [python_task("main")]}
+    (tmp_path / "bundle").mkdir()
+    files = {"main.py": "print('hello')"}
+    return write_bundle(tmp_path / "bundle", {"etl": job, "my-job": job}, files)
+
+
+@pytest.fixture
+def workspace_folder(tmp_path: Path) -> Iterator[Path]:
+    """The folder of a workspace, which is stopped after the test."""
+    path = tmp_path / "instance" / "workspace"
+    yield path
+    stop_workspace(path)

@@ -1,4 +1,4 @@
-"""The workspace inside a process: what it keeps, refuses and forgets."""
+"""A workspace in this process."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.support import wait_until
 DAY = 24 * 60 * 60
 
 
-def test_runs_are_kept_for_sixty_days(tmp_path: Path) -> None:
+def test_runs_are_deleted_after_sixty_days(tmp_path: Path) -> None:
     path = write_bundle(tmp_path, {"etl": simulated_job(simulated_task("main"))}, {})
     clock = ManualClock()
     kept: list[int | None] = []
@@ -45,7 +45,7 @@ def test_runs_are_kept_for_sixty_days(tmp_path: Path) -> None:
     assert kept == [0, 1, 1]
 
 
-def test_database_of_another_version(tmp_path: Path) -> None:
+def test_database_of_another_version_is_refused(tmp_path: Path) -> None:
     path = write_bundle(tmp_path, {"etl": simulated_job(simulated_task("main"))}, {})
     with Workspace(path, tmp_path / "folder"):
         pass
@@ -56,11 +56,11 @@ def test_database_of_another_version(tmp_path: Path) -> None:
         Workspace(path, tmp_path / "folder").start()
 
 
-def test_database_that_is_none(tmp_path: Path) -> None:
+def test_damaged_database_is_refused(tmp_path: Path) -> None:
     path = write_bundle(tmp_path, {"etl": simulated_job(simulated_task("main"))}, {})
     (tmp_path / "folder").mkdir()
     database = tmp_path / "folder" / "runs.sqlite"
-    database.write_bytes(b"no database at all, but long enough to be looked at" * 100)
+    database.write_bytes(b"no database at all, but long enough to be read" * 100)
     workspace = Workspace(path, tmp_path / "folder")
     with pytest.raises(WorkspaceError, match=r"runs\.sqlite cannot be used: .*\. Move it away to"):
         workspace.start()
@@ -69,7 +69,7 @@ def test_database_that_is_none(tmp_path: Path) -> None:
         assert [job.job_id for job in Client(address, {}).jobs.list()]
 
 
-def test_a_bundle_knows_where_its_workspace_answers(serve: Serve) -> None:
+def test_bundle_may_refer_to_the_address_of_its_workspace(serve: Serve) -> None:
     client = serve(
         {"etl": {"name": "at ${workspace.host}", **simulated_job(simulated_task("main"))}}
     )
@@ -78,7 +78,7 @@ def test_a_bundle_knows_where_its_workspace_answers(serve: Serve) -> None:
     assert job.settings.name == f"at {client.address.host}"
 
 
-def test_bundle_that_is_mended_after_a_failed_start(tmp_path: Path) -> None:
+def test_workspace_starts_after_its_bundle_is_corrected(tmp_path: Path) -> None:
     path = write_bundle(tmp_path, {}, {})
     workspace = Workspace(path, tmp_path / "folder")
     with pytest.raises(BundleError):
@@ -88,7 +88,7 @@ def test_bundle_that_is_mended_after_a_failed_start(tmp_path: Path) -> None:
         assert [job.job_id for job in Client(address, {}).jobs.list()]
 
 
-def test_many_waiting_runs_cost_the_next_one_nothing(serve: Serve) -> None:
+def test_two_thousand_queued_runs_are_accepted(serve: Serve) -> None:
     client = serve({"etl": simulated_job(simulated_task("main"), seconds=1)}, clock=ManualClock())
     body = json.dumps({"job_id": client.job_ids["etl"]})
     headers = {"Authorization": f"Bearer {client.address.token}"}
@@ -101,7 +101,7 @@ def test_many_waiting_runs_cost_the_next_one_nothing(serve: Serve) -> None:
     assert state_fields(oldest)[0] == "RUNNING"
 
 
-def test_task_that_does_not_want_to_stop(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_task_that_ignores_sigterm_is_killed(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flask_lakeflow_jobs.local.engine.processes._GRACE_SECONDS", 0.1)
     code = """
         import signal, time
@@ -119,8 +119,24 @@ def test_task_that_does_not_want_to_stop(serve: Serve, monkeypatch: pytest.Monke
     assert task_results(client.finish(run_id)) == {"main": "CANCELED"}
 
 
-def test_output_in_an_odd_encoding(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_logs_are_utf_8_in_any_environment(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
     code = "import sys; print('é ☃', flush=True); sys.stdout.buffer.write(b'\\xff\\n')"
     client = serve({"etl": {"tasks": [python_task("main")]}}, {"main.py": code})
     assert client.outputs(client.run("etl"))["main"].logs == "é ☃\n\ufffd\n"
+
+
+def test_second_workspace_of_a_folder_is_refused(etl_bundle: Path, workspace_folder: Path) -> None:
+    with (
+        Workspace(etl_bundle, workspace_folder),
+        pytest.raises(WorkspaceError, match="Another process serves the workspace"),
+    ):
+        Workspace(etl_bundle, workspace_folder).start()
+
+
+def test_stop_without_start_does_nothing(etl_bundle: Path, workspace_folder: Path) -> None:
+    workspace = Workspace(etl_bundle, workspace_folder)
+    workspace.stop()
+    with workspace:
+        pass
+    workspace.stop()

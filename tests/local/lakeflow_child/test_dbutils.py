@@ -1,0 +1,142 @@
+"""``dbutils``: widgets, notebook, task values, and the names of a notebook."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flask_lakeflow_jobs.local.lakeflow_child.dbutils import TaskValuesUtils, WidgetsUtils
+from tests.local.conftest import Serve
+from tests.local.lakeflow_child.support import HEADER, notebook_client, output_of, result_of
+from tests.local.support import notebook_task
+
+
+def test_widgets_prefer_parameters_to_declared_defaults() -> None:
+    widgets = WidgetsUtils({"day": "from run"})
+    widgets.text("day", "from notebook", "Day")
+    widgets.multiselect("hour", "1", ["1", "2"])
+    widgets.set("place", "here")
+    widgets.combobox("place", "there", [])
+    assert widgets.getAll() == {"day": "from run", "hour": "1", "place": "here"}
+    assert widgets.getArgument("day", "other") == "from run"
+    assert widgets.getArgument("none", "other") == "other"
+    widgets.remove("day")
+    widgets.remove("day")
+    assert widgets.getAll() == {"hour": "1", "place": "here"}
+    widgets.removeAll()
+    assert widgets.getAll() == {}
+
+
+def test_task_values_of_earlier_tasks() -> None:
+    values = TaskValuesUtils({"load": {"rows": 0}})
+    assert values.get("load", "rows", default=5) == 0
+    assert values.get("load", "other", default=5) == 5
+    for default in ({}, {"default": None}):
+        with pytest.raises(ValueError, match=r"'load' has set no value 'other'\. Its values: rows"):
+            values.get("load", "other", **default)
+    with pytest.raises(ValueError, match="Its values: none"):
+        values.get("none", "rows")
+
+
+@pytest.mark.parametrize(("size", "is_accepted"), [(48 * 1024 - 2, True), (48 * 1024 - 1, False)])
+def test_task_value_is_limited_to_48_kib(size: int, is_accepted: bool) -> None:
+    values = TaskValuesUtils({})
+    if is_accepted:
+        values.set("a", "x" * size)
+    else:
+        with pytest.raises(ValueError, match=r"takes 49153 bytes as JSON\. The limit is 49152\."):
+            values.set("a", "x" * size)
+    assert ("a" in values.collected) is is_accepted
+
+
+@pytest.mark.parametrize(
+    ("fields", "widgets"),
+    [
+        ({}, "{'day': 'from task', 'place': 'from job', 'hour': 'from notebook'}"),
+        (
+            {"job_parameters": {"day": "from run", "hour": "5"}},
+            "{'day': 'from run', 'place': 'from job', 'hour': '5'}",
+        ),
+        (
+            {"notebook_params": {"day": "from run", "extra": "1"}},
+            "{'day': 'from run', 'place': 'from job', 'extra': '1', 'hour': 'from notebook'}",
+        ),
+    ],
+)
+def test_widgets_are_run_over_job_over_task_over_notebook(
+    serve: Serve, fields: dict[str, Any], widgets: str
+) -> None:
+    task = notebook_task("main")
+    task["notebook_task"]["base_parameters"] = {"day": "from task", "place": "from task"}
+    job = {"parameters": [{"name": "place", "default": "from job"}], "tasks": [task]}
+    text = """
+dbutils.widgets.text("day", "from notebook", "Day")
+dbutils.widgets.dropdown("hour", "from notebook", ["1", "2"])
+dbutils.notebook.exit(str(dbutils.widgets.getAll()))
+"""
+    client = serve({"etl": job}, {"notebook.py": HEADER + text})
+    assert result_of(client, **fields) == widgets
+
+
+def test_unknown_widget_is_an_error(serve: Serve) -> None:
+    client = notebook_client(serve, "dbutils.widgets.get('nothing')")
+    output = output_of(client)
+    assert output.error is not None
+    assert output.error.startswith(
+        "ValueError: InputWidgetNotDefined: No input widget named nothing is defined."
+    )
+
+
+def test_exit_is_not_caught_by_the_notebook(serve: Serve) -> None:
+    text = """
+try:
+    dbutils.notebook.exit("done")
+except Exception:
+    raise RuntimeError("an exit is no failure")
+# COMMAND ----------
+raise RuntimeError("never reached")
+"""
+    assert result_of(notebook_client(serve, text)) == "done"
+
+
+def test_notebook_without_exit_has_no_result(serve: Serve) -> None:
+    assert result_of(notebook_client(serve, "x = 1")) is None
+
+
+def test_exit_value_is_truncated_to_five_megabytes(serve: Serve) -> None:
+    client = notebook_client(serve, "dbutils.notebook.exit('a' + 5 * 1024 * 1024 * 'b')")
+    output = output_of(client).notebook_output
+    assert output is not None
+    assert output.truncated is True
+    assert output.result is not None
+    assert len(output.result) == 5 * 1024 * 1024
+    assert output.result.startswith("ab")
+
+
+def test_names_that_are_defined_in_a_notebook(serve: Serve) -> None:
+    text = """
+dbutils.widgets.text("day", "monday")
+display("shown", 5)
+displayHTML("<b>é</b>")
+try:
+    dbutils.data.summarize(1)
+except AttributeError as error:
+    dbutils.notebook.exit(f"{getArgument('day')}: {error}")
+"""
+    client = notebook_client(serve, text)
+    run = client.run("etl")
+    (task,) = run.tasks or []
+    output = client.outputs(run)["main"].notebook_output
+    assert output is not None
+    assert output.result == "monday: dbutils.data is not served by the local workspace."
+    assert task.run_id is not None
+    (view,) = client.jobs.export_run(task.run_id).views or []
+    assert "shown\n5\n&lt;b&gt;é&lt;/b&gt;" in (view.content or "")
+
+
+def test_spark_without_pyspark_is_an_error(serve: Serve) -> None:
+    client = notebook_client(serve, "import sys\nsys.modules['pyspark'] = None\nspark.range(1)")
+    output = output_of(client)
+    assert output.error is not None
+    assert output.error.startswith("RuntimeError: There is no Spark in this environment.")

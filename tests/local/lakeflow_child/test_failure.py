@@ -1,0 +1,79 @@
+"""Errors of the user's code: last line, trace and advice."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from flask_lakeflow_jobs.local.lakeflow_child.failure import describe_error
+from tests.local.conftest import Serve
+from tests.local.lakeflow_child.support import notebook_client, output_of
+
+
+def test_describe_error_prints_the_trace(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        raise ValueError("no rows")
+    except ValueError as error:
+        described = describe_error(error)
+    assert described["error"] == "ValueError: no rows"
+    assert capsys.readouterr().err == described["error_trace"]
+
+
+def test_describe_error_handles_a_circle_of_causes() -> None:
+    first, second = ValueError("first"), ValueError("second")
+    first.__cause__, second.__cause__ = second, first
+    trace = describe_error(first)["error_trace"]
+    assert "ValueError: first" in trace
+    assert "ValueError: second" in trace
+
+
+def test_describe_error_without_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    assert describe_error(KeyError("x"))["error"] == "KeyError: 'x'"
+
+
+def test_trace_has_the_lines_of_the_file_and_no_own_frames(serve: Serve) -> None:
+    text = "x = 1\n# COMMAND ----------\n\ndef f():\n    return 1 / 0\n# COMMAND ----------\nf()\n"
+    client = notebook_client(serve, text)
+    output = output_of(client)
+    assert output.error == "ZeroDivisionError: division by zero"
+    assert output.error_trace is not None
+    assert 'notebook.py", line 8, in <module>\n    f()' in output.error_trace
+    assert 'notebook.py", line 6, in f\n    return 1 / 0' in output.error_trace
+    assert "lakeflow_child" not in output.error_trace
+
+
+def test_trace_has_the_cause(serve: Serve) -> None:
+    text = """
+try:
+    {}["key"]
+except KeyError as error:
+    raise RuntimeError("outer") from error
+"""
+    client = notebook_client(serve, text)
+    output = output_of(client)
+    assert output.error == "RuntimeError: outer"
+    assert output.error_trace is not None
+    assert "KeyError: 'key'" in output.error_trace
+    assert "direct cause" in output.error_trace
+
+
+def test_missing_package_is_followed_by_advice(serve: Serve) -> None:
+    client = notebook_client(serve, "# MAGIC %pip install nothing\nimport nothing")
+    output = output_of(client)
+    assert output.error == "ModuleNotFoundError: No module named 'nothing'"
+    assert (output.error_trace or "").endswith(
+        "ModuleNotFoundError: No module named 'nothing'\nThe local workspace installs no packages: "
+        f"tasks use those of {sys.prefix}. Install missing ones there.\n"
+    )
+
+
+@pytest.mark.parametrize("path", ["/Volumes/none/x/y/a.csv", "/Workspace/none/a", "/dbfs/none/a"])
+def test_missing_workspace_path_is_followed_by_advice(serve: Serve, path: str) -> None:
+    client = notebook_client(serve, f"open({path!r})")
+    output = output_of(client)
+    assert output.error == f"FileNotFoundError: [Errno 2] No such file or directory: {path!r}"
+    assert "translates paths of the workspace in task parameters and in dbutils.fs." in (
+        output.error_trace or ""
+    )

@@ -1,0 +1,88 @@
+"""``dbutils.fs``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flask_lakeflow_jobs.local.lakeflow_child.filesystem import FileSystemUtils
+
+
+@pytest.fixture
+def fs(tmp_path: Path) -> FileSystemUtils:
+    """A file system with a mount for volumes and a folder for DBFS."""
+    return FileSystemUtils({"/Volumes": str(tmp_path / "volumes")}, str(tmp_path / "dbfs"))
+
+
+@pytest.mark.parametrize(
+    ("path", "file"),
+    [
+        ("/Volumes/main/x/a.txt", "volumes/main/x/a.txt"),
+        ("dbfs:/Volumes/main/x/a.txt", "volumes/main/x/a.txt"),
+        ("dbfs:/out/a.txt", "dbfs/out/a.txt"),
+        ("/out/a.txt", "dbfs/out/a.txt"),
+        ("out/a.txt", "dbfs/out/a.txt"),
+        ("/Volumes2/a.txt", "dbfs/Volumes2/a.txt"),
+        ("{tmp_path}/volumes/a.txt", "volumes/a.txt"),
+        ("file:{tmp_path}/a.txt", "a.txt"),
+    ],
+)
+def test_path_leads_to_a_file_of_this_machine(
+    fs: FileSystemUtils, tmp_path: Path, path: str, file: str
+) -> None:
+    path = path.format(tmp_path=tmp_path)
+    assert fs.put(path, "hello")
+    assert (tmp_path / file).read_text() == "hello"
+    assert fs.head(path, 4) == "hell"
+    assert [each.path for each in fs.ls(path)] == [path]
+
+
+def test_put_overwrites_only_on_request(
+    fs: FileSystemUtils, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fs.put("/a.txt", "é")
+    with pytest.raises(FileExistsError):
+        fs.put("/a.txt", "new")
+    fs.put("/a.txt", "new", overwrite=True)
+    assert fs.head("/a.txt") == "new"
+    assert capsys.readouterr().out == "Wrote 2 bytes.\nWrote 3 bytes.\n"
+
+
+def test_ls_lists_files_and_folders(fs: FileSystemUtils) -> None:
+    fs.put("/x/b.txt", "hello")
+    fs.mkdirs("/x/a")
+    folder, file = fs.ls("dbfs:/x/")
+    assert (folder.path, folder.name, folder.size) == ("dbfs:/x/a/", "a/", 0)
+    assert (file.path, file.name, file.size) == ("dbfs:/x/b.txt", "b.txt", 5)
+    assert folder.isDir()
+    assert not folder.isFile()
+    assert file.isFile()
+    assert file.modificationTime > 10**12
+    assert repr(file) == "FileInfo(path='dbfs:/x/b.txt', name='b.txt', size=5)"
+
+
+def test_cp_and_mv_create_folders(fs: FileSystemUtils) -> None:
+    fs.put("/x/a.txt", "hello")
+    assert fs.cp("/x/a.txt", "/y/deep/a.txt")
+    assert fs.cp("/x", "/z", recurse=True)
+    assert fs.mv("/z/a.txt", "/w/b.txt")
+    assert [fs.head(path) for path in ("/x/a.txt", "/y/deep/a.txt", "/w/b.txt")] == ["hello"] * 3
+    assert fs.ls("/z") == []
+
+
+def test_rm_removes_full_folders_only_with_recurse(fs: FileSystemUtils) -> None:
+    fs.put("/x/a.txt", "")
+    with pytest.raises(OSError, match="not empty"):
+        fs.rm("/x")
+    assert fs.rm("/x/a.txt")
+    assert fs.rm("/x")
+    fs.put("/x/a.txt", "")
+    assert fs.rm("/x", recurse=True)
+    assert not fs.rm("/x")
+
+
+def test_other_calls_are_not_served(fs: FileSystemUtils) -> None:
+    message = r"^dbutils\.fs\.mount is not served by the local workspace\.$"
+    with pytest.raises(AttributeError, match=message):
+        fs.mount  # noqa: B018

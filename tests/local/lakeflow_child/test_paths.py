@@ -1,0 +1,62 @@
+"""Paths of the workspace, and the files of this machine that they stand for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flask_lakeflow_jobs.local.lakeflow_child.paths import (
+    NOTEBOOK_EXTENSIONS,
+    find_notebook,
+    to_local_path,
+    to_workspace_path,
+)
+
+MOUNTS = {"/Workspace/Users/me/files": "/src/bundle", "/Volumes": "/data/volumes"}
+
+
+@pytest.mark.parametrize(
+    ("path", "local"),
+    [
+        ("/Workspace/Users/me/files", "/src/bundle"),
+        ("/Workspace/Users/me/files/a/b.py", "/src/bundle/a/b.py"),
+        ("/Users/me/files/a", "/src/bundle/a"),
+        ("/Users/me/files/../files/a", "/src/bundle/a"),
+        ("/Volumes/main/default/x", "/data/volumes/main/default/x"),
+        ("/Users/me/files2/a", "/Users/me/files2/a"),
+        ("/tmp/a", "/tmp/a"),
+        ("../a", "../a"),
+    ],
+)
+def test_to_local_path(path: str, local: str) -> None:
+    assert to_local_path(path, MOUNTS) == local
+
+
+@pytest.mark.parametrize(
+    ("path", "workspace"),
+    [
+        ("/src/bundle/a/b", "/Users/me/files/a/b"),
+        ("/data/volumes/main", "/Volumes/main"),
+        ("/src/bundle2/a", "/src/bundle2/a"),
+    ],
+)
+def test_to_workspace_path(path: str, workspace: str) -> None:
+    assert to_workspace_path(path, MOUNTS) == workspace
+
+
+@pytest.mark.parametrize("extension", NOTEBOOK_EXTENSIONS)
+def test_find_notebook_adds_the_extension(tmp_path: Path, extension: str) -> None:
+    file = tmp_path / "deep" / f"other{extension}"
+    file.parent.mkdir()
+    file.touch()
+    mounts = {"/Workspace/files": str(tmp_path)}
+    caller = str(tmp_path / "deep" / "caller.py")
+    for path in ("other", "./other", f"../deep/other{extension}", "/files/deep/other"):
+        assert find_notebook(caller, path, mounts) == str(file)
+
+
+def test_find_notebook_names_the_missing_file(tmp_path: Path) -> None:
+    message = rf"^There is no notebook 'other' \(looked for {tmp_path}/other\)\.$"
+    with pytest.raises(FileNotFoundError, match=message):
+        find_notebook(str(tmp_path / "caller.py"), "other", {})

@@ -1,0 +1,91 @@
+"""The folder of a workspace: locks, address, token and port."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from flask_lakeflow_jobs.local import WorkspaceError
+from flask_lakeflow_jobs.local.home import WorkspaceFolder
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> WorkspaceFolder:
+    """An empty folder."""
+    home = WorkspaceFolder(tmp_path / "a" / "home")
+    home.create()
+    return home
+
+
+def test_create_makes_a_private_folder(home: WorkspaceFolder) -> None:
+    assert home.path.stat().st_mode & 0o777 == 0o700
+    home.create()
+
+
+def test_create_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WorkspaceError, match=r"cannot be created: .* Use a writable folder\."):
+        WorkspaceFolder(tmp_path / "file" / "home").create()
+
+
+def test_acquire_reserves_the_folder_until_it_is_closed(home: WorkspaceFolder) -> None:
+    assert not home.is_served()
+    lock = home.acquire()
+    assert home.is_served()
+    with pytest.raises(WorkspaceError, match="Another process serves the workspace"):
+        home.acquire()
+    os.close(lock)
+    assert not home.is_served()
+    os.close(home.acquire())
+
+
+def test_start_lock_is_exclusive(home: WorkspaceFolder) -> None:
+    message = r"has been starting the workspace in .* for more than 0\.05 seconds"
+    with home.start_lock(0.05):
+        with pytest.raises(WorkspaceError, match=message), home.start_lock(0.05):
+            pass
+        assert not home.is_served()
+    with home.start_lock(0.05):
+        pass
+
+
+def test_address_is_read_until_it_is_removed(home: WorkspaceFolder) -> None:
+    assert home.read_address() is None
+    home.write_address({"host": "http://127.0.0.1:1"})
+    assert home.read_address() == {"host": "http://127.0.0.1:1"}
+    assert (home.path / "address.json").stat().st_mode & 0o777 == 0o600
+    home.remove_address()
+    home.remove_address()
+    assert home.read_address() is None
+
+
+@pytest.mark.parametrize("content", [b"", b'{"host"', b"[]", b"\xff"])
+def test_incomplete_address_is_none(home: WorkspaceFolder, content: bytes) -> None:
+    (home.path / "address.json").write_bytes(content)
+    assert home.read_address() is None
+
+
+def test_identity_keeps_token_and_port(home: WorkspaceFolder) -> None:
+    token, port = home.read_identity()
+    assert token.startswith("dapi")
+    assert port == 0
+    home.save_port(token, 8080)
+    assert WorkspaceFolder(home.path).read_identity() == (token, 8080)
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"token": "", "port": 1}', '{"token": 5}'])
+def test_damaged_identity_gets_a_new_token(home: WorkspaceFolder, content: str) -> None:
+    (home.path / "identity.json").write_text(content)
+    token, _ = home.read_identity()
+    assert token.startswith("dapi")
+    assert home.read_identity()[0] == token
+
+
+def test_create_log_starts_an_empty_private_log(home: WorkspaceFolder) -> None:
+    for text in (b"first", b"second"):
+        with home.create_log() as log:
+            log.write(text)
+    assert home.log.read_bytes() == b"second"
+    assert home.log.stat().st_mode & 0o777 == 0o600

@@ -1,0 +1,79 @@
+"""``python -m flask_lakeflow_jobs.local``."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flask_lakeflow_jobs.local import ensure_workspace, load_bundle, stop_workspace
+from flask_lakeflow_jobs.local.__main__ import main
+
+
+def command(bundle: Path, folder: Path, *options: str) -> list[str]:
+    arguments = ["--bundle", str(bundle), "--folder", str(folder), *options]
+    return [sys.executable, "-m", "flask_lakeflow_jobs.local", *arguments]
+
+
+def test_command_prints_exports_and_serves_until_a_signal(
+    etl_bundle: Path, workspace_folder: Path
+) -> None:
+    with subprocess.Popen(
+        command(etl_bundle, workspace_folder), stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(4)]
+        address = ensure_workspace(workspace_folder, etl_bundle)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    jobs = load_bundle(etl_bundle).jobs
+    assert lines == [
+        f"export DATABRICKS_HOST={address.host}\n",
+        f"export DATABRICKS_TOKEN={address.token}\n",
+        f"export DATABRICKS_JOB_ETL={jobs['etl'].job_id}\n",
+        f"export DATABRICKS_JOB_MY_JOB={jobs['my-job'].job_id}\n",
+    ]
+
+
+def test_command_exits_when_idle(etl_bundle: Path, workspace_folder: Path) -> None:
+    idle = command(etl_bundle, workspace_folder, "--idle-exit", "0.01")
+    assert subprocess.run(idle, timeout=60, check=False, capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "error"),
+    [
+        ((), 1, "${var.title} has no value"),
+        (("--var", "title"), 2, "'title' is not of the form NAME=VALUE"),
+        (("--var", "title=a=b"), 0, ""),
+    ],
+)
+def test_command_sets_variables_of_the_bundle(
+    etl_bundle: Path, workspace_folder: Path, options: tuple[str, ...], code: int, error: str
+) -> None:
+    text = etl_bundle.read_text().replace("bundle:", "variables: {title: {}}\nbundle:")
+    job = "{name: '${var.title}', tasks: [{task_key: a, run_job_task: {job_id: 1}}]}"
+    etl_bundle.write_text(f"{text}    named: {job}\n")
+    idle = command(etl_bundle, workspace_folder, "--idle-exit", "0.01", *options)
+    ended = subprocess.run(idle, timeout=60, check=False, capture_output=True, text=True)
+    assert ended.returncode == code
+    assert error in ended.stderr
+
+
+def test_command_fails_with_its_server(
+    etl_bundle: Path,
+    workspace_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(**_: object) -> None:
+        raise OSError("no more files")
+
+    monkeypatch.setattr("flask_lakeflow_jobs.local.http.server.wasyncore.loop", fail)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    assert main(["--bundle", str(etl_bundle), "--folder", str(workspace_folder), "--quiet"]) == 1
+    assert "The server failed" in caplog.text
+    assert stop_workspace(workspace_folder) is False
