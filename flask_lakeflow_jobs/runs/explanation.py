@@ -1,4 +1,4 @@
-"""What can be told about a run from what the workspace says of it. Pure."""
+"""Explanations of failed runs. Pure, except for the task reader that is passed in."""
 
 from __future__ import annotations
 
@@ -7,29 +7,27 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..errors import LakeflowJobsError
-from .outcome import Outcome, find_root_causes, is_root_cause, outcome_of, parse_state
+from .outcome import Outcome, classify, find_root_causes, is_root_cause, parse_state
 
 if TYPE_CHECKING:
     from ..sdk_types import Run, RunOutput, RunTask
-    from .outcome import AnySpelling
+    from .outcome import RunOrDocument, StateFields
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class FailedTask:
-    """A task that a run failed by.
+    """A task that made a run fail.
 
-    :param task_key: its name in the job.
-    :param run_id: of the task's last attempt.
+    :param run_id: the id of the task's last attempt.
     :param attempt: counted from 0.
-    :param outcome: how it ended.
-    :param error: what it raised, one line; of a task that repeats another, the most common errors
-        of that one, or else the first; of a task that runs a job, which run to look at.
-    :param error_trace: where; of a task that repeats another, where its first error was raised.
-    :param termination_code: why, in a word of the Jobs API.
-    :param message: what the workspace says.
-    :param url: its page.
+    :param error: the error in one line. For a for-each task, the most common errors of its
+        iterations, or else the first; for a task that runs a job, the run to look up.
+    :param error_trace: the stack trace; for a for-each task, that of its first failed iteration.
+    :param termination_code: the code of the Jobs API.
+    :param message: the workspace's message.
+    :param url: the page of the task's run.
     """
 
     task_key: str
@@ -45,13 +43,12 @@ class FailedTask:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a run failed; without tasks where no task is to blame.
+    """Why a run failed.
 
-    :param run_id: the run.
-    :param outcome: how it ended, or what it is doing.
-    :param tasks: those it failed by, the first to fail first.
-    :param termination_code: why, in a word of the Jobs API.
-    :param message: what the workspace says.
+    :param tasks: the tasks that made it fail, in the order of their ends. Empty if it did not fail
+        because of a task.
+    :param termination_code: the code of the Jobs API.
+    :param message: the workspace's message.
     :param url: the run's page.
     """
 
@@ -63,99 +60,99 @@ class Explanation:
     url: str | None
 
     def to_dict(self) -> dict[str, Any]:
-        """The same for JSON."""
+        """Return the explanation for JSON."""
         return asdict(self)
 
 
 class TaskReader(Protocol):
-    """What can be read of a task that failed; each may raise a :exc:`LakeflowJobsError`."""
+    """Reads more about a failed task. Each method may raise a :exc:`LakeflowJobsError`."""
 
-    def read_output(self, task: RunTask) -> RunOutput:
-        """What it left."""
+    def read_output(self, task: RunTask) -> RunOutput: ...
 
     def read_iterations(self, task: RunTask) -> Sequence[RunTask]:
-        """What it was repeated as."""
+        """Return the iterations of a for-each task, with all attempts."""
 
 
 def explain_run(
-    run: Run, evidence: TaskReader, document: Mapping[str, Any] | None = None
+    run: Run, reader: TaskReader, document: Mapping[str, Any] | None = None
 ) -> Explanation:
-    """Find out why a run failed.
+    """Explain why a run failed.
 
-    :param run: with all its tasks.
-    :param evidence: reads more of a task.
-    :param document: the run as the Jobs API spells it, in words that the SDK may not know; left
-        out, as the SDK does.
+    :param run: the run with all its tasks.
+    :param document: the run as a document of the Jobs API, which may have states that the SDK does
+        not know.
     """
-    said: AnySpelling = document or run
-    said_of: dict[int | None, AnySpelling] = {
-        task.run_id: each
-        for task, each in zip(run.tasks or (), (document or {}).get("tasks") or (), strict=False)
+    documents: dict[int | None, RunOrDocument] = {
+        task.run_id: task_document
+        for task, task_document in zip(
+            run.tasks or (), (document or {}).get("tasks") or (), strict=False
+        )
     }
-    words = parse_state(said)
+    state = parse_state(document or run)
     return Explanation(
         run_id=run.run_id,
-        outcome=outcome_of(said),
+        outcome=classify(state),
         tasks=[
-            _failed_task(task, said_of.get(task.run_id, task), evidence)
+            _explain_task(task, parse_state(documents.get(task.run_id, task)), reader)
             for task in find_root_causes(run.tasks)
         ],
-        termination_code=words.termination_code,
-        message=words.message,
+        termination_code=state.termination_code,
+        message=state.message,
         url=run.run_page_url,
     )
 
 
-def _failed_task(task: RunTask, said: AnySpelling, evidence: TaskReader) -> FailedTask:
-    words = parse_state(said)
-    failed = _first_iteration(task, evidence) or task
-    output = _if_any(lambda: evidence.read_output(failed)) if failed.run_id is not None else None
-    error, trace = (output.error, output.error_trace) if output else (None, None)
+def _explain_task(task: RunTask, state: StateFields, reader: TaskReader) -> FailedTask:
+    failed = _find_failed_iteration(task, reader) or task
+    output = _read_if_possible(lambda: reader.read_output(failed)) if failed.run_id else None
+    error = output.error if output else None
     return FailedTask(
         task_key=task.task_key,
         run_id=task.run_id,
         attempt=task.attempt_number or 0,
-        outcome=outcome_of(said),
-        error=_common_errors(task) or error or _where_else(task, output),
-        error_trace=trace,
-        termination_code=words.termination_code,
-        message=words.message,
+        outcome=classify(state),
+        error=_common_errors(task) or error or _refer_to_job(task, output),
+        error_trace=output.error_trace if output else None,
+        termination_code=state.termination_code,
+        message=state.message,
         url=task.run_page_url,
     )
 
 
-def _if_any(read: Callable[[], T]) -> T | None:
-    """What else is known of a failure is worth telling without."""
+def _read_if_possible(read: Callable[[], T]) -> T | None:
     try:
         return read()
-    except LakeflowJobsError:
+    except LakeflowJobsError:  # an explanation without this detail is better than none
         return None
 
 
-def _first_iteration(task: RunTask, evidence: TaskReader) -> RunTask | None:
-    """Of a task that repeats another, the first time that this failed for good."""
+def _find_failed_iteration(task: RunTask, reader: TaskReader) -> RunTask | None:
+    """Return the first iteration of a for-each task that failed after all its attempts."""
     if task.for_each_task is None or task.run_id is None:
         return None
-    failed = filter(is_root_cause, _if_any(lambda: evidence.read_iterations(task)) or ())
+    iterations = _read_if_possible(lambda: reader.read_iterations(task)) or ()
     return min(
-        failed, key=lambda each: (-(each.attempt_number or 0), each.end_time or 0), default=None
+        filter(is_root_cause, iterations),
+        key=lambda each: (-(each.attempt_number or 0), each.end_time or 0),
+        default=None,
     )
 
 
 def _common_errors(task: RunTask) -> str | None:
-    """What the workspace has counted of a task that repeats another."""
+    """Return the errors that the workspace has counted for a for-each task."""
     stats = task.for_each_task.stats if task.for_each_task else None
     if stats is None or not stats.error_message_stats:
         return None
-    said = [(each.error_message, each.count or 1) for each in stats.error_message_stats]
+    counts = [(each.error_message, each.count or 1) for each in stats.error_message_stats]
     return "; ".join(
-        f"{error} ({count} times)" if count > 1 else f"{error}" for error, count in said
+        f"{error} ({count} times)" if count > 1 else f"{error}" for error, count in counts
     )
 
 
-def _where_else(task: RunTask, output: RunOutput | None) -> str | None:
-    """Who knows what went wrong with a task that runs a job."""
+def _refer_to_job(task: RunTask, output: RunOutput | None) -> str | None:
+    """Name the run that a task started, if the task runs a job."""
     nested = output.run_job_output if output else None
     if nested is not None and nested.run_id and task.run_job_task is not None:
-        return f"Run {nested.run_id} of the job {task.run_job_task.job_id} says why it failed."
+        job_id = task.run_job_task.job_id
+        return f"Run {nested.run_id} of job {job_id} has the error."
     return None

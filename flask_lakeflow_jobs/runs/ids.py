@@ -1,5 +1,4 @@
-"""The ids of jobs and runs, as people and programs write them. Pure."""
-# MERGED """Where runs have their pages in the workspace. Pure."""
+"""Ids and page addresses of runs. Pure."""
 
 from __future__ import annotations
 
@@ -8,15 +7,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 from ..errors import InvalidRequest, quote
 
-#: The largest id: the Jobs API's ids are signed 64-bit numbers.
+#: Ids of the Jobs API are signed 64-bit integers.
 MAX_ID = 2**63 - 1
 
 
 def parse_id(value: object) -> int | None:
-    """The id that a number or a text is; ``None`` where it is none.
-
-    :param value: anything.
-    """
+    """Return the id of a job or run from a number or a string; ``None`` if it is not an id."""
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,19}", value, re.ASCII):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
@@ -25,10 +21,9 @@ def parse_id(value: object) -> int | None:
 
 
 def parse_run_id(value: object) -> int:
-    """The run id that a caller means.
+    """Return a run id from a number or a string.
 
-    :param value: a number or a text.
-    :raises InvalidRequest: it is no id.
+    :raises InvalidRequest: it is not an id.
     """
     run_id = parse_id(value)
     if run_id is None:
@@ -37,10 +32,10 @@ def parse_run_id(value: object) -> int:
 
 
 def normalize_page_url(url: str | None) -> str | None:
-    """The page of a run in the workspace, under an address that works for everybody.
+    """Return the address of a run's page, or ``None`` if it is not an HTTP address.
 
-    Links of the old form, ``/?o=1#job/1/run/2``, lead those who are no admins to the home page.
-    Source: databricks/cli issue 5142. What is no web address is no link.
+    Addresses of the old form, ``/?o=1#job/1/run/2``, lead users who are not admins to the home
+    page, so they are rewritten. Source: databricks/cli issue 5142.
 
     :param url: the run's ``run_page_url``.
     """
@@ -54,11 +49,9 @@ def normalize_page_url(url: str | None) -> str | None:
 
 
 def build_run_url(sibling: str | None, job_id: int, run_id: int) -> str | None:
-    """The page of a run in the workspace.
+    """Return the address of a run's page.
 
-    :param sibling: the ``run_page_url`` of another run there.
-    :param job_id: the job's.
-    :param run_id: the run's.
+    :param sibling: the ``run_page_url`` of another run in the same workspace.
     """
     parts = urlsplit(normalize_page_url(sibling) or "")
     path = f"/jobs/{job_id}/runs/{run_id}"

@@ -1,8 +1,8 @@
-"""Any run, or task of a run, has one outcome. Pure: from the words of the Jobs API to ours.
+"""Outcomes: every run, and every task of a run, has exactly one. Pure.
 
-The words are those of Jobs API 2.2: the newer ``status`` and the older ``state``, which the service
-still sends. Either may be missing. A run is read as the Jobs API spells it or as the SDK has it,
-which takes a word that it does not know for ``None``.
+The states are those of Jobs API 2.2: the newer ``status`` and the older ``state``, which the
+service still sends. Either may be missing. A run is read as a document of the Jobs API or as the
+SDK's dataclass, which has ``None`` in place of values that the SDK does not know.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from ..sdk_types import BaseRun, Run, RunTask
 
     AnyRun = Run | BaseRun | RunTask
-    #: As the SDK has it, or as the Jobs API spells it.
-    AnySpelling = AnyRun | Mapping[str, Any]
+    #: The SDK's dataclass or the document of the Jobs API.
+    RunOrDocument = AnyRun | Mapping[str, Any]
 
 
 class Outcome(str, Enum):
-    """What became of a run, or what it is doing."""
+    """The result of a run, or the state of an active one."""
 
     QUEUED = "queued"
     PENDING = "pending"
@@ -60,9 +60,9 @@ ACTIVE = {
     "TERMINATING": Outcome.TERMINATING,
 }
 
-ENDED = frozenset({"TERMINATED", "SKIPPED", "INTERNAL_ERROR"})
+TERMINAL_LIFE_CYCLES = frozenset({"TERMINATED", "SKIPPED", "INTERNAL_ERROR"})
 
-#: Life-cycle words that are an end of their own; no success goes with them.
+#: Life-cycle states that are outcomes themselves. A run in one of them did not succeed.
 BY_LIFE_CYCLE = {
     "SKIPPED": Outcome.SKIPPED,
     "INTERNAL_ERROR": Outcome.INTERNAL_ERROR,
@@ -118,7 +118,7 @@ BY_TERMINATION_CODE = {
 
 SUCCESSES = frozenset({Outcome.SUCCEEDED, Outcome.SUCCEEDED_WITH_FAILURES})
 
-#: Ends that follow from what happened elsewhere, so never the cause of a failure.
+#: Outcomes that follow from something else, so never the cause of a failure.
 CONSEQUENCES = frozenset(
     {
         Outcome.UPSTREAM_FAILED,
@@ -132,7 +132,7 @@ CONSEQUENCES = frozenset(
 
 @dataclass(frozen=True)
 class StateFields:
-    """The words of one run, as plain strings; ``None`` where a word is missing or not known."""
+    """The state of a run as plain strings; ``None`` for a missing value."""
 
     life_cycle: str | None
     result: str | None
@@ -141,22 +141,20 @@ class StateFields:
     message: str
 
     @property
-    def ended(self) -> bool:
-        return self.life_cycle in ENDED or self.status == "TERMINATED"
+    def has_ended(self) -> bool:
+        return self.life_cycle in TERMINAL_LIFE_CYCLES or self.status == "TERMINATED"
 
 
-def parse_state(run: AnySpelling) -> StateFields:
-    """Read a run's words.
-
-    :param run: a run or a task.
-    """
-    state, status = _stateful(run, "state"), _stateful(run, "status")
-    details, queue = _part(status, "termination_details"), _part(status, "queue_details")
+def parse_state(run: RunOrDocument) -> StateFields:
+    """Return the state of a run or a task."""
+    state, status = _read_state(run, "state"), _read_state(run, "status")
+    details = _read_object(status, "termination_details")
+    queue = _read_object(status, "queue_details")
     return StateFields(
-        life_cycle=_word(state.get("life_cycle_state")),
-        result=_word(state.get("result_state")),
-        status=_word(status.get("state")),
-        termination_code=_word(details.get("code")),
+        life_cycle=_read_text(state.get("life_cycle_state")),
+        result=_read_text(state.get("result_state")),
+        status=_read_text(status.get("state")),
+        termination_code=_read_text(details.get("code")),
         message=str(
             state.get("state_message")
             or state.get("queue_reason")
@@ -167,107 +165,91 @@ def parse_state(run: AnySpelling) -> StateFields:
     )
 
 
-def _stateful(run: AnySpelling, name: str) -> Mapping[str, Any]:
+def _read_state(run: RunOrDocument, name: str) -> Mapping[str, Any]:
     if isinstance(run, Mapping):
-        return _part(run, name)
-    part = getattr(run, name)
-    return {} if part is None else part.as_dict()
+        return _read_object(run, name)
+    state = getattr(run, name)
+    return {} if state is None else state.as_dict()
 
 
-def _part(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    part = document.get(name)
-    return part if isinstance(part, Mapping) else {}
+def _read_object(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = document.get(name)
+    return value if isinstance(value, Mapping) else {}
 
 
-def _word(value: Any) -> str | None:
+def _read_text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def outcome_of(run: AnySpelling) -> Outcome:
-    """The one outcome of a run; ``unknown`` for words that nobody knows yet, never a success.
-
-    :param run: a run or a task.
-    """
+def outcome_of(run: RunOrDocument) -> Outcome:
+    """Return the outcome of a run or a task; ``unknown`` for an unrecognized state."""
     return classify(parse_state(run))
 
 
-def classify(words: StateFields) -> Outcome:
-    """The same for words already read.
-
-    :param words: of a run or a task.
-    """
-    if not words.ended:
+def classify(state: StateFields) -> Outcome:
+    """Return the outcome of a state."""
+    if not state.has_ended:
         return (
-            ACTIVE.get(words.life_cycle or "") or ACTIVE.get(words.status or "") or Outcome.UNKNOWN
+            ACTIVE.get(state.life_cycle or "") or ACTIVE.get(state.status or "") or Outcome.UNKNOWN
         )
-    outcome = _said(words)
-    return _checked(outcome, words) if outcome in SUCCESSES else outcome
+    outcome = _classify_end(state)
+    return _verify_success(outcome, state) if outcome in SUCCESSES else outcome
 
 
-def _said(words: StateFields) -> Outcome:
-    """How a run ended by the first of its words that says so."""
-    if words.result is not None:
-        return BY_RESULT.get(words.result, Outcome.UNKNOWN)
-    if words.life_cycle == "SKIPPED":
+def _classify_end(state: StateFields) -> Outcome:
+    if state.result is not None:
+        return BY_RESULT.get(state.result, Outcome.UNKNOWN)
+    if state.life_cycle == "SKIPPED":
         return Outcome.SKIPPED
-    if words.termination_code is not None:
-        return BY_TERMINATION_CODE.get(words.termination_code, Outcome.UNKNOWN)
-    return BY_LIFE_CYCLE.get(words.life_cycle or "", Outcome.UNKNOWN)
+    if state.termination_code is not None:
+        return BY_TERMINATION_CODE.get(state.termination_code, Outcome.UNKNOWN)
+    return BY_LIFE_CYCLE.get(state.life_cycle or "", Outcome.UNKNOWN)
 
 
-def _checked(success: Outcome, words: StateFields) -> Outcome:
-    """A success, unless another word of the run speaks against it."""
-    if words.life_cycle in BY_LIFE_CYCLE:
-        return BY_LIFE_CYCLE[words.life_cycle]
-    if words.life_cycle == "TERMINATED" and words.result is None:
-        return Outcome.UNKNOWN  # such a run has a result: it is one that the SDK does not know
-    by_code = BY_TERMINATION_CODE.get(words.termination_code or "", success)
+def _verify_success(success: Outcome, state: StateFields) -> Outcome:
+    """Return a success, or another outcome if another part of the state contradicts it."""
+    if state.life_cycle in BY_LIFE_CYCLE:
+        return BY_LIFE_CYCLE[state.life_cycle]
+    if state.life_cycle == "TERMINATED" and state.result is None:
+        return Outcome.UNKNOWN  # such a run always has a result: the SDK does not know its value
+    by_code = BY_TERMINATION_CODE.get(state.termination_code or "", success)
     return success if by_code is Outcome.SUCCEEDED else by_code
 
 
-def life_cycle_of(run: AnySpelling) -> str:
-    """The life-cycle word that the seed calls ``status``; ``UNKNOWN`` where there is none.
-
-    :param run: a run or a task.
-    """
-    words = parse_state(run)
-    is_behind = words.ended and words.life_cycle not in ENDED
-    return (None if is_behind else words.life_cycle) or words.status or "UNKNOWN"
+def life_cycle_of(run: RunOrDocument) -> str:
+    """Return the life-cycle state of a run or a task; ``UNKNOWN`` if it has none."""
+    state = parse_state(run)
+    is_outdated = state.has_ended and state.life_cycle not in TERMINAL_LIFE_CYCLES
+    return (None if is_outdated else state.life_cycle) or state.status or "UNKNOWN"
 
 
-def has_ended(run: AnySpelling) -> bool:
-    """Whether nothing more will come of it, unless it is repaired.
-
-    :param run: a run or a task.
-    """
-    return parse_state(run).ended
+def has_ended(run: RunOrDocument) -> bool:
+    """Return whether a run or a task has ended. A repair makes an ended run active again."""
+    return parse_state(run).has_ended
 
 
 def select_last_attempts(tasks: Iterable[RunTask] | None) -> list[RunTask]:
-    """The tasks of a run, each with its last attempt only, in the order of the job.
+    """Return the last attempt of each task, in the order of the job.
 
-    :param tasks: as the run has them: a retried task stands there once per attempt.
+    :param tasks: the tasks of a run. A retried task is listed once per attempt.
     """
     last: dict[str, RunTask] = {}
     for task in tasks or ():
-        known = last.get(task.task_key)
-        if known is None or (task.attempt_number or 0) >= (known.attempt_number or 0):
+        previous = last.get(task.task_key)
+        if previous is None or (task.attempt_number or 0) >= (previous.attempt_number or 0):
             last[task.task_key] = task
     return list(last.values())
 
 
 def is_root_cause(task: RunTask) -> bool:
-    """Whether a task ended badly, and not for what happened elsewhere.
-
-    :param task: as the SDK has it.
-    """
+    """Return whether a task failed, and not as a consequence of something else."""
     return has_ended(task) and outcome_of(task) not in SUCCESSES | CONSEQUENCES
 
 
 def find_root_causes(tasks: Iterable[RunTask] | None) -> list[RunTask]:
-    """The tasks that a run failed by: those that ended badly of themselves, first to end first.
+    """Return the tasks that made a run fail, in the order of their ends.
 
-    :param tasks: as the run has them.
+    :param tasks: the tasks of a run.
     """
     failed = filter(is_root_cause, select_last_attempts(tasks))
     return sorted(failed, key=lambda task: task.end_time or 0)
@@ -275,13 +257,13 @@ def find_root_causes(tasks: Iterable[RunTask] | None) -> list[RunTask]:
 
 @dataclass(frozen=True)
 class RunStatus:
-    """A run as it was when somebody looked.
+    """The state of a run at one time.
 
-    :param timestamp: when, in milliseconds since the epoch.
+    :param timestamp: when the run was polled, in milliseconds since the epoch.
     :param run: the SDK's ``Run``.
-    :param eta: when it is expected to end, in milliseconds since the epoch, by how long the job's
-        earlier runs took; ``None`` where they foretell nothing.
-    :param document: the run as the Jobs API spells it; left out, as the SDK does.
+    :param eta: the expected end, in milliseconds since the epoch, estimated from the durations of
+        the job's earlier runs; ``None`` if they allow no estimate.
+    :param document: the run as a document of the Jobs API; ``None``: the SDK's form of it.
     """
 
     timestamp: int
@@ -291,26 +273,26 @@ class RunStatus:
 
     @property
     def status(self) -> str:
-        """The life-cycle word of the Jobs API."""
+        """The life-cycle state of the Jobs API."""
         return life_cycle_of(self.document or self.run)
 
     @property
     def outcome(self) -> Outcome:
-        """What became of the run, or what it is doing, in one plain word."""
+        """The result of the run, or its state while it is active."""
         return outcome_of(self.document or self.run)
 
     @property
     def is_terminal(self) -> bool:
-        """Whether the run has ended; it goes on only if somebody repairs it."""
+        """Whether the run has ended. Only a repair makes it active again."""
         return has_ended(self.document or self.run)
 
     def to_dict(self) -> dict[str, Any]:
-        """The same for JSON, the run as the Jobs API spells it."""
-        known = {} if self.eta is None else {"eta": self.eta}
+        """Return the state for JSON, with the run as a document of the Jobs API."""
+        eta = {} if self.eta is None else {"eta": self.eta}
         return {
             "status": self.status,
             "outcome": self.outcome.value,
             "timestamp": self.timestamp,
-            **known,
+            **eta,
             "run": dict(self.document or self.run.as_dict()),
         }

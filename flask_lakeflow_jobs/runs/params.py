@@ -1,6 +1,6 @@
-"""Parameters: validate them, then put them where run-now wants them. Pure.
+"""Parameters: validation, and placement in the fields of run-now. Pure.
 
-Which field each task type fills, and the limits, are those of ``POST /api/2.2/jobs/run-now``.
+The fields of each task type, and the limits, are those of ``POST /api/2.2/jobs/run-now``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from marshmallow.utils import get_value
 
 from ..errors import ConfigurationError, InvalidParameters, quote
 
-#: The fields of run-now that carry parameters, and the JSON type of each.
+#: Fields of run-now that carry parameters, and their JSON types.
 RUN_NOW_FIELDS: Mapping[str, type] = {
     "job_parameters": dict,
     "notebook_params": dict,
@@ -35,13 +35,14 @@ RUN_NOW_FIELDS: Mapping[str, type] = {
     "dbt_commands": list,
 }
 
-#: Fields whose JSON may hold no more than 10,000 bytes, counted with the name of the field.
+#: Fields whose JSON, including the field's name, is limited to ``MAX_FIELD_BYTES``.
 LIMITED_FIELDS = {"notebook_params", "jar_params", "python_params", "spark_submit_params"}
 
-LIMIT = 10_000
+MAX_FIELD_BYTES = 10_000
+
 ASCII_FIELDS = {"python_params", "spark_submit_params"}
 
-#: Task types whose parameters have names, and the field of run-now that they go into.
+#: Task types whose parameters have names, and their fields of run-now.
 NAMED_FIELDS: Mapping[str, str] = {
     "notebook": "notebook_params",
     "python_wheel": "python_named_params",
@@ -50,7 +51,7 @@ NAMED_FIELDS: Mapping[str, str] = {
     "pipeline": "pipeline_params",
 }
 
-#: Task types whose parameters are one list: the field of run-now, and the names that it goes by.
+#: Task types whose parameters are one list: the field of run-now, and the accepted names.
 LIST_NAMES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "python_script": ("python_params", ("args",)),
     "spark_jar": ("jar_params", ("args",)),
@@ -66,122 +67,130 @@ PIPELINE_LISTS = {
 }
 
 
+#: Places the parameters of one task type in the fields of run-now.
+Placement = Callable[[Mapping[str, Any]], dict[str, Any]]
+
+
 def validate_params(schema: Schema | None, params: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What the job is given, under the names that the caller used.
+    """Return deserialized parameters under the names that the caller used.
 
-    A schema's defaults and transformations count; a field with a ``data_key`` keeps that name,
-    since the job is as much outside as the caller is.
+    The schema's defaults and transformations apply. A field with a ``data_key`` keeps that name,
+    because the job sees the same names as the caller.
 
-    :param schema: the job's, if it has one.
-    :param params: as they came.
-    :raises InvalidParameters: with the schema's messages by field, or they are no mapping of names.
-    :raises ConfigurationError: the schema loads into an object that has lost a parameter.
+    :raises InvalidParameters: the schema does not accept the parameters (with its messages by
+        field), or they are not a mapping of names.
+    :raises ConfigurationError: the schema deserializes to an object without one of the parameters.
     """
-    given = _named_values(params)
+    params = _check_names(params)
     if schema is None:
-        return given
+        return params
     try:
-        loaded = schema.load(given)
+        loaded = schema.load(params)
     except ValidationError as error:
         raise InvalidParameters(
-            f"The job does not take these parameters. {_told(error.messages_dict)}",
+            f"The job does not accept these parameters. {_summarize_messages(error.messages_dict)}",
             error.messages_dict,
         ) from error
-    wire = {}
-    inside = set()
-    lost = set()
-    for name, field in schema.load_fields.items():
-        outside = field.data_key or name
-        attribute = field.attribute or name
-        inside.add(attribute.split(".")[0])
-        value = get_value(loaded, attribute, default=absent)
-        if value is not absent:
-            wire[outside] = value
-        elif outside in given:
-            lost.add(outside)
+    values = _by_data_key(schema, loaded)
     if isinstance(loaded, Mapping):
-        wire.update({key: value for key, value in loaded.items() if key not in inside})
-    elif lost:
+        attributes = {
+            (field.attribute or name).split(".")[0] for name, field in schema.load_fields.items()
+        }
+        values |= {name: value for name, value in loaded.items() if name not in attributes}
+    else:
+        _check_nothing_lost(schema, loaded, params, values)
+    return values
+
+
+def _by_data_key(schema: Schema, loaded: object) -> dict[str, Any]:
+    """Return the values of a schema's fields in a deserialized object, by the callers' names."""
+    values = {
+        field.data_key or name: get_value(loaded, field.attribute or name, default=absent)
+        for name, field in schema.load_fields.items()
+    }
+    return {name: value for name, value in values.items() if value is not absent}
+
+
+def _check_nothing_lost(
+    schema: Schema, loaded: object, params: Mapping[str, Any], values: Mapping[str, Any]
+) -> None:
+    data_keys = {field.data_key or name for name, field in schema.load_fields.items()}
+    if lost := sorted((data_keys & set(params)) - set(values)):
         raise ConfigurationError(
-            f"{type(schema).__name__} loads into a {type(loaded).__name__} without"
-            f" {', '.join(sorted(lost))}, so the job would not get it. Let what it loads into have"
-            " an attribute of that name, or be a dict."
+            f"{type(schema).__name__} deserializes to a {type(loaded).__name__} without"
+            f" {', '.join(lost)}, so the job would not receive it. Deserialize to a dict, or to an"
+            " object with an attribute of that name."
         )
-    return wire
 
 
-def _named_values(params: object) -> dict[str, Any]:
+def _check_names(params: object) -> dict[str, Any]:
     if params is None:
         return {}
     if not isinstance(params, Mapping):
         raise InvalidParameters(
             f"The parameters must be a mapping of names to values, not {type(params).__name__}."
         )
-    _check({quote(name): "Must be text." for name in params if not isinstance(name, str)})
+    _raise_if_any({quote(name): "Must be text." for name in params if not isinstance(name, str)})
     return dict(params)
 
 
-def _told(messages: Mapping[str, Any]) -> str:
-    """What is wrong, in one line: the first message of each field."""
-    told = []
-    for name, found in messages.items():
-        while isinstance(found, Mapping | list) and found:
-            found = next(iter(found.values() if isinstance(found, Mapping) else found))
-        told.append(str(found) if name == "_schema" else f"{name}: {found}")
-    return " ".join(told)
+def _summarize_messages(messages: Mapping[str, Any]) -> str:
+    """Return the first message of each field, in one line."""
+    summary = []
+    for name, message in messages.items():
+        while isinstance(message, Mapping | list) and message:
+            message = next(iter(message.values() if isinstance(message, Mapping) else message))
+        summary.append(str(message) if name == "_schema" else f"{name}: {message}")
+    return " ".join(summary)
 
 
 def normalize_task_keys(keys: Sequence[str] | None) -> list[str] | None:
-    """Task keys as the Jobs API takes them; a text is one key, not its letters.
-
-    :param keys: as a caller names them.
-    """
+    """Return task keys as a list. A string is one key."""
     if keys is None:
         return None
     return [keys] if isinstance(keys, str) else list(keys)
 
 
 def validate_task_keys(only: Sequence[str], tasks: Sequence[str], job: str) -> None:
-    """Find out whether a job has the tasks that are to run.
+    """Check that a job has certain tasks.
 
-    :param only: their keys, with ``+`` before or after for what is up- or downstream.
+    :param only: task keys, with ``+`` before or after a key for the tasks up- or downstream.
     :param tasks: the keys of the job's tasks.
-    :param job: its key, for the error.
-    :raises InvalidParameters: it has not.
+    :param job: the job's key, for the message.
+    :raises InvalidParameters: the job lacks one of the tasks.
     """
-    unknown = [name for name in only if name.strip("+") not in tasks]
+    unknown = [key for key in only if key.strip("+") not in tasks]
     if unknown:
         raise InvalidParameters(
             f"The job {job!r} has no task {', '.join(map(repr, unknown))}. Its tasks:"
             f" {', '.join(tasks) or 'none'}.",
-            {"only": [f"Has no task {name!r}." for name in unknown]},
+            {"only": [f"Has no task {key!r}." for key in unknown]},
         )
 
 
 def build_run_now_fields(task_type: str | None, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Put parameters into the fields of run-now; none ever vanishes.
+    """Place validated parameters in the fields of run-now. None is ever dropped silently.
 
-    :param task_type: one of :data:`TASK_TYPES`, or ``None``: then the parameters must already be
-        named after the fields of run-now.
-    :param params: validated ones.
-    :raises InvalidParameters: for a parameter that has no place or cannot be sent.
+    :param task_type: one of :data:`TASK_TYPES`. With ``None``, the parameters must already be named
+        after the fields of run-now.
+    :raises InvalidParameters: a parameter has no place or cannot be sent.
     """
-    fields = TASK_TYPES[task_type](params) if task_type else _as_they_are(params)
+    fields = TASK_TYPES[task_type](params) if task_type else _place_unchanged(params)
     _check_limits(fields)
     return fields
 
 
-def _as_they_are(params: Mapping[str, Any]) -> dict[str, Any]:
+def _place_unchanged(params: Mapping[str, Any]) -> dict[str, Any]:
     params = _present(params)
     misplaced = sorted(set(params) - set(RUN_NOW_FIELDS))
     if misplaced:
         raise InvalidParameters(
             "Without a task type, parameters must be named after the fields of run-now"
-            f" ({', '.join(RUN_NOW_FIELDS)}). Set the job's 'task_type' to one of"
-            f" {', '.join(TASK_TYPES)} to have them put where they belong.",
-            {name: ["Has no place without a task type."] for name in misplaced},
+            f" ({', '.join(RUN_NOW_FIELDS)}). For other names, set the job's 'task_type' to one of"
+            f" {', '.join(TASK_TYPES)}.",
+            {name: ["Is not allowed without a task type."] for name in misplaced},
         )
-    _check(
+    _raise_if_any(
         {
             name: f"Must be {'an object' if RUN_NOW_FIELDS[name] is dict else 'a list'}."
             for name, value in params.items()
@@ -191,83 +200,85 @@ def _as_they_are(params: Mapping[str, Any]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for name, value in params.items():
         if name == "pipeline_params":
-            fields |= _pipeline(value)
+            fields |= _place_pipeline(value)
         elif RUN_NOW_FIELDS[name] is list:
-            fields |= _list_field(name, value, of=name)
+            fields |= _place_list(name, value, name=name)
         else:
-            fields |= _named(name)(value)
+            fields |= _named_placement(name)(value)
     return fields
 
 
-def _named(field: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-    def mapper(params: Mapping[str, Any]) -> dict[str, Any]:
-        texts = _texts(_present(params))
+def _named_placement(field: str) -> Placement:
+    def place(params: Mapping[str, Any]) -> dict[str, Any]:
+        texts = _format_values(_present(params))
         return {field: texts} if texts else {}
 
-    return mapper
+    return place
 
 
-def _listed(field: str, *names: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-    def mapper(params: Mapping[str, Any]) -> dict[str, Any]:
+def _list_placement(field: str, names: tuple[str, ...]) -> Placement:
+    def place(params: Mapping[str, Any]) -> dict[str, Any]:
         params = _present(params)
-        wrong = {
-            name: f"Has no place: this job takes a list, as '{names[0]}'."
+        messages = {
+            name: f"Is not allowed: this job accepts one list, {names[0]!r}."
             for name in params
             if name not in names
         }
         first, *others = [name for name in params if name in names] or names
-        wrong |= {
-            name: f"Is the same list as '{first}': give one of them."
+        messages |= {
+            name: f"Is the same list as {first!r}. Set only one of them."
             for name in others
             if name in params
         }
-        _check(wrong)
-        return _list_field(field, params[first], of=first) if params else {}
+        _raise_if_any(messages)
+        return _place_list(field, params[first], name=first) if params else {}
 
-    return mapper
+    return place
 
 
-def _list_field(field: str, values: object, *, of: str) -> dict[str, Any]:
+def _place_list(field: str, values: object, *, name: str) -> dict[str, Any]:
     if not isinstance(values, list | tuple):
-        raise _refusal({of: "Must be a list."})
-    named = {f"{of}[{position}]": value for position, value in enumerate(values)}
-    _check({name: "Must not be null." for name, value in named.items() if value is None})
-    return {field: list(_texts(named).values())}
+        raise _invalid({name: "Must be a list."})
+    items = {f"{name}[{position}]": value for position, value in enumerate(values)}
+    _raise_if_any({item: "Must not be null." for item, value in items.items() if value is None})
+    return {field: list(_format_values(items).values())}
 
 
-def _nothing(params: Mapping[str, Any]) -> dict[str, Any]:
-    _check(dict.fromkeys(_present(params), "Has no place: a dbt job takes no parameters."))
+def _place_nothing(params: Mapping[str, Any]) -> dict[str, Any]:
+    _raise_if_any(
+        dict.fromkeys(_present(params), "Is not allowed: a dbt job accepts no parameters.")
+    )
     return {}
 
 
-def _pipeline(params: Mapping[str, Any]) -> dict[str, Any]:
+def _place_pipeline(params: Mapping[str, Any]) -> dict[str, Any]:
     params = _present(params)
-    wrong = {}
+    messages = {}
     for name, value in params.items():
         if name in PIPELINE_FLAGS:
             if not isinstance(value, bool):
-                wrong[name] = "Must be true or false."
+                messages[name] = "Must be true or false."
         elif name in PIPELINE_LISTS:
             if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-                wrong[name] = "Must be a list of names."
+                messages[name] = "Must be a list of names."
         else:
-            wrong[name] = (
-                "Has no place: a pipeline takes"
+            messages[name] = (
+                "Is not allowed: a pipeline accepts"
                 f" {', '.join(sorted(PIPELINE_FLAGS | PIPELINE_LISTS))}."
             )
-    _check(wrong)
+    _raise_if_any(messages)
     return {"pipeline_params": dict(params)} if params else {}
 
 
-#: Every task type, and how it places parameters.
-TASK_TYPES: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
-    "notebook": _named(NAMED_FIELDS["notebook"]),
-    "python_wheel": _named(NAMED_FIELDS["python_wheel"]),
-    **{task_type: _listed(field, *names) for task_type, (field, names) in LIST_NAMES.items()},
-    "sql": _named(NAMED_FIELDS["sql"]),
-    "dbt": _nothing,
-    "job": _named(NAMED_FIELDS["job"]),
-    "pipeline": _pipeline,
+#: The task types and their placements.
+TASK_TYPES: Mapping[str, Placement] = {
+    "notebook": _named_placement(NAMED_FIELDS["notebook"]),
+    "python_wheel": _named_placement(NAMED_FIELDS["python_wheel"]),
+    **{task_type: _list_placement(*placement) for task_type, placement in LIST_NAMES.items()},
+    "sql": _named_placement(NAMED_FIELDS["sql"]),
+    "dbt": _place_nothing,
+    "job": _named_placement(NAMED_FIELDS["job"]),
+    "pipeline": _place_pipeline,
 }
 
 
@@ -275,28 +286,28 @@ def _present(params: Mapping[str, Any]) -> dict[str, Any]:
     return {str(name): value for name, value in params.items() if value is not None}
 
 
-def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+def _format_values(values: Mapping[str, Any]) -> dict[str, str]:
     texts: dict[str, str] = {}
-    wrong = {}
+    messages = {}
     for name, value in values.items():
-        text = as_text(value)
+        text = format_value(value)
         if text is None:
-            wrong[name] = f"Cannot be passed as text: a {type(value).__name__}."
+            messages[name] = f"Cannot be sent as text: a {type(value).__name__}."
         else:
             texts[name] = text
-    _check(wrong)
+    _raise_if_any(messages)
     return texts
 
 
-def as_text(value: object) -> str | None:
-    """How a value reaches a job, which knows only text; ``None`` where there is no plain way.
+def format_value(value: object) -> str | None:
+    """Format a parameter as text, the only type that jobs accept.
 
-    :param value: a validated one.
+    :return: ``None`` if the value has no obvious text form.
     """
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, enum.Enum):
-        return as_text(value.value)
+        return format_value(value.value)
     if isinstance(value, str):
         return str(value)
     if isinstance(value, float):
@@ -311,22 +322,24 @@ def as_text(value: object) -> str | None:
 
 
 def _check_limits(fields: Mapping[str, Any]) -> None:
-    wrong = {}
+    messages = {}
     for name, value in fields.items():
         if name in ASCII_FIELDS and not all(item.isascii() for item in value):
-            wrong[name] = "Must be ASCII: the Jobs API takes nothing else here."
+            messages[name] = "Must be ASCII: the Jobs API accepts nothing else here."
         elif name in LIMITED_FIELDS:
             size = len(json.dumps({name: value}, separators=(",", ":")).encode())
-            if size > LIMIT:
-                wrong[name] = f"Too long: {size} bytes as JSON, and the Jobs API takes {LIMIT}."
-    _check(wrong)
+            if size > MAX_FIELD_BYTES:
+                messages[name] = (
+                    f"Is too long: {size} bytes as JSON. The Jobs API accepts {MAX_FIELD_BYTES}."
+                )
+    _raise_if_any(messages)
 
 
-def _check(wrong: Mapping[str, str]) -> None:
-    if wrong:
-        raise _refusal(wrong)
+def _raise_if_any(messages: Mapping[str, str]) -> None:
+    if messages:
+        raise _invalid(messages)
 
 
-def _refusal(wrong: Mapping[str, str]) -> InvalidParameters:
-    detail = "; ".join(f"{name}: {message}" for name, message in wrong.items())
-    return InvalidParameters(detail, {name: [message] for name, message in wrong.items()})
+def _invalid(messages: Mapping[str, str]) -> InvalidParameters:
+    detail = "; ".join(f"{name}: {message}" for name, message in messages.items())
+    return InvalidParameters(detail, {name: [message] for name, message in messages.items()})

@@ -1,4 +1,4 @@
-"""Jobs described for programs, forms and people, their parameters as JSON Schema. Pure."""
+"""The parameters of a job as JSON Schema. Pure."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .params import (
     PIPELINE_FLAGS,
     PIPELINE_LISTS,
     RUN_NOW_FIELDS,
-    as_text,
+    format_value,
 )
 
-#: Field class → JSON Schema; a field's own class comes first, then its bases.
-TYPES: dict[type[fields.Field[Any]], dict[str, Any]] = {
+#: Field class → JSON Schema. The class of a field takes precedence over its bases.
+FIELD_TYPES: dict[type[fields.Field[Any]], dict[str, Any]] = {
     fields.AwareDateTime: {"type": "string", "format": "date-time"},
     fields.Boolean: {"type": "boolean"},
     fields.Date: {"type": "string", "format": "date"},
@@ -37,122 +37,121 @@ TYPES: dict[type[fields.Field[Any]], dict[str, Any]] = {
     fields.UUID: {"type": "string", "format": "uuid"},
 }
 
-#: What can be passed as text.
-SCALARS = ["string", "number", "boolean"]
+#: Types that can be sent as text.
+SCALAR_TYPES = ["string", "number", "boolean"]
 
-ASCII = "^[\\u0000-\\u007f]*$"
+ASCII_PATTERN = "^[\\u0000-\\u007f]*$"
 
 
 def build_json_schema(schema: Schema) -> dict[str, Any]:
-    """Describe what a schema takes; what cannot be described is left open, never an error.
-
-    :param schema: a job's.
-    """
-    return _object(schema, inside=())
+    """Describe what a schema accepts. What cannot be json_schema is left open."""
+    return _describe_schema(schema, parents=())
 
 
 def build_params_schema(schema: Schema | None, task_type: str | None) -> dict[str, Any]:
-    """Describe the parameters of a job: by its schema, else by where its task type puts them.
+    """Describe the parameters of a job by its schema or, without one, by its task type.
 
-    :param task_type: ``None`` leaves the placement to the caller: run-now's own fields.
+    :param task_type: ``None``: the fields of run-now.
     """
     if schema is not None:
         return build_json_schema(schema)
     if task_type is None:
-        return _or_nothing({name: _or_null(_run_now_field(name)) for name in RUN_NOW_FIELDS})
+        return _describe_object(
+            {name: _allow_null(_describe_run_now_field(name)) for name in RUN_NOW_FIELDS}
+        )
     if task_type == "dbt":
-        return _or_nothing({})
+        return _describe_object({})
     if task_type == "pipeline":
-        return _run_now_field("pipeline_params")
+        return _describe_run_now_field("pipeline_params")
     if task_type in LIST_NAMES:
         field, names = LIST_NAMES[task_type]
-        taken = _or_null(_run_now_field(field))
+        items = _allow_null(_describe_run_now_field(field))
         if len(names) == 1:
-            return _or_nothing({names[0]: taken})
-        return {"type": "object", "anyOf": [_or_nothing({name: taken}) for name in names]}
-    return _run_now_field("job_parameters")  # like all the other maps
+            return _describe_object({names[0]: items})
+        return {"type": "object", "anyOf": [_describe_object({name: items}) for name in names]}
+    return _describe_run_now_field("job_parameters")  # as for all task types with named parameters
 
 
-def _run_now_field(name: str) -> dict[str, Any]:
+def _describe_run_now_field(name: str) -> dict[str, Any]:
     if name == "pipeline_params":
         flag, names = {"type": "boolean"}, {"type": "array", "items": {"type": "string"}}
-        return _or_nothing(
-            {name: _or_null(flag) for name in sorted(PIPELINE_FLAGS)}
-            | {name: _or_null(names) for name in sorted(PIPELINE_LISTS)}
+        return _describe_object(
+            {name: _allow_null(flag) for name in sorted(PIPELINE_FLAGS)}
+            | {name: _allow_null(names) for name in sorted(PIPELINE_LISTS)}
         )
     if RUN_NOW_FIELDS[name] is dict:
-        return {"type": "object", "additionalProperties": {"type": [*SCALARS, "null"]}}
-    item: dict[str, Any] = {"type": SCALARS}
+        return {"type": "object", "additionalProperties": {"type": [*SCALAR_TYPES, "null"]}}
+    item: dict[str, Any] = {"type": SCALAR_TYPES}
     if name in ASCII_FIELDS:
-        item["pattern"] = ASCII
+        item["pattern"] = ASCII_PATTERN
     return {"type": "array", "items": item}
 
 
-def _or_null(described: dict[str, Any]) -> dict[str, Any]:
-    return {**described, "type": [described["type"], "null"]}
+def _allow_null(json_schema: dict[str, Any]) -> dict[str, Any]:
+    return {**json_schema, "type": [json_schema["type"], "null"]}
 
 
-def _or_nothing(properties: dict[str, Any]) -> dict[str, Any]:
-    """Describe an object that has these members at most; what is null counts as not there."""
+def _describe_object(properties: dict[str, Any]) -> dict[str, Any]:
+    """Describe an object with only these members. A null member counts as absent."""
     return {"type": "object", "properties": properties, "additionalProperties": {"type": "null"}}
 
 
-def _object(schema: Schema, inside: tuple[type[Schema], ...]) -> dict[str, Any]:
-    inside = (*inside, type(schema))
-    taken = {field.data_key or name: field for name, field in schema.load_fields.items()}
+def _describe_schema(schema: Schema, parents: tuple[type[Schema], ...]) -> dict[str, Any]:
+    parents = (*parents, type(schema))
+    accepted = {field.data_key or name: field for name, field in schema.load_fields.items()}
     document: dict[str, Any] = {
         "type": "object",
-        "properties": {name: _describe(field, inside) for name, field in taken.items()},
+        "properties": {name: _describe_field(field, parents) for name, field in accepted.items()},
         "additionalProperties": schema.unknown != "raise",
     }
-    required = [name for name, field in taken.items() if field.required]
+    required = [name for name, field in accepted.items() if field.required]
     if required:
         document["required"] = required
     return document
 
 
-def _describe(field: fields.Field[Any], inside: tuple[type[Schema], ...]) -> dict[str, Any]:
-    described: dict[str, Any] = {}
+def _describe_field(field: fields.Field[Any], parents: tuple[type[Schema], ...]) -> dict[str, Any]:
+    json_schema: dict[str, Any] = {}
     for cls in type(field).__mro__:
-        if cls in TYPES:
-            described |= TYPES[cls]
+        if cls in FIELD_TYPES:
+            json_schema |= FIELD_TYPES[cls]
             break
     if isinstance(field, fields.List):
-        described["items"] = _describe(field.inner, inside)
+        json_schema["items"] = _describe_field(field.inner, parents)
     if isinstance(field, fields.Dict) and field.value_field is not None:
-        described["additionalProperties"] = _describe(field.value_field, inside)
+        json_schema["additionalProperties"] = _describe_field(field.value_field, parents)
     if type(field) is fields.Nested:
-        described |= _nested(field, inside)
+        json_schema |= _describe_nested(field, parents)
     if isinstance(field, fields.Enum):
-        described |= _choices([_as_sent(item, field) for item in field.enum])
+        json_schema |= _describe_choices([_serialize(item, field) for item in field.enum])
     for validator in field.validators:
-        described |= _limits(validator, described.get("type"))
-    if field.allow_none and "type" in described:
-        described["type"] = [described["type"], "null"]
-    if field.allow_none and "enum" in described:
-        described["enum"] = [*described["enum"], None]
+        json_schema |= _describe_validator(validator, json_schema.get("type"))
+    if field.allow_none and "type" in json_schema:
+        json_schema["type"] = [json_schema["type"], "null"]
+    if field.allow_none and "enum" in json_schema:
+        json_schema["enum"] = [*json_schema["enum"], None]
     default = field.load_default
     if default is not absent and not callable(default):
-        described |= _present({"default": _as_sent(default, field)})
+        json_schema |= _present({"default": _serialize(default, field)})
     for name in ("title", "description"):
         if isinstance(field.metadata.get(name), str):
-            described[name] = field.metadata[name]
-    return described
+            json_schema[name] = field.metadata[name]
+    return json_schema
 
 
-def _nested(field: fields.Nested, inside: tuple[type[Schema], ...]) -> dict[str, Any]:
+def _describe_nested(field: fields.Nested, parents: tuple[type[Schema], ...]) -> dict[str, Any]:
     try:
         schema = field.schema
-    except Exception:  # it is named, and no schema has that name
+    except Exception:  # its name is not that of a schema
         return {}
-    is_recursive = type(schema) in inside
-    described = {"type": "object"} if is_recursive else _object(schema, inside)
-    return {"type": "array", "items": described} if field.many else described
+    is_recursive = type(schema) in parents
+    json_schema = {"type": "object"} if is_recursive else _describe_schema(schema, parents)
+    return {"type": "array", "items": json_schema} if field.many else json_schema
 
 
-def _limits(validator: object, kind: object) -> dict[str, Any]:
+def _describe_validator(validator: object, kind: object) -> dict[str, Any]:
     if isinstance(validator, validate.Range):
-        return _ranged(validator) if kind in ("integer", "number") else {}
+        return _describe_range(validator) if kind in ("integer", "number") else {}
     if isinstance(validator, validate.Length):
         low, high = validator.min, validator.max
         if validator.equal is not None:
@@ -160,38 +159,38 @@ def _limits(validator: object, kind: object) -> dict[str, Any]:
         suffix = {"array": "Items", "object": "Properties"}.get(str(kind), "Length")
         return _present({f"min{suffix}": low, f"max{suffix}": high})
     if isinstance(validator, validate.OneOf):
-        return _choices([_plain(choice) for choice in validator.choices])
+        return _describe_choices([_to_json(choice) for choice in validator.choices])
     if isinstance(validator, validate.Regexp):
         return {"pattern": validator.regex.pattern}
     return {}
 
 
-def _ranged(validator: validate.Range) -> dict[str, Any]:
+def _describe_range(validator: validate.Range) -> dict[str, Any]:
     low = "minimum" if validator.min_inclusive else "exclusiveMinimum"
     high = "maximum" if validator.max_inclusive else "exclusiveMaximum"
-    return _present({low: _plain(validator.min), high: _plain(validator.max)})
+    return _present({low: _to_json(validator.min), high: _to_json(validator.max)})
 
 
-def _choices(values: list[Any]) -> dict[str, Any]:
+def _describe_choices(values: list[Any]) -> dict[str, Any]:
     return {} if None in values else {"enum": values}
 
 
-def _as_sent(value: Any, field: fields.Field[Any]) -> Any:
-    """A loaded value as a caller would send it; ``None`` where that is not known."""
+def _serialize(value: Any, field: fields.Field[Any]) -> Any:
+    """Return a deserialized value as a caller would send it; ``None`` if unknown."""
     if isinstance(field, fields.Enum) and isinstance(value, Enum):
         if field.by_value is False:
             return value.name
         return value.value if isinstance(value.value, bool | int | str) else None
-    return _plain(value)
+    return _to_json(value)
 
 
-def _plain(value: Any) -> Any:
-    """A value as JSON has it; ``None`` where JSON has none."""
+def _to_json(value: Any) -> Any:
+    """Return a value for JSON; ``None`` if JSON cannot represent it."""
     if isinstance(value, Decimal):
         value = float(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    return value if isinstance(value, bool | int | str) else as_text(value)
+    return value if isinstance(value, bool | int | str) else format_value(value)
 
 
 def _present(values: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,7 @@
-"""Values that nobody should read over a shoulder: those of parameters with names like passwords.
+"""Redaction: documents of runs without the values of secrets. Pure.
 
-Pure. It hides what a run shows, and not what a job prints.
+It removes parameters with names like passwords, and not what a job prints.
 """
-# MERGED """What is shown of runs as JSON: as the Jobs API spells it, without secrets. Pure."""
 
 from __future__ import annotations
 
@@ -18,23 +17,25 @@ if TYPE_CHECKING:
 
 REDACTED = "***"
 
-#: What the name of a secret has at its end, or before one of its later words, in lower case.
-ENDINGS = (
+#: A name is secret if it ends with one of these at the end of any of its words, in lower case.
+SECRET_ENDINGS = (
     *("password", "passwd", "passphrase", "passcode", "pwd"),
     *("secret", "secrets", "token", "tokens", "credential", "credentials", "creds"),
     *("apikey", "accesskey", "accountkey", "privatekey", "signingkey", "encryptionkey"),
     *("authorization", "connectionstring"),
 )
 
-#: What a schema says of its fields: name → whether the value is a secret.
+#: Fields of a schema whose secrecy it declares: name → whether the value is a secret.
 SecretOverrides = Mapping[str, bool]
 
 NO_OVERRIDES: SecretOverrides = {}
+
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
-#: ``name=value`` as a whole argument, and options within a whole command.
+#: ``name=value`` as a whole argument.
 _ASSIGNMENT = re.compile(r"(?P<name>-{0,2}[\w.-]+)(=)(.+)", re.DOTALL)
 
+#: ``name=value`` or ``--name value`` within a whole command.
 _OPTION = re.compile(
     r"((?<!\S)-{0,2}[\w.-]+)(=)(\"[^\"]*\"|'[^']*'|\S+)"
     r"|((?<!\S)-{1,2}[\w.-]+)(\s+)(\"[^\"]*\"|'[^']*'|[^\s-]\S*)"
@@ -43,23 +44,20 @@ _OPTION = re.compile(
 
 @lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
-    """Whether a name is that of a secret, in whatever style it is written.
+    """Return whether a name is that of a secret, in any style.
 
     :param name: e.g. ``apiKey``, ``DB_PASSWORD``, ``--private-key``.
     """
     so_far = ""
     for word in _WORD.findall(name):
         so_far += word.lower()
-        if so_far.endswith(ENDINGS):
+        if so_far.endswith(SECRET_ENDINGS):
             return True
     return False
 
 
 def secret_overrides(schema: Schema | None) -> SecretOverrides:
-    """What a job's schema says itself, by ``metadata={"secret": True}``, or ``False``.
-
-    :param schema: the job's, if it has one.
-    """
+    """Return the fields that a schema declares with ``metadata={"secret": True}`` or ``False``."""
     if schema is None:
         return NO_OVERRIDES
     return {
@@ -69,106 +67,103 @@ def secret_overrides(schema: Schema | None) -> SecretOverrides:
     }
 
 
-def redact(document: dict[str, Any], said: SecretOverrides = NO_OVERRIDES) -> dict[str, Any]:
-    """A run, or the output of one, without the values of secrets.
+def redact(document: dict[str, Any], overrides: SecretOverrides = NO_OVERRIDES) -> dict[str, Any]:
+    """Return a copy of a run, or of an output, without the values of secrets.
 
-    :param document: as the Jobs API spells it; it stays as it is.
-    :param said: what the job's schema says of its fields; of others the name decides.
+    :param document: a document of the Jobs API.
+    :param overrides: what the job's schema declares. Names decide about all other fields.
     """
-    return {name: _masked_member(name, value, said) for name, value in document.items()}
+    return {name: _redact_member(name, value, overrides) for name, value in document.items()}
 
 
-def _masked_member(name: str, value: Any, said: SecretOverrides) -> Any:
+def _redact_member(name: str, value: Any, overrides: SecretOverrides) -> Any:
     if isinstance(value, dict):
-        if _is_named_value(value):
-            return _masked_pair(value, said)
-        return redact(value, said)
+        if _is_job_parameter(value):
+            return _redact_job_parameter(value, overrides)
+        return redact(value, overrides)
     if isinstance(value, list):
-        return _masked_list(value, said)
-    return REDACTED if value and isinstance(value, str) and _is_secret(name, said) else value
+        return _redact_list(value, overrides)
+    return REDACTED if value and isinstance(value, str) and _is_secret(name, overrides) else value
 
 
-def _masked_list(values: list[Any], said: SecretOverrides) -> list[Any]:
+def _redact_list(values: list[Any], overrides: SecretOverrides) -> list[Any]:
     result = []
     follows_secret = False
     for value in values:
         if not isinstance(value, str):
-            result.append(_masked_member("", value, said))
+            result.append(_redact_member("", value, overrides))
             follows_secret = False
         elif follows_secret and not value.startswith("-"):
             result.append(REDACTED)
             follows_secret = False
         else:
-            result.append(_masked_argument(value, said))
-            follows_secret = value.startswith("-") and _is_secret(value, said)
+            result.append(_redact_argument(value, overrides))
+            follows_secret = value.startswith("-") and _is_secret(value, overrides)
     return result
 
 
-def _masked_argument(text: str, said: SecretOverrides) -> str:
-    """One argument of a script, or a whole command."""
+def _redact_argument(text: str, overrides: SecretOverrides) -> str:
+    """Redact one argument of a script, or a whole command."""
 
-    def hide(match: re.Match[str]) -> str:
-        name, between, value = (part for part in match.groups() if part is not None)
-        return f"{name}{between}{REDACTED if _is_secret(name, said) else value}"
+    def replace(match: re.Match[str]) -> str:
+        name, separator, value = (part for part in match.groups() if part is not None)
+        return f"{name}{separator}{REDACTED if _is_secret(name, overrides) else value}"
 
-    whole = _ASSIGNMENT.fullmatch(text)
-    if whole and _is_secret(whole["name"], said):
-        return hide(whole)
-    return _OPTION.sub(hide, text)
+    assignment = _ASSIGNMENT.fullmatch(text)
+    if assignment and _is_secret(assignment["name"], overrides):
+        return replace(assignment)
+    return _OPTION.sub(replace, text)
 
 
-def _is_named_value(value: dict[str, Any]) -> bool:
-    """Whether it is a job parameter as a run has it: a name beside a value, a default, or both."""
+def _is_job_parameter(value: dict[str, Any]) -> bool:
     return isinstance(value.get("name"), str) and not value.keys().isdisjoint({"value", "default"})
 
 
-def _masked_pair(pair: dict[str, Any], said: SecretOverrides) -> dict[str, Any]:
-    if not _is_secret(pair["name"], said):
-        return pair
+def _redact_job_parameter(parameter: dict[str, Any], overrides: SecretOverrides) -> dict[str, Any]:
+    if not _is_secret(parameter["name"], overrides):
+        return parameter
     return {
         name: REDACTED if value and name in ("value", "default") else value
-        for name, value in pair.items()
+        for name, value in parameter.items()
     }
 
 
-def _is_secret(name: str, said: SecretOverrides) -> bool:
-    answer = said.get(name.lstrip("-"))
-    return is_secret_name(name) if answer is None else answer
+def _is_secret(name: str, overrides: SecretOverrides) -> bool:
+    override = overrides.get(name.lstrip("-"))
+    return is_secret_name(name) if override is None else override
 
 
 def summarize_newest_run(
-    runs: Sequence[dict[str, Any]], secrets: SecretOverrides
+    runs: Sequence[dict[str, Any]], overrides: SecretOverrides
 ) -> dict[str, Any]:
-    """The newest run of a job, and how it is doing; of a job without runs, all is ``None``.
+    """Return the newest run and its state; all are ``None`` if there is no run.
 
     :param runs: newest first.
-    :param secrets: what the job's schema says of its parameters.
     """
     if not runs:
         return {"status": None, "outcome": None, "run": None}
     return {
         "status": life_cycle_of(runs[0]),
         "outcome": outcome_of(runs[0]).value,
-        "run": redact(runs[0], secrets),
+        "run": redact(runs[0], overrides),
     }
 
 
 def redact_outputs(
-    outputs: Mapping[str, dict[str, Any]], secrets: SecretOverrides
+    outputs: Mapping[str, dict[str, Any]], overrides: SecretOverrides
 ) -> dict[str, Any]:
-    """What the tasks of a run left.
+    """Redact the outputs of a run.
 
     :param outputs: by task key.
-    :param secrets: what the job's schema says of its parameters.
     """
-    return {task: redact(remove_dbt_headers(output), secrets) for task, output in outputs.items()}
+    return {
+        task_key: redact(remove_dbt_headers(output), overrides)
+        for task_key, output in outputs.items()
+    }
 
 
 def remove_dbt_headers(output: dict[str, Any]) -> dict[str, Any]:
-    """An output without the headers of a dbt task, which carry credentials.
-
-    :param output: of one task.
-    """
+    """Return the output of a task without the headers of a dbt task, which have credentials."""
     if "dbt_output" not in output:
         return output
     dbt = {

@@ -1,4 +1,4 @@
-"""What can be told about a run from what the workspace says of it. Pure."""
+"""Arguments of a repair. Pure."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ..sdk_types import Run
 
-#: The parameters that a run was started with and that a repair has to be given again.
-#: Source: the Jobs API forgets them (apache/airflow issue 64828).
+#: The parameters of a run that a repair must repeat, because the Jobs API does not keep them.
+#: Source: apache/airflow issue 64828.
 RUN_PARAMETERS = (
     "dbt_commands",
     "jar_params",
@@ -25,11 +25,11 @@ RUN_PARAMETERS = (
 def build_repair_arguments(
     run: Run, *, rerun_tasks: Sequence[str] | None, rerun_dependent_tasks: bool | None
 ) -> dict[str, Any]:
-    """What the SDK's ``repair_run`` needs to run tasks again as they ran before.
+    """Return the arguments of the SDK's ``repair_run`` that rerun tasks with the same parameters.
 
-    :param run: with its repair history.
-    :param rerun_tasks: the task keys; ``None``: all that failed.
-    :param rerun_dependent_tasks: and what depends on them.
+    :param run: the run with its repair history.
+    :param rerun_tasks: the task keys; ``None``: all failed tasks.
+    :param rerun_dependent_tasks: also rerun the tasks that depend on them.
     """
     repairs = [item.id for item in run.repair_history or [] if item.id]
     arguments: dict[str, Any] = {
@@ -38,9 +38,9 @@ def build_repair_arguments(
         "rerun_tasks": list(rerun_tasks) if rerun_tasks else None,
         "rerun_all_failed_tasks": None if rerun_tasks else True,
     }
-    given = run.overriding_parameters
+    parameters = run.overriding_parameters
     for name in RUN_PARAMETERS:
-        value = getattr(given, name, None) if given else None
+        value = getattr(parameters, name, None)
         if value:
             arguments[name] = value
     if run.job_parameters:

@@ -1,6 +1,6 @@
-"""For the tests of apps that use the extension: a workspace that fails when it is told to.
+"""Tools for testing apps: a fault proxy in front of a workspace, and pytest fixtures.
 
-It knows nothing of the extension: any client of the Jobs API can be tried with it.
+The proxy does not depend on the extension. You can test any client of the Jobs API with it.
 """
 
 from .exchange import Exchange, RecordedRequest, Reply, hash_token

@@ -1,4 +1,4 @@
-"""One request on its way to a workspace, and what a fault may do to it."""
+"""The exchange of one request and its response, which a fault can change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from io import BufferedIOBase
 from typing import Any
 from urllib.parse import urlsplit
 
-#: Headers that hold for one connection only, or that are written anew.
+#: Headers of a single connection, and headers that the proxy sets itself.
 HOP_BY_HOP_HEADERS = frozenset(
     {
         "accept-encoding",
@@ -27,30 +27,25 @@ HOP_BY_HOP_HEADERS = frozenset(
     }
 )
 
-#: Seconds that a workspace may take for an answer.
+#: How long the workspace may take to respond.
 TIMEOUT_SECONDS = 60.0
 
 
 def hash_token(token: str) -> str:
-    """Names a token in a record without giving it away.
-
-    :param token: the token.
-    """
+    """Return a hash that identifies a token in a record without revealing it."""
     return hashlib.sha256(token.encode()).hexdigest()[:12]
 
 
 @dataclass
 class RecordedRequest:
-    """A request that a client sent.
+    """A request of a client.
 
-    :param method: e.g. ``GET``.
-    :param path: without the query.
-    :param query: the query, each name with its last value.
-    :param body: what its JSON says; text that is not JSON as it is, ``None`` if there is none.
+    :param path: the path without the query.
+    :param query: each name with its last value.
+    :param body: the parsed JSON, or the text if it is not JSON; ``None`` without a body.
     :param token: the :func:`hash_token` of its bearer token; empty without one.
-    :param forwarded: whether it reached the workspace.
-    :param status: in the answer that the client got, or the beginning of one; ``None``: in none,
-        or none yet.
+    :param forwarded: whether the request reached the workspace.
+    :param status: the status of the response, or of its beginning; ``None`` without a response.
     """
 
     method: str
@@ -62,10 +57,10 @@ class RecordedRequest:
     status: int | None = None
 
     def matches(self, method: str | None, path: str | None) -> bool:
-        """Whether it is one of those meant.
+        """Return whether the request has a method and a path.
 
         :param method: e.g. ``POST``; ``None``: any.
-        :param path: the end of its path, e.g. ``jobs/runs/get``; ``None``: any.
+        :param path: the end of the path, e.g. ``jobs/runs/get``; ``None``: any.
         """
         return (method is None or method == self.method) and (
             path is None or self.path.endswith(path)
@@ -73,10 +68,7 @@ class RecordedRequest:
 
 
 def parse_body(raw: bytes) -> Any:
-    """A body as a record holds it.
-
-    :param raw: the bytes.
-    """
+    """Parse a body for a record."""
     if not raw:
         return None
     try:
@@ -87,14 +79,14 @@ def parse_body(raw: bytes) -> Any:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer over HTTP; its length is not among the headers."""
+    """A response to a request. The headers do not include the length."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
     def head(self) -> bytes:
-        """The status line and the headers, as they are sent."""
+        """Return the bytes of the status line and the headers."""
         lines = [f"HTTP/1.1 {self.status} {responses.get(self.status, 'Unknown')}"]
         lines += [f"{name}: {value}" for name, value in self.headers.items()]
         lines += [f"Content-Length: {len(self.body)}", "", ""]
@@ -103,13 +95,10 @@ class Reply:
 
 @dataclass(frozen=True)
 class ForwardedRequest:
-    """A request as it is handed on.
+    """A request for the workspace.
 
     :param origin: scheme, host and port of the workspace.
-    :param method: e.g. ``GET``.
     :param target: path and query.
-    :param headers: all of them.
-    :param body: the bytes.
     """
 
     origin: str
@@ -119,9 +108,9 @@ class ForwardedRequest:
     body: bytes
 
     def send(self) -> Reply:
-        """Ask the workspace, over a connection of its own, exactly once.
+        """Send the request once, over its own connection.
 
-        :raises OSError: it cannot be reached.
+        :raises OSError: the workspace cannot be reached.
         """
         parts = urlsplit(self.origin)
         connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
@@ -141,20 +130,19 @@ class ForwardedRequest:
 
 
 class Exchange:
-    """A request that has been read and waits for an answer: what a fault is given.
+    """A request that waits for its response. Faults are called with it.
 
-    :param request: its record.
-    :param outbound: the request as the workspace gets it.
-    :param connection: to the client.
-    :param out: writes to the client.
-    :param closing: set when nobody waits for answers any more.
-    :param rewrite: turns the workspace's address in a body into the one that the client knows.
+    :param request: the record of the request.
+    :param connection: the socket to the client.
+    :param out: the file that writes to the client.
+    :param closing: set when the proxy stops.
+    :param rewrite: replaces the workspace's address in a body with that of the proxy.
     """
 
     def __init__(
         self,
         request: RecordedRequest,
-        build_forwarded_request: ForwardedRequest,
+        forwarded_request: ForwardedRequest,
         connection: socket.socket,
         out: BufferedIOBase,
         closing: threading.Event,
@@ -162,69 +150,56 @@ class Exchange:
     ) -> None:
         self.request = request
         self.is_over = False
-        self._outbound = build_forwarded_request
+        self._forwarded_request = forwarded_request
         self._connection = connection
         self._out = out
         self._closing = closing
         self._rewrite = rewrite
 
     def forward(self) -> Reply:
-        """Hand the request on to the workspace.
+        """Forward the request to the workspace and return its response.
 
-        :return: what it answers, not yet sent to the client.
+        The response is not sent to the client yet.
+
         :raises OSError: the workspace cannot be reached.
         """
-        reply = self._outbound.send()
+        reply = self._forwarded_request.send()
         self.request.forwarded = True
         return Reply(reply.status, reply.headers, self._rewrite(reply.body))
 
     def respond(self, reply: Reply) -> None:
-        """Send a whole answer; the connection stays open.
-
-        :param reply: it.
-        """
+        """Send a complete response and keep the connection open."""
         self.begin_response(reply, b"" if self.request.method == "HEAD" else reply.body)
 
     def begin_response(self, reply: Reply, part: bytes = b"") -> None:
-        """Send the status line, the headers, and a part of the body.
-
-        :param reply: it.
-        :param part: of its body.
-        """
+        """Send the status line, the headers and a part of the body."""
         self.request.status = reply.status
         self.write(reply.head() + part)
 
     def write(self, data: bytes) -> None:
-        """Send bytes as they are.
-
-        :param data: them.
-        """
+        """Send raw bytes."""
         self._out.write(data)
         self._out.flush()
 
     def wait(self, seconds: float) -> bool:
-        """Let time pass.
-
-        :param seconds: how long.
-        :return: whether the fault should go on: not when the workspace is being stopped.
-        """
+        """Wait, and return whether to continue: false if the proxy is stopping."""
         return not self._closing.wait(seconds)
 
     def hang(self) -> None:
-        """Say nothing until the client leaves."""
+        """Send nothing until the client disconnects."""
         self._connection.recv(1)
         self.is_over = True
 
     def close(self) -> None:
-        """Close the connection in good order."""
+        """Close the connection normally."""
         self.is_over = True
 
     def reset(self) -> None:
-        """Break the connection off."""
+        """Reset the connection."""
         self.is_over = True
         if self._connection.fileno() < 0:
             return
         no_linger = struct.pack("ii", 1, 0)
         self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_linger)
-        # Closed past Python, which would keep it open for its files and close it in good order.
+        # Closed by its number: Python would keep it open for its files and close it normally.
         os.close(self._connection.detach())

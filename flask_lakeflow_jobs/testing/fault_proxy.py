@@ -1,4 +1,4 @@
-"""A workspace with a faulty road in front of it."""
+"""A proxy in front of a workspace that records requests and injects faults."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _log = logging.getLogger("flask_lakeflow_jobs.local")
 
 
 class Address(Protocol):
-    """Where a workspace answers: what ``flask_lakeflow_jobs.local`` gives, or anything like it."""
+    """The address of a workspace, such as that of ``flask_lakeflow_jobs.local.Workspace``."""
 
     @property
     def host(self) -> str: ...
@@ -38,15 +38,14 @@ class Address(Protocol):
 
 @dataclass
 class Rule:
-    """Which requests a fault befalls.
+    """A fault and the requests that it applies to.
 
-    :param fault: what happens to them.
     :param method: e.g. ``POST``; ``None``: any.
-    :param path: the end of their path; ``None``: any.
-    :param times: how many of them; ``None``: all.
-    :param rate: the share of them that it befalls.
-    :param random: draws them.
-    :param applied: how many it has befallen.
+    :param path: the end of the path; ``None``: any.
+    :param times: the maximum number of requests; ``None``: no maximum.
+    :param rate: the share of the requests.
+    :param random: selects that share.
+    :param applied: the number of requests so far.
     """
 
     fault: Fault
@@ -58,32 +57,25 @@ class Rule:
     applied: int = 0
 
     def matches(self, request: RecordedRequest) -> bool:
-        """Whether it is this request's turn; if so, it is counted.
-
-        :param request: it.
-        """
+        """Return whether the fault applies to a request."""
         if self.times is not None and self.applied >= self.times:
             return False
         if not request.matches(self.method, self.path):
             return False
-        if self.random is not None and self.random.random() >= self.rate:
-            return False
-        self.applied += 1
-        return True
+        return self.random is None or self.random.random() < self.rate
 
 
 class FaultyWorkspace:
-    """Stands between a client and a workspace, breaks what it is told to break, and records all.
+    """A proxy between a client and a workspace that records requests and injects faults.
 
-    Give a client :attr:`host` and :attr:`token` in place of the workspace's own::
+    Give the client :attr:`host` and :attr:`token` instead of the workspace's own::
 
         with FaultyWorkspace(address) as workspace:
             workspace.fail(Drop(accepted=True), method="POST", path="jobs/run-now", times=1)
             app.config.update(DATABRICKS_HOST=workspace.host, DATABRICKS_TOKEN=workspace.token)
 
-    :param workspace: the workspace: an local one's address, or anything with a host and a token.
-    :param tokens: what else is let in as a bearer token, for users; to the workspace each of them
-        passes as its own token.
+    :param workspace: the address of a local workspace, or any object with a host and a token.
+    :param tokens: accepted bearer tokens of users. The proxy forwards them as the workspace's own.
     """
 
     def __init__(self, workspace: Address, *, tokens: Iterable[str] = ()) -> None:
@@ -96,18 +88,16 @@ class FaultyWorkspace:
 
     @property
     def host(self) -> str:
-        """For ``DATABRICKS_HOST``; the same after a stop and a start."""
+        """The value for ``DATABRICKS_HOST``. It stays the same after a restart."""
         return f"http://127.0.0.1:{self._port}"
 
     @property
     def token(self) -> str:
-        """For ``DATABRICKS_TOKEN``."""
+        """The value for ``DATABRICKS_TOKEN``."""
         return self._workspace.token
 
-    # ── up and down ───────────────────────────────────────────────────────────────────────────────
-
     def start(self) -> None:
-        """Listen, on the loopback interface only."""
+        """Listen on the loopback interface."""
         self._server = _Server(("127.0.0.1", self._port), self)
         self._port = int(self._server.server_address[1])
         self._thread = threading.Thread(
@@ -116,7 +106,7 @@ class FaultyWorkspace:
         self._thread.start()
 
     def stop(self) -> None:
-        """Listen no more, and break what is open: to clients the workspace is gone."""
+        """Stop listening and break open connections, as if the workspace were down."""
         self._server.shutdown()
         self._thread.join()
         self._server.break_connections()
@@ -134,8 +124,6 @@ class FaultyWorkspace:
     ) -> None:
         self.stop()
 
-    # ── faults ────────────────────────────────────────────────────────────────────────────────────
-
     def fail(
         self,
         fault: Fault,
@@ -146,54 +134,52 @@ class FaultyWorkspace:
         rate: float = 1.0,
         random: random_module.Random | None = None,
     ) -> Rule:
-        """Let something go wrong from now on. Of several rules for a request the first holds.
+        """Inject a fault from now on. If several rules match a request, the first one applies.
 
-        :param fault: what.
-        :param method: e.g. ``POST``; ``None``: with any.
-        :param path: the end of the request's path, e.g. ``jobs/run-now``, ``oidc/v1/token`` or
-            ``databricks-config``; ``None``: with any.
-        :param times: with how many requests; ``None``: with all of them.
-        :param rate: with which share of them, drawn by chance.
-        :param random: the source of chance; a seeded one makes the draw the same each time.
-        :return: the rule, which counts.
-        :raises ValueError: a rate without a source of chance.
+        :param method: e.g. ``POST``; ``None``: any.
+        :param path: the end of the path, e.g. ``jobs/run-now``, ``oidc/v1/token`` or
+            ``databricks-config``; ``None``: any.
+        :param times: the maximum number of requests; ``None``: no maximum.
+        :param rate: the share of the requests, selected at random.
+        :param random: the random generator for ``rate``. Seed it to make a test reproducible.
+        :return: the rule, which counts the requests.
+        :raises ValueError: a rate without a random generator.
         """
         if rate < 1.0 and random is None:
-            raise ValueError("A rate needs 'random', such as random.Random(1), to draw by.")
+            raise ValueError("A rate requires 'random', such as random.Random(1).")
         rule = Rule(fault, method, path, times, rate, random)
         with self._changed:
             self._rules.append(rule)
         return rule
 
     def clear_faults(self) -> None:
-        """Let nothing go wrong any more; what hangs goes on hanging."""
+        """Remove all faults. Requests that hang keep hanging."""
         with self._changed:
             self._rules.clear()
 
     def record(self, request: RecordedRequest) -> Fault | None:
-        """Record a request, and find out what befalls it.
-
-        :param request: it.
-        """
+        """Record a request and return the fault that applies to it."""
         with self._changed:
             self._requests.append(request)
             self._changed.notify_all()
-            return next((rule.fault for rule in self._rules if rule.matches(request)), None)
-
-    # ── records ───────────────────────────────────────────────────────────────────────────────────
+            rule = next((rule for rule in self._rules if rule.matches(request)), None)
+            if rule is None:
+                return None
+            rule.applied += 1
+            return rule.fault
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """All requests so far, in the order in which they came."""
+        """All requests so far, in the order of their arrival."""
         return self.find_requests()
 
     def find_requests(
         self, method: str | None = None, path: str | None = None
     ) -> list[RecordedRequest]:
-        """The requests of a kind so far.
+        """Return the requests so far with a method and a path.
 
         :param method: e.g. ``GET``; ``None``: any.
-        :param path: the end of their path; ``None``: any.
+        :param path: the end of the path; ``None``: any.
         """
         with self._changed:
             return [request for request in self._requests if request.matches(method, path)]
@@ -206,61 +192,51 @@ class FaultyWorkspace:
         path: str | None = None,
         timeout: float = 30.0,
     ) -> list[RecordedRequest]:
-        """Wait until requests of a kind have come.
+        """Wait for a number of requests with a method and a path, and return them.
 
-        :param count: how many.
         :param method: e.g. ``GET``; ``None``: any.
-        :param path: the end of their path; ``None``: any.
+        :param path: the end of the path; ``None``: any.
         :param timeout: seconds.
-        :raises TimeoutError: they have not.
+        :raises TimeoutError: the requests did not arrive in time.
         """
         with self._changed:
             if not self._changed.wait_for(
                 lambda: len(self.find_requests(method, path)) >= count, timeout
             ):
                 raise TimeoutError(
-                    f"{len(self.find_requests(method, path))} of {count} requests came within"
+                    f"{len(self.find_requests(method, path))} of {count} requests arrived within"
                     f" {timeout:g} seconds."
                 )
             return self.find_requests(method, path)
 
-    # ── what the connections need ─────────────────────────────────────────────────────────────────
-
     def build_forwarded_request(
         self, method: str, target: str, headers: Any, body: bytes
     ) -> ForwardedRequest:
-        """A client's request as the workspace gets it.
+        """Return the request for the workspace; user tokens are replaced with its own.
 
-        :param method: e.g. ``GET``.
         :param target: path and query.
-        :param headers: the client's.
-        :param body: the bytes.
         """
-        kept = {name: headers[name] for name in headers if name.lower() not in HOP_BY_HOP_HEADERS}
+        forwarded = {
+            name: headers[name] for name in headers if name.lower() not in HOP_BY_HOP_HEADERS
+        }
         if read_bearer_token(headers) in self._tokens:
-            kept["Authorization"] = f"Bearer {self.token}"
-        return ForwardedRequest(self._workspace.host, method, target, kept, body)
+            forwarded["Authorization"] = f"Bearer {self.token}"
+        return ForwardedRequest(self._workspace.host, method, target, forwarded, body)
 
     def rewrite(self, body: bytes) -> bytes:
-        """Lead whoever follows an address in a body over this road too.
-
-        :param body: as the workspace sent it.
-        """
+        """Replace the workspace's address in a body with that of the proxy."""
         return body.replace(self._workspace.host.encode(), self.host.encode())
 
 
 def read_bearer_token(headers: Any) -> str:
-    """The token of a request; empty without one.
-
-    :param headers: the request's.
-    """
+    """Return the bearer token in the headers of a request, or an empty string."""
     scheme, _, token = headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
 class _Server(ThreadingHTTPServer):
     request_queue_size = 128
-    daemon_threads = False  # they are waited for when the server closes
+    daemon_threads = False  # the server waits for them when it closes
 
     def __init__(self, address: tuple[str, int], workspace: FaultyWorkspace) -> None:
         self.workspace = workspace
@@ -282,10 +258,10 @@ class _Server(ThreadingHTTPServer):
             try:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
-                _log.debug("A connection was gone already.")
+                _log.debug("A connection was already closed.")
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        _log.debug("A client went away in the middle of an exchange.", exc_info=True)
+        _log.debug("A client disconnected during an exchange.", exc_info=True)
 
 
 class _Connection(BaseHTTPRequestHandler):
@@ -316,7 +292,7 @@ class _Connection(BaseHTTPRequestHandler):
         fault = workspace.record(request) or _no_fault
         try:
             fault(exchange)
-        except OSError:  # the workspace is not there, or the client is gone
+        except OSError:  # the workspace is down, or the client has disconnected
             exchange.reset()
         self.close_connection = self.close_connection or exchange.is_over
 

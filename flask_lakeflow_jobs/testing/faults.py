@@ -1,7 +1,6 @@
-"""What can go wrong between a client and its workspace, one class a kind.
+"""Faults between a client and a workspace, one class for each kind.
 
-A fault is anything that may be called with an :class:`Exchange`; write your own where these do not
-suffice.
+A fault is any callable that takes an :class:`Exchange`, so you can write your own.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from .exchange import Exchange, Reply
 
 Fault: TypeAlias = Callable[[Exchange], None]
 
-#: What the workspace calls an error with that status.
+#: Error codes of the workspace by HTTP status.
 #: Source: the table of errors in the Databricks SDKs (``errors/platform.py`` in Python).
 ERROR_CODES = {
     400: "INVALID_PARAMETER_VALUE",
@@ -36,17 +35,16 @@ HTML = "text/html; charset=utf-8"
 
 @dataclass(frozen=True)
 class Refusal:
-    """An error as the workspace spells it; the request does not reach it.
+    """An error in the workspace's format. The request does not reach the workspace.
 
-    :param status: of HTTP.
-    :param error_code: in the body; left out, the one that goes with the status.
-    :param message: in the body.
-    :param retry_after: seconds, in the header of that name; ``None``: without it.
+    :param status: the HTTP status.
+    :param error_code: the code in the body; ``None``: the code for the status.
+    :param retry_after: seconds, for the ``Retry-After`` header; ``None``: no header.
     """
 
     status: int
     error_code: str | None = None
-    message: str = "A fault was asked for."
+    message: str = "An injected fault."
     retry_after: int | None = None
 
     def __call__(self, exchange: Exchange) -> None:
@@ -60,12 +58,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class InvalidBody:
-    """An answer that is none: the request reaches the workspace, its answer is lost.
-
-    :param status: of HTTP.
-    :param body: in place of the workspace's.
-    :param content_type: of that body.
-    """
+    """An invalid body instead of the workspace's. The request reaches the workspace."""
 
     status: int = 200
     body: bytes = b'{"run_id": 12\x00\xff'
@@ -78,10 +71,7 @@ class InvalidBody:
 
 @dataclass(frozen=True)
 class GatewayPage:
-    """The page of a gateway that does not reach the workspace.
-
-    :param status: of HTTP.
-    """
+    """The HTML page of a gateway that cannot reach the workspace."""
 
     status: int = 502
 
@@ -92,10 +82,10 @@ class GatewayPage:
 
 @dataclass(frozen=True)
 class Drop:
-    """The connection breaks, and the client learns nothing.
+    """A connection that ends without a response.
 
-    :param accepted: whether the workspace got the request before.
-    :param reset: broken off; else closed in good order.
+    :param accepted: whether the request reaches the workspace.
+    :param reset: reset the connection; otherwise close it normally.
     """
 
     accepted: bool = False
@@ -112,7 +102,7 @@ class Drop:
 
 @dataclass(frozen=True)
 class TruncatedBody:
-    """The connection closes in the middle of the workspace's answer."""
+    """A connection that ends in the middle of the workspace's response."""
 
     def __call__(self, exchange: Exchange) -> None:
         reply = exchange.forward()
@@ -122,7 +112,7 @@ class TruncatedBody:
 
 @dataclass(frozen=True)
 class SlowBody:
-    """The workspace's answer comes byte by byte, so that something comes all the time.
+    """The workspace's response, sent byte by byte.
 
     :param delay: seconds before each byte of the body.
     """
@@ -140,10 +130,7 @@ class SlowBody:
 
 @dataclass(frozen=True)
 class Delay:
-    """The workspace's answer comes late.
-
-    :param seconds: how late.
-    """
+    """A delay before the workspace's response."""
 
     seconds: float
 
@@ -155,9 +142,9 @@ class Delay:
 
 @dataclass(frozen=True)
 class Silence:
-    """The connection stays, and no answer ever comes.
+    """A connection that stays open without a response.
 
-    :param accepted: whether the workspace got the request.
+    :param accepted: whether the request reaches the workspace.
     """
 
     accepted: bool = False

@@ -1,6 +1,6 @@
-"""Pytest fixtures for the tests of apps: a workspace, simulated jobs, faults, a clock.
+"""Pytest fixtures for testing apps: a workspace, simulated jobs, faults and a clock.
 
-Name it in your ``conftest.py``: ``pytest_plugins = ["flask_lakeflow_jobs.testing.plugin"]``.
+Enable them in your ``conftest.py``: ``pytest_plugins = ["flask_lakeflow_jobs.testing.plugin"]``.
 """
 
 from __future__ import annotations
@@ -16,36 +16,36 @@ import pytest
 from ..local import ManualClock, Workspace, load_bundle
 from .fault_proxy import FaultyWorkspace
 
-#: Seconds between two looks at a run that goes on, so that tests need not wait for the default.
-POLL_INTERVAL = 0.1
+#: Shorter than the default, so that tests do not wait for the next poll.
+POLL_INTERVAL_SECONDS = 0.1
 
 SimulatedJob = Callable[..., int]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the setting that names the bundle."""
+    """Add the pytest setting ``lakeflow_bundle``."""
     parser.addini(
         "lakeflow_bundle",
-        "The databricks.yml of the fixture lakeflow_workspace, from the root of the tests.",
+        "Path of the databricks.yml for the fixture lakeflow_workspace, from the root folder.",
         default="databricks.yml",
     )
 
 
 @pytest.fixture(scope="session")
 def lakeflow_bundle(pytestconfig: pytest.Config) -> Path:
-    """The bundle whose jobs the workspace has: the setting ``lakeflow_bundle``, or override it."""
+    """The path of the workspace's bundle: the setting ``lakeflow_bundle``."""
     path: Path = pytestconfig.rootpath / pytestconfig.getini("lakeflow_bundle")
     if not path.is_file():
         raise pytest.UsageError(
-            f"There is no bundle {path}. Set 'lakeflow_bundle' to the path of a databricks.yml, or"
-            " override the fixture of that name."
+            f"The bundle {path} does not exist. Set 'lakeflow_bundle' to the path of a databricks.yml,"
+            " or override the fixture lakeflow_bundle."
         )
     return path
 
 
 @pytest.fixture
 def lakeflow_clock() -> ManualClock:
-    """The workspace's time, for tests that ask for it: it stands still until it is advanced."""
+    """The workspace's clock in tests that use it. It stands still until you advance it."""
     return ManualClock()
 
 
@@ -53,7 +53,7 @@ def lakeflow_clock() -> ManualClock:
 def lakeflow_workspace(
     request: pytest.FixtureRequest, lakeflow_bundle: Path, tmp_path: Path
 ) -> Iterator[FaultyWorkspace]:
-    """A workspace of the test's own, that records what it is asked and fails when it is told to."""
+    """A workspace for one test, behind a fault proxy."""
     has_clock = "lakeflow_clock" in request.fixturenames
     clock = request.getfixturevalue("lakeflow_clock") if has_clock else None
     with (
@@ -67,12 +67,12 @@ def lakeflow_workspace(
 def lakeflow_settings(
     lakeflow_workspace: FaultyWorkspace, lakeflow_bundle: Path
 ) -> Mapping[str, Any]:
-    """What ``app.config`` needs: where the workspace is, and the jobs of its bundle."""
+    """The settings for ``app.config``: the workspace's address and the jobs of its bundle."""
     jobs = load_bundle(lakeflow_bundle).jobs
     return {
         "DATABRICKS_HOST": lakeflow_workspace.host,
         "DATABRICKS_TOKEN": lakeflow_workspace.token,
-        "LAKEFLOW_JOBS_POLL_INTERVAL": POLL_INTERVAL,
+        "LAKEFLOW_JOBS_POLL_INTERVAL": POLL_INTERVAL_SECONDS,
         "LAKEFLOW_JOBS": {key: {"job_id": job.job_id} for key, job in jobs.items()},
     }
 
@@ -100,7 +100,7 @@ def simulated_job(lakeflow_workspace: FaultyWorkspace) -> SimulatedJob:
                 "Content-Type": "application/json",
             },
         )
-        with urlopen(request) as answer:  # noqa: S310
-            return int(json.load(answer)["job_id"])
+        with urlopen(request) as response:  # noqa: S310
+            return int(json.load(response)["job_id"])
 
     return create

@@ -82,7 +82,7 @@ def compute_state_id(run: Mapping[str, Any]) -> StateId:
         attempts=sum(task.get("attempt_number") or 0 for task in [*tasks, run]),
         rank=(
             TERMINAL_RANK
-            if state.ended
+            if state.has_ended
             else RANKS.get(state.life_cycle or state.status or "", UNRANKED)
         ),
         done=sum(has_ended(task) for task in tasks),

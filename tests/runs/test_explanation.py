@@ -116,7 +116,11 @@ ANOTHER_RUN = {"run_job_output": {"run_id": 77}}
         ),
         ({"for_each_task": NONE_COUNTED}, {"error": "Its own"}, "Its own"),
         ({"for_each_task": NONE_COUNTED}, {}, None),
-        ({"run_job_task": {"job_id": 8}}, ANOTHER_RUN, "Run 77 of the job 8 says why it failed."),
+        (
+            {"run_job_task": {"job_id": 8}},
+            ANOTHER_RUN,
+            "Run 77 of job 8 has the error.",
+        ),
         ({"run_job_task": {"job_id": 8}}, {"error": "Its own", **ANOTHER_RUN}, "Its own"),
         ({"run_job_task": {"job_id": 8}}, {}, None),
         ({}, {}, None),

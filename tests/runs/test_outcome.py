@@ -230,7 +230,7 @@ def test_outcome_of_any_state_is_success_only_if_stated(given_words: StateFields
     outcome = classify(given_words)
     assert outcome in Outcome
     if outcome in SUCCESSES:
-        assert given_words.ended
+        assert given_words.has_ended
         said = given_words.result or given_words.termination_code
         assert said in ("SUCCESS", "SUCCESS_WITH_FAILURES")
         assert given_words.life_cycle not in ("INTERNAL_ERROR", "SKIPPED")
@@ -240,7 +240,7 @@ def test_outcome_of_any_state_is_success_only_if_stated(given_words: StateFields
 
 @given(any_words)
 def test_outcome_of_unrecognized_result_is_unknown(given_words: StateFields) -> None:
-    if given_words.ended and given_words.result not in (None, *RESULTS):
+    if given_words.has_ended and given_words.result not in (None, *RESULTS):
         assert classify(given_words) is Outcome.UNKNOWN
 
 

@@ -21,11 +21,11 @@ from marshmallow import validate as rules
 
 from flask_lakeflow_jobs import ConfigurationError, InvalidParameters
 from flask_lakeflow_jobs.runs.params import (
-    LIMIT,
+    MAX_FIELD_BYTES,
     RUN_NOW_FIELDS,
     TASK_TYPES,
-    as_text,
     build_run_now_fields,
+    format_value,
     validate_params,
     validate_task_keys,
 )
@@ -129,8 +129,8 @@ def test_build_run_now_fields_without_parameters_is_empty(task_type: str | None)
         (object(), None),
     ],
 )
-def test_build_run_now_fields_formats_values_as_text(value: object, text: str | None) -> None:
-    assert as_text(value) == text
+def test_build_run_now_fields_formats_values_format_value(value: object, text: str | None) -> None:
+    assert format_value(value) == text
 
 
 def test_build_run_now_fields_omits_none() -> None:
@@ -201,7 +201,7 @@ def test_build_run_now_fields_for_dbt_with_parameters_raises() -> None:
         ("anything_else", True),
     ],
 )
-def test_build_run_now_fields_for_pipeline_accepts_its_settings(name: str, value: object) -> None:
+def test_build_run_now_fields_for_pipeline_refuses_other_settings(name: str, value: object) -> None:
     assert set(refused("pipeline", {name: value}).messages) == {name}
 
 
@@ -257,8 +257,8 @@ def test_build_run_now_fields_with_field_of_wrong_type_raises(name: str, kind: t
 
 def test_build_run_now_fields_limits_a_field_to_10_000_bytes() -> None:
     overhead = len(json.dumps({"notebook_params": {"a": ""}}, separators=(",", ":")))
-    assert placed("notebook", {"a": "x" * (LIMIT - overhead)})
-    error = refused("notebook", {"a": "x" * (LIMIT - overhead + 1)})
+    assert placed("notebook", {"a": "x" * (MAX_FIELD_BYTES - overhead)})
+    error = refused("notebook", {"a": "x" * (MAX_FIELD_BYTES - overhead + 1)})
     assert set(error.messages) == {"notebook_params"}
     assert "10000" in error.detail.replace(",", "")
 
@@ -303,7 +303,7 @@ def leaves(value: object) -> list[str | None]:
         return [leaf for item in value.values() if item is not None for leaf in leaves(item)]
     if isinstance(value, list):
         return [leaf for item in value for leaf in leaves(item)]
-    return [as_text(value)]
+    return [format_value(value)]
 
 
 @given(
@@ -338,7 +338,7 @@ def test_validate_params_applies_defaults_and_keeps_names() -> None:
     }
 
 
-def test_validate_params_result_is_formatted_as_text() -> None:
+def test_validate_params_result_is_formatted_format_value() -> None:
     wire = validate_params(Etl(), {"startDate": "2025-01-02", "note": None})
     assert placed("notebook", wire) == {
         "notebook_params": {"startDate": "2025-01-02", "limit": "10"}
@@ -442,7 +442,7 @@ def test_validate_task_keys_accepts_keys_of_the_job(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("only", "tasks", "told"),
+    ("only", "tasks", "expected"),
     [
         (["rad", "+load"], ["read", "load"], "no task 'rad'. Its tasks: read, load."),
         (["re+ad"], ["read"], "no task 're+ad'. Its tasks: read."),
@@ -450,8 +450,10 @@ def test_validate_task_keys_accepts_keys_of_the_job(name: str) -> None:
     ],
 )
 def test_validate_task_keys_names_unknown_keys(
-    only: list[str], tasks: list[str], told: str
+    only: list[str], tasks: list[str], expected: str
 ) -> None:
-    with pytest.raises(InvalidParameters, match=re.escape(f"The job 'etl' has {told}")) as raised:
+    with pytest.raises(
+        InvalidParameters, match=re.escape(f"The job 'etl' has {expected}")
+    ) as raised:
         validate_task_keys(only, tasks, "etl")
     assert set(raised.value.messages) == {"only"}
