@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import textwrap
 from collections.abc import Mapping
 from http.client import HTTPConnection
@@ -136,6 +137,16 @@ def simulated_task(key: str, *upstream: str, **more: Any) -> dict[str, Any]:
     """A task of a simulated job; its notebook does not exist."""
     more = {"depends_on": depends_on(*upstream), **more} if upstream else more
     return {"task_key": key, "notebook_task": {"notebook_path": "/simulated"}, **more}
+
+
+def is_running(pid: int) -> bool:
+    """Return whether a process exists that is not a zombie."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{pid}/stat")
+    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def state_message(run: Any) -> str:

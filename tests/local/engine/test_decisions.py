@@ -111,7 +111,7 @@ def test_tasks_start_once_their_dependencies_have_ended() -> None:
 
 
 def test_chain_of_disabled_tasks_ends_in_one_decision() -> None:
-    specs = [task(f"t{n}", *([f"t{n - 1}"] if n else []), disabled=True) for n in range(50)]
+    specs = [task(f"t{n}", *([f"t{n - 1}"] if n else []), disabled=True) for n in range(600)]
     assert started(*specs).run.state == states.SUCCESS
 
 

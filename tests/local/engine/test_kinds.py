@@ -131,6 +131,11 @@ def test_python_parameters(
         ({"parameters": ["a"]}, {"python_params": ["c"]}, ["c"]),
         ({"named_parameters": {"x": "1", "y": "2"}}, {}, ["--x=1", "--y=2"]),
         (
+            {"named_parameters": {"x": "1", "y": "2"}},
+            {"python_named_params": {"x": "3"}},
+            ["--x=3", "--y=2"],
+        ),
+        (
             {"named_parameters": {"x": [1]}},
             {"python_named_params": {"y": "3"}},
             ["--x=[1]", "--y=3"],

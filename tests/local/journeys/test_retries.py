@@ -1,4 +1,4 @@
-"""Attempts after the first, and what runs too long."""
+"""Retries of tasks, and timeouts of tasks and runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.local.support import (
 )
 
 
-def test_retry(serve: Serve, clock: ManualClock) -> None:
+def test_failed_task_is_retried_after_its_interval(serve: Serve, clock: ManualClock) -> None:
     parts = {"a": {"result": ["FAILED", "FAILED", "SUCCESS"]}}
     job = simulated_job(
         simulated_task("a", max_retries=2, min_retry_interval_millis=8000),
@@ -53,27 +53,10 @@ def test_retry(serve: Serve, clock: ManualClock) -> None:
     assert originals == [ids[0], ids[1], ids[0], ids[0]]
 
 
-def test_a_retry_that_is_overdue_comes_at_once(serve: Serve, clock: ManualClock) -> None:
-    job = simulated_job(
-        simulated_task("a", max_retries=1, min_retry_interval_millis=3000),
-        seconds=5,
-        result=["FAILED", "SUCCESS"],
-    )
-    client = serve({"etl": job}, clock=clock)
-    run_id = client.start("etl")
-    clock.advance(10)
-    assert state_fields(client.jobs.get_run(run_id))[1] == "SUCCESS"
-
-
-def test_retries_run_out(serve: Serve) -> None:
-    job = simulated_job(simulated_task("a", max_retries=2), result="FAILED")
-    run = serve({"etl": job}).run("etl")
-    assert [task.attempt_number for task in run.tasks or []] == [0, 1, 2]
-    assert state_fields(run)[1] == "FAILED"
-
-
 @pytest.mark.parametrize(("again", "attempts"), [(False, 1), (True, 2)])
-def test_task_timeout(serve: Serve, clock: ManualClock, again: bool, attempts: int) -> None:
+def test_task_that_times_out_is_retried_on_request(
+    serve: Serve, clock: ManualClock, again: bool, attempts: int
+) -> None:
     task = simulated_task("a", timeout_seconds=3, max_retries=1, retry_on_timeout=again)
     client = serve({"etl": simulated_job(task, seconds=60)}, clock=clock)
     run_id = client.start("etl")
@@ -87,14 +70,14 @@ def test_task_timeout(serve: Serve, clock: ManualClock, again: bool, attempts: i
     assert state_fields(run)[1] == "FAILED"
 
 
-def test_timeout_of_a_process(serve: Serve) -> None:
+def test_process_that_times_out_is_stopped(serve: Serve) -> None:
     task = python_task("main", timeout_seconds=1)
     client = serve({"etl": {"tasks": [task]}}, {"main.py": "import time; time.sleep(1000)"})
     run = client.run("etl")
     assert task_results(run) == {"main": "TIMEDOUT"}
 
 
-def test_run_timeout(serve: Serve, clock: ManualClock) -> None:
+def test_run_that_times_out_stops_its_tasks(serve: Serve, clock: ManualClock) -> None:
     job = {
         **simulated_job(simulated_task("a"), simulated_task("b", "a"), seconds=60),
         "timeout_seconds": 90,
@@ -107,13 +90,3 @@ def test_run_timeout(serve: Serve, clock: ManualClock) -> None:
     assert task_results(run) == {"a": "SUCCESS", "b": "TIMEDOUT"}
     assert run.state is not None
     assert run.state.user_cancelled_or_timedout is True
-
-
-def test_no_retry_once_the_run_has_timed_out(serve: Serve, clock: ManualClock) -> None:
-    task = simulated_task("a", max_retries=3, retry_on_timeout=True)
-    client = serve({"etl": {**simulated_job(task, seconds=60), "timeout_seconds": 30}}, clock=clock)
-    run_id = client.start("etl")
-    clock.advance(300)
-    run = client.jobs.get_run(run_id)
-    assert state_fields(run)[1] == "TIMEDOUT"
-    assert len(run.tasks or []) == 1

@@ -1,4 +1,4 @@
-"""What a task finds around it: libraries of the bundle, variables, secrets, files."""
+"""The surroundings of a task: libraries, variables, secrets, files."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ PROJECTS = {
 
 
 @pytest.mark.parametrize("kind", PROJECTS)
-def test_wheel_that_is_yet_to_be_built(serve: Serve, kind: str) -> None:
+def test_unbuilt_wheel_is_imported_from_its_project(serve: Serve, kind: str) -> None:
     name, text = PROJECTS[kind]
     client = serve(
         {"etl": {"tasks": [wheel(libraries=[{"whl": "./dist/*.whl"}])]}}, {name: text, **MODULE}
@@ -55,7 +55,7 @@ def test_wheel_that_is_yet_to_be_built(serve: Serve, kind: str) -> None:
     "dependency",
     ["./shop/dist/*.whl", "-e ./shop", "--editable=./shop", "shop/dist/a-1-py3-none-any.whl[x]"],
 )
-def test_environment_that_names_a_project(serve: Serve, dependency: str) -> None:
+def test_environment_dependency_on_a_project_is_imported(serve: Serve, dependency: str) -> None:
     dependencies = ["-e ./other", dependency, "requests"]
     environment = {"environment_key": "e", "spec": {"dependencies": dependencies}}
     files = {
@@ -70,7 +70,7 @@ def test_environment_that_names_a_project(serve: Serve, dependency: str) -> None
     assert output.logs == "sold\n", output.error
 
 
-def test_wheel_that_has_been_built(serve: Serve, tmp_path: Path) -> None:
+def test_built_wheel_is_imported(serve: Serve, tmp_path: Path) -> None:
     libraries = [{"whl": "./lib/*.whl"}]
     (tmp_path / "bundle" / "lib").mkdir()
     with zipfile.ZipFile(tmp_path / "bundle" / "lib" / "my_shop-1.0-py3-none-any.whl", "w") as file:
@@ -95,7 +95,7 @@ def test_wheel_that_has_been_built(serve: Serve, tmp_path: Path) -> None:
     )
 
 
-def test_iterations_have_the_libraries_of_their_task(serve: Serve) -> None:
+def test_iteration_has_the_libraries_of_its_task(serve: Serve) -> None:
     loop = {"inputs": "[1]", "task": python_task("each", libraries=[{"whl": "dist/*.whl"}])}
     files = {"main.py": "import shop.main", "setup.py": "", **MODULE}
     client = serve({"etl": {"tasks": [{"task_key": "loop", "for_each_task": loop}]}}, files)
@@ -105,7 +105,9 @@ def test_iterations_have_the_libraries_of_their_task(serve: Serve) -> None:
     assert run.state.result_state.value == "SUCCESS"
 
 
-def test_environment_variables(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_task_has_the_environment_variables_of_its_cluster_or_job(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LAKEFLOW_SECRET_MY_SCOPE_DB_PASSWORD", "hunter2")
     own = {
         "spark_env_vars": {"KIND": "own", "N": 1, "PASSWORD": "{{secrets/my-scope/db.password}}"}
@@ -136,7 +138,9 @@ def test_environment_variables(serve: Serve, monkeypatch: pytest.MonkeyPatch) ->
     }
 
 
-def test_secrets_are_read_and_not_printed(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secret_is_read_and_redacted_from_the_output(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LAKEFLOW_SECRET_PROD_KEY", "hunter2")
     code = """
         import sys
@@ -154,7 +158,7 @@ def test_secrets_are_read_and_not_printed(serve: Serve, monkeypatch: pytest.Monk
     assert (output.logs or "").startswith("it is [REDACTED]\n[REDACTED]\na[REDACTED]\n")
 
 
-def test_secret_that_is_not_there(serve: Serve) -> None:
+def test_missing_secret_names_the_variable_to_set(serve: Serve) -> None:
     client = serve(
         {"etl": {"tasks": [notebook_task("main")]}},
         {"notebook.py": HEADER + "dbutils.secrets.get('my-scope', 'a key')"},
@@ -188,7 +192,7 @@ except AttributeError as error:
 """
 
 
-def test_files(serve: Serve) -> None:
+def test_dbutils_fs_works_on_volumes_and_dbfs(serve: Serve) -> None:
     task = notebook_task("main")
     task["notebook_task"]["base_parameters"] = {
         "given": "/Volumes/main/default/files",

@@ -1,9 +1,8 @@
-"""Kinds of tasks beside Python files and notebooks, and simulated ones."""
+"""Tasks of each kind, and the files that they read."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +45,7 @@ def wheel(key: str, entry_point: str = "hello", **body: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("body", "fields", "logs"),
     [
-        ({}, {}, "[]\n"),
         ({"parameters": ["a", "b"]}, {}, "['a', 'b']\n"),
-        ({"parameters": ["a"]}, {"python_params": ["c"]}, "['c']\n"),
-        ({"named_parameters": {"x": "1", "y": "2"}}, {}, "['--x=1', '--y=2']\n"),
         (
             {"named_parameters": {"x": "1", "y": "2"}},
             {"python_named_params": {"x": "3"}},
@@ -58,7 +54,9 @@ def wheel(key: str, entry_point: str = "hello", **body: Any) -> dict[str, Any]:
         ({"entry_point": "unregistered"}, {}, "found by name\n"),
     ],
 )
-def test_wheel(serve: Serve, body: dict[str, Any], fields: dict[str, Any], logs: str) -> None:
+def test_wheel_task_calls_its_entry_point(
+    serve: Serve, body: dict[str, Any], fields: dict[str, Any], logs: str
+) -> None:
     client = serve({"etl": {"tasks": [wheel("main", **body)]}}, PACKAGE)
     run = client.run("etl", **fields)
     assert client.outputs(run)["main"].logs == logs
@@ -71,7 +69,9 @@ def test_wheel(serve: Serve, body: dict[str, Any], fields: dict[str, Any], logs:
         ({"entry_point": "nothing"}, "AttributeError: The package 'greeter' has no entry point"),
     ],
 )
-def test_wheel_that_is_not_there(serve: Serve, body: dict[str, Any], error: str) -> None:
+def test_wheel_task_without_its_package_or_entry_point_fails(
+    serve: Serve, body: dict[str, Any], error: str
+) -> None:
     client = serve({"etl": {"tasks": [wheel("main", **body)]}}, PACKAGE)
     run = client.run("etl")
     assert (client.outputs(run)["main"].error or "").startswith(error)
@@ -82,7 +82,7 @@ def sql(key: str, path: str, **more: Any) -> dict[str, Any]:
     return {"task_key": key, "sql_task": {**body, **more.pop("body", {})}, **more}
 
 
-def test_sql(serve: Serve) -> None:
+def test_sql_task_runs_the_statements_of_its_file(serve: Serve) -> None:
     pytest.importorskip("duckdb")
     tasks = [
         sql("make", "make.sql"),
@@ -118,7 +118,7 @@ def test_sql(serve: Serve) -> None:
     assert printed[1]["info"] == "total\n9\n"
 
 
-def test_sql_as_databricks_spells_it(serve: Serve) -> None:
+def test_sql_task_accepts_the_dialect_of_databricks(serve: Serve) -> None:
     pytest.importorskip("duckdb")
     tasks = [
         sql("make", "make.sql"),
@@ -163,7 +163,7 @@ def test_sql_as_databricks_spells_it(serve: Serve) -> None:
     assert outputs["rows"].logs == 'mon;day\n[{"day": "mon;day", "text": "a;b"}]\n'
 
 
-def test_the_catalog_main(serve: Serve) -> None:
+def test_sql_task_may_name_the_catalog_main(serve: Serve) -> None:
     pytest.importorskip("duckdb")
     text = "USE CATALOG main; USE SCHEMA sales; CREATE OR REPLACE TABLE t AS SELECT 1 AS n;"
     files = {"a.sql": text, "b.sql": "SELECT n FROM sales.t"}
@@ -173,7 +173,7 @@ def test_the_catalog_main(serve: Serve) -> None:
     assert output.info == "n\n1\n", output.error
 
 
-def test_catalogs_and_schemas_are_there_when_they_are_first_used(serve: Serve) -> None:
+def test_sql_task_creates_catalogs_and_schemas_on_first_use(serve: Serve) -> None:
     pytest.importorskip("duckdb")
     text = """
         CREATE CATALOG IF NOT EXISTS lake COMMENT 'all of it';
@@ -200,7 +200,7 @@ def test_catalogs_and_schemas_are_there_when_they_are_first_used(serve: Serve) -
     assert outputs["read"].info == "total\ttext\n15\tmain.a.b\n", outputs["read"].error
 
 
-def test_how_databricks_stores_a_table_counts_for_nothing(serve: Serve) -> None:
+def test_sql_task_ignores_storage_clauses_of_databricks(serve: Serve) -> None:
     pytest.importorskip("duckdb")
     text = """
         CREATE OR REPLACE TABLE orders (
@@ -224,25 +224,11 @@ def test_how_databricks_stores_a_table_counts_for_nothing(serve: Serve) -> None:
     )
 
 
-def test_sql_that_cannot_run(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    query = {"task_key": "query", "sql_task": {"warehouse_id": "x", "query": {"query_id": "1"}}}
-    client = serve({"etl": {"tasks": [query, sql("file", "a.sql")]}}, {"a.sql": "SELECT 1"})
-    monkeypatch.setitem(sys.modules, "duckdb", None)
-    run = client.run("etl")
-    (first, second) = run.tasks or []
-    assert first.state is not None
-    assert "runs SQL files only" in (first.state.state_message or "")
-    assert second.state is not None
-    assert second.state.state_message == (
-        "A sql_task needs DuckDB here. Install flask-lakeflow-jobs[sql]."
-    )
-
-
 def nested(key: str, job_id: Any, **body: Any) -> dict[str, Any]:
     return {"task_key": key, "run_job_task": {"job_id": job_id, **body}}
 
 
-def test_run_job(serve: Serve) -> None:
+def test_run_job_task_starts_a_run_of_the_other_job(serve: Serve) -> None:
     inner = {
         "parameters": [{"name": "day", "default": "monday"}],
         "tasks": [python_task("main", "main.py", "{{job.parameters.day}}")],
@@ -267,7 +253,7 @@ def test_run_job(serve: Serve) -> None:
     assert client.outputs(inner_run)["main"].logs == "friday\n"
 
 
-def test_run_job_that_fails(serve: Serve) -> None:
+def test_run_job_task_fails_with_the_nested_run(serve: Serve) -> None:
     jobs = {
         "inner": {"tasks": [python_task("main")]},
         "outer": {"tasks": [nested("call", "${resources.jobs.inner.id}")]},
@@ -284,7 +270,7 @@ def test_run_job_that_fails(serve: Serve) -> None:
     assert call.state.state_message == "Job 5 does not exist."
 
 
-def test_cancel_reaches_the_run_of_the_other_job(serve: Serve) -> None:
+def test_cancel_cancels_the_nested_run(serve: Serve) -> None:
     jobs = {
         "inner": {"tasks": [python_task("main")]},
         "outer": {"tasks": [nested("call", "${resources.jobs.inner.id}")]},
@@ -302,7 +288,7 @@ def test_cancel_reaches_the_run_of_the_other_job(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("circle", [["a"], ["a", "b"], ["a", "b", "c"]])
-def test_jobs_that_start_each_other_in_a_circle(
+def test_run_job_tasks_in_a_circle_fail(
     serve: Serve, circle: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     following = dict(zip(circle, [*circle[1:], "a"], strict=True))
@@ -325,7 +311,7 @@ def test_jobs_that_start_each_other_in_a_circle(
     )
 
 
-def test_jobs_that_start_each_other_many_levels_deep(serve: Serve) -> None:
+def test_run_job_tasks_nest_at_most_ten_levels(serve: Serve) -> None:
     jobs = {
         f"j{level}": {"tasks": [nested("call", f"${{resources.jobs.j{level + 1}.id}}")]}
         for level in range(11)
@@ -335,7 +321,7 @@ def test_jobs_that_start_each_other_many_levels_deep(serve: Serve) -> None:
     assert len(list(client.jobs.list_runs())) == 11
 
 
-def test_ipynb(serve: Serve) -> None:
+def test_notebook_task_runs_an_ipynb(serve: Serve) -> None:
     cells = [
         {"cell_type": "markdown", "source": ["# Not code"]},
         {"cell_type": "code", "source": ["day = dbutils.widgets.get('day')\n", "x = 1\n"]},
@@ -349,7 +335,7 @@ def test_ipynb(serve: Serve) -> None:
     assert output.result == "monday 1"
 
 
-def test_export(serve: Serve) -> None:
+def test_export_returns_the_code_and_output_of_a_notebook(serve: Serve) -> None:
     tasks = [notebook_task("main"), python_task("other", "other.py")]
     text = "# Databricks notebook source\nprint('<shown>')\ndbutils.notebook.exit('done')\n"
     client = serve({"etl": {"tasks": tasks}}, {"notebook.py": text, "other.py": ""})
@@ -370,15 +356,6 @@ def test_export(serve: Serve) -> None:
     assert "<pre>&lt;shown&gt;\n</pre>" in view.content
     status, error = client.http("GET", f"/api/2.2/jobs/runs/export?run_id={other.run_id}")
     assert (status, error["message"]) == (400, f"Run {other.run_id} is not a run of a notebook.")
-
-
-@pytest.mark.parametrize("kind", ["dbt_task", "pipeline_task", "spark_jar_task", "dashboard_task"])
-def test_kind_that_cannot_run(serve: Serve, kind: str) -> None:
-    run = serve({"etl": {"tasks": [{"task_key": "main", kind: {}}]}}).run("etl")
-    (main,) = run.tasks or []
-    assert state_fields(main) == ("INTERNAL_ERROR", "FAILED", "INVALID_RUN_CONFIGURATION")
-    assert main.state is not None
-    assert (main.state.state_message or "").startswith(f"The local workspace cannot run a {kind}.")
 
 
 def test_simulated_job_takes_the_time_and_result_of_its_tag(serve: Serve) -> None:
@@ -410,7 +387,7 @@ def test_simulated_job_takes_the_time_and_result_of_its_tag(serve: Serve) -> Non
     assert outputs["c"].error == "ValueError: no rows"
 
 
-def test_volumes_are_folders(serve: Serve, tmp_path: Path) -> None:
+def test_volume_path_is_a_folder_of_the_workspace(serve: Serve, tmp_path: Path) -> None:
     code = "import sys, pathlib; pathlib.Path(sys.argv[1], 'x').write_text('kept')"
     job = {"tasks": [python_task("main", "main.py", "/Volumes/main/default/flights")]}
     client = serve({"etl": job}, {"main.py": code})
@@ -418,7 +395,7 @@ def test_volumes_are_folders(serve: Serve, tmp_path: Path) -> None:
     assert (tmp_path / "folder/volumes/main/default/flights/x").read_text() == "kept"
 
 
-def test_files_of_the_bundle_are_where_their_paths_lead(serve: Serve) -> None:
+def test_workspace_path_of_a_bundle_file_is_readable(serve: Serve) -> None:
     job = {
         "parameters": [{"name": "seeds", "default": "${workspace.file_path}/conf/day.txt"}],
         "environment_variables": [
@@ -448,7 +425,7 @@ def test_files_of_the_bundle_are_where_their_paths_lead(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("folder", ["", "inner/deep/"])
-def test_files_of_a_git_source(serve: Serve, folder: str) -> None:
+def test_git_source_files_are_those_of_the_bundle(serve: Serve, folder: str) -> None:
     """They are found where the bundle is checked out; elsewhere the message says what to do."""
     job = {
         "git_source": {"git_url": "https://example.com/a.git", "git_provider": "gitHub"},
@@ -462,7 +439,7 @@ def test_files_of_a_git_source(serve: Serve, folder: str) -> None:
     assert "It does not clone https://example.com/a.git" in (missing.state.state_message or "")
 
 
-def test_files_of_a_repository_around_the_bundle(serve: Serve, tmp_path: Path) -> None:
+def test_git_source_files_begin_at_the_repository(serve: Serve, tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     (tmp_path / "tools").mkdir()
     (tmp_path / "tools" / "main.py").write_text("print('found')")
@@ -474,7 +451,7 @@ def test_files_of_a_repository_around_the_bundle(serve: Serve, tmp_path: Path) -
     assert client.outputs(client.run("etl"))["main"].logs == "found\n"
 
 
-def test_names_that_the_sdk_imports_from_the_runtime(serve: Serve) -> None:
+def test_sdk_runtime_exports_its_names(serve: Serve) -> None:
     code = """
         from databricks.sdk.runtime import *
         print(dbutils.widgets.getAll(), callable(table), callable(udf))

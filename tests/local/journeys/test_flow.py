@@ -1,4 +1,4 @@
-"""What follows what, and how many runs and processes go at once: run_if, queues, cancel."""
+"""The order of tasks, the limits of runs and processes, and cancellation."""
 
 from __future__ import annotations
 
@@ -19,28 +19,18 @@ from tests.local.support import (
 )
 from tests.support import wait_until
 
-UPSTREAM = ["good", "bad"]
-
 
 @pytest.mark.parametrize(
     ("rule", "results", "expected"),
     [
-        (None, ["SUCCESS", "SUCCESS"], "SUCCESS"),
         (None, ["SUCCESS", "FAILED"], "UPSTREAM_FAILED"),
-        ("ALL_SUCCESS", ["SUCCESS", "CANCELED"], "UPSTREAM_CANCELED"),
-        ("ALL_SUCCESS", ["FAILED", "CANCELED"], "UPSTREAM_FAILED"),
-        ("ALL_DONE", ["FAILED", "CANCELED"], "SUCCESS"),
-        ("NONE_FAILED", ["SUCCESS", "SUCCESS"], "SUCCESS"),
-        ("NONE_FAILED", ["SUCCESS", "FAILED"], "UPSTREAM_FAILED"),
-        ("AT_LEAST_ONE_SUCCESS", ["SUCCESS", "FAILED"], "SUCCESS"),
-        ("AT_LEAST_ONE_SUCCESS", ["FAILED", "FAILED"], "UPSTREAM_FAILED"),
-        ("ALL_FAILED", ["FAILED", "FAILED"], "SUCCESS"),
         ("ALL_FAILED", ["SUCCESS", "FAILED"], "EXCLUDED"),
         ("AT_LEAST_ONE_FAILED", ["SUCCESS", "FAILED"], "SUCCESS"),
-        ("AT_LEAST_ONE_FAILED", ["SUCCESS", "SUCCESS"], "EXCLUDED"),
     ],
 )
-def test_run_if(serve: Serve, rule: str | None, results: list[str], expected: str) -> None:
+def test_task_follows_its_run_if(
+    serve: Serve, rule: str | None, results: list[str], expected: str
+) -> None:
     more = {"run_if": rule} if rule else {}
     parts = {"a": {"result": results[0]}, "b": {"result": results[1]}}
     client = serve(
@@ -60,7 +50,7 @@ def test_run_if(serve: Serve, rule: str | None, results: list[str], expected: st
     assert last.run_if.value == (rule or "ALL_SUCCESS")
 
 
-def test_success_with_failures(serve: Serve) -> None:
+def test_run_with_a_failed_inner_task_succeeds_with_failures(serve: Serve) -> None:
     client = serve(
         {
             "etl": simulated_job(
@@ -77,33 +67,16 @@ def test_success_with_failures(serve: Serve) -> None:
     assert (details["code"], details["type"]) == ("SUCCESS_WITH_FAILURES", "SUCCESS")
 
 
-def test_failed_leaf_fails_the_run(serve: Serve) -> None:
-    parts = {"b": {"result": "FAILED"}}
-    client = serve({"etl": simulated_job(simulated_task("a"), simulated_task("b"), tasks=parts)})
-    run = client.run("etl")
-    assert state_fields(run) == ("INTERNAL_ERROR", "FAILED", "RUN_EXECUTION_ERROR")
-    assert state_message(run) == (
-        "Task b failed with message: Workload failed, see run output for details."
-    )
-
-
-def test_disabled_task(serve: Serve) -> None:
-    client = serve({"etl": simulated_job(simulated_task("a", disabled=True), simulated_task("b"))})
-    run = client.run("etl")
-    assert task_results(run) == {"a": "DISABLED", "b": "SUCCESS"}
-    assert state_fields(run)[1] == "SUCCESS"
-
-
 @pytest.mark.parametrize(
     ("only", "ran"),
     [
         (["b"], ["b"]),
-        (["+b"], ["a", "b"]),
-        (["b+"], ["b", "c", "d"]),
         (["+c", "x"], ["a", "b", "c", "x"]),
     ],
 )
-def test_only(serve: Serve, only: list[str], ran: list[str]) -> None:
+def test_run_now_with_only_runs_the_selected_tasks(
+    serve: Serve, only: list[str], ran: list[str]
+) -> None:
     tasks = [
         simulated_task("a"),
         simulated_task("b", "a"),
@@ -115,18 +88,10 @@ def test_only(serve: Serve, only: list[str], ran: list[str]) -> None:
     assert task_results(run) == dict.fromkeys(ran, "SUCCESS")
 
 
-def test_a_long_chain(serve: Serve) -> None:
-    tasks = [simulated_task("t0")] + [
-        simulated_task(f"t{n}", f"t{n - 1}", disabled=True) for n in range(1, 600)
-    ]
-    run = serve({"etl": simulated_job(*tasks)}).run("etl")
-    assert state_fields(run)[1] == "SUCCESS"
+# Limits and cancellation
 
 
-# Concurrency
-
-
-def test_over_the_limit_without_a_queue(serve: Serve, clock: ManualClock) -> None:
+def test_run_over_the_limit_without_a_queue_is_skipped(serve: Serve, clock: ManualClock) -> None:
     job = {**simulated_job(simulated_task("a"), seconds=5), "queue": {"enabled": False}}
     client = serve({"etl": job}, clock=clock)
     first = client.start("etl")
@@ -143,7 +108,7 @@ def test_over_the_limit_without_a_queue(serve: Serve, clock: ManualClock) -> Non
     assert state_fields(client.jobs.get_run(first))[1] == "SUCCESS"
 
 
-def test_over_the_limit_with_a_queue(serve: Serve, clock: ManualClock) -> None:
+def test_run_over_the_limit_is_queued(serve: Serve, clock: ManualClock) -> None:
     client = serve({"etl": simulated_job(simulated_task("a"), seconds=5)}, clock=clock)
     first, second, third = (client.start("etl") for _ in range(3))
     queued = client.jobs.get_run(second)
@@ -164,7 +129,7 @@ def test_over_the_limit_with_a_queue(serve: Serve, clock: ManualClock) -> None:
     assert state_fields(client.jobs.get_run(first))[1] == "SUCCESS"
 
 
-def test_a_run_may_refuse_the_queue(serve: Serve, clock: ManualClock) -> None:
+def test_run_now_without_a_queue_overrides_the_job(serve: Serve, clock: ManualClock) -> None:
     client = serve({"etl": simulated_job(simulated_task("a"), seconds=5)}, clock=clock)
     client.start("etl")
     run = client.jobs.get_run(client.start("etl", queue=QueueSettings(enabled=False)))
@@ -174,12 +139,7 @@ def test_a_run_may_refuse_the_queue(serve: Serve, clock: ManualClock) -> None:
     assert state_fields(client.jobs.get_run(answer["run_id"]))[0] == "SKIPPED"
 
 
-def test_limit_of_none_skips_all(serve: Serve) -> None:
-    client = serve({"etl": {**simulated_job(simulated_task("a")), "max_concurrent_runs": 0}})
-    assert state_fields(client.run("etl"))[0] == "SKIPPED"
-
-
-def test_cancel_is_answered_before_it_is_done(serve: Serve, clock: ManualClock) -> None:
+def test_cancel_returns_before_the_run_has_ended(serve: Serve, clock: ManualClock) -> None:
     client = serve(
         {"etl": simulated_job(simulated_task("a"), simulated_task("b", "a"), seconds=5)},
         clock=clock,
@@ -199,7 +159,7 @@ def test_cancel_is_answered_before_it_is_done(serve: Serve, clock: ManualClock) 
     assert state_fields(client.jobs.get_run(run_id))[1] == "CANCELED"
 
 
-def test_cancel_of_one_task(serve: Serve, clock: ManualClock) -> None:
+def test_cancel_of_one_task_skips_its_dependents(serve: Serve, clock: ManualClock) -> None:
     client = serve(
         {"etl": simulated_job(simulated_task("a"), simulated_task("b", "a"), seconds=5)},
         clock=clock,
@@ -214,7 +174,7 @@ def test_cancel_of_one_task(serve: Serve, clock: ManualClock) -> None:
     assert state_fields(run)[1] == "CANCELED"
 
 
-def test_cancel_all(serve: Serve, clock: ManualClock) -> None:
+def test_cancel_all_cancels_queued_runs_or_those_of_a_job(serve: Serve, clock: ManualClock) -> None:
     jobs = {
         "etl": simulated_job(simulated_task("a"), seconds=5),
         "other": simulated_job(simulated_task("a"), seconds=5),
@@ -234,7 +194,7 @@ def test_cancel_all(serve: Serve, clock: ManualClock) -> None:
     assert active == [other]
 
 
-def test_more_processes_than_there_is_room_for(
+def test_tasks_over_the_limit_of_processes_are_queued(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("flask_lakeflow_jobs.local.engine.engine._MAX_PROCESSES", 2)

@@ -1,4 +1,4 @@
-"""Killed at any moment, the workspace comes up with all that it has acknowledged."""
+"""Restarts: a workspace that is killed at any moment keeps every acknowledged run."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from tests.local.support import (
     ENDED,
     Client,
     depends_on,
+    is_running,
     python_task,
     simulated_job,
     simulated_task,
@@ -36,12 +37,11 @@ from tests.local.support import (
     task_results,
     write_bundle,
 )
-from tests.local.test_run import is_running
 from tests.support import wait_until
 
 KILLS = int(os.environ.get("LAKEFLOW_KILLS", "12"))
 
-# A process with a child of its own; both would stay for ever.
+# A process with a child; both run forever.
 LINGER = """
 import os, subprocess, sys, time
 child = subprocess.Popen(["sleep", "1000"])
@@ -65,7 +65,9 @@ def client_of(address: Address, bundle: Path) -> Client:
     return Client(address, {key: job.job_id for key, job in load_bundle(bundle).jobs.items()})
 
 
-def test_what_was_going_is_marked_and_its_processes_are_gone(tmp_path: Path, folder: Path) -> None:
+def test_killed_workspace_marks_its_active_runs_and_ends_their_processes(
+    tmp_path: Path, folder: Path
+) -> None:
     tasks = [python_task("first", "first.py"), python_task("main", depends_on=depends_on("first"))]
     tasks.append(python_task("last", depends_on=depends_on("main")))
     bundle = write_bundle(tmp_path, {"etl": {"tasks": tasks}}, {"main.py": LINGER, "first.py": ""})
@@ -92,7 +94,7 @@ def test_what_was_going_is_marked_and_its_processes_are_gone(tmp_path: Path, fol
     assert state_fields(client.finish(run_id))[1] == "CANCELED"
 
 
-def test_what_was_waiting_is_told_so(tmp_path: Path) -> None:
+def test_queued_run_of_a_stopped_workspace_is_marked_as_lost(tmp_path: Path) -> None:
     jobs = {"etl": simulated_job(simulated_task("main"), simulated_task("last", "main"), seconds=1)}
     bundle = write_bundle(tmp_path, jobs, {})
     with Workspace(bundle, tmp_path / "folder", clock=ManualClock()) as address:
@@ -106,7 +108,7 @@ def test_what_was_waiting_is_told_so(tmp_path: Path) -> None:
         assert "stopped while this was queued" in state_message(each)
 
 
-def test_processes_end_with_a_workspace_that_is_stopped(tmp_path: Path) -> None:
+def test_stopped_workspace_ends_the_processes_of_its_tasks(tmp_path: Path) -> None:
     jobs = {"etl": {"tasks": [python_task("main")]}}
     bundle = write_bundle(tmp_path, jobs, {"main.py": LINGER})
     with Workspace(bundle, tmp_path / "folder") as address:
@@ -123,8 +125,10 @@ def test_processes_end_with_a_workspace_that_is_stopped(tmp_path: Path) -> None:
 
 
 class Load:
-    """Starts, cancels and deletes runs until the workspace dies, and remembers what it was
-    promised.
+    """A client that starts, cancels and deletes runs until the workspace dies.
+
+    :ivar acknowledged: the tokens of the runs that it started, by run id.
+    :ivar doubtful: the runs whose deletion was not acknowledged.
     """
 
     def __init__(self, client: Client, seed: int) -> None:
@@ -167,7 +171,7 @@ class Load:
         return json.loads(connection.getresponse().read())
 
 
-def test_no_acknowledged_run_is_lost(tmp_path: Path, folder: Path) -> None:
+def test_killed_workspace_loses_no_acknowledged_run(tmp_path: Path, folder: Path) -> None:
     etl_jobs = simulated_job(simulated_task("a"), simulated_task("b", "a"), seconds=[0, 0.02])
     etl = {"tasks": [python_task("main"), python_task("next", depends_on=depends_on("main"))]}
     jobs = {

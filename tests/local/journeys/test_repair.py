@@ -1,4 +1,4 @@
-"""Runs that have ended, and have their tasks run again."""
+"""Repairs: tasks of a run that has ended run again."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def repairable(serve: Serve, clock: ManualClock) -> tuple[Client, int]:
     return client, run_id
 
 
-def test_repair(serve: Serve, clock: ManualClock) -> None:
+def test_repair_runs_failed_tasks_and_keeps_the_history(serve: Serve, clock: ManualClock) -> None:
     client, run_id = repairable(serve, clock)
     first = repair(client, run_id, rerun_all_failed_tasks=True)
     run = client.jobs.get_run(run_id)
@@ -74,7 +74,9 @@ def test_repair(serve: Serve, clock: ManualClock) -> None:
     assert client.jobs.get_run(run_id).repair_history in (None, [])
 
 
-def test_repair_of_what_failed_and_all_that_depends_on_it(serve: Serve, clock: ManualClock) -> None:
+def test_repair_with_dependent_tasks_runs_successful_ones_too(
+    serve: Serve, clock: ManualClock
+) -> None:
     tasks = [simulated_task("a"), simulated_task("b", "a", run_if="ALL_DONE"), simulated_task("x")]
     parts = {"a": {"result": ["FAILED", "SUCCESS"]}}
     client = serve({"etl": simulated_job(*tasks, tasks=parts)}, clock=clock)
@@ -93,7 +95,7 @@ def test_repair_of_what_failed_and_all_that_depends_on_it(serve: Serve, clock: M
     assert tried == [("a", 0), ("b", 0), ("x", 0), ("a", 1), ("b", 1)]
 
 
-def test_a_repaired_task_is_no_retry(serve: Serve, clock: ManualClock) -> None:
+def test_repaired_attempt_is_not_a_retry(serve: Serve, clock: ManualClock) -> None:
     client, run_id = repairable(serve, clock)
     repair(client, run_id, rerun_all_failed_tasks=True)
     again = (client.jobs.get_run(run_id).tasks or [])[4]
@@ -117,7 +119,7 @@ def test_a_repaired_task_is_no_retry(serve: Serve, clock: ManualClock) -> None:
         ),
     ],
 )
-def test_refused_repair(
+def test_repair_with_invalid_fields_is_refused(
     serve: Serve, clock: ManualClock, fields: dict[str, Any], message: str
 ) -> None:
     client, run_id = repairable(serve, clock)
@@ -126,14 +128,14 @@ def test_refused_repair(
     assert str(caught.value) == message
 
 
-def test_repair_of_a_run_that_is_going(serve: Serve, clock: ManualClock) -> None:
+def test_repair_of_an_active_run_is_refused(serve: Serve, clock: ManualClock) -> None:
     client, run_id = repairable(serve, clock)
     client.jobs.repair_run(run_id, rerun_all_failed_tasks=True)
     with pytest.raises(InvalidState, match="is still active"):
         client.jobs.repair_run(run_id, rerun_all_failed_tasks=True)
 
 
-def test_repair_with_other_parameters(serve: Serve) -> None:
+def test_repair_takes_other_parameters(serve: Serve) -> None:
     job = {
         "parameters": [{"name": "day", "default": "monday"}],
         "tasks": [python_task("main", "main.py", "{{job.parameters.day}}", "{{job.repair_count}}")],
@@ -148,7 +150,7 @@ def test_repair_with_other_parameters(serve: Serve) -> None:
     assert client.outputs(run)["main"].logs == "['friday', '1']\n"
 
 
-def test_a_repair_has_the_whole_time_again(serve: Serve, clock: ManualClock) -> None:
+def test_repair_has_the_whole_timeout_again(serve: Serve, clock: ManualClock) -> None:
     job = simulated_job(simulated_task("a"), seconds=60, result=["FAILED", "SUCCESS"])
     client = serve({"etl": {**job, "timeout_seconds": 90}}, clock=clock)
     run_id = client.start("etl")

@@ -1,4 +1,4 @@
-"""A job from its start to its end: states, parameters, outputs."""
+"""A run from its start to its end: states, parameters, outputs."""
 
 from __future__ import annotations
 
@@ -9,13 +9,20 @@ import pytest
 from databricks.sdk.errors import InvalidParameterValue, OperationFailed
 
 from tests.local.conftest import Serve
-from tests.local.support import depends_on, notebook_task, python_task, state_fields, task_results
+from tests.local.support import (
+    depends_on,
+    is_running,
+    notebook_task,
+    python_task,
+    state_fields,
+    task_results,
+)
 from tests.support import wait_until
 
 NOTHING = {"main.py": "pass"}
 
 
-def test_success(serve: Serve) -> None:
+def test_successful_run_has_states_times_and_output(serve: Serve) -> None:
     client = serve({"etl": {"tasks": [python_task("main")]}}, {"main.py": "print('hello')"})
     run = client.run("etl")
     (task,) = run.tasks or []
@@ -48,7 +55,7 @@ def test_success(serve: Serve) -> None:
     assert output.metadata.run_id == task.run_id
 
 
-def test_failure(serve: Serve) -> None:
+def test_failed_run_has_error_and_trace(serve: Serve) -> None:
     client = serve(
         {
             "etl": {
@@ -110,7 +117,9 @@ def test_failure(serve: Serve) -> None:
         ("import sys; sys.stderr.close(); 1 / 0", "FAILED", "ZeroDivisionError"),
     ],
 )
-def test_ways_to_end(serve: Serve, code: str, result: str, error: str | None) -> None:
+def test_python_task_ends_as_its_process_does(
+    serve: Serve, code: str, result: str, error: str | None
+) -> None:
     client = serve({"etl": {"tasks": [python_task("main")]}}, {"main.py": code})
     run = client.run("etl")
     assert task_results(run) == {"main": result}
@@ -122,7 +131,7 @@ def test_ways_to_end(serve: Serve, code: str, result: str, error: str | None) ->
         assert output.error.startswith(error)
 
 
-def test_anything_may_be_printed(serve: Serve) -> None:
+def test_output_may_hold_any_bytes(serve: Serve) -> None:
     code = """
         import os, subprocess, sys
         print("日本", sys.argv[1], "\\ud800")
@@ -138,7 +147,7 @@ def test_anything_may_be_printed(serve: Serve) -> None:
     assert logs == "日本 ünï \\ud800\n\ufffd\n\ufffd\nfrom a child\n"
 
 
-def test_python_file_sees_what_it_would_on_databricks(serve: Serve) -> None:
+def test_python_file_has_the_surroundings_of_databricks(serve: Serve) -> None:
     client = serve(
         {"etl": {"tasks": [python_task("main", "src/main.py", "--day", "{{job.parameters.day}}")]}}
         | {
@@ -175,16 +184,15 @@ PARAMETERS = [{"name": "day", "default": "monday"}, {"name": "place", "default":
 
 
 @pytest.mark.parametrize(
-    ("given", "logs"),
+    ("fields", "logs"),
     [
-        ({}, "['monday', 'here']\n"),
         ({"job_parameters": {"day": "friday"}}, "['friday', 'here']\n"),
-        ({"python_params": ["a", "b"]}, "['a', 'b']\n"),
-        ({"python_params": []}, "[]\n"),
         ({"python_params": ["{{job.parameters.day}}"]}, "['monday']\n"),
     ],
 )
-def test_parameters_of_a_python_file(serve: Serve, given: dict[str, Any], logs: str) -> None:
+def test_python_file_gets_parameters_with_references(
+    serve: Serve, fields: dict[str, Any], logs: str
+) -> None:
     job = {
         "parameters": PARAMETERS,
         "tasks": [
@@ -192,11 +200,11 @@ def test_parameters_of_a_python_file(serve: Serve, given: dict[str, Any], logs: 
         ],
     }
     client = serve({"etl": job}, {"main.py": "import sys; print(sys.argv[1:])"})
-    run = client.run("etl", **given)
+    run = client.run("etl", **fields)
     assert client.outputs(run)["main"].logs == logs
 
 
-def test_job_parameters_of_a_run(serve: Serve) -> None:
+def test_run_lists_its_job_parameters(serve: Serve) -> None:
     client = serve({"etl": {"parameters": PARAMETERS, "tasks": [python_task("main")]}}, NOTHING)
     run = client.run("etl", job_parameters={"day": "friday"})
     assert [each.as_dict() for each in run.job_parameters or []] == [
@@ -228,7 +236,9 @@ def test_job_parameters_of_a_run(serve: Serve) -> None:
         ),
     ],
 )
-def test_refused_parameters(serve: Serve, fields: dict[str, Any], message: str) -> None:
+def test_run_now_with_invalid_parameters_is_refused(
+    serve: Serve, fields: dict[str, Any], message: str
+) -> None:
     client = serve({"etl": {"tasks": [python_task("main")]}}, NOTHING)
     with pytest.raises(InvalidParameterValue) as caught:
         client.start("etl", **fields)
@@ -260,7 +270,7 @@ def test_independent_tasks_run_at_the_same_time(serve: Serve) -> None:
     assert last.start_time >= max(left.end_time or 0, right.end_time or 0)
 
 
-def test_cancel(serve: Serve) -> None:
+def test_cancel_ends_a_process_with_its_children(serve: Serve) -> None:
     code = """
         import os, signal, subprocess, sys, time
         signal.signal(signal.SIGTERM, lambda *_: (print("asked to stop"), sys.exit(0)))
@@ -287,7 +297,7 @@ def test_cancel(serve: Serve) -> None:
     assert state_fields(client.jobs.get_run(run_id)) == ("TERMINATED", "CANCELED", "USER_CANCELED")
 
 
-def test_what_a_task_has_started_ends_with_it(serve: Serve) -> None:
+def test_child_process_ends_with_its_task(serve: Serve) -> None:
     code = """
         import subprocess
         quiet = subprocess.DEVNULL
@@ -300,18 +310,6 @@ def test_what_a_task_has_started_ends_with_it(serve: Serve) -> None:
     wait_until(lambda: not is_running(pid), "the end of what the task had started")
 
 
-def is_running(pid: int) -> bool:
-    import os
-    from pathlib import Path
-
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    state = Path(f"/proc/{pid}/stat")
-    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
-
-
 def test_logs_keep_the_last_five_megabytes(serve: Serve) -> None:
     code = "print('first'); print('x' * 5 * 1024 * 1024); print('last')"
     client = serve({"etl": {"tasks": [python_task("main")]}}, {"main.py": code})
@@ -322,7 +320,7 @@ def test_logs_keep_the_last_five_megabytes(serve: Serve) -> None:
     assert output.logs_truncated is True
 
 
-def test_task_values(serve: Serve) -> None:
+def test_task_values_reach_notebooks_and_references(serve: Serve) -> None:
     tasks = [
         notebook_task("count"),
         notebook_task("use", "use.py", depends_on=depends_on("count")),
@@ -367,7 +365,7 @@ def test_task_values(serve: Serve) -> None:
     assert "{{tasks.count.values.nothing}}" in (unknown.state.state_message or "")
 
 
-def test_task_values_reach_python_files(serve: Serve) -> None:
+def test_task_values_of_python_files_reach_references(serve: Serve) -> None:
     code = "from databricks.sdk.runtime import dbutils; dbutils.jobs.taskValues.set('a', 1)"
     tasks = [
         python_task("set"),
@@ -379,7 +377,7 @@ def test_task_values_reach_python_files(serve: Serve) -> None:
     assert client.outputs(client.run("etl"))["get"].logs == "1\n"
 
 
-def test_waiter_of_the_sdk(serve: Serve) -> None:
+def test_waiter_of_the_sdk_returns_or_raises(serve: Serve) -> None:
     jobs = {
         "good": {"tasks": [python_task("main")]},
         "bad": {"tasks": [python_task("main", "bad.py")]},
