@@ -1,7 +1,7 @@
-"""Flights: a small Flask app that starts a Lakeflow job, follows it live and draws what came out.
+"""Flights: a small Flask app that starts a Lakeflow job, follows it live and draws its result.
 
-On a laptop its jobs run on the local workspace, as processes, from the bundle beside this file.
-On Databricks Apps the same bundle has deployed them, and ``app.yaml`` hands over their ids.
+On a laptop, the jobs of the bundle in this folder run on the local workspace, as processes. On
+Databricks Apps, the same bundle has deployed them, and ``app.yaml`` sets their ids.
 """
 
 from __future__ import annotations
@@ -20,33 +20,32 @@ BUNDLE = Path(__file__).with_name("databricks.yml")
 
 
 def day_of_2013(name: str) -> fields.Date:
-    """One end of the range of days, under the name that the job knows it by."""
+    """Return the field for one end of the range of days."""
     return fields.Date(
         required=True,
         data_key=name,
-        validate=validate.Range(FIRST, LAST, error="The data hold the flights of 2013 only."),
+        validate=validate.Range(FIRST, LAST, error="The data has only the flights of 2013."),
     )
 
 
 class EtlParams(Schema):
-    """What the form asks for. Checked before a run starts, so that a mistake costs no run."""
+    """The parameters of ``etl``. They are validated before a run starts."""
 
     start = day_of_2013("startDate")
     end = day_of_2013("endDate")
 
     @validates_schema
     def in_order(self, data: dict[str, Any], **_: Any) -> None:
-        """Refuse a range that runs backwards, at the field that is easiest to mend."""
+        """Reject a range whose last day is before the first."""
         if data["start"] > data["end"]:
-            raise ValidationError("The last day lies before the first.", "endDate")
+            raise ValidationError("The last day is before the first.", "endDate")
 
 
 def create_app(instance_path: str | None = None) -> Flask:
-    """Make the app.
+    """Create the app.
 
-    :param instance_path: folder for the local workspace's database and files; by default
+    :param instance_path: the folder for the local workspace's database and files; by default,
         Flask's instance folder.
-    :return: the app, ready to be served.
     """
     app = Flask(__name__, instance_path=instance_path)
     app.config["LAKEFLOW_JOBS_BUNDLE"] = str(BUNDLE)
@@ -65,12 +64,12 @@ def create_app(instance_path: str | None = None) -> Flask:
 
     @app.get("/")
     def index() -> str:
-        """The page: a form, the run as it goes, the result."""
+        """Show a form, the progress of the run and its result."""
         return render_template("index.html", first=FIRST, last=LAST)
 
     @app.after_request
     def lock_down(response: Response) -> Response:
-        """Let pages load nothing but this app's own files, and run no inline script or style."""
+        """Allow pages to load only this app's own files, and no inline scripts or styles."""
         response.headers.setdefault(
             "Content-Security-Policy",
             "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",

@@ -1,4 +1,4 @@
-"""Start Databricks Lakeflow Jobs from Flask, follow them live and show what came out."""
+"""Start Databricks Lakeflow Jobs from Flask, follow them live and show their results."""
 
 from .config.jobs import JobConfig
 from .errors import (

@@ -95,7 +95,7 @@ class ConfigurationError(LakeflowJobsError):
 class UnknownJob(LakeflowJobsError, exceptions.NotFound, KeyError):
     """This app has no job with that key.
 
-    :param known: the keys of the app's jobs.
+    :param keys: the keys of the app's jobs.
     """
 
     code = 404
@@ -103,8 +103,8 @@ class UnknownJob(LakeflowJobsError, exceptions.NotFound, KeyError):
     kind = "unknown-job"
     title = "Unknown job"
 
-    def __init__(self, key: str, known: Iterable[str]) -> None:
-        names = ", ".join(repr(name) for name in sorted(known)) or "none"
+    def __init__(self, key: str, keys: Iterable[str]) -> None:
+        names = ", ".join(repr(name) for name in sorted(keys)) or "none"
         super().__init__(f"This app has no job {key!r}. Its jobs: {names}.")
         self.key = key
 

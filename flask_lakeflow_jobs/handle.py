@@ -372,13 +372,15 @@ def outputs_of(handle: JobHandle, run_id: int | str) -> dict[str, RunOutput]:
     return {task_key: parse(document) for task_key, document in documents.items()}
 
 
-def subscribe_to(handle: JobHandle, run_id: int | str, seen: StateId | None = None) -> Subscription:
+def subscribe_to(
+    handle: JobHandle, run_id: int | str, last_state: StateId | None = None
+) -> Subscription:
     """Subscribe to the updates of a run. Close the subscription when you are done.
 
-    :param seen: the state that the subscriber already has.
+    :param last_state: the state that the subscriber already has.
     """
     run_key = handle._run_key(run_id)
-    return handle._state.hub.subscribe([run_key], {run_key: seen} if seen else None)
+    return handle._state.hub.subscribe([run_key], {run_key: last_state} if last_state else None)
 
 
 class Results:

@@ -1,7 +1,7 @@
 """Starting runs: at most one per idempotency key.
 
-The workspace starts one run per idempotency token. The record of a key in the shared cache tells
-whether a run is a replay, and whether the key was used with other parameters.
+The workspace starts one run per idempotency token. The record of a key in the shared cache
+shows whether a run is a replay, and whether the key was used with other parameters.
 """
 
 from __future__ import annotations

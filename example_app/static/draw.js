@@ -1,8 +1,8 @@
-// Drawing: the tasks of a run and the charts of its result. Everything that is text goes in as text, never as markup.
+// Drawing: the tasks of a run and the charts of its result. Text is inserted as text, never as markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Make an element with attributes and children; a child that is no element becomes text. */
+/** Create an element with attributes and children. A child that is not an element becomes text. */
 export function h(name, attributes = {}, ...children) {
   return fill(document.createElement(name), attributes, children);
 }
@@ -17,8 +17,6 @@ function fill(element, attributes, children) {
   return element;
 }
 
-// ── States ──────────────────────────────────────────────────────────────────────────────────────
-
 const KINDS = {
   going: ["running", "terminating", "waiting_for_retry"],
   good: ["succeeded", "succeeded_with_failures"],
@@ -27,10 +25,10 @@ const KINDS = {
   never: ["skipped", "excluded", "disabled", "upstream_failed", "upstream_canceled"],
 };
 
-// The Jobs API's words for a task's end, where the outcome of a run has another.
+// Results of tasks in the Jobs API that are not outcomes of runs.
 const OUTCOMES = { success: "succeeded", success_with_failures: "succeeded_with_failures", timedout: "timed_out" };
 
-/** Write a state's word into an element, and its kind beside it for the style sheet. */
+/** Write a state into an element, and its kind into an attribute for the style sheet. */
 export function showState(element, word) {
   const given = (word || "unknown").toLowerCase();
   const state = OUTCOMES[given] ?? given;
@@ -40,11 +38,11 @@ export function showState(element, word) {
   return kind;
 }
 
-/** A task's word, or a listed run's: how it ended, else where it is. */
+/** Return the result of a task or a listed run, or its state while it is active. */
 export const wordOf = ({ state = {}, status = {} }) =>
   state.result_state || state.life_cycle_state || status.state;
 
-/** A time span for people. */
+/** Format a duration. */
 export function duration(milliseconds) {
   const seconds = Math.max(0, milliseconds) / 1000;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
@@ -52,13 +50,11 @@ export function duration(milliseconds) {
   return `${Math.floor(seconds / 60)} min ${String(Math.floor(seconds % 60)).padStart(2, "0")} s`;
 }
 
-/** How long something has taken so far, or took; nothing if it has not begun. */
+/** Format how long something has taken so far; empty if it has not started. */
 export const elapsed = ({ start_time: start, end_time: end }, now) =>
   start ? duration((end || now) - start) : "";
 
-// ── Tasks ───────────────────────────────────────────────────────────────────────────────────────
-
-/** The last attempt of each task. */
+/** Return the last attempt of each task. */
 function lastAttempts(tasks) {
   const last = new Map();
   for (const task of tasks) {
@@ -68,7 +64,7 @@ function lastAttempts(tasks) {
   return last;
 }
 
-/** Sort the tasks into steps: each task stands one step after the last of those it depends on. */
+/** Sort the tasks into steps: each task is one step after the last task that it depends on. */
 function steps(tasks) {
   const depth = (task) =>
     1 + Math.max(-1, ...before(task).map((key) => (tasks.has(key) ? depth(tasks.get(key)) : -1)));
@@ -79,7 +75,7 @@ function steps(tasks) {
 
 const before = (task) => (task.depends_on ?? []).map((other) => other.task_key);
 
-/** The picture of a run's tasks, kept in one element. */
+/** The graph of a run's tasks in one element. */
 export class TaskGraph {
   #root;
   #cards = new Map();
@@ -90,7 +86,7 @@ export class TaskGraph {
     new ResizeObserver(() => this.#join()).observe(root);
   }
 
-  /** Show these tasks; cards that are there already change in place. */
+  /** Show these tasks; update existing cards in place. */
   show(tasks, now) {
     this.#tasks = lastAttempts(tasks);
     const keys = [...this.#tasks.keys()];
@@ -101,7 +97,7 @@ export class TaskGraph {
     this.tick(now);
   }
 
-  /** Let the clocks of the tasks go on. */
+  /** Update the durations of the tasks. */
   tick(now) {
     for (const [key, card] of this.#cards) {
       card.querySelector(".time").textContent = elapsed(this.#tasks.get(key), now);
@@ -137,7 +133,7 @@ export class TaskGraph {
   }
 }
 
-/** A line from one card to the next: from side to side, or downwards where the steps are stacked. */
+/** Return a line from one card to the next: sideways, or down if the steps are stacked. */
 function curve(from, to, origin) {
   if (to.left >= from.right) {
     const [x1, y1] = [from.right - origin.left, (from.top + from.bottom) / 2 - origin.top];
@@ -151,15 +147,13 @@ function curve(from, to, origin) {
   return `M${x1} ${y1}C${x1} ${y1 + bend} ${x2} ${y2 - bend} ${x2} ${y2}`;
 }
 
-// ── The result ──────────────────────────────────────────────────────────────────────────────────
-
 const number = new Intl.NumberFormat("en");
 const whole = (value) => number.format(Math.round(value) + 0); // the sum has no sign where it is 0
 const minutes = (value) => `${value.toFixed(1)} min`;
 const percent = (share) => `${Math.round(share * 100)} %`;
-const FEW = 30; // below so many flights a mean says little, and is drawn faintly
+const FEW = 30; // a mean over fewer flights is drawn faintly
 
-/** Draw what etl has handed back. */
+/** Draw a result of etl. */
 export function showResult(root, result) {
   const figures = [
     [number.format(result.scheduled), "flights planned"],
@@ -193,7 +187,7 @@ export function showResult(root, result) {
 
 const figure = ([value, name]) => h("div", { class: "figure" }, h("dt", {}, name), h("dd", {}, value));
 
-/** A table whose second column draws the delay: early to the left of the line, late to the right. */
+/** Return a table whose second column draws the delay: early to the left of the line, late to the right. */
 function table(title, groups) {
   const delays = groups.map((group) => group.departureDelay);
   const [least, most] = [Math.min(0, ...delays), Math.max(0, ...delays)];
@@ -235,7 +229,7 @@ function strip(group, least, most) {
 const kindOfBar = ({ departureDelay, flights }) =>
   `${departureDelay < 0 ? "ahead" : "behind"} ${flights < FEW ? "few" : "enough"}`;
 
-/** Columns over the hours of the day, drawn anew whenever their width changes so that text keeps its size. */
+/** Return columns over the hours of the day. They are redrawn if their width changes, so that text keeps its size. */
 function columns(groups) {
   const label = groups.map((group) => `${group.key}:00 ${minutes(group.departureDelay)}`).join(", ");
   const chart = svg("svg", { class: "columns", role: "img", "aria-label": `Mean delay by hour. ${label}` });

@@ -1,4 +1,4 @@
-// The page: a form that starts the job, the run as it goes, its result, and the runs of everybody else.
+// The page: a form that starts the job, the progress of the run, its result, and recent runs.
 
 import { TaskGraph, elapsed, h, showResult, showState, wordOf } from "./draw.js";
 import { request, runJob, watchRun } from "../api/jobs/lakeflow.js";
@@ -6,14 +6,12 @@ import { request, runJob, watchRun } from "../api/jobs/lakeflow.js";
 const $ = (id) => document.getElementById(id);
 const { etl, report } = document.querySelector("main").dataset;
 const graph = new TaskGraph($("tasks"));
-const TICK = 250; // ms between two looks at the clock
-const REFRESH = 5000; // ms between two looks at everybody's runs
+const TICK = 250; // ms between two updates of durations
+const REFRESH = 5000; // ms between two requests for the recent runs
 
-let current; // the run on show: its address, what is known of it, and how to stop following it
+let current; // the shown run: its address, its last state, and a function that stops watching it
 
-// ── What went wrong ─────────────────────────────────────────────────────────────────────────────
-
-/** Show an error: at the fields if it is their fault, else below the form. Without an error, clear both. */
+/** Show an error, at the fields if it has messages for them. Without an error, clear all messages. */
 function showProblem(error) {
   const errors = error?.errors ?? {};
   let first;
@@ -28,13 +26,11 @@ function showProblem(error) {
   $("problem").textContent = error?.message ?? "";
 }
 
-// ── The form ────────────────────────────────────────────────────────────────────────────────────
-
-// One intent is: these days, until their run has ended. A double click, or a second try after an answer was lost,
-// carries the same key and so finds the same run.
+// The same days have the same idempotency key until their run has ended, so a double click, or a retry after a lost
+// response, starts no second run.
 let intent = newIntent();
 
-/** (randomUUID would need a secure context.) */
+/** randomUUID requires a secure context. */
 function newIntent() {
   return { key: crypto.getRandomValues(new Uint32Array(4)).join("-") };
 }
@@ -52,12 +48,10 @@ $("form").addEventListener("submit", async (event) => {
   }
 });
 
-// ── The run ─────────────────────────────────────────────────────────────────────────────────────
-
 const addressOf = (id) => `${etl}/runs/${encodeURIComponent(id)}`;
 const idOf = (address) => decodeURIComponent(address.split("/").at(-1));
 
-const WAITING = { connecting: "waiting for news …", offline: "no network" };
+const WAITING = { connecting: "connecting …", offline: "no network" };
 
 /** Show a run and follow it. */
 function attach(address, { remember = true } = {}) {
@@ -83,7 +77,7 @@ function attach(address, { remember = true } = {}) {
 }
 
 function showRun(run, { outcome, timestamp, run: seen }) {
-  run.skew = timestamp - Date.now(); // times are the server's; so is the clock that counts up from them
+  run.skew = timestamp - Date.now(); // times are those of the server
   run.seen = seen;
   if (outcome !== run.outcome) $("announcement").textContent = `The run is: ${outcome.replaceAll("_", " ")}`;
   run.outcome = outcome;
@@ -143,8 +137,6 @@ function tick() {
 }
 setInterval(tick, TICK);
 
-// ── The report ──────────────────────────────────────────────────────────────────────────────────
-
 $("write-report").addEventListener("click", async () => {
   $("write-report").disabled = true;
   $("report-state").hidden = false;
@@ -170,21 +162,19 @@ function showReport({ report: output }) {
   $("report").hidden = false;
 }
 
-// ── Everybody's runs ────────────────────────────────────────────────────────────────────────────
-
 const day = new Intl.DateTimeFormat("en", { day: "numeric", month: "short", timeZone: "UTC" });
 const date = new Intl.DateTimeFormat("en", { dateStyle: "long", timeZone: "UTC" });
 const moment = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
 
-/** A range of two ISO dates as people write it; the texts themselves where they are none. */
+/** Format a range of two ISO dates; return other texts unchanged. */
 function range(format, ...texts) {
   const ends = texts.map((text) => new Date(text));
   return ends.some((end) => Number.isNaN(end.valueOf())) ? texts.join(" – ") : format.formatRange(...ends);
 }
 
-const days = new Map(); // by run; they never change, so each run is asked for them once
+const days = new Map(); // by run; they never change, so each run is read once
 
-/** The days that a run is about. A list of runs may leave the parameters out; the run itself has them. */
+/** Return the days of a run. A list of runs may omit the parameters, so read the run itself. */
 async function daysOf({ run_id: id }) {
   if (!days.has(id)) {
     const { job_parameters: parameters = [] } = await (await request(addressOf(id))).json();
@@ -202,7 +192,7 @@ async function refreshRecent() {
     ({ runs } = await (await request(`${etl}/runs?limit=8`)).json());
     titles = await Promise.all(runs.map((run) => daysOf(run).catch(() => "Run")));
   } catch {
-    return; // the list stays as it was; the next look may do better
+    return; // keep the list; the next request may succeed
   }
   const shown = new URLSearchParams(location.search).get("run");
   const focused = $("recent").contains(document.activeElement) && document.activeElement.search;
@@ -227,7 +217,7 @@ $("recent").addEventListener("click", (event) => {
   attach(addressOf(new URL(link.href).searchParams.get("run")));
 });
 
-/** Show the run that the address bar names, or none. */
+/** Show the run in the address bar, if there is one. */
 function attachToAddress() {
   const id = new URLSearchParams(location.search).get("run");
   if (id) return attach(addressOf(id), { remember: false });

@@ -1,6 +1,6 @@
-"""Third step of the ``etl`` job: add up the delays, by carrier, hour or airport.
+"""Third step of the ``etl`` job: sum the delays by carrier, hour or airport.
 
-The job runs it three times side by side, once for each of these views.
+The job runs it three times in parallel, once per column.
 """
 
 from __future__ import annotations
@@ -12,23 +12,21 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-LATE = 15
-"""Minutes from which a departure counts as late, as the US Department of Transportation counts."""
+#: A departure is late from this delay on, as the US Department of Transportation defines it.
+LATE_MINUTES = 15
 
 Row = Mapping[str, str]
 Sums = dict[str, int]
 
 
-def add_up(rows: Iterable[Row], column: str) -> dict[str, Sums]:
-    """Add up the delays of the flights that have the same value in one column.
+def sum_delays(rows: Iterable[Row], column: str) -> dict[str, Sums]:
+    """Sum the delays of flights, grouped by a column.
 
-    Whole sums rather than means come out: they stay exact, and can be added up further.
+    Sums are exact and can be added, unlike means.
 
-    :param rows: clean flights.
-    :param column: the column to group by.
-    :return: for each of its values, in order: how many ``flights``, by how many minutes in all
-        they left and arrived late (``departure``, ``arrival``; being early counts against), and
-        how many of them left ``late``.
+    :return: for each value of the column, in order: the number of ``flights``, the total delays in
+        minutes at ``departure`` and ``arrival`` (an early flight has a negative delay), and the
+        number of ``late`` departures.
     """
     groups: defaultdict[str, Sums] = defaultdict(
         lambda: {"flights": 0, "departure": 0, "arrival": 0, "late": 0}
@@ -39,20 +37,20 @@ def add_up(rows: Iterable[Row], column: str) -> dict[str, Sums]:
         sums["flights"] += 1
         sums["departure"] += delay
         sums["arrival"] += int(row["arr_delay"])
-        sums["late"] += delay >= LATE
-    # The hours are numbers, written without a leading zero: 9 comes before 10.
+        sums["late"] += delay >= LATE_MINUTES
+    # Hours are numbers without leading zeros: 9 comes before 10.
     return {key: groups[key] for key in sorted(groups, key=lambda key: (len(key), key))}
 
 
 def main() -> None:
     """Write ``by_<column>.json`` into the run's folder."""
-    parser = argparse.ArgumentParser(description="Add up the delays by one column.")
+    parser = argparse.ArgumentParser(description="Sum the delays by a column.")
     parser.add_argument("--by", required=True, choices=["carrier", "hour", "origin"])
     parser.add_argument("--folder", required=True, type=Path, help="folder of this run's files")
     args = parser.parse_args()
 
     with (args.folder / "clean.csv").open(encoding="utf-8", newline="") as file:
-        groups = add_up(csv.DictReader(file), args.by)
+        groups = sum_delays(csv.DictReader(file), args.by)
     (args.folder / f"by_{args.by}.json").write_text(json.dumps(groups), encoding="utf-8")
     for key, sums in groups.items():
         flights, late = sums["flights"], sums["late"] / sums["flights"]

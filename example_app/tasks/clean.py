@@ -1,4 +1,4 @@
-"""Second task of the ``etl`` job: drop the flights whose delay nobody knows, and say why."""
+"""Second task of the ``etl`` job: drop flights without a known delay, and count the reasons."""
 
 from __future__ import annotations
 
@@ -14,24 +14,22 @@ Row = Mapping[str, str]
 NUMBERS = ("hour", "dep_delay", "arr_delay")
 
 
-def missing(value: str | None) -> bool:
-    """Tell whether a cell is empty, in either of the spellings that such data use."""
+def is_missing(value: str | None) -> bool:
+    """Return whether a cell is empty or ``NA``."""
     return value is None or value.strip() in ("", "NA")
 
 
-def reason_to_drop(row: Row) -> str | None:
-    """Say why a flight has no known delay.
+def find_drop_reason(row: Row) -> str | None:
+    """Return why a flight has no known delay, or ``None`` if it has one.
 
-    :param row: one flight.
-    :return: ``cancelled`` (it never left), ``unrecorded`` (it left, its arrival is not on record),
-        ``diverted`` (it landed somewhere else), ``unreadable`` (a number that is none), or ``None``
-        for a flight to keep.
+    The reasons are ``cancelled`` (it never left), ``unrecorded`` (it left, but has no arrival),
+    ``diverted`` (it landed at another airport) and ``unreadable`` (a value is not a number).
     """
-    if missing(row.get("dep_time")):
+    if is_missing(row.get("dep_time")):
         return "cancelled"
-    if missing(row.get("arr_time")):
+    if is_missing(row.get("arr_time")):
         return "unrecorded"
-    if missing(row.get("arr_delay")):
+    if is_missing(row.get("arr_delay")):
         return "diverted"
     try:
         for column in NUMBERS:
@@ -43,7 +41,7 @@ def reason_to_drop(row: Row) -> str | None:
 
 def main() -> None:
     """Write ``clean.csv`` and ``dropped.json`` into the run's folder."""
-    parser = argparse.ArgumentParser(description="Drop the flights whose delay nobody knows.")
+    parser = argparse.ArgumentParser(description="Drop flights without a known delay.")
     parser.add_argument("--folder", required=True, type=Path, help="folder of this run's files")
     args = parser.parse_args()
 
@@ -57,7 +55,7 @@ def main() -> None:
         writer = csv.DictWriter(target, rows.fieldnames or (), extrasaction="ignore")
         writer.writeheader()
         for row in rows:
-            reason = reason_to_drop(row)
+            reason = find_drop_reason(row)
             if reason is None:
                 writer.writerow(row)
                 kept += 1

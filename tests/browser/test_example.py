@@ -40,7 +40,7 @@ def start(page: Page, *, until: str) -> None:
 
 
 def runs_of(site: Site) -> int:
-    return len(site.ask("/api/jobs/etl/runs?limit=100").json()["runs"])
+    return len(site.request("/api/jobs/etl/runs?limit=100").json()["runs"])
 
 
 def test_example_journey_from_form_to_charts(site: Site, open_page: OpenPage) -> None:

@@ -4,8 +4,7 @@ import os
 
 import pytest
 
-# Importing the example makes its app, by the settings of that moment: not by those of whoever
-# runs the tests.
+# Importing the example creates its app, which must not use the settings of this environment.
 with pytest.MonkeyPatch.context() as environment:
     for name in list(os.environ):
         if name.startswith(("DATABRICKS_", "LAKEFLOW_")):

@@ -1,4 +1,4 @@
-"""What the example's tests share: running its tasks by hand, and serving it with gunicorn."""
+"""Helpers for the example's tests: run its tasks as scripts, and serve it with gunicorn."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ import yaml
 import example_app
 
 EXAMPLE = Path(example_app.__file__).parent
-DEADLINE = 60.0  # seconds; far more than anything here takes
+DEADLINE = 60.0  # seconds
 
 
 def run_task(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run one of the example's scripts as a job does: in a process of its own, in its folder."""
+    """Run a script of the example as a job does: in its own process and folder."""
     script = EXAMPLE / "tasks" / f"{name}.py"
     return subprocess.run(
         [sys.executable, str(script), *arguments],
@@ -37,7 +37,7 @@ def run_task(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @dataclass(frozen=True)
-class ApiResponse:
+class HttpResponse:
     status: int
     headers: dict[str, str]
     body: str
@@ -48,7 +48,7 @@ class ApiResponse:
 
 @dataclass(frozen=True)
 class Site:
-    """The example as it is served, seen from outside."""
+    """The served example and an HTTP client for it."""
 
     port: int
     instance: Path
@@ -59,13 +59,13 @@ class Site:
         return f"http://127.0.0.1:{self.port}"
 
     def kill_workers(self) -> None:
-        """End the processes that serve, as if their machine had run out of memory."""
+        """Kill the worker processes."""
         children = Path(f"/proc/{self.arbiter}/task/{self.arbiter}/children").read_text()
         for worker in children.split():
             os.kill(int(worker), signal.SIGKILL)
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """``flask jobs …`` for the same app, in a process of its own."""
+        """Run ``flask jobs`` for the same app in another process."""
         return subprocess.run(
             [sys.executable, "-m", "flask", "--app", _app(self.instance), "jobs", *arguments],
             cwd=EXAMPLE.parent,
@@ -75,33 +75,32 @@ class Site:
             timeout=DEADLINE,
         )
 
-    def ask(self, path: str, method: str = "GET", **headers: str) -> ApiResponse:
+    def request(self, path: str, method: str = "GET", **headers: str) -> HttpResponse:
         return self._send(path, method, None, headers)
 
-    def post(self, path: str, document: Any, **headers: str) -> ApiResponse:
+    def post(self, path: str, document: Any, **headers: str) -> HttpResponse:
         body = json.dumps(document).encode()
         return self._send(path, "POST", body, {"Content-Type": "application/json", **headers})
 
     def _send(
         self, path: str, method: str, body: bytes | None, headers: dict[str, str]
-    ) -> ApiResponse:
+    ) -> HttpResponse:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         with closing(HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)) as connection:
             connection.request(method, path, body, named)
             response = connection.getresponse()
-            return ApiResponse(response.status, dict(response.headers), response.read().decode())
+            return HttpResponse(response.status, dict(response.headers), response.read().decode())
 
     def follow(self, path: str) -> Iterator[dict[str, Any]]:
-        """The states of a run, as a browser's EventSource would see them: it comes again, with the
-        last id, until the stream says that it is over."""
+        """Yield the states of a run. Reconnect with the last id, as an EventSource does."""
         last_id = ""
         deadline = time.monotonic() + DEADLINE
         while time.monotonic() < deadline:
-            answer = self.ask(path, Last_Event_ID=last_id) if last_id else self.ask(path)
-            assert answer.status in (200, 204), answer.body
-            if answer.status == 204:
+            response = self.request(path, Last_Event_ID=last_id) if last_id else self.request(path)
+            assert response.status in (200, 204), response.body
+            if response.status == 204:
                 return
-            for block in answer.body.split("\n\n"):
+            for block in response.body.split("\n\n"):
                 fields = dict(line.partition(": ")[::2] for line in block.splitlines())
                 if fields.get("event") == "end":
                     return
@@ -112,7 +111,7 @@ class Site:
         raise AssertionError(f"{path} did not end within {DEADLINE} s")
 
     def run(self, job: str, **params: str) -> str:
-        """Start a run and see it to its successful end; gives its path."""
+        """Start a run, wait for its success and return its path."""
         started = self.post(f"/api/jobs/{job}/run", {"params": params})
         assert started.status == 200, started.body
         path = started.headers["Location"]
@@ -122,7 +121,7 @@ class Site:
 
 
 def serve(instance: Path, *options: str) -> AbstractContextManager[Site]:
-    """The example behind gunicorn, from the root of the repository."""
+    """Serve the example with gunicorn from the root of the repository."""
     return _serve(["gunicorn", _app(instance), *options], EXAMPLE.parent, instance)
 
 
@@ -133,7 +132,7 @@ def _app(instance: Path) -> str:
 def serve_as_databricks_apps(
     home: Path, settings: Mapping[str, str]
 ) -> AbstractContextManager[Site]:
-    """The example by the command of its ``app.yaml``, from its own folder."""
+    """Serve the example with the command of its ``app.yaml``, from its own folder."""
     command = yaml.safe_load((EXAMPLE / "app.yaml").read_text())["command"]
     program, app, *options = (each for each in command if "$DATABRICKS_APP_PORT" not in each)
     return _serve([program, app, *options], EXAMPLE, home, settings)
@@ -143,7 +142,7 @@ def serve_as_databricks_apps(
 def _serve(
     command: list[str], folder: Path, home: Path, settings: Mapping[str, str] | None = None
 ) -> Iterator[Site]:
-    """Run a server on a port of this machine."""
+    """Run a server on a free port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         descriptor = listener.fileno()
         process = subprocess.Popen(
@@ -160,8 +159,10 @@ def _serve(
 
 
 def _environment(home: Path) -> dict[str, str]:
-    """This process's environment without settings of ours, and with a home of its own: gunicorn
-    keeps a socket there that all servers of one user would share."""
+    """Return this process's environment without settings, and with another home folder.
+
+    gunicorn has a socket in the home folder that all servers of a user would share.
+    """
     inherited = {
         name: value
         for name, value in os.environ.items()

@@ -31,23 +31,23 @@ ROWS = [
 ]
 
 
-def test_the_sums_of_a_few_flights() -> None:
-    assert aggregate.add_up(ROWS, "carrier") == {
+def test_sum_delays_groups_by_column() -> None:
+    assert aggregate.sum_delays(ROWS, "carrier") == {
         "B6": {"flights": 1, "departure": -4, "arrival": 0, "late": 0},
         "UA": {"flights": 2, "departure": 29, "arrival": 17, "late": 1},
     }
 
 
-def test_hours_come_in_the_order_of_the_clock() -> None:
+def test_sum_delays_sorts_hours_as_numbers() -> None:
     rows = [{**ROWS[0], "hour": hour} for hour in ("23", "5", "10", "9")]
-    assert list(aggregate.add_up(rows, "hour")) == ["5", "9", "10", "23"]
+    assert list(aggregate.sum_delays(rows, "hour")) == ["5", "9", "10", "23"]
 
 
 @given(flights, columns)
-def test_whichever_way_they_are_grouped_no_flight_and_no_minute_is_lost(
+def test_sum_delays_preserves_totals_for_any_column(
     rows: list[dict[str, str]], column: str
 ) -> None:
-    groups = aggregate.add_up(rows, column)
+    groups = aggregate.sum_delays(rows, column)
     assert sum(group["flights"] for group in groups.values()) == len(rows)
     assert sum(group["departure"] for group in groups.values()) == sum(
         int(row["dep_delay"]) for row in rows
@@ -61,13 +61,13 @@ def test_whichever_way_they_are_grouped_no_flight_and_no_minute_is_lost(
 
 
 @given(flights, columns, st.randoms())
-def test_the_order_of_the_flights_does_not_matter(rows, column, random) -> None:  # type: ignore[no-untyped-def]
+def test_sum_delays_is_independent_of_the_order_of_flights(rows, column, random) -> None:  # type: ignore[no-untyped-def]
     shuffled = random.sample(rows, len(rows))
-    in_order, out_of_order = (aggregate.add_up(each, column) for each in (rows, shuffled))
+    in_order, out_of_order = (aggregate.sum_delays(each, column) for each in (rows, shuffled))
     assert list(in_order.items()) == list(out_of_order.items())
 
 
-def test_the_script_writes_one_view(tmp_path: Path) -> None:
+def test_aggregate_script_writes_its_file(tmp_path: Path) -> None:
     with (tmp_path / "clean.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(ROWS[0]))
         writer.writeheader()

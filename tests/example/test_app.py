@@ -1,4 +1,4 @@
-"""The app itself: what it takes, what its page holds, and where it can be served from."""
+"""The example app: parameters, page and imports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from example_app.app import EtlParams
 from flask_lakeflow_jobs.local import stop_workspace
 from tests.example.support import DEADLINE, EXAMPLE
 
-NOT_2013 = "The data hold the flights of 2013 only."
+NOT_2013 = "The data has only the flights of 2013."
 
 
 @pytest.mark.parametrize(
@@ -27,17 +27,17 @@ NOT_2013 = "The data hold the flights of 2013 only."
         ("2013-01-01", "2013-12-31", {}),
         ("2013-02-03", "2013-02-03", {}),
         ("2012-12-31", "2014-01-01", {"startDate": [NOT_2013], "endDate": [NOT_2013]}),
-        ("2013-01-02", "2013-01-01", {"endDate": ["The last day lies before the first."]}),
+        ("2013-01-02", "2013-01-01", {"endDate": ["The last day is before the first."]}),
         ("2013-02-30", "2013-03-01", {"startDate": ["Not a valid date."]}),
     ],
 )
-def test_the_form_takes_a_range_of_days_in_2013(
+def test_etl_params_accept_a_range_of_days_in_2013(
     start: str, end: str, errors: dict[str, list[str]]
 ) -> None:
     assert EtlParams().validate({"startDate": start, "endDate": end}) == errors
 
 
-def test_both_days_are_required_and_there_is_nothing_else() -> None:
+def test_etl_params_require_both_days_and_nothing_else() -> None:
     errors = EtlParams().validate({"dataPath": "/etc"})
     assert set(errors) == {"startDate", "endDate", "dataPath"}
 
@@ -52,7 +52,7 @@ def links(page: str) -> list[str]:
     return re.findall(r'(?:href|src|data-etl|data-report)="([^"]+)"', page)
 
 
-def test_the_page_and_all_it_loads_are_there(app: Flask) -> None:
+def test_page_and_its_links_exist(app: Flask) -> None:
     client = app.test_client()
     page = client.get("/")
     assert page.status_code == 200
@@ -68,12 +68,12 @@ def test_the_page_and_all_it_loads_are_there(app: Flask) -> None:
             assert {urljoin(script, name) for name in imported} <= scripts
 
 
-def test_behind_a_prefix_every_link_keeps_it(app: Flask) -> None:
+def test_page_behind_a_prefix_has_prefixed_links(app: Flask) -> None:
     page = app.test_client().get("/", base_url="http://localhost/apps/flights/")
     assert all(link.startswith("/apps/flights/") for link in links(page.text))
 
 
-def test_a_strict_policy_holds_and_the_page_keeps_to_it(app: Flask) -> None:
+def test_page_complies_with_its_content_security_policy(app: Flask) -> None:
     page = app.test_client().get("/")
     policy = page.headers["Content-Security-Policy"]
     assert "default-src 'self'" in policy
@@ -83,19 +83,19 @@ def test_a_strict_policy_holds_and_the_page_keeps_to_it(app: Flask) -> None:
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|\beval\b", script.read_text())
 
 
-def test_the_jobs_are_the_two_of_the_bundle(app: Flask) -> None:
+def test_app_has_the_jobs_of_the_bundle(app: Flask) -> None:
     jobs = app.test_client().get("/api/jobs").get_json()["jobs"]
     assert [job["key"] for job in jobs] == ["etl", "report"]
     assert set(jobs[0]["params"]["properties"]) == {"startDate", "endDate"}
 
 
-def test_each_app_has_an_instance_of_its_own(tmp_path: Path) -> None:
+def test_create_app_uses_the_given_instance_path(tmp_path: Path) -> None:
     one, other = (create_app(str(tmp_path / name)) for name in ("one", "other"))
     assert one.instance_path != other.instance_path != served_app.instance_path
 
 
 @pytest.mark.parametrize(("folder", "module"), [(EXAMPLE.parent, "example_app"), (EXAMPLE, "app")])
-def test_it_can_be_served_as_a_package_and_from_its_own_folder(folder: Path, module: str) -> None:
+def test_app_can_be_imported_as_package_and_from_its_folder(folder: Path, module: str) -> None:
     """From the root of the repository, and as Databricks Apps does it."""
     check = f"import {module} as m; print(m.app.test_client().get('/').status)"
     served = subprocess.run(

