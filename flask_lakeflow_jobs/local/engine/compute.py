@@ -1,6 +1,4 @@
-"""What a task finds on its compute: the libraries of the bundle, and environment variables. Here
-that is all of a cluster or an environment that counts.
-"""
+"""The libraries and environment variables of a task; nothing else of its compute matters here."""
 
 from __future__ import annotations
 
@@ -17,16 +15,16 @@ _EXTRAS = re.compile(r"\[[\w,\s-]*\]$")
 PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 
 
-def local_libraries(settings: Settings, spec: Settings) -> Iterator[str]:
-    """The paths of wheels and of projects that a task's libraries and its environment name.
+def find_local_libraries(settings: Settings, spec: Settings) -> Iterator[str]:
+    """Yield the local wheels and projects among a task's libraries and dependencies.
 
-    :param settings: of the job.
-    :param spec: the task's settings.
+    :param settings: the settings of the job.
+    :param spec: the settings of the task.
     """
     for library in _mappings(spec.get("libraries")):
         if isinstance(wheel := library.get("whl"), str):
             yield wheel
-    environment = _named(settings, "environments", "environment_key", spec)
+    environment = _find_named(settings, "environments", "environment_key", spec)
     for dependency in (environment.get("spec") or {}).get("dependencies") or ():
         if not isinstance(dependency, str):
             continue
@@ -35,44 +33,45 @@ def local_libraries(settings: Settings, spec: Settings) -> Iterator[str]:
             yield path
 
 
-def import_paths(library: Path) -> list[str]:
-    """Where Python finds what a library holds: the source of the project from which a deployment
-    would build the wheel, and the wheels that are there.
+def find_import_paths(library: Path) -> list[str]:
+    """Return the import paths of a library.
 
-    :param library: a wheel, perhaps with wildcards, or the folder of a project.
+    They are the sources of the project from which a deployment builds the wheel, and built wheels.
+
+    :param library: a wheel, which may contain wildcards, or the folder of a project.
     """
     if library.suffix != ".whl":
-        return _sources(library)
+        return _find_source_folders(library)
     project = library.parent.parent
-    sources = _sources(project) if library.parent.name == "dist" else []
+    sources = _find_source_folders(project) if library.parent.name == "dist" else []
     return [*sources, *sorted(glob.glob(str(library)))]
 
 
-def environment_of(settings: Settings, spec: Settings) -> dict[str, str]:
-    """The environment variables that a task's cluster, or the job for the task, sets."""
-    cluster = spec.get("new_cluster") or _named(
+def read_environment(settings: Settings, spec: Settings) -> dict[str, str]:
+    """Return the environment variables from a task's cluster and from the job."""
+    cluster = spec.get("new_cluster") or _find_named(
         settings, "job_clusters", "job_cluster_key", spec
     ).get("new_cluster")
-    variables = _named(settings, "environment_variables", "environment_variables_key", spec)
-    found: dict[str, str] = {}
-    for holder in (cluster, variables.get("spec")):
-        if isinstance(holder, Mapping):
+    variables = _find_named(settings, "environment_variables", "environment_variables_key", spec)
+    environment: dict[str, Any] = {}
+    for source in (cluster, variables.get("spec")):
+        if isinstance(source, Mapping):
             for field in ("spark_env_vars", "environment_variables"):
-                found |= holder.get(field) or {}
-    return {key: str(value) for key, value in found.items()}
+                environment |= source.get(field) or {}
+    return {key: str(value) for key, value in environment.items()}
 
 
-def _sources(project: Path) -> list[str]:
+def _find_source_folders(project: Path) -> list[str]:
     if not any((project / name).is_file() for name in PROJECT_FILES):
         return []
     return [str(folder) for folder in (project / "src", project) if folder.is_dir()]
 
 
-def _named(settings: Settings, section: str, key: str, spec: Settings) -> Mapping[str, Any]:
-    """The item of a job's section that a task names by its key; nothing where there is none."""
-    wanted = spec.get(key)
-    items = (each for each in _mappings(settings.get(section)) if each.get(key) == wanted)
-    return next(items, {}) if wanted else {}
+def _find_named(settings: Settings, section: str, key: str, spec: Settings) -> Mapping[str, Any]:
+    """Return the item of a job's section to which a task refers by its key, or an empty mapping."""
+    item_key = spec.get(key)
+    items = (each for each in _mappings(settings.get(section)) if each.get(key) == item_key)
+    return next(items, {}) if item_key else {}
 
 
 def _mappings(value: Any) -> list[dict[str, Any]]:

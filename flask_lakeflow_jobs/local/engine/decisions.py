@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -75,10 +75,9 @@ class _Transition:
     def __init__(
         self, run: JobRun, now: float, running_runs: int, new_id: Callable[[], int]
     ) -> None:
-        self._before = run
         self._run = run
         self._tasks = {task.run_id: task for task in (*run.tasks, *run.iterations)}
-        self._has_new_tasks = False
+        self._has_changed_tasks = False
         self._effects: list[Effect] = []
         self._outputs: dict[int, dict[str, Any]] = {}
         self._loops: set[int] = set()  # for-each attempts whose iterations have changed
@@ -89,7 +88,7 @@ class _Transition:
 
     def decision(self) -> Decision:
         run = self._run
-        if self._has_new_tasks:
+        if self._has_changed_tasks:
             tasks = self._tasks.values()
             run = replace(
                 run,
@@ -115,15 +114,16 @@ class _Transition:
                 if not self._run.is_active:
                     self._repair(event.repair_id, event.request)
             case NestedRunEnded():
-                for task in tuple(self._tasks.values()):
-                    if task.nested_run_id == event.nested_run_id:
-                        self._complete(task, event.state)
+                for each in tuple(self._tasks.values()):
+                    if each.nested_run_id == event.nested_run_id:
+                        self._complete(each, event.state)
             case WorkspaceRestarted():
-                self._mark_lost()
+                if self._run.is_active:
+                    self._mark_lost()
             case _:
-                task_or_none = self._tasks.get(event.task_id)
-                if task_or_none is not None and not task_or_none.state.is_terminal:
-                    self._apply_to_task(task_or_none, event)
+                task = self._tasks.get(event.task_id)
+                if task is not None and not task.state.is_terminal:
+                    self._apply_to_task(task, event)
 
     def settle(self) -> None:
         """Start and end everything that the changes so far allow."""
@@ -132,7 +132,7 @@ class _Transition:
         while self._run.state.life_cycle == "RUNNING" and (ready := self._ready_tasks()):
             latest = self._latest()
             for task in ready:
-                skipped = rules.skipped_state(task.spec, latest)
+                skipped = rules.evaluate_run_if(task.spec, latest)
                 if skipped is None:
                     self._start_task(task)
                 else:
@@ -141,7 +141,7 @@ class _Transition:
             latest_tasks = self._latest().values()
             if all(task.state.is_terminal for task in latest_tasks):
                 stopped = STOPPED.get(self._run.ending)
-                self._finish(stopped or rules.final_state(latest_tasks))
+                self._finish(stopped or rules.compute_final_state(latest_tasks))
 
     # Runs
 
@@ -178,7 +178,9 @@ class _Transition:
         if self._run.repairs:
             self._close_repair()
         if self._run.started_by:
-            ended = NestedRunEnded(self._run.started_by, self._run.run_id, _nested_state(self._run))
+            ended = NestedRunEnded(
+                self._run.started_by, self._run.run_id, rules.compute_nested_state(self._run)
+            )
             self._effects.append(SendEvent(ended))
         self._effects.append(AdvanceQueue(self._run.job_id))
 
@@ -357,7 +359,7 @@ class _Transition:
                 self._start_task(iteration)
                 active += 1
         if not active and all(each.state.is_terminal for each in latest):
-            self._complete(loop, _loop_state(latest))
+            self._complete(loop, rules.compute_loop_state(latest))
 
     def _latest_iterations(self, task: TaskRun) -> list[TaskRun]:
         iterations = (each for each in self._tasks.values() if each.parent == task.run_id)
@@ -373,31 +375,13 @@ class _Transition:
         return [
             task
             for task in latest.values()
-            if task.state.life_cycle == "BLOCKED" and rules.dependencies_ended(task.spec, latest)
+            if task.state.life_cycle == "BLOCKED"
+            and rules.have_dependencies_ended(task.spec, latest)
         ]
 
     def _put_task(self, task: TaskRun) -> None:
         self._tasks[task.run_id] = task
-        self._has_new_tasks = True
+        self._has_changed_tasks = True
 
     def _update_run(self, **changes: Any) -> None:
         self._run = replace(self._run, **changes)
-
-
-def _nested_state(run: JobRun) -> State:
-    """Return the final state of the task that has started a run."""
-    state = run.state
-    if state.is_success:
-        return states.SUCCESS
-    if state.result in {"CANCELED", "TIMEDOUT"}:
-        return State("TERMINATED", state.result, state.code, state.message)
-    return states.FAILED.because(f"Run {run.run_id} of job {run.job_id} failed: {state.message}")
-
-
-def _loop_state(iterations: Iterable[TaskRun]) -> State:
-    results = [each.state.is_failure for each in iterations]
-    if not any(results):
-        return states.SUCCESS
-    return states.FAILED.because(
-        f"{sum(results)} of {len(results)} iterations failed, see their output for details"
-    )

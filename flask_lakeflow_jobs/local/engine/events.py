@@ -148,7 +148,7 @@ class TaskStarted:
 
 @dataclass(frozen=True, slots=True)
 class IterationsStarted:
-    """The inputs of a for-each task are known.
+    """The inputs of a for-each task are resolved.
 
     :param spec: the settings of the task to repeat.
     :param concurrency: the maximum number of iterations that run at once.

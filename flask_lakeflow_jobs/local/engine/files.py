@@ -1,4 +1,4 @@
-"""From a path in the workspace to the file on this machine."""
+"""The local files behind the paths of the workspace."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _VOLUME = re.compile(r"(?<![\w./-])/Volumes/[\w-]+/[\w-]+/[\w-]+", re.ASCII)
 
 
 class FileMissing(LookupError):
-    """A task names a file that is not there."""
+    """A file that does not exist in the workspace."""
 
 
 class WorkspaceFiles:
-    """The files of the bundle under the paths at which the workspace shows them.
+    """The files of the bundle by their paths in the workspace.
 
-    :param bundle: gives the bundle as it is now.
-    :param volumes: the folder that stands for ``/Volumes``.
+    :param bundle: returns the current bundle.
+    :param volumes: the folder that represents ``/Volumes``.
     """
 
     def __init__(self, bundle: Callable[[], Bundle], volumes: Path) -> None:
@@ -35,77 +35,75 @@ class WorkspaceFiles:
         """The folder of the bundle."""
         return self._bundle().root
 
-    def local(self, given: str) -> Path:
-        """Where a path leads: of the workspace, of this machine, or relative to the bundle. There
-        need not be anything.
+    def to_local_path(self, path: str) -> Path:
+        """Convert a path of the workspace, of this machine or relative to the bundle.
+
+        The file need not exist.
         """
         bundle = self._bundle()
-        name = given.removeprefix("file:")
+        name = path.removeprefix("file:")
         if name.startswith(bundle.files_path + "/"):
             return bundle.files_root / name.removeprefix(bundle.files_path + "/")
         return bundle.root / name
 
     @property
     def mounts(self) -> dict[str, str]:
-        """The folders of the workspace by the paths under which it shows them."""
+        """The local folders by their paths in the workspace."""
         bundle = self._bundle()
         return {bundle.files_path: str(bundle.files_root), "/Volumes": str(self._volumes)}
 
-    def localized(self, value: Any) -> Any:
-        """The same value with the paths in it, of volumes and of the bundle's files, leading to
-        this machine's folders: a task that is given such a path opens what lies there.
+    def localize(self, value: Any) -> Any:
+        """Replace the paths of volumes and of the bundle's files in a JSON value by local paths.
 
-        A volume that is named is there, as it is in a workspace once the bundle is deployed.
-
-        :param value: a string, list, dict or anything else that JSON holds.
+        A task can open such a path. A volume is created once it is named, as if it were deployed.
         """
         if isinstance(value, str):
-            text = self._localized_files(value)
-            return _VOLUME.sub(self._volume, text) if "/Volumes/" in text else text
+            text = self._localize_files(value)
+            return _VOLUME.sub(self._create_volume, text) if "/Volumes/" in text else text
         if isinstance(value, list):
-            return [self.localized(each) for each in value]
+            return [self.localize(each) for each in value]
         if isinstance(value, dict):
-            return {key: self.localized(each) for key, each in value.items()}
+            return {key: self.localize(each) for key, each in value.items()}
         return value
 
-    def _localized_files(self, text: str) -> str:
+    def _localize_files(self, text: str) -> str:
         bundle = self._bundle()
         if bundle.files_path not in text:
             return text
         whole_path = rf"(?<![\w./-]){re.escape(bundle.files_path)}(?![\w.-])"
         return re.sub(whole_path, lambda _: str(bundle.files_root), text)
 
-    def _volume(self, match: re.Match[str]) -> str:
+    def _create_volume(self, match: re.Match[str]) -> str:
         folder = self._volumes / match.group().removeprefix("/Volumes/")
         folder.mkdir(parents=True, exist_ok=True)
         return str(folder)
 
-    def find(self, given: str) -> Path:
-        """The file at a path: of the workspace, of this machine, or relative to the bundle.
+    def find(self, path: str) -> Path:
+        """Return the file at a path of the workspace, of this machine or relative to the bundle.
 
-        :raises FileMissing: there is none.
+        :raises FileMissing: the file does not exist.
         """
-        return self._find(given, ("",))
+        return self._find(path, ("",))
 
-    def find_notebook(self, given: str) -> Path:
-        """The notebook at a path, which as in the workspace may lack its extension.
+    def find_notebook(self, path: str) -> Path:
+        """Return the notebook at a path, which may lack its extension, as in the workspace.
 
-        :raises FileMissing: there is none.
+        :raises FileMissing: the notebook does not exist.
         """
-        return self._find(given, ("", *NOTEBOOK_SUFFIXES))
+        return self._find(path, ("", *NOTEBOOK_SUFFIXES))
 
-    def _find(self, given: str, endings: tuple[str, ...]) -> Path:
+    def _find(self, path: str, suffixes: tuple[str, ...]) -> Path:
         bundle = self._bundle()
-        bases = [self.local(given)]
-        # The paths of a job with a Git source begin where the repository does.
-        if (checkout := GitRepository(bundle.root).root) is not None:
-            bases.append(checkout / given)
+        bases = [self.to_local_path(path)]
+        # The paths of a job with a Git source are relative to the repository.
+        if (repository := GitRepository(bundle.root).root) is not None:
+            bases.append(repository / path)
         for base in bases:
-            for ending in endings:
-                candidate = base.with_name(base.name + ending)
+            for suffix in suffixes:
+                candidate = base.with_name(base.name + suffix)
                 if candidate.is_file():
                     return candidate
         raise FileMissing(
-            f"There is no file {given!r} in the local workspace. It serves the files of the "
+            f"There is no file {path!r} in the local workspace. It serves the files of the "
             f"bundle in {bundle.root} under {bundle.files_path}."
         )

@@ -12,9 +12,9 @@ from typing import Any
 
 from ..model import NUMBER_OPERATORS, TEXT_OPERATORS, Settings, TaskRun, kind_of
 from ..simulation import SIMULATED_RESULTS
-from .compute import environment_of, import_paths, local_libraries
+from .compute import find_import_paths, find_local_libraries, read_environment
 from .files import FileMissing, WorkspaceFiles
-from .templating import as_text
+from .templating import format_value
 from .work import CannotRun, ConditionResult, ForEach, NestedRun, ProcessWork, SimulatedWork, Work
 
 
@@ -60,8 +60,8 @@ class TaskContext:
         """
         libraries = [
             path
-            for library in local_libraries(self.settings, spec)
-            for path in import_paths(self.files.local(library))
+            for library in find_local_libraries(self.settings, spec)
+            for path in find_import_paths(self.files.to_local_path(library))
         ]
         return ProcessWork(
             {
@@ -69,7 +69,7 @@ class TaskContext:
                 "folder": str(folder),
                 "root": str(self.files.root),
                 "libraries": list(dict.fromkeys(libraries)),
-                "environment": self.files.localized(environment_of(self.settings, spec)),
+                "environment": self.files.localize(read_environment(self.settings, spec)),
                 "mounts": self.files.mounts,
                 "task_values": self.task_values,
                 "run": self.run,
@@ -216,7 +216,7 @@ def _named_parameters(
         **context.job_parameters,
         **context.overriding.get(run_field, {}),
     }
-    return {name: as_text(value) for name, value in parameters.items()}
+    return {name: format_value(value) for name, value in parameters.items()}
 
 
 _BUILDERS: dict[str, Callable[[Settings, TaskContext], Work]] = {

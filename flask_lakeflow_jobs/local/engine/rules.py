@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping
 
 from .. import states
 from ..bundle.dependencies import find_reachable
-from ..model import Settings, TaskRun
+from ..model import JobRun, Settings, TaskRun
 from ..states import State
 
 
-def dependencies_ended(spec: Settings, latest: Mapping[str, TaskRun]) -> bool:
+def have_dependencies_ended(spec: Settings, latest: Mapping[str, TaskRun]) -> bool:
     """Return whether all tasks on which a task depends have ended.
 
     :param latest: the latest attempt of each task of the run, by key.
@@ -19,7 +19,7 @@ def dependencies_ended(spec: Settings, latest: Mapping[str, TaskRun]) -> bool:
     return all(task is None or task.state.is_terminal for task in upstream)
 
 
-def skipped_state(spec: Settings, latest: Mapping[str, TaskRun]) -> State | None:
+def evaluate_run_if(spec: Settings, latest: Mapping[str, TaskRun]) -> State | None:
     """Return the final state of a task that must not run, or ``None`` if it may run.
 
     A dependency that is not part of the run (``only``) is ignored. An excluded dependency counts as
@@ -62,7 +62,7 @@ def skipped_state(spec: Settings, latest: Mapping[str, TaskRun]) -> State | None
     return states.EXCLUDED
 
 
-def final_state(tasks: Collection[TaskRun]) -> State:
+def compute_final_state(tasks: Collection[TaskRun]) -> State:
     """Return the final state of a run that was not stopped.
 
     Its leaves decide: the tasks on which no other task depends.
@@ -81,6 +81,26 @@ def final_state(tasks: Collection[TaskRun]) -> State:
     cause = next(task for task in causes if task.state.result != "CANCELED")
     return states.run_failed(
         cause.key, cause.state.message, skipped_others=len(failures) > len(causes)
+    )
+
+
+def compute_nested_state(run: JobRun) -> State:
+    """Return the final state of the task that has started a run, which has ended."""
+    state = run.state
+    if state.is_success:
+        return states.SUCCESS
+    if state.result in {"CANCELED", "TIMEDOUT"}:
+        return State("TERMINATED", state.result, state.code, state.message)
+    return states.FAILED.because(f"Run {run.run_id} of job {run.job_id} failed: {state.message}")
+
+
+def compute_loop_state(iterations: Collection[TaskRun]) -> State:
+    """Return the final state of a for-each task from the latest attempts of its iterations."""
+    failed = sum(each.state.is_failure for each in iterations)
+    if not failed:
+        return states.SUCCESS
+    return states.FAILED.because(
+        f"{failed} of {len(iterations)} iterations failed, see their output for details"
     )
 
 

@@ -100,7 +100,7 @@ class TaskRunner:
         references = References(run, task, self._workspace)
         resolved = _resolve_settings(task.spec, references)
         self._submit(TaskPrepared(*ids, resolved))
-        match build_work(self._files.localized(resolved), self._context(run, task, references)):
+        match build_work(self._files.localize(resolved), self._context(run, task, references)):
             case ConditionResult(outcome):
                 self._submit(TaskEnded(*ids, states.SUCCESS, outcome=outcome))
             case ForEach(spec, inputs, concurrency):
@@ -136,20 +136,20 @@ class TaskRunner:
     def _end_process(self, run_id: int, task_id: int, end: Exit) -> None:
         process = self._processes[task_id]
         self._pool.release(process)
-        self._submit(_process_ended(run_id, task_id, end, is_stopped=process.is_stopped))
+        self._submit(_build_task_ended(run_id, task_id, end, is_stopped=process.is_stopped))
         # Only now, since the output is read from the process until the event is committed.
         del self._processes[task_id]
 
     def _context(self, run: JobRun, task: TaskRun, references: References) -> TaskContext:
-        localized = self._files.localized
+        localize = self._files.localize
         return TaskContext(
             settings=run.settings,
             files=self._files,
             job_parameters={
-                each["name"]: localized(resolve(each.get("value", each["default"]), references))
+                each["name"]: localize(resolve(each.get("value", each["default"]), references))
                 for each in run.parameters
             },
-            overriding=localized(resolve(run.overriding, references)),
+            overriding=localize(resolve(run.overriding, references)),
             task_values={key: each.values for key, each in run.latest_attempts().items()},
             run={
                 "jobId": run.job_id,
@@ -172,7 +172,7 @@ def _resolve_settings(spec: Settings, references: References) -> Settings:
     return {**spec, "for_each_task": {**resolve(outer, references), "task": body.get("task")}}
 
 
-def _process_ended(run_id: int, task_id: int, end: Exit, *, is_stopped: bool) -> TaskEnded:
+def _build_task_ended(run_id: int, task_id: int, end: Exit, *, is_stopped: bool) -> TaskEnded:
     output = dict(end.outcome)
     values, rows = output.pop("values", {}), output.pop("rows", [])
     if isinstance(result := output.get("result"), str):

@@ -52,7 +52,7 @@ def _resolve_text(text: str, lookup: Lookup) -> str:
     def replacement(match: re.Match[str]) -> str:
         name = re.sub(r"[`\[\]]", "", match.group(1))
         try:
-            return as_text(lookup[name])
+            return format_value(lookup[name])
         except KeyError:
             if name.startswith(_NAMESPACES):
                 raise UnknownReference(name) from None
@@ -61,7 +61,7 @@ def _resolve_text(text: str, lookup: Lookup) -> str:
     return REFERENCE.sub(replacement, text)
 
 
-def as_text(value: Any) -> str:
+def format_value(value: Any) -> str:
     """Format a value for a parameter: text as it is, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value)
 
@@ -150,7 +150,7 @@ class References:
         return {
             "run_id": task.run_id,
             "result_state": task.state.result.lower(),
-            "error_code": _error_code(task),
+            "error_code": _format_error_code(task),
             "execution_count": task.attempt + 1,
         }[attribute]
 
@@ -163,7 +163,7 @@ class References:
         return item
 
 
-def _error_code(task: TaskRun) -> str:
+def _format_error_code(task: TaskRun) -> str:
     """Spell a code as the documentation does: ``RunExecutionError``; empty after a success."""
     return "" if task.state.is_success else task.state.code.title().replace("_", "")
 

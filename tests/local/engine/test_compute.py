@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from flask_lakeflow_jobs.local.engine.compute import (
-    environment_of,
-    import_paths,
-    local_libraries,
+    find_import_paths,
+    find_local_libraries,
+    read_environment,
 )
 
 
@@ -30,7 +30,7 @@ from flask_lakeflow_jobs.local.engine.compute import (
 def test_local_libraries_of_an_environment(dependency: Any, path: str | None) -> None:
     environment = {"environment_key": "e", "spec": {"dependencies": [dependency]}}
     spec = {"task_key": "a", "environment_key": "e"}
-    found = list(local_libraries({"environments": [environment]}, spec))
+    found = list(find_local_libraries({"environments": [environment]}, spec))
     assert found == ([] if path is None else [path])
 
 
@@ -47,33 +47,33 @@ def test_local_libraries_of_an_environment(dependency: Any, path: str | None) ->
 def test_local_libraries_without_local_paths_are_none(
     settings: dict[str, Any], spec: dict[str, Any]
 ) -> None:
-    assert list(local_libraries(settings, spec)) == []
+    assert list(find_local_libraries(settings, spec)) == []
 
 
 def test_local_libraries_of_a_task() -> None:
     spec = {"libraries": [{"whl": "./dist/*.whl"}, {"pypi": {"package": "x"}}]}
-    assert list(local_libraries({}, spec)) == ["./dist/*.whl"]
+    assert list(find_local_libraries({}, spec)) == ["./dist/*.whl"]
 
 
 @pytest.mark.parametrize("project_file", ["pyproject.toml", "setup.py", "setup.cfg"])
 def test_import_paths_of_a_project_are_its_sources(tmp_path: Path, project_file: str) -> None:
     (tmp_path / project_file).touch()
-    assert import_paths(tmp_path) == [str(tmp_path)]
+    assert find_import_paths(tmp_path) == [str(tmp_path)]
     (tmp_path / "src").mkdir()
-    assert import_paths(tmp_path) == [str(tmp_path / "src"), str(tmp_path)]
+    assert find_import_paths(tmp_path) == [str(tmp_path / "src"), str(tmp_path)]
 
 
 def test_import_paths_of_a_wheel_begin_with_the_sources_it_is_built_from(tmp_path: Path) -> None:
     (tmp_path / "dist").mkdir()
     wheel = tmp_path / "dist" / "shop-1-py3-none-any.whl"
     wheel.touch()
-    assert import_paths(tmp_path / "dist" / "*.whl") == [str(wheel)]
+    assert find_import_paths(tmp_path / "dist" / "*.whl") == [str(wheel)]
     (tmp_path / "setup.py").touch()
-    assert import_paths(tmp_path / "dist" / "*.whl") == [str(tmp_path), str(wheel)]
+    assert find_import_paths(tmp_path / "dist" / "*.whl") == [str(tmp_path), str(wheel)]
 
 
 def test_import_paths_of_a_folder_that_is_no_project_are_none(tmp_path: Path) -> None:
-    assert import_paths(tmp_path) == []
+    assert find_import_paths(tmp_path) == []
 
 
 OWN = {"spark_env_vars": {"KIND": "own", "N": 1}}
@@ -100,4 +100,4 @@ SETTINGS = {
     ],
 )
 def test_environment_of_a_task(spec: dict[str, Any], expected: dict[str, str]) -> None:
-    assert environment_of(SETTINGS, spec) == expected
+    assert read_environment(SETTINGS, spec) == expected

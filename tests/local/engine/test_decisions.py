@@ -454,6 +454,7 @@ def test_late_event_of_a_task_changes_nothing(event: Callable[[int], Event], tas
         CancelRequested(RUN),
         RunTimedOut(RUN, 0),
         NestedRunEnded(RUN, NESTED, states.FAILED),
+        WorkspaceRestarted(RUN),
     ],
 )
 def test_late_event_of_a_run_changes_nothing(event: Event) -> None:

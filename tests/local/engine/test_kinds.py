@@ -194,7 +194,7 @@ def test_sql_without_duckdb_is_refused(folder: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("settings", "body", "hint"),
+    ("settings", "body", "names_repository"),
     [
         ({}, {}, False),
         ({"git_source": {"git_url": "https://example.com/a.git"}}, {}, True),
@@ -202,7 +202,7 @@ def test_sql_without_duckdb_is_refused(folder: Path, monkeypatch: pytest.MonkeyP
     ],
 )
 def test_missing_file_is_refused(
-    folder: Path, settings: dict[str, Any], body: dict[str, Any], hint: bool
+    folder: Path, settings: dict[str, Any], body: dict[str, Any], names_repository: bool
 ) -> None:
     message = refusal(
         "spark_python_task",
@@ -210,7 +210,7 @@ def test_missing_file_is_refused(
         context(folder, settings=settings),
     )
     assert message.startswith("There is no file 'nowhere.py' in the local workspace.")
-    assert ("It does not clone https://example.com/a.git" in message) is hint
+    assert ("It does not clone https://example.com/a.git" in message) is names_repository
 
 
 # Other kinds

@@ -61,28 +61,28 @@ def attempts(**results: str) -> dict[str, TaskRun]:
 )
 def test_skipped_state_follows_run_if(rule: str, a: str, b: str, expected: str | None) -> None:
     spec = {"task_key": "c", "depends_on": depends_on("a", "b"), "run_if": rule}
-    state = rules.skipped_state(spec, attempts(a=a, b=b))
+    state = rules.evaluate_run_if(spec, attempts(a=a, b=b))
     assert (state and state.result) == expected
 
 
 @pytest.mark.parametrize("rule", RUN_IF_RULES)
 def test_skipped_state_without_dependencies_is_none(rule: str) -> None:
-    assert rules.skipped_state({"task_key": "a", "run_if": rule}, {}) is None
+    assert rules.evaluate_run_if({"task_key": "a", "run_if": rule}, {}) is None
 
 
 def test_skipped_state_defaults_to_all_success() -> None:
     spec = {"task_key": "c", "depends_on": depends_on("a")}
-    assert rules.skipped_state(spec, attempts(a="FAILED")) == states.UPSTREAM_FAILED
+    assert rules.evaluate_run_if(spec, attempts(a="FAILED")) == states.UPSTREAM_FAILED
 
 
 def test_skipped_state_ignores_tasks_that_are_not_part_of_the_run() -> None:
     spec = {"task_key": "c", "depends_on": depends_on("a", "absent")}
-    assert rules.skipped_state(spec, attempts(a="SUCCESS")) is None
+    assert rules.evaluate_run_if(spec, attempts(a="SUCCESS")) is None
 
 
 def test_skipped_state_of_a_disabled_task_is_disabled() -> None:
     spec = {"task_key": "c", "depends_on": depends_on("a"), "disabled": True}
-    assert rules.skipped_state(spec, attempts(a="FAILED")) == states.DISABLED
+    assert rules.evaluate_run_if(spec, attempts(a="FAILED")) == states.DISABLED
 
 
 @pytest.mark.parametrize(("outcome", "expected"), [("true", None), ("false", states.EXCLUDED)])
@@ -91,7 +91,7 @@ def test_skipped_state_follows_the_outcome_of_a_condition(
 ) -> None:
     check = TaskRun(1, {"task_key": "check"}, state=states.SUCCESS, outcome=outcome)
     spec = {"task_key": "c", "depends_on": [{"task_key": "check", "outcome": "true"}]}
-    assert rules.skipped_state(spec, {"check": check}) == expected
+    assert rules.evaluate_run_if(spec, {"check": check}) == expected
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_skipped_state_follows_the_outcome_of_a_condition(
 )
 def test_dependencies_ended_once_all_are_terminal(a: str, b: str | None, expected: bool) -> None:
     latest = attempts(a=a, **({"b": b} if b else {}))
-    assert rules.dependencies_ended({"depends_on": depends_on("a", "b")}, latest) is expected
+    assert rules.have_dependencies_ended({"depends_on": depends_on("a", "b")}, latest) is expected
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_final_state_follows_the_leaves(
         TaskRun(1, {"task_key": "a"}, state=STATES[inner]),
         TaskRun(2, {"task_key": "b", "depends_on": depends_on("a")}, state=STATES[leaf]),
     ]
-    state = rules.final_state(tasks)
+    state = rules.compute_final_state(tasks)
     assert (state.life_cycle, state.result) == (life_cycle, result)
 
 
@@ -136,7 +136,9 @@ def test_final_state_names_the_task_that_failed(leaf: str, ending: str) -> None:
         TaskRun(1, {"task_key": "a"}, state=states.FAILED.because("No rows.")),
         TaskRun(2, {"task_key": "b"}, state=STATES[leaf]),
     ]
-    assert rules.final_state(tasks).message == f"Task a failed with message: No rows.{ending}"
+    assert (
+        rules.compute_final_state(tasks).message == f"Task a failed with message: No rows.{ending}"
+    )
 
 
 @pytest.mark.parametrize(

@@ -179,10 +179,10 @@ dbutils.fs.mv("/out/a.txt", "/out/b.txt")
 assert (entry.path, entry.name, entry.size) == ("dbfs:/out/b.txt", "b.txt", 5), entry
 assert entry.isFile() and not entry.isDir()
 assert [each.name for each in dbutils.fs.ls(volume)] == ["in/"]
-given = dbutils.widgets.get("given")
-assert dbutils.fs.head(given + "/in/a.txt", 4) == "hell"
-assert open(given + "/in/a.txt").read() == "hello"
-assert dbutils.fs.ls("file:" + given)[0].name == "in/"
+local = dbutils.widgets.get("volume")
+assert dbutils.fs.head(local + "/in/a.txt", 4) == "hell"
+assert open(local + "/in/a.txt").read() == "hello"
+assert dbutils.fs.ls("file:" + local)[0].name == "in/"
 assert "notebook.py" in [each.name for each in dbutils.fs.ls(dbutils.widgets.get("files"))]
 assert dbutils.fs.rm("/out", recurse=True) and not dbutils.fs.rm("/out")
 try:
@@ -195,7 +195,7 @@ except AttributeError as error:
 def test_dbutils_fs_works_on_volumes_and_dbfs(serve: Serve) -> None:
     task = notebook_task("main")
     task["notebook_task"]["base_parameters"] = {
-        "given": "/Volumes/main/default/files",
+        "volume": "/Volumes/main/default/files",
         "files": "${workspace.file_path}",
     }
     client = serve({"etl": {"tasks": [task]}}, {"notebook.py": HEADER + FILES})

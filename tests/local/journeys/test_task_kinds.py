@@ -141,7 +141,7 @@ def test_sql_task_accepts_the_dialect_of_databricks(serve: Serve) -> None:
         {"etl": {"parameters": parameters, "tasks": tasks}},
         {
             "make.sql": """
-                -- Made anew; each time
+                -- Created; each time
                 USE CATALOG {{catalog}};
                 USE IDENTIFIER({{schema}});
                 CREATE OR REPLACE TABLE `all days` AS SELECT {{ day }} AS day, 'a;b' AS text;
@@ -426,7 +426,7 @@ def test_workspace_path_of_a_bundle_file_is_readable(serve: Serve) -> None:
 
 @pytest.mark.parametrize("folder", ["", "inner/deep/"])
 def test_git_source_files_are_those_of_the_bundle(serve: Serve, folder: str) -> None:
-    """They are found where the bundle is checked out; elsewhere the message says what to do."""
+    """The repository is not cloned: a missing file names it."""
     job = {
         "git_source": {"git_url": "https://example.com/a.git", "git_provider": "gitHub"},
         "tasks": [python_task("main", f"{folder}main.py"), python_task("none", "nowhere.py")],

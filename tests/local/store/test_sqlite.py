@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.local import states
@@ -65,6 +65,7 @@ REPAIRS = st.builds(
 )
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(TASKS, max_size=4), st.lists(REPAIRS, max_size=2), STATES, JSON)
 def test_run_comes_back_as_it_was_added(
     shared_store: Store,
