@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..bundle.validation import parse_switch
+from ..bundle.validation import parse_boolean
 from ..engine import rules
 from ..engine.events import RepairRequest, RunRequest
 from ..errors import InvalidParameterValue
@@ -41,7 +41,7 @@ def parse_run_request(
         only=_parse_only(job.settings, request),
         token=parse_idempotency_token(request),
         trigger=trigger,
-        may_queue=bool(parse_switch(queue.get("enabled", False))),
+        may_queue=bool(parse_boolean(queue.get("enabled", False))),
         performance_target=_parse_performance_target(request),
     )
 

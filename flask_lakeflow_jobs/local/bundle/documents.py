@@ -54,7 +54,7 @@ def read_documents(
             _check_suffix(each, pattern, location)
             included.add(each)
             sources.append(each)
-            # In a file whose every line is a comment, there is nothing to merge.
+            # A file of comments has no content.
             if (content := _read(each)) is None:
                 continue
             document = _as_mapping(content, each)
@@ -154,11 +154,11 @@ def _read(file: Path) -> Any:
     except FileNotFoundError:
         raise BundleError("There is no such file.", (file, 0)) from None
     except (OSError, UnicodeError) as error:
-        raise BundleError(f"It cannot be read: {error}.", (file, 0)) from None
+        raise BundleError(f"The file cannot be read: {error}.", (file, 0)) from None
     except RecursionError:
-        raise BundleError("It is nested too deeply to be read.", (file, 0)) from None
+        raise BundleError("The file is nested too deeply.", (file, 0)) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
         line = mark.line + 1 if mark else 0
-        raise BundleError(f"This is no YAML: {problem}.", (file, line)) from None
+        raise BundleError(f"The file is not valid YAML: {problem}.", (file, line)) from None

@@ -13,8 +13,8 @@ from ..model import OPERATORS, RUN_IF_RULES, TASK_KINDS
 class Field:
     """The type of a field, and the fields inside its value.
 
-    :param conversion: ``text``, ``number``, ``switch``, ``value`` for a text that is empty if there
-        is no value, or empty for a value that is not converted.
+    :param conversion: ``string``, ``number``, ``boolean``, ``value`` for a string that is empty if
+        there is no value, or empty for a value that is not converted.
     :param accepts: whether a value is of the type.
     :param message: the message if it is not. It may refer to ``name`` (the key, with its task),
         ``key``, ``task``, ``kind`` and ``value``.
@@ -99,23 +99,23 @@ MISSING = "The {kind} of task {task!r} needs a {key!r}."
 VALUE = Field("value")
 
 _ANY = Field()
-_SWITCH = Field("switch")
+_BOOLEAN = Field("boolean")
 _COUNT = _number(0)
 _JOB_ID = Field("number")  # or a reference, which is resolved when the task starts
-_LABEL = Field("text")
+_LABEL = Field("string")
 _LABELS = Field(item=_LABEL)
-_NAME = Field("text", _is(str), "The name of a job has to be a text.")
+_NAME = Field("string", _is(str), "The name of a job has to be a string.")
 _PATH = Field("", lambda value: isinstance(value, str) and value != "", MISSING, is_required=True)
-_TEXT = Field(
-    "text",
-    # The API takes a number or a truth value as its text.
+_STRING = Field(
+    "string",
+    # The API accepts a number or a boolean, and converts it.
     lambda value: not isinstance(value, (list, dict)),
-    "{name} has to be a text. Put quotes around it.",
+    "{name} has to be a string. Put quotes around it.",
     "string",
 )
-_TEXTS = _list(_TEXT)
-_DEFAULT = replace(_TEXT, conversion="value")
-_OPERAND = replace(_TEXT, is_required=True)
+_STRINGS = _list(_STRING)
+_DEFAULT = replace(_STRING, conversion="value")
+_OPERAND = replace(_STRING, is_required=True)
 _MAPPING = _mapping()
 _MAPPINGS = _list(_MAPPING)
 _VALUES = Field(item=VALUE)
@@ -129,7 +129,7 @@ _EVENTS = (
     "on_success"
 )
 _NOTIFICATIONS = {
-    "email_notifications": _mapping({_TEXTS: _EVENTS}),
+    "email_notifications": _mapping({_STRINGS: _EVENTS}),
     "health": _mapping(rules=_MAPPINGS),
     "notification_settings": _MAPPING,
     "webhook_notifications": _mapping({_MAPPINGS: _EVENTS}),
@@ -139,7 +139,7 @@ _CLUSTER = _mapping(
         _MAPPING: "autoscale aws_attributes azure_attributes cluster_log_conf custom_tags "
         "docker_image gcp_attributes spark_conf workload_type",
         _MAPPINGS: "init_scripts",
-        _TEXTS: "ssh_public_keys",
+        _STRINGS: "ssh_public_keys",
         _VARIABLES: "spark_env_vars",
     }
 )
@@ -153,7 +153,7 @@ _KINDS: dict[str, _Keys] = {
         _ANY: "catalog profiles_directory project_directory schema source warehouse_id",
         _LABELS: "commands",
     },
-    "for_each_task": {_ANY: "task", _TEXT: "inputs", _number(1, 100): "concurrency"},
+    "for_each_task": {_ANY: "task", _STRING: "inputs", _number(1, 100): "concurrency"},
     "notebook_task": {
         _ANY: "source warehouse_id",
         _NAMED_PARAMETERS: "base_parameters",
@@ -200,8 +200,8 @@ TASK = _closed(
         _LABEL: "description task_key",
         _MAPPING: "compute",
         _MAPPINGS: "libraries",
-        _SWITCH: "disabled retry_on_timeout",
-        _TEXT: "environment_key environment_variables_key existing_cluster_id job_cluster_key",
+        _BOOLEAN: "disabled retry_on_timeout",
+        _STRING: "environment_key environment_variables_key existing_cluster_id job_cluster_key",
         _choice(RUN_IF_RULES, "Task {task!r} has the unknown run_if"): "run_if",
         _number(-1): "max_retries",
     },
@@ -231,12 +231,12 @@ JOB = _closed(
         _TAGS: "tags",
         _number(0, 1000): "max_concurrent_runs",
     },
-    environment_variables=_list(_mapping({_TEXT: "environment_variables_key", _MAPPING: "spec"})),
-    environments=_list(_mapping(environment_key=_TEXT, spec=_mapping(dependencies=_TEXTS))),
+    environment_variables=_list(_mapping({_STRING: "environment_variables_key", _MAPPING: "spec"})),
+    environments=_list(_mapping(environment_key=_STRING, spec=_mapping(dependencies=_STRINGS))),
     git_source=_mapping({_MAPPING: "git_snapshot job_source sparse_checkout"}),
-    job_clusters=_list(_mapping(job_cluster_key=_TEXT, new_cluster=_CLUSTER)),
+    job_clusters=_list(_mapping(job_cluster_key=_STRING, new_cluster=_CLUSTER)),
     parameters=_list_by("name", Field(fields={"name": _LABEL, "default": _DEFAULT})),
-    queue=_mapping(enabled=_SWITCH),
+    queue=_mapping(enabled=_BOOLEAN),
     tasks=_TASKS,
     trigger=_mapping({_MAPPING: "file_arrival model periodic table_update"}),
     **_NOTIFICATIONS,

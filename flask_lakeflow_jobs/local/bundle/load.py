@@ -117,7 +117,7 @@ class _Loader:
             raise self._error(error.message, error.location) from None
         except Exception as error:
             # Callers that reload a bundle rely on BundleError being the only error.
-            message = f"The reader of bundles has failed over this one: {error!r}."
+            message = f"Reading the bundle failed unexpectedly: {error!r}."
             raise self._error(message, None) from error
 
     def _load(self) -> Bundle:
@@ -203,7 +203,7 @@ class _Loader:
             for undefined in find_undefined_keys(settings):
                 place = _locate(undefined, settings, location)
                 self._warn(f"Job {key!r}: {undefined.message}", place)
-            self._calls += _calls_of(key, settings, location)
+            self._calls += _find_calls(key, settings, location)
             paths.translate(settings)
         except FieldError as error:
             raise BundleError(
@@ -255,7 +255,7 @@ def _resolve(text: str, references: References) -> Any:
         return text
 
 
-def _calls_of(key: str, settings: LocatedDict, default: Location) -> Iterator[_JobCall]:
+def _find_calls(key: str, settings: LocatedDict, default: Location) -> Iterator[_JobCall]:
     for task in iter_tasks(settings):
         call = task.get("run_job_task")
         if isinstance(call, LocatedDict) and "job_id" in call:

@@ -27,8 +27,8 @@ def merge(
     ``libs/dyn/merge``). A key without a value changes nothing.
 
     :param item_keys: keys by which to merge lists whose items all have one of them.
-    :param resolve: returns the value of a text that is a reference, to merge it with a mapping or
-        list; any other text as it is.
+    :param resolve: returns the value of a string that is a reference, to merge it with a mapping or
+        list; any other string as it is.
     """
     if isinstance(base, str) and isinstance(override, (LocatedDict, LocatedList)):
         base = resolve(base)
@@ -63,7 +63,9 @@ def _merge_lists(
     item_keys: tuple[str, ...],
 ) -> LocatedList:
     items = [*base, *override]
-    item_key = next((key for key in item_keys if all(_has_text(each, key) for each in items)), None)
+    item_key = next(
+        (key for key in item_keys if all(_has_string(each, key) for each in items)), None
+    )
     result = LocatedList(base)
     result.locations = list(base.locations)
     positions = {item[item_key]: index for index, item in enumerate(base)} if item_key else {}
@@ -77,7 +79,7 @@ def _merge_lists(
     return result
 
 
-def _has_text(item: Any, key: str) -> bool:
+def _has_string(item: Any, key: str) -> bool:
     return isinstance(item, LocatedDict) and isinstance(item.get(key), str)
 
 
@@ -157,7 +159,7 @@ def apply_target(tree: LocatedDict, name: str) -> None:
 def apply_target_resources(tree: LocatedDict, name: str, resolve: Callable[[str], Any]) -> None:
     """Merge the resources of a target into the tree.
 
-    :param resolve: returns the value of a text that is a reference, any other text as it is.
+    :param resolve: returns the value of a string that is a reference, any other string as it is.
     :raises BundleError: they are malformed.
     """
     target = read_section(read_section(tree, "targets"), name)

@@ -142,9 +142,10 @@ def _is_relative(path: str) -> bool:
     return not PurePosixPath(path).is_absolute() and ":/" not in path
 
 
-def _is_local_dependency(text: str) -> bool:
-    """Return whether pip takes a text for a path, not for the name of a package."""
-    return _is_relative(text) and (text.startswith((".", "~")) or text.endswith(".whl"))
+def _is_local_dependency(dependency: str) -> bool:
+    """Return whether pip takes a dependency for a path, not for the name of a package."""
+    is_path = dependency.startswith((".", "~")) or dependency.endswith(".whl")
+    return is_path and _is_relative(dependency)
 
 
 def _mappings(value: Any) -> list[LocatedDict]:

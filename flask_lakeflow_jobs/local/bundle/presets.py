@@ -66,7 +66,7 @@ def read_presets(presets: LocatedDict, bundle: LocatedDict, short_name: str) -> 
     pause_status = presets.get("trigger_pause_status") or ""
     runs = presets.get("jobs_max_concurrent_runs") or 0
     for key, is_valid, message in (
-        ("name_prefix", isinstance(prefix, str), "'name_prefix' has to be a text."),
+        ("name_prefix", isinstance(prefix, str), "'name_prefix' has to be a string."),
         ("tags", isinstance(tags, dict), "'tags' of the presets has to be a mapping."),
         (
             "trigger_pause_status",

@@ -21,7 +21,7 @@ Path = tuple[str | int, ...]
 _TASK_KEY = re.compile(r"[A-Za-z0-9_-]{1,100}")
 # 19 digits hold any number of the API.
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
-_SWITCHES = {"true": True, "True": True, "false": False, "False": False}
+_BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
 # In the single-task format, a job has the fields of its task.
 _SETTINGS = Field(fields={**TASK.fields, **JOB.fields})
 
@@ -67,21 +67,21 @@ def convert_bundle_settings(settings: Settings) -> None:
 
 
 def convert_request_settings(settings: Settings) -> None:
-    """Convert numbers and truth values that a request has as texts, in place.
+    """Convert numbers and booleans that a request has as strings, in place.
 
-    The service takes either, and Airflow's operators send texts: "Databricks can tolerate either
-    numeric or string types in the API backend" (``airflow.providers.databricks.utils``).
+    The service accepts either, and Airflow's operators send strings: "Databricks can tolerate
+    either numeric or string types in the API backend" (``airflow.providers.databricks.utils``).
     """
     _convert(settings, JOB, _REQUEST_CONVERSIONS)
 
 
-def parse_switch(value: Any) -> Any:
-    """Return the truth value of a text, or the value itself if it is something else."""
-    return _SWITCHES.get(value, value) if isinstance(value, str) else value
+def parse_boolean(value: Any) -> Any:
+    """Return the boolean that a string spells, and any other value as it is."""
+    return _BOOLEANS.get(value, value) if isinstance(value, str) else value
 
 
 def drop_nulls(settings: Settings) -> None:
-    """Remove fields without a value, in place. Names without a value in mappings of texts stay."""
+    """Remove fields that are null, in place. Nulls in mappings of strings, such as tags, stay."""
     pending: list[tuple[Any, Field]] = [(settings, _SETTINGS)]
     while pending:
         value, field = pending.pop()
@@ -205,7 +205,7 @@ def _check_dependencies(tasks: list[Settings]) -> None:
             if parent not in parents:
                 raise FieldError(
                     ("tasks", index, "depends_on", position),
-                    f"Task {key!r} depends on {parent!r}, which is no task of this job. Its "
+                    f"Task {key!r} depends on {parent!r}, which is not a task of this job. Its "
                     f"tasks: {', '.join(keys)}.",
                 )
     if cycle := find_cycle(parents):
@@ -239,10 +239,10 @@ def _convert_number(value: Any) -> Any:
         return value
 
 
-_REQUEST_CONVERSIONS = {"number": _parse_number, "switch": parse_switch}
+_REQUEST_CONVERSIONS = {"number": _parse_number, "boolean": parse_boolean}
 _BUNDLE_CONVERSIONS = {
     "number": _convert_number,
-    "switch": parse_switch,
-    "text": format_scalar,
+    "boolean": parse_boolean,
+    "string": format_scalar,
     "value": lambda value: "" if value is None else format_scalar(value),
 }

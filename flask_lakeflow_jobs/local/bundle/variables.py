@@ -64,7 +64,7 @@ def hash_variables() -> str:
 
 
 def current_user_name() -> str:
-    """Return the name of the user as whom the local workspace runs jobs."""
+    """Return the name of the user who owns the jobs of the local workspace."""
     try:
         return f"{getpass.getuser()}@localhost"
     except (KeyError, OSError):
@@ -94,7 +94,7 @@ def interpolate(
 ) -> Any:
     """Return a value with each reference in it replaced, locations kept.
 
-    A text that consists of one reference becomes its value, of whatever type.
+    A string that consists of one reference becomes its value, whatever its type.
 
     :param lookup: returns the value of a name, which may contain references in turn.
     :param location: of a value whose own location is unknown.

@@ -47,7 +47,7 @@ def load_yaml(path: Path) -> Any:
 
 
 def format_scalar(value: Any) -> Any:
-    """Return a number or a truth value as text, and anything else as it is."""
+    """Return a number or a boolean as a string, and any other value as it is."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):
@@ -56,9 +56,9 @@ def format_scalar(value: Any) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """A loader that reads plain words as the Databricks CLI does.
+    """A loader that reads unquoted scalars as the Databricks CLI does.
 
-    ``yes`` and ``on`` are texts, and so are dates and times of day (YAML 1.2's core schema; the
+    ``yes`` and ``on`` are strings, and so are dates and times of day (YAML 1.2's core schema; the
     CLI's ``libs/dyn/yamlloader``).
     """
 
@@ -134,13 +134,13 @@ def _check_keys(node: yaml.MappingNode, path: Path) -> None:
     for key_node, _ in node.value:
         if not isinstance(key_node, yaml.ScalarNode):
             raise BundleError(
-                "A key has to be a text, not a list or a mapping. Put quotes around a reference "
+                "A key has to be a string, not a list or a mapping. Put quotes around a reference "
                 "in braces: '{{…}}'.",
                 _location(path, key_node),
             )
         if key_node.value in keys:
             raise yaml.constructor.ConstructorError(
-                None, None, f"the key {key_node.value!r} stands twice", key_node.start_mark
+                None, None, f"the key {key_node.value!r} occurs twice", key_node.start_mark
             )
         keys.add(key_node.value)
 

@@ -57,7 +57,7 @@ def parse(*tasks: Any, **settings: Any) -> dict[str, Any]:
             "'max_concurrent_runs' has to be",
         ),
         ({"tasks": [simulated_task("a")], "timeout_seconds": -1}, "'timeout_seconds' has to be"),
-        ({"tasks": [simulated_task("a")], "name": 5}, "The name of a job has to be a text."),
+        ({"tasks": [simulated_task("a")], "name": 5}, "The name of a job has to be a string."),
         (
             {"tasks": [simulated_task("a", max_retries="x")]},
             "'max_retries' of task 'a' has to be a number",

@@ -1,4 +1,4 @@
-"""Three bundles as one would deploy them; together they use every kind of task that runs here."""
+"""Three bundles that together have every kind of task that runs locally."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pytest
 from flask_lakeflow_jobs.local import Workspace, load_bundle
 from tests.local.support import Client, state_fields, task_results
 
-BUNDLES = Path(__file__).parent / "bundles"
-Open = Callable[..., Client]
+BUNDLES = Path(__file__).parents[1] / "bundles"
+Serve = Callable[..., Client]
 
 
 @pytest.fixture
-def open_bundle(tmp_path: Path) -> Iterator[Open]:
+def serve_bundle(tmp_path: Path) -> Iterator[Serve]:
     with ExitStack() as stack:
 
         def start(name: str, target: str | None = None) -> Client:
@@ -36,9 +36,11 @@ def open_bundle(tmp_path: Path) -> Iterator[Open]:
         ("prod", "prod", "orders\ttotal\n1\t200\n", "3 orders on friday, least amount 100"),
     ],
 )
-def test_orders(open_bundle: Open, target: str | None, name: str, total: str, report: str) -> None:
+def test_run_orders_gives_output_of_target(
+    serve_bundle: Serve, target: str | None, name: str, total: str, report: str
+) -> None:
     pytest.importorskip("duckdb")
-    client = open_bundle("orders", target)
+    client = serve_bundle("orders", target)
     run = client.run("summary", job_parameters={"day": "friday"})
     outputs = client.outputs(run)
     assert run.run_name == f"orders summary ({name})"
@@ -48,8 +50,8 @@ def test_orders(open_bundle: Open, target: str | None, name: str, total: str, re
     assert outputs["report"].notebook_output.result == report
 
 
-def test_branches(open_bundle: Open) -> None:
-    client = open_bundle("branches")
+def test_run_branches_above_threshold(serve_bundle: Serve) -> None:
+    client = serve_bundle("branches")
     run = client.run("nightly")
     assert task_results(run) == {
         "find": "SUCCESS",
@@ -75,8 +77,8 @@ def test_branches(open_bundle: Open) -> None:
     assert output.result == f"published for run {run.run_id}"
 
 
-def test_the_other_branch(open_bundle: Open) -> None:
-    run = open_bundle("branches").run("nightly", job_parameters={"threshold": "3"})
+def test_run_branches_below_threshold(serve_bundle: Serve) -> None:
+    run = serve_bundle("branches").run("nightly", job_parameters={"threshold": "3"})
     assert task_results(run) == {
         "find": "SUCCESS",
         "enough": "SUCCESS",
@@ -87,8 +89,8 @@ def test_the_other_branch(open_bundle: Open) -> None:
     }
 
 
-def test_package(open_bundle: Open) -> None:
-    client = open_bundle("package")
+def test_run_package_imports_wheel_from_source(serve_bundle: Serve) -> None:
+    client = serve_bundle("package")
     run = client.run("tally", job_parameters={"unit": "hours"})
     logs = {key: output.logs for key, output in client.outputs(run).items()}
     assert logs == {

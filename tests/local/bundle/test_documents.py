@@ -1,0 +1,156 @@
+"""The files that make up a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flask_lakeflow_jobs.local import BundleError, load_bundle
+from flask_lakeflow_jobs.local.bundle.documents import (
+    display_path,
+    find_root_file,
+    read_documents,
+    read_mapping,
+)
+from tests.local.bundle.conftest import Load
+from tests.local.bundle.support import bundle_text, write_file
+
+
+@pytest.mark.parametrize("name", ["databricks.yml", "databricks.yaml", "bundle.yml", "bundle.yaml"])
+def test_find_root_file_has_any_of_its_names(tmp_path: Path, name: str) -> None:
+    file = write_file(tmp_path, "", name)
+    assert find_root_file(tmp_path) == find_root_file(file) == file
+
+
+def test_find_root_file_missing_is_the_first_name(tmp_path: Path) -> None:
+    assert find_root_file(tmp_path) == tmp_path / "databricks.yml"
+
+
+def test_load_bundle_path_may_have_detours(
+    folder: Path, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = load(bundle_text()).path
+    monkeypatch.chdir(folder / "src")
+    assert load_bundle("..") == load_bundle("../src/../databricks.yml") == load_bundle(path)
+
+
+def test_read_documents_merges_included_files(tmp_path: Path) -> None:
+    included = write_file(tmp_path, "variables: {a: {default: 1}}", "more/a.yml")
+    file = write_file(tmp_path, "include: [more/*.yml]\nvariables: {b: {default: 2}}")
+    sources: list[Path] = []
+    tree, warnings = read_documents(file, sources)
+    assert tree["variables"] == {"b": {"default": 2}, "a": {"default": 1}}
+    assert (sources, warnings) == ([file, tmp_path / "more", included], [])
+
+
+def test_read_documents_only_root_file_may_include(folder: Path, load: Load) -> None:
+    write_file(folder, "include: [other.yml]\nvariables: {a: {default: 1}}", "more/a.yml")
+    write_file(folder, "", "more/empty.yml")
+    write_file(folder, "variables: {b: {}}", "more/deeper/b.yml")
+    bundle = load(bundle_text(more="include: ['more/**/*.yml', 'more/*.yml', '*.yml']"))
+    assert bundle.warnings == (
+        "more/a.yml:1: Only the root file may include others. List these files there.",
+    )
+    assert [file.name for file in bundle.sources if file.suffix] == [
+        "databricks.yml",
+        "b.yml",
+        "a.yml",
+        "empty.yml",
+        "variable-overrides.json",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["# resources:\n#   jobs:\n", "resources:\n#  jobs:\n", "resources:\n  jobs:\n#    b:\n"],
+)
+def test_read_documents_accepts_included_file_of_comments(
+    folder: Path, load: Load, text: str
+) -> None:
+    (folder / "idle.yml").write_text(text)
+    assert list(load(bundle_text(more="include: [idle.yml]")).jobs) == ["etl"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "folders"),
+    [
+        ("a.yml", ["."]),
+        ("jobs/*.yml", ["jobs"]),
+        ("none/*/*.yml", ["none"]),
+        ("*/deep/*.yml", [".", "jobs", "more", "jobs/deep"]),
+    ],
+)
+def test_read_documents_sources_have_folders_of_patterns(
+    tmp_path: Path, pattern: str, folders: list[str]
+) -> None:
+    write_file(tmp_path, "", "jobs/deep/x.txt")
+    write_file(tmp_path, "", "more/x.txt")
+    write_file(tmp_path, "", "a.yml")
+    file = write_file(tmp_path, f"include: ['{pattern}']")
+    sources: list[Path] = []
+    read_documents(file, sources)
+    found = {source for source in sources if source.suffix == ""}
+    assert found == {tmp_path / folder for folder in folders}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("include: [none.yml]", "There is no file 'none.yml' to include."),
+        ("include: ['/x.yml']", "'/x.yml' has to be a path beside this file."),
+        ("include: ['']", "'' has to be a path beside this file."),
+        ("include: 5", "'include' has to be a list of paths."),
+        ("include: ['*.py']", "'*.py' includes main.py, which is neither YAML nor JSON. Name"),
+    ],
+)
+def test_read_documents_refuses_include(folder: Path, text: str, message: str) -> None:
+    file = write_file(folder, f"x: 1\n{text}")
+    with pytest.raises(BundleError) as error:
+        read_documents(file, [])
+    assert error.value.message.startswith(message)
+    assert error.value.location == (file, 2)
+
+
+def test_read_documents_refuses_job_defined_twice(folder: Path, load: Load) -> None:
+    write_file(folder, bundle_text(), "more.yml")
+    with pytest.raises(BundleError) as error:
+        load(bundle_text(more="include: [more.yml]"))
+    assert str(error.value) == "more.yml:4: The job 'etl' is already defined in databricks.yml:4."
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("", 1, "The file has to hold a mapping with 'bundle' and 'resources'."),
+        ("- a\n- b", 1, "The file has to hold a mapping with 'bundle' and 'resources'."),
+        ("a: [1,\nb: 2", 2, "The file is not valid YAML: "),
+        ("a: 1\na: 2", 2, "The file is not valid YAML: the key 'a' occurs twice."),
+        ("x: " + 3000 * "[" + 3000 * "]", 0, "The file is nested too deeply."),
+    ],
+)
+def test_read_mapping_refuses_other_content(
+    tmp_path: Path, text: str, line: int, message: str
+) -> None:
+    file = write_file(tmp_path, text)
+    with pytest.raises(BundleError) as error:
+        read_mapping(file)
+    assert error.value.message.startswith(message)
+    assert error.value.location == (file, line)
+
+
+def test_read_mapping_refuses_unreadable_file(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"^There is no such file\.$"):
+        read_mapping(tmp_path / "none.yml")
+    with pytest.raises(BundleError, match=r"^The file cannot be read: .*directory"):
+        read_mapping(tmp_path)
+
+
+def test_load_bundle_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"^nothing\.yml: There is no such file\.$"):
+        load_bundle(tmp_path / "nothing.yml")
+
+
+@pytest.mark.parametrize(("file", "text"), [("/a/b/c.yml", "b/c.yml"), ("/x/c.yml", "/x/c.yml")])
+def test_display_path_is_relative_to_bundle(file: str, text: str) -> None:
+    assert display_path(Path(file), Path("/a")) == text

@@ -1,0 +1,289 @@
+"""Merging of files, and of targets into a bundle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_lakeflow_jobs.local.bundle.errors import BundleError
+from flask_lakeflow_jobs.local.bundle.merge import (
+    apply_target,
+    apply_target_resources,
+    choose_target,
+    merge,
+    normalize_variable,
+)
+from flask_lakeflow_jobs.local.bundle.yaml import LocatedDict, LocatedList
+from tests.local.bundle.conftest import Load
+from tests.local.bundle.support import FILE, bundle_text, locate
+
+values = st.recursive(
+    st.one_of(st.none(), st.integers(), st.text(max_size=2)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.sampled_from("abc"), inner, max_size=3)
+    ),
+    max_leaves=8,
+).map(locate)
+
+
+@pytest.mark.parametrize(
+    ("base", "override", "merged"),
+    [
+        ({"a": 1}, {"b": 2}, {"a": 1, "b": 2}),
+        ({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}}, {"a": {"b": 3, "c": 2}}),
+        ({"a": 1}, {"a": None}, {"a": 1}),
+        ({}, {"a": None}, {"a": None}),
+        ({"a": [1]}, {"a": [2]}, {"a": [1, 2]}),
+        ({"a": [1]}, {"a": {"b": 1}}, {"a": {"b": 1}}),
+        ({"a": {"b": 1}}, {"a": 5}, {"a": 5}),
+        ({"a": [{"name": "x"}]}, {"a": [{"name": "x"}]}, {"a": [{"name": "x"}, {"name": "x"}]}),
+    ],
+)
+def test_merge_documents(base: Any, override: Any, merged: Any) -> None:
+    assert merge(locate(base), locate(override)) == merged
+
+
+@pytest.mark.parametrize(
+    ("base", "override", "merged"),
+    [
+        (
+            [{"name": "a", "x": 1}, {"name": "b", "x": 1}],
+            [{"name": "c"}, {"name": "b", "x": 2}],
+            [{"name": "a", "x": 1}, {"name": "b", "x": 2}, {"name": "c"}],
+        ),
+        ([{"name": "a"}], [{"name": 5}], [{"name": "a"}, {"name": 5}]),
+        ([{"name": "a"}], ["a"], [{"name": "a"}, "a"]),
+        ([{"id": "a", "name": "b"}], [{"id": "a"}], [{"id": "a", "name": "b"}]),
+    ],
+)
+def test_merge_lists_by_key(base: Any, override: Any, merged: Any) -> None:
+    assert merge(locate(base), locate(override), item_keys=("id", "name")) == merged
+
+
+@pytest.mark.parametrize(
+    ("base", "override", "merged"),
+    [
+        ("REFERENCE", {"b": 2}, {"a": 1, "b": 2}),
+        ({"b": 2}, "REFERENCE", {"b": 2, "a": 1}),
+        ("other", {"b": 2}, {"b": 2}),
+        ("REFERENCE", "x", "x"),
+        ("x", "REFERENCE", "REFERENCE"),
+        (5, "REFERENCE", "REFERENCE"),
+    ],
+)
+def test_merge_resolves_references_to_mappings(base: Any, override: Any, merged: Any) -> None:
+    def resolve(text: str) -> Any:
+        return locate({"a": 1}) if text == "REFERENCE" else text
+
+    assert merge(locate(base), locate(override), resolve=resolve) == merged
+
+
+def test_merge_keeps_locations_of_both() -> None:
+    base = locate({"a": 1, "b": 1, "c": [{"name": "x", "y": 1}]}, 1)
+    override = locate({"b": 2, "c": [{"name": "z"}, {"name": "x", "y": 2}]}, 2)
+    merged = merge(base, override, item_keys=("name",))
+    assert {key: line for key, (_, line) in merged.locations.items()} == {"a": 1, "b": 2, "c": 2}
+    assert merged["c"] == [{"name": "x", "y": 2}, {"name": "z"}]
+    assert [line for _, line in merged["c"].locations] == [1, 2]
+    assert merged["c"][0].locations["y"] == (FILE, 2)
+
+
+@given(values, values)
+def test_merge_changes_neither_argument(base: Any, override: Any) -> None:
+    before = repr((base, override))
+    merge(base, override, item_keys=("a",))
+    assert repr((base, override)) == before
+
+
+@given(values)
+def test_merge_with_empty_changes_nothing(value: Any) -> None:
+    if isinstance(value, (LocatedDict, LocatedList)):
+        empty = type(value)()
+        assert merge(value, empty) == merge(empty, value) == value
+
+
+@pytest.mark.parametrize(
+    ("tree", "name", "target"),
+    [
+        ({}, None, "default"),
+        ({}, "default", "default"),
+        ({"targets": {"a": None}}, None, "a"),
+        ({"targets": {"a": {}, "b": {"default": True}}}, None, "b"),
+        ({"targets": {"a": {}, "b": {"default": True}}}, "a", "a"),
+        ({"environments": {"a": {}, "b": {"default": True}}}, None, "b"),
+    ],
+)
+def test_choose_target_prefers_name_then_default(tree: Any, name: str | None, target: str) -> None:
+    assert choose_target(locate(tree), name) == target
+
+
+@pytest.mark.parametrize(
+    ("targets", "name", "message"),
+    [
+        ({}, "x", "The bundle has no target 'x'. Its targets: none."),
+        ({"a": {}, "b": {}}, "default", "The bundle has no target 'default'. Its targets: a, b."),
+        (
+            {"a": {}, "b": {}},
+            None,
+            (
+                "None of the targets a, b is the default. Mark one with 'default: true', or name "
+                "one in DATABRICKS_BUNDLE_TARGET."
+            ),
+        ),
+        (
+            {"a": {"default": True}, "b": {"default": True}},
+            None,
+            "The targets a, b are all marked as default. Leave 'default: true' at one.",
+        ),
+        (5, None, "'targets' has to be a mapping."),
+    ],
+)
+def test_choose_target_refuses(targets: Any, name: str | None, message: str) -> None:
+    with pytest.raises(BundleError) as error:
+        choose_target(locate({"targets": targets}, 3), name)
+    assert (error.value.message, error.value.location) == (message, (FILE, 3))
+
+
+def test_apply_target_merges_sections() -> None:
+    target = {
+        "mode": "development",
+        "git": {"branch": "b"},
+        "run_as": {"user_name": "me"},
+        "workspace": {"root_path": "/x"},
+        "presets": {"tags": {"a": "2", "c": "3"}},
+        "resources": {"jobs": {}},
+    }
+    tree = locate(
+        {
+            "bundle": {"name": "x", "git": {"origin_url": "u", "branch": "a"}},
+            "presets": {"tags": {"a": "1", "b": "1"}},
+            "run_as": {"user_name": "you"},
+            "targets": {"dev": target},
+        }
+    )
+    apply_target(tree, "dev")
+    assert tree.pop("targets") == {"dev": target}
+    assert tree == {
+        "bundle": {
+            "name": "x",
+            "git": {"origin_url": "u", "branch": "b"},
+            "mode": "development",
+        },
+        "presets": {"tags": {"a": "2", "b": "1", "c": "3"}},
+        "run_as": {"user_name": "me"},
+        "workspace": {"root_path": "/x"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("variable", "override", "merged"),
+    [
+        (None, 1, {"default": 1}),
+        ({"default": 1, "description": "d"}, 2, {"default": 2, "description": "d"}),
+        (1, {"default": 2}, {"default": 2}),
+        ({"default": {"a": 1}}, {"b": 2}, {"default": {"b": 2}}),
+        ({"default": 1}, {"lookup": {"cluster": "c"}}, {"lookup": {"cluster": "c"}}),
+        ({"lookup": {"cluster": "c"}}, "x", {"default": "x"}),
+        ({"default": 1}, {"description": "d"}, {"default": 1, "description": "d"}),
+    ],
+)
+def test_apply_target_replaces_value_of_variable(variable: Any, override: Any, merged: Any) -> None:
+    tree = locate({"variables": {"x": variable}, "targets": {"t": {"variables": {"x": override}}}})
+    apply_target(tree, "t")
+    assert tree["variables"] == {"x": merged}
+
+
+def test_apply_target_refuses_undefined_variable() -> None:
+    tree = locate({"targets": {"t": {"variables": {"x": 1}}}})
+    with pytest.raises(BundleError, match=r"^The target gives a value to the variable 'x', which"):
+        apply_target(tree, "t")
+
+
+@pytest.mark.parametrize(
+    ("value", "definition"),
+    [
+        (None, {}),
+        (5, {"default": 5}),
+        ([1], {"default": [1]}),
+        ({}, {}),
+        ({"a": 1}, {"default": {"a": 1}}),
+        ({"default": 1}, {"default": 1}),
+        ({"value": 1, "type": "complex"}, {"default": 1, "type": "complex"}),
+    ],
+)
+def test_normalize_variable_accepts_bare_value(value: Any, definition: Any) -> None:
+    assert normalize_variable(locate(value)) == definition
+
+
+def test_apply_target_resources_merges_lists_of_jobs_by_key() -> None:
+    base = {
+        "parameters": [{"name": "a", "default": "base"}, {"name": "b", "default": "base"}],
+        "job_clusters": [{"job_cluster_key": "c", "new_cluster": {"x": 1, "y": 1}}],
+        "environments": [{"environment_key": "e", "spec": {"client": "1"}}],
+        "tasks": [{"task_key": "main", "timeout_seconds": 1}, {"task_key": "z"}],
+    }
+    override = {
+        "name": "in dev",
+        "parameters": [{"name": "b", "default": "dev"}, {"name": "c", "default": "dev"}],
+        "job_clusters": [{"job_cluster_key": "c", "new_cluster": {"y": 2}}],
+        "environments": [{"environment_key": "e", "spec": {"dependencies": ["r"]}}],
+        "tasks": [{"task_key": "second"}, {"task_key": "main", "timeout_seconds": 5}],
+    }
+    tree = locate(
+        {
+            "resources": {"jobs": {"etl": base}},
+            "targets": {"dev": {"resources": {"jobs": {"etl": override}}}},
+        }
+    )
+    apply_target_resources(tree, "dev", str)
+    assert tree["resources"]["jobs"]["etl"] == {
+        "name": "in dev",
+        "parameters": [
+            {"name": "a", "default": "base"},
+            {"name": "b", "default": "dev"},
+            {"name": "c", "default": "dev"},
+        ],
+        "job_clusters": [{"job_cluster_key": "c", "new_cluster": {"x": 1, "y": 2}}],
+        "environments": [{"environment_key": "e", "spec": {"client": "1", "dependencies": ["r"]}}],
+        "tasks": [
+            {"task_key": "main", "timeout_seconds": 5},
+            {"task_key": "z"},
+            {"task_key": "second"},
+        ],
+    }
+
+
+def test_load_bundle_target_merges_clusters_given_by_reference(load: Load) -> None:
+    clusters = [
+        "{job_cluster_key: a, new_cluster: '${var.small}'}",
+        "{job_cluster_key: b, new_cluster: {num_workers: 2, node_type_id: y}}",
+    ]
+    more = """
+variables:
+  small: {type: complex, default: {num_workers: 1, spark_version: x}}
+  large: {type: complex, default: {num_workers: 9}}
+targets:
+  dev:
+    variables: {small: {num_workers: 4, spark_version: z}}
+    resources:
+      jobs:
+        etl:
+          job_clusters:
+            - {job_cluster_key: a, new_cluster: {num_workers: 3}}
+            - {job_cluster_key: b, new_cluster: "${var.large}"}
+"""
+    bundle = load(bundle_text(f"job_clusters: [{', '.join(clusters)}]", more=more))
+    job_clusters = bundle.jobs["etl"].settings["job_clusters"]
+    assert [each["new_cluster"] for each in job_clusters] == [
+        {"num_workers": 3, "spark_version": "z"},
+        {"num_workers": 9, "node_type_id": "y"},
+    ]
+
+
+def test_load_bundle_target_removes_nothing(load: Load) -> None:
+    more = "targets: {dev: {resources: {jobs: {etl: {timeout_seconds: , tasks: }}}}}"
+    job = load(bundle_text("timeout_seconds: 1", more=more)).jobs["etl"].settings
+    assert (job["timeout_seconds"], len(job["tasks"])) == (1, 1)

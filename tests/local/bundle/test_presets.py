@@ -1,0 +1,130 @@
+"""Presets of a target."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flask_lakeflow_jobs.local.bundle.errors import BundleError
+from flask_lakeflow_jobs.local.bundle.presets import Presets, read_presets
+from tests.local.bundle.conftest import Load
+from tests.local.bundle.support import FILE, bundle_text, locate
+
+DEVELOPMENT = Presets("[dev me] ", {"dev": "me"}, "PAUSED", 4)
+
+
+@pytest.mark.parametrize(
+    ("presets", "mode", "expected"),
+    [
+        ({}, None, Presets()),
+        ({}, "production", Presets()),
+        ({}, "development", DEVELOPMENT),
+        ({"tags": None, "name_prefix": None}, "development", DEVELOPMENT),
+        (
+            {
+                "name_prefix": "me: ",
+                "trigger_pause_status": "UNPAUSED",
+                "jobs_max_concurrent_runs": 7,
+                "tags": {"dev": "x", "rows": 5},
+            },
+            "development",
+            Presets("me: ", {"dev": "x", "rows": "5"}, "UNPAUSED", 7),
+        ),
+        ({"name_prefix": 5, "tags": {"a": True}}, None, Presets("5", {"a": "true"})),
+    ],
+)
+def test_read_presets_of_mode(presets: Any, mode: str | None, expected: Presets) -> None:
+    bundle = locate({"mode": mode} if mode else {})
+    assert read_presets(locate(presets), bundle, "me") == expected
+
+
+@pytest.mark.parametrize(
+    ("presets", "bundle", "message"),
+    [
+        ({}, {"mode": "dev"}, "Unknown mode 'dev'. Use 'development' or 'production'."),
+        (
+            {"trigger_pause_status": "NO"},
+            {},
+            "'trigger_pause_status' is one of PAUSED, UNPAUSED, not 'NO'.",
+        ),
+        ({"name_prefix": ["x"]}, {}, "'name_prefix' has to be a string."),
+        ({"tags": []}, {}, "'tags' of the presets has to be a mapping."),
+        (
+            {"jobs_max_concurrent_runs": "many"},
+            {},
+            "'jobs_max_concurrent_runs' has to be a number, not 'many'.",
+        ),
+    ],
+)
+def test_read_presets_refuses_value(presets: Any, bundle: Any, message: str) -> None:
+    with pytest.raises(BundleError) as error:
+        read_presets(locate(presets, 4), locate(bundle, 4), "me")
+    assert (error.value.message, error.value.location) == (message, (FILE, 4))
+
+
+@pytest.mark.parametrize(
+    ("presets", "settings", "expected"),
+    [
+        (Presets(), {"name": "a"}, {"name": "a"}),
+        (
+            DEVELOPMENT,
+            {"name": "a", "tags": {"dev": "mine"}, "schedule": {}, "trigger": {"x": 1}},
+            {
+                "name": "[dev me] a",
+                "tags": {"dev": "mine"},
+                "schedule": {"pause_status": "PAUSED"},
+                "trigger": {"x": 1, "pause_status": "PAUSED"},
+                "max_concurrent_runs": 4,
+            },
+        ),
+        (
+            DEVELOPMENT,
+            {"name": "a", "max_concurrent_runs": 1, "continuous": {"pause_status": "UNPAUSED"}},
+            {
+                "name": "[dev me] a",
+                "tags": {"dev": "me"},
+                "max_concurrent_runs": 1,
+                "continuous": {"pause_status": "UNPAUSED"},
+            },
+        ),
+    ],
+)
+def test_apply_presets_keeps_values_of_job(presets: Presets, settings: Any, expected: Any) -> None:
+    settings = locate(settings)
+    presets.apply(settings)
+    assert settings == expected
+
+
+@pytest.mark.parametrize(
+    ("prefix", "name"),
+    [("", "raw"), ("[dev jo_doe] ", "dev_jo_doe_raw"), ("Jo: ", "joraw"), ("[A-b]", "a_b_raw")],
+)
+def test_format_schema_name_prefix_is_identifier(prefix: str, name: str) -> None:
+    assert Presets(prefix).format_schema_name("raw") == name
+
+
+TARGETS = """
+targets:
+  dev: {mode: development, default: true}
+  named:
+    mode: development
+    presets: {name_prefix: "${workspace.current_user.short_name}: ", tags: {team: "${bundle.name}"}}
+  prod: {mode: production}
+"""
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        (None, ("[dev jo_doe] etl", {"dev": "jo_doe"}, 4)),
+        ("named", ("jo_doe: etl", {"dev": "jo_doe", "team": "sales"}, 4)),
+        ("prod", ("etl", None, 1)),
+    ],
+)
+def test_load_bundle_applies_presets_of_target(
+    load: Load, target: str | None, expected: tuple[Any, ...]
+) -> None:
+    for more in (TARGETS, TARGETS.replace("targets:", "environments:")):
+        job = load(bundle_text(more=more), target).jobs["etl"].settings
+        assert (job["name"], job.get("tags"), job["max_concurrent_runs"]) == expected

@@ -1,0 +1,262 @@
+"""Variables and references of a bundle."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_lakeflow_jobs.local import BundleError
+from flask_lakeflow_jobs.local.bundle.variables import (
+    UndefinedReference,
+    current_user_name,
+    derive_job_id,
+    hash_variables,
+    interpolate,
+    read_target,
+    short_name,
+)
+from tests.local.bundle.conftest import Load
+from tests.local.bundle.support import FILE, bundle_text, locate, write_file
+
+VARIABLES = """
+variables:
+  day: {default: monday}
+  title: {default: "on ${var.day}"}
+  limit: {default: 7}
+  needed: {description: without a value}
+  cluster: {type: complex, default: {size: 3, day: "${var.day}"}}
+  warehouse: {lookup: {warehouse: Shared Endpoint}}
+  sizes: {type: complex, default: [{rows: 3}, {rows: 5}]}
+  whole: {type: complex, default: "${var.sizes}"}
+  old: {value: 8}
+workspace: {host: https://example.com, root_path: ~/bundles}
+targets:
+  dev:
+    mode: development
+    default: true
+    presets: {name_prefix: "[dev jo] "}
+    variables: {day: tuesday, sizes: [{rows: 4}]}
+  prod: {variables: {day: {default: wednesday}, needed: given}}
+  shared: {workspace: {root_path: '/Shared/${bundle.name}', file_path: "${workspace.root_path}/f"}}
+  broad: {workspace: {artifact_path: /Volumes/a/b/c}}
+"""
+RESOURCES = """\
+resources:
+  pipelines: {raw: {name: "raw on ${var.day}"}}
+  volumes: {files: {catalog_name: main, schema_name: "${var.day}", name: files}}
+  schemas:
+    raw: {catalog_name: main, name: raw}
+    sales: {catalog_name: main, name: "sales_${var.day}"}
+    unfinished: {name: raw}
+    empty:
+  clusters: {small: {num_workers: 1}}
+"""
+
+
+def load_value(load: Load, reference: str, target: str | None = None) -> Any:
+    """Return a reference's value in a task's list of parameters."""
+    task = f"spark_python_task: {{python_file: main.py, parameters: ['{reference}']}}"
+    text = bundle_text(task=task, more=VARIABLES).replace("resources:\n", RESOURCES)
+    (main,) = load(text, target).jobs["etl"].settings["tasks"]
+    (value,) = main["spark_python_task"]["parameters"]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("reference", "target", "value"),
+    [
+        ("${var.day}", "dev", "tuesday"),
+        ("${var.day}", "prod", "wednesday"),
+        ("${var.day}", "shared", "monday"),
+        ("the ${var.title}!", "dev", "the on tuesday!"),
+        ("${var.limit}", "dev", "7"),
+        ("${var.limit} rows", "dev", "7 rows"),
+        ("${var.needed}", "prod", "given"),
+        ("${var.cluster.size}", "dev", "3"),
+        ("${var.cluster}", "dev", {"size": 3, "day": "tuesday"}),
+        ("${var.warehouse}", "dev", "Shared Endpoint"),
+        ("${var.sizes[0].rows}", "dev", "4"),
+        ("${var.sizes[1].rows}", "shared", "5"),
+        ("${var.whole[1].rows}", "shared", "5"),
+        ("${variables.old.value}", "shared", "8"),
+        ("${bundle.target}", "dev", "dev"),
+        ("${bundle.name}", "prod", "sales"),
+        ("${bundle.mode}", "dev", "development"),
+        ("${bundle.git.branch}", "dev", ""),
+        ("${workspace.root_path}", "dev", "/Workspace/Users/Jo.Doe@localhost/bundles"),
+        ("${workspace.file_path}", "dev", "/Workspace/Users/Jo.Doe@localhost/bundles/files"),
+        ("${workspace.root_path}", "shared", "/Workspace/Shared/sales"),
+        ("${workspace.file_path}", "shared", "/Workspace/Shared/sales/f"),
+        ("${workspace.artifact_path}", "broad", "/Volumes/a/b/c"),
+        ("/Workspace/${workspace.file_path}/x", "shared", "/Workspace/Shared/sales/f/x"),
+        ("/Workspace${workspace.root_path}", "shared", "/Workspace/Shared/sales"),
+        ("${workspace.host}", "dev", "https://example.com"),
+        ("${workspace.current_user.userName}", "dev", "Jo.Doe@localhost"),
+        ("${workspace.current_user.short_name}", "dev", "jo_doe"),
+        ("${workspace.current_user.domain_friendly_name}", "dev", "jo-doe"),
+        ("${resources.jobs.etl.id}", "dev", "8099396154102756"),
+        ("${resources.jobs.etl.tasks[0].task_key}", "dev", "main"),
+        ("${resources.jobs.etl.name}", "dev", "[dev jo] etl"),
+        ("${resources.pipelines.raw.id}", "prod", "raw"),
+        ("${resources.pipelines.raw.name}", "prod", "raw on wednesday"),
+        ("${resources.volumes.files.volume_path}", "dev", "/Volumes/main/tuesday/files"),
+        ("${resources.volumes.files.id}", "dev", "main.tuesday.files"),
+        ("${resources.schemas.sales.id}", "prod", "main.sales_wednesday"),
+        ("${resources.schemas.sales.id}", "dev", "main.dev_jo_sales_tuesday"),
+        ("${resources.schemas.unfinished.id}", "dev", "unfinished"),
+        ("${resources.schemas.empty.id}", "dev", "empty"),
+        ("${resources.schemas.raw.name}", "dev", "dev_jo_raw"),
+        ("${resources.schemas.raw.name}", "shared", "raw"),
+        ("${resources.clusters.small.cluster_id}", "dev", "small"),
+        ("{{job.id}} ${not a reference} $5", "dev", "{{job.id}} ${not a reference} $5"),
+        ("${HOME} ${env:DAY} ${spark.x}", "dev", "${HOME} ${env:DAY} ${spark.x}"),
+    ],
+)
+def test_load_bundle_replaces_reference(
+    load: Load, reference: str, target: str, value: Any
+) -> None:
+    assert load_value(load, reference, target) == value
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("${var.x}", "${var.x} is not defined. Define it under 'variables': there are day, title"),
+        ("${var.needed}", "${var.needed} has no value. Give it a 'default', or a value in the"),
+        ("${var.cluster.none}", "${var.cluster.none} has no value here."),
+        ("${resources.jobs.b.id}", "${resources.jobs.b.id} has no value here."),
+    ],
+)
+def test_load_bundle_undefined_reference_names_line_of_use(
+    load: Load, reference: str, message: str
+) -> None:
+    with pytest.raises(BundleError) as error:
+        load_value(load, reference)
+    assert str(error.value).startswith(f"databricks.yml:16: {message}")
+
+
+@pytest.mark.parametrize(
+    ("variables", "reference"),
+    [
+        ("{x: {default: '${var.x}'}}", "${var.x}"),
+        ("{x: {default: '${var.y}'}, y: {default: '${var.x}'}}", "${var.x}"),
+        ("{a: {default: '${var.a.b}'}}", "${var.a.b}"),
+    ],
+)
+def test_load_bundle_refuses_reference_to_itself(
+    load: Load, variables: str, reference: str
+) -> None:
+    text = bundle_text(f"parameters: ['{reference}']", more=f"variables: {variables}")
+    with pytest.raises(BundleError) as error:
+        load(text)
+    assert str(error.value) == f"databricks.yml:6: {reference} refers to itself."
+
+
+def test_load_bundle_variable_sources_have_precedence(
+    folder: Path, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = ".databricks/bundle/default/variable-overrides.json"
+    write_file(folder, '{"a": "file", "b": "file"}', file)
+    monkeypatch.setenv("BUNDLE_VAR_b", "environment")
+    monkeypatch.setenv("BUNDLE_VAR_c", "environment")
+    names = "abc"
+    parameters = ", ".join(f"{{name: {name}, default: '${{var.{name}}}'}}" for name in names)
+    text = bundle_text(f"parameters: [{parameters}]", more="variables: {a: {default: 1}, b: , c: }")
+    values = [each["default"] for each in load(text).jobs["etl"].settings["parameters"]]
+    assert values == ["file", "environment", "environment"]
+
+
+def test_load_bundle_reads_git_details_of_its_repository(folder: Path, load: Load) -> None:
+    write_file(folder, "ref: refs/heads/x\n", ".git/HEAD")
+    more = "targets: {dev: {git: {branch: y}}, prod: {default: true}}"
+    text = bundle_text("description: ${bundle.git.branch}", more=more)
+    for target, branch in (("dev", "y"), ("prod", "x")):
+        assert load(text, target).jobs["etl"].settings["description"] == branch
+
+
+NAMES = {"var.a": "${var.b}", "var.b": 5, "var.c": [1, {"d": "${var.b}"}]}
+
+
+def lookup(name: str) -> Any:
+    try:
+        return locate(NAMES[name], 9)
+    except KeyError:
+        raise UndefinedReference(f"no {name}") from None
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("${var.a}", 5),
+        ("<${var.a}>", "<5>"),
+        ("${var.a}${var.b}", "55"),
+        ("${var.c}", [1, {"d": 5}]),
+        ({"x": ["${var.b}", None, True]}, {"x": [5, None, True]}),
+        ("${env.X} ${var}", "${env.X} ${var}"),
+    ],
+)
+def test_interpolate_replaces_references_at_any_depth(value: Any, expected: Any) -> None:
+    assert interpolate(locate(value), lookup) == expected
+
+
+@given(st.recursive(st.integers(), lambda inner: st.dictionaries(st.text(), inner), max_leaves=5))
+def test_interpolate_without_references_copies(value: Any) -> None:
+    located = locate(value, 3)
+    copied = interpolate(located, lookup)
+    assert copied == located
+    assert copied is not located or isinstance(value, int)
+    assert getattr(copied, "locations", None) == getattr(located, "locations", None)
+
+
+@pytest.mark.parametrize("value", ["${var.z}", {"a": ["${var.z}"]}, "<${var.z}>"])
+def test_interpolate_undefined_has_innermost_location(value: Any) -> None:
+    with pytest.raises(BundleError, match=r"^no var\.z$") as error:
+        interpolate(locate(value, 3), lookup, (FILE, 2))
+    assert error.value.location == (FILE, 2 if isinstance(value, str) else 3)
+
+
+def test_derive_job_id_is_the_same_everywhere() -> None:
+    assert derive_job_id("etl") == 8099396154102756
+
+
+@given(st.text())
+def test_derive_job_id_is_exact_in_javascript(key: str) -> None:
+    assert 10**14 <= derive_job_id(key) <= 2**53 - 1
+
+
+@pytest.mark.parametrize(
+    ("user", "name"), [("Jo.Doe@localhost", "jo_doe"), ("a-b", "a_b"), ("_x_@y", "x")]
+)
+def test_short_name_is_identifier(user: str, name: str) -> None:
+    assert short_name(user) == name
+
+
+def test_current_user_name_has_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert current_user_name() == "Jo.Doe@localhost"
+
+    def fail() -> str:
+        raise OSError("no user")
+
+    monkeypatch.setattr(getpass, "getuser", fail)
+    assert current_user_name() == "user@localhost"
+
+
+def test_hash_variables_changes_with_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    hashes = [hash_variables()]
+    for name, value in (("BUNDLE_VAR_a", "1"), ("BUNDLE_VAR_a", "2"), ("BUNDLE_VAR_b", "2")):
+        monkeypatch.setenv(name, value)
+        hashes.append(hash_variables())
+    assert len(set(hashes)) == 4
+    monkeypatch.setenv("OTHER", "x")
+    assert hash_variables() == hashes[-1]
+
+
+def test_read_target_is_empty_if_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_target() == ""
+    monkeypatch.setenv("DATABRICKS_BUNDLE_TARGET", "dev")
+    assert read_target() == "dev"
