@@ -44,7 +44,7 @@ T = TypeVar("T")
 
 
 class ResultFormat(Enum):
-    """What is printed to stdout about a followed run."""
+    """The form in which a run is printed to stdout."""
 
     #: The outputs of the tasks of a successful run.
     TEXT = "text"

@@ -1,4 +1,4 @@
-"""The console: pages and fragments of pages to start jobs and look at their runs."""
+"""The console: pages and fragments to start jobs and to follow their runs."""
 
 from .views import console_blueprint
 

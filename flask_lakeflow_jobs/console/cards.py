@@ -67,7 +67,7 @@ class Card:
 
     @property
     def has_more(self) -> bool:
-        """Whether there may be older runs."""
+        """True if there may be older runs."""
         return len(self.runs) == RECENT_RUNS
 
 

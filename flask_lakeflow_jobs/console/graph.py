@@ -57,7 +57,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where tasks and the edges between them are drawn.
+    """The places of tasks and of the edges between them.
 
     :param places: by task key.
     :param edges: (from, to) → the points that the edge goes through.
@@ -93,7 +93,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class Graph:
-    """What a run's page draws."""
+    """The graph that a run's page draws."""
 
     layout: Layout
     nodes: Sequence[Node]

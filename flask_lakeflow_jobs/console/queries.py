@@ -39,7 +39,7 @@ def requester_parameter() -> str | None:
 
 @dataclass(frozen=True)
 class Permissions:
-    """What the requester may do with a job."""
+    """The requester's permissions on a job."""
 
     run: bool
     cancel: bool

@@ -29,7 +29,7 @@ class State:
 
     @property
     def never_ran(self) -> bool:
-        """Whether a task in this state never started."""
+        """True if a task in this state never started."""
         return self.kind == "never"
 
     @property

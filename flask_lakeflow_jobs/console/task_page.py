@@ -88,7 +88,7 @@ def build_task_view(
 
 
 def texts_of(output: RunOutput) -> list[Text]:
-    """What a task has left, in the order in which one wants to read it.
+    """Return the parts of an output, errors first.
 
     :param output: as the SDK has it.
     """

@@ -49,7 +49,7 @@ _log = logging.getLogger("flask_lakeflow_jobs.upstream")
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How long a call may take, and how often it is attempted.
+    """The time and the attempts that a call may take.
 
     :param timeout: seconds for the whole call, retries included.
     :param attempts: the maximum; infinity: as many as fit into the timeout.

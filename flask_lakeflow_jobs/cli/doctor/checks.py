@@ -87,7 +87,7 @@ def doctor(server: list[str], as_json: bool) -> None:
 
 @dataclass(frozen=True)
 class Setup:
-    """What is checked.
+    """The state that the checks inspect.
 
     :param server: the command that starts the app; empty: that of ``app_yaml``.
     """

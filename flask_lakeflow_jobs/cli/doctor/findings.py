@@ -1,4 +1,4 @@
-"""What the checks of ``flask jobs doctor`` find. Pure."""
+"""The findings of ``flask jobs doctor``. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..exit_codes import ExitCode
 
 
 class Level(Enum):
-    """How serious a finding is."""
+    """The severity of a finding."""
 
     OK = "ok"
     #: Something that may be intended.

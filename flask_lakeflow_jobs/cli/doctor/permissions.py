@@ -1,4 +1,4 @@
-"""What the app may do with a job, and which parameters the job accepts. Pure."""
+"""The permissions of the app on a job, and the parameters that the job accepts. Pure."""
 
 from __future__ import annotations
 
