@@ -379,8 +379,7 @@ def subscribe_to(
 
     :param last_state: the state that the subscriber already has.
     """
-    run_key = handle._run_key(run_id)
-    return handle._state.hub.subscribe([run_key], {run_key: last_state} if last_state else None)
+    return handle._state.hub.subscribe(handle._run_key(run_id), last_state)
 
 
 class Results:

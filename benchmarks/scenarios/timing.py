@@ -221,7 +221,7 @@ def simulate(drawn: Sequence[float], lengths: Lengths) -> Outcome:
     for run_id, length in enumerate(drawn, 1000):
         simulation.start(run_id, length)
         end = clock.time + length
-        subscription = hub.subscribe([RunKey(APP, job, run_id)])
+        subscription = hub.subscribe(RunKey(APP, job, run_id))
         while True:
             pause = hub.step()
             subscription.collect()

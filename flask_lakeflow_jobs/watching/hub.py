@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -95,24 +95,17 @@ class Hub:
         with self._changed:
             return sum(run.subscriber_count > 0 for run in self._watched_runs.values())
 
-    def subscribe(
-        self, run_keys: Sequence[RunKey], seen: Mapping[RunKey, StateId] | None = None
-    ) -> Subscription:
-        """Subscribe to runs; close the subscription when you are done.
+    def subscribe(self, run_key: RunKey, seen: StateId | None = None) -> Subscription:
+        """Subscribe to a run; close the subscription when you are done.
 
-        :param seen: the states that the subscriber already has.
+        :param seen: the state that the subscriber already has.
         """
-        seen = seen or {}
         with self._changed:
             self._start_thread()
-            runs = [
-                SubscribedRun(self._watch(run_key, seen.get(run_key)), seen.get(run_key))
-                for run_key in dict.fromkeys(run_keys)
-            ]
-            for run in runs:
-                run.watched_run.subscriber_count += 1
+            watched_run = self._watch(run_key, seen)
+            watched_run.subscriber_count += 1
             self._changed.notify()
-        return Subscription(runs, self._clock, self._leave)
+        return Subscription([SubscribedRun(watched_run, seen)], self._clock, self._leave)
 
     def invalidate(self, run_key: RunKey) -> None:
         """Poll a run again at once, because it was changed. Polls under way do not count."""

@@ -42,7 +42,7 @@ def iterate_run(
     remaining = seconds
     deadline = clock.monotonic() + remaining
     last_error: str | None = NOT_POLLED_YET
-    with closing(hub.subscribe([run_key])) as subscription:
+    with closing(hub.subscribe(run_key)) as subscription:
         while True:
             for update in subscription.wait(remaining):
                 if update.error is not None:

@@ -1,4 +1,4 @@
-"""A real Redis server, which tests may stop, kill and start again."""
+"""A real Redis server, which tests may stop, kill and restart."""
 
 from __future__ import annotations
 
@@ -23,10 +23,7 @@ EXECUTABLE = shutil.which("redis-server")
 
 
 class RedisServer:
-    """A Redis server that keeps nothing on the disk.
-
-    :param folder: its working directory.
-    """
+    """A Redis server that stores nothing on disk."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -37,40 +34,40 @@ class RedisServer:
 
     @property
     def config(self) -> dict[str, Any]:
-        """As ``LAKEFLOW_JOBS_CACHE`` has it."""
+        """A value of ``LAKEFLOW_JOBS_CACHE``."""
         return {"CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": self.url}
 
     def start(self) -> None:
-        """Start it, on the same port each time, with nothing in it."""
+        """Start it empty, on the same port each time."""
         self._process = subprocess.Popen(
             [EXECUTABLE or "", "--port", str(self._port), "--bind", "127.0.0.1", "--save", ""],
             cwd=self._folder,
             stdout=subprocess.DEVNULL,
         )
-        wait_until(self._answers, "An answering Redis")
+        wait_until(self._responds, "Redis responding")
 
     def kill(self) -> None:
         self._process.kill()
         self._process.wait(DEADLINE)
 
     def hang(self) -> None:
-        """Let it accept connections, and answer nothing."""
+        """Let it accept connections, but not respond."""
         self._process.send_signal(signal.SIGSTOP)
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         self._process.send_signal(signal.SIGCONT)
 
     def client(self) -> redis.Redis:
         return redis.Redis.from_url(self.url)
 
     def contents(self) -> dict[str, bytes]:
-        """All that is stored, as it is stored."""
+        """All entries, as they are stored."""
         with self.client() as client:
             names: Any = client.keys("*")
             contents: dict[str, Any] = {name.decode(): client.get(name) for name in names}
             return {name: value for name, value in contents.items() if value is not None}
 
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
         try:
             with self.client() as client:
                 return bool(client.ping())
@@ -85,5 +82,5 @@ def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
     server = RedisServer(tmp_path)
     server.start()
     yield server
-    server.go_on()
+    server.resume()
     server.kill()

@@ -1,4 +1,4 @@
-"""What processes leave in a real Redis for each other: text, and nothing that could hang them."""
+"""The shared cache over a real Redis: JSON between processes, and no wait for a dead server."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from tests.clocks import FakeClock
 from tests.sharing.conftest import RedisServer
 
 
-def shared_over(server: RedisServer) -> SharedCache:
+def connect(server: RedisServer) -> SharedCache:
     return SharedCache.from_config(Flask(__name__), server.config, None)
 
 
-def test_what_is_put_there_is_there_in_every_process(redis_server: RedisServer) -> None:
-    one, other = shared_over(redis_server), shared_over(redis_server)
+def test_redis_entry_is_read_by_every_process(redis_server: RedisServer) -> None:
+    one, other = connect(redis_server), connect(redis_server)
     values: list[Any] = [{"a": [1, None, "ü\u2028"]}, [], "", 0, True, "text", 1.5]
     for value in values:
         one.set("key", value, 60)
@@ -39,8 +39,8 @@ def test_what_is_put_there_is_there_in_every_process(redis_server: RedisServer) 
     assert one.is_cross_process
 
 
-def test_it_is_json_with_a_version_and_expires(redis_server: RedisServer) -> None:
-    shared = shared_over(redis_server)
+def test_redis_entry_is_json_with_a_version_and_expires(redis_server: RedisServer) -> None:
+    shared = connect(redis_server)
     shared.set("key", {"a": 1}, 60)
     shared.add("lease", True, 5)
     contents = redis_server.contents()
@@ -52,54 +52,54 @@ def test_it_is_json_with_a_version_and_expires(redis_server: RedisServer) -> Non
         assert all(0 < client.ttl(name) <= 60 for name in contents)
 
 
-def test_so_it_is_in_the_hosts_own_cache_which_keeps_its_pickles(redis_server: RedisServer) -> None:
+def test_host_cache_holds_json_entries_next_to_its_own_pickles(redis_server: RedisServer) -> None:
     app = Flask(__name__)
     host = Cache(app, config={**redis_server.config, "CACHE_KEY_PREFIX": "host:"})
     shared = SharedCache.from_config(app, {}, host)
     shared.set("key", {"a": 1}, 60)
     with app.app_context():
-        host.set("its own", {1, 2})
-        assert host.get("its own") == {1, 2}
+        host.set("own", {1, 2})
+        assert host.get("own") == {1, 2}
     contents = redis_server.contents()
     assert json.loads(contents[f"host:{KEY_PREFIX}key"]) == {
         "version": ENTRY_VERSION,
         "value": {"a": 1},
     }
-    assert contents["host:its own"].startswith(b"!\x80")
+    assert contents["host:own"].startswith(b"!\x80")
 
 
 class Bomb:
-    """Says so when it is unpickled."""
+    """Fails the test when it is unpickled."""
 
     def __reduce__(self) -> tuple[Any, tuple[str]]:
         return pytest.fail, ("A pickle was read.",)
 
 
-def test_a_pickle_that_somebody_left_there_is_not_read(redis_server: RedisServer) -> None:
+def test_pickle_in_redis_is_not_read(redis_server: RedisServer) -> None:
     app = Flask(__name__)
     host = Cache(app, config=redis_server.config)
     with app.app_context():
         host.set(KEY_PREFIX + "key", Bomb())
-    assert shared_over(redis_server).get("key") is None
+    assert connect(redis_server).get("key") is None
 
 
-def test_of_many_who_claim_at_once_one_wins(redis_server: RedisServer) -> None:
-    stores = [shared_over(redis_server) for _ in range(8)]
+def test_concurrent_adds_of_one_entry_succeed_once(redis_server: RedisServer) -> None:
+    stores = [connect(redis_server) for _ in range(8)]
     with ThreadPoolExecutor(len(stores)) as pool:
         for number in range(20):
             name = f"lease-{number}"
             assert sum(pool.map(lambda store: store.add(name, 1, 60), stores)) == 1  # noqa: B023
 
 
-def test_a_server_that_dies_costs_freshness_and_one_warning(
+def test_dead_redis_costs_entries_and_one_warning(
     redis_server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shared = shared_over(redis_server)
+    shared = connect(redis_server)
     shared.set("key", 1, 60)
     redis_server.kill()
     for _ in range(3):
         assert shared.get("key") is None
-        assert shared.add("lease", 1, 60), "each process looks for itself"
+        assert shared.add("lease", 1, 60), "each process works by itself"
         shared.set("key", 1, 60)
     assert len(caplog.records) == 1
     redis_server.start()
@@ -108,13 +108,13 @@ def test_a_server_that_dies_costs_freshness_and_one_warning(
     assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
 
 
-def test_a_server_that_hangs_is_waited_for_once_and_then_left_alone(
+def test_hanging_redis_is_tried_once_per_cooldown(
     redis_server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = FakeClock()
 
-    class Waiting(RedisCache):
-        """To which a call that fails seems to take a second."""
+    class SlowFailingCache(RedisCache):
+        """A backend whose failures take a second of the fake clock."""
 
         def get(self, key: str) -> Any:
             try:
@@ -124,20 +124,20 @@ def test_a_server_that_hangs_is_waited_for_once_and_then_left_alone(
                 raise
 
     client = redis.Redis.from_url(redis_server.url, socket_timeout=1)
-    shared = SharedCache(Waiting(client), clock)
+    shared = SharedCache(SlowFailingCache(client), clock)
     redis_server.hang()
     assert shared.get("key") is None
-    redis_server.go_on()
-    shared.set("key", "while it rests", 60)
+    redis_server.resume()
+    shared.set("key", "during the cooldown", 60)
     assert redis_server.contents() == {}
     clock.sleep(COOLDOWN_SECONDS)
-    shared.set("key", "after that", 60)
+    shared.set("key", "after the cooldown", 60)
     assert len(redis_server.contents()) == 1
     assert len(caplog.records) == 2
     client.close()
 
 
-def test_our_own_configuration_waits_for_no_server_for_ever(redis_server: RedisServer) -> None:
+def test_redis_configuration_gets_a_timeout_unless_it_has_one(redis_server: RedisServer) -> None:
     app = Flask(__name__)
     SharedCache.from_config(app, redis_server.config, None)
     [backend] = app.extensions["cache"].values()
@@ -145,8 +145,8 @@ def test_our_own_configuration_waits_for_no_server_for_ever(redis_server: RedisS
         backend._read_client.connection_pool.connection_kwargs["socket_timeout"]
         == REDIS_TIMEOUT_SECONDS
     )
-    own = {**redis_server.config, "CACHE_OPTIONS": {"socket_timeout": 9}}
+    configured = {**redis_server.config, "CACHE_OPTIONS": {"socket_timeout": 9}}
     app = Flask(__name__)
-    SharedCache.from_config(app, own, None)
+    SharedCache.from_config(app, configured, None)
     [backend] = app.extensions["cache"].values()
     assert backend._read_client.connection_pool.connection_kwargs["socket_timeout"] == 9

@@ -105,6 +105,14 @@ def process_cache() -> SharedCache:
     return SharedCache.from_config(Flask(__name__), {"CACHE_TYPE": "SimpleCache"}, None)
 
 
+def subscribe(
+    hub: Hub, *keys: RunKey, seen: Mapping[RunKey, StateId] | None = None
+) -> Subscription:
+    """Subscribe to several runs, by default to the first one."""
+    seen = seen or {}
+    return Subscription.join([hub.subscribe(key, seen.get(key)) for key in keys or [ONE]])
+
+
 class HubHarness:
     """A hub that polls only in :meth:`poll`, and whose time stands still in between."""
 
@@ -124,7 +132,7 @@ class HubHarness:
     def subscribe(
         self, *keys: RunKey, seen: Mapping[RunKey, StateId] | None = None
     ) -> Subscription:
-        return self.hub.subscribe(keys or [ONE], seen)
+        return subscribe(self.hub, *keys, seen=seen)
 
     def poll(self, response: Run | BaseException | None = None, *, after: float = 0.0) -> float:
         """Make the polls that are due.
@@ -237,7 +245,7 @@ class Processes:
 
     def subscribe(self, *keys: RunKey) -> list[Subscription]:
         """Subscribe to runs in each process."""
-        return [hub.subscribe(keys or [ONE]) for hub in self.hubs]
+        return [subscribe(hub, *keys) for hub in self.hubs]
 
     def run(self, seconds: float, hubs: Sequence[Hub] | None = None) -> None:
         """Let time pass. Each process polls what is due there, in random order."""

@@ -88,7 +88,7 @@ def test_active_run_is_not_polled_per_short_subscription() -> None:
     processes.source.set_response(LONG_RUNNING)
     hub = processes.add_hub(is_sharing=False)
     for _ in range(40 * 8):
-        subscription = hub.subscribe([ONE])
+        subscription = hub.subscribe(ONE)
         hub.step()
         assert len(subscription.collect()) == 1
         subscription.close()

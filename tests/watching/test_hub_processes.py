@@ -23,6 +23,7 @@ from tests.watching.support import (
     Processes,
     outcomes,
     run_keys,
+    subscribe,
 )
 
 SKEWS = [(0.0,) * 4, (0.0, 30.0), (0.0, 30.0, -30.0, 2.0), (0.0, -2.0, 4.0), (0.0, 0.05, -3600.0)]
@@ -48,7 +49,7 @@ def test_all_processes_get_the_end_within_a_poll_interval(
     processes.source.set_response(LONG_RUNNING)
     subscriptions = []
     for hub in processes.hubs:
-        subscriptions.append(hub.subscribe([ONE]))
+        subscriptions.append(hub.subscribe(ONE))
         processes.run(phase)
     processes.run(4 * POLL_INTERVAL)
     processes.source.set_response(ENDED)
@@ -63,9 +64,9 @@ def test_process_that_joins_gets_the_state_at_once_without_a_poll() -> None:
     processes = Processes(0.0, 0.0)
     processes.source.set_response(LONG_RUNNING)
     first, second = processes.hubs
-    first.subscribe([ONE])
+    first.subscribe(ONE)
     processes.run(1.0, [first])
-    subscription = second.subscribe([ONE])
+    subscription = second.subscribe(ONE)
     second.step()
     assert outcomes(subscription.collect()) == ["running"]
     assert len(processes.source.polls) == 1
@@ -125,7 +126,7 @@ def test_processes_that_watch_different_runs_of_a_job_wait_for_none() -> None:
     left, right = run_keys(*range(1, 21)), run_keys(*range(11, 31))
     processes.source.set_response(LONG_RUNNING, *left, *right)
     subscriptions = [
-        hub.subscribe(keys) for hub, keys in zip(processes.hubs, (left, right), strict=True)
+        subscribe(hub, *keys) for hub, keys in zip(processes.hubs, (left, right), strict=True)
     ]
     processes.run(4 * POLL_INTERVAL)
     processes.source.set_response(ENDED, *left, *right)
@@ -142,8 +143,8 @@ def test_process_that_dies_while_polling_delays_others_by_its_lease() -> None:
     processes = Processes(0.0, 0.0)
     processes.source.set_response(LONG_RUNNING)
     dying, living = processes.hubs
-    dying.subscribe([ONE])
-    subscription = living.subscribe([ONE])
+    dying.subscribe(ONE)
+    subscription = living.subscribe(ONE)
     processes.source.error = SystemExit()
     with pytest.raises(SystemExit):
         dying.step()
@@ -158,8 +159,8 @@ def test_lease_that_never_expires_stops_no_process() -> None:
     processes = Processes(0.0, 0.0)
     processes.source.set_response(LONG_RUNNING)
     dying, living = processes.hubs
-    dying.subscribe([ONE])
-    subscription = living.subscribe([ONE])
+    dying.subscribe(ONE)
+    subscription = living.subscribe(ONE)
     processes.store.never_expires_added = True
     processes.source.error = SystemExit()
     with pytest.raises(SystemExit):
@@ -204,7 +205,7 @@ def test_store_that_comes_back_empty_is_shared_again() -> None:
     assert 9 <= len(processes.source.polls) <= 11
     processes.source.polls.clear()
     late = processes.add_hub()
-    late.subscribe([ONE])
+    late.subscribe(ONE)
     late.step()
     assert processes.source.polls == [], "the state is in the store again"
 
@@ -229,8 +230,8 @@ def test_process_that_reaches_no_workspace_delays_no_other() -> None:
     processes = Processes(0.0, 0.0)
     processes.source.set_response(LONG_RUNNING)
     cut_off, other = processes.hubs
-    subscription = other.subscribe([ONE])
-    cut_off.subscribe([ONE])
+    subscription = other.subscribe(ONE)
+    cut_off.subscribe(ONE)
     processes.source.error = UpstreamUnavailable("No way there.")
     cut_off.step()
     processes.source.error = None
@@ -304,12 +305,12 @@ def test_poll_that_began_before_a_change_does_not_count(
     processes = Processes(0.0, 0.0)
     polling, other = processes.hubs
     processes.source.set_response(before)
-    subscription = polling.subscribe([ONE])
+    subscription = polling.subscribe(ONE)
     change_during_the_next_poll(processes, after, processes.hubs[changing])
     assert polling.step() == 0, "another poll is due at once"
     assert subscription.collect() == []
     assert processes.changes == []
-    late = other.subscribe([ONE])
+    late = other.subscribe(ONE)
     processes.run(2 * TICK_SECONDS)
     expected = outcome_of(after)
     assert [outcomes(each.collect()) for each in (subscription, late)] == [[expected.value]] * 2
@@ -320,7 +321,7 @@ def test_change_while_a_result_is_published_withdraws_the_result() -> None:
     processes = Processes(0.0, 0.0)
     polling, _ = processes.hubs
     processes.source.set_response(FAILED_RUN)
-    polling.subscribe([ONE])
+    polling.subscribe(ONE)
     set_entry = processes.store.set
 
     def set_and_change(key: str, value: str, timeout: float) -> bool:

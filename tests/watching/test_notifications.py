@@ -220,7 +220,7 @@ def test_notification_during_a_poll_does_not_void_the_poll() -> None:
     processes = Processes(0.0)
     [hub] = processes.hubs
     processes.source.set_response(LONG_RUNNING)
-    subscription = hub.subscribe([ONE])
+    subscription = hub.subscribe(ONE)
     read_run = processes.source.read_run
 
     def notify_and_read(run_key: RunKey) -> ApiResponse[Run]:
@@ -234,7 +234,7 @@ def test_notification_during_a_poll_does_not_void_the_poll() -> None:
 
 def test_notification_causes_a_poll_for_every_identity() -> None:
     processes, _ = just_polled(0.0, 0.0)
-    subscription = processes.hubs[1].subscribe([ALICES])
+    subscription = processes.hubs[1].subscribe(ALICES)
     processes.run(3 * TICK_SECONDS)
     subscription.collect()
     processes.source.set_response(ENDED)
@@ -306,7 +306,7 @@ def test_process_reads_notifications_only_if_there_may_be_some(
     processes = Processes()
     processes.source.set_response(LONG_RUNNING)
     hub = processes.add_hub(accepts_notifications=accepts_notifications)
-    hub.subscribe([ONE])
+    hub.subscribe(ONE)
     processes.run(2 * POLL_INTERVAL, [hub])
     reads = [key for key in processes.store.keys_read if CACHE_KEY in key]
     assert bool(reads) is accepts_notifications

@@ -136,16 +136,9 @@ def test_states_without_an_order_are_all_updates(
 # Several runs
 
 
-@pytest.mark.parametrize("is_joined", [False, True])
-def test_subscription_to_several_runs_ends_with_the_last(
-    harness: HubHarness, is_joined: bool
-) -> None:
-    subscription = (
-        Subscription.join([harness.subscribe(key) for key in (ONE, TWO, ONE)])
-        if is_joined
-        else harness.subscribe(ONE, TWO, ONE)
-    )
-    assert subscription.run_keys == [ONE, TWO]
+def test_joined_subscription_ends_with_its_last_run(harness: HubHarness) -> None:
+    subscription = harness.subscribe(ONE, TWO, ONE)
+    assert subscription.run_keys == [ONE, TWO], "each run once"
     harness.source.set_response(ENDED)
     harness.source.set_response(RUNNING, TWO)
     harness.poll()
@@ -264,7 +257,7 @@ def test_hub_with_a_thread_polls_until_the_last_subscriber_leaves() -> None:
     source.set_response(ENDED)
     settings = PollSettings(POLL_INTERVAL, terminal_ttl=60.0)
     hub = Hub(source, lambda *_: None, process_cache(), SystemClock(), settings)
-    subscription = hub.subscribe([ONE])
+    subscription = hub.subscribe(ONE)
     assert outcomes(subscription.wait_for_first(DEADLINE)) == ["succeeded"]
     subscription.close()
     wait_until(lambda: hub.subscribed_run_count == 0, "A hub without subscribers")
