@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 
 from .api.auth import AuthEndpoints
 from .api.jobs import JobEndpoints
@@ -144,17 +143,12 @@ class Workspace:
     def __enter__(self) -> Address:
         return self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     @property
     def is_serving(self) -> bool:
-        """Whether it responds; false after its server failed."""
+        """True until the server stops or fails."""
         return self._server.is_serving
 
     @property

@@ -1,6 +1,6 @@
-"""A workspace in a process of its own, and clients that nobody here has written.
+"""A workspace in a process of its own, and clients that others have written.
 
-``tox -e clients`` runs them: each has to be installed first, at its newest version.
+``tox -e clients`` installs each client at its newest version and runs these tests.
 """
 
 from __future__ import annotations
@@ -13,42 +13,42 @@ import pytest
 
 from tests.clients import environments
 from tests.clients.environments import NotInstallable
-from tests.clients.support import ServedWorkspace, served
+from tests.clients.support import WorkspaceProcess, serve_bundle
 
 Install = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedWorkspace]:
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkspaceProcess]:
     """The local workspace, with the jobs of the bundle beside this file."""
-    with served(tmp_path_factory.mktemp("workspace")) as workspace:
+    with serve_bundle(tmp_path_factory.mktemp("workspace")) as workspace:
         yield workspace
 
 
 @pytest.fixture(autouse=True)
-def _home_of_its_own(
+def _empty_home(
     _no_settings_from_outside: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """No client finds settings that somebody left at home, or leaves any there."""
+    """An empty home folder, so that clients find no settings and leave none."""
     monkeypatch.setenv("HOME", str(tmp_path))
 
 
 @pytest.fixture(scope="session")
-def python_with() -> Install:
-    """Gives an interpreter with a client."""
-    return _or_skip(environments.python_with)
+def install_from_pypi() -> Install:
+    """A function that installs packages from PyPI and returns their interpreter."""
+    return _or_skip(environments.install_from_pypi)
 
 
 @pytest.fixture(scope="session")
-def node_with() -> Install:
-    """Gives a folder with a client from npm."""
-    return _or_skip(environments.node_with)
+def install_from_npm() -> Install:
+    """A function that installs packages from npm and returns their folder."""
+    return _or_skip(environments.install_from_npm)
 
 
 def _or_skip(install: Install) -> Install:
-    def install_or_skip(*what: str) -> Path:
+    def install_or_skip(*packages: str) -> Path:
         try:
-            return install(*what)
+            return install(*packages)
         except NotInstallable as error:
             if "CI" in os.environ:
                 raise

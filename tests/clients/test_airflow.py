@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 
 from tests.clients.conftest import Install
-from tests.clients.support import DRIVERS, ServedWorkspace, secret_overrides, seen_by
+from tests.clients.support import DRIVERS, WorkspaceProcess, run_driver, run_program
 
 
 @pytest.fixture
-def python(python_with: Install) -> Path:
-    return python_with("airflow", "apache-airflow-providers-databricks")
+def python(install_from_pypi: Install) -> Path:
+    return install_from_pypi("airflow", "apache-airflow-providers-databricks")
 
 
 @pytest.fixture
-def environ(workspace: ServedWorkspace, tmp_path: Path) -> Mapping[str, str]:
-    """An Airflow of its own, which reaches the workspace by its default connection."""
+def environ(workspace: WorkspaceProcess, tmp_path: Path) -> Mapping[str, str]:
+    """An Airflow installation whose default connection is the workspace."""
     host, port = workspace.address
     connection = {
         "conn_type": "databricks",
@@ -37,8 +37,8 @@ def environ(workspace: ServedWorkspace, tmp_path: Path) -> Mapping[str, str]:
     }
 
 
-def test_the_hook_runs_reads_and_cancels(python: Path, environ: Mapping[str, str]) -> None:
-    assert seen_by("with_airflow_hook.py", python, environ) == {
+def test_hook_submits_runs_reads_and_cancels(python: Path, environ: Mapping[str, str]) -> None:
+    assert run_driver("with_airflow_hook.py", python, environ) == {
         "submitted without tasks": "extracted 2013-02-04\n",
         "found by name": True,
         "job of the run": True,
@@ -49,19 +49,19 @@ def test_the_hook_runs_reads_and_cancels(python: Path, environ: Mapping[str, str
     }
 
 
-def test_the_operator_starts_one_run_an_intent_and_repairs_it(
-    python: Path, environ: Mapping[str, str], workspace: ServedWorkspace
+def test_operator_starts_one_run_per_token_and_repairs(
+    python: Path, environ: Mapping[str, str], workspace: WorkspaceProcess
 ) -> None:
     airflow = python.with_name("airflow")
-    secret_overrides([airflow, "db", "migrate"], environ)
-    secret_overrides([airflow, "dags", "reserialize"], environ)
+    run_program([airflow, "db", "migrate"], environ)
+    run_program([airflow, "dags", "reserialize"], environ)
     before = {run.run_id for key in ("etl", "flaky") for run in workspace.runs(key)}
 
-    seen = seen_by("dags/with_airflow_operator.py", python, environ)
+    results = run_driver("dags/with_airflow_operator.py", python, environ)
 
     (etl,) = (run for run in workspace.runs("etl") if run.run_id not in before)
     (flaky,) = (run for run in workspace.runs("flaky") if run.run_id not in before)
-    assert seen == {
+    assert results == {
         "first": {"state": "success", "tries": 1, "run": etl.run_id},
         "second": {"state": "success", "tries": 1, "run": etl.run_id},
         "repaired": {"state": "success", "tries": 2, "run": flaky.run_id},

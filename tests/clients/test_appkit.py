@@ -1,4 +1,4 @@
-"""AppKit with its jobs plugin, asked over its own routes."""
+"""AppKit with its jobs plugin, through its routes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.clients.conftest import Install
-from tests.clients.support import DRIVERS, ServedWorkspace
+from tests.clients.support import DRIVERS, WorkspaceProcess
 from tests.sse_client import PATIENCE, Stream
 from tests.support import wait_until
 
@@ -24,13 +24,13 @@ _PORT = "PORT="
 
 
 @pytest.fixture
-def appkit(node_with: Install, workspace: ServedWorkspace) -> Iterator[str]:
+def appkit(install_from_npm: Install, workspace: WorkspaceProcess) -> Iterator[str]:
     """The address of the jobs plugin's routes."""
-    folder = node_with("appkit", "@databricks/appkit")
-    shutil.copy(DRIVERS / _APP, folder)  # a module is looked for from where the script lies
+    folder = install_from_npm("appkit", "@databricks/appkit")
+    shutil.copy(DRIVERS / _APP, folder)  # it imports packages from its own folder
     environ = {
         **workspace.environ,
-        # It does not start without, whatever other jobs it has.
+        # Required, even with other jobs.
         "DATABRICKS_JOB_ID": str(workspace.job_id("etl")),
         "NODE_ENV": "production",
         "DISABLE_APPKIT_INTERNAL_TELEMETRY": "true",
@@ -52,7 +52,7 @@ def appkit(node_with: Install, workspace: ServedWorkspace) -> Iterator[str]:
             os.killpg(process.pid, signal.SIGKILL)  # bin/node starts the real one
 
 
-def test_a_run_is_streamed_to_its_end_and_listed(appkit: str, workspace: ServedWorkspace) -> None:
+def test_run_is_streamed_to_its_end_and_listed(appkit: str, workspace: WorkspaceProcess) -> None:
     start = f"{appkit}/etl/run?stream=true"
     with Stream.open(start, method="POST", body={"params": {"day": "2013-02-03"}}) as stream:
         last = list(stream)[-1].json
@@ -60,26 +60,26 @@ def test_a_run_is_streamed_to_its_end_and_listed(appkit: str, workspace: ServedW
     assert last["run"]["state"]["result_state"] == "SUCCESS"
     run_id = last["run"]["run_id"]
     assert run_id == workspace.runs("etl")[0].run_id
-    status, listed = ask("GET", f"{appkit}/etl/runs")
+    status, listed = send("GET", f"{appkit}/etl/runs")
     assert status == 200
     assert listed["runs"][0]["run_id"] == run_id
-    assert ask("GET", f"{appkit}/etl/runs/{run_id}")[1]["state"]["result_state"] == "SUCCESS"
+    assert send("GET", f"{appkit}/etl/runs/{run_id}")[1]["state"]["result_state"] == "SUCCESS"
 
 
-def test_a_run_is_canceled(appkit: str, workspace: ServedWorkspace) -> None:
-    status, started = ask("POST", f"{appkit}/endless/run", {})
+def test_run_is_canceled(appkit: str, workspace: WorkspaceProcess) -> None:
+    status, started = send("POST", f"{appkit}/endless/run", {})
     assert status == 200
-    assert ask("DELETE", f"{appkit}/endless/runs/{started['runId']}")[0] == 204
+    assert send("DELETE", f"{appkit}/endless/runs/{started['runId']}")[0] == 204
 
-    def state() -> Any:  # as the workspace has it: AppKit shows for 60 s what it has read before
+    def state() -> Any:  # of the workspace: AppKit caches runs for 60 s
         run = workspace.runs("endless")[0].as_dict()
         return run if run["run_id"] == started["runId"] and "result_state" in run["state"] else None
 
     assert wait_until(state, "The end of the run")["state"]["result_state"] == "CANCELED"
 
 
-def ask(method: str, url: str, body: Any = None) -> tuple[int, Any]:
-    """Make one request; the status and the JSON of the answer."""
+def send(method: str, url: str, body: Any = None) -> tuple[int, Any]:
+    """Send a request; return the status and the JSON of the response."""
     parts = urlsplit(url)
     connection = HTTPConnection(parts.netloc, timeout=PATIENCE)
     try:

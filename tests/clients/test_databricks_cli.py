@@ -1,6 +1,6 @@
-"""The Databricks CLI of old, from PyPI: its commands over the Jobs API 2.1.
+"""The old Databricks CLI from PyPI, over the Jobs API 2.1.
 
-It drops the port from the address of its workspace, so it takes the local one for an HTTP proxy.
+It drops the port from the address of its workspace, so it uses the local one as an HTTP proxy.
 """
 
 from __future__ import annotations
@@ -12,32 +12,32 @@ from typing import Any
 import pytest
 
 from tests.clients.conftest import Install
-from tests.clients.support import ServedWorkspace, secret_overrides
+from tests.clients.support import WorkspaceProcess, run_program
 from tests.support import wait_until
 
 Databricks = Callable[..., str]
 
 
 @pytest.fixture
-def databricks(python_with: Install, workspace: ServedWorkspace) -> Databricks:
-    """Runs a command and gives what it prints."""
-    program = python_with("databricks-cli", "databricks-cli").with_name("databricks")
+def databricks(install_from_pypi: Install, workspace: WorkspaceProcess) -> Databricks:
+    """A function that runs a command and returns what it prints."""
+    program = install_from_pypi("databricks-cli", "databricks-cli").with_name("databricks")
     environ = {
         "http_proxy": workspace.host,
         "DATABRICKS_HOST": "http://workspace.local",
         "DATABRICKS_TOKEN": workspace.token,
     }
-    return lambda *command: secret_overrides([program, *map(str, command)], environ)
+    return lambda *command: run_program([program, *map(str, command)], environ)
 
 
-def test_jobs_are_listed_and_shown(databricks: Databricks, workspace: ServedWorkspace) -> None:
+def test_jobs_are_listed_and_read(databricks: Databricks, workspace: WorkspaceProcess) -> None:
     listed = databricks("jobs", "list", "--version=2.1", "--all")
     assert [str(workspace.job_id("etl")), "etl"] in [line.split() for line in listed.splitlines()]
     job = json.loads(databricks("jobs", "get", "--job-id", workspace.job_id("etl")))
     assert job["settings"]["name"] == "etl"
 
 
-def test_a_run_is_started_and_read(databricks: Databricks, workspace: ServedWorkspace) -> None:
+def test_run_is_started_and_read(databricks: Databricks, workspace: WorkspaceProcess) -> None:
     run_id = start(databricks, workspace.job_id("etl"))
     run = ended(databricks, run_id)
     assert run["state"]["result_state"] == "SUCCESS"
@@ -49,7 +49,7 @@ def test_a_run_is_started_and_read(databricks: Databricks, workspace: ServedWork
     assert load["notebook_output"]["result"] == "loaded 2013-01-01"
 
 
-def test_a_run_is_canceled(databricks: Databricks, workspace: ServedWorkspace) -> None:
+def test_run_is_canceled(databricks: Databricks, workspace: WorkspaceProcess) -> None:
     run_id = start(databricks, workspace.job_id("endless"))
     databricks("runs", "cancel", "--version=2.1", "--run-id", run_id)
     assert ended(databricks, run_id)["state"]["result_state"] == "CANCELED"

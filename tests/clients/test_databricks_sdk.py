@@ -7,7 +7,7 @@ from importlib.metadata import requires
 import pytest
 
 from tests.clients.conftest import Install
-from tests.clients.support import ServedWorkspace, seen_by
+from tests.clients.support import WorkspaceProcess, run_driver
 
 _NAME = "databricks-sdk"
 _LOWEST = next(
@@ -25,7 +25,7 @@ _EXPECTED = {
     },
     "permissions": {
         "granted": ["IS_OWNER"],
-        "known": ["CAN_MANAGE", "CAN_MANAGE_RUN", "CAN_VIEW", "IS_OWNER"],
+        "levels": ["CAN_MANAGE", "CAN_MANAGE_RUN", "CAN_VIEW", "IS_OWNER"],
     },
     "outputs": {
         "ending": "SUCCESS",
@@ -58,13 +58,13 @@ _EXPECTED = {
 
 @pytest.mark.parametrize("login", ["token", "client id and secret"])
 @pytest.mark.parametrize("requirement", [_NAME, _LOWEST])
-def test_every_call_of_the_jobs_api(
-    requirement: str, login: str, python_with: Install, workspace: ServedWorkspace
+def test_sdk_makes_every_call_of_the_jobs_api(
+    requirement: str, login: str, install_from_pypi: Install, workspace: WorkspaceProcess
 ) -> None:
     environ = dict(workspace.environ)
     if login != "token":
         environ["DATABRICKS_CLIENT_ID"] = "a-service-principal"
         environ["DATABRICKS_CLIENT_SECRET"] = environ.pop("DATABRICKS_TOKEN")
-    seen = seen_by("with_sdk.py", python_with(requirement, requirement), environ)
-    assert seen.pop("user").endswith("@localhost")
-    assert seen == _EXPECTED
+    results = run_driver("with_sdk.py", install_from_pypi(requirement, requirement), environ)
+    assert results.pop("user").endswith("@localhost")
+    assert results == _EXPECTED

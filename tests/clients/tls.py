@@ -1,4 +1,4 @@
-"""TLS in front of a workspace, for a client that accepts no less."""
+"""TLS in front of a workspace, for a client that requires it."""
 
 # mypy: disable-error-code="import-not-found"
 
@@ -18,8 +18,8 @@ import trustme
 
 
 @dataclass(frozen=True)
-class TlsFront:
-    """Where TLS is spoken.
+class TlsProxy:
+    """The address of a server that accepts TLS.
 
     :param name: host and port.
     :param authority: the file of the certificate to trust.
@@ -30,42 +30,42 @@ class TlsFront:
 
 
 @contextmanager
-def tls_in_front_of(address: tuple[str, int], folder: Path) -> Iterator[TlsFront]:
-    """Take TLS connections and pass on what comes over them.
+def serve_tls(address: tuple[str, int], folder: Path) -> Iterator[TlsProxy]:
+    """Accept TLS connections and forward their data.
 
-    :param address: where to.
-    :param folder: for the certificate of an authority that nobody else trusts.
+    :param address: the server to forward to.
+    :param folder: for the certificate of a new authority.
     """
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "authority.pem"))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("localhost").configure_cert(context)
 
-    class PassOn(socketserver.BaseRequestHandler):
+    class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             with (
-                contextlib.suppress(OSError),  # whoever closes in mid-sentence is done
+                contextlib.suppress(OSError),  # the client may close at any time
                 context.wrap_socket(self.request, server_side=True) as client,
                 socket.create_connection(address) as upstream,
             ):
-                answers = threading.Thread(target=_pump, args=(upstream, client))
-                answers.start()
-                _pump(client, upstream)
-                answers.join()
+                responses = threading.Thread(target=_forward, args=(upstream, client))
+                responses.start()
+                _forward(client, upstream)
+                responses.join()
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), PassOn) as server:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:
             port = server.server_address[1]
-            yield TlsFront(f"localhost:{port}", folder / "authority.pem")
+            yield TlsProxy(f"localhost:{port}", folder / "authority.pem")
         finally:
             server.shutdown()
             thread.join()
 
 
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    """Pass on what comes, and at its end that it has ended."""
+def _forward(source: socket.socket, sink: socket.socket) -> None:
+    """Forward data, and its end."""
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
             sink.sendall(data)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,15 +13,6 @@ from flask_lakeflow_jobs.local import Clock, ManualClock, Workspace, load_bundle
 from tests.local.support import Client, python_task, simulated_job, simulated_task, write_bundle
 
 Serve = Callable[..., Client]
-
-
-@pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Hide the environment and the profiles of this machine's user."""
-    for name in list(os.environ):
-        if name.startswith("DATABRICKS_") or name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("DATABRICKS_CONFIG_FILE", str(tmp_path / "no-such-file"))
 
 
 @pytest.fixture

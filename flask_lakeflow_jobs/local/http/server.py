@@ -41,7 +41,7 @@ class HttpServer:
 
     @property
     def is_serving(self) -> bool:
-        """Whether requests are served."""
+        """True while requests are served."""
         return self._thread.is_alive()
 
     def start(self, application: WsgiApplication) -> None:

@@ -50,7 +50,7 @@ def use(database: Any, *, is_catalog: bool, name: str) -> None:
         name = _ensure_catalog(database, name)
     else:
         name = _ensure_schema(database, name.split("."))
-    database.execute(f"USE {quote(name)}")
+    database.execute(f"USE {quote_name(name)}")
 
 
 def prepare_create(database: Any, statement: str) -> bool:
@@ -81,7 +81,7 @@ def rename_main_catalog(statement: str) -> str:
     return _MAIN_CATALOG.sub(replacement, statement)
 
 
-def quote(name: str) -> str:
+def quote_name(name: str) -> str:
     """Quote each part of a name for DuckDB."""
     return ".".join('"' + part.strip('"').replace('"', '""') + '"' for part in name.split("."))
 
@@ -96,13 +96,13 @@ def _ensure_catalog(database: Any, name: str) -> str:
 def _ensure_schema(database: Any, names: list[str]) -> str:
     *catalog, schema = names
     path = ".".join([*(_ensure_catalog(database, each) for each in catalog), schema])
-    database.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(path)}")
+    database.execute(f"CREATE SCHEMA IF NOT EXISTS {quote_name(path)}")
     return path
 
 
 def _attach(database: Any, catalog: str) -> None:
     file = _catalog_file(catalog).replace("'", "''")
-    statement = f"ATTACH IF NOT EXISTS '{file}' AS {quote(catalog)}"
+    statement = f"ATTACH IF NOT EXISTS '{file}' AS {quote_name(catalog)}"
     _retry_while_locked(lambda: database.execute(statement))
 
 

@@ -70,7 +70,7 @@ class ScalaMap:
 
 
 class Context:
-    """Where a notebook runs. Each other method, such as ``notebookPath()``, returns an option."""
+    """A notebook's run. Each other method, such as ``notebookPath()``, returns an option."""
 
     def __init__(self, payload: dict[str, Any]) -> None:
         self._tags = {name: str(value) for name, value in payload["run"].items()}
@@ -118,7 +118,7 @@ class Context:
 
 
 class EntryPoint:
-    """The start of the chain of calls to the context, which leads through Java on Databricks."""
+    """The object from which the calls to the context start; on Databricks, an object of Java."""
 
     def __init__(self, payload: dict[str, Any]) -> None:
         self._payload = payload

@@ -270,7 +270,7 @@ class DBUtils:
     def serve_imports(self, names: dict[str, Any]) -> None:
         """Make ``from databricks.sdk.runtime import dbutils, spark`` return these objects.
 
-        The SDK's module asks ``dbruntime`` first, which exists on a cluster.
+        The SDK's module tries ``dbruntime`` first, which exists on a cluster.
         """
         namespace = {**names, **self.notebook_names()}
 

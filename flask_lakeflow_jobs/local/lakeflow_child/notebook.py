@@ -8,7 +8,7 @@ import sys
 from _ast import PyCF_ALLOW_TOP_LEVEL_AWAIT
 from functools import partial
 
-from .dbutils import NotebookExit
+from .dbutils import DBUtils, NotebookExit
 from .paths import find_notebook, to_local_path
 from .script import create_main_module, extend_import_path
 
@@ -16,8 +16,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import types
     from typing import Any
-
-    from .dbutils import DBUtils
 
 _TITLE = " Databricks notebook source"
 # Language and start of a comment, by the extension of a source notebook.

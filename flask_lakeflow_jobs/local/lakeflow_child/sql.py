@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .catalogs import connect, prepare_create, quote, rename_main_catalog, use
+from .catalogs import connect, prepare_create, quote_name, rename_main_catalog, use
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _resolve_identifiers(database: Any, statement: str, parameters: dict[str, st
 
     def replacement(match: re.Match[str]) -> str:
         (name,) = _execute(database, f"SELECT {match[1]}", parameters).fetchone()
-        return quote(name)
+        return quote_name(name)
 
     return _IDENTIFIER.sub(replacement, statement)
 

@@ -1,4 +1,4 @@
-"""Calls Airflow's hook, and prints what came back."""
+"""Calls Airflow's hook and prints the results."""
 
 # mypy: disable-error-code="import-not-found"
 
@@ -21,22 +21,22 @@ def main() -> None:
     ended = end_of(run_id)
     extract, load = hook.get_run(run_id)["tasks"]
     endless = hook.run_now({"job_id": ENDLESS})
-    going = hook.get_run_state(endless)
+    active = hook.get_run_state(endless)
     hook.cancel_run(endless)
-    seen = {
+    results = {
         "submitted without tasks": submitted(extract["spark_python_task"]["python_file"]),
         "found by name": hook.find_job_id_by_name("etl") == ETL,
         "job of the run": hook.get_job_id(run_id) == ETL,
         "ending": ended.result_state,
         "output": hook.get_run_output(load["run_id"])["notebook_output"]["result"],
-        "endless is over": going.is_terminal,
+        "endless is over": active.is_terminal,
         "endless once canceled": end_of(endless).result_state,
     }
-    print(json.dumps(seen))
+    print(json.dumps(results))
 
 
 def submitted(python_file: str) -> str:
-    """What a script says that is submitted as the operator does: by itself, numbers as text."""
+    """Submit a script as the operator does, without tasks and with numbers as text; its logs."""
     task = {"python_file": python_file, "parameters": ["2013-02-04"]}
     request = {"run_name": "by itself", "spark_python_task": task, "timeout_seconds": "3600"}
     run_id = hook.submit_run(request)

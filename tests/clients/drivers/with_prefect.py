@@ -1,4 +1,4 @@
-"""Runs Prefect's flow that starts a job and waits for its end, and prints what came of it."""
+"""Runs Prefect's flow that starts a job and waits for it, and prints the results."""
 
 # mypy: disable-error-code="import-not-found"
 
@@ -39,5 +39,5 @@ async def run(job: str, login: dict[str, str], **more: Any) -> Any:
 
 
 with prefect_test_harness(server_startup_timeout=120):
-    seen = asyncio.run(main())
-print(json.dumps(seen))
+    results = asyncio.run(main())
+print(json.dumps(results))

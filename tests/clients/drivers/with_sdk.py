@@ -1,4 +1,4 @@
-"""Calls each method of the SDK's JobsAPI that a workspace serves, and prints what came back."""
+"""Calls each method of the SDK's JobsAPI that a workspace serves and prints the results."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ ETL = int(os.environ["DATABRICKS_JOB_ETL"])
 ENDLESS = int(os.environ["DATABRICKS_JOB_ENDLESS"])
 FLAKY = int(os.environ["DATABRICKS_JOB_FLAKY"])
 
-CachedResponse = dict[str, Any]
+Results = dict[str, Any]
 
 
 def main() -> None:
     steps = (definitions, permissions, outputs, submission, repair, cancellation, deletion, paging)
-    seen = {step.__name__: step() for step in steps}
-    print(json.dumps({"user": workspace.current_user.me().user_name, **seen}))
+    results = {step.__name__: step() for step in steps}
+    print(json.dumps({"user": workspace.current_user.me().user_name, **results}))
 
 
-def definitions() -> CachedResponse:
+def definitions() -> Results:
     """create, get, list, update, reset, delete."""
     job_id = create("made", "first")
     jobs.update(job_id, new_settings=JobSettings(name="changed", tasks=[task("second")]))
@@ -44,22 +44,22 @@ def definitions() -> CachedResponse:
     }
 
 
-def permissions() -> CachedResponse:
+def permissions() -> Results:
     """get_permissions, get_permission_levels."""
     granted = jobs.get_permissions(str(ETL)).as_dict()["access_control_list"]
     levels = jobs.get_permission_levels(str(ETL)).as_dict()["permission_levels"]
     return {
         "granted": [one["permission_level"] for who in granted for one in who["all_permissions"]],
-        "known": sorted(level["permission_level"] for level in levels),
+        "levels": sorted(level["permission_level"] for level in levels),
     }
 
 
-def outputs() -> CachedResponse:
+def outputs() -> Results:
     """run_now, get_run, get_run_output, export_run; the same token is the same run."""
     token = os.urandom(16).hex()
-    given = {"day": "2013-02-03"}
-    run = jobs.run_now(ETL, job_parameters=given, idempotency_token=token).result()
-    again = jobs.run_now(ETL, job_parameters=given, idempotency_token=token).run_id
+    parameters = {"day": "2013-02-03"}
+    run = jobs.run_now(ETL, job_parameters=parameters, idempotency_token=token).result()
+    again = jobs.run_now(ETL, job_parameters=parameters, idempotency_token=token).run_id
     script, notebook = (jobs.get_run_output(task_run) for task_run in task_runs(run))
     views = jobs.export_run(task_runs(run)[1]).as_dict()["views"]
     return {
@@ -72,7 +72,7 @@ def outputs() -> CachedResponse:
     }
 
 
-def submission() -> CachedResponse:
+def submission() -> Results:
     """submit: a run without a job."""
     path = jobs.get(ETL).as_dict()["settings"]["tasks"][1]["notebook_task"]["notebook_path"]
     notebook = NotebookTask(notebook_path=path, base_parameters={"day": "2013-02-04"})
@@ -86,8 +86,8 @@ def submission() -> CachedResponse:
     }
 
 
-def repair() -> CachedResponse:
-    """repair_run, and the history that get_run gives of it."""
+def repair() -> Results:
+    """repair_run, and its history from get_run."""
     waiter = jobs.run_now(FLAKY)
     run_id = waiter.bind()["run_id"]
     failed = error_of(waiter.result)
@@ -100,8 +100,8 @@ def repair() -> CachedResponse:
     }
 
 
-def cancellation() -> CachedResponse:
-    """cancel_run, cancel_all_runs, list_runs of those that go on."""
+def cancellation() -> Results:
+    """cancel_run, cancel_all_runs, list_runs of active runs."""
     canceled = jobs.cancel_run(start(ENDLESS)).result()
     more = {start(ENDLESS), start(ENDLESS)}
     active = {run.run_id for run in jobs.list_runs(job_id=ENDLESS, active_only=True)}
@@ -110,7 +110,7 @@ def cancellation() -> CachedResponse:
     return {"one": ending(canceled), "active ones listed": active == more, "all": endings}
 
 
-def deletion() -> CachedResponse:
+def deletion() -> Results:
     """delete_run."""
     run = jobs.run_now(create("over at once", "only")).result()
     run_id = number(run.run_id)
@@ -118,8 +118,8 @@ def deletion() -> CachedResponse:
     return {"get after delete": error_of(lambda: jobs.get_run(run_id))}
 
 
-def paging() -> CachedResponse:
-    """get, get_run and list_runs, of more than fits on a page."""
+def paging() -> Results:
+    """get, get_run and list_runs of several pages."""
     wide = create("wide", *(f"task-{n}" for n in range(120)))
     run = jobs.run_now(wide).result()
     tasks = jobs.get_run(number(run.run_id)).tasks or []
@@ -135,7 +135,7 @@ def paging() -> CachedResponse:
 
 
 def create(name: str, *task_keys: str) -> int:
-    """A job whose runs are over at once."""
+    """Create a simulated job whose runs end at once."""
     job = jobs.create(
         name=name,
         max_concurrent_runs=1000,
@@ -166,14 +166,14 @@ def task_runs(run: Run) -> list[int]:
     return [number(task.run_id) for task in run.tasks or []]
 
 
-def number(found: int | None) -> int:
-    """An id, which the SDK declares as what may be missing."""
-    assert found is not None
-    return found
+def number(value: int | None) -> int:
+    """Return an id, which is optional in the SDK."""
+    assert value is not None
+    return value
 
 
 def error_of(call: Callable[[], object]) -> str:
-    """The name of the error that a call raises."""
+    """Return the name of the error that a call raises."""
     try:
         call()
     except (DatabricksError, OperationFailed) as error:

@@ -13,7 +13,7 @@ pytest.importorskip("duckdb")
 from flask_lakeflow_jobs.local.lakeflow_child.catalogs import (
     connect,
     prepare_create,
-    quote,
+    quote_name,
     rename_main_catalog,
 )
 from flask_lakeflow_jobs.local.lakeflow_child.sql import run_sql, run_statements, to_duckdb
@@ -73,8 +73,8 @@ def test_rename_main_catalog(statement: str, renamed: str) -> None:
 @pytest.mark.parametrize(
     ("name", "quoted"), [("a.b", '"a"."b"'), ('"a"."b"', '"a"."b"'), ("a-b", '"a-b"')]
 )
-def test_quote(name: str, quoted: str) -> None:
-    assert quote(name) == quoted
+def test_quote_name(name: str, quoted: str) -> None:
+    assert quote_name(name) == quoted
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A DAG of Airflow's operator; run as a program, it prints what came of each task."""
+"""A DAG of Airflow's operator; run as a program, it prints the state of each task."""
 
 # mypy: disable-error-code="import-not-found"
 
@@ -20,7 +20,7 @@ with DAG("clients", schedule=None, start_date=datetime(2025, 1, 1)) as dag:
     }
     first = DatabricksRunNowOperator(task_id="first", **once)
     second = DatabricksRunNowOperator(task_id="second", **once)
-    # The operator fails even where the repair succeeds; its next try finds the repaired run.
+    # The operator fails even if the repair succeeds; its next try finds the repaired run.
     repaired = DatabricksRunNowOperator(
         task_id="repaired",
         job_id=os.environ["DATABRICKS_JOB_FLAKY"],
@@ -33,7 +33,7 @@ with DAG("clients", schedule=None, start_date=datetime(2025, 1, 1)) as dag:
     first >> second >> repaired
 
 if __name__ == "__main__":
-    seen = {
+    results = {
         task.task_id: {
             "state": str(task.state),
             "tries": task.try_number,
@@ -41,4 +41,4 @@ if __name__ == "__main__":
         }
         for task in dag.test().get_task_instances()
     }
-    print(json.dumps(seen))
+    print(json.dumps(results))
