@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from ..sdk_types import BaseRun, Run
     from .watched_run import RunKey
 
-TTL_SECONDS = 600.0
+HISTORY_TTL_SECONDS = 600.0
 
 #: The delay until the next attempt after a failed read.
-RETRY_SECONDS = 30.0
+HISTORY_RETRY_SECONDS = 30.0
 
 
 class History:
@@ -84,7 +84,7 @@ class History:
             expiry, durations = self._expiry_and_durations.get(group, (0.0, []))
             if now < expiry:
                 return False
-            self._expiry_and_durations[group] = now + RETRY_SECONDS, durations
+            self._expiry_and_durations[group] = now + HISTORY_RETRY_SECONDS, durations
             return True
 
     def _refresh(self, run_key: RunKey) -> None:
@@ -95,8 +95,8 @@ class History:
                 durations = sorted(successful_durations(self._read_ended_runs(run_key)))
             except LakeflowJobsError:
                 return
-            self._cache.set(cache_key, durations, TTL_SECONDS)
-        expiry = self._clock.monotonic() + TTL_SECONDS
+            self._cache.set(cache_key, durations, HISTORY_TTL_SECONDS)
+        expiry = self._clock.monotonic() + HISTORY_TTL_SECONDS
         with self._lock:
             self._expiry_and_durations[run_key.group] = expiry, durations
 

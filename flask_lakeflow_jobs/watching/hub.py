@@ -68,7 +68,7 @@ class Hub:
         call_in_forked_children(self._initialize)
 
     def _initialize(self) -> None:
-        """Set up what a forked child cannot use of its parent's."""
+        """Set up the state of this process. A forked child has none of its parent's threads."""
         self._changed = threading.Condition()
         self._watched_runs: dict[RunKey, WatchedRun] = {}
         self._is_running = False
@@ -95,17 +95,17 @@ class Hub:
         with self._changed:
             return sum(run.subscriber_count > 0 for run in self._watched_runs.values())
 
-    def subscribe(self, run_key: RunKey, seen: StateId | None = None) -> Subscription:
+    def subscribe(self, run_key: RunKey, last_state: StateId | None = None) -> Subscription:
         """Subscribe to a run; close the subscription when you are done.
 
-        :param seen: the state that the subscriber already has.
+        :param last_state: the state that the subscriber already has.
         """
         with self._changed:
             self._start_thread()
-            watched_run = self._watch(run_key, seen)
+            watched_run = self._watch(run_key, last_state)
             watched_run.subscriber_count += 1
             self._changed.notify()
-        return Subscription([SubscribedRun(watched_run, seen)], self._clock, self._leave)
+        return Subscription([SubscribedRun(watched_run, last_state)], self._clock, self._leave)
 
     def invalidate(self, run_key: RunKey) -> None:
         """Poll a run again at once, because it was changed. Polls under way do not count."""
@@ -160,10 +160,14 @@ class Hub:
                 watched_run.notify(notification.id, now)
         self._changed.notify()
 
-    def _watch(self, run_key: RunKey, seen: StateId | None = None) -> WatchedRun:
+    def _watch(self, run_key: RunKey, last_state: StateId | None = None) -> WatchedRun:
         """Return the watched run, or a new one if it is too old for a new subscriber."""
         now, watched_run = self._clock.monotonic(), self._watched_runs.get(run_key)
-        if watched_run is None or watched_run.is_expired(now) or watched_run.is_outdated_by(seen):
+        if (
+            watched_run is None
+            or watched_run.is_expired(now)
+            or watched_run.is_outdated_by(last_state)
+        ):
             watched_run = self._watched_runs[run_key] = WatchedRun(run_key, now)
         return watched_run
 

@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from ..errors import UpstreamThrottled
-from .shared_record import TTL_SECONDS
+from .shared_record import RECORD_TTL_SECONDS
 
 if TYPE_CHECKING:
     from ..clock import Clock
@@ -49,7 +49,7 @@ def record_age(published_at: float, now: float, max_age: float) -> float | None:
 
 
 def is_new(max_age: float) -> bool:
-    """Return whether a record of at most this age tells when it was published, to a tick."""
+    """Return whether the publication of a record of at most this age is known to a tick."""
     return max_age <= 2 * TICK_SECONDS
 
 
@@ -160,14 +160,14 @@ class LeaseCoordinator:
         """Publish the result of our poll for the other processes.
 
         :param ttl: seconds until the next poll.
-        :param is_new: the state differs from the last one known here.
+        :param is_new: the state differs from the last one of this process.
         """
         lease, now = watched_run.lease, self._clock.monotonic()
         if lease.notification_id is not None:
             self._handle_notification(watched_run, lease.notification_id)
         if not self._records.is_shared:
             return
-        if is_new or now - lease.state_stored_at > TTL_SECONDS / 2:
+        if is_new or now - lease.state_stored_at > RECORD_TTL_SECONDS / 2:
             self._records.store_snapshot(watched_run.run_key, snapshot)
             lease.state_stored_at = now
         self._publish(watched_run, snapshot, ttl)

@@ -19,7 +19,7 @@ CHECK_INTERVAL_SECONDS = 0.5
 
 #: How many notifications are kept for the other processes, and how long after the last one.
 MAX_NOTIFICATIONS = 100
-TTL_SECONDS = 60.0
+NOTIFICATIONS_TTL_SECONDS = 60.0
 
 CACHE_KEY = "notifications"
 
@@ -75,7 +75,9 @@ class Notifications:
             with self._lock:
                 self._received.add(notification.id)
                 notifications = [*self._read(), notification][-MAX_NOTIFICATIONS:]
-                self._cache.set(CACHE_KEY, [asdict(each) for each in notifications], TTL_SECONDS)
+                self._cache.set(
+                    CACHE_KEY, [asdict(each) for each in notifications], NOTIFICATIONS_TTL_SECONDS
+                )
         return notification
 
     def receive(self) -> list[Notification]:

@@ -2,7 +2,7 @@
 next one.
 
 The process that acquires the lease polls the run. It then publishes a record of the poll under a
-new poll id. A lease is on the poll after a known one, so no common clock is needed. It expires, so
+new poll id. A lease names the poll that it follows, so no common clock is needed. It expires, so
 a process that dies during a poll delays the others only for a while.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .watched_run import RunKey
 
 #: How long records and states are kept. A state that lasts longer is stored again in time.
-TTL_SECONDS = 3600.0
+RECORD_TTL_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class SharedRecords:
     def store_snapshot(self, run_key: RunKey, snapshot: Snapshot) -> None:
         """Store the state of a run in place of the one before."""
         entry = {"id": str(snapshot.id), "data": snapshot.data}
-        self._cache.set(f"state:{run_key.key}", entry, TTL_SECONDS)
+        self._cache.set(f"state:{run_key.key}", entry, RECORD_TTL_SECONDS)
 
     def publish(
         self,
@@ -115,7 +115,7 @@ class SharedRecords:
         """
         poll_id, state_id = uuid.uuid4().hex[:12], None if snapshot is None else str(snapshot.id)
         record = PollRecord(poll_id, state_id, ttl, self._clock.now(), notification_id)
-        self._cache.set(f"poll:{run_key.key}", asdict(record), TTL_SECONDS)
+        self._cache.set(f"poll:{run_key.key}", asdict(record), RECORD_TTL_SECONDS)
         return poll_id
 
     def acquire(self, run_key: RunKey, after: str) -> bool:
@@ -126,7 +126,7 @@ class SharedRecords:
         return self._cache.add(self._lease_key(run_key, after), True, self._lease_seconds)
 
     def release(self, run_key: RunKey, after: str) -> None:
-        """Let another process acquire the lease on the poll after a known one."""
+        """Let another process acquire the lease."""
         self._cache.delete(self._lease_key(run_key, after))
 
     def invalidate(self, run_key: RunKey) -> None:

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..runs.outcome import RunStatus
 from ..upstream.cached_reads import CachedReads
+from .schedule import RUNS_PER_PAGE
 
 if TYPE_CHECKING:
     from ..sdk_types import BaseRun, Run
     from ..upstream.gateway import BoundUpstream, Upstream
     from ..upstream.jobs_api import ApiResponse
     from .watched_run import RunKey
-
-#: The past runs from which the durations of a job are learned: one page.
-MAX_PAST_RUNS = 25
 
 
 class RunSource(Protocol):
@@ -28,7 +26,7 @@ class RunSource(Protocol):
         """Read the active runs of the same job, with their tasks."""
 
     def read_ended_runs(self, run_key: RunKey) -> list[BaseRun]:
-        """Read the last runs of the same job that have ended."""
+        """Read the last runs of the same job that have ended: one page."""
 
     def restore(self, stored: dict[str, Any]) -> RunStatus:
         """Rebuild a status from its ``to_dict()``."""
@@ -51,7 +49,7 @@ class UpstreamSource:
         return self._bind(run_key).list_active_runs(limit)
 
     def read_ended_runs(self, run_key: RunKey) -> list[BaseRun]:
-        runs = self._bind(run_key).list_runs(MAX_PAST_RUNS, completed_only=True)
+        runs = self._bind(run_key).list_runs(RUNS_PER_PAGE, completed_only=True)
         return [run.value for run in runs]
 
     def _bind(self, run_key: RunKey) -> BoundUpstream:

@@ -41,14 +41,14 @@ class Wakeup:
 class SubscribedRun:
     """A watched run, and what one subscriber knows of it.
 
-    :param seen: the state that the subscriber already has.
+    :param last_state: the state that the subscriber already has.
     """
 
-    __slots__ = ("_is_stale", "_seen", "_version", "watched_run")
+    __slots__ = ("_is_stale", "_last_state", "_version", "watched_run")
 
-    def __init__(self, watched_run: WatchedRun, seen: StateId | None) -> None:
+    def __init__(self, watched_run: WatchedRun, last_state: StateId | None) -> None:
         self.watched_run = watched_run
-        self._seen = seen
+        self._last_state = last_state
         self._version = 0
         self._is_stale = False
 
@@ -68,7 +68,7 @@ class SubscribedRun:
         self._version = state.version
         updates = []
         if state.snapshot is not None and self._is_new(state.snapshot):
-            self._seen = state.snapshot.id
+            self._last_state = state.snapshot.id
             updates.append(RunUpdate(run_key, snapshot=state.snapshot))
         if state.error is not None:
             updates.append(RunUpdate(run_key, error=state.error))
@@ -80,10 +80,10 @@ class SubscribedRun:
         return updates
 
     def _is_new(self, snapshot: Snapshot) -> bool:
-        if self._seen is None:
+        if self._last_state is None:
             return True
-        is_older = not snapshot.is_terminal and snapshot.id.is_before(self._seen)
-        return snapshot.id != self._seen and not is_older
+        is_older = not snapshot.is_terminal and snapshot.id.is_before(self._last_state)
+        return snapshot.id != self._last_state and not is_older
 
 
 class Subscription:

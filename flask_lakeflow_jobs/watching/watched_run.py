@@ -174,10 +174,10 @@ class WatchedRun:
         is_kept_up_to_date = self.subscriber_count > 0 and not self.state.is_final
         return not is_kept_up_to_date and self.next_poll_at <= now
 
-    def is_outdated_by(self, seen: StateId | None) -> bool:
-        """Return whether a subscriber has seen a state that came after the end known here."""
+    def is_outdated_by(self, last_state: StateId | None) -> bool:
+        """Return whether a subscriber has a state that came after the end known here."""
         end = self.state.snapshot
-        return bool(seen and end and end.is_terminal and end.id.is_before(seen))
+        return bool(last_state and end and end.is_terminal and end.id.is_before(last_state))
 
     def start_poll(self) -> None:
         self.poll_state = PollState.POLLING

@@ -13,8 +13,8 @@ from flask_lakeflow_jobs import UpstreamUnavailable
 from flask_lakeflow_jobs.cache import SharedCache
 from flask_lakeflow_jobs.concurrency import run_inline
 from flask_lakeflow_jobs.watching.history import (
-    RETRY_SECONDS,
-    TTL_SECONDS,
+    HISTORY_RETRY_SECONDS,
+    HISTORY_TTL_SECONDS,
     History,
     successful_durations,
 )
@@ -85,7 +85,7 @@ def test_one_read_serves_all_runs_of_a_job_until_it_expires(
     history: History, past: PastRuns, cache: SharedCache, clock: FakeClock
 ) -> None:
     assert refreshed(history, ONE) == refreshed(history, TWO) == [10.0, 20.0, 30.0]
-    clock.sleep(TTL_SECONDS - 1)
+    clock.sleep(HISTORY_TTL_SECONDS - 1)
     past.set_durations(5.0)
     assert refreshed(history) == [10.0, 20.0, 30.0]
     assert past.reads == 1
@@ -149,12 +149,12 @@ def test_failed_read_is_repeated_later_and_keeps_the_durations(
 ) -> None:
     refreshed(history)
     cache.delete(f"history:{ONE.group}")
-    clock.sleep(TTL_SECONDS)
+    clock.sleep(HISTORY_TTL_SECONDS)
     past.fails = True
     for _ in range(2):
         assert refreshed(history) == [10.0, 20.0, 30.0]
     assert past.reads == 2
-    clock.sleep(RETRY_SECONDS)
+    clock.sleep(HISTORY_RETRY_SECONDS)
     past.fails = False
     past.set_durations(5.0)
     assert refreshed(history) == [5.0]

@@ -1,5 +1,5 @@
-"""Each run is polled once for all its subscribers, at once after a change, and never for longer
-than somebody needs it."""
+"""Each run is polled once for all its subscribers, at once after a change, and only while
+it has subscribers or a notification."""
 
 from __future__ import annotations
 

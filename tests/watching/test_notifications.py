@@ -17,7 +17,7 @@ from flask_lakeflow_jobs.watching.notifications import (
     CACHE_KEY,
     CHECK_INTERVAL_SECONDS,
     MAX_NOTIFICATIONS,
-    TTL_SECONDS,
+    NOTIFICATIONS_TTL_SECONDS,
     Notification,
     Notifications,
 )
@@ -64,7 +64,7 @@ def test_notification_is_received_once_by_each_other_process(
 
 def test_notification_expires(cache: SharedCache, clock: FakeClock) -> None:
     Notifications(cache, clock).publish(7, 1)
-    clock.sleep(TTL_SECONDS)
+    clock.sleep(NOTIFICATIONS_TTL_SECONDS)
     assert Notifications(cache, clock).receive() == []
 
 

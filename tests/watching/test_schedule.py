@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flask_lakeflow_jobs.upstream import jobs_api
 from flask_lakeflow_jobs.watching.schedule import (
     DELAY_SHARE_OF_AGE,
     MIN_DELAY_SECONDS,
     MIN_DURATIONS,
+    RUNS_PER_PAGE,
     TERMINAL_DELAY_SECONDS,
     TERMINATING_DELAY_SECONDS,
     NextPoll,
@@ -224,6 +226,11 @@ def test_remaining_seconds_are_never_negative(age: float, past: list[float]) -> 
 
 
 # Lists
+
+
+def test_page_size_is_that_of_the_reads() -> None:
+    """The schedule cannot import it: that would import the SDK."""
+    assert RUNS_PER_PAGE == jobs_api.RUNS_PER_PAGE
 
 
 @pytest.mark.parametrize(
