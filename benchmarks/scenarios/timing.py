@@ -22,6 +22,7 @@ from flask_lakeflow_jobs.runs.outcome import RunStatus
 from flask_lakeflow_jobs.upstream.jobs_api import ApiResponse
 from flask_lakeflow_jobs.watching.hub import Hub
 from flask_lakeflow_jobs.watching.schedule import PollSettings
+from flask_lakeflow_jobs.watching.schedule import PollSettings
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 
 from ..bench import Bench, appkit, ours
@@ -223,11 +224,11 @@ def simulate(drawn: Sequence[float], lengths: Lengths) -> Outcome:
         end = clock.time + length
         subscription = hub.subscribe(RunKey(APP, job, run_id))
         while True:
-            pause = hub.step()
+            delay = hub.step()
             subscription.collect()
             if subscription.is_finished:
                 break
-            clock.sleep(pause)
+            clock.sleep(delay)
         subscription.close()
         delays.append(clock.time - end)
         simulation.end()

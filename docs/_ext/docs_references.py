@@ -1,4 +1,4 @@
-"""The tests that the book refers to: each has to be there. Pure, but for reading it."""
+"""References from the documentation to tests."""
 
 from __future__ import annotations
 
@@ -9,11 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class TestReference:
-    """A test that the book names.
-
-    :param file: its file, from the project's root.
-    :param name: its function.
-    """
+    """A test function and its file, relative to the project's root."""
 
     __test__ = False
 
@@ -22,16 +18,14 @@ class TestReference:
 
     @property
     def sentence(self) -> str:
-        """What it says."""
+        """The name as words."""
         return self.name.removeprefix("test_").replace("_", " ")
 
 
-def found(text: str, root: Path) -> TestReference:
-    """The test that is meant.
+def find_test(text: str, root: Path) -> TestReference:
+    """Find a test by its pytest id without a class, such as ``tests/runs/test_outcome.py::test_…``.
 
-    :param text: as pytest spells it, without a class: ``tests/runs/test_outcome.py::test_…``.
-    :param root: the project's.
-    :raises LookupError: there is no such test.
+    :raises LookupError: if there is no such test.
     """
     file, _, name = text.partition("::")
     path = root / file

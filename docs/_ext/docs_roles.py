@@ -1,4 +1,4 @@
-"""What the book is written with, beside Sphinx: references to tests."""
+"""The Sphinx role ``{test}``, a reference to a test."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from sphinx.util.docutils import SphinxRole
 
 
 class TestRole(SphinxRole):
-    """A test by what it says, with its file to read: ``{test}`tests/test_x.py::test_y```."""
+    """A link to a test's file, titled by its name: ``{test}`tests/test_x.py::test_y```."""
 
     __test__ = False
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         try:
-            test = docs_references.found(self.text, Path(self.env.srcdir).parent)
+            test = docs_references.find_test(self.text, Path(self.env.srcdir).parent)
         except LookupError as error:
             message = self.inliner.reporter.warning(str(error), line=self.lineno)
             return [nodes.problematic(self.rawtext, self.rawtext)], [message]
@@ -30,6 +30,6 @@ class TestRole(SphinxRole):
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Tell Sphinx of it."""
+    """Register the role."""
     app.add_role("test", TestRole())
     return {"parallel_read_safe": True}

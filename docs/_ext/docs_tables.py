@@ -1,7 +1,7 @@
-"""The tables of the book, made of the code.
+"""Tables of the documentation, generated from the code.
 
-They stand in the pages, each between two comments, so that they can be read in the repository too.
-A test says when they differ from what the code says; this module, run, writes them anew::
+The pages contain them, each between two comments, so that the repository shows them too. A test
+fails if a table is outdated. Run this module to update all pages::
 
     python docs/_ext/docs_tables.py
 """
@@ -29,7 +29,7 @@ from flask_lakeflow_jobs.runs.params import TASK_TYPES, build_run_now_fields
 from flask_lakeflow_jobs.web.problems import PROBLEM_TYPE_PREFIX
 from flask_lakeflow_jobs.web.sse.format import EVENT_TYPES
 
-#: What the SDK's JobsAPI asks for, and whether the local workspace serves it.
+#: The endpoints that the SDK's JobsAPI calls, and whether the local workspace serves them.
 JOBS_API: Mapping[str, bool] = {
     "POST jobs/create": True,
     "GET jobs/get": True,
@@ -53,7 +53,7 @@ JOBS_API: Mapping[str, bool] = {
     "PATCH permissions/jobs/{id}": False,
 }
 
-#: The kinds of tasks that the local workspace runs, and what each needs for it.
+#: The kinds of tasks that the local workspace runs, with their requirements.
 RUNNABLE: Mapping[str, str] = {
     "notebook_task": ", from a `.py` source notebook or an `.ipynb`",
     "spark_python_task": "",
@@ -64,13 +64,13 @@ RUNNABLE: Mapping[str, str] = {
     "run_job_task": "",
 }
 
-#: What the local workspace does with the other kinds.
+#: How the local workspace treats the other kinds.
 SIMULATED = "is simulated, or ends with a message that says so"
 
-#: The job by which routes are found out: the document names each.
+#: The job of the app whose OpenAPI document provides the routes.
 JOB = "etl"
 
-#: What a job of each task type is given, for the table that shows where it goes.
+#: Example parameters for each task type.
 EXAMPLES: Mapping[str, dict[str, Any]] = {
     "job": {"day": "2025-01-01", "dry": True},
     "notebook": {"day": "2025-01-01"},
@@ -83,64 +83,47 @@ EXAMPLES: Mapping[str, dict[str, Any]] = {
     "dbt_commands": {"commands": ["dbt run"]},
 }
 
-
-#: Where something that is made of the code stands in a page.
-PLACE = re.compile(
+#: A generated section of a page.
+SECTION = re.compile(
     r"^(<!-- made of code: (\S+) -->\n).*?(^<!-- end -->)$", re.DOTALL | re.MULTILINE
 )
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table.
-
-    :param head: the names of its columns.
-    :param rows: its cells, in Markdown.
-    """
+    """A table with cells in Markdown."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
     def to_markdown(self) -> str:
-        """The same as Markdown."""
+        """Render the table in Markdown."""
         lines = [self.head, tuple("---" for _ in self.head), *self.rows]
-        return "\n".join(f"| {' | '.join(map(escaped, cells))} |" for cells in lines)
+        return "\n".join(f"| {' | '.join(map(escape_cell, cells))} |" for cells in lines)
 
 
-def escaped(cell: str) -> str:
-    """Text that stays in its cell.
-
-    :param cell: Markdown.
-    """
+def escape_cell(cell: str) -> str:
+    """Escape what would end a cell: newlines and pipes."""
     return " ".join(cell.split()).replace("|", "\\|")
 
 
 def code(text: object) -> str:
-    """Text as code.
-
-    :param text: it.
-    """
+    """Format a value as code in Markdown."""
     return f"`{text}`"
 
 
 def as_json(value: Any) -> str:
-    """A value as code; nothing for nothing.
-
-    :param value: anything that JSON can hold.
-    """
+    """Format a value as JSON code; empty for ``None`` and ``{}``."""
     return "" if value in (None, {}) else code(json.dumps(value))
 
 
 def summary_of(documented: object) -> str:
-    """The first paragraph of a docstring.
-
-    :param documented: what has it.
-    """
+    """Return the first paragraph of an object's docstring."""
     return " ".join((inspect.getdoc(documented) or "").split("\n\n")[0].split())
 
 
 def keys() -> Table:
-    """The extension's own keys."""
+    """Build the table of the extension's own keys."""
     return Table(
         ("Key", "Default", "Meaning"),
         tuple((code(key.name), as_json(key.default), key.meaning) for key in KEYS),
@@ -148,7 +131,7 @@ def keys() -> Table:
 
 
 def sdk_keys() -> Table:
-    """The SDK's keys."""
+    """Build the table of the SDK's keys."""
     return Table(
         ("Key", "The SDK calls it"),
         tuple((code(key), code(argument)) for key, argument in SDK_KEYS.items()),
@@ -156,7 +139,7 @@ def sdk_keys() -> Table:
 
 
 def task_types() -> Table:
-    """Where each task type puts parameters, found out by doing it."""
+    """Build the table of run-now fields by task type, by converting example parameters."""
     return Table(
         ("`task_type`", "Parameters", "What run-now is sent"),
         tuple(
@@ -171,14 +154,14 @@ def task_types() -> Table:
 
 
 def outcomes() -> Table:
-    """Every outcome of a run."""
+    """Build the table of outcomes."""
     return Table(
         ("Outcome", "The run", "Exit code"),
-        tuple((code(outcome), *_end_of(outcome)) for outcome in Outcome),
+        tuple((code(outcome), *_describe_end(outcome)) for outcome in Outcome),
     )
 
 
-def _end_of(outcome: Outcome) -> tuple[str, str]:
+def _describe_end(outcome: Outcome) -> tuple[str, str]:
     if outcome in ACTIVE.values():
         return "goes on", ""
     if outcome is Outcome.UNKNOWN:
@@ -187,7 +170,7 @@ def _end_of(outcome: Outcome) -> tuple[str, str]:
 
 
 def exit_codes() -> Table:
-    """The exit codes of ``flask jobs``."""
+    """Build the table of exit codes of ``flask jobs``."""
     return Table(
         ("Exit code", "Meaning"),
         tuple((code(int(each)), meaning) for each, meaning in MEANINGS.items()),
@@ -195,7 +178,7 @@ def exit_codes() -> Table:
 
 
 def events() -> Table:
-    """The events of a stream."""
+    """Build the table of events of a stream."""
     return Table(
         ("`event:`", "`data:`", "Meaning"),
         tuple(
@@ -206,18 +189,18 @@ def events() -> Table:
 
 
 def errors() -> Table:
-    """Every error, with what it is over HTTP and on the command line."""
+    """Build the table of errors with their HTTP statuses and exit codes."""
     return Table(
         ("Error", "HTTP status", "Exit code", "Meaning"),
         tuple(
-            (class_of(error), code(error.code), code(error.exit_code), summary_of(error))
-            for error in _with_kinds(LakeflowJobsError)
+            (link_to(error), code(error.code), code(error.exit_code), summary_of(error))
+            for error in _subclasses_of(LakeflowJobsError)
         ),
     )
 
 
 def problem_types() -> Table:
-    """The types of problem documents."""
+    """Build the table of problem document types."""
     return Table(
         ("`type`", "Status", "May pass", "Error"),
         tuple(
@@ -225,29 +208,26 @@ def problem_types() -> Table:
                 code(PROBLEM_TYPE_PREFIX + error.kind),
                 code(error.code),
                 "yes" if error.retryable else "no",
-                class_of(error),
+                link_to(error),
             )
-            for error in _with_kinds(LakeflowJobsError)
+            for error in _subclasses_of(LakeflowJobsError)
         ),
     )
 
 
-def class_of(error: type[LakeflowJobsError]) -> str:
-    """A link to an error's place in the reference.
-
-    :param error: it.
-    """
+def link_to(error: type[LakeflowJobsError]) -> str:
+    """Return a link to an error in the API reference."""
     return f"[{code(error.__name__)}](api.md#errors)"
 
 
-def _with_kinds(error: type[LakeflowJobsError]) -> Iterator[type[LakeflowJobsError]]:
-    for kind in error.__subclasses__():
-        yield kind
-        yield from _with_kinds(kind)
+def _subclasses_of(error: type[LakeflowJobsError]) -> Iterator[type[LakeflowJobsError]]:
+    for subclass in error.__subclasses__():
+        yield subclass
+        yield from _subclasses_of(subclass)
 
 
 def routes() -> Table:
-    """The HTTP routes, of the app's own OpenAPI document."""
+    """Build the table of HTTP routes from the OpenAPI document."""
     return Table(
         ("Method", "Path", "What it does", "Statuses"),
         tuple(
@@ -263,12 +243,12 @@ def routes() -> Table:
 
 
 def http_parameters() -> Table:
-    """What can be said in the query and the headers of a request."""
+    """Build the table of query parameters and headers."""
     rows: dict[tuple[str, str, str], list[str]] = {}
     for method, path, operation in _operations():
         for parameter in operation.get("parameters", []):
-            about = (parameter["name"], parameter["in"], parameter["description"])
-            rows.setdefault(about, []).append(f"`{method.upper()} {path}`")
+            key = (parameter["name"], parameter["in"], parameter["description"])
+            rows.setdefault(key, []).append(f"`{method.upper()} {path}`")
     return Table(
         ("Name", "Where", "Meaning", "Of"),
         tuple(
@@ -279,7 +259,7 @@ def http_parameters() -> Table:
 
 
 def _operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Each operation with its method and its path."""
+    """Yield method, path and operation of the OpenAPI document of an app with all routes."""
     app = Flask("docs")
     app.config["LAKEFLOW_JOBS_WEBHOOK_USERNAME"] = "databricks"
     app.config["LAKEFLOW_JOBS_WEBHOOK_PASSWORD"] = "secret"  # noqa: S105
@@ -288,18 +268,15 @@ def _operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             if method != "parameters":
-                for place, parameter in enumerate(operation.get("parameters", [])):
+                for index, parameter in enumerate(operation.get("parameters", [])):
                     if "$ref" in parameter:
                         name = parameter["$ref"].rpartition("/")[2]
-                        operation["parameters"][place] = document["components"]["parameters"][name]
-                yield method, document["servers"][0]["url"] + path_of(path), operation
+                        operation["parameters"][index] = document["components"]["parameters"][name]
+                yield method, document["servers"][0]["url"] + format_path(path), operation
 
 
-def path_of(path: str) -> str:
-    """The path of a route as people write it.
-
-    :param path: as OpenAPI has it.
-    """
+def format_path(path: str) -> str:
+    """Convert a path of the OpenAPI document to the notation of the docs."""
     return (
         path.replace(f"/{JOB}/", "/{key}/")
         .replace("{run_id}", "{id}")
@@ -309,7 +286,7 @@ def path_of(path: str) -> str:
 
 
 def local_api() -> Table:
-    """The Jobs API's endpoints, and what the local workspace does with each."""
+    """Build the table of Jobs API endpoints in the local workspace."""
     return Table(
         ("Endpoint", "Here"),
         tuple(
@@ -320,7 +297,7 @@ def local_api() -> Table:
 
 
 def local_tasks() -> Table:
-    """The kinds of tasks, and what the local workspace does with each."""
+    """Build the table of task kinds in the local workspace."""
     return Table(
         ("Kind", "Here"),
         (
@@ -331,16 +308,16 @@ def local_tasks() -> Table:
 
 
 def commands() -> str:
-    """The commands of ``flask jobs`` with their options, in Markdown."""
+    """Render the commands of ``flask jobs`` with their options in Markdown."""
     context = click.Context(command_group, info_name="flask jobs")
     return "\n\n".join(
-        _command(command, click.Context(command, info_name=name, parent=context))
+        _render_command(command, click.Context(command, info_name=name, parent=context))
         for name in command_group.list_commands(context)
         if (command := command_group.get_command(context, name))
     )
 
 
-def _command(command: click.Command, context: click.Context) -> str:
+def _render_command(command: click.Command, context: click.Context) -> str:
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     options = [
         record
@@ -357,7 +334,7 @@ def _command(command: click.Command, context: click.Context) -> str:
     return "\n\n".join([*parts, table.to_markdown()] if options else parts)
 
 
-#: The tables that stand in pages, by name.
+#: The tables by their names in pages.
 TABLES: Mapping[str, Callable[[], Table]] = {
     "keys": keys,
     "sdk-keys": sdk_keys,
@@ -374,22 +351,19 @@ TABLES: Mapping[str, Callable[[], Table]] = {
 }
 
 
-def made(name: str) -> str:
-    """What stands in a page under a name, in Markdown.
+def render(name: str) -> str:
+    """Render a section in Markdown.
 
-    :param name: of a table, or ``commands``.
+    :param name: the name of a table, or ``commands``.
     """
     return commands() if name == "commands" else TABLES[name]().to_markdown()
 
 
-def rewritten(page: str) -> str:
-    """A page with everything that is made of the code made anew.
-
-    :param page: it, in Markdown.
-    """
-    return PLACE.sub(lambda place: f"{place[1]}\n{made(place[2])}\n\n{place[3]}", page)
+def update_page(page: str) -> str:
+    """Return a page in Markdown with all generated sections updated."""
+    return SECTION.sub(lambda section: f"{section[1]}\n{render(section[2])}\n\n{section[3]}", page)
 
 
 if __name__ == "__main__":
     for path in Path(__file__).parents[1].glob("*.md"):
-        path.write_text(rewritten(path.read_text()))
+        path.write_text(update_page(path.read_text()))

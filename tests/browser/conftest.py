@@ -1,4 +1,4 @@
-"""Chromium, and pages that must not complain."""
+"""Fixtures for tests in Chromium, whose pages must not log errors."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browser.proxy import Proxy
+from tests.console.conftest import make_shop, shop
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+__all__ = ["make_shop", "shop"]  # fixtures of the console's tests
 
 CHROMIUM = shutil.which("chromium")
 
 if importlib.util.find_spec("playwright") is None:
     collect_ignore_glob = ["test_*.py"]
 
-#: Nothing but the pages under test: no sandbox as root, no calls home.
+#: Root needs ``--no-sandbox``; the other flags keep background requests out.
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -32,8 +35,8 @@ FLAGS = [
     "--disable-sync",
 ]
 
-#: How Chromium begins what it says of a request that failed, or that a login page answered.
-OF_REQUESTS = ("Failed to load resource", "EventSource's response has a MIME type")
+#: Console messages of Chromium about failed requests and login pages, which tests cause on purpose.
+REQUEST_MESSAGES = ("Failed to load resource", "EventSource's response has a MIME type")
 
 OpenPage = Callable[..., "Page"]
 CheckAccessibility = Callable[["Page"], None]
@@ -41,9 +44,9 @@ CheckAccessibility = Callable[["Page"], None]
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, without a screen."""
+    """A headless Chromium of the system."""
     if CHROMIUM is None and "CI" not in os.environ:
-        pytest.skip("There is no Chromium on this machine.")
+        pytest.skip("Chromium is not installed.")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -54,23 +57,23 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[OpenPage]:
-    """Opens pages in contexts of their own; none may have had an error at the end.
+    """A function that opens a page in its own context; teardown fails if a page logged an error.
 
-    What a browser says of requests that fail is no error of the page, and is left out.
+    Messages about failed requests are ignored.
     """
-    complaints: list[str] = []
+    errors: list[str] = []
     pages: list[Page] = []
 
     def open_page(url: str = "about:blank", **context: object) -> Page:
         page = browser.new_context(**context).new_page()  # type: ignore[arg-type]
         pages.append(page)
-        page.on("pageerror", lambda error: complaints.append(f"{error}"))
+        page.on("pageerror", lambda error: errors.append(f"{error}"))
         page.on(
             "console",
             lambda message: (
-                complaints.append(message.text)
+                errors.append(message.text)
                 if message.type in ("error", "warning")
-                and not any(words in message.text for words in OF_REQUESTS)
+                and not any(text in message.text for text in REQUEST_MESSAGES)
                 else None
             ),
         )
@@ -80,16 +83,16 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
     yield open_page
     for page in pages:
         page.context.close()
-    assert not complaints
+    assert not errors
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--screenshots", help="a folder to keep pictures of the pages in")
+    parser.addoption("--screenshots", help="a folder for screenshots of the pages")
 
 
 @pytest.fixture
 def screenshots(pytestconfig: pytest.Config, tmp_path: Path) -> Path:
-    """Where pictures are put: for good, if the command line says so."""
+    """The folder of ``--screenshots``, else a temporary one."""
     folder = Path(pytestconfig.getoption("--screenshots", default=None) or tmp_path)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -97,13 +100,14 @@ def screenshots(pytestconfig: pytest.Config, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def check_accessibility() -> CheckAccessibility:
-    """Has axe-core look at a page; it may find nothing."""
+    """A function that asserts that axe-core finds no violation in a page."""
     from axe_playwright_python.sync_playwright import Axe
 
     def check(page: Page) -> None:
-        found = Axe().run(page).response["violations"]
+        violations = Axe().run(page).response["violations"]
         assert not [
-            (each["id"], each["help"], [node["target"] for node in each["nodes"]]) for each in found
+            (each["id"], each["help"], [node["target"] for node in each["nodes"]])
+            for each in violations
         ]
 
     return check
@@ -111,7 +115,7 @@ def check_accessibility() -> CheckAccessibility:
 
 @pytest.fixture
 def make_proxy() -> Iterator[Callable[[str], Proxy]]:
-    """Puts a proxy in front of an app."""
+    """A function that starts a proxy in front of an app."""
     proxies: list[Proxy] = []
 
     def make(url: str) -> Proxy:

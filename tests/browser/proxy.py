@@ -1,4 +1,4 @@
-"""A proxy between a browser and an app that cuts connections, holds answers back, or is down."""
+"""A proxy between a browser and an app that cuts connections, buffers responses, or is down."""
 
 from __future__ import annotations
 
@@ -18,17 +18,16 @@ DOWN = (
 
 @dataclass
 class Proxy:
-    """In front of an app, with one connection upstream for each request.
+    """A proxy with one upstream connection per request.
 
-    :param app_url: the app.
-    :param holds_back: whether an answer is handed on only when it is complete.
-    :param is_down: whether it answers 502 to everything.
-    :param down_for: the beginnings of paths for which it does.
-    :param requests: the paths that were asked for.
+    :param is_buffering: forward a response only when it is complete.
+    :param is_down: respond 502 to all requests.
+    :param down_for: prefixes of paths to respond 502 to.
+    :param requests: method and path of each request so far.
     """
 
     app_url: str
-    holds_back: bool = False
+    is_buffering: bool = False
     is_down: bool = False
     down_for: tuple[str, ...] = ()
     requests: list[str] = field(default_factory=list)
@@ -41,11 +40,11 @@ class Proxy:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def count(self, *parts: str) -> int:
-        """How many requests had all of these in their path."""
+        """Count the requests whose method and path contain all parts."""
         return sum(all(part in path for part in parts) for path in self.requests)
 
     def cut(self) -> None:
-        """Break all connections off, in the middle of whatever they carry."""
+        """Break all connections, also in the middle of a response."""
         for connection in list(self._open):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
@@ -56,21 +55,21 @@ class Proxy:
         self._thread.join()
         self._server.server_close()
 
-    def hand_on(self, head: bytes, body: bytes, client: socket.socket) -> None:
-        """Send a request on, and the answer back."""
+    def forward(self, head: bytes, body: bytes, client: socket.socket) -> None:
+        """Send a request to the app, and its response to the client."""
         address = urlsplit(self.app_url)
         with socket.create_connection((address.hostname or "", address.port or 80)) as app:
             self._open |= {app, client}
             try:
                 app.sendall(head + body)
-                held = b""
+                buffered = b""
                 while chunk := app.recv(65536):
-                    if self.holds_back:
-                        held += chunk
+                    if self.is_buffering:
+                        buffered += chunk
                     else:
                         client.sendall(chunk)
-                client.sendall(held)
-            except OSError:  # one of the two is gone
+                client.sendall(buffered)
+            except OSError:  # the client or the app has closed its connection
                 return
             finally:
                 self._open -= {app, client}
@@ -85,7 +84,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Browsers break connections off as they please."""
+        """Ignore errors of connections that the browser closes."""
 
 
 class _Request(BaseHTTPRequestHandler):
@@ -103,10 +102,10 @@ class _Request(BaseHTTPRequestHandler):
             lines = [f"{self.command} {self.path} HTTP/1.1"]
             lines += [f"{name}: {value}" for name, value in self.headers.items()]
             head = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
-            proxy.hand_on(head, body, self.connection)
+            proxy.forward(head, body, self.connection)
         self.close_connection = True
 
     do_POST = do_DELETE = do_GET  # noqa: N815
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing."""
+        """Log nothing."""

@@ -1,4 +1,4 @@
-"""The console in Chromium: live, by keyboard, in all its pages, against the local workspace."""
+"""The console in Chromium against the local workspace: live updates, keyboard, all pages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MakeProxy = Callable[[str], Proxy]
 
 WIDE, NARROW = 1280, 390
 
-OVER = "[data-part=meta][data-over=yes]"
+ENDED = "[data-part=meta][data-over=yes]"
 
 
 @pytest.fixture
@@ -44,15 +44,12 @@ def site(app: Flask, serve: Serve) -> str:
 
 
 def wait_for_end(page: Page) -> None:
-    page.wait_for_selector(OVER, state="attached")
+    page.wait_for_selector(ENDED, state="attached")
 
 
 def wait_for_task(page: Page, key: str, kind: str) -> None:
     page.wait_for_selector(f"[data-part=node-{key}] [data-kind={kind}]")
     page.wait_for_selector(f"[id$=-{key}-1] .lf-state[data-kind={kind}]")
-
-
-# ── from the form to the end ──────────────────────────────────────────────────────────────────────
 
 
 def test_console_journey_from_form_to_ended_run(site: str, open_page: OpenPage) -> None:
@@ -89,11 +86,8 @@ def test_form_error_is_at_its_field_and_focused(site: str, open_page: OpenPage) 
     page.click("button:has-text('Run')")
     assert "required" in (page.text_content(".lf-field:has([name=day]) .lf-field-error") or "")
     assert page.input_value("[name=sample]") == "700"
-    page.wait_for_selector("[name=day]:focus")  # a browser minds autofocus when it next draws
+    page.wait_for_selector("[name=day]:focus")  # browsers apply autofocus at the next frame
     assert page.get_attribute("[name=sample]", "aria-invalid") == "true"
-
-
-# ── live ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_run_page_updates_tasks_and_clocks(
@@ -179,27 +173,27 @@ def test_run_page_loaded_during_outage_recovers(
         fault_proxy.fail(Drop())
         page.wait_for_selector("[data-connection=stale]")
         page.reload()
-        page.wait_for_selector("[data-part=meta]:not([data-seen=''])", state="attached")
+        page.wait_for_selector("[data-part=meta]:not([data-stale-since=''])", state="attached")
         page.wait_for_selector("[data-connection=stale]:has-text('Shown is the state of')")
         fault_proxy.clear_faults()
         page.wait_for_selector("[data-connection=live]")
-        page.wait_for_selector("[data-part=meta][data-seen='']", state="attached")
+        page.wait_for_selector("[data-part=meta][data-stale-since='']", state="attached")
         run_gate.open()
         wait_for_end(page)
 
 
 class Login:
-    """What a host's login does to requests once the session has ended."""
+    """A host's login, which rejects requests once the session has expired."""
 
     def __init__(self, app: Flask, status: int) -> None:
-        self.is_over = False
+        self.has_expired = False
         self._status = status
         app.add_url_rule("/login", "login", lambda: "<title>Log in</title><form>Who?</form>")
-        app.before_request(self._lead_there)
+        app.before_request(self._reject)
 
-    def _lead_there(self) -> BaseResponse | None:
-        is_open = "~static" in request.path or request.path in ("/login", "/api/jobs/lakeflow.js")
-        if is_open or not self.is_over:
+    def _reject(self) -> BaseResponse | None:
+        is_public = "~static" in request.path or request.path in ("/login", "/api/jobs/lakeflow.js")
+        if is_public or not self.has_expired:
             return None
         return redirect("/login") if self._status == 302 else Response("Who?", self._status)
 
@@ -216,7 +210,7 @@ def test_pages_keep_content_and_say_when_logged_out(
     wait_for_task(page, "wait", "going")
     jobs.wait_for_selector("[aria-label='Job gated'] header .lf-state:has-text('running')")
     page.wait_for_selector("[data-connection=live]")
-    login.is_over = True
+    login.has_expired = True
     ended.click("[id$=-only-1] summary")
     ended.wait_for_selector("[data-output]:has-text('You are no longer logged in.')")
     run_gate.open()
@@ -224,7 +218,7 @@ def test_pages_keep_content_and_say_when_logged_out(
     jobs.wait_for_selector(".lf-notice:has-text('You are no longer logged in.')")
     assert jobs.locator("[aria-label='Job nightly']").count() == 1
     assert page.text_content(".lf-big") == "running"
-    login.is_over = False
+    login.has_expired = False
     jobs.reload()
     page.reload()
     wait_for_end(page)
@@ -341,9 +335,6 @@ def test_history_and_task_pages_are_live(
     page.wait_for_selector(".lf-texts pre:text('waiting')")
 
 
-# ── everywhere ────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_console_works_without_javascript(
     app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
 ) -> None:
@@ -420,7 +411,7 @@ def test_fragments_follow_the_hosts_color_scheme(
 def test_run_page_with_200_tasks_has_no_long_frames(
     tmp_path: Path, serve: Serve, open_page: OpenPage
 ) -> None:
-    """No frame of the page, laid out and brought up to date, takes long."""
+    """Neither layout nor an update blocks a frame for a second."""
     tasks = [
         {
             "task_key": f"task_{at:03}",
@@ -548,9 +539,6 @@ def test_run_page_skipped_outcome_is_accessible(
     check_accessibility(page)
 
 
-# ── for everybody, and for the docs ───────────────────────────────────────────────────────────────
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [WIDE, NARROW])
 def test_all_pages_are_accessible(
@@ -576,54 +564,54 @@ def test_all_pages_are_accessible(
         reduced_motion="reduce",
     )
 
-    def look(picture: str = "") -> None:
+    def check(screenshot: str = "") -> None:
         check_accessibility(page)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        if picture and width == WIDE:
-            page.screenshot(path=screenshots / f"{picture}-{scheme}.png", full_page=True)
+        if screenshot and width == WIDE:
+            page.screenshot(path=screenshots / f"{screenshot}-{scheme}.png", full_page=True)
 
     page.click("button:has-text('Run')")
-    look("form")
+    check("form")
     page.fill("[name=day]", "2026-11-23")
     page.click("button:has-text('Run')")
     page.wait_for_url("**/runs/*")
     wait_for_task(page, "join", "going")
-    look("run")
+    check("run")
     wait_for_end(page)
     page.click("[id$=-orders-1] summary")
     page.wait_for_selector("[id$=-orders-1] pre")
-    look("run-ended")
+    check("run-ended")
     page.goto(f"{url}/broken/runs/{run(app, 'broken')}")
     page.click("text='Trace'")
-    look()
+    check()
     page.goto(f"{url}/gated/runs/{start(app, 'gated', run_gate.params)}")
     page.click("summary:has-text('Cancel')")
-    look()
+    check()
     run_gate.open()
     wait_for_end(page)
     page.goto(f"{url}/flaky/runs/{run(app, 'flaky')}")
-    look("failure")
+    check("failure")
     for _ in range(12):
         run_id = start(app, "hourly")
     page.goto(f"{url}/hourly/runs/{run_id}")
     wait_for_end(page)
     page.goto(f"{url}/hourly")
-    look("history")
+    check("history")
     page.goto(url)
-    look("jobs")
+    check("jobs")
     page.goto(f"{url}/nowhere")
-    look()
+    check()
     page.goto(f"{url}/hourly?who=nobody")
-    look()
+    check()
     page.goto(f"{url}/parent/runs/{run(app, 'parent')}")
     page.click("[id$=-ours-1] summary")
     page.wait_for_selector("[id$=-ours-1] [data-output=whole] a")
-    look()
+    check()
     repaired = run(app, "flaky")
     with app.app_context():
         current_jobs["flaky"].repair_run(repaired)
         current_jobs["flaky"].wait(repaired)
     page.goto(f"{url}/flaky/runs/{repaired}")
-    look()
+    check()
     page.goto(page.evaluate("document.querySelector('[data-output] a').href"))
-    look()
+    check()

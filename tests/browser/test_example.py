@@ -1,4 +1,4 @@
-"""The example's page in Chromium, behind gunicorn, over its whole road to real data."""
+"""The example's page in Chromium, behind gunicorn, with real data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import tests.example.conftest  # noqa: F401  (imports the example by no settings from outside)
+import tests.example.conftest  # noqa: F401  (imports the example without settings of the environment)
 from flask_lakeflow_jobs.local import stop_workspace
 from tests.browser.conftest import OpenPage
 from tests.example.support import Site, serve
@@ -39,7 +39,7 @@ def start(page: Page, *, until: str) -> None:
     page.click("button.primary")
 
 
-def runs_of(site: Site) -> int:
+def count_runs(site: Site) -> int:
     return len(site.request("/api/jobs/etl/runs?limit=100").json()["runs"])
 
 
@@ -55,12 +55,12 @@ def test_example_journey_from_form_to_charts(site: Site, open_page: OpenPage) ->
 
 
 def test_example_double_click_starts_one_run(site: Site, open_page: OpenPage) -> None:
-    before = runs_of(site)
+    before = count_runs(site)
     page = open_page(site.url)
     page.fill("#endDate", "2013-01-03")
     page.dblclick("button.primary")
     page.wait_for_selector("#result:not([hidden])")
-    assert runs_of(site) == before + 1
+    assert count_runs(site) == before + 1
 
 
 def test_example_form_error_is_at_its_field(site: Site, open_page: OpenPage) -> None:
@@ -71,8 +71,8 @@ def test_example_form_error_is_at_its_field(site: Site, open_page: OpenPage) -> 
 
 
 def test_example_page_survives_killed_workers(site: Site, open_page: OpenPage) -> None:
-    """They are killed in the middle of the run; the page still learns the end, of that one run."""
-    before = runs_of(site)
+    """The page shows the end of a run whose workers were killed, without a second run."""
+    before = count_runs(site)
     page = open_page(site.url)
     start(page, until="2013-12-31")
     page.wait_for_selector(".task")
@@ -80,7 +80,7 @@ def test_example_page_survives_killed_workers(site: Site, open_page: OpenPage) -
     page.wait_for_selector("#result:not([hidden])")
     assert page.text_content("#run-state") == "succeeded"
     assert page.is_hidden("#problem")
-    assert runs_of(site) == before + 1
+    assert count_runs(site) == before + 1
 
 
 def test_example_cancels_a_run(site: Site, open_page: OpenPage) -> None:

@@ -1,4 +1,4 @@
-"""The browser module, in Chromium, against the extension behind real servers."""
+"""The module ``lakeflow.js`` in Chromium, against the extension on a real server."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 MakeProxy = Callable[[str], Proxy]
 
-#: What a page does with the module: it writes down what it is told.
+#: A page's use of the module: it records all calls of its handlers.
 WATCH = """
 async ({urls, hide}) => {
   if (hide) delete window[hide];
   const { watchRun, watchRuns } = await import("/api/jobs/lakeflow.js");
-  const told = { outcomes: [], connections: [], errors: [], stale: 0, fresh: 0, ends: 0 };
-  window.told = told;
+  const calls = { outcomes: [], connections: [], errors: [], stale: 0, fresh: 0, ends: 0 };
+  window.calls = calls;
   const jobIn = (url) => url.split("/runs/")[0].split("/").at(-1);
   const on = {
-    status: ({ outcome }, url) => told.outcomes.push([jobIn(url), outcome]),
-    stale: () => told.stale++,
-    fresh: () => told.fresh++,
-    end: () => told.ends++,
-    error: (error, url) => told.errors.push([error.status, error.problem.detail, url]),
-    connection: (how) => told.connections.push(how),
+    status: ({ outcome }, url) => calls.outcomes.push([jobIn(url), outcome]),
+    stale: () => calls.stale++,
+    fresh: () => calls.fresh++,
+    end: () => calls.ends++,
+    error: (error, url) => calls.errors.push([error.status, error.problem.detail, url]),
+    connection: (how) => calls.connections.push(how),
   };
   window.stop = urls.length === 1 ? watchRun(urls[0], on) : watchRuns(urls, on);
 }
@@ -58,40 +58,37 @@ def with_page(app: Flask) -> Flask:
 
 
 def run(page: Page, job: str, params: Any = None, **options: Any) -> Any:
-    given = {"job": f"/api/jobs/{job}", "params": params or {}, "options": options}
-    return page.evaluate(RUN, given)
+    arguments = {"job": f"/api/jobs/{job}", "params": params or {}, "options": options}
+    return page.evaluate(RUN, arguments)
 
 
 def watch(page: Page, *urls: str, hide: str = "") -> None:
     page.evaluate(WATCH, {"urls": urls, "hide": hide})
 
 
-def told(page: Page) -> Any:
-    return page.evaluate("told")
+def read_calls(page: Page) -> Any:
+    return page.evaluate("calls")
 
 
 def wait_for_outcome(page: Page, outcome: str) -> None:
     page.wait_for_function(
-        "outcome => told.outcomes.some(([, each]) => each === outcome)", arg=outcome
+        "outcome => calls.outcomes.some(([, each]) => each === outcome)", arg=outcome
     )
 
 
 def wait_for_end(page: Page) -> list[str]:
-    """The outcomes told, up to the end; each state once."""
-    page.wait_for_function("told.ends > 0")
-    assert told(page)["ends"] == 1
-    assert told(page)["connections"][-1] == "closed"
-    outcomes = [outcome for _, outcome in told(page)["outcomes"]]
+    """Wait for the end of the only run and return the reported outcomes, each state once."""
+    page.wait_for_function("calls.ends > 0")
+    assert read_calls(page)["ends"] == 1
+    assert read_calls(page)["connections"][-1] == "closed"
+    outcomes = [outcome for _, outcome in read_calls(page)["outcomes"]]
     assert outcomes.count("succeeded") == 1
     return outcomes
 
 
 def start_gated(page: Page, run_gate: RunGate) -> str:
-    """Start a run that waits for the gate; gives its address."""
+    """Start a run that waits for the gate, and return its URL."""
     return str(run(page, "gated", run_gate.params)["url"])
-
-
-# ── the file ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_module_is_served_as_javascript_with_an_etag(app: Flask) -> None:
@@ -101,9 +98,6 @@ def test_module_is_served_as_javascript_with_an_etag(app: Flask) -> None:
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     again = client.get("/api/jobs/lakeflow.js", headers={"If-None-Match": answer.headers["ETag"]})
     assert (again.status_code, again.data) == (304, b"")
-
-
-# ── runJob ────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_run_job_starts_a_run(site: str, open_page: OpenPage) -> None:
@@ -117,8 +111,8 @@ def test_run_job_starts_a_run(site: str, open_page: OpenPage) -> None:
 
 def test_run_job_with_one_key_starts_one_run(site: str, open_page: OpenPage) -> None:
     page = open_page(f"{site}/page")
-    one = run(page, "quick", idempotencyKey="mine")
-    other = run(page, "quick", idempotencyKey="mine")
+    one = run(page, "quick", idempotencyKey="key")
+    other = run(page, "quick", idempotencyKey="key")
     third = run(page, "quick")
     assert one["runId"] == other["runId"] != third["runId"]
     assert (one["replayed"], other["replayed"]) == (False, True)
@@ -149,7 +143,7 @@ def test_run_job_lost_response_starts_no_second_run(
           let calls = 0;
           window.fetchOnce = async (...request) => {
             const response = await fetch(...request);
-            if (++calls === 1) throw new TypeError("The answer was lost.");
+            if (++calls === 1) throw new TypeError("The response was lost.");
             return response;
           };
         }
@@ -195,9 +189,6 @@ def test_run_job_long_retry_after_is_an_error(
     assert rule.applied == 1
 
 
-# ── watchRun ──────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_watch_run_reports_updates_until_the_end(
     site: str, open_page: OpenPage, run_gate: RunGate
 ) -> None:
@@ -206,8 +197,8 @@ def test_watch_run_reports_updates_until_the_end(
     wait_for_outcome(page, "running")
     run_gate.open()
     assert wait_for_end(page)[-1] == "succeeded"
-    assert told(page)["connections"] == ["connecting", "live", "closed"]
-    assert not told(page)["errors"]
+    assert read_calls(page)["connections"] == ["connecting", "live", "closed"]
+    assert not read_calls(page)["errors"]
 
 
 def test_watch_run_resumes_after_a_cut_stream(
@@ -221,11 +212,11 @@ def test_watch_run_resumes_after_a_cut_stream(
     page = open_page(f"{proxy.url}/page")
     watch(page, start_gated(page, run_gate))
     wait_for_outcome(page, "running")
-    before = told(page)["outcomes"]
+    before = read_calls(page)["outcomes"]
     proxy.cut()
-    page.wait_for_function("told.connections.at(-1) === 'connecting'")
-    page.wait_for_function("told.connections.at(-1) === 'live'")
-    assert told(page)["outcomes"] == before  # nothing is told twice
+    page.wait_for_function("calls.connections.at(-1) === 'connecting'")
+    page.wait_for_function("calls.connections.at(-1) === 'live'")
+    assert read_calls(page)["outcomes"] == before  # no state is reported twice
     run_gate.open()
     wait_for_end(page)
     assert proxy.count("/stream") == 2
@@ -241,8 +232,8 @@ def test_watch_runs_shares_one_stream(
     watch(page, *urls)
     wait_for_outcome(page, "failed")
     run_gate.open()
-    page.wait_for_function("told.ends")
-    last = dict(told(page)["outcomes"])
+    page.wait_for_function("calls.ends")
+    last = dict(read_calls(page)["outcomes"])
     assert last == {"quick": "succeeded", "gated": "succeeded", "failing": "failed"}
     assert proxy.count("stream") == 1
 
@@ -251,21 +242,21 @@ def test_watch_runs_missing_run_is_an_error_of_that_run(site: str, open_page: Op
     page = open_page(f"{site}/page")
     gone = "/api/jobs/quick/runs/99"
     watch(page, run(page, "quick")["url"], gone)
-    page.wait_for_function("told.connections.at(-1) === 'closed'")
-    ((status, detail, url),) = told(page)["errors"]
+    page.wait_for_function("calls.connections.at(-1) === 'closed'")
+    ((status, detail, url),) = read_calls(page)["errors"]
     assert (status, url) == (404, gone)
     assert "no run 99" in detail
-    assert told(page)["outcomes"][-1] == ["quick", "succeeded"]
+    assert read_calls(page)["outcomes"][-1] == ["quick", "succeeded"]
 
 
 def test_watch_run_missing_run_is_an_error_with_detail(site: str, open_page: OpenPage) -> None:
     page = open_page(f"{site}/page")
     watch(page, "/api/jobs/quick/runs/99")
-    page.wait_for_function("told.errors.length")
-    ((status, detail, _),) = told(page)["errors"]
+    page.wait_for_function("calls.errors.length")
+    ((status, detail, _),) = read_calls(page)["errors"]
     assert status == 404
     assert "no run 99" in detail
-    assert told(page)["connections"][-1] == "closed"
+    assert read_calls(page)["connections"][-1] == "closed"
 
 
 def test_watch_run_transient_failure_is_stale_then_fresh(
@@ -275,12 +266,12 @@ def test_watch_run_transient_failure_is_stale_then_fresh(
     watch(page, start_gated(page, run_gate))
     wait_for_outcome(page, "running")
     fault_proxy.fail(Drop())
-    page.wait_for_function("told.stale === 1")
+    page.wait_for_function("calls.stale === 1")
     fault_proxy.clear_faults()
-    page.wait_for_function("told.fresh === 1")
+    page.wait_for_function("calls.fresh === 1")
     run_gate.open()
     wait_for_end(page)
-    assert not told(page)["errors"]
+    assert not read_calls(page)["errors"]
 
 
 def test_watch_run_calls_no_handler_after_stop(
@@ -290,16 +281,13 @@ def test_watch_run_calls_no_handler_after_stop(
     watch(page, start_gated(page, run_gate))
     wait_for_outcome(page, "running")
     page.evaluate("stop(), stop()")
-    heard = told(page)
-    assert heard["connections"][-1] == "closed"
+    recorded = read_calls(page)
+    assert recorded["connections"][-1] == "closed"
     other = open_page(f"{site}/page")
     run_gate.open()
     watch(other, start_gated(other, run_gate))
     wait_for_end(other)
-    assert told(page) == heard
-
-
-# ── polling ───────────────────────────────────────────────────────────────────────────────────────
+    assert read_calls(page) == recorded
 
 
 def test_watch_run_without_event_source_polls(
@@ -314,10 +302,10 @@ def test_watch_run_without_event_source_polls(
     wait_until(lambda: proxy.count("poll=1") >= 2, "the second poll")
     assert proxy.count("poll=1", "lastEventId=") == proxy.count("poll=1") - 1
     run_gate.open()
-    while not told(page)["ends"]:
+    while not read_calls(page)["ends"]:
         page.clock.run_for(1_000)
     assert wait_for_end(page) == ["running", "succeeded"]
-    assert told(page)["connections"] == ["polling", "closed"]
+    assert read_calls(page)["connections"] == ["polling", "closed"]
 
 
 def test_watch_run_polls_if_a_proxy_buffers_streams(
@@ -327,16 +315,18 @@ def test_watch_run_polls_if_a_proxy_buffers_streams(
     page = open_page(f"{proxy.url}/page")
     page.clock.install()
     url = start_gated(page, run_gate)
-    proxy.holds_back = True
+    proxy.is_buffering = True
     watch(page, url)
     wait_until(lambda: proxy.count("/stream"), "the stream")
     page.clock.run_for(10_000)
     wait_for_outcome(page, "running")
     run_gate.open()
-    while not told(page)["ends"]:
+    while not read_calls(page)["ends"]:
         page.clock.run_for(1_000)
     wait_for_end(page)
-    assert proxy.count("/stream") == 1 + proxy.count("poll=1")  # it does not try streams again
+    assert proxy.count("/stream") == 1 + proxy.count(
+        "poll=1"
+    )  # the module does not try streams again
 
 
 def test_watch_run_keeps_a_silent_stream_after_a_check(
@@ -348,10 +338,10 @@ def test_watch_run_keeps_a_silent_stream_after_a_check(
     watch(page, start_gated(page, run_gate))
     wait_for_outcome(page, "running")
     page.clock.run_for(31_000)
-    wait_until(lambda: proxy.count("poll=1"), "the question")
+    wait_until(lambda: proxy.count("poll=1"), "the check")
     run_gate.open()
     assert wait_for_end(page) == ["running", "succeeded"]
-    assert proxy.count("/stream") == 1 + proxy.count("poll=1")  # it stayed with the stream
+    assert proxy.count("/stream") == 1 + proxy.count("poll=1")  # the module kept the stream
 
 
 def test_watch_run_polls_if_a_gateway_refuses_streams(
@@ -367,7 +357,7 @@ def test_watch_run_polls_if_a_gateway_refuses_streams(
     wait_until(lambda: proxy.count("poll=1"), "the first poll")
     proxy.is_down = False
     run_gate.open()
-    while not told(page)["ends"]:
+    while not read_calls(page)["ends"]:
         page.clock.run_for(500)
     wait_for_end(page)
 
@@ -391,7 +381,7 @@ def test_watch_run_hidden_page_does_not_poll(
     watch(page, url, hide="EventSource")
     page.clock.run_for(60_000)
     assert proxy.count("poll=1") == 0
-    assert told(page)["connections"] == ["paused"]
+    assert read_calls(page)["connections"] == ["paused"]
     page.evaluate("show(true)")
     page.clock.run_for(10)
     wait_for_outcome(page, "running")
@@ -406,12 +396,12 @@ def test_watch_run_offline_page_resumes_when_online(
     page.clock.install()
     page.context.set_offline(True)
     page.clock.run_for(6_000)
-    page.wait_for_function("told.connections.at(-1) === 'offline'")
+    page.wait_for_function("calls.connections.at(-1) === 'offline'")
     run_gate.open()
     page.context.set_offline(False)
     page.clock.run_for(10)
-    page.wait_for_function("told.connections.at(-1) !== 'offline'")
-    while not told(page)["ends"]:
+    page.wait_for_function("calls.connections.at(-1) !== 'offline'")
+    while not read_calls(page)["ends"]:
         page.clock.run_for(1_000)
     wait_for_end(page)
 
@@ -420,8 +410,8 @@ def test_watch_run_sign_in_page_is_an_error(site: str, open_page: OpenPage) -> N
     page = open_page(f"{site}/page")
     page.route("**/stream*", lambda route: route.fulfill(content_type="text/html", body="Sign in"))
     watch(page, "/api/jobs/quick/runs/1", hide="EventSource")
-    page.wait_for_function("told.errors.length")
-    assert "sign in" in told(page)["errors"][0][1]
+    page.wait_for_function("calls.errors.length")
+    assert "sign in" in read_calls(page)["errors"][0][1]
 
 
 def test_watch_run_ended_run_is_reported_once(
@@ -432,14 +422,14 @@ def test_watch_run_ended_run_is_reported_once(
     url = run(page, "quick")["url"]
     watch(page, url)
     wait_for_end(page)
-    asked = proxy.count("/stream")
+    requests = proxy.count("/stream")
     watch(page, url)
     assert wait_for_end(page) == ["succeeded"]
-    assert proxy.count("/stream") == asked + 1  # and it does not come back
+    assert proxy.count("/stream") == requests + 1  # the module does not reconnect
 
 
 def test_watch_run_recovers_a_lost_end_event(site: str, open_page: OpenPage) -> None:
-    """The last state arrives, the end after it does not; the app then says that it is over."""
+    """The last state arrives without the end; the response to the reconnect has it."""
     page = open_page(f"{site}/page")
     url = run(page, "never")["url"]
     whole = page.request.get(f"{site}{url}/stream?poll=1").text()
@@ -450,9 +440,9 @@ def test_watch_run_recovers_a_lost_end_event(site: str, open_page: OpenPage) -> 
         times=1,
     )
     watch(page, url)
-    page.wait_for_function("told.ends")
-    assert told(page)["outcomes"] == [["never", "skipped"]]
-    assert not told(page)["errors"]
+    page.wait_for_function("calls.ends")
+    assert read_calls(page)["outcomes"] == [["never", "skipped"]]
+    assert not read_calls(page)["errors"]
 
 
 def test_poll_with_terminal_event_id_is_204(app: Flask, open_page: OpenPage) -> None:

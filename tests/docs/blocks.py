@@ -1,9 +1,9 @@
-"""The code blocks of the book: found, and told apart by what the text says of them.
+"""The code blocks of the documentation.
 
-A comment on the line before a block says more of it: ``<!-- file: app.py -->``, that it is a file
-beside the page's others; ``<!-- run -->``, that it is run there, in a process of its own;
-``<!-- printed -->``, that the run before it printed these lines, with ``…`` for what differs;
-``<!-- needs: flask_wtf -->``, that it runs only where that module is installed.
+A comment on the line before a block classifies it: ``<!-- file: app.py -->`` is a file in the
+page's folder; ``<!-- run -->`` runs there in its own process; ``<!-- printed -->`` is the output of
+the run before it, where ``…`` matches any text; ``<!-- needs: flask_wtf -->`` runs only if that
+module is installed.
 """
 
 from __future__ import annotations
@@ -27,11 +27,9 @@ _FENCE = re.compile(
 class Block:
     """A fenced block of a page.
 
-    :param page: its path from the project's root.
-    :param line: where its text begins, counted from 1.
-    :param language: as the fence names it.
-    :param mark: what the comment before it says; empty without one.
-    :param text: what stands in it.
+    :param page: path relative to the project's root.
+    :param line: first line of the text, counted from 1.
+    :param mark: the comment before the block; empty without one.
     """
 
     page: str
@@ -42,32 +40,32 @@ class Block:
 
     @property
     def file(self) -> str | None:
-        """The name of the file that it is, if it is one."""
+        """The name of the file that the block contains, if any."""
         return self.mark.removeprefix("file: ") if self.mark.startswith("file: ") else None
 
     @property
     def is_run(self) -> bool:
-        """Whether it is run in a process of its own."""
+        """Whether the block runs in its own process."""
         return self.mark == "run"
 
     @property
     def can_run(self) -> bool:
-        """Whether the module that it needs is there, if it needs one."""
+        """Whether the module that the block needs, if any, is installed."""
         return not self.mark.startswith("needs: ") or find_spec(self.mark[7:]) is not None
 
     @property
     def is_printed(self) -> bool:
-        """Whether it is what the run before it printed."""
+        """Whether the block is the output of the run before it."""
         return self.mark == "printed"
 
     @property
     def pattern(self) -> str:
-        """What its lines match."""
+        """A regular expression for the output."""
         return "^" + re.escape(self.text.strip()).replace("…", ".*") + "$"
 
     @property
     def commands(self) -> list[str]:
-        """Its lines, those that a backslash continues put together, without comments."""
+        """The lines without comments, with continued lines joined."""
         joined = self.text.replace("\\\n", " ")
         return [line for line in joined.splitlines() if line and not line.startswith("#")]
 
@@ -76,11 +74,7 @@ class Block:
 
 
 def blocks_in(text: str, page: str) -> Iterator[Block]:
-    """The fenced blocks of a page, in order.
-
-    :param text: the page, in Markdown.
-    :param page: its name.
-    """
+    """Yield the fenced blocks of a page in Markdown, in order."""
     for found in _FENCE.finditer(text):
         yield Block(
             page=page,
@@ -92,16 +86,13 @@ def blocks_in(text: str, page: str) -> Iterator[Block]:
 
 
 def pages() -> list[Path]:
-    """All pages that show code."""
+    """Return all pages with code."""
     docs = sorted((ROOT / "docs").rglob("*.md"))
     return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *docs]
 
 
 def all_blocks(*languages: str) -> list[Block]:
-    """The blocks of the whole book.
-
-    :param languages: of these languages only.
-    """
+    """Return all blocks of the documentation in these languages."""
     return [
         block
         for page in pages()

@@ -1,4 +1,4 @@
-"""A folder, a workspace and an app for each page of the book."""
+"""A folder, a workspace and an app for each page of the documentation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BUNDLE = Path(__file__).parent / "bundle" / "databricks.yml"
 
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
-    """The local workspace, with the jobs that the book speaks of."""
+    """The local workspace, with the jobs of the documentation."""
     with Workspace(BUNDLE, tmp_path_factory.mktemp("workspace")) as address:
         yield address
 
@@ -32,7 +32,7 @@ def folder(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Path]:
-    """Where a page's files are; in its environment the workspace and its jobs are set."""
+    """The folder of a page's files, with the workspace and its jobs in the environment."""
     monkeypatch.setenv("DATABRICKS_HOST", workspace.host)
     monkeypatch.setenv("DATABRICKS_TOKEN", workspace.token)
     for key, job in load_bundle(BUNDLE).jobs.items():
@@ -50,17 +50,17 @@ def folder(
 
 @pytest.fixture
 def page_app(folder: Path) -> Flask:
-    """The app that is current while the examples of a page run."""
+    """The current app while the examples of a page run."""
     return docs_app.create_app()
 
 
 @pytest.fixture
 def own_bundle(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
-    """Called by a page that brings a bundle of its own: from then on its commands run on that."""
+    """A function that removes the shared workspace, so that commands use the page's own bundle."""
 
-    def forget_the_shared_one() -> None:
+    def unset_shared_workspace() -> None:
         for name in [name for name in os.environ if name.startswith("DATABRICKS_")]:
             monkeypatch.delenv(name)
 
-    yield forget_the_shared_one
+    yield unset_shared_workspace
     stop_workspace(folder / "instance" / "lakeflow")

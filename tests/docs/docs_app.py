@@ -1,4 +1,4 @@
-"""The app that the book's examples and commands run in; each page may replace it."""
+"""The app of the documentation's examples and commands. A page may replace it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flask_lakeflow_jobs import JobConfig, LakeflowJobs
 
 
 def create_app() -> Flask:
-    """An app with the jobs that the book speaks of."""
+    """Create an app with the jobs of the documentation."""
     app = Flask("docs", instance_path=os.path.abspath("instance"))
     LakeflowJobs(app, jobs={"etl": JobConfig(task_type="job"), "report": JobConfig()})
     return app

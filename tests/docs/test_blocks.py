@@ -1,4 +1,4 @@
-"""What the book shows does what it says: its examples run, its commands and files can be read."""
+"""The examples of the documentation run, and its commands and files are valid."""
 
 from __future__ import annotations
 
@@ -65,10 +65,7 @@ def test_page_examples_run(
 
 
 def run(folder: Path, *command: str) -> str:
-    """Run a command as the reader would, with nothing on Python's path to help it.
-
-    :return: what it printed.
-    """
+    """Run a command without ``PYTHONPATH``, like a reader, and return its output."""
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     ended = subprocess.run(
         command,

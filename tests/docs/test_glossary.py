@@ -35,11 +35,11 @@ def identifiers(module: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("term", replaced_terms())
 def test_identifiers_avoid_a_replaced_term(term: str) -> None:
-    wanted = f" {term} "
+    phrase = f" {term} "
     found = sorted(
         f"{module.relative_to(ROOT)}: {name}"
         for module in (ROOT / "flask_lakeflow_jobs").rglob("*.py")
         for name in set(identifiers(module))
-        if wanted in f" {' '.join(WORDS.findall(name)).lower()} "
+        if phrase in f" {' '.join(WORDS.findall(name)).lower()} "
     )
     assert found == []

@@ -1,4 +1,4 @@
-"""The tables of what the local workspace does are true of it."""
+"""The tables about the local workspace match its behaviour."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import requests
-from docs_tables import JOBS_API, RUNNABLE
 from databricks.sdk.service import jobs
+from docs_tables import JOBS_API, RUNNABLE
 
 from flask_lakeflow_jobs.local import Address
 from flask_lakeflow_jobs.local.engine.kinds import build_work
@@ -22,37 +22,37 @@ def test_jobs_api_table_matches_what_is_served(
     endpoint: str, is_served: bool, workspace: Address
 ) -> None:
     method, path = endpoint.replace("{id}", "1").split()
-    answer = requests.request(
+    response = requests.request(
         method,
         f"{workspace.host}/api/2.2/{path}",
         headers={"Authorization": f"Bearer {workspace.token}"},
         json=None if method == "GET" else {},
         timeout=30,
     )
-    is_known = answer.ok or answer.json()["error_code"] != "ENDPOINT_NOT_FOUND"
-    assert is_known is is_served
+    is_found = response.ok or response.json()["error_code"] != "ENDPOINT_NOT_FOUND"
+    assert is_found is is_served
 
 
 def test_jobs_api_table_has_every_endpoint_of_the_sdk() -> None:
-    asked = re.findall(
+    calls = re.findall(
         r'"(GET|POST|PUT|PATCH)", *f?"/api/2\.\d/((?:permissions/)?jobs[^"]*)"',
         inspect.getsource(jobs),
     )
-    assert {f"{method} {path.replace('job_id', 'id')}" for method, path in asked} == set(JOBS_API)
+    assert {f"{method} {path.replace('job_id', 'id')}" for method, path in calls} == set(JOBS_API)
 
 
 @pytest.mark.parametrize("kind", sorted(TASK_KINDS))
 def test_task_table_matches_what_runs(kind: str) -> None:
-    assert (f"cannot run a {kind}" in refusal_of(kind)) is (kind not in RUNNABLE)
+    assert (f"cannot run a {kind}" in read_refusal(kind)) is (kind not in RUNNABLE)
 
 
-def refusal_of(kind: str) -> str:
-    """What is said of a task that says no more than its kind."""
-    nowhere: Any = None
+def read_refusal(kind: str) -> str:
+    """Return the error message for a task that has nothing except its kind."""
+    no_context: Any = None
     try:
-        build_work({"task_key": "only", kind: {}}, nowhere)
+        build_work({"task_key": "only", kind: {}}, no_context)
     except CannotRun as refusal:
         return str(refusal)
-    except Exception:  # the kind is run, and would have needed more
+    except Exception:  # the kind runs, but the task is incomplete
         return ""
     return ""

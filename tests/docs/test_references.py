@@ -1,4 +1,4 @@
-"""The book names no test that is not there, no release that is not made, and the whole API."""
+"""The documentation refers to existing tests and releases, and covers the whole API."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import re
 from pathlib import Path
 
 import pytest
-from docs_references import found
+from docs_references import find_test
 
 import flask_lakeflow_jobs
 from tests.docs.blocks import ROOT
 
 NAMED = re.findall(r"\{test\}`([^`]+)`", (ROOT / "docs" / "promises.md").read_text())
 
-#: Stands before what is to be taken out at the first release.
+#: Marks text to remove at the first release.
 NOTE = "<!-- until the first release -->"
 
 
 @pytest.mark.parametrize("text", NAMED)
 def test_promise_refers_to_an_existing_test(text: str) -> None:
-    assert found(text, ROOT).sentence
+    assert find_test(text, ROOT).sentence
 
 
 def test_every_promise_refers_to_tests() -> None:
@@ -37,18 +37,18 @@ def test_unreleased_note_is_in_pages_until_first_release() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"), [("b.py::test_x", "no file b.py"), ("a.py::test_z", "no test 'test_z'")]
+    ("text", "message"), [("b.py::test_x", "no file b.py"), ("a.py::test_z", "no test 'test_z'")]
 )
 def test_find_test_without_such_test_is_a_lookup_error(
-    tmp_path: Path, text: str, says: str
+    tmp_path: Path, text: str, message: str
 ) -> None:
     (tmp_path / "a.py").write_text("def test_zz():\n    ...\n")
-    with pytest.raises(LookupError, match=says):
-        found(text, tmp_path)
+    with pytest.raises(LookupError, match=message):
+        find_test(text, tmp_path)
 
 
 def test_api_page_documents_every_member() -> None:
-    """Sphinx shows those alone that have a docstring."""
+    """Sphinx omits members without a docstring."""
     page = (ROOT / "docs" / "api.md").read_text()
     named = re.findall(r"autoclass:: (\w+)\n   :members:", page)
     classes = [

@@ -1,13 +1,15 @@
-"""The tables of the book say what the code does."""
+"""The tables of the documentation match the code, and its pages are complete."""
 
 from __future__ import annotations
 
 import re
+from configparser import ConfigParser
 from pathlib import Path
 
-import docs_tables
 import click
+import docs_tables
 import pytest
+import yaml
 from docs_tables import Table
 
 from flask_lakeflow_jobs import Outcome
@@ -40,9 +42,9 @@ def test_table_escapes_pipes_and_newlines() -> None:
 
 
 def test_keys_table_has_every_setting() -> None:
-    told = {key.name.removeprefix("LAKEFLOW_JOBS").lower().removeprefix("_") for key in KEYS}
+    keys = {key.name.removeprefix("LAKEFLOW_JOBS").lower().removeprefix("_") for key in KEYS}
     settings = set(Settings.__dataclass_fields__) - {"jobs", "sdk"}
-    assert settings <= told
+    assert settings <= keys
     assert first_cells(docs_tables.keys()) == [key.name for key in KEYS]
 
 
@@ -75,7 +77,7 @@ def test_errors_table_has_status_and_exit_code() -> None:
 
 
 def test_routes_table_has_every_contract_route() -> None:
-    told = {(row[0].strip("`"), row[1].strip("`")) for row in docs_tables.routes().rows}
+    routes = {(row[0].strip("`"), row[1].strip("`")) for row in docs_tables.routes().rows}
     assert {
         ("POST", "/api/jobs/<key>/run"),
         ("GET", "/api/jobs/<key>/runs"),
@@ -89,19 +91,19 @@ def test_routes_table_has_every_contract_route() -> None:
         ("GET", "/api/jobs/"),
         ("GET", "/api/jobs/<key>"),
         ("GET", "/api/jobs/openapi.json"),
-    } <= told
+    } <= routes
 
 
 def test_commands_section_has_every_option() -> None:
-    told = docs_tables.commands()
+    section = docs_tables.commands()
     context = click.Context(command_group)
     for name in command_group.list_commands(context):
         command = command_group.get_command(context, name)
         assert command is not None
-        assert f"### `flask jobs {name}`" in told
+        assert f"### `flask jobs {name}`" in section
         for parameter in command.params:
             if parameter.param_type_name == "option":
-                assert f"`{parameter.opts[-1]}" in told or f", {parameter.opts[-1]}" in told
+                assert f"`{parameter.opts[-1]}" in section or f", {parameter.opts[-1]}" in section
 
 
 def test_observability_page_has_every_metric() -> None:
@@ -132,26 +134,66 @@ def test_contributing_has_every_tox_environment() -> None:
     assert [name for name in sections if f"| `{name}" not in page] == []
 
 
+def tox_environments() -> set[str]:
+    """Return the environments of ``env_list`` in tox.ini, with ``name{1,2}`` expanded."""
+    config = ConfigParser(interpolation=None)
+    config.read(ROOT / "tox.ini")
+    environments = set()
+    for entry in config["tox"]["env_list"].split():
+        prefix, _, factors = entry.rstrip("}").partition("{")
+        environments |= {prefix + factor for factor in factors.split(",")}
+    return environments
+
+
+def workflow_environments(workflow: str) -> set[str]:
+    """Return the tox environments in the matrices of a GitHub workflow."""
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / workflow).read_text())["jobs"]
+    return {
+        entry["tox"]
+        for job in jobs.values()
+        for entry in job.get("strategy", {}).get("matrix", {}).get("include", [])
+        if "tox" in entry
+    }
+
+
+WORKFLOWS = sorted(path.name for path in (ROOT / ".github" / "workflows").glob("*.y*ml"))
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS)
+def test_workflow_environments_are_in_tox_env_list(workflow: str) -> None:
+    assert workflow_environments(workflow) <= tox_environments()
+
+
+def test_nightly_workflow_runs_every_tox_environment() -> None:
+    assert workflow_environments("nightly.yaml") == tox_environments()
+
+
+def test_ci_run_runs_every_tox_environment_but_py() -> None:
+    """Its first command, the test line of the README, is ``py``."""
+    (named,) = re.findall(r"^ +-e (\S+)$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
+    assert sorted(named.split(",")) == sorted(tox_environments() - {"py"})
+
+
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
 def test_page_tables_are_up_to_date(page: Path) -> None:
     text = page.read_text()
-    hint = "Run: python docs/_ext/docs_tables.py"
-    assert text.splitlines() == docs_tables.rewritten(text).splitlines(), hint
+    advice = "Run: python docs/_ext/docs_tables.py"
+    assert text.splitlines() == docs_tables.update_page(text).splitlines(), advice
 
 
 def test_every_table_is_in_a_page() -> None:
-    places = [
+    sections = [
         name
         for page in (ROOT / "docs").glob("*.md")
-        for _, name, _ in docs_tables.PLACE.findall(page.read_text())
+        for _, name, _ in docs_tables.SECTION.findall(page.read_text())
     ]
-    assert sorted(places) == sorted([*docs_tables.TABLES, "commands"])
+    assert sorted(sections) == sorted([*docs_tables.TABLES, "commands"])
 
 
 def test_update_page_keeps_text_around_a_table() -> None:
     page = "before\n\n<!-- made of code: exit-codes -->\n\n| old |\n\n<!-- end -->\n\nafter\n"
-    written = docs_tables.rewritten(page)
-    assert written.startswith("before\n\n<!-- made of code: exit-codes -->\n\n| Exit code |")
-    assert written.endswith(" |\n\n<!-- end -->\n\nafter\n")
-    assert "old" not in written
-    assert docs_tables.rewritten(written) == written
+    updated = docs_tables.update_page(page)
+    assert updated.startswith("before\n\n<!-- made of code: exit-codes -->\n\n| Exit code |")
+    assert updated.endswith(" |\n\n<!-- end -->\n\nafter\n")
+    assert "old" not in updated
+    assert docs_tables.update_page(updated) == updated

@@ -1,23 +1,21 @@
-// The console's pages: runs that go on are brought up to date, clocks tick, times are those of the reader.
+// The console's pages: updates active runs and durations, and shows times in the time zone of the browser.
 
 import { request, watchRun, watchRuns } from "./lakeflow.js";
 import { patch } from "./patch.js";
 
-const TICK = 1000;
+const TICK_MS = 1000;
 
-/** Another process of the app may know of a change a moment later than the one that told of it. */
-const TRIES = 5;
-const PAUSE = 700;
-
-// ── Times ───────────────────────────────────────────────────────────────────────────────────────
+/** The process that serves the page may learn of an update later than the process that sent the event. */
+const MAX_LOADS = 5;
+const RETRY_DELAY_MS = 700;
 
 const FORMS = {
   moment: new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }),
   clock: new Intl.DateTimeFormat(undefined, { timeStyle: "medium" }),
 };
 
-/** A growing duration in its two largest units, as the server writes it. */
-function duration(milliseconds) {
+/** Format a duration in its two largest units, like the server. */
+function formatDuration(milliseconds) {
   const seconds = Math.floor(Math.max(0, milliseconds) / 1000);
   const [minutes, hours, days] = [60, 3600, 86400].map((size) => Math.floor(seconds / size));
   if (days) return `${days} d ${hours % 24} h`;
@@ -25,7 +23,7 @@ function duration(milliseconds) {
   return minutes ? `${minutes} min ${seconds % 60} s` : `${seconds} s`;
 }
 
-/** Write times in the reader's time zone; how long ago something was stays as it is. */
+/** Show times in the time zone of the browser. Relative times stay as they are. */
 function localize(root) {
   for (const time of root.querySelectorAll("time[data-form]")) {
     const moment = new Date(time.dateTime);
@@ -34,151 +32,148 @@ function localize(root) {
   }
 }
 
-const since = (moment) => `Shown is the state of ${FORMS.clock.format(moment)}.`;
+const formatAge = (moment) => `Shown is the state of ${FORMS.clock.format(moment)}.`;
 
-/** How far the server's clock is ahead of the reader's when something has just come from there. */
-const skewIn = (root) => Number(root.querySelector("[data-now]")?.dataset.now ?? Date.now()) - Date.now();
+/** Return by how much the server's clock is ahead, from markup that has just arrived. */
+const readSkew = (root) => Number(root.querySelector("[data-now]")?.dataset.now ?? Date.now()) - Date.now();
 
-/** Lengths of time that go on. */
-function tick(root, now) {
-  for (const each of root.querySelectorAll("[data-ticks]")) each.textContent = duration(now - Number(each.dataset.ticks));
+/** Update the growing durations. */
+function updateDurations(root, now) {
+  for (const each of root.querySelectorAll("[data-ticks]")) each.textContent = formatDuration(now - Number(each.dataset.ticks));
 }
 
-const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-// ── What the server says now ────────────────────────────────────────────────────────────────────
-
-/** What may have changed unnoticed is asked for this often, and what could not be loaded. */
-const REFRESH = 30_000;
+/** Interval between reloads without an event, and before a failed load is retried. */
+const RELOAD_INTERVAL_MS = 30_000;
 
 const LOGGED_OUT = "You are no longer logged in. Reload the page.";
 
 /**
- * An element with what the server has to say for its content now; one with an id is looked up in a whole page.
+ * Return a copy of an element with its current content from the server. If the element has an id, the response is a
+ * whole page that contains it.
  * @param {string} url
  * @param {Element} element
- * @param {string} sign  what is in every such content, and in no page of the host's that comes in its place
+ * @param {string} marker  a selector that matches in every such content, but not in a login page of the host
  */
-async function contentFrom(url, element, sign) {
-  const text = await (await answerFrom(url)).text();
+async function loadContent(url, element, marker) {
+  const text = await (await fetchPage(url)).text();
   const page = new DOMParser().parseFromString(`<div>${text}</div>`, "text/html");
   const source = element.id ? page.getElementById(element.id) : page.body.firstElementChild;
-  if (!source?.querySelector(sign)) throw new Error(LOGGED_OUT);
-  const filled = element.cloneNode(false);
-  filled.append(...source.childNodes);
-  return filled;
+  if (!source?.querySelector(marker)) throw new Error(LOGGED_OUT);
+  const copy = element.cloneNode(false);
+  copy.append(...source.childNodes);
+  return copy;
 }
 
-/** What a host answers that wants a login first; a redirect that is not followed has the status 0. */
-const LOGIN_WANTED = [0, 401];
+/** Statuses of a host that requires a login. A redirect that is not followed has status 0. */
+const LOGIN_STATUSES = [0, 401];
 
-/** The console redirects none of its own pages: who does is the host, to where one logs in. */
-async function answerFrom(url) {
+/** Fetch a page of the console. The console never redirects them, so a redirect is the host's, to its login. */
+async function fetchPage(url) {
   try {
     return await request(url, { redirect: "manual" });
   } catch (error) {
-    throw LOGIN_WANTED.includes(error.problem?.status) ? new Error(LOGGED_OUT) : error;
+    throw LOGIN_STATUSES.includes(error.problem?.status) ? new Error(LOGGED_OUT) : error;
   }
 }
-
-// ── Runs ────────────────────────────────────────────────────────────────────────────────────────
 
 const CONNECTIONS = {
   connecting: "Connecting …",
   live: "Live",
-  polling: "Asked for every few seconds",
-  paused: "Paused while nobody looks",
+  polling: "Updated every few seconds",
+  paused: "Paused while the page is hidden",
   offline: "No network",
   closed: "",
 };
 
-/** A run on a page, live. */
+/** A run on a page, updated as it changes. */
 class LiveRun {
   #root;
-  #server; // what the server said last, as it said it
+  #server; // the last markup from the server, unchanged
   #skew = 0;
-  #told = ""; // the state that was told of last
-  #tries = 0; // how often the page may still be loaded to show it
+  #latest = ""; // the id of the last state from the stream
+  #loadsLeft = 0; // remaining loads until the page shows that state
   #isLoading = false;
   #retryAt = Infinity;
   #connection = "connecting";
-  #trouble = ""; // with the news
-  #failure = ""; // of the last load
-  #seen = 0; // when what is shown was so
-  #say;
+  #streamError = "";
+  #loadError = "";
+  #stateTime = 0; // when the state that is shown was current
+  #announce;
 
   constructor(root) {
     this.#root = root;
     this.#server = root.cloneNode(true);
-    this.#say = announcer(root);
-    this.#settle();
+    this.#announce = createAnnouncer(root);
+    this.#adapt();
     if (this.#meta.over) return;
     watchRun(root.dataset.lakeflowRun, {
-      status: (status, url, state) => this.#catchUp(state),
-      stale: ({ detail }) => this.#show({ trouble: detail }),
+      status: (status, url, state) => this.#showState(state),
+      stale: ({ detail }) => this.#show({ streamError: detail }),
       fresh: () => {
-        this.#show({ trouble: "" });
-        this.#catchUp(this.#told);
+        this.#show({ streamError: "" });
+        this.#showState(this.#latest);
       },
-      end: () => this.#catchUp(this.#told),
-      error: ({ message }) => this.#show({ trouble: message }),
+      end: () => this.#showState(this.#latest),
+      error: ({ message }) => this.#show({ streamError: message }),
       connection: (connection) => this.#show({ connection }),
     });
-    setInterval(() => this.#tick(), TICK);
+    setInterval(() => this.#tick(), TICK_MS);
   }
 
   get #meta() {
     return this.#root.querySelector("[data-part=meta]").dataset;
   }
 
-  get #isAsTold() {
-    return this.#meta.state === this.#told;
+  get #isUpToDate() {
+    return this.#meta.state === this.#latest;
   }
 
-  /** Bring the page to the state that is told of. */
-  #catchUp(state) {
-    this.#told = state;
-    if (!this.#isAsTold || this.#meta.seen) this.#refresh();
-    else this.#seen = Date.now();
+  /** Show a state from the stream: reload the page unless it shows that state. */
+  #showState(state) {
+    this.#latest = state;
+    if (!this.#isUpToDate || this.#meta.staleSince) this.#refresh();
+    else this.#stateTime = Date.now();
   }
 
-  /** Load the page until it shows what was told; who asks meanwhile has it loaded once more. */
+  /** Load the page until it shows the latest state. A call during a load causes one more load. */
   async #refresh() {
-    this.#tries = TRIES;
+    this.#loadsLeft = MAX_LOADS;
     if (this.#isLoading) return;
     this.#isLoading = true;
-    while (this.#tries) {
-      const [left, begun] = [--this.#tries, performance.now()];
+    while (this.#loadsLeft) {
+      const [left, started] = [--this.#loadsLeft, performance.now()];
       await this.#load();
-      await pause(performance.now() - begun); // so that a page with many tasks has time for its reader
-      if (this.#tries !== left) continue;
-      if (this.#isAsTold || !this.#told) this.#tries = 0;
-      else await pause(PAUSE);
+      await sleep(performance.now() - started); // so that a page with many tasks stays responsive
+      if (this.#loadsLeft !== left) continue;
+      if (this.#isUpToDate || !this.#latest) this.#loadsLeft = 0;
+      else await sleep(RETRY_DELAY_MS);
     }
     this.#isLoading = false;
   }
 
   async #load() {
     try {
-      const after = await contentFrom(this.#root.dataset.live, this.#root, "[data-part=meta]");
+      const after = await loadContent(this.#root.dataset.live, this.#root, "[data-part=meta]");
       const word = this.#meta.word;
       patch(this.#root, this.#server, after);
       this.#server = after;
-      this.#failure = "";
+      this.#loadError = "";
       this.#retryAt = Infinity;
-      this.#settle();
-      if (this.#meta.word !== word) this.#say(`The run is ${this.#meta.word}.`);
+      this.#adapt();
+      if (this.#meta.word !== word) this.#announce(`The run is ${this.#meta.word}.`);
     } catch (error) {
-      this.#failure = error.message;
-      this.#retryAt = Date.now() + REFRESH;
+      this.#loadError = error.message;
+      this.#retryAt = Date.now() + RELOAD_INTERVAL_MS;
       this.#show({});
     }
   }
 
-  /** What has to be done to markup as it comes from the server. */
-  #settle() {
-    this.#skew = skewIn(this.#root);
-    this.#seen = (Number(this.#meta.seen) || Number(this.#meta.now)) - this.#skew;
+  /** Adapt new markup from the server to the browser. */
+  #adapt() {
+    this.#skew = readSkew(this.#root);
+    this.#stateTime = (Number(this.#meta.staleSince) || Number(this.#meta.now)) - this.#skew;
     if (this.#meta.word && document.title.includes(": ") && document.documentElement.classList.contains("lf-page")) {
       document.title = document.title.replace(/^[^:]*/, this.#meta.word);
     }
@@ -187,33 +182,33 @@ class LiveRun {
     this.#tick();
   }
 
-  #show({ connection = this.#connection, trouble = this.#trouble }) {
+  #show({ connection = this.#connection, streamError = this.#streamError }) {
     this.#connection = connection;
-    this.#trouble = trouble;
+    this.#streamError = streamError;
     const place = this.#root.querySelector("[data-connection]");
     if (!place) return;
-    const wrong = this.#failure || trouble || (this.#meta.seen && "The workspace cannot be reached.");
-    place.dataset.connection = wrong ? "stale" : connection;
-    place.textContent = wrong ? `${wrong} ${since(this.#seen)}` : (CONNECTIONS[connection] ?? connection);
+    const problem = this.#loadError || streamError || (this.#meta.staleSince && "The workspace cannot be reached.");
+    place.dataset.connection = problem ? "stale" : connection;
+    place.textContent = problem ? `${problem} ${formatAge(this.#stateTime)}` : (CONNECTIONS[connection] ?? connection);
   }
 
   #tick() {
     if (this.#meta.over) return;
     const now = Date.now() + this.#skew;
-    tick(this.#root, now);
+    updateDurations(this.#root, now);
     const line = this.#root.querySelector("[data-from]");
     const [from, to] = [Number(line.dataset.from), Number(line.dataset.to)];
     for (const bar of line.querySelectorAll("[data-grows]")) {
       const width = (100 * (now - from)) / (to - from) - Number(bar.dataset.grows);
       bar.setAttribute("width", `${Math.max(0.2, Math.min(100, width))}%`);
     }
-    const isDue = this.#failure ? Date.now() > this.#retryAt : now > to;
+    const isDue = this.#loadError ? Date.now() > this.#retryAt : now > to;
     if (isDue && !this.#isLoading) this.#refresh();
   }
 }
 
-/** Tells those who cannot see the page what has changed. */
-function announcer(root) {
+/** Create a live region after an element and return a function that writes to it, for screen readers. */
+function createAnnouncer(root) {
   const place = document.createElement("p");
   place.className = "lf-unseen";
   place.setAttribute("role", "status");
@@ -221,29 +216,27 @@ function announcer(root) {
   return (text) => (place.textContent = text);
 }
 
-// ── Jobs, histories, tasks ──────────────────────────────────────────────────────────────────────
+/** Maximum number of runs in one stream. The interval reload covers the others. */
+const MAX_FOLLOWED_RUNS = 50;
 
-/** So many runs fit into one stream; the others are found by asking again. */
-const MOST_FOLLOWED = 50;
-
-/** A part of a page that is asked for anew whenever one of the runs in it may have changed. */
+/** A part of a page that is reloaded when one of its runs may have changed. */
 class LivePart {
   #root;
   #server;
   #skew;
   #isLoading = false;
-  #seen = Date.now();
+  #stateTime = Date.now();
   #notice;
 
   constructor(root) {
     this.#root = root;
     this.#server = root.cloneNode(true);
-    this.#skew = skewIn(root);
-    this.#notice = noticeAbove(root);
-    setInterval(() => tick(this.#root, Date.now() + this.#skew), TICK);
+    this.#skew = readSkew(root);
+    this.#notice = createNotice(root);
+    setInterval(() => updateDurations(this.#root, Date.now() + this.#skew), TICK_MS);
   }
 
-  /** The addresses of the runs in it that go on. */
+  /** The URLs of its active runs. */
   get runs() {
     return [...this.#root.querySelectorAll("[data-runs]")].flatMap((each) => each.dataset.runs.match(/\S+/g) ?? []);
   }
@@ -252,24 +245,24 @@ class LivePart {
     if (this.#isLoading) return;
     this.#isLoading = true;
     try {
-      const after = await contentFrom(this.#root.dataset.reloads, this.#root, "[data-part]");
+      const after = await loadContent(this.#root.dataset.reloads, this.#root, "[data-part]");
       patch(this.#root, this.#server, after);
       this.#server = after;
-      this.#skew = skewIn(after);
-      this.#seen = Date.now();
+      this.#skew = readSkew(after);
+      this.#stateTime = Date.now();
       localize(this.#root);
       addCopyButtons(this.#root);
       this.#notice("");
     } catch (error) {
-      this.#notice(`${error.message} ${since(this.#seen)}`); // the next look may do better
+      this.#notice(`${error.message} ${formatAge(this.#stateTime)}`); // the next load may succeed
     } finally {
       this.#isLoading = false;
     }
   }
 }
 
-/** Says what is wrong with a part of a page, above it. */
-function noticeAbove(root) {
+/** Create a notice above an element and return a function that sets its text. */
+function createNotice(root) {
   const place = document.createElement("p");
   place.className = "lakeflow lf-notice";
   place.dataset.kind = "late";
@@ -282,7 +275,7 @@ function noticeAbove(root) {
   };
 }
 
-/** All such parts of a page, live; by one stream, as a browser holds few. */
+/** All live parts of a page. They share one stream, because a browser allows few connections. */
 class LiveParts {
   #parts;
   #followed = "";
@@ -291,7 +284,7 @@ class LiveParts {
   constructor(parts) {
     this.#parts = parts;
     this.#follow();
-    setInterval(() => document.hidden || this.#load(), REFRESH);
+    setInterval(() => document.hidden || this.#load(), RELOAD_INTERVAL_MS);
   }
 
   async #load() {
@@ -304,35 +297,33 @@ class LiveParts {
     if (runs.join() === this.#followed) return;
     this.#followed = runs.join();
     this.#stop();
-    const seen = new Set();
-    this.#stop = watchRuns(runs.slice(0, MOST_FOLLOWED), {
-      // the first word of each run is what the page shows already
-      status: (status, url) => (seen.has(url) ? setTimeout(() => this.#load(), PAUSE) : seen.add(url)),
-      end: () => setTimeout(() => this.#load(), 2 * PAUSE),
+    const started = new Set();
+    this.#stop = watchRuns(runs.slice(0, MAX_FOLLOWED_RUNS), {
+      // The page already shows the first state of each run.
+      status: (status, url) => (started.has(url) ? setTimeout(() => this.#load(), RETRY_DELAY_MS) : started.add(url)),
+      end: () => setTimeout(() => this.#load(), 2 * RETRY_DELAY_MS),
     });
   }
 }
 
-// ── What readers do ─────────────────────────────────────────────────────────────────────────────
-
-/** A task's output comes when somebody opens it. */
+/** Load the output of a task when its row is opened. */
 async function loadOutput(details) {
   const place = details.querySelector("[data-output]");
   if (!place || place.dataset.output === "whole") return;
   try {
-    const loaded = await contentFrom(details.dataset.source, document.createElement("div"), ".lf-texts");
+    const loaded = await loadContent(details.dataset.source, document.createElement("div"), ".lf-texts");
     const isOver = !details.querySelector("[data-ticks]");
     loaded.dataset.output = isOver ? "whole" : "part";
     place.replaceWith(loaded);
     addCopyButtons(loaded);
   } catch (error) {
-    const said = place.querySelector("span") ?? place.appendChild(document.createElement("span"));
-    said.textContent = ` (${error.message})`;
+    const note = place.querySelector("span") ?? place.appendChild(document.createElement("span"));
+    note.textContent = ` (${error.message})`;
   }
 }
 
-/** A picture that is larger than its place opens where something happens, else where it begins. */
-function openGraph(graph) {
+/** Scroll a graph that is larger than its box to a failed or active task, else to its first one. */
+function scrollGraph(graph) {
   const places = [...graph.querySelectorAll("foreignObject")];
   const first = places.toSorted((one, other) => one.x.baseVal.value - other.x.baseVal.value)[0]; // in the first layer
   const inState = (kind) => places.find((place) => place.querySelector(`.lf-node[data-kind=${kind}]`));
@@ -360,7 +351,7 @@ function addCopyButtons(root) {
 
 document.addEventListener("toggle", ({ target }) => target.open && target.dataset.source && loadOutput(target), true);
 
-/** A task, wherever it is named, leads to its row, and opens it. */
+/** Open the row of a task from any link to it. */
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.("a[data-opens]");
   const row = link && document.getElementById(decodeURIComponent(link.hash.slice(1)));
@@ -371,15 +362,15 @@ document.addEventListener("click", (event) => {
   row.scrollIntoView({ block: "nearest" });
 });
 
-/** What was asked can be left unanswered by keyboard too. */
+/** Close an open confirmation with Escape. */
 document.addEventListener("keydown", ({ key, target }) => {
-  const question = key === "Escape" && target.closest?.(".lf-confirm[open]");
-  if (!question) return;
-  question.open = false;
-  question.querySelector("summary").focus();
+  const confirmation = key === "Escape" && target.closest?.(".lf-confirm[open]");
+  if (!confirmation) return;
+  confirmation.open = false;
+  confirmation.querySelector("summary").focus();
 });
 
-/** A form is sent once; should it be sent again all the same, its nonce makes it one run. */
+/** Disable the buttons of a sent form. If it is sent again all the same, its nonce prevents a second run. */
 document.addEventListener("submit", ({ target }) => {
   if (!("once" in target.dataset)) return;
   for (const button of target.querySelectorAll("button")) setTimeout(() => (button.disabled = true));
@@ -391,6 +382,6 @@ addEventListener("pageshow", () => {
 for (const root of document.querySelectorAll("[data-lakeflow-run]")) new LiveRun(root);
 const parts = [...document.querySelectorAll("[data-reloads]")].map((root) => new LivePart(root));
 if (parts.length) new LiveParts(parts);
-for (const graph of document.querySelectorAll(".lf-graph")) openGraph(graph);
+for (const graph of document.querySelectorAll(".lf-graph")) scrollGraph(graph);
 localize(document);
 addCopyButtons(document);

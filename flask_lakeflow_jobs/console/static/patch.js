@@ -1,6 +1,6 @@
-// Bring a part of a page up to date with what the server says now, and touch nothing else.
+// Update a page to new markup from the server, and leave its unchanged parts alone.
 
-/** The parts of an element that lie in no other part of it. */
+/** Return the outermost parts of an element. */
 function partsOf(element) {
   return [...element.querySelectorAll("[data-part]")].filter((part) => {
     const around = part.parentElement.closest("[data-part]");
@@ -8,7 +8,7 @@ function partsOf(element) {
   });
 }
 
-/** Whether two elements differ in nothing but what is in their parts; those must be of the same names. */
+/** Return whether two elements are equal outside of their parts, and their parts have the same names. */
 function isSameShell(one, other) {
   if (!one.cloneNode(false).isEqualNode(other.cloneNode(false))) return false;
   if (one.childNodes.length !== other.childNodes.length) return false;
@@ -19,38 +19,38 @@ function isSameShell(one, other) {
   });
 }
 
-const named = (parts) => new Map(parts.map((part) => [part.dataset.part, part]));
+const indexByName = (parts) => new Map(parts.map((part) => [part.dataset.part, part]));
 
 /**
- * Change a page from one state of the server's to another. What the page's script has done to it meanwhile does not
- * count as a difference: compared is what the server said then and says now.
- * @param {Element} live  in the page
- * @param {Element} before  the server's when it was last brought up to date
- * @param {Element} after  the server's now
+ * Update an element to new markup. Only the two versions from the server are compared, so that changes by the page's
+ * own script do not count as differences.
+ * @param {Element} live  the element in the page
+ * @param {Element} before  the server's markup at the last update
+ * @param {Element} after  the server's markup now
  */
 export function patch(live, before, after) {
   if (before.isEqualNode(after)) return;
-  const [lives, befores, afters] = [live, before, after].map((each) => named(partsOf(each)));
+  const [lives, befores, afters] = [live, before, after].map((each) => indexByName(partsOf(each)));
   if (afters.size === 0 || lives.size !== afters.size || !isSameShell(before, after)) return replace(live, after);
   for (const [name, part] of afters) patch(lives.get(name), befores.get(name), part);
 }
 
-/** A part gives way to its successor; what is no part itself, as the whole is not, gets its successor's content. */
+/** Replace a part by its new version, or, if the element is not a part, its content. Keep focus and scroll positions. */
 function replace(live, after) {
   const focused = live.contains(document.activeElement) ? document.activeElement.id : "";
   const scrolled = new Map([...live.querySelectorAll("[role=region]")].map((each, at) => [at, [each.scrollLeft, each.scrollTop]]));
-  const fresh = document.importNode(after, true);
-  keepOpen(live, fresh);
-  if (live.matches("[data-part]")) live.replaceWith(fresh);
-  else live.replaceChildren(...fresh.childNodes);
-  [...(fresh.isConnected ? fresh : live).querySelectorAll("[role=region]")].forEach((each, at) => each.scrollTo(...(scrolled.get(at) ?? [0, 0])));
+  const next = document.importNode(after, true);
+  keepOpen(live, next);
+  if (live.matches("[data-part]")) live.replaceWith(next);
+  else live.replaceChildren(...next.childNodes);
+  [...(next.isConnected ? next : live).querySelectorAll("[role=region]")].forEach((each, at) => each.scrollTo(...(scrolled.get(at) ?? [0, 0])));
   if (focused) document.getElementById(focused)?.focus();
 }
 
-/** What a reader has opened stays open, with what was loaded into it. */
-function keepOpen(live, fresh) {
+/** Keep open what is open, with the content that was loaded into it. */
+function keepOpen(live, next) {
   for (const open of [live, ...live.querySelectorAll("details[open][id]")].filter((each) => each.open && each.id)) {
-    const same = fresh.id === open.id ? fresh : fresh.querySelector(`#${CSS.escape(open.id)}`);
+    const same = next.id === open.id ? next : next.querySelector(`#${CSS.escape(open.id)}`);
     if (!same) continue;
     same.open = true;
     const [loaded, place] = [open, same].map((each) => each.querySelector(":scope [data-output]"));

@@ -1,4 +1,4 @@
-// Start Lakeflow jobs from a page and follow their runs: plain ES module, no build step.
+// Start Lakeflow jobs from a page and follow their runs. A plain ES module without a build step.
 //
 //     import { runJob, watchRun } from "/api/jobs/lakeflow.js";
 //
@@ -6,46 +6,46 @@
 //     watchRun(url, { status: ({ outcome }) => show(outcome), end: () => show("done") });
 
 /**
- * A problem document (RFC 9457), as the jobs API sends it.
+ * A problem document (RFC 9457) from the jobs API.
  * @typedef {object} Problem
  * @property {string} [type]
  * @property {string} [title]
  * @property {number} [status]
- * @property {string} [detail]  a sentence for people
+ * @property {string} [detail]  an explanation for people
  * @property {boolean} [retryable]  whether the same request may succeed later
- * @property {Record<string, unknown>} [errors]  what is wrong with the parameters, by field
+ * @property {Record<string, unknown>} [errors]  errors of the parameters, by field
  */
 
 /**
- * A run as it was when the app last saw something change.
+ * The state of a run at its last update.
  * @typedef {object} RunStatus
- * @property {string} status  the life-cycle word of the Jobs API
+ * @property {string} status  the life-cycle state of the Jobs API
  * @property {string} outcome  "running", "succeeded", "failed", …
- * @property {number} timestamp  when it was seen, in milliseconds since the epoch
- * @property {number} [eta]  when it is expected to end, in milliseconds since the epoch
- * @property {any} run  the run as the Jobs API spells it
+ * @property {number} timestamp  the time of the poll, in milliseconds since the epoch
+ * @property {number} [eta]  the expected end, in milliseconds since the epoch
+ * @property {any} run  the run in the format of the Jobs API
  */
 
 /**
- * How news come: "connecting" · "live" as they happen · "polling" every few seconds · "paused" while nobody
- * looks at the page · "offline" · "closed" for good.
+ * How updates arrive: "connecting" · "live" as they happen · "polling" every few seconds · "paused" while the page
+ * is hidden · "offline" · "closed" permanently.
  * @typedef {"connecting" | "live" | "polling" | "paused" | "offline" | "closed"} Connection
  */
 
 /**
- * What to do with news of a run. Each is called with the address of the run it is about.
+ * Callbacks for the events of a run. Each receives the URL of the run that the event is about.
  * @typedef {object} Handlers
- * @property {(status: RunStatus, runUrl: string, id: string) => void} [status]  the present state, then each new one;
- *   the id names the state, or with several runs those of all
- * @property {(problem: Problem, runUrl: string) => void} [stale]  the workspace cannot be asked just now; what was
- *   seen last still stands, and the watch goes on
- * @property {(runUrl: string) => void} [fresh]  it can be asked again
- * @property {() => void} [end]  all has been told; nothing more will come
- * @property {(error: JobsError, runUrl: string) => void} [error]  there is nothing more to learn of this run
- * @property {(connection: Connection) => void} [connection]  how news come has changed
+ * @property {(status: RunStatus, runUrl: string, id: string) => void} [status]  the current state, then each
+ *   new one; the id identifies the state, or with several runs the states of all
+ * @property {(problem: Problem, runUrl: string) => void} [stale]  the workspace cannot be polled at the
+ *   moment, so the last state may be outdated; watching continues
+ * @property {(runUrl: string) => void} [fresh]  the workspace responds again
+ * @property {() => void} [end]  no more events follow
+ * @property {(error: JobsError, runUrl: string) => void} [error]  the run can no longer be followed
+ * @property {(connection: Connection) => void} [connection]  the way that updates arrive has changed
  */
 
-/** What the API refused, or could not do. */
+/** An error response of the API, or a failure to reach it. */
 export class JobsError extends Error {
   /**
    * @param {Problem} problem
@@ -55,7 +55,7 @@ export class JobsError extends Error {
     super(problem.detail || problem.title || "The request failed.");
     this.name = "JobsError";
     this.problem = problem;
-    /** What is wrong with the parameters, by field. */
+    /** Errors of the parameters, by field. */
     this.errors = problem.errors ?? {};
     this.status = problem.status ?? 0;
     this.retryable = Boolean(problem.retryable);
@@ -65,20 +65,18 @@ export class JobsError extends Error {
 
 const UNREACHABLE = { detail: "The app cannot be reached. Try again in a moment.", retryable: true };
 const NO_STREAM = {
-  detail: "The app did not answer with news of the run, but with something else. Reload the page; you may have to sign in.",
+  detail: "The response is not an event stream. Reload the page; you may have to sign in.",
 };
 
-/** What a gateway in front of the app says when only waiting helps. */
-const PASSING = new Set([429, 502, 503, 504]);
-
-// ── Asking ──────────────────────────────────────────────────────────────────────────────────────
+/** Statuses of an overloaded or restarting gateway, for which a retry may succeed. */
+const RETRYABLE_STATUSES = new Set([429, 502, 503, 504]);
 
 /**
- * Ask the API.
+ * Send a request to the API.
  * @param {string} url
  * @param {RequestInit & {fetch?: typeof fetch}} [options]  as for fetch, or with another fetch
- * @returns {Promise<Response>} a success
- * @throws {JobsError} anything else; an abort throws what fetch throws
+ * @returns {Promise<Response>} a successful response
+ * @throws {JobsError} for any other response; an abort throws the error of fetch
  */
 export async function request(url, { fetch = globalThis.fetch, ...options } = {}) {
   let response;
@@ -89,41 +87,39 @@ export async function request(url, { fetch = globalThis.fetch, ...options } = {}
     throw new JobsError(UNREACHABLE);
   }
   if (response.ok) return response;
-  throw new JobsError(await problemOf(response), retryAfterOf(response));
+  throw new JobsError(await readProblem(response), readRetryAfter(response));
 }
 
 /** @param {Response} response @returns {Promise<Problem>} */
-async function problemOf(response) {
+async function readProblem(response) {
   const { status } = response;
   const document = await response.json().catch(() => undefined);
   if (document && typeof document === "object") return { status, ...document };
-  return { status, detail: `The app answered with status ${status}.`, retryable: PASSING.has(status) };
+  return { status, detail: `The app responded with status ${status}.`, retryable: RETRYABLE_STATUSES.has(status) };
 }
 
-/** @param {Response} response  milliseconds, if it says */
-function retryAfterOf(response) {
+/** @param {Response} response @returns {number | undefined} milliseconds */
+function readRetryAfter(response) {
   const header = response.headers.get("Retry-After");
   if (!header) return undefined;
   const milliseconds = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
   return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds);
 }
 
-// ── Starting ────────────────────────────────────────────────────────────────────────────────────
-
-const ATTEMPTS = 5;
-const LONGEST_PAUSE = 60_000;
+const MAX_ATTEMPTS = 5;
+const MAX_DELAY_MS = 60_000;
 
 /**
- * Start a job. However often the request has to be sent, one run comes of it: all attempts carry one key.
+ * Start one run of a job. All attempts carry the same idempotency key, so a retry starts no second run.
  * @param {string} jobUrl  the job in the API, such as "/api/jobs/etl"
  * @param {Record<string, unknown>} [params]
  * @param {object} [options]
- * @param {string} [options.idempotencyKey]  names the intent: the same key answers the same run, in later calls too
- * @param {AbortSignal} [options.signal]  gives up; a run that has started goes on
+ * @param {string} [options.idempotencyKey]  a later call with the same key returns the same run
+ * @param {AbortSignal} [options.signal]  aborts the request; a run that has started continues
  * @param {typeof fetch} [options.fetch]
- * @returns {Promise<{runId: string, url: string, replayed: boolean}>} the run; its id is text since ids may be larger
- *   than a JavaScript number can tell apart
- * @throws {JobsError} it was refused, or failed again and again
+ * @returns {Promise<{runId: string, url: string, replayed: boolean}>} the run; its id is a string because ids
+ *   may exceed the safe integers of JavaScript
+ * @throws {JobsError} if the API refuses the request, or if all attempts fail
  */
 export async function runJob(jobUrl, params = {}, { idempotencyKey = newKey(), signal, fetch } = {}) {
   const job = jobUrl.replace(/\/$/, "");
@@ -138,29 +134,29 @@ export async function runJob(jobUrl, params = {}, { idempotencyKey = newKey(), s
     try {
       const response = await request(`${job}/run`, options);
       const runId = /"runId":\s*(\d+)/.exec(await response.text())?.[1];
-      if (!runId) throw new JobsError({ detail: "The app did not say which run it started. Look at the job's runs." });
+      if (!runId) throw new JobsError({ detail: "The response has no run id. Check the runs of the job." });
       const replayed = response.headers.get("Idempotency-Replayed") === "true";
       return { runId, url: `${job}/runs/${runId}`, replayed };
     } catch (error) {
-      const pause = error.retryAfter ?? pauseAfter(attempt, 500);
-      if (!error.retryable || attempt === ATTEMPTS || pause > LONGEST_PAUSE) throw error;
-      await sleep(pause, signal);
+      const delay = error.retryAfter ?? backoff(attempt, 500);
+      if (!error.retryable || attempt === MAX_ATTEMPTS || delay > MAX_DELAY_MS) throw error;
+      await sleep(delay, signal);
     }
   }
 }
 
-/** A key for one intent; randomUUID is there on secure origins only. */
+/** Create a random key. Browsers provide randomUUID in secure contexts only. */
 function newKey() {
   if (crypto.randomUUID) return crypto.randomUUID();
   return Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(16).padStart(8, "0")).join("");
 }
 
-/** Longer with each failure, and never the same for all pages. */
-function pauseAfter(failures, first) {
-  return Math.min(LONGEST_PAUSE, first * 2 ** (failures - 1)) * (0.75 + Math.random() / 2);
+/** Return an exponential delay with jitter, so that pages do not retry at the same time. */
+function backoff(failures, first) {
+  return Math.min(MAX_DELAY_MS, first * 2 ** (failures - 1)) * (0.75 + Math.random() / 2);
 }
 
-/** @param {number} milliseconds @param {AbortSignal} [signal]  ends it with what the signal was aborted for */
+/** @param {number} milliseconds @param {AbortSignal} [signal]  rejects with its reason if it is aborted */
 function sleep(milliseconds, signal) {
   return new Promise((resolve, reject) => {
     const abort = () => {
@@ -176,10 +172,8 @@ function sleep(milliseconds, signal) {
   });
 }
 
-// ── Watching ────────────────────────────────────────────────────────────────────────────────────
-
 /**
- * Follow a run until it has ended. Watching never starts a run, and may be done by any number of pages at once.
+ * Follow a run until it has ended. Watching never starts a run; any number of pages may watch the same run.
  * @param {string} runUrl  the run in the API, such as "/api/jobs/etl/runs/12"
  * @param {Handlers} handlers
  * @param {WatchOptions} [options]
@@ -191,33 +185,33 @@ function sleep(milliseconds, signal) {
  */
 export function watchRun(runUrl, handlers, options = {}) {
   const url = runUrl.replace(/\/$/, "");
-  return begun(new Watch(`${url}/stream`, () => runUrl, 1, handlers, options), options.signal);
+  return begin(new Watch(`${url}/stream`, () => runUrl, 1, handlers, options), options.signal);
 }
 
 /**
- * Follow several runs over one connection; a browser has six for all pages of an app.
- * @param {string[]} runUrls  runs in one API, of any of its jobs
+ * Follow several runs over one connection. A browser allows six per origin, over all its tabs.
+ * @param {string[]} runUrls  runs of any jobs of one API
  * @param {Handlers} handlers
  * @param {WatchOptions} [options]
  * @returns {() => void} stops watching
  */
 export function watchRuns(runUrls, handlers, options = {}) {
-  const runs = runUrls.map((url) => ({ url, ...partsOf(url) }));
+  const runs = runUrls.map((url) => ({ url, ...parseRunUrl(url) }));
   if (!runs.length) return () => {};
   const query = runs.map(({ key, id }) => `run=${encodeURIComponent(`${key}:${id}`)}`).join("&");
   const urlOf = ({ job, runId }) => runs.find(({ key, id }) => key === job && Number(id) === runId)?.url ?? "";
-  return begun(new Watch(`${runs[0].api}/stream?${query}`, urlOf, runs.length, handlers, options), options.signal);
+  return begin(new Watch(`${runs[0].api}/stream?${query}`, urlOf, runs.length, handlers, options), options.signal);
 }
 
 /** @param {string} runUrl */
-function partsOf(runUrl) {
+function parseRunUrl(runUrl) {
   const [, api, key, id] = /^(.*)\/([^/]+)\/runs\/(\d+)\/?$/.exec(runUrl) ?? [];
-  if (!id) throw new TypeError(`A run's address is …/<job>/runs/<id>, not ${JSON.stringify(runUrl)}.`);
+  if (!id) throw new TypeError(`A run URL is …/<job>/runs/<id>, not ${JSON.stringify(runUrl)}.`);
   return { api, key: decodeURIComponent(key), id };
 }
 
 /** @param {Watch} watch @param {AbortSignal} [signal] */
-function begun(watch, signal) {
+function begin(watch, signal) {
   const stop = () => watch.stop();
   signal?.addEventListener("abort", stop, { once: true });
   if (signal?.aborted) stop();
@@ -225,18 +219,18 @@ function begun(watch, signal) {
   return stop;
 }
 
-/** Silence after which it is checked whether a stream still brings news: a proxy may hold them back. */
-const SUSPICIOUS = 10_000; // before anything has come
-const SUSPICIOUS_LATER = 30_000;
+/** Time without events after which the stream is checked by a poll, because a proxy may buffer it. */
+const FIRST_SILENCE_MS = 10_000; // before the first event
+const SILENCE_MS = 30_000;
 
-/** Connections that end sooner than this, time after time, are a server's way of having itself polled. */
-const SHORT = 1_500;
-const SHORT_IN_A_ROW = 2;
+/** A server that cannot hold a stream ends each one at once, so that the client polls by reconnecting. */
+const SHORT_STREAM_MS = 1_500;
+const MIN_SHORT_STREAMS = 2; // in a row
 
-const POLL = 5_000;
-const STREAM_FAILURES = 2;
+const POLL_INTERVAL_MS = 5_000;
+const MAX_STREAM_FAILURES = 2;
 
-/** Follows one stream: by the browser's EventSource as long as that works, else by polling the same address. */
+/** Follows one stream: by EventSource as long as that works, otherwise by polling the same URL. */
 class Watch {
   /** @type {EventSource | undefined} */
   #source;
@@ -246,15 +240,15 @@ class Watch {
   #streamFailures = 0;
   #pollFailures = 0;
   #openedAt = 0;
-  #shortInARow = 0;
-  #pause = POLL;
+  #shortStreams = 0;
+  #pollInterval = POLL_INTERVAL_MS;
   #timers = new Map();
   #abort = new AbortController();
 
   /**
-   * @param {string} url  the stream
-   * @param {(whose: any) => string} urlOf  the address of the run that an event is about
-   * @param {number} runs  how many are followed
+   * @param {string} url  the URL of the stream
+   * @param {(event: any) => string} urlOf  returns the URL of the run that an event is about
+   * @param {number} runs  the number of runs in the stream
    * @param {Handlers} handlers
    * @param {WatchOptions} options
    */
@@ -267,8 +261,8 @@ class Watch {
   }
 
   begin() {
-    document.addEventListener("visibilitychange", this.#onReturn);
-    addEventListener("online", this.#onReturn);
+    document.addEventListener("visibilitychange", this.#resume);
+    addEventListener("online", this.#resume);
     if (typeof EventSource === "undefined") this.#poll();
     else this.#stream();
   }
@@ -279,93 +273,89 @@ class Watch {
     this.#close();
     this.#abort.abort();
     for (const timer of this.#timers.values()) clearTimeout(timer);
-    document.removeEventListener("visibilitychange", this.#onReturn);
-    removeEventListener("online", this.#onReturn);
-    this.#say("closed");
+    document.removeEventListener("visibilitychange", this.#resume);
+    removeEventListener("online", this.#resume);
+    this.#setConnection("closed");
   }
 
-  // ── by stream ──
-
   #stream() {
-    if (this.#connection !== "polling") this.#say("connecting");
-    const source = (this.#source = new EventSource(this.#address({})));
+    if (this.#connection !== "polling") this.#setConnection("connecting");
+    const source = (this.#source = new EventSource(this.#buildUrl({})));
     source.onopen = () => {
       this.#openedAt = performance.now();
-      if (this.#isServedShort()) this.#after("live", SHORT, () => this.#say("live"));
-      else this.#say("live");
+      if (this.#hasShortStreams()) this.#setTimer("live", SHORT_STREAM_MS, () => this.#setConnection("live"));
+      else this.#setConnection("live");
     };
     source.onmessage = (event) => {
       this.#streamFailures = 0;
-      this.#suspect(SUSPICIOUS_LATER);
-      this.#take("message", event.data, event.lastEventId);
+      this.#checkAfter(SILENCE_MS);
+      this.#handle("message", event.data, event.lastEventId);
     };
     for (const name of ["stale", "fresh", "end"]) {
-      source.addEventListener(name, (event) => this.#take(name, event.data, ""));
+      source.addEventListener(name, (event) => this.#handle(name, event.data, ""));
     }
     source.addEventListener("error", (event) => {
-      // The server's word for a failure is an event with data; the browser's own has none.
-      if (event instanceof MessageEvent) this.#take("error", event.data, "");
+      // An error event of the server has data. An error event of the browser has none.
+      if (event instanceof MessageEvent) this.#handle("error", event.data, "");
       else if (source.readyState === EventSource.CLOSED) this.#onRefusal();
-      else this.#onBreak();
+      else this.#onDisconnect();
     });
-    this.#suspect(SUSPICIOUS);
+    this.#checkAfter(FIRST_SILENCE_MS);
   }
 
-  /** The browser takes the stream up again by itself, where it broke. */
-  #onBreak() {
+  /** EventSource reconnects by itself, with the id of the last event. */
+  #onDisconnect() {
     clearTimeout(this.#timers.get("live"));
-    const wasShort = this.#openedAt > 0 && performance.now() - this.#openedAt < SHORT;
-    this.#shortInARow = wasShort ? this.#shortInARow + 1 : 0;
+    const isShort = this.#openedAt > 0 && performance.now() - this.#openedAt < SHORT_STREAM_MS;
+    this.#shortStreams = isShort ? this.#shortStreams + 1 : 0;
     this.#openedAt = 0;
-    this.#say(this.#isServedShort() ? "polling" : "connecting");
+    this.#setConnection(this.#hasShortStreams() ? "polling" : "connecting");
   }
 
-  #isServedShort() {
-    return this.#shortInARow >= SHORT_IN_A_ROW;
+  #hasShortStreams() {
+    return this.#shortStreams >= MIN_SHORT_STREAMS;
   }
 
-  /** The browser gives up and does not tell why: the same request tells, and a gateway's bad moment may be over. */
+  /** EventSource has given up and hides the reason. The same request as a poll returns it, or succeeds by now. */
   #onRefusal() {
     this.#close();
     this.#streamFailures += 1;
     this.#poll();
   }
 
-  /** Silence is normal as long as nothing happens, so ask whether anything has. */
-  #suspect(pause) {
-    this.#after("suspicion", pause, async () => {
-      if (document.hidden || !navigator.onLine) return this.#suspect(pause);
-      const known = this.#lastId;
-      const events = await this.#ask().catch(() => []);
-      const isHeldBack = events.some(({ name }) => name !== "retry") && known === this.#lastId;
+  /** Poll once after a silence. If the poll has events that the stream does not deliver, a proxy buffers the stream. */
+  #checkAfter(delay) {
+    this.#setTimer("check", delay, async () => {
+      if (document.hidden || !navigator.onLine) return this.#checkAfter(delay);
+      const lastId = this.#lastId;
+      const events = await this.#fetchEvents().catch(() => []);
+      const isBuffered = events.some(({ name }) => name !== "retry") && lastId === this.#lastId;
       if (this.#isOver) return;
-      if (!isHeldBack) return this.#suspect(SUSPICIOUS_LATER);
+      if (!isBuffered) return this.#checkAfter(SILENCE_MS);
       this.#close();
-      this.#streamFailures = STREAM_FAILURES; // it will not get better
-      this.#takeAll(events);
-      this.#pollLater(this.#pause);
+      this.#streamFailures = MAX_STREAM_FAILURES; // the proxy buffers the next stream too
+      this.#handleAll(events);
+      this.#pollLater(this.#pollInterval);
     });
   }
 
   #close() {
     this.#source?.close();
     this.#source = undefined;
-    for (const name of ["suspicion", "live"]) clearTimeout(this.#timers.get(name));
+    for (const name of ["check", "live"]) clearTimeout(this.#timers.get(name));
   }
-
-  // ── by polling ──
 
   async #poll() {
     if (this.#isOver) return;
-    if (document.hidden) return this.#say("paused"); // a look at the page goes on with it
+    if (document.hidden) return this.#setConnection("paused"); // until the page is visible
     try {
-      const events = await this.#ask();
+      const events = await this.#fetchEvents();
       if (this.#isOver) return;
       this.#pollFailures = 0;
-      if (this.#mayStream()) this.#after("stream", pauseAfter(this.#streamFailures, 1_000), () => this.#stream());
-      else this.#say("polling");
-      this.#takeAll(events);
-      if (!this.#mayStream()) this.#pollLater(this.#pause);
+      if (this.#mayStream()) this.#setTimer("stream", backoff(this.#streamFailures, 1_000), () => this.#stream());
+      else this.#setConnection("polling");
+      this.#handleAll(events);
+      if (!this.#mayStream()) this.#pollLater(this.#pollInterval);
     } catch (error) {
       if (!this.#isOver) this.#onFailedPoll(error);
     }
@@ -378,26 +368,26 @@ class Watch {
       return this.stop();
     }
     this.#pollFailures += 1;
-    this.#say(navigator.onLine ? "connecting" : "offline");
-    this.#pollLater(error.retryAfter ?? pauseAfter(this.#pollFailures, 1_000));
+    this.#setConnection(navigator.onLine ? "connecting" : "offline");
+    this.#pollLater(error.retryAfter ?? backoff(this.#pollFailures, 1_000));
   }
 
   #mayStream() {
-    return typeof EventSource !== "undefined" && this.#streamFailures < STREAM_FAILURES;
+    return typeof EventSource !== "undefined" && this.#streamFailures < MAX_STREAM_FAILURES;
   }
 
-  #pollLater(pause) {
-    if (!this.#isOver) this.#after("poll", Math.min(pause, LONGEST_PAUSE), () => this.#poll());
+  #pollLater(delay) {
+    if (!this.#isOver) this.#setTimer("poll", Math.min(delay, MAX_DELAY_MS), () => this.#poll());
   }
 
-  #onReturn = () => {
+  #resume = () => {
     const isWaiting = this.#connection === "paused" || this.#connection === "offline";
     if (isWaiting && !document.hidden) this.#pollLater(0);
   };
 
-  /** The present state, in the words of a stream; no event if nothing has changed. */
-  async #ask() {
-    const response = await request(this.#address({ poll: "1" }), {
+  /** Return the current state as events of a stream; none if nothing has changed. */
+  async #fetchEvents() {
+    const response = await request(this.#buildUrl({ poll: "1" }), {
       headers: { Accept: "text/event-stream" },
       cache: "no-store",
       signal: this.#abort.signal,
@@ -405,36 +395,34 @@ class Watch {
     });
     if (response.status === 204) return [{ name: "end", data: "", id: "" }];
     if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) throw new JobsError(NO_STREAM);
-    return eventsIn(await response.text());
+    return parseEvents(await response.text());
   }
 
   /** @param {Record<string, string>} query */
-  #address(query) {
-    const more = new URLSearchParams(this.#lastId ? { ...query, lastEventId: this.#lastId } : query).toString();
-    return more ? `${this.url}${this.url.includes("?") ? "&" : "?"}${more}` : this.url;
+  #buildUrl(query) {
+    const parameters = new URLSearchParams(this.#lastId ? { ...query, lastEventId: this.#lastId } : query).toString();
+    return parameters ? `${this.url}${this.url.includes("?") ? "&" : "?"}${parameters}` : this.url;
   }
 
-  // ── either way ──
-
-  #takeAll(events) {
-    for (const { name, data, id } of events) if (!this.#isOver) this.#take(name, data, id);
+  #handleAll(events) {
+    for (const { name, data, id } of events) if (!this.#isOver) this.#handle(name, data, id);
   }
 
-  #take(name, data, id) {
-    if (name === "retry") return void (this.#pause = Number(data));
+  #handle(name, data, id) {
+    if (name === "retry") return void (this.#pollInterval = Number(data));
     if (name === "end") return this.#end();
-    const { job, runId, ...news } = JSON.parse(data);
+    const { job, runId, ...body } = JSON.parse(data);
     const runUrl = this.urlOf({ job, runId });
-    if (name === "stale") this.handlers.stale?.(news, runUrl);
+    if (name === "stale") this.handlers.stale?.(body, runUrl);
     else if (name === "fresh") this.handlers.fresh?.(runUrl);
-    else if (name === "error") this.#lose(new JobsError(news), runUrl);
+    else if (name === "error") this.#handleError(new JobsError(body), runUrl);
     else if (id !== this.#lastId) {
       this.#lastId = id;
-      this.handlers.status?.(news, runUrl, id);
+      this.handlers.status?.(body, runUrl, id);
     }
   }
 
-  #lose(error, runUrl) {
+  #handleError(error, runUrl) {
     this.handlers.error?.(error, runUrl);
     this.runs -= 1;
     if (this.runs === 0) this.stop();
@@ -446,24 +434,24 @@ class Watch {
     this.handlers.end?.();
   }
 
-  #say(connection) {
+  #setConnection(connection) {
     if (connection === this.#connection) return;
     this.#connection = connection;
     this.handlers.connection?.(connection);
   }
 
-  #after(name, milliseconds, call) {
+  #setTimer(name, milliseconds, call) {
     clearTimeout(this.#timers.get(name));
     this.#timers.set(name, setTimeout(call, milliseconds));
   }
 }
 
 /**
- * The events in an answer, as WHATWG HTML 9.2 has them, and among them "retry" with its milliseconds.
+ * Parse an event stream (WHATWG HTML 9.2). A "retry" field becomes an event with its milliseconds.
  * @param {string} text
  * @returns {{name: string, data: string, id: string}[]}
  */
-function eventsIn(text) {
+function parseEvents(text) {
   const events = [];
   let [name, data, id] = ["", [], ""];
   for (const line of text.split(/\r\n|\r|\n/)) {
