@@ -1,4 +1,4 @@
-"""When runs are looked at: how late news is, and how many reads that takes."""
+"""The schedule of polls: how late updates are, and how many reads they take."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from flask_lakeflow_jobs.runs.outcome import RunStatus
 from flask_lakeflow_jobs.upstream.jobs_api import ApiResponse
 from flask_lakeflow_jobs.watching.hub import Hub
 from flask_lakeflow_jobs.watching.schedule import PollSettings
-from flask_lakeflow_jobs.watching.schedule import PollSettings
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 
 from ..bench import Bench, appkit, ours
@@ -32,7 +31,7 @@ from ..servers import Server, gunicorn, node, node_program
 from ..stats import mean, s
 from ..workspace import Workspace
 
-#: Seconds: AppKit's pause between two looks, at first and at most.
+#: Seconds: AppKit's first and its longest delay between two polls.
 PEER_INTERVAL, PEER_CEILING = 5.0, 30.0
 
 #: Seconds from the end of a simulated run to the start of the next.
