@@ -1,4 +1,4 @@
-"""Runs as the Jobs API sends them, read by the SDK's own dataclasses."""
+"""Documents and dataclasses of runs and jobs for tests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ JOB_ID = 7
 RUN_ID = 1001
 
 
-def words(
+def run_state(
     life_cycle: str | None = None,
     result: str | None = None,
     *,
@@ -24,7 +24,7 @@ def words(
     code: str | None = None,
     message: str | None = None,
 ) -> Document:
-    """The part of a run, or of a task, that says how it is doing."""
+    """Return the state part of the document of a run or a task."""
     document: Document = {}
     if life_cycle is not None or result is not None:
         state = {"life_cycle_state": life_cycle, "result_state": result, "state_message": message}
@@ -36,23 +36,23 @@ def words(
     return document
 
 
-def run(doing: Document | None = None, **fields: Any) -> Run:
-    """A run; it is running unless something else is said."""
-    document = {"run_id": RUN_ID, "job_id": JOB_ID, **(doing or words("RUNNING")), **fields}
+def run(state: Document | None = None, **fields: Any) -> Run:
+    """Return a run, by default a running one."""
+    document = {"run_id": RUN_ID, "job_id": JOB_ID, **(state or run_state("RUNNING")), **fields}
     return Run.from_dict(document)
 
 
-def task(key: str, doing: Document, *, run_id: int = 1, **fields: Any) -> Document:
-    """A task of a run, for ``run(tasks=[…])``."""
-    return {"task_key": key, "run_id": run_id, "attempt_number": 0, **doing, **fields}
+def task(key: str, state: Document, *, run_id: int = 1, **fields: Any) -> Document:
+    """Return the document of a task, for ``run(tasks=[…])``."""
+    return {"task_key": key, "run_id": run_id, "attempt_number": 0, **state, **fields}
 
 
 def sdk_task(document: Document) -> RunTask:
     return RunTask.from_dict(document)
 
 
-def named_job(key: str = "etl", job_id: int = JOB_ID) -> Job:
-    """A job as the settings have it."""
+def build_job(key: str = "etl", job_id: int = JOB_ID) -> Job:
+    """Return a job of an app."""
     return Job(
         key=key,
         job_id=job_id,
@@ -69,24 +69,20 @@ def _present(document: Document) -> Document:
     return {name: value for name, value in document.items() if value is not None}
 
 
-SUCCEEDED = words("TERMINATED", "SUCCESS", status="TERMINATED", code="SUCCESS")
-#: What a run whose task failed looks like. Source: a recording of a real workspace in the tests of
+SUCCEEDED = run_state("TERMINATED", "SUCCESS", status="TERMINATED", code="SUCCESS")
+#: The state of a run with a failed task. Source: a recording of a real workspace in the tests of
 #: the Databricks CLI (acceptance/bundle/resources/job_runs/failed_run).
-FAILED_BY_TASK = words("INTERNAL_ERROR", "FAILED", status="TERMINATED", code="RUN_EXECUTION_ERROR")
-FAILED = words("TERMINATED", "FAILED", status="TERMINATED", code="RUN_EXECUTION_ERROR")
+FAILED_BY_TASK = run_state(
+    "INTERNAL_ERROR", "FAILED", status="TERMINATED", code="RUN_EXECUTION_ERROR"
+)
+FAILED = run_state("TERMINATED", "FAILED", status="TERMINATED", code="RUN_EXECUTION_ERROR")
 
 
-def answered(a_run: Run) -> ApiResponse[Run]:
-    """A run as the upstream room gives it.
-
-    :param a_run: it.
-    """
+def api_response(a_run: Run) -> ApiResponse[Run]:
+    """Return a run as the upstream package returns it."""
     return ApiResponse(a_run.as_dict(), a_run)
 
 
-def state_of(a_run: Run) -> StateId:
-    """The name of a run's state.
-
-    :param a_run: it.
-    """
+def state_id_of(a_run: Run) -> StateId:
+    """Return the id of a run's state."""
     return compute_state_id(a_run.as_dict())

@@ -22,7 +22,7 @@ from flask_lakeflow_jobs.identity import (
     read_user_identity,
 )
 from flask_lakeflow_jobs.watching.watched_run import RunKey
-from tests.run_documents import named_job
+from tests.run_documents import build_job
 
 TOKEN = "dapi-very-secret"
 
@@ -39,7 +39,7 @@ def test_identity_key_and_repr_hide_the_token() -> None:
     user = Identity(TOKEN)
     assert TOKEN not in user.key
     assert TOKEN not in repr(user)
-    assert TOKEN not in repr(RunKey(user, named_job(), 1))
+    assert TOKEN not in repr(RunKey(user, build_job(), 1))
 
 
 def test_identity_with_token_named_app_is_a_user() -> None:

@@ -26,7 +26,7 @@ from flask_lakeflow_jobs.errors import InvalidParameters, RunTimeout
 from flask_lakeflow_jobs.runs.explanation import Explanation, FailedTask
 from flask_lakeflow_jobs.runs.outcome import Outcome, RunStatus
 from tests import run_documents
-from tests.run_documents import FAILED, FAILED_BY_TASK, SUCCEEDED, Document, task, words
+from tests.run_documents import FAILED, FAILED_BY_TASK, SUCCEEDED, Document, run_state, task
 
 #: 2026-11-24 15:02:01 UTC
 MOMENT = 1_795_532_521_000
@@ -42,10 +42,10 @@ def update_lines(previous: RunStatus | None, current: RunStatus) -> list[str]:
 
 def test_first_update_has_the_run_and_its_unblocked_tasks() -> None:
     now = state(
-        words("RUNNING", message="In run"),
-        task("read", words("RUNNING")),
-        task("clean", words("BLOCKED")),
-        task("load_all", words("PENDING")),
+        run_state("RUNNING", message="In run"),
+        task("read", run_state("RUNNING")),
+        task("clean", run_state("BLOCKED")),
+        task("load_all", run_state("PENDING")),
     )
     assert update_lines(None, now) == [
         "15:02:01  RUNNING",
@@ -55,11 +55,11 @@ def test_first_update_has_the_run_and_its_unblocked_tasks() -> None:
 
 
 def test_update_has_only_changed_tasks() -> None:
-    before = state(None, task("read", words("RUNNING")), task("clean", words("BLOCKED")))
+    before = state(None, task("read", run_state("RUNNING")), task("clean", run_state("BLOCKED")))
     now = state(
         None,
         task("read", SUCCEEDED, setup_duration=200, execution_duration=1000),
-        task("clean", words("RUNNING")),
+        task("clean", run_state("RUNNING")),
     )
     assert update_lines(before, now) == [
         "15:02:01    read   SUCCEEDED  1.2 s",
@@ -78,12 +78,12 @@ def test_update_lists_tasks_in_the_order_of_their_ends() -> None:
 
 
 def test_update_without_a_change_is_empty() -> None:
-    now = state(None, task("read", words("RUNNING")))
+    now = state(None, task("read", run_state("RUNNING")))
     assert update_lines(now, now) == []
 
 
 def test_update_ends_with_the_terminal_state_without_message() -> None:
-    before = state(None, task("read", words("RUNNING")))
+    before = state(None, task("read", run_state("RUNNING")))
     now = state(
         {**FAILED_BY_TASK, "state": {**FAILED_BY_TASK["state"], "state_message": "Task failed"}},
         task("read", FAILED, execution_duration=60_000),
@@ -96,15 +96,17 @@ def test_update_ends_with_the_terminal_state_without_message() -> None:
 
 
 def test_update_of_a_queued_run_has_the_reason() -> None:
-    now = state(words("QUEUED", message="Queued due to\nreaching maximum concurrent runs of 1."))
+    now = state(
+        run_state("QUEUED", message="Queued due to\nreaching maximum concurrent runs of 1.")
+    )
     assert update_lines(None, now) == [
         "15:02:01  QUEUED     Queued due to reaching maximum concurrent runs of 1."
     ]
 
 
 def test_update_has_new_attempts() -> None:
-    before = state(None, task("read", words("RUNNING")))
-    now = state(None, task("read", FAILED), task("read", words("RUNNING"), attempt_number=1))
+    before = state(None, task("read", run_state("RUNNING")))
+    now = state(None, task("read", FAILED), task("read", run_state("RUNNING"), attempt_number=1))
     assert update_lines(before, now) == ["15:02:01    read  RUNNING    attempt 2"]
 
 

@@ -12,13 +12,13 @@ from flask_lakeflow_jobs.cli.live import LiveProgress, render_run, select_tasks
 from flask_lakeflow_jobs.runs.outcome import RunStatus, select_last_attempts
 from tests import run_documents
 from tests.clocks import FakeClock
-from tests.run_documents import FAILED, SUCCEEDED, Document, task, words
+from tests.run_documents import FAILED, SUCCEEDED, Document, run_state, task
 
 #: 2026-11-24 15:02:01 UTC, in seconds.
 NOW = 1_795_532_521.0
 MOMENT = int(NOW * 1000)
 
-UPSTREAM_FAILED = words("TERMINATED", "UPSTREAM_FAILED")
+UPSTREAM_FAILED = run_state("TERMINATED", "UPSTREAM_FAILED")
 
 
 def state(
@@ -41,8 +41,8 @@ def test_active_run_is_drawn_with_its_tasks_and_eta() -> None:
     status = state(
         None,
         task("read", SUCCEEDED, execution_duration=61_000),
-        task("clean", words("RUNNING"), start_time=MOMENT - 9_400),
-        task("load", words("BLOCKED")),
+        task("clean", run_state("RUNNING"), start_time=MOMENT - 9_400),
+        task("load", run_state("BLOCKED")),
         eta=MOMENT + 12_800,
     )
     assert render(status) == [
@@ -63,7 +63,9 @@ def test_ended_run_is_drawn_with_its_final_duration() -> None:
 
 
 def test_queued_run_is_drawn_with_the_reason() -> None:
-    status = state(words("QUEUED", message="Queued due to\nits maximum of runs."), start_time=None)
+    status = state(
+        run_state("QUEUED", message="Queued due to\nits maximum of runs."), start_time=None
+    )
     assert render(status) == ["etl: QUEUED", "Queued due to its maximum of runs."]
 
 
@@ -74,11 +76,11 @@ def test_attempts_and_iterations_are_drawn() -> None:
     status = state(
         None,
         task("read", FAILED),
-        task("read", words("RUNNING"), attempt_number=1),
-        task("each", words("RUNNING"), for_each_task=loop(total_iterations=40)),
+        task("read", run_state("RUNNING"), attempt_number=1),
+        task("each", run_state("RUNNING"), for_each_task=loop(total_iterations=40)),
         task(
             "all",
-            words("RUNNING"),
+            run_state("RUNNING"),
             for_each_task=loop(total_iterations=40, completed_iterations=12, failed_iterations=1),
         ),
     )
@@ -92,9 +94,9 @@ def test_attempts_and_iterations_are_drawn() -> None:
 @pytest.mark.parametrize("width", [20, 40, 60])
 def test_narrow_terminal_truncates_lines(width: int) -> None:
     status = state(
-        words("QUEUED", message="Queued due to its maximum of runs. " * 5),
-        task("load_the_flights_of_all_carriers_into_the_warehouse", words("RUNNING")),
-        *(task(f"t{number}", words("BLOCKED")) for number in range(9)),
+        run_state("QUEUED", message="Queued due to its maximum of runs. " * 5),
+        task("load_the_flights_of_all_carriers_into_the_warehouse", run_state("RUNNING")),
+        *(task(f"t{number}", run_state("BLOCKED")) for number in range(9)),
         eta=MOMENT + 90_000,
     )
     lines = render(status, width=width, max_tasks=5)
@@ -108,8 +110,8 @@ def test_the_most_important_tasks_are_drawn_if_not_all_fit() -> None:
         *(task(f"done{n:03}", SUCCEEDED, end_time=n + 1) for n in range(150)),
         task("bad", FAILED, end_time=1),
         task("never", UPSTREAM_FAILED, end_time=999),
-        *(task(f"waits{n:03}", words("BLOCKED")) for n in range(46)),
-        task("goes", words("RUNNING")),
+        *(task(f"waits{n:03}", run_state("BLOCKED")) for n in range(46)),
+        task("goes", run_state("RUNNING")),
     ]
     assert render(state(None, *tasks), max_tasks=4) == [
         "etl: RUNNING  1 min 10 s",
@@ -123,7 +125,7 @@ def test_the_most_important_tasks_are_drawn_if_not_all_fit() -> None:
 
 
 def test_all_tasks_are_selected_if_they_fit() -> None:
-    run = run_documents.run(tasks=[task("a", SUCCEEDED), task("b", words("BLOCKED"))])
+    run = run_documents.run(tasks=[task("a", SUCCEEDED), task("b", run_state("BLOCKED"))])
     selected = select_tasks(select_last_attempts(run.tasks), 2)
     assert [each.task_key for each in selected] == ["a", "b"]
 
@@ -131,7 +133,7 @@ def test_all_tasks_are_selected_if_they_fit() -> None:
 def test_live_progress_fits_the_screen_and_keeps_the_last_state() -> None:
     file = io.StringIO()
     console = Console(file=file, width=60, height=10, force_terminal=True, color_system=None)
-    tasks = [task(f"t{number}", words("RUNNING")) for number in range(200)]
+    tasks = [task(f"t{number}", run_state("RUNNING")) for number in range(200)]
     with LiveProgress("etl", FakeClock(NOW), console) as progress:
         progress.show(state(None, *tasks))
         file.truncate(0)

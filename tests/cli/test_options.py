@@ -24,11 +24,11 @@ from flask_lakeflow_jobs.cli.options import (
 )
 from flask_lakeflow_jobs.config.jobs import Job
 from tests.cli.conftest import RunFlask, start_run
-from tests.run_documents import named_job
+from tests.run_documents import build_job
 
 
 def job(task_type: str | None = None, schema: Schema | None = None) -> Job:
-    return dataclasses.replace(named_job(), task_type=task_type, schema=schema)
+    return dataclasses.replace(build_job(), task_type=task_type, schema=schema)
 
 
 @pytest.mark.parametrize(

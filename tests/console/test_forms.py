@@ -13,7 +13,7 @@ from marshmallow import Schema, fields, validate
 from flask_lakeflow_jobs.config.jobs import Job
 from flask_lakeflow_jobs.console.forms import Form, build_form
 from flask_lakeflow_jobs.errors import InvalidParameters
-from tests.run_documents import named_job
+from tests.run_documents import build_job
 
 
 class Colour(Enum):
@@ -46,7 +46,7 @@ class Everything(Schema):
 
 
 def job(schema: Schema | None = None, task_type: str | None = "job") -> Job:
-    return dataclasses.replace(named_job(), schema=schema, task_type=task_type)
+    return dataclasses.replace(build_job(), schema=schema, task_type=task_type)
 
 
 def test_form_field_with_offset_is_a_text_input() -> None:

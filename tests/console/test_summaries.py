@@ -17,7 +17,7 @@ from flask_lakeflow_jobs.console.summaries import (
 )
 from flask_lakeflow_jobs.console.timeline import build_timeline
 from flask_lakeflow_jobs.runs.outcome import Outcome
-from tests.run_documents import FAILED, SUCCEEDED, run, task, words
+from tests.run_documents import FAILED, SUCCEEDED, run, run_state, task
 
 START = 1_000_000
 
@@ -109,7 +109,7 @@ def test_axis_of_ended_run_is_its_duration() -> None:
 
 
 def test_axis_of_active_run_has_room_and_grows_in_steps() -> None:
-    going = run(start_time=START, tasks=[task("a", words("RUNNING"), start_time=START)])
+    going = run(start_time=START, tasks=[task("a", run_state("RUNNING"), start_time=START)])
     ends = {build_timeline(going, START + 100 * at).end for at in range(600)}
     assert all(
         build_timeline(going, START + each).end > START + each for each in (0, 9_000, 60_000)
@@ -128,8 +128,8 @@ def test_timeline_has_all_attempts_graph_the_last() -> None:
         start_time=START,
         tasks=[
             task("a", FAILED, run_id=1, start_time=START, end_time=START + 1),
-            task("a", words("RUNNING"), run_id=2, attempt_number=1, start_time=START + 2),
-            task("b", words("BLOCKED"), run_id=3, depends_on=[{"task_key": "a"}]),
+            task("a", run_state("RUNNING"), run_id=2, attempt_number=1, start_time=START + 2),
+            task("b", run_state("BLOCKED"), run_id=3, depends_on=[{"task_key": "a"}]),
         ],
     )
     line = build_timeline(retried, START + 10)
@@ -144,7 +144,7 @@ def test_timeline_has_all_attempts_graph_the_last() -> None:
 
 
 def test_timeline_task_that_never_ran_has_no_duration() -> None:
-    skipped = words("TERMINATED", "UPSTREAM_FAILED")
+    skipped = run_state("TERMINATED", "UPSTREAM_FAILED")
     ended = run(FAILED, tasks=[task("a", skipped, start_time=START, end_time=START)])
     (row,) = build_timeline(ended, START).rows
     assert (row.length, row.segments) == (None, [])
@@ -170,7 +170,7 @@ def test_axis_of_hours_labels_hours_on_all_marks() -> None:
 def test_timeline_for_each_task_shows_progress() -> None:
     stats = {"total_iterations": 9, "completed_iterations": 4}
     loop = {"inputs": "[]", "task": {"task_key": "x"}, "stats": {"task_run_stats": stats}}
-    going = run(tasks=[task("each", words("RUNNING"), for_each_task=loop)])
+    going = run(tasks=[task("each", run_state("RUNNING"), for_each_task=loop)])
     (row,) = build_timeline(going, START).rows
     assert (row.kind, row.progress) == ("For each", "4/9")
 
@@ -205,5 +205,5 @@ def test_expected_end_follows_earlier_durations() -> None:
     going = run(start_time=START)
     assert expected_end(going, past, START + 4000) == START + 10_000
     assert expected_end(going, past[:2], START + 4000) is None
-    assert expected_end(run(words("QUEUED"), start_time=START), past, START + 4000) is None
+    assert expected_end(run(run_state("QUEUED"), start_time=START), past, START + 4000) is None
     assert expected_end(run(SUCCEEDED, start_time=START), past, START + 4000) is None

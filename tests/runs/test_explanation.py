@@ -18,9 +18,9 @@ from tests.run_documents import (
     RUN_ID,
     SUCCEEDED,
     run,
+    run_state,
     sdk_task,
     task,
-    words,
 )
 
 
@@ -54,7 +54,7 @@ FAILED_RUN = run(
         task("load", FAILED, run_id=11, end_time=20),
         task("load", FAILED, run_id=12, attempt_number=1, end_time=30, run_page_url="https://w/12"),
         task("check", SUCCEEDED, run_id=13),
-        task("report", words("TERMINATED", "UPSTREAM_FAILED"), run_id=14, end_time=31),
+        task("report", run_state("TERMINATED", "UPSTREAM_FAILED"), run_id=14, end_time=31),
     ],
 )
 
@@ -139,14 +139,14 @@ def test_explain_run_of_delegating_task_has_error_of_the_delegate(
     [
         ([], 11),
         ([task("each", SUCCEEDED, run_id=21)], 11),
-        ([task("each", words("TERMINATED", "CANCELED"), run_id=21, end_time=1)], 21),
-        ([task("each", words("TERMINATED", "EXCLUDED"), run_id=21, end_time=1)], 11),
+        ([task("each", run_state("TERMINATED", "CANCELED"), run_id=21, end_time=1)], 21),
+        ([task("each", run_state("TERMINATED", "EXCLUDED"), run_id=21, end_time=1)], 11),
         (
             [
                 task("each", SUCCEEDED, run_id=21, end_time=3),
                 task("each", FAILED, run_id=22, end_time=9),
                 task("each", FAILED, run_id=23, end_time=7),
-                task("each", words("RUNNING"), run_id=24),
+                task("each", run_state("RUNNING"), run_id=24),
             ],
             23,
         ),
@@ -177,7 +177,9 @@ def test_explain_run_of_for_each_task_has_its_first_failed_iteration(
     )
 
 
-@pytest.mark.parametrize("state", [SUCCEEDED, words("RUNNING"), words("SKIPPED"), {"state": {}}])
+@pytest.mark.parametrize(
+    "state", [SUCCEEDED, run_state("RUNNING"), run_state("SKIPPED"), {"state": {}}]
+)
 def test_explain_run_without_failed_task_reads_no_output(state: dict[str, Any]) -> None:
     def unexpected(_: RunTask) -> RunOutput:
         raise AssertionError("No output is needed.")
@@ -187,5 +189,5 @@ def test_explain_run_without_failed_task_reads_no_output(state: dict[str, Any]) 
 
 def test_explain_run_of_skipped_run_has_the_workspaces_message() -> None:
     message = "Skipping this run because the limit of 1 maximum concurrent runs has been reached."
-    why = explain_run(run(words("SKIPPED", message=message)), ERRORS)
+    why = explain_run(run(run_state("SKIPPED", message=message)), ERRORS)
     assert (why.outcome, why.message) == (Outcome.SKIPPED, message)

@@ -29,7 +29,7 @@ from flask_lakeflow_jobs.runs.outcome import (
     parse_state,
     select_last_attempts,
 )
-from tests.run_documents import FAILED, FAILED_BY_TASK, SUCCEEDED, run, sdk_task, task, words
+from tests.run_documents import FAILED, FAILED_BY_TASK, SUCCEEDED, run, run_state, sdk_task, task
 
 LIFE_CYCLES = [word.value for word in RunLifeCycleState]
 RESULTS = [word.value for word in RunResultState]
@@ -93,61 +93,61 @@ def test_outcome_formats_as_its_value(outcome: Outcome) -> None:
 @pytest.mark.parametrize(
     ("doing", "expected"),
     [
-        (words("QUEUED"), "queued"),
-        (words("PENDING"), "pending"),
-        (words("RUNNING"), "running"),
-        (words("BLOCKED"), "blocked"),
-        (words("WAITING_FOR_RETRY"), "waiting_for_retry"),
-        (words("TERMINATING"), "terminating"),
-        (words("TERMINATING", status="TERMINATING", code="USER_CANCELED"), "terminating"),
-        (words("TERMINATED", "SUCCESS"), "succeeded"),
-        (words("TERMINATED", "SUCCESS_WITH_FAILURES"), "succeeded_with_failures"),
-        (words("TERMINATED", "FAILED"), "failed"),
-        (words("TERMINATED", "TIMEDOUT"), "timed_out"),
-        (words("TERMINATED", "CANCELED"), "canceled"),
-        (words("TERMINATED", "EXCLUDED"), "excluded"),
-        (words("TERMINATED", "DISABLED"), "disabled"),
-        (words("TERMINATED", "UPSTREAM_FAILED"), "upstream_failed"),
-        (words("TERMINATED", "UPSTREAM_CANCELED"), "upstream_canceled"),
-        (words("TERMINATED", "MAXIMUM_CONCURRENT_RUNS_REACHED"), "skipped"),
-        (words("SKIPPED"), "skipped"),
-        (words("INTERNAL_ERROR"), "internal_error"),
+        (run_state("QUEUED"), "queued"),
+        (run_state("PENDING"), "pending"),
+        (run_state("RUNNING"), "running"),
+        (run_state("BLOCKED"), "blocked"),
+        (run_state("WAITING_FOR_RETRY"), "waiting_for_retry"),
+        (run_state("TERMINATING"), "terminating"),
+        (run_state("TERMINATING", status="TERMINATING", code="USER_CANCELED"), "terminating"),
+        (run_state("TERMINATED", "SUCCESS"), "succeeded"),
+        (run_state("TERMINATED", "SUCCESS_WITH_FAILURES"), "succeeded_with_failures"),
+        (run_state("TERMINATED", "FAILED"), "failed"),
+        (run_state("TERMINATED", "TIMEDOUT"), "timed_out"),
+        (run_state("TERMINATED", "CANCELED"), "canceled"),
+        (run_state("TERMINATED", "EXCLUDED"), "excluded"),
+        (run_state("TERMINATED", "DISABLED"), "disabled"),
+        (run_state("TERMINATED", "UPSTREAM_FAILED"), "upstream_failed"),
+        (run_state("TERMINATED", "UPSTREAM_CANCELED"), "upstream_canceled"),
+        (run_state("TERMINATED", "MAXIMUM_CONCURRENT_RUNS_REACHED"), "skipped"),
+        (run_state("SKIPPED"), "skipped"),
+        (run_state("INTERNAL_ERROR"), "internal_error"),
         (FAILED_BY_TASK, "failed"),
         (FAILED, "failed"),
         (SUCCEEDED, "succeeded"),
-        (words(status="QUEUED"), "queued"),
-        (words(status="WAITING"), "waiting_for_retry"),
-        (words(status="TERMINATED", code="SUCCESS"), "succeeded"),
-        (words(status="TERMINATED", code="USER_CANCELED"), "canceled"),
-        (words(status="TERMINATED", code="SKIPPED"), "skipped"),
-        (words(status="TERMINATED", code="MAX_CONCURRENT_RUNS_EXCEEDED"), "skipped"),
-        (words(status="TERMINATED", code="DRIVER_ERROR"), "failed"),
-        (words("INTERNAL_ERROR", status="TERMINATED", code="CLUSTER_ERROR"), "failed"),
-        (words("INTERNAL_ERROR", "SUCCESS"), "internal_error"),
-        (words("INTERNAL_ERROR", "SUCCESS_WITH_FAILURES"), "internal_error"),
-        (words("INTERNAL_ERROR", status="TERMINATED", code="SUCCESS"), "internal_error"),
-        (words("SKIPPED", "SUCCESS"), "skipped"),
-        (words("SKIPPED", status="TERMINATED", code="SUCCESS"), "skipped"),
-        (words("TERMINATED", "SUCCESS", status="TERMINATED", code="DRIVER_ERROR"), "failed"),
-        (words("TERMINATED", "SUCCESS", status="TERMINATED", code="USER_CANCELED"), "canceled"),
+        (run_state(status="QUEUED"), "queued"),
+        (run_state(status="WAITING"), "waiting_for_retry"),
+        (run_state(status="TERMINATED", code="SUCCESS"), "succeeded"),
+        (run_state(status="TERMINATED", code="USER_CANCELED"), "canceled"),
+        (run_state(status="TERMINATED", code="SKIPPED"), "skipped"),
+        (run_state(status="TERMINATED", code="MAX_CONCURRENT_RUNS_EXCEEDED"), "skipped"),
+        (run_state(status="TERMINATED", code="DRIVER_ERROR"), "failed"),
+        (run_state("INTERNAL_ERROR", status="TERMINATED", code="CLUSTER_ERROR"), "failed"),
+        (run_state("INTERNAL_ERROR", "SUCCESS"), "internal_error"),
+        (run_state("INTERNAL_ERROR", "SUCCESS_WITH_FAILURES"), "internal_error"),
+        (run_state("INTERNAL_ERROR", status="TERMINATED", code="SUCCESS"), "internal_error"),
+        (run_state("SKIPPED", "SUCCESS"), "skipped"),
+        (run_state("SKIPPED", status="TERMINATED", code="SUCCESS"), "skipped"),
+        (run_state("TERMINATED", "SUCCESS", status="TERMINATED", code="DRIVER_ERROR"), "failed"),
+        (run_state("TERMINATED", "SUCCESS", status="TERMINATED", code="USER_CANCELED"), "canceled"),
         (
-            words("TERMINATED", "SUCCESS_WITH_FAILURES", status="TERMINATED", code="SUCCESS"),
+            run_state("TERMINATED", "SUCCESS_WITH_FAILURES", status="TERMINATED", code="SUCCESS"),
             "succeeded_with_failures",
         ),
         (
-            words("TERMINATED", "SUCCESS", status="TERMINATED", code="A_WORD_OF_TOMORROW"),
+            run_state("TERMINATED", "SUCCESS", status="TERMINATED", code="A_WORD_OF_TOMORROW"),
             "succeeded",
         ),
         (
-            words("TERMINATED", "A_WORD_OF_TOMORROW", status="TERMINATED", code="SUCCESS"),
+            run_state("TERMINATED", "A_WORD_OF_TOMORROW", status="TERMINATED", code="SUCCESS"),
             "unknown",
         ),
-        (words("RUNNING", status="TERMINATED", code="SUCCESS"), "succeeded"),
-        (words("TERMINATED"), "unknown"),
-        (words("TERMINATED", "A_WORD_OF_TOMORROW"), "unknown"),
-        (words("A_WORD_OF_TOMORROW"), "unknown"),
-        (words("A_WORD_OF_TOMORROW", status="RUNNING"), "running"),
-        (words(status="TERMINATED", code="A_WORD_OF_TOMORROW"), "unknown"),
+        (run_state("RUNNING", status="TERMINATED", code="SUCCESS"), "succeeded"),
+        (run_state("TERMINATED"), "unknown"),
+        (run_state("TERMINATED", "A_WORD_OF_TOMORROW"), "unknown"),
+        (run_state("A_WORD_OF_TOMORROW"), "unknown"),
+        (run_state("A_WORD_OF_TOMORROW", status="RUNNING"), "running"),
+        (run_state(status="TERMINATED", code="A_WORD_OF_TOMORROW"), "unknown"),
         ({}, "unknown"),
     ],
 )
@@ -168,10 +168,10 @@ def test_parse_state_ignores_values_that_are_no_strings(doing: dict[str, object]
 @pytest.mark.parametrize(
     ("doing", "expected"),
     [
-        (words("SKIPPED", ""), Outcome.SKIPPED),
-        (words("INTERNAL_ERROR", ""), Outcome.INTERNAL_ERROR),
-        (words("", "", status="TERMINATED", code="SUCCESS"), Outcome.SUCCEEDED),
-        (words("", "", status="RUNNING"), Outcome.RUNNING),
+        (run_state("SKIPPED", ""), Outcome.SKIPPED),
+        (run_state("INTERNAL_ERROR", ""), Outcome.INTERNAL_ERROR),
+        (run_state("", "", status="TERMINATED", code="SUCCESS"), Outcome.SUCCEEDED),
+        (run_state("", "", status="RUNNING"), Outcome.RUNNING),
     ],
 )
 def test_parse_state_ignores_empty_strings(doing: dict[str, object], expected: Outcome) -> None:
@@ -191,7 +191,7 @@ def test_classify_success_with_other_code_is_the_codes_outcome() -> None:
 
 @pytest.mark.parametrize("word", LIFE_CYCLES)
 def test_every_life_cycle_state_of_the_sdk_has_an_outcome(word: str) -> None:
-    a_run = run(words(word, "FAILED" if word in ENDED_WORDS else None))
+    a_run = run(run_state(word, "FAILED" if word in ENDED_WORDS else None))
     assert outcome_of(a_run) is not Outcome.UNKNOWN or word in KNOWN_UNMAPPED, A_NEW_WORD.format(
         kind="life-cycle state", word=word
     )
@@ -200,7 +200,7 @@ def test_every_life_cycle_state_of_the_sdk_has_an_outcome(word: str) -> None:
 
 @pytest.mark.parametrize("word", STATUSES)
 def test_every_status_state_of_the_sdk_has_an_outcome(word: str) -> None:
-    a_run = run(words(status=word, code="USER_CANCELED" if word == "TERMINATED" else None))
+    a_run = run(run_state(status=word, code="USER_CANCELED" if word == "TERMINATED" else None))
     assert outcome_of(a_run) is not Outcome.UNKNOWN or word in KNOWN_UNMAPPED, A_NEW_WORD.format(
         kind="status", word=word
     )
@@ -209,7 +209,7 @@ def test_every_status_state_of_the_sdk_has_an_outcome(word: str) -> None:
 
 @pytest.mark.parametrize("word", RESULTS)
 def test_every_result_state_of_the_sdk_has_an_outcome(word: str) -> None:
-    outcome = outcome_of(run(words("TERMINATED", word)))
+    outcome = outcome_of(run(run_state("TERMINATED", word)))
     assert outcome is not Outcome.UNKNOWN or word in KNOWN_UNMAPPED, A_NEW_WORD.format(
         kind="result state", word=word
     )
@@ -218,7 +218,7 @@ def test_every_result_state_of_the_sdk_has_an_outcome(word: str) -> None:
 
 @pytest.mark.parametrize("word", CODES)
 def test_every_termination_code_of_the_sdk_has_an_outcome(word: str) -> None:
-    outcome = outcome_of(run(words(status="TERMINATED", code=word)))
+    outcome = outcome_of(run(run_state(status="TERMINATED", code=word)))
     assert outcome is not Outcome.UNKNOWN or word in KNOWN_UNMAPPED, A_NEW_WORD.format(
         kind="termination code", word=word
     )
@@ -254,7 +254,7 @@ def test_outcome_of_any_document_does_not_fail(
     life_cycle: str | None, result: str | None, status: str | None, code: str | None
 ) -> None:
     state = RunStatus(
-        1, run({**words(life_cycle, result, status=status, code=code), "run_name": "n"})
+        1, run({**run_state(life_cycle, result, status=status, code=code), "run_name": "n"})
     )
     assert state.outcome in Outcome
     assert isinstance(state.status, str)
@@ -264,13 +264,13 @@ def test_outcome_of_any_document_does_not_fail(
 def test_life_cycle_of_returns_the_life_cycle_state() -> None:
     assert life_cycle_of(run(SUCCEEDED)) == "TERMINATED"
     assert life_cycle_of(run(FAILED_BY_TASK)) == "INTERNAL_ERROR"
-    assert life_cycle_of(run(words(status="QUEUED"))) == "QUEUED"
+    assert life_cycle_of(run(run_state(status="QUEUED"))) == "QUEUED"
     assert life_cycle_of(run({"state": {}})) == "UNKNOWN"
 
 
 def test_life_cycle_of_ended_run_is_a_terminal_state() -> None:
-    assert life_cycle_of(run(words("RUNNING", status="TERMINATED"))) == "TERMINATED"
-    assert life_cycle_of(run(words("SKIPPED", status="TERMINATED"))) == "SKIPPED"
+    assert life_cycle_of(run(run_state("RUNNING", status="TERMINATED"))) == "TERMINATED"
+    assert life_cycle_of(run(run_state("SKIPPED", status="TERMINATED"))) == "SKIPPED"
 
 
 def test_run_status_has_the_attributes_of_the_contract() -> None:
@@ -325,15 +325,15 @@ def test_find_root_causes_sorts_root_causes_by_end() -> None:
     tasks = run(
         tasks=[
             task("late", FAILED, end_time=200),
-            task("early", words("TERMINATED", "TIMEDOUT"), end_time=100),
-            task("stopped", words("TERMINATED", "CANCELED"), end_time=150),
+            task("early", run_state("TERMINATED", "TIMEDOUT"), end_time=100),
+            task("stopped", run_state("TERMINATED", "CANCELED"), end_time=150),
             task("fine", SUCCEEDED, end_time=50),
-            task("going", words("RUNNING")),
+            task("going", run_state("RUNNING")),
             *(
-                task(word.lower(), words("TERMINATED", word), end_time=10)
+                task(word.lower(), run_state("TERMINATED", word), end_time=10)
                 for word in ("UPSTREAM_FAILED", "UPSTREAM_CANCELED", "EXCLUDED", "DISABLED")
             ),
-            task("skipped", words("SKIPPED"), end_time=10),
+            task("skipped", run_state("SKIPPED"), end_time=10),
         ]
     ).tasks
     assert [task.task_key for task in find_root_causes(tasks)] == ["early", "stopped", "late"]

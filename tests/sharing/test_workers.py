@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from tests.run_documents import words
+from tests.run_documents import run_state
 from tests.sharing.conftest import RedisServer
 from tests.sse_client import Stream
 from tests.streaming.conftest import RUN_IDS, Start
@@ -105,7 +105,7 @@ def test_redis_that_dies_during_a_run_costs_polls_and_no_event(
         stated.wait_for_looks(4 * WORKERS)
         assert polls_per_interval(stated) <= 1.2, "it is shared again"
         redis_server.kill()
-        stated.state(run_id, words("TERMINATING"))
+        stated.state(run_id, run_state("TERMINATING"))
         for viewer in viewers:
             assert next(viewer).json["outcome"] == "terminating"
         stated.end(run_id)

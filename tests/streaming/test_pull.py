@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from tests.run_documents import words
+from tests.run_documents import run_state
 from tests.sse_client import Stream
 from tests.streaming.conftest import Start
 from tests.streaming.raw import RawClient
@@ -45,7 +45,7 @@ def test_all_viewers_follow_a_run_to_its_end(
     with viewers_of(server, run_id, 5) as viewers:
         assert server.held["watched"] == 1
         assert viewers[0].wait_for_comment()
-        stated.state(run_id, words("TERMINATING"))
+        stated.state(run_id, run_state("TERMINATING"))
         assert [next(viewer).json["outcome"] for viewer in viewers] == ["terminating"] * 5
         stated.end(run_id)
         for viewer in viewers:
@@ -89,7 +89,9 @@ def test_a_reader_that_stalls_delays_nobody(
     with RawClient(server.url, request) as viewer:
         viewer.read_until(b'"running"')
         for number in range(3):
-            stated.state(run_id, words("RUNNING", message=f"State {number}."), description=large)
+            stated.state(
+                run_id, run_state("RUNNING", message=f"State {number}."), description=large
+            )
             viewer.read_until(b"State %d." % number)
         stated.end(run_id, description=large)
         viewer.read_until(b"event: end\n")

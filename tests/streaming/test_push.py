@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.run_documents import words
+from tests.run_documents import run_state
 from tests.sse_client import Stream
 from tests.streaming.conftest import Start
 from tests.streaming.raw import RawClient
@@ -171,7 +171,9 @@ def test_a_reader_that_stalls_delays_nobody_and_the_memory_it_costs_is_bounded(
         viewer.read_until(b'"running"')
         before = server.held["resident"]
         for number in range(5):
-            stated.state(run_id, words("RUNNING", message=f"State {number}."), description=large)
+            stated.state(
+                run_id, run_state("RUNNING", message=f"State {number}."), description=large
+            )
             viewer.read_until(b"State %d." % number)
         grown = server.held["resident"] - before
         assert grown < len(stalled) * LARGE, f"{grown / 2**20:.0f} MiB"
@@ -300,7 +302,7 @@ def test_a_stream_ends_itself_though_news_come_often_and_is_taken_up_where_it_wa
     with server.stream(run_id) as viewer:
         for number, event in enumerate(viewer):
             seen.append(event.last_id)
-            stated.state(run_id, words("RUNNING", message=f"{number}"))
+            stated.state(run_id, run_state("RUNNING", message=f"{number}"))
         assert viewer.parser.retry is not None
         assert 500 <= viewer.parser.retry <= 3000
     assert 1 < len(seen) == len(set(seen))

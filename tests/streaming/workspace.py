@@ -10,10 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.run_documents import JOB_ID, SUCCEEDED, Document, words
+from tests.run_documents import JOB_ID, SUCCEEDED, Document, run_state
 from tests.support import DEADLINE, wait_until
 
-RUNNING = words("RUNNING")
+RUNNING = run_state("RUNNING")
 
 #: Runs in one page of runs/list. Source: Jobs API 2.2.
 PAGE = 25

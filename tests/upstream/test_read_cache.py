@@ -24,10 +24,10 @@ from flask_lakeflow_jobs.upstream.read_cache import (
     ReadCache,
 )
 from tests.clocks import FakeClock
-from tests.run_documents import JOB_ID, named_job
+from tests.run_documents import JOB_ID, build_job
 from tests.support import DEADLINE, wait_until
 
-KEY = CacheKey(APP, named_job(), "run:1")
+KEY = CacheKey(APP, build_job(), "run:1")
 FINAL_TTL = 60.0
 
 
@@ -97,7 +97,7 @@ def test_response_from_the_future_is_not_served(reads: Reads) -> None:
     "other",
     [
         replace(KEY, identity=Identity("a-user")),
-        replace(KEY, job=named_job(job_id=JOB_ID + 1)),
+        replace(KEY, job=build_job(job_id=JOB_ID + 1)),
         replace(KEY, resource="run:2"),
     ],
     ids=["identity", "job", "resource"],

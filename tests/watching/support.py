@@ -23,23 +23,23 @@ from flask_lakeflow_jobs.watching.snapshot import StateId
 from flask_lakeflow_jobs.watching.subscription import Subscription
 from flask_lakeflow_jobs.watching.watched_run import RunKey, RunUpdate
 from tests.clocks import FakeClock
-from tests.run_documents import SUCCEEDED, answered, named_job, run, words
+from tests.run_documents import SUCCEEDED, api_response, build_job, run, run_state
 
 POLL_INTERVAL = 5.0
 TERMINAL_TTL = 60.0
 
-QUEUED = run(words("QUEUED"))
-RUNNING = run(words("RUNNING"))
-TERMINATING = run(words("TERMINATING"), start_time=1)
+QUEUED = run(run_state("QUEUED"))
+RUNNING = run(run_state("RUNNING"))
+TERMINATING = run(run_state("TERMINATING"), start_time=1)
 ENDED = run(SUCCEEDED)
 #: A run that has been running for so long that it is polled once per poll interval.
 LONG_RUNNING = run(start_time=1)
 
-JOB = named_job()
+JOB = build_job()
 ONE = RunKey(APP, JOB, 1001)
 TWO = RunKey(APP, JOB, 1002)
 ALICES = RunKey(Identity("token-of-alice"), JOB, 1001)
-OTHER_KEY = RunKey(APP, named_job("other"), 1001)
+OTHER_KEY = RunKey(APP, build_job("other"), 1001)
 
 
 def run_keys(*run_ids: int) -> list[RunKey]:
@@ -75,7 +75,7 @@ class FakeSource:
         response = self.responses[run_key.run_id]
         if isinstance(response, BaseException):
             raise response
-        return answered(response)
+        return api_response(response)
 
     def read_active_runs(self, run_key: RunKey, limit: int) -> list[ApiResponse[Run]]:
         self.list_calls += 1
@@ -86,7 +86,7 @@ class FakeSource:
         ][:limit]
         for _ in range(0, max(1, len(active)), RUNS_PER_PAGE):
             self._record_read()
-        return [answered(response) for response in active]
+        return [api_response(response) for response in active]
 
     def read_ended_runs(self, run_key: RunKey) -> list[BaseRun]:
         return self.past_runs

@@ -20,7 +20,7 @@ from flask_lakeflow_jobs.watching.history import (
 )
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.clocks import FakeClock
-from tests.run_documents import FAILED, SUCCEEDED, Document, words
+from tests.run_documents import FAILED, SUCCEEDED, Document, run_state
 from tests.watching.support import ALICES, ONE, TWO
 
 
@@ -134,9 +134,9 @@ def test_entry_of_another_shape_is_missing(
         (ended(1.0), [1.0]),
         (ended(10.0, queued=3600.0), [10.0]),  # time in the queue does not count
         (ended(1.0, FAILED), []),
-        (ended(1.0, words("TERMINATED", "CANCELED")), []),
-        (ended(1.0, words("SKIPPED")), []),
-        (ended(1.0, words("INTERNAL_ERROR")), []),
+        (ended(1.0, run_state("TERMINATED", "CANCELED")), []),
+        (ended(1.0, run_state("SKIPPED")), []),
+        (ended(1.0, run_state("INTERNAL_ERROR")), []),
         ({**SUCCEEDED}, []),
     ],
 )

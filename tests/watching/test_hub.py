@@ -13,7 +13,7 @@ from flask_lakeflow_jobs.watching.hub import MAX_CONCURRENT_POLLS, Hub
 from flask_lakeflow_jobs.watching.schedule import MIN_DELAY_SECONDS, TERMINAL_DELAY_SECONDS
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.clocks import FakeClock
-from tests.run_documents import FAILED, named_job, run, state_of
+from tests.run_documents import FAILED, build_job, run, state_id_of
 from tests.watching.support import (
     ALICES,
     ENDED,
@@ -125,7 +125,7 @@ def test_concurrent_polls_are_limited() -> None:
     polls: list[Callable[[], None]] = []
     harness.hub._spawn = polls.append
     for job_id in range(1, MAX_CONCURRENT_POLLS + 3):
-        harness.subscribe(RunKey(ONE.identity, named_job(f"job{job_id}", job_id), ONE.run_id))
+        harness.subscribe(RunKey(ONE.identity, build_job(f"job{job_id}", job_id), ONE.run_id))
     assert harness.poll(RUNNING) == POLL_INTERVAL
     assert len(polls) == MAX_CONCURRENT_POLLS
     for poll in polls[:2]:
@@ -178,7 +178,7 @@ def test_new_subscriber_of_an_ended_run_gets_a_new_poll(harness: HubHarness) -> 
 def test_subscriber_that_has_seen_a_repair_gets_a_new_poll(harness: HubHarness) -> None:
     harness.subscribe()
     harness.poll(run(FAILED))
-    subscription = harness.subscribe(seen={ONE: state_of(REPAIRED)})
+    subscription = harness.subscribe(seen={ONE: state_id_of(REPAIRED)})
     harness.poll(REPAIRED)
     assert subscription.wait_for_first(0.0) == []
     assert not subscription.is_finished

@@ -12,7 +12,7 @@ from flask_lakeflow_jobs.upstream.jobs_api import ApiResponse
 from flask_lakeflow_jobs.watching.hub import Hub
 from flask_lakeflow_jobs.watching.lease import TICK_SECONDS
 from flask_lakeflow_jobs.watching.watched_run import RunKey
-from tests.run_documents import FAILED, named_job, run, words
+from tests.run_documents import FAILED, build_job, run, run_state
 from tests.watching.support import (
     ENDED,
     JOB,
@@ -260,7 +260,7 @@ def test_invalidated_run_is_polled_again_by_all(changing: int) -> None:
 
 def test_invalidated_job_is_polled_again_and_no_other_job_is() -> None:
     processes = Processes(0.0, 0.0)
-    keys = [*run_keys(1, 2), RunKey(APP, named_job("other", 8), 3)]
+    keys = [*run_keys(1, 2), RunKey(APP, build_job("other", 8), 3)]
     processes.source.set_response(LONG_RUNNING, *keys)
     subscriptions = processes.subscribe(*keys)
     processes.run(2 * POLL_INTERVAL)
@@ -275,7 +275,7 @@ def test_invalidated_job_is_polled_again_and_no_other_job_is() -> None:
     assert len(subscriptions[1].collect()) == 3
 
 
-REPAIRED = run(words("PENDING"), start_time=1, attempt_number=1)
+REPAIRED = run(run_state("PENDING"), start_time=1, attempt_number=1)
 FAILED_RUN = run(FAILED, start_time=1, end_time=2)
 
 

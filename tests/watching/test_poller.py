@@ -13,7 +13,7 @@ from flask_lakeflow_jobs.errors import LakeflowJobsError
 from flask_lakeflow_jobs.watching.hub import Hub
 from flask_lakeflow_jobs.watching.schedule import MIN_DELAY_SECONDS, TERMINAL_DELAY_SECONDS
 from flask_lakeflow_jobs.watching.watched_run import RunKey
-from tests.run_documents import FAILED, SUCCEEDED, Document, run, words
+from tests.run_documents import FAILED, SUCCEEDED, Document, run, run_state
 from tests.watching.support import (
     ALICES,
     ENDED,
@@ -181,7 +181,7 @@ def test_run_is_not_polled_before_any_past_run_had_ended(harness: HubHarness) ->
 
 @pytest.mark.parametrize(
     ("doing", "expected"),
-    [(SUCCEEDED, 10.0), (FAILED, None), (words("TERMINATED", "CANCELED"), None)],
+    [(SUCCEEDED, 10.0), (FAILED, None), (run_state("TERMINATED", "CANCELED"), None)],
 )
 def test_watched_run_that_succeeds_becomes_history(
     harness: HubHarness, doing: Document, expected: float | None

@@ -24,7 +24,7 @@ from flask_lakeflow_jobs.watching.schedule import (
     plan_next_poll,
     remaining_seconds,
 )
-from tests.run_documents import FAILED, SUCCEEDED, Document, run, task, words
+from tests.run_documents import FAILED, SUCCEEDED, Document, run, run_state, task
 
 #: Durations of past runs, in seconds.
 PAST = [28.0, 29.0, 30.0, 31.0, 32.0]
@@ -37,7 +37,7 @@ intervals = st.floats(MIN_DELAY_SECONDS, 60.0)
 
 # The next poll of a run
 
-RUNNING_TASK = task("load", words("RUNNING"))
+RUNNING_TASK = task("load", run_state("RUNNING"))
 ENDED_TASK = task("load", SUCCEEDED)
 
 
@@ -48,23 +48,23 @@ ENDED_TASK = task("load", SUCCEEDED)
         (SUCCEEDED, [], 10.0, (TERMINAL_DELAY_SECONDS, None)),
         (FAILED, [RUNNING_TASK], 10.0, (TERMINAL_DELAY_SECONDS, None)),
         # Queued: its age in the queue predicts no end.
-        (words("QUEUED"), [], 0.0, (MIN_DELAY_SECONDS, None)),
-        (words("QUEUED"), [], 8.0, (2.0, None)),
-        (words(status="QUEUED"), [], 1000.0, (5.0, None)),
-        (words("TERMINATING"), [], 1000.0, (TERMINATING_DELAY_SECONDS, None)),
+        (run_state("QUEUED"), [], 0.0, (MIN_DELAY_SECONDS, None)),
+        (run_state("QUEUED"), [], 8.0, (2.0, None)),
+        (run_state(status="QUEUED"), [], 1000.0, (5.0, None)),
+        (run_state("TERMINATING"), [], 1000.0, (TERMINATING_DELAY_SECONDS, None)),
         # Running: history decides, because only the end is an update.
-        (words("RUNNING"), [], 0.0, (5.0, 30.0)),
-        (words("RUNNING"), [RUNNING_TASK], 0.0, (5.0, 30.0)),
-        (words("RUNNING"), [RUNNING_TASK, ENDED_TASK], 26.0, (3.549193, 4.0)),
-        (words("RUNNING"), [], 31.5, (MIN_DELAY_SECONDS, 0.5)),
+        (run_state("RUNNING"), [], 0.0, (5.0, 30.0)),
+        (run_state("RUNNING"), [RUNNING_TASK], 0.0, (5.0, 30.0)),
+        (run_state("RUNNING"), [RUNNING_TASK, ENDED_TASK], 26.0, (3.549193, 4.0)),
+        (run_state("RUNNING"), [], 31.5, (MIN_DELAY_SECONDS, 0.5)),
         # Any other state, or several active tasks, may change before the end.
-        (words("PENDING"), [], 0.0, (MIN_DELAY_SECONDS, 30.0)),
-        (words("PENDING"), [], 8.0, (2.0, 22.0)),
-        (words("A_NEW_STATE"), [], 8.0, (2.0, 22.0)),
-        (words("RUNNING"), [RUNNING_TASK, RUNNING_TASK], 8.0, (2.0, 22.0)),
+        (run_state("PENDING"), [], 0.0, (MIN_DELAY_SECONDS, 30.0)),
+        (run_state("PENDING"), [], 8.0, (2.0, 22.0)),
+        (run_state("A_NEW_STATE"), [], 8.0, (2.0, 22.0)),
+        (run_state("RUNNING"), [RUNNING_TASK, RUNNING_TASK], 8.0, (2.0, 22.0)),
         # Longer than any past run: no prediction.
-        (words("RUNNING"), [], 40.0, (2.0, None)),
-        (words("RUNNING"), [], 1000.0, (5.0, None)),
+        (run_state("RUNNING"), [], 40.0, (2.0, None)),
+        (run_state("RUNNING"), [], 1000.0, (5.0, None)),
     ],
 )
 def test_next_poll_follows_from_state_tasks_and_age(
@@ -77,7 +77,7 @@ def test_next_poll_follows_from_state_tasks_and_age(
 
 
 states: st.SearchStrategy[Any] = st.sampled_from(
-    [words(state) for state in ("QUEUED", "PENDING", "RUNNING", "TERMINATING", "A_NEW_STATE")]
+    [run_state(state) for state in ("QUEUED", "PENDING", "RUNNING", "TERMINATING", "A_NEW_STATE")]
     + [SUCCEEDED, FAILED, {}]
 )
 
@@ -106,7 +106,7 @@ def test_no_delay_is_longer_than_the_poll_interval(
 
 
 def test_run_without_a_start_is_polled_soon() -> None:
-    assert plan_next_poll(run(words("PENDING")), [], 5.0, NOW) == NextPoll(MIN_DELAY_SECONDS)
+    assert plan_next_poll(run(run_state("PENDING")), [], 5.0, NOW) == NextPoll(MIN_DELAY_SECONDS)
 
 
 # Delays

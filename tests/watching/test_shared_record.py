@@ -16,7 +16,7 @@ from flask_lakeflow_jobs.watching.shared_record import PollRecord, SharedRecords
 from flask_lakeflow_jobs.watching.snapshot import Snapshot
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.clocks import FakeClock
-from tests.run_documents import run, words
+from tests.run_documents import run, run_state
 from tests.watching.support import ALICES, ONE, OTHER_KEY
 
 RUNNING = Snapshot.from_status(RunStatus(1, run(), eta=5))
@@ -148,7 +148,7 @@ def test_record_is_read_back_as_it_was_written() -> None:
 
 def test_only_the_last_state_of_a_run_is_stored(records: SharedRecords, store: Store) -> None:
     for number in range(10):
-        state = run(words("RUNNING", message=f"{number}"))
+        state = run(run_state("RUNNING", message=f"{number}"))
         records.store_snapshot(ONE, Snapshot.from_status(RunStatus(number, state)))
     assert len(store._cache) == 1
 

@@ -19,14 +19,14 @@ from tests.run_documents import (
     SUCCEEDED,
     Document,
     run,
-    state_of,
+    run_state,
+    state_id_of,
     task,
-    words,
 )
 
 TASKS = [
     task("load", SUCCEEDED, run_id=1, end_time=5),
-    task("report", words("RUNNING"), run_id=2),
+    task("report", run_state("RUNNING"), run_id=2),
 ]
 
 #: Fields that change between polls without a new state.
@@ -74,65 +74,67 @@ def test_parsed_text_is_formatted_as_it_was(text: str) -> None:
 
 def test_state_id_is_the_same_in_another_version() -> None:
     """Clients send it back after an upgrade."""
-    assert str(state_of(run(tasks=TASKS))) == "0.2.1-ab95b29ade22"
+    assert str(state_id_of(run(tasks=TASKS))) == "0.2.1-ab95b29ade22"
 
 
 @given(st.dictionaries(st.sampled_from(TIMES), st.integers(0, 2**40)))
 def test_state_id_ignores_times(times: dict[str, Any]) -> None:
-    expected = state_of(run(tasks=TASKS))
-    assert state_of(run(tasks=TASKS, **times)) == expected
+    expected = state_id_of(run(tasks=TASKS))
+    assert state_id_of(run(tasks=TASKS, **times)) == expected
     tasks: list[Document] = [TASKS[0], {**TASKS[1], **times}]
-    assert state_of(run(tasks=tasks)) == expected
+    assert state_id_of(run(tasks=tasks)) == expected
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        run(words("TERMINATING"), tasks=TASKS),
-        run(words("RUNNING", message="In run"), tasks=TASKS),
-        run(words("RUNNING", status="RUNNING"), tasks=TASKS),
+        run(run_state("TERMINATING"), tasks=TASKS),
+        run(run_state("RUNNING", message="In run"), tasks=TASKS),
+        run(run_state("RUNNING", status="RUNNING"), tasks=TASKS),
         run(tasks=TASKS[:1]),
-        run(tasks=[TASKS[0], task("report", words("TERMINATING"), run_id=2)]),
+        run(tasks=[TASKS[0], task("report", run_state("TERMINATING"), run_id=2)]),
         run(tasks=[TASKS[0], task("report", SUCCEEDED, run_id=2)]),
-        run(tasks=[TASKS[0], task("report", words("RUNNING"), run_id=3, attempt_number=1)]),
+        run(tasks=[TASKS[0], task("report", run_state("RUNNING"), run_id=3, attempt_number=1)]),
         run(SUCCEEDED, tasks=TASKS),
         run(FAILED, tasks=TASKS),
     ],
 )
 def test_state_id_differs_for_a_visible_change(other: Any) -> None:
-    assert state_of(other) != state_of(run(tasks=TASKS))
+    assert state_id_of(other) != state_id_of(run(tasks=TASKS))
 
 
 #: The life of a run whose first task fails once, is retried, and whose second is canceled.
 LIFE = [
-    run(words("QUEUED")),
-    run(words("PENDING")),
-    run(tasks=[task("load", words("PENDING"))]),
-    run(tasks=[task("load", words("RUNNING"))]),
+    run(run_state("QUEUED")),
+    run(run_state("PENDING")),
+    run(tasks=[task("load", run_state("PENDING"))]),
+    run(tasks=[task("load", run_state("RUNNING"))]),
     run(tasks=[task("load", FAILED)]),
-    run(tasks=[task("load", FAILED), task("load", words("PENDING"), run_id=2, attempt_number=1)]),
+    run(
+        tasks=[task("load", FAILED), task("load", run_state("PENDING"), run_id=2, attempt_number=1)]
+    ),
     run(tasks=[task("load", FAILED), task("load", SUCCEEDED, run_id=2, attempt_number=1)]),
     run(
-        words("TERMINATING"),
+        run_state("TERMINATING"),
         tasks=[
             task("load", FAILED),
             task("load", SUCCEEDED, run_id=2, attempt_number=1),
-            task("report", words("TERMINATING"), run_id=3),
+            task("report", run_state("TERMINATING"), run_id=3),
         ],
     ),
     run(
-        words("TERMINATED", "CANCELED"),
+        run_state("TERMINATED", "CANCELED"),
         tasks=[
             task("load", FAILED),
             task("load", SUCCEEDED, run_id=2, attempt_number=1),
-            task("report", words("TERMINATED", "CANCELED"), run_id=3),
+            task("report", run_state("TERMINATED", "CANCELED"), run_id=3),
         ],
     ),
 ]
 
 
 def test_later_state_is_never_before_an_earlier_one() -> None:
-    ids = [state_of(moment) for moment in LIFE]
+    ids = [state_id_of(moment) for moment in LIFE]
     assert len(set(ids)) == len(ids)
     for position, earlier in enumerate(ids):
         assert not earlier.is_before(earlier)
@@ -141,9 +143,9 @@ def test_later_state_is_never_before_an_earlier_one() -> None:
 
 
 def test_earlier_state_is_before_a_later_one() -> None:
-    started, ended = state_of(LIFE[3]), state_of(LIFE[-1])
+    started, ended = state_id_of(LIFE[3]), state_id_of(LIFE[-1])
     assert started.is_before(ended)
-    assert state_of(LIFE[0]).is_before(state_of(LIFE[1]))
+    assert state_id_of(LIFE[0]).is_before(state_id_of(LIFE[1]))
 
 
 RANKED = ["QUEUED", "PENDING", "RUNNING", "TERMINATING"]
@@ -153,7 +155,7 @@ RANKED = ["QUEUED", "PENDING", "RUNNING", "TERMINATING"]
 @pytest.mark.parametrize("other", RANKED)
 def test_unranked_state_has_an_order_only_with_the_end(state: str, other: str) -> None:
     unranked, ranked, ended = (
-        state_of(run(doing)) for doing in (words(state), words(other), SUCCEEDED)
+        state_id_of(run(doing)) for doing in (run_state(state), run_state(other), SUCCEEDED)
     )
     assert unranked != ranked
     assert not unranked.is_before(ranked)
@@ -163,7 +165,7 @@ def test_unranked_state_has_an_order_only_with_the_end(state: str, other: str) -
 
 
 def test_ranked_states_are_ordered() -> None:
-    ids = [state_of(run(words(state))) for state in RANKED]
+    ids = [state_id_of(run(run_state(state))) for state in RANKED]
     assert [[before.is_before(after) for after in ids] for before in ids] == [
         [False, True, True, True],
         [False, False, True, True],
@@ -179,12 +181,14 @@ def test_is_before_is_antisymmetric(one: StateId, two: StateId) -> None:
 
 @given(st.permutations([*TASKS, task("load", FAILED, run_id=3), task("load", FAILED, run_id=4)]))
 def test_state_id_ignores_the_order_of_tasks(tasks: list[Document]) -> None:
-    assert state_of(run(tasks=tasks)) == state_of(run(tasks=sorted(tasks, key=str)))
+    assert state_id_of(run(tasks=tasks)) == state_id_of(run(tasks=sorted(tasks, key=str)))
 
 
 def test_repaired_state_is_after_the_end() -> None:
-    ended = state_of(run(FAILED_BY_TASK, tasks=[task("load", FAILED)]))
-    repaired = state_of(run(tasks=[task("load", words("RUNNING"), run_id=2, attempt_number=1)]))
+    ended = state_id_of(run(FAILED_BY_TASK, tasks=[task("load", FAILED)]))
+    repaired = state_id_of(
+        run(tasks=[task("load", run_state("RUNNING"), run_id=2, attempt_number=1)])
+    )
     assert not repaired.is_before(ended)
     assert ended.is_before(repaired)
 
@@ -194,15 +198,15 @@ def test_repaired_state_is_after_the_end() -> None:
     [
         (SUCCEEDED, True),
         (FAILED_BY_TASK, True),
-        (words("SKIPPED"), True),
-        (words(status="TERMINATED"), True),
-        (words("TERMINATING"), False),
-        (words("A_NEW_STATE"), False),
+        (run_state("SKIPPED"), True),
+        (run_state(status="TERMINATED"), True),
+        (run_state("TERMINATING"), False),
+        (run_state("A_NEW_STATE"), False),
         ({"state": {}}, False),
     ],
 )
 def test_state_id_is_terminal_if_the_run_has_ended(doing: Document, is_terminal: bool) -> None:
-    assert state_of(run(doing)).is_terminal is is_terminal
+    assert state_id_of(run(doing)).is_terminal is is_terminal
     assert Snapshot.from_status(RunStatus(1, run(doing))).is_terminal is is_terminal
 
 
@@ -214,7 +218,7 @@ def test_state_id_is_the_same_in_another_process() -> None:
     other = subprocess.run(
         [sys.executable, "-c", program], check=True, capture_output=True, text=True
     )
-    assert other.stdout.split() == [str(state_of(moment)) for moment in LIFE]
+    assert other.stdout.split() == [str(state_id_of(moment)) for moment in LIFE]
 
 
 def test_snapshot_data_is_one_json_object_in_one_line() -> None:
@@ -223,7 +227,7 @@ def test_snapshot_data_is_one_json_object_in_one_line() -> None:
     assert json.loads(snapshot.data) == status.to_dict()
     assert snapshot.data.isascii()
     assert "\n" not in snapshot.data
-    assert snapshot.id == state_of(status.run)
+    assert snapshot.id == state_id_of(status.run)
     assert snapshot.status is status
 
 

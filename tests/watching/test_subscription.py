@@ -14,7 +14,7 @@ from flask_lakeflow_jobs.watching.hub import Hub
 from flask_lakeflow_jobs.watching.schedule import PollSettings
 from flask_lakeflow_jobs.watching.subscription import SubscribedRun, Subscription, Wakeup
 from flask_lakeflow_jobs.watching.watched_run import RunKey, WatchedRun
-from tests.run_documents import FAILED, run, state_of, words
+from tests.run_documents import FAILED, run, run_state, state_id_of
 from tests.support import DEADLINE, wait_until
 from tests.watching.support import (
     ENDED,
@@ -100,7 +100,7 @@ def test_slow_subscriber_gets_only_the_present_state(harness: HubHarness) -> Non
 def test_subscription_with_a_seen_state_gets_only_later_states(
     harness: HubHarness, seen: Run | None, polled: Run, expected: list[str]
 ) -> None:
-    subscription = harness.subscribe(seen={ONE: state_of(seen)} if seen else {})
+    subscription = harness.subscribe(seen={ONE: state_id_of(seen)} if seen else {})
     harness.poll(polled)
     assert outcomes(subscription.wait_for_first(0.0)) == expected
     assert subscription.is_finished is (polled is ENDED)
@@ -127,7 +127,7 @@ def test_states_without_an_order_are_all_updates(
 ) -> None:
     subscription, collected = harness.subscribe(), []
     for state in (before, after):
-        harness.poll(run(words(state)), after=POLL_INTERVAL)
+        harness.poll(run(run_state(state)), after=POLL_INTERVAL)
         collected += outcomes(subscription.collect())
     assert collected == expected
     assert outcomes(harness.subscribe().wait_for_first(0.0)) == expected[1:]
@@ -156,7 +156,7 @@ def test_joined_subscription_ends_with_its_last_run(harness: HubHarness) -> None
 
 
 def test_join_empties_the_subscriptions_and_keeps_seen_states(harness: HubHarness) -> None:
-    parts = [harness.subscribe(seen={ONE: state_of(RUNNING)}), harness.subscribe(TWO)]
+    parts = [harness.subscribe(seen={ONE: state_id_of(RUNNING)}), harness.subscribe(TWO)]
     joined = Subscription.join(parts)
     for part in parts:
         part.close()

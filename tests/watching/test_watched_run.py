@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from flask_lakeflow_jobs import RunNotFound, RunStatus, UpstreamUnavailable
 from flask_lakeflow_jobs.watching.snapshot import Snapshot
 from flask_lakeflow_jobs.watching.watched_run import PollState, RunKey, WatchedRun
-from tests.run_documents import FAILED, run, state_of, words
+from tests.run_documents import FAILED, run, run_state, state_id_of
 from tests.watching.support import ALICES, ENDED, ONE, OTHER_KEY, QUEUED, RUNNING
 
 NOW = 100.0
@@ -56,7 +56,7 @@ def test_publish_ignores_an_earlier_state(watched_run: WatchedRun) -> None:
     watched_run.publish(snapshot=snapshot(RUNNING))
     assert not watched_run.publish(snapshot=snapshot(QUEUED))
     assert watched_run.state.snapshot is not None
-    assert watched_run.state.snapshot.id == state_of(RUNNING)
+    assert watched_run.state.snapshot.id == state_id_of(RUNNING)
 
 
 @pytest.mark.parametrize(("before", "after"), [("BLOCKED", "PENDING"), ("A_NEW_STATE", "QUEUED")])
@@ -64,7 +64,7 @@ def test_publish_accepts_states_without_an_order(
     watched_run: WatchedRun, before: str, after: str
 ) -> None:
     for state in (before, after):
-        assert watched_run.publish(snapshot=snapshot(run(words(state))))
+        assert watched_run.publish(snapshot=snapshot(run(run_state(state))))
     assert watched_run.state.snapshot is not None
     assert watched_run.state.snapshot.status.status == after
 
@@ -102,14 +102,14 @@ def test_publish_wakes_listeners_only_on_a_change(watched_run: WatchedRun) -> No
         (FAILED, run(attempt_number=1), True),  # the subscriber has seen a repair
         (FAILED, RUNNING, False),
         (FAILED, None, False),
-        (words("RUNNING"), run(attempt_number=1), False),
+        (run_state("RUNNING"), run(attempt_number=1), False),
     ],
 )
 def test_end_is_outdated_by_a_later_seen_state(
     watched_run: WatchedRun, end: dict[str, str], seen: Run | None, is_outdated: bool
 ) -> None:
     watched_run.publish(snapshot=snapshot(run(end)))
-    assert watched_run.is_outdated_by(state_of(seen) if seen else None) is is_outdated
+    assert watched_run.is_outdated_by(state_id_of(seen) if seen else None) is is_outdated
 
 
 # Polls

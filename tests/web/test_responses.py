@@ -13,9 +13,9 @@ from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.upstream.read_cache import CachedResponse, ETag
 from flask_lakeflow_jobs.web.responses import MAX_TEXT_LENGTH, MAX_TEXTS, ResponseTexts
 from tests.conftest import MakeApp
-from tests.run_documents import named_job
+from tests.run_documents import build_job
 
-JOB = named_job()
+JOB = build_job()
 
 
 def read(at: float, path: str = "run:1") -> CachedResponse:
@@ -44,7 +44,7 @@ def test_texts_of_one_read_are_built_once() -> None:
     "other",
     [
         ("runs", JOB, read(1.0)),
-        ("run", named_job("other"), read(1.0)),
+        ("run", build_job("other"), read(1.0)),
         ("run", JOB, read(2.0)),
         ("run", JOB, read(1.0, "run:2")),
         ("run", JOB, CachedResponse("new")),

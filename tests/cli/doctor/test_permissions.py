@@ -14,7 +14,7 @@ from flask_lakeflow_jobs.cli.doctor.permissions import (
     check_permissions,
     may_run,
 )
-from tests.run_documents import JOB_ID, named_job
+from tests.run_documents import JOB_ID, build_job
 
 USER = {"userName": "ann@example.com", "groups": [{"display": "users"}, {"display": "etl"}]}
 ADMIN = {"userName": "x", "groups": [{"display": "admins"}]}
@@ -54,7 +54,7 @@ def test_admins_may_run_every_job() -> None:
 )
 def test_missing_permission_is_an_error_with_the_grant(name: str, principal: str) -> None:
     user = {"userName": name}
-    (found,) = check_permissions(named_job(), grant("CAN_VIEW", group_name="users"), user)
+    (found,) = check_permissions(build_job(), grant("CAN_VIEW", group_name="users"), user)
     assert found.level is Level.ERROR
     assert found.message == f"{name} may view the job {JOB_ID}, but not run it."
     assert (
@@ -78,7 +78,7 @@ def test_task_type_must_match_the_declared_parameters(
 ) -> None:
     parameters = [{"name": name, "default": ""} for name in declared]
     definition = Job.from_dict({"settings": {"parameters": parameters}})
-    job = dataclasses.replace(named_job(), task_type=task_type)
+    job = dataclasses.replace(build_job(), task_type=task_type)
     findings = list(check_parameters(job, definition))
     assert [finding.level for finding in findings] == ([level] if level else [])
     assert all(text in finding.message for finding in findings)

@@ -20,15 +20,15 @@ from flask_lakeflow_jobs.web.sse.encoder import (
     encode_run_update,
     parse_last_event_id,
 )
-from tests.run_documents import SUCCEEDED, named_job, run, state_of
+from tests.run_documents import SUCCEEDED, build_job, run, state_id_of
 from tests.sse_client import Event, SseParser
 
-ETL = RunKey(APP, named_job(), 1001)
-REPORT = RunKey(APP, named_job("report", 8), 1002)
-NIGHTLY = RunKey(APP, named_job("nightly"), 1001)  # the run of ETL, under another key
+ETL = RunKey(APP, build_job(), 1001)
+REPORT = RunKey(APP, build_job("report", 8), 1002)
+NIGHTLY = RunKey(APP, build_job("nightly"), 1001)  # the run of ETL, under another key
 
 RUNNING, ENDED = run(), run(SUCCEEDED)
-RUNNING_ID = state_of(RUNNING)
+RUNNING_ID = state_id_of(RUNNING)
 UNAVAILABLE = UpstreamUnavailable("Not now.")
 
 
@@ -102,7 +102,7 @@ def test_multi_run_encoder_event_names_its_run_and_all_states() -> None:
 def test_multi_run_encoder_after_resume_keeps_the_states_of_other_runs() -> None:
     encode = multi(ETL, REPORT, seen={1002: RUNNING_ID})
     event = parse(encode(state(ETL, ENDED)))
-    assert event.own_id == f"1001:{state_of(ENDED)},1002:{RUNNING_ID}"
+    assert event.own_id == f"1001:{state_id_of(ENDED)},1002:{RUNNING_ID}"
 
 
 def test_multi_run_encoder_run_of_two_keys_has_an_id_after_both_events() -> None:
@@ -113,7 +113,7 @@ def test_multi_run_encoder_run_of_two_keys_has_an_id_after_both_events() -> None
 
 
 def test_multi_run_encoder_id_of_fifty_runs_fits_into_a_header() -> None:
-    run_keys = [RunKey(APP, named_job(), 10**18 + number) for number in range(50)]
+    run_keys = [RunKey(APP, build_job(), 10**18 + number) for number in range(50)]
     encode = multi(*run_keys)
     last_id = [parse(encode(state(run_key))) for run_key in run_keys][-1].last_id
     assert len(last_id) < 4096

@@ -18,10 +18,10 @@ from flask_lakeflow_jobs.watching.snapshot import Snapshot, StateId
 from flask_lakeflow_jobs.watching.watched_run import RunUpdate
 from flask_lakeflow_jobs.web.sse.encoder import encode_run_update
 from flask_lakeflow_jobs.web.sse.open import Decision, FirstRead, StreamOpener, decide
-from tests.run_documents import state_of
+from tests.run_documents import state_id_of
 from tests.watching.support import ENDED, ONE, RUNNING, HubHarness
 
-GOING, OVER = state_of(RUNNING), state_of(ENDED)
+GOING, OVER = state_id_of(RUNNING), state_id_of(ENDED)
 
 NEW = RunUpdate(ONE, snapshot=Snapshot.from_status(RunStatus(1, RUNNING)))
 NEW_END = RunUpdate(ONE, snapshot=Snapshot.from_status(RunStatus(1, ENDED)))

@@ -30,19 +30,19 @@ from flask_lakeflow_jobs.web.sse.stream import (
     add_jitter,
     encode_current_state,
 )
-from tests.run_documents import SUCCEEDED, named_job, run, state_of, words
+from tests.run_documents import SUCCEEDED, build_job, run, run_state, state_id_of
 from tests.sse_client import Event, SseParser
 from tests.watching.support import POLL_INTERVAL, HubHarness
 
 HEARTBEAT = 10.0
 LIFETIME = 280.0
 
-ETL = RunKey(APP, named_job(), 1001)
-REPORT = RunKey(APP, named_job("report", 8), 1002)
-NIGHTLY = RunKey(APP, named_job("nightly"), 1001)  # the run of ETL, under another key
+ETL = RunKey(APP, build_job(), 1001)
+REPORT = RunKey(APP, build_job("report", 8), 1002)
+NIGHTLY = RunKey(APP, build_job("nightly"), 1001)  # the run of ETL, under another key
 
-QUEUED = run(words("QUEUED"))
-RUNNING = run(words("RUNNING"))
+QUEUED = run(run_state("QUEUED"))
+RUNNING = run(run_state("RUNNING"))
 ENDED = run(SUCCEEDED)
 
 
@@ -111,7 +111,7 @@ def hub_harness() -> HubHarness:
     """A hub in front of a running and a queued run."""
     hub_harness = HubHarness()
     hub_harness.source.set_response(RUNNING)
-    hub_harness.source.set_response(run(words("QUEUED"), run_id=1002, job_id=8), REPORT)
+    hub_harness.source.set_response(run(run_state("QUEUED"), run_id=1002, job_id=8), REPORT)
     return hub_harness
 
 
@@ -122,7 +122,7 @@ def names(events: list[Event]) -> list[str]:
 def test_stream_begins_with_the_retry_delay_and_the_current_state(hub_harness: HubHarness) -> None:
     viewer = Viewer(hub_harness, ETL)
     [event] = viewer.read()
-    assert event.own_id == str(state_of(RUNNING))
+    assert event.own_id == str(state_id_of(RUNNING))
     assert event.json["timestamp"] == int(hub_harness.clock.now() * 1000)
     assert viewer.parser.retry == RETRY_MILLISECONDS
 
@@ -161,7 +161,7 @@ def test_stream_resumed_sends_no_state_twice(hub_harness: HubHarness) -> None:
 
 
 @pytest.mark.parametrize(
-    "last_id", ["", "1017", "\0", "0.2", "é", "x" * 10_000, "9" * 5000, str(state_of(QUEUED))]
+    "last_id", ["", "1017", "\0", "0.2", "é", "x" * 10_000, "9" * 5000, str(state_id_of(QUEUED))]
 )
 def test_stream_with_an_invalid_or_old_id_sends_the_current_state(
     hub_harness: HubHarness, last_id: str
@@ -354,7 +354,7 @@ def test_streams_of_one_run_encode_an_update_once(
     viewers = [Viewer(hub_harness, ETL) for _ in range(10)]
     for viewer in viewers:
         viewer.read()
-    hub_harness.source.set_response(run(words("TERMINATING")))
+    hub_harness.source.set_response(run(run_state("TERMINATING")))
     monkeypatch.setattr(json, "dumps", counting)
     hub_harness.poll(after=POLL_INTERVAL)
     calls_of_the_poll = calls

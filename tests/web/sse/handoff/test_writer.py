@@ -23,7 +23,7 @@ from flask_lakeflow_jobs.web.sse.handoff.writer import (
 from flask_lakeflow_jobs.web.sse.limits import StreamLimiter
 from flask_lakeflow_jobs.web.sse.stream import POLLING_RETRY_MILLISECONDS, BlockingBody, Stream
 from tests.clocks import FakeClock
-from tests.run_documents import run, words
+from tests.run_documents import run, run_state
 from tests.support import DEADLINE, wait_until
 from tests.watching.support import ENDED, POLL_INTERVAL, RUNNING, HubHarness
 
@@ -182,7 +182,7 @@ def test_writer_ends_a_stream_with_constant_updates_after_its_lifetime(
     client = writer_harness.client()
     data = b""
     for number in range(int(LIFETIME / POLL_INTERVAL) + 1):
-        state = run(words("RUNNING", message=f"State {number}."))
+        state = run(run_state("RUNNING", message=f"State {number}."))
         writer_harness.poll(state, after=POLL_INTERVAL)
         data += read(client, b"\r\n")
         if data.endswith(LAST_CHUNK):
@@ -219,7 +219,7 @@ def test_writer_slow_client_skips_states_and_stalled_client_is_dropped(
     slow, stalled = writer_harness.client(buffer=4096), writer_harness.client(buffer=4096)
     quick = writer_harness.client()
     for number in range(5):
-        state = run(words("RUNNING", message=f"State {number}."), description=large)
+        state = run(run_state("RUNNING", message=f"State {number}."), description=large)
         writer_harness.poll(state, after=POLL_INTERVAL)
         read(quick, b"State %d." % number)
     data = read(slow, b"State 4.")
