@@ -1,12 +1,12 @@
-"""A clock that moves only when it is told to, so that tests never sleep."""
+"""A clock that a test controls, so that it never sleeps."""
 
 from __future__ import annotations
 
 
 class FakeClock:
-    """Time that stands still until somebody sleeps.
+    """A clock that stands still until something sleeps.
 
-    :param now: seconds since the epoch at which it starts.
+    :param now: the initial time, in seconds since the epoch.
     """
 
     def __init__(self, now: float = 1_764_000_000.0) -> None:

@@ -1,4 +1,4 @@
-"""What tests over the whole house share: a workspace, apps in front of it, and real servers."""
+"""Shared fixtures: a workspace, a fault proxy, apps and real servers."""
 
 from __future__ import annotations
 
@@ -22,17 +22,19 @@ from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.clocks import FakeClock
 from tests.support import ALICE, BOB, BUNDLE, LiveServer, RunGate
 
-#: Examples are slow where the machine is busy, which says nothing of the code.
-settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("unhurried")
+#: Examples may be slow on a busy machine.
+settings.register_profile(
+    "no-deadline", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("no-deadline")
 
 MakeApp = Callable[..., Flask]
 Serve = Callable[[Flask], str]
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Neither the environment nor a profile of whoever runs the tests takes part."""
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Remove settings and profiles of the machine that runs the tests."""
     for name in list(os.environ):
         if name.startswith(("DATABRICKS_", "LAKEFLOW_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
@@ -41,7 +43,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
-    """The local workspace, with the jobs of the bundle ``fast``."""
+    """The local workspace with the jobs of the bundle ``fast``."""
     with Workspace(BUNDLE, tmp_path_factory.mktemp("workspace")) as address:
         yield address
 
@@ -61,11 +63,14 @@ def fault_proxy(workspace: Address) -> Iterator[FaultyWorkspace]:
 
 @pytest.fixture
 def make_app(fault_proxy: FaultyWorkspace, job_ids: Mapping[str, int], tmp_path: Path) -> MakeApp:
-    """Makes an app with the jobs of the bundle; keywords in capitals go to its config."""
+    """A function that creates an app with the jobs of the bundle.
+
+    Keywords in capitals are settings, other keywords are arguments of ``LakeflowJobs``.
+    """
     numbers = itertools.count()
 
-    def make(*, jobs: Mapping[str, Any] | None = None, **given: Any) -> Flask:
-        config = {name: given.pop(name) for name in list(given) if name.isupper()}
+    def make(*, jobs: Mapping[str, Any] | None = None, **options: Any) -> Flask:
+        config = {name: options.pop(name) for name in list(options) if name.isupper()}
         app = Flask("app", instance_path=str(tmp_path / f"instance-{next(numbers)}"))
         app.config.from_mapping(
             {
@@ -75,14 +80,14 @@ def make_app(fault_proxy: FaultyWorkspace, job_ids: Mapping[str, int], tmp_path:
                 **config,
             }
         )
-        LakeflowJobs(app, jobs=_jobs(job_ids, jobs or {}), **given)
+        LakeflowJobs(app, jobs=_build_jobs(job_ids, jobs or {}), **options)
         return app
 
     return make
 
 
-def _jobs(job_ids: Mapping[str, int], more: Mapping[str, Any]) -> dict[str, Any]:
-    """The jobs of the bundle, and others; a job's ``of`` names the one of the bundle that it is."""
+def _build_jobs(job_ids: Mapping[str, int], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the jobs of the bundle and others. ``of`` names the job of the bundle."""
     jobs: dict[str, dict[str, Any]] = {
         "quick": {"of": "quick"},
         "never": {"of": "never", "task_type": "job"},
@@ -123,7 +128,7 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Serves an app from threads, over real HTTP; gives its address."""
+    """A function that serves an app over real HTTP and returns its address."""
     with ExitStack() as stack:
 
         def start(app: Flask) -> str:
@@ -142,7 +147,7 @@ def run_gate(tmp_path: Path) -> Iterator[RunGate]:
 
 @pytest.fixture
 def in_threads() -> Iterator[Callable[..., list[threading.Thread]]]:
-    """Starts calls in threads that are waited for at the end."""
+    """A function that runs calls in threads. The test waits for them at its end."""
     started: list[threading.Thread] = []
 
     def start(*calls: Callable[[], object]) -> list[threading.Thread]:
@@ -155,4 +160,4 @@ def in_threads() -> Iterator[Callable[..., list[threading.Thread]]]:
     yield start
     for thread in started:
         thread.join(30)
-        assert not thread.is_alive(), "A call did not come back."
+        assert not thread.is_alive(), "A call did not return."

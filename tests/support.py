@@ -1,4 +1,4 @@
-"""What tests over the whole house share, beside the fixtures."""
+"""Shared helpers of the tests."""
 
 from __future__ import annotations
 
@@ -14,32 +14,31 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 BUNDLE = Path(__file__).parent / "bundles" / "fast" / "databricks.yml"
 
-#: Tokens of two users whom the workspace lets in.
+#: Tokens of two users that the workspace accepts.
 ALICE = "dapi-of-alice"
 BOB = "dapi-of-bob"
 
-#: Seconds that a real process may take, however busy the machine is.
+#: Seconds that a real process may take on a busy machine.
 DEADLINE = 30.0
 
 T = TypeVar("T")
 
 
-def wait_until(condition: Callable[[], T], what: str) -> T:
-    """The first true value of a condition.
+def wait_until(condition: Callable[[], T], name: str) -> T:
+    """Return the first true value of a condition, which is checked repeatedly.
 
-    :param condition: looked at again and again.
-    :param what: its name.
+    :param name: the condition, for the message.
     """
     deadline = time.monotonic() + DEADLINE
     while time.monotonic() < deadline:
         if value := condition():
             return value
         time.sleep(0.005)
-    raise AssertionError(f"{what} did not come about within {DEADLINE:g} seconds")
+    raise AssertionError(f"{name}: not true within {DEADLINE:g} seconds")
 
 
 def on_behalf_of(token: str) -> dict[str, str]:
-    """The headers with which Databricks Apps forwards a user's request."""
+    """Return the headers with which Databricks Apps forwards a user's request."""
     return {"X-Forwarded-Access-Token": token}
 
 
@@ -54,7 +53,7 @@ class RunGate:
 
     @property
     def params(self) -> dict[str, str]:
-        """The parameters of a run that waits for it."""
+        """The parameters of a run that waits for the gate."""
         return {"gate": str(self._path)}
 
     def open(self) -> None:
@@ -62,29 +61,28 @@ class RunGate:
 
 
 class FailingStore(SimpleCache):
-    """A store between processes that can be switched off."""
+    """A shared cache backend that fails while ``is_available`` is false."""
 
-    is_well = False
+    is_available = False
 
     def __getattribute__(self, name: str) -> Any:
-        if name in ("get", "set", "add", "delete") and not self.is_well:
-            raise ConnectionError("The store is away.")
+        if name in ("get", "set", "add", "delete") and not self.is_available:
+            raise ConnectionError("The store is unavailable.")
         return super().__getattribute__(name)
 
 
-class _Quiet(WSGIRequestHandler):
+class _SilentHandler(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing: requests that break off are what is tested."""
+        """Do not log aborted requests: tests abort them on purpose."""
 
 
 class LiveServer:
-    """An app behind werkzeug's threaded server, over real HTTP.
-
-    :param app: the app.
-    """
+    """An app behind werkzeug's threaded server."""
 
     def __init__(self, app: Flask) -> None:
-        self._server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
+        self._server = make_server(
+            "127.0.0.1", 0, app, threaded=True, request_handler=_SilentHandler
+        )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 

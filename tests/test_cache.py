@@ -203,8 +203,8 @@ def test_shared_cache_with_failing_backend_never_raises(
             shared.delete("key")
             assert shared.add("lease", 1, 60), "each process looks for itself"
         assert len(caplog.records) == 1
-        assert "The store is away." in caplog.text
-        backend.is_well = True
+        assert "The store is unavailable." in caplog.text
+        backend.is_available = True
         shared.set("key", 1, 60)
     assert shared.get("key") == 1
     assert len(caplog.records) == 2

@@ -1,4 +1,4 @@
-"""Setting apps up: one or several, early or late, and what the host's own app keeps."""
+"""Setting up apps: options, several apps, and the host's own routes and error pages."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from flask_lakeflow_jobs import (
     ConfigurationError,
     JobConfig,
     LakeflowJobs,
-    UnknownJob,
     current_jobs,
 )
+from tests.clocks import FakeClock
 
 ROOT = Path(__file__).parents[1]
 ETL = {"etl": JobConfig(job_id=7)}
@@ -35,9 +35,6 @@ def make(name: str = "app", jobs: Any = ETL, **config: Any) -> Flask:
     app.config.update(config)
     LakeflowJobs(app, jobs=jobs)
     return app
-
-
-# ── setting up ────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_app_is_set_up_by_constructor_or_init_app() -> None:
@@ -83,6 +80,12 @@ def test_extension_keeps_no_state_of_an_app() -> None:
     assert app not in vars(jobs).values()
 
 
+def test_clock_argument_replaces_the_system_clock() -> None:
+    app, clock = Flask("app"), FakeClock()
+    LakeflowJobs(app, jobs=ETL, clock=clock)
+    assert app.extensions["lakeflow_jobs"].clock is clock
+
+
 def test_one_extension_serves_two_apps_with_own_settings() -> None:
     jobs = LakeflowJobs(jobs={"shared": JobConfig()})
     one, other = Flask("one"), Flask("other")
@@ -102,59 +105,13 @@ def test_one_extension_serves_two_apps_with_own_settings() -> None:
 
 
 def test_jobs_argument_is_copied() -> None:
-    given = dict(ETL)
-    jobs = LakeflowJobs(jobs=given)
-    given["late"] = JobConfig(job_id=8)
+    configs = dict(ETL)
+    jobs = LakeflowJobs(jobs=configs)
+    configs["late"] = JobConfig(job_id=8)
     app = Flask("app")
     jobs.init_app(app)
     with app.app_context():
         assert set(current_jobs) == {"etl"}
-
-
-# ── the mapping ───────────────────────────────────────────────────────────────────────────────────
-
-
-def test_current_jobs_is_a_read_only_mapping() -> None:
-    with make(jobs={"etl": {"job_id": 7}, "report": {"job_id": 8}}).app_context():
-        assert "etl" in current_jobs
-        assert "elt" not in current_jobs
-        assert len(current_jobs) == 2
-        assert sorted(current_jobs) == ["etl", "report"]
-        assert current_jobs["etl"].key == "etl"
-        assert "etl" in repr(current_jobs)
-        assert "etl" in repr(current_jobs["etl"])
-        with pytest.raises(TypeError):
-            current_jobs["new"] = current_jobs["etl"]  # type: ignore[index]
-
-
-def test_current_jobs_unknown_key_lists_known_keys() -> None:
-    with make().app_context():
-        with pytest.raises(UnknownJob, match="'etl'"):
-            current_jobs["elt"]
-        with pytest.raises(KeyError):
-            current_jobs["elt"]
-        assert current_jobs.get("elt") is None
-
-
-def test_current_jobs_outside_app_context_raises() -> None:
-    make()
-    with pytest.raises(RuntimeError, match="app context"):
-        current_jobs["etl"]
-    with pytest.raises(RuntimeError, match="app context"):
-        len(current_jobs)
-    with pytest.raises(RuntimeError, match="app context"):
-        list(current_jobs)
-    assert "no app" in repr(current_jobs)
-
-
-def test_current_jobs_without_extension_raises() -> None:
-    make()
-    with Flask("other").app_context(), pytest.raises(RuntimeError, match="LakeflowJobs") as caught:
-        current_jobs["etl"]
-    assert "app context" not in str(caught.value)
-
-
-# ── the host's app ────────────────────────────────────────────────────────────────────────────────
 
 
 def test_url_prefix_sets_the_prefix_of_the_routes() -> None:
@@ -249,9 +206,6 @@ def test_error_handlers_of_the_host_are_untouched(when: str) -> None:
 def test_error_pages_of_flask_are_untouched() -> None:
     response = make().test_client().get("/nowhere")
     assert (response.status_code, response.mimetype) == (404, "text/html")
-
-
-# ── the package ───────────────────────────────────────────────────────────────────────────────────
 
 
 def run_python(program: str) -> str:

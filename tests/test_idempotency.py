@@ -237,11 +237,11 @@ class TestIdempotency:
     def test_run_now_with_failing_cache_still_detects_conflicts(
         self, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(FailingStore, "is_well", True)
+        monkeypatch.setattr(FailingStore, "is_available", True)
         app = make_app(LAKEFLOW_JOBS_CACHE={"CACHE_TYPE": "tests.support.FailingStore"})
         with app.app_context():
             first = current_jobs["never"].run_now({"day": "x"}, idempotency_key="click-9")
-            monkeypatch.setattr(FailingStore, "is_well", False)
+            monkeypatch.setattr(FailingStore, "is_available", False)
 
             again = current_jobs["never"].run_now({"day": "x"}, idempotency_key="click-9")
             with pytest.raises(Conflict):

@@ -1,4 +1,4 @@
-"""What the public names are to a type checker. Nothing here runs: mypy reads it with the tests."""
+"""Types of the public names. Nothing here runs: mypy checks it together with the tests."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Etl(Schema):
     day = fields.Date(required=True)
 
 
-def may(user: Any, action: str, key: str) -> bool:
+def allow(user: Any, action: str, key: str) -> bool:
     return user is not None and action == "view" and key == "etl"
 
 
@@ -45,13 +45,13 @@ def set_up(app: Flask, cache: Cache) -> LakeflowJobs:
         app,
         jobs={
             "class": JobConfig(task_type="notebook", params=Etl),
-            "instance": JobConfig(job_id=1, params=Etl(), run_as="user", policy=may),
+            "instance": JobConfig(job_id=1, params=Etl(), run_as="user", policy=allow),
             "fields": JobConfig(params={"day": fields.Date()}, wait_timeout=60.0),
             "mixed": JobConfig(params=mixed),
             "mapping": {"job_id": 1, "description": "The nightly load."},
         },
         cache=cache,
-        policy=may,
+        policy=allow,
         url_prefix="/api/jobs",
         register_blueprint=True,
     )
@@ -64,13 +64,13 @@ def call(handle: JobHandle) -> None:
     replayed: bool = triggered.replayed
     watch: RunWatch = handle.run_and_wait({"day": "2025-01-01"}, timeout=60.0)
     for state in watch:
-        seen: RunStatus = state
-        status: str = seen.status
-        outcome: Outcome = seen.outcome
-        timestamp: int = seen.timestamp
-        run: Run = seen.run
-        is_terminal: bool = seen.is_terminal
-        document: dict[str, Any] = seen.to_dict()
+        run_status: RunStatus = state
+        status: str = run_status.status
+        outcome: Outcome = run_status.outcome
+        timestamp: int = run_status.timestamp
+        run: Run = run_status.run
+        is_terminal: bool = run_status.is_terminal
+        document: dict[str, Any] = run_status.to_dict()
         print(status, outcome, timestamp, run, is_terminal, document)
     states: Iterator[RunStatus] = handle.watch(run_id)
     last: RunStatus = handle.wait(run_id, timeout=1.0)
@@ -89,7 +89,7 @@ def call(handle: JobHandle) -> None:
     print(number, replayed, states, last, newest, runs, one, job, output, why, repair_id)
 
 
-def look_up() -> None:
+def access_jobs() -> None:
     jobs: Mapping[str, JobHandle] = current_jobs
     handle: JobHandle = current_jobs["etl"]
     keys: list[str] = [key for key in current_jobs if key in jobs]
@@ -118,5 +118,5 @@ def errors(error: LakeflowJobsError) -> None:
 
 
 @run_finished.connect
-def told(app: Flask, *, job: str, run_id: int, status: RunStatus, **extra: Any) -> None:
+def receive(app: Flask, *, job: str, run_id: int, status: RunStatus, **extra: Any) -> None:
     print(app, job, run_id, status, extra)

@@ -70,7 +70,7 @@ def job_ids() -> Mapping[str, int]:
 
 @pytest.fixture(autouse=True)
 def _settings(
-    _no_settings_from_outside: None,
+    _clean_environment: None,
     workspace: Address,
     job_ids: Mapping[str, int],
     monkeypatch: pytest.MonkeyPatch,

@@ -27,7 +27,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
 
 @pytest.fixture
 def folder(
-    _no_settings_from_outside: None,
+    _clean_environment: None,
     workspace: Address,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -1,0 +1,83 @@
+"""Reading single settings."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_lakeflow_jobs import ConfigurationError
+from flask_lakeflow_jobs.config.keys import Key
+from flask_lakeflow_jobs.config.readers import SettingsReader, parse_number, parse_path_prefix
+
+KEY = Key("KEY", None, "")
+
+
+@pytest.mark.parametrize(
+    ("config", "environ", "value"),
+    [
+        ({}, {}, None),
+        ({"KEY": 1}, {}, 1),
+        ({}, {"KEY": "2"}, "2"),
+        ({"KEY": 1}, {"KEY": "2"}, 1),
+        ({"KEY": None}, {"KEY": "2"}, "2"),
+        ({"KEY": ""}, {"KEY": "2"}, ""),
+        ({"KEY": False}, {"KEY": "2"}, False),
+    ],
+)
+def test_get_prefers_app_config_unless_it_is_none(
+    config: dict[str, Any], environ: dict[str, str], value: object
+) -> None:
+    assert SettingsReader(config, environ).get("KEY") == value
+
+
+@pytest.mark.parametrize(("value", "is_set"), [(None, False), ("", False), (0, True), ([], True)])
+def test_is_set_is_false_for_none_and_empty_text(value: object, is_set: bool) -> None:
+    reader = SettingsReader({"KEY": value}, {})
+    assert reader.is_set(KEY) is is_set
+    assert (reader.read_optional(lambda key: "read", KEY) == "read") is is_set
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        *((text, True) for text in ("true", "True", " yes ", "1", True, 1)),
+        *((text, False) for text in ("false", "NO", "0", False, 0)),
+    ],
+)
+def test_read_bool_accepts_words_and_numbers(text: object, value: bool) -> None:
+    assert SettingsReader({"KEY": text}, {}).read_bool(KEY) is value
+
+
+@pytest.mark.parametrize("value", ["", "two words", "a/b", "ü", 7, ["a"]])
+def test_read_parameter_name_with_other_characters_raises(value: object) -> None:
+    with pytest.raises(ConfigurationError, match=r"^KEY must be the name of a job parameter"):
+        SettingsReader({"KEY": value}, {}).read_parameter_name(KEY)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_parse_number_accepts_finite_numbers_within_bounds(number: float) -> None:
+    assert parse_number("KEY", repr(number), minimum=number) == number
+    assert parse_number("KEY", number, above=math.nextafter(number, -math.inf)) == number
+    with pytest.raises(ConfigurationError, match="must be a number above"):
+        parse_number("KEY", number, above=number)
+
+
+@pytest.mark.parametrize("value", [True, None, "soon", "nan", "inf", [], 10**400])
+def test_parse_number_of_other_values_raises(value: object) -> None:
+    with pytest.raises(ConfigurationError, match=r"^KEY must be a number"):
+        parse_number("KEY", value, minimum=0.0)
+
+
+@pytest.mark.parametrize("path", ["/jobs", "/a/b.c/~d-e"])
+def test_parse_path_prefix_returns_a_path(path: str) -> None:
+    assert parse_path_prefix("KEY", path) == path
+
+
+@pytest.mark.parametrize("path", ["", "jobs", "/", "/jobs/", "//", "/a b", "/<x>", None, 5])
+def test_parse_path_prefix_of_other_values_raises(path: object) -> None:
+    with pytest.raises(ConfigurationError, match=r"^KEY must be a path"):
+        parse_path_prefix("KEY", path)

@@ -1,0 +1,90 @@
+"""Calls in threads and in forked processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from flask_lakeflow_jobs.concurrency import (
+    is_gevent_patched,
+    run_in_thread,
+    run_inline,
+)
+from tests.support import DEADLINE
+
+#: Prints the number of calls in a forked child: one for each object that still exists.
+FORK = """
+import os
+from flask_lakeflow_jobs.concurrency import call_in_forked_children
+
+class Counter:
+    calls = 0
+
+    def count(self):
+        Counter.calls += 1
+
+kept, dropped = Counter(), Counter()
+for counter in (kept, dropped):
+    call_in_forked_children(counter.count)
+del counter, dropped
+child = os.fork()
+if child == 0:
+    print(Counter.calls, flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+print(Counter.calls)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform does not fork")
+def test_call_in_forked_children_calls_methods_of_living_objects() -> None:
+    """A program of its own forks: this process has threads."""
+    done = subprocess.run(
+        [sys.executable, "-c", FORK], capture_output=True, text=True, timeout=DEADLINE, check=True
+    )
+    assert done.stdout.split() == ["1", "0"]
+
+
+def test_run_in_thread_runs_in_a_daemon_thread() -> None:
+    threads: list[threading.Thread] = []
+    is_done = threading.Event()
+
+    def call() -> None:
+        threads.append(threading.current_thread())
+        is_done.set()
+
+    run_in_thread(call)
+    assert is_done.wait(DEADLINE)
+    [thread] = threads
+    assert thread is not threading.current_thread()
+    assert thread.daemon
+
+
+def test_run_in_thread_runs_inline_if_no_thread_can_be_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    threads: list[threading.Thread] = []
+    for run in (run_in_thread, run_inline):
+        run(lambda: threads.append(threading.current_thread()))
+    assert threads == [threading.current_thread()] * 2
+
+
+@pytest.mark.parametrize("is_patched", [True, False])
+def test_is_gevent_patched_asks_gevent(is_patched: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkey = SimpleNamespace(is_module_patched=lambda module: is_patched and module == "threading")
+    monkeypatch.setitem(sys.modules, "gevent.monkey", monkey)
+    assert is_gevent_patched() is is_patched
+
+
+def test_is_gevent_patched_without_gevent_is_false(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "gevent.monkey", raising=False)
+    assert not is_gevent_patched()
