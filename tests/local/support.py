@@ -23,7 +23,7 @@ ENDED = {"TERMINATED", "SKIPPED", "INTERNAL_ERROR"}
 
 
 def write_bundle(folder: Path, jobs: Mapping[str, Any], files: Mapping[str, str]) -> Path:
-    """A bundle with these jobs, and these files beside it."""
+    """Write a bundle with these jobs, and files beside it; return its path."""
     for name, text in files.items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -35,7 +35,7 @@ def write_bundle(folder: Path, jobs: Mapping[str, Any], files: Mapping[str, str]
 
 
 def python_task(key: str, file: str = "main.py", *parameters: str, **more: Any) -> dict[str, Any]:
-    """A spark_python_task."""
+    """Return a ``spark_python_task``."""
     body: dict[str, Any] = {"python_file": file}
     if parameters:
         body["parameters"] = list(parameters)
@@ -43,17 +43,17 @@ def python_task(key: str, file: str = "main.py", *parameters: str, **more: Any) 
 
 
 def notebook_task(key: str, path: str = "notebook.py", **more: Any) -> dict[str, Any]:
-    """A notebook_task."""
+    """Return a ``notebook_task``."""
     return {"task_key": key, "notebook_task": {"notebook_path": path}, **more}
 
 
 def depends_on(*keys: str) -> list[dict[str, str]]:
-    """A ``depends_on``."""
+    """Return the value of a task's ``depends_on``."""
     return [{"task_key": key} for key in keys]
 
 
 class Client:
-    """A user of the workspace: the SDK, and bare HTTP where the SDK would hide what is asked."""
+    """A client of a workspace: the SDK, and plain HTTP for what the SDK hides."""
 
     def __init__(self, address: Address, job_ids: Mapping[str, int]) -> None:
         self.address = address
@@ -64,22 +64,22 @@ class Client:
         self.jobs = self.sdk.jobs
 
     def start(self, key: str, **fields: Any) -> int:
-        """Start a job of the bundle; its run's id."""
+        """Start a job of the bundle; return the id of its run."""
         return int(self.jobs.run_now(self.job_ids[key], **fields).bind()["run_id"])
 
     def finish(self, run_id: int) -> Run:
-        """The run once it has ended."""
+        """Wait for the end of a run and return it."""
         wait_until(
             lambda: state_fields(self.jobs.get_run(run_id))[0] in ENDED, f"the end of run {run_id}"
         )
         return self.jobs.get_run(run_id)
 
     def run(self, key: str, **fields: Any) -> Run:
-        """Start a job and wait for its end."""
+        """Start a job of the bundle, wait for its run and return it."""
         return self.finish(self.start(key, **fields))
 
     def outputs(self, run: Run) -> dict[str, RunOutput]:
-        """The output of each task; of the last attempt, where there are several."""
+        """Return the output of each task, of its last attempt."""
         return {
             task.task_key: self.jobs.get_run_output(task.run_id)
             for task in run.tasks or []
@@ -94,14 +94,13 @@ class Client:
         *,
         headers: Mapping[str, str] | None = None,
     ) -> tuple[int, Any]:
-        """A bare request: the status and the JSON of the answer."""
+        """Send a request, by default with the token; return the status and the JSON."""
         connection = HTTPConnection(urlsplit(self.address.host).netloc, timeout=DEADLINE)
         try:
             content = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
-            given = (
-                {"Authorization": f"Bearer {self.address.token}"} if headers is None else headers
-            )
-            connection.request(method, path, content, dict(given))
+            if headers is None:
+                headers = {"Authorization": f"Bearer {self.address.token}"}
+            connection.request(method, path, content, dict(headers))
             response = connection.getresponse()
             return response.status, json.loads(response.read())
         finally:
@@ -109,7 +108,7 @@ class Client:
 
 
 def state_fields(run: Any) -> tuple[str, str | None, str | None]:
-    """A run's or task's life cycle state, result state and termination code."""
+    """Return the life cycle state, result state and termination code of a run or task."""
     state, details = run.state, run.status and run.status.termination_details
     return (
         state.life_cycle_state.value,
@@ -119,7 +118,7 @@ def state_fields(run: Any) -> tuple[str, str | None, str | None]:
 
 
 def task_results(run: Run) -> dict[str, str | None]:
-    """The result state of each task, by key; of the last attempt, where there are several."""
+    """Return the result state of each task by key, of its last attempt."""
     return {
         task.task_key: task.state.result_state.value
         if task.state and task.state.result_state
@@ -129,12 +128,12 @@ def task_results(run: Run) -> dict[str, str | None]:
 
 
 def simulated_job(*tasks: dict[str, Any], **simulation: Any) -> dict[str, Any]:
-    """A job whose tasks are simulated instead of run."""
+    """Return a job whose tasks are simulated."""
     return {"tags": {"local_simulation": json.dumps(simulation)}, "tasks": list(tasks)}
 
 
 def simulated_task(key: str, *upstream: str, **more: Any) -> dict[str, Any]:
-    """A task of a simulated job; its notebook does not exist."""
+    """Return a task of a simulated job; its notebook does not exist."""
     more = {"depends_on": depends_on(*upstream), **more} if upstream else more
     return {"task_key": key, "notebook_task": {"notebook_path": "/simulated"}, **more}
 
@@ -150,18 +149,20 @@ def is_running(pid: int) -> bool:
 
 
 def state_message(run: Any) -> str:
-    """What a run's or task's state says."""
+    """Return the message in the state of a run or task."""
     assert run.state is not None
     return str(run.state.state_message)
 
 
 def repair(client: Client, run_id: int, **fields: Any) -> int:
-    """Run tasks of a run again; the repair's id."""
-    status, answer = client.http("POST", "/api/2.2/jobs/runs/repair", {"run_id": run_id, **fields})
-    assert status == 200, answer
-    return int(answer["repair_id"])
+    """Repair a run; return the id of the repair."""
+    status, response = client.http(
+        "POST", "/api/2.2/jobs/runs/repair", {"run_id": run_id, **fields}
+    )
+    assert status == 200, response
+    return int(response["repair_id"])
 
 
 def job_names(client: Client) -> list[str | None]:
-    """The names of all jobs, in the order of the list."""
+    """Return the names of all jobs, in the order of the list."""
     return [job.settings.name for job in client.jobs.list() if job.settings]

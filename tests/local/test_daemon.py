@@ -50,10 +50,10 @@ def test_ensure_from_many_processes_starts_one_workspace(
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     with ThreadPoolExecutor(6) as pool:
-        answers = set(pool.map(ensure, range(6)))
-    assert len(answers) == 1
+        addresses = set(pool.map(ensure, range(6)))
+    assert len(addresses) == 1
     address = ensure_workspace(workspace_folder, etl_bundle)
-    assert answers == {f"{address.pid} {address.host}\n"}
+    assert addresses == {f"{address.pid} {address.host}\n"}
     assert address.pid != os.getpid()
     assert address.token not in repr(address)
 

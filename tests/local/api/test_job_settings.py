@@ -30,14 +30,6 @@ SINGLE = {
 TASK_DEFAULTS = {"email_notifications": {}, "run_if": "ALL_SUCCESS", "timeout_seconds": 0}
 
 
-def wheel(body: dict[str, Any]) -> dict[str, Any]:
-    return {"task_key": "a", "python_wheel_task": body}
-
-
-def loop(inner: Any, **more: Any) -> dict[str, Any]:
-    return {"task_key": "a", "for_each_task": {"inputs": "[]", "task": inner, **more}}
-
-
 def parse(*tasks: Any, **settings: Any) -> dict[str, Any]:
     """Read settings of a job with these tasks, or with one simulated task."""
     return parse_settings({"tasks": list(tasks) or [simulated_task("a")], **settings}, "etl")
@@ -47,45 +39,13 @@ def parse(*tasks: Any, **settings: Any) -> dict[str, Any]:
     ("settings", "message"),
     [
         ({}, "The job has no tasks. List at least one under 'tasks'."),
-        ({"tasks": [{"task_key": "a"}]}, "Task 'a' has no kind."),
         (
-            {"tasks": [simulated_task("a", "a")]},
-            "The tasks depend on each other in a circle: a -> a.",
+            {**SINGLE, "spark_python_task": {"python_file": "main.py"}},
+            "Task 'etl' has 2 kinds (",
         ),
-        (
-            {"tasks": [simulated_task("a")], "max_concurrent_runs": 1001},
-            "'max_concurrent_runs' has to be",
-        ),
-        ({"tasks": [simulated_task("a")], "timeout_seconds": -1}, "'timeout_seconds' has to be"),
-        ({"tasks": [simulated_task("a")], "name": 5}, "The name of a job has to be a string."),
-        (
-            {"tasks": [simulated_task("a", max_retries="x")]},
-            "'max_retries' of task 'a' has to be a number",
-        ),
-        (
-            {"tasks": [simulated_task("a", timeout_seconds=True)]},
-            "'timeout_seconds' of task 'a' has to be",
-        ),
-        ({"tasks": [simulated_task("a")], "tags": []}, "'tags' has to be a mapping."),
-        (
-            {"tasks": [simulated_task("a")], "tags": {"local_simulation": "[]"}},
-            "The tag 'local_simulation' must",
-        ),
-        ({"tasks": [wheel({"entry_point": "x"})]}, "The python_wheel_task of task 'a' needs a 'pa"),
-        (
-            {"tasks": [wheel({"package_name": "x", "entry_point": "x", "parameters": "x"})]},
-            "'parameters' of task 'a' is of the wrong type.",
-        ),
-        ({"tasks": [loop(5)]}, "A task has to be a mapping with a 'task_key'."),
-        (
-            {"tasks": [loop(loop(simulated_task("a")))]},
-            "The for_each_task of task 'a' cannot hold another",
-        ),
-        (
-            {"tasks": [loop(simulated_task("a"), concurrency=0)]},
-            "'concurrency' of task 'a' has to be a",
-        ),
-        ({"tasks": [simulated_task("a")], "parameters": [{}]}, "'parameters' has to be a list of"),
+        (simulated_job(simulated_task("a", "a")), "The tasks depend on each other in a circle: a"),
+        ({**SINGLE, "tags": {"local_simulation": "{"}}, "The tag 'local_simulation' is not valid"),
+        ({**SINGLE, "tags": {"local_simulation": "[]"}}, "The tag 'local_simulation' must"),
         (
             simulated_job(simulated_task("a"), result="GREAT"),
             "The result of the tag 'local_simulation' must be",
@@ -98,18 +58,6 @@ def parse(*tasks: Any, **settings: Any) -> dict[str, Any]:
             simulated_job(simulated_task("a"), minutes=1),
             "The fields of the tag 'local_simulation' are",
         ),
-        (
-            {"tasks": [simulated_task("a")], "tags": {"local_simulation": "{"}},
-            "The tag 'local_simulation' is not valid",
-        ),
-        (
-            {"tasks": [{"task_key": "a", "for_each_task": {"inputs": "[]"}}]},
-            "The for_each_task of task 'a' needs 'inputs' and a 'task'.",
-        ),
-        (
-            {**SINGLE, "spark_python_task": {"python_file": "main.py"}},
-            "Task 'etl' has 2 kinds (",
-        ),
     ],
 )
 def test_parse_settings_that_cannot_run_is_refused(settings: dict[str, Any], message: str) -> None:
@@ -121,9 +69,7 @@ def test_parse_settings_that_cannot_run_is_refused(settings: dict[str, Any], mes
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"job_clusters": 5}, "Expected array for field job_clusters, found NUMBER"),
         ({"queue": True}, "Expected object for field queue, found BOOLEAN"),
-        ({"environments": 5}, "Expected array for field environments, found NUMBER"),
         (
             {"environments": [{"environment_key": "d", "spec": "x"}]},
             "Expected object for field environments.spec, found STRING",
@@ -131,14 +77,6 @@ def test_parse_settings_that_cannot_run_is_refused(settings: dict[str, Any], mes
         (
             {"tasks": [simulated_task("a", libraries="x")]},
             "Expected array for field tasks.libraries, found STRING",
-        ),
-        (
-            {
-                "tasks": [
-                    {"task_key": "a", "for_each_task": {"inputs": [1], "task": simulated_task("b")}}
-                ]
-            },
-            "Expected string for field tasks.for_each_task.inputs, found ARRAY",
         ),
     ],
 )
@@ -161,33 +99,16 @@ def test_parse_settings_ignores_null_and_fields_of_the_request() -> None:
 
 
 def test_parse_settings_converts_numbers_and_booleans_from_text() -> None:
+    body = {**NOTEBOOK, "base_parameters": {"max_retries": "7"}}
     settings = parse(
-        {
-            "task_key": "a",
-            "notebook_task": {**NOTEBOOK, "base_parameters": {"max_retries": "7"}},
-            "timeout_seconds": "60",
-            "max_retries": "-1",
-            "retry_on_timeout": "False",
-        },
-        {
-            **loop({**simulated_task("inner"), "max_retries": "2"}, concurrency="3"),
-            "task_key": "b",
-            "min_retry_interval_millis": "5",
-        },
-        {"task_key": "c", "run_job_task": {"job_id": "7"}},
-        max_concurrent_runs="5",
+        {"task_key": "a", "notebook_task": body, "max_retries": "-1", "retry_on_timeout": "False"},
         timeout_seconds="3600",
         queue={"enabled": "False"},
     )
-    first, second, third = settings["tasks"]
-    assert (settings["max_concurrent_runs"], settings["timeout_seconds"]) == (5, 3600)
-    assert settings["queue"] == {"enabled": False}
-    assert (first["timeout_seconds"], first["max_retries"]) == (60, -1)
-    assert first["retry_on_timeout"] is False
-    assert first["notebook_task"]["base_parameters"] == {"max_retries": "7"}
-    assert (second["min_retry_interval_millis"], second["for_each_task"]["concurrency"]) == (5, 3)
-    assert second["for_each_task"]["task"]["max_retries"] == 2
-    assert third["run_job_task"]["job_id"] == 7
+    (task,) = settings["tasks"]
+    assert (settings["timeout_seconds"], settings["queue"]) == (3600, {"enabled": False})
+    assert (task["max_retries"], task["retry_on_timeout"]) == (-1, False)
+    assert task["notebook_task"] == body
 
 
 @pytest.mark.parametrize("text", ["soon", "1.5", "٣", "1" * 20])
