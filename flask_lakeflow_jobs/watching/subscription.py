@@ -69,7 +69,7 @@ class SubscribedRun:
         updates = []
         if state.snapshot is not None and self._is_new(state.snapshot):
             self._last_state = state.snapshot.id
-            updates.append(RunUpdate(run_key, snapshot=state.snapshot))
+            updates.append(RunUpdate(run_key, state.snapshot))
         if state.error is not None:
             updates.append(RunUpdate(run_key, error=state.error))
         elif (state.transient_error is not None) != self._is_stale:
