@@ -37,8 +37,8 @@ def lakeflow_bundle(pytestconfig: pytest.Config) -> Path:
     path: Path = pytestconfig.rootpath / pytestconfig.getini("lakeflow_bundle")
     if not path.is_file():
         raise pytest.UsageError(
-            f"The bundle {path} does not exist. Set 'lakeflow_bundle' to the path of a databricks.yml,"
-            " or override the fixture lakeflow_bundle."
+            f"The bundle {path} does not exist. Set 'lakeflow_bundle' to the path of a"
+            " databricks.yml, or override the fixture lakeflow_bundle."
         )
     return path
 

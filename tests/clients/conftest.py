@@ -26,9 +26,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkspacePro
 
 
 @pytest.fixture(autouse=True)
-def _empty_home(
-    _clean_environment: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def _empty_home(_clean_environment: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An empty home folder, so that clients find no settings and leave none."""
     monkeypatch.setenv("HOME", str(tmp_path))
 

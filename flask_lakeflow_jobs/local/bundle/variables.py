@@ -153,7 +153,7 @@ class References:
         self._tree = tree
         self._overrides = overrides
         self._repository = GitRepository(root)
-        self._followed: list[str] = []
+        self._resolving: list[str] = []
         self.presets = Presets()
         self._defaults: dict[str, Any] = {
             "bundle.name": root.name,
@@ -253,10 +253,10 @@ class References:
         return value
 
     def _follow(self, name: str) -> Any:
-        if name in self._followed:
+        if name in self._resolving:
             raise UndefinedReference(f"${{{name}}} refers to itself.")
-        self._followed.append(name)
+        self._resolving.append(name)
         try:
             return self.find(name)
         finally:
-            self._followed.pop()
+            self._resolving.pop()
