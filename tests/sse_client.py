@@ -1,4 +1,4 @@
-"""A strict reader of event streams, by the letter of WHATWG HTML 9.2, and a client that uses it."""
+"""A strict parser of event streams (WHATWG HTML, section 9.2), and a client that uses it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ from http.client import HTTPConnection, HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit
 
-#: Seconds without a byte after which a test gives a stream up.
-PATIENCE = 30.0
+#: Maximum time without a byte of a stream.
+READ_TIMEOUT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class Event:
-    """What a browser would dispatch.
+    """An event as a browser dispatches it.
 
-    :param name: ``message`` where the stream names none.
-    :param data: its lines joined.
-    :param last_id: what the client would send back now.
-    :param own_id: the id in this very event, if it had one.
+    :param name: ``message`` by default.
+    :param last_id: the id that a client would send in ``Last-Event-ID`` now.
+    :param own_id: the id of this event itself, if it has one.
     """
 
     name: str
@@ -35,7 +34,7 @@ class Event:
 
 
 class SseParser:
-    """Takes bytes as they come, gives the events that they complete."""
+    """Parses bytes incrementally into events."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")("strict")
@@ -66,7 +65,7 @@ class SseParser:
 
     @property
     def is_in_the_middle(self) -> bool:
-        """Whether the stream stopped before the end of a block."""
+        """Return whether the stream stopped within a block."""
         return bool(self._line or self._data or self._name or self._own_id is not None)
 
     def _take(self, line: str) -> Event | None:
@@ -96,11 +95,7 @@ class SseParser:
 
 
 class Stream(Iterator[Event]):
-    """An open response, read as an event stream.
-
-    :param connection: to the server.
-    :param response: its headers have been read.
-    """
+    """An open response that is read as an event stream."""
 
     def __init__(self, connection: HTTPConnection, response: HTTPResponse) -> None:
         self._connection = connection
@@ -121,13 +116,13 @@ class Stream(Iterator[Event]):
         headers: Mapping[str, str] | None = None,
         body: Any = None,
     ) -> Stream:
-        """Ask for a stream.
+        """Request a stream.
 
-        :param last_event_id: what an ``EventSource`` that comes back would say.
+        :param last_event_id: the id that a reconnecting ``EventSource`` sends.
         :param body: sent as JSON.
         """
         parts = urlsplit(url)
-        connection = HTTPConnection(parts.netloc, timeout=PATIENCE)
+        connection = HTTPConnection(parts.netloc, timeout=READ_TIMEOUT_SECONDS)
         sent = {"Accept": "text/event-stream", **(headers or {})}
         if last_event_id is not None:
             sent["Last-Event-ID"] = last_event_id
@@ -138,9 +133,9 @@ class Stream(Iterator[Event]):
         return cls(connection, connection.getresponse())
 
     def __next__(self) -> Event:
-        """The next event; ends where the stream ends in good order.
+        """Return the next event.
 
-        :raises TimeoutError: nothing comes.
+        :raises TimeoutError: no bytes arrive in time.
         """
         while not self._waiting:
             if not self._read():
@@ -148,9 +143,9 @@ class Stream(Iterator[Event]):
         return self._waiting.pop(0)
 
     def wait_for_comment(self) -> str:
-        """Read on to the next comment."""
-        known = len(self.parser.comments)
-        while len(self.parser.comments) == known:
+        """Read until the next comment."""
+        count = len(self.parser.comments)
+        while len(self.parser.comments) == count:
             assert self._read(), "The stream ended without another comment."
         return self.parser.comments[-1]
 

@@ -121,7 +121,7 @@ def test_shared_cache_stores_json_with_a_version(tmp_path: Path) -> None:
 
 
 class Bomb:
-    """Says so when it is unpickled."""
+    """Fails the test when it is unpickled."""
 
     def __reduce__(self) -> tuple[Any, tuple[str]]:
         return pytest.fail, ("A pickle was read.",)
@@ -201,7 +201,7 @@ def test_shared_cache_with_failing_backend_never_raises(
             assert shared.get("key") is None
             shared.set("key", 1, 60)
             shared.delete("key")
-            assert shared.add("lease", 1, 60), "each process looks for itself"
+            assert shared.add("lease", 1, 60), "each process polls by itself"
         assert len(caplog.records) == 1
         assert "The store is unavailable." in caplog.text
         backend.is_available = True

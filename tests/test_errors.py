@@ -1,4 +1,4 @@
-"""Every error has its status, its exit code and a sentence."""
+"""Errors: status, exit code, message, copies and responses."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def one(cls: type[LakeflowJobsError]) -> LakeflowJobsError:
         return RunNotFound(5, "etl")
     if cls is RunTimeout:
         return RunTimeout(5, 600.0)
-    return cls("It broke. Mend it.")
+    return cls("It failed. Try again.")
 
 
 def pickled(error: LakeflowJobsError) -> LakeflowJobsError:
@@ -149,8 +149,8 @@ def test_error_can_be_copied_and_pickled(
     assert type(copied) is cls
     assert (str(copied), copied.args) == (str(error), error.args)
     assert copied.response is None
-    said = {name: value for name, value in vars(error).items() if name != "response"}
-    assert vars(copied) == {**said, "response": None}
+    attributes = {name: value for name, value in vars(error).items() if name != "response"}
+    assert vars(copied) == {**attributes, "response": None}
     assert copied.get_response().status_code == error.code
 
 

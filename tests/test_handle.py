@@ -1,4 +1,4 @@
-"""What a Flask developer calls: every call of a handle on a run that there is, over real HTTP."""
+"""Calls of a handle, over the real SDK and real HTTP."""
 
 from __future__ import annotations
 
@@ -130,13 +130,13 @@ class TestWatching:
         handle = current_jobs["quick"]
         fault_proxy.fail(Refusal(503, message="Under maintenance."), path="runs/get")
         with closing(subscribe_to(handle, UNKNOWN_RUN)) as subscription:
-            [news] = subscription.wait_for_first(DEADLINE)
+            [update] = subscription.wait_for_first(DEADLINE)
 
             with pytest.raises(RunTimeout, match="No end of run") as caught:
                 handle.wait(UNKNOWN_RUN, timeout=0.05)
 
-        assert news.transient_error is not None
-        assert news.transient_error.detail in caught.value.detail
+        assert update.transient_error is not None
+        assert update.transient_error.detail in caught.value.detail
 
     @pytest.mark.parametrize("timeout", [1e10, float("inf")])
     def test_run_and_wait_accepts_very_long_timeouts(
@@ -397,12 +397,12 @@ class TestIntervening:
         assert handle.wait(run_id).outcome == "canceled"
 
     def test_cancel_all_runs_cancels_only_runs_of_the_job(self, run_gate: RunGate) -> None:
-        mine = [current_jobs["gated"].run_now(run_gate.params).run_id for _ in range(2)]
+        run_ids = [current_jobs["gated"].run_now(run_gate.params).run_id for _ in range(2)]
         other = current_jobs["single"].run_now(run_gate.params).run_id
 
         current_jobs["gated"].cancel_all_runs()
 
-        outcomes = [current_jobs["gated"].wait(run_id).outcome for run_id in mine]
+        outcomes = [current_jobs["gated"].wait(run_id).outcome for run_id in run_ids]
         assert outcomes == ["canceled", "canceled"]
         run_gate.open()
         assert current_jobs["single"].wait(other).outcome == "succeeded"
@@ -419,9 +419,9 @@ class TestIntervening:
 
                 handle.cancel_all_runs()
 
-                [news] = wait_until(subscription.collect, "News of the run")
-        assert news.snapshot is not None
-        assert news.snapshot.status.outcome in ("terminating", "canceled")
+                [update] = wait_until(subscription.collect, "An update of the run")
+        assert update.snapshot is not None
+        assert update.snapshot.status.outcome in ("terminating", "canceled")
 
     def test_run_now_over_the_concurrency_limit_skips_the_run(self, run_gate: RunGate) -> None:
         handle = current_jobs["single"]

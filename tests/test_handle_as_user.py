@@ -151,12 +151,12 @@ class TestAsUser:
     def test_job_that_runs_as_user_refuses_the_apps_own_handle(
         self, make_app: MakeApp, fault_proxy: FaultyWorkspace
     ) -> None:
-        app = make_app(jobs={"theirs": {"of": "never", "run_as": "user"}})
+        app = make_app(jobs={"users": {"of": "never", "run_as": "user"}})
         with app.test_request_context(headers=on_behalf_of(ALICE)):
             with pytest.raises(MissingUserToken, match="as_user"):
-                current_jobs["theirs"].run_now()
+                current_jobs["users"].run_now()
             assert not fault_proxy.requests
-            with current_jobs["theirs"].as_user(request) as handle:
+            with current_jobs["users"].as_user(request) as handle:
                 handle.run_now()
         assert [sent.token for sent in fault_proxy.find_requests("POST")] == [hash_token(ALICE)]
 

@@ -33,8 +33,10 @@ from tests.run_documents import run
 from tests.support import FailingStore
 
 
-def changed(change: Callable[[dict[str, Any]], None], *, later: float | None = None) -> Fault:
-    """The workspace's answers with something in them changed, and perhaps with another ``Date``."""
+def change_responses(
+    change: Callable[[dict[str, Any]], None], *, later: float | None = None
+) -> Fault:
+    """Return a fault that changes the workspace's responses, and optionally their ``Date``."""
 
     def fault(exchange: Exchange) -> None:
         reply = exchange.forward()
@@ -48,17 +50,17 @@ def changed(change: Callable[[dict[str, Any]], None], *, later: float | None = N
     return fault
 
 
-def at_another_time(hours: int, *, as_if_asked_later: float = 0.0) -> Fault:
-    """A workspace whose clock is hours ahead, or behind."""
+def shift_clock(hours: int, *, seconds_later: float = 0.0) -> Fault:
+    """Return a fault that shifts the workspace's clock by hours."""
 
     def shift(run: dict[str, Any]) -> None:
         if "start_time" in run:
             run["start_time"] += hours * 3_600_000
 
-    return changed(shift, later=hours * 3_600 + as_if_asked_later)
+    return change_responses(shift, later=hours * 3_600 + seconds_later)
 
 
-def without_parameters(run: dict[str, Any]) -> None:
+def remove_parameters(run: dict[str, Any]) -> None:
     for name in ("job_parameters", "overriding_parameters"):
         run.pop(name, None)
 
@@ -197,7 +199,7 @@ class TestIdempotency:
     def test_run_now_with_skewed_workspace_clock_is_no_replay(
         self, fault_proxy: FaultyWorkspace, hours: int
     ) -> None:
-        fault_proxy.fail(at_another_time(hours))
+        fault_proxy.fail(shift_clock(hours))
 
         started = current_jobs["never"].run_now({"day": "x"}, idempotency_key=f"click-5{hours}")
 
@@ -207,7 +209,7 @@ class TestIdempotency:
         self, make_app: MakeApp, fault_proxy: FaultyWorkspace
     ) -> None:
         first = current_jobs["never"].run_now(idempotency_key="click-6")
-        fault_proxy.fail(at_another_time(3, as_if_asked_later=10))
+        fault_proxy.fail(shift_clock(3, seconds_later=10))
         with make_app().app_context():
             second = current_jobs["never"].run_now(idempotency_key="click-6")
 
@@ -217,7 +219,7 @@ class TestIdempotency:
     def test_run_now_new_run_without_stated_parameters_is_no_conflict(
         self, fault_proxy: FaultyWorkspace
     ) -> None:
-        fault_proxy.fail(changed(without_parameters), path="runs/get")
+        fault_proxy.fail(change_responses(remove_parameters), path="runs/get")
 
         started = current_jobs["never"].run_now({"day": "x"}, idempotency_key="click-7")
 
@@ -227,8 +229,8 @@ class TestIdempotency:
         self, make_app: MakeApp, fault_proxy: FaultyWorkspace
     ) -> None:
         first = current_jobs["never"].run_now({"day": "x"}, idempotency_key="click-8")
-        fault_proxy.fail(at_another_time(3, as_if_asked_later=10), path="run-now")
-        fault_proxy.fail(changed(without_parameters, later=10), path="runs/get")
+        fault_proxy.fail(shift_clock(3, seconds_later=10), path="run-now")
+        fault_proxy.fail(change_responses(remove_parameters, later=10), path="runs/get")
         with make_app().app_context():
             again = current_jobs["never"].run_now({"day": "x"}, idempotency_key="click-8")
 

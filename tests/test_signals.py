@@ -1,4 +1,4 @@
-"""Signals: from this app, to all receivers, and no receiver breaks anybody."""
+"""Sending signals to the receivers of an app."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def test_send_passes_the_app_and_the_payload(signal: Any) -> None:
 
 
 def test_send_calls_only_receivers_of_the_app() -> None:
-    mine, other = Flask("mine"), Flask("other")
-    heard: list[int] = []
-    with run_changed.connected_to(lambda _, **extra: heard.append(extra["run_id"]), mine):
+    app, other = Flask("app"), Flask("other")
+    received_ids: list[int] = []
+    with run_changed.connected_to(lambda _, **extra: received_ids.append(extra["run_id"]), app):
         signals.send(run_changed, other, run_id=1)
-        signals.send(run_changed, mine, run_id=2)
-    assert heard == [2]
+        signals.send(run_changed, app, run_id=2)
+    assert received_ids == [2]
 
 
 @pytest.mark.parametrize("failure", [RuntimeError, SystemExit])
@@ -41,14 +41,14 @@ def test_send_logs_a_failing_receiver_and_calls_the_others(
     failure: type[BaseException], caplog: pytest.LogCaptureFixture
 ) -> None:
     app = Flask(__name__)
-    heard: list[str] = []
+    received_ids: list[str] = []
 
     def failing(_: Flask, **__: Any) -> None:
-        heard.append("failing")
+        received_ids.append("failing")
         raise failure("the receiver's own")
 
     def well(_: Flask, **__: Any) -> None:
-        heard.append("well")
+        received_ids.append("well")
 
     with (
         run_finished.connected_to(failing, app),
@@ -56,7 +56,7 @@ def test_send_logs_a_failing_receiver_and_calls_the_others(
         caplog.at_level(logging.ERROR),
     ):
         signals.send(run_finished, app)
-    assert sorted(heard) == ["failing", "well"]
+    assert sorted(received_ids) == ["failing", "well"]
     assert "lakeflow-run-finished" in caplog.text
     assert "the receiver's own" in caplog.text
 

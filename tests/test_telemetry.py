@@ -1,4 +1,4 @@
-"""Spans and metrics, with the exporters of OpenTelemetry's SDK that keep them in memory."""
+"""Spans and metrics, recorded by the in-memory exporters of OpenTelemetry's SDK."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SECRET = "hunter2"
 
 @pytest.fixture(scope="module")
 def exporter() -> Iterator[InMemorySpanExporter]:
-    """Where spans go; OpenTelemetry takes one provider a process."""
+    """The exporter of spans. OpenTelemetry accepts one provider per process."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
@@ -40,7 +40,7 @@ def exporter() -> Iterator[InMemorySpanExporter]:
 
 @pytest.fixture(scope="module")
 def reader() -> Iterator[InMemoryMetricReader]:
-    """Where metrics go."""
+    """The reader of metrics."""
     reader = InMemoryMetricReader()
     provider = MeterProvider([reader], shutdown_on_exit=False)
     metrics.set_meter_provider(provider)
@@ -48,8 +48,8 @@ def reader() -> Iterator[InMemoryMetricReader]:
     provider.shutdown()
 
 
-class CachedResponse:
-    """What was told since the test began."""
+class Recorder:
+    """The spans and metrics since the start of the test."""
 
     def __init__(self, exporter: InMemorySpanExporter, reader: InMemoryMetricReader) -> None:
         self._exporter = exporter
@@ -80,47 +80,44 @@ class CachedResponse:
 
 
 @pytest.fixture
-def seen(exporter: InMemorySpanExporter, reader: InMemoryMetricReader) -> CachedResponse:
+def recorder(exporter: InMemorySpanExporter, reader: InMemoryMetricReader) -> Recorder:
     exporter.clear()
-    return CachedResponse(exporter, reader)
-
-
-# ── calls upstream ────────────────────────────────────────────────────────────────────────────────
+    return Recorder(exporter, reader)
 
 
 def test_upstream_call_has_a_span_with_its_attempts(
-    client: FlaskClient, fault_proxy: FaultyWorkspace, seen: CachedResponse
+    client: FlaskClient, fault_proxy: FaultyWorkspace, recorder: Recorder
 ) -> None:
     fault_proxy.fail(Refusal(503), path="runs/list", times=1)
     assert client.get("/api/jobs/quick/runs").status_code == 200
 
-    (attributes,) = seen.attributes("lakeflow list_runs")
+    (attributes,) = recorder.attributes("lakeflow list_runs")
     assert attributes == {
         "lakeflow.job.key": "quick",
         "lakeflow.operation": "list_runs",
         "lakeflow.outcome": "ok",
         "lakeflow.attempts": 2,
     }
-    (span,) = seen.spans("lakeflow list_runs")
+    (span,) = recorder.spans("lakeflow list_runs")
     assert span.kind is trace.SpanKind.CLIENT
     assert span.status.is_unset
 
 
 def test_upstream_call_that_fails_has_only_its_outcome(
-    client: FlaskClient, fault_proxy: FaultyWorkspace, seen: CachedResponse
+    client: FlaskClient, fault_proxy: FaultyWorkspace, recorder: Recorder
 ) -> None:
     fault_proxy.fail(Refusal(429, message=f"no {SECRET}", retry_after=3600), path="runs/list")
     client.get("/api/jobs/quick/runs")
 
-    (span,) = seen.spans("lakeflow list_runs")
+    (span,) = recorder.spans("lakeflow list_runs")
     assert dict(span.attributes or {})["lakeflow.outcome"] == "upstream-throttled"
     assert span.status.status_code is trace.StatusCode.ERROR
     assert not span.events
-    assert SECRET not in seen.everything
+    assert SECRET not in recorder.everything
 
 
 def test_upstream_calls_are_counted_and_timed(
-    client: FlaskClient, fault_proxy: FaultyWorkspace, seen: CachedResponse
+    client: FlaskClient, fault_proxy: FaultyWorkspace, recorder: Recorder
 ) -> None:
     fault_proxy.fail(Refusal(503), path="runs/list", times=1)
     client.get("/api/jobs/never/runs")
@@ -129,71 +126,66 @@ def test_upstream_calls_are_counted_and_timed(
         about: dict[str, Any] = point.attributes
         return (about["lakeflow.job.key"], about["lakeflow.operation"]) == ("never", "list_runs")
 
-    (duration,) = filter(of_this, seen.points("lakeflow.upstream.duration"))
+    (duration,) = filter(of_this, recorder.points("lakeflow.upstream.duration"))
     assert duration.count == 1
     assert 0 < duration.sum < 30
     assert duration.attributes["lakeflow.outcome"] == "ok"
-    (attempts,) = filter(of_this, seen.points("lakeflow.upstream.attempts"))
+    (attempts,) = filter(of_this, recorder.points("lakeflow.upstream.attempts"))
     assert attempts.value == 2
 
 
-def test_bind_context_makes_the_span_current_in_another_thread(seen: CachedResponse) -> None:
+def test_bind_context_makes_the_span_current_in_another_thread(recorder: Recorder) -> None:
     with (
-        telemetry.observe_upstream_call("get_run", "etl") as told,
+        telemetry.observe_upstream_call("get_run", "etl") as observation,
         ThreadPoolExecutor(1) as threads,
     ):
-        inside = threads.submit(told.bind_context(trace.get_current_span)).result()
+        inside = threads.submit(observation.bind_context(trace.get_current_span)).result()
         outside = threads.submit(trace.get_current_span).result()
 
-    (span,) = seen.spans("lakeflow get_run")
+    (span,) = recorder.spans("lakeflow get_run")
     assert inside.get_span_context() == span.context
     assert not outside.get_span_context().is_valid
 
 
-# ── triggers ──────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_trigger_span_is_the_parent_of_its_call(client: FlaskClient, seen: CachedResponse) -> None:
+def test_trigger_span_is_the_parent_of_its_call(client: FlaskClient, recorder: Recorder) -> None:
     headers = {"Idempotency-Key": "telemetry", **on_behalf_of(ALICE)}
     for _ in range(2):
         client.post("/api/jobs/never/run", json={"params": {"day": SECRET}}, headers=headers)
 
-    first, again = seen.attributes("lakeflow trigger")
+    first, again = recorder.attributes("lakeflow trigger")
     assert first == {
         "lakeflow.job.key": "never",
         "lakeflow.outcome": "ok",
         "lakeflow.replayed": False,
     }
     assert again["lakeflow.replayed"] is True
-    call, trigger = seen.spans("lakeflow run_now")[0], seen.spans("lakeflow trigger")[0]
+    call, trigger = recorder.spans("lakeflow run_now")[0], recorder.spans("lakeflow trigger")[0]
     assert call.parent is not None
     assert call.parent.span_id == trigger.context.span_id
-    assert SECRET not in seen.everything
-    assert ALICE not in seen.everything
+    assert SECRET not in recorder.everything
+    assert ALICE not in recorder.everything
 
 
-def test_trigger_that_is_refused_has_its_outcome(client: FlaskClient, seen: CachedResponse) -> None:
+def test_trigger_that_is_refused_has_its_outcome(client: FlaskClient, recorder: Recorder) -> None:
     client.post("/api/jobs/script/run", json={"params": {"args": SECRET}})
 
-    (span,) = seen.spans("lakeflow trigger")
+    (span,) = recorder.spans("lakeflow trigger")
     assert dict(span.attributes or {})["lakeflow.outcome"] == "invalid-parameters"
     assert span.status.status_code is trace.StatusCode.ERROR
-    assert SECRET not in seen.everything
+    assert SECRET not in recorder.everything
     outcomes = {
-        point.attributes["lakeflow.outcome"] for point in seen.points("lakeflow.trigger.duration")
+        point.attributes["lakeflow.outcome"]
+        for point in recorder.points("lakeflow.trigger.duration")
     }
     assert "invalid-parameters" in outcomes
 
 
-# ── streams ───────────────────────────────────────────────────────────────────────────────────────
-
-
-def streams(seen: CachedResponse) -> list[dict[str, Any]]:
-    return wait_until(lambda: seen.attributes("lakeflow stream"), "The end of the stream")
+def streams(recorder: Recorder) -> list[dict[str, Any]]:
+    return wait_until(lambda: recorder.attributes("lakeflow stream"), "The end of the stream")
 
 
 def test_stream_span_has_events_and_outcome(
-    app: Flask, serve: Serve, run_gate: RunGate, seen: CachedResponse
+    app: Flask, serve: Serve, run_gate: RunGate, recorder: Recorder
 ) -> None:
     url, client = serve(app), app.test_client()
     run_id = client.post("/api/jobs/gated/run", json={"params": run_gate.params}).get_json()[
@@ -204,7 +196,7 @@ def test_stream_span_has_events_and_outcome(
         run_gate.open()
         events = 1 + sum(event.name == "message" for event in stream)
 
-    (attributes,) = streams(seen)
+    (attributes,) = streams(recorder)
     assert attributes == {
         "lakeflow.job.key": "gated",
         "lakeflow.outcome": "runs_ended",
@@ -212,12 +204,12 @@ def test_stream_span_has_events_and_outcome(
     }
     assert any(
         point.attributes["lakeflow.outcome"] == "runs_ended"
-        for point in seen.points("lakeflow.stream.duration")
+        for point in recorder.points("lakeflow.stream.duration")
     )
 
 
 def test_stream_span_of_disconnected_viewer_has_outcome_viewer_left(
-    make_app: MakeApp, serve: Serve, run_gate: RunGate, seen: CachedResponse
+    make_app: MakeApp, serve: Serve, run_gate: RunGate, recorder: Recorder
 ) -> None:
     app = make_app(LAKEFLOW_JOBS_HEARTBEAT=0.05)
     url, client = serve(app), app.test_client()
@@ -226,23 +218,20 @@ def test_stream_span_of_disconnected_viewer_has_outcome_viewer_left(
     ]
     with Stream.open(f"{url}/api/jobs/stream?run=gated:{run_id}") as stream:
         next(stream)
-    (attributes,) = streams(seen)
+    (attributes,) = streams(recorder)
     assert attributes["lakeflow.outcome"] == "viewer_left"
 
 
 def test_stream_span_at_maximum_lifetime_has_outcome_sent_back(
-    make_app: MakeApp, run_gate: RunGate, seen: CachedResponse
+    make_app: MakeApp, run_gate: RunGate, recorder: Recorder
 ) -> None:
     client = make_app(LAKEFLOW_JOBS_STREAM_MAX_SECONDS=0.1).test_client()
     run_id = client.post("/api/jobs/gated/run", json={"params": run_gate.params}).get_json()[
         "runId"
     ]
     client.get(f"/api/jobs/gated/runs/{run_id}/stream", buffered=True)
-    (attributes,) = streams(seen)
+    (attributes,) = streams(recorder)
     assert attributes["lakeflow.outcome"] == "sent_back"
-
-
-# ── without it ────────────────────────────────────────────────────────────────────────────────────
 
 
 WITHOUT = """
@@ -250,14 +239,14 @@ import sys
 sys.modules["opentelemetry"] = None  # as if it were not installed
 from flask_lakeflow_jobs import telemetry
 
-with telemetry.observe_upstream_call("get_run", "etl") as told:
-    assert told is telemetry.UNOBSERVED
-    told.count()
-    assert told.bind_context(print) is print
-assert telemetry.observe_stream(["etl"]) is told
+with telemetry.observe_upstream_call("get_run", "etl") as observation:
+    assert observation is telemetry.UNOBSERVED
+    observation.count()
+    assert observation.bind_context(print) is print
+assert telemetry.observe_stream(["etl"]) is observation
 
 with telemetry.observe_trigger("etl") as trigger:
-    assert trigger is told
+    assert trigger is observation
     trigger.set_attribute(telemetry.REPLAYED, True)
 """
 
@@ -271,9 +260,9 @@ def test_importing_the_extension_does_not_import_opentelemetry() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_upstream_call_that_raises_any_error_has_outcome_error(seen: CachedResponse) -> None:
+def test_upstream_call_that_raises_any_error_has_outcome_error(recorder: Recorder) -> None:
     with pytest.raises(LookupError), telemetry.observe_upstream_call("get_run", None):
         raise LookupError(SECRET)
-    (attributes,) = seen.attributes("lakeflow get_run")
+    (attributes,) = recorder.attributes("lakeflow get_run")
     assert attributes["lakeflow.outcome"] == "error"
-    assert SECRET not in seen.everything
+    assert SECRET not in recorder.everything

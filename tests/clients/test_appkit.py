@@ -16,7 +16,7 @@ import pytest
 
 from tests.clients.conftest import Install
 from tests.clients.support import DRIVERS, WorkspaceProcess
-from tests.sse_client import PATIENCE, Stream
+from tests.sse_client import READ_TIMEOUT_SECONDS, Stream
 from tests.support import wait_until
 
 _APP = "appkit_app.mjs"
@@ -81,7 +81,7 @@ def test_run_is_canceled(appkit: str, workspace: WorkspaceProcess) -> None:
 def send(method: str, url: str, body: Any = None) -> tuple[int, Any]:
     """Send a request; return the status and the JSON of the response."""
     parts = urlsplit(url)
-    connection = HTTPConnection(parts.netloc, timeout=PATIENCE)
+    connection = HTTPConnection(parts.netloc, timeout=READ_TIMEOUT_SECONDS)
     try:
         content = None if body is None else json.dumps(body)
         connection.request(method, parts.path, content, {"Content-Type": "application/json"})

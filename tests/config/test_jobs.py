@@ -1,4 +1,4 @@
-"""The named jobs: from code, config, environment and bundle, each under one key, with one id."""
+"""Jobs from code, app config, environment and bundle, and their precedence."""
 
 from __future__ import annotations
 
@@ -47,9 +47,6 @@ def refused(*args: Any, **kwargs: Any) -> str:
     with pytest.raises(ConfigurationError) as caught:
         jobs(*args, **kwargs)
     return str(caught.value)
-
-
-# ── discovery ─────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("where", ["config", "environ"])
@@ -141,9 +138,6 @@ def test_resolve_jobs_any_environment_without_job_id_is_valid(
     assert {build_env_name(key) for key in found} <= set(environ)
 
 
-# ── explicit jobs ─────────────────────────────────────────────────────────────────────────────────
-
-
 def test_resolve_jobs_accepts_mapping_and_job_config() -> None:
     settings: dict[str, Any] = {
         "job_id": 11,
@@ -177,7 +171,9 @@ def test_resolve_jobs_app_config_overrides_code_field_by_field() -> None:
     assert (found["etl"].task_type, found["etl"].description) == ("sql", "From code.")
 
 
-@pytest.mark.parametrize("over", [JobConfig(description="Mine."), {"description": "Mine."}])
+@pytest.mark.parametrize(
+    "override", [JobConfig(description="Overridden."), {"description": "Overridden."}]
+)
 @pytest.mark.parametrize(
     "code",
     [
@@ -185,10 +181,10 @@ def test_resolve_jobs_app_config_overrides_code_field_by_field() -> None:
         {"job_id": 5, "task_type": "sql", "wait_timeout": 7.0, "params": Etl},
     ],
 )
-def test_resolve_jobs_merges_mapping_and_job_config_in_any_order(code: Any, over: Any) -> None:
-    etl = jobs({"etl": code}, config={"LAKEFLOW_JOBS": {"etl": over}})["etl"]
+def test_resolve_jobs_merges_mapping_and_job_config_in_any_order(code: Any, override: Any) -> None:
+    etl = jobs({"etl": code}, config={"LAKEFLOW_JOBS": {"etl": override}})["etl"]
     assert (etl.job_id, etl.task_type, etl.wait_timeout) == (5, "sql", 7.0)
-    assert (etl.description, type(etl.schema)) == ("Mine.", Etl)
+    assert (etl.description, type(etl.schema)) == ("Overridden.", Etl)
 
 
 def test_resolve_jobs_configured_id_overrides_discovered_id() -> None:
@@ -350,9 +346,6 @@ def test_resolve_jobs_variable_named_like_a_route_gives_an_id() -> None:
 def test_resolve_jobs_config_that_is_no_mapping_raises() -> None:
     assert "LAKEFLOW_JOBS" in refused(config={"LAKEFLOW_JOBS": ["etl"]})
     assert "LAKEFLOW_JOBS" in refused(environ={"LAKEFLOW_JOBS": "etl"})
-
-
-# ── the local workspace ────────────────────────────────────────────────────────────────────────
 
 
 def test_resolve_jobs_bundle_ids_override_all_others() -> None:

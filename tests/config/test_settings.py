@@ -1,4 +1,4 @@
-"""Settings: the app's config first, the environment second, and what is wrong stops the start."""
+"""Settings from app config and environment, their defaults and their errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from flask_lakeflow_jobs.errors import quote
 
 
 def no_bundle(path: Path) -> Mapping[str, int]:
-    raise AssertionError(f"Nobody asked for the bundle {path}.")
+    raise AssertionError(f"The bundle {path} must not be read.")
 
 
 def settings(
@@ -155,7 +155,7 @@ def test_sdk_settings_are_read_from_app_config_only() -> None:
 
 
 def test_settings_repr_hides_secrets() -> None:
-    shown = repr(
+    text = repr(
         settings(
             {
                 "DATABRICKS_TOKEN": "dapi-secret",
@@ -170,15 +170,15 @@ def test_settings_repr_hides_secrets() -> None:
         )
     )
     for secret in ("dapi-secret", "very-secret", "hidden", "correct-horse"):
-        assert secret not in shown
+        assert secret not in text
 
 
 @pytest.mark.parametrize("where", ["config", "environ"])
 def test_webhook_credentials_require_username_and_password(where: str) -> None:
     user, password = "LAKEFLOW_JOBS_WEBHOOK_USERNAME", "LAKEFLOW_JOBS_WEBHOOK_PASSWORD"
 
-    def read(given: dict[str, Any]) -> Settings:
-        return settings(given) if where == "config" else settings({}, given)
+    def read(values: dict[str, Any]) -> Settings:
+        return settings(values) if where == "config" else settings({}, values)
 
     both = read({user: "databricks", password: "correct-horse"})
     assert (both.webhook_username, both.webhook_password) == ("databricks", "correct-horse")
@@ -197,9 +197,6 @@ def test_webhook_credentials_with_colon_or_number_are_invalid() -> None:
         settings({"LAKEFLOW_JOBS_WEBHOOK_USERNAME": "data:bricks", **password})
     with pytest.raises(ConfigurationError, match="LAKEFLOW_JOBS_WEBHOOK_PASSWORD must be text"):
         settings({"LAKEFLOW_JOBS_WEBHOOK_PASSWORD": 12345678})
-
-
-# ── the bundle ────────────────────────────────────────────────────────────────────────────────────
 
 
 def jobs_of(path: Path) -> Mapping[str, int]:

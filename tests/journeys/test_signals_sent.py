@@ -26,54 +26,54 @@ from tests.support import ALICE, RunGate, on_behalf_of
 
 
 @contextmanager
-def recorded(signal: NamedSignal, app: Flask) -> Iterator[list[dict[str, Any]]]:
-    """What a signal says to a receiver of this app's, meanwhile."""
-    heard: list[dict[str, Any]] = []
+def record_payloads(signal: NamedSignal, app: Flask) -> Iterator[list[dict[str, Any]]]:
+    """Record the payloads of a signal of an app during the block."""
+    payloads: list[dict[str, Any]] = []
 
     def receive(sender: Flask, **extra: Any) -> None:
         assert sender is app
-        heard.append(extra)
+        payloads.append(extra)
 
     with signal.connected_to(receive, sender=app):
-        yield heard
+        yield payloads
 
 
 class TestTriggered:
     def test_run_triggered_has_job_and_run_id(self, app: Flask, client: FlaskClient) -> None:
-        with recorded(run_triggered, app) as heard, app.app_context():
+        with record_payloads(run_triggered, app) as payloads, app.app_context():
             first = current_jobs["never"].run_now().run_id
             second = client.post("/api/jobs/never/run").get_json()["runId"]
 
-        assert [(said["job"], said["run_id"]) for said in heard] == [
+        assert [(payload["job"], payload["run_id"]) for payload in payloads] == [
             ("never", first),
             ("never", second),
         ]
-        assert [said["replayed"] for said in heard] == [False, False]
+        assert [payload["replayed"] for payload in payloads] == [False, False]
 
     def test_run_triggered_of_a_replay_has_replayed(self, app: Flask) -> None:
-        with recorded(run_triggered, app) as heard, app.app_context():
+        with record_payloads(run_triggered, app) as payloads, app.app_context():
             for _ in range(2):
                 current_jobs["never"].run_now(idempotency_key="signals-1")
 
-        assert [said["replayed"] for said in heard] == [False, True]
-        assert heard[0]["run_id"] == heard[1]["run_id"]
+        assert [payload["replayed"] for payload in payloads] == [False, True]
+        assert payloads[0]["run_id"] == payloads[1]["run_id"]
 
     def test_run_triggered_is_not_sent_if_nothing_started(
         self, app: Flask, fault_proxy: FaultyWorkspace
     ) -> None:
         fault_proxy.fail(Refusal(403), path="run-now")
-        with recorded(run_triggered, app) as heard, app.app_context():
+        with record_payloads(run_triggered, app) as payloads, app.app_context():
             assert not current_jobs["never"].results.run_now().ok
             assert not current_jobs["never"].results.run_now({"day": object()}).ok
 
-        assert heard == []
+        assert payloads == []
 
     def test_signal_payload_contains_no_token(self, app: Flask, client: FlaskClient) -> None:
-        with recorded(run_triggered, app) as heard:
+        with record_payloads(run_triggered, app) as payloads:
             client.post("/api/jobs/never/run", headers=on_behalf_of(ALICE))
 
-        assert len(heard) == 1
-        assert ALICE not in repr(heard)
+        assert len(payloads) == 1
+        assert ALICE not in repr(payloads)
 
 
 class TestChangedAndFinished:
@@ -81,22 +81,24 @@ class TestChangedAndFinished:
         self, app: Flask, run_gate: RunGate
     ) -> None:
         with (
-            recorded(run_changed, app) as changed,
-            recorded(run_finished, app) as finished,
+            record_payloads(run_changed, app) as changed,
+            record_payloads(run_finished, app) as finished,
             app.app_context(),
         ):
             watch = current_jobs["gated"].run_and_wait(run_gate.params)
-            seen = [next(watch)]
+            states = [next(watch)]
             run_gate.open()
-            seen += list(watch)
+            states += list(watch)
 
-        assert [said["status"].outcome for said in changed] == [each.outcome for each in seen]
+        assert [payload["status"].outcome for payload in changed] == [
+            each.outcome for each in states
+        ]
         (end,) = finished
         assert (end["job"], end["run_id"]) == ("gated", watch.run_id)
         assert end["status"].outcome == "succeeded"
 
     def test_run_finished_is_sent_once_for_many_subscribers(self, app: Flask) -> None:
-        with recorded(run_finished, app) as finished, app.app_context():
+        with record_payloads(run_finished, app) as finished, app.app_context():
             run_id = current_jobs["never"].run_now().run_id
             for _ in range(3):
                 current_jobs["never"].wait(run_id)
@@ -105,9 +107,9 @@ class TestChangedAndFinished:
 
     def test_run_finished_is_not_sent_again_after_a_late_cancel(self, app: Flask) -> None:
         with (
-            recorded(run_changed, app) as changed,
-            recorded(run_finished, app) as finished,
-            recorded(run_canceled, app) as canceled,
+            record_payloads(run_changed, app) as changed,
+            record_payloads(run_finished, app) as finished,
+            record_payloads(run_canceled, app) as canceled,
             app.app_context(),
         ):
             handle = current_jobs["never"]
@@ -121,27 +123,27 @@ class TestChangedAndFinished:
         assert (len(changed), len(finished), canceled) == (1, 1, [])
 
     def test_run_finished_is_sent_again_after_a_repair(self, app: Flask) -> None:
-        with recorded(run_finished, app) as finished, app.app_context():
+        with record_payloads(run_finished, app) as finished, app.app_context():
             handle = current_jobs["failing"]
             run_id = handle.run_now().run_id
             handle.wait(run_id)
             handle.repair_run(run_id)
             handle.wait(run_id)
 
-        assert [said["run_id"] for said in finished] == [run_id, run_id]
+        assert [payload["run_id"] for payload in finished] == [run_id, run_id]
 
 
 class TestCanceled:
     def test_run_canceled_is_sent_for_an_accepted_cancellation(
         self, app: Flask, client: FlaskClient, run_gate: RunGate
     ) -> None:
-        with recorded(run_canceled, app) as heard, app.app_context():
+        with record_payloads(run_canceled, app) as payloads, app.app_context():
             first = current_jobs["gated"].run_now(run_gate.params).run_id
             current_jobs["gated"].cancel_run(first)
             second = current_jobs["gated"].run_now(run_gate.params).run_id
             client.delete(f"/api/jobs/gated/runs/{second}")
 
-        assert [(said["job"], said["run_id"]) for said in heard] == [
+        assert [(payload["job"], payload["run_id"]) for payload in payloads] == [
             ("gated", first),
             ("gated", second),
         ]
@@ -149,7 +151,7 @@ class TestCanceled:
     def test_run_canceled_is_not_sent_for_a_refused_cancellation(
         self, app: Flask, fault_proxy: FaultyWorkspace
     ) -> None:
-        with recorded(run_canceled, app) as heard, app.app_context():
+        with record_payloads(run_canceled, app) as payloads, app.app_context():
             with pytest.raises(RunNotFound):
                 current_jobs["quick"].cancel_run(1)
             run_id = current_jobs["never"].run_now().run_id
@@ -157,7 +159,7 @@ class TestCanceled:
             with pytest.raises(Conflict):
                 current_jobs["never"].cancel_run(run_id)
 
-        assert heard == []
+        assert payloads == []
 
 
 class TestReceivers:
@@ -167,16 +169,19 @@ class TestReceivers:
         def fail(sender: Flask, **extra: Any) -> None:
             raise ZeroDivisionError
 
-        with run_triggered.connected_to(fail, sender=app), recorded(run_triggered, app) as heard:
+        with (
+            run_triggered.connected_to(fail, sender=app),
+            record_payloads(run_triggered, app) as payloads,
+        ):
             response = client.post("/api/jobs/never/run")
 
         assert response.status_code == 200
-        assert len(heard) == 1
+        assert len(payloads) == 1
         assert "lakeflow-run-triggered" in caplog.text
 
     def test_signals_of_another_app_are_not_received(self, app: Flask, make_app: MakeApp) -> None:
         other = make_app()
-        with recorded(run_triggered, app) as heard, other.app_context():
+        with record_payloads(run_triggered, app) as payloads, other.app_context():
             current_jobs["never"].run_now()
 
-        assert heard == []
+        assert payloads == []

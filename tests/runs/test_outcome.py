@@ -1,4 +1,4 @@
-"""One outcome for every run, whatever words it comes with."""
+"""The outcome of every state of a run."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ from flask_lakeflow_jobs.runs.outcome import (
 )
 from tests.run_documents import FAILED, FAILED_BY_TASK, SUCCEEDED, run, run_state, sdk_task, task
 
-LIFE_CYCLES = [word.value for word in RunLifeCycleState]
-RESULTS = [word.value for word in RunResultState]
-STATUSES = [word.value for word in RunLifecycleStateV2State]
-CODES = [word.value for word in TerminationCodeCode]
+LIFE_CYCLES = [value.value for value in RunLifeCycleState]
+RESULTS = [value.value for value in RunResultState]
+STATUSES = [value.value for value in RunLifecycleStateV2State]
+CODES = [value.value for value in TerminationCodeCode]
 
-ENDED_WORDS = {"TERMINATED", "SKIPPED", "INTERNAL_ERROR"}
+TERMINAL_STATES = {"TERMINATED", "SKIPPED", "INTERNAL_ERROR"}
 
 #: Words of the SDK that are known to have no meaning here. None, today.
 KNOWN_UNMAPPED: frozenset[str] = frozenset()
 
-A_NEW_WORD = (
-    "The SDK knows the {kind} {word!r}, and outcome.py does not. Map it there, or list it in"
+NEW_VALUE = (
+    "The SDK knows the {kind} {value!r}, and outcome.py does not. Map it there, or list it in"
     " KNOWN_UNMAPPED with a reason."
 )
 
@@ -51,7 +51,7 @@ def any_of(known: list[str]) -> st.SearchStrategy[str | None]:
     return st.one_of(st.none(), st.sampled_from(known), st.text(max_size=12))
 
 
-any_words = st.builds(
+any_state = st.builds(
     StateFields,
     life_cycle=any_of(LIFE_CYCLES),
     result=any_of(RESULTS),
@@ -91,7 +91,7 @@ def test_outcome_formats_as_its_value(outcome: Outcome) -> None:
 
 
 @pytest.mark.parametrize(
-    ("doing", "expected"),
+    ("state_part", "expected"),
     [
         (run_state("QUEUED"), "queued"),
         (run_state("PENDING"), "pending"),
@@ -135,38 +135,38 @@ def test_outcome_formats_as_its_value(outcome: Outcome) -> None:
             "succeeded_with_failures",
         ),
         (
-            run_state("TERMINATED", "SUCCESS", status="TERMINATED", code="A_WORD_OF_TOMORROW"),
+            run_state("TERMINATED", "SUCCESS", status="TERMINATED", code="A_NEW_VALUE"),
             "succeeded",
         ),
         (
-            run_state("TERMINATED", "A_WORD_OF_TOMORROW", status="TERMINATED", code="SUCCESS"),
+            run_state("TERMINATED", "A_NEW_VALUE", status="TERMINATED", code="SUCCESS"),
             "unknown",
         ),
         (run_state("RUNNING", status="TERMINATED", code="SUCCESS"), "succeeded"),
         (run_state("TERMINATED"), "unknown"),
-        (run_state("TERMINATED", "A_WORD_OF_TOMORROW"), "unknown"),
-        (run_state("A_WORD_OF_TOMORROW"), "unknown"),
-        (run_state("A_WORD_OF_TOMORROW", status="RUNNING"), "running"),
-        (run_state(status="TERMINATED", code="A_WORD_OF_TOMORROW"), "unknown"),
+        (run_state("TERMINATED", "A_NEW_VALUE"), "unknown"),
+        (run_state("A_NEW_VALUE"), "unknown"),
+        (run_state("A_NEW_VALUE", status="RUNNING"), "running"),
+        (run_state(status="TERMINATED", code="A_NEW_VALUE"), "unknown"),
         ({}, "unknown"),
     ],
 )
-def test_outcome_of_recorded_states(doing: dict[str, object], expected: str) -> None:
-    assert outcome_of(sdk_task({"task_key": "t", **doing})).value == expected
-    assert outcome_of(run(doing) if doing else run({"state": None})).value == expected
-    assert outcome_of({"state": None, **doing}).value == expected
+def test_outcome_of_recorded_states(state_part: dict[str, object], expected: str) -> None:
+    assert outcome_of(sdk_task({"task_key": "t", **state_part})).value == expected
+    assert outcome_of(run(state_part) if state_part else run({"state": None})).value == expected
+    assert outcome_of({"state": None, **state_part}).value == expected
 
 
 @pytest.mark.parametrize(
-    "doing", [{"state": "x"}, {"state": {"life_cycle_state": 5}, "status": []}]
+    "state_part", [{"state": "x"}, {"state": {"life_cycle_state": 5}, "status": []}]
 )
-def test_parse_state_ignores_values_that_are_no_strings(doing: dict[str, object]) -> None:
-    assert outcome_of(doing) is Outcome.UNKNOWN
-    assert parse_state(doing).life_cycle is None
+def test_parse_state_ignores_values_that_are_no_strings(state_part: dict[str, object]) -> None:
+    assert outcome_of(state_part) is Outcome.UNKNOWN
+    assert parse_state(state_part).life_cycle is None
 
 
 @pytest.mark.parametrize(
-    ("doing", "expected"),
+    ("state_part", "expected"),
     [
         (run_state("SKIPPED", ""), Outcome.SKIPPED),
         (run_state("INTERNAL_ERROR", ""), Outcome.INTERNAL_ERROR),
@@ -174,74 +174,76 @@ def test_parse_state_ignores_values_that_are_no_strings(doing: dict[str, object]
         (run_state("", "", status="RUNNING"), Outcome.RUNNING),
     ],
 )
-def test_parse_state_ignores_empty_strings(doing: dict[str, object], expected: Outcome) -> None:
-    assert outcome_of(doing) is expected
+def test_parse_state_ignores_empty_strings(
+    state_part: dict[str, object], expected: Outcome
+) -> None:
+    assert outcome_of(state_part) is expected
 
 
 def test_classify_success_with_other_code_is_the_codes_outcome() -> None:
-    said = StateFields(
+    state = StateFields(
         life_cycle="TERMINATED",
         result="SUCCESS",
         status="TERMINATED",
         termination_code="SUCCESS_WITH_FAILURES",  # which older SDKs do not know
         message="",
     )
-    assert classify(said) is Outcome.SUCCEEDED_WITH_FAILURES
+    assert classify(state) is Outcome.SUCCEEDED_WITH_FAILURES
 
 
-@pytest.mark.parametrize("word", LIFE_CYCLES)
-def test_every_life_cycle_state_of_the_sdk_has_an_outcome(word: str) -> None:
-    a_run = run(run_state(word, "FAILED" if word in ENDED_WORDS else None))
-    assert outcome_of(a_run) is not Outcome.UNKNOWN or word in KNOWN_UNMAPPED, A_NEW_WORD.format(
-        kind="life-cycle state", word=word
+@pytest.mark.parametrize("value", LIFE_CYCLES)
+def test_every_life_cycle_state_of_the_sdk_has_an_outcome(value: str) -> None:
+    a_run = run(run_state(value, "FAILED" if value in TERMINAL_STATES else None))
+    assert outcome_of(a_run) is not Outcome.UNKNOWN or value in KNOWN_UNMAPPED, NEW_VALUE.format(
+        kind="life-cycle state", value=value
     )
-    assert has_ended(a_run) == (word in ENDED_WORDS)
+    assert has_ended(a_run) == (value in TERMINAL_STATES)
 
 
-@pytest.mark.parametrize("word", STATUSES)
-def test_every_status_state_of_the_sdk_has_an_outcome(word: str) -> None:
-    a_run = run(run_state(status=word, code="USER_CANCELED" if word == "TERMINATED" else None))
-    assert outcome_of(a_run) is not Outcome.UNKNOWN or word in KNOWN_UNMAPPED, A_NEW_WORD.format(
-        kind="status", word=word
+@pytest.mark.parametrize("value", STATUSES)
+def test_every_status_state_of_the_sdk_has_an_outcome(value: str) -> None:
+    a_run = run(run_state(status=value, code="USER_CANCELED" if value == "TERMINATED" else None))
+    assert outcome_of(a_run) is not Outcome.UNKNOWN or value in KNOWN_UNMAPPED, NEW_VALUE.format(
+        kind="status", value=value
     )
-    assert has_ended(a_run) == (word == "TERMINATED")
+    assert has_ended(a_run) == (value == "TERMINATED")
 
 
-@pytest.mark.parametrize("word", RESULTS)
-def test_every_result_state_of_the_sdk_has_an_outcome(word: str) -> None:
-    outcome = outcome_of(run(run_state("TERMINATED", word)))
-    assert outcome is not Outcome.UNKNOWN or word in KNOWN_UNMAPPED, A_NEW_WORD.format(
-        kind="result state", word=word
+@pytest.mark.parametrize("value", RESULTS)
+def test_every_result_state_of_the_sdk_has_an_outcome(value: str) -> None:
+    outcome = outcome_of(run(run_state("TERMINATED", value)))
+    assert outcome is not Outcome.UNKNOWN or value in KNOWN_UNMAPPED, NEW_VALUE.format(
+        kind="result state", value=value
     )
-    assert (outcome in SUCCESSES) == word.startswith("SUCCESS")
+    assert (outcome in SUCCESSES) == value.startswith("SUCCESS")
 
 
-@pytest.mark.parametrize("word", CODES)
-def test_every_termination_code_of_the_sdk_has_an_outcome(word: str) -> None:
-    outcome = outcome_of(run(run_state(status="TERMINATED", code=word)))
-    assert outcome is not Outcome.UNKNOWN or word in KNOWN_UNMAPPED, A_NEW_WORD.format(
-        kind="termination code", word=word
+@pytest.mark.parametrize("value", CODES)
+def test_every_termination_code_of_the_sdk_has_an_outcome(value: str) -> None:
+    outcome = outcome_of(run(run_state(status="TERMINATED", code=value)))
+    assert outcome is not Outcome.UNKNOWN or value in KNOWN_UNMAPPED, NEW_VALUE.format(
+        kind="termination code", value=value
     )
-    assert (outcome in SUCCESSES) == word.startswith("SUCCESS")
+    assert (outcome in SUCCESSES) == value.startswith("SUCCESS")
 
 
-@given(any_words)
-def test_outcome_of_any_state_is_success_only_if_stated(given_words: StateFields) -> None:
-    outcome = classify(given_words)
+@given(any_state)
+def test_outcome_of_any_state_is_success_only_if_stated(state: StateFields) -> None:
+    outcome = classify(state)
     assert outcome in Outcome
     if outcome in SUCCESSES:
-        assert given_words.has_ended
-        said = given_words.result or given_words.termination_code
-        assert said in ("SUCCESS", "SUCCESS_WITH_FAILURES")
-        assert given_words.life_cycle not in ("INTERNAL_ERROR", "SKIPPED")
-        by_code = BY_TERMINATION_CODE.get(given_words.termination_code or "")
+        assert state.has_ended
+        stated = state.result or state.termination_code
+        assert stated in ("SUCCESS", "SUCCESS_WITH_FAILURES")
+        assert state.life_cycle not in ("INTERNAL_ERROR", "SKIPPED")
+        by_code = BY_TERMINATION_CODE.get(state.termination_code or "")
         assert by_code is None or by_code in SUCCESSES
 
 
-@given(any_words)
-def test_outcome_of_unrecognized_result_is_unknown(given_words: StateFields) -> None:
-    if given_words.has_ended and given_words.result not in (None, *RESULTS):
-        assert classify(given_words) is Outcome.UNKNOWN
+@given(any_state)
+def test_outcome_of_unrecognized_result_is_unknown(state: StateFields) -> None:
+    if state.has_ended and state.result not in (None, *RESULTS):
+        assert classify(state) is Outcome.UNKNOWN
 
 
 @given(
@@ -330,8 +332,8 @@ def test_find_root_causes_sorts_root_causes_by_end() -> None:
             task("fine", SUCCEEDED, end_time=50),
             task("going", run_state("RUNNING")),
             *(
-                task(word.lower(), run_state("TERMINATED", word), end_time=10)
-                for word in ("UPSTREAM_FAILED", "UPSTREAM_CANCELED", "EXCLUDED", "DISABLED")
+                task(value.lower(), run_state("TERMINATED", value), end_time=10)
+                for value in ("UPSTREAM_FAILED", "UPSTREAM_CANCELED", "EXCLUDED", "DISABLED")
             ),
             task("skipped", run_state("SKIPPED"), end_time=10),
         ]

@@ -52,9 +52,6 @@ def refused(task_type: str | None, params: Mapping[str, Any]) -> InvalidParamete
     return caught.value
 
 
-# ── where parameters go ───────────────────────────────────────────────────────────────────────────
-
-
 @pytest.mark.parametrize(
     ("task_type", "params", "expected"),
     [
@@ -205,9 +202,6 @@ def test_build_run_now_fields_for_pipeline_refuses_other_settings(name: str, val
     assert set(refused("pipeline", {name: value}).messages) == {name}
 
 
-# ── without a task type ───────────────────────────────────────────────────────────────────────────
-
-
 @pytest.mark.parametrize(
     "params",
     [
@@ -252,9 +246,6 @@ def test_build_run_now_fields_with_field_of_wrong_type_raises(name: str, kind: t
         assert set(refused(None, {name: wrong}).messages) == {name}
 
 
-# ── limits of the Jobs API ────────────────────────────────────────────────────────────────────────
-
-
 def test_build_run_now_fields_limits_a_field_to_10_000_bytes() -> None:
     overhead = len(json.dumps({"notebook_params": {"a": ""}}, separators=(",", ":")))
     assert placed("notebook", {"a": "x" * (MAX_FIELD_BYTES - overhead)})
@@ -271,8 +262,6 @@ def test_build_run_now_fields_python_params_must_be_ascii() -> None:
     assert "ASCII" in refused("python_script", {"args": ["ü"]}).detail
     assert placed("spark_jar", {"args": ["ü"]}) == {"jar_params": ["ü"]}
 
-
-# ── nothing ever vanishes ─────────────────────────────────────────────────────────────────────────
 
 names = st.one_of(
     st.sampled_from([*RUN_NOW_FIELDS, "args", "commands", "full_refresh", "refresh_selection"]),
@@ -325,9 +314,6 @@ def test_build_run_now_fields_never_loses_a_parameter(
         map(str, leaves({name: params[name] for name in given_names}))
     )
     json.dumps(result, allow_nan=False)
-
-
-# ── schemas ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_validate_params_applies_defaults_and_keeps_names() -> None:

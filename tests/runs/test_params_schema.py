@@ -33,20 +33,20 @@ class Point(Schema):
 
 
 class Own(fields.Raw):
-    """A field of the app's own."""
+    """A custom field."""
 
 
-def described(**taken: Any) -> dict[str, Any]:
-    document = build_json_schema(Schema.from_dict(taken)())
+def describe(**schema_fields: Any) -> dict[str, Any]:
+    document = build_json_schema(Schema.from_dict(schema_fields)())
     return dict(json.loads(json.dumps(document, allow_nan=False)))
 
 
-def field(given: Any) -> Any:
-    return described(it=given)["properties"]["it"]
+def describe_field(tested_field: Any) -> Any:
+    return describe(it=tested_field)["properties"]["it"]
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("tested_field", "expected"),
     [
         (fields.String(), {"type": "string"}),
         (fields.Integer(), {"type": "integer"}),
@@ -69,13 +69,13 @@ def field(given: Any) -> Any:
     ],
 )
 def test_build_json_schema_describes_each_kind_of_field(
-    given: Any, expected: dict[str, Any]
+    tested_field: Any, expected: dict[str, Any]
 ) -> None:
-    assert field(given) == expected
+    assert describe_field(tested_field) == expected
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("tested_field", "expected"),
     [
         (fields.Integer(validate=validate.Range(1, 9)), {"minimum": 1, "maximum": 9}),
         (
@@ -123,16 +123,16 @@ def test_build_json_schema_describes_each_kind_of_field(
     ],
 )
 def test_build_json_schema_describes_validators_and_metadata(
-    given: Any, expected: dict[str, Any]
+    tested_field: Any, expected: dict[str, Any]
 ) -> None:
-    told = field(given)
-    assert {name: value for name, value in told.items() if name != "type" or name in expected} == (
-        expected
-    )
+    description = describe_field(tested_field)
+    assert {
+        name: value for name, value in description.items() if name != "type" or name in expected
+    } == expected
 
 
 @pytest.mark.parametrize(
-    "given",
+    "tested_field",
     [
         fields.Nested("NoSuchSchema"),
         fields.Enum(Odd, by_value=fields.Date),
@@ -150,8 +150,8 @@ def test_build_json_schema_describes_validators_and_metadata(
         fields.List(fields.Nested(Tree)),
     ],
 )
-def test_build_json_schema_leaves_unknown_fields_open(given: Any) -> None:
-    assert set(described(it=given, other=fields.Integer())["properties"]) == {"it", "other"}
+def test_build_json_schema_leaves_unknown_fields_open(tested_field: Any) -> None:
+    assert set(describe(it=tested_field, other=fields.Integer())["properties"]) == {"it", "other"}
 
 
 def test_build_json_schema_ignores_schema_hooks() -> None:
@@ -172,19 +172,19 @@ def test_build_json_schema_describes_nested_schemas() -> None:
         "additionalProperties": False,
         "required": ["x"],
     }
-    assert field(fields.Nested(Point)) == point
-    assert field(fields.Nested(Point, many=True)) == {"type": "array", "items": point}
+    assert describe_field(fields.Nested(Point)) == point
+    assert describe_field(fields.Nested(Point, many=True)) == {"type": "array", "items": point}
 
 
 def test_build_json_schema_describes_recursive_schema_once() -> None:
-    assert field(fields.Nested(Tree))["properties"] == {
+    assert describe_field(fields.Nested(Tree))["properties"] == {
         "name": {"type": "string"},
         "kids": {"type": "array", "items": {"type": "object"}},
     }
 
 
 def test_build_json_schema_uses_data_keys() -> None:
-    document = described(
+    document = describe(
         start=fields.Date(required=True, data_key="startDate"), seen=fields.Date(dump_only=True)
     )
     assert set(document["properties"]) == {"startDate"}

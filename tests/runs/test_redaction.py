@@ -86,9 +86,9 @@ RUN = {
 
 
 def test_redact_run_leaves_no_value_of_a_secret() -> None:
-    shown = json.dumps(redact(RUN))
-    assert "hunter2" not in shown
-    assert "default-key" not in shown
+    redacted = json.dumps(redact(RUN))
+    assert "hunter2" not in redacted
+    assert "default-key" not in redacted
 
 
 def test_redact_run_keeps_everything_else() -> None:
@@ -99,7 +99,7 @@ def test_redact_run_keeps_everything_else() -> None:
 
     before = copy.deepcopy(RUN)
     assert redact(RUN) == without(RUN)
-    assert before == RUN, "what was given is not changed"
+    assert before == RUN, "the document is not changed"
 
 
 @pytest.mark.parametrize(
@@ -137,9 +137,9 @@ class Params(Schema):
 def test_redact_with_overrides_of_a_schema() -> None:
     overrides = secret_overrides(Params())
     assert overrides == {"pin": True, "floorPlan": True, "max_tokens": False}
-    given = {"pin": "1", "floorPlan": "2", "max_tokens": "3", "day": "4", "token": "5"}
-    shown = {"pin": "***", "floorPlan": "***", "max_tokens": "3", "day": "4", "token": "***"}
-    assert redact({"sql_params": given}, overrides) == {"sql_params": shown}
+    params = {"pin": "1", "floorPlan": "2", "max_tokens": "3", "day": "4", "token": "5"}
+    redacted = {"pin": "***", "floorPlan": "***", "max_tokens": "3", "day": "4", "token": "***"}
+    assert redact({"sql_params": params}, overrides) == {"sql_params": redacted}
     assert redact({"python_params": ["--pin", "1"]}, overrides) == {
         "python_params": ["--pin", "***"]
     }
@@ -148,9 +148,9 @@ def test_redact_with_overrides_of_a_schema() -> None:
 
 def test_redact_run_of_the_sdk_keeps_its_shape() -> None:
     run = run_documents.run(overriding_parameters={"notebook_params": {"token": "hunter2"}})
-    shown = redact(run.as_dict())
-    assert shown["overriding_parameters"] == {"notebook_params": {"token": REDACTED}}
-    assert {**shown, "overriding_parameters": None} == {
+    redacted = redact(run.as_dict())
+    assert redacted["overriding_parameters"] == {"notebook_params": {"token": REDACTED}}
+    assert {**redacted, "overriding_parameters": None} == {
         **run.as_dict(),
         "overriding_parameters": None,
     }

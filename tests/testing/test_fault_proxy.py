@@ -1,4 +1,4 @@
-"""The faulty road, seen by a bare HTTP client: what goes over it, and how it fails."""
+"""The fault proxy, used by a plain HTTP client."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LIST = "/api/2.2/jobs/list"
 
 
 class Caller:
-    """A client with one connection, kept open."""
+    """An HTTP client with one open connection."""
 
     def __init__(self, fault_proxy: FaultyWorkspace, timeout: float = 30.0) -> None:
         self._connection = HTTPConnection(urlsplit(fault_proxy.host).netloc, timeout=timeout)
@@ -64,8 +64,8 @@ def caller(fault_proxy: FaultyWorkspace) -> Iterator[Caller]:
 
 
 def runs_of(caller: Caller, job_id: int) -> list[int]:
-    found = caller.json("GET", f"/api/2.2/jobs/runs/list?job_id={job_id}&limit=25")
-    return [run["run_id"] for run in found.get("runs", [])]
+    document = caller.json("GET", f"/api/2.2/jobs/runs/list?job_id={job_id}&limit=25")
+    return [run["run_id"] for run in document.get("runs", [])]
 
 
 class TestWithoutFaults:
@@ -75,9 +75,11 @@ class TestWithoutFaults:
         started = caller.json(
             "POST", RUN_NOW, {"job_id": job_ids["never"], "job_parameters": {"day": "é"}}
         )
-        found = caller.json("GET", f"/api/2.2/jobs/runs/get?run_id={started['run_id']}")
+        document = caller.json("GET", f"/api/2.2/jobs/runs/get?run_id={started['run_id']}")
 
-        assert found["job_parameters"] == [{"name": "day", "default": "2013-01-01", "value": "é"}]
+        assert document["job_parameters"] == [
+            {"name": "day", "default": "2013-01-01", "value": "é"}
+        ]
         trigger, read = fault_proxy.requests
         assert (trigger.method, trigger.path) == ("POST", RUN_NOW)
         assert trigger.body == {"job_id": job_ids["never"], "job_parameters": {"day": "é"}}
@@ -90,10 +92,10 @@ class TestWithoutFaults:
     def test_proxy_rewrites_addresses_in_discovery_documents(
         self, fault_proxy: FaultyWorkspace, caller: Caller, workspace: Address
     ) -> None:
-        found = caller.json("GET", "/.well-known/databricks-config")
+        document = caller.json("GET", "/.well-known/databricks-config")
 
-        assert found["oidc_endpoint"] == f"{fault_proxy.host}/oidc"
-        assert workspace.host not in json.dumps(found)
+        assert document["oidc_endpoint"] == f"{fault_proxy.host}/oidc"
+        assert workspace.host not in json.dumps(document)
 
     def test_proxy_forwards_errors_of_the_workspace(
         self, fault_proxy: FaultyWorkspace, caller: Caller
@@ -199,7 +201,7 @@ class TestFaults:
 
     @pytest.mark.parametrize("accepted", [False, True])
     @pytest.mark.parametrize(
-        ("reset", "seen"), [(True, ConnectionResetError), (False, RemoteDisconnected)]
+        ("reset", "expected"), [(True, ConnectionResetError), (False, RemoteDisconnected)]
     )
     def test_drop_sends_no_response_and_may_start_a_run(
         self,
@@ -208,7 +210,7 @@ class TestFaults:
         job_ids: Mapping[str, int],
         accepted: bool,
         reset: bool,
-        seen: type[Exception],
+        expected: type[Exception],
     ) -> None:
         direct = FaultyWorkspace(workspace)
         with direct:
@@ -217,11 +219,11 @@ class TestFaults:
             fault_proxy.fail(Drop(accepted=accepted, reset=reset))
             caller = Caller(fault_proxy)
 
-            with pytest.raises(seen) as caught:
+            with pytest.raises(expected) as caught:
                 caller.call("POST", RUN_NOW, {"job_id": job_ids["never"]})
             caller.close()
 
-            assert type(caught.value) is seen
+            assert type(caught.value) is expected
             started = set(runs_of(witness, job_ids["never"])) - set(before)
             witness.close()
         assert len(started) == (1 if accepted else 0)
