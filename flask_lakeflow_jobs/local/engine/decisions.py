@@ -120,7 +120,7 @@ class _Transition:
             case WorkspaceRestarted():
                 if self._run.is_active:
                     self._mark_lost()
-            case _:
+            case TaskEvent():
                 task = self._tasks.get(event.task_id)
                 if task is not None and not task.state.is_terminal:
                     self._apply_to_task(task, event)

@@ -195,7 +195,10 @@ class Engine:
             self._unit_of_work.save_run(decision.run, decision.outputs)
         self._limits.track(decision.run)
         for effect in decision.effects:
-            self._execute(effect, decision.run)
+            try:
+                self._execute(effect, decision.run)
+            except Exception:
+                _log.exception("The effect %s failed", effect)
 
     def _execute(self, effect: Effect, run: JobRun) -> None:
         match effect:

@@ -50,6 +50,20 @@ class RepairRequest:
     performance_target: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class RunEvent:
+    """An event of one run."""
+
+    run_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEvent(RunEvent):
+    """An event of one attempt of a task."""
+
+    task_id: int
+
+
 # Events of a run
 
 
@@ -67,109 +81,85 @@ class RunSubmitted:
         return self.run.run_id
 
 
-@dataclass(frozen=True, slots=True)
-class QueueAdvanced:
+class QueueAdvanced(RunEvent):
     """A queued run is the first of its job's queue, and another run of the job has ended."""
 
-    run_id: int
 
-
-@dataclass(frozen=True, slots=True)
-class CancelRequested:
+class CancelRequested(RunEvent):
     """A run is to be canceled."""
 
-    run_id: int
-
 
 @dataclass(frozen=True, slots=True)
-class RunTimedOut:
+class RunTimedOut(RunEvent):
     """The ``timeout_seconds`` of a run have passed.
 
     :param repairs: the number of repairs when the time began; a repair starts over.
     """
 
-    run_id: int
     repairs: int
 
 
 @dataclass(frozen=True, slots=True)
-class RepairRequested:
+class RepairRequested(RunEvent):
     """A run that has ended is to be repaired."""
 
-    run_id: int
     repair_id: int
     request: RepairRequest
 
 
 @dataclass(frozen=True, slots=True)
-class NestedRunEnded:
+class NestedRunEnded(RunEvent):
     """A run that a ``run_job_task`` of this run has started has ended."""
 
-    run_id: int
     nested_run_id: int
     state: State
 
 
-@dataclass(frozen=True, slots=True)
-class WorkspaceRestarted:
+class WorkspaceRestarted(RunEvent):
     """The workspace stopped while the run was active; its processes are gone."""
-
-    run_id: int
 
 
 # Events of a task
 
 
 @dataclass(frozen=True, slots=True)
-class TaskPrepared:
+class TaskPrepared(TaskEvent):
     """The references in a task's settings are resolved."""
 
-    run_id: int
-    task_id: int
     resolved: Settings
 
 
-@dataclass(frozen=True, slots=True)
-class TaskQueued:
+class TaskQueued(TaskEvent):
     """A task waits because the maximum number of processes is running."""
 
-    run_id: int
-    task_id: int
-
 
 @dataclass(frozen=True, slots=True)
-class TaskStarted:
+class TaskStarted(TaskEvent):
     """A task's process runs, or the run that it starts has been submitted."""
 
-    run_id: int
-    task_id: int
     nested_run_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class IterationsStarted:
+class IterationsStarted(TaskEvent):
     """The inputs of a for-each task are resolved.
 
     :param spec: the settings of the task to repeat.
     :param concurrency: the maximum number of iterations that run at once.
     """
 
-    run_id: int
-    task_id: int
     spec: Settings
     inputs: list[Any]
     concurrency: int
 
 
 @dataclass(frozen=True, slots=True)
-class TaskEnded:
+class TaskEnded(TaskEvent):
     """A task has ended, or could not start.
 
     :param output: the output of the task, as ``runs/get-output`` returns it.
     """
 
-    run_id: int
-    task_id: int
     state: State
     output: dict[str, Any] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
@@ -177,50 +167,19 @@ class TaskEnded:
     outcome: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RetryDue:
+class RetryDue(TaskEvent):
     """The time until the next attempt has passed."""
 
-    run_id: int
-    task_id: int
 
-
-@dataclass(frozen=True, slots=True)
-class TaskTimedOut:
+class TaskTimedOut(TaskEvent):
     """The ``timeout_seconds`` of a task have passed."""
 
-    run_id: int
-    task_id: int
 
-
-@dataclass(frozen=True, slots=True)
-class TaskCancelRequested:
+class TaskCancelRequested(TaskEvent):
     """One attempt of a task is to be canceled."""
 
-    run_id: int
-    task_id: int
 
-
-TaskEvent = (
-    TaskPrepared
-    | TaskQueued
-    | TaskStarted
-    | IterationsStarted
-    | TaskEnded
-    | RetryDue
-    | TaskTimedOut
-    | TaskCancelRequested
-)
-Event = (
-    RunSubmitted
-    | QueueAdvanced
-    | CancelRequested
-    | RunTimedOut
-    | RepairRequested
-    | NestedRunEnded
-    | WorkspaceRestarted
-    | TaskEvent
-)
+Event = RunSubmitted | RunEvent
 
 
 # Effects

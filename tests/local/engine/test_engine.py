@@ -136,6 +136,22 @@ def test_event_that_follows_and_fails_is_logged_and_holds_up_no_other(
     assert workshop.state(run_id) == "SUCCESS"
 
 
+def test_effect_that_fails_is_logged_and_holds_up_no_other(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    call_at = workshop.clock.call_at
+
+    def fail(*_: Any) -> None:
+        monkeypatch.setattr(workshop.clock, "call_at", call_at)
+        raise RuntimeError("no thread")
+
+    monkeypatch.setattr(workshop.clock, "call_at", fail)
+    run_id = workshop.start(simulated_task("a", timeout_seconds=3), simulation={"seconds": 5})
+    assert "The effect ScheduleEvent" in caplog.text
+    workshop.clock.advance(5)
+    assert workshop.state(run_id) == "SUCCESS"
+
+
 def test_submit_from_many_threads_handles_each_event(workshop: Workshop) -> None:
     limit = {"max_concurrent_runs": 100}
     request = RunRequest(1, "etl", "me", {**simulated_job(simulated_task("a"), seconds=5), **limit})
