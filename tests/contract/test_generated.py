@@ -41,7 +41,7 @@ class Typed(Schema):
     kind = fields.String(validate=validate.OneOf(["full", "delta"]))
 
 
-#: One job of each kind; all of them are over before they have begun.
+#: One job of each task type. Their runs are skipped at once.
 JOBS: dict[str, dict[str, Any]] = {
     "typed": {"task_type": "job", "params": Typed},
     "script": {"task_type": "python_script"},
@@ -69,11 +69,11 @@ def app(make_app: MakeApp) -> Flask:
 def generate(
     url: str, config: str, folder: Path, *options: str
 ) -> subprocess.CompletedProcess[str]:
-    """Send generated requests; the exit code says whether all answers were right.
+    """Send generated requests. The exit code is 0 if all responses are as documented.
 
-    :param url: of the app.
-    :param config: the name of schemathesis's configuration.
-    :param folder: where it may keep its notes.
+    :param url: the URL of the app.
+    :param config: the file name of a configuration of schemathesis.
+    :param folder: the working directory of schemathesis.
     """
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / config)),
@@ -84,23 +84,23 @@ def generate(
     return subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=300)
 
 
-def cases_of(result: subprocess.CompletedProcess[str]) -> int:
+def count_cases(result: subprocess.CompletedProcess[str]) -> int:
     match = re.search(r"(\d+) generated", result.stdout)
     assert match is not None, result.stdout + result.stderr
     return int(match[1])
 
 
-def test_every_answer_is_documented_and_what_is_valid_is_accepted(
+def test_generated_requests_get_documented_responses(
     app: Flask, serve: Serve, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     result = generate(serve(app), "sound.toml", tmp_path, "--max-examples", "20")
 
     assert result.returncode == 0, result.stdout
-    assert cases_of(result) > 500
+    assert count_cases(result) > 500
     assert "Traceback" not in caplog.text
 
 
-def test_with_a_workspace_that_fails_too(
+def test_generated_requests_with_upstream_faults(
     app: Flask,
     serve: Serve,
     fault_proxy: FaultyWorkspace,
@@ -114,15 +114,13 @@ def test_with_a_workspace_that_fails_too(
     result = generate(serve(app), "faulty.toml", tmp_path, "--max-examples", "10")
 
     assert result.returncode == 0, result.stdout
-    assert cases_of(result) > 300
+    assert count_cases(result) > 300
     assert "Traceback" not in caplog.text
 
 
-def test_an_answer_that_is_not_documented_would_be_found(
-    app: Flask, serve: Serve, tmp_path: Path
-) -> None:
+def test_undocumented_response_would_be_detected(app: Flask, serve: Serve, tmp_path: Path) -> None:
     @app.after_request
-    def lie(response: Response) -> Response:
+    def change_status(response: Response) -> Response:
         if response.status_code == 404:
             response.status_code = 418
         return response

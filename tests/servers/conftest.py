@@ -1,4 +1,4 @@
-"""Real gunicorns in front of the local workspace."""
+"""Real gunicorn servers in front of the local workspace."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Gunicorn = Callable[..., Server]
 
 
 @pytest.fixture
-def gunicorn_server(
+def start_gunicorn(
     fault_proxy: FaultyWorkspace, job_ids: Mapping[str, int], tmp_path: Path
 ) -> Iterator[Gunicorn]:
-    """Starts gunicorns; keywords in capitals are settings of the app."""
+    """Starts gunicorn. Keywords in capitals are settings of the app."""
     with ExitStack() as stack:
 
         def start(*arguments: str, **settings: str) -> Server:

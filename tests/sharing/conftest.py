@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 import redis
 
-from tests.streaming.conftest import run_id, start, stated
+from tests.streaming.conftest import fake_workspace, run_id, start_server
 from tests.support import DEADLINE, wait_until
 
-__all__ = ["RedisServer", "redis_server", "run_id", "start", "stated"]
+__all__ = ["RedisServer", "fake_workspace", "redis_server", "run_id", "start_server"]
 
 EXECUTABLE = shutil.which("redis-server")
 

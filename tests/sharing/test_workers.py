@@ -12,9 +12,9 @@ import pytest
 from tests.run_documents import run_state
 from tests.sharing.conftest import RedisServer
 from tests.sse_client import Stream
-from tests.streaming.conftest import RUN_IDS, Start
+from tests.streaming.conftest import RUN_IDS, StartServer
 from tests.streaming.servers import Server, gthread
-from tests.streaming.workspace import StatedWorkspace
+from tests.streaming.workspace import FakeWorkspace
 
 WORKERS = 4
 
@@ -25,9 +25,9 @@ MEASURED_POLLS = 8
 
 
 @pytest.fixture
-def server(start: Start, redis_server: RedisServer) -> Server:
+def server(start_server: StartServer, redis_server: RedisServer) -> Server:
     """A server whose workers share one Redis."""
-    return start(
+    return start_server(
         gthread(4, f"--workers={WORKERS}"),
         LAKEFLOW_JOBS_POLL_INTERVAL=str(POLL_INTERVAL_SECONDS),
         LAKEFLOW_JOBS_CACHE=json.dumps(redis_server.config),
@@ -39,7 +39,7 @@ MAX_VIEWERS = 100
 
 
 @contextmanager
-def viewers_of(server: Server, runs: Sequence[int], count: int) -> Iterator[list[Stream]]:
+def open_streams(server: Server, runs: Sequence[int], count: int) -> Iterator[list[Stream]]:
     """Open streams on several workers that have sent the first state of each run.
 
     :param count: the least number of streams.
@@ -61,21 +61,21 @@ def count_watching_workers(server: Server) -> int:
     return len({one["pid"] for one in held if one["watched"]})
 
 
-def polls_per_interval(stated: StatedWorkspace, count: int = MEASURED_POLLS) -> float:
+def polls_per_interval(fake_workspace: FakeWorkspace, count: int = MEASURED_POLLS) -> float:
     """Measure how often the workspace is polled from now on."""
-    stated.wait_for_looks(1)
-    began, before = time.monotonic(), stated.looks
-    stated.wait_for_looks(count)
-    return (stated.looks - before) * POLL_INTERVAL_SECONDS / (time.monotonic() - began)
+    fake_workspace.wait_for_polls(1)
+    began, before = time.monotonic(), fake_workspace.polls
+    fake_workspace.wait_for_polls(count)
+    return (fake_workspace.polls - before) * POLL_INTERVAL_SECONDS / (time.monotonic() - began)
 
 
 def test_forty_viewers_on_four_workers_cost_the_polls_of_one(
-    server: Server, stated: StatedWorkspace, run_id: int, redis_server: RedisServer
+    server: Server, fake_workspace: FakeWorkspace, run_id: int, redis_server: RedisServer
 ) -> None:
-    with viewers_of(server, [run_id], 40) as viewers:
-        stated.wait_for_looks(2)
-        assert polls_per_interval(stated) <= 1.2
-        stated.end(run_id)
+    with open_streams(server, [run_id], 40) as viewers:
+        fake_workspace.wait_for_polls(2)
+        assert polls_per_interval(fake_workspace) <= 1.2
+        fake_workspace.end_run(run_id)
         for viewer in viewers:
             assert next(viewer).json["outcome"] == "succeeded"
             assert [event.name for event in viewer] == ["end"]
@@ -84,42 +84,42 @@ def test_forty_viewers_on_four_workers_cost_the_polls_of_one(
 
 
 def test_hundred_runs_on_four_workers_cost_the_pages_of_a_list(
-    server: Server, stated: StatedWorkspace
+    server: Server, fake_workspace: FakeWorkspace
 ) -> None:
-    runs = [stated.state(next(RUN_IDS)) for _ in range(100)]
-    with viewers_of(server, runs[:50], 12), viewers_of(server, runs[50:], 12):
-        stated.wait_for_looks(20)
-        assert polls_per_interval(stated, 64) <= 8
+    runs = [fake_workspace.set_state(next(RUN_IDS)) for _ in range(100)]
+    with open_streams(server, runs[:50], 12), open_streams(server, runs[50:], 12):
+        fake_workspace.wait_for_polls(20)
+        assert polls_per_interval(fake_workspace, 64) <= 8
     for run_id in runs:
-        stated.end(run_id)
+        fake_workspace.end_run(run_id)
 
 
 def test_redis_that_dies_during_a_run_costs_polls_and_no_event(
-    server: Server, stated: StatedWorkspace, run_id: int, redis_server: RedisServer
+    server: Server, fake_workspace: FakeWorkspace, run_id: int, redis_server: RedisServer
 ) -> None:
-    with viewers_of(server, [run_id], 20) as viewers:
+    with open_streams(server, [run_id], 20) as viewers:
         redis_server.kill()
-        stated.wait_for_looks(MEASURED_POLLS)
+        fake_workspace.wait_for_polls(MEASURED_POLLS)
         assert 1 <= server.log.count("The shared cache is unavailable") <= WORKERS
         redis_server.start()
-        stated.wait_for_looks(4 * WORKERS)
-        assert polls_per_interval(stated) <= 1.2, "it is shared again"
+        fake_workspace.wait_for_polls(4 * WORKERS)
+        assert polls_per_interval(fake_workspace) <= 1.2, "it is shared again"
         redis_server.kill()
-        stated.state(run_id, run_state("TERMINATING"))
+        fake_workspace.set_state(run_id, run_state("TERMINATING"))
         for viewer in viewers:
             assert next(viewer).json["outcome"] == "terminating"
-        stated.end(run_id)
+        fake_workspace.end_run(run_id)
         for viewer in viewers:
             assert [event.name for event in viewer] == ["message", "end"]
     assert "Traceback" not in server.log
 
 
 def test_redis_that_hangs_during_a_run_delays_no_end(
-    server: Server, stated: StatedWorkspace, run_id: int, redis_server: RedisServer
+    server: Server, fake_workspace: FakeWorkspace, run_id: int, redis_server: RedisServer
 ) -> None:
-    with viewers_of(server, [run_id], 8) as viewers:
+    with open_streams(server, [run_id], 8) as viewers:
         redis_server.hang()
-        stated.end(run_id)
+        fake_workspace.end_run(run_id)
         for viewer in viewers:
             assert [event.name for event in viewer] == ["message", "end"]
     assert server.responding_worker()

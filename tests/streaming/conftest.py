@@ -1,4 +1,4 @@
-"""Real servers in front of a workspace whose runs are in whatever state a test says."""
+"""Real servers in front of a fake workspace."""
 
 from __future__ import annotations
 
@@ -11,56 +11,56 @@ import pytest
 
 from tests.run_documents import JOB_ID
 from tests.streaming.servers import Server
-from tests.streaming.workspace import StatedWorkspace
+from tests.streaming.workspace import FakeWorkspace
 
-Start = Callable[..., Server]
+StartServer = Callable[..., Server]
 
 RUN_IDS = itertools.count(1001)
 
 
 @pytest.fixture(scope="session")
-def stated() -> Iterator[StatedWorkspace]:
-    with StatedWorkspace() as workspace:
+def fake_workspace() -> Iterator[FakeWorkspace]:
+    with FakeWorkspace() as workspace:
         yield workspace
 
 
 @pytest.fixture
-def run_id(stated: StatedWorkspace) -> int:
-    """A run of this test alone, which goes on."""
-    return stated.state(next(RUN_IDS))
+def run_id(fake_workspace: FakeWorkspace) -> int:
+    """The id of an active run that no other test uses."""
+    return fake_workspace.set_state(next(RUN_IDS))
 
 
 @contextmanager
-def starting(stated: StatedWorkspace, folder: Path) -> Iterator[Start]:
+def server_starter(fake_workspace: FakeWorkspace, folder: Path) -> Iterator[StartServer]:
     numbers = itertools.count()
     with ExitStack() as stack:
 
-        def start(command: Sequence[str], **settings: str) -> Server:
+        def start_server(command: Sequence[str], **settings: str) -> Server:
             environment = {
-                "DATABRICKS_HOST": stated.host,
-                "DATABRICKS_TOKEN": stated.token,
+                "DATABRICKS_HOST": fake_workspace.host,
+                "DATABRICKS_TOKEN": fake_workspace.token,
                 "DATABRICKS_JOB_ETL": str(JOB_ID),
                 "LAKEFLOW_JOBS_POLL_INTERVAL": "0.25",
                 "LAKEFLOW_JOBS_HEARTBEAT": "0.2",
                 **settings,
             }
-            place = folder / f"server-{next(numbers)}"
-            return stack.enter_context(Server(place, command, environment))
+            server_folder = folder / f"server-{next(numbers)}"
+            return stack.enter_context(Server(server_folder, command, environment))
 
-        yield start
+        yield start_server
 
 
 @pytest.fixture
-def start(stated: StatedWorkspace, tmp_path: Path) -> Iterator[Start]:
-    """Starts servers that end with the test; keywords in capitals are settings of the app."""
-    with starting(stated, tmp_path) as start:
-        yield start
+def start_server(fake_workspace: FakeWorkspace, tmp_path: Path) -> Iterator[StartServer]:
+    """Starts servers that stop after the test. Keywords in capitals are settings of the app."""
+    with server_starter(fake_workspace, tmp_path) as start_server:
+        yield start_server
 
 
 @pytest.fixture(scope="module")
-def start_for_all(
-    stated: StatedWorkspace, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Start]:
-    """The same for servers that end with the last test of a module."""
-    with starting(stated, tmp_path_factory.mktemp("servers")) as start:
-        yield start
+def start_module_server(
+    fake_workspace: FakeWorkspace, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StartServer]:
+    """Starts servers that stop after the last test of a module."""
+    with server_starter(fake_workspace, tmp_path_factory.mktemp("servers")) as start_server:
+        yield start_server

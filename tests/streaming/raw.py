@@ -1,4 +1,4 @@
-"""Clients that do not behave: they leave early, stall, or speak an old HTTP."""
+"""Clients that leave early, stall, or use an old version of HTTP."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from tests.support import DEADLINE
 
 
 class RawClient:
-    """A connection on which a request was sent, and nothing has been read yet.
+    """A connection whose request was sent and whose response was not read yet.
 
-    :param url: of the server.
-    :param request: the request line, without the version of HTTP.
-    :param http: that version.
-    :param buffer: bytes that the kernel takes in for a client that does not read; ``None``: many.
+    :param request: the request line without the version of HTTP.
+    :param buffer: bytes that the kernel buffers for a client that does not read; ``None``: the
+        default of the system.
     """
 
     def __init__(
@@ -31,28 +30,28 @@ class RawClient:
         self._socket.sendall(f"{request} HTTP/{http}\r\nHost: {parts.netloc}\r\n\r\n".encode())
 
     def read_until(self, end: bytes) -> bytes:
-        """Read up to something, and perhaps beyond."""
-        answer = bytearray()
-        while answer.find(end, max(0, len(answer) - self._last_read - len(end))) < 0:
+        """Read until the data contains ``end``; it may contain more."""
+        data = bytearray()
+        while data.find(end, max(0, len(data) - self._last_read - len(end))) < 0:
             part = self._socket.recv(2**20)
-            assert part, f"The server hung up after {bytes(answer[-200:])!r}."
-            answer += part
+            assert part, f"The server closed the connection after {bytes(data[-200:])!r}."
+            data += part
             self._last_read = len(part)
-        return bytes(answer)
+        return bytes(data)
 
     def read_all(self) -> bytes:
-        """Read until the server hangs up."""
-        answer = b""
+        """Read until the server closes the connection."""
+        data = b""
         while part := self._socket.recv(65536):
-            answer += part
-        return answer
+            data += part
+        return data
 
     def leave(self) -> None:
-        """Close the connection in good order."""
+        """Close the connection."""
         self._socket.close()
 
     def reset(self) -> None:
-        """Break the connection off."""
+        """Reset the connection."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._socket.close()
 

@@ -11,7 +11,8 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any
@@ -40,10 +41,7 @@ server.serve_forever()
 
 
 def gunicorn(*arguments: str) -> list[str]:
-    """The command line of a gunicorn.
-
-    :param arguments: its options.
-    """
+    """Return the arguments with which Python runs gunicorn."""
     return [
         "-m",
         "gunicorn",
@@ -56,8 +54,8 @@ def gunicorn(*arguments: str) -> list[str]:
 
 @functools.cache
 def _no_control_socket() -> Sequence[str]:
-    """All gunicorns of a user that have a control socket would share one."""
-    option = "--no-control-socket"  # asked for outside: gunicorn 20 warns when it is imported
+    """Return the option without which all gunicorns of a user would share a control socket."""
+    option = "--no-control-socket"
     shown = subprocess.run([sys.executable, "-m", "gunicorn", "--help"], capture_output=True)
     return [option] if option.encode() in shown.stdout else []
 
@@ -75,11 +73,11 @@ def werkzeug() -> list[str]:
 
 
 class Server:
-    """A server, from its start to its end.
+    """A server process.
 
-    :param folder: where it keeps its log.
-    :param command: what Python is to run.
-    :param environment: what the app reads.
+    :param folder: for the log.
+    :param command: arguments of Python.
+    :param environment: settings of the app.
     """
 
     def __init__(
@@ -88,13 +86,13 @@ class Server:
         folder.mkdir()
         self._log = folder / "log"
         self._command = [sys.executable, *command]
-        outside = {
+        inherited = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("DATABRICKS_", "LAKEFLOW_")) and "proxy" not in name.lower()
         }
         self._environment = {
-            **outside,
+            **inherited,
             "DATABRICKS_CONFIG_FILE": str(folder / "no-such-file"),
             **environment,
             "SITE_INSTANCE": str(folder / "instance"),
@@ -107,7 +105,7 @@ class Server:
             )
         try:
             self.url = wait_until(self._address, "a listening server")
-            wait_until(self.responding_worker, "an answering worker")
+            wait_until(self.responding_worker, "a responding worker")
         except BaseException as error:
             self._kill()
             raise AssertionError(self.log) from error
@@ -122,10 +120,8 @@ class Server:
     def log(self) -> str:
         return self._log.read_text()
 
-    # ── ask ───────────────────────────────────────────────────────────────────────────────────────
-
     def get(self, path: str) -> str:
-        """Ask for something, over a connection of its own."""
+        """Request a path over a new connection."""
         connection = self.connect()
         try:
             connection.request("GET", path)
@@ -138,11 +134,11 @@ class Server:
     def connect(self) -> HTTPConnection:
         parts = urlsplit(self.url)
         if parts.scheme == "https":
-            return HTTPSConnection(parts.netloc, timeout=DEADLINE, context=_no_questions_asked())
+            return HTTPSConnection(parts.netloc, timeout=DEADLINE, context=_unverified_context())
         return HTTPConnection(parts.netloc, timeout=DEADLINE)
 
     def responding_worker(self) -> int:
-        """The id of the process that answers; none if nobody does."""
+        """Return the process id of a worker that responds; 0 if none does."""
         try:
             return int(self.get("/ping"))
         except (OSError, HTTPException):
@@ -150,39 +146,33 @@ class Server:
 
     @property
     def held(self) -> dict[str, Any]:
-        """What the one worker holds."""
+        """What the only worker holds."""
         held: dict[str, Any] = json.loads(self.get("/held"))
         return held
 
-    def holds(self, **expected: int) -> None:
-        """Wait until the one worker holds so much."""
+    def wait_until_held(self, **expected: int) -> None:
+        """Wait until the only worker holds so much."""
 
         deadline = time.monotonic() + DEADLINE
         while any((held := self.held)[name] != value for name, value in expected.items()):
-            assert time.monotonic() < deadline, f"{held} in place of {expected}"
+            assert time.monotonic() < deadline, f"{held} instead of {expected}"
             time.sleep(0.05)
 
-    def path_of(self, run_id: int) -> str:
+    def stream_path(self, run_id: int) -> str:
         return f"/api/jobs/etl/runs/{run_id}/stream"
 
     def stream(self, run_id: int, **options: Any) -> Stream:
-        """Watch a run.
+        """Open the stream of a run.
 
-        :param run_id: the run.
-        :param options: as :meth:`tests.sse_client.Stream.open` takes them.
+        :param options: of :meth:`tests.sse_client.Stream.open`.
         """
-        return Stream.open(self.url + self.path_of(run_id), **options)
-
-    # ── end ───────────────────────────────────────────────────────────────────────────────────────
+        return Stream.open(self.url + self.stream_path(run_id), **options)
 
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
 
     def stop(self) -> float:
-        """Ask it to end, and wait for that.
-
-        :return: the seconds that it took.
-        """
+        """Stop the server, and return the seconds that it took."""
         began = time.monotonic()
         self.signal(signal.SIGTERM)
         assert self.process.wait(DEADLINE) in (0, -signal.SIGTERM)
@@ -200,9 +190,19 @@ class Server:
             self.process.wait()
 
 
-def _no_questions_asked() -> ssl.SSLContext:
-    """For a server whose certificate nobody knows."""
+def _unverified_context() -> ssl.SSLContext:
+    """Return a context for a server with a self-signed certificate."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
+
+
+@contextmanager
+def open_streams(server: Server, run_id: int, count: int = 20) -> Iterator[list[Stream]]:
+    """Open streams of a running run, and read their first events."""
+    with ExitStack() as stack:
+        streams = [stack.enter_context(server.stream(run_id)) for _ in range(count)]
+        for stream in streams:
+            assert next(stream).json["outcome"] == "running"
+        yield streams

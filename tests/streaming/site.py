@@ -1,4 +1,4 @@
-"""The app that servers serve in these tests; all its settings come from the environment."""
+"""The app of the servers in these tests. All its settings come from environment variables."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def create_app() -> Flask:
 
     @app.get("/held")
     def held() -> dict[str, Any]:
-        """What the process holds that answers this."""
+        """Return what the responding process holds."""
         state = current_state()
         return {
             "pid": os.getpid(),
@@ -47,22 +47,19 @@ def create_app() -> Flask:
 
 
 def _connections() -> int | None:
-    """How many connections a gunicorn worker believes to have."""
+    """Return the number of connections that a gunicorn worker counts."""
     server = importlib.import_module("flask_lakeflow_jobs.web.sse.limits")
     return getattr(server._gunicorn_worker(), "nr_conns", None)
 
 
 def _resident() -> int:
-    """Bytes of memory."""
+    """Return the resident memory in bytes."""
     with open("/proc/self/statm") as statm:
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-class Gathering:
-    """A middleware that hands a body on as an iterator of its own.
-
-    :param app: what it wraps.
-    """
+class BodyMiddleware:
+    """A middleware that wraps the body in an iterator of its own."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
@@ -72,7 +69,7 @@ class Gathering:
         return self._parts(body)
 
     def _parts(self, body: Iterable[bytes]) -> Iterator[bytes]:
-        """Two parts in one: what is yielded is not what was given."""
+        """Yield parts that differ from those of the wrapped body."""
         try:
             parts = iter(body)
             for part in parts:
@@ -83,17 +80,14 @@ class Gathering:
                 close()
 
 
-class Answering:
-    """A middleware that wraps ``start_response``, as those do that add a header.
-
-    :param app: what it wraps.
-    """
+class StartResponseMiddleware:
+    """A middleware that wraps ``start_response`` to add a header."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        def answer(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+        def start_wrapped(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
             return start_response(status, [*headers, ("X-Wrapped", "yes")], *more)
 
-        return self._app(environ, answer)
+        return self._app(environ, start_wrapped)

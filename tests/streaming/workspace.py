@@ -1,4 +1,4 @@
-"""A workspace of one job whose runs are in whatever state a test says, over real HTTP."""
+"""A fake workspace over real HTTP: tests set the states of the runs of its one job."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ RUNNING = run_state("RUNNING")
 PAGE = 25
 
 
-class StatedWorkspace:
-    """Answers for runs as they are stated, and counts how often it is asked."""
+class FakeWorkspace:
+    """Answers for runs as they are fake_workspace, and counts how often it is asked."""
 
     token = "dapi-of-the-app"
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._runs: dict[int, Document] = {}
-        self._asked: list[str] = []
-        self._may_answer = threading.Event()
-        self._may_answer.set()
+        self._requests: list[str] = []
+        self._is_responsive = threading.Event()
+        self._is_responsive.set()
         self._server = _Server(("127.0.0.1", 0), self)
         self.host = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
 
-    def __enter__(self) -> StatedWorkspace:
+    def __enter__(self) -> FakeWorkspace:
         self._thread.start()
         return self
 
@@ -43,70 +43,63 @@ class StatedWorkspace:
         self._thread.join()
         self._server.server_close()
 
-    def state(self, run_id: int, doing: Document = RUNNING, **fields: Any) -> int:
-        """Let a run be in a state from now on.
-
-        :return: its id.
-        """
+    def set_state(self, run_id: int, state: Document = RUNNING, **fields: Any) -> int:
+        """Set the state of a run, and return its id."""
         with self._lock:
             self._runs[run_id] = {
                 "run_id": run_id,
                 "job_id": JOB_ID,
                 "start_time": 1,
-                **doing,
+                **state,
                 **fields,
             }
         return run_id
 
-    def end(self, run_id: int, **fields: Any) -> None:
-        """Let a run end well."""
-        self.state(run_id, SUCCEEDED, end_time=2, **fields)
-
-    def delete(self, run_id: int) -> None:
-        with self._lock:
-            del self._runs[run_id]
+    def end_run(self, run_id: int, **fields: Any) -> None:
+        """Let a run succeed."""
+        self.set_state(run_id, SUCCEEDED, end_time=2, **fields)
 
     @contextmanager
-    def silent(self) -> Iterator[None]:
-        """Let nobody have an answer."""
-        self._may_answer.clear()
+    def unresponsive(self) -> Iterator[None]:
+        """Send no response meanwhile."""
+        self._is_responsive.clear()
         try:
             yield
         finally:
-            self._may_answer.set()
+            self._is_responsive.set()
 
     @property
-    def looks(self) -> int:
-        """How often it was asked for runs that go on, by run or by page."""
+    def polls(self) -> int:
+        """The number of requests for active runs, by run or by page."""
         with self._lock:
-            return sum(asked != "past" for asked in self._asked)
+            return sum(request != "past" for request in self._requests)
 
-    def wait_for_looks(self, more: int) -> None:
-        """Wait until it was asked so many times more."""
-        enough = self.looks + more
-        wait_until(lambda: self.looks >= enough, f"{more} more looks")
+    def wait_for_polls(self, more: int) -> None:
+        """Wait for so many more polls."""
+        expected = self.polls + more
+        wait_until(lambda: self.polls >= expected, f"{more} more polls")
 
-    def answer(self, path: str, query: dict[str, str]) -> tuple[int, Document]:
-        """The status and the body for a request."""
-        self._may_answer.wait(DEADLINE)
+    def respond(self, path: str, query: dict[str, str]) -> tuple[int, Document]:
+        """Return the status and the body of a response."""
+        self._is_responsive.wait(DEADLINE)
         with self._lock:
             if path.endswith("/jobs/runs/get"):
-                self._asked.append("run")
+                self._requests.append("run")
                 run = self._runs.get(int(query["run_id"]))
                 if run is not None:
                     return 200, run
             if path.endswith("/jobs/runs/list"):
                 if "completed_only" in query:
-                    self._asked.append("past")
+                    self._requests.append("past")
                     return 200, {"runs": []}
-                self._asked.append("page")
+                self._requests.append("page")
                 return 200, self._page(int(query.get("page_token") or 0))
         return 404, {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "It is not there."}
 
     def _page(self, begin: int) -> Document:
-        going = sorted((run for run in self._runs.values() if "end_time" not in run), key=_newest)
-        page: Document = {"runs": going[begin : begin + PAGE]}
-        if len(going) > begin + PAGE:
+        active = sorted((run for run in self._runs.values() if "end_time" not in run), key=_newest)
+        page: Document = {"runs": active[begin : begin + PAGE]}
+        if len(active) > begin + PAGE:
             page["next_page_token"] = str(begin + PAGE)
         return page
 
@@ -119,12 +112,12 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
     daemon_threads = True
 
-    def __init__(self, address: tuple[str, int], workspace: StatedWorkspace) -> None:
+    def __init__(self, address: tuple[str, int], workspace: FakeWorkspace) -> None:
         self.workspace = workspace
         super().__init__(address, _Connection)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients may be killed; that is what is tested."""
+        """Print nothing: some tests kill clients."""
 
 
 class _Connection(BaseHTTPRequestHandler):
@@ -135,7 +128,7 @@ class _Connection(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-        status, document = self.server.workspace.answer(parts.path, query)
+        status, document = self.server.workspace.respond(parts.path, query)
         body = json.dumps(document).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
@@ -144,4 +137,4 @@ class _Connection(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing."""
+        """Print nothing."""
