@@ -55,7 +55,7 @@ class SseParser:
                 continue
             self._after_cr = character == "\r"
             if character in "\r\n":
-                event = self._take(self._line)
+                event = self._read_line(self._line)
                 self._line = ""
                 if event is not None:
                     events.append(event)
@@ -64,11 +64,11 @@ class SseParser:
         return events
 
     @property
-    def is_in_the_middle(self) -> bool:
+    def is_incomplete(self) -> bool:
         """Return whether the stream stopped within a block."""
         return bool(self._line or self._data or self._name or self._own_id is not None)
 
-    def _take(self, line: str) -> Event | None:
+    def _read_line(self, line: str) -> Event | None:
         if not line:
             return self._dispatch()
         if line.startswith(":"):
@@ -100,7 +100,7 @@ class Stream(Iterator[Event]):
     def __init__(self, connection: HTTPConnection, response: HTTPResponse) -> None:
         self._connection = connection
         self._response = response
-        self._waiting: list[Event] = []
+        self._events: list[Event] = []
         self._ended = False
         self.parser = SseParser()
         self.status = response.status
@@ -137,10 +137,10 @@ class Stream(Iterator[Event]):
 
         :raises TimeoutError: no bytes arrive in time.
         """
-        while not self._waiting:
+        while not self._events:
             if not self._read():
                 raise StopIteration
-        return self._waiting.pop(0)
+        return self._events.pop(0)
 
     def wait_for_comment(self) -> str:
         """Read until the next comment."""
@@ -154,7 +154,7 @@ class Stream(Iterator[Event]):
             return False
         chunk = self._response.read1(65536)
         if chunk:
-            self._waiting += self.parser.feed(chunk)
+            self._events += self.parser.feed(chunk)
         else:
             self._ended = True
             self.close()

@@ -71,7 +71,7 @@ class TestOneRun:
         last = states_in(events)[-1].json
         assert (last["status"], last["outcome"]) == ("TERMINATED", "succeeded")
         assert stream.parser.retry == 2000
-        assert not stream.parser.is_in_the_middle
+        assert not stream.parser.is_incomplete
 
     def test_stream_sends_no_state_twice_and_each_with_its_own_id(self, url: str) -> None:
         run_id = start_run("pipeline")

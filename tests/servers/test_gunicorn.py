@@ -141,7 +141,7 @@ def test_stopped_worker_ends_its_streams_cleanly(server: Server, run_gate: RunGa
         for viewer in viewers:
             rest = list(viewer)  # a cut response raises
             assert "end" not in [event.name for event in rest], "the run has not ended"
-            assert not viewer.parser.is_in_the_middle
+            assert not viewer.parser.is_incomplete
     assert "Traceback" not in server.log
 
 

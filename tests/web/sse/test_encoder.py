@@ -39,7 +39,7 @@ def state(run_key: RunKey, document: Run = RUNNING) -> RunUpdate:
 def parse(data: bytes) -> Event:
     parser = SseParser()
     [event] = parser.feed(data)
-    assert not parser.is_in_the_middle
+    assert not parser.is_incomplete
     return event
 
 

@@ -27,7 +27,7 @@ one_line = hostile.map(lambda text: re.sub(r"[\r\n\0]", "", text))
 def read(*chunks: bytes) -> list[Event]:
     parser = SseParser()
     events = [event for chunk in chunks for event in parser.feed(chunk)]
-    assert not parser.is_in_the_middle
+    assert not parser.is_incomplete
     return events
 
 

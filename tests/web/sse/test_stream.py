@@ -14,12 +14,7 @@ from flask_lakeflow_jobs.watching.snapshot import StateId
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from flask_lakeflow_jobs.web.problems import build_problem
 from flask_lakeflow_jobs.web.sse import format as wire
-from flask_lakeflow_jobs.web.sse.encoder import (
-    EventEncoder,
-    MultiRunEventEncoder,
-    encode_run_update,
-    parse_last_event_id,
-)
+from flask_lakeflow_jobs.web.sse.encoder import MultiRunEventEncoder, encode_run_update
 from flask_lakeflow_jobs.web.sse.limits import StreamLimiter
 from flask_lakeflow_jobs.web.sse.stream import (
     POLLING_RETRY_MILLISECONDS,
@@ -39,24 +34,15 @@ LIFETIME = 280.0
 
 ETL = RunKey(APP, build_job(), 1001)
 REPORT = RunKey(APP, build_job("report", 8), 1002)
-NIGHTLY = RunKey(APP, build_job("nightly"), 1001)  # the run of ETL, under another key
 
 QUEUED = run(run_state("QUEUED"))
 RUNNING = run(run_state("RUNNING"))
 ENDED = run(SUCCEEDED)
 
 
-def encoder_of(
-    run_keys: tuple[RunKey, ...], last_id: str
-) -> tuple[EventEncoder, dict[RunKey, StateId]]:
-    """The encoder of a stream of runs, and the states that its client has."""
-    if len(run_keys) == 1:
-        state = StateId.parse(last_id)
-        return encode_run_update, {run_keys[0]: state} if state else {}
-    seen = parse_last_event_id(last_id, {run_key.run_id for run_key in run_keys})
-    runs = [(run_key.job.key, run_key.run_id) for run_key in run_keys]
-    states = {run_key: seen[run_key.run_id] for run_key in run_keys if run_key.run_id in seen}
-    return MultiRunEventEncoder(runs, seen).encode, states
+def read_seen(last_id: str) -> dict[RunKey, StateId]:
+    state = StateId.parse(last_id)
+    return {ETL: state} if state else {}
 
 
 class Viewer:
@@ -73,8 +59,9 @@ class Viewer:
         heartbeat: float = HEARTBEAT,
     ) -> None:
         self.hub_harness = hub_harness
-        encode, seen = encoder_of(run_keys, last_id)
-        subscription = hub_harness.subscribe(*run_keys, seen=seen)
+        runs = [(run_key.job.key, run_key.run_id) for run_key in run_keys]
+        encode = encode_run_update if len(runs) == 1 else MultiRunEventEncoder(runs, {}).encode
+        subscription = hub_harness.subscribe(*run_keys, seen=read_seen(last_id))
         hub_harness.poll(after=POLL_INTERVAL)
         self.limiter = StreamLimiter(5)
         permit = self.limiter.acquire_thread({})
@@ -237,7 +224,7 @@ def test_body_of_a_closing_process_ends(hub_harness: HubHarness) -> None:
     assert viewer.read() == []
     with pytest.raises(StopIteration):
         viewer.read()
-    assert not viewer.parser.is_in_the_middle
+    assert not viewer.parser.is_incomplete
 
 
 def test_add_jitter_shortens_by_up_to_a_tenth() -> None:
@@ -259,15 +246,6 @@ def test_body_closed_at_any_time_releases_its_permit_once(
     assert viewer.holds_nothing()
 
 
-def test_stream_of_several_runs_sends_each_run(hub_harness: HubHarness) -> None:
-    viewer = Viewer(hub_harness, ETL, REPORT)
-    assert {
-        (event.json["job"], event.json["runId"], event.json["outcome"]) for event in viewer.read()
-    } == {("etl", 1001, "running"), ("report", 1002, "queued")}
-    [event] = viewer.read_after(run(run_id=1002, job_id=8), REPORT)
-    assert (event.json["job"], event.json["status"]) == ("report", "RUNNING")
-
-
 def test_stream_of_several_runs_ends_after_the_last(hub_harness: HubHarness) -> None:
     viewer = Viewer(hub_harness, ETL, REPORT)
     viewer.read()
@@ -276,48 +254,9 @@ def test_stream_of_several_runs_ends_after_the_last(hub_harness: HubHarness) -> 
     assert (last.json["job"], end.name, end.json) == ("report", "end", {"runs": [1001, 1002]})
 
 
-def test_stream_of_several_runs_resumed_sends_new_states_only(hub_harness: HubHarness) -> None:
-    before = Viewer(hub_harness, ETL, REPORT)
-    before.read()
-    before.body.close()
-    hub_harness.source.set_response(run(run_id=1002, job_id=8), REPORT)
-    [event] = Viewer(hub_harness, ETL, REPORT, last_id=before.parser.last_id).read()
-    assert event.json["runId"] == 1002
-
-
-def test_stream_of_several_runs_goes_on_without_a_missing_run(hub_harness: HubHarness) -> None:
-    error = RunNotFound(1002, "report")
-    hub_harness.source.set_response(error, REPORT)
-    viewer = Viewer(hub_harness, ETL, REPORT)
-    events = {event.name: event for event in viewer.read()}
-    assert set(events) == {"message", "error"}
-    assert events["error"].json == {"job": "report", "runId": 1002, **build_problem(error)}
-    assert names(viewer.read_after(ENDED)) == ["message", "end"]
-
-
-def test_stream_of_one_run_under_two_keys_sends_and_resumes_both(hub_harness: HubHarness) -> None:
-    before = Viewer(hub_harness, ETL, NIGHTLY)
-    assert {event.json["job"] for event in before.read()} == {"etl", "nightly"}
-    before.body.close()
-    after = Viewer(hub_harness, ETL, NIGHTLY, last_id=before.parser.last_id)
-    assert after.read() == []
-    assert {event.json["job"] for event in after.read_after(ENDED)[:2]} == {"etl", "nightly"}
-
-
-def test_stream_under_two_keys_cut_after_the_first_sends_the_second(
-    hub_harness: HubHarness,
-) -> None:
-    before = Viewer(hub_harness, ETL, NIGHTLY)
-    first, *_ = before.read()
-    before.body.close()
-    after = Viewer(hub_harness, ETL, NIGHTLY, last_id=first.last_id)
-    assert "nightly" in {event.json["job"] for event in after.read()}
-
-
 def read_current_state(hub_harness: HubHarness, last_id: str = "") -> tuple[list[Event], SseParser]:
     """The response of a server that holds no stream."""
-    _, seen = encoder_of((ETL,), last_id)
-    subscription = hub_harness.subscribe(ETL, seen=seen)
+    subscription = hub_harness.subscribe(ETL, seen=read_seen(last_id))
     hub_harness.poll(after=POLL_INTERVAL)
     updates = subscription.wait_for_first(0.0)
     parser = SseParser()
@@ -330,7 +269,7 @@ def test_current_state_is_sent_once_and_makes_the_client_poll(hub_harness: HubHa
     [event], parser = read_current_state(hub_harness)
     assert (event.name, event.json["outcome"]) == ("message", "running")
     assert parser.retry == POLLING_RETRY_MILLISECONDS == 5000
-    assert not parser.is_in_the_middle
+    assert not parser.is_incomplete
     nothing, parser = read_current_state(hub_harness, parser.last_id)
     assert nothing == []
     assert parser.retry == POLLING_RETRY_MILLISECONDS
