@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.run_documents import words
+from tests.run_documents import run_state
 from tests.streaming.conftest import StartServer
 from tests.streaming.raw import RawClient
 from tests.streaming.servers import Server, gthread, gunicorn, open_streams, waitress, werkzeug
@@ -33,7 +33,7 @@ def test_streams_follow_a_run_to_its_end(
     with open_streams(server, run_id, 5) as viewers:
         assert server.held["watched"] == 1
         assert viewers[0].wait_for_comment()
-        fake_workspace.set_state(run_id, words("TERMINATING"))
+        fake_workspace.set_state(run_id, run_state("TERMINATING"))
         assert [next(viewer).json["outcome"] for viewer in viewers] == ["terminating"] * 5
         fake_workspace.end_run(run_id)
         for viewer in viewers:
@@ -78,7 +78,7 @@ def test_stalled_client_delays_no_other(
         viewer.read_until(b'"running"')
         for number in range(3):
             fake_workspace.set_state(
-                run_id, words("RUNNING", message=f"State {number}."), description=large
+                run_id, run_state("RUNNING", message=f"State {number}."), description=large
             )
             viewer.read_until(b"State %d." % number)
         fake_workspace.end_run(run_id, description=large)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.run_documents import words
+from tests.run_documents import run_state
 from tests.sse_client import Stream
 from tests.streaming.conftest import StartServer
 from tests.streaming.raw import RawClient
@@ -164,7 +164,7 @@ def test_stalled_clients_delay_no_other_and_use_bounded_memory(
         before = server.held["resident"]
         for number in range(5):
             fake_workspace.set_state(
-                run_id, words("RUNNING", message=f"State {number}."), description=large
+                run_id, run_state("RUNNING", message=f"State {number}."), description=large
             )
             viewer.read_until(b"State %d." % number)
         grown = server.held["resident"] - before
@@ -290,7 +290,7 @@ def test_stream_at_its_lifetime_ends_and_resumes_without_loss(
     with server.stream(run_id) as viewer:
         for number, event in enumerate(viewer):
             ids.append(event.last_id)
-            fake_workspace.set_state(run_id, words("RUNNING", message=f"{number}"))
+            fake_workspace.set_state(run_id, run_state("RUNNING", message=f"{number}"))
         assert viewer.parser.retry is not None
         assert 500 <= viewer.parser.retry <= 3000
     assert 1 < len(ids) == len(set(ids))
