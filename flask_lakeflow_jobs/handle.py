@@ -67,7 +67,7 @@ class JobHandle:
 
     @property
     def results(self) -> Results:
-        """The same calls, which return an :class:`ExecutionResult` instead of raising."""
+        """Calls like those of the handle that return an :class:`ExecutionResult` and do not raise."""
         return Results(self)
 
     @contextmanager
@@ -174,9 +174,8 @@ class JobHandle:
         run_key = self._run_key(run_id)
         seconds = self.job.wait_timeout if timeout is None else timeout
         hub, clock = self._state.hub, self._state.clock
-        return RunWatch(
-            run_key.run_id, iterate_run(run_key, hub, clock, seconds, self._require_identity)
-        )
+        states = iterate_run(run_key, hub, clock, seconds, self._require_identity)
+        return RunWatch(run_key.run_id, states)
 
     def wait(self, run_id: int | str, *, timeout: float | None = None) -> RunStatus:
         """Wait for the end of a run and return its final state.
@@ -321,11 +320,7 @@ class JobHandle:
         return self._state.upstream.bind(self._require_identity(), self.job)
 
     def _require_identity(self) -> Identity:
-        """Return the identity to act with.
-
-        :raises HandleClosed: the block of ``as_user`` is over.
-        :raises MissingUserToken: the job runs as its users, and this is the app's own handle.
-        """
+        """Return the identity to act with, or raise if this handle must not act."""
         if self._is_closed:
             raise HandleClosed(
                 f"This handle on {self.key!r} acted as a user, and its block has ended. Make the"

@@ -49,7 +49,7 @@ class Triggered:
 
 
 class TokenUse(Enum):
-    """How an idempotency token was used before the run that the workspace returned for it."""
+    """The earlier use of an idempotency token."""
 
     NEW = "new"
     REPLAY = "replay"

@@ -1,4 +1,4 @@
-"""As whom a call runs, and that no token leaks out of it."""
+"""Identities, names of users and the requester parameter."""
 
 from __future__ import annotations
 

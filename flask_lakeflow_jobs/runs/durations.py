@@ -1,4 +1,4 @@
-"""How long runs and tasks take, in seconds and as text. Pure."""
+"""Durations of runs and tasks, in seconds and as text. Pure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ if TYPE_CHECKING:
 
 
 def duration_of(run: AnyRun) -> float | None:
-    """Return the seconds that a run took, without its time in the queue and without the time
-    between its end and a repair; ``None`` while it is active.
+    """Return the seconds that a run took, or ``None`` while it is active.
+
+    The time in the queue, and between the end of the run and a repair, does not count.
     """
     if not run.start_time or not run.end_time:
         return None
@@ -33,8 +34,8 @@ def age_of(run: AnyRun, now: float) -> float:
 def format_duration(seconds: float | None, *, whole_seconds: bool = False) -> str:
     """Format a duration in its two largest units, such as ``12.3 s`` or ``2 h 3 min``.
 
-    :param seconds: ``None`` gives an empty text; a negative duration counts as none at all.
-    :param whole_seconds: Drop fractions of a second, for a duration that is still growing.
+    :param seconds: ``None`` is formatted as an empty string, a negative duration as zero.
+    :param whole_seconds: omit fractions of a second, for a duration that is still growing.
     """
     if seconds is None:
         return ""

@@ -1,4 +1,4 @@
-"""How long runs take, in seconds and as text."""
+"""Durations of runs, in seconds and as text."""
 
 from __future__ import annotations
 
