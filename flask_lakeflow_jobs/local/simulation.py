@@ -72,7 +72,7 @@ def _validate(fields: Any) -> None:
         )
     results = fields.get("result", "SUCCESS")
     for result in results if isinstance(results, list) and results else [results]:
-        if result not in SIMULATED_RESULTS:
+        if not isinstance(result, str) or result not in SIMULATED_RESULTS:
             raise SimulationError(
                 f"The result of the tag {SIMULATION_TAG!r} must be one of "
                 f"{', '.join(SIMULATED_RESULTS)}, not {result!r}."
