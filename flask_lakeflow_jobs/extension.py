@@ -18,7 +18,7 @@ from .config.readers import SettingsReader
 from .config.settings import Settings, load_settings
 from .errors import ConfigurationError, UpstreamUnavailable
 from .identity import UserLoader
-from .state import EXTENSION, AppState
+from .state import EXTENSION_KEY, AppState
 from .web.blueprint import register_routes
 from .web.sse.limits import is_closing
 
@@ -76,7 +76,7 @@ class LakeflowJobs:
         :raises ConfigurationError: a setting is invalid. The message names its key.
         :raises RuntimeError: the app is already set up.
         """
-        if EXTENSION in app.extensions:
+        if EXTENSION_KEY in app.extensions:
             raise RuntimeError("LakeflowJobs is already set up for this app. Call init_app once.")
         reader = SettingsReader(app.config, os.environ)
         settings = load_settings(
@@ -87,7 +87,7 @@ class LakeflowJobs:
         cache = SharedCache.from_config(
             app, settings.cache, self._cache, clock, namespace=namespace
         )
-        app.extensions[EXTENSION] = AppState(
+        app.extensions[EXTENSION_KEY] = AppState(
             app,
             settings,
             connect=lambda: _connect(settings, instance, cache, clock),

@@ -9,7 +9,7 @@ from flask import current_app, has_app_context
 
 from .handle import JobHandle
 from .jobs import Jobs
-from .state import EXTENSION, AppState
+from .state import EXTENSION_KEY, AppState
 
 
 def current_state() -> AppState:
@@ -22,7 +22,7 @@ def current_state() -> AppState:
             "current_jobs works only inside an app context: in a view, in a command, or inside"
             " 'with app.app_context():'."
         )
-    state = current_app.extensions.get(EXTENSION)
+    state = current_app.extensions.get(EXTENSION_KEY)
     if state is None:
         raise RuntimeError(
             "This app has no Lakeflow Jobs: call LakeflowJobs(app), or init_app(app) on the"

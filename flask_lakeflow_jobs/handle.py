@@ -67,7 +67,7 @@ class JobHandle:
 
     @property
     def results(self) -> Results:
-        """Calls like those of the handle that return an :class:`ExecutionResult` and do not raise."""
+        """The calls of the handle, with an :class:`ExecutionResult` instead of exceptions."""
         return Results(self)
 
     @contextmanager
@@ -128,7 +128,7 @@ class JobHandle:
             run_id, replayed = triggered.run_id, triggered.replayed
             self._audit("replayed" if replayed else "triggered", run_id, user)
             self._send(signals.run_triggered, run_id, user=user, replayed=replayed)
-            observation.set_attribute(telemetry.REPLAYED, replayed)
+            observation.set_attribute(telemetry.REPLAYED_ATTRIBUTE, replayed)
             return triggered
 
     def check(

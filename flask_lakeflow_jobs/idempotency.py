@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from .upstream.gateway import BoundUpstream
 
 #: How long the record of a key is kept. The workspace keeps its own for longer.
-RECORD_TTL_SECONDS = 24 * 3600.0
+KEY_TTL_SECONDS = 24 * 3600.0
 
 #: How far the clocks of the workspace's machines, and this one's, may be apart.
 CLOCK_SKEW_SECONDS = 5.0
 
 #: Start of a reference such as ``{{job.start_time.iso_date}}``. A run has its resolved value.
 #: Source: Databricks documentation, "What is a dynamic value reference?".
-REFERENCE = "{{"
+REFERENCE_START = "{{"
 
 #: A parameter: its field of run-now and, if it has one, its name.
 ParameterName = tuple[str, ...]
@@ -110,7 +110,7 @@ class RunStarter:
         if record is None:
             triggered = self._start_or_find(fields, options, token)
             new_record = {"run_id": triggered.run_id, "fingerprint": fingerprint}
-            if cache.add(record_key, new_record, RECORD_TTL_SECONDS):
+            if cache.add(record_key, new_record, KEY_TTL_SECONDS):
                 return triggered
             record = cache.get(record_key)
             if record is None:
@@ -179,7 +179,7 @@ def _compare_parameter(
     expected = requested.get(name, default)
     if name not in stated:
         return Comparison.SAME if expected == default else Comparison.UNKNOWN
-    if stated[name] == expected or REFERENCE in str(expected):
+    if stated[name] == expected or REFERENCE_START in str(expected):
         return Comparison.SAME
     return Comparison.DIFFERENT
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .upstream.gateway import Upstream
 
 #: The key of the state in ``app.extensions``.
-EXTENSION = "lakeflow_jobs"
+EXTENSION_KEY = "lakeflow_jobs"
 
 
 class AppState:

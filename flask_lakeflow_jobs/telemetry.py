@@ -19,10 +19,10 @@ T = TypeVar("T")
 
 INSTRUMENTATION_NAME = "flask_lakeflow_jobs"
 
-JOB = "lakeflow.job.key"
-OPERATION = "lakeflow.operation"
-OUTCOME = "lakeflow.outcome"
-REPLAYED = "lakeflow.replayed"
+JOB_ATTRIBUTE = "lakeflow.job.key"
+OPERATION_ATTRIBUTE = "lakeflow.operation"
+OUTCOME_ATTRIBUTE = "lakeflow.outcome"
+REPLAYED_ATTRIBUTE = "lakeflow.replayed"
 
 #: Upper bounds of histogram buckets, for calls and for streams.
 CALL_BOUNDS_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
@@ -123,7 +123,7 @@ class Observation:
             return
         from opentelemetry.trace import StatusCode
 
-        self._attributes[OUTCOME] = outcome
+        self._attributes[OUTCOME_ATTRIBUTE] = outcome
         self._instruments.duration.record(time.perf_counter() - self._started_at, self._attributes)
         self.span.set_attributes(self._attributes)
         if self._instruments.counter is not None:
@@ -163,20 +163,20 @@ def observe_upstream_call(operation: str, job: str | None) -> Observation:
 
     :param job: the job's key, if the call concerns a job.
     """
-    attributes: dict[str, str | bool] = {OPERATION: operation}
+    attributes: dict[str, str | bool] = {OPERATION_ATTRIBUTE: operation}
     if job is not None:
-        attributes[JOB] = job
+        attributes[JOB_ATTRIBUTE] = job
     return _observe("upstream", f"lakeflow {operation}", attributes)
 
 
 def observe_trigger(job: str) -> Observation:
-    """Observe a trigger of a job. Set :data:`REPLAYED`."""
-    return _observe("trigger", "lakeflow trigger", {JOB: job})
+    """Observe a trigger of a job. Set :data:`REPLAYED_ATTRIBUTE`."""
+    return _observe("trigger", "lakeflow trigger", {JOB_ATTRIBUTE: job})
 
 
 def observe_stream(jobs: Iterable[str]) -> Observation:
     """Observe an event stream of runs of some jobs. Count each event."""
-    return _observe("stream", "lakeflow stream", {JOB: ", ".join(sorted(set(jobs)))})
+    return _observe("stream", "lakeflow stream", {JOB_ATTRIBUTE: ", ".join(sorted(set(jobs)))})
 
 
 def _observe(kind: str, name: str, attributes: dict[str, str | bool]) -> Observation:

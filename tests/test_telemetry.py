@@ -247,7 +247,7 @@ assert telemetry.observe_stream(["etl"]) is observation
 
 with telemetry.observe_trigger("etl") as trigger:
     assert trigger is observation
-    trigger.set_attribute(telemetry.REPLAYED, True)
+    trigger.set_attribute(telemetry.REPLAYED_ATTRIBUTE, True)
 """
 
 

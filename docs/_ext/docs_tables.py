@@ -24,7 +24,7 @@ from flask_lakeflow_jobs.cli import command_group
 from flask_lakeflow_jobs.cli.exit_codes import MEANINGS, exit_code_of
 from flask_lakeflow_jobs.config.keys import KEYS, SDK_KEYS
 from flask_lakeflow_jobs.local.model import TASK_KINDS
-from flask_lakeflow_jobs.runs.outcome import ACTIVE
+from flask_lakeflow_jobs.runs.outcome import ACTIVE_OUTCOMES
 from flask_lakeflow_jobs.runs.params import TASK_TYPES, build_run_now_fields
 from flask_lakeflow_jobs.web.problems import PROBLEM_TYPE_PREFIX
 from flask_lakeflow_jobs.web.sse.format import EVENT_TYPES
@@ -162,7 +162,7 @@ def outcomes() -> Table:
 
 
 def _describe_end(outcome: Outcome) -> tuple[str, str]:
-    if outcome in ACTIVE.values():
+    if outcome in ACTIVE_OUTCOMES.values():
         return "goes on", ""
     if outcome is Outcome.UNKNOWN:
         return "is in a state that nobody knows yet", code(int(exit_code_of(outcome)))

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from ..runs.durations import age_of, format_duration
 from ..runs.outcome import (
-    ACTIVE,
+    ACTIVE_OUTCOMES,
     CONSEQUENCES,
     SUCCESSES,
     Outcome,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 OTHER_LINES = 5
 
 #: Outcomes of tasks that make progress.
-IN_PROGRESS = frozenset(ACTIVE.values()) - {Outcome.BLOCKED}
+IN_PROGRESS = frozenset(ACTIVE_OUTCOMES.values()) - {Outcome.BLOCKED}
 
 
 def open_console() -> Console | None:

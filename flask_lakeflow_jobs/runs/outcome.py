@@ -50,7 +50,7 @@ class Outcome(str, Enum):
         return self.value.replace("_", " ")
 
 
-ACTIVE = {
+ACTIVE_OUTCOMES = {
     "QUEUED": Outcome.QUEUED,
     "PENDING": Outcome.PENDING,
     "RUNNING": Outcome.RUNNING,
@@ -190,7 +190,9 @@ def classify(state: StateFields) -> Outcome:
     """Return the outcome of a state."""
     if not state.has_ended:
         return (
-            ACTIVE.get(state.life_cycle or "") or ACTIVE.get(state.status or "") or Outcome.UNKNOWN
+            ACTIVE_OUTCOMES.get(state.life_cycle or "")
+            or ACTIVE_OUTCOMES.get(state.status or "")
+            or Outcome.UNKNOWN
         )
     outcome = _classify_end(state)
     return _verify_success(outcome, state) if outcome in SUCCESSES else outcome

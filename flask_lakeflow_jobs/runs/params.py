@@ -290,7 +290,7 @@ def _format_values(values: Mapping[str, Any]) -> dict[str, str]:
     texts: dict[str, str] = {}
     messages = {}
     for name, value in values.items():
-        text = format_value(value)
+        text = format_param(value)
         if text is None:
             messages[name] = f"Cannot be sent as text: a {type(value).__name__}."
         else:
@@ -299,7 +299,7 @@ def _format_values(values: Mapping[str, Any]) -> dict[str, str]:
     return texts
 
 
-def format_value(value: object) -> str | None:
+def format_param(value: object) -> str | None:
     """Format a parameter as text, the only type that jobs accept.
 
     :return: ``None`` if the value has no obvious text form.
@@ -307,7 +307,7 @@ def format_value(value: object) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, enum.Enum):
-        return format_value(value.value)
+        return format_param(value.value)
     if isinstance(value, str):
         return str(value)
     if isinstance(value, float):

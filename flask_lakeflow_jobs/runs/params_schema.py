@@ -16,7 +16,7 @@ from .params import (
     PIPELINE_FLAGS,
     PIPELINE_LISTS,
     RUN_NOW_FIELDS,
-    format_value,
+    format_param,
 )
 
 #: Field class → JSON Schema. The class of a field takes precedence over its bases.
@@ -190,7 +190,7 @@ def _to_json(value: Any) -> Any:
         value = float(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    return value if isinstance(value, bool | int | str) else format_value(value)
+    return value if isinstance(value, bool | int | str) else format_param(value)
 
 
 def _present(values: dict[str, Any]) -> dict[str, Any]:

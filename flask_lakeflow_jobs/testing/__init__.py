@@ -4,7 +4,7 @@ The proxy does not depend on the extension. You can test any client of the Jobs 
 """
 
 from .exchange import Exchange, RecordedRequest, Reply, hash_token
-from .fault_proxy import FaultyWorkspace, Rule
+from .fault_proxy import FaultRule, FaultyWorkspace
 from .faults import (
     Delay,
     Drop,
@@ -22,13 +22,13 @@ __all__ = [
     "Drop",
     "Exchange",
     "Fault",
+    "FaultRule",
     "FaultyWorkspace",
     "GatewayPage",
     "InvalidBody",
     "RecordedRequest",
     "Refusal",
     "Reply",
-    "Rule",
     "Silence",
     "SlowBody",
     "TruncatedBody",

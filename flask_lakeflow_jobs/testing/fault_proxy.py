@@ -9,7 +9,6 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
@@ -37,7 +36,7 @@ class Address(Protocol):
 
 
 @dataclass
-class Rule:
+class FaultRule:
     """A fault and the requests that it applies to.
 
     :param method: e.g. ``POST``; ``None``: any.
@@ -81,7 +80,7 @@ class FaultyWorkspace:
     def __init__(self, workspace: Address, *, tokens: Iterable[str] = ()) -> None:
         self._workspace = workspace
         self._tokens = frozenset(tokens)
-        self._rules: list[Rule] = []
+        self._rules: list[FaultRule] = []
         self._requests: list[RecordedRequest] = []
         self._changed = threading.Condition()
         self._port = 0
@@ -116,12 +115,7 @@ class FaultyWorkspace:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def fail(
@@ -133,7 +127,7 @@ class FaultyWorkspace:
         times: int | None = None,
         rate: float = 1.0,
         random: random_module.Random | None = None,
-    ) -> Rule:
+    ) -> FaultRule:
         """Inject a fault from now on. If several rules match a request, the first one applies.
 
         :param method: e.g. ``POST``; ``None``: any.
@@ -147,7 +141,7 @@ class FaultyWorkspace:
         """
         if rate < 1.0 and random is None:
             raise ValueError("A rate requires 'random', such as random.Random(1).")
-        rule = Rule(fault, method, path, times, rate, random)
+        rule = FaultRule(fault, method, path, times, rate, random)
         with self._changed:
             self._rules.append(rule)
         return rule

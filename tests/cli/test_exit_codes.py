@@ -7,7 +7,7 @@ import pytest
 from flask_lakeflow_jobs import errors
 from flask_lakeflow_jobs.cli.exit_codes import MEANINGS, ExitCode, exit_code_of, format_exit_codes
 from flask_lakeflow_jobs.errors import LakeflowJobsError
-from flask_lakeflow_jobs.runs.outcome import ACTIVE, Outcome
+from flask_lakeflow_jobs.runs.outcome import ACTIVE_OUTCOMES, Outcome
 
 #: A failed run must never exit with 0, and scripts depend on the other codes.
 CODES = {
@@ -32,7 +32,7 @@ def test_outcome_has_its_exit_code(outcome: Outcome, exit_code: int) -> None:
 
 
 def test_every_terminal_outcome_has_an_exit_code() -> None:
-    assert set(CODES) == set(Outcome) - set(ACTIVE.values())
+    assert set(CODES) == set(Outcome) - set(ACTIVE_OUTCOMES.values())
 
 
 def test_only_successes_exit_with_0() -> None:

@@ -18,7 +18,13 @@ from flask_lakeflow_jobs.cli.exit_codes import ExitCode
 from flask_lakeflow_jobs.config.keys import KEYS
 from flask_lakeflow_jobs.config.settings import Settings
 from flask_lakeflow_jobs.runs.params import TASK_TYPES
-from flask_lakeflow_jobs.telemetry import JOB, OPERATION, OUTCOME, REPLAYED, instruments_for
+from flask_lakeflow_jobs.telemetry import (
+    JOB_ATTRIBUTE,
+    OPERATION_ATTRIBUTE,
+    OUTCOME_ATTRIBUTE,
+    REPLAYED_ATTRIBUTE,
+    instruments_for,
+)
 from tests.docs.blocks import ROOT
 
 
@@ -113,7 +119,7 @@ def test_observability_page_has_every_metric() -> None:
         assert instruments is not None
         assert f"`lakeflow.{kind}.duration`" in page
         assert not instruments.counted or f"`lakeflow.{kind}.{instruments.counted}`" in page
-    for attribute in (JOB, OPERATION, OUTCOME, REPLAYED):
+    for attribute in (JOB_ATTRIBUTE, OPERATION_ATTRIBUTE, OUTCOME_ATTRIBUTE, REPLAYED_ATTRIBUTE):
         assert f"`{attribute}`" in page
 
 

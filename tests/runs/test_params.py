@@ -25,7 +25,7 @@ from flask_lakeflow_jobs.runs.params import (
     RUN_NOW_FIELDS,
     TASK_TYPES,
     build_run_now_fields,
-    format_value,
+    format_param,
     validate_params,
     validate_task_keys,
 )
@@ -127,7 +127,7 @@ def test_build_run_now_fields_without_parameters_is_empty(task_type: str | None)
     ],
 )
 def test_build_run_now_fields_formats_values_format_value(value: object, text: str | None) -> None:
-    assert format_value(value) == text
+    assert format_param(value) == text
 
 
 def test_build_run_now_fields_omits_none() -> None:
@@ -292,7 +292,7 @@ def leaves(value: object) -> list[str | None]:
         return [leaf for item in value.values() if item is not None for leaf in leaves(item)]
     if isinstance(value, list):
         return [leaf for item in value for leaf in leaves(item)]
-    return [format_value(value)]
+    return [format_param(value)]
 
 
 @given(
