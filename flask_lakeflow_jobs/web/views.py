@@ -147,11 +147,11 @@ def stream_run(key: str, run_id: str) -> Response:
 def _stream_one(
     handle: JobHandle, run_id: int, *, poll: bool, is_trigger: bool = False
 ) -> Response:
-    seen = StateId.parse(read_last_event_id(request))
+    last_state = StateId.parse(read_last_event_id(request))
     return web_state().streams.open(
-        subscribe_to(handle, run_id, seen),
+        subscribe_to(handle, run_id, last_state),
         encode_run_update,
-        [] if seen is None else [seen],
+        [] if last_state is None else [last_state],
         request.environ,
         poll=poll,
         is_trigger=is_trigger,
@@ -161,18 +161,18 @@ def _stream_one(
 def stream_runs() -> Response:
     authorizer = current_authorizer()
     runs = read_streamed_runs(request)
-    seen = parse_last_event_id(read_last_event_id(request), {run_id for _, run_id in runs})
+    last_states = parse_last_event_id(read_last_event_id(request), {run_id for _, run_id in runs})
     with ExitStack() as stack:
         handles = [stack.enter_context(request_handle(authorizer, key)) for key, _ in runs]
         poll = read_flag(request, "poll")
         subscriptions = [
-            subscribe_to(handle, run_id, seen.get(run_id))
+            subscribe_to(handle, run_id, last_states.get(run_id))
             for handle, (_, run_id) in zip(handles, runs, strict=True)
         ]
     return web_state().streams.open(
         Subscription.join(subscriptions),
-        MultiRunEventEncoder(runs, seen).encode,
-        list(seen.values()),
+        MultiRunEventEncoder(runs, last_states).encode,
+        list(last_states.values()),
         request.environ,
         poll=poll,
     )

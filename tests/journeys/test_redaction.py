@@ -41,9 +41,9 @@ def run_id(app: Flask) -> int:
     "path", ["runs", "runs/{run_id}", "runs/{run_id}/output", "status", "runs/{run_id}/stream"]
 )
 def test_responses_contain_no_secrets(app: Flask, run_id: int, path: str) -> None:
-    answer = app.test_client().get(f"/api/jobs/greeting/{path.format(run_id=run_id)}")
-    assert answer.status_code == 200
-    shown = answer.text.replace('\\"', '"')
+    response = app.test_client().get(f"/api/jobs/greeting/{path.format(run_id=run_id)}")
+    assert response.status_code == 200
+    shown = response.text.replace('\\"', '"')
     printed_by_the_notebook = '"dbPassword": "hunter2"'  # output of a job is not redacted
     assert "hunter2" not in shown.replace(printed_by_the_notebook, "")
     assert '"pin","value":"swordfish"' not in shown
@@ -53,10 +53,10 @@ def test_responses_contain_no_secrets(app: Flask, run_id: int, path: str) -> Non
 
 
 def test_stream_of_several_runs_contains_no_secrets(app: Flask, run_id: int) -> None:
-    answer = app.test_client().get(f"/api/jobs/stream?run=greeting:{run_id}")
-    assert "hunter2" not in answer.text
-    assert "swordfish" not in answer.text
-    assert "anna" in answer.text
+    response = app.test_client().get(f"/api/jobs/stream?run=greeting:{run_id}")
+    assert "hunter2" not in response.text
+    assert "swordfish" not in response.text
+    assert "anna" in response.text
 
 
 def test_python_api_returns_secrets(app: Flask, run_id: int) -> None:

@@ -41,8 +41,10 @@ def test_signals_and_audit_log_name_the_user_and_no_parameters(
 ) -> None:
     client = make_app(LAKEFLOW_JOBS_TRUST_PROXY_HEADERS=True).test_client()
     with caplog.at_level(logging.INFO, "flask_lakeflow_jobs.audit"):
-        answer = client.post("/api/jobs/gated/run", headers=ANNA, json={"params": run_gate.params})
-        run_id = answer.get_json()["runId"]
+        response = client.post(
+            "/api/jobs/gated/run", headers=ANNA, json={"params": run_gate.params}
+        )
+        run_id = response.get_json()["runId"]
         client.delete(f"/api/jobs/gated/runs/{run_id}", headers=ANNA)
 
     assert signaled_users == [("run", "anna@example.com"), ("cancel", "anna@example.com")]

@@ -30,21 +30,21 @@ def test_other_method_is_405_with_the_allowed_methods(
 ) -> None:
     if method in allowed:
         return
-    answer = client.open(f"/api/jobs/{path}", method=method)
-    assert answer.status_code == 405
-    assert set(answer.headers["Allow"].split(", ")) == allowed
-    assert answer.mimetype == "application/problem+json"
+    response = client.open(f"/api/jobs/{path}", method=method)
+    assert response.status_code == 405
+    assert set(response.headers["Allow"].split(", ")) == allowed
+    assert response.mimetype == "application/problem+json"
     if method != "HEAD":
-        assert answer.get_json(force=True)["status"] == 405
+        assert response.get_json(force=True)["status"] == 405
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS"])
 @pytest.mark.parametrize("path", ["never/nothing", "never/runs/1/nothing", "a/b/c/d/e", "stream/x"])
 def test_other_path_is_404(client: FlaskClient, method: str, path: str) -> None:
-    answer = client.open(f"/api/jobs/{path}", method=method)
-    assert answer.status_code == 404
-    assert answer.mimetype == "application/problem+json"
-    assert "openapi.json" in answer.get_json(force=True)["detail"]
+    response = client.open(f"/api/jobs/{path}", method=method)
+    assert response.status_code == 404
+    assert response.mimetype == "application/problem+json"
+    assert "openapi.json" in response.get_json(force=True)["detail"]
 
 
 @pytest.mark.parametrize(
@@ -53,9 +53,9 @@ def test_other_path_is_404(client: FlaskClient, method: str, path: str) -> None:
 def test_options_is_204_with_the_allowed_methods(
     client: FlaskClient, path: str, allowed: set[str]
 ) -> None:
-    answer = client.options(f"/api/jobs/{path}")
-    assert answer.status_code == 204
-    assert set(answer.headers["Allow"].split(", ")) == allowed
+    response = client.options(f"/api/jobs/{path}")
+    assert response.status_code == 204
+    assert set(response.headers["Allow"].split(", ")) == allowed
 
 
 def test_routes_of_the_app_under_the_prefix_take_precedence(app: Flask) -> None:

@@ -48,9 +48,9 @@ JOBS = {
 
 
 def document_of(app: Flask) -> Json:
-    answer = app.test_client().get("/api/jobs/openapi.json")
-    assert answer.status_code == 200
-    document: Json = answer.get_json()
+    response = app.test_client().get("/api/jobs/openapi.json")
+    assert response.status_code == 200
+    document: Json = response.get_json()
     return document
 
 
@@ -180,7 +180,7 @@ def test_document_server_is_the_url_prefix(prefix: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "params", "is_taken"),
+    ("key", "params", "is_accepted"),
     [
         ("a-notebook", {"a": "x", "b": 1, "c": None}, True),
         ("a-notebook", {"a": {}}, False),
@@ -212,37 +212,41 @@ def test_document_server_is_the_url_prefix(prefix: str) -> None:
     ],
 )
 def test_document_accepts_the_parameters_that_the_routes_accept(
-    make_app: MakeApp, fault_proxy: FaultyWorkspace, key: str, params: Json | None, is_taken: bool
+    make_app: MakeApp,
+    fault_proxy: FaultyWorkspace,
+    key: str,
+    params: Json | None,
+    is_accepted: bool,
 ) -> None:
-    fault_proxy.fail(Refusal(403), path="run-now")  # what reaches the workspace was taken
+    fault_proxy.fail(Refusal(403), path="run-now")  # what reaches the workspace was accepted
     app = make_app(jobs=JOBS)
     path = next(path for path in document_of(app)["paths"] if path == _quoted(key))
     operation = document_of(app)["paths"][path]["post"]
     body = operation["requestBody"]["content"]["application/json"]["schema"]
 
-    answer = app.test_client().post(f"/api/jobs{path}", json={"params": params})
+    response = app.test_client().post(f"/api/jobs{path}", json={"params": params})
 
-    assert Draft202012Validator(body).is_valid({"params": params}) is is_taken
-    assert answer.status_code == (403 if is_taken else 400)
+    assert Draft202012Validator(body).is_valid({"params": params}) is is_accepted
+    assert response.status_code == (403 if is_accepted else 400)
 
 
 def _quoted(key: str) -> str:
     return {"ключ": "/%D0%BA%D0%BB%D1%8E%D1%87/run"}.get(key, f"/{key}/run")
 
 
-def validated(document: Json, path: str, method: str, answer: Any) -> None:
-    """Check an answer against what the document says of it."""
+def validate_response(document: Json, path: str, method: str, response: Any) -> None:
+    """Check a response against the document."""
     responses = document["paths"][path][method]["responses"]
-    response = responses[str(answer.status_code)]
-    if "$ref" in response:
-        response = document["components"]["responses"][response["$ref"].rpartition("/")[2]]
-    if not response.get("content"):
-        assert answer.data == b""
+    documented = responses[str(response.status_code)]
+    if "$ref" in documented:
+        documented = document["components"]["responses"][documented["$ref"].rpartition("/")[2]]
+    if not documented.get("content"):
+        assert response.data == b""
         return
-    media = response["content"][answer.mimetype]
-    if answer.is_json or answer.mimetype.endswith("+json"):
+    media = documented["content"][response.mimetype]
+    if response.is_json or response.mimetype.endswith("+json"):
         schema = {**media["schema"], "components": document["components"]}
-        Draft202012Validator(schema).validate(answer.get_json(force=True))
+        Draft202012Validator(schema).validate(response.get_json(force=True))
 
 
 def test_responses_match_the_document(make_app: MakeApp, run_gate: RunGate) -> None:
@@ -276,5 +280,5 @@ def test_responses_match_the_document(make_app: MakeApp, run_gate: RunGate) -> N
         ("/stream", "stream", "get"),
         ("/{key}/runs/{run_id}", f"gated/runs/{going}", "delete"),
     ):
-        answer = client.open(f"/api/jobs/{url}", method=method.upper())
-        validated(document, path, method, answer)
+        response = client.open(f"/api/jobs/{url}", method=method.upper())
+        validate_response(document, path, method, response)

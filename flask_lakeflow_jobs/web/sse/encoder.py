@@ -31,27 +31,29 @@ class MultiRunEventEncoder:
     contains the last state of every run.
 
     :param runs: job keys and run ids; two keys of one job may name the same run.
-    :param seen: the states that the client already has, by run id.
+    :param last_states: the states that the client already has, by run id.
     """
 
-    __slots__ = ("_seen",)
+    __slots__ = ("_last_states",)
 
-    def __init__(self, runs: Collection[tuple[str, int]], seen: Mapping[int, StateId]) -> None:
-        self._seen = {(key, run_id): seen.get(run_id) for key, run_id in runs}
+    def __init__(
+        self, runs: Collection[tuple[str, int]], last_states: Mapping[int, StateId]
+    ) -> None:
+        self._last_states = {(key, run_id): last_states.get(run_id) for key, run_id in runs}
 
     def encode(self, update: RunUpdate) -> bytes:
         key, run_id = update.run_key.job.key, update.run_key.run_id
         run = {"job": key, "runId": run_id}
         if update.snapshot is None:
             return _encode_notice(update, **run)
-        self._seen[key, run_id] = update.snapshot.id
+        self._last_states[key, run_id] = update.snapshot.id
         data = _encode_snapshot(update.run_key, update.snapshot).data
         return format_event(f"{encode_json(run)[:-1]},{data[1:]}", id=self._event_id())
 
     def _event_id(self) -> str:
         """The states by run id, without runs of which not every job key has the same state."""
         states: dict[int, set[StateId | None]] = {}
-        for (_, run_id), state in self._seen.items():
+        for (_, run_id), state in self._last_states.items():
             states.setdefault(run_id, set()).add(state)
         return ",".join(
             f"{run_id}:{state}"
@@ -62,14 +64,14 @@ class MultiRunEventEncoder:
 
 def parse_last_event_id(text: str, run_ids: Collection[int]) -> dict[int, StateId]:
     """Read the ``Last-Event-ID`` of a stream of several runs, and ignore what is not valid."""
-    seen = {}
+    last_states = {}
     for part in text.split(","):
         run_id, _, state_text = part.partition(":")
         state = StateId.parse(state_text)
         is_number = run_id.isascii() and run_id.isdecimal() and len(run_id) < 20
         if state is not None and is_number and int(run_id) in run_ids:
-            seen[int(run_id)] = state
-    return seen
+            last_states[int(run_id)] = state
+    return last_states
 
 
 class _EncodedSnapshot(NamedTuple):

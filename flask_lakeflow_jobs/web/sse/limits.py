@@ -73,8 +73,8 @@ def is_gthread_worker() -> bool:
 
 
 def is_closing() -> bool:
-    """Return whether this process is a worker that was told to stop, by a signal or
-    ``max_requests``."""
+    """Return whether this process is a worker that is about to stop, after a signal or
+    ``max_requests`` requests."""
     worker = _gunicorn_worker()
     return worker is not None and not worker.alive
 

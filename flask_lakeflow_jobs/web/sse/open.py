@@ -58,21 +58,25 @@ class FirstRead:
 
 
 def decide(
-    first: FirstRead, seen: Collection[StateId], *, has_permit: bool, is_trigger: bool = False
+    first: FirstRead,
+    last_states: Collection[StateId],
+    *,
+    has_permit: bool,
+    is_trigger: bool = False,
 ) -> Decision:
     """Decide how to respond to a request for a stream.
 
-    :param seen: the states that the client already has.
+    :param last_states: the states that the client already has.
     :param is_trigger: the request started the run, so the response must name it, even if the run
         cannot be read.
     """
     errors = len(first.errors)
     has_new_state = any(update.snapshot is not None for update in first.updates)
-    if first.is_finished and seen and not has_new_state and errors < first.run_count:
+    if first.is_finished and last_states and not has_new_state and errors < first.run_count:
         return Decision.FINISHED
     if errors == len(first.updates) == first.run_count and not is_trigger:
         return Decision.NOT_FOUND
-    may_be_finished = bool(seen) and all(state.is_terminal for state in seen)
+    may_be_finished = bool(last_states) and all(state.is_terminal for state in last_states)
     if not has_permit or (may_be_finished and not first.has_waited):
         return Decision.SNAPSHOT
     return Decision.STREAM
@@ -95,7 +99,7 @@ class StreamOpener:
         self,
         subscription: Subscription,
         encode: EventEncoder,
-        seen: Collection[StateId],
+        last_states: Collection[StateId],
         environ: Mapping[str, Any],
         *,
         poll: bool,
@@ -103,7 +107,7 @@ class StreamOpener:
     ) -> Response:
         """Respond with the updates of a subscription, which is closed with the response.
 
-        :param seen: the states that the client already has.
+        :param last_states: the states that the client already has.
         :param poll: the client wants the current state only.
         :param is_trigger: as for :func:`decide`.
         :raises LakeflowJobsError: no run can be read.
@@ -115,7 +119,7 @@ class StreamOpener:
                 resources.callback(permit.release)
             first = self._read_first(subscription, permit, environ)
             has_permit = permit is not None and not self._is_closing()
-            decision = decide(first, seen, has_permit=has_permit, is_trigger=is_trigger)
+            decision = decide(first, last_states, has_permit=has_permit, is_trigger=is_trigger)
             if decision is Decision.NOT_FOUND:
                 raise first.errors[0]
             if decision is Decision.FINISHED:

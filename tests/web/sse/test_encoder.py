@@ -43,9 +43,9 @@ def parse(data: bytes) -> Event:
     return event
 
 
-def multi(*run_keys: RunKey, seen: dict[int, StateId] | None = None) -> EventEncoder:
+def multi(*run_keys: RunKey, last_states: dict[int, StateId] | None = None) -> EventEncoder:
     runs = [(run_key.job.key, run_key.run_id) for run_key in run_keys]
-    return MultiRunEventEncoder(runs, seen or {}).encode
+    return MultiRunEventEncoder(runs, last_states or {}).encode
 
 
 def resume(last_id: str, run_keys: Sequence[RunKey]) -> dict[int, StateId]:
@@ -100,7 +100,7 @@ def test_multi_run_encoder_event_names_its_run_and_all_states() -> None:
 
 
 def test_multi_run_encoder_after_resume_keeps_the_states_of_other_runs() -> None:
-    encode = multi(ETL, REPORT, seen={1002: RUNNING_ID})
+    encode = multi(ETL, REPORT, last_states={1002: RUNNING_ID})
     event = parse(encode(state(ETL, ENDED)))
     assert event.own_id == f"1001:{state_id_of(ENDED)},1002:{RUNNING_ID}"
 

@@ -57,7 +57,7 @@ TABLE: list[tuple[str, list[RunUpdate], int, bool, list[StateId], Decision, Deci
 
 
 @pytest.mark.parametrize(
-    ("updates", "run_count", "is_finished", "seen", "with_permit", "without_permit"),
+    ("updates", "run_count", "is_finished", "last_states", "with_permit", "without_permit"),
     [row[1:] for row in TABLE],
     ids=[row[0] for row in TABLE],
 )
@@ -65,24 +65,24 @@ def test_decide_with_and_without_a_permit(
     updates: list[RunUpdate],
     run_count: int,
     is_finished: bool,
-    seen: list[StateId],
+    last_states: list[StateId],
     with_permit: Decision,
     without_permit: Decision,
 ) -> None:
     first = FirstRead(updates, run_count, is_finished)
-    assert decide(first, seen, has_permit=True) is with_permit
-    assert decide(first, seen, has_permit=False) is without_permit
+    assert decide(first, last_states, has_permit=True) is with_permit
+    assert decide(first, last_states, has_permit=False) is without_permit
 
 
 @pytest.mark.parametrize(
-    ("seen", "expected"),
+    ("last_states", "expected"),
     [([], STREAM), ([GOING], STREAM), ([GOING, OVER], STREAM), ([OVER], SNAPSHOT)],
 )
 def test_decide_unpolled_run_that_may_be_finished_is_polled_by_the_client(
-    seen: list[StateId], expected: Decision
+    last_states: list[StateId], expected: Decision
 ) -> None:
-    first = FirstRead([], len(seen) or 1, False, has_waited=False)
-    assert decide(first, seen, has_permit=True) is expected
+    first = FirstRead([], len(last_states) or 1, False, has_waited=False)
+    assert decide(first, last_states, has_permit=True) is expected
 
 
 first_reads = st.builds(
@@ -97,20 +97,20 @@ states = st.lists(st.sampled_from([GOING, OVER]), max_size=3)
 
 @given(first_reads, states, st.booleans())
 def test_decide_for_a_trigger_never_refuses(
-    first: FirstRead, seen: list[StateId], has_permit: bool
+    first: FirstRead, last_states: list[StateId], has_permit: bool
 ) -> None:
-    decision = decide(first, seen, has_permit=has_permit, is_trigger=True)
+    decision = decide(first, last_states, has_permit=has_permit, is_trigger=True)
     assert decision is not NOT_FOUND
 
 
 @given(first_reads, states, st.booleans())
 def test_decide_finishes_only_what_the_client_has_seen(
-    first: FirstRead, seen: list[StateId], is_trigger: bool
+    first: FirstRead, last_states: list[StateId], is_trigger: bool
 ) -> None:
-    decision = decide(first, seen, has_permit=True, is_trigger=is_trigger)
-    is_known = first.is_finished and bool(seen) and not {NEW, NEW_END} & set(first.updates)
+    decision = decide(first, last_states, has_permit=True, is_trigger=is_trigger)
+    is_known = first.is_finished and bool(last_states) and not {NEW, NEW_END} & set(first.updates)
     assert (decision is FINISHED) <= is_known
-    without = decide(first, seen, has_permit=False, is_trigger=is_trigger)
+    without = decide(first, last_states, has_permit=False, is_trigger=is_trigger)
     assert without is (SNAPSHOT if decision is STREAM else decision)
 
 
@@ -131,14 +131,15 @@ class Opened:
             cast("Any", settings), self.hub_harness.clock, lambda: self.is_closing
         )
 
-    def request(self, response: Run | BaseException, seen: StateId | None = None) -> Response:
-        subscription = self.hub_harness.subscribe(seen={ONE: seen} if seen else {})
+    def request(self, response: Run | BaseException, last_state: StateId | None = None) -> Response:
+        seen = {ONE: last_state} if last_state else {}
+        subscription = self.hub_harness.subscribe(seen=seen)
         self.hub_harness.poll(response)
         with Flask(__name__).app_context():
             return self.opener.open(
                 subscription,
                 encode_run_update,
-                [seen] if seen else [],
+                [last_state] if last_state else [],
                 EnvironBuilder().get_environ(),
                 poll=False,
             )

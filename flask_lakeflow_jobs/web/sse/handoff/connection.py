@@ -1,8 +1,9 @@
-"""Connections taken over from gunicorn's gthread worker, so that a stream needs no thread.
+"""Connections that gunicorn's gthread worker hands off, so that a stream needs no thread.
 
-This relies on internals of gunicorn: the socket of a request is in its environment, and what a body
-yields is sent before the body is asked for more. Therefore each connection is checked, detaching a
-socket is tried out once per process, and a connection that is not as expected stays with gunicorn.
+This relies on internals of gunicorn: the socket of a request is in its environment, and each part of
+a body is sent before the body's iterator is called again. Therefore each connection is checked, and
+detaching a socket is tried out once per process. A connection that is not as expected stays with
+gunicorn.
 """
 
 from __future__ import annotations
