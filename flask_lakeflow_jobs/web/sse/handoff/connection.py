@@ -1,9 +1,9 @@
 """Connections that gunicorn's gthread worker hands off, so that a stream needs no thread.
 
-This relies on internals of gunicorn: the socket of a request is in its environment, and each part of
-a body is sent before the body's iterator is called again. Therefore each connection is checked, and
-detaching a socket is tried out once per process. A connection that is not as expected stays with
-gunicorn.
+This relies on internals of gunicorn: the socket of a request is in its environment, and each part
+of a body is sent before the body's iterator is called again. Therefore each connection is checked,
+and detaching a socket is tried out once per process. A connection that is not as expected stays
+with gunicorn.
 """
 
 from __future__ import annotations
