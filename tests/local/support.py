@@ -5,21 +5,39 @@ from __future__ import annotations
 import json
 import os
 import textwrap
+import threading
 from collections.abc import Mapping
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 import yaml
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.core import Config
 from databricks.sdk.service.jobs import Run, RunOutput
+from waitress import wasyncore
 
 from flask_lakeflow_jobs.local import Address
 from tests.support import DEADLINE, wait_until
 
 ENDED = {"TERMINATED", "SKIPPED", "INTERNAL_ERROR"}
+
+
+def break_new_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the loop of every server fail that starts from now on.
+
+    Servers that other tests share run in this process too, and continue.
+    """
+    running, loop = set(threading.enumerate()), wasyncore.loop
+
+    def fail(**options: Any) -> None:
+        if threading.current_thread() not in running:
+            raise OSError("no more files")
+        loop(**options)
+
+    monkeypatch.setattr(wasyncore, "loop", fail)
 
 
 def write_bundle(folder: Path, jobs: Mapping[str, Any], files: Mapping[str, str]) -> Path:

@@ -69,10 +69,7 @@ def test_command_fails_with_its_server(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def fail(**_: object) -> None:
-        raise OSError("no more files")
-
-    monkeypatch.setattr("flask_lakeflow_jobs.local.http.server.wasyncore.loop", fail)
+    break_new_servers(monkeypatch)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     assert main(["--bundle", str(etl_bundle), "--folder", str(workspace_folder), "--quiet"]) == 1
     assert "The server failed" in caplog.text

@@ -11,6 +11,7 @@ from urllib.request import urlopen
 import pytest
 
 from flask_lakeflow_jobs.local.http.server import HttpServer
+from tests.local.support import break_new_servers
 from tests.support import wait_until
 
 
@@ -54,11 +55,8 @@ def test_server_listens_on_loopback_only() -> None:
 def test_server_failure_is_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(**_: object) -> None:
-        raise OSError("no more files")
-
     server = HttpServer(0)
-    monkeypatch.setattr("flask_lakeflow_jobs.local.http.server.wasyncore.loop", fail)
+    break_new_servers(monkeypatch)
     server.start(hello)
     wait_until(lambda: not server.is_serving, "the end of the server")
     assert "The server failed" in caplog.text
