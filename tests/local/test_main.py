@@ -11,6 +11,7 @@ import pytest
 
 from flask_lakeflow_jobs.local import ensure_workspace, load_bundle, stop_workspace
 from flask_lakeflow_jobs.local.__main__ import main
+from tests.local.support import break_new_servers
 
 
 def command(bundle: Path, folder: Path, *options: str) -> list[str]:
