@@ -125,7 +125,7 @@ def test_jobs_page_hides_jobs_user_may_not_view(make_shop: MakeShop) -> None:
     assert "broken" not in page
     refused = client.get("/jobs/broken")
     assert refused.status_code == 403
-    assert "does not let you view" in refused.text
+    assert "does not allow you to view" in refused.text
 
 
 def test_jobs_page_without_jobs_says_why(make_shop: MakeShop) -> None:

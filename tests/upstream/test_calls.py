@@ -144,7 +144,8 @@ def test_call_returns_the_result_of_its_last_attempt(
     assert calls.call(INTERNAL, THROTTLED, "result") == "result"
     assert calls.attempts == 3
     assert 3.0 + FIRST_BACKOFF_SECONDS / 2 <= calls.clock.elapsed <= 3.0 + FIRST_BACKOFF_SECONDS
-    assert caplog.messages == [
+    logged = [record for record in caplog.records if record.name == "flask_lakeflow_jobs.upstream"]
+    assert [record.getMessage() for record in logged] == [
         "A call to the workspace failed and is tried again: Oops.",
         "A call to the workspace failed and is tried again: Slow down.",
     ]

@@ -212,8 +212,8 @@ def test_state_id_is_terminal_if_the_run_has_ended(doing: Document, is_terminal:
 
 def test_state_id_is_the_same_in_another_process() -> None:
     program = (
-        "from tests.watching.test_snapshot import LIFE, state_of\n"
-        "print(*(state_of(moment) for moment in LIFE))"
+        "from tests.watching.test_snapshot import LIFE, state_id_of\n"
+        "print(*(state_id_of(moment) for moment in LIFE))"
     )
     other = subprocess.run(
         [sys.executable, "-c", program], check=True, capture_output=True, text=True
