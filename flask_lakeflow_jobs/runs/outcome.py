@@ -285,7 +285,7 @@ class RunStatus:
 
     @property
     def is_terminal(self) -> bool:
-        """Whether the run has ended. Only a repair makes it active again."""
+        """True if the run has ended. Only a repair makes it active again."""
         return has_ended(self.document or self.run)
 
     def to_dict(self) -> dict[str, Any]:

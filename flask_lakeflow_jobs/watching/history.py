@@ -1,4 +1,4 @@
-"""How long the past runs of a job took, remembered per job and identity."""
+"""Durations of the past runs of a job, remembered per job and identity."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class PollSettings:
 
 
 class NextPoll(NamedTuple):
-    """When to poll a run next.
+    """The time of a run's next poll.
 
     :param delay: seconds.
     :param eta: the expected end of the run in milliseconds since the epoch, if there is one.

@@ -66,7 +66,7 @@ class RunUpdate(NamedTuple):
 
 @dataclass(frozen=True)
 class WatchedState:
-    """What a process knows of a run; replaced as a whole, so that it can be read without a lock.
+    """The state of a run in one process; replaced as a whole, and so read without a lock.
 
     :param version: grows with every change; 0 before the first poll.
     :param snapshot: the last state.
@@ -90,7 +90,7 @@ class WatchedState:
 
 
 class PollState(Enum):
-    """What is happening to a watched run."""
+    """The activity of a watched run."""
 
     IDLE = auto()
     POLLING = auto()
@@ -104,7 +104,7 @@ NO_POLL = "none"
 
 @dataclass
 class LeaseState:
-    """What this process knows of the polls of a run by all processes.
+    """The polls of a run by all processes, as this process knows them.
 
     The moments are of this process's monotonic clock.
 

@@ -1,6 +1,6 @@
 """HTML pages: of the workspace, of a run, and of a notebook that ``runs/export`` returns.
 
-The first two need no token, so they contain nothing but their own address.
+The first two need no token, so they contain only their own address.
 """
 
 from __future__ import annotations
