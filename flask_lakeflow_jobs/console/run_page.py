@@ -48,7 +48,7 @@ class Cause:
 
 
 @dataclass(frozen=True)
-class Failure:
+class RunFailure:
     """Why a run failed.
 
     :param causes: at most :data:`MAX_CAUSES`, first to fail first.
@@ -84,7 +84,7 @@ class RunView:
     parameters: dict[str, str]
     repairs: Sequence[Summary]
     expected_end: int | None
-    failure: Failure | None
+    failure: RunFailure | None
     url: str | None
     stale_since: float | None
     now: float
@@ -157,7 +157,7 @@ def _read_repairs(handle: JobHandle, run: Run, state: str, moment: float) -> lis
     return [summarize(item, moment) for item in found] if len(found) > 1 else []
 
 
-def _failure(handle: JobHandle, run: Run) -> Failure | None:
+def _failure(handle: JobHandle, run: Run) -> RunFailure | None:
     if not has_ended(run) or outcome_of(run) is Outcome.SUCCEEDED or run.run_id is None:
         return None
     try:
@@ -173,7 +173,7 @@ def _failure(handle: JobHandle, run: Run) -> Failure | None:
         )
         for task in explained.tasks
     ]
-    return Failure(
+    return RunFailure(
         causes=causes[:MAX_CAUSES],
         more=len(causes[MAX_CAUSES:]),
         message=explained.message,
