@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class State:
+class StateLabel:
     """A state as pages show it: a label, and the kind that gives it color and icon."""
 
     outcome: Outcome
@@ -50,7 +50,7 @@ class Summary:
     """
 
     run_id: int
-    state: State
+    state: StateLabel
     started: int | None
     ended: int | None
     length: float | None
@@ -72,7 +72,7 @@ def summarize(run: Run | BaseRun, now: float, requester_parameter: str | None = 
     ended = (run.end_time or run.start_time or 0) if has_ended(run) else None
     return Summary(
         run_id=run.run_id or 0,
-        state=State(outcome_of(run)),
+        state=StateLabel(outcome_of(run)),
         started=run.start_time or None,
         ended=ended,
         length=_length(run, now),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..runs.ids import normalize_page_url
 from ..runs.outcome import has_ended, outcome_of, parse_state
 from . import filters
-from .summaries import State
+from .summaries import StateLabel
 
 if TYPE_CHECKING:
     from ..sdk_types import RunTask
@@ -47,7 +47,7 @@ class Attempt:
     run_id: int | None
     number: int
     is_last: bool
-    state: State
+    state: StateLabel
     kind: str
     started: int | None
     ended: int | None
@@ -79,7 +79,7 @@ def build_attempt(task: RunTask, now: float, start: int, end: int, *, is_last: b
 
     :param now: milliseconds since the epoch, as ``start`` and ``end`` of the axis.
     """
-    state = State(outcome_of(task))
+    state = StateLabel(outcome_of(task))
     began = task.start_time or None
     over = (task.end_time or began) if has_ended(task) else None
     has_run = began is not None and not state.never_ran
