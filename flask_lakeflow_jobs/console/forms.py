@@ -54,7 +54,7 @@ WHOLE_FORM = "_schema"
 
 
 @dataclass(frozen=True)
-class Field:
+class Control:
     """A control of the form.
 
     :param control: the ``type`` of an input, or ``select``, ``lines``, ``json``.
@@ -80,7 +80,7 @@ class Field:
     def is_checked(self) -> bool:
         return self.value == "true"
 
-    def with_text(self, text: str) -> Field:
+    def with_text(self, text: str) -> Control:
         """Return the control with a text; unchanged if the text is redacted.
 
         :param text: of a flag, any text that marshmallow accepts.
@@ -128,7 +128,7 @@ class Form:
     :param errors: those of no single control.
     """
 
-    fields: Sequence[Field]
+    fields: Sequence[Control]
     inside: str | None = None
     errors: Sequence[str] = ()
 
@@ -137,7 +137,7 @@ class Form:
         return bool(self.errors) or self.first_invalid is not None
 
     @property
-    def first_invalid(self) -> Field | None:
+    def first_invalid(self) -> Control | None:
         """The first control with an error."""
         return next((each for each in self.fields if each.errors), None)
 
@@ -222,12 +222,12 @@ def build_form(job: Job, definition: SdkJob | None, hidden: Iterable[str] = ()) 
         form = Form([_text(name, value) for name, value in _notebook_parameters(definition)])
     elif job.task_type in LIST_NAMES:
         _, (name, *_) = LIST_NAMES[job.task_type]
-        form = Form([Field(name, LIST_LABELS[name], "lines", help="One a line.")])
+        form = Form([Control(name, LIST_LABELS[name], "lines", help="One a line.")])
     elif job.task_type == "dbt":
         form = Form([])
     else:
         form = Form(
-            [Field(WHOLE_FORM, "Parameters", "json", value="{}", help="A JSON object.")],
+            [Control(WHOLE_FORM, "Parameters", "json", value="{}", help="A JSON object.")],
             inside=WHOLE_FORM,
         )
     left_out = set(hidden)
@@ -268,7 +268,7 @@ def _field(
     required: bool,
     is_secret: bool,
     has_offset: bool,
-) -> Field:
+) -> Control:
     kinds = described.get("type", "string")
     kind = (
         next((each for each in kinds if each != "null"), "string")
@@ -276,7 +276,7 @@ def _field(
         else kinds
     )
     default = described.get("default")
-    made = Field(
+    made = Control(
         name=name,
         label=described.get("title") or name,
         control="text",
@@ -328,11 +328,11 @@ def _flag(text: str) -> str:
     return "false" if text in Boolean.falsy else ""
 
 
-def _text(name: str, default: str | None) -> Field:
+def _text(name: str, default: str | None) -> Control:
     secret = is_secret_name(name)
     help_ = f"Default: {default}" if default and not secret else ""
     value = "" if secret else default or ""
-    return Field(name, name, "password" if secret else "text", value=value, help=help_)
+    return Control(name, name, "password" if secret else "text", value=value, help=help_)
 
 
 def _job_parameters(definition: SdkJob | None) -> list[tuple[str, str | None]]:
