@@ -46,7 +46,7 @@ class Filter:
 
 
 @dataclass(frozen=True)
-class Place:
+class Cursor:
     """A place in a history: right after a run.
 
     :param started: when the run started, in milliseconds since the epoch.
@@ -60,10 +60,10 @@ class Place:
         return f"{self.started}.{self.run_id}"
 
 
-def parse_cursor(text: str) -> Place | None:
+def parse_cursor(text: str) -> Cursor | None:
     """Read a cursor from a link; ``None`` if it is not one."""
     match = re.fullmatch(r"(\d{1,16})\.(\d{1,19})", text, re.ASCII)
-    return Place(int(match[1]), int(match[2])) if match else None
+    return Cursor(int(match[1]), int(match[2])) if match else None
 
 
 @dataclass(frozen=True)
@@ -77,11 +77,11 @@ class Page:
 
     runs: Sequence[Summary]
     runs_read: int
-    last: Place | None
+    last: Cursor | None
     has_more: bool
 
 
-def read_page(handle: JobHandle, wanted: Filter, after: Place | None) -> Page:
+def read_page(handle: JobHandle, wanted: Filter, after: Cursor | None) -> Page:
     """Read a page of a job's history.
 
     :param after: ``None``: begin with the newest run.
@@ -95,7 +95,7 @@ def read_page(handle: JobHandle, wanted: Filter, after: Place | None) -> Page:
         older = _older(batch, after)
         for left, run in zip(range(len(older) - 1, -1, -1), older, strict=True):
             runs_read += 1
-            after = Place(run.start_time or 0, run.run_id or 0)
+            after = Cursor(run.start_time or 0, run.run_id or 0)
             summary = summarize(run, moment, parameter)
             if wanted.matches(summary):
                 found.append(summary)
@@ -106,7 +106,7 @@ def read_page(handle: JobHandle, wanted: Filter, after: Place | None) -> Page:
     return Page(found, runs_read, after, has_more)
 
 
-def _older(batch: list[BaseRun], after: Place | None) -> list[BaseRun]:
+def _older(batch: list[BaseRun], after: Cursor | None) -> list[BaseRun]:
     """Return the runs of a list that come after the cursor."""
     ids = [run.run_id for run in batch]
     return batch[ids.index(after.run_id) + 1 :] if after and after.run_id in ids else batch
