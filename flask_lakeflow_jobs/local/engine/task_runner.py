@@ -24,7 +24,7 @@ from .events import (
 from .files import WorkspaceFiles
 from .kinds import TaskContext, build_work, simulate
 from .processes import MAX_OUTPUT_BYTES, Exit, ProcessPool, TaskProcess
-from .templating import References, UnknownReference, resolve
+from .templating import TaskReferences, UnknownReference, resolve
 from .work import CannotRun, ConditionResult, ForEach, NestedRun, ProcessWork, SimulatedWork
 
 _log = logging.getLogger("flask_lakeflow_jobs.local")
@@ -97,7 +97,7 @@ class TaskRunner:
         if simulation is not None:
             self._simulate(run, task, simulate(simulation, task))
             return
-        references = References(run, task, self._workspace)
+        references = TaskReferences(run, task, self._workspace)
         resolved = _resolve_settings(task.spec, references)
         self._submit(TaskPrepared(*ids, resolved))
         match build_work(self._files.localize(resolved), self._context(run, task, references)):
@@ -140,7 +140,7 @@ class TaskRunner:
         # Only now, since the output is read from the process until the event is committed.
         del self._processes[task_id]
 
-    def _context(self, run: JobRun, task: TaskRun, references: References) -> TaskContext:
+    def _context(self, run: JobRun, task: TaskRun, references: TaskReferences) -> TaskContext:
         localize = self._files.localize
         return TaskContext(
             settings=run.settings,
@@ -163,7 +163,7 @@ class TaskRunner:
         )
 
 
-def _resolve_settings(spec: Settings, references: References) -> Settings:
+def _resolve_settings(spec: Settings, references: TaskReferences) -> Settings:
     """Resolve all references, except in a task to repeat: its iterations resolve their own."""
     if "for_each_task" not in spec:
         return dict(resolve(spec, references))

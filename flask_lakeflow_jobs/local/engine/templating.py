@@ -66,7 +66,7 @@ def format_value(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-class References:
+class TaskReferences:
     """The values of the references in the settings of one task.
 
     The names are those of Databricks' documentation ("Supported value references"), with the older

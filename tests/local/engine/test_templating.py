@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.local import states
-from flask_lakeflow_jobs.local.engine.templating import References, UnknownReference, resolve
+from flask_lakeflow_jobs.local.engine.templating import TaskReferences, UnknownReference, resolve
 from flask_lakeflow_jobs.local.model import JobRun, Repair, TaskRun
 from flask_lakeflow_jobs.local.states import State
 
@@ -61,7 +61,7 @@ START = 1_697_251_205_000
 
 def references(
     *, parameters: dict[str, str] | None = None, state: State = states.SUCCESS, item: Any = None
-) -> References:
+) -> TaskReferences:
     first = TaskRun(11, {"task_key": "first"}, state=state, values={"n": [1]}, rows=[{"day": "x"}])
     spec = {"task_key": "main", "notebook_task": {"notebook_path": "/main"}}
     main = TaskRun(12, spec, attempt=1, parent=0 if item is None else 12, item=item)
@@ -79,7 +79,7 @@ def references(
         repairs=(Repair(0, START), Repair(1, START)),
         tasks=(first, main),
     )
-    return References(run, main, {"id": 99, "url": "http://here"})
+    return TaskReferences(run, main, {"id": 99, "url": "http://here"})
 
 
 @pytest.mark.parametrize(
