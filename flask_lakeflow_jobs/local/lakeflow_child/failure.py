@@ -7,7 +7,7 @@ import sys
 import traceback
 from contextlib import suppress
 
-from .secrets import redact
+from .secrets import redact_secrets
 
 _PACKAGES_ADVICE = (
     f"The local workspace installs no packages: tasks use those of {sys.prefix}. "
@@ -37,7 +37,7 @@ def describe_error(error: BaseException) -> dict[str, str]:
     # The user's code may have closed stderr.
     with suppress(ValueError, OSError, AttributeError):
         sys.stderr.write(trace)
-    return {"error": redact(last_line), "error_trace": redact(trace)}
+    return {"error": redact_secrets(last_line), "error_trace": redact_secrets(trace)}
 
 
 def _advice(error: BaseException) -> str:

@@ -43,7 +43,7 @@ def insert_secrets(text: str) -> str:
     return _REFERENCE.sub(lambda match: SecretsUtils().get(match[1], match[2]), text)
 
 
-def redact(text: str) -> str:
+def redact_secrets(text: str) -> str:
     """Replace all secrets that have been read."""
     for value in sorted(_values_to_redact, key=len, reverse=True):
         text = text.replace(value, "[REDACTED]")
@@ -55,7 +55,7 @@ class _RedactingStream:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        self._stream.write(redact(text))
+        self._stream.write(redact_secrets(text))
         return len(text)
 
     def writelines(self, lines: list[str]) -> None:

@@ -10,7 +10,7 @@ from flask_lakeflow_jobs.local.lakeflow_child import secrets
 from flask_lakeflow_jobs.local.lakeflow_child.secrets import (
     SecretsUtils,
     insert_secrets,
-    redact,
+    redact_secrets,
 )
 
 
@@ -26,10 +26,10 @@ def _secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_secret_is_redacted_once_it_was_read(capsys: pytest.CaptureFixture[str]) -> None:
-    assert redact("hunter2") == "hunter2"
+    assert redact_secrets("hunter2") == "hunter2"
     assert SecretsUtils().get(scope="my-scope", key="db.password") == "hunter2"
     assert SecretsUtils().getBytes("prod", "key") == b"hunter22"
-    assert redact("a hunter22 and hunter2") == "a [REDACTED] and [REDACTED]"
+    assert redact_secrets("a hunter22 and hunter2") == "a [REDACTED] and [REDACTED]"
     print("it is hunter2")
     print("hunter22", file=sys.stderr)
     sys.stdout.writelines(["a", "hunter2", "\n"])
@@ -38,7 +38,7 @@ def test_secret_is_redacted_once_it_was_read(capsys: pytest.CaptureFixture[str])
 
 def test_empty_secret_redacts_nothing() -> None:
     assert SecretsUtils().get("prod", "empty") == ""
-    assert redact("text") == "text"
+    assert redact_secrets("text") == "text"
 
 
 def test_missing_secret_names_its_variable() -> None:
