@@ -89,7 +89,7 @@ def build_attempt(task: RunTask, now: float, start: int, end: int, *, is_last: b
         number=(task.attempt_number or 0) + 1,
         is_last=is_last,
         state=state,
-        kind=kind_of(task),
+        kind=kind_label(task),
         started=began,
         ended=over,
         length=max(0.0, (now if over is None else over) - (began or 0)) if has_run else None,
@@ -100,7 +100,7 @@ def build_attempt(task: RunTask, now: float, start: int, end: int, *, is_last: b
     )
 
 
-def kind_of(task: RunTask) -> str:
+def kind_label(task: RunTask) -> str:
     """Return the label of a task's kind."""
     return next(
         (name for field, name in filters.TASK_KINDS.items() if getattr(task, field, None)), "Task"
