@@ -16,7 +16,7 @@ HEADERS = {
     "X-Accel-Buffering": "no",
 }
 
-HEARTBEAT = b": still here\n\n"
+HEARTBEAT_COMMENT = b": still here\n\n"
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 

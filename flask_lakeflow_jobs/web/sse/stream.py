@@ -10,7 +10,7 @@ from ... import telemetry
 from ...watching.subscription import Subscription
 from ...watching.watched_run import RunUpdate
 from .encoder import encode_end
-from .format import HEARTBEAT, format_retry
+from .format import HEARTBEAT_COMMENT, format_retry
 
 if TYPE_CHECKING:
     from ...clock import Clock
@@ -142,7 +142,7 @@ class BlockingBody(Iterator[bytes]):
         updates = stream.subscription.wait(min(self._heartbeat, left), should_stop=self._is_closing)
         events = stream.encode(updates)
         if not events:
-            return stream.end_early() if self._is_closing() else HEARTBEAT
+            return stream.end_early() if self._is_closing() else HEARTBEAT_COMMENT
         return events
 
     def close(self) -> None:

@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs.web.sse.format import HEADERS, HEARTBEAT, format_event, format_retry
+from flask_lakeflow_jobs.web.sse.format import (
+    HEADERS,
+    HEARTBEAT_COMMENT,
+    format_event,
+    format_retry,
+)
 from tests.sse_client import Event, SseParser
 
 #: Line ends for str.splitlines(), but not in an event stream.
@@ -46,7 +51,7 @@ def test_format_event_round_trips_any_text(data: str, name: str | None, id: str 
 
 @given(st.lists(st.tuples(hostile, st.one_of(st.none(), one_line)), max_size=4))
 def test_events_parse_the_same_when_cut_at_every_byte(events: list[tuple[str, str | None]]) -> None:
-    wire = b"".join(format_event(data, id=id_) + HEARTBEAT for data, id_ in events)
+    wire = b"".join(format_event(data, id=id_) + HEARTBEAT_COMMENT for data, id_ in events)
     whole = read(wire)
     by_bytes = read(*(wire[at : at + 1] for at in range(len(wire))))
     assert whole == by_bytes
@@ -95,7 +100,7 @@ def test_format_event_name_or_id_with_line_end_or_nul_raises(bad: str) -> None:
 
 def test_heartbeat_is_a_comment_and_keeps_the_last_id() -> None:
     parser = SseParser()
-    [event] = parser.feed(format_event("a", id="7") + HEARTBEAT + HEARTBEAT)
+    [event] = parser.feed(format_event("a", id="7") + HEARTBEAT_COMMENT + HEARTBEAT_COMMENT)
     assert parser.comments
     assert (event.last_id, parser.last_id) == ("7", "7")
 
@@ -113,7 +118,7 @@ def test_format_retry_sets_the_delay_without_an_event(milliseconds: int) -> None
 
 
 def test_no_message_starts_with_a_byte_order_mark() -> None:
-    for wire in (format_event("a"), format_retry(1), HEARTBEAT):
+    for wire in (format_event("a"), format_retry(1), HEARTBEAT_COMMENT):
         assert not wire.startswith(b"\xef\xbb\xbf")
 
 

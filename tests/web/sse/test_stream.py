@@ -197,7 +197,7 @@ def test_body_without_updates_sends_comments() -> None:
     viewer = Viewer(hub_harness, ETL, heartbeat=0.01)
     viewer.read()
     last_id = viewer.parser.last_id
-    assert next(viewer.body) == wire.HEARTBEAT
+    assert next(viewer.body) == wire.HEARTBEAT_COMMENT
     assert viewer.read() == []
     assert viewer.parser.comments
     assert viewer.parser.last_id == last_id

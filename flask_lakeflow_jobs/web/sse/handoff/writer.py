@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Response
 
 from ....concurrency import call_in_forked_children
-from ..format import HEARTBEAT
+from ..format import HEARTBEAT_COMMENT
 from ..stream import POLLING_RETRY_MILLISECONDS
 from .connection import GunicornConnection, find_connection
 
@@ -249,7 +249,7 @@ class SocketWriter:
         elif self._now >= target.stream.ends_at:
             self._end(target)
         else:
-            self._write(target, HEARTBEAT)
+            self._write(target, HEARTBEAT_COMMENT)
 
     def _end(self, target: StreamSocket) -> None:
         if target.backlog:
