@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..web.auth import Authorizer
 
 #: Jobs that are read concurrently.
-MAX_CONCURRENT_READS = 8
+MAX_CONCURRENT_JOBS = 8
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def read_cards(authorizer: Authorizer, keys: Iterable[str]) -> list[Card]:
             stale_since=queries.stale_since(response, moment),
         )
 
-    with ExitStack() as stack, ThreadPoolExecutor(MAX_CONCURRENT_READS) as threads:
+    with ExitStack() as stack, ThreadPoolExecutor(MAX_CONCURRENT_JOBS) as threads:
         handles = [Jobs(state)[key] for key in keys]
         blanks = [Card(handle.job, find_permissions(authorizer, handle)) for handle in handles]
         acting = [_handle_or_error(handle, stack) for handle in handles]

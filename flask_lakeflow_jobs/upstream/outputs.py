@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Output: TypeAlias = dict[str, Any]
 
 #: Concurrent reads of outputs. The workspace allows 20 such reads a second.
-MAX_CONCURRENT_READS = 4
+MAX_CONCURRENT_OUTPUTS = 4
 
 #: The error codes for the output of a task that never ran, or whose output is purged.
 NO_OUTPUT_CODES = frozenset({"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"})
@@ -42,6 +42,6 @@ def read_outputs(run: Run, read: Callable[[RunTask | Run], Output]) -> dict[str,
         return {}
     if not tasks:
         return {run.run_name or str(run.run_id): read_or_explain(run)}
-    with ThreadPoolExecutor(min(len(tasks), MAX_CONCURRENT_READS)) as pool:
+    with ThreadPoolExecutor(min(len(tasks), MAX_CONCURRENT_OUTPUTS)) as pool:
         outputs = pool.map(read_or_explain, tasks)
         return {task.task_key: output for task, output in zip(tasks, outputs, strict=True)}
