@@ -46,7 +46,7 @@ KIND_NAMES: Mapping[str, str] = {
 }
 
 #: What to do about a termination code. Source: the Jobs API's description of each.
-ADVICE: Mapping[str, str] = {
+CODE_ADVICE: Mapping[str, str] = {
     "CLUSTER_ERROR": "The cluster could not run. Check its event log.",
     "CLUSTER_REQUEST_LIMIT_EXCEEDED": "Too many clusters were requested. Try again later.",
     "DRIVER_ERROR": "The driver broke down; often it ran out of memory.",
@@ -63,7 +63,7 @@ ADVICE: Mapping[str, str] = {
 }
 
 #: The kinds of tasks, by their fields in a task.
-TASK_KINDS: Mapping[str, str] = {
+TASK_KIND_LABELS: Mapping[str, str] = {
     "notebook_task": "Notebook",
     "spark_python_task": "Python script",
     "python_wheel_task": "Python wheel",

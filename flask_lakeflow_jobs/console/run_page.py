@@ -178,7 +178,7 @@ def _failure(handle: JobHandle, run: Run) -> RunFailure | None:
         more=len(causes[MAX_CAUSES:]),
         message=explained.message,
         code=explained.termination_code,
-        advice=filters.ADVICE.get(explained.termination_code or ""),
+        advice=filters.CODE_ADVICE.get(explained.termination_code or ""),
     )
 
 

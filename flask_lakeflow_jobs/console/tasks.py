@@ -103,7 +103,8 @@ def build_attempt(task: RunTask, now: float, start: int, end: int, *, is_last: b
 def kind_label(task: RunTask) -> str:
     """Return the label of a task's kind."""
     return next(
-        (name for field, name in filters.TASK_KINDS.items() if getattr(task, field, None)), "Task"
+        (name for field, name in filters.TASK_KIND_LABELS.items() if getattr(task, field, None)),
+        "Task",
     )
 
 

@@ -43,7 +43,7 @@ def test_format_ago_uses_one_unit(seconds: int, text: str) -> None:
 
 def test_every_task_kind_of_the_sdk_has_a_label() -> None:
     kinds = {each.name for each in dataclasses.fields(RunTask) if each.name.endswith("_task")}
-    assert kinds - set(w.TASK_KINDS) == set()
+    assert kinds - set(w.TASK_KIND_LABELS) == set()
 
 
 def test_summary_of_active_run_has_growing_duration() -> None:

@@ -23,7 +23,7 @@ class Level(Enum):
     ERROR = "error"
 
 
-COLORS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
+LEVEL_COLORS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def worst_exit_code(findings: Iterable[Finding]) -> ExitCode:
 def format_findings(findings: Iterable[Finding]) -> Iterator[str]:
     """Format findings as lines of text."""
     for finding in findings:
-        level = click.style(f"{finding.level.value:<8}", fg=COLORS[finding.level])
+        level = click.style(f"{finding.level.value:<8}", fg=LEVEL_COLORS[finding.level])
         yield f"{level} {finding.about}: {finding.message}"
         if finding.remedy:
             yield f"         {finding.remedy}"
