@@ -15,7 +15,7 @@ from .clock import Clock, SystemClock
 from .config.jobs import JobConfigs, Policy
 from .config.keys import BUNDLE, CONSOLE
 from .config.readers import SettingsReader
-from .config.settings import Settings, load_settings
+from .config.settings import AppSettings, load_settings
 from .errors import ConfigurationError, UpstreamUnavailable
 from .identity import UserLoader
 from .state import EXTENSION_KEY, AppState
@@ -115,7 +115,7 @@ class LakeflowJobs:
         app.register_blueprint(console_blueprint(prefix))
 
 
-def _connect(settings: Settings, instance: Path, cache: SharedCache, clock: Clock) -> Upstream:
+def _connect(settings: AppSettings, instance: Path, cache: SharedCache, clock: Clock) -> Upstream:
     # The upstream package imports the SDK, which takes about a second: at the first call only.
     from .upstream.gateway import Upstream
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .cache import SharedCache
     from .clock import Clock
     from .config.jobs import Policy
-    from .config.settings import Settings
+    from .config.settings import AppSettings
     from .identity import UserLoader
     from .runs.outcome import RunStatus
     from .upstream.gateway import Upstream
@@ -38,7 +38,7 @@ class AppState:
     def __init__(
         self,
         app: Flask,
-        settings: Settings,
+        settings: AppSettings,
         *,
         connect: Callable[[], Upstream],
         cache: SharedCache,

@@ -18,7 +18,7 @@ ReadBundleJobs: TypeAlias = Callable[[Path], Mapping[str, int]]
 
 
 @dataclass(frozen=True)
-class Settings:
+class AppSettings:
     """The settings of one app, named like their keys. Times are in seconds.
 
     :param jobs: by key.
@@ -60,7 +60,7 @@ def load_settings(
     *,
     root: Path,
     read_bundle_jobs: ReadBundleJobs,
-) -> Settings:
+) -> AppSettings:
     """Read and check all settings.
 
     :param jobs: the jobs that the code configures; ``LAKEFLOW_JOBS`` overrides them.
@@ -74,7 +74,7 @@ def load_settings(
     write_timeout = reader.read_seconds(keys.WRITE_TIMEOUT)
     wait_timeout = reader.read_seconds(keys.WAIT_TIMEOUT)
     webhook_username, webhook_password = _read_webhook_credentials(reader)
-    return Settings(
+    return AppSettings(
         jobs=resolve_jobs(reader, jobs or {}, local_ids, wait_timeout),
         sdk={
             argument: str(reader.config[name])

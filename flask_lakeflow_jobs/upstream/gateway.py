@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ..cache import SharedCache
     from ..clock import Clock
     from ..config.jobs import Job
-    from ..config.settings import Settings
+    from ..config.settings import AppSettings
     from ..identity import Identity
 
 T = TypeVar("T")
@@ -51,7 +51,7 @@ class Upstream:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: AppSettings,
         local: Callable[[], WorkspaceAddress] | None,
         shared: SharedCache,
         clock: Clock,

@@ -12,7 +12,7 @@ from werkzeug.routing import Map, MapAdapter, Rule
 
 from ..clock import Clock
 from ..config.readers import parse_path_prefix
-from ..config.settings import Settings
+from ..config.settings import AppSettings
 from . import views
 from .assets import BROWSER_MODULE, browser_module
 from .csrf import refuse_cross_site
@@ -48,7 +48,7 @@ WEBHOOK_ROUTE: Route = ("/webhook", take_notification, ["POST"])
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 
 
-def register_routes(app: Flask, settings: Settings, clock: Clock, *, url_prefix: str) -> None:
+def register_routes(app: Flask, settings: AppSettings, clock: Clock, *, url_prefix: str) -> None:
     """Register the blueprint on an app, with the state of the HTTP interface.
 
     :raises ConfigurationError: the prefix is not a valid path.

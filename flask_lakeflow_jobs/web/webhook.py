@@ -7,7 +7,7 @@ from hmac import compare_digest
 
 from flask import Request, Response, request
 
-from ..config.settings import Settings
+from ..config.settings import AppSettings
 from ..errors import InvalidWebhookCredentials
 from ..globals import current_state
 from .requests import read_notification
@@ -27,7 +27,7 @@ def take_notification() -> Response:
     return Response(status=204)
 
 
-def check_credentials(request: Request, settings: Settings) -> None:
+def check_credentials(request: Request, settings: AppSettings) -> None:
     """Check the user name and the password of a notification.
 
     :raises InvalidWebhookCredentials: one of them is missing or wrong.

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import ConfigurationError
 from flask_lakeflow_jobs.config.readers import SettingsReader
-from flask_lakeflow_jobs.config.settings import Settings, load_settings
+from flask_lakeflow_jobs.config.settings import AppSettings, load_settings
 from flask_lakeflow_jobs.errors import quote
 
 
@@ -26,7 +26,7 @@ def settings(
     *,
     root: Path = Path("/nowhere"),
     read_bundle_jobs: Any = no_bundle,
-) -> Settings:
+) -> AppSettings:
     return load_settings(
         SettingsReader(config or {}, environ or {}),
         None,
@@ -177,7 +177,7 @@ def test_settings_repr_hides_secrets() -> None:
 def test_webhook_credentials_require_username_and_password(where: str) -> None:
     user, password = "LAKEFLOW_JOBS_WEBHOOK_USERNAME", "LAKEFLOW_JOBS_WEBHOOK_PASSWORD"
 
-    def read(values: dict[str, Any]) -> Settings:
+    def read(values: dict[str, Any]) -> AppSettings:
         return settings(values) if where == "config" else settings({}, values)
 
     both = read({user: "databricks", password: "correct-horse"})

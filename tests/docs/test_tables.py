@@ -16,7 +16,7 @@ from flask_lakeflow_jobs import Outcome
 from flask_lakeflow_jobs.cli import command_group
 from flask_lakeflow_jobs.cli.exit_codes import ExitCode
 from flask_lakeflow_jobs.config.keys import KEYS
-from flask_lakeflow_jobs.config.settings import Settings
+from flask_lakeflow_jobs.config.settings import AppSettings
 from flask_lakeflow_jobs.runs.params import TASK_TYPES
 from flask_lakeflow_jobs.telemetry import (
     JOB_ATTRIBUTE,
@@ -49,7 +49,7 @@ def test_table_escapes_pipes_and_newlines() -> None:
 
 def test_keys_table_has_every_setting() -> None:
     keys = {key.name.removeprefix("LAKEFLOW_JOBS").lower().removeprefix("_") for key in KEYS}
-    settings = set(Settings.__dataclass_fields__) - {"jobs", "sdk"}
+    settings = set(AppSettings.__dataclass_fields__) - {"jobs", "sdk"}
     assert settings <= keys
     assert first_cells(docs_tables.keys()) == [key.name for key in KEYS]
 

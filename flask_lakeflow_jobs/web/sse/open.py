@@ -21,7 +21,7 @@ from .stream import BlockingBody, Stream, add_jitter, encode_current_state
 
 if TYPE_CHECKING:
     from ...clock import Clock
-    from ...config.settings import Settings
+    from ...config.settings import AppSettings
     from ...errors import LakeflowJobsError
     from ...watching.snapshot import StateId
 
@@ -88,7 +88,7 @@ class StreamOpener:
     :param is_closing: whether this process is about to end.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, is_closing: Callable[[], bool]) -> None:
+    def __init__(self, settings: AppSettings, clock: Clock, is_closing: Callable[[], bool]) -> None:
         self._settings = settings
         self._clock = clock
         self._is_closing = is_closing
