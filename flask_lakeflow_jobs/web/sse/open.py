@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 FIRST_READ_SECONDS = 5.0
 
 
-class Decision(Enum):
+class StreamDecision(Enum):
     """The ways to respond to a request for a stream."""
 
     NOT_FOUND = "respond with the error of the first run"
@@ -57,13 +57,13 @@ class FirstRead:
         return [update.error for update in self.updates if update.error is not None]
 
 
-def decide(
+def decide_stream(
     first: FirstRead,
     last_states: Collection[StateId],
     *,
     has_permit: bool,
     is_trigger: bool = False,
-) -> Decision:
+) -> StreamDecision:
     """Decide how to respond to a request for a stream.
 
     :param last_states: the states that the client already has.
@@ -73,13 +73,13 @@ def decide(
     errors = len(first.errors)
     has_new_state = any(update.snapshot is not None for update in first.updates)
     if first.is_finished and last_states and not has_new_state and errors < first.run_count:
-        return Decision.FINISHED
+        return StreamDecision.FINISHED
     if errors == len(first.updates) == first.run_count and not is_trigger:
-        return Decision.NOT_FOUND
+        return StreamDecision.NOT_FOUND
     may_be_finished = bool(last_states) and all(state.is_terminal for state in last_states)
     if not has_permit or (may_be_finished and not first.has_waited):
-        return Decision.SNAPSHOT
-    return Decision.STREAM
+        return StreamDecision.SNAPSHOT
+    return StreamDecision.STREAM
 
 
 class StreamOpener:
@@ -109,7 +109,7 @@ class StreamOpener:
 
         :param last_states: the states that the client already has.
         :param poll: the client wants the current state only.
-        :param is_trigger: as for :func:`decide`.
+        :param is_trigger: as for :func:`decide_stream`.
         :raises LakeflowJobsError: no run can be read.
         """
         with ExitStack() as resources:
@@ -119,12 +119,14 @@ class StreamOpener:
                 resources.callback(permit.release)
             first = self._read_first(subscription, permit, environ)
             has_permit = permit is not None and not self._is_closing()
-            decision = decide(first, last_states, has_permit=has_permit, is_trigger=is_trigger)
-            if decision is Decision.NOT_FOUND:
+            decision = decide_stream(
+                first, last_states, has_permit=has_permit, is_trigger=is_trigger
+            )
+            if decision is StreamDecision.NOT_FOUND:
                 raise first.errors[0]
-            if decision is Decision.FINISHED:
+            if decision is StreamDecision.FINISHED:
                 return Response(status=204)
-            if decision is Decision.SNAPSHOT or permit is None:
+            if decision is StreamDecision.SNAPSHOT or permit is None:
                 return _respond([encode_current_state(subscription, first.updates, encode)])
             lifetime = add_jitter(self._settings.stream_max_seconds)
             ends_at = self._clock.monotonic() + lifetime

@@ -17,7 +17,7 @@ from flask_lakeflow_jobs import NotAllowed, RunNotFound, RunStatus, UpstreamUnav
 from flask_lakeflow_jobs.watching.snapshot import Snapshot, StateId
 from flask_lakeflow_jobs.watching.watched_run import RunUpdate
 from flask_lakeflow_jobs.web.sse.encoder import encode_run_update
-from flask_lakeflow_jobs.web.sse.open import Decision, FirstRead, StreamOpener, decide
+from flask_lakeflow_jobs.web.sse.open import FirstRead, StreamDecision, StreamOpener, decide_stream
 from tests.run_documents import state_id_of
 from tests.watching.support import ENDED, ONE, RUNNING, HubHarness
 
@@ -29,12 +29,14 @@ STALE = RunUpdate(ONE, transient_error=UpstreamUnavailable("Not now."))
 MISSING = RunUpdate(ONE, error=RunNotFound(1001, "etl"))
 
 
-NOT_FOUND, FINISHED = Decision.NOT_FOUND, Decision.FINISHED
-SNAPSHOT, STREAM = Decision.SNAPSHOT, Decision.STREAM
+NOT_FOUND, FINISHED = StreamDecision.NOT_FOUND, StreamDecision.FINISHED
+SNAPSHOT, STREAM = StreamDecision.SNAPSHOT, StreamDecision.STREAM
 
 #: Updates, number of runs, whether they are finished, states that the client has; the decision
 #: with a permit and without.
-TABLE: list[tuple[str, list[RunUpdate], int, bool, list[StateId], Decision, Decision]] = [
+TABLE: list[
+    tuple[str, list[RunUpdate], int, bool, list[StateId], StreamDecision, StreamDecision]
+] = [
     ("a new state", [NEW], 1, False, [], STREAM, SNAPSHOT),
     ("a newer state", [NEW], 1, False, [OVER], STREAM, SNAPSHOT),
     ("no newer state", [], 1, False, [GOING], STREAM, SNAPSHOT),
@@ -66,12 +68,12 @@ def test_decide_with_and_without_a_permit(
     run_count: int,
     is_finished: bool,
     last_states: list[StateId],
-    with_permit: Decision,
-    without_permit: Decision,
+    with_permit: StreamDecision,
+    without_permit: StreamDecision,
 ) -> None:
     first = FirstRead(updates, run_count, is_finished)
-    assert decide(first, last_states, has_permit=True) is with_permit
-    assert decide(first, last_states, has_permit=False) is without_permit
+    assert decide_stream(first, last_states, has_permit=True) is with_permit
+    assert decide_stream(first, last_states, has_permit=False) is without_permit
 
 
 @pytest.mark.parametrize(
@@ -79,10 +81,10 @@ def test_decide_with_and_without_a_permit(
     [([], STREAM), ([GOING], STREAM), ([GOING, OVER], STREAM), ([OVER], SNAPSHOT)],
 )
 def test_decide_unpolled_run_that_may_be_finished_is_polled_by_the_client(
-    last_states: list[StateId], expected: Decision
+    last_states: list[StateId], expected: StreamDecision
 ) -> None:
     first = FirstRead([], len(last_states) or 1, False, has_waited=False)
-    assert decide(first, last_states, has_permit=True) is expected
+    assert decide_stream(first, last_states, has_permit=True) is expected
 
 
 first_reads = st.builds(
@@ -99,7 +101,7 @@ states = st.lists(st.sampled_from([GOING, OVER]), max_size=3)
 def test_decide_for_a_trigger_never_refuses(
     first: FirstRead, last_states: list[StateId], has_permit: bool
 ) -> None:
-    decision = decide(first, last_states, has_permit=has_permit, is_trigger=True)
+    decision = decide_stream(first, last_states, has_permit=has_permit, is_trigger=True)
     assert decision is not NOT_FOUND
 
 
@@ -107,10 +109,10 @@ def test_decide_for_a_trigger_never_refuses(
 def test_decide_finishes_only_what_the_client_has_seen(
     first: FirstRead, last_states: list[StateId], is_trigger: bool
 ) -> None:
-    decision = decide(first, last_states, has_permit=True, is_trigger=is_trigger)
+    decision = decide_stream(first, last_states, has_permit=True, is_trigger=is_trigger)
     is_known = first.is_finished and bool(last_states) and not {NEW, NEW_END} & set(first.updates)
     assert (decision is FINISHED) <= is_known
-    without = decide(first, last_states, has_permit=False, is_trigger=is_trigger)
+    without = decide_stream(first, last_states, has_permit=False, is_trigger=is_trigger)
     assert without is (SNAPSHOT if decision is STREAM else decision)
 
 
