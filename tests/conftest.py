@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
+from jinja2.bccache import Bucket, BytecodeCache
 
 from flask_lakeflow_jobs import LakeflowJobs
 from flask_lakeflow_jobs.local import Address, Workspace, load_bundle
@@ -28,8 +30,30 @@ settings.register_profile(
 )
 settings.load_profile("no-deadline")
 
+
+class _CompiledTemplates(BytecodeCache):
+    """Templates that are compiled once for all apps of a process."""
+
+    def __init__(self) -> None:
+        self._code: dict[tuple[str, str], CodeType | None] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._code.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key, bucket.checksum] = bucket.code
+
+
+Flask.jinja_options = {"bytecode_cache": _CompiledTemplates()}
+
 MakeApp = Callable[..., Flask]
 Serve = Callable[[Flask], str]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Use two workers a core: most tests wait for a process or for a response."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +100,7 @@ def make_app(fault_proxy: FaultyWorkspace, job_ids: Mapping[str, int], tmp_path:
             {
                 "DATABRICKS_HOST": fault_proxy.host,
                 "DATABRICKS_TOKEN": fault_proxy.token,
-                "LAKEFLOW_JOBS_POLL_INTERVAL": 0.25,
+                "LAKEFLOW_JOBS_POLL_INTERVAL": 0.1,
                 **config,
             }
         )

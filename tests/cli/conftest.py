@@ -81,7 +81,7 @@ def _settings(
     monkeypatch.setenv("DATABRICKS_TOKEN", workspace.token)
     for key, job_id in job_ids.items():
         monkeypatch.setenv(build_env_name(key), str(job_id))
-    monkeypatch.setenv("LAKEFLOW_JOBS_POLL_INTERVAL", "0.25")
+    monkeypatch.setenv("LAKEFLOW_JOBS_POLL_INTERVAL", "0.1")
     monkeypatch.setenv("LAKEFLOW_JOBS_READ_ATTEMPTS", "1")
     monkeypatch.setenv("LAKEFLOW_JOBS_WAIT_TIMEOUT", "60")
     monkeypatch.setenv("CLI_APP_INSTANCE", str(tmp_path / "instance"))

@@ -17,6 +17,8 @@ from flask_lakeflow_jobs.testing.fault_proxy import Address
 
 BUNDLE = Path(__file__).parent / "bundle" / "databricks.yml"
 
+JOB_IDS = {key: job.job_id for key, job in load_bundle(BUNDLE).jobs.items()}
+
 #: What a browser says of a request that one of the app's own pages makes.
 OWN = {"Origin": "http://localhost"}
 
@@ -53,7 +55,6 @@ def shop_app(
     :param config: settings of the app, over those that it has.
     :param given: to the extension.
     """
-    ids = {key: job.job_id for key, job in load_bundle(BUNDLE).jobs.items()}
     settings: dict[str, dict[str, Any]] = {
         "nightly": {
             "params": Nightly,
@@ -74,14 +75,14 @@ def shop_app(
         {
             "DATABRICKS_HOST": workspace.host,
             "DATABRICKS_TOKEN": workspace.token,
-            "LAKEFLOW_JOBS_POLL_INTERVAL": 0.5,
+            "LAKEFLOW_JOBS_POLL_INTERVAL": 0.1,
             "LAKEFLOW_JOBS_CONSOLE": True,
             **(config or {}),
         }
     )
     LakeflowJobs(
         app,
-        jobs={key: {"job_id": ids.get(key), **each} for key, each in settings.items()},
+        jobs={key: {"job_id": JOB_IDS.get(key), **each} for key, each in settings.items()},
         **given,
     )
     return app

@@ -37,7 +37,7 @@ def folder(
     monkeypatch.setenv("DATABRICKS_TOKEN", workspace.token)
     for key, job in load_bundle(BUNDLE).jobs.items():
         monkeypatch.setenv(build_env_name(key), str(job.job_id))
-    monkeypatch.setenv("LAKEFLOW_JOBS_POLL_INTERVAL", "0.25")
+    monkeypatch.setenv("LAKEFLOW_JOBS_POLL_INTERVAL", "0.1")
     shutil.copy(docs_app.__file__, tmp_path / "app.py")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
