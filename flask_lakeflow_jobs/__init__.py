@@ -28,6 +28,7 @@ from .globals import current_jobs
 from .handle import JobHandle
 from .idempotency import Triggered
 from .identity import ProxyUser
+from .logs import clean_records
 from .results import ExecutionResult, ResultWatch
 from .runs.explanation import Explanation, FailedTask
 from .runs.outcome import Outcome, RunStatus
@@ -73,3 +74,5 @@ __all__ = [
     "run_finished",
     "run_triggered",
 ]
+
+clean_records()

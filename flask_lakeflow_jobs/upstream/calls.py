@@ -18,6 +18,7 @@ from .error_mapping import (
     ErrorContext,
     IncompleteResponse,
     as_ambiguous,
+    clean_error,
     get_retry_after,
     is_ambiguous,
     is_retryable,
@@ -171,9 +172,13 @@ class Call(Generic[T]):
         try:
             return self._send(self._clients.get_client(self._context.identity))
         except NotRetried as error:
-            raise AttemptFailed(error.failure) from None
+            raise self._fail(error.failure) from None
         except Exception as error:
-            raise AttemptFailed(error) from None
+            raise self._fail(error) from None
+
+    def _fail(self, error: Exception) -> AttemptFailed:
+        clean_error(error, self._context.identity)
+        return AttemptFailed(error)
 
     def _time_left(self) -> float:
         return self._deadline - self._clock.monotonic()

@@ -25,6 +25,7 @@ from ..errors import (
     UpstreamUnauthenticated,
     UpstreamUnavailable,
 )
+from ..text import clean_line
 
 if TYPE_CHECKING:
     from ..identity import Identity
@@ -82,10 +83,10 @@ INVALID_TOKEN = re.compile(
 )
 
 #: The part of a message that the SDK appends for its own developers.
-APPENDED = re.compile(r"\.?\s*(?:(?:Config|Env): |This is likely a bug)")
+APPENDED = re.compile(r"(?:Config|Env): |This is likely a bug")
 
-#: Personal access tokens and OAuth tokens: a workspace may repeat the token that it received.
-TOKENS = re.compile(r"\bdapi\w{4,}(?:-\d+)?|\beyJ[\w-]+\.[\w-]+\.[\w-]+")
+#: Characters of an error code that are kept.
+MAX_CODE_CHARS = 100
 
 AMBIGUOUS_ADVICE = (
     " The request may still have been carried out. Check before you retry, or retry with an"
@@ -165,6 +166,22 @@ def as_ambiguous(error: LakeflowJobsError) -> LakeflowJobsError:
     return error
 
 
+def clean_message(message: str, identity: Identity) -> str:
+    """Return the first line of a message, of limited length and without tokens."""
+    line = next(iter(message.strip().splitlines()), "")
+    return clean_line(line.replace(identity.token, "…") if identity.token else line)
+
+
+def clean_error(error: Exception, identity: Identity) -> None:
+    """Clean the texts of a failure of a call, so that no log and no trace repeats the others."""
+    cause: BaseException | None = error
+    while cause is not None:
+        cause.args = tuple(
+            clean_message(arg, identity) if isinstance(arg, str) else arg for arg in cause.args
+        )
+        cause = cause.__cause__ or cause.__context__
+
+
 def translate(error: Exception, context: ErrorContext) -> LakeflowJobsError:
     """Return the error of this extension for a failure of a call."""
     if isinstance(error, LakeflowJobsError):
@@ -186,20 +203,15 @@ class Failure:
     @property
     def code(self) -> str | None:
         """The ``error_code`` of the response."""
-        return getattr(self.error, "error_code", None)
+        code = getattr(self.error, "error_code", None)
+        return None if code is None else clean_line(str(code), MAX_CODE_CHARS)
 
     @property
     def message(self) -> str:
-        """The first line of the message, as a sentence.
-
-        Tokens are removed, and what the SDK appends: the configuration of the client, or a log of
-        the request.
-        """
-        message = APPENDED.split(str(self.error), maxsplit=1)[0].strip()
-        line = message.splitlines()[0] if message else type(self.error).__name__
-        if self.context.identity.token:
-            line = line.replace(self.context.identity.token, "…")
-        line = TOKENS.sub("…", line)
+        """The message as a sentence, without what the SDK appends: the configuration of the client,
+        or a log of the request."""
+        message = clean_message(str(self.error), self.context.identity)
+        line = APPENDED.split(message, maxsplit=1)[0].strip() or type(self.error).__name__
         return line if line.endswith((".", "!", "?")) else f"{line}."
 
     def is_a(self, *kinds: type[Exception]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import traceback
 from contextlib import suppress
 from typing import Any, cast
 
@@ -31,13 +32,18 @@ from flask_lakeflow_jobs.upstream.calls import (
 )
 from flask_lakeflow_jobs.upstream.circuit_breaker import FAILURE_THRESHOLD
 from flask_lakeflow_jobs.upstream.clients import Clients
-from flask_lakeflow_jobs.upstream.error_mapping import ErrorContext, IncompleteResponse
+from flask_lakeflow_jobs.upstream.error_mapping import (
+    MAX_CODE_CHARS,
+    ErrorContext,
+    IncompleteResponse,
+)
 from tests.clocks import FakeClock
 
 INTERNAL = sdk.InternalError("Oops.")
 THROTTLED = sdk.TooManyRequests("Slow down.", retry_after_secs=3)
 UNREACHABLE = requests.ConnectTimeout("no route")
 INCOMPLETE = IncompleteResponse("no run_id")
+USER = Identity("users-own-secret")
 DENIED = sdk.PermissionDenied("No.")
 
 
@@ -129,7 +135,8 @@ class Calls:
             return result
 
         policy = RetryPolicy(timeout, attempts)
-        return Call(self.resources, "get_job", send, policy, ErrorContext(APP, **context)).run()
+        context = {"identity": APP, **context}
+        return Call(self.resources, "get_job", send, policy, ErrorContext(**context)).run()
 
 
 @pytest.fixture
@@ -149,6 +156,27 @@ def test_call_returns_the_result_of_its_last_attempt(
         "A call to the workspace failed and is tried again: Oops.",
         "A call to the workspace failed and is tried again: Slow down.",
     ]
+
+
+def test_call_logs_and_raises_no_token_and_one_line(
+    calls: Calls, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "flask_lakeflow_jobs.upstream")
+    hostile = "users-own-secret of dapi0123456789\nCRITICAL:root:forged\x1b[2J"
+    failure = sdk.TemporarilyUnavailable(hostile, error_code="NO\nCRITICAL:root:forged" * 99)
+    failure.__cause__ = ValueError(hostile)
+
+    with pytest.raises(UpstreamError) as failed:
+        calls.call(failure, attempts=2, identity=USER)
+
+    trace = "".join(traceback.format_exception(failed.value))
+    for text in (caplog.text, trace):
+        assert "… of …" in text
+        for private in ("users-own-secret", "dapi0123", "forged", "\x1b"):
+            assert private not in text
+    assert failed.value.upstream_code is not None
+    assert len(failed.value.upstream_code) <= MAX_CODE_CHARS + 1
+    assert "\n" not in failed.value.upstream_code
 
 
 def test_call_retries_until_its_timeout(calls: Calls) -> None:

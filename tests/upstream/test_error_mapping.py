@@ -25,6 +25,7 @@ from flask_lakeflow_jobs import (
     UpstreamUnavailable,
 )
 from flask_lakeflow_jobs.identity import APP, Identity
+from flask_lakeflow_jobs.text import MAX_LINE_CHARS
 from flask_lakeflow_jobs.upstream.error_mapping import (
     OTHER_RULES,
     RESPONSE_RULES,
@@ -306,6 +307,16 @@ def test_text_that_the_sdk_appends_is_removed(message: str, expected: str) -> No
     assert expected in detail
     for private in ("client_id", "Env:", "Config:", "secret", "DATABRICKS", "Request log"):
         assert private not in detail
+
+
+@pytest.mark.parametrize(
+    "pattern", [" ", ".", "token ", "invalid ", "eyJ-", "dapi", "Job ", "Env:"]
+)
+def test_endless_message_is_cut_before_patterns_match_it(pattern: str) -> None:
+    """Without a limit, some patterns take hours for such messages."""
+    message = f"a{pattern * 1_000_000}b"
+    for kind in (sdk.PermissionDenied, sdk.BadRequest):
+        assert len(translate(kind(message), USERS_WRITE).detail) < MAX_LINE_CHARS + 300
 
 
 @pytest.mark.parametrize(

@@ -266,6 +266,18 @@ class TestSecrets:
         assert "the secret of the app" in caplog.text
 
 
+def test_error_code_of_the_workspace_forges_no_line(
+    client: FlaskClient, fault_proxy: FaultyWorkspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    fault_proxy.fail(Refusal(500, "NO\nCRITICAL:root:forged"), times=None)
+
+    response = client.post("/api/jobs/never/runs/1/repair")
+
+    assert response.status_code == 502
+    assert document_of(response)["upstream_code"] == "NO CRITICAL:root:forged"
+    assert not any(line.startswith("CRITICAL") for line in caplog.text.splitlines())
+
+
 class TestWrongRequests:
     @pytest.mark.parametrize(
         ("method", "path", "allowed"),

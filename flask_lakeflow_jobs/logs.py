@@ -1,0 +1,41 @@
+"""The loggers of the extension, and what no record of them contains."""
+
+from __future__ import annotations
+
+import logging
+
+from .text import clean_line
+
+#: Stable names: they do not follow the modules.
+LOGGER_NAMES = (
+    "flask_lakeflow_jobs",
+    "flask_lakeflow_jobs.audit",
+    "flask_lakeflow_jobs.local",
+    "flask_lakeflow_jobs.polling",
+    "flask_lakeflow_jobs.upstream",
+    "flask_lakeflow_jobs.web",
+)
+
+
+class RecordCleaner(logging.Filter):
+    """A filter that keeps every record on one line, without tokens.
+
+    Records quote the workspace, users and the host app. The trace of an exception stays as it is.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg = clean_line(str(record.msg))
+        if isinstance(record.args, tuple):
+            record.args = tuple(map(_clean_argument, record.args))
+        return True
+
+
+def _clean_argument(value: object) -> object:
+    return value if isinstance(value, int | float | None) else clean_line(str(value))
+
+
+def clean_records() -> None:
+    """Clean the records of all loggers of the extension."""
+    cleaner = RecordCleaner()
+    for name in LOGGER_NAMES:
+        logging.getLogger(name).addFilter(cleaner)

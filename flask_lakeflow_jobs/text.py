@@ -1,0 +1,24 @@
+"""Text from outside, cleaned for one line of a log, a message or a header."""
+
+from __future__ import annotations
+
+import re
+
+#: Longer lines are cut.
+MAX_LINE_CHARS = 2_000
+
+#: Control characters, which start lines and drive terminals; line separators; halves of characters,
+#: which cannot be encoded; and what reverses the direction of text.
+UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+"
+)
+
+#: Personal access tokens and OAuth tokens: a workspace may repeat the token that it received.
+TOKENS = re.compile(r"\bdapi\w{4,}(?:-\d+)?|\beyJ[\w-]{6,}(?:\.[\w-]+)*")
+
+
+def clean_line(text: str, max_chars: int = MAX_LINE_CHARS) -> str:
+    """Return a text as one line of limited length, without tokens."""
+    if len(text) > max_chars:
+        text = f"{text[:max_chars]}…"
+    return TOKENS.sub("…", UNPRINTABLE.sub(" ", text))

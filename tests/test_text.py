@@ -1,0 +1,41 @@
+"""Lines made of text from outside."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_lakeflow_jobs.text import MAX_LINE_CHARS, TOKENS, clean_line
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Grüße, 数据: 5 % of {x}", "Grüße, 数据: 5 % of {x}"),
+        ("one\nCRITICAL:root:forged", "one CRITICAL:root:forged"),
+        ("a\r\n\tb\x85c\u2028d", "a b c d"),
+        ("\x1b]0;title\x07 \x9b31mred", " ]0;title   31mred"),
+        ("left\u202etfel\u2066", "left tfel "),
+        ("half \ud800", "half  "),
+        ("token dapi0123456789abcdef-3.", "token …."),
+        ("token eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl, no", "token …, no"),
+        ("cut eyJhbGciOiJIUzI1", "cut …"),
+    ],
+)
+def test_clean_line_table(text: str, expected: str) -> None:
+    assert clean_line(text) == expected
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=[]), max_size=50))
+def test_clean_line_is_one_printable_encodable_line(text: str) -> None:
+    line = clean_line(text)
+    assert len(line.splitlines()) <= 1
+    line.encode()
+    assert "\x1b" not in line
+
+
+def test_clean_line_is_cut_before_patterns_match_it() -> None:
+    line = clean_line("dapi" * 1_000_000)
+    assert len(line) <= MAX_LINE_CHARS + 1
+    assert not TOKENS.search(line)
