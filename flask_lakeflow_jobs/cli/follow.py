@@ -28,8 +28,8 @@ from .output import (
     print_document,
     print_error,
     print_json_line,
+    print_output,
     print_progress,
-    print_result,
     print_warning,
 )
 
@@ -134,7 +134,7 @@ class RunPrinter:
         elif self.result_format is ResultFormat.TEXT and end.outcome in SUCCESSES:
             outputs = self._read_outputs(partial(outputs_of, self.handle))
             for text in format_outputs(end.run.tasks, outputs):
-                print_result(text)
+                print_output(text)
         if end.outcome is not Outcome.SUCCEEDED:
             print_message = print_warning if code is ExitCode.SUCCEEDED else print_error
             self._print_failure(end, explanation, print_message)

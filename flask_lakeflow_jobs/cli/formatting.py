@@ -219,8 +219,11 @@ def _flatten_messages(messages: Any, field: str = "") -> Iterator[tuple[str, str
 
 
 def format_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Format a table whose columns are as wide as needed; colors have no width."""
-    cells = [list(header), *map(list, rows)]
+    """Format a table whose columns are as wide as needed; colors have no width.
+
+    Each row is one line, so that no text of the workspace makes up another one.
+    """
+    cells = [list(header), *([join_lines(cell) for cell in row] for row in rows)]
     widths = [
         max(len(click.unstyle(cell)) for cell in column) for column in zip(*cells, strict=True)
     ]
@@ -238,7 +241,7 @@ def format_jobs(jobs: Iterable[Job]) -> list[str]:
     return format_table(
         ["KEY", "JOB ID", "TASK TYPE", "RUNS AS", "DESCRIPTION"],
         (
-            [job.key, str(job.job_id), job.task_type or "", job.run_as, join_lines(job.description)]
+            [job.key, str(job.job_id), job.task_type or "", job.run_as, job.description or ""]
             for job in jobs
         ),
     )

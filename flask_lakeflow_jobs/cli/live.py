@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -33,7 +34,7 @@ from .formatting import (
     format_time,
     format_wait_reason,
 )
-from .output import Progress
+from .output import Progress, clean
 
 if TYPE_CHECKING:
     from ..clock import Clock
@@ -96,7 +97,18 @@ def render_run(key: str, status: RunStatus, now: float, max_tasks: int) -> Rende
         omitted.subtract(map(outcome_of, selected))
         counts = ", ".join(f"{n} {outcome.name}" for outcome, n in omitted.items() if n)
         parts.append(_render_line(f"… and {counts}"))
-    return Group(*parts)
+    return _Cleaned(Group(*parts))
+
+
+class _Cleaned:
+    """A renderable without the escapes in its text; those of rich are not part of it yet."""
+
+    def __init__(self, inner: RenderableType) -> None:
+        self._inner = inner
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for text, style, control in console.render(self._inner, options):
+            yield Segment(text if control else clean(text), style, control)
 
 
 def select_tasks(tasks: Sequence[RunTask], max_tasks: int) -> list[RunTask]:

@@ -1,4 +1,7 @@
-"""Printing: results to stdout, everything else to stderr, in any encoding and to closed streams."""
+"""Printing: results to stdout, everything else to stderr, in any encoding and to closed streams.
+
+All text goes through :func:`clean`, so that no text of the workspace controls a terminal.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from ..runs.outcome import Outcome
+from .escapes import KEEP_COLORS, keep_words, remove_escapes
 from .formatting import format_update
 
 if TYPE_CHECKING:
@@ -22,10 +27,26 @@ if TYPE_CHECKING:
 #: An error of the workspace may quote a whole page.
 MAX_RETRY_NOTICE_CHARACTERS = 300
 
+#: The words that commands print in color: outcomes, headings, and the levels of ``doctor``.
+COLORED_WORDS = {*Outcome.__members__, "Error:", "Warning:", "ok", "warning", "error"}
+_KEEP_COLORED_WORDS = keep_words(COLORED_WORDS)
+
+
+def clean(text: str) -> str:
+    """Remove what a terminal would obey, except the colors of :data:`COLORED_WORDS`."""
+    return remove_escapes(text, _KEEP_COLORED_WORDS)
+
 
 def print_result(text: str) -> None:
     """Print a result to stdout, with one newline at the end."""
-    _print(text.removesuffix("\n"), to_stderr=False)
+    _print(clean(text.removesuffix("\n")), to_stderr=False)
+
+
+def print_output(text: str) -> None:
+    """Print the output of a task to stdout, in its own colors if that is a terminal."""
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()
+    text = text.removesuffix("\n")
+    _print(remove_escapes(text, KEEP_COLORS) if is_terminal else clean(text), to_stderr=False)
 
 
 def print_document(document: Any) -> None:
@@ -41,7 +62,7 @@ def print_json_line(document: Any) -> None:
 def print_progress(lines: str | Iterable[str]) -> None:
     """Print one or more lines for people to stderr."""
     for line in [lines] if isinstance(lines, str) else lines:
-        _print(line, to_stderr=True)
+        _print(clean(line), to_stderr=True)
 
 
 def print_error(message: str) -> None:

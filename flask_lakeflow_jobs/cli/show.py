@@ -12,7 +12,7 @@ from ..runs.redaction import redact, redact_outputs, summarize_newest_run
 from .formatting import format_explanation, format_jobs, format_outputs, format_run, format_runs
 from .handles import get_handle, get_state
 from .options import key_argument, output_option, run_argument
-from .output import print_document, print_progress, print_result
+from .output import print_document, print_output, print_progress, print_result
 
 
 @click.command("list")
@@ -109,4 +109,4 @@ def output(key: str | None, run_id: int, as_json: bool) -> None:
         return
     outputs = outputs_of(handle, run_id)
     for text in format_outputs(handle.get_run(run_id).tasks, outputs):
-        print_result(text)
+        print_output(text)

@@ -242,7 +242,7 @@ def test_error_does_not_repeat_its_detail() -> None:
 
 
 def test_table_columns_fit_their_text_without_colors() -> None:
-    rows = [["1", click.style("x", fg="red"), ""], ["10", "longer", "z"]]
+    rows = [["1", click.style("x", fg="red"), ""], ["10", "longer\n", "z"]]
     lines = [click.unstyle(line) for line in format_table(["N", "WORD", "C"], rows)]
     assert lines == ["N   WORD    C", "1   x", "10  longer  z"]
 

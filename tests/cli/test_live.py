@@ -142,3 +142,12 @@ def test_live_progress_fits_the_screen_and_keeps_the_last_state() -> None:
     last = file.getvalue().rpartition("etl: ")[2]
     assert last.startswith("SUCCEEDED  1.0 s")
     assert "… and 195 SUCCEEDED" in last
+
+
+def test_escapes_of_the_workspace_are_not_drawn() -> None:
+    hostile = "\x1b]0;owned\x1b\\\x07\x9b2J\u202e"
+    waiting = run_state("PENDING", message=f"a{hostile}b")
+    lines = render(state(waiting, task(f"ta{hostile}sk", SUCCEEDED)))
+    assert lines[1] == "ab"
+    assert lines[3].startswith("task")
+    assert not any(character in "".join(lines) for character in "\x1b\x07\x9b\u202e")
