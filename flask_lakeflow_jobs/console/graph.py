@@ -2,18 +2,17 @@
 
 The layout is Sugiyama's: layers by longest path, long edges cut by bends, an order within each
 layer that crosses few edges, and rows that keep edges straight. Edges from one task share their
-bends, so there are fewer of them than edges times layers.
+bends, and each part that they share is drawn once. A graph with too many bends or edges for that
+has straight lines.
 Source: K. Sugiyama, S. Tagawa, M. Toda, "Methods for visual understanding of hierarchical system
 structures", IEEE Transactions on Systems, Man, and Cybernetics 11 (1981).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
-from itertools import pairwise
-from statistics import fmean
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ..runs.outcome import select_last_attempts
@@ -24,6 +23,13 @@ if TYPE_CHECKING:
 
 #: Passes over the layers, to and fro, each of which improves the order and the rows.
 SWEEPS = 6
+
+#: A graph with more edges and bends than this has straight lines, and fewer passes.
+MAX_SEGMENTS = 2_000
+SWEEPS_OF_STRAIGHT_LINES = 2
+
+#: Layouts that a process keeps: a run's is that of its job, and does not change while it goes on.
+MAX_LAYOUTS = 32
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,11 @@ class Sizes:
 SMALL = Sizes(width=152, height=30, column_gap=44, row_gap=8)
 MAX_LARGE_TASKS = 40
 
+Point = tuple[float, float]
+
+#: The keys of the tasks that each task waits for, in a form that can be looked up.
+Structure = tuple[tuple[str, tuple[str, ...]], ...]
+
 
 @dataclass(frozen=True)
 class Place:
@@ -57,21 +68,25 @@ class Place:
 
 @dataclass(frozen=True)
 class Layout:
-    """The places of tasks and of the edges between them.
+    """The places of tasks and of the lines between them.
 
     :param places: by task key.
-    :param edges: (from, to) → the points that the edge goes through.
+    :param lines: task key → the lines of the edges that begin there. The line of an edge across
+        several layers consists of parts, which others share: each begins where another ends.
+    :param has_bends: false: there are too many edges for lines that avoid tasks.
     """
 
     width: float
     height: float
     sizes: Sizes
     places: Mapping[str, Place]
-    edges: Mapping[tuple[str, str], Sequence[tuple[float, float]]]
+    lines: Mapping[str, Sequence[Sequence[Point]]]
+    has_bends: bool = True
 
-
-#: A task, by its key, or a bend: the task where its edges begin, and its layer.
-Spot = str | tuple[str, int]
+    def paths(self) -> dict[str, str]:
+        """Return the lines of each task as the ``d`` of an SVG path."""
+        format_line = format_curve if self.has_bends else format_straight
+        return {key: "".join(map(format_line, lines)) for key, lines in self.lines.items()}
 
 
 @dataclass(frozen=True)
@@ -84,8 +99,8 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Edge:
-    """An edge of the graph; its kind is the state of the task where it begins."""
+class Edges:
+    """The edges that begin at one task; their kind is the state of that task."""
 
     path: str
     kind: str
@@ -97,14 +112,17 @@ class Graph:
 
     layout: Layout
     nodes: Sequence[Node]
-    edges: Sequence[Edge]
+    edges: Sequence[Edges]
 
 
 def build_graph(run: Run, rows: Iterable[Attempt]) -> Graph:
     """Draw the tasks of a run, each with its last attempt, and their dependencies."""
     tasks = select_last_attempts(run.tasks)
-    layout = lay_out(
-        {task.task_key: [each.task_key for each in task.depends_on or []] for task in tasks}
+    layout, paths = _draw(
+        tuple(
+            (task.task_key, tuple(each.task_key for each in task.depends_on or ()))
+            for task in tasks
+        )
     )
     attempts = {row.key: row for row in rows if row.is_last}
     return Graph(
@@ -115,10 +133,16 @@ def build_graph(run: Run, rows: Iterable[Attempt]) -> Graph:
             if key in attempts
         ],
         edges=[
-            Edge(format_path(points), attempts[one].state.kind if one in attempts else "waiting")
-            for (one, _), points in layout.edges.items()
+            Edges(path, attempts[key].state.kind if key in attempts else "waiting")
+            for key, path in paths.items()
         ],
     )
+
+
+@lru_cache(maxsize=MAX_LAYOUTS)
+def _draw(structure: Structure) -> tuple[Layout, Mapping[str, str]]:
+    layout = lay_out(dict(structure))
+    return replace(layout, lines={}), layout.paths()
 
 
 def lay_out(depends_on: Mapping[str, Iterable[str]], sizes: Sizes | None = None) -> Layout:
@@ -129,148 +153,206 @@ def lay_out(depends_on: Mapping[str, Iterable[str]], sizes: Sizes | None = None)
     :param sizes: ``None``: smaller ones for many tasks.
     """
     sizes = sizes or (Sizes() if len(depends_on) <= MAX_LARGE_TASKS else SMALL)
-    depth, edges = _depths(depends_on)
-    layers: list[list[Spot]] = [[] for _ in range(max(depth.values(), default=-1) + 1)]
-    for key in depends_on:
-        layers[depth[key]].append(key)
-    paths: dict[tuple[str, str], list[Spot]] = {}
-    bends: set[Spot] = set()
-    for one, other in edges:
-        path: list[Spot] = [(one, layer) for layer in range(depth[one] + 1, depth[other])]
-        for layer, bend in enumerate(path, depth[one] + 1):
-            if bend not in bends:
-                bends.add(bend)
-                layers[layer].append(bend)
-        paths[one, other] = [one, *path, other]
-    left, right = _neighbors(paths.values())
-    _sort_layers(layers, left, right)
-    rows = _find_rows(layers, left, right, sizes)
-    height = max((row + _height(spot, sizes) for spot, row in rows.items()), default=0.0)
+    spots = Spots.of(depends_on)
+    sweeps = SWEEPS if spots.has_bends else SWEEPS_OF_STRAIGHT_LINES
+    _sort_layers(spots, sweeps)
+    heights = [
+        sizes.height if spot < spots.tasks else sizes.bend for spot in range(len(spots.depth))
+    ]
+    rows = _find_rows(spots, sweeps, heights, sizes)
+    keys = list(depends_on)
     return Layout(
-        width=max(0.0, len(layers) * sizes.column - sizes.column_gap + 2 * sizes.margin),
-        height=height + sizes.margin,
+        width=max(0.0, len(spots.layers) * sizes.column - sizes.column_gap + 2 * sizes.margin),
+        height=max(map(sum, zip(rows, heights, strict=True)), default=0.0) + sizes.margin,
         sizes=sizes,
         places={
-            key: Place(sizes.margin + depth[key] * sizes.column, rows[key]) for key in depends_on
+            key: Place(sizes.margin + layer * sizes.column, row)
+            for key, layer, row in zip(keys, spots.depth, rows, strict=False)
         },
-        edges={edge: _points(path, depth[edge[0]], rows, sizes) for edge, path in paths.items()},
+        lines=_find_lines(spots, keys, rows, heights, sizes),
+        has_bends=spots.has_bends,
     )
 
 
-def _depths(
-    depends_on: Mapping[str, Iterable[str]],
-) -> tuple[dict[str, int], list[tuple[str, str]]]:
-    """The layer of each task, one after the last that it waits for; and the edges."""
-    before = {
-        key: [other for other in dict.fromkeys(others) if other in depends_on and other != key]
-        for key, others in depends_on.items()
-    }
-    while True:
-        try:
-            order = list(TopologicalSorter(before).static_order())
-        except CycleError as error:
-            one, other = error.args[1][:2]
-            before[other].remove(one)
-        else:
-            break
-    depth: dict[str, int] = {}
-    for key in order:
-        depth[key] = 1 + max((depth[other] for other in before[key]), default=-1)
-    return depth, [(other, key) for key, others in before.items() for other in others]
+@dataclass(frozen=True)
+class Spots:
+    """The tasks and bends of a graph, by number: first the tasks, then the bends.
+
+    :param tasks: how many of them are tasks.
+    :param origin: the task of each spot; for a bend, the one where its edges begin.
+    :param depth: the layer of each spot.
+    :param left: the spots that each has an edge from, in layers to the left.
+    :param right: the spots that each has an edge to.
+    """
+
+    tasks: int
+    origin: list[int]
+    depth: list[int]
+    layers: list[list[int]]
+    left: list[list[int]]
+    right: list[list[int]]
+    has_bends: bool
+
+    @classmethod
+    def of(cls, depends_on: Mapping[str, Iterable[str]]) -> Spots:
+        before = _number(depends_on)
+        depth = _remove_cycles(before)
+        count, edges = len(before), sum(map(len, before))
+        reach = [0] * count  # the last layer where an edge of each task needs a bend
+        for task, others in enumerate(before):
+            for other in others:
+                reach[other] = max(reach[other], depth[task] - 1)
+        bends = sum(max(0, last - first) for first, last in zip(depth, reach, strict=True))
+        has_bends = edges + bends <= MAX_SEGMENTS
+        origin, left = list(range(count)), [list(others) for others in before]
+        if has_bends:
+            for task in range(count):
+                for layer in range(depth[task] + 1, reach[task] + 1):
+                    left.append([len(origin) - 1 if layer > depth[task] + 1 else task])
+                    origin.append(task)
+                    depth.append(layer)
+            bend_of = {(origin[at], depth[at]): at for at in range(count, len(origin))}
+            for task, others in enumerate(before):
+                left[task] = [bend_of.get((each, depth[task] - 1), each) for each in others]
+        right: list[list[int]] = [[] for _ in origin]
+        layers: list[list[int]] = [[] for _ in range(max(depth, default=-1) + 1)]
+        for spot, others in enumerate(left):
+            layers[depth[spot]].append(spot)
+            for other in others:
+                right[other].append(spot)
+        return cls(count, origin, depth, layers, left, right, has_bends)
 
 
-#: The spots of the next layer to the left, or to the right, that a spot has an edge to.
-Neighbors = Mapping[Spot, Sequence[Spot]]
+def _number(depends_on: Mapping[str, Iterable[str]]) -> list[list[int]]:
+    """Return the numbers of the tasks that each task waits for, each once."""
+    numbers = {key: number for number, key in enumerate(depends_on)}
+    return [
+        [numbers[other] for other in dict.fromkeys(others) if other in numbers]
+        for others in depends_on.values()
+    ]
 
 
-def _neighbors(paths: Iterable[Sequence[Spot]]) -> tuple[Neighbors, Neighbors]:
-    left: dict[Spot, list[Spot]] = {}
-    right: dict[Spot, list[Spot]] = {}
-    for one, other in dict.fromkeys(pair for path in paths for pair in pairwise(path)):
-        left.setdefault(other, []).append(one)
-        right.setdefault(one, []).append(other)
-    return left, right
+def _remove_cycles(before: list[list[int]]) -> list[int]:
+    """Remove each dependency that closes a cycle, and return the layer of each task.
+
+    It is one after the last layer of the tasks that the task waits for.
+    """
+    depth = [-1] * len(before)
+    is_open = [False] * len(before)
+    for first in range(len(before)):
+        path: list[tuple[int, Iterator[int]]] = []
+        following: int | None = first if depth[first] < 0 else None
+        while path or following is not None:
+            if following is not None:
+                is_open[following] = True
+                path.append((following, iter(list(before[following]))))
+                before[following].clear()
+            task, others = path[-1]
+            following = None
+            for other in others:
+                if is_open[other]:
+                    continue
+                before[task].append(other)
+                if depth[other] < 0:
+                    following = other
+                    break
+            else:
+                path.pop()
+                is_open[task] = False
+                depth[task] = 1 + max((depth[other] for other in before[task]), default=-1)
+    return depth
 
 
-def _sort_layers(layers: list[list[Spot]], left: Neighbors, right: Neighbors) -> None:
+def _sort_layers(spots: Spots, sweeps: int) -> None:
     """Sort each layer by the mean position of its neighbors, to and fro."""
-    rank = {spot: at for layer in layers for at, spot in enumerate(layer)}
-    for sweep in range(SWEEPS):
-        neighbors, ordered = (right, layers[::-1]) if sweep % 2 else (left, layers)
-        for layer in ordered:
-            wish = {
-                spot: fmean(rank[each] for each in neighbors[spot])
-                if spot in neighbors
-                else rank[spot]
-                for spot in layer
-            }
-            layer.sort(key=wish.__getitem__)
-            rank.update((spot, at) for at, spot in enumerate(layer))
+    rank: list[float] = [0.0] * len(spots.depth)
+    for layer in spots.layers:
+        for at, spot in enumerate(layer):
+            rank[spot] = at
+    for sweep in range(sweeps):
+        neighbors = spots.right if sweep % 2 else spots.left
+        for layer in reversed(spots.layers) if sweep % 2 else spots.layers:
+            layer.sort(
+                key=dict(zip(layer, _means(layer, neighbors, rank), strict=True)).__getitem__
+            )
+            for at, spot in enumerate(layer):
+                rank[spot] = at
 
 
-def _find_rows(
-    layers: Sequence[Sequence[Spot]], left: Neighbors, right: Neighbors, sizes: Sizes
-) -> dict[Spot, float]:
+def _means(
+    layer: Sequence[int], neighbors: Sequence[Sequence[int]], values: Sequence[float]
+) -> list[float]:
+    """Return the mean value of the neighbors of each spot, or its own if it has none."""
+    return [
+        sum([values[other] for other in others]) / len(others)
+        if (others := neighbors[spot])
+        else values[spot]
+        for spot in layer
+    ]
+
+
+def _find_rows(spots: Spots, sweeps: int, heights: Sequence[float], sizes: Sizes) -> list[float]:
     """The upper edge of each spot: near the middle of its neighbors, and clear of the others."""
-    rows: dict[Spot, float] = {spot: 0.0 for layer in layers for spot in layer}
-    for layer in layers:
-        _stack(layer, rows, rows, sizes)
-    passes = [(left, layers), (right, layers[::-1])] * SWEEPS
+    middles = [0.0] * len(heights)
+    for layer in spots.layers:
+        _stack(layer, [0.0] * len(layer), middles, heights, sizes.row_gap)
+    passes = [(spots.left, spots.layers), (spots.right, spots.layers[::-1])] * sweeps
     for neighbors, ordered in passes[:-1]:  # the last pass aligns tasks with what they wait for
         for layer in ordered:
-            wish = {
-                spot: fmean(rows[each] + _height(each, sizes) / 2 for each in neighbors[spot])
-                - _height(spot, sizes) / 2
-                if spot in neighbors
-                else rows[spot]
-                for spot in layer
-            }
-            _stack(layer, wish, rows, sizes)
-    top = min(rows.values(), default=0.0)
-    return {spot: round(row - top + sizes.margin, 1) for spot, row in rows.items()}
+            _stack(layer, _means(layer, neighbors, middles), middles, heights, sizes.row_gap)
+    rows = [middle - height / 2 for middle, height in zip(middles, heights, strict=True)]
+    top = min(rows, default=0.0) - sizes.margin
+    return [round(row - top, 1) for row in rows]
 
 
 def _stack(
-    layer: Sequence[Spot], wish: Mapping[Spot, float], rows: dict[Spot, float], sizes: Sizes
+    layer: Sequence[int],
+    wishes: Sequence[float],
+    middles: list[float],
+    heights: Sequence[float],
+    gap: float,
 ) -> None:
     """Put the spots of a layer where they wish to be, and push apart those that would overlap.
 
     Spots that touch form a block, which stands where its spots wish it on average.
     """
-    blocks: list[tuple[float, float, list[Spot]]] = []  # sum of wishes, height, spots
-    for spot in layer:
-        total, height, spots = wish[spot], _height(spot, sizes) + sizes.row_gap, [spot]
-        while blocks and blocks[-1][0] / len(blocks[-1][2]) + blocks[-1][1] > total / len(spots):
-            above_total, above_height, above = blocks.pop()
-            total = above_total + total - above_height * len(spots)
+    blocks: list[tuple[float, float, int]] = []  # sum of the wishes for its top, height, spots
+    for spot, wish in zip(layer, wishes, strict=True):
+        total, height, count = wish - heights[spot] / 2, heights[spot] + gap, 1
+        while blocks and blocks[-1][0] / blocks[-1][2] + blocks[-1][1] > total / count:
+            above_total, above_height, above_count = blocks.pop()
+            total = above_total + total - above_height * count
             height += above_height
-            spots = [*above, *spots]
-        blocks.append((total, height, spots))
-    for total, _, spots in blocks:
-        row = total / len(spots)
-        for spot in spots:
-            rows[spot] = row
-            row += _height(spot, sizes) + sizes.row_gap
+            count += above_count
+        blocks.append((total, height, count))
+    at = 0
+    for total, _, count in blocks:
+        row = total / count
+        for spot in layer[at : at + count]:
+            middles[spot] = row + heights[spot] / 2
+            row += heights[spot] + gap
+        at += count
 
 
-def _height(spot: Spot, sizes: Sizes) -> float:
-    return sizes.height if isinstance(spot, str) else sizes.bend
+def _find_lines(
+    spots: Spots, keys: Sequence[str], rows: Sequence[float], heights: Sequence[float], sizes: Sizes
+) -> dict[str, list[list[Point]]]:
+    """From the right of each task to its bends or other tasks, and from there on."""
+    lines: dict[str, list[list[Point]]] = {}
+    xs = [sizes.margin + layer * sizes.column for layer in spots.depth]
+    ys = [round(row + height / 2, 1) for row, height in zip(rows, heights, strict=True)]
+    for spot, others in enumerate(spots.right):
+        start = (xs[spot] + sizes.width, ys[spot])
+        for other in others:
+            line = [start, (xs[other], ys[other])]
+            if other >= spots.tasks:  # past a bend, on both sides of its layer
+                line.append((xs[other] + sizes.width, ys[other]))
+            lines.setdefault(keys[spots.origin[spot]], []).append(line)
+    return lines
 
 
-def _points(
-    path: Sequence[Spot], depth: int, rows: Mapping[Spot, float], sizes: Sizes
-) -> list[tuple[float, float]]:
-    """From the right of a task, past its bends on both sides of their layers, to the other task."""
-    points = []
-    for layer, spot in enumerate(path, depth):
-        x = sizes.margin + layer * sizes.column
-        y = round(rows[spot] + _height(spot, sizes) / 2, 1)
-        points += [(x, y), (x + sizes.width, y)]
-    return points[1:-1]
-
-
-def format_path(points: Sequence[tuple[float, float]]) -> str:
-    """A smooth line through points, as the ``d`` of an SVG path.
+def format_curve(points: Sequence[Point]) -> str:
+    """A smooth line through points, for the ``d`` of an SVG path.
 
     :param points: at least two, from left to right.
     """
@@ -285,3 +367,9 @@ def format_path(points: Sequence[tuple[float, float]]) -> str:
         )
         x, y = to_x, to_y
     return "".join(parts)
+
+
+def format_straight(points: Sequence[Point]) -> str:
+    """A straight line from the first point to the last, for the ``d`` of an SVG path."""
+    (x, y), (to_x, to_y) = points[0], points[-1]
+    return f"M{x:g} {y:g}L{to_x:g} {to_y:g}"
