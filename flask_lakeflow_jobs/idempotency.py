@@ -106,28 +106,30 @@ class RunStarter:
         fingerprint = hash_json([fields, options], default=_to_json)
         record_key = f"idempotency:{token}"
 
-        record = cache.get(record_key)
+        record = _parse_record(cache.get(record_key))
         if record is None:
             triggered = self._start_or_find(fields, options, token)
             new_record = {"run_id": triggered.run_id, "fingerprint": fingerprint}
             if cache.add(record_key, new_record, KEY_TTL_SECONDS):
                 return triggered
-            record = cache.get(record_key)
+            record = _parse_record(cache.get(record_key))
             if record is None:
                 return triggered
-        if record["fingerprint"] != fingerprint:
+        run_id, recorded_fingerprint = record
+        if recorded_fingerprint != fingerprint:
             raise _conflict()
-        return Triggered(record["run_id"], record["run_id"], replayed=True)
+        return Triggered(run_id, run_id, replayed=True)
 
     def _start_or_find(
         self, fields: Mapping[str, Any], options: Mapping[str, Any], token: str
     ) -> Triggered:
-        """Start a run; without a shared record, find out from the run whether it is a replay."""
-        clock, cache = self._state.clock, self._state.cache
+        """Start a run for a key without a record, and find out from the run whether it is a replay.
+
+        The workspace knows a token for longer than the cache, which may lose its entries.
+        """
+        clock = self._state.clock
         started_at = clock.monotonic()
         triggered = self.start(fields, options, token)
-        if cache.is_cross_process and not cache.is_failing:
-            return triggered
         try:
             run, server_time = self._upstream.get_run_and_server_time(triggered.run_id)
         except LakeflowJobsError:  # the run exists, and the caller needs its id
@@ -140,6 +142,15 @@ class RunStarter:
         if use is TokenUse.CONFLICT:
             raise _conflict()
         return replace(triggered, replayed=use is TokenUse.REPLAY)
+
+
+def _parse_record(record: Any) -> tuple[int, str] | None:
+    """Return the run id and the fingerprint of a record; another version's may have neither."""
+    match record:
+        case {"run_id": int(run_id), "fingerprint": str(fingerprint)}:
+            return run_id, fingerprint
+        case _:
+            return None
 
 
 def classify_token_use(run: Run, fields: Mapping[str, Any], requested_at: float) -> TokenUse:

@@ -251,6 +251,25 @@ class TestIdempotency:
 
         assert again.run_id == first.run_id
 
+    @pytest.mark.parametrize("left", [None, {"run": 7}, {"run_id": "7", "fingerprint": "x"}])
+    def test_run_now_after_the_shared_cache_lost_a_record_still_detects_conflicts(
+        self, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, left: Any
+    ) -> None:
+        """Redis evicts, restarts and expires; the workspace remembers the token for longer."""
+        monkeypatch.setattr(FailingStore, "is_available", True)
+        app = make_app(LAKEFLOW_JOBS_CACHE={"CACHE_TYPE": "tests.support.FailingStore"})
+        with app.app_context():
+            cache, key = app.extensions["lakeflow_jobs"].cache, f"click-11-{left}"
+            assert cache.is_cross_process
+            first = current_jobs["never"].run_now({"day": "x"}, idempotency_key=key)
+            monkeypatch.setattr(cache, "get", lambda key: left)
+
+            with pytest.raises(Conflict):
+                current_jobs["never"].run_now({"day": "y"}, idempotency_key=key)
+            again = current_jobs["never"].run_now({"day": "x"}, idempotency_key=key)
+
+        assert again.run_id == first.run_id
+
     @pytest.mark.parametrize("performance_target", ["STANDARD", PerformanceTarget.STANDARD])
     def test_run_now_options_of_sdk_types_are_part_of_the_fingerprint(
         self, performance_target: Any
