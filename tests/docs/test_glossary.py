@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,13 +34,20 @@ def identifiers(module: Path) -> Iterator[str]:
             yield node.id if isinstance(node, ast.Name) else node.attr
 
 
+@cache
+def words_of_identifiers() -> frozenset[tuple[str, str]]:
+    """Each identifier of the package with its module, and its words in lower case."""
+    return frozenset(
+        (
+            f"{module.relative_to(ROOT)}: {name}",
+            f" {' '.join(WORDS.findall(name)).lower()} ",
+        )
+        for module in (ROOT / "flask_lakeflow_jobs").rglob("*.py")
+        for name in identifiers(module)
+    )
+
+
 @pytest.mark.parametrize("term", replaced_terms())
 def test_identifiers_avoid_a_replaced_term(term: str) -> None:
-    phrase = f" {term} "
-    found = sorted(
-        f"{module.relative_to(ROOT)}: {name}"
-        for module in (ROOT / "flask_lakeflow_jobs").rglob("*.py")
-        for name in set(identifiers(module))
-        if phrase in f" {' '.join(WORDS.findall(name)).lower()} "
-    )
+    found = sorted(name for name, words in words_of_identifiers() if f" {term} " in words)
     assert found == []

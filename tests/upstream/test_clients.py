@@ -64,11 +64,11 @@ class TestAppIdentity:
             assert current_jobs["never"].get_job().job_id
 
     def test_throttled_discovery_fails_one_call_at_most(
-        self, app: Flask, fault_proxy: FaultyWorkspace
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace
     ) -> None:
         fault_proxy.fail(Refusal(429, retry_after=3600), path=DISCOVERY, times=1)
 
-        with app.app_context():
+        with make_app(LAKEFLOW_JOBS_TIMEOUT=1).app_context():
             first = current_jobs["never"].results.list_runs()
             assert first.ok is (
                 not fault_proxy.find_requests("GET", DISCOVERY)
