@@ -27,9 +27,10 @@ from ..web import assets
 from ..web.auth import app_handle, current_authorizer, request_handle
 from ..web.csrf import require_same_origin
 from . import filters, fragments, history, queries
-from .cards import read_cards
+from .cards import Card, read_cards
 from .forms import Form, build_form, read_run_values
 from .history import Filter
+from .queries import find_permissions
 from .run_page import RunView, build_run_view
 from .task_page import build_task_view
 
@@ -112,11 +113,13 @@ def show_form(key: str) -> str:
     authorizer = current_authorizer()
     with request_handle(authorizer, key, "run") as handle:
         form = _form(handle)
-        again = request.args.get("again", "")
+        again, started = request.args.get("again", ""), request.args.get("started", "")
         if again:
+            authorizer.check("view", handle.job)
             run, _ = queries.read_run(handle, parse_run_id(again))
             form = form.with_values(read_run_values(run, handle.job.task_type))
-    return _form_page(key, form, again=again)
+        started_run_id = parse_run_id(started) if started else None
+        return _form_page(handle, form, again=again, started_run_id=started_run_id)
 
 
 def start_run(key: str) -> BaseResponse | tuple[str, int] | tuple[str, int, dict[str, str]]:
@@ -133,23 +136,24 @@ def start_run(key: str) -> BaseResponse | tuple[str, int] | tuple[str, int, dict
                 requested_by=authorizer.user_name,
             )
         except InvalidParameters as error:
-            return _form_page(key, form.with_sent(sent).with_errors(error)), error.code
+            return _form_page(handle, form.with_sent(sent).with_errors(error)), error.code
         except Conflict:
             # the form was sent before, with other values: sending it again means another run
             notice = "This form has started a run already. Press Run once more for another one."
-            return _form_page(key, form.with_sent(sent), notice=notice), Conflict.code
+            return _form_page(handle, form.with_sent(sent), notice=notice), Conflict.code
         except LakeflowJobsError as error:
             if not error.retryable:
                 raise
             # a run may have started: the same nonce finds it
             notice = f"{error.detail} {RETRY_NOTICE}"
-            page = _form_page(key, form.with_sent(sent), notice=notice, nonce=nonce)
+            page = _form_page(handle, form.with_sent(sent), notice=notice, nonce=nonce)
             return page, error.code, _retry_after(error)
-    where = url_for(
-        ".show_run",
-        key=key,
-        run_id=triggered.run_id,
-        replayed="1" if triggered.replayed else None,
+        may_view = authorizer.allows("view", handle.job)
+    run_id, replayed = triggered.run_id, "1" if triggered.replayed else None
+    where = (
+        url_for(".show_run", key=key, run_id=run_id, replayed=replayed)
+        if may_view
+        else url_for(".show_form", key=key, started=run_id)
     )
     return redirect(where, 303)
 
@@ -178,10 +182,26 @@ def _refuse_unreadable(handle: JobHandle, form: Form, sent: dict[str, str]) -> N
     raise InvalidParameters("Some values cannot be parsed.", {**messages, **find_unreadable})
 
 
-def _form_page(key: str, form: Form, *, again: str = "", notice: str = "", nonce: str = "") -> str:
-    (card,) = read_cards(current_authorizer(), [key])
+def _form_page(
+    handle: JobHandle,
+    form: Form,
+    *,
+    again: str = "",
+    notice: str = "",
+    nonce: str = "",
+    started_run_id: int | None = None,
+) -> str:
+    """Render the form; users who may run the job but not view it see nothing of other runs.
+
+    :param started_run_id: the run that such a user has just started.
+    """
+    authorizer = current_authorizer()
+    card = Card(handle.job, find_permissions(authorizer, handle))
+    if authorizer.allows("view", handle.job):
+        (card,) = read_cards(authorizer, [handle.key])
     return _page(
         "form.html",
+        started_run_id=started_run_id,
         card=card,
         form=form,
         nonce=nonce if _idempotency_key(nonce) else uuid.uuid4().hex,

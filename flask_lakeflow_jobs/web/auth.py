@@ -64,7 +64,7 @@ class Authorizer:
         :raises NotAllowed: the policy denies the action or fails, the app is read-only, or the
             ``user_loader`` failed.
         """
-        refusal = self._find_refusal(action, job)
+        refusal = self.find_refusal(action, job)
         if refusal is not None:
             raise NotAllowed(refusal)
 
@@ -73,9 +73,13 @@ class Authorizer:
 
         :raises NotAllowed: the ``user_loader`` failed.
         """
-        return self._find_refusal(action, job) is None
+        return self.find_refusal(action, job) is None
 
-    def _find_refusal(self, action: Action, job: Job) -> str | None:
+    def find_refusal(self, action: Action, job: Job) -> str | None:
+        """Return why :meth:`check` fails, or ``None`` if it passes.
+
+        :raises NotAllowed: the ``user_loader`` failed.
+        """
         if action != "view" and self._state.settings.read_only:
             return "This app is read-only: runs can only be viewed."
         policy = job.policy or self._state.policy
@@ -124,16 +128,19 @@ def current_authorizer() -> Authorizer:
 def app_handle(authorizer: Authorizer, key: str, action: Action = "view") -> JobHandle:
     """Return the app's own handle on a job, after an authorization check.
 
-    :raises UnknownJob: there is no such job. The error names the jobs that the user may view.
-    :raises NotAllowed: the user may not do that.
+    :raises UnknownJob: there is no such job, or the user may not view it: nobody learns which. The
+        error names the jobs that the user may view.
+    :raises NotAllowed: the user may view the job, but not do that.
     """
-    jobs = Jobs(current_state())
-    if key not in jobs:
-        names = [job.key for job in authorizer.viewable_jobs()]
-        raise UnknownJob(key[:MAX_QUOTED_NAME_LENGTH], names)
-    handle = jobs[key]
-    authorizer.check(action, handle.job)
-    return handle
+    handle = Jobs(current_state()).get(key)
+    if handle is not None:
+        refusal = authorizer.find_refusal(action, handle.job)
+        if refusal is None:
+            return handle
+        if action != "view" and authorizer.allows("view", handle.job):
+            raise NotAllowed(refusal)
+    names = [job.key for job in authorizer.viewable_jobs()]
+    raise UnknownJob(key[:MAX_QUOTED_NAME_LENGTH], names)
 
 
 @contextmanager
@@ -143,8 +150,8 @@ def request_handle(
     """Yield a handle on a job, after an authorization check. It acts with the token of the request
     if the job runs as its users.
 
-    :raises UnknownJob: there is no such job.
-    :raises NotAllowed: the user may not do that.
+    :raises UnknownJob: there is no such job, or the user may not view it.
+    :raises NotAllowed: the user may view the job, but not do that.
     :raises MissingUserToken: the job runs as its users, and the request carries no token.
     """
     handle = app_handle(authorizer, key, action)

@@ -123,9 +123,31 @@ def test_jobs_page_hides_jobs_user_may_not_view(make_shop: MakeShop) -> None:
     page = client.get("/jobs").text
     assert "nightly" in page
     assert "broken" not in page
-    refused = client.get("/jobs/broken")
+    refused, unknown = client.get("/jobs/broken"), client.get("/jobs/nothing")
+    assert refused.status_code == unknown.status_code == 404
+    assert refused.text == unknown.text.replace("nothing", "broken")
+
+
+def test_form_of_user_who_may_run_but_not_view_shows_nothing_of_runs(
+    make_shop: MakeShop, run_gate: RunGate
+) -> None:
+    """The values that other users gave are no more theirs than the runs are."""
+    app = make_shop(
+        jobs={"alone": {"task_type": "job"}}, policy=lambda user, action, job: action == "run"
+    )
+    client = app.test_client()
+    other = start(app, "alone", {**run_gate.params, "note": "of-another-user"})
+    refused = client.get(f"/jobs/alone/run?again={other}")
     assert refused.status_code == 403
-    assert "does not allow you to view" in refused.text
+    assert "of-another-user" not in refused.text
+    form = client.get("/jobs/alone/run")
+    assert form.status_code == 200
+    assert "A run is active" not in form.text
+
+    sent = client.post("/jobs/alone/run", headers=OWN)
+    assert sent.status_code == 303
+    assert "has started." in client.get(sent.location).text
+    assert client.get("/jobs/alone").status_code == 404
 
 
 def test_jobs_page_without_jobs_says_why(make_shop: MakeShop) -> None:

@@ -28,6 +28,20 @@ ROUTES = [
 ]
 
 
+#: The keys of the app's jobs.
+JOBS = [
+    "failing",
+    "gated",
+    "greeting",
+    "never",
+    "pipeline",
+    "quick",
+    "repeated",
+    "script",
+    "single",
+]
+
+
 class RecordingPolicy:
     """A policy that records its calls and always returns or raises the same."""
 
@@ -45,7 +59,7 @@ class RecordingPolicy:
 class TestPolicy:
     @pytest.mark.parametrize("result", [False, None, 0, RuntimeError("broken")], ids=repr)
     @pytest.mark.parametrize(("method", "path", "action"), ROUTES)
-    def test_denying_or_failing_policy_is_403_without_an_upstream_call(
+    def test_denying_or_failing_policy_hides_the_job_without_an_upstream_call(
         self,
         make_app: MakeApp,
         fault_proxy: FaultyWorkspace,
@@ -54,16 +68,34 @@ class TestPolicy:
         path: str,
         action: str,
     ) -> None:
+        """The response is that to a job that does not exist."""
         policy = RecordingPolicy(result)
         client = make_app(policy=policy).test_client()
 
         response = client.open(f"/api/jobs/{path}", method=method)
 
-        assert response.status_code == 403
+        assert response.status_code == 404
         assert response.mimetype == "application/problem+json"
         assert "broken" not in response.text
-        assert policy.calls == [(action, "never")]
+        assert policy.calls[0] == (action, "never")
+        assert set(policy.calls[1:]) <= {("view", job) for job in JOBS}
         assert not fault_proxy.requests
+        unknown = client.open(f"/api/jobs/{path.replace('never', 'unknown')}", method=method)
+        assert unknown.text.replace("'unknown'", "'never'") == response.text
+        assert list(unknown.headers.keys()) == list(response.headers.keys())
+
+    @pytest.mark.parametrize(("method", "path", "action"), ROUTES)
+    def test_action_on_a_viewable_job_is_403_and_on_a_hidden_job_404(
+        self, make_app: MakeApp, method: str, path: str, action: str
+    ) -> None:
+        for viewable, status in ((True, 403), (False, 404)):
+            client = make_app(
+                policy=lambda user, action, job, viewable=viewable: action == "view" and viewable,
+                LAKEFLOW_JOBS_READ_ONLY=action != "view",
+            ).test_client()
+            response = client.open(f"/api/jobs/{path}", method=method)
+            if action != "view" or not viewable:
+                assert response.status_code == status
 
     @pytest.mark.parametrize(("method", "path", "action"), ROUTES)
     def test_allowing_policy_is_called_once_with_the_action(
@@ -75,6 +107,7 @@ class TestPolicy:
         response = client.open(f"/api/jobs/{path}", method=method)
 
         assert response.status_code != 403
+        assert "This app has no job" not in response.text
         assert policy.calls == [(action, "never")]
 
     def test_failing_policy_is_logged(
@@ -108,9 +141,11 @@ class TestPolicy:
         client = make_app(jobs=jobs, policy=app_policy).test_client()
 
         assert client.post("/api/jobs/mine/run").status_code == 200
-        assert client.post("/api/jobs/never/run").status_code == 403
-        assert job_policy.calls == [("run", "mine")]
-        assert app_policy.calls == [("run", "never")]
+        assert client.post("/api/jobs/never/run").status_code == 404
+        assert job_policy.calls[0] == ("run", "mine")
+        assert app_policy.calls[0] == ("run", "never")
+        assert {job for _, job in job_policy.calls} == {"mine"}
+        assert "mine" not in {job for _, job in app_policy.calls}
 
     def test_list_contains_viewable_jobs_only(self, make_app: MakeApp) -> None:
         client = make_app(policy=lambda user, action, job: job == "quick").test_client()
@@ -152,8 +187,8 @@ def test_user_loader_identifies_the_user(make_app: MakeApp) -> None:
     client = make_app(policy=UserPolicy("anna"), user_loader=demo_user).test_client()
 
     assert client.post("/api/jobs/never/run", headers={"X-Demo-User": "anna"}).status_code == 200
-    assert client.post("/api/jobs/never/run", headers={"X-Demo-User": "bert"}).status_code == 403
-    assert client.post("/api/jobs/never/run").status_code == 403
+    assert client.post("/api/jobs/never/run", headers={"X-Demo-User": "bert"}).status_code == 404
+    assert client.post("/api/jobs/never/run").status_code == 404
 
 
 def test_proxy_headers_of_a_trusted_proxy_identify_the_user(make_app: MakeApp) -> None:
@@ -163,8 +198,8 @@ def test_proxy_headers_of_a_trusted_proxy_identify_the_user(make_app: MakeApp) -
 
     assert client.get("/api/jobs/never", headers=ANNA).status_code == 200
     assert policy.users == [anna]
-    assert client.get("/api/jobs/never").status_code == 403
-    assert policy.users == [anna, None]
+    assert client.get("/api/jobs/never").status_code == 404
+    assert set(policy.users) == {anna, None}
 
 
 @pytest.mark.parametrize("more", [{}, {"LAKEFLOW_JOBS_TRUST_PROXY_HEADERS": False}])
@@ -172,15 +207,15 @@ def test_proxy_headers_are_ignored_by_default(make_app: MakeApp, more: dict[str,
     policy = UserPolicy()
     client = make_app(policy=policy, **more).test_client()
 
-    assert client.get("/api/jobs/never", headers=ANNA).status_code == 403
-    assert policy.users == [None]
+    assert client.get("/api/jobs/never", headers=ANNA).status_code == 404
+    assert set(policy.users) == {None}
 
 
 def test_proxy_headers_are_ignored_with_a_user_loader(make_app: MakeApp) -> None:
     policy = UserPolicy()
     app = make_app(policy=policy, user_loader=demo_user, LAKEFLOW_JOBS_TRUST_PROXY_HEADERS=True)
     app.test_client().get("/api/jobs/never", headers=ANNA)
-    assert policy.users == [None]
+    assert set(policy.users) == {None}
 
 
 def test_proxy_headers_are_decoded_as_utf_8(make_app: MakeApp) -> None:
@@ -190,7 +225,7 @@ def test_proxy_headers_are_decoded_as_utf_8(make_app: MakeApp) -> None:
 
     client.get("/api/jobs/never", headers={"X-Forwarded-Preferred-Username": wsgi_value})
 
-    assert policy.users == [ProxyUser(name="Jörg Müller")]
+    assert set(policy.users) == {ProxyUser(name="Jörg Müller")}
 
 
 class LoginUser:
@@ -213,7 +248,7 @@ def test_user_who_is_not_authenticated_is_none(make_app: MakeApp, is_authenticat
     response = client.get("/api/jobs/never")
 
     assert (response.status_code == 200) is is_authenticated
-    assert policy.users == [user if is_authenticated else None]
+    assert set(policy.users) == {user if is_authenticated else None}
 
 
 @pytest.mark.parametrize(
@@ -268,14 +303,14 @@ def test_lists_and_errors_name_viewable_jobs_only(make_app: MakeApp) -> None:
     assert "gated" not in unknown.text
 
 
-def test_stream_of_several_runs_with_a_denied_job_is_403(
+def test_stream_of_several_runs_with_a_hidden_job_is_404(
     make_app: MakeApp, fault_proxy: FaultyWorkspace
 ) -> None:
     client = make_app(policy=allow_keys("never")).test_client()
 
     response = client.get("/api/jobs/stream?run=never:1&run=quick:1")
 
-    assert response.status_code == 403
+    assert response.status_code == 404
     assert not fault_proxy.requests
     run_id = client.post("/api/jobs/never/run").get_json()["runId"]
     assert client.get(f"/api/jobs/stream?run=never:{run_id}").status_code == 200
@@ -329,9 +364,9 @@ def test_user_loader_may_be_flask_logins_current_user(make_app: MakeApp) -> None
         return name
 
     client = app.test_client()
-    assert client.post("/api/jobs/never/run").status_code == 403
+    assert client.post("/api/jobs/never/run").status_code == 404
     client.get("/login/bert")
-    assert client.post("/api/jobs/never/run").status_code == 403
+    assert client.post("/api/jobs/never/run").status_code == 404
     client.get("/login/anna")
     users: list[str] = []
     with run_triggered.connected_to(lambda _, user, **__: users.append(user)):
