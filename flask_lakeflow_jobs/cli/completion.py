@@ -71,7 +71,9 @@ def _fetch_parameters(handle: JobHandle) -> list[str]:
     def fetch() -> None:
         with suppress(Exception):  # a thread would print it
             settings = handle.get_job().settings
-            names.extend(each.name for each in (settings and settings.parameters) or [])
+            parameters = (settings and settings.parameters) or []
+            # The shell prints them as they are, and a terminal would obey an escape.
+            names.extend(each.name for each in parameters if each.name.isprintable())
 
     thread = Thread(target=fetch, daemon=True)  # so that it does not delay the end of the process
     thread.start()

@@ -45,10 +45,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             break  # the server has logged why; the next client starts another workspace
         if options.idle_exit and workspace.idle_seconds > options.idle_exit:
             break
-        if (folder.read_address() or {}).get("pid") != os.getpid():
-            break  # the folder was removed
+        if not _is_own(folder):
+            break  # the folder was removed, or others may write to it
     workspace.stop()
     return 0 if is_serving else 1
+
+
+def _is_own(folder: WorkspaceFolder) -> bool:
+    try:
+        return (folder.read_address() or {}).get("pid") == os.getpid()
+    except WorkspaceError:
+        return False
 
 
 def _print_exports(address: Address, workspace: Workspace) -> None:

@@ -54,7 +54,7 @@ def stop_workspace(folder: str | Path) -> bool:
     content = home.read_address()
     if not home.is_served() or content is None:
         return False
-    pid = int(content["pid"])
+    pid: int = content["pid"]
     if pid == os.getpid():
         raise WorkspaceError(
             f"The workspace in {home.path} is part of this process. Call its stop()."
@@ -80,7 +80,7 @@ def _find_running(home: WorkspaceFolder, bundle: Path) -> Address | None:
             "Stop it first, or use another folder."
         )
     _check_target_and_variables(home, content)
-    return Address(content["host"], content["token"], int(content["pid"]))
+    return Address(content["host"], content["token"], content["pid"])
 
 
 def _check_target_and_variables(home: WorkspaceFolder, content: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from typing import IO, Any
 
 _MAX_READ_LOCK_SECONDS = 0.5  # for which is_served() of another process may hold the lock
 _LOCK_RETRY_SECONDS = 0.01
+_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +51,45 @@ class WorkspaceFolder:
         self._starting = self.path / "starting.lock"
 
     def create(self) -> None:
-        """Create the folder, readable by this user only."""
+        """Create the folder, readable by this user only.
+
+        :raises WorkspaceError: that fails, or others may change what is there.
+        """
         try:
-            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for parent in reversed(self.path.parents):
+                if not parent.exists():
+                    # Not by the umask: who may write to it may put another folder in its place.
+                    parent.mkdir(mode=0o755, exist_ok=True)
+            self.path.mkdir(exist_ok=True, mode=0o700)
         except OSError as error:
             raise WorkspaceError(
                 f"The folder {self.path} for the local workspace cannot be created: {error}. "
                 "Use a writable folder."
             ) from error
+        self.check()
+
+    def check(self) -> None:
+        """Check that only this user can have written what the folder contains.
+
+        It says where calls are sent, what a client has to know to run code as this user, and which
+        process ``--stop`` ends.
+
+        :raises WorkspaceError: the folder belongs to another user, or others may write to it.
+        """
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            return
+        if status.st_uid != os.geteuid():
+            problem = "belongs to another user"
+        elif status.st_mode & _WRITABLE_BY_OTHERS:
+            problem = "is writable by other users"
+        else:
+            return
+        raise WorkspaceError(
+            f"The folder {self.path} for the local workspace {problem}. Remove it, or use another "
+            "folder."
+        )
 
     def create_log(self) -> IO[bytes]:
         """Open an empty log, readable by this user only."""
@@ -64,7 +97,11 @@ class WorkspaceFolder:
         return open(os.open(self.log, flags, 0o600), "wb")
 
     def is_served(self) -> bool:
-        """Return whether a process serves the folder."""
+        """Return whether a process serves the folder.
+
+        :raises WorkspaceError: others may write to the folder.
+        """
+        self.check()
         try:
             descriptor = os.open(self._serving, os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -107,8 +144,13 @@ class WorkspaceFolder:
             yield
 
     def read_address(self) -> dict[str, Any] | None:
-        """Return what the serving process wrote, or ``None`` if it is missing or incomplete."""
-        return _read_json(self._address)
+        """Return what the serving process wrote, or ``None`` if it is missing or incomplete.
+
+        :raises WorkspaceError: others may have written it.
+        """
+        self.check()
+        content = _read_json(self._address)
+        return content if content is not None and _is_complete(content) else None
 
     def write_address(self, content: dict[str, Any]) -> None:
         """Publish the address of the workspace."""
@@ -149,10 +191,22 @@ def _lock(descriptor: int, timeout: float) -> bool:
             return True
 
 
+def _is_complete(address: dict[str, Any]) -> bool:
+    pid = address.get("pid")
+    texts = (address.get(name) for name in ("host", "token", "bundle"))
+    # Zero and negative numbers stand for groups of processes.
+    return all(isinstance(text, str) for text in texts) and isinstance(pid, int) and pid > 0
+
+
 def _read_json(path: Path) -> dict[str, Any] | None:
+    """Return the object in a file that only this user can have written, or ``None``."""
     try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        with open(path, "rb") as file:
+            status = os.fstat(file.fileno())
+            if status.st_uid != os.geteuid() or status.st_mode & _WRITABLE_BY_OTHERS:
+                return None
+            content = json.load(file)
+    except (OSError, ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
 

@@ -33,6 +33,9 @@ from .registry import Registry
 from .store.sqlite import Store
 from .store.unit_of_work import UnitOfWork
 
+#: Variables that configure the app or log it in, at Databricks and its clouds.
+_APP_PREFIXES = ("ARM_", "AWS_", "AZURE_", "DATABRICKS_", "FLASK_", "GOOGLE_", "LAKEFLOW_JOBS")
+
 
 class Workspace:
     """A workspace in this process.
@@ -75,6 +78,8 @@ class Workspace:
         self._folder.create()
         with ExitStack() as resources:
             resources.callback(os.close, self._folder.acquire())
+            # It may name a process that died, whose number is another one's by now.
+            self._folder.remove_address()
             try:
                 address = self._serve(bundle, resources)
             except sqlite3.DatabaseError as error:
@@ -89,7 +94,7 @@ class Workspace:
         store = Store(self._folder.database)
         shutil.rmtree(self._folder.tasks, ignore_errors=True)
         self._folder.tasks.mkdir(mode=0o700, exist_ok=True)
-        self._folder.data.mkdir(exist_ok=True)
+        self._folder.data.mkdir(mode=0o700, exist_ok=True)
         token, last_port = self._folder.read_identity()
         self._server = HttpServer(last_port if self._port is None else self._port)
         host = self._server.host
@@ -166,13 +171,17 @@ class Workspace:
             raise CannotRun(error.message) from None
 
     def _task_environment(self, host: str, token: str) -> Mapping[str, str]:
-        """Return the environment of this process, with credentials for this workspace only."""
-        inherited = {
-            key: value for key, value in os.environ.items() if not key.startswith("DATABRICKS_")
-        }
+        """Return the environment of this process, with credentials for this workspace only.
+
+        Secrets for tasks (``LAKEFLOW_SECRET_…``) stay; those of the app do not.
+        """
         return {
-            **inherited,
+            **{name: value for name, value in os.environ.items() if not _is_of_the_app(name)},
             "DATABRICKS_HOST": host,
             "DATABRICKS_TOKEN": token,
             "LAKEFLOW_LOCAL_DATA": str(self._folder.data),
         }
+
+
+def _is_of_the_app(name: str) -> bool:
+    return name.startswith(_APP_PREFIXES) or name == "SECRET_KEY"

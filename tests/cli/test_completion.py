@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 from click.shell_completion import ShellComplete
+from databricks.sdk.service.jobs import Job
 from flask import Flask
 from flask.cli import FlaskGroup
 
 from flask_lakeflow_jobs.cli import completion
 from flask_lakeflow_jobs.config.jobs import build_env_name
+from flask_lakeflow_jobs.handle import JobHandle
 from flask_lakeflow_jobs.local.home import WorkspaceFolder
 from flask_lakeflow_jobs.testing import FaultyWorkspace, GatewayPage
 from tests.cli import apps
@@ -50,6 +52,14 @@ def test_parameter_completes_those_that_the_job_declares(
 ) -> None:
     monkeypatch.setattr(completion, "LOOKUP_TIMEOUT_SECONDS", DEADLINE)
     assert complete("run", "held", "-p") == ["gate="]
+
+
+def test_parameter_with_escapes_is_not_completed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(completion, "LOOKUP_TIMEOUT_SECONDS", DEADLINE)
+    parameters = [{"name": name, "default": ""} for name in ("a\x1b]0;x\x07", "b\u202e", "c")]
+    job = Job.from_dict({"settings": {"parameters": parameters}})
+    monkeypatch.setattr(JobHandle, "get_job", lambda _: job)
+    assert complete("run", "held", "-p") == ["c="]
 
 
 def test_parameter_completes_the_fields_of_the_task_type() -> None:

@@ -21,6 +21,7 @@ from flask_lakeflow_jobs.local import (
     stop_workspace,
 )
 from flask_lakeflow_jobs.local.home import WorkspaceFolder
+from flask_lakeflow_jobs.local.store.sqlite import Store
 from tests.local.support import Client, task_results
 from tests.support import wait_until
 
@@ -201,3 +202,23 @@ def test_workspace_of_this_process_is_found_but_not_stopped(
         assert ensure_workspace(workspace_folder, etl_bundle) == address
         with pytest.raises(WorkspaceError, match="part of this process"):
             stop_workspace(workspace_folder)
+
+
+def test_address_of_a_dead_process_is_not_stopped(
+    etl_bundle: Path, workspace_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process that serves the folder next may not have written its own address yet."""
+    address = ensure_workspace(workspace_folder, etl_bundle)
+    written = (workspace_folder / "address.json").read_bytes()
+    kill(address, workspace_folder)
+    assert (workspace_folder / "address.json").read_bytes() == written
+    stopped: list[bool] = []
+
+    def open_store(path: Path) -> Store:
+        stopped.append(stop_workspace(workspace_folder))
+        return Store(path)
+
+    monkeypatch.setattr("flask_lakeflow_jobs.local.workspace.Store", open_store)
+    monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("another process was signaled"))
+    with Workspace(etl_bundle, workspace_folder):
+        assert stopped == [False]

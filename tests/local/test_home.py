@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flask_lakeflow_jobs.local import WorkspaceError
 from flask_lakeflow_jobs.local.home import WorkspaceFolder
+
+NOBODY = 65534
+ADDRESS = {"host": "http://127.0.0.1:1", "token": "t", "bundle": "/databricks.yml", "pid": 7}
 
 
 @pytest.fixture
@@ -53,8 +58,8 @@ def test_start_lock_is_exclusive(home: WorkspaceFolder) -> None:
 
 def test_address_is_read_until_it_is_removed(home: WorkspaceFolder) -> None:
     assert home.read_address() is None
-    home.write_address({"host": "http://127.0.0.1:1"})
-    assert home.read_address() == {"host": "http://127.0.0.1:1"}
+    home.write_address(ADDRESS)
+    assert home.read_address() == ADDRESS
     assert (home.path / "address.json").stat().st_mode & 0o777 == 0o600
     home.remove_address()
     home.remove_address()
@@ -65,6 +70,72 @@ def test_address_is_read_until_it_is_removed(home: WorkspaceFolder) -> None:
 def test_incomplete_address_is_none(home: WorkspaceFolder, content: bytes) -> None:
     (home.path / "address.json").write_bytes(content)
     assert home.read_address() is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"pid": 0}, {"pid": -1}, {"pid": "7"}, {"host": None}, {"token": 5}, {"bundle": ["x"]}],
+)
+def test_address_of_other_types_is_none(home: WorkspaceFolder, wrong: dict[str, Any]) -> None:
+    home.write_address({**ADDRESS, **wrong})
+    assert home.read_address() is None
+
+
+@pytest.fixture
+def _no_umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("_no_umask")
+def test_create_ignores_the_umask(tmp_path: Path) -> None:
+    home = WorkspaceFolder(tmp_path / "instance" / "lakeflow")
+    home.create()
+    assert home.path.parent.stat().st_mode & 0o777 == 0o755
+    assert home.path.stat().st_mode & 0o777 == 0o700
+
+
+def use(home: WorkspaceFolder) -> list[Callable[[], object]]:
+    return [home.create, home.is_served, home.read_address]
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o702])
+def test_folder_that_others_may_write_to_is_refused(home: WorkspaceFolder, mode: int) -> None:
+    home.write_address(ADDRESS)
+    home.path.chmod(mode)
+    for call in use(home):
+        with pytest.raises(WorkspaceError, match=r"is writable by other users\. Remove it"):
+            call()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a folder away")
+def test_folder_of_another_user_is_refused(home: WorkspaceFolder) -> None:
+    home.write_address(ADDRESS)
+    os.chown(home.path, NOBODY, NOBODY)
+    for call in use(home):
+        with pytest.raises(WorkspaceError, match=r"belongs to another user\. Remove it"):
+            call()
+
+
+@pytest.mark.parametrize("name", ["address.json", "identity.json"])
+def test_file_that_others_may_have_written_is_ignored(home: WorkspaceFolder, name: str) -> None:
+    home.write_address(ADDRESS)
+    token, _ = home.read_identity()
+    file = home.path / name
+    content = file.read_bytes()
+    changes: list[Callable[[], None]] = [lambda: file.chmod(0o666)]
+    if os.geteuid() == 0:
+        changes.append(lambda: os.chown(file, NOBODY, NOBODY))
+    for change in changes:
+        file.unlink()
+        file.touch(mode=0o600)
+        file.write_bytes(content)
+        change()
+        if name == "address.json":
+            assert home.read_address() is None
+        else:
+            assert home.read_identity()[0] != token
 
 
 def test_identity_keeps_token_and_port(home: WorkspaceFolder) -> None:

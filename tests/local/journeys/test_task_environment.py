@@ -158,6 +158,28 @@ def test_secret_is_read_and_redacted_from_the_output(
     assert (output.logs or "").startswith("it is [REDACTED]\n[REDACTED]\na[REDACTED]\n")
 
 
+def test_task_inherits_the_environment_without_credentials_of_the_app(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    credentials = [
+        "ARM_CLIENT_SECRET",
+        "AWS_SECRET_ACCESS_KEY",
+        "AZURE_CLIENT_SECRET",
+        "DATABRICKS_CLIENT_SECRET",
+        "DATABRICKS_CONFIG_PROFILE",
+        "FLASK_SECRET_KEY",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "LAKEFLOW_JOBS_WEBHOOK_PASSWORD",
+        "SECRET_KEY",
+    ]
+    for name in (*credentials, "LAKEFLOW_SECRET_PROD_KEY", "OTHER"):
+        monkeypatch.setenv(name, "hunter2")
+    code = "import os; print(*sorted(name for name in os.environ if os.environ[name] == 'hunter2'))"
+    client = serve({"etl": {"tasks": [python_task("main")]}}, {"main.py": code})
+    logs = client.outputs(client.run("etl"))["main"].logs
+    assert logs == "LAKEFLOW_SECRET_PROD_KEY OTHER\n"
+
+
 def test_missing_secret_names_the_variable_to_set(serve: Serve) -> None:
     client = serve(
         {"etl": {"tasks": [notebook_task("main")]}},
