@@ -32,7 +32,7 @@ def _ago(milliseconds: float) -> str:
 
 def lakeflow_head() -> Markup:
     """Render the style sheet and the script that fragments need, for the ``head`` of a page."""
-    return _render("_head.html")
+    return render("_head.html")
 
 
 def lakeflow_job_card(key: str) -> Markup:
@@ -40,7 +40,7 @@ def lakeflow_job_card(key: str) -> Markup:
     authorizer = current_authorizer()
     if not _may_view(authorizer, key):
         return Markup("")
-    return _render("_jobs.html", cards=read_cards(authorizer, [key]), keys=[key])
+    return render("_jobs.html", cards=read_cards(authorizer, [key]), keys=[key])
 
 
 def lakeflow_run(key: str, run_id: int) -> Markup:
@@ -52,8 +52,8 @@ def lakeflow_run(key: str, run_id: int) -> Markup:
         with request_handle(authorizer, key) as handle:
             view = build_run_view(authorizer, handle, run_id)
     except LakeflowJobsError as error:
-        return _render("_problem.html", error=error)
-    return _render("_live.html", view=view)
+        return render("_problem.html", error=error)
+    return render("_live.html", view=view)
 
 
 def _may_view(authorizer: Authorizer, key: str) -> bool:
@@ -64,5 +64,7 @@ def _may_view(authorizer: Authorizer, key: str) -> bool:
     return True
 
 
-def _render(template: str, **given: Any) -> Markup:
-    return Markup(render_template(f"lakeflow_jobs/{template}", **given))  # noqa: S704
+def render(template: str, **given: Any) -> Markup:
+    """Render a template of the console; what cannot be encoded is replaced."""
+    text = render_template(f"lakeflow_jobs/{template}", **given)
+    return Markup(text.encode(errors="replace").decode())  # noqa: S704

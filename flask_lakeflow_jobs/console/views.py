@@ -7,7 +7,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, Response, current_app, redirect, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -223,7 +223,7 @@ def show_run(key: str, run_id: str) -> str:
 
 def show_live(key: str, run_id: str) -> str:
     """Render the parts of the page that change, for its script."""
-    return render_template("lakeflow_jobs/_run.html", view=_run_view(key, run_id))
+    return fragments.render("_run.html", view=_run_view(key, run_id))
 
 
 def _run_view(key: str, run_id: str) -> RunView:
@@ -264,7 +264,7 @@ def _page(template: str, **given: Any) -> str:
         user = current_authorizer().user_name
     except NotAllowed:  # the error page shows no name
         user = None
-    return render_template(f"lakeflow_jobs/{template}", user=user, now=queries.now(), **given)
+    return fragments.render(template, user=user, now=queries.now(), **given)
 
 
 def _protect(response: Response) -> Response:

@@ -9,8 +9,9 @@ import datetime as dt
 import enum
 import json
 import math
+import re
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import PurePath
@@ -39,6 +40,9 @@ RUN_NOW_FIELDS: Mapping[str, type] = {
 LIMITED_FIELDS = {"notebook_params", "jar_params", "python_params", "spark_submit_params"}
 
 MAX_FIELD_BYTES = 10_000
+
+#: JSON can express one half of a character. It cannot be encoded.
+HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
 ASCII_FIELDS = {"python_params", "spark_submit_params"}
 
@@ -81,7 +85,7 @@ def validate_params(schema: Schema | None, params: Mapping[str, Any] | None) -> 
         field), or they are not a mapping of names.
     :raises ConfigurationError: the schema deserializes to an object without one of the parameters.
     """
-    params = _check_names(params)
+    params = _check_texts(params)
     if schema is None:
         return params
     try:
@@ -123,7 +127,7 @@ def _check_nothing_lost(
         )
 
 
-def _check_names(params: object) -> dict[str, Any]:
+def _check_texts(params: object) -> dict[str, Any]:
     if params is None:
         return {}
     if not isinstance(params, Mapping):
@@ -131,7 +135,29 @@ def _check_names(params: object) -> dict[str, Any]:
             f"The parameters must be a mapping of names to values, not {type(params).__name__}."
         )
     _raise_if_any({quote(name): "Must be text." for name in params if not isinstance(name, str)})
+    _raise_if_any(
+        {
+            name.encode(errors="backslashreplace").decode(): (
+                "Must be valid Unicode: it contains half of a surrogate pair."
+            )
+            for name, value in params.items()
+            if any(HALF_CHARACTER.search(text) for text in _texts_of([name, value]))
+        }
+    )
     return dict(params)
+
+
+def _texts_of(value: object) -> Iterator[str]:
+    """Yield the texts in a value, at any depth."""
+    rest = [value]
+    while rest:
+        item = rest.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, Mapping):
+            rest += [*item.keys(), *item.values()]
+        elif isinstance(item, list | tuple):
+            rest += item
 
 
 def _summarize_messages(messages: Mapping[str, Any]) -> str:

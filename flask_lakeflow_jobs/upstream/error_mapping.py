@@ -39,6 +39,14 @@ class NonApiResponse(Exception):
     """A page in place of a response of the Jobs API, such as a proxy's."""
 
 
+class ResponseTooLarge(Exception):
+    """A response that is larger than any of the Jobs API."""
+
+
+class RedirectedWrite(Exception):
+    """A redirect of a write, whose body would be sent to another address."""
+
+
 class LoginFailed(Exception):
     """The SDK has no credentials, or they cannot be used."""
 
@@ -149,7 +157,7 @@ def is_ambiguous(error: BaseException) -> bool:
         is_broken = isinstance(error, TRANSIENT_BREAKS)
         return is_broken and not (is_unreachable(error) or isinstance(error, SSLError))
     # Other failures are timeouts and responses that could not be read.
-    return not isinstance(error, LakeflowJobsError | LoginFailed)
+    return not isinstance(error, LakeflowJobsError | LoginFailed | RedirectedWrite)
 
 
 def get_retry_after(error: BaseException | None) -> float | None:
@@ -362,6 +370,19 @@ OTHER_RULES = (
         "The connection to the workspace broke before a response arrived.",
     ),
     Rule(_is_a(NonApiResponse), UpstreamError, NON_API_DETAIL),
+    Rule(
+        _is_a(ResponseTooLarge),
+        UpstreamError,
+        "The workspace's response is too large, so it was not read.",
+        retryable=False,
+    ),
+    Rule(
+        _is_a(RedirectedWrite),
+        UpstreamError,
+        "The host redirects the request to another address, to which it was not sent. Set"
+        " DATABRICKS_HOST to the address of the workspace itself.",
+        retryable=False,
+    ),
     Rule(
         _is_a(requests.RequestException, IncompleteResponse),
         UpstreamError,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -10,7 +11,7 @@ from urllib.parse import urlencode
 import requests
 from requests.adapters import HTTPAdapter
 
-from .error_mapping import LoginFailed, NonApiResponse
+from .error_mapping import LoginFailed, NonApiResponse, RedirectedWrite, ResponseTooLarge
 from .thread_pool import CallTimeout, has_waiter
 
 if TYPE_CHECKING:
@@ -22,13 +23,23 @@ if TYPE_CHECKING:
 #: Statuses that the Jobs API sends only with JSON. The SDK takes a page with them for its errors.
 JSON_STATUSES = frozenset({400, 404, 409})
 
+#: Of a response, decompressed. The largest legitimate ones are outputs, of about 5 MiB.
+MAX_RESPONSE_BYTES = 16 * 1024 * 1024
+
+CHUNK_BYTES = 64 * 1024
+
+#: In JSON: an escaped backslash, the two halves of a character, and half of one.
+SURROGATES = re.compile(
+    rb"\\\\|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<half>\\u[dD][89a-fA-F]..)", re.DOTALL
+)
+
 
 class WorkspaceSession(requests.Session):
     """A session for one workspace.
 
     Proxies, certificates and connections are the same for all its requests, and are resolved once:
     for each request, that takes almost as long as everything else. A request is not sent if its
-    caller no longer waits.
+    caller no longer waits. What the workspace sends is limited in size.
 
     :param host: the workspace's, with its scheme.
     :param connections: the maximum number of pooled connections.
@@ -59,11 +70,24 @@ class WorkspaceSession(requests.Session):
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         if not has_waiter():
             raise CallTimeout("The caller no longer waits, so the request is not sent.")
-        response = super().send(request, **kwargs)
+        response = super().send(request, **{**kwargs, "stream": True})
+        if not kwargs.get("stream"):
+            _read_body(response)
         is_page = response.headers.get("Content-Type", "").startswith("text/html")
         if is_page and response.status_code in JSON_STATUSES:
             raise NonApiResponse(f"A page with status {response.status_code}.")
         return response
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Return the address of a redirect; called before its body is read and it is followed."""
+        target = super().get_redirect_target(resp)
+        if target is None:
+            return None
+        if resp.request.method != "GET":
+            resp.close()
+            raise RedirectedWrite(f"A redirect with status {resp.status_code}.")
+        _read_body(resp)
+        return target
 
     def merge_environment_settings(
         self, url: object, proxies: object, stream: bool | None, verify: object, cert: object
@@ -74,6 +98,27 @@ class WorkspaceSession(requests.Session):
             "verify": self.verify,
             "cert": self.cert,
         }
+
+
+def _read_body(response: requests.Response) -> None:
+    """Read the body of a response.
+
+    :raises ResponseTooLarge: the body is too large.
+    """
+    body = bytearray()
+    for chunk in response.iter_content(CHUNK_BYTES):
+        body += chunk
+        if len(body) > MAX_RESPONSE_BYTES:
+            response.close()
+            raise ResponseTooLarge(f"More than {MAX_RESPONSE_BYTES} bytes.")
+    response._content = replace_half_characters(bytes(body))
+
+
+def replace_half_characters(body: bytes) -> bytes:
+    r"""Replace escapes such as ``\ud800`` in JSON: they are no character, and cannot be encoded."""
+    if b"\\ud" not in body and b"\\uD" not in body:
+        return body
+    return SURROGATES.sub(lambda match: rb"\ufffd" if match["half"] else match[0], body)
 
 
 class SingleHostAdapter(HTTPAdapter):

@@ -13,7 +13,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from flask_lakeflow_jobs import LakeflowJobs, current_jobs
+from flask_lakeflow_jobs import InvalidRequest, LakeflowJobs, current_jobs
+from flask_lakeflow_jobs.console import fragments
 from flask_lakeflow_jobs.local import Address, stop_workspace
 from flask_lakeflow_jobs.testing import Exchange, Fault, FaultyWorkspace
 from tests.console.conftest import MakeShop
@@ -52,6 +53,37 @@ def test_run_page_active_run_can_be_canceled_once(
         page = app.test_client().get(f"/jobs/gated/runs/{run_id}").text
     assert f"<dt>{word}</dt>" in page
     assert ("/cancel" in page) is has_cancel
+
+
+def cut_characters(exchange: Exchange) -> None:
+    """Put half of a character, as JSON can express it, in place of each ``½``."""
+    reply = exchange.forward()
+    exchange.respond(dataclasses.replace(reply, body=reply.body.replace(b"\\u00bd", b"\\ud800")))
+
+
+def test_pages_of_run_with_half_of_a_character_replace_it(
+    shop: Address, tmp_path: Path, run_gate: RunGate
+) -> None:
+    with FaultyWorkspace(shop) as fault_proxy:
+        app = shop_app(fault_proxy, tmp_path / "instance")
+        run_id = start(app, "gated", {**run_gate.params, "note": "a½b"})
+        fault_proxy.fail(cut_characters)
+        client = app.test_client()
+        for path in (f"/runs/{run_id}", f"/runs/{run_id}/live"):
+            page = client.get(f"/jobs/gated{path}")
+            assert page.status_code == 200
+            assert "a\ufffdb" in page.text
+        for path in (f"/jobs/gated/run?again={run_id}", "/jobs/gated", "/jobs"):
+            assert client.get(path).status_code == 200
+        with app.test_request_context():
+            assert "a\ufffdb" in fragments.lakeflow_run("gated", run_id)
+
+
+def test_template_with_half_of_a_character_is_rendered(app: Flask) -> None:
+    """Other texts may have them too, such as those of the host app."""
+    with app.test_request_context():
+        error = InvalidRequest("a\ud800b")
+        assert "a?b" in fragments.render("_problem.html", error=error)
 
 
 def test_run_page_on_local_workspace_has_no_workspace_links(tmp_path: Path) -> None:

@@ -443,3 +443,27 @@ def test_validate_task_keys_names_unknown_keys(
     ) as raised:
         validate_task_keys(only, tasks, "etl")
     assert set(raised.value.messages) == {"only"}
+
+
+@pytest.mark.parametrize(
+    ("params", "name"),
+    [
+        ({"note": "a\ud800"}, "note"),
+        ({"tags": {"list": ["ok", "\udfff"]}}, "tags"),
+        ({"tags": {"\ud800": 1}}, "tags"),
+        ({"x\ud800": "ok"}, "x\\ud800"),
+    ],
+)
+@pytest.mark.parametrize("schema", [None, Etl()])
+def test_half_of_a_character_is_refused(
+    params: dict[str, Any], name: str, schema: Schema | None
+) -> None:
+    with pytest.raises(InvalidParameters) as caught:
+        validate_params(schema, params)
+
+    assert list(caught.value.messages) == [name]
+    caught.value.detail.encode()
+
+
+def test_whole_characters_outside_the_basic_plane_are_accepted() -> None:
+    assert validate_params(None, {"note": "\U0001f600"}) == {"note": "\U0001f600"}

@@ -19,9 +19,16 @@ import pytest
 import trustme
 from databricks.sdk import WorkspaceClient
 from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import LakeflowJobs, UpstreamError, UpstreamUnavailable, current_jobs
-from flask_lakeflow_jobs.upstream.session import install_session
+from flask_lakeflow_jobs.upstream import session
+from flask_lakeflow_jobs.upstream.session import (
+    MAX_RESPONSE_BYTES,
+    install_session,
+    replace_half_characters,
+)
 
 JOB = {"job_id": 7, "settings": {"name": "etl"}}
 
@@ -98,9 +105,10 @@ def json_response(body: Any) -> tuple[int, bytes, dict[str, str]]:
     return 200, json.dumps(body).encode(), {"Content-Type": "application/json"}
 
 
-def make_app(host: Host) -> Flask:
+def make_app(host: Host, **config: Any) -> Flask:
     app = Flask("app")
     app.config.update(DATABRICKS_HOST=host.url, DATABRICKS_TOKEN="t", LAKEFLOW_JOBS_READ_TIMEOUT=5)
+    app.config.update(config)
     LakeflowJobs(app, jobs={"etl": {"job_id": 7, "task_type": "job"}})
     return app
 
@@ -162,6 +170,72 @@ def test_compressed_response_is_read(serve_host: Serve) -> None:
         assert current_jobs["etl"].get_job().job_id == 7
 
 
+class TestLargeResponses:
+    @pytest.mark.parametrize("extra", [0, 1], ids=["at the limit", "above"])
+    @pytest.mark.parametrize("status", [200, 500])
+    def test_response_is_read_up_to_the_limit(
+        self, serve_host: Serve, monkeypatch: pytest.MonkeyPatch, extra: int, status: int
+    ) -> None:
+        body = json.dumps({**JOB, "message": "x" * 200_000}).encode()
+        monkeypatch.setattr(session, "MAX_RESPONSE_BYTES", len(body) - extra)
+        host = serve_host(Host(lambda *_: (status, body, {"Content-Type": "application/json"})))
+        app = make_app(host, LAKEFLOW_JOBS_READ_ATTEMPTS=1)
+
+        with app.app_context():
+            if status == 200 and not extra:
+                assert current_jobs["etl"].get_job().job_id == 7
+                return
+            with pytest.raises(UpstreamError) as failed:
+                current_jobs["etl"].get_job()
+
+        assert ("too large" in failed.value.detail) is bool(extra)
+        assert failed.value.retryable is not bool(extra)
+
+    def test_compressed_response_is_limited_by_its_decompressed_size(
+        self, serve_host: Serve
+    ) -> None:
+        body = gzip.compress(b" " * (MAX_RESPONSE_BYTES + 1))
+        assert len(body) < 100_000
+
+        host = serve_host(Host(lambda *_: (200, body, {"Content-Encoding": "gzip"})))
+
+        with make_app(host).app_context(), pytest.raises(UpstreamError, match="too large"):
+            current_jobs["etl"].get_job()
+
+        assert len(job_paths_of(host)) == 1
+
+    def test_large_page_of_a_redirect_is_not_read(self, serve_host: Serve) -> None:
+        body = b" " * (MAX_RESPONSE_BYTES + 1)
+        host = serve_host(Host(lambda path, _: (302, body, {"Location": "/elsewhere"})))
+
+        with make_app(host).app_context(), pytest.raises(UpstreamError, match="too large"):
+            current_jobs["etl"].get_job()
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (r'"\ud800"', r'"\ufffd"'),
+        (r'"\uDFFF\uD83D"', r'"\ufffd\ufffd"'),
+        (r'"\ud83d\ude00"', r'"\ud83d\ude00"'),
+        (r'"\ude00\ud83d"', r'"\ufffd\ufffd"'),
+        (r'"C:\\ud800"', r'"C:\\ud800"'),
+        (r'"\\\ud800"', r'"\\\ufffd"'),
+        (r'"\u0041"', r'"\u0041"'),
+    ],
+)
+def test_half_characters_in_json_are_replaced(body: str, expected: str) -> None:
+    assert replace_half_characters(body.encode()) == expected.encode()
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=[]) | st.sampled_from('\\"ud8\ud83d')))
+def test_other_characters_in_json_are_kept(text: str) -> None:
+    read = json.loads(replace_half_characters(json.dumps(text).encode()))
+    assert read == json.loads(json.dumps(text)).encode("utf-16", "surrogatepass").decode(
+        "utf-16", "replace"
+    )
+
+
 class TestRedirects:
     def test_redirect_to_a_new_path_succeeds(self, serve_host: Serve) -> None:
         def respond(path: str, _: object) -> tuple[int, bytes, dict[str, str]]:
@@ -184,6 +258,21 @@ class TestRedirects:
         assert {token for _, _, token in host.requests if token} == {"Bearer t"}
         assert job_paths_of(other)
         assert {token for _, _, token in other.requests} == {None}
+
+    @pytest.mark.parametrize("status", [301, 302, 307, 308])
+    def test_redirect_of_a_write_is_not_followed(self, serve_host: Serve, status: int) -> None:
+        """The parameters in its body would be sent to another host."""
+        other = serve_host(Host(lambda *_: json_response({"run_id": 1})))
+        host = serve_host(Host(lambda path, _: (status, b"", {"Location": f"{other.url}{path}"})))
+
+        with make_app(host).app_context(), pytest.raises(UpstreamError) as failed:
+            current_jobs["etl"].run_now({"day": "secret"})
+
+        assert "DATABRICKS_HOST" in failed.value.detail
+        assert "may still have been carried out" not in failed.value.detail
+        assert not failed.value.retryable
+        assert len(job_paths_of(host)) == 1
+        assert not job_paths_of(other)
 
     def test_redirect_in_a_circle_is_an_error(self, serve_host: Serve) -> None:
         host = serve_host(Host(lambda path, _: (302, b"", {"Location": path})))

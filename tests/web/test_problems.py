@@ -266,6 +266,18 @@ class TestSecrets:
         assert "the secret of the app" in caplog.text
 
 
+def test_half_of_a_character_in_a_parameter_is_400(
+    client: FlaskClient, fault_proxy: FaultyWorkspace
+) -> None:
+    body = r'{"params": {"note": "\ud800"}}'
+
+    response = client.post("/api/jobs/never/run", data=body, content_type="application/json")
+
+    assert response.status_code == 400
+    assert "note" in document_of(response)["errors"]
+    assert not fault_proxy.requests
+
+
 def test_error_code_of_the_workspace_forges_no_line(
     client: FlaskClient, fault_proxy: FaultyWorkspace, caplog: pytest.LogCaptureFixture
 ) -> None:
