@@ -7,10 +7,12 @@ import hashlib
 import json
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
+from cachelib import BaseCache
 from cachelib.serializers import BaseSerializer
 from flask_caching import Cache
 
@@ -30,12 +32,18 @@ KEY_PREFIX = "lakeflow-jobs:"
 #: Flask-Caching backends whose entries no other process sees.
 PROCESS_ONLY_BACKENDS = frozenset({"NullCache", "SimpleCache"})
 
-#: Default timeout of a Redis server, unless ``CACHE_OPTIONS`` sets one. Some versions of redis-py
-#: would wait forever.
-REDIS_TIMEOUT_SECONDS = 2.0
+#: Backends whose entries are on several servers, so that one command cannot read many of them.
+SHARDED_BACKENDS = frozenset({"RedisClusterCache"})
 
-#: After a failure that took longer than this, the cache is not used for ``COOLDOWN_SECONDS``.
+#: Default timeouts of a Redis server, unless ``CACHE_OPTIONS`` sets them. Some versions of redis-py
+#: would wait forever.
+REDIS_TIMEOUT_SECONDS = 1.0
+REDIS_CONNECT_TIMEOUT_SECONDS = 2.0
+
+#: After a failure, or a response, that took longer than this, the cache is not used for
+#: ``COOLDOWN_SECONDS``: a slow cache delays every update, where none costs only polls.
 SLOW_FAILURE_SECONDS = 0.1
+SLOW_RESPONSE_SECONDS = 0.5
 
 COOLDOWN_SECONDS = 5.0
 
@@ -45,7 +53,6 @@ OTHER_SDK_KEYS = (
     "DATABRICKS_ACCOUNT_ID",
     "DATABRICKS_WORKSPACE_ID",
     "DATABRICKS_USERNAME",
-    "DATABRICKS_PASSWORD",
     "DATABRICKS_AZURE_RESOURCE_ID",
     "ARM_TENANT_ID",
     "ARM_CLIENT_ID",
@@ -80,22 +87,59 @@ class PlainTextSerializer(BaseSerializer):
         return self.loads(f.read())
 
 
+class Availability:
+    """The availability of a backend, by its last accesses.
+
+    Reads and writes fail separately: a full Redis still serves reads. An access counts as a failure
+    if it raises, or if it takes longer than ``SLOW_RESPONSE_SECONDS``. The backend is available
+    again after an access of the same kind succeeds ``COOLDOWN_SECONDS`` after the last failure.
+    """
+
+    def __init__(self) -> None:
+        self._failing: dict[str, float] = {}  # kind of access: moment of its last failure
+        self._suspended_until = -math.inf
+
+    @property
+    def is_failing(self) -> bool:
+        return bool(self._failing)
+
+    def is_suspended(self, now: float) -> bool:
+        """Return whether the backend is left alone for now."""
+        return now < self._suspended_until
+
+    def record(self, kind: str, elapsed: float, now: float, *, failed: bool) -> bool:
+        """Record an access.
+
+        :param elapsed: seconds that it took.
+        :return: whether the availability has changed.
+        """
+        was_failing = self.is_failing
+        if failed or elapsed > SLOW_RESPONSE_SECONDS:
+            self._failing[kind] = now
+            if elapsed > SLOW_FAILURE_SECONDS:
+                self._suspended_until = now + COOLDOWN_SECONDS
+        elif now - self._failing.get(kind, now) >= COOLDOWN_SECONDS:
+            self._failing.pop(kind, None)
+        return self.is_failing is not was_failing
+
+
 class SharedCache:
     """A cache of JSON values that never raises if its backend fails.
 
-    Entries may disappear at any time. While the backend fails, each process works by itself, which
-    costs freshness only.
+    Entries may disappear at any time. While the backend fails or is slow, each process works by
+    itself, which costs freshness only.
 
     :param backend: a Flask-Caching backend.
     :param namespace: entries of another namespace are not found.
     """
 
-    def __init__(self, backend: Any, clock: Clock | None = None, *, namespace: str = "") -> None:
+    def __init__(
+        self, backend: BaseCache, clock: Clock | None = None, *, namespace: str = ""
+    ) -> None:
         self._backend = backend
         self._clock = clock or SystemClock()
         self._prefix = f"{KEY_PREFIX}{namespace}:" if namespace else KEY_PREFIX
-        self._is_failing = False
-        self._suspended_until = -math.inf
+        self._availability = Availability()
 
     @classmethod
     def from_config(
@@ -134,19 +178,20 @@ class SharedCache:
 
     @property
     def is_failing(self) -> bool:
-        """Return whether the last access failed."""
-        return self._is_failing
+        """Return whether the backend fails or is slow."""
+        return self._availability.is_failing
 
     def get(self, key: str) -> Any:
         """Return a value, or ``None`` if there is none."""
-        stored = self._call("get", key)
-        try:
-            entry = json.loads(stored) if isinstance(stored, str) else None
-        except ValueError:
-            return None
-        if not isinstance(entry, dict) or entry.get("version") != ENTRY_VERSION:
-            return None
-        return entry.get("value")
+        return _parse_entry(self._access("read", self._backend.get, self._prefix + key))
+
+    def get_many(self, keys: Sequence[str]) -> list[Any]:
+        """Return the values of several keys in one round trip; ``None`` where there is none."""
+        if not keys:
+            return []
+        prefixed = [self._prefix + key for key in keys]
+        stored = self._access("read", self._many("get_many"), *prefixed)
+        return [_parse_entry(entry) for entry in stored or [None] * len(keys)]
 
     def set(self, key: str, value: Any, seconds: float, *, max_chars: int | None = None) -> None:
         """Store a value.
@@ -157,7 +202,13 @@ class SharedCache:
         """
         entry = _dump_entry(value)
         if seconds > 0 and (max_chars is None or len(entry) <= max_chars):
-            self._call("set", key, entry, timeout=max(1, round(seconds)))
+            self._access("write", self._backend.set, self._prefix + key, entry, _timeout(seconds))
+
+    def set_many(self, values: Mapping[str, Any], seconds: float) -> None:
+        """Store several values in one round trip, as with :meth:`set`."""
+        if values:
+            entries = {self._prefix + key: _dump_entry(value) for key, value in values.items()}
+            self._access("write", self._many("set_many"), entries, _timeout(seconds))
 
     def add(self, key: str, value: Any, seconds: float) -> bool:
         """Store a value if there is none. If several processes try, exactly one succeeds.
@@ -174,33 +225,48 @@ class SharedCache:
         return self._add(key, value, seconds)
 
     def _add(self, key: str, value: Any, seconds: float) -> bool:
-        stored = self._call("add", key, _dump_entry(value), timeout=max(1, round(seconds)))
+        stored = self._access(
+            "write", self._backend.add, self._prefix + key, _dump_entry(value), _timeout(seconds)
+        )
         return stored is not False
 
-    def delete(self, key: str) -> None:
-        """Delete a value, if there is one."""
-        self._call("delete", key)
+    def delete(self, *keys: str) -> None:
+        """Delete the values of some keys, if there are any."""
+        if keys:
+            prefixed = [self._prefix + key for key in keys]
+            self._access("write", self._many("delete_many"), *prefixed)
 
-    def _call(self, method: str, key: str, *args: Any, **kwargs: Any) -> Any:
-        started_at = self._clock.monotonic()
-        if started_at < self._suspended_until:
+    def _many(self, method: str) -> Callable[..., Any]:
+        """Return a method for many keys. That of the base class makes one access per key."""
+        if type(self._backend).__name__ in SHARDED_BACKENDS:
+            return partial(getattr(BaseCache, method), self._backend)
+        return cast("Callable[..., Any]", getattr(self._backend, method))
+
+    def _access(self, kind: str, call: Callable[..., Any], *args: Any) -> Any:
+        """Access the backend, unless it is suspended.
+
+        :return: ``None`` if it fails.
+        """
+        began = self._clock.monotonic()
+        if self._availability.is_suspended(began):
             return None
+        result, error = None, None
         try:
-            result = getattr(self._backend, method)(self._prefix + key, *args, **kwargs)
-        except Exception as error:
-            if not self._is_failing:
-                _log.warning(
-                    "The shared cache is unavailable. Each process works by itself: %s", error
-                )
-            self._is_failing = True
-            now = self._clock.monotonic()
-            if now - started_at > SLOW_FAILURE_SECONDS:
-                self._suspended_until = now + COOLDOWN_SECONDS
-            return None
-        if self._is_failing:
-            _log.warning("The shared cache is available again.")
-        self._is_failing = False
+            result = call(*args)
+        except Exception as raised:
+            error = raised
+        now = self._clock.monotonic()
+        elapsed = now - began
+        if self._availability.record(kind, elapsed, now, failed=error is not None):
+            self._log_availability(error, elapsed)
         return result
+
+    def _log_availability(self, error: Exception | None, elapsed: float) -> None:
+        if not self.is_failing:
+            _log.warning("The shared cache is available again.")
+            return
+        reason = error or f"it took {elapsed:.1f} s to respond"
+        _log.warning("The shared cache is unavailable. Each process works by itself: %s", reason)
 
 
 def _add_redis_timeouts(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -208,7 +274,7 @@ def _add_redis_timeouts(config: Mapping[str, Any]) -> dict[str, Any]:
         return dict(config)
     timeouts = {
         "socket_timeout": REDIS_TIMEOUT_SECONDS,
-        "socket_connect_timeout": REDIS_TIMEOUT_SECONDS,
+        "socket_connect_timeout": REDIS_CONNECT_TIMEOUT_SECONDS,
     }
     return {**config, "CACHE_OPTIONS": {**timeouts, **(config.get("CACHE_OPTIONS") or {})}}
 
@@ -219,6 +285,20 @@ def _explain_init_error(error: Exception) -> str:
         return f"{CACHE.name} requires redis: pip install 'flask-lakeflow-jobs[redis]'."
     first_line = next(iter(str(error).splitlines()), type(error).__name__)
     return f"{CACHE.name} is not a valid Flask-Caching configuration: {first_line}"
+
+
+def _timeout(seconds: float) -> int:
+    return max(1, round(seconds))
+
+
+def _parse_entry(stored: Any) -> Any:
+    try:
+        entry = json.loads(stored) if isinstance(stored, str) else None
+    except ValueError:
+        return None
+    if not isinstance(entry, dict) or entry.get("version") != ENTRY_VERSION:
+        return None
+    return entry.get("value")
 
 
 def _dump_entry(value: Any) -> str:

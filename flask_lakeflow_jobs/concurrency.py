@@ -12,22 +12,44 @@ from weakref import WeakMethod
 Spawn = Callable[[Callable[[], None]], None]
 
 
-def call_in_forked_children(method: Callable[[], None]) -> None:
+#: The methods that set up the state of a process, and whether they ran after gevent's patch.
+_resets: set[WeakMethod[Callable[[], None]]] = set()
+_was_patched = False
+
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(after_in_child=lambda: _reset())
+
+
+def reset_in_new_processes(method: Callable[[], None]) -> None:
     """Call a method first thing in every process that is forked from this one.
 
-    A forked child has its parent's memory and none of its threads.
+    A forked child has its parent's memory and none of its threads. The method is also called by
+    :func:`reset_after_late_patch`.
 
-    :param method: a bound method. Its object is referenced weakly: once it is gone, nothing is
-        called.
+    :param method: a bound method that creates locks, and drops what belongs to other threads. Its
+        object is referenced weakly: once it is gone, nothing is called.
     """
-    reference = WeakMethod(method)
+    global _was_patched
+    _was_patched = _was_patched or is_gevent_patched()
+    _resets.add(WeakMethod(method, _resets.discard))
 
-    def call() -> None:
-        if (living := reference()) is not None:
-            living()
 
-    if hasattr(os, "register_at_fork"):  # Windows does not fork
-        os.register_at_fork(after_in_child=call)
+def reset_after_late_patch() -> None:
+    """Create all locks again if gevent has replaced threads since they were created.
+
+    ``gunicorn -k gevent --preload`` and uWSGI patch after the app was loaded. A greenlet that waits
+    for a lock from before would block all greenlets, and several could hold one such lock.
+    """
+    global _was_patched
+    if not _was_patched and is_gevent_patched():
+        _was_patched = True
+        _reset()
+
+
+def _reset() -> None:
+    for reset in list(_resets):
+        if (method := reset()) is not None:
+            method()
 
 
 def is_gevent_patched() -> bool:

@@ -7,6 +7,7 @@ from typing import cast
 
 from flask import current_app, has_app_context
 
+from .concurrency import reset_after_late_patch
 from .handle import JobHandle
 from .jobs import Jobs
 from .state import EXTENSION_KEY, AppState
@@ -22,6 +23,7 @@ def current_state() -> AppState:
             "current_jobs works only inside an app context: in a view, in a command, or inside"
             " 'with app.app_context():'."
         )
+    reset_after_late_patch()
     state = current_app.extensions.get(EXTENSION_KEY)
     if state is None:
         raise RuntimeError(

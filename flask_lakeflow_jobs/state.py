@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from . import signals
+from .concurrency import reset_in_new_processes
 from .identity import APP
 from .watching.hub import Hub
 from .watching.schedule import PollSettings
@@ -67,6 +68,10 @@ class AppState:
         )
         self._connect = connect
         self._upstream: Upstream | None = None
+        self._reset()
+        reset_in_new_processes(self._reset)
+
+    def _reset(self) -> None:
         self._lock = threading.Lock()
 
     @property

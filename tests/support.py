@@ -66,9 +66,14 @@ class FailingStore(SimpleCache):
     is_available = False
 
     def __getattribute__(self, name: str) -> Any:
-        if name in ("get", "set", "add", "delete") and not self.is_available:
-            raise ConnectionError("The store is unavailable.")
+        is_access = name.split("_")[0] in ("get", "set", "add", "delete")
+        if is_access and not self.is_available:
+            return _fail
         return super().__getattribute__(name)
+
+
+def _fail(*_: Any, **__: Any) -> None:
+    raise ConnectionError("The store is unavailable.")
 
 
 class _SilentHandler(WSGIRequestHandler):

@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask_caching import Cache
+from flask_caching.backends import SimpleCache
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import (
     ConfigurationError,
@@ -19,9 +22,19 @@ from flask_lakeflow_jobs import (
     UpstreamUnauthenticated,
     current_jobs,
 )
-from flask_lakeflow_jobs.cache import ENTRY_VERSION, KEY_PREFIX, SharedCache, cache_namespace
+from flask_lakeflow_jobs.cache import (
+    COOLDOWN_SECONDS,
+    ENTRY_VERSION,
+    KEY_PREFIX,
+    SLOW_FAILURE_SECONDS,
+    SLOW_RESPONSE_SECONDS,
+    Availability,
+    SharedCache,
+    cache_namespace,
+)
 from flask_lakeflow_jobs.config.readers import SettingsReader
 from flask_lakeflow_jobs.testing import FaultyWorkspace
+from tests.clocks import FakeClock
 from tests.conftest import MakeApp
 from tests.support import ALICE, BOB, FailingStore
 
@@ -195,20 +208,95 @@ def test_shared_cache_with_failing_backend_never_raises(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     backend = FailingStore()
-    shared = SharedCache(backend)
+    clock = FakeClock()
+    shared = SharedCache(backend, clock)
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             assert shared.get("key") is None
             shared.set("key", 1, 60)
             shared.delete("key")
             assert shared.add("lease", 1, 60), "each process polls by itself"
+            assert shared.get_many(["key", "other"]) == [None, None]
+            shared.set_many({"key": 1}, 60)
         assert len(caplog.records) == 1
         assert "The store is unavailable." in caplog.text
         backend.is_available = True
+        clock.sleep(COOLDOWN_SECONDS)
         shared.set("key", 1, 60)
-    assert shared.get("key") == 1
+        assert shared.get("key") == 1
+    assert not shared.is_failing
     assert len(caplog.records) == 2
     assert "available again" in caplog.records[-1].getMessage()
+
+
+@pytest.mark.parametrize(
+    ("failed", "elapsed", "is_failing", "suspended_for"),
+    [
+        (False, 0.01, False, 0.0),
+        (False, SLOW_RESPONSE_SECONDS, False, 0.0),
+        (False, SLOW_RESPONSE_SECONDS + 0.1, True, COOLDOWN_SECONDS),
+        (True, 0.01, True, 0.0),  # a failure that costs no time
+        (True, SLOW_FAILURE_SECONDS + 0.1, True, COOLDOWN_SECONDS),
+    ],
+)
+def test_availability_after_an_access(
+    failed: bool, elapsed: float, is_failing: bool, suspended_for: float
+) -> None:
+    availability = Availability()
+    assert availability.record("read", elapsed, 100.0, failed=failed) is is_failing
+    assert availability.is_failing is is_failing
+    assert availability.is_suspended(100.0 + suspended_for - 0.01) is (suspended_for > 0)
+    assert not availability.is_suspended(100.0 + suspended_for)
+
+
+def test_availability_changes_once_while_reads_succeed_and_writes_fail() -> None:
+    """A full Redis serves reads."""
+    availability, changes = Availability(), 0
+    for second in range(0, 600, 10):
+        changes += availability.record("write", 0.0, second, failed=True)
+        changes += availability.record("read", 0.0, second + COOLDOWN_SECONDS, failed=False)
+    assert changes == 1
+    assert availability.is_failing
+    assert availability.record("write", 0.0, 700.0, failed=False)
+
+
+@given(outcomes=st.lists(st.booleans(), max_size=200), interval=st.floats(0.01, 2.0))
+def test_availability_changes_at_most_twice_per_cooldown(
+    outcomes: list[bool], interval: float
+) -> None:
+    availability = Availability()
+    changes = sum(
+        availability.record("write", 0.0, number * interval, failed=failed)
+        for number, failed in enumerate(outcomes)
+    )
+    assert changes <= 2 + 2 * len(outcomes) * interval / COOLDOWN_SECONDS
+
+
+def test_shared_cache_reads_and_writes_many_keys(shared: SharedCache) -> None:
+    shared.set_many({"a": 1, "b": [2]}, 60)
+    assert shared.get_many(["b", "missing", "a"]) == [[2], None, 1]
+    shared.delete("a", "b", "missing")
+    assert shared.get_many(["a", "b"]) == [None, None]
+    assert shared.get_many([]) == []
+
+
+class RedisClusterCache(SimpleCache):
+    """A backend whose commands for many keys fail, because its servers have some of them each."""
+
+    def get_many(self, *keys: str) -> list[Any]:
+        raise ValueError("Keys must map to the same slot.")
+
+    def delete_many(self, *keys: str) -> list[Any]:
+        raise ValueError("Keys must map to the same slot.")
+
+
+def test_shared_cache_on_a_redis_cluster_accesses_keys_one_by_one() -> None:
+    shared = SharedCache(RedisClusterCache())
+    shared.set_many({"a": 1, "b": 2}, 60)
+    assert shared.get_many(["a", "b"]) == [1, 2]
+    shared.delete("a", "b")
+    assert shared.get_many(["a", "b"]) == [None, None]
+    assert not shared.is_failing
 
 
 def test_shared_cache_value_that_is_not_json_raises_type_error(shared: SharedCache) -> None:

@@ -20,7 +20,7 @@ from tests.support import DEADLINE
 #: Prints the number of calls in a forked child: one for each object that still exists.
 FORK = """
 import os
-from flask_lakeflow_jobs.concurrency import call_in_forked_children
+from flask_lakeflow_jobs.concurrency import reset_in_new_processes
 
 class Counter:
     calls = 0
@@ -30,7 +30,7 @@ class Counter:
 
 kept, dropped = Counter(), Counter()
 for counter in (kept, dropped):
-    call_in_forked_children(counter.count)
+    reset_in_new_processes(counter.count)
 del counter, dropped
 child = os.fork()
 if child == 0:
@@ -42,12 +42,42 @@ print(Counter.calls)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform does not fork")
-def test_call_in_forked_children_calls_methods_of_living_objects() -> None:
+def test_reset_in_new_processes_calls_methods_of_living_objects() -> None:
     """A program of its own forks: this process has threads."""
     done = subprocess.run(
         [sys.executable, "-c", FORK], capture_output=True, text=True, timeout=DEADLINE, check=True
     )
     assert done.stdout.split() == ["1", "0"]
+
+
+#: An app that is loaded before gevent patches, as with ``gunicorn -k gevent --preload``. Prints the
+#: updates that a subscriber gets.
+LATE_PATCH = """
+from flask import Flask
+from flask_lakeflow_jobs import LakeflowJobs
+from flask_lakeflow_jobs.globals import current_state
+
+app = Flask("app")
+app.config["DATABRICKS_HOST"] = "http://127.0.0.1:9"
+LakeflowJobs(app)
+
+from gevent import monkey
+monkey.patch_all()
+with app.app_context():
+    state = current_state()
+print(type(state._lock).__module__)
+print(type(state.hub._changed._lock).__module__)
+"""
+
+
+def test_locks_of_an_app_that_was_loaded_before_gevent_patched_are_those_of_gevent() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LATE_PATCH], capture_output=True, text=True, timeout=DEADLINE
+    )
+    assert done.stderr == ""
+    modules = done.stdout.split()
+    assert len(modules) == 2
+    assert "_thread" not in modules, "a native lock"
 
 
 def test_run_in_thread_runs_in_a_daemon_thread() -> None:

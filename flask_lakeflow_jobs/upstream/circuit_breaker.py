@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from ..concurrency import call_in_forked_children
+from ..concurrency import reset_in_new_processes
 from ..errors import UpstreamUnavailable
 
 #: Consecutive calls without a response after which the circuit opens.
@@ -25,7 +25,7 @@ class CircuitBreaker:
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._reset()
-        call_in_forked_children(self._reset)
+        reset_in_new_processes(self._reset)
 
     def _reset(self) -> None:
         self._lock = threading.Lock()

@@ -13,7 +13,7 @@ from databricks.sdk import WorkspaceClient
 from databricks.sdk.clock import Clock as SdkClock
 from databricks.sdk.core import Config
 
-from ..concurrency import call_in_forked_children
+from ..concurrency import reset_in_new_processes
 from .error_mapping import LoginFailed
 from .session import install_session
 
@@ -93,7 +93,7 @@ class Clients:
         self._connections = connections
         self._clock = clock
         self._reset()
-        call_in_forked_children(self._reset)  # the connections are the parent's
+        reset_in_new_processes(self._reset)  # the connections are the parent's
 
     def _reset(self) -> None:
         self._lock = threading.Lock()

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
-from ..concurrency import call_in_forked_children
+from ..concurrency import reset_in_new_processes
 from ..errors import LakeflowJobsError
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class ReadCache:
         self._clock = clock
         self._final_ttl = final_ttl
         self._reset()
-        call_in_forked_children(self._reset)
+        reset_in_new_processes(self._reset)
 
     def _reset(self) -> None:
         self._lock = threading.Lock()
@@ -120,8 +120,8 @@ class ReadCache:
         :raises LakeflowJobsError: the read failed; errors are not cached.
         """
         generation = self.get_generation(key.job)
-        entry = self._shared.get(key.key)
-        if not isinstance(entry, dict) or entry["generation"] != generation["id"]:
+        entry = _parse_entry(self._shared.get(key.key))
+        if entry is not None and entry["generation"] != generation["id"]:
             entry = None
         now = self._clock.now()
         if entry is not None and 0 <= now - entry["at"] < entry["lifetime"]:
@@ -158,8 +158,10 @@ class ReadCache:
 
     def get_generation(self, job: Job) -> Generation:
         """Return the current generation of a job."""
-        generation = self._shared.get(f"generation:{job.job_id}")
-        return generation if isinstance(generation, dict) else {"id": "", "at": 0.0}
+        match self._shared.get(f"generation:{job.job_id}"):
+            case {"id": str(id), "at": int() | float() as at}:
+                return {"id": id, "at": at}
+        return {"id": "", "at": 0.0}
 
     def _fetch_once(
         self,
@@ -198,3 +200,16 @@ class ReadCache:
     def _release(self, read: InFlightRead) -> None:
         with self._lock:
             self._in_flight.pop(read, None)
+
+
+def _parse_entry(stored: Any) -> dict[str, Any] | None:
+    """Read an entry of the shared cache; ``None`` if it has another shape."""
+    match stored:
+        case {
+            "generation": str(),
+            "at": int() | float(),
+            "lifetime": int() | float(),
+            "value": _,
+        }:
+            return cast("dict[str, Any]", stored)
+    return None

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
-from ..concurrency import call_in_forked_children
+from ..concurrency import reset_in_new_processes
 
 T = TypeVar("T")
 
@@ -87,7 +87,7 @@ class DaemonThreadPool:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._reset()
-        call_in_forked_children(self._reset)
+        reset_in_new_processes(self._reset)
 
     def _reset(self) -> None:
         self._lock = threading.Lock()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..concurrency import Spawn, call_in_forked_children, run_in_thread, run_inline
+from ..concurrency import Spawn, reset_in_new_processes, run_in_thread, run_inline
 from .history import History
 from .lease import TICK_SECONDS, LeaseCoordinator
 from .notifications import Notification, Notifications
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 MAX_CONCURRENT_POLLS = 16
 
 MIN_LEASE_SECONDS = 2.0
+
+#: A thread that has started no polls for so long is taken for dead, and started again.
+STALLED_SECONDS = 30.0
 
 _log = logging.getLogger("flask_lakeflow_jobs.polling")
 
@@ -65,13 +68,14 @@ class Hub:
         self._has_thread = spawn is not None
         self._spawn = spawn or run_inline
         self._initialize()
-        call_in_forked_children(self._initialize)
+        reset_in_new_processes(self._initialize)
 
     def _initialize(self) -> None:
         """Set up the state of this process. A forked child has none of its parent's threads."""
         self._changed = threading.Condition()
         self._watched_runs: dict[RunKey, WatchedRun] = {}
         self._is_running = False
+        self._stepped_at = self._clock.monotonic()
         self._active_polls = 0
         self._dispatcher = StateChangeDispatcher(self._on_change)
         self._notifications = Notifications(self._cache, self._clock)
@@ -101,11 +105,13 @@ class Hub:
         :param last_state: the state that the subscriber already has.
         """
         with self._changed:
-            self._start_thread()
             watched_run = self._watch(run_key, last_state)
             watched_run.subscriber_count += 1
+            self._start_thread()
             self._changed.notify()
-        return Subscription([SubscribedRun(watched_run, last_state)], self._clock, self._leave)
+        return Subscription(
+            [SubscribedRun(watched_run, last_state)], self._clock, self._leave, self._check_thread
+        )
 
     def invalidate(self, run_key: RunKey) -> None:
         """Poll a run again at once, because it was changed. Polls under way do not count."""
@@ -140,11 +146,11 @@ class Hub:
         """
         notification = self._notifications.publish(job_id, run_id)
         with self._changed:
-            self._start_thread()
             self._notify(notification)  # before, so that an ended run is watched from the start
             for run_key in run_keys:
                 self._watch(run_key)
             self._notify(notification)
+            self._start_thread()
 
     def _receive_notifications(self) -> None:
         """Receive those of other processes, which poll the runs that have no subscribers."""
@@ -163,12 +169,12 @@ class Hub:
     def _watch(self, run_key: RunKey, last_state: StateId | None = None) -> WatchedRun:
         """Return the watched run, or a new one if it is too old for a new subscriber."""
         now, watched_run = self._clock.monotonic(), self._watched_runs.get(run_key)
-        if (
-            watched_run is None
-            or watched_run.is_expired(now)
-            or watched_run.is_outdated_by(last_state)
-        ):
+        if watched_run is None or watched_run.is_expired(now):
             watched_run = self._watched_runs[run_key] = WatchedRun(run_key, now)
+        elif watched_run.is_outdated_by(last_state):
+            # Poll when the end expires: a subscriber may claim any last state.
+            poll_at = watched_run.next_poll_at
+            watched_run = self._watched_runs[run_key] = WatchedRun(run_key, poll_at)
         return watched_run
 
     def _leave(self, watched_runs: Sequence[WatchedRun]) -> None:
@@ -178,9 +184,24 @@ class Hub:
             self._changed.notify()
 
     def _start_thread(self) -> None:
-        if self._has_thread and not self._is_running:
+        """Start the thread that starts the polls, unless it runs."""
+        now = self._clock.monotonic()
+        has_stalled = now - self._stepped_at > STALLED_SECONDS
+        if not self._has_thread or (self._is_running and not has_stalled):
+            return
+        if self._is_running:
+            _log.error("No polls were started for %.0f s. Starting again.", now - self._stepped_at)
+        self._is_running, self._stepped_at = True, now  # before: a greenlet may run at once
+        try:
             threading.Thread(target=self._run, name="lakeflow-watch", daemon=True).start()
-            self._is_running = True
+        except RuntimeError:
+            self._is_running = False
+            raise
+
+    def _check_thread(self) -> None:
+        """Start the thread again if it has stopped although a subscriber waits."""
+        with self._changed:
+            self._start_thread()
 
     def _run(self) -> None:
         while True:
@@ -208,7 +229,7 @@ class Hub:
 
         :return: seconds until the next one is.
         """
-        now = self._clock.monotonic()
+        now = self._stepped_at = self._clock.monotonic()
         if self._settings.accepts_notifications and self._notifications.is_due:
             self._spawn(self._receive_notifications)
         for watched_runs, group_size in self._take_due(now):

@@ -7,16 +7,15 @@ to a tick. Until it has waited for one, it reads the record at every tick.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import UpstreamThrottled
-from .shared_record import RECORD_TTL_SECONDS
+from .shared_record import RECORD_TTL_SECONDS, PollRecord
 
 if TYPE_CHECKING:
     from ..clock import Clock
-    from ..errors import LakeflowJobsError
-    from .shared_record import PollRecord, SharedRecords
+    from .shared_record import SharedRecords
     from .snapshot import Snapshot
     from .watched_run import RunKey, WatchedRun
 
@@ -71,8 +70,35 @@ def needs_poll(
     return now >= fresh_until or (has_notification and not is_throttled)
 
 
+class LeaseResult(NamedTuple):
+    """The result of an attempt to acquire the lease on a run that is due.
+
+    :param snapshot: the state that another process has published since the last attempt.
+    """
+
+    watched_run: WatchedRun
+    lease: Lease
+    snapshot: Snapshot | None = None
+
+
+class PollResult(NamedTuple):
+    """The result of a poll of this process, for the others.
+
+    :param ttl: seconds until the next poll.
+    :param is_new: the state differs from the last one of this process.
+    """
+
+    watched_run: WatchedRun
+    snapshot: Snapshot
+    ttl: float
+    is_new: bool
+
+
 class LeaseCoordinator:
-    """Decides, with the other processes of the app, which of them polls a run.
+    """Decides, with the other processes of the app, which of them polls runs.
+
+    The runs of one poll share their accesses to the cache, so that a slow one costs a few round
+    trips and not a few for each run.
 
     :param max_wait: seconds after which this process polls though another one holds the lease.
     """
@@ -82,115 +108,151 @@ class LeaseCoordinator:
         self._clock = clock
         self._max_wait = max_wait
 
-    def acquire(self, watched_run: WatchedRun) -> tuple[Lease, Snapshot | None]:
-        """Try to acquire the lease on a run that is due.
+    def acquire(self, due: Sequence[WatchedRun]) -> list[LeaseResult]:
+        """Try to acquire the leases on runs that are due.
 
         A run that another process has just polled gets the time of its next poll from there.
-
-        :return: the result, and the state that another process has published since the last time.
         """
-        lease, now = watched_run.lease, self._clock.monotonic()
-        lease.notification_id = watched_run.notification_id
+        for watched_run in due:
+            watched_run.lease.notification_id = watched_run.notification_id
         if not self._records.is_shared:
-            return Lease.ACQUIRED, None
-        max_age = math.inf if lease.checked_at is None else now - lease.checked_at
-        lease.checked_at = now
-        record, snapshot = self._records.read(watched_run.run_key), None
-        if record is None:
-            lease.fresh_until = lease.state_stored_at = -math.inf
-        elif record.poll_id != lease.poll_id:
-            snapshot = self._accept(watched_run, record, now, max_age)
-        if needs_poll(
-            lease.fresh_until,
-            now,
-            has_notification=watched_run.notification_id is not None,
-            is_throttled=record is not None and record.is_throttled,
-        ):
-            return self._acquire(watched_run, now), None
-        return Lease.FRESH, snapshot
+            return [LeaseResult(watched_run, Lease.ACQUIRED) for watched_run in due]
+        now = self._clock.monotonic()
+        watched_runs = sorted(due, key=lambda run: run.run_key.key)
+        records = self._records.read([run.run_key for run in watched_runs])
+        snapshots = self._accept_new(watched_runs, records, now)
+        fresh, needed = [], []
+        for watched_run, record in zip(watched_runs, records, strict=True):
+            if needs_poll(
+                watched_run.lease.fresh_until,
+                now,
+                has_notification=watched_run.notification_id is not None,
+                is_throttled=record is not None and record.is_throttled,
+            ):
+                needed.append(watched_run)
+            else:
+                snapshot = snapshots.get(watched_run.run_key)
+                fresh.append(LeaseResult(watched_run, Lease.FRESH, snapshot))
+        return fresh + self._acquire(needed, now)
 
-    def _accept(
-        self, watched_run: WatchedRun, record: PollRecord, now: float, max_age: float
-    ) -> Snapshot | None:
-        """Accept another process's poll until its TTL expires, if its state can be read."""
-        lease = watched_run.lease
-        lease.poll_id, lease.held_since = record.poll_id, None
-        self._handle_notification(watched_run, record.notification_id)
-        snapshot = self._read_snapshot(watched_run, record)
-        if snapshot is not None or record.state_id is None:
-            lease.fresh_until = now + remaining_ttl(record, self._clock.now(), max_age)
-            if is_new(max_age):
-                watched_run.next_poll_at = lease.fresh_until - TICK_SECONDS / 2
-        return snapshot
+    def _accept_new(
+        self, watched_runs: Sequence[WatchedRun], records: Sequence[PollRecord | None], now: float
+    ) -> dict[RunKey, Snapshot]:
+        """Accept the polls of other processes until their TTL expires, if their states can be read.
 
-    def _read_snapshot(self, watched_run: WatchedRun, record: PollRecord) -> Snapshot | None:
-        last = watched_run.state.snapshot
-        if last is not None and str(last.id) == record.state_id:
-            return last
-        stored = (
-            self._records.read_snapshot(watched_run.run_key)
-            if record.state_id is not None
-            else None
-        )
-        return stored if stored is not None and str(stored.id) == record.state_id else None
-
-    def _acquire(self, watched_run: WatchedRun, now: float) -> Lease:
-        lease = watched_run.lease
-        if self._records.acquire(watched_run.run_key, lease.poll_id):
-            lease.held_since = None
-            return Lease.ACQUIRED
-        if lease.held_since is None:
-            lease.held_since = now
-        return Lease.HELD if now - lease.held_since < self._max_wait else Lease.ACQUIRED
-
-    def is_void(self, watched_run: WatchedRun) -> bool:
-        """Return whether a process has changed the run since our poll of it began."""
-        if watched_run.is_poll_void or not self._records.is_shared:
-            return watched_run.is_poll_void
-        record = self._records.read(watched_run.run_key)
-        return (
-            record is not None
-            and record.is_invalidation
-            and record.poll_id != watched_run.lease.poll_id
-        )
-
-    def publish(
-        self, watched_run: WatchedRun, snapshot: Snapshot, ttl: float, *, is_new: bool
-    ) -> None:
-        """Publish the result of our poll for the other processes.
-
-        :param ttl: seconds until the next poll.
-        :param is_new: the state differs from the last one of this process.
+        :return: the states.
         """
-        lease, now = watched_run.lease, self._clock.monotonic()
-        if lease.notification_id is not None:
-            self._handle_notification(watched_run, lease.notification_id)
-        if not self._records.is_shared:
-            return
-        if is_new or now - lease.state_stored_at > RECORD_TTL_SECONDS / 2:
-            self._records.store_snapshot(watched_run.run_key, snapshot)
-            lease.state_stored_at = now
-        self._publish(watched_run, snapshot, ttl)
+        new = []
+        for watched_run, record in zip(watched_runs, records, strict=True):
+            lease = watched_run.lease
+            max_age = math.inf if lease.checked_at is None else now - lease.checked_at
+            lease.checked_at = now
+            if record is None:
+                lease.fresh_until = lease.state_stored_at = -math.inf
+            elif record.poll_id != lease.poll_id:
+                lease.poll_id, lease.held_since = record.poll_id, None
+                self._handle_notification(watched_run, record.notification_id)
+                new.append((watched_run, record, max_age))
+        snapshots = self._read_snapshots([(watched_run, record) for watched_run, record, _ in new])
+        for watched_run, record, max_age in new:
+            if record.state_id is None or watched_run.run_key in snapshots:
+                ttl = remaining_ttl(record, self._clock.now(), max_age)
+                watched_run.lease.fresh_until = now + ttl
+                if is_new(max_age):
+                    watched_run.next_poll_at = now + ttl - TICK_SECONDS / 2
+        return snapshots
 
-    def publish_failure(self, watched_run: WatchedRun, error: LakeflowJobsError) -> None:
-        """Release the lease after our poll failed, unless the workspace asked for a delay."""
-        if not self._records.is_shared:
+    def _read_snapshots(
+        self, records: Sequence[tuple[WatchedRun, PollRecord]]
+    ) -> dict[RunKey, Snapshot]:
+        """Return the states of records, as far as they are stored."""
+        snapshots, unknown = {}, {}
+        for watched_run, record in records:
+            last = watched_run.state.snapshot
+            if last is not None and str(last.id) == record.state_id:
+                snapshots[watched_run.run_key] = last
+            elif record.state_id is not None:
+                unknown[watched_run.run_key] = record.state_id
+        stored = self._records.read_snapshots([*unknown])
+        for (run_key, state_id), snapshot in zip(unknown.items(), stored, strict=True):
+            if snapshot is not None and str(snapshot.id) == state_id:
+                snapshots[run_key] = snapshot
+        return snapshots
+
+    def _acquire(self, needed: Sequence[WatchedRun], now: float) -> list[LeaseResult]:
+        if not needed:
+            return []
+        acquired = self._records.acquire(_leases_of(needed))
+        results = []
+        for watched_run, is_acquired in zip(needed, acquired, strict=True):
+            lease = watched_run.lease
+            if is_acquired:
+                lease.held_since = None
+            elif lease.held_since is None:
+                lease.held_since = now
+            is_held = lease.held_since is not None and now - lease.held_since < self._max_wait
+            results.append(LeaseResult(watched_run, Lease.HELD if is_held else Lease.ACQUIRED))
+        return results
+
+    def find_void(self, watched_runs: Sequence[WatchedRun]) -> set[RunKey]:
+        """Return those runs that a process has changed since our poll of them began."""
+        void = {run.run_key for run in watched_runs if run.is_poll_void}
+        if self._records.is_shared:
+            records = self._records.read([run.run_key for run in watched_runs])
+            void |= {
+                run.run_key
+                for run, record in zip(watched_runs, records, strict=True)
+                if record and record.is_invalidation and record.poll_id != run.lease.poll_id
+            }
+        return void
+
+    def publish(self, results: Sequence[PollResult]) -> None:
+        """Publish the results of our polls for the other processes."""
+        records, snapshots = {}, {}
+        now = self._clock.monotonic()
+        for watched_run, snapshot, ttl, is_new in results:
+            lease = watched_run.lease
+            if lease.notification_id is not None:
+                self._handle_notification(watched_run, lease.notification_id)
+            records[watched_run] = PollRecord.create(
+                snapshot, ttl, self._clock.now(), lease.handled_notification_id
+            )
+            if is_new or now - lease.state_stored_at > RECORD_TTL_SECONDS / 2:
+                snapshots[watched_run.run_key] = snapshot
+                lease.state_stored_at = now
+        self._publish(records, snapshots)
+
+    def publish_failures(self, failures: Mapping[WatchedRun, float | None]) -> None:
+        """Release the leases after our polls failed, unless the workspace asked for a delay.
+
+        :param failures: the seconds that it asked for, if it did, by run.
+        """
+        if not (self._records.is_shared and failures):
             return
-        if isinstance(error, UpstreamThrottled) and error.retry_seconds:
-            self._publish(watched_run, None, error.retry_seconds)
-        else:
-            self._records.release(watched_run.run_key, watched_run.lease.poll_id)
+        now = self._clock.now()
+        delays = {run: delay for run, delay in failures.items() if delay is not None}
+        self._publish(
+            {
+                run: PollRecord.create(None, delay, now, run.lease.handled_notification_id)
+                for run, delay in delays.items()
+            },
+            {},
+        )
+        self._records.release(_leases_of([run for run in failures if run not in delays]))
 
     def invalidate(self, run_key: RunKey) -> None:
         """Have all processes poll a run again, because it was changed."""
         self._records.invalidate(run_key)
 
-    def _publish(self, watched_run: WatchedRun, snapshot: Snapshot | None, ttl: float) -> None:
-        lease = watched_run.lease
-        lease.poll_id = self._records.publish(
-            watched_run.run_key, snapshot, ttl, lease.handled_notification_id
-        )
-        lease.held_since, lease.fresh_until = None, -math.inf
+    def _publish(
+        self, records: Mapping[WatchedRun, PollRecord], snapshots: Mapping[RunKey, Snapshot]
+    ) -> None:
+        if not self._records.is_shared:
+            return
+        self._records.publish({run.run_key: record for run, record in records.items()}, snapshots)
+        for watched_run, record in records.items():
+            lease = watched_run.lease
+            lease.poll_id, lease.held_since, lease.fresh_until = record.poll_id, None, -math.inf
 
     @staticmethod
     def _handle_notification(watched_run: WatchedRun, notification_id: str | None) -> None:
@@ -198,3 +260,7 @@ class LeaseCoordinator:
         watched_run.lease.handled_notification_id = notification_id
         if watched_run.notification_id == notification_id:
             watched_run.notification_id = None
+
+
+def _leases_of(watched_runs: Sequence[WatchedRun]) -> list[tuple[RunKey, str]]:
+    return [(run.run_key, run.lease.poll_id) for run in watched_runs]

@@ -9,10 +9,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Union
 
-from ..errors import LakeflowJobsError
+from ..errors import LakeflowJobsError, UpstreamThrottled
 from ..runs.outcome import RunStatus
-from .lease import Lease
-from .schedule import MIN_GROUP_SIZE, delay_after_failures, is_list_cheaper, plan_next_poll
+from .lease import TICK_SECONDS, Lease, PollResult
+from .schedule import (
+    ERROR_DELAY_SECONDS,
+    MAX_RETRY_AFTER_SECONDS,
+    MIN_GROUP_SIZE,
+    delay_after_failures,
+    is_list_cheaper,
+    plan_next_poll,
+)
 from .snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -28,6 +35,9 @@ if TYPE_CHECKING:
 
 #: How long a poll waits for the job's history, which is read at the same time.
 HISTORY_TIMEOUT_SECONDS = 1.0
+
+#: Results of single reads that arrive within this time are published together.
+MAX_BATCH_SECONDS = TICK_SECONDS
 
 #: How many runs the dispatcher remembers the last state of.
 MAX_DISPATCHED_RUNS = 10_000
@@ -71,39 +81,45 @@ class RunPoller:
         acquired = self._acquire(watched_runs)
         if not acquired:
             return
+        group_poll_at = (
+            self._next_group_poll(acquired[0].run_key.group)
+            if group_size >= MIN_GROUP_SIZE
+            else None
+        )
         history_refreshed = self._history.start_refresh(acquired[0].run_key)
-        results = self._read_group(acquired, watched_runs, group_size)
-        listed = [run for run in watched_runs if run.run_key.run_id in results]
-        unlisted = [run for run in acquired if run.run_key.run_id not in results]
-        for watched_run in (*listed, *unlisted):
+        listed = self._read_group(acquired, watched_runs, group_size)
+        batch = [
+            (run, listed[run_id])
+            for run in watched_runs
+            if (run_id := run.run_key.run_id) in listed
+        ]
+        unlisted = [run for run in acquired if run.run_key.run_id not in listed]
+        history_refreshed.wait(HISTORY_TIMEOUT_SECONDS)
+        began = self._clock.monotonic()
+        for watched_run in unlisted:
             with _log_unexpected_error(watched_run):
-                result = results.get(watched_run.run_key.run_id) or self._read_one(watched_run)
-                history_refreshed.wait(HISTORY_TIMEOUT_SECONDS)
-                history_refreshed.set()  # the next runs do not wait again
-                if self._leases.is_void(watched_run):
-                    watched_run.poll_again()
-                elif isinstance(result, LakeflowJobsError):
-                    self._handle_error(watched_run, result)
-                else:
-                    self._handle_run(watched_run, result, is_group=group_size >= MIN_GROUP_SIZE)
+                batch.append((watched_run, self._read_one(watched_run)))
+            if self._clock.monotonic() - began > MAX_BATCH_SECONDS:
+                self._handle(batch, group_poll_at)
+                batch, began = [], self._clock.monotonic()
+        self._handle(batch, group_poll_at)
 
     def _acquire(self, watched_runs: Sequence[WatchedRun]) -> list[WatchedRun]:
         """Return the runs that are due and whose lease this process has acquired.
 
         For the others, publish what another process has published.
         """
-        acquired, now = [], self._clock.monotonic()
-        due = [run for run in watched_runs if run.next_poll_at <= now]
-        for watched_run in sorted(due, key=lambda run: run.run_key.key):
-            with _log_unexpected_error(watched_run):
-                lease, snapshot = self._leases.acquire(watched_run)
-                if lease is Lease.ACQUIRED:
-                    acquired.append(watched_run)
-                elif snapshot is not None:
+        now = self._clock.monotonic()
+        acquired = []
+        for watched_run, lease, snapshot in self._leases.acquire(
+            [run for run in watched_runs if run.next_poll_at <= now]
+        ):
+            if lease is Lease.ACQUIRED:
+                acquired.append(watched_run)
+            elif snapshot is not None:
+                with _log_unexpected_error(watched_run):
                     watched_run.failures = 0
                     self._publish(watched_run, snapshot)
-                if lease is Lease.HELD:
-                    break  # the holder is about to acquire the runs after it, to list them
         return acquired
 
     def _read_group(
@@ -129,9 +145,36 @@ class RunPoller:
         except LakeflowJobsError as error:
             return error
 
-    def _handle_run(
-        self, watched_run: WatchedRun, response: ApiResponse[Run], *, is_group: bool
+    def _handle(
+        self, batch: Sequence[tuple[WatchedRun, Result]], group_poll_at: float | None
     ) -> None:
+        """Publish the results of reads to the subscribers and to the other processes.
+
+        :param group_poll_at: the moment at which all runs of the group are polled next.
+        """
+        if not batch:
+            return
+        void = self._leases.find_void([watched_run for watched_run, _ in batch])
+        polls: list[PollResult] = []
+        failures: dict[WatchedRun, float | None] = {}
+        for watched_run, result in batch:
+            with _log_unexpected_error(watched_run):
+                if watched_run.run_key in void:
+                    watched_run.poll_again()
+                elif isinstance(result, LakeflowJobsError):
+                    failures[watched_run] = throttled_seconds(result)
+                    self._handle_error(watched_run, result)
+                else:
+                    polls.append(self._handle_run(watched_run, result, group_poll_at))
+        self._leases.publish(polls)
+        self._leases.publish_failures(failures)
+        for watched_run in (poll.watched_run for poll in polls):
+            if watched_run.is_poll_void:  # the run was changed while its state was published
+                self._leases.invalidate(watched_run.run_key)
+
+    def _handle_run(
+        self, watched_run: WatchedRun, response: ApiResponse[Run], group_poll_at: float | None
+    ) -> PollResult:
         now, run_key, run = self._clock.monotonic(), watched_run.run_key, response.value
         watched_run.failures = 0
         delay, eta = plan_next_poll(
@@ -144,28 +187,28 @@ class RunPoller:
             self._history.add(run_key, run)
         timestamp = int(self._clock.now() * 1000)
         snapshot = Snapshot.from_status(RunStatus(timestamp, run, eta, response.document))
-        next_poll_at = now + delay
-        if is_group and not snapshot.is_terminal:
-            next_poll_at = self._next_group_poll(run_key.group, now)
         is_new = self._publish(watched_run, snapshot)
         newest = watched_run.state.snapshot or snapshot
-        ttl = self._settings.terminal_ttl if newest.is_terminal else next_poll_at - now
-        self._leases.publish(watched_run, newest, ttl, is_new=is_new)
-        if watched_run.is_poll_void:  # the run was changed while its state was published
-            self._leases.invalidate(run_key)
-        watched_run.next_poll_at = next_poll_at
+        watched_run.next_poll_at = now + delay
+        if group_poll_at is not None and not snapshot.is_terminal:
+            watched_run.next_poll_at = group_poll_at
+        ttl = watched_run.next_poll_at - now
+        if newest.is_terminal:
+            ttl = self._settings.terminal_ttl
+        return PollResult(watched_run, newest, ttl, is_new)
 
-    def _next_group_poll(self, group: str, now: float) -> float:
+    def _next_group_poll(self, group: str) -> float:
         """Return the moment at which all runs of a group are polled next."""
+        now = self._clock.monotonic()
         with self._lock:
             self._group_poll_at = {name: at for name, at in self._group_poll_at.items() if at > now}
             return self._group_poll_at.setdefault(group, now + self._settings.poll_interval)
 
     def _handle_error(self, watched_run: WatchedRun, error: LakeflowJobsError) -> None:
-        now = self._clock.monotonic()
-        self._leases.publish_failure(watched_run, error)
+        now, interval = self._clock.monotonic(), self._settings.poll_interval
         if not error.retryable:
             watched_run.publish(error=error)
+            watched_run.next_poll_at = now + min(ERROR_DELAY_SECONDS, interval)
             return
         if watched_run.failures == 0:
             _log.warning(
@@ -176,7 +219,7 @@ class RunPoller:
         watched_run.failures += 1
         watched_run.publish(transient_error=error)
         watched_run.next_poll_at = now + delay_after_failures(
-            watched_run.failures, error.retry_seconds, self._settings.poll_interval
+            watched_run.failures, error.retry_seconds, interval
         )
 
     def _publish(self, watched_run: WatchedRun, snapshot: Snapshot) -> bool:
@@ -184,6 +227,13 @@ class RunPoller:
         if is_new:
             self._dispatcher.dispatch(watched_run.run_key, snapshot)
         return is_new
+
+
+def throttled_seconds(error: LakeflowJobsError) -> float | None:
+    """Return the delay that the workspace asked all processes for, if it did."""
+    if isinstance(error, UpstreamThrottled) and error.retry_seconds:
+        return min(error.retry_seconds, MAX_RETRY_AFTER_SECONDS)
+    return None
 
 
 @contextmanager

@@ -32,6 +32,13 @@ MIN_ENDED_SHARE = 0.23
 #: may continue the run at any time.
 TERMINAL_DELAY_SECONDS = 1.0
 
+#: How long a failure that a new poll would repeat, such as a missing run, is served to new
+#: subscribers.
+ERROR_DELAY_SECONDS = 5.0
+
+#: A ``Retry-After`` is respected for at most so long: the end of the run must not be missed.
+MAX_RETRY_AFTER_SECONDS = 30.0
+
 TERMINATING_DELAY_SECONDS = 2 * MIN_DELAY_SECONDS
 
 #: From this many runs of one job, pages of a list are cheaper than one read per run. The runs are
@@ -118,13 +125,14 @@ def delay_by_age(age: float, max_delay: float) -> float:
 
 
 def delay_after_failures(failures: int, retry_after: float | None, poll_interval: float) -> float:
-    """Return the delay after failed polls: exponential, but at least what the workspace asks for.
+    """Return the delay after failed polls: exponential, but at least what the workspace asks for,
+    up to ``MAX_RETRY_AFTER_SECONDS``.
 
     :param failures: consecutive ones, at least 1.
     :param retry_after: seconds that the workspace asks for.
     """
     backoff = MIN_DELAY_SECONDS * 2.0 ** min(failures, 10)
-    return max(min(poll_interval, backoff), retry_after or 0.0)
+    return max(min(poll_interval, backoff), min(retry_after or 0.0, MAX_RETRY_AFTER_SECONDS))
 
 
 def remaining_seconds(age: float, durations: Sequence[float]) -> float | None:

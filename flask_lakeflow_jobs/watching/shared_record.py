@@ -9,6 +9,7 @@ a process that dies during a poll delays the others only for a while.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,22 @@ class PollRecord:
     ttl: float
     published_at: float
     notification_id: str | None = None
+
+    @classmethod
+    def create(
+        cls,
+        snapshot: Snapshot | None,
+        ttl: float,
+        now: float,
+        notification_id: str | None = None,
+    ) -> PollRecord:
+        """Create the record of a new poll.
+
+        :param snapshot: the state; ``None`` if there is none to rely on.
+        :param now: seconds since the epoch.
+        """
+        state_id = None if snapshot is None else str(snapshot.id)
+        return cls(uuid.uuid4().hex[:12], state_id, ttl, now, notification_id)
 
     @classmethod
     def parse(cls, stored: Any) -> PollRecord | None:
@@ -84,50 +101,55 @@ class SharedRecords:
     def is_shared(self) -> bool:
         return self._cache.is_cross_process
 
-    def read(self, run_key: RunKey) -> PollRecord | None:
-        return PollRecord.parse(self._cache.get(f"poll:{run_key.key}"))
+    def read(self, run_keys: Sequence[RunKey]) -> list[PollRecord | None]:
+        stored = self._cache.get_many([f"poll:{run_key.key}" for run_key in run_keys])
+        return [PollRecord.parse(entry) for entry in stored]
 
-    def read_snapshot(self, run_key: RunKey) -> Snapshot | None:
-        match self._cache.get(f"state:{run_key.key}"):
+    def read_snapshots(self, run_keys: Sequence[RunKey]) -> list[Snapshot | None]:
+        stored = self._cache.get_many([f"state:{run_key.key}" for run_key in run_keys])
+        return [self._parse_snapshot(entry) for entry in stored]
+
+    def _parse_snapshot(self, stored: Any) -> Snapshot | None:
+        match stored:
             case {"id": str(id_text), "data": str(data)}:
                 state_id = StateId.parse(id_text)
                 return None if state_id is None else Snapshot(state_id, data, self._restore)
         return None
 
-    def store_snapshot(self, run_key: RunKey, snapshot: Snapshot) -> None:
-        """Store the state of a run in place of the one before."""
-        entry = {"id": str(snapshot.id), "data": snapshot.data}
-        self._cache.set(f"state:{run_key.key}", entry, RECORD_TTL_SECONDS)
-
     def publish(
-        self,
-        run_key: RunKey,
-        snapshot: Snapshot | None,
-        ttl: float,
-        notification_id: str | None = None,
-    ) -> str:
-        """Publish a record of a poll.
+        self, records: Mapping[RunKey, PollRecord], snapshots: Mapping[RunKey, Snapshot]
+    ) -> None:
+        """Publish records of polls.
 
-        :param snapshot: the state, which is stored already; ``None`` if there is none to rely on.
-        :param ttl: seconds until the next poll.
-        :param notification_id: the last notification that the poll came after.
-        :return: the id of the poll.
+        :param snapshots: the states that differ from those stored before.
         """
-        poll_id, state_id = uuid.uuid4().hex[:12], None if snapshot is None else str(snapshot.id)
-        record = PollRecord(poll_id, state_id, ttl, self._clock.now(), notification_id)
-        self._cache.set(f"poll:{run_key.key}", asdict(record), RECORD_TTL_SECONDS)
-        return poll_id
+        entries: dict[str, Any] = {
+            f"state:{run_key.key}": {"id": str(snapshot.id), "data": snapshot.data}
+            for run_key, snapshot in snapshots.items()
+        }
+        entries |= {f"poll:{run_key.key}": asdict(record) for run_key, record in records.items()}
+        self._cache.set_many(entries, RECORD_TTL_SECONDS)
 
-    def acquire(self, run_key: RunKey, after: str) -> bool:
-        """Acquire the lease on the next poll, unless another process holds it.
+    def acquire(self, leases: Sequence[tuple[RunKey, str]]) -> list[bool]:
+        """Acquire leases on the next polls of runs, unless other processes hold them.
 
-        :param after: the id of the last poll.
+        Without the first one, no other is acquired: its holder is about to acquire them too. Two
+        processes that begin with different runs at the same moment may both acquire a later one,
+        which then is polled twice.
+
+        :param leases: each with the id of the run's last poll; at least one.
         """
-        return self._cache.add(self._lease_key(run_key, after), True, self._lease_seconds)
+        first, *others = [self._lease_key(*lease) for lease in leases]
+        if not self._cache.add(first, True, self._lease_seconds):
+            return [False] * len(leases)
+        are_free = [lease is None for lease in self._cache.get_many(others)]
+        free = [key for key, is_free in zip(others, are_free, strict=True) if is_free]
+        self._cache.set_many(dict.fromkeys(free, True), self._lease_seconds)
+        return [True, *are_free]
 
-    def release(self, run_key: RunKey, after: str) -> None:
-        """Let another process acquire the lease."""
-        self._cache.delete(self._lease_key(run_key, after))
+    def release(self, leases: Sequence[tuple[RunKey, str]]) -> None:
+        """Let other processes acquire leases."""
+        self._cache.delete(*[self._lease_key(*lease) for lease in leases])
 
     def invalidate(self, run_key: RunKey) -> None:
         """Have all processes poll a run again, because it was changed.
@@ -136,7 +158,7 @@ class SharedRecords:
         is free.
         """
         if self.is_shared:
-            self.publish(run_key, None, 0.0)
+            self.publish({run_key: PollRecord.create(None, 0.0, self._clock.now())}, {})
 
     @staticmethod
     def _lease_key(run_key: RunKey, after: str) -> str:

@@ -19,6 +19,10 @@ def never() -> bool:
     return False
 
 
+def do_nothing() -> None:
+    """Do nothing."""
+
+
 class Wakeup:
     """Wakes one waiting thread. A call that comes before the wait is not lost."""
 
@@ -92,19 +96,22 @@ class Subscription:
     There are many of these, so they are kept small.
 
     :param leave: called with the watched runs when the subscription is closed.
+    :param check: called after each wait without updates.
     """
 
-    __slots__ = ("_clock", "_leave", "_runs", "_wakeup")
+    __slots__ = ("_check", "_clock", "_leave", "_runs", "_wakeup")
 
     def __init__(
         self,
         runs: Sequence[SubscribedRun],
         clock: Clock,
         leave: Callable[[Sequence[WatchedRun]], None],
+        check: Callable[[], None] = do_nothing,
     ) -> None:
         self._runs = tuple(runs)
         self._clock = clock
         self._leave = leave
+        self._check = check
         self._wakeup: Wakeup | None = None
 
     @classmethod
@@ -122,7 +129,8 @@ class Subscription:
                     duplicates.append(run)
             subscription._runs = tuple(duplicates)
             subscription.close()
-        return cls([*runs.values()], subscriptions[0]._clock, subscriptions[0]._leave)
+        first = subscriptions[0]
+        return cls([*runs.values()], first._clock, first._leave, first._check)
 
     @property
     def watched_runs(self) -> list[WatchedRun]:
@@ -190,6 +198,7 @@ class Subscription:
         while not (condition(self) or should_stop() or self.is_finished):
             remaining = min(deadline - self._clock.monotonic(), threading.TIMEOUT_MAX)
             if remaining <= 0:
+                self._check()
                 return
             if len(self._runs) > 1 or is_gevent_patched():  # where locks are cheaper
                 self._get_wakeup().wait(remaining)

@@ -36,8 +36,8 @@ class Reads:
 
     def __init__(self, *, final_ttl: float = FINAL_TTL, backend: Any = None) -> None:
         self.clock = FakeClock()
-        shared = SharedCache(backend or SimpleCache())
-        self.cache = ReadCache(shared, self.clock, final_ttl=final_ttl)
+        self.shared = SharedCache(backend or SimpleCache())
+        self.cache = ReadCache(self.shared, self.clock, final_ttl=final_ttl)
         self.requests = 0
         self.error: LakeflowJobsError | None = None
 
@@ -54,6 +54,13 @@ class Reads:
 @pytest.fixture
 def reads() -> Reads:
     return Reads()
+
+
+@pytest.mark.parametrize("name", [KEY.key, f"generation:{KEY.job.job_id}"])
+@pytest.mark.parametrize("stored", [1, "text", [], {}, {"id": 1}, {"generation": "", "at": None}])
+def test_entry_of_another_shape_is_missing(reads: Reads, name: str, stored: Any) -> None:
+    reads.shared.set(name, stored, 60)
+    assert reads.read().value == 1
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from cachelib import BaseCache
 from databricks.sdk.service.jobs import BaseRun, Run
 from flask import Flask
 from flask_caching.backends import SimpleCache
@@ -13,6 +14,7 @@ from flask_caching.backends import SimpleCache
 from flask_lakeflow_jobs import RunStatus
 from flask_lakeflow_jobs.cache import SharedCache
 from flask_lakeflow_jobs.clock import Clock
+from flask_lakeflow_jobs.concurrency import Spawn
 from flask_lakeflow_jobs.identity import APP, Identity
 from flask_lakeflow_jobs.runs.outcome import has_ended
 from flask_lakeflow_jobs.upstream.jobs_api import ApiResponse
@@ -116,7 +118,12 @@ def subscribe(
 class HubHarness:
     """A hub that polls only in :meth:`poll`, and whose time stands still in between."""
 
-    def __init__(self, cache: SharedCache | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        cache: SharedCache | None = None,
+        clock: Clock | None = None,
+        spawn: Spawn | None = None,
+    ) -> None:
         self.clock = clock if isinstance(clock, FakeClock) else FakeClock()
         self.source = FakeSource(self.clock.monotonic)
         self.changes: list[tuple[RunKey, RunStatus]] = []
@@ -126,7 +133,7 @@ class HubHarness:
             cache or process_cache(),
             clock or self.clock,
             PollSettings(POLL_INTERVAL, TERMINAL_TTL),
-            spawn=None,
+            spawn=spawn,
         )
 
     def subscribe(
@@ -178,38 +185,60 @@ class ProcessClock:
         self._time.sleep(seconds)
 
 
-class FakeStore:
-    """A cache backend between processes, whose entries expire by the time of the test."""
+class FakeStore(BaseCache):
+    """A cache backend between processes, whose entries expire by the time of the test.
 
-    def __init__(self, time: FakeClock) -> None:
+    :param round_trip: seconds that an access takes, which :meth:`get_many` and :meth:`set_many`
+        make once for all keys.
+    """
+
+    def __init__(self, time: FakeClock, round_trip: float = 0.0) -> None:
+        super().__init__()
         self._time = time
+        self._round_trip = round_trip
+        self.round_trips = 0
         self.entries: dict[str, tuple[float, str]] = {}
         self.keys_read: list[str] = []
         self.is_away = False
         self.never_expires_added = False
 
     def get(self, key: str) -> str | None:
-        self._check()
+        return self.get_many(key)[0]
+
+    def get_many(self, *keys: str) -> list[str | None]:
+        self._make_round_trip()
+        return [self._get(key) for key in keys]
+
+    def set(self, key: str, value: str, timeout: Any = None) -> bool:
+        return bool(self.set_many({key: value}, timeout))
+
+    def set_many(self, mapping: dict[str, str], timeout: Any = None) -> list[str]:
+        self._make_round_trip()
+        expiry = self._time.elapsed + timeout
+        self.entries.update({key: (expiry, value) for key, value in mapping.items()})
+        return [*mapping]
+
+    def add(self, key: str, value: str, timeout: Any = None) -> bool:
+        """Like that of cachelib for Redis, which may fail before it sets the expiry."""
+        self._make_round_trip()
+        if self._get(key) is not None:
+            return False
+        expiry = 10**9 if self.never_expires_added else self._time.elapsed + timeout
+        self.entries[key] = expiry, value
+        return True
+
+    def delete_many(self, *keys: str) -> list[str]:
+        self._make_round_trip()
+        return [key for key in keys if self.entries.pop(key, None)]
+
+    def _get(self, key: str) -> str | None:
         self.keys_read.append(key)
         expiry, value = self.entries.get(key, (0.0, None))
         return value if self._time.elapsed < expiry else None
 
-    def set(self, key: str, value: str, timeout: float) -> bool:
-        self._check()
-        self.entries[key] = self._time.elapsed + timeout, value
-        return True
-
-    def add(self, key: str, value: str, timeout: float) -> bool:
-        """Like that of cachelib for Redis, which may fail before it sets the expiry."""
-        if self.get(key) is not None:
-            return False
-        return self.set(key, value, 10**9 if self.never_expires_added else timeout)
-
-    def delete(self, key: str) -> bool:
-        self._check()
-        return self.entries.pop(key, None) is not None
-
-    def _check(self) -> None:
+    def _make_round_trip(self) -> None:
+        self.round_trips += 1
+        self._time.sleep(self._round_trip)
         if self.is_away:
             raise ConnectionError("The store is away.")
 
@@ -219,12 +248,13 @@ class Processes:
 
     :param skews: the seconds that the clock of each process is ahead.
     :param seed: of the order in which the processes poll.
+    :param round_trip: seconds that an access to the store takes.
     """
 
-    def __init__(self, *skews: float, seed: int = 1) -> None:
+    def __init__(self, *skews: float, seed: int = 1, round_trip: float = 0.0) -> None:
         self._random = random.Random(seed)
         self.time = FakeClock()
-        self.store = FakeStore(self.time)
+        self.store = FakeStore(self.time, round_trip)
         self.source = FakeSource(self.time.monotonic)
         self.changes: list[tuple[RunKey, RunStatus]] = []
         self.hubs = [self.add_hub(skew) for skew in skews]

@@ -3,14 +3,21 @@ it has subscribers or a notification."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
 
 from flask_lakeflow_jobs import RunNotFound, UpstreamUnavailable
 from flask_lakeflow_jobs.cache import SharedCache
-from flask_lakeflow_jobs.watching.hub import MAX_CONCURRENT_POLLS, Hub
-from flask_lakeflow_jobs.watching.schedule import MIN_DELAY_SECONDS, TERMINAL_DELAY_SECONDS
+from flask_lakeflow_jobs.concurrency import run_inline
+from flask_lakeflow_jobs.watching.hub import MAX_CONCURRENT_POLLS, STALLED_SECONDS, Hub
+from flask_lakeflow_jobs.watching.schedule import (
+    ERROR_DELAY_SECONDS,
+    MIN_DELAY_SECONDS,
+    TERMINAL_DELAY_SECONDS,
+)
+from flask_lakeflow_jobs.watching.snapshot import StateId
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.clocks import FakeClock
 from tests.run_documents import FAILED, build_job, run, state_id_of
@@ -179,9 +186,62 @@ def test_subscriber_that_has_seen_a_repair_gets_a_new_poll(harness: HubHarness) 
     harness.subscribe()
     harness.poll(run(FAILED))
     subscription = harness.subscribe(seen={ONE: state_id_of(REPAIRED)})
-    harness.poll(REPAIRED)
+    harness.poll(REPAIRED, after=TERMINAL_DELAY_SECONDS)
     assert subscription.wait_for_first(0.0) == []
     assert not subscription.is_finished
+
+
+def test_forged_last_states_of_an_ended_run_cost_one_poll_per_second(harness: HubHarness) -> None:
+    harness.subscribe()
+    harness.poll(ENDED)
+    for number in range(100):
+        harness.subscribe(seen={ONE: StateId(99 + number, 0, 0, "0" * 12)})
+        harness.poll(after=TERMINAL_DELAY_SECONDS / 50)
+    assert len(harness.source.polls) <= 1 + 3
+
+
+@pytest.mark.parametrize("after", [0.0, ERROR_DELAY_SECONDS / 2])
+def test_missing_runs_are_read_once_for_all_subscribers(harness: HubHarness, after: float) -> None:
+    keys = run_keys(*range(1, 51))
+    harness.source.set_response(RunNotFound(1, "etl"), *keys)
+    for _ in range(10):
+        subscription = harness.subscribe(*keys)
+        harness.poll(after=after / 10)
+        assert len(subscription.collect()) == 50
+    assert len(harness.source.read_times) <= 60
+
+
+def test_missing_run_is_read_again_after_a_while_or_a_change(harness: HubHarness) -> None:
+    def wait() -> None:
+        harness.clock.sleep(ERROR_DELAY_SECONDS)
+
+    def change() -> None:
+        harness.hub.invalidate(ONE)
+
+    for lose in (wait, change):
+        harness.subscribe()
+        harness.poll(RunNotFound(1, "etl"))
+        lose()
+        found = harness.subscribe()
+        harness.poll(RUNNING)
+        assert outcomes(found.collect()) == ["running"]
+        found.close()
+        harness.clock.sleep(POLL_INTERVAL)
+
+
+def test_thread_that_stalls_is_started_again_while_a_subscriber_waits(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever killed it: a subscriber that gets heartbeats would wait forever."""
+    harness = HubHarness(spawn=run_inline)
+    started: list[threading.Thread] = []
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: started.append(thread))
+    subscription = harness.subscribe()
+    for _ in range(5):
+        harness.clock.sleep(STALLED_SECONDS / 4)
+        assert subscription.wait(0.0) == []
+    assert [thread.name for thread in started] == ["lakeflow-watch"] * 2
+    assert "No polls were started for 3" in caplog.text
 
 
 # Notifications

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from databricks.sdk.service.jobs import Run
 
@@ -11,6 +13,7 @@ from flask_lakeflow_jobs.runs.outcome import outcome_of
 from flask_lakeflow_jobs.upstream.jobs_api import ApiResponse
 from flask_lakeflow_jobs.watching.hub import Hub
 from flask_lakeflow_jobs.watching.lease import TICK_SECONDS
+from flask_lakeflow_jobs.watching.notifications import CHECK_INTERVAL_SECONDS
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.run_documents import FAILED, build_job, run, run_state
 from tests.watching.support import (
@@ -99,6 +102,33 @@ def test_hundred_runs_on_four_processes_cost_the_pages_of_a_list() -> None:
     assert [len(each.collect()) for each in subscriptions] == [10] * 4
 
 
+@pytest.mark.parametrize("count", [1, 20, 100])
+def test_poll_of_a_job_costs_the_round_trips_of_one_run(count: int) -> None:
+    processes = Processes(0.0)
+    keys = run_keys(*range(1, count + 1))
+    processes.source.set_response(LONG_RUNNING, *keys)
+    processes.subscribe(*keys)
+    processes.run(POLL_INTERVAL - 2 * TICK_SECONDS)
+    processes.store.round_trips = 0
+    processes.run(10 * POLL_INTERVAL)
+    notifications = 10 * POLL_INTERVAL / CHECK_INTERVAL_SECONDS
+    assert processes.store.round_trips <= 10 * 6 + notifications
+
+
+@pytest.mark.parametrize("round_trip", [0.09, 0.3, 1.5])
+def test_slow_store_delays_the_end_of_no_run_beyond_the_interval(round_trip: float) -> None:
+    processes = Processes(0.0, 0.0, round_trip=round_trip)
+    keys = run_keys(*range(1, 21))
+    processes.source.set_response(LONG_RUNNING, *keys)
+    subscriptions = processes.subscribe(*keys)
+    processes.run(6 * POLL_INTERVAL)
+    for subscription in subscriptions:
+        subscription.collect()
+    processes.source.set_response(ENDED, *keys)
+    processes.run(POLL_INTERVAL + 1.0)
+    assert [len(each.collect()) for each in subscriptions] == [20, 20]
+
+
 def test_process_that_holds_the_first_lease_of_a_job_polls_its_other_runs() -> None:
     processes = Processes(0.0, 0.0)
     keys = run_keys(*range(1, 21))
@@ -107,7 +137,7 @@ def test_process_that_holds_the_first_lease_of_a_job_polls_its_other_runs() -> N
     first, second = processes.hubs
     add = processes.store.add
 
-    def add_and_step_the_second(key: str, value: str, timeout: float) -> bool:
+    def add_and_step_the_second(key: str, value: str, timeout: Any = None) -> bool:
         processes.store.add = add  # type: ignore[method-assign]
         is_added = add(key, value, timeout)
         second.step()
@@ -322,16 +352,16 @@ def test_change_while_a_result_is_published_withdraws_the_result() -> None:
     polling, _ = processes.hubs
     processes.source.set_response(FAILED_RUN)
     polling.subscribe(ONE)
-    set_entry = processes.store.set
+    set_entries = processes.store.set_many
 
-    def set_and_change(key: str, value: str, timeout: float) -> bool:
-        if "state:" in key:
-            processes.store.set = set_entry  # type: ignore[method-assign]
+    def set_and_change(mapping: dict[str, str], timeout: Any = None) -> list[str]:
+        if any("state:" in key for key in mapping):
+            processes.store.set_many = set_entries  # type: ignore[method-assign]
             processes.source.set_response(REPAIRED)
             polling.invalidate(ONE)
-        return set_entry(key, value, timeout)
+        return set_entries(mapping, timeout)
 
-    processes.store.set = set_and_change  # type: ignore[method-assign]
+    processes.store.set_many = set_and_change  # type: ignore[method-assign]
     polling.step()
     late = processes.subscribe()
     processes.run(2 * TICK_SECONDS)

@@ -9,12 +9,13 @@ from flask_caching.backends import SimpleCache
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs import RunStatus, UpstreamThrottled, UpstreamUnavailable
+from flask_lakeflow_jobs import RunStatus
 from flask_lakeflow_jobs.cache import SharedCache
 from flask_lakeflow_jobs.watching.lease import (
     TICK_SECONDS,
     Lease,
     LeaseCoordinator,
+    PollResult,
     needs_poll,
     record_age,
     remaining_ttl,
@@ -123,12 +124,22 @@ class Process:
         self.run = WatchedRun(ONE, 0.0)
 
     def acquire(self) -> Lease:
-        return self.leases.acquire(self.run)[0]
+        return self.acquire_with_snapshot()[0]
+
+    def acquire_with_snapshot(self) -> tuple[Lease, Snapshot | None]:
+        [result] = self.leases.acquire([self.run])
+        return result.lease, result.snapshot
 
     def poll(self, snapshot: Snapshot, ttl: float = 4.0) -> None:
         assert self.acquire() is Lease.ACQUIRED
+        self.publish(snapshot, ttl)
+
+    def publish(self, snapshot: Snapshot, ttl: float = 4.0) -> None:
         is_new = self.run.publish(snapshot=snapshot)
-        self.leases.publish(self.run, snapshot, ttl, is_new=is_new)
+        self.leases.publish([PollResult(self.run, snapshot, ttl, is_new)])
+
+    def is_void(self) -> bool:
+        return self.leases.find_void([self.run]) == {ONE}
 
 
 @pytest.fixture
@@ -165,22 +176,21 @@ def test_process_without_a_shared_cache_always_acquires_and_stores_nothing(
 def test_second_process_waits_for_the_first_and_gets_its_state(
     first: Process, second: Process
 ) -> None:
-    assert first.leases.acquire(first.run) == (Lease.ACQUIRED, None)
-    assert second.leases.acquire(second.run) == (Lease.HELD, None)
-    first.run.publish(snapshot=RUNNING)
-    first.leases.publish(first.run, RUNNING, 4.0, is_new=True)
-    lease, snapshot = second.leases.acquire(second.run)
+    assert first.acquire_with_snapshot() == (Lease.ACQUIRED, None)
+    assert second.acquire_with_snapshot() == (Lease.HELD, None)
+    first.publish(RUNNING)
+    lease, snapshot = second.acquire_with_snapshot()
     assert lease is Lease.FRESH
     assert snapshot is not None
     assert snapshot.data == RUNNING.data
-    assert second.leases.acquire(second.run) == (Lease.FRESH, None), "it is not new any more"
+    assert second.acquire_with_snapshot() == (Lease.FRESH, None), "it is not new any more"
 
 
 @pytest.mark.parametrize(("waited", "expected"), [(4.9, Lease.HELD), (5.0, Lease.ACQUIRED)])
 def test_process_polls_without_the_lease_after_a_while(
     records: SharedRecords, second: Process, clock: FakeClock, waited: float, expected: Lease
 ) -> None:
-    records.acquire(ONE, second.run.lease.poll_id)
+    records.acquire([(ONE, second.run.lease.poll_id)])
     assert second.acquire() is Lease.HELD
     clock.sleep(waited)
     assert second.acquire() is expected
@@ -204,7 +214,7 @@ def test_process_that_waited_for_a_record_polls_next_when_it_expires(
     assert first.acquire() is Lease.ACQUIRED
     assert second.acquire() is Lease.HELD
     clock.sleep(TICK_SECONDS)
-    first.leases.publish(first.run, RUNNING, 4.0, is_new=True)
+    first.publish(RUNNING)
     assert second.acquire() is Lease.FRESH
     assert second.run.next_poll_at == clock.monotonic() + 4.0 - TICK_SECONDS / 2
 
@@ -213,9 +223,9 @@ def test_lost_or_overwritten_state_is_stored_again(
     first: Process, second: Process, records: SharedRecords
 ) -> None:
     first.poll(ENDED)
-    records.store_snapshot(ONE, RUNNING)  # by a process that lags behind
+    records.publish({}, {ONE: RUNNING})  # by a process that lags behind
     second.poll(ENDED)
-    stored = records.read_snapshot(ONE)
+    [stored] = records.read_snapshots([ONE])
     assert stored is not None
     assert stored.id == ENDED.id
 
@@ -235,16 +245,16 @@ def test_poll_is_void_if_the_run_was_invalidated_since_it_began(
     first: Process, records: SharedRecords
 ) -> None:
     first.acquire()
-    assert not first.leases.is_void(first.run)
+    assert not first.is_void()
     records.invalidate(ONE)
-    assert first.leases.is_void(first.run)
+    assert first.is_void()
     first.acquire()
-    assert not first.leases.is_void(first.run)
+    assert not first.is_void()
 
 
 def test_failed_poll_releases_the_lease(first: Process, second: Process) -> None:
     assert first.acquire() is Lease.ACQUIRED
-    first.leases.publish_failure(first.run, UpstreamUnavailable("Not now."))
+    first.leases.publish_failures({first.run: None})
     assert second.acquire() is Lease.ACQUIRED
 
 
@@ -252,7 +262,7 @@ def test_throttled_poll_keeps_all_processes_waiting(
     first: Process, second: Process, clock: FakeClock
 ) -> None:
     assert first.acquire() is Lease.ACQUIRED
-    first.leases.publish_failure(first.run, UpstreamThrottled("Slow down.", retry_after=30.0))
+    first.leases.publish_failures({first.run: 30.0})
     second.run.notify("1", 0.0)
     clock.sleep(29.0)
     assert second.acquire() is Lease.FRESH

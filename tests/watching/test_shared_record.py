@@ -17,7 +17,7 @@ from flask_lakeflow_jobs.watching.snapshot import Snapshot
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.clocks import FakeClock
 from tests.run_documents import run, run_state
-from tests.watching.support import ALICES, ONE, OTHER_KEY
+from tests.watching.support import ALICES, ONE, OTHER_KEY, run_keys
 
 RUNNING = Snapshot.from_status(RunStatus(1, run(), eta=5))
 RECORD = PollRecord("0123456789ab", str(RUNNING.id), 2.5, 1_764_000_000.0, "1")
@@ -45,39 +45,56 @@ def test_published_record_and_state_are_read_by_others(
     records: SharedRecords, store: Store
 ) -> None:
     other = SharedRecords(SharedCache(store), restore, FakeClock(), lease_seconds=5.0)
-    assert other.read(ONE) is None
-    assert other.read_snapshot(ONE) is None
-    records.store_snapshot(ONE, RUNNING)
-    poll_id = records.publish(ONE, RUNNING, 2.5, "1")
-    assert other.read(ONE) == PollRecord(poll_id, str(RUNNING.id), 2.5, FakeClock().now(), "1")
-    snapshot = other.read_snapshot(ONE)
+    assert (other.read([ONE]), other.read_snapshots([ONE])) == ([None], [None])
+    records.publish({ONE: RECORD}, {ONE: RUNNING})
+    assert other.read([ALICES, ONE]) == [None, RECORD]
+    [snapshot] = other.read_snapshots([ONE])
     assert snapshot is not None
     assert (snapshot.id, snapshot.data) == (RUNNING.id, RUNNING.data)
     assert snapshot.status == RUNNING.status
 
 
-def test_poll_ids_are_unique(records: SharedRecords) -> None:
-    assert len({records.publish(ONE, RUNNING, 1.0) for _ in range(100)}) == 100
+def test_poll_ids_are_unique() -> None:
+    assert len({PollRecord.create(RUNNING, 1.0, 0.0).poll_id for _ in range(100)}) == 100
 
 
 @pytest.mark.parametrize("other", [ALICES, OTHER_KEY], ids=["identity", "job key"])
 def test_nothing_is_shared_with_other_identities_or_job_keys(
     records: SharedRecords, other: RunKey
 ) -> None:
-    records.store_snapshot(ONE, RUNNING)
-    poll_id = records.publish(ONE, RUNNING, 1.0)
-    assert records.read(other) is None
-    assert records.read_snapshot(other) is None
-    assert records.acquire(ONE, poll_id)
-    assert records.acquire(other, poll_id)
+    records.publish({ONE: RECORD}, {ONE: RUNNING})
+    assert (records.read([other]), records.read_snapshots([other])) == ([None], [None])
+    assert records.acquire([(ONE, RECORD.poll_id)]) == [True]
+    assert records.acquire([(other, RECORD.poll_id)]) == [True]
 
 
 def test_lease_is_held_until_it_is_released(records: SharedRecords) -> None:
-    assert records.acquire(ONE, "1")
-    assert not records.acquire(ONE, "1")
-    assert records.acquire(ONE, "2"), "it is the lease on the poll after another one"
-    records.release(ONE, "1")
-    assert records.acquire(ONE, "1")
+    assert records.acquire([(ONE, "1")]) == [True]
+    assert records.acquire([(ONE, "1")]) == [False]
+    assert records.acquire([(ONE, "2")]) == [True], "it is the lease on the poll after another one"
+    records.release([(ONE, "1")])
+    assert records.acquire([(ONE, "1")]) == [True]
+
+
+@pytest.mark.parametrize(
+    ("held", "expected"),
+    [
+        ([], [True, True, True]),
+        ([1], [True, False, True]),
+        ([2], [True, True, False]),
+        ([0], [False, False, False]),  # its holder is about to acquire the others too
+    ],
+)
+def test_leases_are_acquired_together(
+    records: SharedRecords, held: list[int], expected: list[bool]
+) -> None:
+    leases = [(run_key, "1") for run_key in run_keys(1, 2, 3)]
+    for index in held:
+        records.acquire([leases[index]])
+    assert records.acquire(leases) == expected
+    for lease, is_acquired in zip(leases, expected, strict=True):
+        if is_acquired:
+            assert records.acquire([lease]) == [False]
 
 
 @pytest.mark.parametrize("is_expired", [False, True])
@@ -85,20 +102,20 @@ def test_lease_is_held_as_long_as_the_store_returns_it(
     records: SharedRecords, store: Store, monkeypatch: pytest.MonkeyPatch, is_expired: bool
 ) -> None:
     """The file cache of cachelib adds nothing in place of an expired entry."""
-    assert records.acquire(ONE, "1")
+    assert records.acquire([(ONE, "1")]) == [True]
     if is_expired:
         monkeypatch.setattr(store, "get", lambda key: None)
-    assert records.acquire(ONE, "1") is is_expired
+    assert records.acquire([(ONE, "1")]) == [is_expired]
 
 
 def test_invalidation_is_a_record_with_a_free_lease(records: SharedRecords) -> None:
-    before = records.publish(ONE, RUNNING, 60.0)
-    assert records.acquire(ONE, before)
+    records.publish({ONE: RECORD}, {})
+    assert records.acquire([(ONE, RECORD.poll_id)]) == [True]
     records.invalidate(ONE)
-    record = records.read(ONE)
+    [record] = records.read([ONE])
     assert record is not None
     assert record.is_invalidation
-    assert records.acquire(ONE, record.poll_id)
+    assert records.acquire([(ONE, record.poll_id)]) == [True]
 
 
 @pytest.mark.parametrize(
@@ -123,10 +140,10 @@ def test_record_without_a_state_is_an_invalidation_or_a_delay(
 def test_record_of_another_shape_is_missing(
     records: SharedRecords, store: Store, stored: Any
 ) -> None:
-    records.publish(ONE, RUNNING, 1.0)
+    records.publish({ONE: RECORD}, {})
     [(name, _)] = store._cache.items()
     SharedCache(store).set(name.removeprefix(KEY_PREFIX), stored, 60)
-    assert records.read(ONE) is None
+    assert records.read([ONE]) == [None]
     assert PollRecord.parse(stored) is None
 
 
@@ -136,10 +153,10 @@ def test_record_of_another_shape_is_missing(
 def test_state_of_another_shape_is_missing(
     records: SharedRecords, store: Store, stored: Any
 ) -> None:
-    records.store_snapshot(ONE, RUNNING)
+    records.publish({}, {ONE: RUNNING})
     [(name, _)] = store._cache.items()
     SharedCache(store).set(name.removeprefix(KEY_PREFIX), stored, 60)
-    assert records.read_snapshot(ONE) is None
+    assert records.read_snapshots([ONE]) == [None]
 
 
 def test_record_is_read_back_as_it_was_written() -> None:
@@ -149,12 +166,11 @@ def test_record_is_read_back_as_it_was_written() -> None:
 def test_only_the_last_state_of_a_run_is_stored(records: SharedRecords, store: Store) -> None:
     for number in range(10):
         state = run(run_state("RUNNING", message=f"{number}"))
-        records.store_snapshot(ONE, Snapshot.from_status(RunStatus(number, state)))
+        records.publish({}, {ONE: Snapshot.from_status(RunStatus(number, state))})
     assert len(store._cache) == 1
 
 
 def test_entries_are_json_with_a_version(records: SharedRecords, store: Store) -> None:
-    records.store_snapshot(ONE, RUNNING)
-    records.publish(ONE, RUNNING, 1.0)
+    records.publish({ONE: RECORD}, {ONE: RUNNING})
     names = [f"{KEY_PREFIX}poll:{ONE.key}", f"{KEY_PREFIX}state:{ONE.key}"]
     assert [json.loads(store.get(name))["version"] for name in names] == [1, 1]

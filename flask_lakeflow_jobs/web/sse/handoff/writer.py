@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response
 
-from ....concurrency import call_in_forked_children
+from ....concurrency import reset_in_new_processes
 from ..format import HEARTBEAT_COMMENT
 from ..stream import POLLING_RETRY_MILLISECONDS
 from .connection import GunicornConnection, find_connection
@@ -91,7 +91,7 @@ class SocketWriter:
         self._check_seconds = min(MAX_CHECK_SECONDS, heartbeat / 4)
         self._is_closing = is_closing
         self._reset()
-        call_in_forked_children(self._reset)
+        reset_in_new_processes(self._reset)
 
     def _reset(self) -> None:
         self._lock = threading.Lock()
