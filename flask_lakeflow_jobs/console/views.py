@@ -26,6 +26,7 @@ from ..runs.ids import parse_run_id
 from ..web import assets
 from ..web.auth import app_handle, current_authorizer, request_handle
 from ..web.csrf import require_same_origin
+from ..web.requests import read_form
 from . import filters, fragments, history, queries
 from .cards import Card, read_cards
 from .forms import Form, build_form, read_run_values
@@ -71,6 +72,8 @@ def console_blueprint(url_prefix: str) -> Blueprint:
         ("/~static/<name>", static, ["GET"]),
     ):
         pages.add_url_rule(rule, view_func=view, methods=methods, strict_slashes=False)
+    # This runs before all functions of the app, some of which parse the form.
+    pages.url_value_preprocessor(lambda *_: read_form(request))
     pages.before_request(lambda: require_same_origin(request))
     pages.after_request(_protect)
     pages.register_error_handler(HTTPException, _show_error)

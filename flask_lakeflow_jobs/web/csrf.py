@@ -26,7 +26,7 @@ def refuse_cross_site(request: Request) -> None:
     site = request.headers.get("Sec-Fetch-Site")
     if site in SAME_ORIGIN:
         return
-    if site == "cross-site" or _is_other_origin(request.headers.get("Origin"), request):
+    if site is not None or _is_other_origin(request.headers.get("Origin"), request):
         raise NotAllowed(
             "This request comes from a page of another site. Send it from the app's own pages or"
             " from a client that is not a browser."

@@ -14,10 +14,13 @@ from werkzeug.wsgi import LimitedStream
 
 from ..errors import InvalidParameters, InvalidRequest, UnsupportedMediaType, quote
 from ..runs.ids import parse_id, parse_run_id
+from .csrf import SAFE_METHODS
 
 MIN_LIMIT, MAX_LIMIT, DEFAULT_LIMIT = 1, 100, 20
 
 MAX_BODY_BYTES = 1024 * 1024
+
+FORM_TYPE = "application/x-www-form-urlencoded"
 
 MAX_PARAMETERS = 1_000
 
@@ -145,14 +148,7 @@ def _find_id(document: dict[str, Any], member: str, name: str) -> int | None:
 
 def _read_object(request: Request, example: str) -> dict[str, Any]:
     """Return the JSON object in a body; an empty body is an empty object."""
-    if request.content_length is None:
-        # Limit a body of unknown length too. Data that the app has read already is cached.
-        limited = LimitedStream(request.stream, MAX_BODY_BYTES + 1, is_max=True)
-        request.stream = cast("IO[bytes]", limited)
-    is_too_large = (request.content_length or 0) > MAX_BODY_BYTES
-    body = b"" if is_too_large else request.get_data()
-    if is_too_large or len(body) > MAX_BODY_BYTES:
-        raise RequestEntityTooLarge(f"The body is larger than {MAX_BODY_BYTES} bytes.")
+    body = read_body(request)
     if len(body) < _min_body_length(request):
         raise InvalidRequest(
             "The request body is incomplete, so the request was not carried out. The body was"
@@ -169,6 +165,35 @@ def _read_object(request: Request, example: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise InvalidRequest(f"The body must be a JSON object: {example}.")
     return document
+
+
+def read_body(request: Request) -> bytes:
+    """Read and cache the body of a request.
+
+    :raises RequestEntityTooLarge: the body is too large.
+    """
+    if request.content_length is None:
+        # Limit a body of unknown length too. Data that the app has read already is cached.
+        limited = LimitedStream(request.stream, MAX_BODY_BYTES + 1, is_max=True)
+        request.stream = cast("IO[bytes]", limited)
+    is_too_large = (request.content_length or 0) > MAX_BODY_BYTES
+    body = b"" if is_too_large else request.get_data()
+    if is_too_large or len(body) > MAX_BODY_BYTES:
+        raise RequestEntityTooLarge(f"The body is larger than {MAX_BODY_BYTES} bytes.")
+    return body
+
+
+def read_form(request: Request) -> None:
+    """Read the body of a form into the cache, before anything parses it; pages have none.
+
+    :raises UnsupportedMediaType: the body is not that of a form without files.
+    :raises RequestEntityTooLarge: the body is too large.
+    """
+    if request.method in SAFE_METHODS:
+        return
+    if request.mimetype not in ("", FORM_TYPE):
+        raise UnsupportedMediaType(f"Send a form as {FORM_TYPE}: no form here has files.")
+    read_body(request)
 
 
 def _min_body_length(request: Request) -> int:

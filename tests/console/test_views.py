@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import html
+import io
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
-from flask import Flask, render_template_string
+from flask import Flask, render_template_string, request
 from flask.testing import FlaskClient
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from flask_lakeflow_jobs import ConfigurationError, LakeflowJobs
 from flask_lakeflow_jobs.local import Address
 from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace, Refusal
+from flask_lakeflow_jobs.web.requests import FORM_TYPE, MAX_BODY_BYTES
 from tests.console.conftest import MakeShop
 from tests.console.support import OWN, run, shop_app, start, text_of
 from tests.support import RunGate
+
+MULTIPART = "multipart/form-data; boundary=x"
 
 
 def nonce_in(client: FlaskClient, url: str) -> str:
@@ -397,6 +403,56 @@ def test_fragments_render_job_and_run_in_host_page(app: Flask) -> None:
     assert 'aria-label="Job broken"' in page
     assert 'data-reloads="/jobs/?bare=1&amp;key=broken"' in page
     assert f'data-lakeflow-run="/api/jobs/broken/runs/{run_id}"' in page
+
+
+class LongBody(io.RawIOBase):
+    """A body of unknown length that counts the bytes that are read."""
+
+    count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if self.count > 50 * MAX_BODY_BYTES:
+            return 0
+        buffer[:] = b"a" * len(buffer)
+        self.count += len(buffer)
+        return len(buffer)
+
+
+@pytest.mark.parametrize("path", ["nightly/run", "broken/runs/1/cancel", "broken/runs/1/repair"])
+@pytest.mark.parametrize(
+    ("body", "media_type", "status"),
+    [
+        (b"day=" + b"x" * MAX_BODY_BYTES, FORM_TYPE, 413),
+        (b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n--x--', MULTIPART, 415),
+        (b'{"day": "2025-01-01"}', "application/json", 415),
+    ],
+    ids=["large", "multipart", "json"],
+)
+def test_form_body_is_refused_before_anything_reads_it(
+    app: Flask, path: str, body: bytes, media_type: str, status: int
+) -> None:
+    read: list[Any] = []
+    app.before_request(lambda: read.append(request.form))  # as CSRFProtect does
+    refused = app.test_client().post(
+        f"/jobs/{path}", headers=OWN, data=body, content_type=media_type
+    )
+    assert refused.status_code == status
+    assert not read
+
+
+def test_form_body_of_unknown_length_is_read_up_to_the_limit(app: Flask) -> None:
+    body = LongBody()
+    environ = EnvironBuilder(
+        path="/jobs/nightly/run", method="POST", headers=OWN, content_type=FORM_TYPE
+    ).get_environ()
+    del environ["CONTENT_LENGTH"]
+    environ |= {"wsgi.input": body, "wsgi.input_terminated": True}
+    _, status, _ = run_wsgi_app(app, environ)
+    assert status.startswith("413 ")
+    assert body.count <= 2 * MAX_BODY_BYTES
 
 
 def test_cards_update_without_the_page(client: FlaskClient) -> None:

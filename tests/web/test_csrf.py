@@ -19,6 +19,9 @@ HERE = {"Host": "app.example"}
     [
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "cross-site", "Origin": "http://app.example"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "same-site", "Origin": "http://app.example"},
+        {"Sec-Fetch-Site": "of a later standard"},
         {"Origin": "http://evil.example"},
         {"Origin": "http://app.example.evil.example"},
         {"Origin": "http://app.example:8080"},
@@ -47,7 +50,6 @@ def test_refuse_cross_site_request_of_another_site_raises_not_allowed(
     [
         {},
         {"Sec-Fetch-Site": "same-origin"},
-        {"Sec-Fetch-Site": "same-site"},
         {"Sec-Fetch-Site": "none"},
         {"Origin": "http://app.example"},
         {"Origin": "https://public.example", "X-Forwarded-Host": "public.example"},
@@ -106,6 +108,7 @@ class TestRoutes:
         [
             {"Sec-Fetch-Site": "cross-site"},
             {"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"},
+            {"Sec-Fetch-Site": "same-site"},
             {"Origin": "https://evil.example"},
             {"Origin": "http://localhost:8000"},
             {"Origin": "null"},
