@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import threading
@@ -10,6 +11,13 @@ from weakref import WeakMethod
 
 #: Runs a call in the background or inline.
 Spawn = Callable[[Callable[[], None]], None]
+
+_imports = threading.RLock()
+
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(
+        before=_imports.acquire, after_in_parent=_imports.release, after_in_child=_imports.release
+    )
 
 
 #: The methods that set up the state of a process, and whether they ran after gevent's patch.
@@ -56,6 +64,21 @@ def is_gevent_patched() -> bool:
     """Return whether gevent has replaced threads with greenlets, which share one thread."""
     monkey = sys.modules.get("gevent.monkey")
     return monkey is not None and bool(monkey.is_module_patched("threading"))
+
+
+def load_module(name: str) -> None:
+    """Import a module that takes long.
+
+    A fork waits for it: a child that is forked while another thread imports a module could never
+    import it. On gevent, a native thread imports it, so that other greenlets run meanwhile.
+    """
+    if is_gevent_patched():
+        import gevent
+
+        gevent.get_hub().threadpool.apply(importlib.import_module, (name,))
+        return
+    with _imports:
+        importlib.import_module(name)
 
 
 def run_in_thread(call: Callable[[], None]) -> None:

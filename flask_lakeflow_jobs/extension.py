@@ -12,6 +12,7 @@ from flask import Flask
 from .cache import SharedCache, cache_namespace
 from .cli import command_group
 from .clock import Clock, SystemClock
+from .concurrency import load_module
 from .config.jobs import JobConfigs, Policy
 from .config.keys import BUNDLE, CONSOLE
 from .config.readers import SettingsReader
@@ -21,6 +22,7 @@ from .identity import UserLoader
 from .state import EXTENSION_KEY, AppState
 from .web.blueprint import register_routes
 from .web.sse.limits import is_closing
+from .web.warm_up import WarmUp
 
 if TYPE_CHECKING:
     from flask_caching import Cache
@@ -87,7 +89,7 @@ class LakeflowJobs:
         cache = SharedCache.from_config(
             app, settings.cache, self._cache, clock, namespace=namespace
         )
-        app.extensions[EXTENSION_KEY] = AppState(
+        state = app.extensions[EXTENSION_KEY] = AppState(
             app,
             settings,
             connect=lambda: _connect(settings, instance, cache, clock),
@@ -99,6 +101,8 @@ class LakeflowJobs:
         )
         if self._register_blueprint:
             register_routes(app, settings, clock, url_prefix=self._url_prefix)
+        if settings.warm_up and settings.jobs:
+            app.teardown_request(WarmUp(state.warm_up).after_request)
         if settings.console:
             self._serve_console(app, settings.console_prefix)
         app.cli.add_command(command_group)
@@ -116,7 +120,8 @@ class LakeflowJobs:
 
 
 def _connect(settings: AppSettings, instance: Path, cache: SharedCache, clock: Clock) -> Upstream:
-    # The upstream package imports the SDK, which takes about a second: at the first call only.
+    # The upstream package imports the SDK, which takes about a second: not at the start of the app.
+    load_module("flask_lakeflow_jobs.upstream.gateway")
     from .upstream.gateway import Upstream
 
     if settings.bundle is None:

@@ -32,7 +32,7 @@ EXTENSION_KEY = "lakeflow_jobs"
 class AppState:
     """The state of one app. It holds nothing that belongs to an interface.
 
-    :param connect: opens the upstream, which imports the SDK; called once, on first use.
+    :param connect: opens the upstream, which imports the SDK; called on first use.
     :param is_closing: whether this process is about to exit.
     """
 
@@ -77,10 +77,23 @@ class AppState:
     @property
     def upstream(self) -> Upstream:
         """The calls to the workspace."""
+        # Connect without the lock: while the SDK is loaded, other greenlets may ask too.
+        return self._upstream or self._keep_first(self._connect())
+
+    def _keep_first(self, upstream: Upstream) -> Upstream:
         with self._lock:
             if self._upstream is None:
-                self._upstream = self._connect()
+                self._upstream = upstream
             return self._upstream
+
+    def warm_up(self) -> None:
+        """Load the SDK and, if any calls are made as the app, log in and connect.
+
+        :raises LakeflowJobsError: the login or the connection failed.
+        """
+        upstream = self.upstream
+        if any(job.run_as == "app" for job in self.settings.jobs.values()):
+            upstream.open_connection(APP)
 
     def receive_notification(self, job_id: int, run_id: int) -> bool:
         """Poll a run at once, because a notification says that it may have changed.

@@ -101,6 +101,7 @@ def make_app(fault_proxy: FaultyWorkspace, job_ids: Mapping[str, int], tmp_path:
                 "DATABRICKS_HOST": fault_proxy.host,
                 "DATABRICKS_TOKEN": fault_proxy.token,
                 "LAKEFLOW_JOBS_POLL_INTERVAL": 0.1,
+                "LAKEFLOW_JOBS_WARM_UP": False,  # tests count requests
                 **config,
             }
         )

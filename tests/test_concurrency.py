@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -39,6 +40,45 @@ if child == 0:
 os.waitpid(child, 0)
 print(Counter.calls)
 """
+
+#: Forks while another thread imports a module, which the child then imports too. The import ends
+#: only once the fork has begun: hooks before a fork run in the reverse order of their registration.
+FORK_DURING_IMPORT = """
+import builtins, os, sys, threading
+from flask_lakeflow_jobs.concurrency import load_module
+
+builtins.is_importing, builtins.is_forking = threading.Event(), threading.Event()
+os.register_at_fork(before=builtins.is_forking.set)
+sys.path.insert(0, sys.argv[1])
+thread = threading.Thread(target=load_module, args=("slow",), daemon=True)
+thread.start()
+builtins.is_importing.wait()
+child = os.fork()
+if child == 0:
+    import slow
+    print(slow.name, flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+
+SLOW_MODULE = "is_importing.set(); is_forking.wait(); name = 'slow'"
+
+#: Prints whether the hub's own thread imports a module, and whether another greenlet ran meanwhile.
+GEVENT = """
+from gevent import monkey; monkey.patch_all()
+import builtins, sys, gevent
+from flask_lakeflow_jobs.concurrency import load_module
+
+builtins.get_ident = monkey.get_original("_thread", "get_ident")
+builtins.is_running = monkey.get_original("threading", "Event")()
+sys.path.insert(0, sys.argv[1])
+gevent.spawn(is_running.set)
+load_module("threaded")
+import threaded
+print(threaded.ident == get_ident())
+"""
+
+THREADED_MODULE = "is_running.wait(); ident = get_ident()"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform does not fork")
@@ -78,6 +118,30 @@ def test_locks_of_an_app_that_was_loaded_before_gevent_patched_are_those_of_geve
     modules = done.stdout.split()
     assert len(modules) == 2
     assert "_thread" not in modules, "a native lock"
+
+
+def run_program(code: str, folder: Path) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=True,
+    )
+    return done.stdout.split()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform does not fork")
+def test_load_module_is_waited_for_by_a_fork(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(SLOW_MODULE)
+    assert run_program(FORK_DURING_IMPORT, tmp_path) == ["slow"]
+
+
+def test_load_module_on_gevent_lets_other_greenlets_run(tmp_path: Path) -> None:
+    """The module waits for another greenlet, so it would never be imported in the hub's thread."""
+    pytest.importorskip("gevent")
+    (tmp_path / "threaded.py").write_text(THREADED_MODULE)
+    assert run_program(GEVENT, tmp_path) == ["False"]
 
 
 def test_run_in_thread_runs_in_a_daemon_thread() -> None:

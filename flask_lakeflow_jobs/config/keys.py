@@ -86,6 +86,12 @@ PUSH = Key(
     True,
     "Whether streams on gunicorn's gthread worker work without a thread of their own.",
 )
+WARM_UP = Key(
+    f"{PREFIX}_WARM_UP",
+    True,
+    "Whether each process loads the SDK, logs in and connects in the background after its first"
+    " request.",
+)
 CONSOLE = Key(f"{PREFIX}_CONSOLE", False, "Whether to serve the console.")
 CONSOLE_PREFIX = Key(f"{PREFIX}_CONSOLE_PREFIX", "/jobs", "URL prefix of the console.")
 READ_ONLY = Key(
@@ -128,6 +134,7 @@ KEYS = (
     STREAM_MAX_SECONDS,
     HEARTBEAT,
     PUSH,
+    WARM_UP,
     CONSOLE,
     CONSOLE_PREFIX,
     READ_ONLY,

@@ -40,6 +40,7 @@ class AppSettings:
     stream_max_seconds: float
     heartbeat: float
     push: bool
+    warm_up: bool
     console: bool
     console_prefix: str
     read_only: bool
@@ -93,6 +94,7 @@ def load_settings(
         stream_max_seconds=reader.read_seconds(keys.STREAM_MAX_SECONDS),
         heartbeat=reader.read_seconds(keys.HEARTBEAT),
         push=reader.read_bool(keys.PUSH),
+        warm_up=reader.read_bool(keys.WARM_UP),
         console=reader.read_bool(keys.CONSOLE),
         console_prefix=reader.read_path_prefix(keys.CONSOLE_PREFIX),
         read_only=reader.read_bool(keys.READ_ONLY),

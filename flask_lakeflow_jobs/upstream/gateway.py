@@ -20,8 +20,8 @@ from databricks.sdk.service.jobs import Job as SdkJob
 
 from ..errors import JobNotFound, LakeflowJobsError, RunNotFound
 from .calls import MAX_CONCURRENT_CALLS, Call, CallResources, RetryPolicy
-from .clients import Clients, WorkspaceAddress
-from .error_mapping import ErrorContext
+from .clients import Clients, NotRetried, WorkspaceAddress
+from .error_mapping import ErrorContext, translate
 from .jobs_api import (
     ApiResponse,
     JobsApiClient,
@@ -81,16 +81,32 @@ class Upstream:
     def get_current_user(self, identity: Identity) -> dict[str, Any]:
         """Return the identity's user or service principal (SCIM), and the response's ``Date``."""
 
-        def send(client: WorkspaceClient) -> Any:
-            api = client.api_client
-            return api.do("GET", "/api/2.0/preview/scim/v2/Me", response_headers=["Date"])
-
         context = ErrorContext(identity)
-        return dict(Call(self.call_resources, "who_am_i", send, self.read_policy, context).run())
+        call = Call(self.call_resources, "who_am_i", _get_current_user, self.read_policy, context)
+        return dict(call.run())
+
+    def open_connection(self, identity: Identity) -> None:
+        """Log in and send one request, so that the next call finds a token and a connection.
+
+        This is neither retried nor counted by the circuit breaker.
+
+        :raises LakeflowJobsError: the login or the request failed.
+        """
+        try:
+            _get_current_user(self.call_resources.clients.get_client(identity))
+        except NotRetried as error:
+            raise translate(error.failure, ErrorContext(identity)) from None
+        except Exception as error:
+            raise translate(error, ErrorContext(identity)) from error
 
     def invalidate(self, job: Job) -> None:
         """Invalidate the cached reads of a job in all processes."""
         self.cache.invalidate(job)
+
+
+def _get_current_user(client: WorkspaceClient) -> Any:
+    path = "/api/2.0/preview/scim/v2/Me"
+    return client.api_client.do("GET", path, response_headers=["Date"])
 
 
 class BoundUpstream:
