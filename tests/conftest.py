@@ -56,13 +56,16 @@ def pytest_xdist_auto_num_workers() -> int:
     return 2 * (os.cpu_count() or 1)
 
 
-@pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def _clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Remove settings and profiles of the machine that runs the tests."""
-    for name in list(os.environ):
-        if name.startswith(("DATABRICKS_", "LAKEFLOW_")) or name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("DATABRICKS_CONFIG_FILE", str(tmp_path / "no-such-file"))
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name in list(os.environ):
+            if name.startswith(("DATABRICKS_", "LAKEFLOW_")) or name.lower().endswith("_proxy"):
+                monkeypatch.delenv(name)
+        no_file = tmp_path_factory.getbasetemp() / "no-such-file"
+        monkeypatch.setenv("DATABRICKS_CONFIG_FILE", str(no_file))
+        yield
 
 
 @pytest.fixture(scope="session")
