@@ -186,7 +186,7 @@ CALLS_ON_A_RUN = [
 
 class TestRunIds:
     @pytest.mark.parametrize("call", CALLS_ON_A_RUN)
-    @pytest.mark.parametrize("value", ["abc", None, 2.5, -1, True])
+    @pytest.mark.parametrize("value", ["abc", None])
     def test_call_with_invalid_run_id_makes_no_request(
         self, call: Callable[..., Any], value: object, fault_proxy: FaultyWorkspace
     ) -> None:

@@ -34,17 +34,16 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize("args", COMMANDS, ids=lambda args: args[0])
 @pytest.mark.parametrize(
-    ("fault", "timeout", "exit_code"),
+    ("fault", "timeout", "exit_code", "args"),
     [
-        (Refusal(401), "30", 6),
-        (Refusal(403), "30", 6),
-        (Refusal(400, "SOMETHING_NEW"), "30", None),
-        (Silence(), "0.2", 7),
-        (GatewayPage(502), "0.2", 7),
+        *((Refusal(403), "30", 6, args) for args in COMMANDS),
+        *((GatewayPage(502), "0.2", 7, args) for args in COMMANDS),
+        *((Refusal(401), "30", 6, args) for args in COMMANDS[:3]),
+        *((Refusal(400, "SOMETHING_NEW"), "30", None, args) for args in COMMANDS[:3]),
+        *((Silence(), "0.2", 7, args) for args in COMMANDS[:3]),
     ],
-    ids=["unauthenticated", "denied", "refused", "silent", "failing"],
+    ids=repr,
 )
 def test_failing_workspace_is_an_error_and_an_exit_code(
     fault_proxy: FaultyWorkspace,

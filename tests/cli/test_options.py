@@ -200,18 +200,23 @@ def test_run_argument_is_a_key_and_a_positive_number(words: list[str], run_id: i
         assert command.main(words, standalone_mode=False) == {"key": "etl", "run_id": run_id}
 
 
-@pytest.mark.parametrize("command", ["watch", "show", "output", "cancel", "repair"])
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("command", "words", "message"),
     [
-        ([], "[KEY] RUN"),
-        (["1"], "Which job?"),
-        (["etl"], "Which run of etl? List them with: flask jobs runs etl"),
-        (["etl", "1001abc"], "A run id is a positive whole number, not '1001abc'."),
-        (["etl", "0"], "A run id is"),
-        (["etl", "1", "2"], "Expected a job key and a run id, not 'etl 1 2'."),
-        (["nope", "1"], "This app has no job 'nope'"),
-        (["etl", "1"], "The job 'etl' has no run 1."),
+        *(
+            (command, words, message)
+            for command in ("watch", "show", "output", "cancel", "repair")
+            for words, message in (
+                (["etl", "1001abc"], "A run id is a positive whole number, not '1001abc'."),
+                (["etl", "1"], "The job 'etl' has no run 1."),
+            )
+        ),
+        ("watch", [], "[KEY] RUN"),
+        ("watch", ["1"], "Which job?"),
+        ("watch", ["etl"], "Which run of etl? List them with: flask jobs runs etl"),
+        ("watch", ["etl", "0"], "A run id is"),
+        ("watch", ["etl", "1", "2"], "Expected a job key and a run id, not 'etl 1 2'."),
+        ("watch", ["nope", "1"], "This app has no job 'nope'"),
     ],
 )
 def test_unknown_job_or_run_is_a_usage_error(

@@ -213,36 +213,11 @@ def test_run_lists_its_job_parameters(serve: Serve) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        (
-            {"job_parameters": {"a": "1"}, "notebook_params": {"a": "1"}},
-            "Job parameters cannot be combined with task parameters (notebook_params).",
-        ),
-        (
-            {"jar_params": ["a"], "notebook_params": {"a": "1"}},
-            "jar_params cannot be specified in conjunction with notebook_params.",
-        ),
-        (
-            {"python_params": ["x" * 10_000]},
-            "python_params takes 10022 bytes as JSON; at most 10000 are allowed.",
-        ),
-        ({"python_params": ["ü"]}, "python_params may contain only ASCII characters."),
-        ({"only": ["nowhere"]}, "Task nowhere does not exist in the job."),
-        (
-            {"idempotency_token": "x" * 65},
-            "The idempotency token has 65 characters; at most 64 are allowed.",
-        ),
-    ],
-)
-def test_run_now_with_invalid_parameters_is_refused(
-    serve: Serve, fields: dict[str, Any], message: str
-) -> None:
+def test_run_now_with_invalid_parameters_is_refused(serve: Serve) -> None:
     client = serve({"etl": {"tasks": [python_task("main")]}}, NOTHING)
     with pytest.raises(InvalidParameterValue) as caught:
-        client.start("etl", **fields)
-    assert str(caught.value) == message
+        client.start("etl", only=["nowhere"])
+    assert str(caught.value) == "Task nowhere does not exist in the job."
     assert list(client.jobs.list_runs()) == []
 
 
