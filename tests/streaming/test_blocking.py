@@ -122,10 +122,11 @@ def test_sync_worker_sends_the_current_state_without_extra_polls(
     assert server.held["streams"] == 0
 
 
+@pytest.mark.parametrize("options", [[], ["--preload"]], ids=["", "loaded before the patch"])
 def test_gevent_worker_holds_a_hundred_streams(
-    start_server: StartServer, fake_workspace: FakeWorkspace, run_id: int
+    start_server: StartServer, fake_workspace: FakeWorkspace, run_id: int, options: list[str]
 ) -> None:
-    server = start_server(GEVENT)
+    server = start_server([*GEVENT[:-1], *options, GEVENT[-1]])
     with open_streams(server, run_id, 100) as viewers:
         fake_workspace.end_run(run_id)
         for viewer in viewers:
