@@ -446,7 +446,7 @@ def test_form_body_is_refused_before_anything_reads_it(
 def test_form_body_of_unknown_length_is_read_up_to_the_limit(app: Flask) -> None:
     body = LongBody()
     environ = EnvironBuilder(
-        path="/jobs/nightly/run", method="POST", headers=OWN, content_type=FORM_TYPE
+        path="/jobs/nightly/run", method="POST", headers=[*OWN.items()], content_type=FORM_TYPE
     ).get_environ()
     del environ["CONTENT_LENGTH"]
     environ |= {"wsgi.input": body, "wsgi.input_terminated": True}
