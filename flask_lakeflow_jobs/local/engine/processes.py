@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .redaction import SecretRedactor
+
 #: The part of a task's logs and of a notebook's result that the Jobs API returns.
 MAX_OUTPUT_BYTES = 5 * 1024 * 1024
 
@@ -37,15 +39,16 @@ class Exit:
 
 
 class Lifeline:
-    """A pipe that closes when this process dies. Every task's process watches it and follows."""
+    """A pipe that is closed to kill a task, and that closes when this process dies."""
 
     def __init__(self) -> None:
         self.read_end, self._write_end = os.pipe()
 
-    def close(self) -> None:
-        """End all processes that still watch the pipe."""
-        os.close(self._write_end)
-        os.close(self.read_end)
+    def cut(self) -> None:
+        """Close this process's end of the pipe."""
+        if self._write_end >= 0:
+            os.close(self._write_end)
+            self._write_end = -1
 
 
 class TaskProcess:
@@ -61,18 +64,18 @@ class TaskProcess:
         payload: Mapping[str, Any],
         folder: Path,
         environment: Mapping[str, str],
-        lifeline: Lifeline,
         on_start: Callable[[], None],
         on_exit: Callable[[Exit], None],
     ) -> None:
         self._payload = payload
         self._folder = folder
         self._environment = environment
-        self._lifeline = lifeline
+        self._redactor = SecretRedactor.of_environment(environment)
         self._on_start = on_start
         self._on_exit = on_exit
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._lifeline: Lifeline | None = None
         self._thread = threading.Thread(target=self._run, name=f"task {folder.name}", daemon=True)
         self.is_stopped = False
 
@@ -85,15 +88,17 @@ class TaskProcess:
         with self._lock:
             self.is_stopped = True
         self._signal(signal.SIGTERM)
-        killer = threading.Timer(_GRACE_SECONDS, self._signal, (signal.SIGKILL,))
+        killer = threading.Timer(_GRACE_SECONDS, self.kill)
         killer.daemon = True
         killer.start()
 
     def kill(self) -> None:
-        """Kill the process."""
+        """Kill the process and everything that it has started."""
         with self._lock:
             self.is_stopped = True
-        self._signal(signal.SIGKILL)
+            if self._lifeline is not None:
+                self._lifeline.cut()
+        self._signal(signal.SIGCONT)  # its supervisor may be suspended
 
     def join(self) -> None:
         """Wait until the process has ended and ``on_exit`` has returned."""
@@ -102,7 +107,7 @@ class TaskProcess:
 
     def read_logs(self) -> tuple[str, bool]:
         """Return the last part of the output, and whether it is truncated."""
-        return _read_tail(self._folder / "log")
+        return _read_tail(self._folder / "log", self._redactor, has_ended=False)
 
     def _signal(self, number: signal.Signals) -> None:
         with self._lock:
@@ -120,50 +125,59 @@ class TaskProcess:
         process = self._process
         if process is not None:
             process.wait()
-            # Processes that the task has started must not outlive it.
+            # The supervisor has ended everything, unless it was killed itself.
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
+        with self._lock:
+            if self._lifeline is not None:
+                self._lifeline.cut()
         outcome = failure or self._read_outcome()
-        logs, truncated = self.read_logs()
+        logs, truncated = _read_tail(self._folder / "log", self._redactor, has_ended=True)
         self._on_exit(Exit(outcome, logs, truncated))
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _spawn(self) -> bool:
         self._folder.mkdir(exist_ok=True)
-        payload = {
-            **self._payload,
-            "result_file": str(self._folder / "result.json"),
-            "lifeline": self._lifeline.read_end,
-        }
         payload_file = self._folder / "payload.json"
-        payload_file.write_text(json.dumps(payload))
         with self._lock, open(self._folder / "log", "wb") as log:
             if self.is_stopped:
                 return False
-            self._process = subprocess.Popen(
-                [sys.executable, str(_CHILD), str(payload_file)],
-                cwd=self._payload["folder"],
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                pass_fds=(self._lifeline.read_end,),
-                start_new_session=True,
-            )
+            self._lifeline = Lifeline()
+            try:
+                payload = {
+                    **self._payload,
+                    "result_file": str(self._folder / "result.json"),
+                    "lifeline": self._lifeline.read_end,
+                }
+                payload_file.write_text(json.dumps(payload))
+                self._process = subprocess.Popen(
+                    [sys.executable, str(_CHILD), str(payload_file)],
+                    cwd=self._payload["folder"],
+                    env=self._environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=(self._lifeline.read_end,),
+                    start_new_session=True,
+                )
+            finally:
+                os.close(self._lifeline.read_end)
         return True
 
     def _read_outcome(self) -> dict[str, Any]:
         try:
-            return dict(json.loads((self._folder / "result.json").read_bytes()))
+            outcome = dict(json.loads((self._folder / "result.json").read_bytes()))
         except (OSError, ValueError):
             return {"error": _describe_exit(self._process)}
+        # Later tasks may need the values that this one has set; they are no part of its output.
+        values = outcome.pop("values", {})
+        return {**self._redactor.redact(outcome), "values": values}
 
 
 class ProcessPool:
     """The processes of all tasks. It runs a limited number at once and queues the others."""
 
     def __init__(self, limit: int) -> None:
-        self.lifeline = Lifeline()
         self._limit = limit
         self._lock = threading.Lock()
         self._running: set[TaskProcess] = set()
@@ -211,7 +225,6 @@ class ProcessPool:
             process.kill()
         for process in running:
             process.join()
-        self.lifeline.close()
 
 
 def _describe_exit(process: subprocess.Popen[bytes] | None) -> str:
@@ -224,12 +237,16 @@ def _describe_exit(process: subprocess.Popen[bytes] | None) -> str:
     return f"The task's process ended with exit code {code} before the code had finished."
 
 
-def _read_tail(path: Path) -> tuple[str, bool]:
-    """Return the last 5 MB of a file as text, and whether the file is longer."""
+def _read_tail(path: Path, redactor: SecretRedactor, *, has_ended: bool) -> tuple[str, bool]:
+    """Return the last 5 MB of a log without secrets, and whether the log is longer."""
     try:
         with open(path, "rb") as file:
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - MAX_OUTPUT_BYTES))
-            return file.read(MAX_OUTPUT_BYTES).decode(errors="replace"), size > MAX_OUTPUT_BYTES
+            start = max(0, size - MAX_OUTPUT_BYTES)
+            overlap = min(start, redactor.overlap)
+            file.seek(start - overlap)
+            data = file.read(overlap + MAX_OUTPUT_BYTES)
     except OSError:
         return "", False
+    text = redactor.redact_log(data, overlap, has_ended=has_ended)
+    return text.decode(errors="replace"), start > 0

@@ -125,7 +125,6 @@ class TaskRunner:
             payload,
             self._folder / str(task.run_id),
             self._environment(),
-            self._pool.lifeline,
             on_start=partial(self._submit, TaskStarted(run.run_id, task.run_id)),
             on_exit=partial(self._end_process, run.run_id, task.run_id),
         )

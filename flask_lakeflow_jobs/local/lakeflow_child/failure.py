@@ -7,8 +7,6 @@ import sys
 import traceback
 from contextlib import suppress
 
-from .secrets import redact_secrets
-
 _PACKAGES_ADVICE = (
     f"The local workspace installs no packages: tasks use those of {sys.prefix}. "
     "Install missing ones there.\n"
@@ -37,7 +35,7 @@ def describe_error(error: BaseException) -> dict[str, str]:
     # The user's code may have closed stderr.
     with suppress(ValueError, OSError, AttributeError):
         sys.stderr.write(trace)
-    return {"error": redact_secrets(last_line), "error_trace": redact_secrets(trace)}
+    return {"error": last_line, "error_trace": trace}
 
 
 def _advice(error: BaseException) -> str:

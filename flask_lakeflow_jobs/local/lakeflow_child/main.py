@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
-from _thread import start_new_thread
 
 from .dbutils import DBUtils, NotebookExit
+from .supervisor import supervise
 
 # Imports delay the start of every task, that of typing by 3 ms. So modules that only some tasks
 # need are imported in functions.
@@ -24,7 +23,7 @@ def main(payload_file: str) -> None:
     """
     with open(payload_file, encoding="utf-8") as file:
         payload: dict[str, Any] = json.load(file)
-    _die_with_the_workspace(payload["lifeline"])
+    supervise(payload["lifeline"])
     # The log of a running task contains everything that it has printed so far.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(  # type: ignore[union-attr]
@@ -102,14 +101,3 @@ def _write(path: str, outcome: dict[str, Any]) -> None:
     with open(unfinished, "w", encoding="utf-8", errors="backslashreplace") as file:
         json.dump(outcome, file)
     os.replace(unfinished, path)
-
-
-def _die_with_the_workspace(lifeline: int) -> None:
-    """End this process and all it has started when the workspace's end of the pipe closes."""
-    os.set_inheritable(lifeline, False)
-
-    def wait() -> None:
-        os.read(lifeline, 1)
-        os.killpg(0, signal.SIGKILL)
-
-    start_new_thread(wait, ())

@@ -58,9 +58,8 @@ def test_pool_lets_a_stopped_process_of_the_queue_end_at_once(
 
 
 def test_pool_that_is_closed_kills_running_processes_and_forgets_the_queue(
-    pool: ProcessPool, processes: list[Any], monkeypatch: pytest.MonkeyPatch
+    pool: ProcessPool, processes: list[Any]
 ) -> None:
-    monkeypatch.setattr(pool.lifeline, "close", lambda: None)
     pool.close()
     assert calls(processes) == [["start", "kill", "join"]] * 2 + [[], []]
     pool.release(processes[0])

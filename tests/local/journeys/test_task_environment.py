@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.local.conftest import Serve
-from tests.local.support import notebook_task, python_task
+from tests.local.support import depends_on, notebook_task, python_task, task_results
 
 HEADER = "# Databricks notebook source\n"
 MODULE = {"src/shop/__init__.py": "", "src/shop/main.py": "def run(): print('sold')"}
@@ -225,3 +225,36 @@ def test_dbutils_fs_works_on_volumes_and_dbfs(serve: Serve) -> None:
     assert output.error is None, output.error_trace
     assert output.notebook_output is not None
     assert output.notebook_output.result == "dbutils.fs.mount is not served by the local workspace."
+
+
+LEAKS = """
+# Databricks notebook source
+import os, subprocess, sys, time
+secret = dbutils.secrets.get("prod", "key")
+sys.stdout.write(secret[:3])
+sys.stdout.flush()
+time.sleep(0.05)
+sys.stdout.write(secret[3:] + "\\n")
+sys.stdout.buffer.write(secret.encode() + b"\\n")
+sys.stdout.flush()
+os.write(1, secret[:4].encode()); os.write(1, secret[4:].encode())
+subprocess.run(["echo", secret])
+print(secret, file=sys.__stdout__, flush=True)
+dbutils.jobs.taskValues.set("key", secret)
+dbutils.notebook.exit(secret)
+"""
+
+
+def test_secret_is_redacted_however_it_was_written(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKEFLOW_SECRET_PROD_KEY", "hunter2")
+    later = "assert dbutils.jobs.taskValues.get('main', 'key') == 'hunter2'"
+    tasks = [notebook_task("main"), python_task("later", depends_on=depends_on("main"))]
+    client = serve({"etl": {"tasks": tasks}}, {"notebook.py": LEAKS, "main.py": later})
+    run = client.run("etl")
+    assert task_results(run) == {"main": "SUCCESS", "later": "SUCCESS"}
+    main_id = (run.tasks or [])[0].run_id
+    _, output = client.http("GET", f"/api/2.2/jobs/runs/get-output?run_id={main_id}")
+    assert output["notebook_output"]["result"] == "[REDACTED]"
+    assert "hunter2" not in str(output)
