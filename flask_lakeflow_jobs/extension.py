@@ -21,7 +21,7 @@ from .errors import ConfigurationError, UpstreamUnavailable
 from .identity import UserLoader
 from .state import EXTENSION_KEY, AppState
 from .web.blueprint import register_routes
-from .web.sse.limits import is_closing
+from .web.servers import is_closing
 from .web.warm_up import WarmUp
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from .assets import BROWSER_MODULE, browser_module
 from .csrf import refuse_cross_site
 from .problems import register_error_handlers
 from .responses import ResponseTexts
-from .sse.limits import is_closing
+from .servers import is_closing
 from .sse.open import StreamOpener
 from .state import EXTENSION, WebState
 from .webhook import take_notification

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import os
+import signal
 import threading
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -48,8 +48,8 @@ def create_app() -> Flask:
 
 def _connections() -> int | None:
     """Return the number of connections that a gunicorn worker counts."""
-    server = importlib.import_module("flask_lakeflow_jobs.web.sse.limits")
-    return getattr(server._gunicorn_worker(), "nr_conns", None)
+    worker = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return getattr(worker, "nr_conns", None)
 
 
 def _resident() -> int:

@@ -12,6 +12,7 @@ from flask import Response
 
 from ...watching.subscription import Subscription
 from ...watching.watched_run import RunUpdate
+from ..servers import Server, find_server
 from .encoder import EventEncoder
 from .format import EVENT_STREAM, HEADERS
 from .handoff.connection import is_supported
@@ -112,12 +113,13 @@ class StreamOpener:
         :param is_trigger: as for :func:`decide_stream`.
         :raises LakeflowJobsError: no run can be read.
         """
+        server = find_server(environ)
         with ExitStack() as resources:
             resources.enter_context(closing(subscription))
-            permit = None if poll else self._acquire_permit(environ)
+            permit = None if poll else self._acquire_permit(server)
             if permit is not None:
                 resources.callback(permit.release)
-            first = self._read_first(subscription, permit, environ)
+            first = self._read_first(subscription, permit, server)
             has_permit = permit is not None and not self._is_closing()
             decision = decide_stream(
                 first, last_states, has_permit=has_permit, is_trigger=is_trigger
@@ -128,29 +130,29 @@ class StreamOpener:
                 return Response(status=204)
             if decision is StreamDecision.SNAPSHOT or permit is None:
                 return _respond([encode_current_state(subscription, first.updates, encode)])
-            lifetime = add_jitter(self._settings.stream_max_seconds)
+            lifetime = add_jitter(min(self._settings.stream_max_seconds, server.max_stream_seconds))
             ends_at = self._clock.monotonic() + lifetime
             stream = Stream(subscription, encode, ends_at=ends_at, permit=permit)
             beginning = stream.encode_first(first.updates)
             resources.pop_all()  # from here on, the stream closes and releases them
-        return _respond(self._body(stream, beginning))
+        return _respond(self._body(stream, beginning, server))
 
-    def _acquire_permit(self, environ: Mapping[str, Any]) -> StreamPermit | None:
-        if self._settings.push and is_supported():
+    def _acquire_permit(self, server: Server) -> StreamPermit | None:
+        if self._settings.push and server.is_gthread and is_supported():
             return self.limiter.acquire_socket()
-        return self.limiter.acquire_thread(environ)
+        return self.limiter.acquire_thread(server)
 
     def _read_first(
-        self, subscription: Subscription, permit: StreamPermit | None, environ: Mapping[str, Any]
+        self, subscription: Subscription, permit: StreamPermit | None, server: Server
     ) -> FirstRead:
         has_thread = permit is not None and permit.holds_thread
-        with self.limiter.first_read_permit(environ, has_thread=has_thread) as may_wait:
+        with self.limiter.first_read_permit(server, has_thread=has_thread) as may_wait:
             seconds = min(FIRST_READ_SECONDS, self._settings.read_timeout) if may_wait else 0.0
             updates = subscription.wait_for_first(seconds)
         run_count = len(subscription.run_keys)
         return FirstRead(updates, run_count, subscription.is_finished, has_waited=may_wait)
 
-    def _body(self, stream: Stream, beginning: bytes) -> Iterable[bytes]:
+    def _body(self, stream: Stream, beginning: bytes, server: Server) -> Iterable[bytes]:
         body = BlockingBody(
             stream,
             beginning,
@@ -160,7 +162,7 @@ class StreamOpener:
         )
         if stream.permit.holds_thread:
             return body
-        return HandoffBody(body, stream, len(beginning), self._writer)
+        return HandoffBody(body, stream, len(beginning), self._writer, server)
 
 
 def _respond(body: Iterable[bytes]) -> Response:

@@ -20,6 +20,7 @@ from flask_lakeflow_jobs.web.sse.encoder import encode_run_update
 from flask_lakeflow_jobs.web.sse.open import FirstRead, StreamDecision, StreamOpener, decide_stream
 from tests.run_documents import state_id_of
 from tests.watching.support import ENDED, ONE, RUNNING, HubHarness
+from tests.web.frames import call_from
 
 GOING, OVER = state_id_of(RUNNING), state_id_of(ENDED)
 
@@ -138,12 +139,17 @@ class Opened:
         subscription = self.hub_harness.subscribe(seen=seen)
         self.hub_harness.poll(response)
         with Flask(__name__).app_context():
-            return self.opener.open(
-                subscription,
-                encode_run_update,
-                [last_state] if last_state else [],
-                EnvironBuilder().get_environ(),
-                poll=False,
+            return call_from(
+                "werkzeug.test",
+                "open",
+                None,
+                lambda: self.opener.open(
+                    subscription,
+                    encode_run_update,
+                    [last_state] if last_state else [],
+                    EnvironBuilder().get_environ(),
+                    poll=False,
+                ),
             )
 
     def assert_freed(self) -> None:

@@ -13,6 +13,7 @@ from flask_lakeflow_jobs.identity import APP
 from flask_lakeflow_jobs.watching.snapshot import StateId
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from flask_lakeflow_jobs.web.problems import build_problem
+from flask_lakeflow_jobs.web.servers import UNLIMITED, Server
 from flask_lakeflow_jobs.web.sse import format as wire
 from flask_lakeflow_jobs.web.sse.encoder import MultiRunEventEncoder, encode_run_update
 from flask_lakeflow_jobs.web.sse.limits import StreamLimiter
@@ -64,7 +65,7 @@ class Viewer:
         subscription = hub_harness.subscribe(*run_keys, seen=read_seen(last_id))
         hub_harness.poll(after=POLL_INTERVAL)
         self.limiter = StreamLimiter(5)
-        permit = self.limiter.acquire_thread({})
+        permit = self.limiter.acquire_thread(Server("any", threads=UNLIMITED))
         assert permit is not None
         self.is_closing = False
         first = subscription.wait_for_first(0.0)

@@ -17,9 +17,5 @@ class ThreadWorker:
         """Handle a signal that never comes."""
 
 
-class GeventWorker(ThreadWorker):
-    """A worker without a fixed number of threads."""
-
-
 def install_worker(worker: ThreadWorker) -> None:
     signal.signal(signal.SIGTERM, worker.handle)

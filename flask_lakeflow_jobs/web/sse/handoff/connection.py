@@ -16,8 +16,6 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from ..limits import is_gthread_worker
-
 #: The lowest version on which the handoff is tested.
 MIN_GUNICORN = (23,)
 
@@ -80,10 +78,9 @@ def find_connection(environ: Mapping[str, Any], start_response: Any) -> Gunicorn
 
 @functools.cache
 def is_supported() -> bool:
-    """Return whether connections of this process can be handed off."""
+    """Return whether connections of this process can be handed off, if it is a gthread worker."""
     version = getattr(sys.modules.get("gunicorn"), "version_info", (0,))
-    is_new_enough = is_gthread_worker() and version >= MIN_GUNICORN
-    return is_new_enough and hasattr(select, "epoll") and _can_detach()
+    return version >= MIN_GUNICORN and hasattr(select, "epoll") and _can_detach()
 
 
 def detach_socket(sock: socket.socket) -> int:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from ....clock import Clock
     from ....watching.watched_run import WatchedRun
+    from ...servers import Server
     from ..stream import BlockingBody, Stream
 
 #: Seconds between two checks whether the process is about to end.
@@ -285,20 +286,24 @@ class HandoffBody(Iterator[bytes]):
     """
 
     def __init__(
-        self, fallback: BlockingBody, stream: Stream, first_size: int, writer: SocketWriter
+        self,
+        fallback: BlockingBody,
+        stream: Stream,
+        first_size: int,
+        writer: SocketWriter,
+        server: Server,
     ) -> None:
         self._fallback: BlockingBody | None = fallback
         self._stream = stream
         self._first_size = first_size
         self._writer = writer
-        self._environ: Mapping[str, Any] = {}
+        self._server = server
         self._connection: GunicornConnection | None = None
         self._is_started = False
         self._has_tried = False
 
     def start(self, environ: Mapping[str, Any], start_response: Any) -> None:
         """Find the connection over which the body will be sent."""
-        self._environ = environ
         self._connection = find_connection(environ, start_response)
         if self._connection is not None and not self._stream.is_finished:
             self._connection.announce_close()
@@ -311,7 +316,7 @@ class HandoffBody(Iterator[bytes]):
             if self._hand_off():
                 self._fallback = None
                 raise StopIteration
-            if not self._stream.permit.acquire_thread(self._environ):
+            if not self._stream.permit.acquire_thread(self._server):
                 return self._stream.end_early(POLLING_RETRY_MILLISECONDS)
         self._is_started = True
         return next(self._fallback)

@@ -15,7 +15,6 @@ import pytest
 
 from flask_lakeflow_jobs.web.sse.handoff import connection
 from flask_lakeflow_jobs.web.sse.handoff.connection import detach_socket, find_connection
-from tests.web.sse.workers import GeventWorker, ThreadWorker, install_worker
 
 
 class Response:
@@ -145,35 +144,24 @@ def set_gunicorn_version(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
     connection.is_supported.cache_clear()
 
 
-@pytest.mark.usefixtures("_restored_signal_handler")
-@pytest.mark.parametrize(
-    ("worker", "version", "expected"),
-    [
-        (None, 23, False),
-        (GeventWorker(1), 23, False),
-        (ThreadWorker(1), 22, False),
-        (ThreadWorker(1), 23, True),
-        (ThreadWorker(1), 27, True),
-    ],
-)
-def test_is_supported_on_new_gthread_workers_only(
-    set_gunicorn_version: Callable[[int], None],
-    worker: ThreadWorker | None,
-    version: int,
-    expected: bool,
+@pytest.mark.parametrize(("version", "expected"), [(22, False), (23, True), (27, True)])
+def test_is_supported_on_new_versions_of_gunicorn_only(
+    set_gunicorn_version: Callable[[int], None], version: int, expected: bool
 ) -> None:
     set_gunicorn_version(version)
-    if worker is not None:
-        install_worker(worker)
     assert connection.is_supported() is expected
 
 
-@pytest.mark.usefixtures("_restored_signal_handler")
+def test_is_supported_without_gunicorn_is_false(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "gunicorn", raising=False)
+    connection.is_supported.cache_clear()
+    assert not connection.is_supported()
+
+
 def test_is_supported_is_false_if_detaching_fails(
     set_gunicorn_version: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_gunicorn_version(23)
-    install_worker(ThreadWorker(1))
     monkeypatch.setattr(connection, "detach_socket", lambda sock: sock.dup().detach())
     assert not connection.is_supported()
 

@@ -10,6 +10,7 @@ import pytest
 from flask import Flask, request
 
 from flask_lakeflow_jobs.watching.watched_run import RunUpdate
+from flask_lakeflow_jobs.web.servers import Server
 from flask_lakeflow_jobs.web.sse.encoder import encode_run_update
 from flask_lakeflow_jobs.web.sse.handoff.writer import (
     LAST_CHUNK,
@@ -29,7 +30,8 @@ from tests.watching.support import ENDED, POLL_INTERVAL, RUNNING, HubHarness
 
 HEARTBEAT = 10.0
 LIFETIME = 280.0
-WERKZEUG = {"SERVER_SOFTWARE": "Werkzeug/3.1.3", "wsgi.multithread": True}
+TWO_THREADS = Server("two threads", threads=2)
+ONE_THREAD = Server("one thread", threads=1)
 
 
 class WriterHarness:
@@ -72,7 +74,7 @@ class WriterHarness:
     def client(self, *, buffer: int | None = None) -> socket.socket:
         return self.hand_off(self.stream(), buffer=buffer)
 
-    def body(self) -> HandoffBody:
+    def body(self, server: Server = TWO_THREADS) -> HandoffBody:
         """A body whose beginning has the state of the run."""
         stream = self.stream()
         self.poll(RUNNING)
@@ -84,7 +86,7 @@ class WriterHarness:
             clock=self.clock,
             is_closing=lambda: self.is_closing,
         )
-        return HandoffBody(fallback, stream, len(beginning), self.writer)
+        return HandoffBody(fallback, stream, len(beginning), self.writer, server)
 
     def wait_for_held(self, count: int) -> None:
         wait_until(lambda: self.limiter.held == count, f"{count} streams")
@@ -256,7 +258,7 @@ def test_writer_error_in_one_stream_ends_no_other(
 
 def test_body_without_a_connection_continues_in_its_thread(writer_harness: WriterHarness) -> None:
     body = writer_harness.body()
-    body.start(WERKZEUG, None)
+    body.start({}, None)
     assert b"running" in next(body)
     assert next(body).startswith(b":")
     writer_harness.poll(ENDED, after=POLL_INTERVAL)
@@ -270,8 +272,8 @@ def test_body_without_a_connection_continues_in_its_thread(writer_harness: Write
 def test_body_without_a_connection_or_a_thread_makes_the_client_poll(
     writer_harness: WriterHarness,
 ) -> None:
-    body = writer_harness.body()
-    body.start({"SERVER_SOFTWARE": "gunicorn/23.0.0", "wsgi.multithread": False}, None)
+    body = writer_harness.body(ONE_THREAD)
+    body.start({}, None)
     assert b"running" in next(body)
     assert next(body) == b"retry: %d\n\n" % POLLING_RETRY_MILLISECONDS
     with pytest.raises(StopIteration):

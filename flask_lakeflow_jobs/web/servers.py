@@ -1,0 +1,251 @@
+"""The server that runs the app: how many streams it can hold, and when it stops.
+
+:func:`find_server` reads it from the request that is being served. A server is recognized by its
+own functions on the stack of the request's thread, or by keys that only it puts into the WSGI
+environment: no app, tracer or framework replaces these. Numbers are read from the server, never
+guessed, so an unknown server holds no streams and its viewers poll.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from types import FrameType
+from typing import Any, TypeAlias
+
+from ..concurrency import is_gevent_patched
+
+#: The threads of a server that starts as many as there are requests.
+UNLIMITED = sys.maxsize
+
+#: Seconds that a stream lasts if the server waits for streams at its stop without announcing it.
+SHORT_STREAM_SECONDS = 15.0
+
+UNKNOWN = "unknown server"
+
+
+@dataclass(frozen=True)
+class Server:
+    """What a server can do.
+
+    :param name: for logs and docs.
+    :param threads: that serve requests at the same time, or greenlets; ``None``: unknown.
+    :param notices_disconnects: if not, a stream would last long after its client has left.
+    :param waits_for_streams: it stops only after its streams, and does not announce its stop.
+    :param request_timeout: seconds after which the server kills a request; ``None``: it does not.
+    :param is_stopping: whether it is about to stop; ``None``: it does not say.
+    :param is_gthread: it is gunicorn's gthread worker.
+    """
+
+    name: str
+    threads: int | None = None
+    notices_disconnects: bool = True
+    waits_for_streams: bool = False
+    request_timeout: float | None = None
+    is_stopping: Callable[[], bool] | None = None
+    is_gthread: bool = False
+
+    @property
+    def spare_threads(self) -> int | None:
+        """The threads that may wait while a quarter stays free; ``None``: unknown."""
+        return None if self.threads is None else three_quarters(self.threads)
+
+    @property
+    def stream_capacity(self) -> int | None:
+        """The number of streams that may hold a thread each; ``None``: unknown."""
+        return self.spare_threads if self.notices_disconnects else 0
+
+    @property
+    def max_stream_seconds(self) -> float:
+        """The longest that a stream may last."""
+        limits = [SHORT_STREAM_SECONDS] if self.waits_for_streams else []
+        if self.request_timeout is not None:
+            limits.append(self.request_timeout / 2)
+        return min(limits, default=float("inf"))
+
+
+def three_quarters(threads: int) -> int:
+    """Return how many threads may be held, so that a quarter, and at least one, stays free."""
+    return threads - max(1, -(-threads // 4))
+
+
+Environ: TypeAlias = Mapping[str, Any]
+
+#: Builds the server from the environment of a request and one of the server's own frames.
+ReadServer: TypeAlias = Callable[[Environ, FrameType], Server]
+
+
+def _one_thread(name: str) -> ReadServer:
+    return lambda environ, frame: Server(name, threads=1)
+
+
+def _deaf(name: str) -> ReadServer:
+    """Return a reader for a server that does not notice disconnects."""
+    return lambda environ, frame: Server(name, notices_disconnects=False)
+
+
+def _unlimited(name: str) -> ReadServer:
+    """Return a reader for a server that starts as many threads as there are requests."""
+    return lambda environ, frame: Server(name, threads=UNLIMITED)
+
+
+def _own(frame: FrameType) -> Any:
+    """Return the object whose method a frame runs."""
+    return frame.f_locals.get("self")
+
+
+def _read_gunicorn(environ: Environ, frame: FrameType) -> Server:
+    worker = _own(frame)
+    name = f"gunicorn, {type(worker).__name__}"
+    server = Server(name, is_stopping=lambda: not worker.alive)
+    if environ.get("SERVER_PROTOCOL") == "HTTP/2":  # a stream blocks its whole connection
+        return replace(server, name=f"{name}, HTTP/2", threads=1)
+    module = frame.f_globals["__name__"]
+    if module == "gunicorn.workers.gthread":
+        return replace(server, threads=int(worker.cfg.threads), is_gthread=True)
+    if module == "gunicorn.workers.sync":
+        timeout = float(worker.cfg.timeout) or None
+        return replace(server, threads=1, request_timeout=timeout)
+    return replace(server, threads=int(worker.cfg.worker_connections))
+
+
+def _read_pywsgi(environ: Environ, frame: FrameType) -> Server:
+    if not is_gevent_patched():  # waiting would block all greenlets
+        return Server("gevent, not patched", threads=1)
+    pool = getattr(_own(frame).server, "pool", None)
+    size = getattr(pool, "size", None)
+    return Server("gevent", threads=int(size) if size else UNLIMITED)
+
+
+def _read_waitress(environ: Environ, frame: FrameType) -> Server:
+    dispatcher = _own(frame)
+    return Server(
+        "waitress",
+        threads=len(dispatcher.threads),
+        is_stopping=lambda: dispatcher.stop_count >= len(dispatcher.threads) > 0,
+    )
+
+
+def _read_cheroot(environ: Environ, frame: FrameType) -> Server:
+    server = _own(frame).server
+    threads = sum(getattr(thread, "server", None) is server for thread in threading.enumerate())
+    return Server("cheroot", threads=threads, is_stopping=lambda: not server.ready)
+
+
+def _read_granian(environ: Environ, frame: FrameType) -> Server:
+    """Read the arguments of the function that runs the worker in the process's main thread."""
+    main = sys._current_frames().get(threading.main_thread().ident or 0)
+    for caller in _callers(main):
+        is_worker = caller.f_code.co_name == "_spawn_wsgi_worker"
+        if is_worker and caller.f_globals.get("__name__") == "granian.server.mp":
+            limits = caller.f_locals["blocking_threads"], caller.f_locals["backpressure"]
+            return Server("granian", threads=min(limits), waits_for_streams=True)
+    return Server("granian", waits_for_streams=True)
+
+
+def _read_a2wsgi(environ: Environ, frame: FrameType) -> Server:
+    threads = getattr(getattr(_own(frame), "executor", None), "_max_workers", None)
+    return Server("ASGI, a2wsgi", threads=threads, notices_disconnects=False)
+
+
+#: The servers that are recognized by a function on the stack: module and name, ``*`` for any.
+BY_FRAME: dict[tuple[str, str], ReadServer] = {
+    ("werkzeug.test", "open"): _unlimited("test client"),
+    ("gunicorn.workers.gthread", "*"): _read_gunicorn,
+    ("gunicorn.workers.sync", "*"): _read_gunicorn,
+    ("gunicorn.workers.base_async", "*"): _read_gunicorn,
+    ("gunicorn.workers.gtornado", "run"): _one_thread("gunicorn, TornadoWorker"),
+    ("gevent.pywsgi", "handle_one_response"): _read_pywsgi,
+    ("waitress.task", "handler_thread"): _read_waitress,
+    ("cheroot.workers.threadpool", "run"): _read_cheroot,
+    ("granian.wsgi", "*"): _read_granian,
+    ("socketserver", "process_request_thread"): _unlimited("a thread per request"),
+    ("bjoern", "*"): _one_thread("bjoern"),
+    ("tornado.wsgi", "*"): _one_thread("Tornado"),
+    ("a2wsgi.wsgi", "*"): _read_a2wsgi,
+    ("asgiref.wsgi", "*"): _one_thread("ASGI, asgiref"),
+    ("starlette.middleware.wsgi", "*"): _deaf("ASGI, Starlette"),
+    ("uvicorn.middleware.wsgi", "*"): _deaf("uvicorn, WSGI"),
+    ("hypercorn.app_wrappers", "*"): _deaf("hypercorn, WSGI"),
+    ("serverless_wsgi", "*"): _one_thread("AWS Lambda, serverless-wsgi"),
+    ("apig_wsgi", "*"): _one_thread("AWS Lambda, apig-wsgi"),
+}
+
+
+def _read_uwsgi(environ: Environ) -> Server | None:
+    uwsgi = sys.modules.get("uwsgi")
+    if "uwsgi.version" not in environ or uwsgi is None:
+        return None
+    options = uwsgi.opt
+    has_greenlets = "gevent" in options
+    harakiri = _last_number(options.get("harakiri"))
+    is_concurrent = is_gevent_patched() if has_greenlets else environ["wsgi.multithread"]
+    return Server(
+        "uWSGI, gevent" if has_greenlets else "uWSGI",
+        threads=int(uwsgi.cores) if is_concurrent else 1,
+        request_timeout=harakiri or None,
+    )
+
+
+def _last_number(option: Any) -> float:
+    """Parse an option of uWSGI: bytes, or a list of them if it was given several times."""
+    try:
+        return float(option[-1] if isinstance(option, list) else option)
+    except (TypeError, ValueError):
+        return 0.0
+
+
+def _read_mod_wsgi(environ: Environ) -> Server | None:
+    if "mod_wsgi.version" not in environ:
+        return None
+    threads = getattr(sys.modules.get("mod_wsgi"), "threads_per_process", None)
+    return Server("mod_wsgi", threads=threads)
+
+
+#: The servers that are recognized by the environment of a request, because they are written in C.
+BY_ENVIRON: tuple[Callable[[Environ], Server | None], ...] = (_read_uwsgi, _read_mod_wsgi)
+
+
+def find_server(environ: Environ) -> Server:
+    """Return the server of the request that the current thread serves."""
+    global _newest
+    _newest = _find_server(environ)
+    return _newest
+
+
+def _find_server(environ: Environ) -> Server:
+    for frame in _callers(sys._getframe(2)):
+        module, function = str(frame.f_globals.get("__name__")), frame.f_code.co_name
+        read = BY_FRAME.get((module, function)) or BY_FRAME.get((module, "*"))
+        if read is not None:
+            return read(environ, frame)
+    for read_environ in BY_ENVIRON:
+        server = read_environ(environ)
+        if server is not None:
+            return server
+    has_one_thread = not environ.get("wsgi.multithread", True)
+    return Server(UNKNOWN, threads=1 if has_one_thread else None)
+
+
+def _callers(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+#: The server of the newest stream of this process.
+_newest = Server(UNKNOWN)
+
+
+def is_closing() -> bool:
+    """Return whether this process is about to stop, if its server announces it.
+
+    Before the first stream, a gunicorn worker is found by its signal handler, its own method.
+    """
+    if _newest.is_stopping is not None:
+        return _newest.is_stopping()
+    worker = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return hasattr(worker, "cfg") and not getattr(worker, "alive", True)
