@@ -133,3 +133,4 @@ def test_gevent_worker_holds_a_hundred_streams(
             assert [event.name for event in viewer] == ["message", "end"]
     server.wait_until_held(streams=0, watched=0)
     assert "Traceback" not in server.log
+    assert "No polls were started" not in server.log
