@@ -100,7 +100,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Edges:
-    """The edges that begin at one task; their kind is the state of that task."""
+    """The edges that begin at the tasks of one kind of state."""
 
     path: str
     kind: str
@@ -125,6 +125,10 @@ def build_graph(run: Run, rows: Iterable[Attempt]) -> Graph:
         )
     )
     attempts = {row.key: row for row in rows if row.is_last}
+    edges: dict[str, list[str]] = {}
+    for key, path in paths.items():
+        kind = attempts[key].state.kind if key in attempts else "waiting"
+        edges.setdefault(kind, []).append(path)
     return Graph(
         layout=layout,
         nodes=[
@@ -132,10 +136,7 @@ def build_graph(run: Run, rows: Iterable[Attempt]) -> Graph:
             for key, place in layout.places.items()
             if key in attempts
         ],
-        edges=[
-            Edges(path, attempts[key].state.kind if key in attempts else "waiting")
-            for key, path in paths.items()
-        ],
+        edges=[Edges("".join(some), kind) for kind, some in edges.items()],
     )
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..globals import current_state
 from ..handle import cached_reads_of
 from ..runs.redaction import redact
+from .state import console_state
+from .task_markup import TaskMarkup
 
 if TYPE_CHECKING:
     from ..handle import JobHandle
-    from ..sdk_types import Run, SdkJob
+    from ..sdk_types import Run, RunTask, SdkJob
     from ..upstream.read_cache import CachedResponse
     from ..web.auth import Authorizer
 
@@ -63,10 +66,40 @@ def read_job(handle: JobHandle) -> SdkJob:
 def read_run(handle: JobHandle, run_id: int) -> tuple[Run, CachedResponse]:
     """Read a run with its tasks, redacted, and the response that it comes from."""
     response = cached_reads_of(handle, stale_if_error=True).get_run(run_id)
+    run = _parse_run(handle, response.value)
+    run.tasks = [parse_task(handle, task) for task in response.value.get("tasks") or ()]
+    return run, response
+
+
+def read_run_with_markup(handle: JobHandle, run_id: int) -> tuple[Run, CachedResponse, TaskMarkup]:
+    """Read a run as :func:`read_run` does, with what was made of its tasks for earlier pages."""
+    response = cached_reads_of(handle, stale_if_error=True).get_run(run_id)
+    markup = TaskMarkup.of(
+        handle.key,
+        run_id,
+        response.value.get("tasks") or (),
+        lambda task: parse_task(handle, task),
+        console_state().tasks,
+    )
+    run = _parse_run(handle, response.value)
+    run.tasks = markup.tasks
+    return run, response, markup
+
+
+def _parse_run(handle: JobHandle, document: Mapping[str, Any]) -> Run:
+    """Parse a run without its tasks."""
     state = current_state()
-    run = state.upstream.parse_run(redact(response.value, handle.job.secret_overrides))
+    fields = {name: value for name, value in document.items() if name != "tasks"}
+    run = state.upstream.parse_run(redact(fields, handle.job.secret_overrides))
     if state.settings.bundle is not None:  # the local workspace has no pages that say more
         run.run_page_url = None
-        for task in run.tasks or []:
-            task.run_page_url = None
-    return run, response
+    return run
+
+
+def parse_task(handle: JobHandle, document: Mapping[str, Any]) -> RunTask:
+    """Parse a task of a run, and redact its secrets."""
+    state = current_state()
+    task = state.upstream.parse_task(redact(document, handle.job.secret_overrides))
+    if state.settings.bundle is not None:
+        task.run_page_url = None
+    return task

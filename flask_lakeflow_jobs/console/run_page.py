@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..handle import JobHandle
     from ..sdk_types import Run
     from ..web.auth import Authorizer
+    from .task_markup import TaskMarkup
 
 #: The failed tasks whose errors the page shows.
 MAX_CAUSES = 5
@@ -80,6 +81,7 @@ class RunView:
     run: Summary
     state_id: str
     timeline: Timeline
+    tasks: TaskMarkup
     graph: Graph
     parameters: dict[str, str]
     repairs: Sequence[Summary]
@@ -111,16 +113,17 @@ class RunView:
 
 def build_run_view(authorizer: Authorizer, handle: JobHandle, run_id: int) -> RunView:
     """Read what the page of a run shows."""
-    run, response = queries.read_run(handle, run_id)
+    run, response, markup = queries.read_run_with_markup(handle, run_id)
     moment, state = queries.now(), str(compute_state_id(response.value))
     expected = None if has_ended(run) else _expected_end(handle, run, moment)
-    timeline = build_timeline(run, moment, expected)
+    timeline = build_timeline(run, moment, expected, markup.build_attempt)
     return RunView(
         job=handle.job,
         may=queries.find_permissions(authorizer, handle),
         run=summarize(run, moment, queries.requester_parameter()),
         state_id=state,
         timeline=timeline,
+        tasks=markup,
         graph=build_graph(run, timeline.rows),
         parameters=parameters_of(run),
         repairs=_read_repairs(handle, run, state, moment),

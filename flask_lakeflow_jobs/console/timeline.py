@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -45,10 +45,16 @@ class Timeline:
     rows: Sequence[Attempt]
 
 
-def build_timeline(run: Run, now: float, expected_end: float | None = None) -> Timeline:
+def build_timeline(
+    run: Run,
+    now: float,
+    expected_end: float | None = None,
+    build: Callable[..., Attempt] = build_attempt,
+) -> Timeline:
     """Build the timeline of all attempts of a run, in the order of their start.
 
     :param now: milliseconds since the epoch, as ``expected_end``.
+    :param build: builds an attempt.
     """
     start, end = _axis(run, now, expected_end)
     last = {id(task) for task in select_last_attempts(run.tasks)}
@@ -57,7 +63,7 @@ def build_timeline(run: Run, now: float, expected_end: float | None = None) -> T
         start=start,
         end=end,
         marks=_marks(start, end),
-        rows=[build_attempt(task, now, start, end, is_last=id(task) in last) for task in tasks],
+        rows=[build(task, now, start, end, is_last=id(task) in last) for task in tasks],
     )
 
 

@@ -33,6 +33,7 @@ from .forms import Form, build_form, read_run_values
 from .history import Filter
 from .queries import find_permissions
 from .run_page import RunView, build_run_view
+from .state import EXTENSION, ConsoleState
 from .task_page import build_task_view
 
 FOLDER = Path(__file__).parent
@@ -77,6 +78,7 @@ def console_blueprint(url_prefix: str) -> Blueprint:
     pages.before_request(lambda: require_same_origin(request))
     pages.after_request(_protect)
     pages.register_error_handler(HTTPException, _show_error)
+    pages.record_once(lambda setup: setup.app.extensions.update({EXTENSION: ConsoleState()}))
     fragments.register(pages)
     return pages
 

@@ -67,7 +67,9 @@ def secret_overrides(schema: Schema | None) -> SecretOverrides:
     }
 
 
-def redact(document: dict[str, Any], overrides: SecretOverrides = NO_OVERRIDES) -> dict[str, Any]:
+def redact(
+    document: Mapping[str, Any], overrides: SecretOverrides = NO_OVERRIDES
+) -> dict[str, Any]:
     """Return a copy of a run, or of an output, without the values of secrets.
 
     :param document: a document of the Jobs API.

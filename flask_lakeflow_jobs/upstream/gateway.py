@@ -15,6 +15,7 @@ from databricks.sdk.service.jobs import (
     Run,
     RunNowResponse,
     RunOutput,
+    RunTask,
 )
 from databricks.sdk.service.jobs import Job as SdkJob
 
@@ -70,6 +71,7 @@ class Upstream:
 
     #: The SDK's dataclasses for documents of the Jobs API.
     parse_run = staticmethod(Run.from_dict)
+    parse_task = staticmethod(RunTask.from_dict)
     parse_base_run = staticmethod(BaseRun.from_dict)
     parse_job = staticmethod(SdkJob.from_dict)
     parse_output = staticmethod(RunOutput.from_dict)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ..runs.outcome import RunStatus, classify, has_ended, parse_state
+from ..runs.outcome import RunStatus, StateFields, classify, parse_state
 
 #: The order of the life-cycle states. All others, known or not, are unranked: they may come before
 #: and after any of these except the end.
@@ -73,10 +73,13 @@ def compute_state_id(run: Mapping[str, Any]) -> StateId:
     :param run: the JSON object of the Jobs API.
     """
     tasks = sorted(run.get("tasks") or [], key=_task_order)
-    state = parse_state(run)
+    state, states = parse_state(run), [parse_state(task) for task in tasks]
     values = [
-        _state_values(run),
-        [[task.get("task_key"), task.get("run_id"), _state_values(task)] for task in tasks],
+        _state_values(run, state),
+        [
+            [task.get("task_key"), task.get("run_id"), _state_values(task, each)]
+            for task, each in zip(tasks, states, strict=True)
+        ],
     ]
     return StateId(
         attempts=sum(task.get("attempt_number") or 0 for task in [*tasks, run]),
@@ -85,7 +88,7 @@ def compute_state_id(run: Mapping[str, Any]) -> StateId:
             if state.has_ended
             else RANKS.get(state.life_cycle or state.status or "", UNRANKED)
         ),
-        done=sum(has_ended(task) for task in tasks),
+        done=sum(each.has_ended for each in states),
         digest=hashlib.sha256(json.dumps(values).encode()).hexdigest()[:12],
     )
 
@@ -95,8 +98,7 @@ def _task_order(task: Mapping[str, Any]) -> tuple[str, int, int]:
     return task.get("task_key") or "", task.get("attempt_number") or 0, task.get("run_id") or 0
 
 
-def _state_values(run: Mapping[str, Any]) -> list[str | int | None]:
-    state = parse_state(run)
+def _state_values(run: Mapping[str, Any], state: StateFields) -> list[str | int | None]:
     return [
         state.life_cycle,
         state.result,

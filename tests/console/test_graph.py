@@ -231,7 +231,11 @@ def test_graph_is_laid_out_once_while_a_run_goes_on(monkeypatch: pytest.MonkeyPa
         )
         drawn.append(build_graph(ongoing, build_timeline(ongoing, 2.0).rows))
     assert graph._draw.cache_info().misses == 1
-    assert [each.edges[0].kind for each in drawn] == ["waiting", "going", "good"]
+    assert [[each.kind for each in one.edges] for one in drawn] == [
+        ["waiting"],
+        ["going"],
+        ["good"],
+    ]
     assert len({each.edges[0].path for each in drawn}) == 1
 
 

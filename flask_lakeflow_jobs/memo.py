@@ -1,0 +1,58 @@
+"""Memory for results that are computed again and again, bounded by size."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+from .concurrency import reset_in_new_processes
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Memo(Generic[K, V]):
+    """Values by key, the least recently used of which are dropped.
+
+    :param max_size: of all values together, in the unit of the sizes that :meth:`put` gets.
+    :param max_entry_size: larger values are not kept; ``None``: a quarter of ``max_size``, so that
+        no value drives out all others.
+    """
+
+    def __init__(self, max_size: int, max_entry_size: int | None = None) -> None:
+        self._max_size = max_size
+        self._max_entry_size = max_size // 4 if max_entry_size is None else max_entry_size
+        self._reset()
+        reset_in_new_processes(self._reset)
+
+    def _reset(self) -> None:
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[K, tuple[V, int]] = OrderedDict()
+        self.size = 0
+
+    def get(self, key: K) -> V | None:
+        """Return the value of a key, or ``None``."""
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is None:
+                return None
+            self._entries.move_to_end(key)
+            return entry[0]
+
+    def put(self, key: K, value: V, size: int) -> list[K]:
+        """Keep a value in place of an earlier one, and return the keys that were dropped for it."""
+        dropped = []
+        with self._lock:
+            if key in self._entries:
+                self.size -= self._entries.pop(key)[1]
+            if size > self._max_entry_size:
+                return [key]
+            self._entries[key] = (value, size)
+            self.size += size
+            while self.size > self._max_size:
+                oldest, (_, oldest_size) = self._entries.popitem(last=False)
+                self.size -= oldest_size
+                dropped.append(oldest)
+        return dropped
