@@ -1,4 +1,4 @@
-"""Proxies for the current app: its jobs and its state."""
+"""The jobs of an app by key, and those and the state of the current app."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import cast
 from flask import current_app, has_app_context
 
 from .concurrency import reset_after_late_patch
+from .errors import UnknownJob
 from .handle import JobHandle
-from .jobs import Jobs
+from .identity import APP
 from .state import EXTENSION_KEY, AppState
 
 
@@ -31,6 +32,31 @@ def current_state() -> AppState:
             " extension, when you create the app."
         )
     return cast("AppState", state)
+
+
+class Jobs(Mapping[str, JobHandle]):
+    """The jobs of one app by key, read-only."""
+
+    def __init__(self, state: AppState) -> None:
+        self._state = state
+
+    def __getitem__(self, key: str) -> JobHandle:
+        jobs = self._state.settings.jobs
+        if key not in jobs:
+            raise UnknownJob(key, jobs)
+        return JobHandle(self._state, jobs[key], APP)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._state.settings.jobs
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._state.settings.jobs)
+
+    def __len__(self) -> int:
+        return len(self._state.settings.jobs)
+
+    def __repr__(self) -> str:
+        return f"<Jobs {', '.join(self)}>"
 
 
 class CurrentJobs(Mapping[str, JobHandle]):

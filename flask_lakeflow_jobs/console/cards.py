@@ -12,9 +12,8 @@ from flask import request
 
 from ..config.jobs import Job
 from ..errors import LakeflowJobsError
-from ..globals import current_state
+from ..globals import Jobs, current_state
 from ..handle import JobHandle, cached_reads_of
-from ..jobs import Jobs
 from ..runs.outcome import SUCCESSES, Outcome
 from ..runs.redaction import redact
 from . import queries

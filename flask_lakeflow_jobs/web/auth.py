@@ -13,10 +13,9 @@ from flask import Request, request
 
 from ..config.jobs import Job, Policy
 from ..errors import NotAllowed, UnknownJob
-from ..globals import current_state
+from ..globals import Jobs, current_state
 from ..handle import JobHandle
 from ..identity import display_name, read_proxy_user
-from ..jobs import Jobs
 from ..state import AppState
 from .requests import MAX_QUOTED_NAME_LENGTH
 
