@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
 import tests.example.conftest  # noqa: F401  (imports the example without settings of the environment)
-from flask_lakeflow_jobs.local import stop_workspace
 from tests.browser.conftest import OpenPage
 from tests.example.support import Site, serve
 
@@ -27,10 +25,8 @@ SERVERS = {
 def site(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
-    instance = tmp_path_factory.mktemp("instance")
-    with ExitStack() as stack:
-        stack.callback(stop_workspace, instance / "lakeflow")
-        yield stack.enter_context(serve(instance, *SERVERS[request.param]))
+    with serve(tmp_path_factory.mktemp("instance"), *SERVERS[request.param]) as site:
+        yield site
 
 
 def start(page: Page, *, until: str) -> None:

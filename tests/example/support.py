@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 import example_app
+from flask_lakeflow_jobs.local import stop_workspace
 
 EXAMPLE = Path(example_app.__file__).parent
 DEADLINE = 60.0  # seconds
@@ -120,9 +121,14 @@ class Site:
         return path
 
 
-def serve(instance: Path, *options: str) -> AbstractContextManager[Site]:
-    """Serve the example with gunicorn from the root of the repository."""
-    return _serve(["gunicorn", _app(instance), *options], EXAMPLE.parent, instance)
+@contextmanager
+def serve(instance: Path, *options: str) -> Iterator[Site]:
+    """Serve the example with gunicorn from the root of the repository, with its own workspace."""
+    try:
+        with _serve(["gunicorn", _app(instance), *options], EXAMPLE.parent, instance) as site:
+            yield site
+    finally:
+        stop_workspace(instance / "lakeflow")
 
 
 def _app(instance: Path) -> str:

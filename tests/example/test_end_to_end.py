@@ -7,7 +7,6 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -16,7 +15,7 @@ import pytest
 import yaml
 
 from example_app.tasks.extract import find_dataset
-from flask_lakeflow_jobs.local import Workspace, load_bundle, stop_workspace
+from flask_lakeflow_jobs.local import Workspace, load_bundle
 from tests.example.support import EXAMPLE, Site, serve, serve_as_databricks_apps
 
 pytestmark = pytest.mark.processes
@@ -31,10 +30,8 @@ SERVERS = {
 def site(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
-    instance = tmp_path_factory.mktemp("instance")
-    with ExitStack() as stack:
-        stack.callback(stop_workspace, instance / "lakeflow")
-        yield stack.enter_context(serve(instance, *SERVERS[request.param]))
+    with serve(tmp_path_factory.mktemp("instance"), *SERVERS[request.param]) as site:
+        yield site
 
 
 @pytest.fixture(scope="module")

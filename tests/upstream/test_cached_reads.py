@@ -15,11 +15,7 @@ from flask_lakeflow_jobs.testing import Drop, Exchange, FaultyWorkspace, Refusal
 from tests.conftest import MakeApp
 from tests.support import RunGate, wait_until
 
-
-@pytest.fixture(autouse=True)
-def _app_context(app: Flask) -> Iterator[None]:
-    with app.app_context():
-        yield
+pytestmark = pytest.mark.usefixtures("app_context")
 
 
 @pytest.mark.parametrize(("cache_ttl", "expected"), [(60, 1), (0, 3)])

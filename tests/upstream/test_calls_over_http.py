@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -37,11 +37,7 @@ from flask_lakeflow_jobs.testing import (
 from tests.conftest import MakeApp
 from tests.upstream.support import GRACE_SECONDS, SHORT_SECONDS, TRANSIENT_FAULTS
 
-
-@pytest.fixture(autouse=True)
-def _app_context(app: Flask) -> Iterator[None]:
-    with app.app_context():
-        yield
+pytestmark = pytest.mark.usefixtures("app_context")
 
 
 class SoftTimeLimitExceeded(Exception):

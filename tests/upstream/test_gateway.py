@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -35,11 +34,7 @@ from flask_lakeflow_jobs.testing import (
 from tests.support import on_behalf_of
 from tests.upstream.support import TRANSIENT_FAULTS
 
-
-@pytest.fixture(autouse=True)
-def _app_context(app: Flask) -> Iterator[None]:
-    with app.app_context():
-        yield
+pytestmark = pytest.mark.usefixtures("app_context")
 
 
 @pytest.mark.parametrize("limit", [0, -1, 2.5, "5", None])
