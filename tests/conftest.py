@@ -52,8 +52,8 @@ Serve = Callable[[Flask], str]
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Use two workers a core: most tests wait for a process or for a response."""
-    return 2 * (os.cpu_count() or 1)
+    """Use one worker more than there are cores: many tests wait for a process or for a response."""
+    return 1 + (os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="session", autouse=True)
