@@ -47,13 +47,14 @@ class SecretRedactor:
             secret is held back.
         """
         pieces: list[bytes] = []
+        last = 0
         for match in self._pattern.finditer(data):
-            if match.end() > start:
+            last = match.end()
+            if last > start:
                 pieces += [data[start : max(start, match.start())], _MARK.encode()]
-                start = match.end()
-        rest = data[start:]
-        length = len(rest) if has_ended else len(rest) - self._begun_length(rest)
-        return b"".join([*pieces, rest[:length]])
+                start = last
+        end = len(data) if has_ended else len(data) - self._begun_length(data[last:])
+        return b"".join([*pieces, data[start : max(start, end)]])
 
     def _begun_length(self, data: bytes) -> int:
         return max(
