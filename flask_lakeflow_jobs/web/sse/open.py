@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 
 #: Seconds that a response waits for the first poll: proxies and clients wait for its headers.
 FIRST_READ_SECONDS = 5.0
+
+#: A stream that the server has not begun to send after these seconds is abandoned: a function of
+#: the app failed after the view, or replaced its response.
+ABANDONED_SECONDS = 30.0
 
 
 class StreamDecision(Enum):
@@ -95,6 +101,8 @@ class StreamOpener:
         self._is_closing = is_closing
         self._writer = SocketWriter(clock, heartbeat=settings.heartbeat, is_closing=is_closing)
         self.limiter = StreamLimiter(settings.max_streams)
+        self._lock = threading.Lock()
+        self._unstarted: deque[tuple[float, Stream]] = deque()
 
     def open(
         self,
@@ -113,6 +121,7 @@ class StreamOpener:
         :param is_trigger: as for :func:`decide_stream`.
         :raises LakeflowJobsError: no run can be read.
         """
+        self._close_abandoned()
         server = find_server(environ)
         with ExitStack() as resources:
             resources.enter_context(closing(subscription))
@@ -130,12 +139,29 @@ class StreamOpener:
                 return Response(status=204)
             if decision is StreamDecision.SNAPSHOT or permit is None:
                 return _respond([encode_current_state(subscription, first.updates, encode)])
+            now = self._clock.monotonic()
             lifetime = add_jitter(min(self._settings.stream_max_seconds, server.max_stream_seconds))
-            ends_at = self._clock.monotonic() + lifetime
-            stream = Stream(subscription, encode, ends_at=ends_at, permit=permit)
+            stream = Stream(subscription, encode, ends_at=now + lifetime, permit=permit)
             beginning = stream.encode_first(first.updates)
             resources.pop_all()  # from here on, the stream closes and releases them
+            self._unstarted.append((now, stream))
         return _respond(self._body(stream, beginning, server))
+
+    def _close_abandoned(self) -> None:
+        """Close the streams that nothing will send: only the server closes a response."""
+        abandoned = []
+        with self._lock:
+            deadline = self._clock.monotonic() - ABANDONED_SECONDS
+            while self._unstarted:
+                opened_at, stream = self._unstarted[0]
+                is_settled = stream.is_started or stream.is_closed
+                if not is_settled and opened_at > deadline:
+                    break
+                self._unstarted.popleft()
+                if not is_settled:
+                    abandoned.append(stream)
+        for stream in abandoned:
+            stream.close()
 
     def _acquire_permit(self, server: Server) -> StreamPermit | None:
         if self._settings.push and server.is_gthread and is_supported():

@@ -41,6 +41,7 @@ class Stream:
         "ends_at",
         "is_closed",
         "is_finished",
+        "is_started",
         "permit",
         "subscription",
     )
@@ -57,6 +58,7 @@ class Stream:
         self.ends_at = ends_at
         self.permit = permit
         self.is_finished = False  # nothing more is to be written
+        self.is_started = False  # its body is being sent
         self.is_closed = False
         self._encode = encode
         self._observation = telemetry.observe_stream(
@@ -130,6 +132,7 @@ class BlockingBody(Iterator[bytes]):
 
     def __next__(self) -> bytes:
         stream = self._stream
+        stream.is_started = True
         if self._first is not None:
             first, self._first = self._first, None
             return first

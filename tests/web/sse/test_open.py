@@ -17,7 +17,13 @@ from flask_lakeflow_jobs import NotAllowed, RunNotFound, RunStatus, UpstreamUnav
 from flask_lakeflow_jobs.watching.snapshot import Snapshot, StateId
 from flask_lakeflow_jobs.watching.watched_run import RunUpdate
 from flask_lakeflow_jobs.web.sse.encoder import encode_run_update
-from flask_lakeflow_jobs.web.sse.open import FirstRead, StreamDecision, StreamOpener, decide_stream
+from flask_lakeflow_jobs.web.sse.open import (
+    ABANDONED_SECONDS,
+    FirstRead,
+    StreamDecision,
+    StreamOpener,
+    decide_stream,
+)
 from tests.run_documents import state_id_of
 from tests.watching.support import ENDED, ONE, RUNNING, HubHarness
 from tests.web.frames import call_from
@@ -190,4 +196,26 @@ def test_open_without_a_readable_run_raises_its_error(error: Exception) -> None:
     opened = Opened()
     with pytest.raises(type(error)):
         opened.request(error)
+    opened.assert_freed()
+
+
+def test_open_closes_streams_whose_responses_nothing_sends() -> None:
+    """A function of the app that runs after the view raised, or returned another response."""
+    opened = Opened()
+    for _ in range(3):
+        opened.request(RUNNING)
+    sent = opened.request(RUNNING)
+    next(iter(cast("Iterable[bytes]", sent.response)))
+    assert opened.opener.limiter.held == 4
+
+    opened.hub_harness.clock.sleep(ABANDONED_SECONDS - 1)
+    late = opened.request(RUNNING)
+    assert opened.opener.limiter.held == 5
+
+    opened.hub_harness.clock.sleep(1)
+    newest = opened.request(RUNNING)
+    assert opened.opener.limiter.held == 3
+
+    for response in (sent, late, newest):
+        response.close()
     opened.assert_freed()
