@@ -14,6 +14,9 @@ from ..errors import InvalidParameters, LakeflowJobsError, UpstreamError
 PROBLEM_JSON = "application/problem+json"
 PROBLEM_TYPE_PREFIX = "urn:problem-type:flask-lakeflow-jobs:"
 
+#: Statuses of the app's own errors, such as a rate limit or maintenance, that pass.
+RETRYABLE_STATUSES = frozenset({408, 425, 429, 502, 503, 504})
+
 _log = logging.getLogger("flask_lakeflow_jobs.web")
 
 
@@ -70,5 +73,5 @@ def _build_any_problem(error: HTTPException) -> dict[str, Any]:
         "title": error.name,
         "status": error.code or 500,
         "detail": error.description or error.name,
-        "retryable": False,
+        "retryable": error.code in RETRYABLE_STATUSES,
     }

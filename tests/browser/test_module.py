@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from flask import Flask
+from flask import Flask, abort, request
 
 from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace, Refusal
 from tests.browser.conftest import OpenPage
@@ -359,6 +359,35 @@ def test_watch_run_polls_if_a_gateway_refuses_streams(
     run_gate.open()
     while not read_calls(page)["ends"]:
         page.clock.run_for(500)
+    wait_for_end(page)
+
+
+@pytest.mark.parametrize("is_problem", [True, False])
+def test_watch_run_survives_maintenance_of_the_app(
+    make_app: MakeApp, serve: Serve, open_page: OpenPage, run_gate: RunGate, is_problem: bool
+) -> None:
+    app, refused = with_page(make_app()), []
+
+    @app.before_request
+    def refuse() -> Any:
+        if not is_down or "/stream" not in request.path:
+            return None
+        refused.append(request.path)
+        return abort(503) if is_problem else ({"error": "maintenance"}, 503)
+
+    is_down = False
+    page = open_page(f"{serve(app)}/page")
+    url = start_gated(page, run_gate)
+    page.evaluate("import('/api/jobs/lakeflow.js')")
+    page.clock.install()
+    is_down = True
+    watch(page, url)
+    wait_until(lambda: len(refused) >= 2, "the refused stream and the first poll")
+    is_down = False
+    run_gate.open()
+    while not read_calls(page)["ends"]:
+        page.clock.run_for(500)
+    assert read_calls(page)["errors"] == []
     wait_for_end(page)
 
 

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask, request
 from flask.testing import FlaskClient
 from marshmallow import Schema, fields, validate
+from werkzeug.exceptions import HTTPException
 
 from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.testing import (
@@ -288,6 +289,29 @@ def test_error_code_of_the_workspace_forges_no_line(
     assert response.status_code == 502
     assert document_of(response)["upstream_code"] == "NO CRITICAL:root:forged"
     assert not any(line.startswith("CRITICAL") for line in caplog.text.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("status", "retryable"),
+    [
+        *((status, True) for status in (408, 425, 429, 502, 503, 504)),
+        *((status, False) for status in (401, 403, 404, 413, 451, 500, 501)),
+    ],
+)
+def test_error_of_the_app_itself_is_retryable_by_its_status(
+    app: Flask, status: int, retryable: bool
+) -> None:
+    """A rate limit or maintenance of the app passes, and must not end a browser's watch."""
+
+    @app.before_request
+    def refuse() -> None:
+        error = HTTPException("Not now.")  # werkzeug has no class for some statuses
+        error.code = status
+        raise error
+
+    document = document_of(app.test_client().get("/api/jobs/never/status"))
+
+    assert (document["status"], document["retryable"]) == (status, retryable)
 
 
 class TestWrongRequests:

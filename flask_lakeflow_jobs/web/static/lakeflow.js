@@ -68,8 +68,8 @@ const NO_STREAM = {
   detail: "The response is not an event stream. Reload the page; you may have to sign in.",
 };
 
-/** Statuses of an overloaded or restarting gateway, for which a retry may succeed. */
-const RETRYABLE_STATUSES = new Set([429, 502, 503, 504]);
+/** Statuses of an overloaded or restarting app or gateway, for which a retry may succeed. */
+const RETRYABLE_STATUSES = new Set([408, 425, 429, 502, 503, 504]);
 
 /**
  * Send a request to the API.
@@ -94,8 +94,12 @@ export async function request(url, { fetch = globalThis.fetch, ...options } = {}
 async function readProblem(response) {
   const { status } = response;
   const document = await response.json().catch(() => undefined);
-  if (document && typeof document === "object") return { status, ...document };
-  return { status, detail: `The app responded with status ${status}.`, retryable: RETRYABLE_STATUSES.has(status) };
+  return {
+    status,
+    detail: `The app responded with status ${status}.`,
+    retryable: RETRYABLE_STATUSES.has(status),
+    ...(document && typeof document === "object" ? document : {}),
+  };
 }
 
 /** @param {Response} response @returns {number | undefined} milliseconds */
