@@ -22,6 +22,9 @@ INSTRUMENTATION_NAME = "flask_lakeflow_jobs"
 JOB_ATTRIBUTE = "lakeflow.job.key"
 OPERATION_ATTRIBUTE = "lakeflow.operation"
 OUTCOME_ATTRIBUTE = "lakeflow.outcome"
+#: The job of a stream of runs of several jobs; no key of a job has this form.
+SEVERAL_JOBS = "(several)"
+
 REPLAYED_ATTRIBUTE = "lakeflow.replayed"
 
 #: Upper bounds of histogram buckets, for calls and for streams.
@@ -175,8 +178,13 @@ def observe_trigger(job: str) -> Observation:
 
 
 def observe_stream(jobs: Iterable[str]) -> Observation:
-    """Observe an event stream of runs of some jobs. Count each event."""
-    return _observe("stream", "lakeflow stream", {JOB_ATTRIBUTE: ", ".join(sorted(set(jobs)))})
+    """Observe an event stream of runs of some jobs. Count each event.
+
+    Clients choose the jobs, so a combination of them is one value: :data:`SEVERAL_JOBS`.
+    """
+    keys = set(jobs)
+    job = keys.pop() if len(keys) == 1 else SEVERAL_JOBS
+    return _observe("stream", "lakeflow stream", {JOB_ATTRIBUTE: job})
 
 
 def _observe(kind: str, name: str, attributes: dict[str, str | bool]) -> Observation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -206,6 +207,17 @@ def test_stream_span_has_events_and_outcome(
         point.attributes["lakeflow.outcome"] == "runs_ended"
         for point in recorder.points("lakeflow.stream.duration")
     )
+
+
+def test_streams_of_several_jobs_have_one_value_of_the_job(recorder: Recorder) -> None:
+    """Clients choose the jobs of a stream: combinations would be as many time series."""
+    keys = ["a", "b", "c", "d"]
+    for size in range(1, 5):
+        for jobs in itertools.combinations(keys, size):
+            telemetry.observe_stream(jobs * 2).end("runs_ended")
+
+    values = {each["lakeflow.job.key"] for each in recorder.attributes("lakeflow stream")}
+    assert values == {*keys, telemetry.SEVERAL_JOBS}
 
 
 def test_stream_span_of_disconnected_viewer_has_outcome_viewer_left(
