@@ -366,7 +366,8 @@ def test_watch_run_polls_if_a_gateway_refuses_streams(
 def test_watch_run_survives_maintenance_of_the_app(
     make_app: MakeApp, serve: Serve, open_page: OpenPage, run_gate: RunGate, is_problem: bool
 ) -> None:
-    app, refused = with_page(make_app()), []
+    app = with_page(make_app())
+    refused: list[str] = []
 
     @app.before_request
     def refuse() -> Any:
