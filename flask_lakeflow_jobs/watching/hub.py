@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from .source import RunSource
     from .watched_run import RunKey
 
-MAX_CONCURRENT_POLLS = 16
+#: Three quarters of the calls that an app makes at once; the others are left to its requests.
+MAX_CONCURRENT_POLLS = 48
 
 MIN_LEASE_SECONDS = 2.0
 

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Union
+from weakref import WeakSet
 
 from ..errors import LakeflowJobsError, UpstreamThrottled
 from ..runs.outcome import RunStatus
@@ -70,6 +71,7 @@ class RunPoller:
         self._settings = settings
         self._lock = threading.Lock()
         self._group_poll_at: dict[str, float] = {}
+        self._failing: WeakSet[WatchedRun] = WeakSet()  # those without subscribers disappear
 
     def poll(self, watched_runs: Sequence[WatchedRun], group_size: int) -> None:
         """Poll runs of one group, unless another process does, and set when each is polled next.
@@ -176,6 +178,7 @@ class RunPoller:
         self, watched_run: WatchedRun, response: ApiResponse[Run], group_poll_at: float | None
     ) -> PollResult:
         now, run_key, run = self._clock.monotonic(), watched_run.run_key, response.value
+        self._log_recovery(watched_run)
         watched_run.failures = 0
         delay, eta = plan_next_poll(
             run,
@@ -210,17 +213,32 @@ class RunPoller:
             watched_run.publish(error=error)
             watched_run.next_poll_at = now + min(ERROR_DELAY_SECONDS, interval)
             return
-        if watched_run.failures == 0:
-            _log.warning(
-                "Run %s could not be polled and will be polled again: %s",
-                watched_run.run_key.run_id,
-                error,
-            )
+        self._log_outage(watched_run, error)
         watched_run.failures += 1
         watched_run.publish(transient_error=error)
         watched_run.next_poll_at = now + delay_after_failures(
             watched_run.failures, error.retry_seconds, interval
         )
+
+    def _log_outage(self, watched_run: WatchedRun, error: LakeflowJobsError) -> None:
+        """Log the first of the runs that cannot be polled now. An outage concerns all of them."""
+        with self._lock:
+            is_first = not self._failing
+            self._failing.add(watched_run)
+        if is_first:
+            _log.warning(
+                "Run %s could not be polled and will be polled again, as will others: %s",
+                watched_run.run_key.run_id,
+                error,
+            )
+
+    def _log_recovery(self, watched_run: WatchedRun) -> None:
+        with self._lock:
+            was_failing = watched_run in self._failing
+            self._failing.discard(watched_run)
+            is_over = was_failing and not self._failing
+        if is_over:
+            _log.warning("All runs can be polled again.")
 
     def _publish(self, watched_run: WatchedRun, snapshot: Snapshot) -> bool:
         is_new = watched_run.publish(snapshot=snapshot)

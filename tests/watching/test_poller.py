@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable
 
@@ -50,13 +51,36 @@ def test_retry_after_of_the_workspace_is_respected(harness: HubHarness) -> None:
     assert len(harness.source.polls) == 2
 
 
-def test_consecutive_failures_are_logged_once(
+def test_outage_is_logged_once_for_all_runs_when_it_begins_and_ends(
     harness: HubHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    harness.subscribe()
+    harness.subscribe(ONE, TWO)
+    harness.source.set_response(UpstreamUnavailable("Not now."), ONE, TWO)
     for _ in range(3):
-        harness.poll(UpstreamUnavailable("Not now."), after=POLL_INTERVAL)
+        harness.poll(after=POLL_INTERVAL)
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert "Not now." in caplog.text
+    harness.source.set_response(RUNNING, ONE)
+    harness.poll(after=POLL_INTERVAL)
+    assert len(caplog.records) == 1, "one run fails still"
+    harness.source.set_response(RUNNING, TWO)
+    harness.poll(after=POLL_INTERVAL)
+    assert caplog.messages[1:] == ["All runs can be polled again."]
+
+
+def test_end_of_a_run_that_nobody_watches_any_more_does_not_hide_the_next_outage(
+    harness: HubHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    for key in (ONE, TWO):
+        subscription = harness.subscribe(key)
+        harness.source.set_response(UpstreamUnavailable("Not now."), key)
+        harness.poll(after=POLL_INTERVAL)
+        subscription.close()
+        del subscription
+        harness.poll(after=POLL_INTERVAL)
+        harness.source.responses.clear()  # their tracebacks refer to the run
+        gc.collect()
+    assert len(caplog.records) == 2
 
 
 def test_unexpected_error_is_logged_and_the_run_polled_again(
