@@ -231,15 +231,21 @@ class JobHandle:
         document = cached_reads_of(self).get_run(parse_run_id(run_id)).value
         return self._state.upstream.parse_run(document)
 
-    def get_run_output(self, run_id: int | str) -> RunOutput | dict[str, RunOutput]:
+    def get_run_output(
+        self, run_id: int | str, *, tasks: Sequence[str] | None = None
+    ) -> RunOutput | dict[str, RunOutput]:
         """Return the output of a run; for a run with several tasks, one output per task key.
 
         Only the last attempt of each task counts. If the workspace no longer has an output, its
-        ``info`` says so.
+        ``info`` says so. Each hundred outputs take at most the timeout of one read.
 
+        :param tasks: the keys of the tasks whose outputs to read; by default all. A string is one
+            key.
         :raises RunNotFound: this job has no such run.
+        :raises InvalidRequest: the run has no such task.
+        :raises UpstreamTimeout: the workspace did not send the outputs in time.
         """
-        outputs = outputs_of(self, run_id)
+        outputs = outputs_of(self, run_id, normalize_task_keys(tasks) or ())
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
     def explain(self, run_id: int | str) -> Explanation:
@@ -249,7 +255,8 @@ class JobHandle:
         """
         reads = cached_reads_of(self)
         document = reads.get_run(parse_run_id(run_id)).value
-        return explain_run(self._state.upstream.parse_run(document), reads, document)
+        run = self._state.upstream.parse_run(document)
+        return explain_run(run, reads, document, reads.run_concurrently)
 
     def cancel_run(self, run_id: int | str, *, requested_by: str | None = None) -> None:
         """Request the cancellation of a run; it ends a little later. Ignore a run that has ended.
@@ -360,9 +367,11 @@ def cached_reads_of(handle: JobHandle, *, stale_if_error: bool = False) -> Cache
     )
 
 
-def outputs_of(handle: JobHandle, run_id: int | str) -> dict[str, RunOutput]:
+def outputs_of(
+    handle: JobHandle, run_id: int | str, tasks: Sequence[str] = ()
+) -> dict[str, RunOutput]:
     """Return the outputs of a run by task key, even if there is only one."""
-    documents = cached_reads_of(handle).get_outputs(parse_run_id(run_id))
+    documents = cached_reads_of(handle).get_outputs(parse_run_id(run_id), tasks)
     parse = handle._state.upstream.parse_output
     return {task_key: parse(document) for task_key, document in documents.items()}
 

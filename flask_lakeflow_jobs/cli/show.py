@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 from flask.cli import with_appcontext
 
@@ -96,17 +98,24 @@ def show(key: str | None, run_id: int, as_json: bool) -> None:
 @click.command()
 @with_appcontext
 @run_argument
+@click.option(
+    "--task",
+    "tasks",
+    metavar="TASK",
+    multiple=True,
+    help="Print the output of this task only. Repeatable.",
+)
 @output_option
-def output(key: str | None, run_id: int, as_json: bool) -> None:
+def output(key: str | None, run_id: int, tasks: Sequence[str], as_json: bool) -> None:
     """Print the output of a run's tasks.
 
     This is the result of a notebook, or the logs of a script.
     """
     handle = get_handle(key)
     if as_json:
-        documents = cached_reads_of(handle).get_outputs(run_id)
+        documents = cached_reads_of(handle).get_outputs(run_id, tasks)
         print_document(redact_outputs(documents, handle.job.secret_overrides))
         return
-    outputs = outputs_of(handle, run_id)
+    outputs = outputs_of(handle, run_id, tasks)
     for text in format_outputs(handle.get_run(run_id).tasks, outputs):
         print_output(text)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import LakeflowJobsError
 from ..globals import current_state
 from ..handle import cached_reads_of
+from ..runs.explanation import MAX_READ_TASKS, explain_run
 from ..runs.ids import normalize_page_url
 from ..runs.outcome import Outcome, has_ended, outcome_of
 from ..watching.snapshot import compute_state_id
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from ..sdk_types import Run
     from ..web.auth import Authorizer
     from .task_markup import TaskMarkup
-
-#: The failed tasks whose errors the page shows.
-MAX_CAUSES = 5
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class Cause:
 class RunFailure:
     """Why a run failed.
 
-    :param causes: at most :data:`MAX_CAUSES`, first to fail first.
+    :param causes: at most :data:`.MAX_READ_TASKS`, first to fail first.
     :param more: the number of further causes.
     :param message: the workspace's, if no task caused the failure.
     :param code: the termination code.
@@ -128,7 +126,7 @@ def build_run_view(authorizer: Authorizer, handle: JobHandle, run_id: int) -> Ru
         parameters=parameters_of(run),
         repairs=_read_repairs(handle, run, state, moment),
         expected_end=expected,
-        failure=_failure(handle, run),
+        failure=_failure(handle, run, response.value),
         url=normalize_page_url(run.run_page_url),
         stale_since=queries.stale_since(response, moment),
         now=moment,
@@ -160,13 +158,11 @@ def _read_repairs(handle: JobHandle, run: Run, state: str, moment: float) -> lis
     return [summarize(item, moment) for item in found] if len(found) > 1 else []
 
 
-def _failure(handle: JobHandle, run: Run) -> RunFailure | None:
-    if not has_ended(run) or outcome_of(run) is Outcome.SUCCEEDED or run.run_id is None:
+def _failure(handle: JobHandle, run: Run, document: Mapping[str, Any]) -> RunFailure | None:
+    if not has_ended(run) or outcome_of(run) is Outcome.SUCCEEDED:
         return None
-    try:
-        explained = handle.explain(run.run_id)
-    except LakeflowJobsError:  # the page is useful without it
-        return None
+    reads = cached_reads_of(handle, stale_if_error=True)
+    explained = explain_run(run, reads, document, reads.run_concurrently)
     causes = [
         Cause(
             key=task.task_key,
@@ -174,11 +170,11 @@ def _failure(handle: JobHandle, run: Run) -> RunFailure | None:
             line=_first_line(task.error or task.message) or task.outcome.label,
             trace=task.error_trace,
         )
-        for task in explained.tasks
+        for task in explained.tasks[:MAX_READ_TASKS]
     ]
     return RunFailure(
-        causes=causes[:MAX_CAUSES],
-        more=len(causes[MAX_CAUSES:]),
+        causes=causes,
+        more=len(explained.tasks) - len(causes),
         message=explained.message,
         code=explained.termination_code,
         advice=filters.CODE_ADVICE.get(explained.termination_code or ""),

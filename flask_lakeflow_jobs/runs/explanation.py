@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from ..errors import LakeflowJobsError
 from .outcome import Outcome, classify, find_root_causes, is_root_cause, parse_state
@@ -46,7 +46,7 @@ class Explanation:
     """Why a run failed.
 
     :param tasks: the tasks that made it fail, in the order of their ends. Empty if it did not fail
-        because of a task.
+        because of a task. Those after the first five have no error and no trace.
     :param termination_code: the code of the Jobs API.
     :param message: the workspace's message.
     :param url: the run's page.
@@ -64,6 +64,12 @@ class Explanation:
         return asdict(self)
 
 
+#: Calls a function for each of several tasks, and returns the results in their order.
+RunConcurrently: TypeAlias = (
+    "Callable[[Callable[[RunTask], FailedTask], Sequence[RunTask]], list[FailedTask]]"
+)
+
+
 class TaskReader(Protocol):
     """Reads more about a failed task. Each method may raise a :exc:`LakeflowJobsError`."""
 
@@ -73,14 +79,22 @@ class TaskReader(Protocol):
         """Return the iterations of a for-each task, with all attempts."""
 
 
+#: Tasks whose errors are read. Those that failed later mostly failed for the same reasons.
+MAX_READ_TASKS = 5
+
+
 def explain_run(
-    run: Run, reader: TaskReader, document: Mapping[str, Any] | None = None
+    run: Run,
+    reader: TaskReader,
+    document: Mapping[str, Any] | None = None,
+    run_concurrently: RunConcurrently = lambda read, tasks: list(map(read, tasks)),
 ) -> Explanation:
-    """Explain why a run failed.
+    """Explain why a run failed. The errors of the first :data:`MAX_READ_TASKS` tasks are read.
 
     :param run: the run with all its tasks.
     :param document: the run as a document of the Jobs API, which may have states that the SDK does
         not know.
+    :param run_concurrently: calls a function for each of several tasks.
     """
     documents: dict[int | None, RunOrDocument] = {
         task.run_id: task_document
@@ -89,12 +103,22 @@ def explain_run(
         )
     }
     state = parse_state(document or run)
+
+    def explain_task(task: RunTask) -> FailedTask:
+        return _explain_task(task, parse_state(documents.get(task.run_id, task)), reader)
+
+    def explain_briefly(task: RunTask) -> FailedTask:
+        return _explain_task(task, parse_state(documents.get(task.run_id, task)), None)
+
+    causes = find_root_causes(run.tasks)
+    first, others = causes[:MAX_READ_TASKS], causes[MAX_READ_TASKS:]
+    tasks = _read_if_possible(lambda: run_concurrently(explain_task, first))
     return Explanation(
         run_id=run.run_id,
         outcome=classify(state),
         tasks=[
-            _explain_task(task, parse_state(documents.get(task.run_id, task)), reader)
-            for task in find_root_causes(run.tasks)
+            *(map(explain_briefly, first) if tasks is None else tasks),
+            *map(explain_briefly, others),
         ],
         termination_code=state.termination_code,
         message=state.message,
@@ -102,9 +126,9 @@ def explain_run(
     )
 
 
-def _explain_task(task: RunTask, state: StateFields, reader: TaskReader) -> FailedTask:
-    failed = _find_failed_iteration(task, reader) or task
-    output = _read_if_possible(lambda: reader.read_output(failed)) if failed.run_id else None
+def _explain_task(task: RunTask, state: StateFields, reader: TaskReader | None) -> FailedTask:
+    """Explain a task; without a reader, by the run alone."""
+    output = None if reader is None else _read_error(task, reader)
     error = output.error if output else None
     return FailedTask(
         task_key=task.task_key,
@@ -117,6 +141,11 @@ def _explain_task(task: RunTask, state: StateFields, reader: TaskReader) -> Fail
         message=state.message,
         url=task.run_page_url,
     )
+
+
+def _read_error(task: RunTask, reader: TaskReader) -> RunOutput | None:
+    failed = _find_failed_iteration(task, reader) or task
+    return _read_if_possible(lambda: reader.read_output(failed)) if failed.run_id else None
 
 
 def _read_if_possible(read: Callable[[], T]) -> T | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..runs.outcome import has_ended
-from .outputs import Output, read_outputs
+from .outputs import Output, OutputPage, Waiting, read_concurrently, read_output_page
 from .read_cache import CachedResponse, CacheKey
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ..identity import Identity
     from .gateway import Upstream
     from .jobs_api import ApiResponse
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class CachedReads:
@@ -40,6 +43,7 @@ class CachedReads:
         self._identity = identity
         self._job = job
         self._stale_if_error = stale_if_error
+        self._waiting = Waiting(upstream.read_policy.timeout)
 
     def get_job(self) -> CachedResponse:
         """Return the job's definition."""
@@ -89,13 +93,41 @@ class CachedReads:
             lambda _: is_final,
         )
 
-    def get_outputs(self, run_id: int) -> dict[str, Output]:
-        """Return the outputs of a run's tasks by task key; see :func:`.outputs.read_outputs`.
+    def get_output_page(
+        self,
+        run_id: int,
+        tasks: Sequence[str] = (),
+        after: str | None = None,
+        check: Callable[[], None] = lambda: None,
+    ) -> OutputPage:
+        """Return outputs of a run's tasks by task key, within the timeout of one read.
 
+        :param tasks: and the others: see :func:`.outputs.read_output_page`.
+        :param check: raises if nobody waits any more.
         :raises RunNotFound: the run does not exist, or belongs to another job.
         """
         run = self._upstream.parse_run(self.get_run(run_id).value)
-        return read_outputs(run, self._get_output_of)
+        waiting = self._waiting._replace(check=check)
+        return read_output_page(run, self._get_output_of, waiting, tasks=tasks, after=after)
+
+    def get_outputs(self, run_id: int, tasks: Sequence[str] = ()) -> dict[str, Output]:
+        """Return the outputs of a run's tasks by task key, of all pages.
+
+        :param tasks: the keys of the tasks; by default all.
+        :raises RunNotFound: the run does not exist, or belongs to another job.
+        """
+        outputs, after = self.get_output_page(run_id, tasks)
+        while after is not None:
+            more, after = self.get_output_page(run_id, tasks, after)
+            outputs |= more
+        return outputs
+
+    def run_concurrently(self, read: Callable[[T], R], items: Sequence[T]) -> list[R]:
+        """Make several reads, within the timeout of one.
+
+        :raises UpstreamTimeout: the time is up.
+        """
+        return read_concurrently(read, items, self._waiting)
 
     def read_output(self, task: RunTask) -> RunOutput:
         """Return the output of one task."""

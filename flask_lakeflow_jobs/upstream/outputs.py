@@ -1,32 +1,75 @@
-"""The outputs of a run's tasks."""
+"""The outputs of a run's tasks, read page by page and concurrently."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
-from ..errors import RunNotFound, UpstreamError
+from ..errors import InvalidRequest, RunNotFound, UpstreamError, UpstreamTimeout, quote
 from ..runs.outcome import has_ended, select_last_attempts
 
 if TYPE_CHECKING:
     from databricks.sdk.service.jobs import Run, RunTask
 
+T = TypeVar("T")
+R = TypeVar("R")
+
 #: The output of one task, as JSON of the Jobs API.
 Output: TypeAlias = dict[str, Any]
 
+#: Outputs in one page.
+MAX_OUTPUTS = 100
+
 #: Concurrent reads of outputs. The workspace allows 20 such reads a second.
-MAX_CONCURRENT_OUTPUTS = 4
+MAX_CONCURRENT_OUTPUT_READS = 4
+
+#: How often a caller that waits for outputs is asked whether it still wants them.
+CHECK_INTERVAL_SECONDS = 0.5
 
 #: The error codes for the output of a task that never ran, or whose output is purged.
 NO_OUTPUT_CODES = frozenset({"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"})
 
 
-def read_outputs(run: Run, read: Callable[[RunTask | Run], Output]) -> dict[str, Output]:
-    """Read the outputs of a run's tasks by task key, each of the task's last attempt.
+class OutputPage(NamedTuple):
+    """The outputs of some tasks.
+
+    :param outputs: by task key.
+    :param next_after: the task after which the next page begins; ``None``: there is none.
+    """
+
+    outputs: dict[str, Output]
+    next_after: str | None = None
+
+
+class Waiting(NamedTuple):
+    """How long a caller waits for several reads.
+
+    :param timeout: seconds.
+    :param check: called now and then; it raises if nobody waits any more.
+    """
+
+    timeout: float
+    check: Callable[[], None] = lambda: None
+
+
+def read_output_page(
+    run: Run,
+    read: Callable[[RunTask | Run], Output],
+    waiting: Waiting,
+    *,
+    tasks: Sequence[str] = (),
+    after: str | None = None,
+) -> OutputPage:
+    """Read the outputs of at most :data:`MAX_OUTPUTS` tasks, each of the task's last attempt.
 
     One missing output does not fail the rest: its ``info`` explains that there is none. A queued
     run may have no tasks yet. An ended run without tasks has one output of its own.
+
+    :param tasks: the keys of the tasks; by default all.
+    :param after: the key of the task after which the page begins.
+    :raises InvalidRequest: the run has no such task.
+    :raises UpstreamTimeout: the time is up.
     """
 
     def read_or_explain(task: RunTask | Run) -> Output:
@@ -37,11 +80,58 @@ def read_outputs(run: Run, read: Callable[[RunTask | Run], Output]) -> dict[str,
                 raise
             return {"info": "The workspace has no output of it."}
 
-    tasks = [task for task in select_last_attempts(run.tasks) if task.run_id is not None]
-    if not tasks and not has_ended(run):
-        return {}
-    if not tasks:
-        return {run.run_name or str(run.run_id): read_or_explain(run)}
-    with ThreadPoolExecutor(min(len(tasks), MAX_CONCURRENT_OUTPUTS)) as pool:
-        outputs = pool.map(read_or_explain, tasks)
-        return {task.task_key: output for task, output in zip(tasks, outputs, strict=True)}
+    attempts = [task for task in select_last_attempts(run.tasks) if task.run_id is not None]
+    if not attempts and not tasks and not after:
+        ended = [run] if has_ended(run) else []
+        return OutputPage(
+            {each.run_name or str(each.run_id): read_or_explain(each) for each in ended}
+        )
+    chosen, next_after = _select_page(attempts, tasks, after)
+    outputs = read_concurrently(read_or_explain, chosen, waiting)
+    by_key = {task.task_key: output for task, output in zip(chosen, outputs, strict=True)}
+    return OutputPage(by_key, next_after)
+
+
+def _select_page(
+    attempts: Sequence[RunTask], tasks: Sequence[str], after: str | None
+) -> tuple[list[RunTask], str | None]:
+    keys = [task.task_key for task in attempts]
+    for key in [*tasks, *([] if after is None else [after])]:
+        if key not in keys:
+            raise InvalidRequest(f"The run has no task {quote(key)} that has started.")
+    first = 0 if after is None else keys.index(after) + 1
+    wanted = [task for task in attempts[first:] if not tasks or task.task_key in tasks]
+    page = wanted[:MAX_OUTPUTS]
+    return page, page[-1].task_key if len(wanted) > MAX_OUTPUTS else None
+
+
+def read_concurrently(read: Callable[[T], R], items: Sequence[T], waiting: Waiting) -> list[R]:
+    """Read several items, a few at a time. The first error ends it, and so does the timeout.
+
+    A read that has begun goes on in its thread, within its own timeout.
+
+    :raises UpstreamTimeout: the time is up.
+    """
+    if not items:
+        return []
+    pool = ThreadPoolExecutor(min(len(items), MAX_CONCURRENT_OUTPUT_READS))
+    try:
+        futures = [pool.submit(read, item) for item in items]
+        left = waiting.timeout
+        while True:
+            done, others = wait(
+                futures, min(left, CHECK_INTERVAL_SECONDS), return_when=FIRST_EXCEPTION
+            )
+            for each in done:
+                each.result()  # raises its error
+            if not others:
+                return [future.result() for future in futures]
+            left -= CHECK_INTERVAL_SECONDS
+            if left <= 0:
+                raise UpstreamTimeout(
+                    f"The workspace did not send {len(items)} outputs within"
+                    f" {waiting.timeout:g} seconds. Try again: those that it sent are cached."
+                )
+            waiting.check()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

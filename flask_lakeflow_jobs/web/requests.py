@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import IO, Any, NoReturn, cast
 
 from flask import Request
 from marshmallow import Schema, ValidationError, fields, validate
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.wsgi import LimitedStream
 
+from ..concurrency import is_gevent_patched
 from ..errors import InvalidParameters, InvalidRequest, UnsupportedMediaType, quote
 from ..runs.ids import parse_id, parse_run_id
 from .csrf import SAFE_METHODS
@@ -37,6 +40,9 @@ MAX_KEY_LENGTH = 255
 MAX_QUOTED_NAME_LENGTH = 40
 
 MAX_RERUN_TASKS = 1_000
+
+#: Tasks in a query.
+MAX_TASKS = 100
 
 #: In one stream: their states must fit into a ``Last-Event-ID`` header.
 MAX_STREAMED_RUNS = 50
@@ -270,6 +276,30 @@ def read_streamed_runs(request: Request) -> list[tuple[str, int]]:
             raise InvalidRequest(f"'run' must be <job>:<id>, not {quote(text)}.")
         runs.append((key, parse_run_id(run_id)))
     return list(dict.fromkeys(runs))
+
+
+def read_tasks(request: Request) -> list[str]:
+    """Read the keys of tasks in the query, each once.
+
+    :raises InvalidRequest: there are too many.
+    """
+    tasks = list(dict.fromkeys(request.args.getlist("task")))
+    if len(tasks) > MAX_TASKS:
+        raise InvalidRequest(f"Name at most {MAX_TASKS} tasks: ?task=<key>&task=<key>.")
+    return tasks
+
+
+def check_connection(environ: Mapping[str, Any]) -> None:
+    """Raise if the client of a request has disconnected, where the server gives its socket.
+
+    :raises ClientDisconnected: nobody waits for the response.
+    """
+    sock = environ.get("gunicorn.socket") or environ.get("werkzeug.socket")
+    if type(sock) is not socket.socket or is_gevent_patched():  # TLS, or another server
+        return
+    with suppress(OSError):  # nothing to read, or it is gone: then the response fails
+        if sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b"":
+            raise ClientDisconnected
 
 
 def read_last_event_id(request: Request) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from ..watching.subscription import Subscription
 from .auth import app_handle, current_authorizer, request_handle
 from .openapi import build_document
 from .requests import (
+    check_connection,
     read_flag,
     read_idempotency_key,
     read_last_event_id,
@@ -26,6 +28,7 @@ from .requests import (
     read_params,
     read_repair,
     read_streamed_runs,
+    read_tasks,
 )
 from .responses import json_response, text_response, with_age
 from .sse.encoder import MultiRunEventEncoder, encode_run_update, parse_last_event_id
@@ -119,8 +122,17 @@ def _respond_with_read(
 
 def show_output(key: str, run_id: str) -> Response:
     with request_handle(current_authorizer(), key) as handle:
-        outputs = cached_reads_of(handle).get_outputs(parse_run_id(run_id))
-    return json_response(redact_outputs(outputs, handle.job.secret_overrides))
+        outputs, next_after = cached_reads_of(handle).get_output_page(
+            parse_run_id(run_id),
+            tasks := read_tasks(request),
+            request.args.get("pageToken"),
+            partial(check_connection, request.environ),
+        )
+    response = json_response(redact_outputs(outputs, handle.job.secret_overrides))
+    if next_after is not None:
+        url = url_for(".show_output", key=key, run_id=run_id, task=tasks, pageToken=next_after)
+        response.headers["Link"] = f'<{url}>; rel="next"'  # RFC 8288
+    return response
 
 
 def cancel_run(key: str, run_id: str) -> Response:

@@ -28,6 +28,7 @@ def test_json_equals_that_of_the_http_api(app: Flask, flask_jobs: RunFlask) -> N
         (["show", "words", run_id], f"/words/runs/{run_id}"),
         (["status", "words"], "/words/status"),
         (["output", "words", run_id], f"/words/runs/{run_id}/output"),
+        (["output", "words", run_id, "--task", "say"], f"/words/runs/{run_id}/output?task=say"),
     ]:
         assert flask_jobs(*args, "--json").document == client.get(f"/api/jobs{path}").get_json()
     assert flask_jobs("list", "--json").document == client.get("/api/jobs").get_json()

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from databricks.sdk.service.jobs import RunOutput, RunTask
+from databricks.sdk.service.jobs import Run, RunOutput, RunTask
 
 from flask_lakeflow_jobs import LakeflowJobsError, Outcome, UpstreamUnavailable
-from flask_lakeflow_jobs.runs.explanation import explain_run
+from flask_lakeflow_jobs.runs.explanation import MAX_READ_TASKS, explain_run
 from tests.run_documents import (
     FAILED,
     FAILED_BY_TASK,
@@ -191,3 +191,39 @@ def test_explain_run_of_skipped_run_has_the_workspaces_message() -> None:
     message = "Skipping this run because the limit of 1 maximum concurrent runs has been reached."
     why = explain_run(run(run_state("SKIPPED", message=message)), ERRORS)
     assert (why.outcome, why.message) == (Outcome.SKIPPED, message)
+
+
+def many_failed(**fields: Any) -> Run:
+    tasks = [task(f"t{at}", FAILED, run_id=at, end_time=at, **fields) for at in range(1, 1001)]
+    return run(FAILED_BY_TASK, tasks=tasks)
+
+
+@pytest.mark.parametrize("fields", [{}, {"for_each_task": {"inputs": "[1]", "task": {}}}])
+def test_explain_run_of_many_failed_tasks_reads_few_outputs(fields: dict[str, Any]) -> None:
+    """The page of a run with 1,000 failed tasks took a minute and 1,001 calls."""
+    reads: list[RunTask] = []
+
+    class CountingReader(TaskReader):
+        def read_iterations(self, task: RunTask) -> Sequence[RunTask]:
+            reads.append(task)
+            return super().read_iterations(task)
+
+    def count(task: RunTask) -> RunOutput:
+        reads.append(task)
+        return read_error(task)
+
+    tasks = explain_run(many_failed(**fields), CountingReader(count)).tasks
+    assert len(reads) <= 10
+    assert len(tasks) == 1000
+    assert [each.error for each in tasks[: MAX_READ_TASKS + 1]] == [
+        *(f"Error: {at}" for at in range(1, MAX_READ_TASKS + 1)),
+        None,
+    ]
+
+
+def test_explain_run_without_time_for_reads_keeps_the_rest() -> None:
+    def time_is_up(*_: Any) -> Any:
+        raise UpstreamUnavailable("Later.")
+
+    [load] = explain_run(FAILED_RUN, ERRORS, None, time_is_up).tasks
+    assert (load.task_key, load.error, load.url) == ("load", None, "https://w/12")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
@@ -11,6 +12,7 @@ from flask import Flask, Request, request
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
+from werkzeug.exceptions import ClientDisconnected
 
 from flask_lakeflow_jobs import InvalidParameters, InvalidRequest, UnsupportedMediaType
 from flask_lakeflow_jobs.testing import FaultyWorkspace
@@ -21,11 +23,13 @@ from flask_lakeflow_jobs.web.requests import (
     MAX_PARAMETERS,
     MAX_STREAMED_RUNS,
     MAX_VALUE_BYTES,
+    check_connection,
     read_flag,
     read_last_event_id,
     read_limit,
     read_params,
     read_streamed_runs,
+    read_tasks,
 )
 
 FLASK = Flask(__name__)
@@ -251,6 +255,36 @@ BODIES = [RUN, "/api/jobs/greeting/runs/1/repair"]
 def _no_upstream_request(fault_proxy: FaultyWorkspace) -> Iterator[None]:
     yield
     assert fault_proxy.requests == []
+
+
+@pytest.mark.parametrize("name", ["gunicorn.socket", "werkzeug.socket"])
+def test_disconnected_client_is_noticed(name: str) -> None:
+    near, far = socket.socketpair()
+    with near:
+        check_connection({name: near})
+        far.send(b"GET / HTTP/1.1")  # the next request, which stays to be read
+        check_connection({name: near})
+        assert near.recv(3) == b"GET"
+        near.recv(99)
+        far.close()
+        with pytest.raises(ClientDisconnected):
+            check_connection({name: near})
+
+
+def test_client_of_an_unknown_server_counts_as_connected() -> None:
+    check_connection({})
+    check_connection({"gunicorn.socket": object()})
+
+
+def test_read_tasks_limits_their_number() -> None:
+    assert query_tasks("task=a&task=b&task=a") == ["a", "b"]
+    with pytest.raises(InvalidRequest, match="at most 100 tasks"):
+        query_tasks("&".join(f"task=t{number}" for number in range(101)))
+
+
+def query_tasks(text: str) -> list[str]:
+    with query(text):
+        return read_tasks(request)
 
 
 def padded(size: int) -> bytes:

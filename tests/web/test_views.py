@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +38,17 @@ def run_to_end(app: Flask) -> RunToEnd:
         return run_id
 
     return finish
+
+
+def _with_many_tasks(exchange: Exchange) -> None:
+    """Let the run have 150 tasks, whose outputs the workspace does not have."""
+    reply = exchange.forward()
+    document = json.loads(reply.body)
+    (only,) = document["tasks"]
+    document["tasks"] = [
+        {**only, "task_key": f"t{number}", "run_id": 10**12 + number} for number in range(150)
+    ]
+    exchange.respond(dataclasses.replace(reply, body=json.dumps(document).encode()))
 
 
 class TestTrigger:
@@ -221,6 +234,34 @@ class TestOutput:
 
         assert (response.status_code, response.get_json()) == (200, {})
         assert fault_proxy.find_requests("GET", "runs/get-output") == []
+
+    def test_output_of_many_tasks_comes_in_pages(
+        self, make_app: MakeApp, run_to_end: RunToEnd, fault_proxy: FaultyWorkspace
+    ) -> None:
+        run_id = run_to_end("quick")
+        fault_proxy.fail(_with_many_tasks, path="runs/get")
+        client = make_app().test_client()
+        url, keys, calls = f"/api/jobs/quick/runs/{run_id}/output", [], []
+        while url:
+            before = len(fault_proxy.find_requests("GET", "runs/get-output"))
+            response = client.get(url)
+            keys += list(response.get_json())
+            calls.append(len(fault_proxy.find_requests("GET", "runs/get-output")) - before)
+            match = re.fullmatch(r'<(\S+)>; rel="next"', response.headers.get("Link", ""))
+            url = match[1] if match else ""
+
+        assert calls == [100, 50]
+        assert len(set(keys)) == 150
+
+    def test_output_of_named_tasks_is_read_alone(
+        self, client: FlaskClient, run_to_end: RunToEnd, fault_proxy: FaultyWorkspace
+    ) -> None:
+        run_id = run_to_end("failing")
+        url = f"/api/jobs/failing/runs/{run_id}/output"
+
+        assert set(client.get(f"{url}?task=broken").get_json()) == {"broken"}
+        assert len(fault_proxy.find_requests("GET", "runs/get-output")) == 1
+        assert client.get(f"{url}?task=nothing").status_code == 400
 
 
 class TestCancel:
