@@ -189,7 +189,7 @@ class JobHandle:
 
     def get_job(self) -> SdkJob:
         """Return the job's definition in the workspace."""
-        return self._state.upstream.parse_job(cached_reads_of(self).get_job().value)
+        return self._state.upstream.parse_job(cached_reads_of(self).get_job().copy_value())
 
     def last_run(self) -> BaseRun | None:
         """Return the newest run, or ``None`` if there is none."""
@@ -221,14 +221,14 @@ class JobHandle:
             start_time_from=start_time_from,
             start_time_to=start_time_to,
         )
-        return [self._state.upstream.parse_base_run(run) for run in runs.value]
+        return [self._state.upstream.parse_base_run(run) for run in runs.copy_value()]
 
     def get_run(self, run_id: int | str) -> Run:
         """Return a run with all its tasks.
 
         :raises RunNotFound: this job has no such run.
         """
-        document = cached_reads_of(self).get_run(parse_run_id(run_id)).value
+        document = cached_reads_of(self).get_run(parse_run_id(run_id)).copy_value()
         return self._state.upstream.parse_run(document)
 
     def get_run_output(

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from .gateway import Upstream
     from .jobs_api import ApiResponse
 
+#: Filters of a list of runs whose values are moments.
+PERIOD_FILTERS = ("start_time_from", "start_time_to")
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -72,14 +75,19 @@ class CachedReads:
     def list_runs(self, limit: int, **filters: Any) -> CachedResponse:
         """Return the newest runs, newest first.
 
+        Lists of a period are not cached: a client could make up any number of periods.
+
         :param filters: as the Jobs API names them.
         """
         filters = {name: value for name, value in filters.items() if value is not None}
-        return self._read(
-            f"runs:{limit}:{json.dumps(filters, sort_keys=True)}",
-            lambda: [run.document for run in self._calls.list_runs(limit, **filters)],
-            lambda _: False,
-        )
+
+        def fetch() -> list[dict[str, Any]]:
+            return [run.document for run in self._calls.list_runs(limit, **filters)]
+
+        if not filters.keys().isdisjoint(PERIOD_FILTERS):
+            return CachedResponse(fetch())
+        cache_key = f"runs:{limit}:{json.dumps(filters, sort_keys=True)}"
+        return self._read(cache_key, fetch, lambda _: False)
 
     def get_task_output(self, task_run_id: int, *, is_final: bool) -> CachedResponse:
         """Return the output of one task.
@@ -151,7 +159,7 @@ class CachedReads:
 
     def _get_output_of(self, task: RunTask | Run) -> Output:
         response = self.get_task_output(int(task.run_id or 0), is_final=has_ended(task))
-        output: Output = response.value
+        output: Output = response.copy_value()
         return output
 
     def _read(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 import threading
 import uuid
 from collections import Counter
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 from ..concurrency import reset_in_new_processes
 from ..errors import LakeflowJobsError
+from ..memo import Memo
 
 if TYPE_CHECKING:
     from ..cache import SharedCache
@@ -32,6 +34,10 @@ RETENTION_SECONDS = 3600.0
 #: Larger responses are not stored: logs can have megabytes.
 MAX_RESPONSE_CHARS = 1_000_000
 
+#: Characters of all responses in a cache that only this process sees. Its backend counts entries,
+#: and 500 entries may be 500 MB.
+MAX_PROCESS_CHARS = 32_000_000
+
 
 class ETag(NamedTuple):
     """The identity of a cached response: responses with equal ETags are equal.
@@ -47,7 +53,7 @@ class ETag(NamedTuple):
 
 @dataclass(frozen=True)
 class CachedResponse:
-    """A response as JSON.
+    """A response as JSON. Other readers may have the same ``value``: do not change it.
 
     :param age: seconds since it was read from the workspace.
     :param is_stale: it is past its time to live, and served because the workspace does not respond.
@@ -58,6 +64,10 @@ class CachedResponse:
     age: float = 0.0
     is_stale: bool = False
     etag: ETag | None = None
+
+    def copy_value(self) -> Any:
+        """Return the response for a caller who may change it."""
+        return marshal.loads(marshal.dumps(self.value))  # noqa: S302  # the fastest copy of JSON
 
 
 #: The id and the time of a job's last write.
@@ -96,6 +106,7 @@ class ReadCache:
         self._shared = shared
         self._clock = clock
         self._final_ttl = final_ttl
+        self._stored: Memo[str, None] = Memo(MAX_PROCESS_CHARS, MAX_RESPONSE_CHARS)
         self._reset()
         reset_in_new_processes(self._reset)
 
@@ -119,8 +130,8 @@ class ReadCache:
         :param stale_if_error: serve a stale response if the read fails with a transient error.
         :raises LakeflowJobsError: the read failed; errors are not cached.
         """
-        generation = self.get_generation(key.job)
-        entry = _parse_entry(self._shared.get(key.key))
+        stored = self._shared.get_parsed(_generation_key(key.job), key.key)
+        generation, entry = _parse_generation(stored[0]), _parse_entry(stored[1])
         if entry is not None and entry["generation"] != generation["id"]:
             entry = None
         now = self._clock.now()
@@ -147,21 +158,20 @@ class ReadCache:
         ttl = self._final_ttl if is_final else min(active_ttl, self._final_ttl)
         entry = {"generation": generation["id"], "at": now, "lifetime": ttl, "value": value}
         if ttl > 0:
-            self._shared.set(key.key, entry, RETENTION_SECONDS, max_chars=MAX_RESPONSE_CHARS)
+            size = self._shared.set(key.key, entry, RETENTION_SECONDS, max_chars=MAX_RESPONSE_CHARS)
+            if not self._shared.is_cross_process:
+                self._shared.delete(*self._stored.put(key.key, None, size))
 
     def invalidate(self, job: Job) -> None:
         """Begin a new generation of a job, so that earlier responses are no longer served."""
         with self._lock:
             self._writes[job.job_id] += 1
         generation = {"id": uuid.uuid4().hex, "at": self._clock.now()}
-        self._shared.set(f"generation:{job.job_id}", generation, RETENTION_SECONDS)
+        self._shared.set(_generation_key(job), generation, RETENTION_SECONDS)
 
     def get_generation(self, job: Job) -> Generation:
         """Return the current generation of a job."""
-        match self._shared.get(f"generation:{job.job_id}"):
-            case {"id": str(id), "at": int() | float() as at}:
-                return {"id": id, "at": at}
-        return {"id": "", "at": 0.0}
+        return _parse_generation(self._shared.get(_generation_key(job)))
 
     def _fetch_once(
         self,
@@ -200,6 +210,18 @@ class ReadCache:
     def _release(self, read: InFlightRead) -> None:
         with self._lock:
             self._in_flight.pop(read, None)
+
+
+def _generation_key(job: Job) -> str:
+    return f"generation:{job.job_id}"
+
+
+def _parse_generation(stored: Any) -> Generation:
+    """Read the generation of a job; the first one if there is none, or of another shape."""
+    match stored:
+        case {"id": str(id), "at": int() | float() as at}:
+            return {"id": id, "at": at}
+    return {"id": "", "at": 0.0}
 
 
 def _parse_entry(stored: Any) -> dict[str, Any] | None:

@@ -8,22 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response
 
+from ..memo import Memo
+
 if TYPE_CHECKING:
     from ..config.jobs import Job
     from ..upstream.read_cache import CachedResponse, ETag
 
-#: Every update of a run adds texts, so old ones are evicted soon.
-MAX_TEXTS = 128
-
-#: Characters of a text.
-MAX_TEXT_LENGTH = 64 * 1024
+#: Characters of all texts. Every update of a run adds texts.
+MAX_TEXTS_CHARS = 16_000_000
 
 
 class ResponseTexts:
     """A cache of responses as JSON, so that equal reads are encoded once."""
 
     def __init__(self) -> None:
-        self._texts: dict[tuple[str, str, ETag], str] = {}
+        self._texts: Memo[tuple[str, str, ETag], str] = Memo(MAX_TEXTS_CHARS)
 
     def get(self, view: str, job: Job, cached: CachedResponse, build: Callable[[], Any]) -> str:
         """Return the JSON text of a response.
@@ -38,10 +37,7 @@ class ResponseTexts:
         text = self._texts.get(cache_key)
         if text is None:
             text = encode_json(build())
-            if len(text) <= MAX_TEXT_LENGTH:
-                if len(self._texts) >= MAX_TEXTS:
-                    self._texts.clear()
-                self._texts[cache_key] = text
+            self._texts.put(cache_key, text, len(text))
         return text
 
 

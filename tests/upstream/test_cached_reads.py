@@ -11,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from flask_lakeflow_jobs import UpstreamError, current_jobs
+from flask_lakeflow_jobs.state import EXTENSION_KEY
 from flask_lakeflow_jobs.testing import Drop, Exchange, FaultyWorkspace, Refusal
 from tests.conftest import MakeApp
 from tests.support import RunGate, wait_until
@@ -156,3 +157,35 @@ class TestWithoutWorkspace:
             lambda: "Cache-Status" not in client.get(f"/api/jobs/gated/runs/{run_id}").headers,
             "a fresh response",
         )
+
+
+def test_lists_of_a_period_are_not_cached(fault_proxy: FaultyWorkspace, app: Flask) -> None:
+    """Anybody could fill the cache with pages of a history from made-up places."""
+    stored: list[str] = []
+    cache = app.extensions[EXTENSION_KEY].cache
+    original = cache.set
+
+    def record(key: str, *args: Any, **kwargs: Any) -> Any:
+        stored.append(key)
+        return original(key, *args, **kwargs)
+
+    cache.set = record
+    for moment in range(3):
+        current_jobs["never"].list_runs(start_time_to=moment)
+        current_jobs["never"].list_runs(start_time_from=moment)
+    assert len(fault_proxy.find_requests("GET", "runs/list")) == 6
+    assert stored == []
+    current_jobs["never"].list_runs()
+    assert len(stored) == 1
+
+
+def test_caller_may_change_what_a_read_returned() -> None:
+    run_id = current_jobs["never"].run_now().run_id
+    first = current_jobs["never"].get_run(run_id)
+    assert first.tasks
+    assert first.tasks[0].spark_python_task
+    first.tasks[0].spark_python_task.parameters = ["changed"]
+    first.tasks.clear()
+    again = current_jobs["never"].get_run(run_id)
+    assert again.tasks
+    assert again.tasks[0].as_dict().get("spark_python_task", {}).get("parameters") != ["changed"]

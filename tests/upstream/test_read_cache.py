@@ -19,6 +19,7 @@ from flask_lakeflow_jobs.upstream.read_cache import (
     ACTIVE_TTL_SECONDS,
     AFTER_WRITE_SECONDS,
     AFTER_WRITE_TTL_SECONDS,
+    MAX_PROCESS_CHARS,
     MAX_RESPONSE_CHARS,
     CacheKey,
     ReadCache,
@@ -130,6 +131,28 @@ def test_large_response_is_not_stored(reads: Reads) -> None:
     for _ in range(2):
         reads.cache.read(KEY, fetch, lambda _: True)
     assert reads.requests == 2
+
+
+def test_cache_of_one_process_is_limited_by_size() -> None:
+    """Its backend counts entries: 500 outputs of 1 MB each stayed in each worker for an hour."""
+    backend = SimpleCache()
+    reads = Reads(backend=backend)
+    keys = [replace(KEY, resource=f"output:{number}") for number in range(50)]
+    for key in keys:
+        reads.cache.store(key, reads.cache.get_generation(KEY.job), "x" * 900_000, is_final=True)
+    stored = [key for key in keys if reads.shared.get(key.key) is not None]
+    assert stored == keys[-len(stored) :]
+    assert MAX_PROCESS_CHARS - 1_000_000 < len(stored) * 900_000 < MAX_PROCESS_CHARS
+
+
+def test_response_is_parsed_once_and_copied_for_those_who_may_change_it(reads: Reads) -> None:
+    reads.cache.store(KEY, reads.cache.get_generation(KEY.job), {"a": [1]}, is_final=True)
+    first, second = reads.read(), reads.read()
+    assert first.value is second.value
+    first.copy_value()["a"].append(2)
+    assert reads.read().value == {"a": [1]}
+    reads.cache.store(KEY, reads.cache.get_generation(KEY.job), {"a": [3]}, is_final=True)
+    assert reads.read().value == {"a": [3]}
 
 
 def test_invalidated_response_is_not_served(reads: Reads) -> None:
