@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -64,6 +65,8 @@ OTHER_SDK_KEYS = (
     "GOOGLE_SERVICE_ACCOUNT",
     "GOOGLE_CREDENTIALS",
 )
+
+_PASSWORD_LINE = re.compile(r"(?mi)^\s*password\b.*$")
 
 _log = logging.getLogger("flask_lakeflow_jobs")
 
@@ -336,7 +339,7 @@ def cache_namespace(settings: SettingsReader, bundle: Path | None, instance: Pat
     """Return a name for the workspace and the app's identity there.
 
     All processes of an app have the same one. It does not reveal the credentials that it is made
-    of.
+    of: tokens and secrets are too long to guess, and passwords are left out.
 
     :param bundle: the bundle that runs on the local workspace; ``None`` for a real workspace.
     :param instance: the app's instance folder, where the local workspace lives.
@@ -348,7 +351,8 @@ def cache_namespace(settings: SettingsReader, bundle: Path | None, instance: Pat
     }
     if "DATABRICKS_HOST" not in values:
         profiles = Path(values.get("DATABRICKS_CONFIG_FILE", "~/.databrickscfg")).expanduser()
-        values["profiles"] = profiles.read_text(errors="replace") if profiles.is_file() else ""
+        text = profiles.read_text(errors="replace") if profiles.is_file() else ""
+        values["profiles"] = _PASSWORD_LINE.sub("", text)
     return hash_json(values)[:16]
 
 

@@ -347,6 +347,7 @@ def test_cache_namespace_differs_by_workspace_and_credentials(
         ({"config": HOST}, {"config": HOST, "environ": {"DATABRICKS_APP_PORT": "8000"}}),
         ({"config": HOST}, {"config": HOST, "instance": Path("/another/machine")}),
         ({"config": HOST}, {"config": {**HOST, "LAKEFLOW_JOBS_POLL_INTERVAL": 1}}),
+        ({"config": HOST}, {"config": {**HOST, "DATABRICKS_PASSWORD": "guessable"}}),
     ],
 )
 def test_cache_namespace_is_equal_for_processes_of_one_app(
@@ -359,9 +360,11 @@ def test_cache_namespace_without_host_depends_on_profiles(tmp_path: Path) -> Non
     profiles = tmp_path / "profiles"
     config = {"DATABRICKS_CONFIG_FILE": str(profiles)}
     before = namespace(config)
-    profiles.write_text("[DEFAULT]\nhost = https://one.example\n")
-
-    assert namespace(config) != before
+    profiles.write_text("[DEFAULT]\nhost = https://one.example\n password = secret\n")
+    after = namespace(config)
+    assert after != before
+    profiles.write_text("[DEFAULT]\nhost = https://one.example\n password = guessed\n")
+    assert namespace(config) == after, "a name that depends on a password lets it be guessed"
 
 
 def test_cache_namespace_hides_credentials() -> None:

@@ -99,6 +99,11 @@ def test_entry_of_another_shape_is_ignored(
     assert Notifications(cache, clock).receive() == [published]
 
 
+def test_notification_of_a_later_version_is_received(cache: SharedCache, clock: FakeClock) -> None:
+    cache.set(CACHE_KEY, [{"id": "1", "job_id": 7, "run_id": 1, "field": "new"}], 60)
+    assert Notifications(cache, clock).receive() == [Notification("1", 7, 1)]
+
+
 @pytest.mark.parametrize(
     ("run_key", "is_about"), [(ONE, True), (ALICES, True), (OTHER_KEY, True), (TWO, False)]
 )

@@ -160,7 +160,9 @@ def test_state_of_another_shape_is_missing(
 
 
 def test_record_is_read_back_as_it_was_written() -> None:
-    assert PollRecord.parse(json.loads(json.dumps(asdict(RECORD)))) == RECORD
+    stored = json.loads(json.dumps(asdict(RECORD)))
+    assert PollRecord.parse(stored) == RECORD
+    assert PollRecord.parse({**stored, "field": "of a later version"}) == RECORD
 
 
 def test_only_the_last_state_of_a_run_is_stored(records: SharedRecords, store: Store) -> None:
