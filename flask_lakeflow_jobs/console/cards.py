@@ -24,6 +24,13 @@ from .summaries import Bar, Summary, build_strip, summarize
 if TYPE_CHECKING:
     from ..web.auth import Authorizer
 
+#: Cards on a page.
+CARDS_PER_PAGE = 50
+
+#: How long the runs of a job are shown on cards if none is active, unless the app starts one. All
+#: viewers share them; their pages check for other runs every half minute.
+IDLE_TTL_SECONDS = 10.0
+
 #: Jobs that are read concurrently.
 MAX_CONCURRENT_JOBS = 8
 
@@ -83,7 +90,7 @@ def read_cards(authorizer: Authorizer, keys: Iterable[str]) -> list[Card]:
             return replace(blank, error=handle)
         reads = cached_reads_of(handle, stale_if_error=True)
         try:
-            response = reads.list_runs(RECENT_RUNS)
+            response = reads.list_runs(RECENT_RUNS, idle_ttl=IDLE_TTL_SECONDS)
             settings = state.upstream.parse_job(reads.get_job().value).settings
         except LakeflowJobsError as error:
             return replace(blank, error=error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import uuid
 from pathlib import Path
@@ -28,7 +29,7 @@ from ..web.auth import app_handle, current_authorizer, request_handle
 from ..web.csrf import require_same_origin
 from ..web.requests import read_form
 from . import filters, fragments, history, queries
-from .cards import Card, read_cards
+from .cards import CARDS_PER_PAGE, Card, read_cards
 from .forms import Form, build_form, read_run_values
 from .history import Filter
 from .queries import find_permissions
@@ -89,17 +90,28 @@ def static(name: str) -> Response:
 
 
 def show_jobs() -> str:
-    """Show all jobs, or those in ``key``; ``bare`` is for the script of the page."""
+    """Show a page of all jobs, or of those in ``key``; ``bare`` is for the script of the page."""
     authorizer = current_authorizer()
     some = request.args.getlist("key")
     keys = [job.key for job in authorizer.viewable_jobs() if not some or job.key in some]
-    template = "_cards.html" if "bare" in request.args else "jobs.html"
+    last = max(1, math.ceil(len(keys) / CARDS_PER_PAGE))
+    number = min(last, max(1, request.args.get("page", 1, int)))
+    first = (number - 1) * CARDS_PER_PAGE
     message = (
         "There is no job here that you may view."
         if current_state().settings.jobs
         else NO_JOBS_MESSAGE
     )
-    return _page(template, cards=read_cards(authorizer, keys), keys=some or None, if_none=message)
+    return _page(
+        "_cards.html" if "bare" in request.args else "jobs.html",
+        cards=read_cards(authorizer, keys[first : first + CARDS_PER_PAGE]),
+        keys=some or None,
+        page=number,
+        last=last,
+        first=first,
+        count=len(keys),
+        if_none=message,
+    )
 
 
 def show_history(key: str) -> str:

@@ -72,11 +72,12 @@ class CachedReads:
 
         return self._read(f"repairs:{run_id}:{state}", fetch, lambda value: bool(value["ended"]))
 
-    def list_runs(self, limit: int, **filters: Any) -> CachedResponse:
+    def list_runs(self, limit: int, *, idle_ttl: float = 0.0, **filters: Any) -> CachedResponse:
         """Return the newest runs, newest first.
 
         Lists of a period are not cached: a client could make up any number of periods.
 
+        :param idle_ttl: seconds for which a list without an active run is fresh.
         :param filters: as the Jobs API names them.
         """
         filters = {name: value for name, value in filters.items() if value is not None}
@@ -86,8 +87,12 @@ class CachedReads:
 
         if not filters.keys().isdisjoint(PERIOD_FILTERS):
             return CachedResponse(fetch())
-        cache_key = f"runs:{limit}:{json.dumps(filters, sort_keys=True)}"
-        return self._read(cache_key, fetch, lambda _: False)
+
+        def accepts(runs: list[dict[str, Any]], age: float) -> bool:
+            return age < idle_ttl and all(map(has_ended, runs))
+
+        cache_key = f"runs:{limit}:{json.dumps(filters, sort_keys=True) if filters else '{}'}"
+        return self._read(cache_key, fetch, lambda _: False, accepts)
 
     def get_task_output(self, task_run_id: int, *, is_final: bool) -> CachedResponse:
         """Return the output of one task.
@@ -163,7 +168,13 @@ class CachedReads:
         return output
 
     def _read(
-        self, resource: str, fetch: Callable[[], Any], is_final: Callable[[Any], bool]
+        self,
+        resource: str,
+        fetch: Callable[[], Any],
+        is_final: Callable[[Any], bool],
+        accepts: Callable[[Any, float], bool] = lambda value, age: False,
     ) -> CachedResponse:
         key = CacheKey(self._identity, self._job, resource)
-        return self._cache.read(key, fetch, is_final, stale_if_error=self._stale_if_error)
+        return self._cache.read(
+            key, fetch, is_final, stale_if_error=self._stale_if_error, accepts=accepts
+        )

@@ -122,12 +122,15 @@ class ReadCache:
         is_final: Callable[[Any], bool],
         *,
         stale_if_error: bool = False,
+        accepts: Callable[[Any, float], bool] = lambda value, age: False,
     ) -> CachedResponse:
         """Return the cached response if it is fresh, else fetch one.
 
         :param fetch: reads the response from the workspace, as JSON.
         :param is_final: returns whether a response no longer changes.
         :param stale_if_error: serve a stale response if the read fails with a transient error.
+        :param accepts: returns whether the caller accepts a response of an age in seconds that is
+            no longer fresh. Not asked about responses from right after a write.
         :raises LakeflowJobsError: the read failed; errors are not cached.
         """
         stored = self._shared.get_parsed(_generation_key(key.job), key.key)
@@ -135,9 +138,11 @@ class ReadCache:
         if entry is not None and entry["generation"] != generation["id"]:
             entry = None
         now = self._clock.now()
-        if entry is not None and 0 <= now - entry["at"] < entry["lifetime"]:
-            etag = ETag(key.key, entry["generation"], entry["at"])
-            return CachedResponse(entry["value"], now - entry["at"], etag=etag)
+        if entry is not None and (age := now - entry["at"]) >= 0:
+            was_settled = entry["lifetime"] >= ACTIVE_TTL_SECONDS
+            if age < entry["lifetime"] or (was_settled and accepts(entry["value"], age)):
+                etag = ETag(key.key, entry["generation"], entry["at"])
+                return CachedResponse(entry["value"], age, etag=etag)
         try:
             return self._fetch_once(key, generation, fetch, is_final)
         except LakeflowJobsError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import io
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from flask_lakeflow_jobs import ConfigurationError, LakeflowJobs
-from flask_lakeflow_jobs.local import Address
+from flask_lakeflow_jobs.local import Address, load_bundle
 from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace, Refusal
 from flask_lakeflow_jobs.web.requests import FORM_TYPE, MAX_BODY_BYTES
+from tests.clocks import FakeClock
 from tests.console.conftest import MakeShop
-from tests.console.support import OWN, run, shop_app, start, text_of
+from tests.console.support import BUNDLE, OWN, run, shop_app, start, text_of
 from tests.support import RunGate
 
 MULTIPART = "multipart/form-data; boundary=x"
@@ -471,3 +473,51 @@ def test_fragment_is_empty_for_user_who_may_not_view(make_shop: MakeShop) -> Non
 
 def test_fragment_of_missing_run_shows_the_error(app: Flask) -> None:
     assert "no run 99" in with_fragment(app, "{{ lakeflow_run('broken', 99) }}")
+
+
+# ── many jobs ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_front_page_shows_jobs_page_by_page(make_shop: MakeShop) -> None:
+    """With 1,000 jobs, each load made 2,002 calls."""
+    ids = {
+        key: load_bundle(BUNDLE).jobs["hourly"].job_id for key in map("many{}".format, range(100))
+    }
+    client = make_shop(jobs={key: {"job_id": job_id} for key, job_id in ids.items()}).test_client()
+    url, shown = "/jobs/", []
+    while url:
+        page = client.get(url).text
+        shown.append(re.findall(r'<article [^>]*aria-label="Job (\w+)"', page))
+        reload = re.search(r'data-reloads="([^"]+)"', page)
+        assert reload
+        assert client.get(html.unescape(reload[1])).text.count("<article") == len(shown[-1])
+        following = re.search(r'rel="next" href="([^"]+)"', page)
+        url = html.unescape(following[1]) if following else ""
+    assert [len(keys) for keys in shown] == [50, 50, 7]
+    assert len({key for keys in shown for key in keys}) == 107
+    assert "Jobs 101 to 107 of 107" in text_of(page)
+    assert client.get("/jobs/?page=99").text == page
+    assert client.get("/jobs/?page=x").status_code == 200
+
+
+def test_cards_of_idle_jobs_are_read_once_for_all_viewers(
+    shop: Address, tmp_path: Path, run_gate: RunGate
+) -> None:
+    clock = FakeClock(time.time() + 3600)
+    with FaultyWorkspace(shop) as fault_proxy:
+        app = shop_app(fault_proxy, tmp_path / "instance", clock=clock)
+        client = app.test_client()
+
+        def calls(url: str, after: float = 0.0) -> int:
+            clock.sleep(after)
+            before = len(fault_proxy.find_requests("GET", "runs/list"))
+            assert client.get(url).status_code == 200
+            return len(fault_proxy.find_requests("GET", "runs/list")) - before
+
+        assert calls("/jobs/?key=listed") == 1
+        assert calls("/jobs/?key=listed", after=5) == 0
+        assert calls("/jobs/?key=listed", after=5) == 1
+        start(app, "gated", run_gate.params)
+        clock.sleep(60)
+        assert calls("/jobs/?key=gated") == 1
+        assert calls("/jobs/?key=gated", after=5) == 1  # it has an active run
