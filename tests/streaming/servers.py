@@ -94,6 +94,7 @@ class Server:
         self._environment = {
             **inherited,
             "DATABRICKS_CONFIG_FILE": str(folder / "no-such-file"),
+            "LAKEFLOW_JOBS_WARM_UP": "false",  # tests count threads, files and memory
             **environment,
             "SITE_INSTANCE": str(folder / "instance"),
         }
