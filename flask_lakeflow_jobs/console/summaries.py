@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ..runs.durations import age_of, duration_of
 from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state
 from ..runs.repair import RUN_PARAMETERS
-from ..watching.history import successful_durations
-from ..watching.schedule import remaining_seconds
+from ..watching import forecast
+from ..watching.history import phase_durations
 from . import filters
 
 if TYPE_CHECKING:
@@ -166,7 +166,4 @@ def expected_end(run: Run | BaseRun, past: Iterable[BaseRun], now: float) -> int
     :param now: milliseconds since the epoch.
     :return: milliseconds since the epoch.
     """
-    if has_ended(run) or not run.start_time or outcome_of(run) is Outcome.QUEUED:
-        return None
-    left = remaining_seconds(age_of(run, now / 1000), sorted(successful_durations(past)))
-    return None if left is None else int(now + left * 1000)
+    return forecast.expected_end(run, phase_durations(past), now / 1000)

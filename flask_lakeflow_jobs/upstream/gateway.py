@@ -24,6 +24,7 @@ from .calls import MAX_CONCURRENT_CALLS, Call, CallResources, RetryPolicy
 from .clients import Clients, NotRetried, WorkspaceAddress
 from .error_mapping import ErrorContext, translate
 from .jobs_api import (
+    RUNS_PER_PAGE,
     ApiResponse,
     JobsApiClient,
     check_list_arguments,
@@ -154,6 +155,14 @@ class BoundUpstream:
         """
         check_list_arguments(limit, filters)
         return self._read("list_runs", lambda api: api.list_runs(self._job.job_id, limit, filters))
+
+    def list_ended_runs(self) -> list[ApiResponse[BaseRun]]:
+        """Return one page of the newest ended runs, with the first 100 tasks of each."""
+        filters = {"completed_only": True, "expand_tasks": True}
+        job_id = self._job.job_id
+        return self._read(
+            "list_runs", lambda api: api.list_runs(job_id, RUNS_PER_PAGE, filters, all_tasks=False)
+        )
 
     def list_active_runs(self, limit: int) -> list[ApiResponse[Run]]:
         """Return the newest active runs with their tasks."""

@@ -98,11 +98,12 @@ class JobsApiClient:
         return _parse(run, Run.from_dict, "run_id"), server_time
 
     def list_runs(
-        self, job_id: int, limit: int, filters: Mapping[str, Any]
+        self, job_id: int, limit: int, filters: Mapping[str, Any], *, all_tasks: bool = True
     ) -> list[ApiResponse[BaseRun]]:
         """Return the newest runs of a job, newest first.
 
-        :param filters: as the Jobs API names them; expanded runs have all their tasks.
+        :param filters: as the Jobs API names them.
+        :param all_tasks: expanded runs have all their tasks, instead of the first 100.
         """
 
         def get_page(token: str | None) -> dict[str, Any]:
@@ -118,7 +119,8 @@ class JobsApiClient:
                 yield from page.get("runs") or ()
 
         runs = [_parse(run, BaseRun.from_dict, "run_id") for run in islice(get_runs(), limit)]
-        return [self._expand(run) if filters.get("expand_tasks") else run for run in runs]
+        is_expanded = all_tasks and filters.get("expand_tasks")
+        return [self._expand(run) if is_expanded else run for run in runs]
 
     def get_task_output(self, task_run_id: int) -> ApiResponse[RunOutput]:
         """Return the output of one task.

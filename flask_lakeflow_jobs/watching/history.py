@@ -1,14 +1,17 @@
-"""Durations of the past runs of a job, remembered per job and identity."""
+"""Durations of the phases of a job's past runs, remembered per job and identity."""
 
 from __future__ import annotations
 
+import math
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import LakeflowJobsError
-from ..runs.durations import duration_of
-from ..runs.outcome import SUCCESSES, outcome_of
+from ..runs.outcome import has_ended
+from ..runs.phases import MAX_TASKS, Phase, PhaseDurations, ended_phases
 
 if TYPE_CHECKING:
     from ..cache import SharedCache
@@ -22,11 +25,35 @@ HISTORY_TTL_SECONDS = 600.0
 #: The delay until the next attempt after a failed read.
 HISTORY_RETRY_SECONDS = 30.0
 
+#: How many durations of a phase count, and how many phases of a job: those of its tasks, the queue
+#: and the whole run.
+MAX_DURATIONS = 50
+MAX_PHASES = 2 * MAX_TASKS + 2
+
+#: How many jobs are remembered, one for each identity.
+MAX_JOBS = 1_000
+
+#: Version of the format in the shared cache. Each version has entries of its own.
+FORMAT_VERSION = 2
+
+
+class JobHistory(NamedTuple):
+    """The past runs of one job, as far as a process knows them.
+
+    :param expiry: when they are read again, by the monotonic clock.
+    """
+
+    expiry: float
+    durations: PhaseDurations
+
+
+NOT_READ = JobHistory(0.0, {})
+
 
 class History:
-    """The durations of successful past runs, in seconds.
+    """The durations of past runs and of their phases, in seconds.
 
-    :param read_ended_runs: lists past runs of the job of a run.
+    :param read_ended_runs: lists past runs of the job of a run, newest first.
     :param spawn: runs a read in the background.
     """
 
@@ -42,12 +69,12 @@ class History:
         self._clock = clock
         self._spawn = spawn
         self._lock = threading.Lock()
-        self._expiry_and_durations: dict[str, tuple[float, list[float]]] = {}
+        self._by_group: OrderedDict[str, JobHistory] = OrderedDict()
 
-    def durations(self, run_key: RunKey) -> list[float]:
-        """Return the sorted durations of past runs of the job; empty until they have been read."""
+    def durations(self, run_key: RunKey) -> PhaseDurations:
+        """Return the durations of past runs of the job; empty until they have been read."""
         with self._lock:
-            return self._expiry_and_durations.get(run_key.group, (0.0, []))[1]
+            return self._by_group.get(run_key.group, NOT_READ).durations
 
     def start_refresh(self, run_key: RunKey) -> threading.Event:
         """Read the durations in the background if they have expired.
@@ -69,48 +96,67 @@ class History:
         return refreshed
 
     def add(self, run_key: RunKey, run: Run) -> None:
-        """Add the duration of a run that was watched until its end, if it succeeded."""
-        duration = duration_of(run)
-        if duration is None or outcome_of(run) not in SUCCESSES:
+        """Add the durations of a run that was watched until its end."""
+        if not has_ended(run):
             return
         with self._lock:
-            expiry, durations = self._expiry_and_durations.get(run_key.group, (0.0, []))
+            expiry, durations = self._by_group.get(run_key.group, NOT_READ)
             if expiry:  # otherwise the next refresh reads this run too
-                self._expiry_and_durations[run_key.group] = expiry, sorted([*durations, duration])
+                self._store(run_key.group, expiry, add_phases(durations, ended_phases(run)))
+
+    def _store(self, group: str, expiry: float, durations: PhaseDurations) -> None:
+        self._by_group[group] = JobHistory(expiry, durations)
+        self._by_group.move_to_end(group)
+        if len(self._by_group) > MAX_JOBS:
+            self._by_group.popitem(last=False)
 
     def _claim_refresh(self, group: str) -> bool:
         now = self._clock.monotonic()
         with self._lock:
-            expiry, durations = self._expiry_and_durations.get(group, (0.0, []))
+            expiry, durations = self._by_group.get(group, NOT_READ)
             if now < expiry:
                 return False
-            self._expiry_and_durations[group] = now + HISTORY_RETRY_SECONDS, durations
+            self._store(group, now + HISTORY_RETRY_SECONDS, durations)
             return True
 
     def _refresh(self, run_key: RunKey) -> None:
-        cache_key = f"history:{run_key.group}"
+        cache_key = f"history:{FORMAT_VERSION}:{run_key.group}"
         durations = _parse_durations(self._cache.get(cache_key))
         if durations is None:
             try:
-                durations = sorted(successful_durations(self._read_ended_runs(run_key)))
+                durations = phase_durations(reversed(self._read_ended_runs(run_key)))
             except LakeflowJobsError:
                 return
             self._cache.set(cache_key, durations, HISTORY_TTL_SECONDS)
         expiry = self._clock.monotonic() + HISTORY_TTL_SECONDS
         with self._lock:
-            self._expiry_and_durations[run_key.group] = expiry, durations
+            self._store(run_key.group, expiry, durations)
 
 
-def successful_durations(runs: Iterable[BaseRun]) -> list[float]:
-    """Return the seconds that the successful ones of some runs took."""
-    return [
-        duration
-        for run in runs
-        if outcome_of(run) in SUCCESSES and (duration := duration_of(run)) is not None
-    ]
+def phase_durations(runs: Iterable[Run | BaseRun]) -> dict[str, list[float]]:
+    """Return the seconds that the phases of some runs took.
+
+    :param runs: in the order of their starts.
+    """
+    return add_phases({}, chain.from_iterable(map(ended_phases, runs)))
 
 
-def _parse_durations(stored: Any) -> list[float] | None:
-    if isinstance(stored, list) and all(isinstance(item, int | float) for item in stored):
+def add_phases(durations: PhaseDurations, phases: Iterable[Phase]) -> dict[str, list[float]]:
+    """Return durations and those of more phases. Only the newest of each phase are kept."""
+    added = {name: list(seconds) for name, seconds in durations.items()}
+    for name, seconds in phases:
+        if name in added or len(added) < MAX_PHASES:
+            added[name] = [*added.get(name, []), seconds][-MAX_DURATIONS:]
+    return added
+
+
+def _parse_durations(stored: Any) -> dict[str, list[float]] | None:
+    if isinstance(stored, dict) and all(map(_are_durations, stored.values())):
         return stored
     return None
+
+
+def _are_durations(stored: Any) -> bool:
+    return isinstance(stored, list) and all(
+        isinstance(item, int | float) and 0 <= item < math.inf for item in stored
+    )

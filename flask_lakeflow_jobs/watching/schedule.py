@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..runs.durations import age_of
-from ..runs.outcome import has_ended, parse_state
+from ..runs.outcome import has_ended, life_cycle_of
+from ..runs.phases import Phase, PhaseDurations, active_phases, is_predictable
+from .forecast import choose_delay, expected_end, forecast_end
 
 if TYPE_CHECKING:
     from ..sdk_types import Run
@@ -20,13 +20,11 @@ MIN_DELAY_SECONDS = 0.5
 #: this share of it.
 DELAY_SHARE_OF_AGE = 0.25
 
-#: Fewer past durations than this predict nothing.
-MIN_DURATIONS = 3
-
-#: A poll is worth this many seconds of lateness: the more the past durations differ, the more often
-#: a run is polled, but no more often than once per ``MIN_ENDED_SHARE`` of the past runs.
-POLL_COST_SECONDS = 0.6
-MIN_ENDED_SHARE = 0.23
+#: A poll is worth this many seconds of lateness, or this share of the spread of the past durations
+#: if that is more, but at most this share of the poll interval.
+POLL_COST_SECONDS = 0.3
+POLL_COST_PER_SPREAD = 0.032
+POLL_COST_PER_INTERVAL = 0.125
 
 #: How long the end of a run is served to new subscribers before the run is polled again. A repair
 #: may continue the run at any time.
@@ -75,45 +73,48 @@ class NextPoll(NamedTuple):
 
 
 def plan_next_poll(
-    run: Run, durations: Sequence[float], poll_interval: float, now: float
+    run: Run, durations: PhaseDurations, poll_interval: float, now: float
 ) -> NextPoll:
     """Decide when to poll a run that was polled just now.
 
-    :param durations: of past runs of the job, in seconds, sorted.
+    It is polled when one of its phases is likely to have ended. Phases that nothing predicts are
+    polled often at first, and less as the run ages.
+
+    :param durations: of the phases of past runs of the job.
+    :param poll_interval: seconds; no delay is longer.
     :param now: seconds since the epoch.
     """
     if has_ended(run):
         return NextPoll(min(TERMINAL_DELAY_SECONDS, poll_interval))
-    state, age = parse_state(run), age_of(run, now)
-    life_cycle = state.life_cycle or state.status
-    if life_cycle == "QUEUED":
-        return NextPoll(delay_by_age(age, poll_interval))
-    if life_cycle == "TERMINATING":
+    if life_cycle_of(run) == "TERMINATING":
         return NextPoll(min(TERMINATING_DELAY_SECONDS, poll_interval))
-    delay = delay_by_history(age, durations, poll_interval)
-    active_tasks = sum(not has_ended(task) for task in run.tasks or [])
-    if life_cycle != "RUNNING" or active_tasks > 1:  # the state may change before the run ends
-        delay = min(delay, delay_by_age(age, poll_interval))
-    remaining = remaining_seconds(age, durations)
-    return NextPoll(delay, None if remaining is None else int((now + remaining) * 1000))
+    age = age_of(run, now)
+    phases = active_phases(run, durations, now)
+    known = [phase for phase in phases if is_predictable(phase.name, durations)]
+    delay = poll_interval if len(known) == len(phases) else delay_by_age(age, poll_interval)
+    if known:
+        delay = min(delay, delay_by_phases(known, durations, poll_interval))
+    eta = expected_end(run, durations, now)
+    return NextPoll(delay, eta)
 
 
-def delay_by_history(age: float, durations: Sequence[float], max_delay: float) -> float:
-    """Return the delay until the next poll of a running run.
+def delay_by_phases(
+    phases: Sequence[Phase], durations: PhaseDurations, poll_interval: float
+) -> float:
+    """Return the delay until the next poll of a run with phases that past runs predict.
 
-    With history, a run is polled each time that a fixed share of the past runs would have ended:
-    not at all while it cannot have ended, and more often the likelier its end is.
-
-    :param age: seconds since the run started.
+    A poll costs a share of the seconds by which such a phase varies, so that short runs are polled
+    as carefully as long ones, but at most a share of the poll interval.
     """
-    if len(durations) < MIN_DURATIONS:
-        delay = age * DELAY_SHARE_OF_AGE
-    elif age < durations[-1]:
-        delay = _next_quantile(age, durations) - age
-    else:
-        overdue = age - durations[-1]
-        delay = max(_spread(durations) / len(durations), overdue * DELAY_SHARE_OF_AGE)
-    return min(max(MIN_DELAY_SECONDS, delay), max_delay)
+    past = [sorted(durations[phase.name]) for phase in phases]
+    spread = max(seconds[-1] - seconds[0] for seconds in past)
+    cost = min(spread * POLL_COST_PER_SPREAD, poll_interval * POLL_COST_PER_INTERVAL)
+    return choose_delay(
+        [forecast_end(phase.seconds, each) for phase, each in zip(phases, past, strict=True)],
+        poll_cost=max(POLL_COST_SECONDS, cost),
+        min_delay=min(MIN_DELAY_SECONDS, poll_interval),
+        max_delay=poll_interval,
+    )
 
 
 def delay_by_age(age: float, max_delay: float) -> float:
@@ -135,21 +136,6 @@ def delay_after_failures(failures: int, retry_after: float | None, poll_interval
     return max(min(poll_interval, backoff), min(retry_after or 0.0, MAX_RETRY_AFTER_SECONDS))
 
 
-def remaining_seconds(age: float, durations: Sequence[float]) -> float | None:
-    """Predict how long a run will take from now.
-
-    The prediction is the median of the past runs that took longer than this one has so far.
-
-    :param age: seconds since the run started.
-    :param durations: of past runs of the job, in seconds, sorted.
-    :return: ``None`` if there are too few durations, or all of them are shorter.
-    """
-    if len(durations) < MIN_DURATIONS:
-        return None
-    longer = durations[bisect_right(durations, age) :]
-    return longer[len(longer) // 2] - age if longer else None
-
-
 def is_list_cheaper(runs: int, due: int) -> bool:
     """Return whether listing the active runs of a group costs no more than reading those due.
 
@@ -157,32 +143,3 @@ def is_list_cheaper(runs: int, due: int) -> bool:
     :param due: those of them that are due.
     """
     return runs >= MIN_GROUP_SIZE and -(-runs // RUNS_PER_PAGE) <= due
-
-
-def _next_quantile(age: float, durations: Sequence[float]) -> float:
-    share = _ended_share(durations)
-    quantiles = (
-        _quantile(durations, min(1.0, poll * share)) for poll in range(1, int(1 / share) + 2)
-    )
-    return next(quantile for quantile in quantiles if quantile > age)
-
-
-def _ended_share(durations: Sequence[float]) -> float:
-    """Return the share of the past runs that ended between two polls.
-
-    With ``n`` polls over a spread of ``s`` seconds, an update is late by ``s/2n`` on average, at a
-    cost of ``n/2`` polls. The sum is smallest if ``n`` is the square root of ``s``, in these units.
-    """
-    polls = math.sqrt(_spread(durations) / POLL_COST_SECONDS)
-    return max(MIN_ENDED_SHARE, 1 / max(1.0, polls))
-
-
-def _spread(durations: Sequence[float]) -> float:
-    return durations[-1] - durations[0]
-
-
-def _quantile(durations: Sequence[float], share: float) -> float:
-    position = share * (len(durations) - 1)
-    below = int(position)
-    above = min(below + 1, len(durations) - 1)
-    return durations[below] + (durations[above] - durations[below]) * (position - below)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..runs.outcome import RunStatus
 from ..upstream.cached_reads import CachedReads
-from .schedule import RUNS_PER_PAGE
 
 if TYPE_CHECKING:
     from ..sdk_types import BaseRun, Run
@@ -26,7 +25,7 @@ class RunSource(Protocol):
         """Read the active runs of the same job, with their tasks."""
 
     def read_ended_runs(self, run_key: RunKey) -> list[BaseRun]:
-        """Read the last runs of the same job that have ended: one page."""
+        """Read the last runs of the same job that have ended, newest first, with their tasks."""
 
     def restore(self, stored: dict[str, Any]) -> RunStatus:
         """Rebuild a status from its ``to_dict()``."""
@@ -49,8 +48,7 @@ class UpstreamSource:
         return self._bind(run_key).list_active_runs(limit)
 
     def read_ended_runs(self, run_key: RunKey) -> list[BaseRun]:
-        runs = self._bind(run_key).list_runs(RUNS_PER_PAGE, completed_only=True)
-        return [run.value for run in runs]
+        return [run.value for run in self._bind(run_key).list_ended_runs()]
 
     def _bind(self, run_key: RunKey) -> BoundUpstream:
         return self._upstream().bind(run_key.identity, run_key.job)

@@ -131,6 +131,9 @@ def test_list_runs_reads_all_tasks_of_an_expanded_run() -> None:
     assert [run.document["tasks"] for run in expanded] == [tasks("a", "b"), tasks("x")]
     assert [query["run_id"] for _, query in workspace.requests] == [1]
     assert [len(run.document["tasks"]) for run in api.list_runs(7, 5, {})] == [1, 1]
+    first_pages = api.list_runs(7, 5, {"expand_tasks": True}, all_tasks=False)
+    assert [len(run.document["tasks"]) for run in first_pages] == [1, 1]
+    assert len(workspace.requests) == 1
 
 
 @pytest.mark.parametrize(
