@@ -77,7 +77,11 @@ def trigger(key: str) -> Response:
 
 
 def _with_location(response: Response, key: str, triggered: Triggered) -> Response:
-    response.headers["Location"] = url_for(".show_run", key=key, run_id=triggered.run_id)
+    # An absolute URI: gateways like CGI respond to a 200 with a path in Location with the document
+    # at that path. RFC 3875, section 6.2.2.
+    response.headers["Location"] = url_for(
+        ".show_run", key=key, run_id=triggered.run_id, _external=True
+    )
     if triggered.replayed:
         response.headers["Idempotency-Replayed"] = "true"
     return response
