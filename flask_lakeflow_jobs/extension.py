@@ -21,7 +21,7 @@ from .errors import ConfigurationError, UpstreamUnavailable
 from .identity import UserLoader
 from .state import EXTENSION_KEY, AppState
 from .web.blueprint import register_routes
-from .web.servers import is_closing
+from .web.servers import get_call_timeout, is_closing
 from .web.warm_up import WarmUp
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _connect(settings: AppSettings, instance: Path, cache: SharedCache, clock: C
     from .upstream.gateway import Upstream
 
     if settings.bundle is None:
-        return Upstream(settings, None, cache, clock)
+        return Upstream(settings, None, cache, clock, get_call_timeout)
     bundle = settings.bundle
 
     def start_local() -> Address:
@@ -137,7 +137,7 @@ def _connect(settings: AppSettings, instance: Path, cache: SharedCache, clock: C
         except (BundleError, WorkspaceError) as error:
             raise UpstreamUnavailable(f"The local workspace cannot start: {error}") from error
 
-    return Upstream(settings, start_local, cache, clock)
+    return Upstream(settings, start_local, cache, clock, get_call_timeout)
 
 
 def _read_bundle_jobs(path: Path) -> Mapping[str, int]:

@@ -97,11 +97,20 @@ class AttemptFailed(Exception):
 
 
 class CallResources:
-    """Clients, threads and circuit breaker, shared by the calls of one app."""
+    """Clients, threads and circuit breaker, shared by the calls of one app.
 
-    def __init__(self, clients: Clients, clock: Clock) -> None:
+    :param get_max_timeout: returns the seconds that a call of the current thread may take.
+    """
+
+    def __init__(
+        self,
+        clients: Clients,
+        clock: Clock,
+        get_max_timeout: Callable[[], float] = lambda: math.inf,
+    ) -> None:
         self.clients = clients
         self.clock = clock
+        self.get_max_timeout = get_max_timeout
         self.breaker = CircuitBreaker(clock.monotonic)
         self.threads = DaemonThreadPool(MAX_CONCURRENT_CALLS)
 
@@ -131,7 +140,7 @@ class Call(Generic[T]):
         self._policy = policy
         self._context = context
         self._observation = telemetry.observe_upstream_call(operation, job)
-        self._deadline = self._clock.monotonic() + policy.timeout
+        self._deadline = self._clock.monotonic() + min(policy.timeout, resources.get_max_timeout())
         self._is_ambiguous = False
 
     def run(self) -> T:

@@ -49,6 +49,7 @@ class Upstream:
     """The workspace of one app.
 
     :param local: finds or starts the local workspace; ``None`` if the app uses a real one.
+    :param get_max_timeout: as for :class:`.CallResources`.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Upstream:
         local: Callable[[], WorkspaceAddress] | None,
         shared: SharedCache,
         clock: Clock,
+        get_max_timeout: Callable[[], float],
     ) -> None:
         self.read_policy = RetryPolicy(settings.read_timeout, settings.read_attempts)
         self.write_policy = RetryPolicy(settings.write_timeout)
@@ -68,7 +70,7 @@ class Upstream:
             connections=MAX_CONCURRENT_CALLS,
             clock=clock,
         )
-        self.call_resources = CallResources(clients, clock)
+        self.call_resources = CallResources(clients, clock, get_max_timeout)
 
     #: The SDK's dataclasses for documents of the Jobs API.
     parse_run = staticmethod(Run.from_dict)

@@ -11,10 +11,13 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any, TypeAlias
+
+from flask import has_request_context, request
 
 from ..concurrency import is_gevent_patched
 
@@ -23,6 +26,10 @@ UNLIMITED = sys.maxsize
 
 #: Seconds that a stream lasts if the server waits for streams at its stop without announcing it.
 SHORT_STREAM_SECONDS = 15.0
+
+#: The share of the time before the server kills a request that one call may take. The rest is for
+#: the response.
+CALL_SHARE = 0.8
 
 UNKNOWN = "unknown server"
 
@@ -36,6 +43,7 @@ class Server:
     :param notices_disconnects: if not, a stream would last long after its client has left.
     :param waits_for_streams: it stops only after its streams, and does not announce its stop.
     :param request_timeout: seconds after which the server kills a request; ``None``: it does not.
+    :param elapsed: returns the seconds of that time that have passed.
     :param is_stopping: whether it is about to stop; ``None``: it does not say.
     :param is_gthread: it is gunicorn's gthread worker.
     """
@@ -45,6 +53,7 @@ class Server:
     notices_disconnects: bool = True
     waits_for_streams: bool = False
     request_timeout: float | None = None
+    elapsed: Callable[[], float] = lambda: 0.0
     is_stopping: Callable[[], bool] | None = None
     is_gthread: bool = False
 
@@ -107,8 +116,12 @@ def _read_gunicorn(environ: Environ, frame: FrameType) -> Server:
     if module == "gunicorn.workers.gthread":
         return replace(server, threads=int(worker.cfg.threads), is_gthread=True)
     if module == "gunicorn.workers.sync":
-        timeout = float(worker.cfg.timeout) or None
-        return replace(server, threads=1, request_timeout=timeout)
+        return replace(
+            server,
+            threads=1,
+            request_timeout=float(worker.cfg.timeout) or None,
+            elapsed=lambda: time.monotonic() - worker.tmp.last_update(),  # as the arbiter counts
+        )
     return replace(server, threads=int(worker.cfg.worker_connections))
 
 
@@ -234,6 +247,15 @@ def _callers(frame: FrameType | None) -> Iterator[FrameType]:
     while frame is not None:
         yield frame
         frame = frame.f_back
+
+
+def get_call_timeout() -> float:
+    """Return the seconds that a call of the current thread may take, so that the server does not
+    kill its request; infinity if it kills none."""
+    server = _find_server(request.environ if has_request_context() else {})
+    if server.request_timeout is None:
+        return float("inf")
+    return max(0.0, (server.request_timeout - server.elapsed()) * CALL_SHARE)
 
 
 #: The server of the newest stream of this process.

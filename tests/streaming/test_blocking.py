@@ -134,3 +134,21 @@ def test_gevent_worker_holds_a_hundred_streams(
     server.wait_until_held(streams=0, watched=0)
     assert "Traceback" not in server.log
     assert "No polls were started" not in server.log
+
+
+def test_sync_worker_responds_before_it_is_killed_for_a_silent_workspace(
+    start_server: StartServer, fake_workspace: FakeWorkspace, run_id: int
+) -> None:
+    server = start_server(gunicorn("--timeout=10"), LAKEFLOW_JOBS_READ_TIMEOUT="60")
+    fake_workspace.end_run(run_id)
+    assert server.get(f"/api/jobs/etl/runs/{run_id}"), "this loads the SDK"
+    process = server.responding_worker()
+    unread = fake_workspace.set_state(run_id + 100_000)
+    connection = server.connect()
+    with fake_workspace.unresponsive():
+        connection.request("GET", f"/api/jobs/etl/runs/{unread}")
+        response = connection.getresponse()
+        assert response.status == 504
+        assert response.headers["Content-Type"] == "application/problem+json"
+    connection.close()
+    assert server.responding_worker() == process

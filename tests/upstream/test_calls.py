@@ -187,6 +187,14 @@ def test_call_retries_until_its_timeout(calls: Calls) -> None:
     assert calls.attempts > 10
 
 
+def test_call_takes_no_longer_than_the_thread_may(calls: Calls) -> None:
+    """A sync worker of gunicorn is killed with a request that takes too long."""
+    calls.resources.get_max_timeout = lambda: 7.0
+    with pytest.raises(UpstreamError):
+        calls.call(INTERNAL, timeout=120.0)
+    assert 7.0 - MAX_BACKOFF_SECONDS <= calls.clock.elapsed < 7.0
+
+
 def test_call_without_time_left_makes_no_attempt(calls: Calls) -> None:
     with pytest.raises(UpstreamTimeout):
         calls.call("result", timeout=0.0)

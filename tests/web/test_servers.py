@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
@@ -24,6 +25,7 @@ from flask_lakeflow_jobs.web.servers import (
     UNLIMITED,
     Server,
     find_server,
+    get_call_timeout,
     is_closing,
     three_quarters,
 )
@@ -150,6 +152,19 @@ def test_request_timeout_of_sync_workers_and_harakiri_limits_streams() -> None:
     assert Server("any", request_timeout=30.0).max_stream_seconds == 15
     assert Server("any", waits_for_streams=True).max_stream_seconds == SHORT_STREAM_SECONDS
     assert Server("any").max_stream_seconds == float("inf")
+
+
+def test_call_timeout_on_a_sync_worker_leaves_time_to_respond() -> None:
+    begin = time.monotonic()
+    gunicorn = worker(timeout=30)
+    gunicorn.tmp = SimpleNamespace(last_update=lambda: begin)
+    assert 20 < call_from(SYNC, "handle", gunicorn, get_call_timeout) <= 24
+    gunicorn.tmp = SimpleNamespace(last_update=lambda: begin - 25)
+    assert call_from(SYNC, "handle", gunicorn, get_call_timeout) <= 4
+    gunicorn.tmp = SimpleNamespace(last_update=lambda: begin - 31)
+    assert call_from(SYNC, "handle", gunicorn, get_call_timeout) == 0
+    assert call_from(GTHREAD, "handle", worker(threads=4), get_call_timeout) == float("inf")
+    assert get_call_timeout() == float("inf")
 
 
 def test_find_server_gevent_needs_patched_threads(monkeypatch: pytest.MonkeyPatch) -> None:
