@@ -26,25 +26,25 @@ def main() -> int:
     _allow_many_sockets()
     bench = Bench(options.scratch, options.quick)
     rows: list[Row] = []
-    foreign: list[float] = []
+    loads: list[float] = []
     page = options.output or (None if options.names or options.quick else PAGE)
     for name in options.names or SCENARIOS:
         began = time.monotonic()
         print(f"{name} …", file=sys.stderr, flush=True)
-        foreign.append(busy())
+        loads.append(busy())
         measured = _measure(name, bench)
         rows += measured
         print(table(measured), f"\n{time.monotonic() - began:.0f} s\n", file=sys.stderr, flush=True)
         if page is not None:  # as far as it goes, since all of it takes long
-            machine = {**describe(bench.scratch / "peers"), "foreign load": _said(foreign)}
+            machine = {**describe(bench.scratch / "peers"), "foreign load": _describe_load(loads)}
             page.write_text(document(rows, machine, quick=bench.quick))
     return 0
 
 
-def _said(foreign: list[float]) -> str:
+def _describe_load(loads: list[float]) -> str:
     return (
-        f"{mean(foreign):.0%} of the processors' time on average in the second before a scenario,"
-        f" {max(foreign):.0%} at most"
+        f"{mean(loads):.0%} of the processors' time on average in the second before a scenario,"
+        f" {max(loads):.0%} at most"
     )
 
 

@@ -1,4 +1,4 @@
-"""What the scenarios share: the peers, and how each app is set up."""
+"""The parts that all scenarios share: the peers, and the settings of each app."""
 
 from __future__ import annotations
 

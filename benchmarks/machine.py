@@ -1,4 +1,4 @@
-"""What the benchmarks run on and with."""
+"""The machine and the programs that the benchmarks run with."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def describe(peers: Path | None) -> Mapping[str, str]:
 def busy(seconds: float = 1.0) -> float:
     """The share of the processors' time that is spent on anything, before anything is measured.
 
-    :param seconds: how long to look.
+    :param seconds: how long to measure.
     """
     total, idle = _spent()
     time.sleep(seconds)
@@ -82,6 +82,6 @@ def _said_by(program: str, option: str) -> str:
     path = shutil.which(program)
     if path is None:
         return "not installed"
-    said = subprocess.run([path, option], capture_output=True, text=True, check=False)
-    words = (said.stdout or said.stderr).split()
+    done = subprocess.run([path, option], capture_output=True, text=True, check=False)
+    words = (done.stdout or done.stderr).split()
     return next((word.removeprefix("v=") for word in words if any(map(str.isdigit, word))), "?")

@@ -1,4 +1,4 @@
-"""What was measured, as a table. Pure."""
+"""The results as a table. Pure."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 PREFACE = (
     "Written by `tox -e benchmarks`, which anyone can run; ours and the peers' figures are of"
-    " one run on one machine. A figure says little about another machine, a ratio says more. No row"
-    " is left out: what falls short says so."
+    " one run on one machine. A ratio carries over to other machines better than a figure. No row"
+    " is left out, also if it misses its target."
 )
 
 WORKSPACE = (
     "The workspace is a small server of the benchmarks' own, in a process beside the measured ones:"
-    " its runs end when they are told to, it fails when it is told to, and it counts who asked for"
+    " its runs end and its calls fail on command, and it counts who requested"
     " what. It, the clients that load the servers and the servers share the machine's cores."
 )
 

@@ -1,4 +1,4 @@
-"""The servers that are measured: started, looked at, and ended."""
+"""The servers that are measured: how to start, inspect and stop them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from typing import BinaryIO
 PATIENCE = 30.0
 
 #: The variables of the environment that no measured server may inherit.
-FOREIGN = ("DATABRICKS_", "LAKEFLOW_JOBS", "GUNICORN_")
+HOST_SETTINGS = ("DATABRICKS_", "LAKEFLOW_JOBS", "GUNICORN_")
 
 
 class NotInstalled(Exception):
-    """Something that a scenario needs is not on this machine; the sentence says what."""
+    """Something that a scenario needs is not on this machine; the message names it."""
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Server:
 
     @property
     def log(self) -> str:
-        """What it has printed so far."""
+        """The output so far."""
         size = os.fstat(self.output.fileno()).st_size
         return os.pread(self.output.fileno(), size, 0).decode(errors="replace")
 
@@ -85,7 +85,7 @@ def _memory(pid: int) -> int:
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process has not ended.
+    """Return whether a process is alive.
 
     :param pid: its id.
     """
@@ -141,7 +141,7 @@ def redis() -> Iterator[str]:
 def node(
     folder: Path, script: str, *, environ: Mapping[str, str], version: int = 22
 ) -> Iterator[Server]:
-    """Run one of the peers; it listens where ``PORT`` says.
+    """Run one of the peers; it listens on ``PORT``.
 
     :param folder: where the peers are installed.
     :param script: its file there.
@@ -184,7 +184,9 @@ def _served(
     folder: Path | None = None,
 ) -> Iterator[Server]:
     port = _free_port()
-    inherited = {name: os.environ[name] for name in os.environ if not name.startswith(FOREIGN)}
+    inherited = {
+        name: os.environ[name] for name in os.environ if not name.startswith(HOST_SETTINGS)
+    }
     settings = {name: value.replace("{port}", str(port)) for name, value in environ.items()}
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Numbers, summed up and said. Pure."""
+"""Summaries of numbers, and their text. Pure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def mean(values: Sequence[float]) -> float:
 
 
 def ms(seconds: float) -> str:
-    """Seconds, said in milliseconds.
+    """Return seconds as text in milliseconds.
 
     :param seconds: any time.
     """
@@ -42,7 +42,7 @@ def ms(seconds: float) -> str:
 
 
 def s(seconds: float) -> str:
-    """Seconds, said.
+    """Return seconds as text.
 
     :param seconds: any time.
     """

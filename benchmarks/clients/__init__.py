@@ -1,1 +1,1 @@
-"""What loads and watches the apps."""
+"""Clients that load and watch the apps."""

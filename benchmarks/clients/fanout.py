@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 #: Connections that are being opened at the same time.
 OPENING = 256
 
-#: What every event carries: when the server had news of the run, in milliseconds since the epoch.
+#: A field of every event: when the server had the update, in milliseconds since the epoch.
 MARK = b'"timestamp":'
 DIGITS = 13
 
@@ -22,7 +22,7 @@ LAST_CHUNK = b"0\r\n\r\n"
 
 
 def is_last(data: bytes) -> bool:
-    """Whether a chunked body ends here; the headers before it may end in much the same way.
+    """Return whether a chunked body ends here; the headers before it may end in much the same way.
 
     :param data: what came of it last.
     """
@@ -33,7 +33,7 @@ def is_last(data: bytes) -> bool:
 class Broadcast:
     """One event on its way to all streams. Times are in seconds since the epoch.
 
-    :param sent: when the server had the news.
+    :param sent: when the server had the update.
     :param first: when the first stream had it.
     """
 
@@ -148,12 +148,12 @@ class Fanout:
         self._open.pop(descriptor).close()
 
     def forget(self) -> None:
-        """Start counting broadcasts anew."""
+        """Start counting broadcasts again."""
         self.broadcasts.clear()
 
     @property
     def delays(self) -> list[float]:
-        """Seconds from the news to the last stream, of each broadcast that reached all."""
+        """The seconds from the update to the last stream, of each broadcast that reached all."""
         return [
             broadcast.last - broadcast.sent
             for broadcast in self.broadcasts.values()
@@ -168,7 +168,7 @@ class Fanout:
 
     @property
     def missing(self) -> str:
-        """What is to be said of the streams that had not every broadcast."""
+        """Return a remark about the streams that did not receive every broadcast."""
         least = min((each.reached for each in list(self.broadcasts.values())[:-1]), default=0)
         ended = ", ".join(f"{count} {how}" for how, count in self.endings.items()) or "none"
         return f"at least {least} of {self.count} streams reached, streams ended: {ended}"

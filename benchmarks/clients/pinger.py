@@ -1,4 +1,4 @@
-"""Asks one path at a steady pace, in a process of its own, and tells how long each answer took.
+"""Asks one path at a steady pace, in a process of its own, and reports how long each response took.
 
 A request that is held up holds up those after it; each is counted from the moment it was due.
 """
@@ -22,7 +22,7 @@ PATIENCE = 60.0
 
 @dataclass
 class Pings:
-    """What came of the requests.
+    """The results of the requests.
 
     :param seconds: how long each answer took.
     :param failures: how many had none.
@@ -48,8 +48,8 @@ def pinging(port: int, *, path: str = "/ping", rate: float = 100.0) -> Iterator[
         yield pings
     finally:
         output, _ = process.communicate()
-        told = json.loads(output)
-        pings.seconds, pings.failures = told["seconds"], told["failures"]
+        result = json.loads(output)
+        pings.seconds, pings.failures = result["seconds"], result["failures"]
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
-#: Milliseconds until a viewer comes back, until the server says otherwise. Chromium's default.
+#: Milliseconds until a viewer comes back, unless the server sets another time. Chromium's default.
 RETRY = 3000
 
 
@@ -52,7 +52,7 @@ class Viewer:
         return self.ends[0].at if self.ends else None
 
     async def follow(self) -> None:
-        """Follow the stream until the server says that there is no more, with a 204."""
+        """Follow the stream until the server ends it with a 204."""
         while True:
             try:
                 await self._follow_once()
@@ -115,7 +115,7 @@ async def _rest(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
 
 
 async def follow_all(viewers: Sequence[Viewer], patience: float) -> None:
-    """Let all viewers follow until each is told that there is no more.
+    """Let all viewers follow until each has received the end.
 
     :param viewers: them.
     :param patience: seconds; who follows longer is left where it is.

@@ -9,7 +9,7 @@ const interval = Number(process.env.POLL_INTERVAL) * 1000;
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-async function look() {
+async function poll() {
   const answer = await fetch(`${DATABRICKS_HOST}/api/2.2/jobs/runs/get?run_id=${RUN}`, {
     headers: { authorization: `Bearer ${DATABRICKS_TOKEN}` },
   });
@@ -21,7 +21,7 @@ const hasEnded = (event) => event.status === "TERMINATED";
 
 async function* events() {
   for (;;) {
-    const event = await look();
+    const event = await poll();
     yield event;
     if (hasEnded(event)) return;
     await pause(interval);

@@ -1,4 +1,4 @@
-// When AppKit's runAndWait looks at runs: its real code, with the time passed in.
+// The moments at which AppKit's runAndWait polls runs: its real code, with the time passed in.
 // Reads {"interval", "lengths"} (seconds); writes for each length the times of its reads.
 
 import { readFileSync } from "node:fs";

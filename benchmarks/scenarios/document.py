@@ -26,7 +26,7 @@ CHECKS = (
 
 
 def document(bench: Bench) -> list[Row]:
-    """Whether the app answers as its document says.
+    """Measure whether the app responds as its document describes.
 
     :param bench: the run.
     """
@@ -43,26 +43,26 @@ def document(bench: Bench) -> list[Row]:
                 raise NotInstalled("the app has no /openapi.json")
             generated, failures = 0, Counter[str]()
             for seed in range(1, MOST_ROUNDS + 1):
-                said = _generate(program, f"{server.url}/api/jobs/openapi.json", seed)
-                cases = re.search(r"([\d,]+) generated", said)
+                output = _generate(program, f"{server.url}/api/jobs/openapi.json", seed)
+                cases = re.search(r"([\d,]+) generated", output)
                 if cases is None:
-                    raise RuntimeError(f"schemathesis said {said[-300:]!r}")
+                    raise RuntimeError(f"schemathesis printed {output[-300:]!r}")
                 generated += int(cases[1].replace(",", ""))
                 failures.update(
                     {
                         name: int(n)
-                        for name, n in re.findall(r"❌ (\w.+?): (\d+)$", said, re.MULTILINE)
+                        for name, n in re.findall(r"❌ (\w.+?): (\d+)$", output, re.MULTILINE)
                     }
                 )
                 if generated >= wanted:
                     break
-    told = "; ".join(f"{name}: {count}" for name, count in failures.items())
+    summary = "; ".join(f"{name}: {count}" for name, count in failures.items())
     return [
         Row(
             f"{generated:,} {WHAT}",
             "schemathesis, valid and invalid requests, all operations but streams, which its client"
             f" would wait for; checks: {', '.join(CHECKS)}.",
-            told or "no failure",
+            summary or "no failure",
             "10,000 requests: no 500, no undocumented answer",
             not failures and generated >= wanted,
         )
@@ -70,7 +70,7 @@ def document(bench: Bench) -> list[Row]:
 
 
 def _generate(program: str, location: str, seed: int) -> str:
-    """What schemathesis says of one round."""
+    """The output of schemathesis for one round."""
     command = [
         *(program, "run", location, "--checks", ",".join(CHECKS), "--mode", "all"),
         *("--phases", "fuzzing", "--max-examples", str(EXAMPLES), "--continue-on-failure"),

@@ -129,14 +129,14 @@ def sharing(bench: Bench) -> list[Row]:
     how = (
         f"Runs of {len(FIVE)} jobs of {seconds:g} s ± 5 %, all four set-ups watching the same ones;"
         " all reads of runs and lists are counted, those for the history too. Each viewer must be"
-        " told the end once."
+        " receive the end once."
     )
     return [
         Row(
             f"upstream reads for {many} viewers of a run, on {where}",
             how,
             f"{count / len(FIVE):.1f} a run"
-            + (f"; {unserved} viewers not told the end" if unserved else ""),
+            + (f"; {unserved} viewers did not receive the end" if unserved else ""),
             "at most 20 % more than for one viewer",
             count / one <= 1.2 and not unserved,
             f"{one / len(FIVE):.1f} for one viewer on 1 worker ({four / len(FIVE):.1f} on 4)",
@@ -167,7 +167,7 @@ def together(bench: Bench) -> list[Row]:
             Viewer(theirs.port, "/api/jobs/etl/run?stream=true", "POST") for _ in range(count)
         ]
         at_start = asyncio.run(_count_reads(workspace, watched, settle=interval, seconds=seconds))
-    told = sum(bool(viewer.events) for viewer in watched)
+    reached = sum(bool(viewer.events) for viewer in watched)
     reads, peer_reads = (at_start[token] * interval / seconds for token in ("ours", "appkit"))
     return [
         Row(
@@ -175,10 +175,14 @@ def together(bench: Bench) -> list[Row]:
             f"A viewer a run; reads of runs and lists over {seconds:g} s that begin {interval:g} s"
             " after the watches, divided by the intervals. The peer polls each run by itself, and"
             " ever more seldom: from every 5 s down to every 30 s."
-            + ("" if told == len(watched) else f" Only {told} of {len(watched)} viewers had news."),
+            + (
+                ""
+                if reached == len(watched)
+                else f" Only {reached} of {len(watched)} viewers had an update."
+            ),
             f"{reads:.1f}",
             "≤ 8",
-            reads <= 8 and told == len(watched),
+            reads <= 8 and reached == len(watched),
             f"{peer_reads:.1f}",
             reads / peer_reads if peer_reads else None,
         )

@@ -14,7 +14,7 @@ from ..servers import Server, gunicorn, node
 from ..stats import median, ms, percentile
 from ..workspace import Workspace
 
-#: Seconds between two looks at the run, each of which has news.
+#: Seconds between two polls of the run, each of which has an update.
 INTERVAL = 1
 
 #: Broadcasts that are measured.
@@ -22,21 +22,21 @@ BROADCASTS = 15
 
 HOW = (
     "{count:,} streams of one run from one process, followed by one epoll loop on the same cores; a"
-    " look a second, each with news of about 1.3 KB; from the server's having the news (the event's"
-    " `timestamp`) to the last viewer's having it; memory is resident memory per stream over that"
-    " of the process after its first stream."
+    " poll a second, each with an update of about 1.3 KB; from the server's receiving the update"
+    " (the event's `timestamp`) to the last viewer's; memory is resident memory per stream over"
+    " that of the process after its first stream."
 )
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What came of it. Times are in seconds.
+    """The result. Times are in seconds.
 
     :param kib: memory per stream.
     :param opened_in: until all streams had begun.
-    :param delays: from each news to the last viewer.
-    :param incomplete: news that did not reach every viewer.
-    :param missing: what is to be said of them.
+    :param delays: from each update to the last viewer.
+    :param incomplete: updates that did not reach every viewer.
+    :param missing: a remark about them.
     :param pings: how long another route took meanwhile.
     """
 
@@ -57,7 +57,7 @@ class Measured:
         return percentile(self.delays, 0.99)
 
     @property
-    def said(self) -> str:
+    def text(self) -> str:
         lost = f", {self.incomplete} incomplete ({self.missing})" if self.incomplete else ""
         return (
             f"{self.kib:.1f} KiB, {ms(self.typical)} / {ms(self.worst)}{lost},"
@@ -66,7 +66,7 @@ class Measured:
 
 
 def measure(server: Server, path: str, count: int) -> Measured:
-    """Open streams, and see how news reach them.
+    """Open streams, and measure how updates reach them.
 
     :param server: it.
     :param path: of the stream.
@@ -156,10 +156,10 @@ def threads(bench: Bench) -> list[Row]:
             " p50 / p99",
             HOW.format(count=count) + " The peer: AppKit's own stream manager under Express, all"
             " viewers on one of its streams, which its jobs plugin does not offer.",
-            mine.said,
+            mine.text,
             "p99 < 200 ms",
             mine.worst < 0.2 and not mine.incomplete,
-            theirs.said,
+            theirs.text,
             mine.worst / theirs.worst,
         )
     ]
@@ -193,10 +193,10 @@ def push(bench: Bench) -> list[Row]:
             f"{what}: all reached p50 / p99",
             how + " The peer: Express at its best, one write a viewer of what was encoded once; and"
             " AppKit's own stream manager under Express; on Node.js 22, which AppKit asks for.",
-            mine.said,
+            mine.text,
             "faster than Express",
             mine.typical < best.typical and mine.worst < best.worst and not mine.incomplete,
-            f"{best.said} (Express; on Node.js 26 {newest.said}); {theirs.said} (AppKit's stream"
+            f"{best.text} (Express; on Node.js 26 {newest.text}); {theirs.text} (AppKit's stream"
             " manager)",
             mine.worst / best.worst,
         ),
@@ -226,7 +226,7 @@ def greenlets(bench: Bench) -> list[Row]:
         Row(
             f"{count:,} streams in one gevent process: memory a stream, all reached p50 / p99",
             HOW.format(count=count) + " The garbage collector as docs/servers.md sets it.",
-            mine.said,
+            mine.text,
             "≤ 21 KB, p99 < 700 ms",
             mine.kib <= 21 and mine.worst < 0.7 and not mine.incomplete,
         )

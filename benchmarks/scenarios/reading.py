@@ -21,7 +21,7 @@ POLL_INTERVAL = 5.0
 HOW_CANCELS = (
     "The longest of {tries}. The run, ten minutes old, is read by `/runs/<id>`, `/runs` and"
     " `/status` just before the cancel, and all the time after its answer, until each of them, in"
-    " each worker, no longer says RUNNING. The peer: once."
+    " each worker, no longer shows RUNNING. The peer: once."
 )
 
 GTHREAD = ("-k", "gthread", "--threads", "16")
@@ -31,7 +31,7 @@ GTHREAD = ("-k", "gthread", "--threads", "16")
 
 
 def cancels(bench: Bench) -> list[Row]:
-    """The time from a cancel until every read says so.
+    """The time from a cancel until every read shows it.
 
     :param bench: the run.
     """
@@ -57,7 +57,7 @@ def cancels(bench: Bench) -> list[Row]:
                 took = max(_known_after(workspace, server, via) for _ in range(tries))
                 rows.append(
                     Row(
-                        f"seconds after a cancel until every read says so, {through}, {where}",
+                        f"seconds after a cancel until every read shows it, {through}, {where}",
                         HOW_CANCELS.format(tries=tries),
                         s(took),
                         f"{'<' if via else '≤'} {target:g} s",
@@ -105,7 +105,7 @@ def _still_running(server: Server, waiting: set[tuple[str, str]], run: int) -> s
 
 
 def _life_cycle(answer: dict[str, object], run: int) -> str:
-    """What an answer of any of the reads says of a run."""
+    """Return the state of a run in a response of any of the reads."""
     document = json.loads(json.dumps(answer))
     candidates = [document, document.get("run"), *document.get("runs", [])]
     found = next((each for each in candidates if each and each.get("run_id") == run), None)
@@ -190,7 +190,7 @@ def on_behalf(bench: Bench) -> list[Row]:
     return [
         Row(
             "a read on behalf of a user, warm, against the same read as the app",
-            f"`GET /runs/<id>` of {count} runs each, which no cache holds, by turns on one"
+            f"`GET /runs/<id>` of {count} runs each, which no cache holds, in turn on one"
             " connection; medians. Extra calls are those of the user's token beyond one a read.",
             f"{user / app:.2f} times ({ms(user)} / {ms(app)}), {extra} extra calls",
             "≤ 1.1 times, no extra call",

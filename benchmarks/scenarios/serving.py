@@ -1,4 +1,4 @@
-"""What becomes of viewers and of other requests: crowded workers, and workers that end."""
+"""Viewers and other requests on crowded workers, and on workers that stop."""
 
 from __future__ import annotations
 
@@ -26,25 +26,26 @@ PACE = 20.0
 
 @dataclass
 class Crowd:
-    """What came of viewers and other requests.
+    """The results for viewers and other requests.
 
     :param pings: the other requests.
-    :param told: how many viewers were told the end.
+    :param reached: how many viewers received the end.
     :param killed: workers that were gone at the end.
     """
 
     pings: Pings
-    told: int
+    reached: int
     killed: int
 
     @property
     def slow(self) -> float:
         return percentile(self.pings.seconds, 0.99)
 
-    def said(self, viewers: int) -> str:
+    def text(self, viewers: int) -> str:
         return (
             f"p99 {ms(self.slow)} of {len(self.pings.seconds)} answers, {self.pings.failures}"
-            f" failed, {self.killed} workers killed, {self.told} of {viewers} viewers told the end"
+            f" failed, {self.killed} workers killed, {self.reached} of {viewers} viewers received"
+            " the end"
         )
 
 
@@ -75,10 +76,12 @@ def crowds(bench: Bench) -> list[Row]:
             " for those behind it; each worker has made a call before, since the first imports the"
             " SDK. The peer: a view that streams from a generator, on the sync workers that the"
             " documentation of Databricks Apps sets up.",
-            crowd.said(viewers),
+            crowd.text(viewers),
             "every request answered, p99 < 1 s; no worker killed",
-            crowd.slow < 1 and not (crowd.pings.failures or crowd.killed) and crowd.told == viewers,
-            usual.said(viewers),
+            crowd.slow < 1
+            and not (crowd.pings.failures or crowd.killed)
+            and crowd.reached == viewers,
+            usual.text(viewers),
             crowd.slow / usual.slow,
         )
         for kind, crowd in mine.items()
@@ -90,12 +93,12 @@ def _crowd(server: Server, path: str, viewers: int, seconds: float) -> Crowd:
     crowd = [Viewer(server.port, path) for _ in range(viewers)]
     with pinging(server.port, rate=PACE) as pings:
         asyncio.run(follow_all(crowd, seconds + 15))
-    told = sum(bool(viewer.ends) for viewer in crowd)
-    return Crowd(pings, told, len(before - set(server.workers)))
+    reached = sum(bool(viewer.ends) for viewer in crowd)
+    return Crowd(pings, reached, len(before - set(server.workers)))
 
 
 def ending(bench: Bench) -> list[Row]:
-    """A server that is told to end while streams are open.
+    """Measure a server that is stopped while streams are open.
 
     :param bench: the run.
     """
@@ -166,7 +169,7 @@ def killing(bench: Bench) -> list[Row]:
             with _killed_after(5.0, server.workers):
                 asyncio.run(follow_all(viewers, 60))
         started = len(workspace.runs(1)) - 1
-    told = sum(len(viewer.ends) >= 1 for viewer in viewers)
+    reached = sum(len(viewer.ends) >= 1 for viewer in viewers)
     twice = sum(len(viewer.ends) > 1 for viewer in viewers)
     broken = sum(len(viewer.statuses) > 2 for viewer in viewers)
     return [
@@ -174,10 +177,10 @@ def killing(bench: Bench) -> list[Row]:
             f"a worker killed (SIGKILL) with {count} open streams on two",
             "The viewers come back as a browser's `EventSource` does, with `Last-Event-ID`, until a"
             " 204; the run ends 10 s after the kill.",
-            f"{told} of {count} viewers told the end, {twice} of them twice, {started} runs"
+            f"{reached} of {count} viewers received the end, {twice} of them twice, {started} runs"
             f" started; {broken} had lost their stream",
             "every viewer gets the end, none twice, no run started",
-            told == count and not twice and not started and broken > 0,
+            reached == count and not twice and not started and broken > 0,
         )
     ]
 

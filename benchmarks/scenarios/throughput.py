@@ -16,7 +16,7 @@ from ..workspace import Workspace
 #: Connections that wrk holds.
 CONNECTIONS = 32
 
-#: Without the last, now and then one worker takes all connections, and a row says who was lucky.
+#: Without the last, now and then one worker takes all connections, and a row shows who was lucky.
 GTHREAD = (
     *("-w", "2", "-k", "gthread", "--threads", "8"),
     *("--worker-connections", str(CONNECTIONS * 3 // 4)),
@@ -72,7 +72,7 @@ def throughput(bench: Bench) -> list[Row]:
     trigger, peer_trigger, newest_trigger, bare = (median(rates) for rates in triggers.values())
     how = (
         f"wrk, {CONNECTIONS} connections, medians of {rounds} rounds of {seconds} s that go by"
-        " turns; ours and the bare SDK on gunicorn with 2 gthread workers of 8 threads and at most"
+        " turn; ours and the bare SDK on gunicorn with 2 gthread workers of 8 threads and at most"
         " three quarters of the connections each, AppKit as it comes, in one process, on Node.js"
         " 22, and for the record on 26; all of them, wrk and the workspace on the same cores."
     )
@@ -98,7 +98,7 @@ def throughput(bench: Bench) -> list[Row]:
         ),
         Row(
             "`POST /<key>/run`, requests/s, likewise: against the bare SDK in a plain Flask view",
-            how + " The SDK mints no idempotency token and answers what it is told.",
+            how + " The SDK mints no idempotency token and returns the response of the workspace.",
             f"{trigger:.0f}",
             "≥ 0.9 times the bare SDK",
             trigger >= 0.9 * bare,
@@ -113,9 +113,9 @@ def _rate(wrk: str, port: int, path: str, seconds: int, *options: str) -> float:
         ask(port, path)
     load = ("-t", "1", "-c", str(CONNECTIONS), "-d", f"{seconds}s")
     command = [wrk, *load, *options, f"http://127.0.0.1:{port}{path}"]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    if "Non-2xx" in said:
-        raise RuntimeError(f"not every answer of {path} was a success: {said}")
-    found = re.search(r"Requests/sec:\s+([\d.]+)", said)
-    assert found is not None, said
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    if "Non-2xx" in output:
+        raise RuntimeError(f"not every answer of {path} was a success: {output}")
+    found = re.search(r"Requests/sec:\s+([\d.]+)", output)
+    assert found is not None, output
     return float(found[1])

@@ -52,10 +52,10 @@ TOLERANCE = 0.001
 class Lengths:
     """How long the runs of a job take.
 
-    :param what: said.
+    :param what: in words.
     :param shortest: seconds.
     :param longest: seconds.
-    :param target: seconds that news may be late on average; ``None``: as late as the peer's.
+    :param target: seconds that an update may be late on average; ``None``: as late as the peer's.
     """
 
     what: str
@@ -81,9 +81,9 @@ ALL_LENGTHS = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the watches of some runs came to.
+    """The results of watching some runs.
 
-    :param delay: seconds from the end to the news of it, on average.
+    :param delay: seconds from the end to the poll that finds it, on average.
     :param reads: upstream, a run.
     """
 
@@ -91,7 +91,7 @@ class Outcome:
     reads: float
 
     @property
-    def said(self) -> str:
+    def text(self) -> str:
         return f"{s(self.delay)} at {self.reads:.2f} reads"
 
 
@@ -153,10 +153,10 @@ def _tasks(bench: Bench, count: int) -> Row:
         " from a change to its event, reads a run",
         f"{count} jobs, {RUNS} runs of each with {PAST} before them, simulated as above. A change"
         " is the end of the queue, of a set-up, or of a task.",
-        mine.said,
+        mine.text,
         f"≤ {s(TASKS_TARGET.delay)} at ≤ {TASKS_TARGET.reads:g} reads",
         mine.delay <= TASKS_TARGET.delay and mine.reads <= TASKS_TARGET.reads,
-        theirs.said,
+        theirs.text,
         mine.delay / theirs.delay,
     )
 
@@ -173,10 +173,10 @@ def _row(what: str, how: str, lengths: Lengths, mine: Outcome, theirs: Outcome) 
     return Row(
         what,
         how,
-        mine.said,
+        mine.text,
         f"{target}, at no more reads",
         mine.delay <= latest and mine.reads <= theirs.reads,
-        theirs.said,
+        theirs.text,
         mine.delay / theirs.delay,
     )
 
@@ -185,7 +185,7 @@ def _row(what: str, how: str, lengths: Lengths, mine: Outcome, theirs: Outcome) 
 
 
 class ManualClock:
-    """Time that passes when it is told to."""
+    """A clock that advances on command."""
 
     def __init__(self) -> None:
         self.time = 1_000_000.0

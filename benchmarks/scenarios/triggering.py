@@ -1,4 +1,4 @@
-"""Triggers while connections break and the workspace refuses: what was started, what was said."""
+"""Triggers while connections break and the workspace refuses."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ GTHREAD = ("-k", "gthread", "--threads", str(AT_ONCE))
 
 @dataclass(frozen=True)
 class Account:
-    """What came of the triggers that were asked for.
+    """The results of the triggers.
 
     :param reported: how many were answered with a run.
     :param started: runs in the workspace.
-    :param orphans: runs that nobody was told of.
+    :param orphans: runs that no client knows of.
     :param duplicates: runs beyond one a trigger.
     """
 
@@ -36,7 +36,7 @@ class Account:
     duplicates: int
 
     @property
-    def said(self) -> str:
+    def text(self) -> str:
         return (
             f"{self.started} runs, {self.reported} reported, {self.orphans} orphans,"
             f" {self.duplicates} duplicates"
@@ -83,12 +83,12 @@ def triggering(bench: Bench) -> list[Row]:
             Row(
                 f"{count:,} triggers, {what}",
                 f"`POST …/run`, {AT_ONCE} at a time, each once and with a number of its own, which"
-                " tells the runs in the workspace apart; the faults are drawn with the same seed"
+                " distinguishes the runs in the workspace; the faults are drawn with the same seed"
                 " for all. A 429 asks for a second's pause. The bare SDK: in a plain Flask view.",
-                mine.said,
+                mine.text,
                 f"{count} runs, {count} reported, no orphan, no duplicate",
                 mine.is_right,
-                f"{theirs.said} (AppKit); {bare.said} (bare SDK)",
+                f"{theirs.text} (AppKit); {bare.text} (bare SDK)",
             )
         )
     return rows

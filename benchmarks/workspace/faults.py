@@ -1,4 +1,4 @@
-"""What goes wrong between a client and the workspace, drawn by chance."""
+"""Faults between a client and the workspace, at random."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Faults:
-    """What one client, known by its bearer token, has to put up with.
+    """The faults of one client, which its bearer token identifies.
 
     :param drop: the share of its triggers that are accepted, and the connection then breaks.
     :param too_many: the share of its triggers that are refused with 429.
@@ -26,7 +26,7 @@ class Faults:
     random: random.Random = field(default_factory=lambda: random.Random(1))
 
     def draw(self) -> str | None:
-        """What befalls a trigger: ``drop``, ``429``, ``503`` or nothing."""
+        """Return the fault of a trigger: ``drop``, ``429``, ``503`` or none."""
         drawn = self.random.random()
         for name, share in (
             ("drop", self.drop),

@@ -22,7 +22,7 @@ class PastRun:
 
 
 class Workspace:
-    """A workspace in a process of its own; its clients are told apart by their tokens."""
+    """A workspace in a process of its own; it distinguishes clients by their tokens."""
 
     def __enter__(self) -> Workspace:
         command = [sys.executable, "-m", "benchmarks.workspace.server"]
@@ -104,7 +104,7 @@ class Workspace:
         return dict(self._control("asked", token=token))
 
     def reads(self, token: str) -> int:
-        """How often a client has looked at runs.
+        """Return how often a client has polled runs.
 
         :param token: its bearer token, in lower case.
         """
