@@ -109,8 +109,19 @@ class FileSystemUtils:
         path = "/" + path.removeprefix("dbfs:").lstrip("/")
         for mount, folder in self._mounts.items():
             if path == mount or path.startswith(mount + "/"):
-                return folder + path[len(mount) :]
+                return _join(folder, path[len(mount) :], path)
             # Paths in parameters of the task are translated already.
             if path == folder or path.startswith(folder + "/"):
-                return path
-        return self._dbfs + path
+                return _join(folder, path[len(folder) :], path)
+        return _join(self._dbfs, path, path)
+
+
+def _join(root: str, rest: str, path: str) -> str:
+    """Return a file below a root.
+
+    :raises PermissionError: the path leaves the root, which it cannot on Databricks.
+    """
+    file = os.path.normpath(root + rest)
+    if file != root and not file.startswith(root + "/"):
+        raise PermissionError(f"The path {path!r} leads out of the file system. Remove its '..'.")
+    return file

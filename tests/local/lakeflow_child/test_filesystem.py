@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,44 @@ def test_path_leads_to_a_file_of_this_machine(
     assert (tmp_path / file).read_text() == "hello"
     assert fs.head(path, 4) == "hell"
     assert [each.path for each in fs.ls(path)] == [path]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "dbfs:/../x",
+        "/../x",
+        "../x",
+        "/a/../../x",
+        "dbfs:/../dbfs2/x",
+        "/Volumes/../x",
+        "/Volumes/c/s/v/../../../../x",
+        "{tmp_path}/volumes/../x",
+        "{tmp_path}/volumes/c/../../x",
+    ],
+)
+def test_path_that_leads_out_is_refused(fs: FileSystemUtils, tmp_path: Path, path: str) -> None:
+    path = path.format(tmp_path=tmp_path)
+    fs.put("dbfs:/x", "kept")
+    before = sorted(tmp_path.rglob("*"))
+    calls: list[Callable[[], object]] = [
+        lambda: fs.put(path, "y", overwrite=True),
+        lambda: fs.mkdirs(path),
+        lambda: fs.cp("dbfs:/x", path),
+        lambda: fs.mv("dbfs:/x", path),
+        lambda: fs.rm(path, recurse=True),
+        lambda: fs.head(path),
+        lambda: fs.ls(path),
+    ]
+    for call in calls:
+        with pytest.raises(PermissionError, match=r"leads out of the file system\. Remove its"):
+            call()
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_path_may_go_up_inside_its_volume(fs: FileSystemUtils) -> None:
+    fs.put("/Volumes/c/s/v/a/../b.txt", "hello")
+    assert fs.head("/Volumes/c/s/v/b.txt") == "hello"
 
 
 def test_put_overwrites_only_on_request(
