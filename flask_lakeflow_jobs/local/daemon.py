@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
@@ -119,8 +120,8 @@ def _start(home: WorkspaceFolder, bundle: Path, timeout: float) -> Address:
         deadline - time.monotonic(),
     )
     if (address := _find_running(home, bundle)) is not None:
-        # The process outlives this one. Without a return code, Popen warns about it at exit.
-        process.returncode = 0
+        # If it ends before this process does, somebody has to take its exit status.
+        threading.Thread(target=process.wait, name="workspace exit", daemon=True).start()
         return address
     if process.poll() is not None:
         raise WorkspaceError(f"The local workspace did not start: {_read_log_tail(home)}")

@@ -23,7 +23,7 @@ from flask_lakeflow_jobs.local import (
 from flask_lakeflow_jobs.local.home import WorkspaceFolder
 from flask_lakeflow_jobs.local.store.sqlite import Store
 from tests.local.support import Client, task_results
-from tests.support import wait_until
+from tests.support import DEADLINE, wait_until
 
 ENSURE = """
 import sys
@@ -193,6 +193,30 @@ def test_stop_returns_whether_the_workspace_was_running(
     assert stop_workspace(workspace_folder) is False
     assert not (workspace_folder / "address.json").exists()
     assert ensure_workspace(workspace_folder, etl_bundle).token == address.token
+
+
+def test_workspace_that_ends_leaves_no_zombie(etl_bundle: Path, workspace_folder: Path) -> None:
+    pids = []
+    for end in (
+        lambda _: stop_workspace(workspace_folder),
+        lambda pid: os.kill(pid, signal.SIGKILL),
+    ):
+        pids.append(ensure_workspace(workspace_folder, etl_bundle).pid)
+        os.kill(pids[-1], end)
+        wait_until(lambda: not WorkspaceFolder(workspace_folder).is_served(), "its end")
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            wait_until(lambda pid=pid: os.kill(pid, 0), "the end of the zombie")  # type: ignore[misc]
+
+
+def test_starting_process_ends_without_a_warning(etl_bundle: Path, workspace_folder: Path) -> None:
+    """The workspace outlives the process, which must not wait for it."""
+    command = [sys.executable, "-X", "dev", "-W", "error", "-c", ENSURE]
+    arguments = [str(workspace_folder), str(etl_bundle)]
+    started = subprocess.run(
+        [*command, *arguments], check=True, capture_output=True, text=True, timeout=DEADLINE
+    )
+    assert started.stderr == ""
 
 
 def test_workspace_of_this_process_is_found_but_not_stopped(

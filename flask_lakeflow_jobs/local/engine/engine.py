@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -41,6 +42,7 @@ _log = logging.getLogger("flask_lakeflow_jobs.local")
 
 _MAX_PROCESSES = max(8, 4 * (os.cpu_count() or 1))
 _MAX_NESTING = 10
+_RETRY_SECONDS = 1.0  # until an event that could not be saved is tried again
 _RETENTION_DAYS = 60  # like the service
 
 
@@ -85,6 +87,7 @@ class Engine:
         self._events: deque[Event] = deque()
         self._is_draining = False
         self._is_closed = False
+        self._is_store_failing = False
         self._restore()
 
     # Commands. Each is committed when it returns.
@@ -161,7 +164,7 @@ class Engine:
                         if current is event:
                             failure = error
                         else:
-                            _log.exception("The event %s could not be handled", current)
+                            self._retry_or_log(current, error)
             finally:
                 self._is_draining = False
             if failure is not None:
@@ -171,8 +174,21 @@ class Engine:
         """Submit an event from a thread that nobody waits for."""
         try:
             self.submit(event)
-        except Exception:
-            _log.exception("The event %s could not be handled", event)
+        except Exception as error:
+            self._retry_or_log(event, error)
+
+    def _retry_or_log(self, event: Event, error: Exception) -> None:
+        """Handle an event again that could not be committed, for example on a full disk.
+
+        Nobody else would submit it again, and its run would never end.
+        """
+        if not isinstance(error, sqlite3.OperationalError):
+            _log.error("The event %s could not be handled", event, exc_info=error)
+            return
+        if not self._is_store_failing:  # one line, as the log may be on the same disk
+            _log.error("Runs cannot be saved: %s. This is tried again every second.", error)
+        self._is_store_failing = True
+        self._clock.call_at(self._clock.time() + _RETRY_SECONDS, partial(self._report, event))
 
     def _handle(self, event: Event) -> None:
         if self._is_closed:
@@ -193,6 +209,7 @@ class Engine:
             self._unit_of_work.add_run(decision.run, submitted.token)
         elif decision.run is not run:
             self._unit_of_work.save_run(decision.run, decision.outputs)
+            self._is_store_failing = False
         self._limits.track(decision.run)
         for effect in decision.effects:
             try:

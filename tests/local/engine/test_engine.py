@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -68,6 +69,61 @@ def open_workshop(tmp_path: Path, clock: ManualClock) -> Iterator[Callable[[], W
 @pytest.fixture
 def workshop(open_workshop: Callable[[], Workshop]) -> Workshop:
     return open_workshop()
+
+
+def fill_disk(workshop: Workshop) -> Callable[[], None]:
+    """Let the database grow no more, as on a full disk; return a function that makes room."""
+    database = workshop.store._db
+    (pages,) = database.execute("PRAGMA page_count").fetchone()
+    database.execute(f"PRAGMA max_page_count = {pages}")
+
+    def make_room() -> None:
+        database.execute("PRAGMA max_page_count = 1000000")
+
+    return make_room
+
+
+def test_run_that_ends_while_the_disk_is_full_ends_once_there_is_room(
+    workshop: Workshop, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_id = workshop.start(simulation={"seconds": 1, "output": "x" * 100_000})
+    make_room = fill_disk(workshop)
+    clock.advance(10)
+    assert workshop.state(run_id) == "RUNNING"
+    assert [record.getMessage() for record in caplog.records] == [
+        "Runs cannot be saved: database or disk is full. This is tried again every second."
+    ]
+    make_room()
+    clock.advance(1)
+    assert workshop.state(run_id) == "SUCCESS"
+    (task,) = workshop.runs.find_run(run_id).tasks
+    assert len(workshop.runs.load_output(task)["result"]) == 100_000
+
+
+def test_run_that_is_being_canceled_ends_once_it_can_be_saved(
+    workshop: Workshop, clock: ManualClock
+) -> None:
+    run_id = workshop.start(simulation={"seconds": 100})
+    workshop.engine.cancel(workshop.runs.find_run(run_id))
+    workshop.store._db.execute("PRAGMA query_only = ON")
+    clock.advance(10)
+    assert workshop.state(run_id) == "TERMINATING"
+    workshop.store._db.execute("PRAGMA query_only = OFF")
+    clock.advance(1)
+    assert workshop.state(run_id) == "CANCELED"
+
+
+def test_command_on_a_full_disk_fails_and_changes_nothing(
+    workshop: Workshop, clock: ManualClock
+) -> None:
+    make_room = fill_disk(workshop)
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        workshop.start(simulated_task("a" * 100_000), token="t")
+    assert workshop.runs.active_runs() == []
+    make_room()
+    run_id = workshop.start(token="t")
+    clock.advance(1)
+    assert workshop.state(run_id) == "SUCCESS"
 
 
 def fail_once(monkeypatch: pytest.MonkeyPatch, store: Store, method: str) -> None:
