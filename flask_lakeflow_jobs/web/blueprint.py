@@ -90,8 +90,15 @@ def build_blueprint(url_prefix: str, *, accepts_notifications: bool = False) -> 
                 provide_automatic_options=False,
             )
     blueprint.before_request(lambda: refuse_cross_site(request))
+    blueprint.after_request(_forbid_sniffing)
     register_error_handlers(blueprint)
     return blueprint
+
+
+def _forbid_sniffing(response: Response) -> Response:
+    """Keep browsers from taking a response, which quotes jobs and runs, for a page."""
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    return response
 
 
 class Fallback:

@@ -273,6 +273,20 @@ def test_run_page_failed_task_link_opens_its_row(
     page.wait_for_selector("[id$=-load-1][open] pre:text('no orders')")
 
 
+def test_run_page_link_to_a_row_is_no_url(app: Flask, site: str, open_page: OpenPage) -> None:
+    """Keys of tasks may have a percent sign, which is no escape."""
+    page = open_page(f"{site}/jobs/flaky/runs/{run(app, 'flaky')}")
+    page.evaluate(
+        """() => {
+          const link = document.querySelector(".lf-cause a");
+          document.getElementById(link.getAttribute("href").slice(1)).id = "lf-50%-%20-1";
+          link.setAttribute("href", "#lf-50%-%20-1");
+        }"""
+    )
+    page.click(".lf-cause a")
+    page.wait_for_selector("[id='lf-50%-%20-1'][open]")
+
+
 def test_run_page_links_to_run_started_by_a_task(
     app: Flask, site: str, open_page: OpenPage
 ) -> None:

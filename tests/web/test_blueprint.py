@@ -58,6 +58,28 @@ def test_options_is_204_with_the_allowed_methods(
     assert set(response.headers["Allow"].split(", ")) == allowed
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "", 200),
+        ("GET", "never", 200),
+        ("POST", "never/run", 200),
+        ("POST", "never/run?stream=true&poll=true", 200),
+        ("OPTIONS", "never/run", 204),
+        ("GET", "never/runs/1", 404),
+        ("GET", "never/runs/x", 400),
+        ("GET", "nothing/else", 404),
+        ("GET", "lakeflow.js", 200),
+    ],
+)
+def test_browsers_do_not_guess_the_type_of_a_response(
+    client: FlaskClient, method: str, path: str, status: int
+) -> None:
+    response = client.open(f"/api/jobs/{path}", method=method)
+    assert response.status_code == status
+    assert response.headers.getlist("X-Content-Type-Options") == ["nosniff"]
+
+
 def test_routes_of_the_app_under_the_prefix_take_precedence(app: Flask) -> None:
     for rule, methods in (
         ("/api/jobs/mine/deep/page", ["GET"]),

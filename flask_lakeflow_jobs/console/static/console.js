@@ -354,7 +354,7 @@ document.addEventListener("toggle", ({ target }) => target.open && target.datase
 /** Open the row of a task from any link to it. */
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.("a[data-opens]");
-  const row = link && document.getElementById(decodeURIComponent(link.hash.slice(1)));
+  const row = link && document.getElementById(link.getAttribute("href").slice(1)); // as the template wrote it
   if (!row) return;
   event.preventDefault();
   row.open = true;
