@@ -103,12 +103,15 @@ def test_debug_toolbar_changes_the_pages_of_the_console_only(make_app: MakeApp) 
 def test_dict_config_disables_the_loggers_unless_told_not_to(disables: bool) -> None:
     names = ["", ".polling", ".upstream", ".web", ".audit", ".local"]
     loggers = [logging.getLogger(f"flask_lakeflow_jobs{name}") for name in names]
+    others = [
+        item for item in logging.root.manager.loggerDict.values() if hasattr(item, "disabled")
+    ]
+    was_disabled = [logger.disabled for logger in others]
     try:
         logging.config.dictConfig(
-            {"version": 1, "incremental": False}
-            | ({} if disables else {"disable_existing_loggers": False})
+            {"version": 1} | ({} if disables else {"disable_existing_loggers": False})
         )
         assert {logger.disabled for logger in loggers} == {disables}
     finally:
-        for logger in loggers:
-            logger.disabled = False
+        for logger, value in zip(others, was_disabled, strict=True):
+            logger.disabled = value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 
 def create_app() -> Flask:
+    logging.basicConfig()
+    logging.getLogger("flask_lakeflow_jobs.web").setLevel(logging.INFO)
     app = Flask("site", instance_path=os.environ["SITE_INSTANCE"])
     LakeflowJobs(app)
 

@@ -229,6 +229,7 @@ def test_stream_behind_a_wrapping_middleware_is_not_handed_off(
         for viewer in viewers:
             assert names(viewer) == ["message", "end"]
     server.wait_until_held(streams=0, watched=0)
+    assert server.log.count("hold a thread each") == 1
 
 
 def test_streams_not_handed_off_leave_a_quarter_of_the_threads_free(

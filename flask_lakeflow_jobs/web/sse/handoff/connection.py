@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import select
 import socket
 import sys
@@ -24,6 +25,8 @@ USER_TIMEOUT_MILLISECONDS = 30_000
 
 #: The attributes of gunicorn's response object that are used.
 RESPONSE_ATTRIBUTES = ("headers_sent", "chunked", "sent", "force_close")
+
+_log = logging.getLogger("flask_lakeflow_jobs.web")
 
 
 class GunicornConnection:
@@ -61,19 +64,30 @@ class GunicornConnection:
 
 
 def find_connection(environ: Mapping[str, Any], start_response: Any) -> GunicornConnection | None:
-    """Return the connection of a request, if it can be handed off."""
-    sock = environ.get("gunicorn.socket")
-    response = getattr(start_response, "__self__", None)
-    if type(sock) is not socket.socket:  # another server, or TLS
+    """Return the connection of a request, if it can be handed off. If not, log why."""
+    if environ.get("REQUEST_METHOD") == "HEAD":
         return None
-    can_be_detached = (
-        environ.get("SERVER_PROTOCOL") == "HTTP/1.1"  # chunked, and one request at a time
-        and environ.get("REQUEST_METHOD") != "HEAD"
-        and type(response).__module__ == "gunicorn.http.wsgi"
+    sock: Any = environ.get("gunicorn.socket")
+    response = getattr(start_response, "__self__", None)
+    if type(sock) is not socket.socket:
+        log_obstacle("TLS ends in the server itself")
+    elif environ.get("SERVER_PROTOCOL") != "HTTP/1.1":  # chunked, and one request at a time
+        log_obstacle(f"requests arrive over {environ.get('SERVER_PROTOCOL')} and not HTTP/1.1")
+    elif (
+        type(response).__module__ == "gunicorn.http.wsgi"
         and getattr(response, "sock", None) is sock
         and all(hasattr(response, name) for name in RESPONSE_ATTRIBUTES)
-    )
-    return GunicornConnection(sock, response) if can_be_detached else None
+    ):
+        return GunicornConnection(sock, response)
+    else:
+        log_obstacle("a middleware or a tracer wraps start_response")
+    return None
+
+
+@functools.cache
+def log_obstacle(reason: str) -> None:
+    """Log once per process why a stream is not handed off."""
+    _log.info("Event streams of this process hold a thread each, because %s.", reason)
 
 
 @functools.cache

@@ -19,7 +19,7 @@ from flask import Response
 from ....concurrency import reset_in_new_processes
 from ..format import HEARTBEAT_COMMENT
 from ..stream import POLLING_RETRY_MILLISECONDS
-from .connection import GunicornConnection, find_connection
+from .connection import GunicornConnection, find_connection, log_obstacle
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -322,9 +322,12 @@ class HandoffBody(Iterator[bytes]):
         return next(self._fallback)
 
     def _hand_off(self) -> bool:
-        descriptor = self._connection.detach(self._first_size) if self._connection else None
-        self._connection = None
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return False
+        descriptor = connection.detach(self._first_size)
         if descriptor is None:
+            log_obstacle("a middleware changes the body, or no more files can be opened")
             return False
         self._writer.add(descriptor, self._stream)
         return True

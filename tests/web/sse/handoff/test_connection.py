@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import socket
 import ssl
@@ -114,6 +115,31 @@ def test_find_connection_other_server_or_wrapped_response_is_none(
     assert find_connection(environ(far), response.start_response) is None
     del response.sent
     assert find_connection(environ(near), response.start_response) is None
+
+
+@pytest.mark.parametrize(
+    ("more", "is_wrapped", "reason"),
+    [
+        ({"SERVER_PROTOCOL": "HTTP/1.0"}, False, "because requests arrive over HTTP/1.0"),
+        ({}, True, "because a middleware or a tracer wraps start_response"),
+    ],
+)
+def test_find_connection_logs_once_why_there_is_none(
+    pair: tuple[socket.socket, socket.socket],
+    caplog: pytest.LogCaptureFixture,
+    more: dict[str, str],
+    is_wrapped: bool,
+    reason: str,
+) -> None:
+    connection.log_obstacle.cache_clear()
+    response = Response(pair[0])
+    start_response = (lambda *_: None) if is_wrapped else response.start_response
+    with caplog.at_level(logging.INFO, "flask_lakeflow_jobs.web"):
+        for _ in range(3):
+            assert find_connection(environ(pair[0], **more), start_response) is None
+    (record,) = caplog.records
+    assert record.levelname == "INFO"
+    assert reason in record.getMessage()
 
 
 def test_detach_at_the_limit_on_open_files_returns_none(
