@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from tenacity import RetryCallState, Retrying
 
 from .. import telemetry
+from ..errors import InvalidUserToken
 from .circuit_breaker import CircuitBreaker
 from .clients import Clients, NotRetried
 from .error_mapping import (
@@ -160,7 +161,10 @@ class Call(Generic[T]):
                 result = retrying(self._attempt)
             except AttemptFailed as failed:
                 self._record_failure(failed.error)
-                raise self._translate(failed.error) from failed.error
+                error = self._translate(failed.error)
+                if isinstance(error, InvalidUserToken):  # it may be made up: keep nothing for it
+                    self._clients.discard(self._context.identity)
+                raise error from failed.error
             self._breaker.record_response()
             return result
 

@@ -114,6 +114,11 @@ class Clients:
         finally:
             entry.lock.release()
 
+    def discard(self, identity: Identity) -> None:
+        """Discard the client of an identity, so that it takes no other's place."""
+        with self._lock:
+            self._entries.pop(identity.key, None)
+
     def discard_pending(self, identity: Identity) -> None:
         """Discard a client that is still being created, so that the next call creates another.
 

@@ -100,10 +100,14 @@ class FakeClients:
 
     def __init__(self) -> None:
         self.discarded: list[Identity] = []
+        self.refused: list[Identity] = []
         self.invalidations = 0
 
     def get_client(self, identity: Identity) -> Identity:
         return identity
+
+    def discard(self, identity: Identity) -> None:
+        self.refused.append(identity)
 
     def discard_pending(self, identity: Identity) -> None:
         self.discarded.append(identity)
@@ -177,6 +181,23 @@ def test_call_logs_and_raises_no_token_and_one_line(
     assert failed.value.upstream_code is not None
     assert len(failed.value.upstream_code) <= MAX_CODE_CHARS + 1
     assert "\n" not in failed.value.upstream_code
+
+
+@pytest.mark.parametrize(
+    ("failure", "identity", "expected"),
+    [
+        (sdk.Unauthenticated("Invalid token."), USER, [USER]),
+        (sdk.PermissionDenied("Invalid access token."), USER, [USER]),
+        (DENIED, USER, []),
+        (sdk.Unauthenticated("Invalid token."), APP, []),
+    ],
+)
+def test_call_with_a_refused_user_token_keeps_no_client(
+    calls: Calls, failure: Exception, identity: Identity, expected: list[Identity]
+) -> None:
+    with pytest.raises(LakeflowJobsError):
+        calls.call(failure, identity=identity)
+    assert calls.clients.refused == expected
 
 
 def test_call_retries_until_its_timeout(calls: Calls) -> None:

@@ -25,6 +25,20 @@ DISCOVERY = "databricks-config"
 TOKENS = "oidc/v1/token"
 
 
+def test_made_up_tokens_take_the_place_of_no_client(make_app: MakeApp) -> None:
+    app = make_app(jobs={"user": {"of": "never", "run_as": "user"}})
+    client = app.test_client()
+    assert client.get("/api/jobs/user/status", headers=on_behalf_of(ALICE)).status_code == 200
+    clients = app.extensions["lakeflow_jobs"].upstream.call_resources.clients
+    before = list(clients._entries)
+
+    for number in range(3):
+        headers = on_behalf_of(f"made-up-{number}")
+        assert client.get("/api/jobs/user/status", headers=headers).status_code == 401
+
+    assert list(clients._entries) == before
+
+
 class TestAppIdentity:
     def test_no_request_before_the_first_call(
         self, make_app: MakeApp, fault_proxy: FaultyWorkspace
