@@ -67,7 +67,7 @@ def find_connection(environ: Mapping[str, Any], start_response: Any) -> Gunicorn
     """Return the connection of a request, if it can be handed off. If not, log why."""
     if environ.get("REQUEST_METHOD") == "HEAD":
         return None
-    sock: Any = environ.get("gunicorn.socket")
+    sock = environ.get("gunicorn.socket")
     response = getattr(start_response, "__self__", None)
     if type(sock) is not socket.socket:
         log_obstacle("TLS ends in the server itself")
@@ -78,7 +78,7 @@ def find_connection(environ: Mapping[str, Any], start_response: Any) -> Gunicorn
         and getattr(response, "sock", None) is sock
         and all(hasattr(response, name) for name in RESPONSE_ATTRIBUTES)
     ):
-        return GunicornConnection(sock, response)
+        return GunicornConnection(environ["gunicorn.socket"], response)
     else:
         log_obstacle("a middleware or a tracer wraps start_response")
     return None
