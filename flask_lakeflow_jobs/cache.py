@@ -205,12 +205,13 @@ class SharedCache:
         ]
 
     def _parse_once(self, key: str, stored: Any) -> Any:
+        if not isinstance(stored, str):
+            return None
         kept = self._parsed.get(key)
         if kept is not None and kept[0] == stored:
             return kept[1]
         value = _parse_entry(stored)
-        if isinstance(stored, str):
-            self._parsed.put(key, (stored, value), len(stored))
+        self._parsed.put(key, (stored, value), len(stored))
         return value
 
     def get_many(self, keys: Sequence[str]) -> list[Any]:

@@ -34,12 +34,14 @@ class Memo(Generic[K, V]):
 
     def get(self, key: K) -> V | None:
         """Return the value of a key, or ``None``."""
-        with self._lock:
-            entry = self._entries.get(key)
-            if entry is None:
-                return None
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        try:  # noqa: SIM105  # it is called for every request
             self._entries.move_to_end(key)
-            return entry[0]
+        except KeyError:  # another thread has dropped it meanwhile
+            pass
+        return entry[0]
 
     def put(self, key: K, value: V, size: int) -> list[K]:
         """Keep a value in place of an earlier one, and return the keys that were dropped for it."""

@@ -46,7 +46,6 @@ class CachedReads:
         self._identity = identity
         self._job = job
         self._stale_if_error = stale_if_error
-        self._waiting = Waiting(upstream.read_policy.timeout)
 
     def get_job(self) -> CachedResponse:
         """Return the job's definition."""
@@ -120,7 +119,7 @@ class CachedReads:
         :raises RunNotFound: the run does not exist, or belongs to another job.
         """
         run = self._upstream.parse_run(self.get_run(run_id).value)
-        waiting = self._waiting._replace(check=check)
+        waiting = Waiting(self._upstream.read_policy.timeout, check)
         return read_output_page(run, self._get_output_of, waiting, tasks=tasks, after=after)
 
     def get_outputs(self, run_id: int, tasks: Sequence[str] = ()) -> dict[str, Output]:
@@ -140,7 +139,7 @@ class CachedReads:
 
         :raises UpstreamTimeout: the time is up.
         """
-        return read_concurrently(read, items, self._waiting)
+        return read_concurrently(read, items, Waiting(self._upstream.read_policy.timeout))
 
     def read_output(self, task: RunTask) -> RunOutput:
         """Return the output of one task."""

@@ -39,31 +39,23 @@ MAX_RESPONSE_CHARS = 1_000_000
 MAX_PROCESS_CHARS = 32_000_000
 
 
-class ETag(NamedTuple):
-    """The identity of a cached response: responses with equal ETags are equal.
-
-    :param generation: of the job, see :class:`ReadCache`.
-    :param cached_at: seconds since the epoch.
-    """
-
-    cache_key: str
-    generation: str
-    cached_at: float
+#: Where a parsed entry keeps the texts that were made of it. No key of JSON equals it.
+TEXTS: Any = object()
 
 
-@dataclass(frozen=True)
-class CachedResponse:
+class CachedResponse(NamedTuple):
     """A response as JSON. Other readers may have the same ``value``: do not change it.
 
     :param age: seconds since it was read from the workspace.
     :param is_stale: it is past its time to live, and served because the workspace does not respond.
-    :param etag: ``None`` if the response did not come from the cache.
+    :param texts: what readers made of the response, which lives as long as it is cached; ``None``
+        if it did not come from the cache.
     """
 
     value: Any
     age: float = 0.0
     is_stale: bool = False
-    etag: ETag | None = None
+    texts: dict[tuple[str, str], str] | None = None
 
     def copy_value(self) -> Any:
         """Return the response for a caller who may change it."""
@@ -141,8 +133,7 @@ class ReadCache:
         if entry is not None and (age := now - entry["at"]) >= 0:
             was_settled = entry["lifetime"] >= ACTIVE_TTL_SECONDS
             if age < entry["lifetime"] or (was_settled and accepts(entry["value"], age)):
-                etag = ETag(key.key, entry["generation"], entry["at"])
-                return CachedResponse(entry["value"], age, etag=etag)
+                return CachedResponse(entry["value"], age, texts=entry.setdefault(TEXTS, {}))
         try:
             return self._fetch_once(key, generation, fetch, is_final)
         except LakeflowJobsError as error:

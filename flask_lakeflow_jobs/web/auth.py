@@ -109,6 +109,10 @@ class Authorizer:
             raise TypeError(f"{callback!r} returns a coroutine. Make it an 'async def' function.")
         return result
 
+    def find_handle(self, key: str) -> JobHandle | None:
+        """Return the app's own handle on a job, before any check; ``None`` if there is no job."""
+        return Jobs(self._state).get(key)
+
     def viewable_jobs(self) -> Iterator[Job]:
         """Yield the jobs that the user may view.
 
@@ -131,7 +135,7 @@ def app_handle(authorizer: Authorizer, key: str, action: Action = "view") -> Job
         error names the jobs that the user may view.
     :raises NotAllowed: the user may view the job, but not do that.
     """
-    handle = Jobs(current_state()).get(key)
+    handle = authorizer.find_handle(key)
     if handle is not None:
         refusal = authorizer.find_refusal(action, handle.job)
         if refusal is None:

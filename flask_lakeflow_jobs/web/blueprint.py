@@ -17,7 +17,6 @@ from . import views
 from .assets import BROWSER_MODULE, browser_module
 from .csrf import refuse_cross_site
 from .problems import register_error_handlers
-from .responses import ResponseTexts
 from .servers import is_closing
 from .sse.open import StreamOpener
 from .state import EXTENSION, WebState
@@ -54,7 +53,7 @@ def register_routes(app: Flask, settings: AppSettings, clock: Clock, *, url_pref
     :raises ConfigurationError: the prefix is not a valid path.
     """
     streams = StreamOpener(settings, clock, is_closing)
-    app.extensions[EXTENSION] = WebState(streams, ResponseTexts())
+    app.extensions[EXTENSION] = WebState(streams)
     app.register_blueprint(
         build_blueprint(url_prefix, accepts_notifications=settings.accepts_notifications)
     )

@@ -1,4 +1,4 @@
-"""JSON responses, whose texts are cached."""
+"""JSON responses."""
 
 from __future__ import annotations
 
@@ -8,37 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response
 
-from ..memo import Memo
-
 if TYPE_CHECKING:
     from ..config.jobs import Job
-    from ..upstream.read_cache import CachedResponse, ETag
-
-#: Characters of all texts. Every update of a run adds texts.
-MAX_TEXTS_CHARS = 16_000_000
+    from ..upstream.read_cache import CachedResponse
 
 
-class ResponseTexts:
-    """A cache of responses as JSON, so that equal reads are encoded once."""
+def encode_read(view: str, job: Job, cached: CachedResponse, build: Callable[[], Any]) -> str:
+    """Return the JSON text of a response to a read. Equal reads are encoded once.
 
-    def __init__(self) -> None:
-        self._texts: Memo[tuple[str, str, ETag], str] = Memo(MAX_TEXTS_CHARS)
-
-    def get(self, view: str, job: Job, cached: CachedResponse, build: Callable[[], Any]) -> str:
-        """Return the JSON text of a response.
-
-        :param view: several views respond to the same read, each in its own way.
-        :param job: several keys of one job may redact different values.
-        :param cached: the read from which ``build`` makes the response.
-        """
-        if cached.etag is None:
-            return encode_json(build())
-        cache_key = (view, job.key, cached.etag)
-        text = self._texts.get(cache_key)
-        if text is None:
-            text = encode_json(build())
-            self._texts.put(cache_key, text, len(text))
-        return text
+    :param view: several views respond to the same read, each in its own way.
+    :param job: several keys of one job may redact different values.
+    :param cached: the read from which ``build`` makes the response.
+    """
+    if cached.texts is None:
+        return encode_json(build())
+    text = cached.texts.get((view, job.key))
+    if text is None:
+        text = cached.texts[view, job.key] = encode_json(build())
+    return text
 
 
 def encode_json(value: Any) -> str:

@@ -7,7 +7,6 @@ from typing import cast
 
 from flask import current_app
 
-from .responses import ResponseTexts
 from .sse.open import StreamOpener
 
 #: The key of the state in ``app.extensions``.
@@ -17,7 +16,6 @@ EXTENSION = "lakeflow_jobs.web"
 @dataclass(frozen=True)
 class WebState:
     streams: StreamOpener
-    response_texts: ResponseTexts
 
 
 def web_state() -> WebState:

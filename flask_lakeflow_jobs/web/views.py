@@ -30,7 +30,7 @@ from .requests import (
     read_streamed_runs,
     read_tasks,
 )
-from .responses import json_response, text_response, with_age
+from .responses import encode_read, json_response, text_response, with_age
 from .sse.encoder import MultiRunEventEncoder, encode_run_update, parse_last_event_id
 from .state import web_state
 
@@ -120,8 +120,7 @@ def show_run(key: str, run_id: str) -> Response:
 def _respond_with_read(
     view: str, handle: JobHandle, cached: CachedResponse, build: Callable[[], Any]
 ) -> Response:
-    text = web_state().response_texts.get(view, handle.job, cached, build)
-    return with_age(text_response(text), cached)
+    return with_age(text_response(encode_read(view, handle.job, cached, build)), cached)
 
 
 def show_output(key: str, run_id: str) -> Response:

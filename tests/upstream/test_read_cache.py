@@ -114,13 +114,15 @@ def test_keys_share_no_responses(reads: Reads, other: CacheKey) -> None:
     assert [reads.read(is_final=True).value, reads.read(other, is_final=True).value] == [1, 2]
 
 
-def test_etag_identifies_a_cached_response(reads: Reads) -> None:
-    assert reads.read(is_final=True).etag is None
+def test_texts_live_as_long_as_the_response(reads: Reads) -> None:
+    assert reads.read(is_final=True).texts is None
     first, second = reads.read(is_final=True), reads.read(is_final=True)
-    assert first.etag == second.etag is not None
+    assert first.texts == {}
+    first.texts["run", "etl"] = "text"
+    assert second.texts == {("run", "etl"): "text"}
     reads.cache.invalidate(KEY.job)
     reads.read(is_final=True)
-    assert reads.read(is_final=True).etag != first.etag
+    assert reads.read(is_final=True).texts == {}
 
 
 def test_large_response_is_not_stored(reads: Reads) -> None:

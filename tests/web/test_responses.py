@@ -10,16 +10,14 @@ from flask import Flask
 from marshmallow import Schema, fields
 
 from flask_lakeflow_jobs import current_jobs
-from flask_lakeflow_jobs.upstream.read_cache import CachedResponse, ETag
-from flask_lakeflow_jobs.web.responses import MAX_TEXTS_CHARS, ResponseTexts
+from flask_lakeflow_jobs.config.jobs import Job
+from flask_lakeflow_jobs.upstream.read_cache import CachedResponse
+from flask_lakeflow_jobs.web.responses import encode_read
 from tests.conftest import MakeApp
 from tests.run_documents import build_job
 
 JOB = build_job()
-
-
-def read(at: float, path: str = "run:1") -> CachedResponse:
-    return CachedResponse("read", etag=ETag(path, "generation", at))
+FIRST = CachedResponse("read", texts={})
 
 
 class CountedBuild:
@@ -34,45 +32,37 @@ class CountedBuild:
         return self.value
 
 
-def test_texts_of_one_read_are_built_once() -> None:
-    texts, build = ResponseTexts(), CountedBuild({"a": 1})
-    assert [texts.get("run", JOB, read(1.0), build) for _ in range(3)] == ['{"a":1}'] * 3
+@pytest.mark.parametrize("value", ["value", "x" * 1_000_000], ids=["short", "long"])
+def test_text_of_one_read_is_built_once(value: str) -> None:
+    """A text over 64 KiB was built for every request: 41 ms for a run of 1,000 tasks."""
+    cached, build = CachedResponse("read", texts={}), CountedBuild([value])
+    texts = {encode_read("run", JOB, cached, build) for _ in range(3)}
+    assert texts == {f'["{value}"]'}
     assert build.calls == 1
 
 
 @pytest.mark.parametrize(
-    "other",
+    ("view", "job", "cached"),
     [
-        ("runs", JOB, read(1.0)),
-        ("run", build_job("other"), read(1.0)),
-        ("run", JOB, read(2.0)),
-        ("run", JOB, read(1.0, "run:2")),
-        ("run", JOB, CachedResponse("new")),
+        ("runs", JOB, FIRST),
+        ("run", build_job("other"), FIRST),
+        ("run", JOB, CachedResponse("read", texts={})),
     ],
-    ids=["view", "job", "time", "path", "not cached"],
+    ids=["view", "job", "read"],
 )
-def test_texts_of_another_read_are_built_again(other: tuple[str, Any, CachedResponse]) -> None:
-    texts, build = ResponseTexts(), CountedBuild()
-    texts.get("run", JOB, read(1.0), build)
-    texts.get(*other, build)
-    assert build.calls == 2
-
-
-def test_text_of_a_run_with_many_tasks_is_built_once() -> None:
-    """A text over 64 KiB was built for every request: 41 ms for a run of 1,000 tasks."""
-    texts, build = ResponseTexts(), CountedBuild("x" * 1_000_000)
-    for _ in range(3):
-        texts.get("run", JOB, read(0.0), build)
+def test_text_of_another_read_is_built_again(view: str, job: Job, cached: CachedResponse) -> None:
+    build = CountedBuild()
+    encode_read("run", JOB, FIRST, build)
+    build.calls = 0
+    encode_read(view, job, cached, build)
     assert build.calls == 1
 
 
-def test_texts_are_dropped_beyond_their_limit() -> None:
-    texts, build = ResponseTexts(), CountedBuild("x" * 1_000_000)
-    for at in range(MAX_TEXTS_CHARS // 1_000_000 + 1):
-        texts.get("run", JOB, read(at), build)
-    calls = build.calls
-    texts.get("run", JOB, read(0.0), build)
-    assert build.calls == calls + 1
+def test_text_of_a_response_that_is_not_cached_is_built_each_time() -> None:
+    build = CountedBuild()
+    for _ in range(2):
+        encode_read("run", JOB, CachedResponse("new"), build)
+    assert build.calls == 2
 
 
 class OpenParams(Schema):
