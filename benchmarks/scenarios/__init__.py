@@ -6,7 +6,18 @@ from collections.abc import Callable, Mapping
 
 from ..bench import Bench
 from ..report import Row
-from . import document, ends, fanout, reading, serving, silence, throughput, timing, triggering
+from . import (
+    document,
+    ends,
+    fanout,
+    pages,
+    reading,
+    serving,
+    silence,
+    throughput,
+    timing,
+    triggering,
+)
 
 #: Name → scenario, in the order of the page.
 SCENARIOS: Mapping[str, Callable[[Bench], list[Row]]] = {
@@ -25,6 +36,7 @@ SCENARIOS: Mapping[str, Callable[[Bench], list[Row]]] = {
     "cold-reads": reading.cold_reads,
     "throughput": throughput.throughput,
     "on-behalf": reading.on_behalf,
+    "pages": pages.pages,
     "silence": silence.silence,
     "document": document.document,
 }

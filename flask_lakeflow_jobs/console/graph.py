@@ -15,10 +15,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from ..runs.outcome import select_last_attempts
-
 if TYPE_CHECKING:
-    from ..sdk_types import Run
     from .tasks import Attempt
 
 #: Passes over the layers, to and fro, each of which improves the order and the rows.
@@ -115,15 +112,9 @@ class Graph:
     edges: Sequence[Edges]
 
 
-def build_graph(run: Run, rows: Iterable[Attempt]) -> Graph:
+def build_graph(structure: Structure, rows: Iterable[Attempt]) -> Graph:
     """Draw the tasks of a run, each with its last attempt, and their dependencies."""
-    tasks = select_last_attempts(run.tasks)
-    layout, paths = _draw(
-        tuple(
-            (task.task_key, tuple(each.task_key for each in task.depends_on or ()))
-            for task in tasks
-        )
-    )
+    layout, paths = _draw(structure)
     attempts = {row.key: row for row in rows if row.is_last}
     edges: dict[str, list[str]] = {}
     for key, path in paths.items():

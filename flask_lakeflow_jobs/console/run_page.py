@@ -122,7 +122,7 @@ def build_run_view(authorizer: Authorizer, handle: JobHandle, run_id: int) -> Ru
         state_id=state,
         timeline=timeline,
         tasks=markup,
-        graph=build_graph(run, timeline.rows),
+        graph=build_graph(markup.structure, timeline.rows),
         parameters=parameters_of(run),
         repairs=_read_repairs(handle, run, state, moment),
         expected_end=expected,

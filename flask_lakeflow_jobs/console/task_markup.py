@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from flask import current_app, url_for
 from markupsafe import Markup
 
+from ..runs.outcome import select_last_attempts
 from .tasks import Attempt, build_attempt
 
 if TYPE_CHECKING:
     from ..memo import Memo
     from ..sdk_types import RunTask
-    from .graph import Graph, Node, Sizes
+    from .graph import Graph, Node, Sizes, Structure
     from .timeline import Timeline
 
 #: Tasks that a process keeps, of all runs; about 4 KB each.
@@ -36,12 +37,15 @@ class KeptTask:
     """What was made of a task.
 
     :param document: the task as the Jobs API has it.
+    :param task: the same without its dependencies, of which there may be thousands.
+    :param depends_on: the keys of the tasks that it waits for.
     :param axis: the start and the end of the timeline, and whether the attempt is the last.
     :param place: of its node.
     """
 
     document: Document
     task: RunTask
+    depends_on: tuple[str, ...]
     axis: tuple[int, int, bool] | None = None
     attempt: Attempt | None = None
     row: Markup | None = None
@@ -50,7 +54,14 @@ class KeptTask:
 
     def copy(self) -> KeptTask:
         return KeptTask(
-            self.document, self.task, self.axis, self.attempt, self.row, self.node, self.place
+            self.document,
+            self.task,
+            self.depends_on,
+            self.axis,
+            self.attempt,
+            self.row,
+            self.node,
+            self.place,
         )
 
 
@@ -94,7 +105,8 @@ class TaskMarkup:
         attempt_id = (document.get("task_key"), document.get("attempt_number"))
         kept = self._before.get(attempt_id)
         if kept is None or kept.document != document:
-            kept = KeptTask(document, parse(document))
+            fields = {name: value for name, value in document.items() if name != "depends_on"}
+            kept = KeptTask(document, parse(fields), _dependencies_of(document))
         else:  # another thread may place the task on another axis
             kept = kept.copy()
         self.kept[attempt_id] = self._by_task[id(kept.task)] = kept
@@ -104,6 +116,12 @@ class TaskMarkup:
     @property
     def tasks(self) -> list[RunTask]:
         return [kept.task for kept in self._by_task.values()]
+
+    @property
+    def structure(self) -> Structure:
+        """The tasks, each with its dependencies, for the graph."""
+        last = select_last_attempts(self.tasks)
+        return tuple((task.task_key, self._by_task[id(task)].depends_on) for task in last)
 
     def build_attempt(
         self, task: RunTask, now: float, start: int, end: int, *, is_last: bool
@@ -143,3 +161,12 @@ class TaskMarkup:
     @cached_property
     def _macros(self) -> Any:
         return current_app.jinja_env.get_template("lakeflow_jobs/_tasks.html").module
+
+
+def _dependencies_of(document: Document) -> tuple[str, ...]:
+    dependencies = document.get("depends_on")
+    return tuple(
+        key
+        for each in (dependencies if isinstance(dependencies, list) else ())
+        if isinstance(each, dict) and isinstance(key := each.get("task_key"), str)
+    )

@@ -229,7 +229,8 @@ def test_graph_is_laid_out_once_while_a_run_goes_on(monkeypatch: pytest.MonkeyPa
                 task("second", run_state("BLOCKED"), depends_on=[{"task_key": "first"}]),
             ]
         )
-        drawn.append(build_graph(ongoing, build_timeline(ongoing, 2.0).rows))
+        structure = (("first", ()), ("second", ("first",)))
+        drawn.append(build_graph(structure, build_timeline(ongoing, 2.0).rows))
     assert graph._draw.cache_info().misses == 1
     assert [[each.kind for each in one.edges] for one in drawn] == [
         ["waiting"],

@@ -15,7 +15,7 @@ from flask_lakeflow_jobs.console.graph import build_graph
 from flask_lakeflow_jobs.console.state import console_state
 from flask_lakeflow_jobs.console.task_markup import TaskMarkup
 from flask_lakeflow_jobs.console.timeline import build_timeline
-from tests.run_documents import RUN_ID, SUCCEEDED, Document, run, run_state, task
+from tests.run_documents import FAILED, RUN_ID, SUCCEEDED, Document, run, run_state, task
 
 RUNNING, BLOCKED = run_state("RUNNING"), run_state("BLOCKED")
 
@@ -53,7 +53,7 @@ class Page:
             shown = run(start_time=START)
             shown.tasks = self.markup.tasks
             timeline = build_timeline(shown, now, build=self.markup.build_attempt)
-            graph = build_graph(shown, timeline.rows)
+            graph = build_graph(self.markup.structure, timeline.rows)
             self.html = self.markup.render_rows(timeline) + self.markup.render_nodes(graph)
 
     def _parse(self, document: Any) -> RunTask:
@@ -103,3 +103,15 @@ def test_attempt_without_run_id_has_no_link(monkeypatch: pytest.MonkeyPatch) -> 
     html = Page([{"task_key": "a", **BLOCKED}], monkeypatch, START).html
     assert "href" in html  # from the graph to the row
     assert "Output and log" not in html
+
+
+def test_structure_is_that_of_the_last_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
+    depends_on = [{"task_key": "a", "outcome": "true"}, {"task_key": "b"}, {}, "odd"]
+    documents = [
+        task("a", SUCCEEDED, run_id=1, depends_on=None),
+        task("b", SUCCEEDED, run_id=2, depends_on=[{"task_key": "a"}]),
+        task("c", FAILED, run_id=3, depends_on=depends_on),
+        task("c", RUNNING, run_id=4, depends_on=depends_on) | {"attempt_number": 1},
+    ]
+    page = Page(documents, monkeypatch, START)
+    assert page.markup.structure == (("a", ()), ("b", ("a",)), ("c", ("a", "b")))
