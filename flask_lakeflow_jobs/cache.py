@@ -147,6 +147,7 @@ class SharedCache:
         self._clock = clock or SystemClock()
         self._prefix = f"{KEY_PREFIX}{namespace}:" if namespace else KEY_PREFIX
         self._availability = Availability()
+        self._get_many = self._many("get_many")
         self._parsed: Memo[str, tuple[str, Any]] = Memo(MAX_PARSED_CHARS)
 
     @classmethod
@@ -199,7 +200,7 @@ class SharedCache:
         Do not change them: other readers have the same objects.
         """
         prefixed = [self._prefix + key for key in keys]
-        stored = self._access("read", self._many("get_many"), *prefixed)
+        stored = self._access("read", self._get_many, *prefixed)
         return [self._parse_once(*pair) for pair in zip(keys, stored or (), strict=False)] or [
             None for _ in keys
         ]

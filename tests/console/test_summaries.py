@@ -138,7 +138,7 @@ def test_timeline_has_all_attempts_graph_the_last() -> None:
         ("a", 2, "running"),
         ("b", 1, "blocked"),
     ]
-    shown = build_graph(retried, line.rows)
+    shown = build_graph((("a", ()), ("b", ("a",))), line.rows)
     assert [(node.attempt.key, node.attempt.number) for node in shown.nodes] == [("a", 2), ("b", 1)]
     assert [edge.kind for edge in shown.edges] == ["going"]
 
