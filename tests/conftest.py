@@ -9,19 +9,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from types import CodeType
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
-from jinja2.bccache import Bucket, BytecodeCache
 
 from flask_lakeflow_jobs import LakeflowJobs
 from flask_lakeflow_jobs.local import Address, Workspace, load_bundle
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.clocks import FakeClock
+from tests.compiled_code import share_compiled_code
 from tests.support import ALICE, BOB, BUNDLE, LiveServer, RunGate
 
 #: Examples may be slow on a busy machine.
@@ -30,21 +29,7 @@ settings.register_profile(
 )
 settings.load_profile("no-deadline")
 
-
-class _CompiledTemplates(BytecodeCache):
-    """Templates that are compiled once for all apps of a process."""
-
-    def __init__(self) -> None:
-        self._code: dict[tuple[str, str], CodeType | None] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        bucket.code = self._code.get((bucket.key, bucket.checksum))
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self._code[bucket.key, bucket.checksum] = bucket.code
-
-
-Flask.jinja_options = {"bytecode_cache": _CompiledTemplates()}
+share_compiled_code()
 
 MakeApp = Callable[..., Flask]
 Serve = Callable[[Flask], str]
