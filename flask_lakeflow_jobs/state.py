@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from . import signals
+from . import signals, telemetry
 from .concurrency import reset_in_new_processes
 from .identity import APP
 from .watching.hub import Hub
@@ -87,10 +87,12 @@ class AppState:
             return self._upstream
 
     def warm_up(self) -> None:
-        """Load the SDK and, if any calls are made as the app, log in and connect.
+        """Load the SDK and OpenTelemetry; if any calls are made as the app, log in and connect.
 
         :raises LakeflowJobsError: the login or the connection failed.
         """
+        for kind in telemetry.COUNTED:
+            telemetry.instruments_for(kind)
         upstream = self.upstream
         if any(job.run_as == "app" for job in self.settings.jobs.values()):
             upstream.open_connection(APP)
