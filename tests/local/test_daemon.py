@@ -197,10 +197,7 @@ def test_stop_returns_whether_the_workspace_was_running(
 
 def test_workspace_that_ends_leaves_no_zombie(etl_bundle: Path, workspace_folder: Path) -> None:
     pids = []
-    for end in (
-        lambda _: stop_workspace(workspace_folder),
-        lambda pid: os.kill(pid, signal.SIGKILL),
-    ):
+    for end in (signal.SIGTERM, signal.SIGKILL):
         pids.append(ensure_workspace(workspace_folder, etl_bundle).pid)
         os.kill(pids[-1], end)
         wait_until(lambda: not WorkspaceFolder(workspace_folder).is_served(), "its end")

@@ -155,8 +155,6 @@ def _read(file: Path) -> Any:
         raise BundleError("There is no such file.", (file, 0)) from None
     except (OSError, UnicodeError) as error:
         raise BundleError(f"The file cannot be read: {error}.", (file, 0)) from None
-    except RecursionError:
-        raise BundleError("The file is nested too deeply.", (file, 0)) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)

@@ -115,6 +115,8 @@ class _Loader:
             return self._load()
         except BundleError as error:
             raise self._error(error.message, error.location) from None
+        except RecursionError:
+            raise self._error("The bundle or its references are nested too deeply.", None) from None
         except Exception as error:
             # Callers that reload a bundle rely on BundleError being the only error.
             message = f"Reading the bundle failed unexpectedly: {error!r}."

@@ -17,6 +17,10 @@ from .merge import normalize_variable
 from .presets import Presets
 from .yaml import LocatedDict, LocatedList, format_scalar
 
+# A few variables that repeat each other stand for billions of values.
+_MAX_COST = 10_000_000  # in characters, see _cost_of
+_LOOKUP_COST = 100
+
 _ENVIRONMENT_PREFIX = "BUNDLE_VAR_"
 
 # Other names in such braces, as of a shell's or Spark's variables, are no references. Older bundles
@@ -132,6 +136,14 @@ def interpolate(
         raise BundleError(str(error), location) from None
 
 
+def _cost_of(value: Any) -> int:
+    if isinstance(value, list):
+        return 1 + sum(map(_cost_of, value))
+    if isinstance(value, dict):
+        return 1 + sum(map(_cost_of, value.values()))
+    return len(value) if isinstance(value, str) else 1
+
+
 class References:
     """The values of the names in a bundle's references.
 
@@ -154,6 +166,7 @@ class References:
         self._overrides = overrides
         self._repository = GitRepository(root)
         self._resolving: list[str] = []
+        self._cost = 0
         self.presets = Presets()
         self._defaults: dict[str, Any] = {
             "bundle.name": root.name,
@@ -172,7 +185,18 @@ class References:
         """Return the value of a name, which may contain references in turn.
 
         :raises UndefinedReference: it has none.
+        :raises BundleError: the values of all references are too large.
         """
+        value = self._find(name)
+        self._cost += _LOOKUP_COST + _cost_of(value)
+        if self._cost > _MAX_COST:
+            raise BundleError(
+                f"The references of the bundle are too many, or their values too large (at "
+                f"${{{name}}}). Let variables repeat each other less often."
+            )
+        return value
+
+    def _find(self, name: str) -> Any:
         parts = re.findall(r"[^.\[\]]+", name)
         if parts[0] == "var" or (parts[0] == "variables" and parts[2:3] == ["value"]):
             return self._find_variable(name, parts[1], parts[3 if parts[0] == "variables" else 2 :])
@@ -257,6 +281,6 @@ class References:
             raise UndefinedReference(f"${{{name}}} refers to itself.")
         self._resolving.append(name)
         try:
-            return self.find(name)
+            return self._find(name)
         finally:
             self._resolving.pop()

@@ -10,6 +10,12 @@ import yaml
 
 from .errors import BundleError, Location
 
+# A bundle is small. These are far above what people write, and keep a hostile file from taking all
+# time and memory: a few aliases of aliases stand for billions of values.
+MAX_FILE_BYTES = 2**20
+MAX_DEPTH = 100
+MAX_NODES = 200_000
+
 
 class LocatedDict(dict[str, Any]):
     """A mapping with the location of each of its keys.
@@ -36,9 +42,13 @@ def load_yaml(path: Path) -> Any:
 
     :raises OSError: the file cannot be read.
     :raises yaml.YAMLError: it does not hold YAML.
-    :raises BundleError: it holds YAML that JSON cannot express.
+    :raises BundleError: it holds YAML that JSON cannot express, or too much of it.
     """
-    loader = _Loader(path.read_bytes())
+    with open(path, "rb") as file:
+        content = file.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise BundleError("The file is larger than 1 MiB. Split it.", (path, 0))
+    loader = _Loader(content, path)
     try:
         node = loader.get_single_node()
         return None if node is None else _construct(loader, node, path, ())
@@ -64,16 +74,28 @@ class _Loader(yaml.SafeLoader):
 
     yaml_implicit_resolvers: Any = {}  # noqa: RUF012 (as PyYAML has it)
 
-    def __init__(self, stream: bytes) -> None:
+    def __init__(self, stream: bytes, path: Path) -> None:
         super().__init__(stream)
+        self._path = path
         self.anchored: set[yaml.Node] = set()
+        self.nodes = 0  # that were constructed, those of an alias each time
+        self._depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]
+        if self._depth > MAX_DEPTH:
+            raise _too_deep((self._path, event.start_mark.line + 1))
+        self._depth += 1
         node = super().compose_node(parent, index)
+        self._depth -= 1
         if node is not None and event.anchor:
             self.anchored.add(node)
         return node
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        super().flatten_mapping(node)
+        if len(node.value) > MAX_NODES:  # older PyYAML keeps every copy of a merged key
+            raise _too_many_nodes(_location(self._path, node))
 
     def is_anchored(self, node: yaml.Node) -> bool:
         """Return whether a node, or everything inside it, has an anchor."""
@@ -86,9 +108,22 @@ class _Loader(yaml.SafeLoader):
         return False
 
 
-def _construct_int(_: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
-    text = node.value
-    return int(text, 16 if "x" in text else 8 if "o" in text else 10)
+def _construct_int(_: yaml.SafeLoader, node: yaml.ScalarNode) -> int | str:
+    digits = node.value.replace("_", "")
+    try:
+        return int(digits, 16 if "x" in digits else 8 if "o" in digits else 10)
+    except ValueError:  # no digits, or thousands
+        return str(node.value)
+
+
+def _too_deep(location: Location) -> BundleError:
+    return BundleError(f"The file is nested more than {MAX_DEPTH} levels deep.", location)
+
+
+def _too_many_nodes(location: Location) -> BundleError:
+    return BundleError(
+        f"The file has more than {MAX_NODES} values, those of each alias included.", location
+    )
 
 
 for _tag, _pattern, _first_characters in (
@@ -110,6 +145,11 @@ def _construct(loader: _Loader, node: yaml.Node, path: Path, above: tuple[yaml.N
         raise yaml.constructor.ConstructorError(
             None, None, "an alias that contains itself", node.start_mark
         )
+    if len(above) > MAX_DEPTH:
+        raise _too_deep(_location(path, node))
+    loader.nodes += 1
+    if loader.nodes > MAX_NODES:
+        raise _too_many_nodes(_location(path, node))
     above = (*above, node)
     if isinstance(node, yaml.MappingNode):
         _check_keys(node, path)

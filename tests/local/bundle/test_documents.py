@@ -126,7 +126,7 @@ def test_read_documents_refuses_job_defined_twice(folder: Path, load: Load) -> N
         ("- a\n- b", 1, "The file has to hold a mapping with 'bundle' and 'resources'."),
         ("a: [1,\nb: 2", 2, "The file is not valid YAML: "),
         ("a: 1\na: 2", 2, "The file is not valid YAML: the key 'a' occurs twice."),
-        ("x: " + 3000 * "[" + 3000 * "]", 0, "The file is nested too deeply."),
+        ("x: " + 3000 * "[" + 3000 * "]", 1, "The file is nested more than 100 levels deep."),
     ],
 )
 def test_read_mapping_refuses_other_content(
