@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..globals import current_state
 from ..handle import cached_reads_of
+from ..runs.outcome import has_ended
 from ..runs.redaction import redact
 from .state import console_state
 from .task_markup import TaskMarkup
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from ..sdk_types import Run, RunTask, SdkJob
     from ..upstream.read_cache import CachedResponse
     from ..web.auth import Authorizer
+
+#: The field of a task with the keys of the tasks that it waits for.
+DEPENDENCIES = "depends_on"
 
 #: The runs of a job that its card shows, and from which the end of another is predicted.
 RECENT_RUNS = 20
@@ -71,8 +75,13 @@ def read_run(handle: JobHandle, run_id: int) -> tuple[Run, CachedResponse]:
     return run, response
 
 
-def read_run_with_markup(handle: JobHandle, run_id: int) -> tuple[Run, CachedResponse, TaskMarkup]:
-    """Read a run as :func:`read_run` does, with what was made of its tasks for earlier pages."""
+def read_run_with_markup(
+    handle: JobHandle, run_id: int, *, is_live: bool
+) -> tuple[Run, CachedResponse, TaskMarkup]:
+    """Read a run as :func:`read_run` does, with what was made of its tasks for earlier pages.
+
+    :param is_live: the script of the page has requested it.
+    """
     response = cached_reads_of(handle, stale_if_error=True).get_run(run_id)
     markup = TaskMarkup.of(
         handle.key,
@@ -80,6 +89,7 @@ def read_run_with_markup(handle: JobHandle, run_id: int) -> tuple[Run, CachedRes
         response.value.get("tasks") or (),
         lambda task: parse_task(handle, task),
         console_state().tasks,
+        script_updates_durations=is_live and not has_ended(response.value),
     )
     run = _parse_run(handle, response.value)
     run.tasks = markup.tasks
@@ -99,7 +109,11 @@ def _parse_run(handle: JobHandle, document: Mapping[str, Any]) -> Run:
 def parse_task(handle: JobHandle, document: Mapping[str, Any]) -> RunTask:
     """Parse a task of a run, and redact its secrets."""
     state = current_state()
-    task = state.upstream.parse_task(redact(document, handle.job.secret_overrides))
+    fields = {name: value for name, value in document.items() if name != DEPENDENCIES}
+    redacted = redact(fields, handle.job.secret_overrides)
+    if DEPENDENCIES in document:  # without secrets, and there may be thousands
+        redacted[DEPENDENCIES] = document[DEPENDENCIES]
+    task = state.upstream.parse_task(redacted)
     if state.settings.bundle is not None:
         task.run_page_url = None
     return task

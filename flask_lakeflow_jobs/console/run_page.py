@@ -109,10 +109,16 @@ class RunView:
         return sum(row.is_last and row.ended is not None for row in self.timeline.rows)
 
 
-def build_run_view(authorizer: Authorizer, handle: JobHandle, run_id: int) -> RunView:
-    """Read what the page of a run shows."""
-    run, response, markup = queries.read_run_with_markup(handle, run_id)
-    moment, state = queries.now(), str(compute_state_id(response.value))
+def build_run_view(
+    authorizer: Authorizer, handle: JobHandle, run_id: int, *, is_live: bool = False
+) -> RunView:
+    """Read what the page of a run shows.
+
+    :param is_live: the script of the page has requested it.
+    """
+    run, response, markup = queries.read_run_with_markup(handle, run_id, is_live=is_live)
+    moment = queries.now()
+    state = response.keep_text(("state", handle.key), lambda: str(compute_state_id(response.value)))
     expected = None if has_ended(run) else _expected_end(handle, run, moment)
     timeline = build_timeline(run, moment, expected, markup.build_attempt)
     return RunView(

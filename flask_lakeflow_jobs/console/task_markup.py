@@ -37,7 +37,6 @@ class KeptTask:
     """What was made of a task.
 
     :param document: the task as the Jobs API has it.
-    :param task: the same without its dependencies, of which there may be thousands.
     :param depends_on: the keys of the tasks that it waits for.
     :param axis: the start and the end of the timeline, and whether the attempt is the last.
     :param place: of its node.
@@ -70,9 +69,19 @@ class TaskMarkup:
 
     :param url: of the page of the task with the id 0; those of other tasks differ in the id.
     :param before: what was made of the tasks of an earlier state.
+    :param script_updates_durations: durations that still grow may be those of an earlier page,
+        since its script updates them.
     """
 
-    def __init__(self, run_id: int, url: str, before: Mapping[AttemptId, KeptTask]) -> None:
+    def __init__(
+        self,
+        run_id: int,
+        url: str,
+        before: Mapping[AttemptId, KeptTask],
+        *,
+        script_updates_durations: bool = False,
+    ) -> None:
+        self._script_updates_durations = script_updates_durations
         self._run_id = run_id
         self._url = url.removesuffix("0")
         self._before = before
@@ -88,6 +97,8 @@ class TaskMarkup:
         documents: Iterable[Document],
         parse: Callable[[Document], RunTask],
         memo: Memo[str, Mapping[AttemptId, KeptTask]],
+        *,
+        script_updates_durations: bool = False,
     ) -> TaskMarkup:
         """Return the tasks of a run, with what is known of them from earlier states.
 
@@ -95,7 +106,12 @@ class TaskMarkup:
         :param parse: parses a task and redacts its secrets.
         """
         url = url_for("lakeflow_console.show_task", key=key, run_id=run_id, task_run_id=0)
-        markup = cls(run_id, url, memo.get(url) or {})
+        markup = cls(
+            run_id,
+            url,
+            memo.get(url) or {},
+            script_updates_durations=script_updates_durations,
+        )
         for document in documents:
             markup._add(document, parse)
         memo.put(url, markup.kept, len(markup.kept))
@@ -105,8 +121,9 @@ class TaskMarkup:
         attempt_id = (document.get("task_key"), document.get("attempt_number"))
         kept = self._before.get(attempt_id)
         if kept is None or kept.document != document:
-            fields = {name: value for name, value in document.items() if name != "depends_on"}
-            kept = KeptTask(document, parse(fields), _dependencies_of(document))
+            task = parse(document)
+            depends_on = tuple(each.task_key for each in task.depends_on or ())
+            kept = KeptTask(document, task, depends_on)
         else:  # another thread may place the task on another axis
             kept = kept.copy()
         self.kept[attempt_id] = self._by_task[id(kept.task)] = kept
@@ -128,7 +145,10 @@ class TaskMarkup:
     ) -> Attempt:
         """Build the row of an attempt, as :func:`.tasks.build_attempt` does."""
         kept, axis = self._by_task[id(task)], (start, end, is_last)
-        if kept.attempt is None or kept.axis != axis or kept.attempt.is_going:
+        is_outdated = kept.attempt is not None and (
+            kept.attempt.is_going and not self._script_updates_durations
+        )
+        if kept.attempt is None or kept.axis != axis or is_outdated:
             kept.axis = axis
             kept.attempt = build_attempt(task, now, start, end, is_last=is_last)
             kept.row = kept.node = None
@@ -161,12 +181,3 @@ class TaskMarkup:
     @cached_property
     def _macros(self) -> Any:
         return current_app.jinja_env.get_template("lakeflow_jobs/_tasks.html").module
-
-
-def _dependencies_of(document: Document) -> tuple[str, ...]:
-    dependencies = document.get("depends_on")
-    return tuple(
-        key
-        for each in (dependencies if isinstance(dependencies, list) else ())
-        if isinstance(each, dict) and isinstance(key := each.get("task_key"), str)
-    )

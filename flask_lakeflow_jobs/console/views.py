@@ -240,13 +240,13 @@ def show_run(key: str, run_id: str) -> str:
 
 def show_live(key: str, run_id: str) -> str:
     """Render the parts of the page that change, for its script."""
-    return fragments.render("_run.html", view=_run_view(key, run_id))
+    return fragments.render("_run.html", view=_run_view(key, run_id, is_live=True))
 
 
-def _run_view(key: str, run_id: str) -> RunView:
+def _run_view(key: str, run_id: str, *, is_live: bool = False) -> RunView:
     authorizer = current_authorizer()
     with request_handle(authorizer, key) as handle:
-        return build_run_view(authorizer, handle, parse_run_id(run_id))
+        return build_run_view(authorizer, handle, parse_run_id(run_id), is_live=is_live)
 
 
 def show_task(key: str, run_id: str, task_run_id: str) -> str:

@@ -57,6 +57,15 @@ class CachedResponse(NamedTuple):
     is_stale: bool = False
     texts: dict[tuple[str, str], str] | None = None
 
+    def keep_text(self, name: tuple[str, str], make: Callable[[], str]) -> str:
+        """Return a text that is made of the response, and made once while it is cached."""
+        if self.texts is None:
+            return make()
+        text = self.texts.get(name)
+        if text is None:
+            text = self.texts[name] = make()
+        return text
+
     def copy_value(self) -> Any:
         """Return the response for a caller who may change it."""
         return marshal.loads(marshal.dumps(self.value))  # noqa: S302  # the fastest copy of JSON

@@ -153,20 +153,21 @@ def _seconds_by_tasks(
 
     :return: ``None`` if too little is known of a task that has not ended.
     """
-    tasks = {task.task_key: task for task in select_last_attempts(run.tasks)}
-    graph = {key: [each.task_key for each in task.depends_on or ()] for key, task in tasks.items()}
+    last = select_last_attempts(run.tasks)
+    tasks = {task.task_key: task for task in last if not has_ended(task)}
+    if not all(is_predictable(execution_of(key), durations) for key in tasks):
+        return None
+    graph = {
+        key: [each.task_key for each in task.depends_on or () if each.task_key in tasks]
+        for key, task in tasks.items()
+    }
     try:
         order = list(TopologicalSorter(graph).static_order())
     except CycleError:  # a response that makes no sense must not end the polls
         return None
     ends: dict[str, float] = {}
     for key in order:
-        task = tasks.get(key)
-        if task is None or has_ended(task):
-            ends[key] = 0.0
-            continue
-        if not is_predictable(execution_of(key), durations):
-            return None
+        task = tasks[key]
         execution = median(durations[execution_of(key)])
         if life_cycle_of(task) == "BLOCKED":
             setup = median(durations.get(setup_of(key)) or [0.0])
@@ -177,7 +178,7 @@ def _seconds_by_tasks(
         if seconds is None:
             return None
         ends[key] = seconds + (execution if name == setup_of(key) else 0.0)
-    return max(ends.values(), default=None)
+    return max(ends.values(), default=0.0 if last else None)
 
 
 def _interpolate(points: Sequence[tuple[float, float]], at: float) -> float:

@@ -20,12 +20,7 @@ def encode_read(view: str, job: Job, cached: CachedResponse, build: Callable[[],
     :param job: several keys of one job may redact different values.
     :param cached: the read from which ``build`` makes the response.
     """
-    if cached.texts is None:
-        return encode_json(build())
-    text = cached.texts.get((view, job.key))
-    if text is None:
-        text = cached.texts[view, job.key] = encode_json(build())
-    return text
+    return cached.keep_text((view, job.key), lambda: encode_json(build()))
 
 
 def encode_json(value: Any) -> str:

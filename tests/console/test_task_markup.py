@@ -9,8 +9,8 @@ import pytest
 from databricks.sdk.service.jobs import RunTask
 from flask import Flask
 
-from flask_lakeflow_jobs import LakeflowJobs
-from flask_lakeflow_jobs.console import task_markup, tasks
+from flask_lakeflow_jobs import LakeflowJobs, current_jobs
+from flask_lakeflow_jobs.console import queries, task_markup, tasks
 from flask_lakeflow_jobs.console.graph import build_graph
 from flask_lakeflow_jobs.console.state import console_state
 from flask_lakeflow_jobs.console.task_markup import TaskMarkup
@@ -36,7 +36,12 @@ class Page:
     """A page of a run with these tasks. It counts what had to be made for it."""
 
     def __init__(
-        self, documents: list[Document], monkeypatch: pytest.MonkeyPatch, now: int
+        self,
+        documents: list[Document],
+        monkeypatch: pytest.MonkeyPatch,
+        now: int,
+        *,
+        is_live: bool = False,
     ) -> None:
         self.parsed: list[str] = []
         self.built: list[str] = []
@@ -49,7 +54,9 @@ class Page:
         with monkeypatch.context() as patch:
             patch.setattr(task_markup, "build_attempt", count_build)
             memo = console_state().tasks
-            self.markup = TaskMarkup.of("etl", RUN_ID, documents, self._parse, memo)
+            self.markup = TaskMarkup.of(
+                "etl", RUN_ID, documents, self._parse, memo, script_updates_durations=is_live
+            )
             shown = run(start_time=START)
             shown.tasks = self.markup.tasks
             timeline = build_timeline(shown, now, build=self.markup.build_attempt)
@@ -87,6 +94,17 @@ def test_update_shows_what_a_new_page_shows(monkeypatch: pytest.MonkeyPatch) -> 
     assert update.html == Page(after, monkeypatch, START + 60_000).html
 
 
+def test_live_update_leaves_durations_that_grow_to_the_script(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    documents = states(("a", RUNNING), ("b", RUNNING), ("c", BLOCKED))
+    first = Page(documents, monkeypatch, START + 1000)
+    live = Page(documents, monkeypatch, START + 3000, is_live=True)
+    assert (live.built, live.html) == ([], first.html)
+    assert live.html.count("data-ticks") == 4  # in the rows and the graph
+    assert Page(documents, monkeypatch, START + 3000).html != first.html
+
+
 def test_tasks_of_another_run_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     Page(states(("a", SUCCEEDED)), monkeypatch, START)
     parsed: list[str] = []
@@ -106,7 +124,7 @@ def test_attempt_without_run_id_has_no_link(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_structure_is_that_of_the_last_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
-    depends_on = [{"task_key": "a", "outcome": "true"}, {"task_key": "b"}, {}, "odd"]
+    depends_on = [{"task_key": "a", "outcome": "true"}, {"task_key": "b"}]
     documents = [
         task("a", SUCCEEDED, run_id=1, depends_on=None),
         task("b", SUCCEEDED, run_id=2, depends_on=[{"task_key": "a"}]),
@@ -115,3 +133,16 @@ def test_structure_is_that_of_the_last_attempts(monkeypatch: pytest.MonkeyPatch)
     ]
     page = Page(documents, monkeypatch, START)
     assert page.markup.structure == (("a", ()), ("b", ("a",)), ("c", ("a", "b")))
+
+
+def test_parsed_task_keeps_its_dependencies_and_no_secrets() -> None:
+    """The end of a run is predicted from them."""
+    document = task(
+        "b",
+        BLOCKED,
+        depends_on=[{"task_key": "a"}],
+        notebook_task={"notebook_path": "/b", "base_parameters": {"api_token": "hunter2"}},
+    )
+    parsed = queries.parse_task(current_jobs["etl"], document)
+    assert [each.task_key for each in parsed.depends_on or ()] == ["a"]
+    assert "hunter2" not in str(parsed)
