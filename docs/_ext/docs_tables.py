@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from docs_servers import PROXIES, SERVERS, describe_server
 from flask import Flask
 
 from flask_lakeflow_jobs import LakeflowJobs, LakeflowJobsError, Outcome
@@ -307,6 +308,34 @@ def local_tasks() -> Table:
     )
 
 
+def servers() -> Table:
+    """Build the table of servers from the rows of the test matrix."""
+    return Table(
+        (
+            "Server",
+            "Streams",
+            "A viewer who leaves is noticed",
+            "At its stop, the server",
+            "Set, or use instead",
+        ),
+        tuple(
+            (describe_server(row), row.streams.value, row.leave.value, row.stop.value, row.advice)
+            for row in SERVERS
+        ),
+    )
+
+
+def proxies() -> Table:
+    """Build the table of proxies from the rows of the test matrix."""
+    return Table(
+        ("Proxy", "Set", "Streams on gunicorn's gthread worker"),
+        tuple(
+            (row.title, code(row.settings) if row.settings else "nothing", row.streams.value)
+            for row in PROXIES
+        ),
+    )
+
+
 def commands() -> str:
     """Render the commands of ``flask jobs`` with their options in Markdown."""
     context = click.Context(command_group, info_name="flask jobs")
@@ -348,6 +377,8 @@ TABLES: Mapping[str, Callable[[], Table]] = {
     "http-parameters": http_parameters,
     "local-api": local_api,
     "local-tasks": local_tasks,
+    "servers": servers,
+    "proxies": proxies,
 }
 
 

@@ -1,38 +1,94 @@
-"""Real gunicorn servers in front of the local workspace."""
+"""Every server and proxy of the matrix, started once for all tests of its row."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 
 import pytest
+from docs_servers import PROXIES, SERVERS, THREADS, ProxyRow, ServerRow
 
-from flask_lakeflow_jobs.testing import FaultyWorkspace
-from tests.streaming.servers import Server, gunicorn
+from tests.servers.commands import find, proxy_command, server_command
+from tests.streaming.conftest import build_environment, fake_workspace, run_id
+from tests.streaming.servers import Server, find_free_port
+from tests.streaming.workspace import FakeWorkspace
 
-Gunicorn = Callable[..., Server]
+__all__ = ["Site", "fake_workspace", "run_id"]
+
+#: The server behind the proxies.
+UPSTREAM = SERVERS[0]
 
 
-@pytest.fixture
-def start_gunicorn(
-    fault_proxy: FaultyWorkspace, job_ids: Mapping[str, int], tmp_path: Path
-) -> Iterator[Gunicorn]:
-    """Starts gunicorn. Keywords in capitals are settings of the app."""
+@dataclass(frozen=True)
+class Site:
+    """A running row of the matrix.
+
+    :param server: what viewers connect to.
+    :param app: what runs the app: the same server, or the one behind the proxy.
+    """
+
+    row: ServerRow | ProxyRow
+    server: Server
+    app: Server
+
+    @property
+    def app_row(self) -> ServerRow:
+        return self.row if isinstance(self.row, ServerRow) else UPSTREAM
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(row, id=row.name, marks=pytest.mark.xdist_group(row.name))
+        for row in (*SERVERS, *PROXIES)
+    ],
+)
+def site(
+    request: pytest.FixtureRequest,
+    fake_workspace: FakeWorkspace,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Site]:
+    row = request.param
+    skip_if_missing(row)
     with ExitStack() as stack:
+        folder = tmp_path_factory.mktemp(row.name)
 
-        def start(*arguments: str, **settings: str) -> Server:
-            environment = {
-                "DATABRICKS_HOST": fault_proxy.host,
-                "DATABRICKS_TOKEN": fault_proxy.token,
-                "DATABRICKS_JOB_GATED": str(job_ids["gated"]),
-                "DATABRICKS_JOB_NEVER": str(job_ids["never"]),
-                "LAKEFLOW_JOBS_POLL_INTERVAL": "0.25",
-                "LAKEFLOW_JOBS_HEARTBEAT": "0.2",
-                **settings,
-            }
-            return stack.enter_context(
-                Server(tmp_path / "server", gunicorn(*arguments), environment)
-            )
+        def start(row: ServerRow | ProxyRow, name: str, upstream: int = 0) -> tuple[Server, int]:
+            port = find_free_port()
+            server_folder = folder / name
+            server_folder.mkdir()
+            if isinstance(row, ProxyRow):
+                command = proxy_command(row, server_folder, port, upstream)
+                environment = {"HOME": str(server_folder)}  # where Caddy keeps its files
+            else:
+                command = server_command(row, THREADS, server_folder, port)
+                settings = {"SITE_ADAPTER": row.adapter, **row.settings}
+                environment = build_environment(fake_workspace, **settings)
+            server = Server(server_folder, command, environment, port)
+            return stack.enter_context(server), port
 
-        yield start
+        if isinstance(row, ProxyRow):
+            app, upstream = start(UPSTREAM, "app")
+            server, _ = start(row, "proxy", upstream)
+            yield Site(row, server, app)
+        else:
+            server, _ = start(row, "app")
+            yield Site(row, server, server)
+
+
+def skip_if_missing(row: ServerRow | ProxyRow) -> None:
+    """Skip a row whose server is not installed. In CI, it never is."""
+    if os.environ.get("CI"):
+        return
+    if isinstance(row, ProxyRow):
+        if find(row.executable) is None:
+            pytest.skip(f"apt-get install {row.package}")
+        return
+    for package in row.packages:
+        try:
+            version(package)
+        except PackageNotFoundError:
+            pytest.skip(f"pip install {package}")

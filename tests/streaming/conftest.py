@@ -30,20 +30,25 @@ def run_id(fake_workspace: FakeWorkspace) -> int:
     return fake_workspace.set_state(next(RUN_IDS))
 
 
+def build_environment(fake_workspace: FakeWorkspace, **settings: str) -> dict[str, str]:
+    """Return the environment of an app whose job is in the fake workspace."""
+    return {
+        "DATABRICKS_HOST": fake_workspace.host,
+        "DATABRICKS_TOKEN": fake_workspace.token,
+        "DATABRICKS_JOB_ETL": str(JOB_ID),
+        "LAKEFLOW_JOBS_POLL_INTERVAL": "0.25",
+        "LAKEFLOW_JOBS_HEARTBEAT": "0.2",
+        **settings,
+    }
+
+
 @contextmanager
 def server_starter(fake_workspace: FakeWorkspace, folder: Path) -> Iterator[StartServer]:
     numbers = itertools.count()
     with ExitStack() as stack:
 
         def start_server(command: Sequence[str], **settings: str) -> Server:
-            environment = {
-                "DATABRICKS_HOST": fake_workspace.host,
-                "DATABRICKS_TOKEN": fake_workspace.token,
-                "DATABRICKS_JOB_ETL": str(JOB_ID),
-                "LAKEFLOW_JOBS_POLL_INTERVAL": "0.25",
-                "LAKEFLOW_JOBS_HEARTBEAT": "0.2",
-                **settings,
-            }
+            environment = build_environment(fake_workspace, **settings)
             server_folder = folder / f"server-{next(numbers)}"
             return stack.enter_context(Server(server_folder, command, environment))
 

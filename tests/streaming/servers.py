@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -23,37 +24,25 @@ from tests.support import DEADLINE, wait_until
 
 SITE = "tests.streaming.site:create_app()"
 
-WAITRESS = """
-import sys, waitress
-from tests.streaming.site import create_app
-server = waitress.create_server(create_app(), listen="127.0.0.1:0", threads=int(sys.argv[1]))
-print(f"Listening at: http://127.0.0.1:{server.effective_port}", flush=True)
-server.run()
-"""
-
-WERKZEUG = """
-from werkzeug.serving import make_server
-from tests.streaming.site import create_app
-server = make_server("127.0.0.1", 0, create_app(), threaded=True)
-print(f"Listening at: http://127.0.0.1:{server.server_port}", flush=True)
-server.serve_forever()
-"""
+#: The root of the project, from which servers import the tests' apps.
+ROOT = Path(__file__).parents[2]
 
 
 def gunicorn(*arguments: str) -> list[str]:
-    """Return the arguments with which Python runs gunicorn."""
+    """Return the command that runs gunicorn."""
     return [
+        sys.executable,
         "-m",
         "gunicorn",
         "--bind=127.0.0.1:0",
-        *_no_control_socket(),
+        *no_control_socket(),
         *arguments,
         SITE,
     ]
 
 
 @functools.cache
-def _no_control_socket() -> Sequence[str]:
+def no_control_socket() -> Sequence[str]:
     """Return the option without which all gunicorns of a user would share a control socket."""
     option = "--no-control-socket"
     shown = subprocess.run([sys.executable, "-m", "gunicorn", "--help"], capture_output=True)
@@ -64,28 +53,31 @@ def gthread(threads: int, *arguments: str) -> list[str]:
     return gunicorn("--worker-class=gthread", f"--threads={threads}", *arguments)
 
 
-def waitress(threads: int) -> list[str]:
-    return ["-c", WAITRESS, str(threads)]
-
-
-def werkzeug() -> list[str]:
-    return ["-c", WERKZEUG]
+def find_free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 class Server:
     """A server process.
 
     :param folder: for the log.
-    :param command: arguments of Python.
     :param environment: settings of the app.
+    :param port: where it listens; ``None``: its log says where.
     """
 
     def __init__(
-        self, folder: Path, command: Sequence[str], environment: Mapping[str, str]
+        self,
+        folder: Path,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        port: int | None = None,
     ) -> None:
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         self._log = folder / "log"
-        self._command = [sys.executable, *command]
+        self._command = command
+        self._port = port
         inherited = {
             name: value
             for name, value in os.environ.items()
@@ -93,6 +85,7 @@ class Server:
         }
         self._environment = {
             **inherited,
+            "PYTHONPATH": str(ROOT),
             "DATABRICKS_CONFIG_FILE": str(folder / "no-such-file"),
             "LAKEFLOW_JOBS_WARM_UP": "false",  # tests count threads, files and memory
             **environment,
@@ -132,11 +125,11 @@ class Server:
         finally:
             connection.close()
 
-    def connect(self) -> HTTPConnection:
+    def connect(self, timeout: float = DEADLINE) -> HTTPConnection:
         parts = urlsplit(self.url)
         if parts.scheme == "https":
-            return HTTPSConnection(parts.netloc, timeout=DEADLINE, context=_unverified_context())
-        return HTTPConnection(parts.netloc, timeout=DEADLINE)
+            return HTTPSConnection(parts.netloc, timeout=timeout, context=_unverified_context())
+        return HTTPConnection(parts.netloc, timeout=timeout)
 
     def responding_worker(self) -> int:
         """Return the process id of a worker that responds; 0 if none does."""
@@ -180,6 +173,8 @@ class Server:
         return time.monotonic() - began
 
     def _address(self) -> str:
+        if self._port is not None:
+            return f"http://127.0.0.1:{self._port}"
         return "".join(re.findall(r"Listening at: (https?://[\d.:]+)", self.log))
 
     def _kill(self) -> None:

@@ -148,6 +148,20 @@ def test_other_connections_are_kept_alive(server: Server, run_id: int) -> None:
     connection.close()
 
 
+def test_handed_off_connection_announces_its_close(
+    server: Server, fake_workspace: FakeWorkspace, run_id: int
+) -> None:
+    """A response of one part is not handed off, so its connection is kept."""
+    headers = []
+    for _ in range(2):
+        with server.stream(run_id) as viewer:
+            assert next(viewer).name == "message"
+            fake_workspace.end_run(run_id)
+            assert names(viewer)[-1] == "end"
+            headers.append(viewer.headers["Connection"])
+    assert headers == ["close", "keep-alive"]
+
+
 STALLED = 20
 
 #: Bytes of a run's description.

@@ -106,7 +106,7 @@ def test_worker_at_max_requests_ends_its_streams_cleanly(
         assert server.responding_worker()
 
 
-@on(HANDOFF, BLOCKING, more=["--workers=2"])
+@on(HANDOFF, BLOCKING, GEVENT, more=["--workers=2"])
 def test_killed_workers_cost_no_client_the_end_nor_send_it_twice(
     start_server: StartServer,
     fake_workspace: FakeWorkspace,

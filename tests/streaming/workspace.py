@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from tests.run_documents import JOB_ID, SUCCEEDED, Document, run_state
 from tests.support import DEADLINE, wait_until
 
 RUNNING = run_state("RUNNING")
+CANCELED = run_state("TERMINATED", "CANCELED", status="TERMINATED", code="USER_CANCELED")
 
 #: Runs in one page of runs/list. Source: Jobs API 2.2.
 PAGE = 25
@@ -28,6 +30,7 @@ class FakeWorkspace:
         self._lock = threading.Lock()
         self._runs: dict[int, Document] = {}
         self._requests: list[str] = []
+        self._new_run_ids = itertools.count(500_001)
         self._is_responsive = threading.Event()
         self._is_responsive.set()
         self._server = _Server(("127.0.0.1", 0), self)
@@ -96,6 +99,16 @@ class FakeWorkspace:
                 return 200, self._page(int(query.get("page_token") or 0))
         return 404, {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "It is not there."}
 
+    def receive(self, path: str, document: Document) -> tuple[int, Document]:
+        """Start or cancel a run, and return the status and the body of the response."""
+        if path.endswith("/jobs/run-now"):
+            run_id = self.set_state(next(self._new_run_ids))
+            return 200, {"run_id": run_id, "number_in_job": run_id}
+        if path.endswith("/jobs/runs/cancel"):
+            self.set_state(document["run_id"], CANCELED, end_time=2)
+            return 200, {}
+        return self.respond(path, {})
+
     def _page(self, begin: int) -> Document:
         active = sorted((run for run in self._runs.values() if "end_time" not in run), key=_newest)
         page: Document = {"runs": active[begin : begin + PAGE]}
@@ -128,7 +141,13 @@ class _Connection(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-        status, document = self.server.workspace.respond(parts.path, query)
+        self._send(*self.server.workspace.respond(parts.path, query))
+
+    def do_POST(self) -> None:
+        document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self._send(*self.server.workspace.receive(self.path, document))
+
+    def _send(self, status: int, document: Document) -> None:
         body = json.dumps(document).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
