@@ -24,7 +24,7 @@ from .errors import (
     UpstreamUnavailable,
 )
 from .extension import LakeflowJobs
-from .globals import current_jobs
+from .globals import current_jobs, health
 from .handle import JobHandle
 from .idempotency import Triggered
 from .identity import ProxyUser
@@ -69,6 +69,7 @@ __all__ = [
     "UpstreamUnauthenticated",
     "UpstreamUnavailable",
     "current_jobs",
+    "health",
     "run_canceled",
     "run_changed",
     "run_finished",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import cast
+from typing import Any, cast
 
-from flask import current_app, has_app_context
+from flask import Flask, current_app, has_app_context
 
 from .concurrency import reset_after_late_patch
 from .errors import UnknownJob
@@ -32,6 +32,18 @@ def current_state() -> AppState:
             " extension, when you create the app."
         )
     return cast("AppState", state)
+
+
+def health(app: Flask) -> dict[str, Any]:
+    """Return how the extension is doing in this process, for a health route of the app's own.
+
+    This calls neither the workspace nor the cache. ``status`` is ``degraded`` if the workspace does
+    not respond, polls are late, or the shared cache is unavailable; otherwise it is ``ok``.
+
+    :raises RuntimeError: the extension is not set up for the app.
+    """
+    with app.app_context():
+        return current_state().health()
 
 
 class Jobs(Mapping[str, JobHandle]):

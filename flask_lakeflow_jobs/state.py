@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import signals, telemetry
 from .concurrency import reset_in_new_processes
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 #: The key of the state in ``app.extensions``.
 EXTENSION_KEY = "lakeflow_jobs"
+
+#: Polls are late if none has succeeded for so many poll intervals and the timeout of a read.
+LATE_INTERVALS = 3
 
 
 class AppState:
@@ -66,6 +69,8 @@ class AppState:
             ),
             is_closing=is_closing,
         )
+        #: Returns the numbers of the event streams, if the app serves any.
+        self.read_streams: Callable[[], dict[str, Any]] = dict
         self._connect = connect
         self._upstream: Upstream | None = None
         self._reset()
@@ -84,7 +89,25 @@ class AppState:
         with self._lock:
             if self._upstream is None:
                 self._upstream = upstream
+                telemetry.observe_health(self)
             return self._upstream
+
+    def health(self) -> dict[str, Any]:
+        """Return how the extension is doing in this process. This makes no call."""
+        upstream, seconds_since_poll = self._upstream, self.hub.seconds_since_poll
+        is_circuit_open = upstream is not None and upstream.call_resources.breaker.is_open
+        latest = self.settings.read_timeout + LATE_INTERVALS * self.settings.poll_interval
+        is_late = seconds_since_poll is not None and seconds_since_poll > latest
+        is_degraded = is_circuit_open or is_late or self.cache.is_failing
+        no_streams = {"pushed": 0, "onThreads": 0, "limit": None, "free": None, "sentToPoll": 0}
+        return {
+            "status": "degraded" if is_degraded else "ok",
+            "streams": {**no_streams, **self.read_streams()},
+            "watchedRuns": self.hub.subscribed_run_count,
+            "secondsSincePoll": seconds_since_poll,
+            "circuitBreakerOpen": is_circuit_open,
+            "cacheAvailable": not self.cache.is_failing,
+        }
 
     def warm_up(self) -> None:
         """Load the SDK and OpenTelemetry; if any calls are made as the app, log in and connect.
@@ -119,4 +142,5 @@ class AppState:
         with self.app.app_context():
             signals.send(signals.run_changed, self.app, **payload)
             if status.is_terminal:
+                telemetry.count_finished_run(run_key.job.key, status.outcome.value)
                 signals.send(signals.run_finished, self.app, **payload)

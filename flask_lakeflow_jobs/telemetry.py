@@ -6,14 +6,17 @@ Attributes contain keys of jobs, operations and outcomes; never a token or a par
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from functools import cache
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from weakref import WeakSet
 
 from .errors import LakeflowJobsError
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Counter
+    from opentelemetry.metrics import Observation as Measured
 
 T = TypeVar("T")
 
@@ -59,6 +62,121 @@ class Instruments:
         self.counter: Counter | None = (
             meter.create_counter(f"lakeflow.{kind}.{self.counted}") if self.counted else None
         )
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """A number that is read whenever metrics are exported.
+
+    :param path: where it is in the health of an app.
+    :param combine: makes one number of those of all apps in the process.
+    """
+
+    name: str
+    unit: str
+    description: str
+    path: tuple[str, ...]
+    combine: Callable[[list[float]], float] = sum
+
+
+GAUGES = (
+    Gauge("lakeflow.streams.pushed", "{stream}", "Streams without a thread", ("streams", "pushed")),
+    Gauge("lakeflow.streams.threads", "{stream}", "Streams with one", ("streams", "onThreads")),
+    Gauge("lakeflow.streams.limit", "{stream}", "Maximum of streams", ("streams", "limit")),
+    Gauge("lakeflow.streams.free", "{stream}", "Streams that fit in", ("streams", "free")),
+    Gauge(
+        "lakeflow.streams.sent_to_poll",
+        "{viewer}",
+        "Viewers that had to poll, since the start",
+        ("streams", "sentToPoll"),
+    ),
+    Gauge("lakeflow.runs.watched", "{run}", "Runs with viewers", ("watchedRuns",)),
+    Gauge(
+        "lakeflow.poll.age",
+        "s",
+        "Seconds since the last successful poll, while there is a run to poll",
+        ("secondsSincePoll",),
+        max,
+    ),
+    Gauge(
+        "lakeflow.circuit_breaker.open",
+        "1",
+        "1 while the workspace does not respond, otherwise 0",
+        ("circuitBreakerOpen",),
+        max,
+    ),
+    Gauge(
+        "lakeflow.cache.available",
+        "1",
+        "1 while the shared cache can be used, otherwise 0",
+        ("cacheAvailable",),
+        min,
+    ),
+)
+
+
+class HasHealth(Protocol):
+    """The state of one app whose gauges are observed."""
+
+    def health(self) -> dict[str, Any]:
+        """Return numbers, some in objects; ``None`` for those that are not known."""
+
+
+#: Apps whose gauges are observed, as long as they exist.
+_observed: WeakSet[HasHealth] = WeakSet()
+
+
+def observe_health(app: HasHealth) -> None:
+    """Observe the gauges of an app, if OpenTelemetry is installed."""
+    if _create_gauges():
+        _observed.add(app)
+
+
+@cache
+def _create_gauges() -> bool:
+    try:
+        from opentelemetry import metrics  # an extra
+    except ImportError:
+        return False
+    meter = metrics.get_meter(INSTRUMENTATION_NAME)
+    for gauge in GAUGES:
+        meter.create_observable_gauge(
+            gauge.name,
+            callbacks=[partial(_observe_gauge, gauge)],
+            unit=gauge.unit,
+            description=gauge.description,
+        )
+    return True
+
+
+def _observe_gauge(gauge: Gauge, options: object) -> Iterator[Measured]:
+    from opentelemetry.metrics import Observation as Measured
+
+    values = []
+    for app in list(_observed):
+        value: Any = app.health()
+        for key in gauge.path:
+            value = value[key]
+        if value is not None:
+            values.append(float(value))
+    if values:
+        yield Measured(gauge.combine(values))
+
+
+def count_finished_run(job: str, outcome: str) -> None:
+    """Count a run that this process has followed to its end."""
+    counter = _finished_runs_counter()
+    if counter is not None:
+        counter.add(1, {JOB_ATTRIBUTE: job, OUTCOME_ATTRIBUTE: outcome})
+
+
+@cache
+def _finished_runs_counter() -> Counter | None:
+    try:
+        from opentelemetry import metrics  # an extra
+    except ImportError:
+        return None
+    return metrics.get_meter(INSTRUMENTATION_NAME).create_counter("lakeflow.runs.finished")
 
 
 @cache

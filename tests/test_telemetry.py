@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 from flask import Flask
@@ -19,8 +20,10 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from flask_lakeflow_jobs import telemetry
+from flask_lakeflow_jobs import health, telemetry
+from flask_lakeflow_jobs.globals import current_state
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
+from flask_lakeflow_jobs.upstream.circuit_breaker import FAILURE_THRESHOLD
 from tests.conftest import MakeApp, Serve
 from tests.sse_client import Stream
 from tests.support import ALICE, RunGate, on_behalf_of, wait_until
@@ -246,6 +249,44 @@ def test_stream_span_at_maximum_lifetime_has_outcome_sent_back(
     assert attributes["lakeflow.outcome"] == "sent_back"
 
 
+def test_gauges_are_those_of_the_health_of_all_apps(
+    make_app: MakeApp, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def values(name: str) -> list[float]:
+        return [point.value for point in recorder.points(name)]
+
+    monkeypatch.setattr(telemetry, "_observed", WeakSet())  # not the apps of other tests
+    apps = [make_app(), make_app()]
+    assert not values("lakeflow.circuit_breaker.open"), "only from the first call on"
+    for app in apps:
+        app.test_client().get("/api/jobs/quick/runs")
+    assert values("lakeflow.circuit_breaker.open") == [0.0]
+    with apps[1].app_context():
+        for _ in range(FAILURE_THRESHOLD):
+            current_state().upstream.call_resources.breaker.record_failure()
+    assert values("lakeflow.circuit_breaker.open") == [1.0]
+    assert values("lakeflow.cache.available") == [1.0]
+    assert values("lakeflow.runs.watched") == [0.0]
+    assert not values("lakeflow.poll.age"), "there is nothing to poll"
+
+
+def test_every_gauge_is_a_number_of_the_health(app: Flask) -> None:
+    numbers: Any = health(app)
+    for gauge in telemetry.GAUGES:
+        value = numbers
+        for key in gauge.path:
+            value = value[key]
+        assert value is None or isinstance(value, int | float), gauge.name
+
+
+def test_finished_runs_are_counted_by_job_and_outcome(
+    client: FlaskClient, recorder: Recorder
+) -> None:
+    client.post("/api/jobs/quick/run?stream=true", json={}).get_data()
+    counted = [dict(point.attributes) for point in recorder.points("lakeflow.runs.finished")]
+    assert {"lakeflow.job.key": "quick", "lakeflow.outcome": "succeeded"} in counted
+
+
 WITHOUT = """
 import sys
 sys.modules["opentelemetry"] = None  # as if it were not installed
@@ -260,6 +301,9 @@ assert telemetry.observe_stream(["etl"]) is observation
 with telemetry.observe_trigger("etl") as trigger:
     assert trigger is observation
     trigger.set_attribute(telemetry.REPLAYED_ATTRIBUTE, True)
+
+telemetry.observe_health(object())
+telemetry.count_finished_run("etl", "succeeded")
 """
 
 

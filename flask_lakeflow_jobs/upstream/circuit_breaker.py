@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 
@@ -12,6 +13,8 @@ from ..errors import UpstreamUnavailable
 FAILURE_THRESHOLD = 5
 
 RESET_TIMEOUT_SECONDS = 5.0
+
+_log = logging.getLogger("flask_lakeflow_jobs.upstream")
 
 
 class CircuitBreaker:
@@ -31,6 +34,11 @@ class CircuitBreaker:
         self._lock = threading.Lock()
         self._failures = 0
         self._open_until = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether the circuit is open or half-open."""
+        return self._failures >= FAILURE_THRESHOLD
 
     def check(self) -> None:
         """Let a call pass.
@@ -54,11 +62,21 @@ class CircuitBreaker:
         """Close the circuit: the workspace has responded, if only with an error."""
         if self._failures:
             with self._lock:
-                self._failures = 0
+                was_open, self._failures = self.is_open, 0
+            if was_open:
+                _log.warning("The workspace responds again. The circuit breaker is closed.")
 
     def record_failure(self) -> None:
         """Count a call without a response."""
         with self._lock:
             self._failures += 1
-            if self._failures == FAILURE_THRESHOLD:
+            opens = self._failures == FAILURE_THRESHOLD
+            if opens:
                 self._open_until = self._monotonic() + RESET_TIMEOUT_SECONDS
+        if opens:
+            _log.warning(
+                "The workspace did not respond to %d calls in a row. The circuit breaker is open:"
+                " calls fail at once, except for one every %g seconds.",
+                FAILURE_THRESHOLD,
+                RESET_TIMEOUT_SECONDS,
+            )

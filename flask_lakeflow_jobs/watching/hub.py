@@ -100,6 +100,18 @@ class Hub:
         with self._changed:
             return sum(run.subscriber_count > 0 for run in self._watched_runs.values())
 
+    @property
+    def seconds_since_poll(self) -> float | None:
+        """Return how long no poll has succeeded; ``None`` while there is nothing to poll."""
+        with self._changed:
+            created_at = [
+                run.created_at for run in self._watched_runs.values() if run.is_waited_for
+            ]
+        if not created_at:
+            return None
+        last = max(min(created_at), self._poller.last_success_at)
+        return max(0.0, self._clock.monotonic() - last)
+
     def subscribe(self, run_key: RunKey, last_state: StateId | None = None) -> Subscription:
         """Subscribe to a run; close the subscription when you are done.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -69,6 +70,7 @@ class RunPoller:
         self._dispatcher = dispatcher
         self._clock = clock
         self._settings = settings
+        self.last_success_at = -math.inf  # by the monotonic clock; here or in another process
         self._lock = threading.Lock()
         self._group_poll_at: dict[str, float] = {}
         self._failing: WeakSet[WatchedRun] = WeakSet()  # those without subscribers disappear
@@ -241,6 +243,7 @@ class RunPoller:
             _log.warning("All runs can be polled again.")
 
     def _publish(self, watched_run: WatchedRun, snapshot: Snapshot) -> bool:
+        self.last_success_at = self._clock.monotonic()
         is_new = watched_run.publish(snapshot=snapshot)
         if is_new:
             self._dispatcher.dispatch(watched_run.run_key, snapshot)

@@ -156,6 +156,11 @@ class WatchedRun:
         )
 
     @property
+    def is_waited_for(self) -> bool:
+        """Return whether subscribers wait for another state."""
+        return self.subscriber_count > 0 and not self.state.is_final
+
+    @property
     def is_polling(self) -> bool:
         return self.poll_state is not PollState.IDLE
 

@@ -13,6 +13,7 @@ from werkzeug.routing import Map, MapAdapter, Rule
 from ..clock import Clock
 from ..config.readers import parse_path_prefix
 from ..config.settings import AppSettings
+from ..state import EXTENSION_KEY
 from . import views
 from .assets import BROWSER_MODULE, browser_module
 from .csrf import refuse_cross_site
@@ -37,6 +38,7 @@ ROUTES: list[Route] = [
     ("/<key>/runs/<run_id>/stream", views.stream_run, ["GET"]),
     ("/stream", views.stream_runs, ["GET"]),
     ("/openapi.json", views.show_openapi, ["GET"]),
+    ("/health", views.show_health, ["GET"]),
     (f"/{BROWSER_MODULE}", browser_module, ["GET"]),
 ]
 
@@ -54,6 +56,7 @@ def register_routes(app: Flask, settings: AppSettings, clock: Clock, *, url_pref
     """
     streams = StreamOpener(settings, clock, is_closing)
     app.extensions[EXTENSION] = WebState(streams)
+    app.extensions[EXTENSION_KEY].read_streams = streams.limiter.describe_usage
     app.register_blueprint(
         build_blueprint(url_prefix, accepts_notifications=settings.accepts_notifications)
     )

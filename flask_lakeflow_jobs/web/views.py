@@ -58,6 +58,14 @@ def show_openapi() -> Response:
     )
 
 
+def show_health() -> Response:
+    """Respond with the status, and with the numbers to those who may view a job."""
+    health = current_state().health()
+    if not any(current_authorizer().viewable_jobs()):
+        health = {"status": health["status"]}
+    return json_response(health)
+
+
 def trigger(key: str) -> Response:
     authorizer = current_authorizer()
     with request_handle(authorizer, key, "run") as handle:

@@ -258,7 +258,13 @@ def test_user_who_is_not_authenticated_is_none(make_app: MakeApp, is_authenticat
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("POST", "never/run"), ("GET", "never"), ("GET", ""), ("GET", "openapi.json")],
+    [
+        ("POST", "never/run"),
+        ("GET", "never"),
+        ("GET", ""),
+        ("GET", "openapi.json"),
+        ("GET", "health"),
+    ],
 )
 def test_failing_user_loader_is_403_and_reveals_nothing(
     make_app: MakeApp,

@@ -81,3 +81,18 @@ def test_open_circuit_says_when_to_retry() -> None:
         circuit.breaker.check()
     assert suspended.value.retryable
     assert suspended.value.retry_seconds == RESET_TIMEOUT_SECONDS / 2
+
+
+def test_opening_and_closing_are_logged_once_each(caplog: pytest.LogCaptureFixture) -> None:
+    breaker = CircuitBreaker(FakeClock().monotonic)
+    states = []
+    for record in [breaker.record_failure] * (FAILURE_THRESHOLD + 2) + [
+        breaker.record_response
+    ] * 2:
+        record()
+        states.append(breaker.is_open)
+    assert states == [False] * (FAILURE_THRESHOLD - 1) + [True] * 3 + [False] * 2
+    opened, closed = caplog.messages
+    assert "did not respond to 5 calls in a row" in opened
+    assert closed == "The workspace responds again. The circuit breaker is closed."
+    assert {record.name for record in caplog.records} == {"flask_lakeflow_jobs.upstream"}

@@ -288,3 +288,33 @@ def test_cache_that_always_fails_costs_no_update() -> None:
     harness.poll(RUNNING)
     harness.poll(ENDED, after=POLL_INTERVAL)
     assert outcomes(subscription.collect()) == ["succeeded"]
+
+
+def test_age_of_the_last_poll_grows_while_no_poll_succeeds(harness: HubHarness) -> None:
+    def age() -> float | None:
+        return harness.hub.seconds_since_poll
+
+    assert age() is None, "nothing to poll"
+    harness.clock.sleep(1000.0)
+    subscription = harness.subscribe()
+    assert age() == 0.0
+    harness.poll(RUNNING)
+    harness.poll(UpstreamUnavailable("Not now."), after=POLL_INTERVAL)
+    harness.poll(after=POLL_INTERVAL)
+    assert age() == 2 * POLL_INTERVAL
+    harness.poll(RUNNING, after=POLL_INTERVAL)
+    assert age() == 0.0
+    harness.clock.sleep(3.0)
+    assert age() == 3.0
+    subscription.close()
+    assert age() is None
+
+
+def test_polls_of_another_process_count_as_successful() -> None:
+    processes = Processes(0.0, 0.0)
+    processes.source.set_response(LONG_RUNNING)
+    processes.subscribe(ONE)
+    processes.run(4 * POLL_INTERVAL)
+    ages = [hub.seconds_since_poll for hub in processes.hubs]
+    assert len(processes.source.polls) < 8
+    assert all(age is not None and age <= 2 * POLL_INTERVAL for age in ages), ages

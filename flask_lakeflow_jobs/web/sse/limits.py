@@ -47,6 +47,27 @@ class StreamLimiter:
         self._sockets = 0
         self._threads = 0
         self._waiting = 0
+        self._limit: int | None = None
+        self._sent_to_poll = 0
+
+    def describe_usage(self) -> dict[str, int | None]:
+        """Return the streams that are held, and how many more fit.
+
+        Limits are those at the last request for a stream: they depend on the server.
+        """
+        limit = self._limit
+        return {
+            "pushed": self._sockets,
+            "onThreads": self._threads,
+            "limit": limit,
+            "free": None if limit is None else max(0, limit - self.held),
+            "sentToPoll": self._sent_to_poll,
+        }
+
+    def count_sent_to_poll(self) -> None:
+        """Count a viewer that asked for a stream and has to poll."""
+        with self._lock:
+            self._sent_to_poll += 1
 
     @property
     def held(self) -> int:
@@ -56,7 +77,8 @@ class StreamLimiter:
         """Return a permit for a stream that needs no thread, or ``None`` at the limit."""
         limit = DEFAULT_MAX_SOCKETS if self._max_streams is None else self._max_streams
         with self._lock:
-            if self.held >= min(limit, descriptor_capacity()):
+            self._limit = min(limit, descriptor_capacity())
+            if self.held >= self._limit:
                 return None
             self._sockets += 1
         return StreamPermit(self, holds_thread=False)
@@ -64,6 +86,7 @@ class StreamLimiter:
     def acquire_thread(self, server: Server) -> StreamPermit | None:
         """Return a permit for a stream that holds a thread, or ``None`` at the limit."""
         with self._lock:
+            self._limit = min(self._thread_limit(server), descriptor_capacity())
             is_added = self.held < descriptor_capacity() and self._add_thread(server)
         return StreamPermit(self, holds_thread=True) if is_added else None
 

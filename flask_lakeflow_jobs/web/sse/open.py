@@ -138,6 +138,8 @@ class StreamOpener:
             if decision is StreamDecision.FINISHED:
                 return Response(status=204)
             if decision is StreamDecision.SNAPSHOT or permit is None:
+                if not poll:
+                    self.limiter.count_sent_to_poll()
                 return _respond([encode_current_state(subscription, first.updates, encode)])
             now = self._clock.monotonic()
             lifetime = add_jitter(min(self._settings.stream_max_seconds, server.max_stream_seconds))

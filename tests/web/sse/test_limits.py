@@ -194,3 +194,17 @@ def test_first_read_permit_depends_on_the_threads_of_the_server(
     server: Server, expected: int
 ) -> None:
     assert sum(first_read_permits(StreamLimiter(None), server, 100)) == expected
+
+
+def test_usage_has_the_streams_that_are_held_and_free() -> None:
+    limiter = StreamLimiter(3)
+    usage = {"pushed": 0, "onThreads": 0, "limit": None, "free": None, "sentToPoll": 0}
+    assert limiter.describe_usage() == usage
+    permits = [limiter.acquire_socket(), limiter.acquire_thread(UNKNOWN)]
+    limiter.count_sent_to_poll()
+    usage |= {"pushed": 1, "onThreads": 1, "limit": 3, "free": 1, "sentToPoll": 1}
+    assert limiter.describe_usage() == usage
+    for permit in permits:
+        assert permit is not None
+        permit.release()
+    assert limiter.describe_usage() == usage | {"pushed": 0, "onThreads": 0, "free": 3}

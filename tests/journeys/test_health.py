@@ -1,0 +1,97 @@
+"""The health of the extension, by its route and by its function."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from flask_lakeflow_jobs import health
+from flask_lakeflow_jobs.globals import current_state
+from flask_lakeflow_jobs.testing import FaultyWorkspace
+from tests.conftest import MakeApp
+from tests.support import RunGate
+
+HEALTHY = {
+    "status": "ok",
+    "streams": {"pushed": 0, "onThreads": 0, "limit": None, "free": None, "sentToPoll": 0},
+    "watchedRuns": 0,
+    "secondsSincePoll": None,
+    "circuitBreakerOpen": False,
+    "cacheAvailable": True,
+}
+
+
+def test_health_needs_no_call_to_the_workspace(
+    app: Flask, client: FlaskClient, fault_proxy: FaultyWorkspace
+) -> None:
+    response = client.get("/api/jobs/health")
+    assert response.status_code == 200
+    assert response.get_json() == health(app) == HEALTHY
+    assert not fault_proxy.requests
+
+
+def test_streams_and_watched_runs_are_counted(
+    app: Flask, client: FlaskClient, run_gate: RunGate
+) -> None:
+    run_id = client.post("/api/jobs/gated/run", json={"params": run_gate.params}).get_json()[
+        "runId"
+    ]
+    url = f"/api/jobs/gated/runs/{run_id}/stream"
+    stream = client.get(url)
+    next(stream.iter_encoded())
+    during = health(app)
+    client.get(f"{url}?poll=true")
+    run_gate.open()
+    stream.close()
+    assert during["streams"]["pushed"] + during["streams"]["onThreads"] == 1
+    assert during["streams"]["free"] == during["streams"]["limit"] - 1
+    assert during["watchedRuns"] == 1
+    assert during["secondsSincePoll"] >= 0.0
+    assert during["status"] == "ok"
+    assert health(app)["streams"]["sentToPoll"] == 0, "a viewer that wants to poll is no stream"
+
+
+def test_viewers_that_have_to_poll_are_counted(make_app: MakeApp, run_gate: RunGate) -> None:
+    app = make_app(LAKEFLOW_JOBS_MAX_STREAMS=0)
+    client = app.test_client()
+    run_id = client.post("/api/jobs/gated/run", json={"params": run_gate.params}).get_json()[
+        "runId"
+    ]
+    client.get(f"/api/jobs/gated/runs/{run_id}/stream")
+    run_gate.open()
+    streams = health(app)["streams"]
+    assert (streams["sentToPoll"], streams["limit"], streams["free"]) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("what", ["circuit breaker", "cache", "polls"])
+def test_health_is_degraded_and_says_why(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    with app.app_context():
+        state = current_state()
+    changes: dict[str, dict[str, Any]] = {
+        "circuit breaker": {"circuitBreakerOpen": True},
+        "cache": {"cacheAvailable": False},
+        "polls": {"secondsSincePoll": 1000.0},
+    }
+    if what == "circuit breaker":
+        for _ in range(5):
+            state.upstream.call_resources.breaker.record_failure()
+    elif what == "cache":
+        monkeypatch.setattr(type(state.cache), "is_failing", True)
+    else:
+        monkeypatch.setattr(type(state.hub), "seconds_since_poll", 1000.0)
+    assert health(app) == {**HEALTHY, **changes[what], "status": "degraded"}
+
+
+def test_those_who_may_view_no_job_get_the_status_only(make_app: MakeApp) -> None:
+    client = make_app(policy=lambda user, action, key: False).test_client()
+    assert client.get("/api/jobs/health").get_json() == {"status": "ok"}
+
+
+def test_health_of_an_app_without_the_extension_is_an_error() -> None:
+    with pytest.raises(RuntimeError, match="no Lakeflow Jobs"):
+        health(Flask("bare"))
