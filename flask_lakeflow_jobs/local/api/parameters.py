@@ -64,7 +64,7 @@ def parse_repair_request(run: JobRun, settings: Settings, request: Request) -> R
 def parse_idempotency_token(request: Request) -> str | None:
     """Read the token.
 
-    :raises ApiError: it is too long.
+    :raises ApiError: it is too long, or not printable.
     """
     token = request.read_text("idempotency_token")
     if token and len(token) > _MAX_TOKEN_LENGTH:
@@ -72,6 +72,8 @@ def parse_idempotency_token(request: Request) -> str | None:
             f"The idempotency token has {len(token)} characters; at most {_MAX_TOKEN_LENGTH} are "
             "allowed."
         )
+    if token and not token.isprintable():  # nor is half of a surrogate pair, which cannot be saved
+        raise InvalidParameterValue("The idempotency token must consist of printable characters.")
     return token or None
 
 

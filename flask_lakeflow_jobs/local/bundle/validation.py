@@ -93,6 +93,10 @@ def drop_nulls(settings: Settings) -> None:
             pending += [(each, field.item or Field()) for each in value]
 
 
+#: More than the service allows; the checks take seconds for more.
+MAX_TASKS = 5000
+
+
 def validate_settings(settings: Settings) -> None:
     """Check that a job could run, whose settings are converted and have no nulls.
 
@@ -103,6 +107,9 @@ def validate_settings(settings: Settings) -> None:
         read_simulation(settings)
     except SimulationError as error:
         raise FieldError(("tags", SIMULATION_TAG), str(error)) from None
+    if len(settings["tasks"]) > MAX_TASKS:
+        count = len(settings["tasks"])
+        raise FieldError(("tasks",), f"The job has {count} tasks; at most {MAX_TASKS} run here.")
     names = [each["name"] for each in settings.get("parameters", ())]
     for index in _duplicates(names):
         raise FieldError(

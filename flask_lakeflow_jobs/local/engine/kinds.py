@@ -17,6 +17,8 @@ from .files import FileMissing, WorkspaceFiles
 from .templating import format_value
 from .work import CannotRun, ConditionResult, ForEach, NestedRun, ProcessWork, SimulatedWork, Work
 
+_MAX_INPUTS = 5000  # of a for-each task; each is a task run that is kept
+
 
 @dataclass(frozen=True, slots=True)
 class TaskContext:
@@ -138,6 +140,10 @@ def _build_for_each(spec: Settings, context: TaskContext) -> ForEach:
         ) from None
     if not isinstance(inputs, list):
         raise CannotRun(f"The inputs of the for_each_task must be a JSON array, not {inputs!r}.")
+    if len(inputs) > _MAX_INPUTS:
+        raise CannotRun(
+            f"The for_each_task has {len(inputs)} inputs; at most {_MAX_INPUTS} run here."
+        )
     return ForEach(body["task"], inputs, int(body.get("concurrency", 1)))
 
 

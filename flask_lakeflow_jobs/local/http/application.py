@@ -26,6 +26,8 @@ _API_PREFIX = re.compile(r"/api/[0-9.]+(?=/)")
 _RUN_PAGE = re.compile(r"/jobs/([0-9]+)/runs/([0-9]+)")
 _PERMISSIONS = re.compile(r"permissions/jobs/([^/]+)(/permissionLevels)?")
 
+_MAX_DEPTH = 100  # of a body; what is deeper could be read, but not always processed
+
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
@@ -124,7 +126,17 @@ def _read_json(environ: Environ) -> dict[str, Any]:
         raise MalformedRequest("The body is not JSON.") from None
     if not isinstance(body, dict):
         raise MalformedRequest("The body has to be an object.")
+    if _is_deeper_than(body, _MAX_DEPTH):
+        raise MalformedRequest(f"The body is nested more than {_MAX_DEPTH} levels deep.")
     return body
+
+
+def _is_deeper_than(body: dict[str, Any], levels: int) -> bool:
+    level: list[Any] = [body]
+    for _ in range(levels):
+        inner = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [each for values in inner for each in values if isinstance(each, (dict, list))]
+    return bool(level)
 
 
 def _error_body(environ: Environ, error: ApiError) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 import socket
 import threading
 from collections.abc import Callable, Iterable
@@ -15,6 +16,7 @@ _log = logging.getLogger("flask_lakeflow_jobs.local")
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 _LOOPBACK = "127.0.0.1"
+_MAX_CONNECTIONS = 2000
 _MAX_BODY_BYTES = 10 * 1024 * 1024
 
 WsgiApplication = Callable[..., Iterable[bytes]]
@@ -64,7 +66,7 @@ class HttpServer:
             sockets=[listening],
             threads=4,
             channel_timeout=3600,
-            connection_limit=2000,
+            connection_limit=_max_connections(),
             max_request_body_size=_MAX_BODY_BYTES,
             # Larger bodies go through temporary files.
             inbuf_overflow=2 * _MAX_BODY_BYTES,
@@ -79,6 +81,14 @@ class HttpServer:
                 wasyncore.loop(timeout=1, use_poll=True, map=self._sockets, count=1)
         except Exception:
             _log.exception("The server failed")
+
+
+def _max_connections() -> int:
+    """Leave a quarter of the file descriptors to the database, the logs and the tasks."""
+    soft_limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft_limit == resource.RLIM_INFINITY:
+        return _MAX_CONNECTIONS
+    return max(1, min(_MAX_CONNECTIONS, soft_limit * 3 // 4))
 
 
 def _bind(preferred_port: int) -> socket.socket:

@@ -94,6 +94,7 @@ def test_for_each_reads_inputs_and_concurrency(folder: Path) -> None:
     [
         ("nothing", "The inputs of the for_each_task are not valid JSON: 'nothing'."),
         ("5", "The inputs of the for_each_task must be a JSON array, not 5."),
+        (str([0] * 5001), "The for_each_task has 5001 inputs; at most 5000 run here."),
     ],
 )
 def test_for_each_over_invalid_inputs_is_refused(folder: Path, inputs: str, message: str) -> None:

@@ -105,6 +105,40 @@ def test_any_query_gets_a_response_of_the_api(
     assert is_acceptable(answer), (path, query, answer)
 
 
+def nested(levels: int) -> Any:
+    value: Any = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(("levels", "status"), [(99, 200), (100, 400), (500, 400), (900, 400)])
+def test_depth_of_a_body_is_bounded(client: Client, levels: int, status: int) -> None:
+    task = {"task_key": "a", "notebook_task": {"notebook_path": "/x"}}
+    body = {"run_name": "deep", "tasks": [task], "x": nested(levels)}
+    answer = client.http("POST", "/api/2.2/jobs/runs/submit", body)
+    assert answer[0] == status
+    if status == 400:
+        assert "nested more than 100 levels deep" in answer[1]["message"]
+
+
+def test_number_of_tasks_is_bounded(client: Client) -> None:
+    tasks = [
+        {"task_key": f"t{number}", "notebook_task": {"notebook_path": "/x"}}
+        for number in range(5001)
+    ]
+    status, answer = client.http("POST", "/api/2.2/jobs/create", {"name": "many", "tasks": tasks})
+    assert status == 400
+    assert "The job has 5001 tasks; at most 5000 run here." in answer["message"]
+
+
+@pytest.mark.parametrize("token", ["\ud800", "a\nb", "a\0", "\x1b]0;x"])
+def test_token_that_is_not_printable_is_refused(client: Client, token: str) -> None:
+    body = {"job_id": client.job_ids["etl"], "idempotency_token": token}
+    status, answer = client.http("POST", "/api/2.2/jobs/run-now", body)
+    assert (status, answer["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+
+
 def test_workspace_still_serves_after_all_requests(client: Client) -> None:
     assert state_fields(client.jobs.get_run(client.start("etl")))[0] == "RUNNING"
     assert [job.settings.name for job in client.jobs.list(name="etl") if job.settings] == ["etl"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -60,4 +61,15 @@ def test_server_failure_is_logged(
     server.start(hello)
     wait_until(lambda: not server.is_serving, "the end of the server")
     assert "The server failed" in caplog.text
+    server.stop()
+
+
+@pytest.mark.parametrize(("files", "connections"), [(1024, 768), (64, 48), (100_000, 2000), (1, 1)])
+def test_connections_leave_files_for_the_rest(
+    files: int, connections: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (files, files))
+    server = HttpServer(0)
+    assert server._server.adj.connection_limit == connections
+    server.start(hello)
     server.stop()
