@@ -6,7 +6,7 @@ placed, nor rendered again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -157,12 +157,12 @@ class TaskMarkup:
 
     def render_rows(self, line: Timeline) -> Markup:
         """Render the rows of the timeline."""
-        return Markup("\n  ").join(self._render_row(row, line) for row in line.rows)
+        return _join("\n  ", [self._render_row(row, line) for row in line.rows])
 
     def render_nodes(self, graph: Graph) -> Markup:
         """Render the tasks of the graph."""
         sizes = graph.layout.sizes
-        return Markup("\n      ").join(self._render_node(node, sizes) for node in graph.nodes)
+        return _join("\n      ", [self._render_node(node, sizes) for node in graph.nodes])
 
     def _render_row(self, attempt: Attempt, line: Timeline) -> Markup:
         kept = self._by_attempt[id(attempt)]
@@ -181,3 +181,8 @@ class TaskMarkup:
     @cached_property
     def _macros(self) -> Any:
         return current_app.jinja_env.get_template("lakeflow_jobs/_tasks.html").module
+
+
+def _join(separator: str, parts: Sequence[Markup]) -> Markup:
+    """Join parts as they are: ``Markup.join`` would look at each of them again."""
+    return Markup(separator.join(parts))  # noqa: S704

@@ -226,7 +226,14 @@ def life_cycle_of(run: RunOrDocument) -> str:
 
 def has_ended(run: RunOrDocument) -> bool:
     """Return whether a run or a task has ended. A repair makes an ended run active again."""
-    return parse_state(run).has_ended
+    if isinstance(run, (dict, Mapping)):
+        return parse_state(run).has_ended
+    # asked about each task of large runs: the SDK's as_dict would take longer than all else
+    life_cycle = getattr(getattr(run, "state", None), "life_cycle_state", None)
+    state = getattr(getattr(run, "status", None), "state", None)
+    return getattr(life_cycle, "value", None) in TERMINAL_LIFE_CYCLES or (
+        getattr(state, "value", None) == "TERMINATED"
+    )
 
 
 def select_last_attempts(tasks: Iterable[RunTask] | None) -> list[RunTask]:

@@ -7,6 +7,8 @@ import re
 
 import pytest
 from databricks.sdk.service.jobs import (
+    BaseRun,
+    Run,
     RunLifeCycleState,
     RunLifecycleStateV2State,
     RunResultState,
@@ -348,3 +350,15 @@ def test_consequences_and_successes_are_disjoint() -> None:
 def test_outcome_label_is_its_value_in_plain_words() -> None:
     assert Outcome.SUCCEEDED_WITH_FAILURES.label == "succeeded with failures"
     assert all(re.fullmatch(r"[a-z]+( [a-z]+)*", outcome.label) for outcome in Outcome)
+
+
+@pytest.mark.parametrize("life_cycle", [None, *LIFE_CYCLES])
+@pytest.mark.parametrize("status", [None, *STATUSES])
+def test_dataclass_has_ended_as_its_document_has(life_cycle: str, status: str) -> None:
+    document = {
+        "run_id": 1,
+        **({"state": {"life_cycle_state": life_cycle}} if life_cycle else {}),
+        **({"status": {"state": status}} if status else {}),
+    }
+    for dataclass in (Run.from_dict(document), BaseRun.from_dict(document)):
+        assert has_ended(dataclass) is has_ended(document)
