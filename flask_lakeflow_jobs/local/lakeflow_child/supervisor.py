@@ -19,7 +19,7 @@ def supervise(lifeline: int) -> None:
 
     :param lifeline: the end of a pipe that the workspace closes to kill the task, or by its death.
     """
-    _adopt_orphans()
+    _become_reaper()
     signals, wakeup = os.pipe()
     for end in (signals, wakeup):
         os.set_blocking(end, False)
@@ -45,7 +45,7 @@ def supervise(lifeline: int) -> None:
         _end_like(status)
 
 
-def _adopt_orphans() -> None:
+def _become_reaper() -> None:
     # The task pays for this import, 2 ms, since it must not start a process before.
     import ctypes
 
