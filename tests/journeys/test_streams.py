@@ -10,8 +10,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from flask import Flask
+from flask import Flask, Response
 from flask.testing import FlaskClient
+from werkzeug.test import create_environ
 
 from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.testing import (
@@ -491,23 +492,18 @@ class TestLimit:
         assert wait_until(is_held, "room for a stream")
 
     def test_server_with_one_thread_sends_the_current_state_to_poll(
-        self, app: Flask, client: FlaskClient, run_gate: RunGate
+        self, app: Flask, run_gate: RunGate
     ) -> None:
         with app.app_context():
             run_id = start_run("gated", run_gate.params)
+        environ = create_environ(f"/api/jobs/gated/runs/{run_id}/stream", multithread=False)
 
-        response = client.get(
-            f"/api/jobs/gated/runs/{run_id}/stream",
-            environ_overrides={
-                "SERVER_SOFTWARE": "gunicorn/23.0.0",
-                "wsgi.multithread": False,
-                "wsgi.multiprocess": True,
-            },
-        )
+        response = Response.from_app(app, environ)
 
         assert response.status_code == 200
-        assert response.text.startswith("retry: 5000\n")
-        assert "event: end" not in response.text
+        text = response.get_data(as_text=True)
+        assert text.startswith("retry: 5000\n")
+        assert "event: end" not in text
 
 
 class TestUpstreamErrors:

@@ -173,9 +173,9 @@ def find_unknown_keys(names: Iterable[str]) -> Iterator[Finding]:
 
 def _check_workspace(state: AppState) -> Iterator[Finding]:
     try:
-        before = state.clock.now()
+        requested = state.clock.now()
         user = state.upstream.get_current_user(APP)
-        answered = (before + state.clock.now()) / 2
+        responded = state.clock.now()
     except LakeflowJobsError as error:
         is_refused = error.exit_code == ExitCode.NOT_AUTHORIZED
         yield Finding.failure("login", error, LOGIN_REMEDY if is_refused else CONNECTION_REMEDY)
@@ -183,23 +183,24 @@ def _check_workspace(state: AppState) -> Iterator[Finding]:
         return
     where = "the local workspace" if state.settings.bundle else "the workspace"
     yield Finding.ok("login", f"{user.get('userName')} can log in to {where}.")
-    yield check_clock(user.get("Date"), answered)
+    yield check_clock(user.get("Date"), requested, responded)
     for job in state.settings.jobs.values():
         yield from _check_job(state, job, user)
 
 
-def check_clock(date: str | None, now: float) -> Finding:
+def check_clock(date: str | None, requested: float, responded: float) -> Finding:
     """Check that this machine and the workspace agree on the time.
 
     :param date: the ``Date`` header of a response.
-    :param now: seconds since the epoch at that moment.
+    :param requested: seconds since the epoch at which it was requested.
+    :param responded: seconds since the epoch at which it had arrived.
     """
     try:
         # a Date has no fractions of seconds, so it is half a second behind on average
         server_time = parsedate_to_datetime(date or "").timestamp() + 0.5
     except ValueError:
         return Finding.warning("clock", "The workspace does not send its time.")
-    ahead = now - server_time
+    ahead = max(0.0, requested - server_time) or min(0.0, responded - server_time)
     if abs(ahead) <= CLOCK_SKEW_SECONDS:
         return Finding.ok("clock", "It agrees with the workspace's.")
     return Finding.error(
