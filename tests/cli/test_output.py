@@ -1,4 +1,4 @@
-"""What is printed, and to which stream."""
+"""Printed text, and the stream that it goes to."""
 
 from __future__ import annotations
 

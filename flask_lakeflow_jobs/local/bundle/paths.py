@@ -68,7 +68,7 @@ class PathTranslator:
             local = _add_notebook_suffix(local)
         if not (local.is_dir() if is_folder else local.is_file()):
             kind = "folder" if is_folder else "file"
-            raise BundleError(f"There is no {kind} {path!r} (looked for {local}).", location)
+            raise BundleError(f"There is no {kind} {path!r} (expected at {local}).", location)
         deployed = self._workspace_path(local, path, location)
         # A deployed notebook has no suffix.
         body[key] = deployed.rpartition(".")[0] if is_notebook else deployed

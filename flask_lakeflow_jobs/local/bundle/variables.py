@@ -225,7 +225,7 @@ class References:
             return self._walk(name, from_environment, path)
         definition = normalize_variable(variables[key])
         if isinstance(definition.get("lookup"), dict):
-            # There is nothing to look up here, and nothing that uses the id.
+            # Only a workspace knows the id, and nothing here uses it.
             return "-".join(map(str, definition["lookup"].values()))
         if key in self._overrides:
             return self._walk(name, self._overrides[key], path)

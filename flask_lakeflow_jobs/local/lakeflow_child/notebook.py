@@ -202,7 +202,7 @@ def _run_python(cell: Cell, path: str, names: dict[str, Any]) -> None:
     try:
         code = compile(text, path, "exec", flags, dont_inherit=True)
     except SyntaxError:
-        # Not before compile() failed: a line inside a string may look like a magic.
+        # Not before compile() failed: a line inside a string may resemble a magic.
         replaced = _replace_magics(text)
         if replaced == text:
             raise

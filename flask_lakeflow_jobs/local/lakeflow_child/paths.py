@@ -34,4 +34,4 @@ def find_notebook(caller: str, path: str, mounts: dict[str, str]) -> str:
     for candidate in (base, *(base + extension for extension in NOTEBOOK_EXTENSIONS)):
         if os.path.isfile(candidate):
             return candidate
-    raise FileNotFoundError(f"There is no notebook {path!r} (looked for {base}).")
+    raise FileNotFoundError(f"There is no notebook {path!r} (expected at {base}).")

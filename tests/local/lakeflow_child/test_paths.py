@@ -57,6 +57,6 @@ def test_find_notebook_adds_the_extension(tmp_path: Path, extension: str) -> Non
 
 
 def test_find_notebook_names_the_missing_file(tmp_path: Path) -> None:
-    message = rf"^There is no notebook 'other' \(looked for {tmp_path}/other\)\.$"
+    message = rf"^There is no notebook 'other' \(expected at {tmp_path}/other\)\.$"
     with pytest.raises(FileNotFoundError, match=message):
         find_notebook(str(tmp_path / "caller.py"), "other", {})
