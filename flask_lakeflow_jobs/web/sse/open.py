@@ -20,7 +20,7 @@ from .format import EVENT_STREAM, HEADERS
 from .handoff.connection import is_supported
 from .handoff.writer import HandoffBody, SocketWriter, StreamResponse
 from .limits import StreamLimiter, StreamPermit
-from .stream import BlockingBody, Stream, add_jitter, encode_current_state
+from .stream import OPENING, BlockingBody, Stream, add_jitter, encode_current_state
 
 if TYPE_CHECKING:
     from ...clock import Clock
@@ -51,13 +51,11 @@ class FirstRead:
 
     :param updates: those that the client does not have.
     :param is_finished: there will be no other update.
-    :param has_waited: the first poll was waited for.
     """
 
     updates: Sequence[RunUpdate]
     run_count: int
     is_finished: bool
-    has_waited: bool = True
 
     @property
     def errors(self) -> list[LakeflowJobsError]:
@@ -84,7 +82,8 @@ def decide_stream(
     if errors == len(first.updates) == first.run_count and not is_trigger:
         return StreamDecision.NOT_FOUND
     may_be_finished = bool(last_states) and all(state.is_terminal for state in last_states)
-    if not has_permit or (may_be_finished and not first.has_waited):
+    is_unread = not first.updates and not first.is_finished  # or nothing is new
+    if not has_permit or (may_be_finished and is_unread):
         return StreamDecision.SNAPSHOT
     return StreamDecision.STREAM
 
@@ -144,10 +143,10 @@ class StreamOpener:
             now = self._clock.monotonic()
             lifetime = add_jitter(min(self._settings.stream_max_seconds, server.max_stream_seconds))
             stream = Stream(subscription, encode, ends_at=now + lifetime, permit=permit)
-            beginning = stream.encode_first(first.updates)
+            events = stream.encode(first.updates)
             resources.pop_all()  # from here on, the stream closes and releases them
             self._unstarted.append((now, stream))
-        return _respond(self._body(stream, beginning, server))
+        return _respond(self._body(stream, events, server))
 
     def _close_abandoned(self) -> None:
         """Close the streams that nothing will send: only the server closes a response."""
@@ -178,19 +177,19 @@ class StreamOpener:
             seconds = min(FIRST_READ_SECONDS, self._settings.read_timeout) if may_wait else 0.0
             updates = subscription.wait_for_first(seconds)
         run_count = len(subscription.run_keys)
-        return FirstRead(updates, run_count, subscription.is_finished, has_waited=may_wait)
+        return FirstRead(updates, run_count, subscription.is_finished)
 
-    def _body(self, stream: Stream, beginning: bytes, server: Server) -> Iterable[bytes]:
+    def _body(self, stream: Stream, events: bytes, server: Server) -> Iterable[bytes]:
         body = BlockingBody(
             stream,
-            beginning,
+            OPENING + events if stream.permit.holds_thread else events,
             heartbeat=self._settings.heartbeat,
             clock=self._clock,
             is_closing=self._is_closing,
         )
         if stream.permit.holds_thread:
             return body
-        return HandoffBody(body, stream, len(beginning), self._writer, server)
+        return HandoffBody(body, stream, events, self._writer, server)
 
 
 def _respond(body: Iterable[bytes]) -> Response:

@@ -26,6 +26,9 @@ POLLING_RETRY_MILLISECONDS = 5_000
 #: The same, a random number in this range, if many streams may end together.
 RECONNECT_MILLISECONDS = (500, 3_000)
 
+#: The beginning of a stream.
+OPENING = format_retry(RETRY_MILLISECONDS)
+
 
 class Stream:
     """One subscriber's stream, independent of how it is written. A process may hold thousands.
@@ -64,10 +67,6 @@ class Stream:
         self._observation = telemetry.observe_stream(
             run_key.job.key for run_key in subscription.run_keys
         )
-
-    def encode_first(self, updates: Sequence[RunUpdate]) -> bytes:
-        """Encode the beginning of the stream."""
-        return format_retry(RETRY_MILLISECONDS) + self.encode(updates)
 
     def encode(self, updates: Sequence[RunUpdate]) -> bytes:
         """Encode updates, followed by the end event if they are the last."""
@@ -109,7 +108,7 @@ class BlockingBody(Iterator[bytes]):
 
     Closing it closes the stream, even if the body was never read.
 
-    :param first: the beginning of the stream.
+    :param first: the beginning of the stream; may be empty.
     :param heartbeat: seconds without an event after which a comment is sent.
     """
 
@@ -125,7 +124,7 @@ class BlockingBody(Iterator[bytes]):
         is_closing: Callable[[], bool],
     ) -> None:
         self._stream = stream
-        self._first: bytes | None = first
+        self._first = first
         self._heartbeat = heartbeat
         self._clock = clock
         self._is_closing = is_closing
@@ -133,8 +132,8 @@ class BlockingBody(Iterator[bytes]):
     def __next__(self) -> bytes:
         stream = self._stream
         stream.is_started = True
-        if self._first is not None:
-            first, self._first = self._first, None
+        if self._first:
+            first, self._first = self._first, b""
             return first
         if stream.is_finished:
             self.close()

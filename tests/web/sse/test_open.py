@@ -90,7 +90,7 @@ def test_decide_with_and_without_a_permit(
 def test_decide_unpolled_run_that_may_be_finished_is_polled_by_the_client(
     last_states: list[StateId], expected: StreamDecision
 ) -> None:
-    first = FirstRead([], len(last_states) or 1, False, has_waited=False)
+    first = FirstRead([], len(last_states) or 1, False)
     assert decide_stream(first, last_states, has_permit=True) is expected
 
 
@@ -98,7 +98,6 @@ first_reads = st.builds(
     FirstRead,
     st.lists(st.sampled_from([NEW, NEW_END, STALE, MISSING]), max_size=3),
     st.integers(3, 4),
-    st.booleans(),
     st.booleans(),
 )
 states = st.lists(st.sampled_from([GOING, OVER]), max_size=3)

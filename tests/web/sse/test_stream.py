@@ -18,6 +18,7 @@ from flask_lakeflow_jobs.web.sse import format as wire
 from flask_lakeflow_jobs.web.sse.encoder import MultiRunEventEncoder, encode_run_update
 from flask_lakeflow_jobs.web.sse.limits import StreamLimiter
 from flask_lakeflow_jobs.web.sse.stream import (
+    OPENING,
     POLLING_RETRY_MILLISECONDS,
     RECONNECT_MILLISECONDS,
     RETRY_MILLISECONDS,
@@ -73,7 +74,7 @@ class Viewer:
         stream = Stream(subscription, encode, ends_at=ends_at, permit=permit)
         self.body = BlockingBody(
             stream,
-            stream.encode_first(first),
+            OPENING + stream.encode(first),
             heartbeat=heartbeat,
             clock=hub_harness.clock,
             is_closing=lambda: self.is_closing,

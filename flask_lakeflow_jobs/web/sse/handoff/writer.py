@@ -18,7 +18,7 @@ from flask import Response
 
 from ....concurrency import reset_in_new_processes
 from ..format import HEARTBEAT_COMMENT
-from ..stream import POLLING_RETRY_MILLISECONDS
+from ..stream import OPENING, POLLING_RETRY_MILLISECONDS
 from .connection import GunicornConnection, find_connection, log_obstacle
 
 if TYPE_CHECKING:
@@ -40,6 +40,10 @@ STALL_TIMEOUT_SECONDS = 30.0
 
 #: Seconds that the exit of the process waits for streams to end.
 EXIT_TIMEOUT_SECONDS = 2.0
+
+#: The events of a finished stream that gunicorn's thread sends itself, in bytes: they fit into the
+#: buffers of a socket.
+SHORT_BYTES = 64 * 1024
 
 #: The end of a chunked body. RFC 9112, section 7.1.
 LAST_CHUNK = b"0\r\n\r\n"
@@ -67,11 +71,12 @@ def frame(data: bytes, *, is_last: bool) -> memoryview:
 class StreamSocket:
     """A stream and the socket that it is written to."""
 
-    __slots__ = ("backlog", "descriptor", "last_write", "stream")
+    __slots__ = ("backlog", "descriptor", "first", "last_write", "stream")
 
-    def __init__(self, descriptor: int, stream: Stream, now: float) -> None:
+    def __init__(self, descriptor: int, stream: Stream, first: bytes, now: float) -> None:
         self.descriptor = descriptor
         self.stream = stream
+        self.first = first
         self.backlog = EMPTY
         self.last_write = now
 
@@ -106,16 +111,17 @@ class SocketWriter:
         self._listeners: dict[WatchedRun, Callable[[], None]] = {}
         self._now = self._next_check = self._clock.monotonic()
 
-    def add(self, descriptor: int, stream: Stream) -> None:
+    def add(self, descriptor: int, stream: Stream, first: bytes = b"") -> None:
         """Write a stream from now on.
 
         :param descriptor: of a non-blocking socket, which is closed with the stream.
-        :param stream: its beginning was sent already.
+        :param stream: its opening was sent already.
+        :param first: the first events.
         """
         with self._lock:
             if self._thread is None:
                 self._start_thread()
-        self._added.append(StreamSocket(descriptor, stream, self._clock.monotonic()))
+        self._added.append(StreamSocket(descriptor, stream, first, self._clock.monotonic()))
         self._wake()
 
     def _start_thread(self) -> None:
@@ -185,6 +191,9 @@ class SocketWriter:
                 self._subscribers[watched_run] = set()
                 self._listen(watched_run)
             self._subscribers[watched_run].add(target)
+        if target.first:
+            first, target.first = target.first, b""
+            self._write(target, first)
         self._send_updates(target)
 
     def _listen(self, watched_run: WatchedRun) -> None:
@@ -278,58 +287,65 @@ class SocketWriter:
 
 
 class HandoffBody(Iterator[bytes]):
-    """The body of a response that gunicorn iterates until the beginning of the stream is sent. The
-    connection is then handed off to the writer.
+    """The body of a response that gunicorn iterates until the opening of the stream is sent. The
+    connection is then handed off to the writer, before the first events: they may be megabytes
+    long, and would hold the thread until the client has read them.
 
     :param fallback: the body to continue with if the connection cannot be handed off.
-    :param first_size: bytes of the beginning of the stream.
+    :param events: the first events.
     """
 
     def __init__(
         self,
         fallback: BlockingBody,
         stream: Stream,
-        first_size: int,
+        events: bytes,
         writer: SocketWriter,
         server: Server,
     ) -> None:
         self._fallback: BlockingBody | None = fallback
         self._stream = stream
-        self._first_size = first_size
+        self._events: bytes | None = events
         self._writer = writer
         self._server = server
         self._connection: GunicornConnection | None = None
-        self._is_started = False
-        self._has_tried = False
+        # The short rest of a finished stream is better sent at once: the connection stays open.
+        self._is_short = stream.is_finished and len(events) < SHORT_BYTES
 
     def start(self, environ: Mapping[str, Any], start_response: Any) -> None:
         """Find the connection over which the body will be sent."""
         self._connection = find_connection(environ, start_response)
-        if self._connection is not None and not self._stream.is_finished:
+        if self._connection is not None and not self._is_short:
             self._connection.announce_close()
 
     def __next__(self) -> bytes:
         if self._fallback is None:
             raise StopIteration
-        if self._is_started and not self._has_tried and not self._stream.is_finished:
-            self._has_tried = True
-            if self._hand_off():
+        if not self._stream.is_started:
+            self._stream.is_started = True
+            return OPENING
+        events, self._events = self._events, None
+        if events is not None and not self._is_short:
+            if self._hand_off(events):
                 self._fallback = None
                 raise StopIteration
-            if not self._stream.permit.acquire_thread(self._server):
-                return self._stream.end_early(POLLING_RETRY_MILLISECONDS)
-        self._is_started = True
+            has_thread = self._stream.is_finished or self._stream.permit.acquire_thread(
+                self._server
+            )
+            if not has_thread:
+                first = next(self._fallback) if events else b""
+                return first + self._stream.end_early(POLLING_RETRY_MILLISECONDS)
         return next(self._fallback)
 
-    def _hand_off(self) -> bool:
+    def _hand_off(self, events: bytes) -> bool:
         connection, self._connection = self._connection, None
         if connection is None:
             return False
-        descriptor = connection.detach(self._first_size)
+        descriptor = connection.detach(len(OPENING))
         if descriptor is None:
             log_obstacle("a middleware changes the body, or no more files can be opened")
             return False
-        self._writer.add(descriptor, self._stream)
+        self._writer.add(descriptor, self._stream, events)
         return True
 
     def close(self) -> None:

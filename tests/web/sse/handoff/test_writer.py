@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
 import pytest
+from databricks.sdk.service.jobs import Run
 from flask import Flask, request
 
 from flask_lakeflow_jobs.watching.watched_run import RunUpdate
 from flask_lakeflow_jobs.web.servers import Server
 from flask_lakeflow_jobs.web.sse.encoder import encode_run_update
+from flask_lakeflow_jobs.web.sse.handoff import writer
 from flask_lakeflow_jobs.web.sse.handoff.writer import (
     LAST_CHUNK,
     STALL_TIMEOUT_SECONDS,
@@ -22,7 +24,12 @@ from flask_lakeflow_jobs.web.sse.handoff.writer import (
     frame,
 )
 from flask_lakeflow_jobs.web.sse.limits import StreamLimiter
-from flask_lakeflow_jobs.web.sse.stream import POLLING_RETRY_MILLISECONDS, BlockingBody, Stream
+from flask_lakeflow_jobs.web.sse.stream import (
+    OPENING,
+    POLLING_RETRY_MILLISECONDS,
+    BlockingBody,
+    Stream,
+)
 from tests.clocks import FakeClock
 from tests.run_documents import run, run_state
 from tests.support import DEADLINE, wait_until
@@ -74,19 +81,19 @@ class WriterHarness:
     def client(self, *, buffer: int | None = None) -> socket.socket:
         return self.hand_off(self.stream(), buffer=buffer)
 
-    def body(self, server: Server = TWO_THREADS) -> HandoffBody:
-        """A body whose beginning has the state of the run."""
+    def body(self, server: Server = TWO_THREADS, state: object = RUNNING) -> HandoffBody:
+        """A body whose first event has the state of the run."""
         stream = self.stream()
-        self.poll(RUNNING)
-        beginning = stream.encode_first(stream.subscription.wait_for_first(0.0))
+        self.poll(state)
+        events = stream.encode(stream.subscription.wait_for_first(0.0))
         fallback = BlockingBody(
             stream,
-            beginning,
+            events,
             heartbeat=0.0,
             clock=self.clock,
             is_closing=lambda: self.is_closing,
         )
-        return HandoffBody(fallback, stream, len(beginning), self.writer, server)
+        return HandoffBody(fallback, stream, events, self.writer, server)
 
     def wait_for_held(self, count: int) -> None:
         wait_until(lambda: self.limiter.held == count, f"{count} streams")
@@ -259,6 +266,7 @@ def test_writer_error_in_one_stream_ends_no_other(
 def test_body_without_a_connection_continues_in_its_thread(writer_harness: WriterHarness) -> None:
     body = writer_harness.body()
     body.start({}, None)
+    assert next(body) == OPENING
     assert b"running" in next(body)
     assert next(body).startswith(b":")
     writer_harness.poll(ENDED, after=POLL_INTERVAL)
@@ -274,12 +282,71 @@ def test_body_without_a_connection_or_a_thread_makes_the_client_poll(
 ) -> None:
     body = writer_harness.body(ONE_THREAD)
     body.start({}, None)
-    assert b"running" in next(body)
-    assert next(body) == b"retry: %d\n\n" % POLLING_RETRY_MILLISECONDS
+    assert next(body) == OPENING
+    last = next(body)
+    assert last.count(b"running") == 1
+    assert last.endswith(b"retry: %d\n\n" % POLLING_RETRY_MILLISECONDS)
     with pytest.raises(StopIteration):
         next(body)
     body.close()
     body.close()
+    assert writer_harness.limiter.held == 0
+
+
+class Connection:
+    """A connection that can be handed off once its opening is sent."""
+
+    def __init__(self, near: socket.socket) -> None:
+        self.near = near
+        self.is_closing = False
+
+    def announce_close(self) -> None:
+        self.is_closing = True
+
+    def detach(self, sent: int) -> int:
+        assert sent == len(OPENING)
+        self.near.setblocking(False)
+        return self.near.detach()
+
+
+@pytest.mark.parametrize("state", [RUNNING, ENDED], ids=["running", "ended"])
+def test_body_with_a_long_first_event_needs_no_thread_while_it_is_sent(
+    writer_harness: WriterHarness, monkeypatch: pytest.MonkeyPatch, state: Run
+) -> None:
+    """A client that reads nothing must hold no thread of the server."""
+    long_state = Run.from_dict({**state.as_dict(), "description": "x" * 5_000_000})
+    near, far = socket.socketpair()
+    connection = Connection(near)
+    monkeypatch.setattr(writer, "find_connection", lambda *_: connection)
+    body = writer_harness.body(ONE_THREAD, long_state)
+    with far:
+        body.start({}, None)
+        assert connection.is_closing
+        assert next(body) == OPENING
+        with pytest.raises(StopIteration):
+            next(body)
+        body.close()
+        assert writer_harness.limiter.held == 1
+        far.settimeout(DEADLINE)
+        assert len(read(far, b"\n\n\r\n")) > 5_000_000
+        if state is RUNNING:
+            writer_harness.poll(ENDED, after=POLL_INTERVAL)
+            assert b"event: end\n" in read_all(far)
+    writer_harness.wait_for_held(0)
+
+
+def test_body_with_a_short_end_keeps_the_connection(
+    writer_harness: WriterHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near, far = socket.socketpair()
+    connection = Connection(near)
+    monkeypatch.setattr(writer, "find_connection", lambda *_: connection)
+    with near, far:
+        body = writer_harness.body(state=ENDED)
+        body.start({}, None)
+        opening, events = body
+    assert (opening, connection.is_closing) == (OPENING, False)
+    assert b"event: end\n" in events
     assert writer_harness.limiter.held == 0
 
 
