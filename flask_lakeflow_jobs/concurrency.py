@@ -93,3 +93,13 @@ def run_in_thread(call: Callable[[], None]) -> None:
 def run_inline(call: Callable[[], None]) -> None:
     """Run a call in the current thread."""
     call()
+
+
+def descriptor_limit() -> int | None:
+    """Return how many files the process may open (``RLIMIT_NOFILE``); ``None``: no limit."""
+    try:
+        import resource  # Windows has none
+    except ImportError:
+        return None
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return None if soft == resource.RLIM_INFINITY else soft

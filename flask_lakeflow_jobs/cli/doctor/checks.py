@@ -16,6 +16,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
+from ...concurrency import descriptor_limit
 from ...config import keys
 from ...config.jobs import JOB_PREFIX, Job, build_env_name
 from ...errors import LakeflowJobsError
@@ -30,7 +31,7 @@ from ..output import print_document, print_result
 from .app_yaml import AppYaml, binding_lines, check_app_yaml, read_app_yaml
 from .findings import Finding, format_findings, worst_exit_code
 from .permissions import check_parameters, check_permissions, report_invisible_job
-from .server import check_server
+from .server import check_descriptors, check_server
 
 #: A variable that Databricks Apps sets. Source: Databricks Apps documentation, "system-env".
 ON_APPS = "DATABRICKS_APP_NAME"
@@ -115,6 +116,7 @@ def run_checks(setup: Setup) -> Iterator[Finding]:
         has_push=settings.push,
         shares_cache=setup.state.cache.is_cross_process,
     )
+    yield check_descriptors(descriptor_limit())
     yield _check_cache(setup.state)
     if app_yaml is not None:
         job_keys = [

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...config.keys import PUSH
+from ...config.keys import MAX_STREAMS, PUSH
 from .findings import Finding
 
 ABOUT = "server"
@@ -17,6 +17,21 @@ ADVICE = "The page on servers in the docs says which to choose."
 
 #: With fewer threads in a gthread worker, streams leave too few for other requests.
 MIN_THREADS = 8
+
+#: Fewer files than a common limit of services are too few for streams.
+MIN_DESCRIPTORS = 1024
+
+#: Servers that run a Flask app through an adapter for ASGI.
+ASGI_SERVERS = ("uvicorn", "hypercorn", "daphne")
+
+#: The options for the number of threads, and their defaults; ``None``: one thread.
+THREAD_OPTIONS: dict[str, tuple[str, int | None]] = {
+    "waitress-serve": ("--threads", 4),
+    "uwsgi": ("--threads", None),
+    "granian": ("--blocking-threads", 512),
+    "cheroot": ("--threads", 10),
+    "mod_wsgi-express": ("--threads", 5),
+}
 
 STREAMING_WORKERS = ("gevent", "eventlet")
 
@@ -126,10 +141,52 @@ def _check_other_server(command: Sequence[str]) -> Finding:
         )
     if "flask" in programs:
         return Finding.warning(ABOUT, "flask run is a server for development.", ADVICE)
-    if "waitress-serve" in programs:
+    for program in set(ASGI_SERVERS) & set(programs):
         return Finding.warning(
             ABOUT,
-            "waitress holds streams in three of its four threads.",
-            f"Start it with more --threads. {ADVICE}",
+            f"{program} holds no streams, because it does not tell a Flask app when a viewer"
+            " leaves: viewers poll.",
+            f"Start the app with gunicorn. {ADVICE}",
         )
-    return Finding.warning(ABOUT, f"{programs[0]} may not hold streams.", ADVICE)
+    for program, (option, default) in THREAD_OPTIONS.items():
+        if program in programs:
+            return _check_threads(program, option, default, command)
+    return Finding.warning(
+        ABOUT,
+        f"{programs[0]} may not hold streams. If its number of threads is unknown, viewers poll.",
+        f"Set {MAX_STREAMS.name} to three quarters of its threads. {ADVICE}",
+    )
+
+
+def _check_threads(
+    program: str, option: str, default: int | None, command: Sequence[str]
+) -> Finding:
+    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False, allow_abbrev=False)
+    parser.add_argument(option, type=int, default=default, dest="threads")
+    try:
+        threads = parser.parse_known_args(list(command))[0].threads
+    except argparse.ArgumentError:
+        threads = default
+    if threads is None or threads < MIN_THREADS:
+        known = f"its {threads} threads" if threads else "its threads"
+        return Finding.warning(
+            ABOUT,
+            f"{program} holds streams in three quarters of {known}. Other viewers poll.",
+            f"Start it with {option}=64. {ADVICE}",
+        )
+    return Finding.ok(ABOUT, f"{program} holds streams in three quarters of its {threads} threads.")
+
+
+def check_descriptors(limit: int | None) -> Finding:
+    """Check that a worker may open enough files: each stream needs a connection.
+
+    :param limit: ``ulimit -n``; ``None``: there is none.
+    """
+    if limit is None or limit >= MIN_DESCRIPTORS:
+        return Finding.ok("files", "A worker may open enough files for its streams.")
+    return Finding.warning(
+        "files",
+        f"A process of this user may open {limit} files, and no more than three quarters of them"
+        " are streams. Other viewers poll.",
+        f"Raise the limit where the server starts: ulimit -n {MIN_DESCRIPTORS}, or LimitNOFILE.",
+    )

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ...concurrency import descriptor_limit
+from ...config.keys import MAX_STREAMS
 from ..servers import Server
+
+_log = logging.getLogger("flask_lakeflow_jobs.web")
 
 #: Streams with a thread or greenlet each, if the server has more than enough.
 DEFAULT_MAX_STREAMS = 1_000
@@ -18,14 +24,19 @@ DEFAULT_MAX_SOCKETS = 10_000
 RESERVED_DESCRIPTORS = 64
 
 
-def descriptor_limit() -> int | None:
-    """Return how many files the process may open (``RLIMIT_NOFILE``); ``None``: no limit."""
-    try:
-        import resource  # Windows has none
-    except ImportError:
-        return None
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return None if soft == resource.RLIM_INFINITY else soft
+@functools.cache
+def log_once(message: str) -> None:
+    """Log a line about the streams of this process, if it is the first such line."""
+    _log.info(message)
+
+
+def explain_polling(server: Server) -> str | None:
+    """Explain why viewers poll on a server; ``None`` if they do not."""
+    if not server.notices_disconnects:
+        return f"{server.name} does not notice when a viewer leaves"
+    if server.threads is None:
+        return f"the number of threads of {server.name} is unknown: set {MAX_STREAMS.name}"
+    return None if server.stream_capacity else f"{server.name} cannot spare a thread"
 
 
 def descriptor_capacity() -> int:
@@ -85,6 +96,8 @@ class StreamLimiter:
 
     def acquire_thread(self, server: Server) -> StreamPermit | None:
         """Return a permit for a stream that holds a thread, or ``None`` at the limit."""
+        if self._thread_limit(server) == 0 and self._max_streams != 0:
+            log_once(f"Viewers poll, because {explain_polling(server)}.")
         with self._lock:
             self._limit = min(self._thread_limit(server), descriptor_capacity())
             is_added = self.held < descriptor_capacity() and self._add_thread(server)

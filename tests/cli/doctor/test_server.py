@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from flask_lakeflow_jobs.cli.doctor.findings import Level
-from flask_lakeflow_jobs.cli.doctor.server import Gunicorn, check_server, parse_gunicorn
+from flask_lakeflow_jobs.cli.doctor.server import (
+    Gunicorn,
+    check_descriptors,
+    check_server,
+    parse_gunicorn,
+)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +50,16 @@ def test_parse_gunicorn_reads_options_and_the_environment(
         ("gunicorn -k tornado a:b", {}, [Level.WARNING]),
         ("flask run --debug", {}, [Level.WARNING]),
         ("waitress-serve app:app", {}, [Level.WARNING]),
+        ("waitress-serve --threads=64 app:app", {}, [Level.OK]),
+        ("granian --interface wsgi app:app", {}, [Level.OK]),
+        ("granian --interface wsgi --blocking-threads 2 app:app", {}, [Level.WARNING]),
+        ("granian --blocking-threads many app:app", {}, [Level.OK]),
+        ("uwsgi --http :8000 --threads 16", {}, [Level.OK]),
+        ("cheroot app:app", {}, [Level.OK]),
+        ("mod_wsgi-express start-server app.wsgi", {}, [Level.WARNING]),
+        ("python -m uvicorn app:app", {}, [Level.WARNING]),
+        ("hypercorn wsgi:app:app", {}, [Level.WARNING]),
+        ("bjoern app:app", {}, [Level.WARNING]),
         ("uwsgi --http :8000", {}, [Level.WARNING]),
         ("", {}, [Level.WARNING]),
     ],
@@ -55,3 +70,15 @@ def test_level_of_a_server_depends_on_the_streams_it_holds(
     options = {"has_push": True, "shares_cache": True, **options}
     findings = check_server(command.split(), {}, **options)
     assert [finding.level for finding in findings] == levels
+
+
+@pytest.mark.parametrize(
+    ("limit", "level"), [(None, Level.OK), (1024, Level.OK), (256, Level.WARNING)]
+)
+def test_check_descriptors_warns_about_a_low_limit(limit: int | None, level: Level) -> None:
+    assert check_descriptors(limit).level is level
+
+
+def test_check_server_names_what_runs_the_app() -> None:
+    (finding,) = check_server(["python", "-m", "uvicorn"], {}, has_push=True, shares_cache=True)
+    assert finding.message.startswith("uvicorn holds no streams")

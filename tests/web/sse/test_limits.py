@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import resource
 import sys
 import threading
@@ -17,6 +18,7 @@ from flask_lakeflow_jobs.web.sse.limits import (
     StreamLimiter,
     StreamPermit,
     descriptor_capacity,
+    log_once,
 )
 
 WERKZEUG = Server("Werkzeug", threads=UNLIMITED)
@@ -64,6 +66,27 @@ def test_acquire_thread_on_an_unknown_server_needs_a_limit_of_the_app() -> None:
     assert StreamLimiter(None).acquire_thread(UNKNOWN) is None
     limiter = StreamLimiter(3)
     assert sum(limiter.acquire_thread(UNKNOWN) is not None for _ in range(9)) == 3
+
+
+@pytest.mark.parametrize(
+    ("server", "reason"),
+    [
+        (UNKNOWN, "the number of threads of unknown is unknown: set LAKEFLOW_JOBS_MAX_STREAMS"),
+        (SYNC, "sync cannot spare a thread"),
+        (DEAF, "deaf does not notice when a viewer leaves"),
+    ],
+)
+def test_acquire_thread_logs_once_why_viewers_poll(
+    caplog: pytest.LogCaptureFixture, server: Server, reason: str
+) -> None:
+    log_once.cache_clear()
+    caplog.set_level(logging.INFO, "flask_lakeflow_jobs.web")
+    for _ in range(3):
+        assert StreamLimiter(None).acquire_thread(server) is None
+    assert StreamLimiter(0).acquire_thread(server) is None
+    assert [record.getMessage() for record in caplog.records] == [
+        f"Viewers poll, because {reason}."
+    ]
 
 
 @pytest.mark.parametrize("max_streams", [None, 5])

@@ -15,7 +15,10 @@ from typing import Any
 import pytest
 
 from flask_lakeflow_jobs.web.sse.handoff import connection
-from flask_lakeflow_jobs.web.sse.handoff.connection import detach_socket, find_connection
+from flask_lakeflow_jobs.web.sse.handoff.connection import (
+    detach_socket,
+    find_connection,
+)
 
 
 class Response:
