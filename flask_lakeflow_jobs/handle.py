@@ -77,8 +77,7 @@ class JobHandle:
         The handle refuses to act after the block.
 
         :param request: the Flask request, which has the user's token in a header.
-        :raises MissingUserToken: the request has no token. The app's own identity is never used
-            instead.
+        :raises MissingUserToken: the request has no token. The app's identity never replaces it.
         """
         handle = JobHandle(self._state, self.job, read_user_identity(request))
         try:
@@ -239,8 +238,7 @@ class JobHandle:
         Only the last attempt of each task counts. If the workspace no longer has an output, its
         ``info`` says so. Each hundred outputs take at most the timeout of one read.
 
-        :param tasks: the keys of the tasks whose outputs to read; by default all. A string is one
-            key.
+        :param tasks: the keys of the tasks to read; by default all. A string is one key.
         :raises RunNotFound: this job has no such run.
         :raises InvalidRequest: the run has no such task.
         :raises UpstreamTimeout: the workspace did not send the outputs in time.
@@ -316,12 +314,9 @@ class JobHandle:
 
     def _build_fields(self, params: Mapping[str, Any] | None, user: str | None) -> dict[str, Any]:
         """Return the fields of run-now that carry the parameters and the requester."""
-        return add_requester(
-            build_run_now_fields(self.job.task_type, validate_params(self.job.schema, params)),
-            self._state.settings.attribution_parameter,
-            user,
-            job=self.key,
-        )
+        fields = build_run_now_fields(self.job.task_type, validate_params(self.job.schema, params))
+        attribution = self._state.settings.attribution_parameter
+        return add_requester(fields, attribution, user, job=self.key)
 
     def _upstream(self) -> BoundUpstream:
         return self._state.upstream.bind(self._require_identity(), self.job)
@@ -359,12 +354,8 @@ def cached_reads_of(handle: JobHandle, *, stale_if_error: bool = False) -> Cache
     :param stale_if_error: return a cached response, marked as stale, if the workspace does not
         respond.
     """
-    return CachedReads(
-        handle._state.upstream,
-        handle._require_identity(),
-        handle.job,
-        stale_if_error=stale_if_error,
-    )
+    identity, upstream = handle._require_identity(), handle._state.upstream
+    return CachedReads(upstream, identity, handle.job, stale_if_error=stale_if_error)
 
 
 def outputs_of(

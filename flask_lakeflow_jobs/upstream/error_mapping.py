@@ -86,9 +86,7 @@ NON_API_MESSAGE = "unable to parse response"
 DOES_NOT_EXIST = re.compile(r"\b(Job|Run)\b.* (does not|doesn't) exist")
 
 #: A 403 that is a 401 by its message.
-INVALID_TOKEN = re.compile(
-    r"\b(invalid|expired)\b.*\btoken\b|\btoken\b.*\bexpired\b", re.IGNORECASE
-)
+INVALID_TOKEN = re.compile(r"(?i)\b(invalid|expired)\b.*\btoken\b|\btoken\b.*\bexpired\b")
 
 #: The part of a message that the SDK appends for its own developers.
 APPENDED = re.compile(r"(?:Config|Env): |This is likely a bug")
@@ -137,10 +135,8 @@ def is_unreachable(error: BaseException | None) -> bool:
     """Return whether no connection was made, so that no request was sent."""
     if not isinstance(error, requests.ConnectionError):
         return False
-    cause = error.args[0] if error.args else None
-    return isinstance(error, requests.ConnectTimeout) or isinstance(
-        getattr(cause, "reason", None), NewConnectionError
-    )
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    return isinstance(error, requests.ConnectTimeout) or isinstance(reason, NewConnectionError)
 
 
 def is_timeout(error: BaseException) -> bool:
