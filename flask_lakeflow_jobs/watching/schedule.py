@@ -21,9 +21,11 @@ MIN_DELAY_SECONDS = 0.5
 DELAY_SHARE_OF_AGE = 0.25
 
 #: A poll is worth this many seconds of lateness, or this share of the spread of the past durations
-#: if that is more, but at most this share of the poll interval.
+#: if that is more, but at most this share of the poll interval. The share is larger for runs of
+#: several tasks, each of which costs polls.
 POLL_COST_SECONDS = 0.3
 POLL_COST_PER_SPREAD = 0.032
+POLL_COST_PER_SPREAD_OF_TASKS = 0.05
 POLL_COST_PER_INTERVAL = 0.125
 
 #: How long the end of a run is served to new subscribers before the run is polled again. A repair
@@ -93,13 +95,18 @@ def plan_next_poll(
     known = [phase for phase in phases if is_predictable(phase.name, durations)]
     delay = poll_interval if len(known) == len(phases) else delay_by_age(age, poll_interval)
     if known:
-        delay = min(delay, delay_by_phases(known, durations, poll_interval))
+        has_several = len(run.tasks or ()) > 1
+        share = POLL_COST_PER_SPREAD_OF_TASKS if has_several else POLL_COST_PER_SPREAD
+        delay = min(delay, delay_by_phases(known, durations, poll_interval, share))
     eta = expected_end(run, durations, now)
     return NextPoll(delay, eta)
 
 
 def delay_by_phases(
-    phases: Sequence[Phase], durations: PhaseDurations, poll_interval: float
+    phases: Sequence[Phase],
+    durations: PhaseDurations,
+    poll_interval: float,
+    cost_per_spread: float = POLL_COST_PER_SPREAD,
 ) -> float:
     """Return the delay until the next poll of a run with phases that past runs predict.
 
@@ -108,7 +115,7 @@ def delay_by_phases(
     """
     past = [sorted(durations[phase.name]) for phase in phases]
     spread = max(seconds[-1] - seconds[0] for seconds in past)
-    cost = min(spread * POLL_COST_PER_SPREAD, poll_interval * POLL_COST_PER_INTERVAL)
+    cost = min(spread * cost_per_spread, poll_interval * POLL_COST_PER_INTERVAL)
     return choose_delay(
         [forecast_end(phase.seconds, each) for phase, each in zip(phases, past, strict=True)],
         poll_cost=max(POLL_COST_SECONDS, cost),
