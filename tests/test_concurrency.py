@@ -93,6 +93,7 @@ def test_reset_in_new_processes_calls_methods_of_living_objects() -> None:
 #: An app that is loaded before gevent patches, as with ``gunicorn -k gevent --preload``. Prints the
 #: updates that a subscriber gets.
 LATE_PATCH = """
+import os
 from flask import Flask
 from flask_lakeflow_jobs import LakeflowJobs
 from flask_lakeflow_jobs.globals import current_state
@@ -106,7 +107,8 @@ monkey.patch_all()
 with app.app_context():
     state = current_state()
 print(type(state._lock).__module__)
-print(type(state.hub._changed._lock).__module__)
+print(type(state.hub._changed._lock).__module__, flush=True)
+os._exit(0)  # gevent complains of what was loaded before it
 """
 
 
