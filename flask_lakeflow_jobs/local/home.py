@@ -78,7 +78,7 @@ class WorkspaceFolder:
         """
         try:
             status = self.path.stat()
-        except FileNotFoundError:
+        except OSError:  # it does not exist, or nothing in it can be read
             return
         if status.st_uid != os.geteuid():
             problem = "belongs to another user"
