@@ -128,7 +128,7 @@ def sharing(bench: Bench) -> list[Row]:
     one, one_many, four, four_many = reads
     how = (
         f"Runs of {len(FIVE)} jobs of {seconds:g} s ± 5 %, all four set-ups watching the same ones;"
-        " all reads of runs and lists are counted, those for the history too. Each viewer must be"
+        " all reads of runs and lists are counted, those for the history too. Each viewer must"
         " receive the end once."
     )
     return [

@@ -122,9 +122,7 @@ class Hub:
             watched_run.subscriber_count += 1
             self._start_thread()
             self._changed.notify()
-        return Subscription(
-            [SubscribedRun(watched_run, last_state)], self._clock, self._leave, self._check_thread
-        )
+        return Subscription([SubscribedRun(watched_run, last_state)], self._clock, self)
 
     def invalidate(self, run_key: RunKey) -> None:
         """Poll a run again at once, because it was changed. Polls under way do not count."""
@@ -190,7 +188,8 @@ class Hub:
             watched_run = self._watched_runs[run_key] = WatchedRun(run_key, poll_at)
         return watched_run
 
-    def _leave(self, watched_runs: Sequence[WatchedRun]) -> None:
+    def leave(self, watched_runs: Sequence[WatchedRun]) -> None:
+        """Count one subscriber of each run less."""
         with self._changed:
             for watched_run in watched_runs:
                 watched_run.subscriber_count -= 1
@@ -211,7 +210,7 @@ class Hub:
             self._is_running = False
             raise
 
-    def _check_thread(self) -> None:
+    def check_thread(self) -> None:
         """Start the thread again if it has stopped although a subscriber waits."""
         with self._changed:
             self._start_thread()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ..concurrency import is_gevent_patched
 from .watched_run import RunUpdate
@@ -19,8 +19,14 @@ def never() -> bool:
     return False
 
 
-def do_nothing() -> None:
-    """Do nothing."""
+class SubscriptionHub(Protocol):
+    """The part of a hub that its subscriptions call."""
+
+    def leave(self, watched_runs: Sequence[WatchedRun]) -> None:
+        """Count one subscriber of each run less."""
+
+    def check_thread(self) -> None:
+        """Start the thread again if it has stopped although a subscriber waits."""
 
 
 class Wakeup:
@@ -95,23 +101,20 @@ class Subscription:
 
     There are many of these, so they are kept small.
 
-    :param leave: called with the watched runs when the subscription is closed.
-    :param check: called after each wait without updates.
+    :param hub: polls the runs.
     """
 
-    __slots__ = ("_check", "_clock", "_leave", "_runs", "_wakeup")
+    __slots__ = ("_clock", "_hub", "_runs", "_wakeup")
 
     def __init__(
         self,
         runs: Sequence[SubscribedRun],
         clock: Clock,
-        leave: Callable[[Sequence[WatchedRun]], None],
-        check: Callable[[], None] = do_nothing,
+        hub: SubscriptionHub,
     ) -> None:
         self._runs = tuple(runs)
         self._clock = clock
-        self._leave = leave
-        self._check = check
+        self._hub = hub
         self._wakeup: Wakeup | None = None
 
     @classmethod
@@ -129,8 +132,7 @@ class Subscription:
                     duplicates.append(run)
             subscription._runs = tuple(duplicates)
             subscription.close()
-        first = subscriptions[0]
-        return cls([*runs.values()], first._clock, first._leave, first._check)
+        return cls([*runs.values()], subscriptions[0]._clock, subscriptions[0]._hub)
 
     @property
     def watched_runs(self) -> list[WatchedRun]:
@@ -180,7 +182,7 @@ class Subscription:
             for watched_run in watched_runs:
                 watched_run.remove_listener(self._wakeup)
         if watched_runs:
-            self._leave(watched_runs)
+            self._hub.leave(watched_runs)
 
     def _has_updates(self) -> bool:
         return any(run.has_updates for run in self._runs)
@@ -198,7 +200,7 @@ class Subscription:
         while not (condition(self) or should_stop() or self.is_finished):
             remaining = min(deadline - self._clock.monotonic(), threading.TIMEOUT_MAX)
             if remaining <= 0:
-                self._check()
+                self._hub.check_thread()
                 return
             if len(self._runs) > 1 or is_gevent_patched():  # where locks are cheaper
                 self._get_wakeup().wait(remaining)

@@ -222,7 +222,8 @@ def test_permanent_error_is_the_end(harness: HubHarness) -> None:
 def test_wait_for_first_counts_from_the_first_subscriber() -> None:
     clock = SystemClock()
     watched_run = WatchedRun(ONE, clock.monotonic() - 5.0)
-    subscription = Subscription([SubscribedRun(watched_run, None)], clock, lambda _: None)
+    hub = HubHarness(clock=clock).hub
+    subscription = Subscription([SubscribedRun(watched_run, None)], clock, hub)
     began = clock.monotonic()
     assert subscription.wait_for_first(5.0) == []
     assert clock.monotonic() - began < 5.0
