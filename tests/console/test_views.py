@@ -33,7 +33,7 @@ def nonce_in(client: FlaskClient, url: str) -> str:
     return found[1]
 
 
-# ── whether it is there ───────────────────────────────────────────────────────────────────────────
+# Whether it is there
 
 
 def test_console_is_off_by_default(make_shop: MakeShop) -> None:
@@ -92,7 +92,7 @@ def test_pages_have_no_inline_script_or_style(app: Flask) -> None:
         assert not re.search(inline, page.text), url
 
 
-# ── jobs ──────────────────────────────────────────────────────────────────────────────────────────
+# Jobs
 
 
 def test_jobs_page_shows_last_outcome_of_each_job(app: Flask) -> None:
@@ -198,7 +198,7 @@ def test_pages_say_when_workspace_is_down(make_shop: MakeShop) -> None:
     assert "<h1>" in run_page.text
 
 
-# ── starting ──────────────────────────────────────────────────────────────────────────────────────
+# Starting
 
 
 def test_form_starts_a_run(app: Flask) -> None:
@@ -387,7 +387,7 @@ def test_requester_is_recorded_and_shown(make_shop: MakeShop) -> None:
     assert 'class="lf-who">ada@example.com<' in page
 
 
-# ── in the host's own templates ───────────────────────────────────────────────────────────────────
+# In the host's own templates
 
 
 def with_fragment(app: Flask, template: str) -> str:
@@ -475,7 +475,12 @@ def test_fragment_of_missing_run_shows_the_error(app: Flask) -> None:
     assert "no run 99" in with_fragment(app, "{{ lakeflow_run('broken', 99) }}")
 
 
-# ── many jobs ─────────────────────────────────────────────────────────────────────────────────────
+# Many jobs
+
+
+def jobs_on(page: str) -> list[str]:
+    """Return the keys of the jobs on a front page."""
+    return re.findall(r'<article [^>]*aria-label="Job (\w+)"', page)
 
 
 def test_front_page_shows_jobs_page_by_page(make_shop: MakeShop) -> None:
@@ -487,7 +492,7 @@ def test_front_page_shows_jobs_page_by_page(make_shop: MakeShop) -> None:
     url, shown = "/jobs/", []
     while url:
         page = client.get(url).text
-        shown.append(re.findall(r'<article [^>]*aria-label="Job (\w+)"', page))
+        shown.append(jobs_on(page))
         reload = re.search(r'data-reloads="([^"]+)"', page)
         assert reload
         assert client.get(html.unescape(reload[1])).text.count("<article") == len(shown[-1])
@@ -496,7 +501,7 @@ def test_front_page_shows_jobs_page_by_page(make_shop: MakeShop) -> None:
     assert [len(keys) for keys in shown] == [50, 50, 7]
     assert len({key for keys in shown for key in keys}) == 107
     assert "Jobs 101 to 107 of 107" in text_of(page)
-    assert client.get("/jobs/?page=99").text == page
+    assert jobs_on(client.get("/jobs/?page=99").text) == shown[-1], "the last page"
     assert client.get("/jobs/?page=x").status_code == 200
 
 
