@@ -27,7 +27,7 @@ HOW_CANCELS = (
 GTHREAD = ("-k", "gthread", "--threads", "16")
 
 
-# ── after a cancel ────────────────────────────────────────────────────────────────────────────────
+# After a cancel
 
 
 def cancels(bench: Bench) -> list[Row]:
@@ -112,7 +112,7 @@ def _life_cycle(answer: dict[str, object], run: int) -> str:
     return "RUNNING" if found is None else str(found["state"]["life_cycle_state"])
 
 
-# ── at once ───────────────────────────────────────────────────────────────────────────────────────
+# At once
 
 
 def cold_reads(bench: Bench) -> list[Row]:
@@ -161,7 +161,7 @@ async def _read_at_once(port: int, path: str, count: int) -> Sequence[int]:
     return [status for status, _ in answers]
 
 
-# ── on behalf of a user ───────────────────────────────────────────────────────────────────────────
+# On behalf of a user
 
 
 def on_behalf(bench: Bench) -> list[Row]:

@@ -181,7 +181,7 @@ def _row(what: str, how: str, lengths: Lengths, mine: Outcome, theirs: Outcome) 
     )
 
 
-# ── simulated ─────────────────────────────────────────────────────────────────────────────────────
+# Simulated
 
 
 class ManualClock:
@@ -341,7 +341,7 @@ def delays_of(run: Simulated, times: Sequence[float]) -> list[float]:
     return [times[bisect_left(times, change - TOLERANCE)] - change for change in run.changes]
 
 
-# ── real ──────────────────────────────────────────────────────────────────────────────────────────
+# Real
 
 
 def _really(bench: Bench, count: int) -> list[tuple[Lengths, Outcome, Outcome]]:

@@ -21,7 +21,7 @@ from tests.console.conftest import MakeShop
 from tests.console.support import BUNDLE, OWN, run, shop_app, start, text_of
 from tests.support import RunGate, wait_until
 
-# ── a run ─────────────────────────────────────────────────────────────────────────────────────────
+# A run
 
 
 def seen_in(life_cycle: str) -> Fault:
@@ -281,7 +281,7 @@ def test_failing_user_loader_is_a_403_page(
         assert app.test_client().get("/jobs/nightly").status_code == 403
 
 
-# ── history ───────────────────────────────────────────────────────────────────────────────────────
+# History
 
 
 @pytest.mark.parametrize(("page_size", "read"), [(2, 4), (3, 3)])
