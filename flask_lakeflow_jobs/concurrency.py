@@ -12,20 +12,19 @@ from weakref import WeakMethod
 #: Runs a call in the background or inline.
 Spawn = Callable[[Callable[[], None]], None]
 
+#: Held while a module is imported.
 _imports = threading.RLock()
-
-if hasattr(os, "register_at_fork"):  # Windows does not fork
-    os.register_at_fork(
-        before=_imports.acquire, after_in_parent=_imports.release, after_in_child=_imports.release
-    )
-
 
 #: The methods that set up the state of a process, and whether they ran after gevent's patch.
 _resets: set[WeakMethod[Callable[[], None]]] = set()
 _was_patched = False
 
 if hasattr(os, "register_at_fork"):  # Windows does not fork
-    os.register_at_fork(after_in_child=lambda: _reset())
+    os.register_at_fork(
+        before=_imports.acquire,
+        after_in_parent=_imports.release,
+        after_in_child=lambda: _start_child(),
+    )
 
 
 def reset_in_new_processes(method: Callable[[], None]) -> None:
@@ -53,6 +52,11 @@ def reset_after_late_patch() -> None:
     if not _was_patched and is_gevent_patched():
         _was_patched = True
         _reset()
+
+
+def _start_child() -> None:
+    _imports.release()
+    _reset()
 
 
 def _reset() -> None:

@@ -1,4 +1,4 @@
-"""What Flask compiles for each app, compiled once for all apps of a process of tests.
+"""Templates and routes, compiled once for all apps of a process of tests.
 
 Tests create thousands of apps, each with the same templates and routes.
 """

@@ -1,4 +1,4 @@
-"""What the loggers of the extension record."""
+"""The records of the loggers of the extension."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pages and cached reads cost of a processor, in this process and without a workspace."""
+"""Processor time of pages and cached reads, in this process and without a workspace."""
 
 from __future__ import annotations
 

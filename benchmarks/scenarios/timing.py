@@ -334,7 +334,7 @@ def simulate_peer(folder: Path, runs: Sequence[Simulated]) -> Outcome:
 
 
 def delays_of(run: Simulated, times: Sequence[float]) -> list[float]:
-    """How late each change of a run is found.
+    """Return the seconds by which each change of a run is found late.
 
     :param times: of the polls, in seconds since the run was requested.
     """

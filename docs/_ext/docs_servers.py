@@ -1,7 +1,7 @@
 """The servers and proxies of the test matrix, and what users should expect of each.
 
-``tests/servers/test_matrix.py`` starts each of them and checks what is said here; a table of
-``docs/servers.md`` is generated from it.
+``tests/servers/test_matrix.py`` starts each of them and checks these expectations; a table of
+``docs/servers.md`` is generated from them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ THREADS = 8
 
 
 class Streams(Enum):
-    """What a stream holds on a server, and how many fit."""
+    """The resource that a stream holds on a server, and how many fit."""
 
     SOCKET = "a socket each; 10,000 a worker"
     GREENLET = "a greenlet each; three quarters of them"
@@ -31,7 +31,7 @@ class Streams(Enum):
 
 
 class Leave(Enum):
-    """When a server frees the stream of a viewer who leaves."""
+    """The moment at which a server frees the stream of a viewer who leaves."""
 
     AT_ONCE = "at once"
     HEARTBEAT = "after one to three heartbeats"
@@ -39,7 +39,7 @@ class Leave(Enum):
 
 
 class Stop(Enum):
-    """What a server that stops does with its streams."""
+    """The way in which a server that stops treats its streams."""
 
     ENDS = "ends them in order"
     CUTS = "cuts them; viewers reconnect"

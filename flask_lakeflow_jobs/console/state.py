@@ -1,4 +1,4 @@
-"""What the console of one app keeps in memory."""
+"""The memory of the console of one app."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EXTENSION = "lakeflow_jobs.console"
 
 
 class ConsoleState:
-    """The memory of the console of one app.
+    """The values that the console of one app keeps.
 
     :param tasks: those of runs that were shown lately, by the URL of their pages.
     """

@@ -34,7 +34,7 @@ AttemptId = tuple[Any, Any]
 
 @dataclass(slots=True)
 class KeptTask:
-    """What was made of a task.
+    """A task as it was last rendered.
 
     :param document: the task as the Jobs API has it.
     :param depends_on: the keys of the tasks that it waits for.
@@ -184,5 +184,5 @@ class TaskMarkup:
 
 
 def _join(separator: str, parts: Sequence[Markup]) -> Markup:
-    """Join parts as they are: ``Markup.join`` would look at each of them again."""
+    """Join parts as they are: ``Markup.join`` would check each of them again."""
     return Markup(separator.join(parts))  # noqa: S704

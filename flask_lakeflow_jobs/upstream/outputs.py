@@ -43,7 +43,7 @@ class OutputPage(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """How long a caller waits for several reads.
+    """The limits of a caller that waits for several reads.
 
     :param timeout: seconds.
     :param check: called now and then; it raises if nobody waits any more.

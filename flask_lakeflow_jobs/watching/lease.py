@@ -208,12 +208,15 @@ class LeaseCoordinator:
 
     def publish(self, results: Sequence[PollResult]) -> None:
         """Publish the results of our polls for the other processes."""
+        for watched_run, *_ in results:
+            if watched_run.lease.notification_id is not None:
+                self._handle_notification(watched_run, watched_run.lease.notification_id)
+        if not self._records.is_shared:
+            return
         records, snapshots = {}, {}
         now = self._clock.monotonic()
         for watched_run, snapshot, ttl, is_new in results:
             lease = watched_run.lease
-            if lease.notification_id is not None:
-                self._handle_notification(watched_run, lease.notification_id)
             records[watched_run] = PollRecord.create(
                 snapshot, ttl, self._clock.now(), lease.handled_notification_id
             )
@@ -247,8 +250,6 @@ class LeaseCoordinator:
     def _publish(
         self, records: Mapping[WatchedRun, PollRecord], snapshots: Mapping[RunKey, Snapshot]
     ) -> None:
-        if not self._records.is_shared:
-            return
         self._records.publish({run.run_key: record for run, record in records.items()}, snapshots)
         for watched_run, record in records.items():
             lease = watched_run.lease

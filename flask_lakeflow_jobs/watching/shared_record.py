@@ -1,4 +1,4 @@
-"""What the processes that watch the same run share: its state, the last poll, and a lease on the
+"""The data that the processes that watch a run share: its state, the last poll, and a lease on the
 next one.
 
 The process that acquires the lease polls the run. It then publishes a record of the poll under a

@@ -36,7 +36,7 @@ UNKNOWN = "unknown server"
 
 @dataclass(frozen=True)
 class Server:
-    """What a server can do.
+    """The abilities of a server.
 
     :param name: for logs and docs.
     :param threads: that serve requests at the same time, or greenlets; ``None``: unknown.

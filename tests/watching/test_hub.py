@@ -232,7 +232,7 @@ def test_missing_run_is_read_again_after_a_while_or_a_change(harness: HubHarness
 def test_thread_that_stalls_is_started_again_while_a_subscriber_waits(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whatever killed it: a subscriber that gets heartbeats would wait forever."""
+    """A subscriber that gets heartbeats would otherwise wait forever."""
     harness = HubHarness(spawn=run_inline)
     started: list[threading.Thread] = []
     monkeypatch.setattr(threading.Thread, "start", lambda thread: started.append(thread))

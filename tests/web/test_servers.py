@@ -317,7 +317,7 @@ def test_find_server_recognizes_a_real_server(real_server: tuple[str, int, list[
 
 
 def test_no_module_finds_gunicorn_by_its_signal_handler_alone() -> None:
-    """Only :func:`is_closing` looks at it, before the first stream."""
+    """Only :func:`is_closing` uses it, before the first stream."""
     package = Path(servers.__file__).parent
     users = [path.name for path in package.rglob("*.py") if "getsignal" in path.read_text()]
     assert users == ["servers.py"]

@@ -11,7 +11,7 @@ _SECRET_PREFIX = "LAKEFLOW_SECRET_"  # noqa: S105 (the name of variables)
 
 
 class SecretRedactor:
-    """Replaces secrets, whoever has written them and in how many pieces.
+    """Replaces secrets in the output of a task, however many pieces they are written in.
 
     :param secrets: their values; empty ones are ignored.
     """
