@@ -47,6 +47,12 @@ def wait_for_end(page: Page) -> None:
     page.wait_for_selector(ENDED, state="attached")
 
 
+def click_link(page: Page, selector: str) -> None:
+    """Click what leads to another page, and wait for it. A click by itself does not wait."""
+    with page.expect_navigation():
+        page.click(selector)
+
+
 def wait_for_task(page: Page, key: str, kind: str) -> None:
     page.wait_for_selector(f"[data-part=node-{key}] [data-kind={kind}]")
     page.wait_for_selector(f"[id$=-{key}-1] .lf-state[data-kind={kind}]")
@@ -354,20 +360,20 @@ def test_console_works_without_javascript(
 ) -> None:
     page = open_page(f"{site}/jobs/gated/run", java_script_enabled=False)
     page.fill("[name=gate]", run_gate.params["gate"])
-    page.click("button:has-text('Run')")
+    click_link(page, "button:has-text('Run')")
     assert re.search(r"/gated/runs/\d+$", page.url)
 
     def is_waiting() -> bool:
-        page.click("text='Reload'")
+        click_link(page, "text='Reload'")
         return page.locator("[id$=-wait-1] .lf-state[data-kind=going]").count() == 1
 
     wait_until(is_waiting, "the second task")
     page.click("[id$=-before-1] summary")
-    page.click("[id$=-before-1] >> text='Output and log'")
+    click_link(page, "[id$=-before-1] >> text='Output and log'")
     assert page.text_content("h1") == "before"
     page.go_back()
     page.click("summary:has-text('Cancel')")
-    page.click("text='Yes, cancel it'")
+    click_link(page, "text='Yes, cancel it'")
     wait_until(
         lambda: page.reload() and page.text_content(".lf-big") == "canceled", "the run's end"
     )
@@ -584,7 +590,7 @@ def test_all_pages_are_accessible(
         if screenshot and width == WIDE:
             page.screenshot(path=screenshots / f"{screenshot}-{scheme}.png", full_page=True)
 
-    page.click("button:has-text('Run')")
+    click_link(page, "button:has-text('Run')")
     check("form")
     page.fill("[name=day]", "2026-11-23")
     page.click("button:has-text('Run')")
