@@ -15,7 +15,7 @@ release = version = version_of(project)
 extensions = [
     "sphinx.ext.autodoc",
     "myst_parser",
-    "pallets_sphinx_themes",
+    "sphinx_copybutton",
     "docs_roles",
 ]
 exclude_patterns = ["_build"]
@@ -27,11 +27,11 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_preserve_defaults = True
 
-html_theme = "flask"
+html_theme = "furo"
 html_title = f"{project} {release}"
 html_show_sourcelink = False
-html_theme_options = {"index_sidebar_logo": False}
-html_sidebars = {
-    "**": ["globaltoc.html", "localtoc.html", "searchbox.html"],
-    "404": ["searchbox.html"],
-}
+html_copy_source = False
+# What is copied from a console is what was typed.
+copybutton_prompt_text = r"\$ "
+copybutton_prompt_is_regexp = True
+copybutton_exclude = ".linenos, .gp, .go"

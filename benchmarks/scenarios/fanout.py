@@ -225,7 +225,8 @@ def greenlets(bench: Bench) -> list[Row]:
     return [
         Row(
             f"{count:,} streams in one gevent process: memory a stream, all reached p50 / p99",
-            HOW.format(count=count) + " The garbage collector as docs/servers.md sets it.",
+            HOW.format(count=count)
+            + " The garbage collector as docs/explanation/servers.md sets it.",
             mine.text,
             "≤ 21 KB, p99 < 700 ms",
             mine.kib <= 21 and mine.worst < 0.7 and not mine.incomplete,

@@ -396,5 +396,5 @@ def update_page(page: str) -> str:
 
 
 if __name__ == "__main__":
-    for path in Path(__file__).parents[1].glob("*.md"):
+    for path in Path(__file__).parents[1].rglob("*.md"):
         path.write_text(update_page(path.read_text()))

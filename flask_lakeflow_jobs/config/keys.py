@@ -113,8 +113,8 @@ ATTRIBUTION_PARAMETER = Key(
 WEBHOOK_USERNAME = Key(
     f"{PREFIX}_WEBHOOK_USERNAME",
     None,
-    "User name with which Databricks sends [notifications](watching.md#notifications). Without this"
-    " and the next key, there is no route for them.",
+    "User name with which Databricks sends [notifications](../guides/watching.md#notifications)."
+    " Without this and the next key, there is no route for them.",
 )
 WEBHOOK_PASSWORD = Key(f"{PREFIX}_WEBHOOK_PASSWORD", None, "The password for that user name.")
 

@@ -17,7 +17,8 @@ WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
 def replaced_terms() -> list[str]:
-    rows = re.findall(r"^\|.*\| ([^|]*) \|$", (ROOT / "docs" / "glossary.md").read_text(), re.M)
+    page = ROOT / "docs" / "reference" / "glossary.md"
+    rows = re.findall(r"^\|.*\| ([^|]*) \|$", page.read_text(), re.M)
     cells = [cell for cell in rows if cell not in ("Not", "---")]
     return sorted({term for cell in cells for term in cell.split(", ") if term})
 

@@ -32,7 +32,7 @@ def test_every_promise_refers_to_tests() -> None:
 def test_unreleased_note_is_in_pages_until_first_release() -> None:
     first = (ROOT / "CHANGES.md").read_text().partition("## Version 0.1.0\n")[2]
     is_unreleased = first.lstrip().startswith("Unreleased")
-    pages = {page.name for page in (ROOT / "docs").glob("*.md") if NOTE in page.read_text()}
+    pages = {page.name for page in (ROOT / "docs").rglob("*.md") if NOTE in page.read_text()}
     assert pages == ({"start.md", "deploying.md"} if is_unreleased else set())
 
 
@@ -49,7 +49,7 @@ def test_find_test_without_such_test_is_a_lookup_error(
 
 def test_api_page_documents_every_member() -> None:
     """Sphinx omits members without a docstring."""
-    page = (ROOT / "docs" / "api.md").read_text()
+    page = (ROOT / "docs" / "reference" / "api.md").read_text()
     named = re.findall(r"autoclass:: (\w+)\n   :members:", page)
     classes = [
         vars(flask_lakeflow_jobs)[name] for name in named if name in flask_lakeflow_jobs.__all__

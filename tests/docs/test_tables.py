@@ -27,6 +27,8 @@ from flask_lakeflow_jobs.telemetry import (
 )
 from tests.docs.blocks import ROOT
 
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+
 
 def first_cells(table: Table) -> list[str]:
     return [row[0].strip("`") for row in table.rows]
@@ -58,7 +60,7 @@ def test_defaults_repeated_in_pages_are_current() -> None:
     defaults = {key.name: key.default for key in KEYS}
     repeated = [
         (name, float(number))
-        for page in (ROOT / "docs").glob("*.md")
+        for page in PAGES
         for name, number in re.findall(
             r"^\| `(LAKEFLOW_JOBS_\w+)` \| (\d[\d.]*)", page.read_text(), re.MULTILINE
         )
@@ -113,7 +115,7 @@ def test_commands_section_has_every_option() -> None:
 
 
 def test_observability_page_has_every_metric() -> None:
-    page = (ROOT / "docs" / "observability.md").read_text()
+    page = (ROOT / "docs" / "reference" / "observability.md").read_text()
     for kind in ("upstream", "trigger", "stream"):
         instruments = instruments_for(kind)
         assert instruments is not None
@@ -124,7 +126,7 @@ def test_observability_page_has_every_metric() -> None:
 
 
 def test_observability_page_has_every_logger() -> None:
-    page = (ROOT / "docs" / "observability.md").read_text()
+    page = (ROOT / "docs" / "reference" / "observability.md").read_text()
     documented = set(re.findall(r"^\| `(flask_lakeflow_jobs[\w.]*)`", page, re.MULTILINE))
     used = {
         name
@@ -180,7 +182,7 @@ def test_ci_run_runs_every_tox_environment_but_py() -> None:
     assert sorted(",".join(named).split(",")) == sorted(tox_environments() - {"py"})
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_page_tables_are_up_to_date(page: Path) -> None:
     text = page.read_text()
     advice = "Run: python docs/_ext/docs_tables.py"
@@ -189,9 +191,7 @@ def test_page_tables_are_up_to_date(page: Path) -> None:
 
 def test_every_table_is_in_a_page() -> None:
     sections = [
-        name
-        for page in (ROOT / "docs").glob("*.md")
-        for _, name, _ in docs_tables.SECTION.findall(page.read_text())
+        name for page in PAGES for _, name, _ in docs_tables.SECTION.findall(page.read_text())
     ]
     assert sorted(sections) == sorted([*docs_tables.TABLES, "commands"])
 
