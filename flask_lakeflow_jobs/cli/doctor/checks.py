@@ -30,7 +30,7 @@ from ..options import output_option
 from ..output import print_document, print_result
 from .app_yaml import AppYaml, binding_lines, check_app_yaml, read_app_yaml
 from .findings import Finding, format_findings, worst_exit_code
-from .permissions import check_parameters, check_permissions, report_invisible_job
+from .permissions import check_parameters, check_permissions, report_unreadable_job
 from .server import check_descriptors, check_server
 
 #: A variable that Databricks Apps sets. Source: Databricks Apps documentation, "system-env".
@@ -108,7 +108,7 @@ def run_checks(setup: Setup) -> Iterator[Finding]:
     """Run all checks, in the order in which they depend on each other."""
     settings, app_yaml = setup.state.settings, setup.app_yaml
     yield from _check_settings(setup)
-    yield from _check_workspace(setup.state)
+    yield from _check_workspace(setup)
     yield from _check_access(setup)
     yield from check_server(
         setup.server or list(app_yaml.command if app_yaml else ()),
@@ -173,7 +173,8 @@ def find_unknown_keys(names: Iterable[str]) -> Iterator[Finding]:
             yield Finding.error("settings", f"{name} is not a setting.", remedy)
 
 
-def _check_workspace(state: AppState) -> Iterator[Finding]:
+def _check_workspace(setup: Setup) -> Iterator[Finding]:
+    state = setup.state
     try:
         requested = state.clock.now()
         user = state.upstream.get_current_user(APP)
@@ -185,9 +186,24 @@ def _check_workspace(state: AppState) -> Iterator[Finding]:
         return
     where = "the local workspace" if state.settings.bundle else "the workspace"
     yield Finding.ok("login", f"{user.get('userName')} can log in to {where}.")
+    if setup.app_yaml is not None and ON_APPS not in setup.environ and not state.settings.bundle:
+        yield from check_identity(str(user.get("userName")))
     yield check_clock(user.get("Date"), requested, responded)
     for job in state.settings.jobs.values():
         yield from _check_job(state, job, user)
+
+
+def check_identity(name: str) -> Iterator[Finding]:
+    """Check that the permissions of an app on Databricks Apps are not those of a person.
+
+    :param name: of the user, which is an email address, or of the service principal.
+    """
+    if "@" in name:
+        yield Finding.warning(
+            "login",
+            f"This checks the permissions of {name}, not those of the app's service principal.",
+            "Run it with the app's DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET.",
+        )
 
 
 def check_clock(date: str | None, requested: float, responded: float) -> Finding:
@@ -221,7 +237,7 @@ def _check_job(state: AppState, job: Job, user: Mapping[str, Any]) -> Iterator[F
         if error.retryable:
             yield Finding.failure(about, error, CONNECTION_REMEDY)
         else:
-            yield report_invisible_job(job, error)
+            yield report_unreadable_job(job, error, user)
         return
     name = definition.settings.name if definition.settings else None
     yield Finding.ok(about, f"Job {job.job_id} exists ({name}).")

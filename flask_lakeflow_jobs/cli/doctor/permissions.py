@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...config.jobs import build_env_name
+from ...errors import JobNotFound, LakeflowJobsError, NotAllowed
+from ..exit_codes import ExitCode
 from .app_yaml import binding_lines
-from .findings import Finding
+from .findings import Finding, Level
 
 if TYPE_CHECKING:
     from ...config.jobs import Job
-    from ...errors import LakeflowJobsError
     from ...sdk_types import JobPermissions, SdkJob
 
 #: The levels that include running a job. Source: Databricks documentation, "Job ACLs".
@@ -19,6 +20,18 @@ RUN_LEVELS = frozenset({"CAN_MANAGE_RUN", "CAN_MANAGE", "IS_OWNER"})
 
 #: The group whose members may do everything.
 ADMINS = "admins"
+
+#: The code of a 403 of the Jobs API.
+PERMISSION_DENIED = "PERMISSION_DENIED"
+
+#: Part of the message of a 403 about a token, whose identity may have the permission.
+MISSING_SCOPE = "required scopes"
+
+#: Source: databricks/cli issue 4309.
+LOST_GRANT_ADVICE = (
+    "If it worked before, a later deployment removed the grant: declare it on the job, where every"
+    " deployment sets it again."
+)
 
 
 def may_run(permissions: JobPermissions, user: Mapping[str, Any]) -> bool:
@@ -42,15 +55,61 @@ def may_run(permissions: JobPermissions, user: Mapping[str, Any]) -> bool:
     return False
 
 
-def report_invisible_job(job: Job, error: LakeflowJobsError) -> Finding:
-    """Report that the app does not see a job, which does not exist or is hidden from it."""
-    return Finding.failure(
-        f"job {job.key}",
-        error,
-        f"Set {build_env_name(job.key)} to the id of a job that the app may view. On Databricks"
-        " Apps, bind the job to the app as a resource.",
-        binding_lines(job.key),
+def report_unreadable_job(job: Job, error: LakeflowJobsError, user: Mapping[str, Any]) -> Finding:
+    """Report why the app cannot read a job: no permission on it, or there is no such job.
+
+    The service answers ``PERMISSION_DENIED`` for a job that exists, and "does not exist" otherwise.
+    Sources: databricks-sdk-py, errors/overrides.py; databricks/cli, libs/testserver.
+
+    :param user: the user in SCIM.
+    """
+    about = f"job {job.key}"
+    if isinstance(error, JobNotFound):
+        return Finding.failure(
+            about,
+            error,
+            f"Set {build_env_name(job.key)} to the id of a job of this workspace. Another target or"
+            " a new deployment of the job has another id. On Databricks Apps, bind the job to the"
+            " app as a resource, which passes its id.",
+            binding_lines(job.key),
+        )
+    if not is_missing_grant(error):
+        return Finding.failure(about, error, "Access fails before the job's permissions matter.")
+    name = str(user.get("userName"))
+    return Finding(
+        about,
+        Level.ERROR,
+        f"The workspace has the job {job.job_id}, but {name} has no permission on it.",
+        f"{_grant_advice(name)} {LOST_GRANT_ADVICE}",
+        grant_lines(job.key, name),
+        ExitCode(error.exit_code),
     )
+
+
+def is_missing_grant(error: LakeflowJobsError) -> bool:
+    """Return whether an identity lacks a permission, and not a scope or a way through a network."""
+    return (
+        isinstance(error, NotAllowed)
+        and error.upstream_code == PERMISSION_DENIED
+        and MISSING_SCOPE not in error.detail
+    )
+
+
+def _grant_advice(name: str) -> str:
+    return f"Grant {name} CAN_MANAGE_RUN on the job."
+
+
+def grant_lines(key: str, name: str) -> dict[str, str]:
+    """Return the lines that let a user or a service principal run a job, by the file's name."""
+    lines = [
+        "resources:",
+        "  jobs:",
+        f"    {key}:",
+        "      permissions:",
+        f"        - {'user_name' if '@' in name else 'service_principal_name'}: {name}",
+        "          level: CAN_MANAGE_RUN",
+    ]
+    return {"databricks.yml": "\n".join(lines)}
 
 
 def check_permissions(
@@ -64,19 +123,11 @@ def check_permissions(
     if may_run(permissions, user):
         yield Finding.ok(about, f"{name} may run it.")
         return
-    grant = [
-        "resources:",
-        "  jobs:",
-        f"    {job.key}:",
-        "      permissions:",
-        f"        - {'user_name' if '@' in name else 'service_principal_name'}: {name}",
-        "          level: CAN_MANAGE_RUN",
-    ]
     yield Finding.error(
         about,
         f"{name} may view the job {job.job_id}, but not run it.",
-        f"Grant {name} CAN_MANAGE_RUN on the job.",
-        {"databricks.yml": "\n".join(grant)},
+        f"{_grant_advice(name)} {LOST_GRANT_ADVICE}",
+        grant_lines(job.key, name),
     )
 
 

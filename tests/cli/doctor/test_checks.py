@@ -191,11 +191,12 @@ def test_unknown_job_is_an_error_with_lines_to_add(doctor: RunDoctor, make_app: 
 @pytest.mark.parametrize(
     ("fault", "exit_code", "remedy"),
     [
-        (Refusal(403), 6, "bind the job to the app"),
+        (Refusal(403), 6, "CAN_MANAGE_RUN on the job"),
+        (Refusal(403, message="Missing required scopes: jobs"), 6, "Access fails before"),
         (GatewayPage(), 7, "Check that DATABRICKS_HOST"),
         (InvalidBody(), 7, "Check that DATABRICKS_HOST"),
     ],
-    ids=["refused", "failing", "invalid"],
+    ids=["no grant", "no scope", "failing", "invalid"],
 )
 def test_unreadable_job_is_an_error(
     doctor: RunDoctor,
@@ -231,6 +232,23 @@ def test_unreadable_permissions_are_a_warning(
     result = doctor(app)
     assert "cannot be read" in result.select_one("job etl", Level.WARNING)["message"]
     assert result.exit_code == 0
+
+
+@pytest.mark.parametrize(("on_apps", "is_warned"), [("", True), ("shop", False)])
+def test_permissions_of_a_person_in_place_of_the_app_are_a_warning(
+    doctor: RunDoctor,
+    fault_proxy: FaultyWorkspace,
+    app: Flask,
+    monkeypatch: pytest.MonkeyPatch,
+    on_apps: str,
+    is_warned: bool,
+) -> None:
+    Path("app.yaml").write_text("command: [gunicorn, app:app]\n")
+    if on_apps:
+        monkeypatch.setenv("DATABRICKS_APP_NAME", on_apps)
+    fault_proxy.fail(respond_with({"userName": "ann@example.com"}), path="scim/v2/Me")
+    warnings = doctor(app).select("login", Level.WARNING)
+    assert ["ann@example.com" in warning["message"] for warning in warnings] == [True] * is_warned
 
 
 NOON = 1_795_521_600.0

@@ -8,12 +8,16 @@ from typing import Any
 import pytest
 from databricks.sdk.service.jobs import Job, JobPermissions
 
+from flask_lakeflow_jobs import JobNotFound, LakeflowJobsError, NotAllowed, UpstreamError
 from flask_lakeflow_jobs.cli.doctor.findings import Level
 from flask_lakeflow_jobs.cli.doctor.permissions import (
     check_parameters,
     check_permissions,
+    is_missing_grant,
     may_run,
+    report_unreadable_job,
 )
+from flask_lakeflow_jobs.cli.exit_codes import ExitCode
 from tests.run_documents import JOB_ID, build_job
 
 USER = {"userName": "ann@example.com", "groups": [{"display": "users"}, {"display": "etl"}]}
@@ -60,6 +64,47 @@ def test_missing_permission_is_an_error_with_the_grant(name: str, principal: str
     assert (
         f"- {principal}: {name}\n          level: CAN_MANAGE_RUN" in found.lines["databricks.yml"]
     )
+    assert "a later deployment removed the grant" in found.remedy
+
+
+DENIED = "PERMISSION_DENIED"
+
+
+@pytest.mark.parametrize(
+    ("error", "is_grant"),
+    [
+        (NotAllowed("User 1234 does not have permissions on job 5.", upstream_code=DENIED), True),
+        (NotAllowed("It does not have required scopes: jobs.", upstream_code=DENIED), False),
+        (NotAllowed("An IP access list denies access."), False),
+        (UpstreamError("The workspace failed.", upstream_code=DENIED), False),
+        (JobNotFound("The workspace has no job 5."), False),
+    ],
+    ids=["permission", "scope", "network", "failure", "missing job"],
+)
+def test_missing_grant_is_not_another_error(error: LakeflowJobsError, is_grant: bool) -> None:
+    assert is_missing_grant(error) is is_grant
+
+
+def test_job_without_a_grant_is_an_error_with_the_grant() -> None:
+    error = NotAllowed("User 1234 does not have permissions on job 5.", upstream_code=DENIED)
+    found = report_unreadable_job(build_job(), error, {"userName": "1234"})
+    assert found.message == f"The workspace has the job {JOB_ID}, but 1234 has no permission on it."
+    assert "a later deployment removed the grant" in found.remedy
+    assert "- service_principal_name: 1234" in found.lines["databricks.yml"]
+    assert found.exit_code is ExitCode.NOT_AUTHORIZED
+
+
+def test_missing_job_is_an_error_about_its_id() -> None:
+    found = report_unreadable_job(build_job(), JobNotFound("The workspace has no job 5."), USER)
+    assert "Set DATABRICKS_JOB_" in found.remedy
+    assert "grant" not in found.remedy
+    assert "valueFrom" in found.lines["app.yaml"]
+
+
+def test_denied_network_is_an_error_without_a_grant() -> None:
+    error = NotAllowed("An IP access list denies access.")
+    found = report_unreadable_job(build_job(), error, USER)
+    assert (found.message, found.lines) == ("An IP access list denies access.", {})
 
 
 @pytest.mark.parametrize(
