@@ -21,6 +21,7 @@ from flask_lakeflow_jobs.local import Address, Workspace, load_bundle
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.clocks import FakeClock
 from tests.compiled_code import share_compiled_code
+from tests.postgres import PostgresServer, is_installed
 from tests.support import ALICE, BOB, BUNDLE, LiveServer, RunGate
 
 #: Examples may be slow on a busy machine.
@@ -148,6 +149,34 @@ def serve() -> Iterator[Serve]:
             return stack.enter_context(LiveServer(app)).url
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[PostgresServer]:
+    """The Postgres server of all tests. Those that stop it use ``postgres_server``."""
+    if not is_installed():
+        pytest.skip("There is no Postgres server: apt-get install postgresql")
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def postgres_server(postgres_cluster: PostgresServer) -> Iterator[PostgresServer]:
+    """A Postgres server that the test may stop, kill or pause."""
+    yield postgres_cluster
+    postgres_cluster.resume()
+    if not postgres_cluster.is_running:
+        postgres_cluster.start()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> str:
+    """The SQLAlchemy URL of an empty database of a real Postgres server."""
+    return postgres_server.url(postgres_server.create_database())
 
 
 @pytest.fixture
