@@ -164,9 +164,9 @@ def outcomes() -> Table:
 
 def _describe_end(outcome: Outcome) -> tuple[str, str]:
     if outcome in ACTIVE_OUTCOMES.values():
-        return "goes on", ""
+        return "is active", ""
     if outcome is Outcome.UNKNOWN:
-        return "is in a state that nobody knows yet", code(int(exit_code_of(outcome)))
+        return "has a state that this version does not know", code(int(exit_code_of(outcome)))
     return "has ended", code(int(exit_code_of(outcome)))
 
 
