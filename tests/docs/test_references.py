@@ -10,7 +10,7 @@ import pytest
 from docs_references import find_test
 
 import flask_lakeflow_jobs
-from tests.docs.blocks import ROOT
+from tests.docs.blocks import ROOT, pages
 
 NAMED = re.findall(r"\{test\}`([^`]+)`", (ROOT / "docs" / "promises.md").read_text())
 
@@ -29,11 +29,35 @@ def test_every_promise_refers_to_tests() -> None:
     assert len(promises) == page.count("\n\n- ")
 
 
-def test_unreleased_note_is_in_pages_until_first_release() -> None:
+#: A command that finds nothing before the first release.
+INSTALL = re.compile(r"^pip install .*flask-lakeflow-jobs", re.MULTILINE)
+
+
+def is_released() -> bool:
     first = (ROOT / "CHANGES.md").read_text().partition("## Version 0.1.0\n")[2]
-    is_unreleased = first.lstrip().startswith("Unreleased")
-    pages = {page.name for page in (ROOT / "docs").rglob("*.md") if NOTE in page.read_text()}
-    assert pages == ({"start.md", "deploying.md", "databricks-apps.md"} if is_unreleased else set())
+    return not first.lstrip().startswith("Unreleased")
+
+
+@pytest.mark.parametrize("page", [page for page in pages() if NOTE in page.read_text()], ids=str)
+def test_unreleased_note_is_removed_at_the_first_release(page: Path) -> None:
+    assert not is_released()
+
+
+def first_pages() -> list[Path]:
+    """Return the pages where people who have not installed the package yet begin."""
+    return [
+        ROOT / "README.md",
+        ROOT / "docs" / "index.md",
+        *sorted((ROOT / "docs" / "tutorials").glob("*.md")),
+    ]
+
+
+@pytest.mark.parametrize("page", first_pages(), ids=lambda page: page.stem)
+def test_unreleased_note_stands_before_the_first_install(page: Path) -> None:
+    text = page.read_text()
+    install = INSTALL.search(text)
+    if install and not is_released():
+        assert NOTE in text[: install.start()]
 
 
 @pytest.mark.parametrize(
