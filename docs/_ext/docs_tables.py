@@ -8,19 +8,26 @@ fails if a table is outdated. Run this module to update all pages::
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
+from docs_console import (
+    api_endpoint,
+    console_endpoints,
+    css_variables,
+    make_app,
+    template_globals,
+)
+from docs_markdown import Table, as_json, code, params_of, sentence, summary_of
 from docs_servers import PROXIES, SERVERS, describe_server
-from flask import Flask
 
-from flask_lakeflow_jobs import LakeflowJobs, LakeflowJobsError, Outcome
+from flask_lakeflow_jobs import JobConfig, LakeflowJobsError, Outcome, RunStatus
 from flask_lakeflow_jobs.cli import command_group
 from flask_lakeflow_jobs.cli.exit_codes import MEANINGS, exit_code_of
 from flask_lakeflow_jobs.config.keys import KEYS, SDK_KEYS
@@ -66,7 +73,29 @@ RUNNABLE: Mapping[str, str] = {
 }
 
 #: How the local workspace treats the other kinds.
-SIMULATED = "is simulated, or ends with a message that says so"
+SIMULATED = "is simulated; without a simulation, it fails with a message that says so"
+
+#: The meaning of each outcome.
+OUTCOME_MEANINGS: Mapping[Outcome, str] = {
+    Outcome.QUEUED: "The run waits in the queue of its job.",
+    Outcome.PENDING: "The run waits for compute.",
+    Outcome.RUNNING: "The run is being executed.",
+    Outcome.BLOCKED: "The task waits for the tasks that it depends on.",
+    Outcome.WAITING_FOR_RETRY: "An attempt failed, and another one follows.",
+    Outcome.TERMINATING: "The run is ending, or its cancellation was requested.",
+    Outcome.SUCCEEDED: "The run succeeded.",
+    Outcome.SUCCEEDED_WITH_FAILURES: "The run succeeded, but some of its tasks failed.",
+    Outcome.FAILED: "The run failed.",
+    Outcome.TIMED_OUT: "The run took longer than its timeout in the workspace.",
+    Outcome.CANCELED: "Someone canceled the run.",
+    Outcome.SKIPPED: "The run never started, for example because the job was at its limit.",
+    Outcome.UPSTREAM_FAILED: "The task never started, because a task before it failed.",
+    Outcome.UPSTREAM_CANCELED: "The task never started, because a task before it was canceled.",
+    Outcome.EXCLUDED: "The task never started, because its `run_if` condition was not met.",
+    Outcome.DISABLED: "The task never started, because it is disabled.",
+    Outcome.INTERNAL_ERROR: "Databricks could not carry out the run.",
+    Outcome.UNKNOWN: "The run has a state that this version does not know.",
+}
 
 #: The job of the app whose OpenAPI document provides the routes.
 JOB = "etl"
@@ -90,39 +119,6 @@ SECTION = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table with cells in Markdown."""
-
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-    def to_markdown(self) -> str:
-        """Render the table in Markdown."""
-        lines = [self.head, tuple("---" for _ in self.head), *self.rows]
-        return "\n".join(f"| {' | '.join(map(escape_cell, cells))} |" for cells in lines)
-
-
-def escape_cell(cell: str) -> str:
-    """Escape what would end a cell: newlines and pipes."""
-    return " ".join(cell.split()).replace("|", "\\|")
-
-
-def code(text: object) -> str:
-    """Format a value as code in Markdown."""
-    return f"`{text}`"
-
-
-def as_json(value: Any) -> str:
-    """Format a value as JSON code; empty for ``None`` and ``{}``."""
-    return "" if value in (None, {}) else code(json.dumps(value))
-
-
-def summary_of(documented: object) -> str:
-    """Return the first paragraph of an object's docstring."""
-    return " ".join((inspect.getdoc(documented) or "").split("\n\n")[0].split())
-
-
 def keys() -> Table:
     """Build the table of the extension's own keys."""
     return Table(
@@ -134,15 +130,45 @@ def keys() -> Table:
 def sdk_keys() -> Table:
     """Build the table of the SDK's keys."""
     return Table(
-        ("Key", "The SDK calls it"),
+        ("Key", "Argument of the SDK"),
         tuple((code(key), code(argument)) for key, argument in SDK_KEYS.items()),
+    )
+
+
+def job_settings() -> Table:
+    """Build the table of the settings of a job."""
+    meanings = params_of(JobConfig)
+    return Table(
+        ("Setting", "Default", "Meaning"),
+        tuple(
+            (code(field.name), as_json(field.default), meanings[field.name])
+            for field in dataclasses.fields(JobConfig)
+        ),
+    )
+
+
+def run_status() -> Table:
+    """Build the table of a status: its fields, its properties, and those in events."""
+    meanings = params_of(RunStatus)
+    properties = {
+        name: sentence(summary_of(member))
+        for name, member in vars(RunStatus).items()
+        if isinstance(member, property)
+    }
+    example = RunStatus(0, SimpleNamespace(), 0, {"state": {}})  # type: ignore[arg-type]
+    return Table(
+        ("Attribute", "In JSON", "Meaning"),
+        tuple(
+            (code(name), code(name) if name in example.to_dict() else "", meaning)
+            for name, meaning in {**properties, **meanings}.items()
+        ),
     )
 
 
 def task_types() -> Table:
     """Build the table of run-now fields by task type, by converting example parameters."""
     return Table(
-        ("`task_type`", "Parameters", "What run-now is sent"),
+        ("`task_type`", "Parameters", "Sent to `run-now`"),
         tuple(
             (
                 code(task_type),
@@ -157,17 +183,19 @@ def task_types() -> Table:
 def outcomes() -> Table:
     """Build the table of outcomes."""
     return Table(
-        ("Outcome", "The run", "Exit code"),
-        tuple((code(outcome), *_describe_end(outcome)) for outcome in Outcome),
+        ("Outcome", "Ended", "Exit code", "Meaning"),
+        tuple(
+            (code(outcome), *_describe_end(outcome), OUTCOME_MEANINGS[outcome])
+            for outcome in Outcome
+        ),
     )
 
 
 def _describe_end(outcome: Outcome) -> tuple[str, str]:
     if outcome in ACTIVE_OUTCOMES.values():
-        return "is active", ""
-    if outcome is Outcome.UNKNOWN:
-        return "has a state that this version does not know", code(int(exit_code_of(outcome)))
-    return "has ended", code(int(exit_code_of(outcome)))
+        return "no", ""
+    ended = "unknown" if outcome is Outcome.UNKNOWN else "yes"
+    return ended, code(int(exit_code_of(outcome)))
 
 
 def exit_codes() -> Table:
@@ -203,7 +231,7 @@ def errors() -> Table:
 def problem_types() -> Table:
     """Build the table of problem document types."""
     return Table(
-        ("`type`", "Status", "May pass", "Error"),
+        ("`type`", "Status", "Retryable", "Error"),
         tuple(
             (
                 code(PROBLEM_TYPE_PREFIX + error.kind),
@@ -229,13 +257,15 @@ def _subclasses_of(error: type[LakeflowJobsError]) -> Iterator[type[LakeflowJobs
 
 def routes() -> Table:
     """Build the table of HTTP routes from the OpenAPI document."""
+    app = make_app()
     return Table(
-        ("Method", "Path", "What it does", "Statuses"),
+        ("Method", "Path", "What it does", "Endpoint", "Statuses"),
         tuple(
             (
                 code(method.upper()),
                 code(path),
                 operation["summary"].removesuffix(f" of {JOB}"),
+                code(api_endpoint(app, method, path.replace("<key>", JOB).replace("<id>", "1"))),
                 " ".join(map(code, sorted(operation["responses"]))),
             )
             for method, path, operation in _operations()
@@ -251,7 +281,7 @@ def http_parameters() -> Table:
             key = (parameter["name"], parameter["in"], parameter["description"])
             rows.setdefault(key, []).append(f"`{method.upper()} {path}`")
     return Table(
-        ("Name", "Where", "Meaning", "Of"),
+        ("Name", "Where", "Meaning", "Routes"),
         tuple(
             (code(name), where, meaning, ", ".join(paths))
             for (name, where, meaning), paths in rows.items()
@@ -261,11 +291,7 @@ def http_parameters() -> Table:
 
 def _operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield method, path and operation of the OpenAPI document of an app with all routes."""
-    app = Flask("docs")
-    app.config["LAKEFLOW_JOBS_WEBHOOK_USERNAME"] = "databricks"
-    app.config["LAKEFLOW_JOBS_WEBHOOK_PASSWORD"] = "secret"  # noqa: S105
-    LakeflowJobs(app, jobs={JOB: {"job_id": 1}})
-    document = app.test_client().get("/api/jobs/openapi.json").get_json()
+    document = make_app().test_client().get("/api/jobs/openapi.json").get_json()
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             if method != "parameters":
@@ -289,9 +315,9 @@ def format_path(path: str) -> str:
 def local_api() -> Table:
     """Build the table of Jobs API endpoints in the local workspace."""
     return Table(
-        ("Endpoint", "Here"),
+        ("Endpoint", "Local workspace"),
         tuple(
-            (code(endpoint), "served" if is_served else "refused, as an endpoint that is not there")
+            (code(endpoint), "served" if is_served else "not served: 404")
             for endpoint, is_served in JOBS_API.items()
         ),
     )
@@ -300,7 +326,7 @@ def local_api() -> Table:
 def local_tasks() -> Table:
     """Build the table of task kinds in the local workspace."""
     return Table(
-        ("Kind", "Here"),
+        ("Kind", "Local workspace"),
         (
             *((code(kind), f"runs{needs}") for kind, needs in RUNNABLE.items()),
             *((code(kind), SIMULATED) for kind in sorted(TASK_KINDS - set(RUNNABLE))),
@@ -367,6 +393,8 @@ def _render_command(command: click.Command, context: click.Context) -> str:
 TABLES: Mapping[str, Callable[[], Table]] = {
     "keys": keys,
     "sdk-keys": sdk_keys,
+    "job-settings": job_settings,
+    "run-status": run_status,
     "task-types": task_types,
     "outcomes": outcomes,
     "exit-codes": exit_codes,
@@ -377,6 +405,9 @@ TABLES: Mapping[str, Callable[[], Table]] = {
     "http-parameters": http_parameters,
     "local-api": local_api,
     "local-tasks": local_tasks,
+    "template-globals": template_globals,
+    "console-endpoints": console_endpoints,
+    "css-variables": css_variables,
     "servers": servers,
     "proxies": proxies,
 }

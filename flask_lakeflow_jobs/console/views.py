@@ -90,7 +90,7 @@ def static(name: str) -> Response:
 
 
 def show_jobs() -> str:
-    """Show a page of all jobs, or of those in ``key``; ``bare`` is for the script of the page."""
+    """Show all jobs, page by page, or those in ``key``; ``bare`` is for the page's script."""
     authorizer = current_authorizer()
     some = request.args.getlist("key")
     keys = [job.key for job in authorizer.viewable_jobs() if not some or job.key in some]
@@ -115,6 +115,7 @@ def show_jobs() -> str:
 
 
 def show_history(key: str) -> str:
+    """Show the history of a job, page by page; ``outcome``, ``who`` and ``after`` select runs."""
     authorizer = current_authorizer()
     wanted = Filter(request.args.get("outcome", ""), request.args.get("who", "").strip())
     after = history.parse_cursor(request.args.get("after", ""))
@@ -127,6 +128,7 @@ def show_history(key: str) -> str:
 
 
 def show_form(key: str) -> str:
+    """Show the form that starts a run; ``again`` fills in the values of an earlier run."""
     authorizer = current_authorizer()
     with request_handle(authorizer, key, "run") as handle:
         form = _form(handle)
@@ -140,6 +142,7 @@ def show_form(key: str) -> str:
 
 
 def start_run(key: str) -> BaseResponse | tuple[str, int] | tuple[str, int, dict[str, str]]:
+    """Start a run with the values of the form, and redirect to its page."""
     authorizer = current_authorizer()
     with request_handle(authorizer, key, "run") as handle:
         form = _form(handle)
@@ -233,6 +236,7 @@ def _idempotency_key(nonce: str) -> str | None:
 
 
 def show_run(key: str, run_id: str) -> str:
+    """Show a run, live."""
     return _page(
         "run.html", view=_run_view(key, run_id), is_replayed=bool(request.args.get("replayed"))
     )
@@ -250,6 +254,7 @@ def _run_view(key: str, run_id: str, *, is_live: bool = False) -> RunView:
 
 
 def show_task(key: str, run_id: str, task_run_id: str) -> str:
+    """Show one task of a run: its result, log, error and trace."""
     authorizer = current_authorizer()
     with request_handle(authorizer, key) as handle:
         view = build_task_view(authorizer, handle, parse_run_id(run_id), parse_run_id(task_run_id))
@@ -258,6 +263,7 @@ def show_task(key: str, run_id: str, task_run_id: str) -> str:
 
 
 def cancel_run(key: str, run_id: str) -> BaseResponse:
+    """Request the cancellation of a run, and redirect to its page."""
     authorizer = current_authorizer()
     with request_handle(authorizer, key, "cancel") as handle:
         handle.cancel_run(parse_run_id(run_id), requested_by=authorizer.user_name)
@@ -265,6 +271,7 @@ def cancel_run(key: str, run_id: str) -> BaseResponse:
 
 
 def repair_run(key: str, run_id: str) -> BaseResponse:
+    """Rerun the failed tasks of a run, and redirect to its page."""
     authorizer = current_authorizer()
     with request_handle(authorizer, key, "repair") as handle:
         handle.repair_run(parse_run_id(run_id), requested_by=authorizer.user_name)
@@ -272,7 +279,7 @@ def repair_run(key: str, run_id: str) -> BaseResponse:
 
 
 def redirect_to_run(key: str, run_id: str) -> BaseResponse:
-    """Redirect to the run's page: after an action, or when a reload requests one by GET."""
+    """Redirect to the run's page: after an action, or if its address is opened by GET."""
     return redirect(url_for(".show_run", key=key, run_id=run_id), 303)
 
 

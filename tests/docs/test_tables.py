@@ -7,12 +7,13 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import click
+import docs_console
 import docs_tables
 import pytest
 import yaml
-from docs_tables import Table
+from docs_markdown import Table, params_of
 
-from flask_lakeflow_jobs import Outcome
+from flask_lakeflow_jobs import JobConfig, Outcome, RunStatus
 from flask_lakeflow_jobs.cli import command_group
 from flask_lakeflow_jobs.cli.exit_codes import ExitCode
 from flask_lakeflow_jobs.config.keys import KEYS
@@ -100,6 +101,56 @@ def test_routes_table_has_every_contract_route() -> None:
         ("GET", "/api/jobs/<key>"),
         ("GET", "/api/jobs/openapi.json"),
     } <= routes
+
+
+def test_job_settings_table_has_every_field_with_its_meaning() -> None:
+    rows = docs_tables.job_settings().rows
+    assert [row[0].strip("`") for row in rows] == list(JobConfig.__dataclass_fields__)
+    assert all(row[2] for row in rows)
+
+
+def test_run_status_table_has_every_attribute() -> None:
+    table = docs_tables.run_status()
+    properties = {name for name, member in vars(RunStatus).items() if isinstance(member, property)}
+    assert set(first_cells(table)) == properties | set(RunStatus.__dataclass_fields__)
+    in_json = {row[1].strip("`") for row in table.rows} - {""}
+    assert in_json == {"status", "outcome", "timestamp", "eta", "run"}
+
+
+def test_console_tables_have_a_meaning_in_each_row() -> None:
+    tables = (
+        docs_console.template_globals(),
+        docs_console.console_endpoints(),
+        docs_console.css_variables(),
+    )
+    assert [row[0] for table in tables for row in table.rows if not row[-1]] == []
+
+
+def test_template_globals_table_has_signatures() -> None:
+    table = docs_console.template_globals()
+    assert "lakeflow_run(key, run_id)" in first_cells(table)
+
+
+def test_css_variables_table_has_both_schemes() -> None:
+    rows = {row[0]: row[1:] for row in docs_console.css_variables().rows}
+    assert rows["`--lf-bad`"][:2] == ("`#b92a43`", "`#ff8095`")
+    assert rows["`--lf-gap`"][:2] == ("`1rem`", "the same")
+
+
+def test_params_of_reads_units_and_roles_of_a_docstring() -> None:
+    def documented() -> None:
+        """Do it.
+
+        :param seconds: seconds; ``None``: as
+            :meth:`run_now` has it.
+        :param key: the key.
+        :raises ValueError: never.
+        """
+
+    assert params_of(documented) == {
+        "seconds": "Seconds; `None`: as `run_now` has it.",
+        "key": "The key.",
+    }
 
 
 def test_commands_section_has_every_option() -> None:
