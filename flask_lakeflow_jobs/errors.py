@@ -196,16 +196,27 @@ class InvalidUserToken(LakeflowJobsError, exceptions.Unauthorized):
 
 
 class InvalidWebhookCredentials(LakeflowJobsError, exceptions.Unauthorized):
-    """The webhook notification lacks the configured user name and password."""
+    """The webhook notification lacks the configured user name and password, or token.
+
+    :param schemes: the schemes of HTTP authentication that the app is configured for.
+    """
 
     code = 401
     exit_code = 6
     kind = "webhook-login-refused"
     title = "Invalid webhook credentials"
 
+    def __init__(self, detail: str, schemes: Iterable[str] = ("Basic",)) -> None:
+        super().__init__(detail)
+        self.schemes = tuple(schemes)
+
     def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
-        login = WWWAuthenticate("basic", {"realm": "lakeflow-jobs"})
-        return [*super().get_headers(*args, **kwargs), ("WWW-Authenticate", login.to_header())]
+        challenges = [
+            WWWAuthenticate(scheme.lower(), {"realm": "lakeflow-jobs"}).to_header()
+            for scheme in self.schemes
+        ]
+        login = ("WWW-Authenticate", ", ".join(challenges))
+        return [*super().get_headers(*args, **kwargs), login]
 
 
 class NotAllowed(LakeflowJobsError, exceptions.Forbidden):

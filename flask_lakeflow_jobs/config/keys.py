@@ -114,9 +114,14 @@ WEBHOOK_USERNAME = Key(
     f"{PREFIX}_WEBHOOK_USERNAME",
     None,
     "User name with which Databricks sends [notifications](../guides/watching.md#notifications)."
-    " Without this and the next key, there is no route for them.",
+    " Without this and the next key, or a token, there is no route for them.",
 )
 WEBHOOK_PASSWORD = Key(f"{PREFIX}_WEBHOOK_PASSWORD", None, "The password for that user name.")
+WEBHOOK_TOKEN = Key(
+    f"{PREFIX}_WEBHOOK_TOKEN",
+    None,
+    "Bearer token that notifications may carry instead of a user name and a password.",
+)
 
 #: All keys of the extension, in the order of the docs.
 KEYS = (
@@ -142,6 +147,7 @@ KEYS = (
     ATTRIBUTION_PARAMETER,
     WEBHOOK_USERNAME,
     WEBHOOK_PASSWORD,
+    WEBHOOK_TOKEN,
 )
 
 #: Settings that the SDK reads itself and that ``app.config`` may have: key → the SDK's argument.

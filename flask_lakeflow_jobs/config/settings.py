@@ -48,11 +48,12 @@ class AppSettings:
     attribution_parameter: str | None
     webhook_username: str | None
     webhook_password: str | None = field(repr=False)
+    webhook_token: str | None = field(repr=False)
 
     @property
     def accepts_notifications(self) -> bool:
         """Return whether Databricks may send notifications about runs."""
-        return self.webhook_username is not None
+        return self.webhook_username is not None or self.webhook_token is not None
 
 
 def load_settings(
@@ -104,6 +105,7 @@ def load_settings(
         ),
         webhook_username=webhook_username,
         webhook_password=webhook_password,
+        webhook_token=reader.read_optional(reader.read_secret, keys.WEBHOOK_TOKEN),
     )
 
 

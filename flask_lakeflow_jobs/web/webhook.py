@@ -28,20 +28,26 @@ def take_notification() -> Response:
 
 
 def check_credentials(request: Request, settings: AppSettings) -> None:
-    """Check the user name and the password of a notification.
+    """Check the user name and the password of a notification, or its bearer token.
 
-    :raises InvalidWebhookCredentials: one of them is missing or wrong.
+    :raises InvalidWebhookCredentials: they are missing or wrong.
     """
     login = request.authorization
-    is_basic = login is not None and login.type == "basic"
-    checks = [
-        _is_equal(login.username if login and is_basic else None, settings.webhook_username),
-        _is_equal(login.password if login and is_basic else None, settings.webhook_password),
-    ]
+    if login is not None and login.type == "bearer":
+        checks = [_is_equal(login.token, settings.webhook_token)]
+    else:
+        is_basic = login is not None and login.type == "basic"
+        checks = [
+            _is_equal(login.username if login and is_basic else None, settings.webhook_username),
+            _is_equal(login.password if login and is_basic else None, settings.webhook_password),
+        ]
     if not all(checks):
+        schemes = {"Basic": settings.webhook_username, "Bearer": settings.webhook_token}
         raise InvalidWebhookCredentials(
-            "Notifications require HTTP Basic authentication. In the notification destination, set"
-            " the user name and the password that the app is configured with."
+            "Notifications require HTTP Basic or Bearer authentication. In the notification"
+            " destination, set the user name and the password, or the token, that the app is"
+            " configured with.",
+            [scheme for scheme, value in schemes.items() if value is not None],
         )
 
 

@@ -166,10 +166,11 @@ def test_settings_repr_hides_secrets() -> None:
                 },
                 "LAKEFLOW_JOBS_WEBHOOK_USERNAME": "databricks",
                 "LAKEFLOW_JOBS_WEBHOOK_PASSWORD": "correct-horse",
+                "LAKEFLOW_JOBS_WEBHOOK_TOKEN": "bearer-secret",
             }
         )
     )
-    for secret in ("dapi-secret", "very-secret", "hidden", "correct-horse"):
+    for secret in ("dapi-secret", "very-secret", "hidden", "correct-horse", "bearer-secret"):
         assert secret not in text
 
 
@@ -189,6 +190,13 @@ def test_webhook_credentials_require_username_and_password(where: str) -> None:
         with pytest.raises(ConfigurationError, match=f"requires {missing}") as caught:
             read(half)
         assert "correct-horse" not in str(caught.value)
+
+
+def test_webhook_token_alone_accepts_notifications() -> None:
+    alone = settings({"LAKEFLOW_JOBS_WEBHOOK_TOKEN": "horse"})
+    assert (alone.webhook_username, alone.webhook_token) == (None, "horse")
+    assert alone.accepts_notifications
+    assert not settings({"LAKEFLOW_JOBS_WEBHOOK_TOKEN": ""}).accepts_notifications
 
 
 def test_webhook_credentials_with_colon_or_number_are_invalid() -> None:

@@ -106,7 +106,7 @@ def test_document_requires_credentials_for_the_webhook_only(make_app: MakeApp) -
         for method, operation in item.items()
         if method != "parameters" and "security" in operation
     }
-    assert secured == {("/webhook", "post"): [{"webhook": []}]}
+    assert secured == {("/webhook", "post"): [{"webhook": []}, {"webhookToken": []}]}
     scheme = document["components"]["securitySchemes"]["webhook"]
     assert scheme == {"type": "http", "scheme": "basic"}
     assert "secret" not in str(document)

@@ -23,6 +23,7 @@ from tests.conftest import MakeApp
 from tests.support import ALICE, RunGate, on_behalf_of, wait_until
 
 USER, PASSWORD = "databricks", "correct horse"
+TOKEN = "bearer-of-notifications"
 LOGIN = {
     "LAKEFLOW_JOBS_WEBHOOK_USERNAME": USER,
     "LAKEFLOW_JOBS_WEBHOOK_PASSWORD": PASSWORD,
@@ -293,6 +294,10 @@ def test_notification_with_an_invalid_body_is_refused(app: Flask) -> None:
     assert broken.status_code == 400
 
 
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
 def basic(text: str) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(text.encode()).decode()}
 
@@ -329,6 +334,47 @@ def test_notification_with_invalid_credentials_is_401(
     assert response.headers["WWW-Authenticate"].startswith("Basic realm=")
     assert PASSWORD not in response.text
     assert fault_proxy.find_requests() == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "schemes"),
+    [
+        ({"LAKEFLOW_JOBS_WEBHOOK_TOKEN": TOKEN}, ["Bearer"]),
+        ({"LAKEFLOW_JOBS_WEBHOOK_TOKEN": TOKEN, **LOGIN}, ["Basic", "Bearer"]),
+    ],
+    ids=["token", "both"],
+)
+def test_notification_with_a_bearer_token_is_accepted(
+    make_app: MakeApp,
+    job_ids: Mapping[str, int],
+    settings: dict[str, str],
+    schemes: Sequence[str],
+) -> None:
+    app, body = make_app(**settings), notification(job_ids["never"], 1)
+    assert notify(app, body, auth=None, headers=bearer(TOKEN)).status_code == 204
+    for wrong in ("", TOKEN + "x", TOKEN[:-1], PASSWORD, f"{USER}:{PASSWORD}"):
+        refused = notify(app, body, auth=None, headers=bearer(wrong))
+        assert refused.status_code == 401
+        login = refused.headers["WWW-Authenticate"]
+        assert [scheme for scheme in ("Basic", "Bearer") if scheme in login] == schemes
+        assert TOKEN not in refused.text
+    accepts_basic = notify(app, body).status_code == 204
+    assert accepts_basic is ("Basic" in schemes)
+
+
+def test_bearer_token_is_compared_in_constant_time(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(LAKEFLOW_JOBS_WEBHOOK_TOKEN=TOKEN)
+    compared: list[tuple[bytes, bytes]] = []
+
+    def record(one: bytes, other: bytes) -> bool:
+        compared.append((one, other))
+        return hmac.compare_digest(one, other)
+
+    monkeypatch.setattr("flask_lakeflow_jobs.web.webhook.compare_digest", record)
+    notify(app, {}, auth=None, headers=bearer("wrong"))
+    assert compared == [(b"wrong", TOKEN.encode())]
 
 
 def test_credentials_are_checked_before_the_body(app: Flask) -> None:
