@@ -38,7 +38,7 @@ def list_jobs(as_json: bool) -> None:
 def status(key: str | None, as_json: bool) -> None:
     """Show the newest run of a job.
 
-    The exit code is 0 whatever the outcome of the run.
+    The exit code is 0 for every outcome of the run.
     """
     handle = get_handle(key)
     if as_json:
@@ -81,7 +81,7 @@ def runs(key: str | None, limit: int, as_json: bool) -> None:
 def show(key: str | None, run_id: int, as_json: bool) -> None:
     """Show a run, its tasks and why it failed.
 
-    The exit code is 0 whatever the outcome of the run.
+    The exit code is 0 for every outcome of the run.
     """
     handle = get_handle(key)
     if as_json:

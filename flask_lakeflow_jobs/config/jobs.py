@@ -121,7 +121,7 @@ class _Candidate:
     :param source: the source, for messages.
     :param variable: the setting with the job's id.
     :param is_strict: an invalid candidate is an error. Otherwise it is ignored with a warning,
-        because it may not be meant to be a job.
+        because it may have another purpose.
     """
 
     key: str

@@ -7,7 +7,7 @@ A job is simulated if it has the tag ``local_simulation``, whose value is JSON::
 
 The fields at the top apply to every task, those under ``tasks`` to one task key. ``seconds`` is a
 number, or two between which each attempt draws evenly. ``result`` is one of SUCCESS, FAILED,
-TIMEDOUT and CANCELED, or a list of them by attempt, whose last item applies to all further
+TIMEDOUT and CANCELED, or a list of them by attempt; its last item applies to all further
 attempts. ``output`` is the exit value of a notebook or the logs of any other task, ``error`` the
 error of a failed task, ``values`` the task values that it sets.
 """

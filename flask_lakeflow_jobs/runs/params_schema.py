@@ -44,7 +44,7 @@ ASCII_PATTERN = "^[\\u0000-\\u007f]*$"
 
 
 def build_json_schema(schema: Schema) -> dict[str, Any]:
-    """Describe what a schema accepts. What cannot be json_schema is left open."""
+    """Describe what a schema accepts. Rules that JSON Schema cannot express are left out."""
     return _describe_schema(schema, parents=())
 
 

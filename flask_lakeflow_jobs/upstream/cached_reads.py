@@ -115,7 +115,7 @@ class CachedReads:
         """Return outputs of a run's tasks by task key, within the timeout of one read.
 
         :param tasks: and the others: see :func:`.outputs.read_output_page`.
-        :param check: raises if nobody waits any more.
+        :param check: raises if the caller no longer waits.
         :raises RunNotFound: the run does not exist, or belongs to another job.
         """
         run = self._upstream.parse_run(self.get_run(run_id).value)

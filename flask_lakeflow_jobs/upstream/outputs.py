@@ -46,7 +46,7 @@ class Waiting(NamedTuple):
     """The limits of a caller that waits for several reads.
 
     :param timeout: seconds.
-    :param check: called now and then; it raises if nobody waits any more.
+    :param check: called now and then; it raises if the caller no longer waits.
     """
 
     timeout: float
@@ -108,7 +108,7 @@ def _select_page(
 def read_concurrently(read: Callable[[T], R], items: Sequence[T], waiting: Waiting) -> list[R]:
     """Read several items, a few at a time. The first error ends it, and so does the timeout.
 
-    A read that has begun goes on in its thread, within its own timeout.
+    A read that has begun continues in its thread, within its own timeout.
 
     :raises UpstreamTimeout: the time is up.
     """

@@ -39,7 +39,7 @@ class WorkspaceSession(requests.Session):
 
     Proxies, certificates and connections are the same for all its requests, and are resolved once:
     for each request, that takes almost as long as everything else. A request is not sent if its
-    caller no longer waits. What the workspace sends is limited in size.
+    caller no longer waits. The size of responses is limited.
 
     :param host: the workspace's, with its scheme.
     :param connections: the maximum number of pooled connections.

@@ -110,8 +110,8 @@ def delay_by_phases(
 ) -> float:
     """Return the delay until the next poll of a run with phases that past runs predict.
 
-    A poll costs a share of the seconds by which such a phase varies, so that short runs are polled
-    as carefully as long ones, but at most a share of the poll interval.
+    A poll costs a share of the seconds by which such a phase varies, at most a share of the poll
+    interval. So short runs are polled as carefully as long ones.
     """
     past = [sorted(durations[phase.name]) for phase in phases]
     spread = max(seconds[-1] - seconds[0] for seconds in past)

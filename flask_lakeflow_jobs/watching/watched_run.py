@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class RunKey:
     """A run of a job, and the identity that it is read with.
 
-    What one identity may read is never shown to another.
+    A state that one identity may read is never shown to another.
     """
 
     identity: Identity

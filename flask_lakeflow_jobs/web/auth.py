@@ -131,8 +131,8 @@ def current_authorizer() -> Authorizer:
 def app_handle(authorizer: Authorizer, key: str, action: Action = "view") -> JobHandle:
     """Return the app's own handle on a job, after an authorization check.
 
-    :raises UnknownJob: there is no such job, or the user may not view it: nobody learns which. The
-        error names the jobs that the user may view.
+    :raises UnknownJob: there is no such job, or the user may not view it. The error does not say
+        which, and names only the jobs that the user may view.
     :raises NotAllowed: the user may view the job, but not do that.
     """
     handle = authorizer.find_handle(key)

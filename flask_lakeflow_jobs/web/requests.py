@@ -292,7 +292,7 @@ def read_tasks(request: Request) -> list[str]:
 def check_connection(environ: Mapping[str, Any]) -> None:
     """Raise if the client of a request has disconnected, where the server gives its socket.
 
-    :raises ClientDisconnected: nobody waits for the response.
+    :raises ClientDisconnected: the client no longer waits for the response.
     """
     sock = environ.get("gunicorn.socket") or environ.get("werkzeug.socket")
     if type(sock) is not socket.socket or is_gevent_patched():  # TLS, or another server

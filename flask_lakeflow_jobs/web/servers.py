@@ -1,8 +1,8 @@
 """The server that runs the app: how many streams it can hold, and when it stops.
 
 :func:`find_server` reads it from the request that is being served. A server is recognized by its
-own functions on the stack of the request's thread, or by keys that only it puts into the WSGI
-environment: no app, tracer or framework replaces these. Numbers are read from the server, never
+own functions on the stack of the request's thread, or by its own keys in the WSGI environment.
+No app, tracer or framework replaces these. Numbers are read from the server, never
 guessed, so an unknown server holds no streams and its viewers poll.
 """
 

@@ -98,7 +98,7 @@ def interpolate(
 ) -> Any:
     """Return a value with each reference in it replaced, locations kept.
 
-    A string that consists of one reference becomes its value, whatever its type.
+    A string that consists of one reference becomes its value, of any type.
 
     :param lookup: returns the value of a name, which may contain references in turn.
     :param location: of a value whose own location is unknown.

@@ -171,7 +171,7 @@ class Engine:
                 raise failure
 
     def _report(self, event: Event) -> None:
-        """Submit an event from a thread that nobody waits for."""
+        """Submit an event from a thread that no caller waits for."""
         try:
             self.submit(event)
         except Exception as error:
@@ -180,7 +180,7 @@ class Engine:
     def _retry_or_log(self, event: Event, error: Exception) -> None:
         """Handle an event again that could not be committed, for example on a full disk.
 
-        Nobody else would submit it again, and its run would never end.
+        Without another try, its run would never end.
         """
         if not isinstance(error, sqlite3.OperationalError):
             _log.error("The event %s could not be handled", event, exc_info=error)
