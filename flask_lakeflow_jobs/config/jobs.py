@@ -148,6 +148,9 @@ def resolve_jobs(
     :param wait_timeout: seconds, for jobs without a timeout of their own.
     :raises ConfigurationError: a job has no id, or a setting is invalid.
     """
+    for name, value in reader.config.items():
+        if isinstance(name, str) and name.startswith(JOB_PREFIX) and value is not None:
+            _require_id(value, name)  # also where the id of a bundle applies
     ids_by_variable = {build_env_name(key): job_id for key, job_id in local_ids.items()}
     accepted: dict[str, _Candidate] = {}
     for candidate in _find_candidates(reader, code, local_ids, wait_timeout):

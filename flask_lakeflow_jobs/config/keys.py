@@ -5,7 +5,8 @@ The settings are read with these keys, and the table in the docs is generated fr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -160,3 +161,16 @@ SDK_KEYS: Mapping[str, str] = {
     "DATABRICKS_CONFIG_FILE": "config_file",
     "DATABRICKS_AUTH_TYPE": "auth_type",
 }
+
+
+def find_unknown_keys(names: Iterable[object]) -> Iterator[tuple[str, str | None]]:
+    """Yield each name with our prefix that is no key, and the key that is spelled most alike.
+
+    :param names: the keys of ``app.config``, which may be any objects, or of the environment.
+    """
+    # Compare without the prefix, which makes all names similar.
+    suffixes = [key.name.removeprefix(PREFIX) for key in KEYS]
+    prefixed = {name for name in names if isinstance(name, str) and name.startswith(f"{PREFIX}_")}
+    for name in sorted(prefixed - {key.name for key in KEYS}):
+        closest = difflib.get_close_matches(name.removeprefix(PREFIX), suffixes, n=1)
+        yield name, PREFIX + closest[0] if closest else None

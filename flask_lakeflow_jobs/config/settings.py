@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,6 +13,8 @@ from ..errors import ConfigurationError
 from . import keys
 from .jobs import Job, JobConfigs, resolve_jobs
 from .readers import SettingsReader
+
+_log = logging.getLogger("flask_lakeflow_jobs")
 
 #: Returns key → id of the jobs of a bundle.
 ReadBundleJobs: TypeAlias = Callable[[Path], Mapping[str, int]]
@@ -69,6 +72,9 @@ def load_settings(
     :param root: the folder for a relative ``LAKEFLOW_JOBS_BUNDLE``, if it exists there.
     :raises ConfigurationError: a setting is invalid. The message names its key.
     """
+    for name, closest in keys.find_unknown_keys([*reader.config, *reader.environ]):
+        hint = f" Did you mean {closest}?" if closest else ""
+        _log.warning("%s is not a setting and is ignored.%s", name, hint)
     bundle = None if reader.get("DATABRICKS_HOST") else _read_bundle(reader, root)
     local_ids = read_bundle_jobs(bundle) if bundle else {}
     timeout = reader.read_optional(reader.read_seconds, keys.TIMEOUT)

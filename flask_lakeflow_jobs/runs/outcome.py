@@ -279,6 +279,9 @@ class RunStatus:
     eta: int | None = None
     document: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
 
+    def __repr__(self) -> str:
+        return f"<RunStatus of run {self.run.run_id}: {self.outcome.label}>"
+
     @property
     def status(self) -> str:
         """The life-cycle state of the Jobs API."""
@@ -293,6 +296,16 @@ class RunStatus:
     def is_terminal(self) -> bool:
         """True if the run has ended. Only a repair makes it active again."""
         return has_ended(self.document or self.run)
+
+    @property
+    def succeeded(self) -> bool:
+        """True if the run has ended and succeeded, also if it succeeded with failures."""
+        return self.outcome in SUCCESSES
+
+    @property
+    def failed(self) -> bool:
+        """True if the run has ended and did not succeed, so also if it was canceled or skipped."""
+        return self.is_terminal and not self.succeeded
 
     def to_dict(self) -> dict[str, Any]:
         """Return the state for JSON, with the run as a document of the Jobs API."""

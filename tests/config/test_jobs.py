@@ -118,6 +118,12 @@ def test_resolve_jobs_invalid_id_in_app_config_raises(value: object) -> None:
     assert "DATABRICKS_JOB_ETL" in refused(config={"DATABRICKS_JOB_ETL": value})
 
 
+def test_resolve_jobs_invalid_id_in_app_config_raises_with_a_bundle() -> None:
+    config = {"DATABRICKS_JOB_ETL": "12e"}
+    assert "DATABRICKS_JOB_ETL" in refused(config=config, local={"etl": 101})
+    assert ids(jobs(environ=config, local={"etl": 101})) == {"etl": 101}
+
+
 def test_resolve_jobs_configured_job_with_invalid_id_raises() -> None:
     assert "DATABRICKS_JOB_ETL" in refused({"etl": {}}, environ={"DATABRICKS_JOB_ETL": "123abc"})
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs import ConfigurationError
+from flask_lakeflow_jobs.config.keys import KEYS as KEYS_OF_THE_APP
 from flask_lakeflow_jobs.config.readers import SettingsReader
 from flask_lakeflow_jobs.config.settings import AppSettings, load_settings
 from flask_lakeflow_jobs.errors import quote
@@ -234,3 +235,19 @@ def test_bundle_path_is_relative_to_the_app_root(tmp_path: Path) -> None:
     for value in ("databricks.yml", Path("databricks.yml"), tmp_path / "databricks.yml"):
         found = settings({"LAKEFLOW_JOBS_BUNDLE": value}, root=tmp_path, read_bundle_jobs=jobs_of)
         assert found.bundle == (tmp_path / "databricks.yml").resolve()
+
+
+def test_settings_unknown_key_warns_and_suggests_the_closest(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings(config={"LAKEFLOW_JOBS_POLL_INTERVALL": 2, 5: None}, environ={"LAKEFLOW_JOBS_QX": "1"})
+    assert caplog.messages == [
+        "LAKEFLOW_JOBS_POLL_INTERVALL is not a setting and is ignored. Did you mean"
+        " LAKEFLOW_JOBS_POLL_INTERVAL?",
+        "LAKEFLOW_JOBS_QX is not a setting and is ignored.",
+    ]
+
+
+def test_settings_known_keys_give_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    settings({key.name: key.default for key in KEYS_OF_THE_APP})
+    assert caplog.messages == []

@@ -289,6 +289,23 @@ def test_run_status_has_the_attributes_of_the_contract() -> None:
     assert status.to_dict()["run"]["run_name"] == "nightly"
 
 
+@given(any_state)
+def test_run_status_of_ended_run_either_succeeded_or_failed(state: StateFields) -> None:
+    document = {
+        "run_id": 7,
+        "state": {"life_cycle_state": state.life_cycle, "result_state": state.result},
+        "status": {"state": state.status},
+    }
+    status = RunStatus(0, Run(run_id=7), document=document)
+    assert status.succeeded + status.failed == status.is_terminal
+    assert status.succeeded == (status.outcome in SUCCESSES)
+
+
+def test_run_status_repr_is_short_and_names_the_run() -> None:
+    status = RunStatus(0, run(SUCCEEDED, tasks=[task("load", FAILED)] * 100))
+    assert repr(status) == f"<RunStatus of run {status.run.run_id}: succeeded>"
+
+
 @pytest.mark.parametrize(
     ("document", "message"),
     [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import shlex
 import uuid
@@ -137,7 +136,7 @@ def _check_settings(setup: Setup) -> Iterator[Finding]:
             binding_lines("etl"),
         )
     yield from find_unknown_variables(setup.environ, settings.jobs)
-    yield from find_unknown_keys({*setup.config, *setup.environ})
+    yield from check_key_names({*setup.config, *setup.environ})
     if settings.bundle is not None:
         yield Finding.ok("bundle", f"{settings.bundle} is valid, and its jobs run locally.")
     elif setup.config.get(keys.BUNDLE.name) or setup.environ.get(keys.BUNDLE.name):
@@ -161,16 +160,11 @@ def find_unknown_variables(environ: Mapping[str, str], jobs: Collection[str]) ->
             )
 
 
-def find_unknown_keys(names: Iterable[str]) -> Iterator[Finding]:
+def check_key_names(names: Iterable[object]) -> Iterator[Finding]:
     """Find keys with our prefix that no setting has, and suggest the closest one."""
-    # compare without the prefix, which makes all names similar
-    suffixes = [key.name.removeprefix(keys.PREFIX) for key in keys.KEYS]
-    for name in sorted(names):
-        suffix = name.removeprefix(keys.PREFIX)
-        if name.startswith(f"{keys.PREFIX}_") and suffix not in suffixes:
-            closest = difflib.get_close_matches(suffix, suffixes, n=1)
-            remedy = f"Did you mean {keys.PREFIX}{closest[0]}?" if closest else "Remove it."
-            yield Finding.error("settings", f"{name} is not a setting.", remedy)
+    for name, closest in keys.find_unknown_keys(names):
+        remedy = f"Did you mean {closest}?" if closest else "Remove it."
+        yield Finding.error("settings", f"{name} is not a setting.", remedy)
 
 
 def _check_workspace(setup: Setup) -> Iterator[Finding]:

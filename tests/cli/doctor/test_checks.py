@@ -13,7 +13,7 @@ from flask import Flask
 from flask_lakeflow_jobs import JobConfig
 from flask_lakeflow_jobs.cli.doctor.checks import (
     check_clock,
-    find_unknown_keys,
+    check_key_names,
     find_unknown_variables,
 )
 from flask_lakeflow_jobs.cli.doctor.findings import Level
@@ -100,7 +100,7 @@ def test_app_without_jobs_is_an_error_with_lines_to_add(
     ],
 )
 def test_unknown_key_is_an_error_with_the_closest_one(name: str, remedy: str | None) -> None:
-    findings = list(find_unknown_keys([name]))
+    findings = list(check_key_names([name]))
     assert [finding.remedy for finding in findings] == ([remedy] if remedy else [])
     assert all(name in finding.message for finding in findings)
 
