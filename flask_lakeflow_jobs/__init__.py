@@ -1,6 +1,6 @@
 """Start Databricks Lakeflow Jobs from Flask, follow them live and show their results."""
 
-from .config.jobs import JobConfig
+from .config.jobs import JobConfig, JobMapping
 from .errors import (
     ConfigurationError,
     Conflict,
@@ -48,6 +48,7 @@ __all__ = [
     "InvalidWebhookCredentials",
     "JobConfig",
     "JobHandle",
+    "JobMapping",
     "JobNotFound",
     "LakeflowJobs",
     "LakeflowJobsError",

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from . import signals, telemetry
-from .errors import Conflict, HandleClosed, MissingUserToken
-from .idempotency import RunStarter, Triggered
+from .errors import HandleClosed, InvalidParameters, MissingUserToken
+from .idempotency import RunOptions, RunStarter, Triggered
 from .identity import HasHeaders, Identity, add_requester, display_name, read_user_identity
 from .results import wrap_call, wrap_watch
 from .runs.explanation import Explanation, explain_run
 from .runs.ids import parse_run_id
-from .runs.outcome import Outcome, RunStatus, has_ended, outcome_of
+from .runs.outcome import RunStatus, has_ended
 from .runs.params import (
     build_run_now_fields,
     normalize_task_keys,
@@ -27,6 +27,8 @@ from .watching.iterator import RunWatch, iterate_run
 from .watching.watched_run import RunKey
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from .config.jobs import Job
     from .sdk_types import BaseRun, Run, RunOutput, SdkJob
     from .state import AppState
@@ -116,14 +118,18 @@ class JobHandle:
             "performance_target": performance_target,
         }
         with telemetry.observe_trigger(self.key) as observation:
-            starter = RunStarter(self._state, self.job, self._require_identity())
+            starter = RunStarter(self._state, self.job, self._require_identity(), self)
             user = display_name(requested_by)
             fields = self._build_fields(params, user)
-            if idempotency_key is None:
-                triggered = starter.start(fields, options)
-            else:
-                key_parts = [idempotency_key, user] if user else [idempotency_key]
-                triggered = starter.start_idempotent(key_parts, fields, options)
+            try:
+                if idempotency_key is None:
+                    triggered = starter.start(fields, options)
+                else:
+                    key_parts = [idempotency_key, user] if user else [idempotency_key]
+                    triggered = starter.start_idempotent(key_parts, fields, options)
+            except InvalidParameters:
+                self._check_tasks(only)  # names the job's tasks; the workspace does not
+                raise
             run_id, replayed = triggered.run_id, triggered.replayed
             self._audit("replayed" if replayed else "triggered", run_id, user)
             self._send(signals.run_triggered, run_id, user=user, replayed=replayed)
@@ -139,8 +145,10 @@ class JobHandle:
         :raises ConfigurationError: the job cannot receive the name of the requester.
         """
         self._build_fields(params, None)
-        task_keys = normalize_task_keys(only)
-        if task_keys:
+        self._check_tasks(only)
+
+    def _check_tasks(self, only: Sequence[str] | None) -> None:
+        if task_keys := normalize_task_keys(only):
             settings = self.get_job().settings
             tasks = [task.task_key for task in (settings and settings.tasks) or []]
             validate_task_keys(task_keys, tasks, self.key)
@@ -150,9 +158,9 @@ class JobHandle:
         params: Mapping[str, Any] | None = None,
         *,
         timeout: float | None = None,
-        **options: Any,
+        **options: Unpack[RunOptions],
     ) -> RunWatch:
-        """Start a run immediately and follow it.
+        """Start a run immediately and follow it. To wait only, use ``run_now(…).wait()``.
 
         :param params: as for :meth:`run_now`.
         :param timeout: seconds; ``None``: the job's ``wait_timeout``.
@@ -230,10 +238,27 @@ class JobHandle:
         document = cached_reads_of(self).get_run(parse_run_id(run_id)).copy_value()
         return self._state.upstream.parse_run(document)
 
+    def status(self, run_id: int | str) -> RunStatus:
+        """Return the state of a run. It has no expected end, which only :meth:`watch` estimates.
+
+        :raises RunNotFound: this job has no such run.
+        """
+        response = cached_reads_of(self).get_run(parse_run_id(run_id))
+        document = response.copy_value()
+        timestamp = int((self._state.clock.now() - response.age) * 1000)
+        return RunStatus(timestamp, self._state.upstream.parse_run(document), document=document)
+
     def get_run_output(
         self, run_id: int | str, *, tasks: Sequence[str] | None = None
     ) -> RunOutput | dict[str, RunOutput]:
-        """Return the output of a run; for a run with several tasks, one output per task key.
+        """Return the output of a run with one task; otherwise as :meth:`get_outputs`."""
+        outputs = self.get_outputs(run_id, tasks=tasks)
+        return next(iter(outputs.values())) if len(outputs) == 1 else outputs
+
+    def get_outputs(
+        self, run_id: int | str, *, tasks: Sequence[str] | None = None
+    ) -> dict[str, RunOutput]:
+        """Return the outputs of a run by task key, also of a run with one task.
 
         Only the last attempt of each task counts. If the workspace no longer has an output, its
         ``info`` says so. Each hundred outputs take at most the timeout of one read.
@@ -243,8 +268,10 @@ class JobHandle:
         :raises InvalidRequest: the run has no such task.
         :raises UpstreamTimeout: the workspace did not send the outputs in time.
         """
-        outputs = outputs_of(self, run_id, normalize_task_keys(tasks) or ())
-        return next(iter(outputs.values())) if len(outputs) == 1 else outputs
+        task_keys = normalize_task_keys(tasks) or ()
+        documents = cached_reads_of(self).get_outputs(parse_run_id(run_id), task_keys)
+        parse = self._state.upstream.parse_output
+        return {task_key: parse(document) for task_key, document in documents.items()}
 
     def explain(self, run_id: int | str) -> Explanation:
         """Explain why a run failed: its root-cause tasks, last attempt only, with error and trace.
@@ -298,10 +325,6 @@ class JobHandle:
         run_id = parse_run_id(run_id)
         upstream = self._upstream()
         run = upstream.get_run(run_id, history=True).value
-        if not has_ended(run):
-            raise Conflict(f"Run {run_id} has not ended. Wait for its end or cancel it first.")
-        if not rerun_tasks and outcome_of(run) is Outcome.SUCCEEDED:
-            raise Conflict(f"Run {run_id} succeeded. Name the tasks to rerun.")
         arguments = build_repair_arguments(
             run,
             rerun_tasks=normalize_task_keys(rerun_tasks),
@@ -358,15 +381,6 @@ def cached_reads_of(handle: JobHandle, *, stale_if_error: bool = False) -> Cache
     return CachedReads(upstream, identity, handle.job, stale_if_error=stale_if_error)
 
 
-def outputs_of(
-    handle: JobHandle, run_id: int | str, tasks: Sequence[str] = ()
-) -> dict[str, RunOutput]:
-    """Return the outputs of a run by task key, even if there is only one."""
-    documents = cached_reads_of(handle).get_outputs(parse_run_id(run_id), tasks)
-    parse = handle._state.upstream.parse_output
-    return {task_key: parse(document) for task_key, document in documents.items()}
-
-
 def subscribe_to(
     handle: JobHandle, run_id: int | str, last_state: StateId | None = None
 ) -> Subscription:
@@ -389,6 +403,7 @@ class Results:
         self.check = wrap_call(handle.check)
         self.explain = wrap_call(handle.explain)
         self.get_job = wrap_call(handle.get_job)
+        self.get_outputs = wrap_call(handle.get_outputs)
         self.get_run = wrap_call(handle.get_run)
         self.get_run_output = wrap_call(handle.get_run_output)
         self.last_run = wrap_call(handle.last_run)
@@ -396,5 +411,6 @@ class Results:
         self.repair_run = wrap_call(handle.repair_run)
         self.run_and_wait = wrap_watch(handle.run_and_wait)
         self.run_now = wrap_call(handle.run_now)
+        self.status = wrap_call(handle.status)
         self.wait = wrap_call(handle.wait)
         self.watch = wrap_watch(handle.watch)

@@ -7,9 +7,9 @@ shows whether a run is a replay, and whether the key was used with other paramet
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 from .cache import hash_json
 from .errors import Conflict, InvalidRequest, LakeflowJobsError
@@ -17,9 +17,11 @@ from .errors import Conflict, InvalidRequest, LakeflowJobsError
 if TYPE_CHECKING:
     from .config.jobs import Job
     from .identity import Identity
+    from .runs.outcome import RunStatus
     from .sdk_types import Run
     from .state import AppState
     from .upstream.gateway import BoundUpstream
+    from .watching.iterator import RunWatch
 
 #: How long the record of a key is kept. The workspace keeps its own for longer.
 KEY_TTL_SECONDS = 24 * 3600.0
@@ -35,6 +37,24 @@ REFERENCE_START = "{{"
 ParameterName = tuple[str, ...]
 
 
+class RunOptions(TypedDict, total=False):
+    """The keyword arguments of :meth:`JobHandle.run_now`."""
+
+    idempotency_key: str | None
+    only: Sequence[str] | None
+    queue: bool | None
+    performance_target: str | None
+    requested_by: str | None
+
+
+class RunCalls(Protocol):
+    """The calls of a job handle about one run."""
+
+    def watch(self, run_id: int, *, timeout: float | None = None) -> RunWatch: ...
+    def wait(self, run_id: int, *, timeout: float | None = None) -> RunStatus: ...
+    def get_run(self, run_id: int) -> Run: ...
+
+
 @dataclass(frozen=True)
 class Triggered:
     """The response to a trigger, in the shape of the SDK's ``RunNowResponse``.
@@ -44,8 +64,22 @@ class Triggered:
     """
 
     run_id: int
-    number_in_job: int | None = None
-    replayed: bool = False
+    number_in_job: int | None
+    replayed: bool
+    _handle: RunCalls = field(repr=False, compare=False)
+
+    def watch(self, *, timeout: float | None = None) -> RunWatch:
+        """Follow the run, as :meth:`JobHandle.watch` does."""
+        return self._handle.watch(self.run_id, timeout=timeout)
+
+    def wait(self, *, timeout: float | None = None) -> RunStatus:
+        """Wait for the end of the run, as :meth:`JobHandle.wait` does."""
+        return self._handle.wait(self.run_id, timeout=timeout)
+
+    @property
+    def url(self) -> str | None:
+        """The run's page in the workspace. Reads the run, unless its response is cached."""
+        return self._handle.get_run(self.run_id).run_page_url
 
 
 class TokenUse(Enum):
@@ -67,10 +101,11 @@ class Comparison(Enum):
 class RunStarter:
     """Starts runs of one job with one identity."""
 
-    def __init__(self, state: AppState, job: Job, identity: Identity) -> None:
+    def __init__(self, state: AppState, job: Job, identity: Identity, handle: RunCalls) -> None:
         self._state = state
         self._job = job
         self._identity = identity
+        self._handle = handle
 
     @property
     def _upstream(self) -> BoundUpstream:
@@ -86,7 +121,7 @@ class RunStarter:
         :param token: the idempotency token; ``None``: a new one.
         """
         response = self._upstream.run_now(fields, token=token, **options)
-        return Triggered(int(response.run_id or 0), response.number_in_job)
+        return Triggered(int(response.run_id or 0), response.number_in_job, False, self._handle)
 
     def start_idempotent(
         self, key_parts: Sequence[str], fields: Mapping[str, Any], options: Mapping[str, Any]
@@ -118,7 +153,7 @@ class RunStarter:
         run_id, recorded_fingerprint = record
         if recorded_fingerprint != fingerprint:
             raise _conflict()
-        return Triggered(run_id, run_id, replayed=True)
+        return Triggered(run_id, run_id, True, self._handle)
 
     def _start_or_find(
         self, fields: Mapping[str, Any], options: Mapping[str, Any], token: str
@@ -214,11 +249,11 @@ def _defaults(run: Run) -> dict[ParameterName, Any]:
 
 def _by_name(fields: Mapping[str, Any]) -> dict[ParameterName, Any]:
     parameters: dict[ParameterName, Any] = {}
-    for field, value in fields.items():
+    for name, value in fields.items():
         if isinstance(value, Mapping):
-            parameters |= {(field, name): item for name, item in value.items()}
+            parameters |= {(name, key): item for key, item in value.items()}
         elif value:
-            parameters[(field,)] = value
+            parameters[(name,)] = value
     return parameters
 
 

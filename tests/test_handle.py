@@ -14,6 +14,7 @@ from flask import Flask
 
 from flask_lakeflow_jobs import (
     Conflict,
+    InvalidParameters,
     InvalidRequest,
     JobHandle,
     NotAllowed,
@@ -72,6 +73,41 @@ class TestWatching:
         (sent,) = fault_proxy.find_requests("POST", "run-now")
         assert sent.body["only"] == ["only"]
         assert sent.body["queue"] == {"enabled": False}
+
+    def test_triggered_run_is_watched_and_waited_for(self, run_gate: RunGate) -> None:
+        triggered = current_jobs["gated"].run_now(run_gate.params)
+        first = next(triggered.watch())
+        run_gate.open()
+
+        assert triggered.wait().succeeded
+        assert first.run.run_id == triggered.run_id
+        assert triggered.url == first.run.run_page_url
+
+    def test_run_now_with_unknown_task_names_those_of_the_job(self) -> None:
+        with pytest.raises(InvalidParameters, match="has no task 'onyl'\\. Its tasks: only"):
+            current_jobs["never"].run_now(only="onyl")
+
+    def test_status_is_the_state_of_the_last_read(self, run_gate: RunGate) -> None:
+        handle = current_jobs["gated"]
+        triggered = handle.run_now(run_gate.params)
+        running = handle.status(triggered.run_id)
+        run_gate.open()
+        ended = triggered.wait()
+        status = handle.status(triggered.run_id)
+
+        assert not running.is_terminal
+        assert status.succeeded
+        assert running.timestamp <= status.timestamp <= ended.timestamp + 1000 * DEADLINE
+        assert status.to_dict()["run"] == ended.to_dict()["run"]
+        (status.run.tasks or []).clear()  # a copy: the cached response stays as it is
+        assert handle.status(triggered.run_id).to_dict()["run"]["tasks"]
+
+    def test_outputs_of_one_task_are_by_its_key(self) -> None:
+        handle = current_jobs["never"]
+        run_id = handle.run_now().run_id
+        handle.wait(run_id)
+
+        assert handle.get_outputs(run_id) == {"only": handle.get_run_output(run_id)}
 
     def test_task_keys_as_string_are_one_key(self, fault_proxy: FaultyWorkspace) -> None:
         handle = current_jobs["pipeline"]

@@ -69,11 +69,17 @@ class TestAsUser:
         self, app: Flask, fault_proxy: FaultyWorkspace
     ) -> None:
         with _acting_as(ALICE, app, "never") as handle:
-            run_id = handle.run_now().run_id
+            triggered = handle.run_now()
+            run_id = triggered.run_id
             watch = handle.watch(run_id)
         before = len(fault_proxy.requests)
 
-        for call in (handle.run_now, handle.get_job, lambda: handle.get_run(run_id)):
+        for call in (
+            handle.run_now,
+            handle.get_job,
+            lambda: handle.get_run(run_id),
+            triggered.wait,
+        ):
             with pytest.raises(HandleClosed, match="block has ended"):
                 call()
         with pytest.raises(HandleClosed):

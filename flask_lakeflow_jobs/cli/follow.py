@@ -6,11 +6,10 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import LakeflowJobsError, RunNotFound
-from ..handle import cached_reads_of, outputs_of
+from ..handle import cached_reads_of
 from ..runs.ids import normalize_page_url
 from ..runs.outcome import SUCCESSES, Outcome
 from ..runs.redaction import redact, redact_outputs
@@ -132,7 +131,7 @@ class RunPrinter:
         if self.result_format is ResultFormat.JSON:
             print_document(self._build_document(end, explanation))
         elif self.result_format is ResultFormat.TEXT and end.outcome in SUCCESSES:
-            outputs = self._read_outputs(partial(outputs_of, self.handle))
+            outputs = self._read_outputs(self.handle.get_outputs)
             for text in format_outputs(end.run.tasks, outputs):
                 print_output(text)
         if end.outcome is not Outcome.SUCCEEDED:

@@ -8,7 +8,7 @@ import click
 from flask.cli import with_appcontext
 
 from ..config.jobs import NO_JOBS_MESSAGE
-from ..handle import cached_reads_of, outputs_of
+from ..handle import cached_reads_of
 from ..runs.outcome import SUCCESSES, has_ended, outcome_of
 from ..runs.redaction import redact, redact_outputs, summarize_newest_run
 from .formatting import format_explanation, format_jobs, format_outputs, format_run, format_runs
@@ -116,6 +116,6 @@ def output(key: str | None, run_id: int, tasks: Sequence[str], as_json: bool) ->
         documents = cached_reads_of(handle).get_outputs(run_id, tasks)
         print_document(redact_outputs(documents, handle.job.secret_overrides))
         return
-    outputs = outputs_of(handle, run_id, tasks)
+    outputs = handle.get_outputs(run_id, tasks=tasks)
     for text in format_outputs(handle.get_run(run_id).tasks, outputs):
         print_output(text)

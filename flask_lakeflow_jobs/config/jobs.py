@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypedDict
 
 from marshmallow import Schema
 from marshmallow.fields import Field
@@ -68,6 +68,18 @@ class JobConfig:
     description: str | None = None
 
 
+class JobMapping(TypedDict, total=False):
+    """The configuration of one job as a mapping: see :class:`JobConfig`."""
+
+    job_id: int | str | None
+    task_type: str | None
+    params: Params | None
+    wait_timeout: float
+    run_as: Literal["app", "user"]
+    policy: Policy | None
+    description: str | None
+
+
 @dataclass(frozen=True)
 class Job:
     """A checked and complete job of an app."""
@@ -103,7 +115,7 @@ class Job:
         }
 
 
-JobConfigs: TypeAlias = Mapping[str, JobConfig | Mapping[str, Any]]
+JobConfigs: TypeAlias = Mapping[str, JobConfig | JobMapping]
 
 
 def build_env_name(key: str) -> str:
@@ -148,8 +160,8 @@ def resolve_jobs(
     :param wait_timeout: seconds, for jobs without a timeout of their own.
     :raises ConfigurationError: a job has no id, or a setting is invalid.
     """
-    for name, value in reader.config.items():
-        if isinstance(name, str) and name.startswith(JOB_PREFIX) and value is not None:
+    for name in _job_variables(reader.config):
+        if (value := reader.config[name]) is not None:
             _require_id(value, name)  # also where the id of a bundle applies
     ids_by_variable = {build_env_name(key): job_id for key, job_id in local_ids.items()}
     accepted: dict[str, _Candidate] = {}
@@ -217,8 +229,7 @@ def _discovered_jobs(
     reader: SettingsReader, ignored: set[str], config: JobConfig
 ) -> Iterator[_Candidate]:
     """Yield the jobs that ``DATABRICKS_JOB_*`` settings name, those of the app's config first."""
-    names: set[object] = {*reader.config, *reader.environ}  # keys of app.config may be any objects
-    variables = {name for name in names if isinstance(name, str) and name.startswith(JOB_PREFIX)}
+    variables = {*_job_variables(reader.config), *_job_variables(reader.environ)}
     in_config = {name for name in variables if reader.config.get(name) is not None}
     for name in sorted(variables - ignored, key=lambda each: (each not in in_config, each)):
         value = reader.get(name)
@@ -227,6 +238,11 @@ def _discovered_jobs(
             yield _Candidate(key, name, name, config, is_strict=name in in_config)
         elif value:
             _log.warning("%s is not a job id. It is ignored.", name)
+
+
+def _job_variables(names: Iterable[object]) -> list[str]:
+    """Return the names with the prefix of job ids. Keys of ``app.config`` may be any objects."""
+    return sorted(name for name in names if isinstance(name, str) and name.startswith(JOB_PREFIX))
 
 
 def _find_id(reader: SettingsReader, candidate: _Candidate) -> int:

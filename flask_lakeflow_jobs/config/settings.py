@@ -73,8 +73,8 @@ def load_settings(
     :raises ConfigurationError: a setting is invalid. The message names its key.
     """
     for name, closest in keys.find_unknown_keys([*reader.config, *reader.environ]):
-        hint = f" Did you mean {closest}?" if closest else ""
-        _log.warning("%s is not a setting and is ignored.%s", name, hint)
+        suggestion = f" Did you mean {closest}?" if closest else ""
+        _log.warning("%s is not a setting and is ignored.%s", name, suggestion)
     bundle = None if reader.get("DATABRICKS_HOST") else _read_bundle(reader, root)
     local_ids = read_bundle_jobs(bundle) if bundle else {}
     timeout = reader.read_optional(reader.read_seconds, keys.TIMEOUT)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..errors import Conflict
+from .outcome import Outcome, has_ended, outcome_of
+
 if TYPE_CHECKING:
     from ..sdk_types import Run
 
@@ -30,7 +33,12 @@ def build_repair_arguments(
     :param run: the run with its repair history.
     :param rerun_tasks: the task keys; ``None``: all failed tasks.
     :param rerun_dependent_tasks: also rerun the tasks that depend on them.
+    :raises Conflict: the run has not ended, or it succeeded and no tasks were named.
     """
+    if not has_ended(run):
+        raise Conflict(f"Run {run.run_id} has not ended. Wait for its end or cancel it first.")
+    if not rerun_tasks and outcome_of(run) is Outcome.SUCCEEDED:
+        raise Conflict(f"Run {run.run_id} succeeded. Name the tasks to rerun.")
     repairs = [item.id for item in run.repair_history or [] if item.id]
     arguments: dict[str, Any] = {
         "latest_repair_id": repairs[-1] if repairs else None,

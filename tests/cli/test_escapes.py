@@ -66,7 +66,7 @@ def test_clean_removes_what_a_terminal_obeys(text: str) -> None:
     assert clean(text).startswith("a")
 
 
-@pytest.mark.parametrize("name", set(HOSTILE) - {"lone escape", "unterminated string"})
+@pytest.mark.parametrize("name", sorted(set(HOSTILE) - {"lone escape", "unterminated string"}))
 def test_clean_removes_whole_sequences(name: str) -> None:
     assert clean(HOSTILE[name]).replace("FAILED", "") == "ab"
 

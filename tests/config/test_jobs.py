@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import Schema, fields
 
-from flask_lakeflow_jobs import ConfigurationError, JobConfig
+from flask_lakeflow_jobs import ConfigurationError, JobConfig, JobMapping
 from flask_lakeflow_jobs.config.jobs import (
     RESERVED_KEYS,
     Job,
@@ -153,7 +154,7 @@ def test_resolve_jobs_accepts_mapping_and_job_config() -> None:
         "run_as": "user",
         "description": "The nightly load.",
     }
-    [by_mapping] = jobs({"etl": settings}).values()
+    [by_mapping] = jobs({"etl": cast(JobMapping, settings)}).values()
     [by_config] = jobs({"etl": JobConfig(**settings)}).values()
     for job in (by_mapping, by_config):
         assert (job.job_id, job.task_type, job.wait_timeout) == (11, "notebook", 60.0)
@@ -212,7 +213,7 @@ def test_resolve_jobs_wait_timeout_defaults_to_the_apps() -> None:
 
 
 def test_resolve_jobs_mapping_may_set_the_default_wait_timeout() -> None:
-    named = {"etl": {"job_id": 1, "wait_timeout": 600}}
+    named: dict[str, JobMapping] = {"etl": {"job_id": 1, "wait_timeout": 600}}
     for found in (
         jobs(named, wait_timeout=30.0),
         jobs(config={"LAKEFLOW_JOBS": named}, wait_timeout=30.0),
@@ -362,3 +363,8 @@ def test_resolve_jobs_bundle_ids_override_all_others() -> None:
     )
     assert ids(found) == {"etl": 101, "report": 102, "extra": 103}
     assert found["etl"].task_type == "notebook"
+
+
+def test_job_mapping_has_the_keys_of_job_config() -> None:
+    names = [field.name for field in dataclasses.fields(JobConfig)]
+    assert list(JobMapping.__annotations__) == names

@@ -11,7 +11,7 @@ from typing import Any
 from flask import Flask
 from marshmallow import Schema, fields, validate
 
-from flask_lakeflow_jobs import LakeflowJobs, current_jobs
+from flask_lakeflow_jobs import JobConfig, LakeflowJobs, current_jobs
 from flask_lakeflow_jobs.local import load_bundle
 from flask_lakeflow_jobs.testing.fault_proxy import Address
 
@@ -82,7 +82,9 @@ def shop_app(
     )
     LakeflowJobs(
         app,
-        jobs={key: {"job_id": JOB_IDS.get(key), **each} for key, each in settings.items()},
+        jobs={
+            key: JobConfig(**{"job_id": JOB_IDS.get(key), **each}) for key, each in settings.items()
+        },
         **given,
     )
     return app
