@@ -4,6 +4,7 @@ from .config.jobs import JobConfig, JobMapping
 from .errors import (
     ConfigurationError,
     Conflict,
+    DatabaseUnavailable,
     HandleClosed,
     InvalidParameters,
     InvalidRequest,
@@ -13,6 +14,7 @@ from .errors import (
     LakeflowJobsError,
     MissingUserToken,
     NotAllowed,
+    RecordOutdated,
     RunNotFound,
     RunTimeout,
     UnknownJob,
@@ -38,6 +40,7 @@ from .watching.iterator import RunWatch
 __all__ = [
     "ConfigurationError",
     "Conflict",
+    "DatabaseUnavailable",
     "ExecutionResult",
     "Explanation",
     "FailedTask",
@@ -56,6 +59,7 @@ __all__ = [
     "NotAllowed",
     "Outcome",
     "ProxyUser",
+    "RecordOutdated",
     "ResultWatch",
     "RunNotFound",
     "RunStatus",

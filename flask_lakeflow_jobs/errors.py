@@ -92,6 +92,16 @@ class ConfigurationError(LakeflowJobsError):
     title = "Invalid configuration"
 
 
+class RecordOutdated(ConfigurationError):
+    """The record's tables are of an older or newer version of this package.
+
+    The message names the command to run.
+    """
+
+    kind = "record-outdated"
+    title = "Record of another version"
+
+
 class UnknownJob(LakeflowJobsError, exceptions.NotFound, KeyError):
     """This app has no job with that key.
 
@@ -284,6 +294,16 @@ class UpstreamTimeout(UpstreamError, exceptions.GatewayTimeout):
     code = 504
     kind = "upstream-timeout"
     title = "Workspace timeout"
+
+
+class DatabaseUnavailable(LakeflowJobsError, exceptions.ServiceUnavailable):
+    """The database of the record does not respond. Runs can be started and followed as before."""
+
+    code = 503
+    exit_code = 7
+    kind = "database-unavailable"
+    title = "Database unavailable"
+    retryable = True
 
 
 class RunTimeout(LakeflowJobsError, exceptions.GatewayTimeout, TimeoutError):

@@ -14,7 +14,7 @@ from .cli import command_group
 from .clock import Clock, SystemClock
 from .concurrency import load_module
 from .config.jobs import JobConfigs, Policy
-from .config.keys import BUNDLE, CONSOLE
+from .config.keys import BUNDLE, CONSOLE, RECORD_URL
 from .config.readers import SettingsReader
 from .config.settings import AppSettings, load_settings
 from .errors import ConfigurationError, UpstreamUnavailable
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from flask_caching import Cache
 
     from .local import Address
+    from .record.store import Record
     from .upstream.gateway import Upstream
 
 
@@ -98,6 +99,7 @@ class LakeflowJobs:
             is_closing=is_closing,
             policy=self._policy,
             user_loader=self._user_loader,
+            record=_open_record(settings, instance, clock),
         )
         if self._register_blueprint:
             register_routes(app, settings, clock, url_prefix=self._url_prefix)
@@ -138,6 +140,18 @@ def _connect(settings: AppSettings, instance: Path, cache: SharedCache, clock: C
             raise UpstreamUnavailable(f"The local workspace cannot start: {error}") from error
 
     return Upstream(settings, start_local, cache, clock, get_call_timeout)
+
+
+def _open_record(settings: AppSettings, instance: Path, clock: Clock) -> Record | None:
+    if settings.record_url is None:
+        return None
+    try:  # an extra
+        from .record.store import open_record
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"{RECORD_URL.name} requires {error.name}: pip install 'flask-lakeflow-jobs[record]'."
+        ) from None
+    return open_record(settings.record_url, instance, clock)
 
 
 def _read_bundle_jobs(path: Path) -> Mapping[str, int]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .config.jobs import Policy
     from .config.settings import AppSettings
     from .identity import UserLoader
+    from .record.store import Record
     from .runs.outcome import RunStatus
     from .upstream.gateway import Upstream
 
@@ -50,6 +51,7 @@ class AppState:
         is_closing: Callable[[], bool],
         policy: Policy | None = None,
         user_loader: UserLoader | None = None,
+        record: Record | None = None,
     ) -> None:
         self.app = app
         self.settings = settings
@@ -57,6 +59,8 @@ class AppState:
         self.clock = clock
         self.policy = policy
         self.user_loader = user_loader
+        #: The record of runs and actions, if the app has one.
+        self.record = record
         self.hub = Hub(
             UpstreamSource(lambda: self.upstream),
             self._send_changed,

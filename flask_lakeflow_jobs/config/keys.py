@@ -124,6 +124,18 @@ WEBHOOK_TOKEN = Key(
     "Bearer token that notifications may carry instead of a user name and a password.",
 )
 
+RECORD_URL = Key(
+    f"{PREFIX}_RECORD_URL",
+    None,
+    "Where to record runs and actions: `true` for SQLite in the instance folder, or a URL such as"
+    " `postgresql+psycopg://user@host/name`. Requires the extra `record`.",
+)
+RECORD_DAYS = Key(
+    f"{PREFIX}_RECORD_DAYS",
+    365,
+    "Days that the record keeps runs and actions.",
+)
+
 #: All keys of the extension, in the order of the docs.
 KEYS = (
     JOBS,
@@ -149,6 +161,8 @@ KEYS = (
     WEBHOOK_USERNAME,
     WEBHOOK_PASSWORD,
     WEBHOOK_TOKEN,
+    RECORD_URL,
+    RECORD_DAYS,
 )
 
 #: Settings that the SDK reads itself and that ``app.config`` may have: key → the SDK's argument.

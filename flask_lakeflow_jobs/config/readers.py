@@ -86,6 +86,17 @@ class SettingsReader:
         value = self.get(key.name)
         return str(key.default) if value is None else parse_path_prefix(key.name, value)
 
+    def read_database_url(self, key: Key) -> str | bool:
+        """Read ``True`` or a URL, which no message quotes: it may contain a password."""
+        value = self.get(key.name)
+        if isinstance(value, str) and "://" in value:
+            return value
+        words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+        parsed = words.get(str(value).strip().lower())
+        if parsed is None:
+            raise ConfigurationError(f"{key.name} must be true, false or the URL of a database.")
+        return parsed
+
     def read_mapping(self, key: Key) -> Mapping[str, Any]:
         """Read a mapping; in the environment, as JSON."""
         if not self.is_set(key):

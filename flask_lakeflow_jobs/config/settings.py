@@ -52,6 +52,8 @@ class AppSettings:
     webhook_username: str | None
     webhook_password: str | None = field(repr=False)
     webhook_token: str | None = field(repr=False)
+    record_url: str | bool | None = field(repr=False)
+    record_days: int
 
     @property
     def accepts_notifications(self) -> bool:
@@ -112,6 +114,8 @@ def load_settings(
         webhook_username=webhook_username,
         webhook_password=webhook_password,
         webhook_token=reader.read_optional(reader.read_secret, keys.WEBHOOK_TOKEN),
+        record_url=reader.read_optional(reader.read_database_url, keys.RECORD_URL) or None,
+        record_days=reader.read_int(keys.RECORD_DAYS),
     )
 
 

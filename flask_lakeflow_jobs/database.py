@@ -1,0 +1,272 @@
+"""The app's SQL database: SQLite or Postgres, through SQLAlchemy.
+
+Only apps that configure a database import this module: SQLAlchemy is an extra.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+
+from .concurrency import reset_in_new_processes
+from .errors import ConfigurationError, DatabaseUnavailable
+from .text import clean_line
+
+#: The file of the database in the instance folder, if the setting is ``True``.
+DEFAULT_FILE = "lakeflow-record.sqlite3"
+
+#: Seconds that a write waits for the write of another process, and that a connection may take.
+WAIT_SECONDS = 5
+
+#: Connections that a process keeps, and how many more it opens for a moment.
+POOL_SIZE, MAX_OVERFLOW = 5, 10
+
+MAX_ERROR_CHARS = 300
+
+T = TypeVar("T")
+
+#: Returns a fresh password for each new connection.
+Credentials = Callable[[], str]
+
+_databases: WeakValueDictionary[str, Database] = WeakValueDictionary()
+_databases_lock = threading.Lock()
+
+
+class Database:
+    """The connections of this process to one database.
+
+    Nothing connects before the first use. A forked process opens connections of its own.
+
+    :param credentials: returns a fresh password for each new connection.
+    """
+
+    def __init__(self, url: sa.URL, credentials: Credentials | None = None) -> None:
+        self._url = url
+        self._credentials = credentials
+        self._initialize()
+        reset_in_new_processes(self._initialize)
+
+    def _initialize(self) -> None:
+        """Set up the state of this process. Connections of its parent stay the parent's."""
+        inherited: sa.Engine | None = getattr(self, "_engine", None)
+        if inherited is not None:
+            inherited.dispose(close=False)
+        self._engine: sa.Engine | None = None
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<Database {self.address}>"
+
+    @property
+    def address(self) -> str:
+        """The URL without its password."""
+        return self._url.render_as_string(hide_password=True)
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self._url.get_backend_name() == "sqlite"
+
+    @property
+    def engine(self) -> sa.Engine:
+        """The engine of this process.
+
+        :raises DatabaseUnavailable: the folder of a SQLite file cannot be created.
+        """
+        with self._lock:
+            if self._engine is None:
+                self._engine = self._create_engine()
+            return self._engine
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """Yield a connection for statements that change nothing.
+
+        :raises DatabaseUnavailable: the database does not respond.
+        """
+        with self._translate_errors(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """Yield a connection in a transaction, which is committed if the block succeeds.
+
+        :raises DatabaseUnavailable: the database does not respond; nothing has changed, except
+            where the connection was lost during the commit.
+        """
+        with self._translate_errors(), self.engine.connect() as connection:
+            connection.info["is_writing"] = True
+            try:
+                with connection.begin():
+                    yield connection
+            finally:
+                connection.info.pop("is_writing", None)
+
+    def run(self, call: Callable[[sa.Connection], T]) -> T:
+        """Run a call in a transaction; once more if the connection turned out to be cut.
+
+        :param call: changes nothing more when it is repeated after a commit.
+        """
+        try:
+            with self.write() as connection:
+                return call(connection)
+        except DatabaseUnavailable as error:
+            if not _was_disconnected(error):
+                raise
+        with self.write() as connection:
+            return call(connection)
+
+    def close(self) -> None:
+        """Close the connections that are not in use. The next use opens new ones."""
+        with self._lock:
+            engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.dispose()
+
+    @contextmanager
+    def _translate_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.IntegrityError:
+            raise
+        except SQLAlchemyError as error:
+            raise DatabaseUnavailable(
+                f"The database {self.address} does not respond: {_describe(error)}"
+            ) from error
+
+    def _create_engine(self) -> sa.Engine:
+        if self.is_sqlite:
+            _create_file(Path(str(self._url.database)))
+            engine = sa.create_engine(
+                self._url,
+                pool_size=POOL_SIZE,
+                max_overflow=-1,
+                hide_parameters=True,
+                connect_args={"timeout": WAIT_SECONDS},
+            )
+            event.listen(engine, "connect", _set_up_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+            return engine
+        engine = sa.create_engine(
+            self._url,
+            pool_size=POOL_SIZE,
+            max_overflow=MAX_OVERFLOW,
+            pool_timeout=WAIT_SECONDS,
+            pool_pre_ping=True,
+            hide_parameters=True,
+            connect_args={"connect_timeout": WAIT_SECONDS},
+        )
+        if self._credentials is not None:
+            event.listen(engine, "do_connect", self._add_password)
+        return engine
+
+    def _add_password(self, _dialect: Any, _record: Any, _args: Any, arguments: Any) -> None:
+        assert self._credentials is not None  # noqa: S101
+        arguments["password"] = self._credentials()
+
+
+def open_database(
+    url: str | bool,
+    *,
+    instance_path: Path,
+    setting: str,
+    credentials: Credentials | None = None,
+) -> Database:
+    """Return the database of a URL: one per process and URL. This does not connect.
+
+    :param url: ``True``: SQLite in the instance folder; otherwise a URL of SQLAlchemy.
+    :param instance_path: the folder for a relative path of SQLite.
+    :param setting: the key that has the URL, for messages.
+    :param credentials: returns a fresh password for each new connection.
+    :raises ConfigurationError: the URL is malformed, or needs a driver that is not installed.
+    """
+    parsed = parse_database_url(url, instance_path=instance_path, setting=setting)
+    name = parsed.render_as_string(hide_password=False)
+    with _databases_lock:
+        database = _databases.get(name)
+        if database is None:
+            database = _databases[name] = Database(parsed, credentials)
+        return database
+
+
+def parse_database_url(url: str | bool, *, instance_path: Path, setting: str) -> sa.URL:
+    """Parse a URL without ever quoting it: it may contain a password.
+
+    :param url: as for :func:`open_database`.
+    :raises ConfigurationError: it is malformed, or needs a driver that is not installed.
+    """
+    if url is True:
+        return sa.URL.create("sqlite", database=str(instance_path / DEFAULT_FILE))
+    try:
+        parsed = make_url(str(url))
+        backend = parsed.get_backend_name()
+    except (ArgumentError, ValueError):
+        raise ConfigurationError(
+            f"{setting} must be true or a URL such as 'postgresql+psycopg://user@host/name' or"
+            " 'sqlite:///record.sqlite3'."
+        ) from None
+    if backend == "postgresql":
+        return _require_psycopg(parsed.set(drivername="postgresql+psycopg"), setting)
+    if backend != "sqlite":
+        raise ConfigurationError(f"{setting} must be a database of SQLite or PostgreSQL.")
+    if parsed.database in (None, "", ":memory:"):
+        raise ConfigurationError(
+            f"{setting} must name a file, such as 'sqlite:///record.sqlite3'. A database in memory"
+            " ends with its process."
+        )
+    return parsed.set(drivername="sqlite", database=str(instance_path / str(parsed.database)))
+
+
+def _require_psycopg(url: sa.URL, setting: str) -> sa.URL:
+    try:
+        import psycopg  # noqa: F401  # installed by the user, like every driver
+    except ImportError:
+        raise ConfigurationError(
+            f"{setting} requires a driver: pip install 'psycopg[binary]'."
+        ) from None
+    return url
+
+
+def _create_file(path: Path) -> None:
+    """Create an empty database that only the user of this process may read."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise DatabaseUnavailable(
+            f"The database {str(path)!r} cannot be created: {error.strerror}."
+        ) from error
+
+
+def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions begin in _begin_sqlite
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    """Take the right to write first: a transaction that reads first could not wait for it."""
+    is_writing = connection.info.get("is_writing")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
+
+
+def _describe(error: SQLAlchemyError) -> str:
+    """Return the error of the driver in one line, without statement and parameters."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    return clean_line(str(cause).strip(), MAX_ERROR_CHARS)
+
+
+def _was_disconnected(error: DatabaseUnavailable) -> bool:
+    return isinstance(error.__cause__, DBAPIError) and error.__cause__.connection_invalidated

@@ -1,0 +1,130 @@
+"""The actions of the record: who did what, when and from where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import sqlalchemy as sa
+
+from .base import RecordBase
+from .pages import PageToken, select_page
+from .runs import PRUNE_BATCH
+from .schema import actions
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something that a person or a command did, or tried to do.
+
+    :param action: ``trigger``, ``cancel``, ``cancel_all``, ``repair``, or what a policy refused.
+    :param result: ``accepted``, ``replayed``, ``refused`` or ``failed``.
+    :param requested_by: the name of the person, if known.
+    :param identity: the key of the identity that acted.
+    :param source: ``cli``, ``http``, ``console`` or ``python``.
+    :param address: the address of the client, if the app knows it.
+    :param detail: one line, such as the reason of a refusal.
+    """
+
+    action: str
+    result: str
+    job_key: str
+    job_id: int
+    run_id: int | None = None
+    requested_by: str | None = None
+    identity: str = "app"
+    source: str = "python"
+    address: str | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True)
+class RecordedAction:
+    """An action as the record has it.
+
+    :param at: milliseconds since the epoch.
+    """
+
+    id: int
+    at: int
+    action: str
+    result: str
+    job_key: str
+    job_id: int
+    run_id: int | None
+    requested_by: str | None
+    identity: str
+    source: str
+    address: str | None
+    detail: str | None
+
+    @property
+    def page_token(self) -> PageToken:
+        return PageToken(self.at, self.id)
+
+
+_COLUMNS = [actions.c[field.name] for field in fields(RecordedAction)]
+
+
+class RecordedActions(RecordBase):
+    """The actions of the record."""
+
+    def record_action(self, action: Action) -> None:
+        """Record an action as of now."""
+        statement = actions.insert().values(**vars(action), at=self._now())
+        self._write(lambda connection: connection.execute(statement))
+
+    def list_actions(
+        self,
+        *,
+        job_keys: Sequence[str] | None = None,
+        requested_by: str | None = None,
+        result: str | None = None,
+        run: tuple[int, int] | None = None,
+        since: int | None = None,
+        until: int | None = None,
+        limit: int = 50,
+        token: PageToken | None = None,
+    ) -> list[RecordedAction]:
+        """Return one page of actions, newest first.
+
+        :param run: the job's id and the run's.
+        :param since: milliseconds since the epoch, inclusive.
+        :param until: milliseconds since the epoch, exclusive.
+        :param token: the ``page_token`` of the last action of the page before.
+        """
+        conditions: list[sa.ColumnElement[bool]] = []
+        if job_keys is not None:
+            conditions.append(actions.c.job_key.in_(job_keys))
+        if requested_by is not None:
+            conditions.append(actions.c.requested_by == requested_by)
+        if result is not None:
+            conditions.append(actions.c.result == result)
+        if run is not None:
+            conditions += [actions.c.job_id == run[0], actions.c.run_id == run[1]]
+        if since is not None:
+            conditions.append(actions.c.at >= since)
+        if until is not None:
+            conditions.append(actions.c.at < until)
+        statement = sa.select(*_COLUMNS).where(*conditions)
+        page = select_page(statement, actions.c.at, actions.c.id, limit, token)
+        with self._read() as connection:
+            return [_parse(row) for row in connection.execute(page)]
+
+    def prune_actions(self, before: int) -> int:
+        """Delete earlier actions.
+
+        :param before: milliseconds since the epoch.
+        :return: how many were deleted.
+        """
+        batch = sa.select(actions.c.id).where(actions.c.at < before).limit(PRUNE_BATCH)
+        statement = actions.delete().where(actions.c.id.in_(batch))
+        deleted = 0
+        while count := self._write(lambda connection: connection.execute(statement).rowcount):
+            deleted += count
+        return deleted
+
+
+def _parse(row: Any) -> RecordedAction:
+    return RecordedAction(**row._mapping)

@@ -1,0 +1,109 @@
+"""The access of the record's parts to the database, and what happens while it is unavailable."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ..concurrency import reset_in_new_processes
+from ..errors import DatabaseUnavailable, RecordOutdated
+from .versions import check_version, upgrade
+
+if TYPE_CHECKING:
+    from ..clock import Clock
+    from ..database import Database
+
+T = TypeVar("T")
+
+_log = logging.getLogger("flask_lakeflow_jobs")
+
+
+class RecordBase:
+    """Reads and writes in one database, whose schema is checked before the first of them.
+
+    :param upgrades_itself: bring an old schema to the newest version instead of raising.
+    """
+
+    def __init__(self, database: Database, clock: Clock, *, upgrades_itself: bool = False) -> None:
+        self.database = database
+        self._clock = clock
+        self._upgrades_itself = upgrades_itself
+        #: How many writes have failed in this process.
+        self.failed_writes = 0
+        #: Why the last write failed; ``None`` if it did not.
+        self.last_error: DatabaseUnavailable | RecordOutdated | None = None
+        self._is_checked = False
+        self._initialize()
+        reset_in_new_processes(self._initialize)
+
+    def _initialize(self) -> None:
+        self._lock = threading.Lock()
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last write failed."""
+        return self.last_error is not None
+
+    @contextmanager
+    def tolerate_failure(self) -> Iterator[None]:
+        """Continue after the block if the record fails in it. Log it once, and count it.
+
+        What the app does for its users must not depend on the record.
+        """
+        try:
+            yield
+        except (DatabaseUnavailable, RecordOutdated) as error:
+            with self._lock:
+                is_first, self.last_error = self.last_error is None, error
+                self.failed_writes += 1
+            if is_first:
+                _log.error("Runs and actions are not recorded: %s", error)
+        else:
+            self._note_success()
+
+    def _note_success(self) -> None:
+        if self.last_error is None:
+            return
+        with self._lock:
+            was_failing, self.last_error = self.last_error is not None, None
+        if was_failing:
+            _log.warning("Runs and actions are recorded again.")
+
+    def check_schema(self) -> None:
+        """Check the version of the schema, once per process.
+
+        :raises RecordOutdated: it is another one. The message says what to run.
+        :raises DatabaseUnavailable: the database does not respond.
+        """
+        if self._is_checked:
+            return
+        if self._upgrades_itself:
+            upgrade(self.database)
+        else:
+            check_version(self.database)
+        self._is_checked = True
+
+    def _write(self, call: Callable[[sa.Connection], T]) -> T:
+        """Run a call in a transaction; it may run twice, see :meth:`.Database.run`."""
+        self.check_schema()
+        return self.database.run(call)
+
+    @contextmanager
+    def _read(self) -> Iterator[sa.Connection]:
+        self.check_schema()
+        with self.database.read() as connection:
+            yield connection
+
+    def _now(self) -> int:
+        """Return the milliseconds since the epoch."""
+        return round(self._clock.now() * 1000)
+
+    def _insert(self, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+        """Return an insert that can leave existing rows alone, or update them."""
+        return sqlite.insert(table) if self.database.is_sqlite else postgresql.insert(table)

@@ -1,0 +1,392 @@
+"""The runs of the record, from the request to the end."""
+
+from __future__ import annotations
+
+import heapq
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from enum import Enum
+from itertools import islice
+from typing import Any
+
+import sqlalchemy as sa
+
+from .base import RecordBase
+from .pages import PageToken, select_page
+from .schema import deliveries, runs
+
+#: Rows that one statement deletes, so that others can write in between.
+PRUNE_BATCH = 500
+
+
+class RowState(str, Enum):
+    """How much the record knows about a run."""
+
+    REQUESTED = "requested"  # the workspace has not responded yet
+    STARTED = "started"
+    ENDED = "ended"
+    NOT_STARTED = "not_started"
+
+    __str__ = str.__str__
+
+
+#: The states of rows whose end is still to come.
+UNFINISHED = (RowState.REQUESTED, RowState.STARTED)
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """A run that is about to be requested.
+
+    :param token: the idempotency token that is sent to the workspace.
+    :param fingerprint: a digest of the idempotency key and the request, if there is a key.
+    :param identity: the key of the identity that requests it.
+    :param params: the parameters as JSON, redacted.
+    """
+
+    job_key: str
+    job_id: int
+    token: str
+    identity: str
+    fingerprint: str | None = None
+    requested_by: str | None = None
+    params: str | None = None
+
+
+@dataclass(frozen=True)
+class RunEnd:
+    """The end of a run. Times are in milliseconds since the epoch.
+
+    :param outcome: the value of an :class:`~.Outcome`.
+    :param error: one line.
+    :param attempts: of all tasks.
+    """
+
+    job_id: int
+    run_id: int
+    outcome: str
+    started_at: int | None
+    ended_at: int
+    error: str | None = None
+    attempts: int = 0
+    page_url: str | None = None
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """A run as the record has it. Times are in milliseconds since the epoch.
+
+    :param id: the row.
+    :param run_id: ``None`` until the workspace has responded.
+    :param source: ``app``, or ``found`` for a run that was started elsewhere.
+    :param ends: how many ends were recorded; a repaired run ends again.
+    """
+
+    id: int
+    job_key: str
+    job_id: int
+    run_id: int | None
+    state: RowState
+    source: str
+    token: str | None
+    fingerprint: str | None
+    requested_by: str | None
+    identity: str
+    params: str | None
+    requested_at: int
+    started_at: int | None
+    ended_at: int | None
+    outcome: str | None
+    error: str | None
+    attempts: int
+    repairs: int
+    ends: int
+    page_url: str | None
+
+    @property
+    def page_token(self) -> PageToken:
+        return PageToken(self.requested_at, self.id)
+
+
+_COLUMNS = [runs.c[field.name] for field in fields(RecordedRun)]
+
+
+@dataclass(frozen=True)
+class RunFilter:
+    """Which runs to list. ``None``: all.
+
+    :param job_keys: the jobs, at least one.
+    :param outcome: the value of an :class:`~.Outcome`.
+    :param since: milliseconds since the epoch, inclusive; when the run was requested.
+    :param until: milliseconds since the epoch, exclusive.
+    """
+
+    job_keys: Sequence[str] | None = None
+    outcome: str | None = None
+    requested_by: str | None = None
+    state: RowState | None = None
+    since: int | None = None
+    until: int | None = None
+
+    def conditions(self) -> Iterator[sa.ColumnElement[bool]]:
+        """Yield the conditions, except that on the job."""
+        for column in (runs.c.outcome, runs.c.requested_by, runs.c.state):
+            if (value := getattr(self, column.name)) is not None:
+                yield column == value
+        if self.since is not None:
+            yield runs.c.requested_at >= self.since
+        if self.until is not None:
+            yield runs.c.requested_at < self.until
+
+
+ALL_RUNS = RunFilter()
+
+
+class RecordedRuns(RecordBase):
+    """The runs of the record."""
+
+    def begin_run(self, request: RunRequest) -> int:
+        """Record that a run is about to be requested.
+
+        A token that is recorded already keeps its row: the workspace starts one run for it.
+
+        :return: the row.
+        """
+        values = {
+            **vars(request),
+            "state": RowState.REQUESTED.value,
+            "source": "app",
+            "requested_at": self._now(),
+        }
+        insert = self._insert(runs).values(values)
+        # An attempt that was not started may start now. The update returns the row in any case.
+        state = sa.case(
+            (runs.c.state == RowState.NOT_STARTED.value, RowState.REQUESTED.value),
+            else_=runs.c.state,
+        )
+        statement = insert.on_conflict_do_update(
+            index_elements=["token"], set_={"state": state}
+        ).returning(runs.c.id)
+        return int(self._write(lambda connection: connection.scalar(statement)) or 0)
+
+    def complete_run(self, row_id: int, run_id: int, page_url: str | None = None) -> None:
+        """Record the run that the workspace has started for a request."""
+
+        def complete(connection: sa.Connection) -> None:
+            row = connection.execute(
+                sa.select(runs.c.job_id, runs.c.run_id).where(runs.c.id == row_id)
+            ).one_or_none()
+            if row is None or row.run_id is not None:
+                return
+            is_same_run = (runs.c.job_id == row.job_id) & (runs.c.run_id == run_id)
+            found = connection.execute(sa.select(*_COLUMNS).where(is_same_run)).one_or_none()
+            values: dict[str, Any] = {"run_id": run_id, "state": RowState.STARTED.value}
+            if found is not None:  # a list of runs, or a viewer, was faster than the response
+                values |= _take_over(connection, found, row_id)
+            if page_url is not None:
+                values["page_url"] = page_url
+            connection.execute(runs.update().where(runs.c.id == row_id).values(values))
+
+        self._write(complete)
+
+    def fail_run(self, row_id: int, error: str) -> None:
+        """Record that no run was started for a request.
+
+        :param error: one line, without secrets.
+        """
+        is_open = (runs.c.id == row_id) & (runs.c.state == RowState.REQUESTED.value)
+        values = {"state": RowState.NOT_STARTED.value, "error": error, "ended_at": self._now()}
+        self._write(
+            lambda connection: connection.execute(runs.update().where(is_open).values(values))
+        )
+
+    def add_found_run(
+        self,
+        job_key: str,
+        job_id: int,
+        run_id: int,
+        *,
+        started_at: int,
+        identity: str = "app",
+        requested_by: str | None = None,
+        page_url: str | None = None,
+    ) -> bool:
+        """Record a run that was started elsewhere, unless the record has it.
+
+        :param started_at: milliseconds since the epoch; counts as the time of the request.
+        :return: whether it is new.
+        """
+        statement = (
+            self._insert(runs)
+            .values(
+                job_key=job_key,
+                job_id=job_id,
+                run_id=run_id,
+                state=RowState.STARTED.value,
+                source="found",
+                requested_at=started_at,
+                started_at=started_at,
+                identity=identity,
+                requested_by=requested_by,
+                page_url=page_url,
+            )
+            .on_conflict_do_nothing(index_elements=["job_id", "run_id"])
+            .returning(runs.c.id)
+        )
+        return self._write(lambda connection: connection.scalar(statement)) is not None
+
+    def finish_run(
+        self, end: RunEnd, receivers: Sequence[str] = (), *, signal: str = "run_finished"
+    ) -> bool:
+        """Record the end of a run and, in the same transaction, what is to be delivered.
+
+        A repaired run ends again. An end that is not later than the recorded one changes nothing.
+
+        :param receivers: the names of the receivers of the signal.
+        :return: whether this call was the first for this end of a recorded run.
+        """
+        now = self._now()
+        is_new = sa.or_(runs.c.state != RowState.ENDED.value, runs.c.ended_at < end.ended_at)
+        values: dict[str, Any] = {
+            **{name: value for name, value in vars(end).items() if value is not None},
+            "error": end.error,
+            "state": RowState.ENDED.value,
+            "ends": runs.c.ends + 1,
+        }
+        update = (
+            runs.update()
+            .where(runs.c.job_id == end.job_id, runs.c.run_id == end.run_id, is_new)
+            .values(values)
+            .returning(runs.c.id, runs.c.ends)
+        )
+
+        def finish(connection: sa.Connection) -> bool:
+            row = connection.execute(update).one_or_none()
+            if row is None:
+                return False
+            if receivers:
+                common = {
+                    "run": row.id,
+                    "end_number": row.ends,
+                    "signal": signal,
+                    "created_at": now,
+                    "next_attempt_at": now,
+                }
+                connection.execute(
+                    deliveries.insert(),
+                    [
+                        {**common, "receiver": receiver, "delivery_id": str(uuid.uuid4())}
+                        for receiver in dict.fromkeys(receivers)
+                    ],
+                )
+            return True
+
+        return self._write(finish)
+
+    def reopen_run(self, job_id: int, run_id: int) -> None:
+        """Record that an ended run continues, because it is repaired."""
+        statement = (
+            runs.update()
+            .where(runs.c.job_id == job_id, runs.c.run_id == run_id)
+            .values(
+                state=RowState.STARTED.value,
+                repairs=runs.c.repairs + 1,
+                outcome=None,
+                error=None,
+                ended_at=None,
+            )
+        )
+        self._write(lambda connection: connection.execute(statement))
+
+    def get_run(self, job_id: int, run_id: int) -> RecordedRun | None:
+        """Return a run, or ``None`` if the record does not have it."""
+        is_run = (runs.c.job_id == job_id) & (runs.c.run_id == run_id)
+        with self._read() as connection:
+            row = connection.execute(sa.select(*_COLUMNS).where(is_run)).one_or_none()
+        return None if row is None else _parse(row)
+
+    def get_row(self, row_id: int) -> RecordedRun | None:
+        """Return a run by its row."""
+        with self._read() as connection:
+            statement = sa.select(*_COLUMNS).where(runs.c.id == row_id)
+            row = connection.execute(statement).one_or_none()
+        return None if row is None else _parse(row)
+
+    def list_unfinished_runs(self, limit: int = 1_000) -> list[RecordedRun]:
+        """Return runs that have started and not ended, oldest first."""
+        return self._list_oldest(RowState.STARTED, limit=limit)
+
+    def list_unresolved_runs(self, requested_before: int, limit: int = 1_000) -> list[RecordedRun]:
+        """Return runs whose request has no recorded response, oldest first.
+
+        :param requested_before: milliseconds since the epoch; later ones may still get theirs.
+        """
+        return self._list_oldest(
+            RowState.REQUESTED, runs.c.requested_at < requested_before, limit=limit
+        )
+
+    def _list_oldest(
+        self, state: RowState, *conditions: sa.ColumnElement[bool], limit: int
+    ) -> list[RecordedRun]:
+        statement = (
+            sa.select(*_COLUMNS)
+            .where(runs.c.state == state.value, *conditions)
+            .order_by(runs.c.requested_at, runs.c.id)
+            .limit(limit)
+        )
+        with self._read() as connection:
+            return [_parse(row) for row in connection.execute(statement)]
+
+    def list_runs(
+        self,
+        filters: RunFilter = ALL_RUNS,
+        *,
+        limit: int = 50,
+        token: PageToken | None = None,
+    ) -> list[RecordedRun]:
+        """Return one page of runs, the last requested first.
+
+        :param token: the ``page_token`` of the last run of the page before.
+        """
+        statement = sa.select(*_COLUMNS).where(*filters.conditions())
+        page = select_page(statement, runs.c.requested_at, runs.c.id, limit, token)
+        with self._read() as connection:
+            if filters.job_keys is None:
+                return [_parse(row) for row in connection.execute(page)]
+            # One index scan per job: a database would sort all runs of several jobs.
+            by_job = [
+                map(_parse, connection.execute(page.where(runs.c.job_key == job_key)))
+                for job_key in dict.fromkeys(filters.job_keys)
+            ]
+            newest = heapq.merge(*by_job, key=lambda run: run.page_token, reverse=True)
+            return list(islice(newest, limit))
+
+    def prune(self, before: int) -> int:
+        """Delete ended runs that were requested earlier, their deliveries, and earlier actions.
+
+        :param before: milliseconds since the epoch.
+        :return: how many runs were deleted.
+        """
+        is_old = sa.and_(
+            runs.c.requested_at < before, runs.c.state.not_in([state.value for state in UNFINISHED])
+        )
+        batch = sa.select(runs.c.id).where(is_old).limit(PRUNE_BATCH)
+        statement = runs.delete().where(runs.c.id.in_(batch))
+        deleted = 0
+        while count := self._write(lambda connection: connection.execute(statement).rowcount):
+            deleted += count
+        return deleted
+
+
+def _take_over(connection: sa.Connection, found: Any, row_id: int) -> dict[str, Any]:
+    """Move a run that was found in the meantime into its request's row, and return its values."""
+    connection.execute(deliveries.update().where(deliveries.c.run == found.id).values(run=row_id))
+    connection.execute(runs.delete().where(runs.c.id == found.id))
+    names = ("state", "started_at", "ended_at", "outcome", "error", "attempts", "repairs", "ends")
+    return {name: getattr(found, name) for name in (*names, "page_url")}
+
+
+def _parse(row: Any) -> RecordedRun:
+    values = dict(row._mapping)
+    return RecordedRun(**{**values, "state": RowState(values["state"])})

@@ -1,0 +1,82 @@
+"""The version of the schema: check it, and bring it to the newest one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from ..errors import RecordOutdated
+from .schema import VERSION_TABLE
+
+if TYPE_CHECKING:
+    from ..database import Database
+
+#: All versions of the schema, oldest first; one migration each.
+VERSIONS = ("0001",)
+
+UPGRADE_COMMAND = "flask jobs record upgrade"
+
+#: Held while the schema is upgraded on Postgres; any number that nothing else uses.
+ADVISORY_LOCK = 0x6C616B65
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def read_version(connection: sa.Connection) -> str | None:
+    """Return the version of the schema; ``None`` if there is none."""
+    if not sa.inspect(connection).has_table(VERSION_TABLE):
+        return None
+    table = sa.table(VERSION_TABLE, sa.column("version_num", sa.String))
+    version: str | None = connection.scalar(sa.select(table.c.version_num))
+    return version
+
+
+def check_version(database: Database) -> None:
+    """Check that the schema is the one that this version of the package uses.
+
+    :raises RecordOutdated: it is not. The message says what to run.
+    :raises DatabaseUnavailable: the database does not respond.
+    """
+    with database.read() as connection:
+        version = read_version(connection)
+    if version == VERSIONS[-1]:
+        return
+    if version is None or version in VERSIONS:
+        state = "has no tables yet" if version is None else f"has the old schema {version}"
+        raise RecordOutdated(
+            f"The record {database.address} {state}. Run '{UPGRADE_COMMAND}', then restart the app."
+        )
+    raise RecordOutdated(
+        f"The record {database.address} has the schema {version!r} of a newer version of"
+        f" flask-lakeflow-jobs. Install that version; '{UPGRADE_COMMAND}' cannot go back."
+    )
+
+
+def upgrade(database: Database) -> tuple[str | None, str]:
+    """Bring the schema to the newest version. Processes that do it at once take turns.
+
+    :return: the version before and after.
+    :raises RecordOutdated: the schema is that of a newer version of the package.
+    :raises DatabaseUnavailable: the database does not respond.
+    """
+    with database.write() as connection:
+        if not database.is_sqlite:  # SQLite has let only this transaction write
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
+        before = read_version(connection)
+        if before is None or before in VERSIONS[:-1]:
+            _migrate(connection)
+    check_version(database)
+    return before, VERSIONS[-1]
+
+
+def _migrate(connection: sa.Connection) -> None:
+    # Needed by this command and the first start only; it takes a tenth of a second.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,28 @@
+"""Rows for tests of the record."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from flask_lakeflow_jobs.record.runs import RunEnd, RunRequest
+from flask_lakeflow_jobs.record.store import Record
+
+_tokens = itertools.count()
+
+
+def request(job_key: str = "etl", **values: Any) -> RunRequest:
+    defaults: dict[str, Any] = {"job_id": 1, "token": f"token-{next(_tokens)}", "identity": "app"}
+    return RunRequest(job_key, **{**defaults, **values})
+
+
+def end(run_id: int = 7, outcome: str = "succeeded", **values: Any) -> RunEnd:
+    defaults: dict[str, Any] = {"job_id": 1, "started_at": 1_000, "ended_at": 2_000}
+    return RunEnd(outcome=outcome, run_id=run_id, **{**defaults, **values})
+
+
+def add_run(record: Record, run_id: int = 7, job_key: str = "etl", **values: Any) -> int:
+    """Add a run that has started, and return its row."""
+    row_id = record.begin_run(request(job_key, **values))
+    record.complete_run(row_id, run_id)
+    return row_id

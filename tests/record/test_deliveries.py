@@ -1,0 +1,71 @@
+"""The outbox of the record."""
+
+from __future__ import annotations
+
+import pytest
+
+from flask_lakeflow_jobs.record.deliveries import Delivery
+from flask_lakeflow_jobs.record.store import Record
+from tests.clocks import FakeClock
+from tests.record.rows import add_run, end
+
+
+@pytest.fixture
+def delivery(record: Record) -> Delivery:
+    add_run(record)
+    record.finish_run(end(), ["mail"])
+    (delivery,) = record.list_due_deliveries()
+    return delivery
+
+
+def test_claim_delivery_claimed_by_another_returns_false(
+    record: Record, delivery: Delivery
+) -> None:
+    assert record.claim_delivery(delivery.delivery_id, "a", 30)
+    assert not record.claim_delivery(delivery.delivery_id, "b", 30)
+    assert record.list_due_deliveries() == []
+
+
+def test_claim_delivery_after_expiry_counts_attempts(
+    record: Record, delivery: Delivery, clock: FakeClock
+) -> None:
+    record.claim_delivery(delivery.delivery_id, "a", 30)
+    clock.sleep(30)
+    assert record.claim_delivery(delivery.delivery_id, "b", 30)
+    (undelivered,) = record.list_undelivered()
+    assert (undelivered.attempts, undelivered.claimed_by) == (2, "b")
+    assert undelivered.delivery_id == delivery.delivery_id
+
+
+def test_complete_delivery_is_never_due_again(
+    record: Record, delivery: Delivery, clock: FakeClock
+) -> None:
+    record.claim_delivery(delivery.delivery_id, "a", 30)
+    record.complete_delivery(delivery.delivery_id)
+    clock.sleep(3_600)
+    assert not record.claim_delivery(delivery.delivery_id, "b", 30)
+    assert record.list_undelivered() == []
+
+
+def test_retry_delivery_is_due_after_delay(
+    record: Record, delivery: Delivery, clock: FakeClock
+) -> None:
+    record.claim_delivery(delivery.delivery_id, "a", 30)
+    record.retry_delivery(delivery.delivery_id, "It raised.", 60)
+    clock.sleep(59)
+    assert record.list_due_deliveries() == []
+    clock.sleep(1)
+    (due,) = record.list_due_deliveries()
+    assert (due.last_error, due.claimed_by) == ("It raised.", None)
+
+
+def test_fail_delivery_stays_undelivered(
+    record: Record, delivery: Delivery, clock: FakeClock
+) -> None:
+    record.claim_delivery(delivery.delivery_id, "a", 30)
+    record.fail_delivery(delivery.delivery_id, "It raised ten times.")
+    clock.sleep(3_600)
+    assert record.list_due_deliveries() == []
+    assert not record.claim_delivery(delivery.delivery_id, "b", 30)
+    (undelivered,) = record.list_undelivered()
+    assert undelivered.last_error == "It raised ten times."

@@ -1,0 +1,82 @@
+"""Leases of the record."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flask_lakeflow_jobs.record.store import Record
+from tests.clocks import FakeClock
+
+
+def test_acquire_lease_held_by_another_returns_false(record: Record) -> None:
+    assert record.acquire_lease("follow", "a", 10)
+    assert not record.acquire_lease("follow", "b", 10)
+    assert record.acquire_lease("deliver", "b", 10)
+
+
+def test_acquire_lease_after_expiry_changes_holder(record: Record, clock: FakeClock) -> None:
+    record.acquire_lease("follow", "a", 10)
+    clock.sleep(10)
+    assert record.acquire_lease("follow", "b", 10)
+    assert not record.renew_lease("follow", "a", 10)
+
+
+def test_release_lease_lets_another_acquire_it(record: Record) -> None:
+    record.acquire_lease("follow", "a", 10)
+    record.release_lease("follow", "b")
+    assert not record.acquire_lease("follow", "b", 10)
+    record.release_lease("follow", "a")
+    assert record.acquire_lease("follow", "b", 10)
+
+
+def test_acquire_lease_by_many_at_once_has_one_holder(
+    record: Record, in_threads: Callable[..., list[threading.Thread]]
+) -> None:
+    results: list[bool] = []
+    calls = [
+        lambda holder=str(number): results.append(record.acquire_lease("follow", holder, 10))
+        for number in range(8)
+    ]
+    for thread in in_threads(*calls):
+        thread.join(30)
+    assert sorted(results) == [False] * 7 + [True]
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["acquire", "renew", "release", "wait"]),
+        st.sampled_from("abc"),
+        st.integers(1, 20),
+    ),
+    max_size=20,
+)
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(STEPS)
+def test_leases_any_history_have_one_holder_at_a_time(
+    record: Record, clock: FakeClock, steps: list[tuple[str, str, int]]
+) -> None:
+    for holder in "abc":
+        record.release_lease("follow", holder)
+    holder_now, expires_at = None, 0.0
+    for step, holder, seconds in steps:
+        is_free = holder_now in (None, holder) or clock.now() >= expires_at
+        if step == "acquire":
+            assert record.acquire_lease("follow", holder, seconds) is is_free
+        elif step == "renew":
+            is_free = holder_now == holder
+            assert record.renew_lease("follow", holder, seconds) is is_free
+        elif step == "release":
+            record.release_lease("follow", holder)
+            holder_now = None if holder_now == holder else holder_now
+            continue
+        else:
+            clock.sleep(seconds)
+            continue
+        if is_free:
+            holder_now, expires_at = holder, clock.now() + seconds

@@ -1,0 +1,235 @@
+"""Runs of the record, from the request to the end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flask_lakeflow_jobs.record.runs import RecordedRun, RowState, RunFilter
+from flask_lakeflow_jobs.record.schema import deliveries
+from flask_lakeflow_jobs.record.store import Record
+from tests.clocks import FakeClock
+from tests.record.rows import add_run, end, request
+
+InThreads = Callable[..., list[threading.Thread]]
+
+
+def get(record: Record, row_id: int) -> RecordedRun:
+    run = record.get_row(row_id)
+    assert run is not None
+    return run
+
+
+def test_begin_run_before_response_records_request(record: Record, clock: FakeClock) -> None:
+    row_id = record.begin_run(request(params='{"day": "2025-01-01"}', requested_by="ada"))
+    run = get(record, row_id)
+    assert (run.state, run.run_id, run.source) == (RowState.REQUESTED, None, "app")
+    assert (run.params, run.requested_by) == ('{"day": "2025-01-01"}', "ada")
+    assert run.requested_at == clock.now() * 1000
+
+
+def test_begin_run_same_token_keeps_row(record: Record) -> None:
+    row_id = add_run(record, 7, token="same")
+    assert record.begin_run(request(token="same")) == row_id
+    assert (get(record, row_id).state, get(record, row_id).run_id) == (RowState.STARTED, 7)
+
+
+def test_begin_run_after_failure_same_token_requests_again(record: Record) -> None:
+    row_id = record.begin_run(request(token="same"))
+    record.fail_run(row_id, "The workspace does not respond.")
+    assert record.begin_run(request(token="same")) == row_id
+    assert get(record, row_id).state is RowState.REQUESTED
+
+
+def test_complete_run_records_run_id(record: Record) -> None:
+    row_id = record.begin_run(request())
+    record.complete_run(row_id, 7, "https://example.com/run/7")
+    run = get(record, row_id)
+    assert (run.state, run.run_id) == (RowState.STARTED, 7)
+    assert run.page_url == "https://example.com/run/7"
+    assert record.get_run(1, 7) == run
+
+
+def test_complete_run_found_meanwhile_takes_over_its_end(record: Record) -> None:
+    row_id = record.begin_run(request(requested_by="ada"))
+    record.add_found_run("etl", 1, 7, started_at=1_000)
+    record.finish_run(end(7), ["mail"])
+    record.complete_run(row_id, 7)
+    (run,) = record.list_runs()
+    assert (run.id, run.source, run.requested_by) == (row_id, "app", "ada")
+    assert (run.state, run.outcome) == (RowState.ENDED, "succeeded")
+    assert [delivery.run for delivery in record.list_due_deliveries()] == [row_id]
+
+
+def test_fail_run_records_reason(record: Record) -> None:
+    row_id = record.begin_run(request())
+    record.fail_run(row_id, "No such job.")
+    run = get(record, row_id)
+    assert (run.state, run.error) == (RowState.NOT_STARTED, "No such job.")
+
+
+def test_fail_run_of_started_run_changes_nothing(record: Record) -> None:
+    row_id = add_run(record)
+    record.fail_run(row_id, "Too late.")
+    assert get(record, row_id).state is RowState.STARTED
+
+
+def test_add_found_run_known_run_returns_false(record: Record) -> None:
+    row_id = add_run(record, 7)
+    assert not record.add_found_run("etl", 1, 7, started_at=1_000)
+    assert record.add_found_run("etl", 1, 8, started_at=1_000)
+    assert get(record, row_id).source == "app"
+
+
+def test_finish_run_twice_delivers_once(record: Record) -> None:
+    row_id = add_run(record)
+    assert record.finish_run(end(error="Boom", outcome="failed"), ["mail", "chat", "mail"])
+    assert not record.finish_run(end(error="Boom", outcome="failed"), ["mail", "chat"])
+    run = get(record, row_id)
+    assert (run.state, run.outcome, run.error) == (RowState.ENDED, "failed", "Boom")
+    assert (run.started_at, run.ended_at, run.ends) == (1_000, 2_000, 1)
+    receivers = [delivery.receiver for delivery in record.list_due_deliveries()]
+    assert sorted(receivers) == ["chat", "mail"]
+
+
+def test_finish_run_by_many_at_once_is_first_once(record: Record, in_threads: InThreads) -> None:
+    add_run(record)
+    results: list[bool] = []
+    calls = [lambda: results.append(record.finish_run(end(), ["mail"])) for _ in range(8)]
+    for thread in in_threads(*calls):
+        thread.join(30)
+    assert sorted(results) == [False] * 7 + [True]
+    assert len(record.list_due_deliveries()) == 1
+
+
+def test_finish_run_unknown_run_returns_false(record: Record) -> None:
+    assert not record.finish_run(end(99), ["mail"])
+    assert record.list_due_deliveries() == []
+
+
+def test_finish_run_failing_delivery_records_no_end(record: Record) -> None:
+    row_id = add_run(record)
+    with record.database.write() as connection:
+        connection.execute(
+            deliveries.insert().values(
+                delivery_id="taken",
+                run=row_id,
+                end_number=1,
+                signal="run_finished",
+                receiver="mail",
+                created_at=0,
+                next_attempt_at=0,
+            )
+        )
+    with pytest.raises(sa.exc.IntegrityError):
+        record.finish_run(end(), ["mail"])
+    assert get(record, row_id).state is RowState.STARTED
+
+
+def test_reopen_run_lets_run_end_again(record: Record) -> None:
+    row_id = add_run(record)
+    record.finish_run(end(outcome="failed", error="Boom"), ["mail"])
+    record.reopen_run(1, 7)
+    run = get(record, row_id)
+    assert (run.state, run.outcome, run.error, run.repairs) == (RowState.STARTED, None, None, 1)
+    assert record.finish_run(end(ended_at=3_000), ["mail"], signal="run_repaired")
+    numbers = [(each.signal, each.end_number) for each in record.list_due_deliveries()]
+    assert sorted(numbers) == [("run_finished", 1), ("run_repaired", 2)]
+
+
+def test_finish_run_later_end_counts_as_repaired_elsewhere(record: Record) -> None:
+    row_id = add_run(record)
+    record.finish_run(end(outcome="failed", error="Boom"))
+    assert record.finish_run(end(ended_at=3_000))
+    run = get(record, row_id)
+    assert (run.outcome, run.error, run.ends) == ("succeeded", None, 2)
+
+
+def test_list_unfinished_runs_oldest_first(record: Record, clock: FakeClock) -> None:
+    for run_id in (1, 2, 3):
+        add_run(record, run_id)
+        clock.sleep(1)
+    record.begin_run(request())
+    record.finish_run(end(2))
+    assert [run.run_id for run in record.list_unfinished_runs()] == [1, 3]
+
+
+def test_list_unresolved_runs_leaves_recent_requests(record: Record, clock: FakeClock) -> None:
+    old = record.begin_run(request())
+    clock.sleep(60)
+    record.begin_run(request())
+    unresolved = record.list_unresolved_runs(round(clock.now() * 1000))
+    assert [run.id for run in unresolved] == [old]
+
+
+JOBS, OUTCOMES, NAMES = ["etl", "report"], ["succeeded", "failed", None], ["ada", "bob", None]
+
+RUNS = st.lists(
+    st.tuples(st.sampled_from(JOBS), st.sampled_from(OUTCOMES), st.sampled_from(NAMES)),
+    max_size=12,
+)
+FILTERS = st.builds(
+    RunFilter,
+    job_keys=st.none() | st.lists(st.sampled_from([*JOBS, "other"]), min_size=1, max_size=3),
+    outcome=st.sampled_from(OUTCOMES),
+    requested_by=st.sampled_from(NAMES),
+)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(RUNS, FILTERS, st.integers(1, 5), st.integers(0, 2))
+def test_list_runs_any_filter_pages_are_complete(
+    record: Record, clock: FakeClock, rows: list[Any], filters: RunFilter, limit: int, step: int
+) -> None:
+    record.prune(2**50)
+    with record.database.write() as connection:
+        connection.exec_driver_sql("DELETE FROM lakeflow_runs")
+    expected = []
+    for number, (job_key, outcome, name) in enumerate(rows):
+        row_id = add_run(record, number, job_key, requested_by=name)
+        if outcome is not None:
+            record.finish_run(end(number, outcome))
+        clock.sleep(step)
+        if (
+            (filters.job_keys is None or job_key in filters.job_keys)
+            and filters.outcome in (None, outcome)
+            and filters.requested_by in (None, name)
+        ):
+            expected.append(row_id)
+
+    listed: list[int] = []
+    token = None
+    while page := record.list_runs(filters, limit=limit, token=token):
+        assert len(page) <= limit
+        listed += [run.id for run in page]
+        token = page[-1].page_token
+    assert listed == expected[::-1]
+
+
+def test_list_runs_by_time_includes_start_of_range(record: Record, clock: FakeClock) -> None:
+    moments = []
+    for run_id in range(3):
+        add_run(record, run_id)
+        moments.append(round(clock.now() * 1000))
+        clock.sleep(1)
+    listed = record.list_runs(RunFilter(since=moments[1], until=moments[2]))
+    assert [run.run_id for run in listed] == [1]
+
+
+def test_prune_keeps_unfinished_runs(record: Record, clock: FakeClock) -> None:
+    add_run(record, 1)
+    add_run(record, 2)
+    record.finish_run(end(1), ["mail"])
+    clock.sleep(10)
+    later = round(clock.now() * 1000)
+    add_run(record, 3)
+    record.finish_run(end(3))
+    assert record.prune(later) == 1
+    assert [run.run_id for run in record.list_runs()] == [3, 2]
+    assert record.list_undelivered() == []

@@ -1,0 +1,79 @@
+"""The version of the record's schema."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from flask_lakeflow_jobs import RecordOutdated
+from flask_lakeflow_jobs.record.schema import VERSION_TABLE, metadata
+from flask_lakeflow_jobs.record.store import Record, open_record
+from flask_lakeflow_jobs.record.versions import MIGRATIONS, VERSIONS, check_version, upgrade
+from tests.clocks import FakeClock
+
+
+@pytest.fixture
+def empty(database_url: str, tmp_path: Path, clock: FakeClock) -> Iterator[Record]:
+    record = open_record(database_url, tmp_path, clock)
+    yield record
+    record.database.close()
+
+
+def set_version(record: Record, version: str) -> None:
+    with record.database.write() as connection:
+        table = sa.table(VERSION_TABLE, sa.column("version_num"))
+        connection.execute(sa.update(table).values(version_num=version))
+
+
+def test_versions_are_those_of_the_migrations() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    revisions = [each.revision for each in ScriptDirectory.from_config(config).walk_revisions()]
+    assert revisions[::-1] == list(VERSIONS)
+
+
+def test_upgrade_creates_the_tables_of_the_schema(record: Record) -> None:
+    with record.database.read() as connection:
+        options = {"version_table": VERSION_TABLE}
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, metadata) == []
+
+
+def test_upgrade_twice_changes_nothing(empty: Record) -> None:
+    assert upgrade(empty.database) == (None, VERSIONS[-1])
+    assert upgrade(empty.database) == (VERSIONS[-1], VERSIONS[-1])
+
+
+def test_upgrade_by_many_at_once_succeeds(
+    empty: Record, in_threads: Callable[..., list[threading.Thread]]
+) -> None:
+    before: list[str | None] = []
+    calls = [lambda: before.append(upgrade(empty.database)[0]) for _ in range(4)]
+    for thread in in_threads(*calls):
+        thread.join(30)
+    assert sorted(map(str, before)) == [*[VERSIONS[-1]] * 3, "None"]
+
+
+def test_list_runs_without_tables_names_command(empty: Record) -> None:
+    with pytest.raises(RecordOutdated, match=r"has no tables yet. Run 'flask jobs record upgrade'"):
+        empty.list_runs()
+
+
+def test_check_version_newer_schema_names_remedy(record: Record) -> None:
+    set_version(record, "9999")
+    with pytest.raises(RecordOutdated, match=r"'9999' of a newer version.*cannot go back"):
+        check_version(record.database)
+
+
+def test_upgrade_newer_schema_changes_nothing(record: Record) -> None:
+    set_version(record, "9999")
+    with pytest.raises(RecordOutdated, match="newer version"):
+        upgrade(record.database)
