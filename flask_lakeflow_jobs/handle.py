@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from . import signals, telemetry
@@ -23,7 +24,7 @@ from .runs.params import (
 )
 from .runs.repair import build_repair_arguments
 from .upstream.cached_reads import CachedReads
-from .watching.iterator import RunWatch, iterate_run
+from .watching.iterator import RunWatch, iterate_run, iterate_run_async
 from .watching.watched_run import RunKey
 
 if TYPE_CHECKING:
@@ -181,8 +182,10 @@ class JobHandle:
         run_key = self._run_key(run_id)
         seconds = self.job.wait_timeout if timeout is None else timeout
         hub, clock = self._state.hub, self._state.clock
-        states = iterate_run(run_key, hub, clock, seconds, self._require_identity)
-        return RunWatch(run_key.run_id, states)
+        arguments = (run_key, hub, clock, seconds, self._require_identity)
+        return RunWatch(
+            run_key.run_id, iterate_run(*arguments), partial(iterate_run_async, *arguments)
+        )
 
     def wait(self, run_id: int | str, *, timeout: float | None = None) -> RunStatus:
         """Wait for the end of a run and return its final state.

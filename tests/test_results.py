@@ -31,7 +31,7 @@ class ShortHandle(JobHandle):
         raise ZeroDivisionError
 
     def watch(self, run_id: int | str, **_: Any) -> RunWatch:
-        return RunWatch(int(run_id), self._broken_off())
+        return RunWatch(int(run_id), self._broken_off(), cast(Any, None))
 
     def _broken_off(self) -> Iterator[RunStatus]:
         yield RunStatus(1, RUN)

@@ -79,6 +79,11 @@ def call(handle: JobHandle) -> None:
     one: Run = handle.get_run(run_id)
     job: Job = handle.get_job()
     output: RunOutput | dict[str, RunOutput] = handle.get_run_output(run_id)
+    outputs: dict[str, RunOutput] = handle.get_outputs(run_id)
+    now: RunStatus = handle.status(run_id)
+    succeeded: bool = triggered.wait(timeout=60.0).succeeded
+    url: str | None = triggered.url
+    print(outputs, now, succeeded, url, triggered.watch())
     why: Explanation = handle.explain(run_id)
     handle.cancel_run(run_id)
     handle.cancel_all_runs()
@@ -87,6 +92,12 @@ def call(handle: JobHandle) -> None:
     with on_behalf as user_handle:
         user_handle.run_now()
     print(number, replayed, states, last, newest, runs, one, job, output, why, repair_id)
+
+
+async def follow(handle: JobHandle) -> None:
+    async for state in handle.watch(1):
+        run_status: RunStatus = state
+        print(run_status)
 
 
 def access_jobs() -> None:

@@ -1,8 +1,8 @@
-"""An iterator over the states of a run, for Python code that waits for it."""
+"""Iterators over the states of a run, for Python code that waits for it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -12,21 +12,83 @@ from ..runs.outcome import RunStatus
 if TYPE_CHECKING:
     from ..clock import Clock
     from .hub import Hub
-    from .watched_run import RunKey
+    from .subscription import Subscription
+    from .watched_run import RunKey, RunUpdate
 
 #: The last error of a run that has not been polled yet.
 NOT_POLLED_YET = "The workspace has not responded yet."
 
 
 class RunWatch(Iterator[RunStatus]):
-    """The states of a run as they change. The last one is terminal."""
+    """The states of a run as they change. The last one is terminal.
 
-    def __init__(self, run_id: int, states: Iterator[RunStatus]) -> None:
+    Iterate with ``for``, or in a coroutine with ``async for``, which holds no thread.
+
+    :param open_async: begins the iteration of a coroutine.
+    """
+
+    def __init__(
+        self,
+        run_id: int,
+        states: Iterator[RunStatus],
+        open_async: Callable[[], AsyncIterator[RunStatus]],
+    ) -> None:
         self.run_id = run_id
         self._states = states
+        self._open_async = open_async
 
     def __next__(self) -> RunStatus:
         return next(self._states)
+
+    def __aiter__(self) -> AsyncIterator[RunStatus]:
+        return self._open_async()
+
+
+class StateReader:
+    """Reads the states of a run from updates, until its end or the timeout.
+
+    :param seconds: the timeout, from now on.
+    :param check_open: raises an error if the caller may not continue, such as a closed handle.
+    """
+
+    def __init__(
+        self, run_key: RunKey, clock: Clock, seconds: float, check_open: Callable[[], object]
+    ) -> None:
+        check_open()
+        self._run_id = run_key.run_id
+        self._clock = clock
+        self._seconds = seconds
+        self._check_open = check_open
+        self._deadline = clock.monotonic() + seconds
+        self._last_error: str | None = NOT_POLLED_YET
+        #: Seconds to wait for the next updates.
+        self.remaining = seconds
+
+    def read(self, updates: Sequence[RunUpdate]) -> Iterator[RunStatus]:
+        """Yield the states of updates.
+
+        :raises LakeflowJobsError: the run cannot be polled any more.
+        """
+        for update in updates:
+            if update.error is not None:
+                raise update.error
+            if update.snapshot is not None:
+                yield update.snapshot.status
+            transient_error = update.transient_error
+            self._last_error = None if transient_error is None else transient_error.detail
+
+    def is_finished(self, subscription: Subscription) -> bool:
+        """Return whether the run has ended.
+
+        :raises RunTimeout: the run has not ended in time. It continues.
+        """
+        self._check_open()
+        self.remaining = self._deadline - self._clock.monotonic()
+        if subscription.is_finished:
+            return True
+        if self.remaining <= 0:
+            raise RunTimeout(self._run_id, self._seconds, last_error=self._last_error)
+        return False
 
 
 def iterate_run(
@@ -38,22 +100,22 @@ def iterate_run(
     :param check_open: raises an error if the caller may not continue, such as a closed handle.
     :raises RunTimeout: the run has not ended in time. It continues.
     """
-    check_open()
-    remaining = seconds
-    deadline = clock.monotonic() + remaining
-    last_error: str | None = NOT_POLLED_YET
+    reader = StateReader(run_key, clock, seconds, check_open)
     with closing(hub.subscribe(run_key)) as subscription:
         while True:
-            for update in subscription.wait(remaining):
-                if update.error is not None:
-                    raise update.error
-                if update.snapshot is not None:
-                    yield update.snapshot.status
-                transient_error = update.transient_error
-                last_error = None if transient_error is None else transient_error.detail
-            check_open()
-            remaining = deadline - clock.monotonic()
-            if subscription.is_finished:
+            yield from reader.read(subscription.wait(reader.remaining))
+            if reader.is_finished(subscription):
                 return
-            if remaining <= 0:
-                raise RunTimeout(run_key.run_id, seconds, last_error=last_error)
+
+
+async def iterate_run_async(
+    run_key: RunKey, hub: Hub, clock: Clock, seconds: float, check_open: Callable[[], object]
+) -> AsyncIterator[RunStatus]:
+    """Do the same in a coroutine, which holds no thread while it waits."""
+    reader = StateReader(run_key, clock, seconds, check_open)
+    with closing(hub.subscribe(run_key)) as subscription:
+        while True:
+            for status in reader.read(await subscription.wait_async(reader.remaining)):
+                yield status
+            if reader.is_finished(subscription):
+                return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from ..concurrency import is_gevent_patched
@@ -167,6 +168,38 @@ class Subscription:
         :return: the updates; empty after the timeout.
         """
         self._wait_until(Subscription._has_updates, timeout, should_stop)
+        return self.collect()
+
+    async def wait_async(self, timeout: float) -> list[RunUpdate]:
+        """Wait for updates in a coroutine, without a thread.
+
+        :param timeout: seconds.
+        :return: the updates; empty after the timeout.
+        """
+        import asyncio  # few apps have coroutines
+
+        loop, changed = asyncio.get_running_loop(), asyncio.Event()
+
+        def wake() -> None:
+            with suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(changed.set)
+
+        deadline = self._clock.monotonic() + timeout
+        watched_runs = self.watched_runs
+        for watched_run in watched_runs:
+            watched_run.add_listener(wake)
+        try:
+            while not (self._has_updates() or self.is_finished):
+                remaining = min(deadline - self._clock.monotonic(), threading.TIMEOUT_MAX)
+                if remaining <= 0:
+                    self._hub.check_thread()
+                    break
+                with suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(changed.wait(), remaining)
+                changed.clear()
+        finally:
+            for watched_run in watched_runs:
+                watched_run.remove_listener(wake)
         return self.collect()
 
     def collect(self) -> list[RunUpdate]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 
 import pytest
 from databricks.sdk.service.jobs import Run
@@ -15,7 +18,11 @@ from flask_lakeflow_jobs import (
     RunTimeout,
     UpstreamUnavailable,
 )
-from flask_lakeflow_jobs.watching.iterator import NOT_POLLED_YET, RunWatch, iterate_run
+from flask_lakeflow_jobs.watching.iterator import (
+    NOT_POLLED_YET,
+    iterate_run,
+    iterate_run_async,
+)
 from tests.watching.support import ENDED, ONE, POLL_INTERVAL, QUEUED, RUNNING, HubHarness
 
 
@@ -34,7 +41,7 @@ def polled(harness: HubHarness) -> HubHarness:
 
 
 def test_iterator_yields_the_present_state_then_each_new_one(polled: HubHarness) -> None:
-    states = RunWatch(ONE.run_id, iterate(polled))
+    states = iterate(polled)
     outcomes = [next(states).outcome]
     for state in (RUNNING, ENDED):
         polled.poll(state, after=POLL_INTERVAL)
@@ -89,3 +96,64 @@ def test_closed_handle_ends_the_iteration(polled: HubHarness) -> None:
     next(states)
     with pytest.raises(HandleClosed):
         next(states)
+
+
+def iterate_async(harness: HubHarness, seconds: float = 60.0) -> AsyncIterator[RunStatus]:
+    return iterate_run_async(ONE, harness.hub, harness.clock, seconds, lambda: None)
+
+
+def test_coroutine_gets_each_new_state_without_a_thread(
+    polled: HubHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The updates come from a thread, as those of a poll do."""
+
+    async def follow() -> list[str]:
+        outcomes = []
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr(loop, "run_in_executor", None)
+        states = iterate_async(polled)
+        for state in (RUNNING, ENDED, None):
+            outcomes.append((await anext(states)).outcome.value)
+            if state is not None:
+                loop.call_soon(poll_in_thread, state)
+        with pytest.raises(StopAsyncIteration):
+            await anext(states)
+        return outcomes
+
+    def poll_in_thread(state: Run) -> None:
+        threads.append(threading.Thread(target=polled.poll, args=(state,), kwargs=after))
+        threads[-1].start()
+
+    after, threads = {"after": POLL_INTERVAL}, list[threading.Thread]()
+    assert asyncio.run(follow()) == ["queued", "running", "succeeded"]
+    for thread in threads:
+        thread.join()
+    assert polled.hub._watched_runs[ONE].subscriber_count == 1
+    assert not polled.hub._watched_runs[ONE]._listeners
+
+
+def test_coroutine_times_out_with_the_last_error(harness: HubHarness) -> None:
+    async def follow() -> None:
+        async for _ in iterate_async(harness, seconds=0.0):
+            pass
+
+    with pytest.raises(RunTimeout) as caught:
+        asyncio.run(follow())
+    assert caught.value.last_error == NOT_POLLED_YET
+
+
+def test_update_after_the_loop_is_closed_breaks_no_poll(polled: HubHarness) -> None:
+    async def follow() -> set[Callable[[], None]]:
+        states = iterate_async(polled)
+        await anext(states)
+        waiting = asyncio.ensure_future(anext(states))
+        await asyncio.sleep(0)  # it listens now
+        listeners = set(polled.hub._watched_runs[ONE]._listeners)
+        waiting.cancel()
+        with suppress(asyncio.CancelledError):
+            await waiting
+        return listeners
+
+    (wake,) = asyncio.run(follow())
+    wake()
+    assert polled.hub._watched_runs[ONE].subscriber_count == 1
