@@ -226,7 +226,7 @@ def greenlets(bench: Bench) -> list[Row]:
         Row(
             f"{count:,} streams in one gevent process: memory a stream, all reached p50 / p99",
             HOW.format(count=count)
-            + " The garbage collector as docs/explanation/servers.md sets it.",
+            + " The garbage collector as docs/reference/servers.md sets it.",
             mine.text,
             "≤ 21 KB, p99 < 700 ms",
             mine.kib <= 21 and mine.worst < 0.7 and not mine.incomplete,

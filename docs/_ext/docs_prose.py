@@ -26,7 +26,6 @@ PENDING = frozenset(
     {
         "CHANGES.md",
         "docs/benchmarks.md",
-        "docs/explanation/servers.md",
         "docs/guides/appkit.md",
         "docs/guides/console.md",
         "docs/guides/deploying.md",

@@ -1,7 +1,7 @@
 """The servers and proxies of the test matrix, and what users should expect of each.
 
 ``tests/servers/test_matrix.py`` starts each of them and checks these expectations; a table of
-``docs/explanation/servers.md`` is generated from them.
+``docs/reference/servers.md`` is generated from them.
 """
 
 from __future__ import annotations
