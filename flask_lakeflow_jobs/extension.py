@@ -103,8 +103,8 @@ class LakeflowJobs:
         )
         if self._register_blueprint:
             register_routes(app, settings, clock, url_prefix=self._url_prefix)
-        if settings.warm_up and settings.jobs:
-            app.teardown_request(WarmUp(state.warm_up).after_request)
+        warm_up = state.warm_up if settings.warm_up and settings.jobs else None
+        app.teardown_request(WarmUp(warm_up).after_request)
         if settings.console:
             self._serve_console(app, settings.console_prefix)
         app.cli.add_command(command_group)

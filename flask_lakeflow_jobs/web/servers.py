@@ -32,6 +32,7 @@ SHORT_STREAM_SECONDS = 15.0
 CALL_SHARE = 0.8
 
 UNKNOWN = "unknown server"
+TEST_CLIENT = "test client"
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Server:
     :param request_timeout: seconds after which the server kills a request; ``None``: it does not.
     :param elapsed: returns the seconds of that time that have passed.
     :param is_stopping: whether it is about to stop; ``None``: it does not say.
-    :param is_gthread: it is gunicorn's gthread worker.
+    :param limit_connections: lowers the number of connections that gunicorn's gthread worker holds,
+        besides those that were handed off; ``None``: another server.
     """
 
     name: str
@@ -55,7 +57,11 @@ class Server:
     request_timeout: float | None = None
     elapsed: Callable[[], float] = lambda: 0.0
     is_stopping: Callable[[], bool] | None = None
-    is_gthread: bool = False
+    limit_connections: Callable[[int], None] | None = None
+
+    @property
+    def is_test_client(self) -> bool:
+        return self.name == TEST_CLIENT
 
     @property
     def spare_threads(self) -> int | None:
@@ -114,7 +120,11 @@ def _read_gunicorn(environ: Environ, frame: FrameType) -> Server:
         return replace(server, name=f"{name}, HTTP/2", threads=1)
     module = frame.f_globals["__name__"]
     if module == "gunicorn.workers.gthread":
-        return replace(server, threads=int(worker.cfg.threads), is_gthread=True)
+        return replace(
+            server,
+            threads=int(worker.cfg.threads),
+            limit_connections=lambda limit: _limit_connections(worker, limit),
+        )
     if module == "gunicorn.workers.sync":
         return replace(
             server,
@@ -123,6 +133,11 @@ def _read_gunicorn(environ: Environ, frame: FrameType) -> Server:
             elapsed=lambda: time.monotonic() - worker.tmp.last_update(),  # as the arbiter counts
         )
     return replace(server, threads=int(worker.cfg.worker_connections))
+
+
+def _limit_connections(worker: Any, limit: int) -> None:
+    """Set the attribute that the worker compares with its connections before it accepts another."""
+    worker.worker_connections = max(1, min(limit, int(worker.cfg.worker_connections)))
 
 
 def _read_pywsgi(environ: Environ, frame: FrameType) -> Server:
@@ -166,7 +181,7 @@ def _read_a2wsgi(environ: Environ, frame: FrameType) -> Server:
 
 #: The servers that are recognized by a function on the stack: module and name, ``*`` for any.
 BY_FRAME: dict[tuple[str, str], ReadServer] = {
-    ("werkzeug.test", "open"): _unlimited("test client"),
+    ("werkzeug.test", "open"): _unlimited(TEST_CLIENT),
     ("gunicorn.workers.gthread", "*"): _read_gunicorn,
     ("gunicorn.workers.sync", "*"): _read_gunicorn,
     ("gunicorn.workers.base_async", "*"): _read_gunicorn,

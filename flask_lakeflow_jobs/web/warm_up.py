@@ -1,17 +1,18 @@
-"""The warm-up: what the first call to the workspace needs is made ready in the background."""
+"""The first request of a process: it adjusts the server, and warms up the process."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
-from io import BytesIO
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 from flask import current_app, request
 
 from ..concurrency import reset_after_late_patch, reset_in_new_processes
 from ..errors import LakeflowJobsError
+from .servers import find_server
+from .sse.limits import limit_connections
 
 _log = logging.getLogger("flask_lakeflow_jobs.upstream")
 
@@ -22,10 +23,11 @@ class WarmUp:
     A process that forks its workers and a command serve no request, so they stay cold. So do tests:
     requests of a test client and of apps with ``TESTING`` do not count.
 
-    :param warm_up: loads the SDK, logs in and connects.
+    :param warm_up: loads the SDK, logs in and connects; ``None``: nothing does before the first
+        call.
     """
 
-    def __init__(self, warm_up: Callable[[], None]) -> None:
+    def __init__(self, warm_up: Callable[[], None] | None) -> None:
         self._warm_up = warm_up
         self._reset()
         reset_in_new_processes(self._reset)  # a child has none of its parent's connections
@@ -36,26 +38,26 @@ class WarmUp:
 
     def after_request(self, _: BaseException | None = None) -> None:
         """Start the warm-up, unless it was started."""
-        if self._is_started or current_app.testing or is_test_client(request.environ):
+        if self._is_started or current_app.testing:
+            return
+        server = find_server(request.environ)
+        if server.is_test_client:
             return
         reset_after_late_patch()  # later, it would start a second warm-up
         self._is_started = True
-        if self._first.acquire(blocking=False):
-            thread = threading.Thread(target=self._run, name="lakeflow-warm-up", daemon=True)
+        limit_connections(server)
+        if self._warm_up is not None and self._first.acquire(blocking=False):
+            run = partial(self._run, self._warm_up)
+            thread = threading.Thread(target=run, name="lakeflow-warm-up", daemon=True)
             try:
                 thread.start()
             except RuntimeError as error:  # too many threads
                 _log.info("The process is not warmed up: %s", error)
 
-    def _run(self) -> None:
+    def _run(self, warm_up: Callable[[], None]) -> None:
         try:
-            self._warm_up()
+            warm_up()
         except LakeflowJobsError as error:
             _log.info("The warm-up failed, so the first call logs in: %s", error)
         except Exception as error:  # its message is not known to be free of secrets
             _log.info("The warm-up failed: %s", type(error).__name__)
-
-
-def is_test_client(environ: Mapping[str, Any]) -> bool:
-    """Return whether werkzeug's test client made the request: no server, and a body in memory."""
-    return "SERVER_SOFTWARE" not in environ and isinstance(environ.get("wsgi.input"), BytesIO)

@@ -111,7 +111,16 @@ def test_find_server_takes_the_function_closest_to_the_app() -> None:
 def test_find_server_http2_on_gunicorn_holds_no_stream() -> None:
     server = found(GTHREAD, "handle_http2_request", worker(threads=8), SERVER_PROTOCOL="HTTP/2")
     assert server.stream_capacity == 0
-    assert not server.is_gthread
+    assert server.limit_connections is None
+
+
+@pytest.mark.parametrize(("limit", "connections"), [(300, 300), (5000, 1000), (-5, 1)])
+def test_limit_connections_of_gthread_only_lowers_its_own(limit: int, connections: int) -> None:
+    gunicorn = worker(threads=8, worker_connections=1000)
+    server = found(GTHREAD, "handle_request", gunicorn)
+    assert server.limit_connections is not None
+    server.limit_connections(limit)
+    assert gunicorn.worker_connections == connections
 
 
 class Ignored:
@@ -125,7 +134,7 @@ def test_find_server_gthread_does_not_depend_on_the_signal_handler() -> None:
     signal.signal(signal.SIGTERM, Ignored().stop)
     gunicorn = worker(threads=8)
     server = found(GTHREAD, "handle_request", gunicorn)
-    assert server.is_gthread
+    assert server.limit_connections is not None
     assert server.stream_capacity == 6
     assert not is_closing()
     gunicorn.alive = False

@@ -8,12 +8,12 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
 from typing import Any
 from urllib.request import urlopen
 
 import pytest
 from flask import Flask
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from flask_lakeflow_jobs import LakeflowJobs, LakeflowJobsError, UpstreamUnavailable
 from flask_lakeflow_jobs.testing import Drop, FaultyWorkspace, Refusal, hash_token
@@ -21,21 +21,20 @@ from flask_lakeflow_jobs.upstream.circuit_breaker import FAILURE_THRESHOLD
 from flask_lakeflow_jobs.web.warm_up import WarmUp
 from tests.conftest import MakeApp, Serve
 from tests.support import DEADLINE, wait_until
-
-#: What a server adds to the environment of a request, and a test client does not.
-SERVER = {"SERVER_SOFTWARE": "a server"}
+from tests.web.frames import call_from
 
 #: A process that serves two requests, forks, and serves two more in each process.
 FORK = """
 import os, threading
 from flask import Flask
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 from flask_lakeflow_jobs.web.warm_up import WarmUp
 
 def warm_up():
     os.write(1, b"parent " if os.getpid() == parent else b"child ")
 
 def serve():
-    app.test_client().get("/", environ_overrides={"SERVER_SOFTWARE": "a server"})
+    run_wsgi_app(app, EnvironBuilder().get_environ())  # as an adapter without threads does
     for thread in threading.enumerate():
         if thread.name == "lakeflow-warm-up":
             thread.join()
@@ -143,12 +142,15 @@ class Counter:
         if self._error is not None:
             raise self._error
 
-    def serve(self, environ: Mapping[str, str], **config: Any) -> None:
-        """Let an app serve a request, and wait for the warm-up."""
+    def make_app(self, **config: Any) -> Flask:
         app = Flask("host")
         app.config.update(config)
         app.teardown_request(self._after_request)
-        app.test_client().get("/missing", environ_overrides=dict(environ))
+        return app
+
+    def serve(self, **config: Any) -> None:
+        """Let an app serve a request of a server that is not known, and wait for the warm-up."""
+        run_wsgi_app(self.make_app(**config), EnvironBuilder("/missing").get_environ())
         join_warm_up()
 
 
@@ -160,19 +162,33 @@ def join_warm_up() -> None:
 
 def test_warm_up_runs_once_after_a_request_of_any_kind() -> None:
     counter = Counter()
-    counter.serve(SERVER)
-    counter.serve(SERVER)
+    counter.serve()
+    counter.serve()
     assert counter.calls == 1
 
 
-@pytest.mark.parametrize(("environ", "config"), [({}, {}), (SERVER, {"TESTING": True})])
-def test_warm_up_requests_of_tests_do_not_count(
-    environ: Mapping[str, str], config: dict[str, Any]
-) -> None:
+#: Servers in C, and adapters whose requests have no ``SERVER_SOFTWARE`` and a body in memory.
+SERVERS = [
+    ("bjoern", "server_run"),
+    ("tornado.wsgi", "handle_request"),
+    ("hypercorn.app_wrappers", "run_app"),
+    ("nobody", "serve"),
+]
+
+
+@pytest.mark.parametrize(("module", "function"), SERVERS, ids=[module for module, _ in SERVERS])
+def test_warm_up_runs_on_servers_that_look_like_a_test_client(module: str, function: str) -> None:
     counter = Counter()
-    counter.serve(environ, **config)
+    call_from(module, function, None, counter.serve)
+    assert counter.calls == 1
+
+
+def test_warm_up_requests_of_tests_do_not_count() -> None:
+    counter = Counter()
+    counter.make_app().test_client().get("/missing")
+    counter.serve(TESTING=True)
     assert counter.calls == 0
-    counter.serve(SERVER)
+    counter.serve()
     assert counter.calls == 1
 
 
@@ -188,8 +204,8 @@ def test_warm_up_that_fails_is_logged_as_info_and_not_repeated(
 ) -> None:
     counter = Counter(error)
     with caplog.at_level(logging.INFO, "flask_lakeflow_jobs"):
-        counter.serve(SERVER)
-        counter.serve(SERVER)
+        counter.serve()
+        counter.serve()
     assert counter.calls == 1
     (record,) = caplog.records
     assert (record.name, record.levelname) == ("flask_lakeflow_jobs.upstream", "INFO")
@@ -205,7 +221,7 @@ def test_warm_up_without_a_free_thread_does_not_fail_the_request(
 
     counter = Counter()
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    counter.serve(SERVER)
+    counter.serve()
     assert counter.calls == 0
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from ...concurrency import descriptor_limit
 from ...config.keys import MAX_STREAMS
-from ..servers import Server
+from ..servers import UNKNOWN, Server
 
 _log = logging.getLogger("flask_lakeflow_jobs.web")
 
@@ -46,6 +46,20 @@ def descriptor_capacity() -> int:
     return DEFAULT_MAX_SOCKETS if limit is None else max(0, limit * 3 // 4 - RESERVED_DESCRIPTORS)
 
 
+def limit_connections(server: Server, sockets: int = 0) -> None:
+    """Leave an eighth of the files, and two for each thread, to everything else.
+
+    A gthread worker that accepts a connection without a file for it ends, and it does not count the
+    connections that were handed off.
+
+    :param sockets: streams that hold a socket and no thread.
+    """
+    limit = descriptor_limit()
+    if server.limit_connections is not None and limit is not None:
+        threads = server.threads or 0
+        server.limit_connections(limit - limit // 8 - 2 * threads - sockets)
+
+
 class StreamLimiter:
     """The number of streams of a process, and of requests that wait for the first poll of a run.
 
@@ -60,6 +74,7 @@ class StreamLimiter:
         self._waiting = 0
         self._limit: int | None = None
         self._sent_to_poll = 0
+        self._server = Server(UNKNOWN)
 
     def describe_usage(self) -> dict[str, int | None]:
         """Return the streams that are held, and how many more fit.
@@ -84,14 +99,15 @@ class StreamLimiter:
     def held(self) -> int:
         return self._sockets + self._threads
 
-    def acquire_socket(self) -> StreamPermit | None:
+    def acquire_socket(self, server: Server) -> StreamPermit | None:
         """Return a permit for a stream that needs no thread, or ``None`` at the limit."""
         limit = DEFAULT_MAX_SOCKETS if self._max_streams is None else self._max_streams
         with self._lock:
             self._limit = min(limit, descriptor_capacity())
             if self.held >= self._limit:
                 return None
-            self._sockets += 1
+            self._server = server
+            self._add_sockets(1)
         return StreamPermit(self, holds_thread=False)
 
     def acquire_thread(self, server: Server) -> StreamPermit | None:
@@ -107,8 +123,12 @@ class StreamLimiter:
         """Count a stream that needs no thread as one that holds a thread, if the limit allows."""
         with self._lock:
             is_added = self._add_thread(server)
-            self._sockets -= is_added
+            self._add_sockets(-is_added)
             return is_added
+
+    def _add_sockets(self, number: int) -> None:
+        self._sockets += number
+        limit_connections(self._server, self._sockets)
 
     def _add_thread(self, server: Server) -> bool:
         if self._threads >= self._thread_limit(server):
@@ -130,7 +150,7 @@ class StreamLimiter:
             if holds_thread:
                 self._threads -= 1
             else:
-                self._sockets -= 1
+                self._add_sockets(-1)
 
     @contextmanager
     def first_read_permit(self, server: Server, *, has_thread: bool) -> Iterator[bool]:

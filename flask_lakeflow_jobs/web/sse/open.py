@@ -165,8 +165,9 @@ class StreamOpener:
             stream.close()
 
     def _acquire_permit(self, server: Server) -> StreamPermit | None:
-        if self._settings.push and server.is_gthread and is_supported():
-            return self.limiter.acquire_socket()
+        is_gthread = server.limit_connections is not None
+        if self._settings.push and is_gthread and is_supported():
+            return self.limiter.acquire_socket(server)
         return self.limiter.acquire_thread(server)
 
     def _read_first(

@@ -18,6 +18,7 @@ from flask_lakeflow_jobs.web.sse.limits import (
     StreamLimiter,
     StreamPermit,
     descriptor_capacity,
+    limit_connections,
     log_once,
 )
 
@@ -56,7 +57,7 @@ def test_descriptor_capacity_without_limits_is_the_default(monkeypatch: pytest.M
 def test_permits_leave_descriptors_for_other_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     limit_descriptors(monkeypatch, 128)
     limiter = StreamLimiter(None)
-    permits = [limiter.acquire_socket() for _ in range(20)]
+    permits = [limiter.acquire_socket(EIGHT_THREADS) for _ in range(20)]
     permits += [limiter.acquire_thread(WERKZEUG) for _ in range(20)]
     assert sum(permit is not None for permit in permits) == 96 - RESERVED_DESCRIPTORS == 32
     assert limiter.held == 32
@@ -117,17 +118,17 @@ def test_acquire_thread_after_release_succeeds_again() -> None:
 
 def test_acquire_socket_after_release_succeeds_again() -> None:
     limiter = StreamLimiter(2)
-    permit = acquired(limiter.acquire_socket())
-    assert limiter.acquire_socket()
-    assert limiter.acquire_socket() is None
+    permit = acquired(limiter.acquire_socket(EIGHT_THREADS))
+    assert limiter.acquire_socket(EIGHT_THREADS)
+    assert limiter.acquire_socket(EIGHT_THREADS) is None
     permit.release()
-    assert limiter.acquire_socket()
+    assert limiter.acquire_socket(EIGHT_THREADS)
     assert limiter.held == 2
 
 
 def test_permit_for_a_socket_exchanged_for_a_thread_counts_once() -> None:
     limiter = StreamLimiter(2)
-    permit = acquired(limiter.acquire_socket())
+    permit = acquired(limiter.acquire_socket(EIGHT_THREADS))
     assert permit.acquire_thread(WERKZEUG)
     assert permit.acquire_thread(WERKZEUG)
     assert limiter.held == 1
@@ -137,7 +138,7 @@ def test_permit_for_a_socket_exchanged_for_a_thread_counts_once() -> None:
 
 def test_permit_for_a_socket_without_a_free_thread_stays_one() -> None:
     limiter = StreamLimiter(None)
-    permit = acquired(limiter.acquire_socket())
+    permit = acquired(limiter.acquire_socket(EIGHT_THREADS))
     assert not permit.acquire_thread(SYNC)
     assert not permit.holds_thread
     permit.release()
@@ -155,12 +156,12 @@ def test_acquire_thread_respects_the_servers_and_the_apps_limit(
 
 def test_acquire_socket_ignores_the_servers_threads() -> None:
     limiter = StreamLimiter(None)
-    assert all(limiter.acquire_socket() for _ in range(100))
+    assert all(limiter.acquire_socket(EIGHT_THREADS) for _ in range(100))
 
 
 def test_limit_of_zero_allows_no_streams() -> None:
     assert StreamLimiter(0).acquire_thread(WERKZEUG) is None
-    assert StreamLimiter(0).acquire_socket() is None
+    assert StreamLimiter(0).acquire_socket(EIGHT_THREADS) is None
 
 
 def test_acquire_thread_on_a_sync_worker_fails_whatever_the_limit() -> None:
@@ -223,7 +224,7 @@ def test_usage_has_the_streams_that_are_held_and_free() -> None:
     limiter = StreamLimiter(3)
     usage = {"pushed": 0, "onThreads": 0, "limit": None, "free": None, "sentToPoll": 0}
     assert limiter.describe_usage() == usage
-    permits = [limiter.acquire_socket(), limiter.acquire_thread(UNKNOWN)]
+    permits = [limiter.acquire_socket(EIGHT_THREADS), limiter.acquire_thread(UNKNOWN)]
     limiter.count_sent_to_poll()
     usage |= {"pushed": 1, "onThreads": 1, "limit": 3, "free": 1, "sentToPoll": 1}
     assert limiter.describe_usage() == usage
@@ -231,3 +232,17 @@ def test_usage_has_the_streams_that_are_held_and_free() -> None:
         assert permit is not None
         permit.release()
     assert limiter.describe_usage() == usage | {"pushed": 0, "onThreads": 0, "free": 3}
+
+
+def test_streams_and_connections_of_a_gthread_worker_share_its_files(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limit_descriptors(monkeypatch, 1024)
+    allowed: list[int] = []
+    server = Server("gthread", threads=8, limit_connections=allowed.append)
+    limit_connections(server)
+    limiter = StreamLimiter(None)
+    permits = [acquired(limiter.acquire_socket(server)) for _ in range(2)]
+    permits[0].acquire_thread(server)
+    permits[1].release()
+    assert allowed == [1024 - 128 - 16 - sockets for sockets in (0, 1, 2, 1, 0)]

@@ -58,7 +58,7 @@ class WriterHarness:
         self.hub_harness.poll(response, after=after)  # type: ignore[arg-type]
 
     def stream(self) -> Stream:
-        permit = self.limiter.acquire_socket()
+        permit = self.limiter.acquire_socket(TWO_THREADS)
         assert permit is not None
         ends_at = self.clock.monotonic() + LIFETIME
         subscription = self.hub_harness.subscribe()
