@@ -59,11 +59,12 @@ def show_openapi() -> Response:
 
 
 def show_health() -> Response:
-    """Respond with the status, and with the numbers to those who may view a job."""
+    """Respond with the status, and with the rest to those who may view a job."""
     health = current_state().health()
     if not any(current_authorizer().viewable_jobs()):
-        health = {"status": health["status"]}
-    return json_response(health)
+        return json_response({"status": health["status"]})
+    server = web_state().streams.describe_server(request.environ)
+    return json_response({**health, "server": server})
 
 
 def trigger(key: str) -> Response:

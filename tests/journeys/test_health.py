@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from flask_lakeflow_jobs import health
 from flask_lakeflow_jobs.globals import current_state
 from flask_lakeflow_jobs.testing import FaultyWorkspace
+from flask_lakeflow_jobs.web.sse.limits import DEFAULT_MAX_STREAMS
 from tests.conftest import MakeApp
 from tests.support import RunGate
 
@@ -29,7 +30,13 @@ def test_health_needs_no_call_to_the_workspace(
 ) -> None:
     response = client.get("/api/jobs/health")
     assert response.status_code == 200
-    assert response.get_json() == health(app) == HEALTHY
+    document = response.get_json()
+    assert document.pop("server") == {
+        "name": "test client",
+        "threads": None,
+        "streamCapacity": DEFAULT_MAX_STREAMS,
+    }
+    assert document == health(app) == HEALTHY
     assert not fault_proxy.requests
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import click
-from flask import current_app
+from flask import current_app, url_for
 from flask.cli import with_appcontext
+from werkzeug.routing import BuildError
 
 from ...concurrency import descriptor_limit
 from ...config import keys
@@ -30,7 +34,7 @@ from ..output import print_document, print_result
 from .app_yaml import AppYaml, binding_lines, check_app_yaml, read_app_yaml
 from .findings import Finding, format_findings, worst_exit_code
 from .permissions import check_parameters, check_permissions, report_unreadable_job
-from .server import check_descriptors, check_server
+from .server import RUNNING, check_descriptors, check_running_server, check_server
 
 #: A variable that Databricks Apps sets. Source: Databricks Apps documentation, "system-env".
 ON_APPS = "DATABRICKS_APP_NAME"
@@ -45,6 +49,10 @@ CONNECTION_REMEDY = (
 )
 
 
+#: Seconds within which a running app responds with its health.
+HEALTH_TIMEOUT = 5.0
+
+
 def parse_command(text: str) -> list[str]:
     """Split a command line like a shell.
 
@@ -54,6 +62,16 @@ def parse_command(text: str) -> list[str]:
         return shlex.split(text)
     except ValueError as error:
         raise click.BadParameter(f"{text!r} is not a command line: {error}.") from None
+
+
+def parse_url(text: str) -> str:
+    """Return the address of an app without a slash at its end.
+
+    :raises click.BadParameter: it is not an address.
+    """
+    if not text.startswith(("http://", "https://")):
+        raise click.BadParameter(f"{text!r} must begin with http:// or https://.")
+    return text.rstrip("/")
 
 
 @click.command(
@@ -66,9 +84,15 @@ def parse_command(text: str) -> list[str]:
     metavar="COMMAND",
     help="The command that starts the app, if no app.yaml has it.",
 )
+@click.option(
+    "--url",
+    type=parse_url,
+    metavar="URL",
+    help="The address at which the app runs, to ask it for its server.",
+)
 @output_option
 @with_appcontext
-def doctor(server: list[str], as_json: bool) -> None:
+def doctor(server: list[str], url: str | None, as_json: bool) -> None:
     """Check settings, login, jobs, server, cache and clock, and suggest how to fix errors.
 
     No run is started and nothing is changed. The exit code is 0 without errors, 1 with errors, and
@@ -76,7 +100,7 @@ def doctor(server: list[str], as_json: bool) -> None:
     """
     root = Path(current_app.root_path)
     app_yaml = read_app_yaml([root, root.parent, Path.cwd()])
-    setup = Setup(get_state(), current_app.config, os.environ, app_yaml, server)
+    setup = Setup(get_state(), current_app.config, os.environ, app_yaml, server, url)
     findings = list(run_checks(setup))
     if as_json:
         print_document({"findings": [finding.to_dict() for finding in findings]})
@@ -90,6 +114,7 @@ class Setup:
     """The state that the checks inspect.
 
     :param server: the command that starts the app; empty: that of ``app_yaml``.
+    :param url: where the app runs; ``None``: it is not asked.
     """
 
     state: AppState
@@ -97,6 +122,7 @@ class Setup:
     environ: Mapping[str, str]
     app_yaml: AppYaml | None
     server: list[str]
+    url: str | None
 
     @property
     def is_on_apps(self) -> bool:
@@ -115,6 +141,8 @@ def run_checks(setup: Setup) -> Iterator[Finding]:
         has_push=settings.push,
         shares_cache=setup.state.cache.is_cross_process,
     )
+    if setup.url is not None:
+        yield _check_running_server(setup.url)
     yield check_descriptors(descriptor_limit())
     yield _check_cache(setup.state)
     if app_yaml is not None:
@@ -122,6 +150,22 @@ def run_checks(setup: Setup) -> Iterator[Finding]:
             key for key in settings.jobs if settings.bundle or build_env_name(key) in setup.environ
         ]
         yield from check_app_yaml(app_yaml, job_keys)
+
+
+def _check_running_server(url: str) -> Finding:
+    try:
+        with current_app.test_request_context():
+            path = url_for("lakeflow_jobs.show_health")
+        with urlopen(url + path, timeout=HEALTH_TIMEOUT) as response:  # noqa: S310 (parse_url)
+            return check_running_server(json.load(response))
+    except BuildError:
+        return Finding.warning(RUNNING, "The app does not serve the HTTP routes.")
+    except (OSError, HTTPException, ValueError) as error:
+        return Finding.error(
+            RUNNING,
+            f"The app does not respond at {url}: {error}.",
+            "Start it, and pass the address at which it listens.",
+        )
 
 
 def _check_settings(setup: Setup) -> Iterator[Finding]:

@@ -101,9 +101,8 @@ class StreamLimiter:
 
     def acquire_socket(self, server: Server) -> StreamPermit | None:
         """Return a permit for a stream that needs no thread, or ``None`` at the limit."""
-        limit = DEFAULT_MAX_SOCKETS if self._max_streams is None else self._max_streams
         with self._lock:
-            self._limit = min(limit, descriptor_capacity())
+            self._limit = self.capacity(server, is_pushed=True)
             if self.held >= self._limit:
                 return None
             self._server = server
@@ -115,7 +114,7 @@ class StreamLimiter:
         if self._thread_limit(server) == 0 and self._max_streams != 0:
             log_once(f"Viewers poll, because {explain_polling(server)}.")
         with self._lock:
-            self._limit = min(self._thread_limit(server), descriptor_capacity())
+            self._limit = self.capacity(server, is_pushed=False)
             is_added = self.held < descriptor_capacity() and self._add_thread(server)
         return StreamPermit(self, holds_thread=True) if is_added else None
 
@@ -135,6 +134,17 @@ class StreamLimiter:
             return False
         self._threads += 1
         return True
+
+    def capacity(self, server: Server, *, is_pushed: bool) -> int:
+        """Return how many streams this process can hold.
+
+        :param is_pushed: they hold a socket each and no thread.
+        """
+        if is_pushed:
+            limit = DEFAULT_MAX_SOCKETS if self._max_streams is None else self._max_streams
+        else:
+            limit = self._thread_limit(server)
+        return min(limit, descriptor_capacity())
 
     def _thread_limit(self, server: Server) -> int:
         """The app's limit can lower a known capacity, and replaces an unknown one."""

@@ -14,7 +14,7 @@ from flask import Response
 
 from ...watching.subscription import Subscription
 from ...watching.watched_run import RunUpdate
-from ..servers import Server, find_server
+from ..servers import UNLIMITED, Server, find_server
 from .encoder import EventEncoder
 from .format import EVENT_STREAM, HEADERS
 from .handoff.connection import is_supported
@@ -165,10 +165,20 @@ class StreamOpener:
             stream.close()
 
     def _acquire_permit(self, server: Server) -> StreamPermit | None:
-        is_gthread = server.limit_connections is not None
-        if self._settings.push and is_gthread and is_supported():
+        if self._pushes(server):
             return self.limiter.acquire_socket(server)
         return self.limiter.acquire_thread(server)
+
+    def _pushes(self, server: Server) -> bool:
+        is_gthread = server.limit_connections is not None
+        return self._settings.push and is_gthread and is_supported()
+
+    def describe_server(self, environ: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the server of a request, and how many streams this process can hold on it."""
+        server = find_server(environ)
+        capacity = self.limiter.capacity(server, is_pushed=self._pushes(server))
+        threads = None if server.threads == UNLIMITED else server.threads
+        return {"name": server.name, "threads": threads, "streamCapacity": capacity}
 
     def _read_first(
         self, subscription: Subscription, permit: StreamPermit | None, server: Server

@@ -29,6 +29,7 @@ from flask_lakeflow_jobs.testing import (
 )
 from tests.cli.conftest import BUNDLE, RunFlask
 from tests.cli.doctor.conftest import MakeApp, RunDoctor
+from tests.conftest import Serve
 
 
 def respond_with(document: dict[str, Any], **headers: str) -> Callable[[Exchange], None]:
@@ -354,3 +355,42 @@ def test_command_and_variables_of_app_yaml_are_checked(flask_jobs: RunFlask, app
 def test_invalid_app_yaml_does_not_stop_the_doctor(doctor: RunDoctor, app: Flask) -> None:
     Path("app.yaml").write_text("[")
     assert "cannot be read" in doctor(app).select_one("app.yaml")["message"]
+
+
+class TestRunningServer:
+    """``--url``: the app is asked for the server that runs it."""
+
+    def test_running_app_reports_the_server_that_it_recognized(
+        self, flask_jobs: RunFlask, app: Flask, serve: Serve
+    ) -> None:
+        assert "a thread per request holds up to 1000 streams." in self.ask(
+            flask_jobs, app, f"{serve(app)}/", Level.OK
+        )
+
+    def test_app_that_hides_its_jobs_hides_its_server(
+        self, flask_jobs: RunFlask, app: Flask, make_app: MakeApp, serve: Serve
+    ) -> None:
+        hidden = make_app(policy=lambda user, action, key: False)
+        assert "hides its server" in self.ask(flask_jobs, app, serve(hidden), Level.WARNING)
+
+    def test_app_that_does_not_respond_is_an_error(self, flask_jobs: RunFlask, app: Flask) -> None:
+        assert "does not respond" in self.ask(flask_jobs, app, "http://127.0.0.1:1", Level.ERROR)
+
+    def test_app_without_routes_is_a_warning(self, flask_jobs: RunFlask, make_app: MakeApp) -> None:
+        app = make_app(register_blueprint=False)
+        message = self.ask(flask_jobs, app, "http://127.0.0.1:1", Level.WARNING)
+        assert message == "The app does not serve the HTTP routes."
+
+    def test_url_of_another_kind_is_a_usage_error(self, flask_jobs: RunFlask, app: Flask) -> None:
+        assert flask_jobs("doctor", "--url", "file:///etc/passwd", of=app).exit_code == 2
+
+    def ask(self, flask_jobs: RunFlask, app: Flask, url: str, level: Level) -> str:
+        """Return the message of the finding about the running server."""
+        result = flask_jobs("doctor", "--json", "--url", url, of=app)
+        (finding,) = [
+            finding
+            for finding in result.document["findings"]
+            if finding["about"] == "running server"
+        ]
+        assert finding["level"] == level.value
+        return str(finding["message"])
