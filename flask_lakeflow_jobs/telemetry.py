@@ -80,14 +80,34 @@ class Gauge:
 
 
 GAUGES = (
-    Gauge("lakeflow.streams.pushed", "{stream}", "Streams without a thread", ("streams", "pushed")),
-    Gauge("lakeflow.streams.threads", "{stream}", "Streams with one", ("streams", "onThreads")),
-    Gauge("lakeflow.streams.limit", "{stream}", "Maximum of streams", ("streams", "limit")),
-    Gauge("lakeflow.streams.free", "{stream}", "Streams that fit in", ("streams", "free")),
+    Gauge(
+        "lakeflow.streams.pushed",
+        "{stream}",
+        "Streams that hold no thread",
+        ("streams", "pushed"),
+    ),
+    Gauge(
+        "lakeflow.streams.threads",
+        "{stream}",
+        "Streams that hold a thread each",
+        ("streams", "onThreads"),
+    ),
+    Gauge(
+        "lakeflow.streams.limit",
+        "{stream}",
+        "Maximum number of streams, from the first stream on",
+        ("streams", "limit"),
+    ),
+    Gauge(
+        "lakeflow.streams.free",
+        "{stream}",
+        "Streams that still fit, from the first stream on",
+        ("streams", "free"),
+    ),
     Gauge(
         "lakeflow.streams.sent_to_poll",
         "{viewer}",
-        "Viewers that had to poll, since the start",
+        "Viewers that had to poll, since the process started",
         ("streams", "sentToPoll"),
     ),
     Gauge("lakeflow.runs.watched", "{run}", "Runs with viewers", ("watchedRuns",)),

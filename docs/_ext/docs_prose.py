@@ -37,11 +37,7 @@ PENDING = frozenset(
         "docs/guides/webhooks.md",
         "docs/promises.md",
         "docs/reference/command-line.md",
-        "docs/reference/errors.md",
-        "docs/reference/http.md",
         "docs/reference/local.md",
-        "docs/reference/observability.md",
-        "docs/reference/signals.md",
     }
 )
 

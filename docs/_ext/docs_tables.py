@@ -34,6 +34,7 @@ from flask_lakeflow_jobs.config.keys import KEYS, SDK_KEYS
 from flask_lakeflow_jobs.local.model import TASK_KINDS
 from flask_lakeflow_jobs.runs.outcome import ACTIVE_OUTCOMES
 from flask_lakeflow_jobs.runs.params import TASK_TYPES, build_run_now_fields
+from flask_lakeflow_jobs.telemetry import GAUGES
 from flask_lakeflow_jobs.web.problems import PROBLEM_TYPE_PREFIX
 from flask_lakeflow_jobs.web.sse.format import EVENT_TYPES
 
@@ -334,6 +335,17 @@ def local_tasks() -> Table:
     )
 
 
+def gauges() -> Table:
+    """Build the table of gauges and of the fields of the health document."""
+    return Table(
+        ("Gauge", "In the health document", "Meaning"),
+        tuple(
+            (code(gauge.name), code(".".join(gauge.path)), sentence(gauge.description))
+            for gauge in GAUGES
+        ),
+    )
+
+
 def servers() -> Table:
     """Build the table of servers from the rows of the test matrix."""
     return Table(
@@ -405,6 +417,7 @@ TABLES: Mapping[str, Callable[[], Table]] = {
     "http-parameters": http_parameters,
     "local-api": local_api,
     "local-tasks": local_tasks,
+    "gauges": gauges,
     "template-globals": template_globals,
     "console-endpoints": console_endpoints,
     "css-variables": css_variables,
