@@ -89,7 +89,8 @@ COMMANDS = [
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_page_command_lines_are_valid(command: str) -> None:
-    name, *arguments = shlex.split(command.rstrip(")").replace('"$run"', "1"), comments=True)
+    text = command.removesuffix(')"').removesuffix(")").replace('"$run"', "1")
+    name, *arguments = shlex.split(text, comments=True)
     found = command_group.get_command(click.Context(command_group), name)
     assert found is not None, f"There is no command {name!r}."
     found.make_context(name, [argument for argument in arguments if argument != "--help"])
