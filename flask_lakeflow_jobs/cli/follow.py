@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import click
+
 from ..errors import LakeflowJobsError, RunNotFound
 from ..handle import cached_reads_of
 from ..runs.ids import normalize_page_url
@@ -70,6 +72,15 @@ def print_run_url(run: Run) -> None:
     """Print the address of a run's page, if it has one."""
     if url := normalize_page_url(run.run_page_url):
         print_progress(f"Run URL: {url}")
+
+
+def open_run_page(run: Run) -> None:
+    """Open a run's page in a browser, and print its address in case there is none."""
+    print_run_url(run)
+    if url := normalize_page_url(run.run_page_url):
+        click.launch(url)
+    else:
+        print_warning("The run has no page.")
 
 
 @dataclass

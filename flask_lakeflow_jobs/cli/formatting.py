@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +17,7 @@ from ..runs.durations import duration_of, format_duration
 from ..runs.ids import normalize_page_url
 from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state, select_last_attempts
 from ..runs.redaction import remove_dbt_headers
+from .tables import format_table
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
@@ -56,6 +57,11 @@ def format_datetime(milliseconds: int | None) -> str:
     if not milliseconds:
         return ""
     return f"{dt.datetime.fromtimestamp(milliseconds / 1000):%Y-%m-%d %H:%M:%S}"
+
+
+def local_zone() -> str:
+    """Return the name of this machine's time zone, such as ``CET``."""
+    return dt.datetime.now().astimezone().tzname() or "local"
 
 
 def final_duration(run: AnyRun) -> float | None:
@@ -172,6 +178,19 @@ def _format_output(output: RunOutput) -> str:
     return ""
 
 
+def format_task_log(task: RunTask, output: RunOutput) -> list[str]:
+    """Format what a task wrote under a heading, with its error and traceback."""
+    attempt = f", {format_attempt(task)}" if task.attempt_number else ""
+    duration = f" after {text}" if (text := format_final_duration(task)) else ""
+    lines = [f"=== {task.task_key}: {format_outcome(outcome_of(task))}{attempt}{duration}"]
+    lines += filter(None, [_format_output(output)])
+    # A script's traceback is in its log too, and the error is the last line of the traceback.
+    for text in (output.error_trace, output.error):
+        if text and text.strip() not in "\n".join(lines):
+            lines.append(text.rstrip())
+    return lines
+
+
 def _format_logs(text: str, truncated: bool | None) -> str:
     text = text.removesuffix("\n")
     return f"{text}\n[truncated]" if truncated else text
@@ -218,39 +237,48 @@ def _flatten_messages(messages: Any, field: str = "") -> Iterator[tuple[str, str
         yield field, str(messages)
 
 
-def format_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Format a table whose columns are as wide as needed; colors have no width.
+def format_jobs(
+    jobs: Iterable[Job],
+    newest: Mapping[str, BaseRun],
+    *,
+    is_wide: bool = False,
+    width: int | None = None,
+) -> list[str]:
+    """Format the jobs of an app as a table.
 
-    Each row is one line, so that no text of the workspace makes up another one.
+    :param newest: the newest run of each job that has one, by the job's key.
+    :param is_wide: with all columns.
+    :param width: as for :func:`.format_table`.
     """
-    cells = [list(header), *([join_lines(cell) for cell in row] for row in rows)]
-    widths = [
-        max(len(click.unstyle(cell)) for cell in column) for column in zip(*cells, strict=True)
-    ]
-    return [
-        "  ".join(
-            cell + " " * (width - len(click.unstyle(cell)))
-            for cell, width in zip(row, widths, strict=True)
-        ).rstrip()
-        for row in cells
-    ]
-
-
-def format_jobs(jobs: Iterable[Job]) -> list[str]:
-    """Format the jobs of an app as a table."""
+    more = ["TASK TYPE", "RUNS AS"] if is_wide else []
     return format_table(
-        ["KEY", "JOB ID", "TASK TYPE", "RUNS AS", "DESCRIPTION"],
+        ["KEY", "LAST RUN", f"STARTED ({local_zone()})", "JOB ID", *more, "DESCRIPTION"],
         (
-            [job.key, str(job.job_id), job.task_type or "", job.run_as, job.description or ""]
+            [
+                job.key,
+                format_outcome(outcome_of(run)) if (run := newest.get(job.key)) else "",
+                format_datetime(run.start_time) if run else "",
+                str(job.job_id),
+                *([job.task_type or "", job.run_as] if is_wide else []),
+                job.description or "",
+            ]
             for job in jobs
         ),
+        width,
     )
 
 
-def format_runs(runs: Iterable[BaseRun]) -> list[str]:
-    """Format the runs of a job as a table."""
+def format_runs(
+    runs: Iterable[BaseRun], *, is_wide: bool = False, width: int | None = None
+) -> list[str]:
+    """Format the runs of a job as a table.
+
+    :param is_wide: with the address of each run's page.
+    :param width: as for :func:`.format_table`.
+    """
+    header = ["RUN ID", "OUTCOME", f"STARTED ({local_zone()})", "DURATION", "BY"]
     return format_table(
-        ["RUN ID", "OUTCOME", "STARTED", "DURATION", "BY", "URL"],
+        [*header, "URL"] if is_wide else header,
         (
             [
                 str(run.run_id),
@@ -258,10 +286,11 @@ def format_runs(runs: Iterable[BaseRun]) -> list[str]:
                 format_datetime(run.start_time),
                 format_final_duration(run),
                 run.creator_user_name or "",
-                normalize_page_url(run.run_page_url) or "",
+                *([normalize_page_url(run.run_page_url) or ""] if is_wide else []),
             ]
             for run in runs
         ),
+        width,
     )
 
 
@@ -285,7 +314,7 @@ def format_run(key: str, run: Run | BaseRun) -> list[str]:
 
 def _format_tasks(tasks: Iterable[RunTask]) -> list[str]:
     return format_table(
-        ["TASK", "OUTCOME", "ATTEMPT", "STARTED", "DURATION"],
+        ["TASK", "OUTCOME", "ATTEMPT", f"STARTED ({local_zone()})", "DURATION"],
         (
             [
                 task.task_key,

@@ -19,6 +19,7 @@ COMMANDS = {
     "doctor": ".doctor.checks:doctor",
     "list": ".show:list_jobs",
     "local": ".local:local",
+    "logs": ".logs:logs",
     "output": ".show:output",
     "repair": ".run:repair",
     "run": ".run:run",

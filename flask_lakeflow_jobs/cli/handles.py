@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from ..config.jobs import NO_JOBS_MESSAGE
@@ -26,10 +28,25 @@ def get_state() -> AppState:
 def get_handle(key: str | None) -> JobHandle:
     """Return the handle of a job, which acts as the app.
 
-    :param key: ``None`` selects the only job of the app.
+    :param key: ``None`` selects the only job of the app. If there are several, the user is asked on
+        a terminal.
     :raises UnknownJob: the app has no job with this key.
-    :raises click.UsageError: there is no key, and the app does not have exactly one job.
+    :raises click.UsageError: there is no key, and no job to select.
     """
+    jobs = get_state().settings.jobs
+    if key is None and len(jobs) > 1 and is_interactive():
+        key = click.prompt("Which job?", type=click.Choice(list(jobs)), err=True)
+    return find_handle(key)
+
+
+def is_interactive() -> bool:
+    """Return whether a person can read a question and respond."""
+    streams = (sys.stdin, sys.stderr)
+    return all(stream is not None and stream.isatty() for stream in streams)
+
+
+def find_handle(key: str | None) -> JobHandle:
+    """Do the same without a question."""
     state = get_state()
     jobs = state.settings.jobs
     if key is None:

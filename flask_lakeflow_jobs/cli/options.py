@@ -14,7 +14,7 @@ from marshmallow import fields
 from ..errors import InvalidRequest
 from ..runs.ids import parse_run_id
 from ..runs.params import LIST_NAMES, PIPELINE_LISTS, RUN_NOW_FIELDS
-from .completion import complete_key
+from .completion import complete_key, complete_tasks, complete_words
 from .handles import get_state
 
 if TYPE_CHECKING:
@@ -141,6 +141,15 @@ def _field_of(job: Job, name: str) -> fields.Field[Any] | None:
     return next((field for key, field in declared.items() if name == (field.data_key or key)), None)
 
 
+task_option = click.option(
+    "--task",
+    "tasks",
+    metavar="TASK",
+    multiple=True,
+    shell_complete=complete_tasks,
+    help="Print the output of this task only. Repeatable.",
+)
+
 key_argument = click.argument("key", required=False, shell_complete=complete_key)
 
 
@@ -148,7 +157,7 @@ def run_argument(command: Command) -> Command:
     """Add the arguments ``[KEY] RUN``; the command gets ``key``, or ``None``, and ``run_id``."""
 
     @click.argument(
-        "words", metavar="[KEY] RUN", nargs=-1, required=True, shell_complete=complete_key
+        "words", metavar="[KEY] RUN", nargs=-1, required=True, shell_complete=complete_words
     )
     @wraps(command)
     def with_run(*args: Any, words: tuple[str, ...], **kwargs: Any) -> Any:
@@ -169,17 +178,43 @@ def run_argument(command: Command) -> Command:
 def output_option(command: Command) -> Command:
     """Add ``--output`` and its alias ``--json``; the command gets ``as_json``."""
 
-    @click.option(
-        "-o",
-        "--output",
-        type=click.Choice(["text", "json"]),
-        default="text",
-        show_default=True,
-        help="Print text, or JSON as in the HTTP API.",
-    )
-    @click.option("--json", "json_alias", is_flag=True, help="Same as --output json.")
+    @_with_formats("text", "json", help="Print text, or JSON as in the HTTP API.")
     @wraps(command)
     def with_output(*args: Any, output: str, json_alias: bool, **kwargs: Any) -> Any:
         return command(*args, as_json=json_alias or output == "json", **kwargs)
 
     return cast("Command", with_output)
+
+
+def table_option(command: Command) -> Command:
+    """Add the same with the format ``wide``; the command gets ``as_json`` and ``is_wide``."""
+
+    @_with_formats(
+        "text",
+        "wide",
+        "json",
+        help="Print a table, one with all columns, or JSON as in the HTTP API.",
+    )
+    @wraps(command)
+    def with_output(*args: Any, output: str, json_alias: bool, **kwargs: Any) -> Any:
+        as_json = json_alias or output == "json"
+        return command(*args, as_json=as_json, is_wide=output == "wide", **kwargs)
+
+    return cast("Command", with_output)
+
+
+def _with_formats(*formats: str, help: str) -> Callable[[Command], Command]:  # noqa: A002
+    def add(command: Command) -> Command:
+        command = click.option("--json", "json_alias", is_flag=True, help="Same as --output json.")(
+            command
+        )
+        return click.option(
+            "-o",
+            "--output",
+            type=click.Choice(formats),
+            default=formats[0],
+            show_default=True,
+            help=help,
+        )(command)
+
+    return add

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import sys
 import textwrap
 from abc import ABC, abstractmethod
@@ -95,6 +96,12 @@ def _redirect_to_null(stream: TextIO) -> None:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())
         os.close(null)
+
+
+def table_width() -> int | None:
+    """Return the width of the terminal; ``None`` if stdout is something else."""
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()
+    return shutil.get_terminal_size().columns if is_terminal else None
 
 
 class Progress(ABC):

@@ -10,7 +10,8 @@ import click
 from flask.cli import with_appcontext
 
 from ..errors import InvalidParameters, LakeflowJobsError, RunNotFound, RunTimeout
-from .completion import complete_parameter
+from ..runs.outcome import has_ended, outcome_of
+from .completion import complete_parameter, complete_tasks
 from .exit_codes import ExitCode, format_exit_codes
 from .follow import ResultFormat, RunPrinter, choose_progress, print_run_url
 from .formatting import format_error, format_outcome
@@ -73,6 +74,7 @@ strict_option = click.option(
     "--only",
     type=parse_task_keys,
     metavar="TASKS",
+    shell_complete=complete_tasks,
     help="Run only these tasks, separated by commas. +a adds the tasks that a depends on, a+ those"
     " that depend on a.",
 )
@@ -155,8 +157,15 @@ def watch(key: str | None, run_id: int, timeout: float | None, strict: bool, as_
 @with_appcontext
 @run_argument
 def cancel(key: str | None, run_id: int) -> None:
-    """Request the cancellation of a run, which ends a little later."""
+    """Request the cancellation of a run, which ends a little later.
+
+    A run that has ended stays as it is, and the exit code is 0.
+    """
     handle = get_handle(key)
+    run = handle.get_run(run_id)
+    if has_ended(run):
+        print_progress(f"Run {run_id} had already ended: {format_outcome(outcome_of(run))}.")
+        return
     handle.cancel_run(run_id)
     print_progress(f"Cancellation requested. Watch it end: flask jobs watch {handle.key} {run_id}")
 
@@ -170,6 +179,7 @@ def cancel(key: str | None, run_id: int) -> None:
     "--only",
     type=parse_task_keys,
     metavar="TASKS",
+    shell_complete=complete_tasks,
     help="Rerun these tasks, separated by commas, instead of all that failed.",
 )
 @click.option(

@@ -17,7 +17,7 @@ from flask_lakeflow_jobs.handle import JobHandle
 from flask_lakeflow_jobs.local.home import WorkspaceFolder
 from flask_lakeflow_jobs.testing import FaultyWorkspace, GatewayPage
 from tests.cli import apps
-from tests.cli.conftest import BUNDLE
+from tests.cli.conftest import BUNDLE, RunFlask, start_run
 from tests.support import DEADLINE
 
 
@@ -78,6 +78,32 @@ def test_failing_workspace_completes_nothing(
     fault_proxy.fail(GatewayPage(), path="jobs/get")
     assert complete("run", "held", "-p") == []
     assert capfd.readouterr() == ("", "")
+
+
+def test_run_completes_the_newest_runs_of_the_job(
+    flask_jobs: RunFlask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(completion, "LOOKUP_TIMEOUT_SECONDS", DEADLINE)
+    older, newer = start_run(flask_jobs, "words"), start_run(flask_jobs, "words")
+    assert complete("show", "words")[:2] == [newer, older]
+    assert complete("watch", "words", typed=older) == [older]
+    assert complete("show", "nope") == []
+
+
+@pytest.mark.parametrize(
+    ("args", "typed", "tasks"),
+    [
+        (("run", "etl", "--only"), "", ["read", "report"]),
+        (("run", "etl", "--only"), "read,re", ["read,report"]),
+        (("repair", "etl", "7", "--only"), "rep", ["report"]),
+        (("logs", "etl", "7", "--task"), "", ["read", "report"]),
+    ],
+)
+def test_tasks_complete_those_of_the_job(
+    args: tuple[str, ...], typed: str, tasks: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(completion, "LOOKUP_TIMEOUT_SECONDS", DEADLINE)
+    assert complete(*args, typed=typed) == tasks
 
 
 def create_broken_app() -> Flask:

@@ -17,7 +17,7 @@ from flask_lakeflow_jobs.cli.formatting import (
     format_outputs,
     format_run,
     format_runs,
-    format_table,
+    format_task_log,
     format_time,
     format_update,
     join_lines,
@@ -241,16 +241,6 @@ def test_error_does_not_repeat_its_detail() -> None:
     assert format_error(InvalidParameters("a: Wrong.", {"a": ["Wrong."]})) == "a: Wrong."
 
 
-def test_table_columns_fit_their_text_without_colors() -> None:
-    rows = [["1", click.style("x", fg="red"), ""], ["10", "longer\n", "z"]]
-    lines = [click.unstyle(line) for line in format_table(["N", "WORD", "C"], rows)]
-    assert lines == ["N   WORD    C", "1   x", "10  longer  z"]
-
-
-def test_table_without_rows_is_its_header() -> None:
-    assert format_table(["A", "B"], []) == ["A  B"]
-
-
 def test_runs_are_rows_of_a_table() -> None:
     newest = run_documents.run(
         SUCCEEDED,
@@ -259,7 +249,8 @@ def test_runs_are_rows_of_a_table() -> None:
         creator_user_name="ann@example.com",
         run_page_url="https://host/?o=1#job/7/run/1001",
     )
-    lines = [click.unstyle(line) for line in format_runs([newest, run_documents.run()])]  # type: ignore[list-item]
+    runs: list[Any] = [newest, run_documents.run()]
+    lines = [click.unstyle(line) for line in format_runs(runs, is_wide=True)]
     assert [line.split() for line in lines[1:]] == [
         [
             *("1001", "SUCCEEDED", "2026-11-24", "15:02:01", "1.5", "s", "ann@example.com"),
@@ -279,8 +270,8 @@ def test_run_has_one_fact_per_line_and_its_tasks() -> None:
         "Ended:    2026-11-24 15:02:03",
         "Duration: 2.0 s",
         "",
-        "TASK  OUTCOME    ATTEMPT  STARTED  DURATION",
-        "read  SUCCEEDED  2                 20 ms",
+        "TASK  OUTCOME    ATTEMPT  STARTED (UTC)  DURATION",
+        "read  SUCCEEDED  2                       20 ms",
     ]
 
 
@@ -327,3 +318,19 @@ def test_final_duration_of_an_active_run_is_none() -> None:
 def test_join_lines_removes_line_breaks() -> None:
     assert join_lines(" a\n\tb \r\n") == "a b"
     assert join_lines(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("output", "lines"),
+    [
+        (RunOutput(logs="12 rows\n"), ["12 rows"]),
+        (RunOutput(), []),
+        (RunOutput(error="E: x", error_trace="Trace\nE: x\n"), ["Trace\nE: x"]),
+        (RunOutput(logs="one\n", error="E: x"), ["one", "E: x"]),
+    ],
+)
+def test_task_log_has_the_output_and_the_error_once(output: RunOutput, lines: list[str]) -> None:
+    load = run_documents.sdk_task(task("load", FAILED, attempt_number=1, run_duration=1500))
+    heading, *rest = format_task_log(load, output)
+    assert click.unstyle(heading) == "=== load: FAILED, attempt 2 after 1.5 s"
+    assert rest == lines

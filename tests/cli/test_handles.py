@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import click
 import pytest
 from flask import Flask
 
 from flask_lakeflow_jobs import JobConfig, LakeflowJobs
+from flask_lakeflow_jobs.cli import handles
 from flask_lakeflow_jobs.config.jobs import build_env_name
 from tests.cli import apps
-from tests.cli.conftest import RunFlask
+from tests.cli.conftest import RunFlask, start_run
 
 
 def test_key_is_optional_in_an_app_with_one_job(
@@ -25,6 +27,18 @@ def test_key_is_optional_in_an_app_with_one_job(
     assert flask_jobs("watch", "default", run_id, of=app).exit_code == 0
     status = flask_jobs("status", of=app)
     assert status.stdout.startswith(f"Run:      {run_id} of default\n")
+
+
+def test_missing_key_is_asked_for_on_a_terminal(
+    flask_jobs: RunFlask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = flask_jobs("runs")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "Which job? This app has several: " in refused.stderr
+    monkeypatch.setattr(handles, "is_interactive", lambda: True)
+    monkeypatch.setattr(click, "prompt", lambda *_, **__: "words")
+    run_id = start_run(flask_jobs)
+    assert run_id in flask_jobs("runs", "words").stdout
 
 
 def test_app_without_jobs_explains_how_to_configure_one(

@@ -4,18 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import click
+import pytest
 from flask import Flask
 
-from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, Reply
+from flask_lakeflow_jobs.testing import Drop, Exchange, FaultyWorkspace, Refusal, Reply
 from tests.cli.conftest import RunFlask, start_run
 
 
 def test_list_has_a_row_for_each_job(flask_jobs: RunFlask, job_ids: Mapping[str, int]) -> None:
+    flask_jobs("run", "broken")
     header, *rows = flask_jobs("list").stdout.splitlines()
-    assert header.split() == ["KEY", "JOB", "ID", "TASK", "TYPE", "RUNS", "AS", "DESCRIPTION"]
+    assert header.split("  ")[0] == "KEY"
+    assert "TASK TYPE" not in header
     etl = next(row for row in rows if row.startswith("etl "))
-    assert etl.split() == ["etl", str(job_ids["etl"]), "job", "app", "Flights", "by", "day"]
+    assert str(job_ids["etl"]) in etl
+    assert etl.endswith("  Flights by day")
+    assert next(row for row in rows if row.startswith("broken ")).split()[1] == "FAILED"
     assert len(rows) == len(job_ids)
+
+
+def test_list_as_wide_table_has_all_columns(flask_jobs: RunFlask) -> None:
+    header, *rows = flask_jobs("list", "-o", "wide").stdout.splitlines()
+    assert header.split("  ")[-2:] == ["RUNS AS", "DESCRIPTION"]
+    etl = next(row for row in rows if row.startswith("etl "))
+    assert etl.split()[-5:] == ["job", "app", "Flights", "by", "day"]
+
+
+def test_list_without_workspace_warns_and_has_its_jobs(
+    flask_jobs: RunFlask, fault_proxy: FaultyWorkspace, job_ids: Mapping[str, int]
+) -> None:
+    fault_proxy.fail(Drop())
+    result = flask_jobs("list")
+    assert (result.exit_code, len(result.stdout.splitlines())) == (0, 1 + len(job_ids))
+    assert result.stderr.count("Warning: Cannot read the newest runs:") == 1
+
+
+def test_list_with_a_hidden_job_has_the_runs_of_the_others(
+    flask_jobs: RunFlask, fault_proxy: FaultyWorkspace, job_ids: Mapping[str, int]
+) -> None:
+    for key in job_ids:
+        start_run(flask_jobs, key)
+    fault_proxy.fail(Refusal(403, "PERMISSION_DENIED"), path="jobs/runs/list", times=1)
+    result = flask_jobs("list")
+    without_run = [row for row in result.stdout.splitlines() if row.split()[1].isdigit()]
+    assert (result.exit_code, result.stderr, len(without_run)) == (0, "", 1)
 
 
 def test_json_equals_that_of_the_http_api(app: Flask, flask_jobs: RunFlask) -> None:
@@ -38,6 +71,24 @@ def test_runs_are_listed_newest_first(flask_jobs: RunFlask) -> None:
     older, newer = start_run(flask_jobs, "words"), start_run(flask_jobs, "words")
     rows = flask_jobs("runs", "words", "--limit", "2").stdout.splitlines()[1:]
     assert [row.split()[0] for row in rows] == [newer, older]
+
+
+def test_runs_have_addresses_in_a_wide_table_only(flask_jobs: RunFlask) -> None:
+    run_id = start_run(flask_jobs, "words")
+    assert "http" not in flask_jobs("runs", "words").stdout
+    wide = flask_jobs("runs", "words", "-o", "wide").stdout.splitlines()
+    assert f"/runs/{run_id}?" in wide[1]
+
+
+def test_show_opens_the_page_in_a_browser(
+    flask_jobs: RunFlask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(click, "launch", opened.append)
+    run_id = start_run(flask_jobs, "words")
+    result = flask_jobs("show", "words", run_id, "--web")
+    assert [f"/runs/{run_id}?" in url for url in opened] == [True]
+    assert result.stderr == f"Run URL: {opened[0]}\n"
 
 
 def test_show_has_the_tasks_and_the_error_of_a_failed_run(flask_jobs: RunFlask) -> None:

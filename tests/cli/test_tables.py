@@ -1,0 +1,40 @@
+"""Tables that fit the terminal."""
+
+from __future__ import annotations
+
+import click
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_lakeflow_jobs.cli.tables import MIN_WIDTH, fit_widths, format_table
+
+
+def test_table_columns_fit_their_text_without_colors() -> None:
+    rows = [["1", click.style("x", fg="red"), ""], ["10", "longer\n", "z"]]
+    lines = [click.unstyle(line) for line in format_table(["N", "WORD", "C"], rows)]
+    assert lines == ["N   WORD    C", "1   x", "10  longer  z"]
+
+
+def test_table_without_rows_is_its_header() -> None:
+    assert format_table(["A", "B"], []) == ["A  B"]
+
+
+def test_table_wider_than_the_terminal_cuts_the_widest_column() -> None:
+    rows = [["a-long-key", click.style("FAILED", fg="red"), "The nightly load of all flights."]]
+    header, row = (click.unstyle(line) for line in format_table(["KEY", "RUN", "ABOUT"], rows, 40))
+    assert header == "KEY         RUN     ABOUT"
+    assert row == "a-long-key  FAILED  The nightly load of…"
+
+
+def test_table_cut_cell_keeps_its_color() -> None:
+    (_, row) = format_table(["K", "WORD"], [["a", click.style("UPSTREAM_FAILED", fg="red")]], 12)
+    assert row == "a  " + click.style("UPSTREAM…", fg="red")
+
+
+@given(st.lists(st.integers(0, 60), min_size=1), st.integers(0, 300))
+def test_widths_fit_or_are_as_small_as_allowed(widths: list[int], available: int) -> None:
+    fitted = fit_widths(widths, available)
+    assert fitted[0] == widths[0]
+    assert all(new <= old for new, old in zip(fitted, widths, strict=True))
+    assert sum(fitted) <= available or all(width <= MIN_WIDTH for width in fitted[1:])
+    assert sum(fitted) >= min(available, sum(widths))
