@@ -36,8 +36,6 @@ PENDING = frozenset(
         "docs/guides/security.md",
         "docs/guides/webhooks.md",
         "docs/promises.md",
-        "docs/reference/command-line.md",
-        "docs/reference/local.md",
     }
 )
 

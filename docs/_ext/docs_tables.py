@@ -24,6 +24,7 @@ from docs_console import (
     make_app,
     template_globals,
 )
+from docs_local import local_limits
 from docs_markdown import Table, as_json, code, params_of, sentence, summary_of
 from docs_servers import PROXIES, SERVERS, describe_server
 
@@ -417,6 +418,7 @@ TABLES: Mapping[str, Callable[[], Table]] = {
     "http-parameters": http_parameters,
     "local-api": local_api,
     "local-tasks": local_tasks,
+    "local-limits": local_limits,
     "gauges": gauges,
     "template-globals": template_globals,
     "console-endpoints": console_endpoints,
