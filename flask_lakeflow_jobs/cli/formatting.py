@@ -92,7 +92,9 @@ def format_iterations(task: RunTask) -> str:
     if stats is None or not stats.total_iterations:
         return ""
     failed = f", {stats.failed_iterations} failed" if stats.failed_iterations else ""
-    return f"{stats.completed_iterations or 0} of {stats.total_iterations} iterations{failed}"
+    # The Jobs API counts canceled iterations as completed, and as failed.
+    done = stats.succeeded_iterations if has_ended(task) else stats.completed_iterations
+    return f"{done or 0} of {stats.total_iterations} iterations{failed}"
 
 
 def join_lines(text: str | None) -> str:
@@ -185,9 +187,9 @@ def format_task_log(task: RunTask, output: RunOutput) -> list[str]:
     lines = [f"=== {task.task_key}: {format_outcome(outcome_of(task))}{attempt}{duration}"]
     lines += filter(None, [_format_output(output)])
     # A script's traceback is in its log too, and the error is the last line of the traceback.
-    for text in (output.error_trace, output.error):
-        if text and text.strip() not in "\n".join(lines):
-            lines.append(text.rstrip())
+    for part in (output.error_trace, output.error):
+        if part and part.strip() not in "\n".join(lines):
+            lines.append(part.rstrip())
     return lines
 
 

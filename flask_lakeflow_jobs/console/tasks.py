@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..runs.ids import normalize_page_url
-from ..runs.outcome import has_ended, outcome_of, parse_state
+from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state
 from . import filters
 from .summaries import StateLabel
 
@@ -82,7 +82,7 @@ def build_attempt(task: RunTask, now: float, start: int, end: int, *, is_last: b
     state = StateLabel(outcome_of(task))
     began = task.start_time or None
     over = (task.end_time or began) if has_ended(task) else None
-    has_run = began is not None and not state.never_ran
+    has_run = began is not None and not state.never_ran and not _was_never_started(task)
     return Attempt(
         key=task.task_key,
         run_id=task.run_id,
@@ -90,14 +90,21 @@ def build_attempt(task: RunTask, now: float, start: int, end: int, *, is_last: b
         is_last=is_last,
         state=state,
         kind=kind_label(task),
-        started=began,
+        started=began if has_run else None,
         ended=over,
         length=max(0.0, (now if over is None else over) - (began or 0)) if has_run else None,
-        message=parse_state(task).message,
+        # That the run was canceled is said once, above the tasks.
+        message="" if state.outcome is Outcome.CANCELED else parse_state(task).message,
         progress=_progress(task),
         url=normalize_page_url(task.run_page_url),
         segments=_segments(task, now, start, end) if has_run else [],
     )
+
+
+def _was_never_started(task: RunTask) -> bool:
+    """Return whether a task was ended while it waited: its times are equal, without any phase."""
+    has_phase = any(getattr(task, field, None) for _, field in PHASES)
+    return has_ended(task) and (task.end_time or 0) <= (task.start_time or 0) and not has_phase
 
 
 def kind_label(task: RunTask) -> str:
@@ -113,7 +120,9 @@ def _progress(task: RunTask) -> str:
     stats = loop.stats.task_run_stats if loop and loop.stats else None
     if stats is None or not stats.total_iterations:
         return ""
-    return f"{stats.completed_iterations or 0}/{stats.total_iterations}"
+    # The Jobs API counts canceled iterations as completed, and as failed.
+    done = stats.succeeded_iterations if has_ended(task) else stats.completed_iterations
+    return f"{done or 0}/{stats.total_iterations}"
 
 
 def _segments(task: RunTask, now: float, start: int, end: int) -> list[Segment]:

@@ -83,11 +83,17 @@ def test_attempts_and_iterations_are_drawn() -> None:
             run_state("RUNNING"),
             for_each_task=loop(total_iterations=40, completed_iterations=12, failed_iterations=1),
         ),
+        task(
+            "none",
+            run_state("TERMINATED", "CANCELED"),
+            for_each_task=loop(total_iterations=4, completed_iterations=4, failed_iterations=4),
+        ),
     )
     assert [line.split("  ")[-1].strip() for line in render(status)[2:]] == [
         "attempt 2",
         "0 of 40 iterations",
         "12 of 40 iterations, 1 failed",
+        "0 of 4 iterations, 4 failed",
     ]
 
 

@@ -207,3 +207,33 @@ def test_expected_end_follows_earlier_durations() -> None:
     assert expected_end(going, past[:2], START + 4000) is None
     assert expected_end(run(run_state("QUEUED"), start_time=START), past, START + 4000) is None
     assert expected_end(run(SUCCEEDED, start_time=START), past, START + 4000) is None
+
+
+CANCELED = run_state("TERMINATED", "CANCELED", message="Run cancelled.")
+
+
+def test_task_that_was_canceled_while_it_waited_has_no_start_and_no_duration() -> None:
+    canceled = run(
+        CANCELED,
+        start_time=START,
+        end_time=START + 9,
+        tasks=[
+            task("ran", CANCELED, run_id=1, start_time=START, end_time=START + 9),
+            task("waited", CANCELED, run_id=2, start_time=START + 9, end_time=START + 9),
+        ],
+    )
+    ran, waited = build_timeline(canceled, START + 10).rows
+    assert (ran.started, ran.length, ran.message) == (START, 9, "")
+    assert (waited.started, waited.length, waited.segments) == (None, None, [])
+
+
+@pytest.mark.parametrize(
+    ("state", "progress"), [(run_state("RUNNING"), "4/9"), (CANCELED, "3/9"), (FAILED, "3/9")]
+)
+def test_iterations_of_ended_task_are_those_that_succeeded(
+    state: dict[str, object], progress: str
+) -> None:
+    stats = {"total_iterations": 9, "completed_iterations": 4, "succeeded_iterations": 3}
+    loop = {"inputs": "[]", "task": {"task_key": "x"}, "stats": {"task_run_stats": stats}}
+    looping = run(start_time=START, tasks=[task("each", state, for_each_task=loop)])
+    assert build_timeline(looping, START + 10).rows[0].progress == progress

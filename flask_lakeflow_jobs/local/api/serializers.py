@@ -99,7 +99,7 @@ class RunSerializer:
         if target := run.performance_target or run.settings.get("performance_target"):
             shape["effective_performance_target"] = target
         if run.end_time:
-            shape["run_duration"] = max(0, run.end_time - run.start_time)
+            shape["run_duration"] = _work_of(run)
         if not run.job_id:
             del shape["job_id"]
         parameters = {
@@ -195,6 +195,13 @@ class RunSerializer:
             "start_time": item.start_time,
             "end_time": item.end_time,
         }
+
+
+def _work_of(run: JobRun) -> int:
+    """Return the milliseconds that an ended run and its repairs took, without those in between."""
+    *earlier, last = run.repairs or (Repair(0, run.start_time),)
+    took = [repair.end_time - repair.start_time for repair in earlier]
+    return sum(max(0, each) for each in [*took, run.end_time - last.start_time])
 
 
 def _serialize_repair(run: JobRun, repair: Repair, *, is_last: bool) -> Json:

@@ -188,6 +188,8 @@ def test_repair_history_has_the_tasks_of_each_attempt() -> None:
     )
     assert (repair["type"], repair["id"], repair["task_run_ids"]) == ("REPAIR", 55, [102])
     assert (repair["end_time"], repair["state"]["result_state"]) == (9000, "SUCCESS")
+    # the time between the end of the run and its repair is no part of its work
+    assert SERIALIZER.serialize(run)["run_duration"] == (2000 - 1000) + (9000 - 5000)
     assert "repair_history" not in SERIALIZER.serialize(run)
 
 
