@@ -16,6 +16,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "myst_parser",
     "sphinx_copybutton",
+    "docs_html",
     "docs_roles",
 ]
 exclude_patterns = ["_build"]
@@ -28,7 +29,12 @@ autodoc_typehints = "description"
 autodoc_preserve_defaults = True
 
 html_theme = "furo"
-html_title = f"{project} {release}"
+html_title = project
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_theme_options = {"footer_icons": []}
+if "\nUnreleased\n" in (Path(__file__).parents[1] / "CHANGES.md").read_text():
+    html_theme_options["announcement"] = "Nothing is released yet: install it from a clone."
 html_show_sourcelink = False
 html_copy_source = False
 # What is copied from a console is what was typed.

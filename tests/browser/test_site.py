@@ -1,0 +1,93 @@
+"""The built documentation in Chromium: phones and desktops, light and dark."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.browser.conftest import OpenPage
+from tests.docs.blocks import ROOT
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytest.importorskip("furo", reason="needs the theme of the documentation")
+
+PHONE, DESKTOP = 390, 1280
+
+#: The pages of the documentation as paths: ``""`` is the landing page.
+PAGES = sorted(
+    page.relative_to(ROOT / "docs").with_suffix("").as_posix().removesuffix("index")
+    for page in (ROOT / "docs").rglob("*.md")
+)
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Log nothing."""
+
+
+@pytest.fixture(scope="session")
+def docs_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the built documentation."""
+    folder = tmp_path_factory.mktemp("site")
+    subprocess.run(
+        [sys.executable, "-m", "sphinx", "-Q", "-b", "dirhtml", "docs", str(folder)],
+        cwd=ROOT,
+        check=True,
+    )
+    handler = functools.partial(_Handler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def sideways(page: Page) -> int:
+    """Return by how many pixels the page scrolls sideways."""
+    found = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    return max(int(found), 0)
+
+
+def violations(page: Page) -> list[str]:
+    """Return what axe-core finds in the page."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [f"{each['id']}: {node['target']}" for each in found for node in each["nodes"]]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [PHONE, DESKTOP])
+def test_pages_fit_are_accessible_and_load_from_one_host(
+    width: int, scheme: str, docs_site: str, open_page: OpenPage
+) -> None:
+    page = open_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    hosts: set[str] = set()
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+    problems = []
+    for path in PAGES:
+        page.goto(f"{docs_site}/{path}")
+        if pixels := sideways(page):
+            problems.append(f"/{path} is {pixels} px too wide")
+        problems += [f"/{path} {found}" for found in violations(page)]
+    assert problems == []
+    assert hosts == {urlsplit(docs_site).netloc}
+
+
+def test_code_block_copy_button_is_there(docs_site: str, open_page: OpenPage) -> None:
+    page = open_page(docs_site)
+    assert page.locator("button.copybtn").count() >= 1
+
+
+def test_search_finds_a_setting(docs_site: str, open_page: OpenPage) -> None:
+    page = open_page(f"{docs_site}/search/?q=LAKEFLOW_JOBS_CONSOLE")
+    page.wait_for_selector("#search-results li a")
