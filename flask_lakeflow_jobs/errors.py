@@ -44,6 +44,8 @@ class LakeflowJobsError(exceptions.HTTPException):
     kind = "error"
     title = "Request failed"
     retryable = False
+    #: Whether the workspace may have carried out the request nevertheless.
+    is_ambiguous = False
 
     def __init__(
         self,

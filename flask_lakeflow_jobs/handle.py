@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from . import signals, telemetry
 from .errors import HandleClosed, InvalidParameters, MissingUserToken
 from .idempotency import RunOptions, RunStarter, Triggered
 from .identity import HasHeaders, Identity, add_requester, display_name, read_user_identity
+from .recording import PYTHON, Actor, Origin
 from .results import wrap_call, wrap_watch
 from .runs.explanation import Explanation, explain_run
 from .runs.ids import parse_run_id
@@ -48,14 +49,22 @@ class JobHandle:
 
     :param is_operator: the caller operates the app on its command line and may use the app's own
         identity even for a job that runs as its users.
+    :param origin: where the caller's actions come from, for the record.
     """
 
     def __init__(
-        self, state: AppState, job: Job, identity: Identity, *, is_operator: bool = False
+        self,
+        state: AppState,
+        job: Job,
+        identity: Identity,
+        *,
+        is_operator: bool = False,
+        origin: Origin = PYTHON,
     ) -> None:
         self._state = state
         self._identity = identity
         self._is_operator = is_operator
+        self._origin = origin
         self._is_closed = False
         self.job = job
 
@@ -82,7 +91,8 @@ class JobHandle:
         :param request: the Flask request, which has the user's token in a header.
         :raises MissingUserToken: the request has no token. The app's identity never replaces it.
         """
-        handle = JobHandle(self._state, self.job, read_user_identity(request))
+        identity = read_user_identity(request)
+        handle = JobHandle(self._state, self.job, identity, origin=self._origin)
         try:
             yield handle
         finally:
@@ -119,8 +129,8 @@ class JobHandle:
             "performance_target": performance_target,
         }
         with telemetry.observe_trigger(self.key) as observation:
-            starter = RunStarter(self._state, self.job, self._require_identity(), self)
             user = display_name(requested_by)
+            starter = RunStarter(self._state, self._actor(user), self)
             fields = self._build_fields(params, user)
             try:
                 if idempotency_key is None:
@@ -295,17 +305,20 @@ class JobHandle:
         run_id = parse_run_id(run_id)
         upstream = self._upstream()
         run = upstream.get_run(run_id).value  # raises for another job's run
-        upstream.cancel_run(run_id)
+        user = display_name(requested_by)
+        with self._recorded("cancel", user, run_id):
+            upstream.cancel_run(run_id)
         if has_ended(run):
             return
         self._state.hub.invalidate(self._run_key(run_id))
-        user = display_name(requested_by)
         self._audit("canceled", run_id, user)
         self._send(signals.run_canceled, run_id, user=user)
 
     def cancel_all_runs(self) -> None:
         """Request the cancellation of all runs of this job."""
-        self._upstream().cancel_all_runs()
+        upstream = self._upstream()
+        with self._recorded("cancel_all"):
+            upstream.cancel_all_runs()
         self._state.hub.invalidate_job(self.job.job_id)
 
     def repair_run(
@@ -333,7 +346,8 @@ class JobHandle:
             rerun_tasks=normalize_task_keys(rerun_tasks),
             rerun_dependent_tasks=rerun_dependent_tasks,
         )
-        repair_id = upstream.repair_run(run_id, arguments)
+        with self._recorded("repair", display_name(requested_by), run_id):
+            repair_id = upstream.repair_run(run_id, arguments)
         self._state.hub.reset(self._run_key(run_id))
         self._audit("repaired", run_id, display_name(requested_by))
         return repair_id
@@ -363,6 +377,14 @@ class JobHandle:
 
     def _run_key(self, run_id: int | str) -> RunKey:
         return RunKey(self._require_identity(), self.job, parse_run_id(run_id))
+
+    def _actor(self, user: str | None) -> Actor:
+        return Actor(self.job, self._require_identity(), self._origin, user)
+
+    def _recorded(
+        self, action: str, user: str | None = None, run_id: int | None = None
+    ) -> AbstractContextManager[None]:
+        return self._state.recording.record_call(self._actor(user), action, run_id)
 
     def _audit(self, action: str, run_id: int, user: str | None) -> None:
         """Log an action and its requester; never parameters, which may be secrets."""

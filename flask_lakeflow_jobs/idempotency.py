@@ -6,6 +6,7 @@ shows whether a run is a replay, and whether the key was used with other paramet
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -15,8 +16,7 @@ from .cache import hash_json
 from .errors import Conflict, InvalidRequest, LakeflowJobsError
 
 if TYPE_CHECKING:
-    from .config.jobs import Job
-    from .identity import Identity
+    from .recording import Actor
     from .runs.outcome import RunStatus
     from .sdk_types import Run
     from .state import AppState
@@ -101,10 +101,11 @@ class Comparison(Enum):
 class RunStarter:
     """Starts runs of one job with one identity."""
 
-    def __init__(self, state: AppState, job: Job, identity: Identity, handle: RunCalls) -> None:
+    def __init__(self, state: AppState, actor: Actor, handle: RunCalls) -> None:
         self._state = state
-        self._job = job
-        self._identity = identity
+        self._actor = actor
+        self._job = actor.job
+        self._identity = actor.identity
         self._handle = handle
 
     @property
@@ -112,16 +113,27 @@ class RunStarter:
         return self._state.upstream.bind(self._identity, self._job)
 
     def start(
-        self, fields: Mapping[str, Any], options: Mapping[str, Any], token: str | None = None
+        self,
+        fields: Mapping[str, Any],
+        options: Mapping[str, Any],
+        token: str | None = None,
+        fingerprint: str | None = None,
     ) -> Triggered:
-        """Start a run.
+        """Start a run, and record it.
 
         :param fields: the fields of run-now that carry parameters.
         :param options: the other arguments of :meth:`.BoundUpstream.run_now`.
         :param token: the idempotency token; ``None``: a new one.
+        :param fingerprint: a digest of the request, for the record.
         """
-        response = self._upstream.run_now(fields, token=token, **options)
-        return Triggered(int(response.run_id or 0), response.number_in_job, False, self._handle)
+        sent_token = token or uuid.uuid4().hex
+        recording = self._state.recording
+        with recording.request_run(self._actor, sent_token, fields, fingerprint) as entry:
+            response = self._upstream.run_now(
+                fields, token=sent_token, is_repeatable=token is not None, **options
+            )
+            run_id = entry.run_id = int(response.run_id or 0)
+        return Triggered(run_id, response.number_in_job, False, self._handle)
 
     def start_idempotent(
         self, key_parts: Sequence[str], fields: Mapping[str, Any], options: Mapping[str, Any]
@@ -143,20 +155,28 @@ class RunStarter:
 
         record = _parse_record(cache.get(record_key))
         if record is None:
-            triggered = self._start_or_find(fields, options, token)
+            triggered = self._start_or_find(fields, options, token, fingerprint)
             new_record = {"run_id": triggered.run_id, "fingerprint": fingerprint}
             if cache.add(record_key, new_record, KEY_TTL_SECONDS):
                 return triggered
             record = _parse_record(cache.get(record_key))
             if record is None:
                 return triggered
+        else:
+            self._state.recording.record_action(
+                self._actor, "trigger", "replayed", run_id=record[0]
+            )
         run_id, recorded_fingerprint = record
         if recorded_fingerprint != fingerprint:
             raise _conflict()
         return Triggered(run_id, run_id, True, self._handle)
 
     def _start_or_find(
-        self, fields: Mapping[str, Any], options: Mapping[str, Any], token: str
+        self,
+        fields: Mapping[str, Any],
+        options: Mapping[str, Any],
+        token: str,
+        fingerprint: str,
     ) -> Triggered:
         """Start a run for a key without a record, and find out from the run whether it is a replay.
 
@@ -164,7 +184,7 @@ class RunStarter:
         """
         clock = self._state.clock
         started_at = clock.monotonic()
-        triggered = self.start(fields, options, token)
+        triggered = self.start(fields, options, token, fingerprint)
         try:
             run, server_time = self._upstream.get_run_and_server_time(triggered.run_id)
         except LakeflowJobsError:  # the run exists, and the caller needs its id

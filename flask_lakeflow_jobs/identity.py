@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -108,6 +109,19 @@ def read_proxy_user(headers: Headers) -> ProxyUser | None:
         email=_decode_header(headers.get("X-Forwarded-Email")),
     )
     return None if user == ProxyUser() else user
+
+
+def read_proxy_address(headers: Headers) -> str | None:
+    """Read the client's address from the header of the proxy of Databricks Apps.
+
+    Any client can send it, so call this only behind that proxy.
+
+    :return: ``None`` if there is no valid one.
+    """
+    try:
+        return str(ipaddress.ip_address((headers.get("X-Real-Ip") or "").strip()))
+    except ValueError:
+        return None
 
 
 def _decode_header(header: str | None) -> str | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from . import signals, telemetry
 from .concurrency import reset_in_new_processes
 from .identity import APP
+from .recording import Recording
 from .watching.hub import Hub
 from .watching.schedule import PollSettings
 from .watching.source import UpstreamSource
@@ -61,6 +62,7 @@ class AppState:
         self.user_loader = user_loader
         #: The record of runs and actions, if the app has one.
         self.record = record
+        self.recording = Recording(record)
         self.hub = Hub(
             UpstreamSource(lambda: self.upstream),
             self._send_changed,

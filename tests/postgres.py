@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,7 +133,8 @@ class PostgresServer:
         pid = self._process.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         for process in [pid, *map(int, children)]:
-            os.kill(process, number)
+            with suppress(ProcessLookupError):  # a connection that has just ended
+                os.kill(process, number)
 
     def remove(self) -> None:
         """End the server, and delete its data."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
 
 import click
@@ -11,6 +12,7 @@ from ..errors import UnknownJob
 from ..globals import current_state
 from ..handle import JobHandle
 from ..identity import APP
+from ..recording import Origin
 from ..state import AppState
 
 
@@ -57,4 +59,13 @@ def find_handle(key: str | None) -> JobHandle:
         key = next(iter(jobs))
     if key not in jobs:
         raise UnknownJob(key, jobs)
-    return JobHandle(state, jobs[key], APP, is_operator=True)
+    origin = Origin("cli", user=find_operator())
+    return JobHandle(state, jobs[key], APP, is_operator=True, origin=origin)
+
+
+def find_operator() -> str | None:
+    """Return the name of the user who runs the command, if the system has one."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user without an entry
+        return None

@@ -8,35 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .base import RecordBase
+from .base import PRUNE_BATCH, RecordBase, insert_action
 from .pages import PageToken, select_page
-from .runs import PRUNE_BATCH
 from .schema import actions
-
-
-@dataclass(frozen=True)
-class Action:
-    """Something that a person or a command did, or tried to do.
-
-    :param action: ``trigger``, ``cancel``, ``cancel_all``, ``repair``, or what a policy refused.
-    :param result: ``accepted``, ``replayed``, ``refused`` or ``failed``.
-    :param requested_by: the name of the person, if known.
-    :param identity: the key of the identity that acted.
-    :param source: ``cli``, ``http``, ``console`` or ``python``.
-    :param address: the address of the client, if the app knows it.
-    :param detail: one line, such as the reason of a refusal.
-    """
-
-    action: str
-    result: str
-    job_key: str
-    job_id: int
-    run_id: int | None = None
-    requested_by: str | None = None
-    identity: str = "app"
-    source: str = "python"
-    address: str | None = None
-    detail: str | None = None
+from .values import Action
 
 
 @dataclass(frozen=True)
@@ -72,8 +47,7 @@ class RecordedActions(RecordBase):
 
     def record_action(self, action: Action) -> None:
         """Record an action as of now."""
-        statement = actions.insert().values(**vars(action), at=self._now())
-        self._write(lambda connection: connection.execute(statement))
+        self._write(lambda connection: insert_action(connection, action, self._now()))
 
     def list_actions(
         self,

@@ -13,11 +13,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from ..concurrency import reset_in_new_processes
 from ..errors import DatabaseUnavailable, RecordOutdated
+from .schema import actions
 from .versions import check_version, upgrade
 
 if TYPE_CHECKING:
     from ..clock import Clock
     from ..database import Database
+    from .values import Action
+
+#: Rows that one statement deletes, so that others can write in between.
+PRUNE_BATCH = 500
 
 T = TypeVar("T")
 
@@ -50,22 +55,22 @@ class RecordBase:
         """Whether the last write failed."""
         return self.last_error is not None
 
-    @contextmanager
-    def tolerate_failure(self) -> Iterator[None]:
-        """Continue after the block if the record fails in it. Log it once, and count it.
+    def attempt(self, write: Callable[[], T]) -> T | None:
+        """Return the result of a write; ``None`` if the record fails, which is logged and counted.
 
         What the app does for its users must not depend on the record.
         """
         try:
-            yield
+            result = write()
         except (DatabaseUnavailable, RecordOutdated) as error:
             with self._lock:
                 is_first, self.last_error = self.last_error is None, error
                 self.failed_writes += 1
             if is_first:
                 _log.error("Runs and actions are not recorded: %s", error)
-        else:
-            self._note_success()
+            return None
+        self._note_success()
+        return result
 
     def _note_success(self) -> None:
         if self.last_error is None:
@@ -107,3 +112,12 @@ class RecordBase:
     def _insert(self, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
         """Return an insert that can leave existing rows alone, or update them."""
         return sqlite.insert(table) if self.database.is_sqlite else postgresql.insert(table)
+
+
+def insert_action(connection: sa.Connection, action: Action | None, at: int) -> None:
+    """Insert an action, if there is one, in the transaction of the caller.
+
+    :param at: milliseconds since the epoch.
+    """
+    if action is not None:
+        connection.execute(actions.insert().values(**vars(action), at=at))

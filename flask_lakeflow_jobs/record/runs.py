@@ -6,71 +6,15 @@ import heapq
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from enum import Enum
 from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
 
-from .base import RecordBase
+from .base import PRUNE_BATCH, RecordBase, insert_action
 from .pages import PageToken, select_page
 from .schema import deliveries, runs
-
-#: Rows that one statement deletes, so that others can write in between.
-PRUNE_BATCH = 500
-
-
-class RowState(str, Enum):
-    """How much the record knows about a run."""
-
-    REQUESTED = "requested"  # the workspace has not responded yet
-    STARTED = "started"
-    ENDED = "ended"
-    NOT_STARTED = "not_started"
-
-    __str__ = str.__str__
-
-
-#: The states of rows whose end is still to come.
-UNFINISHED = (RowState.REQUESTED, RowState.STARTED)
-
-
-@dataclass(frozen=True)
-class RunRequest:
-    """A run that is about to be requested.
-
-    :param token: the idempotency token that is sent to the workspace.
-    :param fingerprint: a digest of the idempotency key and the request, if there is a key.
-    :param identity: the key of the identity that requests it.
-    :param params: the parameters as JSON, redacted.
-    """
-
-    job_key: str
-    job_id: int
-    token: str
-    identity: str
-    fingerprint: str | None = None
-    requested_by: str | None = None
-    params: str | None = None
-
-
-@dataclass(frozen=True)
-class RunEnd:
-    """The end of a run. Times are in milliseconds since the epoch.
-
-    :param outcome: the value of an :class:`~.Outcome`.
-    :param error: one line.
-    :param attempts: of all tasks.
-    """
-
-    job_id: int
-    run_id: int
-    outcome: str
-    started_at: int | None
-    ended_at: int
-    error: str | None = None
-    attempts: int = 0
-    page_url: str | None = None
+from .values import UNFINISHED, Action, RowState, RunEnd, RunRequest
 
 
 @dataclass(frozen=True)
@@ -146,12 +90,12 @@ ALL_RUNS = RunFilter()
 class RecordedRuns(RecordBase):
     """The runs of the record."""
 
-    def begin_run(self, request: RunRequest) -> int:
+    def begin_run(self, request: RunRequest) -> tuple[int, int | None]:
         """Record that a run is about to be requested.
 
         A token that is recorded already keeps its row: the workspace starts one run for it.
 
-        :return: the row.
+        :return: the row, and the run that an earlier request with this token has started.
         """
         values = {
             **vars(request),
@@ -167,39 +111,49 @@ class RecordedRuns(RecordBase):
         )
         statement = insert.on_conflict_do_update(
             index_elements=["token"], set_={"state": state}
-        ).returning(runs.c.id)
-        return int(self._write(lambda connection: connection.scalar(statement)) or 0)
+        ).returning(runs.c.id, runs.c.run_id)
+        row = self._write(lambda connection: connection.execute(statement).one())
+        return row.id, row.run_id
 
-    def complete_run(self, row_id: int, run_id: int, page_url: str | None = None) -> None:
-        """Record the run that the workspace has started for a request."""
+    def complete_run(self, row_id: int, run_id: int, action: Action | None = None) -> None:
+        """Record the run that the workspace has started for a request.
+
+        :param action: recorded in the same transaction.
+        """
 
         def complete(connection: sa.Connection) -> None:
-            row = connection.execute(
-                sa.select(runs.c.job_id, runs.c.run_id).where(runs.c.id == row_id)
-            ).one_or_none()
-            if row is None or row.run_id is not None:
+            insert_action(connection, action, self._now())
+            is_known = sa.select(other.c.id).where(is_same_run).exists()
+            if connection.execute(update.where(~is_known)).rowcount == 1:
                 return
-            is_same_run = (runs.c.job_id == row.job_id) & (runs.c.run_id == run_id)
-            found = connection.execute(sa.select(*_COLUMNS).where(is_same_run)).one_or_none()
-            values: dict[str, Any] = {"run_id": run_id, "state": RowState.STARTED.value}
-            if found is not None:  # a list of runs, or a viewer, was faster than the response
-                values |= _take_over(connection, found, row_id)
-            if page_url is not None:
-                values["page_url"] = page_url
-            connection.execute(runs.update().where(runs.c.id == row_id).values(values))
+            found = connection.execute(sa.select(other).where(is_same_run)).one_or_none()
+            # A list of runs was faster than the response.
+            if found is not None and found.id != row_id:
+                taken = _take_over(connection, found, row_id)
+                connection.execute(update.values(taken))
 
+        other = runs.alias()
+        job_id = sa.select(runs.c.job_id).where(runs.c.id == row_id).scalar_subquery()
+        is_same_run = (other.c.job_id == job_id) & (other.c.run_id == run_id)
+        values = {"run_id": run_id, "state": RowState.STARTED.value, "error": None}
+        is_open = (runs.c.id == row_id) & runs.c.run_id.is_(None)
+        update = runs.update().where(is_open).values(**values, ended_at=None)
         self._write(complete)
 
-    def fail_run(self, row_id: int, error: str) -> None:
+    def fail_run(self, row_id: int, error: str, action: Action | None = None) -> None:
         """Record that no run was started for a request.
 
         :param error: one line, without secrets.
+        :param action: recorded in the same transaction.
         """
+
+        def fail(connection: sa.Connection) -> None:
+            insert_action(connection, action, self._now())
+            connection.execute(runs.update().where(is_open).values(values))
+
         is_open = (runs.c.id == row_id) & (runs.c.state == RowState.REQUESTED.value)
         values = {"state": RowState.NOT_STARTED.value, "error": error, "ended_at": self._now()}
-        self._write(
-            lambda connection: connection.execute(runs.update().where(is_open).values(values))
-        )
+        self._write(fail)
 
     def add_found_run(
         self,

@@ -220,6 +220,7 @@ class Call(Generic[T]):
 
     def _translate(self, error: Exception) -> LakeflowJobsError:
         translated = translate(error, self._context)
+        translated.is_ambiguous = self._is_ambiguous
         if self._is_ambiguous and not self._context.is_repeatable:
             return as_ambiguous(translated)
         return translated

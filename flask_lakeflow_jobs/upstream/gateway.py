@@ -192,6 +192,7 @@ class BoundUpstream:
         fields: Mapping[str, Any],
         *,
         token: str | None = None,
+        is_repeatable: bool | None = None,
         only: Sequence[str] | None = None,
         queue: bool | None = None,
         performance_target: str | None = None,
@@ -200,6 +201,8 @@ class BoundUpstream:
 
         :param fields: run-now's, with the parameters in them.
         :param token: the idempotency token; ``None``: a random one.
+        :param is_repeatable: whether the caller can repeat the call with the same token; ``None``:
+            if there is one.
         :param only: the task keys to run.
         :param queue: whether to queue the run if the job is at its limit of concurrent runs.
         :param performance_target: ``STANDARD`` or ``PERFORMANCE_OPTIMIZED``.
@@ -216,7 +219,7 @@ class BoundUpstream:
             "run_now",
             lambda api: api.run_now(self._job.job_id, arguments),
             has_params=True,
-            is_repeatable=token is not None,
+            is_repeatable=(token is not None) if is_repeatable is None else is_repeatable,
         )
 
     def cancel_run(self, run_id: int) -> None:

@@ -15,9 +15,13 @@ from ..config.jobs import Job, Policy
 from ..errors import NotAllowed, UnknownJob
 from ..globals import Jobs, current_state
 from ..handle import JobHandle
-from ..identity import display_name, read_proxy_user
+from ..identity import APP, display_name, read_proxy_address, read_proxy_user
+from ..recording import Actor, Origin
 from ..state import AppState
 from .requests import MAX_QUOTED_NAME_LENGTH
+
+#: The console has the same users and policies.
+CONSOLE_BLUEPRINT = "lakeflow_console"
 
 Action = Literal["view", "run", "cancel", "repair"]
 _log = logging.getLogger("flask_lakeflow_jobs.web")
@@ -65,6 +69,7 @@ class Authorizer:
         """
         refusal = self.find_refusal(action, job)
         if refusal is not None:
+            self.record_refusal(action, job, refusal)
             raise NotAllowed(refusal)
 
     def allows(self, action: Action, job: Job) -> bool:
@@ -85,6 +90,20 @@ class Authorizer:
         if policy is None or self._is_permitted(policy, self.user, action, job.key):
             return None
         return f"The app's policy does not allow you to {action} the job {job.key!r}."
+
+    def record_refusal(self, action: Action, job: Job, refusal: str) -> None:
+        """Record that an action was refused; not that a view was, of which there may be many."""
+        if action != "view":
+            actor = Actor(job, APP, self._origin, self.user_name)
+            name = "trigger" if action == "run" else action
+            self._state.recording.record_action(actor, name, "refused", detail=refusal)
+
+    @cached_property
+    def _origin(self) -> Origin:
+        is_console = self._request.blueprint == CONSOLE_BLUEPRINT
+        is_trusted = self._state.settings.trust_proxy_headers
+        address = read_proxy_address(self._request.headers) if is_trusted else None
+        return Origin("console" if is_console else "http", address or self._request.remote_addr)
 
     def _is_permitted(self, policy: Policy, user: Any, action: Action, key: str) -> bool:
         try:
@@ -111,7 +130,8 @@ class Authorizer:
 
     def find_handle(self, key: str) -> JobHandle | None:
         """Return the app's own handle on a job, before any check; ``None`` if there is no job."""
-        return Jobs(self._state).get(key)
+        jobs = self._state.settings.jobs
+        return JobHandle(self._state, jobs[key], APP, origin=self._origin) if key in jobs else None
 
     def viewable_jobs(self) -> Iterator[Job]:
         """Yield the jobs that the user may view.
@@ -141,6 +161,7 @@ def app_handle(authorizer: Authorizer, key: str, action: Action = "view") -> Job
         if refusal is None:
             return handle
         if action != "view" and authorizer.allows("view", handle.job):
+            authorizer.record_refusal(action, handle.job, refusal)
             raise NotAllowed(refusal)
     names = [job.key for job in authorizer.viewable_jobs()]
     raise UnknownJob(key[:MAX_QUOTED_NAME_LENGTH], names)

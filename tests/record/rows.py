@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from flask_lakeflow_jobs.record.runs import RunEnd, RunRequest
 from flask_lakeflow_jobs.record.store import Record
+from flask_lakeflow_jobs.record.values import RunEnd, RunRequest
 
 _tokens = itertools.count()
 
@@ -23,6 +23,6 @@ def end(run_id: int = 7, outcome: str = "succeeded", **values: Any) -> RunEnd:
 
 def add_run(record: Record, run_id: int = 7, job_key: str = "etl", **values: Any) -> int:
     """Add a run that has started, and return its row."""
-    row_id = record.begin_run(request(job_key, **values))
+    row_id, _ = record.begin_run(request(job_key, **values))
     record.complete_run(row_id, run_id)
     return row_id

@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs.record.runs import RecordedRun, RowState, RunFilter
+from flask_lakeflow_jobs.record.runs import RecordedRun, RunFilter
 from flask_lakeflow_jobs.record.schema import deliveries
 from flask_lakeflow_jobs.record.store import Record
+from flask_lakeflow_jobs.record.values import RowState
 from tests.clocks import FakeClock
 from tests.record.rows import add_run, end, request
 
@@ -27,7 +28,7 @@ def get(record: Record, row_id: int) -> RecordedRun:
 
 
 def test_begin_run_before_response_records_request(record: Record, clock: FakeClock) -> None:
-    row_id = record.begin_run(request(params='{"day": "2025-01-01"}', requested_by="ada"))
+    row_id, _ = record.begin_run(request(params='{"day": "2025-01-01"}', requested_by="ada"))
     run = get(record, row_id)
     assert (run.state, run.run_id, run.source) == (RowState.REQUESTED, None, "app")
     assert (run.params, run.requested_by) == ('{"day": "2025-01-01"}', "ada")
@@ -36,28 +37,27 @@ def test_begin_run_before_response_records_request(record: Record, clock: FakeCl
 
 def test_begin_run_same_token_keeps_row(record: Record) -> None:
     row_id = add_run(record, 7, token="same")
-    assert record.begin_run(request(token="same")) == row_id
+    assert record.begin_run(request(token="same")) == (row_id, 7)
     assert (get(record, row_id).state, get(record, row_id).run_id) == (RowState.STARTED, 7)
 
 
 def test_begin_run_after_failure_same_token_requests_again(record: Record) -> None:
-    row_id = record.begin_run(request(token="same"))
+    row_id, _ = record.begin_run(request(token="same"))
     record.fail_run(row_id, "The workspace does not respond.")
-    assert record.begin_run(request(token="same")) == row_id
+    assert record.begin_run(request(token="same")) == (row_id, None)
     assert get(record, row_id).state is RowState.REQUESTED
 
 
 def test_complete_run_records_run_id(record: Record) -> None:
-    row_id = record.begin_run(request())
-    record.complete_run(row_id, 7, "https://example.com/run/7")
+    row_id, _ = record.begin_run(request())
+    record.complete_run(row_id, 7)
     run = get(record, row_id)
     assert (run.state, run.run_id) == (RowState.STARTED, 7)
-    assert run.page_url == "https://example.com/run/7"
     assert record.get_run(1, 7) == run
 
 
 def test_complete_run_found_meanwhile_takes_over_its_end(record: Record) -> None:
-    row_id = record.begin_run(request(requested_by="ada"))
+    row_id, _ = record.begin_run(request(requested_by="ada"))
     record.add_found_run("etl", 1, 7, started_at=1_000)
     record.finish_run(end(7), ["mail"])
     record.complete_run(row_id, 7)
@@ -68,7 +68,7 @@ def test_complete_run_found_meanwhile_takes_over_its_end(record: Record) -> None
 
 
 def test_fail_run_records_reason(record: Record) -> None:
-    row_id = record.begin_run(request())
+    row_id, _ = record.begin_run(request())
     record.fail_run(row_id, "No such job.")
     run = get(record, row_id)
     assert (run.state, run.error) == (RowState.NOT_STARTED, "No such job.")
@@ -161,7 +161,7 @@ def test_list_unfinished_runs_oldest_first(record: Record, clock: FakeClock) -> 
 
 
 def test_list_unresolved_runs_leaves_recent_requests(record: Record, clock: FakeClock) -> None:
-    old = record.begin_run(request())
+    old, _ = record.begin_run(request())
     clock.sleep(60)
     record.begin_run(request())
     unresolved = record.list_unresolved_runs(round(clock.now() * 1000))

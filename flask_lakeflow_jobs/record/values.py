@@ -1,0 +1,84 @@
+"""What is recorded. These need no SQL, so every app may import them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class RowState(str, Enum):
+    """How much the record knows about a run."""
+
+    REQUESTED = "requested"  # the workspace has not responded yet
+    STARTED = "started"
+    ENDED = "ended"
+    NOT_STARTED = "not_started"
+
+    __str__ = str.__str__
+
+
+#: The states of rows whose end is still to come.
+UNFINISHED = (RowState.REQUESTED, RowState.STARTED)
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """A run that is about to be requested.
+
+    :param token: the idempotency token that is sent to the workspace.
+    :param fingerprint: a digest of the idempotency key and the request, if there is a key.
+    :param identity: the key of the identity that requests it.
+    :param params: the parameters as JSON, redacted.
+    """
+
+    job_key: str
+    job_id: int
+    token: str
+    identity: str
+    fingerprint: str | None = None
+    requested_by: str | None = None
+    params: str | None = None
+
+
+@dataclass(frozen=True)
+class RunEnd:
+    """The end of a run. Times are in milliseconds since the epoch.
+
+    :param outcome: the value of an :class:`~.Outcome`.
+    :param error: one line.
+    :param attempts: of all tasks.
+    """
+
+    job_id: int
+    run_id: int
+    outcome: str
+    started_at: int | None
+    ended_at: int
+    error: str | None = None
+    attempts: int = 0
+    page_url: str | None = None
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something that a person or a command did, or tried to do.
+
+    :param action: ``trigger``, ``cancel``, ``cancel_all``, ``repair``, or what a policy refused.
+    :param result: ``accepted``, ``replayed``, ``refused`` or ``failed``.
+    :param requested_by: the name of the person, if known.
+    :param identity: the key of the identity that acted.
+    :param source: ``cli``, ``http``, ``console`` or ``python``.
+    :param address: the address of the client, if the app knows it.
+    :param detail: one line, such as the reason of a refusal.
+    """
+
+    action: str
+    result: str
+    job_key: str
+    job_id: int
+    run_id: int | None = None
+    requested_by: str | None = None
+    identity: str = "app"
+    source: str = "python"
+    address: str | None = None
+    detail: str | None = None

@@ -1,0 +1,165 @@
+"""What the app writes to its record: requests of runs, and actions.
+
+Without a record, all of it does nothing. With one that fails, the app goes on without.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+from .errors import LakeflowJobsError
+from .record.values import Action, RunRequest
+from .runs.redaction import redact
+from .text import clean_line
+
+if TYPE_CHECKING:
+    from .config.jobs import Job
+    from .identity import Identity
+    from .record.store import Record
+
+#: Longer errors are cut.
+MAX_ERROR_CHARS = 500
+
+Source = Literal["cli", "http", "console", "python"]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an action comes from.
+
+    :param address: the address of the client, if the app knows it.
+    :param user: the user of the command line's process.
+    """
+
+    source: Source = "python"
+    address: str | None = None
+    user: str | None = None
+
+
+PYTHON = Origin()
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts on a job, and from where.
+
+    :param requested_by: the name of the requester, if known.
+    """
+
+    job: Job
+    identity: Identity
+    origin: Origin
+    requested_by: str | None = None
+
+    def describe(self, action: str, result: str = "accepted", **values: Any) -> Action:
+        """Return an action of this actor, for the record.
+
+        :param values: the other fields of :class:`.Action`.
+        """
+        return Action(
+            action=action,
+            result=result,
+            job_key=self.job.key,
+            job_id=self.job.job_id,
+            requested_by=self.requested_by or self.origin.user,
+            identity=self.identity.key,
+            source=self.origin.source,
+            address=self.origin.address,
+            **values,
+        )
+
+
+class RunRequestEntry:
+    """The entry of one request, for the response to it."""
+
+    def __init__(self) -> None:
+        #: The run that the workspace has started.
+        self.run_id: int | None = None
+
+
+class Recording:
+    """The writes of one app to its record.
+
+    :param record: ``None``: nothing is recorded.
+    """
+
+    def __init__(self, record: Record | None) -> None:
+        self._record = record
+
+    @contextmanager
+    def request_run(
+        self, actor: Actor, token: str, fields: Mapping[str, Any], fingerprint: str | None = None
+    ) -> Iterator[RunRequestEntry]:
+        """Record a run before the block requests it, and afterwards what came of it.
+
+        A block that ends in any other way than by a response or an error leaves the entry open. It
+        is resolved later.
+
+        :param token: the idempotency token of the request.
+        :param fields: the fields of run-now that carry parameters.
+        :param fingerprint: a digest of the request, if the caller has an idempotency key.
+        """
+        entry = RunRequestEntry()
+        if (record := self._record) is None:
+            yield entry
+            return
+        request = RunRequest(
+            job_key=actor.job.key,
+            job_id=actor.job.job_id,
+            token=token,
+            identity=actor.identity.key,
+            fingerprint=fingerprint,
+            requested_by=actor.requested_by or actor.origin.user,
+            params=describe_params(fields, actor.job),
+        )
+        begun = record.attempt(partial(record.begin_run, request))
+        try:
+            yield entry
+        except LakeflowJobsError as error:
+            detail = clean_line(error.detail, MAX_ERROR_CHARS)
+            action = actor.describe("trigger", "failed", detail=detail)
+            if begun is None or error.is_ambiguous:
+                record.attempt(partial(record.record_action, action))
+            else:
+                record.attempt(partial(record.fail_run, begun[0], detail, action))
+            raise
+        if begun is not None and entry.run_id is not None:
+            row_id, earlier_run_id = begun
+            result = "accepted" if earlier_run_id is None else "replayed"
+            action = actor.describe("trigger", result, run_id=entry.run_id)
+            record.attempt(partial(record.complete_run, row_id, entry.run_id, action))
+
+    @contextmanager
+    def record_call(self, actor: Actor, action: str, run_id: int | None) -> Iterator[None]:
+        """Record the action that the block carries out, and whether that failed."""
+        try:
+            yield
+        except LakeflowJobsError as error:
+            detail = clean_line(error.detail, MAX_ERROR_CHARS)
+            self.record_action(actor, action, "failed", run_id=run_id, detail=detail)
+            raise
+        self.record_action(actor, action, run_id=run_id)
+
+    def record_action(
+        self, actor: Actor, action: str, result: str = "accepted", **values: Any
+    ) -> None:
+        """Record an action.
+
+        :param values: the other fields of :class:`.Action`.
+        """
+        if (record := self._record) is not None:
+            description = actor.describe(action, result, **values)
+            record.attempt(partial(record.record_action, description))
+
+
+def describe_params(fields: Mapping[str, Any], job: Job) -> str | None:
+    """Return parameters as JSON, without the values of secrets; ``None`` if there are none.
+
+    :param fields: the fields of run-now that carry them.
+    """
+    return json.dumps(redact(fields, job.secret_overrides)) if fields else None

@@ -1,0 +1,217 @@
+"""What the app writes to its record."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from flask_lakeflow_jobs import (
+    InvalidParameters,
+    NotAllowed,
+    UpstreamTimeout,
+    current_jobs,
+)
+from flask_lakeflow_jobs.record.actions import RecordedAction
+from flask_lakeflow_jobs.record.store import Record
+from flask_lakeflow_jobs.record.values import RowState
+from flask_lakeflow_jobs.state import EXTENSION_KEY
+from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, Refusal, Silence
+from tests.support import ALICE, on_behalf_of
+
+MakeApp = Callable[..., Flask]
+
+
+def record_of(app: Flask) -> Record:
+    record: Record | None = app.extensions[EXTENSION_KEY].record
+    assert record is not None
+    return record
+
+
+@pytest.fixture
+def app(make_app: MakeApp) -> Flask:
+    return make_app(LAKEFLOW_JOBS_RECORD_URL=True)
+
+
+def only_action(app: Flask) -> RecordedAction:
+    (action,) = record_of(app).list_actions()
+    return action
+
+
+def test_run_now_records_run_and_action(app: Flask) -> None:
+    with app.app_context():
+        run_id = current_jobs["quick"].run_now(requested_by="ada@example.com").run_id
+    (run,) = record_of(app).list_runs()
+    assert (run.run_id, run.state, run.job_key) == (run_id, RowState.STARTED, "quick")
+    assert (run.requested_by, run.identity) == ("ada@example.com", "app")
+    action = only_action(app)
+    assert (action.action, action.result, action.source) == ("trigger", "accepted", "python")
+    assert (action.run_id, action.requested_by) == (run_id, "ada@example.com")
+
+
+def test_run_now_writes_row_before_request(app: Flask, fault_proxy: FaultyWorkspace) -> None:
+    states: list[list[RowState]] = []
+
+    def look_up(exchange: Exchange) -> None:
+        states.append([run.state for run in record_of(app).list_runs()])
+        exchange.respond(exchange.forward())
+
+    fault_proxy.fail(look_up, path="jobs/run-now")
+    with app.app_context():
+        current_jobs["quick"].run_now()
+    assert states == [[RowState.REQUESTED]]
+
+
+def test_run_now_secret_parameter_is_redacted(app: Flask) -> None:
+    with app.app_context():
+        current_jobs["script"].run_now({"args": ["--api-key", "s3cret", "--day", "today"]})
+    (run,) = record_of(app).list_runs()
+    assert run.params is not None
+    assert json.loads(run.params) == {"python_params": ["--api-key", "***", "--day", "today"]}
+
+
+def test_run_now_repeated_key_records_one_run_and_replay(app: Flask) -> None:
+    with app.app_context():
+        for _ in range(2):
+            run_id = current_jobs["quick"].run_now(idempotency_key="one").run_id
+    (run,) = record_of(app).list_runs()
+    assert run.run_id == run_id
+    assert run.fingerprint is not None
+    assert [action.result for action in record_of(app).list_actions()] == ["replayed", "accepted"]
+
+
+def test_run_now_repeated_key_with_lost_cache_records_replay(app: Flask) -> None:
+    with app.app_context():
+        for _ in range(2):
+            current_jobs["quick"].run_now(idempotency_key="one")
+            app.extensions[EXTENSION_KEY].cache._backend.clear()
+    assert len(record_of(app).list_runs()) == 1
+    assert [action.result for action in record_of(app).list_actions()] == ["replayed", "accepted"]
+
+
+def test_run_now_refused_by_workspace_records_not_started(app: Flask) -> None:
+    with app.app_context(), pytest.raises(InvalidParameters):
+        current_jobs["quick"].run_now(only=["no-such-task"])
+    (run,) = record_of(app).list_runs()
+    assert (run.state, run.run_id) == (RowState.NOT_STARTED, None)
+    assert run.error is not None
+    assert "no-such-task" in run.error
+    assert (only_action(app).result, only_action(app).detail) == ("failed", run.error)
+
+
+def test_run_now_ambiguous_failure_leaves_request_open(
+    make_app: MakeApp, fault_proxy: FaultyWorkspace
+) -> None:
+    app = make_app(LAKEFLOW_JOBS_RECORD_URL=True, LAKEFLOW_JOBS_WRITE_TIMEOUT=0.5)
+    fault_proxy.fail(Silence(accepted=True), path="jobs/run-now")
+    with app.app_context(), pytest.raises(UpstreamTimeout):
+        current_jobs["quick"].run_now()
+    (run,) = record_of(app).list_runs()
+    assert (run.state, run.run_id) == (RowState.REQUESTED, None)
+
+
+def test_run_now_record_unavailable_starts_run_and_logs_once(
+    make_app: MakeApp, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("")
+    url = f"sqlite:///{tmp_path}/file/record.sqlite3"
+    app = make_app(LAKEFLOW_JOBS_RECORD_URL=url)
+    with app.app_context(), caplog.at_level(logging.WARNING, "flask_lakeflow_jobs"):
+        for _ in range(2):
+            assert current_jobs["quick"].run_now().run_id
+    messages = [each.message for each in caplog.records if "not recorded" in each.message]
+    assert len(messages) == 1
+    assert "cannot be created" in messages[0]
+    assert record_of(app).failed_writes == 2
+    assert record_of(app).is_failing
+
+
+def test_trigger_over_http_records_user_and_address(make_app: MakeApp) -> None:
+    app = make_app(LAKEFLOW_JOBS_RECORD_URL=True, LAKEFLOW_JOBS_TRUST_PROXY_HEADERS=True)
+    headers = {"X-Forwarded-Email": "ada@example.com", "X-Real-Ip": "192.0.2.7"}
+    response = app.test_client().post("/api/jobs/quick/run", json={}, headers=headers)
+    assert response.status_code == 200
+    action = only_action(app)
+    assert (action.source, action.address) == ("http", "192.0.2.7")
+    assert action.requested_by == "ada@example.com"
+
+
+@pytest.mark.parametrize("address", ["192.0.2.7", "not-an-address"])
+def test_trigger_over_http_untrusted_header_is_ignored(app: Flask, address: str) -> None:
+    app.test_client().post("/api/jobs/quick/run", json={}, headers={"X-Real-Ip": address})
+    assert only_action(app).address == "127.0.0.1"
+
+
+def test_trigger_as_user_records_hashed_identity(make_app: MakeApp) -> None:
+    jobs = {"quick": {"of": "quick", "run_as": "user"}}
+    app = make_app(LAKEFLOW_JOBS_RECORD_URL=True, jobs=jobs)
+    client = app.test_client()
+    response = client.post("/api/jobs/quick/run", json={}, headers=on_behalf_of(ALICE))
+    assert response.status_code == 200
+    (run,) = record_of(app).list_runs()
+    assert run.identity.startswith("user-")
+    assert ALICE not in Path(str(record_of(app).database.engine.url.database)).read_text("latin-1")
+
+
+def test_refused_actions_are_recorded_with_reason(make_app: MakeApp) -> None:
+    app = make_app(
+        LAKEFLOW_JOBS_RECORD_URL=True,
+        policy=lambda user, action, key: action == "view",
+        user_loader=lambda: "mallory",
+    )
+    client = app.test_client()
+    assert client.post("/api/jobs/quick/run", json={}).status_code == 403
+    assert client.delete("/api/jobs/quick/runs/1").status_code == 403
+    cancel, trigger = record_of(app).list_actions()
+    assert (trigger.action, trigger.result) == ("trigger", "refused")
+    assert (cancel.action, cancel.requested_by) == ("cancel", "mallory")
+    assert trigger.detail is not None
+    assert "does not allow you to run" in trigger.detail
+
+
+def test_cancel_and_repair_are_recorded(app: Flask) -> None:
+    with app.app_context():
+        never = current_jobs["never"]
+        never.cancel_run(never.run_now().run_id, requested_by="ada")
+        never.cancel_all_runs()
+        failing = current_jobs["failing"]
+        run_id = failing.run_now().run_id
+        failing.wait(run_id)
+        failing.repair_run(run_id, requested_by="bob")
+    actions = {action.action: action for action in record_of(app).list_actions()}
+    assert (actions["cancel"].requested_by, actions["cancel"].result) == ("ada", "accepted")
+    assert (actions["repair"].requested_by, actions["repair"].run_id) == ("bob", run_id)
+    assert actions["cancel_all"].run_id is None
+
+
+def test_cancel_that_fails_is_recorded_as_failed(app: Flask, fault_proxy: FaultyWorkspace) -> None:
+    with app.app_context():
+        run_id = current_jobs["never"].run_now().run_id
+        fault_proxy.fail(Refusal(403), path="runs/cancel")
+        with pytest.raises(NotAllowed):
+            current_jobs["never"].cancel_run(run_id)
+    assert record_of(app).list_actions()[0].result == "failed"
+
+
+def test_command_records_operator(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "operator")
+    result = app.test_cli_runner().invoke(args=["jobs", "run", "quick", "--no-wait"])
+    assert result.exit_code == 0
+    action = only_action(app)
+    assert (action.source, action.requested_by) == ("cli", "operator")
+
+
+def test_import_without_record_loads_no_sqlalchemy() -> None:
+    program = (
+        "import sys, flask, flask_lakeflow_jobs;"
+        "app = flask.Flask('app'); flask_lakeflow_jobs.LakeflowJobs(app);"
+        "print([name for name in ('sqlalchemy', 'alembic') if name in sys.modules])"
+    )
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert output.stdout.strip() == "[]", output.stderr
