@@ -116,7 +116,8 @@ def _read_gunicorn(environ: Environ, frame: FrameType) -> Server:
     worker = _own(frame)
     name = f"gunicorn, {type(worker).__name__}"
     server = Server(name, is_stopping=lambda: not worker.alive)
-    if environ.get("SERVER_PROTOCOL") == "HTTP/2":  # a stream blocks its whole connection
+    # gunicorn 27 sends "HTTP/2.0". A stream would block its whole connection.
+    if str(environ.get("SERVER_PROTOCOL")).startswith("HTTP/2"):
         return replace(server, name=f"{name}, HTTP/2", threads=1)
     module = frame.f_globals["__name__"]
     if module == "gunicorn.workers.gthread":

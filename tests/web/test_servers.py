@@ -108,8 +108,9 @@ def test_find_server_takes_the_function_closest_to_the_app() -> None:
     assert server.name == "ASGI, a2wsgi"
 
 
-def test_find_server_http2_on_gunicorn_holds_no_stream() -> None:
-    server = found(GTHREAD, "handle_http2_request", worker(threads=8), SERVER_PROTOCOL="HTTP/2")
+@pytest.mark.parametrize("protocol", ["HTTP/2", "HTTP/2.0"])
+def test_find_server_http2_on_gunicorn_holds_no_stream(protocol: str) -> None:
+    server = found(GTHREAD, "handle_http2_request", worker(threads=8), SERVER_PROTOCOL=protocol)
     assert server.stream_capacity == 0
     assert server.limit_connections is None
 
