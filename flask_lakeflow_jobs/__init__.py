@@ -34,7 +34,7 @@ from .logs import clean_records
 from .results import ExecutionResult, ResultWatch
 from .runs.explanation import Explanation, FailedTask
 from .runs.outcome import Outcome, RunStatus
-from .signals import run_canceled, run_changed, run_finished, run_triggered
+from .signals import run_canceled, run_changed, run_finished, run_repaired, run_triggered
 from .watching.iterator import RunWatch
 
 __all__ = [
@@ -78,6 +78,7 @@ __all__ = [
     "run_canceled",
     "run_changed",
     "run_finished",
+    "run_repaired",
     "run_triggered",
 ]
 

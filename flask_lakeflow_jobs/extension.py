@@ -14,13 +14,14 @@ from .cli import command_group
 from .clock import Clock, SystemClock
 from .concurrency import load_module
 from .config.jobs import JobConfigs, Policy
-from .config.keys import BUNDLE, CONSOLE, RECORD_URL
+from .config.keys import BUNDLE, CONSOLE, FOLLOW, NOTIFY, RECORD_URL
 from .config.readers import SettingsReader
 from .config.settings import AppSettings, load_settings
 from .errors import ConfigurationError, UpstreamUnavailable
 from .identity import UserLoader
 from .state import EXTENSION_KEY, AppState
 from .web.blueprint import register_routes
+from .web.following import FollowStart
 from .web.servers import get_call_timeout, is_closing
 from .web.warm_up import WarmUp
 
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from .local import Address
     from .record.store import Record
     from .upstream.gateway import Upstream
+
+
+#: The key in ``app.extensions`` of the start of following.
+FOLLOW_START_KEY = "lakeflow_jobs_follow"
 
 
 class LakeflowJobs:
@@ -85,6 +90,7 @@ class LakeflowJobs:
         settings = load_settings(
             reader, self._jobs, root=Path(app.root_path), read_bundle_jobs=_read_bundle_jobs
         )
+        _check_notify_urls(settings)
         clock, instance = self._clock, Path(app.instance_path)
         namespace = cache_namespace(reader, settings.bundle, instance)
         cache = SharedCache.from_config(
@@ -105,9 +111,30 @@ class LakeflowJobs:
             register_routes(app, settings, clock, url_prefix=self._url_prefix)
         warm_up = state.warm_up if settings.warm_up and settings.jobs else None
         app.teardown_request(WarmUp(warm_up).after_request)
+        if settings.follow:
+            app.teardown_request(self._start_following(app).after_request)
         if settings.console:
             self._serve_console(app, settings.console_prefix)
         app.cli.add_command(command_group)
+
+    def follow(self, app: Flask) -> None:
+        """Start to follow runs in this process now, and not only after its first request.
+
+        Call it in a hook that the server runs in each worker, such as gunicorn's
+        ``post_worker_init``; never in a process that forks workers.
+
+        :raises ConfigurationError: the app has no record, or does not follow runs.
+        """
+        start: FollowStart | None = app.extensions.get(FOLLOW_START_KEY)
+        if start is None:
+            raise ConfigurationError(f"Set {FOLLOW.name} to true to follow runs.")
+        start.start()
+
+    @staticmethod
+    def _start_following(app: Flask) -> FollowStart:
+        state: AppState = app.extensions[EXTENSION_KEY]
+        start = app.extensions[FOLLOW_START_KEY] = FollowStart(state.build_follower)
+        return start
 
     def _serve_console(self, app: Flask, prefix: str) -> None:
         if not self._register_blueprint:
@@ -152,6 +179,20 @@ def _open_record(settings: AppSettings, instance: Path, clock: Clock) -> Record 
             f"{RECORD_URL.name} requires {error.name}: pip install 'flask-lakeflow-jobs[record]'."
         ) from None
     return open_record(settings.record_url, instance, clock)
+
+
+def _check_notify_urls(settings: AppSettings) -> None:
+    """Check the URLs of messages, if there are any."""
+    if not any(job.notify.urls for job in settings.jobs.values()):
+        return
+    from .notify import check_urls
+
+    checked = set()
+    for key, job in settings.jobs.items():
+        if job.notify.urls and job.notify.urls not in checked:
+            checked.add(job.notify.urls)
+            is_default = job.notify.urls == settings.notify.urls
+            check_urls(NOTIFY.name if is_default else f"jobs[{key!r}].notify", job.notify)
 
 
 def _read_bundle_jobs(path: Path) -> Mapping[str, int]:

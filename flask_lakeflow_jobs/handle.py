@@ -333,7 +333,7 @@ class JobHandle:
 
         :param rerun_tasks: the task keys to rerun instead of all that failed. A string is one key.
         :param rerun_dependent_tasks: also rerun the tasks that depend on them.
-        :param requested_by: the name of the requester, for the log.
+        :param requested_by: the name of the requester, for the log and the signal.
         :return: the id of the repair.
         :raises RunNotFound: this job has no such run.
         :raises Conflict: the run has not ended, or it succeeded and no tasks were named.
@@ -346,10 +346,12 @@ class JobHandle:
             rerun_tasks=normalize_task_keys(rerun_tasks),
             rerun_dependent_tasks=rerun_dependent_tasks,
         )
-        with self._recorded("repair", display_name(requested_by), run_id):
+        user = display_name(requested_by)
+        with self._recorded("repair", user, run_id):
             repair_id = upstream.repair_run(run_id, arguments)
+        self._state.send_repaired(self._run_key(run_id), repair_id, user)
         self._state.hub.reset(self._run_key(run_id))
-        self._audit("repaired", run_id, display_name(requested_by))
+        self._audit("repaired", run_id, user)
         return repair_id
 
     def _build_fields(self, params: Mapping[str, Any] | None, user: str | None) -> dict[str, Any]:

@@ -22,6 +22,10 @@ run_changed = _namespace.signal("lakeflow-run-changed")
 #: A watched run has ended. ``job``, ``run_id``, ``status``: a :class:`~.RunStatus`.
 run_finished = _namespace.signal("lakeflow-run-finished")
 
+#: An ended run continues, because its failed tasks are repaired. ``job``, ``run_id``,
+#: ``repair_id``, ``user``: the name of the requester, or ``None``.
+run_repaired = _namespace.signal("lakeflow-run-repaired")
+
 #: The cancellation of a run was accepted; it ends soon. ``job``, ``run_id``, ``user``.
 run_canceled = _namespace.signal("lakeflow-run-canceled")
 

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from . import signals, telemetry
 from .concurrency import reset_in_new_processes
+from .config import keys
+from .ends import EndRecorder
+from .errors import ConfigurationError
+from .following import Follower, RunFinder
 from .identity import APP
+from .notify import MessageBuilder, Notifier
 from .recording import Recording
 from .watching.hub import Hub
 from .watching.schedule import PollSettings
@@ -63,8 +68,20 @@ class AppState:
         #: The record of runs and actions, if the app has one.
         self.record = record
         self.recording = Recording(record)
+        #: Records ends, if the app has a record.
+        self.ends: EndRecorder | None = None
+        source = UpstreamSource(lambda: self.upstream)
+        if record is not None:
+            self.ends = EndRecorder(
+                app,
+                record,
+                settings.jobs,
+                clock,
+                source.restore,
+                others=self._build_notifier(record),
+            )
         self.hub = Hub(
-            UpstreamSource(lambda: self.upstream),
+            source,
             self._send_changed,
             cache,
             clock,
@@ -149,4 +166,51 @@ class AppState:
             signals.send(signals.run_changed, self.app, **payload)
             if status.is_terminal:
                 telemetry.count_finished_run(run_key.job.key, status.outcome.value)
-                signals.send(signals.run_finished, self.app, **payload)
+                if self.ends is None:
+                    signals.send(signals.run_finished, self.app, **payload)
+                else:
+                    self.ends.finish(run_key, status)
+
+    def send_repaired(self, run_key: RunKey, repair_id: int, user: str | None) -> None:
+        """Send the signal that a run is repaired.
+
+        :param user: the name of the requester.
+        """
+        if self.ends is not None:
+            self.ends.repair(run_key, repair_id, user)
+            return
+        payload = {"job": run_key.job.key, "run_id": run_key.run_id, "repair_id": repair_id}
+        signals.send(signals.run_repaired, self.app, **payload, user=user)
+
+    def build_follower(self) -> Follower:
+        """Return what follows the unfinished runs of the record in this process.
+
+        :raises ConfigurationError: the app has no record.
+        """
+        if self.record is None or self.ends is None:
+            raise ConfigurationError(
+                f"{keys.FOLLOW.name} requires {keys.RECORD_URL.name}. Set it to true or to the URL"
+                " of a database."
+            )
+        finder = RunFinder(self.record, lambda: self.upstream, self.settings.jobs, self.clock)
+        return Follower(
+            self.record,
+            self.hub,
+            self.settings.jobs,
+            self.clock,
+            poll_interval=self.settings.poll_interval,
+            finish=self.ends.finish,
+            abandon=self.ends.abandon,
+            tick=self.ends.outbox.wake,
+            find=finder.find if finder.jobs else None,
+        )
+
+    def _build_notifier(self, record: Record) -> Notifier | None:
+        jobs = self.settings.jobs
+        rules = {key: job.notify for key, job in jobs.items() if job.notify.urls}
+        if not rules:
+            return None
+        builder = MessageBuilder(
+            self.app, record, lambda: self.upstream, jobs, has_console=self.settings.console
+        )
+        return Notifier(rules, builder.build)

@@ -17,6 +17,7 @@ from .exit_codes import ExitCode, format_exit_codes
 COMMANDS = {
     "cancel": ".run:cancel",
     "doctor": ".doctor.checks:doctor",
+    "follow": ".following:follow",
     "list": ".show:list_jobs",
     "local": ".local:local",
     "logs": ".logs:logs",

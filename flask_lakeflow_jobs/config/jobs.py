@@ -19,6 +19,7 @@ from ..runs.params import TASK_TYPES
 from ..runs.params_schema import build_params_schema
 from ..runs.redaction import SecretOverrides, secret_overrides
 from .keys import JOBS, WAIT_TIMEOUT
+from .notify import NO_RULE, NotifyRule, NotifySetting, parse_notify
 from .readers import SettingsReader, parse_number
 
 _log = logging.getLogger("flask_lakeflow_jobs")
@@ -57,6 +58,9 @@ class JobConfig:
         and the HTTP routes act with the token of the requester.
     :param policy: decides about this job instead of the extension's policy.
     :param description: a text for people.
+    :param follow: with ``LAKEFLOW_JOBS_FOLLOW``: ``"own"`` follows the runs that the app starts,
+        ``"all"`` also those that are started elsewhere, such as by a schedule, and ``False`` none.
+    :param notify: overrides ``LAKEFLOW_JOBS_NOTIFY`` for this job: URLs, a mapping, or ``False``.
     """
 
     job_id: int | None = None
@@ -66,6 +70,8 @@ class JobConfig:
     run_as: Literal["app", "user"] = "app"
     policy: Policy | None = None
     description: str | None = None
+    follow: Literal["own", "all", False] = "own"
+    notify: NotifySetting | NotifyRule = None
 
 
 class JobMapping(TypedDict, total=False):
@@ -78,6 +84,8 @@ class JobMapping(TypedDict, total=False):
     run_as: Literal["app", "user"]
     policy: Policy | None
     description: str | None
+    follow: Literal["own", "all", False]
+    notify: NotifySetting | NotifyRule
 
 
 @dataclass(frozen=True)
@@ -92,6 +100,8 @@ class Job:
     run_as: Literal["app", "user"]
     policy: Policy | None
     description: str | None
+    follow: Literal["own", "all", False] = "own"
+    notify: NotifyRule = NO_RULE
 
     @cached_property
     def secret_overrides(self) -> SecretOverrides:
@@ -149,7 +159,10 @@ class _Candidate:
 
 
 def resolve_jobs(
-    reader: SettingsReader, code: JobConfigs, local_ids: Mapping[str, int], wait_timeout: float
+    reader: SettingsReader,
+    code: JobConfigs,
+    local_ids: Mapping[str, int],
+    defaults: JobConfig,
 ) -> dict[str, Job]:
     """Return the jobs of an app: configured ones, those of the bundle and discovered ones.
 
@@ -157,7 +170,7 @@ def resolve_jobs(
 
     :param code: the jobs that the code configures; ``LAKEFLOW_JOBS`` overrides them.
     :param local_ids: key → id of the jobs on the local workspace. There, these ids apply.
-    :param wait_timeout: seconds, for jobs without a timeout of their own.
+    :param defaults: for jobs that do not override them: ``wait_timeout`` and ``notify``.
     :raises ConfigurationError: a job has no id, or a setting is invalid.
     """
     for name in _job_variables(reader.config):
@@ -165,7 +178,7 @@ def resolve_jobs(
             _require_id(value, name)  # also where the id of a bundle applies
     ids_by_variable = {build_env_name(key): job_id for key, job_id in local_ids.items()}
     accepted: dict[str, _Candidate] = {}
-    for candidate in _find_candidates(reader, code, local_ids, wait_timeout):
+    for candidate in _find_candidates(reader, code, local_ids, defaults):
         key, source = candidate.key, candidate.source
         if problem := _find_key_problem(key):
             candidate.report(
@@ -192,12 +205,11 @@ def resolve_jobs(
 
 
 def _find_candidates(
-    reader: SettingsReader, code: JobConfigs, local_ids: Mapping[str, int], wait_timeout: float
+    reader: SettingsReader, code: JobConfigs, local_ids: Mapping[str, int], default: JobConfig
 ) -> Iterator[_Candidate]:
     """Yield the jobs that the sources name, in the order of precedence."""
-    configured = _configured_jobs(reader, code, wait_timeout)
+    configured = _configured_jobs(reader, code, default)
     yield from configured
-    default = JobConfig(wait_timeout=wait_timeout)
     variables = {candidate.variable for candidate in configured}
     bundled = [
         _Candidate(key, "The bundle", variable, default, is_strict=False)
@@ -275,7 +287,7 @@ def _parse_id(value: Any) -> int | None:
 
 
 def _configured_jobs(
-    reader: SettingsReader, code: JobConfigs, wait_timeout: float
+    reader: SettingsReader, code: JobConfigs, default: JobConfig
 ) -> list[_Candidate]:
     """Return the jobs of the code, overridden field by field by those of ``LAKEFLOW_JOBS``."""
     settings: dict[str, dict[str, Any]] = {}
@@ -284,7 +296,7 @@ def _configured_jobs(
         for name, value in jobs.items():
             key, where = str(name), f"{source}[{name!r}]"
             settings[key] = {**settings.get(key, {}), **_read_settings(where, value)}
-            config = _build_config(where, {"wait_timeout": wait_timeout, **settings[key]})
+            config = _build_config(where, settings[key], default)
             candidates[key] = _Candidate(key, source, build_env_name(key), config, is_strict=True)
     return list(candidates.values())
 
@@ -308,8 +320,8 @@ def _read_settings(where: str, value: Any) -> Mapping[str, Any]:
     return value
 
 
-def _build_config(where: str, settings: Mapping[str, Any]) -> JobConfig:
-    config = JobConfig(**settings)
+def _build_config(where: str, settings: Mapping[str, Any], default: JobConfig) -> JobConfig:
+    config = JobConfig(**{"wait_timeout": default.wait_timeout, **settings})
     if config.job_id is not None:
         config = dataclasses.replace(config, job_id=_require_id(config.job_id, f"{where}.job_id"))
     if config.task_type is not None and config.task_type not in tuple(TASK_TYPES):
@@ -320,8 +332,13 @@ def _build_config(where: str, settings: Mapping[str, Any]) -> JobConfig:
         raise ConfigurationError(f"{where}.run_as must be 'app' or 'user', not {config.run_as!r}.")
     if config.policy is not None and not callable(config.policy):
         raise ConfigurationError(f"{where}.policy must be callable.")
+    if config.follow not in ("own", "all", False):
+        raise ConfigurationError(
+            f"{where}.follow must be 'own', 'all' or False, not {quote(config.follow)}."
+        )
     return dataclasses.replace(
         config,
+        notify=parse_notify(f"{where}.notify", config.notify, parse_notify("", default.notify)),
         params=_build_schema(f"{where}.params", config.params),
         wait_timeout=parse_number(f"{where}.wait_timeout", config.wait_timeout, above=0.0),
     )
@@ -355,4 +372,6 @@ def _build_job(key: str, config: JobConfig, job_id: int) -> Job:
         run_as=config.run_as,
         policy=config.policy,
         description=config.description,
+        follow=config.follow,
+        notify=parse_notify("", config.notify),
     )

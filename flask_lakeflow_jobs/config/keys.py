@@ -136,6 +136,20 @@ RECORD_DAYS = Key(
     "Days that the record keeps runs and actions.",
 )
 
+FOLLOW = Key(
+    f"{PREFIX}_FOLLOW",
+    False,
+    "Whether one process of the app follows the unfinished runs of the record to their end, even"
+    f" without viewers. Requires `{RECORD_URL.name}`.",
+)
+NOTIFY = Key(
+    f"{PREFIX}_NOTIFY",
+    None,
+    "Whom to notify of the ends of runs: a URL of Apprise, a list of them, or a mapping with"
+    " `urls`, `outcomes`, `template` and `base_url`; in the environment, as JSON. Requires"
+    f" `{RECORD_URL.name}` and the extra `notify`.",
+)
+
 #: All keys of the extension, in the order of the docs.
 KEYS = (
     JOBS,
@@ -163,6 +177,8 @@ KEYS = (
     WEBHOOK_TOKEN,
     RECORD_URL,
     RECORD_DAYS,
+    FOLLOW,
+    NOTIFY,
 )
 
 #: Settings that the SDK reads itself and that ``app.config`` may have: key → the SDK's argument.

@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 
 from ..errors import ConfigurationError
 from . import keys
-from .jobs import Job, JobConfigs, resolve_jobs
+from .jobs import Job, JobConfig, JobConfigs, resolve_jobs
+from .notify import NotifyRule, parse_notify
 from .readers import SettingsReader
 
 _log = logging.getLogger("flask_lakeflow_jobs")
@@ -54,6 +55,8 @@ class AppSettings:
     webhook_token: str | None = field(repr=False)
     record_url: str | bool | None = field(repr=False)
     record_days: int
+    follow: bool
+    notify: NotifyRule
 
     @property
     def accepts_notifications(self) -> bool:
@@ -84,8 +87,10 @@ def load_settings(
     write_timeout = reader.read_seconds(keys.WRITE_TIMEOUT)
     wait_timeout = reader.read_seconds(keys.WAIT_TIMEOUT)
     webhook_username, webhook_password = _read_webhook_credentials(reader)
-    return AppSettings(
-        jobs=resolve_jobs(reader, jobs or {}, local_ids, wait_timeout),
+    notify = parse_notify(keys.NOTIFY.name, reader.get(keys.NOTIFY.name) or None)
+    defaults = JobConfig(wait_timeout=wait_timeout, notify=notify)
+    settings = AppSettings(
+        jobs=resolve_jobs(reader, jobs or {}, local_ids, defaults),
         sdk={
             argument: str(reader.config[name])
             for name, argument in keys.SDK_KEYS.items()
@@ -116,7 +121,25 @@ def load_settings(
         webhook_token=reader.read_optional(reader.read_secret, keys.WEBHOOK_TOKEN),
         record_url=reader.read_optional(reader.read_database_url, keys.RECORD_URL) or None,
         record_days=reader.read_int(keys.RECORD_DAYS),
+        follow=reader.read_bool(keys.FOLLOW),
+        notify=notify,
     )
+    _require_record(settings)
+    return settings
+
+
+def _require_record(settings: AppSettings) -> None:
+    """Check that settings that need the record have it."""
+    if settings.record_url is not None:
+        return
+    needing = [keys.FOLLOW.name] if settings.follow else []
+    if any(job.notify.urls for job in settings.jobs.values()):
+        needing.append(f"{keys.NOTIFY.name} (or 'notify' of a job)")
+    if needing:
+        raise ConfigurationError(
+            f"{needing[0]} requires {keys.RECORD_URL.name}. Set it to true or to the URL of a"
+            " database."
+        )
 
 
 def _read_webhook_credentials(reader: SettingsReader) -> tuple[str | None, str | None]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
 from .base import RecordBase
 from .schema import IS_UNDELIVERED, deliveries, runs
+
+#: The names of a signal and of a receiver.
+Address: TypeAlias = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,7 @@ class Delivery:
     :param delivery_id: the same in every attempt.
     :param run: the row of the run.
     :param end_number: 1 for the first end; a repaired run ends again.
+    :param payload: the keyword arguments as JSON, redacted; ``None`` once it is delivered.
     :param attempts: how many were begun.
     :param claimed_by: the process that delivers it now.
     :param failed_at: when it was given up.
@@ -28,6 +33,7 @@ class Delivery:
     end_number: int
     signal: str
     receiver: str
+    payload: str | None
     created_at: int
     attempts: int
     next_attempt_at: int
@@ -49,26 +55,51 @@ _COLUMNS = [
 class Deliveries(RecordBase):
     """The deliveries of the record."""
 
-    def list_due_deliveries(self, limit: int = 100) -> list[Delivery]:
-        """Return deliveries that are due and that no process has claimed, oldest first."""
+    def list_due_deliveries(
+        self,
+        limit: int = 100,
+        *,
+        addresses: Collection[Address] | None = None,
+        takes_over: bool = True,
+    ) -> list[Delivery]:
+        """Return deliveries that are due and that no process has claimed, oldest first.
+
+        :param addresses: only those for these receivers.
+        :param takes_over: include those whose claim has expired.
+        """
         now = self._now()
         return self._select_deliveries(
-            IS_UNDELIVERED,
-            deliveries.c.failed_at.is_(None),
+            *_is_open(addresses),
             deliveries.c.next_attempt_at <= now,
-            _is_unclaimed(now),
+            _is_unclaimed(now, takes_over),
             limit=limit,
         )
+
+    def next_delivery_at(self, addresses: Collection[Address]) -> int | None:
+        """Return when the next delivery is due, or its claim expires.
+
+        :param addresses: the receivers.
+        """
+        until = sa.func.coalesce(deliveries.c.claimed_until, 0)
+        due = deliveries.c.next_attempt_at
+        later = sa.case((until > due, until), else_=due)
+        statement = sa.select(sa.func.min(later)).where(*_is_open(addresses))
+        with self._read() as connection:
+            at: int | None = connection.scalar(statement)
+        return at
 
     def list_undelivered(self, limit: int = 1_000) -> list[Delivery]:
         """Return deliveries that have not succeeded, including those that were given up."""
         return self._select_deliveries(IS_UNDELIVERED, limit=limit)
 
-    def claim_delivery(self, delivery_id: str, holder: str, seconds: float) -> bool:
+    def claim_delivery(
+        self, delivery_id: str, holder: str, seconds: float, *, takes_over: bool = True
+    ) -> bool:
         """Take the right to deliver, and count an attempt.
 
         :param holder: the process.
         :param seconds: after so long, another process may claim it.
+        :param takes_over: take it from another process whose claim has expired.
         :return: whether this process has it.
         """
         now = self._now()
@@ -78,7 +109,7 @@ class Deliveries(RecordBase):
                 deliveries.c.delivery_id == delivery_id,
                 IS_UNDELIVERED,
                 deliveries.c.failed_at.is_(None),
-                _is_unclaimed(now),
+                _is_unclaimed(now, takes_over),
             )
             .values(
                 claimed_by=holder,
@@ -88,9 +119,21 @@ class Deliveries(RecordBase):
         )
         return self._write(lambda connection: connection.execute(statement).rowcount) == 1
 
+    def renew_claim(self, delivery_id: str, holder: str, seconds: float) -> None:
+        """Extend a claim, while the receiver runs.
+
+        :param seconds: from now on.
+        """
+        statement = (
+            deliveries.update()
+            .where(deliveries.c.delivery_id == delivery_id, deliveries.c.claimed_by == holder)
+            .values(claimed_until=self._now() + round(seconds * 1000))
+        )
+        self._write(lambda connection: connection.execute(statement))
+
     def complete_delivery(self, delivery_id: str) -> None:
         """Record that the receiver has returned."""
-        self._update(delivery_id, delivered_at=self._now(), last_error=None)
+        self._update(delivery_id, delivered_at=self._now(), last_error=None, payload=None)
 
     def retry_delivery(self, delivery_id: str, error: str, seconds: float) -> None:
         """Record that the receiver raised, and when to try again.
@@ -129,6 +172,15 @@ class Deliveries(RecordBase):
             return [Delivery(**row._mapping) for row in connection.execute(statement)]
 
 
-def _is_unclaimed(now: int) -> sa.ColumnElement[bool]:
+def _is_open(addresses: Collection[Address] | None) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions of deliveries that are to be made."""
+    conditions: list[sa.ColumnElement[bool]] = [IS_UNDELIVERED, deliveries.c.failed_at.is_(None)]
+    if addresses is not None:
+        address = sa.tuple_(deliveries.c.signal, deliveries.c.receiver)
+        conditions.append(address.in_([*addresses]))
+    return conditions
+
+
+def _is_unclaimed(now: int, takes_over: bool) -> sa.ColumnElement[bool]:
     until = deliveries.c.claimed_until
-    return sa.or_(until.is_(None), until <= now)
+    return sa.or_(until.is_(None), until <= now) if takes_over else until.is_(None)

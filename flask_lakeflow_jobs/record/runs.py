@@ -191,17 +191,23 @@ class RecordedRuns(RecordBase):
         return self._write(lambda connection: connection.scalar(statement)) is not None
 
     def finish_run(
-        self, end: RunEnd, receivers: Sequence[str] = (), *, signal: str = "run_finished"
+        self,
+        end: RunEnd,
+        receivers: Sequence[str] = (),
+        *,
+        signal: str = "run_finished",
+        payload: str | None = None,
     ) -> bool:
         """Record the end of a run and, in the same transaction, what is to be delivered.
 
         A repaired run ends again. An end that is not later than the recorded one changes nothing.
 
         :param receivers: the names of the receivers of the signal.
+        :param payload: the keyword arguments for them as JSON, redacted.
         :return: whether this call was the first for this end of a recorded run.
         """
-        now = self._now()
-        is_new = sa.or_(runs.c.state != RowState.ENDED.value, runs.c.ended_at < end.ended_at)
+        # after a repair, a process may still see the end from before it
+        is_new = sa.or_(runs.c.ends == 0, runs.c.ended_at < end.ended_at)
         values: dict[str, Any] = {
             **{name: value for name, value in vars(end).items() if value is not None},
             "error": end.error,
@@ -219,28 +225,26 @@ class RecordedRuns(RecordBase):
             row = connection.execute(update).one_or_none()
             if row is None:
                 return False
-            if receivers:
-                common = {
-                    "run": row.id,
-                    "end_number": row.ends,
-                    "signal": signal,
-                    "created_at": now,
-                    "next_attempt_at": now,
-                }
-                connection.execute(
-                    deliveries.insert(),
-                    [
-                        {**common, "receiver": receiver, "delivery_id": str(uuid.uuid4())}
-                        for receiver in dict.fromkeys(receivers)
-                    ],
-                )
+            self._add_deliveries(connection, row.id, row.ends, signal, receivers, payload)
             return True
 
         return self._write(finish)
 
-    def reopen_run(self, job_id: int, run_id: int) -> None:
-        """Record that an ended run continues, because it is repaired."""
-        statement = (
+    def reopen_run(
+        self,
+        job_id: int,
+        run_id: int,
+        receivers: Sequence[str] = (),
+        *,
+        signal: str = "run_repaired",
+        payload: str | None = None,
+    ) -> bool:
+        """Record that an ended run continues, because it is repaired.
+
+        :param receivers: as for :meth:`finish_run`.
+        :return: whether the record has the run.
+        """
+        update = (
             runs.update()
             .where(runs.c.job_id == job_id, runs.c.run_id == run_id)
             .values(
@@ -248,10 +252,44 @@ class RecordedRuns(RecordBase):
                 repairs=runs.c.repairs + 1,
                 outcome=None,
                 error=None,
-                ended_at=None,
             )
+            .returning(runs.c.id, runs.c.repairs)
         )
-        self._write(lambda connection: connection.execute(statement))
+
+        def reopen(connection: sa.Connection) -> bool:
+            row = connection.execute(update).one_or_none()
+            if row is None:
+                return False
+            self._add_deliveries(connection, row.id, row.repairs, signal, receivers, payload)
+            return True
+
+        return self._write(reopen)
+
+    def _add_deliveries(
+        self,
+        connection: sa.Connection,
+        row_id: int,
+        number: int,
+        signal: str,
+        receivers: Sequence[str],
+        payload: str | None,
+    ) -> None:
+        now = self._now()
+        rows = [
+            {
+                "delivery_id": str(uuid.uuid4()),
+                "run": row_id,
+                "end_number": number,
+                "signal": signal,
+                "receiver": receiver,
+                "payload": payload,
+                "created_at": now,
+                "next_attempt_at": now,
+            }
+            for receiver in dict.fromkeys(receivers)
+        ]
+        if rows:
+            connection.execute(deliveries.insert(), rows)
 
     def get_run(self, job_id: int, run_id: int) -> RecordedRun | None:
         """Return a run, or ``None`` if the record does not have it."""
@@ -343,4 +381,7 @@ def _take_over(connection: sa.Connection, found: Any, row_id: int) -> dict[str, 
 
 def _parse(row: Any) -> RecordedRun:
     values = dict(row._mapping)
-    return RecordedRun(**{**values, "state": RowState(values["state"])})
+    state = RowState(values["state"])
+    if state in UNFINISHED:  # a repaired run keeps its last end, to tell a new one from it
+        values["ended_at"] = None
+    return RecordedRun(**{**values, "state": state})

@@ -82,6 +82,7 @@ deliveries = sa.Table(
     sa.Column("end_number", sa.Integer, nullable=False),
     _name("signal"),
     _name("receiver"),
+    sa.Column("payload", sa.Text),  # the keyword arguments as JSON, redacted; null once delivered
     _time("created_at", nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     _time("next_attempt_at", nullable=False),

@@ -104,6 +104,11 @@ def _redact_list(values: list[Any], overrides: SecretOverrides) -> list[Any]:
     return result
 
 
+def redact_text(text: str, overrides: SecretOverrides = NO_OVERRIDES) -> str:
+    """Redact ``name=value`` and ``--name value`` of secrets in a line of text."""
+    return _redact_argument(text, overrides)
+
+
 def _redact_argument(text: str, overrides: SecretOverrides) -> str:
     """Redact one argument of a script, or a whole command."""
 

@@ -36,7 +36,10 @@ def jobs(
     wait_timeout: float = 600.0,
 ) -> dict[str, Job]:
     return resolve_jobs(
-        SettingsReader(config or {}, environ or {}), code or {}, local or {}, wait_timeout
+        SettingsReader(config or {}, environ or {}),
+        code or {},
+        local or {},
+        JobConfig(wait_timeout=wait_timeout),
     )
 
 

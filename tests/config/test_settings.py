@@ -250,3 +250,27 @@ def test_settings_unknown_key_warns_and_suggests_the_closest(
 def test_settings_known_keys_give_no_warning(caplog: pytest.LogCaptureFixture) -> None:
     settings({key.name: key.default for key in KEYS_OF_THE_APP})
     assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    ("config", "key"),
+    [
+        ({"LAKEFLOW_JOBS_FOLLOW": True}, "LAKEFLOW_JOBS_FOLLOW"),
+        (
+            {"LAKEFLOW_JOBS_NOTIFY": "json://u:hunter2@x", "DATABRICKS_JOB_ETL": 1},
+            "LAKEFLOW_JOBS_NOTIFY",
+        ),
+    ],
+)
+def test_setting_that_needs_the_record_names_both_keys(config: dict[str, Any], key: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        settings(config)
+    assert str(caught.value).startswith(f"{key} ")
+    assert "requires LAKEFLOW_JOBS_RECORD_URL" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    assert settings({**config, "LAKEFLOW_JOBS_RECORD_URL": True}).record_url is True
+
+
+def test_setting_follow_of_a_job_is_checked() -> None:
+    with pytest.raises(ConfigurationError, match=r"follow must be 'own', 'all' or False"):
+        settings({"LAKEFLOW_JOBS": {"etl": {"job_id": 1, "follow": "some"}}})

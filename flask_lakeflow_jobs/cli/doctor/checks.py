@@ -90,18 +90,27 @@ def parse_url(text: str) -> str:
     metavar="URL",
     help="The address at which the app runs, to ask it for its server.",
 )
+@click.option(
+    "--notify",
+    is_flag=True,
+    help=f"Also send a test message to each URL of {keys.NOTIFY.name}.",
+)
 @output_option
 @with_appcontext
-def doctor(server: list[str], url: str | None, as_json: bool) -> None:
+def doctor(server: list[str], url: str | None, notify: bool, as_json: bool) -> None:
     """Check settings, login, jobs, server, cache and clock, and suggest how to fix errors.
 
-    No run is started and nothing is changed. The exit code is 0 without errors, 1 with errors, and
-    6 or 7 if the workspace refuses the app or cannot be reached.
+    No run is started and nothing is changed; --notify sends a message. The exit code is 0 without
+    errors, 1 with errors, and 6 or 7 if the workspace refuses the app or cannot be reached.
     """
     root = Path(current_app.root_path)
     app_yaml = read_app_yaml([root, root.parent, Path.cwd()])
     setup = Setup(get_state(), current_app.config, os.environ, app_yaml, server, url)
     findings = list(run_checks(setup))
+    if notify:
+        from .notify import send_tests  # needs an extra
+
+        findings += send_tests(setup.state.settings.jobs)
     if as_json:
         print_document({"findings": [finding.to_dict() for finding in findings]})
     else:

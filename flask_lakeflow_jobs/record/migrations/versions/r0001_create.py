@@ -99,6 +99,7 @@ def _create_deliveries() -> None:
         sa.Column("end_number", sa.Integer, nullable=False),
         sa.Column("signal", sa.String(255), nullable=False),
         sa.Column("receiver", sa.String(255), nullable=False),
+        sa.Column("payload", sa.Text),
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
         sa.Column("next_attempt_at", sa.BigInteger, nullable=False),

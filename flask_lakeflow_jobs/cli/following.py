@@ -1,0 +1,75 @@
+"""The command that follows runs in a process of its own."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import click
+from flask.cli import with_appcontext
+
+from ..following import Follower
+from .exit_codes import ExitCode, format_exit_codes
+from .handles import get_state
+from .output import print_progress
+
+
+class FollowReport:
+    """Prints what a follower does, when that changes."""
+
+    def __init__(self, follower: Follower) -> None:
+        self._follower = follower
+        self._last = ""
+
+    def print(self) -> None:
+        """Print the state, unless it is the last one."""
+        if not self._follower.is_leading:
+            text = "Another process of the app follows its runs. Waiting to take over."
+        elif self._follower.run_count == 1:
+            text = "Following 1 run."
+        else:
+            text = f"Following {self._follower.run_count} runs."
+        if text != self._last:
+            self._last = text
+            print_progress(text)
+
+
+@click.command(short_help="Follow unfinished runs to their end.", epilog=format_exit_codes())
+@with_appcontext
+def follow() -> None:
+    """Follow the unfinished runs of the record to their end, and deliver their ends.
+
+    One process of the app follows at a time; others wait to take over. Use this beside servers
+    whose workers cannot follow themselves, under a supervisor. It runs until it gets SIGTERM, and
+    then exits with 0, or is interrupted.
+    """
+    state = get_state()
+    follower = state.build_follower()
+    assert state.record is not None  # noqa: S101  # or there would be no follower
+    state.record.check_schema()
+    with _stop_on_signals(follower) as received:
+        follower.run(FollowReport(follower).print)
+    if state.ends is not None:
+        state.ends.outbox.stop()
+    print_progress("Stopped. Another process takes over the runs, if there is one.")
+    if received == [signal.SIGINT]:
+        raise click.exceptions.Exit(ExitCode.INTERRUPTED)
+
+
+@contextmanager
+def _stop_on_signals(follower: Follower) -> Iterator[list[int]]:
+    """Stop the follower at SIGTERM and SIGINT. The signals are added to the result."""
+    received: list[int] = []
+
+    def stop(number: int, _: FrameType | None) -> None:
+        received.append(number)
+        follower.stop()
+
+    previous = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield received
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

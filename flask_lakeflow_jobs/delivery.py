@@ -1,0 +1,365 @@
+"""Delivery of ends through the record: each end reaches every receiver at least once.
+
+An end is written together with one delivery per receiver. A process claims a delivery, calls its
+receiver and writes the result. If the process dies in between, its claim expires, and another
+process calls the receiver again.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import threading
+import uuid
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from weakref import ref
+
+from .concurrency import reset_in_new_processes
+from .errors import DatabaseUnavailable, RecordOutdated
+from .text import clean_line
+
+if TYPE_CHECKING:
+    from blinker import NamedSignal
+    from flask import Flask
+
+    from .clock import Clock
+    from .record.deliveries import Address, Deliveries, Delivery
+
+#: A receiver that raises is called so many times in all, over about three and a half hours.
+MAX_ATTEMPTS = 10
+
+FIRST_RETRY_SECONDS = 5.0
+RETRY_FACTOR = 3
+MAX_RETRY_SECONDS = 3600.0
+
+#: A claim lasts so long after its process has died. A process that runs a receiver renews it.
+CLAIM_SECONDS = 60.0
+
+#: The longest wait of the thread, so that it notices deliveries of other processes.
+MAX_WAIT_SECONDS = 10.0
+
+#: The wait before the record is used again after it failed.
+FAILURE_WAIT_SECONDS = 1.0
+
+#: How long a process that ends waits for the receiver that runs.
+STOP_SECONDS = 5.0
+
+MAX_ERROR_CHARS = 300
+
+#: How many due deliveries are read at once; other processes may claim some of them first.
+CANDIDATES = 10
+
+#: How many writes are kept while the record is unavailable.
+MAX_DEFERRED = 10_000
+
+_log = logging.getLogger("flask_lakeflow_jobs")
+
+Receiver: TypeAlias = Callable[..., Any]
+
+
+def retry_delay(attempts: int) -> float | None:
+    """Return the seconds until a receiver is called again after it has raised.
+
+    :param attempts: how many times it was called.
+    :return: ``None``: it is not called again.
+    """
+    if attempts >= MAX_ATTEMPTS:
+        return None
+    return float(min(FIRST_RETRY_SECONDS * RETRY_FACTOR ** (attempts - 1), MAX_RETRY_SECONDS))
+
+
+def name_receivers(signal: NamedSignal, app: Flask) -> dict[str, Receiver]:
+    """Return the receivers of a signal for an app, by a name that is the same in every process.
+
+    Receivers with the same module and qualified name are numbered in the order in which they were
+    connected.
+    """
+    order = [each() if isinstance(each, ref) else each for each in signal.receivers.values()]
+    receivers = sorted(
+        signal.receivers_for(app),
+        key=lambda each: order.index(each) if each in order else len(order),
+    )
+    named: dict[str, Receiver] = {}
+    for receiver in receivers:
+        base = name = receiver_name(receiver)
+        number = 2
+        while name in named:
+            name, number = f"{base}#{number}", number + 1
+        named[name] = receiver
+    return named
+
+
+def receiver_name(receiver: Receiver) -> str:
+    """Return the module and qualified name of a receiver; of its class, if it is an object."""
+    inner = getattr(receiver, "func", receiver)  # functools.partial
+    named = inner if hasattr(inner, "__qualname__") else type(inner)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
+class Codec(Protocol):
+    """Converts payloads to JSON and back."""
+
+    def encode(self, payload: Mapping[str, Any]) -> str: ...
+
+    def decode(self, text: str) -> dict[str, Any]: ...
+
+
+class ReceiverSource(Protocol):
+    """Receivers that are no receivers of a signal, such as those that send messages to people."""
+
+    def select(self, signal: str, payload: Mapping[str, Any]) -> Sequence[str]:
+        """Return the names of those that want to know of an event."""
+
+    def find(self, signal: str) -> Mapping[str, Receiver]:
+        """Return all of them by name."""
+
+
+class Continuity:
+    """How long this process has used the record without a gap.
+
+    A claim that expired during an outage may belong to a process that is about to renew it. So a
+    process takes over claims only after it has seen the record work for as long as a claim lasts.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._since: float | None = None
+        self._last = 0.0
+
+    def note_success(self) -> None:
+        now = self._clock.monotonic()
+        if self._since is None or now - self._last > CLAIM_SECONDS / 2:
+            self._since = now
+        self._last = now
+
+    def note_failure(self) -> None:
+        self._since = None
+
+    @property
+    def is_long(self) -> bool:
+        since = self._since
+        return since is not None and self._clock.monotonic() - since >= CLAIM_SECONDS
+
+
+#: Writes something to the record.
+Write: TypeAlias = Callable[[], None]
+
+
+class Outbox:
+    """The deliveries of one app in one process.
+
+    :param signals: those that go through the outbox, by the name that the record has.
+    :param others: further receivers.
+    :param has_thread: whether :meth:`wake` starts a thread; if not, call :meth:`deliver_due`.
+    """
+
+    def __init__(
+        self,
+        app: Flask,
+        store: Deliveries,
+        signals: Mapping[str, NamedSignal],
+        codec: Codec,
+        clock: Clock,
+        *,
+        others: ReceiverSource | None = None,
+        has_thread: bool = True,
+    ) -> None:
+        self._app = app
+        self._store = store
+        self._signals = signals
+        self._codec = codec
+        self._clock = clock
+        self._others = others
+        self._has_thread = has_thread
+        self._reset()
+        reset_in_new_processes(self._reset)
+
+    def _reset(self) -> None:
+        self._changed = threading.Condition()
+        self._holder = uuid.uuid4().hex
+        self._thread: threading.Thread | None = None
+        self._is_due = False
+        self._is_stopping = False
+        self._is_registered = False
+        self._deferred: deque[Write] = deque()
+        self._continuity = Continuity(self._clock)
+
+    def address(self, signal: str, payload: Mapping[str, Any]) -> list[str]:
+        """Return the names of the receivers of an event: those that are connected now."""
+        names = [*name_receivers(self._signals[signal], self._app)]
+        if self._others is not None:
+            names += self._others.select(signal, payload)
+        return names
+
+    def encode(self, payload: Mapping[str, Any]) -> str:
+        """Return a payload as the record stores it."""
+        return self._codec.encode(payload)
+
+    def defer(self, write: Write) -> None:
+        """Write something to the record as soon as it can be reached again."""
+        if len(self._deferred) >= MAX_DEFERRED:
+            _log.error("The record has been unavailable for too long. The end of a run is lost.")
+            return
+        self._deferred.append(write)
+        self.wake()
+
+    def wake(self) -> None:
+        """Deliver in the background what is due."""
+        with self._changed:
+            self._is_due = True
+            self._changed.notify_all()
+            if self._thread is not None or not self._has_thread or self._is_stopping:
+                return
+            if not self._is_registered:
+                self._is_registered = True
+                atexit.register(self.stop)
+            self._thread = threading.Thread(target=self._run, name="lakeflow-outbox", daemon=True)
+            try:
+                self._thread.start()
+            except RuntimeError as error:  # too many threads, or the process ends
+                self._thread = None
+                _log.warning("Deliveries are delayed: %s", error)
+
+    def stop(self, timeout: float = STOP_SECONDS) -> None:
+        """Start no further delivery, and wait for the one that is going on.
+
+        :param timeout: seconds.
+        """
+        with self._changed:
+            thread, self._is_stopping = self._thread, True
+            self._changed.notify_all()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._is_due = False
+            delay: float | None
+            try:
+                delay = self.deliver_due()
+            except Exception as error:  # of a database that is down or restarts
+                _log.debug("Deliveries are delayed: %s", error)
+                delay = FAILURE_WAIT_SECONDS
+            with self._changed:
+                if self._is_stopping or (delay is None and not self._is_due):
+                    self._thread = None
+                    return
+                if not self._is_due and delay is not None:
+                    self._changed.wait(min(delay, MAX_WAIT_SECONDS))
+
+    def deliver_due(self) -> float | None:
+        """Deliver what is due now, one after the other.
+
+        :return: seconds until the next delivery is due; ``None`` if there is none.
+        """
+        try:
+            delay = self._deliver_due()
+        except Exception:
+            self._continuity.note_failure()
+            raise
+        self._continuity.note_success()
+        return delay
+
+    def _deliver_due(self) -> float | None:
+        self._write_deferred()
+        receivers = self._find_receivers()
+        if not receivers:
+            return None
+        while not self._is_stopping and (delivery := self._claim(receivers)) is not None:
+            if delivery.attempts >= MAX_ATTEMPTS:  # the last ones were interrupted
+                self._store.fail_delivery(delivery.delivery_id, "Every attempt was interrupted.")
+            else:
+                self._deliver(delivery, receivers[delivery.signal, delivery.receiver])
+            self._write_deferred()
+        next_at = self._store.next_delivery_at([*receivers])
+        if next_at is None:
+            return None
+        # A claim may have expired that this process may not take over yet.
+        return max(FAILURE_WAIT_SECONDS, next_at / 1000 - self._clock.now())
+
+    def _find_receivers(self) -> dict[Address, Receiver]:
+        found: dict[Address, Receiver] = {}
+        for name, signal in self._signals.items():
+            others = {} if self._others is None else self._others.find(name)
+            named = {**name_receivers(signal, self._app), **others}
+            found.update({(name, receiver): call for receiver, call in named.items()})
+        return found
+
+    def _claim(self, receivers: Collection[Address]) -> Delivery | None:
+        takes_over = self._continuity.is_long
+        for delivery in self._store.list_due_deliveries(
+            CANDIDATES, addresses=[*receivers], takes_over=takes_over
+        ):
+            claimed = self._store.claim_delivery(
+                delivery.delivery_id, self._holder, CLAIM_SECONDS, takes_over=takes_over
+            )
+            self._continuity.note_success()
+            if claimed:
+                return delivery
+        return None
+
+    def _deliver(self, delivery: Delivery, receiver: Receiver) -> None:
+        """Call a receiver. Its result is written as soon as the record can be reached."""
+        error = None
+        with self._keep_claim(delivery.delivery_id):
+            try:
+                payload = self._codec.decode(delivery.payload or "{}")
+                with self._app.app_context():
+                    receiver(self._app, **payload, delivery_id=delivery.delivery_id)
+            except (Exception, SystemExit) as raised:
+                error = raised
+        # before all others: the next delivery waits until this result is written
+        self._deferred.appendleft(self._result(delivery, error))
+
+    def _result(self, delivery: Delivery, error: BaseException | None) -> Write:
+        if error is None:
+            return partial(self._store.complete_delivery, delivery.delivery_id)
+        attempts = delivery.attempts + 1
+        delay = retry_delay(attempts)
+        outlook = "It is not called again." if delay is None else f"Next try in {delay:g} s."
+        _log.error(
+            "The receiver %s of %s failed (attempt %d of %d). %s",
+            *(delivery.receiver, delivery.signal, attempts, MAX_ATTEMPTS, outlook),
+            exc_info=error,
+        )
+        message = clean_line(f"{type(error).__name__}: {error}", MAX_ERROR_CHARS)
+        if delay is None:
+            return partial(self._store.fail_delivery, delivery.delivery_id, message)
+        return partial(self._store.retry_delivery, delivery.delivery_id, message, delay)
+
+    def _write_deferred(self) -> None:
+        while self._deferred:
+            try:
+                self._deferred[0]()
+            except (DatabaseUnavailable, RecordOutdated):
+                raise
+            except Exception:
+                _log.exception("Unexpected error while the end of a run was recorded.")
+            self._deferred.popleft()
+
+    @contextmanager
+    def _keep_claim(self, delivery_id: str) -> Iterator[None]:
+        """Renew a claim for as long as its receiver runs."""
+        done = threading.Event()
+
+        def renew() -> None:
+            while not done.is_set():
+                try:
+                    self._store.renew_claim(delivery_id, self._holder, CLAIM_SECONDS)
+                except Exception as error:
+                    _log.debug("A claim was not renewed: %s", error)
+                done.wait(CLAIM_SECONDS / 3)
+
+        timer = threading.Timer(CLAIM_SECONDS / 3, renew)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            done.set()

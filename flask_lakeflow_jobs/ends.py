@@ -1,0 +1,228 @@
+"""Ends of runs: with the record, each is recorded once and goes to receivers through the outbox."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from . import signals
+from .delivery import Outbox
+from .errors import DatabaseUnavailable, RecordOutdated
+from .record.values import RunEnd
+from .runs.outcome import (
+    SUCCESSES,
+    RunStatus,
+    find_root_causes,
+    parse_state,
+    select_last_attempts,
+)
+from .runs.redaction import redact, redact_text
+from .text import clean_line
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from .clock import Clock
+    from .config.jobs import Job
+    from .delivery import ReceiverSource
+    from .record.store import Record
+    from .watching.watched_run import RunKey
+
+#: The signals that go through the outbox, by the names that the record has.
+OUTBOX_SIGNALS = {"run_finished": signals.run_finished, "run_repaired": signals.run_repaired}
+
+#: A run that was started elsewhere and is not recorded yet is recorded if it ended since then.
+#: Opening the page of an older run must not notify anyone.
+RECENT_SECONDS = 3600.0
+
+MAX_ERROR_CHARS = 300
+
+_log = logging.getLogger("flask_lakeflow_jobs")
+
+#: Rebuilds a status from its ``to_dict()``.
+Restore = Callable[[dict[str, Any]], RunStatus]
+
+
+class StatusCodec:
+    """Converts payloads to JSON, without the values of secret parameters.
+
+    :param jobs: by key.
+    """
+
+    def __init__(self, jobs: Mapping[str, Job], restore: Restore) -> None:
+        self._jobs = jobs
+        self._restore = restore
+
+    def encode(self, payload: Mapping[str, Any]) -> str:
+        status, job = payload.get("status"), self._jobs[payload["job"]]
+        if not isinstance(status, RunStatus):
+            return json.dumps(dict(payload))
+        document = status.to_dict()
+        document["run"] = redact(document["run"], job.secret_overrides)
+        return json.dumps({**payload, "status": document})
+
+    def decode(self, text: str) -> dict[str, Any]:
+        payload: dict[str, Any] = json.loads(text)
+        if "status" in payload:
+            payload["status"] = self._restore(payload["status"])
+        return payload
+
+
+class EndRecorder:
+    """Records ends and repairs of runs, and has the outbox deliver them.
+
+    :param jobs: by key.
+    """
+
+    def __init__(
+        self,
+        app: Flask,
+        record: Record,
+        jobs: Mapping[str, Job],
+        clock: Clock,
+        restore: Restore,
+        *,
+        others: ReceiverSource | None = None,
+        has_thread: bool = True,
+    ) -> None:
+        self._app = app
+        self._record = record
+        self._clock = clock
+        self.outbox = Outbox(
+            app,
+            record,
+            OUTBOX_SIGNALS,
+            StatusCodec(jobs, restore),
+            clock,
+            others=others,
+            has_thread=has_thread,
+        )
+
+    def finish(self, run_key: RunKey, status: RunStatus) -> None:
+        """Record the end of a run; repeated calls for one end have no effect.
+
+        While the database is unavailable, the end is kept and recorded later.
+        """
+        try:
+            self._finish(run_key, status)
+        except DatabaseUnavailable as error:
+            _log.warning("The end of run %s is recorded later: %s", run_key.run_id, error)
+            self.outbox.defer(partial(self._finish, run_key, status))
+        except RecordOutdated as error:
+            _log.error("The end of run %s is not recorded: %s", run_key.run_id, error)
+            self._send("run_finished", _finished(run_key, status))
+
+    def repair(self, run_key: RunKey, repair_id: int, user: str | None) -> None:
+        """Record that a run is repaired.
+
+        :param user: the name of the requester.
+        """
+        payload = {
+            "job": run_key.job.key,
+            "run_id": run_key.run_id,
+            "repair_id": repair_id,
+            "user": user,
+        }
+        try:
+            self._repair(run_key, payload)
+        except DatabaseUnavailable as error:
+            _log.warning("The repair of run %s is recorded later: %s", run_key.run_id, error)
+            self.outbox.defer(partial(self._repair, run_key, payload))
+        except RecordOutdated as error:
+            _log.error("The repair of run %s is not recorded: %s", run_key.run_id, error)
+            self._send("run_repaired", payload)
+
+    def abandon(self, run_key: RunKey, reason: str) -> None:
+        """Record that the end of a run will never be known, because the workspace dropped it."""
+        _log.warning("Run %s of %s: %s", run_key.run_id, run_key.job.key, reason)
+        now = int(self._clock.now() * 1000)
+        self._record.finish_run(
+            RunEnd(
+                job_id=run_key.job.job_id,
+                run_id=run_key.run_id,
+                outcome="unknown",
+                started_at=None,
+                ended_at=now,
+                error=clean_line(reason, MAX_ERROR_CHARS),
+            )
+        )
+
+    def _finish(self, run_key: RunKey, status: RunStatus) -> None:
+        payload, end = _finished(run_key, status), build_end(run_key, status)
+        receivers = self.outbox.address("run_finished", payload)
+        text = self.outbox.encode(payload) if receivers else None
+        finish = partial(self._record.finish_run, end, receivers, payload=text)
+        if not finish() and not self._is_recorded(run_key):
+            if not self._add_found_run(run_key, status):
+                self._send("run_finished", payload)
+                return
+            finish()
+        self.outbox.wake()
+
+    def _repair(self, run_key: RunKey, payload: Mapping[str, Any]) -> None:
+        receivers = self.outbox.address("run_repaired", payload)
+        text = self.outbox.encode(payload) if receivers else None
+        job_id, run_id = run_key.job.job_id, run_key.run_id
+        if self._record.reopen_run(job_id, run_id, receivers, payload=text):
+            self.outbox.wake()
+        else:
+            self._send("run_repaired", payload)
+
+    def _is_recorded(self, run_key: RunKey) -> bool:
+        return self._record.get_run(run_key.job.job_id, run_key.run_id) is not None
+
+    def _add_found_run(self, run_key: RunKey, status: RunStatus) -> bool:
+        """Record a run that was started elsewhere, if all runs of its job are followed."""
+        run, job = status.run, run_key.job
+        age = self._clock.now() - (run.end_time or 0) / 1000
+        if job.follow != "all" or job.run_as != "app" or age > RECENT_SECONDS:
+            return False
+        self._record.add_found_run(
+            job.key,
+            job.job_id,
+            run_key.run_id,
+            started_at=run.start_time or status.timestamp,
+            requested_by=run.creator_user_name,
+            page_url=run.run_page_url,
+        )
+        return True
+
+    def _send(self, signal: str, payload: Mapping[str, Any]) -> None:
+        with self._app.app_context():
+            signals.send(OUTBOX_SIGNALS[signal], self._app, **payload)
+
+
+def _finished(run_key: RunKey, status: RunStatus) -> dict[str, Any]:
+    return {"job": run_key.job.key, "run_id": run_key.run_id, "status": status}
+
+
+def build_end(run_key: RunKey, status: RunStatus) -> RunEnd:
+    """Return the end of a run as the record has it: the same in every process that sees it."""
+    run = status.run
+    return RunEnd(
+        job_id=run_key.job.job_id,
+        run_id=run_key.run_id,
+        outcome=status.outcome.value,
+        started_at=run.start_time,
+        ended_at=run.end_time or run.start_time or 0,
+        error=summarize_error(run_key.job, status),
+        attempts=sum((task.attempt_number or 0) + 1 for task in select_last_attempts(run.tasks)),
+        page_url=run.run_page_url,
+    )
+
+
+def summarize_error(job: Job, status: RunStatus) -> str | None:
+    """Return why a run did not succeed, in one line without secrets; ``None`` if it did.
+
+    This makes no request, so the line has the messages of the workspace, and no task's own error.
+    """
+    if status.outcome in SUCCESSES:
+        return None
+    causes = find_root_causes(status.run.tasks)
+    text = parse_state(causes[0] if causes else status.document or status.run).message
+    if causes and text:
+        text = f"{causes[0].task_key}: {text}"
+    return clean_line(redact_text(text, job.secret_overrides), MAX_ERROR_CHARS) or None

@@ -1,0 +1,366 @@
+"""Following: one process of the app polls the unfinished runs of the record to their end.
+
+It subscribes to them like a viewer, so the hub polls them, and no run is polled twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from .concurrency import Spawn, reset_in_new_processes, run_in_thread, run_inline
+from .errors import LakeflowJobsError, RunNotFound
+from .identity import APP
+from .watching.watched_run import RunKey
+
+if TYPE_CHECKING:
+    from .clock import Clock
+    from .config.jobs import Job
+    from .record.runs import RecordedRun, RecordedRuns
+    from .runs.outcome import RunStatus
+    from .sdk_types import BaseRun
+    from .upstream.gateway import Upstream
+    from .watching.hub import Hub
+    from .watching.subscription import Subscription
+
+LEASE_NAME = "follow"
+
+#: The lease of a process that dies ends after so long.
+LEASE_SECONDS = 15.0
+
+#: The lease is renewed so many times while it lasts.
+RENEWALS_PER_LEASE = 3
+
+#: A run that cannot be read for a lasting reason, such as missing permissions, is read again.
+ERROR_WAIT_SECONDS = 60.0
+
+#: The runs of one list, over several pages if there are so many.
+MAX_FOUND_RUNS = 1_000
+
+#: Lists of new runs overlap: a run may appear in them a little after its start.
+OVERLAP_MS = 60_000
+
+#: How far back runs are searched for that started while no process followed. Older ones would
+#: flood people with messages.
+LOOKBACK_MS = 86_400_000
+
+_log = logging.getLogger("flask_lakeflow_jobs.polling")
+
+
+class FollowStore(Protocol):
+    """The part of the record that following needs. Every method may raise an error."""
+
+    def list_unfinished_runs(self) -> Sequence[RecordedRun]:
+        """Return the unfinished runs that have an id, oldest first."""
+
+    def acquire_lease(self, name: str, holder: str, seconds: float) -> bool:
+        """Acquire or renew a lease. Return whether this process holds it."""
+
+    def release_lease(self, name: str, holder: str) -> None:
+        """Give a lease up, if this process holds it."""
+
+
+def choose_runs(
+    unfinished: Iterable[RecordedRun], jobs: Mapping[str, Job], skipped: Collection[RunKey] = ()
+) -> list[RunKey]:
+    """Return the runs to follow: of jobs that run as the app and are not excluded.
+
+    A run of a job that runs as its users needs the token of a user, which only a viewer brings.
+
+    :param jobs: by key.
+    """
+    chosen = []
+    for run in unfinished:
+        job = jobs.get(run.job_key)
+        if job is None or job.job_id != run.job_id or run.run_id is None:
+            continue  # the job has another id now
+        run_key = RunKey(APP, job, run.run_id)
+        if job.run_as == "app" and job.follow is not False and run_key not in skipped:
+            chosen.append(run_key)
+    return chosen
+
+
+class RunFinder:
+    """Finds runs that were started elsewhere, of the jobs whose runs are all followed.
+
+    It begins at the newest run of a job that the record has, a day ago at most, so that no run is
+    missed while no process of the app runs. Without one, it begins now. Active runs are found
+    whenever they started.
+    """
+
+    def __init__(
+        self,
+        record: RecordedRuns,
+        upstream: Callable[[], Upstream],
+        jobs: Mapping[str, Job],
+        clock: Clock,
+    ) -> None:
+        self._record = record
+        self._upstream = upstream
+        self._clock = clock
+        self.jobs = [job for job in jobs.values() if job.follow == "all" and job.run_as == "app"]
+        self._since: dict[str, int] = {}
+        self._listed: dict[str, set[int]] = {}
+
+    def find(self) -> None:
+        """Record the new runs of each job, with one list request per job.
+
+        :raises LakeflowJobsError: the runs of a job could not be listed; those of the others were.
+        """
+        failure: LakeflowJobsError | None = None
+        for job in self.jobs:
+            try:
+                self._find(job)
+            except LakeflowJobsError as error:
+                failure = error
+        if failure is not None:
+            raise failure
+
+    def _find(self, job: Job) -> None:
+        calls, since = self._upstream().bind(APP, job), self._since.get(job.key)
+        runs: list[BaseRun] = []
+        if since is None:
+            since = self._newest_recorded(job)
+            active = calls.list_runs(MAX_FOUND_RUNS, active_only=True)
+            runs += [run.value for run in active]
+        first = since - OVERLAP_MS
+        found = calls.list_runs(MAX_FOUND_RUNS, start_time_from=first)
+        runs += [run.value for run in found]
+        listed = self._listed.get(job.key, set())
+        for run in reversed(runs):  # oldest first, so that a failure loses none
+            if run.run_id and run.run_id not in listed:
+                self._record.add_found_run(
+                    job.key,
+                    job.job_id,
+                    run.run_id,
+                    started_at=run.start_time or since,
+                    requested_by=run.creator_user_name,
+                    page_url=run.run_page_url,
+                )
+        self._listed[job.key] = {run.run_id for run in runs if run.run_id}
+        self._since[job.key] = max([since, *(run.start_time or 0 for run in runs)])
+
+    def _newest_recorded(self, job: Job) -> int:
+        from .record.runs import RunFilter  # needs SQLAlchemy, an extra
+
+        now = int(self._clock.now() * 1000)
+        newest = self._record.list_runs(RunFilter(job_keys=[job.key]), limit=1)
+        return max(newest[0].requested_at, now - LOOKBACK_MS) if newest else now
+
+
+class Lease:
+    """The right of this process to follow the runs of the app.
+
+    :param seconds: how long it lasts without being renewed.
+    """
+
+    def __init__(self, store: FollowStore, clock: Clock, seconds: float = LEASE_SECONDS) -> None:
+        self._store = store
+        self._clock = clock
+        self._seconds = seconds
+        self._holder = uuid.uuid4().hex
+        self._held_until: float | None = None
+
+    @property
+    def renewal_delay(self) -> float:
+        """Seconds between two renewals."""
+        return self._seconds / RENEWALS_PER_LEASE
+
+    @property
+    def is_held(self) -> bool:
+        held_until = self._held_until
+        return held_until is not None and self._clock.monotonic() < held_until
+
+    def renew(self) -> bool:
+        """Acquire or renew the lease.
+
+        :return: whether this process holds it. If the record cannot be reached, a lease that was
+            acquired lasts until its end, because no other process can acquire it before.
+        """
+        started = self._clock.monotonic()
+        try:
+            is_acquired = self._store.acquire_lease(LEASE_NAME, self._holder, self._seconds)
+        except Exception as error:
+            _log.debug("The lease on following could not be renewed: %s", error)
+            return self.is_held
+        self._held_until = started + self._seconds if is_acquired else None
+        return self.is_held
+
+    def release(self) -> None:
+        """Give the lease up, so that another process takes over at once."""
+        if self._held_until is None:
+            return
+        self._held_until = None
+        try:
+            self._store.release_lease(LEASE_NAME, self._holder)
+        except Exception as error:
+            _log.debug("The lease on following could not be released: %s", error)
+
+
+#: Writes the end of a run; repeated calls have no effect.
+Finish = Callable[[RunKey, "RunStatus"], None]
+
+
+class Follower:
+    """Follows the unfinished runs of the record while this process holds the lease.
+
+    :param finish: writes an end that the hub's own call may have failed to write.
+    :param abandon: writes that the workspace no longer has a run.
+    :param tick: called at every step, also in processes that do not hold the lease.
+    :param find: finds runs that were started elsewhere; called while the lease is held.
+    :param spawn: runs a search in the background; ``None``: in the thread that calls
+        :meth:`step`.
+    """
+
+    def __init__(
+        self,
+        store: FollowStore,
+        hub: Hub,
+        jobs: Mapping[str, Job],
+        clock: Clock,
+        *,
+        poll_interval: float,
+        finish: Finish,
+        abandon: Callable[[RunKey, str], None],
+        tick: Callable[[], None] = lambda: None,
+        find: Callable[[], None] | None = None,
+        lease_seconds: float = LEASE_SECONDS,
+        spawn: Spawn | None = run_in_thread,
+    ) -> None:
+        self._store = store
+        self._hub = hub
+        self._jobs = jobs
+        self._clock = clock
+        self._poll_interval = poll_interval
+        self._finish = finish
+        self._abandon = abandon
+        self._tick = tick
+        self._find = find
+        self._lease_seconds = lease_seconds
+        self._spawn = spawn or run_inline
+        self._reset()
+        reset_in_new_processes(self._reset)
+
+    def _reset(self) -> None:
+        self._lease = Lease(self._store, self._clock, self._lease_seconds)
+        self._subscriptions: dict[RunKey, Subscription] = {}
+        self._skipped_until: dict[RunKey, float] = {}
+        self._search_at = self._clock.monotonic()
+        self._is_searching = False
+        self._is_leading = False
+        self._stop = threading.Event()
+
+    @property
+    def is_leading(self) -> bool:
+        """Whether this process follows the runs."""
+        return self._is_leading
+
+    @property
+    def run_count(self) -> int:
+        """How many runs this process follows."""
+        return len(self._subscriptions)
+
+    def run(self, report: Callable[[], None] = lambda: None) -> None:
+        """Follow runs until :meth:`stop` is called.
+
+        :param report: called after each step.
+        """
+        try:
+            while not (self._stop.is_set() or self._hub.is_closing()):
+                try:
+                    delay = self.step()
+                except Exception:
+                    _log.exception("Unexpected error while following runs.")
+                    delay = self._lease.renewal_delay
+                report()
+                self._stop.wait(delay)
+        finally:
+            self._leave()
+            self._lease.release()
+
+    def stop(self) -> None:
+        """End :meth:`run`. It may be called from a signal handler."""
+        self._stop.set()
+
+    def step(self) -> float:
+        """Renew the lease; while it is held, follow the runs that are unfinished now.
+
+        :return: seconds until the next step.
+        """
+        self._tick()
+        held = self._lease.renew()
+        if held != self._is_leading:
+            self._is_leading = held
+            _log.info("This process %s the app's runs.", "follows" if held else "no longer follows")
+        if held:
+            try:
+                self._follow(
+                    choose_runs(self._store.list_unfinished_runs(), self._jobs, self._skipped())
+                )
+            except Exception as error:  # of a database that is down or restarts
+                _log.debug("The unfinished runs could not be read: %s", error)
+            self._search()
+        else:
+            self._leave()
+        return min(self._poll_interval, self._lease.renewal_delay)
+
+    def _follow(self, run_keys: Sequence[RunKey]) -> None:
+        """Subscribe to these runs, and leave all others."""
+        for run_key in self._subscriptions.keys() - set(run_keys):
+            self._subscriptions.pop(run_key).close()
+        for run_key in run_keys:
+            subscription = self._subscriptions.get(run_key)
+            if subscription is None:
+                self._subscriptions[run_key] = self._hub.subscribe(run_key)
+                continue
+            subscription.collect()
+            if subscription.is_finished:
+                self._end(run_key)
+
+    def _end(self, run_key: RunKey) -> None:
+        """Handle a run that the hub no longer polls though the record has no end of it."""
+        subscription = self._subscriptions.pop(run_key)
+        state = subscription.watched_runs[0].state
+        subscription.close()
+        if state.error is None and state.snapshot is not None:
+            self._finish(run_key, state.snapshot.status)
+        elif isinstance(state.error, RunNotFound):
+            self._abandon(run_key, state.error.detail)
+        else:
+            self._skipped_until[run_key] = self._clock.monotonic() + ERROR_WAIT_SECONDS
+            _log.warning(
+                "Run %s of %s cannot be followed. Next try in %g s: %s",
+                *(run_key.run_id, run_key.job.key, ERROR_WAIT_SECONDS, state.error),
+            )
+
+    def _skipped(self) -> set[RunKey]:
+        now = self._clock.monotonic()
+        self._skipped_until = {key: at for key, at in self._skipped_until.items() if at > now}
+        return set(self._skipped_until)
+
+    def _search(self) -> None:
+        """Find runs that were started elsewhere, once per poll interval."""
+        now = self._clock.monotonic()
+        if self._find is None or self._is_searching or now < self._search_at:
+            return
+        self._search_at, self._is_searching = now + self._poll_interval, True
+        self._spawn(self._run_search)
+
+    def _run_search(self) -> None:
+        try:
+            if self._find is not None:
+                self._find()
+        except LakeflowJobsError as error:
+            _log.info("Runs that were started elsewhere could not be found: %s", error)
+        except Exception:
+            _log.exception("Unexpected error while runs were searched for.")
+        finally:
+            self._is_searching = False
+
+    def _leave(self) -> None:
+        for subscription in self._subscriptions.values():
+            subscription.close()
+        self._subscriptions = {}

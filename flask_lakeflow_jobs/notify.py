@@ -1,0 +1,236 @@
+"""Messages to people about ends of runs, through Apprise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, url_for
+
+from .config.keys import NOTIFY
+from .config.notify import NotifyRule, NotifyUrl, describe_url
+from .errors import ConfigurationError
+from .identity import APP
+from .runs.durations import duration_of, format_duration
+from .runs.explanation import explain_run
+from .runs.ids import normalize_page_url
+from .runs.outcome import SUCCESSES, Outcome
+from .runs.redaction import redact_text
+from .text import clean_line
+from .upstream.cached_reads import CachedReads
+
+if TYPE_CHECKING:
+    from .config.jobs import Job
+    from .record.runs import RecordedRuns
+    from .runs.outcome import RunStatus
+    from .upstream.gateway import Upstream
+
+#: The signal whose deliveries are messages.
+SIGNAL = "run_finished"
+
+#: The endpoint of a run's page in the console.
+RUN_PAGE = "lakeflow_console.show_run"
+
+#: What names of receivers begin with, so that none is that of a function.
+RECEIVER_PREFIX = "notify:"
+
+MAX_ERROR_CHARS = 300
+
+
+class NotifyFailed(Exception):
+    """A service did not accept a message. Nothing in it reveals the URL."""
+
+
+@dataclass(frozen=True)
+class EndMessage:
+    """The facts of a message about the end of a run.
+
+    :param requested_by: empty if it is not known.
+    :param error: the root cause in one line; empty if there is none.
+    :param url: the page of the run; empty if there is none.
+    """
+
+    job: str
+    run_id: int
+    outcome: Outcome
+    requested_by: str = ""
+    duration: str = ""
+    error: str = ""
+    url: str = ""
+
+    @property
+    def title(self) -> str:
+        return f"{self.job}: {self.outcome_in_words}"
+
+    @property
+    def outcome_in_words(self) -> str:
+        return self.outcome.value.replace("_", " ")
+
+    def format(self, template: str | None) -> str:
+        """Return the text, in the words of a template if there is one."""
+        if template is not None:
+            return template.format(**{**vars(self), "outcome": self.outcome_in_words})
+        took = f" after {self.duration}" if self.duration else ""
+        lines = [f"Run {self.run_id} of {self.job} ended{took}: {self.outcome_in_words}."]
+        if self.requested_by:
+            lines.append(f"Requested by {self.requested_by}.")
+        return "\n".join([*lines, *filter(None, [self.error, self.url])])
+
+
+#: Returns the message about an end. The rule has the address of the app.
+BuildMessage = Callable[[str, int, "RunStatus", NotifyRule], EndMessage]
+
+
+class MessageBuilder:
+    """Builds messages about ends from the record and the workspace.
+
+    :param upstream: opens the calls to the workspace.
+    :param has_console: link to the console if the app's address is known.
+    """
+
+    def __init__(
+        self,
+        app: Flask,
+        record: RecordedRuns,
+        upstream: Callable[[], Upstream],
+        jobs: Mapping[str, Job],
+        *,
+        has_console: bool,
+    ) -> None:
+        self._app = app
+        self._record = record
+        self._upstream = upstream
+        self._jobs = jobs
+        self._has_console = has_console
+
+    def build(self, job: str, run_id: int, status: RunStatus, rule: NotifyRule) -> EndMessage:
+        """Build the message about an end."""
+        config = self._jobs[job]
+        row = self._record.get_run(config.job_id, run_id)
+        error = self._explain(config, status) or (row and row.error) or ""
+        return EndMessage(
+            job=job,
+            run_id=run_id,
+            outcome=status.outcome,
+            requested_by=clean_line((row and row.requested_by) or ""),
+            duration=format_duration(duration_of(status.run)),
+            error=clean_line(redact_text(error, config.secret_overrides), MAX_ERROR_CHARS),
+            url=self._find_page(job, run_id, rule.base_url)
+            or normalize_page_url(status.run.run_page_url)
+            or "",
+        )
+
+    def _explain(self, job: Job, status: RunStatus) -> str:
+        """Return the root cause; empty if it cannot be read as the app."""
+        if status.outcome in SUCCESSES or job.run_as != "app":
+            return ""
+        reads = CachedReads(self._upstream(), APP, job)
+        tasks = explain_run(status.run, reads, status.document, reads.run_concurrently).tasks
+        if not tasks:
+            return ""
+        first, others = tasks[0], len(tasks) - 1
+        more = f" (and {others} other tasks)" if others > 1 else " (and another task)"
+        text = first.error or first.message
+        return f"{first.task_key}: {text}{more if others else ''}" if text else ""
+
+    def _find_page(self, job: str, run_id: int, base_url: str | None) -> str | None:
+        """Return the address of the run's page in the console, if the app's is known."""
+        if not self._has_console:
+            return None
+        if base_url is not None:
+            with self._app.test_request_context(base_url=base_url):
+                return url_for(RUN_PAGE, key=job, run_id=run_id, _external=True)
+        if not self._app.config.get("SERVER_NAME"):
+            return None
+        with self._app.app_context():
+            return url_for(RUN_PAGE, key=job, run_id=run_id, _external=True)
+
+
+class Notifier:
+    """Sends messages, as receivers of the outbox: one per URL.
+
+    :param rules: by the job's key.
+    """
+
+    def __init__(self, rules: Mapping[str, NotifyRule], build_message: BuildMessage) -> None:
+        self._rules = rules
+        self._build_message = build_message
+        self._urls = {url.name: url for rule in rules.values() for url in rule.urls}
+
+    def select(self, signal: str, payload: Mapping[str, Any]) -> Sequence[str]:
+        """Return the names of the receivers of an end."""
+        rule = self._rules.get(payload["job"]) if signal == SIGNAL else None
+        if rule is None or payload["status"].outcome not in rule.outcomes:
+            return []
+        return [f"{RECEIVER_PREFIX}{url.name}" for url in rule.urls]
+
+    def find(self, signal: str) -> Mapping[str, Callable[..., Any]]:
+        """Return all receivers by name."""
+        if signal != SIGNAL:
+            return {}
+        return {
+            f"{RECEIVER_PREFIX}{name}": partial(self._send, url) for name, url in self._urls.items()
+        }
+
+    def _send(
+        self, url: NotifyUrl, _app: Flask, *, job: str, run_id: int, status: RunStatus, **_: Any
+    ) -> None:
+        rule = self._rules.get(job, NotifyRule())
+        message = self._build_message(job, run_id, status, rule)
+        is_success = message.outcome in SUCCESSES
+        send_message(url, message.title, message.format(rule.template), is_success=is_success)
+
+
+def check_urls(name: str, rule: NotifyRule) -> None:
+    """Check that Apprise knows the service of each URL.
+
+    :param name: the setting, for messages.
+    :raises ConfigurationError: it does not, or it is not installed.
+    """
+    for number, url in enumerate(rule.urls, 1):
+        if _open(url) is None:
+            raise ConfigurationError(
+                f"{describe_url(name, number, len(rule.urls))} is not one that Apprise accepts"
+                f" ({clean_line(url.scheme, 30)}). See https://appriseit.com/services/."
+            )
+
+
+def send_message(url: NotifyUrl, title: str, text: str, *, is_success: bool = True) -> None:
+    """Send a message.
+
+    :raises NotifyFailed: the service did not accept it.
+    """
+    service = _open(url)
+    if service is None:
+        raise NotifyFailed(f"Apprise does not accept the URL {url.name}.")
+    from apprise import NotifyFormat, NotifyType  # an extra
+
+    kind = NotifyType.SUCCESS if is_success else NotifyType.FAILURE
+    try:
+        is_sent = service.notify(
+            body=text, title=title, notify_type=kind, body_format=NotifyFormat.TEXT
+        )
+    except Exception as error:  # its text may quote the URL
+        raise NotifyFailed(f"{url.name} failed: {type(error).__name__}.") from None
+    if not is_sent:
+        raise NotifyFailed(f"{url.name} did not accept the message.")
+
+
+def _open(url: NotifyUrl) -> Any:
+    """Return Apprise with one service; ``None`` if it does not accept the URL."""
+    try:
+        from apprise import Apprise  # an extra, which takes half a second
+        from apprise.logger import logger
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"{NOTIFY.name} requires {error.name}: pip install 'flask-lakeflow-jobs[notify]'."
+        ) from None
+    apprise = Apprise()
+    logger.disabled, was_disabled = True, logger.disabled  # it would quote a URL that it rejects
+    try:
+        is_known = apprise.add(url.text)
+    finally:
+        logger.disabled = was_disabled
+    return apprise if is_known else None

@@ -1,0 +1,45 @@
+"""Records in SQLite that a test can make unavailable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import sqlalchemy as sa
+
+from flask_lakeflow_jobs import DatabaseUnavailable
+from flask_lakeflow_jobs.clock import Clock
+from flask_lakeflow_jobs.database import open_database
+from flask_lakeflow_jobs.record.store import Record
+
+T = TypeVar("T")
+
+
+class SwitchableRecord(Record):
+    """A record whose database does not respond while :attr:`is_available` is false."""
+
+    is_available = True
+
+    def _write(self, call: Callable[[sa.Connection], T]) -> T:
+        self._require()
+        return super()._write(call)
+
+    @contextmanager
+    def _read(self) -> Iterator[sa.Connection]:
+        self._require()
+        with super()._read() as connection:
+            yield connection
+
+    def _require(self) -> None:
+        if not self.is_available:
+            raise DatabaseUnavailable("The database does not respond.")
+
+
+@contextmanager
+def switchable_record(folder: Path, clock: Clock) -> Iterator[SwitchableRecord]:
+    """Yield a record without rows."""
+    database = open_database(True, instance_path=folder, setting="RECORD_URL")
+    yield SwitchableRecord(database, clock, upgrades_itself=True)
+    database.close()

@@ -1,0 +1,375 @@
+"""Following unfinished runs: which, by which process, and what happens to their ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_lakeflow_jobs import RunNotFound, RunStatus, UpstreamUnavailable
+from flask_lakeflow_jobs.config.jobs import Job
+from flask_lakeflow_jobs.errors import NotAllowed
+from flask_lakeflow_jobs.following import (
+    ERROR_WAIT_SECONDS,
+    LEASE_SECONDS,
+    LOOKBACK_MS,
+    Follower,
+    Lease,
+    RunFinder,
+    choose_runs,
+)
+from flask_lakeflow_jobs.record.runs import RecordedRun
+from flask_lakeflow_jobs.record.values import RowState
+from flask_lakeflow_jobs.watching.watched_run import RunKey
+from tests.clocks import FakeClock
+from tests.record.rows import add_run, end
+from tests.records import SwitchableRecord, switchable_record
+from tests.run_documents import SUCCEEDED, build_job, run
+from tests.watching.support import LONG_RUNNING, POLL_INTERVAL, HubHarness
+
+ETL = build_job("etl")
+
+
+def row(job: str = "etl", run_id: int | None = 7, job_id: int = ETL.job_id) -> RecordedRun:
+    values: dict[str, Any] = dict.fromkeys(RecordedRun.__dataclass_fields__)
+    values |= {"job_key": job, "run_id": run_id, "job_id": job_id, "state": RowState.STARTED}
+    return RecordedRun(**values)
+
+
+class TestChooseRuns:
+    @pytest.mark.parametrize(
+        ("job", "run_id", "job_id"), [("other", 7, ETL.job_id), ("etl", 7, 5), ("etl", None, 1)]
+    )
+    def test_run_of_no_job_of_the_app_is_left_out(
+        self, job: str, run_id: int | None, job_id: int
+    ) -> None:
+        assert choose_runs([row(job, run_id, job_id)], {"etl": ETL}) == []
+
+    @given(st.sampled_from(["own", "all", False]), st.sampled_from(["app", "user"]))
+    def test_run_is_chosen_unless_its_job_forbids_it(self, follow: Any, run_as: Any) -> None:
+        job = replace(ETL, follow=follow, run_as=run_as)
+        is_chosen = choose_runs([row()], {"etl": job}) != []
+        assert is_chosen == (follow is not False and run_as == "app")
+
+
+class Process:
+    """One process of the app: its hub and its follower."""
+
+    def __init__(self, record: SwitchableRecord, jobs: dict[str, Job], clock: FakeClock) -> None:
+        self.harness = HubHarness(clock=clock)
+        self.source = self.harness.source
+        self.clock = clock
+        self.ends: list[tuple[int, str]] = []
+        self.abandoned: list[int] = []
+        self.searches = 0
+        self.follower = Follower(
+            record,
+            self.harness.hub,
+            jobs,
+            clock,
+            poll_interval=POLL_INTERVAL,
+            finish=self._finish,
+            abandon=lambda run_key, _: self.abandoned.append(run_key.run_id),
+            find=self._search,
+            spawn=None,
+        )
+
+    def step(self) -> float:
+        """Follow, and make the polls that are due."""
+        delay = self.follower.step()
+        self.harness.hub.step()
+        return delay
+
+    def _finish(self, run_key: RunKey, status: RunStatus) -> None:
+        self.ends.append((run_key.run_id, status.outcome.value))
+
+    def _search(self) -> None:
+        self.searches += 1
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def record(tmp_path: Path, clock: FakeClock) -> Iterator[SwitchableRecord]:
+    with switchable_record(tmp_path, clock) as record:
+        yield record
+
+
+@pytest.fixture
+def make_process(record: SwitchableRecord, clock: FakeClock) -> Callable[[], Process]:
+    return lambda: Process(record, {"etl": ETL}, clock)
+
+
+@pytest.fixture
+def process(make_process: Callable[[], Process]) -> Process:
+    return make_process()
+
+
+def key(run_id: int) -> RunKey:
+    from flask_lakeflow_jobs.identity import APP
+
+    return RunKey(APP, ETL, run_id)
+
+
+class TestLease:
+    def test_lease_is_held_by_one_until_it_expires(
+        self, record: SwitchableRecord, clock: FakeClock
+    ) -> None:
+        first, second = Lease(record, clock), Lease(record, clock)
+        assert (first.renew(), second.renew()) == (True, False)
+        clock.sleep(LEASE_SECONDS - 1)
+        assert (first.is_held, second.renew()) == (True, False)
+        clock.sleep(1)
+        assert (first.is_held, second.renew(), first.renew()) == (False, True, False)
+
+    def test_released_lease_is_free_at_once(
+        self, record: SwitchableRecord, clock: FakeClock
+    ) -> None:
+        first, second = Lease(record, clock), Lease(record, clock)
+        first.renew()
+        first.release()
+        assert second.renew()
+
+    def test_lease_lasts_to_its_end_while_the_record_is_unavailable(
+        self, record: SwitchableRecord, clock: FakeClock
+    ) -> None:
+        lease = Lease(record, clock)
+        lease.renew()
+        record.is_available = False
+        clock.sleep(LEASE_SECONDS - 1)
+        assert lease.renew()
+        clock.sleep(1)
+        assert not lease.renew()
+        lease.release()
+
+
+class TestFollower:
+    def test_unfinished_run_is_polled_without_viewers(
+        self, record: SwitchableRecord, process: Process
+    ) -> None:
+        add_run(record, 7, job_id=ETL.job_id)
+        process.source.set_response(LONG_RUNNING, key(7))
+        process.step()
+        assert [polled.run_id for polled in process.source.polls] == [7]
+        process.source.set_response(run(SUCCEEDED), key(7))
+        process.clock.sleep(POLL_INTERVAL)
+        process.step()
+        assert [status.outcome for _, status in process.harness.changes][-1] == "succeeded"
+
+    def test_end_that_the_record_misses_is_written_again(
+        self, record: SwitchableRecord, process: Process
+    ) -> None:
+        add_run(record, 7, job_id=ETL.job_id)
+        process.source.set_response(run(SUCCEEDED), key(7))
+        process.step()
+        process.step()
+        assert process.ends == [(7, "succeeded")]
+
+    def test_recorded_end_ends_the_polls(
+        self, record: SwitchableRecord, process: Process, clock: FakeClock
+    ) -> None:
+        add_run(record, 7, job_id=ETL.job_id)
+        process.source.set_response(LONG_RUNNING, key(7))
+        process.step()
+        record.finish_run(end(7, job_id=ETL.job_id))
+        clock.sleep(POLL_INTERVAL)
+        process.step()
+        assert process.follower.run_count == 0
+        assert len(process.source.polls) == 1
+
+    def test_one_of_several_processes_polls_and_another_takes_over(
+        self, record: SwitchableRecord, make_process: Callable[[], Process], clock: FakeClock
+    ) -> None:
+        add_run(record, 7, job_id=ETL.job_id)
+        first, second = make_process(), make_process()
+        for each in (first, second):
+            each.source.set_response(LONG_RUNNING, key(7))
+            each.step()
+        assert (len(first.source.polls), len(second.source.polls)) == (1, 0)
+        waited = 0.0  # the first process is killed
+        while not second.source.polls:
+            delay = second.step()
+            clock.sleep(delay)
+            waited += delay
+        assert waited <= 2 * LEASE_SECONDS
+
+    def test_process_that_lost_the_lease_stops_at_once(
+        self, record: SwitchableRecord, make_process: Callable[[], Process], clock: FakeClock
+    ) -> None:
+        add_run(record, 7, job_id=ETL.job_id)
+        first, second = make_process(), make_process()
+        for each in (first, second):
+            each.source.set_response(LONG_RUNNING, key(7))
+        first.step()
+        clock.sleep(LEASE_SECONDS)  # the first process is paused
+        second.step()
+        polls = len(first.source.polls)
+        first.step()
+        assert (first.follower.is_leading, first.follower.run_count) == (False, 0)
+        assert len(first.source.polls) == polls
+
+    def test_process_stops_before_its_lease_ends_without_the_record(
+        self, record: SwitchableRecord, process: Process, clock: FakeClock
+    ) -> None:
+        add_run(record, 7, job_id=ETL.job_id)
+        process.source.set_response(LONG_RUNNING, key(7))
+        process.step()
+        record.is_available = False
+        for _ in range(2):
+            clock.sleep(POLL_INTERVAL)
+            process.step()
+            assert process.follower.run_count == 1
+        clock.sleep(POLL_INTERVAL)
+        process.step()
+        assert process.follower.run_count == 0
+        record.is_available = True
+        process.step()
+        assert process.follower.run_count == 1
+
+    def test_run_that_the_workspace_dropped_is_abandoned(
+        self, record: SwitchableRecord, process: Process
+    ) -> None:
+        add_run(record, 7, job_id=ETL.job_id)
+        process.source.set_response(RunNotFound(7, "etl"), key(7))
+        process.step()
+        process.step()
+        assert process.abandoned == [7]
+
+    def test_transient_error_does_not_end_following(
+        self, record: SwitchableRecord, process: Process, clock: FakeClock
+    ) -> None:
+        add_run(record, 7, job_id=ETL.job_id)
+        process.source.set_response(UpstreamUnavailable("Down."), key(7))
+        process.step()
+        process.source.set_response(run(SUCCEEDED), key(7))
+        for _ in range(3):
+            clock.sleep(POLL_INTERVAL)
+            process.step()
+        assert process.ends == [(7, "succeeded")]
+
+    def test_refused_run_is_read_again_after_a_while(
+        self, record: SwitchableRecord, process: Process, clock: FakeClock
+    ) -> None:
+        add_run(record, 7, job_id=ETL.job_id)
+        process.source.set_response(NotAllowed("No."), key(7))
+        for _ in range(4):
+            process.step()
+        assert len(process.source.polls) == 1
+        process.source.set_response(run(SUCCEEDED), key(7))
+        clock.sleep(ERROR_WAIT_SECONDS)
+        process.step()
+        process.step()
+        assert process.ends == [(7, "succeeded")]
+
+    def test_search_is_made_once_per_interval_by_the_holder(
+        self, make_process: Callable[[], Process], clock: FakeClock
+    ) -> None:
+        first, second = make_process(), make_process()
+        for _ in range(3):
+            first.step(), first.step(), second.step()
+            clock.sleep(POLL_INTERVAL)
+        assert (first.searches, second.searches) == (3, 0)
+
+    def test_stopped_follower_releases_its_lease(
+        self, record: SwitchableRecord, process: Process, make_process: Callable[[], Process]
+    ) -> None:
+        add_run(record, 7, job_id=ETL.job_id)
+        process.source.set_response(LONG_RUNNING, key(7))
+        process.follower.run(process.follower.stop)
+        assert process.follower.run_count == 0
+        other = make_process()
+        other.source.set_response(LONG_RUNNING, key(7))
+        other.step()
+        assert other.follower.is_leading
+
+
+class Workspace:
+    """Lists of runs, as the upstream returns them."""
+
+    def __init__(self) -> None:
+        self.runs: list[tuple[int, int, bool]] = []
+        self.requests: list[dict[str, Any]] = []
+
+    def bind(self, *_: Any) -> Workspace:
+        return self
+
+    def list_runs(self, limit: int, **filters: Any) -> list[Any]:
+        self.requests.append(filters)
+        first, active_only = filters.get("start_time_from", 0), filters.get("active_only")
+        return [
+            SimpleNamespace(
+                value=SimpleNamespace(
+                    run_id=run_id,
+                    start_time=started,
+                    creator_user_name="scheduler",
+                    run_page_url=None,
+                )
+            )
+            for run_id, started, is_active in reversed(self.runs)
+            if started >= first and (is_active or not active_only)
+        ]
+
+
+class TestRunFinder:
+    @pytest.fixture
+    def workspace(self) -> Workspace:
+        return Workspace()
+
+    @pytest.fixture
+    def finder(self, record: SwitchableRecord, workspace: Workspace, clock: FakeClock) -> RunFinder:
+        jobs = {"etl": replace(ETL, follow="all"), "own": build_job("own")}
+        upstream: Any = lambda: workspace  # noqa: E731
+        return RunFinder(record, upstream, jobs, clock)
+
+    def found(self, record: SwitchableRecord) -> list[int | None]:
+        runs = record.list_unfinished_runs()
+        assert all(each.source == "found" for each in runs)
+        return [each.run_id for each in runs]
+
+    def test_new_runs_are_found_by_one_request_per_job(
+        self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
+    ) -> None:
+        finder.find()
+        assert len(workspace.requests) == 2  # once also those that are active
+        now = int(clock.now() * 1000)
+        workspace.runs += [(1, now + 1, True), (2, now + 2, False)]
+        finder.find()
+        finder.find()
+        assert len(workspace.requests) == 4
+        assert self.found(record) == [1, 2]
+
+    def test_first_search_finds_active_runs_and_no_past_ones(
+        self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
+    ) -> None:
+        hour_ago = int(clock.now() * 1000) - 3_600_000
+        workspace.runs += [(1, hour_ago, True), (2, hour_ago, False)]
+        finder.find()
+        assert self.found(record) == [1]
+
+    def test_runs_of_an_outage_are_found_for_a_day(
+        self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
+    ) -> None:
+        now = int(clock.now() * 1000)
+        record.add_found_run("etl", ETL.job_id, 1, started_at=now - 2 * LOOKBACK_MS)
+        record.finish_run(end(1, job_id=ETL.job_id))
+        workspace.runs += [(2, now - LOOKBACK_MS - 3_600_000, False), (3, now - 3_600_000, False)]
+        finder.find()
+        assert self.found(record) == [3]
+
+    def test_own_runs_are_not_found_again(
+        self, record: SwitchableRecord, workspace: Workspace, finder: RunFinder, clock: FakeClock
+    ) -> None:
+        add_run(record, 1, job_id=ETL.job_id)
+        workspace.runs.append((1, int(clock.now() * 1000), True))
+        finder.find()
+        ((run_id, source),) = [(each.run_id, each.source) for each in record.list_unfinished_runs()]
+        assert (run_id, source) == (1, "app")

@@ -1,0 +1,121 @@
+"""Messages about ends: their text, their receivers, and what a service gets."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+
+from flask_lakeflow_jobs import ConfigurationError, Outcome, RunStatus
+from flask_lakeflow_jobs.config.notify import NotifyRule, NotifyUrl, parse_notify
+from flask_lakeflow_jobs.notify import (
+    EndMessage,
+    Notifier,
+    NotifyFailed,
+    check_urls,
+    send_message,
+)
+from tests.messages import Service
+from tests.run_documents import FAILED, SUCCEEDED, run
+
+KEY = "LAKEFLOW_JOBS_NOTIFY"
+
+MESSAGE = EndMessage(
+    job="etl",
+    run_id=7,
+    outcome=Outcome.TIMED_OUT,
+    requested_by="alice@example.com",
+    duration="3 min 2 s",
+    error="load: KeyError: 'day'",
+    url="https://portal.example.com/jobs/etl/runs/7",
+)
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    with Service.serve() as service:
+        yield service
+
+
+def test_message_says_all_that_is_known() -> None:
+    assert MESSAGE.title == "etl: timed out"
+    assert MESSAGE.format(None).splitlines() == [
+        "Run 7 of etl ended after 3 min 2 s: timed out.",
+        "Requested by alice@example.com.",
+        "load: KeyError: 'day'",
+        "https://portal.example.com/jobs/etl/runs/7",
+    ]
+
+
+def test_message_leaves_out_what_is_not_known() -> None:
+    message = EndMessage("etl", 7, Outcome.SUCCEEDED)
+    assert message.format(None) == "Run 7 of etl ended: succeeded."
+
+
+def test_message_is_in_the_words_of_a_template() -> None:
+    text = MESSAGE.format("{job} {run_id} {outcome} {requested_by} {duration} {error} {url}")
+    assert text == (
+        "etl 7 timed out alice@example.com 3 min 2 s load: KeyError: 'day'"
+        " https://portal.example.com/jobs/etl/runs/7"
+    )
+
+
+class TestNotifier:
+    def test_select_returns_a_receiver_per_url_for_configured_outcomes(self) -> None:
+        rule = parse_notify(KEY, {"urls": ["json://a", "json://b"], "outcomes": "failures"})
+        notifier = Notifier({"etl": rule}, lambda *_: MESSAGE)
+        failed = {"job": "etl", "run_id": 7, "status": RunStatus(1, run(FAILED))}
+        succeeded = {**failed, "status": RunStatus(1, run(SUCCEEDED))}
+        names = notifier.select("run_finished", failed)
+        assert len(names) == len(set(names)) == 2
+        assert {*names} == {*notifier.find("run_finished")}
+        assert notifier.select("run_finished", succeeded) == []
+        assert notifier.select("run_finished", {**failed, "job": "other"}) == []
+        assert notifier.select("run_repaired", failed) == []
+        assert notifier.find("run_repaired") == {}
+
+    def test_receiver_sends_the_message_once(self, service: Service) -> None:
+        notifier = Notifier({"etl": NotifyRule((service.url,))}, lambda *_: MESSAGE)
+        ((name, receiver),) = notifier.find("run_finished").items()
+        assert "hunter2" not in name
+        status = RunStatus(1, run(FAILED))
+        receiver(Flask("app"), job="etl", run_id=7, status=status, delivery_id="1")
+        (message,) = service.messages
+        assert (message["title"], message["message"]) == (MESSAGE.title, MESSAGE.format(None))
+        assert message["type"] == "failure"
+
+
+class TestSend:
+    def test_refused_message_raises_without_the_secret(
+        self, service: Service, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        service.status = 500
+        with caplog.at_level(logging.DEBUG), pytest.raises(NotifyFailed) as caught:
+            send_message(service.url, "title", "text")
+        assert str(caught.value) == f"{service.url.name} did not accept the message."
+        assert "hunter2" not in caplog.text
+
+    def test_check_urls_names_the_key_and_not_the_url(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        rule = NotifyRule((NotifyUrl("json://localhost"), NotifyUrl("nosuch://hunter2")))
+        with caplog.at_level(logging.DEBUG), pytest.raises(ConfigurationError) as caught:
+            check_urls(KEY, rule)
+        assert f"{KEY}: URL 2 of 2 is not one that Apprise accepts (nosuch)" in str(caught.value)
+        assert "hunter2" not in str(caught.value) + caplog.text
+
+    def test_check_urls_without_apprise_names_the_extra(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "apprise", None)
+        with pytest.raises(ConfigurationError, match=r"flask-lakeflow-jobs\[notify\]"):
+            check_urls(KEY, NotifyRule((NotifyUrl("json://localhost"),)))
+
+
+def test_importing_the_extension_imports_no_apprise() -> None:
+    code = "import sys, flask_lakeflow_jobs; assert 'apprise' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
