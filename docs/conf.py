@@ -26,6 +26,7 @@ myst_ref_domains = ["std", "py"]
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented_params"
 autodoc_preserve_defaults = True
 
 html_theme = "furo"

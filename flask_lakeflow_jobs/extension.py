@@ -49,8 +49,8 @@ class LakeflowJobs:
     :param user_loader: returns the user of the current request or ``None``; with Flask-Login,
         ``lambda: current_user``. Without it, the user is a :class:`ProxyUser` if
         ``LAKEFLOW_JOBS_TRUST_PROXY_HEADERS`` is set, and ``None`` otherwise.
-    :param url_prefix: the prefix of the HTTP routes.
-    :param register_blueprint: whether to register the HTTP routes.
+    :param url_prefix: the path before the HTTP routes.
+    :param register_blueprint: whether to register the HTTP routes. The console needs them.
     :param clock: for tests: a clock to use instead of the system's.
     """
 

@@ -42,14 +42,16 @@ _log = logging.getLogger("flask_lakeflow_jobs.audit")
 
 
 class JobHandle:
-    """One job, called with one identity.
+    """One job, called with one identity. Get it from :data:`current_jobs`.
 
-    Every call that takes a run id accepts a number or a string, such as one from a URL, and raises
-    :exc:`InvalidRequest` for anything else.
+    A run id is a number or a string, such as one from a URL. Anything else raises
+    :exc:`InvalidRequest`.
 
-    :param is_operator: the caller operates the app on its command line and may use the app's own
-        identity even for a job that runs as its users.
-    :param origin: where the caller's actions come from, for the record.
+    Every call to the workspace can raise :exc:`UpstreamError` and its subclasses,
+    :exc:`NotAllowed` if the identity lacks a permission, and :exc:`JobNotFound`. It ends within
+    ``LAKEFLOW_JOBS_READ_TIMEOUT`` or, if it changes something, ``LAKEFLOW_JOBS_WRITE_TIMEOUT``.
+
+    You can use a handle outside the app context in which you got it, and in other threads.
     """
 
     def __init__(
@@ -61,6 +63,12 @@ class JobHandle:
         is_operator: bool = False,
         origin: Origin = PYTHON,
     ) -> None:
+        """Bind a job to an identity.
+
+        :param is_operator: the caller operates the app on its command line and may use the app's
+            own identity even for a job that runs as its users.
+        :param origin: where the caller's actions come from, for the record.
+        """
         self._state = state
         self._identity = identity
         self._is_operator = is_operator
@@ -88,7 +96,8 @@ class JobHandle:
 
         The handle refuses to act after the block.
 
-        :param request: the Flask request, which has the user's token in a header.
+        :param request: the Flask request, with the user's token in the header
+            ``X-Forwarded-Access-Token``.
         :raises MissingUserToken: the request has no token. The app's identity never replaces it.
         """
         identity = read_user_identity(request)
@@ -108,10 +117,11 @@ class JobHandle:
         performance_target: str | None = None,
         requested_by: str | None = None,
     ) -> Triggered:
-        """Start exactly one run.
+        """Start exactly one run, and return when the workspace has accepted it.
 
-        :param params: the parameters, as the job's schema defines them.
+        :param params: the parameters, as the job's schema defines them; ``None``: none.
         :param idempotency_key: a repeated call with the same key returns the run of the first call.
+            At most 255 characters over HTTP.
         :param only: the task keys to run, with ``+`` before or after a key to include the tasks
             upstream or downstream of it. A string is one key.
         :param queue: whether the run waits if the job has reached its maximum of concurrent runs;
@@ -151,6 +161,9 @@ class JobHandle:
         self, params: Mapping[str, Any] | None = None, *, only: Sequence[str] | None = None
     ) -> None:
         """Check the arguments of :meth:`run_now` without starting a run.
+
+        :param params: as for :meth:`run_now`.
+        :param only: as for :meth:`run_now`. Reads the definition of the job.
 
         :raises InvalidParameters: the job does not accept the parameters or has no such task.
         :raises ConfigurationError: the job cannot receive the name of the requester.
@@ -198,7 +211,7 @@ class JobHandle:
         )
 
     def wait(self, run_id: int | str, *, timeout: float | None = None) -> RunStatus:
-        """Wait for the end of a run and return its final state.
+        """Wait for the end of a run and return its final state, also if the run failed.
 
         :param timeout: seconds; ``None``: the job's ``wait_timeout``.
         :raises RunNotFound: this job has no such run.
@@ -228,10 +241,13 @@ class JobHandle:
     ) -> list[BaseRun]:
         """Return the newest runs, newest first.
 
-        :param limit: the maximum number of runs, over as many upstream pages as needed.
+        :param limit: the maximum number of runs, at least 1. More than 25 take several requests.
+        :param active_only: only runs that have not ended; not together with ``completed_only``.
+        :param completed_only: only runs that have ended.
         :param expand_tasks: include the tasks of each run.
-        :param start_time_from: milliseconds since the epoch.
-        :param start_time_to: milliseconds since the epoch.
+        :param start_time_from: the earliest start, in milliseconds since the epoch.
+        :param start_time_to: the latest start, in milliseconds since the epoch.
+        :raises InvalidRequest: the limit is below 1, or no run can match.
         """
         runs = cached_reads_of(self).list_runs(
             limit,

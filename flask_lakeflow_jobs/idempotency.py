@@ -57,8 +57,9 @@ class RunCalls(Protocol):
 
 @dataclass(frozen=True)
 class Triggered:
-    """The response to a trigger, in the shape of the SDK's ``RunNowResponse``.
+    """A run that was started.
 
+    :param run_id: the run's id.
     :param number_in_job: the same number as ``run_id``; Databricks keeps it for old clients.
     :param replayed: an earlier trigger with the same idempotency key started this run.
     """

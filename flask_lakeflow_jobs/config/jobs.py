@@ -48,16 +48,17 @@ class JobConfig:
     """The configuration of one job.
 
     :param job_id: the job's id in the workspace. By default, ``DATABRICKS_JOB_<KEY>``.
-    :param task_type: determines where parameters go: ``notebook``, ``python_wheel``,
+    :param task_type: selects the field for parameters: ``notebook``, ``python_wheel``,
         ``python_script``, ``spark_jar``, ``sql``, ``dbt``, ``dbt_commands``, ``job`` or
         ``pipeline``.
-    :param params: a marshmallow schema (class or instance) or a dict of fields.
-    :param wait_timeout: seconds that ``run_and_wait`` waits. By default, the app's
-        ``LAKEFLOW_JOBS_WAIT_TIMEOUT``.
+    :param params: the parameters that the job accepts: a marshmallow schema (class or instance) or
+        a dict of fields; ``None``: any.
+    :param wait_timeout: seconds, above 0, that ``run_and_wait``, ``watch`` and ``wait`` wait. By
+        default, the app's ``LAKEFLOW_JOBS_WAIT_TIMEOUT``.
     :param run_as: ``"app"`` or ``"user"``. With ``"user"``, only handles from ``as_user`` can act,
         and the HTTP routes act with the token of the requester.
-    :param policy: decides about this job instead of the extension's policy.
-    :param description: a text for people.
+    :param policy: ``(user, action, job key) -> bool``, for this job instead of the extension's.
+    :param description: a text for people, in the HTTP API.
     :param follow: with ``LAKEFLOW_JOBS_FOLLOW``: ``"own"`` follows the runs that the app starts,
         ``"all"`` also those that are started elsewhere, such as by a schedule, and ``False`` none.
     :param notify: overrides ``LAKEFLOW_JOBS_NOTIFY`` for this job: URLs, a mapping, or ``False``.

@@ -43,8 +43,8 @@ class Workspace:
     :param bundle: the path of a ``databricks.yml``.
     :param folder: where it keeps its runs; a folder has one workspace at a time.
     :param clock: a :class:`ManualClock` lets a test control the time.
-    :param target: of the bundle.
-    :param port: used if it is free; default: the last port of this folder.
+    :param target: the target of the bundle; ``None``: its default.
+    :param port: a port that is used if it is free; ``None``: the last port of this folder.
     """
 
     registry: Registry
@@ -69,7 +69,7 @@ class Workspace:
         self._resources = ExitStack()
 
     def start(self) -> Address:
-        """Start to serve.
+        """Start the server and return its address.
 
         :raises BundleError: the bundle is invalid.
         :raises WorkspaceError: another process serves the folder, or its database is damaged.
@@ -142,7 +142,7 @@ class Workspace:
         return address
 
     def stop(self) -> None:
-        """Stop to serve, and end all running tasks."""
+        """Stop the server, and end all running tasks."""
         self._resources.close()
 
     def __enter__(self) -> Address:
@@ -158,7 +158,7 @@ class Workspace:
 
     @property
     def idle_seconds(self) -> float:
-        """The time since the last request or the end of the last run; 0 while one is active."""
+        """Seconds since the last request or the end of the last run; 0 while one is active."""
         if not self._unit_of_work.is_idle:
             return 0.0
         return time.monotonic() - self._application.last_request

@@ -265,13 +265,14 @@ def find_root_causes(tasks: Iterable[RunTask] | None) -> list[RunTask]:
 
 @dataclass(frozen=True)
 class RunStatus:
-    """The state of a run at one time.
+    """The state of a run at one moment.
 
     :param timestamp: when the run was polled, in milliseconds since the epoch.
     :param run: the SDK's ``Run``.
     :param eta: the expected end, in milliseconds since the epoch, estimated from the durations of
         the job's earlier runs; ``None`` if they allow no estimate.
-    :param document: the run as a document of the Jobs API; ``None``: the SDK's form of it.
+    :param document: the run as the Jobs API sent it, with fields that the SDK does not know.
+        ``None``: only ``run`` is known.
     """
 
     timestamp: int

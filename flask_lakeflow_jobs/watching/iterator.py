@@ -22,9 +22,8 @@ NOT_POLLED_YET = "The workspace has not responded yet."
 class RunWatch(Iterator[RunStatus]):
     """The states of a run as they change. The last one is terminal.
 
-    Iterate with ``for``, or in a coroutine with ``async for``, which holds no thread.
-
-    :param open_async: begins the iteration of a coroutine.
+    Iterate with ``for``, or in a coroutine with ``async for``, which holds no thread. ``run_id`` is
+    the run's id.
     """
 
     def __init__(
@@ -33,6 +32,10 @@ class RunWatch(Iterator[RunStatus]):
         states: Iterator[RunStatus],
         open_async: Callable[[], AsyncIterator[RunStatus]],
     ) -> None:
+        """Watch a run.
+
+        :param open_async: begins the iteration of a coroutine.
+        """
         self.run_id = run_id
         self._states = states
         self._open_async = open_async

@@ -71,10 +71,19 @@ def test_find_test_without_such_test_is_a_lookup_error(
         find_test(text, tmp_path)
 
 
+def test_api_page_has_every_public_name() -> None:
+    pages = [ROOT / "docs" / "reference" / name for name in ("api.md", "signals.md")]
+    pattern = r"auto\w+:: (\w+)|py:data:: (\w+)"
+    found = {
+        name for page in pages for pair in re.findall(pattern, page.read_text()) for name in pair
+    }
+    assert set(flask_lakeflow_jobs.__all__) <= found
+
+
 def test_api_page_documents_every_member() -> None:
     """Sphinx omits members without a docstring."""
     page = (ROOT / "docs" / "reference" / "api.md").read_text()
-    named = re.findall(r"autoclass:: (\w+)\n   :members:", page)
+    named = re.findall(r"autoclass:: (\w+)(?:\(\))?\n   :members:", page)
     classes = [
         vars(flask_lakeflow_jobs)[name] for name in named if name in flask_lakeflow_jobs.__all__
     ]
