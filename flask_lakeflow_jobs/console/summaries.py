@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from ..runs.durations import age_of, duration_of
-from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state
+from ..runs.outcome import SUCCESSES, Outcome, has_ended, outcome_of, parse_state
 from ..runs.repair import RUN_PARAMETERS
 from ..watching import forecast
 from ..watching.history import phase_durations
@@ -88,6 +89,14 @@ def _length(run: Run | BaseRun, now: float) -> float | None:
         return None
     seconds = (duration_of(run) or 0.0) if has_ended(run) else age_of(run, now / 1000)
     return seconds * 1000
+
+
+def usual_length(runs: Iterable[Summary]) -> float | None:
+    """Return the median of the milliseconds that successful runs took; ``None`` without any."""
+    lengths = [
+        run.length for run in runs if run.state.outcome in SUCCESSES and run.length is not None
+    ]
+    return median(lengths) if lengths else None
 
 
 def requester_of(run: Run | BaseRun, parameter: str | None) -> str | None:

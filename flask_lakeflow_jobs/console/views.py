@@ -30,11 +30,14 @@ from ..web.csrf import require_same_origin
 from ..web.requests import read_form
 from . import filters, fragments, history, queries
 from .cards import CARDS_PER_PAGE, Card, read_cards
-from .forms import Form, build_form, read_run_values
+from .forms import Form
 from .history import Filter
+from .job_form import build_form, read_run_values
 from .queries import find_permissions
 from .run_page import RunView, build_run_view
+from .snippets import build_snippets
 from .state import EXTENSION, ConsoleState
+from .summaries import usual_length
 from .task_page import build_task_view
 
 FOLDER = Path(__file__).parent
@@ -224,6 +227,12 @@ def _form_page(
         started_run_id=started_run_id,
         card=card,
         form=form,
+        usual_length=usual_length(card.runs),
+        snippets=build_snippets(
+            handle.key,
+            form.shown_params(),
+            url_for("lakeflow_jobs.trigger", key=handle.key, _external=True),
+        ),
         nonce=nonce if _idempotency_key(nonce) else uuid.uuid4().hex,
         again=again,
         notice=notice,

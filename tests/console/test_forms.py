@@ -11,7 +11,8 @@ from databricks.sdk.service.jobs import Job as SdkJob
 from marshmallow import Schema, fields, validate
 
 from flask_lakeflow_jobs.config.jobs import Job
-from flask_lakeflow_jobs.console.forms import Form, build_form
+from flask_lakeflow_jobs.console.forms import Form
+from flask_lakeflow_jobs.console.job_form import build_form
 from flask_lakeflow_jobs.errors import InvalidParameters
 from tests.run_documents import build_job
 
@@ -234,3 +235,41 @@ def test_form_redacted_value_is_left_out() -> None:
     form = build_form(job(Everything()), None).with_values({"password": "***", "size": "s"})
     values = {field.name: field.value for field in form.fields}
     assert (values["password"], values["size"]) == ("", "s")
+
+
+def test_schema_fields_without_default_have_those_of_the_definition() -> None:
+    schema = Schema.from_dict(
+        {
+            "day": fields.Date(required=True),
+            "size": fields.String(validate=validate.OneOf(["s", "m"])),
+            "other": fields.String(validate=validate.OneOf(["s", "m"])),
+            "own": fields.String(load_default="own"),
+            "since": fields.String(),
+            "password": fields.String(),
+        }
+    )
+    defaults = {
+        "day": "2025-01-01",
+        "size": "m",
+        "other": "xl",
+        "own": "defined",
+        "since": "{{job.start_time.iso_date}}",
+        "password": "hunter2",
+        "unknown": "x",
+    }
+    parameters = [{"name": name, "default": value} for name, value in defaults.items()]
+    form = build_form(job(schema()), definition(parameters=parameters))
+    assert {field.name: field.value for field in form.fields} == {
+        "day": "2025-01-01",
+        "size": "m",
+        "other": "",
+        "own": "own",
+        "since": "",
+        "password": "",
+    }
+
+
+def test_shown_params_have_no_password() -> None:
+    schema = Schema.from_dict({"day": fields.Date(), "password": fields.String()})
+    form = build_form(job(schema()), None).with_values({"day": "2025-01-01", "password": "x"})
+    assert form.shown_params() == {"day": "2025-01-01"}

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.console.forms import WHOLE_FORM, read_run_values
+from flask_lakeflow_jobs.console.forms import WHOLE_FORM
+from flask_lakeflow_jobs.console.job_form import read_run_values
 from flask_lakeflow_jobs.runs.params import TASK_TYPES, build_run_now_fields
 from tests.run_documents import run
 
