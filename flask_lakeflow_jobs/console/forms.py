@@ -151,10 +151,10 @@ class Form:
             return whole
         return {self.inside: params} if params else {}
 
-    def shown_params(self) -> dict[str, Any]:
+    def visible_params(self) -> dict[str, Any]:
         """Return the parameters that the page shows: without passwords."""
-        shown = [each for each in self.fields if each.control != "password"]
-        return replace(self, fields=shown).params({each.name: each.value for each in shown})
+        visible = [each for each in self.fields if each.control != "password"]
+        return replace(self, fields=visible).params({each.name: each.value for each in visible})
 
     def find_unreadable(self, sent: Mapping[str, str]) -> dict[str, list[str]]:
         """Return the errors of texts that cannot be parsed, by name."""

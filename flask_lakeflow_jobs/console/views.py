@@ -230,7 +230,7 @@ def _form_page(
         usual_length=usual_length(card.runs),
         snippets=build_snippets(
             handle.key,
-            form.shown_params(),
+            form.visible_params(),
             url_for("lakeflow_jobs.trigger", key=handle.key, _external=True),
         ),
         nonce=nonce if _idempotency_key(nonce) else uuid.uuid4().hex,

@@ -269,7 +269,7 @@ def test_schema_fields_without_default_have_those_of_the_definition() -> None:
     }
 
 
-def test_shown_params_have_no_password() -> None:
+def test_visible_params_have_no_password() -> None:
     schema = Schema.from_dict({"day": fields.Date(), "password": fields.String()})
     form = build_form(job(schema()), None).with_values({"day": "2025-01-01", "password": "x"})
-    assert form.shown_params() == {"day": "2025-01-01"}
+    assert form.visible_params() == {"day": "2025-01-01"}
