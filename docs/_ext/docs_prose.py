@@ -26,15 +26,6 @@ PENDING = frozenset(
     {
         "CHANGES.md",
         "docs/benchmarks.md",
-        "docs/guides/appkit.md",
-        "docs/guides/console.md",
-        "docs/guides/deploying.md",
-        "docs/guides/host_apps.md",
-        "docs/guides/jobs.md",
-        "docs/guides/local-clients.md",
-        "docs/guides/on-behalf-of.md",
-        "docs/guides/security.md",
-        "docs/guides/webhooks.md",
         "docs/promises.md",
     }
 )
