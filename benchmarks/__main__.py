@@ -13,7 +13,7 @@ from pathlib import Path
 from .bench import Bench
 from .machine import busy, describe
 from .report import Row, document, not_measured, table
-from .scenarios import SCENARIOS
+from .scenarios import GROUPS, SCENARIOS
 from .servers import NotInstalled
 from .stats import mean
 
@@ -25,19 +25,23 @@ def main() -> int:
     options = _parse()
     _allow_many_sockets()
     bench = Bench(options.scratch, options.quick)
-    rows: list[Row] = []
+    measured: dict[str, list[Row]] = {}
     loads: list[float] = []
     page = options.output or (None if options.names or options.quick else PAGE)
     for name in options.names or SCENARIOS:
         began = time.monotonic()
         print(f"{name} …", file=sys.stderr, flush=True)
         loads.append(busy())
-        measured = _measure(name, bench)
-        rows += measured
-        print(table(measured), f"\n{time.monotonic() - began:.0f} s\n", file=sys.stderr, flush=True)
+        measured[name] = _measure(name, bench)
+        print(
+            table(measured[name]),
+            f"\n{time.monotonic() - began:.0f} s\n",
+            file=sys.stderr,
+            flush=True,
+        )
         if page is not None:  # as far as it goes, since all of it takes long
-            machine = {**describe(bench.scratch / "peers"), "foreign load": _describe_load(loads)}
-            page.write_text(document(rows, machine, quick=bench.quick))
+            machine = {**describe(bench.scratch / "peers"), "other load": _describe_load(loads)}
+            page.write_text(document(GROUPS, measured, machine, quick=bench.quick))
     return 0
 
 

@@ -1,14 +1,15 @@
-"""The results as a table. Pure."""
+"""The results as a page: groups of rows, and the method below. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 PREFACE = (
-    "Written by `tox -e benchmarks`, which anyone can run; ours and the peers' figures are of"
-    " one run on one machine. A ratio carries over to other machines better than a figure. No row"
-    " is left out, also if it misses its target."
+    "All figures are from one run on one machine, with the peers beside the package. A ratio"
+    " carries over to other machines better than a figure. The peer is AppKit unless a row names"
+    " another one. Rows that miss their target stay. To measure again, run `tox -e benchmarks`."
 )
 
 WORKSPACE = (
@@ -51,16 +52,30 @@ def not_measured(what: str, why: object) -> Row:
     return Row(what, f"Not measured: {' '.join(str(why).split())}", "–", "–", None)
 
 
-def table(rows: Sequence[Row]) -> str:
+@dataclass(frozen=True)
+class Group:
+    """Scenarios whose rows answer one question of a user.
+
+    :param title: a heading.
+    :param meaning: the answer, in a sentence.
+    :param scenarios: names of scenarios, in the order of the page.
+    """
+
+    title: str
+    meaning: str
+    scenarios: tuple[str, ...]
+
+
+def table(rows: Sequence[Row], first: int = 1) -> str:
     """The rows as a table of Markdown.
 
-    :param rows: them.
+    :param first: the number of the first row.
     """
     lines = [
-        "| | what | ours | peer | ours ÷ peer | to reach | reached |",
+        "| | Measured | This package | Peer | Ratio | Target | Met |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for number, row in enumerate(rows, 1):
+    for number, row in enumerate(rows, first):
         cells = [str(number), row.what, row.ours, row.peer, _ratio(row.ratio), row.target]
         lines.append(f"| {' | '.join([*cells, WORDS[row.met]])} |")
     return "\n".join(lines)
@@ -70,41 +85,51 @@ def _ratio(ratio: float | None) -> str:
     return "–" if ratio is None else f"{ratio:.2g}" if ratio < 100 else f"{ratio:.0f}"
 
 
-def document(rows: Sequence[Row], machine: Mapping[str, str], *, quick: bool) -> str:
+def document(
+    groups: Sequence[Group],
+    measured: Mapping[str, Sequence[Row]],
+    machine: Mapping[str, str],
+    *,
+    quick: bool,
+) -> str:
     """The whole page.
 
-    :param rows: what was measured.
+    :param measured: scenario → its rows.
     :param machine: what it was measured on and with: name → value.
-    :param quick: whether the figures stand for nothing but that the scenarios run.
+    :param quick: whether the figures only show that the scenarios run.
     """
-    reached = sum(row.met is True for row in rows)
+    shown = [(group, _rows_of(group, measured)) for group in groups]
+    rows = [row for _, of_group in shown for row in of_group]
+    met = sum(row.met is True for row in rows)
     missed = sum(row.met is False for row in rows)
-    summary = (
-        f"Of {len(rows)} rows {reached} reach their figure, {missed} do not,"
-        f" {len(rows) - reached - missed} could not be measured."
-    )
-    return "\n".join(
-        [
-            "# Benchmarks",
-            "",
-            PREFACE,
-            "",
-            *(["**A quick run: the figures stand for nothing.**", ""] if quick else []),
-            summary,
-            "",
-            table(rows),
-            "",
-            "## How each row is measured",
-            "",
-            *(f"{number}. {row.how}" for number, row in enumerate(rows, 1)),
-            "",
-            "## On what, with what",
-            "",
-            "| | |",
-            "| --- | --- |",
-            *(f"| {name} | {value} |" for name, value in machine.items()),
-            "",
-            WORKSPACE,
-            "",
-        ]
-    )
+    lines = ["# Benchmarks", "", PREFACE, ""]
+    if quick:
+        lines += ["**A quick run: the figures mean nothing.**", ""]
+    summary = f"{met} of {len(rows)} rows meet their target, {missed} miss it."
+    if unmeasured := len(rows) - met - missed:
+        summary += f" Not measured: {unmeasured}."
+    lines += [summary, ""]
+    first = 1
+    for group, of_group in shown:
+        if of_group:
+            lines += [f"## {group.title}", "", group.meaning, "", table(of_group, first), ""]
+            first += len(of_group)
+    lines += ["## Method", "", WORKSPACE, "", *_methods(rows), ""]
+    lines += ["## Machine and versions", "", "| | |", "| --- | --- |"]
+    lines += [f"| {name} | {value} |" for name, value in machine.items()]
+    return "\n".join([*lines, ""])
+
+
+def _rows_of(group: Group, measured: Mapping[str, Sequence[Row]]) -> list[Row]:
+    return [row for name in group.scenarios for row in measured.get(name, ())]
+
+
+def _methods(rows: Sequence[Row]) -> list[str]:
+    """Return the methods with the numbers of their rows; neighbours share one."""
+    numbered = enumerate(rows, 1)
+    methods = []
+    for how, found in groupby(numbered, key=lambda entry: entry[1].how):
+        numbers = [number for number, _ in found]
+        ends = [numbers[0]] if len(numbers) == 1 else [numbers[0], numbers[-1]]
+        methods.append(f"- **{'–'.join(map(str, ends))}**: {how}")
+    return methods

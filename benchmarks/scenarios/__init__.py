@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ..bench import Bench
-from ..report import Row
+from ..report import Group, Row
 from . import (
     document,
     ends,
@@ -40,3 +40,55 @@ SCENARIOS: Mapping[str, Callable[[Bench], list[Row]]] = {
     "silence": silence.silence,
     "document": document.document,
 }
+
+#: The questions of users, in the order of the page.
+GROUPS = (
+    Group(
+        "How soon viewers know",
+        "A viewer learns about the end of a run about a second after it, with no more reads of the"
+        " workspace than polling costs.",
+        ("ends", "timing"),
+    ),
+    Group(
+        "How much the workspace has to answer",
+        "More viewers, and more workers that share a cache, cost no further polls.",
+        ("sharing", "together", "cold-reads"),
+    ),
+    Group(
+        "How many viewers a process holds",
+        "One process holds ten thousand viewers, and the rest of your app stays fast.",
+        ("threads", "push", "gevent", "crowds"),
+    ),
+    Group(
+        "What a restart costs",
+        "A deploy ends every stream in order, and a killed worker costs no viewer the end.",
+        ("ending", "killing"),
+    ),
+    Group(
+        "Whether one click is one run",
+        "Each trigger starts exactly one run and reports it, even if one connection in five"
+        " breaks.",
+        ("triggering",),
+    ),
+    Group(
+        "How fresh reads are",
+        "After a cancellation, no page shows the run as active for more than a second.",
+        ("cancels",),
+    ),
+    Group(
+        "What a request costs",
+        "One machine of two cores serves thousands of reads and more than a thousand triggers a"
+        " second, far above the rate limits of a workspace.",
+        ("throughput", "on-behalf", "pages"),
+    ),
+    Group(
+        "What happens while the workspace is silent",
+        "Requests end within their timeout, and the other routes of your app stay fast.",
+        ("silence",),
+    ),
+    Group(
+        "Whether the API keeps its contract",
+        "Thousands of generated requests get only documented responses.",
+        ("document",),
+    ),
+)

@@ -19,9 +19,9 @@ from ..workspace import Workspace
 POLL_INTERVAL = 5.0
 
 HOW_CANCELS = (
-    "The longest of {tries}. The run, ten minutes old, is read by `/runs/<id>`, `/runs` and"
-    " `/status` just before the cancel, and all the time after its answer, until each of them, in"
-    " each worker, no longer shows RUNNING. The peer: once."
+    "The longest of {tries}. The run is ten minutes old. `/runs/<id>`, `/runs` and `/status` read"
+    " it just before the cancel, and all the time after its answer. The time ends when none of"
+    " them, in any worker, shows RUNNING. The peer: once."
 )
 
 GTHREAD = ("-k", "gthread", "--threads", "16")

@@ -71,9 +71,9 @@ def throughput(bench: Bench) -> list[Row]:
     read, peer_read, newest_read = (median(rates) for rates in reads.values())
     trigger, peer_trigger, newest_trigger, bare = (median(rates) for rates in triggers.values())
     how = (
-        f"wrk, {CONNECTIONS} connections, medians of {rounds} rounds of {seconds} s that go by"
-        " turn; ours and the bare SDK on gunicorn with 2 gthread workers of 8 threads and at most"
-        " three quarters of the connections each, AppKit as it comes, in one process, on Node.js"
+        f"wrk, {CONNECTIONS} connections, medians of {rounds} rounds of {seconds} s in turn; this"
+        " package and the bare SDK on gunicorn with 2 gthread workers of 8 threads, each with at"
+        " most three quarters of the connections; AppKit as it comes, in one process, on Node.js"
         " 22, and for the record on 26; all of them, wrk and the workspace on the same cores."
     )
     return [

@@ -111,7 +111,7 @@ def timing(bench: Bench) -> list[Row]:
             _row(
                 f"{lengths.what}: mean delay from end to event, reads a run",
                 f"{count:,} runs one after the other, {BETWEEN:g} s between them, {PAST} before"
-                " them, on a clock that is passed in: the extension's hub with `POLL_INTERVAL` = 30"
+                " them, on a clock that is passed in. The extension's hub with `POLL_INTERVAL` = 30"
                 " against the code of AppKit's `runAndWait`, run on the same lengths. Reads for the"
                 " history count.",
                 lengths,

@@ -25,8 +25,6 @@ MAX_WORDS = 32
 PENDING = frozenset(
     {
         "CHANGES.md",
-        "docs/benchmarks.md",
-        "docs/promises.md",
     }
 )
 

@@ -13,7 +13,7 @@ from sphinx.util.docutils import SphinxRole
 
 
 class TestRole(SphinxRole):
-    """A link to a test's file, titled by its name: ``{test}`tests/test_x.py::test_y```."""
+    """A link to a test's file: ``{test}`title <tests/test_x.py::test_y>```."""
 
     __test__ = False
 
@@ -24,7 +24,7 @@ class TestRole(SphinxRole):
             message = self.inliner.reporter.warning(str(error), line=self.lineno)
             return [nodes.problematic(self.rawtext, self.rawtext)], [message]
         reference = download_reference(
-            self.rawtext, "", nodes.Text(test.sentence), reftarget=f"/../{test.file}"
+            self.rawtext, "", nodes.Text(test.title), reftarget=f"/../{test.file}"
         )
         return [reference], []
 

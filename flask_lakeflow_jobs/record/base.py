@@ -58,7 +58,7 @@ class RecordBase:
     def attempt(self, write: Callable[[], T]) -> T | None:
         """Return the result of a write; ``None`` if the record fails, which is logged and counted.
 
-        What the app does for its users must not depend on the record.
+        Starting and following runs must not depend on the record.
         """
         try:
             result = write()
