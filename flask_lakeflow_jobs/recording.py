@@ -1,6 +1,6 @@
-"""What the app writes to its record: requests of runs, and actions.
+"""Writes requests of runs and actions to the record.
 
-Without a record, all of it does nothing. With one that fails, the app goes on without.
+Without a record, all of it does nothing. If the record fails, the app continues without it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ PYTHON = Origin()
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acts on a job, and from where.
+    """The user who acts on a job, and the place of the action.
 
     :param requested_by: the name of the requester, if known.
     """

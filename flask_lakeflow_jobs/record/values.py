@@ -1,4 +1,4 @@
-"""What is recorded. These need no SQL, so every app may import them."""
+"""The values of a record. They need no SQL, so every app may import them."""
 
 from __future__ import annotations
 
