@@ -12,6 +12,7 @@ from . import signals, telemetry
 from .errors import HandleClosed, InvalidParameters, MissingUserToken
 from .idempotency import RunOptions, RunStarter, Triggered
 from .identity import HasHeaders, Identity, add_requester, display_name, read_user_identity
+from .progress import ProgressReceiver
 from .recording import PYTHON, Actor, Origin
 from .results import wrap_call, wrap_watch
 from .runs.explanation import Explanation, explain_run
@@ -23,7 +24,10 @@ from .runs.params import (
     validate_params,
     validate_task_keys,
 )
+from .runs.progress import Progress
+from .runs.progress_token import refuse_parameter
 from .runs.repair import build_repair_arguments
+from .runs.reports import select_progress
 from .upstream.cached_reads import CachedReads
 from .watching.iterator import RunWatch, iterate_run, iterate_run_async
 from .watching.watched_run import RunKey
@@ -275,7 +279,13 @@ class JobHandle:
         response = cached_reads_of(self).get_run(parse_run_id(run_id))
         document = response.copy_value()
         timestamp = int((self._state.clock.now() - response.age) * 1000)
-        return RunStatus(timestamp, self._state.upstream.parse_run(document), document=document)
+        reports = self._state.hub.read_progress((self.job.job_id, parse_run_id(run_id)))
+        return RunStatus(
+            timestamp,
+            self._state.upstream.parse_run(document),
+            document=document,
+            progress=select_progress(document, reports),
+        )
 
     def get_run_output(
         self, run_id: int | str, *, tasks: Sequence[str] | None = None
@@ -370,9 +380,35 @@ class JobHandle:
         self._audit("repaired", run_id, user)
         return repair_id
 
+    def report_progress(
+        self,
+        run_id: int | str,
+        percent: float,
+        message: str = "",
+        *,
+        task: str | None = None,
+        token: str | None = None,
+    ) -> None:
+        """Show the viewers of an active run how far it is.
+
+        :param percent: from 0 to 100.
+        :param message: at most 1,000 characters, shown as one line.
+        :param task: the task key; ``None``: the run as a whole.
+        :param token: from the run's parameters, if it proves that the caller may report.
+        :raises InvalidParameters: a value is invalid, or the run has no such task.
+        :raises NotAllowed: the token is not valid for this run.
+        :raises RunNotFound: this job has no such run.
+        :raises Conflict: the run has ended.
+        """
+        timestamp = int(self._state.clock.now() * 1000)
+        report = Progress.create(percent, message, task, timestamp)
+        receiver = ProgressReceiver(self._state, self.job, self._require_identity())
+        receiver.receive(parse_run_id(run_id), report, token)
+
     def _build_fields(self, params: Mapping[str, Any] | None, user: str | None) -> dict[str, Any]:
         """Return the fields of run-now that carry the parameters and the requester."""
         fields = build_run_now_fields(self.job.task_type, validate_params(self.job.schema, params))
+        refuse_parameter(fields, self._state.settings.progress_parameter)
         attribution = self._state.settings.attribution_parameter
         return add_requester(fields, attribution, user, job=self.key)
 
@@ -452,6 +488,7 @@ class Results:
         self.last_run = wrap_call(handle.last_run)
         self.list_runs = wrap_call(handle.list_runs)
         self.repair_run = wrap_call(handle.repair_run)
+        self.report_progress = wrap_call(handle.report_progress)
         self.run_and_wait = wrap_watch(handle.run_and_wait)
         self.run_now = wrap_call(handle.run_now)
         self.status = wrap_call(handle.status)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 from .cache import hash_json
 from .errors import Conflict, InvalidRequest, LakeflowJobsError
+from .runs.progress_token import add_token, create_token, find_token_field
 
 if TYPE_CHECKING:
     from .recording import Actor
@@ -131,10 +132,22 @@ class RunStarter:
         recording = self._state.recording
         with recording.request_run(self._actor, sent_token, fields, fingerprint) as entry:
             response = self._upstream.run_now(
-                fields, token=sent_token, is_repeatable=token is not None, **options
+                self._add_progress_token(fields),
+                token=sent_token,
+                is_repeatable=token is not None,
+                **options,
             )
             run_id = entry.run_id = int(response.run_id or 0)
         return Triggered(run_id, response.number_in_job, False, self._handle)
+
+    def _add_progress_token(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Add a token with which the run may report its progress, if the job can receive one."""
+        state, parameter = self._state, self._state.settings.progress_parameter
+        field = find_token_field(self._job.task_type, fields)
+        if parameter is None or field is None:
+            return fields
+        token = create_token(state.signing_keys, self._job.job_id, state.clock.now())
+        return add_token(fields, field, parameter, token)
 
     def start_idempotent(
         self, key_parts: Sequence[str], fields: Mapping[str, Any], options: Mapping[str, Any]
@@ -194,7 +207,8 @@ class RunStarter:
         now = clock.now() if is_local or server_time is None else server_time
         requested_at = now - (clock.monotonic() - started_at)
         skew = 0.001 if is_local else CLOCK_SKEW_SECONDS
-        use = classify_token_use(run.value, fields, requested_at - skew)
+        progress_parameter = self._state.settings.progress_parameter
+        use = classify_token_use(run.value, fields, requested_at - skew, ignored=progress_parameter)
         if use is TokenUse.CONFLICT:
             raise _conflict()
         return replace(triggered, replayed=use is TokenUse.REPLAY)
@@ -209,26 +223,34 @@ def _parse_record(record: Any) -> tuple[int, str] | None:
             return None
 
 
-def classify_token_use(run: Run, fields: Mapping[str, Any], requested_at: float) -> TokenUse:
+def classify_token_use(
+    run: Run, fields: Mapping[str, Any], requested_at: float, *, ignored: str | None = None
+) -> TokenUse:
     """Return how the token that a run was started with was used before.
 
     :param fields: the requested parameters, in the fields of run-now.
     :param requested_at: seconds since the epoch; a run that started earlier is a replay.
+    :param ignored: the parameter with the progress token, which each trigger creates.
     """
-    if compare_parameters(run, fields) is Comparison.DIFFERENT:
+    if compare_parameters(run, fields, ignored=ignored) is Comparison.DIFFERENT:
         return TokenUse.CONFLICT
     return TokenUse.REPLAY if (run.start_time or 0) / 1000 < requested_at else TokenUse.NEW
 
 
-def compare_parameters(run: Run, fields: Mapping[str, Any]) -> Comparison:
+def compare_parameters(
+    run: Run, fields: Mapping[str, Any], *, ignored: str | None = None
+) -> Comparison:
     """Compare requested parameters with those that a run was started with.
 
     :param fields: the requested parameters, in the fields of run-now.
+    :param ignored: the name of a parameter that is not compared.
     :return: ``UNKNOWN`` if nothing differs but the run does not state all of them.
     """
     requested, stated, defaults = _by_name(fields), _stated_parameters(run), _defaults(run)
     results = {
-        _compare_parameter(name, requested, stated, defaults) for name in {*requested, *stated}
+        _compare_parameter(name, requested, stated, defaults)
+        for name in {*requested, *stated}
+        if name[-1] != ignored
     }
     return next(
         (result for result in (Comparison.DIFFERENT, Comparison.UNKNOWN) if result in results),

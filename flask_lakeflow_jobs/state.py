@@ -88,7 +88,9 @@ class AppState:
             PollSettings(
                 poll_interval=settings.poll_interval,
                 terminal_ttl=settings.cache_ttl,
-                accepts_notifications=settings.accepts_notifications,
+                accepts_notifications=(
+                    settings.accepts_notifications or settings.progress_parameter is not None
+                ),
             ),
             is_closing=is_closing,
         )
@@ -101,6 +103,12 @@ class AppState:
 
     def _reset(self) -> None:
         self._lock = threading.Lock()
+
+    @property
+    def signing_keys(self) -> list[str | bytes]:
+        """The keys that sign the app's tokens, the current one last."""
+        config = self.app.config
+        return [*(config.get("SECRET_KEY_FALLBACKS") or ()), config["SECRET_KEY"]]
 
     @property
     def upstream(self) -> Upstream:

@@ -13,8 +13,15 @@ UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+"
 )
 
-#: Personal access tokens and OAuth tokens: a workspace may repeat the token that it received.
-TOKENS = re.compile(r"\bdapi\w{4,}(?:-\d+)?|\beyJ[\w-]{6,}(?:\.[\w-]+)*")
+#: What progress tokens begin with, so that they can be found wherever a job repeats them.
+PROGRESS_TOKEN_PREFIX = "lfjp_"  # noqa: S105
+PROGRESS_TOKENS = re.compile(rf"{PROGRESS_TOKEN_PREFIX}[\w.-]+")
+
+#: Personal access tokens and OAuth tokens, as a workspace may repeat the token that it received;
+#: and progress tokens.
+TOKENS = re.compile(
+    rf"\bdapi\w{{4,}}(?:-\d+)?|\beyJ[\w-]{{6,}}(?:\.[\w-]+)*|{PROGRESS_TOKENS.pattern}"
+)
 
 
 def clean_line(text: str, max_chars: int = MAX_LINE_CHARS) -> str:

@@ -35,6 +35,7 @@ from flask_lakeflow_jobs.config.keys import KEYS, SDK_KEYS
 from flask_lakeflow_jobs.local.model import TASK_KINDS
 from flask_lakeflow_jobs.runs.outcome import ACTIVE_OUTCOMES
 from flask_lakeflow_jobs.runs.params import TASK_TYPES, build_run_now_fields
+from flask_lakeflow_jobs.runs.progress import RunProgress
 from flask_lakeflow_jobs.telemetry import GAUGES
 from flask_lakeflow_jobs.web.problems import PROBLEM_TYPE_PREFIX
 from flask_lakeflow_jobs.web.sse.format import EVENT_TYPES
@@ -157,7 +158,8 @@ def run_status() -> Table:
         for name, member in vars(RunStatus).items()
         if isinstance(member, property)
     }
-    example = RunStatus(0, SimpleNamespace(), 0, {"state": {}})  # type: ignore[arg-type]
+    progress = RunProgress(0, "", None, 0)
+    example = RunStatus(0, SimpleNamespace(), 0, {"state": {}}, progress)  # type: ignore[arg-type]
     return Table(
         ("Attribute", "In JSON", "Meaning"),
         tuple(

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from ..runs.outcome import Outcome
+from ..runs.redaction import redact_progress_tokens
 from .escapes import KEEP_COLORS, keep_words, remove_escapes
 from .formatting import format_update
 
@@ -77,6 +78,7 @@ def print_warning(message: str) -> None:
 
 
 def _print(text: str, *, to_stderr: bool) -> None:
+    text = redact_progress_tokens(text)
     stream = sys.stderr if to_stderr else sys.stdout
     if stream is None:  # it was closed when this process started
         return

@@ -28,7 +28,9 @@ JOB_PREFIX = "DATABRICKS_JOB_"
 SINGLE_JOB = "DATABRICKS_JOB_ID"
 
 #: Segments of the HTTP API's paths that stand where a job's key does.
-RESERVED_KEYS = frozenset({"health", "lakeflow.js", "openapi.json", "stream", "webhook"})
+RESERVED_KEYS = frozenset(
+    {"health", "lakeflow.js", "openapi.json", "progress.py", "stream", "webhook"}
+)
 
 NO_JOBS_MESSAGE = (
     "This app has no jobs. Set DATABRICKS_JOB_<NAME> to a job's id, or LAKEFLOW_JOBS, or"

@@ -111,6 +111,12 @@ ATTRIBUTION_PARAMETER = Key(
     None,
     "Name of a job parameter that receives the name of the user who requested the run.",
 )
+PROGRESS_PARAMETER = Key(
+    f"{PREFIX}_PROGRESS_PARAMETER",
+    None,
+    "Name of the job parameter that receives a token with which the run"
+    " [reports its progress](../guides/progress.md). Requires `SECRET_KEY`.",
+)
 WEBHOOK_USERNAME = Key(
     f"{PREFIX}_WEBHOOK_USERNAME",
     None,
@@ -172,6 +178,7 @@ KEYS = (
     READ_ONLY,
     TRUST_PROXY_HEADERS,
     ATTRIBUTION_PARAMETER,
+    PROGRESS_PARAMETER,
     WEBHOOK_USERNAME,
     WEBHOOK_PASSWORD,
     WEBHOOK_TOKEN,

@@ -50,6 +50,7 @@ class AppSettings:
     read_only: bool
     trust_proxy_headers: bool
     attribution_parameter: str | None
+    progress_parameter: str | None
     webhook_username: str | None
     webhook_password: str | None = field(repr=False)
     webhook_token: str | None = field(repr=False)
@@ -116,6 +117,7 @@ def load_settings(
         attribution_parameter=reader.read_optional(
             reader.read_parameter_name, keys.ATTRIBUTION_PARAMETER
         ),
+        progress_parameter=_read_progress_parameter(reader),
         webhook_username=webhook_username,
         webhook_password=webhook_password,
         webhook_token=reader.read_optional(reader.read_secret, keys.WEBHOOK_TOKEN),
@@ -140,6 +142,21 @@ def _require_record(settings: AppSettings) -> None:
             f"{needing[0]} requires {keys.RECORD_URL.name}. Set it to true or to the URL of a"
             " database."
         )
+
+
+def _read_progress_parameter(reader: SettingsReader) -> str | None:
+    name = reader.read_optional(reader.read_parameter_name, keys.PROGRESS_PARAMETER)
+    if name is None:
+        return None
+    key, other = keys.PROGRESS_PARAMETER.name, keys.ATTRIBUTION_PARAMETER.name
+    if not reader.config.get("SECRET_KEY"):
+        raise ConfigurationError(
+            f"{key} requires SECRET_KEY in app.config, which signs the tokens of the runs. Set it"
+            " before the extension, to the same value in all processes."
+        )
+    if name == reader.get(other):
+        raise ConfigurationError(f"{key} and {other} must name different parameters.")
+    return name
 
 
 def _read_webhook_credentials(reader: SettingsReader) -> tuple[str | None, str | None]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from ..errors import LakeflowJobsError
 from .outcome import Outcome, classify, find_root_causes, is_root_cause, parse_state
+from .redaction import redact_progress_tokens
 
 if TYPE_CHECKING:
     from ..sdk_types import Run, RunOutput, RunTask
@@ -139,12 +140,16 @@ def _explain_task(task: RunTask, state: StateFields, reader: TaskReader | None) 
         run_id=task.run_id,
         attempt=task.attempt_number or 0,
         outcome=classify(state),
-        error=_common_errors(task) or error or _refer_to_job(task, output),
-        error_trace=output.error_trace if output else None,
+        error=_without_tokens(_common_errors(task) or error or _refer_to_job(task, output)),
+        error_trace=_without_tokens(output.error_trace if output else None),
         termination_code=state.termination_code,
         message=state.message,
         url=task.run_page_url,
     )
+
+
+def _without_tokens(text: str | None) -> str | None:
+    return text and redact_progress_tokens(text)
 
 
 def _read_error(task: RunTask, reader: TaskReader) -> RunOutput | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from ..sdk_types import BaseRun, Run, RunTask
+    from .progress import RunProgress
 
     AnyRun = Run | BaseRun | RunTask
     #: The SDK's dataclass or the document of the Jobs API.
@@ -273,12 +274,14 @@ class RunStatus:
         the job's earlier runs; ``None`` if they allow no estimate.
     :param document: the run as the Jobs API sent it, with fields that the SDK does not know.
         ``None``: only ``run`` is known.
+    :param progress: what the run's tasks have reported; ``None``: nothing, or the run has ended.
     """
 
     timestamp: int
     run: Run
     eta: int | None = None
     document: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
+    progress: RunProgress | None = None
 
     def __repr__(self) -> str:
         return f"<RunStatus of run {self.run.run_id}: {self.outcome.label}>"
@@ -311,10 +314,12 @@ class RunStatus:
     def to_dict(self) -> dict[str, Any]:
         """Return the state for JSON, with the run as a document of the Jobs API."""
         eta = {} if self.eta is None else {"eta": self.eta}
+        progress = {} if self.progress is None else {"progress": self.progress.to_dict()}
         return {
             "status": self.status,
             "outcome": self.outcome.value,
             "timestamp": self.timestamp,
             **eta,
+            **progress,
             "run": dict(self.document or self.run.as_dict()),
         }

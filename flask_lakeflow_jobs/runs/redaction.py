@@ -1,6 +1,6 @@
 """Redaction: documents of runs without the values of secrets. Pure.
 
-It removes parameters with names like passwords, and not what a job prints.
+It removes parameters with names like passwords, and not what a job prints, except progress tokens.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from ..text import PROGRESS_TOKEN_PREFIX, PROGRESS_TOKENS
 from .outcome import life_cycle_of, outcome_of
 
 if TYPE_CHECKING:
@@ -85,7 +86,14 @@ def _redact_member(name: str, value: Any, overrides: SecretOverrides) -> Any:
         return redact(value, overrides)
     if isinstance(value, list):
         return _redact_list(value, overrides)
-    return REDACTED if value and isinstance(value, str) and _is_secret(name, overrides) else value
+    if not value or not isinstance(value, str):
+        return value
+    return REDACTED if _is_secret(name, overrides) else redact_progress_tokens(value)
+
+
+def redact_progress_tokens(text: str) -> str:
+    """Replace progress tokens, wherever they are: a task may print its parameters."""
+    return PROGRESS_TOKENS.sub(REDACTED, text) if PROGRESS_TOKEN_PREFIX in text else text
 
 
 def _redact_list(values: list[Any], overrides: SecretOverrides) -> list[Any]:
@@ -111,6 +119,7 @@ def redact_text(text: str, overrides: SecretOverrides = NO_OVERRIDES) -> str:
 
 def _redact_argument(text: str, overrides: SecretOverrides) -> str:
     """Redact one argument of a script, or a whole command."""
+    text = redact_progress_tokens(text)
 
     def replace(match: re.Match[str]) -> str:
         name, separator, value = (part for part in match.groups() if part is not None)
@@ -128,7 +137,10 @@ def _is_job_parameter(value: dict[str, Any]) -> bool:
 
 def _redact_job_parameter(parameter: dict[str, Any], overrides: SecretOverrides) -> dict[str, Any]:
     if not _is_secret(parameter["name"], overrides):
-        return parameter
+        return {
+            name: redact_progress_tokens(value) if isinstance(value, str) else value
+            for name, value in parameter.items()
+        }
     return {
         name: REDACTED if value and name in ("value", "default") else value
         for name, value in parameter.items()

@@ -17,6 +17,7 @@ from .history import History
 from .lease import TICK_SECONDS, LeaseCoordinator
 from .notifications import Notification, Notifications
 from .poller import OnChange, RunPoller, StateChangeDispatcher
+from .progress import SharedProgress
 from .schedule import PollSettings, is_list_cheaper
 from .shared_record import SharedRecords
 from .subscription import SubscribedRun, Subscription, never
@@ -25,6 +26,9 @@ from .watched_run import WatchedRun
 if TYPE_CHECKING:
     from ..cache import SharedCache
     from ..clock import Clock
+    from ..runs.progress import Progress
+    from ..runs.reports import Reports
+    from .progress import RunIds
     from .snapshot import StateId
     from .source import RunSource
     from .watched_run import RunKey
@@ -80,6 +84,7 @@ class Hub:
         self._active_polls = 0
         self._dispatcher = StateChangeDispatcher(self._on_change)
         self._notifications = Notifications(self._cache, self._clock)
+        self._progress = SharedProgress(self._cache, self._clock)
         lease_seconds = max(MIN_LEASE_SECONDS, self._settings.poll_interval)
         self._leases = LeaseCoordinator(
             SharedRecords(self._cache, self._source.restore, self._clock, lease_seconds),
@@ -91,6 +96,7 @@ class Hub:
             self._leases,
             History(self._source.read_ended_runs, self._cache, self._clock, self._spawn),
             self._dispatcher,
+            self._progress,
             self._clock,
             self._settings,
         )
@@ -147,6 +153,7 @@ class Hub:
     def reset(self, run_key: RunKey) -> None:
         """Poll a run that continues after its end, and call the app with its states again."""
         self._dispatcher.reset(run_key)
+        self._progress.discard(run_key.ids)
         self.invalidate(run_key)
 
     def receive_notification(self, job_id: int, run_id: int, run_keys: Sequence[RunKey]) -> None:
@@ -163,12 +170,50 @@ class Hub:
             self._notify(notification)
             self._start_thread()
 
+    def report_progress(self, run_ids: RunIds, report: Progress) -> None:
+        """Show subscribers in all processes what a run has reported, without a poll.
+
+        They get at most one update per second and run in between polls.
+        """
+        self._progress.add(run_ids, report)
+        if self._progress.is_update_due(run_ids):
+            notification = self._notifications.publish(*run_ids, is_progress=True)
+            self._show_progress([notification])
+
+    def _show_progress(self, notifications: Sequence[Notification]) -> None:
+        with self._changed:
+            watched_runs = [
+                watched_run
+                for run_key, watched_run in self._watched_runs.items()
+                if any(notification.is_about(run_key) for notification in notifications)
+            ]
+        if watched_runs:
+            self._poller.show_progress(watched_runs)
+
+    def read_progress(self, run_ids: RunIds) -> Reports:
+        """Return what a run has reported."""
+        [reports] = self._progress.read([run_ids])
+        return reports
+
+    def has_ended(self, run_ids: RunIds) -> bool:
+        """Return whether this process knows that a run has ended, from a poll that is valid."""
+        now = self._clock.monotonic()
+        with self._changed:
+            return any(
+                run_key.ids == run_ids and run.has_ended and run.next_poll_at > now
+                for run_key, run in self._watched_runs.items()
+            )
+
     def _receive_notifications(self) -> None:
         """Receive those of other processes, which poll the runs that have no subscribers."""
         notifications = self._notifications.receive()
+        progress = [each for each in notifications if each.is_progress]
         with self._changed:
             for notification in notifications:
-                self._notify(notification)
+                if not notification.is_progress:
+                    self._notify(notification)
+        if progress:
+            self._show_progress(progress)
 
     def _notify(self, notification: Notification) -> None:
         now = self._clock.monotonic()

@@ -195,15 +195,16 @@ class LeaseCoordinator:
         return results
 
     def find_void(self, watched_runs: Sequence[WatchedRun]) -> set[RunKey]:
-        """Return those runs that a process has changed since our poll of them began."""
+        """Return those runs that a process has changed since our poll of them began.
+
+        The same round trip brings the progress that the runs have reported.
+        """
         void = {run.run_key for run in watched_runs if run.is_poll_void}
-        if self._records.is_shared:
-            records = self._records.read([run.run_key for run in watched_runs])
-            void |= {
-                run.run_key
-                for run, record in zip(watched_runs, records, strict=True)
-                if record and record.is_invalidation and record.poll_id != run.lease.poll_id
-            }
+        stored = self._records.read_with_reports([run.run_key for run in watched_runs])
+        for run, (record, reports) in zip(watched_runs, stored, strict=True):
+            run.add_reports(reports)
+            if record and record.is_invalidation and record.poll_id != run.lease.poll_id:
+                void.add(run.run_key)
         return void
 
     def publish(self, results: Sequence[PollResult]) -> None:

@@ -1,6 +1,8 @@
-"""Notifications that a run may have changed, passed on between the processes of an app.
+"""Notifications about runs, passed on between the processes of an app.
 
-They come from outside and are not signed, so they only cause a poll. Their content is not used.
+Most say that a run may have changed. They come from outside and are not signed, so they only cause
+a poll. Their content is not used. The others say that a run has reported progress, which each
+process reads from the shared cache.
 """
 
 from __future__ import annotations
@@ -26,23 +28,32 @@ CACHE_KEY = "notifications"
 
 @dataclass(frozen=True)
 class Notification:
-    """The message that a run of a job, by its id in the workspace, may have changed."""
+    """The message that a run of a job, by its id in the workspace, may have changed.
+
+    :param is_progress: only its progress has changed, so no poll is needed.
+    """
 
     id: str
     job_id: int
     run_id: int
+    is_progress: bool = False
 
     @classmethod
     def parse(cls, stored: Any) -> Notification | None:
         """Read an entry of the shared cache; ``None`` if it has another shape."""
         match stored:
             case {"id": str(id), "job_id": int(job_id), "run_id": int(run_id)}:
-                return cls(id, job_id, run_id)
+                return cls(id, job_id, run_id, stored.get("is_progress") is True)
         return None
+
+    def replaces(self, other: Notification) -> bool:
+        """Return whether both say that the same run has reported progress."""
+        is_same_run = (self.job_id, self.run_id) == (other.job_id, other.run_id)
+        return self.is_progress and other.is_progress and is_same_run
 
     def is_about(self, run_key: RunKey) -> bool:
         """Return whether this is the run that may have changed, for any key and identity."""
-        return (run_key.job.job_id, run_key.run_id) == (self.job_id, self.run_id)
+        return run_key.ids == (self.job_id, self.run_id)
 
 
 class Notifications:
@@ -65,16 +76,19 @@ class Notifications:
         elapsed = self._clock.monotonic() - self._checked_at
         return self._cache.is_cross_process and elapsed >= CHECK_INTERVAL_SECONDS
 
-    def publish(self, job_id: int, run_id: int) -> Notification:
+    def publish(self, job_id: int, run_id: int, *, is_progress: bool = False) -> Notification:
         """Pass a notification on to the other processes.
+
+        A run has one notification of progress at a time, which takes the place of the one before.
 
         :param job_id: the id in the workspace.
         """
-        notification = Notification(uuid.uuid4().hex[:12], job_id, run_id)
+        notification = Notification(uuid.uuid4().hex[:12], job_id, run_id, is_progress)
         if self._cache.is_cross_process:
             with self._lock:
                 self._received.add(notification.id)
-                notifications = [*self._read(), notification][-MAX_NOTIFICATIONS:]
+                others = [each for each in self._read() if not notification.replaces(each)]
+                notifications = [*others, notification][-MAX_NOTIFICATIONS:]
                 self._cache.set(
                     CACHE_KEY, [asdict(each) for each in notifications], NOTIFICATIONS_TTL_SECONDS
                 )

@@ -8,11 +8,13 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Union
 from weakref import WeakSet
 
 from ..errors import LakeflowJobsError, UpstreamThrottled
 from ..runs.outcome import RunStatus
+from ..runs.reports import reports_of, select_progress
 from .lease import TICK_SECONDS, Lease, PollResult
 from .schedule import (
     ERROR_DELAY_SECONDS,
@@ -26,10 +28,12 @@ from .snapshot import Snapshot
 
 if TYPE_CHECKING:
     from ..clock import Clock
+    from ..runs.reports import Reports
     from ..sdk_types import Run
     from ..upstream.jobs_api import ApiResponse
     from .history import History
     from .lease import LeaseCoordinator
+    from .progress import SharedProgress
     from .schedule import PollSettings
     from .snapshot import StateId
     from .source import RunSource
@@ -61,6 +65,7 @@ class RunPoller:
         leases: LeaseCoordinator,
         history: History,
         dispatcher: StateChangeDispatcher,
+        progress: SharedProgress,
         clock: Clock,
         settings: PollSettings,
     ) -> None:
@@ -68,6 +73,7 @@ class RunPoller:
         self._leases = leases
         self._history = history
         self._dispatcher = dispatcher
+        self._progress = progress
         self._clock = clock
         self._settings = settings
         self.last_success_at = -math.inf  # by the monotonic clock; here or in another process
@@ -123,8 +129,15 @@ class RunPoller:
             elif snapshot is not None:
                 with _log_unexpected_error(watched_run):
                     watched_run.failures = 0
-                    self._publish(watched_run, snapshot)
+                    self._publish(watched_run, self._update_progress(watched_run, snapshot))
         return acquired
+
+    def _update_progress(self, watched_run: WatchedRun, snapshot: Snapshot) -> Snapshot:
+        """Return another process's state with the reports that have arrived here since."""
+        if not watched_run.reports or snapshot.is_terminal:
+            return snapshot
+        watched_run.add_reports(reports_of(snapshot.status.progress))
+        return _add_progress(watched_run.reports, snapshot)
 
     def _read_group(
         self, acquired: Sequence[WatchedRun], watched_runs: Sequence[WatchedRun], group_size: int
@@ -191,7 +204,11 @@ class RunPoller:
         if watched_run.state.snapshot is not None:
             self._history.add(run_key, run)
         timestamp = int(self._clock.now() * 1000)
-        snapshot = Snapshot.from_status(RunStatus(timestamp, run, eta, response.document))
+        progress = select_progress(response.document, watched_run.reports)
+        snapshot = Snapshot.from_status(RunStatus(timestamp, run, eta, response.document, progress))
+        if snapshot.is_terminal and watched_run.reports:
+            watched_run.reports = {}
+            self._progress.discard(run_key.ids)
         is_new = self._publish(watched_run, snapshot)
         newest = watched_run.state.snapshot or snapshot
         watched_run.next_poll_at = now + delay
@@ -201,6 +218,16 @@ class RunPoller:
         if newest.is_terminal:
             ttl = self._settings.terminal_ttl
         return PollResult(watched_run, newest, ttl, is_new)
+
+    def show_progress(self, watched_runs: Sequence[WatchedRun]) -> None:
+        """Show the subscribers what the runs have reported, without a poll."""
+        read = self._progress.read([run.run_key.ids for run in watched_runs])
+        for watched_run, reports in zip(watched_runs, read, strict=True):
+            watched_run.add_reports(reports)
+            with _log_unexpected_error(watched_run):
+                snapshot = watched_run.publish_progress(partial(_add_progress, watched_run.reports))
+                if snapshot is not None:
+                    self._dispatcher.dispatch(watched_run.run_key, snapshot)
 
     def _next_group_poll(self, group: str) -> float:
         """Return the moment at which all runs of a group are polled next."""
@@ -248,6 +275,11 @@ class RunPoller:
         if is_new:
             self._dispatcher.dispatch(watched_run.run_key, snapshot)
         return is_new
+
+
+def _add_progress(reports: Reports, snapshot: Snapshot) -> Snapshot:
+    status = snapshot.status
+    return snapshot.with_progress(select_progress(status.to_dict()["run"], reports))
 
 
 def throttled_seconds(error: LakeflowJobsError) -> float | None:

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..runs.reports import Reports, parse_reports
+from .progress import progress_key
 from .snapshot import Restore, Snapshot, StateId
 
 if TYPE_CHECKING:
@@ -104,6 +106,19 @@ class SharedRecords:
     def read(self, run_keys: Sequence[RunKey]) -> list[PollRecord | None]:
         stored = self._cache.get_many([f"poll:{run_key.key}" for run_key in run_keys])
         return [PollRecord.parse(entry) for entry in stored]
+
+    def read_with_reports(
+        self, run_keys: Sequence[RunKey]
+    ) -> list[tuple[PollRecord | None, Reports]]:
+        """Return the records of runs, and the progress that they have reported."""
+        keys = [f"poll:{run_key.key}" for run_key in run_keys]
+        keys += [progress_key(run_key.ids) for run_key in run_keys]
+        stored = self._cache.get_many(keys)
+        records, reports = stored[: len(run_keys)], stored[len(run_keys) :]
+        return [
+            (PollRecord.parse(record), parse_reports(entry))
+            for record, entry in zip(records, reports, strict=True)
+        ]
 
     def read_snapshots(self, run_keys: Sequence[RunKey]) -> list[Snapshot | None]:
         stored = self._cache.get_many([f"state:{run_key.key}" for run_key in run_keys])

@@ -6,11 +6,12 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from ..runs.outcome import RunStatus, StateFields, classify, parse_state
+from ..runs.progress import RunProgress
 
 #: The order of the life-cycle states. All others, known or not, are unranked: they may come before
 #: and after any of these except the end.
@@ -21,7 +22,7 @@ UNRANKED = 5
 #: Rebuilds a status from its ``to_dict()``.
 Restore = Callable[[dict[str, Any]], RunStatus]
 
-_PATTERN = re.compile(r"(\d{1,6})\.(\d)\.(\d{1,6})-([0-9a-f]{12})", re.ASCII)
+_PATTERN = re.compile(r"(\d{1,6})\.(\d)\.(\d{1,6})-([0-9a-f]{12})(?:-([0-9a-f]{8}))?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -32,27 +33,31 @@ class StateId:
     :param rank: the position in the life cycle.
     :param done: tasks that have ended.
     :param digest: distinguishes states whose numbers are equal.
+    :param progress: distinguishes states by the progress that the run has reported; empty if none.
     """
 
     attempts: int
     rank: int
     done: int
     digest: str
+    progress: str = ""
 
     def __str__(self) -> str:
-        return f"{self.attempts}.{self.rank}.{self.done}-{self.digest}"
+        progress = f"-{self.progress}" if self.progress else ""
+        return f"{self.attempts}.{self.rank}.{self.done}-{self.digest}{progress}"
 
     @classmethod
     def parse(cls, text: str) -> StateId | None:
-        """Read an id that a client sends back, such as ``0.2.1-0123456789ab``.
+        """Read an id that a client sends back, such as ``0.2.1-0123456789ab`` or, with progress,
+        ``0.2.1-0123456789ab-01234567``.
 
         :return: ``None`` if the text is not an id.
         """
         match = _PATTERN.fullmatch(text)
         if match is None:
             return None
-        attempts, rank, done, digest = match.groups()
-        return cls(int(attempts), int(rank), int(done), digest)
+        attempts, rank, done, digest, progress = match.groups()
+        return cls(int(attempts), int(rank), int(done), digest, progress or "")
 
     @property
     def is_terminal(self) -> bool:
@@ -126,7 +131,14 @@ class Snapshot:
     def from_status(cls, status: RunStatus) -> Snapshot:
         document = status.to_dict()
         data = json.dumps(document, separators=(",", ":"))
-        return cls(compute_state_id(document["run"]), data, lambda _: status)
+        state_id = compute_state_id(document["run"])
+        if status.progress is not None:
+            state_id = replace(state_id, progress=status.progress.digest)
+        return cls(state_id, data, lambda _: status)
+
+    def with_progress(self, progress: RunProgress | None) -> Snapshot:
+        """Return the same state of the run with other progress."""
+        return Snapshot.from_status(replace(self.status, progress=progress))
 
     @property
     def is_terminal(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..runs.outcome import RunStatus
+from ..runs.progress import RunProgress
 from ..upstream.cached_reads import CachedReads
 
 if TYPE_CHECKING:
@@ -55,4 +56,5 @@ class UpstreamSource:
 
     def restore(self, stored: dict[str, Any]) -> RunStatus:
         run = self._upstream().parse_run(stored["run"])
-        return RunStatus(stored["timestamp"], run, stored.get("eta"), stored["run"])
+        progress = RunProgress.parse(stored.get("progress"))
+        return RunStatus(stored["timestamp"], run, stored.get("eta"), stored["run"], progress)

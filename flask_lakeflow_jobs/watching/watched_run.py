@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
+
+from ..runs.reports import Reports, merge_reports
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
@@ -35,6 +37,11 @@ class RunKey:
         They have one job key and one identity: two keys of a job may redact different secrets.
         """
         return f"{self.identity.key}:{self.job.key}:{self.job.job_id}"
+
+    @property
+    def ids(self) -> tuple[int, int]:
+        """The job id and the run id in the workspace, the same for every identity."""
+        return self.job.job_id, self.run_id
 
     @cached_property
     def key(self) -> str:
@@ -145,6 +152,7 @@ class WatchedRun:
         self.subscriber_count = 0
         self.notification_id: str | None = None  # of one that no poll has handled yet
         self.lease = LeaseState()
+        self.reports: Reports = {}  # of progress
         self.changed = threading.Condition()
         self._listeners: set[Callable[[], None]] = set()
 
@@ -159,6 +167,12 @@ class WatchedRun:
     def is_waited_for(self) -> bool:
         """Return whether subscribers wait for another state."""
         return self.subscriber_count > 0 and not self.state.is_final
+
+    @property
+    def has_ended(self) -> bool:
+        """Return whether the last state is the run's end."""
+        snapshot = self.state.snapshot
+        return snapshot is not None and snapshot.is_terminal
 
     @property
     def is_polling(self) -> bool:
@@ -229,15 +243,45 @@ class WatchedRun:
 
         :return: whether the snapshot is new.
         """
-        last = self.state
-        if snapshot is None or (last.snapshot and snapshot.id.is_before(last.snapshot.id)):
-            snapshot = last.snapshot
-        is_new = snapshot is not None and (last.snapshot is None or last.snapshot.id != snapshot.id)
-        recovers_or_fails = (transient_error is None) != (last.transient_error is None)
-        if is_new or error or not last.is_known or recovers_or_fails:
-            self.state = WatchedState(last.version + 1, snapshot, error, transient_error)
+        with self.changed:
+            last = self.state
+            before = last.snapshot
+            if snapshot is None or (before and snapshot.id.is_before(before.id)):
+                snapshot = before
+            is_new = snapshot is not None and (before is None or before.id != snapshot.id)
+            recovers_or_fails = (transient_error is None) != (last.transient_error is None)
+            is_changed = is_new or error or not last.is_known or recovers_or_fails
+            if is_changed:
+                self.state = WatchedState(last.version + 1, snapshot, error, transient_error)
+        if is_changed:
             self.wake()
         return is_new
+
+    def add_reports(self, reports: Reports) -> None:
+        """Add reports of progress, for the next state."""
+        if reports:
+            self.reports = merge_reports(self.reports, reports)
+
+    def publish_progress(self, progress_of: Callable[[Snapshot], Snapshot]) -> Snapshot | None:
+        """Replace an active state by the same one with other progress, and wake the subscribers.
+
+        :param progress_of: returns the state with the progress.
+        :return: the new state; ``None`` if it is the same.
+        """
+        while True:
+            last = self.state
+            if last.snapshot is None or last.is_final:
+                return None
+            snapshot = progress_of(last.snapshot)
+            if snapshot.id == last.snapshot.id:
+                return None
+            with self.changed:
+                if self.state is not last:  # a poll has published another state meanwhile
+                    continue
+                self.state = replace(last, version=last.version + 1, snapshot=snapshot)
+                self.lease.state_stored_at = -math.inf  # the other processes have the state before
+            self.wake()
+            return snapshot
 
     def add_listener(self, listener: Callable[[], None]) -> None:
         """Have a function called, from any thread, when the state changes. It must be quick."""

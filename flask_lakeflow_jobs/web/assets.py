@@ -13,10 +13,14 @@ from werkzeug.exceptions import NotFound
 MEDIA_TYPES = {
     ".css": "text/css",
     ".js": "text/javascript",
+    ".py": "text/plain",
     ".svg": "image/svg+xml",
 }
 
 BROWSER_MODULE = "lakeflow.js"
+
+#: Tasks report progress with it.
+PROGRESS_HELPER = "progress.py"
 
 STATIC_FOLDER = Path(__file__).with_name("static")
 
@@ -60,3 +64,8 @@ _assets = Assets(STATIC_FOLDER)
 def browser_module() -> Response:
     """Respond with the browser module; the name of the view is the name of the endpoint."""
     return _assets.respond(BROWSER_MODULE)
+
+
+def progress_helper() -> Response:
+    """Respond with the source of the helper for tasks; the name of the view is the endpoint's."""
+    return _assets.respond(PROGRESS_HELPER)

@@ -16,6 +16,7 @@ from ..errors import NotAllowed, UnknownJob
 from ..globals import Jobs, current_state
 from ..handle import JobHandle
 from ..identity import APP, display_name, read_proxy_address, read_proxy_user
+from ..progress import invalid_token
 from ..recording import Actor, Origin
 from ..state import AppState
 from .requests import MAX_QUOTED_NAME_LENGTH
@@ -23,7 +24,7 @@ from .requests import MAX_QUOTED_NAME_LENGTH
 #: The console has the same users and policies.
 CONSOLE_BLUEPRINT = "lakeflow_console"
 
-Action = Literal["view", "run", "cancel", "repair"]
+Action = Literal["view", "run", "cancel", "repair", "report"]
 _log = logging.getLogger("flask_lakeflow_jobs.web")
 
 
@@ -133,6 +134,16 @@ class Authorizer:
         jobs = self._state.settings.jobs
         return JobHandle(self._state, jobs[key], APP, origin=self._origin) if key in jobs else None
 
+    def find_token_handle(self, key: str) -> JobHandle:
+        """Return the app's own handle on a job for a run that sends a token.
+
+        :raises NotAllowed: there is no such job, so no token is valid for it.
+        """
+        job = self._state.settings.jobs.get(key)
+        if job is None:
+            raise invalid_token()
+        return JobHandle(self._state, job, APP, is_operator=True)
+
     def viewable_jobs(self) -> Iterator[Job]:
         """Yield the jobs that the user may view.
 
@@ -184,3 +195,18 @@ def request_handle(
             yield user_handle
     else:
         yield handle
+
+
+@contextmanager
+def progress_handle(authorizer: Authorizer, key: str, token: str | None) -> Iterator[JobHandle]:
+    """Yield a handle for a progress report: the app's own if there is a token, which the handle
+    checks; otherwise as :func:`request_handle`.
+
+    :raises NotAllowed: there is no such job for a token, or the user may not report.
+    :raises UnknownJob: there is no token, and the user may not view the job.
+    """
+    if token is None:
+        with request_handle(authorizer, key, "report") as handle:
+            yield handle
+        return
+    yield authorizer.find_token_handle(key)

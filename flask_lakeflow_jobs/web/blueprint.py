@@ -15,7 +15,7 @@ from ..config.readers import parse_path_prefix
 from ..config.settings import AppSettings
 from ..state import EXTENSION_KEY
 from . import views
-from .assets import BROWSER_MODULE, browser_module
+from .assets import BROWSER_MODULE, PROGRESS_HELPER, browser_module, progress_helper
 from .csrf import refuse_cross_site
 from .problems import register_error_handlers
 from .servers import is_closing
@@ -35,11 +35,13 @@ ROUTES: list[Route] = [
     ("/<key>/runs/<run_id>", views.cancel_run, ["DELETE"]),
     ("/<key>/runs/<run_id>/output", views.show_output, ["GET"]),
     ("/<key>/runs/<run_id>/repair", views.repair_run, ["POST"]),
+    ("/<key>/runs/<run_id>/progress", views.report_progress, ["POST"]),
     ("/<key>/runs/<run_id>/stream", views.stream_run, ["GET"]),
     ("/stream", views.stream_runs, ["GET"]),
     ("/openapi.json", views.show_openapi, ["GET"]),
     ("/health", views.show_health, ["GET"]),
     (f"/{BROWSER_MODULE}", browser_module, ["GET"]),
+    (f"/{PROGRESS_HELPER}", progress_helper, ["GET"]),
 ]
 
 #: The route for notifications exists only if the app has credentials for it.

@@ -17,6 +17,7 @@ from werkzeug.wsgi import LimitedStream
 from ..concurrency import is_gevent_patched
 from ..errors import InvalidParameters, InvalidRequest, UnsupportedMediaType, quote
 from ..runs.ids import parse_id, parse_run_id
+from ..text import PROGRESS_TOKEN_PREFIX
 from .csrf import SAFE_METHODS
 
 MIN_LIMIT, MAX_LIMIT, DEFAULT_LIMIT = 1, 100, 20
@@ -46,6 +47,8 @@ MAX_TASKS = 100
 
 #: In one stream: their states must fit into a ``Last-Event-ID`` header.
 MAX_STREAMED_RUNS = 50
+
+PROGRESS_TOKEN_HEADER = "Lakeflow-Progress-Token"  # noqa: S105
 
 TRUE, FALSE = {"1", "true", "yes"}, {"", "0", "false", "no"}
 
@@ -122,6 +125,35 @@ def read_repair(request: Request) -> dict[str, Any]:
             "The repair request is invalid. See 'errors' for each member.", error.messages_dict
         ) from None
     return arguments
+
+
+def read_progress(request: Request) -> dict[str, Any]:
+    """Read the body of a progress report as arguments of ``report_progress``, which checks them.
+
+    :raises UnsupportedMediaType: the body is not JSON.
+    :raises RequestEntityTooLarge: the body is too large.
+    :raises InvalidRequest: the body is malformed or has unknown members.
+    """
+    document = _read_object(request, '{"percent": 40, "message": "…", "task": "…"}')
+    unknown = sorted(set(document) - {"percent", "message", "task"})
+    if unknown:
+        raise InvalidRequest(
+            f"Unknown members in the body: {quote(unknown)}. Use 'percent', 'message' and 'task'."
+        )
+    return {"percent": document.get("percent"), **document}
+
+
+def read_progress_token(request: Request) -> str | None:
+    """Read a progress token from its header, or else from ``Authorization: Bearer``.
+
+    Databricks Apps need that header for a login, whose tokens begin differently.
+    """
+    token = request.headers.get(PROGRESS_TOKEN_HEADER)
+    if token is not None:
+        return token.strip()
+    login = request.authorization
+    bearer = login.token if login is not None and login.type == "bearer" else None
+    return bearer if bearer and bearer.startswith(PROGRESS_TOKEN_PREFIX) else None
 
 
 def read_notification(request: Request) -> tuple[int, int]:

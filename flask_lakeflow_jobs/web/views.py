@@ -17,7 +17,7 @@ from ..runs.ids import parse_run_id
 from ..runs.redaction import redact, redact_outputs, summarize_newest_run
 from ..watching.snapshot import StateId
 from ..watching.subscription import Subscription
-from .auth import app_handle, current_authorizer, request_handle
+from .auth import app_handle, current_authorizer, progress_handle, request_handle
 from .openapi import build_document
 from .requests import (
     check_connection,
@@ -26,6 +26,8 @@ from .requests import (
     read_last_event_id,
     read_limit,
     read_params,
+    read_progress,
+    read_progress_token,
     read_repair,
     read_streamed_runs,
     read_tasks,
@@ -161,6 +163,14 @@ def repair_run(key: str, run_id: str) -> Response:
             parse_run_id(run_id), **read_repair(request), requested_by=authorizer.user_name
         )
     return json_response({"repairId": repair_id})
+
+
+def report_progress(key: str, run_id: str) -> Response:
+    """Accept a report from the run itself, by its token, or from a user who may report."""
+    authorizer, token = current_authorizer(), read_progress_token(request)
+    with progress_handle(authorizer, key, token) as handle:
+        handle.report_progress(parse_run_id(run_id), **read_progress(request), token=token)
+    return Response(status=204)
 
 
 def stream_run(key: str, run_id: str) -> Response:

@@ -114,7 +114,7 @@ def test_run_status_table_has_every_attribute() -> None:
     properties = {name for name, member in vars(RunStatus).items() if isinstance(member, property)}
     assert set(first_cells(table)) == properties | set(RunStatus.__dataclass_fields__)
     in_json = {row[1].strip("`") for row in table.rows} - {""}
-    assert in_json == {"status", "outcome", "timestamp", "eta", "run"}
+    assert in_json == {"status", "outcome", "timestamp", "eta", "progress", "run"}
 
 
 def test_console_tables_have_a_meaning_in_each_row() -> None:

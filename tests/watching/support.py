@@ -17,6 +17,7 @@ from flask_lakeflow_jobs.clock import Clock
 from flask_lakeflow_jobs.concurrency import Spawn
 from flask_lakeflow_jobs.identity import APP, Identity
 from flask_lakeflow_jobs.runs.outcome import has_ended
+from flask_lakeflow_jobs.runs.progress import RunProgress
 from flask_lakeflow_jobs.upstream.jobs_api import ApiResponse
 from flask_lakeflow_jobs.watching.hub import Hub
 from flask_lakeflow_jobs.watching.lease import TICK_SECONDS
@@ -94,7 +95,8 @@ class FakeSource:
         return self.past_runs
 
     def restore(self, stored: dict[str, Any]) -> RunStatus:
-        return RunStatus(stored["timestamp"], Run.from_dict(stored["run"]), stored.get("eta"))
+        run, progress = Run.from_dict(stored["run"]), RunProgress.parse(stored.get("progress"))
+        return RunStatus(stored["timestamp"], run, stored.get("eta"), progress=progress)
 
     def _record_read(self) -> None:
         self.read_times.append(self._elapsed())

@@ -64,10 +64,11 @@ class EventType:
 
 STATUS = EventType(
     None,
-    "`status`, `outcome`, `timestamp`, `eta` if it can be estimated, and the `run` as the Jobs API"
-    " spells it",
-    "The run has a new state. The first event is sent immediately. Only these events have an"
-    " `id:`, which identifies the state, so that a client that reconnects gets only newer states.",
+    "`status`, `outcome`, `timestamp`, `eta` if it can be estimated, `progress` if the run reports"
+    " it, and the `run` as the Jobs API spells it",
+    "The run has a new state or progress. The first event is sent immediately. Only these events"
+    " have an `id:`, which identifies the state, so that a client that reconnects gets only newer"
+    " states.",
 )
 
 STALE = EventType(

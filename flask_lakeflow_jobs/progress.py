@@ -1,0 +1,105 @@
+"""Reports of progress from outside: who may send them, and about which runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .errors import Conflict, InvalidParameters, NotAllowed, RunNotFound, quote
+from .runs.outcome import has_ended
+from .runs.progress_token import contains_hash, find_token_hashes, is_token_valid
+from .upstream.cached_reads import CachedReads
+
+if TYPE_CHECKING:
+    from .config.jobs import Job
+    from .identity import Identity
+    from .runs.progress import Progress
+    from .state import AppState
+
+#: How long the facts about an active run are used before the run is read again.
+FACTS_SECONDS = 300.0
+
+
+class RunFacts(NamedTuple):
+    """The facts about a run that stay the same while it is active.
+
+    :param tokens: the hashes of the progress tokens in its parameters.
+    :param tasks: the keys of its tasks.
+    """
+
+    tokens: list[str]
+    tasks: list[str]
+
+    @classmethod
+    def parse(cls, stored: Any) -> RunFacts | None:
+        """Read an entry of the shared cache; ``None`` if it has another shape."""
+        match stored:
+            case [[*tokens], [*tasks]] if all(isinstance(each, str) for each in (*tokens, *tasks)):
+                return cls(tokens, tasks)
+        return None
+
+
+class ProgressReceiver:
+    """Accepts reports about runs of one job, read with one identity."""
+
+    def __init__(self, state: AppState, job: Job, identity: Identity) -> None:
+        self._state = state
+        self._job = job
+        self._identity = identity
+
+    def receive(self, run_id: int, report: Progress, token: str | None) -> None:
+        """Check a report and show it to the viewers of the run.
+
+        :param token: the run's token; ``None``: the caller has checked that it may report.
+        :raises NotAllowed: the token is invalid, has expired, or belongs to another run.
+        :raises RunNotFound: there is no token, and the job has no such run.
+        :raises InvalidParameters: the run has no such task.
+        :raises Conflict: the run has ended.
+        """
+        facts = self._read_facts(run_id) if token is None else self._verify(run_id, token)
+        if report.task is not None and report.task not in facts.tasks:
+            message = f"The run has no task {quote(report.task)}."
+            raise InvalidParameters(f"task: {message}", {"task": [message]})
+        self._state.hub.report_progress((self._job.job_id, run_id), report)
+
+    def _verify(self, run_id: int, token: str) -> RunFacts:
+        """Check a token: first its signature, so that only the app's tokens cause a read."""
+        state = self._state
+        is_valid = state.settings.progress_parameter is not None and is_token_valid(
+            state.signing_keys, token, self._job.job_id, state.clock.now()
+        )
+        if not is_valid:
+            raise invalid_token()
+        try:
+            facts = self._read_facts(run_id, token)
+        except RunNotFound:
+            raise invalid_token() from None
+        return facts
+
+    def _read_facts(self, run_id: int, token: str | None = None) -> RunFacts:
+        """Return the facts about an active run; with a token, only if it belongs to the run."""
+        state = self._state
+        key = f"progress-run:{self._identity.key}:{self._job.job_id}:{run_id}"
+        facts = RunFacts.parse(state.cache.get(key))
+        is_known = facts is not None
+        document = None
+        if facts is None:
+            document = CachedReads(state.upstream, self._identity, self._job).get_run(run_id).value
+            parameter = state.settings.progress_parameter
+            facts = RunFacts(
+                [] if parameter is None else find_token_hashes(document, parameter),
+                sorted({str(task.get("task_key")) for task in document.get("tasks") or ()}),
+            )
+        if token is not None and not contains_hash(facts.tokens, token):
+            raise invalid_token()
+        if has_ended(document or {}) or state.hub.has_ended((self._job.job_id, run_id)):
+            raise Conflict(f"Run {run_id} has ended, so it makes no progress.")
+        if not is_known:
+            state.cache.set(key, list(facts), FACTS_SECONDS)
+        return facts
+
+
+def invalid_token() -> NotAllowed:
+    """Return the error for every invalid token. It does not say which part is wrong."""
+    return NotAllowed(
+        "The progress token is not valid for this run. Use the one in the run's own parameters."
+    )

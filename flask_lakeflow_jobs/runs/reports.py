@@ -1,0 +1,85 @@
+"""Reports of progress about one run: the newest of each task, and what a state shows. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from .outcome import has_ended
+from .progress import Progress, RunProgress
+
+#: Reports that are kept of one run; the newest ones, each of another task.
+MAX_REPORTS = 100
+
+#: How far the clocks of the app and of the workspace may be apart.
+CLOCK_SKEW_MS = 5_000
+
+#: In place of a task key: the report is about the run as a whole.
+WHOLE_RUN = ""
+
+#: The newest report of each task, by task key, and that of the run under :data:`WHOLE_RUN`.
+Reports: TypeAlias = Mapping[str, Progress]
+
+
+def merge_reports(*sources: Reports) -> dict[str, Progress]:
+    """Return the newest report of each task, and of as many tasks as are kept."""
+    newest: dict[str, Progress] = {}
+    for reports in sources:
+        for key, report in reports.items():
+            if key not in newest or report.timestamp >= newest[key].timestamp:
+                newest[key] = report
+    kept = sorted(newest.items(), key=lambda item: item[1].timestamp)[-MAX_REPORTS:]
+    return dict(kept)
+
+
+def parse_reports(stored: Any) -> dict[str, Progress]:
+    """Read stored reports, and ignore those of another shape."""
+    parsed = [Progress.parse(each) for each in stored] if isinstance(stored, list) else []
+    return {report.task or WHOLE_RUN: report for report in parsed if report is not None}
+
+
+def reports_of(progress: RunProgress | None) -> dict[str, Progress]:
+    """Return the reports that a run's progress was selected from, as far as it shows them."""
+    if progress is None:
+        return {}
+    first = Progress(progress.percent, progress.message, progress.task, progress.timestamp)
+    return {**progress.tasks, progress.task or WHOLE_RUN: first}
+
+
+def select_progress(run: Mapping[str, Any], reports: Reports) -> RunProgress | None:
+    """Return what a run's state shows of the reports about it.
+
+    A run that has ended shows none, a task only while it is active, and a new attempt of a task
+    nothing of the attempt before.
+
+    :param run: the document of the Jobs API.
+    :return: ``None`` if there is nothing to show.
+    """
+    if not reports or has_ended(run):
+        return None
+    tasks = {
+        key: report
+        for key, task in sorted(_active_attempts(run).items())
+        if (report := reports.get(key)) and report.timestamp >= _earliest_report(task)
+    }
+    newest = max(tasks.values(), key=lambda each: each.timestamp, default=None)
+    first = reports.get(WHOLE_RUN) or newest
+    if first is None:
+        return None
+    return RunProgress(first.percent, first.message, first.task, first.timestamp, tasks)
+
+
+def _earliest_report(task: Mapping[str, Any]) -> int:
+    """Return the moment from which a report can be about an attempt."""
+    return (task.get("start_time") or 0) - CLOCK_SKEW_MS
+
+
+def _active_attempts(run: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the last attempt of each task that has one, by task key, unless it has ended."""
+    last: dict[str, Mapping[str, Any]] = {}
+    for task in run.get("tasks") or ():
+        key = task.get("task_key") or ""
+        number = task.get("attempt_number") or 0
+        if key not in last or number >= (last[key].get("attempt_number") or 0):
+            last[key] = task
+    return {key: task for key, task in last.items() if not has_ended(task)}
