@@ -246,5 +246,27 @@ LOCAL_WORKSPACE = Boxes(
     ),
 )
 
-SEQUENCES = (STREAM, IDEMPOTENCY, POLLING, CACHING)
+RECORD = Messages(
+    "record",
+    "An end that is delivered in spite of a crash",
+    "The process that follows runs polls the workspace and sees the end of a run. It writes the end"
+    " and one delivery for each receiver in one transaction. It claims a delivery and calls the"
+    " receiver, but is killed. The claim ends, so another process claims the delivery, calls the"
+    " receiver again, and writes that it is done.",
+    ("Workspace", "Process 1", "Record", "Process 2"),
+    (
+        ("Process 1", "Record", "lease: follow"),
+        ("Process 1", "Workspace", "poll"),
+        ("Workspace", "Process 1", "the run has ended"),
+        ("Process 1", "Record", "end and deliveries,\none transaction"),
+        ("Process 1", "Record", "claim delivery 1"),
+        ("Process 1", "Process 1", "calls the receiver,\nis killed"),
+        ("Record", "Record", "the claim ends"),
+        ("Process 2", "Record", "claim delivery 1"),
+        ("Process 2", "Process 2", "calls the receiver\nagain"),
+        ("Process 2", "Record", "delivery 1 is done"),
+    ),
+)
+
+SEQUENCES = (STREAM, IDEMPOTENCY, POLLING, CACHING, RECORD)
 BOXES = (ARCHITECTURE, SECURITY, LOCAL_WORKSPACE)
