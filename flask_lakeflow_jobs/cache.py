@@ -171,6 +171,8 @@ class SharedCache:
             cache = Cache(with_jinja2_ext=False)  # templates keep the host's own cache
             try:
                 cache.init_app(app, config=_add_redis_timeouts(config))
+            except ConfigurationError:
+                raise
             except Exception as error:
                 raise ConfigurationError(_explain_init_error(error)) from error
         elif cache not in app.extensions.get("cache", {}):
@@ -311,10 +313,17 @@ def _add_redis_timeouts(config: Mapping[str, Any]) -> dict[str, Any]:
     return {**config, "CACHE_OPTIONS": {**timeouts, **(config.get("CACHE_OPTIONS") or {})}}
 
 
+#: Modules that a backend needs, and the extras that bring them.
+BACKEND_EXTRAS = {"redis": "redis", "sqlalchemy": "record"}
+
+
 def _explain_init_error(error: Exception) -> str:
-    cause = error.__cause__
-    if isinstance(cause, ModuleNotFoundError) and cause.name == "redis":
-        return f"{CACHE.name} requires redis: pip install 'flask-lakeflow-jobs[redis]'."
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ModuleNotFoundError) and cause.name in BACKEND_EXTRAS:
+            extra = f"flask-lakeflow-jobs[{BACKEND_EXTRAS[cause.name]}]"
+            return f"{CACHE.name} requires {cause.name}: pip install '{extra}'."
+        cause = cause.__cause__ or cause.__context__
     first_line = next(iter(str(error).splitlines()), type(error).__name__)
     return f"{CACHE.name} is not a valid Flask-Caching configuration: {first_line}"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from .concurrency import reset_in_new_processes
-from .errors import ConfigurationError, DatabaseUnavailable
+from .errors import ConfigurationError, DatabaseUnavailable, LakeflowJobsError
 from .text import clean_line
 
 #: The file of the database in the instance folder, if the setting is ``True``.
@@ -28,10 +28,26 @@ DEFAULT_FILE = "lakeflow-record.sqlite3"
 #: Seconds that a write waits for the write of another process, and that a connection may take.
 WAIT_SECONDS = 5
 
-#: Connections that a process keeps, and how many more it opens for a moment.
-POOL_SIZE, MAX_OVERFLOW = 5, 10
+#: The least that the driver waits for a connection.
+MIN_CONNECT_SECONDS = 2
+
+#: Connections that a process keeps, at most.
+POOL_SIZE = 10
 
 MAX_ERROR_CHARS = 300
+
+#: Creates a schema for the tables of this user of Postgres, if it may not create any elsewhere. A
+#: service principal of Lakebase may create schemas, but no tables in the schema ``public``. The
+#: schema has the user's name, so it is the first of the default search path.
+#: Source: Databricks documentation, "Add a Lakebase resource to a Databricks app".
+CHOOSE_SCHEMA = """
+DO $$
+BEGIN
+  IF has_schema_privilege(current_schema(), 'CREATE') IS NOT TRUE THEN
+    CREATE SCHEMA IF NOT EXISTS AUTHORIZATION CURRENT_USER;
+  END IF;
+END $$
+"""
 
 T = TypeVar("T")
 
@@ -48,11 +64,22 @@ class Database:
     Nothing connects before the first use. A forked process opens connections of its own.
 
     :param credentials: returns a fresh password for each new connection.
+    :param timeout: seconds that a statement may take.
+    :param autocommit: each statement is a transaction, and a connection is used without a test.
     """
 
-    def __init__(self, url: sa.URL, credentials: Credentials | None = None) -> None:
+    def __init__(
+        self,
+        url: sa.URL,
+        credentials: Credentials | None = None,
+        *,
+        timeout: float = WAIT_SECONDS,
+        autocommit: bool = False,
+    ) -> None:
         self._url = url
         self._credentials = credentials
+        self._timeout = timeout
+        self._autocommit = autocommit
         self._initialize()
         reset_in_new_processes(self._initialize)
 
@@ -145,33 +172,53 @@ class Database:
 
     def _create_engine(self) -> sa.Engine:
         if self.is_sqlite:
-            _create_file(Path(str(self._url.database)))
-            engine = sa.create_engine(
-                self._url,
-                pool_size=POOL_SIZE,
-                max_overflow=-1,
-                hide_parameters=True,
-                connect_args={"timeout": WAIT_SECONDS},
-            )
-            event.listen(engine, "connect", _set_up_sqlite)
-            event.listen(engine, "begin", _begin_sqlite)
-            return engine
+            return self._create_sqlite_engine()
         engine = sa.create_engine(
             self._url,
             pool_size=POOL_SIZE,
-            max_overflow=MAX_OVERFLOW,
-            pool_timeout=WAIT_SECONDS,
-            pool_pre_ping=True,
+            max_overflow=0,  # a connection beyond would cost a password each time
+            pool_timeout=self._timeout,
+            pool_pre_ping=not self._autocommit,
             hide_parameters=True,
-            connect_args={"connect_timeout": WAIT_SECONDS},
+            use_native_hstore=False,
+            connect_args={"connect_timeout": max(MIN_CONNECT_SECONDS, round(self._timeout))},
+            **({"isolation_level": "AUTOCOMMIT"} if self._autocommit else {}),
         )
-        if self._credentials is not None:
-            event.listen(engine, "do_connect", self._add_password)
+        event.listen(engine, "do_connect", self._connect)
         return engine
 
-    def _add_password(self, _dialect: Any, _record: Any, _args: Any, arguments: Any) -> None:
-        assert self._credentials is not None  # noqa: S101
-        arguments["password"] = self._credentials()
+    def _create_sqlite_engine(self) -> sa.Engine:
+        _create_file(Path(str(self._url.database)))
+        engine = sa.create_engine(
+            self._url,
+            pool_size=POOL_SIZE,
+            max_overflow=-1,
+            hide_parameters=True,
+            connect_args={"timeout": self._timeout},
+        )
+        event.listen(engine, "connect", _set_up_sqlite)
+        if not self._autocommit:
+            event.listen(engine, "begin", _begin_sqlite)
+        return engine
+
+    def _connect(
+        self, _dialect: Any, _record: Any, args: Sequence[Any], arguments: dict[str, Any]
+    ) -> Any:
+        from .postgres import TimedConnection  # its driver is installed by the user
+
+        if self._credentials is not None:
+            arguments["password"] = self._create_password(self._credentials)
+        connection = TimedConnection.connect(*args, **arguments)
+        connection.timeout = self._timeout
+        return connection
+
+    def _create_password(self, credentials: Credentials) -> str:
+        try:
+            return credentials()
+        except LakeflowJobsError as error:
+            raise DatabaseUnavailable(
+                f"There is no password for the database {self.address}: {error.detail}"
+            ) from error
 
 
 def open_database(
@@ -180,21 +227,27 @@ def open_database(
     instance_path: Path,
     setting: str,
     credentials: Credentials | None = None,
+    timeout: float = WAIT_SECONDS,
+    autocommit: bool = False,
 ) -> Database:
-    """Return the database of a URL: one per process and URL. This does not connect.
+    """Return the database of a URL: one per process, URL and purpose. This does not connect.
 
     :param url: ``True``: SQLite in the instance folder; otherwise a URL of SQLAlchemy.
     :param instance_path: the folder for a relative path of SQLite.
     :param setting: the key that has the URL, for messages.
     :param credentials: returns a fresh password for each new connection.
+    :param timeout: as for :class:`Database`.
+    :param autocommit: as for :class:`Database`.
     :raises ConfigurationError: the URL is malformed, or needs a driver that is not installed.
     """
     parsed = parse_database_url(url, instance_path=instance_path, setting=setting)
-    name = parsed.render_as_string(hide_password=False)
+    if credentials is not None:  # they are those of one app
+        return Database(parsed, credentials, timeout=timeout, autocommit=autocommit)
+    name = f"{parsed.render_as_string(hide_password=False)} {timeout} {autocommit}"
     with _databases_lock:
         database = _databases.get(name)
         if database is None:
-            database = _databases[name] = Database(parsed, credentials)
+            database = _databases[name] = Database(parsed, timeout=timeout, autocommit=autocommit)
         return database
 
 
@@ -269,4 +322,10 @@ def _describe(error: SQLAlchemyError) -> str:
 
 
 def _was_disconnected(error: DatabaseUnavailable) -> bool:
-    return isinstance(error.__cause__, DBAPIError) and error.__cause__.connection_invalidated
+    """Return whether a new connection may work. After a timeout, it would time out too."""
+    cause = error.__cause__
+    return (
+        isinstance(cause, DBAPIError)
+        and cause.connection_invalidated
+        and not isinstance(cause.orig, TimeoutError)
+    )

@@ -19,7 +19,7 @@ from .config.readers import SettingsReader
 from .config.settings import AppSettings, load_settings
 from .errors import ConfigurationError, UpstreamUnavailable
 from .identity import UserLoader
-from .state import EXTENSION_KEY, AppState
+from .state import EXTENSION_KEY, AppState, database_credentials
 from .web.blueprint import register_routes
 from .web.following import FollowStart
 from .web.servers import get_call_timeout, is_closing
@@ -105,7 +105,7 @@ class LakeflowJobs:
             is_closing=is_closing,
             policy=self._policy,
             user_loader=self._user_loader,
-            record=_open_record(settings, instance, clock),
+            record=_open_record(app, settings, instance, clock),
         )
         if self._register_blueprint:
             register_routes(app, settings, clock, url_prefix=self._url_prefix)
@@ -169,7 +169,7 @@ def _connect(settings: AppSettings, instance: Path, cache: SharedCache, clock: C
     return Upstream(settings, start_local, cache, clock, get_call_timeout)
 
 
-def _open_record(settings: AppSettings, instance: Path, clock: Clock) -> Record | None:
+def _open_record(app: Flask, settings: AppSettings, instance: Path, clock: Clock) -> Record | None:
     if settings.record_url is None:
         return None
     try:  # an extra
@@ -178,7 +178,8 @@ def _open_record(settings: AppSettings, instance: Path, clock: Clock) -> Record 
         raise ConfigurationError(
             f"{RECORD_URL.name} requires {error.name}: pip install 'flask-lakeflow-jobs[record]'."
         ) from None
-    return open_record(settings.record_url, instance, clock)
+    credentials = database_credentials(app, settings.lakebase)
+    return open_record(settings.record_url, instance, clock, credentials)
 
 
 def _check_notify_urls(settings: AppSettings) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import signals, telemetry
-from .concurrency import reset_in_new_processes
+from .concurrency import load_module, reset_in_new_processes
 from .config import keys
 from .ends import EndRecorder
 from .errors import ConfigurationError
@@ -222,3 +222,22 @@ class AppState:
             self.app, record, lambda: self.upstream, jobs, has_console=self.settings.console
         )
         return Notifier(rules, builder.build)
+
+
+def database_credentials(app: Flask, lakebase: str | bool | None) -> Callable[[], str] | None:
+    """Return a function that creates a password of Lakebase; ``None`` if the app does not use it.
+
+    :param lakebase: as in :class:`.AppSettings`.
+    """
+    if not lakebase:
+        return None
+
+    def create() -> str:
+        # It imports the SDK: not at the start of the app.
+        load_module("flask_lakeflow_jobs.upstream.lakebase")
+        from .upstream.lakebase import create_password
+
+        state: AppState = app.extensions[EXTENSION_KEY]
+        return create_password(state.upstream, lakebase)
+
+    return create

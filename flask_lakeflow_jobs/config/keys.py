@@ -66,7 +66,8 @@ CACHE = Key(
     f"{PREFIX}_CACHE",
     {"CACHE_TYPE": "SimpleCache"},
     "A Flask-Caching configuration; in the environment, as JSON. With a cache that all processes"
-    " share, each run is polled once for all of them.",
+    " share, such as Redis or [a database](../guides/lakebase.md), each run is polled once for all"
+    " of them.",
 )
 MAX_STREAMS = Key(
     f"{PREFIX}_MAX_STREAMS",
@@ -155,6 +156,13 @@ NOTIFY = Key(
     " `urls`, `outcomes`, `template` and `base_url`; in the environment, as JSON. Requires"
     f" `{RECORD_URL.name}` and the extra `notify`.",
 )
+LAKEBASE = Key(
+    f"{PREFIX}_LAKEBASE",
+    None,
+    "The [Lakebase](../guides/lakebase.md) database of `LAKEFLOW_JOBS_RECORD_URL`: an instance,"
+    " or `projects/…/branches/…/endpoints/…`. Each new connection gets a new password."
+    " `true`: the password is the app's OAuth token, as on Databricks Apps.",
+)
 
 #: All keys of the extension, in the order of the docs.
 KEYS = (
@@ -186,6 +194,7 @@ KEYS = (
     RECORD_DAYS,
     FOLLOW,
     NOTIFY,
+    LAKEBASE,
 )
 
 #: Settings that the SDK reads itself and that ``app.config`` may have: key → the SDK's argument.

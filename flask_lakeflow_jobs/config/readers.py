@@ -13,6 +13,9 @@ from .keys import Key
 
 MAX_INT = 999_999_999
 
+#: An instance, or an endpoint of a project with autoscaling.
+LAKEBASE_NAME = r"[\w.-]+|projects/[\w.-]+/branches/[\w.-]+/endpoints/[\w.-]+"
+
 T = TypeVar("T")
 
 
@@ -96,6 +99,18 @@ class SettingsReader:
         if parsed is None:
             raise ConfigurationError(f"{key.name} must be true, false or the URL of a database.")
         return parsed
+
+    def read_lakebase(self, key: Key) -> str | bool:
+        """Read ``True``, or the name of an instance or an endpoint of Lakebase."""
+        value = self.get(key.name)
+        if str(value).strip().lower() in ("true", "false"):
+            return self.read_bool(key)
+        if isinstance(value, str) and re.fullmatch(LAKEBASE_NAME, value, re.ASCII):
+            return value
+        raise ConfigurationError(
+            f"{key.name} must be true, the name of a database instance, or the name of an endpoint"
+            f" (projects/…/branches/…/endpoints/…), not {quote(value)}."
+        )
 
     def read_mapping(self, key: Key) -> Mapping[str, Any]:
         """Read a mapping; in the environment, as JSON."""

@@ -58,6 +58,7 @@ class AppSettings:
     record_days: int
     follow: bool
     notify: NotifyRule
+    lakebase: str | bool | None
 
     @property
     def accepts_notifications(self) -> bool:
@@ -125,6 +126,7 @@ def load_settings(
         record_days=reader.read_int(keys.RECORD_DAYS),
         follow=reader.read_bool(keys.FOLLOW),
         notify=notify,
+        lakebase=_read_lakebase(reader, bundle),
     )
     _require_record(settings)
     return settings
@@ -170,6 +172,16 @@ def _read_webhook_credentials(reader: SettingsReader) -> tuple[str | None, str |
     if username is not None and ":" in username:  # RFC 7617, section 2
         raise ConfigurationError(f"{keys.WEBHOOK_USERNAME.name} must not contain a colon.")
     return username, password
+
+
+def _read_lakebase(reader: SettingsReader, bundle: Path | None) -> str | bool | None:
+    lakebase = reader.read_optional(reader.read_lakebase, keys.LAKEBASE) or None
+    if lakebase and bundle:
+        raise ConfigurationError(
+            f"{keys.LAKEBASE.name} requires a workspace, and the local one has no databases. Set"
+            f" DATABRICKS_HOST, or use {keys.RECORD_URL.name}=true without it."
+        )
+    return lakebase
 
 
 def _read_bundle(reader: SettingsReader, root: Path) -> Path | None:

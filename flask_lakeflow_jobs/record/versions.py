@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from ..database import CHOOSE_SCHEMA
 from ..errors import RecordOutdated
 from .schema import VERSION_TABLE
 
@@ -64,6 +65,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     with database.write() as connection:
         if not database.is_sqlite:  # SQLite has let only this transaction write
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
+            connection.exec_driver_sql(CHOOSE_SCHEMA)
         before = read_version(connection)
         if before is None or before in VERSIONS[:-1]:
             _migrate(connection)

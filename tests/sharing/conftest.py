@@ -1,4 +1,4 @@
-"""A real Redis server, which tests may stop, kill and restart."""
+"""Real servers of Redis and Postgres, which tests may stop, kill and restart."""
 
 from __future__ import annotations
 
@@ -9,17 +9,43 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 import redis
 
+from flask_lakeflow_jobs.sql_cache import CACHE_SQL_URL, TABLE
+from tests.postgres import PostgresServer
 from tests.streaming.conftest import fake_workspace, run_id, start_server
 from tests.support import DEADLINE, wait_until
 
-__all__ = ["RedisServer", "fake_workspace", "redis_server", "run_id", "start_server"]
+__all__ = [
+    "RedisServer",
+    "SharedStore",
+    "fake_workspace",
+    "redis_server",
+    "run_id",
+    "shared_store",
+    "start_server",
+]
 
 EXECUTABLE = shutil.which("redis-server")
+
+
+class SharedStore(Protocol):
+    """A server in which workers share a cache."""
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """A value of ``LAKEFLOW_JOBS_CACHE``."""
+
+    def start(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+    def hang(self) -> None: ...
+
+    def contents(self) -> dict[str, bytes]: ...
 
 
 class RedisServer:
@@ -84,3 +110,41 @@ def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
     yield server
     server.resume()
     server.kill()
+
+
+class PostgresStore:
+    """A database of a Postgres server."""
+
+    def __init__(self, server: PostgresServer, url: str) -> None:
+        self._server = server
+        self.url = url
+        self.database = url.rsplit("/", 1)[1]
+        self.start, self.kill, self.hang = server.start, server.kill, server.pause
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """A value of ``LAKEFLOW_JOBS_CACHE``."""
+        return {
+            "CACHE_TYPE": "flask_lakeflow_jobs.sql_cache.SqlCache",
+            CACHE_SQL_URL: self.url,
+        }
+
+    def contents(self) -> dict[str, bytes]:
+        """All entries, as they are stored."""
+        with self._server.connect(self.database) as connection:
+            rows = connection.execute(f"SELECT key, value FROM {TABLE}").fetchall()  # noqa: S608
+            return {key: value.encode() for key, value in rows}
+
+
+@pytest.fixture
+def postgres_store(postgres_server: PostgresServer, postgres_url: str) -> PostgresStore:
+    return PostgresStore(postgres_server, postgres_url)
+
+
+@pytest.fixture(params=["redis", "postgres"])
+def shared_store(request: pytest.FixtureRequest) -> SharedStore:
+    """A real server of each sort, in which workers share a cache."""
+    store: SharedStore = request.getfixturevalue(
+        {"redis": "redis_server", "postgres": "postgres_store"}[request.param]
+    )
+    return store

@@ -1,4 +1,4 @@
-"""Four real workers that share a real Redis poll each run once for all."""
+"""Four real workers that share a real Redis or Postgres poll each run once for all."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 
+from tests.postgres import PostgresServer
 from tests.run_documents import run_state
-from tests.sharing.conftest import RedisServer
+from tests.sharing.conftest import PostgresStore, SharedStore
 from tests.sse_client import Stream
 from tests.streaming.conftest import RUN_IDS, StartServer
 from tests.streaming.servers import Server, gthread
@@ -25,12 +27,12 @@ MEASURED_POLLS = 8
 
 
 @pytest.fixture
-def server(start_server: StartServer, redis_server: RedisServer) -> Server:
-    """A server whose workers share one Redis."""
+def server(start_server: StartServer, shared_store: SharedStore) -> Server:
+    """A server whose workers share one cache."""
     return start_server(
         gthread(4, f"--workers={WORKERS}"),
         LAKEFLOW_JOBS_POLL_INTERVAL=str(POLL_INTERVAL_SECONDS),
-        LAKEFLOW_JOBS_CACHE=json.dumps(redis_server.config),
+        LAKEFLOW_JOBS_CACHE=json.dumps(shared_store.config),
     )
 
 
@@ -70,7 +72,7 @@ def polls_per_interval(fake_workspace: FakeWorkspace, count: int = MEASURED_POLL
 
 
 def test_forty_viewers_on_four_workers_cost_the_polls_of_one(
-    server: Server, fake_workspace: FakeWorkspace, run_id: int, redis_server: RedisServer
+    server: Server, fake_workspace: FakeWorkspace, run_id: int, shared_store: SharedStore
 ) -> None:
     with open_streams(server, [run_id], 40) as viewers:
         fake_workspace.wait_for_polls(2)
@@ -79,7 +81,7 @@ def test_forty_viewers_on_four_workers_cost_the_polls_of_one(
         for viewer in viewers:
             assert next(viewer).json["outcome"] == "succeeded"
             assert [event.name for event in viewer] == ["end"]
-    for value in redis_server.contents().values():
+    for value in shared_store.contents().values():
         assert json.loads(value)["version"] == 1
 
 
@@ -94,17 +96,17 @@ def test_hundred_runs_on_four_workers_cost_the_pages_of_a_list(
         fake_workspace.end_run(run_id)
 
 
-def test_redis_that_dies_during_a_run_costs_polls_and_no_event(
-    server: Server, fake_workspace: FakeWorkspace, run_id: int, redis_server: RedisServer
+def test_store_that_dies_during_a_run_costs_polls_and_no_event(
+    server: Server, fake_workspace: FakeWorkspace, run_id: int, shared_store: SharedStore
 ) -> None:
     with open_streams(server, [run_id], 20) as viewers:
-        redis_server.kill()
+        shared_store.kill()
         fake_workspace.wait_for_polls(MEASURED_POLLS)
         assert 1 <= server.log.count("The shared cache is unavailable") <= WORKERS
-        redis_server.start()
+        shared_store.start()
         fake_workspace.wait_for_polls(4 * WORKERS)
         assert polls_per_interval(fake_workspace) <= 1.2, "it is shared again"
-        redis_server.kill()
+        shared_store.kill()
         fake_workspace.set_state(run_id, run_state("TERMINATING"))
         for viewer in viewers:
             assert next(viewer).json["outcome"] == "terminating"
@@ -114,12 +116,62 @@ def test_redis_that_dies_during_a_run_costs_polls_and_no_event(
     assert "Traceback" not in server.log
 
 
-def test_redis_that_hangs_during_a_run_delays_no_end(
-    server: Server, fake_workspace: FakeWorkspace, run_id: int, redis_server: RedisServer
+def test_store_that_hangs_during_a_run_delays_no_end(
+    server: Server, fake_workspace: FakeWorkspace, run_id: int, shared_store: SharedStore
 ) -> None:
     with open_streams(server, [run_id], 8) as viewers:
-        redis_server.hang()
+        shared_store.hang()
         fake_workspace.end_run(run_id)
         for viewer in viewers:
             assert [event.name for event in viewer] == ["message", "end"]
     assert server.responding_worker()
+
+
+def test_two_instances_of_an_app_cost_the_polls_of_one(
+    start_server: StartServer,
+    fake_workspace: FakeWorkspace,
+    run_id: int,
+    postgres_store: PostgresStore,
+    tmp_path: Path,
+) -> None:
+    """As on Databricks Apps, where up to five instances share a database and no Redis."""
+    with ExitStack() as stack:
+        for _ in range(2):
+            server = start_server(
+                gthread(2, f"--workers={WORKERS // 2}"),
+                LAKEFLOW_JOBS_POLL_INTERVAL=str(POLL_INTERVAL_SECONDS),
+                DATABRICKS_CONFIG_FILE=str(tmp_path / "none"),  # as on each instance
+                LAKEFLOW_JOBS_RECORD_URL=postgres_store.url,
+                LAKEFLOW_JOBS_CACHE=json.dumps({"CACHE_TYPE": postgres_store.config["CACHE_TYPE"]}),
+            )
+            url = f"{server.url}/api/jobs/etl/runs/{run_id}/stream"
+            viewers = [stack.enter_context(Stream.open(url)) for _ in range(10)]
+            for viewer in viewers:
+                assert next(viewer).json["outcome"] == "running"
+        fake_workspace.wait_for_polls(2)
+        assert polls_per_interval(fake_workspace) <= 1.2
+
+
+def test_connections_cut_during_a_run_cost_no_event(
+    start_server: StartServer,
+    fake_workspace: FakeWorkspace,
+    run_id: int,
+    postgres_server: PostgresServer,
+    postgres_store: PostgresStore,
+) -> None:
+    server = start_server(
+        gthread(4, f"--workers={WORKERS}"),
+        LAKEFLOW_JOBS_POLL_INTERVAL=str(POLL_INTERVAL_SECONDS),
+        LAKEFLOW_JOBS_CACHE=json.dumps(postgres_store.config),
+    )
+    with open_streams(server, [run_id], 20) as viewers:
+        for _ in range(5):
+            fake_workspace.wait_for_polls(1)
+            assert postgres_server.cut_connections(postgres_store.database) >= 1
+        postgres_server.restart()
+        assert polls_per_interval(fake_workspace) <= 1.2, "it is shared all the time"
+        postgres_server.cut_connections(postgres_store.database)
+        fake_workspace.end_run(run_id)
+        for viewer in viewers:
+            assert [event.name for event in viewer] == ["message", "end"]
+    assert "Traceback" not in server.log

@@ -1,0 +1,51 @@
+"""Connections to Postgres that end when the server does not respond in time.
+
+Only apps with a database of Postgres import this module: psycopg is the user's choice.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Generator
+from typing import Any, TypeVar
+
+import psycopg
+
+T = TypeVar("T")
+
+
+class ResponseTimeout(psycopg.OperationalError, TimeoutError):
+    """The server did not respond in time, so the connection was closed."""
+
+
+class TimedConnection(psycopg.Connection[Any]):
+    """A connection that is closed if a statement takes too long.
+
+    The driver waits forever, and a server that is paused cannot enforce a timeout of its own.
+    """
+
+    #: The maximum seconds for one statement.
+    timeout = math.inf
+
+    def wait(self, gen: Generator[Any, Any, T], *args: Any, **options: Any) -> T:
+        deadline = time.monotonic() + self.timeout
+        try:
+            return super().wait(_limit(gen, deadline), *args, **options)
+        except ResponseTimeout:
+            self.pgconn.finish()
+            raise
+
+
+def _limit(gen: Generator[Any, Any, T], deadline: float) -> Generator[Any, Any, T]:
+    """Run a generator of the driver; give up where nothing arrived until the deadline."""
+    try:
+        wanted = next(gen)
+        while True:
+            ready = yield wanted
+            if not ready and time.monotonic() >= deadline:
+                raise ResponseTimeout("the server did not respond in time")
+            wanted = gen.send(ready)
+    except StopIteration as end:
+        result: T = end.value
+        return result
