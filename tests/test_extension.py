@@ -5,10 +5,8 @@ from __future__ import annotations
 import inspect
 import json
 import re
-import shutil
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -258,33 +256,3 @@ def test_public_methods_have_docstrings(cls: type) -> None:
 def test_public_names_are_sorted_and_exist() -> None:
     assert flask_lakeflow_jobs.__all__ == sorted(flask_lakeflow_jobs.__all__)
     assert all(hasattr(flask_lakeflow_jobs, name) for name in flask_lakeflow_jobs.__all__)
-
-
-#: What the checkout has and the source distribution is to have too.
-SHIPPED = ["docs", "example_app", "flask_lakeflow_jobs", "tests"]
-SHIPPED_FILES = ["CHANGES.md", "LICENSE", "MANIFEST.in", "README.md", "pyproject.toml"]
-SHIPPED_FILES += ["setup.cfg", "tox.ini"]
-MADE = shutil.ignore_patterns("__pycache__", "*.py[co]", ".*", "instance", "*.egg-info", "_build")
-
-
-def test_source_distribution_contains_tests_docs_and_example(tmp_path: Path) -> None:
-    pytest.importorskip("setuptools", minversion="77", reason="builds the distribution")
-    copy = tmp_path / "checkout"
-    copy.mkdir()
-    for name in SHIPPED:
-        shutil.copytree(ROOT / name, copy / name, ignore=MADE)
-    for name in SHIPPED_FILES:
-        shutil.copy(ROOT / name, copy)
-    program = "from setuptools import build_meta; build_meta.build_sdist('dist')"
-    subprocess.run([sys.executable, "-c", program], cwd=copy, check=True, capture_output=True)
-    [archive] = (copy / "dist").glob("*.tar.gz")
-    with tarfile.open(archive) as packed:
-        names = {name.partition("/")[2] for name in packed.getnames()}
-    expected = {
-        str(path.relative_to(copy))
-        for name in SHIPPED
-        for path in (copy / name).rglob("*")
-        if path.is_file()
-    }
-    assert expected | set(SHIPPED_FILES) <= names
-    assert {"tests/test_extension.py", "flask_lakeflow_jobs/py.typed"} <= expected
