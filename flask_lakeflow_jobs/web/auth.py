@@ -129,10 +129,14 @@ class Authorizer:
             raise TypeError(f"{callback!r} returns a coroutine. Make it an 'async def' function.")
         return result
 
-    def find_handle(self, key: str) -> JobHandle | None:
+    def find_handle(self, key: str, action: Action) -> JobHandle | None:
         """Return the app's own handle on a job, before any check; ``None`` if there is no job."""
-        jobs = self._state.settings.jobs
-        return JobHandle(self._state, jobs[key], APP, origin=self._origin) if key in jobs else None
+        job = self._state.settings.jobs.get(key)
+        if job is None:
+            return None
+        if action == "view":  # nothing is recorded
+            return JobHandle(self._state, job, APP)
+        return JobHandle(self._state, job, APP, origin=self._origin)
 
     def find_token_handle(self, key: str) -> JobHandle:
         """Return the app's own handle on a job for a run that sends a token.
@@ -166,7 +170,7 @@ def app_handle(authorizer: Authorizer, key: str, action: Action = "view") -> Job
         which, and names only the jobs that the user may view.
     :raises NotAllowed: the user may view the job, but not do that.
     """
-    handle = authorizer.find_handle(key)
+    handle = authorizer.find_handle(key, action)
     if handle is not None:
         refusal = authorizer.find_refusal(action, handle.job)
         if refusal is None:
