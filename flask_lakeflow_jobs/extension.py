@@ -110,9 +110,9 @@ class LakeflowJobs:
         if self._register_blueprint:
             register_routes(app, settings, clock, url_prefix=self._url_prefix)
         warm_up = state.warm_up if settings.warm_up and settings.jobs else None
-        app.teardown_request(WarmUp(warm_up).after_request)
+        app.after_request(WarmUp(warm_up).after_request)
         if settings.follow:
-            app.teardown_request(self._start_following(app).after_request)
+            app.after_request(self._start_following(app).after_request)
         if settings.console:
             self._serve_console(app, settings.console_prefix)
         app.cli.add_command(command_group)

@@ -8,10 +8,10 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from flask import current_app, request
+from flask import Response, current_app, request
 
 from ..concurrency import reset_after_late_patch, reset_in_new_processes
-from .servers import find_server
+from .servers import Server, find_server
 
 if TYPE_CHECKING:
     from ..following import Follower
@@ -42,13 +42,18 @@ class FollowStart:
         self._first = threading.Lock()
         self._follower: Follower | None = None
 
-    def after_request(self, _: BaseException | None = None) -> None:
-        """Start following, unless it was started or does not fit the server."""
-        if self._is_done or current_app.testing:
-            return
-        server = find_server(request.environ)
-        if server.is_test_client:
-            return
+    def after_request(self, response: Response) -> Response:
+        """Start following, unless it was started or does not fit the server.
+
+        The server is still on the stack, as it would not be when a request is torn down.
+        """
+        if not (self._is_done or current_app.testing):
+            server = find_server(request.environ)
+            if not server.is_test_client:
+                self._start_on(server)
+        return response
+
+    def _start_on(self, server: Server) -> None:
         if server.threads == 1:
             self._is_done = True
             _log.warning(

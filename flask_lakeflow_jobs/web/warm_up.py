@@ -7,11 +7,11 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
-from flask import current_app, request
+from flask import Response, current_app, request
 
 from ..concurrency import reset_after_late_patch, reset_in_new_processes
 from ..errors import LakeflowJobsError
-from .servers import find_server
+from .servers import Server, find_server
 from .sse.limits import limit_connections
 
 _log = logging.getLogger("flask_lakeflow_jobs.upstream")
@@ -36,13 +36,18 @@ class WarmUp:
         self._is_started = False
         self._first = threading.Lock()
 
-    def after_request(self, _: BaseException | None = None) -> None:
-        """Start the warm-up, unless it was started."""
-        if self._is_started or current_app.testing:
-            return
-        server = find_server(request.environ)
-        if server.is_test_client:
-            return
+    def after_request(self, response: Response) -> Response:
+        """Start the warm-up, unless it was started.
+
+        The server is still on the stack, as it would not be when a request is torn down.
+        """
+        if not (self._is_started or current_app.testing):
+            server = find_server(request.environ)
+            if not server.is_test_client:
+                self._start(server)
+        return response
+
+    def _start(self, server: Server) -> None:
         reset_after_late_patch()  # later, it would start a second warm-up
         self._is_started = True
         limit_connections(server)

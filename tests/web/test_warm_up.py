@@ -41,7 +41,7 @@ def serve():
 
 parent = os.getpid()
 app = Flask("host")
-app.teardown_request(WarmUp(warm_up).after_request)
+app.after_request(WarmUp(warm_up).after_request)
 serve(), serve()
 child = os.fork()
 serve(), serve()
@@ -145,7 +145,7 @@ class Counter:
     def make_app(self, **config: Any) -> Flask:
         app = Flask("host")
         app.config.update(config)
-        app.teardown_request(self._after_request)
+        app.after_request(self._after_request)
         return app
 
     def serve(self, **config: Any) -> None:
@@ -186,7 +186,12 @@ def test_warm_up_runs_on_servers_that_look_like_a_test_client(module: str, funct
 def test_warm_up_requests_of_tests_do_not_count() -> None:
     counter = Counter()
     counter.make_app().test_client().get("/missing")
+    with counter.make_app().test_client() as client:
+        client.get("/missing")
+    with counter.make_app().test_request_context("/"):
+        pass
     counter.serve(TESTING=True)
+    join_warm_up()
     assert counter.calls == 0
     counter.serve()
     assert counter.calls == 1
