@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from types import FrameType
 from typing import Any, TypeAlias
 
@@ -215,6 +216,7 @@ def _read_uwsgi(environ: Environ) -> Server | None:
     return Server(
         "uWSGI, gevent" if has_greenlets else "uWSGI",
         threads=int(uwsgi.cores) if is_concurrent else 1,
+        waits_for_streams=True,  # when it reloads: up to its reload-mercy, a minute by default
         request_timeout=harakiri or None,
     )
 
@@ -230,8 +232,20 @@ def _last_number(option: Any) -> float:
 def _read_mod_wsgi(environ: Environ) -> Server | None:
     if "mod_wsgi.version" not in environ:
         return None
-    threads = getattr(sys.modules.get("mod_wsgi"), "threads_per_process", None)
-    return Server("mod_wsgi", threads=threads)
+    module = sys.modules.get("mod_wsgi")
+    threads = getattr(module, "threads_per_process", None)
+    return Server("mod_wsgi", threads=threads, is_stopping=_subscribe_to_stop(module))
+
+
+@cache
+def _subscribe_to_stop(module: Any) -> Callable[[], bool] | None:
+    """Let mod_wsgi announce its stop, once in a process."""
+    subscribe = getattr(module, "subscribe_shutdown", None)  # not in old versions
+    if subscribe is None:
+        return None
+    is_stopping = threading.Event()
+    subscribe(lambda *_, **__: is_stopping.set())
+    return is_stopping.is_set
 
 
 #: The servers that are recognized by the environment of a request, because they are written in C.

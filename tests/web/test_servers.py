@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
-from types import FrameType, SimpleNamespace
+from types import FrameType, ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -231,11 +231,32 @@ def test_find_server_uwsgi_harakiri_is_the_request_timeout(
 
 def test_find_server_mod_wsgi_reads_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     request = {**environ(), "mod_wsgi.version": (5, 0, 2)}
-    monkeypatch.setitem(sys.modules, "mod_wsgi", SimpleNamespace())
-    assert find_server(request).stream_capacity is None
-    module = SimpleNamespace(threads_per_process=15)
+    module = ModuleType("mod_wsgi")
     monkeypatch.setitem(sys.modules, "mod_wsgi", module)
+    assert find_server(request).stream_capacity is None
+    monkeypatch.setattr(module, "threads_per_process", 15, raising=False)
     assert find_server(request).stream_capacity == 11
+
+
+def test_find_server_mod_wsgi_announces_its_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    subscribed: list[Callable[..., None]] = []
+    module = ModuleType("mod_wsgi")
+    monkeypatch.setattr(module, "subscribe_shutdown", subscribed.append, raising=False)
+    monkeypatch.setitem(sys.modules, "mod_wsgi", module)
+    for _ in range(3):
+        find_server({**environ(), "mod_wsgi.version": (5, 0, 2)})
+    (announce,) = subscribed
+    assert not is_closing()
+    announce("process_stopping", shutdown_reason="shutdown_signal")
+    assert is_closing()
+
+
+def test_find_server_uwsgi_keeps_streams_short_for_its_reload(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "uwsgi", SimpleNamespace(opt={}, cores=8))
+    server = find_server({**environ(), "uwsgi.version": b"2"})
+    assert server.max_stream_seconds == SHORT_STREAM_SECONDS
 
 
 def test_find_server_cheroot_counts_the_threads_of_its_server() -> None:
