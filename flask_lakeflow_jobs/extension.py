@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,14 @@ from flask import Flask
 from .cache import SharedCache, cache_namespace
 from .cli import command_group
 from .clock import Clock, SystemClock
-from .concurrency import load_module
+from .concurrency import load_module, run_in_thread
 from .config.jobs import JobConfigs, Policy
 from .config.keys import BUNDLE, CONSOLE, FOLLOW, NOTIFY, RECORD_URL
 from .config.readers import SettingsReader
 from .config.settings import AppSettings, load_settings
 from .errors import ConfigurationError, UpstreamUnavailable
 from .identity import UserLoader
+from .maintenance import Maintenance
 from .state import EXTENSION_KEY, AppState, database_credentials
 from .web.blueprint import register_routes
 from .web.following import FollowStart
@@ -110,6 +112,9 @@ class LakeflowJobs:
         if self._register_blueprint:
             register_routes(app, settings, clock, url_prefix=self._url_prefix)
         warm_up = state.warm_up if settings.warm_up and settings.jobs else None
+        if state.record is not None:
+            maintenance = Maintenance(state, state.record)
+            warm_up = partial(_maintain_and_warm_up, maintenance, warm_up)
         app.after_request(WarmUp(warm_up).after_request)
         if settings.follow:
             app.after_request(self._start_following(app).after_request)
@@ -167,6 +172,12 @@ def _connect(settings: AppSettings, instance: Path, cache: SharedCache, clock: C
             raise UpstreamUnavailable(f"The local workspace cannot start: {error}") from error
 
     return Upstream(settings, start_local, cache, clock, get_call_timeout)
+
+
+def _maintain_and_warm_up(maintenance: Maintenance, warm_up: Callable[[], None] | None) -> None:
+    run_in_thread(maintenance.run_forever)
+    if warm_up is not None:
+        warm_up()
 
 
 def _open_record(app: Flask, settings: AppSettings, instance: Path, clock: Clock) -> Record | None:

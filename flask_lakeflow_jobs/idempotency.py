@@ -19,7 +19,7 @@ from .runs.progress_token import add_token, create_token, find_token_field
 if TYPE_CHECKING:
     from .recording import Actor
     from .runs.outcome import RunStatus
-    from .sdk_types import Run
+    from .sdk_types import BaseRun, Run
     from .state import AppState
     from .upstream.gateway import BoundUpstream
     from .watching.iterator import RunWatch
@@ -238,7 +238,7 @@ def classify_token_use(
 
 
 def compare_parameters(
-    run: Run, fields: Mapping[str, Any], *, ignored: str | None = None
+    run: Run | BaseRun, fields: Mapping[str, Any], *, ignored: str | None = None
 ) -> Comparison:
     """Compare requested parameters with those that a run was started with.
 
@@ -273,7 +273,7 @@ def _compare_parameter(
     return Comparison.DIFFERENT
 
 
-def _stated_parameters(run: Run) -> dict[ParameterName, Any]:
+def _stated_parameters(run: Run | BaseRun) -> dict[ParameterName, Any]:
     fields = run.overriding_parameters.as_dict() if run.overriding_parameters else {}
     fields["job_parameters"] = {
         parameter.name: parameter.value
@@ -283,7 +283,7 @@ def _stated_parameters(run: Run) -> dict[ParameterName, Any]:
     return _by_name(fields)
 
 
-def _defaults(run: Run) -> dict[ParameterName, Any]:
+def _defaults(run: Run | BaseRun) -> dict[ParameterName, Any]:
     return {
         ("job_parameters", str(parameter.name)): parameter.default
         for parameter in run.job_parameters or []

@@ -130,6 +130,13 @@ class AppState:
         latest = self.settings.read_timeout + LATE_INTERVALS * self.settings.poll_interval
         is_late = seconds_since_poll is not None and seconds_since_poll > latest
         is_degraded = is_circuit_open or is_late or self.cache.is_failing
+        record = {}
+        if self.record is not None:
+            is_degraded = is_degraded or self.record.is_failing
+            record = {
+                "recordAvailable": not self.record.is_failing,
+                "recordFailures": self.record.failed_writes,
+            }
         no_streams = {"pushed": 0, "onThreads": 0, "limit": None, "free": None, "sentToPoll": 0}
         return {
             "status": "degraded" if is_degraded else "ok",
@@ -138,6 +145,7 @@ class AppState:
             "secondsSincePoll": seconds_since_poll,
             "circuitBreakerOpen": is_circuit_open,
             "cacheAvailable": not self.cache.is_failing,
+            **record,
         }
 
     def warm_up(self) -> None:

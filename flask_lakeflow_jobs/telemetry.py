@@ -132,6 +132,19 @@ GAUGES = (
         ("cacheAvailable",),
         min,
     ),
+    Gauge(
+        "lakeflow.record.available",
+        "1",
+        "1 while the record can be written, otherwise 0; only in an app with one",
+        ("recordAvailable",),
+        min,
+    ),
+    Gauge(
+        "lakeflow.record.failures",
+        "{write}",
+        "Writes to the record that failed, since the process started",
+        ("recordFailures",),
+    ),
 )
 
 
@@ -176,7 +189,7 @@ def _observe_gauge(gauge: Gauge, options: object) -> Iterator[Measured]:
     for app in list(_observed):
         value: Any = app.health()
         for key in gauge.path:
-            value = value[key]
+            value = value.get(key)
         if value is not None:
             values.append(float(value))
     if values:

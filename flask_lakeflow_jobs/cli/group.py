@@ -22,6 +22,7 @@ COMMANDS = {
     "local": ".local:local",
     "logs": ".logs:logs",
     "output": ".show:output",
+    "record": ".record:record",
     "repair": ".run:repair",
     "run": ".run:run",
     "runs": ".show:runs",

@@ -330,6 +330,14 @@ class RecordedRuns(RecordBase):
         with self._read() as connection:
             return [_parse(row) for row in connection.execute(statement)]
 
+    def find_known_runs(self, job_id: int, run_ids: Sequence[int]) -> set[int]:
+        """Return which of some runs of a job the record has."""
+        statement = sa.select(runs.c.run_id).where(
+            runs.c.job_id == job_id, runs.c.run_id.in_(run_ids)
+        )
+        with self._read() as connection:
+            return set(connection.scalars(statement))
+
     def list_runs(
         self,
         filters: RunFilter = ALL_RUNS,
@@ -355,14 +363,12 @@ class RecordedRuns(RecordBase):
             return list(islice(newest, limit))
 
     def prune(self, before: int) -> int:
-        """Delete ended runs that were requested earlier, their deliveries, and earlier actions.
+        """Delete runs that were requested earlier and do not continue, with their deliveries.
 
         :param before: milliseconds since the epoch.
         :return: how many runs were deleted.
         """
-        is_old = sa.and_(
-            runs.c.requested_at < before, runs.c.state.not_in([state.value for state in UNFINISHED])
-        )
+        is_old = sa.and_(runs.c.requested_at < before, runs.c.state != RowState.STARTED.value)
         batch = sa.select(runs.c.id).where(is_old).limit(PRUNE_BATCH)
         statement = runs.delete().where(runs.c.id.in_(batch))
         deleted = 0
@@ -372,9 +378,18 @@ class RecordedRuns(RecordBase):
 
 
 def _take_over(connection: sa.Connection, found: Any, row_id: int) -> dict[str, Any]:
-    """Move a run that was found in the meantime into its request's row, and return its values."""
+    """Move a run into its request's row, and return its values.
+
+    :param found: the row that has the run: one that was found in the meantime, or a request to
+        which the run was ascribed before the response to the right one arrived.
+    """
     connection.execute(deliveries.update().where(deliveries.c.run == found.id).values(run=row_id))
-    connection.execute(runs.delete().where(runs.c.id == found.id))
+    is_found = runs.c.id == found.id
+    if found.source == "found":
+        connection.execute(runs.delete().where(is_found))
+    else:
+        reopened = {"run_id": None, "state": RowState.REQUESTED.value, "ended_at": None, "ends": 0}
+        connection.execute(runs.update().where(is_found).values(**reopened, outcome=None))
     names = ("state", "started_at", "ended_at", "outcome", "error", "attempts", "repairs", "ends")
     return {name: getattr(found, name) for name in (*names, "page_url")}
 

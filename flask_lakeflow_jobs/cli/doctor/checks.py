@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
 import click
@@ -22,7 +22,7 @@ from werkzeug.routing import BuildError
 from ...concurrency import descriptor_limit
 from ...config import keys
 from ...config.jobs import JOB_PREFIX, Job, build_env_name
-from ...errors import LakeflowJobsError
+from ...errors import DatabaseUnavailable, LakeflowJobsError, RecordOutdated
 from ...idempotency import CLOCK_SKEW_SECONDS
 from ...identity import APP
 from ...runs.ids import parse_id
@@ -35,6 +35,9 @@ from .app_yaml import AppYaml, binding_lines, check_app_yaml, read_app_yaml
 from .findings import Finding, format_findings, worst_exit_code
 from .permissions import check_parameters, check_permissions, report_unreadable_job
 from .server import RUNNING, check_descriptors, check_running_server, check_server
+
+if TYPE_CHECKING:
+    from ...record.store import Record
 
 #: A variable that Databricks Apps sets. Source: Databricks Apps documentation, "system-env".
 ON_APPS = "DATABRICKS_APP_NAME"
@@ -154,6 +157,8 @@ def run_checks(setup: Setup) -> Iterator[Finding]:
         yield _check_running_server(setup.url)
     yield check_descriptors(descriptor_limit())
     yield _check_cache(setup.state)
+    if setup.state.record is not None:
+        yield check_record(setup.state.record)
     if app_yaml is not None:
         job_keys = [
             key for key in settings.jobs if settings.bundle or build_env_name(key) in setup.environ
@@ -337,6 +342,18 @@ def _check_access(setup: Setup) -> Iterator[Finding]:
                 "It runs as its users, but Databricks Apps has no 'jobs' scope for their tokens.",
                 "Let it run as the app, and use a policy to decide who may do what.",
             )
+
+
+def check_record(record: Record) -> Finding:
+    """Check that the record can be read, and has the tables of this version."""
+    try:
+        record.check_schema()
+        record.list_unresolved_runs(0, limit=1)
+    except RecordOutdated as error:
+        return Finding.failure("record", error, "")
+    except DatabaseUnavailable as error:
+        return Finding.failure("record", error, f"Check {keys.RECORD_URL.name} and the server.")
+    return Finding.ok("record", f"{record.database.address} can be read.")
 
 
 def _check_cache(state: AppState) -> Finding:

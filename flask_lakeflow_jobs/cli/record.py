@@ -1,0 +1,310 @@
+"""``flask jobs record``: show, export and maintain the record of runs and actions."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+
+import click
+from flask.cli import AppGroup, with_appcontext
+
+from ..config.keys import RECORD_DAYS, RECORD_URL
+from ..errors import ConfigurationError
+from .formatting import format_datetime
+from .handles import get_state
+from .options import output_option
+from .output import print_document, print_progress, print_result, table_width
+from .tables import format_table
+
+if TYPE_CHECKING:
+    from ..record.pages import PageToken
+    from ..record.store import Record
+
+    Command = TypeVar("Command", bound=Callable[..., Any])
+
+#: Rows that an export reads at once.
+PAGE_SIZE = 500
+
+
+class Row(Protocol):
+    """A run or an action of the record."""
+
+    @property
+    def page_token(self) -> PageToken: ...
+
+
+R = TypeVar("R", bound=Row)
+
+
+@click.group(cls=AppGroup)
+def record() -> None:
+    """Show, export and maintain the record of runs and actions."""
+
+
+def get_record() -> Record:
+    """Return the record of the current app.
+
+    :raises ConfigurationError: the app has none.
+    """
+    found = get_state().record
+    if found is None:
+        raise ConfigurationError(
+            f"This app has no record. Set {RECORD_URL.name} to true or to the URL of a database."
+        )
+    return found
+
+
+def parse_time(text: str) -> int:
+    """Parse a date or a date and time to milliseconds since the epoch. Without a zone, it is local.
+
+    :raises click.BadParameter: it is neither.
+    """
+    try:
+        return round(dt.datetime.fromisoformat(text).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        raise click.BadParameter(
+            f"{text!r} is not a time. Use 2025-01-31 or 2025-01-31T12:30."
+        ) from None
+
+
+def filter_options(command: Command) -> Command:
+    """Add the options that select rows; the command gets ``selects_actions`` and ``filters``."""
+
+    @click.option("--job", "jobs", metavar="KEY", multiple=True, help="Only this job. Repeatable.")
+    @click.option("--by", metavar="NAME", help="Only what this person or user requested.")
+    @click.option("--outcome", metavar="OUTCOME", help="Only runs with this outcome.")
+    @click.option(
+        "--since", type=parse_time, metavar="TIME", help="Not before a date, such as 2025-01-31."
+    )
+    @click.option("--until", type=parse_time, metavar="TIME", help="Before a date.")
+    @click.option("--actions", "selects_actions", is_flag=True, help="Actions in place of runs.")
+    @wraps(command)
+    def with_filters(
+        *args: Any,
+        jobs: tuple[str, ...],
+        by: str | None,
+        outcome: str | None,
+        since: int | None,
+        until: int | None,
+        selects_actions: bool,
+        **kwargs: Any,
+    ) -> Any:
+        if selects_actions and outcome is not None:
+            raise click.UsageError("Actions have no outcome. Omit --outcome or --actions.")
+        filters = {
+            "job_keys": jobs or None,
+            "requested_by": by,
+            "since": since,
+            "until": until,
+            **({} if selects_actions else {"outcome": outcome}),
+        }
+        return command(*args, selects_actions=selects_actions, filters=filters, **kwargs)
+
+    return cast("Command", with_filters)
+
+
+@record.command()
+@with_appcontext
+def upgrade() -> None:
+    """Create the tables of the record, or bring them to the newest version."""
+    from ..record.versions import upgrade as upgrade_schema  # the extra "record"
+
+    before, after = upgrade_schema(get_record().database)
+    if before == after:
+        print_progress(f"The record has version {after} already.")
+    else:
+        print_progress(f"The record has version {after} now.")
+
+
+@record.command()
+@with_appcontext
+@filter_options
+@click.option(
+    "--undelivered",
+    is_flag=True,
+    help="Ends that have not reached a receiver, with the last error, in place of runs.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=20,
+    show_default=True,
+    help="Maximum number of rows.",
+)
+@output_option
+def show(
+    selects_actions: bool, filters: dict[str, Any], undelivered: bool, limit: int, as_json: bool
+) -> None:
+    """Show recorded runs, newest first; or actions, or what could not be delivered."""
+    found = get_record()
+    rows: Sequence[Any]
+    if undelivered:
+        name, format_rows = "deliveries", format_deliveries
+        rows = found.list_undelivered(limit)
+    else:
+        name, format_rows = (
+            ("actions", format_actions) if selects_actions else ("runs", format_runs)
+        )
+        rows = _read_page(found, selects_actions, filters, limit)
+    if as_json:
+        print_document({name: [asdict(cast("Any", row)) for row in rows]})
+    elif rows:
+        print_result("\n".join(format_rows(rows)))
+    else:
+        print_progress(f"The record has no such {name}.")
+
+
+@record.command()
+@with_appcontext
+@filter_options
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(["csv", "json"]),
+    default="csv",
+    show_default=True,
+    help="JSON has one object per line.",
+)
+def export(selects_actions: bool, filters: dict[str, Any], file_format: str) -> None:
+    """Print all recorded runs or actions, newest first, as CSV or JSON.
+
+    Times are in milliseconds since the epoch.
+    """
+    rows = _read_all(get_record(), selects_actions, filters)
+    write = _format_csv if file_format == "csv" else _format_json_lines
+    for text in write(rows):
+        print_result(text)
+
+
+@record.command()
+@with_appcontext
+@click.option(
+    "--days",
+    type=click.FloatRange(min=0),
+    metavar="N",
+    help=f"Keep what is younger.  [default: {RECORD_DAYS.name}]",
+)
+def prune(days: float | None) -> None:
+    """Delete old runs and actions. Runs that have not ended stay.
+
+    The app does the same once a day.
+    """
+    from ..maintenance import Maintenance
+
+    state = get_state()
+    days = state.settings.record_days if days is None else days
+    runs, actions = Maintenance(state, get_record()).prune(days)
+    print_progress(f"Deleted {runs} runs and {actions} actions that were older than {days:g} days.")
+
+
+def _read_page(
+    found: Record,
+    selects_actions: bool,
+    filters: Mapping[str, Any],
+    limit: int,
+    token: PageToken | None = None,
+) -> Sequence[Row]:
+    if selects_actions:
+        return found.list_actions(**filters, limit=limit, token=token)
+    from ..record.runs import RunFilter  # the extra "record"
+
+    return found.list_runs(RunFilter(**filters), limit=limit, token=token)
+
+
+def _read_all(found: Record, selects_actions: bool, filters: Mapping[str, Any]) -> Iterator[Row]:
+    token = None
+    while page := _read_page(found, selects_actions, filters, PAGE_SIZE, token):
+        yield from page
+        token = page[-1].page_token
+
+
+def _format_csv(rows: Iterator[Any]) -> Iterator[str]:
+    """Yield the header and one line per row, without names of columns if there are no rows."""
+    header: list[str] = []
+    for row in rows:
+        values = asdict(row)
+        if not header:
+            header = list(values)
+            yield _format_csv_line(header)
+        yield _format_csv_line([_to_cell(value) for value in values.values()])
+
+
+def _format_csv_line(cells: Sequence[str]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="").writerow(cells)
+    return buffer.getvalue()
+
+
+def _to_cell(value: Any) -> str:
+    """Return a cell that no spreadsheet takes for a formula."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text
+
+
+def _format_json_lines(rows: Iterator[Any]) -> Iterator[str]:
+    for row in rows:
+        yield json.dumps(asdict(row))
+
+
+def format_runs(rows: Sequence[Any]) -> list[str]:
+    return format_table(
+        ["RUN ID", "JOB", "STATE", "REQUESTED", "ENDED", "BY", "ERROR"],
+        (
+            [
+                str(row.run_id or "-"),
+                row.job_key,
+                row.outcome or row.state.value,
+                format_datetime(row.requested_at),
+                format_datetime(row.ended_at),
+                row.requested_by or "",
+                row.error or "",
+            ]
+            for row in rows
+        ),
+        table_width(),
+    )
+
+
+def format_actions(rows: Sequence[Any]) -> list[str]:
+    return format_table(
+        ["TIME", "ACTION", "RESULT", "JOB", "RUN ID", "BY", "FROM", "DETAIL"],
+        (
+            [
+                format_datetime(row.at),
+                row.action,
+                row.result,
+                row.job_key,
+                str(row.run_id or ""),
+                row.requested_by or "",
+                f"{row.source} {row.address or ''}".strip(),
+                row.detail or "",
+            ]
+            for row in rows
+        ),
+        table_width(),
+    )
+
+
+def format_deliveries(rows: Sequence[Any]) -> list[str]:
+    return format_table(
+        ["RUN ID", "JOB", "RECEIVER", "ATTEMPTS", "STATE", "ERROR"],
+        (
+            [
+                str(row.run_id),
+                row.job_key,
+                row.receiver,
+                str(row.attempts),
+                "given up" if row.failed_at else f"next {format_datetime(row.next_attempt_at)}",
+                row.last_error or "",
+            ]
+            for row in rows
+        ),
+        table_width(),
+    )

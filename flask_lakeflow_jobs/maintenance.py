@@ -1,0 +1,182 @@
+"""The upkeep of the record, by one process at a time: unanswered requests, and old rows."""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from .errors import DatabaseUnavailable, LakeflowJobsError, RecordOutdated
+from .idempotency import CLOCK_SKEW_SECONDS, Comparison, compare_parameters
+from .identity import APP
+from .runs.redaction import redact
+
+if TYPE_CHECKING:
+    from .config.jobs import Job
+    from .record.runs import RecordedRun
+    from .record.store import Record
+    from .sdk_types import BaseRun
+    from .state import AppState
+
+RESOLVE_LEASE, PRUNE_LEASE = "resolve", "prune"
+
+#: Longer than it takes to resolve the requests of one job.
+RESOLVE_SECONDS = 120.0
+
+DAY_SECONDS = 24 * 3600.0
+
+#: The wait between two rounds, and while requests are unanswered.
+IDLE_SECONDS, BUSY_SECONDS = 600.0, 15.0
+
+#: As many runs of a job are compared with unanswered requests.
+MAX_CANDIDATES = 1_000
+
+NOT_STARTED = (
+    "The app ended before the workspace responded. The workspace has no run of this request."
+)
+
+_log = logging.getLogger("flask_lakeflow_jobs")
+
+
+class Maintenance:
+    """Keeps the record of one app in order.
+
+    :param state: of an app with a record.
+    """
+
+    def __init__(self, state: AppState, record: Record) -> None:
+        self._state = state
+        self._record = record
+
+    def run_forever(self) -> None:
+        """Run a round now, and others later. Never return."""
+        while True:
+            self._state.clock.sleep(self.run_round())
+
+    def run_round(self) -> float:
+        """Do what is due, unless another process does it.
+
+        :return: seconds until the next round.
+        """
+        try:
+            self._prune_once_a_day()
+            return BUSY_SECONDS if self._resolve() else IDLE_SECONDS
+        except (DatabaseUnavailable, RecordOutdated) as error:
+            _log.info("The record is not maintained: %s", error)
+        except Exception:
+            _log.exception("Unexpected error while the record was maintained.")
+        return IDLE_SECONDS
+
+    def _prune_once_a_day(self) -> None:
+        # Nobody renews or releases this lease, so it comes free once a day.
+        if self._record.acquire_lease(PRUNE_LEASE, uuid.uuid4().hex, DAY_SECONDS):
+            self.prune(self._state.settings.record_days)
+
+    def prune(self, days: float) -> tuple[int, int]:
+        """Delete runs and actions that are older than some days, except runs that continue.
+
+        :return: how many runs and how many actions were deleted.
+        """
+        before = round((self._state.clock.now() - days * DAY_SECONDS) * 1000)
+        return self._record.prune(before), self._record.prune_actions(before)
+
+    def _resolve(self) -> bool:
+        """Resolve requests without a response, unless another process does.
+
+        :return: whether there are any.
+        """
+        now = round(self._state.clock.now() * 1000)
+        rows = self._record.list_unresolved_runs(now)
+        if not rows:
+            return False
+        holder = uuid.uuid4().hex
+        if self._record.acquire_lease(RESOLVE_LEASE, holder, RESOLVE_SECONDS):
+            try:
+                self.resolve_requests()
+            finally:
+                self._record.release_lease(RESOLVE_LEASE, holder)
+        return True
+
+    def resolve_requests(self) -> None:
+        """Find the runs of requests whose process ended before the workspace responded.
+
+        The Jobs API cannot be asked for the run of a token: it would start one. So the runs of the
+        job since the request are compared with it. A request without such a run was not carried
+        out: its process has had the time to send it and to wait for the response.
+        """
+        settled = self._state.clock.now() - self._state.settings.write_timeout - CLOCK_SKEW_SECONDS
+        rows = self._record.list_unresolved_runs(round(settled * 1000))
+        for key, group in groupby(sorted(rows, key=lambda row: row.job_key), _job_of):
+            job = self._state.settings.jobs.get(key[0])
+            if job is None or job.job_id != key[1]:  # of another app, or of a job that was removed
+                continue
+            try:
+                self._resolve_job(job, list(group))
+            except LakeflowJobsError as error:
+                _log.info("The requests of %s are resolved later: %s", job.key, error)
+
+    def _resolve_job(self, job: Job, rows: Sequence[RecordedRun]) -> None:
+        window = round((self._state.settings.write_timeout + CLOCK_SKEW_SECONDS) * 1000)
+        listed = self._state.upstream.bind(APP, job).list_runs(
+            MAX_CANDIDATES,
+            expand_tasks=True,  # otherwise the workspace leaves job parameters out
+            start_time_from=rows[0].requested_at - window,
+            start_time_to=rows[-1].requested_at + window,
+        )
+        parse = self._state.upstream.parse_base_run
+        runs = [parse(redact(run.document, job.secret_overrides)) for run in listed]
+        known = self._record.find_known_runs(job.job_id, [int(run.run_id or 0) for run in runs])
+        candidates = [run for run in runs if run.run_id not in known]
+        ignored = self._state.settings.progress_parameter
+        found = match_requests(rows, candidates, window, ignored=ignored)
+        for row in rows:
+            if (run_id := found.get(row.id)) is not None:
+                self._record.complete_run(row.id, run_id)
+            else:
+                self._record.fail_run(row.id, NOT_STARTED)
+        _log.info(
+            "Requests of %s without a response: %d runs found, %d not started.",
+            *(job.key, len(found), len(rows) - len(found)),
+        )
+
+
+def match_requests(
+    rows: Iterable[RecordedRun],
+    runs: Iterable[BaseRun],
+    window: int,
+    *,
+    ignored: str | None = None,
+) -> dict[int, int]:
+    """Return which run each request has started: the first in time with its parameters. Pure.
+
+    A run that does not state its parameters fits only where no other run does.
+
+    :param rows: oldest first.
+    :param runs: of the same job, that belong to no other request; redacted like the requests.
+    :param window: milliseconds from the request in which its run has started.
+    :param ignored: the name of a parameter that is not compared.
+    :return: row → run id.
+    """
+    free = sorted(runs, key=lambda run: (run.start_time or 0, run.run_id or 0))
+    skew = round(CLOCK_SKEW_SECONDS * 1000)
+    found: dict[int, int] = {}
+    for row in rows:
+        fields = json.loads(row.params or "{}")
+        in_time = [
+            run for run in free if -skew <= (run.start_time or 0) - row.requested_at <= window
+        ]
+        by_result = {
+            compare_parameters(run, fields, ignored=ignored): run for run in reversed(in_time)
+        }
+        run = by_result.get(Comparison.SAME) or by_result.get(Comparison.UNKNOWN)
+        if run is not None:
+            found[row.id] = int(run.run_id or 0)
+            free.remove(run)
+    return found
+
+
+def _job_of(row: RecordedRun) -> tuple[str, int]:
+    return row.job_key, row.job_id

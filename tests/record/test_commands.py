@@ -1,0 +1,160 @@
+"""``flask jobs record``."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from flask import Flask
+
+from flask_lakeflow_jobs.cli.record import parse_time
+from flask_lakeflow_jobs.record.store import Record
+from flask_lakeflow_jobs.record.values import Action
+from flask_lakeflow_jobs.state import EXTENSION_KEY
+from tests.clocks import FakeClock
+from tests.record.rows import add_run, end
+
+MakeApp = Callable[..., Flask]
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def app(make_app: MakeApp, clock: FakeClock) -> Flask:
+    return make_app(LAKEFLOW_JOBS_RECORD_URL=True, clock=clock)
+
+
+@pytest.fixture
+def record(app: Flask) -> Record:
+    record: Record | None = app.extensions[EXTENSION_KEY].record
+    assert record is not None
+    return record
+
+
+def run(app: Flask, *arguments: str) -> Result:
+    return app.test_cli_runner().invoke(args=["jobs", "record", *arguments])
+
+
+def test_commands_without_record_name_key(make_app: MakeApp) -> None:
+    result = run(make_app(), "show")
+    assert result.exit_code == 2
+    assert "Set LAKEFLOW_JOBS_RECORD_URL" in result.stderr
+
+
+def test_upgrade_creates_tables_once(make_app: MakeApp, tmp_path: Path) -> None:
+    app = make_app(LAKEFLOW_JOBS_RECORD_URL=f"sqlite:///{tmp_path}/record.sqlite3")
+    assert "flask jobs record upgrade" in run(app, "show").stderr
+    assert "has version 0001 now" in run(app, "upgrade").stderr
+    assert "has version 0001 already" in run(app, "upgrade").stderr
+    assert "no such runs" in run(app, "show").stderr
+
+
+def test_show_filters_runs(app: Flask, record: Record) -> None:
+    add_run(record, 7, "etl", requested_by="ada")
+    add_run(record, 8, "report", requested_by="bob")
+    record.finish_run(end(8, "failed", error="Boom"))
+    result = run(app, "show")
+    assert result.output.index("report") < result.output.index("etl")
+    for arguments in (["--job", "report"], ["--by", "bob"], ["--outcome", "failed"]):
+        result = run(app, "show", *arguments)
+        assert "Boom" in result.output
+        assert "etl" not in result.output
+
+
+def test_show_json_has_all_fields(app: Flask, record: Record) -> None:
+    add_run(record, 7, params='{"day": 1}')
+    (shown,) = json.loads(run(app, "show", "--json").stdout)["runs"]
+    assert (shown["run_id"], shown["state"], shown["params"]) == (7, "started", '{"day": 1}')
+
+
+def test_show_actions_says_who_did_what(app: Flask, record: Record) -> None:
+    record.record_action(
+        Action("cancel", "refused", "etl", 1, 7, "mallory", source="http", address="192.0.2.7")
+    )
+    output = run(app, "show", "--actions").output
+    for text in ("cancel", "refused", "mallory", "http 192.0.2.7"):
+        assert text in output
+
+
+def test_show_actions_with_outcome_is_usage_error(app: Flask) -> None:
+    assert run(app, "show", "--actions", "--outcome", "failed").exit_code == 2
+
+
+def test_show_undelivered_shows_last_error(app: Flask, record: Record) -> None:
+    add_run(record, 7)
+    record.finish_run(end(7), ["app.send_mail"])
+    (delivery,) = record.list_due_deliveries()
+    record.claim_delivery(delivery.delivery_id, "here", 10)
+    record.fail_delivery(delivery.delivery_id, "SMTPError: no")
+    output = run(app, "show", "--undelivered").output
+    for text in ("app.send_mail", "given up", "SMTPError: no"):
+        assert text in output
+
+
+def test_export_csv_has_every_row(app: Flask, record: Record, clock: FakeClock) -> None:
+    for run_id in range(3):
+        add_run(record, run_id, requested_by="=HYPERLINK(1)")
+        clock.sleep(1)
+    rows = list(csv.DictReader(io.StringIO(run(app, "export").stdout)))
+    assert [row["run_id"] for row in rows] == ["2", "1", "0"]
+    assert {row["requested_by"] for row in rows} == {"'=HYPERLINK(1)"}
+
+
+def test_export_json_has_one_object_per_line(app: Flask, record: Record) -> None:
+    add_run(record, 7)
+    add_run(record, 8)
+    lines = run(app, "export", "--format", "json").stdout.splitlines()
+    assert [json.loads(line)["run_id"] for line in lines] == [8, 7]
+
+
+def test_prune_deletes_older_rows(app: Flask, record: Record, clock: FakeClock) -> None:
+    add_run(record, 7)
+    record.finish_run(end(7))
+    record.record_action(Action("trigger", "accepted", "etl", 1, 7))
+    clock.sleep(10 * 24 * 3600)
+    assert "Deleted 0 runs and 0 actions" in run(app, "prune").stderr
+    result = run(app, "prune", "--days", "9")
+    assert "Deleted 1 runs and 1 actions that were older than 9 days" in result.stderr
+    assert record.list_runs() == []
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2025-13-01", ""])
+def test_show_invalid_time_is_usage_error(app: Flask, text: str) -> None:
+    result = run(app, "show", "--since", text)
+    assert result.exit_code == 2
+    assert "is not a time" in result.stderr
+
+
+def test_parse_time_with_zone_is_milliseconds() -> None:
+    assert parse_time("1970-01-01T00:00:01+00:00") == 1_000
+
+
+def test_doctor_old_record_names_command(make_app: MakeApp, tmp_path: Path) -> None:
+    app = make_app(LAKEFLOW_JOBS_RECORD_URL=f"sqlite:///{tmp_path}/record.sqlite3")
+    findings = doctor(app)
+    assert findings["record"]["level"] == "error"
+    assert "flask jobs record upgrade" in findings["record"]["message"]
+    run(app, "upgrade")
+    assert doctor(app)["record"]["level"] == "ok"
+
+
+def test_doctor_unreachable_record_is_error_without_password(make_app: MakeApp) -> None:
+    url = "postgresql+psycopg://app:s3cret@127.0.0.1:9/name"
+    finding = doctor(make_app(LAKEFLOW_JOBS_RECORD_URL=url))["record"]
+    assert finding["level"] == "error"
+    assert "does not respond" in finding["message"]
+    assert "s3cret" not in json.dumps(finding)
+
+
+def doctor(app: Flask) -> dict[str, Any]:
+    result = app.test_cli_runner().invoke(args=["jobs", "doctor", "--json"])
+    return {finding["about"]: finding for finding in json.loads(result.stdout)["findings"]}
