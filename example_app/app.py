@@ -50,6 +50,7 @@ def create_app(instance_path: str | None = None) -> Flask:
     app = Flask(__name__, instance_path=instance_path)
     app.config["LAKEFLOW_JOBS_BUNDLE"] = str(BUNDLE)
     app.config["LAKEFLOW_JOBS_CONSOLE"] = True
+    app.config["LAKEFLOW_JOBS_RECORD_URL"] = True
     LakeflowJobs(
         app,
         jobs={
