@@ -50,9 +50,13 @@ def is_installed() -> bool:
 
 
 class PostgresServer:
-    """A Postgres server with a cluster of its own in a temporary folder."""
+    """A Postgres server with a cluster of its own in a temporary folder.
 
-    def __init__(self) -> None:
+    :param settings: names and values of its configuration.
+    """
+
+    def __init__(self, settings: Mapping[str, str] = SETTINGS) -> None:
+        self._settings = settings
         self._folder = Path(tempfile.mkdtemp(prefix="postgres-"))
         # The server refuses to run as root.
         self._as_user: Mapping[str, Any] = {}
@@ -88,7 +92,7 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start the server, on the same port each time."""
-        options = [f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items()]
+        options = [f"--{name.replace('_', '-')}={value}" for name, value in self._settings.items()]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [

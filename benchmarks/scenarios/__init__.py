@@ -12,6 +12,7 @@ from . import (
     fanout,
     pages,
     reading,
+    recording,
     reloading,
     serving,
     silence,
@@ -39,6 +40,8 @@ SCENARIOS: Mapping[str, Callable[[Bench], list[Row]]] = {
     "throughput": throughput.throughput,
     "on-behalf": reading.on_behalf,
     "pages": pages.pages,
+    "recording": recording.recording,
+    "listing": recording.listing,
     "silence": silence.silence,
     "document": document.document,
 }
@@ -82,6 +85,12 @@ GROUPS = (
         "One machine of two cores serves thousands of reads and more than a thousand triggers a"
         " second, far above the rate limits of a workspace.",
         ("throughput", "on-behalf", "pages"),
+    ),
+    Group(
+        "What the record costs",
+        "With a record in SQLite or Postgres, most of the triggers a second remain, and pages of a"
+        " long record stay fast.",
+        ("recording", "listing"),
     ),
     Group(
         "What happens while the workspace is silent",

@@ -60,14 +60,14 @@ def throughput(bench: Bench) -> list[Row]:
         reads: dict[str, list[float]] = {"ours": [], "appkit": [], "appkit26": []}
         triggers: dict[str, list[float]] = {"ours": [], "appkit": [], "appkit26": [], "sdk": []}
         for _ in range(rounds):
-            bare_wsgi.append(_rate(wrk, ports["wsgi"], "/ping", seconds))
-            empty.append(_rate(wrk, ports["ours"], "/ping", seconds))
+            bare_wsgi.append(measure_rate(wrk, ports["wsgi"], "/ping", seconds))
+            empty.append(measure_rate(wrk, ports["ours"], "/ping", seconds))
             for name, rates in reads.items():
-                rates.append(_rate(wrk, ports[name], f"{jobs}/status", seconds))
+                rates.append(measure_rate(wrk, ports[name], f"{jobs}/status", seconds))
         for _ in range(rounds):
             for name, rates in triggers.items():
                 path = "/run" if name == "sdk" else f"{jobs}/run"
-                rates.append(_rate(wrk, ports[name], path, seconds, "-s", str(TRIGGER)))
+                rates.append(measure_rate(wrk, ports[name], path, seconds, "-s", str(TRIGGER)))
     read, peer_read, newest_read = (median(rates) for rates in reads.values())
     trigger, peer_trigger, newest_trigger, bare = (median(rates) for rates in triggers.values())
     how = (
@@ -108,7 +108,11 @@ def throughput(bench: Bench) -> list[Row]:
     ]
 
 
-def _rate(wrk: str, port: int, path: str, seconds: int, *options: str) -> float:
+def measure_rate(wrk: str, port: int, path: str, seconds: int, *options: str) -> float:
+    """The requests a second that a path serves.
+
+    :param options: of wrk.
+    """
     if not options:
         ask(port, path)
     load = ("-t", "1", "-c", str(CONNECTIONS), "-d", f"{seconds}s")
