@@ -15,6 +15,7 @@ from flask import Flask
 from flask_lakeflow_jobs import (
     InvalidParameters,
     NotAllowed,
+    RecordOutdated,
     UpstreamTimeout,
     current_jobs,
 )
@@ -129,7 +130,29 @@ def test_run_now_record_unavailable_starts_run_and_logs_once(
     assert len(messages) == 1
     assert "cannot be created" in messages[0]
     assert record_of(app).failed_writes == 2
-    assert record_of(app).is_failing
+    numbers = app.test_client().get("/api/jobs/health").get_json()
+    assert (numbers["status"], numbers["recordAvailable"]) == ("degraded", False)
+    assert numbers["recordFailures"] == 2
+
+
+def test_run_now_after_outage_records_again(
+    make_app: MakeApp, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    blocker = tmp_path / "folder"
+    blocker.write_text("")
+    app = make_app(LAKEFLOW_JOBS_RECORD_URL=f"sqlite:///{blocker}/record.sqlite3")
+    with app.app_context():
+        current_jobs["quick"].run_now()
+        blocker.unlink()
+        with pytest.raises(RecordOutdated, match="flask jobs record upgrade"):
+            record_of(app).list_runs()
+    result = app.test_cli_runner().invoke(args=["jobs", "record", "upgrade"])
+    assert result.exit_code == 0, result.output
+    with app.app_context():
+        current_jobs["quick"].run_now()
+    assert len(record_of(app).list_runs()) == 1
+    assert not record_of(app).is_failing
+    assert "Runs and actions are recorded again." in caplog.text
 
 
 def test_trigger_over_http_records_user_and_address(make_app: MakeApp) -> None:

@@ -270,8 +270,8 @@ def test_gauges_are_those_of_the_health_of_all_apps(
     assert not values("lakeflow.poll.age"), "there is nothing to poll"
 
 
-def test_every_gauge_is_a_number_of_the_health(app: Flask) -> None:
-    numbers: Any = health(app)
+def test_every_gauge_is_a_number_of_the_health(make_app: MakeApp) -> None:
+    numbers: Any = health(make_app(LAKEFLOW_JOBS_RECORD_URL=True))
     for gauge in telemetry.GAUGES:
         value = numbers
         for key in gauge.path:
