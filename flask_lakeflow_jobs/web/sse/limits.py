@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,18 +47,28 @@ def descriptor_capacity() -> int:
     return DEFAULT_MAX_SOCKETS if limit is None else max(0, limit * 3 // 4 - RESERVED_DESCRIPTORS)
 
 
-def limit_connections(server: Server, sockets: int = 0) -> None:
-    """Leave an eighth of the files, and two for each thread, to everything else.
+def connection_capacity(threads: int) -> int:
+    """Return for how many connections the process may open files, streams included.
 
-    A gthread worker that accepts a connection without a file for it ends, and it does not count the
-    connections that were handed off.
+    An eighth of the files is left to everything else, and two to each thread that serves a
+    connection.
+    """
+    limit = descriptor_limit()
+    if limit is None:
+        return sys.maxsize
+    files = limit - limit // 8
+    return max(files - 2 * threads, files // 3)
+
+
+def limit_connections(server: Server, sockets: int = 0) -> None:
+    """Let a gthread worker accept only as many connections as there are files for.
+
+    It ends if it has no file for one, and does not count those that were handed off.
 
     :param sockets: streams that hold a socket and no thread.
     """
-    limit = descriptor_limit()
-    if server.limit_connections is not None and limit is not None:
-        threads = server.threads or 0
-        server.limit_connections(limit - limit // 8 - 2 * threads - sockets)
+    if server.limit_connections is not None:
+        server.limit_connections(connection_capacity(server.threads or 0) - sockets)
 
 
 class StreamLimiter:
@@ -142,6 +153,10 @@ class StreamLimiter:
         """
         if is_pushed:
             limit = DEFAULT_MAX_SOCKETS if self._max_streams is None else self._max_streams
+            threads = server.threads or 0
+            connections = connection_capacity(threads)
+            # the others are for other requests, one for each thread if possible
+            limit = min(limit, max(connections - threads, connections // 2))
         else:
             limit = self._thread_limit(server)
         return min(limit, descriptor_capacity())

@@ -17,6 +17,7 @@ from flask_lakeflow_jobs.web.sse.limits import (
     RESERVED_DESCRIPTORS,
     StreamLimiter,
     StreamPermit,
+    connection_capacity,
     descriptor_capacity,
     limit_connections,
     log_once,
@@ -232,6 +233,19 @@ def test_usage_has_the_streams_that_are_held_and_free() -> None:
         assert permit is not None
         permit.release()
     assert limiter.describe_usage() == usage | {"pushed": 0, "onThreads": 0, "free": 3}
+
+
+@pytest.mark.parametrize(
+    ("threads", "connections", "streams"),
+    [(8, 880, 704), (64, 768, 704), (256, 384, 192), (1000, 298, 149)],
+)
+def test_pushed_streams_leave_connections_for_the_threads(
+    monkeypatch: pytest.MonkeyPatch, threads: int, connections: int, streams: int
+) -> None:
+    limit_descriptors(monkeypatch, 1024)
+    server = Server("gthread", threads=threads)
+    assert connection_capacity(threads) == connections
+    assert StreamLimiter(None).capacity(server, is_pushed=True) == streams
 
 
 def test_streams_and_connections_of_a_gthread_worker_share_its_files(
