@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from flask_lakeflow_jobs.cache import SharedCache
 from flask_lakeflow_jobs.record.versions import upgrade
+from flask_lakeflow_jobs.sql_cache import SqlCache
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
 from tests.conftest import MakeApp
 from tests.lakebase import INSTANCE_PATH, PasswordEndpoint
@@ -62,9 +62,11 @@ def app(make_app: MakeApp, lakebase: Lakebase, monkeypatch: pytest.MonkeyPatch) 
     )
 
 
-def cache_of(app: Flask) -> SharedCache:
-    cache: SharedCache = app.extensions["lakeflow_jobs"].cache
-    return cache
+def cache_of(app: Flask) -> SqlCache:
+    """Return the backend, which raises its errors."""
+    [backend] = app.extensions["cache"].values()
+    assert isinstance(backend, SqlCache)
+    return backend
 
 
 def test_app_start_creates_no_password(app: Flask, lakebase: Lakebase) -> None:
@@ -80,7 +82,6 @@ def test_each_new_connection_gets_a_new_password(app: Flask, lakebase: Lakebase)
         assert len(lakebase.endpoint.created) == number + 1, "connections are kept"
         lakebase.expire()
     assert cache.get("key") == 2
-    assert not cache.is_failing
 
 
 def test_restarted_database_gets_a_new_password(app: Flask, lakebase: Lakebase) -> None:
@@ -99,7 +100,7 @@ def test_workspace_without_passwords_costs_the_cache_and_says_so(
 ) -> None:
     fault_proxy.clear_faults()
     fault_proxy.fail(Refusal(403), path=INSTANCE_PATH)
-    cache = cache_of(app)
+    cache = app.extensions["lakeflow_jobs"].cache
     with caplog.at_level(logging.WARNING):
         assert cache.add("lease", 1, 60), "each process works by itself"
     assert "There is no password for the database" in caplog.text
