@@ -37,6 +37,7 @@ ROUTES: list[Route] = [
     ("/<key>/runs/<run_id>/repair", views.repair_run, ["POST"]),
     ("/<key>/runs/<run_id>/progress", views.report_progress, ["POST"]),
     ("/<key>/runs/<run_id>/stream", views.stream_run, ["GET"]),
+    ("/runs", views.list_all_runs, ["GET"]),
     ("/stream", views.stream_runs, ["GET"]),
     ("/openapi.json", views.show_openapi, ["GET"]),
     ("/health", views.show_health, ["GET"]),

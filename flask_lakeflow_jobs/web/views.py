@@ -33,6 +33,7 @@ from .requests import (
     read_tasks,
 )
 from .responses import encode_read, json_response, text_response, with_age
+from .run_list import read_page, read_run_query
 from .sse.encoder import MultiRunEventEncoder, encode_run_update, parse_last_event_id
 from .state import web_state
 
@@ -107,6 +108,11 @@ def list_runs(key: str) -> Response:
         runs,
         lambda: {"runs": [redact(run, handle.job.secret_overrides) for run in runs.value]},
     )
+
+
+def list_all_runs() -> Response:
+    authorizer = current_authorizer()
+    return json_response(read_page(authorizer, read_run_query(request, authorizer)).to_dict())
 
 
 def show_status(key: str) -> Response:

@@ -267,6 +267,8 @@ def test_responses_match_the_document(make_app: MakeApp, run_gate: RunGate) -> N
         ("/never/run", "never/run?stream=true", "post"),
         ("/never/run", "never/run?stream=maybe", "post"),
         ("/{key}/runs", "failing/runs", "get"),
+        ("/runs", "runs?job=failing", "get"),
+        ("/runs", "runs?from=yesterday", "get"),
         ("/{key}/status", "failing/status", "get"),
         ("/{key}/status", "script/status", "get"),
         ("/{key}/runs/{run_id}", f"failing/runs/{run_id}", "get"),

@@ -1,0 +1,338 @@
+"""The runs of all jobs, newest first, page by page: from the record if the app has one, otherwise
+from the workspace.
+
+Runs of jobs that run as their users always come from the workspace, read with the user's token.
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+from flask import Request
+
+from ..errors import InvalidRequest, MissingUserToken, quote
+from ..globals import current_state
+from ..runs.outcome import ACTIVE_OUTCOMES, Outcome, has_ended, outcome_of, parse_state
+from .auth import request_handle
+
+if TYPE_CHECKING:
+    from ..handle import JobHandle
+    from ..record.runs import RecordedRun
+    from ..sdk_types import BaseRun
+    from .auth import Authorizer
+
+PAGE_SIZE = 50
+
+#: Runs of one read of the workspace: a page of the Jobs API.
+READ_SIZE = 25
+
+#: Reads for one page besides the first of each job, if the filters match few runs.
+MAX_MORE_READS = 20
+
+#: The query parameters that select runs.
+FILTERS = ("job", "outcome", "by", "from", "to", "pageToken")
+
+
+@dataclass(frozen=True, order=True)
+class Position:
+    """The place of a run in the list.
+
+    :param at: when it was requested, in milliseconds since the epoch.
+    :param number: orders runs of one moment.
+    """
+
+    at: int
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.at}-{self.number}"
+
+    @classmethod
+    def parse(cls, text: str) -> Position:
+        """Parse a page token.
+
+        :raises InvalidRequest: no page has this token.
+        """
+        match = re.fullmatch(r"([0-9]{1,15})-([0-9]{1,18})", text, re.ASCII)
+        if match is None:
+            raise InvalidRequest(
+                f"'pageToken' must be the nextPageToken of the page before, not {quote(text)}."
+            )
+        return cls(int(match[1]), int(match[2]))
+
+
+@dataclass(frozen=True)
+class ListedRun:
+    """A run in the list. Times are in milliseconds since the epoch."""
+
+    job: str
+    run_id: int
+    outcome: Outcome
+    requested_by: str | None
+    started_at: int | None
+    ended_at: int | None
+    error: str | None
+    position: Position
+
+    @property
+    def requested_at(self) -> int:
+        return self.position.at
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "job": self.job,
+            "runId": self.run_id,
+            "outcome": self.outcome.value,
+            "requestedBy": self.requested_by,
+            "requestedAt": self.requested_at,
+            "startedAt": self.started_at,
+            "endedAt": self.ended_at,
+            "error": self.error,
+        }
+
+
+@dataclass(frozen=True)
+class RunQuery:
+    """Which runs to list. ``None``: all.
+
+    :param by: the name of the requester.
+    :param since: milliseconds since the epoch, inclusive.
+    :param until: milliseconds since the epoch, exclusive.
+    :param after: the last run of the page before.
+    """
+
+    job: str | None = None
+    outcome: Outcome | None = None
+    by: str | None = None
+    since: int | None = None
+    until: int | None = None
+    after: Position | None = None
+
+    def matches(self, run: ListedRun) -> bool:
+        return (self.outcome is None or run.outcome is self.outcome) and (
+            self.by is None or run.requested_by == self.by
+        )
+
+
+@dataclass(frozen=True)
+class RunPage:
+    """A page of the list.
+
+    :param next: the token of the next page; ``None``: this is the last one.
+    """
+
+    runs: Sequence[ListedRun]
+    next: Position | None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "runs": [run.to_dict() for run in self.runs],
+            "nextPageToken": None if self.next is None else str(self.next),
+        }
+
+
+def read_run_query(request: Request, authorizer: Authorizer) -> RunQuery:
+    """Read the filters of a request.
+
+    :raises InvalidRequest: a filter is invalid. The message says what is accepted.
+    """
+    values = {name: request.args.get(name, "").strip() for name in FILTERS}
+    keys = [job.key for job in authorizer.viewable_jobs()]
+    if values["job"] and values["job"] not in keys:
+        accepted = f"one of {', '.join(keys)}" if keys else "left out: there is no job"
+        raise InvalidRequest(f"'job' must be {accepted}, not {quote(values['job'])}.")
+    since = parse_time("from", values["from"])
+    until = parse_time("to", values["to"], is_end=True)
+    if since is not None and until is not None and since >= until:
+        raise InvalidRequest("'from' must be earlier than 'to'.")
+    return RunQuery(
+        job=values["job"] or None,
+        outcome=_parse_outcome(values["outcome"]),
+        by=values["by"] or None,
+        since=since,
+        until=until,
+        after=Position.parse(values["pageToken"]) if values["pageToken"] else None,
+    )
+
+
+def _parse_outcome(text: str) -> Outcome | None:
+    try:
+        return Outcome(text) if text else None
+    except ValueError:
+        accepted = ", ".join(outcome.value for outcome in Outcome)
+        raise InvalidRequest(f"'outcome' must be one of {accepted}, not {quote(text)}.") from None
+
+
+def parse_time(name: str, text: str, *, is_end: bool = False) -> int | None:
+    """Parse a date, or a time with or without an offset, as milliseconds since the epoch.
+
+    :param is_end: a date means its end, otherwise its beginning; both in UTC.
+    """
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00").replace(" ", "+"))
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=timezone.utc)
+        if is_end and len(text) == len("2026-01-31"):
+            moment += timedelta(days=1)
+        return max(0, round(moment.timestamp() * 1000))
+    except (ValueError, OverflowError):
+        raise InvalidRequest(
+            f"{name!r} must be a date such as 2026-01-31 or a time such as 2026-01-31T08:00:00Z,"
+            f" not {quote(text)}."
+        ) from None
+
+
+def format_time(at: int) -> str:
+    """Return milliseconds since the epoch as a time that :func:`parse_time` reads."""
+    moment = datetime.fromtimestamp(at / 1000, timezone.utc)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class _ReadsSpent(Exception):
+    """A page has read as much as it may."""
+
+
+class _Budget:
+    def __init__(self, reads: int) -> None:
+        self._reads = reads
+
+    def spend(self) -> None:
+        if self._reads == 0:
+            raise _ReadsSpent
+        self._reads -= 1
+
+
+def read_page(authorizer: Authorizer, query: RunQuery, limit: int | None = None) -> RunPage:
+    """Read one page of the runs that the user may view.
+
+    :raises MissingUserToken: the query names a job that runs as its users, and the request carries
+        no token. Without a name, the list leaves such jobs out.
+    :raises DatabaseUnavailable: the record does not respond.
+    """
+    limit = limit or PAGE_SIZE
+    jobs = [job for job in authorizer.viewable_jobs() if query.job in (None, job.key)]
+    has_record = current_state().record is not None
+    recorded = [job.key for job in jobs if has_record and job.run_as == "app"]
+    read = [job.key for job in jobs if job.key not in recorded]
+    budget = _Budget(len(read) + MAX_MORE_READS)
+    with ExitStack() as stack:
+        sources = [_read_record(recorded, query, limit + 1)] if recorded else []
+        for key in read:
+            try:
+                handle = stack.enter_context(request_handle(authorizer, key))
+            except MissingUserToken:
+                if query.job is not None:
+                    raise
+                continue
+            sources.append(_read_workspace(handle, query, budget))
+        return _merge(sources, query, limit)
+
+
+def _merge(sources: Sequence[Iterable[ListedRun]], query: RunQuery, limit: int) -> RunPage:
+    merged = heapq.merge(*sources, key=lambda run: run.position, reverse=True)
+    found: list[ListedRun] = []
+    last = query.after
+    try:
+        for run in merged:
+            if len(found) == limit:
+                return RunPage(found, last)
+            last = run.position
+            if query.matches(run):
+                found.append(run)
+    except _ReadsSpent:
+        return RunPage(found, last)
+    return RunPage(found, None)
+
+
+def _read_record(keys: Sequence[str], query: RunQuery, limit: int) -> Iterator[ListedRun]:
+    # Only apps with a record import it.
+    from ..record.pages import PageToken
+    from ..record.runs import RunFilter
+    from ..record.values import RowState
+
+    record = current_state().record
+    state = {Outcome.RUNNING: RowState.STARTED, Outcome.PENDING: RowState.REQUESTED}.get(
+        query.outcome or Outcome.UNKNOWN
+    )
+    if record is None or (query.outcome in ACTIVE_OUTCOMES.values() and state is None):
+        return
+    filters = RunFilter(
+        job_keys=keys,
+        outcome=query.outcome.value if query.outcome and state is None else None,
+        requested_by=query.by,
+        state=state,
+        since=query.since,
+        until=query.until,
+    )
+    token = PageToken(query.after.at, query.after.number) if query.after else None
+    for row in record.list_runs(filters, limit=limit, token=token):
+        if row.run_id is not None:
+            yield _from_row(row, row.run_id, is_requested=row.state is RowState.REQUESTED)
+
+
+def _from_row(row: RecordedRun, run_id: int, *, is_requested: bool) -> ListedRun:
+    active = Outcome.PENDING if is_requested else Outcome.RUNNING
+    return ListedRun(
+        job=row.job_key,
+        run_id=run_id,
+        outcome=Outcome(row.outcome) if row.outcome else active,
+        requested_by=row.requested_by,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        error=row.error,
+        position=Position(row.requested_at, row.id),
+    )
+
+
+def _read_workspace(handle: JobHandle, query: RunQuery, budget: _Budget) -> Iterator[ListedRun]:
+    """Yield the runs of a job, newest first.
+
+    :raises _ReadsSpent: there may be more, but this page has read enough.
+    """
+    last = query.after
+    until = query.until - 1 if query.until is not None else None
+    while True:
+        budget.spend()
+        ends = [end for end in (until, last.at if last else None) if end is not None]
+        runs = handle.list_runs(
+            READ_SIZE, start_time_from=query.since, start_time_to=min(ends, default=None)
+        )
+        listed = sorted((_from_run(handle.key, run) for run in runs), key=_position, reverse=True)
+        older = [run for run in listed if last is None or run.position < last]
+        yield from older
+        if len(runs) < READ_SIZE or not older:
+            return
+        last = older[-1].position
+
+
+def _position(run: ListedRun) -> Position:
+    return run.position
+
+
+def _from_run(key: str, run: BaseRun) -> ListedRun:
+    is_ended = has_ended(run)
+    return ListedRun(
+        job=key,
+        run_id=run.run_id or 0,
+        outcome=outcome_of(run),
+        requested_by=_requester_of(run),
+        started_at=run.start_time or None,
+        ended_at=(run.end_time or run.start_time) if is_ended else None,
+        error=None if not is_ended else parse_state(run).message or None,
+        position=Position(run.start_time or 0, run.run_id or 0),
+    )
+
+
+def _requester_of(run: BaseRun) -> str | None:
+    """Return who requested a run: as the app attributed it, otherwise as the workspace did."""
+    name = current_state().settings.attribution_parameter
+    values = {item.name: item.value for item in run.job_parameters or []}
+    return (values.get(name) if name else None) or run.creator_user_name

@@ -1,0 +1,204 @@
+"""The list of the runs of all jobs, from the record and from the workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from flask_lakeflow_jobs import Outcome, current_jobs
+from flask_lakeflow_jobs.record.values import RunEnd, RunRequest
+from flask_lakeflow_jobs.testing import FaultyWorkspace
+from flask_lakeflow_jobs.web import run_list
+from flask_lakeflow_jobs.web.run_list import ListedRun, Position, RunQuery
+from tests.clocks import FakeClock
+from tests.conftest import MakeApp
+from tests.support import ALICE, on_behalf_of
+
+URL = "/api/jobs/runs"
+
+
+def record_runs(app: Flask, clock: FakeClock, count: int, **values: Any) -> None:
+    """Record runs of some jobs, a second apart; every third has failed, the last is active."""
+    state = app.extensions["lakeflow_jobs"]
+    for number in range(count):
+        key = ("quick", "failing")[number % 2]
+        job_id = state.settings.jobs[key].job_id
+        request = RunRequest(key, job_id, f"token-{number}", "app", **values)
+        row_id, _ = state.record.begin_run(request)
+        state.record.complete_run(row_id, 1000 + number)
+        clock.sleep(1)
+        if number < count - 1:
+            now = round(clock.now() * 1000)
+            outcome = "succeeded" if number % 3 else "failed"
+            end = RunEnd(job_id, 1000 + number, outcome, now - 500, now, "It broke.")
+            state.record.finish_run(end, [])
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def recorded(make_app: MakeApp, clock: FakeClock) -> Iterator[Flask]:
+    """An app with a record of seven runs."""
+    app = make_app(LAKEFLOW_JOBS_RECORD_URL=True, clock=clock)
+    record_runs(app, clock, 7, requested_by="alice")
+    yield app
+    app.extensions["lakeflow_jobs"].record.database.close()
+
+
+def list_ids(client: FlaskClient, query: str = "", **headers: Any) -> list[int]:
+    response = client.get(f"{URL}?{query}", **headers)
+    assert response.status_code == 200, response.text
+    return [run["runId"] for run in response.json["runs"]]
+
+
+class TestFromTheRecord:
+    def test_runs_are_listed_newest_first_without_a_request(
+        self, recorded: Flask, fault_proxy: FaultyWorkspace
+    ) -> None:
+        response = recorded.test_client().get(URL)
+        runs = response.json["runs"]
+        assert [run["runId"] for run in runs] == [*range(1006, 999, -1)]
+        assert response.json["nextPageToken"] is None
+        assert runs[0] == {
+            "job": "quick", "runId": 1006, "outcome": "running", "requestedBy": "alice",
+            "requestedAt": runs[0]["requestedAt"], "startedAt": None, "endedAt": None,
+            "error": None,
+        }  # fmt: skip
+        assert runs[1]["endedAt"] - runs[1]["startedAt"] == 500
+        assert not fault_proxy.find_requests("GET", "runs/list")
+
+    @pytest.mark.parametrize(
+        ("query", "expected"),
+        [
+            ("job=failing", [1005, 1003, 1001]),
+            ("outcome=failed", [1003, 1000]),
+            ("outcome=running", [1006]),
+            ("outcome=queued", []),
+            ("by=alice&outcome=failed&job=quick", [1000]),
+            ("by=bob", []),
+        ],
+    )
+    def test_filters_select_runs(self, recorded: Flask, query: str, expected: list[int]) -> None:
+        assert list_ids(recorded.test_client(), query) == expected
+
+    def test_time_filters_are_inclusive_and_exclusive(self, recorded: Flask) -> None:
+        client = recorded.test_client()
+        times = {run["runId"]: run["requestedAt"] for run in client.get(URL).json["runs"]}
+        since, until = (run_list.format_time(times[run_id]) for run_id in (1002, 1005))
+        assert list_ids(client, f"from={since}&to={until}") == [1004, 1003, 1002]
+
+    def test_pages_contain_each_run_once(
+        self, recorded: Flask, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(run_list, "PAGE_SIZE", 3)
+        client, seen, token = recorded.test_client(), [], ""
+        while token is not None:
+            page = client.get(f"{URL}?pageToken={token}").json
+            seen.append([run["runId"] for run in page["runs"]])
+            token = page["nextPageToken"]
+        assert seen == [[1006, 1005, 1004], [1003, 1002, 1001], [1000]]
+
+    def test_jobs_that_the_user_may_not_view_are_left_out(
+        self, make_app: MakeApp, clock: FakeClock
+    ) -> None:
+        app = make_app(
+            LAKEFLOW_JOBS_RECORD_URL=True,
+            clock=clock,
+            policy=lambda user, action, job: job == "failing",
+        )
+        record_runs(app, clock, 4)
+        client = app.test_client()
+        assert list_ids(client) == [1003, 1001]
+        response = client.get(f"{URL}?job=quick")
+        assert response.status_code == 400
+        assert response.json["detail"] == "'job' must be one of failing, not 'quick'."
+
+    def test_runs_of_users_are_not_taken_from_the_record(
+        self, make_app: MakeApp, clock: FakeClock
+    ) -> None:
+        """The workspace decides what a user may see."""
+        app = make_app(
+            LAKEFLOW_JOBS_RECORD_URL=True,
+            clock=clock,
+            jobs={"quick": {"of": "never", "run_as": "user"}},
+        )
+        record_runs(app, clock, 4)
+        client = app.test_client()
+        assert list_ids(client) == [1003, 1001], "no token, so without the users' job"
+        listed = list_ids(client, headers=on_behalf_of(ALICE))
+        assert not {1000, 1002} & set(listed)
+        assert client.get(f"{URL}?job=quick").status_code == 401
+
+
+class TestFromTheWorkspace:
+    def test_runs_of_all_jobs_are_merged_newest_first(self, make_app: MakeApp) -> None:
+        app = make_app(jobs={"quick": {"of": "quick"}, "failing": {"of": "failing"}})
+        started = []
+        with app.app_context():
+            for key in ("quick", "failing", "quick"):
+                started.append(current_jobs[key].run_now().run_id)
+                current_jobs[key].wait(started[-1])
+        client = app.test_client()
+        assert list_ids(client)[:3] == started[::-1]
+        runs = client.get(f"{URL}?job=failing&outcome=failed").json["runs"]
+        assert runs[0]["runId"] == started[1]
+        assert {run["outcome"] for run in runs} == {"failed"}
+
+    def test_reads_for_a_page_are_bounded(
+        self, make_app: MakeApp, fault_proxy: FaultyWorkspace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(run_list, "READ_SIZE", 2)
+        monkeypatch.setattr(run_list, "MAX_MORE_READS", 2)
+        app = make_app()
+        with app.app_context():
+            for _ in range(8):
+                current_jobs["never"].run_now()
+        response = app.test_client().get(f"{URL}?job=never&by=nobody")
+        assert response.json["runs"] == []
+        assert response.json["nextPageToken"] is not None, "there may be more"
+        assert len(fault_proxy.find_requests("GET", "runs/list")) == 3
+
+
+@pytest.mark.parametrize(
+    ("query", "accepted"),
+    [
+        ("job=nothing", "'job' must be one of quick, never"),
+        ("outcome=fine", "'outcome' must be one of queued, pending"),
+        ("from=yesterday", "'from' must be a date such as 2026-01-31"),
+        ("to=9999-99-99", "'to' must be a date"),
+        ("to=9999-12-31", "'to' must be a date"),
+        ("from=2026-01-02&to=2026-01-01", "'from' must be earlier than 'to'"),
+        ("pageToken=x", "'pageToken' must be the nextPageToken"),
+    ],
+)
+def test_invalid_filter_is_400_with_what_is_accepted(
+    make_app: MakeApp, query: str, accepted: str
+) -> None:
+    response = make_app().test_client().get(f"{URL}?{query}")
+    assert response.status_code == 400
+    assert accepted in response.json["detail"]
+
+
+def test_date_as_the_end_includes_its_day() -> None:
+    day = 24 * 3600 * 1000
+    assert run_list.parse_time("to", "2026-01-31", is_end=True) == run_list.parse_time(
+        "from", "2026-02-01"
+    )
+    begin = run_list.parse_time("from", "2026-01-31T02:00:00+02:00")
+    assert begin is not None
+    assert begin % day == 0
+
+
+def test_query_matches_outcome_and_requester() -> None:
+    run = ListedRun("etl", 1, Outcome.FAILED, "alice", 1, 2, None, Position(1, 1))
+    assert RunQuery().matches(run)
+    assert RunQuery(outcome=Outcome.FAILED, by="alice").matches(run)
+    assert not RunQuery(outcome=Outcome.SUCCEEDED).matches(run)
+    assert not RunQuery(by="bob").matches(run)
