@@ -55,7 +55,7 @@ def recorded(make_app: MakeApp, clock: FakeClock) -> Iterator[Flask]:
 def list_ids(client: FlaskClient, query: str = "", **headers: Any) -> list[int]:
     response = client.get(f"{URL}?{query}", **headers)
     assert response.status_code == 200, response.text
-    return [run["runId"] for run in response.json["runs"]]
+    return [run["runId"] for run in response.get_json()["runs"]]
 
 
 class TestFromTheRecord:
@@ -63,9 +63,9 @@ class TestFromTheRecord:
         self, recorded: Flask, fault_proxy: FaultyWorkspace
     ) -> None:
         response = recorded.test_client().get(URL)
-        runs = response.json["runs"]
+        runs = response.get_json()["runs"]
         assert [run["runId"] for run in runs] == [*range(1006, 999, -1)]
-        assert response.json["nextPageToken"] is None
+        assert response.get_json()["nextPageToken"] is None
         assert runs[0] == {
             "job": "quick", "runId": 1006, "outcome": "running", "requestedBy": "alice",
             "requestedAt": runs[0]["requestedAt"], "startedAt": None, "endedAt": None,
@@ -90,7 +90,7 @@ class TestFromTheRecord:
 
     def test_time_filters_are_inclusive_and_exclusive(self, recorded: Flask) -> None:
         client = recorded.test_client()
-        times = {run["runId"]: run["requestedAt"] for run in client.get(URL).json["runs"]}
+        times = {run["runId"]: run["requestedAt"] for run in client.get(URL).get_json()["runs"]}
         since, until = (run_list.format_time(times[run_id]) for run_id in (1002, 1005))
         assert list_ids(client, f"from={since}&to={until}") == [1004, 1003, 1002]
 
@@ -98,11 +98,11 @@ class TestFromTheRecord:
         self, recorded: Flask, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(run_list, "PAGE_SIZE", 3)
-        client, seen, token = recorded.test_client(), [], ""
-        while token is not None:
-            page = client.get(f"{URL}?pageToken={token}").json
+        client, seen = recorded.test_client(), []
+        page: dict[str, Any] = {"nextPageToken": ""}
+        while page["nextPageToken"] is not None:
+            page = client.get(f"{URL}?pageToken={page['nextPageToken']}").get_json()
             seen.append([run["runId"] for run in page["runs"]])
-            token = page["nextPageToken"]
         assert seen == [[1006, 1005, 1004], [1003, 1002, 1001], [1000]]
 
     def test_jobs_that_the_user_may_not_view_are_left_out(
@@ -118,7 +118,7 @@ class TestFromTheRecord:
         assert list_ids(client) == [1003, 1001]
         response = client.get(f"{URL}?job=quick")
         assert response.status_code == 400
-        assert response.json["detail"] == "'job' must be one of failing, not 'quick'."
+        assert response.get_json()["detail"] == "'job' must be one of failing, not 'quick'."
 
     def test_runs_of_users_are_not_taken_from_the_record(
         self, make_app: MakeApp, clock: FakeClock
@@ -147,7 +147,7 @@ class TestFromTheWorkspace:
                 current_jobs[key].wait(started[-1])
         client = app.test_client()
         assert list_ids(client)[:3] == started[::-1]
-        runs = client.get(f"{URL}?job=failing&outcome=failed").json["runs"]
+        runs = client.get(f"{URL}?job=failing&outcome=failed").get_json()["runs"]
         assert runs[0]["runId"] == started[1]
         assert {run["outcome"] for run in runs} == {"failed"}
 
@@ -161,8 +161,8 @@ class TestFromTheWorkspace:
             for _ in range(8):
                 current_jobs["never"].run_now()
         response = app.test_client().get(f"{URL}?job=never&by=nobody")
-        assert response.json["runs"] == []
-        assert response.json["nextPageToken"] is not None, "there may be more"
+        assert response.get_json()["runs"] == []
+        assert response.get_json()["nextPageToken"] is not None, "there may be more"
         assert len(fault_proxy.find_requests("GET", "runs/list")) == 3
 
 
@@ -183,7 +183,7 @@ def test_invalid_filter_is_400_with_what_is_accepted(
 ) -> None:
     response = make_app().test_client().get(f"{URL}?{query}")
     assert response.status_code == 400
-    assert accepted in response.json["detail"]
+    assert accepted in response.get_json()["detail"]
 
 
 def test_date_as_the_end_includes_its_day() -> None:
