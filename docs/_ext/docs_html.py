@@ -50,7 +50,7 @@ def complete(page: str) -> str:
 
 
 def _break_name(name: re.Match[str]) -> str:
-    return re.sub(r"(?<=[_/.:])(?=\w)", "<wbr>", name[0])
+    return re.sub(r"(?<=[_/.:])(?=\w)|(?<=[a-z])(?=[A-Z])", "<wbr>", name[0])
 
 
 def _complete_pages(app: Sphinx, exception: Exception | None) -> None:
