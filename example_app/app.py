@@ -6,12 +6,14 @@ Databricks Apps, the same bundle has deployed them, and ``app.yaml`` sets their 
 
 from __future__ import annotations
 
+import os
+import secrets
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, render_template
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from flask import Flask, Response, has_request_context, render_template, request
+from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from flask_lakeflow_jobs import JobConfig, LakeflowJobs
 
@@ -40,6 +42,17 @@ class EtlParams(Schema):
         if data["start"] > data["end"]:
             raise ValidationError("The last day is before the first.", "endDate")
 
+    @post_load
+    def add_app_url(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Tell the run where to report its progress. Callers cannot set this parameter."""
+        return {**data, "appUrl": find_app_url()}
+
+
+def find_app_url() -> str:
+    """Return the address of this app; empty on the command line of a laptop."""
+    url = request.url_root if has_request_context() else ""
+    return os.environ.get("DATABRICKS_APP_URL", url).rstrip("/")
+
 
 def create_app(instance_path: str | None = None) -> Flask:
     """Create the app.
@@ -51,6 +64,9 @@ def create_app(instance_path: str | None = None) -> Flask:
     app.config["LAKEFLOW_JOBS_BUNDLE"] = str(BUNDLE)
     app.config["LAKEFLOW_JOBS_CONSOLE"] = True
     app.config["LAKEFLOW_JOBS_RECORD_URL"] = True
+    # Signs the token with which a run reports its progress. Several processes need the same key.
+    app.config["SECRET_KEY"] = os.environ.get("SECRET_KEY") or secrets.token_hex()
+    app.config["LAKEFLOW_JOBS_PROGRESS_PARAMETER"] = "progressToken"
     LakeflowJobs(
         app,
         jobs={

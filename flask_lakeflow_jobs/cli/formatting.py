@@ -17,12 +17,14 @@ from ..runs.durations import duration_of, format_duration
 from ..runs.ids import normalize_page_url
 from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state, select_last_attempts
 from ..runs.redaction import remove_dbt_headers
+from ..runs.reports import reports_of
 from .tables import format_table
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
     from ..runs.explanation import Explanation, FailedTask
     from ..runs.outcome import AnyRun, RunStatus
+    from ..runs.progress import Progress
     from ..sdk_types import BaseRun, Run, RunOutput, RunTask
 
 COLORS: Mapping[Outcome, str] = {
@@ -109,8 +111,28 @@ def format_wait_reason(status: RunStatus) -> str:
     return join_lines(parse_state(status.run).message)
 
 
+def format_progress(report: Progress | None) -> str:
+    """Format a report of progress; the text is empty if there is none."""
+    return f"{int(report.percent)} %  {report.message}".rstrip() if report is not None else ""
+
+
+def _format_new_progress(previous: RunStatus | None, current: RunStatus) -> list[str]:
+    """Format the reports that have changed, one line each."""
+    before = reports_of(previous.progress if previous else None)
+    new = [
+        report
+        for key, report in reports_of(current.progress).items()
+        if format_progress(before.get(key)) != format_progress(report)
+    ]
+    return [
+        "  ".join([format_time(report.timestamp), *filter(None, [report.task]), line])
+        for report in sorted(new, key=lambda each: (each.timestamp, each.task or ""))
+        if (line := format_progress(report))
+    ]
+
+
 def format_update(previous: RunStatus | None, current: RunStatus) -> list[str]:
-    """Format what changed in a run, one line for the run and for each task.
+    """Format what changed in a run, one line for the run, for each task, and for each report.
 
     Tasks that were blocked from the start are left out. The line of a run that has ended is last.
     """
@@ -127,6 +149,7 @@ def format_update(previous: RunStatus | None, current: RunStatus) -> list[str]:
         if before.get(task.task_key) != _stage_of(task)
         and not (task.task_key not in before and outcome_of(task) is Outcome.BLOCKED)
     ]
+    lines += _format_new_progress(previous, current)
     run_state = _format_run_state(current)
     if previous is None or _format_run_state(previous) != run_state:
         run_line = f"{time}  {run_state}"

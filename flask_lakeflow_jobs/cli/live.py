@@ -6,7 +6,7 @@ It draws only what fits on the screen, because a taller display cannot be drawn 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -31,6 +31,7 @@ from .formatting import (
     format_attempt,
     format_final_duration,
     format_iterations,
+    format_progress,
     format_time,
     format_wait_reason,
 )
@@ -39,10 +40,14 @@ from .output import Progress, clean
 if TYPE_CHECKING:
     from ..clock import Clock
     from ..runs.outcome import AnyRun
+    from ..runs.progress import Progress as Report
     from ..sdk_types import Run, RunTask
 
 #: Lines without a task: the run, why it waits, the table's header, the omitted tasks, the cursor.
 OTHER_LINES = 5
+
+#: Characters of a full bar.
+BAR_WIDTH = 20
 
 #: Outcomes of tasks that make progress.
 IN_PROGRESS = frozenset(ACTIVE_OUTCOMES.values()) - {Outcome.BLOCKED}
@@ -88,10 +93,14 @@ def render_run(key: str, status: RunStatus, now: float, max_tasks: int) -> Rende
     parts: list[RenderableType] = [_render_headline(key, status, now)]
     if reason := format_wait_reason(status):
         parts.append(_render_line(reason))
+    progress = status.progress
+    if progress is not None and progress.task is None:
+        parts.append(_render_bar(progress))
+        max_tasks = max(1, max_tasks - 1)
     tasks = select_last_attempts(status.run.tasks)
     selected = select_tasks(tasks, max_tasks)
     if selected:
-        parts.append(_render_tasks(selected, now))
+        parts.append(_render_tasks(selected, now, {} if progress is None else progress.tasks))
     if len(selected) < len(tasks):
         omitted = Counter(map(outcome_of, tasks))
         omitted.subtract(map(outcome_of, selected))
@@ -155,7 +164,14 @@ def _format_eta(eta: int | None, now: float) -> str:
     return f", ends in about {duration}, at {format_time(eta)}"
 
 
-def _render_tasks(tasks: Iterable[RunTask], now: float) -> Table:
+def _render_bar(report: Report) -> Text:
+    """Render a report of progress as a bar with its message."""
+    filled = int(report.percent * BAR_WIDTH / 100)
+    bar = "━" * filled + " " * (BAR_WIDTH - filled)
+    return Text(f"{bar} {format_progress(report)}", no_wrap=True, overflow="ellipsis")
+
+
+def _render_tasks(tasks: Iterable[RunTask], now: float, progress: Mapping[str, Report]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("TASK", overflow="ellipsis")
     table.add_column("STATE", no_wrap=True)
@@ -166,9 +182,16 @@ def _render_tasks(tasks: Iterable[RunTask], now: float) -> Table:
             Text(task.task_key, no_wrap=True, overflow="ellipsis"),
             _render_outcome(task),
             _format_elapsed(task, now),
-            ", ".join(filter(None, [format_attempt(task), format_iterations(task)])),
+            _render_details(task, progress.get(task.task_key)),
         )
     return table
+
+
+def _render_details(task: RunTask, report: Report | None) -> Text:
+    details = ", ".join(filter(None, [format_attempt(task), format_iterations(task)]))
+    if report is None:
+        return Text(details)
+    return Text.assemble(details, "  " if details else "", _render_bar(report))
 
 
 def _render_outcome(run: AnyRun) -> Text:

@@ -15,6 +15,7 @@ from .task_markup import TaskMarkup
 
 if TYPE_CHECKING:
     from ..handle import JobHandle
+    from ..runs.reports import Reports
     from ..sdk_types import Run, RunTask, SdkJob
     from ..upstream.read_cache import CachedResponse
     from ..web.auth import Authorizer
@@ -94,6 +95,11 @@ def read_run_with_markup(
     run = _parse_run(handle, response.value)
     run.tasks = markup.tasks
     return run, response, markup
+
+
+def read_progress(handle: JobHandle, run_id: int) -> Reports:
+    """Read what a run has reported about its progress."""
+    return current_state().hub.read_progress((handle.job.job_id, run_id))
 
 
 def _parse_run(handle: JobHandle, document: Mapping[str, Any]) -> Run:

@@ -12,6 +12,7 @@ from ..handle import cached_reads_of
 from ..runs.explanation import MAX_READ_TASKS, explain_run
 from ..runs.ids import normalize_page_url
 from ..runs.outcome import Outcome, has_ended, outcome_of
+from ..runs.reports import select_progress
 from ..watching.snapshot import compute_state_id
 from . import filters, queries, tasks
 from .graph import Graph, build_graph
@@ -22,6 +23,7 @@ from .timeline import Timeline, build_timeline
 if TYPE_CHECKING:
     from ..config.jobs import Job
     from ..handle import JobHandle
+    from ..runs.progress import Progress, RunProgress
     from ..sdk_types import Run
     from ..web.auth import Authorizer
     from .task_markup import TaskMarkup
@@ -88,6 +90,17 @@ class RunView:
     url: str | None
     stale_since: float | None
     now: float
+    progress: RunProgress | None
+
+    @property
+    def bars(self) -> list[tuple[Progress, str | None]]:
+        """The progress of the run and its tasks, each with the anchor of the task's row."""
+        if self.progress is None:
+            return []
+        anchors = {row.key: row.anchor for row in self.timeline.rows if row.is_last}
+        whole = [(self.progress, None)] if self.progress.task is None else []
+        tasks = [(each, anchors.get(key)) for key, each in self.progress.tasks.items()]
+        return [*whole, *tasks]
 
     @property
     def is_over(self) -> bool:
@@ -136,6 +149,7 @@ def build_run_view(
         url=normalize_page_url(run.run_page_url),
         stale_since=queries.stale_since(response, moment),
         now=moment,
+        progress=select_progress(response.value, queries.read_progress(handle, run_id)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -25,6 +26,7 @@ from flask_lakeflow_jobs.cli.formatting import (
 from flask_lakeflow_jobs.errors import InvalidParameters, RunTimeout
 from flask_lakeflow_jobs.runs.explanation import Explanation, FailedTask
 from flask_lakeflow_jobs.runs.outcome import Outcome, RunStatus
+from flask_lakeflow_jobs.runs.progress import Progress, RunProgress
 from tests import run_documents
 from tests.run_documents import FAILED, FAILED_BY_TASK, SUCCEEDED, Document, run_state, task
 
@@ -75,6 +77,16 @@ def test_update_lists_tasks_in_the_order_of_their_ends() -> None:
         task("c", SUCCEEDED, start_time=1, end_time=10),
     )
     assert [line.split()[1] for line in update_lines(state(), now)] == ["c", "b", "a"]
+
+
+def test_update_has_changed_reports_of_progress() -> None:
+    load = Progress(50, "half", "load", MOMENT)
+    first = replace(state(), progress=RunProgress(1, "", None, MOMENT, {"load": load}))
+    later = replace(load, timestamp=MOMENT + 1000)
+    second = replace(state(), progress=RunProgress(2.5, "", None, MOMENT, {"load": later}))
+    assert update_lines(state(), first) == ["15:02:01  1 %", "15:02:01  load  50 %  half"]
+    assert update_lines(first, second) == ["15:02:01  2 %"]
+    assert update_lines(second, state()) == []
 
 
 def test_update_without_a_change_is_empty() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from rich.console import Console
 
 from flask_lakeflow_jobs.cli.live import LiveProgress, render_run, select_tasks
 from flask_lakeflow_jobs.runs.outcome import RunStatus, select_last_attempts
+from flask_lakeflow_jobs.runs.progress import Progress, RunProgress
 from tests import run_documents
 from tests.clocks import FakeClock
 from tests.run_documents import FAILED, SUCCEEDED, Document, run_state, task
@@ -55,6 +57,17 @@ def test_active_run_is_drawn_with_its_tasks_and_eta() -> None:
     later = render(status, now=NOW + 15)
     assert later[0] == "etl: RUNNING  1 min 25 s, ends any moment"
     assert later[3] == "clean  RUNNING    24 s"
+
+
+def test_progress_is_drawn_at_the_run_and_at_its_task() -> None:
+    read = Progress(50, "half", "read", MOMENT)
+    progress = RunProgress(10.9, "1 of 9", None, MOMENT, {"read": read})
+    status = replace(state(None, task("read", run_state("RUNNING"))), progress=progress)
+    drawn = render(status)
+    assert drawn[1] == f"{'━━':<20} 10 %  1 of 9"
+    assert drawn[3] == f"read  RUNNING            {'━' * 10:<20} 50 %  half"
+    only_task = replace(status, progress=RunProgress(50, "half", "read", MOMENT, {"read": read}))
+    assert render(only_task) == [drawn[0], *drawn[2:]]
 
 
 def test_ended_run_is_drawn_with_its_final_duration() -> None:

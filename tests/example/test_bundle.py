@@ -46,6 +46,7 @@ def test_etl_parameter_defaults_are_valid_params() -> None:
     parameters = load_bundle(PATH).jobs["etl"].settings["parameters"]
     defaults = {each["name"]: each["default"] for each in parameters}
     data = defaults.pop("dataPath")
+    assert [defaults.pop(name) for name in ("appUrl", "progressToken")] == ["", ""]  # of the app
     assert EtlParams().validate(defaults) == {}
     assert set(defaults) == {field.data_key for field in EtlParams().fields.values()}
     assert data == "/Volumes/main/default/flights_dev"

@@ -1,7 +1,9 @@
 // The console's pages: updates active runs and durations, and shows times in the time zone of the browser.
 
 import { request, watchRun, watchRuns } from "./lakeflow.js";
+import { EndNotifier } from "./notify.js";
 import { patch } from "./patch.js";
+import { showProgress, stateWithoutProgress } from "./progress.js";
 
 const TICK_MS = 1000;
 
@@ -92,7 +94,9 @@ class LiveRun {
   #root;
   #server; // the last markup from the server, unchanged
   #skew = 0;
-  #latest = ""; // the id of the last state from the stream
+  #latest = ""; // the id of the last state from the stream, without its progress
+  #status; // the last one from the stream
+  #notifier;
   #loadsLeft = 0; // remaining loads until the page shows that state
   #isLoading = false;
   #retryAt = Infinity;
@@ -106,19 +110,24 @@ class LiveRun {
     this.#root = root;
     this.#server = root.cloneNode(true);
     this.#announce = createAnnouncer(root);
+    this.#notifier = new EndNotifier(root.querySelector(".lf-title").textContent.trim());
     this.#adapt();
     if (this.#meta.over) return;
-    watchRun(root.dataset.lakeflowRun, {
-      status: (status, url, state) => this.#showState(state),
+    const handlers = {
+      status: (status, url, state) => this.#handleStatus(status, stateWithoutProgress(state)),
       stale: ({ detail }) => this.#show({ streamError: detail }),
       fresh: () => {
         this.#show({ streamError: "" });
         this.#showState(this.#latest);
       },
-      end: () => this.#showState(this.#latest),
+      end: () => {
+        this.#showState(this.#latest);
+        if (this.#status) this.#notifier.tell(this.#status.outcome);
+      },
       error: ({ message }) => this.#show({ streamError: message }),
       connection: (connection) => this.#show({ connection }),
-    });
+    };
+    watchRun(root.dataset.lakeflowRun, handlers, { whileHidden: () => this.#notifier.isOn });
     setInterval(() => this.#tick(), TICK_MS);
   }
 
@@ -128,6 +137,13 @@ class LiveRun {
 
   get #isUpToDate() {
     return this.#meta.state === this.#latest;
+  }
+
+  /** Show progress at once, from the event, and another state by a reload. */
+  #handleStatus(status, state) {
+    this.#status = status;
+    showProgress(this.#root, status.progress);
+    this.#showState(state);
   }
 
   /** Show a state from the stream: reload the page unless it shows that state. */
@@ -178,6 +194,8 @@ class LiveRun {
       document.title = document.title.replace(/^[^:]*/, this.#meta.word);
     }
     localize(this.#root);
+    if (this.#status) showProgress(this.#root, this.#status.progress);
+    this.#notifier.adapt(this.#root.querySelector("[data-notify]"));
     this.#show({});
     this.#tick();
   }
@@ -275,6 +293,13 @@ function createNotice(root) {
   };
 }
 
+/** Return a run's own part of the id of an event about several runs; empty if it has none. */
+function stateOfRun(url, id) {
+  const runId = /(\d+)\/?$/.exec(url)[1];
+  const part = id.split(",").find((each) => each.startsWith(`${runId}:`)) ?? "";
+  return stateWithoutProgress(part);
+}
+
 /** All live parts of a page. They share one stream, because a browser allows few connections. */
 class LiveParts {
   #parts;
@@ -297,10 +322,14 @@ class LiveParts {
     if (runs.join() === this.#followed) return;
     this.#followed = runs.join();
     this.#stop();
-    const started = new Set();
+    const states = new Map();
     this.#stop = watchRuns(runs.slice(0, MAX_FOLLOWED_RUNS), {
-      // The page already shows the first state of each run.
-      status: (status, url) => (started.has(url) ? setTimeout(() => this.#load(), RETRY_DELAY_MS) : started.add(url)),
+      status: (status, url, id) => {
+        const [before, state] = [states.get(url), stateOfRun(url, id)];
+        states.set(url, state);
+        // The page already shows the first state of each run, and it shows no progress.
+        if (before !== undefined && (before !== state || !state)) setTimeout(() => this.#load(), RETRY_DELAY_MS);
+      },
       end: () => setTimeout(() => this.#load(), 2 * RETRY_DELAY_MS),
     });
   }

@@ -23,7 +23,16 @@
  * @property {string} outcome  "running", "succeeded", "failed", …
  * @property {number} timestamp  the time of the poll, in milliseconds since the epoch
  * @property {number} [eta]  the expected end, in milliseconds since the epoch
+ * @property {RunProgress} [progress]  what the active run has reported
  * @property {any} run  the run in the format of the Jobs API
+ */
+
+/**
+ * A report of progress, about the run as a whole if the task is null.
+ * @typedef {{percent: number, message: string, task: string | null, timestamp: number}} Progress
+ *
+ * That of the run if it was reported, otherwise of the task that reported last; and of all active tasks, by key.
+ * @typedef {Progress & {tasks: Record<string, Progress>}} RunProgress
  */
 
 /**
@@ -186,6 +195,7 @@ function sleep(milliseconds, signal) {
  * @typedef {object} WatchOptions
  * @property {AbortSignal} [signal]  stops watching
  * @property {typeof fetch} [fetch]
+ * @property {() => boolean} [whileHidden]  whether to poll while the page is hidden too
  */
 export function watchRun(runUrl, handlers, options = {}) {
   const url = runUrl.replace(/\/$/, "");
@@ -262,6 +272,7 @@ class Watch {
     this.runs = runs;
     this.handlers = handlers;
     this.fetch = options.fetch;
+    this.whileHidden = options.whileHidden ?? (() => false);
   }
 
   begin() {
@@ -351,7 +362,7 @@ class Watch {
 
   async #poll() {
     if (this.#isOver) return;
-    if (document.hidden) return this.#setConnection("paused"); // until the page is visible
+    if (document.hidden && !this.whileHidden()) return this.#setConnection("paused"); // until the page is visible
     try {
       const events = await this.#fetchEvents();
       if (this.#isOver) return;
