@@ -11,7 +11,7 @@ from .concurrency import load_module, reset_in_new_processes
 from .config import keys
 from .ends import EndRecorder
 from .errors import ConfigurationError
-from .following import Follower, RunFinder
+from .following import LEASE_SECONDS, Follower, RunFinder
 from .identity import APP
 from .notify import MessageBuilder, Notifier
 from .recording import Recording
@@ -198,9 +198,10 @@ class AppState:
         payload = {"job": run_key.job.key, "run_id": run_key.run_id, "repair_id": repair_id}
         signals.send(signals.run_repaired, self.app, **payload, user=user)
 
-    def build_follower(self) -> Follower:
+    def build_follower(self, lease_seconds: float = LEASE_SECONDS) -> Follower:
         """Return what follows the unfinished runs of the record in this process.
 
+        :param lease_seconds: how long another process waits after this one has died.
         :raises ConfigurationError: the app has no record.
         """
         if self.record is None or self.ends is None:
@@ -219,6 +220,7 @@ class AppState:
             abandon=self.ends.abandon,
             tick=self.ends.outbox.wake,
             find=finder.find if finder.jobs else None,
+            lease_seconds=lease_seconds,
         )
 
     def _build_notifier(self, record: Record) -> Notifier | None:

@@ -10,6 +10,7 @@ from . import (
     document,
     ends,
     fanout,
+    following,
     pages,
     reading,
     recording,
@@ -34,6 +35,7 @@ SCENARIOS: Mapping[str, Callable[[Bench], list[Row]]] = {
     "ending": serving.ending,
     "killing": serving.killing,
     "reloading": reloading.reloading,
+    "unviewed": following.unviewed,
     "triggering": triggering.triggering,
     "cancels": reading.cancels,
     "cold-reads": reading.cold_reads,
@@ -68,6 +70,11 @@ GROUPS = (
         "What a restart costs",
         "A deploy ends every stream in order, and a killed worker costs no viewer the end.",
         ("ending", "killing"),
+    ),
+    Group(
+        "Whether every end is delivered",
+        "Without viewers, and while workers are killed, every end is recorded and delivered.",
+        ("unviewed",),
     ),
     Group(
         "Whether one click is one run",

@@ -13,6 +13,7 @@ class Faults:
     :param drop: the share of its triggers that are accepted, and the connection then breaks.
     :param too_many: the share of its triggers that are refused with 429.
     :param unavailable: the share of its triggers that are refused with 503.
+    :param concerns_all: the shares are those of all requests, not only of triggers.
     :param delay: seconds before each answer.
     :param is_silent: no answer ever comes.
     :param random: draws; the same for each client, so that all have the same luck.
@@ -21,6 +22,7 @@ class Faults:
     drop: float = 0.0
     too_many: float = 0.0
     unavailable: float = 0.0
+    concerns_all: bool = False
     delay: float = 0.0
     is_silent: bool = False
     random: random.Random = field(default_factory=lambda: random.Random(1))

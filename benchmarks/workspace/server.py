@@ -138,7 +138,8 @@ class Connection(asyncio.Protocol):
         faults = self._state.faults[token]
         if faults.is_silent:
             return
-        fault = faults.draw() if short == "jobs/run-now" else None
+        may_fail = short == "jobs/run-now" or faults.concerns_all
+        fault = faults.draw() if may_fail else None
         if fault in ("429", "503"):
             self._refuse(int(fault))
             return

@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
+from flask_lakeflow_jobs import ConfigurationError, LakeflowJobs
 from flask_lakeflow_jobs.following import Follower
 from flask_lakeflow_jobs.web.following import FollowStart
 from tests.web.frames import call_from
@@ -90,3 +91,36 @@ def test_follow_on_one_thread_warns_once(caplog: pytest.LogCaptureFixture) -> No
     assert [record.getMessage().split(",")[0] for record in caplog.records] == [
         "waitress serves one request at a time"
     ]
+
+
+class WaitingFollower(CountingFollower):
+    """A follower that runs until it is stopped."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stop = threading.Event()
+
+    def run(self) -> None:
+        super().run()
+        self._stop.wait()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+
+def test_follow_can_start_before_the_first_request_and_stops_with_the_process() -> None:
+    follower = WaitingFollower()
+    start = FollowStart(follower.build)
+    start.start()
+    start.start()
+    (thread,) = [each for each in threading.enumerate() if each.name == "lakeflow-follow"]
+    start._stop(follower.build(), thread)
+    assert not thread.is_alive()
+    assert follower.runs == 1
+
+
+def test_follow_of_an_app_that_does_not_follow_names_the_key() -> None:
+    app = Flask("app")
+    jobs = LakeflowJobs(app)
+    with pytest.raises(ConfigurationError, match="LAKEFLOW_JOBS_FOLLOW"):
+        jobs.follow(app)

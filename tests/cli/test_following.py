@@ -1,0 +1,92 @@
+"""``flask jobs follow``: what it prints, and how it stops."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from flask_lakeflow_jobs import LakeflowJobs
+from flask_lakeflow_jobs.cli.following import FollowReport
+from flask_lakeflow_jobs.following import Follower
+from tests.cli.conftest import RunFlask
+
+
+@pytest.fixture
+def recorded_app(tmp_path: Path) -> Flask:
+    app = Flask("app", instance_path=str(tmp_path))
+    app.config["LAKEFLOW_JOBS_RECORD_URL"] = True
+    LakeflowJobs(app, jobs={"etl": {"job_id": 1}})
+    return app
+
+
+@pytest.mark.parametrize(
+    ("number", "exit_code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)], ids=["TERM", "INT"]
+)
+def test_follow_stops_cleanly_at_a_signal(
+    number: signal.Signals,
+    exit_code: int,
+    recorded_app: Flask,
+    flask_jobs: RunFlask,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    step = Follower.step
+
+    def step_and_signal(self: Follower) -> float:
+        delay = step(self)
+        os.kill(os.getpid(), number)
+        return delay
+
+    monkeypatch.setattr(Follower, "step", step_and_signal)
+    before = signal.getsignal(number)
+    result = flask_jobs("follow", of=recorded_app)
+    assert result.exit_code == exit_code
+    assert result.stderr.splitlines() == [
+        "Following 0 runs.",
+        "Stopped. Another process takes over the runs, if there is one.",
+    ]
+    assert signal.getsignal(number) == before
+    state = recorded_app.extensions["lakeflow_jobs"]
+    assert state.record.acquire_lease("follow", "other", 15.0)
+
+
+def test_follow_without_a_record_names_the_keys(flask_jobs: RunFlask) -> None:
+    result = flask_jobs("follow")
+    assert result.exit_code == 2
+    assert "LAKEFLOW_JOBS_FOLLOW requires LAKEFLOW_JOBS_RECORD_URL" in result.stderr
+
+
+def test_follow_with_an_outdated_record_names_the_command(
+    tmp_path: Path, flask_jobs: RunFlask
+) -> None:
+    app = Flask("app", instance_path=str(tmp_path))
+    app.config["LAKEFLOW_JOBS_RECORD_URL"] = f"sqlite:///{tmp_path}/empty.sqlite3"
+    LakeflowJobs(app, jobs={"etl": {"job_id": 1}})
+    result = flask_jobs("follow", of=app)
+    assert result.exit_code == 2
+    assert "flask jobs record upgrade" in result.stderr
+
+
+def test_report_prints_changes_only(capsys: pytest.CaptureFixture[str]) -> None:
+    follower: Any = threading.local()
+    report = FollowReport(follower)
+    for follower.is_leading, follower.run_count in [
+        (False, 0),
+        (False, 0),
+        (True, 0),
+        (True, 1),
+        (True, 1),
+        (True, 2),
+    ]:
+        report.print()
+    assert capsys.readouterr().err.splitlines() == [
+        "Another process of the app follows its runs. Waiting to take over.",
+        "Following 0 runs.",
+        "Following 1 run.",
+        "Following 2 runs.",
+    ]
