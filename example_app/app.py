@@ -67,6 +67,7 @@ def create_app(instance_path: str | None = None) -> Flask:
     # Signs the token with which a run reports its progress. Several processes need the same key.
     app.config["SECRET_KEY"] = os.environ.get("SECRET_KEY") or secrets.token_hex()
     app.config["LAKEFLOW_JOBS_PROGRESS_PARAMETER"] = "progressToken"
+    app.config["LAKEFLOW_JOBS_FOLLOW"] = True
     LakeflowJobs(
         app,
         jobs={
