@@ -24,11 +24,13 @@ from ..errors import (
 from ..globals import current_state
 from ..handle import JobHandle
 from ..runs.ids import parse_run_id
+from ..runs.outcome import Outcome
 from ..web import assets
 from ..web.auth import app_handle, current_authorizer, request_handle
 from ..web.csrf import require_same_origin
 from ..web.requests import read_form
-from . import filters, fragments, history, queries
+from ..web.run_list import read_page, read_run_query
+from . import all_runs, filters, fragments, history, queries
 from .cards import CARDS_PER_PAGE, Card, read_cards
 from .forms import Form
 from .history import Filter
@@ -74,6 +76,8 @@ def console_blueprint(url_prefix: str) -> Blueprint:
         ("/<key>/runs/<run_id>/cancel", redirect_to_run, ["GET"]),
         ("/<key>/runs/<run_id>/repair", repair_run, ["POST"]),
         ("/<key>/runs/<run_id>/repair", redirect_to_run, ["GET"]),
+        ("/~runs", show_all_runs, ["GET"]),
+        ("/~runs/export", export_all_runs, ["GET"]),
         ("/~static/<name>", static, ["GET"]),
     ):
         pages.add_url_rule(rule, view_func=view, methods=methods, strict_slashes=False)
@@ -115,6 +119,31 @@ def show_jobs() -> str:
         count=len(keys),
         if_none=message,
     )
+
+
+def show_all_runs() -> str:
+    """Show the runs of all jobs, page by page; filters as of ``GET /api/jobs/runs``."""
+    authorizer = current_authorizer()
+    query = read_run_query(request, authorizer)
+    page = read_page(authorizer, query)
+    return _page(
+        "all_runs.html",
+        rows=[all_runs.Row(run, queries.now()) for run in page.runs],
+        page=page,
+        query=query,
+        wanted=all_runs.filters_of(request.args),
+        keys=[job.key for job in authorizer.viewable_jobs()],
+        outcomes=[*Outcome],
+    )
+
+
+def export_all_runs() -> Response:
+    """Export the runs of all jobs as a file; ``format`` is ``csv`` or ``json``."""
+    authorizer = current_authorizer()
+    name = all_runs.read_export_format(request.args.get("format", ""))
+    text = all_runs.export_runs(authorizer, read_run_query(request, authorizer), name)
+    headers = {"Content-Disposition": f"attachment; filename=runs.{name}"}
+    return Response(text, mimetype=all_runs.EXPORT_TYPES[name], headers=headers)
 
 
 def show_history(key: str) -> str:

@@ -1,0 +1,118 @@
+"""The page with the runs of all jobs: its rows, its links and its export."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InvalidRequest, quote
+from ..web.run_list import FILTERS, ListedRun, RunQuery, format_time, read_page
+from .summaries import StateLabel
+
+if TYPE_CHECKING:
+    from ..web.auth import Authorizer
+
+#: Runs of an export, at most, and the pages that it reads for them.
+MAX_EXPORTED_RUNS = 10_000
+EXPORT_PAGE_SIZE = 500
+MAX_EXPORT_PAGES = 20
+
+#: The formats of an export, and their media types.
+EXPORT_TYPES: Mapping[str, str] = {"csv": "text/csv", "json": "application/json"}
+
+#: Beginnings of cells that spreadsheets take for formulas. Source: OWASP, "CSV Injection".
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A run in the table. Times are in milliseconds since the epoch."""
+
+    run: ListedRun
+    now: float
+
+    @property
+    def state(self) -> StateLabel:
+        return StateLabel(self.run.outcome)
+
+    @property
+    def started(self) -> int | None:
+        return self.run.started_at
+
+    @property
+    def ended(self) -> int | None:
+        return self.run.ended_at
+
+    @property
+    def length(self) -> float | None:
+        if self.started is None:
+            return None
+        return max(0.0, (self.now if self.ended is None else self.ended) - self.started)
+
+
+def filters_of(arguments: Mapping[str, str]) -> dict[str, str]:
+    """Return the filters of a request that are set, for links; not the page."""
+    return {
+        name: value
+        for name in FILTERS
+        if name != "pageToken" and (value := arguments.get(name, "").strip())
+    }
+
+
+def read_export_format(text: str) -> str:
+    """Read the format of an export.
+
+    :raises InvalidRequest: there is no such format.
+    """
+    if text not in EXPORT_TYPES:
+        raise InvalidRequest(f"'format' must be one of csv, json, not {quote(text)}.")
+    return text
+
+
+def export_runs(authorizer: Authorizer, query: RunQuery, format_name: str) -> str:
+    """Return the newest runs of a query as CSV or JSON."""
+    rows = [_export(run) for run in _read_all(authorizer, query)]
+    if format_name == "json":
+        return json.dumps({"runs": rows}, indent=2)
+    return write_csv(rows)
+
+
+def _read_all(authorizer: Authorizer, query: RunQuery) -> Iterator[ListedRun]:
+    count = 0
+    for _ in range(MAX_EXPORT_PAGES):
+        page = read_page(authorizer, query, EXPORT_PAGE_SIZE)
+        for run in page.runs:
+            if count == MAX_EXPORTED_RUNS:
+                return
+            count += 1
+            yield run
+        if page.next is None:
+            return
+        query = replace(query, after=page.next)
+
+
+def _export(run: ListedRun) -> dict[str, Any]:
+    return {
+        name: format_time(value) if name.endswith("At") and value is not None else value
+        for name, value in run.to_dict().items()
+    }
+
+
+def write_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows as CSV in which no cell is a formula."""
+    names = ["job", "runId", "outcome", "requestedBy", "requestedAt", "startedAt", "endedAt"]
+    names.append("error")
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows({name: _cell(row[name]) for name in names} for row in rows)
+    return text.getvalue()
+
+
+def _cell(value: Any) -> str:
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

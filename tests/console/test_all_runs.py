@@ -1,0 +1,54 @@
+"""The page with the runs of all jobs, and its export."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from flask_lakeflow_jobs.console.all_runs import FORMULA_STARTS, write_csv
+from tests.console.support import run, text_of
+
+ROW: dict[str, Any] = {
+    "job": "etl", "runId": 1, "outcome": "failed", "requestedBy": None, "requestedAt": "t",
+    "startedAt": None, "endedAt": None, "error": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("start", FORMULA_STARTS)
+def test_csv_cell_is_never_a_formula(start: str) -> None:
+    text = write_csv([{**ROW, "error": f"{start}HYPERLINK()", "requestedBy": f"{start}x"}])
+    [row] = csv.DictReader(io.StringIO(text, newline=""))
+    assert row["error"] == f"'{start}HYPERLINK()"
+    assert row["requestedBy"] == f"'{start}x"
+    assert row["runId"] == "1"
+    assert row["startedAt"] == ""
+
+
+def test_all_runs_page_and_export_show_the_runs_of_every_job(app: Flask) -> None:
+    key = "broken"
+    run_id = run(app, key)
+    client = app.test_client()
+    page = client.get("/jobs/~runs")
+    assert page.status_code == 200
+    assert f"/jobs/{key}/runs/{run_id}" in page.text
+    assert "Export as CSV" in text_of(page.text)
+    assert str(run_id) not in client.get("/jobs/~runs?by=nobody").text
+
+    exported = client.get(f"/jobs/~runs/export?format=csv&job={key}")
+    assert exported.mimetype == "text/csv"
+    assert "attachment" in exported.headers["Content-Disposition"]
+    rows = [*csv.DictReader(io.StringIO(exported.text))]
+    assert str(run_id) in [row["runId"] for row in rows]
+    runs = client.get("/jobs/~runs/export?format=json").get_json()["runs"]
+    assert run_id in [one["runId"] for one in runs]
+
+
+@pytest.mark.parametrize(
+    "url", ["~runs?outcome=fine", "~runs?from=x", "~runs/export", "~runs/export?format=xls"]
+)
+def test_invalid_filter_or_format_is_400(app: Flask, url: str) -> None:
+    assert app.test_client().get(f"/jobs/{url}").status_code == 400
