@@ -379,12 +379,20 @@ def proxies() -> Table:
 
 def commands() -> str:
     """Render the commands of ``flask jobs`` with their options in Markdown."""
-    context = click.Context(command_group, info_name="flask jobs")
     return "\n\n".join(
-        _render_command(command, click.Context(command, info_name=name, parent=context))
-        for name in command_group.list_commands(context)
-        if (command := command_group.get_command(context, name))
+        _render_group(command_group, click.Context(command_group, info_name="flask jobs"))
     )
+
+
+def _render_group(group: click.Group, context: click.Context) -> Iterator[str]:
+    """Yield the commands of a group, each followed by its own commands if it is a group."""
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if command is not None:
+            inner = click.Context(command, info_name=name, parent=context)
+            yield _render_command(command, inner)
+            if isinstance(command, click.Group):
+                yield from _render_group(command, inner)
 
 
 def _render_command(command: click.Command, context: click.Context) -> str:

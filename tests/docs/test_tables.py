@@ -165,6 +165,10 @@ def test_commands_section_has_every_option() -> None:
                 assert f"`{parameter.opts[-1]}" in section or f", {parameter.opts[-1]}" in section
 
 
+def test_commands_section_has_the_commands_of_groups() -> None:
+    assert "### `flask jobs record upgrade`" in docs_tables.commands()
+
+
 def test_observability_page_has_every_metric() -> None:
     page = (ROOT / "docs" / "reference" / "observability.md").read_text()
     for kind in ("upstream", "trigger", "stream"):
