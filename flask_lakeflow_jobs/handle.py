@@ -13,6 +13,7 @@ from .errors import HandleClosed, InvalidParameters, MissingUserToken
 from .idempotency import RunOptions, RunStarter, Triggered
 from .identity import HasHeaders, Identity, add_requester, display_name, read_user_identity
 from .progress import ProgressReceiver
+from .record.values import RowState
 from .recording import PYTHON, Actor, Origin
 from .results import wrap_call, wrap_watch
 from .runs.explanation import Explanation, explain_run
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from .watching.subscription import Subscription
 
 _log = logging.getLogger("flask_lakeflow_jobs.audit")
+_errors_log = logging.getLogger("flask_lakeflow_jobs")
 
 
 class JobHandle:
@@ -456,8 +458,25 @@ def cached_reads_of(handle: JobHandle, *, stale_if_error: bool = False) -> Cache
     :param stale_if_error: return a cached response, marked as stale, if the workspace does not
         respond.
     """
-    identity, upstream = handle._require_identity(), handle._state.upstream
-    return CachedReads(upstream, identity, handle.job, stale_if_error=stale_if_error)
+    identity, state = handle._require_identity(), handle._state
+    on_end = None if state.ends is None else partial(_record_end, handle)
+    return CachedReads(
+        state.upstream, identity, handle.job, stale_if_error=stale_if_error, on_end=on_end
+    )
+
+
+def _record_end(handle: JobHandle, document: dict[str, Any]) -> None:
+    """Record the end that a read has shown, if the record has the run without it."""
+    state, run_key = handle._state, handle._run_key(document["run_id"])
+    if state.record is None or state.ends is None:
+        return
+    try:
+        recorded = state.record.get_run(run_key.job.job_id, run_key.run_id)
+        if recorded is not None and recorded.state is RowState.STARTED:
+            run, timestamp = state.upstream.parse_run(document), round(state.clock.now() * 1000)
+            state.ends.finish(run_key, RunStatus(timestamp, run, document=document))
+    except Exception as error:  # the reader gets the run nevertheless
+        _errors_log.warning("The end of run %s was not recorded: %s", run_key.run_id, error)
 
 
 def subscribe_to(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -18,13 +19,15 @@ from flask_lakeflow_jobs import (
     RecordOutdated,
     UpstreamTimeout,
     current_jobs,
+    run_finished,
 )
 from flask_lakeflow_jobs.record.actions import RecordedAction
 from flask_lakeflow_jobs.record.store import Record
 from flask_lakeflow_jobs.record.values import RowState
+from flask_lakeflow_jobs.runs.outcome import has_ended
 from flask_lakeflow_jobs.state import EXTENSION_KEY
 from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, Refusal, Silence
-from tests.support import ALICE, on_behalf_of
+from tests.support import ALICE, on_behalf_of, wait_until
 
 MakeApp = Callable[..., Flask]
 
@@ -238,3 +241,30 @@ def test_import_without_record_loads_no_sqlalchemy() -> None:
     )
     output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert output.stdout.strip() == "[]", output.stderr
+
+
+def test_read_of_ended_run_records_its_end(app: Flask) -> None:
+    with app.app_context():
+        quick = current_jobs["quick"]
+        run_id = quick.run_now().run_id
+        wait_until(lambda: has_ended(quick.get_run(run_id)), "the run ended")
+    (run,) = record_of(app).list_runs()
+    assert (run.state, run.outcome) == (RowState.ENDED, "succeeded")
+    assert run.ended_at is not None
+
+
+def test_read_of_unrecorded_run_sends_no_signal(make_app: MakeApp) -> None:
+    with make_app().app_context():
+        quick = current_jobs["quick"]
+        run_id = quick.run_now().run_id
+        quick.wait(run_id)
+    app = make_app(LAKEFLOW_JOBS_RECORD_URL=True)
+    ends: list[int] = []
+
+    def receive(_: Flask, run_id: int, **extra: Any) -> None:
+        ends.append(run_id)
+
+    with run_finished.connected_to(receive, app), app.app_context():
+        current_jobs["quick"].get_run(run_id)
+    assert ends == []
+    assert record_of(app).list_runs() == []

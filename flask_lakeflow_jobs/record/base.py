@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 #: Rows that one statement deletes, so that others can write in between.
 PRUNE_BATCH = 500
 
+#: After a failure that took so long, nothing is written for a while: triggers would wait.
+SLOW_FAILURE_SECONDS, COOLDOWN_SECONDS = 1.0, 10.0
+
 T = TypeVar("T")
 
 _log = logging.getLogger("flask_lakeflow_jobs")
@@ -44,6 +47,7 @@ class RecordBase:
         #: Why the last write failed; ``None`` if it did not.
         self.last_error: DatabaseUnavailable | RecordOutdated | None = None
         self._is_checked = False
+        self._suspended_until = 0.0
         self._initialize()
         reset_in_new_processes(self._initialize)
 
@@ -60,9 +64,16 @@ class RecordBase:
 
         Starting and following runs must not depend on the record.
         """
+        began = self._clock.monotonic()
+        if began < self._suspended_until:
+            self.failed_writes += 1
+            return None
         try:
             result = write()
         except (DatabaseUnavailable, RecordOutdated) as error:
+            now = self._clock.monotonic()
+            if now - began > SLOW_FAILURE_SECONDS:
+                self._suspended_until = now + COOLDOWN_SECONDS
             with self._lock:
                 is_first, self.last_error = self.last_error is None, error
                 self.failed_writes += 1

@@ -30,6 +30,7 @@ class CachedReads:
 
     :param stale_if_error: return a cached response, marked as stale, if the workspace does not
         respond.
+    :param on_end: called with each run that was read from the workspace and has ended.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class CachedReads:
         job: Job,
         *,
         stale_if_error: bool = False,
+        on_end: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
         self._upstream = upstream
         self._calls = upstream.bind(identity, job)
@@ -46,6 +48,7 @@ class CachedReads:
         self._identity = identity
         self._job = job
         self._stale_if_error = stale_if_error
+        self._on_end = on_end
 
     def get_job(self) -> CachedResponse:
         """Return the job's definition."""
@@ -56,7 +59,14 @@ class CachedReads:
 
         :raises RunNotFound: the run does not exist, or belongs to another job.
         """
-        return self._read(f"run:{run_id}", lambda: self._calls.get_run(run_id).document, has_ended)
+
+        def fetch() -> dict[str, Any]:
+            run = self._calls.get_run(run_id).document
+            if self._on_end is not None and has_ended(run):
+                self._on_end(run)
+            return run
+
+        return self._read(f"run:{run_id}", fetch, has_ended)
 
     def get_repairs(self, run_id: int, *, state: str) -> CachedResponse:
         """Return the original run and its repairs under ``items``.
