@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, current_app, redirect, request, url_for
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from ..config.jobs import NO_JOBS_MESSAGE
@@ -29,7 +29,7 @@ from ..web import assets
 from ..web.auth import app_handle, current_authorizer, request_handle
 from ..web.csrf import require_same_origin
 from ..web.requests import read_form
-from ..web.run_list import read_page, read_run_query
+from ..web.run_list import PAGE_SIZE, read_page, read_run_query
 from . import all_runs, filters, fragments, history, queries
 from .cards import CARDS_PER_PAGE, Card, read_cards
 from .forms import Form
@@ -78,6 +78,7 @@ def console_blueprint(url_prefix: str) -> Blueprint:
         ("/<key>/runs/<run_id>/repair", redirect_to_run, ["GET"]),
         ("/~runs", show_all_runs, ["GET"]),
         ("/~runs/export", export_all_runs, ["GET"]),
+        ("/~audit", show_audit, ["GET"]),
         ("/~static/<name>", static, ["GET"]),
     ):
         pages.add_url_rule(rule, view_func=view, methods=methods, strict_slashes=False)
@@ -144,6 +145,24 @@ def export_all_runs() -> Response:
     text = all_runs.export_runs(authorizer, read_run_query(request, authorizer), name)
     headers = {"Content-Disposition": f"attachment; filename=runs.{name}"}
     return Response(text, mimetype=all_runs.EXPORT_TYPES[name], headers=headers)
+
+
+def show_audit() -> str:
+    """Show who did what, for the jobs whose policy allows the user to ``audit`` them."""
+    authorizer = current_authorizer()
+    jobs = current_state().settings.jobs.values()
+    keys = [job.key for job in jobs if authorizer.allows("audit", job)]
+    record = current_state().record
+    if record is None or not keys:
+        raise NotFound("There are no actions that you may see. They require a record.")
+    # Only apps with a record import it.
+    from ..record.pages import PageToken
+
+    text = request.args.get("pageToken", "")
+    token = PageToken.parse(text) if text else None
+    actions = record.list_actions(job_keys=keys, limit=PAGE_SIZE, token=token)
+    last = str(actions[-1].page_token) if len(actions) == PAGE_SIZE else None
+    return _page("audit.html", actions=actions, next=last)
 
 
 def show_history(key: str) -> str:

@@ -24,7 +24,11 @@ from .requests import MAX_QUOTED_NAME_LENGTH
 #: The console has the same users and policies.
 CONSOLE_BLUEPRINT = "lakeflow_console"
 
-Action = Literal["view", "run", "cancel", "repair", "report"]
+Action = Literal["view", "run", "cancel", "repair", "report", "audit"]
+
+#: Actions that change nothing.
+READS = ("view", "audit")
+
 _log = logging.getLogger("flask_lakeflow_jobs.web")
 
 
@@ -85,7 +89,7 @@ class Authorizer:
 
         :raises NotAllowed: the ``user_loader`` failed.
         """
-        if action != "view" and self._state.settings.read_only:
+        if action not in READS and self._state.settings.read_only:
             return "This app is read-only: runs can only be viewed."
         policy = job.policy or self._state.policy
         if policy is None or self._is_permitted(policy, self.user, action, job.key):
@@ -94,7 +98,7 @@ class Authorizer:
 
     def record_refusal(self, action: Action, job: Job, refusal: str) -> None:
         """Record that an action was refused; not that a view was, of which there may be many."""
-        if action != "view":
+        if action not in READS:
             actor = Actor(job, APP, self._origin, self.user_name)
             name = "trigger" if action == "run" else action
             self._state.recording.record_action(actor, name, "refused", detail=refusal)

@@ -1,0 +1,35 @@
+"""The page with the actions of people, for those who may audit."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from tests.console.conftest import MakeShop
+from tests.console.support import run
+
+AUDIT = "/jobs/~audit"
+
+
+def test_audit_shows_actions_of_jobs_that_the_policy_allows(make_shop: MakeShop) -> None:
+    app = make_shop(
+        config={"LAKEFLOW_JOBS_RECORD_URL": True, "LAKEFLOW_JOBS_READ_ONLY": True},
+        policy=lambda user, action, job: action != "audit" or job == "broken",
+    )
+    broken, flaky = run(app, "broken"), run(app, "flaky")
+    text = app.test_client().get(AUDIT).text
+    assert str(broken) in text
+    assert "trigger" in text
+    assert str(flaky) not in text
+    assert app.test_client().get(f"{AUDIT}?pageToken=x").status_code == 400
+    app.extensions["lakeflow_jobs"].record.database.close()
+
+
+def test_audit_is_404_for_those_who_may_not(make_shop: MakeShop) -> None:
+    app = make_shop(
+        config={"LAKEFLOW_JOBS_RECORD_URL": True}, policy=lambda user, action, job: action == "view"
+    )
+    assert app.test_client().get(AUDIT).status_code == 404
+
+
+def test_audit_without_a_record_is_404(app: Flask) -> None:
+    assert app.test_client().get(AUDIT).status_code == 404
