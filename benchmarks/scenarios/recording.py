@@ -111,8 +111,9 @@ def listing(bench: Bench) -> list[Row]:
                     began = time.process_time(), time.perf_counter()
                     record.list_runs(filters, token=token)
                     used = time.process_time() - began[0], time.perf_counter() - began[1]
-                    # the database's own processor time is not in that of this process
-                    took[label] = max(took.get(label, 0.0), *used)
+                    # SQLite works in this process; the processor time of Postgres is not known
+                    spent = used[0] if record.database.is_sqlite else max(used)
+                    took[label] = max(took.get(label, 0.0), spent)
                 if _scans_table(record, filters):
                     scans.append(label)
             record.database.close()
@@ -121,7 +122,7 @@ def listing(bench: Bench) -> list[Row]:
                 Row(
                     f"A page of 50 of {count:,} recorded runs, in {name}",
                     f"The slowest of these filters: {', '.join(FILTERS)}; the first page and the"
-                    " one after its first row; the larger one of processor time and time.",
+                    " one after its first row; processor time with SQLite, time with Postgres.",
                     f"{took[slowest] * 1000:.1f} ms ({slowest});"
                     f" {'scans: ' + ', '.join(scans) if scans else 'each uses an index'}",
                     "≤ 50 ms, and an index",
