@@ -145,10 +145,10 @@ class SqlCache(BaseCache):
         default_timeout: int = 300,
         *,
         key_prefix: str = "",
-        ignore_delete_many_errors: bool = False,
+        ignore_delete_many_errors: bool = False,  # of Flask-Caching 2.5; one statement deletes all
         clock: Clock | None = None,
     ) -> None:
-        super().__init__(default_timeout, ignore_delete_many_errors)
+        super().__init__(default_timeout)  # the only argument that every version takes
         self._database = database
         self._prefix = key_prefix
         self._clock = clock or SystemClock()

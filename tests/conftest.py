@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 
 from flask_lakeflow_jobs import LakeflowJobs
 from flask_lakeflow_jobs.local import Address, Workspace, load_bundle
+from flask_lakeflow_jobs.state import EXTENSION_KEY
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.clocks import FakeClock
 from tests.compiled_code import share_compiled_code
@@ -75,12 +76,15 @@ def fault_proxy(workspace: Address) -> Iterator[FaultyWorkspace]:
 
 
 @pytest.fixture
-def make_app(fault_proxy: FaultyWorkspace, job_ids: Mapping[str, int], tmp_path: Path) -> MakeApp:
+def make_app(
+    fault_proxy: FaultyWorkspace, job_ids: Mapping[str, int], tmp_path: Path
+) -> Iterator[MakeApp]:
     """A function that creates an app with the jobs of the bundle.
 
     Keywords in capitals are settings, other keywords are arguments of ``LakeflowJobs``.
     """
     numbers = itertools.count()
+    made: list[Flask] = []
 
     def make(*, jobs: Mapping[str, Any] | None = None, **options: Any) -> Flask:
         config = {name: options.pop(name) for name in list(options) if name.isupper()}
@@ -95,9 +99,13 @@ def make_app(fault_proxy: FaultyWorkspace, job_ids: Mapping[str, int], tmp_path:
             }
         )
         LakeflowJobs(app, jobs=_build_jobs(job_ids, jobs or {}), **options)
+        made.append(app)
         return app
 
-    return make
+    yield make
+    for app in made:
+        if (record := app.extensions[EXTENSION_KEY].record) is not None:
+            record.database.close()
 
 
 def _build_jobs(job_ids: Mapping[str, int], more: Mapping[str, Any]) -> dict[str, Any]:
