@@ -23,7 +23,7 @@ class FollowReport:
         self._follower = follower
         self._last = ""
 
-    def print(self) -> None:
+    def report(self) -> None:
         """Print the state, unless it is the last one."""
         if not self._follower.is_leading:
             text = "Another process of the app follows its runs. Waiting to take over."
@@ -50,7 +50,7 @@ def follow() -> None:
     assert state.record is not None  # noqa: S101  # or there would be no follower
     state.record.check_schema()
     with _stop_on_signals(follower) as received:
-        follower.run(FollowReport(follower).print)
+        follower.run(FollowReport(follower).report)
     if state.ends is not None:
         state.ends.outbox.stop()
     print_progress("Stopped. Another process takes over the runs, if there is one.")
