@@ -83,7 +83,7 @@ def test_report_prints_changes_only(capsys: pytest.CaptureFixture[str]) -> None:
         (True, 1),
         (True, 2),
     ]:
-        report.print()
+        report.report()
     assert capsys.readouterr().err.splitlines() == [
         "Another process of the app follows its runs. Waiting to take over.",
         "Following 0 runs.",
