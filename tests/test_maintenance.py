@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ def test_run_round_unanswered_request_finds_its_run(
     job_ids: Mapping[str, int],
 ) -> None:
     job_id = job_ids["greeting"]
-    params = {"job_parameters": {"who": "Ada"}}
+    params = {"job_parameters": {"who": uuid.uuid4().hex}}  # as no run of another test has
     row_id, _ = record.begin_run(
         request("greeting", job_id=job_id, params=json.dumps(params), token="lost")
     )
