@@ -9,7 +9,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
@@ -91,6 +91,8 @@ class Database:
             inherited.dispose(close=False)
         self._engine: sa.Engine | None = None
         self._lock = threading.Lock()
+        #: SQLite lets a process that waits sleep for longer and longer, so its threads take turns.
+        self._writing = threading.Lock() if self.is_sqlite else nullcontext()
 
     def __repr__(self) -> str:
         return f"<Database {self.address}>"
@@ -131,7 +133,7 @@ class Database:
         :raises DatabaseUnavailable: the database does not respond; nothing has changed, except
             where the connection was lost during the commit.
         """
-        with self._translate_errors(), self.engine.connect() as connection:
+        with self._writing, self._translate_errors(), self.engine.connect() as connection:
             connection.info["is_writing"] = True
             try:
                 with connection.begin():

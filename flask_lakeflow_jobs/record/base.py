@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from typing import TYPE_CHECKING, TypeVar
 
 import sqlalchemy as sa
@@ -13,7 +14,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from ..concurrency import reset_in_new_processes
 from ..errors import DatabaseUnavailable, RecordOutdated
+from .prepared import PreparedStatement
 from .schema import actions
+from .values import Action
 from .versions import check_version, upgrade
 
 if TYPE_CHECKING:
@@ -125,10 +128,15 @@ class RecordBase:
         return sqlite.insert(table) if self.database.is_sqlite else postgresql.insert(table)
 
 
+_INSERT_ACTION = PreparedStatement(
+    lambda _: actions.insert(), [*(field.name for field in fields(Action)), "at"]
+)
+
+
 def insert_action(connection: sa.Connection, action: Action | None, at: int) -> None:
     """Insert an action, if there is one, in the transaction of the caller.
 
     :param at: milliseconds since the epoch.
     """
     if action is not None:
-        connection.execute(actions.insert().values(**vars(action), at=at))
+        _INSERT_ACTION.execute(connection, **vars(action), at=at)
