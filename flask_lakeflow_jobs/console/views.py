@@ -39,8 +39,9 @@ from .queries import find_permissions
 from .run_page import RunView, build_run_view
 from .snippets import build_snippets
 from .state import EXTENSION, ConsoleState
-from .summaries import usual_length
+from .summaries import Summary, usual_length
 from .task_page import build_task_view
+from .trend import MAX_RUNS, build_trend, summarize_recorded
 
 FOLDER = Path(__file__).parent
 
@@ -110,9 +111,14 @@ def show_jobs() -> str:
         if current_state().settings.jobs
         else NO_JOBS_MESSAGE
     )
+    jobs = current_state().settings.jobs.values()
+    may_audit = current_state().record is not None and any(
+        authorizer.allows("audit", job) for job in jobs
+    )
     return _page(
         "_cards.html" if "bare" in request.args else "jobs.html",
         cards=read_cards(authorizer, keys[first : first + CARDS_PER_PAGE]),
+        may_audit=may_audit,
         keys=some or None,
         page=number,
         last=last,
@@ -174,8 +180,29 @@ def show_history(key: str) -> str:
         page = history.read_page(handle, wanted, after)
     (card,) = read_cards(authorizer, [key])
     return _page(
-        "history.html", card=card, page=page, wanted=wanted, after=after, kinds=filters.KIND_NAMES
+        "history.html",
+        card=card,
+        page=page,
+        wanted=wanted,
+        after=after,
+        kinds=filters.KIND_NAMES,
+        trend=build_trend(_read_ended_runs(key) or card.runs),
     )
+
+
+def _read_ended_runs(key: str) -> list[Summary]:
+    """Read the newest ended runs of a job from the record; none without one, or if it fails."""
+    if (record := current_state().record) is None:
+        return []
+    # Only apps with a record import it.
+    from ..record.runs import RunFilter
+    from ..record.values import RowState
+
+    wanted = RunFilter(job_keys=[key], state=RowState.ENDED)
+    try:
+        return [summarize_recorded(run) for run in record.list_runs(wanted, limit=MAX_RUNS)]
+    except LakeflowJobsError:  # the card's runs are enough
+        return []
 
 
 def show_form(key: str) -> str:
