@@ -34,6 +34,7 @@ from .logs import clean_records
 from .results import ExecutionResult, ResultWatch
 from .runs.explanation import Explanation, FailedTask
 from .runs.outcome import Outcome, RunStatus
+from .runs.progress import Progress, RunProgress
 from .signals import run_canceled, run_changed, run_finished, run_repaired, run_triggered
 from .watching.iterator import RunWatch
 
@@ -58,10 +59,12 @@ __all__ = [
     "MissingUserToken",
     "NotAllowed",
     "Outcome",
+    "Progress",
     "ProxyUser",
     "RecordOutdated",
     "ResultWatch",
     "RunNotFound",
+    "RunProgress",
     "RunStatus",
     "RunTimeout",
     "RunWatch",

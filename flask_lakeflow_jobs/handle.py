@@ -1,24 +1,22 @@
-"""Job handles: what Flask code calls to run, follow, read and change runs of a job."""
+"""Job handles: what Flask code calls to start, read, follow and change runs of a job."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from . import signals, telemetry
-from .errors import HandleClosed, InvalidParameters, MissingUserToken
+from .errors import InvalidParameters
 from .idempotency import RunOptions, RunStarter, Triggered
-from .identity import HasHeaders, Identity, add_requester, display_name, read_user_identity
+from .identity import HasHeaders, add_requester, display_name, read_user_identity
 from .progress import ProgressReceiver
-from .record.values import RowState
-from .recording import PYTHON, Actor, Origin
+from .reader import JobReader
+from .recording import Actor
 from .results import wrap_call, wrap_watch
-from .runs.explanation import Explanation, explain_run
 from .runs.ids import parse_run_id
-from .runs.outcome import RunStatus, has_ended
+from .runs.outcome import has_ended
 from .runs.params import (
     build_run_now_fields,
     normalize_task_keys,
@@ -28,26 +26,17 @@ from .runs.params import (
 from .runs.progress import Progress
 from .runs.progress_token import refuse_parameter
 from .runs.repair import build_repair_arguments
-from .runs.reports import select_progress
-from .upstream.cached_reads import CachedReads
-from .watching.iterator import RunWatch, iterate_run, iterate_run_async
-from .watching.watched_run import RunKey
+from .watching.iterator import RunWatch
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .config.jobs import Job
-    from .sdk_types import BaseRun, Run, RunOutput, SdkJob
-    from .state import AppState
     from .upstream.gateway import BoundUpstream
-    from .watching.snapshot import StateId
-    from .watching.subscription import Subscription
 
 _log = logging.getLogger("flask_lakeflow_jobs.audit")
-_errors_log = logging.getLogger("flask_lakeflow_jobs")
 
 
-class JobHandle:
+class JobHandle(JobReader):
     """One job, called with one identity. Get it from :data:`current_jobs`.
 
     A run id is a number or a string, such as one from a URL. Anything else raises
@@ -59,37 +48,6 @@ class JobHandle:
 
     You can use a handle outside the app context in which you got it, and in other threads.
     """
-
-    def __init__(
-        self,
-        state: AppState,
-        job: Job,
-        identity: Identity,
-        *,
-        is_operator: bool = False,
-        origin: Origin = PYTHON,
-    ) -> None:
-        """Bind a job to an identity.
-
-        :param is_operator: the caller operates the app on its command line and may use the app's
-            own identity even for a job that runs as its users.
-        :param origin: where the caller's actions come from, for the record.
-        """
-        self._state = state
-        self._identity = identity
-        self._is_operator = is_operator
-        self._origin = origin
-        self._is_closed = False
-        self.job = job
-
-    def __repr__(self) -> str:
-        actor = "a user" if self._identity.is_user else "the app"
-        return f"<JobHandle {self.key!r} (job {self.job.job_id}) as {actor}>"
-
-    @property
-    def key(self) -> str:
-        """The job's key, as in ``current_jobs[key]``."""
-        return self.job.key
 
     @property
     def results(self) -> Results:
@@ -200,130 +158,6 @@ class JobHandle:
         """
         return self.watch(self.run_now(params, **options).run_id, timeout=timeout)
 
-    def watch(self, run_id: int | str, *, timeout: float | None = None) -> RunWatch:
-        """Follow an existing run.
-
-        :param timeout: seconds; ``None``: the job's ``wait_timeout``.
-        :return: an iterator of the run's states that ends with the terminal one.
-        :raises RunNotFound: while iterating: this job has no such run.
-        :raises RunTimeout: while iterating: the run did not end in time. It continues.
-        """
-        run_key = self._run_key(run_id)
-        seconds = self.job.wait_timeout if timeout is None else timeout
-        hub, clock = self._state.hub, self._state.clock
-        arguments = (run_key, hub, clock, seconds, self._require_identity)
-        return RunWatch(
-            run_key.run_id, iterate_run(*arguments), partial(iterate_run_async, *arguments)
-        )
-
-    def wait(self, run_id: int | str, *, timeout: float | None = None) -> RunStatus:
-        """Wait for the end of a run and return its final state, also if the run failed.
-
-        :param timeout: seconds; ``None``: the job's ``wait_timeout``.
-        :raises RunNotFound: this job has no such run.
-        :raises RunTimeout: the run did not end in time. It continues.
-        """
-        *_, last = self.watch(run_id, timeout=timeout)
-        return last
-
-    def get_job(self) -> SdkJob:
-        """Return the job's definition in the workspace."""
-        return self._state.upstream.parse_job(cached_reads_of(self).get_job().copy_value())
-
-    def last_run(self) -> BaseRun | None:
-        """Return the newest run, or ``None`` if there is none."""
-        runs = self.list_runs(1)
-        return runs[0] if runs else None
-
-    def list_runs(
-        self,
-        limit: int = 20,
-        *,
-        active_only: bool | None = None,
-        completed_only: bool | None = None,
-        expand_tasks: bool | None = None,
-        start_time_from: int | None = None,
-        start_time_to: int | None = None,
-    ) -> list[BaseRun]:
-        """Return the newest runs, newest first.
-
-        :param limit: the maximum number of runs, at least 1. More than 25 take several requests.
-        :param active_only: only runs that have not ended; not together with ``completed_only``.
-        :param completed_only: only runs that have ended.
-        :param expand_tasks: include the tasks of each run.
-        :param start_time_from: the earliest start, in milliseconds since the epoch.
-        :param start_time_to: the latest start, in milliseconds since the epoch.
-        :raises InvalidRequest: the limit is below 1, or no run can match.
-        """
-        runs = cached_reads_of(self).list_runs(
-            limit,
-            active_only=active_only,
-            completed_only=completed_only,
-            expand_tasks=expand_tasks,
-            start_time_from=start_time_from,
-            start_time_to=start_time_to,
-        )
-        return [self._state.upstream.parse_base_run(run) for run in runs.copy_value()]
-
-    def get_run(self, run_id: int | str) -> Run:
-        """Return a run with all its tasks.
-
-        :raises RunNotFound: this job has no such run.
-        """
-        document = cached_reads_of(self).get_run(parse_run_id(run_id)).copy_value()
-        return self._state.upstream.parse_run(document)
-
-    def status(self, run_id: int | str) -> RunStatus:
-        """Return the state of a run. It has no expected end, which only :meth:`watch` estimates.
-
-        :raises RunNotFound: this job has no such run.
-        """
-        response = cached_reads_of(self).get_run(parse_run_id(run_id))
-        document = response.copy_value()
-        timestamp = int((self._state.clock.now() - response.age) * 1000)
-        reports = self._state.hub.read_progress((self.job.job_id, parse_run_id(run_id)))
-        return RunStatus(
-            timestamp,
-            self._state.upstream.parse_run(document),
-            document=document,
-            progress=select_progress(document, reports),
-        )
-
-    def get_run_output(
-        self, run_id: int | str, *, tasks: Sequence[str] | None = None
-    ) -> RunOutput | dict[str, RunOutput]:
-        """Return the output of a run with one task; otherwise as :meth:`get_outputs`."""
-        outputs = self.get_outputs(run_id, tasks=tasks)
-        return next(iter(outputs.values())) if len(outputs) == 1 else outputs
-
-    def get_outputs(
-        self, run_id: int | str, *, tasks: Sequence[str] | None = None
-    ) -> dict[str, RunOutput]:
-        """Return the outputs of a run by task key, also of a run with one task.
-
-        Only the last attempt of each task counts. If the workspace no longer has an output, its
-        ``info`` says so. Each hundred outputs take at most the timeout of one read.
-
-        :param tasks: the keys of the tasks to read; by default all. A string is one key.
-        :raises RunNotFound: this job has no such run.
-        :raises InvalidRequest: the run has no such task.
-        :raises UpstreamTimeout: the workspace did not send the outputs in time.
-        """
-        task_keys = normalize_task_keys(tasks) or ()
-        documents = cached_reads_of(self).get_outputs(parse_run_id(run_id), task_keys)
-        parse = self._state.upstream.parse_output
-        return {task_key: parse(document) for task_key, document in documents.items()}
-
-    def explain(self, run_id: int | str) -> Explanation:
-        """Explain why a run failed: its root-cause tasks, last attempt only, with error and trace.
-
-        :raises RunNotFound: this job has no such run.
-        """
-        reads = cached_reads_of(self)
-        document = reads.get_run(parse_run_id(run_id)).value
-        run = self._state.upstream.parse_run(document)
-        return explain_run(run, reads, document, reads.run_concurrently)
-
     def cancel_run(self, run_id: int | str, *, requested_by: str | None = None) -> None:
         """Request the cancellation of a run; it ends a little later. Ignore a run that has ended.
 
@@ -417,23 +251,6 @@ class JobHandle:
     def _upstream(self) -> BoundUpstream:
         return self._state.upstream.bind(self._require_identity(), self.job)
 
-    def _require_identity(self) -> Identity:
-        """Return the identity to act with, or raise if this handle must not act."""
-        if self._is_closed:
-            raise HandleClosed(
-                f"This handle on {self.key!r} acted as a user, and its block has ended. Make the"
-                " call inside 'with … .as_user(request)'."
-            )
-        if self.job.run_as == "user" and not (self._identity.is_user or self._is_operator):
-            raise MissingUserToken(
-                f"The job {self.key!r} runs as its users. Call it inside"
-                f" 'with current_jobs[{self.key!r}].as_user(request) as handle:'."
-            )
-        return self._identity
-
-    def _run_key(self, run_id: int | str) -> RunKey:
-        return RunKey(self._require_identity(), self.job, parse_run_id(run_id))
-
     def _actor(self, user: str | None) -> Actor:
         return Actor(self.job, self._require_identity(), self._origin, user)
 
@@ -448,45 +265,6 @@ class JobHandle:
 
     def _send(self, signal: Any, run_id: int, **payload: Any) -> None:
         signals.send(signal, self._state.app, job=self.key, run_id=run_id, **payload)
-
-
-def cached_reads_of(handle: JobHandle, *, stale_if_error: bool = False) -> CachedReads:
-    """Return the reads of a handle as documents of the Jobs API, each with its age.
-
-    The interfaces use them: they serve documents, and not the SDK's dataclasses.
-
-    :param stale_if_error: return a cached response, marked as stale, if the workspace does not
-        respond.
-    """
-    identity, state = handle._require_identity(), handle._state
-    on_end = None if state.ends is None else partial(_record_end, handle)
-    return CachedReads(
-        state.upstream, identity, handle.job, stale_if_error=stale_if_error, on_end=on_end
-    )
-
-
-def _record_end(handle: JobHandle, document: dict[str, Any]) -> None:
-    """Record the end that a read has shown, if the record has the run without it."""
-    state, run_key = handle._state, handle._run_key(document["run_id"])
-    if state.record is None or state.ends is None:
-        return
-    try:
-        recorded = state.record.get_run(run_key.job.job_id, run_key.run_id)
-        if recorded is not None and recorded.state is RowState.STARTED:
-            run, timestamp = state.upstream.parse_run(document), round(state.clock.now() * 1000)
-            state.ends.finish(run_key, RunStatus(timestamp, run, document=document))
-    except Exception as error:  # the reader gets the run nevertheless
-        _errors_log.warning("The end of run %s was not recorded: %s", run_key.run_id, error)
-
-
-def subscribe_to(
-    handle: JobHandle, run_id: int | str, last_state: StateId | None = None
-) -> Subscription:
-    """Subscribe to the updates of a run. Close the subscription when you are done.
-
-    :param last_state: the state that the subscriber already has.
-    """
-    return handle._state.hub.subscribe(handle._run_key(run_id), last_state)
 
 
 class Results:

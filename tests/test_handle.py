@@ -24,7 +24,7 @@ from flask_lakeflow_jobs import (
     UpstreamUnavailable,
     current_jobs,
 )
-from flask_lakeflow_jobs.handle import subscribe_to
+from flask_lakeflow_jobs.reader import subscribe_to
 from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, Refusal, Silence
 from tests.clocks import FakeClock
 from tests.conftest import MakeApp

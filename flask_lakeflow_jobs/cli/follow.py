@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..errors import LakeflowJobsError, RunNotFound
-from ..handle import cached_reads_of
+from ..reader import cached_reads_of
 from ..runs.ids import normalize_page_url
 from ..runs.outcome import SUCCESSES, Outcome
 from ..runs.redaction import redact, redact_outputs

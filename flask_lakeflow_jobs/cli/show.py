@@ -10,7 +10,7 @@ from flask.cli import with_appcontext
 
 from ..config.jobs import NO_JOBS_MESSAGE
 from ..errors import JobNotFound, LakeflowJobsError, NotAllowed
-from ..handle import cached_reads_of
+from ..reader import cached_reads_of
 from ..runs.outcome import SUCCESSES, has_ended, outcome_of
 from ..runs.redaction import redact, redact_outputs, summarize_newest_run
 from .follow import open_run_page

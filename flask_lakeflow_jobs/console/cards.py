@@ -13,7 +13,8 @@ from flask import request
 from ..config.jobs import Job
 from ..errors import LakeflowJobsError
 from ..globals import Jobs, current_state
-from ..handle import JobHandle, cached_reads_of
+from ..handle import JobHandle
+from ..reader import cached_reads_of
 from ..runs.outcome import SUCCESSES, Outcome
 from ..runs.redaction import redact
 from . import queries

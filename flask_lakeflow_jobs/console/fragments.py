@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, render_template
 from markupsafe import Markup
 
-from ..errors import LakeflowJobsError
+from ..errors import LakeflowJobsError, NotAllowed
 from ..web.auth import app_handle, current_authorizer, request_handle
 from . import filters, queries
 from .cards import read_cards
@@ -68,3 +68,12 @@ def render(template: str, **given: Any) -> Markup:
     """Render a template of the console; what cannot be encoded is replaced."""
     text = render_template(f"lakeflow_jobs/{template}", **given)
     return Markup(text.encode(errors="replace").decode())  # noqa: S704
+
+
+def render_page(template: str, **given: Any) -> Markup:
+    """Render a page, with the user's name and the time."""
+    try:
+        user = current_authorizer().user_name
+    except NotAllowed:  # the error page shows no name
+        user = None
+    return render(template, user=user, now=queries.now(), **given)

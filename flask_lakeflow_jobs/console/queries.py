@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..globals import current_state
-from ..handle import cached_reads_of
+from ..reader import cached_reads_of
 from ..runs.outcome import has_ended
 from ..runs.redaction import redact
 from .state import console_state

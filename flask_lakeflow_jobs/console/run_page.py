@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import LakeflowJobsError
 from ..globals import current_state
-from ..handle import cached_reads_of
+from ..reader import cached_reads_of
 from ..runs.explanation import MAX_READ_TASKS, explain_run
 from ..runs.ids import normalize_page_url
 from ..runs.outcome import Outcome, has_ended, outcome_of

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from werkzeug.exceptions import NotFound
 
 from ..globals import current_state
-from ..handle import cached_reads_of
+from ..reader import cached_reads_of
 from ..runs.ids import build_run_url
 from ..runs.redaction import redact
 from . import queries

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, current_app, redirect, request, url_for
-from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from ..config.jobs import NO_JOBS_MESSAGE
@@ -18,30 +18,26 @@ from ..errors import (
     InvalidParameters,
     InvalidRequest,
     LakeflowJobsError,
-    NotAllowed,
     RunNotFound,
 )
 from ..globals import current_state
 from ..handle import JobHandle
 from ..runs.ids import parse_run_id
-from ..runs.outcome import Outcome
 from ..web import assets
 from ..web.auth import app_handle, current_authorizer, request_handle
 from ..web.csrf import require_same_origin
 from ..web.requests import read_form
-from ..web.run_list import PAGE_SIZE, read_page, read_run_query
-from . import all_runs, filters, fragments, history, queries
+from . import fragments, lists, queries
 from .cards import CARDS_PER_PAGE, Card, read_cards
 from .forms import Form
-from .history import Filter
+from .fragments import render_page
 from .job_form import build_form, read_run_values
 from .queries import find_permissions
 from .run_page import RunView, build_run_view
 from .snippets import build_snippets
 from .state import EXTENSION, ConsoleState
-from .summaries import Summary, usual_length
+from .summaries import usual_length
 from .task_page import build_task_view
-from .trend import MAX_RUNS, build_trend, summarize_recorded
 
 FOLDER = Path(__file__).parent
 
@@ -67,7 +63,7 @@ def console_blueprint(url_prefix: str) -> Blueprint:
     )
     for rule, view, methods in (
         ("/", show_jobs, ["GET"]),
-        ("/<key>", show_history, ["GET"]),
+        ("/<key>", lists.show_history, ["GET"]),
         ("/<key>/run", show_form, ["GET"]),
         ("/<key>/run", start_run, ["POST"]),
         ("/<key>/runs/<run_id>", show_run, ["GET"]),
@@ -77,9 +73,9 @@ def console_blueprint(url_prefix: str) -> Blueprint:
         ("/<key>/runs/<run_id>/cancel", redirect_to_run, ["GET"]),
         ("/<key>/runs/<run_id>/repair", repair_run, ["POST"]),
         ("/<key>/runs/<run_id>/repair", redirect_to_run, ["GET"]),
-        ("/~runs", show_all_runs, ["GET"]),
-        ("/~runs/export", export_all_runs, ["GET"]),
-        ("/~audit", show_audit, ["GET"]),
+        ("/~runs", lists.show_all_runs, ["GET"]),
+        ("/~runs/export", lists.export_all_runs, ["GET"]),
+        ("/~audit", lists.show_audit, ["GET"]),
         ("/~static/<name>", static, ["GET"]),
     ):
         pages.add_url_rule(rule, view_func=view, methods=methods, strict_slashes=False)
@@ -115,7 +111,7 @@ def show_jobs() -> str:
     may_audit = current_state().record is not None and any(
         authorizer.allows("audit", job) for job in jobs
     )
-    return _page(
+    return render_page(
         "_cards.html" if "bare" in request.args else "jobs.html",
         cards=read_cards(authorizer, keys[first : first + CARDS_PER_PAGE]),
         may_audit=may_audit,
@@ -126,83 +122,6 @@ def show_jobs() -> str:
         count=len(keys),
         if_none=message,
     )
-
-
-def show_all_runs() -> str:
-    """Show the runs of all jobs, page by page; filters as of ``GET /api/jobs/runs``."""
-    authorizer = current_authorizer()
-    query = read_run_query(request, authorizer)
-    page = read_page(authorizer, query)
-    return _page(
-        "all_runs.html",
-        rows=[all_runs.Row(run, queries.now()) for run in page.runs],
-        page=page,
-        query=query,
-        wanted=all_runs.filters_of(request.args),
-        keys=[job.key for job in authorizer.viewable_jobs()],
-        outcomes=[*Outcome],
-    )
-
-
-def export_all_runs() -> Response:
-    """Export the runs of all jobs as a file; ``format`` is ``csv`` or ``json``."""
-    authorizer = current_authorizer()
-    name = all_runs.read_export_format(request.args.get("format", ""))
-    text = all_runs.export_runs(authorizer, read_run_query(request, authorizer), name)
-    headers = {"Content-Disposition": f"attachment; filename=runs.{name}"}
-    return Response(text, mimetype=all_runs.EXPORT_TYPES[name], headers=headers)
-
-
-def show_audit() -> str:
-    """Show who did what, for the jobs whose policy allows the user to ``audit`` them."""
-    authorizer = current_authorizer()
-    jobs = current_state().settings.jobs.values()
-    keys = [job.key for job in jobs if authorizer.allows("audit", job)]
-    record = current_state().record
-    if record is None or not keys:
-        raise NotFound("There are no actions that you may see. They require a record.")
-    # Only apps with a record import it.
-    from ..record.pages import PageToken
-
-    text = request.args.get("pageToken", "")
-    token = PageToken.parse(text) if text else None
-    actions = record.list_actions(job_keys=keys, limit=PAGE_SIZE, token=token)
-    last = str(actions[-1].page_token) if len(actions) == PAGE_SIZE else None
-    return _page("audit.html", actions=actions, next=last)
-
-
-def show_history(key: str) -> str:
-    """Show the history of a job, page by page; ``outcome``, ``who`` and ``after`` select runs."""
-    authorizer = current_authorizer()
-    wanted = Filter(request.args.get("outcome", ""), request.args.get("who", "").strip())
-    after = history.parse_cursor(request.args.get("after", ""))
-    with request_handle(authorizer, key) as handle:
-        page = history.read_page(handle, wanted, after)
-    (card,) = read_cards(authorizer, [key])
-    return _page(
-        "history.html",
-        card=card,
-        page=page,
-        wanted=wanted,
-        after=after,
-        kinds=filters.KIND_NAMES,
-        trend=build_trend(_read_ended_runs(key) or card.runs),
-    )
-
-
-def _read_ended_runs(key: str) -> list[Summary]:
-    """Read the newest ended runs of a job from the record; none without one, or if it fails."""
-    if (record := current_state().record) is None:
-        return []
-    # Only apps with a record import it.
-    from ..record.runs import RunFilter
-    from ..record.values import RowState
-
-    wanted = RunFilter(job_keys=[key], state=RowState.ENDED)
-    try:
-        return [summarize_recorded(run) for run in record.list_runs(wanted, limit=MAX_RUNS)]
-    except LakeflowJobsError:  # the card's runs are enough
-        return []
 
 
 def show_form(key: str) -> str:
@@ -297,7 +216,7 @@ def _form_page(
     card = Card(handle.job, find_permissions(authorizer, handle))
     if authorizer.allows("view", handle.job):
         (card,) = read_cards(authorizer, [handle.key])
-    return _page(
+    return render_page(
         "form.html",
         started_run_id=started_run_id,
         card=card,
@@ -321,7 +240,7 @@ def _idempotency_key(nonce: str) -> str | None:
 
 def show_run(key: str, run_id: str) -> str:
     """Show a run, live."""
-    return _page(
+    return render_page(
         "run.html", view=_run_view(key, run_id), is_replayed=bool(request.args.get("replayed"))
     )
 
@@ -343,7 +262,7 @@ def show_task(key: str, run_id: str, task_run_id: str) -> str:
     with request_handle(authorizer, key) as handle:
         view = build_task_view(authorizer, handle, parse_run_id(run_id), parse_run_id(task_run_id))
     template = "_task.html" if "bare" in request.args else "task.html"
-    return _page(template, key=key, run_id=run_id, view=view)
+    return render_page(template, key=key, run_id=run_id, view=view)
 
 
 def cancel_run(key: str, run_id: str) -> BaseResponse:
@@ -367,14 +286,6 @@ def redirect_to_run(key: str, run_id: str) -> BaseResponse:
     return redirect(url_for(".show_run", key=key, run_id=run_id), 303)
 
 
-def _page(template: str, **given: Any) -> str:
-    try:
-        user = current_authorizer().user_name
-    except NotAllowed:  # the error page shows no name
-        user = None
-    return fragments.render(template, user=user, now=queries.now(), **given)
-
-
 def _protect(response: Response) -> Response:
     response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
@@ -391,7 +302,7 @@ def _show_error(error: HTTPException) -> BaseResponse | tuple[str, int, dict[str
     title = getattr(error, "title", error.name)
     detail = getattr(error, "detail", error.description)
     about = _find_subject(error)
-    page = _page("error.html", title=title, detail=detail, code=error.code, about=about)
+    page = render_page("error.html", title=title, detail=detail, code=error.code, about=about)
     return page, error.code, _retry_after(error)
 
 

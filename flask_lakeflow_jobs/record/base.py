@@ -6,7 +6,6 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from typing import TYPE_CHECKING, TypeVar
 
 import sqlalchemy as sa
@@ -14,8 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from ..concurrency import reset_in_new_processes
 from ..errors import DatabaseUnavailable, RecordOutdated
-from .prepared import PreparedStatement
-from .schema import actions
+from .statements import INSERT_ACTION
 from .values import Action
 from .versions import check_version, upgrade
 
@@ -128,15 +126,10 @@ class RecordBase:
         return sqlite.insert(table) if self.database.is_sqlite else postgresql.insert(table)
 
 
-_INSERT_ACTION = PreparedStatement(
-    lambda _: actions.insert(), [*(field.name for field in fields(Action)), "at"]
-)
-
-
 def insert_action(connection: sa.Connection, action: Action | None, at: int) -> None:
     """Insert an action, if there is one, in the transaction of the caller.
 
     :param at: milliseconds since the epoch.
     """
     if action is not None:
-        _INSERT_ACTION.execute(connection, **vars(action), at=at)
+        INSERT_ACTION.execute(connection, **vars(action), at=at)

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from .base import PRUNE_BATCH, RecordBase, insert_action
 from .pages import PageToken, select_page
-from .prepared import MakeInsert, PreparedStatement
 from .schema import deliveries, runs
+from .statements import BEGIN_RUN, COMPLETE_RUN
 from .values import UNFINISHED, Action, RowState, RunEnd, RunRequest
 
 
@@ -88,39 +88,6 @@ class RunFilter:
 ALL_RUNS = RunFilter()
 
 
-_other = runs.alias("other")
-
-
-def _build_begin_run(insert: MakeInsert) -> sa.Insert:
-    # An attempt that was not started may start now. The update returns the row in any case.
-    state = sa.case(
-        (runs.c.state == RowState.NOT_STARTED.value, RowState.REQUESTED.value), else_=runs.c.state
-    )
-    return (
-        insert(runs)
-        .values(state=RowState.REQUESTED.value, source="app")
-        .on_conflict_do_update(index_elements=["token"], set_={"state": state})
-        .returning(runs.c.id, runs.c.run_id)
-    )
-
-
-def _build_complete_run(_: MakeInsert) -> sa.Update:
-    """Build the update of a request's row, unless another row has the run."""
-    row, run = (sa.bindparam(name, type_=sa.BigInteger) for name in ("row", "run"))
-    job_id = sa.select(runs.c.job_id).where(runs.c.id == row).scalar_subquery()
-    is_same_run = (_other.c.job_id == job_id) & (_other.c.run_id == run)
-    is_known = sa.select(_other.c.id).where(is_same_run).exists()
-    started = {"run_id": run, "state": RowState.STARTED.value, "error": None, "ended_at": None}
-    is_open = (runs.c.id == row) & runs.c.run_id.is_(None)
-    return runs.update().where(is_open, ~is_known).values(started)
-
-
-_BEGIN_RUN = PreparedStatement(
-    _build_begin_run, [*(field.name for field in fields(RunRequest)), "requested_at"]
-)
-_COMPLETE_RUN = PreparedStatement(_build_complete_run)
-
-
 class RecordedRuns(RecordBase):
     """The runs of the record."""
 
@@ -132,7 +99,7 @@ class RecordedRuns(RecordBase):
         :return: the row, and the run that an earlier request with this token has started.
         """
         values = {**vars(request), "requested_at": self._now()}
-        row = self._write(lambda connection: _BEGIN_RUN.execute(connection, **values).one())
+        row = self._write(lambda connection: BEGIN_RUN.execute(connection, **values).one())
         return row.id, row.run_id
 
     def complete_run(self, row_id: int, run_id: int, action: Action | None = None) -> None:
@@ -143,12 +110,13 @@ class RecordedRuns(RecordBase):
 
         def complete(connection: sa.Connection) -> None:
             insert_action(connection, action, self._now())
-            if _COMPLETE_RUN.execute(connection, row=row_id, run=run_id).rowcount == 1:
+            if COMPLETE_RUN.execute(connection, row=row_id, run=run_id).rowcount == 1:
                 return
             this = runs.c.id == row_id
             job_id = sa.select(runs.c.job_id).where(this).scalar_subquery()
-            is_same_run = (_other.c.job_id == job_id) & (_other.c.run_id == run_id)
-            found = connection.execute(sa.select(_other).where(is_same_run)).one_or_none()
+            other = runs.alias()
+            is_same_run = (other.c.job_id == job_id) & (other.c.run_id == run_id)
+            found = connection.execute(sa.select(other).where(is_same_run)).one_or_none()
             # A list of runs was faster than the response.
             if found is not None and found.id != row_id:
                 values = {"run_id": run_id, **_take_over(connection, found, row_id)}

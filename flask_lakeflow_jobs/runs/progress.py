@@ -106,6 +106,7 @@ class RunProgress(Progress):
         )
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the progress for JSON, with that of the tasks by their keys."""
         tasks = {key: each.to_dict() for key, each in self.tasks.items()}
         return {**super().to_dict(), "tasks": tasks}
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, request, url_for
 
 from ..globals import current_state
-from ..handle import cached_reads_of, subscribe_to
 from ..idempotency import Triggered
+from ..reader import cached_reads_of, subscribe_to
 from ..runs.ids import parse_run_id
 from ..runs.redaction import redact, redact_outputs, summarize_newest_run
 from ..watching.snapshot import StateId

@@ -98,7 +98,9 @@ def test_api_page_documents_every_member() -> None:
     assert [
         f"{cls.__name__}.{name}"
         for cls in classes
-        for name, member in vars(cls).items()
+        for base in cls.__mro__
+        if base.__module__.startswith("flask_lakeflow_jobs.")
+        for name, member in vars(base).items()
         if not name.startswith("_")
         and (inspect.isfunction(member) or isinstance(member, property))
         and not member.__doc__

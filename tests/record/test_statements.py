@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from flask_lakeflow_jobs.record.prepared import MakeInsert, PreparedStatement
 from flask_lakeflow_jobs.record.schema import leases
+from flask_lakeflow_jobs.record.statements import MakeInsert, PreparedStatement
 from flask_lakeflow_jobs.record.store import Record
 
 

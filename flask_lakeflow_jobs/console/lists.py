@@ -1,0 +1,95 @@
+"""The pages that list runs and actions."""
+
+from __future__ import annotations
+
+from flask import Response, request
+from werkzeug.exceptions import NotFound
+
+from ..errors import LakeflowJobsError
+from ..globals import current_state
+from ..runs.outcome import Outcome
+from ..web.auth import current_authorizer, request_handle
+from ..web.run_list import PAGE_SIZE, read_page, read_run_query
+from . import all_runs, filters, history, queries
+from .cards import read_cards
+from .fragments import render_page
+from .history import Filter
+from .summaries import Summary
+from .trend import MAX_RUNS, build_trend, summarize_recorded
+
+
+def show_all_runs() -> str:
+    """Show the runs of all jobs, page by page; filters as of ``GET /api/jobs/runs``."""
+    authorizer = current_authorizer()
+    query = read_run_query(request, authorizer)
+    page = read_page(authorizer, query)
+    return render_page(
+        "all_runs.html",
+        rows=[all_runs.Row(run, queries.now()) for run in page.runs],
+        page=page,
+        query=query,
+        wanted=all_runs.filters_of(request.args),
+        keys=[job.key for job in authorizer.viewable_jobs()],
+        outcomes=[*Outcome],
+    )
+
+
+def export_all_runs() -> Response:
+    """Export the runs of all jobs as a file; ``format`` is ``csv`` or ``json``."""
+    authorizer = current_authorizer()
+    name = all_runs.read_export_format(request.args.get("format", ""))
+    text = all_runs.export_runs(authorizer, read_run_query(request, authorizer), name)
+    headers = {"Content-Disposition": f"attachment; filename=runs.{name}"}
+    return Response(text, mimetype=all_runs.EXPORT_TYPES[name], headers=headers)
+
+
+def show_audit() -> str:
+    """Show who did what, for the jobs whose policy allows the user to ``audit`` them."""
+    authorizer = current_authorizer()
+    jobs = current_state().settings.jobs.values()
+    keys = [job.key for job in jobs if authorizer.allows("audit", job)]
+    record = current_state().record
+    if record is None or not keys:
+        raise NotFound("There are no actions that you may see. They require a record.")
+    # Only apps with a record import it.
+    from ..record.pages import PageToken
+
+    text = request.args.get("pageToken", "")
+    token = PageToken.parse(text) if text else None
+    actions = record.list_actions(job_keys=keys, limit=PAGE_SIZE, token=token)
+    last = str(actions[-1].page_token) if len(actions) == PAGE_SIZE else None
+    return render_page("audit.html", actions=actions, next=last)
+
+
+def show_history(key: str) -> str:
+    """Show the history of a job, page by page; ``outcome``, ``who`` and ``after`` select runs."""
+    authorizer = current_authorizer()
+    wanted = Filter(request.args.get("outcome", ""), request.args.get("who", "").strip())
+    after = history.parse_cursor(request.args.get("after", ""))
+    with request_handle(authorizer, key) as handle:
+        page = history.read_page(handle, wanted, after)
+    (card,) = read_cards(authorizer, [key])
+    return render_page(
+        "history.html",
+        card=card,
+        page=page,
+        wanted=wanted,
+        after=after,
+        kinds=filters.KIND_NAMES,
+        trend=build_trend(_read_ended_runs(key) or card.runs),
+    )
+
+
+def _read_ended_runs(key: str) -> list[Summary]:
+    """Read the newest ended runs of a job from the record; none without one, or if it fails."""
+    if (record := current_state().record) is None:
+        return []
+    # Only apps with a record import it.
+    from ..record.runs import RunFilter
+    from ..record.values import RowState
+
+    wanted = RunFilter(job_keys=[key], state=RowState.ENDED)
+    try:
+        return [summarize_recorded(run) for run in record.list_runs(wanted, limit=MAX_RUNS)]
+    except LakeflowJobsError:  # the card's runs are enough
+        return []
