@@ -6,6 +6,7 @@ Only apps that configure a database import this module: SQLAlchemy is an extra.
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -36,6 +37,10 @@ MIN_CONNECT_SECONDS = 2
 POOL_SIZE = 10
 
 MAX_ERROR_CHARS = 300
+
+#: The first version whose compiled wait ends by itself, so that a timeout can be applied.
+MIN_PSYCOPG = (3, 2, 11)
+PSYCOPG = "psycopg[binary]>=3.2.11"
 
 #: Creates a schema for the tables of this user of Postgres, if it may not create any elsewhere. A
 #: service principal of Lakebase may create schemas, but no tables in the schema ``public``. The
@@ -284,12 +289,20 @@ def parse_database_url(url: str | bool, *, instance_path: Path, setting: str) ->
 
 def _require_psycopg(url: sa.URL, setting: str) -> sa.URL:
     try:
-        import psycopg  # noqa: F401  # installed by the user, like every driver
+        import psycopg  # installed by the user, like every driver
     except ImportError:
+        raise ConfigurationError(f"{setting} requires a driver: pip install '{PSYCOPG}'.") from None
+    if parse_version(psycopg.__version__) < MIN_PSYCOPG:
         raise ConfigurationError(
-            f"{setting} requires a driver: pip install 'psycopg[binary]'."
-        ) from None
+            f"{setting} requires another version of psycopg than {psycopg.__version__}, which waits"
+            f" forever for a server that hangs: pip install '{PSYCOPG}'."
+        )
     return url
+
+
+def parse_version(text: str) -> tuple[int, ...]:
+    """Return the leading numbers of a version, for comparisons."""
+    return tuple(int(part) for part in re.findall(r"\d+", text)[:3])
 
 
 def _create_file(path: Path) -> None:

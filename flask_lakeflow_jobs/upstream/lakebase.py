@@ -74,7 +74,8 @@ def _request_password(lakebase: str | bool, client: WorkspaceClient) -> str:
 def _get_oauth_token(client: WorkspaceClient) -> str:
     try:
         return str(client.config.oauth_token().access_token)
-    except ValueError:  # a personal access token, above all
+    # A personal access token, above all. Old versions of the SDK lack the attribute then.
+    except (ValueError, AttributeError):
         raise LoginFailed(
             f"{LAKEBASE.name}=true requires OAuth, as on Databricks Apps. Or name an instance."
         ) from None
