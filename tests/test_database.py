@@ -25,7 +25,7 @@ def install_psycopg(version: str | None, monkeypatch: pytest.MonkeyPatch) -> Non
     module = None if version is None else ModuleType("psycopg")
     if module is not None:
         module.__version__ = str(version)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "psycopg", module)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "psycopg", module)
 
 
 @pytest.mark.parametrize("version", [None, "3.1.18", "3.2.3", "3.2.10", "3.2.10.dev1"])
