@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import docs_html
 import pytest
-
-docs_html = pytest.importorskip("docs_html", reason="needs Sphinx")
 
 
 @pytest.mark.parametrize(
