@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
-from weakref import WeakValueDictionary
+from weakref import WeakValueDictionary, finalize
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -120,6 +120,8 @@ class Database:
         with self._lock:
             if self._engine is None:
                 self._engine = self._create_engine()
+                # Closes its connections, which Python 3.13 misses otherwise.
+                finalize(self, self._engine.dispose)
             return self._engine
 
     @contextmanager
