@@ -158,12 +158,12 @@ def simulated_task(key: str, *upstream: str, **more: Any) -> dict[str, Any]:
 
 def is_running(pid: int) -> bool:
     """Return whether a process exists that is not a zombie."""
+    state = Path(f"/proc/{pid}/stat")
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+        return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):  # it may end at any moment
         return False
-    state = Path(f"/proc/{pid}/stat")
-    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def state_message(run: Any) -> str:
