@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from . import signals, telemetry
-from .errors import InvalidParameters
+from .errors import InvalidParameters, JobNotFound, NotAllowed, UpstreamError
 from .idempotency import RunOptions, RunStarter, Triggered
 from .identity import HasHeaders, add_requester, display_name, read_user_identity
 from .progress import ProgressReceiver
@@ -113,7 +113,8 @@ class JobHandle(JobReader):
                     key_parts = [idempotency_key, user] if user else [idempotency_key]
                     triggered = starter.start_idempotent(key_parts, fields, options)
             except InvalidParameters:
-                self._check_tasks(only)  # names the job's tasks; the workspace does not
+                with suppress(UpstreamError, NotAllowed, JobNotFound):
+                    self._check_tasks(only)  # names the job's tasks; the workspace does not
                 raise
             run_id, replayed = triggered.run_id, triggered.replayed
             self._audit("replayed" if replayed else "triggered", run_id, user)

@@ -87,6 +87,13 @@ class TestWatching:
         with pytest.raises(InvalidParameters, match="has no task 'onyl'\\. Its tasks: only"):
             current_jobs["never"].run_now(only="onyl")
 
+    def test_run_now_with_unknown_task_of_an_unreadable_job_stays_a_400(
+        self, fault_proxy: FaultyWorkspace
+    ) -> None:
+        fault_proxy.fail(Refusal(503), path="jobs/get")
+        with pytest.raises(InvalidParameters, match="onyl"):
+            current_jobs["never"].run_now(only="onyl")
+
     def test_status_is_the_state_of_the_last_read(self, run_gate: RunGate) -> None:
         handle = current_jobs["gated"]
         triggered = handle.run_now(run_gate.params)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flask import Response, request
 from werkzeug.exceptions import NotFound
 
@@ -16,6 +18,9 @@ from .fragments import render_page
 from .history import Filter
 from .summaries import Summary
 from .trend import MAX_RUNS, build_trend, summarize_recorded
+
+if TYPE_CHECKING:
+    from ..config.jobs import Job
 
 
 def show_all_runs() -> str:
@@ -76,19 +81,22 @@ def show_history(key: str) -> str:
         wanted=wanted,
         after=after,
         kinds=filters.KIND_NAMES,
-        trend=build_trend(_read_ended_runs(key) or card.runs),
+        trend=build_trend(_read_ended_runs(handle.job) or card.runs),
     )
 
 
-def _read_ended_runs(key: str) -> list[Summary]:
-    """Read the newest ended runs of a job from the record; none without one, or if it fails."""
-    if (record := current_state().record) is None:
+def _read_ended_runs(job: Job) -> list[Summary]:
+    """Read the newest ended runs of a job from the record; none without one, or if it fails.
+
+    The record has the runs of all users, so it does not serve a job that runs as its users.
+    """
+    if (record := current_state().record) is None or job.run_as != "app":
         return []
     # Only apps with a record import it.
     from ..record.runs import RunFilter
     from ..record.values import RowState
 
-    wanted = RunFilter(job_keys=[key], state=RowState.ENDED)
+    wanted = RunFilter(job_keys=[job.key], state=RowState.ENDED)
     try:
         return [summarize_recorded(run) for run in record.list_runs(wanted, limit=MAX_RUNS)]
     except LakeflowJobsError:  # the card's runs are enough

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..runs.ids import normalize_page_url
-from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state
+from ..runs.outcome import SUCCESSES, Outcome, has_ended, outcome_of, parse_state
 from . import filters
 from .summaries import StateLabel
 
@@ -82,7 +82,7 @@ def build_attempt(task: RunTask, now: float, start: int, end: int, *, is_last: b
     state = StateLabel(outcome_of(task))
     began = task.start_time or None
     over = (task.end_time or began) if has_ended(task) else None
-    has_run = began is not None and not state.never_ran and not _was_never_started(task)
+    has_run = began is not None and not (state.never_ran or _ended_before_start(task))
     return Attempt(
         key=task.task_key,
         run_id=task.run_id,
@@ -93,7 +93,7 @@ def build_attempt(task: RunTask, now: float, start: int, end: int, *, is_last: b
         started=began if has_run else None,
         ended=over,
         length=max(0.0, (now if over is None else over) - (began or 0)) if has_run else None,
-        # That the run was canceled is said once, above the tasks.
+        # The page states once, above the tasks, that the run was canceled.
         message="" if state.outcome is Outcome.CANCELED else parse_state(task).message,
         progress=_progress(task),
         url=normalize_page_url(task.run_page_url),
@@ -101,10 +101,12 @@ def build_attempt(task: RunTask, now: float, start: int, end: int, *, is_last: b
     )
 
 
-def _was_never_started(task: RunTask) -> bool:
-    """Return whether a task was ended while it waited: its times are equal, without any phase."""
+def _ended_before_start(task: RunTask) -> bool:
+    """Return whether a task was ended while it waited: it failed in no time, without any phase."""
+    if not has_ended(task) or outcome_of(task) in SUCCESSES:
+        return False
     has_phase = any(getattr(task, field, None) for _, field in PHASES)
-    return has_ended(task) and (task.end_time or 0) <= (task.start_time or 0) and not has_phase
+    return (task.end_time or 0) <= (task.start_time or 0) and not has_phase
 
 
 def kind_label(task: RunTask) -> str:

@@ -220,9 +220,11 @@ def test_task_that_was_canceled_while_it_waited_has_no_start_and_no_duration() -
         tasks=[
             task("ran", CANCELED, run_id=1, start_time=START, end_time=START + 9),
             task("waited", CANCELED, run_id=2, start_time=START + 9, end_time=START + 9),
+            task("quick", SUCCEEDED, run_id=3, start_time=START + 9, end_time=START + 9),
         ],
     )
-    ran, waited = build_timeline(canceled, START + 10).rows
+    ran, waited, quick = build_timeline(canceled, START + 10).rows
+    assert (quick.started, quick.length) == (START + 9, 0)
     assert (ran.started, ran.length, ran.message) == (START, 9, "")
     assert (waited.started, waited.length, waited.segments) == (None, None, [])
 
