@@ -22,7 +22,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from .concurrency import reset_in_new_processes
 from .errors import ConfigurationError, DatabaseUnavailable, LakeflowJobsError
-from .text import clean_line
+from .text import MAX_ERROR_CHARS, clean_line
 
 #: The file of the database in the instance folder, if the setting is ``True``.
 DEFAULT_FILE = "lakeflow-record.sqlite3"
@@ -35,8 +35,6 @@ MIN_CONNECT_SECONDS = 2
 
 #: Connections that a process keeps, at most.
 POOL_SIZE = 10
-
-MAX_ERROR_CHARS = 300
 
 #: The first version whose compiled wait ends by itself, so that a timeout can be applied.
 MIN_PSYCOPG = (3, 2, 11)

@@ -20,7 +20,7 @@ from weakref import ref
 
 from .concurrency import reset_in_new_processes
 from .errors import DatabaseUnavailable, RecordOutdated
-from .text import clean_line
+from .text import MAX_ERROR_CHARS, clean_line
 
 if TYPE_CHECKING:
     from blinker import NamedSignal
@@ -47,8 +47,6 @@ FAILURE_WAIT_SECONDS = 1.0
 
 #: How long a process that ends waits for the receiver that runs.
 STOP_SECONDS = 5.0
-
-MAX_ERROR_CHARS = 300
 
 #: How many due deliveries are read at once; other processes may claim some of them first.
 CANDIDATES = 10

@@ -20,7 +20,7 @@ from .runs.outcome import (
     select_last_attempts,
 )
 from .runs.redaction import redact, redact_text
-from .text import clean_line
+from .text import MAX_ERROR_CHARS, clean_line
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -37,8 +37,6 @@ OUTBOX_SIGNALS = {"run_finished": signals.run_finished, "run_repaired": signals.
 #: A run that was started elsewhere and is not recorded yet is recorded if it ended since then.
 #: Opening the page of an older run must not notify anyone.
 RECENT_SECONDS = 3600.0
-
-MAX_ERROR_CHARS = 300
 
 _log = logging.getLogger("flask_lakeflow_jobs")
 

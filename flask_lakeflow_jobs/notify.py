@@ -18,7 +18,7 @@ from .runs.explanation import explain_run
 from .runs.ids import normalize_page_url
 from .runs.outcome import SUCCESSES, Outcome
 from .runs.redaction import redact_text
-from .text import clean_line
+from .text import MAX_ERROR_CHARS, clean_line
 from .upstream.cached_reads import CachedReads
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ RUN_PAGE = "lakeflow_console.show_run"
 
 #: What names of receivers begin with, so that none is that of a function.
 RECEIVER_PREFIX = "notify:"
-
-MAX_ERROR_CHARS = 300
 
 
 class NotifyFailed(Exception):

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from .identity import Identity
     from .record.store import Record
 
-#: Longer errors are cut.
-MAX_ERROR_CHARS = 500
+#: Longer details of an action are cut.
+MAX_DETAIL_CHARS = 500
 
 Source = Literal["cli", "http", "console", "python"]
 
@@ -121,7 +121,7 @@ class Recording:
         try:
             yield entry
         except LakeflowJobsError as error:
-            detail = clean_line(error.detail, MAX_ERROR_CHARS)
+            detail = clean_line(error.detail, MAX_DETAIL_CHARS)
             action = actor.describe("trigger", "failed", detail=detail)
             if begun is None or error.is_ambiguous:
                 record.attempt(partial(record.record_action, action))
@@ -140,7 +140,7 @@ class Recording:
         try:
             yield
         except LakeflowJobsError as error:
-            detail = clean_line(error.detail, MAX_ERROR_CHARS)
+            detail = clean_line(error.detail, MAX_DETAIL_CHARS)
             self.record_action(actor, action, "failed", run_id=run_id, detail=detail)
             raise
         self.record_action(actor, action, run_id=run_id)

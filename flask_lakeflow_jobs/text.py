@@ -7,6 +7,9 @@ import re
 #: Longer lines are cut.
 MAX_LINE_CHARS = 2_000
 
+#: Errors in messages and in the record are cut.
+MAX_ERROR_CHARS = 300
+
 #: Control characters, which start lines and drive terminals; line separators; halves of characters,
 #: which cannot be encoded; and what reverses the direction of text.
 UNPRINTABLE = re.compile(
@@ -22,6 +25,16 @@ PROGRESS_TOKENS = re.compile(rf"{PROGRESS_TOKEN_PREFIX}[\w.-]+")
 TOKENS = re.compile(
     rf"\bdapi\w{{4,}}(?:-\d+)?|\beyJ[\w-]{{6,}}(?:\.[\w-]+)*|{PROGRESS_TOKENS.pattern}"
 )
+
+
+#: Beginnings of cells that spreadsheets take for formulas. Source: OWASP, "CSV Injection".
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def format_cell(value: object) -> str:
+    """Return a cell of CSV that no spreadsheet takes for a formula; empty for ``None``."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
 def clean_line(text: str, max_chars: int = MAX_LINE_CHARS) -> str:

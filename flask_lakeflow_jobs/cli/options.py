@@ -150,6 +150,15 @@ task_option = click.option(
     help="Print the output of this task only. Repeatable.",
 )
 
+limit_option = click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=20,
+    show_default=True,
+    help="Maximum number of rows.",
+)
+
 key_argument = click.argument("key", required=False, shell_complete=complete_key)
 
 

@@ -16,15 +16,16 @@ from flask.cli import AppGroup, with_appcontext
 
 from ..config.keys import RECORD_DAYS, RECORD_URL
 from ..errors import ConfigurationError
+from ..text import format_cell
 from .formatting import format_datetime
 from .handles import get_state
-from .options import output_option
+from .options import limit_option, output_option
 from .output import print_document, print_progress, print_result, table_width
 from .tables import format_table
 
 if TYPE_CHECKING:
-    from ..record.pages import PageToken
     from ..record.store import Record
+    from ..record.values import PageToken
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -130,14 +131,7 @@ def upgrade() -> None:
     is_flag=True,
     help="Ends that have not reached a receiver, with the last error, in place of runs.",
 )
-@click.option(
-    "--limit",
-    type=click.IntRange(min=1),
-    metavar="N",
-    default=20,
-    show_default=True,
-    help="Maximum number of rows.",
-)
+@limit_option
 @output_option
 def show(
     selects_actions: bool, filters: dict[str, Any], undelivered: bool, limit: int, as_json: bool
@@ -233,19 +227,13 @@ def _format_csv(rows: Iterator[Any]) -> Iterator[str]:
         if not header:
             header = list(values)
             yield _format_csv_line(header)
-        yield _format_csv_line([_to_cell(value) for value in values.values()])
+        yield _format_csv_line([*map(format_cell, values.values())])
 
 
 def _format_csv_line(cells: Sequence[str]) -> str:
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="").writerow(cells)
     return buffer.getvalue()
-
-
-def _to_cell(value: Any) -> str:
-    """Return a cell that no spreadsheet takes for a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text
 
 
 def _format_json_lines(rows: Iterator[Any]) -> Iterator[str]:

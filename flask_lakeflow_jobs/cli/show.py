@@ -17,7 +17,14 @@ from .follow import open_run_page
 from .formatting import format_explanation, format_jobs, format_outputs, format_run, format_runs
 from .handles import get_handle, get_state
 from .local import is_workspace_available
-from .options import key_argument, output_option, run_argument, table_option, task_option
+from .options import (
+    key_argument,
+    limit_option,
+    output_option,
+    run_argument,
+    table_option,
+    task_option,
+)
 from .output import (
     print_document,
     print_output,
@@ -90,14 +97,7 @@ def status(key: str | None, as_json: bool) -> None:
 @click.command()
 @with_appcontext
 @key_argument
-@click.option(
-    "--limit",
-    type=click.IntRange(min=1),
-    metavar="N",
-    default=20,
-    show_default=True,
-    help="Maximum number of runs.",
-)
+@limit_option
 @table_option
 def runs(key: str | None, limit: int, as_json: bool, is_wide: bool) -> None:
     """List the runs of a job, newest first."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequest, quote
+from ..text import format_cell
 from ..web.run_list import FILTERS, ListedRun, RunQuery, format_time, read_page
 from .summaries import StateLabel
 
@@ -23,9 +24,6 @@ MAX_EXPORT_PAGES = 20
 
 #: The formats of an export, and their media types.
 EXPORT_TYPES: Mapping[str, str] = {"csv": "text/csv", "json": "application/json"}
-
-#: Beginnings of cells that spreadsheets take for formulas. Source: OWASP, "CSV Injection".
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 @dataclass(frozen=True)
@@ -109,10 +107,5 @@ def write_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, names, lineterminator="\r\n")
     writer.writeheader()
-    writer.writerows({name: _cell(row[name]) for name in names} for row in rows)
+    writer.writerows({name: format_cell(row[name]) for name in names} for row in rows)
     return text.getvalue()
-
-
-def _cell(value: Any) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

@@ -9,6 +9,7 @@ from werkzeug.exceptions import NotFound
 
 from ..errors import LakeflowJobsError
 from ..globals import current_state
+from ..record.values import PageToken, RowState
 from ..runs.outcome import Outcome
 from ..web.auth import current_authorizer, request_handle
 from ..web.run_list import PAGE_SIZE, read_page, read_run_query
@@ -56,9 +57,6 @@ def show_audit() -> str:
     record = current_state().record
     if record is None or not keys:
         raise NotFound("There are no actions that you may see. They require a record.")
-    # Only apps with a record import it.
-    from ..record.pages import PageToken
-
     text = request.args.get("pageToken", "")
     token = PageToken.parse(text) if text else None
     actions = record.list_actions(job_keys=keys, limit=PAGE_SIZE, token=token)
@@ -94,7 +92,6 @@ def _read_ended_runs(job: Job) -> list[Summary]:
         return []
     # Only apps with a record import it.
     from ..record.runs import RunFilter
-    from ..record.values import RowState
 
     wanted = RunFilter(job_keys=[job.key], state=RowState.ENDED)
     try:

@@ -8,10 +8,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .base import PRUNE_BATCH, RecordBase, insert_action
-from .pages import PageToken, select_page
+from .base import PRUNE_BATCH, RecordBase, insert_action, select_page
 from .schema import actions
-from .values import Action
+from .values import Action, PageToken
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -14,13 +14,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from ..concurrency import reset_in_new_processes
 from ..errors import DatabaseUnavailable, RecordOutdated
 from .statements import INSERT_ACTION
-from .values import Action
 from .versions import check_version, upgrade
 
 if TYPE_CHECKING:
     from ..clock import Clock
     from ..database import Database
-    from .values import Action
+    from .values import Action, PageToken
 
 #: Rows that one statement deletes, so that others can write in between.
 PRUNE_BATCH = 500
@@ -133,3 +132,19 @@ def insert_action(connection: sa.Connection, action: Action | None, at: int) -> 
     """
     if action is not None:
         INSERT_ACTION.execute(connection, **vars(action), at=at)
+
+
+def select_page(
+    statement: sa.Select[Any],
+    at: sa.Column[int],
+    number: sa.Column[int],
+    limit: int,
+    token: PageToken | None,
+) -> sa.Select[Any]:
+    """Return a select of one page, newest first.
+
+    :param at: the column with the time of a row.
+    """
+    if token is not None:
+        statement = statement.where(sa.tuple_(at, number) < sa.tuple_(*token))
+    return statement.order_by(at.desc(), number.desc()).limit(limit)

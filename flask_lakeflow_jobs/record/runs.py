@@ -11,11 +11,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .base import PRUNE_BATCH, RecordBase, insert_action
-from .pages import PageToken, select_page
+from .base import PRUNE_BATCH, RecordBase, insert_action, select_page
 from .schema import deliveries, runs
 from .statements import BEGIN_RUN, COMPLETE_RUN
-from .values import UNFINISHED, Action, RowState, RunEnd, RunRequest
+from .values import UNFINISHED, Action, PageToken, RowState, RunEnd, RunRequest
 
 
 @dataclass(frozen=True)

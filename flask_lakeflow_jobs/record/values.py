@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
+
+from ..errors import InvalidRequest, quote
 
 
 class RowState(str, Enum):
@@ -82,3 +86,30 @@ class Action:
     source: str = "python"
     address: str | None = None
     detail: str | None = None
+
+
+class PageToken(NamedTuple):
+    """The last row of a page of a list, newest first, by which the next page continues.
+
+    :param at: its time, in milliseconds since the epoch.
+    :param number: orders rows of one moment.
+    """
+
+    at: int
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.at}-{self.number}"
+
+    @classmethod
+    def parse(cls, text: str) -> PageToken:
+        """Parse the text of a token.
+
+        :raises InvalidRequest: no page has this token.
+        """
+        match = re.fullmatch(r"([0-9]{1,15})-([0-9]{1,18})", text, re.ASCII)
+        if match is None:
+            raise InvalidRequest(
+                f"'pageToken' must be the nextPageToken of the page before, not {quote(text)}."
+            )
+        return cls(int(match[1]), int(match[2]))

@@ -7,7 +7,6 @@ Runs of jobs that run as their users always come from the workspace, read with t
 from __future__ import annotations
 
 import heapq
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from flask import Request
 
 from ..errors import InvalidRequest, MissingUserToken, quote
 from ..globals import current_state
+from ..record.values import PageToken, RowState
 from ..runs.outcome import ACTIVE_OUTCOMES, Outcome, has_ended, outcome_of, parse_state
 from .auth import request_handle
 
@@ -39,34 +39,6 @@ MAX_MORE_READS = 20
 FILTERS = ("job", "outcome", "by", "from", "to", "pageToken")
 
 
-@dataclass(frozen=True, order=True)
-class Position:
-    """The place of a run in the list.
-
-    :param at: when it was requested, in milliseconds since the epoch.
-    :param number: orders runs of one moment.
-    """
-
-    at: int
-    number: int
-
-    def __str__(self) -> str:
-        return f"{self.at}-{self.number}"
-
-    @classmethod
-    def parse(cls, text: str) -> Position:
-        """Parse a page token.
-
-        :raises InvalidRequest: no page has this token.
-        """
-        match = re.fullmatch(r"([0-9]{1,15})-([0-9]{1,18})", text, re.ASCII)
-        if match is None:
-            raise InvalidRequest(
-                f"'pageToken' must be the nextPageToken of the page before, not {quote(text)}."
-            )
-        return cls(int(match[1]), int(match[2]))
-
-
 @dataclass(frozen=True)
 class ListedRun:
     """A run in the list. Times are in milliseconds since the epoch."""
@@ -78,7 +50,7 @@ class ListedRun:
     started_at: int | None
     ended_at: int | None
     error: str | None
-    position: Position
+    position: PageToken
 
     @property
     def requested_at(self) -> int:
@@ -112,7 +84,7 @@ class RunQuery:
     by: str | None = None
     since: int | None = None
     until: int | None = None
-    after: Position | None = None
+    after: PageToken | None = None
 
     def matches(self, run: ListedRun) -> bool:
         return (self.outcome is None or run.outcome is self.outcome) and (
@@ -128,7 +100,7 @@ class RunPage:
     """
 
     runs: Sequence[ListedRun]
-    next: Position | None
+    next: PageToken | None
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -157,7 +129,7 @@ def read_run_query(request: Request, authorizer: Authorizer) -> RunQuery:
         by=values["by"] or None,
         since=since,
         until=until,
-        after=Position.parse(values["pageToken"]) if values["pageToken"] else None,
+        after=PageToken.parse(values["pageToken"]) if values["pageToken"] else None,
     )
 
 
@@ -254,9 +226,7 @@ def _merge(sources: Sequence[Iterable[ListedRun]], query: RunQuery, limit: int) 
 
 def _read_record(keys: Sequence[str], query: RunQuery, limit: int) -> Iterator[ListedRun]:
     # Only apps with a record import it.
-    from ..record.pages import PageToken
     from ..record.runs import RunFilter
-    from ..record.values import RowState
 
     record = current_state().record
     state = {Outcome.RUNNING: RowState.STARTED, Outcome.PENDING: RowState.REQUESTED}.get(
@@ -272,8 +242,7 @@ def _read_record(keys: Sequence[str], query: RunQuery, limit: int) -> Iterator[L
         since=query.since,
         until=query.until,
     )
-    token = PageToken(query.after.at, query.after.number) if query.after else None
-    for row in record.list_runs(filters, limit=limit, token=token):
+    for row in record.list_runs(filters, limit=limit, token=query.after):
         if row.run_id is not None:
             yield _from_row(row, row.run_id, is_requested=row.state is RowState.REQUESTED)
 
@@ -288,7 +257,7 @@ def _from_row(row: RecordedRun, run_id: int, *, is_requested: bool) -> ListedRun
         started_at=row.started_at,
         ended_at=row.ended_at,
         error=row.error,
-        position=Position(row.requested_at, row.id),
+        position=row.page_token,
     )
 
 
@@ -313,7 +282,7 @@ def _read_workspace(handle: JobHandle, query: RunQuery, budget: _Budget) -> Iter
         last = older[-1].position
 
 
-def _position(run: ListedRun) -> Position:
+def _position(run: ListedRun) -> PageToken:
     return run.position
 
 
@@ -327,7 +296,7 @@ def _from_run(key: str, run: BaseRun) -> ListedRun:
         started_at=run.start_time or None,
         ended_at=(run.end_time or run.start_time) if is_ended else None,
         error=None if not is_ended else parse_state(run).message or None,
-        position=Position(run.start_time or 0, run.run_id or 0),
+        position=PageToken(run.start_time or 0, run.run_id or 0),
     )
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from flask_lakeflow_jobs.console.all_runs import FORMULA_STARTS, write_csv
+from flask_lakeflow_jobs.console.all_runs import write_csv
+from flask_lakeflow_jobs.text import FORMULA_STARTS
 from tests.console.support import run, text_of
 
 ROW: dict[str, Any] = {
