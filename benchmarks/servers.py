@@ -155,7 +155,7 @@ def node(
 
 
 def node_program(folder: Path, version: int) -> Path:
-    """Where a version of Node.js is installed.
+    """Return the folder of a version of Node.js.
 
     :param folder: of the peers.
     :param version: 22 or 26.

@@ -117,7 +117,7 @@ class ReceiverSource(Protocol):
 
 
 class Continuity:
-    """How long this process has used the record without a gap.
+    """The time for which this process has used the record without a gap.
 
     A claim that expired during an outage may belong to a process that is about to renew it. So a
     process takes over claims only after it has seen the record work for as long as a claim lasts.

@@ -255,12 +255,12 @@ class Follower:
 
     @property
     def is_leading(self) -> bool:
-        """Whether this process follows the runs."""
+        """True if this process follows the runs."""
         return self._is_leading
 
     @property
     def run_count(self) -> int:
-        """How many runs this process follows."""
+        """The number of runs that this process follows."""
         return len(self._subscriptions)
 
     def run(self, report: Callable[[], None] = lambda: None) -> None:

@@ -30,7 +30,7 @@ Source = Literal["cli", "http", "console", "python"]
 
 @dataclass(frozen=True)
 class Origin:
-    """Where an action comes from.
+    """The place that an action comes from.
 
     :param address: the address of the client, if the app knows it.
     :param user: the user of the command line's process.

@@ -38,7 +38,7 @@ def test_retry_delay_grows_to_its_maximum(attempts: int) -> None:
     delay = retry_delay(attempts)
     assert delay is not None
     assert 0 < delay <= MAX_RETRY_SECONDS
-    assert delay >= (retry_delay(attempts - 1) or 0) if attempts > 1 else True
+    assert attempts == 1 or delay >= (retry_delay(attempts - 1) or 0)
 
 
 def test_retry_delay_after_the_last_attempt_is_none() -> None:

@@ -1,4 +1,4 @@
-"""What the app writes to its record."""
+"""Writes of the app to its record."""
 
 from __future__ import annotations
 

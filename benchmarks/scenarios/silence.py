@@ -23,7 +23,7 @@ READ, WRITE = 5.0, 10.0
 
 
 def silence(bench: Bench) -> list[Row]:
-    """How long requests take then, and the app's other routes.
+    """The durations of requests then, and of the app's other routes.
 
     :param bench: the run.
     """

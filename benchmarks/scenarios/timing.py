@@ -50,7 +50,7 @@ TOLERANCE = 0.001
 
 @dataclass(frozen=True)
 class Lengths:
-    """How long the runs of a job take.
+    """The durations of the runs of a job.
 
     :param what: in words.
     :param shortest: seconds.

@@ -96,7 +96,7 @@ class Workspace:
         self._control("faults", token=token, **faults)
 
     def asked(self, token: str) -> dict[str, int]:
-        """How often a client has asked for what.
+        """Return the number of requests, by kind.
 
         :param token: its bearer token, in lower case.
         :return: path after the version of the API → requests.

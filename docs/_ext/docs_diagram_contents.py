@@ -1,4 +1,4 @@
-"""What the diagrams of the documentation show."""
+"""The contents of the diagrams of the documentation."""
 
 from __future__ import annotations
 

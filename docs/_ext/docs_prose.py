@@ -55,6 +55,9 @@ AVOIDED = {
 #: Openers that make readers wait for the subject, unless the sentence is a question.
 _OPENER = re.compile(r"(?:What|Whatever|Whoever|Who|Whichever)\b")
 
+#: The same at the start of a docstring, which names a thing or begins with a verb.
+_DOCSTRING_OPENER = re.compile(r"(?:How|What|Whatever|Where|Whether|Which|Who|Whoever|Whom)\b")
+
 _FENCE = re.compile(r"^([`:~]{3,}).*?^\1$\n?", re.DOTALL | re.MULTILINE)
 _COMMENT = re.compile(r"^<!--.*?-->", re.DOTALL | re.MULTILINE)
 _GENERATED = re.compile(r"^<!-- made of code: .*?^<!-- end -->", re.DOTALL | re.MULTILINE)
@@ -172,8 +175,15 @@ def check_docstrings(module: Path) -> list[str]:
     return [
         f"{name}:{line + found.line - 1}: {found.message}"
         for line, docstring in read_docstrings(module)
-        for found in find_problems(docstring)
+        for found in find_docstring_problems(docstring)
     ]
+
+
+def find_docstring_problems(docstring: str) -> Iterator[Problem]:
+    """Yield the problems of a docstring: those of any text, and a question word at its start."""
+    if found := _DOCSTRING_OPENER.match(docstring):
+        yield Problem(1, f"begin with a noun or a verb, not {found[0]!r}")
+    yield from find_problems(docstring)
 
 
 def check_all() -> list[str]:

@@ -1,4 +1,4 @@
-"""Whom to notify of ends: ``LAKEFLOW_JOBS_NOTIFY`` and a job's ``notify``."""
+"""Rules for messages about ends: ``LAKEFLOW_JOBS_NOTIFY`` and a job's ``notify``."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class NotifyUrl:
 
 @dataclass(frozen=True)
 class NotifyRule:
-    """Whom to notify of which ends, and with which text.
+    """The URLs that get messages about some outcomes, and the text.
 
     :param template: ``None``: the usual text.
     :param base_url: the address of the app, for links to the console.

@@ -56,7 +56,7 @@ class RecordBase:
 
     @property
     def is_failing(self) -> bool:
-        """Whether the last write failed."""
+        """True if the last write failed."""
         return self.last_error is not None
 
     def attempt(self, write: Callable[[], T]) -> T | None:

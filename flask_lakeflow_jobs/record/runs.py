@@ -58,7 +58,7 @@ _COLUMNS = [runs.c[field.name] for field in fields(RecordedRun)]
 
 @dataclass(frozen=True)
 class RunFilter:
-    """Which runs to list. ``None``: all.
+    """The filters of a list of runs. ``None``: all.
 
     :param job_keys: the jobs, at least one.
     :param outcome: the value of an :class:`~.Outcome`.

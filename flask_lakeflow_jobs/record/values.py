@@ -11,7 +11,7 @@ from ..errors import InvalidRequest, quote
 
 
 class RowState(str, Enum):
-    """How much the record knows about a run."""
+    """The progress of a run in the record."""
 
     REQUESTED = "requested"  # the workspace has not responded yet
     STARTED = "started"

@@ -71,7 +71,7 @@ class ListedRun:
 
 @dataclass(frozen=True)
 class RunQuery:
-    """Which runs to list. ``None``: all.
+    """The filters of a list of runs. ``None``: all.
 
     :param by: the name of the requester.
     :param since: milliseconds since the epoch, inclusive.

@@ -23,11 +23,11 @@ ENDED = "[data-part=meta][data-over=yes]"
 
 #: Replaces the notifications of the browser, which headless Chromium does not show.
 FAKE_NOTIFICATIONS = """
-window.told = [];
+window.notified = [];
 window.Notification = class {
   static permission = "default";
   static async requestPermission() { window.asked = true; return (this.permission = ANSWER); }
-  constructor(title, options) { window.told.push(title); }
+  constructor(title, options) { window.notified.push(title); }
 };
 """
 
@@ -131,9 +131,9 @@ def test_button_tells_when_the_run_ends(
     run_gate.open()
     page.wait_for_selector(ENDED, state="attached")
     assert page.locator("[data-notify]").count() == 0
-    told = [f"gated {run_id}: succeeded"] if answer == "granted" else []
-    page.wait_for_function(f"window.told.length === {len(told)}")
-    assert page.evaluate("window.told") == told
+    notified = [f"gated {run_id}: succeeded"] if answer == "granted" else []
+    page.wait_for_function(f"window.notified.length === {len(notified)}")
+    assert page.evaluate("window.notified") == notified
 
 
 def test_button_is_hidden_where_notifications_do_not_exist(

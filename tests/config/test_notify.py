@@ -1,4 +1,4 @@
-"""Whom to notify: the settings, and messages without secrets."""
+"""Settings of messages about ends, and errors about them without secrets."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ OWN = {"Origin": "http://localhost"}
 
 
 class Nightly(Schema):
-    """What the form of ``nightly`` asks for."""
+    """The parameters in the form of ``nightly``."""
 
     day = fields.Date(
         required=True, metadata={"title": "Day", "description": "The day whose orders are loaded."}
@@ -105,5 +105,5 @@ def run(app: Flask, key: str, params: Any = None) -> int:
 
 
 def text_of(page: str) -> str:
-    """What a reader sees of a page."""
+    """Return the text that a reader sees of a page."""
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())

@@ -1,4 +1,4 @@
-"""What a form is filled with to run a run again."""
+"""The values of a form that runs a run again."""
 
 from __future__ import annotations
 

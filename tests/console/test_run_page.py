@@ -180,7 +180,7 @@ def test_run_page_lists_repairs(app: Flask) -> None:
 def test_run_page_repair_that_ended_is_not_active(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was read of the repairs while one went on serves no page of the run's end."""
+    """Repairs that were read while one was active serve no page of the run's end."""
     monkeypatch.setattr("flask_lakeflow_jobs.upstream.read_cache.ACTIVE_TTL_SECONDS", 3600.0)
     monkeypatch.setattr("flask_lakeflow_jobs.upstream.read_cache.AFTER_WRITE_TTL_SECONDS", 3600.0)
     client = app.test_client()

@@ -1,4 +1,4 @@
-"""What starts a job of itself, in words."""
+"""The schedule or trigger of a job, in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a task has left, as the pages show it."""
+"""The output of a task, as the pages show it."""
 
 from __future__ import annotations
 

@@ -45,17 +45,17 @@ class Block:
 
     @property
     def is_run(self) -> bool:
-        """Whether the block runs in its own process."""
+        """True if the block runs in its own process."""
         return self.mark == "run"
 
     @property
     def can_run(self) -> bool:
-        """Whether the module that the block needs, if any, is installed."""
+        """True if the module that the block needs, if any, is installed."""
         return not self.mark.startswith("needs: ") or find_spec(self.mark[7:]) is not None
 
     @property
     def is_printed(self) -> bool:
-        """Whether the block is the output of the run before it."""
+        """True if the block is the output of the run before it."""
         return self.mark == "printed"
 
     @property

@@ -55,6 +55,13 @@ def test_sentence_longer_than_the_limit_is_a_problem() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("docstring", "count"), [("How long it takes.", 1), ("Whom to ask.", 1), ("Show it.", 0)]
+)
+def test_docstring_that_opens_with_a_question_word_is_a_problem(docstring: str, count: int) -> None:
+    assert len(list(docs_prose.find_docstring_problems(docstring))) == count
+
+
 @pytest.mark.parametrize("sentence", ["What it does is good.", "- Whoever reads it may go."])
 def test_opener_without_a_subject_is_a_problem(sentence: str) -> None:
     assert any(message.startswith("begin with the subject") for message in messages(sentence))

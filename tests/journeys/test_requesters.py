@@ -1,4 +1,4 @@
-"""Who requested a run: in signals, the audit log and a job parameter."""
+"""The requester of a run in signals, the audit log and a job parameter."""
 
 from __future__ import annotations
 

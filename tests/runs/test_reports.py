@@ -1,4 +1,4 @@
-"""What a run's state shows of the reports about it."""
+"""The reports that a run's state shows."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ class Server:
 
     @property
     def held(self) -> dict[str, Any]:
-        """What the only worker holds."""
+        """The numbers of what the only worker holds."""
         held: dict[str, Any] = json.loads(self.get("/held"))
         return held
 

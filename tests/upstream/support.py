@@ -1,4 +1,4 @@
-"""What the tests of upstream calls share."""
+"""Helpers for the tests of upstream calls."""
 
 from __future__ import annotations
 

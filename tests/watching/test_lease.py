@@ -1,4 +1,4 @@
-"""Which process polls a run, by values, and between two processes that watch the same run."""
+"""The process that polls a run, by values, and between two that watch the same run."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_record_age_trusts_clocks_only_within_the_known_bounds(
 def test_record_age_is_never_negative_or_beyond_its_bound(
     skew: float, age: float, slack: float
 ) -> None:
-    """Whatever the skew of the other clock: a record is never fresh for longer than its TTL."""
+    """A record is never fresh for longer than its TTL, at any skew of the other clock."""
     max_age = age + slack
     estimate = record_age(NOW - age + skew, NOW, max_age)
     assert estimate is None or 0.0 <= estimate <= max_age + TICK_SECONDS + 1e-6

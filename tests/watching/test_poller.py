@@ -1,4 +1,4 @@
-"""What follows from the result of a poll: backoff, other runs, and calls of the app."""
+"""The consequences of a poll: backoff, other runs, and calls of the app."""
 
 from __future__ import annotations
 

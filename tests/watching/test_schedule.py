@@ -286,7 +286,7 @@ def test_delays_pass_the_longest_run_within_bounded_polls(
 
 
 def follow(duration: float, past: list[float], interval: float) -> tuple[int, float]:
-    """How many polls a run gets, and how many seconds late its end is seen."""
+    """Return the polls of a run, and the seconds by which its end is seen late."""
     age, polls = 0.0, 0
     while age < duration:
         age += delay_by_history(age, past, interval)

@@ -1,4 +1,4 @@
-"""What processes share of a run is read back by the other processes only."""
+"""The shared record of a run is read back by the other processes only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a process keeps of a run: its state only goes forward, and its next poll is never lost."""
+"""The state that a process keeps of a run goes forward only; its next poll is never lost."""
 
 from __future__ import annotations
 

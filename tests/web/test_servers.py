@@ -1,4 +1,4 @@
-"""Which server runs the app, how many streams it can hold, and when it stops."""
+"""The server that runs the app, the streams that it can hold, and its stop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many streams a process can hold, and that no permit is counted twice or lost."""
+"""The limit of streams of a process; no permit is counted twice or lost."""
 
 from __future__ import annotations
 

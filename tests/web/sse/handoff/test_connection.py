@@ -1,4 +1,4 @@
-"""Which connections are handed off, and what gunicorn keeps of them."""
+"""Connections that are handed off, and what gunicorn keeps of them."""
 
 from __future__ import annotations
 
