@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import logging
 import sys
 import threading
 from collections.abc import Iterator
@@ -12,8 +10,7 @@ from contextlib import contextmanager
 from ...concurrency import descriptor_limit
 from ...config.keys import MAX_STREAMS
 from ..servers import UNKNOWN, Server
-
-_log = logging.getLogger("flask_lakeflow_jobs.web")
+from .logs import log_once
 
 #: Streams with a thread or greenlet each, if the server has more than enough.
 DEFAULT_MAX_STREAMS = 1_000
@@ -23,12 +20,6 @@ DEFAULT_MAX_SOCKETS = 10_000
 
 #: File descriptors for everything that is not a connection of a client.
 RESERVED_DESCRIPTORS = 64
-
-
-@functools.cache
-def log_once(message: str) -> None:
-    """Log a line about the streams of this process, if it is the first such line."""
-    _log.info(message)
 
 
 def explain_polling(server: Server) -> str | None:

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 import pytest
 
 from flask_lakeflow_jobs.web.servers import UNLIMITED, Server
+from flask_lakeflow_jobs.web.sse import logs
 from flask_lakeflow_jobs.web.sse.limits import (
     DEFAULT_MAX_SOCKETS,
     DEFAULT_MAX_STREAMS,
@@ -20,7 +21,6 @@ from flask_lakeflow_jobs.web.sse.limits import (
     connection_capacity,
     descriptor_capacity,
     limit_connections,
-    log_once,
 )
 
 WERKZEUG = Server("Werkzeug", threads=UNLIMITED)
@@ -79,9 +79,12 @@ def test_acquire_thread_on_an_unknown_server_needs_a_limit_of_the_app() -> None:
     ],
 )
 def test_acquire_thread_logs_once_why_viewers_poll(
-    caplog: pytest.LogCaptureFixture, server: Server, reason: str
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    server: Server,
+    reason: str,
 ) -> None:
-    log_once.cache_clear()
+    monkeypatch.setattr(logs, "_logged", {})
     caplog.set_level(logging.INFO, "flask_lakeflow_jobs.web")
     for _ in range(3):
         assert StreamLimiter(None).acquire_thread(server) is None

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import logging
 import select
 import socket
 import sys
 from collections.abc import Mapping
 from typing import Any
+
+from ..logs import log_once
 
 #: The lowest version on which the handoff is tested.
 MIN_GUNICORN = (23,)
@@ -25,8 +26,6 @@ USER_TIMEOUT_MILLISECONDS = 30_000
 
 #: The attributes of gunicorn's response object that are used.
 RESPONSE_ATTRIBUTES = ("headers_sent", "chunked", "sent", "force_close")
-
-_log = logging.getLogger("flask_lakeflow_jobs.web")
 
 
 class GunicornConnection:
@@ -84,10 +83,9 @@ def find_connection(environ: Mapping[str, Any], start_response: Any) -> Gunicorn
     return None
 
 
-@functools.cache
 def log_obstacle(reason: str) -> None:
     """Log once per process why a stream is not handed off."""
-    _log.info("Event streams of this process hold a thread each, because %s.", reason)
+    log_once(f"Event streams of this process hold a thread each, because {reason}.")
 
 
 @functools.cache

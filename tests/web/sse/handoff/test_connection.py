@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from flask_lakeflow_jobs.web.sse import logs
 from flask_lakeflow_jobs.web.sse.handoff import connection
 from flask_lakeflow_jobs.web.sse.handoff.connection import (
     detach_socket,
@@ -130,11 +131,12 @@ def test_find_connection_other_server_or_wrapped_response_is_none(
 def test_find_connection_logs_once_why_there_is_none(
     pair: tuple[socket.socket, socket.socket],
     caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
     more: dict[str, str],
     is_wrapped: bool,
     reason: str,
 ) -> None:
-    connection.log_obstacle.cache_clear()
+    monkeypatch.setattr(logs, "_logged", {})
     response = Response(pair[0])
     start_response = (lambda *_: None) if is_wrapped else response.start_response
     with caplog.at_level(logging.INFO, "flask_lakeflow_jobs.web"):
