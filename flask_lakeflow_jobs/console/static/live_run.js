@@ -1,0 +1,169 @@
+// A run on a page, updated as it changes.
+
+import { loadContent } from "./content.js";
+import { watchRun } from "./lakeflow.js";
+import { EndNotifier } from "./notify.js";
+import { patch } from "./patch.js";
+import { showProgress, stateWithoutProgress } from "./progress.js";
+import { TICK_MS, formatAge, localize, readSkew, sleep, updateDurations } from "./times.js";
+
+/** The process that serves the page may learn of an update later than the process that sent the event. */
+const MAX_LOADS = 5;
+const RETRY_DELAY_MS = 700;
+
+/** Interval between tries to load the page after a failure. */
+const RETRY_INTERVAL_MS = 30_000;
+
+const CONNECTIONS = {
+  connecting: "Connecting …",
+  live: "Live",
+  polling: "Updated every few seconds",
+  paused: "Paused while the page is hidden",
+  offline: "No network",
+  closed: "",
+};
+
+/** A run on a page, updated as it changes. */
+export class LiveRun {
+  #root;
+  #server; // the last markup from the server, unchanged
+  #skew = 0;
+  #latest = ""; // the id of the last state from the stream, without its progress
+  #status; // the last one from the stream
+  #notifier;
+  #loadsLeft = 0; // remaining loads until the page shows that state
+  #isLoading = false;
+  #retryAt = Infinity;
+  #connection = "connecting";
+  #streamError = "";
+  #loadError = "";
+  #stateTime = 0; // when the state that is shown was current
+  #announce;
+
+  constructor(root) {
+    this.#root = root;
+    this.#server = root.cloneNode(true);
+    this.#announce = createAnnouncer(root);
+    this.#notifier = new EndNotifier(root.querySelector(".lf-title").textContent.trim());
+    this.#adapt();
+    if (this.#meta.over) return;
+    const handlers = {
+      status: (status, url, state) => this.#handleStatus(status, stateWithoutProgress(state)),
+      stale: ({ detail }) => this.#show({ streamError: detail }),
+      fresh: () => {
+        this.#show({ streamError: "" });
+        this.#showState(this.#latest);
+      },
+      end: () => {
+        this.#showState(this.#latest);
+        if (this.#status) this.#notifier.tell(this.#status.outcome);
+      },
+      error: ({ message }) => this.#show({ streamError: message }),
+      connection: (connection) => this.#show({ connection }),
+    };
+    watchRun(root.dataset.lakeflowRun, handlers, { whileHidden: () => this.#notifier.isOn });
+    setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  get #meta() {
+    return this.#root.querySelector("[data-part=meta]").dataset;
+  }
+
+  get #isUpToDate() {
+    return this.#meta.state === this.#latest;
+  }
+
+  /** Show progress at once, from the event, and another state by a reload. */
+  #handleStatus(status, state) {
+    this.#status = status;
+    showProgress(this.#root, status.progress);
+    this.#showState(state);
+  }
+
+  /** Show a state from the stream: reload the page unless it shows that state. */
+  #showState(state) {
+    this.#latest = state;
+    if (!this.#isUpToDate || this.#meta.staleSince) this.#refresh();
+    else this.#stateTime = Date.now();
+  }
+
+  /** Load the page until it shows the latest state. A call during a load causes one more load. */
+  async #refresh() {
+    this.#loadsLeft = MAX_LOADS;
+    if (this.#isLoading) return;
+    this.#isLoading = true;
+    while (this.#loadsLeft) {
+      const [left, started] = [--this.#loadsLeft, performance.now()];
+      await this.#load();
+      await sleep(performance.now() - started); // so that a page with many tasks stays responsive
+      if (this.#loadsLeft !== left) continue;
+      if (this.#isUpToDate || !this.#latest) this.#loadsLeft = 0;
+      else await sleep(RETRY_DELAY_MS);
+    }
+    this.#isLoading = false;
+  }
+
+  async #load() {
+    try {
+      const after = await loadContent(this.#root.dataset.live, this.#root, "[data-part=meta]");
+      const word = this.#meta.word;
+      patch(this.#root, this.#server, after);
+      this.#server = after;
+      this.#loadError = "";
+      this.#retryAt = Infinity;
+      this.#adapt();
+      if (this.#meta.word !== word) this.#announce(`The run is ${this.#meta.word}.`);
+    } catch (error) {
+      this.#loadError = error.message;
+      this.#retryAt = Date.now() + RETRY_INTERVAL_MS;
+      this.#show({});
+    }
+  }
+
+  /** Adapt new markup from the server to the browser. */
+  #adapt() {
+    this.#skew = readSkew(this.#root);
+    this.#stateTime = (Number(this.#meta.staleSince) || Number(this.#meta.now)) - this.#skew;
+    if (this.#meta.word && document.title.includes(": ") && document.documentElement.classList.contains("lf-page")) {
+      document.title = document.title.replace(/^[^:]*/, this.#meta.word);
+    }
+    localize(this.#root);
+    if (this.#status) showProgress(this.#root, this.#status.progress);
+    this.#notifier.adapt(this.#root.querySelector("[data-notify]"));
+    this.#show({});
+    this.#tick();
+  }
+
+  #show({ connection = this.#connection, streamError = this.#streamError }) {
+    this.#connection = connection;
+    this.#streamError = streamError;
+    const place = this.#root.querySelector("[data-connection]");
+    if (!place) return;
+    const problem = this.#loadError || streamError || (this.#meta.staleSince && "The workspace cannot be reached.");
+    place.dataset.connection = problem ? "stale" : connection;
+    place.textContent = problem ? `${problem} ${formatAge(this.#stateTime)}` : (CONNECTIONS[connection] ?? connection);
+  }
+
+  #tick() {
+    if (this.#meta.over) return;
+    const now = Date.now() + this.#skew;
+    updateDurations(this.#root, now);
+    const line = this.#root.querySelector("[data-from]");
+    const [from, to] = [Number(line.dataset.from), Number(line.dataset.to)];
+    for (const bar of line.querySelectorAll("[data-grows]")) {
+      const width = (100 * (now - from)) / (to - from) - Number(bar.dataset.grows);
+      bar.setAttribute("width", `${Math.max(0.2, Math.min(100, width))}%`);
+    }
+    const isDue = this.#loadError ? Date.now() > this.#retryAt : now > to;
+    if (isDue && !this.#isLoading) this.#refresh();
+  }
+}
+
+/** Create a live region after an element and return a function that writes to it, for screen readers. */
+function createAnnouncer(root) {
+  const place = document.createElement("p");
+  place.className = "lf-unseen";
+  place.setAttribute("role", "status");
+  root.after(place);
+  return (text) => (place.textContent = text);
+}

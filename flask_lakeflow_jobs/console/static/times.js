@@ -1,0 +1,39 @@
+// Times and durations: shown in the time zone of the browser, and growing with its clock.
+
+export const TICK_MS = 1000;
+
+export const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+const FORMS = {
+  moment: new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }),
+  clock: new Intl.DateTimeFormat(undefined, { timeStyle: "medium" }),
+};
+
+/** Format a duration in its two largest units, like the server. */
+function formatDuration(milliseconds) {
+  const seconds = Math.floor(Math.max(0, milliseconds) / 1000);
+  const [minutes, hours, days] = [60, 3600, 86400].map((size) => Math.floor(seconds / size));
+  if (days) return `${days} d ${hours % 24} h`;
+  if (hours) return `${hours} h ${minutes % 60} min`;
+  return minutes ? `${minutes} min ${seconds % 60} s` : `${seconds} s`;
+}
+
+/** Show times in the time zone of the browser. Relative times stay as they are. */
+export function localize(root) {
+  for (const time of root.querySelectorAll("time[data-form]")) {
+    const moment = new Date(time.dateTime);
+    time.title = FORMS.moment.format(moment);
+    if (FORMS[time.dataset.form]) time.textContent = FORMS[time.dataset.form].format(moment);
+  }
+}
+
+/** Say how old the shown state is. */
+export const formatAge = (moment) => `Shown is the state of ${FORMS.clock.format(moment)}.`;
+
+/** Return by how much the server's clock is ahead, from markup that has just arrived. */
+export const readSkew = (root) => Number(root.querySelector("[data-now]")?.dataset.now ?? Date.now()) - Date.now();
+
+/** Update the growing durations. */
+export function updateDurations(root, now) {
+  for (const each of root.querySelectorAll("[data-ticks]")) each.textContent = formatDuration(now - Number(each.dataset.ticks));
+}
