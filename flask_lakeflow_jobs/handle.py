@@ -117,6 +117,8 @@ class JobHandle(JobReader):
                     self._check_tasks(only)  # names the job's tasks; the workspace does not
                 raise
             run_id, replayed = triggered.run_id, triggered.replayed
+            if not replayed:
+                self._state.requesters.write(self._actor(user), run_id, "trigger")
             self._audit("replayed" if replayed else "triggered", run_id, user)
             self._send(signals.run_triggered, run_id, user=user, replayed=replayed)
             observation.set_attribute(telemetry.REPLAYED_ATTRIBUTE, replayed)
@@ -169,10 +171,12 @@ class JobHandle(JobReader):
         upstream = self._upstream()
         run = upstream.get_run(run_id).value  # raises for another job's run
         user = display_name(requested_by)
-        with self._recorded("cancel", user, run_id):
+        detail = "The run had ended." if has_ended(run) else None
+        with self._recorded("cancel", user, run_id, detail):
             upstream.cancel_run(run_id)
         if has_ended(run):
             return
+        self._state.requesters.write(self._actor(user), run_id, "cancel")
         self._state.hub.invalidate(self._run_key(run_id))
         self._audit("canceled", run_id, user)
         self._send(signals.run_canceled, run_id, user=user)
@@ -212,6 +216,7 @@ class JobHandle(JobReader):
         user = display_name(requested_by)
         with self._recorded("repair", user, run_id):
             repair_id = upstream.repair_run(run_id, arguments)
+        self._state.requesters.write(self._actor(user), run_id, "repair")
         self._state.send_repaired(self._run_key(run_id), repair_id, user)
         self._state.hub.reset(self._run_key(run_id))
         self._audit("repaired", run_id, user)
@@ -256,9 +261,13 @@ class JobHandle(JobReader):
         return Actor(self.job, self._require_identity(), self._origin, user)
 
     def _recorded(
-        self, action: str, user: str | None = None, run_id: int | None = None
+        self,
+        action: str,
+        user: str | None = None,
+        run_id: int | None = None,
+        detail: str | None = None,
     ) -> AbstractContextManager[None]:
-        return self._state.recording.record_call(self._actor(user), action, run_id)
+        return self._state.recording.record_call(self._actor(user), action, run_id, detail)
 
     def _audit(self, action: str, run_id: int, user: str | None) -> None:
         """Log an action and its requester; never parameters, which may be secrets."""

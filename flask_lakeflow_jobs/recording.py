@@ -135,15 +135,20 @@ class Recording:
             record.attempt(partial(record.complete_run, row_id, entry.run_id, action))
 
     @contextmanager
-    def record_call(self, actor: Actor, action: str, run_id: int | None) -> Iterator[None]:
-        """Record the action that the block carries out, and whether that failed."""
+    def record_call(
+        self, actor: Actor, action: str, run_id: int | None, detail: str | None = None
+    ) -> Iterator[None]:
+        """Record the action that the block carries out, and whether that failed.
+
+        :param detail: says that an accepted action has no effect.
+        """
         try:
             yield
         except LakeflowJobsError as error:
-            detail = clean_line(error.detail, MAX_DETAIL_CHARS)
-            self.record_action(actor, action, "failed", run_id=run_id, detail=detail)
+            reason = clean_line(error.detail, MAX_DETAIL_CHARS)
+            self.record_action(actor, action, "failed", run_id=run_id, detail=reason)
             raise
-        self.record_action(actor, action, run_id=run_id)
+        self.record_action(actor, action, run_id=run_id, detail=detail)
 
     def record_action(
         self, actor: Actor, action: str, result: str = "accepted", **values: Any

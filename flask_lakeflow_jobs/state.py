@@ -15,6 +15,7 @@ from .following import LEASE_SECONDS, Follower, RunFinder
 from .identity import APP
 from .notify import MessageBuilder, Notifier
 from .recording import Recording
+from .requesters import Requesters
 from .watching.hub import Hub
 from .watching.schedule import PollSettings
 from .watching.source import UpstreamSource
@@ -68,6 +69,8 @@ class AppState:
         #: The record of runs and actions, if the app has one.
         self.record = record
         self.recording = Recording(record)
+        #: Who started, canceled and repaired each run.
+        self.requesters = Requesters(cache, record, clock)
         #: Records ends, if the app has a record.
         self.ends: EndRecorder | None = None
         source = UpstreamSource(lambda: self.upstream)

@@ -93,10 +93,12 @@ def read_page(handle: JobHandle, wanted: Filter, after: Cursor | None) -> Page:
         batch = handle.list_runs(READ_SIZE, start_time_to=after.started if after else None)
         has_more = len(batch) == READ_SIZE
         older = _older(batch, after)
+        actions = queries.read_actions(handle, older)
         for left, run in zip(range(len(older) - 1, -1, -1), older, strict=True):
             runs_read += 1
             after = Cursor(run.start_time or 0, run.run_id or 0)
-            summary = summarize(run, moment, parameter)
+            started_by = actions[run.run_id or 0].started_by
+            summary = summarize(run, moment, parameter, started_by)
             if wanted.matches(summary):
                 found.append(summary)
             if len(found) == PAGE_SIZE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,9 @@ from .task_markup import TaskMarkup
 
 if TYPE_CHECKING:
     from ..handle import JobHandle
+    from ..requesters import RunActions
     from ..runs.reports import Reports
-    from ..sdk_types import Run, RunTask, SdkJob
+    from ..sdk_types import BaseRun, Run, RunTask, SdkJob
     from ..upstream.read_cache import CachedResponse
     from ..web.auth import Authorizer
 
@@ -43,6 +44,11 @@ def stale_since(response: CachedResponse, now: float) -> float | None:
 def requester_parameter() -> str | None:
     """Return the job parameter that records who requested a run, if the app sets one."""
     return current_state().settings.attribution_parameter
+
+
+def read_actions(handle: JobHandle, runs: Iterable[BaseRun]) -> dict[int, RunActions]:
+    """Read who started, canceled and repaired runs, by run id."""
+    return current_state().requesters.read(handle.job.job_id, [run.run_id or 0 for run in runs])
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from .timeline import Timeline, build_timeline
 if TYPE_CHECKING:
     from ..config.jobs import Job
     from ..handle import JobHandle
+    from ..requesters import RunActions
     from ..runs.progress import Progress, RunProgress
     from ..sdk_types import Run
     from ..web.auth import Authorizer
@@ -69,6 +70,7 @@ class RunFailure:
 class RunView:
     """A run as its page shows it. Times are in milliseconds since the epoch.
 
+    :param actions: who started, canceled and repaired it.
     :param state_id: of the state that the page shows.
     :param repairs: the original run and its repairs, if it was repaired.
     :param expected_end: ``None``: not predictable.
@@ -79,6 +81,7 @@ class RunView:
     job: Job
     may: Permissions
     run: Summary
+    actions: RunActions
     state_id: str
     timeline: Timeline
     tasks: TaskMarkup
@@ -131,13 +134,15 @@ def build_run_view(
     """
     run, response, markup = queries.read_run_with_markup(handle, run_id, is_live=is_live)
     moment = queries.now()
+    actions = current_state().requesters.read_one(handle.job.job_id, run_id)
     state = response.keep_text(("state", handle.key), lambda: str(compute_state_id(response.value)))
     expected = None if has_ended(run) else _expected_end(handle, run, moment)
     timeline = build_timeline(run, moment, expected, markup.build_attempt)
     return RunView(
         job=handle.job,
         may=queries.find_permissions(authorizer, handle),
-        run=summarize(run, moment, queries.requester_parameter()),
+        run=summarize(run, moment, queries.requester_parameter(), actions.started_by),
+        actions=actions,
         state_id=state,
         timeline=timeline,
         tasks=markup,

@@ -64,11 +64,17 @@ class Summary:
         return self.ended is None
 
 
-def summarize(run: Run | BaseRun, now: float, requester_parameter: str | None = None) -> Summary:
+def summarize(
+    run: Run | BaseRun,
+    now: float,
+    requester_parameter: str | None = None,
+    started_by: str | None = None,
+) -> Summary:
     """Summarize a run.
 
     :param now: milliseconds since the epoch.
     :param requester_parameter: the job parameter that records who requested the run.
+    :param started_by: who requested it, if the app knows that without the parameter.
     """
     ended = (run.end_time or run.start_time or 0) if has_ended(run) else None
     return Summary(
@@ -77,7 +83,7 @@ def summarize(run: Run | BaseRun, now: float, requester_parameter: str | None = 
         started=run.start_time or None,
         ended=ended,
         length=_length(run, now),
-        who=requester_of(run, requester_parameter),
+        who=started_by or requester_of(run, requester_parameter),
         trigger=run.trigger.value.replace("_", " ").lower() if run.trigger else None,
         message=parse_state(run).message,
     )

@@ -12,6 +12,9 @@ from .base import PRUNE_BATCH, RecordBase, insert_action, select_page
 from .schema import actions
 from .values import Action, PageToken
 
+#: Actions that one read returns about several runs.
+MAX_RUN_ACTIONS = 1_000
+
 
 @dataclass(frozen=True)
 class RecordedAction:
@@ -84,6 +87,18 @@ class RecordedActions(RecordBase):
         page = select_page(statement, actions.c.at, actions.c.id, limit, token)
         with self._read() as connection:
             return [_parse(row) for row in connection.execute(page)]
+
+    def list_run_actions(self, job_id: int, run_ids: Sequence[int]) -> list[RecordedAction]:
+        """Return the accepted actions on runs, oldest first; not those that came too late."""
+        newest = (
+            sa.select(*_COLUMNS)
+            .where(actions.c.job_id == job_id, actions.c.run_id.in_(run_ids))
+            .where(actions.c.result == "accepted", actions.c.detail.is_(None))
+            .order_by(actions.c.at.desc(), actions.c.id.desc())
+            .limit(MAX_RUN_ACTIONS)
+        )
+        with self._read() as connection:
+            return [_parse(row) for row in connection.execute(newest)][::-1]
 
     def prune_actions(self, before: int) -> int:
         """Delete earlier actions.

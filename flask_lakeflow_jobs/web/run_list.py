@@ -274,7 +274,14 @@ def _read_workspace(handle: JobHandle, query: RunQuery, budget: _Budget) -> Iter
         runs = handle.list_runs(
             READ_SIZE, start_time_from=query.since, start_time_to=min(ends, default=None)
         )
-        listed = sorted((_from_run(handle.key, run) for run in runs), key=_position, reverse=True)
+        actions = current_state().requesters.read(
+            handle.job.job_id, [run.run_id or 0 for run in runs]
+        )
+        listed = sorted(
+            (_from_run(handle.key, run, actions[run.run_id or 0].started_by) for run in runs),
+            key=_position,
+            reverse=True,
+        )
         older = [run for run in listed if last is None or run.position < last]
         yield from older
         if len(runs) < READ_SIZE or not older:
@@ -286,13 +293,13 @@ def _position(run: ListedRun) -> PageToken:
     return run.position
 
 
-def _from_run(key: str, run: BaseRun) -> ListedRun:
+def _from_run(key: str, run: BaseRun, started_by: str | None) -> ListedRun:
     is_ended = has_ended(run)
     return ListedRun(
         job=key,
         run_id=run.run_id or 0,
         outcome=outcome_of(run),
-        requested_by=_requester_of(run),
+        requested_by=started_by or _requester_of(run),
         started_at=run.start_time or None,
         ended_at=(run.end_time or run.start_time) if is_ended else None,
         error=None if not is_ended else parse_state(run).message or None,

@@ -145,3 +145,25 @@ def test_attribution_parameter_with_an_invalid_name_fails_init(
         return
     with pytest.raises(ConfigurationError, match="LAKEFLOW_JOBS_ATTRIBUTION_PARAMETER"):
         make_app(LAKEFLOW_JOBS_ATTRIBUTION_PARAMETER=value)
+
+
+def test_lists_and_pages_name_users_without_a_job_parameter(
+    make_app: MakeApp, run_gate: RunGate
+) -> None:
+    client = make_app(
+        user_loader=lambda: request.headers.get("X-Demo-User"), LAKEFLOW_JOBS_CONSOLE=True
+    ).test_client()
+    ann = {"X-Demo-User": "ann"}
+    own = {**ann, "Origin": "http://localhost"}
+    # A caller cannot choose the name.
+    forged = {**ann, "X-Forwarded-Email": "mallory@example.com", "X-Requested-By": "mallory"}
+    response = client.post("/api/jobs/gated/run", headers=forged, json={"params": run_gate.params})
+    run_id = response.get_json()["runId"]
+
+    runs = client.get("/api/jobs/runs?job=gated&by=ann", headers=ann).get_json()["runs"]
+    assert [run["runId"] for run in runs] == [run_id]
+    client.post(f"/jobs/gated/runs/{run_id}/cancel", headers=own)
+    for page in (f"/jobs/gated/runs/{run_id}", "/jobs/gated?who=ann", "/jobs/~runs?by=ann"):
+        text = client.get(page, headers=ann).get_data(as_text=True)
+        assert '<dd class="lf-who">ann</dd>' in text or '<td class="lf-who">ann</td>' in text
+        assert "mallory" not in text
