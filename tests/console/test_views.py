@@ -174,7 +174,7 @@ def test_pages_offer_viewers_no_actions(make_shop: MakeShop) -> None:
     run_id = run(app, "broken")
     pages = client.get("/jobs").text + client.get(f"/jobs/broken/runs/{run_id}").text
     assert "/run" not in pages.replace("/runs/", "")
-    assert "<form" not in pages
+    assert 'method="post"' not in pages
     assert client.get("/jobs/nightly/run").status_code == 403
     for path in ("nightly/run", f"broken/runs/{run_id}/repair", f"broken/runs/{run_id}/cancel"):
         assert client.post(f"/jobs/{path}", headers=OWN).status_code == 403
