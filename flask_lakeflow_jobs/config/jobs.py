@@ -29,7 +29,10 @@ SINGLE_JOB = "DATABRICKS_JOB_ID"
 
 #: Segments of the HTTP API's paths that stand where a job's key does.
 RESERVED_KEYS = frozenset(
-    {"health", "lakeflow.js", "openapi.json", "progress.py", "runs", "stream", "webhook"}
+    {
+        *("health", "lakeflow.js", "lakeflow-requests.js", "lakeflow-streams.js", "openapi.json"),
+        *("progress.py", "runs", "stream", "webhook"),
+    }
 )
 
 NO_JOBS_MESSAGE = (

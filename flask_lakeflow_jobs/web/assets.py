@@ -19,6 +19,9 @@ MEDIA_TYPES = {
 
 BROWSER_MODULE = "lakeflow.js"
 
+#: The module imports these two.
+BROWSER_REQUESTS, BROWSER_STREAMS = "lakeflow-requests.js", "lakeflow-streams.js"
+
 #: Tasks report progress with it.
 PROGRESS_HELPER = "progress.py"
 
@@ -64,6 +67,16 @@ _assets = Assets(STATIC_FOLDER)
 def browser_module() -> Response:
     """Respond with the browser module; the name of the view is the name of the endpoint."""
     return _assets.respond(BROWSER_MODULE)
+
+
+def browser_requests() -> Response:
+    """Respond with the part of the browser module that sends requests."""
+    return _assets.respond(BROWSER_REQUESTS)
+
+
+def browser_streams() -> Response:
+    """Respond with the part of the browser module that follows streams."""
+    return _assets.respond(BROWSER_STREAMS)
 
 
 def progress_helper() -> Response:

@@ -15,7 +15,16 @@ from ..config.readers import parse_path_prefix
 from ..config.settings import AppSettings
 from ..state import EXTENSION_KEY
 from . import views
-from .assets import BROWSER_MODULE, PROGRESS_HELPER, browser_module, progress_helper
+from .assets import (
+    BROWSER_MODULE,
+    BROWSER_REQUESTS,
+    BROWSER_STREAMS,
+    PROGRESS_HELPER,
+    browser_module,
+    browser_requests,
+    browser_streams,
+    progress_helper,
+)
 from .csrf import refuse_cross_site
 from .problems import register_error_handlers
 from .servers import is_closing
@@ -42,6 +51,8 @@ ROUTES: list[Route] = [
     ("/openapi.json", views.show_openapi, ["GET"]),
     ("/health", views.show_health, ["GET"]),
     (f"/{BROWSER_MODULE}", browser_module, ["GET"]),
+    (f"/{BROWSER_REQUESTS}", browser_requests, ["GET"]),
+    (f"/{BROWSER_STREAMS}", browser_streams, ["GET"]),
     (f"/{PROGRESS_HELPER}", progress_helper, ["GET"]),
 ]
 

@@ -34,7 +34,12 @@ from .requests import (
 )
 from .responses import encode_read, json_response, text_response, with_age
 from .run_list import read_page, read_run_query
-from .sse.encoder import MultiRunEventEncoder, encode_run_update, parse_last_event_id
+from .sse.encoder import (
+    MultiRunEventEncoder,
+    encode_brief_run_update,
+    encode_run_update,
+    parse_last_event_id,
+)
 from .state import web_state
 
 if TYPE_CHECKING:
@@ -190,7 +195,7 @@ def _stream_one(
     last_state = StateId.parse(read_last_event_id(request))
     return web_state().streams.open(
         subscribe_to(handle, run_id, last_state),
-        encode_run_update,
+        encode_brief_run_update if read_flag(request, "brief") else encode_run_update,
         [] if last_state is None else [last_state],
         request.environ,
         poll=poll,
@@ -211,7 +216,7 @@ def stream_runs() -> Response:
         ]
     return web_state().streams.open(
         Subscription.join(subscriptions),
-        MultiRunEventEncoder(runs, last_states).encode,
+        MultiRunEventEncoder(runs, last_states, is_brief=read_flag(request, "brief")).encode,
         list(last_states.values()),
         request.environ,
         poll=poll,

@@ -235,7 +235,7 @@ def test_watch_runs_shares_one_stream(
     page.wait_for_function("calls.ends")
     last = dict(read_calls(page)["outcomes"])
     assert last == {"quick": "succeeded", "gated": "succeeded", "failing": "failed"}
-    assert proxy.count("stream") == 1
+    assert proxy.count("/stream") == 1
 
 
 def test_watch_runs_missing_run_is_an_error_of_that_run(site: str, open_page: OpenPage) -> None:

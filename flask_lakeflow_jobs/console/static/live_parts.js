@@ -102,7 +102,7 @@ export class LiveParts {
     this.#followed = runs.join();
     this.#stop();
     const states = new Map();
-    this.#stop = watchRuns(runs.slice(0, MAX_FOLLOWED_RUNS), {
+    const handlers = {
       status: (status, url, id) => {
         const [before, state] = [states.get(url), stateOfRun(url, id)];
         states.set(url, state);
@@ -110,6 +110,7 @@ export class LiveParts {
         if (before !== undefined && (before !== state || !state)) setTimeout(() => this.#load(), LOAD_DELAY_MS);
       },
       end: () => setTimeout(() => this.#load(), 2 * LOAD_DELAY_MS),
-    });
+    };
+    this.#stop = watchRuns(runs.slice(0, MAX_FOLLOWED_RUNS), handlers, { brief: true });
   }
 }

@@ -61,7 +61,7 @@ export class LiveRun {
       error: ({ message }) => this.#show({ streamError: message }),
       connection: (connection) => this.#show({ connection }),
     };
-    watchRun(root.dataset.lakeflowRun, handlers, { whileHidden: () => this.#notifier.isOn });
+    watchRun(root.dataset.lakeflowRun, handlers, { whileHidden: () => this.#notifier.isOn, brief: true });
     setInterval(() => this.#tick(), TICK_MS);
   }
 

@@ -26,19 +26,32 @@ def encode_run_update(update: RunUpdate) -> bytes:
     return _encode_snapshot(update.run_key, update.snapshot).event
 
 
+def encode_brief_run_update(update: RunUpdate) -> bytes:
+    """Encode an update for a stream of one run, without the run's document."""
+    if update.snapshot is None:
+        return _encode_notice(update)
+    return _encode_snapshot(update.run_key, update.snapshot).brief_event
+
+
 class MultiRunEventEncoder:
     """An encoder for a stream of several runs: each event names its run, and the event's id
     contains the last state of every run.
 
     :param runs: job keys and run ids; two keys of one job may name the same run.
     :param last_states: the states that the client already has, by run id.
+    :param is_brief: leave out the documents of the runs.
     """
 
-    __slots__ = ("_last_states",)
+    __slots__ = ("_is_brief", "_last_states")
 
     def __init__(
-        self, runs: Collection[tuple[str, int]], last_states: Mapping[int, StateId]
+        self,
+        runs: Collection[tuple[str, int]],
+        last_states: Mapping[int, StateId],
+        *,
+        is_brief: bool = False,
     ) -> None:
+        self._is_brief = is_brief
         self._last_states = {(key, run_id): last_states.get(run_id) for key, run_id in runs}
 
     def encode(self, update: RunUpdate) -> bytes:
@@ -47,7 +60,8 @@ class MultiRunEventEncoder:
         if update.snapshot is None:
             return _encode_notice(update, **run)
         self._last_states[key, run_id] = update.snapshot.id
-        data = _encode_snapshot(update.run_key, update.snapshot).data
+        encoded = _encode_snapshot(update.run_key, update.snapshot)
+        data = encoded.brief_data if self._is_brief else encoded.data
         return format_event(f"{encode_json(run)[:-1]},{data[1:]}", id=self._event_id())
 
     def _event_id(self) -> str:
@@ -77,6 +91,8 @@ def parse_last_event_id(text: str, run_ids: Collection[int]) -> dict[int, StateI
 class _EncodedSnapshot(NamedTuple):
     data: str
     event: bytes
+    brief_data: str
+    brief_event: bytes
 
 
 #: A run's document can be megabytes long, so it is encoded once for all its subscribers.
@@ -88,8 +104,14 @@ def _encode_snapshot(run_key: RunKey, snapshot: Snapshot) -> _EncodedSnapshot:
     if encoded is None:
         document = json.loads(snapshot.data)
         document["run"] = redact(document["run"], run_key.job.secret_overrides)
-        data = encode_json(document)
-        encoded = _EncodedSnapshot(data, format_event(data, id=str(snapshot.id)))
+        brief_document = {name: value for name, value in document.items() if name != "run"}
+        data, brief_data = encode_json(document), encode_json(brief_document)
+        encoded = _EncodedSnapshot(
+            data,
+            format_event(data, id=str(snapshot.id)),
+            brief_data,
+            format_event(brief_data, id=str(snapshot.id)),
+        )
         _encoded[snapshot] = encoded
     return encoded
 
