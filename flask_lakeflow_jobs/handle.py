@@ -26,6 +26,7 @@ from .runs.params import (
 from .runs.progress import Progress
 from .runs.progress_token import refuse_parameter
 from .runs.repair import build_repair_arguments
+from .runs.triggers import build_pause_update
 from .watching.iterator import RunWatch
 
 if TYPE_CHECKING:
@@ -222,6 +223,34 @@ class JobHandle(JobReader):
         self._audit("repaired", run_id, user)
         return repair_id
 
+    def pause(self, *, requested_by: str | None = None) -> None:
+        """Pause the schedule and all triggers of the job. Active runs go on.
+
+        The workspace requires the permission ``CAN_MANAGE`` on the job.
+
+        :param requested_by: the name of the requester, for the log.
+        :raises Conflict: the job has no schedule and no trigger.
+        """
+        self._set_paused(True, "pause", display_name(requested_by))
+
+    def resume(self, *, requested_by: str | None = None) -> None:
+        """Resume the schedule and all triggers of the job. A continuous job starts at once.
+
+        The workspace requires the permission ``CAN_MANAGE`` on the job.
+
+        :param requested_by: the name of the requester, for the log.
+        :raises Conflict: the job has no schedule and no trigger.
+        """
+        self._set_paused(False, "resume", display_name(requested_by))
+
+    def _set_paused(self, paused: bool, action: str, user: str | None) -> None:
+        upstream = self._upstream()
+        with self._recorded(action, user):
+            settings = upstream.get_job().document["settings"]
+            if changes := build_pause_update(settings, paused=paused, job=self.key):
+                upstream.update_job(changes)
+        _log.info("Job %s: %sd, requested by %r.", self.key, action, user)
+
     def report_progress(
         self,
         run_id: int | str,
@@ -294,8 +323,10 @@ class Results:
         self.get_run_output = wrap_call(handle.get_run_output)
         self.last_run = wrap_call(handle.last_run)
         self.list_runs = wrap_call(handle.list_runs)
+        self.pause = wrap_call(handle.pause)
         self.repair_run = wrap_call(handle.repair_run)
         self.report_progress = wrap_call(handle.report_progress)
+        self.resume = wrap_call(handle.resume)
         self.run_and_wait = wrap_watch(handle.run_and_wait)
         self.run_now = wrap_call(handle.run_now)
         self.status = wrap_call(handle.status)

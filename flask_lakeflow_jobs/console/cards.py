@@ -17,9 +17,9 @@ from ..handle import JobHandle
 from ..reader import cached_reads_of
 from ..runs.outcome import SUCCESSES, Outcome
 from ..runs.redaction import redact
+from ..runs.triggers import Trigger, next_start_of, triggers_of
 from . import queries
 from .queries import RECENT_RUNS, Permissions, find_permissions
-from .schedules import Schedule, schedule_of
 from .summaries import Bar, Summary, build_strip, summarize
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Card:
     runs: Sequence[Summary] = ()
     max_concurrent_runs: int | None = None
     queues: bool = False
-    schedule: Schedule | None = None
+    triggers: Sequence[Trigger] = ()
     stale_since: float | None = None
     error: LakeflowJobsError | None = None
 
@@ -71,6 +71,16 @@ class Card:
     @property
     def last_success(self) -> Summary | None:
         return next((run for run in self.runs if run.state.outcome in SUCCESSES), None)
+
+    @property
+    def is_paused(self) -> bool:
+        """True if it has triggers, and all are paused."""
+        return bool(self.triggers) and all(each.is_paused for each in self.triggers)
+
+    @property
+    def next_start(self) -> int | None:
+        """Milliseconds since the epoch; ``None``: not known."""
+        return next_start_of(self.triggers)
 
     @property
     def has_more(self) -> bool:
@@ -92,7 +102,8 @@ def read_cards(authorizer: Authorizer, keys: Iterable[str]) -> list[Card]:
         reads = cached_reads_of(handle, stale_if_error=True)
         try:
             response = reads.list_runs(RECENT_RUNS, idle_ttl=IDLE_TTL_SECONDS)
-            settings = state.upstream.parse_job(reads.get_job().value).settings
+            document = reads.get_job().value
+            settings = state.upstream.parse_job(document).settings
         except LakeflowJobsError as error:
             return replace(blank, error=error)
         return replace(
@@ -103,7 +114,7 @@ def read_cards(authorizer: Authorizer, keys: Iterable[str]) -> list[Card]:
             ],
             max_concurrent_runs=settings.max_concurrent_runs if settings else None,
             queues=bool(settings and settings.queue and settings.queue.enabled),
-            schedule=schedule_of(settings),
+            triggers=triggers_of(document, moment),
             stale_since=queries.stale_since(response, moment),
         )
 

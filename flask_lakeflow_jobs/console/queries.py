@@ -58,12 +58,16 @@ class Permissions:
     run: bool
     cancel: bool
     repair: bool
+    schedule: bool
 
 
 def find_permissions(authorizer: Authorizer, handle: JobHandle) -> Permissions:
     """Return what the requester may do with a job."""
     return Permissions(
-        *(authorizer.allows(action, handle.job) for action in ("run", "cancel", "repair"))
+        *(
+            authorizer.allows(action, handle.job)
+            for action in ("run", "cancel", "repair", "schedule")
+        )
     )
 
 

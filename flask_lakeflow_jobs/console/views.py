@@ -73,6 +73,7 @@ def console_blueprint(url_prefix: str) -> Blueprint:
         ("/<key>/runs/<run_id>/cancel", redirect_to_run, ["GET"]),
         ("/<key>/runs/<run_id>/repair", repair_run, ["POST"]),
         ("/<key>/runs/<run_id>/repair", redirect_to_run, ["GET"]),
+        ("/<key>/schedule", change_schedule, ["POST"]),
         ("/~runs", lists.show_all_runs, ["GET"]),
         ("/~runs/export", lists.export_all_runs, ["GET"]),
         ("/~audit", lists.show_audit, ["GET"]),
@@ -279,6 +280,15 @@ def repair_run(key: str, run_id: str) -> BaseResponse:
     with request_handle(authorizer, key, "repair") as handle:
         handle.repair_run(parse_run_id(run_id), requested_by=authorizer.user_name)
     return redirect_to_run(key, run_id)
+
+
+def change_schedule(key: str) -> BaseResponse:
+    """Pause the schedule and triggers of a job, or resume them, and redirect to its page."""
+    authorizer = current_authorizer()
+    with request_handle(authorizer, key, "schedule") as handle:
+        change = handle.pause if request.form.get("paused") == "true" else handle.resume
+        change(requested_by=authorizer.user_name)
+    return redirect(url_for(".show_history", key=key), 303)
 
 
 def redirect_to_run(key: str, run_id: str) -> BaseResponse:

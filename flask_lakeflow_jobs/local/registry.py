@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from .bundle.errors import BundleError
 from .bundle.load import Bundle
@@ -17,6 +18,9 @@ from .model import Settings
 from .store.unit_of_work import UnitOfWork
 
 _log = logging.getLogger("flask_lakeflow_jobs.local")
+
+#: The settings that start runs of a job by themselves, and can be paused.
+TRIGGER_FIELDS = ("schedule", "trigger", "continuous", "triggers")
 
 # The time of modification and the size of each file.
 _FileVersions = dict[Path, tuple[int, int]]
@@ -95,10 +99,17 @@ class Registry:
     def change(self, job: RegisteredJob, settings: Settings) -> None:
         """Replace the settings of a job.
 
-        :raises ApiError: it belongs to the bundle.
+        A job of the bundle can only be paused and resumed. The next change of the bundle resets
+        that, as the next deployment does in a real workspace.
+
+        :raises ApiError: it belongs to the bundle, and other settings change too.
         """
+        changed = replace(job, settings=settings)
+        if job.from_bundle and _without_pause(job.settings) == _without_pause(settings):
+            self._from_bundle[job.job_id] = changed
+            return
         self._check_not_from_bundle(job, "Change")
-        self._save(replace(job, settings=settings))
+        self._save(changed)
 
     def delete(self, job: RegisteredJob) -> None:
         """Delete a job, but not its runs.
@@ -146,6 +157,20 @@ class Registry:
 
     def _now(self) -> int:
         return int(self._clock.time() * 1000)
+
+
+def _without_pause(settings: Settings) -> Settings:
+    """Return settings without the pause status of their schedule and triggers."""
+
+    def strip(trigger: Any) -> Any:
+        if isinstance(trigger, list):
+            return [strip(each) for each in trigger]
+        return {name: value for name, value in trigger.items() if name != "pause_status"}
+
+    return {
+        name: strip(value) if name in TRIGGER_FIELDS and value else value
+        for name, value in settings.items()
+    }
 
 
 def _log_warnings(bundle: Bundle) -> None:

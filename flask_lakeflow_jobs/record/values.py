@@ -67,7 +67,8 @@ class RunEnd:
 class Action:
     """Something that a person or a command did, or tried to do.
 
-    :param action: ``trigger``, ``cancel``, ``cancel_all``, ``repair``, or what a policy refused.
+    :param action: ``trigger``, ``cancel``, ``cancel_all``, ``repair``, ``pause``, ``resume``, or
+        what a policy refused.
     :param result: ``accepted``, ``replayed``, ``refused`` or ``failed``.
     :param requested_by: the name of the person, if known.
     :param identity: the key of the identity that acted.

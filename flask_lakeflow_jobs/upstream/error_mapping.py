@@ -314,7 +314,7 @@ RESPONSE_RULES = (
         _is_a(sdk.PermissionDenied),
         NotAllowed,
         "The workspace denies access: {message} Grant the identity CAN_MANAGE_RUN on the job (or"
-        " CAN_VIEW, to read).",
+        " CAN_VIEW, to read; CAN_MANAGE, to pause).",
     ),
     Rule(
         _is_a(sdk.TooManyRequests),

@@ -233,6 +233,13 @@ class BoundUpstream:
         """Request the cancellation of all runs of the job."""
         self._write("cancel_all_runs", lambda api: api.cancel_all_runs(self._job.job_id))
 
+    def update_job(self, changes: Mapping[str, Any]) -> None:
+        """Replace some settings of the job.
+
+        :param changes: the settings, each as a whole, as the Jobs API names them.
+        """
+        self._write("update_job", lambda api: api.update_job(self._job.job_id, changes))
+
     def repair_run(self, run_id: int, arguments: Mapping[str, Any]) -> int:
         """Run tasks of an ended run again.
 

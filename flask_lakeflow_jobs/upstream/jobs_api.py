@@ -59,10 +59,10 @@ class JobsApiClient:
         self._client = client
 
     def get_job(self, job_id: int) -> ApiResponse[Job]:
-        """Return a job's definition."""
+        """Return a job's definition, and what its triggers wait for."""
 
         def get_page(token: str | None) -> dict[str, Any]:
-            return self._get("get", job_id=job_id, page_token=token)
+            return self._get("get", job_id=job_id, include_trigger_state="true", page_token=token)
 
         first = get_page(None)
         settings = dict(first.get("settings") or {})
@@ -164,6 +164,22 @@ class JobsApiClient:
             raise IncompleteResponse("A response to runs/repair has no repair_id.")
         return response.repair_id
 
+    def update_job(self, job_id: int, changes: Mapping[str, Any]) -> None:
+        """Replace some settings of a job.
+
+        :param changes: the settings as the Jobs API names them. The SDK's dataclass would lose the
+            fields that its version does not know.
+        """
+        body = {"job_id": job_id, "new_settings": dict(changes)}
+        headers = {"Content-Type": "application/json", **self._workspace_headers}
+        self._client.api_client.do("POST", "/api/2.2/jobs/update", body=body, headers=headers)
+
+    @property
+    def _workspace_headers(self) -> dict[str, str]:
+        """The headers of the SDK's own calls that name the workspace."""
+        workspace_id = getattr(self._client.config, "workspace_id", None)  # not in older SDKs
+        return {"X-Databricks-Workspace-Id": workspace_id} if workspace_id else {}
+
     def _expand(self, run: ApiResponse[BaseRun]) -> ApiResponse[BaseRun]:
         if not run.document.get("has_more"):
             return run
@@ -172,10 +188,7 @@ class JobsApiClient:
 
     def _get(self, path: str, response_headers: Sequence[str] = (), **query: Any) -> dict[str, Any]:
         """Return a page of a response, with some of its headers among its fields."""
-        headers = {"Accept": "application/json"}
-        workspace_id = getattr(self._client.config, "workspace_id", None)  # not in older SDKs
-        if workspace_id:  # as in the SDK's own calls
-            headers["X-Databricks-Workspace-Id"] = workspace_id
+        headers = {"Accept": "application/json", **self._workspace_headers}
         page: Any = self._client.api_client.do(
             "GET",
             f"/api/2.2/jobs/{path}",

@@ -1,4 +1,4 @@
-"""Authorization: who makes a request, and which jobs they may view, run, cancel and repair."""
+"""Authorization: who makes a request, and which actions on jobs they may carry out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .requests import MAX_QUOTED_NAME_LENGTH
 #: The console has the same users and policies.
 CONSOLE_BLUEPRINT = "lakeflow_console"
 
-Action = Literal["view", "run", "cancel", "repair", "report", "audit"]
+Action = Literal["view", "run", "cancel", "repair", "schedule", "report", "audit"]
 
 #: Actions that change nothing.
 READS = ("view", "audit")

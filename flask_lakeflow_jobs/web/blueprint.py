@@ -40,6 +40,8 @@ ROUTES: list[Route] = [
     ("/<key>/run", views.trigger, ["POST"]),
     ("/<key>/runs", views.list_runs, ["GET"]),
     ("/<key>/status", views.show_status, ["GET"]),
+    ("/<key>/schedule", views.show_schedule, ["GET"]),
+    ("/<key>/schedule", views.change_schedule, ["POST"]),
     ("/<key>/runs/<run_id>", views.show_run, ["GET"]),
     ("/<key>/runs/<run_id>", views.cancel_run, ["DELETE"]),
     ("/<key>/runs/<run_id>/output", views.show_output, ["GET"]),

@@ -127,6 +127,19 @@ def read_repair(request: Request) -> dict[str, Any]:
     return arguments
 
 
+def read_paused(request: Request) -> bool:
+    """Read the body of a change of a job's schedule: whether to pause it.
+
+    :raises UnsupportedMediaType: the body is not JSON.
+    :raises RequestEntityTooLarge: the body is too large.
+    :raises InvalidRequest: the body is malformed or has other members.
+    """
+    document = _read_object(request, '{"paused": true}')
+    if set(document) != {"paused"} or not isinstance(document["paused"], bool):
+        raise InvalidRequest('The body must be {"paused": true} or {"paused": false}.')
+    return document["paused"]
+
+
 def read_progress(request: Request) -> dict[str, Any]:
     """Read the body of a progress report as arguments of ``report_progress``, which checks them.
 

@@ -15,6 +15,7 @@ from ..idempotency import Triggered
 from ..reader import cached_reads_of, subscribe_to
 from ..runs.ids import parse_run_id
 from ..runs.redaction import redact, redact_outputs, summarize_newest_run
+from ..runs.triggers import triggers_of
 from ..watching.snapshot import StateId
 from ..watching.subscription import Subscription
 from .auth import app_handle, current_authorizer, progress_handle, request_handle
@@ -26,6 +27,7 @@ from .requests import (
     read_last_event_id,
     read_limit,
     read_params,
+    read_paused,
     read_progress,
     read_progress_token,
     read_repair,
@@ -129,6 +131,21 @@ def show_status(key: str) -> Response:
         runs,
         lambda: summarize_newest_run(runs.value, handle.job.secret_overrides),
     )
+
+
+def show_schedule(key: str) -> Response:
+    with request_handle(current_authorizer(), key) as handle:
+        job = cached_reads_of(handle, stale_if_error=True).get_job()
+    triggers = triggers_of(job.value, current_state().clock.now() * 1000)
+    return with_age(json_response({"triggers": [each.to_dict() for each in triggers]}), job)
+
+
+def change_schedule(key: str) -> Response:
+    authorizer = current_authorizer()
+    with request_handle(authorizer, key, "schedule") as handle:
+        change = handle.pause if read_paused(request) else handle.resume
+        change(requested_by=authorizer.user_name)
+    return Response(status=204)
 
 
 def show_run(key: str, run_id: str) -> Response:

@@ -122,7 +122,7 @@ def test_jobs_page_shows_others_when_one_job_fails(make_shop: MakeShop) -> None:
 
 def test_jobs_page_shows_schedules(client: FlaskClient) -> None:
     page = text_of(client.get("/jobs").text)
-    assert "Schedule 0 0 * * * ? (Europe/Berlin) paused" in page
+    assert "Schedule every hour Europe/Berlin paused" in page
     assert page.count("Schedule") == 1
 
 

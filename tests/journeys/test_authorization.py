@@ -24,6 +24,8 @@ ROUTES = [
     ("GET", "never/runs/1/stream", "view"),
     ("GET", "stream?run=never:1", "view"),
     ("GET", "never/status", "view"),
+    ("GET", "never/schedule", "view"),
+    ("POST", "never/schedule", "schedule"),
     ("DELETE", "never/runs/1", "cancel"),
 ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from databricks.sdk.errors import InvalidParameterValue
@@ -67,6 +68,29 @@ def test_changed_bundle_is_reloaded_and_an_invalid_one_is_logged_once(
         edit(path, "name: new", "name: newest")
         assert job_names(client) == ["newest"]
         assert len(caplog.records) == 1
+
+
+def test_bundle_job_is_paused_until_the_bundle_changes(tmp_path: Path) -> None:
+    job = simulated_job(simulated_task("main"))
+    path = write_bundle(tmp_path, {"etl": {**job, "continuous": {}}}, {})
+    with Workspace(path, tmp_path / "folder") as address:
+        client = Client(address, {})
+        (job_id,) = [each.job_id for each in client.jobs.list()]
+
+        def update(new_settings: dict[str, Any]) -> int:
+            body = {"job_id": job_id, "new_settings": new_settings}
+            return client.http("POST", "/api/2.2/jobs/update", body)[0]
+
+        def continuous() -> Any:
+            document = client.http("GET", f"/api/2.2/jobs/get?job_id={job_id}")[1]
+            return document["settings"]["continuous"]
+
+        paused = {"pause_status": "PAUSED"}
+        assert update({"continuous": paused}) == 200
+        assert update({"continuous": paused, "name": "x"}) == 400
+        assert continuous() == paused
+        edit(path, "bundle:", "# deployed again\nbundle:")
+        assert continuous() == {}
 
 
 @pytest.mark.parametrize("pattern", ["jobs/*.yml", "jobs/*/*.yml", "*/deep/*.yml"])

@@ -1,0 +1,166 @@
+"""Pausing and resuming a job: with a handle, over HTTP, on its page and on the command line."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from flask_lakeflow_jobs import Conflict, NotAllowed, current_jobs
+from flask_lakeflow_jobs.local import Address
+from flask_lakeflow_jobs.state import EXTENSION_KEY
+from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
+from tests.console.conftest import MakeShop
+from tests.console.support import OWN, shop_app, text_of
+
+#: The schedule of ``hourly`` in the bundle.
+SCHEDULE = {
+    "quartz_cron_expression": "0 0 * * * ?",
+    "timezone_id": "Europe/Berlin",
+    "pause_status": "PAUSED",
+}
+
+ROUTE = "/api/jobs/hourly/schedule"
+
+
+@pytest.fixture
+def fault_proxy(shop: Address) -> Iterator[FaultyWorkspace]:
+    with FaultyWorkspace(shop) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def app(fault_proxy: FaultyWorkspace, tmp_path: Path) -> Iterator[Flask]:
+    """The app with a record. Afterwards, ``hourly`` is paused again."""
+    app = shop_app(
+        fault_proxy,
+        tmp_path / "instance",
+        config={"LAKEFLOW_JOBS_RECORD_URL": True},
+        user_loader=lambda: "ada",
+    )
+    yield app
+    with app.app_context():
+        fault_proxy.clear_faults()
+        current_jobs["hourly"].pause()
+
+
+def settings_of(app: Flask, key: str) -> dict[str, Any]:
+    with app.app_context():
+        settings = current_jobs[key].get_job().settings
+    assert settings is not None
+    return settings.as_dict()
+
+
+def by_handle(app: Flask, action: str) -> None:
+    with app.app_context():
+        getattr(current_jobs["hourly"], action)(requested_by="ada")
+
+
+def by_http(app: Flask, action: str) -> None:
+    sent = app.test_client().post(ROUTE, json={"paused": action == "pause"})
+    assert (sent.status_code, sent.data) == (204, b"")
+
+
+def by_page(app: Flask, action: str) -> None:
+    client = app.test_client()
+    assert f"Yes, {action} it" in text_of(client.get("/jobs/hourly").text)
+    paused = "true" if action == "pause" else "false"
+    sent = client.post("/jobs/hourly/schedule", data={"paused": paused}, headers=OWN)
+    assert (sent.status_code, sent.headers["Location"]) == (303, "/jobs/hourly")
+
+
+def by_command(app: Flask, action: str) -> None:
+    result = app.test_cli_runner().invoke(args=["jobs", action, "hourly"])
+    assert result.exit_code == 0
+    assert ("every hour Europe/Berlin, next" in result.output) == (action == "resume")
+
+
+@pytest.mark.parametrize("change", [by_handle, by_http, by_page, by_command])
+def test_resume_and_pause_change_only_the_pause_status(
+    app: Flask,
+    fault_proxy: FaultyWorkspace,
+    caplog: pytest.LogCaptureFixture,
+    change: Callable[[Flask, str], None],
+) -> None:
+    caplog.set_level(logging.INFO, "flask_lakeflow_jobs.audit")
+    before = settings_of(app, "hourly")
+    assert before["schedule"] == SCHEDULE
+
+    change(app, "resume")
+    resumed = {**before, "schedule": {**SCHEDULE, "pause_status": "UNPAUSED"}}
+    assert settings_of(app, "hourly") == resumed
+    change(app, "pause")
+    change(app, "pause") if change is not by_page else None
+    assert settings_of(app, "hourly") == before
+
+    sent = [each.body["new_settings"] for each in fault_proxy.find_requests("POST", "jobs/update")]
+    assert sent == [{"schedule": resumed["schedule"]}, {"schedule": SCHEDULE}]
+    assert "Job hourly: resumed" in caplog.text
+    assert "Job hourly: paused" in caplog.text
+    actions = [each.action for each in app.extensions[EXTENSION_KEY].record.list_actions()]
+    assert actions[-2:] == ["pause", "resume"]
+
+
+def test_schedule_route_shows_triggers(app: Flask, client: FlaskClient) -> None:
+    paused = {"label": "every hour Europe/Berlin", "paused": True, "nextStart": None}
+    assert client.get(ROUTE).get_json() == {"triggers": [paused]}
+    client.post(ROUTE, json={"paused": False})
+    (trigger,) = client.get(ROUTE).get_json()["triggers"]
+    assert trigger["paused"] is False
+    assert trigger["nextStart"] % 3_600_000 == 0
+    assert client.get("/api/jobs/nightly/schedule").get_json() == {"triggers": []}
+    assert "Next start" in text_of(client.get("/jobs/hourly").text)
+
+
+def test_pause_without_trigger_is_a_conflict(app: Flask, client: FlaskClient) -> None:
+    with app.app_context(), pytest.raises(Conflict, match="no schedule and no trigger"):
+        current_jobs["nightly"].pause()
+    sent = client.post("/api/jobs/nightly/schedule", json={"paused": True})
+    assert (sent.status_code, sent.get_json()["title"]) == (409, "Conflict")
+    assert "Pause" not in text_of(client.get("/jobs/nightly").text)
+    result = app.test_cli_runner().invoke(args=["jobs", "pause", "nightly"])
+    assert result.exit_code == Conflict.exit_code
+
+
+@pytest.mark.parametrize("body", [{}, {"paused": "yes"}, {"paused": True, "x": 1}, {"pause": True}])
+def test_schedule_route_refuses_other_bodies(client: FlaskClient, body: dict[str, Any]) -> None:
+    sent = client.post(ROUTE, json=body)
+    assert sent.status_code == 400
+    assert '{"paused": true}' in sent.get_json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"policy": lambda user, action, job: action != "schedule"},
+        {"config": {"LAKEFLOW_JOBS_READ_ONLY": True}},
+    ],
+)
+def test_schedule_is_an_action_of_its_own(make_shop: MakeShop, given: dict[str, Any]) -> None:
+    client = make_shop(**given).test_client()
+    assert client.post(ROUTE, json={"paused": False}).status_code == 403
+    page = client.post("/jobs/hourly/schedule", data={"paused": "false"}, headers=OWN)
+    assert page.status_code == 403
+    assert "Resume" not in client.get("/jobs/hourly").text
+    assert client.get(ROUTE).get_json()["triggers"][0]["paused"] is True
+
+
+def test_schedule_form_of_another_site_is_refused(client: FlaskClient) -> None:
+    headers = {"Origin": "https://evil.example"}
+    sent = client.post("/jobs/hourly/schedule", data={"paused": "false"}, headers=headers)
+    assert sent.status_code == 403
+
+
+def test_pause_without_permission_in_the_workspace_is_recorded(
+    app: Flask, fault_proxy: FaultyWorkspace
+) -> None:
+    fault_proxy.fail(Refusal(403), path="jobs/update")
+    with app.app_context(), pytest.raises(NotAllowed):
+        current_jobs["hourly"].resume()
+    (action,) = app.extensions[EXTENSION_KEY].record.list_actions()
+    assert (action.action, action.result) == ("resume", "failed")
