@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, url_for
+from flask import Flask
 
 from .config.keys import NOTIFY
 from .config.notify import NotifyRule, NotifyUrl, describe_url
 from .errors import ConfigurationError
 from .identity import APP
+from .pages import find_run_page
 from .runs.durations import duration_of, format_duration
 from .runs.explanation import explain_run
 from .runs.ids import normalize_page_url
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 
 #: The signal whose deliveries are messages.
 SIGNAL = "run_finished"
-
-#: The endpoint of a run's page in the console.
-RUN_PAGE = "lakeflow_console.show_run"
 
 #: What names of receivers begin with, so that none is that of a function.
 RECEIVER_PREFIX = "notify:"
@@ -85,7 +83,6 @@ class MessageBuilder:
     """Builds messages about ends from the record and the workspace.
 
     :param upstream: opens the calls to the workspace.
-    :param has_console: link to the console if the app's address is known.
     """
 
     def __init__(
@@ -94,14 +91,11 @@ class MessageBuilder:
         record: RecordedRuns,
         upstream: Callable[[], Upstream],
         jobs: Mapping[str, Job],
-        *,
-        has_console: bool,
     ) -> None:
         self._app = app
         self._record = record
         self._upstream = upstream
         self._jobs = jobs
-        self._has_console = has_console
 
     def build(self, job: str, run_id: int, status: RunStatus, rule: NotifyRule) -> EndMessage:
         """Build the message about an end."""
@@ -115,7 +109,7 @@ class MessageBuilder:
             requested_by=clean_line((row and row.requested_by) or ""),
             duration=format_duration(duration_of(status.run)),
             error=clean_line(redact_text(error, config.secret_overrides), MAX_ERROR_CHARS),
-            url=self._find_page(job, run_id, rule.base_url)
+            url=find_run_page(self._app, job, run_id, rule.base_url)
             or normalize_page_url(status.run.run_page_url)
             or "",
         )
@@ -132,18 +126,6 @@ class MessageBuilder:
         more = f" (and {others} other tasks)" if others > 1 else " (and another task)"
         text = first.error or first.message
         return f"{first.task_key}: {text}{more if others else ''}" if text else ""
-
-    def _find_page(self, job: str, run_id: int, base_url: str | None) -> str | None:
-        """Return the address of the run's page in the console, if the app's is known."""
-        if not self._has_console:
-            return None
-        if base_url is not None:
-            with self._app.test_request_context(base_url=base_url):
-                return url_for(RUN_PAGE, key=job, run_id=run_id, _external=True)
-        if not self._app.config.get("SERVER_NAME"):
-            return None
-        with self._app.app_context():
-            return url_for(RUN_PAGE, key=job, run_id=run_id, _external=True)
 
 
 class Notifier:

@@ -1,4 +1,4 @@
-"""Who started, canceled and repaired a run: what the app itself knows, without a job parameter.
+"""The people who started, canceled and repaired a run, as the app knows them.
 
 The workspace knows only the identity of the app. So the app keeps the names of the people: in the
 record if it has one, and otherwise in the shared cache for a week. Without a cache that other

@@ -231,9 +231,7 @@ class AppState:
         rules = {key: job.notify for key, job in jobs.items() if job.notify.urls}
         if not rules:
             return None
-        builder = MessageBuilder(
-            self.app, record, lambda: self.upstream, jobs, has_console=self.settings.console
-        )
+        builder = MessageBuilder(self.app, record, lambda: self.upstream, jobs)
         return Notifier(rules, builder.build)
 
 

@@ -8,11 +8,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import click
-
 from ..errors import LakeflowJobsError, RunNotFound
 from ..reader import cached_reads_of
-from ..runs.ids import normalize_page_url
 from ..runs.outcome import SUCCESSES, Outcome
 from ..runs.redaction import redact, redact_outputs
 from .exit_codes import ExitCode, exit_code_of
@@ -23,6 +20,7 @@ from .formatting import (
     format_outputs,
     join_lines,
 )
+from .handles import get_state
 from .output import (
     LineProgress,
     Progress,
@@ -33,6 +31,7 @@ from .output import (
     print_progress,
     print_warning,
 )
+from .pages import print_run_url
 
 if TYPE_CHECKING:
     from ..clock import Clock
@@ -68,21 +67,6 @@ def choose_progress(key: str, clock: Clock, result_format: ResultFormat) -> Prog
     return LineProgress()
 
 
-def print_run_url(run: Run) -> None:
-    """Print the address of a run's page, if it has one."""
-    if url := normalize_page_url(run.run_page_url):
-        print_progress(f"Run URL: {url}")
-
-
-def open_run_page(run: Run) -> None:
-    """Open a run's page in a browser, and print its address in case there is none."""
-    print_run_url(run)
-    if url := normalize_page_url(run.run_page_url):
-        click.launch(url)
-    else:
-        print_warning("The run has no page.")
-
-
 @dataclass
 class RunPrinter:
     """Follows a run and prints it.
@@ -110,27 +94,30 @@ class RunPrinter:
                     self._update(status)
                     progress.show(status)
         except KeyboardInterrupt:
-            message = f"Interrupted. Run {self.run_id} continues."
-            return self._detach(ExitCode.INTERRUPTED, message)
+            print_progress(f"Interrupted. Run {self.run_id} continues.")
+            return self._detach(ExitCode.INTERRUPTED)
         except RunNotFound:
             raise
         except LakeflowJobsError as error:
-            return self._detach(ExitCode(error.exit_code), format_error(error))
+            print_error(format_error(error))
+            return self._detach(ExitCode(error.exit_code))
         assert self._last is not None  # noqa: S101  # a watch ends with the run's last state
         return self._finish(self._last)
 
     def _update(self, status: RunStatus) -> None:
         if self._last is None:
-            print_run_url(status.run)
+            self._print_url(status.run)
         self._last = status
         if self.result_format is ResultFormat.JSON_LINES:
             print_json_line(self._add_run(status.to_dict()))
 
-    def _detach(self, code: ExitCode, message: str) -> ExitCode:
+    def _print_url(self, run: Run) -> None:
+        print_run_url(get_state(), self.handle.job, run)
+
+    def _detach(self, code: ExitCode) -> ExitCode:
         """Stop following; the run continues."""
-        print_error(message)
         if self._last is not None:
-            print_run_url(self._last.run)
+            self._print_url(self._last.run)
         print_progress(f"Watch it again: flask jobs watch {self.handle.key} {self.run_id}")
         if self._last is not None and self.result_format is ResultFormat.JSON:
             print_document(self._add_run(self._last.to_dict()))
@@ -188,4 +175,4 @@ class RunPrinter:
         print_message(f"{sentence} {reason}".rstrip())
         if explanation is not None:
             print_progress(format_explanation(explanation))
-        print_run_url(end.run)
+        self._print_url(end.run)

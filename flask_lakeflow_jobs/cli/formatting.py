@@ -7,21 +7,21 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import InvalidParameters, LakeflowJobsError
-from ..runs.durations import duration_of, format_duration
-from ..runs.ids import normalize_page_url
+from ..requesters import NO_ACTIONS
+from ..runs.durations import age_of, duration_of, format_duration
 from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state, select_last_attempts
 from ..runs.redaction import remove_dbt_headers
-from ..runs.reports import reports_of
 from .tables import format_table
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
+    from ..requesters import RunAction, RunActions
     from ..runs.explanation import Explanation, FailedTask
     from ..runs.outcome import AnyRun, RunStatus
     from ..runs.progress import Progress
@@ -61,6 +61,14 @@ def format_datetime(milliseconds: int | None) -> str:
     return f"{dt.datetime.fromtimestamp(milliseconds / 1000):%Y-%m-%d %H:%M:%S}"
 
 
+def format_moment(milliseconds: int | None) -> str:
+    """Do the same with the name of the time zone, which is another one in summer."""
+    if not milliseconds:
+        return ""
+    moment = dt.datetime.fromtimestamp(milliseconds / 1000).astimezone()
+    return f"{format_datetime(milliseconds)} {moment.tzname()}"
+
+
 def local_zone() -> str:
     """Return the name of this machine's time zone, such as ``CET``."""
     return dt.datetime.now().astimezone().tzname() or "local"
@@ -80,6 +88,16 @@ def final_duration(run: AnyRun) -> float | None:
 def format_final_duration(run: AnyRun) -> str:
     """Format the duration of a run or task; the text is empty until it has ended."""
     return format_duration(final_duration(run))
+
+
+def format_elapsed(run: AnyRun, now: float) -> str:
+    """Format the duration of a run or task, so far if it has not ended.
+
+    :param now: seconds since the epoch.
+    """
+    if has_ended(run):
+        return format_final_duration(run)
+    return format_duration(age_of(run, now), whole_seconds=True) if run.start_time else ""
 
 
 def format_attempt(task: RunTask) -> str:
@@ -114,65 +132,6 @@ def format_wait_reason(status: RunStatus) -> str:
 def format_progress(report: Progress | None) -> str:
     """Format a report of progress; the text is empty if there is none."""
     return f"{int(report.percent)} %  {report.message}".rstrip() if report is not None else ""
-
-
-def _format_new_progress(previous: RunStatus | None, current: RunStatus) -> list[str]:
-    """Format the reports that have changed, one line each."""
-    before = reports_of(previous.progress if previous else None)
-    new = [
-        report
-        for key, report in reports_of(current.progress).items()
-        if format_progress(before.get(key)) != format_progress(report)
-    ]
-    return [
-        "  ".join([format_time(report.timestamp), *filter(None, [report.task]), line])
-        for report in sorted(new, key=lambda each: (each.timestamp, each.task or ""))
-        if (line := format_progress(report))
-    ]
-
-
-def format_update(previous: RunStatus | None, current: RunStatus) -> list[str]:
-    """Format what changed in a run, one line for the run, for each task, and for each report.
-
-    Tasks that were blocked from the start are left out. The line of a run that has ended is last.
-    """
-    time = format_time(current.timestamp)
-    tasks = select_last_attempts(current.run.tasks)
-    width = max((len(task.task_key) for task in tasks), default=0)
-    before = {
-        task.task_key: _stage_of(task)
-        for task in select_last_attempts(previous.run.tasks if previous else None)
-    }
-    lines = [
-        f"{time}    {task.task_key:<{width}}  {_format_task_state(task)}"
-        for task in sorted(tasks, key=lambda task: task.end_time or task.start_time or 0)
-        if before.get(task.task_key) != _stage_of(task)
-        and not (task.task_key not in before and outcome_of(task) is Outcome.BLOCKED)
-    ]
-    lines += _format_new_progress(previous, current)
-    run_state = _format_run_state(current)
-    if previous is None or _format_run_state(previous) != run_state:
-        run_line = f"{time}  {run_state}"
-        return [*lines, run_line] if current.is_terminal else [run_line, *lines]
-    return lines
-
-
-def _stage_of(task: RunTask) -> tuple[int, Outcome]:
-    return task.attempt_number or 0, outcome_of(task)
-
-
-def _format_run_state(status: RunStatus) -> str:
-    duration = format_final_duration(status.run)
-    return _format_state(status.outcome, duration, format_wait_reason(status))
-
-
-def _format_task_state(task: RunTask) -> str:
-    return _format_state(outcome_of(task), format_final_duration(task), format_attempt(task))
-
-
-def _format_state(outcome: Outcome, *details: str) -> str:
-    padding = " " * max(0, len(Outcome.SUCCEEDED.name) - len(outcome.name))
-    return "  ".join([format_outcome(outcome) + padding, *filter(None, details)]).rstrip()
 
 
 def format_outputs(tasks: Iterable[RunTask] | None, outputs: Mapping[str, RunOutput]) -> list[str]:
@@ -265,6 +224,7 @@ def _flatten_messages(messages: Any, field: str = "") -> Iterator[tuple[str, str
 def format_jobs(
     jobs: Iterable[Job],
     newest: Mapping[str, BaseRun],
+    now: float,
     *,
     is_wide: bool = False,
     width: int | None = None,
@@ -272,17 +232,27 @@ def format_jobs(
     """Format the jobs of an app as a table.
 
     :param newest: the newest run of each job that has one, by the job's key.
+    :param now: seconds since the epoch.
     :param is_wide: with all columns.
     :param width: as for :func:`.format_table`.
     """
     more = ["TASK TYPE", "RUNS AS"] if is_wide else []
     return format_table(
-        ["KEY", "LAST RUN", f"STARTED ({local_zone()})", "JOB ID", *more, "DESCRIPTION"],
+        [
+            "KEY",
+            "LAST RUN",
+            f"STARTED ({local_zone()})",
+            "DURATION",
+            "JOB ID",
+            *more,
+            "DESCRIPTION",
+        ],
         (
             [
                 job.key,
                 format_outcome(outcome_of(run)) if (run := newest.get(job.key)) else "",
                 format_datetime(run.start_time) if run else "",
+                format_elapsed(run, now) if run else "",
                 str(job.job_id),
                 *([job.task_type or "", job.run_as] if is_wide else []),
                 job.description or "",
@@ -294,50 +264,74 @@ def format_jobs(
 
 
 def format_runs(
-    runs: Iterable[BaseRun], *, is_wide: bool = False, width: int | None = None
+    runs: Sequence[BaseRun],
+    actions: Mapping[int, RunActions],
+    now: float,
+    pages: Sequence[str] | None = None,
+    *,
+    width: int | None = None,
 ) -> list[str]:
     """Format the runs of a job as a table.
 
-    :param is_wide: with the address of each run's page.
+    :param actions: who started each run, if the app knows that, by run id.
+    :param now: seconds since the epoch.
+    :param pages: the addresses of the runs' pages; ``None``: without them.
     :param width: as for :func:`.format_table`.
     """
     header = ["RUN ID", "OUTCOME", f"STARTED ({local_zone()})", "DURATION", "BY"]
     return format_table(
-        [*header, "URL"] if is_wide else header,
+        header if pages is None else [*header, "URL"],
         (
             [
                 str(run.run_id),
                 format_outcome(outcome_of(run)),
                 format_datetime(run.start_time),
-                format_final_duration(run),
-                run.creator_user_name or "",
-                *([normalize_page_url(run.run_page_url) or ""] if is_wide else []),
+                format_elapsed(run, now),
+                actions.get(run.run_id or 0, NO_ACTIONS).started_by or run.creator_user_name or "",
+                *([] if pages is None else [pages[number]]),
             ]
-            for run in runs
+            for number, run in enumerate(runs)
         ),
         width,
     )
 
 
-def format_run(key: str, run: Run | BaseRun) -> list[str]:
-    """Format a run, one fact per line, and a table of its tasks."""
+def format_run(
+    key: str,
+    run: Run | BaseRun,
+    actions: RunActions = NO_ACTIONS,
+    now: float = 0.0,
+    url: str | None = None,
+) -> list[str]:
+    """Format a run, one fact per line, and a table of its tasks.
+
+    :param actions: who started, canceled and repaired it, if the app knows that.
+    :param now: seconds since the epoch.
+    :param url: the address of its page.
+    """
     facts = {
         "Run": f"{run.run_id} of {key}",
         "Outcome": format_outcome(outcome_of(run)),
         "Message": join_lines(parse_state(run).message),
-        "Started": format_datetime(run.start_time),
-        "Ended": format_datetime(run.end_time),
-        "Duration": format_final_duration(run),
-        "By": run.creator_user_name or "",
-        "Run URL": normalize_page_url(run.run_page_url) or "",
+        "Started": format_moment(run.start_time),
+        "Ended": format_moment(run.end_time),
+        "Duration": format_elapsed(run, now),
+        "By": actions.started_by or run.creator_user_name or "",
+        "Canceled": _format_action(actions.cancel),
+        "Repaired": "; ".join(map(_format_action, actions.repairs)),
+        "Run URL": url or "",
     }
     lines = [f"{name + ':':<10}{value}" for name, value in facts.items() if value]
     if tasks := select_last_attempts(run.tasks):
-        lines += ["", *_format_tasks(tasks)]
+        lines += ["", *_format_tasks(tasks, now)]
     return lines
 
 
-def _format_tasks(tasks: Iterable[RunTask]) -> list[str]:
+def _format_action(action: RunAction | None) -> str:
+    return f"by {action.name}, {format_moment(action.at)}" if action is not None else ""
+
+
+def _format_tasks(tasks: Iterable[RunTask], now: float) -> list[str]:
     return format_table(
         ["TASK", "OUTCOME", "ATTEMPT", f"STARTED ({local_zone()})", "DURATION"],
         (
@@ -346,7 +340,7 @@ def _format_tasks(tasks: Iterable[RunTask]) -> list[str]:
                 format_outcome(outcome_of(task)),
                 str((task.attempt_number or 0) + 1),
                 format_datetime(task.start_time),
-                format_final_duration(task),
+                format_elapsed(task, now),
             ]
             for task in tasks
         ),

@@ -51,16 +51,16 @@ class JobsGroup(AppGroup):
         if os.environ.get("NO_COLOR"):
             ctx.color = False
         from .formatting import format_error  # only for commands: see COMMANDS
-        from .output import print_error, report_retries
+        from .output import print_error, print_progress, quiet_sdk, report_retries
 
         try:
-            with report_retries():
+            with quiet_sdk(), report_retries():
                 return super().invoke(ctx)
         except LakeflowJobsError as error:
             print_error(format_error(error))
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
-            print_error("Interrupted.")
+            print_progress("Interrupted.")
             ctx.exit(ExitCode.INTERRUPTED)
 
 

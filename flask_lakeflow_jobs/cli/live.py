@@ -15,7 +15,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from ..runs.durations import age_of, format_duration
+from ..runs.durations import format_duration
 from ..runs.outcome import (
     ACTIVE_OUTCOMES,
     CONSEQUENCES,
@@ -29,7 +29,7 @@ from ..runs.outcome import (
 from .formatting import (
     COLORS,
     format_attempt,
-    format_final_duration,
+    format_elapsed,
     format_iterations,
     format_progress,
     format_time,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from ..clock import Clock
     from ..runs.outcome import AnyRun
     from ..runs.progress import Progress as Report
-    from ..sdk_types import Run, RunTask
+    from ..sdk_types import RunTask
 
 #: Lines without a task: the run, why it waits, the table's header, the omitted tasks, the cursor.
 OTHER_LINES = 5
@@ -145,7 +145,7 @@ def _render_headline(key: str, status: RunStatus, now: float) -> Text:
     line = Text.assemble(
         f"{key}: ",
         _render_outcome(status.run),
-        f"  {_format_elapsed(status.run, now)}",
+        f"  {format_elapsed(status.run, now)}",
         _format_eta(status.eta, now) if not status.is_terminal else "",
         no_wrap=True,
         overflow="ellipsis",
@@ -181,7 +181,7 @@ def _render_tasks(tasks: Iterable[RunTask], now: float, progress: Mapping[str, R
         table.add_row(
             Text(task.task_key, no_wrap=True, overflow="ellipsis"),
             _render_outcome(task),
-            _format_elapsed(task, now),
+            format_elapsed(task, now),
             _render_details(task, progress.get(task.task_key)),
         )
     return table
@@ -197,12 +197,6 @@ def _render_details(task: RunTask, report: Report | None) -> Text:
 def _render_outcome(run: AnyRun) -> Text:
     outcome = outcome_of(run)
     return Text(outcome.name, style=COLORS.get(outcome, ""))
-
-
-def _format_elapsed(run: Run | RunTask, now: float) -> str:
-    if has_ended(run):
-        return format_final_duration(run)
-    return format_duration(age_of(run, now), whole_seconds=True) if run.start_time else ""
 
 
 def _render_line(text: str) -> Text:

@@ -14,7 +14,7 @@ from .exit_codes import ExitCode, exit_code_of, format_exit_codes
 from .formatting import format_outcome, format_task_log
 from .handles import get_handle
 from .options import run_argument, task_option
-from .output import print_error, print_output, print_progress
+from .output import print_output, print_progress
 
 if TYPE_CHECKING:
     from ..handle import JobHandle
@@ -50,7 +50,7 @@ def logs(key: str | None, run_id: int, follow: bool, failed: bool, tasks: Sequen
         for status in handle.watch(run_id):
             printer.print_ended(status.run.tasks)
     except KeyboardInterrupt:
-        print_error(f"Interrupted. Run {run_id} continues.")
+        print_progress(f"Interrupted. Run {run_id} continues.")
         raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
     print_progress(f"Run {run_id} of {handle.key}: {format_outcome(status.outcome)}.")
     raise click.exceptions.Exit(exit_code_of(status.outcome))

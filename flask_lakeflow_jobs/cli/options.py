@@ -15,7 +15,9 @@ from ..errors import InvalidRequest
 from ..runs.ids import parse_run_id
 from ..runs.params import LIST_NAMES, PIPELINE_LISTS, RUN_NOW_FIELDS
 from .completion import complete_key, complete_tasks, complete_words
+from .fields import parse_fields
 from .handles import get_state
+from .output import choose_fields, chosen_fields
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
@@ -159,6 +161,15 @@ limit_option = click.option(
     help="Maximum number of rows.",
 )
 
+fields_option = click.option(
+    "--fields",
+    type=parse_fields,
+    metavar="NAMES",
+    expose_value=False,
+    callback=choose_fields,
+    help="Print JSON with these members only, separated by commas.",
+)
+
 key_argument = click.argument("key", required=False, shell_complete=complete_key)
 
 
@@ -190,14 +201,21 @@ def output_option(command: Command) -> Command:
     @_with_formats("text", "json", help="Print text, or JSON as in the HTTP API.")
     @wraps(command)
     def with_output(*args: Any, output: str, json_alias: bool, **kwargs: Any) -> Any:
-        return command(*args, as_json=json_alias or output == "json", **kwargs)
+        as_json = json_alias or output == "json" or chosen_fields() is not None
+        return command(*args, as_json=as_json, **kwargs)
 
     return cast("Command", with_output)
+
+
+def document_option(command: Command) -> Command:
+    """Add the same, and ``--fields`` for a part of the JSON."""
+    return fields_option(output_option(command))
 
 
 def table_option(command: Command) -> Command:
     """Add the same with the format ``wide``; the command gets ``as_json`` and ``is_wide``."""
 
+    @fields_option
     @_with_formats(
         "text",
         "wide",
@@ -206,7 +224,7 @@ def table_option(command: Command) -> Command:
     )
     @wraps(command)
     def with_output(*args: Any, output: str, json_alias: bool, **kwargs: Any) -> Any:
-        as_json = json_alias or output == "json"
+        as_json = json_alias or output == "json" or chosen_fields() is not None
         return command(*args, as_json=as_json, is_wide=output == "wide", **kwargs)
 
     return cast("Command", with_output)

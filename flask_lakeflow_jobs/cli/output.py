@@ -12,7 +12,7 @@ import shutil
 import sys
 import textwrap
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -21,10 +21,14 @@ import click
 from ..runs.outcome import Outcome
 from ..runs.redaction import redact_progress_tokens
 from .escapes import KEEP_COLORS, keep_words, remove_escapes
-from .formatting import format_update
+from .fields import select_fields
+from .updates import format_update
 
 if TYPE_CHECKING:
     from ..runs.outcome import RunStatus
+
+#: Where a context of click has the members that the user has chosen.
+FIELDS = "flask_lakeflow_jobs.fields"
 
 #: An error of the workspace may quote a whole page.
 MAX_RETRY_NOTICE_CHARACTERS = 300
@@ -51,9 +55,29 @@ def print_output(text: str) -> None:
     _print(remove_escapes(text, KEEP_COLORS) if is_terminal else clean(text), to_stderr=False)
 
 
-def print_document(document: Any) -> None:
-    """Print a result as JSON."""
-    print_result(json.dumps(document, indent=2))
+def choose_fields(
+    ctx: click.Context, _param: click.Parameter, names: list[str] | None
+) -> list[str] | None:
+    """Have the documents of a command printed with these members only, as a callback of click."""
+    if names is not None:
+        ctx.meta[FIELDS] = names
+    return names
+
+
+def chosen_fields() -> list[str] | None:
+    """Return the members that the user has chosen; ``None``: all."""
+    context = click.get_current_context(silent=True)
+    return context.meta.get(FIELDS) if context is not None else None
+
+
+def print_document(document: Mapping[str, Any], optional: Collection[str] = ()) -> None:
+    """Print a result as JSON, with the members that the user has chosen.
+
+    :param optional: members that the document may lack.
+    """
+    names = chosen_fields()
+    selected = document if names is None else select_fields(document, names, optional)
+    print_result(json.dumps(selected, indent=2))
 
 
 def print_json_line(document: Any) -> None:
@@ -133,6 +157,20 @@ class LineProgress(Progress):
     def show(self, status: RunStatus) -> None:
         print_progress(format_update(self._previous, status))
         self._previous = status
+
+
+@contextmanager
+def quiet_sdk() -> Iterator[None]:
+    """Keep warnings of the SDK from stderr, unless the app logs them.
+
+    Python prints those for which there is no handler. An error of the command says the same.
+    """
+    logger, handler = logging.getLogger("databricks"), logging.NullHandler()
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 @contextmanager

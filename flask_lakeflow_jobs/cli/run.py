@@ -13,7 +13,7 @@ from ..errors import InvalidParameters, LakeflowJobsError, RunNotFound, RunTimeo
 from ..runs.outcome import has_ended, outcome_of
 from .completion import complete_parameter, complete_tasks
 from .exit_codes import ExitCode, format_exit_codes
-from .follow import ResultFormat, RunPrinter, choose_progress, print_run_url
+from .follow import ResultFormat, RunPrinter, choose_progress
 from .formatting import format_error, format_outcome
 from .handles import get_handle, get_state
 from .options import (
@@ -29,6 +29,7 @@ from .options import (
     takes_object,
 )
 from .output import print_document, print_error, print_progress, print_result
+from .pages import print_run_url
 
 if TYPE_CHECKING:
     from ..handle import JobHandle
@@ -132,7 +133,7 @@ def run(
     else:
         print_result(str(triggered.run_id))
     with suppress(LakeflowJobsError):  # the run was started, even if its page cannot be read
-        print_run_url(handle.get_run(triggered.run_id))
+        print_run_url(get_state(), handle.job, handle.get_run(triggered.run_id))
     print_progress(f"Watch it: flask jobs watch {handle.key} {triggered.run_id}")
 
 
@@ -233,7 +234,7 @@ def start_run(handle: JobHandle, params: Mapping[str, Any], **options: Any) -> T
                 print_progress(f"{name} is an object. Pass it in a JSON file, with --params-file.")
         raise
     except KeyboardInterrupt:
-        print_error(
+        print_progress(
             "Interrupted while the run was being started. Check whether it was: flask jobs runs"
             f" {handle.key}"
         )
@@ -261,7 +262,7 @@ def cancel_active_runs(handle: JobHandle, timeout: float | None) -> None:
         print_error(f"{format_error(error)}\nNo new run was started.")
         raise click.exceptions.Exit(error.exit_code) from None
     except KeyboardInterrupt:
-        print_error("Interrupted. No new run was started.")
+        print_progress("Interrupted. No new run was started.")
         raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 import click
 from flask.cli import with_appcontext
@@ -13,11 +14,18 @@ from ..errors import JobNotFound, LakeflowJobsError, NotAllowed
 from ..reader import cached_reads_of
 from ..runs.outcome import SUCCESSES, has_ended, outcome_of
 from ..runs.redaction import redact, redact_outputs, summarize_newest_run
-from .follow import open_run_page
-from .formatting import format_explanation, format_jobs, format_outputs, format_run, format_runs
+from .formatting import (
+    final_duration,
+    format_explanation,
+    format_jobs,
+    format_outputs,
+    format_run,
+    format_runs,
+)
 from .handles import get_handle, get_state
 from .local import is_workspace_available
 from .options import (
+    document_option,
     key_argument,
     limit_option,
     output_option,
@@ -26,6 +34,7 @@ from .options import (
     task_option,
 )
 from .output import (
+    chosen_fields,
     print_document,
     print_output,
     print_progress,
@@ -33,11 +42,12 @@ from .output import (
     print_warning,
     table_width,
 )
+from .pages import find_run_url, open_run_page
 
 if TYPE_CHECKING:
     from ..config.jobs import Job
     from ..handle import JobHandle
-    from ..sdk_types import BaseRun
+    from ..sdk_types import BaseRun, Run
 
 
 @click.command("list")
@@ -51,8 +61,10 @@ def list_jobs(as_json: bool, is_wide: bool) -> None:
     elif not jobs:
         print_progress(NO_JOBS_MESSAGE)
     else:
-        newest = read_newest_runs(jobs)
-        print_result("\n".join(format_jobs(jobs, newest, is_wide=is_wide, width=table_width())))
+        newest, now = read_newest_runs(jobs), get_state().clock.now()
+        print_result(
+            "\n".join(format_jobs(jobs, newest, now, is_wide=is_wide, width=table_width()))
+        )
 
 
 def read_newest_runs(jobs: Sequence[Job]) -> dict[str, BaseRun]:
@@ -78,7 +90,7 @@ def _read_newest_run(handle: JobHandle) -> BaseRun | None:
 @click.command()
 @with_appcontext
 @key_argument
-@output_option
+@document_option
 def status(key: str | None, as_json: bool) -> None:
     """Show the newest run of a job.
 
@@ -91,7 +103,7 @@ def status(key: str | None, as_json: bool) -> None:
     elif (newest := handle.last_run()) is None:
         print_progress(f"{handle.key} has no runs yet.")
     else:
-        print_result("\n".join(format_run(handle.key, newest)))
+        print_result("\n".join(_format_run(handle, newest)))
 
 
 @click.command()
@@ -104,18 +116,23 @@ def runs(key: str | None, limit: int, as_json: bool, is_wide: bool) -> None:
     handle = get_handle(key)
     if as_json:
         documents = cached_reads_of(handle).list_runs(limit).value
-        print_document({"runs": [redact(run, handle.job.secret_overrides) for run in documents]})
+        described = [_describe_run(handle, document) for document in documents]
+        print_document({"runs": described}, _run_fields(documents))
     elif not (newest := handle.list_runs(limit)):
         print_progress(f"{handle.key} has no runs yet.")
     else:
-        print_result("\n".join(format_runs(newest, is_wide=is_wide, width=table_width())))
+        state, run_ids = get_state(), [run.run_id or 0 for run in newest]
+        actions = state.requesters.read(handle.job.job_id, run_ids)
+        pages = [find_run_url(state, handle.job, run) or "" for run in newest] if is_wide else None
+        table = format_runs(newest, actions, state.clock.now(), pages, width=table_width())
+        print_result("\n".join(table))
 
 
 @click.command()
 @with_appcontext
 @run_argument
 @click.option("--web", is_flag=True, help="Open the run's page in a browser instead.")
-@output_option
+@document_option
 def show(key: str | None, run_id: int, web: bool, as_json: bool) -> None:
     """Show a run, its tasks and why it failed.
 
@@ -123,17 +140,46 @@ def show(key: str | None, run_id: int, web: bool, as_json: bool) -> None:
     """
     handle = get_handle(key)
     if web:
-        open_run_page(handle.get_run(run_id))
+        open_run_page(get_state(), handle.job, handle.get_run(run_id))
         return
     if as_json:
         document = cached_reads_of(handle).get_run(run_id).value
-        print_document(redact(document, handle.job.secret_overrides))
+        print_document(_describe_run(handle, document), _run_fields([document]))
         return
     run = handle.get_run(run_id)
-    lines = format_run(handle.key, run)
+    lines = _format_run(handle, run)
     if has_ended(run) and outcome_of(run) not in SUCCESSES:
         lines += ["", *format_explanation(handle.explain(run_id))]
     print_result("\n".join(lines))
+
+
+def _describe_run(handle: JobHandle, document: dict[str, Any]) -> dict[str, Any]:
+    """Return a run as the HTTP API has it, with more facts if the user chooses what to print."""
+    described: dict[str, Any] = redact(document, handle.job.secret_overrides)
+    if chosen_fields() is None:
+        return described
+    state = get_state()
+    run = state.upstream.parse_base_run(document)
+    actions = state.requesters.read_one(handle.job.job_id, run.run_id or 0)
+    return described | {
+        "outcome": outcome_of(run).value,
+        "duration": final_duration(run),
+        "requested_by": actions.started_by or run.creator_user_name,
+        "url": find_run_url(state, handle.job, run),
+    }
+
+
+def _run_fields(documents: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the names of the members that a run of the Jobs API may have."""
+    parsed = map(get_state().upstream.parse_base_run, documents[:1])
+    return [field.name for run in parsed for field in fields(run)]
+
+
+def _format_run(handle: JobHandle, run: Run | BaseRun) -> list[str]:
+    state = get_state()
+    actions = state.requesters.read_one(handle.job.job_id, run.run_id or 0)
+    url = find_run_url(state, handle.job, run)
+    return format_run(handle.key, run, actions, state.clock.now(), url)
 
 
 @click.command()

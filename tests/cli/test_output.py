@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -10,6 +12,7 @@ from flask_lakeflow_jobs.cli.output import (
     print_document,
     print_json_line,
     print_result,
+    quiet_sdk,
     report_retries,
 )
 from flask_lakeflow_jobs.testing import (
@@ -66,3 +69,21 @@ def test_json_lines_are_compact_and_documents_are_not(capsys: pytest.CaptureFixt
 def test_result_ends_with_one_newline(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     print_result(text)
     assert capsys.readouterr().out == "x\n"
+
+
+def test_quiet_sdk_keeps_its_warnings_from_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    logger = logging.getLogger("databricks.sdk")
+    before = list(logging.getLogger("databricks").handlers)
+    with quiet_sdk(), without_handlers():
+        logger.warning("Failed to fetch host metadata")
+    assert capsys.readouterr().err == ""
+    assert logging.getLogger("databricks").handlers == before
+
+
+@contextmanager
+def without_handlers() -> Iterator[None]:
+    """Remove the handlers of the root logger, which pytest has."""
+    root = logging.getLogger()
+    handlers, root.handlers = root.handlers, []
+    yield
+    root.handlers = handlers

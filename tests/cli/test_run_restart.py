@@ -153,5 +153,5 @@ def test_ctrl_c_during_restart_starts_nothing(
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert stderr.endswith("Error: Interrupted. No new run was started.\n")
+    assert stderr.endswith("Interrupted. No new run was started.\n")
     assert fault_proxy.find_requests("POST", "jobs/run-now") == []

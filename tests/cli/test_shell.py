@@ -75,7 +75,7 @@ def test_ctrl_c_stops_following_and_the_run_continues(
     assert (result.exit_code, result.stdout) == (130, "")
     first, url, last = result.stderr.splitlines()[-3:]
     assert parse_run_id(url) == run_id
-    assert first == f"Error: Interrupted. Run {run_id} continues."
+    assert first == f"Interrupted. Run {run_id} continues."
     assert last == f"Watch it again: flask jobs watch held {run_id}"
     assert "Outcome:  RUNNING" in flask_jobs_process("show", "held", run_id).stdout
     run_gate.open()
@@ -102,7 +102,7 @@ def test_ctrl_c_prints_no_traceback(
     process = start_flask_jobs("runs", "words", env={"DATABRICKS_HOST": fault_proxy.host})
     fault_proxy.wait_for(path="jobs/runs/list")
     process.send_signal(signal.SIGINT)
-    assert read_to_end(process) == CommandResult(130, "", "Error: Interrupted.\n")
+    assert read_to_end(process) == CommandResult(130, "", "Interrupted.\n")
 
 
 FLASK = """"$PYTHON" -m flask --app 'tests.cli.apps:create_app()' jobs """
