@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 
@@ -53,6 +53,12 @@ class LakeflowJobs:
         ``LAKEFLOW_JOBS_TRUST_PROXY_HEADERS`` is set, and ``None`` otherwise.
     :param url_prefix: the path before the HTTP routes.
     :param register_blueprint: whether to register the HTTP routes. The console needs them.
+    :param page_url: ``(page, values) -> str | None``, the address of your own page in place of one
+        of the console: ``show_jobs``, ``show_history``, ``show_form``, ``show_run`` or
+        ``show_task``. ``values`` has what ``url_for`` needs, such as ``key`` and ``run_id``. With
+        ``None``, links lead to the console's page.
+    :param csp_nonce: returns the nonce of the current request. The pages of the console then allow
+        your own scripts and styles with this nonce.
     :param clock: for tests: a clock to use instead of the system's.
     """
 
@@ -66,6 +72,8 @@ class LakeflowJobs:
         user_loader: UserLoader | None = None,
         url_prefix: str = "/api/jobs",
         register_blueprint: bool = True,
+        page_url: Callable[[str, Mapping[str, Any]], str | None] | None = None,
+        csp_nonce: Callable[[], str] | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._jobs = dict(jobs or {})
@@ -74,6 +82,8 @@ class LakeflowJobs:
         self._user_loader = user_loader
         self._url_prefix = url_prefix
         self._register_blueprint = register_blueprint
+        self._page_url = page_url
+        self._csp_nonce = csp_nonce
         self._clock = clock or SystemClock()
         if app is not None:
             self.init_app(app)
@@ -150,7 +160,7 @@ class LakeflowJobs:
         # Only apps that serve the console load it.
         from .console import console_blueprint
 
-        app.register_blueprint(console_blueprint(prefix))
+        app.register_blueprint(console_blueprint(prefix, self._page_url, self._csp_nonce))
 
 
 def _connect(settings: AppSettings, instance: Path, cache: SharedCache, clock: Clock) -> Upstream:

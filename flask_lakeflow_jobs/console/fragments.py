@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, render_template
@@ -10,7 +11,8 @@ from markupsafe import Markup
 from ..errors import LakeflowJobsError, NotAllowed
 from ..web.auth import app_handle, current_authorizer, request_handle
 from . import filters, queries
-from .cards import read_cards
+from .cards import CARDS_PER_PAGE, read_cards
+from .links import page_url
 from .run_page import build_run_view
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 def register(pages: Blueprint) -> None:
     """Register the fragments and filters with the templates of the app."""
-    for fragment in (lakeflow_head, lakeflow_job_card, lakeflow_run):
+    for fragment in (lakeflow_head, lakeflow_job_card, lakeflow_job_cards, lakeflow_run):
         pages.add_app_template_global(fragment)
     pages.add_app_template_filter(filters.duration, "lakeflow_duration")
     pages.add_app_template_filter(filters.moment, "lakeflow_moment")
@@ -41,6 +43,25 @@ def lakeflow_job_card(key: str) -> Markup:
     if not _may_view(authorizer, key):
         return Markup("")
     return render("_jobs.html", cards=read_cards(authorizer, [key]), keys=[key])
+
+
+def lakeflow_job_cards(*keys: str) -> Markup:
+    """Render live summaries of all jobs, or those with these keys, that the user may view."""
+    try:
+        return render_cards(keys)
+    except NotAllowed:
+        return Markup("")
+
+
+def render_cards(keys: Sequence[str]) -> Markup:
+    """Render cards, as many as the jobs page shows.
+
+    :raises NotAllowed: the ``user_loader`` failed.
+    """
+    authorizer = current_authorizer()
+    viewable = [job.key for job in authorizer.viewable_jobs() if not keys or job.key in keys]
+    cards = read_cards(authorizer, viewable[:CARDS_PER_PAGE])
+    return render("_jobs.html", cards=cards, keys=keys or None)
 
 
 def lakeflow_run(key: str, run_id: int) -> Markup:
@@ -66,7 +87,7 @@ def _may_view(authorizer: Authorizer, key: str) -> bool:
 
 def render(template: str, **given: Any) -> Markup:
     """Render a template of the console; what cannot be encoded is replaced."""
-    text = render_template(f"lakeflow_jobs/{template}", **given)
+    text = render_template(f"lakeflow_jobs/{template}", url_for=page_url, **given)
     return Markup(text.encode(errors="replace").decode())  # noqa: S704
 
 

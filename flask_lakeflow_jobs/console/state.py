@@ -1,14 +1,17 @@
-"""The memory of the console of one app."""
+"""The state of the console of one app: functions of the host, and a memory."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 from flask import current_app
 
 from ..memo import Memo
 from .task_markup import MAX_KEPT_TASKS, AttemptId, KeptTask
+
+#: ``(page, values) -> address`` of the host's own page, or ``None`` for that of the console.
+PageUrl = Callable[[str, Mapping[str, Any]], str | None]
 
 #: The key of the state in ``app.extensions``.
 EXTENSION = "lakeflow_jobs.console"
@@ -17,10 +20,16 @@ EXTENSION = "lakeflow_jobs.console"
 class ConsoleState:
     """The values that the console of one app keeps.
 
-    :param tasks: those of runs that were shown lately, by the URL of their pages.
+    :param page_url: builds the addresses of the host's own pages for jobs and runs.
+    :param csp_nonce: returns the nonce of the current request.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, page_url: PageUrl | None = None, csp_nonce: Callable[[], str] | None = None
+    ) -> None:
+        self.page_url = page_url
+        self.csp_nonce = csp_nonce
+        #: The tasks of runs that were shown lately, by the URL of their pages.
         self.tasks: Memo[str, Mapping[AttemptId, KeptTask]] = Memo(MAX_KEPT_TASKS)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,25 +28,21 @@ from ..web import assets
 from ..web.auth import app_handle, current_authorizer, request_handle
 from ..web.csrf import require_same_origin
 from ..web.requests import read_form
-from . import fragments, lists, queries
+from . import embedding, fragments, lists, queries
 from .cards import CARDS_PER_PAGE, Card, read_cards
 from .forms import Form
-from .fragments import render_page
+from .fragments import render, render_page
+from .headers import protect
 from .job_form import build_form, read_run_values
+from .links import page_url
 from .queries import find_permissions
 from .run_page import RunView, build_run_view
 from .snippets import build_snippets
-from .state import EXTENSION, ConsoleState
+from .state import EXTENSION, ConsoleState, PageUrl
 from .summaries import usual_length
 from .task_page import build_task_view
 
 FOLDER = Path(__file__).parent
-
-#: Pages load this app's own files only, and no inline script or style.
-CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self';"
-    " frame-ancestors 'self'"
-)
 
 #: For a form that may or may not have started a run.
 RETRY_NOTICE = "Press Run to try again. If a run has started, you see it, and no second one starts."
@@ -53,7 +50,11 @@ RETRY_NOTICE = "Press Run to try again. If a run has started, you see it, and no
 _assets = assets.Assets(FOLDER / "static", assets.STATIC_FOLDER)
 
 
-def console_blueprint(url_prefix: str) -> Blueprint:
+def console_blueprint(
+    url_prefix: str,
+    host_page_url: PageUrl | None = None,
+    csp_nonce: Callable[[], str] | None = None,
+) -> Blueprint:
     """Build the blueprint of the console."""
     pages = Blueprint(
         "lakeflow_console",
@@ -77,15 +78,18 @@ def console_blueprint(url_prefix: str) -> Blueprint:
         ("/~runs", lists.show_all_runs, ["GET"]),
         ("/~runs/export", lists.export_all_runs, ["GET"]),
         ("/~audit", lists.show_audit, ["GET"]),
+        ("/~cards", embedding.show_cards, ["GET"]),
+        ("/<key>/runs/<run_id>/fragment", embedding.show_run_fragment, ["GET"]),
         ("/~static/<name>", static, ["GET"]),
     ):
         pages.add_url_rule(rule, view_func=view, methods=methods, strict_slashes=False)
     # This runs before all functions of the app, some of which parse the form.
     pages.url_value_preprocessor(lambda *_: read_form(request))
     pages.before_request(lambda: require_same_origin(request))
-    pages.after_request(_protect)
+    pages.after_request(protect)
     pages.register_error_handler(HTTPException, _show_error)
-    pages.record_once(lambda setup: setup.app.extensions.update({EXTENSION: ConsoleState()}))
+    state = ConsoleState(host_page_url, csp_nonce)
+    pages.record_once(lambda setup: setup.app.extensions.update({EXTENSION: state}))
     fragments.register(pages)
     return pages
 
@@ -169,9 +173,9 @@ def start_run(key: str) -> BaseResponse | tuple[str, int] | tuple[str, int, dict
         may_view = authorizer.allows("view", handle.job)
     run_id, replayed = triggered.run_id, "1" if triggered.replayed else None
     where = (
-        url_for(".show_run", key=key, run_id=run_id, replayed=replayed)
+        page_url("lakeflow_console.show_run", key=key, run_id=run_id, replayed=replayed)
         if may_view
-        else url_for(".show_form", key=key, started=run_id)
+        else page_url("lakeflow_console.show_form", key=key, started=run_id)
     )
     return redirect(where, 303)
 
@@ -293,15 +297,7 @@ def change_schedule(key: str) -> BaseResponse:
 
 def redirect_to_run(key: str, run_id: str) -> BaseResponse:
     """Redirect to the run's page: after an action, or if its address is opened by GET."""
-    return redirect(url_for(".show_run", key=key, run_id=run_id), 303)
-
-
-def _protect(response: Response) -> Response:
-    response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "same-origin")
-    response.headers.setdefault("Cache-Control", "no-store")
-    return response
+    return redirect(page_url("lakeflow_console.show_run", key=key, run_id=run_id), 303)
 
 
 def _show_error(error: HTTPException) -> BaseResponse | tuple[str, int, dict[str, str]]:
@@ -311,6 +307,9 @@ def _show_error(error: HTTPException) -> BaseResponse | tuple[str, int, dict[str
         raise error
     title = getattr(error, "title", error.name)
     detail = getattr(error, "detail", error.description)
+    if request.endpoint in embedding.ENDPOINTS:
+        page = render("_problem.html", error={"title": title, "detail": detail})
+        return page, error.code, _retry_after(error)
     about = _find_subject(error)
     page = render_page("error.html", title=title, detail=detail, code=error.code, about=about)
     return page, error.code, _retry_after(error)

@@ -37,9 +37,22 @@ addEventListener("pageshow", () => {
   for (const button of document.querySelectorAll("form[data-once] button")) button.disabled = false;
 });
 
-for (const root of document.querySelectorAll("[data-lakeflow-run]")) new LiveRun(root);
-const parts = [...document.querySelectorAll("[data-reloads]")].map((root) => new LivePart(root));
-if (parts.length) new LiveParts(parts);
-for (const graph of document.querySelectorAll(".lf-graph")) scrollGraph(graph);
-localize(document);
-addCopyButtons(document);
+const liveParts = new LiveParts();
+const activated = new WeakSet();
+
+/** Activate markup from the server: the page, and fragments that are put into it later. */
+function activate(root) {
+  const find = (selector) => [root, ...root.querySelectorAll(selector)].filter((each) => each.matches(selector) && !activated.has(each));
+  const [runs, parts] = [find("[data-lakeflow-run]"), find("[data-reloads]")];
+  for (const each of [...runs, ...parts]) activated.add(each);
+  for (const each of runs) new LiveRun(each);
+  liveParts.add(parts.map((each) => new LivePart(each)));
+  for (const graph of root.querySelectorAll(".lf-graph")) scrollGraph(graph);
+  localize(root);
+  addCopyButtons(root);
+}
+
+activate(document.body);
+
+/** HTMX sends this event for all elements that it puts into the page. So can any other script. */
+document.addEventListener("htmx:load", ({ target }) => activate(target));

@@ -30,7 +30,15 @@ export class LivePart {
     this.#server = root.cloneNode(true);
     this.#skew = readSkew(root);
     this.#notice = createNotice(root);
-    setInterval(() => updateDurations(this.#root, Date.now() + this.#skew), TICK_MS);
+    const ticker = setInterval(() => {
+      if (this.isOnPage) updateDurations(this.#root, Date.now() + this.#skew);
+      else clearInterval(ticker);
+    }, TICK_MS);
+  }
+
+  /** Whether no other script has removed it. */
+  get isOnPage() {
+    return this.#root.isConnected;
   }
 
   /** The URLs of its active runs. */
@@ -81,14 +89,17 @@ function stateOfRun(url, id) {
 
 /** All live parts of a page. They share one stream, because a browser allows few connections. */
 export class LiveParts {
-  #parts;
+  #parts = [];
   #followed = "";
   #stop = () => {};
 
-  constructor(parts) {
-    this.#parts = parts;
-    this.#follow();
+  constructor() {
     setInterval(() => document.hidden || this.#load(), RELOAD_INTERVAL_MS);
+  }
+
+  add(parts) {
+    this.#parts.push(...parts);
+    this.#follow();
   }
 
   async #load() {
@@ -97,6 +108,7 @@ export class LiveParts {
   }
 
   #follow() {
+    this.#parts = this.#parts.filter((part) => part.isOnPage);
     const runs = [...new Set(this.#parts.flatMap((part) => part.runs))];
     if (runs.join() === this.#followed) return;
     this.#followed = runs.join();

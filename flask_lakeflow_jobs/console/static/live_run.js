@@ -39,6 +39,8 @@ export class LiveRun {
   #loadError = "";
   #stateTime = 0; // when the state that is shown was current
   #announce;
+  #stop;
+  #ticker;
 
   constructor(root) {
     this.#root = root;
@@ -61,8 +63,8 @@ export class LiveRun {
       error: ({ message }) => this.#show({ streamError: message }),
       connection: (connection) => this.#show({ connection }),
     };
-    watchRun(root.dataset.lakeflowRun, handlers, { whileHidden: () => this.#notifier.isOn, brief: true });
-    setInterval(() => this.#tick(), TICK_MS);
+    this.#stop = watchRun(root.dataset.lakeflowRun, handlers, { whileHidden: () => this.#notifier.isOn, brief: true });
+    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
   }
 
   get #meta() {
@@ -144,7 +146,14 @@ export class LiveRun {
     place.textContent = problem ? `${problem} ${formatAge(this.#stateTime)}` : (CONNECTIONS[connection] ?? connection);
   }
 
+  /** Stop after another script has removed the run from the page. */
+  #close() {
+    clearInterval(this.#ticker);
+    this.#stop();
+  }
+
   #tick() {
+    if (!this.#root.isConnected) return this.#close();
     if (this.#meta.over) return;
     const now = Date.now() + this.#skew;
     updateDurations(this.#root, now);

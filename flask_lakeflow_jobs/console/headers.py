@@ -1,0 +1,44 @@
+"""The headers of the console's responses."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+from flask import Response
+
+from .state import console_state
+
+#: Pages load this app's own files only, and no inline script or style.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self';"
+    " frame-ancestors 'self'"
+)
+
+_log = logging.getLogger("flask_lakeflow_jobs.web")
+
+#: A nonce of Content Security Policy Level 3, section 2.3.1: base64.
+_NONCE = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
+
+
+def protect(response: Response) -> Response:
+    """Add the headers that protect a page, unless the app has set its own."""
+    if "Content-Security-Policy" not in response.headers:
+        response.headers["Content-Security-Policy"] = _content_security_policy()
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "same-origin")
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _content_security_policy() -> str:
+    """Return the policy; it allows the scripts and styles of the host that carry its nonce."""
+    read_nonce = console_state().csp_nonce
+    if read_nonce is None:
+        return CONTENT_SECURITY_POLICY
+    nonce = read_nonce()
+    if not _NONCE.fullmatch(nonce):
+        _log.error("csp_nonce returned %r, which is not base64. The page allows no nonce.", nonce)
+        return CONTENT_SECURITY_POLICY
+    allowed = f"'self' 'nonce-{nonce}'"
+    return f"{CONTENT_SECURITY_POLICY}; script-src {allowed}; style-src {allowed}"
