@@ -27,6 +27,9 @@ from .updates import format_update
 if TYPE_CHECKING:
     from ..runs.outcome import RunStatus
 
+#: The parent of the loggers of the SDK.
+SDK_LOGGER = "databricks"
+
 #: Where a context of click has the members that the user has chosen.
 FIELDS = "flask_lakeflow_jobs.fields"
 
@@ -165,7 +168,7 @@ def quiet_sdk() -> Iterator[None]:
 
     Python prints those for which there is no handler. An error of the command says the same.
     """
-    logger, handler = logging.getLogger("databricks"), logging.NullHandler()
+    logger, handler = logging.getLogger(SDK_LOGGER), logging.NullHandler()
     logger.addHandler(handler)
     try:
         yield

@@ -44,6 +44,7 @@ ROUTES: list[Route] = [
     ("/<key>/schedule", views.change_schedule, ["POST"]),
     ("/<key>/runs/<run_id>", views.show_run, ["GET"]),
     ("/<key>/runs/<run_id>", views.cancel_run, ["DELETE"]),
+    ("/<key>/runs/<run_id>/actions", views.list_actions, ["GET"]),
     ("/<key>/runs/<run_id>/output", views.show_output, ["GET"]),
     ("/<key>/runs/<run_id>/repair", views.repair_run, ["POST"]),
     ("/<key>/runs/<run_id>/progress", views.report_progress, ["POST"]),

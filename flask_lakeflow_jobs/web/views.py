@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -154,6 +155,15 @@ def show_run(key: str, run_id: str) -> Response:
     return _respond_with_read(
         "run", handle, run, lambda: redact(run.value, handle.job.secret_overrides)
     )
+
+
+def list_actions(key: str, run_id: str) -> Response:
+    """Respond with who started, canceled and repaired a run, to those who may view the run."""
+    with request_handle(current_authorizer(), key) as handle:
+        number = parse_run_id(run_id)
+        cached_reads_of(handle, stale_if_error=True).get_run(number)
+        found = current_state().requesters.read_one(handle.job.job_id, number)
+    return json_response({"actions": [asdict(action) for action in found.actions]})
 
 
 def _respond_with_read(

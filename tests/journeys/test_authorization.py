@@ -20,6 +20,7 @@ ROUTES = [
     ("POST", "never/run", "run"),
     ("GET", "never/runs", "view"),
     ("GET", "never/runs/1", "view"),
+    ("GET", "never/runs/1/actions", "view"),
     ("GET", "never/runs/1/output", "view"),
     ("GET", "never/runs/1/stream", "view"),
     ("GET", "stream?run=never:1", "view"),

@@ -167,3 +167,9 @@ def test_lists_and_pages_name_users_without_a_job_parameter(
         text = client.get(page, headers=ann).get_data(as_text=True)
         assert '<dd class="lf-who">ann</dd>' in text or '<td class="lf-who">ann</td>' in text
         assert "mallory" not in text
+    actions = client.get(f"/api/jobs/gated/runs/{run_id}/actions", headers=ann).get_json()
+    assert [(each["action"], each["by"], each["source"]) for each in actions["actions"]] == [
+        ("trigger", "ann", "http"),
+        ("cancel", "ann", "console"),
+    ]
+    assert client.get(f"/api/jobs/quick/runs/{run_id}/actions", headers=ann).status_code == 404
