@@ -63,7 +63,11 @@ def list_jobs(as_json: bool, is_wide: bool) -> None:
     else:
         newest, now = read_newest_runs(jobs), get_state().clock.now()
         print_result(
-            "\n".join(format_jobs(jobs, newest, now, is_wide=is_wide, width=table_width()))
+            "\n".join(
+                format_jobs(
+                    jobs, newest, now, is_wide=is_wide, width=None if is_wide else table_width()
+                )
+            )
         )
 
 
@@ -124,7 +128,9 @@ def runs(key: str | None, limit: int, as_json: bool, is_wide: bool) -> None:
         state, run_ids = get_state(), [run.run_id or 0 for run in newest]
         actions = state.requesters.read(handle.job.job_id, run_ids)
         pages = [find_run_url(state, handle.job, run) or "" for run in newest] if is_wide else None
-        table = format_runs(newest, actions, state.clock.now(), pages, width=table_width())
+        table = format_runs(
+            newest, actions, state.clock.now(), pages, width=None if is_wide else table_width()
+        )
         print_result("\n".join(table))
 
 

@@ -19,7 +19,7 @@ def format_table(
 
     Each row is one line, so that no text of the workspace makes up another one.
 
-    :param width: the characters of the terminal. In a wider table, the widest columns are cut, but
+    :param width: the characters of the terminal. In a wider table, columns are cut, but
         never the first one, which identifies the row. ``None``: cut nothing.
     """
     cells = [list(header), *([" ".join(cell.split()) for cell in row] for row in rows)]
@@ -35,11 +35,16 @@ def format_table(
 
 
 def fit_widths(widths: Sequence[int], available: int) -> list[int]:
-    """Make the widest columns narrower until all fit. The first one keeps its width.
+    """Make columns narrower until all fit: first the last one, which has text, then the widest.
+
+    The first column keeps its width.
 
     :param available: characters for all columns.
     """
     fitted = list(widths)
+    if len(fitted) > 1:
+        excess = max(0, sum(fitted) - available)
+        fitted[-1] = max(min(MIN_WIDTH, fitted[-1]), fitted[-1] - excess)
     while sum(fitted) > available:
         widest = max(range(1, len(fitted)), key=fitted.__getitem__, default=0)
         if widest == 0 or fitted[widest] <= MIN_WIDTH:

@@ -106,6 +106,12 @@ class RunView:
         return [*whole, *tasks]
 
     @property
+    def repairers(self) -> list[str]:
+        """The people who repaired the run, one per repair; empty if some are not known."""
+        names = [action.name for action in self.actions.repairs]
+        return names if len(names) == len(self.repairs) - 1 else []
+
+    @property
     def is_over(self) -> bool:
         return not self.run.is_going
 

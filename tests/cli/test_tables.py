@@ -38,3 +38,8 @@ def test_widths_fit_or_are_as_small_as_allowed(widths: list[int], available: int
     assert all(new <= old for new, old in zip(fitted, widths, strict=True))
     assert sum(fitted) <= available or all(width <= MIN_WIDTH for width in fitted[1:])
     assert sum(fitted) >= min(available, sum(widths))
+
+
+def test_widths_of_the_last_column_shrink_first() -> None:
+    assert fit_widths([5, 19, 30], 40) == [5, 19, 16]
+    assert fit_widths([5, 19, 30], 28) == [5, 15, 8]

@@ -171,10 +171,10 @@ def test_run_page_lists_repairs(app: Flask) -> None:
     url = f"/jobs/flaky/runs/{run_id}"
     assert "First run" not in client.get(url).text
     with app.app_context():
-        current_jobs["flaky"].repair_run(run_id)
+        current_jobs["flaky"].repair_run(run_id, requested_by="ann")
         current_jobs["flaky"].wait(run_id)
     page = text_of(client.get(url).text)
-    assert re.search(r"Repairs First run failed .* Repair 1 succeeded ", page)
+    assert re.search(r"Repairs First run failed .* Repair 1 succeeded .* by ann", page)
 
 
 def test_run_page_repair_that_ended_is_not_active(
