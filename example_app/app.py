@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,14 @@ class EtlParams(Schema):
 
     start = day_of_2013("startDate")
     end = day_of_2013("endDate")
+    fail_once = fields.Boolean(
+        load_default=False,
+        data_key="failOnce",
+        metadata={
+            "title": "Let a task fail once",
+            "description": "The task by_hour fails at its first attempt. Repair the run then.",
+        },
+    )
 
     @validates_schema
     def in_order(self, data: dict[str, Any], **_: Any) -> None:
@@ -54,6 +64,23 @@ def find_app_url() -> str:
     return os.environ.get("DATABRICKS_APP_URL", url).rstrip("/")
 
 
+def keep_secret_key(folder: str) -> str:
+    """Return the key that signs the tokens with which runs report their progress.
+
+    All processes of the app need the same key, also after a restart. So the first one makes it, in
+    the instance folder. In production, set ``SECRET_KEY`` in the environment.
+    """
+    path = Path(folder, "secret_key")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft, name = tempfile.mkstemp(dir=folder)  # only its owner may read it
+    with os.fdopen(draft, "w") as file:
+        file.write(secrets.token_hex())
+    with suppress(FileExistsError):  # another process was faster
+        os.link(name, path)
+    os.unlink(name)
+    return path.read_text()
+
+
 def create_app(instance_path: str | None = None) -> Flask:
     """Create the app.
 
@@ -64,8 +91,10 @@ def create_app(instance_path: str | None = None) -> Flask:
     app.config["LAKEFLOW_JOBS_BUNDLE"] = str(BUNDLE)
     app.config["LAKEFLOW_JOBS_CONSOLE"] = True
     app.config["LAKEFLOW_JOBS_RECORD_URL"] = True
-    # Signs the token with which a run reports its progress. Several processes need the same key.
-    app.config["SECRET_KEY"] = os.environ.get("SECRET_KEY") or secrets.token_hex()
+    # Every process sees at once what another one starts, cancels or repairs.
+    shared_cache = "flask_lakeflow_jobs.sql_cache.SqlCache"  # in the database of the record
+    app.config["LAKEFLOW_JOBS_CACHE"] = {"CACHE_TYPE": shared_cache}
+    app.config["SECRET_KEY"] = os.environ.get("SECRET_KEY") or keep_secret_key(app.instance_path)
     app.config["LAKEFLOW_JOBS_PROGRESS_PARAMETER"] = "progressToken"
     app.config["LAKEFLOW_JOBS_FOLLOW"] = True
     LakeflowJobs(

@@ -26,7 +26,7 @@ const KINDS = {
 };
 
 // Results of tasks in the Jobs API that are not outcomes of runs.
-const OUTCOMES = { success: "succeeded", success_with_failures: "succeeded_with_failures", timedout: "timed_out" };
+const OUTCOMES = { blocked: "waiting", success: "succeeded", success_with_failures: "succeeded_with_failures", timedout: "timed_out" };
 
 /** Write a state into an element, and its kind into an attribute for the style sheet. */
 export function showState(element, word) {
@@ -50,9 +50,9 @@ export function duration(milliseconds) {
   return `${Math.floor(seconds / 60)} min ${String(Math.floor(seconds % 60)).padStart(2, "0")} s`;
 }
 
-/** Format how long something has taken so far; empty if it has not started. */
+/** Format how long something has taken so far; empty if it has not started, or never did. */
 export const elapsed = ({ start_time: start, end_time: end }, now) =>
-  start ? duration((end || now) - start) : "";
+  start && end !== start ? duration((end || now) - start) : "";
 
 /** Return the last attempt of each task. */
 function lastAttempts(tasks) {
@@ -153,6 +153,15 @@ const minutes = (value) => `${value.toFixed(1)} min`;
 const percent = (share) => `${Math.round(share * 100)} %`;
 const FEW = 30; // a mean over fewer flights is drawn faintly
 
+/** Return the range of the delays. A mean over few flights does not set the scale, unless there are no others. */
+function rangeOf(groups) {
+  const enough = groups.filter(({ flights }) => flights >= FEW);
+  const delays = (enough.length ? enough : groups).map((group) => group.departureDelay);
+  return [Math.min(0, ...delays), Math.max(0, ...delays)];
+}
+
+const clamp = (value, least, most) => Math.min(most, Math.max(least, value));
+
 /** Draw a result of etl. */
 export function showResult(root, result) {
   const figures = [
@@ -182,18 +191,17 @@ export function showResult(root, result) {
     table("Airport", result.byAirport.toSorted(byDelay)),
   );
   hours.append(columns(result.byHour));
-  root.append(h("p", { class: "dropped" }, `Faint bars stand for fewer than ${FEW} flights: too few to judge by.`));
+  root.append(h("p", { class: "dropped" }, `Faint bars stand for fewer than ${FEW} flights, too few to judge by, and may be cut at the end of the scale.`));
 }
 
 const figure = ([value, name]) => h("div", { class: "figure" }, h("dt", {}, name), h("dd", {}, value));
 
 /** Return a table whose second column draws the delay: early to the left of the line, late to the right. */
 function table(title, groups) {
-  const delays = groups.map((group) => group.departureDelay);
-  const [least, most] = [Math.min(0, ...delays), Math.max(0, ...delays)];
+  const [least, most] = rangeOf(groups);
   const head = [
     h("th", { scope: "col" }, title),
-    h("td", {}),
+    h("td", { class: "axis" }, `${whole(least)} to ${whole(most)} min`),
     h("th", { scope: "col", class: "number" }, "Delay"),
     h("th", { scope: "col", class: "number late" }, "Late"),
     h("th", { scope: "col", class: "number flights" }, "Flights"),
@@ -213,7 +221,7 @@ function table(title, groups) {
 }
 
 function strip(group, least, most) {
-  const value = group.departureDelay;
+  const value = clamp(group.departureDelay, least, most);
   const span = most - least || 1;
   const rect = svg("rect", {
     x: ((Math.min(0, value) - least) / span) * 100,
@@ -242,14 +250,13 @@ function columns(groups) {
 
 function drawColumns(groups, width, height) {
   const [top, foot] = [18, 22];
-  const delays = groups.map((group) => group.departureDelay);
-  const [least, most] = [Math.min(0, ...delays), Math.max(0, ...delays)];
+  const [least, most] = rangeOf(groups);
   const scale = (height - top - foot) / (most - least || 1);
   const zero = top + most * scale;
   const step = width / groups.length;
   const drawn = [svg("line", { x1: 0, x2: width, y1: zero, y2: zero })];
   groups.forEach((group, index) => {
-    const value = group.departureDelay;
+    const value = clamp(group.departureDelay, least, most);
     const middle = (index + 0.5) * step;
     const bar = {
       x: index * step + step * 0.14,
@@ -259,11 +266,11 @@ function drawColumns(groups, width, height) {
       rx: Math.min(3, step * 0.1),
       class: kindOfBar(group),
     };
-    const hint = `${group.key}:00 – ${minutes(value)}, ${number.format(group.flights)} flights`;
+    const hint = `${group.key}:00 – ${minutes(group.departureDelay)}, ${number.format(group.flights)} flights`;
     drawn.push(svg("rect", bar, svg("title", {}, hint)));
     if (step >= 16 || group.key % 2 === 0) drawn.push(svg("text", { x: middle, y: height - 4 }, group.key));
     const above = value < 0 ? zero - 5 : zero - value * scale - 5;
-    if (step >= 24) drawn.push(svg("text", { x: middle, y: above, class: "value" }, whole(value)));
+    if (step >= 24) drawn.push(svg("text", { x: middle, y: above, class: "value" }, whole(group.departureDelay)));
   });
   return drawn;
 }

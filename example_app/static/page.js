@@ -4,7 +4,7 @@ import { TaskGraph, elapsed, h, showResult, showState, wordOf } from "./draw.js"
 import { request, runJob, watchRun } from "../api/jobs/lakeflow.js";
 
 const $ = (id) => document.getElementById(id);
-const { etl, report } = document.querySelector("main").dataset;
+const { etl, report, console: pages, sample } = document.querySelector("main").dataset;
 const graph = new TaskGraph($("tasks"));
 const TICK = 250; // ms between two updates of durations
 const REFRESH = 5000; // ms between two requests for the recent runs
@@ -15,7 +15,7 @@ let current; // the shown run: its address, its last state, and a function that 
 function showProblem(error) {
   const errors = error?.errors ?? {};
   let first;
-  for (const input of $("form").querySelectorAll("input")) {
+  for (const input of $("form").querySelectorAll("input[type=date]")) {
     const messages = [errors[input.name] ?? []].flat();
     $(`${input.name}-error`).textContent = messages.join(" ");
     input.setAttribute("aria-invalid", messages.length > 0);
@@ -60,11 +60,19 @@ function attach(address, { remember = true } = {}) {
   showProblem();
   const run = (current = { address, skew: 0 });
   if (remember) history.pushState(null, "", `?run=${idOf(address)}`);
-  $("run-title").textContent = `Run ${idOf(address)}`;
+  $("run-title").textContent = "Run";
+  $("run-link").textContent = `Run ${idOf(address)}`;
+  $("run-link").href = `${pages}/runs/${idOf(address)}`;
   $("run").hidden = false;
-  for (const id of ["result", "failure", "cancel", "report", "report-state"]) $(id).hidden = true;
   $("run-state").textContent = $("run-time").textContent = $("run-connection").textContent = "";
-  run.stop = watchRun(address, {
+  follow(run);
+  refreshRecent();
+}
+
+/** Follow a run to its end; after a repair, to its next end. */
+function follow(run) {
+  for (const id of ["result", "failure", "cancel", "repair", "report", "report-state"]) $(id).hidden = true;
+  run.stop = watchRun(run.address, {
     connection: (how) => ($("run-connection").textContent = WAITING[how] ?? ""),
     status: (seen) => showRun(run, seen),
     end: () => showEnd(run),
@@ -73,23 +81,33 @@ function attach(address, { remember = true } = {}) {
       $("run").hidden = !run.seen;
     },
   });
-  refreshRecent();
 }
 
-function showRun(run, { outcome, timestamp, run: seen }) {
+function showRun(run, { outcome, timestamp, run: seen, progress }) {
   run.skew = timestamp - Date.now(); // times are those of the server
   run.seen = seen;
   if (outcome !== run.outcome) $("announcement").textContent = `The run is: ${outcome.replaceAll("_", " ")}`;
   run.outcome = outcome;
+  if (titleOf(seen)) $("run-title").textContent = titleOf(seen);
+  showProgress(Object.values(progress?.tasks ?? {})[0]);
   showState($("run-state"), outcome);
   $("cancel").hidden = Boolean(seen.end_time);
   graph.show(seen.tasks ?? [], timestamp);
   tick();
 }
 
+/** Show what a task has reported of its progress. */
+function showProgress(reported) {
+  $("progress").hidden = !reported;
+  if (!reported) return;
+  $("progress").querySelector("progress").value = reported.percent;
+  $("progress-text").textContent = `${reported.task}: ${reported.message}`;
+}
+
 async function showEnd(run) {
   if (run.address === intent.run) intent = newIntent();
-  $("cancel").hidden = true;
+  $("cancel").hidden = $("progress").hidden = true;
+  $("repair").hidden = !["failed", "canceled"].includes(run.outcome);
   refreshRecent();
   try {
     const outputs = await (await request(`${run.address}/output`)).json();
@@ -97,13 +115,25 @@ async function showEnd(run) {
     const text = outputs.summary?.notebook_output?.result;
     if (text) {
       const result = JSON.parse(text);
-      $("result-title").textContent = `Result: ${range(date, result.startDate, result.endDate)}`;
-      showResult($("charts"), result);
-      $("result").hidden = false;
+      showCharts(`Result: ${range(date, result.startDate, result.endDate)}`, result);
     } else if (run.outcome !== "canceled") showFailure(run, outputs);
   } catch (error) {
     showProblem(error);
   }
+}
+
+function showCharts(title, result, { isSample = false } = {}) {
+  $("result-title").textContent = title;
+  $("sample-note").hidden = !isSample;
+  $("reporting").hidden = isSample;
+  showResult($("charts"), result);
+  $("result").hidden = false;
+}
+
+/** Show an earlier result until there is one of this browser. */
+async function showSample() {
+  const result = await (await request(sample)).json();
+  if (!current) showCharts(`Example: ${range(date, result.startDate, result.endDate)}`, result, { isSample: true });
 }
 
 function showFailure(run, outputs) {
@@ -126,6 +156,20 @@ $("cancel").addEventListener("click", async () => {
     showProblem(error);
   } finally {
     $("cancel").disabled = false;
+  }
+});
+
+$("repair").addEventListener("click", async () => {
+  const run = current;
+  $("repair").disabled = true;
+  try {
+    await request(`${run.address}/repair`, { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" });
+    run.stop();
+    follow(run);
+  } catch (error) {
+    showProblem(error);
+  } finally {
+    $("repair").disabled = false;
   }
 });
 
@@ -172,14 +216,18 @@ function range(format, ...texts) {
   return ends.some((end) => Number.isNaN(end.valueOf())) ? texts.join(" – ") : format.formatRange(...ends);
 }
 
+/** Return the days of a run as a text; empty if it has none. */
+function titleOf({ job_parameters: parameters = [] }, format = date) {
+  const { startDate, endDate } = Object.fromEntries(parameters.map((each) => [each.name, each.value ?? each.default]));
+  return startDate ? range(format, startDate, endDate) : "";
+}
+
 const days = new Map(); // by run; they never change, so each run is read once
 
 /** Return the days of a run. A list of runs may omit the parameters, so read the run itself. */
 async function daysOf({ run_id: id }) {
   if (!days.has(id)) {
-    const { job_parameters: parameters = [] } = await (await request(addressOf(id))).json();
-    const values = Object.fromEntries(parameters.map((each) => [each.name, each.value ?? each.default]));
-    days.set(id, values.startDate ? range(day, values.startDate, values.endDate) : "Run");
+    days.set(id, titleOf(await (await request(addressOf(id))).json(), day) || "Run");
   }
   return days.get(id);
 }
@@ -197,6 +245,7 @@ async function refreshRecent() {
   const shown = new URLSearchParams(location.search).get("run");
   const focused = $("recent").contains(document.activeElement) && document.activeElement.search;
   $("nothing-yet").hidden = runs.length > 0;
+  $("nothing-yet").textContent = "No runs yet. Choose the days and run the job: its runs are listed here.";
   $("recent").replaceChildren(...runs.map((run, index) => h("li", {}, recentLink(run, titles[index], shown))));
   if (focused) [...$("recent").querySelectorAll("a")].find((link) => link.search === focused)?.focus();
 }
@@ -224,6 +273,7 @@ function attachToAddress() {
   current?.stop();
   current = undefined;
   for (const part of ["run", "result"]) $(part).hidden = true;
+  showSample().catch(() => {}); // the page works without it
 }
 
 window.addEventListener("popstate", attachToAddress);

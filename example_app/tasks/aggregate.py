@@ -42,12 +42,26 @@ def sum_delays(rows: Iterable[Row], column: str) -> dict[str, Sums]:
     return {key: groups[key] for key in sorted(groups, key=lambda key: (len(key), key))}
 
 
+def fail_once(folder: Path) -> None:
+    """Fail at the first attempt in a run's folder.
+
+    :raises RuntimeError: this is the first attempt.
+    """
+    marker = folder / "failed_once"
+    if not marker.exists():
+        marker.touch()
+        raise RuntimeError("This task was asked to fail once. Repair the run: it will succeed.")
+
+
 def main() -> None:
     """Write ``by_<column>.json`` into the run's folder."""
     parser = argparse.ArgumentParser(description="Sum the delays by a column.")
     parser.add_argument("--by", required=True, choices=["carrier", "hour", "origin"])
     parser.add_argument("--folder", required=True, type=Path, help="folder of this run's files")
+    parser.add_argument("--fail-once", choices=["true", "false"], default="false")
     args = parser.parse_args()
+    if args.fail_once == "true":
+        fail_once(args.folder)
 
     with (args.folder / "clean.csv").open(encoding="utf-8", newline="") as file:
         groups = sum_delays(csv.DictReader(file), args.by)

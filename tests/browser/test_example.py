@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 import tests.example.conftest  # noqa: F401  (imports the example without settings of the environment)
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import CheckAccessibility, OpenPage
 from tests.example.support import Site, serve
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
+
+#: The result of a run, not the sample.
+RESULT = "#result:not([hidden]):has(#sample-note[hidden])"
 
 SERVERS = {
     "sync": ["--workers=2"],
@@ -42,7 +45,7 @@ def count_runs(site: Site) -> int:
 def test_example_journey_from_form_to_charts(site: Site, open_page: OpenPage) -> None:
     page = open_page(site.url)
     start(page, until="2013-01-02")
-    page.wait_for_selector("#result:not([hidden])")
+    page.wait_for_selector(RESULT)
     assert page.text_content("#run-state") == "succeeded"
     assert page.locator(".task").count() == 6
     page.click("#write-report")
@@ -50,12 +53,37 @@ def test_example_journey_from_form_to_charts(site: Site, open_page: OpenPage) ->
     assert "Leaving New York" in (page.text_content("#report") or "")
 
 
+def test_example_first_visit_shows_a_sample(
+    site: Site, open_page: OpenPage, check_accessibility: CheckAccessibility
+) -> None:
+    page = open_page(site.url)
+    page.wait_for_selector("#sample-note:visible")
+    assert page.text_content("#result-title") == "Example: January 1 \u2013 31, 2013"
+    assert page.locator("#charts tbody tr").count() == 19
+    check_accessibility(page)
+
+
+def test_example_failed_run_is_repaired(
+    site: Site, open_page: OpenPage, check_accessibility: CheckAccessibility
+) -> None:
+    page = open_page(site.url)
+    page.check("#failOnce")
+    start(page, until="2013-01-02")
+    page.click("#repair")
+    assert "asked to fail once" in (page.text_content("#failure") or "")
+    page.wait_for_selector("#failure", state="hidden")
+    page.wait_for_selector(RESULT)
+    assert page.text_content("#run-title") == "January 1 \u2013 2, 2013"
+    assert page.text_content("#run-state") == "succeeded"
+    check_accessibility(page)
+
+
 def test_example_double_click_starts_one_run(site: Site, open_page: OpenPage) -> None:
     before = count_runs(site)
     page = open_page(site.url)
     page.fill("#endDate", "2013-01-03")
     page.dblclick("button.primary")
-    page.wait_for_selector("#result:not([hidden])")
+    page.wait_for_selector(RESULT)
     assert count_runs(site) == before + 1
 
 
@@ -73,7 +101,7 @@ def test_example_page_survives_killed_workers(site: Site, open_page: OpenPage) -
     start(page, until="2013-12-31")
     page.wait_for_selector(".task")
     site.kill_workers()
-    page.wait_for_selector("#result:not([hidden])")
+    page.wait_for_selector(RESULT)
     assert page.text_content("#run-state") == "succeeded"
     assert page.is_hidden("#problem")
     assert count_runs(site) == before + 1

@@ -85,3 +85,11 @@ def test_aggregate_script_writes_its_file(tmp_path: Path) -> None:
         "JFK": {"flights": 2, "departure": 10, "arrival": 20, "late": 0},
     }
     assert run_task("aggregate", "--by=tail", f"--folder={tmp_path}").returncode == 2
+
+
+def test_aggregate_script_fails_once_if_asked_to(tmp_path: Path) -> None:
+    (tmp_path / "clean.csv").write_text(",".join(ROWS[0]))
+    arguments = ("aggregate", "--by=hour", f"--folder={tmp_path}", "--fail-once=true")
+    first, second = run_task(*arguments), run_task(*arguments)
+    assert (first.returncode, second.returncode) == (1, 0)
+    assert "Repair the run" in first.stderr

@@ -61,11 +61,15 @@ def test_page_and_its_links_exist(app: Flask) -> None:
     for link in found:
         with client.get(link) as response:
             assert response.status_code == 200, link
-    scripts = {"/static/page.js", "/static/draw.js", "/api/jobs/lakeflow.js"}
-    for script in scripts:
+    seen, scripts = set(), {"/static/page.js"}
+    while scripts:
+        script = scripts.pop()
+        seen.add(script)
         with client.get(script) as response:
+            assert response.status_code == 200, script
             imported = re.findall(r'from "(\..+\.js)"', response.get_data(as_text=True))
-            assert {urljoin(script, name) for name in imported} <= scripts
+        scripts |= {urljoin(script, name) for name in imported} - seen
+    assert {"/static/draw.js", "/api/jobs/lakeflow.js"} < seen
 
 
 def test_page_behind_a_prefix_has_prefixed_links(app: Flask) -> None:
@@ -86,7 +90,18 @@ def test_page_complies_with_its_content_security_policy(app: Flask) -> None:
 def test_app_has_the_jobs_of_the_bundle(app: Flask) -> None:
     jobs = app.test_client().get("/api/jobs").get_json()["jobs"]
     assert [job["key"] for job in jobs] == ["etl", "report"]
-    assert set(jobs[0]["params"]["properties"]) == {"startDate", "endDate"}
+    assert set(jobs[0]["params"]["properties"]) == {"startDate", "endDate", "failOnce"}
+
+
+def test_processes_of_the_app_share_a_secret_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, again, other = (create_app(str(tmp_path / name)) for name in ("one", "one", "other"))
+    assert one.secret_key == again.secret_key != other.secret_key
+    assert (tmp_path / "one" / "secret_key").stat().st_mode & 0o077 == 0
+    assert [path.name for path in (tmp_path / "one").iterdir()] == ["secret_key"]
+    monkeypatch.setenv("SECRET_KEY", "of the host")
+    assert create_app(str(tmp_path / "one")).secret_key == "of the host"
 
 
 def test_create_app_uses_the_given_instance_path(tmp_path: Path) -> None:

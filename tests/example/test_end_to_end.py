@@ -67,6 +67,22 @@ def test_etl_run_of_one_day_has_the_expected_result(
     assert (names["UA"], names["LGA"]) == ("United Air Lines Inc.", "La Guardia")
 
 
+def test_sample_on_the_page_is_the_result_of_january(site: Site) -> None:
+    run = site.run("etl", startDate="2013-01-01", endDate="2013-01-31")
+    assert json.loads((EXAMPLE / "static" / "sample.json").read_text()) == read_result(site, run)
+
+
+def test_run_that_was_asked_to_fail_once_can_be_repaired(site: Site) -> None:
+    params = {"startDate": "2013-01-01", "endDate": "2013-01-01", "failOnce": True}
+    run = site.post("/api/jobs/etl/run", {"params": params}).headers["Location"]
+    *_, last = site.follow(f"{run}/stream")
+    assert last["outcome"] == "failed"
+    assert site.post(f"{run}/repair", {}).status == 200
+    *_, last = site.follow(f"{run}/stream")
+    assert last["outcome"] == "succeeded"
+    assert read_result(site, run)["scheduled"] == 842
+
+
 def test_report_uses_the_newest_result(site: Site) -> None:
     site.run("etl", startDate="2013-02-08", endDate="2013-02-09")
     run = site.run("report")
