@@ -21,12 +21,16 @@ from ..runs.triggers import Trigger, next_start_of, triggers_of
 from . import queries
 from .queries import RECENT_RUNS, Permissions, find_permissions
 from .summaries import Bar, Summary, build_strip, summarize
+from .trend import Trend, build_trend
 
 if TYPE_CHECKING:
     from ..web.auth import Authorizer
 
-#: Cards on a page.
-CARDS_PER_PAGE = 50
+#: Jobs on a page.
+CARDS_PER_PAGE = 100
+
+#: The kinds of ended runs that make a job failing.
+FAILING_KINDS = ("bad", "late")
 
 #: How long the runs of a job are shown on cards if none is active, unless the app starts one. All
 #: viewers share them; their pages check for other runs every half minute.
@@ -67,6 +71,20 @@ class Card:
     @property
     def running_count(self) -> int:
         return sum(run.is_going and run.state.outcome is not Outcome.QUEUED for run in self.runs)
+
+    @property
+    def is_running(self) -> bool:
+        return self.running_count > 0
+
+    @property
+    def is_failing(self) -> bool:
+        """True if the last run that ended has failed, also while another one is active."""
+        ended = next((run for run in self.runs if not run.is_going), None)
+        return ended is not None and ended.state.kind in FAILING_KINDS
+
+    @property
+    def trend(self) -> Trend | None:
+        return build_trend(self.runs)
 
     @property
     def last_success(self) -> Summary | None:

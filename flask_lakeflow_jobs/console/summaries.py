@@ -141,37 +141,29 @@ def parameters_of(run: Run | BaseRun) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar in the strip of a job's recent runs, in percent of its width and height.
+    """A bar in the strip of a job's recent runs.
 
-    :param run: ``None``: an empty place, in the strip of a job with few runs.
+    :param height: from 1 to :data:`BAR_HEIGHTS`.
     """
 
-    run: Summary | None
-    left: float
-    width: float
-    height: float
+    run: Summary
+    height: int
 
 
-#: The share of a place that is free, and the height of the shortest bar in percent.
-GAP, MIN_HEIGHT = 0.3, 14
+#: As many heights of bars as the style sheet has.
+BAR_HEIGHTS = 10
 
 
 def build_strip(runs: Sequence[Summary], places: int) -> list[Bar]:
-    """Lay out the bars of a job's recent runs, newest to the right, durations as heights.
+    """Return the bars of a job's recent runs, newest last, durations as heights.
 
     :param runs: newest first.
     """
-    longest = max((run.length or 0 for run in runs), default=0) or 1
-    oldest_first = [*reversed(runs[:places])]
-    percent_of_axis = 100 / (places - GAP)
+    recent = runs[:places]
+    longest = max((run.length or 0 for run in recent), default=0) or 1
     return [
-        Bar(
-            run,
-            left=round(at * percent_of_axis, 2),
-            width=round(percent_of_axis * (1 - GAP), 2),
-            height=MIN_HEIGHT + (100 - MIN_HEIGHT) * (run.length or 0) // longest if run else 0,
-        )
-        for at, run in enumerate([*[None] * (places - len(oldest_first)), *oldest_first])
+        Bar(run, height=max(1, round(BAR_HEIGHTS * (run.length or 0) / longest)))
+        for run in reversed(recent)
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import uuid
 from collections.abc import Callable
@@ -13,7 +12,6 @@ from flask import Blueprint, Response, current_app, redirect, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from ..config.jobs import NO_JOBS_MESSAGE
 from ..errors import (
     Conflict,
     InvalidParameters,
@@ -21,7 +19,6 @@ from ..errors import (
     LakeflowJobsError,
     RunNotFound,
 )
-from ..globals import current_state
 from ..handle import JobHandle
 from ..runs.ids import parse_run_id
 from ..web import assets
@@ -29,11 +26,12 @@ from ..web.auth import app_handle, current_authorizer, request_handle
 from ..web.csrf import require_same_origin
 from ..web.requests import read_form
 from . import embedding, fragments, lists, queries
-from .cards import CARDS_PER_PAGE, Card, read_cards
+from .cards import Card, read_cards
 from .forms import Form
 from .fragments import render, render_page
 from .headers import protect
 from .job_form import build_form, read_run_values
+from .jobs_page import show_jobs
 from .links import page_url
 from .queries import find_permissions
 from .run_page import RunView, build_run_view
@@ -97,36 +95,6 @@ def console_blueprint(
 def static(name: str) -> Response:
     """Serve a script, a style or an icon. The tilde keeps its rule apart from keys of jobs."""
     return _assets.respond(name)
-
-
-def show_jobs() -> str:
-    """Show all jobs, page by page, or those in ``key``; ``bare`` is for the page's script."""
-    authorizer = current_authorizer()
-    some = request.args.getlist("key")
-    keys = [job.key for job in authorizer.viewable_jobs() if not some or job.key in some]
-    last = max(1, math.ceil(len(keys) / CARDS_PER_PAGE))
-    number = min(last, max(1, request.args.get("page", 1, int)))
-    first = (number - 1) * CARDS_PER_PAGE
-    message = (
-        "There is no job here that you may view."
-        if current_state().settings.jobs
-        else NO_JOBS_MESSAGE
-    )
-    jobs = current_state().settings.jobs.values()
-    may_audit = current_state().record is not None and any(
-        authorizer.allows("audit", job) for job in jobs
-    )
-    return render_page(
-        "_cards.html" if "bare" in request.args else "jobs.html",
-        cards=read_cards(authorizer, keys[first : first + CARDS_PER_PAGE]),
-        may_audit=may_audit,
-        keys=some or None,
-        page=number,
-        last=last,
-        first=first,
-        count=len(keys),
-        if_none=message,
-    )
 
 
 def show_form(key: str) -> str:

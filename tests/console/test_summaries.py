@@ -187,14 +187,14 @@ def test_strip_has_newest_right_and_longest_highest() -> None:
         for at in (3, 1, 2)
     ]
     bars = build_strip(runs, 4)
-    assert [bar.run and bar.run.run_id for bar in bars] == [None, 2, 1, 3]
-    assert [bar.height for bar in bars] == [0, 71, 42, 100]
-    assert bars[-1].left + bars[-1].width == pytest.approx(100, abs=0.1)
+    assert [(bar.run.run_id, bar.height) for bar in bars] == [(2, 7), (1, 3), (3, 10)]
     assert [bar.run for bar in build_strip(runs, 2)] == [runs[1], runs[0]]
+    assert build_strip([], 2) == []
 
 
-def test_strip_without_runs_has_empty_places() -> None:
-    assert [(bar.run, bar.height) for bar in build_strip([], 2)] == [(None, 0), (None, 0)]
+def test_strip_of_runs_without_duration_has_lowest_bars() -> None:
+    (bar,) = build_strip([summarize(run(SUCCEEDED, start_time=0), START)], 4)
+    assert bar.height == 1
 
 
 def test_expected_end_follows_earlier_durations() -> None:

@@ -1,0 +1,64 @@
+"""The page of all jobs in Chromium: the keyboard, tooltips and accessibility."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from flask import Flask
+
+from tests.browser.conftest import CheckAccessibility, OpenPage
+from tests.conftest import Serve
+from tests.console.support import run
+
+if TYPE_CHECKING:
+    from tests.console.conftest import MakeShop
+
+
+@pytest.fixture
+def app(make_shop: MakeShop) -> Flask:
+    return make_shop()
+
+
+@pytest.fixture
+def site(app: Flask, serve: Serve) -> str:
+    return serve(app)
+
+
+@pytest.mark.parametrize("view", ["cards", "table"])
+def test_bars_have_tooltips_and_links_by_keyboard(
+    app: Flask, site: str, open_page: OpenPage, check_accessibility: CheckAccessibility, view: str
+) -> None:
+    older, newer = run(app, "broken"), run(app, "broken")
+    page = open_page(f"{site}/jobs/?view={view}&q=broken")
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.name") == "q"
+    check_accessibility(page)
+
+    bars = page.locator(".lf-strip a")
+    bars.first.focus()
+    page.keyboard.press("End")
+    tooltip = "getComputedStyle(document.activeElement, '::after').content"
+    assert "failed, " in page.evaluate(tooltip)
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate("document.activeElement.href").endswith(f"/runs/{older}")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('.lf-strip')") is None
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/broken/runs/{newer}")
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_long_key_stays_in_its_place(
+    make_shop: MakeShop, serve: Serve, open_page: OpenPage, width: int
+) -> None:
+    key = "a_very_long_key_" * 12
+    site = serve(make_shop(jobs={key: {"job_id": 7}}))
+    for view in ("cards", "table"):
+        page = open_page(f"{site}/jobs/?view={view}", viewport={"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        link = page.locator(f".lf-clip[title='{key}']")
+        box = link.bounding_box()
+        assert box is not None
+        assert box["height"] < 70

@@ -1,0 +1,104 @@
+"""The page of all jobs: order, counts, search and the two views."""
+
+from __future__ import annotations
+
+import re
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from flask_lakeflow_jobs.console.cards import Card
+from flask_lakeflow_jobs.console.jobs_page import Wanted, count_states, matches, sort_cards
+from flask_lakeflow_jobs.console.queries import Permissions
+from flask_lakeflow_jobs.console.summaries import StateLabel, Summary
+from flask_lakeflow_jobs.errors import JobNotFound
+from flask_lakeflow_jobs.runs.outcome import Outcome
+from flask_lakeflow_jobs.runs.triggers import Trigger
+from tests.console.conftest import MakeShop
+from tests.console.support import run, text_of
+
+NOTHING = Permissions(*[False] * 4)
+
+
+def summary(outcome: Outcome) -> Summary:
+    ended = None if outcome in (Outcome.QUEUED, Outcome.RUNNING) else 1
+    return Summary(1, StateLabel(outcome), 1, ended, 1.0, None, None, "")
+
+
+def card(key: str, *outcomes: Outcome, **given: Any) -> Card:
+    """Return a card with runs, the newest first."""
+    job = cast("Any", SimpleNamespace(key=key))
+    return Card(job, NOTHING, [summary(each) for each in outcomes], **given)
+
+
+CARDS = [
+    card("idle"),
+    card("good", Outcome.SUCCEEDED, Outcome.FAILED),
+    card("running", Outcome.RUNNING, Outcome.SUCCEEDED),
+    card("unreadable", error=JobNotFound("gone")),
+    card("failed", Outcome.FAILED, Outcome.SUCCEEDED),
+    card("paused", triggers=[Trigger("every day", True)]),
+    card("half-paused", triggers=[Trigger("every day", True), Trigger("every hour", False)]),
+    card("late", Outcome.QUEUED, Outcome.TIMED_OUT),
+    card("canceled", Outcome.CANCELED, Outcome.FAILED),
+]
+
+
+def test_cards_are_sorted_with_failing_jobs_first() -> None:
+    assert [each.job.key for each in sort_cards(CARDS)] == [
+        *("failed", "late", "unreadable", "running"),
+        *("idle", "good", "paused", "half-paused", "canceled"),
+    ]
+
+
+def test_states_are_counted_if_any_job_is_in_them() -> None:
+    assert count_states(CARDS) == {"failing": 2, "running": 1, "paused": 1, "unreadable": 1}
+    assert count_states(CARDS[:1]) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "is_match"),
+    [("", True), ("etl", True), ("ORDERS nightly", True), ("orders x", False), ("tl_n", True)],
+)
+def test_search_finds_all_words_in_any_case_and_order(text: str, is_match: bool) -> None:
+    assert matches(text, "etl_nightly", None, "Loads Orders") is is_match
+
+
+def test_unknown_values_of_query_count_as_empty(app: Flask) -> None:
+    wanted = Wanted.of({"q": " x ", "state": "lost", "view": "map"})
+    assert wanted == Wanted("x")
+    with app.test_request_context():
+        assert wanted.url(state="failing", page=2) == "/jobs/?q=x&state=failing&page=2"
+        assert wanted.url(q=None) == "/jobs/"
+
+
+def rows_of(page: str) -> list[str]:
+    return re.findall(r'<tr data-part="(\w+)"', page)
+
+
+def test_jobs_page_filters_by_text_and_state(client: FlaskClient, app: Flask) -> None:
+    run_id = run(app, "broken")
+    page = client.get("/jobs/?view=table").text
+    assert rows_of(page)[0] == "broken"
+    assert f'href="/jobs/broken/runs/{run_id}" data-kind="bad" data-height=' in page
+    assert 'aria-label="Last run: failed"' in page
+    assert re.search(r"7 jobs \d failing 1 paused", text_of(page))
+    assert rows_of(client.get("/jobs/?view=table&q=fails+NOW").text) == ["flaky"]
+    assert rows_of(client.get("/jobs/?view=table&state=paused").text) == ["hourly"]
+    nothing = client.get("/jobs/?q=<b>&state=failing").text
+    assert "No job matches." in nothing
+    assert 'value="&lt;b&gt;"' in nothing
+
+
+def test_jobs_page_of_many_jobs_is_a_table(make_shop: MakeShop) -> None:
+    few, many = (
+        make_shop(jobs={f"more{at}": {"job_id": 1} for at in range(count)}).test_client()
+        for count in (17, 18)
+    )
+    assert "<table" not in few.get("/jobs/").text
+    assert "<table" in few.get("/jobs/?view=table").text
+    assert "<table" in many.get("/jobs/").text
+    assert "<table" not in many.get("/jobs/?view=cards").text
