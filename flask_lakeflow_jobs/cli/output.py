@@ -22,6 +22,7 @@ from ..runs.outcome import Outcome
 from ..runs.redaction import redact_progress_tokens
 from .escapes import KEEP_COLORS, keep_words, remove_escapes
 from .fields import select_fields
+from .json_text import format_json
 from .updates import format_update
 
 if TYPE_CHECKING:
@@ -52,10 +53,13 @@ def print_result(text: str) -> None:
 
 
 def print_output(text: str) -> None:
-    """Print the output of a task to stdout, in its own colors if that is a terminal."""
-    is_terminal = sys.stdout is not None and sys.stdout.isatty()
-    text = text.removesuffix("\n")
-    _print(remove_escapes(text, KEEP_COLORS) if is_terminal else clean(text), to_stderr=False)
+    """Print the output of a task to stdout; on a terminal in its own colors, and JSON as tables."""
+    text, width = text.removesuffix("\n"), table_width()
+    if width is None:
+        _print(clean(text), to_stderr=False)
+    else:
+        shown = format_json(text, width) or text
+        _print(remove_escapes(shown, KEEP_COLORS), to_stderr=False)
 
 
 def choose_fields(

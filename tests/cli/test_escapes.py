@@ -122,6 +122,16 @@ def test_output_keeps_its_colors_on_a_terminal_only(monkeypatch: pytest.MonkeyPa
     assert printed == [f"{RED}a{RESET}\n", "a\n"]
 
 
+def test_output_that_is_json_is_a_table_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = '[{"name": "a\\u001b]0;b\\u0007"}]'
+    printed = []
+    for stream in (ColorTerminal(), io.StringIO()):
+        monkeypatch.setattr(sys, "stdout", stream)
+        print_output(document)
+        printed.append(stream.getvalue())
+    assert printed == ["name\na\n", f"{document}\n"]
+
+
 def test_only_one_module_writes_to_the_streams() -> None:
     """A command that prints by other means would not remove escapes."""
     writes = re.compile(r"\bprint\(|\bs?echo\(|\.write\(|\bsecho\b")
