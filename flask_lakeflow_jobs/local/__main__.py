@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .bundle.errors import BundleError
+from .bundle.variables import set_variables
 from .home import Address, WorkspaceError, WorkspaceFolder
 from .workspace import Workspace
 
@@ -29,7 +30,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    os.environ.update({f"BUNDLE_VAR_{name}": value for name, value in options.var})
     folder = WorkspaceFolder(options.folder or Path(options.bundle).absolute().parent / ".lakeflow")
     workspace = Workspace(options.bundle, folder.path, target=options.target, port=options.port)
     try:
@@ -81,7 +81,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--var",
         action="append",
         default=[],
-        type=_variable,
         metavar="NAME=VALUE",
         help="set a variable of the bundle (repeatable)",
     )
@@ -92,14 +91,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="SECONDS",
         help="exit after this time without requests and runs (default: never)",
     )
-    return parser.parse_args(arguments)
-
-
-def _variable(text: str) -> tuple[str, str]:
-    name, separator, value = text.partition("=")
-    if not name or not separator:
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
-    return name, value
+    options = parser.parse_args(arguments)
+    try:
+        set_variables(options.var)
+    except BundleError as error:
+        parser.error(str(error))
+    return options
 
 
 if __name__ == "__main__":

@@ -47,7 +47,8 @@ def write_bundle(folder: Path, jobs: Mapping[str, Any], files: Mapping[str, str]
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(textwrap.dedent(text).lstrip("\n"))
     path = folder / "databricks.yml"
-    content = {"bundle": {"name": "tests"}, "resources": {"jobs": dict(jobs)}}
+    named = {key: {**job, "name": job.get("name", key)} for key, job in jobs.items()}
+    content = {"bundle": {"name": "tests"}, "resources": {"jobs": named}}
     path.write_text(yaml.safe_dump(content, sort_keys=False))
     return path
 

@@ -47,7 +47,7 @@ def test_command_exits_when_idle(etl_bundle: Path, workspace_folder: Path) -> No
 @pytest.mark.parametrize(
     ("options", "code", "error"),
     [
-        ((), 1, "${var.title} has no value"),
+        ((), 1, "The variable 'title' has no value"),
         (("--var", "title"), 2, "'title' is not of the form NAME=VALUE"),
         (("--var", "title=a=b"), 0, ""),
     ],

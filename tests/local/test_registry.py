@@ -20,7 +20,9 @@ from tests.local.support import (
     write_bundle,
 )
 
-EXTRA = "resources: {jobs: {extra: {tasks: [{task_key: a, run_job_task: {job_id: 1}}]}}}"
+EXTRA = (
+    "resources: {jobs: {extra: {name: extra, tasks: [{task_key: a, run_job_task: {job_id: 1}}]}}}"
+)
 
 
 def edit(path: Path, old: str, new: str) -> None:

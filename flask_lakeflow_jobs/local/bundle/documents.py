@@ -44,8 +44,8 @@ def read_documents(
     """
     root = file.parent
     sources.append(file)
-    tree = read_mapping(file)
     warnings: list[tuple[str, Location | None]] = []
+    tree = _as_mapping(_read(file, warnings), file)
     included = {file}
     for pattern, location in _patterns(tree):
         for each in _find_included(pattern, location, root, sources):
@@ -55,7 +55,7 @@ def read_documents(
             included.add(each)
             sources.append(each)
             # A file of comments has no content.
-            if (content := _read(each)) is None:
+            if (content := _read(each, warnings)) is None:
                 continue
             document = _as_mapping(content, each)
             if "include" in document:
@@ -148,9 +148,9 @@ def _as_mapping(content: Any, file: Path) -> LocatedDict:
     return content
 
 
-def _read(file: Path) -> Any:
+def _read(file: Path, warnings: list[tuple[str, Location | None]] | None = None) -> Any:
     try:
-        return load_yaml(file)
+        return load_yaml(file, warnings)
     except FileNotFoundError:
         raise BundleError("There is no such file.", (file, 0)) from None
     except (OSError, UnicodeError) as error:

@@ -13,8 +13,8 @@ from ..model import OPERATORS, RUN_IF_RULES, TASK_KINDS
 class Field:
     """The type of a field, and the fields inside its value.
 
-    :param conversion: ``string``, ``number``, ``boolean``, ``value`` for a string that is empty if
-        there is no value, or empty for a value that is not converted.
+    :param conversion: ``string``, ``number``, ``decimal``, ``boolean``, ``value`` for a string that
+        is empty if there is no value, or empty for a value that is not converted.
     :param accepts: whether a value is of the type.
     :param message: the message if it is not. It may refer to ``name`` (the key, with its task),
         ``key``, ``task``, ``kind`` and ``value``.
@@ -101,6 +101,8 @@ VALUE = Field("value")
 _ANY = Field()
 _BOOLEAN = Field("boolean")
 _COUNT = _number(0)
+_DECIMAL = Field("decimal")
+_INTEGER = Field("number")
 _JOB_ID = Field("number")  # or a reference, which is resolved when the task starts
 _LABEL = Field("string")
 _LABELS = Field(item=_LABEL)
@@ -121,6 +123,11 @@ _MAPPINGS = _list(_MAPPING)
 _VALUES = Field(item=VALUE)
 _VARIABLES = replace(_MAPPING, item=VALUE)
 _TAGS = replace(_VARIABLES, expected="")
+_SWITCHES = _mapping(
+    {
+        _BOOLEAN: "alert_on_last_attempt no_alert_for_canceled_runs no_alert_for_skipped_runs",
+    }
+)
 _NAMED_PARAMETERS = replace(_TAGS, message="{name} is of the wrong type.")
 _PARAMETERS = replace(_NAMED_PARAMETERS, accepts=_is(dict, list))
 
@@ -130,18 +137,24 @@ _EVENTS = (
 )
 _NOTIFICATIONS = {
     "email_notifications": _mapping({_STRINGS: _EVENTS}),
-    "health": _mapping(rules=_MAPPINGS),
-    "notification_settings": _MAPPING,
+    "health": _mapping(rules=_list(_mapping({_INTEGER: "value"}))),
+    "notification_settings": _SWITCHES,
     "webhook_notifications": _mapping({_MAPPINGS: _EVENTS}),
 }
 _CLUSTER = _mapping(
     {
-        _MAPPING: "autoscale aws_attributes azure_attributes cluster_log_conf custom_tags "
-        "docker_image gcp_attributes spark_conf workload_type",
+        _BOOLEAN: "enable_elastic_disk enable_local_disk_encryption is_single_node use_ml_runtime",
+        _INTEGER: "autotermination_minutes num_workers",
+        _MAPPING: "cluster_log_conf docker_image gcp_attributes workload_type",
         _MAPPINGS: "init_scripts",
         _STRINGS: "ssh_public_keys",
-        _VARIABLES: "spark_env_vars",
-    }
+        _VARIABLES: "custom_tags spark_conf spark_env_vars",
+    },
+    autoscale=_mapping({_INTEGER: "max_workers min_workers"}),
+    aws_attributes=_mapping(
+        {_INTEGER: "ebs_volume_count ebs_volume_size first_on_demand spot_bid_price_percent"}
+    ),
+    azure_attributes=_mapping({_DECIMAL: "spot_bid_max_price", _INTEGER: "first_on_demand"}),
 )
 
 _OPERATOR = _choice(
@@ -218,6 +231,11 @@ _TASKS = Field(
     item=TASK,
 )
 
+_JOB_CLUSTER = replace(
+    _mapping(job_cluster_key=_STRING, new_cluster=_CLUSTER),
+    title="job cluster",
+    names=("job_cluster_key", "new_cluster"),
+)
 JOB = _closed(
     "job",
     {
@@ -234,7 +252,7 @@ JOB = _closed(
     environment_variables=_list(_mapping({_STRING: "environment_variables_key", _MAPPING: "spec"})),
     environments=_list(_mapping(environment_key=_STRING, spec=_mapping(dependencies=_STRINGS))),
     git_source=_mapping({_MAPPING: "git_snapshot job_source sparse_checkout"}),
-    job_clusters=_list(_mapping(job_cluster_key=_STRING, new_cluster=_CLUSTER)),
+    job_clusters=_list(_JOB_CLUSTER),
     parameters=_list_by("name", Field(fields={"name": _LABEL, "default": _DEFAULT})),
     queue=_mapping(enabled=_BOOLEAN),
     tasks=_TASKS,

@@ -10,30 +10,13 @@ from typing import Any
 from ..model import Settings
 from ..simulation import FORMER_SIMULATION_TAG, SIMULATION_TAG
 from .dependencies import find_reachable
-from .documents import display_path, find_root_file, read_documents, read_mapping
+from .documents import display_path, find_root_file
 from .errors import BundleError, Location
-from .merge import apply_target, apply_target_resources, choose_target, read_section
-from .paths import PathTranslator, find_files_root, iter_tasks
-from .presets import read_presets
-from .validation import (
-    FieldError,
-    convert_bundle_settings,
-    drop_nulls,
-    find_undefined_keys,
-    find_unknown_fields,
-    validate_settings,
-)
-from .variables import (
-    References,
-    current_user_name,
-    derive_job_id,
-    interpolate,
-    read_target,
-    short_name,
-)
+from .paths import iter_tasks
+from .resolved import ResolvedBundle, resolve_bundle
+from .validation import FieldError, find_undefined_keys, validate_settings
+from .variables import derive_job_id
 from .yaml import LocatedDict
-
-_SECTIONS = ("bundle", "presets", "resources", "sync", "targets", "variables", "workspace")
 
 # Fields of a job in a bundle that are not settings of the job.
 _NOT_SETTINGS = ("id", "lifecycle", "permissions")
@@ -124,58 +107,33 @@ class _Loader:
             raise self._error(message, None) from error
 
     def _load(self) -> Bundle:
-        tree, warnings = read_documents(self._file, self._sources)
-        for message, location in (*warnings, *find_unknown_fields(tree)):
-            self._warn(message, location)
-        for key in _SECTIONS:
-            read_section(tree, key)
-        read_section(read_section(tree, "bundle"), "git")
-        target = choose_target(tree, self._target or read_target())
-        default_target = _default_target(tree)
-        apply_target(tree, target)
-        references = References(tree, self._root, target, self._read_overrides(target), self._host)
-        apply_target_resources(tree, target, lambda text: _resolve(text, references))
-        references.presets = read_presets(
-            interpolate(read_section(tree, "presets"), references.find),
-            read_section(tree, "bundle"),
-            short_name(current_user_name()),
-        )
-        files_path = interpolate("${workspace.file_path}", references.find)
-        files_root = find_files_root(self._root, read_section(tree, "sync"))
-        paths = PathTranslator(files_root, files_path)
+        resolved = resolve_bundle(self._file, self._target, self._host, self._sources, self._warn)
         return Bundle(
             self._file,
             self._root,
-            target,
-            default_target,
-            self._load_jobs(tree, references, paths),
-            files_path,
-            files_root,
+            resolved.target,
+            resolved.default_target,
+            self._load_jobs(resolved),
+            resolved.files_path,
+            resolved.files_root,
             tuple(self._sources),
             tuple(self._warnings),
         )
 
-    def _read_overrides(self, target: str) -> Mapping[str, Any]:
-        file = self._root / f".databricks/bundle/{target}/variable-overrides.json"
-        self._sources.append(file)
-        return read_mapping(file) if file.is_file() else {}
-
-    def _load_jobs(
-        self, tree: LocatedDict, references: References, paths: PathTranslator
-    ) -> dict[str, BundleJob]:
-        jobs = read_section(tree, "resources").get("jobs")
-        if not isinstance(jobs, LocatedDict) or not jobs:
+    def _load_jobs(self, resolved: ResolvedBundle) -> dict[str, BundleJob]:
+        jobs = resolved.jobs
+        if not jobs:
             python = (
                 " Jobs that its Python code defines cannot be read here."
-                if "python" in tree
+                if "python" in resolved.tree
                 else ""
             )
             raise BundleError(
                 f"The bundle has no jobs. Define at least one under 'resources.jobs'.{python}",
-                tree.locations.get("resources"),
+                resolved.tree.locations.get("resources"),
             )
         loaded = {
-            key: self._load_job(key, jobs[key], jobs.locations[key], references, paths)
+            key: self._load_job(key, jobs[key], jobs.locations[key])
             for key in self._runnable_jobs(jobs)
         }
         self._warn_of_call_cycles()
@@ -183,9 +141,7 @@ class _Loader:
 
     def _runnable_jobs(self, jobs: LocatedDict) -> list[str]:
         """Return the keys of the jobs with tasks; those of all jobs if none has any."""
-        with_tasks = [
-            key for key, job in jobs.items() if not isinstance(job, LocatedDict) or job.get("tasks")
-        ]
+        with_tasks = [key for key, job in jobs.items() if job.get("tasks")]
         if not with_tasks:
             return list(jobs)
         for key in jobs:
@@ -193,31 +149,20 @@ class _Loader:
                 self._warn(f"The job {key!r} has no tasks, and is left out.", jobs.locations[key])
         return with_tasks
 
-    def _load_job(
-        self, key: str, job: Any, location: Location, references: References, paths: PathTranslator
-    ) -> BundleJob:
-        if not isinstance(job, LocatedDict):
-            raise BundleError(f"The job {key!r} has to be a mapping.", location)
-        settings = interpolate(job, references.find, location)
-        convert_bundle_settings(settings)
-        drop_nulls(settings)
+    def _load_job(self, key: str, settings: LocatedDict, location: Location) -> BundleJob:
         try:
             validate_settings(settings)
-            for undefined in find_undefined_keys(settings):
-                place = _locate(undefined, settings, location)
-                self._warn(f"Job {key!r}: {undefined.message}", place)
-            self._warn_of_former_tag(key, settings, location)
-            self._calls += _find_calls(key, settings, location)
-            paths.translate(settings)
         except FieldError as error:
             raise BundleError(
                 f"Job {key!r}: {error.message}", _locate(error, settings, location)
             ) from None
-        except BundleError as error:
-            raise BundleError(error.message, error.location or location) from None
-        settings.setdefault("name", key)
-        references.presets.apply(settings)
-        return BundleJob(key, derive_job_id(key), _complete(settings))
+        for undefined in find_undefined_keys(settings):
+            place = _locate(undefined, settings, location)
+            self._warn(f"Job {key!r}: {undefined.message}", place)
+        self._warn_of_former_tag(key, settings, location)
+        self._calls += _find_calls(key, settings, location)
+        plain = {name: each for name, each in settings.items() if name not in _NOT_SETTINGS}
+        return BundleJob(key, derive_job_id(key), _plain(plain))
 
     def _warn_of_former_tag(self, key: str, settings: LocatedDict, location: Location) -> None:
         tags = settings.get("tags")
@@ -255,21 +200,6 @@ class _Loader:
         return f"{name}:{line}: {message}" if line else f"{name}: {message}"
 
 
-def _default_target(tree: LocatedDict) -> str:
-    try:
-        return choose_target(tree, None)
-    except BundleError:
-        return ""
-
-
-def _resolve(text: str, references: References) -> Any:
-    """Return the value of a reference. If it has none, leave the error to where it is used."""
-    try:
-        return interpolate(text, references.find)
-    except BundleError:
-        return text
-
-
 def _find_calls(key: str, settings: LocatedDict, default: Location) -> Iterator[_JobCall]:
     for task in iter_tasks(settings):
         call = task.get("run_job_task")
@@ -289,16 +219,6 @@ def _locate(error: FieldError, settings: LocatedDict, default: Location) -> Loca
         except (KeyError, IndexError, TypeError):
             break
     return location
-
-
-def _complete(settings: LocatedDict) -> Settings:
-    """Return a job's settings without locations, with the values that a deployment adds."""
-    plain: Settings = _plain(settings)
-    plain.setdefault("max_concurrent_runs", 1)
-    # The Databricks CLI queues by default (its mutator for job defaults), like jobs made in the UI.
-    plain.setdefault("queue", {"enabled": True})
-    plain["format"] = "MULTI_TASK"
-    return {key: value for key, value in plain.items() if key not in _NOT_SETTINGS}
 
 
 def _plain(value: Any) -> Any:

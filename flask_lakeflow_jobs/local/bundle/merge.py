@@ -2,88 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from .errors import BundleError, Location
 from .yaml import LocatedDict, LocatedList
 
-# Lists whose items have one of these keys are merged by it in a target, as in the CLI (its
-# resourcemutator/merge_job_*): tasks, job clusters, environments and parameters.
-_ITEM_KEYS = ("task_key", "job_cluster_key", "environment_key", "name")
-_SECTIONS = ("artifacts", "bundle", "presets", "sync", "workspace")
+_SECTIONS = ("artifacts", "bundle", "permissions", "presets", "resources", "sync", "workspace")
 _VARIABLE_FIELDS = {"default", "description", "lookup", "type", "value"}
 
 
-def merge(
-    base: Any,
-    override: Any,
-    *,
-    item_keys: tuple[str, ...] = (),
-    resolve: Callable[[str], Any] = str,
-) -> Any:
+def merge(base: Any, override: Any, location: Location | None = None) -> Any:
     """Merge mappings key by key, join lists, and replace anything else (the CLI's
     ``libs/dyn/merge``). A key without a value changes nothing.
 
-    :param item_keys: keys by which to merge lists whose items all have one of them.
-    :param resolve: returns the value of a string that is a reference, to merge it with a mapping or
-        list; any other string as it is.
+    :param location: of the override.
+    :raises BundleError: one is a reference, and the other is a mapping or list.
     """
-    if isinstance(base, str) and isinstance(override, (LocatedDict, LocatedList)):
-        base = resolve(base)
-    if isinstance(override, str) and isinstance(base, (LocatedDict, LocatedList)):
-        override = resolve(override)
-    merge_values = partial(merge, item_keys=item_keys, resolve=resolve)
     if isinstance(base, LocatedDict) and isinstance(override, LocatedDict):
-        return _merge_mappings(base, override, merge_values)
+        return _merge_mappings(base, override)
     if isinstance(base, LocatedList) and isinstance(override, LocatedList):
-        return _merge_lists(base, override, merge_values, item_keys)
+        return _join(base, override)
+    for text, other in ((base, override), (override, base)):
+        if isinstance(text, str) and "${" in text and isinstance(other, (dict, list)):
+            kind = "mapping" if isinstance(other, dict) else "list"
+            raise BundleError(
+                f"{text!r} cannot be merged with a {kind}: targets are merged before references "
+                "are replaced. Write out the value, or use the reference in both places.",
+                location,
+            )
     return override
 
 
-def _merge_mappings(
-    base: LocatedDict, override: LocatedDict, merge_values: Callable[[Any, Any], Any]
-) -> LocatedDict:
+def merge_items(items: LocatedList, key: str) -> LocatedList:
+    """Merge the items of a list that have the same value under a key, in the order of the first
+    ones (the CLI's ``ElementsByKey``). Items without a value count as having the same one.
+    """
+    result = LocatedList()
+    positions: dict[Any, int] = {}
+    for item, location in zip(items, items.locations, strict=True):
+        value = (item.get(key) or "") if isinstance(item, LocatedDict) else None
+        if isinstance(value, str) and value in positions:
+            position = positions[value]
+            result[position] = merge(result[position], item, location)
+            continue
+        if isinstance(value, str):
+            positions[value] = len(result)
+            if key not in item:
+                item = copy_mapping(item)
+                item[key] = ""
+        result.append(item)
+        result.locations.append(location)
+    return result
+
+
+def _merge_mappings(base: LocatedDict, override: LocatedDict) -> LocatedDict:
     result = copy_mapping(base)
     result.anchored = base.anchored | override.anchored
     for key, value in override.items():
         if key in base and value is None:
             continue
-        result[key] = merge_values(base[key], value) if key in base else value
-        if key in override.locations:
-            result.locations[key] = override.locations[key]
+        location = override.locations.get(key)
+        result[key] = merge(base[key], value, location) if key in base else value
+        if location is not None:
+            result.locations[key] = location
     return result
 
 
-def _merge_lists(
-    base: LocatedList,
-    override: LocatedList,
-    merge_values: Callable[[Any, Any], Any],
-    item_keys: tuple[str, ...],
-) -> LocatedList:
-    items = [*base, *override]
-    item_key = next(
-        (key for key in item_keys if all(_has_string(each, key) for each in items)), None
-    )
-    result = LocatedList(base)
-    result.locations = list(base.locations)
-    positions = {item[item_key]: index for index, item in enumerate(base)} if item_key else {}
-    for item, location in zip(override, override.locations, strict=True):
-        position = positions.get(item[item_key]) if item_key else None
-        if position is None:
-            result.append(item)
-            result.locations.append(location)
-        else:
-            result[position] = merge_values(result[position], item)
+def _join(base: LocatedList, override: LocatedList) -> LocatedList:
+    result = LocatedList([*base, *override])
+    result.locations = [*base.locations, *override.locations]
     return result
-
-
-def _has_string(item: Any, key: str) -> bool:
-    return isinstance(item, LocatedDict) and isinstance(item.get(key), str)
-
-
-_merge_target = partial(merge, item_keys=_ITEM_KEYS)
 
 
 def read_section(tree: LocatedDict, key: str) -> LocatedDict:
@@ -135,37 +123,23 @@ def choose_target(tree: LocatedDict, name: str | None) -> str:
 
 
 def apply_target(tree: LocatedDict, name: str) -> None:
-    """Merge a target into the tree, except for its resources.
+    """Merge a target into the tree.
 
     :raises BundleError: the target is malformed.
     """
     target = read_section(read_section(tree, "targets"), name)
     for key in _SECTIONS:
-        if override := read_section(target, key):
-            merged = _merge_target(read_section(tree, key), override)
+        if (override := target.get(key)) is not None:
+            merged = merge(tree.get(key), override, target.locations[key])
             _set(tree, key, merged, target.locations[key])
     if "mode" in target:
         _set_in_bundle(tree, "mode", target["mode"], target.locations["mode"])
     if "git" in target:
-        git = _merge_target(
-            read_section(read_section(tree, "bundle"), "git"), read_section(target, "git")
-        )
+        git = merge(read_section(read_section(tree, "bundle"), "git"), read_section(target, "git"))
         _set_in_bundle(tree, "git", git, target.locations["git"])
     if "run_as" in target:
         _set(tree, "run_as", target["run_as"], target.locations["run_as"])
     _apply_variables(tree, read_section(target, "variables"))
-
-
-def apply_target_resources(tree: LocatedDict, name: str, resolve: Callable[[str], Any]) -> None:
-    """Merge the resources of a target into the tree.
-
-    :param resolve: returns the value of a string that is a reference, any other string as it is.
-    :raises BundleError: they are malformed.
-    """
-    target = read_section(read_section(tree, "targets"), name)
-    if override := read_section(target, "resources"):
-        merged = _merge_target(read_section(tree, "resources"), override, resolve=resolve)
-        _set(tree, "resources", merged, target.locations["resources"])
 
 
 def _apply_variables(tree: LocatedDict, overrides: LocatedDict) -> None:

@@ -70,8 +70,9 @@ class PathTranslator:
             kind = "folder" if is_folder else "file"
             raise BundleError(f"There is no {kind} {path!r} (expected at {local}).", location)
         deployed = self._workspace_path(local, path, location)
-        # A deployed notebook has no suffix.
-        body[key] = deployed.rpartition(".")[0] if is_notebook else deployed
+        # A deployed notebook has no suffix, except for those of the designer.
+        has_suffix = not is_notebook or deployed.endswith(".designer.ipynb")
+        body[key] = deployed if has_suffix else deployed.rpartition(".")[0]
 
     def _translate_library(self, library: LocatedDict, key: str) -> None:
         path = library.get(key)
@@ -84,9 +85,11 @@ class PathTranslator:
             if not isinstance(dependency, str):
                 continue
             flag = match.group() if (match := _PIP_FLAG.match(dependency)) else ""
-            path = dependency[len(flag) :]
-            if flag or _is_local_dependency(path):
-                dependencies[index] = flag + self._library_path(path, location)
+            quoted = dependency[len(flag) :].strip()
+            path = quoted.strip("\"'")
+            if _is_relative(path) if flag else _is_local_dependency(path):
+                translated = self._library_path(path, location)
+                dependencies[index] = flag + quoted.replace(path, translated)
 
     def _library_path(self, path: str, location: Location | None) -> str:
         local = self._local_path(path, location)
@@ -110,7 +113,7 @@ class PathTranslator:
 
 def iter_tasks(settings: dict[str, Any]) -> Iterator[Any]:
     """Yield the tasks of a job, and the tasks inside its for-each tasks."""
-    for task in settings["tasks"]:
+    for task in _mappings(settings.get("tasks")):
         yield task
         loop = task.get("for_each_task")
         if isinstance(loop, dict) and isinstance(loop.get("task"), dict):

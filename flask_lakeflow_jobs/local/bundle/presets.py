@@ -31,11 +31,14 @@ class Presets:
 
     def apply(self, settings: LocatedDict) -> None:
         """Change a job's settings."""
-        settings["name"] = self.name_prefix + settings["name"]
-        if self.tags:
-            settings["tags"] = {**self.tags, **(settings.get("tags") or {})}
-        if self.max_concurrent_runs:
-            settings.setdefault("max_concurrent_runs", self.max_concurrent_runs)
+        name = settings.get("name") or ""
+        if self.name_prefix and isinstance(name, str):
+            settings["name"] = self.name_prefix + name
+        tags = settings.get("tags") or {}
+        if self.tags and isinstance(tags, dict):
+            settings["tags"] = {**self.tags, **tags}
+        if self.max_concurrent_runs and not settings.get("max_concurrent_runs"):
+            settings["max_concurrent_runs"] = self.max_concurrent_runs
         if self.pause_status:
             for key in ("schedule", "continuous", "trigger"):
                 if isinstance(settings.get(key), dict):
@@ -84,7 +87,13 @@ def read_presets(presets: LocatedDict, bundle: LocatedDict, short_name: str) -> 
     if mode == "development":
         prefix = prefix or f"[dev {short_name}] "
         tags = {"dev": short_name, **tags}
-        pause_status = pause_status or "PAUSED"
+        if pause_status == "UNPAUSED":
+            raise BundleError(
+                "A target with 'mode: development' cannot set 'trigger_pause_status' to UNPAUSED. "
+                "Remove it, or set 'pause_status' of single jobs.",
+                presets.locations.get("trigger_pause_status"),
+            )
+        pause_status = "PAUSED"
         runs = runs or _DEVELOPMENT_CONCURRENT_RUNS
     tags = {key: format_scalar(value) for key, value in tags.items()}
     return Presets(prefix, tags, pause_status, runs)

@@ -93,6 +93,18 @@ def drop_nulls(settings: Settings) -> None:
             pending += [(each, field.item or Field()) for each in value]
 
 
+def drop_unknown_fields(value: object, field: Field = JOB) -> None:
+    """Remove the fields of a job that :func:`find_unknown_fields` warns of, in place.
+
+    Kinds of tasks stay, for :func:`validate_settings` to refuse.
+    """
+    if field.title and isinstance(value, dict):
+        for key in [key for key in value if key not in field.names and not key.endswith("_task")]:
+            del value[key]
+    for key, child in field.children(value):
+        drop_unknown_fields(value[key], child)  # type: ignore[index]
+
+
 #: More than the service allows; the checks take seconds for more.
 MAX_TASKS = 5000
 
@@ -246,9 +258,17 @@ def _convert_number(value: Any) -> Any:
         return value
 
 
+def _convert_decimal(value: Any) -> Any:
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
 _REQUEST_CONVERSIONS = {"number": _parse_number, "boolean": parse_boolean}
 _BUNDLE_CONVERSIONS = {
     "number": _convert_number,
+    "decimal": _convert_decimal,
     "boolean": parse_boolean,
     "string": format_scalar,
     "value": lambda value: "" if value is None else format_scalar(value),

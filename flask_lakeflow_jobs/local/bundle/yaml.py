@@ -37,9 +37,10 @@ class LocatedList(list[Any]):
         self.locations: list[Location] = []
 
 
-def load_yaml(path: Path) -> Any:
+def load_yaml(path: Path, warnings: list[tuple[str, Location | None]] | None = None) -> Any:
     """Return the document in a file.
 
+    :param warnings: receives a message and location for each key that occurs twice in a mapping.
     :raises OSError: the file cannot be read.
     :raises yaml.YAMLError: it does not hold YAML.
     :raises BundleError: it holds YAML that JSON cannot express, or too much of it.
@@ -51,7 +52,10 @@ def load_yaml(path: Path) -> Any:
     loader = _Loader(content, path)
     try:
         node = loader.get_single_node()
-        return None if node is None else _construct(loader, node, path, ())
+        document = None if node is None else _construct(loader, node, path, ())
+        if warnings is not None:
+            warnings += dict.fromkeys(loader.repeated)
+        return document
     finally:
         loader.dispose()
 
@@ -78,6 +82,7 @@ class _Loader(yaml.SafeLoader):
         super().__init__(stream)
         self._path = path
         self.anchored: set[yaml.Node] = set()
+        self.repeated: list[tuple[str, Location]] = []  # keys, as warnings
         self.nodes = 0  # that were constructed, those of an alias each time
         self._depth = 0
 
@@ -152,7 +157,7 @@ def _construct(loader: _Loader, node: yaml.Node, path: Path, above: tuple[yaml.N
         raise _too_many_nodes(_location(path, node))
     above = (*above, node)
     if isinstance(node, yaml.MappingNode):
-        _check_keys(node, path)
+        _check_keys(node, path, loader.repeated)
         anchored = {key.value for key, value in node.value if loader.is_anchored(value)}
         loader.flatten_mapping(node)
         mapping = LocatedDict()
@@ -169,7 +174,7 @@ def _construct(loader: _Loader, node: yaml.Node, path: Path, above: tuple[yaml.N
     return loader.construct_object(node)
 
 
-def _check_keys(node: yaml.MappingNode, path: Path) -> None:
+def _check_keys(node: yaml.MappingNode, path: Path, repeated: list[tuple[str, Location]]) -> None:
     keys: set[str] = set()
     for key_node, _ in node.value:
         if not isinstance(key_node, yaml.ScalarNode):
@@ -178,10 +183,14 @@ def _check_keys(node: yaml.MappingNode, path: Path) -> None:
                 "in braces: '{{…}}'.",
                 _location(path, key_node),
             )
-        if key_node.value in keys:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"the key {key_node.value!r} occurs twice", key_node.start_mark
+        if key_node.value in keys and key_node.tag == "tag:yaml.org,2002:merge":
+            raise BundleError(
+                "The key '<<' occurs twice. Merge a list of mappings: '<<: [*a, *b]'.",
+                _location(path, key_node),
             )
+        if key_node.value in keys:
+            message = f"The key {key_node.value!r} occurs twice. The last value counts."
+            repeated.append((message, _location(path, key_node)))
         keys.add(key_node.value)
 
 

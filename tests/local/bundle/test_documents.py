@@ -47,7 +47,7 @@ def test_read_documents_merges_included_files(tmp_path: Path) -> None:
 def test_read_documents_only_root_file_may_include(folder: Path, load: Load) -> None:
     write_file(folder, "include: [other.yml]\nvariables: {a: {default: 1}}", "more/a.yml")
     write_file(folder, "", "more/empty.yml")
-    write_file(folder, "variables: {b: {}}", "more/deeper/b.yml")
+    write_file(folder, "variables: {b: {default: 1}}", "more/deeper/b.yml")
     bundle = load(bundle_text(more="include: ['more/**/*.yml', 'more/*.yml', '*.yml']"))
     assert bundle.warnings == (
         "more/a.yml:1: Only the root file may include others. List these files there.",
@@ -125,7 +125,6 @@ def test_read_documents_refuses_job_defined_twice(folder: Path, load: Load) -> N
         ("", 1, "The file has to hold a mapping with 'bundle' and 'resources'."),
         ("- a\n- b", 1, "The file has to hold a mapping with 'bundle' and 'resources'."),
         ("a: [1,\nb: 2", 2, "The file is not valid YAML: "),
-        ("a: 1\na: 2", 2, "The file is not valid YAML: the key 'a' occurs twice."),
         ("x: " + 3000 * "[" + 3000 * "]", 1, "The file is nested more than 100 levels deep."),
     ],
 )

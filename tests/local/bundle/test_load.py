@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.local import BundleError, Workspace, load_bundle
-from flask_lakeflow_jobs.local.bundle import load as load_module
+from flask_lakeflow_jobs.local.bundle import job_document
 from tests.local.bundle.conftest import Load
 from tests.local.bundle.support import SCRIPT, bundle_text, tasks_text, write_file
 
@@ -24,8 +24,11 @@ def test_load_bundle_completes_job_as_deployed(folder: Path) -> None:
     bundle = load_bundle(write_file(folder, tasks_text(f"{{task_key: main, {SCRIPT}}}")))
     job = bundle.jobs["etl"]
     assert (bundle.path, bundle.root) == (folder / "databricks.yml", folder)
+    metadata = f"{bundle.files_path.removesuffix('/files')}/state/metadata.json"
     assert job.settings == {
-        "name": "etl",
+        "name": "Untitled",
+        "deployment": {"kind": "BUNDLE", "metadata_file_path": metadata},
+        "edit_mode": "UI_LOCKED",
         "format": "MULTI_TASK",
         "max_concurrent_runs": 1,
         "queue": {"enabled": True},
@@ -43,7 +46,7 @@ def test_load_bundle_completes_job_as_deployed(folder: Path) -> None:
 def test_load_bundle_leaves_out_fields_that_are_no_settings(load: Load) -> None:
     job = load(bundle_text("id: 5\n      lifecycle: {}\n      permissions: []")).jobs["etl"]
     assert job.settings.keys() == {
-        *("name", "tasks", "max_concurrent_runs", "queue", "format"),
+        *("name", "tasks", "max_concurrent_runs", "queue", "format", "edit_mode", "deployment"),
     }
 
 
@@ -73,7 +76,7 @@ def test_load_bundle_ignores_null_fields(load: Load) -> None:
                   {SCRIPT[:-1]}, parameters: [x, ]}}
     """
     job = load(text).jobs["etl"].settings
-    assert (job["name"], "schedule" in job) == ("etl", False)
+    assert (job["name"], "schedule" in job) == ("Untitled", False)
     assert job["parameters"] == [{"name": "day", "default": ""}]
     assert job["tasks"][0].keys() == {"task_key", "spark_python_task"}
 
@@ -165,7 +168,7 @@ def test_load_bundle_error_lists_sources(folder: Path, load: Load) -> None:
 def test_load_bundle_unexpected_failure_is_bundle_error(
     load: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(load_module, "convert_bundle_settings", lambda settings: 1 / 0)
+    monkeypatch.setattr(job_document, "convert_bundle_settings", lambda settings: 1 / 0)
     message = r"^databricks\.yml: Reading the bundle failed unexpectedly: .*division by zero"
     with pytest.raises(BundleError, match=message) as error:
         load(bundle_text())
@@ -187,6 +190,24 @@ def test_load_bundle_unexpected_failure_is_bundle_error(
             (
                 "databricks.yml:8: Job 'etl': Task 'main' names the job_cluster_key 'x', which is "
                 "not among the job's 'job_clusters'. A workspace refuses that."
+            ),
+        ),
+        (
+            bundle_text("name: again"),
+            "databricks.yml:6: The key 'name' occurs twice. The last value counts.",
+        ),
+        (
+            bundle_text("parameters: [{name: a}, {name: a, default: x}]"),
+            (
+                "databricks.yml:6: Job 'etl': Two of the 'parameters' have the name 'a'. They are "
+                "merged."
+            ),
+        ),
+        (
+            bundle_text("description: at ${resources.jobs.etl.url}"),
+            (
+                "databricks.yml:6: Job 'etl': Only a workspace knows ${resources.jobs.etl.url}, so "
+                "it stays as it is."
             ),
         ),
         (

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from flask_lakeflow_jobs.local.bundle.errors import BundleError
 from flask_lakeflow_jobs.local.bundle.merge import (
     apply_target,
-    apply_target_resources,
     choose_target,
     merge,
+    merge_items,
     normalize_variable,
 )
 from flask_lakeflow_jobs.local.bundle.yaml import LocatedDict, LocatedList
@@ -47,54 +47,47 @@ def test_merge_documents(base: Any, override: Any, merged: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("base", "override", "merged"),
+    ("items", "merged"),
     [
         (
-            [{"name": "a", "x": 1}, {"name": "b", "x": 1}],
-            [{"name": "c"}, {"name": "b", "x": 2}],
-            [{"name": "a", "x": 1}, {"name": "b", "x": 2}, {"name": "c"}],
+            [{"name": "a", "x": 1}, {"name": "b", "x": 1}, {"name": "a", "x": 2}],
+            [{"name": "a", "x": 2}, {"name": "b", "x": 1}],
         ),
-        ([{"name": "a"}], [{"name": 5}], [{"name": "a"}, {"name": 5}]),
-        ([{"name": "a"}], ["a"], [{"name": "a"}, "a"]),
-        ([{"id": "a", "name": "b"}], [{"id": "a"}], [{"id": "a", "name": "b"}]),
+        ([{"name": "a"}, {"name": 5}, {"name": 5}], [{"name": "a"}, {"name": 5}, {"name": 5}]),
+        ([{"name": "a"}, "a"], [{"name": "a"}, "a"]),
+        ([{"x": 1}, {"name": None, "y": 2}], [{"x": 1, "name": "", "y": 2}]),
     ],
 )
-def test_merge_lists_by_key(base: Any, override: Any, merged: Any) -> None:
-    assert merge(locate(base), locate(override), item_keys=("id", "name")) == merged
+def test_merge_items_have_one_key_each(items: Any, merged: Any) -> None:
+    assert merge_items(locate(items), "name") == merged
 
 
-@pytest.mark.parametrize(
-    ("base", "override", "merged"),
-    [
-        ("REFERENCE", {"b": 2}, {"a": 1, "b": 2}),
-        ({"b": 2}, "REFERENCE", {"b": 2, "a": 1}),
-        ("other", {"b": 2}, {"b": 2}),
-        ("REFERENCE", "x", "x"),
-        ("x", "REFERENCE", "REFERENCE"),
-        (5, "REFERENCE", "REFERENCE"),
-    ],
-)
-def test_merge_resolves_references_to_mappings(base: Any, override: Any, merged: Any) -> None:
-    def resolve(text: str) -> Any:
-        return locate({"a": 1}) if text == "REFERENCE" else text
-
-    assert merge(locate(base), locate(override), resolve=resolve) == merged
+@pytest.mark.parametrize(("base", "override"), [("${var.x}", [1]), ({"a": 1}, "the ${var.x}")])
+def test_merge_refuses_reference_with_mapping_or_list(base: Any, override: Any) -> None:
+    with pytest.raises(
+        BundleError, match=r"cannot be merged with a (list|mapping): targets"
+    ) as error:
+        merge(locate({"k": base}, 1), locate({"k": override}, 2))
+    assert error.value.location == (FILE, 2)
 
 
 def test_merge_keeps_locations_of_both() -> None:
     base = locate({"a": 1, "b": 1, "c": [{"name": "x", "y": 1}]}, 1)
     override = locate({"b": 2, "c": [{"name": "z"}, {"name": "x", "y": 2}]}, 2)
-    merged = merge(base, override, item_keys=("name",))
+    merged = merge(base, override)
     assert {key: line for key, (_, line) in merged.locations.items()} == {"a": 1, "b": 2, "c": 2}
-    assert merged["c"] == [{"name": "x", "y": 2}, {"name": "z"}]
-    assert [line for _, line in merged["c"].locations] == [1, 2]
-    assert merged["c"][0].locations["y"] == (FILE, 2)
+    items = merge_items(merged["c"], "name")
+    assert items == [{"name": "x", "y": 2}, {"name": "z"}]
+    assert [line for _, line in items.locations] == [1, 2]
+    assert items[0].locations["y"] == (FILE, 2)
 
 
 @given(values, values)
 def test_merge_changes_neither_argument(base: Any, override: Any) -> None:
     before = repr((base, override))
-    merge(base, override, item_keys=("a",))
+    merge(base, override)
+    if isinstance(base, LocatedList):
+        merge_items(base, "a")
     assert repr((base, override)) == before
 
 
@@ -154,12 +147,13 @@ def test_apply_target_merges_sections() -> None:
         "run_as": {"user_name": "me"},
         "workspace": {"root_path": "/x"},
         "presets": {"tags": {"a": "2", "c": "3"}},
-        "resources": {"jobs": {}},
+        "resources": {"jobs": {"b": {}}},
     }
     tree = locate(
         {
             "bundle": {"name": "x", "git": {"origin_url": "u", "branch": "a"}},
             "presets": {"tags": {"a": "1", "b": "1"}},
+            "resources": {"jobs": {"a": {}}},
             "run_as": {"user_name": "you"},
             "targets": {"dev": target},
         }
@@ -173,6 +167,7 @@ def test_apply_target_merges_sections() -> None:
             "mode": "development",
         },
         "presets": {"tags": {"a": "2", "b": "1", "c": "3"}},
+        "resources": {"jobs": {"a": {}, "b": {}}},
         "run_as": {"user_name": "me"},
         "workspace": {"root_path": "/x"},
     }
@@ -218,42 +213,46 @@ def test_normalize_variable_accepts_bare_value(value: Any, definition: Any) -> N
     assert normalize_variable(locate(value)) == definition
 
 
-def test_apply_target_resources_merges_lists_of_jobs_by_key() -> None:
-    base = {
-        "parameters": [{"name": "a", "default": "base"}, {"name": "b", "default": "base"}],
-        "job_clusters": [{"job_cluster_key": "c", "new_cluster": {"x": 1, "y": 1}}],
-        "environments": [{"environment_key": "e", "spec": {"client": "1"}}],
-        "tasks": [{"task_key": "main", "timeout_seconds": 1}, {"task_key": "z"}],
-    }
-    override = {
-        "name": "in dev",
-        "parameters": [{"name": "b", "default": "dev"}, {"name": "c", "default": "dev"}],
-        "job_clusters": [{"job_cluster_key": "c", "new_cluster": {"y": 2}}],
-        "environments": [{"environment_key": "e", "spec": {"dependencies": ["r"]}}],
-        "tasks": [{"task_key": "second"}, {"task_key": "main", "timeout_seconds": 5}],
-    }
-    tree = locate(
-        {
-            "resources": {"jobs": {"etl": base}},
-            "targets": {"dev": {"resources": {"jobs": {"etl": override}}}},
-        }
-    )
-    apply_target_resources(tree, "dev", str)
-    assert tree["resources"]["jobs"]["etl"] == {
-        "name": "in dev",
-        "parameters": [
-            {"name": "a", "default": "base"},
-            {"name": "b", "default": "dev"},
-            {"name": "c", "default": "dev"},
-        ],
-        "job_clusters": [{"job_cluster_key": "c", "new_cluster": {"x": 1, "y": 2}}],
-        "environments": [{"environment_key": "e", "spec": {"client": "1", "dependencies": ["r"]}}],
-        "tasks": [
-            {"task_key": "main", "timeout_seconds": 5},
-            {"task_key": "z"},
-            {"task_key": "second"},
-        ],
-    }
+def test_load_bundle_target_merges_lists_of_jobs_by_key(load: Load) -> None:
+    text = """
+variables: {first: {default: main}, cluster: {default: c}, parameter: {default: b}}
+resources:
+  jobs:
+    etl:
+      parameters: [{name: a, default: base}, {name: b, default: base}]
+      job_clusters: [{job_cluster_key: c, new_cluster: {spark_version: x, num_workers: 1}}]
+      environments: [{environment_key: e, spec: {client: "1"}}]
+      tasks:
+        - {task_key: main, timeout_seconds: 1, spark_python_task: {python_file: main.py}}
+        - {task_key: z, spark_python_task: {python_file: main.py}}
+targets:
+  dev:
+    resources:
+      jobs:
+        etl:
+          name: in dev
+          parameters: [{name: "${var.parameter}", default: dev}, {name: c, default: dev}]
+          job_clusters: [{job_cluster_key: "${var.cluster}", new_cluster: {num_workers: 2}}]
+          environments: [{environment_key: e, spec: {dependencies: [r]}}]
+          tasks:
+            - {task_key: second, spark_python_task: {python_file: main.py}}
+            - {task_key: "${var.first}", timeout_seconds: 5}
+"""
+    job = load(text, "dev").jobs["etl"].settings
+    assert job["name"] == "in dev"
+    assert job["parameters"] == [
+        {"name": "a", "default": "base"},
+        {"name": "b", "default": "dev"},
+        {"name": "c", "default": "dev"},
+    ]
+    assert job["job_clusters"] == [
+        {"job_cluster_key": "c", "new_cluster": {"spark_version": "x", "num_workers": 2}}
+    ]
+    assert job["environments"] == [
+        {"environment_key": "e", "spec": {"client": "1", "dependencies": ["r"]}}
+    ]
+    tasks = [(each["task_key"], each.get("timeout_seconds")) for each in job["tasks"]]
+    assert tasks == [("main", 5), ("z", None), ("second", None)]
 
 
 def test_load_bundle_target_merges_clusters_given_by_reference(load: Load) -> None:

@@ -24,12 +24,12 @@ DEVELOPMENT = Presets("[dev me] ", {"dev": "me"}, "PAUSED", 4)
         (
             {
                 "name_prefix": "me: ",
-                "trigger_pause_status": "UNPAUSED",
+                "trigger_pause_status": "PAUSED",
                 "jobs_max_concurrent_runs": 7,
                 "tags": {"dev": "x", "rows": 5},
             },
             "development",
-            Presets("me: ", {"dev": "x", "rows": "5"}, "UNPAUSED", 7),
+            Presets("me: ", {"dev": "x", "rows": "5"}, "PAUSED", 7),
         ),
         ({"name_prefix": 5, "tags": {"a": True}}, None, Presets("5", {"a": "true"})),
     ],
@@ -47,6 +47,14 @@ def test_read_presets_of_mode(presets: Any, mode: str | None, expected: Presets)
             {"trigger_pause_status": "NO"},
             {},
             "'trigger_pause_status' is one of PAUSED, UNPAUSED, not 'NO'.",
+        ),
+        (
+            {"trigger_pause_status": "UNPAUSED"},
+            {"mode": "development"},
+            (
+                "A target with 'mode: development' cannot set 'trigger_pause_status' to UNPAUSED. "
+                "Remove it, or set 'pause_status' of single jobs."
+            ),
         ),
         ({"name_prefix": ["x"]}, {}, "'name_prefix' has to be a string."),
         ({"tags": []}, {}, "'tags' of the presets has to be a mapping."),

@@ -387,8 +387,8 @@ def test_conversions_and_drop_nulls_are_idempotent(settings: Any, convert: Conve
         (
             "job_clusters",
             [{"new_cluster": {"spark_env_vars": {"A": 1}, "num_workers": "1"}}],
-            [{"new_cluster": {"spark_env_vars": {"A": "1"}, "num_workers": "1"}}],
-            [{"new_cluster": {"spark_env_vars": {"A": 1}, "num_workers": "1"}}],
+            [{"new_cluster": {"spark_env_vars": {"A": "1"}, "num_workers": 1}}],
+            [{"new_cluster": {"spark_env_vars": {"A": 1}, "num_workers": 1}}],
         ),
     ],
 )

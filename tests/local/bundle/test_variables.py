@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.local import BundleError
+from flask_lakeflow_jobs.local.bundle.references import UndefinedReference, interpolate
 from flask_lakeflow_jobs.local.bundle.variables import (
-    UndefinedReference,
     current_user_name,
     derive_job_id,
     hash_variables,
-    interpolate,
     read_target,
+    set_variables,
     short_name,
 )
 from tests.local.bundle.conftest import Load
@@ -28,12 +28,13 @@ variables:
   day: {default: monday}
   title: {default: "on ${var.day}"}
   limit: {default: 7}
-  needed: {description: without a value}
+  needed: {description: of another target, default: none}
   cluster: {type: complex, default: {size: 3, day: "${var.day}"}}
   warehouse: {lookup: {warehouse: Shared Endpoint}}
   sizes: {type: complex, default: [{rows: 3}, {rows: 5}]}
   whole: {type: complex, default: "${var.sizes}"}
   old: {value: 8}
+  size_of_tuesday: {default: 9}
 workspace: {host: https://example.com, root_path: ~/bundles}
 targets:
   dev:
@@ -83,6 +84,8 @@ def load_value(load: Load, reference: str, target: str | None = None) -> Any:
         ("${var.sizes[0].rows}", "dev", "4"),
         ("${var.sizes[1].rows}", "shared", "5"),
         ("${var.whole[1].rows}", "shared", "5"),
+        ("${var.size_of_${var.day}}", "dev", "9"),
+        ("<${var.size_of_${var.day}}>", "dev", "<9>"),
         ("${variables.old.value}", "shared", "8"),
         ("${bundle.target}", "dev", "dev"),
         ("${bundle.name}", "prod", "sales"),
@@ -114,6 +117,11 @@ def load_value(load: Load, reference: str, target: str | None = None) -> Any:
         ("${resources.schemas.raw.name}", "shared", "raw"),
         ("${resources.clusters.small.cluster_id}", "dev", "small"),
         ("{{job.id}} ${not a reference} $5", "dev", "{{job.id}} ${not a reference} $5"),
+        ("${workspace.auth_type}", "dev", ""),
+        ("${resources.jobs.etl.creator_user_name}", "dev", "Jo.Doe@localhost"),
+        ("${resources.jobs.etl.tasks[9].x}", "dev", "${resources.jobs.etl.tasks[9].x}"),
+        ("${var.day..x} ${var._day}", "dev", "${var.day..x} ${var._day}"),
+        ("${resources.jobs.etl.url}", "dev", "${resources.jobs.etl.url}"),
         ("${HOME} ${env:DAY} ${spark.x}", "dev", "${HOME} ${env:DAY} ${spark.x}"),
     ],
 )
@@ -127,7 +135,7 @@ def test_load_bundle_replaces_reference(
     ("reference", "message"),
     [
         ("${var.x}", "${var.x} is not defined. Define it under 'variables': there are day, title"),
-        ("${var.needed}", "${var.needed} has no value. Give it a 'default', or a value in the"),
+        ("a ${var.cluster}", "${var.cluster} is complex, so it cannot be a part of the text 'a "),
         ("${var.cluster.none}", "${var.cluster.none} has no value here."),
         ("${resources.jobs.b.id}", "${resources.jobs.b.id} has no value here."),
     ],
@@ -141,20 +149,65 @@ def test_load_bundle_undefined_reference_names_line_of_use(
 
 
 @pytest.mark.parametrize(
-    ("variables", "reference"),
+    ("variables", "message"),
     [
-        ("{x: {default: '${var.x}'}}", "${var.x}"),
-        ("{x: {default: '${var.y}'}, y: {default: '${var.x}'}}", "${var.x}"),
-        ("{a: {default: '${var.a.b}'}}", "${var.a.b}"),
+        ("{x: {default: '${var.x}'}}", "${var.x} refers to itself."),
+        ("{x: {default: '${var.y}'}, y: {default: '${var.x}'}}", "${var.x} refers to itself."),
+        ("{a: {default: '${var.a.b}'}}", "${var.a.b} refers to itself."),
+        ("{a: {default: 'x ${var.b}'}}", "${var.b} is not defined. Define it under 'variables'"),
+        ("{a: {description: d}}", "The variable 'a' has no value. Give it a 'default', or a value"),
     ],
 )
-def test_load_bundle_refuses_reference_to_itself(
-    load: Load, variables: str, reference: str
+def test_load_bundle_refuses_variable_that_nothing_uses(
+    load: Load, variables: str, message: str
 ) -> None:
-    text = bundle_text(f"parameters: ['{reference}']", more=f"variables: {variables}")
     with pytest.raises(BundleError) as error:
-        load(text)
-    assert str(error.value) == f"databricks.yml:6: {reference} refers to itself."
+        load(bundle_text(more=f"variables: {variables}"))
+    assert str(error.value).startswith(f"databricks.yml:9: {message}")
+
+
+def test_load_bundle_warns_of_circle_of_complex_values(load: Load) -> None:
+    bundle = load(bundle_text(more="variables: {a: {default: {b: '${var.a}'}}}"))
+    assert bundle.warnings == ("databricks.yml:9: ${var.a} refers to itself.",)
+
+
+@pytest.mark.parametrize(
+    ("definition", "content", "message"),
+    [
+        ("", '{"a": {"b": 1}}', "The variable 'a' is not complex, but its value in variable-"),
+        ("type: complex", '{"a": 5}', "The variable 'a' is complex, but its value in variable-"),
+        ("", '"a"', "The file has to hold a mapping"),
+    ],
+)
+def test_load_bundle_refuses_overrides_of_another_type(
+    folder: Path, load: Load, definition: str, content: str, message: str
+) -> None:
+    write_file(folder, content, ".databricks/bundle/default/variable-overrides.json")
+    with pytest.raises(BundleError) as error:
+        load(bundle_text(more=f"variables: {{a: {{{definition}}}}}"))
+    assert message in str(error.value)
+
+
+def test_load_bundle_environment_cannot_set_complex_variable(
+    load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BUNDLE_VAR_a", "x")
+    with pytest.raises(BundleError, match="'a' is complex, so BUNDLE_VAR_a cannot set it"):
+        load(bundle_text(more="variables: {a: {type: complex, default: {}}}"))
+
+
+@pytest.mark.parametrize(
+    ("assignments", "message"),
+    [
+        (["a=1", "a=2"], "The variable 'a' is set twice. Set it once."),
+        (["a"], "The variable 'a' is not of the form NAME=VALUE."),
+        (["=1"], "The variable '=1' is not of the form NAME=VALUE."),
+    ],
+)
+def test_set_variables_refuses(assignments: list[str], message: str) -> None:
+    with pytest.raises(BundleError) as error:
+        set_variables(assignments)
+    assert error.value.message == message
 
 
 def test_load_bundle_variable_sources_have_precedence(

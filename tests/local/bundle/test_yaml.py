@@ -106,7 +106,6 @@ def test_load_yaml_refuses_keys_that_are_no_strings(tmp_path: Path, text: str, l
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("a: 1\na: 2", "the key 'a' occurs twice"),
         ("a: &a [*a]", "an alias that contains itself"),
         ("a: [1,\nb: 2", None),
     ],
@@ -115,3 +114,15 @@ def test_load_yaml_refuses_invalid_text(tmp_path: Path, text: str, problem: str 
     with pytest.raises(yaml.MarkedYAMLError) as error:
         load(tmp_path, text)
     assert problem in (None, error.value.problem)
+
+
+def test_load_yaml_last_value_of_repeated_key_counts(tmp_path: Path) -> None:
+    warnings: list[Any] = []
+    file = write_file(tmp_path, "x: &x {b: 1, b: 2}\ny: *x\n")
+    assert load_yaml(file, warnings) == {"x": {"b": 2}, "y": {"b": 2}}
+    assert warnings == [("The key 'b' occurs twice. The last value counts.", (file, 1))]
+
+
+def test_load_yaml_refuses_repeated_merge_key(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"^The key '<<' occurs twice\. Merge a list"):
+        load(tmp_path, "a: &a {x: 1}\nb:\n  <<: *a\n  <<: *a\n")

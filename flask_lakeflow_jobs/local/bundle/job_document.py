@@ -1,0 +1,164 @@
+"""A job's document as the CLI writes it: lists merged, defaults filled in, empty values dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .errors import BundleError, Location
+from .merge import merge_items
+from .paths import PathTranslator
+from .presets import Presets
+from .validation import convert_bundle_settings, drop_nulls, drop_unknown_fields
+from .yaml import LocatedDict, LocatedList
+
+# The CLI's resourcemutator/merge_job_*. It does not merge environments, but a workspace refuses two
+# of one key.
+_ITEM_KEYS = {
+    "environments": "environment_key",
+    "job_clusters": "job_cluster_key",
+    "parameters": "name",
+    "tasks": "task_key",
+}
+_TRIGGERS = ("schedule", "trigger", "continuous")
+
+# Texts that may be empty: required fields, and mappings with any keys.
+_REQUIRED_TEXTS = frozenset(
+    [
+        "default",
+        "entry_point",
+        "id",
+        "inputs",
+        "left",
+        "name",
+        "notebook_path",
+        "op",
+        "package_name",
+        "path",
+        "python_file",
+        "quartz_cron_expression",
+        "right",
+        "spark_version",
+        "task_key",
+        "timezone_id",
+        "url",
+        "warehouse_id",
+    ]
+)
+_REQUIRED_KEYS = {"environments": "environment_key", "job_clusters": "job_cluster_key"}
+_FREE_MAPPINGS = frozenset(
+    [
+        "base_parameters",
+        "custom_tags",
+        "job_parameters",
+        "named_parameters",
+        "notebook_params",
+        "parameters",
+        "python_named_params",
+        "spark_conf",
+        "spark_env_vars",
+        "sql_params",
+        "tags",
+    ]
+)
+
+
+def find_repeated_items(job: LocatedDict) -> Iterator[tuple[str, Location]]:
+    """Yield a message and location for each item of a job's lists that has the key of another."""
+    for field, identity in _ITEM_KEYS.items():
+        items = job.get(field)
+        if not isinstance(items, LocatedList):
+            continue
+        keys: set[str] = set()
+        for item, location in zip(items, items.locations, strict=True):
+            key = item.get(identity) if isinstance(item, LocatedDict) else None
+            if isinstance(key, str) and key in keys:
+                message = f"Two of the {field!r} have the {identity} {key!r}. They are merged."
+                yield message, location
+            elif isinstance(key, str):
+                keys.add(key)
+
+
+def normalize_document(
+    job: LocatedDict,
+    *,
+    presets: Presets,
+    run_as: Mapping[str, Any] | None,
+    paths: PathTranslator,
+    metadata_path: str,
+) -> None:
+    """Change a job, whose references are replaced, to what ``bundle deploy`` would create.
+
+    The order of the steps is that of the CLI's phase ``initialize``.
+
+    :param run_as: the identity that runs the job, unless the job names one.
+    :param metadata_path: the path of the deployment's metadata in the workspace.
+    :raises BundleError: a path in it is wrong.
+    """
+    for field, identity in _ITEM_KEYS.items():
+        if isinstance(items := job.get(field), LocatedList):
+            job[field] = merge_items(items, identity)
+    drop_unknown_fields(job)
+    convert_bundle_settings(job)
+    drop_nulls(job)
+    _check_deployment(job)
+    for field in ("job_clusters", "tasks"):
+        for cluster in _clusters(job.get(field)):
+            _simplify_pool(cluster)
+            if field == "job_clusters" and "autoscale" not in cluster:
+                cluster.setdefault("num_workers", 0)
+    if run_as:
+        job.setdefault("run_as", LocatedDict(run_as))
+    presets.apply(job)
+    _fill_in_defaults(job)
+    _drop_empty_texts(job, "")
+    job["name"] = job.get("name") or "Untitled"
+    paths.translate(job)
+    job["deployment"] = {"kind": "BUNDLE", "metadata_file_path": metadata_path}
+    job["edit_mode"] = "UI_LOCKED"
+    job["format"] = "MULTI_TASK"
+
+
+def _check_deployment(job: LocatedDict) -> None:
+    deployment = job.get("deployment")
+    for key in ("deployment_id", "version_id"):
+        if isinstance(deployment, LocatedDict) and key in deployment:
+            message = f"{key!r} cannot be set: a deployment sets it. Remove it."
+            raise BundleError(message, deployment.locations.get(key))
+
+
+def _clusters(items: Any) -> Iterator[LocatedDict]:
+    for item in items if isinstance(items, list) else ():
+        cluster = item.get("new_cluster") if isinstance(item, dict) else None
+        if isinstance(cluster, LocatedDict):
+            yield cluster
+
+
+def _simplify_pool(cluster: LocatedDict) -> None:
+    """Remove what an instance pool decides."""
+    unneeded = ["driver_instance_pool_id"]
+    if cluster.get("instance_pool_id"):
+        unneeded = ["enable_elastic_disk", "node_type_id", "driver_node_type_id"]
+    for key in unneeded:
+        cluster.pop(key, None)
+
+
+def _fill_in_defaults(job: LocatedDict) -> None:
+    job.setdefault("max_concurrent_runs", 1)
+    # The CLI queues by default, like jobs that are made in the UI.
+    job.setdefault("queue", LocatedDict({"enabled": True}))
+    for key in _TRIGGERS:
+        if isinstance(trigger := job.get(key), LocatedDict):
+            trigger.setdefault("pause_status", "UNPAUSED")
+
+
+def _drop_empty_texts(value: Any, parent: str) -> None:
+    if isinstance(value, LocatedDict) and parent not in _FREE_MAPPINGS:
+        kept = {*_REQUIRED_TEXTS, _REQUIRED_KEYS.get(parent)}
+        for key in [key for key, each in value.items() if each == "" and key not in kept]:
+            del value[key]
+        for key, each in value.items():
+            _drop_empty_texts(each, key)
+    elif isinstance(value, LocatedList):
+        for each in value:
+            _drop_empty_texts(each, parent)

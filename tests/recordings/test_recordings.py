@@ -1,0 +1,80 @@
+"""The bundle reader makes of the CLI's test bundles what the CLI made of them, as recorded."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tarfile
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from tests.recordings.__main__ import Comparison, compare_all
+
+# The address of the repository, or the folder of a copy.
+REPOSITORY = os.environ.get("CLI_REPOSITORY", "https://github.com/databricks/cli")
+
+# The CLI's own tests call some of these behaviors bugs; the reader follows the documentation.
+EXCEPTIONS = {
+    "includes/glob_in_root_path": "signs of patterns in the bundle's folder do no harm here",
+    "resource_deps/bad_syntax": "`bundle plan` fails, which deploys",
+    "validate/presets_name_prefix_dev": "the user's name on this machine may be another one",
+    "variables/complex-transitive-deeper": "the CLI gives up on references that can be replaced",
+}
+
+
+@pytest.fixture(scope="module")
+def acceptance(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder ``acceptance`` of the CLI's repository."""
+    folder = tmp_path_factory.mktemp("cli")
+    try:
+        archive = _read_archive(folder)
+    except (OSError, subprocess.SubprocessError) as error:
+        pytest.skip(f"{REPOSITORY} cannot be fetched: {error}. Name a copy in CLI_REPOSITORY.")
+    with tarfile.open(fileobj=BytesIO(archive)) as tar:
+        tar.extractall(folder, filter="data")
+    return folder / "acceptance"
+
+
+def _read_archive(folder: Path) -> bytes:
+    repository, name = Path(REPOSITORY), "HEAD"
+    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
+    if not repository.is_dir():
+        repository, name = folder, "FETCH_HEAD"
+        for command in (["init"], ["fetch", "--depth", "1", REPOSITORY, "HEAD"]):
+            _git(folder, *command, "--quiet", environment=environment)
+    return _git(
+        repository, "archive", name, "acceptance/bundle", "acceptance/bin", environment=environment
+    )
+
+
+def _git(folder: Path, *arguments: str, environment: dict[str, str]) -> bytes:
+    return subprocess.run(
+        ["git", "-C", str(folder), *arguments],  # noqa: S607 (that of the machine)
+        check=True,
+        capture_output=True,
+        env=environment,
+        timeout=120,
+    ).stdout
+
+
+@pytest.fixture(scope="module")
+def comparison(acceptance: Path) -> Comparison:
+    """All scenarios, compared."""
+    return compare_all(acceptance)
+
+
+def test_documents_are_equal_or_differ_in_what_does_not_matter(comparison: Comparison) -> None:
+    different = [each for each in comparison.documents if each.verdict == "different"]
+    assert [(each.scenario, each.name, each.differences) for each in different] == []
+    assert len(comparison.documents) > 80
+
+
+def test_bundles_are_accepted_or_refused_as_recorded(comparison: Comparison) -> None:
+    unlike = {
+        (each.scenario, each.call, each.error)
+        for each in comparison.comparable_decisions()
+        if each.recorded != each.ours and each.scenario not in EXCEPTIONS
+    }
+    assert unlike == set()
