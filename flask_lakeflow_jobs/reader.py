@@ -12,6 +12,8 @@ from .record.values import RowState
 from .recording import PYTHON, Origin
 from .runs.explanation import Explanation, explain_run
 from .runs.ids import parse_run_id
+from .runs.iterations import Iteration
+from .runs.logs import DEFAULT_PART_BYTES, MAX_PART_BYTES, LogPart
 from .runs.outcome import RunStatus
 from .runs.params import normalize_task_keys
 from .runs.reports import select_progress
@@ -171,7 +173,8 @@ class JobReader:
         """Return the outputs of a run by task key, also of a run with one task.
 
         Only the last attempt of each task counts. If the workspace no longer has an output, its
-        ``info`` says so. Each hundred outputs take at most the timeout of one read.
+        ``info`` says so. Each hundred outputs take at most the timeout of one read. The printed
+        text of a notebook is in ``logs``, as that of a script.
 
         :param tasks: the keys of the tasks to read; by default all. A string is one key.
         :raises RunNotFound: this job has no such run.
@@ -182,6 +185,39 @@ class JobReader:
         documents = cached_reads_of(self).get_outputs(parse_run_id(run_id), task_keys)
         parse = self._state.upstream.parse_output
         return {task_key: parse(document) for task_key, document in documents.items()}
+
+    def read_log(
+        self,
+        run_id: int | str,
+        task: str | int,
+        *,
+        attempt: int | None = None,
+        offset: int = 0,
+        limit: int = DEFAULT_PART_BYTES,
+    ) -> LogPart:
+        """Return a part of a task's log. On the local workspace it grows while the task runs.
+
+        :param task: the key of the task; or the run id of an attempt or of an iteration.
+        :param attempt: counted from 1; by default the last one.
+        :param offset: where the part begins, by an earlier part; a negative one counts from the
+            end.
+        :param limit: bytes, at most a million.
+        :raises RunNotFound: this job has no such run.
+        :raises InvalidRequest: the run has no such task or attempt.
+        """
+        reads = cached_reads_of(self)
+        found = reads.find_task(parse_run_id(run_id), task, attempt)
+        return reads.read_log(found, offset, min(limit, MAX_PART_BYTES))
+
+    def list_iterations(self, run_id: int | str, task: str) -> list[Iteration]:
+        """Return the iterations of a for-each task with all their attempts, in order.
+
+        :param task: the key of the task.
+        :raises RunNotFound: this job has no such run.
+        :raises InvalidRequest: the run has no such for-each task.
+        """
+        reads = cached_reads_of(self)
+        return reads.list_iterations(reads.find_loop(parse_run_id(run_id), task))
 
     def explain(self, run_id: int | str) -> Explanation:
         """Explain why a run failed: its root-cause tasks, last attempt only, with error and trace.

@@ -17,7 +17,6 @@ from .formatting import (
     format_error,
     format_explanation,
     format_outcome,
-    format_outputs,
     join_lines,
 )
 from .handles import get_state
@@ -31,6 +30,7 @@ from .output import (
     print_progress,
     print_warning,
 )
+from .output_text import format_outputs
 from .pages import print_run_url
 
 if TYPE_CHECKING:
@@ -129,8 +129,7 @@ class RunPrinter:
         if self.result_format is ResultFormat.JSON:
             print_document(self._build_document(end, explanation))
         elif self.result_format is ResultFormat.TEXT and end.outcome in SUCCESSES:
-            outputs = self._read_outputs(self.handle.get_outputs)
-            for text in format_outputs(end.run.tasks, outputs):
+            for text in format_outputs(end.run.tasks, self._read_outputs()):
                 print_output(text)
         if end.outcome is not Outcome.SUCCEEDED:
             print_message = print_warning if code is ExitCode.SUCCEEDED else print_error
@@ -139,8 +138,7 @@ class RunPrinter:
 
     def _build_document(self, end: RunStatus, explanation: Explanation | None) -> dict[str, Any]:
         document = self._add_run(end.to_dict())
-        outputs = self._read_outputs(cached_reads_of(self.handle).get_outputs)
-        document["outputs"] = redact_outputs(outputs, self.handle.job.secret_overrides)
+        document["outputs"] = self._read_outputs()
         if explanation is not None:
             document["explanation"] = explanation.to_dict()
         return document
@@ -150,9 +148,10 @@ class RunPrinter:
         ids = {"job": self.handle.key, "runId": self.run_id}
         return {**ids, **self.extra, **document, "run": run}
 
-    def _read_outputs(self, read: Callable[[int], dict[str, T]]) -> dict[str, T]:
+    def _read_outputs(self) -> dict[str, Any]:
         try:
-            return read(self.run_id)
+            outputs = cached_reads_of(self.handle).get_outputs(self.run_id)
+            return redact_outputs(outputs, self.handle.job.secret_overrides)
         except LakeflowJobsError as error:
             print_warning(
                 f"Cannot read the output: {error.detail} Read it later:"

@@ -6,7 +6,6 @@ Text may be colored; click removes the colors if the output is not a terminal.
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,6 @@ from ..errors import InvalidParameters, LakeflowJobsError
 from ..requesters import NO_ACTIONS
 from ..runs.durations import age_of, duration_of, format_duration
 from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state, select_last_attempts
-from ..runs.redaction import remove_dbt_headers
 from .tables import format_table
 
 if TYPE_CHECKING:
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
     from ..runs.explanation import Explanation, FailedTask
     from ..runs.outcome import AnyRun, RunStatus
     from ..runs.progress import Progress
-    from ..sdk_types import BaseRun, Run, RunOutput, RunTask
+    from ..sdk_types import BaseRun, Run, RunTask
 
 COLORS: Mapping[Outcome, str] = {
     Outcome.SUCCEEDED: "green",
@@ -132,52 +130,6 @@ def format_wait_reason(status: RunStatus) -> str:
 def format_progress(report: Progress | None) -> str:
     """Format a report of progress; the text is empty if there is none."""
     return f"{int(report.percent)} %  {report.message}".rstrip() if report is not None else ""
-
-
-def format_outputs(tasks: Iterable[RunTask] | None, outputs: Mapping[str, RunOutput]) -> list[str]:
-    """Format the outputs of a run, in the order in which its tasks ended.
-
-    The output of several tasks is printed under their keys; empty outputs are left out.
-
-    :param outputs: by task key.
-    """
-    end_times = {task.task_key: task.end_time or 0 for task in select_last_attempts(tasks)}
-    keys = sorted(outputs, key=lambda key: end_times.get(key, 0))
-    texts = {key: text for key in keys if (text := _format_output(outputs[key]))}
-    if len(outputs) == 1:
-        return list(texts.values())
-    return [line for key, text in texts.items() for line in ("=======", f"Task {key}:", text)]
-
-
-def _format_output(output: RunOutput) -> str:
-    notebook = output.notebook_output
-    if notebook is not None and notebook.result is not None:
-        return _format_logs(notebook.result, notebook.truncated)
-    if output.logs:
-        return _format_logs(output.logs, output.logs_truncated)
-    for name, value in remove_dbt_headers(output.as_dict()).items():
-        if name.endswith("_output") and value:
-            # ``info`` has the same as text, such as the rows of a query on the local workspace
-            return (output.info or json.dumps(value, indent=2)).removesuffix("\n")
-    return ""
-
-
-def format_task_log(task: RunTask, output: RunOutput) -> list[str]:
-    """Format what a task wrote under a heading, with its error and traceback."""
-    attempt = f", {format_attempt(task)}" if task.attempt_number else ""
-    duration = f" after {text}" if (text := format_final_duration(task)) else ""
-    lines = [f"=== {task.task_key}: {format_outcome(outcome_of(task))}{attempt}{duration}"]
-    lines += filter(None, [_format_output(output)])
-    # A script's traceback is in its log too, and the error is the last line of the traceback.
-    for part in (output.error_trace, output.error):
-        if part and part.strip() not in "\n".join(lines):
-            lines.append(part.rstrip())
-    return lines
-
-
-def _format_logs(text: str, truncated: bool | None) -> str:
-    text = text.removesuffix("\n")
-    return f"{text}\n[truncated]" if truncated else text
 
 
 def format_explanation(explanation: Explanation) -> list[str]:

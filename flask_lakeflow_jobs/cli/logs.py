@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 from flask.cli import with_appcontext
 
-from ..runs.outcome import is_root_cause, select_last_attempts
+from ..reader import cached_reads_of
+from ..runs.outcome import has_ended, is_root_cause, select_last_attempts
 from ..runs.params import validate_task_keys
+from ..runs.redaction import redact_outputs
 from .exit_codes import ExitCode, exit_code_of, format_exit_codes
-from .formatting import format_outcome, format_task_log
-from .handles import get_handle
+from .formatting import format_outcome
+from .handles import get_handle, get_state
+from .live_logs import LiveLogs
+from .loops import read_loops
 from .options import run_argument, task_option
 from .output import print_output, print_progress
+from .output_text import format_task_log
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..handle import JobHandle
-    from ..sdk_types import RunTask
+    from ..runs.outcome import RunStatus
+    from ..sdk_types import Run, RunTask
 
 
 @click.command(epilog=format_exit_codes())
@@ -28,27 +36,28 @@ if TYPE_CHECKING:
     "-f",
     "--follow",
     is_flag=True,
-    help="Wait for the end of the run, and print the log of each task when the task ends.",
+    help="Print the logs until the end of the run: line by line on the local workspace, elsewhere"
+    " when a task ends.",
 )
 @click.option("--failed", is_flag=True, help="Print the logs of the tasks that made the run fail.")
 @task_option
 def logs(key: str | None, run_id: int, follow: bool, failed: bool, tasks: Sequence[str]) -> None:
-    """Print what the ended tasks of a run wrote, with their errors and traces.
+    """Print what the tasks of a run wrote, with their errors and traces.
 
-    The Jobs API has the log of a task only once the task has ended. The exit code is 0 for every
-    outcome of the run; with --follow, it is that of the outcome.
+    The Jobs API has the log of a task only once the task has ended. The local workspace has it at
+    once. The exit code is 0 for every outcome of the run; with --follow, it is that of the outcome.
     """
     handle = get_handle(key)
-    printer = LogPrinter(handle, run_id, only_failed=failed, only=tasks)
     run = handle.get_run(run_id)
     if tasks:
         validate_task_keys(tasks, [task.task_key for task in run.tasks or ()], handle.key)
+    printer = LogPrinter(handle, run_id, only_failed=failed, only=tasks)
     if not follow:
-        printer.print_ended(run.tasks)
+        printer.print_ended(run)
         return
     try:
-        for status in handle.watch(run_id):
-            printer.print_ended(status.run.tasks)
+        for status in printer.follow():
+            printer.print_ended(status.run)
     except KeyboardInterrupt:
         print_progress(f"Interrupted. Run {run_id} continues.")
         raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
@@ -57,7 +66,7 @@ def logs(key: str | None, run_id: int, follow: bool, failed: bool, tasks: Sequen
 
 
 class LogPrinter:
-    """Prints the log of each task once, after the task has ended.
+    """Prints the log of each task once, after the task has ended or while it runs.
 
     :param only: the keys of the tasks to print; by default all.
     """
@@ -70,20 +79,39 @@ class LogPrinter:
         self._only_failed = only_failed
         self._only = only
         self._printed: set[int] = set()
+        self._live = LiveLogs(handle, run_id, get_state().clock)
 
-    def print_ended(self, tasks: Iterable[RunTask] | None) -> None:
+    def follow(self) -> Iterator[RunStatus]:
+        """Yield the states of the run until its end, and print the logs that grow meanwhile."""
+        if self._only_failed or not self._live.is_supported():
+            yield from self._handle.watch(self._run_id)
+            return
+        for status in self._live.poll():
+            for task in status.run.tasks or ():
+                if self._is_wanted(task):
+                    self._live.print_new(task, len(status.run.tasks or ()))
+            yield status
+
+    def print_ended(self, run: Run) -> None:
         """Print the logs of the tasks that have ended since the last call."""
         ended = [
             task
-            for task in select_last_attempts(tasks)
-            if task.end_time and task.run_id not in self._printed and self._is_wanted(task)
+            for task in select_last_attempts(run.tasks)
+            if has_ended(task) and task.run_id not in self._printed and self._is_wanted(task)
         ]
         if not ended:
             return
-        outputs = self._handle.get_outputs(self._run_id, tasks=[task.task_key for task in ended])
+        keys = [task.task_key for task in ended]
+        outputs = cached_reads_of(self._handle).get_outputs(self._run_id, keys)
+        outputs = redact_outputs(outputs, self._handle.job.secret_overrides)
+        loops = read_loops(self._handle, run, keys)
         for task in sorted(ended, key=lambda task: task.end_time or 0):
             self._printed.add(task.run_id or 0)
-            print_output("\n".join(format_task_log(task, outputs[task.task_key])))
+            output, printed = outputs[task.task_key], self._live.printed_of(task)
+            if printed is not None:
+                output = {**output, "logs": ""}
+            loop = loops.get(task.task_key)
+            print_output("\n".join(format_task_log(task, output, loop, printed=printed or "")))
 
     def _is_wanted(self, task: RunTask) -> bool:
         if self._only and task.task_key not in self._only:

@@ -18,12 +18,12 @@ from .formatting import (
     final_duration,
     format_explanation,
     format_jobs,
-    format_outputs,
     format_run,
     format_runs,
 )
 from .handles import get_handle, get_state
 from .local import is_workspace_available
+from .loops import list_loops, read_loops
 from .options import (
     document_option,
     key_argument,
@@ -42,6 +42,7 @@ from .output import (
     print_warning,
     table_width,
 )
+from .output_text import format_loop, format_outputs
 from .pages import find_run_url, open_run_page
 
 if TYPE_CHECKING:
@@ -154,6 +155,8 @@ def show(key: str | None, run_id: int, web: bool, as_json: bool) -> None:
         return
     run = handle.get_run(run_id)
     lines = _format_run(handle, run)
+    for key, iterations in list_loops(handle, run).items():
+        lines += ["", f"Iterations of {key}:", *format_loop(iterations, table_width())]
     if has_ended(run) and outcome_of(run) not in SUCCESSES:
         lines += ["", *format_explanation(handle.explain(run_id))]
     print_result("\n".join(lines))
@@ -194,15 +197,17 @@ def _format_run(handle: JobHandle, run: Run | BaseRun) -> list[str]:
 @task_option
 @output_option
 def output(key: str | None, run_id: int, tasks: Sequence[str], as_json: bool) -> None:
-    """Print the output of a run's tasks.
+    """Print what a run's tasks printed and returned.
 
-    This is the result of a notebook, or the logs of a script.
+    A notebook has its printed text and its exit value, a script its log, and a SQL file its rows.
+    A for-each task has all of that for each iteration.
     """
     handle = get_handle(key)
+    documents = cached_reads_of(handle).get_outputs(run_id, tasks)
+    documents = redact_outputs(documents, handle.job.secret_overrides)
     if as_json:
-        documents = cached_reads_of(handle).get_outputs(run_id, tasks)
-        print_document(redact_outputs(documents, handle.job.secret_overrides))
+        print_document(documents)
         return
-    outputs = handle.get_outputs(run_id, tasks=tasks)
-    for text in format_outputs(handle.get_run(run_id).tasks, outputs):
+    run = handle.get_run(run_id)
+    for text in format_outputs(run.tasks, documents, read_loops(handle, run, documents)):
         print_output(text)

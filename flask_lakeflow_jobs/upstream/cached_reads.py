@@ -6,8 +6,20 @@ import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..errors import InvalidRequest, NotAllowed, RunNotFound, UpstreamError, quote
+from ..runs.attempts import find_attempt
+from ..runs.iterations import Iteration, list_iterations
+from ..runs.logs import LogPart
+from ..runs.notebook_export import extract_output
 from ..runs.outcome import has_ended
-from .outputs import Output, OutputPage, Waiting, read_concurrently, read_output_page
+from .outputs import (
+    Output,
+    OutputPage,
+    Waiting,
+    read_concurrently,
+    read_or_explain,
+    read_output_page,
+)
 from .read_cache import CachedResponse, CacheKey
 
 if TYPE_CHECKING:
@@ -115,6 +127,34 @@ class CachedReads:
             lambda _: is_final,
         )
 
+    def get_whole_output(self, task: RunTask | Run) -> CachedResponse:
+        """Return the output of one task; that of an ended notebook with its printed text.
+
+        The text is in ``logs`` and ``logs_truncated``, as that of a script.
+        """
+        task_run_id, is_final = int(task.run_id or 0), has_ended(task)
+        output = self.get_task_output(task_run_id, is_final=is_final)
+        if not is_final or getattr(task, "notebook_task", None) is None or "logs" in output.value:
+            return output
+        printed = self._read(
+            f"printed:{task_run_id}", lambda: self._read_printed(task_run_id), lambda _: True
+        )
+        return output._replace(value={**output.value, **printed.value}, texts=None)
+
+    def _read_printed(self, task_run_id: int) -> dict[str, Any]:
+        try:
+            views = self._calls.export_notebook(task_run_id).get("views") or ()
+        except (NotAllowed, RunNotFound, UpstreamError):  # the rest of the output is worth having
+            return {}
+        pages = [view["content"] for view in views if isinstance(view.get("content"), str)]
+        found = [output for page in pages if (output := extract_output(page)) is not None]
+        if not found:
+            return {}
+        return {
+            "logs": "".join(text for text, _ in found),
+            "logs_truncated": any(is_truncated for _, is_truncated in found),
+        }
+
     def get_output_page(
         self,
         run_id: int,
@@ -152,13 +192,86 @@ class CachedReads:
         return read_concurrently(read, items, Waiting(self._upstream.read_policy.timeout))
 
     def read_output(self, task: RunTask) -> RunOutput:
-        """Return the output of one task."""
-        return self._upstream.parse_output(self._get_output_of(task))
+        """Return the output of one task, as the Jobs API has it."""
+        output = self.get_task_output(int(task.run_id or 0), is_final=has_ended(task))
+        return self._upstream.parse_output(output.copy_value())
 
     def read_iterations(self, task: RunTask) -> Sequence[RunTask]:
         """Return the iterations of a for-each task, with all their attempts."""
-        run = self._upstream.parse_run(self.get_run(int(task.run_id or 0)).value)
-        return run.iterations or []
+        return self._upstream.parse_run(self.get_iterations(task).value).iterations or []
+
+    def get_iterations(self, task: RunTask) -> CachedResponse:
+        """Return the run of a for-each task, with its iterations and their parameters."""
+        task_run_id = int(task.run_id or 0)
+        return self._read(
+            f"iterations:{task_run_id}",
+            lambda: self._calls.get_run(task_run_id, resolved=True).document,
+            has_ended,
+        )
+
+    def find_task(self, run_id: int, task: str | int, attempt: int | None = None) -> RunTask:
+        """Return an attempt of a task of a run.
+
+        :param task: the key of the task; or the run id of an attempt or of an iteration.
+        :param attempt: counted from 1; by default the last one.
+        :raises RunNotFound: the run does not exist, or belongs to another job.
+        :raises InvalidRequest: the run has no such task or attempt.
+        """
+        tasks = self._upstream.parse_run(self.get_run(run_id).value).tasks or []
+        if isinstance(task, str):
+            return find_attempt(tasks, task, attempt)
+        found = [each for each in tasks if each.run_id == task]
+        loops = [each for each in tasks if each.for_each_task and each.run_id]
+        for loop in [] if found else loops:
+            found += [each for each in self.read_iterations(loop) if each.run_id == task]
+        if not found:
+            raise InvalidRequest(f"Run {run_id} has no task with the id {task}.")
+        return found[0]
+
+    def find_loop(self, run_id: int, task: str) -> RunTask:
+        """Return the last attempt of a for-each task.
+
+        :raises RunNotFound: the run does not exist, or belongs to another job.
+        :raises InvalidRequest: the run has no such for-each task.
+        """
+        loop = self.find_task(run_id, task)
+        if loop.for_each_task is None:
+            raise InvalidRequest(f"The task {quote(task)} is no for-each task.")
+        return loop
+
+    def list_iterations(self, loop: RunTask) -> list[Iteration]:
+        """Return the iterations of a for-each task with all their attempts, in order."""
+        return list_iterations(self.get_iterations(loop).value, self._job.secret_overrides)
+
+    def get_iteration_outputs(
+        self, loop: RunTask, iterations: Sequence[Iteration]
+    ) -> dict[int, Output]:
+        """Return the outputs of ended iterations by the run ids of their attempts.
+
+        :raises UpstreamTimeout: the time is up.
+        """
+        wanted = {each.run_id for each in iterations}
+        ended = [
+            each for each in self.read_iterations(loop) if each.run_id in wanted and has_ended(each)
+        ]
+        waiting = Waiting(self._upstream.read_policy.timeout)
+        outputs = read_concurrently(
+            lambda task: read_or_explain(task, self._get_output_of), ended, waiting
+        )
+        return {int(task.run_id or 0): output for task, output in zip(ended, outputs, strict=True)}
+
+    def read_log(self, task: RunTask, offset: int, limit: int) -> LogPart:
+        """Return a part of a task's log.
+
+        :param offset: of the first byte; a negative one counts from the end.
+        :param limit: bytes.
+        """
+        part = self._calls.get_log_part(int(task.run_id or 0), offset, limit)
+        if part is not None:
+            return LogPart.from_local(part)
+        if not has_ended(task):
+            return LogPart()
+        return LogPart.from_whole(self._get_output_of(task).get("logs") or "", offset, limit)
 
     def poll(self, run_id: int) -> ApiResponse[Run]:
         """Read a run from the workspace, and store it in the cache.
@@ -172,8 +285,7 @@ class CachedReads:
         return run
 
     def _get_output_of(self, task: RunTask | Run) -> Output:
-        response = self.get_task_output(int(task.run_id or 0), is_final=has_ended(task))
-        output: Output = response.copy_value()
+        output: Output = self.get_whole_output(task).copy_value()
         return output
 
     def _read(

@@ -19,10 +19,10 @@ from databricks.sdk.service.jobs import (
 )
 from databricks.sdk.service.jobs import Job as SdkJob
 
-from ..errors import JobNotFound, LakeflowJobsError, RunNotFound
+from ..errors import JobNotFound, LakeflowJobsError, RunNotFound, UpstreamError
 from .calls import MAX_CONCURRENT_CALLS, Call, CallResources, RetryPolicy
 from .clients import Clients, NotRetried, WorkspaceAddress
-from .error_mapping import ErrorContext, translate
+from .error_mapping import NO_ENDPOINT, ErrorContext, translate
 from .jobs_api import (
     RUNS_PER_PAGE,
     ApiResponse,
@@ -129,13 +129,20 @@ class BoundUpstream:
         """
         return self._read("get_job", lambda api: api.get_job(self._job.job_id))
 
-    def get_run(self, run_id: int, *, history: bool = False) -> ApiResponse[Run]:
+    def get_run(
+        self, run_id: int, *, history: bool = False, resolved: bool = False
+    ) -> ApiResponse[Run]:
         """Return a run with all its tasks.
 
         :param history: include its repairs.
+        :param resolved: include the values of the tasks' parameters.
         :raises RunNotFound: the run does not exist, or belongs to another job.
         """
-        run = self._read("get_run", lambda api: api.get_run(run_id, history=history), run_id=run_id)
+        run = self._read(
+            "get_run",
+            lambda api: api.get_run(run_id, history=history, resolved=resolved),
+            run_id=run_id,
+        )
         return self._check_job_of(run)
 
     def get_run_and_server_time(self, run_id: int) -> tuple[ApiResponse[Run], float | None]:
@@ -179,6 +186,24 @@ class BoundUpstream:
         return self._read(
             "get_run_output", lambda api: api.get_task_output(task_run_id), run_id=task_run_id
         )
+
+    def export_notebook(self, task_run_id: int) -> dict[str, Any]:
+        """Return what ``runs/export`` returns of the run of a notebook.
+
+        :param task_run_id: the run id of the task, not of the job's run.
+        """
+        return self._read("export_run", lambda api: api.export_notebook(task_run_id))
+
+    def get_log_part(self, task_run_id: int, offset: int, limit: int) -> dict[str, Any] | None:
+        """Return a part of a task's log; ``None`` if the workspace is not the local one."""
+        try:
+            return self._read(
+                "get_log_part", lambda api: api.get_log_part(task_run_id, offset, limit)
+            )
+        except UpstreamError as error:
+            if error.upstream_code == NO_ENDPOINT:  # another Jobs API on this machine
+                return None
+            raise
 
     def get_permissions(self) -> JobPermissions:
         """Return the permissions on the job.

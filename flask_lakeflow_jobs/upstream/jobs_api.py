@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from urllib.parse import urlsplit
 
 from databricks.sdk.service.jobs import (
     BaseRun,
@@ -35,6 +36,9 @@ RUNS_PER_PAGE = 25
 #: Source: Databricks REST API, Jobs 2.2.
 PAGED_RUN_FIELDS = ("tasks", "iterations", "job_clusters", "job_parameters", "repair_history")
 PAGED_SETTINGS_FIELDS = ("tasks", "job_clusters", "parameters", "environments")
+
+#: Where the local workspace may be.
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True)
@@ -70,15 +74,22 @@ class JobsApiClient:
             _extend(settings, page.get("settings") or {}, PAGED_SETTINGS_FIELDS)
         return _parse({**first, "settings": settings}, Job.from_dict, "job_id")
 
-    def get_run(self, run_id: int, *, history: bool = False) -> ApiResponse[Run]:
+    def get_run(
+        self, run_id: int, *, history: bool = False, resolved: bool = False
+    ) -> ApiResponse[Run]:
         """Return a run with all its tasks.
 
         :param history: include its repairs.
+        :param resolved: include the values of the tasks' parameters.
         """
 
         def get_page(token: str | None) -> dict[str, Any]:
             return self._get(
-                "runs/get", run_id=run_id, include_history=history or None, page_token=token
+                "runs/get",
+                run_id=run_id,
+                include_history=history or None,
+                include_resolved_values=resolved or None,
+                page_token=token,
             )
 
         run = get_page(None)
@@ -128,6 +139,20 @@ class JobsApiClient:
         :param task_run_id: the run id of the task, not of the job's run.
         """
         return _parse(self._get("runs/get-output", run_id=task_run_id), RunOutput.from_dict)
+
+    def export_notebook(self, task_run_id: int) -> dict[str, Any]:
+        """Return the code of a notebook's run and its output, as HTML pages under ``views``."""
+        return self._get("runs/export", run_id=task_run_id, views_to_export="CODE")
+
+    def get_log_part(self, task_run_id: int, offset: int, limit: int) -> dict[str, Any] | None:
+        """Return a part of a task's log from the local workspace; ``None`` from any other.
+
+        Only a workspace on this machine is asked: the Jobs API has no such call.
+        """
+        if urlsplit(self._client.config.host or "").hostname not in LOOPBACK_HOSTS:
+            return None
+        query = {"run_id": task_run_id, "offset": offset, "limit": limit}
+        return self._do("/api/local/task-log", query, [])
 
     def get_permissions(self, job_id: int) -> JobPermissions:
         """Return the permissions on a job."""
@@ -188,10 +213,15 @@ class JobsApiClient:
 
     def _get(self, path: str, response_headers: Sequence[str] = (), **query: Any) -> dict[str, Any]:
         """Return a page of a response, with some of its headers among its fields."""
+        return self._do(f"/api/2.2/jobs/{path}", query, response_headers)
+
+    def _do(
+        self, path: str, query: Mapping[str, Any], response_headers: Sequence[str]
+    ) -> dict[str, Any]:
         headers = {"Accept": "application/json", **self._workspace_headers}
         page: Any = self._client.api_client.do(
             "GET",
-            f"/api/2.2/jobs/{path}",
+            path,
             query={name: value for name, value in query.items() if value is not None},
             headers=headers,
             response_headers=list(response_headers),

@@ -71,25 +71,26 @@ def read_output_page(
     :raises InvalidRequest: the run has no such task.
     :raises UpstreamTimeout: the time is up.
     """
-
-    def read_or_explain(task: RunTask | Run) -> Output:
-        try:
-            return read(task)
-        except (RunNotFound, UpstreamError) as error:
-            if error.upstream_code not in NO_OUTPUT_CODES:
-                raise
-            return {"info": "The workspace has no output of it."}
-
     attempts = [task for task in select_last_attempts(run.tasks) if task.run_id is not None]
     if not attempts and not tasks and not after:
         ended = [run] if has_ended(run) else []
         return OutputPage(
-            {each.run_name or str(each.run_id): read_or_explain(each) for each in ended}
+            {each.run_name or str(each.run_id): read_or_explain(each, read) for each in ended}
         )
     chosen, next_after = _select_page(attempts, tasks, after)
-    outputs = read_concurrently(read_or_explain, chosen, waiting)
+    outputs = read_concurrently(lambda task: read_or_explain(task, read), chosen, waiting)
     by_key = {task.task_key: output for task, output in zip(chosen, outputs, strict=True)}
     return OutputPage(by_key, next_after)
+
+
+def read_or_explain(task: T, read: Callable[[T], Output]) -> Output:
+    """Return the output of a task; if the workspace has none, its ``info`` says so."""
+    try:
+        return read(task)
+    except (RunNotFound, UpstreamError) as error:
+        if error.upstream_code not in NO_OUTPUT_CODES:
+            raise
+        return {"info": "The workspace has no output of it."}
 
 
 def _select_page(

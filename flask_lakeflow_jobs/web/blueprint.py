@@ -14,7 +14,7 @@ from ..clock import Clock
 from ..config.readers import parse_path_prefix
 from ..config.settings import AppSettings
 from ..state import EXTENSION_KEY
-from . import views
+from . import outputs, views
 from .assets import (
     BROWSER_MODULE,
     BROWSER_REQUESTS,
@@ -45,7 +45,9 @@ ROUTES: list[Route] = [
     ("/<key>/runs/<run_id>", views.show_run, ["GET"]),
     ("/<key>/runs/<run_id>", views.cancel_run, ["DELETE"]),
     ("/<key>/runs/<run_id>/actions", views.list_actions, ["GET"]),
-    ("/<key>/runs/<run_id>/output", views.show_output, ["GET"]),
+    ("/<key>/runs/<run_id>/output", outputs.show_output, ["GET"]),
+    ("/<key>/runs/<run_id>/logs", outputs.show_log, ["GET"]),
+    ("/<key>/runs/<run_id>/iterations", outputs.list_iterations, ["GET"]),
     ("/<key>/runs/<run_id>/repair", views.repair_run, ["POST"]),
     ("/<key>/runs/<run_id>/progress", views.report_progress, ["POST"]),
     ("/<key>/runs/<run_id>/stream", views.stream_run, ["GET"]),

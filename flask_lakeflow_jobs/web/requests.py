@@ -7,7 +7,7 @@ import re
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import IO, Any, NoReturn, cast
+from typing import IO, Any, NamedTuple, NoReturn, cast
 
 from flask import Request
 from marshmallow import Schema, ValidationError, fields, validate
@@ -17,6 +17,7 @@ from werkzeug.wsgi import LimitedStream
 from ..concurrency import is_gevent_patched
 from ..errors import InvalidParameters, InvalidRequest, UnsupportedMediaType, quote
 from ..runs.ids import parse_id, parse_run_id
+from ..runs.logs import DEFAULT_PART_BYTES, MAX_PART_BYTES, MIN_PART_BYTES
 from ..text import PROGRESS_TOKEN_PREFIX
 from .csrf import SAFE_METHODS
 
@@ -332,6 +333,49 @@ def read_tasks(request: Request) -> list[str]:
     if len(tasks) > MAX_TASKS:
         raise InvalidRequest(f"Name at most {MAX_TASKS} tasks: ?task=<key>&task=<key>.")
     return tasks
+
+
+class LogRequest(NamedTuple):
+    """The part of a log that a client asks for.
+
+    :param task: the key of the task; or the run id of an attempt or an iteration.
+    :param attempt: counted from 1; ``None``: the last one.
+    """
+
+    task: str | int
+    attempt: int | None
+    offset: int
+    limit: int
+
+
+def read_log_request(request: Request) -> LogRequest:
+    """Read which part of which log a client asks for.
+
+    :raises InvalidRequest: no task is named, or a number is none.
+    """
+    key, task_run_id = request.args.get("task"), request.args.get("taskRunId")
+    if (key is None) == (task_run_id is None):
+        raise InvalidRequest("Name one task: ?task=<key> or ?taskRunId=<id>.")
+    limit = read_number(request, "limit", DEFAULT_PART_BYTES)
+    return LogRequest(
+        parse_run_id(task_run_id) if key is None else key,
+        read_number(request, "attempt", 0) or None,
+        read_number(request, "offset", 0),
+        max(MIN_PART_BYTES, min(MAX_PART_BYTES, limit)),
+    )
+
+
+def read_number(request: Request, name: str, default: int) -> int:
+    """Read a whole number.
+
+    :raises InvalidRequest: it is none.
+    """
+    text = request.args.get(name)
+    if text is None:
+        return default
+    if not re.fullmatch(r"-?[0-9]{1,18}", text, re.ASCII):
+        raise InvalidRequest(f"'{name}' must be a whole number, not {quote(text)}.")
+    return int(text)
 
 
 def check_connection(environ: Mapping[str, Any]) -> None:

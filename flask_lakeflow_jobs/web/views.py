@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
-from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +14,13 @@ from ..globals import current_state
 from ..idempotency import Triggered
 from ..reader import cached_reads_of, subscribe_to
 from ..runs.ids import parse_run_id
-from ..runs.redaction import redact, redact_outputs, summarize_newest_run
+from ..runs.redaction import redact, summarize_newest_run
 from ..runs.triggers import triggers_of
 from ..watching.snapshot import StateId
 from ..watching.subscription import Subscription
 from .auth import app_handle, current_authorizer, progress_handle, request_handle
 from .openapi import build_document
 from .requests import (
-    check_connection,
     read_flag,
     read_idempotency_key,
     read_last_event_id,
@@ -33,7 +31,6 @@ from .requests import (
     read_progress_token,
     read_repair,
     read_streamed_runs,
-    read_tasks,
 )
 from .responses import encode_read, json_response, text_response, with_age
 from .run_list import read_page, read_run_query
@@ -170,21 +167,6 @@ def _respond_with_read(
     view: str, handle: JobHandle, cached: CachedResponse, build: Callable[[], Any]
 ) -> Response:
     return with_age(text_response(encode_read(view, handle.job, cached, build)), cached)
-
-
-def show_output(key: str, run_id: str) -> Response:
-    with request_handle(current_authorizer(), key) as handle:
-        outputs, next_after = cached_reads_of(handle).get_output_page(
-            parse_run_id(run_id),
-            tasks := read_tasks(request),
-            request.args.get("pageToken"),
-            partial(check_connection, request.environ),
-        )
-    response = json_response(redact_outputs(outputs, handle.job.secret_overrides))
-    if next_after is not None:
-        url = url_for(".show_output", key=key, run_id=run_id, task=tasks, pageToken=next_after)
-        response.headers["Link"] = f'<{url}>; rel="next"'  # RFC 8288
-    return response
 
 
 def cancel_run(key: str, run_id: str) -> Response:

@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 import pytest
-from databricks.sdk.service.jobs import RunOutput
 
 from flask_lakeflow_jobs.cli.formatting import (
     final_duration,
@@ -14,10 +13,8 @@ from flask_lakeflow_jobs.cli.formatting import (
     format_error,
     format_explanation,
     format_outcome,
-    format_outputs,
     format_run,
     format_runs,
-    format_task_log,
     format_time,
     join_lines,
 )
@@ -26,69 +23,10 @@ from flask_lakeflow_jobs.requesters import RunAction, RunActions
 from flask_lakeflow_jobs.runs.explanation import Explanation, FailedTask
 from flask_lakeflow_jobs.runs.outcome import Outcome
 from tests import run_documents
-from tests.run_documents import FAILED, SUCCEEDED, Document, task
+from tests.run_documents import FAILED, SUCCEEDED, task
 
 #: 2026-11-24 15:02:01 UTC
 MOMENT = 1_795_532_521_000
-
-
-def output(**fields: Any) -> RunOutput:
-    return RunOutput.from_dict(fields)
-
-
-def output_lines(outputs: dict[str, RunOutput], *tasks: Document) -> list[str]:
-    return format_outputs(run_documents.run(SUCCEEDED, tasks=list(tasks)).tasks, outputs)
-
-
-def test_output_of_a_single_task_has_no_heading() -> None:
-    assert output_lines({"a": output(logs="x\ny\n")}, task("a", SUCCEEDED)) == ["x\ny"]
-
-
-def test_output_of_a_query_is_its_rows() -> None:
-    rows = output(sql_output={"query_output": {}}, info="total\n9\n")
-    assert output_lines({"a": rows}, task("a", SUCCEEDED)) == ["total\n9"]
-
-
-def test_outputs_of_several_tasks_have_headings_in_end_time_order() -> None:
-    outputs = {
-        "a": output(logs="last\n"),
-        "b": output(notebook_output={"result": "first"}, logs="not this"),
-        "c": output(logs=""),
-    }
-    tasks = [task("a", SUCCEEDED, end_time=2), task("b", SUCCEEDED, end_time=1)]
-    assert output_lines(outputs, *tasks) == [
-        *("=======", "Task b:", "first"),
-        *("=======", "Task a:", "last"),
-    ]
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"logs": "x\n", "logs_truncated": True},
-        {"notebook_output": {"result": "x", "truncated": True}},
-    ],
-)
-def test_truncated_output_is_marked(fields: dict[str, Any]) -> None:
-    assert output_lines({"a": output(**fields)}) == ["x\n[truncated]"]
-
-
-def test_other_output_is_json() -> None:
-    (text,) = output_lines({"a": output(run_job_output={"run_id": 5})})
-    assert text == '{\n  "run_id": 5\n}'
-
-
-@pytest.mark.parametrize("fields", [{}, {"notebook_output": {}}, {"logs": ""}])
-def test_empty_output_is_left_out(fields: dict[str, Any]) -> None:
-    assert output_lines({"a": output(**fields)}) == []
-
-
-def test_output_of_a_dbt_task_has_no_credentials() -> None:
-    result = output(
-        dbt_output={"artifacts_link": "https://x", "artifacts_headers": {"k": "secret"}}
-    )
-    assert "secret" not in "".join(output_lines({"a": result}))
-    assert "https://x" in "".join(output_lines({"a": result}))
 
 
 def explanation_lines(**fields: Any) -> list[str]:
@@ -262,19 +200,3 @@ def test_final_duration_of_an_active_run_is_none() -> None:
 def test_join_lines_removes_line_breaks() -> None:
     assert join_lines(" a\n\tb \r\n") == "a b"
     assert join_lines(None) == ""
-
-
-@pytest.mark.parametrize(
-    ("output", "lines"),
-    [
-        (RunOutput(logs="12 rows\n"), ["12 rows"]),
-        (RunOutput(), []),
-        (RunOutput(error="E: x", error_trace="Trace\nE: x\n"), ["Trace\nE: x"]),
-        (RunOutput(logs="one\n", error="E: x"), ["one", "E: x"]),
-    ],
-)
-def test_task_log_has_the_output_and_the_error_once(output: RunOutput, lines: list[str]) -> None:
-    load = run_documents.sdk_task(task("load", FAILED, attempt_number=1, run_duration=1500))
-    heading, *rest = format_task_log(load, output)
-    assert click.unstyle(heading) == "=== load: FAILED, attempt 2 after 1.5 s"
-    assert rest == lines

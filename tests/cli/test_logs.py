@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.cli.conftest import RunFlask, start_run
+from pathlib import Path
+
+from tests.cli.conftest import RunFlask, StartFlask, start_run
 
 
 def headings(text: str) -> list[str]:
@@ -43,3 +45,28 @@ def test_followed_logs_print_each_task_once_and_exit_as_the_run(flask_jobs: RunF
     result = flask_jobs("logs", "broken", run_id, "-f")
     assert result.exit_code == 1
     assert result.stderr.endswith(f"Run {run_id} of broken: FAILED.\n")
+
+
+def test_followed_logs_come_line_by_line_while_a_task_runs(
+    start_flask_jobs: StartFlask, flask_jobs: RunFlask, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    run_id = start_run(flask_jobs, "held", "-p", f"gate={gate}")
+    process = start_flask_jobs("logs", "held", run_id, "-f")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "waiting\n"
+    gate.touch()
+    assert process.stdout.read().splitlines()[0].startswith("=== wait: SUCCEEDED after ")
+    assert process.wait() == 0
+
+
+def test_logs_of_a_for_each_task_have_its_iterations(flask_jobs: RunFlask) -> None:
+    run_id = str(flask_jobs("run", "each", "--json").document["runId"])
+    lines = flask_jobs("logs", "each", run_id).stdout.splitlines()
+    assert lines[1].split()[:2] == ["ITERATION", "OUTCOME"]
+    assert [line.split()[-1] for line in lines[2:4]] == ["north", "south"]
+    at = lines.index("--- iteration 1: north")
+    assert lines[at + 1 : at + 3] == ["Reading north", "north: 12 rows"]
+    assert lines.count("ValueError: no such region") == 1
+    shown = flask_jobs("show", "each", run_id).stdout
+    assert "\nIterations of loop:\nITERATION " in shown

@@ -105,6 +105,14 @@ class Client:
             if task.run_id is not None
         }
 
+    def rows(self, run: Run, key: str) -> list[list[str | None]]:
+        """Return the columns and the rows of a SQL task, which older SDKs do not know."""
+        task = next(each for each in run.tasks or [] if each.task_key == key)
+        path = f"/api/2.2/jobs/runs/get-output?run_id={task.run_id}"
+        result = self.http("GET", path)[1]["sql_output"]["file_output"]["query_result"]
+        rows = [[value.get("string_value") for value in row["values"]] for row in result["rows"]]
+        return [[column["name"] for column in result["columns"]], *rows]
+
     def http(
         self,
         method: str,

@@ -255,6 +255,8 @@ def test_responses_match_the_document(make_app: MakeApp, run_gate: RunGate) -> N
     with app.app_context():
         run_id = current_jobs["failing"].run_now().run_id
         current_jobs["failing"].wait(run_id)
+        looped = current_jobs["repeated"].run_now().run_id
+        current_jobs["repeated"].wait(looped)
         going = current_jobs["gated"].run_now(run_gate.params).run_id
 
     for path, url, method in (
@@ -276,6 +278,9 @@ def test_responses_match_the_document(make_app: MakeApp, run_gate: RunGate) -> N
         ("/{key}/runs/{run_id}", "failing/runs/zero", "get"),
         ("/{key}/runs/{run_id}/actions", f"failing/runs/{run_id}/actions", "get"),
         ("/{key}/runs/{run_id}/output", f"failing/runs/{run_id}/output", "get"),
+        ("/{key}/runs/{run_id}/logs", f"failing/runs/{run_id}/logs?task=broken", "get"),
+        ("/{key}/runs/{run_id}/logs", f"failing/runs/{run_id}/logs", "get"),
+        ("/{key}/runs/{run_id}/iterations", f"repeated/runs/{looped}/iterations?task=loop", "get"),
         ("/{key}/runs/{run_id}/stream", f"failing/runs/{run_id}/stream", "get"),
         ("/{key}/runs/{run_id}/repair", f"failing/runs/{run_id}/repair", "post"),
         ("/{key}/runs/{run_id}/repair", f"gated/runs/{going}/repair", "post"),

@@ -14,7 +14,8 @@ from flask.testing import FlaskClient
 from marshmallow import Schema, fields, validate
 
 from flask_lakeflow_jobs import current_jobs
-from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, hash_token
+from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, Refusal, hash_token
+from flask_lakeflow_jobs.web import outputs
 from tests.conftest import MakeApp
 from tests.support import ALICE, RunGate, on_behalf_of
 
@@ -49,6 +50,11 @@ def _with_many_tasks(exchange: Exchange) -> None:
         {**only, "task_key": f"t{number}", "run_id": 10**12 + number} for number in range(150)
     ]
     exchange.respond(dataclasses.replace(reply, body=json.dumps(document).encode()))
+
+
+def _without_views(exchange: Exchange) -> None:
+    reply = exchange.forward()
+    exchange.respond(dataclasses.replace(reply, body=b'{"views": [{"content": "<p>"}]}'))
 
 
 class TestTrigger:
@@ -219,12 +225,12 @@ class TestOutput:
     ) -> None:
         run_id = run_to_end("failing")
 
-        outputs = client.get(f"/api/jobs/failing/runs/{run_id}/output").get_json()
+        found = client.get(f"/api/jobs/failing/runs/{run_id}/output").get_json()
 
-        assert set(outputs) == {"fine", "broken", "after"}
-        assert outputs["fine"]["logs"] == "fine\n"
-        assert outputs["broken"]["error"] == "ValueError: the boat is leaking"
-        assert outputs["broken"]["logs"].startswith("about to launch\n")
+        assert set(found) == {"fine", "broken", "after"}
+        assert found["fine"]["logs"] == "fine\n"
+        assert found["broken"]["error"] == "ValueError: the boat is leaking"
+        assert found["broken"]["logs"].startswith("about to launch\n")
 
     def test_output_of_a_run_without_tasks_is_empty(
         self, make_app: MakeApp, run_to_end: RunToEnd, fault_proxy: FaultyWorkspace
@@ -264,6 +270,103 @@ class TestOutput:
         assert set(client.get(f"{url}?task=broken").get_json()) == {"broken"}
         assert len(fault_proxy.find_requests("GET", "runs/get-output")) == 1
         assert client.get(f"{url}?task=nothing").status_code == 400
+
+    def test_output_of_a_notebook_has_its_printed_text(
+        self, client: FlaskClient, run_to_end: RunToEnd, fault_proxy: FaultyWorkspace
+    ) -> None:
+        run_id = run_to_end("greeting")
+        url = f"/api/jobs/greeting/runs/{run_id}/output"
+        output = client.get(url).get_json()["greet"]
+        assert output["logs"] == "hello\n"
+        assert output["notebook_output"]["result"] == '{"who": "world"}'
+        client.get(url)
+        assert len(fault_proxy.find_requests("GET", "runs/export")) == 1
+
+    @pytest.mark.parametrize("fault", [Refusal(403, "PERMISSION_DENIED"), _without_views])
+    def test_output_of_a_notebook_without_its_page_has_the_rest(
+        self,
+        client: FlaskClient,
+        run_to_end: RunToEnd,
+        fault_proxy: FaultyWorkspace,
+        fault: Callable[[Exchange], None],
+    ) -> None:
+        run_id = run_to_end("greeting")
+        fault_proxy.fail(fault, path="runs/export")
+        output = client.get(f"/api/jobs/greeting/runs/{run_id}/output").get_json()["greet"]
+        assert "logs" not in output
+        assert output["notebook_output"]["result"] == '{"who": "world"}'
+
+
+class TestLogs:
+    def test_log_of_a_task_comes_from_an_offset(
+        self, client: FlaskClient, run_to_end: RunToEnd, end: str
+    ) -> None:
+        run_id = run_to_end("failing")
+        url = f"/api/jobs/failing/runs/{run_id}/logs{end}"
+        first = client.get(f"{url}?task=broken&attempt=1").get_json()
+        assert first["text"].startswith("about to launch\n")
+        assert (first["isFinal"], first["isLive"], first["line"]) == (True, True, 1)
+        rest = client.get(f"{url}?task=broken&offset={len('about to launch') + 1}").get_json()
+        assert "about to launch\n" + rest["text"] == first["text"]
+        assert rest["line"] == 2
+
+    def test_log_of_another_workspace_comes_after_the_end(
+        self, app: Flask, client: FlaskClient, fault_proxy: FaultyWorkspace, run_gate: RunGate
+    ) -> None:
+        fault_proxy.fail(Refusal(404, "ENDPOINT_NOT_FOUND"), path="task-log")
+        with app.app_context():
+            run_id = current_jobs["gated"].run_now(run_gate.params).run_id
+            url = f"/api/jobs/gated/runs/{run_id}/logs?task=wait"
+            active = client.get(url).get_json()
+            assert (active["text"], active["isLive"], active["isFinal"]) == ("", False, False)
+            run_gate.open()
+            current_jobs["gated"].wait(run_id)
+        ended = client.get(url).get_json()
+        assert (ended["isLive"], ended["isFinal"]) == (False, True)
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "",
+            "task=only&taskRunId=1",
+            "task=other",
+            "taskRunId=7",
+            "task=only&offset=x",
+            "taskRunId=a",
+        ],
+    )
+    def test_log_of_no_task_is_400(
+        self, client: FlaskClient, run_to_end: RunToEnd, query: str
+    ) -> None:
+        response = client.get(f"/api/jobs/quick/runs/{run_to_end('quick')}/logs?{query}")
+        assert response.status_code == 400
+
+    def test_iterations_have_inputs_outputs_and_logs(
+        self, client: FlaskClient, run_to_end: RunToEnd, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(outputs, "ITERATIONS_PER_PAGE", 2)
+        run_id = run_to_end("repeated")
+        url = f"/api/jobs/repeated/runs/{run_id}"
+        page = client.get(f"{url}/iterations?task=loop").get_json()
+        second = client.get(f"{url}/iterations?task=loop&pageToken={page['nextPageToken']}")
+        assert second.get_json()["nextPageToken"] is None
+        found = page["iterations"] + second.get_json()["iterations"]
+        assert [(each["iteration"], each["input"], each["outcome"]) for each in found] == [
+            (1, "fine", "succeeded"),
+            (2, "broken", "failed"),
+            (3, "fine", "succeeded"),
+        ]
+        assert "ValueError" in found[1]["output"]["error"]
+        log = client.get(f"{url}/logs?taskRunId={found[1]['taskRunId']}").get_json()
+        assert log["text"] == found[1]["output"]["logs"]
+        assert client.get(f"{url}/iterations").status_code == 400
+
+    def test_iterations_of_another_task_are_400(
+        self, client: FlaskClient, run_to_end: RunToEnd
+    ) -> None:
+        run_id = run_to_end("quick")
+        url = f"/api/jobs/quick/runs/{run_id}/iterations?task=only"
+        assert "is no for-each task" in client.get(url).get_json()["detail"]
 
 
 class TestCancel:

@@ -5,8 +5,11 @@ The first two need no token, so they contain only their own address.
 
 from __future__ import annotations
 
+import base64
+import json
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -47,7 +50,10 @@ def render_run_page(job_id: str, run_id: str) -> str:
 
 
 def render_notebook(name: str, source: str, output: dict[str, Any], title: str) -> str:
-    """Render the code of a notebook, what it printed and how it ended."""
+    """Render the code of a notebook, what it printed and how it ended.
+
+    Like the page of the service, it also has all of that as a model for programs.
+    """
     parts = [("Code", source)]
     parts += [
         (label, output[key])
@@ -60,5 +66,23 @@ def render_notebook(name: str, source: str, output: dict[str, Any], title: str) 
     return (
         '<!DOCTYPE html>\n<html>\n<head><meta charset="utf-8">'
         f"<title>{escape(name)}</title></head>\n"
-        f"<body>\n<h1>{escape(title)}</h1>\n{sections}\n</body>\n</html>\n"
+        f"<body>\n<h1>{escape(title)}</h1>\n{sections}\n"
+        f"<script>var __DATABRICKS_NOTEBOOK_MODEL = '{_encode_model(name, source, output)}';"
+        "</script>\n</body>\n</html>\n"
     )
+
+
+def _encode_model(name: str, source: str, output: dict[str, Any]) -> str:
+    """Return the model of a notebook that was run as one command, encoded as the service does."""
+    printed = {"type": "ansi", "data": output.get("logs", "")}
+    command = {
+        "version": "CommandV1",
+        "command": source,
+        "position": 1.0,
+        "state": "error" if "error" in output else "finished",
+        "errorSummary": output.get("error"),
+        "error": output.get("error_trace"),
+        "results": {"type": "listResults", "data": [printed] if printed["data"] else []},
+    }
+    model = {"version": "NotebookV1", "name": name, "commands": [command]}
+    return base64.b64encode(quote(json.dumps(model)).encode()).decode()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 
 from ..engine.engine import Engine
 from ..engine.events import RunRequest
 from ..engine.files import FileMissing, WorkspaceFiles
+from ..engine.log_parts import DEFAULT_PART_BYTES, MAX_PART_BYTES, MIN_PART_BYTES
 from ..errors import ApiError, InvalidParameterValue, InvalidState
 from ..model import JobRun, Settings, TaskRun
 from ..registry import Registry
@@ -101,6 +103,15 @@ class RunEndpoints:
         with self._unit_of_work.exclusive():
             run, task = self._find_single_task(request)
             return self._serializer.serialize_output(run, task, self._engine.output_of(task))
+
+    def get_log(self, request: Request) -> Json:
+        """``/api/local/task-log``: a part of the log of an attempt. The service has none."""
+        offset = request.read_int("offset") or 0
+        limit = request.read_int("limit") or DEFAULT_PART_BYTES
+        limit = max(MIN_PART_BYTES, min(limit, MAX_PART_BYTES))
+        with self._unit_of_work.exclusive():
+            _, task = self._find_single_task(request)
+            return asdict(self._engine.read_log_part(task, offset, limit))
 
     def export(self, request: Request) -> Json:
         """``jobs/runs/export``: the code of a notebook and its output."""

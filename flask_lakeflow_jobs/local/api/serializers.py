@@ -177,9 +177,7 @@ class RunSerializer:
         if "nested_run_id" in output:
             shape["run_job_output"] = {"run_id": output["nested_run_id"]}
         if "sql_task" in task.spec:
-            shape["sql_output"] = {"query_output": {}}
-            # The service returns a link to the rows; here they are part of the response.
-            shape["info"] = output.get("logs", "")
+            shape["sql_output"] = {"file_output": _serialize_rows(output.get("query_result"))}
         shape |= {key: output[key] for key in ("error", "error_trace") if key in output}
         if task.state.result == "FAILED":
             shape.setdefault("error", task.state.message)
@@ -195,6 +193,22 @@ class RunSerializer:
             "start_time": item.start_time,
             "end_time": item.end_time,
         }
+
+
+def _serialize_rows(result: Json | None) -> Json:
+    """Convert the rows of a SQL file to ``SqlTaskSqlFileOutput`` of databricks-sdk."""
+    if result is None:
+        return {}
+    return {
+        "query_result": {
+            "columns": [{"name": name} for name in result["columns"]],
+            "rows": [
+                {"values": [{} if value is None else {"string_value": value} for value in row]}
+                for row in result["rows"]
+            ],
+            "truncated": result["truncated"],
+        }
+    }
 
 
 def _work_of(run: JobRun) -> int:

@@ -35,6 +35,7 @@ from .events import (
 )
 from .files import WorkspaceFiles
 from .limits import RunLimits
+from .log_parts import LogPart, read_stored
 from .task_runner import TaskRunner
 from .work import CannotRun, NestedRun
 
@@ -129,6 +130,13 @@ class Engine:
         if task.state.is_terminal:
             return output | self._unit_of_work.load_output(task)
         return output | self._task_runner.output_of(task)
+
+    def read_log_part(self, task: TaskRun, offset: int, limit: int) -> LogPart:
+        """Return a part of the log of an attempt, or of its log so far."""
+        if not task.state.is_terminal:
+            return self._task_runner.read_log_part(task, offset, limit)
+        output = self._unit_of_work.load_output(task)
+        return read_stored(output.get("logs", ""), output.get("logs_start", 0), offset, limit)
 
     def close(self) -> None:
         """Kill all processes. Active runs are marked as lost at the next start."""

@@ -107,7 +107,8 @@ def simulate(simulation: dict[str, Any], task: TaskRun) -> SimulatedWork:
     state = SIMULATED_RESULTS[results]
     output: dict[str, Any] = {}
     if "output" in fields:
-        output = {"result": str(fields["output"]), "logs": str(fields["output"])}
+        place = "result" if "notebook_task" in task.spec else "logs"
+        output = {place: str(fields["output"])}
     if state.result == "FAILED":
         output["error"] = output["error_trace"] = fields.get("error", state.message)
     return SimulatedWork(seconds, state, output, fields.get("values", {}))

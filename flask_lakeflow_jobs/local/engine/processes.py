@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .log_parts import LogPart, position_of_stored, read_growing
 from .redaction import SecretRedactor
 
 #: The part of a task's logs and of a notebook's result that the Jobs API returns.
@@ -31,11 +32,13 @@ class Exit:
 
     :param outcome: the result file: ``result``, or ``error`` and ``error_trace``; ``values``.
     :param logs: the last part of the output.
+    :param logs_start: its position, see :func:`.position_of_stored`.
     """
 
     outcome: dict[str, Any]
     logs: str
     logs_truncated: bool
+    logs_start: int = 0
 
 
 class Lifeline:
@@ -107,7 +110,11 @@ class TaskProcess:
 
     def read_logs(self) -> tuple[str, bool]:
         """Return the last part of the output, and whether it is truncated."""
-        return _read_tail(self._folder / "log", self._redactor, has_ended=False)
+        return _read_tail(self._folder / "log", self._redactor, has_ended=False)[:2]
+
+    def read_log_part(self, offset: int, limit: int) -> LogPart:
+        """Return a part of the output so far; see :func:`.read_growing`."""
+        return read_growing(self._folder / "log", self._redactor, offset, limit)
 
     def _signal(self, number: signal.Signals) -> None:
         with self._lock:
@@ -132,8 +139,8 @@ class TaskProcess:
             if self._lifeline is not None:
                 self._lifeline.cut()
         outcome = failure or self._read_outcome()
-        logs, truncated = _read_tail(self._folder / "log", self._redactor, has_ended=True)
-        self._on_exit(Exit(outcome, logs, truncated))
+        tail = _read_tail(self._folder / "log", self._redactor, has_ended=True)
+        self._on_exit(Exit(outcome, *tail))
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _spawn(self) -> bool:
@@ -237,8 +244,8 @@ def _describe_exit(process: subprocess.Popen[bytes] | None) -> str:
     return f"The task's process ended with exit code {code} before the code had finished."
 
 
-def _read_tail(path: Path, redactor: SecretRedactor, *, has_ended: bool) -> tuple[str, bool]:
-    """Return the last 5 MB of a log without secrets, and whether the log is longer."""
+def _read_tail(path: Path, redactor: SecretRedactor, *, has_ended: bool) -> tuple[str, bool, int]:
+    """Return the last 5 MB of a log without secrets, whether it is longer, and their position."""
     try:
         with open(path, "rb") as file:
             size = file.seek(0, os.SEEK_END)
@@ -247,6 +254,6 @@ def _read_tail(path: Path, redactor: SecretRedactor, *, has_ended: bool) -> tupl
             file.seek(start - overlap)
             data = file.read(overlap + MAX_OUTPUT_BYTES)
     except OSError:
-        return "", False
-    text = redactor.redact_log(data, overlap, has_ended=has_ended)
-    return text.decode(errors="replace"), start > 0
+        return "", False, 0
+    text = redactor.redact_log(data, overlap, has_ended=has_ended).decode(errors="replace")
+    return text, start > 0, position_of_stored(text, size, start)

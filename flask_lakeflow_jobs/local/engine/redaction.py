@@ -39,6 +39,18 @@ class SecretRedactor:
             return {key: self.redact(each) for key, each in value.items()}
         return value
 
+    def find(self, data: bytes, *, has_ended: bool) -> list[tuple[int, int]]:
+        """Return where secrets begin and end.
+
+        :param has_ended: whether nothing follows. Otherwise, what may be the beginning of a secret
+            counts too, and ends behind the data.
+        """
+        found = [match.span() for match in self._pattern.finditer(data)]
+        last = found[-1][1] if found else 0
+        if not has_ended and (begun := self._begun_length(data[last:])):
+            found.append((len(data) - begun, len(data) + 1))
+        return found
+
     def redact_log(self, data: bytes, start: int, *, has_ended: bool) -> bytes:
         """Return a log from a position on, without secrets and parts of them.
 

@@ -23,6 +23,7 @@ from .events import (
 )
 from .files import WorkspaceFiles
 from .kinds import TaskContext, build_work, simulate
+from .log_parts import LogPart
 from .processes import MAX_OUTPUT_BYTES, Exit, ProcessPool, TaskProcess
 from .templating import TaskReferences, UnknownReference, resolve
 from .work import CannotRun, ConditionResult, ForEach, NestedRun, ProcessWork, SimulatedWork
@@ -86,6 +87,12 @@ class TaskRunner:
             return {}
         logs, truncated = process.read_logs()
         return {"logs": logs, "logs_truncated": truncated}
+
+    def read_log_part(self, task: TaskRun, offset: int, limit: int) -> LogPart:
+        """Return a part of the log so far of a task that has not ended."""
+        if (process := self._processes.get(task.run_id)) is None:
+            return LogPart("", "", 0, 0, is_final=False, line=1)
+        return process.read_log_part(offset, limit)
 
     def close(self) -> None:
         """Kill all processes."""
@@ -179,7 +186,11 @@ def _build_task_ended(run_id: int, task_id: int, end: Exit, *, is_stopped: bool)
         output["truncated"] = len(encoded) > MAX_OUTPUT_BYTES
         if output["truncated"]:
             output["result"] = encoded[:MAX_OUTPUT_BYTES].decode(errors="ignore")
-    output |= {"logs": end.logs, "logs_truncated": end.logs_truncated}
+    output |= {
+        "logs": end.logs,
+        "logs_truncated": end.logs_truncated,
+        "logs_start": end.logs_start,
+    }
     if is_stopped:
         output = {key: value for key, value in output.items() if not key.startswith("error")}
     state = states.FAILED if "error" in output else states.SUCCESS

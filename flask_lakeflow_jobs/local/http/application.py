@@ -22,6 +22,8 @@ from ..errors import ApiError, MalformedRequest
 _log = logging.getLogger("flask_lakeflow_jobs.local")
 
 _API_PATH = re.compile(r"/api/(2\.[0-2])/(.+)")
+#: What the service does not have is under a path of its own.
+_ADDITIONS = "/api/local/"
 _API_PREFIX = re.compile(r"/api/[0-9.]+(?=/)")
 _RUN_PAGE = re.compile(r"/jobs/([0-9]+)/runs/([0-9]+)")
 _PERMISSIONS = re.compile(r"permissions/jobs/([^/]+)(/permissionLevels)?")
@@ -57,6 +59,9 @@ class Application:
             ("POST", "jobs/runs/cancel-all"): runs.cancel_all,
             ("POST", "jobs/runs/delete"): runs.delete,
             ("GET", "preview/scim/v2/Me"): lambda request: auth.me(),
+        }
+        self._additions: dict[tuple[str, str], Callable[[Request], Any]] = {
+            ("GET", f"{_ADDITIONS}task-log"): runs.get_log,
         }
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -103,16 +108,21 @@ class Application:
         if match := _API_PATH.fullmatch(path):
             version, endpoint = match.groups()
             if handler := self._routes.get((method, endpoint)):
-                fields = _read_json(environ)
-                if method == "GET":
-                    query = environ.get("QUERY_STRING", "")
-                    fields |= dict(parse_qsl(query, keep_blank_values=True))
-                return handler(Request(version, fields))
+                return handler(_read_request(environ, version))
             if method == "GET" and (match := _PERMISSIONS.fullmatch(endpoint)):
                 levels = self._jobs.permission_levels if match[2] else self._jobs.permissions
                 return levels(match[1])
+        if handler := self._additions.get((method, path)):
+            return handler(_read_request(environ, "local"))
         api_path = _API_PREFIX.sub("", path, count=1)
         raise ApiError(404, "ENDPOINT_NOT_FOUND", f"No API found for '{method} {api_path}'")
+
+
+def _read_request(environ: Environ, version: str) -> Request:
+    fields = _read_json(environ)
+    if environ["REQUEST_METHOD"] == "GET":
+        fields |= dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+    return Request(version, fields)
 
 
 def _read_body(environ: Environ) -> bytes:

@@ -42,7 +42,7 @@ def main(payload_file: str) -> None:
 def _run(payload: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
     try:
         _set_environment(payload["environment"])
-        rows = _run_kind(payload, dbutils)
+        return _run_kind(payload, dbutils)
     except NotebookExit as exit_call:
         return {"result": exit_call.value}
     except BaseException as error:
@@ -51,7 +51,6 @@ def _run(payload: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
         from .failure import describe_error
 
         return describe_error(error)
-    return {"rows": rows} if rows else {}
 
 
 def _escape_surrogates(text: str) -> str:
@@ -66,8 +65,8 @@ def _set_environment(variables: dict[str, str]) -> None:
         os.environ.update({name: insert_secrets(value) for name, value in variables.items()})
 
 
-def _run_kind(payload: dict[str, Any], dbutils: DBUtils) -> list[dict[str, Any]] | None:
-    """Run the code of a task; return the rows of an SQL task."""
+def _run_kind(payload: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
+    """Run the code of a task; return the part of the outcome that it determines."""
     kind = payload["kind"]
     if kind == "notebook":
         from .notebook import run_notebook
@@ -85,7 +84,7 @@ def _run_kind(payload: dict[str, Any], dbutils: DBUtils) -> list[dict[str, Any]]
         from .sql import run_sql
 
         return run_sql(payload["path"], payload["parameters"])
-    return None
+    return {}
 
 
 def _run_other_notebook(

@@ -48,6 +48,17 @@ class ResultTable:
         for row in self.rows:
             print(*row, sep="\t")
 
+    def to_query_result(self) -> dict[str, Any]:
+        """Return the columns and the first rows as texts; ``None`` is NULL."""
+        return {
+            "columns": self.columns,
+            "rows": [
+                [None if value is None else str(value) for value in row]
+                for row in self.rows[:_MAX_ROWS]
+            ],
+            "truncated": len(self.rows) > _MAX_ROWS,
+        }
+
     def to_json(self) -> list[dict[str, Any]]:
         """Return the first rows with values that JSON can represent."""
         return [
@@ -56,11 +67,14 @@ class ResultTable:
         ]
 
 
-def run_sql(path: str, parameters: dict[str, str]) -> list[dict[str, Any]]:
-    """Run a file; print and return the rows of the last statement's result."""
+def run_sql(path: str, parameters: dict[str, str]) -> dict[str, Any]:
+    """Run a file; print and return the rows of the last statement's result.
+
+    :return: ``rows`` for other tasks, and ``query_result`` for the output.
+    """
     with open(path, encoding="utf-8-sig") as file:
         table = run_statements(file.read(), parameters)
-    return table.to_json() if table else []
+    return {"rows": table.to_json(), "query_result": table.to_query_result()} if table else {}
 
 
 def run_statements(text: str, parameters: dict[str, str]) -> ResultTable | None:

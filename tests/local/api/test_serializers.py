@@ -203,7 +203,22 @@ def test_repair_history_has_the_tasks_of_each_attempt() -> None:
         ),
         ("notebook_task", {}, {"notebook_output": {}}),
         ("spark_python_task", {"logs": "x"}, {"logs": "x", "logs_truncated": False}),
-        ("sql_task", {"logs": "x"}, {"sql_output": {"query_output": {}}, "info": "x"}),
+        ("sql_task", {"logs": "x"}, {"sql_output": {"file_output": {}}}),
+        (
+            "sql_task",
+            {"query_result": {"columns": ["n"], "rows": [["1"], [None]], "truncated": False}},
+            {
+                "sql_output": {
+                    "file_output": {
+                        "query_result": {
+                            "columns": [{"name": "n"}],
+                            "rows": [{"values": [{"string_value": "1"}]}, {"values": [{}]}],
+                            "truncated": False,
+                        }
+                    }
+                }
+            },
+        ),
         ("run_job_task", {"nested_run_id": 9}, {"run_job_output": {"run_id": 9}}),
         (
             "spark_python_task",

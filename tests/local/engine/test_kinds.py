@@ -247,7 +247,7 @@ def test_other_kind_is_refused(folder: Path, kind: str) -> None:
         (
             {"output": 5},
             0,
-            SimulatedWork(0, states.SUCCESS, {"result": "5", "logs": "5"}),
+            SimulatedWork(0, states.SUCCESS, {"logs": "5"}),
         ),
         (
             {"result": "FAILED", "error": "no rows"},

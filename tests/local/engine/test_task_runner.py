@@ -81,7 +81,7 @@ def test_simulated_task_starts_and_ends_after_its_time(
     clock.advance(2.9)
     assert harness.events == [TaskStarted(RUN, TASK)]
     clock.advance(0.1)
-    output = {"result": "42", "logs": "42"}
+    output = {"logs": "42"}
     assert harness.events[1:] == [TaskEnded(RUN, TASK, states.SUCCESS, output, {"n": 1})]
 
 
@@ -154,7 +154,7 @@ def test_process_reports_its_start_and_its_end(harness: Harness) -> None:
         TaskPrepared(RUN, TASK, python_task("a")),
         TaskStarted(RUN, TASK),
     )
-    output = {"logs": "hello\n", "logs_truncated": False}
+    output = {"logs": "hello\n", "logs_truncated": False, "logs_start": 0}
     assert ended == TaskEnded(RUN, TASK, states.SUCCESS, output)
 
 
@@ -168,7 +168,9 @@ def test_process_over_the_limit_is_queued_and_ends_when_it_is_stopped(
     wait_until(lambda: TaskStarted(RUN, TASK) in harness.events, "the start of the process")
     assert TaskQueued(RUN, TASK + 1) in harness.events
     harness.runner.stop(run, run.tasks[1])
-    ended = TaskEnded(RUN, TASK + 1, states.SUCCESS, {"logs": "", "logs_truncated": False})
+    ended = TaskEnded(
+        RUN, TASK + 1, states.SUCCESS, {"logs": "", "logs_truncated": False, "logs_start": 0}
+    )
     wait_until(lambda: ended in harness.events, "the end of the queued process")
     harness.runner.stop(run, run.tasks[0])
     wait_until(lambda: harness.has_ended(TASK), "the end of the process")

@@ -112,10 +112,7 @@ def test_sql_task_runs_the_statements_of_its_file(serve: Serve) -> None:
     assert outputs["sum"].sql_output is not None
     assert "nowhere" in (outputs["broken"].error or "")
     assert outputs["missing"].error == "ValueError: The parameter least has no value."
-    printed = client.http(
-        "GET", f"/api/2.2/jobs/runs/get-output?run_id={(run.tasks or [])[1].run_id}"
-    )
-    assert printed[1]["info"] == "total\n9\n"
+    assert client.rows(run, "sum") == [["total"], ["9"]]
 
 
 def test_sql_task_accepts_the_dialect_of_databricks(serve: Serve) -> None:
@@ -169,8 +166,7 @@ def test_sql_task_may_name_the_catalog_main(serve: Serve) -> None:
     files = {"a.sql": text, "b.sql": "SELECT n FROM sales.t"}
     tasks = [sql("make", "a.sql"), sql("read", "b.sql", depends_on=depends_on("make"))]
     client = serve({"etl": {"tasks": tasks}}, files)
-    output = client.outputs(client.run("etl"))["read"]
-    assert output.info == "n\n1\n", output.error
+    assert client.rows(client.run("etl"), "read") == [["n"], ["1"]]
 
 
 def test_sql_task_creates_catalogs_and_schemas_on_first_use(serve: Serve) -> None:
@@ -195,9 +191,7 @@ def test_sql_task_creates_catalogs_and_schemas_on_first_use(serve: Serve) -> Non
     """
     tasks = [sql("make", "make.sql"), sql("read", "read.sql", depends_on=depends_on("make"))]
     client = serve({"etl": {"tasks": tasks}}, {"make.sql": text, "read.sql": total})
-    outputs = client.outputs(client.run("etl"))
-    assert outputs["make"].error is None, outputs["make"].error
-    assert outputs["read"].info == "total\ttext\n15\tmain.a.b\n", outputs["read"].error
+    assert client.rows(client.run("etl"), "read") == [["total", "text"], ["15", "main.a.b"]]
 
 
 def test_sql_task_ignores_storage_clauses_of_databricks(serve: Serve) -> None:
@@ -218,10 +212,10 @@ def test_sql_task_ignores_storage_clauses_of_databricks(serve: Serve) -> None:
         SELECT * FROM daily.stamped;
     """
     client = serve({"etl": {"tasks": [sql("main", "a.sql")]}}, {"a.sql": text})
-    output = client.outputs(client.run("etl"))["main"]
-    assert output.info == ("comment\ttext\tlate\nUSING DELTA\tcurrent_timestamp()\tFalse\n"), (
-        output.error
-    )
+    assert client.rows(client.run("etl"), "main") == [
+        ["comment", "text", "late"],
+        ["USING DELTA", "current_timestamp()", "False"],
+    ]
 
 
 def nested(key: str, job_id: Any, **body: Any) -> dict[str, Any]:
@@ -356,6 +350,38 @@ def test_export_returns_the_code_and_output_of_a_notebook(serve: Serve) -> None:
     assert "<pre>&lt;shown&gt;\n</pre>" in view.content
     status, error = client.http("GET", f"/api/2.2/jobs/runs/export?run_id={other.run_id}")
     assert (status, error["message"]) == (400, f"Run {other.run_id} is not a run of a notebook.")
+
+
+def test_task_log_grows_with_the_task_and_stays_after_its_end(serve: Serve, tmp_path: Path) -> None:
+    text = (
+        "# Databricks notebook source\nimport os, time\nprint('hello')\n"
+        "print('wait', end=' ', flush=True)\n"
+        "while not os.path.exists('go'): time.sleep(0.01)\nprint('over')\n"
+    )
+    client = serve({"etl": {"tasks": [notebook_task("main")]}}, {"notebook.py": text})
+    run_id = client.start("etl")
+    (task,) = client.jobs.get_run(run_id).tasks or []
+
+    def read(offset: int) -> dict[str, Any]:
+        path = f"/api/local/task-log?run_id={task.run_id}&offset={offset}"
+        status, part = client.http("GET", path)
+        assert status == 200
+        return dict(part)
+
+    wait_until(lambda: read(0)["rest"] == "wait ", "the unfinished line")
+    first = read(0)
+    assert (first["text"], first["next_offset"], first["is_final"]) == ("hello\n", 6, False)
+    (tmp_path / "bundle" / "go").touch()
+    client.finish(run_id)
+    assert read(6) == {
+        "text": "wait over\n",
+        "rest": "",
+        "offset": 6,
+        "next_offset": 16,
+        "is_final": True,
+        "line": 2,
+    }
+    assert client.http("POST", "/api/local/task-log")[0] == 404
 
 
 def test_simulated_job_takes_the_time_and_result_of_its_tag(serve: Serve) -> None:

@@ -130,11 +130,20 @@ def test_run_sql_prints_and_returns_the_last_rows(
     file.write_text(
         "\ufeffSELECT 0; -- a comment; no statement\nSELECT 'a;b' AS x, DATE '2025-01-02' AS y;"
     )
-    assert run_sql(str(file), {}) == [{"x": "a;b", "y": "2025-01-02"}]
+    assert run_sql(str(file), {}) == {
+        "rows": [{"x": "a;b", "y": "2025-01-02"}],
+        "query_result": {
+            "columns": ["x", "y"],
+            "rows": [["a;b", "2025-01-02"]],
+            "truncated": False,
+        },
+    }
     assert capsys.readouterr().out == "x\ty\na;b\t2025-01-02\n"
 
 
 def test_run_sql_returns_at_most_1000_rows(tmp_path: Path) -> None:
     file = tmp_path / "many.sql"
     file.write_text("SELECT * FROM range(1500)")
-    assert len(run_sql(str(file), {})) == 1000
+    outcome = run_sql(str(file), {})
+    assert len(outcome["rows"]) == len(outcome["query_result"]["rows"]) == 1000
+    assert outcome["query_result"]["truncated"] is True

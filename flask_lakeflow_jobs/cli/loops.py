@@ -1,0 +1,44 @@
+"""Reading the iterations of a run's for-each tasks, for commands."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from ..reader import cached_reads_of
+from ..runs.iterations import Iteration
+from ..runs.outcome import select_last_attempts
+from ..runs.redaction import redact_outputs
+
+if TYPE_CHECKING:
+    from ..handle import JobHandle
+    from ..sdk_types import Run, RunTask
+    from .output_text import Loop
+
+#: Iterations of one task whose outputs are read. The workspace allows 20 such reads a second.
+MAX_ITERATIONS = 200
+
+
+def list_loops(handle: JobHandle, run: Run) -> dict[str, Sequence[Iteration]]:
+    """Return the iterations of each for-each task by its key."""
+    reads = cached_reads_of(handle)
+    return {task.task_key: reads.list_iterations(task) for task in _loops_of(run)}
+
+
+def read_loops(handle: JobHandle, run: Run, keys: Collection[str]) -> dict[str, Loop]:
+    """Return the iterations of some for-each tasks, with their outputs, by the tasks' keys."""
+    reads = cached_reads_of(handle)
+    loops: dict[str, Loop] = {}
+    for task in _loops_of(run):
+        if task.task_key in keys:
+            iterations = reads.list_iterations(task)
+            outputs = reads.get_iteration_outputs(task, iterations[:MAX_ITERATIONS])
+            by_text = {str(run_id): output for run_id, output in outputs.items()}
+            redacted = redact_outputs(by_text, handle.job.secret_overrides)
+            loops[task.task_key] = (iterations, {int(key): redacted[key] for key in redacted})
+    return loops
+
+
+def _loops_of(run: Run) -> list[RunTask]:
+    attempts = select_last_attempts(run.tasks)
+    return [task for task in attempts if task.for_each_task is not None and task.run_id]

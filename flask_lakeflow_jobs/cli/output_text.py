@@ -1,0 +1,130 @@
+"""Outputs of tasks as text for people. Pure.
+
+Text may be colored; click removes the colors if the output is not a terminal.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..runs.durations import format_duration
+from ..runs.iterations import Iteration
+from ..runs.outcome import outcome_of, select_last_attempts
+from ..runs.redaction import remove_dbt_headers
+from ..runs.rows import read_rows
+from .formatting import (
+    format_attempt,
+    format_datetime,
+    format_final_duration,
+    format_outcome,
+    local_zone,
+)
+from .tables import format_table
+
+if TYPE_CHECKING:
+    from ..sdk_types import RunTask
+
+#: An output as a document of the Jobs API; that of a notebook has its printed text in ``logs``.
+Output = Mapping[str, Any]
+
+#: The iterations of a for-each task, and their outputs by run id.
+Loop = tuple[Sequence[Iteration], Mapping[int, Output]]
+
+
+def format_outputs(
+    tasks: Iterable[RunTask] | None,
+    outputs: Mapping[str, Output],
+    loops: Mapping[str, Loop] | None = None,
+) -> list[str]:
+    """Format the outputs of a run, in the order in which its tasks ended.
+
+    The output of several tasks is printed under their keys; empty outputs are left out.
+
+    :param outputs: by task key.
+    :param loops: the same of for-each tasks.
+    """
+    loops = loops or {}
+    end_times = {task.task_key: task.end_time or 0 for task in select_last_attempts(tasks)}
+    keys = sorted(outputs, key=lambda key: end_times.get(key, 0))
+    texts = {key: text for key in keys if (text := _join(outputs[key], loops.get(key)))}
+    if len(outputs) == 1:
+        return list(texts.values())
+    return [line for key, text in texts.items() for line in ("=======", f"Task {key}:", text)]
+
+
+def format_output(output: Output) -> str:
+    """Format what a task printed, then its result: an exit value, rows, or anything else."""
+    parts = [_format_logs(output.get("logs"), output.get("logs_truncated"))]
+    notebook = output.get("notebook_output") or {}
+    if notebook.get("result") is not None:
+        parts.append(_format_logs(notebook["result"], notebook.get("truncated")))
+    elif (rows := read_rows(output)) is not None:
+        cells = [["NULL" if value is None else value for value in row] for row in rows.rows]
+        table = "\n".join(format_table(rows.columns, cells))
+        parts.append(_format_logs(table, rows.is_truncated))
+    else:
+        parts += [
+            json.dumps(value, indent=2)
+            for name, value in remove_dbt_headers(dict(output)).items()
+            if name.endswith("_output") and any(value.values())
+        ]
+    return "\n".join(filter(None, parts))
+
+
+def format_task_log(
+    task: RunTask, output: Output, loop: Loop | None = None, *, printed: str = ""
+) -> list[str]:
+    """Format what a task wrote under a heading, with its error and traceback.
+
+    :param printed: the part of the log that the reader has seen already.
+    """
+    attempt = f", {format_attempt(task)}" if task.attempt_number else ""
+    duration = f" after {text}" if (text := format_final_duration(task)) else ""
+    lines = [f"=== {task.task_key}: {format_outcome(outcome_of(task))}{attempt}{duration}"]
+    lines += filter(None, [_join(output, loop)])
+    # A script's traceback is in its log too, and the error is the last line of the traceback.
+    for part in (output.get("error_trace"), output.get("error")):
+        if part and part.strip() not in "\n".join([printed, *lines]):
+            lines.append(part.rstrip())
+    return lines
+
+
+def format_loop(iterations: Iterable[Iteration], width: int | None = None) -> list[str]:
+    """Format the iterations of a for-each task as a table."""
+    return format_table(
+        ["ITERATION", "OUTCOME", "ATTEMPT", f"STARTED ({local_zone()})", "DURATION", "INPUT"],
+        (
+            [
+                str(each.number),
+                format_outcome(each.outcome),
+                str(each.attempt),
+                format_datetime(each.start_time),
+                "" if each.duration is None else format_duration(each.duration / 1000),
+                each.input,
+            ]
+            for each in iterations
+        ),
+        width,
+    )
+
+
+def _join(output: Output, loop: Loop | None) -> str:
+    texts = [format_output(output)]
+    if loop is not None:
+        iterations, outputs = loop
+        texts += format_loop(iterations)
+        for each in iterations:
+            text = format_output(outputs.get(each.run_id, {}))
+            error = outputs.get(each.run_id, {}).get("error") or ""
+            if text or error:
+                attempt = f", attempt {each.attempt}" if each.attempt > 1 else ""
+                texts.append(f"--- iteration {each.number}: {each.input}{attempt}")
+                texts += [text, "" if error in text else error]
+    return "\n".join(filter(None, texts))
+
+
+def _format_logs(text: str | None, truncated: bool | None) -> str:
+    text = (text or "").removesuffix("\n")
+    return f"{text}\n[truncated]" if truncated else text

@@ -1,0 +1,135 @@
+"""The iterations of a for-each task, each with its input. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .outcome import Outcome, has_ended, outcome_of
+from .redaction import NO_OVERRIDES, SecretOverrides, redact
+
+#: An attempt of an iteration as a document of the Jobs API.
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Iteration:
+    """An attempt of one iteration of a for-each task.
+
+    :param number: of the iteration, counted from 1, in the order of the inputs.
+    :param run_id: of the attempt; its output has this id.
+    :param attempt: counted from 1.
+    :param input: the input as JSON, or the parameters that it resolved to.
+    :param start_time: milliseconds since the epoch; ``None`` if it has not started.
+    :param end_time: the same for the end.
+    """
+
+    number: int
+    run_id: int
+    attempt: int
+    input: str
+    outcome: Outcome
+    start_time: int | None
+    end_time: int | None
+
+    @property
+    def duration(self) -> int | None:
+        """Milliseconds from start to end; ``None`` until it has ended."""
+        if self.start_time is None or self.end_time is None:
+            return None
+        return max(0, self.end_time - self.start_time)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the iteration for JSON."""
+        return {
+            "iteration": self.number,
+            "taskRunId": self.run_id,
+            "attempt": self.attempt,
+            "input": self.input,
+            "outcome": self.outcome.value,
+            "startTime": self.start_time,
+            "endTime": self.end_time,
+            "duration": self.duration,
+        }
+
+
+def list_iterations(run: Document, overrides: SecretOverrides = NO_OVERRIDES) -> list[Iteration]:
+    """Return the iterations of a for-each task, in the order of its inputs, later attempts last.
+
+    The Jobs API does not number them. First attempts come in the order of the inputs; a later one
+    belongs to the first attempt with the same parameters that has none of its number yet.
+
+    :param run: of the for-each task, with the values of the iterations' parameters.
+    :param overrides: of the job, see :func:`.redaction.redact`.
+    """
+    documents = [each for each in run.get("iterations") or () if each.get("run_id")]
+    first = [each for each in documents if not each.get("attempt_number")]
+    inputs = _read_inputs(run)
+    if inputs is None or len(inputs) != len(first):
+        inputs = [_format_values(each, overrides) for each in first]
+    else:
+        inputs = [_format_input(each, overrides) for each in inputs]
+    found = [_build(number, each, inputs[number - 1]) for number, each in enumerate(first, 1)]
+    known = {(number, 0): each for number, each in enumerate(first, 1)}
+    for document in documents:
+        attempt = document.get("attempt_number") or 0
+        if not attempt:
+            continue
+        numbers = [
+            number
+            for number, each in enumerate(first, 1)
+            if (number, attempt) not in known and _values_of(each) == _values_of(document)
+        ]
+        number = numbers[0] if numbers else len(first)
+        known[number, attempt] = document
+        text = inputs[number - 1] if numbers else _format_values(document, overrides)
+        found.append(_build(number, document, text))
+    return sorted(found, key=lambda each: (each.number, each.attempt))
+
+
+def _build(number: int, document: Document, text: str) -> Iteration:
+    start = document.get("start_time") or None
+    return Iteration(
+        number=number,
+        run_id=int(document["run_id"]),
+        attempt=int(document.get("attempt_number") or 0) + 1,
+        input=text,
+        outcome=outcome_of(document),
+        start_time=start,
+        end_time=(document.get("end_time") or start) if has_ended(document) else None,
+    )
+
+
+def _read_inputs(run: Document) -> Sequence[Any] | None:
+    """Return the inputs, if they are in the definition and not a reference to another task."""
+    tasks = run.get("tasks") or ()
+    loops = [each["for_each_task"] for each in tasks if each.get("for_each_task")]
+    try:
+        inputs = json.loads(loops[0].get("inputs") or "") if loops else None
+    except (ValueError, RecursionError):
+        return None
+    return inputs if isinstance(inputs, list) else None
+
+
+def _values_of(document: Document) -> Mapping[str, Any]:
+    return document.get("resolved_values") or {}
+
+
+def _format_input(value: Any, overrides: SecretOverrides) -> str:
+    value = redact({"input": value}, overrides)["input"]
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _format_values(document: Document, overrides: SecretOverrides) -> str:
+    """Return the parameters of an iteration: a single value as it is, several as JSON."""
+    bodies = [each for each in _values_of(document).values() if isinstance(each, dict)]
+    fields = [field for each in bodies for field in each.values() if field]
+    if not fields:
+        return ""
+    values = redact({"values": fields[0]}, overrides)["values"]
+    items = list(values.values()) if isinstance(values, dict) else values
+    if isinstance(items, list) and len(items) == 1 and isinstance(items[0], str):
+        return items[0]
+    return json.dumps(values, ensure_ascii=False)

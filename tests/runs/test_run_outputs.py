@@ -1,0 +1,70 @@
+"""Logs in parts, rows of SQL tasks, and attempts by their numbers."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_lakeflow_jobs.errors import InvalidRequest
+from flask_lakeflow_jobs.runs.attempts import find_attempt
+from flask_lakeflow_jobs.runs.logs import LogPart
+from flask_lakeflow_jobs.runs.rows import read_rows
+from tests import run_documents
+from tests.run_documents import FAILED, SUCCEEDED, task
+
+
+@given(st.text("ab\né", max_size=40), st.integers(1, 9))
+def test_parts_of_a_whole_log_are_the_log(text: str, limit: int) -> None:
+    offset, texts = 0, []
+    while True:
+        part = LogPart.from_whole(text, offset, limit)
+        texts.append(part.text)
+        if part.is_final:
+            break
+        if not part.text.endswith("\n"):  # a line that is longer than a part
+            return
+        offset = part.next_offset
+    assert "".join(texts) == text
+
+
+@pytest.mark.parametrize(
+    ("offset", "text", "line"), [(-3, "cc\n", 3), (-4, "cc\n", 3), (1, "b\ncc\n", 2), (-99, ..., 1)]
+)
+def test_part_of_a_whole_log_begins_with_a_line(offset: int, text: object, line: int) -> None:
+    part = LogPart.from_whole("a\nb\ncc\n", offset, 100)
+    assert (part.text, part.line) == ("a\nb\ncc\n" if text is ... else text, line)
+    assert (part.is_live, part.is_final) == (False, True)
+
+
+def test_log_has_no_progress_token() -> None:
+    part = {"text": "a lfjp_x.y\n", "rest": "lfjp_", "offset": 0, "next_offset": 4}
+    assert LogPart.from_whole("a lfjp_x.y\n", 0, 100).text == "a ***\n"
+    local = LogPart.from_local({**part, "is_final": False, "line": 1})
+    assert (local.text, local.rest, local.is_live) == ("a ***\n", "lfjp_", True)
+
+
+def test_read_rows_pads_short_rows_and_guards_formulas() -> None:
+    rows = [{"values": [{"string_value": "=1+1"}]}, {"values": [{}, {"string_value": 'a"b'}]}]
+    columns = [{"name": "@x"}, {"name": "y"}]
+    output = {"sql_output": {"file_output": {"query_result": {"columns": columns, "rows": rows}}}}
+    found = read_rows(output)
+    assert found is not None
+    assert found.rows == [["=1+1", None], [None, 'a"b']]
+    assert list(found.to_csv()) == ["'@x,y\r\n", "'=1+1,\r\n", ',"a""b"\r\n']
+
+
+@pytest.mark.parametrize("output", [{}, {"sql_output": None}, {"sql_output": {"file_output": {}}}])
+def test_read_rows_of_an_output_without_any_is_none(output: dict[str, object]) -> None:
+    assert read_rows(output) is None
+
+
+def test_find_attempt_is_by_key_and_number() -> None:
+    attempts = [task("a", FAILED, run_id=1), task("a", SUCCEEDED, run_id=2, attempt_number=1)]
+    tasks = run_documents.run(SUCCEEDED, tasks=attempts).tasks
+    assert find_attempt(tasks, "a").run_id == 2
+    assert find_attempt(tasks, "a", 1).run_id == 1
+    with pytest.raises(InvalidRequest, match="has no attempt 3"):
+        find_attempt(tasks, "a", 3)
+    with pytest.raises(InvalidRequest, match="no task 'b'"):
+        find_attempt(tasks, "b")
