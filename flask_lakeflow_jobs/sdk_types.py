@@ -15,7 +15,17 @@ if TYPE_CHECKING:
         Run,
         RunOutput,
         RunTask,
+        Task,
     )
     from databricks.sdk.service.jobs import Job as SdkJob
 
-__all__ = ["BaseRun", "JobPermissions", "JobSettings", "Run", "RunOutput", "RunTask", "SdkJob"]
+__all__ = [
+    "BaseRun",
+    "JobPermissions",
+    "JobSettings",
+    "Run",
+    "RunOutput",
+    "RunTask",
+    "SdkJob",
+    "Task",
+]

@@ -19,6 +19,21 @@ if TYPE_CHECKING:
 FLAGS = ("true", "false")
 
 
+#: What a reader should do, by marshmallow's own messages. Those of the app's schema stay.
+PLAIN_MESSAGES: Mapping[str, str] = {
+    "Missing data for required field.": "Enter a value.",
+    "Field may not be null.": "Enter a value.",
+    "Shorter than minimum length 1.": "Enter a value.",
+    "Not a valid integer.": "Enter a whole number.",
+    "Not a valid number.": "Enter a number.",
+    "Not a valid date.": "Enter a date, such as 2026-11-23.",
+    "Not a valid datetime.": "Enter a date and a time, such as 2026-11-23T06:00:00.",
+    "Not a valid time.": "Enter a time, such as 06:00.",
+    "Not a valid email address.": "Enter an email address, such as ada@example.com.",
+    "Not a valid URL.": "Enter an address, such as https://example.com.",
+}
+
+
 #: The name of the control that holds all parameters, and of errors of the whole form.
 WHOLE_FORM = "_schema"
 
@@ -208,4 +223,4 @@ def _flatten(messages: object) -> Iterable[str]:
         for inner in messages:
             yield from _flatten(inner)
     else:
-        yield str(messages)
+        yield PLAIN_MESSAGES.get(str(messages), str(messages))

@@ -12,7 +12,7 @@ from . import filters
 from .summaries import StateLabel
 
 if TYPE_CHECKING:
-    from ..sdk_types import RunTask
+    from ..sdk_types import RunTask, Task
 
 #: The phases of a task in their order, and the Jobs API's fields for their durations.
 PHASES = (
@@ -109,7 +109,7 @@ def _ended_before_start(task: RunTask) -> bool:
     return (task.end_time or 0) <= (task.start_time or 0) and not has_phase
 
 
-def kind_label(task: RunTask) -> str:
+def kind_label(task: RunTask | Task) -> str:
     """Return the label of a task's kind."""
     return next(
         (name for field, name in filters.TASK_KIND_LABELS.items() if getattr(task, field, None)),

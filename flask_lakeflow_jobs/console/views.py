@@ -2,48 +2,34 @@
 
 from __future__ import annotations
 
-import re
-import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from flask import Blueprint, Response, current_app, redirect, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from ..errors import (
-    Conflict,
-    InvalidParameters,
     InvalidRequest,
     LakeflowJobsError,
     RunNotFound,
 )
-from ..handle import JobHandle
 from ..runs.ids import parse_run_id
 from ..web import assets
 from ..web.auth import app_handle, current_authorizer, request_handle
 from ..web.csrf import require_same_origin
 from ..web.requests import read_form
-from . import embedding, fragments, lists, queries
-from .cards import Card, read_cards
-from .forms import Form
+from . import embedding, fragments, lists
+from .form_page import show_form, start_run
 from .fragments import render, render_page
 from .headers import protect
-from .job_form import build_form, read_run_values
 from .jobs_page import show_jobs
 from .links import page_url
-from .queries import find_permissions
 from .run_page import RunView, build_run_view
-from .snippets import build_snippets
 from .state import EXTENSION, ConsoleState, PageUrl
-from .summaries import usual_length
 from .task_page import build_task_view
 
 FOLDER = Path(__file__).parent
-
-#: For a form that may or may not have started a run.
-RETRY_NOTICE = "Press Run to try again. If a run has started, you see it, and no second one starts."
 
 _assets = assets.Assets(FOLDER / "static", assets.STATIC_FOLDER)
 
@@ -95,120 +81,6 @@ def console_blueprint(
 def static(name: str) -> Response:
     """Serve a script, a style or an icon. The tilde keeps its rule apart from keys of jobs."""
     return _assets.respond(name)
-
-
-def show_form(key: str) -> str:
-    """Show the form that starts a run; ``again`` fills in the values of an earlier run."""
-    authorizer = current_authorizer()
-    with request_handle(authorizer, key, "run") as handle:
-        form = _form(handle)
-        again, started = request.args.get("again", ""), request.args.get("started", "")
-        if again:
-            authorizer.check("view", handle.job)
-            run, _ = queries.read_run(handle, parse_run_id(again))
-            form = form.with_values(read_run_values(run, handle.job.task_type))
-        started_run_id = parse_run_id(started) if started else None
-        return _form_page(handle, form, again=again, started_run_id=started_run_id)
-
-
-def start_run(key: str) -> BaseResponse | tuple[str, int] | tuple[str, int, dict[str, str]]:
-    """Start a run with the values of the form, and redirect to its page."""
-    authorizer = current_authorizer()
-    with request_handle(authorizer, key, "run") as handle:
-        form = _form(handle)
-        sent = request.form.to_dict()
-        nonce = sent.get("nonce", "")
-        try:
-            _refuse_unreadable(handle, form, sent)
-            triggered = handle.run_now(
-                form.params(sent),
-                idempotency_key=_idempotency_key(nonce),
-                requested_by=authorizer.user_name,
-            )
-        except InvalidParameters as error:
-            return _form_page(handle, form.with_sent(sent).with_errors(error)), error.code
-        except Conflict:
-            # the form was sent before, with other values: sending it again means another run
-            notice = "This form has started a run already. Press Run once more for another one."
-            return _form_page(handle, form.with_sent(sent), notice=notice), Conflict.code
-        except LakeflowJobsError as error:
-            if not error.retryable:
-                raise
-            # a run may have started: the same nonce finds it
-            notice = f"{error.detail} {RETRY_NOTICE}"
-            page = _form_page(handle, form.with_sent(sent), notice=notice, nonce=nonce)
-            return page, error.code, _retry_after(error)
-        may_view = authorizer.allows("view", handle.job)
-    run_id, replayed = triggered.run_id, "1" if triggered.replayed else None
-    where = (
-        page_url("lakeflow_console.show_run", key=key, run_id=run_id, replayed=replayed)
-        if may_view
-        else page_url("lakeflow_console.show_form", key=key, started=run_id)
-    )
-    return redirect(where, 303)
-
-
-def _form(handle: JobHandle) -> Form:
-    try:
-        definition = queries.read_job(handle)
-    except LakeflowJobsError:
-        if handle.job.schema is None:
-            raise
-        definition = None  # the schema is enough
-    parameter = queries.requester_parameter()
-    return build_form(handle.job, definition, hidden=[parameter] if parameter else [])
-
-
-def _refuse_unreadable(handle: JobHandle, form: Form, sent: dict[str, str]) -> None:
-    """Raise for texts that cannot be parsed, together with all other errors."""
-    find_unreadable = form.find_unreadable(sent)
-    if not find_unreadable:
-        return
-    messages: dict[str, Any] = {}
-    try:
-        handle.check(form.params(sent))
-    except InvalidParameters as error:
-        messages = error.messages
-    raise InvalidParameters("Some values cannot be parsed.", {**messages, **find_unreadable})
-
-
-def _form_page(
-    handle: JobHandle,
-    form: Form,
-    *,
-    again: str = "",
-    notice: str = "",
-    nonce: str = "",
-    started_run_id: int | None = None,
-) -> str:
-    """Render the form; users who may run the job but not view it see nothing of other runs.
-
-    :param started_run_id: the run that such a user has just started.
-    """
-    authorizer = current_authorizer()
-    card = Card(handle.job, find_permissions(authorizer, handle))
-    if authorizer.allows("view", handle.job):
-        (card,) = read_cards(authorizer, [handle.key])
-    return render_page(
-        "form.html",
-        started_run_id=started_run_id,
-        card=card,
-        form=form,
-        usual_length=usual_length(card.runs),
-        snippets=build_snippets(
-            handle.key,
-            form.visible_params(),
-            url_for("lakeflow_jobs.trigger", key=handle.key, _external=True),
-        ),
-        nonce=nonce if _idempotency_key(nonce) else uuid.uuid4().hex,
-        again=again,
-        notice=notice,
-    )
-
-
-def _idempotency_key(nonce: str) -> str | None:
-    """Return the idempotency key of a form; ``None`` for an invalid nonce."""
-    return f"console-{nonce}" if re.fullmatch(r"[0-9a-f]{32}", nonce, re.ASCII) else None
 
 
 def show_run(key: str, run_id: str) -> str:

@@ -238,7 +238,7 @@ def test_form_error_is_at_its_field_and_keeps_values(
     data = {"day": "someday", "region": "apac", "sample": "700", "full": "true"}
     page = client.post("/jobs/nightly/run", data=data, headers=OWN)
     assert page.status_code == 400
-    assert "Not a valid date." in page.text
+    assert "Enter a date, such as 2026-11-23." in page.text
     assert page.text.count('aria-invalid="true"') == 2
     assert 'value="someday"' in page.text
     assert "<option selected>apac" in page.text
@@ -248,7 +248,7 @@ def test_form_error_is_at_its_field_and_keeps_values(
 def test_form_invalid_json_hides_no_other_error(client: FlaskClient) -> None:
     data = {"day": "someday", "tags": "{"}
     page = client.post("/jobs/nightly/run", data=data, headers=OWN).text
-    assert "Not a valid date." in page
+    assert "Enter a date, such as 2026-11-23." in page
     assert "This is not valid JSON" in page
 
 

@@ -1,0 +1,155 @@
+"""The page with the form that starts a run."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from flask import redirect, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from ..errors import Conflict, InvalidParameters, LakeflowJobsError
+from ..handle import JobHandle
+from ..runs.ids import parse_run_id
+from ..web.auth import current_authorizer, request_handle
+from . import queries
+from .cards import Card, read_cards
+from .forms import Form
+from .fragments import render_page
+from .job_form import build_form, read_run_values
+from .links import page_url
+from .queries import find_permissions
+from .run_choices import RunChoices, task_choices_of
+from .snippets import build_snippets
+from .summaries import usual_length
+
+if TYPE_CHECKING:
+    from ..sdk_types import SdkJob
+
+#: For a form that may or may not have started a run.
+RETRY_NOTICE = "Press Run to try again. If a run has started, you see it, and no second one starts."
+
+
+@dataclass(frozen=True)
+class FormPage:
+    """The page of one request.
+
+    :param definition: of the job in the workspace; ``None``: not known.
+    :param again: the run whose parameters the form has.
+    :param started_run_id: the run that a user has just started who may not view it.
+    """
+
+    handle: JobHandle
+    definition: SdkJob | None
+    form: Form
+    choices: RunChoices = field(default_factory=RunChoices)
+    again: str = ""
+    started_run_id: int | None = None
+
+    def render(self, *, notice: str = "", nonce: str = "") -> str:
+        """Render the page; users who may not view the job see nothing of its runs."""
+        authorizer, key = current_authorizer(), self.handle.key
+        card = Card(self.handle.job, find_permissions(authorizer, self.handle))
+        if authorizer.allows("view", self.handle.job):
+            (card,) = read_cards(authorizer, [key])
+        return render_page(
+            "form.html",
+            started_run_id=self.started_run_id,
+            card=card,
+            form=self.form,
+            choices=self.choices,
+            tasks=task_choices_of(self.definition),
+            usual_length=usual_length(card.runs),
+            snippets=build_snippets(
+                key,
+                self.form.visible_params(),
+                url_for("lakeflow_jobs.trigger", key=key, _external=True),
+            ),
+            nonce=nonce if _idempotency_key(nonce) else uuid.uuid4().hex,
+            again=self.again,
+            notice=notice,
+        )
+
+
+def show_form(key: str) -> str:
+    """Show the form that starts a run; ``again`` fills in the values of an earlier run."""
+    authorizer = current_authorizer()
+    with request_handle(authorizer, key, "run") as handle:
+        page = _read_page(handle)
+        again, started = request.args.get("again", ""), request.args.get("started", "")
+        if again:
+            authorizer.check("view", handle.job)
+            run, _ = queries.read_run(handle, parse_run_id(again))
+            values = read_run_values(run, handle.job.task_type)
+            page = replace(page, form=page.form.with_values(values), again=again)
+        return replace(page, started_run_id=parse_run_id(started) if started else None).render()
+
+
+def start_run(key: str) -> BaseResponse | tuple[str, int] | tuple[str, int, dict[str, str]]:
+    """Start a run with the values of the form, and redirect to its page."""
+    authorizer = current_authorizer()
+    with request_handle(authorizer, key, "run") as handle:
+        page, sent = _read_page(handle), request.form.to_dict()
+        nonce, form = sent.get("nonce", ""), page.form
+        page = replace(page, form=form.with_sent(sent), choices=RunChoices.of(request.form))
+        try:
+            _refuse_unreadable(handle, form, sent)
+            triggered = handle.run_now(
+                form.params(sent),
+                idempotency_key=_idempotency_key(nonce),
+                requested_by=authorizer.user_name,
+                **page.choices.arguments(),
+            )
+        except InvalidParameters as error:
+            return replace(page, form=page.form.with_errors(error)).render(), error.code
+        except Conflict:
+            # the form was sent before, with other values: sending it again means another run
+            notice = "This form has started a run already. Press Run once more for another one."
+            return page.render(notice=notice), Conflict.code
+        except LakeflowJobsError as error:
+            if not error.retryable:
+                raise
+            # a run may have started: the same nonce finds it
+            headers = {name: text for name, text in error.get_headers() if name == "Retry-After"}
+            notice = f"{error.detail} {RETRY_NOTICE}"
+            return page.render(notice=notice, nonce=nonce), error.code, headers
+        may_view = authorizer.allows("view", handle.job)
+    run_id, replayed = triggered.run_id, "1" if triggered.replayed else None
+    where = (
+        page_url("lakeflow_console.show_run", key=key, run_id=run_id, replayed=replayed)
+        if may_view
+        else page_url("lakeflow_console.show_form", key=key, started=run_id)
+    )
+    return redirect(where, 303)
+
+
+def _read_page(handle: JobHandle) -> FormPage:
+    definition: SdkJob | None = None
+    try:
+        definition = queries.read_job(handle)
+    except LakeflowJobsError:
+        if handle.job.schema is None:  # otherwise, the schema is enough
+            raise
+    parameter = queries.requester_parameter()
+    form = build_form(handle.job, definition, hidden=[parameter] if parameter else [])
+    return FormPage(handle, definition, form)
+
+
+def _refuse_unreadable(handle: JobHandle, form: Form, sent: dict[str, str]) -> None:
+    """Raise for texts that cannot be parsed, together with all other errors."""
+    find_unreadable = form.find_unreadable(sent)
+    if not find_unreadable:
+        return
+    messages: dict[str, Any] = {}
+    try:
+        handle.check(form.params(sent))
+    except InvalidParameters as error:
+        messages = error.messages
+    raise InvalidParameters("Some values cannot be parsed.", {**messages, **find_unreadable})
+
+
+def _idempotency_key(nonce: str) -> str | None:
+    """Return the idempotency key of a form; ``None`` for an invalid nonce."""
+    return f"console-{nonce}" if re.fullmatch(r"[0-9a-f]{32}", nonce, re.ASCII) else None
