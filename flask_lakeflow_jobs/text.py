@@ -37,6 +37,11 @@ def format_cell(value: object) -> str:
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
+def first_line(text: str) -> str:
+    """Return the first line of a text that is not blank."""
+    return next((line for line in text.splitlines() if line.strip()), "")
+
+
 def clean_line(text: str, max_chars: int = MAX_LINE_CHARS) -> str:
     """Return a text as one line of limited length, without tokens."""
     if len(text) > max_chars:

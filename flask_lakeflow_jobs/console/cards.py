@@ -21,9 +21,11 @@ from ..runs.triggers import Trigger, next_start_of, triggers_of
 from . import queries
 from .queries import RECENT_RUNS, Permissions, find_permissions
 from .summaries import Bar, Summary, build_strip, summarize
+from .titles import JobTitle, build_title
 from .trend import Trend, build_trend
 
 if TYPE_CHECKING:
+    from ..sdk_types import JobSettings
     from ..web.auth import Authorizer
 
 #: Jobs on a page.
@@ -45,6 +47,7 @@ class Card:
     """A job with its recent runs.
 
     :param runs: newest first.
+    :param settings: of its definition; ``None``: not known.
     :param max_concurrent_runs: ``None``: not known.
     :param queues: whether runs above that limit are queued.
     :param stale_since: milliseconds since the epoch, if the workspace does not respond.
@@ -54,11 +57,16 @@ class Card:
     job: Job
     may: Permissions
     runs: Sequence[Summary] = ()
+    settings: JobSettings | None = None
     max_concurrent_runs: int | None = None
     queues: bool = False
     triggers: Sequence[Trigger] = ()
     stale_since: float | None = None
     error: LakeflowJobsError | None = None
+
+    @property
+    def title(self) -> JobTitle:
+        return build_title(self.job, self.settings)
 
     @property
     def bars(self) -> list[Bar]:
@@ -130,6 +138,7 @@ def read_cards(authorizer: Authorizer, keys: Iterable[str]) -> list[Card]:
                 summarize(state.upstream.parse_base_run(run), moment, parameter)
                 for run in (redact(each, blank.job.secret_overrides) for each in response.value)
             ],
+            settings=settings,
             max_concurrent_runs=settings.max_concurrent_runs if settings else None,
             queues=bool(settings and settings.queue and settings.queue.enabled),
             triggers=triggers_of(document, moment),

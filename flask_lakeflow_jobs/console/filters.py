@@ -103,6 +103,24 @@ def format_ago(milliseconds: float) -> str:
     return f"{seconds} s ago" if seconds >= 10 else "just now"
 
 
+#: Longer values of parameters, and texts of all parameters of a run, are cut.
+MAX_VALUE_CHARS, MAX_PARAMETERS_CHARS = 40, 120
+
+
+def format_parameters(parameters: Mapping[str, str]) -> str:
+    """Format the parameters of a run in one line, shortened; those without a value are left out."""
+    pairs = (
+        f"{name}={_shorten(' '.join(value.split()), MAX_VALUE_CHARS)}"
+        for name, value in parameters.items()
+        if value.strip()
+    )
+    return _shorten(", ".join(pairs), MAX_PARAMETERS_CHARS)
+
+
+def _shorten(text: str, max_chars: int) -> str:
+    return text if len(text) <= max_chars else f"{text[: max_chars - 1]}…"
+
+
 def moment(milliseconds: int) -> dt.datetime:
     """Return a moment in UTC.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, render_template
 from markupsafe import Markup
 
 from ..errors import LakeflowJobsError, NotAllowed
+from ..globals import current_state
 from ..web.auth import app_handle, current_authorizer, request_handle
 from . import filters, queries
 from .cards import CARDS_PER_PAGE, read_cards
@@ -26,10 +27,20 @@ def register(pages: Blueprint) -> None:
     pages.add_app_template_filter(filters.duration, "lakeflow_duration")
     pages.add_app_template_filter(filters.moment, "lakeflow_moment")
     pages.add_app_template_filter(_ago, "lakeflow_ago")
+    pages.add_app_template_filter(_format_parameters, "lakeflow_parameters")
 
 
 def _ago(milliseconds: float) -> str:
     return filters.format_ago(queries.now() - milliseconds)
+
+
+def _format_parameters(parameters: Mapping[str, str]) -> str:
+    """Format the parameters of a run, except those that the app itself adds."""
+    settings = current_state().settings
+    own = (settings.attribution_parameter, settings.progress_parameter)
+    return filters.format_parameters(
+        {name: value for name, value in parameters.items() if name not in own}
+    )
 
 
 def lakeflow_head() -> Markup:

@@ -80,6 +80,11 @@ class Page:
     last: Cursor | None
     has_more: bool
 
+    @property
+    def longest(self) -> float:
+        """The longest duration, in milliseconds."""
+        return max((run.length or 0.0 for run in self.runs), default=0.0)
+
 
 def read_page(handle: JobHandle, wanted: Filter, after: Cursor | None) -> Page:
     """Read a page of a job's history.
@@ -90,7 +95,7 @@ def read_page(handle: JobHandle, wanted: Filter, after: Cursor | None) -> Page:
     found: list[Summary] = []
     runs_read = 0
     for _ in range(MAX_READS):
-        batch = handle.list_runs(READ_SIZE, start_time_to=after.started if after else None)
+        batch = queries.list_runs(handle, READ_SIZE, start_time_to=after.started if after else None)
         has_more = len(batch) == READ_SIZE
         older = _older(batch, after)
         actions = queries.read_actions(handle, older)

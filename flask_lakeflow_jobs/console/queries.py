@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..errors import LakeflowJobsError
 from ..globals import current_state
 from ..reader import cached_reads_of
 from ..runs.outcome import has_ended
 from ..runs.redaction import redact
 from .state import console_state
 from .task_markup import TaskMarkup
+from .titles import JobTitle, build_title
 
 if TYPE_CHECKING:
     from ..handle import JobHandle
@@ -76,6 +78,25 @@ def read_job(handle: JobHandle) -> SdkJob:
     return current_state().upstream.parse_job(
         cached_reads_of(handle, stale_if_error=True).get_job().value
     )
+
+
+def list_runs(handle: JobHandle, limit: int, **filters: Any) -> list[BaseRun]:
+    """Read the newest runs of a job, redacted.
+
+    :param filters: as the Jobs API names them.
+    """
+    response = cached_reads_of(handle).list_runs(limit, **filters)
+    documents = (redact(each, handle.job.secret_overrides) for each in response.value)
+    return [current_state().upstream.parse_base_run(each) for each in documents]
+
+
+def read_title(handle: JobHandle) -> JobTitle:
+    """Read the names of a job; without its definition, only those that the app knows."""
+    try:
+        settings = read_job(handle).settings
+    except LakeflowJobsError:  # a page of a run is useful without
+        settings = None
+    return build_title(handle.job, settings)
 
 
 def read_run(handle: JobHandle, run_id: int) -> tuple[Run, CachedResponse]:

@@ -13,6 +13,7 @@ from ..runs.explanation import MAX_READ_TASKS, explain_run
 from ..runs.ids import normalize_page_url
 from ..runs.outcome import Outcome, has_ended, outcome_of
 from ..runs.reports import select_progress
+from ..text import first_line
 from ..watching.snapshot import compute_state_id
 from . import filters, queries, tasks
 from .graph import Graph, build_graph
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from ..sdk_types import Run
     from ..web.auth import Authorizer
     from .task_markup import TaskMarkup
+    from .titles import JobTitle
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class RunView:
     """
 
     job: Job
+    title: JobTitle
     may: Permissions
     run: Summary
     actions: RunActions
@@ -146,6 +149,7 @@ def build_run_view(
     timeline = build_timeline(run, moment, expected, markup.build_attempt)
     return RunView(
         job=handle.job,
+        title=queries.read_title(handle),
         may=queries.find_permissions(authorizer, handle),
         run=summarize(run, moment, queries.requester_parameter(), actions.started_by),
         actions=actions,
@@ -194,23 +198,22 @@ def _failure(handle: JobHandle, run: Run, document: Mapping[str, Any]) -> RunFai
         return None
     reads = cached_reads_of(handle, stale_if_error=True)
     explained = explain_run(run, reads, document, reads.run_concurrently)
+    # That the run was canceled is said once, with the person who did it.
+    said = Outcome.CANCELED if explained.outcome is Outcome.CANCELED else None
+    tasks = [each for each in explained.tasks if each.outcome is not said]
     causes = [
         Cause(
             key=task.task_key,
             attempt=task.attempt + 1,
-            line=_first_line(task.error or task.message) or task.outcome.label,
+            line=first_line(task.error or task.message) or task.outcome.label,
             trace=task.error_trace,
         )
-        for task in explained.tasks[:MAX_READ_TASKS]
+        for task in tasks[:MAX_READ_TASKS]
     ]
     return RunFailure(
         causes=causes,
-        more=len(explained.tasks) - len(causes),
+        more=len(tasks) - len(causes),
         message=explained.message,
         code=explained.termination_code,
         advice=filters.CODE_ADVICE.get(explained.termination_code or ""),
     )
-
-
-def _first_line(text: str) -> str:
-    return next((line for line in text.splitlines() if line.strip()), "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,7 @@ class Summary:
     :param who: who requested it; ``None``: not known.
     :param trigger: how it was started, by the Jobs API.
     :param message: the workspace's state message.
+    :param parameters: by name, also those that the app itself adds.
     """
 
     run_id: int
@@ -58,6 +59,7 @@ class Summary:
     who: str | None
     trigger: str | None
     message: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_going(self) -> bool:
@@ -86,6 +88,7 @@ def summarize(
         who=started_by or requester_of(run, requester_parameter),
         trigger=run.trigger.value.replace("_", " ").lower() if run.trigger else None,
         message=parse_state(run).message,
+        parameters=parameters_of(run),
     )
 
 

@@ -95,7 +95,7 @@ def test_run_page_on_local_workspace_has_no_workspace_links(tmp_path: Path) -> N
         page = app.test_client().get(f"/jobs/hourly/runs/{run_id}").text
     finally:
         stop_workspace(tmp_path / "instance" / "lakeflow")
-    assert f"Run {run_id} of hourly" in page
+    assert f'<dd class="lf-number">{run_id}</dd>' in page
     assert "In Databricks" not in page
 
 
@@ -134,6 +134,20 @@ def test_error_page_links_to_run_and_job(app: Flask) -> None:
     assert failed.status_code == 409
     links = re.findall(r'href="(/jobs/hourly\S*)"', failed.text)
     assert links == ["/jobs/hourly", url, url, "/jobs/hourly"]
+
+
+def test_run_page_says_once_who_canceled_it_and_when(
+    make_shop: MakeShop, run_gate: RunGate
+) -> None:
+    app = make_shop(user_loader=lambda: "ada@example.com")
+    run_id = start(app, "gated", run_gate.params)
+    client = app.test_client()
+    client.post(f"/jobs/gated/runs/{run_id}/cancel", headers=OWN)
+    with app.app_context():
+        current_jobs["gated"].wait(run_id)
+    text = text_of(client.get(f"/jobs/gated/runs/{run_id}").text)
+    assert re.search(r"Canceled by ada@example.com , \d{4}-\d\d-\d\d [\d:]{8} UTC \.", text)
+    assert "cancelled" not in text.lower()
 
 
 @pytest.mark.parametrize("action", ["cancel", "repair"])

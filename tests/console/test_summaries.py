@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 from databricks.sdk.service.jobs import BaseRun, RunTask
@@ -27,10 +28,32 @@ def test_every_outcome_has_a_kind_with_a_name() -> None:
     assert set(w.KIND_NAMES) == set(w.KINDS.values())
 
 
+def test_every_kind_has_an_icon_for_the_tab() -> None:
+    static = Path(w.__file__).parent / "static"
+    assert {path.stem for path in static.glob("icon-*.svg")} == {
+        f"icon-{kind}" for kind in w.KIND_NAMES
+    }
+
+
 def test_duration_filter_takes_milliseconds() -> None:
     assert w.duration(None) == ""
     assert w.duration(61_900) == "1 min 2 s"
     assert w.duration(1_900, is_growing=True) == "1 s"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "text"),
+    [
+        ({}, ""),
+        ({"day": "2026-11-23", "note": " ", "to": "a\nb"}, "day=2026-11-23, to=a b"),
+        ({"x": "v" * 99}, f"x={'v' * 39}…"),
+        ({f"p{number}": "v" * 39 for number in range(9)}, None),
+    ],
+)
+def test_format_parameters_is_one_short_line(parameters: dict[str, str], text: str | None) -> None:
+    formatted = w.format_parameters(parameters)
+    assert len(formatted) <= w.MAX_PARAMETERS_CHARS
+    assert text is None or formatted == text
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import { addCopyButtons } from "./copying.js";
 import { scrollGraph } from "./graph.js";
 import { LivePart, LiveParts } from "./live_parts.js";
 import { LiveRun } from "./live_run.js";
+import { localize } from "./moments.js";
 import { loadOutput } from "./outputs.js";
 import "./strips.js";
-import { localize } from "./times.js";
 
 document.addEventListener("toggle", ({ target }) => target.open && target.dataset.source && loadOutput(target), true);
 

@@ -2,10 +2,11 @@
 
 import { loadContent } from "./content.js";
 import { watchRun } from "./lakeflow.js";
+import { localize } from "./moments.js";
 import { EndNotifier } from "./notify.js";
 import { patch } from "./patch.js";
 import { showProgress, stateWithoutProgress } from "./progress.js";
-import { TICK_MS, formatAge, localize, readSkew, sleep, updateDurations } from "./times.js";
+import { TICK_MS, formatAge, readSkew, sleep, updateDurations } from "./times.js";
 
 /** The process that serves the page may learn of an update later than the process that sent the event. */
 const MAX_LOADS = 5;
@@ -128,6 +129,8 @@ export class LiveRun {
     this.#stateTime = (Number(this.#meta.staleSince) || Number(this.#meta.now)) - this.#skew;
     if (this.#meta.word && document.title.includes(": ") && document.documentElement.classList.contains("lf-page")) {
       document.title = document.title.replace(/^[^:]*/, this.#meta.word);
+      const icon = document.querySelector("link[data-state-icon]");
+      if (icon && icon.getAttribute("href") !== this.#meta.icon) icon.href = this.#meta.icon;
     }
     localize(this.#root);
     if (this.#status) showProgress(this.#root, this.#status.progress);

@@ -1,13 +1,10 @@
-// Times and durations: shown in the time zone of the browser, and growing with its clock.
+// Durations, which grow with the clock of the browser.
+
+import { formatClock } from "./moments.js";
 
 export const TICK_MS = 1000;
 
 export const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-
-const FORMS = {
-  moment: new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }),
-  clock: new Intl.DateTimeFormat(undefined, { timeStyle: "medium" }),
-};
 
 /** Format a duration in its two largest units, like the server. */
 function formatDuration(milliseconds) {
@@ -18,17 +15,8 @@ function formatDuration(milliseconds) {
   return minutes ? `${minutes} min ${seconds % 60} s` : `${seconds} s`;
 }
 
-/** Show times in the time zone of the browser. Relative times stay as they are. */
-export function localize(root) {
-  for (const time of root.querySelectorAll("time[data-form]")) {
-    const moment = new Date(time.dateTime);
-    time.title = FORMS.moment.format(moment);
-    if (FORMS[time.dataset.form]) time.textContent = FORMS[time.dataset.form].format(moment);
-  }
-}
-
 /** Say how old the shown state is. */
-export const formatAge = (moment) => `Shown is the state of ${FORMS.clock.format(moment)}.`;
+export const formatAge = (moment) => `Shown is the state of ${formatClock(moment)}.`;
 
 /** Return by how much the server's clock is ahead, from markup that has just arrived. */
 export const readSkew = (root) => Number(root.querySelector("[data-now]")?.dataset.now ?? Date.now()) - Date.now();

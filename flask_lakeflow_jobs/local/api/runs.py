@@ -187,9 +187,9 @@ class RunEndpoints:
         return {}
 
     def _serialize_listed(self, run: JobRun, *, expand_tasks: bool) -> Json:
-        if not expand_tasks:
-            return self._serializer.serialize_base(run)
-        return truncate_nested(self._serializer.serialize(run), _NESTED_LISTS)
+        serializer = self._serializer
+        shape = serializer.serialize(run) if expand_tasks else serializer.serialize_listed(run)
+        return truncate_nested(shape, _NESTED_LISTS)
 
     def _find(self, run_id: int) -> tuple[JobRun, TaskRun | None]:
         """Find a run, or an attempt of a task with its run.

@@ -54,17 +54,13 @@ class RunSerializer:
         self, run: JobRun, *, with_history: bool = False, with_resolved_values: bool = False
     ) -> Json:
         """Convert a run with all its tasks and parameters."""
-        shape = self.serialize_base(run)
+        shape = self.serialize_listed(run)
         shape["tasks"] = [
             self.serialize_task(run, task, with_resolved_values=with_resolved_values)
             for task in run.tasks
         ]
         if run.started_by:
             shape["trigger_info"] = {"run_id": run.started_by}
-        if run.parameters:
-            shape["job_parameters"] = [
-                {**each, "value": each.get("value", each["default"])} for each in run.parameters
-            ]
         for key in ("job_clusters", "git_source"):
             if key in run.settings:
                 shape[key] = run.settings[key]
@@ -77,8 +73,17 @@ class RunSerializer:
             ]
         return shape
 
-    def serialize_base(self, run: JobRun) -> Json:
+    def serialize_listed(self, run: JobRun) -> Json:
         """Convert a run without its tasks, as a list contains it."""
+        shape = self.serialize_base(run)
+        if run.parameters:
+            shape["job_parameters"] = [
+                {**each, "value": each.get("value", each["default"])} for each in run.parameters
+            ]
+        return shape
+
+    def serialize_base(self, run: JobRun) -> Json:
+        """Convert what a run and a task of it have in common."""
         # Durations of a run with several tasks are 0. Sources: the documentation of Run, and a run
         # of one task in databricks-sdk-py issue 375.
         only = run.tasks[-1] if run.tasks and len(run.settings["tasks"]) == 1 else None

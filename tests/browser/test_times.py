@@ -1,0 +1,87 @@
+"""Times on the pages of the console, in Chromium: the reader's zone, UTC, or relative."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tests.browser.conftest import OpenPage
+from tests.conftest import Serve
+from tests.console.support import run, start
+from tests.support import RunGate
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from tests.console.conftest import MakeShop
+
+TIME = ".lf-row-link time >> nth=0"
+
+ADDS_SHIFTS = """window.shifts = 0; new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) window.shifts += entry.value;
+}).observe({ type: "layout-shift", buffered: true })"""
+
+
+def choose(page: Page, label: str) -> None:
+    page.click("[popovertarget=lf-display]")
+    page.check(f"#lf-display label:text-is('{label}') input")
+    page.keyboard.press("Escape")
+
+
+def test_times_are_local_utc_or_relative_and_move_nothing(
+    make_shop: MakeShop, serve: Serve, open_page: OpenPage
+) -> None:
+    app = make_shop()
+    run(app, "hourly")
+    url = f"{serve(app)}/jobs/hourly"
+    scriptless = open_page(url, java_script_enabled=False)
+    utc = scriptless.inner_text(TIME)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", utc)
+    page = open_page(url, timezone_id="Asia/Kolkata")
+    page.add_init_script(ADDS_SHIFTS)
+    page.wait_for_function("document.querySelector('time').title.includes('+05:30')")
+    local = page.inner_text(TIME)
+    assert local != utc
+    assert page.get_attribute(TIME, "title") == f"{local} UTC+05:30\n{utc}"
+    choose(page, "UTC")
+    assert page.inner_text(TIME) == utc
+    choose(page, "Relative")
+    assert "now" in page.inner_text(TIME) or "ago" in page.inner_text(TIME)
+    assert page.is_hidden(".lf-also")
+    for choice in ("Relative", "Local time"):
+        choose(page, choice)
+        page.reload()
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("window.shifts") < 0.01
+
+
+def test_tab_shows_the_state_of_the_run(
+    make_shop: MakeShop, serve: Serve, open_page: OpenPage, run_gate: RunGate
+) -> None:
+    app = make_shop()
+    run_id = start(app, "gated", run_gate.params)
+    page = open_page(f"{serve(app)}/jobs/gated/runs/{run_id}")
+    icon = "link[data-state-icon]"
+    page.wait_for_selector(f"{icon}[href$='icon-going.svg']", state="attached")
+    assert re.match(r"running: gated, \d{4}-\d\d-\d\d \d\d:\d\d UTC", page.title())
+    run_gate.open()
+    page.wait_for_selector(f"{icon}[href$='icon-good.svg']", state="attached")
+    assert page.title().startswith("succeeded: gated")
+
+
+def test_row_of_the_history_opens_its_run(
+    make_shop: MakeShop, serve: Serve, open_page: OpenPage
+) -> None:
+    app = make_shop()
+    run_id = run(app, "hourly")
+    page = open_page(f"{serve(app)}/jobs/hourly")
+    box = page.locator(f"[data-part=run-{run_id}]").bounding_box()
+    assert box
+    with page.expect_navigation():
+        page.mouse.click(box["x"] + box["width"] - 30, box["y"] + box["height"] - 4)
+    assert page.url.endswith(f"/runs/{run_id}")
+    page.go_back()
+    page.focus(f"#lf-run-{run_id}")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert page.url.endswith(f"/runs/{run_id}")
