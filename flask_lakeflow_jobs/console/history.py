@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from . import queries
+from .root_errors import EndedRun, read_root_errors
 from .summaries import Summary, summarize
 
 if TYPE_CHECKING:
@@ -107,10 +108,17 @@ def read_page(handle: JobHandle, wanted: Filter, after: Cursor | None) -> Page:
             if wanted.matches(summary):
                 found.append(summary)
             if len(found) == PAGE_SIZE:
-                return Page(found, runs_read, after, has_more or left > 0)
+                return Page(_explain(handle, found), runs_read, after, has_more or left > 0)
         if not has_more:
             break
-    return Page(found, runs_read, after, has_more)
+    return Page(_explain(handle, found), runs_read, after, has_more)
+
+
+def _explain(handle: JobHandle, runs: Sequence[Summary]) -> list[Summary]:
+    """Return runs with their root errors in place of the workspace's messages, where known."""
+    ends = [EndedRun(run.run_id, run.state.outcome, run.ended) for run in runs]
+    errors = read_root_errors(handle, ends)
+    return [replace(run, message=errors.get(run.run_id, run.message)) for run in runs]
 
 
 def _older(batch: list[BaseRun], after: Cursor | None) -> list[BaseRun]:

@@ -198,9 +198,9 @@ def _failure(handle: JobHandle, run: Run, document: Mapping[str, Any]) -> RunFai
         return None
     reads = cached_reads_of(handle, stale_if_error=True)
     explained = explain_run(run, reads, document, reads.run_concurrently)
-    # That the run was canceled is said once, with the person who did it.
-    said = Outcome.CANCELED if explained.outcome is Outcome.CANCELED else None
-    tasks = [each for each in explained.tasks if each.outcome is not said]
+    # The page states the cancellation once, with the person who did it.
+    known = Outcome.CANCELED if explained.outcome is Outcome.CANCELED else None
+    tasks = [each for each in explained.tasks if each.outcome is not known]
     causes = [
         Cause(
             key=task.task_key,

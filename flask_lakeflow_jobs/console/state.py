@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, cast
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, NamedTuple, cast
 
 from flask import current_app
 
@@ -15,6 +15,21 @@ PageUrl = Callable[[str, Mapping[str, Any]], str | None]
 
 #: The key of the state in ``app.extensions``.
 EXTENSION = "lakeflow_jobs.console"
+
+
+#: Root errors in the memory of one process.
+MAX_ROOT_ERRORS = 2_000
+
+
+class RootError(NamedTuple):
+    """The error of the first task that made a run fail.
+
+    :param text: one line; empty: there is none.
+    :param read_again: seconds since the epoch.
+    """
+
+    text: str
+    read_again: float
 
 
 class ConsoleState:
@@ -31,6 +46,8 @@ class ConsoleState:
         self.csp_nonce = csp_nonce
         #: The tasks of runs that were shown lately, by the URL of their pages.
         self.tasks: Memo[str, Mapping[AttemptId, KeptTask]] = Memo(MAX_KEPT_TASKS)
+        #: The root errors of runs, by identity, job, run and end.
+        self.root_errors: Memo[Hashable, RootError] = Memo(MAX_ROOT_ERRORS)
 
 
 def console_state() -> ConsoleState:

@@ -62,6 +62,11 @@ class CachedReads:
         self._stale_if_error = stale_if_error
         self._on_end = on_end
 
+    @property
+    def identity_key(self) -> str:
+        """Identify the identity of the reads, for keys of memories."""
+        return self._identity.key
+
     def get_job(self) -> CachedResponse:
         """Return the job's definition."""
         return self._read("job", lambda: self._calls.get_job().document, lambda _: True)
