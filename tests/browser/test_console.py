@@ -540,7 +540,8 @@ def test_history_does_not_break_words_in_cells(app: Flask, site: str, open_page:
     assert (
         page.evaluate(
             "(who => { const range = document.createRange();"
-            " range.selectNodeContents(who.firstChild); return range.getClientRects().length; })(document.querySelector('td.lf-who'))"
+            " range.selectNodeContents(who.firstChild); return range.getClientRects().length;"
+            " })(document.querySelector('td.lf-who'))"
         )
         == 1
     )
