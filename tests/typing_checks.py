@@ -10,6 +10,7 @@ from databricks.sdk.service.jobs import BaseRun, Job, Run, RunOutput
 from flask import Flask, request
 from flask_caching import Cache
 from marshmallow import Schema, fields
+from pydantic import BaseModel
 
 from flask_lakeflow_jobs import (
     ExecutionResult,
@@ -32,6 +33,10 @@ class Etl(Schema):
     day = fields.Date(required=True)
 
 
+class EtlModel(BaseModel):
+    day: str
+
+
 def allow(user: Any, action: str, key: str) -> bool:
     return user is not None and action == "view" and key == "etl"
 
@@ -48,6 +53,7 @@ def set_up(app: Flask, cache: Cache) -> LakeflowJobs:
             "instance": JobConfig(job_id=1, params=Etl(), run_as="user", policy=allow),
             "fields": JobConfig(params={"day": fields.Date()}, wait_timeout=60.0),
             "mixed": JobConfig(params=mixed),
+            "model": JobConfig(params=EtlModel),
             "mapping": {"job_id": 1, "description": "The nightly load."},
         },
         cache=cache,

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Any, Literal, Protocol, TypeAlias, TypedDict
 
 from marshmallow import Schema
 from marshmallow.fields import Field
@@ -43,9 +43,20 @@ NO_JOBS_MESSAGE = (
 #: ``(user, action, job key) -> whether the action is allowed``
 Policy: TypeAlias = Callable[[Any, str, str], bool]
 
-#: A schema or a mapping of fields. The values are typed as objects because type checkers infer
-#: ``dict[str, object]`` for fields of several classes.
-Params: TypeAlias = "Schema | type[Schema] | Mapping[str, object]"
+
+class ParamsModel(Protocol):
+    """A pydantic model, as far as type checkers must know it where pydantic is not installed."""
+
+    @classmethod
+    def model_validate(cls, obj: Any) -> Any: ...
+
+    @classmethod
+    def model_json_schema(cls) -> dict[str, Any]: ...
+
+
+#: A schema, a mapping of fields or a pydantic model. The values are typed as objects because type
+#: checkers infer ``dict[str, object]`` for fields of several classes.
+Params: TypeAlias = "Schema | type[Schema] | Mapping[str, object] | type[ParamsModel]"
 
 
 @dataclass(frozen=True)
@@ -56,8 +67,8 @@ class JobConfig:
     :param task_type: selects the field for parameters: ``notebook``, ``python_wheel``,
         ``python_script``, ``spark_jar``, ``sql``, ``dbt``, ``dbt_commands``, ``job`` or
         ``pipeline``.
-    :param params: the parameters that the job accepts: a marshmallow schema (class or instance) or
-        a dict of fields; ``None``: any.
+    :param params: the parameters that the job accepts: a marshmallow schema (class or instance), a
+        dict of fields, or a pydantic model (the class); ``None``: any.
     :param wait_timeout: seconds, above 0, that ``run_and_wait``, ``watch`` and ``wait`` wait. By
         default, the app's ``LAKEFLOW_JOBS_WAIT_TIMEOUT``.
     :param run_as: ``"app"`` or ``"user"``. With ``"user"``, only handles from ``as_user`` can act,
@@ -364,7 +375,21 @@ def _build_schema(where: str, params: Params | None) -> Schema | None:
                     f" {{'day': fields.Date()}}, not {field!r}."
                 )
         return Schema.from_dict(dict(schema_fields))()
-    raise ConfigurationError(f"{where} must be a marshmallow Schema or a dict of fields.")
+    model: Any = params
+    if isinstance(model, type) and hasattr(model, "model_validate"):
+        return _build_model_schema(where, model)
+    raise ConfigurationError(
+        f"{where} must be a marshmallow Schema, a dict of fields, or a pydantic model."
+    )
+
+
+def _build_model_schema(where: str, model: Any) -> Schema:
+    from ..runs.pydantic_schema import build_model_schema  # an extra, which the model comes from
+
+    try:
+        return build_model_schema(model)
+    except TypeError as error:
+        raise ConfigurationError(f"{where} must be a pydantic model: {error}.") from None
 
 
 def _build_job(key: str, config: JobConfig, job_id: int) -> Job:

@@ -43,8 +43,18 @@ SCALAR_TYPES = ["string", "number", "boolean"]
 ASCII_PATTERN = "^[\\u0000-\\u007f]*$"
 
 
+class SelfDescribed(Schema):
+    """A schema that knows its JSON Schema itself."""
+
+    def describe(self) -> dict[str, Any]:
+        """Describe what the schema accepts."""
+        raise NotImplementedError
+
+
 def build_json_schema(schema: Schema) -> dict[str, Any]:
     """Describe what a schema accepts. Rules that JSON Schema cannot express are left out."""
+    if isinstance(schema, SelfDescribed):
+        return schema.describe()
     return _describe_schema(schema, parents=())
 
 

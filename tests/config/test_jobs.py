@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import Schema, fields
+from pydantic import BaseModel, RootModel
 
 from flask_lakeflow_jobs import ConfigurationError, JobConfig, JobMapping
 from flask_lakeflow_jobs.config.jobs import (
@@ -371,3 +372,16 @@ def test_resolve_jobs_bundle_ids_override_all_others() -> None:
 def test_job_mapping_has_the_keys_of_job_config() -> None:
     names = [field.name for field in dataclasses.fields(JobConfig)]
     assert list(JobMapping.__annotations__) == names
+
+
+def test_resolve_jobs_pydantic_model_is_a_schema() -> None:
+    class Model(BaseModel):
+        day: str
+
+    schema = jobs({"etl": JobConfig(11, params=Model)})["etl"].params_schema
+    assert schema["properties"] == {"day": {"type": "string"}}
+
+
+@pytest.mark.parametrize("params", [RootModel[int], int, "day"])
+def test_resolve_jobs_other_params_name_what_is_accepted(params: Any) -> None:
+    assert "pydantic model" in refused({"etl": JobConfig(11, params=params)})

@@ -59,7 +59,9 @@ def test_page_examples_run(
             assert re.search(block.pattern, printed, re.MULTILINE), f"{block}\n{printed}"
         elif block.language == "python" and block.can_run:
             names["app"] = Flask("example")
-            code = compile("\n" * (block.line - 1) + block.text, block.page, "exec")
+            code = compile(
+                "\n" * (block.line - 1) + block.text, block.page, "exec", dont_inherit=True
+            )
             with page_app.test_request_context("/", headers=on_behalf_of(workspace.token)):
                 exec(code, names)  # noqa: S102
 
