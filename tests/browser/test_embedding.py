@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from flask import render_template_string
+from flask import g, render_template_string
+from jinja2 import DictLoader
 
+import flask_lakeflow_jobs
 from tests.browser.test_console import wait_for_end, wait_for_task
-from tests.console.support import start
+from tests.console.support import run, start
+from tests.docs.blocks import blocks_in
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -17,6 +22,8 @@ if TYPE_CHECKING:
     from tests.conftest import Serve
     from tests.console.conftest import MakeShop
     from tests.support import RunGate
+
+GUIDE = Path(flask_lakeflow_jobs.__file__).parents[1] / "docs" / "guides" / "console.md"
 
 PAGE = (
     "<!doctype html><html lang=en><head><title>Own</title>{{ lakeflow_head() }}</head>"
@@ -70,3 +77,35 @@ def test_cards_in_the_hosts_page_have_a_gap(app: Flask, serve: Serve, open_page:
     assert first
     assert second
     assert second["y"] - first["y"] - first["height"] == 16
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_frame_of_the_guide_has_the_styles_of_host_and_console(
+    make_shop: MakeShop,
+    serve: Serve,
+    open_page: OpenPage,
+    check_accessibility: CheckAccessibility,
+    screenshots: Path,
+    scheme: str,
+) -> None:
+    def csp_nonce() -> str:
+        if "nonce" not in g:
+            g.nonce = secrets.token_urlsafe()
+        return str(g.nonce)
+
+    app = make_shop(csp_nonce=csp_nonce)
+    app.jinja_env.globals["csp_nonce"] = csp_nonce
+    files = {each.file: each.text for each in blocks_in(GUIDE.read_text(), "console.md")}
+    names = ("layout.html", "lakeflow_jobs/base.html")
+    app.jinja_loader = DictLoader({name: files[f"templates/{name}"] for name in names})
+    site, run_id = serve(app), run(app, "flaky")
+    page = open_page(color_scheme=scheme, viewport={"width": 390, "height": 800})
+    for path in ("", "/flaky", "/nightly/run", f"/flaky/runs/{run_id}", "/nowhere"):
+        page.goto(f"{site}/jobs{path}")
+        assert page.evaluate("getComputedStyle(document.body).maxWidth") == "1280px"
+        assert (
+            page.locator("main h1").evaluate("title => getComputedStyle(title).fontWeight") == "650"
+        )
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        check_accessibility(page)
+    page.screenshot(path=screenshots / f"frame-{scheme}.png")
