@@ -195,24 +195,29 @@ class JobHandle(JobReader):
         *,
         rerun_tasks: Sequence[str] | None = None,
         rerun_dependent_tasks: bool | None = None,
+        params: Mapping[str, Any] | None = None,
         requested_by: str | None = None,
     ) -> int:
         """Rerun the failed tasks of an ended run with the parameters that it had.
 
         :param rerun_tasks: the task keys to rerun instead of all that failed. A string is one key.
         :param rerun_dependent_tasks: also rerun the tasks that depend on them.
+        :param params: other values of some parameters; the rest keep those of the run.
         :param requested_by: the name of the requester, for the log and the signal.
         :return: the id of the repair.
         :raises RunNotFound: this job has no such run.
         :raises Conflict: the run has not ended, or it succeeded and no tasks were named.
+        :raises InvalidParameters: the job does not accept the parameters.
         """
         run_id = parse_run_id(run_id)
         upstream = self._upstream()
+        fields = self._build_fields(params, None, partial=True)
         run = upstream.get_run(run_id, history=True).value
         arguments = build_repair_arguments(
             run,
             rerun_tasks=normalize_task_keys(rerun_tasks),
             rerun_dependent_tasks=rerun_dependent_tasks,
+            fields=fields,
         )
         user = display_name(requested_by)
         with self._recorded("repair", user, run_id):
@@ -276,9 +281,12 @@ class JobHandle(JobReader):
         receiver = ProgressReceiver(self._state, self.job, self._require_identity())
         receiver.receive(parse_run_id(run_id), report, token)
 
-    def _build_fields(self, params: Mapping[str, Any] | None, user: str | None) -> dict[str, Any]:
+    def _build_fields(
+        self, params: Mapping[str, Any] | None, user: str | None, *, partial: bool = False
+    ) -> dict[str, Any]:
         """Return the fields of run-now that carry the parameters and the requester."""
-        fields = build_run_now_fields(self.job.task_type, validate_params(self.job.schema, params))
+        values = validate_params(self.job.schema, params, partial=partial)
+        fields = build_run_now_fields(self.job.task_type, values)
         refuse_parameter(fields, self._state.settings.progress_parameter)
         attribution = self._state.settings.attribution_parameter
         return add_requester(fields, attribution, user, job=self.key)

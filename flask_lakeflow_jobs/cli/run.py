@@ -11,6 +11,7 @@ from flask.cli import with_appcontext
 
 from ..errors import InvalidParameters, LakeflowJobsError, RunNotFound, RunTimeout
 from ..runs.outcome import has_ended, outcome_of
+from ..runs.repair import plan_repair
 from .completion import complete_parameter, complete_tasks
 from .exit_codes import ExitCode, format_exit_codes
 from .follow import ResultFormat, RunPrinter, choose_progress
@@ -46,15 +47,7 @@ timeout_option = click.option(
     "  [default: the job's]",
 )
 
-strict_option = click.option(
-    "--strict", is_flag=True, help="Exit with 1 if the run succeeded with failures."
-)
-
-
-@click.command(epilog=format_exit_codes())
-@with_appcontext
-@key_argument
-@click.option(
+param_option = click.option(
     "-p",
     "--param",
     "params",
@@ -65,12 +58,24 @@ strict_option = click.option(
     help="Set a parameter. The job's schema converts the value from text. Repeat a name to pass a"
     " list; for a parameter that is a list, one value is enough.",
 )
-@click.option(
+
+params_file_option = click.option(
     "--params-file",
     type=click.File("rb"),
     callback=read_json_object,
     help="Read parameters from a JSON object in a file, or in stdin ('-'). -p takes precedence.",
 )
+
+strict_option = click.option(
+    "--strict", is_flag=True, help="Exit with 1 if the run succeeded with failures."
+)
+
+
+@click.command(epilog=format_exit_codes())
+@with_appcontext
+@key_argument
+@param_option
+@params_file_option
 @click.option(
     "--only",
     type=parse_task_keys,
@@ -188,6 +193,8 @@ def cancel(key: str | None, run_id: int) -> None:
     is_flag=True,
     help="Also rerun the tasks that depend on them, even if they succeeded.",
 )
+@param_option
+@params_file_option
 @click.option("--no-wait", is_flag=True, help="Print the repair id and exit.")
 @timeout_option
 @strict_option
@@ -197,6 +204,8 @@ def repair(
     run_id: int,
     only: list[str] | None,
     dependents: bool,
+    params: tuple[tuple[str, str], ...],
+    params_file: dict[str, Any] | None,
     no_wait: bool,
     timeout: float | None,
     strict: bool,
@@ -204,12 +213,19 @@ def repair(
 ) -> None:
     """Rerun the failed tasks of a run, follow it to its end and print its output.
 
-    The run must have ended. It keeps its id, its parameters and the tasks that succeeded.
+    The run must have ended. It keeps its id, the tasks that succeeded, and its parameters except
+    those that you set.
     """
     handle = get_handle(key)
+    plan = plan_repair(handle.get_run(run_id), only, dependents=dependents)
     repair_id = handle.repair_run(
-        run_id, rerun_tasks=only, rerun_dependent_tasks=True if dependents else None
+        run_id,
+        rerun_tasks=only,
+        rerun_dependent_tasks=True if dependents else None,
+        params=merge_params(handle.job, params_file, params),
     )
+    tasks = [f"{task.key} ({task.reason})" for task in plan if task.reason]
+    print_progress(f"Rerunning {', '.join(tasks)}.")
     extra = {"repairId": repair_id}
     if not no_wait:
         result_format = ResultFormat.JSON if as_json else ResultFormat.TEXT

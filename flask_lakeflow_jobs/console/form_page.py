@@ -77,7 +77,7 @@ def show_form(key: str) -> str:
     """Show the form that starts a run; ``again`` fills in the values of an earlier run."""
     authorizer = current_authorizer()
     with request_handle(authorizer, key, "run") as handle:
-        page = _read_page(handle)
+        page = read_form_page(handle)
         again, started = request.args.get("again", ""), request.args.get("started", "")
         if again:
             authorizer.check("view", handle.job)
@@ -91,11 +91,11 @@ def start_run(key: str) -> BaseResponse | tuple[str, int] | tuple[str, int, dict
     """Start a run with the values of the form, and redirect to its page."""
     authorizer = current_authorizer()
     with request_handle(authorizer, key, "run") as handle:
-        page, sent = _read_page(handle), request.form.to_dict()
+        page, sent = read_form_page(handle), request.form.to_dict()
         nonce, form = sent.get("nonce", ""), page.form
         page = replace(page, form=form.with_sent(sent), choices=RunChoices.of(request.form))
         try:
-            _refuse_unreadable(handle, form, sent)
+            refuse_unreadable(handle, form, sent)
             triggered = handle.run_now(
                 form.params(sent),
                 idempotency_key=_idempotency_key(nonce),
@@ -125,7 +125,8 @@ def start_run(key: str) -> BaseResponse | tuple[str, int] | tuple[str, int, dict
     return redirect(where, 303)
 
 
-def _read_page(handle: JobHandle) -> FormPage:
+def read_form_page(handle: JobHandle) -> FormPage:
+    """Read the definition of a job, and build its form."""
     definition: SdkJob | None = None
     try:
         definition = queries.read_job(handle)
@@ -137,7 +138,7 @@ def _read_page(handle: JobHandle) -> FormPage:
     return FormPage(handle, definition, form)
 
 
-def _refuse_unreadable(handle: JobHandle, form: Form, sent: dict[str, str]) -> None:
+def refuse_unreadable(handle: JobHandle, form: Form, sent: dict[str, str]) -> None:
     """Raise for texts that cannot be parsed, together with all other errors."""
     find_unreadable = form.find_unreadable(sent)
     if not find_unreadable:

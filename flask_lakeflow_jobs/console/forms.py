@@ -65,6 +65,13 @@ class Control:
     def is_checked(self) -> bool:
         return self.value == "true"
 
+    @property
+    def comparable_value(self) -> str:
+        """The value, without differences that a browser makes by itself."""
+        if self.control == "checkbox":
+            return self.value or "false"
+        return "\n".join(self.value.splitlines())
+
     def with_text(self, text: str) -> Control:
         """Return the control with a text; unchanged if the text is redacted.
 
@@ -170,6 +177,12 @@ class Form:
         """Return the parameters that the page shows: without passwords."""
         visible = [each for each in self.fields if each.control != "password"]
         return replace(self, fields=visible).params({each.name: each.value for each in visible})
+
+    def changes_from(self, before: Form) -> Form:
+        """Return the form with only the controls that have another value than before."""
+        values = {each.name: each.comparable_value for each in before.fields}
+        changed = [each for each in self.fields if each.comparable_value != values[each.name]]
+        return replace(self, fields=changed)
 
     def find_unreadable(self, sent: Mapping[str, str]) -> dict[str, list[str]]:
         """Return the errors of texts that cannot be parsed, by name."""

@@ -25,6 +25,7 @@ from .fragments import render, render_page
 from .headers import protect
 from .jobs_page import show_jobs
 from .links import page_url
+from .repair_page import repair_run, show_repair
 from .run_page import RunView, build_run_view
 from .state import EXTENSION, ConsoleState, PageUrl
 from .task_page import build_task_view
@@ -57,7 +58,7 @@ def console_blueprint(
         ("/<key>/runs/<run_id>/cancel", cancel_run, ["POST"]),
         ("/<key>/runs/<run_id>/cancel", redirect_to_run, ["GET"]),
         ("/<key>/runs/<run_id>/repair", repair_run, ["POST"]),
-        ("/<key>/runs/<run_id>/repair", redirect_to_run, ["GET"]),
+        ("/<key>/runs/<run_id>/repair", show_repair, ["GET"]),
         ("/<key>/schedule", change_schedule, ["POST"]),
         ("/~runs", lists.show_all_runs, ["GET"]),
         ("/~runs/export", lists.export_all_runs, ["GET"]),
@@ -115,14 +116,6 @@ def cancel_run(key: str, run_id: str) -> BaseResponse:
     authorizer = current_authorizer()
     with request_handle(authorizer, key, "cancel") as handle:
         handle.cancel_run(parse_run_id(run_id), requested_by=authorizer.user_name)
-    return redirect_to_run(key, run_id)
-
-
-def repair_run(key: str, run_id: str) -> BaseResponse:
-    """Rerun the failed tasks of a run, and redirect to its page."""
-    authorizer = current_authorizer()
-    with request_handle(authorizer, key, "repair") as handle:
-        handle.repair_run(parse_run_id(run_id), requested_by=authorizer.user_name)
     return redirect_to_run(key, run_id)
 
 

@@ -75,21 +75,24 @@ PIPELINE_LISTS = {
 Placement = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
-def validate_params(schema: Schema | None, params: Mapping[str, Any] | None) -> dict[str, Any]:
+def validate_params(
+    schema: Schema | None, params: Mapping[str, Any] | None, *, partial: bool = False
+) -> dict[str, Any]:
     """Return deserialized parameters under the names that the caller used.
 
     The schema's defaults and transformations apply. A field with a ``data_key`` keeps that name,
     because the job sees the same names as the caller.
 
+    :param partial: only some parameters are given: none is required, and no default applies.
     :raises InvalidParameters: the schema does not accept the parameters (with its messages by
         field), or they are not a mapping of names.
     :raises ConfigurationError: the schema deserializes to an object without one of the parameters.
     """
     params = _check_texts(params)
-    if schema is None:
+    if schema is None or (partial and not params):
         return params
     try:
-        loaded = schema.load(params)
+        loaded = schema.load(params, partial=partial or None)
     except ValidationError as error:
         raise InvalidParameters(
             f"The job does not accept these parameters. {_summarize_messages(error.messages_dict)}",

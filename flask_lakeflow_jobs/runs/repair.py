@@ -1,12 +1,13 @@
-"""Arguments of a repair. Pure."""
+"""Repairs: the tasks that one would rerun, and its arguments. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Conflict
-from .outcome import Outcome, has_ended, outcome_of
+from .outcome import Outcome, has_ended, outcome_of, select_last_attempts
 
 if TYPE_CHECKING:
     from ..sdk_types import Run
@@ -25,14 +26,85 @@ RUN_PARAMETERS = (
 )
 
 
+#: Outcomes of the tasks that a repair of all failed tasks reruns.
+FAILED_OUTCOMES = frozenset(
+    {
+        Outcome.FAILED,
+        Outcome.TIMED_OUT,
+        Outcome.INTERNAL_ERROR,
+        Outcome.CANCELED,
+        Outcome.SKIPPED,
+        Outcome.UPSTREAM_FAILED,
+        Outcome.UPSTREAM_CANCELED,
+    }
+)
+
+
+@dataclass(frozen=True)
+class TaskToRepair:
+    """A task of an ended run, in its last attempt.
+
+    :param waits_for: the keys of the tasks that it depends on.
+    :param reason: why a repair reruns it; empty if it does not.
+    """
+
+    key: str
+    outcome: Outcome
+    waits_for: Sequence[str]
+    reason: str = ""
+
+
+def plan_repair(
+    run: Run, rerun_tasks: Sequence[str] | None = None, *, dependents: bool = False
+) -> list[TaskToRepair]:
+    """Return the tasks of a run, each with the reason why a repair reruns it.
+
+    :param rerun_tasks: the task keys; ``None``: all failed tasks.
+    :param dependents: also rerun the tasks that depend on them.
+    """
+    tasks = [
+        TaskToRepair(
+            task.task_key or "", outcome_of(task), [each.task_key for each in task.depends_on or []]
+        )
+        for task in select_last_attempts(run.tasks or [])
+    ]
+    if rerun_tasks is None:
+        chosen = {task.key: task.outcome.label for task in tasks if task.outcome in FAILED_OUTCOMES}
+    else:
+        chosen = dict.fromkeys(rerun_tasks, "chosen")
+    reasons = {**_depend_on(tasks, chosen), **chosen} if dependents else chosen
+    return [
+        TaskToRepair(task.key, task.outcome, task.waits_for, reasons.get(task.key, ""))
+        for task in tasks
+    ]
+
+
+def _depend_on(tasks: Sequence[TaskToRepair], keys: Mapping[str, str]) -> dict[str, str]:
+    """Return the tasks that depend on some tasks, directly or not, with the reasons."""
+    found: dict[str, str] = {}
+    count = -1
+    while count < len(found):  # once more for each task that was found
+        count = len(found)
+        for task in tasks:
+            causes = [key for key in task.waits_for if key in keys or key in found]
+            if causes and task.key not in found:
+                found[task.key] = f"depends on {', '.join(causes)}"
+    return found
+
+
 def build_repair_arguments(
-    run: Run, *, rerun_tasks: Sequence[str] | None, rerun_dependent_tasks: bool | None
+    run: Run,
+    *,
+    rerun_tasks: Sequence[str] | None,
+    rerun_dependent_tasks: bool | None,
+    fields: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return the arguments of the SDK's ``repair_run`` that rerun tasks with the same parameters.
+    """Return the arguments of the SDK's ``repair_run``, which repeat the parameters of the run.
 
     :param run: the run with its repair history.
     :param rerun_tasks: the task keys; ``None``: all failed tasks.
     :param rerun_dependent_tasks: also rerun the tasks that depend on them.
+    :param fields: the fields of run-now with other values of some parameters.
     :raises Conflict: the run has not ended, or it succeeded and no tasks were named.
     """
     if not has_ended(run):
@@ -57,4 +129,7 @@ def build_repair_arguments(
             for parameter in run.job_parameters
             if parameter.name and parameter.value is not None
         }
+    for name, value in (fields or {}).items():
+        is_map = isinstance(value, Mapping)
+        arguments[name] = {**(arguments.get(name) or {}), **value} if is_map else value
     return arguments

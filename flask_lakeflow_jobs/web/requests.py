@@ -61,6 +61,7 @@ class RepairSchema(Schema):
         validate=validate.Length(min=1, max=MAX_RERUN_TASKS),
     )
     rerun_dependent_tasks = fields.Boolean(data_key="rerunDependentTasks")
+    params = fields.Dict(keys=fields.String(), allow_none=True)
 
 
 def read_params(request: Request) -> Mapping[str, Any]:
@@ -125,6 +126,7 @@ def read_repair(request: Request) -> dict[str, Any]:
         raise InvalidParameters(
             "The repair request is invalid. See 'errors' for each member.", error.messages_dict
         ) from None
+    _check_sizes(arguments.get("params") or {})
     return arguments
 
 

@@ -75,7 +75,10 @@ def test_repair_without_waiting_prints_its_id(flask_jobs: RunFlask) -> None:
     result = flask_jobs("repair", "broken", run_id, "--no-wait")
     assert result.exit_code == 0
     assert result.stdout.strip().isdecimal()
-    assert result.stderr == f"Watch it: flask jobs watch broken {run_id}\n"
+    assert result.stderr == (
+        "Rerunning clean (failed), load (upstream failed).\n"
+        f"Watch it: flask jobs watch broken {run_id}\n"
+    )
     flask_jobs("watch", "broken", run_id)
     as_json = flask_jobs("repair", "broken", run_id, "--no-wait", "--json")
     assert set(as_json.document) == {"repairId"}

@@ -45,6 +45,15 @@ def test_repair_without_tasks_reruns_all_failed_tasks(
     assert response.get_json()["repairId"] > 0
 
 
+def test_repair_with_params_that_are_no_object_is_a_400(
+    client: FlaskClient, failed_run: int, fault_proxy: FaultyWorkspace
+) -> None:
+    response = repair(client, failed_run, json={"params": ["x"]})
+    assert response.status_code == 400
+    assert "params" in response.get_json()["errors"]
+    assert not fault_proxy.find_requests("POST", "runs/repair")
+
+
 def test_repair_with_tasks_reruns_them_and_dependent_tasks(
     client: FlaskClient, failed_run: int, fault_proxy: FaultyWorkspace
 ) -> None:

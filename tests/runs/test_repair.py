@@ -1,12 +1,13 @@
-"""Arguments of a repair."""
+"""Repairs: the tasks that one reruns, and its arguments."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from databricks.sdk.service.jobs import Run
 
-from flask_lakeflow_jobs.runs.repair import build_repair_arguments
+from flask_lakeflow_jobs.runs.repair import build_repair_arguments, plan_repair
 from tests.run_documents import FAILED, run
 
 
@@ -49,3 +50,78 @@ def test_build_repair_arguments_repeats_the_parameters_of_the_run() -> None:
     assert arguments["notebook_params"] == {"day": "2025-01-01"}
     assert arguments["job_parameters"] == {"full": "true"}
     assert "jar_params" not in arguments
+
+
+def test_build_repair_arguments_replaces_given_parameters() -> None:
+    repaired = run(
+        FAILED,
+        overriding_parameters={"python_params": ["a", "b"]},
+        job_parameters=[{"name": "day", "value": "old"}, {"name": "full", "value": "true"}],
+    )
+    fields = {"job_parameters": {"day": "new"}, "python_params": ["c"], "sql_params": {"x": "1"}}
+    arguments = build_repair_arguments(
+        repaired, rerun_tasks=None, rerun_dependent_tasks=None, fields=fields
+    )
+    assert arguments["job_parameters"] == {"day": "new", "full": "true"}
+    assert arguments["python_params"] == ["c"]
+    assert arguments["sql_params"] == {"x": "1"}
+
+
+def task(key: str, result: str, *after: str, attempt: int = 0) -> dict[str, Any]:
+    return {
+        "task_key": key,
+        "attempt_number": attempt,
+        "depends_on": [{"task_key": each} for each in after],
+        "state": {"life_cycle_state": "TERMINATED", "result_state": result},
+    }
+
+
+#: Two chains: one fails at ``load``, whose first attempt timed out, the other one succeeds.
+TASKS = [
+    task("fetch", "SUCCESS"),
+    task("load", "TIMEDOUT", "fetch"),
+    task("load", "FAILED", "fetch", attempt=1),
+    task("report", "UPSTREAM_FAILED", "load"),
+    task("skipped", "EXCLUDED", "fetch"),
+    task("other", "SUCCESS"),
+    task("last", "SUCCESS", "other"),
+    task("mail", "SUCCESS", "last", "skipped"),
+]
+
+FAILED_TASKS = {"load": "failed", "report": "upstream failed"}
+
+
+@pytest.mark.parametrize(
+    ("tasks", "dependents", "reasons"),
+    [
+        (None, False, FAILED_TASKS),
+        (None, True, FAILED_TASKS),
+        (["other"], False, {"other": "chosen"}),
+        (
+            ["other"],
+            True,
+            {"other": "chosen", "last": "depends on other", "mail": "depends on last"},
+        ),
+        (
+            ["fetch", "last"],
+            True,
+            {
+                "fetch": "chosen",
+                "load": "depends on fetch",
+                "report": "depends on load",
+                "skipped": "depends on fetch",
+                "last": "chosen",
+                "mail": "depends on last, skipped",
+            },
+        ),
+        ([], True, {}),
+    ],
+)
+def test_plan_repair_says_which_tasks_rerun_and_why(
+    tasks: list[str] | None, dependents: bool, reasons: dict[str, str]
+) -> None:
+    plan = plan_repair(run(FAILED, tasks=TASKS), tasks, dependents=dependents)
+    assert [each.key for each in plan] == [
+        *("fetch", "load", "report", "skipped", "other", "last", "mail")
+    ]
+    assert {each.key: each.reason for each in plan if each.reason} == reasons

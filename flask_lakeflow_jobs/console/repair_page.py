@@ -1,0 +1,123 @@
+"""The page that shows what a repair of a run will rerun, and lets the reader choose."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from flask import redirect, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from ..errors import Conflict, InvalidParameters
+from ..handle import JobHandle
+from ..runs.ids import parse_run_id
+from ..runs.outcome import has_ended
+from ..runs.repair import plan_repair
+from ..web.auth import current_authorizer, request_handle
+from . import queries
+from .form_page import read_form_page
+from .forms import Form
+from .fragments import render_page
+from .job_form import read_run_values
+from .links import page_url
+from .summaries import StateLabel, summarize
+from .titles import build_title
+
+if TYPE_CHECKING:
+    from ..sdk_types import Run, SdkJob
+
+#: The names of the controls. Without the first one, a request repairs all failed tasks.
+CHOICE, TASK, DEPENDENTS = "~choice", "~task", "~dependents"
+
+
+@dataclass(frozen=True)
+class RepairPage:
+    """The page of one request.
+
+    :param form: the parameters of the run.
+    :param chosen: the keys of the tasks to rerun.
+    :param dependents: also rerun the tasks that depend on them.
+    """
+
+    handle: JobHandle
+    run: Run
+    definition: SdkJob | None
+    form: Form
+    failed: Collection[str]
+    chosen: Collection[str]
+    dependents: bool = False
+
+    def render(self) -> str:
+        settings = self.definition.settings if self.definition else None
+        return render_page(
+            "repair.html",
+            title=build_title(self.handle.job, settings),
+            run=summarize(self.run, queries.now()),
+            tasks=[(task, StateLabel(task.outcome)) for task in plan_repair(self.run)],
+            failed=self.failed,
+            chosen=self.chosen,
+            dependents=self.dependents,
+            form=self.form,
+        )
+
+
+def show_repair(key: str, run_id: str) -> str:
+    """Show what a repair of a run will rerun, with a choice of tasks and parameters."""
+    authorizer = current_authorizer()
+    with request_handle(authorizer, key, "repair") as handle:
+        authorizer.check("view", handle.job)
+        return _read_page(handle, parse_run_id(run_id)).render()
+
+
+def repair_run(key: str, run_id: str) -> BaseResponse | tuple[str, int]:
+    """Rerun tasks of a run, by default those that failed, and redirect to its page."""
+    authorizer = current_authorizer()
+    with request_handle(authorizer, key, "repair") as handle:
+        if CHOICE not in request.form:
+            handle.repair_run(run_id, requested_by=authorizer.user_name)
+        elif refused := _repair(handle, parse_run_id(run_id), authorizer.user_name):
+            return refused
+    return redirect(page_url("lakeflow_console.show_run", key=key, run_id=run_id), 303)
+
+
+def _repair(handle: JobHandle, run_id: int, user: str | None) -> tuple[str, int] | None:
+    """Repair a run as the reader has chosen; return the page with the errors if that fails."""
+    before, sent = _read_page(handle, run_id), request.form.to_dict()
+    page = replace(
+        before,
+        form=before.form.with_sent(sent),
+        chosen=request.form.getlist(TASK),
+        dependents=DEPENDENTS in request.form,
+    )
+    changes = page.form.changes_from(before.form)
+    try:
+        if not page.chosen:
+            raise InvalidParameters("Choose at least one task.")
+        if unreadable := changes.find_unreadable(sent):
+            raise InvalidParameters("Some values cannot be parsed.", unreadable)
+        handle.repair_run(
+            run_id,
+            rerun_tasks=None if set(page.chosen) == set(page.failed) else list(page.chosen),
+            rerun_dependent_tasks=page.dependents or None,
+            params=changes.params(sent),
+            requested_by=user,
+        )
+    except InvalidParameters as error:
+        return replace(page, form=page.form.with_errors(error)).render(), error.code
+    return None
+
+
+def _read_page(handle: JobHandle, run_id: int) -> RepairPage:
+    """Read a run that has ended, and the form of its job with the parameters of the run.
+
+    :raises Conflict: the run has not ended.
+    """
+    run, _ = queries.read_run(handle, run_id)
+    if not has_ended(run):
+        raise Conflict(f"Run {run_id} has not ended. Wait for its end or cancel it first.")
+    page = read_form_page(handle)
+    form = page.form.with_values(read_run_values(run, handle.job.task_type))
+    optional = [replace(each, required=False) for each in form.fields]
+    failed = [task.key for task in plan_repair(run) if task.reason]
+    return RepairPage(handle, run, page.definition, replace(form, fields=optional), failed, failed)
