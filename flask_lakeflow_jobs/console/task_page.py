@@ -1,30 +1,45 @@
-"""The page of a task: its output."""
+"""The page of a task: its output, its log, and its neighbors."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from flask import request
+from markupsafe import Markup
 from werkzeug.exceptions import NotFound
 
-from ..globals import current_state
+from ..errors import LakeflowJobsError
 from ..reader import cached_reads_of
 from ..runs.ids import build_run_url
-from ..runs.redaction import redact
+from ..runs.iterations import Iteration
+from ..runs.outcome import select_last_attempts
+from ..runs.redaction import redact, remove_dbt_headers
+from ..runs.rows import Rows, read_rows
 from . import queries
-from .tasks import Attempt
+from .json_text import render_json
+from .logs import LogView, read_log_view
+from .rich_text import render_text
+from .summaries import StateLabel
+from .tasks import Attempt, build_attempt
 from .timeline import build_timeline
 
 if TYPE_CHECKING:
     from ..handle import JobHandle
-    from ..sdk_types import RunOutput, RunTask
+    from ..sdk_types import Run, RunTask
+    from ..upstream.cached_reads import CachedReads
     from ..web.auth import Authorizer
 
 #: The note on truncated output.
 TRUNCATED_NOTE = (
     "Truncated: the Jobs API keeps no more. The run's page in the workspace has all of it."
 )
+
+ITERATIONS_PER_PAGE = 50
+
+#: Characters of an iteration's output in the table.
+_MAX_BRIEF_CHARS = 200
 
 
 @dataclass(frozen=True)
@@ -40,7 +55,15 @@ class Text:
 
     @property
     def is_bad(self) -> bool:
-        return self.title in ("Error", "Trace")
+        return self.title == "Error"
+
+    @property
+    def html(self) -> Markup:
+        return render_text(self.text)
+
+    @property
+    def json(self) -> Markup | None:
+        return None if self.is_bad else render_json(self.text)
 
 
 @dataclass(frozen=True)
@@ -57,55 +80,192 @@ class Child:
 
 
 @dataclass(frozen=True)
+class IterationRow:
+    """A row of the table of iterations.
+
+    :param text: the first line of its result or its error.
+    """
+
+    iteration: Iteration
+    state: StateLabel
+    text: str
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A page of the iterations of a for-each task."""
+
+    rows: Sequence[IterationRow]
+    first: int
+    count: int
+    page: int
+    page_count: int
+
+
+@dataclass(frozen=True)
 class TaskView:
-    """The output of an attempt of a task."""
+    """The output of an attempt of a task, or of an iteration.
+
+    :param parent: the for-each task of an iteration.
+    :param attempts: the attempts of the task, in order.
+    :param before: the task before it in the run, or the iteration.
+    """
 
     attempt: Attempt
     texts: Sequence[Text]
     child: Child | None
+    rows: Rows | None
+    loop: Loop | None
+    log: LogView | None
+    parent: RunTask | None
+    attempts: Sequence[RunTask]
+    before: RunTask | None
+    after: RunTask | None
+
+    @property
+    def is_empty(self) -> bool:
+        has_log = self.log is not None and (self.log.lines or not self.attempt.ended)
+        return not (self.texts or self.child or self.rows or self.loop or has_log)
 
 
 def build_task_view(
-    authorizer: Authorizer, handle: JobHandle, run_id: int, task_run_id: int
+    authorizer: Authorizer,
+    handle: JobHandle,
+    run_id: int,
+    task_run_id: int,
+    *,
+    line: int | None = None,
 ) -> TaskView:
     """Read what the page of an attempt shows.
 
-    :param task_run_id: the run id of the attempt.
+    :param task_run_id: the run id of the attempt, or of an iteration.
+    :param line: of the log, which the reader wants to see.
     :raises NotFound: the run has no such attempt.
     """
     run, _ = queries.read_run(handle, run_id)
-    task = next((each for each in run.tasks or [] if each.run_id == task_run_id), None)
-    if task is None:
-        raise NotFound(f"Run {run_id} has no task with the id {task_run_id}.")
-    rows = build_timeline(run, queries.now()).rows
-    attempt = next(row for row in rows if row.run_id == task_run_id)
-    response = cached_reads_of(handle, stale_if_error=True).get_task_output(
-        task_run_id, is_final=attempt.ended is not None
+    reads = cached_reads_of(handle, stale_if_error=True)
+    task, parent = find_task(reads, run, task_run_id)
+    attempt = _build_attempt(run, task, parent)
+    response = reads.get_whole_output(task)
+    overrides = handle.job.secret_overrides
+    output = redact(remove_dbt_headers(response.value), overrides)
+    siblings = run.tasks or [] if parent is None else reads.read_iterations(parent)
+    before, after = _neighbors(siblings, task, is_iteration=parent is not None)
+    hide = str(output.get("error_trace") or "")
+    rows = read_rows(output)
+    # The log of a SQL task has its rows once more.
+    has_log = not (rows or task.for_each_task or task.run_job_task or task.condition_task)
+    return TaskView(
+        attempt,
+        texts_of(output),
+        _child(authorizer, task, output),
+        rows,
+        _read_loop(reads, task) if task.for_each_task else None,
+        read_log_view(reads, task, line=line, hide=hide) if has_log else None,
+        parent,
+        [] if parent else [each for each in siblings if each.task_key == task.task_key],
+        before,
+        after,
     )
-    document = redact(response.value, handle.job.secret_overrides)
-    output = current_state().upstream.parse_output(document)
-    return TaskView(attempt, texts_of(output), _child(authorizer, task, output))
 
 
-def texts_of(output: RunOutput) -> list[Text]:
-    """Return the parts of an output, errors first.
+def find_task(reads: CachedReads, run: Run, task_run_id: int) -> tuple[RunTask, RunTask | None]:
+    """Return an attempt of a task, or of an iteration with its for-each task.
 
-    :param output: as the SDK has it.
+    :raises NotFound: the run has none.
     """
-    notebook = output.notebook_output
-    cut_result = TRUNCATED_NOTE if notebook and notebook.truncated else ""
+    for task in run.tasks or ():
+        if task.run_id == task_run_id:
+            return task, None
+    for loop in run.tasks or ():
+        if loop.for_each_task and loop.run_id:
+            for iteration in reads.read_iterations(loop):
+                if iteration.run_id == task_run_id:
+                    return iteration, loop
+    raise NotFound(f"Run {run.run_id} has no task with the id {task_run_id}.")
+
+
+def _build_attempt(run: Run, task: RunTask, parent: RunTask | None) -> Attempt:
+    now = queries.now()
+    if parent is None:
+        rows = build_timeline(run, now).rows
+        return next(row for row in rows if row.run_id == task.run_id)
+    start = task.start_time or int(now)
+    return build_attempt(task, now, start, max(start + 1, task.end_time or int(now)), is_last=True)
+
+
+def _neighbors(
+    siblings: Sequence[RunTask], task: RunTask, *, is_iteration: bool
+) -> tuple[RunTask | None, RunTask | None]:
+    """Return the tasks before and after one, in the order of the job."""
+    order = [each for each in siblings if each.run_id]
+    if not is_iteration:
+        order = [each for each in select_last_attempts(siblings) if each.run_id]
+        at = next(i for i, each in enumerate(order) if each.task_key == task.task_key)
+    else:
+        at = next(i for i, each in enumerate(order) if each.run_id == task.run_id)
+    before = order[at - 1] if at else None
+    return before, order[at + 1] if at + 1 < len(order) else None
+
+
+def texts_of(output: Mapping[str, Any]) -> list[Text]:
+    """Return the parts of an output, errors first. The log and the rows have views of their own.
+
+    :param output: as a document of the Jobs API.
+    """
+    notebook = output.get("notebook_output") or {}
+    sql = output.get("sql_output") or {}
+    link = (sql.get("query_output") or sql.get("alert_output") or {}).get("output_link")
+    dbt = (output.get("dbt_output") or {}).get("artifacts_link")
     found = (
-        Text("Error", output.error or ""),
-        Text("Trace", output.error_trace or ""),
-        Text("Result", (notebook.result if notebook else "") or "", cut_result),
-        Text("Log", output.logs or "", TRUNCATED_NOTE if output.logs_truncated else ""),
-        Text("Info", output.info or ""),
+        Text("Error", _join_error(output.get("error") or "", output.get("error_trace") or "")),
+        Text(
+            "Result",
+            notebook.get("result") or "",
+            TRUNCATED_NOTE if notebook.get("truncated") else "",
+        ),
+        Text("Rows in Databricks", link or ""),
+        Text("Artifacts", dbt or "", "The link is valid for 30 minutes." if dbt else ""),
+        Text("Info", output.get("info") or ""),
     )
     return [each for each in found if each.text]
 
 
-def _child(authorizer: Authorizer, task: RunTask, output: RunOutput) -> Child | None:
-    run_id = output.run_job_output.run_id if output.run_job_output else None
+def _join_error(error: str, trace: str) -> str:
+    """Return an error and its trace, whose last line mostly repeats the error."""
+    if error.strip() in trace:
+        return trace.strip("\n")
+    return "\n\n".join(filter(None, [error.strip(), trace.strip("\n")]))
+
+
+def _read_loop(reads: CachedReads, task: RunTask) -> Loop:
+    iterations = reads.list_iterations(task)
+    page_count = max(1, -(-len(iterations) // ITERATIONS_PER_PAGE))
+    page = min(page_count, max(1, request.args.get("page", 1, int)))
+    first = (page - 1) * ITERATIONS_PER_PAGE
+    some = iterations[first : first + ITERATIONS_PER_PAGE]
+    try:
+        outputs = reads.get_iteration_outputs(task, some)
+    except LakeflowJobsError:  # the table is worth having without them
+        outputs = {}
+    rows = [
+        IterationRow(each, StateLabel(each.outcome), _brief(outputs.get(each.run_id, {})))
+        for each in some
+    ]
+    return Loop(rows, first, len(iterations), page, page_count)
+
+
+def _brief(output: Mapping[str, Any]) -> str:
+    notebook = output.get("notebook_output") or {}
+    text = output.get("error") or notebook.get("result") or output.get("logs") or ""
+    lines = [line for line in redact({"text": text})["text"].splitlines() if line.strip()]
+    # An error and a result begin with what matters, and a log ends with it.
+    line = "" if not lines else lines[0] if output.get("error") else lines[-1]
+    return line if len(line) <= _MAX_BRIEF_CHARS else f"{line[:_MAX_BRIEF_CHARS]}…"
+
+
+def _child(authorizer: Authorizer, task: RunTask, output: Mapping[str, Any]) -> Child | None:
+    run_id = (output.get("run_job_output") or {}).get("run_id")
     if run_id is None or task.run_job_task is None:
         return None
     job_id = task.run_job_task.job_id

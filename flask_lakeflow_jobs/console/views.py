@@ -19,7 +19,7 @@ from ..web import assets
 from ..web.auth import app_handle, current_authorizer, request_handle
 from ..web.csrf import require_same_origin
 from ..web.requests import read_form
-from . import embedding, fragments, lists
+from . import embedding, fragments, lists, task_views
 from .form_page import show_form, start_run
 from .fragments import render, render_page
 from .headers import protect
@@ -28,7 +28,6 @@ from .links import page_url
 from .repair_page import repair_run, show_repair
 from .run_page import RunView, build_run_view
 from .state import EXTENSION, ConsoleState, PageUrl
-from .task_page import build_task_view
 
 FOLDER = Path(__file__).parent
 
@@ -54,7 +53,10 @@ def console_blueprint(
         ("/<key>/run", start_run, ["POST"]),
         ("/<key>/runs/<run_id>", show_run, ["GET"]),
         ("/<key>/runs/<run_id>/live", show_live, ["GET"]),
-        ("/<key>/runs/<run_id>/tasks/<task_run_id>", show_task, ["GET"]),
+        ("/<key>/runs/<run_id>/tasks/<task_run_id>", task_views.show_task, ["GET"]),
+        ("/<key>/runs/<run_id>/tasks/<task_run_id>/lines", task_views.show_log_part, ["GET"]),
+        ("/<key>/runs/<run_id>/tasks/<task_run_id>/log", task_views.download_log, ["GET"]),
+        ("/<key>/runs/<run_id>/tasks/<task_run_id>/rows", task_views.download_rows, ["GET"]),
         ("/<key>/runs/<run_id>/cancel", cancel_run, ["POST"]),
         ("/<key>/runs/<run_id>/cancel", redirect_to_run, ["GET"]),
         ("/<key>/runs/<run_id>/repair", repair_run, ["POST"]),
@@ -100,15 +102,6 @@ def _run_view(key: str, run_id: str, *, is_live: bool = False) -> RunView:
     authorizer = current_authorizer()
     with request_handle(authorizer, key) as handle:
         return build_run_view(authorizer, handle, parse_run_id(run_id), is_live=is_live)
-
-
-def show_task(key: str, run_id: str, task_run_id: str) -> str:
-    """Show one task of a run: its result, log, error and trace."""
-    authorizer = current_authorizer()
-    with request_handle(authorizer, key) as handle:
-        view = build_task_view(authorizer, handle, parse_run_id(run_id), parse_run_id(task_run_id))
-    template = "_task.html" if "bare" in request.args else "task.html"
-    return render_page(template, key=key, run_id=run_id, view=view)
 
 
 def cancel_run(key: str, run_id: str) -> BaseResponse:

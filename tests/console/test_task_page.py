@@ -1,34 +1,198 @@
-"""The output of a task, as the pages show it."""
+"""The page of a task: outputs, logs, rows, iterations and neighbors."""
 
 from __future__ import annotations
 
-from databricks.sdk.service.jobs import RunOutput
+import re
+from collections.abc import Iterator
+from typing import Any
 
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from flask_lakeflow_jobs import LakeflowJobs, current_jobs
+from flask_lakeflow_jobs.console import logs, task_page
+from flask_lakeflow_jobs.console.logs import view_log
 from flask_lakeflow_jobs.console.task_page import TRUNCATED_NOTE, Text, texts_of
+from flask_lakeflow_jobs.local import Workspace, load_bundle
+from flask_lakeflow_jobs.runs.logs import LogPart
+from tests.local.support import notebook_task, python_task, write_bundle
+
+NOTEBOOK = """# Databricks notebook source
+print("<b>printed</b> \\x1b[31mred\\x1b[0m")
+dbutils.notebook.exit('{"rows": 12, "url": "https://example.org/"}')
+"""
+REGION = """# Databricks notebook source
+region = dbutils.widgets.get("region")
+if region == "south":
+    raise ValueError("no such region")
+dbutils.notebook.exit(f"{region}: 12 rows")
+"""
+JOBS = {
+    "daily": {
+        "tasks": [
+            notebook_task("note", "note.py"),
+            python_task("retried", "broken.py", max_retries=1),
+            {
+                "task_key": "regions",
+                "for_each_task": {
+                    "inputs": '["north", "south"]',
+                    "task": {
+                        "task_key": "region",
+                        "notebook_task": {
+                            "notebook_path": "region.py",
+                            "base_parameters": {"region": "{{input}}"},
+                        },
+                    },
+                },
+            },
+            {"task_key": "query", "sql_task": {"file": {"path": "q.sql"}, "warehouse_id": "x"}},
+        ]
+    }
+}
+FILES = {
+    "note.py": NOTEBOOK,
+    "region.py": REGION,
+    "broken.py": "print('before')\nraise ValueError('row 7')\n",
+    "q.sql": "SELECT 1 AS n, '=1+1' AS formula UNION ALL SELECT NULL, '<i>'",
+}
 
 
-def test_output_error_comes_first() -> None:
-    output = RunOutput.from_dict(
-        {"logs": "one", "info": "two", "error": "three", "error_trace": "four"}
-    )
-    assert [text.title for text in texts_of(output)] == ["Error", "Trace", "Log", "Info"]
-    assert [text.is_bad for text in texts_of(output)] == [True, True, False, False]
+@pytest.fixture(scope="module")
+def run_pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FlaskClient, Any]]:
+    """A client of an app, and a run with tasks of several kinds that has ended."""
+    pytest.importorskip("duckdb")
+    folder = tmp_path_factory.mktemp("tasks")
+    (folder / "bundle").mkdir()
+    bundle = write_bundle(folder / "bundle", JOBS, FILES)
+    with Workspace(bundle, folder / "workspace") as address:
+        app = Flask("app", instance_path=str(folder / "instance"))
+        app.config.update(
+            SECRET_KEY="a key for tests that is long enough",
+            DATABRICKS_HOST=address.host,
+            DATABRICKS_TOKEN=address.token,
+            LAKEFLOW_JOBS_CONSOLE=True,
+            LAKEFLOW_JOBS_POLL_INTERVAL=0.1,
+        )
+        LakeflowJobs(app, jobs={"daily": {"job_id": load_bundle(bundle).jobs["daily"].job_id}})
+        with app.app_context():
+            run_id = current_jobs["daily"].run_now().run_id
+            run = current_jobs["daily"].wait(run_id, timeout=60).run
+        yield app.test_client(), run
+
+
+def page_of(run_pages: tuple[FlaskClient, Any], key: str, end: str = "") -> str:
+    client, run = run_pages
+    task = [each for each in run.tasks if each.task_key == key][-1]
+    response = client.get(f"/jobs/daily/runs/{run.run_id}/tasks/{task.run_id}{end}")
+    assert response.status_code == 200
+    return response.get_data(as_text=True)
+
+
+def test_notebook_page_has_its_printed_text_and_its_result(
+    run_pages: tuple[FlaskClient, Any],
+) -> None:
+    page = page_of(run_pages, "note")
+    assert '<span>&lt;b&gt;printed&lt;/b&gt; <span class="lf-t-red">red</span></span>' in page
+    assert 'id="L1"' in page
+    assert re.search(r"<details open><summary>2 members</summary>", page)
+    assert '<a href="https://example.org/" rel="noreferrer noopener nofollow">' in page
+    assert re.findall(r"<h(\d)", page.partition("<main")[2]) == ["1", "2", "2"]
+    log = page_of(run_pages, "note", "/log")
+    assert log == "<b>printed</b> \x1b[31mred\x1b[0m\n"
+    bare = page_of(run_pages, "note", "?bare=1")
+    assert 'id="L1"' not in bare
+    assert "printed" in bare
+
+
+def test_failed_task_page_has_its_error_once_and_its_attempts(
+    run_pages: tuple[FlaskClient, Any],
+) -> None:
+    page = page_of(run_pages, "retried")
+    assert page.count("ValueError: row 7") == 1
+    assert "before" in page
+    assert 'aria-label="Attempt 1"' in page
+    assert 'rel="prev">← note' in page
+    assert 'rel="next">regions →' in page
+
+
+def test_for_each_page_has_its_iterations_and_they_have_pages(
+    run_pages: tuple[FlaskClient, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = page_of(run_pages, "regions")
+    for text in ("north: 12 rows", "ValueError: no such region", ">south</td>"):
+        assert text in page
+    (link, *_) = re.findall(r'scope="row"><a href="([^"]+)">1</a>', page)
+    iteration = run_pages[0].get(link).get_data(as_text=True)
+    assert 'rel="next">' in iteration
+    assert re.search(r"/tasks/\d+\">regions</a>", iteration)
+    monkeypatch.setattr(task_page, "ITERATIONS_PER_PAGE", 1)
+    second = page_of(run_pages, "regions", "?page=2")
+    assert "2 to 2 of 2" in second
+    assert "north" not in second
+
+
+def test_query_page_has_its_rows_and_a_file_without_formulas(
+    run_pages: tuple[FlaskClient, Any],
+) -> None:
+    page = page_of(run_pages, "query")
+    assert "<td>=1+1</td>" in page
+    assert "<td>&lt;i&gt;</td>" in page
+    assert ">NULL<" in page
+    assert page_of(run_pages, "query", "/rows") == "n,formula\r\n1,'=1+1\r\n,<i>\r\n"
+
+
+def test_files_of_a_task_without_rows_or_of_no_task_are_errors(
+    run_pages: tuple[FlaskClient, Any],
+) -> None:
+    client, run = run_pages
+    url = f"/jobs/daily/runs/{run.run_id}/tasks"
+    assert client.get(f"{url}/{run.tasks[0].run_id}/rows").status_code == 404
+    assert client.get(f"{url}/7").status_code == 404
+    assert client.get(f"{url}/7/lines").status_code == 400
+
+
+def test_lines_continue_a_log_from_an_offset(run_pages: tuple[FlaskClient, Any]) -> None:
+    lines = page_of(run_pages, "retried", "/lines?offset=7")
+    assert 'data-offset="7"' in lines
+    assert "data-final" in lines
+    assert "Traceback" in lines
+    assert "before" not in lines
+
+
+def test_log_view_has_the_last_lines_or_those_around_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(logs, "MAX_LINES", 3)
+    monkeypatch.setattr(logs, "_LINES_BEFORE", 1)
+    part = LogPart("1\n2\n3\n4\n5\n", "6", 0, 10, is_live=True)
+    view = view_log(part)
+    assert (view.lines, view.first, view.rest, view.next_offset) == (["3", "4", "5"], 3, "6", 10)
+    assert (view.has_earlier, view.next_line) == (True, 6)
+    around = view_log(part, line=2)
+    assert (around.lines, around.first, around.rest) == (["1", "2", "3"], 1, "")
+    assert (around.next_offset, around.is_final) == (None, False)
+
+
+def test_log_view_hides_an_end_that_the_page_has_elsewhere() -> None:
+    part = LogPart("a\nTrace\nE: x\n", "", 0, 12, is_final=True)
+    assert view_log(part, hide="Trace\nE: x\n").lines == ["a"]
+
+
+def test_output_error_comes_first_and_once() -> None:
+    output = {"info": "two", "error": "E: x", "error_trace": "Trace\nE: x\n"}
+    assert texts_of(output) == [Text("Error", "Trace\nE: x"), Text("Info", "two")]
+    assert texts_of({"error": "x", "error_trace": "T"}) == [Text("Error", "x\n\nT")]
 
 
 def test_output_truncated_has_a_note() -> None:
-    output = RunOutput.from_dict(
-        {
-            "notebook_output": {"result": "12", "truncated": True},
-            "logs": "…the end",
-            "logs_truncated": True,
-        }
-    )
-    assert texts_of(output) == [
-        Text("Result", "12", TRUNCATED_NOTE),
-        Text("Log", "…the end", TRUNCATED_NOTE),
-    ]
+    output = {"notebook_output": {"result": "12", "truncated": True}}
+    assert texts_of(output) == [Text("Result", "12", TRUNCATED_NOTE)]
 
 
-def test_output_complete_has_no_note() -> None:
-    output = RunOutput.from_dict({"notebook_output": {"result": "12"}, "logs": ""})
-    assert texts_of(output) == [Text("Result", "12")]
+def test_output_links_have_places() -> None:
+    output = {
+        "sql_output": {"query_output": {"output_link": "https://x/q"}},
+        "dbt_output": {"artifacts_link": "https://x/d"},
+    }
+    assert [text.title for text in texts_of(output)] == ["Rows in Databricks", "Artifacts"]

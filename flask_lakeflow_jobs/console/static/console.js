@@ -4,6 +4,7 @@ import { addCopyButtons } from "./copying.js";
 import { scrollGraph } from "./graph.js";
 import { LivePart, LiveParts } from "./live_parts.js";
 import { LiveRun } from "./live_run.js";
+import { activateLogs } from "./logs.js";
 import { localize } from "./moments.js";
 import { loadOutput } from "./outputs.js";
 import "./strips.js";
@@ -51,6 +52,7 @@ function activate(root) {
   for (const graph of root.querySelectorAll(".lf-graph")) scrollGraph(graph);
   localize(root);
   addCopyButtons(root);
+  activateLogs(root);
 }
 
 activate(document.body);

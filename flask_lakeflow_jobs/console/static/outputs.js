@@ -2,6 +2,7 @@
 
 import { loadContent } from "./content.js";
 import { addCopyButtons } from "./copying.js";
+import { activateLogs } from "./logs.js";
 
 /** Load the output of a task when its row is opened. */
 export async function loadOutput(details) {
@@ -13,6 +14,7 @@ export async function loadOutput(details) {
     loaded.dataset.output = isOver ? "whole" : "part";
     place.replaceWith(loaded);
     addCopyButtons(loaded);
+    activateLogs(loaded);
   } catch (error) {
     const note = place.querySelector("span") ?? place.appendChild(document.createElement("span"));
     note.textContent = ` (${error.message})`;

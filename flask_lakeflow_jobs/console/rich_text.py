@@ -1,0 +1,124 @@
+"""Text of tasks as HTML: colors of the terminal become classes, and addresses become links. Pure.
+
+The text is hostile. Everything is escaped; all other control sequences are removed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from markupsafe import Markup, escape
+
+_SGR = re.compile(r"\x1b\[([0-9;:]*)m")
+#: Sequences that move the cursor and so on, control characters, and changes of direction.
+_UNWANTED = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-ln-~]|\x1b[]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-Z\\-~]"
+    r"|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+_URL = re.compile(r"https?://[^\s<>\"'`\x1b]{1,2000}")
+_URL_END = ".,;:!?)]}'\""
+
+COLORS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
+_LOOKS = {1: "bold", 2: "dim", 3: "italic", 4: "underline", 9: "strike"}
+_ENDS = {22: ("bold", "dim"), 23: ("italic",), 24: ("underline",), 29: ("strike",)}
+
+#: Longer lines are cut: a browser takes seconds for them.
+MAX_LINE_CHARS = 20_000
+
+
+class Style:
+    """The looks of characters, as SGR sequences change them. ECMA-48, section 8.3.117."""
+
+    def __init__(self) -> None:
+        self._looks: set[str] = set()
+        self._color = self._ground = ""
+
+    @property
+    def classes(self) -> str:
+        names = [*sorted(self._looks), self._color, self._ground]
+        return " ".join(f"lf-t-{name}" for name in names if name)
+
+    def apply(self, sequence: str) -> None:
+        """Apply the parameters of a sequence, such as ``1;31``."""
+        codes = [int(text) if text.isdecimal() else 0 for text in re.split("[;:]", sequence)]
+        while codes:
+            self._apply_first(codes)
+
+    def _apply_first(self, codes: list[int]) -> None:
+        code = codes.pop(0)
+        if code == 0:
+            self._looks.clear()
+            self._color = self._ground = ""
+        elif code in _LOOKS:
+            self._looks.add(_LOOKS[code])
+        elif code in _ENDS:
+            self._looks.difference_update(_ENDS[code])
+        elif code in (38, 48):  # of 256 or of all colors; the first 16 have names
+            color = self._read_extended(codes)
+            self._set(color, is_ground=code == 48)
+        elif code in (39, 49):
+            self._set("", is_ground=code == 49)
+        elif code // 10 in (3, 4, 9, 10) and code % 10 < len(COLORS):
+            self._set(COLORS[code % 10], is_ground=code // 10 in (4, 10))
+
+    def _read_extended(self, codes: list[int]) -> str:
+        mode = codes.pop(0) if codes else 0
+        values = codes[: {5: 1, 2: 3}.get(mode, 0)]
+        del codes[: len(values)]
+        is_named = mode == 5 and values and values[0] < 2 * len(COLORS)
+        return COLORS[values[0] % len(COLORS)] if is_named else ""
+
+    def _set(self, color: str, *, is_ground: bool) -> None:
+        if is_ground:
+            self._ground = f"on-{color}" if color else ""
+        else:
+            self._color = color
+
+
+def render_lines(text: str) -> list[Markup]:
+    """Render each line of a log. A carriage return begins a line again, as progress bars do."""
+    style = Style()
+    lines = text.removesuffix("\n").split("\n") if text else []
+    return [_render_line(line, style) for line in lines]
+
+
+def render_text(text: str) -> Markup:
+    """Render a text as a whole."""
+    return Markup("\n").join(render_lines(text))
+
+
+def _render_line(line: str, style: Style) -> Markup:
+    line = line.removesuffix("\r").rpartition("\r")[2]
+    if len(line) > MAX_LINE_CHARS:
+        line = f"{line[:MAX_LINE_CHARS]}…"
+    return Markup("").join(_render_parts(_UNWANTED.sub("", line), style))
+
+
+def _render_parts(line: str, style: Style) -> Iterator[Markup]:
+    last = 0
+    for match in _SGR.finditer(line):
+        yield _render_part(line[last : match.start()], style)
+        style.apply(match[1])
+        last = match.end()
+    yield _render_part(line[last:], style)
+
+
+def _render_part(text: str, style: Style) -> Markup:
+    linked = link(text.replace("\x1b", ""))
+    if not (text and style.classes):
+        return linked
+    return Markup('<span class="{}">{}</span>').format(style.classes, linked)
+
+
+def link(text: str) -> Markup:
+    """Escape a text and link its web addresses."""
+    parts, last = [], 0
+    for match in _URL.finditer(text):
+        url = match[0].rstrip(_URL_END)
+        parts.append(escape(text[last : match.start()]))
+        parts.append(
+            Markup('<a href="{}" rel="noreferrer noopener nofollow">{}</a>').format(url, url)
+        )
+        last = match.start() + len(url)
+    return Markup("").join([*parts, escape(text[last:])])

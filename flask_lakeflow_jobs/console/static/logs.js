@@ -1,0 +1,204 @@
+// Logs of tasks: new lines, following, search, and links to lines.
+
+import { fetchPage } from "./content.js";
+
+/** While the workspace has new lines at once, and otherwise. */
+const LIVE_INTERVAL_MS = 1_000;
+const INTERVAL_MS = 10_000;
+
+/** The first lines leave the page when there are more. */
+const MAX_LINES = 5_000;
+
+/** So far from the end, the reader still looks at the end. */
+const NEAR_END_PX = 40;
+
+class Log {
+  #root;
+  #box;
+  #state;
+  #next;
+  #line;
+  #isFollowing;
+  #followButton;
+  #search;
+  #matches = [];
+  #current = -1;
+
+  constructor(root) {
+    this.#root = root;
+    this.#box = root.querySelector(".lf-log");
+    this.#state = root.querySelector("[data-log-state]");
+    const lines = this.#lines;
+    const chosen = root.querySelector(".lf-chosen, .lf-log-line:target");
+    this.#isFollowing = !chosen;
+    this.#readPosition(lines);
+    this.#addTools();
+    if (chosen) chosen.scrollIntoView({ block: "center" });
+    else this.#scrollToEnd();
+    this.#box.addEventListener("scroll", () => this.#handleScroll());
+    root.addEventListener("click", (event) => this.#choose(event));
+    if (!this.#isFinal) this.#poll();
+  }
+
+  get #lines() {
+    return this.#box.querySelector(".lf-lines");
+  }
+
+  get #isFinal() {
+    return "final" in this.#lines.dataset || this.#next === undefined;
+  }
+
+  #readPosition(lines) {
+    this.#next = lines.dataset.next;
+    const numbered = lines.querySelectorAll(".lf-log-line:not(.lf-log-rest)").length;
+    this.#line = lines.dataset.first ? Number(lines.dataset.first) + numbered : undefined;
+  }
+
+  #addTools() {
+    const tools = this.#root.querySelector("[data-log-tools]");
+    this.#search = document.createElement("input");
+    Object.assign(this.#search, { type: "search", placeholder: "Search the lines" });
+    this.#search.setAttribute("aria-label", "Search the lines of the log; Enter goes to the next match");
+    this.#search.addEventListener("input", () => this.#find());
+    this.#search.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault();
+      this.#goTo(this.#current + (event.shiftKey ? -1 : 1));
+    });
+    this.#followButton = document.createElement("button");
+    Object.assign(this.#followButton, { type: "button", className: "lf-button", textContent: "Follow" });
+    this.#followButton.title = "Keep the newest lines in view";
+    this.#followButton.addEventListener("click", () => this.#follow(!this.#isFollowing));
+    tools.prepend(this.#search, this.#followButton);
+    this.#follow(this.#isFollowing);
+  }
+
+  #follow(isOn) {
+    this.#isFollowing = isOn;
+    this.#followButton.setAttribute("aria-pressed", String(isOn));
+    this.#followButton.hidden = this.#isFinal;
+    if (isOn) this.#scrollToEnd();
+  }
+
+  #scrollToEnd() {
+    this.#box.scrollTop = this.#box.scrollHeight;
+  }
+
+  /** Scrolling up ends the following, and scrolling to the end resumes it. */
+  #handleScroll() {
+    const isAtEnd = this.#box.scrollHeight - this.#box.scrollTop - this.#box.clientHeight < NEAR_END_PX;
+    if (isAtEnd !== this.#isFollowing) {
+      this.#isFollowing = isAtEnd;
+      this.#followButton.setAttribute("aria-pressed", String(isAtEnd));
+    }
+  }
+
+  async #poll() {
+    if (!this.#root.isConnected) return;
+    let isMore = false;
+    if (!document.hidden) {
+      try {
+        isMore = await this.#load();
+        this.#state.textContent = "";
+      } catch (error) {
+        this.#state.textContent = error.message; // the next load may succeed
+      }
+    }
+    if (this.#isFinal) return;
+    const interval = "live" in this.#lines.dataset ? LIVE_INTERVAL_MS : INTERVAL_MS;
+    setTimeout(() => this.#poll(), isMore ? 0 : interval);
+  }
+
+  /** Load the next lines; return whether more follow at once. */
+  async #load() {
+    const url = new URL(this.#root.dataset.log, location.href);
+    url.searchParams.set("offset", this.#next);
+    const text = await (await fetchPage(url)).text();
+    const added = new DOMParser().parseFromString(text, "text/html").querySelector(".lf-lines");
+    if (!added) throw new Error("The log cannot be loaded. Reload the page.");
+    const lines = this.#lines;
+    const isContinued = added.dataset.offset === this.#next;
+    const isMore = isContinued && added.dataset.next !== this.#next && !("final" in added.dataset);
+    lines.querySelector(".lf-log-rest")?.remove();
+    if (!isContinued) lines.replaceChildren(); // the log has been cut or redacted
+    for (const name of ["final", "live"]) if (name in added.dataset) lines.dataset[name] = "";
+    this.#next = added.dataset.next ?? this.#next;
+    if (!isContinued) this.#line = Number(added.dataset.first) || undefined;
+    this.#append(lines, added);
+    this.#follow(this.#isFollowing);
+    if (this.#search.value) this.#find();
+    return isMore && added.children.length > 0;
+  }
+
+  #append(lines, added) {
+    for (const line of [...added.children]) {
+      const link = line.querySelector(":scope > a");
+      if (!line.classList.contains("lf-log-rest") && this.#line) {
+        const number = this.#line++;
+        if (link) this.#number(line, link, number);
+      }
+      lines.append(line);
+    }
+    while (lines.children.length > MAX_LINES) lines.firstElementChild.remove();
+  }
+
+  #number(line, link, number) {
+    const isOnTaskPage = !this.#root.closest(".lf-inside");
+    if (isOnTaskPage) line.id = `L${number}`;
+    link.href = link.getAttribute("href").replace(/\?line=\d+#L\d+$/, `?line=${number}#L${number}`);
+    link.textContent = number;
+  }
+
+  /** Mark a line that is clicked, and put it into the address. */
+  #choose(event) {
+    const link = event.target.closest(".lf-log-line > a:first-child");
+    const line = link?.parentElement;
+    if (!line?.id || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    history.replaceState(null, "", link.href);
+    for (const each of this.#box.querySelectorAll(".lf-chosen")) each.classList.remove("lf-chosen");
+    line.classList.add("lf-chosen");
+  }
+
+  #find() {
+    const text = this.#search.value.toLowerCase();
+    this.#matches = [];
+    for (const line of this.#lines.children) {
+      const isMatch = text !== "" && line.lastElementChild.textContent.toLowerCase().includes(text);
+      line.classList.toggle("lf-match", isMatch);
+      line.classList.remove("lf-current");
+      if (isMatch) this.#matches.push(line);
+    }
+    this.#current = -1;
+    this.#tellMatches();
+  }
+
+  #tellMatches() {
+    const count = this.#matches.length;
+    const where = this.#current < 0 ? "" : `${this.#current + 1} of `;
+    this.#state.textContent = this.#search.value ? `${where}${count} ${count === 1 ? "match" : "matches"}` : "";
+  }
+
+  #goTo(index) {
+    const count = this.#matches.length;
+    if (!count) return;
+    this.#matches[this.#current]?.classList.remove("lf-current");
+    this.#current = (index + count) % count;
+    const line = this.#matches[this.#current];
+    line.classList.add("lf-current");
+    this.#follow(false);
+    line.scrollIntoView({ block: "center" });
+    this.#tellMatches();
+  }
+}
+
+const known = new WeakSet();
+
+/** Make the logs in an element live. */
+export function activateLogs(root) {
+  for (const each of root.querySelectorAll("[data-log]")) {
+    if (known.has(each)) continue;
+    known.add(each);
+    new Log(each);
+  }
+}
