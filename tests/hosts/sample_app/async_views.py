@@ -1,0 +1,33 @@
+"""Coroutines that start and follow a run without a thread that waits."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from flask import Blueprint
+
+from flask_lakeflow_jobs import Outcome, current_jobs
+
+blueprint = Blueprint("async_views", __name__, url_prefix="/async")
+
+
+@blueprint.post("/<start_date>")
+async def start(start_date: str) -> dict[str, str]:
+    run = await asyncio.to_thread(current_jobs["etl"].run_now, {"startDate": start_date})
+    return {"runId": str(run.run_id)}
+
+
+@blueprint.get("/etl")
+async def show() -> dict[str, Any]:
+    etl = current_jobs["etl"]  # the two calls take as long as one
+    job, runs = await asyncio.gather(
+        asyncio.to_thread(etl.get_job), asyncio.to_thread(etl.list_runs, 5)
+    )
+    name = job.settings.name if job.settings else None
+    return {"name": name, "runs": [str(run.run_id) for run in runs]}
+
+
+async def follow(run_id: int) -> list[Outcome]:
+    """Return the outcomes that a run has until its end."""
+    return [status.outcome async for status in current_jobs["etl"].watch(run_id)]

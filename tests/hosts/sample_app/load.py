@@ -1,0 +1,1 @@
+"""The work of the jobs, which the tests simulate."""
