@@ -11,7 +11,7 @@ from flask_lakeflow_jobs.local.api import parameters, runs
 from flask_lakeflow_jobs.local.bundle import validation, yaml
 from flask_lakeflow_jobs.local.engine import engine, kinds, processes
 from flask_lakeflow_jobs.local.http import application, server
-from flask_lakeflow_jobs.local.lakeflow_child import dbutils, sql
+from flask_lakeflow_jobs.local.lakeflow_child import dbutils, statements
 
 #: What is limited, and the limit: a number, or one with its unit.
 LIMITS: Mapping[str, str] = {
@@ -26,7 +26,7 @@ LIMITS: Mapping[str, str] = {
         f"{processes.MAX_OUTPUT_BYTES // 2**20} MiB of each"
     ),
     "value of `dbutils.jobs.taskValues`": f"{dbutils._MAX_TASK_VALUE_BYTES // 1024} KiB as JSON",
-    "rows of a SQL task for other tasks": f"{sql._MAX_ROWS:,}",
+    "rows of a SQL task for other tasks": f"{statements.MAX_ROWS:,}",
     "parameters of a run, of each kind but job parameters": (
         f"{parameters._MAX_PARAMETER_BYTES:,} bytes as JSON"
     ),

@@ -69,7 +69,7 @@ RUNNABLE: Mapping[str, str] = {
     "notebook_task": ", from a `.py` source notebook or an `.ipynb`",
     "spark_python_task": "",
     "python_wheel_task": ", if the package is installed where the app is",
-    "sql_task": " SQL files on DuckDB (the extra `sql`)",
+    "sql_task": " SQL files on DuckDB (the extra `sql`) or Spark (the extra `spark`)",
     "condition_task": "",
     "for_each_task": "",
     "run_job_task": "",

@@ -21,9 +21,11 @@ from .api.serializers import RunSerializer
 from .bundle.load import Bundle, load_bundle
 from .bundle.variables import current_user_name, hash_variables
 from .clock import Clock, SystemClock
+from .engine.catalogs import find_catalogs, find_catalogs_in_folder
 from .engine.engine import Engine
 from .engine.events import RunRequest
 from .engine.files import WorkspaceFiles
+from .engine.spark import Spark
 from .engine.work import CannotRun, NestedRun
 from .errors import ApiError
 from .home import Address, WorkspaceError, WorkspaceFolder
@@ -112,6 +114,7 @@ class Workspace:
             clock,
             self._folder.tasks,
             lambda: self._task_environment(host, token),
+            Spark(self._folder.path / "spark", self._find_catalogs, current_user_name()),
             {"id": workspace_id, "url": host},
             self._nested_request,
         )
@@ -169,6 +172,12 @@ class Workspace:
             return parse_run_request(job, Request("2.2", work.fields), trigger="RUN_JOB_TASK")
         except ApiError as error:
             raise CannotRun(error.message) from None
+
+    def _find_catalogs(self) -> set[str]:
+        """Return the catalogs that the bundle names in its jobs and its files."""
+        bundle = self.registry.bundle
+        settings = [job.settings for job in bundle.jobs.values()]
+        return find_catalogs(settings) | find_catalogs_in_folder(bundle.root)
 
     def _task_environment(self, host: str, token: str) -> Mapping[str, str]:
         """Return the environment of this process, with credentials for this workspace only.

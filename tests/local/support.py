@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import textwrap
@@ -38,6 +39,13 @@ def break_new_servers(monkeypatch: pytest.MonkeyPatch) -> None:
         loop(**options)
 
     monkeypatch.setattr(wasyncore, "loop", fail)
+
+
+def require_duckdb() -> None:
+    """Skip a test of SQL where DuckDB is missing, or where Spark would run the SQL."""
+    pytest.importorskip("duckdb")
+    if importlib.util.find_spec("pyspark"):
+        pytest.skip("Spark runs SQL in this environment")
 
 
 def write_bundle(folder: Path, jobs: Mapping[str, Any], files: Mapping[str, str]) -> Path:

@@ -36,6 +36,7 @@ from .events import (
 from .files import WorkspaceFiles
 from .limits import RunLimits
 from .log_parts import LogPart, read_stored
+from .spark import Spark
 from .task_runner import TaskRunner
 from .work import CannotRun, NestedRun
 
@@ -56,6 +57,7 @@ class Engine:
 
     :param folder: keeps the files of processes while they run.
     :param environment: returns the environment of a process.
+    :param spark: serves the processes.
     :param workspace: the values of ``{{workspace.…}}``.
     :param nested_request: builds the request for a run of another job, or raises
         :class:`CannotRun`.
@@ -68,6 +70,7 @@ class Engine:
         clock: Clock,
         folder: Path,
         environment: Callable[[], Mapping[str, str]],
+        spark: Spark,
         workspace: Mapping[str, Any],
         nested_request: Callable[[NestedRun], RunRequest],
     ) -> None:
@@ -80,6 +83,7 @@ class Engine:
             clock,
             folder,
             environment,
+            spark,
             _MAX_PROCESSES,
             workspace,
             create_nested=self._create_nested_run,

@@ -180,7 +180,7 @@ def _build_run_job(spec: Settings, context: TaskContext) -> NestedRun:
 
 
 def _build_sql(spec: Settings, context: TaskContext) -> ProcessWork:
-    """Run the statements of the file in the one database of the workspace."""
+    """Run the statements of the file with Spark if it is installed, else with DuckDB."""
     body = spec["sql_task"]
     file = body.get("file")
     if not isinstance(file, dict) or not isinstance(file.get("path"), str):
@@ -188,8 +188,11 @@ def _build_sql(spec: Settings, context: TaskContext) -> ProcessWork:
             "The local workspace runs SQL files only: it has no saved queries, dashboards or "
             "alerts. Use 'file' with a 'path' in the sql_task."
         )
-    if importlib.util.find_spec("duckdb") is None:
-        raise CannotRun("A sql_task needs DuckDB here. Install flask-lakeflow-jobs[sql].")
+    if not any(map(importlib.util.find_spec, ("duckdb", "pyspark"))):
+        raise CannotRun(
+            "A sql_task needs DuckDB or Spark here. Install one of them: "
+            "pip install 'flask-lakeflow-jobs[sql]' or 'flask-lakeflow-jobs[spark]'."
+        )
     path = context.find_file(file, "path")
     parameters = _named_parameters(body, "parameters", "sql_params", context)
     return context.build_process("sql", spec, path.parent, path=str(path), parameters=parameters)

@@ -22,7 +22,9 @@ from .redaction import SecretRedactor
 #: The part of a task's logs and of a notebook's result that the Jobs API returns.
 MAX_OUTPUT_BYTES = 5 * 1024 * 1024
 
-_CHILD = Path(__file__).parent.parent / "lakeflow_child"
+#: The folder that runs as the program of each process.
+CHILD = Path(__file__).parent.parent / "lakeflow_child"
+
 _GRACE_SECONDS = 5.0  # between SIGTERM and SIGKILL
 
 
@@ -58,7 +60,9 @@ class TaskProcess:
     """A process that runs one task payload.
 
     :param folder: keeps the log and the result while the process runs.
-    :param on_start: called once the process runs, from a thread of its own.
+    :param prepare: starts the services that the process needs and returns further variables of its
+        environment; called from a thread of its own.
+    :param on_start: called once the process runs, from the same thread.
     :param on_exit: called once the process has ended, from the same thread.
     """
 
@@ -67,12 +71,14 @@ class TaskProcess:
         payload: Mapping[str, Any],
         folder: Path,
         environment: Mapping[str, str],
+        prepare: Callable[[], Mapping[str, str]],
         on_start: Callable[[], None],
         on_exit: Callable[[Exit], None],
     ) -> None:
         self._payload = payload
         self._folder = folder
         self._environment = environment
+        self._prepare = prepare
         self._redactor = SecretRedactor.of_environment(environment)
         self._on_start = on_start
         self._on_exit = on_exit
@@ -144,6 +150,7 @@ class TaskProcess:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _spawn(self) -> bool:
+        environment = {**self._environment, **self._prepare()}
         self._folder.mkdir(exist_ok=True)
         payload_file = self._folder / "payload.json"
         with self._lock, open(self._folder / "log", "wb") as log:
@@ -158,9 +165,9 @@ class TaskProcess:
                 }
                 payload_file.write_text(json.dumps(payload))
                 self._process = subprocess.Popen(
-                    [sys.executable, str(_CHILD), str(payload_file)],
+                    [sys.executable, str(CHILD), str(payload_file)],
                     cwd=self._payload["folder"],
-                    env=self._environment,
+                    env=environment,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,

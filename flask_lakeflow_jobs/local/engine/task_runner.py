@@ -25,6 +25,7 @@ from .files import WorkspaceFiles
 from .kinds import TaskContext, build_work, simulate
 from .log_parts import LogPart
 from .processes import MAX_OUTPUT_BYTES, Exit, ProcessPool, TaskProcess
+from .spark import Spark
 from .templating import TaskReferences, UnknownReference, resolve
 from .work import CannotRun, ConditionResult, ForEach, NestedRun, ProcessWork, SimulatedWork
 
@@ -36,6 +37,7 @@ class TaskRunner:
 
     :param folder: keeps the files of processes while they run.
     :param environment: returns the environment of a process.
+    :param spark: serves the processes.
     :param max_processes: the number of processes that run at once; further ones are queued.
     :param workspace: the values of ``{{workspace.…}}``.
     :param create_nested: creates the run of another job, or raises :class:`CannotRun`.
@@ -48,6 +50,7 @@ class TaskRunner:
         clock: Clock,
         folder: Path,
         environment: Callable[[], Mapping[str, str]],
+        spark: Spark,
         max_processes: int,
         workspace: Mapping[str, Any],
         create_nested: Callable[[JobRun, NestedRun], JobRun],
@@ -57,6 +60,7 @@ class TaskRunner:
         self._clock = clock
         self._folder = folder
         self._environment = environment
+        self._spark = spark
         self._pool = ProcessPool(max_processes)
         self._workspace = workspace
         self._create_nested = create_nested
@@ -97,6 +101,7 @@ class TaskRunner:
     def close(self) -> None:
         """Kill all processes."""
         self._pool.close()
+        self._spark.close()
 
     def _start(self, run: JobRun, task: TaskRun) -> None:
         ids = (run.run_id, task.run_id)
@@ -128,10 +133,12 @@ class TaskRunner:
         self._clock.call_at(self._clock.time() + work.seconds, partial(self._submit, ended))
 
     def _start_process(self, run: JobRun, task: TaskRun, payload: Mapping[str, Any]) -> None:
+        environment = self._environment()
         process = TaskProcess(
             payload,
             self._folder / str(task.run_id),
-            self._environment(),
+            environment,
+            prepare=partial(self._spark.acquire, payload, environment),
             on_start=partial(self._submit, TaskStarted(run.run_id, task.run_id)),
             on_exit=partial(self._end_process, run.run_id, task.run_id),
         )
@@ -142,6 +149,7 @@ class TaskRunner:
     def _end_process(self, run_id: int, task_id: int, end: Exit) -> None:
         process = self._processes[task_id]
         self._pool.release(process)
+        self._spark.release(task_id)
         self._submit(_build_task_ended(run_id, task_id, end, is_stopped=process.is_stopped))
         # Only now, since the output is read from the process until the event is committed.
         del self._processes[task_id]

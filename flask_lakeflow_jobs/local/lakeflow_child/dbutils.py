@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from .spark import TaskSpark
+
     RunNotebook = Callable[["DBUtils", str, float, dict[str, str]], str]
 
 _MAX_TASK_VALUE_BYTES = 48 * 1024  # as JSON; source: Databricks' documentation of task values
@@ -182,17 +184,6 @@ class LazyObject:
         return getattr(self._create(), name)
 
 
-def _start_spark() -> Any:
-    try:
-        session = __import__("pyspark.sql", fromlist=["SparkSession"]).SparkSession
-    except ImportError:
-        raise RuntimeError(
-            "There is no Spark in this environment. Install pyspark to use 'spark' in the "
-            "local workspace."
-        ) from None
-    return session.builder.getOrCreate()
-
-
 def udf(*args: Any, **options: Any) -> Any:
     """Create a function for Spark, with Spark's own ``udf``."""
     return __import__("pyspark.sql.functions", fromlist=["udf"]).udf(*args, **options)
@@ -204,9 +195,12 @@ class DBUtils:
     :param payload: of the task.
     :param run_notebook: runs the notebook at a path, with a time limit in seconds and parameters,
         and returns its exit value.
+    :param spark: the Spark of the task.
     """
 
-    def __init__(self, payload: dict[str, Any], run_notebook: RunNotebook) -> None:
+    def __init__(
+        self, payload: dict[str, Any], run_notebook: RunNotebook, spark: TaskSpark
+    ) -> None:
         self._payload = payload
         self._run_notebook = run_notebook
         self.path: str = payload.get("path", "")
@@ -216,7 +210,8 @@ class DBUtils:
         self.notebook = NotebookUtils(self, run_notebook)
         self.jobs = JobsUtils(TaskValuesUtils(payload["task_values"]))
         self.library = LibraryUtils()
-        self.spark = LazyObject(_start_spark)
+        self.task_spark = spark
+        self.spark = LazyObject(lambda: spark.session)
 
     # Few tasks use these three, and their modules delay the start of a task.
 
@@ -245,7 +240,7 @@ class DBUtils:
     def for_notebook(self, path: str, parameters: dict[str, str]) -> DBUtils:
         """Return the ``dbutils`` of a notebook that this one runs."""
         payload = {**self._payload, "path": path, "parameters": parameters}
-        inner = DBUtils(payload, self._run_notebook)
+        inner = DBUtils(payload, self._run_notebook, self.task_spark)
         inner.jobs = self.jobs
         return inner
 

@@ -7,6 +7,8 @@ import sys
 import traceback
 from contextlib import suppress
 
+from .spark_advice import find_advice
+
 _PACKAGES_ADVICE = (
     f"The local workspace installs no packages: tasks use those of {sys.prefix}. "
     "Install missing ones there.\n"
@@ -32,6 +34,9 @@ def describe_error(error: BaseException) -> dict[str, str]:
     trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     trace += _advice(error)
     last_line = traceback.format_exception_only(type(error), error)[-1].strip()
+    if advice := find_advice(error):  # first, as lists show one line of an error
+        last_line = f"{advice} {last_line}"
+        trace += f"{advice}\n"
     # The user's code may have closed stderr.
     with suppress(ValueError, OSError, AttributeError):
         sys.stderr.write(trace)

@@ -7,6 +7,7 @@ import os
 import sys
 
 from .dbutils import DBUtils, NotebookExit
+from .spark import TaskSpark
 from .supervisor import supervise
 
 # Imports delay the start of every task, that of typing by 3 ms. So modules that only some tasks
@@ -29,7 +30,9 @@ def main(payload_file: str) -> None:
         stream.reconfigure(  # type: ignore[union-attr]
             encoding="utf-8", errors="backslashreplace", line_buffering=True
         )
-    dbutils = DBUtils(payload, _run_other_notebook)
+    spark = TaskSpark(payload)
+    spark.install()
+    dbutils = DBUtils(payload, _run_other_notebook, spark)
     outcome = {
         key: _escape_surrogates(value) if isinstance(value, str) else value
         for key, value in _run(payload, dbutils).items()
@@ -42,7 +45,10 @@ def main(payload_file: str) -> None:
 def _run(payload: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
     try:
         _set_environment(payload["environment"])
-        return _run_kind(payload, dbutils)
+        try:
+            return _run_kind(payload, dbutils)
+        finally:
+            dbutils.task_spark.save()
     except NotebookExit as exit_call:
         return {"result": exit_call.value}
     except BaseException as error:
@@ -80,6 +86,10 @@ def _run_kind(payload: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
         from .wheel import run_wheel
 
         run_wheel(payload, dbutils)
+    elif dbutils.task_spark.is_installed:
+        from .spark_sql import run_file
+
+        return run_file(dbutils.task_spark.session, payload["path"], payload["parameters"])
     else:
         from .sql import run_sql
 

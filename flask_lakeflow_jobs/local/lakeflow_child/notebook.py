@@ -302,19 +302,20 @@ def _run_shell(text: str) -> None:
 
 def _run_sql(text: str, names: dict[str, Any]) -> None:
     """Run SQL with Spark if it is installed, else with DuckDB."""
-    from importlib.util import find_spec  # few notebooks need it
-
+    spark = names["dbutils"].task_spark
     parameters = names["dbutils"].widgets.getAll()
-    if find_spec("pyspark"):
-        names["_sqldf"] = names["spark"].sql(text, parameters)
-        return
-    if not find_spec("duckdb"):
-        raise RuntimeError(
-            "SQL in a notebook needs Spark or DuckDB here. Install pyspark or "
-            "flask-lakeflow-jobs[sql]."
-        )
-    from .sql import run_statements  # needs DuckDB
+    if spark.is_installed:
+        from .spark_sql import run_statements
 
-    run_statements(text, parameters)
+        names["_sqldf"] = run_statements(spark.session, text, parameters)
+        return
+    try:
+        from .sql import run_statements as run_in_duckdb
+    except ImportError:
+        raise RuntimeError(
+            "SQL in a notebook needs Spark or DuckDB here. Install one of them: "
+            "pip install 'flask-lakeflow-jobs[spark]' or 'flask-lakeflow-jobs[sql]'."
+        ) from None
+    run_in_duckdb(text, parameters)
     # On Databricks, the result as a DataFrame; here, an error that names what is missing.
     names["_sqldf"] = names["dbutils"].spark

@@ -5,22 +5,12 @@ from __future__ import annotations
 import re
 
 from .catalogs import connect, prepare_create, quote_name, rename_main_catalog, use
+from .statements import TOKENS, ResultTable, remove_comments, split_statements
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
-# Texts, quoted names, comments and casts come first: colons and braces in them mark no parameter.
-_TOKENS = re.compile(
-    r"(?P<clock>\b(?i:current_(?:date|timestamp)))\s*\(\s*\)"
-    r"|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|::"
-    r"|`(?P<quoted>[^`]+)`"
-    r"|(?<![\w:]):(?P<named>[A-Za-z_]\w*)"
-    r"|\{\{\s*(?P<braced>[A-Za-z_]\w*)\s*\}\}",
-    re.DOTALL,
-)
-_STATEMENT_END = re.compile(_TOKENS.pattern + r"|(?P<end>;)", re.DOTALL)
 # How Databricks stores and describes what a CREATE statement creates.
 _STORAGE_CLAUSES = re.compile(
     r"(?P<unchanged>'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/)"
@@ -32,39 +22,6 @@ _STORAGE_CLAUSES = re.compile(
 _CREATE = re.compile(r"^\s*CREATE\b", re.IGNORECASE)
 _IDENTIFIER = re.compile(r"\bIDENTIFIER\s*\(([^()]*)\)", re.IGNORECASE)
 _USE = re.compile(r"^\s*USE\s+(?:(CATALOG|SCHEMA|DATABASE)\s+)?(.+?)\s*;?\s*$", re.IGNORECASE)
-_MAX_ROWS = 1000  # for other tasks; source: Databricks' documentation of dynamic value references
-
-
-class ResultTable:
-    """The result of a statement."""
-
-    def __init__(self, columns: list[str], rows: list[tuple[Any, ...]]) -> None:
-        self.columns = columns
-        self.rows = rows
-
-    def print(self) -> None:
-        """Print the columns separated by tabs."""
-        print(*self.columns, sep="\t")
-        for row in self.rows:
-            print(*row, sep="\t")
-
-    def to_query_result(self) -> dict[str, Any]:
-        """Return the columns and the first rows as texts; ``None`` is NULL."""
-        return {
-            "columns": self.columns,
-            "rows": [
-                [None if value is None else str(value) for value in row]
-                for row in self.rows[:_MAX_ROWS]
-            ],
-            "truncated": len(self.rows) > _MAX_ROWS,
-        }
-
-    def to_json(self) -> list[dict[str, Any]]:
-        """Return the first rows with values that JSON can represent."""
-        return [
-            {name: _to_json(value) for name, value in zip(self.columns, row, strict=True)}
-            for row in self.rows[:_MAX_ROWS]
-        ]
 
 
 def run_sql(path: str, parameters: dict[str, str]) -> dict[str, Any]:
@@ -82,7 +39,7 @@ def run_statements(text: str, parameters: dict[str, str]) -> ResultTable | None:
     database = connect()
     table = None
     try:
-        for statement in _split(to_duckdb(text)):
+        for statement in split_statements(to_duckdb(text)):
             table = _run(
                 database, _resolve_identifiers(database, statement, parameters), parameters
             )
@@ -103,21 +60,11 @@ def to_duckdb(text: str) -> str:
             return token["clock"]
         return f'"{token["quoted"]}"' if token["quoted"] else token[0]
 
-    return _TOKENS.sub(replacement, text)
-
-
-def _split(text: str) -> list[str]:
-    statements = []
-    start = 0
-    for token in _STATEMENT_END.finditer(text):
-        if token["end"]:
-            statements.append(text[start : token.start()])
-            start = token.end()
-    return [each for each in (*statements, text[start:]) if _COMMENT.sub("", each).strip()]
+    return TOKENS.sub(replacement, text)
 
 
 def _run(database: Any, statement: str, parameters: dict[str, str]) -> ResultTable | None:
-    bare = _COMMENT.sub("", statement)
+    bare = remove_comments(statement)
     if match := _USE.match(bare):
         is_catalog = (match[1] or "").upper() == "CATALOG"
         use(database, is_catalog=is_catalog, name=_resolve_name(database, match[2], parameters))
@@ -160,7 +107,3 @@ def _resolve_name(database: Any, name: str, parameters: dict[str, str]) -> str:
         return name.strip('"').replace('"."', ".")
     (value,) = _execute(database, f"SELECT {name}", parameters).fetchone()
     return str(value)
-
-
-def _to_json(value: Any) -> Any:
-    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)

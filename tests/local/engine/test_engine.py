@@ -14,6 +14,7 @@ import pytest
 from flask_lakeflow_jobs.local import ManualClock, states
 from flask_lakeflow_jobs.local.engine.engine import Engine
 from flask_lakeflow_jobs.local.engine.events import CancelRequested, RunRequest, TaskEnded
+from flask_lakeflow_jobs.local.engine.spark import Spark
 from flask_lakeflow_jobs.local.engine.work import CannotRun, NestedRun
 from flask_lakeflow_jobs.local.errors import InvalidParameterValue
 from flask_lakeflow_jobs.local.store.sqlite import Store
@@ -32,7 +33,14 @@ class Workshop:
         self.runs = UnitOfWork(self.store)
         nothing: Any = None
         self.engine = Engine(
-            self.runs, nothing, clock, folder, dict, {"id": 1}, self._build_nested_request
+            self.runs,
+            nothing,
+            clock,
+            folder,
+            dict,
+            Spark(folder, set, "me"),
+            {"id": 1},
+            self._build_nested_request,
         )
 
     def start(self, *tasks: dict[str, Any], job_id: int = 1, **fields: Any) -> int:

@@ -187,10 +187,12 @@ def test_sql_without_a_file_is_refused(folder: Path) -> None:
 
 
 def test_sql_without_duckdb_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "duckdb", None)
+    for module in ("duckdb", "pyspark"):
+        monkeypatch.setitem(sys.modules, module, None)
     body = {"file": {"path": "src/query.sql"}}
     assert refusal("sql_task", body, context(folder)) == (
-        "A sql_task needs DuckDB here. Install flask-lakeflow-jobs[sql]."
+        "A sql_task needs DuckDB or Spark here. Install one of them: "
+        "pip install 'flask-lakeflow-jobs[sql]' or 'flask-lakeflow-jobs[spark]'."
     )
 
 

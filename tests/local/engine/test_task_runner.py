@@ -19,6 +19,7 @@ from flask_lakeflow_jobs.local.engine.events import (
     TaskStarted,
 )
 from flask_lakeflow_jobs.local.engine.files import WorkspaceFiles
+from flask_lakeflow_jobs.local.engine.spark import Spark
 from flask_lakeflow_jobs.local.engine.task_runner import TaskRunner
 from flask_lakeflow_jobs.local.engine.work import CannotRun, NestedRun
 from flask_lakeflow_jobs.local.model import JobRun, TaskRun
@@ -43,6 +44,7 @@ class Harness:
             clock,
             folder / "tasks",
             dict,
+            Spark(folder / "spark", set, "me"),
             max_processes,
             {"id": 1},
             self._create_nested,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flask_lakeflow_jobs.local import Workspace, load_bundle
-from tests.local.support import Client, state_fields, task_results
+from tests.local.support import Client, require_duckdb, state_fields, task_results
 
 BUNDLES = Path(__file__).parents[1] / "bundles"
 Serve = Callable[..., Client]
@@ -39,7 +39,7 @@ def serve_bundle(tmp_path: Path) -> Iterator[Serve]:
 def test_run_orders_gives_output_of_target(
     serve_bundle: Serve, target: str | None, name: str, total: list[str], report: str
 ) -> None:
-    pytest.importorskip("duckdb")
+    require_duckdb()
     client = serve_bundle("orders", target)
     run = client.run("summary", job_parameters={"day": "friday"})
     outputs = client.outputs(run)

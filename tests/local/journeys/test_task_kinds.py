@@ -14,6 +14,7 @@ from tests.local.support import (
     depends_on,
     notebook_task,
     python_task,
+    require_duckdb,
     simulated_job,
     simulated_task,
     state_fields,
@@ -83,7 +84,7 @@ def sql(key: str, path: str, **more: Any) -> dict[str, Any]:
 
 
 def test_sql_task_runs_the_statements_of_its_file(serve: Serve) -> None:
-    pytest.importorskip("duckdb")
+    require_duckdb()
     tasks = [
         sql("make", "make.sql"),
         sql("sum", "sum.sql", body={"parameters": {"least": "2"}}, depends_on=depends_on("make")),
@@ -116,7 +117,7 @@ def test_sql_task_runs_the_statements_of_its_file(serve: Serve) -> None:
 
 
 def test_sql_task_accepts_the_dialect_of_databricks(serve: Serve) -> None:
-    pytest.importorskip("duckdb")
+    require_duckdb()
     tasks = [
         sql("make", "make.sql"),
         sql("read", "read.sql", depends_on=depends_on("make")),
@@ -161,7 +162,7 @@ def test_sql_task_accepts_the_dialect_of_databricks(serve: Serve) -> None:
 
 
 def test_sql_task_may_name_the_catalog_main(serve: Serve) -> None:
-    pytest.importorskip("duckdb")
+    require_duckdb()
     text = "USE CATALOG main; USE SCHEMA sales; CREATE OR REPLACE TABLE t AS SELECT 1 AS n;"
     files = {"a.sql": text, "b.sql": "SELECT n FROM sales.t"}
     tasks = [sql("make", "a.sql"), sql("read", "b.sql", depends_on=depends_on("make"))]
@@ -170,7 +171,7 @@ def test_sql_task_may_name_the_catalog_main(serve: Serve) -> None:
 
 
 def test_sql_task_creates_catalogs_and_schemas_on_first_use(serve: Serve) -> None:
-    pytest.importorskip("duckdb")
+    require_duckdb()
     text = """
         CREATE CATALOG IF NOT EXISTS lake COMMENT 'all of it';
         CREATE SCHEMA IF NOT EXISTS sea.raw;
@@ -195,7 +196,7 @@ def test_sql_task_creates_catalogs_and_schemas_on_first_use(serve: Serve) -> Non
 
 
 def test_sql_task_ignores_storage_clauses_of_databricks(serve: Serve) -> None:
-    pytest.importorskip("duckdb")
+    require_duckdb()
     text = """
         CREATE OR REPLACE TABLE orders (
             id BIGINT NOT NULL COMMENT 'the (one) id', comment STRING COMMENT "any; text", day DATE

@@ -10,7 +10,7 @@ import pytest
 from flask_lakeflow_jobs.local.lakeflow_child.notebook import read_cells
 from tests.local.conftest import Serve
 from tests.local.lakeflow_child.support import HEADER, notebook_client, output_of, result_of
-from tests.local.support import notebook_task, state_fields, task_results
+from tests.local.support import notebook_task, require_duckdb, state_fields, task_results
 
 
 def cells(tmp_path: Path, name: str, text: str) -> list[tuple[str, str, int]]:
@@ -224,7 +224,7 @@ SQL_NOTEBOOK = """
 
 
 def test_sql_notebook(serve: Serve) -> None:
-    pytest.importorskip("duckdb")
+    require_duckdb()
     task = notebook_task("main", "query.sql")
     task["notebook_task"]["base_parameters"] = {"day": "monday"}
     client = serve({"etl": {"tasks": [task]}}, {"query.sql": SQL_NOTEBOOK})
@@ -240,21 +240,21 @@ def test_sql_notebook(serve: Serve) -> None:
 
 
 def test_sql_cell_in_a_python_notebook(serve: Serve) -> None:
-    pytest.importorskip("duckdb")
+    require_duckdb()
     text = "dbutils.widgets.text('n', '3')\n# COMMAND ----------\n# MAGIC %sql\n# MAGIC select :n"
     client = notebook_client(serve, text)
     assert task_results(client.run("etl")) == {"main": "SUCCESS"}
 
 
 def test_sqldf_without_spark_is_an_error(serve: Serve) -> None:
-    pytest.importorskip("duckdb")
+    require_duckdb()
     text = "# MAGIC %sql\n# MAGIC select 1\n# COMMAND ----------\n_sqldf.collect()"
     output = (client := notebook_client(serve, text)).outputs(client.run("etl"))["main"]
     assert (output.error or "").startswith("RuntimeError: There is no Spark in this environment.")
 
 
 def test_ipynb_with_sql_and_python(serve: Serve) -> None:
-    pytest.importorskip("duckdb")
+    require_duckdb()
     content = {
         "metadata": {"application/vnd.databricks.v1+notebook": {"language": "sql"}},
         "cells": [

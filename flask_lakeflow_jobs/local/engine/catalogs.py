@@ -1,0 +1,95 @@
+"""The catalogs that a bundle names, which Spark has to know before its first statement."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+#: Catalogs that every workspace has. The first is the default one.
+BUILT_IN_CATALOGS = ("main", "hive_metastore", "samples", "spark_catalog", "workspace")
+
+_PROVIDED_BY_SPARK = frozenset({"system"})
+_SOURCE_SUFFIXES = frozenset({".ipynb", ".py", ".sql"})
+_MAX_SOURCE_BYTES = 1024 * 1024
+_MAX_SOURCES = 2000
+_NAME = r"`?([A-Za-z_][\w-]*)`?"
+_EXISTS = r"(?:\s+IF\s+(?:NOT\s+)?EXISTS)?"
+_CATALOG_NAME = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
+_TABLE_NAME = re.compile(r"([A-Za-z_][\w-]*)\.[\w-]+\.[\w-]+", re.ASCII)
+_IN_SOURCE = re.compile(
+    rf"\bCATALOG{_EXISTS}\s+{_NAME}"
+    rf"|\bSCHEMA{_EXISTS}\s+{_NAME}\.`?\w"
+    rf"|(?:\b(?:FROM|JOIN|INTO|TABLE|VIEW|UPDATE){_EXISTS}\s+|[Tt]able\(\s*f?[\"']){_NAME}"
+    r"\.`?[\w-]+`?\.`?\w",
+    re.IGNORECASE | re.ASCII,
+)
+_KEYWORDS = frozenset({"if", "identifier", "not"})
+
+
+def find_catalogs(settings: Any) -> set[str]:
+    """Return the catalogs in settings or parameters.
+
+    They are the values of fields such as ``catalog`` or ``target_catalog``, and the first part of
+    each value that is the name of a table.
+    """
+    return set(_walk(settings, ""))
+
+
+def find_catalogs_in_source(text: str) -> set[str]:
+    """Return the catalogs that SQL names, in a file or in the strings of Python code."""
+    names = (next(filter(None, match.groups())) for match in _IN_SOURCE.finditer(text))
+    return {name for name in names if name.lower() not in _KEYWORDS} - _PROVIDED_BY_SPARK
+
+
+def find_catalogs_in_folder(root: Path) -> set[str]:
+    """Return the catalogs that the notebooks, SQL files and Python files of a folder name."""
+    names: set[str] = set()
+    for path in _list_sources(root):
+        try:
+            names |= find_catalogs_in_source(path.read_text(encoding="utf-8", errors="replace"))
+        except OSError:  # removed since it was listed
+            continue
+    return names
+
+
+def _walk(value: Any, field: str) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        # A job parameter is a mapping with its name and its value.
+        name = value.get("name") if isinstance(value.get("name"), str) else None
+        for key, each in value.items():
+            yield from _walk(each, name if name and key in ("default", "value") else str(key))
+    elif isinstance(value, list):
+        previous = ""
+        for each in value:
+            yield from _walk(each, previous)
+            is_name = isinstance(each, str) and each.startswith("-") and "=" not in each
+            previous = each if is_name else ""
+    elif isinstance(value, str):
+        option, is_option, argument = value.partition("=")
+        if is_option and option.startswith("-"):
+            field, value = option, argument
+        if "catalog" in field.lower() and _CATALOG_NAME.fullmatch(value):
+            yield value
+        elif match := _TABLE_NAME.fullmatch(value):
+            yield match[1]
+
+
+def _list_sources(root: Path) -> Iterator[Path]:
+    count = 0
+    for folder, folders, files in os.walk(root):
+        folders[:] = [
+            each for each in folders if not each.startswith(".") and each != "node_modules"
+        ]
+        if "pyvenv.cfg" in files:
+            folders.clear()
+            continue
+        for name in files:
+            path = Path(folder, name)
+            if path.suffix in _SOURCE_SUFFIXES and path.stat().st_size <= _MAX_SOURCE_BYTES:
+                yield path
+                count += 1
+                if count == _MAX_SOURCES:
+                    return

@@ -1,0 +1,36 @@
+"""Advice on what Spark lacks in the local workspace: what to write or to install instead."""
+
+from __future__ import annotations
+
+import re
+
+_JVM = (
+    "install pyspark and Java in place of Sail: pip uninstall pysail pyspark-client; "
+    "pip install pyspark"
+)
+# Patterns in the errors of Sail 0.7 and pyspark 4, the more special ones first.
+_NO_JVM = "JVM_ATTRIBUTE_NOT_SUPPORTED"
+_NO_STREAM = r"streaming query|WriteStream|No data source found for: (?:cloudFiles|kafka|memory)"
+_NO_READ_FILES = "unknown table function: read_files"
+_UNKNOWN = r"found \S+ at \d+:\d+ expected|UnsupportedOperationException|unknown function:"
+_ADVICE = {
+    _NO_JVM: f"Sail has no RDDs and no SparkContext. Use DataFrames, or {_JVM}.",
+    _NO_STREAM: f"Sail writes no tables from streams. Read and write a batch, or {_JVM}.",
+    _NO_READ_FILES: (
+        "Sail has no read_files. Use spark.read, or SQL such as SELECT * FROM csv.`path`."
+    ),
+    _UNKNOWN: f"Sail does not support this statement or function. Write it otherwise, or {_JVM}.",
+}
+_NO_DELTA_MODULE = (
+    f"Sail has no DeltaTable. Use SQL such as MERGE INTO and UPDATE, or {_JVM} delta-spark."
+)
+
+
+def find_advice(error: BaseException) -> str | None:
+    """Return what to do about an error of Spark; ``None`` if the error says it itself."""
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == "delta":
+        return _NO_DELTA_MODULE
+    if not type(error).__module__.startswith("pyspark."):
+        return None
+    text = f"{type(error).__name__}: {error}"
+    return next((advice for pattern, advice in _ADVICE.items() if re.search(pattern, text)), None)

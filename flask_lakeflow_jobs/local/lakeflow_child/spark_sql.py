@@ -1,0 +1,151 @@
+"""Statements of Databricks' SQL on Sail: which are rewritten, and which need not run here."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from .spark_catalog import quote_part
+from .statements import (
+    MAX_ROWS,
+    TOKENS,
+    ResultTable,
+    remove_comments,
+    replace_braces,
+    split_statements,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Query = Callable[[str], Any]
+
+# These change permissions, statistics, caches or the layout of files, and no result.
+_SKIPPED = re.compile(
+    r"\s*(OPTIMIZE|VACUUM|ANALYZE\s+TABLE|GRANT|REVOKE|REFRESH|(?:UN)?CACHE|CLEAR\s+CACHE"
+    r"|COMMENT\s+ON|REORG|FSCK|MSCK)\b",
+    re.IGNORECASE,
+)
+_OWNER = re.compile(r"\s*ALTER\b.*\b(?:SET\s+)?OWNER\s+TO\b", re.IGNORECASE | re.DOTALL)
+_NAME = r"(`[^`]+`|[\w-]+)"
+_CATALOG = re.compile(rf"\s*CREATE\s+CATALOG\s+(?:IF\s+NOT\s+EXISTS\s+)?{_NAME}", re.IGNORECASE)
+_VOLUME = re.compile(
+    r"\s*CREATE\s+(?:EXTERNAL\s+)?VOLUME\s+(?:IF\s+NOT\s+EXISTS\s+)?"
+    rf"{_NAME}(?:\.{_NAME})?(?:\.{_NAME})?(?=[\s;]|$)",
+    re.IGNORECASE,
+)
+_USE = re.compile(rf"\s*USE\s+(?:(?:SCHEMA|DATABASE)\s+)?{_NAME}\.{_NAME}\s*;?\s*$", re.IGNORECASE)
+_QUERY = re.compile(
+    r"[\s(]*(SELECT|WITH|SHOW|DESCRIBE|DESC|EXPLAIN|VALUES|TABLE|FROM)\b", re.IGNORECASE
+)
+_IDENTIFIER = re.compile(r"\bIDENTIFIER\s*\(([^()]*)\)", re.IGNORECASE)
+
+
+def insert_parameters(statement: str, parameters: dict[str, Any]) -> str:
+    """Replace ``:name`` by its value: Sail takes parameters in queries only."""
+
+    def replacement(token: re.Match[str]) -> str:
+        name = token["named"]
+        return _to_literal(parameters[name]) if name in parameters else token[0]
+
+    return TOKENS.sub(replacement, statement)
+
+
+def rewrite(statement: str, query: Query, mounts: dict[str, str]) -> str:
+    """Return a statement that Sail can run in place of a command of Databricks.
+
+    :param query: runs a statement of Sail.
+    :param mounts: the folders of this machine by their paths in the workspace.
+    :raises ValueError: a catalog does not exist.
+    """
+    bare = remove_comments(statement)
+    if match := _SKIPPED.match(bare):
+        return _skip(match[1].upper())
+    if _OWNER.match(bare):
+        return _skip("ALTER … OWNER TO")
+    named = _IDENTIFIER.sub(lambda match: _evaluate(match[1], query), statement)
+    bare = remove_comments(named)
+    if match := _CATALOG.match(bare):
+        return _check_catalog(match[1].strip("`"), query)
+    if match := _VOLUME.match(bare):
+        return _create_volume([part.strip("`") for part in match.groups() if part], query, mounts)
+    if match := _USE.match(bare):
+        query(f"USE CATALOG {match[1]}").collect()
+        return f"USE SCHEMA {match[2]}"
+    return named
+
+
+def run_statements(session: Any, text: str, parameters: dict[str, str]) -> Any:
+    """Run statements, show the result of each query, and return the last result."""
+    frame = None
+    for statement in split_statements(replace_braces(text)):
+        frame = session.sql(statement, parameters)
+        if is_query(statement):
+            frame.show(truncate=False)
+    return frame
+
+
+def run_file(session: Any, path: str, parameters: dict[str, str]) -> dict[str, Any]:
+    """Run a file; print and return the rows of the last statement's result.
+
+    :return: ``rows`` for other tasks, and ``query_result`` for the output.
+    """
+    with open(path, encoding="utf-8-sig") as file:
+        statements = split_statements(replace_braces(file.read()))
+    table = None
+    for statement in statements:
+        frame = session.sql(statement, parameters)
+        table = None
+        if is_query(statement):
+            rows = frame.limit(MAX_ROWS + 1).collect()
+            table = ResultTable(frame.columns, [tuple(row) for row in rows])
+    if table is None:
+        return {}
+    table.print()
+    return {"rows": table.to_json(), "query_result": table.to_query_result()}
+
+
+def is_query(statement: str) -> bool:
+    """Return whether a statement returns rows to show."""
+    return bool(_QUERY.match(remove_comments(statement)))
+
+
+def _to_literal(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, (bool, int, float)):
+        return str(value)
+    text = str(value).replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{text}'"
+
+
+def _skip(name: str) -> str:
+    return f"SELECT '{name} is skipped: it changes no result in the local workspace.' AS message"
+
+
+def _check_catalog(name: str, query: Query) -> str:
+    catalogs = [row["catalog"] for row in query("SHOW CATALOGS").collect()]
+    if name not in catalogs:
+        raise ValueError(
+            f"The catalog {name!r} does not exist in the local workspace. Name it in a parameter "
+            "or a variable with 'catalog' in its name, and start the run again. Its catalogs: "
+            f"{', '.join(catalogs)}."
+        )
+    return f"SELECT 'The catalog {name} exists.' AS message"
+
+
+def _create_volume(names: list[str], query: Query, mounts: dict[str, str]) -> str:
+    if len(names) < 3:
+        (current,) = query("SELECT current_catalog(), current_schema()").collect()
+        names = [*tuple(current)[: 3 - len(names)], *names]
+    if bad := [name for name in names if os.sep in name or name in (".", "..")]:
+        raise ValueError(f"{bad[0]!r} is no name of a volume, a schema or a catalog.")
+    os.makedirs(os.path.join(mounts["/Volumes"], *names), exist_ok=True)
+    return f"SELECT 'The volume {'.'.join(names)} exists.' AS message"
+
+
+def _evaluate(expression: str, query: Query) -> str:
+    ((name,),) = query(f"SELECT {expression}").collect()
+    return ".".join(quote_part(part.strip("`")) for part in str(name).split("."))

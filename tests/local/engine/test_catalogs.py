@@ -1,0 +1,65 @@
+"""Which catalogs a bundle names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flask_lakeflow_jobs.local.engine.catalogs import (
+    find_catalogs,
+    find_catalogs_in_folder,
+    find_catalogs_in_source,
+)
+
+
+@pytest.mark.parametrize(
+    ("settings", "catalogs"),
+    [
+        ({"parameters": [{"name": "catalog", "default": "dev"}]}, {"dev"}),
+        ({"base_parameters": {"target_catalog": "dev", "day": "monday"}}, {"dev"}),
+        ({"parameters": ["--catalog", "dev", "--catalog-b=two", "x"]}, {"dev", "two"}),
+        ({"parameters": ["--table=dev.sales.orders"]}, {"dev"}),
+        ({"base_parameters": {"table": "dev.sales.orders"}}, {"dev"}),
+        ({"base_parameters": {"catalog": "{{job.parameters.catalog}}"}}, set()),
+        ({"name": "catalog", "tasks": [{"task_key": "a.b"}]}, set()),
+        ({"file": "/a.b.c", "host": "a.example.com.x"}, set()),
+    ],
+)
+def test_find_catalogs_in_settings(settings: Any, catalogs: set[str]) -> None:
+    assert find_catalogs([settings]) == catalogs
+
+
+@pytest.mark.parametrize(
+    ("source", "catalogs"),
+    [
+        ("SELECT * FROM dev.sales.orders JOIN `other`.a.b", {"dev", "other"}),
+        ("use catalog dev; CREATE CATALOG IF NOT EXISTS two", {"dev", "two"}),
+        ("CREATE SCHEMA IF NOT EXISTS dev.sales", {"dev"}),
+        ("INSERT INTO dev.sales.orders; UPDATE two.a.b SET x = 1", {"dev", "two"}),
+        ("df.saveAsTable('dev.sales.orders'); spark.table(\"two.a.b\")", {"dev", "two"}),
+        ("SELECT * FROM sales.orders; SELECT a.b.c FROM t", set()),
+        ("FROM system.access.audit; USE CATALOG IDENTIFIER(:c)", set()),
+        ("import a.b.c\nfrom a.b.c import d", {"a"}),
+    ],
+)
+def test_find_catalogs_in_source(source: str, catalogs: set[str]) -> None:
+    assert find_catalogs_in_source(source) == catalogs
+
+
+def test_find_catalogs_in_folder_skips_environments_and_hidden_folders(tmp_path: Path) -> None:
+    files = {
+        "a.sql": "one",
+        "deep/b.py": "two",
+        "c.ipynb": "three",
+        ".git/d.sql": "hidden",
+        "venv/pyvenv.cfg": "",
+        "venv/e.py": "installed",
+        "f.txt": "text",
+    }
+    for name, catalog in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"USE CATALOG {catalog}")
+    assert find_catalogs_in_folder(tmp_path) == {"one", "two", "three"}

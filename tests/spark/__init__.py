@@ -1,0 +1,1 @@
+"""Tasks that use Spark, on Sail; tox -e spark runs them."""

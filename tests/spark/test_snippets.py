@@ -1,0 +1,105 @@
+"""Usual pieces of Databricks code: those that run on Sail, and the advice for the others."""
+
+# ruff: noqa: E501  # a snippet a line
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from tests.local.support import notebook_task
+
+RUN = {
+    "show": "spark.range(3).show()",
+    "create a frame": "spark.createDataFrame([(1, 'a')], ['n', 's']).collect()",
+    "frame of pandas": "import pandas as pd; spark.createDataFrame(pd.DataFrame({'n': [1]})).show()",
+    "to pandas": "assert len(spark.range(3).toPandas()) == 3",
+    "group": "spark.range(4).groupBy((F.col('id') % 2).alias('k')).count().collect()",
+    "window": (
+        "w = Window.partitionBy('k').orderBy('id'); spark.range(4).withColumn('k', F.lit(1))"
+        ".withColumn('n', F.row_number().over(w)).collect()"
+    ),
+    "join": "spark.range(3).join(spark.range(2), 'id', 'left').collect()",
+    "udf": "spark.range(2).select(F.udf(lambda n: n + 1, 'long')('id')).collect()",
+    "registered udf": "spark.udf.register('g', lambda n: n, 'long'); spark.sql('SELECT g(1)').collect()",
+    "map in pandas": "spark.range(2).mapInPandas(lambda frames: frames, 'id long').collect()",
+    "apply in pandas": "spark.range(2).groupBy('id').applyInPandas(lambda f: f, 'id long').collect()",
+    "temporary view": "spark.range(2).createOrReplaceTempView('v'); spark.table('v').collect()",
+    "save a table": "spark.range(2).write.mode('overwrite').saveAsTable('dev.snippets.saved')",
+    "append to it": "spark.range(2).write.mode('append').saveAsTable('dev.snippets.saved')",
+    "insert into it": "spark.range(2).write.insertInto('dev.snippets.saved')",
+    "write to": "spark.range(2).writeTo('dev.snippets.other').createOrReplace()",
+    "create a Delta table": "spark.sql('CREATE TABLE IF NOT EXISTS dev.snippets.t (n INT) USING delta')",
+    "insert": "spark.sql('INSERT INTO dev.snippets.t VALUES (1)')",
+    "insert a parameter": "spark.sql('INSERT INTO dev.snippets.t VALUES (:n)', {'n': 2})",
+    "merge": (
+        "spark.sql('MERGE INTO dev.snippets.t t USING (SELECT 1 n) s ON t.n = s.n "
+        "WHEN MATCHED THEN UPDATE SET n = 3 WHEN NOT MATCHED THEN INSERT *')"
+    ),
+    "update": "spark.sql('UPDATE dev.snippets.t SET n = 4 WHERE n = 3')",
+    "delete": "spark.sql('DELETE FROM dev.snippets.t WHERE n = 4')",
+    "time travel": "spark.sql('SELECT * FROM dev.snippets.t VERSION AS OF 0').collect()",
+    "identifier": "spark.sql('SELECT * FROM IDENTIFIER(:t)', {'t': 'dev.snippets.t'}).collect()",
+    "named schema": "spark.sql('CREATE SCHEMA IF NOT EXISTS IDENTIFIER(:s)', {'s': 'dev.named'})",
+    "create a volume": "spark.sql('CREATE VOLUME IF NOT EXISTS dev.snippets.files')",
+    "optimize": "spark.sql('OPTIMIZE dev.snippets.t ZORDER BY (n)')",
+    "vacuum": "spark.sql('VACUUM dev.snippets.t')",
+    "grant": "spark.sql('GRANT SELECT ON TABLE dev.snippets.t TO `readers`')",
+    "cache": "spark.range(3).cache().count()",
+    "csv": (
+        "spark.range(2).write.mode('overwrite').option('header', True).csv(folder + '/csv'); "
+        "assert spark.read.option('header', True).csv(folder + '/csv').count() == 2"
+    ),
+    "json": (
+        "spark.range(2).write.mode('overwrite').json(folder + '/json'); "
+        "spark.read.json(folder + '/json').collect()"
+    ),
+    "catalog": "assert spark.catalog.tableExists('dev.snippets.t'); spark.catalog.listTables()",
+    "checkpoint": "spark.range(3).checkpoint().count()",
+    "settings": "spark.conf.set('spark.sql.shuffle.partitions', '8')",
+    "another session": "SparkSession.builder.master('local[2]').appName('a').getOrCreate().range(1).count()",
+}
+ADVISED = {
+    "RDD": ("spark.range(3).rdd.map(print)", "Use DataFrames"),
+    "SparkContext": ("spark.sparkContext.setLogLevel('WARN')", "Use DataFrames"),
+    "DeltaTable": ("from delta.tables import DeltaTable", "MERGE INTO"),
+    "stream": (
+        "spark.readStream.table('dev.snippets.saved').writeStream.toTable('dev.snippets.copy')",
+        "a batch",
+    ),
+    "read_files": ("spark.sql(\"SELECT * FROM read_files('/tmp')\").collect()", "spark.read"),
+    "function": ("spark.sql('CREATE FUNCTION f() RETURNS INT RETURN 1')", "install pyspark"),
+    "detail": ("spark.sql('DESCRIBE DETAIL dev.snippets.t').collect()", "install pyspark"),
+}
+
+
+def build_notebook(snippets: dict[str, str]) -> str:
+    """Return a notebook that runs each snippet and exits with the errors as JSON."""
+    return f"""# Databricks notebook source
+import json, tempfile
+from lakeflow_child.failure import describe_error
+from pyspark.sql import SparkSession, Window, functions as F
+folder, errors = tempfile.mkdtemp(), {{}}
+spark.sql("CREATE SCHEMA IF NOT EXISTS dev.snippets")
+spark.range(1).write.mode("overwrite").saveAsTable("dev.snippets.saved")
+for name, code in json.loads({json.dumps(json.dumps(snippets))!s}).items():
+    try:
+        exec(code)
+    except Exception as error:
+        errors[name] = describe_error(error)["error"]
+dbutils.notebook.exit(json.dumps(errors))
+"""
+
+
+def test_usual_snippets_run_or_say_what_to_do(workspaces: Callable[..., Any]) -> None:
+    snippets = RUN | {name: code for name, (code, _) in ADVISED.items()}
+    jobs = {"etl": {"tasks": [notebook_task("main", "main.py")]}}
+    client = workspaces(jobs, {"main.py": build_notebook(snippets)}).start()
+    output = client.outputs(client.run("etl"))["main"]
+    assert output.notebook_output, output.error_trace
+    errors = json.loads(output.notebook_output.result)
+    assert {name: error for name, error in errors.items() if name not in ADVISED} == {}
+    for name, (_, advice) in ADVISED.items():
+        assert errors[name].startswith("Sail "), name
+        assert advice in errors[name]

@@ -1,0 +1,194 @@
+"""Tasks share Spark and its tables, over runs and restarts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flask_lakeflow_jobs.local.engine import spark
+from tests.local.support import (
+    Client,
+    depends_on,
+    notebook_task,
+    python_task,
+    task_results,
+)
+from tests.spark.conftest import SparkWorkspace
+from tests.support import wait_until
+
+Create = Callable[[Mapping[str, Any], Mapping[str, str]], SparkWorkspace]
+
+NOTEBOOK = "# Databricks notebook source\n"
+READ = NOTEBOOK + "dbutils.notebook.exit(str(spark.table('dev.sales.totals').collect()))\n"
+
+ETL = {
+    "etl": {
+        "parameters": [{"name": "catalog", "default": "dev"}],
+        "tasks": [
+            notebook_task("load", "load.py"),
+            {
+                "task_key": "report",
+                "sql_task": {"warehouse_id": "any", "file": {"path": "report.sql"}},
+                "depends_on": depends_on("load"),
+            },
+            python_task("script", "script.py", depends_on=depends_on("load")),
+        ],
+    },
+    "read": {"tasks": [notebook_task("read", "read.py")]},
+}
+FILES = {
+    "load.py": """
+# Databricks notebook source
+from pyspark.sql import SparkSession
+from pyspark.sql.functions import col, pandas_udf, udf
+
+assert SparkSession.getActiveSession() is not None
+from shop.prices import double
+
+@udf("int")
+def plus_one(number):
+    return number + 1
+
+@pandas_udf("long")
+def plus_two(numbers):
+    return numbers + 2
+
+doubled = udf(double, "int")
+catalog = dbutils.widgets.get("catalog")
+spark.sql(f"CREATE CATALOG IF NOT EXISTS {catalog}")
+spark.sql(f"CREATE SCHEMA IF NOT EXISTS {catalog}.sales")
+number = col("id").cast("int")
+columns = plus_one(number).alias("p"), plus_two("id"), doubled(number).alias("d")
+frame = spark.range(3).select(*columns)
+frame.write.mode("overwrite").saveAsTable(f"{catalog}.sales.orders")
+
+# COMMAND ----------
+# MAGIC %sql
+# MAGIC CREATE TABLE IF NOT EXISTS main.default.visits (who STRING);
+# MAGIC INSERT INTO main.default.visits VALUES ('a;b');
+# MAGIC USE main.default;
+# MAGIC CREATE OR REPLACE VIEW main.default.counted AS SELECT count(*) AS n FROM visits;
+# MAGIC OPTIMIZE main.default.visits;
+# MAGIC SELECT n FROM main.default.counted
+
+# COMMAND ----------
+display(_sqldf)
+dbutils.notebook.exit(str(_sqldf.first().n))
+""",
+    "shop/__init__.py": "",
+    "shop/prices.py": "def twice(n):\n    return 2 * n\n\ndef double(n):\n    return twice(n)\n",
+    "report.sql": """
+USE CATALOG IDENTIFIER(:catalog);
+USE SCHEMA sales;
+CREATE OR REPLACE TABLE totals AS SELECT sum(p) AS p, max(d) AS d FROM orders;
+SELECT * FROM totals
+""",
+    "script.py": """
+from pyspark.sql import SparkSession
+
+spark = SparkSession.builder.appName("app").master("local[*]").getOrCreate()
+print(spark.table("dev.sales.orders").count(), "orders")
+spark.stop()
+""",
+    "read.py": READ,
+}
+
+
+def notebook_result(client: Client, key: str) -> str:
+    run = client.run(key)
+    (output,) = client.outputs(run).values()
+    assert output.error is None, output.error_trace
+    assert output.notebook_output is not None
+    return str(output.notebook_output.result)
+
+
+def find_server(folder: Path) -> int:
+    """Return the process that serves Spark from a folder."""
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            command = Path(f"/proc/{name}/cmdline").read_bytes().split(b"\0")
+            parent = int(Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()[1])
+            is_server = b"--sail" in command and Path(f"/proc/{name}/cwd").resolve() == folder
+        except OSError:  # it has ended
+            continue
+        if is_server and parent != os.getpid():  # the other one supervises it
+            return int(name)
+    return 0
+
+
+def is_listening(folder: Path) -> bool:
+    """Return whether a server accepts connections. Its threads may end later than the process."""
+    port = json.loads((folder / "address.json").read_text())["port"]
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_tasks_share_tables_over_runs_restarts_and_a_killed_server(workspaces: Create) -> None:
+    workspace = workspaces(ETL, FILES)
+    client = workspace.start()
+    for count in ("1", "2"):  # a second run finds what the first one has created
+        run = client.run("etl")
+        outputs: Any = client.outputs(run)
+        assert set(task_results(run).values()) == {"SUCCESS"}, outputs
+        assert outputs["load"].notebook_output.result == count
+        assert "3 orders" in outputs["script"].logs
+    expected = "[Row(p=6, d=4)]"
+    assert notebook_result(client, "read") == expected
+    os.kill(find_server(workspace.spark_folder), signal.SIGKILL)
+    wait_until(lambda: not is_listening(workspace.spark_folder), "the end of the server")
+    assert notebook_result(client, "read") == expected
+    workspace.stop()
+    assert not find_server(workspace.spark_folder)
+    assert notebook_result(workspace.start(), "read") == expected
+    assert {path.name for path in workspace.bundle.iterdir()} == {
+        "databricks.yml", "load.py", "read.py", "report.sql", "script.py", "shop",
+    }  # fmt: skip
+
+
+def test_spark_server_ends_if_its_workspace_is_killed(tmp_path: Path) -> None:
+    folder = tmp_path / "spark"
+    folder.mkdir()
+    server = spark.SailServer(folder, ["main"])
+    server.start(dict(os.environ))
+    process = find_server(folder)
+    assert process
+    server._lifeline.cut()  # as the death of this process would
+    wait_until(lambda: not find_server(folder), "the end of the server")
+    server.stop()
+
+
+def test_server_that_does_not_start_fails_only_tasks_that_use_spark(
+    workspaces: Create, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = {
+        "spark": {"tasks": [notebook_task("main", "spark.py")]},
+        "plain": {"tasks": [notebook_task("main", "plain.py")]},
+    }
+    files = {"spark.py": NOTEBOOK + "spark.range(3).count()\n", "plain.py": NOTEBOOK + "1 + 1\n"}
+    monkeypatch.setattr(spark, "SAIL_ARGUMENTS", ("-c", "raise SystemExit(3)"))
+    client = workspaces(jobs, files).start()
+    assert task_results(client.run("plain")) == {"main": "SUCCESS"}
+    run = client.run("spark")
+    output = client.outputs(run)["main"]
+    assert "The Sail server" in str(output.error)
+    assert "pip install" in str(output.error)
+
+
+def test_catalog_of_a_parameter_exists(workspaces: Create) -> None:
+    parameter = {"name": "target_catalog", "default": "one"}
+    jobs = {"etl": {"parameters": [parameter], "tasks": [notebook_task("main", "main.py")]}}
+    code = "c = dbutils.widgets.get('target_catalog')\nspark.sql(f'CREATE SCHEMA {c}.s')\n"
+    client = workspaces(jobs, {"main.py": NOTEBOOK + code}).start()
+    assert task_results(client.run("etl")) == {"main": "SUCCESS"}
+    run = client.run("etl", job_parameters={"target_catalog": "two"})
+    assert task_results(run) == {"main": "SUCCESS"}, client.outputs(run)
