@@ -20,6 +20,7 @@ from . import (
     throughput,
     timing,
     triggering,
+    viewing,
 )
 
 #: Name → scenario, in the order of the page.
@@ -42,6 +43,7 @@ SCENARIOS: Mapping[str, Callable[[Bench], list[Row]]] = {
     "throughput": throughput.throughput,
     "on-behalf": reading.on_behalf,
     "pages": pages.pages,
+    "viewing": viewing.viewing,
     "recording": recording.recording,
     "listing": recording.listing,
     "silence": silence.silence,
@@ -92,6 +94,11 @@ GROUPS = (
         "One machine of two cores serves thousands of reads and more than a thousand triggers a"
         " second, far above the rate limits of a workspace.",
         ("throughput", "on-behalf", "pages"),
+    ),
+    Group(
+        "What a large run costs a browser",
+        "A page of 200 tasks receives the tasks that have changed, and stays responsive.",
+        ("viewing",),
     ),
     Group(
         "What the record costs",

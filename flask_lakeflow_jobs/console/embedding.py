@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from ..runs.ids import parse_run_id
 from ..web.auth import current_authorizer, request_handle
-from .fragments import render, render_cards
+from .fragments import render_cards, render_live
 from .run_page import build_run_view
 
 #: The endpoints of fragments. Their errors are fragments, too.
@@ -27,7 +27,7 @@ def show_run_fragment(key: str, run_id: str) -> Response:
     authorizer = current_authorizer()
     with request_handle(authorizer, key) as handle:
         view = build_run_view(authorizer, handle, parse_run_id(run_id))
-    response = Response(render("_live.html", view=view))
+    response = Response(render_live(view))
     response.vary.add("HX-Request")
     if view.is_over and "HX-Request" in request.headers:
         response.status_code = STOP_POLLING

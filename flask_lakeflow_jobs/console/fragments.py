@@ -14,7 +14,8 @@ from ..web.auth import app_handle, current_authorizer, request_handle
 from . import filters, queries
 from .cards import CARDS_PER_PAGE, read_cards
 from .links import page_url
-from .run_page import build_run_view
+from .parts import RunMarkup
+from .run_page import RunView, build_run_view
 
 if TYPE_CHECKING:
     from ..web.auth import Authorizer
@@ -85,7 +86,7 @@ def lakeflow_run(key: str, run_id: int) -> Markup:
             view = build_run_view(authorizer, handle, run_id)
     except LakeflowJobsError as error:
         return render("_problem.html", error=error)
-    return render("_live.html", view=view)
+    return render_live(view)
 
 
 def _may_view(authorizer: Authorizer, key: str) -> bool:
@@ -100,6 +101,18 @@ def render(template: str, **given: Any) -> Markup:
     """Render a template of the console; what cannot be encoded is replaced."""
     text = render_template(f"lakeflow_jobs/{template}", url_for=page_url, **given)
     return Markup(text.encode(errors="replace").decode())  # noqa: S704
+
+
+def render_run(view: RunView) -> RunMarkup:
+    """Render a run in parts."""
+    markup = RunMarkup(view.timeline.axis.span)
+    markup.finish(render("_run.html", view=view, markup=markup, part=markup.add_part))
+    return markup
+
+
+def render_live(view: RunView) -> Markup:
+    """Render a run with the element that its script updates."""
+    return render("_live.html", view=view, content=render_run(view))
 
 
 def render_page(template: str, **given: Any) -> Markup:

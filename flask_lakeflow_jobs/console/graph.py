@@ -2,8 +2,8 @@
 
 The layout is Sugiyama's: layers by longest path, long edges cut by bends, an order within each
 layer that crosses few edges, and rows that keep edges straight. Edges from one task share their
-bends, and each part that they share is drawn once. A graph with too many bends or edges for that
-has straight lines.
+bends, and each part that they share is drawn once. A graph of many tasks is drawn without the edges
+that follow from others. One with too many bends or edges all the same has straight lines.
 Source: K. Sugiyama, S. Tagawa, M. Toda, "Methods for visual understanding of hierarchical system
 structures", IEEE Transactions on Systems, Man, and Cybernetics 11 (1981).
 """
@@ -97,8 +97,9 @@ class Node:
 
 @dataclass(frozen=True)
 class Edges:
-    """The edges that begin at the tasks of one kind of state."""
+    """The edges that begin at one task, in the color of its state."""
 
+    key: str
     path: str
     kind: str
 
@@ -116,10 +117,6 @@ def build_graph(structure: Structure, rows: Iterable[Attempt]) -> Graph:
     """Draw the tasks of a run, each with its last attempt, and their dependencies."""
     layout, paths = _draw(structure)
     attempts = {row.key: row for row in rows if row.is_last}
-    edges: dict[str, list[str]] = {}
-    for key, path in paths.items():
-        kind = attempts[key].state.kind if key in attempts else "waiting"
-        edges.setdefault(kind, []).append(path)
     return Graph(
         layout=layout,
         nodes=[
@@ -127,7 +124,10 @@ def build_graph(structure: Structure, rows: Iterable[Attempt]) -> Graph:
             for key, place in layout.places.items()
             if key in attempts
         ],
-        edges=[Edges("".join(some), kind) for kind, some in edges.items()],
+        edges=[
+            Edges(key, path, attempts[key].state.kind if key in attempts else "waiting")
+            for key, path in paths.items()
+        ],
     )
 
 
@@ -189,6 +189,8 @@ class Spots:
     def of(cls, depends_on: Mapping[str, Iterable[str]]) -> Spots:
         before = _number(depends_on)
         depth = _remove_cycles(before)
+        if len(before) > MAX_LARGE_TASKS:
+            _remove_implied(before, depth)
         count, edges = len(before), sum(map(len, before))
         reach = [0] * count  # the last layer where an edge of each task needs a bend
         for task, others in enumerate(before):
@@ -253,6 +255,22 @@ def _remove_cycles(before: list[list[int]]) -> list[int]:
                 is_open[task] = False
                 depth[task] = 1 + max((depth[other] for other in before[task]), default=-1)
     return depth
+
+
+def _remove_implied(before: list[list[int]], depth: Sequence[int]) -> None:
+    """Remove each dependency that follows from the others of its task.
+
+    Of many tasks that wait for all earlier ones, thousands of edges would hide the few that count.
+    """
+    earlier = [0] * len(before)  # the tasks that each waits for at last, as bits of a number
+    for task in sorted(range(len(before)), key=depth.__getitem__):
+        implied = 0
+        for other in before[task]:
+            implied |= earlier[other]
+        earlier[task] = implied
+        for other in before[task]:
+            earlier[task] |= 1 << other
+        before[task] = [other for other in before[task] if not implied >> other & 1]
 
 
 def _sort_layers(spots: Spots, sweeps: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..errors import LakeflowJobsError
@@ -17,6 +18,14 @@ from ..text import first_line
 from ..watching.snapshot import compute_state_id
 from . import filters, queries, tasks
 from .graph import Graph, build_graph
+from .groups import (
+    MAX_LISTED_TASKS,
+    MIN_FILTERED_TASKS,
+    NO_FILTER,
+    TaskFilter,
+    TaskGroup,
+    group_rows,
+)
 from .queries import RECENT_RUNS, Permissions
 from .summaries import Summary, expected_end, parameters_of, summarize
 from .timeline import Timeline, build_timeline
@@ -28,6 +37,7 @@ if TYPE_CHECKING:
     from ..runs.progress import Progress, RunProgress
     from ..sdk_types import Run
     from ..web.auth import Authorizer
+    from .parts import TaskPart
     from .task_markup import TaskMarkup
     from .titles import JobTitle
 
@@ -97,6 +107,7 @@ class RunView:
     stale_since: float | None
     now: float
     progress: RunProgress | None
+    filter: TaskFilter
 
     @property
     def bars(self) -> list[tuple[Progress, str | None]]:
@@ -107,6 +118,28 @@ class RunView:
         whole = [(self.progress, None)] if self.progress.task is None else []
         tasks = [(each, anchors.get(key)) for key, each in self.progress.tasks.items()]
         return [*whole, *tasks]
+
+    @cached_property
+    def groups(self) -> Sequence[TaskGroup]:
+        """The attempts by the state of their task."""
+        return group_rows(self.timeline.rows)
+
+    @property
+    def is_grouped(self) -> bool:
+        return len(self.graph.nodes) > MAX_LISTED_TASKS
+
+    @property
+    def has_filters(self) -> bool:
+        return len(self.graph.nodes) >= MIN_FILTERED_TASKS
+
+    def in_order(self, rows: Mapping[str, Sequence[TaskPart]]) -> list[TaskPart]:
+        """Return rows of all groups in the order of their start."""
+        by_name = {part.name: part for some in rows.values() for part in some}
+        return [by_name[f"row-{row.anchor}"] for row in self.timeline.rows]
+
+    def shows(self, part: TaskPart) -> bool:
+        """Return whether the page without its script shows a part of a task."""
+        return not part.name.startswith("row-") or self.filter.matches(part.key)
 
     @property
     def repairers(self) -> list[str]:
@@ -135,11 +168,17 @@ class RunView:
 
 
 def build_run_view(
-    authorizer: Authorizer, handle: JobHandle, run_id: int, *, is_live: bool = False
+    authorizer: Authorizer,
+    handle: JobHandle,
+    run_id: int,
+    *,
+    is_live: bool = False,
+    shown: TaskFilter = NO_FILTER,
 ) -> RunView:
     """Read what the page of a run shows.
 
     :param is_live: the script of the page has requested it.
+    :param shown: the tasks that the reader has asked to see.
     """
     run, response, markup = queries.read_run_with_markup(handle, run_id, is_live=is_live)
     moment = queries.now()
@@ -165,6 +204,7 @@ def build_run_view(
         stale_since=queries.stale_since(response, moment),
         now=moment,
         progress=select_progress(response.value, queries.read_progress(handle, run_id)),
+        filter=shown,
     )
 
 

@@ -6,7 +6,7 @@ placed, nor rendered again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,18 +15,23 @@ from flask import current_app, url_for
 from markupsafe import Markup
 
 from ..runs.outcome import select_last_attempts
-from .tasks import Attempt, build_attempt
+from .parts import SPAN, TaskPart, bucket_of
+from .tasks import Attempt, build_attempt, without_growth
 
 if TYPE_CHECKING:
     from ..memo import Memo
     from ..sdk_types import RunTask
+    from .axis import Axis, Fold
     from .graph import Graph, Node, Sizes, Structure
-    from .timeline import Timeline
+    from .groups import TaskGroup
 
 #: Tasks that a process keeps, of all runs; about 4 KB each.
 MAX_KEPT_TASKS = 5_000
 
 Document = Mapping[str, Any]
+
+#: Takes the place of the start of a task that has none, after all starts of 13 digits.
+NOT_STARTED = 9_999_999_999_999
 
 #: The key and the number of an attempt. Its id may be missing.
 AttemptId = tuple[Any, Any]
@@ -38,17 +43,22 @@ class KeptTask:
 
     :param document: the task as the Jobs API has it.
     :param depends_on: the keys of the tasks that it waits for.
-    :param axis: the start and the end of the timeline, and whether the attempt is the last.
+    :param order: its number in the run.
+    :param built_for: the start and the folds of the timeline, whether the attempt is the last, and
+        whether the page's script updates durations.
+    :param group: the kind of the group that its row is in.
     :param place: of its node.
     """
 
     document: Document
     task: RunTask
     depends_on: tuple[str, ...]
-    axis: tuple[int, int, bool] | None = None
+    order: int
+    built_for: tuple[int, tuple[Fold, ...], bool, bool] | None = None
     attempt: Attempt | None = None
-    row: Markup | None = None
-    node: Markup | None = None
+    group: str = ""
+    row: TaskPart | None = None
+    node: TaskPart | None = None
     place: tuple[float, float, Sizes] | None = None
 
     def copy(self) -> KeptTask:
@@ -56,8 +66,10 @@ class KeptTask:
             self.document,
             self.task,
             self.depends_on,
-            self.axis,
+            self.order,
+            self.built_for,
             self.attempt,
+            self.group,
             self.row,
             self.node,
             self.place,
@@ -123,9 +135,11 @@ class TaskMarkup:
         if kept is None or kept.document != document:
             task = parse(document)
             depends_on = tuple(each.task_key for each in task.depends_on or ())
-            kept = KeptTask(document, task, depends_on)
+            kept = KeptTask(document, task, depends_on, len(self.kept))
         else:  # another thread may place the task on another axis
             kept = kept.copy()
+            if kept.order != len(self.kept):
+                kept.order, kept.row = len(self.kept), None
         self.kept[attempt_id] = self._by_task[id(kept.task)] = kept
         if kept.attempt is not None:
             self._by_attempt[id(kept.attempt)] = kept
@@ -140,49 +154,64 @@ class TaskMarkup:
         last = select_last_attempts(self.tasks)
         return tuple((task.task_key, self._by_task[id(task)].depends_on) for task in last)
 
-    def build_attempt(
-        self, task: RunTask, now: float, start: int, end: int, *, is_last: bool
-    ) -> Attempt:
+    def build_attempt(self, task: RunTask, now: float, axis: Axis, *, is_last: bool) -> Attempt:
         """Build the row of an attempt, as :func:`.tasks.build_attempt` does."""
-        kept, axis = self._by_task[id(task)], (start, end, is_last)
-        is_outdated = kept.attempt is not None and (
-            kept.attempt.is_going and not self._script_updates_durations
-        )
-        if kept.attempt is None or kept.axis != axis or is_outdated:
-            kept.axis = axis
-            kept.attempt = build_attempt(task, now, start, end, is_last=is_last)
+        kept, is_live = self._by_task[id(task)], self._script_updates_durations
+        built_for = (axis.start, tuple(axis.folds), is_last, is_live)
+        is_outdated = kept.attempt is not None and kept.attempt.is_going and not is_live
+        if kept.attempt is None or kept.built_for != built_for or is_outdated:
+            kept.built_for = built_for
+            kept.attempt = build_attempt(task, now, axis, is_last=is_last)
+            if is_live and kept.attempt.is_going:
+                kept.attempt = without_growth(kept.attempt)
             kept.row = kept.node = None
             self._by_attempt[id(kept.attempt)] = kept
         return kept.attempt
 
-    def render_rows(self, line: Timeline) -> Markup:
-        """Render the rows of the timeline."""
-        return _join("\n  ", [self._render_row(row, line) for row in line.rows])
+    def render_rows(self, groups: Iterable[TaskGroup]) -> dict[str, list[TaskPart]]:
+        """Render the rows of the timeline, by the kind of their group."""
+        return {
+            group.kind: [self._render_row(row, group.kind) for row in group.rows]
+            for group in groups
+        }
 
-    def render_nodes(self, graph: Graph) -> Markup:
+    def render_nodes(self, graph: Graph) -> list[TaskPart]:
         """Render the tasks of the graph."""
         sizes = graph.layout.sizes
-        return _join("\n      ", [self._render_node(node, sizes) for node in graph.nodes])
+        return [self._render_node(node, sizes) for node in graph.nodes]
 
-    def _render_row(self, attempt: Attempt, line: Timeline) -> Markup:
+    def render_edges(self, graph: Graph) -> list[TaskPart]:
+        """Render the edges of the graph."""
+        return [
+            TaskPart(
+                edges.key,
+                f"edges-{edges.key}",
+                Markup('<path data-part="edges-{}" d="{}" data-kind="{}"/>').format(
+                    edges.key, edges.path, edges.kind
+                ),
+            )
+            for edges in graph.edges
+        ]
+
+    def _render_row(self, attempt: Attempt, kind: str) -> TaskPart:
         kept = self._by_attempt[id(attempt)]
-        if kept.row is None:
+        if kept.row is None or kept.group != kind:
+            kept.group = kind
             url = f"{self._url}{attempt.run_id}" if attempt.run_id else ""
-            kept.row = self._macros.row(attempt, line.marks, self._run_id, url)
+            order = f"{kept.task.start_time or NOT_STARTED}.{kept.order:04}"
+            place = {"kind": kind, "order": order, "bucket": bucket_of(attempt.key)}
+            html = self._macros.row(attempt, SPAN, self._run_id, url, place)
+            kept.row = TaskPart(attempt.key, f"row-{attempt.anchor}", html)
         return kept.row
 
-    def _render_node(self, node: Node, sizes: Sizes) -> Markup:
+    def _render_node(self, node: Node, sizes: Sizes) -> TaskPart:
         kept, place = self._by_attempt[id(node.attempt)], (node.x, node.y, sizes)
         if kept.node is None or kept.place != place:
             kept.place = place
-            kept.node = self._macros.node(node, sizes, self._run_id)
+            key = node.attempt.key
+            kept.node = TaskPart(key, f"node-{key}", self._macros.node(node, sizes, self._run_id))
         return kept.node
 
     @cached_property
     def _macros(self) -> Any:
         return current_app.jinja_env.get_template("lakeflow_jobs/_tasks.html").module
-
-
-def _join(separator: str, parts: Sequence[Markup]) -> Markup:
-    """Join parts as they are: ``Markup.join`` would check each of them again."""
-    return Markup(separator.join(parts))  # noqa: S704

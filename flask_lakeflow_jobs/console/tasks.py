@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..runs.ids import normalize_page_url
@@ -13,6 +13,7 @@ from .summaries import StateLabel
 
 if TYPE_CHECKING:
     from ..sdk_types import RunTask, Task
+    from .axis import Axis
 
 #: The phases of a task in their order, and the Jobs API's fields for their durations.
 PHASES = (
@@ -25,7 +26,11 @@ PHASES = (
 
 @dataclass(frozen=True)
 class Segment:
-    """A phase of an attempt, in percent of the axis."""
+    """A phase of an attempt.
+
+    :param left: milliseconds from the start of the axis, as ``width``.
+    :param length: the duration as text.
+    """
 
     phase: str
     left: float
@@ -74,10 +79,10 @@ def anchor(key: str, number: int) -> str:
     return f"{key}-{number}"
 
 
-def build_attempt(task: RunTask, now: float, start: int, end: int, *, is_last: bool) -> Attempt:
+def build_attempt(task: RunTask, now: float, axis: Axis, *, is_last: bool) -> Attempt:
     """Build the row of an attempt.
 
-    :param now: milliseconds since the epoch, as ``start`` and ``end`` of the axis.
+    :param now: milliseconds since the epoch.
     """
     state = StateLabel(outcome_of(task))
     began = task.start_time or None
@@ -97,8 +102,20 @@ def build_attempt(task: RunTask, now: float, start: int, end: int, *, is_last: b
         message="" if state.outcome is Outcome.CANCELED else parse_state(task).message,
         progress=_progress(task),
         url=normalize_page_url(task.run_page_url),
-        segments=_segments(task, now, start, end) if has_run else [],
+        segments=_segments(task, now, axis) if has_run else [],
     )
+
+
+def without_growth(attempt: Attempt) -> Attempt:
+    """Return an active attempt without the durations that the page's script sets.
+
+    It is then the same at any time, and in any process.
+    """
+    segments = [
+        replace(part, width=0.0, length="") if part.is_growing else part
+        for part in attempt.segments
+    ]
+    return replace(attempt, length=None, segments=segments)
 
 
 def _ended_before_start(task: RunTask) -> bool:
@@ -127,7 +144,7 @@ def _progress(task: RunTask) -> str:
     return f"{done or 0}/{stats.total_iterations}"
 
 
-def _segments(task: RunTask, now: float, start: int, end: int) -> list[Segment]:
+def _segments(task: RunTask, now: float, axis: Axis) -> list[Segment]:
     at = float(task.start_time or 0)
     over = float(task.end_time or at) if has_ended(task) else now
     segments = []
@@ -138,29 +155,14 @@ def _segments(task: RunTask, now: float, start: int, end: int) -> list[Segment]:
         length = min(length, max(0.0, over - at))
         is_growing = phase == "run" and not has_ended(task)
         if length or is_growing:
-            width = max(
-                0.2, percent_of_axis(at + length, start, end) - percent_of_axis(at, start, end)
-            )
-            segments.append(
-                Segment(
-                    phase,
-                    percent_of_axis(at, start, end),
-                    round(width, 3),
-                    filters.duration(length, is_growing=is_growing),
-                    is_growing,
-                )
-            )
+            segments.append(_segment(phase, at, length, axis, is_growing=is_growing))
             at += length
-    if not segments:
-        width = max(0.2, percent_of_axis(over, start, end) - percent_of_axis(at, start, end))
-        segments.append(
-            Segment(
-                "run", percent_of_axis(at, start, end), round(width, 3), filters.duration(over - at)
-            )
-        )
-    return segments
+    return segments or [_segment("run", at, over - at, axis)]
 
 
-def percent_of_axis(at: float, start: int, end: int) -> float:
-    """Return where a moment is on the axis."""
-    return round(100 * (at - start) / (end - start), 3)
+def _segment(
+    phase: str, at: float, length: float, axis: Axis, *, is_growing: bool = False
+) -> Segment:
+    # An attempt is in no fold, so its durations are as long on the axis as they were.
+    text = filters.duration(length, is_growing=is_growing)
+    return Segment(phase, axis.at(at), round(length, 1), text, is_growing)

@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..runs.outcome import has_ended, select_last_attempts
-from .tasks import build_attempt, percent_of_axis
+from ..runs.outcome import Outcome, has_ended, outcome_of, select_last_attempts
+from .axis import Axis, Mark, find_step, fold_idle_times
+from .filters import duration
+from .tasks import build_attempt
 
 if TYPE_CHECKING:
     from ..sdk_types import Run
@@ -18,31 +20,32 @@ FREE_SHARE = 0.2
 
 MIN_AXIS_MS = 10_000
 
-#: Distances between the marks of an axis.
-STEP_SECONDS = (
-    *(0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30),
-    *(60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400),
-)
-
-MAX_MARKS = 6
-
 
 @dataclass(frozen=True)
-class Mark:
-    """A mark of the time axis, in percent."""
+class Band:
+    """A time on the axis that belongs to no task, in percent: the run's queue, or a fold.
 
+    :param kind: ``queue`` or ``idle``.
+    :param length: how long it was.
+    """
+
+    kind: str
     left: float
-    label: str
+    width: float
+    length: str
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """The attempts over time; the axis begins and ends at milliseconds since the epoch."""
+    """The attempts over time."""
 
-    start: int
-    end: int
-    marks: Sequence[Mark]
+    axis: Axis
+    bands: Sequence[Band]
     rows: Sequence[Attempt]
+
+    @property
+    def marks(self) -> Sequence[Mark]:
+        return self.axis.marks
 
 
 def build_timeline(
@@ -56,53 +59,46 @@ def build_timeline(
     :param now: milliseconds since the epoch, as ``expected_end``.
     :param build: builds an attempt.
     """
-    start, end = _axis(run, now, expected_end)
+    axis = _axis(run, now, expected_end)
     last = {id(task) for task in select_last_attempts(run.tasks)}
     tasks = sorted(run.tasks or [], key=lambda task: (not task.start_time, task.start_time or 0))
     return Timeline(
-        start=start,
-        end=end,
-        marks=_marks(start, end),
-        rows=[build(task, now, start, end, is_last=id(task) in last) for task in tasks],
+        axis=axis,
+        bands=_bands(run, now, axis),
+        rows=[build(task, now, axis, is_last=id(task) in last) for task in tasks],
     )
 
 
-def _axis(run: Run, now: float, expected_end: float | None) -> tuple[int, int]:
-    starts = [task.start_time for task in run.tasks or [] if task.start_time]
-    start = min([run.start_time or int(now), *starts])
-    if has_ended(run):
-        ends = [task.end_time for task in run.tasks or [] if task.end_time]
-        return start, max([run.end_time or start, *ends, start + 1])
-    room = (now - start) * (1 + FREE_SHARE)
-    span = max(room, (expected_end or 0) - start, MIN_AXIS_MS) / 1000
-    step = _step(span)  # the axis grows by whole steps, so that it seldom changes
-    return start, start + int(1000 * step) * -int(-span // step)
-
-
-def _marks(start: int, end: int) -> list[Mark]:
-    seconds = (end - start) / 1000
-    step = _step(seconds)
-    label = _fraction if step < 1 else _hours if seconds >= 3600 else _minutes
-    return [
-        Mark(percent_of_axis(start + at * step * 1000, start, end), label(at * step))
-        for at in range(int(seconds / step) + 1)
+def _axis(run: Run, now: float, expected_end: float | None) -> Axis:
+    started = [task for task in run.tasks or [] if task.start_time]
+    start = min([run.start_time or int(now), *(task.start_time or 0 for task in started)])
+    busy = [
+        (task.start_time or 0, (task.end_time or 0) if has_ended(task) else int(now))
+        for task in started
     ]
+    if has_ended(run):
+        end = max([run.end_time or start, start + 1, *(over for _, over in busy)])
+        return Axis(start, end, fold_idle_times(start, end, busy))
+    reached = max([start, *(over for _, over in busy)])
+    folds = fold_idle_times(start, reached, busy)
+    shown = Axis(start, int(now), folds).at(now)
+    room = shown * (1 + FREE_SHARE)
+    span = max(room, shown + (expected_end or 0) - now, MIN_AXIS_MS) / 1000
+    step = find_step(span)  # the axis grows by whole steps, so that it seldom changes
+    folded = now - start - shown
+    return Axis(start, int(start + folded) + int(1000 * step) * -int(-span // step), folds)
 
 
-def _step(seconds: float) -> float:
-    """Return the seconds between two marks."""
-    step = next((each for each in STEP_SECONDS if seconds / each <= MAX_MARKS), None)
-    return step or STEP_SECONDS[-1] * (1 + int(seconds / STEP_SECONDS[-1] / MAX_MARKS))
+def _bands(run: Run, now: float, axis: Axis) -> list[Band]:
+    bands = [_band("idle", axis, fold.start, fold.end) for fold in axis.folds]
+    queued = run.queue_duration or 0
+    if outcome_of(run) is Outcome.QUEUED and run.start_time:
+        queued = int(now) - run.start_time
+    if queued and run.start_time:
+        bands.append(_band("queue", axis, run.start_time, run.start_time + queued))
+    return bands
 
 
-def _fraction(seconds: float) -> str:
-    return f"{seconds:.1f} s"
-
-
-def _minutes(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
-
-
-def _hours(seconds: float) -> str:
-    hours, rest = divmod(int(seconds), 3600)
-    return f"{hours}:{rest // 60:02}:{rest % 60:02}"
+def _band(kind: str, axis: Axis, start: int, end: int) -> Band:
+    left = axis.percent(start)
+    return Band(kind, left, round(axis.percent(end) - left, 3), duration(end - start))

@@ -19,9 +19,12 @@ from ..web import assets
 from ..web.auth import app_handle, current_authorizer, request_handle
 from ..web.csrf import require_same_origin
 from ..web.requests import read_form
+from ..web.responses import encode_json
 from . import embedding, fragments, lists, task_views
+from .compression import compress
 from .form_page import show_form, start_run
 from .fragments import render, render_page
+from .groups import TaskFilter
 from .headers import protect
 from .jobs_page import show_jobs
 from .links import page_url
@@ -30,6 +33,9 @@ from .run_page import RunView, build_run_view
 from .state import EXTENSION, ConsoleState, PageUrl
 
 FOLDER = Path(__file__).parent
+
+#: A page of another site cannot send it, so it cannot measure responses that are compressed.
+VERSION_HEADER = "Lakeflow-Version"
 
 _assets = assets.Assets(FOLDER / "static", assets.STATIC_FOLDER)
 
@@ -88,20 +94,39 @@ def static(name: str) -> Response:
 
 def show_run(key: str, run_id: str) -> str:
     """Show a run, live."""
+    view = _run_view(key, run_id)
     return render_page(
-        "run.html", view=_run_view(key, run_id), is_replayed=bool(request.args.get("replayed"))
+        "run.html",
+        view=view,
+        content=fragments.render_run(view),
+        is_replayed=bool(request.args.get("replayed")),
     )
 
 
-def show_live(key: str, run_id: str) -> str:
-    """Render the parts of the page that change, for its script."""
-    return fragments.render("_run.html", view=_run_view(key, run_id, is_live=True))
+def show_live(key: str, run_id: str) -> Response:
+    """Respond with what a page of the run needs to show its current state.
+
+    The script of the page sends the version that it shows, and receives the difference.
+    """
+    markup = fragments.render_run(_run_view(key, run_id, is_live=True))
+    version = request.headers.get(VERSION_HEADER)
+    if version is None:
+        return Response(markup.render(), mimetype="text/html")
+    response = Response(encode_json(markup.difference(version)), mimetype="application/json")
+    response.vary.add(VERSION_HEADER)
+    return compress(response, request)
 
 
 def _run_view(key: str, run_id: str, *, is_live: bool = False) -> RunView:
     authorizer = current_authorizer()
     with request_handle(authorizer, key) as handle:
-        return build_run_view(authorizer, handle, parse_run_id(run_id), is_live=is_live)
+        return build_run_view(
+            authorizer,
+            handle,
+            parse_run_id(run_id),
+            is_live=is_live,
+            shown=TaskFilter.of(request.args),
+        )
 
 
 def cancel_run(key: str, run_id: str) -> BaseResponse:

@@ -121,21 +121,21 @@ def test_axis_of_ended_run_is_its_duration() -> None:
         ],
     )
     line = build_timeline(ended, START + 99_000)
-    assert (line.start, line.end) == (START, START + 10_000)
+    assert (line.axis.start, line.axis.end) == (START, START + 10_000)
     shown = [(part.phase, part.left, part.width) for part in line.rows[0].segments]
     assert shown == [
-        ("queue", 10, 10),
-        ("setup", 20, 10),
-        ("run", 30, 20),
-        ("cleanup", 50, 10),
+        ("queue", 1000, 1000),
+        ("setup", 2000, 1000),
+        ("run", 3000, 2000),
+        ("cleanup", 5000, 1000),
     ]
 
 
 def test_axis_of_active_run_has_room_and_grows_in_steps() -> None:
     going = run(start_time=START, tasks=[task("a", run_state("RUNNING"), start_time=START)])
-    ends = {build_timeline(going, START + 100 * at).end for at in range(600)}
+    ends = {build_timeline(going, START + 100 * at).axis.end for at in range(600)}
     assert all(
-        build_timeline(going, START + each).end > START + each for each in (0, 9_000, 60_000)
+        build_timeline(going, START + each).axis.end > START + each for each in (0, 9_000, 60_000)
     )
     assert len(ends) < 25
     assert build_timeline(going, START + 30_000).rows[0].segments[0].is_growing
@@ -143,7 +143,7 @@ def test_axis_of_active_run_has_room_and_grows_in_steps() -> None:
 
 def test_axis_reaches_the_expected_end() -> None:
     going = run(start_time=START)
-    assert build_timeline(going, START + 1000, START + 100_000).end >= START + 100_000
+    assert build_timeline(going, START + 1000, START + 100_000).axis.end >= START + 100_000
 
 
 def test_timeline_has_all_attempts_graph_the_last() -> None:

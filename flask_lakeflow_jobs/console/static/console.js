@@ -1,26 +1,15 @@
 // The console's pages: what happens when they are opened, clicked and typed into.
 
 import { addCopyButtons } from "./copying.js";
-import { scrollGraph } from "./graph.js";
 import { LivePart, LiveParts } from "./live_parts.js";
 import { LiveRun } from "./live_run.js";
 import { activateLogs } from "./logs.js";
 import { localize } from "./moments.js";
 import { loadOutput } from "./outputs.js";
 import "./strips.js";
+import { watchTaskLinks } from "./task_links.js";
 
 document.addEventListener("toggle", ({ target }) => target.open && target.dataset.source && loadOutput(target), true);
-
-/** Open the row of a task from any link to it. */
-document.addEventListener("click", (event) => {
-  const link = event.target.closest?.("a[data-opens]");
-  const row = link && document.getElementById(link.getAttribute("href").slice(1)); // as the template wrote it
-  if (!row) return;
-  event.preventDefault();
-  row.open = true;
-  row.querySelector("summary").focus();
-  row.scrollIntoView({ block: "nearest" });
-});
 
 /** Close an open confirmation with Escape. */
 document.addEventListener("keydown", ({ key, target }) => {
@@ -49,13 +38,13 @@ function activate(root) {
   for (const each of [...runs, ...parts]) activated.add(each);
   for (const each of runs) new LiveRun(each);
   liveParts.add(parts.map((each) => new LivePart(each)));
-  for (const graph of root.querySelectorAll(".lf-graph")) scrollGraph(graph);
   localize(root);
   addCopyButtons(root);
   activateLogs(root);
 }
 
 activate(document.body);
+watchTaskLinks();
 
 /** HTMX sends this event for all elements that it puts into the page. So can any other script. */
 document.addEventListener("htmx:load", ({ target }) => activate(target));

@@ -2,7 +2,7 @@
 
 import { request } from "./lakeflow.js";
 
-const LOGGED_OUT = "You are no longer logged in. Reload the page.";
+export const LOGGED_OUT = "You are no longer logged in. Reload the page.";
 
 /**
  * Return a copy of an element with its current content from the server. If the element has an id, the response is a
@@ -25,9 +25,9 @@ export async function loadContent(url, element, marker) {
 const LOGIN_STATUSES = [0, 401];
 
 /** Fetch a page of the console. The console never redirects them, so a redirect is the host's, to its login. */
-export async function fetchPage(url) {
+export async function fetchPage(url, headers = {}) {
   try {
-    return await request(url, { redirect: "manual" });
+    return await request(url, { redirect: "manual", headers });
   } catch (error) {
     throw LOGIN_STATUSES.includes(error.problem?.status) ? new Error(LOGGED_OUT) : error;
   }

@@ -1,11 +1,12 @@
 // A run on a page, updated as it changes.
 
-import { loadContent } from "./content.js";
+import { Graph } from "./graph.js";
 import { watchRun } from "./lakeflow.js";
 import { localize } from "./moments.js";
 import { EndNotifier } from "./notify.js";
-import { patch } from "./patch.js";
+import { RunParts } from "./parts.js";
 import { showProgress, stateWithoutProgress } from "./progress.js";
+import { TaskList } from "./task_list.js";
 import { TICK_MS, formatAge, readSkew, sleep, updateDurations } from "./times.js";
 
 /** The process that serves the page may learn of an update later than the process that sent the event. */
@@ -27,7 +28,9 @@ const CONNECTIONS = {
 /** A run on a page, updated as it changes. */
 export class LiveRun {
   #root;
-  #server; // the last markup from the server, unchanged
+  #parts;
+  #graph;
+  #tasks;
   #skew = 0;
   #latest = ""; // the id of the last state from the stream, without its progress
   #status; // the last one from the stream
@@ -45,10 +48,13 @@ export class LiveRun {
 
   constructor(root) {
     this.#root = root;
-    this.#server = root.cloneNode(true);
+    this.#parts = new RunParts(root);
+    this.#graph = new Graph(root);
+    this.#tasks = new TaskList(root);
     this.#announce = createAnnouncer(root);
     this.#notifier = new EndNotifier(root.querySelector(".lf-title").textContent.trim());
     this.#adapt();
+    if (this.#parts.isPartial) this.#refresh();
     if (this.#meta.over) return;
     const handlers = {
       status: (status, url, state) => this.#handleStatus(status, stateWithoutProgress(state)),
@@ -108,10 +114,8 @@ export class LiveRun {
 
   async #load() {
     try {
-      const after = await loadContent(this.#root.dataset.live, this.#root, "[data-part=meta]");
-      const word = this.#meta.word;
-      patch(this.#root, this.#server, after);
-      this.#server = after;
+      const { word } = this.#meta;
+      await this.#parts.load();
       this.#loadError = "";
       this.#retryAt = Infinity;
       this.#adapt();
@@ -133,6 +137,8 @@ export class LiveRun {
       if (icon && icon.getAttribute("href") !== this.#meta.icon) icon.href = this.#meta.icon;
     }
     localize(this.#root);
+    this.#graph.adapt();
+    this.#tasks.adapt();
     if (this.#status) showProgress(this.#root, this.#status.progress);
     this.#notifier.adapt(this.#root.querySelector("[data-notify]"));
     this.#show({});
@@ -160,11 +166,10 @@ export class LiveRun {
     if (this.#meta.over) return;
     const now = Date.now() + this.#skew;
     updateDurations(this.#root, now);
-    const line = this.#root.querySelector("[data-from]");
-    const [from, to] = [Number(line.dataset.from), Number(line.dataset.to)];
-    for (const bar of line.querySelectorAll("[data-grows]")) {
-      const width = (100 * (now - from)) / (to - from) - Number(bar.dataset.grows);
-      bar.setAttribute("width", `${Math.max(0.2, Math.min(100, width))}%`);
+    const axis = this.#root.querySelector("[data-part=axis]").dataset;
+    const [from, to] = [Number(axis.from), Number(axis.to)];
+    for (const bar of this.#root.querySelectorAll("[data-grows]")) {
+      bar.setAttribute("width", Math.max(0, now - from - Number(bar.dataset.grows)));
     }
     const isDue = this.#loadError ? Date.now() > this.#retryAt : now > to;
     if (isDue && !this.#isLoading) this.#refresh();

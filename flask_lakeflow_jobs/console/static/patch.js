@@ -35,8 +35,11 @@ export function patch(live, before, after) {
   for (const [name, part] of afters) patch(lives.get(name), befores.get(name), part);
 }
 
-/** Replace a part by its new version, or, if the element is not a part, its content. Keep focus and scroll positions. */
-function replace(live, after) {
+/**
+ * Replace a part by its new version, or, if the element is not a part, its content. Keep focus and scroll positions.
+ * @returns {Element} the element in the page
+ */
+export function replace(live, after) {
   const focused = live.contains(document.activeElement) ? document.activeElement.id : "";
   const scrolled = new Map([...live.querySelectorAll("[role=region]")].map((each, at) => [at, [each.scrollLeft, each.scrollTop]]));
   const next = document.importNode(after, true);
@@ -45,6 +48,7 @@ function replace(live, after) {
   else live.replaceChildren(...next.childNodes);
   [...(next.isConnected ? next : live).querySelectorAll("[role=region]")].forEach((each, at) => each.scrollTo(...(scrolled.get(at) ?? [0, 0])));
   if (focused) document.getElementById(focused)?.focus();
+  return next.isConnected ? next : live;
 }
 
 /** Keep open what is open, with the content that was loaded into it. */
