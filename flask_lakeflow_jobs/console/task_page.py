@@ -18,6 +18,7 @@ from ..runs.outcome import select_last_attempts
 from ..runs.redaction import redact, remove_dbt_headers
 from ..runs.rows import Rows, read_rows
 from . import queries
+from .axis import Axis
 from .json_text import render_json
 from .logs import LogView, read_log_view
 from .rich_text import render_text
@@ -191,7 +192,8 @@ def _build_attempt(run: Run, task: RunTask, parent: RunTask | None) -> Attempt:
         rows = build_timeline(run, now).rows
         return next(row for row in rows if row.run_id == task.run_id)
     start = task.start_time or int(now)
-    return build_attempt(task, now, start, max(start + 1, task.end_time or int(now)), is_last=True)
+    axis = Axis(start, max(start + 1, task.end_time or int(now)))
+    return build_attempt(task, now, axis, is_last=True)
 
 
 def _neighbors(
