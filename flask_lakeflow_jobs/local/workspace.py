@@ -27,6 +27,7 @@ from .engine.events import RunRequest
 from .engine.files import WorkspaceFiles
 from .engine.spark import Spark
 from .engine.work import CannotRun, NestedRun
+from .environment import read_environment
 from .errors import ApiError
 from .home import Address, WorkspaceError, WorkspaceFolder
 from .http.application import Application
@@ -34,9 +35,6 @@ from .http.server import HttpServer
 from .registry import Registry
 from .store.sqlite import Store
 from .store.unit_of_work import UnitOfWork
-
-#: Variables that configure the app or log it in, at Databricks and its clouds.
-_APP_PREFIXES = ("ARM_", "AWS_", "AZURE_", "DATABRICKS_", "FLASK_", "GOOGLE_", "LAKEFLOW_JOBS")
 
 
 class Workspace:
@@ -180,17 +178,10 @@ class Workspace:
         return find_catalogs(settings) | find_catalogs_in_folder(bundle.root)
 
     def _task_environment(self, host: str, token: str) -> Mapping[str, str]:
-        """Return the environment of this process, with credentials for this workspace only.
-
-        Secrets for tasks (``LAKEFLOW_SECRET_…``) stay; those of the app do not.
-        """
+        """Return the environment of this process, with credentials for this workspace only."""
         return {
-            **{name: value for name, value in os.environ.items() if not _is_of_the_app(name)},
+            **read_environment(),
             "DATABRICKS_HOST": host,
             "DATABRICKS_TOKEN": token,
             "LAKEFLOW_LOCAL_DATA": str(self._folder.data),
         }
-
-
-def _is_of_the_app(name: str) -> bool:
-    return name.startswith(_APP_PREFIXES) or name == "SECRET_KEY"

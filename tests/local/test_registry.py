@@ -92,7 +92,7 @@ def test_bundle_job_is_paused_until_the_bundle_changes(tmp_path: Path) -> None:
         assert update({"continuous": paused, "name": "x"}) == 400
         assert continuous() == paused
         edit(path, "bundle:", "# deployed again\nbundle:")
-        assert continuous() == {}
+        assert continuous() == {"pause_status": "UNPAUSED"}
 
 
 @pytest.mark.parametrize("pattern", ["jobs/*.yml", "jobs/*/*.yml", "*/deep/*.yml"])

@@ -13,7 +13,7 @@ from .scenario import Output, Run
 
 _SIGNS = ("task_key", "job_cluster_key", "MULTI_TASK", "max_concurrent_runs")
 # Fields of a deployment's plan and state, which nothing here has.
-_STATE = {"plan_version", "state_version", "__id__", "k"}
+_STATE = {"new_settings", "plan_version", "state_version", "__id__", "k"}
 _JSON_START = re.compile(r"^[{\[]", re.MULTILINE)
 
 
@@ -56,7 +56,7 @@ def compare_documents(scenario: str, recorded: Output, run: Run) -> Iterator[Doc
         mine = [each for each in _documents(ours.get(name, "")) if _resembles_jobs(_jobs_of(each))]
         theirs = [] if refused else [_jobs_of(each) for each in _documents(body)]
         for index, each in enumerate(filter(_resembles_jobs, theirs)):
-            my = _jobs_of(mine[index]) if index < len(mine) else None
+            my = _find(each, index, [_jobs_of(other) for other in mine])
             if is_other_document(scenario, name):
                 continue
             document = Document(scenario, f"{name or 'output'}[{index}]")
@@ -127,6 +127,15 @@ def _jobs_of(document: Any) -> Any:
         if document.keys() & _STATE:
             return {}
     return document
+
+
+def _find(document: Any, index: int, ours: list[Any]) -> Any:
+    """Return our document for a recorded one: that of the same name, else of the same position."""
+    if isinstance(document, dict) and isinstance(name := document.get("name"), str):
+        for each in ours:
+            if isinstance(each, dict) and each.get("name") == name:
+                return each
+    return ours[index] if index < len(ours) else None
 
 
 def _resembles_jobs(document: Any) -> bool:

@@ -18,6 +18,7 @@ PATHS = (
 DOCUMENTS = (
     (r"^resource_deps/create_error", "The server refuses some requests on purpose."),
     (r"^select/", "The command deploys a part of the bundle only."),
+    (r"\[CLI\] (jobs|permissions) ", "It is the answer of a workspace."),
     (r"^empty_string_dropped", "Two engines deploy in turn."),
     (r"^deploy/wal/", "The command is killed on purpose."),
     (r"out\.with_static_prefix|^override/job_tasks", "The recorded command failed halfway."),

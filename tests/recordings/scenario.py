@@ -146,6 +146,7 @@ def run_scenario(root: Path, folder: Path, work: Path, server: Path) -> Run:
         "CURRENT_USER_NAME": _USER,
         "DATABRICKS_HOST": _VALUES["DATABRICKS_URL"],
         "DATABRICKS_TOKEN": "token",
+        "UV_ARGS": "[UV_ARGS]",  # as the recordings have it
         "DATABRICKS_BUNDLE_ENGINE": "direct",
         **_VALUES,
         "GIT_CONFIG_GLOBAL": os.devnull,

@@ -79,21 +79,12 @@ def find_repeated_items(job: LocatedDict) -> Iterator[tuple[str, Location]]:
                 keys.add(key)
 
 
-def normalize_document(
-    job: LocatedDict,
-    *,
-    presets: Presets,
-    run_as: Mapping[str, Any] | None,
-    paths: PathTranslator,
-    metadata_path: str,
-) -> None:
-    """Change a job, whose references are replaced, to what ``bundle deploy`` would create.
+def normalize_document(job: LocatedDict) -> None:
+    """Merge lists and convert values of a job, whose references are replaced.
 
-    The order of the steps is that of the CLI's phase ``initialize``.
+    The order of the steps here and below is that of the CLI's phase ``initialize``.
 
-    :param run_as: the identity that runs the job, unless the job names one.
-    :param metadata_path: the path of the deployment's metadata in the workspace.
-    :raises BundleError: a path in it is wrong.
+    :raises BundleError: it has a field that only a deployment sets.
     """
     for field, identity in _ITEM_KEYS.items():
         if isinstance(items := job.get(field), LocatedList):
@@ -107,10 +98,27 @@ def normalize_document(
             _simplify_pool(cluster)
             if field == "job_clusters" and "autoscale" not in cluster:
                 cluster.setdefault("num_workers", 0)
+
+
+def initialize_document(
+    job: LocatedDict, presets: Presets, run_as: Mapping[str, Any] | None
+) -> None:
+    """Apply presets and defaults to a job.
+
+    :param run_as: the identity that runs the job, unless the job names one.
+    """
     if run_as:
         job.setdefault("run_as", LocatedDict(run_as))
     presets.apply(job)
     _fill_in_defaults(job)
+
+
+def finish_document(job: LocatedDict, paths: PathTranslator, metadata_path: str) -> None:
+    """Turn a job into what ``bundle deploy`` would create.
+
+    :param metadata_path: the path of the deployment's metadata in the workspace.
+    :raises BundleError: a path in it is wrong.
+    """
     _drop_empty_texts(job, "")
     job["name"] = job.get("name") or "Untitled"
     paths.translate(job)

@@ -123,13 +123,8 @@ class _Loader:
     def _load_jobs(self, resolved: ResolvedBundle) -> dict[str, BundleJob]:
         jobs = resolved.jobs
         if not jobs:
-            python = (
-                " Jobs that its Python code defines cannot be read here."
-                if "python" in resolved.tree
-                else ""
-            )
             raise BundleError(
-                f"The bundle has no jobs. Define at least one under 'resources.jobs'.{python}",
+                "The bundle has no jobs. Define at least one under 'resources.jobs'.",
                 resolved.tree.locations.get("resources"),
             )
         loaded = {

@@ -21,10 +21,12 @@ class PathTranslator:
 
     :param root: the folder whose files are deployed.
     :param files_path: the path of that folder in the workspace.
+    :param bundle_root: the folder of the bundle, to which paths in Python code are relative.
     """
 
-    def __init__(self, root: Path, files_path: str) -> None:
+    def __init__(self, root: Path, files_path: str, bundle_root: Path | None = None) -> None:
         self.root = root
+        self._bundle_root = bundle_root or root
         self._files_path = files_path
 
     def translate(self, settings: LocatedDict) -> None:
@@ -98,7 +100,9 @@ class PathTranslator:
         return self._workspace_path(local, path, location) if is_inside else str(local)
 
     def _local_path(self, path: str, location: Location | None) -> Path:
-        folder = location[0].parent if location else self.root
+        folder = self._bundle_root
+        if location and location[0].suffix != ".py":
+            folder = location[0].parent
         return Path(os.path.normpath(folder / path))
 
     def _workspace_path(self, local: Path, path: str, location: Location | None) -> str:

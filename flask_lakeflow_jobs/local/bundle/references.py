@@ -202,6 +202,8 @@ class References:
         self._resolving: list[str] = []
         self._cost = 0
         self.presets = Presets()
+        #: Whether all resources are known, also those that Python code defines.
+        self.is_complete = True
         self._defaults: dict[str, Any] = {
             "bundle.name": root.name,
             "bundle.target": target,
@@ -257,7 +259,12 @@ class References:
         return self._walk(name, self._values[key], path)
 
     def _find_resource(self, name: str, kind: str, key: str, path: list[str]) -> Any:
-        resource = self._walk(name, self._tree, ["resources", kind, key])
+        try:
+            resource = self._walk(name, self._tree, ["resources", kind, key])
+        except UndefinedReference:
+            if not self.is_complete:
+                raise UnknownHere(name) from None
+            raise
         field = path[0] if len(path) == 1 else ""
         if field == "id":
             return self._find_id(kind, key, resource)

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from .documents import read_documents, read_mapping
 from .errors import BundleError, Location
-from .job_document import find_repeated_items, normalize_document
-from .merge import apply_target, choose_target, copy_mapping, read_section
+from .job_document import (
+    find_repeated_items,
+    finish_document,
+    initialize_document,
+    normalize_document,
+)
+from .merge import apply_target, choose_target, copy_mapping, merge, read_section
 from .paths import PathTranslator, find_files_root
 from .presets import read_presets
+from .python_code import PackageMissing, PythonCode, find_python_code
 from .references import CircularReference, References, find_references, interpolate
 from .run_as import read_run_as
 from .validation import find_unknown_fields
@@ -79,26 +86,95 @@ def resolve_bundle(
         read_section(tree, "bundle"),
         short_name(current_user_name()),
     )
+    # Python code may define what a reference names.
+    references.is_complete = False
     for key in [key for key in tree if key not in _RAW_SECTIONS]:
         tree[key] = interpolate(tree[key], references.find, tree.locations.get(key))
-    run_as = read_run_as(tree)
+    jobs = _read_jobs(tree)
+    initialize = partial(initialize_document, presets=references.presets, run_as=read_run_as(tree))
+    for key, job in jobs.items():
+        _at(jobs.locations[key], normalize_document, job)
+        initialize(job)
+    if (code := find_python_code(tree, root)) is not None:
+        sources += code.find_sources()
+        _set_jobs(tree, jobs)
+        try:
+            _run_code(code, tree, _describe(tree, name, values, references), initialize)
+        except PackageMissing as error:
+            if not jobs:
+                raise
+            warn(error.message, error.location)
+        jobs = _read_jobs(tree)
+    references.is_complete = True
     files_path = interpolate("${workspace.file_path}", references.find)
     files_root = find_files_root(root, read_section(tree, "sync"))
-    jobs = _read_jobs(tree)
-    state_path = interpolate("${workspace.state_path}", references.find)
-    for key, job in jobs.items():
+    metadata_path = interpolate("${workspace.state_path}/metadata.json", references.find)
+    paths = PathTranslator(files_root, files_path, root)
+    for key in jobs:
         location = jobs.locations[key]
+        job = jobs[key] = interpolate(jobs[key], references.find, location)
         for each, place in find_references(_settings_of(job), location):
             warn(f"Job {key!r}: Only a workspace knows ${{{each}}}, so it stays as it is.", place)
-        _normalize(
-            job,
-            location,
-            presets=references.presets,
-            run_as=run_as,
-            paths=PathTranslator(files_root, files_path),
-            metadata_path=f"{state_path}/metadata.json",
-        )
+        _at(location, finish_document, job, paths, metadata_path)
     return ResolvedBundle(name, default_target, jobs, files_path, files_root, tree)
+
+
+def _run_code(
+    code: PythonCode,
+    tree: LocatedDict,
+    document: dict[str, Any],
+    initialize: Callable[[LocatedDict], None],
+) -> None:
+    """Add the resources that Python code defines to a tree, and change jobs as its mutators do.
+
+    :param document: the bundle as the code sees it.
+    """
+    resources = read_section(tree, "resources")
+    if code.section.get("resources"):
+        for kind, loaded in code.run("load_resources", document).items():
+            known = read_section(resources, kind)
+            for key in [key for key in loaded if key in known and loaded[key] != known[key]]:
+                message = f"{key!r} of {kind!r} is already defined in YAML."
+                raise BundleError(message, loaded.locations[key])
+            for key in [key for key in loaded if key not in known]:
+                if kind == "jobs":
+                    _at(loaded.locations[key], normalize_document, loaded[key])
+                    initialize(loaded[key])
+            resources[kind] = merge(loaded, known)
+    jobs = resources["jobs"]
+    if code.section.get("mutators") and jobs:
+        document["resources"] = {"jobs": jobs}
+        changed = code.run("apply_mutators", document).get("jobs", LocatedDict())
+        for key in [key for key in changed if key in jobs and changed[key] != jobs[key]]:
+            jobs[key], jobs.locations[key] = changed[key], changed.locations[key]
+            _at(jobs.locations[key], normalize_document, jobs[key])
+
+
+def _describe(
+    tree: LocatedDict, target: str, values: LocatedDict, references: References
+) -> dict[str, Any]:
+    """Return the bundle as Python code sees it."""
+    variables = {key: {"value": _find_value(key, values, references)} for key in values}
+    bundle = {**read_section(tree, "bundle"), "target": target, "environment": target}
+    return {
+        "bundle": bundle,
+        "variables": variables,
+        "resources": {"jobs": read_section(tree, "resources")["jobs"]},
+        **{key: tree[key] for key in ("python", "experimental", "workspace") if tree.get(key)},
+    }
+
+
+def _find_value(key: str, values: LocatedDict, references: References) -> Any:
+    try:
+        return interpolate(f"${{var.{key}}}", references.find)
+    except BundleError:  # a circle of complex values, of which there is a warning
+        return values[key]
+
+
+def _set_jobs(tree: LocatedDict, jobs: LocatedDict) -> None:
+    resources = copy_mapping(read_section(tree, "resources"))
+    resources["jobs"] = jobs
+    tree["resources"] = resources
 
 
 def _settings_of(job: LocatedDict) -> LocatedDict:
@@ -147,8 +223,9 @@ def _warn_of_repeated_items(tree: LocatedDict, warn: Warn) -> None:
                 warn(f"Job {key!r}: {message}", location)
 
 
-def _normalize(job: LocatedDict, location: Location, **context: Any) -> None:
+def _at(location: Location, step: Callable[..., None], *arguments: Any) -> None:
+    """Take a step whose errors are at a location, unless they have one of their own."""
     try:
-        normalize_document(job, **context)
+        step(*arguments)
     except BundleError as error:
         raise BundleError(error.message, error.location or location) from None

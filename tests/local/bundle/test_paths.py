@@ -26,6 +26,7 @@ def translate(folder: Path, settings: Any, *, file: str = "databricks.yml") -> L
         ({"notebook_task": {"notebook_path": "src/notebook"}}, "/files/src/notebook"),
         ({"notebook_task": {"notebook_path": "src/notebook.py"}}, "/files/src/notebook"),
         ({"notebook_task": {"notebook_path": "./src/other"}}, "/files/src/other"),
+        ({"notebook_task": {"notebook_path": "x.designer.ipynb"}}, "/files/x.designer.ipynb"),
         ({"notebook_task": {"notebook_path": "/Workspace/x"}}, "/Workspace/x"),
         ({"notebook_task": {"notebook_path": "none", "source": "GIT"}}, "none"),
         ({"spark_python_task": {"python_file": "main.py"}}, "/files/main.py"),
@@ -35,6 +36,7 @@ def translate(folder: Path, settings: Any, *, file: str = "databricks.yml") -> L
     ],
 )
 def test_translate_code_of_task(folder: Path, task: Any, deployed: str) -> None:
+    write_file(folder, "{}", "x.designer.ipynb")
     for tasks in ([task], [{"for_each_task": {"task": task}}]):
         *_, translated = iter_tasks(translate(folder, {"tasks": tasks}))
         (body,) = translated.values()
@@ -95,6 +97,8 @@ def test_translate_library(folder: Path, library: Any, deployed: Any) -> None:
         ("dist/x.whl", "/files/dist/x.whl"),
         ("-r requirements.txt", "-r /files/requirements.txt"),
         ("--editable .", "--editable /files/."),
+        ("-r 'with spaces/r.txt'", "-r '/files/with spaces/r.txt'"),
+        ("-r /Workspace/r.txt", "-r /Workspace/r.txt"),
         ("requests>=2", "requests>=2"),
         ("https://example.com/x.whl", "https://example.com/x.whl"),
         (5, 5),
