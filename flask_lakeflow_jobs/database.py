@@ -22,6 +22,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from .concurrency import reset_in_new_processes
 from .errors import ConfigurationError, DatabaseUnavailable, LakeflowJobsError
+from .kept_connections import KeptConnections
 from .text import MAX_ERROR_CHARS, clean_line
 
 #: The file of the database in the instance folder, if the setting is ``True``.
@@ -90,9 +91,13 @@ class Database:
     def _initialize(self) -> None:
         """Set up the state of this process. Connections of its parent stay the parent's."""
         inherited: sa.Engine | None = getattr(self, "_engine", None)
+        kept: KeptConnections | None = getattr(self, "_kept", None)
         if inherited is not None:
             inherited.dispose(close=False)
+        if kept is not None:
+            kept.disown()
         self._engine: sa.Engine | None = None
+        self._kept = KeptConnections()
         self._lock = threading.Lock()
         #: SQLite lets a process that waits sleep for longer and longer, so its threads take turns.
         self._writing = threading.Lock() if self.is_sqlite else nullcontext()
@@ -119,7 +124,7 @@ class Database:
             if self._engine is None:
                 self._engine = self._create_engine()
                 # Closes its connections, which Python 3.13 misses otherwise.
-                finalize(self, self._engine.dispose)
+                finalize(self, _dispose, self._engine, self._kept)
             return self._engine
 
     @contextmanager
@@ -146,6 +151,25 @@ class Database:
             finally:
                 connection.info.pop("is_writing", None)
 
+    @contextmanager
+    def write_directly(self) -> Iterator[Any]:
+        """Yield a connection of the driver in a transaction, committed if the block succeeds.
+
+        This is for statements that take less time than SQLAlchemy adds to them. Postgres gets all
+        of them at once, so their results are available after the block.
+
+        :raises DatabaseUnavailable: as for :meth:`write`.
+        """
+        with self._writing, self._translate_errors(), self._kept.use(self.engine) as connection:
+            if self.is_sqlite:
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
+                return
+            with connection.pipeline():
+                yield connection
+                connection.commit()
+
     def run(self, call: Callable[[sa.Connection], T]) -> T:
         """Run a call in a transaction; once more if the connection turned out to be cut.
 
@@ -155,7 +179,7 @@ class Database:
             with self.write() as connection:
                 return call(connection)
         except DatabaseUnavailable as error:
-            if not _was_disconnected(error):
+            if not was_disconnected(error):
                 raise
         with self.write() as connection:
             return call(connection)
@@ -165,7 +189,7 @@ class Database:
         with self._lock:
             engine, self._engine = self._engine, None
         if engine is not None:
-            engine.dispose()
+            _dispose(engine, self._kept)
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
@@ -227,6 +251,11 @@ class Database:
             raise DatabaseUnavailable(
                 f"There is no password for the database {self.address}: {error.detail}"
             ) from error
+
+
+def _dispose(engine: sa.Engine, kept: KeptConnections) -> None:
+    kept.close()
+    engine.dispose()
 
 
 def open_database(
@@ -338,7 +367,16 @@ def _describe(error: SQLAlchemyError) -> str:
     return clean_line(str(cause).strip(), MAX_ERROR_CHARS)
 
 
-def _was_disconnected(error: DatabaseUnavailable) -> bool:
+def concerns_statement(error: Exception) -> bool:
+    """Return whether other statements may succeed: the database responds."""
+    cause = error.__cause__ if isinstance(error, DatabaseUnavailable) else error
+    if not isinstance(cause, DBAPIError):
+        return not isinstance(error, LakeflowJobsError)
+    is_busy = isinstance(cause.orig, (sqlite3.OperationalError, TimeoutError))
+    return not cause.connection_invalidated and not is_busy
+
+
+def was_disconnected(error: DatabaseUnavailable) -> bool:
     """Return whether a new connection may work. After a timeout, it would time out too."""
     cause = error.__cause__
     return (

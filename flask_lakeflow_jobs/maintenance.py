@@ -134,9 +134,9 @@ class Maintenance:
         found = match_requests(rows, candidates, window, ignored=ignored)
         for row in rows:
             if (run_id := found.get(row.id)) is not None:
-                self._record.complete_run(row.id, run_id)
+                self._record.complete_run(row.token or "", row.job_id, run_id)
             else:
-                self._record.fail_run(row.id, NOT_STARTED)
+                self._record.fail_run(row.token or "", NOT_STARTED)
         _log.info(
             "Requests of %s without a response: %d runs found, %d not started.",
             *(job.key, len(found), len(rows) - len(found)),

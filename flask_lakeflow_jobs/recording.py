@@ -117,22 +117,21 @@ class Recording:
             requested_by=actor.requested_by or actor.origin.user,
             params=describe_params(fields, actor.job),
         )
-        begun = record.attempt(partial(record.begin_run, request))
+        has_row = record.attempt(partial(record.begin_run, request)) is not None
         try:
             yield entry
         except LakeflowJobsError as error:
             detail = clean_line(error.detail, MAX_DETAIL_CHARS)
             action = actor.describe("trigger", "failed", detail=detail)
-            if begun is None or error.is_ambiguous:
+            if not has_row or error.is_ambiguous:
                 record.attempt(partial(record.record_action, action))
             else:
-                record.attempt(partial(record.fail_run, begun[0], detail, action))
+                record.attempt(partial(record.fail_run, token, detail, action))
             raise
-        if begun is not None and entry.run_id is not None:
-            row_id, earlier_run_id = begun
-            result = "accepted" if earlier_run_id is None else "replayed"
-            action = actor.describe("trigger", result, run_id=entry.run_id)
-            record.attempt(partial(record.complete_run, row_id, entry.run_id, action))
+        if has_row and entry.run_id is not None:
+            action = actor.describe("trigger", run_id=entry.run_id)
+            complete = partial(record.complete_run, token, actor.job.job_id, entry.run_id, action)
+            record.attempt(complete)
 
     @contextmanager
     def record_call(

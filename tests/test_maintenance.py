@@ -75,9 +75,8 @@ def test_run_round_unanswered_request_finds_its_run(
 ) -> None:
     job_id = job_ids["greeting"]
     params = {"job_parameters": {"who": uuid.uuid4().hex}}  # as no run of another test has
-    row_id, _ = record.begin_run(
-        request("greeting", job_id=job_id, params=json.dumps(params), token="lost")
-    )
+    record.begin_run(request("greeting", job_id=job_id, params=json.dumps(params), token="lost"))
+    row_id = record.list_runs()[0].id
     state = app.extensions[EXTENSION_KEY]
     job = state.settings.jobs["greeting"]
     from flask_lakeflow_jobs.identity import APP
@@ -102,7 +101,8 @@ def test_run_round_request_that_never_arrived_is_not_started(
 ) -> None:
     with app.app_context():  # another run of the same job, which belongs to its own request
         current_jobs["quick"].run_now()
-    row_id, _ = record.begin_run(request("quick", job_id=job_ids["quick"]))
+    record.begin_run(request("quick", job_id=job_ids["quick"]))
+    row_id = record.list_runs()[0].id
     clock.sleep(200)
     maintenance.run_round()
     run = record.get_row(row_id)

@@ -13,7 +13,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from ..concurrency import reset_in_new_processes
 from ..errors import DatabaseUnavailable, RecordOutdated
-from .statements import INSERT_ACTION
+from .prepared import PreparedWriter, Step
+from .schema import actions
 from .versions import check_version, upgrade
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class RecordBase:
         self.failed_writes = 0
         #: Why the last write failed; ``None`` if it did not.
         self.last_error: DatabaseUnavailable | RecordOutdated | None = None
+        self._prepared = PreparedWriter(database)
         self._is_checked = False
         self._suspended_until = 0.0
         self._initialize()
@@ -110,6 +112,11 @@ class RecordBase:
         self.check_schema()
         return self.database.run(call)
 
+    def _write_prepared(self, *steps: Step) -> bool:
+        """Execute prepared statements, see :meth:`.PreparedWriter.write`."""
+        self.check_schema()
+        return self._prepared.write(*steps)
+
     @contextmanager
     def _read(self) -> Iterator[sa.Connection]:
         self.check_schema()
@@ -131,7 +138,7 @@ def insert_action(connection: sa.Connection, action: Action | None, at: int) -> 
     :param at: milliseconds since the epoch.
     """
     if action is not None:
-        INSERT_ACTION.execute(connection, **vars(action), at=at)
+        connection.execute(actions.insert(), {**vars(action), "at": at})
 
 
 def select_page(

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from .base import PRUNE_BATCH, RecordBase, insert_action, select_page
 from .schema import deliveries, runs
-from .statements import BEGIN_RUN, COMPLETE_RUN
+from .statements import ADD_TRIGGER, BEGIN_RUN, COMPLETE_RUN
 from .values import UNFINISHED, Action, PageToken, RowState, RunEnd, RunRequest
 
 
@@ -90,42 +90,31 @@ ALL_RUNS = RunFilter()
 class RecordedRuns(RecordBase):
     """The runs of the record."""
 
-    def begin_run(self, request: RunRequest) -> tuple[int, int | None]:
-        """Record that a run is about to be requested.
+    def begin_run(self, request: RunRequest) -> str:
+        """Record that a run is about to be requested, and return the token of the request.
 
         A token that is recorded already keeps its row: the workspace starts one run for it.
-
-        :return: the row, and the run that an earlier request with this token has started.
         """
-        values = {**vars(request), "requested_at": self._now()}
-        row = self._write(lambda connection: BEGIN_RUN.execute(connection, **values).one())
-        return row.id, row.run_id
+        self._write_prepared((BEGIN_RUN, {**vars(request), "requested_at": self._now()}))
+        return request.token
 
-    def complete_run(self, row_id: int, run_id: int, action: Action | None = None) -> None:
+    def complete_run(
+        self, token: str, job_id: int, run_id: int, trigger: Action | None = None
+    ) -> None:
         """Record the run that the workspace has started for a request.
 
-        :param action: recorded in the same transaction.
+        :param token: that of the request.
+        :param trigger: the action that caused it. It was a replay if the token had a run before.
         """
+        values = {"token": token, "job_id": job_id, "run_id": run_id}
+        steps = [(COMPLETE_RUN, values)]
+        if trigger is not None:
+            action = {**vars(trigger), "at": self._now(), "token": token}
+            steps.insert(0, (ADD_TRIGGER, action))
+        if not self._write_prepared(*steps):
+            self._write(lambda connection: _move_run(connection, token, job_id, run_id))
 
-        def complete(connection: sa.Connection) -> None:
-            insert_action(connection, action, self._now())
-            if COMPLETE_RUN.execute(connection, row=row_id, run=run_id).rowcount == 1:
-                return
-            this = runs.c.id == row_id
-            job_id = sa.select(runs.c.job_id).where(this).scalar_subquery()
-            other = runs.alias()
-            is_same_run = (other.c.job_id == job_id) & (other.c.run_id == run_id)
-            found = connection.execute(sa.select(other).where(is_same_run)).one_or_none()
-            # A list of runs was faster than the response.
-            if found is not None and found.id != row_id:
-                values = {"run_id": run_id, **_take_over(connection, found, row_id)}
-                connection.execute(
-                    runs.update().where(this, runs.c.run_id.is_(None)).values(values)
-                )
-
-        self._write(complete)
-
-    def fail_run(self, row_id: int, error: str, action: Action | None = None) -> None:
+    def fail_run(self, token: str, error: str, action: Action | None = None) -> None:
         """Record that no run was started for a request.
 
         :param error: one line, without secrets.
@@ -136,7 +125,7 @@ class RecordedRuns(RecordBase):
             insert_action(connection, action, self._now())
             connection.execute(runs.update().where(is_open).values(values))
 
-        is_open = (runs.c.id == row_id) & (runs.c.state == RowState.REQUESTED.value)
+        is_open = (runs.c.token == token) & (runs.c.state == RowState.REQUESTED.value)
         values = {"state": RowState.NOT_STARTED.value, "error": error, "ended_at": self._now()}
         self._write(fail)
 
@@ -360,6 +349,17 @@ class RecordedRuns(RecordBase):
         while count := self._write(lambda connection: connection.execute(statement).rowcount):
             deleted += count
         return deleted
+
+
+def _move_run(connection: sa.Connection, token: str, job_id: int, run_id: int) -> None:
+    """Move a run into its request's row: a list of runs was faster than the response."""
+    is_this = runs.c.token == token
+    row_id = connection.scalar(sa.select(runs.c.id).where(is_this, runs.c.run_id.is_(None)))
+    is_same_run = (runs.c.job_id == job_id) & (runs.c.run_id == run_id)
+    found = connection.execute(sa.select(runs).where(is_same_run)).one_or_none()
+    if row_id is not None and found is not None:
+        values = {"run_id": run_id, **_take_over(connection, found, row_id)}
+        connection.execute(runs.update().where(is_this).values(values))
 
 
 def _take_over(connection: sa.Connection, found: Any, row_id: int) -> dict[str, Any]:

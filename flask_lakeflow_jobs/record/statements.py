@@ -1,86 +1,60 @@
-"""The statements of a trigger, compiled once: building one takes longer than its execution."""
+"""The statements of a trigger."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any, TypeAlias
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
+from .prepared import MakeInsert, PreparedStatement
 from .schema import actions, runs
 from .values import Action, RowState, RunRequest
 
-Insert: TypeAlias = "postgresql.Insert | sqlite.Insert"
-
-#: Returns an insert, of the connection's dialect, that can update existing rows.
-MakeInsert: TypeAlias = Callable[[sa.Table], Insert]
+_REQUEST = [*(field.name for field in fields(RunRequest)), "requested_at"]
+_ACTION = [*(field.name for field in fields(Action) if field.name != "result"), "at"]
 
 
-class PreparedStatement:
-    """A statement for every execution, compiled once for each kind of database.
-
-    :param build: builds the statement.
-    :param columns: of an insert, which take their values from the parameters.
-    """
-
-    def __init__(
-        self,
-        build: Callable[[MakeInsert], sa.Insert | sa.Update],
-        columns: Sequence[str] | None = None,
-    ) -> None:
-        self._build = build
-        self._columns = columns
-        self._compiled: dict[str, Any] = {}
-
-    def execute(self, connection: sa.Connection, **params: Any) -> sa.CursorResult[Any]:
-        """Execute the statement with these parameters."""
-        dialect = connection.dialect
-        compiled = self._compiled.get(dialect.name)
-        if compiled is None:
-            insert: MakeInsert = sqlite.insert if dialect.name == "sqlite" else postgresql.insert
-            compiled = self._build(insert).compile(
-                dialect=dialect, column_keys=None if self._columns is None else [*self._columns]
-            )
-            self._compiled[dialect.name] = compiled
-        values = compiled.construct_params(params)
-        if compiled.positional:
-            values = tuple(values[name] for name in compiled.positiontup or ())
-        return connection.exec_driver_sql(compiled.string, values)
-
-
-_other = runs.alias("other")
-
-
-def _build_begin_run(insert: MakeInsert) -> sa.Insert:
-    # An attempt that was not started may start now. The update returns the row in any case.
+def _build_begin_run(insert: MakeInsert, new: Mapping[str, Any]) -> sa.Insert:
+    values = {name: new[name] for name in _REQUEST}
+    values |= {"state": sa.literal(RowState.REQUESTED.value), "source": sa.literal("app")}
+    # An attempt that was not started may start now. Otherwise, a token keeps its row.
     state = sa.case(
         (runs.c.state == RowState.NOT_STARTED.value, RowState.REQUESTED.value), else_=runs.c.state
     )
+    selected = sa.select(*values.values()).where(sa.true())  # SQLite needs it before a conflict
     return (
         insert(runs)
-        .values(state=RowState.REQUESTED.value, source="app")
+        .from_select([*values], selected)
         .on_conflict_do_update(index_elements=["token"], set_={"state": state})
-        .returning(runs.c.id, runs.c.run_id)
     )
 
 
-def _build_complete_run(_: MakeInsert) -> sa.Update:
+def _build_add_trigger(_: MakeInsert, new: Mapping[str, Any]) -> sa.Insert:
+    """Build the insert of the action. If the token has a run already, it was a replay."""
+    has_run = sa.exists().where(runs.c.token == new["token"], runs.c.run_id.is_not(None))
+    values = {name: new[name] for name in _ACTION}
+    values["result"] = sa.case((has_run, "replayed"), else_="accepted")
+    return actions.insert().from_select([*values], sa.select(*values.values()))
+
+
+def _build_complete_run(_: MakeInsert, new: Mapping[str, Any]) -> sa.Update:
     """Build the update of a request's row, unless another row has the run."""
-    row, run = (sa.bindparam(name, type_=sa.BigInteger) for name in ("row", "run"))
-    job_id = sa.select(runs.c.job_id).where(runs.c.id == row).scalar_subquery()
-    is_same_run = (_other.c.job_id == job_id) & (_other.c.run_id == run)
-    is_known = sa.select(_other.c.id).where(is_same_run).exists()
-    started = {"run_id": run, "state": RowState.STARTED.value, "error": None, "ended_at": None}
-    is_open = (runs.c.id == row) & runs.c.run_id.is_(None)
-    return runs.update().where(is_open, ~is_known).values(started)
+    other = runs.alias("other")
+    is_same_run = (other.c.job_id == new["job_id"]) & (other.c.run_id == new["run_id"])
+    is_known = sa.select(other.c.id).where(is_same_run).exists()
+    is_open = (runs.c.token == new["token"]) & runs.c.run_id.is_(None)
+    started = {"state": RowState.STARTED.value, "error": None, "ended_at": None}
+    return runs.update().where(is_open, ~is_known).values(run_id=new["run_id"], **started)
 
 
-BEGIN_RUN = PreparedStatement(
-    _build_begin_run, [*(field.name for field in fields(RunRequest)), "requested_at"]
+BEGIN_RUN = PreparedStatement(_build_begin_run, {name: runs.c[name] for name in _REQUEST})
+
+#: Precedes the completion, which gives the token its run.
+ADD_TRIGGER = PreparedStatement(
+    _build_add_trigger, {**{name: actions.c[name] for name in _ACTION}, "token": runs.c.token}
 )
-COMPLETE_RUN = PreparedStatement(_build_complete_run)
-INSERT_ACTION = PreparedStatement(
-    lambda _: actions.insert(), [*(field.name for field in fields(Action)), "at"]
+COMPLETE_RUN = PreparedStatement(
+    _build_complete_run, {name: runs.c[name] for name in ("token", "job_id", "run_id")}
 )

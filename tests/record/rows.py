@@ -23,6 +23,8 @@ def end(run_id: int = 7, outcome: str = "succeeded", **values: Any) -> RunEnd:
 
 def add_run(record: Record, run_id: int = 7, job_key: str = "etl", **values: Any) -> int:
     """Add a run that has started, and return its row."""
-    row_id, _ = record.begin_run(request(job_key, **values))
-    record.complete_run(row_id, run_id)
-    return row_id
+    new = request(job_key, **values)
+    record.complete_run(record.begin_run(new), new.job_id, run_id)
+    run = record.get_run(new.job_id, run_id)
+    assert run is not None
+    return run.id

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from flask_lakeflow_jobs.record.runs import RecordedRun, RunFilter
 from flask_lakeflow_jobs.record.schema import deliveries
 from flask_lakeflow_jobs.record.store import Record
-from flask_lakeflow_jobs.record.values import RowState
+from flask_lakeflow_jobs.record.values import Action, RowState
 from tests.clocks import FakeClock
 from tests.record.rows import add_run, end, request
 
@@ -27,9 +29,18 @@ def get(record: Record, row_id: int) -> RecordedRun:
     return run
 
 
+def find(record: Record, token: str) -> RecordedRun:
+    (run,) = [run for run in record.list_runs() if run.token == token]
+    return run
+
+
+def trigger(run_id: int) -> Action:
+    return Action("trigger", "accepted", "etl", 1, run_id, "ada", detail="100 %s :x \u2028")
+
+
 def test_begin_run_before_response_records_request(record: Record, clock: FakeClock) -> None:
-    row_id, _ = record.begin_run(request(params='{"day": "2025-01-01"}', requested_by="ada"))
-    run = get(record, row_id)
+    token = record.begin_run(request(params='{"day": "2025-01-01"}', requested_by="ada"))
+    run = find(record, token)
     assert (run.state, run.run_id, run.source) == (RowState.REQUESTED, None, "app")
     assert (run.params, run.requested_by) == ('{"day": "2025-01-01"}', "ada")
     assert run.requested_at == clock.now() * 1000
@@ -37,30 +48,51 @@ def test_begin_run_before_response_records_request(record: Record, clock: FakeCl
 
 def test_begin_run_same_token_keeps_row(record: Record) -> None:
     row_id = add_run(record, 7, token="same")
-    assert record.begin_run(request(token="same")) == (row_id, 7)
-    assert (get(record, row_id).state, get(record, row_id).run_id) == (RowState.STARTED, 7)
+    record.begin_run(request(token="same"))
+    (run,) = record.list_runs()
+    assert (run.id, run.state, run.run_id) == (row_id, RowState.STARTED, 7)
 
 
 def test_begin_run_after_failure_same_token_requests_again(record: Record) -> None:
-    row_id, _ = record.begin_run(request(token="same"))
-    record.fail_run(row_id, "The workspace does not respond.")
-    assert record.begin_run(request(token="same")) == (row_id, None)
-    assert get(record, row_id).state is RowState.REQUESTED
+    token = record.begin_run(request(token="same"))
+    record.fail_run(token, "The workspace does not respond.")
+    record.begin_run(request(token="same"))
+    assert [run.state for run in record.list_runs()] == [RowState.REQUESTED]
 
 
-def test_complete_run_records_run_id(record: Record) -> None:
-    row_id, _ = record.begin_run(request())
-    record.complete_run(row_id, 7)
-    run = get(record, row_id)
+def test_complete_run_records_run_id_and_whether_it_is_a_replay(record: Record) -> None:
+    token = record.begin_run(request())
+    for _ in range(2):
+        record.complete_run(token, 1, 7, trigger(7))
+    run = find(record, token)
     assert (run.state, run.run_id) == (RowState.STARTED, 7)
     assert record.get_run(1, 7) == run
+    replay, accepted = record.list_actions()
+    assert (accepted.result, replay.result) == ("accepted", "replayed")
+    assert (accepted.run_id, accepted.requested_by, accepted.source) == (7, "ada", "python")
+    assert accepted.detail == trigger(7).detail
+
+
+def test_complete_run_by_many_threads_completes_each(record: Record, in_threads: InThreads) -> None:
+    tokens = [record.begin_run(request(job_id=number)) for number in range(20)]
+    triggers = [
+        partial(record.complete_run, token, number, 100 + number, trigger(100 + number))
+        for number, token in enumerate(tokens)
+    ]
+    begins = [partial(record.begin_run, request(job_id=number)) for number in range(20, 40)]
+    for thread in in_threads(*triggers, *begins):
+        thread.join()
+    by_state = Counter(run.state for run in record.list_runs())
+    assert by_state == {RowState.STARTED: 20, RowState.REQUESTED: 20}
+    assert sorted(each.run_id or 0 for each in record.list_actions()) == [*range(100, 120)]
 
 
 def test_complete_run_found_meanwhile_takes_over_its_end(record: Record) -> None:
-    row_id, _ = record.begin_run(request(requested_by="ada"))
+    token = record.begin_run(request(requested_by="ada"))
+    row_id = find(record, token).id
     record.add_found_run("etl", 1, 7, started_at=1_000)
     record.finish_run(end(7), ["mail"])
-    record.complete_run(row_id, 7)
+    record.complete_run(token, 1, 7)
     (run,) = record.list_runs()
     assert (run.id, run.source, run.requested_by) == (row_id, "app", "ada")
     assert (run.state, run.outcome) == (RowState.ENDED, "succeeded")
@@ -68,15 +100,15 @@ def test_complete_run_found_meanwhile_takes_over_its_end(record: Record) -> None
 
 
 def test_fail_run_records_reason(record: Record) -> None:
-    row_id, _ = record.begin_run(request())
-    record.fail_run(row_id, "No such job.")
-    run = get(record, row_id)
+    token = record.begin_run(request())
+    record.fail_run(token, "No such job.")
+    run = find(record, token)
     assert (run.state, run.error) == (RowState.NOT_STARTED, "No such job.")
 
 
 def test_fail_run_of_started_run_changes_nothing(record: Record) -> None:
-    row_id = add_run(record)
-    record.fail_run(row_id, "Too late.")
+    row_id = add_run(record, token="started")
+    record.fail_run("started", "Too late.")
     assert get(record, row_id).state is RowState.STARTED
 
 
@@ -161,11 +193,11 @@ def test_list_unfinished_runs_oldest_first(record: Record, clock: FakeClock) -> 
 
 
 def test_list_unresolved_runs_leaves_recent_requests(record: Record, clock: FakeClock) -> None:
-    old, _ = record.begin_run(request())
+    old = record.begin_run(request())
     clock.sleep(60)
     record.begin_run(request())
     unresolved = record.list_unresolved_runs(round(clock.now() * 1000))
-    assert [run.id for run in unresolved] == [old]
+    assert [run.token for run in unresolved] == [old]
 
 
 JOBS, OUTCOMES, NAMES = ["etl", "report"], ["succeeded", "failed", None], ["ada", "bob", None]

@@ -28,8 +28,8 @@ def record_runs(app: Flask, clock: FakeClock, count: int, **values: Any) -> None
         key = ("quick", "failing")[number % 2]
         job_id = state.settings.jobs[key].job_id
         request = RunRequest(key, job_id, f"token-{number}", "app", **values)
-        row_id, _ = state.record.begin_run(request)
-        state.record.complete_run(row_id, 1000 + number)
+        state.record.begin_run(request)
+        state.record.complete_run(request.token, job_id, 1000 + number)
         clock.sleep(1)
         if number < count - 1:
             now = round(clock.now() * 1000)

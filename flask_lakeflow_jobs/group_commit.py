@@ -1,0 +1,106 @@
+"""Group commit: one transaction for the writes of several threads.
+
+A thread that adds a write while nobody writes becomes the leader, and writes at once. Meanwhile,
+others add theirs. Then one of them becomes the leader, and writes all of them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+from .concurrency import reset_in_new_processes
+
+V = TypeVar("V")
+T = TypeVar("T")
+
+
+class Write(Generic[V, T]):
+    """A write that a thread waits for, and then what came of it.
+
+    :param value: what is to be written.
+    """
+
+    def __init__(self, value: V) -> None:
+        self.value = value
+        self.result: T | None = None
+        self.error: BaseException | None = None
+        #: The thread has given up waiting.
+        self.is_abandoned = False
+        #: Held until there is a result or an error, or until the thread is the leader.
+        self._turn = threading.Lock()
+        self._turn.acquire()
+
+    def wait(self) -> None:
+        self._turn.acquire()
+
+    def wake(self) -> None:
+        self._turn.release()
+
+
+class GroupCommit(Generic[V, T]):
+    """Makes the writes of all threads of a process, one group after the other.
+
+    :param execute: makes writes in one transaction, and sets the result or the error of each.
+    """
+
+    def __init__(self, execute: Callable[[Sequence[Write[V, T]]], None]) -> None:
+        self._execute = execute
+        self._initialize()
+        reset_in_new_processes(self._initialize)
+
+    def _initialize(self) -> None:
+        self._lock = threading.Lock()
+        #: The writes of the next group.
+        self._writes: list[Write[V, T]] = []
+        #: The write of the thread that writes now, or begins to; ``None``: nobody does.
+        self._leader: Write[V, T] | None = None
+
+    def write(self, value: V) -> T | None:
+        """Write a value, perhaps together with those of other threads, and return its result."""
+        write: Write[V, T] = Write(value)
+        with self._lock:
+            self._writes.append(write)
+            leads = self._leader is None
+            if leads:
+                self._leader = write
+        if not leads:
+            self._wait(write)
+        if self._leader is write:
+            self._lead()
+        if write.error is not None:
+            raise write.error
+        return write.result
+
+    def _wait(self, write: Write[V, T]) -> None:
+        try:
+            write.wait()
+        except BaseException:  # such as a timeout of gevent, or the end of the process
+            write.is_abandoned = True
+            if self._leader is write:
+                self._pass_on()
+            raise
+
+    def _lead(self) -> None:
+        with self._lock:
+            writes, self._writes = self._writes, []
+        try:
+            self._execute(writes)
+        except BaseException as error:
+            for write in writes:
+                write.error = write.error or error
+            raise
+        finally:
+            for write in writes:
+                if write is not self._leader:
+                    write.wake()
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        """Let another thread lead, if one waits."""
+        with self._lock:
+            waiting = [write for write in self._writes if not write.is_abandoned]
+            self._leader = leader = waiting[0] if waiting else None
+        if leader is not None:
+            leader.wake()

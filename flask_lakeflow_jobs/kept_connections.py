@@ -1,0 +1,65 @@
+"""Connections for statements that take less time than SQLAlchemy adds to them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+#: A connection that was used so recently is used again without a test.
+KEEP_SECONDS = 1.0
+
+
+class KeptConnections:
+    """Connections that stay with this process between two transactions, for a moment.
+
+    The pool would test a connection of Postgres before each use, which takes a round trip.
+    """
+
+    def __init__(self) -> None:
+        self._connections: list[tuple[sa.PoolProxiedConnection, float]] = []
+
+    @contextmanager
+    def use(self, engine: sa.Engine) -> Iterator[Any]:
+        """Yield a connection of the driver. After an error, it is not kept.
+
+        :raises DBAPIError: the driver raised an error.
+        """
+        connection = self._take() or engine.raw_connection()
+        try:
+            yield connection.driver_connection
+        except BaseException as error:
+            if not isinstance(error, engine.dialect.loaded_dbapi.Error):
+                connection.close()
+                raise
+            is_cut = engine.dialect.is_disconnect(error, connection.dbapi_connection, None)
+            if is_cut:
+                connection.invalidate(error)
+            connection.close()
+            raise DBAPIError(None, None, error, connection_invalidated=is_cut) from error
+        self._connections.append((connection, time.monotonic()))
+
+    def _take(self) -> sa.PoolProxiedConnection | None:
+        """Return a connection that was used just before, if there is one."""
+        while self._connections:
+            try:
+                connection, used_at = self._connections.pop()
+            except IndexError:  # another thread was faster
+                return None
+            if time.monotonic() - used_at < KEEP_SECONDS:
+                return connection
+            connection.close()
+        return None
+
+    def disown(self) -> None:
+        """Keep the connections of the parent process alive, unused: closing them would end them."""
+        self._disowned, self._connections = self._connections, []
+
+    def close(self) -> None:
+        """Give all connections back to the pool."""
+        while self._connections:
+            self._connections.pop()[0].close()

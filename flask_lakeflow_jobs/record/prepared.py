@@ -1,0 +1,149 @@
+"""Prepared statements: compiled once, and executed for several threads in one transaction.
+
+These are the statements of a trigger. Building and executing them by SQLAlchemy takes several times
+as long as the database needs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ..database import concerns_statement, was_disconnected
+from ..errors import DatabaseUnavailable
+from ..group_commit import GroupCommit, Write
+
+if TYPE_CHECKING:
+    from ..database import Database
+
+Insert: TypeAlias = "postgresql.Insert | sqlite.Insert"
+
+#: Returns an insert, of the connection's dialect, that can update existing rows.
+MakeInsert: TypeAlias = Callable[[sa.Table], Insert]
+
+#: Builds a statement from an insert and from the values of a row, by their names.
+Build: TypeAlias = Callable[[MakeInsert, Mapping[str, Any]], "sa.Insert | sa.Update"]
+
+#: The parameters of one execution, by their names; those of several.
+Row: TypeAlias = Mapping[str, Any]
+Rows: TypeAlias = list[Row]
+
+#: A statement and its parameters. The steps of one write are executed in their order.
+Step: TypeAlias = "tuple[PreparedStatement, Row]"
+Steps: TypeAlias = "tuple[Step, ...]"
+
+#: The parameter with all rows, where one execution takes several.
+ROWS = "rows"
+
+
+class PreparedStatement:
+    """A statement that changes one row of a table for each row of its parameters.
+
+    Postgres takes all rows in one execution, as JSON. SQLite takes one after the other: it is part
+    of this process, so an execution is no round trip.
+
+    :param columns: the columns that give the parameters their types, by the names of those.
+    """
+
+    def __init__(self, build: Build, columns: Mapping[str, sa.Column[Any]]) -> None:
+        self._build = build
+        self._types = {name: column.type for name, column in columns.items()}
+        self._compiled: dict[str, CompiledStatement] = {}
+
+    def compile(self, dialect: sa.Dialect) -> CompiledStatement:
+        """Return the statement as the driver takes it."""
+        compiled = self._compiled.get(dialect.name)
+        if compiled is None:
+            build = self._build_for_sqlite if dialect.name == "sqlite" else self._build_for_postgres
+            compiled = CompiledStatement(build().compile(dialect=dialect))
+            self._compiled[dialect.name] = compiled
+        return compiled
+
+    def _build_for_sqlite(self) -> sa.Insert | sa.Update:
+        params = {name: sa.bindparam(name, type_=each) for name, each in self._types.items()}
+        return self._build(sqlite.insert, params)
+
+    def _build_for_postgres(self) -> sa.Insert | sa.Update:
+        rows = sa.cast(sa.bindparam(ROWS, type_=sa.Text), postgresql.JSON)
+        columns = [sa.column(name, each) for name, each in self._types.items()]
+        table = sa.func.json_to_recordset(rows).table_valued(*columns)
+        table = table.render_derived(name="new", with_types=True)
+        return self._build(postgresql.insert, dict(table.c.items()))
+
+
+class CompiledStatement:
+    """The SQL of a statement, and how the driver takes its parameters."""
+
+    def __init__(self, compiled: Any) -> None:
+        self._sql: str = compiled.string
+        self._constants: dict[str, Any] = compiled.construct_params(_check=False)
+        #: The names of a row's parameters in order; ``None``: all rows are one parameter.
+        self._order: list[str] | None = compiled.positiontup if compiled.positional else None
+
+    def execute(self, cursor: Any, rows: Rows) -> None:
+        """Execute the statement. The cursor then has the number of changed rows."""
+        if self._order is None:
+            cursor.execute(self._sql, {**self._constants, ROWS: json.dumps(rows)})
+            return
+        params = [{**self._constants, **row} for row in rows]
+        cursor.executemany(self._sql, [[row[name] for name in self._order] for row in params])
+
+
+class PreparedWriter:
+    """Executes prepared statements: those of all threads of a process in one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._group: GroupCommit[Steps, bool] = GroupCommit(self._execute_all)
+
+    def write(self, *steps: Step) -> bool:
+        """Execute statements in a transaction, which those of other threads may share.
+
+        The statements change nothing more when they are repeated.
+
+        :return: True if each statement has changed a row. If one of another thread has not, this
+            may be False as well.
+        :raises DatabaseUnavailable: the database does not respond.
+        """
+        return self._group.write(steps) is True
+
+    def _execute_all(self, writes: Sequence[Write[Steps, bool]]) -> None:
+        """Execute the statements of writes; each alone if one of them is to blame for an error."""
+        try:
+            has_changed = self._execute([write.value for write in writes])
+        except Exception as error:
+            if len(writes) > 1 and concerns_statement(error):
+                for write in writes:
+                    self._execute_all([write])
+                return
+            for write in writes:
+                write.error = error
+        else:
+            for write in writes:
+                write.result = has_changed
+
+    def _execute(self, group: Sequence[Steps]) -> bool:
+        """Execute the statements of a group; once more if the connection turned out to be cut."""
+        rows: dict[PreparedStatement, Rows] = {}
+        for statement, values in chain.from_iterable(group):
+            rows.setdefault(statement, []).append(values)
+        try:
+            return self._execute_once(rows)
+        except DatabaseUnavailable as error:
+            if not was_disconnected(error):
+                raise
+        return self._execute_once(rows)
+
+    def _execute_once(self, rows: Mapping[PreparedStatement, Rows]) -> bool:
+        dialect = self._database.engine.dialect
+        changed = {}
+        with self._database.write_directly() as connection:
+            for statement, values in rows.items():
+                changed[statement] = cursor = connection.cursor()
+                statement.compile(dialect).execute(cursor, values)
+        return all(cursor.rowcount == len(rows[each]) for each, cursor in changed.items())

@@ -1,0 +1,81 @@
+"""Prepared statements, for several threads at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from flask_lakeflow_jobs.group_commit import Write
+from flask_lakeflow_jobs.record.prepared import PreparedWriter, Steps
+from flask_lakeflow_jobs.record.statements import BEGIN_RUN
+from flask_lakeflow_jobs.record.store import Record
+from tests.record.rows import request
+
+
+def begin(token: str) -> Write[Steps, bool]:
+    return Write(((BEGIN_RUN, {**vars(request(token=token)), "requested_at": 1}),))
+
+
+def test_execute_all_with_one_bad_text_writes_the_others(record: Record) -> None:
+    writes = [begin("one"), begin("\0\ud800"), begin("two")]
+    PreparedWriter(record.database)._execute_all(writes)
+    assert [write.error is None for write in writes] == [True, False, True]
+    assert {run.token for run in record.list_runs()} == {"one", "two"}
+
+
+def test_execute_all_without_tables_fails_and_keeps_no_connection(record: Record) -> None:
+    writes = [begin("one"), begin("two")]
+    with record.database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE lakeflow_runs RENAME TO lakeflow_away")
+    PreparedWriter(record.database)._execute_all(writes)
+    assert all("lakeflow_runs" in str(write.error) for write in writes)
+    with record.database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE lakeflow_away RENAME TO lakeflow_runs")
+    PreparedWriter(record.database)._execute_all(writes)
+    assert len(record.list_runs()) == 2
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_execute_all_after_cut_connection_writes_again(record: Record, count: int) -> None:
+    if record.database.is_sqlite:
+        pytest.skip("SQLite has no connections that could be cut.")
+    writer = PreparedWriter(record.database)
+    writer._execute_all([begin("before")])
+    with record.database.write() as connection:
+        connection.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    writes = [begin(f"token-after-{number}") for number in range(count)]
+    writer._execute_all(writes)
+    assert [write.result for write in writes] == [True] * count
+    assert len(record.list_runs()) == 1 + count
+
+
+FORK = """
+import os, sys
+from pathlib import Path
+from flask_lakeflow_jobs.clock import SystemClock
+from flask_lakeflow_jobs.record.store import open_record
+from flask_lakeflow_jobs.record.values import RunRequest
+
+record = open_record(sys.argv[1], Path(), SystemClock())
+record.begin_run(RunRequest("etl", 1, "parent", "app"))
+child = os.fork()
+record.begin_run(RunRequest("etl", 1, f"child {not child}", "app"))
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+    record.begin_run(RunRequest("etl", 1, "parent again", "app"))
+"""
+
+
+def test_begin_run_in_forked_process_uses_its_own_connection(
+    record: Record, database_url: str
+) -> None:
+    command = [sys.executable, "-c", FORK, database_url]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    tokens = {run.token for run in record.list_runs()}
+    assert tokens == {"parent", "child True", "child False", "parent again"}

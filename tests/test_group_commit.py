@@ -1,0 +1,88 @@
+"""Writes of several threads in one transaction."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import pytest
+
+from flask_lakeflow_jobs.group_commit import GroupCommit, Write
+from tests.support import wait_until
+
+InThreads = Callable[..., list[threading.Thread]]
+
+
+class Disk:
+    """Keeps the groups that it has written. The first one takes until it is let go."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[str]] = []
+        self.go_on = threading.Event()
+        self.commit = GroupCommit[str, str](self.execute)
+
+    def execute(self, writes: Sequence[Write[str, str]]) -> None:
+        self.groups.append([write.value for write in writes])
+        if len(self.groups) == 1:
+            assert self.go_on.wait(30)
+        for write in writes:
+            if write.value == "bad":
+                raise ValueError("It is full.")
+            write.result = write.value.upper()
+
+    def has_waiting(self, count: int) -> bool:
+        return len(self.commit._writes) == count
+
+    def write_while_busy(self, in_threads: InThreads, *values: str) -> dict[str, str | Exception]:
+        """Write values while the disk writes another one, and return the results."""
+        results: dict[str, str | Exception] = {}
+
+        def write(value: str) -> None:
+            try:
+                results[value] = str(self.commit.write(value))
+            except Exception as error:
+                results[value] = error
+
+        threads = in_threads(lambda: write("first"))
+        wait_until(lambda: self.groups, "the first group")
+        for number, value in enumerate(values, 1):
+            threads += in_threads(partial(write, value))
+            wait_until(partial(self.has_waiting, number), "the write of a thread")
+        self.go_on.set()
+        for thread in threads:
+            thread.join(30)
+        return results
+
+
+def test_write_while_others_write_shares_the_next_group(in_threads: InThreads) -> None:
+    disk = Disk()
+    results = disk.write_while_busy(in_threads, "a", "b", "c")
+    assert disk.groups == [["first"], ["a", "b", "c"]]
+    assert results == {"first": "FIRST", "a": "A", "b": "B", "c": "C"}
+    assert disk.commit.write("last") == "LAST"
+
+
+def test_write_that_raises_fails_its_group_only(in_threads: InThreads) -> None:
+    disk = Disk()
+    results = disk.write_while_busy(in_threads, "a", "bad")
+    assert {value for value, result in results.items() if isinstance(result, ValueError)} >= {"bad"}
+    assert results["first"] == "FIRST"
+    assert disk.commit.write("last") == "LAST"
+
+
+def test_write_whose_thread_gave_up_waiting_lets_others_lead(
+    in_threads: InThreads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk()
+    wait = Write.wait
+
+    def give_up(write: Write[str, str]) -> None:
+        wait(write)
+        if write.value == "a" and write.result is None:
+            raise TimeoutError
+
+    monkeypatch.setattr(Write, "wait", give_up)
+    results = disk.write_while_busy(in_threads, "a", "b")
+    assert isinstance(results["a"], TimeoutError)
+    assert (results["b"], disk.groups[1:]) == ("B", [["a", "b"]])
