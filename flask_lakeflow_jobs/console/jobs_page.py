@@ -82,8 +82,18 @@ def count_states(cards: Sequence[Card]) -> dict[str, int]:
     return {state: count for state, count in counts.items() if count}
 
 
-def _matches_job(text: str, job: Job) -> bool:
-    return matches(text, job.key, job.description)
+def _preselect(jobs: Sequence[Job], text: str) -> list[Job]:
+    """Return the jobs to read: those of one page, or those that match by what the app knows.
+
+    Names are in the definitions, and more than one page of them would take too many calls.
+    """
+    if len(jobs) <= CARDS_PER_PAGE:
+        return [*jobs]
+    return [job for job in jobs if matches(text, job.key, job.description)]
+
+
+def _has_text(card: Card, text: str) -> bool:
+    return matches(text, card.job.key, card.title.name, card.title.description)
 
 
 def show_jobs() -> str:
@@ -98,11 +108,12 @@ def show_jobs() -> str:
         keys = [job.key for job in jobs if not some or job.key in some]
         return render_page("_cards.html", cards=read_cards(authorizer, keys[:CARDS_PER_PAGE]))
     wanted = Wanted.of(request.args)
-    found = [job for job in jobs if _matches_job(wanted.text, job)]
+    found = _preselect(jobs, wanted.text)
     last = max(1, math.ceil(len(found) / CARDS_PER_PAGE))
     number = min(last, max(1, request.args.get("page", 1, int)))
     first = (number - 1) * CARDS_PER_PAGE
-    cards = read_cards(authorizer, [job.key for job in found[first : first + CARDS_PER_PAGE]])
+    keys = [job.key for job in found[first : first + CARDS_PER_PAGE]]
+    cards = [card for card in read_cards(authorizer, keys) if _has_text(card, wanted.text)]
     is_in = STATES.get(wanted.state)
     all_jobs = current_state().settings.jobs.values()
     may_audit = current_state().record is not None and any(

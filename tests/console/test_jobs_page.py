@@ -18,7 +18,7 @@ from flask_lakeflow_jobs.errors import JobNotFound
 from flask_lakeflow_jobs.runs.outcome import Outcome
 from flask_lakeflow_jobs.runs.triggers import Trigger
 from tests.console.conftest import MakeShop
-from tests.console.support import run, text_of
+from tests.console.support import JOB_IDS, run, text_of
 
 NOTHING = Permissions(*[False] * 4)
 
@@ -88,9 +88,15 @@ def test_jobs_page_filters_by_text_and_state(client: FlaskClient, app: Flask) ->
     assert re.search(r"7 jobs \d failing 1 paused", text_of(page))
     assert rows_of(client.get("/jobs/?view=table&q=fails+NOW").text) == ["flaky"]
     assert rows_of(client.get("/jobs/?view=table&state=paused").text) == ["hourly"]
+    assert rows_of(client.get("/jobs/?view=table&q=says").text) == ["listed"]
     nothing = client.get("/jobs/?q=<b>&state=failing").text
     assert "No job matches." in nothing
     assert 'value="&lt;b&gt;"' in nothing
+
+
+def test_jobs_page_finds_names_of_definitions(make_shop: MakeShop) -> None:
+    client = make_shop(jobs={"by_hand": {"job_id": JOB_IDS["alone"]}}).test_client()
+    assert rows_of(client.get("/jobs/?view=table&q=ALONE").text) == ["by_hand"]
 
 
 def test_jobs_page_of_many_jobs_is_a_table(make_shop: MakeShop) -> None:
