@@ -147,3 +147,16 @@ def test_header_and_content_have_the_same_edges(jobs_page: Page, width: int) -> 
     left = "document.querySelector('{}').getBoundingClientRect().left"
     brand, card = (jobs_page.evaluate(left.format(each)) for each in (".lf-brand", ".lf-card"))
     assert brand == card
+
+
+def test_run_parameters_are_beside_the_head_of_a_wide_page(
+    app: Flask, jobs_page: Page, site: str, width: int
+) -> None:
+    run_id = run(app, "nightly", {"day": "2026-11-20"})
+    jobs_page.goto(f"{site}/jobs/nightly/runs/{run_id}")
+    head, parameters = (
+        jobs_page.locator(each).bounding_box() for each in (".lf-head", "[data-part=parameters]")
+    )
+    assert head
+    assert parameters
+    assert (head["y"] == parameters["y"]) == (width == 1920)
