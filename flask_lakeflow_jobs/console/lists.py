@@ -15,8 +15,10 @@ from ..web.auth import current_authorizer, request_handle
 from ..web.run_list import PAGE_SIZE, read_page, read_run_query
 from . import all_runs, filters, history, queries
 from .cards import read_cards
+from .comparison import parse_pair, read_comparison
 from .fragments import render_page
 from .history import Filter
+from .matrix import read_matrix
 from .summaries import Summary
 from .trend import MAX_RUNS, build_trend, summarize_recorded
 
@@ -81,6 +83,23 @@ def show_history(key: str) -> str:
         kinds=filters.KIND_NAMES,
         trend=build_trend(_read_ended_runs(handle.job) or card.runs),
     )
+
+
+def show_matrix(key: str) -> str:
+    """Show the tasks of the last runs of a job, with states and durations."""
+    authorizer = current_authorizer()
+    with request_handle(authorizer, key) as handle:
+        matrix, title = read_matrix(handle), queries.read_title(handle)
+    return render_page("matrix.html", matrix=matrix, title=title)
+
+
+def show_comparison(key: str) -> str:
+    """Compare two runs of a job; ``run`` is the id of each."""
+    authorizer = current_authorizer()
+    run_ids = parse_pair(request.args.getlist("run"))
+    with request_handle(authorizer, key) as handle:
+        compared, title = read_comparison(handle, run_ids), queries.read_title(handle)
+    return render_page("comparison.html", compared=compared, title=title)
 
 
 def _read_ended_runs(job: Job) -> list[Summary]:

@@ -48,7 +48,7 @@ def requester_parameter() -> str | None:
     return current_state().settings.attribution_parameter
 
 
-def read_actions(handle: JobHandle, runs: Iterable[BaseRun]) -> dict[int, RunActions]:
+def read_actions(handle: JobHandle, runs: Iterable[Run | BaseRun]) -> dict[int, RunActions]:
     """Read who started, canceled and repaired runs, by run id."""
     return current_state().requesters.read(handle.job.job_id, [run.run_id or 0 for run in runs])
 

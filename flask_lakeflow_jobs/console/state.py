@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from flask import current_app
 
 from ..memo import Memo
 from .task_markup import MAX_KEPT_TASKS, AttemptId, KeptTask
+
+if TYPE_CHECKING:
+    from .matrix import Cell
 
 #: ``(page, values) -> address`` of the host's own page, or ``None`` for that of the console.
 PageUrl = Callable[[str, Mapping[str, Any]], str | None]
@@ -16,6 +19,9 @@ PageUrl = Callable[[str, Mapping[str, Any]], str | None]
 #: The key of the state in ``app.extensions``.
 EXTENSION = "lakeflow_jobs.console"
 
+
+#: Cells of matrices in the memory of one process.
+MAX_MATRIX_CELLS = 50_000
 
 #: Root errors in the memory of one process.
 MAX_ROOT_ERRORS = 2_000
@@ -46,6 +52,8 @@ class ConsoleState:
         self.csp_nonce = csp_nonce
         #: The tasks of runs that were shown lately, by the URL of their pages.
         self.tasks: Memo[str, Mapping[AttemptId, KeptTask]] = Memo(MAX_KEPT_TASKS)
+        #: The tasks of ended runs in matrices, by identity, job, run and end.
+        self.matrix_columns: Memo[Hashable, Sequence[Cell]] = Memo(MAX_MATRIX_CELLS)
         #: The root errors of runs, by identity, job, run and end.
         self.root_errors: Memo[Hashable, RootError] = Memo(MAX_ROOT_ERRORS)
 

@@ -67,6 +67,8 @@ def console_blueprint(
         ("/<key>/runs/<run_id>/cancel", redirect_to_run, ["GET"]),
         ("/<key>/runs/<run_id>/repair", repair_run, ["POST"]),
         ("/<key>/runs/<run_id>/repair", show_repair, ["GET"]),
+        ("/<key>/matrix", lists.show_matrix, ["GET"]),
+        ("/<key>/compare", lists.show_comparison, ["GET"]),
         ("/<key>/schedule", change_schedule, ["POST"]),
         ("/~runs", lists.show_all_runs, ["GET"]),
         ("/~runs/export", lists.export_all_runs, ["GET"]),

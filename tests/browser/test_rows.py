@@ -1,0 +1,65 @@
+"""Rows of the history, the matrix and the comparison of runs, in Chromium."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.conftest import CheckAccessibility, OpenPage
+from tests.conftest import Serve
+from tests.console.support import run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.console.conftest import MakeShop
+
+
+def test_row_of_the_history_opens_its_run(
+    make_shop: MakeShop, serve: Serve, open_page: OpenPage
+) -> None:
+    app = make_shop()
+    run_id = run(app, "hourly")
+    page = open_page(f"{serve(app)}/jobs/hourly")
+    box = page.locator(f"[data-part=run-{run_id}]").bounding_box()
+    assert box
+    with page.expect_navigation():
+        page.mouse.click(box["x"] + box["width"] - 30, box["y"] + box["height"] - 4)
+    assert page.url.endswith(f"/runs/{run_id}")
+    page.go_back()
+    page.focus(f"#lf-run-{run_id}")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert page.url.endswith(f"/runs/{run_id}")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
+def test_two_selected_runs_are_compared(
+    make_shop: MakeShop,
+    serve: Serve,
+    open_page: OpenPage,
+    check_accessibility: CheckAccessibility,
+    screenshots: Path,
+    width: int,
+    scheme: str,
+) -> None:
+    app = make_shop()
+    ids = [run(app, "flaky") for _ in range(3)]
+    url = f"{serve(app)}/jobs/flaky"
+    page = open_page(url, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    assert page.is_disabled("[data-compares]")
+    for run_id in ids[:2]:
+        page.focus(f"#lf-select-{run_id}")
+        page.keyboard.press("Space")
+    assert page.is_disabled(f"#lf-select-{ids[2]}")
+    check_accessibility(page)
+    with page.expect_navigation():
+        page.click("[data-compares]")
+    assert {*page.locator(".lf-compare td.lf-number").all_inner_texts()} == {*map(str, ids[:2])}
+    check_accessibility(page)
+    page.screenshot(path=screenshots / f"comparison-{width}-{scheme}.png", full_page=True)
+    page.goto(f"{url}/matrix")
+    check_accessibility(page)
+    page.screenshot(path=screenshots / f"matrix-{width}-{scheme}.png")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
