@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from ..errors import InvalidRequest
 from ..runs.ids import parse_run_id
 from . import queries
-from .matrix import Cell, Row, build_cells, build_matrix
+from .matrix import Row, build_cells, build_matrix
 from .root_errors import EndedRun, read_root_errors
 from .summaries import Summary, summarize
+from .tasks import Cell
 
 if TYPE_CHECKING:
     from ..handle import JobHandle

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ..globals import current_state
 from ..reader import cached_reads_of
 from ..runs.outcome import has_ended, select_last_attempts
 from . import queries
+from .axis import Axis
 from .filters import KIND_NAMES
 from .state import console_state
-from .summaries import StateLabel, Summary, summarize
-from .tasks import build_attempt
+from .summaries import Summary, summarize
+from .tasks import Cell, build_attempt
 
 if TYPE_CHECKING:
     from ..handle import JobHandle
@@ -21,23 +22,6 @@ if TYPE_CHECKING:
 
 #: Runs in a matrix.
 MAX_RUNS = 25
-
-
-class Cell(NamedTuple):
-    """The last attempt of a task in one run. Times are in milliseconds since the epoch.
-
-    :param run_id: of the attempt.
-    :param number: of the attempt, counted from 1.
-    :param length: milliseconds that it took, or has taken so far.
-    """
-
-    key: str
-    run_id: int | None
-    number: int
-    state: StateLabel
-    started: int | None
-    ended: int | None
-    length: float | None
 
 
 @dataclass(frozen=True)
@@ -75,8 +59,9 @@ def build_cells(run: Run, now: float) -> list[Cell]:
 
     :param now: milliseconds since the epoch.
     """
+    axis = Axis(0, 1)  # a cell has no place on one
     attempts = (
-        build_attempt(task, now, 0, 1, is_last=True) for task in select_last_attempts(run.tasks)
+        build_attempt(task, now, axis, is_last=True) for task in select_last_attempts(run.tasks)
     )
     cells = [
         Cell(each.key, each.run_id, each.number, each.state, each.started, each.ended, each.length)

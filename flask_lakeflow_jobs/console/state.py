@@ -11,7 +11,7 @@ from ..memo import Memo
 from .task_markup import MAX_KEPT_TASKS, AttemptId, KeptTask
 
 if TYPE_CHECKING:
-    from .matrix import Cell
+    from .tasks import Cell
 
 #: ``(page, values) -> address`` of the host's own page, or ``None`` for that of the console.
 PageUrl = Callable[[str, Mapping[str, Any]], str | None]

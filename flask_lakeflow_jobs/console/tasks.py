@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..runs.ids import normalize_page_url
 from ..runs.outcome import SUCCESSES, Outcome, has_ended, outcome_of, parse_state
@@ -69,6 +69,23 @@ class Attempt:
     @property
     def anchor(self) -> str:
         return anchor(self.key, self.number)
+
+
+class Cell(NamedTuple):
+    """The last attempt of a task in one run. Times are in milliseconds since the epoch.
+
+    :param run_id: of the attempt.
+    :param number: of the attempt, counted from 1.
+    :param length: milliseconds that it took, or has taken so far.
+    """
+
+    key: str
+    run_id: int | None
+    number: int
+    state: StateLabel
+    started: int | None
+    ended: int | None
+    length: float | None
 
 
 def anchor(key: str, number: int) -> str:
