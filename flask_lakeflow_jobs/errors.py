@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from werkzeug import exceptions
@@ -26,6 +27,12 @@ def quote(value: object) -> str:
         return f"{value!r:.{MAX_QUOTE_CHARS}}"
     except ValueError:  # Python does not print integers with thousands of digits
         return "a number that long"
+
+
+def suggest(name: str, options: Iterable[str]) -> str:
+    """Return a question that suggests the option that is spelled most alike; empty without one."""
+    close = get_close_matches(name, sorted(options), 1)
+    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 class LakeflowJobsError(exceptions.HTTPException):
@@ -116,8 +123,9 @@ class UnknownJob(LakeflowJobsError, exceptions.NotFound, KeyError):
     title = "Unknown job"
 
     def __init__(self, key: str, keys: Iterable[str]) -> None:
-        names = ", ".join(repr(name) for name in sorted(keys)) or "none"
-        super().__init__(f"This app has no job {key!r}. Its jobs: {names}.")
+        known = sorted(keys)
+        names = ", ".join(map(repr, known)) or "none"
+        super().__init__(f"This app has no job {key!r}.{suggest(key, known)} Its jobs: {names}.")
         self.key = key
 
 

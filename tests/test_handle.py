@@ -79,7 +79,7 @@ class TestWatching:
         assert triggered.url == first.run.run_page_url
 
     def test_run_now_with_unknown_task_names_those_of_the_job(self) -> None:
-        with pytest.raises(InvalidParameters, match="has no task 'onyl'\\. Its tasks: only"):
+        with pytest.raises(InvalidParameters, match="'onyl'\\. Did you mean 'only'\\? Its tasks"):
             current_jobs["never"].run_now(only="onyl")
 
     def test_run_now_with_unknown_task_of_an_unreadable_job_stays_a_400(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 import click
+
+from ..errors import suggest
 
 
 def parse_fields(text: str) -> list[str]:
@@ -41,9 +42,8 @@ def select_fields(
 
 
 def _describe_unknown(name: str, known: Collection[str]) -> str:
-    close = get_close_matches(name, known, 1)
-    advice = f" Did you mean {close[0]!r}?" if close else ""
-    return f"There is no field {name!r}.{advice} The fields: {', '.join(sorted(known))}."
+    names = ", ".join(sorted(known))
+    return f"There is no field {name!r}.{suggest(name, known)} The fields: {names}."
 
 
 def _find(document: Any, name: str) -> Any:

@@ -8,18 +8,18 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, Protocol, TypeAlias, TypedDict
+from typing import Any, Literal, TypeAlias, TypedDict
 
 from marshmallow import Schema
-from marshmallow.fields import Field
 
-from ..errors import ConfigurationError, quote
+from ..errors import ConfigurationError, quote, suggest
 from ..runs.ids import parse_id
 from ..runs.params import TASK_TYPES
 from ..runs.params_schema import build_params_schema
 from ..runs.redaction import SecretOverrides, secret_overrides
 from .keys import JOBS, WAIT_TIMEOUT
 from .notify import NO_RULE, NotifyRule, NotifySetting, parse_notify
+from .params import Params, build_schema
 from .readers import SettingsReader, parse_number
 
 _log = logging.getLogger("flask_lakeflow_jobs")
@@ -42,21 +42,6 @@ NO_JOBS_MESSAGE = (
 
 #: ``(user, action, job key) -> whether the action is allowed``
 Policy: TypeAlias = Callable[[Any, str, str], bool]
-
-
-class ParamsModel(Protocol):
-    """A pydantic model, as far as type checkers must know it where pydantic is not installed."""
-
-    @classmethod
-    def model_validate(cls, obj: Any) -> Any: ...
-
-    @classmethod
-    def model_json_schema(cls) -> dict[str, Any]: ...
-
-
-#: A schema, a mapping of fields or a pydantic model. The values are typed as objects because type
-#: checkers infer ``dict[str, object]`` for fields of several classes.
-Params: TypeAlias = "Schema | type[Schema] | Mapping[str, object] | type[ParamsModel]"
 
 
 @dataclass(frozen=True)
@@ -332,6 +317,7 @@ def _read_settings(where: str, value: Any) -> Mapping[str, Any]:
     if unknown:
         raise ConfigurationError(
             f"{where} has no setting {', '.join(map(repr, unknown))}."
+            f"{suggest(unknown[0], defaults)}"
             f" The settings of a job are {', '.join(sorted(defaults))}."
         )
     return value
@@ -356,40 +342,9 @@ def _build_config(where: str, settings: Mapping[str, Any], default: JobConfig) -
     return dataclasses.replace(
         config,
         notify=parse_notify(f"{where}.notify", config.notify, parse_notify("", default.notify)),
-        params=_build_schema(f"{where}.params", config.params),
+        params=build_schema(f"{where}.params", config.params),
         wait_timeout=parse_number(f"{where}.wait_timeout", config.wait_timeout, above=0.0),
     )
-
-
-def _build_schema(where: str, params: Params | None) -> Schema | None:
-    if params is None or isinstance(params, Schema):
-        return params
-    if isinstance(params, type) and issubclass(params, Schema):
-        return params()
-    if isinstance(params, Mapping):
-        schema_fields: Mapping[Any, Any] = params
-        for name, field in schema_fields.items():
-            if not (isinstance(name, str) and isinstance(field, Field)):
-                raise ConfigurationError(
-                    f"{where}[{name!r}] must be a marshmallow field under a name, such as"
-                    f" {{'day': fields.Date()}}, not {field!r}."
-                )
-        return Schema.from_dict(dict(schema_fields))()
-    model: Any = params
-    if isinstance(model, type) and hasattr(model, "model_validate"):
-        return _build_model_schema(where, model)
-    raise ConfigurationError(
-        f"{where} must be a marshmallow Schema, a dict of fields, or a pydantic model."
-    )
-
-
-def _build_model_schema(where: str, model: Any) -> Schema:
-    from ..runs.pydantic_schema import build_model_schema  # an extra, which the model comes from
-
-    try:
-        return build_model_schema(model)
-    except TypeError as error:
-        raise ConfigurationError(f"{where} must be a pydantic model: {error}.") from None
 
 
 def _build_job(key: str, config: JobConfig, job_id: int) -> Job:

@@ -21,7 +21,7 @@ from marshmallow import Schema, ValidationError
 from marshmallow import missing as absent
 from marshmallow.utils import get_value
 
-from ..errors import ConfigurationError, InvalidParameters, quote
+from ..errors import ConfigurationError, InvalidParameters, quote, suggest
 
 #: Fields of run-now that carry parameters, and their JSON types.
 RUN_NOW_FIELDS: Mapping[str, type] = {
@@ -191,8 +191,8 @@ def validate_task_keys(only: Sequence[str], tasks: Sequence[str], job: str) -> N
     unknown = [key for key in only if key.strip("+") not in tasks]
     if unknown:
         raise InvalidParameters(
-            f"The job {job!r} has no task {', '.join(map(repr, unknown))}. Its tasks:"
-            f" {', '.join(tasks) or 'none'}.",
+            f"The job {job!r} has no task {', '.join(map(repr, unknown))}."
+            f"{suggest(unknown[0].strip('+'), tasks)} Its tasks: {', '.join(tasks) or 'none'}.",
             {"only": [f"Has no task {key!r}." for key in unknown]},
         )
 

@@ -33,7 +33,7 @@ def test_logs_of_an_unknown_task_are_a_usage_error(flask_jobs: RunFlask) -> None
     run_id = start_run(flask_jobs, "words")
     result = flask_jobs("logs", "words", run_id, "--task", "sya")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "has no task 'sya'. Its tasks: say." in result.stderr
+    assert "has no task 'sya'. Did you mean 'say'? Its tasks: say." in result.stderr
 
 
 def test_followed_logs_print_each_task_once_and_exit_as_the_run(flask_jobs: RunFlask) -> None:

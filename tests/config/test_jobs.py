@@ -385,3 +385,9 @@ def test_resolve_jobs_pydantic_model_is_a_schema() -> None:
 @pytest.mark.parametrize("params", [RootModel[int], int, "day"])
 def test_resolve_jobs_other_params_name_what_is_accepted(params: Any) -> None:
     assert "pydantic model" in refused({"etl": JobConfig(11, params=params)})
+
+
+def test_resolve_jobs_unknown_setting_suggests_a_known_one() -> None:
+    assert "no setting 'taks_type'. Did you mean 'task_type'?" in refused(
+        {"etl": cast("JobMapping", {"taks_type": "job"})}
+    )

@@ -430,8 +430,12 @@ def test_validate_task_keys_accepts_keys_of_the_job(name: str) -> None:
 @pytest.mark.parametrize(
     ("only", "tasks", "expected"),
     [
-        (["rad", "+load"], ["read", "load"], "no task 'rad'. Its tasks: read, load."),
-        (["re+ad"], ["read"], "no task 're+ad'. Its tasks: read."),
+        (
+            ["rad", "+load"],
+            ["read", "load"],
+            "no task 'rad'. Did you mean 'read'? Its tasks: read, load.",
+        ),
+        (["re+ad"], ["read"], "no task 're+ad'. Did you mean 'read'? Its tasks: read."),
         (["read", "load"], [], "no task 'read', 'load'. Its tasks: none."),
     ],
 )
