@@ -1,0 +1,154 @@
+"""The page of a run of many tasks in Chromium."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from flask_lakeflow_jobs.local import Workspace, load_bundle
+from tests.browser.conftest import CheckAccessibility, OpenPage
+from tests.conftest import Serve
+from tests.console.support import run, shop_app, start
+from tests.local.support import write_bundle
+
+TASKS = 60
+
+#: Bytes of all updates of the page of a run. A whole page has as much.
+MAX_UPDATE_BYTES = 100_000
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """An app whose job has sixty tasks, ten of which run together; one fails."""
+    tasks = [
+        {
+            "task_key": f"task_{at:02}",
+            "notebook_task": {"notebook_path": "note.py"},
+            "depends_on": [{"task_key": f"task_{at - 10:02}"}] if at >= 10 else [],
+        }
+        for at in range(TASKS)
+    ]
+    simulation = '{"seconds": 0.3, "tasks": {"task_07": {"result": "FAILED", "seconds": 0.1}}}'
+    big = {"name": "big", "tags": {"local_simulation": simulation}, "tasks": tasks}
+    folder = tmp_path_factory.mktemp("large")
+    bundle = write_bundle(folder, {"big": big}, {"note.py": "# Databricks notebook source\n"})
+    with Workspace(bundle, folder / "workspace") as workspace:
+        job_id = load_bundle(bundle).jobs["big"].job_id
+        yield shop_app(workspace, folder / "instance", jobs={"big": {"job_id": job_id}})
+
+
+@pytest.fixture(scope="module")
+def ended(app: Flask) -> str:
+    """The path of a run that has ended."""
+    return f"/jobs/big/runs/{run(app, 'big')}"
+
+
+def test_updates_send_what_has_changed_and_end_as_a_new_page(
+    app: Flask, serve: Serve, open_page: OpenPage
+) -> None:
+    page = open_page()
+    updates: list[tuple[str, int]] = []
+    page.on(
+        "response",
+        lambda each: (
+            updates.append((each.headers["content-encoding"], int(each.headers["content-length"])))
+            if each.url.endswith("/live") and int(each.headers["content-length"]) > 2_000
+            else None
+        ),
+    )
+    page.goto(f"{serve(app)}/jobs/big/runs/{start(app, 'big')}")
+    page.locator(".lf-find").fill("task_4")
+    page.locator("[data-part=meta][data-over=yes]").wait_for(state="attached", timeout=30_000)
+    assert page.locator(".lf-attempt:not([hidden])").count() == 10  # the search survived
+    assert {encoding for encoding, _ in updates} == {"gzip"}
+    assert sum(size for _, size in updates) < MAX_UPDATE_BYTES
+    shown = """() => [...document.querySelectorAll("[data-list]")].map(({ dataset, children }) =>
+      [dataset.list, ...[...children].map(({ dataset: { part, kind } }) => [part, kind])])"""
+    live = page.evaluate(shown)
+    page.goto(page.url.split("?")[0])
+    assert page.evaluate(shown) == live
+
+
+def test_state_chips_and_search_filter_the_tasks(
+    app: Flask, serve: Serve, open_page: OpenPage, ended: str
+) -> None:
+    page = open_page(serve(app) + ended)
+    rows = page.locator(".lf-attempt").locator("visible=true")
+    assert rows.count() == 1  # the one that failed; the others are in closed groups
+    page.locator(".lf-chip", has_text="succeeded").click()
+    assert "state=good" in page.url
+    assert rows.count() == 54
+    page.keyboard.press("/")
+    page.keyboard.type("task_1")
+    assert rows.count() == 9
+    page.reload()
+    assert rows.count() == 9
+    page.locator(".lf-find").fill("nothing")
+    assert page.get_by_text("No task matches.").is_visible()
+    page.locator(".lf-chip", has_text="60 tasks").click()
+    page.locator(".lf-find").fill("")
+    assert rows.count() == 1
+
+
+def test_address_of_a_task_opens_its_row(
+    app: Flask, serve: Serve, open_page: OpenPage, ended: str
+) -> None:
+    page = open_page(f"{serve(app)}{ended}?state=bad#task-task_33")
+    row = page.locator("[data-task=task_33]")
+    assert row.evaluate("each => each.open && each.checkVisibility()")
+    page.locator("[data-part=node-task_07] a").click()
+    assert page.url.endswith("#task-task_07")
+    assert page.locator("[data-task=task_07]").evaluate("each => each.open")
+    page.go_back()
+    assert page.url.endswith("#task-task_33")
+
+
+def test_graph_zooms_and_fits_by_keyboard(
+    app: Flask, serve: Serve, open_page: OpenPage, ended: str
+) -> None:
+    page = open_page(serve(app) + ended, viewport={"width": 600, "height": 800})
+    graph, svg = page.locator(".lf-graph"), page.locator(".lf-graph > svg")
+    full = svg.bounding_box()
+    assert full
+    assert page.locator(".lf-minimap").is_visible()
+    for key, factor in (("+", 1.25), ("-", 1.0), ("0", 0.0), ("1", 1.0)):
+        page.keyboard.press(key)
+        shown = svg.bounding_box()
+        assert shown
+        if factor:
+            assert shown["width"] == pytest.approx(factor * full["width"], abs=2)
+        else:
+            assert graph.evaluate("each => each.scrollWidth <= each.clientWidth")
+
+
+def test_filters_work_without_scripts(
+    app: Flask, serve: Serve, open_page: OpenPage, ended: str
+) -> None:
+    page = open_page(serve(app) + ended, java_script_enabled=False)
+    page.locator(".lf-chip", has_text="failed").click()
+    assert page.locator(".lf-group:visible").count() == 1
+    page.goto(f"{page.url.split('?')[0]}?find=task_1")
+    assert page.locator(".lf-attempt").count() == 10
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_page_of_many_tasks_is_accessible(
+    app: Flask,
+    serve: Serve,
+    open_page: OpenPage,
+    ended: str,
+    check_accessibility: CheckAccessibility,
+    screenshots: Path,
+    width: int,
+    scheme: str,
+) -> None:
+    url = f"{serve(app)}{ended}"
+    page = open_page(url, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page.locator("summary[data-part=group-good]").click()
+    check_accessibility(page)
+    page.screenshot(path=screenshots / f"large-{width}-{scheme}.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
