@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import linecache
 import os
 import sys
 from _ast import PyCF_ALLOW_TOP_LEVEL_AWAIT
@@ -50,14 +51,16 @@ class Cell:
     """A cell of a notebook.
 
     :param line: of the file, from 0, at which the text begins.
+    :param number: in an ``.ipynb``, from 1, cells of text included; 0 in a source notebook.
     """
 
-    __slots__ = ("language", "line", "text")
+    __slots__ = ("language", "line", "number", "text")
 
-    def __init__(self, text: str, line: int, language: str) -> None:
+    def __init__(self, text: str, line: int, language: str, number: int = 0) -> None:
         self.text = text
         self.line = line
         self.language = language
+        self.number = number
 
 
 def run_notebook(payload: dict[str, Any], dbutils: DBUtils) -> None:
@@ -141,11 +144,11 @@ def _read_ipynb(text: str) -> list[Cell]:
     databricks = metadata.get("application/vnd.databricks.v1+notebook", {})
     language = databricks.get("language") or "python"
     cells = []
-    for cell in notebook["cells"]:
+    for number, cell in enumerate(notebook["cells"], start=1):
         if cell["cell_type"] == "code":
             source = cell["source"]
             text = source if isinstance(source, str) else "".join(source)
-            cells.append(_apply_language_magic(Cell(text, 0, language)))
+            cells.append(_apply_language_magic(Cell(text, 0, language, number)))
     return cells
 
 
@@ -158,7 +161,7 @@ def _apply_language_magic(cell: Cell) -> Cell:
         return cell
     if name not in _LANGUAGE_MAGICS:
         raise NotImplementedError(f"A {magic} cell cannot run in the local workspace.")
-    return Cell(above + argument + rest, cell.line, name)
+    return Cell(above + argument + rest, cell.line, name, cell.number)
 
 
 def _split_at_first_line(text: str) -> tuple[str, str, str]:
@@ -198,6 +201,8 @@ def _run_cell(cell: Cell, path: str, names: dict[str, Any]) -> None:
 def _run_python(cell: Cell, path: str, names: dict[str, Any]) -> None:
     # Blank lines before the code make a traceback name the lines of the file.
     text = "\n" * cell.line + cell.text
+    if cell.number:
+        path = _name_cell(cell, path)
     flags = names.get(_FLAGS, PyCF_ALLOW_TOP_LEVEL_AWAIT)
     try:
         code = compile(text, path, "exec", flags, dont_inherit=True)
@@ -214,6 +219,13 @@ def _run_python(cell: Cell, path: str, names: dict[str, Any]) -> None:
         _run_coroutine(code, names)
     else:
         exec(code, names)  # noqa: S102 (running it is the purpose)
+
+
+def _name_cell(cell: Cell, path: str) -> str:
+    """Return a name of a cell in traces, which then show the lines of its code."""
+    name = f"{path}, cell {cell.number}"
+    linecache.cache[name] = (len(cell.text), None, cell.text.splitlines(keepends=True), name)
+    return name
 
 
 def _future_flags(code: types.CodeType) -> int:

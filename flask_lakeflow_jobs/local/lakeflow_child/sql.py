@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
+import duckdb
+
 from .catalogs import connect, prepare_create, quote_name, rename_main_catalog, use
+from .sql_advice import UnsupportedStatement
 from .statements import TOKENS, ResultTable, remove_comments, split_statements
 
 TYPE_CHECKING = False
@@ -84,11 +87,18 @@ def _remove_storage_clauses(statement: str) -> str:
 
 
 def _execute(database: Any, statement: str, parameters: dict[str, str]) -> Any:
-    (extracted,) = database.extract_statements(statement)
-    names = extracted.named_parameters
-    if missing := names - parameters.keys():
-        raise ValueError(f"The parameter {', '.join(sorted(missing))} has no value.")
-    return database.execute(extracted, {name: parameters[name] for name in names})
+    try:
+        (extracted,) = database.extract_statements(statement)
+        names = extracted.named_parameters
+        if missing := names - parameters.keys():
+            raise ValueError(f"The parameter {', '.join(sorted(missing))} has no value.")
+        return database.execute(extracted, {name: parameters[name] for name in names})
+    except (duckdb.ParserException, duckdb.NotImplementedException) as error:
+        raise UnsupportedStatement(statement, error) from error
+    except duckdb.CatalogException as error:
+        if "Function with name" in str(error):
+            raise UnsupportedStatement(statement, error) from error
+        raise
 
 
 def _resolve_identifiers(database: Any, statement: str, parameters: dict[str, str]) -> str:

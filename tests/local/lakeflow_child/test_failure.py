@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from flask_lakeflow_jobs.local.lakeflow_child.failure import describe_error
 from tests.local.conftest import Serve
 from tests.local.lakeflow_child.support import notebook_client, output_of
+from tests.local.support import notebook_task
 
 
 def test_describe_error_prints_the_trace(capsys: pytest.CaptureFixture[str]) -> None:
@@ -42,6 +44,26 @@ def test_trace_has_the_lines_of_the_file_and_no_own_frames(serve: Serve) -> None
     assert 'notebook.py", line 8, in <module>\n    f()' in output.error_trace
     assert 'notebook.py", line 6, in f\n    return 1 / 0' in output.error_trace
     assert "lakeflow_child" not in output.error_trace
+
+
+def test_trace_of_ipynb_names_cells_and_their_lines(serve: Serve) -> None:
+    cells = [
+        {"cell_type": "markdown", "source": "# Title"},
+        {"cell_type": "code", "source": ["def f():\n", "    return 1 / 0\n"]},
+        {"cell_type": "code", "source": "%pip install nothing\n\nf()"},
+    ]
+    job = {"tasks": [notebook_task("main", "notebook.ipynb")]}
+    client = serve({"etl": job}, {"notebook.ipynb": json.dumps({"cells": cells}, indent=1)})
+    trace = output_of(client).error_trace or ""
+    assert 'notebook.ipynb, cell 3", line 3, in <module>\n    f()' in trace
+    assert 'notebook.ipynb, cell 2", line 2, in f\n    return 1 / 0' in trace
+
+
+def test_syntax_error_in_ipynb_names_the_cell(serve: Serve) -> None:
+    cells = [{"cell_type": "code", "source": "x = 1\ndef f(:"}]
+    job = {"tasks": [notebook_task("main", "notebook.ipynb")]}
+    output = output_of(serve({"etl": job}, {"notebook.ipynb": json.dumps({"cells": cells})}))
+    assert 'notebook.ipynb, cell 1", line 2\n    def f(:' in (output.error_trace or "")
 
 
 def test_trace_has_the_cause(serve: Serve) -> None:

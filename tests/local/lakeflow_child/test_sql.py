@@ -17,6 +17,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.catalogs import (
     rename_main_catalog,
 )
 from flask_lakeflow_jobs.local.lakeflow_child.sql import run_sql, run_statements, to_duckdb
+from flask_lakeflow_jobs.local.lakeflow_child.sql_advice import UnsupportedStatement
 
 
 @pytest.fixture(autouse=True)
@@ -116,6 +117,42 @@ def test_storage_clauses_are_ignored(clauses: str) -> None:
     rows(f"CREATE TABLE days (day STRING) {clauses}")
     rows("CREATE MATERIALIZED VIEW later AS SELECT 'USING DELTA' AS day FROM days")
     assert rows("SELECT * FROM days; SELECT 'COMMENT ''x'''") == [("COMMENT 'x'",)]
+
+
+@pytest.mark.parametrize(
+    ("statement", "advice"),
+    [
+        ("CREATE OR REFRESH STREAMING TABLE t AS SELECT 1", "DuckDB has no streaming tables."),
+        ("CREATE VIEW v WITH METRICS LANGUAGE YAML AS $$x$$", "DuckDB has no metric views."),
+        ("OPTIMIZE t ZORDER BY (a)", "DuckDB keeps its tables itself. Remove this statement"),
+        ("GRANT SELECT ON TABLE t TO `x`", "DuckDB has no permissions. Remove this statement"),
+        ("SELECT * FROM t LATERAL VIEW explode(a) x AS y", "DuckDB has no LATERAL VIEW."),
+        ("CREATE VOLUME a.b.c", "DuckDB has schemas and tables only. Remove this statement"),
+        ("SELECT * FROM read_files('x')", "DuckDB has no read_files. Use read_csv, read_json or"),
+        ("SELEC 1", "DuckDB does not know this SQL. Write it as DuckDB has it, or run it with"),
+    ],
+)
+def test_unsupported_statement_is_shown_with_advice(statement: str, advice: str) -> None:
+    with pytest.raises(UnsupportedStatement) as error:
+        run_statements(f"SELECT 1;\n{statement}", {})
+    message = str(error.value)
+    assert message.startswith(advice)
+    shown = to_duckdb(statement)
+    assert f" The statement: {shown} (" in message
+
+
+def test_unknown_table_is_told_by_duckdb() -> None:
+    from duckdb import CatalogException
+
+    with pytest.raises(CatalogException, match="Table with name nowhere does not exist"):
+        run_statements("SELECT * FROM nowhere", {})
+
+
+def test_unsupported_statement_is_one_short_line() -> None:
+    error = UnsupportedStatement("SELEC\n" + "a, " * 500, ValueError("x!\n  ^"))
+    assert "\n" not in str(error)
+    assert str(error).endswith("a, … (x)")
+    assert len(str(error)) < 500
 
 
 def test_missing_parameter_is_an_error() -> None:
