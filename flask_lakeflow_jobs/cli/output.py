@@ -58,8 +58,8 @@ def print_output(text: str) -> None:
     if width is None:
         _print(clean(text), to_stderr=False)
     else:
-        shown = format_json(text, width) or text
-        _print(remove_escapes(shown, KEEP_COLORS), to_stderr=False)
+        formatted = format_json(text, width) or text
+        _print(remove_escapes(formatted, KEEP_COLORS), to_stderr=False)
 
 
 def choose_fields(

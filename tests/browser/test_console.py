@@ -127,7 +127,7 @@ def test_run_page_update_keeps_open_rows_and_focus(
     assert page.get_attribute("[id$=-wait-1]", "open") is not None
     assert page.get_attribute("[id$=-before-1]", "open") is not None
     assert page.evaluate("document.activeElement.id").endswith("-wait-1-row")
-    page.wait_for_selector("[id$=-wait-1] pre:text('waiting')")
+    page.wait_for_selector("[id$=-wait-1] .lf-log-line:has-text('waiting')")
 
 
 def test_run_page_reconnects_after_a_cut_stream(
@@ -310,7 +310,7 @@ def test_run_page_graph_node_opens_its_output(app: Flask, site: str, open_page: 
     page = open_page(f"{site}/jobs/nightly/runs/{run(app, 'nightly', {'day': '2026-11-20'})}")
     page.focus("[data-part=node-orders] a")
     page.keyboard.press("Enter")
-    page.wait_for_selector("[id$=-orders-1][open] pre:text('12,031 rows')")
+    page.wait_for_selector("[id$=-orders-1][open] .lf-log-line:has-text('12,031 rows')")
     assert page.evaluate("document.activeElement.id").endswith("-orders-1-row")
 
 
@@ -355,7 +355,7 @@ def test_history_and_task_pages_are_live(
     assert history.evaluate("document.activeElement.id") == f"lf-run-{run_id}"
     assert history.input_value("[name=who]") == "ada"
     page.wait_for_selector(".lf-head .lf-state:has-text('succeeded')")
-    page.wait_for_selector(".lf-texts pre:text('waiting')")
+    page.wait_for_selector(".lf-log-line:has-text('waiting')")
 
 
 def test_console_works_without_javascript(
@@ -604,7 +604,7 @@ def test_all_pages_are_accessible(
     check("run")
     wait_for_end(page)
     page.click("[id$=-orders-1] summary")
-    page.wait_for_selector("[id$=-orders-1] pre")
+    page.wait_for_selector("[id$=-orders-1] .lf-log")
     check("run-ended")
     page.goto(f"{url}/broken/runs/{run(app, 'broken')}")
     page.click("text='Trace'")

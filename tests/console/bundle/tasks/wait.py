@@ -6,5 +6,8 @@ import time
 
 gate = pathlib.Path(sys.argv[1])
 print("waiting")
+for number in range(2, 42):
+    print(f"line {number}")
 while not gate.exists():
     time.sleep(0.01)
+print("over")
