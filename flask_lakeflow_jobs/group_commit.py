@@ -1,7 +1,7 @@
 """Group commit: one transaction for the writes of several threads.
 
-A thread that adds a write while nobody writes becomes the leader, and writes at once. Meanwhile,
-others add theirs. Then one of them becomes the leader, and writes all of them.
+A thread that adds a write while no other thread writes becomes the leader, and writes at once.
+Meanwhile, others add theirs. Then one of them becomes the leader, and writes all of them.
 """
 
 from __future__ import annotations

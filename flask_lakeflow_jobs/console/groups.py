@@ -32,7 +32,7 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class TaskFilter:
-    """What a reader has asked to see.
+    """The tasks that a reader has asked to see.
 
     :param kind: of the states; empty: all.
     :param text: that the keys of the tasks contain.
