@@ -616,6 +616,8 @@ def test_all_pages_are_accessible(
     wait_for_end(page)
     page.goto(f"{url}/flaky/runs/{run(app, 'flaky')}")
     check("failure")
+    click_link(page, "a:has-text('Repair')")
+    check()
     for _ in range(12):
         run_id = start(app, "hourly")
     page.goto(f"{url}/hourly/runs/{run_id}")
@@ -624,6 +626,8 @@ def test_all_pages_are_accessible(
     check("history")
     page.goto(url)
     check("jobs")
+    page.goto(f"{url}?view=table")
+    check()
     page.goto(f"{url}/nowhere")
     check()
     page.goto(f"{url}/hourly?who=nobody")
