@@ -177,7 +177,7 @@ def _connect(settings: AppSettings, instance: Path, cache: SharedCache, clock: C
         from .local import BundleError, WorkspaceError, ensure_workspace
 
         try:
-            return ensure_workspace(instance / "lakeflow", bundle)
+            return ensure_workspace(instance / "lakeflow", bundle, install=settings.local_install)
         except (BundleError, WorkspaceError) as error:
             raise UpstreamUnavailable(f"The local workspace cannot start: {error}") from error
 

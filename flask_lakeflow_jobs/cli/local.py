@@ -52,7 +52,7 @@ def local(action: str | None) -> None:
 def _start(bundle: Path) -> None:
     from ..local import ensure_workspace
 
-    address = ensure_workspace(_folder(), bundle)
+    address = ensure_workspace(_folder(), bundle, install=get_state().settings.local_install)
     variables = {"DATABRICKS_HOST": address.host, "DATABRICKS_TOKEN": address.token}
     variables |= {
         build_env_name(key): str(job.job_id) for key, job in get_state().settings.jobs.items()

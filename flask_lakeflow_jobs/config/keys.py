@@ -38,6 +38,11 @@ BUNDLE = Key(
     "Path of a `databricks.yml`, relative to the app's folder or the working directory. Without"
     " `DATABRICKS_HOST`, its jobs run on the local workspace.",
 )
+LOCAL_INSTALL = Key(
+    f"{PREFIX}_LOCAL_INSTALL",
+    False,
+    "Let the local workspace install the packages that tasks list, with `uv` or `pip`.",
+)
 POLL_INTERVAL = Key(
     f"{PREFIX}_POLL_INTERVAL", 5.0, "Maximum seconds between two polls of an active run."
 )
@@ -168,6 +173,7 @@ LAKEBASE = Key(
 KEYS = (
     JOBS,
     BUNDLE,
+    LOCAL_INSTALL,
     POLL_INTERVAL,
     TIMEOUT,
     READ_TIMEOUT,

@@ -33,6 +33,7 @@ class AppSettings:
     jobs: Mapping[str, Job]
     sdk: Mapping[str, str] = field(repr=False)
     bundle: Path | None
+    local_install: bool
     poll_interval: float
     read_timeout: float
     write_timeout: float
@@ -111,6 +112,7 @@ def load_settings(
         heartbeat=reader.read_seconds(keys.HEARTBEAT),
         push=reader.read_bool(keys.PUSH),
         warm_up=reader.read_bool(keys.WARM_UP),
+        local_install=reader.read_bool(keys.LOCAL_INSTALL),
         console=reader.read_bool(keys.CONSOLE),
         console_prefix=reader.read_path_prefix(keys.CONSOLE_PREFIX),
         read_only=reader.read_bool(keys.READ_ONLY),

@@ -31,7 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     folder = WorkspaceFolder(options.folder or Path(options.bundle).absolute().parent / ".lakeflow")
-    workspace = Workspace(options.bundle, folder.path, target=options.target, port=options.port)
+    workspace = Workspace(
+        options.bundle,
+        folder.path,
+        target=options.target,
+        port=options.port,
+        install=options.install,
+    )
     try:
         address = workspace.start()
     except (BundleError, WorkspaceError) as error:
@@ -84,6 +90,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="NAME=VALUE",
         help="set a variable of the bundle (repeatable)",
     )
+    parser.add_argument("--install", action="store_true", help="install the packages of tasks")
     parser.add_argument("--port", type=int, help="port to listen on (default: the last one)")
     parser.add_argument(
         "--idle-exit",

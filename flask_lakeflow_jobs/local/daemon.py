@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -23,26 +24,41 @@ _POLL_INTERVAL_SECONDS = 0.01
 _MAX_LOG_TAIL_CHARACTERS = 2000
 
 
-def ensure_workspace(folder: str | Path, bundle: str | Path, *, timeout: float = 30.0) -> Address:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The workspace that a process needs.
+
+    :param bundle: its root file.
+    :param install: whether it installs the packages of tasks.
+    """
+
+    bundle: Path
+    install: bool
+
+
+def ensure_workspace(
+    folder: str | Path, bundle: str | Path, *, install: bool = False, timeout: float = 30.0
+) -> Address:
     """Return the address of a folder's workspace; start the workspace if it does not run.
 
     Any number of processes may call this at once.
 
     :param folder: where the workspace keeps its runs.
     :param bundle: the ``databricks.yml`` to serve.
+    :param install: install the packages that tasks list.
     :param timeout: seconds to wait for a workspace that is starting.
     :raises WorkspaceError: it does not start, or serves another bundle, target or variables.
     """
     home = WorkspaceFolder(folder)
-    root_file = find_root_file(Path(bundle))
-    if (address := _find_running(home, root_file)) is not None:
+    wanted = _Wanted(find_root_file(Path(bundle)), install)
+    if (address := _find_running(home, wanted)) is not None:
         return address
     home.create()
     with home.start_lock(timeout):
         # Another process may have started it while this one waited for the lock.
-        if (address := _find_running(home, root_file)) is not None:
+        if (address := _find_running(home, wanted)) is not None:
             return address
-        return _start(home, root_file, timeout)
+        return _start(home, wanted, timeout)
 
 
 def stop_workspace(folder: str | Path) -> bool:
@@ -71,14 +87,19 @@ def stop_workspace(folder: str | Path) -> bool:
     return True
 
 
-def _find_running(home: WorkspaceFolder, bundle: Path) -> Address | None:
+def _find_running(home: WorkspaceFolder, wanted: _Wanted) -> Address | None:
     content = home.read_address()
     if content is None or not home.is_served():
         return None
-    if content["bundle"] != str(bundle):
+    if content["bundle"] != str(wanted.bundle):
         raise WorkspaceError(
-            f"The workspace in {home.path} serves {content['bundle']}, not {bundle}. "
+            f"The workspace in {home.path} serves {content['bundle']}, not {wanted.bundle}. "
             "Stop it first, or use another folder."
+        )
+    if content.get("install", wanted.install) != wanted.install:
+        raise WorkspaceError(
+            f"The workspace in {home.path} was started with another LAKEFLOW_JOBS_LOCAL_INSTALL. "
+            "Stop it first: flask jobs local --stop."
         )
     _check_target_and_variables(home, content)
     return Address(content["host"], content["token"], content["pid"])
@@ -100,26 +121,26 @@ def _check_target_and_variables(home: WorkspaceFolder, content: Mapping[str, Any
         )
 
 
-def _start(home: WorkspaceFolder, bundle: Path, timeout: float) -> Address:
+def _start(home: WorkspaceFolder, wanted: _Wanted, timeout: float) -> Address:
     deadline = time.monotonic() + timeout
     # A process that serves the folder without an address is starting or stopping.
     _wait_for(
-        lambda: not home.is_served() or _find_running(home, bundle) is not None,
+        lambda: not home.is_served() or _find_running(home, wanted) is not None,
         timeout,
     )
-    if (address := _find_running(home, bundle)) is not None:
+    if (address := _find_running(home, wanted)) is not None:
         return address
     _check_installed()
     home.remove_address()
-    process = _launch(home, bundle)
+    process = _launch(home, wanted)
     _wait_for(
         lambda: (
-            _find_running(home, bundle) is not None
+            _find_running(home, wanted) is not None
             or (process.poll() is not None and not home.is_served())
         ),
         deadline - time.monotonic(),
     )
-    if (address := _find_running(home, bundle)) is not None:
+    if (address := _find_running(home, wanted)) is not None:
         # If it ends before this process does, somebody has to take its exit status.
         threading.Thread(target=process.wait, name="workspace exit", daemon=True).start()
         return address
@@ -142,11 +163,13 @@ def _check_installed() -> None:
         )
 
 
-def _launch(home: WorkspaceFolder, bundle: Path) -> subprocess.Popen[bytes]:
-    options = {"--bundle": bundle, "--folder": home.path, "--idle-exit": _IDLE_EXIT_SECONDS}
+def _launch(home: WorkspaceFolder, wanted: _Wanted) -> subprocess.Popen[bytes]:
+    options = {"--bundle": wanted.bundle, "--folder": home.path, "--idle-exit": _IDLE_EXIT_SECONDS}
     command = [sys.executable, "-m", "flask_lakeflow_jobs.local", "--quiet"]
     for option, value in options.items():
         command += [option, str(value)]
+    if wanted.install:
+        command.append("--install")
     with home.create_log() as log:
         return subprocess.Popen(
             command,

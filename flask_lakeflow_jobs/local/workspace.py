@@ -25,6 +25,8 @@ from .engine.catalogs import find_catalogs, find_catalogs_in_folder
 from .engine.engine import Engine
 from .engine.events import RunRequest
 from .engine.files import WorkspaceFiles
+from .engine.packages import Packages
+from .engine.services import TaskServices
 from .engine.spark import Spark
 from .engine.work import CannotRun, NestedRun
 from .environment import read_environment
@@ -45,6 +47,7 @@ class Workspace:
     :param clock: a :class:`ManualClock` lets a test control the time.
     :param target: the target of the bundle; ``None``: its default.
     :param port: a port that is used if it is free; ``None``: the last port of this folder.
+    :param install: install the packages that tasks list.
     """
 
     registry: Registry
@@ -60,12 +63,14 @@ class Workspace:
         clock: Clock | None = None,
         target: str | None = None,
         port: int | None = None,
+        install: bool = False,
     ) -> None:
         self._bundle_path = bundle
         self._folder = WorkspaceFolder(folder)
         self._clock = clock
         self._target = target
         self._port = port
+        self._installs = install
         self._resources = ExitStack()
 
     def start(self) -> Address:
@@ -111,8 +116,11 @@ class Workspace:
             files,
             clock,
             self._folder.tasks,
-            lambda: self._task_environment(host, token),
-            Spark(self._folder.path / "spark", self._find_catalogs, current_user_name()),
+            TaskServices(
+                lambda: self._task_environment(host, token),
+                Packages(self._folder.path / "packages", is_enabled=self._installs),
+                Spark(self._folder.path / "spark", self._find_catalogs, current_user_name()),
+            ),
             {"id": workspace_id, "url": host},
             self._nested_request,
         )
@@ -138,6 +146,7 @@ class Workspace:
                 "target": bundle.target,
                 "default_target": bundle.default_target,
                 "variables": hash_variables(),
+                "install": self._installs,
             }
         )
         return address

@@ -21,16 +21,20 @@ def find_local_libraries(settings: Settings, spec: Settings) -> Iterator[str]:
     :param settings: the settings of the job.
     :param spec: the settings of the task.
     """
-    for library in _mappings(spec.get("libraries")):
+    for library in mappings(spec.get("libraries")):
         if isinstance(wheel := library.get("whl"), str):
             yield wheel
-    environment = _find_named(settings, "environments", "environment_key", spec)
-    for dependency in (environment.get("spec") or {}).get("dependencies") or ():
+    for dependency in find_environment(settings, spec).get("dependencies") or ():
         if not isinstance(dependency, str):
             continue
         path = _EXTRAS.sub("", _EDITABLE.sub("", dependency))
         if path != dependency or path.endswith(".whl") or path.startswith("/"):
             yield path
+
+
+def find_environment(settings: Settings, spec: Settings) -> Mapping[str, Any]:
+    """Return the environment of a task without a cluster, or an empty mapping."""
+    return _find_named(settings, "environments", "environment_key", spec).get("spec") or {}
 
 
 def find_import_paths(library: Path) -> list[str]:
@@ -70,9 +74,10 @@ def _find_source_folders(project: Path) -> list[str]:
 def _find_named(settings: Settings, section: str, key: str, spec: Settings) -> Mapping[str, Any]:
     """Return the item of a job's section to which a task refers by its key, or an empty mapping."""
     item_key = spec.get(key)
-    items = (each for each in _mappings(settings.get(section)) if each.get(key) == item_key)
+    items = (each for each in mappings(settings.get(section)) if each.get(key) == item_key)
     return next(items, {}) if item_key else {}
 
 
-def _mappings(value: Any) -> list[dict[str, Any]]:
+def mappings(value: Any) -> list[dict[str, Any]]:
+    """Return the mappings in a list of the bundle, whatever else it contains."""
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

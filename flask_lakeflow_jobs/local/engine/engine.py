@@ -36,7 +36,7 @@ from .events import (
 from .files import WorkspaceFiles
 from .limits import RunLimits
 from .log_parts import LogPart, read_stored
-from .spark import Spark
+from .services import TaskServices
 from .task_runner import TaskRunner
 from .work import CannotRun, NestedRun
 
@@ -56,8 +56,7 @@ class Engine:
     out the effects. Effects cause further changes only by submitting events.
 
     :param folder: keeps the files of processes while they run.
-    :param environment: returns the environment of a process.
-    :param spark: serves the processes.
+    :param services: serve the processes.
     :param workspace: the values of ``{{workspace.…}}``.
     :param nested_request: builds the request for a run of another job, or raises
         :class:`CannotRun`.
@@ -69,8 +68,7 @@ class Engine:
         files: WorkspaceFiles,
         clock: Clock,
         folder: Path,
-        environment: Callable[[], Mapping[str, str]],
-        spark: Spark,
+        services: TaskServices,
         workspace: Mapping[str, Any],
         nested_request: Callable[[NestedRun], RunRequest],
     ) -> None:
@@ -82,8 +80,7 @@ class Engine:
             files,
             clock,
             folder,
-            environment,
-            spark,
+            services,
             _MAX_PROCESSES,
             workspace,
             create_nested=self._create_nested_run,

@@ -6,7 +6,7 @@ import importlib.util
 import json
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from ..model import NUMBER_OPERATORS, TEXT_OPERATORS, Settings, TaskRun, kind_of
 from ..simulation import SIMULATED_RESULTS
 from .compute import find_import_paths, find_local_libraries, read_environment
 from .files import FileMissing, WorkspaceFiles
+from .packages import Packages, list_requirements
 from .templating import format_value
 from .work import CannotRun, ConditionResult, ForEach, NestedRun, ProcessWork, SimulatedWork, Work
 
@@ -33,6 +34,7 @@ class TaskContext:
 
     settings: Settings
     files: WorkspaceFiles
+    packages: Packages
     job_parameters: Mapping[str, str]
     overriding: Mapping[str, Any]
     task_values: Mapping[str, Mapping[str, Any]]
@@ -65,18 +67,26 @@ class TaskContext:
             for library in find_local_libraries(self.settings, spec)
             for path in find_import_paths(self.files.to_local_path(library))
         ]
+        requirements = list_requirements(self.settings, spec)
+        files = tuple(str(self.files.to_local_path(file)) for file in requirements.files)
+        requirements = replace(requirements, files=files)
+        if (installed := self.packages.find_folder(requirements)) is not None:
+            libraries.append(str(installed))
         return ProcessWork(
             {
                 "kind": kind,
                 "folder": str(folder),
                 "root": str(self.files.root),
                 "libraries": list(dict.fromkeys(libraries)),
+                "requirements": requirements.to_list(),
+                "has_own_packages": installed is not None,
                 "environment": self.files.localize(read_environment(self.settings, spec)),
                 "mounts": self.files.mounts,
                 "task_values": self.task_values,
                 "run": self.run,
                 **fields,
-            }
+            },
+            requirements,
         )
 
 

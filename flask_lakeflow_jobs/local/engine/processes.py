@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from .log_parts import LogPart, position_of_stored, read_growing
+from .packages import InstallFailed
 from .redaction import SecretRedactor
 
 #: The part of a task's logs and of a notebook's result that the Jobs API returns.
@@ -133,6 +134,8 @@ class TaskProcess:
         try:
             if self._spawn():
                 self._on_start()
+        except InstallFailed as error:
+            failure = {"error": str(error)}
         except OSError as error:
             failure = {"error": f"The task's process could not be started: {error}."}
         process = self._process

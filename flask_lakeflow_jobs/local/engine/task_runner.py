@@ -25,7 +25,7 @@ from .files import WorkspaceFiles
 from .kinds import TaskContext, build_work, simulate
 from .log_parts import LogPart
 from .processes import MAX_OUTPUT_BYTES, Exit, ProcessPool, TaskProcess
-from .spark import Spark
+from .services import TaskServices
 from .templating import TaskReferences, UnknownReference, resolve
 from .work import CannotRun, ConditionResult, ForEach, NestedRun, ProcessWork, SimulatedWork
 
@@ -36,8 +36,7 @@ class TaskRunner:
     """Starts and stops the work of tasks.
 
     :param folder: keeps the files of processes while they run.
-    :param environment: returns the environment of a process.
-    :param spark: serves the processes.
+    :param services: serve the processes.
     :param max_processes: the number of processes that run at once; further ones are queued.
     :param workspace: the values of ``{{workspace.…}}``.
     :param create_nested: creates the run of another job, or raises :class:`CannotRun`.
@@ -49,8 +48,7 @@ class TaskRunner:
         files: WorkspaceFiles,
         clock: Clock,
         folder: Path,
-        environment: Callable[[], Mapping[str, str]],
-        spark: Spark,
+        services: TaskServices,
         max_processes: int,
         workspace: Mapping[str, Any],
         create_nested: Callable[[JobRun, NestedRun], JobRun],
@@ -59,8 +57,7 @@ class TaskRunner:
         self._files = files
         self._clock = clock
         self._folder = folder
-        self._environment = environment
-        self._spark = spark
+        self._services = services
         self._pool = ProcessPool(max_processes)
         self._workspace = workspace
         self._create_nested = create_nested
@@ -101,7 +98,7 @@ class TaskRunner:
     def close(self) -> None:
         """Kill all processes."""
         self._pool.close()
-        self._spark.close()
+        self._services.close()
 
     def _start(self, run: JobRun, task: TaskRun) -> None:
         ids = (run.run_id, task.run_id)
@@ -121,8 +118,8 @@ class TaskRunner:
                 nested = self._create_nested(run, work)
                 self._submit(RunSubmitted(nested, may_queue=True))
                 self._submit(TaskStarted(*ids, nested.run_id))
-            case ProcessWork(payload):
-                self._start_process(run, task, payload)
+            case ProcessWork() as work:
+                self._start_process(run, task, work)
 
     def _refuse(self, run: JobRun, task: TaskRun, message: str) -> None:
         self._submit(TaskEnded(run.run_id, task.run_id, states.INVALID_TASK.because(message)))
@@ -132,13 +129,13 @@ class TaskRunner:
         ended = TaskEnded(run.run_id, task.run_id, work.state, work.output, work.values)
         self._clock.call_at(self._clock.time() + work.seconds, partial(self._submit, ended))
 
-    def _start_process(self, run: JobRun, task: TaskRun, payload: Mapping[str, Any]) -> None:
-        environment = self._environment()
+    def _start_process(self, run: JobRun, task: TaskRun, work: ProcessWork) -> None:
+        environment = self._services.environment()
         process = TaskProcess(
-            payload,
+            work.payload,
             self._folder / str(task.run_id),
             environment,
-            prepare=partial(self._spark.acquire, payload, environment),
+            prepare=partial(self._services.prepare, work, environment),
             on_start=partial(self._submit, TaskStarted(run.run_id, task.run_id)),
             on_exit=partial(self._end_process, run.run_id, task.run_id),
         )
@@ -149,7 +146,7 @@ class TaskRunner:
     def _end_process(self, run_id: int, task_id: int, end: Exit) -> None:
         process = self._processes[task_id]
         self._pool.release(process)
-        self._spark.release(task_id)
+        self._services.release(task_id)
         self._submit(_build_task_ended(run_id, task_id, end, is_stopped=process.is_stopped))
         # Only now, since the output is read from the process until the event is committed.
         del self._processes[task_id]
@@ -159,6 +156,7 @@ class TaskRunner:
         return TaskContext(
             settings=run.settings,
             files=self._files,
+            packages=self._services.packages,
             job_parameters={
                 each["name"]: localize(resolve(each.get("value", each["default"]), references))
                 for each in run.parameters

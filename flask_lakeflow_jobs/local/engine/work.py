@@ -7,6 +7,7 @@ from typing import Any
 
 from ..model import Settings
 from ..states import State
+from .packages import Requirements
 
 
 class CannotRun(Exception):
@@ -18,9 +19,11 @@ class ProcessWork:
     """Work for a process of its own.
 
     :param payload: the input of the process; see ``lakeflow_child.main``.
+    :param requirements: the packages that it needs.
     """
 
     payload: dict[str, Any]
+    requirements: Requirements = field(default_factory=Requirements)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ import sys
 import traceback
 from contextlib import suppress
 
+from .missing_module import advise_on_module
 from .spark_advice import find_advice
 
-_PACKAGES_ADVICE = (
-    f"The local workspace installs no packages: tasks use those of {sys.prefix}. "
-    "Install missing ones there.\n"
-)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _PATHS_ADVICE = (
     "The local workspace translates paths of the workspace in task parameters and in dbutils.fs. "
     "Everywhere else, they are paths of this machine.\n"
@@ -21,8 +22,16 @@ _WORKSPACE_ROOTS = ("/Volumes", "/Workspace", "/dbfs")
 _OWN_FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 
-def describe_error(error: BaseException) -> dict[str, str]:
-    """Print the trace; return the ``error`` and ``error_trace`` of a run's output."""
+def describe_error(
+    error: BaseException, requirements: Sequence[str] = (), *, is_installed: bool = False
+) -> dict[str, str]:
+    """Print the trace; return the ``error`` and ``error_trace`` of a run's output.
+
+    Advice comes first, as lists show one line of an error.
+
+    :param requirements: the packages that the task lists.
+    :param is_installed: whether these packages are installed.
+    """
     visited: set[int] = set()
     pending: list[BaseException | None] = [error]
     while pending:
@@ -32,23 +41,19 @@ def describe_error(error: BaseException) -> dict[str, str]:
             _drop_own_frames(each)
             pending += [each.__cause__, each.__context__]
     trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    trace += _advice(error)
     last_line = traceback.format_exception_only(type(error), error)[-1].strip()
-    if advice := find_advice(error):  # first, as lists show one line of an error
+    advice = find_advice(error)
+    if advice is None and isinstance(error, ModuleNotFoundError) and error.name:
+        advice = advise_on_module(error.name, requirements, is_installed=is_installed)
+    if advice is not None:
         last_line = f"{advice} {last_line}"
         trace += f"{advice}\n"
+    elif isinstance(error, OSError) and str(error.filename).startswith(_WORKSPACE_ROOTS):
+        trace += _PATHS_ADVICE
     # The user's code may have closed stderr.
     with suppress(ValueError, OSError, AttributeError):
         sys.stderr.write(trace)
     return {"error": last_line, "error_trace": trace}
-
-
-def _advice(error: BaseException) -> str:
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        return _PACKAGES_ADVICE
-    if isinstance(error, OSError) and str(error.filename).startswith(_WORKSPACE_ROOTS):
-        return _PATHS_ADVICE
-    return ""
 
 
 def _drop_own_frames(error: BaseException) -> None:

@@ -56,7 +56,9 @@ def _run(payload: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
             return {}
         from .failure import describe_error
 
-        return describe_error(error)
+        return describe_error(
+            error, payload["requirements"], is_installed=payload["has_own_packages"]
+        )
 
 
 def _escape_surrogates(text: str) -> str:

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 from flask_lakeflow_jobs.local import states
 from flask_lakeflow_jobs.local.engine.decisions import Decision, decide
 from flask_lakeflow_jobs.local.engine.events import Effect, Event, RunSubmitted, TaskEnded
+from flask_lakeflow_jobs.local.engine.packages import Packages
+from flask_lakeflow_jobs.local.engine.services import TaskServices
+from flask_lakeflow_jobs.local.engine.spark import Spark
 from flask_lakeflow_jobs.local.model import JobRun, TaskRun
 from flask_lakeflow_jobs.local.states import State
 from tests.local.support import depends_on
 
 RUN, JOB, PARENT, NESTED = 1, 7, 8, 9
 NOW = 1000.0
+
+
+def task_services(folder: Path) -> TaskServices:
+    """Return services that are not used."""
+    packages = Packages(folder / "packages", is_enabled=False)
+    return TaskServices(dict, packages, Spark(folder / "spark", set, "me"))
 
 
 def task(key: str, *upstream: str, **more: Any) -> dict[str, Any]:

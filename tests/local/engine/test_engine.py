@@ -14,11 +14,11 @@ import pytest
 from flask_lakeflow_jobs.local import ManualClock, states
 from flask_lakeflow_jobs.local.engine.engine import Engine
 from flask_lakeflow_jobs.local.engine.events import CancelRequested, RunRequest, TaskEnded
-from flask_lakeflow_jobs.local.engine.spark import Spark
 from flask_lakeflow_jobs.local.engine.work import CannotRun, NestedRun
 from flask_lakeflow_jobs.local.errors import InvalidParameterValue
 from flask_lakeflow_jobs.local.store.sqlite import Store
 from flask_lakeflow_jobs.local.store.unit_of_work import UnitOfWork
+from tests.local.engine.support import task_services
 from tests.local.support import depends_on, simulated_job, simulated_task
 
 DAY = 24 * 60 * 60
@@ -37,8 +37,7 @@ class Workshop:
             nothing,
             clock,
             folder,
-            dict,
-            Spark(folder, set, "me"),
+            task_services(folder),
             {"id": 1},
             self._build_nested_request,
         )

@@ -11,6 +11,7 @@ import pytest
 from flask_lakeflow_jobs.local import load_bundle, states
 from flask_lakeflow_jobs.local.engine.files import WorkspaceFiles
 from flask_lakeflow_jobs.local.engine.kinds import TaskContext, build_work, simulate
+from flask_lakeflow_jobs.local.engine.packages import Packages
 from flask_lakeflow_jobs.local.engine.work import (
     CannotRun,
     ConditionResult,
@@ -34,6 +35,7 @@ def context(folder: Path, **fields: Any) -> TaskContext:
     return TaskContext(
         **{
             "settings": {},
+            "packages": Packages(folder / "packages", is_enabled=False),
             "files": WorkspaceFiles(lambda: bundle, folder / "volumes"),
             "job_parameters": {},
             "overriding": {},

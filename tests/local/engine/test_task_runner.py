@@ -19,11 +19,10 @@ from flask_lakeflow_jobs.local.engine.events import (
     TaskStarted,
 )
 from flask_lakeflow_jobs.local.engine.files import WorkspaceFiles
-from flask_lakeflow_jobs.local.engine.spark import Spark
 from flask_lakeflow_jobs.local.engine.task_runner import TaskRunner
 from flask_lakeflow_jobs.local.engine.work import CannotRun, NestedRun
 from flask_lakeflow_jobs.local.model import JobRun, TaskRun
-from tests.local.engine.support import RUN, job_run
+from tests.local.engine.support import RUN, job_run, task_services
 from tests.local.support import python_task, simulated_job, write_bundle
 from tests.support import wait_until
 
@@ -43,8 +42,7 @@ class Harness:
             WorkspaceFiles(lambda: bundle, folder / "volumes"),
             clock,
             folder / "tasks",
-            dict,
-            Spark(folder / "spark", set, "me"),
+            task_services(folder),
             max_processes,
             {"id": 1},
             self._create_nested,

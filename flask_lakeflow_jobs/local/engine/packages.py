@@ -1,0 +1,154 @@
+"""The packages that a task lists, installed into a folder for each set of them."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..model import Settings
+from .compute import find_environment, mappings
+
+_FILE = re.compile(r"^(?:-r|--requirement)[ =]?\s*(.+)$")
+_MAX_SECONDS = 15 * 60
+_LOG_LINES = 5  # of an installer, in an error
+
+
+class InstallFailed(RuntimeError):
+    """The packages of a task cannot be installed. The message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """The packages that a task lists.
+
+    :param packages: as in ``pip install``, such as ``cowsay==6.0``.
+    :param files: paths of requirements files.
+    """
+
+    packages: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+    def to_list(self) -> list[str]:
+        """Return the packages and the lines of the files, without comments and options."""
+        lines = [line.partition(" #")[0].strip() for file in self.files for line in _read(file)]
+        return [*self.packages, *(line for line in lines if line and line[0] not in "#-")]
+
+
+def list_requirements(settings: Settings, spec: Settings) -> Requirements:
+    """List the packages of a task's libraries and of its environment.
+
+    Local wheels and projects are not among them: they are imported from where they are.
+
+    :param settings: the settings of the job.
+    :param spec: the settings of the task.
+    """
+    packages, files = [], []
+    for library in mappings(spec.get("libraries")):
+        pypi = library.get("pypi")
+        if isinstance(pypi, Mapping) and isinstance(pypi.get("package"), str):
+            packages.append(pypi["package"])
+        if isinstance(file := library.get("requirements"), str):
+            files.append(file)
+    for dependency in find_environment(settings, spec).get("dependencies") or ():
+        if not isinstance(dependency, str):
+            continue
+        if match := _FILE.match(dependency):
+            files.append(match[1].strip().strip("\"'"))
+        elif not re.match(r"[-./]|.*\.whl$|\w+://", dependency):
+            packages.append(dependency)
+    return Requirements(tuple(packages), tuple(files))
+
+
+class Packages:
+    """Installed packages, shared by all tasks and runs that list the same ones.
+
+    :param folder: has a folder for each set of packages.
+    :param is_enabled: whether packages may be installed at all.
+    """
+
+    def __init__(self, folder: Path, *, is_enabled: bool) -> None:
+        self._folder = folder
+        self._is_enabled = is_enabled
+
+    def find_folder(self, requirements: Requirements) -> Path | None:
+        """Return the folder to import packages from; ``None`` if nothing is to be installed."""
+        if not self._is_enabled or requirements == Requirements():
+            return None
+        files = [_read(file) for file in requirements.files]
+        content = [sys.version_info[:2], requirements.packages, files]
+        return self._folder / hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+    def install(self, requirements: Requirements, environment: Mapping[str, str]) -> None:
+        """Install packages that are not installed yet. One process at a time installs a set.
+
+        :param environment: of the installer, which may need a proxy or an index.
+        :raises InstallFailed: the installer fails.
+        """
+        folder = self.find_folder(requirements)
+        if folder is None or folder.is_dir():
+            return
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _locked(folder.with_suffix(".lock")):
+            if folder.is_dir():
+                return
+            unfinished = folder.with_suffix(".part")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            _run_installer(_build_command(unfinished, requirements), environment)
+            unfinished.rename(folder)
+
+
+def _build_command(target: Path, requirements: Requirements) -> list[str]:
+    if uv := shutil.which("uv"):
+        command = [uv, "pip", "install", "--quiet", "--python", sys.executable]
+    else:
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    files = [argument for file in requirements.files for argument in ("-r", file)]
+    return [*command, "--target", str(target), *files, "--", *requirements.packages]
+
+
+def _run_installer(command: list[str], environment: Mapping[str, str]) -> None:
+    try:
+        result = subprocess.run(
+            command,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=_MAX_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise InstallFailed(f"The packages of the task cannot be installed: {error}.") from None
+    if result.returncode:
+        lines = result.stdout.decode(errors="replace").strip().splitlines()
+        raise InstallFailed(
+            f"The packages of the task cannot be installed. {' '.join(command)} failed: "
+            + "\n".join(lines[-_LOG_LINES:])
+        )
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _read(file: str) -> list[str]:
+    try:
+        return Path(file).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:  # the installer says so
+        return []

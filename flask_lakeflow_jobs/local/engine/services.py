@@ -1,0 +1,39 @@
+"""What tasks need besides their process: variables, installed packages and Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from .packages import Packages
+from .spark import Spark
+from .work import ProcessWork
+
+
+@dataclass(frozen=True, slots=True)
+class TaskServices:
+    """The services of a workspace for its tasks.
+
+    :param environment: returns the environment of a process.
+    """
+
+    environment: Callable[[], Mapping[str, str]]
+    packages: Packages
+    spark: Spark
+
+    def prepare(self, work: ProcessWork, environment: Mapping[str, str]) -> dict[str, str]:
+        """Install the packages of a task, and start Spark for it.
+
+        :return: further variables of its environment.
+        :raises InstallFailed: a package cannot be installed.
+        """
+        self.packages.install(work.requirements, environment)
+        return self.spark.acquire(work.payload, environment)
+
+    def release(self, task_id: int) -> None:
+        """Note that a task has ended."""
+        self.spark.release(task_id)
+
+    def close(self) -> None:
+        """Stop all services."""
+        self.spark.close()

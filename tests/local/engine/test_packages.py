@@ -1,0 +1,69 @@
+"""Which packages a task lists, and the folder that they are installed into."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flask_lakeflow_jobs.local.engine.packages import Packages, Requirements, list_requirements
+
+
+def environment(*dependencies: Any) -> dict[str, Any]:
+    return {"environments": [{"environment_key": "e", "spec": {"dependencies": [*dependencies]}}]}
+
+
+@pytest.mark.parametrize(
+    ("dependency", "expected"),
+    [
+        ("cowsay==6.0", Requirements(("cowsay==6.0",))),
+        ("pandas[excel]>=2", Requirements(("pandas[excel]>=2",))),
+        ("-r ./requirements.txt", Requirements((), ("./requirements.txt",))),
+        ('--requirement "a b/dev.txt"', Requirements((), ("a b/dev.txt",))),
+        ("-r=dev.txt", Requirements((), ("dev.txt",))),
+        ("./dist/*.whl", Requirements()),
+        ("/Workspace/a/b.whl", Requirements()),
+        ("-e .", Requirements()),
+        ("--index-url https://example.com", Requirements()),
+        ({"not": "a text"}, Requirements()),
+    ],
+)
+def test_list_requirements_of_an_environment(dependency: Any, expected: Requirements) -> None:
+    spec = {"environment_key": "e"}
+    assert list_requirements(environment(dependency), spec) == expected
+
+
+def test_list_requirements_of_libraries() -> None:
+    libraries = [
+        {"pypi": {"package": "cowsay"}},
+        {"requirements": "dev.txt"},
+        {"whl": "a.whl"},
+        {"maven": {"coordinates": "a:b:1"}},
+    ]
+    assert list_requirements({}, {"libraries": libraries}) == Requirements(
+        ("cowsay",), ("dev.txt",)
+    )
+
+
+def test_requirements_of_a_file_are_listed_without_comments_and_options(tmp_path: Path) -> None:
+    file = tmp_path / "dev.txt"
+    file.write_text("# all\ncowsay==6.0  # a cow\n\n--no-index\n")
+    assert Requirements(("a",), (str(file),)).to_list() == ["a", "cowsay==6.0"]
+
+
+def test_folder_differs_with_the_packages_and_the_text_of_files(tmp_path: Path) -> None:
+    file = tmp_path / "dev.txt"
+    packages = Packages(tmp_path, is_enabled=True)
+    requirements = Requirements(("a",), (str(file),))
+    folders = {packages.find_folder(Requirements(("a",)))}
+    for text in ("b", "c"):
+        file.write_text(text)
+        folders.add(packages.find_folder(requirements))
+        assert packages.find_folder(requirements) in folders
+    assert len(folders) == 3
+
+
+def test_nothing_is_installed_unless_it_is_enabled_and_needed(tmp_path: Path) -> None:
+    assert Packages(tmp_path, is_enabled=False).find_folder(Requirements(("a",))) is None
+    assert Packages(tmp_path, is_enabled=True).find_folder(Requirements()) is None
