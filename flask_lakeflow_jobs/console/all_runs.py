@@ -9,10 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InvalidRequest, quote
+from ..errors import InvalidRequest, LakeflowJobsError, quote
 from ..text import format_cell
+from ..web.auth import request_handle
 from ..web.run_list import FILTERS, ListedRun, RunQuery, format_time, read_page
-from .summaries import StateLabel
+from .root_errors import FAILURES, MAX_READ_RUNS, EndedRun, read_root_errors
+from .summaries import StateLabel, flatten_parameters
 
 if TYPE_CHECKING:
     from ..web.auth import Authorizer
@@ -28,10 +30,14 @@ EXPORT_TYPES: Mapping[str, str] = {"csv": "text/csv", "json": "application/json"
 
 @dataclass(frozen=True)
 class Row:
-    """A run in the table. Times are in milliseconds since the epoch."""
+    """A run in the table. Times are in milliseconds since the epoch.
+
+    :param error: one line.
+    """
 
     run: ListedRun
     now: float
+    error: str | None = None
 
     @property
     def state(self) -> StateLabel:
@@ -46,10 +52,29 @@ class Row:
         return self.run.ended_at
 
     @property
+    def parameters(self) -> dict[str, str]:
+        return flatten_parameters(self.run.params)
+
+    @property
     def length(self) -> float | None:
         if self.started is None:
             return None
         return max(0.0, (self.now if self.ended is None else self.ended) - self.started)
+
+
+def build_rows(authorizer: Authorizer, runs: Sequence[ListedRun], now: float) -> list[Row]:
+    """Return the rows of a page, with root errors where known. Few of them are read."""
+    errors: dict[tuple[str, int], str] = {}
+    failed = dict.fromkeys(run.job for run in runs if run.outcome in FAILURES)
+    for number, key in enumerate(failed):
+        ends = [EndedRun(run.run_id, run.outcome, run.ended_at) for run in runs if run.job == key]
+        try:
+            with request_handle(authorizer, key) as handle:
+                found = read_root_errors(handle, ends, max_reads=int(number < MAX_READ_RUNS))
+        except LakeflowJobsError:  # the rows have the workspace's messages
+            continue
+        errors.update({(key, run_id): error for run_id, error in found.items()})
+    return [Row(run, now, errors.get((run.job, run.run_id), run.error)) for run in runs]
 
 
 def filters_of(arguments: Mapping[str, str]) -> dict[str, str]:

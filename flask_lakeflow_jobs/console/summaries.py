@@ -131,9 +131,14 @@ def job_parameters_of(run: Run | BaseRun) -> dict[str, str]:
 
 def parameters_of(run: Run | BaseRun) -> dict[str, str]:
     """Return all parameters of a run by name, and lists by their field."""
-    found: dict[str, Any] = {**job_parameters_of(run)}
     fields = run.overriding_parameters.as_dict() if run.overriding_parameters else {}
-    for name in RUN_PARAMETERS:
+    return flatten_parameters({**fields, "job_parameters": job_parameters_of(run)})
+
+
+def flatten_parameters(fields: Mapping[str, Any]) -> dict[str, str]:
+    """Return the parameters in the fields of run-now by name, and lists by their field."""
+    found: dict[str, Any] = {}
+    for name in ("job_parameters", *RUN_PARAMETERS):
         value = fields.get(name)
         if isinstance(value, Mapping):
             found.update(value)

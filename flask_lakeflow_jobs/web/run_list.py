@@ -7,9 +7,10 @@ Runs of jobs that run as their users always come from the workspace, read with t
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,11 @@ from ..errors import InvalidRequest, MissingUserToken, quote
 from ..globals import current_state
 from ..record.values import PageToken, RowState
 from ..runs.outcome import ACTIVE_OUTCOMES, Outcome, has_ended, outcome_of, parse_state
+from ..runs.redaction import redact
 from .auth import request_handle
 
 if TYPE_CHECKING:
+    from ..config.jobs import Job
     from ..handle import JobHandle
     from ..record.runs import RecordedRun
     from ..sdk_types import BaseRun
@@ -41,7 +44,10 @@ FILTERS = ("job", "outcome", "by", "from", "to", "pageToken")
 
 @dataclass(frozen=True)
 class ListedRun:
-    """A run in the list. Times are in milliseconds since the epoch."""
+    """A run in the list. Times are in milliseconds since the epoch.
+
+    :param params: the fields of run-now with parameters, redacted; no part of the HTTP API.
+    """
 
     job: str
     run_id: int
@@ -51,6 +57,7 @@ class ListedRun:
     ended_at: int | None
     error: str | None
     position: PageToken
+    params: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def requested_at(self) -> int:
@@ -258,6 +265,7 @@ def _from_row(row: RecordedRun, run_id: int, *, is_requested: bool) -> ListedRun
         ended_at=row.ended_at,
         error=row.error,
         position=row.page_token,
+        params=json.loads(row.params) if row.params else {},
     )
 
 
@@ -278,7 +286,7 @@ def _read_workspace(handle: JobHandle, query: RunQuery, budget: _Budget) -> Iter
             handle.job.job_id, [run.run_id or 0 for run in runs]
         )
         listed = sorted(
-            (_from_run(handle.key, run, actions[run.run_id or 0].started_by) for run in runs),
+            (_from_run(handle.job, run, actions[run.run_id or 0].started_by) for run in runs),
             key=_position,
             reverse=True,
         )
@@ -293,10 +301,10 @@ def _position(run: ListedRun) -> PageToken:
     return run.position
 
 
-def _from_run(key: str, run: BaseRun, started_by: str | None) -> ListedRun:
+def _from_run(job: Job, run: BaseRun, started_by: str | None) -> ListedRun:
     is_ended = has_ended(run)
     return ListedRun(
-        job=key,
+        job=job.key,
         run_id=run.run_id or 0,
         outcome=outcome_of(run),
         requested_by=started_by or _requester_of(run),
@@ -304,7 +312,17 @@ def _from_run(key: str, run: BaseRun, started_by: str | None) -> ListedRun:
         ended_at=(run.end_time or run.start_time) if is_ended else None,
         error=None if not is_ended else parse_state(run).message or None,
         position=PageToken(run.start_time or 0, run.run_id or 0),
+        params=redact(_params_of(run), job.secret_overrides),
     )
+
+
+def _params_of(run: BaseRun) -> dict[str, Any]:
+    fields = run.overriding_parameters.as_dict() if run.overriding_parameters else {}
+    values = {
+        item.name: item.default if item.value is None else item.value
+        for item in run.job_parameters or []
+    }
+    return {**fields, "job_parameters": values} if values else fields
 
 
 def _requester_of(run: BaseRun) -> str | None:

@@ -11,6 +11,7 @@ from flask import Flask
 
 from flask_lakeflow_jobs.console.all_runs import write_csv
 from flask_lakeflow_jobs.text import FORMULA_STARTS
+from tests.console.conftest import MakeShop
 from tests.console.support import run, text_of
 
 ROW: dict[str, Any] = {
@@ -46,6 +47,22 @@ def test_all_runs_page_and_export_show_the_runs_of_every_job(app: Flask) -> None
     assert str(run_id) in [row["runId"] for row in rows]
     runs = client.get("/jobs/~runs/export?format=json").get_json()["runs"]
     assert run_id in [one["runId"] for one in runs]
+
+
+@pytest.mark.parametrize("record", [True, None])
+def test_all_runs_page_has_parameters_without_secrets_and_root_errors(
+    make_shop: MakeShop, record: bool | None
+) -> None:
+    app = make_shop(config={"LAKEFLOW_JOBS_RECORD_URL": record})
+    run(app, "nightly", {"day": "2026-11-23", "sample": 77, "apiToken": "s3cret"})
+    run(app, "flaky")
+    client = app.test_client()
+    page = client.get("/jobs/~runs?job=nightly").text
+    assert "sample=77" in page
+    assert "s3cret" not in page
+    assert "load: ValueError: no orders" in client.get("/jobs/~runs?job=flaky").text
+    if (opened := app.extensions["lakeflow_jobs"].record) is not None:
+        opened.database.close()
 
 
 @pytest.mark.parametrize(
