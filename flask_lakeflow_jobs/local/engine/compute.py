@@ -79,5 +79,5 @@ def _find_named(settings: Settings, section: str, key: str, spec: Settings) -> M
 
 
 def mappings(value: Any) -> list[dict[str, Any]]:
-    """Return the mappings in a list of the bundle, whatever else it contains."""
+    """Return the mappings in a list of the bundle, without its other items."""
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

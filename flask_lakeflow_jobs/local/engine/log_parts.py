@@ -1,7 +1,7 @@
 """Parts of a task's log, from a position on, while the task writes it and afterwards.
 
-The Jobs API has nothing of the kind. A part consists of whole lines, so that no client reads a
-secret in two halves: positions inside a line move forward to the next word.
+The Jobs API has nothing of the kind. A part ends behind a line or, in a long line, behind a word,
+and never inside a secret. From the end of a log, it begins with a line or a word, too.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _read_part(
     *,
     has_ended: bool,
 ) -> LogPart:
-    start = _align(read, size, min(offset, size) if offset >= 0 else max(0, size + offset))
+    start = min(offset, size) if offset >= 0 else _align(read, size, max(0, size + offset))
     before = min(start, redactor.overlap)
     data = read(start - before, start + limit + redactor.overlap)
     is_last = start - before + len(data) >= size

@@ -1,4 +1,4 @@
-"""What tasks need besides their process: variables, installed packages and Spark."""
+"""Services for the processes of tasks: variables, installed packages and Spark."""
 
 from __future__ import annotations
 

@@ -251,7 +251,7 @@ def test_output_of_an_ended_task_is_the_one_that_was_committed(workshop: Worksho
     assert workshop.engine.output_of(task) == {}
     workshop.clock.advance(5)
     task = workshop.runs.find_run(run_id).tasks[0]
-    expected = {"result": "42", "logs": "42"}
+    expected = {"result": "42"}
     assert workshop.engine.output_of(task) == expected
     workshop.engine.submit(TaskEnded(run_id, task.run_id, states.FAILED, {"logs": "late"}))
     assert workshop.engine.output_of(task) == expected

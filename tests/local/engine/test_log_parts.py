@@ -98,3 +98,15 @@ def test_parts_of_a_log_have_all_of_it_and_no_part_of_a_secret(
             break
     assert part.is_final
     assert "".join(texts) == redactor.redact_log(log, 0, has_ended=True).decode()
+
+
+@given(st.integers(0, 40), st.integers(1, 30))
+def test_part_from_any_position_has_no_piece_of_a_secret(offset: int, limit: int) -> None:
+    log = b"before PQRSTUVW between PQRSTUVW after\n"
+    redactor = SecretRedactor(["PQRSTUVW"])
+
+    def read(start: int, end: int) -> bytes:
+        return log[start:end]
+
+    part = log_parts._read_part(read, len(log), redactor, offset, limit, has_ended=True)
+    assert not set("PQSUVW") & set(part.text.replace("[REDACTED]", "") + part.rest)
