@@ -82,16 +82,16 @@ class RunMarkup:
         """Add the rendered template: all that is in no part."""
         self._shell = shell
 
-    def render(self, is_shown: Callable[[TaskPart], bool] = lambda part: True) -> Markup:
+    def render(self, is_wanted: Callable[[TaskPart], bool] = lambda part: True) -> Markup:
         """Return the whole markup; what cannot be encoded is replaced.
 
-        :param is_shown: whether it contains a part of a task.
+        :param is_wanted: whether it contains a part of a task.
         """
 
         def fill(match: re.Match[str]) -> str:
             if match[1] == "part":
                 return self._parts[match[2]]
-            return "\n".join(part.html for part in self._lists[match[2]] if is_shown(part))
+            return "\n".join(part.html for part in self._lists[match[2]] if is_wanted(part))
 
         whole = _PLACE.sub(fill, self._shell).replace(SPAN, self._span)
         return Markup(whole.encode(errors="replace").decode())  # noqa: S704

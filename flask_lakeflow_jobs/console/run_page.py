@@ -173,12 +173,12 @@ def build_run_view(
     run_id: int,
     *,
     is_live: bool = False,
-    shown: TaskFilter = NO_FILTER,
+    wanted: TaskFilter = NO_FILTER,
 ) -> RunView:
     """Read what the page of a run shows.
 
     :param is_live: the script of the page has requested it.
-    :param shown: the tasks that the reader has asked to see.
+    :param wanted: the tasks that the reader has asked to see.
     """
     run, response, markup = queries.read_run_with_markup(handle, run_id, is_live=is_live)
     moment = queries.now()
@@ -204,7 +204,7 @@ def build_run_view(
         stale_since=queries.stale_since(response, moment),
         now=moment,
         progress=select_progress(response.value, queries.read_progress(handle, run_id)),
-        filter=shown,
+        filter=wanted,
     )
 
 

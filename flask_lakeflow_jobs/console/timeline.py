@@ -81,11 +81,11 @@ def _axis(run: Run, now: float, expected_end: float | None) -> Axis:
         return Axis(start, end, fold_idle_times(start, end, busy))
     reached = max([start, *(over for _, over in busy)])
     folds = fold_idle_times(start, reached, busy)
-    shown = Axis(start, int(now), folds).at(now)
-    room = shown * (1 + FREE_SHARE)
-    span = max(room, shown + (expected_end or 0) - now, MIN_AXIS_MS) / 1000
+    unfolded = Axis(start, int(now), folds).at(now)
+    room = unfolded * (1 + FREE_SHARE)
+    span = max(room, unfolded + (expected_end or 0) - now, MIN_AXIS_MS) / 1000
     step = find_step(span)  # the axis grows by whole steps, so that it seldom changes
-    folded = now - start - shown
+    folded = now - start - unfolded
     return Axis(start, int(start + folded) + int(1000 * step) * -int(-span // step), folds)
 
 

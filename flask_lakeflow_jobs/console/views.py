@@ -127,7 +127,7 @@ def _run_view(key: str, run_id: str, *, is_live: bool = False) -> RunView:
             handle,
             parse_run_id(run_id),
             is_live=is_live,
-            shown=TaskFilter.of(request.args),
+            wanted=TaskFilter.of(request.args),
         )
 
 
