@@ -98,6 +98,12 @@ def validate_params(
             f"The job does not accept these parameters. {_summarize_messages(error.messages_dict)}",
             error.messages_dict,
         ) from error
+    except (TypeError, LookupError, AttributeError) as error:
+        if not partial:
+            raise
+        raise InvalidParameters(  # a hook of the schema expects all of them
+            "The schema of the job cannot check some of its parameters alone. Pass all of them."
+        ) from error
     values = _by_data_key(schema, loaded)
     if isinstance(loaded, Mapping):
         attributes = {

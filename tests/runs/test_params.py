@@ -471,3 +471,39 @@ def test_half_of_a_character_is_refused(
 
 def test_whole_characters_outside_the_basic_plane_are_accepted() -> None:
     assert validate_params(None, {"note": "\U0001f600"}) == {"note": "\U0001f600"}
+
+
+class Period(Schema):
+    """Two dates, which a hook compares."""
+
+    start = fields.Date(required=True)
+    end = fields.Date(load_default=dt.date(2025, 1, 31))
+
+    @post_load
+    def check(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        assert data["start"] <= data["end"]
+        return data
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({}, {}),
+        (
+            {"start": "2025-01-01", "end": "2025-01-02"},
+            {"start": dt.date(2025, 1, 1), "end": dt.date(2025, 1, 2)},
+        ),
+    ],
+)
+def test_partial_params_need_nothing_and_get_no_default(
+    params: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    assert validate_params(Period(), params, partial=True) == expected
+
+
+def test_partial_params_that_a_hook_cannot_check_are_refused() -> None:
+    with pytest.raises(InvalidParameters, match="Pass all of them"):
+        validate_params(Period(), {"start": "2025-01-01"}, partial=True)
+    with pytest.raises(InvalidParameters) as refused:
+        validate_params(Period(), {"start": "soon", "end": "2025-01-01"}, partial=True)
+    assert set(refused.value.messages) == {"start"}
