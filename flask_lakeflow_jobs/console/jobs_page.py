@@ -129,7 +129,7 @@ def show_jobs() -> str:
         page=number,
         last=last,
         first=first,
-        shown=len(cards),
+        on_page=len(cards),
         count=len(found),
         has_jobs=bool(jobs),
         if_none="There is no job here that you may view." if all_jobs else NO_JOBS_MESSAGE,
