@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from flask import Blueprint, Response, current_app, redirect, request, url_for
+from flask import Blueprint, Response, current_app, redirect, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -145,7 +145,7 @@ def change_schedule(key: str) -> BaseResponse:
     with request_handle(authorizer, key, "schedule") as handle:
         change = handle.pause if request.form.get("paused") == "true" else handle.resume
         change(requested_by=authorizer.user_name)
-    return redirect(url_for(".show_history", key=key), 303)
+    return redirect(page_url("lakeflow_console.show_history", key=key), 303)
 
 
 def redirect_to_run(key: str, run_id: str) -> BaseResponse:
