@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -15,12 +15,8 @@ from ..servers import NotInstalled
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-#: Keeps the milliseconds of each long task, from the first one on.
-OBSERVE_LONG_TASKS = """
-window.longTasks = [];
-new PerformanceObserver((list) => longTasks.push(...list.getEntries().map((each) => each.duration)))
-  .observe({ type: "longtask", buffered: true });
-"""
+#: The events of a trace that are tasks of a thread, with their processor time.
+TASK = "ThreadControllerImpl::RunTask"
 
 
 @dataclass
@@ -29,10 +25,13 @@ class Traffic:
 
     :param received: bytes on the wire, headers included, by the last part of the path.
     :param requests: how many, by the same.
+    :param tasks: the milliseconds of processor time of each task of the page's main thread, known
+        at the end.
     """
 
     received: Counter[str] = field(default_factory=Counter)
     requests: Counter[str] = field(default_factory=Counter)
+    tasks: list[float] = field(default_factory=list)
     _names: dict[str, str] = field(default_factory=dict)
     _bodies: Counter[str] = field(default_factory=Counter)
 
@@ -68,11 +67,31 @@ def opened() -> Iterator[tuple[Page, Traffic]]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1440, "height": 900})
-        page.add_init_script(OBSERVE_LONG_TASKS)
         devtools, traffic = page.context.new_cdp_session(page), Traffic()
         devtools.send("Network.enable")
         devtools.on("Network.requestWillBeSent", traffic.add_request)
         devtools.on("Network.dataReceived", traffic.add_data)
         devtools.on("Network.loadingFinished", traffic.add_end)
+        trace: list[Mapping[str, Any]] = []
+        tracing = browser.new_browser_cdp_session()
+        tracing.on("Tracing.dataCollected", lambda event: trace.extend(event["value"]))
+        categories = {"includedCategories": ["toplevel", "devtools.timeline"]}
+        tracing.send("Tracing.start", {"traceConfig": categories})
         yield page, traffic
+        is_complete: list[Any] = []
+        tracing.on("Tracing.tracingComplete", is_complete.append)
+        tracing.send("Tracing.end")
+        while not is_complete:
+            page.wait_for_timeout(100)
+        traffic.tasks = _tasks_of_pages(trace)
         browser.close()
+
+
+def _tasks_of_pages(trace: Sequence[Mapping[str, Any]]) -> list[float]:
+    """Return the milliseconds of processor time of each task of the threads that run scripts."""
+    threads = {(each["pid"], each["tid"]) for each in trace if each["name"] == "FunctionCall"}
+    return [
+        each["tdur"] / 1000
+        for each in trace
+        if each["name"] == TASK and (each["pid"], each["tid"]) in threads and "tdur" in each
+    ]

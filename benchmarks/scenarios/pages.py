@@ -130,7 +130,8 @@ def _store(
         "tasks": [_task(at, before(at, count), ended) for at in range(count)],
     }
     job, cache = state.settings.jobs["etl"], state.upstream.cache
-    for resource, value in ((f"run:{RUN}", run), ("runs:1:{}", [run]), ("runs:20:{}", [])):
+    stored = {f"run:{RUN}": run, "runs:1:{}": [run], "runs:20:{}": [], "job": {"job_id": 7}}
+    for resource, value in stored.items():
         key = CacheKey(APP, job, resource)
         cache.store(key, cache.get_generation(job), value, is_final=False)
 
