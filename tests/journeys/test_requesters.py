@@ -165,7 +165,7 @@ def test_lists_and_pages_name_users_without_a_job_parameter(
     client.post(f"/jobs/gated/runs/{run_id}/cancel", headers=own)
     for page in (f"/jobs/gated/runs/{run_id}", "/jobs/gated?who=ann", "/jobs/~runs?by=ann"):
         text = client.get(page, headers=ann).get_data(as_text=True)
-        assert '<dd class="lf-who">ann</dd>' in text or '<td class="lf-who">ann</td>' in text
+        assert 'class="lf-who">ann<' in text
         assert "mallory" not in text
     actions = client.get(f"/api/jobs/gated/runs/{run_id}/actions", headers=ann).get_json()
     assert [(each["action"], each["by"], each["source"]) for each in actions["actions"]] == [
