@@ -92,9 +92,8 @@ class Database:
         """Set up the state of this process. Connections of its parent stay the parent's."""
         inherited: sa.Engine | None = getattr(self, "_engine", None)
         kept: KeptConnections | None = getattr(self, "_kept", None)
-        if inherited is not None:
+        if inherited is not None and kept is not None:
             inherited.dispose(close=False)
-        if kept is not None:
             kept.disown()
         self._engine: sa.Engine | None = None
         self._kept = KeptConnections()
@@ -133,7 +132,7 @@ class Database:
 
         :raises DatabaseUnavailable: the database does not respond.
         """
-        with self._translate_errors(), self.engine.connect() as connection:
+        with self._translate_errors(), self._connect_engine() as connection:
             yield connection
 
     @contextmanager
@@ -143,7 +142,7 @@ class Database:
         :raises DatabaseUnavailable: the database does not respond; nothing has changed, except
             where the connection was lost during the commit.
         """
-        with self._writing, self._translate_errors(), self.engine.connect() as connection:
+        with self._writing, self._translate_errors(), self._connect_engine() as connection:
             connection.info["is_writing"] = True
             try:
                 with connection.begin():
@@ -155,20 +154,22 @@ class Database:
     def write_directly(self) -> Iterator[Any]:
         """Yield a connection of the driver in a transaction, committed if the block succeeds.
 
-        This is for statements that take less time than SQLAlchemy adds to them. Postgres gets all
-        of them at once, so their results are available after the block.
-
+        Results are available after the block: Postgres gets all statements at once.
         :raises DatabaseUnavailable: as for :meth:`write`.
         """
-        with self._writing, self._translate_errors(), self._kept.use(self.engine) as connection:
-            if self.is_sqlite:
-                connection.execute("BEGIN IMMEDIATE")
-                yield connection
-                connection.execute("COMMIT")
-                return
-            with connection.pipeline():
-                yield connection
-                connection.commit()
+        engine = self.engine
+        try:
+            with self._writing, self._translate_errors(), self._kept.use(engine) as connection:
+                if self.is_sqlite:
+                    connection.execute("BEGIN IMMEDIATE")
+                    yield connection
+                    connection.execute("COMMIT")
+                else:
+                    with connection.pipeline():
+                        yield connection
+                        connection.commit()
+        finally:
+            self._dispose_closed(engine)
 
     def run(self, call: Callable[[sa.Connection], T]) -> T:
         """Run a call in a transaction; once more if the connection turned out to be cut.
@@ -184,8 +185,21 @@ class Database:
         with self.write() as connection:
             return call(connection)
 
+    @contextmanager
+    def _connect_engine(self) -> Iterator[sa.Connection]:
+        engine = self.engine
+        try:
+            with engine.connect() as connection:
+                yield connection
+        finally:
+            self._dispose_closed(engine)
+
+    def _dispose_closed(self, engine: sa.Engine) -> None:
+        if engine is not self._engine:  # it was closed while a connection was in use
+            _dispose(engine, self._kept)
+
     def close(self) -> None:
-        """Close the connections that are not in use. The next use opens new ones."""
+        """Close all connections, those in use after their use. The next use opens new ones."""
         with self._lock:
             engine, self._engine = self._engine, None
         if engine is not None:
@@ -255,7 +269,7 @@ class Database:
 
 def _dispose(engine: sa.Engine, kept: KeptConnections) -> None:
     kept.close()
-    engine.dispose()
+    engine.pool.dispose()
 
 
 def open_database(
@@ -370,10 +384,10 @@ def _describe(error: SQLAlchemyError) -> str:
 def concerns_statement(error: Exception) -> bool:
     """Return whether other statements may succeed: the database responds."""
     cause = error.__cause__ if isinstance(error, DatabaseUnavailable) else error
-    if not isinstance(cause, DBAPIError):
-        return not isinstance(error, LakeflowJobsError)
-    is_busy = isinstance(cause.orig, (sqlite3.OperationalError, TimeoutError))
-    return not cause.connection_invalidated and not is_busy
+    if isinstance(cause, DBAPIError):
+        is_busy = isinstance(cause.orig, (sqlite3.OperationalError, TimeoutError))
+        return not cause.connection_invalidated and not is_busy
+    return not isinstance(error, LakeflowJobsError)
 
 
 def was_disconnected(error: DatabaseUnavailable) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -10,7 +11,13 @@ from types import ModuleType
 import pytest
 
 from flask_lakeflow_jobs import ConfigurationError
-from flask_lakeflow_jobs.database import MIN_PSYCOPG, PSYCOPG, parse_database_url, parse_version
+from flask_lakeflow_jobs.database import (
+    MIN_PSYCOPG,
+    PSYCOPG,
+    open_database,
+    parse_database_url,
+    parse_version,
+)
 
 URL = "postgresql+psycopg://app:s3cret@db.example.com/jobs"
 ROOT = Path(__file__).parents[1]
@@ -69,3 +76,17 @@ def test_sqlite_path_is_relative_to_the_instance_folder(url: str | bool, parsed:
 def test_other_url_is_refused_without_being_quoted(url: str) -> None:
     with pytest.raises(ConfigurationError, match="X_URL must"):
         parse(url)
+
+
+def test_close_while_a_connection_is_in_use_closes_it_afterwards(tmp_path: Path) -> None:
+    database = open_database(True, instance_path=tmp_path, setting="X_URL")
+    with database.write_directly() as kept:
+        kept.execute("SELECT 1")
+    with database.read() as connection, database.write_directly() as driver:
+        assert driver is kept
+        used = connection.connection.driver_connection
+        database.close()
+    for each in (kept, used):
+        assert isinstance(each, sqlite3.Connection)
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            each.execute("SELECT 1")

@@ -20,6 +20,7 @@ from . import (
     throughput,
     timing,
     triggering,
+    unanswered,
     viewing,
 )
 
@@ -38,6 +39,7 @@ SCENARIOS: Mapping[str, Callable[[Bench], list[Row]]] = {
     "reloading": reloading.reloading,
     "unviewed": following.unviewed,
     "triggering": triggering.triggering,
+    "unanswered": unanswered.unanswered,
     "cancels": reading.cancels,
     "cold-reads": reading.cold_reads,
     "throughput": throughput.throughput,
@@ -82,7 +84,7 @@ GROUPS = (
         "Whether one click is one run",
         "Each trigger starts exactly one run and reports it, even if one connection in five"
         " breaks.",
-        ("triggering",),
+        ("triggering", "unanswered"),
     ),
     Group(
         "How fresh reads are",

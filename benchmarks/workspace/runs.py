@@ -90,6 +90,9 @@ class Run:
             "run_page_url": f"https://example.com/jobs/{self.job_id}/runs/{self.run_id}",
             "state": state,
             "status": status,
+            "overriding_parameters": {
+                name: value for name, value in self.parameters.items() if name.endswith("_params")
+            },
             "tasks": [task],
             **times,
         }
