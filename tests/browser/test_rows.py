@@ -63,3 +63,23 @@ def test_two_selected_runs_are_compared(
     check_accessibility(page)
     page.screenshot(path=screenshots / f"matrix-{width}-{scheme}.png")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_copied_link_opens_the_attempt_of_a_task(
+    make_shop: MakeShop, serve: Serve, open_page: OpenPage
+) -> None:
+    app = make_shop()
+    run_id = run(app, "flaky")
+    url = f"{serve(app)}/jobs/flaky/runs/{run_id}"
+    page = open_page(url, permissions=["clipboard-read", "clipboard-write"])
+    row = page.locator("[data-part=row-load-1]")
+    row.locator("summary").first.click()
+    row.locator("[data-copies-link]").click()
+    row.get_by_text("Copied").wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == f"{url}#task-load-1"
+    other = open_page(copied)
+    other.wait_for_selector("[data-part=row-load-1][open]")
+    page.click(".lf-actions [data-copies-link]")
+    page.wait_for_selector(".lf-actions >> text=Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == url

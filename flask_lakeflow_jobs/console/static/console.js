@@ -1,6 +1,7 @@
 // The console's pages: what happens when they are opened, clicked and typed into.
 
 import { addCopyButtons } from "./copying.js";
+import { watchLinkButtons } from "./link_buttons.js";
 import { LivePart, LiveParts } from "./live_parts.js";
 import { LiveRun } from "./live_run.js";
 import { activateLogs } from "./logs.js";
@@ -45,6 +46,7 @@ function activate(root) {
 
 activate(document.body);
 watchTaskLinks();
+watchLinkButtons();
 
 /** HTMX sends this event for all elements that it puts into the page. So can any other script. */
 document.addEventListener("htmx:load", ({ target }) => activate(target));
