@@ -325,7 +325,12 @@ def test_run_page_is_live_without_buttons_for_viewers(
     wait_for_task(page, "wait", "going")
     run_gate.open()
     wait_for_end(page)
-    assert page.locator(".lf-head :is(button:not([data-copies-link]), form), form[method=post]").count() == 0
+    assert (
+        page.locator(
+            ".lf-head :is(button:not([data-copies-link]), form), form[method=post]"
+        ).count()
+        == 0
+    )
 
 
 def test_jobs_page_is_live(app: Flask, site: str, open_page: OpenPage, run_gate: RunGate) -> None:
