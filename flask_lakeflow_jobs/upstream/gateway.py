@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from databricks.sdk.service.jobs import (
@@ -16,6 +16,7 @@ from databricks.sdk.service.jobs import (
     RunNowResponse,
     RunOutput,
     RunTask,
+    TaskDependency,
 )
 from databricks.sdk.service.jobs import Job as SdkJob
 
@@ -43,6 +44,11 @@ if TYPE_CHECKING:
     from ..identity import Identity
 
 T = TypeVar("T")
+
+
+@lru_cache(maxsize=10_000)
+def _dependency(task_key: Any, outcome: Any) -> TaskDependency:
+    return TaskDependency(task_key=task_key, outcome=outcome)
 
 
 class Upstream:
@@ -74,10 +80,19 @@ class Upstream:
 
     #: The SDK's dataclasses for documents of the Jobs API.
     parse_run = staticmethod(Run.from_dict)
-    parse_task = staticmethod(RunTask.from_dict)
     parse_base_run = staticmethod(BaseRun.from_dict)
     parse_job = staticmethod(SdkJob.from_dict)
     parse_output = staticmethod(RunOutput.from_dict)
+
+    @staticmethod
+    def parse_task(document: Mapping[str, Any]) -> RunTask:
+        """Parse a task. Equal dependencies are one object: 200 tasks may have 20,000 of them."""
+        task = RunTask.from_dict({**document, "depends_on": None})
+        task.depends_on = [
+            _dependency(each.get("task_key"), each.get("outcome"))
+            for each in document.get("depends_on") or ()
+        ]
+        return task
 
     def bind(self, identity: Identity, job: Job) -> BoundUpstream:
         """Return the calls about one job, made with one identity."""
