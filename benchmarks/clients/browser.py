@@ -79,7 +79,7 @@ def opened() -> Iterator[tuple[Page, Traffic]]:
         tracing.send("Tracing.start", {"traceConfig": categories})
         yield page, traffic
         is_complete: list[Any] = []
-        tracing.on("Tracing.tracingComplete", is_complete.append)
+        tracing.on("Tracing.tracingComplete", lambda event: is_complete.append(event))
         tracing.send("Tracing.end")
         while not is_complete:
             page.wait_for_timeout(100)
