@@ -16,6 +16,8 @@ def test_sync_worker_sends_the_current_state_without_extra_polls(
     start_server: StartServer, fake_workspace: FakeWorkspace, run_id: int
 ) -> None:
     server = start_server(gunicorn(), LAKEFLOW_JOBS_POLL_INTERVAL="30")
+    # This loads the SDK. A viewer waits for five seconds only, and the next one polls again.
+    assert server.get(f"/api/jobs/etl/runs/{fake_workspace.set_state(run_id + 100_000)}")
     before = fake_workspace.polls
     seen, last_id = [], None
     while last_id is None or len(seen) < 10:
