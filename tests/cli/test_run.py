@@ -213,7 +213,7 @@ def test_idempotency_key_starts_one_run(flask_jobs: RunFlask) -> None:
         (["words", "--only", ",a"], "task keys"),
         (["words", "--idempotency-key", ""], "empty"),
         (["words", "--output", "yaml"], "yaml"),
-        (["nope"], "Its jobs: 'broken', 'etl'"),
+        (["nope"], "Its jobs: 'broken', 'each', 'etl'"),
         ([], "Which job? This app has several: etl, held, words"),
         (["words", "extra"], "extra"),
     ],

@@ -82,10 +82,11 @@ def rows_of(page: str) -> list[str]:
 def test_jobs_page_filters_by_text_and_state(client: FlaskClient, app: Flask) -> None:
     run_id = run(app, "broken")
     page = client.get("/jobs/?view=table").text
-    assert rows_of(page)[0] == "broken"
+    rows = rows_of(page)
+    assert rows.index("broken") < rows.index("hourly"), "failing jobs come first"
     assert f'href="/jobs/broken/runs/{run_id}" data-kind="bad" data-height=' in page
     assert 'aria-label="Last run: failed"' in page
-    assert re.search(r"7 jobs \d failing 1 paused", text_of(page))
+    assert re.search(r"7 jobs \d failing (?:\d running )?1 paused", text_of(page))
     assert rows_of(client.get("/jobs/?view=table&q=fails+NOW").text) == ["flaky"]
     assert rows_of(client.get("/jobs/?view=table&state=paused").text) == ["hourly"]
     assert rows_of(client.get("/jobs/?view=table&q=says").text) == ["listed"]
