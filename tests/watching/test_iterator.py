@@ -121,7 +121,14 @@ def test_coroutine_gets_each_new_state_without_a_thread(
         return outcomes
 
     def poll_in_thread(state: Run) -> None:
-        threads.append(threading.Thread(target=polled.poll, args=(state,), kwargs=after))
+        previous = threads[-1:]
+
+        def poll() -> None:
+            for thread in previous:  # its poll has woken the coroutine, but may not have ended
+                thread.join()
+            polled.poll(state, **after)
+
+        threads.append(threading.Thread(target=poll))
         threads[-1].start()
 
     after, threads = {"after": POLL_INTERVAL}, list[threading.Thread]()
