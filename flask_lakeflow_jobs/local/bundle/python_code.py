@@ -7,6 +7,7 @@ the CLI (its ``mutator/python``).
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -18,11 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from ..environment import read_environment
+from ..programs import run_program
 from .errors import BundleError, Location
 from .merge import read_section
 from .yaml import LocatedDict, LocatedList
 
 _TIME_LIMIT_SECONDS = 60
+_MAX_ERROR_BYTES = 64 * 1024
 _MODULE = "databricks.bundles.build"
 _FRAME = re.compile(r'^ *File "([^"]+)", line (\d+)', re.MULTILINE)
 _ADVICE = "Install it: pip install 'flask-lakeflow-jobs[bundles]'"
@@ -56,12 +59,12 @@ class PythonCode:
         with tempfile.TemporaryDirectory(prefix="lakeflow-") as name:
             folder = Path(name)
             (folder / "input.json").write_text(json.dumps(document), encoding="utf-8")
-            result = self._run(phase, folder)
+            exit_code, errors = self._run(phase, folder)
             for each in _read_lines(folder / "diagnostics.json"):
                 if each.get("severity") == "error":
                     raise self._describe(each)
-            if result.returncode != 0:
-                raise self._explain(result.stderr)
+            if exit_code != 0:
+                raise self._explain(errors)
             locations = {
                 each["path"]: self._locate(each) for each in _read_lines(folder / "locations.json")
             }
@@ -86,24 +89,25 @@ class PythonCode:
         names = [*(self.section.get("resources") or ()), *(self.section.get("mutators") or ())]
         return list(dict.fromkeys(str(each).partition(":")[0] for each in names))
 
-    def _run(self, phase: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    def _run(self, phase: str, folder: Path) -> tuple[int, str]:
+        """Run the code; return its exit code and the end of what it wrote to stderr."""
         python = self._find_interpreter()
         options = [
             f"--{name}={folder / name}.json"
             for name in ("input", "output", "diagnostics", "locations")
         ]
         try:
-            return subprocess.run(
-                [python, "-m", _MODULE, "--phase", phase, *options],
-                cwd=self.root,
-                env=read_environment(),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=_TIME_LIMIT_SECONDS,
-                check=False,
-            )
+            with open(folder / "stderr", "w+b") as errors:
+                exit_code = run_program(
+                    [python, "-m", _MODULE, "--phase", phase, *options],
+                    _TIME_LIMIT_SECONDS,
+                    cwd=self.root,
+                    env=read_environment(),
+                    stdout=subprocess.DEVNULL,
+                    stderr=errors,
+                )
+                errors.seek(max(0, errors.seek(0, os.SEEK_END) - _MAX_ERROR_BYTES))
+                return exit_code, errors.read().decode(errors="replace")
         except subprocess.TimeoutExpired:
             raise BundleError(
                 f"The Python code of the bundle ran for more than {_TIME_LIMIT_SECONDS} seconds. "

@@ -1,0 +1,50 @@
+"""Programs that end in time, with all that they have started."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flask_lakeflow_jobs.local.programs import Stopped, run_program
+from tests.support import wait_until
+
+# Starts a child that sleeps for an hour, and tells that it runs.
+PARENT = """
+import os, subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])
+with open("child.part", "w") as file:
+    file.write(str(child.pid))
+os.rename("child.part", "child")
+"""
+
+
+def has_ended(folder: Path) -> bool:
+    try:
+        os.kill(int((folder / "child").read_text()), 0)
+    except ProcessLookupError:
+        return True
+    stat = Path(f"/proc/{(folder / 'child').read_text()}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def test_program_returns_its_exit_code_and_its_children_end(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", f"{PARENT}sys.exit(3)"]
+    assert run_program(command, 60, cwd=tmp_path) == 3
+    wait_until(lambda: has_ended(tmp_path), "the end of the child")
+
+
+def test_program_that_is_stopped_ends_with_its_children(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", f"{PARENT}child.wait()"]
+    with pytest.raises(Stopped):
+        run_program(command, 3600, (tmp_path / "child").exists, cwd=tmp_path)
+    wait_until(lambda: has_ended(tmp_path), "the end of the child")
+
+
+def test_program_has_a_time_limit() -> None:
+    command = [sys.executable, "-c", "import time; time.sleep(3600)"]
+    with pytest.raises(subprocess.TimeoutExpired):
+        run_program(command, 0)
