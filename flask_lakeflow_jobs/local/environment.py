@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 #: Variables that configure the app or log it in, at Databricks and its clouds.
 _APP_PREFIXES = ("ARM_", "AWS_", "AZURE_", "DATABRICKS_", "FLASK_", "GOOGLE_", "LAKEFLOW_JOBS")
@@ -14,6 +15,15 @@ def read_environment() -> dict[str, str]:
     Secrets for tasks (``LAKEFLOW_SECRET_…``) stay.
     """
     return {name: value for name, value in os.environ.items() if not _is_of_the_app(name)}
+
+
+def drop_credentials(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a task without its secrets and the workspace's token.
+
+    It is for programs that serve tasks, and run code of other people.
+    """
+    prefixes = ("DATABRICKS_", "LAKEFLOW_")
+    return {name: value for name, value in environment.items() if not name.startswith(prefixes)}
 
 
 def _is_of_the_app(name: str) -> bool:

@@ -10,17 +10,21 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..model import Settings
+from ..programs import POLL_SECONDS, Stopped, never_stopped, run_program
 from .compute import find_environment, mappings
 
 _FILE = re.compile(r"^(?:-r|--requirement)[ =]?\s*(.+)$")
 _MAX_SECONDS = 15 * 60
 _LOG_LINES = 5  # of an installer, in an error
+_LOG_BYTES = 4096
 
 
 class InstallFailed(RuntimeError):
@@ -88,22 +92,30 @@ class Packages:
         content = [sys.version_info[:2], requirements.packages, files]
         return self._folder / hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
-    def install(self, requirements: Requirements, environment: Mapping[str, str]) -> None:
+    def install(
+        self,
+        requirements: Requirements,
+        environment: Mapping[str, str],
+        is_stopped: Callable[[], bool] = never_stopped,
+    ) -> None:
         """Install packages that are not installed yet. One process at a time installs a set.
 
         :param environment: of the installer, which may need a proxy or an index.
+        :param is_stopped: returns whether the packages are not needed any more.
         :raises InstallFailed: the installer fails.
+        :raises Stopped: the packages are not needed any more.
         """
         folder = self.find_folder(requirements)
         if folder is None or folder.is_dir():
             return
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _locked(folder.with_suffix(".lock")):
+        with _locked(folder.with_suffix(".lock"), is_stopped) as lock:
             if folder.is_dir():
                 return
             unfinished = folder.with_suffix(".part")
             shutil.rmtree(unfinished, ignore_errors=True)
-            _run_installer(_build_command(unfinished, requirements), environment)
+            command = _build_command(unfinished, requirements)
+            _run_installer(command, environment, lock, is_stopped)
             unfinished.rename(folder)
 
 
@@ -116,33 +128,47 @@ def _build_command(target: Path, requirements: Requirements) -> list[str]:
     return [*command, "--target", str(target), *files, "--", *requirements.packages]
 
 
-def _run_installer(command: list[str], environment: Mapping[str, str]) -> None:
-    try:
-        result = subprocess.run(
-            command,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=_MAX_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise InstallFailed(f"The packages of the task cannot be installed: {error}.") from None
-    if result.returncode:
-        lines = result.stdout.decode(errors="replace").strip().splitlines()
-        raise InstallFailed(
-            f"The packages of the task cannot be installed. {' '.join(command)} failed: "
-            + "\n".join(lines[-_LOG_LINES:])
-        )
+def _run_installer(
+    command: list[str],
+    environment: Mapping[str, str],
+    lock: int,
+    is_stopped: Callable[[], bool],
+) -> None:
+    with tempfile.TemporaryFile() as log:
+        try:
+            code = run_program(
+                command,
+                _MAX_SECONDS,
+                is_stopped,
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # It holds the lock too: if this process is killed, the next one waits for it.
+                pass_fds=(lock,),
+            )
+        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+            raise InstallFailed(f"The packages of the task cannot be installed: {error}.") from None
+        if code:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - _LOG_BYTES))
+            lines = log.read().decode(errors="replace").strip().splitlines()
+            raise InstallFailed(
+                f"The packages of the task cannot be installed. {' '.join(command)} failed: "
+                + "\n".join(lines[-_LOG_LINES:])
+            )
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path, is_stopped: Callable[[], bool]) -> Iterator[int]:
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        while True:
+            with suppress(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            if is_stopped():
+                raise Stopped
+            time.sleep(POLL_SECONDS)
+        yield lock
     finally:
         os.close(lock)
 

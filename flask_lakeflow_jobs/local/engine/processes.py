@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..programs import Stopped
 from .log_parts import LogPart, position_of_stored, read_growing
 from .packages import InstallFailed
 from .redaction import SecretRedactor
@@ -25,6 +27,8 @@ MAX_OUTPUT_BYTES = 5 * 1024 * 1024
 
 #: The folder that runs as the program of each process.
 CHILD = Path(__file__).parent.parent / "lakeflow_child"
+
+_log = logging.getLogger("flask_lakeflow_jobs.local")
 
 _GRACE_SECONDS = 5.0  # between SIGTERM and SIGKILL
 
@@ -62,7 +66,8 @@ class TaskProcess:
 
     :param folder: keeps the log and the result while the process runs.
     :param prepare: starts the services that the process needs and returns further variables of its
-        environment; called from a thread of its own.
+        environment; called from a thread of its own. It receives a function that returns whether
+        the process has been stopped meanwhile.
     :param on_start: called once the process runs, from the same thread.
     :param on_exit: called once the process has ended, from the same thread.
     """
@@ -72,7 +77,7 @@ class TaskProcess:
         payload: Mapping[str, Any],
         folder: Path,
         environment: Mapping[str, str],
-        prepare: Callable[[], Mapping[str, str]],
+        prepare: Callable[[Callable[[], bool]], Mapping[str, str]],
         on_start: Callable[[], None],
         on_exit: Callable[[Exit], None],
     ) -> None:
@@ -132,12 +137,17 @@ class TaskProcess:
     def _run(self) -> None:
         failure: dict[str, Any] | None = None
         try:
-            if self._spawn():
+            if not self.is_stopped and self._spawn():
                 self._on_start()
+        except Stopped:
+            pass
         except InstallFailed as error:
             failure = {"error": str(error)}
         except OSError as error:
             failure = {"error": f"The task's process could not be started: {error}."}
+        except Exception as error:  # without its end, the run of the task would never end
+            _log.exception("The process of task %s could not be started", self._folder.name)
+            failure = {"error": f"The task's process could not be started: {error!r}."}
         process = self._process
         if process is not None:
             process.wait()
@@ -147,13 +157,13 @@ class TaskProcess:
         with self._lock:
             if self._lifeline is not None:
                 self._lifeline.cut()
-        outcome = failure or self._read_outcome()
+        outcome = self._redactor.redact(failure) if failure else self._read_outcome()
         tail = _read_tail(self._folder / "log", self._redactor, has_ended=True)
         self._on_exit(Exit(outcome, *tail))
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _spawn(self) -> bool:
-        environment = {**self._environment, **self._prepare()}
+        environment = {**self._environment, **self._prepare(lambda: self.is_stopped)}
         self._folder.mkdir(exist_ok=True)
         payload_file = self._folder / "payload.json"
         with self._lock, open(self._folder / "log", "wb") as log:

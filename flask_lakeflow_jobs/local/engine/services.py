@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from ..environment import drop_credentials
 from .packages import Packages
 from .spark import Spark
 from .work import ProcessWork
@@ -21,14 +22,20 @@ class TaskServices:
     packages: Packages
     spark: Spark
 
-    def prepare(self, work: ProcessWork, environment: Mapping[str, str]) -> dict[str, str]:
+    def prepare(
+        self, work: ProcessWork, environment: Mapping[str, str], is_stopped: Callable[[], bool]
+    ) -> dict[str, str]:
         """Install the packages of a task, and start Spark for it.
 
+        :param environment: of the task.
+        :param is_stopped: returns whether the task has been stopped.
         :return: further variables of its environment.
         :raises InstallFailed: a package cannot be installed.
+        :raises Stopped: the task has been stopped.
         """
-        self.packages.install(work.requirements, environment)
-        return self.spark.acquire(work.payload, environment)
+        without = drop_credentials(environment)
+        self.packages.install(work.requirements, without, is_stopped)
+        return self.spark.acquire(work.payload, without, is_stopped)
 
     def release(self, task_id: int) -> None:
         """Note that a task has ended."""

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ..programs import POLL_SECONDS, Stopped, never_stopped
 from .catalogs import BUILT_IN_CATALOGS, find_catalogs
 from .processes import CHILD, Lifeline
 
@@ -46,10 +47,13 @@ class SailServer:
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
 
-    def start(self, environment: Mapping[str, str]) -> None:
+    def start(
+        self, environment: Mapping[str, str], is_stopped: Callable[[], bool] = never_stopped
+    ) -> None:
         """Start the process, and wait until it listens.
 
         :raises SparkUnavailable: it ends or does not listen in time.
+        :raises Stopped: ``is_stopped`` returned true meanwhile.
         """
         address = self._folder / "address.json"
         for outdated in (address, *self._folder.glob("session-*.json")):
@@ -66,6 +70,9 @@ class SailServer:
                     pass_fds=(self._lifeline.read_end,),
                     start_new_session=True,
                 )
+        except OSError:
+            self._lifeline.cut()
+            raise
         finally:
             os.close(self._lifeline.read_end)
         deadline = time.monotonic() + _START_TIMEOUT_SECONDS
@@ -77,6 +84,9 @@ class SailServer:
                     f"Its log: {self._folder / 'server.log'}. Reinstall it with: pip install "
                     "--force-reinstall pysail."
                 )
+            if is_stopped():
+                self.stop()
+                raise Stopped
             time.sleep(0.01)
         self.port = json.loads(address.read_text())["port"]
 
@@ -122,30 +132,41 @@ class Spark:
         self._folder = folder
         self._list_catalogs = list_catalogs
         self._user = user
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # held while a server starts, up to a minute
         self._server: SailServer | None = None
         self._tasks: set[int] = set()
         self._is_closed = False
 
-    def acquire(self, payload: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
+    def acquire(
+        self,
+        payload: Mapping[str, Any],
+        environment: Mapping[str, str],
+        is_stopped: Callable[[], bool],
+    ) -> dict[str, str]:
         """Return the variables that a task's process needs to use Spark.
 
         The server stays as it is until :meth:`release` is called for the task.
 
         :param payload: of the task.
-        :param environment: of the task's process.
+        :param environment: of the task's process, without credentials. The server gets it too.
+        :param is_stopped: returns whether the task has been stopped.
+        :raises Stopped: the task has been stopped.
         """
         if "SPARK_REMOTE" in environment or not _is_installed("pyspark"):
             return {}
         if not _is_installed("pysail"):
             return configure_jvm(self._folder, environment)
         run = payload["run"]
-        with self._lock:
+        while not self._lock.acquire(timeout=POLL_SECONDS):
+            if is_stopped():
+                raise Stopped
+        try:
             self._tasks.add(run["runId"])
-            try:
-                server = self._ensure(find_catalogs(payload["parameters"]), environment)
-            except (OSError, SparkUnavailable) as error:
-                return {"LAKEFLOW_LOCAL_SPARK_ERROR": str(error)}
+            server = self._ensure(find_catalogs(payload["parameters"]), environment, is_stopped)
+        except (OSError, SparkUnavailable) as error:
+            return {"LAKEFLOW_LOCAL_SPARK_ERROR": str(error)}
+        finally:
+            self._lock.release()
         session = uuid.uuid5(server.namespace, str(run["multitaskParentRunId"]))
         address = f"sc://127.0.0.1:{server.port}"
         return {
@@ -156,8 +177,8 @@ class Spark:
 
     def release(self, task_id: int) -> None:
         """Note that a task has ended."""
-        with self._lock:
-            self._tasks.discard(task_id)
+        # Without the lock: the end of a task does not wait until a server has started for others.
+        self._tasks.discard(task_id)
 
     def close(self) -> None:
         """Stop the server."""
@@ -166,7 +187,9 @@ class Spark:
             if self._server is not None:
                 self._server.stop()
 
-    def _ensure(self, named: set[str], environment: Mapping[str, str]) -> SailServer:
+    def _ensure(
+        self, named: set[str], environment: Mapping[str, str], is_stopped: Callable[[], bool]
+    ) -> SailServer:
         """Return the server, which is replaced if it lacks a catalog and no other task uses it."""
         if self._is_closed:
             raise SparkUnavailable("The local workspace stops.")
@@ -181,7 +204,7 @@ class Spark:
         if server is not None:
             catalogs |= server.catalogs
         server = SailServer(self._folder, catalogs)
-        server.start({key: value for key, value in environment.items() if not _is_secret(key)})
+        server.start(environment, is_stopped)
         self._server = server
         return server
 
@@ -212,7 +235,3 @@ def configure_jvm(folder: Path, environment: Mapping[str, str]) -> dict[str, str
 
 def _is_installed(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
-
-
-def _is_secret(name: str) -> bool:
-    return name.startswith(("DATABRICKS_", "LAKEFLOW_"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,10 @@ RUN, JOB, PARENT, NESTED = 1, 7, 8, 9
 NOW = 1000.0
 
 
-def task_services(folder: Path) -> TaskServices:
+def task_services(folder: Path, environment: Mapping[str, str] | None = None) -> TaskServices:
     """Return services that are not used."""
     packages = Packages(folder / "packages", is_enabled=False)
-    return TaskServices(dict, packages, Spark(folder / "spark", set, "me"))
+    return TaskServices(lambda: environment or {}, packages, Spark(folder / "spark", set, "me"))
 
 
 def task(key: str, *upstream: str, **more: Any) -> dict[str, Any]:

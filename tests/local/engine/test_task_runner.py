@@ -19,8 +19,10 @@ from flask_lakeflow_jobs.local.engine.events import (
     TaskStarted,
 )
 from flask_lakeflow_jobs.local.engine.files import WorkspaceFiles
+from flask_lakeflow_jobs.local.engine.packages import InstallFailed
+from flask_lakeflow_jobs.local.engine.services import TaskServices
 from flask_lakeflow_jobs.local.engine.task_runner import TaskRunner
-from flask_lakeflow_jobs.local.engine.work import CannotRun, NestedRun
+from flask_lakeflow_jobs.local.engine.work import CannotRun, NestedRun, ProcessWork
 from flask_lakeflow_jobs.local.model import JobRun, TaskRun
 from tests.local.engine.support import RUN, job_run, task_services
 from tests.local.support import python_task, simulated_job, write_bundle
@@ -38,11 +40,12 @@ class Harness:
         bundle = load_bundle(path)
         (folder / "tasks").mkdir()
         self.events: list[Event] = []
+        self.environment: dict[str, str] = {}
         self.runner = TaskRunner(
             WorkspaceFiles(lambda: bundle, folder / "volumes"),
             clock,
             folder / "tasks",
-            task_services(folder),
+            task_services(folder, self.environment),
             max_processes,
             {"id": 1},
             self._create_nested,
@@ -158,9 +161,40 @@ def test_process_reports_its_start_and_its_end(harness: Harness) -> None:
     assert ended == TaskEnded(RUN, TASK, states.SUCCESS, output)
 
 
-def test_process_over_the_limit_is_queued_and_ends_when_it_is_stopped(
-    harness: Harness, tmp_path: Path
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (InstallFailed("No secret."), "No [REDACTED]."),
+        (OSError("no file"), "The task's process could not be started: no file."),
+        (ValueError("null"), "The task's process could not be started: ValueError('null')."),
+    ],
+)
+def test_process_whose_services_fail_ends_with_the_reason(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
 ) -> None:
+    def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(TaskServices, "prepare", fail)
+    harness.environment["LAKEFLOW_SECRET_A_B"] = "secret"
+    harness.start(python_task("a"))
+    wait_until(lambda: harness.has_ended(TASK), "the end of the process")
+    ended = harness.events[-1]
+    assert isinstance(ended, TaskEnded)
+    assert (ended.state, ended.output["error"]) == (states.FAILED, message)
+
+
+def test_process_over_the_limit_is_queued_and_ends_when_it_is_stopped(
+    harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[int] = []
+    prepare = TaskServices.prepare
+
+    def record(services: TaskServices, work: ProcessWork, *more: Any) -> dict[str, str]:
+        served.append(work.payload["run"]["runId"])
+        return prepare(services, work, *more)
+
+    monkeypatch.setattr(TaskServices, "prepare", record)
     (tmp_path / "main.py").write_text("import time; time.sleep(1000)")
     run = job_run(python_task("a"), python_task("b"))
     for task in run.tasks:
@@ -172,6 +206,7 @@ def test_process_over_the_limit_is_queued_and_ends_when_it_is_stopped(
         RUN, TASK + 1, states.SUCCESS, {"logs": "", "logs_truncated": False, "logs_start": 0}
     )
     wait_until(lambda: ended in harness.events, "the end of the queued process")
+    assert served == [TASK]
     harness.runner.stop(run, run.tasks[0])
     wait_until(lambda: harness.has_ended(TASK), "the end of the process")
 

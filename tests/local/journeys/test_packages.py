@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from databricks.sdk.service.jobs import RunOutput
 
 from flask_lakeflow_jobs.local import Workspace, load_bundle
 from tests.local.support import Client, python_task, task_results, write_bundle
+from tests.support import wait_until
 
 WHEEL = "cowbell-1.0-py3-none-any.whl"
 
@@ -72,3 +75,27 @@ def test_package_that_cannot_be_installed_fails_the_task(tmp_path: Path) -> None
     assert "The packages of the task cannot be installed." in str(output.error)
     assert "cowbell" in str(output.error)
     assert "pip install" in str(output.error)
+
+
+def test_canceled_task_ends_its_installer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = tmp_path / "started"
+    installer = tmp_path / "uv"
+    installer.write_text(
+        f'#!/bin/sh\necho "$LAKEFLOW_SECRET_A_B$DATABRICKS_TOKEN" > {started}\nexec sleep 3600\n'
+    )
+    installer.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("LAKEFLOW_SECRET_A_B", "secret")
+    task = python_task("main", libraries=[{"pypi": {"package": "cowbell"}}])
+    job = {"tasks": [task], "max_concurrent_runs": 2}
+    bundle = tmp_path / "bundle"
+    bundle.mkdir()
+    path = write_bundle(bundle, {"etl": job}, {"main.py": ""})
+    with Workspace(path, tmp_path / "folder", install=True) as address:
+        client = Client(address, {"etl": load_bundle(path).jobs["etl"].job_id})
+        run_id, waiting = client.start("etl"), client.start("etl")
+        wait_until(lambda: started.exists() and started.read_text(), "the installer")
+        for each in (waiting, run_id):
+            client.jobs.cancel_run(each)
+            assert task_results(client.finish(each)) == {"main": "CANCELED"}
+    assert started.read_text() == "\n"
