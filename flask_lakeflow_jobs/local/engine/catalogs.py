@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -35,7 +36,7 @@ def find_catalogs(settings: Any) -> set[str]:
     They are the values of fields such as ``catalog`` or ``target_catalog``, and the first part of
     each value that is the name of a table.
     """
-    return set(_walk(settings, ""))
+    return set(_walk(settings, "")) - _PROVIDED_BY_SPARK
 
 
 def find_catalogs_in_source(text: str) -> set[str]:
@@ -53,6 +54,21 @@ def find_catalogs_in_folder(root: Path) -> set[str]:
         except OSError:  # removed since it was listed
             continue
     return names
+
+
+def find_saved_catalogs(folder: Path) -> set[str]:
+    """Return the catalogs with tables of earlier runs, see ``spark_catalog`` of the child.
+
+    Without them, the next run could not load these tables, and would forget them.
+
+    :param folder: that of Spark.
+    """
+    try:
+        saved = json.loads((folder / "catalog.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return set()
+    names = {str(name).partition(".")[0] for name in saved}
+    return set(filter(_CATALOG_NAME.fullmatch, names)) - _PROVIDED_BY_SPARK
 
 
 def _walk(value: Any, field: str) -> Iterator[str]:
@@ -88,7 +104,9 @@ def _list_sources(root: Path) -> Iterator[Path]:
             continue
         for name in files:
             path = Path(folder, name)
-            if path.suffix in _SOURCE_SUFFIXES and path.stat().st_size <= _MAX_SOURCE_BYTES:
+            if path.suffix not in _SOURCE_SUFFIXES or not path.is_file():  # a pipe, or a dead link
+                continue
+            if path.stat().st_size <= _MAX_SOURCE_BYTES:
                 yield path
                 count += 1
                 if count == _MAX_SOURCES:

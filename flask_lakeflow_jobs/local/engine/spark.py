@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..programs import POLL_SECONDS, Stopped, never_stopped
-from .catalogs import BUILT_IN_CATALOGS, find_catalogs
+from .catalogs import BUILT_IN_CATALOGS, find_catalogs, find_saved_catalogs
 from .processes import CHILD, Lifeline
 
 #: The program that serves Spark, and its arguments.
@@ -201,6 +201,7 @@ class Spark:
             server.stop()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         catalogs = {*BUILT_IN_CATALOGS, *self._list_catalogs(), *named}
+        catalogs |= find_saved_catalogs(self._folder)
         if server is not None:
             catalogs |= server.catalogs
         server = SailServer(self._folder, catalogs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from flask_lakeflow_jobs.local.engine.catalogs import (
     find_catalogs,
     find_catalogs_in_folder,
     find_catalogs_in_source,
+    find_saved_catalogs,
 )
 
 
@@ -24,6 +26,7 @@ from flask_lakeflow_jobs.local.engine.catalogs import (
         ({"base_parameters": {"table": "dev.sales.orders"}}, {"dev"}),
         ({"base_parameters": {"catalog": "{{job.parameters.catalog}}"}}, set()),
         ({"name": "catalog", "tasks": [{"task_key": "a.b"}]}, set()),
+        ({"base_parameters": {"table": "system.access.audit", "catalog": "system"}}, set()),
         ({"file": "/a.b.c", "host": "a.example.com.x"}, set()),
     ],
 )
@@ -62,4 +65,25 @@ def test_find_catalogs_in_folder_skips_environments_and_hidden_folders(tmp_path:
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"USE CATALOG {catalog}")
+    (tmp_path / "dead.py").symlink_to("nowhere.py")  # as an editor's lock
+    os.mkfifo(tmp_path / "pipe.py")
     assert find_catalogs_in_folder(tmp_path) == {"one", "two", "three"}
+
+
+@pytest.mark.parametrize(
+    ("text", "catalogs"),
+    [
+        (None, set()),
+        ("{", set()),
+        (
+            '{"dev.s": {}, "dev.s.t": {}, "two.s": {}, "system.s.t": {}, "x\\"}.s": {}}',
+            {"dev", "two"},
+        ),
+    ],
+)
+def test_catalogs_of_earlier_runs_are_found(
+    tmp_path: Path, text: str | None, catalogs: set[str]
+) -> None:
+    if text is not None:
+        (tmp_path / "catalog.json").write_text(text)
+    assert find_saved_catalogs(tmp_path) == catalogs

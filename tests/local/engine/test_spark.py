@@ -44,6 +44,10 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Spark]:
     served.close()
 
 
+def read_server_environment(folder: Path) -> dict[str, str]:
+    return dict(json.loads((folder / "environment.json").read_text()))
+
+
 def test_tasks_neither_wait_for_a_server_after_their_end_nor_after_a_stop(
     served: Spark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,6 +71,14 @@ def test_tasks_neither_wait_for_a_server_after_their_end_nor_after_a_stop(
     stopped.set()
     thread.join()
     assert errors
+
+
+def test_server_has_the_catalogs_of_earlier_runs(served: Spark, tmp_path: Path) -> None:
+    (tmp_path / "catalog.json").write_text('{"dev.sales": {"type": "schema"}}')
+    served.acquire(payload(100, catalog="two"), {}, never_stopped)
+    catalogs = read_server_environment(tmp_path)["SAIL_CATALOG__LIST"]
+    assert 'name="dev"' in catalogs
+    assert 'name="two"' in catalogs
 
 
 def test_server_is_replaced_for_a_catalog_unless_other_tasks_use_it(served: Spark) -> None:
