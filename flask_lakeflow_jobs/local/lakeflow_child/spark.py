@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
+#: The variable with the message of a Spark server that does not start.
+_FAILURE = "LAKEFLOW_LOCAL_SPARK_ERROR"
+
 _INSTALL_ADVICE = (
     "There is no Spark in this environment. Install it to use 'spark' in the local workspace: "
     "pip install 'flask-lakeflow-jobs[spark]'."
@@ -71,8 +74,9 @@ class TaskSpark:
             return False
         from shutil import which
 
-        has_java = "JAVA_HOME" in os.environ or which("java") is not None
-        return self._is_sail or "SPARK_REMOTE" in os.environ or has_java
+        if self._is_sail or _FAILURE in os.environ or "SPARK_REMOTE" in os.environ:
+            return True  # a server that does not start fails SQL, which would miss its tables
+        return "JAVA_HOME" in os.environ or which("java") is not None
 
     @property
     def session(self) -> Any:
@@ -102,7 +106,7 @@ class TaskSpark:
                 print(f"Later runs may not see new tables of this task: {error}", file=sys.stderr)
 
     def _start(self) -> None:
-        if message := os.environ.get("LAKEFLOW_LOCAL_SPARK_ERROR"):
+        if message := os.environ.get(_FAILURE):
             raise RuntimeError(message)
         if self._is_sail:
             from .spark_connect import connect
