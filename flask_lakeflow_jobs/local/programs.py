@@ -15,7 +15,7 @@ POLL_SECONDS = 0.1
 
 
 class Stopped(Exception):
-    """Nobody needs the result any more."""
+    """The result is not needed any more."""
 
 
 def never_stopped() -> bool:

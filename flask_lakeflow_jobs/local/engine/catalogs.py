@@ -59,7 +59,7 @@ def find_catalogs_in_folder(root: Path) -> set[str]:
 def find_saved_catalogs(folder: Path) -> set[str]:
     """Return the catalogs with tables of earlier runs, see ``spark_catalog`` of the child.
 
-    Without them, the next run could not load these tables, and would forget them.
+    Without them, the next run could not load these tables, and would remove them from the file.
 
     :param folder: that of Spark.
     """
