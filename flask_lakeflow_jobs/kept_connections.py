@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 #: A connection that was used so recently is used again without a test.
 KEEP_SECONDS = 1.0
@@ -28,12 +28,15 @@ class KeptConnections:
         """Yield a connection of the driver. After an error, it is not kept.
 
         :raises DBAPIError: the driver raised an error.
+        :raises SQLAlchemyError: there is no connection.
         """
-        connection = self._take() or engine.raw_connection()
+        connection = self._take() or _connect(engine)
         try:
             yield connection.driver_connection
         except BaseException as error:
             if not isinstance(error, engine.dialect.loaded_dbapi.Error):
+                if not isinstance(error, Exception):  # such as a timeout of gevent in a statement
+                    connection.invalidate(error)
                 connection.close()
                 raise
             is_cut = engine.dialect.is_disconnect(error, connection.dbapi_connection, None)
@@ -63,3 +66,14 @@ class KeptConnections:
         """Give all connections back to the pool."""
         while self._connections:
             self._connections.pop()[0].close()
+
+
+def _connect(engine: sa.Engine) -> sa.PoolProxiedConnection:
+    """Connect. An error is no DBAPIError: no other connection would work, and no other statement.
+
+    SQLAlchemy translates errors of the driver for its own connections only.
+    """
+    try:
+        return engine.raw_connection()
+    except engine.dialect.loaded_dbapi.Error as error:
+        raise SQLAlchemyError(str(error)) from error

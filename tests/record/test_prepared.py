@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from flask_lakeflow_jobs.database import open_database
+from flask_lakeflow_jobs.errors import DatabaseUnavailable
 from flask_lakeflow_jobs.group_commit import Write
 from flask_lakeflow_jobs.record.prepared import PreparedWriter, Steps
 from flask_lakeflow_jobs.record.statements import BEGIN_RUN
@@ -52,6 +55,30 @@ def test_execute_all_after_cut_connection_writes_again(record: Record, count: in
     writer._execute_all(writes)
     assert [write.result for write in writes] == [True] * count
     assert len(record.list_runs()) == 1 + count
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_execute_all_without_server_fails_as_unavailable(tmp_path: Path, count: int) -> None:
+    database = open_database(
+        "postgresql+psycopg://user@127.0.0.1:1/none", instance_path=tmp_path, setting="RECORD"
+    )
+    writes = [begin(f"token-{number}") for number in range(count)]
+    PreparedWriter(database)._execute_all(writes)
+    assert all(isinstance(write.error, DatabaseUnavailable) for write in writes)
+    assert len({id(write.error) for write in writes}) == 1  # none was tried alone
+
+
+@pytest.mark.parametrize(("error", "is_same"), [(KeyboardInterrupt(), False), (ValueError(), True)])
+def test_interrupted_write_loses_its_connection(
+    record: Record, error: BaseException, is_same: bool
+) -> None:
+    with record.database.write_directly() as before:
+        pass
+    with pytest.raises(type(error)), record.database.write_directly():
+        raise error
+    with record.database.write_directly() as after:
+        pass
+    assert (after is before) is is_same
 
 
 FORK = """
