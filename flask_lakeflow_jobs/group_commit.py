@@ -32,6 +32,10 @@ class Write(Generic[V, T]):
         self._turn = threading.Lock()
         self._turn.acquire()
 
+    @property
+    def is_done(self) -> bool:
+        return self.result is not None or self.error is not None
+
     def wait(self) -> None:
         self._turn.acquire()
 
@@ -42,7 +46,8 @@ class Write(Generic[V, T]):
 class GroupCommit(Generic[V, T]):
     """Makes the writes of all threads of a process, one group after the other.
 
-    :param execute: makes writes in one transaction, and sets the result or the error of each.
+    :param execute: makes writes in one transaction, and sets the result or the error of each. If
+        the thread is interrupted meanwhile, another one makes the rest of them, perhaps again.
     """
 
     def __init__(self, execute: Callable[[Sequence[Write[V, T]]], None]) -> None:
@@ -77,8 +82,10 @@ class GroupCommit(Generic[V, T]):
         try:
             write.wait()
         except BaseException:  # such as a timeout of gevent, or the end of the process
-            write.is_abandoned = True
-            if self._leader is write:
+            with self._lock:  # another thread may be about to let this one lead
+                write.is_abandoned = True
+                leads = self._leader is write
+            if leads:
                 self._pass_on()
             raise
 
@@ -87,13 +94,19 @@ class GroupCommit(Generic[V, T]):
             writes, self._writes = self._writes, []
         try:
             self._execute(writes)
-        except BaseException as error:
+        except Exception as error:
             for write in writes:
                 write.error = write.error or error
+        except BaseException:  # it is meant for this thread only
+            others = [each for each in writes if each is not self._leader and not each.is_done]
+            writes = [write for write in writes if write.is_done]
+            with self._lock:
+                self._writes[:0] = others
             raise
         finally:
             for write in writes:
-                if write is not self._leader:
+                # one that gave up may have been woken before, to lead
+                if write is not self._leader and not write.is_abandoned:
                     write.wake()
             self._pass_on()
 

@@ -29,19 +29,23 @@ class Disk:
         for write in writes:
             if write.value == "bad":
                 raise ValueError("It is full.")
+            if write.value == "interrupted":
+                raise SystemExit
             write.result = write.value.upper()
 
     def has_waiting(self, count: int) -> bool:
         return len(self.commit._writes) == count
 
-    def write_while_busy(self, in_threads: InThreads, *values: str) -> dict[str, str | Exception]:
+    def write_while_busy(
+        self, in_threads: InThreads, *values: str
+    ) -> dict[str, str | BaseException]:
         """Write values while the disk writes another one, and return the results."""
-        results: dict[str, str | Exception] = {}
+        results: dict[str, str | BaseException] = {}
 
         def write(value: str) -> None:
             try:
                 results[value] = str(self.commit.write(value))
-            except Exception as error:
+            except BaseException as error:
                 results[value] = error
 
         threads = in_threads(lambda: write("first"))
@@ -71,14 +75,25 @@ def test_write_that_raises_fails_its_group_only(in_threads: InThreads) -> None:
     assert disk.commit.write("last") == "LAST"
 
 
+def test_interruption_of_a_thread_is_not_that_of_the_others(in_threads: InThreads) -> None:
+    disk = Disk()
+    results = disk.write_while_busy(in_threads, "interrupted", "a", "b")
+    assert isinstance(results["interrupted"], SystemExit)
+    assert (results["a"], results["b"]) == ("A", "B")
+    assert disk.groups[1:] == [["interrupted", "a", "b"], ["a", "b"]]
+
+
+@pytest.mark.parametrize("has_noticed", [True, False])
 def test_write_whose_thread_gave_up_waiting_lets_others_lead(
-    in_threads: InThreads, monkeypatch: pytest.MonkeyPatch
+    in_threads: InThreads, monkeypatch: pytest.MonkeyPatch, *, has_noticed: bool
 ) -> None:
     disk = Disk()
     wait = Write.wait
 
     def give_up(write: Write[str, str]) -> None:
         wait(write)
+        if not has_noticed and write.value == "a":
+            write.wake()  # as if the thread had given up before it noticed
         if write.value == "a" and write.result is None:
             raise TimeoutError
 
