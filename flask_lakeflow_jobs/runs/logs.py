@@ -58,7 +58,7 @@ class LogPart:
         """
         text = redact_progress_tokens(text)
         start = max(0, len(text) + offset) if offset < 0 else min(offset, len(text))
-        if start and text[start - 1] != "\n":  # as in the local workspace: begin with a whole line
+        if offset < 0 < start and text[start - 1] != "\n":  # begin with a whole line
             start = text.find("\n", start) + 1 or len(text)
         end = min(len(text), start + limit)
         if end < len(text):
