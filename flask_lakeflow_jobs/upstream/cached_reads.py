@@ -141,15 +141,20 @@ class CachedReads:
         output = self.get_task_output(task_run_id, is_final=is_final)
         if not is_final or getattr(task, "notebook_task", None) is None or "logs" in output.value:
             return output
-        printed = self._read(
-            f"printed:{task_run_id}", lambda: self._read_printed(task_run_id), lambda _: True
-        )
+        try:
+            printed = self._read(
+                f"printed:{task_run_id}", lambda: self._read_printed(task_run_id), lambda _: True
+            )
+        except UpstreamError:  # the rest of the output is worth having
+            return output
         return output._replace(value={**output.value, **printed.value}, texts=None)
 
     def _read_printed(self, task_run_id: int) -> dict[str, Any]:
         try:
             views = self._calls.export_notebook(task_run_id).get("views") or ()
-        except (NotAllowed, RunNotFound, UpstreamError):  # the rest of the output is worth having
+        except (NotAllowed, RunNotFound, UpstreamError) as error:
+            if error.retryable:
+                raise
             return {}
         pages = [view["content"] for view in views if isinstance(view.get("content"), str)]
         found = [output for page in pages if (output := extract_output(page)) is not None]

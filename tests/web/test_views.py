@@ -17,7 +17,7 @@ from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, Refusal, hash_token
 from flask_lakeflow_jobs.web import outputs
 from tests.conftest import MakeApp
-from tests.support import ALICE, RunGate, on_behalf_of
+from tests.support import ALICE, RunGate, on_behalf_of, wait_until
 
 RunToEnd = Callable[[str], int]
 
@@ -295,6 +295,16 @@ class TestOutput:
         output = client.get(f"/api/jobs/greeting/runs/{run_id}/output").get_json()["greet"]
         assert "logs" not in output
         assert output["notebook_output"]["result"] == '{"who": "world"}'
+
+    def test_output_of_a_notebook_has_its_printed_text_after_an_outage(
+        self, make_app: MakeApp, run_to_end: RunToEnd, fault_proxy: FaultyWorkspace
+    ) -> None:
+        client = make_app(LAKEFLOW_JOBS_READ_TIMEOUT=1).test_client()
+        url = f"/api/jobs/greeting/runs/{run_to_end('greeting')}/output"
+        fault_proxy.fail(Refusal(503), path="runs/export")
+        assert "logs" not in client.get(url).get_json()["greet"]
+        fault_proxy.clear_faults()
+        assert wait_until(lambda: "logs" in client.get(url).get_json()["greet"], "the text")
 
 
 class TestLogs:
