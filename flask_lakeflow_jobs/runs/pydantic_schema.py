@@ -45,9 +45,10 @@ class ModelSchema(SelfDescribed):
 
     _model: ClassVar[type[BaseModel]]
 
-    def load(self, data: Any, **_: Any) -> dict[str, Any]:
+    def load(self, data: Any, *, partial: Any = None, **_: Any) -> dict[str, Any]:
         """Return the values of the model by the names that callers use, as JSON has them.
 
+        :param partial: no default applies. The model still requires what it always does.
         :raises ValidationError: the model does not accept them.
         """
         model = self._model
@@ -61,7 +62,7 @@ class ModelSchema(SelfDescribed):
             messages = {**_nest_messages(error), **messages}
         if messages:
             raise ValidationError(messages)
-        return _dump(loaded)
+        return _dump(loaded, loaded.model_fields_set if partial else None)
 
     def describe(self) -> dict[str, Any]:
         """Return the JSON Schema of the model, without references."""
@@ -119,9 +120,9 @@ def _build_field(info: FieldInfo, described: Mapping[str, Any]) -> fields.Field[
     return fields.Raw(metadata=metadata)
 
 
-def _dump(loaded: BaseModel) -> dict[str, Any]:
-    values = loaded.model_dump(mode="json")
-    for name in type(loaded).model_fields:
+def _dump(loaded: BaseModel, only: set[str] | None) -> dict[str, Any]:
+    values = loaded.model_dump(mode="json", by_alias=False, include=only)
+    for name in type(loaded).model_fields.keys() & values.keys():
         value = getattr(loaded, name)
         if isinstance(value, SecretStr | SecretBytes):  # JSON would have stars
             secret = value.get_secret_value()

@@ -150,6 +150,18 @@ def test_model_aliases_are_the_names_of_parameters() -> None:
     assert [*build_json_schema(schema)["properties"]] == ["startDate"]
 
 
+def test_partial_params_by_model_get_no_default() -> None:
+    params = {"day": "2025-01-01", "startAt": "2025-01-01T00:00:00Z", "leg": {"origin": "a"}}
+    assert validate_params(SCHEMA, {**params, "token": "t"}, partial=True) == {
+        **params,
+        "leg": {"origin": "a", "next": None},
+        "token": "t",
+    }
+    with pytest.raises(InvalidParameters) as refused:
+        validate_params(SCHEMA, {"limit": 3}, partial=True)
+    assert set(refused.value.messages) == {"day"}
+
+
 def test_json_schema_of_model_is_valid_and_has_no_references() -> None:
     document = build_json_schema(SCHEMA)
     jsonschema.Draft202012Validator.check_schema(document)
