@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -72,20 +73,21 @@ def list_iterations(run: Document, overrides: SecretOverrides = NO_OVERRIDES) ->
     else:
         inputs = [_format_input(each, overrides) for each in inputs]
     found = [_build(number, each, inputs[number - 1]) for number, each in enumerate(first, 1)]
-    known = {(number, 0): each for number, each in enumerate(first, 1)}
+    numbers: dict[str, list[int]] = {}
+    for number, each in enumerate(first, 1):
+        numbers.setdefault(_key_of(each), []).append(number)
+    taken: Counter[tuple[str, int]] = Counter()
     for document in documents:
         attempt = document.get("attempt_number") or 0
         if not attempt:
             continue
-        numbers = [
-            number
-            for number, each in enumerate(first, 1)
-            if (number, attempt) not in known and _values_of(each) == _values_of(document)
-        ]
-        number = numbers[0] if numbers else len(first)
-        known[number, attempt] = document
-        text = inputs[number - 1] if numbers else _format_values(document, overrides)
-        found.append(_build(number, document, text))
+        key = _key_of(document)
+        same, count = numbers.get(key, []), taken[key, attempt]
+        taken[key, attempt] += 1
+        if count < len(same):
+            found.append(_build(same[count], document, inputs[same[count] - 1]))
+        else:
+            found.append(_build(len(first), document, _format_values(document, overrides)))
     return sorted(found, key=lambda each: (each.number, each.attempt))
 
 
@@ -111,6 +113,11 @@ def _read_inputs(run: Document) -> Sequence[Any] | None:
     except (ValueError, RecursionError):
         return None
     return inputs if isinstance(inputs, list) else None
+
+
+def _key_of(document: Document) -> str:
+    """Return a text that is the same for equal parameters. Thousands of iterations are compared."""
+    return json.dumps(_values_of(document), sort_keys=True)
 
 
 def _values_of(document: Document) -> Mapping[str, Any]:

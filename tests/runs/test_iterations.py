@@ -64,6 +64,30 @@ def test_list_iterations_puts_a_retry_after_its_first_attempt() -> None:
     }
 
 
+def test_list_iterations_with_equal_parameters_gives_retries_in_order() -> None:
+    numbers = [
+        (1, "n", 0),
+        (2, "s", 0),
+        (3, "n", 0),
+        (4, "n", 1),
+        (5, "n", 1),
+        (6, "n", 2),
+        (7, "x", 1),
+    ]
+    found = list_iterations(
+        loop("", *(iteration(run_id, text, attempt_number=at) for run_id, text, at in numbers))
+    )
+    assert [(each.number, each.attempt, each.run_id, each.input) for each in found] == [
+        (1, 1, 1, "n"),
+        (1, 2, 4, "n"),
+        (1, 3, 6, "n"),
+        (2, 1, 2, "s"),
+        (3, 1, 3, "n"),
+        (3, 2, 5, "n"),
+        (3, 2, 7, "x"),
+    ]
+
+
 def test_list_iterations_redacts_secret_parameters() -> None:
     secret = {"notebook_task": {"base_parameters": {"password": "x", "b": "y"}}}
     (found,) = list_iterations(loop("", {**iteration(1, None), "resolved_values": secret}))
