@@ -30,6 +30,7 @@ class LiveLogs:
         self._run_id = run_id
         self._offsets: dict[int, int] = {}
         self._printed: dict[int, str] = {}
+        self._finished: set[int] = set()
 
     def is_supported(self) -> bool:
         """Return whether the workspace has the logs of running tasks."""
@@ -55,7 +56,7 @@ class LiveLogs:
 
         :param task_count: of the run. If it has several tasks, each line begins with the key.
         """
-        if not task.run_id:
+        if not task.run_id or task.run_id in self._finished:
             return
         prefix = f"{task.task_key} | " if task_count > 1 else ""
         offset = self._offsets.get(task.run_id, 0)
@@ -69,6 +70,8 @@ class LiveLogs:
                 before = self._printed.get(task.run_id, "")
                 self._printed[task.run_id] = (before + part.text)[-_KEPT_CHARS:]
             self._offsets[task.run_id] = part.next_offset
+            if part.is_final:
+                self._finished.add(task.run_id)
             if part.next_offset <= offset or part.is_final:
                 return
             offset = part.next_offset

@@ -224,8 +224,8 @@ def repair(
         rerun_dependent_tasks=True if dependents else None,
         params=merge_params(handle.job, params_file, params),
     )
-    tasks = [f"{task.key} ({task.reason})" for task in plan if task.reason]
-    print_progress(f"Rerunning {', '.join(tasks)}.")
+    if tasks := [f"{task.key} ({task.reason})" for task in plan if task.reason]:
+        print_progress(f"Rerunning {', '.join(tasks)}.")
     extra = {"repairId": repair_id}
     if not no_wait:
         result_format = ResultFormat.JSON if as_json else ResultFormat.TEXT
