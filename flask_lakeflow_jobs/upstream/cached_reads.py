@@ -281,7 +281,8 @@ class CachedReads:
             return LogPart.from_local(part)
         if not has_ended(task):
             return LogPart()
-        return LogPart.from_whole(self._get_output_of(task).get("logs") or "", offset, limit)
+        output = read_or_explain(task, self._get_output_of)
+        return LogPart.from_whole(output.get("logs") or "", offset, limit)
 
     def poll(self, run_id: int) -> ApiResponse[Run]:
         """Read a run from the workspace, and store it in the cache.

@@ -334,6 +334,15 @@ class TestLogs:
         ended = client.get(url).get_json()
         assert (ended["isLive"], ended["isFinal"]) == (False, True)
 
+    def test_log_of_a_task_without_output_is_empty(
+        self, client: FlaskClient, run_to_end: RunToEnd, fault_proxy: FaultyWorkspace
+    ) -> None:
+        run_id = run_to_end("quick")
+        fault_proxy.fail(Refusal(404, "ENDPOINT_NOT_FOUND"), path="task-log")
+        fault_proxy.fail(Refusal(400, "INVALID_PARAMETER_VALUE"), path="runs/get-output")
+        log = client.get(f"/api/jobs/quick/runs/{run_id}/logs?task=only").get_json()
+        assert (log["text"], log["isFinal"]) == ("", True)
+
     @pytest.mark.parametrize(
         "query",
         [
