@@ -207,13 +207,17 @@ class BoundUpstream:
 
         :param task_run_id: the run id of the task, not of the job's run.
         """
-        return self._read("export_run", lambda api: api.export_notebook(task_run_id))
+        return self._read(
+            "export_run", lambda api: api.export_notebook(task_run_id), run_id=task_run_id
+        )
 
     def get_log_part(self, task_run_id: int, offset: int, limit: int) -> dict[str, Any] | None:
         """Return a part of a task's log; ``None`` if the workspace is not the local one."""
         try:
             return self._read(
-                "get_log_part", lambda api: api.get_log_part(task_run_id, offset, limit)
+                "get_log_part",
+                lambda api: api.get_log_part(task_run_id, offset, limit),
+                run_id=task_run_id,
             )
         except UpstreamError as error:
             if error.upstream_code == NO_ENDPOINT:  # another Jobs API on this machine

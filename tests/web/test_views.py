@@ -282,7 +282,16 @@ class TestOutput:
         client.get(url)
         assert len(fault_proxy.find_requests("GET", "runs/export")) == 1
 
-    @pytest.mark.parametrize("fault", [Refusal(403, "PERMISSION_DENIED"), _without_views])
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            Refusal(400, "INVALID_PARAMETER_VALUE"),
+            Refusal(403, "PERMISSION_DENIED"),
+            Refusal(404, "RESOURCE_DOES_NOT_EXIST"),
+            Refusal(404, "ENDPOINT_NOT_FOUND"),
+            _without_views,
+        ],
+    )
     def test_output_of_a_notebook_without_its_page_has_the_rest(
         self,
         client: FlaskClient,
