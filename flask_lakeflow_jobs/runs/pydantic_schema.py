@@ -6,6 +6,7 @@ the package, a model is a marshmallow schema that validates with the model and d
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, get_args
 
@@ -109,7 +110,7 @@ def _build_field(info: FieldInfo, described: Mapping[str, Any]) -> fields.Field[
     kinds = described.get("type")
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     metadata = {"secret": extra["secret"]} if "secret" in extra else {}
-    if described.get("format") == "password":
+    if '"format": "password"' in json.dumps(described):  # also in a model or a list
         metadata.setdefault("secret", True)
     if AwareDatetime in (info.annotation, *get_args(info.annotation)):
         return fields.AwareDateTime(metadata=metadata)
@@ -122,13 +123,22 @@ def _build_field(info: FieldInfo, described: Mapping[str, Any]) -> fields.Field[
 
 def _dump(loaded: BaseModel, only: set[str] | None) -> dict[str, Any]:
     values = loaded.model_dump(mode="json", by_alias=False, include=only)
-    for name in type(loaded).model_fields.keys() & values.keys():
-        value = getattr(loaded, name)
-        if isinstance(value, SecretStr | SecretBytes):  # JSON would have stars
-            secret = value.get_secret_value()
-            values[name] = secret.decode() if isinstance(secret, bytes) else secret
     keys = {name: _key_of(name, info) for name, info in type(loaded).model_fields.items()}
-    return {keys.get(name, name): value for name, value in values.items()}
+    return {keys.get(name, name): value for name, value in _reveal(values, loaded).items()}
+
+
+def _reveal(dumped: Any, value: Any) -> Any:
+    """Return what was dumped of a value with its secrets: JSON has stars in their place."""
+    if isinstance(value, SecretStr | SecretBytes):
+        secret = value.get_secret_value()
+        return secret.decode() if isinstance(secret, bytes) else secret
+    if isinstance(value, BaseModel):
+        value = {**vars(value), **(value.model_extra or {})}
+    if isinstance(value, Mapping) and isinstance(dumped, dict):
+        return {key: _reveal(each, value.get(key)) for key, each in dumped.items()}
+    if isinstance(value, list | tuple) and isinstance(dumped, list) and len(value) == len(dumped):
+        return [_reveal(*each) for each in zip(dumped, value, strict=True)]
+    return dumped
 
 
 def _nest_messages(error: ModelError) -> dict[Any, Any]:

@@ -184,6 +184,23 @@ def test_json_schema_of_model_is_valid_and_has_no_references() -> None:
     assert document["additionalProperties"] is False
 
 
+def test_secrets_within_a_model_reach_the_job_and_are_redacted() -> None:
+    class Login(BaseModel):
+        name: str
+        key: SecretStr
+
+    class Params(BaseModel):
+        login: Login | None = None
+        keys: list[SecretStr] = []
+        by_name: dict[str, SecretStr] = {}
+        plain: Leg | None = None
+
+    schema = build_model_schema(Params)
+    params = {"login": {"name": "n", "key": "a"}, "keys": ["b", "c"], "by_name": {"x": "d"}}
+    assert validate_params(schema, params) == {**params, "plain": None}
+    assert secret_overrides(schema) == {"login": True, "keys": True, "by_name": True}
+
+
 def test_secrets_of_model_are_redacted() -> None:
     assert secret_overrides(SCHEMA) == {"token": True, "hint": True}
 
