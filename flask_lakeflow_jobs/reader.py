@@ -207,7 +207,7 @@ class JobReader:
         """
         reads = cached_reads_of(self)
         found = reads.find_task(parse_run_id(run_id), task, attempt)
-        return reads.read_log(found, offset, min(limit, MAX_PART_BYTES))
+        return reads.read_log(found, offset, max(1, min(limit, MAX_PART_BYTES)))
 
     def list_iterations(self, run_id: int | str, task: str) -> list[Iteration]:
         """Return the iterations of a for-each task with all their attempts, in order.

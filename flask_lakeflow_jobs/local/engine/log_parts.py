@@ -1,7 +1,7 @@
 """Parts of a task's log, from a position on, while the task writes it and afterwards.
 
 The Jobs API has nothing of the kind. A part ends behind a line or, in a long line, behind a word,
-and never inside a secret. From the end of a log, it begins with a line or a word, too.
+and never inside a secret. It begins with a whole word and, from the end of a log, with a line.
 """
 
 from __future__ import annotations
@@ -116,7 +116,10 @@ def _read_part(
     *,
     has_ended: bool,
 ) -> LogPart:
-    start = min(offset, size) if offset >= 0 else _align(read, size, max(0, size + offset))
+    if offset >= 0:
+        start = _find_word(read, redactor, min(offset, size), min(limit, MIN_PART_BYTES))
+    else:
+        start = _align(read, size, max(0, size + offset))
     before = min(start, redactor.overlap)
     data = read(start - before, start + limit + redactor.overlap)
     is_last = start - before + len(data) >= size
@@ -134,6 +137,26 @@ def _read_part(
         is_final=has_ended and following >= size,
         line=_count_lines(read, start),
     )
+
+
+def _find_word(
+    read: Callable[[int, int], bytes], redactor: SecretRedactor, start: int, limit: int
+) -> int:
+    """Return the start of the word around a position, which may hold a token of a kind.
+
+    The app redacts tokens by their form when it reads a part. A position where a part has ended
+    stays: it is behind a word, at a secret, or inside a word that is longer than a part.
+    """
+    first = max(0, start - limit)
+    behind = read(first, start)
+    word = max(map(behind.rfind, _BLANKS)) + 1
+    if word == len(behind) or (word == 0 and first + limit == start):
+        return start
+    around = max(0, start - redactor.overlap - 1)
+    secrets = redactor.find(read(around, start + redactor.overlap + 1), has_ended=True)
+    if any(start - around in secret for secret in secrets):
+        return start
+    return first + word
 
 
 def _align(read: Callable[[int, int], bytes], size: int, start: int) -> int:

@@ -21,6 +21,8 @@ from ..model import Settings
 from ..programs import POLL_SECONDS, Stopped, never_stopped, run_program
 from .compute import find_environment, mappings
 
+# Without the index of a private package, a public one of the same name would be installed.
+_INDEX = re.compile(r"^(--index-url|--extra-index-url|--find-links)[ =]\s*(\S+)$")
 _FILE = re.compile(r"^(?:-r|--requirement)[ =]?\s*(.+)$")
 _MAX_SECONDS = 15 * 60
 _LOG_LINES = 5  # of an installer, in an error
@@ -37,10 +39,12 @@ class Requirements:
 
     :param packages: as in ``pip install``, such as ``cowsay==6.0``.
     :param files: paths of requirements files.
+    :param options: where the packages are looked for, such as ``--index-url``.
     """
 
     packages: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
     def to_list(self) -> list[str]:
         """Return the packages and the lines of the files, without comments and options."""
@@ -56,11 +60,13 @@ def list_requirements(settings: Settings, spec: Settings) -> Requirements:
     :param settings: the settings of the job.
     :param spec: the settings of the task.
     """
-    packages, files = [], []
+    packages, files, options = [], [], []
     for library in mappings(spec.get("libraries")):
         pypi = library.get("pypi")
         if isinstance(pypi, Mapping) and isinstance(pypi.get("package"), str):
             packages.append(pypi["package"])
+            if isinstance(pypi.get("repo"), str):
+                options.append(f"--index-url={pypi['repo']}")
         if isinstance(file := library.get("requirements"), str):
             files.append(file)
     for dependency in find_environment(settings, spec).get("dependencies") or ():
@@ -68,9 +74,11 @@ def list_requirements(settings: Settings, spec: Settings) -> Requirements:
             continue
         if match := _FILE.match(dependency):
             files.append(match[1].strip().strip("\"'"))
+        elif match := _INDEX.match(dependency):
+            options.append(f"{match[1]}={match[2]}")
         elif not re.match(r"[-./]|.*\.whl$|\w+://", dependency):
             packages.append(dependency)
-    return Requirements(tuple(packages), tuple(files))
+    return Requirements(tuple(packages), tuple(files), tuple(dict.fromkeys(options)))
 
 
 class Packages:
@@ -86,10 +94,10 @@ class Packages:
 
     def find_folder(self, requirements: Requirements) -> Path | None:
         """Return the folder to import packages from; ``None`` if nothing is to be installed."""
-        if not self._is_enabled or requirements == Requirements():
+        if not self._is_enabled or not (requirements.packages or requirements.files):
             return None
         files = [_read(file) for file in requirements.files]
-        content = [sys.version_info[:2], requirements.packages, files]
+        content = [sys.version_info[:2], requirements.packages, requirements.options, files]
         return self._folder / hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
     def install(
@@ -124,8 +132,10 @@ def _build_command(target: Path, requirements: Requirements) -> list[str]:
         command = [uv, "pip", "install", "--quiet", "--python", sys.executable]
     else:
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    files = [argument for file in requirements.files for argument in ("-r", file)]
-    return [*command, "--target", str(target), *files, "--", *requirements.packages]
+    command += ["--target", str(target), *requirements.options]
+    for file in requirements.files:
+        command += ["-r", file]
+    return [*command, "--", *requirements.packages]
 
 
 def _run_installer(

@@ -24,6 +24,7 @@ from .processes import CHILD, Lifeline
 SAIL_ARGUMENTS = (str(CHILD), "--sail")
 
 _START_TIMEOUT_SECONDS = 60.0
+_RETRY_SECONDS = 60.0  # after a server did not start
 _SESSION_TIMEOUT_SECONDS = 24 * 60 * 60  # the next task of a long run may come late
 
 
@@ -136,6 +137,8 @@ class Spark:
         self._server: SailServer | None = None
         self._tasks: set[int] = set()
         self._is_closed = False
+        self._failure: SparkUnavailable | None = None
+        self._retry_at = 0.0
 
     def acquire(
         self,
@@ -199,14 +202,20 @@ class Spark:
             if is_sufficient and server.is_running:
                 return server
             server.stop()
+        if self._failure is not None and time.monotonic() < self._retry_at:
+            raise self._failure  # or each task would wait for it
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         catalogs = {*BUILT_IN_CATALOGS, *self._list_catalogs(), *named}
         catalogs |= find_saved_catalogs(self._folder)
         if server is not None:
             catalogs |= server.catalogs
         server = SailServer(self._folder, catalogs)
-        server.start(environment, is_stopped)
-        self._server = server
+        try:
+            server.start(environment, is_stopped)
+        except SparkUnavailable as error:
+            self._failure, self._retry_at = error, time.monotonic() + _RETRY_SECONDS
+            raise
+        self._server, self._failure = server, None
         return server
 
 

@@ -110,3 +110,18 @@ def test_part_from_any_position_has_no_piece_of_a_secret(offset: int, limit: int
 
     part = log_parts._read_part(read, len(log), redactor, offset, limit, has_ended=True)
     assert not set("PQSUVW") & set(part.text.replace("[REDACTED]", "") + part.rest)
+
+
+@given(st.integers(0, 60))
+def test_part_from_inside_a_word_has_the_whole_word(offset: int) -> None:
+    """The app redacts tokens of progress by their form."""
+    log = b"token lfjp_abcdefghijklmnopqrstuvwxyz.0123456789 follows\n"
+
+    def read(start: int, end: int) -> bytes:
+        return log[start:end]
+
+    redactor = SecretRedactor([])
+    part = log_parts._read_part(read, len(log), redactor, offset, 4096, has_ended=True)
+    words = part.text.split()
+    assert set(words) <= {"token", "lfjp_abcdefghijklmnopqrstuvwxyz.0123456789", "follows"}
+    assert log[part.offset :].decode() == part.text

@@ -25,7 +25,10 @@ def environment(*dependencies: Any) -> dict[str, Any]:
         ("./dist/*.whl", Requirements()),
         ("/Workspace/a/b.whl", Requirements()),
         ("-e .", Requirements()),
-        ("--index-url https://example.com", Requirements()),
+        ("--index-url https://a.example", Requirements((), (), ("--index-url=https://a.example",))),
+        ("--extra-index-url=https://b", Requirements((), (), ("--extra-index-url=https://b",))),
+        ("--find-links ./wheels", Requirements((), (), ("--find-links=./wheels",))),
+        ("--trusted-host example.com", Requirements()),
         ({"not": "a text"}, Requirements()),
     ],
 )
@@ -36,14 +39,14 @@ def test_list_requirements_of_an_environment(dependency: Any, expected: Requirem
 
 def test_list_requirements_of_libraries() -> None:
     libraries = [
-        {"pypi": {"package": "cowsay"}},
+        {"pypi": {"package": "cowsay", "repo": "https://a.example"}},
+        {"pypi": {"package": "moo", "repo": "https://a.example"}},
         {"requirements": "dev.txt"},
         {"whl": "a.whl"},
         {"maven": {"coordinates": "a:b:1"}},
     ]
-    assert list_requirements({}, {"libraries": libraries}) == Requirements(
-        ("cowsay",), ("dev.txt",)
-    )
+    expected = Requirements(("cowsay", "moo"), ("dev.txt",), ("--index-url=https://a.example",))
+    assert list_requirements({}, {"libraries": libraries}) == expected
 
 
 def test_requirements_of_a_file_are_listed_without_comments_and_options(tmp_path: Path) -> None:
@@ -67,3 +70,9 @@ def test_folder_differs_with_the_packages_and_the_text_of_files(tmp_path: Path) 
 def test_nothing_is_installed_unless_it_is_enabled_and_needed(tmp_path: Path) -> None:
     assert Packages(tmp_path, is_enabled=False).find_folder(Requirements(("a",))) is None
     assert Packages(tmp_path, is_enabled=True).find_folder(Requirements()) is None
+
+
+def test_folder_differs_with_the_index(tmp_path: Path) -> None:
+    packages = Packages(tmp_path, is_enabled=True)
+    own = Requirements(("a",), (), ("--index-url=https://a.example",))
+    assert packages.find_folder(own) != packages.find_folder(Requirements(("a",)))

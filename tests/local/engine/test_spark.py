@@ -97,3 +97,14 @@ def test_closed_spark_starts_no_server(served: Spark) -> None:
     served.close()
     variables = served.acquire(payload(100), {}, never_stopped)
     assert variables == {"LAKEFLOW_LOCAL_SPARK_ERROR": "The local workspace stops."}
+
+
+def test_server_that_did_not_start_is_not_tried_again_at_once(
+    served: Spark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = "open('starts', 'a').write('x'); raise SystemExit(1)"
+    monkeypatch.setattr(spark, "SAIL_ARGUMENTS", ("-c", start))
+    for task_id in (100, 101):
+        found = served.acquire(payload(task_id), {}, never_stopped)
+        assert "did not start" in found["LAKEFLOW_LOCAL_SPARK_ERROR"]
+    assert (tmp_path / "starts").read_text() == "x"
