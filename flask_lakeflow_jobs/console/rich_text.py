@@ -23,6 +23,9 @@ COLORS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 _LOOKS = {1: "bold", 2: "dim", 3: "italic", 4: "underline", 9: "strike"}
 _ENDS = {22: ("bold", "dim"), 23: ("italic",), 24: ("underline",), 29: ("strike",)}
 
+#: Digits of a number in a sequence.
+_MAX_DIGITS = 9
+
 #: Longer lines are cut: a browser takes seconds for them.
 MAX_LINE_CHARS = 20_000
 
@@ -41,7 +44,10 @@ class Style:
 
     def apply(self, sequence: str) -> None:
         """Apply the parameters of a sequence, such as ``1;31``."""
-        codes = [int(text) if text.isdecimal() else 0 for text in re.split("[;:]", sequence)]
+        # Longer numbers mean nothing, and Python refuses to read very long ones.
+        codes = [
+            int(text) if 0 < len(text) <= _MAX_DIGITS else 0 for text in re.split("[;:]", sequence)
+        ]
         while codes:
             self._apply_first(codes)
 
