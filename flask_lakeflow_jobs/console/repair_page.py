@@ -76,8 +76,10 @@ def repair_run(key: str, run_id: str) -> BaseResponse | tuple[str, int]:
     with request_handle(authorizer, key, "repair") as handle:
         if CHOICE not in request.form:
             handle.repair_run(run_id, requested_by=authorizer.user_name)
-        elif refused := _repair(handle, parse_run_id(run_id), authorizer.user_name):
-            return refused
+        else:
+            authorizer.check("view", handle.job)  # a page with errors shows the run
+            if refused := _repair(handle, parse_run_id(run_id), authorizer.user_name):
+                return refused
     return redirect(page_url("lakeflow_console.show_run", key=key, run_id=run_id), 303)
 
 

@@ -15,6 +15,7 @@ from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.console.forms import Control, Form
 from flask_lakeflow_jobs.local import Address
 from flask_lakeflow_jobs.testing import FaultyWorkspace
+from tests.console.conftest import MakeShop
 from tests.console.support import OWN, run, shop_app, start, text_of
 from tests.support import RunGate
 
@@ -96,6 +97,15 @@ def test_repair_form_without_tasks_is_refused(app: Flask, fault_proxy: FaultyWor
     assert refused.status_code == 400
     assert "Choose at least one task." in refused.text
     assert not fault_proxy.find_requests("POST", "runs/repair")
+
+
+def test_repair_form_needs_the_permission_to_view(make_shop: MakeShop) -> None:
+    app = make_shop(policy=lambda user, action, job: action != "view")
+    url = f"/jobs/flaky/runs/{run(app, 'flaky')}/repair"
+    client = app.test_client()
+    pages = [client.get(url), client.post(url, data={"~choice": "1"}, headers=OWN)]
+    assert [page.status_code for page in pages] == [403, 403]
+    assert not any("load" in page.text for page in pages)
 
 
 def test_repair_page_of_active_run_is_a_conflict(app: Flask, run_gate: RunGate) -> None:
