@@ -70,7 +70,9 @@ export class RunParts {
     }
     for (const [bucket, names] of Object.entries(buckets)) {
       for (const row of this.#root.querySelectorAll(`[data-bucket="${bucket}"]`)) {
-        if (!names.includes(row.dataset.part)) row.remove();
+        if (names.includes(row.dataset.part)) continue;
+        this.#shown.delete(row.dataset.part); // a server with a newer state may send it again
+        row.remove();
       }
     }
     const version = this.#version.match(new RegExp(`.{${DIGEST_LENGTH}}`, "g"));
