@@ -98,6 +98,12 @@ def read_log_view(
     return view_log(part, hide=hide, line=line)
 
 
+def read_text(reads: CachedReads, task: RunTask) -> str:
+    """Return the log of a task so far."""
+    parts = [*read_parts(reads, task)]
+    return "".join(part.text for part in parts) + parts[-1].rest
+
+
 def read_parts(reads: CachedReads, task: RunTask) -> Iterator[LogPart]:
     """Yield the log of a task so far, part by part."""
     offset = 0

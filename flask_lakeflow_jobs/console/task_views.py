@@ -16,7 +16,7 @@ from ..runs.rows import read_rows
 from ..web.auth import current_authorizer, request_handle
 from ..web.requests import read_number
 from .fragments import render, render_page
-from .logs import read_parts, view_log
+from .logs import read_text, view_log
 from .task_page import build_task_view
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ def download_log(key: str, run_id: str, task_run_id: str) -> Response:
     """Send the log so far as a file."""
     with request_handle(current_authorizer(), key) as handle:
         reads, task = _find(cached_reads_of(handle), run_id, task_run_id)
-        texts = [part.text + part.rest for part in read_parts(reads, task)]
-    return _file("".join(texts), "text/plain", f"{key}-{run_id}-{task_run_id}.log")
+        text = read_text(reads, task)
+    return _file(text, "text/plain", f"{key}-{run_id}-{task_run_id}.log")
 
 
 def download_rows(key: str, run_id: str, task_run_id: str) -> Response:

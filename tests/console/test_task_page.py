@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from databricks.sdk.service.jobs import RunTask
 from flask import Flask
 from flask.testing import FlaskClient
 
 from flask_lakeflow_jobs import LakeflowJobs, current_jobs
 from flask_lakeflow_jobs.console import logs, task_page
-from flask_lakeflow_jobs.console.logs import view_log
+from flask_lakeflow_jobs.console.logs import read_text, view_log
 from flask_lakeflow_jobs.console.task_page import TRUNCATED_NOTE, Text, texts_of
 from flask_lakeflow_jobs.local import Workspace, load_bundle
 from flask_lakeflow_jobs.runs.logs import LogPart
@@ -172,6 +174,12 @@ def test_log_view_has_the_last_lines_or_those_around_one(
     around = view_log(part, line=2)
     assert (around.lines, around.first, around.rest) == (["1", "2", "3"], 1, "")
     assert (around.next_offset, around.is_final) == (None, False)
+
+
+def test_log_of_a_running_task_has_its_unfinished_line_once() -> None:
+    parts = {0: LogPart("a\nb\n", "c", 0, 4), 4: LogPart("", "c", 4, 4)}
+    reads: Any = SimpleNamespace(read_log=lambda task, offset, limit: parts[offset])
+    assert read_text(reads, RunTask("note")) == "a\nb\nc"
 
 
 def test_log_view_hides_an_end_that_the_page_has_elsewhere() -> None:
