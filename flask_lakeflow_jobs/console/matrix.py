@@ -104,7 +104,8 @@ def _read_columns(
         if column is None:
             document = reads.get_run(run.run_id or 0).value
             column = build_cells(upstream.parse_run(document), moment)
-            if has_ended(run) and has_ended(document):
+            # The document may be from before a repair.
+            if has_ended(run) and document.get("end_time") == run.end_time:
                 memo.put(key, column, len(column) + 1)
         return column
 

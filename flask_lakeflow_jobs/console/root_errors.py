@@ -63,7 +63,7 @@ def read_root_errors(
     state, memo = current_state(), console_state().root_errors
     now = state.clock.now()
     reads = cached_reads_of(handle)
-    scope = (reads.identity_key, handle.job.job_id)
+    scope = (reads.identity_key, handle.key, handle.job.job_id)
     failed = [run for run in runs if run.outcome in FAILURES and run.ended is not None]
     found = {run: memo.get((*scope, run.run_id, run.ended)) for run in failed}
     missing = [run for run, error in found.items() if error is None or error.read_again <= now]
@@ -71,7 +71,10 @@ def read_root_errors(
     def read(run: EndedRun) -> RootError:
         document = reads.get_run(run.run_id).value
         text = _read_error(handle, reads, state.upstream.parse_run(document))
-        return RootError(text, float("inf") if text else now + RETRY_SECONDS)
+        # The document may be from before a repair.
+        ended = document.get("end_time") or document.get("start_time") or 0
+        is_final = bool(text) and ended == run.ended
+        return RootError(text, float("inf") if is_final else now + RETRY_SECONDS)
 
     try:
         wanted = missing[: MAX_READ_RUNS if max_reads is None else max_reads]

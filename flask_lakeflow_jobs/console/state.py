@@ -54,7 +54,7 @@ class ConsoleState:
         self.tasks: Memo[str, Mapping[AttemptId, KeptTask]] = Memo(MAX_KEPT_TASKS)
         #: The tasks of ended runs in matrices, by identity, job, run and end.
         self.matrix_columns: Memo[Hashable, Sequence[Cell]] = Memo(MAX_MATRIX_CELLS)
-        #: The root errors of runs, by identity, job, run and end.
+        #: The root errors of runs, by identity, key and id of the job, run and end.
         self.root_errors: Memo[Hashable, RootError] = Memo(MAX_ROOT_ERRORS)
 
 

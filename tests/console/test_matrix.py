@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from flask import Flask
 
+from flask_lakeflow_jobs import current_jobs
+from flask_lakeflow_jobs.console import matrix, queries
 from flask_lakeflow_jobs.console.comparison import build_comparison
-from flask_lakeflow_jobs.console.matrix import build_cells, build_matrix
+from flask_lakeflow_jobs.console.matrix import build_cells, build_matrix, read_matrix
 from flask_lakeflow_jobs.console.summaries import summarize
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from flask_lakeflow_jobs.testing.fault_proxy import Address
@@ -52,16 +56,16 @@ LATER = run(
 
 def test_matrix_has_the_last_attempt_of_each_task_in_order_of_starts() -> None:
     columns = [build_cells(each, NOW) for each in (LATER, EARLIER)]
-    matrix = build_matrix([summarize(each, NOW) for each in (LATER, EARLIER)], columns)
+    built = build_matrix([summarize(each, NOW) for each in (LATER, EARLIER)], columns)
     assert [
         (row.key, [cell and (cell.state.word, cell.length, cell.number) for cell in row.cells])
-        for row in matrix.rows
+        for row in built.rows
     ] == [
         ("c", [("succeeded", 1000, 1), None]),
         ("a", [("failed", 3000, 2), ("succeeded", 2000, 1)]),
         ("b", [("upstream failed", None, 1), ("succeeded", 4000, 1)]),
     ]
-    assert [*matrix.kinds] == ["good", "bad", "never"]
+    assert [*built.kinds] == ["good", "bad", "never"]
 
 
 def test_comparison_marks_what_differs() -> None:
@@ -93,6 +97,25 @@ def test_matrix_reads_ended_runs_once(make_shop: MakeShop, shop: Address) -> Non
         page = client.get("/jobs/broken/matrix").text
         assert len(proxy.find_requests(path="runs/get")) == before
     assert re.search(rf'<th scope="row" title="only">.*/runs/{run_id}/tasks/\d+', page, re.DOTALL)
+
+
+def test_matrix_does_not_keep_the_tasks_of_an_earlier_end(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cached run may be from before a repair that the list already knows."""
+    repaired = replace(EARLIER, end_time=12_000)
+    documents = [EARLIER.as_dict(), repaired.as_dict()]
+    reads = SimpleNamespace(
+        identity_key="app",
+        get_run=lambda run_id: SimpleNamespace(value=documents.pop(0)),
+        run_concurrently=lambda read, runs: [read(each) for each in runs],
+    )
+    monkeypatch.setattr(matrix, "cached_reads_of", lambda *args, **kwargs: reads)
+    monkeypatch.setattr(queries, "list_runs", lambda *args: [repaired])
+    with app.app_context():
+        for left in (1, 0, 0):
+            read_matrix(current_jobs["broken"])
+            assert len(documents) == left
 
 
 def test_comparison_page_shows_parameters_without_secrets(app: Flask) -> None:
