@@ -16,6 +16,7 @@ from .cards import CARDS_PER_PAGE, read_cards
 from .links import page_url
 from .parts import RunMarkup
 from .run_page import RunView, build_run_view
+from .state import console_state
 
 if TYPE_CHECKING:
     from ..web.auth import Authorizer
@@ -107,6 +108,7 @@ def render_run(view: RunView) -> RunMarkup:
     """Render a run in parts."""
     markup = RunMarkup(view.timeline.axis.span)
     markup.finish(render("_run.html", view=view, markup=markup, part=markup.add_part))
+    view.tasks.keep(console_state().tasks)
     return markup
 
 

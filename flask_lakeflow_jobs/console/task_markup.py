@@ -95,7 +95,7 @@ class TaskMarkup:
     ) -> None:
         self._script_updates_durations = script_updates_durations
         self._run_id = run_id
-        self._url = url.removesuffix("0")
+        self._page_url, self._url = url, url.removesuffix("0")
         self._before = before
         self.kept: dict[AttemptId, KeptTask] = {}
         self._by_task: dict[int, KeptTask] = {}
@@ -126,8 +126,11 @@ class TaskMarkup:
         )
         for document in documents:
             markup._add(document, parse)
-        memo.put(url, markup.kept, len(markup.kept))
         return markup
+
+    def keep(self, memo: Memo[str, Mapping[AttemptId, KeptTask]]) -> None:
+        """Keep what was made for the next update, after all was: other threads copy from it."""
+        memo.put(self._page_url, self.kept, len(self.kept))
 
     def _add(self, document: Document, parse: Callable[[Document], RunTask]) -> None:
         attempt_id = (document.get("task_key"), document.get("attempt_number"))

@@ -66,6 +66,7 @@ class Page:
             parts = [*(part for some in rows.values() for part in some)]
             self.parts = {part.name: part.html for part in parts + self.markup.render_nodes(graph)}
             self.html = "".join(self.parts.values())
+            self.markup.keep(memo)
 
     def _parse(self, document: Any) -> RunTask:
         self.parsed.append(document["task_key"])
@@ -124,6 +125,25 @@ def test_tasks_of_another_run_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> 
 
     TaskMarkup.of("etl", RUN_ID + 1, states(("a", SUCCEEDED)), parse, console_state().tasks)
     assert parsed == ["a"]
+
+
+def test_tasks_are_kept_only_when_their_page_is_made() -> None:
+    """Until then, another thread would copy tasks of which one half is old."""
+    parsed: list[str] = []
+
+    def parse(document: Any) -> RunTask:
+        parsed.append(document["task_key"])
+        return RunTask.from_dict(document)
+
+    def read() -> TaskMarkup:
+        memo = console_state().tasks
+        return TaskMarkup.of("etl", RUN_ID, states(("a", SUCCEEDED)), parse, memo)
+
+    read()
+    read().keep(console_state().tasks)
+    assert parsed == ["a", "a"]
+    read()
+    assert parsed == ["a", "a"]
 
 
 def test_attempt_without_run_id_has_no_link(monkeypatch: pytest.MonkeyPatch) -> None:
