@@ -37,7 +37,7 @@ def _content_security_policy() -> str:
     if read_nonce is None:
         return CONTENT_SECURITY_POLICY
     nonce = read_nonce()
-    if not _NONCE.fullmatch(nonce):
+    if not _NONCE.fullmatch(nonce or ""):
         _log.error("csp_nonce returned %r, which is not base64. The page allows no nonce.", nonce)
         return CONTENT_SECURITY_POLICY
     allowed = f"'self' 'nonce-{nonce}'"

@@ -130,9 +130,10 @@ def test_console_in_hosts_frame_allows_its_nonce(make_shop: MakeShop) -> None:
     assert "jobs" in text_of(client.get("/jobs").text).lower()
 
 
+@pytest.mark.parametrize("nonce", ["x' *", "", None])
 def test_csp_nonce_that_is_no_nonce_is_not_used(
-    make_shop: MakeShop, caplog: pytest.LogCaptureFixture
+    make_shop: MakeShop, caplog: pytest.LogCaptureFixture, nonce: Any
 ) -> None:
-    page = make_shop(csp_nonce=lambda: "x' *").test_client().get("/jobs")
+    page = make_shop(csp_nonce=lambda: nonce).test_client().get("/jobs")
     assert page.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
     assert "csp_nonce returned" in caplog.text
