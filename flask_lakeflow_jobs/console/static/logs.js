@@ -99,7 +99,7 @@ class Log {
     if (!document.hidden) {
       try {
         isMore = await this.#load();
-        this.#state.textContent = "";
+        this.#tellMatches();
       } catch (error) {
         this.#state.textContent = error.message; // the next load may succeed
       }
@@ -162,14 +162,15 @@ class Log {
 
   #find() {
     const text = this.#search.value.toLowerCase();
+    const current = this.#matches[this.#current];
     this.#matches = [];
     for (const line of this.#lines.children) {
       const isMatch = text !== "" && line.lastElementChild.textContent.toLowerCase().includes(text);
       line.classList.toggle("lf-match", isMatch);
-      line.classList.remove("lf-current");
+      line.classList.toggle("lf-current", isMatch && line === current);
       if (isMatch) this.#matches.push(line);
     }
-    this.#current = -1;
+    this.#current = this.#matches.indexOf(current);
     this.#tellMatches();
   }
 
