@@ -12,9 +12,11 @@ document.addEventListener("click", (event) => {
 const MAX_SELECTED = 2;
 const selected = new Set();
 
-/** Show the selection, also in rows that have just come from the server. */
+/** Show the selection, also in rows that have just come from the server. A run that has left the page is not selected. */
 function showSelection() {
-  for (const box of document.querySelectorAll(".lf-select input")) {
+  const boxes = [...document.querySelectorAll(".lf-select input")];
+  for (const value of selected) if (!boxes.some((box) => box.value === value)) selected.delete(value);
+  for (const box of boxes) {
     box.checked = selected.has(box.value);
     box.disabled = selected.size === MAX_SELECTED && !box.checked;
   }
