@@ -17,7 +17,8 @@
 
   function apply() {
     for (const name of root.getAttributeNames()) if (name.startsWith(`data-${PREFIX}`)) root.removeAttribute(name);
-    for (const [name, value] of Object.entries(storage())) if (name.startsWith(PREFIX)) root.setAttribute(`data-${name}`, value);
+    // Other entries are the host's, and their names may be no names of attributes.
+    for (const [name, value] of Object.entries(storage())) if (/^lf-[a-z]+$/.test(name)) root.setAttribute(`data-${name}`, value);
   }
 
   /** Store a choice. The default, which is the first choice, needs no entry. */
