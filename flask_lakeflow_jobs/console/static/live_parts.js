@@ -32,8 +32,9 @@ export class LivePart {
     this.#skew = readSkew(root);
     this.#notice = createNotice(root);
     const ticker = setInterval(() => {
-      if (this.isOnPage) updateDurations(this.#root, Date.now() + this.#skew);
-      else clearInterval(ticker);
+      if (this.isOnPage) return updateDurations(this.#root, Date.now() + this.#skew);
+      clearInterval(ticker);
+      this.#notice.remove();
     }, TICK_MS);
   }
 
@@ -58,16 +59,21 @@ export class LivePart {
       this.#stateTime = Date.now();
       localize(this.#root);
       addCopyButtons(this.#root);
-      this.#notice("");
+      this.#notify("");
     } catch (error) {
-      this.#notice(`${error.message} ${formatAge(this.#stateTime)}`); // the next load may succeed
+      this.#notify(`${error.message} ${formatAge(this.#stateTime)}`); // the next load may succeed
     } finally {
       this.#isLoading = false;
     }
   }
+
+  #notify(text) {
+    this.#notice.hidden = !text;
+    this.#notice.textContent = text;
+  }
 }
 
-/** Create a notice above an element and return a function that sets its text. */
+/** Create a notice above an element. */
 function createNotice(root) {
   const place = document.createElement("p");
   place.className = "lakeflow lf-notice";
@@ -75,10 +81,7 @@ function createNotice(root) {
   place.setAttribute("role", "status");
   place.hidden = true;
   root.before(place);
-  return (text) => {
-    place.hidden = !text;
-    place.textContent = text;
-  };
+  return place;
 }
 
 /** Return a run's own part of the id of an event about several runs; empty if it has none. */

@@ -42,7 +42,7 @@ export class LiveRun {
   #streamError = "";
   #loadError = "";
   #stateTime = 0; // when the state that is shown was current
-  #announce;
+  #announcer;
   #stop;
   #ticker;
 
@@ -51,7 +51,7 @@ export class LiveRun {
     this.#parts = new RunParts(root);
     this.#graph = new Graph(root);
     this.#tasks = new TaskList(root);
-    this.#announce = createAnnouncer(root);
+    this.#announcer = createAnnouncer(root);
     this.#notifier = new EndNotifier(root.querySelector(".lf-title").textContent.trim());
     this.#adapt();
     if (this.#parts.isPartial) this.#refresh();
@@ -119,7 +119,7 @@ export class LiveRun {
       this.#loadError = "";
       this.#retryAt = Infinity;
       this.#adapt();
-      if (this.#meta.word !== word) this.#announce(`The run is ${this.#meta.word}.`);
+      if (this.#meta.word !== word) this.#announcer.textContent = `The run is ${this.#meta.word}.`;
     } catch (error) {
       this.#loadError = error.message;
       this.#retryAt = Date.now() + RETRY_INTERVAL_MS;
@@ -159,6 +159,7 @@ export class LiveRun {
   #close() {
     clearInterval(this.#ticker);
     this.#stop();
+    this.#announcer.remove();
   }
 
   #tick() {
@@ -176,11 +177,11 @@ export class LiveRun {
   }
 }
 
-/** Create a live region after an element and return a function that writes to it, for screen readers. */
+/** Create a live region after an element, for screen readers. */
 function createAnnouncer(root) {
   const place = document.createElement("p");
   place.className = "lf-unseen";
   place.setAttribute("role", "status");
   root.after(place);
-  return (text) => (place.textContent = text);
+  return place;
 }
