@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from flask import request
@@ -62,7 +63,7 @@ class Text:
     def html(self) -> Markup:
         return render_text(self.text)
 
-    @property
+    @cached_property
     def json(self) -> Markup | None:
         return None if self.is_bad else render_json(self.text)
 
