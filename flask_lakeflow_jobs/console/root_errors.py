@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import LakeflowJobsError
+from ..errors import LakeflowJobsError, RunNotFound
 from ..globals import current_state
 from ..reader import cached_reads_of
 from ..runs.explanation import explain_run
@@ -69,7 +69,10 @@ def read_root_errors(
     missing = [run for run, error in found.items() if error is None or error.read_again <= now]
 
     def read(run: EndedRun) -> RootError:
-        document = reads.get_run(run.run_id).value
+        try:
+            document = reads.get_run(run.run_id).value
+        except RunNotFound:  # the record keeps runs longer than the workspace does
+            return RootError("", now + RETRY_SECONDS)
         text = _read_error(handle, reads, state.upstream.parse_run(document))
         # The document may be from before a repair.
         ended = document.get("end_time") or document.get("start_time") or 0

@@ -72,3 +72,15 @@ def test_root_error_of_an_earlier_end_is_read_again(
             assert read_root_errors(current_jobs["flaky"], [end]) == {1: ERROR}
             clock.sleep(root_errors.RETRY_SECONDS)
     assert len(found) == reads
+
+
+def test_run_that_the_workspace_has_deleted_does_not_hide_other_errors(
+    make_shop: MakeShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_shop()
+    monkeypatch.setattr(root_errors, "MAX_READ_RUNS", 2)
+    failed = run(app, "flaky")
+    with app.app_context():
+        ended = current_jobs["flaky"].get_run(failed).end_time
+        ends = [EndedRun(1, Outcome.FAILED, 2), EndedRun(failed, Outcome.FAILED, ended)]
+        assert read_root_errors(current_jobs["flaky"], ends) == {failed: ERROR}
