@@ -164,6 +164,7 @@ $("repair").addEventListener("click", async () => {
   $("repair").disabled = true;
   try {
     await request(`${run.address}/repair`, { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" });
+    if (run !== current) return; // the reader has opened another run meanwhile
     run.stop();
     follow(run);
   } catch (error) {
