@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from marshmallow.fields import Boolean
 
 from ..errors import InvalidParameters
 from ..runs.redaction import REDACTED
-
-if TYPE_CHECKING:
-    pass
 
 #: The choices of a flag that may be left out.
 FLAGS = ("true", "false")
