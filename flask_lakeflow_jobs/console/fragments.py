@@ -67,14 +67,16 @@ def lakeflow_job_cards(*keys: str) -> Markup:
 
 
 def render_cards(keys: Sequence[str]) -> Markup:
-    """Render cards, as many as the jobs page shows.
+    """Render cards, as many as the jobs page shows; empty if the user may view none of the jobs.
 
     :raises NotAllowed: the ``user_loader`` failed.
     """
     authorizer = current_authorizer()
     viewable = [job.key for job in authorizer.viewable_jobs() if not keys or job.key in keys]
+    if not viewable:
+        return Markup("")
     cards = read_cards(authorizer, viewable[:CARDS_PER_PAGE])
-    return render("_jobs.html", cards=cards, keys=keys or None)
+    return render("_jobs.html", cards=cards, keys=viewable if keys else None)
 
 
 def lakeflow_run(key: str, run_id: int) -> Markup:

@@ -33,6 +33,8 @@ def test_job_cards_show_viewable_jobs_that_were_asked_for(make_shop: MakeShop) -
     assert render_in_host(app, "{{ lakeflow_job_cards() }}").count("<article") == 6
     some = render_in_host(app, "{{ lakeflow_job_cards('broken', 'flaky', 'nowhere') }}")
     assert some.count("<article") == 1
+    assert "broken" not in some
+    assert render_in_host(app, "{{ lakeflow_job_cards('broken') }}") == ""
     assert app.test_client().get("/jobs/~cards?key=broken&key=flaky").text.count("<article") == 1
 
 
