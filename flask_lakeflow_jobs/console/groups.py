@@ -26,9 +26,6 @@ MAX_LISTED_TASKS = 40
 #: From this number of tasks on, a page offers filters.
 MIN_FILTERED_TASKS = 13
 
-#: The list of all rows of a run with few tasks.
-ALL = "all"
-
 
 @dataclass(frozen=True)
 class TaskFilter:
