@@ -142,8 +142,11 @@ def cancel_run(key: str, run_id: str) -> BaseResponse:
 def change_schedule(key: str) -> BaseResponse:
     """Pause the schedule and triggers of a job, or resume them, and redirect to its page."""
     authorizer = current_authorizer()
+    paused = request.form.get("paused")
     with request_handle(authorizer, key, "schedule") as handle:
-        change = handle.pause if request.form.get("paused") == "true" else handle.resume
+        if paused not in ("true", "false"):
+            raise InvalidRequest("'paused' must be 'true' or 'false'.")
+        change = handle.pause if paused == "true" else handle.resume
         change(requested_by=authorizer.user_name)
     return redirect(page_url("lakeflow_console.show_history", key=key), 303)
 

@@ -150,6 +150,14 @@ def test_schedule_is_an_action_of_its_own(make_shop: MakeShop, given: dict[str, 
     assert client.get(ROUTE).get_json()["triggers"][0]["paused"] is True
 
 
+@pytest.mark.parametrize("data", [{}, {"paused": "no"}])
+def test_schedule_form_without_a_choice_changes_nothing(
+    client: FlaskClient, fault_proxy: FaultyWorkspace, data: dict[str, str]
+) -> None:
+    assert client.post("/jobs/hourly/schedule", data=data, headers=OWN).status_code == 400
+    assert not fault_proxy.find_requests("POST", "jobs/update")
+
+
 def test_schedule_form_of_another_site_is_refused(client: FlaskClient) -> None:
     headers = {"Origin": "https://evil.example"}
     sent = client.post("/jobs/hourly/schedule", data={"paused": "false"}, headers=headers)
