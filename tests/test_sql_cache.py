@@ -51,8 +51,9 @@ def connect(url: str, **options: Any) -> SqlCache:
 
 
 def share(url: str, **options: Any) -> SharedCache:
+    """Return a shared cache whose clock stands still, as slow accesses would suspend it."""
     config = {"CACHE_TYPE": PATH, CACHE_SQL_URL: url, **options}
-    return SharedCache.from_config(Flask(__name__), config, None)
+    return SharedCache.from_config(Flask(__name__), config, None, FakeClock())
 
 
 def execute(url: str, statement: str) -> list[Any]:
