@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..errors import RunNotFound
 from ..globals import current_state
 from ..reader import cached_reads_of
 from ..runs.outcome import has_ended, select_last_attempts
@@ -102,7 +103,10 @@ def _read_columns(
         key = (reads.identity_key, handle.job.job_id, run.run_id, run.end_time)
         column = memo.get(key) if has_ended(run) else None
         if column is None:
-            document = reads.get_run(run.run_id or 0).value
+            try:
+                document = reads.get_run(run.run_id or 0).value
+            except RunNotFound:  # deleted since it was listed
+                return ()
             column = build_cells(upstream.parse_run(document), moment)
             # The document may be from before a repair.
             if has_ended(run) and document.get("end_time") == run.end_time:

@@ -204,9 +204,11 @@ def _neighbors(
     order = [each for each in siblings if each.run_id]
     if not is_iteration:
         order = [each for each in select_last_attempts(siblings) if each.run_id]
-        at = next(i for i, each in enumerate(order) if each.task_key == task.task_key)
+        found = (i for i, each in enumerate(order) if each.task_key == task.task_key)
     else:
-        at = next(i for i, each in enumerate(order) if each.run_id == task.run_id)
+        found = (i for i, each in enumerate(order) if each.run_id == task.run_id)
+    if (at := next(found, None)) is None:  # its last attempt has no page
+        return None, None
     before = order[at - 1] if at else None
     return before, order[at + 1] if at + 1 < len(order) else None
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from flask_lakeflow_jobs import current_jobs
+from flask_lakeflow_jobs import RunNotFound, current_jobs
 from flask_lakeflow_jobs.console import matrix, queries
 from flask_lakeflow_jobs.console.comparison import build_comparison
 from flask_lakeflow_jobs.console.matrix import build_cells, build_matrix, read_matrix
@@ -97,6 +97,24 @@ def test_matrix_reads_ended_runs_once(make_shop: MakeShop, shop: Address) -> Non
         page = client.get("/jobs/broken/matrix").text
         assert len(proxy.find_requests(path="runs/get")) == before
     assert re.search(rf'<th scope="row" title="only">.*/runs/{run_id}/tasks/\d+', page, re.DOTALL)
+
+
+def test_matrix_has_an_empty_column_for_a_run_that_is_gone(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def get_run(run_id: int) -> None:
+        raise RunNotFound(run_id, "broken")
+
+    reads = SimpleNamespace(
+        identity_key="app",
+        get_run=get_run,
+        run_concurrently=lambda read, runs: [read(each) for each in runs],
+    )
+    monkeypatch.setattr(matrix, "cached_reads_of", lambda *args, **kwargs: reads)
+    monkeypatch.setattr(queries, "list_runs", lambda *args: [EARLIER])
+    with app.app_context():
+        found = read_matrix(current_jobs["broken"])
+    assert (len(found.runs), found.rows) == (1, [])
 
 
 def test_matrix_does_not_keep_the_tasks_of_an_earlier_end(

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 # These change permissions, statistics, caches or the layout of files, and no result.
 _SKIPPED = re.compile(
-    r"\s*(OPTIMIZE|VACUUM|ANALYZE\s+TABLE|GRANT|REVOKE|REFRESH|(?:UN)?CACHE|CLEAR\s+CACHE"
+    r"\s*(OPTIMIZE|VACUUM|ANALYZE\s+TABLE|GRANT|REVOKE|REFRESH|UNCACHE|CLEAR\s+CACHE"
+    r"|CACHE(?!.*\bAS\b)"  # with AS, it defines a view
     r"|COMMENT\s+ON|REORG|FSCK|MSCK)\b",
-    re.IGNORECASE,
+    re.IGNORECASE | re.DOTALL,
 )
 _OWNER = re.compile(r"\s*ALTER\b.*\b(?:SET\s+)?OWNER\s+TO\b", re.IGNORECASE | re.DOTALL)
 _NAME = r"(`[^`]+`|[\w-]+)"

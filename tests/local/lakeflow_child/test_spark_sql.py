@@ -39,6 +39,7 @@ class Query:
         "vacuum t",
         "-- why\nANALYZE TABLE t COMPUTE STATISTICS",
         "GRANT SELECT ON t TO x",
+        "CACHE LAZY TABLE t",
         "ALTER TABLE t SET OWNER TO `me`",
         "COMMENT ON TABLE t IS 'x'",
         "CREATE CATALOG IF NOT EXISTS dev",
@@ -52,6 +53,7 @@ def test_rewrite_skips_statements_without_a_result_here(statement: str) -> None:
     ("statement", "rewritten", "queries"),
     [
         ("INSERT INTO t VALUES ('--')", "INSERT INTO t VALUES ('--')", []),
+        ("CACHE TABLE t AS SELECT 1", "CACHE TABLE t AS SELECT 1", []),
         ("USE SCHEMA dev.sales", "USE SCHEMA sales", ["USE CATALOG dev"]),
         ("USE dev.sales;", "USE SCHEMA sales", ["USE CATALOG dev"]),
         ("USE CATALOG dev", "USE CATALOG dev", []),
