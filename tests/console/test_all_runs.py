@@ -13,6 +13,7 @@ from flask_lakeflow_jobs.console.all_runs import write_csv
 from flask_lakeflow_jobs.text import FORMULA_STARTS
 from tests.console.conftest import MakeShop
 from tests.console.support import run, text_of
+from tests.support import wait_until
 
 ROW: dict[str, Any] = {
     "job": "etl", "runId": 1, "outcome": "failed", "requestedBy": None, "requestedAt": "t",
@@ -60,7 +61,9 @@ def test_all_runs_page_has_parameters_without_secrets_and_root_errors(
     page = client.get("/jobs/~runs?job=nightly").text
     assert "sample=77" in page
     assert "s3cret" not in page
-    assert "load: ValueError: no orders" in client.get("/jobs/~runs?job=flaky").text
+    error = "load: ValueError: no orders"
+    # The record is written in the background.
+    wait_until(lambda: error in client.get("/jobs/~runs?job=flaky").text, "the root error")
     if (opened := app.extensions["lakeflow_jobs"].record) is not None:
         opened.database.close()
 

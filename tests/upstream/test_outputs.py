@@ -16,6 +16,7 @@ from flask_lakeflow_jobs import (
     UpstreamTimeout,
 )
 from flask_lakeflow_jobs.upstream.outputs import (
+    MAX_CONCURRENT_OUTPUT_READS,
     MAX_OUTPUTS,
     Output,
     Waiting,
@@ -154,11 +155,15 @@ def test_reads_end_when_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_first_error_ends_the_other_reads() -> None:
     calls: list[int] = []
+    released = threading.Event()
 
     def fail(number: int) -> None:
         calls.append(number)
+        if number > 0:  # these have begun when the first one fails
+            released.wait()
         raise NotAllowed("No.")
 
     with pytest.raises(NotAllowed):
         read_concurrently(fail, range(1000), WAITING)
-    assert len(calls) < 1000
+    released.set()
+    assert len(calls) <= MAX_CONCURRENT_OUTPUT_READS + 1
