@@ -78,7 +78,9 @@ def show_health() -> Response:
 def trigger(key: str) -> Response:
     authorizer = current_authorizer()
     with request_handle(authorizer, key, "run") as handle:
+        # Before the run starts: an invalid flag must not start one.
         is_stream, poll = read_flag(request, "stream"), read_flag(request, "poll")
+        is_brief = read_flag(request, "brief")
         if is_stream:
             authorizer.check("view", handle.job)
         triggered = handle.run_now(
@@ -87,7 +89,9 @@ def trigger(key: str) -> Response:
             requested_by=authorizer.user_name,
         )
         if is_stream:
-            response = _stream_one(handle, triggered.run_id, poll=poll, is_trigger=True)
+            response = _stream_one(
+                handle, triggered.run_id, poll=poll, is_brief=is_brief, is_trigger=True
+            )
         else:
             response = json_response({"runId": triggered.run_id})
     return _with_location(response, key, triggered)
@@ -195,16 +199,17 @@ def report_progress(key: str, run_id: str) -> Response:
 
 def stream_run(key: str, run_id: str) -> Response:
     with request_handle(current_authorizer(), key) as handle:
-        return _stream_one(handle, parse_run_id(run_id), poll=read_flag(request, "poll"))
+        poll, is_brief = read_flag(request, "poll"), read_flag(request, "brief")
+        return _stream_one(handle, parse_run_id(run_id), poll=poll, is_brief=is_brief)
 
 
 def _stream_one(
-    handle: JobHandle, run_id: int, *, poll: bool, is_trigger: bool = False
+    handle: JobHandle, run_id: int, *, poll: bool, is_brief: bool, is_trigger: bool = False
 ) -> Response:
     last_state = StateId.parse(read_last_event_id(request))
     return web_state().streams.open(
         subscribe_to(handle, run_id, last_state),
-        encode_brief_run_update if read_flag(request, "brief") else encode_run_update,
+        encode_brief_run_update if is_brief else encode_run_update,
         [] if last_state is None else [last_state],
         request.environ,
         poll=poll,
@@ -218,14 +223,14 @@ def stream_runs() -> Response:
     last_states = parse_last_event_id(read_last_event_id(request), {run_id for _, run_id in runs})
     with ExitStack() as stack:
         handles = [stack.enter_context(request_handle(authorizer, key)) for key, _ in runs]
-        poll = read_flag(request, "poll")
+        poll, is_brief = read_flag(request, "poll"), read_flag(request, "brief")
         subscriptions = [
             subscribe_to(handle, run_id, last_states.get(run_id))
             for handle, (_, run_id) in zip(handles, runs, strict=True)
         ]
     return web_state().streams.open(
         Subscription.join(subscriptions),
-        MultiRunEventEncoder(runs, last_states, is_brief=read_flag(request, "brief")).encode,
+        MultiRunEventEncoder(runs, last_states, is_brief=is_brief).encode,
         list(last_states.values()),
         request.environ,
         poll=poll,
