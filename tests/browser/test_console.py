@@ -265,8 +265,10 @@ def test_run_page_explains_and_repairs_a_failed_run(
     assert (page.text_content(".lf-cause > p:first-child") or "").strip() == "load"
     assert "ValueError: no orders" in (page.text_content(".lf-error-line") or "")
     page.click("a:has-text('Repair')")
+    page.wait_for_selector("[name='~task']:checked")
     assert page.locator("[name='~task']:checked").count() == 2
-    page.click("button:has-text('Repair')")
+    with page.expect_navigation():
+        page.click("button:has-text('Repair')")
     wait_for_end(page)
     page.wait_for_selector(".lf-big:has-text('succeeded')")
     assert page.locator(".lf-attempt:has-text('load')").count() == 2

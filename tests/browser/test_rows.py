@@ -22,10 +22,11 @@ def test_row_of_the_history_opens_its_run(
     app = make_shop()
     run_id = run(app, "hourly")
     page = open_page(f"{serve(app)}/jobs/hourly")
-    box = page.locator(f"[data-part=run-{run_id}]").bounding_box()
+    row = page.locator(f"[data-part=run-{run_id}]")
+    box = row.bounding_box()
     assert box
     with page.expect_navigation():
-        page.mouse.click(box["x"] + box["width"] - 30, box["y"] + box["height"] - 4)
+        row.click(position={"x": box["width"] - 30, "y": box["height"] - 4})
     assert page.url.endswith(f"/runs/{run_id}")
     page.go_back()
     page.focus(f"#lf-run-{run_id}")
