@@ -155,8 +155,7 @@ def _serve(
             [sys.executable, "-m", *command, "--log-level=warning", f"--bind=fd://{descriptor}"],
             cwd=folder,
             pass_fds=[descriptor],
-            # On a busy machine, the shared cache may be too slow to say what another worker did.
-            env={"LAKEFLOW_JOBS_CACHE_TTL": "1", **_environment(home), **(settings or {})},
+            env={**_environment(home), **(settings or {})},
         )
         try:
             yield Site(listener.getsockname()[1], home, process.pid)
