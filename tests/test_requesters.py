@@ -1,4 +1,4 @@
-"""Who started, canceled and repaired a run, from the cache or from the record."""
+"""The people who started, canceled and repaired a run, from the cache or from the record."""
 
 from __future__ import annotations
 

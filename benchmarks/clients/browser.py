@@ -21,7 +21,7 @@ TASK = "ThreadControllerImpl::RunTask"
 
 @dataclass
 class Traffic:
-    """What a page has sent and received.
+    """The traffic of a page, in both directions.
 
     :param received: bytes on the wire, headers included, by the last part of the path.
     :param requests: how many, by the same.

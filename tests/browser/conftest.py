@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browser.proxy import Proxy
-from tests.console.conftest import make_shop, shop
+from tests.console.conftest import app, make_shop, shop
 
 if TYPE_CHECKING:
+    from flask import Flask
     from playwright.sync_api import Browser, Page
 
-__all__ = ["make_shop", "shop"]  # fixtures of the console's tests
+    from tests.conftest import Serve
+
+__all__ = ["app", "make_shop", "shop"]  # fixtures of the console's tests
 
 CHROMIUM = shutil.which("chromium")
 
@@ -53,6 +56,12 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def site(app: Flask, serve: Serve) -> str:
+    """The address of the shop's console."""
+    return serve(app)
 
 
 @pytest.fixture

@@ -33,16 +33,6 @@ WIDE, NARROW = 1280, 390
 ENDED = "[data-part=meta][data-over=yes]"
 
 
-@pytest.fixture
-def app(make_shop: MakeShop) -> Flask:
-    return make_shop()
-
-
-@pytest.fixture
-def site(app: Flask, serve: Serve) -> str:
-    return serve(app)
-
-
 def wait_for_end(page: Page) -> None:
     page.wait_for_selector(ENDED, state="attached")
 

@@ -15,16 +15,6 @@ if TYPE_CHECKING:
     from tests.console.conftest import MakeShop
 
 
-@pytest.fixture
-def app(make_shop: MakeShop) -> Flask:
-    return make_shop()
-
-
-@pytest.fixture
-def site(app: Flask, serve: Serve) -> str:
-    return serve(app)
-
-
 @pytest.mark.parametrize("view", ["cards", "table"])
 def test_bars_have_tooltips_and_links_by_keyboard(
     app: Flask, site: str, open_page: OpenPage, check_accessibility: CheckAccessibility, view: str

@@ -4,25 +4,12 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from flask import Flask
 
 from tests.browser.conftest import CheckAccessibility, OpenPage
 from tests.browser.test_console import wait_for_task
-from tests.conftest import Serve
-from tests.console.conftest import MakeShop
 from tests.console.support import start
 from tests.support import RunGate
-
-
-@pytest.fixture
-def app(make_shop: MakeShop) -> Flask:
-    return make_shop()
-
-
-@pytest.fixture
-def site(app: Flask, serve: Serve) -> str:
-    return serve(app)
 
 
 def test_log_grows_and_is_followed_until_the_reader_scrolls(

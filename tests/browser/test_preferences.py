@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browser.conftest import CheckAccessibility, OpenPage
-from tests.conftest import Serve
 from tests.console.support import run
 
 if TYPE_CHECKING:
@@ -16,19 +15,8 @@ if TYPE_CHECKING:
     from flask import Flask
     from playwright.sync_api import Page
 
-    from tests.console.conftest import MakeShop
 
 pytestmark = pytest.mark.parametrize("width", [1920, 390])
-
-
-@pytest.fixture
-def app(make_shop: MakeShop) -> Flask:
-    return make_shop()
-
-
-@pytest.fixture
-def site(app: Flask, serve: Serve) -> str:
-    return serve(app)
 
 
 @pytest.fixture

@@ -10,14 +10,12 @@ from flask import Flask
 
 from flask_lakeflow_jobs import current_jobs
 from tests.browser.conftest import CheckAccessibility, OpenPage
-from tests.conftest import Serve
 from tests.console.support import start
 from tests.support import RunGate
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-    from tests.console.conftest import MakeShop
 
 ENDED = "[data-part=meta][data-over=yes]"
 
@@ -30,16 +28,6 @@ window.Notification = class {
   constructor(title, options) { window.notified.push(title); }
 };
 """
-
-
-@pytest.fixture
-def app(make_shop: MakeShop) -> Flask:
-    return make_shop()
-
-
-@pytest.fixture
-def site(app: Flask, serve: Serve) -> str:
-    return serve(app)
 
 
 def report(app: Flask, key: str, run_id: int, *values: Any, **options: Any) -> None:

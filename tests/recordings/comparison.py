@@ -39,7 +39,7 @@ class Document:
 
 @dataclass(slots=True)
 class Decision:
-    """Whether the CLI and our reader took a bundle."""
+    """The decisions of the CLI and of our reader to accept or refuse a bundle."""
 
     scenario: str
     call: str

@@ -1,4 +1,4 @@
-"""Where the CLI's recordings may differ from what our reader makes, each place with its reason."""
+"""The places where our reader may differ from the CLI's recordings, each with its reason."""
 
 from __future__ import annotations
 

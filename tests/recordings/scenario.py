@@ -95,7 +95,7 @@ class Output:
 
 @dataclass(slots=True)
 class Run:
-    """What became of a scenario: the calls of the CLI, and the output of its script."""
+    """The result of a scenario: the calls of the CLI, and the output of its script."""
 
     output: Output
     calls: list[dict[str, Any]] = field(default_factory=list)

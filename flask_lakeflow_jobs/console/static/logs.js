@@ -9,7 +9,7 @@ const INTERVAL_MS = 10_000;
 /** The first lines leave the page when there are more. */
 const MAX_LINES = 5_000;
 
-/** So far from the end, the reader still looks at the end. */
+/** A reader who is this close to the end follows it. */
 const NEAR_END_PX = 40;
 
 class Log {

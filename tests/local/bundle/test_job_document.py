@@ -1,4 +1,4 @@
-"""What the CLI fills into a job's document, and what it drops."""
+"""Defaults that the CLI fills into a job's document, and fields that it drops."""
 
 from __future__ import annotations
 
