@@ -15,6 +15,9 @@ from tests.recordings.__main__ import Comparison, compare_all
 # The address of the repository, or the folder of a copy.
 REPOSITORY = os.environ.get("CLI_REPOSITORY", "https://github.com/databricks/cli")
 
+#: The version whose figures the docs name. Its scripts run here, so no other one is fetched.
+COMMIT = "7bbe2852131bc5c4a6c7bad5f147bc7772eedf9f"
+
 # The CLI's own tests call some of these behaviors bugs; the reader follows the documentation.
 EXCEPTIONS = {
     "includes/glob_in_root_path": "signs of patterns in the bundle's folder do no harm here",
@@ -38,14 +41,19 @@ def acceptance(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _read_archive(folder: Path) -> bytes:
-    repository, name = Path(REPOSITORY), "HEAD"
+    repository = Path(REPOSITORY)
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
     if not repository.is_dir():
-        repository, name = folder, "FETCH_HEAD"
-        for command in (["init"], ["fetch", "--depth", "1", REPOSITORY, "HEAD"]):
+        repository = folder
+        for command in (["init"], ["fetch", "--depth", "1", REPOSITORY, COMMIT]):
             _git(folder, *command, "--quiet", environment=environment)
     return _git(
-        repository, "archive", name, "acceptance/bundle", "acceptance/bin", environment=environment
+        repository,
+        "archive",
+        COMMIT,
+        "acceptance/bundle",
+        "acceptance/bin",
+        environment=environment,
     )
 
 
