@@ -43,6 +43,10 @@ FIRST_BACKOFF_SECONDS = 0.25
 
 MAX_BACKOFF_SECONDS = 2.0
 
+#: The time that a retry needs at least. With less, a busy workspace could not answer it, and the
+#: call would end with a timeout instead of its cause.
+MIN_ATTEMPT_SECONDS = 0.5
+
 #: Attempts for errors that seldom pass within the timeout of a call.
 MAX_UNPROMISING_ATTEMPTS = 3
 
@@ -65,7 +69,7 @@ class RetryPolicy:
         return (
             is_retryable(error)
             and attempt < self._max_attempts(error)
-            and get_max_delay(error, attempt) < time_left
+            and get_max_delay(error, attempt) + MIN_ATTEMPT_SECONDS <= time_left
         )
 
     def _max_attempts(self, error: Exception) -> float:

@@ -475,8 +475,8 @@ def test_watch_run_recovers_a_lost_end_event(site: str, open_page: OpenPage) -> 
     assert not read_calls(page)["errors"]
 
 
-def test_poll_with_terminal_event_id_is_204(app: Flask, open_page: OpenPage) -> None:
-    client = app.test_client()
+def test_poll_with_terminal_event_id_is_204(make_app: MakeApp) -> None:
+    client = make_app().test_client()
     run_id = client.post("/api/jobs/never/run").get_json()["runId"]
     first = client.get(f"/api/jobs/never/runs/{run_id}/stream?poll=1")
     assert "retry: 5000" in first.text

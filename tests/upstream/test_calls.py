@@ -24,6 +24,7 @@ from flask_lakeflow_jobs.identity import APP, Identity
 from flask_lakeflow_jobs.upstream.calls import (
     FIRST_BACKOFF_SECONDS,
     MAX_BACKOFF_SECONDS,
+    MIN_ATTEMPT_SECONDS,
     Call,
     CallResources,
     RetryPolicy,
@@ -53,11 +54,11 @@ DENIED = sdk.PermissionDenied("No.")
         (INTERNAL, 1, 60.0, True),
         (INTERNAL, 4, 60.0, True),
         (INTERNAL, 5, 60.0, False),
-        (INTERNAL, 1, FIRST_BACKOFF_SECONDS, False),
-        (INTERNAL, 1, FIRST_BACKOFF_SECONDS + 0.001, True),
-        (INTERNAL, 4, FIRST_BACKOFF_SECONDS, False),
+        (INTERNAL, 1, FIRST_BACKOFF_SECONDS + MIN_ATTEMPT_SECONDS - 0.001, False),
+        (INTERNAL, 1, FIRST_BACKOFF_SECONDS + MIN_ATTEMPT_SECONDS, True),
+        (INTERNAL, 4, FIRST_BACKOFF_SECONDS + MIN_ATTEMPT_SECONDS, False),
         (THROTTLED, 1, 3.0, False),
-        (THROTTLED, 1, 3.1, True),
+        (THROTTLED, 1, 3.0 + MIN_ATTEMPT_SECONDS, True),
         (UNREACHABLE, 2, 60.0, True),
         (UNREACHABLE, 3, 60.0, False),
         (INCOMPLETE, 2, 60.0, True),
@@ -204,7 +205,8 @@ def test_call_retries_until_its_timeout(calls: Calls) -> None:
     with pytest.raises(UpstreamError) as failed:
         calls.call(INTERNAL, timeout=20.0)
     assert failed.value.__cause__ is INTERNAL
-    assert 20.0 - MAX_BACKOFF_SECONDS <= calls.clock.elapsed < 20.0
+    last_start = 20.0 - MIN_ATTEMPT_SECONDS
+    assert last_start - MAX_BACKOFF_SECONDS <= calls.clock.elapsed <= last_start
     assert calls.attempts > 10
 
 
