@@ -87,9 +87,9 @@ class JobEndpoints:
             [max(0, start - limit)] if start else None,
         )
 
-    def permissions(self, job_id: str) -> Json:
+    def permissions(self, request: Request) -> Json:
         """``permissions/jobs/{id}``: the one user owns everything."""
-        job = self._find_permitted(job_id)
+        job = self._find_permitted(request)
         return {
             "object_id": f"/jobs/{job.job_id}",
             "object_type": "job",
@@ -102,9 +102,9 @@ class JobEndpoints:
             ],
         }
 
-    def permission_levels(self, job_id: str) -> Json:
+    def permission_levels(self, request: Request) -> Json:
         """``permissions/jobs/{id}/permissionLevels``."""
-        self._find_permitted(job_id)
+        self._find_permitted(request)
         return {
             "permission_levels": [
                 {"permission_level": level, "description": text}
@@ -115,9 +115,9 @@ class JobEndpoints:
     def _find(self, request: Request) -> RegisteredJob:
         return self._registry.find(request.require_int("job_id"))
 
-    def _find_permitted(self, job_id: str) -> RegisteredJob:
+    def _find_permitted(self, request: Request) -> RegisteredJob:
         try:
-            return self._find(Request("2.0", {"job_id": job_id}))
+            return self._find(request)
         except ApiError as error:
             raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", error.message) from None
 

@@ -13,7 +13,7 @@ _MAX_DIGITS = 25  # of text that is converted to a number
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The fields of a request: of its query for a GET, of its JSON body for a POST.
+    """The fields of a request: of its path, its query and its JSON body.
 
     :param version: the API version in its path, such as ``2.2``.
     """

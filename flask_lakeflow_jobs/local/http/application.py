@@ -7,7 +7,8 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
@@ -18,6 +19,7 @@ from ..api.jobs import JobEndpoints
 from ..api.request import Request
 from ..api.runs import RunEndpoints
 from ..errors import ApiError, MalformedRequest
+from .routes import Handler, Routes, RouteTable
 
 _log = logging.getLogger("flask_lakeflow_jobs.local")
 
@@ -26,7 +28,6 @@ _API_PATH = re.compile(r"/api/(2\.[0-2])/(.+)")
 _ADDITIONS = "/api/local/"
 _API_PREFIX = re.compile(r"/api/[0-9.]+(?=/)")
 _RUN_PAGE = re.compile(r"/jobs/([0-9]+)/runs/([0-9]+)")
-_PERMISSIONS = re.compile(r"permissions/jobs/([^/]+)(/permissionLevels)?")
 
 _MAX_DEPTH = 100  # of a body; what is deeper could be read, but not always processed
 
@@ -35,13 +36,17 @@ StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
 
 class Application:
-    """The workspace as a WSGI application."""
+    """The workspace as a WSGI application.
 
-    def __init__(self, auth: AuthEndpoints, jobs: JobEndpoints, runs: RunEndpoints) -> None:
+    :param more: the routes of further APIs.
+    """
+
+    def __init__(
+        self, auth: AuthEndpoints, jobs: JobEndpoints, runs: RunEndpoints, *more: Routes
+    ) -> None:
         self._auth = auth
-        self._jobs = jobs
         self.last_request = time.monotonic()
-        self._routes: dict[tuple[str, str], Callable[[Request], Any]] = {
+        own: dict[tuple[str, str], Handler] = {
             ("GET", "jobs/get"): jobs.get,
             ("GET", "jobs/list"): jobs.list,
             ("POST", "jobs/create"): jobs.create,
@@ -58,9 +63,12 @@ class Application:
             ("POST", "jobs/runs/cancel"): runs.cancel,
             ("POST", "jobs/runs/cancel-all"): runs.cancel_all,
             ("POST", "jobs/runs/delete"): runs.delete,
+            ("GET", "permissions/jobs/{job_id}"): jobs.permissions,
+            ("GET", "permissions/jobs/{job_id}/permissionLevels"): jobs.permission_levels,
             ("GET", "preview/scim/v2/Me"): lambda request: auth.me(),
         }
-        self._additions: dict[tuple[str, str], Callable[[Request], Any]] = {
+        self._routes = RouteTable(ChainMap(own, *map(dict, more)))
+        self._additions: dict[tuple[str, str], Handler] = {
             ("GET", f"{_ADDITIONS}task-log"): runs.get_log,
         }
 
@@ -107,22 +115,20 @@ class Application:
         self._auth.check(authorization)
         if match := _API_PATH.fullmatch(path):
             version, endpoint = match.groups()
-            if handler := self._routes.get((method, endpoint)):
-                return handler(_read_request(environ, version))
-            if method == "GET" and (match := _PERMISSIONS.fullmatch(endpoint)):
-                levels = self._jobs.permission_levels if match[2] else self._jobs.permissions
-                return levels(match[1])
-        if handler := self._additions.get((method, path)):
-            return handler(_read_request(environ, "local"))
+            if route := self._routes.find(method, endpoint):
+                handler, variables = route
+                return handler(_read_request(environ, version, variables))
+        if addition := self._additions.get((method, path)):
+            return addition(_read_request(environ, "local", {}))
         api_path = _API_PREFIX.sub("", path, count=1)
         raise ApiError(404, "ENDPOINT_NOT_FOUND", f"No API found for '{method} {api_path}'")
 
 
-def _read_request(environ: Environ, version: str) -> Request:
-    fields = _read_json(environ)
-    if environ["REQUEST_METHOD"] == "GET":
-        fields |= dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
-    return Request(version, fields)
+def _read_request(environ: Environ, version: str, variables: Mapping[str, str]) -> Request:
+    query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+    body = _read_json(environ)
+    fields = {**body, **query} if environ["REQUEST_METHOD"] == "GET" else {**query, **body}
+    return Request(version, {**fields, **variables})
 
 
 def _read_body(environ: Environ) -> bytes:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from flask_lakeflow_jobs.local.api.jobs import JobEndpoints
+from flask_lakeflow_jobs.local.registry import Registry
 from tests.local.support import Client
 
 
@@ -111,10 +111,10 @@ def test_malformed_body_is_refused(client: Client, path: str, body: Any, message
 def test_internal_error_is_logged_and_not_shown(
     client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(self: object, job_id: str) -> None:
+    def fail(self: object, job_id: int) -> None:
         raise RuntimeError("a secret")
 
-    monkeypatch.setattr(JobEndpoints, "permissions", fail)
+    monkeypatch.setattr(Registry, "find", fail)
     status, error = client.http("GET", "/api/2.0/permissions/jobs/7")
     assert (status, error) == (
         500,

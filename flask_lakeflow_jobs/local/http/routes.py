@@ -1,0 +1,46 @@
+"""The routes of the API: a handler for each method and path."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..api.request import Request
+
+Handler = Callable[[Request], Any]
+#: Handlers by method and path below ``/api/2.x/``. ``{name}`` in a path stands for one part of it,
+#: ``{name...}`` for all that is left; the request has their values among its fields.
+Routes = Mapping[tuple[str, str], Handler]
+
+_VARIABLE = re.compile(r"\{(\w+)(\.\.\.)?\}")
+
+
+class RouteTable:
+    """Finds the handler of a request."""
+
+    def __init__(self, routes: Routes) -> None:
+        self._fixed = {key: each for key, each in routes.items() if "{" not in key[1]}
+        self._variable = [
+            (method, _compile(path), handler)
+            for (method, path), handler in routes.items()
+            if "{" in path
+        ]
+
+    def find(self, method: str, path: str) -> tuple[Handler, dict[str, str]] | None:
+        """Return the handler of a path, and the variables in it. A fixed path comes first."""
+        if handler := self._fixed.get((method, path)):
+            return handler, {}
+        for own_method, pattern, handler in self._variable:
+            if own_method == method and (match := pattern.fullmatch(path)):
+                return handler, match.groupdict()
+        return None
+
+
+def _compile(path: str) -> re.Pattern[str]:
+    pattern, end = "", 0
+    for match in _VARIABLE.finditer(path):
+        pattern += re.escape(path[end : match.start()])
+        pattern += f"(?P<{match[1]}>.+)" if match[2] else f"(?P<{match[1]}>[^/]+)"
+        end = match.end()
+    return re.compile(pattern + re.escape(path[end:]), re.DOTALL)
