@@ -133,6 +133,11 @@ def is_listening(folder: Path) -> bool:
     return True
 
 
+@pytest.mark.ledger(
+    "notebook_task",
+    "spark_python_task",
+    differs="Spark is Sail (the extra `spark`), without a JVM: no streams, no RDDs.",
+)
 def test_tasks_share_tables_over_runs_restarts_and_a_killed_server(workspaces: Create) -> None:
     workspace = workspaces(ETL, FILES)
     client = workspace.start()

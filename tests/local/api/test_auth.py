@@ -42,6 +42,12 @@ def test_other_credentials_are_refused(client: Client) -> None:
         assert client.address.token not in json.dumps(body)
 
 
+@pytest.mark.ledger(
+    "GET preview/scim/v2/Me",
+    "GET /.well-known/databricks-config",
+    "GET /oidc/.well-known/oauth-authorization-server",
+    same="SDK",
+)
 def test_discovery_and_current_user(client: Client) -> None:
     status, config = client.http("GET", "/.well-known/databricks-config", headers={})
     assert status == 200
@@ -68,6 +74,7 @@ def test_sdk_logs_in_by_client_id_and_secret(client: Client) -> None:
     assert [job.job_id for job in machine.jobs.list()] == [client.job_ids["etl"]]
 
 
+@pytest.mark.ledger("POST /oidc/v1/token", same="SDK")
 @pytest.mark.parametrize(
     ("secret", "form", "error"),
     [

@@ -17,6 +17,7 @@ def task(key: str) -> Task:
     return Task(task_key=key, notebook_task=NotebookTask(notebook_path="/simulated"))
 
 
+@pytest.mark.ledger("POST jobs/create", "GET jobs/list", "POST jobs/delete", same="API")
 def test_created_job_is_listed_run_and_deleted(client: Client) -> None:
     job_id = client.jobs.create(name="mine", tasks=[task("a")], tags=SIMULATED).job_id
     assert job_id is not None
@@ -41,6 +42,7 @@ def test_list_finds_a_name_in_any_case(client: Client) -> None:
     assert list(client.jobs.list(name="other")) == []
 
 
+@pytest.mark.ledger("GET jobs/get", same="API")
 def test_created_and_bundle_jobs_have_the_same_defaults(client: Client) -> None:
     created = client.jobs.create(tasks=[task("a")]).job_id
     for job_id in (created, client.job_ids["etl"]):
@@ -62,6 +64,7 @@ def test_created_and_bundle_jobs_have_the_same_defaults(client: Client) -> None:
     assert not any("tasks" in job["settings"] for job in listed["jobs"])
 
 
+@pytest.mark.ledger("POST jobs/update", "POST jobs/reset", same="SDK")
 def test_update_and_reset_through_the_sdk(client: Client) -> None:
     job_id = client.jobs.create(
         name="mine", tasks=[task("a"), task("b")], tags=SIMULATED, timeout_seconds=7
@@ -121,6 +124,9 @@ def test_invalid_settings_are_refused(
     assert list(client.jobs.list_runs()) == []
 
 
+@pytest.mark.ledger(
+    "POST jobs/update", "POST jobs/reset", "POST jobs/delete", refused="is defined by the bundle."
+)
 def test_bundle_jobs_cannot_be_changed_or_deleted(client: Client) -> None:
     job_id = client.job_ids["etl"]
     message = r"is defined by the bundle\. .* it in .*\.yml\."
@@ -148,6 +154,11 @@ def test_invalid_query_is_refused(client: Client, query: str, message: str) -> N
     assert error["message"].startswith(message)
 
 
+@pytest.mark.ledger(
+    "GET permissions/jobs/{job_id}",
+    "GET permissions/jobs/{job_id}/permissionLevels",
+    differs="There is one user, who owns everything.",
+)
 def test_permissions_of_the_owner(client: Client) -> None:
     job_id = str(client.job_ids["etl"])
     permissions = client.jobs.get_permissions(job_id)

@@ -20,6 +20,7 @@ from tests.local.bundle.conftest import Load
 from tests.local.bundle.support import SCRIPT, bundle_text, tasks_text, write_file
 
 
+@pytest.mark.ledger("job: tasks", "task: task_key", "bundle: resources", same="CLI")
 def test_load_bundle_completes_job_as_deployed(folder: Path) -> None:
     bundle = load_bundle(write_file(folder, tasks_text(f"{{task_key: main, {SCRIPT}}}")))
     job = bundle.jobs["etl"]
@@ -43,11 +44,36 @@ def test_load_bundle_completes_job_as_deployed(folder: Path) -> None:
     assert load_bundle(folder) == bundle
 
 
+@pytest.mark.ledger(
+    "job: id", "job: lifecycle", "job: permissions", differs="It is read, and has no effect."
+)
 def test_load_bundle_leaves_out_fields_that_are_no_settings(load: Load) -> None:
     job = load(bundle_text("id: 5\n      lifecycle: {}\n      permissions: []")).jobs["etl"]
     assert job.settings.keys() == {
         *("name", "tasks", "max_concurrent_runs", "queue", "format", "edit_mode", "deployment"),
     }
+
+
+@pytest.mark.ledger(
+    "bundle: definitions",
+    "bundle: permissions",
+    "bundle: scripts",
+    differs="It is read, and has no effect.",
+)
+@pytest.mark.ledger(
+    "bundle: resources",
+    differs="Resources other than jobs are not created. References to their fields work.",
+)
+def test_load_bundle_ignores_sections_without_jobs(load: Load) -> None:
+    more = """\
+definitions: {shared: &shared {a: b}}
+permissions: [{level: CAN_VIEW, group_name: users}]
+scripts: {build: {content: make}}
+"""
+    text = bundle_text(more=more)
+    bundle = load(text.replace("  jobs:", "  pipelines: {raw: {name: raw}}\n  jobs:"))
+    assert bundle.warnings == ()
+    assert bundle.jobs == load(bundle_text()).jobs
 
 
 def test_load_bundle_imports_neither_server_nor_sdk() -> None:

@@ -67,6 +67,9 @@ def test_translate_refuses_missing_file(folder: Path, task: Any, message: str) -
     assert error.value.location == (inner / "databricks.yml", 7)
 
 
+@pytest.mark.ledger(
+    "job: git_source", differs="Nothing is cloned. The checkout around the bundle is used."
+)
 def test_translate_keeps_paths_of_git_source(folder: Path) -> None:
     task = {"spark_python_task": {"python_file": "nowhere/main.py"}}
     settings = translate(folder, {"git_source": {}, "tasks": [task]})
@@ -118,6 +121,10 @@ def test_translate_path_is_relative_to_its_file(folder: Path) -> None:
     assert settings["tasks"] == [{"spark_python_task": {"python_file": "/files/main.py"}}]
 
 
+@pytest.mark.ledger(
+    "bundle: sync",
+    differs="Nothing is copied. Files beside the bundle have the paths of `sync.paths`.",
+)
 @pytest.mark.parametrize(
     ("sync", "root"),
     [

@@ -71,6 +71,7 @@ def test_read_presets_refuses_value(presets: Any, bundle: Any, message: str) -> 
     assert (error.value.message, error.value.location) == (message, (FILE, 4))
 
 
+@pytest.mark.ledger("job: tags", same="CLI")
 @pytest.mark.parametrize(
     ("presets", "settings", "expected"),
     [
@@ -122,6 +123,7 @@ targets:
 """
 
 
+@pytest.mark.ledger("bundle: environments", "bundle: presets", "bundle: targets", same="CLI")
 @pytest.mark.parametrize(
     ("target", "expected"),
     [

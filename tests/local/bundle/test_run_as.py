@@ -11,6 +11,7 @@ from tests.local.bundle.conftest import Load
 from tests.local.bundle.support import bundle_text
 
 
+@pytest.mark.ledger("job: run_as", "bundle: run_as", same="CLI")
 @pytest.mark.parametrize(
     ("field", "more", "expected"),
     [

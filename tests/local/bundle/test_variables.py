@@ -68,6 +68,7 @@ def load_value(load: Load, reference: str, target: str | None = None) -> Any:
     return value
 
 
+@pytest.mark.ledger("bundle: bundle", "bundle: variables", "bundle: workspace", same="CLI")
 @pytest.mark.parametrize(
     ("reference", "target", "value"),
     [
@@ -224,6 +225,7 @@ def test_load_bundle_variable_sources_have_precedence(
     assert values == ["file", "environment", "environment"]
 
 
+@pytest.mark.ledger("bundle: bundle", same="CLI")
 def test_load_bundle_reads_git_details_of_its_repository(folder: Path, load: Load) -> None:
     write_file(folder, "ref: refs/heads/x\n", ".git/HEAD")
     more = "targets: {dev: {git: {branch: y}}, prod: {default: true}}"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from flask_lakeflow_jobs.local import load_bundle, states
+from flask_lakeflow_jobs.local.engine import kinds
 from flask_lakeflow_jobs.local.engine.files import WorkspaceFiles
 from flask_lakeflow_jobs.local.engine.kinds import TaskContext, build_work, simulate
 from flask_lakeflow_jobs.local.engine.packages import Packages
@@ -20,7 +21,7 @@ from flask_lakeflow_jobs.local.engine.work import (
     ProcessWork,
     SimulatedWork,
 )
-from flask_lakeflow_jobs.local.model import TaskRun
+from flask_lakeflow_jobs.local.model import TASK_KINDS, TaskRun
 from tests.local.support import python_task, write_bundle
 
 
@@ -60,6 +61,7 @@ def refusal(kind: str, body: Any, context: TaskContext) -> str:
 # Conditions and for-each tasks
 
 
+@pytest.mark.ledger("condition_task", same="API")
 @pytest.mark.parametrize(
     ("left", "op", "right", "outcome"),
     [
@@ -77,6 +79,9 @@ def test_condition_outcome(folder: Path, left: str, op: str, right: str, outcome
     assert build_work(spec, context(folder)) == ConditionResult(outcome)
 
 
+@pytest.mark.ledger(
+    "condition_task", refused="The condition compares … with … by …, which takes numbers."
+)
 def test_condition_that_orders_text_is_refused(folder: Path) -> None:
     body = {"left": "many", "op": "GREATER_THAN", "right": "1"}
     assert refusal("condition_task", body, context(folder)) == (
@@ -84,6 +89,7 @@ def test_condition_that_orders_text_is_refused(folder: Path) -> None:
     )
 
 
+@pytest.mark.ledger("for_each_task", same="API")
 def test_for_each_reads_inputs_and_concurrency(folder: Path) -> None:
     inner = {"task_key": "each"}
     body = {"inputs": '[1, {"a": 2}]', "task": inner, "concurrency": "3"}
@@ -91,6 +97,9 @@ def test_for_each_reads_inputs_and_concurrency(folder: Path) -> None:
     assert build_work(spec, context(folder)) == ForEach(inner, [1, {"a": 2}], 3)
 
 
+@pytest.mark.ledger("for_each_task", refused="The inputs of the for_each_task are not valid JSON")
+@pytest.mark.ledger("for_each_task", refused="The inputs of the for_each_task must be a JSON array")
+@pytest.mark.ledger("for_each_task", refused="The for_each_task has … inputs; at most … run here.")
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
@@ -107,6 +116,7 @@ def test_for_each_over_invalid_inputs_is_refused(folder: Path, inputs: str, mess
 # Processes
 
 
+@pytest.mark.ledger("spark_python_task", same="API")
 @pytest.mark.parametrize(
     ("body", "overriding", "expected"),
     [
@@ -126,6 +136,7 @@ def test_python_parameters(
     assert (work["path"], work["run"]) == (str(folder / "main.py"), {"runId": 5})
 
 
+@pytest.mark.ledger("python_wheel_task", same="API")
 @pytest.mark.parametrize(
     ("body", "overriding", "expected"),
     [
@@ -183,11 +194,13 @@ def test_notebook_runs_in_its_folder(folder: Path) -> None:
     assert (work["kind"], work["path"]) == ("notebook", str(folder / "notebook.py"))
 
 
+@pytest.mark.ledger("sql_task", refused="The local workspace runs SQL files only")
 def test_sql_without_a_file_is_refused(folder: Path) -> None:
     body = {"query": {"query_id": "1"}}
     assert "runs SQL files only" in refusal("sql_task", body, context(folder))
 
 
+@pytest.mark.ledger("sql_task", refused="A sql_task needs DuckDB or Spark here.")
 def test_sql_without_duckdb_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("duckdb", "pyspark"):
         monkeypatch.setitem(sys.modules, module, None)
@@ -198,6 +211,7 @@ def test_sql_without_duckdb_is_refused(folder: Path, monkeypatch: pytest.MonkeyP
     )
 
 
+@pytest.mark.ledger("job: git_source", refused="… It does not clone …: check the repository out")
 @pytest.mark.parametrize(
     ("settings", "body", "names_repository"),
     [
@@ -221,18 +235,37 @@ def test_missing_file_is_refused(
 # Other kinds
 
 
+@pytest.mark.ledger("run_job_task", same="API")
 def test_run_job_takes_the_fields_of_run_now(folder: Path) -> None:
     body = {"job_id": "5", "job_parameters": {"day": "1"}}
     spec = {"task_key": "call", "run_job_task": body}
     assert build_work(spec, context(folder)) == NestedRun(5, {"job_parameters": {"day": "1"}})
 
 
+@pytest.mark.ledger("run_job_task", refused="The run_job_task needs a 'job_id'.")
 @pytest.mark.parametrize("body", [{}, {"job_id": None}, {"job_id": "x"}])
 def test_run_job_without_a_job_is_refused(folder: Path, body: dict[str, Any]) -> None:
     assert refusal("run_job_task", body, context(folder)) == "The run_job_task needs a 'job_id'."
 
 
-@pytest.mark.parametrize("kind", ["dbt_task", "pipeline_task", "spark_jar_task", "dashboard_task"])
+@pytest.mark.ledger(
+    "ai_function_task",
+    "ai_runtime_task",
+    "alert_task",
+    "clean_rooms_notebook_task",
+    "dashboard_task",
+    "dbt_cloud_task",
+    "dbt_platform_task",
+    "dbt_task",
+    "gen_ai_compute_task",
+    "pipeline_task",
+    "power_bi_task",
+    "python_operator_task",
+    "spark_jar_task",
+    "spark_submit_task",
+    refused="The local workspace cannot run a …",
+)
+@pytest.mark.parametrize("kind", sorted(TASK_KINDS - kinds._BUILDERS.keys()))
 def test_other_kind_is_refused(folder: Path, kind: str) -> None:
     assert refusal(kind, {}, context(folder)) == (
         f"The local workspace cannot run a {kind}. Run it on Databricks, or simulate the job here "

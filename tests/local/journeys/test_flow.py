@@ -20,6 +20,7 @@ from tests.local.support import (
 from tests.support import wait_until
 
 
+@pytest.mark.ledger("task: depends_on", "task: run_if", same="API")
 @pytest.mark.parametrize(
     ("rule", "results", "expected"),
     [
@@ -108,6 +109,7 @@ def test_run_over_the_limit_without_a_queue_is_skipped(serve: Serve, clock: Manu
     assert state_fields(client.jobs.get_run(first))[1] == "SUCCESS"
 
 
+@pytest.mark.ledger("job: max_concurrent_runs", "job: queue", same="docs")
 def test_run_over_the_limit_is_queued(serve: Serve, clock: ManualClock) -> None:
     client = serve({"etl": simulated_job(simulated_task("a"), seconds=5)}, clock=clock)
     first, second, third = (client.start("etl") for _ in range(3))
@@ -139,6 +141,7 @@ def test_run_now_without_a_queue_overrides_the_job(serve: Serve, clock: ManualCl
     assert state_fields(client.jobs.get_run(answer["run_id"]))[0] == "SKIPPED"
 
 
+@pytest.mark.ledger("POST jobs/runs/cancel", same="API")
 def test_cancel_returns_before_the_run_has_ended(serve: Serve, clock: ManualClock) -> None:
     client = serve(
         {"etl": simulated_job(simulated_task("a"), simulated_task("b", "a"), seconds=5)},
@@ -174,6 +177,7 @@ def test_cancel_of_one_task_skips_its_dependents(serve: Serve, clock: ManualCloc
     assert state_fields(run)[1] == "CANCELED"
 
 
+@pytest.mark.ledger("POST jobs/runs/cancel-all", same="API")
 def test_cancel_all_cancels_queued_runs_or_those_of_a_job(serve: Serve, clock: ManualClock) -> None:
     jobs = {
         "etl": simulated_job(simulated_task("a"), seconds=5),

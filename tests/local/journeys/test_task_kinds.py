@@ -116,6 +116,7 @@ def test_sql_task_runs_the_statements_of_its_file(serve: Serve) -> None:
     assert client.rows(run, "sum") == [["total"], ["9"]]
 
 
+@pytest.mark.ledger("sql_task", differs="SQL runs on DuckDB, or on Sail with the extra `spark`.")
 def test_sql_task_accepts_the_dialect_of_databricks(serve: Serve) -> None:
     require_duckdb()
     tasks = [
@@ -282,6 +283,7 @@ def test_cancel_cancels_the_nested_run(serve: Serve) -> None:
     assert state_fields(client.finish(inner.run_id))[1] == "CANCELED"
 
 
+@pytest.mark.ledger("run_job_task", refused="Jobs start each other in a circle: ….")
 @pytest.mark.parametrize("circle", [["a"], ["a", "b"], ["a", "b", "c"]])
 def test_run_job_tasks_in_a_circle_fail(
     serve: Serve, circle: list[str], caplog: pytest.LogCaptureFixture
@@ -306,6 +308,7 @@ def test_run_job_tasks_in_a_circle_fail(
     )
 
 
+@pytest.mark.ledger("run_job_task", refused="Jobs may start each other at most … levels deep.")
 def test_run_job_tasks_nest_at_most_ten_levels(serve: Serve) -> None:
     jobs = {
         f"j{level}": {"tasks": [nested("call", f"${{resources.jobs.j{level + 1}.id}}")]}
@@ -316,6 +319,7 @@ def test_run_job_tasks_nest_at_most_ten_levels(serve: Serve) -> None:
     assert len(list(client.jobs.list_runs())) == 11
 
 
+@pytest.mark.ledger("notebook_task", same="docs")
 def test_notebook_task_runs_an_ipynb(serve: Serve) -> None:
     cells = [
         {"cell_type": "markdown", "source": ["# Not code"]},
@@ -330,6 +334,7 @@ def test_notebook_task_runs_an_ipynb(serve: Serve) -> None:
     assert output.result == "monday 1"
 
 
+@pytest.mark.ledger("GET jobs/runs/export", same="API")
 def test_export_returns_the_code_and_output_of_a_notebook(serve: Serve) -> None:
     tasks = [notebook_task("main"), python_task("other", "other.py")]
     text = "# Databricks notebook source\nprint('<shown>')\ndbutils.notebook.exit('done')\n"
