@@ -22,6 +22,7 @@ from ..environment import read_environment
 from ..programs import run_program
 from .errors import BundleError, Location
 from .merge import read_section
+from .python_sources import find_python_sources
 from .yaml import LocatedDict, LocatedList
 
 _TIME_LIMIT_SECONDS = 60
@@ -78,12 +79,8 @@ class PythonCode:
         return resources
 
     def find_sources(self) -> Iterator[Path]:
-        """Yield the files and folders that may hold the code."""
-        for name in self._modules():
-            path = self.root.joinpath(*name.split("."))
-            yield path.with_suffix(".py")
-            yield path
-            yield from sorted(path.glob("*.py"))
+        """Return the files and folders that may hold the code."""
+        return find_python_sources(self.root, self._modules())
 
     def _modules(self) -> list[str]:
         names = [*(self.section.get("resources") or ()), *(self.section.get("mutators") or ())]

@@ -24,6 +24,8 @@ from .compute import find_environment, mappings
 # Without the index of a private package, a public one of the same name would be installed.
 _INDEX = re.compile(r"^(--index-url|--extra-index-url|--find-links)[ =]\s*(\S+)$")
 _FILE = re.compile(r"^(?:-r|--requirement)[ =]?\s*(.+)$")
+# In a requirements file, other ones: -r adds their packages, -c only restricts versions.
+_NESTED = re.compile(r"^(?:(-r|--requirement)|-c|--constraint)[ =]?\s*([^#\s].*?)\s*(?:\s#.*)?$")
 _MAX_SECONDS = 15 * 60
 _LOG_LINES = 5  # of an installer, in an error
 _LOG_BYTES = 4096
@@ -48,7 +50,8 @@ class Requirements:
 
     def to_list(self) -> list[str]:
         """Return the packages and the lines of the files, without comments and options."""
-        lines = [line.partition(" #")[0].strip() for file in self.files for line in _read(file)]
+        found = (each for file in self.files for each in _read_all(file) if each.adds_packages)
+        lines = [line.partition(" #")[0].strip() for each in found for line in each.lines]
         return [*self.packages, *(line for line in lines if line and line[0] not in "#-")]
 
 
@@ -96,7 +99,7 @@ class Packages:
         """Return the folder to import packages from; ``None`` if nothing is to be installed."""
         if not self._is_enabled or not (requirements.packages or requirements.files):
             return None
-        files = [_read(file) for file in requirements.files]
+        files = [each.lines for file in requirements.files for each in _read_all(file)]
         content = [sys.version_info[:2], requirements.packages, requirements.options, files]
         return self._folder / hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
@@ -183,8 +186,36 @@ def _locked(path: Path, is_stopped: Callable[[], bool]) -> Iterator[int]:
         os.close(lock)
 
 
-def _read(file: str) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class _RequirementsFile:
+    """A requirements file, or one that it names.
+
+    :param adds_packages: false for constraints.
+    """
+
+    lines: list[str]
+    adds_packages: bool
+
+
+def _read_all(file: str) -> Iterator[_RequirementsFile]:
+    """Yield a requirements file and all that it names, each once."""
+    visited: set[tuple[Path, bool]] = set()
+    pending = [(Path(file), True)]
+    while pending:
+        path, adds_packages = pending.pop()
+        path = Path(os.path.normpath(path))
+        if (path, adds_packages) in visited:
+            continue
+        visited.add((path, adds_packages))
+        lines = _read(path)
+        yield _RequirementsFile(lines, adds_packages)
+        for match in filter(None, map(_NESTED.match, map(str.strip, lines))):
+            name = match[2].strip("\"'")
+            pending.append((path.parent / name, adds_packages and match[1] is not None))
+
+
+def _read(file: Path) -> list[str]:
     try:
-        return Path(file).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:  # the installer says so
+        return file.read_text(encoding="utf-8", errors="replace").splitlines()
+    except (OSError, ValueError):  # the installer says so
         return []

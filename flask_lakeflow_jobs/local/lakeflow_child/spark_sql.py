@@ -8,10 +8,10 @@ import re
 from .spark_catalog import quote_part
 from .statements import (
     MAX_ROWS,
-    TOKENS,
     ResultTable,
     remove_comments,
     replace_braces,
+    replace_tokens,
     split_statements,
 )
 
@@ -51,7 +51,7 @@ def insert_parameters(statement: str, parameters: dict[str, Any]) -> str:
         name = token["named"]
         return _to_literal(parameters[name]) if name in parameters else token[0]
 
-    return TOKENS.sub(replacement, statement)
+    return replace_tokens(statement, replacement)
 
 
 def rewrite(statement: str, query: Query, mounts: dict[str, str]) -> str:

@@ -8,7 +8,7 @@ import duckdb
 
 from .catalogs import connect, prepare_create, quote_name, rename_main_catalog, use
 from .sql_advice import UnsupportedStatement
-from .statements import TOKENS, ResultTable, remove_comments, split_statements
+from .statements import ResultTable, remove_comments, replace_tokens, split_statements
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,10 +42,9 @@ def run_statements(text: str, parameters: dict[str, str]) -> ResultTable | None:
     database = connect()
     table = None
     try:
-        for statement in split_statements(to_duckdb(text)):
-            table = _run(
-                database, _resolve_identifiers(database, statement, parameters), parameters
-            )
+        for each in split_statements(text):
+            statement = _resolve_identifiers(database, to_duckdb(each), parameters)
+            table = _run(database, statement, parameters)
     finally:
         database.close()
     if table is not None:
@@ -61,9 +60,12 @@ def to_duckdb(text: str) -> str:
             return f"${name}"
         if token["clock"]:
             return token["clock"]
-        return f'"{token["quoted"]}"' if token["quoted"] else token[0]
+        if name := token["quoted"]:
+            name = name.replace("``", "`").replace('"', '""')
+            return f'"{name}"'
+        return token[0]
 
-    return TOKENS.sub(replacement, text)
+    return replace_tokens(text, replacement)
 
 
 def _run(database: Any, statement: str, parameters: dict[str, str]) -> ResultTable | None:

@@ -6,20 +6,24 @@ import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from typing import Any
 
-_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
-#: The parts of SQL that are translated. Texts, quoted names, comments and casts come first: colons
-#: and braces in them mark no parameter.
-TOKENS = re.compile(
+# The parts of SQL that are translated. Texts, quoted names, comments and casts come first: colons,
+# braces and semicolons in them mean nothing. Apache Spark, SqlBaseLexer.g4, has their rules.
+_TOKENS = re.compile(
     r"(?P<clock>\b(?i:current_(?:date|timestamp)))\s*\(\s*\)"
-    r"|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|::"
-    r"|`(?P<quoted>[^`]+)`"
+    r"|\b[rR](?:'[^']*'|\"[^\"]*\")"
+    r"|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
+    r"|`(?P<quoted>(?:[^`]|``)+)`"
+    r"|(?P<dollars>\$[A-Za-z]*\$).*?(?P=dollars)"
+    r"|(?P<comment>--(?:\\\n|[^\n])*|/\*)|::"
     r"|(?<![\w:]):(?P<named>[A-Za-z_]\w*)"
-    r"|\{\{\s*(?P<braced>[A-Za-z_]\w*)\s*\}\}",
+    r"|\{\{\s*(?P<braced>[A-Za-z_]\w*)\s*\}\}"
+    r"|(?P<end>;)",
     re.DOTALL,
 )
-_STATEMENT_END = re.compile(TOKENS.pattern + r"|(?P<end>;)", re.DOTALL)
+_COMMENT_EDGE = re.compile(r"/\*|\*/")
 #: Rows of a SQL task for other tasks. Databricks, documentation of dynamic value references.
 MAX_ROWS = 1000
 
@@ -56,25 +60,68 @@ class ResultTable:
         ]
 
 
+def replace_tokens(text: str, replacement: Callable[[re.Match[str]], str]) -> str:
+    """Replace the tokens of SQL, except for comments.
+
+    :param replacement: returns the text in place of a token. Its groups ``named``, ``braced``,
+        ``quoted``, ``clock`` and ``end`` tell its kind; a text has none of them.
+    """
+    pieces = []
+    start = 0
+    for token, end in _iter_tokens(text):
+        pieces += [text[start : token.start()]]
+        pieces += [text[token.start() : end] if token["comment"] else replacement(token)]
+        start = end
+    return "".join([*pieces, text[start:]])
+
+
 def split_statements(text: str) -> list[str]:
     """Split a text at the semicolons that end statements; drop empty statements."""
     statements = []
     start = 0
-    for token in _STATEMENT_END.finditer(text):
+    for token, end in _iter_tokens(text):
         if token["end"]:
             statements.append(text[start : token.start()])
-            start = token.end()
+            start = end
     return [each for each in (*statements, text[start:]) if remove_comments(each).strip()]
 
 
 def remove_comments(statement: str) -> str:
     """Remove the comments from a statement."""
-    return _COMMENT.sub("", statement)
+    pieces = []
+    start = 0
+    for token, end in _iter_tokens(statement):
+        if token["comment"]:
+            pieces.append(statement[start : token.start()])
+            start = end
+    return "".join([*pieces, statement[start:]])
 
 
 def replace_braces(text: str) -> str:
     """Replace parameters such as ``{{name}}`` by ``:name``."""
-    return TOKENS.sub(lambda token: f":{token['braced']}" if token["braced"] else token[0], text)
+    return replace_tokens(
+        text, lambda token: f":{token['braced']}" if token["braced"] else token[0]
+    )
+
+
+def _iter_tokens(text: str) -> Iterator[tuple[re.Match[str], int]]:
+    """Yield each token and its end. The match of a ``/*`` comment is only its beginning."""
+    position = 0
+    while (token := _TOKENS.search(text, position)) is not None:
+        position = token.end()
+        if token["comment"] == "/*":
+            position = _find_comment_end(text, position)
+        yield token, position
+
+
+def _find_comment_end(text: str, position: int) -> int:
+    """Return the end of a comment, which may have others in it."""
+    depth = 1
+    for edge in _COMMENT_EDGE.finditer(text, position):
+        depth += 1 if edge[0] == "/*" else -1
+        if depth == 0:
+            return edge.end()
+    return len(text)
 
 
 def _to_json(value: Any) -> Any:

@@ -67,6 +67,31 @@ def test_folder_differs_with_the_packages_and_the_text_of_files(tmp_path: Path) 
     assert len(folders) == 3
 
 
+@pytest.mark.parametrize(
+    ("line", "listed"),
+    [
+        ("-r sub/more.txt", ["moo"]),
+        ("-rsub/more.txt  # all", ["moo"]),
+        ("--requirement=sub/more.txt", ["moo"]),
+        ("-c sub/more.txt", []),
+        ("--constraint './sub/more.txt'", []),
+    ],
+)
+def test_files_that_a_file_names_count_too(tmp_path: Path, line: str, listed: list[str]) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "dev.txt").write_text(f"cowsay\n{line}\n")
+    more, last = tmp_path / "sub" / "more.txt", tmp_path / "sub" / "last.txt"
+    more.write_text("-c last.txt\n-r ../dev.txt\n-r none.txt\nmoo\n")
+    requirements = Requirements((), (str(tmp_path / "dev.txt"),))
+    packages = Packages(tmp_path, is_enabled=True)
+    folders = set()
+    for file, text in ((last, "a<2"), (last, "a<3"), (more, "-c last.txt\nmoo\nb")):
+        assert requirements.to_list() == ["cowsay", *listed]
+        file.write_text(text)
+        folders.add(packages.find_folder(requirements))
+    assert len(folders) == 3
+
+
 def test_nothing_is_installed_unless_it_is_enabled_and_needed(tmp_path: Path) -> None:
     assert Packages(tmp_path, is_enabled=False).find_folder(Requirements(("a",))) is None
     assert Packages(tmp_path, is_enabled=True).find_folder(Requirements()) is None

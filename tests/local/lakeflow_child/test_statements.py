@@ -1,0 +1,76 @@
+"""The statements of a text, whatever its texts, names and comments contain."""
+
+from __future__ import annotations
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from flask_lakeflow_jobs.local.lakeflow_child.statements import (
+    remove_comments,
+    replace_braces,
+    split_statements,
+)
+
+# Characters that begin or end something in SQL.
+SPECIAL = st.text("a;'\"`\\-/*$:{}\n ", max_size=8)
+
+
+def quote(text: str, mark: str) -> str:
+    return mark + text.replace("\\", "\\\\").replace(mark, f"\\{mark}") + mark
+
+
+def nest(text: str) -> str:
+    return f"/*{text}*/"
+
+
+texts = st.one_of(
+    st.builds(quote, SPECIAL, st.sampled_from("'\"")),
+    SPECIAL.map(lambda text: "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"),
+    SPECIAL.map(lambda text: "r'" + text.replace("'", "") + "'"),
+    SPECIAL.map(lambda text: 'R"' + text.replace('"', "") + '"'),
+    SPECIAL.map(lambda text: "`a" + text.replace("`", "``") + "`"),
+    SPECIAL.map(lambda text: "$$" + text.replace("$", "") + "$$"),
+    SPECIAL.map(lambda text: "$py$" + text + "$py$"),
+)
+comments = st.one_of(
+    SPECIAL.map(lambda text: "--" + text.replace("\n", "\\\n").rstrip("\\") + "\n"),
+    st.recursive(
+        SPECIAL.map(lambda text: nest(text.replace("*", "").replace("/", ""))),
+        lambda inner: st.tuples(inner, inner).map(lambda pair: nest(" ".join(pair))),
+        max_leaves=4,
+    ),
+)
+statements = st.lists(st.sampled_from(["SELECT", "x", "1"]) | texts | comments, min_size=1)
+
+
+@given(st.lists(statements, max_size=4))
+def test_split_statements_ends_them_at_semicolons_only(parts: list[list[str]]) -> None:
+    joined = [" ".join(each) for each in parts]
+    expected = [each for each in joined if remove_comments(each).strip()]
+    assert split_statements(";".join(joined)) == expected
+
+
+@given(st.lists(texts | comments))
+def test_texts_and_comments_are_neither_translated_nor_mixed_up(parts: list[str]) -> None:
+    text = " ".join(parts)
+    assert replace_braces(text) == text
+    kept = [each for each in parts if not each.startswith(("--", "/*"))]
+    assert remove_comments(text).split() == " ".join(kept).split()
+
+
+@pytest.mark.parametrize(
+    ("text", "replaced"),
+    [
+        ("SELECT {{ day }}, '{{day}}'", "SELECT :day, '{{day}}'"),
+        (r"SELECT 'it\'s {{a}}', {{b}}", r"SELECT 'it\'s {{a}}', :b"),
+        (r"SELECT r'\', {{b}}", r"SELECT r'\', :b"),
+        ("/* /* */ {{a}} */ {{b}}", "/* /* */ {{a}} */ :b"),
+    ],
+)
+def test_replace_braces(text: str, replaced: str) -> None:
+    assert replace_braces(text) == replaced
+
+
+def test_comment_without_an_end_hides_the_rest() -> None:
+    assert split_statements("SELECT 1; /* SELECT 2;") == ["SELECT 1"]
