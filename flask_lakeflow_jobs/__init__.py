@@ -37,6 +37,7 @@ from .runs.outcome import Outcome, RunStatus
 from .runs.progress import Progress, RunProgress
 from .signals import run_canceled, run_changed, run_finished, run_repaired, run_triggered
 from .watching.iterator import RunWatch
+from .web.auth import authorize
 
 __all__ = [
     "ConfigurationError",
@@ -76,6 +77,7 @@ __all__ = [
     "UpstreamTimeout",
     "UpstreamUnauthenticated",
     "UpstreamUnavailable",
+    "authorize",
     "current_jobs",
     "health",
     "run_canceled",

@@ -19,6 +19,7 @@ from ..identity import APP, display_name, read_proxy_address, read_proxy_user
 from ..progress import invalid_token
 from ..recording import Actor, Origin
 from ..state import AppState
+from .csrf import require_same_origin
 from .requests import MAX_QUOTED_NAME_LENGTH
 
 #: The console has the same users and policies.
@@ -165,6 +166,27 @@ class Authorizer:
 def current_authorizer() -> Authorizer:
     """Return an authorizer for the current request."""
     return Authorizer(current_state(), request)
+
+
+def authorize(action: Action, key: str) -> str | None:
+    """Check that the user of the current request may do something with a job, before a view of
+    your own does it. Return the user's name, for ``requested_by``.
+
+    A request that changes something must come from a page of the app, so that no other site can
+    send it with the user's cookies.
+
+    :param action: as for the ``policy``: ``view``, ``run``, ``cancel``, ``repair``, ``schedule``,
+        ``report`` or ``audit``.
+    :param key: the job's.
+    :return: ``None`` if the user is unknown.
+    :raises UnknownJob: there is no such job, or the user may not view it.
+    :raises NotAllowed: the user may view the job, but not do that, or the request comes from
+        another site.
+    """
+    require_same_origin(request)
+    authorizer = current_authorizer()
+    app_handle(authorizer, key, action)
+    return authorizer.user_name
 
 
 def app_handle(authorizer: Authorizer, key: str, action: Action = "view") -> JobHandle:

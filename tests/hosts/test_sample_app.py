@@ -17,8 +17,37 @@ from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
 from tests.hosts import sample_app
 from tests.hosts.sample_app import async_views, background, dashboard, schedule
 
-#: The headers of the proxy of Databricks Apps.
-ANN = {"X-Forwarded-Email": "ann@example.com"}
+#: The headers of the proxy of Databricks Apps, and of a browser on a page of the app.
+OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
+ANN = {"X-Forwarded-Email": "ann@example.com", **OWN_PAGE}
+
+#: The requests by which the views start runs, and their data.
+STARTS: dict[str, Any] = {
+    "/": {"data": {"startDate": "2025-01-31", "key": "2"}},
+    "/live/runs": {"data": {"startDate": "2025-01-31"}},
+    "/loads/": {"data": {"startDate": "2025-01-31"}},
+    "/async/2025-01-31": {},
+    "/reports/": {},
+    "/dashboard/_dash-update-component": {
+        "json": {
+            "output": "..run-id.data...timer.disabled..",
+            "outputs": [
+                {"id": "run-id", "property": "data"},
+                {"id": "timer", "property": "disabled"},
+            ],
+            "inputs": [{"id": "run", "property": "n_clicks", "value": 1}],
+            "state": [{"id": "day", "property": "date", "value": "2025-01-31"}],
+            "changedPropIds": ["run.n_clicks"],
+        }
+    },
+}
+
+#: Requests that may start nothing: without a user, without a page, from a page of another site.
+REFUSED = {
+    "nobody": OWN_PAGE,
+    "no page": {"X-Forwarded-Email": "ann@example.com"},
+    "other site": {**ANN, "Sec-Fetch-Site": "cross-site"},
+}
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +78,34 @@ def test_form_redirects_to_the_page_of_one_run(app: Flask, client: FlaskClient) 
     run_id = first.location.rpartition("/")[2]
     wait(app, "etl", run_id)
     assert "ann@example.com" in client.get(first.location, headers=ANN, follow_redirects=True).text
+
+
+@pytest.mark.parametrize("headers", REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize("url", STARTS)
+def test_view_refused_request_starts_no_run(
+    client: FlaskClient,
+    lakeflow_workspace: FaultyWorkspace,
+    url: str,
+    headers: dict[str, str],
+) -> None:
+    token = {"X-Forwarded-Access-Token": lakeflow_workspace.token}
+    assert client.post(url, **STARTS[url], headers={**token, **headers}).status_code == 403
+    assert not lakeflow_workspace.find_requests("POST", "jobs/run-now")
+
+
+@pytest.mark.parametrize("url", STARTS)
+def test_view_request_of_its_page_starts_a_run(
+    client: FlaskClient, lakeflow_workspace: FaultyWorkspace, url: str
+) -> None:
+    headers = {**ANN, "X-Forwarded-Access-Token": lakeflow_workspace.token}
+    assert client.post(url, **STARTS[url], headers=headers).status_code < 400
+    assert len(lakeflow_workspace.find_requests("POST", "jobs/run-now")) == 1
+
+
+@pytest.mark.parametrize("url", ["/live/runs/1/state", "/loads/1", "/async/etl"])
+def test_view_of_a_hidden_job_shows_nothing(app: Flask, client: FlaskClient, url: str) -> None:
+    app.extensions["lakeflow_jobs"].policy = lambda *_: False
+    assert client.get(url).status_code == 404
 
 
 def test_form_shows_the_error_beside_its_field(client: FlaskClient) -> None:
@@ -98,7 +155,7 @@ def test_dashboard_starts_and_shows_a_run(app: Flask, client: FlaskClient) -> No
 
 
 def test_async_views_start_and_follow_a_run(app: Flask, client: FlaskClient) -> None:
-    run_id = client.post("/async/2025-01-31").get_json()["runId"]
+    run_id = client.post("/async/2025-01-31", headers=ANN).get_json()["runId"]
     assert client.get("/async/etl").json == {"name": "Nightly orders", "runs": [run_id]}
     with app.app_context():
         assert asyncio.run(async_views.follow(int(run_id)))[-1] == "succeeded"
@@ -107,8 +164,8 @@ def test_async_views_start_and_follow_a_run(app: Flask, client: FlaskClient) -> 
 def test_on_behalf_view_needs_the_token_of_the_user(
     client: FlaskClient, lakeflow_workspace: FaultyWorkspace
 ) -> None:
-    assert client.post("/reports/").status_code == 401
-    headers = {"X-Forwarded-Access-Token": lakeflow_workspace.token}
+    assert client.post("/reports/", headers=ANN).status_code == 401
+    headers = {**ANN, "X-Forwarded-Access-Token": lakeflow_workspace.token}
     assert client.post("/reports/", headers=headers).get_json().keys() == {"runId"}
     lakeflow_workspace.fail(Refusal(403, "PERMISSION_DENIED"), path="jobs/run-now")
     assert client.post("/reports/", headers=headers).status_code == 403
@@ -123,5 +180,5 @@ def test_schedule_starts_one_run_per_day(app: Flask) -> None:
 
 def test_policy_decides_over_http(client: FlaskClient) -> None:
     body = {"params": {"startDate": "2025-01-31"}}
-    assert client.post("/api/jobs/etl/run", json=body).status_code == 403
+    assert client.post("/api/jobs/etl/run", json=body, headers=OWN_PAGE).status_code == 403
     assert client.post("/api/jobs/etl/run", json=body, headers=ANN).status_code == 200

@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 from flask import Flask, request
 
-from flask_lakeflow_jobs import JobConfig, LakeflowJobs, NotAllowed, current_jobs
+from flask_lakeflow_jobs import (
+    JobConfig,
+    LakeflowJobs,
+    LakeflowJobsError,
+    NotAllowed,
+    UnknownJob,
+    authorize,
+    current_jobs,
+)
 from flask_lakeflow_jobs.config.jobs import Policy
 from flask_lakeflow_jobs.globals import current_state
 from flask_lakeflow_jobs.web.auth import Action, Authorizer
@@ -129,3 +137,38 @@ def test_check_passes_user_action_and_key_to_the_policy() -> None:
 
     check(record, None, "cancel")
     assert calls == [(None, "cancel", "nightly")]
+
+
+@pytest.mark.parametrize(
+    ("method", "site", "key", "allowed", "expected"),
+    [
+        ("POST", "same-origin", "nightly", ("view", "run"), "anna"),
+        ("GET", "cross-site", "nightly", ("view", "run"), "anna"),
+        ("POST", "cross-site", "nightly", ("view", "run"), NotAllowed),
+        ("POST", None, "nightly", ("view", "run"), NotAllowed),
+        ("POST", "same-origin", "nightly", ("view",), NotAllowed),
+        ("POST", "same-origin", "nightly", (), UnknownJob),
+        ("POST", "same-origin", "absent", ("view", "run"), UnknownJob),
+    ],
+)
+def test_authorize_checks_page_policy_and_job(
+    method: str,
+    site: str | None,
+    key: str,
+    allowed: tuple[str, ...],
+    expected: str | type[LakeflowJobsError],
+) -> None:
+    app = Flask(__name__)
+    LakeflowJobs(
+        app,
+        jobs={"nightly": JobConfig(job_id=7)},
+        policy=lambda _, action, __: action in allowed,
+        user_loader=lambda: "anna",
+    )
+    headers = {"Sec-Fetch-Site": site} if site else {}
+    with app.test_request_context(method=method, headers=headers):
+        if isinstance(expected, str):
+            assert authorize("run", key) == expected
+        else:
+            with pytest.raises(expected):
+                authorize("run", key)

@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     """
     app = Flask(__name__)
     app.config.from_mapping(
-        SECRET_KEY="change me",
+        SECRET_KEY=os.environ.get("SECRET_KEY"),
         LAKEFLOW_JOBS_BUNDLE=str(BUNDLE),
         LAKEFLOW_JOBS_CONSOLE=True,
         LAKEFLOW_JOBS_TRUST_PROXY_HEADERS=True,  # only behind the proxy of Databricks Apps

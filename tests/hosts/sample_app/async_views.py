@@ -7,19 +7,22 @@ from typing import Any
 
 from flask import Blueprint
 
-from flask_lakeflow_jobs import Outcome, current_jobs
+from flask_lakeflow_jobs import Outcome, authorize, current_jobs
 
 blueprint = Blueprint("async_views", __name__, url_prefix="/async")
 
 
 @blueprint.post("/<start_date>")
 async def start(start_date: str) -> dict[str, str]:
-    run = await asyncio.to_thread(current_jobs["etl"].run_now, {"startDate": start_date})
+    user = await asyncio.to_thread(authorize, "run", "etl")
+    etl, params = current_jobs["etl"], {"startDate": start_date}
+    run = await asyncio.to_thread(etl.run_now, params, requested_by=user)
     return {"runId": str(run.run_id)}
 
 
 @blueprint.get("/etl")
 async def show() -> dict[str, Any]:
+    await asyncio.to_thread(authorize, "view", "etl")
     etl = current_jobs["etl"]  # the two calls take as long as one
     job, runs = await asyncio.gather(
         asyncio.to_thread(etl.get_job), asyncio.to_thread(etl.list_runs, 5)

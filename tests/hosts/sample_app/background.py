@@ -8,9 +8,7 @@ from typing import Any
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from flask_lakeflow_jobs import JobHandle, current_jobs
-
-from .jobs import user_email
+from flask_lakeflow_jobs import JobHandle, authorize, current_jobs
 
 blueprint = Blueprint("background", __name__, url_prefix="/loads")
 
@@ -29,15 +27,16 @@ def summarize_run(etl: JobHandle, run_id: int) -> dict[str, Any]:
 
 @blueprint.post("/")
 def start() -> ResponseReturnValue:
-    etl = current_jobs["etl"]
+    user, etl = authorize("run", "etl"), current_jobs["etl"]
     params = {"startDate": request.form["startDate"]}
-    run_id = etl.run_now(params, requested_by=user_email()).run_id
+    run_id = etl.run_now(params, requested_by=user).run_id
     loads[run_id] = executor.submit(summarize_run, etl, run_id)
     return {"runId": str(run_id)}, 202
 
 
 @blueprint.get("/<int:run_id>")
 def show(run_id: int) -> ResponseReturnValue:
+    authorize("view", "etl")
     load = loads.get(run_id)
     if load is None:
         return {"error": "This process did not start such a load."}, 404

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dash import Dash, Input, Output, State, dcc, html
 from flask import Flask
 
-from flask_lakeflow_jobs import current_jobs
-
-from .jobs import user_email
+from flask_lakeflow_jobs import authorize, current_jobs
 
 
 def start(_clicks: int, day: str) -> tuple[str, bool]:
     """Start a run, and return its id, which JavaScript has as a text, and start the timer."""
-    run = current_jobs["etl"].run_now({"startDate": day}, requested_by=user_email())
+    user = authorize("run", "etl")
+    run = current_jobs["etl"].run_now({"startDate": day}, requested_by=user)
     return str(run.run_id), False
 
 
 def show(_ticks: int, run_id: str) -> tuple[str, bool]:
     """Return the state of the run, and stop the timer at its end."""
+    authorize("view", "etl")
     status = current_jobs["etl"].status(run_id)
     return f"Run {run_id}: {status.outcome.label}", status.is_terminal
 

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from flask import request, url_for
+from flask import url_for
 from pydantic import BaseModel, Field
 
 from flask_lakeflow_jobs import JobConfig, LakeflowJobs, ProxyUser
@@ -19,8 +19,12 @@ class EtlParams(BaseModel):
 
 
 def policy(user: ProxyUser | None, action: str, _job: str) -> bool:
-    """Let everyone view, and users with an address run, cancel and repair."""
-    return action == "view" or (user is not None and user.email is not None)
+    """Let everyone view, and users with an address run, cancel and repair.
+
+    It guards the pages and routes of the extension, and views that call ``authorize``.
+    """
+    is_known = user is not None and user.email is not None
+    return action == "view" or (is_known and action in ("run", "cancel", "repair"))
 
 
 def page_url(page: str, values: Mapping[str, Any]) -> str | None:
@@ -28,11 +32,6 @@ def page_url(page: str, values: Mapping[str, Any]) -> str | None:
     if page == "show_run":
         return url_for("admin_jobs.run", key=values["key"], run_id=values["run_id"])
     return None
-
-
-def user_email() -> str | None:
-    """Return the address of the user, which the proxy forwards."""
-    return request.headers.get("X-Forwarded-Email")
 
 
 lakeflow_jobs = LakeflowJobs(
