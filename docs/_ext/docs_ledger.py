@@ -4,7 +4,7 @@ A test shows how a part of the workspace compares with the service, and says so:
 
     @pytest.mark.ledger("POST jobs/runs/cancel", same="API")
     @pytest.mark.ledger("dbt_task", differs="It runs on DuckDB.")
-    @pytest.mark.ledger("sql_task", refused="The local workspace runs SQL files only")
+    @pytest.mark.ledger("sql_task", refused="A sql_task needs DuckDB or Spark here.")
 
 Subjects are a route (``GET jobs/get``), a kind of task, or a field of a bundle (``bundle: sync``,
 ``job: queue``, ``task: run_if``). ``same`` names a source (:data:`SOURCES`), ``refused`` the
@@ -24,7 +24,7 @@ from pathlib import Path
 from docs_markdown import Table, code
 
 from flask_lakeflow_jobs.local.bundle.fields import DOCUMENT, JOB, TASK
-from flask_lakeflow_jobs.local.model import TASK_KINDS
+from flask_lakeflow_jobs.local.task_kinds import TASK_KINDS
 
 ROOT = Path(__file__).parents[2]
 LOCAL = ROOT / "flask_lakeflow_jobs" / "local"
@@ -119,7 +119,7 @@ def read_fields() -> frozenset[str]:
     """Return the fields of a bundle, of a job and of a task, as subjects."""
     scopes = zip(_SCOPES, (DOCUMENT, JOB, TASK), strict=True)
     return frozenset(
-        f"{scope}: {name}" for scope, field in scopes for name in {*field.names} - TASK_KINDS
+        f"{scope}: {name}" for scope, field in scopes for name in {*field.names} - TASK_KINDS.keys()
     )
 
 

@@ -33,7 +33,7 @@ from flask_lakeflow_jobs import JobConfig, LakeflowJobsError, Outcome, RunStatus
 from flask_lakeflow_jobs.cli import command_group
 from flask_lakeflow_jobs.cli.exit_codes import MEANINGS, exit_code_of
 from flask_lakeflow_jobs.config.keys import KEYS, SDK_KEYS
-from flask_lakeflow_jobs.local.model import TASK_KINDS
+from flask_lakeflow_jobs.local.task_kinds import TASK_KINDS, TaskKind
 from flask_lakeflow_jobs.runs.outcome import ACTIVE_OUTCOMES
 from flask_lakeflow_jobs.runs.params import TASK_TYPES, build_run_now_fields
 from flask_lakeflow_jobs.runs.progress import RunProgress
@@ -64,20 +64,6 @@ JOBS_API: Mapping[str, bool] = {
     "PUT permissions/jobs/{id}": False,
     "PATCH permissions/jobs/{id}": False,
 }
-
-#: The kinds of tasks that the local workspace runs, with their requirements.
-RUNNABLE: Mapping[str, str] = {
-    "notebook_task": ", from a `.py` source notebook or an `.ipynb`",
-    "spark_python_task": "",
-    "python_wheel_task": ", if the package is installed where the app is",
-    "sql_task": " SQL files on DuckDB (the extra `sql`) or Spark (the extra `spark`)",
-    "condition_task": "",
-    "for_each_task": "",
-    "run_job_task": "",
-}
-
-#: How the local workspace treats the other kinds.
-SIMULATED = "is simulated; without a simulation, it fails with a message that says so"
 
 #: The meaning of each outcome.
 OUTCOME_MEANINGS: Mapping[Outcome, str] = {
@@ -332,11 +318,14 @@ def local_tasks() -> Table:
     """Build the table of task kinds in the local workspace."""
     return Table(
         ("Kind", "Local workspace"),
-        (
-            *((code(kind), f"runs{needs}") for kind, needs in RUNNABLE.items()),
-            *((code(kind), SIMULATED) for kind in sorted(TASK_KINDS - set(RUNNABLE))),
-        ),
+        (*((code(name), _describe(kind)) for name, kind in TASK_KINDS.items()),),
     )
+
+
+def _describe(kind: TaskKind) -> str:
+    if kind.runs is None:
+        return f"does not run, since it {kind.does}: {kind.advice}"
+    return f"runs, {kind.runs}" if kind.runs.startswith(("if ", "from ")) else f"runs {kind.runs}"
 
 
 def gauges() -> Table:

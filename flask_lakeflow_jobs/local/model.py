@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from .states import BLOCKED, PENDING, State
+from .task_kinds import TASK_KINDS
 
 #: The settings of a job or a task, as the Jobs API spells them.
 Settings = dict[str, Any]
@@ -215,33 +216,6 @@ RUN_IF_RULES = (
     "AT_LEAST_ONE_SUCCESS",
     "ALL_FAILED",
     "AT_LEAST_ONE_FAILED",
-)
-
-#: Every kind of task that the Jobs API names (databricks-sdk, ``jobs.Task``).
-TASK_KINDS = frozenset(
-    {
-        "ai_function_task",
-        "ai_runtime_task",
-        "alert_task",
-        "clean_rooms_notebook_task",
-        "condition_task",
-        "dashboard_task",
-        "dbt_cloud_task",
-        "dbt_platform_task",
-        "dbt_task",
-        "for_each_task",
-        "gen_ai_compute_task",
-        "notebook_task",
-        "pipeline_task",
-        "power_bi_task",
-        "python_operator_task",
-        "python_wheel_task",
-        "run_job_task",
-        "spark_jar_task",
-        "spark_python_task",
-        "spark_submit_task",
-        "sql_task",
-    }
 )
 
 

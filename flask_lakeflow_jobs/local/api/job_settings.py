@@ -19,7 +19,8 @@ from ..bundle.validation import (
     validate_settings,
 )
 from ..errors import InvalidParameterValue, UnexpectedType
-from ..model import MULTI_TASK, SINGLE_TASK, TASK_KINDS, Settings
+from ..model import MULTI_TASK, SINGLE_TASK, Settings
+from ..task_kinds import TASK_KINDS
 
 #: The lists of a job's settings, and the key by which an update merges their items.
 LIST_KEYS = {
@@ -30,7 +31,7 @@ LIST_KEYS = {
 }
 _NOT_SETTINGS = {"access_control_list", "idempotency_token", "run_name"}
 
-_SINGLE_TASK_FIELDS = TASK_KINDS | {
+_SINGLE_TASK_FIELDS = TASK_KINDS.keys() | {
     "existing_cluster_id",
     "new_cluster",
     "libraries",

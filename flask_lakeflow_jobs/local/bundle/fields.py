@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..model import OPERATORS, RUN_IF_RULES, TASK_KINDS
+from ..model import OPERATORS, RUN_IF_RULES
+from ..task_kinds import TASK_KINDS
 
 
 @dataclass(frozen=True, slots=True, eq=False)

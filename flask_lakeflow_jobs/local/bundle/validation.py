@@ -8,8 +8,9 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
-from ..model import TASK_KINDS, Settings
+from ..model import Settings
 from ..simulation import SIMULATION_TAG, SimulationError, read_simulation
+from ..task_kinds import TASK_KINDS
 from .dependencies import find_cycle
 from .errors import Location
 from .fields import DOCUMENT, JOB, MISSING, TASK, VALUE, Field

@@ -5,89 +5,16 @@ from __future__ import annotations
 import importlib.util
 import json
 import random
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from ..model import NUMBER_OPERATORS, TEXT_OPERATORS, Settings, TaskRun, kind_of
 from ..simulation import SIMULATED_RESULTS
-from .compute import find_import_paths, find_local_libraries, read_environment
-from .files import FileMissing, WorkspaceFiles
-from .packages import Packages, list_requirements
-from .templating import format_value
+from ..task_kinds import SQL_OBJECTS, describe_refusal
+from .task_context import TaskContext
 from .work import CannotRun, ConditionResult, ForEach, NestedRun, ProcessWork, SimulatedWork, Work
 
 _MAX_INPUTS = 5000  # of a for-each task; each is a task run that is kept
-
-
-@dataclass(frozen=True, slots=True)
-class TaskContext:
-    """The surroundings of a task when it starts.
-
-    :param settings: the settings of the job.
-    :param job_parameters: the job's parameters with the values of this run.
-    :param overriding: the task parameters of run-now (``notebook_params`` …).
-    :param task_values: the values that earlier tasks have set, by task key.
-    :param run: the run and the task, by the names of Databricks' tags.
-    """
-
-    settings: Settings
-    files: WorkspaceFiles
-    packages: Packages
-    job_parameters: Mapping[str, str]
-    overriding: Mapping[str, Any]
-    task_values: Mapping[str, Mapping[str, Any]]
-    run: Mapping[str, Any]
-
-    def find_file(self, body: Settings, field: str, *, is_notebook: bool = False) -> Path:
-        """Return the file that a field of a task's settings names.
-
-        :raises CannotRun: the file does not exist.
-        """
-        find = self.files.find_notebook if is_notebook else self.files.find
-        try:
-            return find(body[field])
-        except FileMissing as error:
-            git = self.settings.get("git_source") or {}
-            if not git or body.get("source") == "WORKSPACE":
-                raise CannotRun(str(error)) from None
-            raise CannotRun(
-                f"{error} It does not clone {git.get('git_url')}: check the repository out around "
-                "the bundle, or remove 'git_source' here."
-            ) from None
-
-    def build_process(self, kind: str, spec: Settings, folder: Path, **fields: Any) -> ProcessWork:
-        """Build the payload of a kind from the fields that all kinds share and its own ones.
-
-        :param folder: the working directory, and the first place to import from.
-        """
-        libraries = [
-            path
-            for library in find_local_libraries(self.settings, spec)
-            for path in find_import_paths(self.files.to_local_path(library))
-        ]
-        requirements = list_requirements(self.settings, spec)
-        files = tuple(str(self.files.to_local_path(file)) for file in requirements.files)
-        requirements = replace(requirements, files=files)
-        if (installed := self.packages.find_folder(requirements)) is not None:
-            libraries.append(str(installed))
-        return ProcessWork(
-            {
-                "kind": kind,
-                "folder": str(folder),
-                "root": str(self.files.root),
-                "libraries": list(dict.fromkeys(libraries)),
-                "requirements": requirements.to_list(),
-                "has_own_packages": installed is not None,
-                "environment": self.files.localize(read_environment(self.settings, spec)),
-                "mounts": self.files.mounts,
-                "task_values": self.task_values,
-                "run": self.run,
-                **fields,
-            },
-            requirements,
-        )
 
 
 def build_work(spec: Settings, context: TaskContext) -> Work:
@@ -98,10 +25,7 @@ def build_work(spec: Settings, context: TaskContext) -> Work:
     """
     kind = kind_of(spec)
     if kind not in _BUILDERS:
-        raise CannotRun(
-            f"The local workspace cannot run a {kind}. Run it on Databricks, or simulate the job "
-            "here (its tag 'local_simulation')."
-        )
+        raise CannotRun(describe_refusal(kind))
     return _BUILDERS[kind](spec, context)
 
 
@@ -162,7 +86,7 @@ def _build_notebook(spec: Settings, context: TaskContext) -> ProcessWork:
     """Run the notebook in its own folder, with its parameters as widgets."""
     body = spec["notebook_task"]
     path = context.find_file(body, "notebook_path", is_notebook=True)
-    widgets = _named_parameters(body, "base_parameters", "notebook_params", context)
+    widgets = context.merge_parameters(body, "base_parameters", "notebook_params")
     return context.build_process("notebook", spec, path.parent, path=str(path), parameters=widgets)
 
 
@@ -194,17 +118,17 @@ def _build_sql(spec: Settings, context: TaskContext) -> ProcessWork:
     body = spec["sql_task"]
     file = body.get("file")
     if not isinstance(file, dict) or not isinstance(file.get("path"), str):
-        raise CannotRun(
-            "The local workspace runs SQL files only: it has no saved queries, dashboards or "
-            "alerts. Use 'file' with a 'path' in the sql_task."
-        )
+        for name in SQL_OBJECTS:
+            if name in body:
+                raise CannotRun(describe_refusal("sql_task", name))
+        raise CannotRun("The sql_task needs a 'file' with a 'path'.")
     if not any(map(importlib.util.find_spec, ("duckdb", "pyspark"))):
         raise CannotRun(
             "A sql_task needs DuckDB or Spark here. Install one of them: "
             "pip install 'flask-lakeflow-jobs[sql]' or 'flask-lakeflow-jobs[spark]'."
         )
     path = context.find_file(file, "path")
-    parameters = _named_parameters(body, "parameters", "sql_params", context)
+    parameters = context.merge_parameters(body, "parameters", "sql_params")
     return context.build_process("sql", spec, path.parent, path=str(path), parameters=parameters)
 
 
@@ -215,7 +139,7 @@ def _build_wheel(spec: Settings, context: TaskContext) -> ProcessWork:
     if positional:
         parameters = [str(each) for each in positional]
     else:
-        named = _named_parameters(body, "named_parameters", "python_named_params", context)
+        named = context.merge_parameters(body, "named_parameters", "python_named_params")
         parameters = [f"--{name}={value}" for name, value in named.items()]
     return context.build_process(
         "wheel",
@@ -225,18 +149,6 @@ def _build_wheel(spec: Settings, context: TaskContext) -> ProcessWork:
         entry_point=body["entry_point"],
         parameters=parameters,
     )
-
-
-def _named_parameters(
-    body: Settings, task_field: str, run_field: str, context: TaskContext
-) -> dict[str, str]:
-    """Merge the parameters of the task, of the job and of run-now; later ones take precedence."""
-    parameters = {
-        **(body.get(task_field) or {}),
-        **context.job_parameters,
-        **context.overriding.get(run_field, {}),
-    }
-    return {name: format_value(value) for name, value in parameters.items()}
 
 
 _BUILDERS: dict[str, Callable[[Settings, TaskContext], Work]] = {

@@ -22,10 +22,11 @@ from .events import (
     TaskStarted,
 )
 from .files import WorkspaceFiles
-from .kinds import TaskContext, build_work, simulate
+from .kinds import build_work, simulate
 from .log_parts import LogPart
 from .processes import MAX_OUTPUT_BYTES, Exit, ProcessPool, TaskProcess
 from .services import TaskServices
+from .task_context import TaskContext
 from .templating import TaskReferences, UnknownReference, resolve
 from .work import CannotRun, ConditionResult, ForEach, NestedRun, ProcessWork, SimulatedWork
 

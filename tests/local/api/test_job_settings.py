@@ -14,7 +14,7 @@ from flask_lakeflow_jobs.local.api.job_settings import (
     update_settings,
 )
 from flask_lakeflow_jobs.local.errors import ApiError, InvalidParameterValue, MalformedRequest
-from flask_lakeflow_jobs.local.model import TASK_KINDS
+from flask_lakeflow_jobs.local.task_kinds import TASK_KINDS
 from tests.local.support import Client, simulated_job, simulated_task
 
 NOTEBOOK = {"notebook_path": "/simulated"}
@@ -162,7 +162,7 @@ def test_version_2_0_shows_the_single_task_format_as_sent(
     for version in ("2.1", "2.2"):
         shown = complete_settings(settings, version)
         (task,) = shown["tasks"]
-        assert not TASK_KINDS & shown.keys()
+        assert not TASK_KINDS.keys() & shown.keys()
         assert task == {**TASK_DEFAULTS, **settings["tasks"][0]}
 
 

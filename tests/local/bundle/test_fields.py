@@ -8,7 +8,7 @@ import pytest
 from databricks.sdk.service import jobs as sdk
 
 from flask_lakeflow_jobs.local.bundle.fields import JOB, TASK
-from flask_lakeflow_jobs.local.model import TASK_KINDS
+from flask_lakeflow_jobs.local.task_kinds import TASK_KINDS
 
 CLOSED_KINDS = {name: TASK.fields[name] for name in TASK_KINDS if TASK.fields[name].title}
 

@@ -22,7 +22,7 @@ from flask_lakeflow_jobs.local.bundle.validation import (
     validate_settings,
 )
 from flask_lakeflow_jobs.local.bundle.yaml import load_yaml
-from flask_lakeflow_jobs.local.model import TASK_KINDS
+from flask_lakeflow_jobs.local.task_kinds import TASK_KINDS
 from tests.local.bundle.conftest import Load
 from tests.local.bundle.support import SCRIPT, bundle_text, locate, write_file
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ import pytest
 from flask_lakeflow_jobs.local import load_bundle, states
 from flask_lakeflow_jobs.local.engine import kinds
 from flask_lakeflow_jobs.local.engine.files import WorkspaceFiles
-from flask_lakeflow_jobs.local.engine.kinds import TaskContext, build_work, simulate
+from flask_lakeflow_jobs.local.engine.kinds import build_work, simulate
 from flask_lakeflow_jobs.local.engine.packages import Packages
+from flask_lakeflow_jobs.local.engine.task_context import TaskContext
 from flask_lakeflow_jobs.local.engine.work import (
     CannotRun,
     ConditionResult,
@@ -21,7 +23,8 @@ from flask_lakeflow_jobs.local.engine.work import (
     ProcessWork,
     SimulatedWork,
 )
-from flask_lakeflow_jobs.local.model import TASK_KINDS, TaskRun
+from flask_lakeflow_jobs.local.model import TaskRun
+from flask_lakeflow_jobs.local.task_kinds import TASK_KINDS, describe_refusal
 from tests.local.support import python_task, write_bundle
 
 
@@ -194,12 +197,6 @@ def test_notebook_runs_in_its_folder(folder: Path) -> None:
     assert (work["kind"], work["path"]) == ("notebook", str(folder / "notebook.py"))
 
 
-@pytest.mark.ledger("sql_task", refused="The local workspace runs SQL files only")
-def test_sql_without_a_file_is_refused(folder: Path) -> None:
-    body = {"query": {"query_id": "1"}}
-    assert "runs SQL files only" in refusal("sql_task", body, context(folder))
-
-
 @pytest.mark.ledger("sql_task", refused="A sql_task needs DuckDB or Spark here.")
 def test_sql_without_duckdb_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("duckdb", "pyspark"):
@@ -263,14 +260,39 @@ def test_run_job_without_a_job_is_refused(folder: Path, body: dict[str, Any]) ->
     "python_operator_task",
     "spark_jar_task",
     "spark_submit_task",
-    refused="The local workspace cannot run a …",
+    refused=", which the local workspace cannot do: ",
 )
-@pytest.mark.parametrize("kind", sorted(TASK_KINDS - kinds._BUILDERS.keys()))
+@pytest.mark.parametrize("kind", sorted(TASK_KINDS.keys() - kinds._BUILDERS.keys()))
 def test_other_kind_is_refused(folder: Path, kind: str) -> None:
-    assert refusal(kind, {}, context(folder)) == (
-        f"The local workspace cannot run a {kind}. Run it on Databricks, or simulate the job here "
-        "(its tag 'local_simulation')."
+    message = refusal(kind, {}, context(folder))
+    assert message == describe_refusal(kind)
+    assert re.fullmatch(
+        rf"An? {kind} [a-z -]+, which the local workspace cannot do: [a-z_, ]*simulate its job "
+        r"\(tag 'local_simulation'\)\.",
+        message,
+        re.IGNORECASE,
     )
+
+
+@pytest.mark.ledger("sql_task", refused="runs a saved query")
+@pytest.mark.ledger("sql_task", refused="refreshes a saved alert")
+@pytest.mark.ledger("sql_task", refused="The sql_task needs a 'file' with a 'path'.")
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (
+            {"alert": {"alert_id": "1"}},
+            (
+                "A sql_task with an alert refreshes a saved alert, which the local workspace "
+                "cannot do: put its SQL into a file and check it with a condition_task, or "
+                "simulate its job (tag 'local_simulation')."
+            ),
+        ),
+        ({"file": {}}, "The sql_task needs a 'file' with a 'path'."),
+    ],
+)
+def test_sql_without_a_file_is_refused(folder: Path, body: Any, message: str) -> None:
+    assert refusal("sql_task", body, context(folder)) == message
 
 
 @pytest.mark.parametrize(

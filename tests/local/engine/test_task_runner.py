@@ -132,7 +132,7 @@ def test_run_job_submits_the_nested_run(harness: Harness) -> None:
         (condition("a", "LESS_THAN"), "The condition compares 'a' with 'x' by LESS_THAN, which"),
         (condition("{{tasks.b.values.x}}"), "The reference {{tasks.b.values.x}} has no value"),
         ({"task_key": "a", "run_job_task": {"job_id": 5}}, "There is no job 5."),
-        ({"task_key": "a", "dbt_task": {}}, "The local workspace cannot run a dbt_task."),
+        ({"task_key": "a", "power_bi_task": {}}, "A power_bi_task updates a model of Power BI,"),
         (
             {"task_key": "a", "condition_task": {}},
             "The local workspace could not start the task: KeyError('left').",

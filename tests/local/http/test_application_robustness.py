@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.local import ManualClock, Workspace, load_bundle
-from flask_lakeflow_jobs.local.model import TASK_KINDS
+from flask_lakeflow_jobs.local.task_kinds import TASK_KINDS
 from tests.local.support import Client, simulated_job, simulated_task, state_fields, write_bundle
 
 FIELDS = """

@@ -1,0 +1,96 @@
+"""The surroundings of a task when it starts, and the process that they make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..model import Settings
+from .compute import find_import_paths, find_local_libraries, read_environment
+from .files import FileMissing, WorkspaceFiles
+from .packages import Packages, list_requirements
+from .templating import format_value
+from .work import CannotRun, ProcessWork
+
+
+@dataclass(frozen=True, slots=True)
+class TaskContext:
+    """The surroundings of a task when it starts.
+
+    :param settings: the settings of the job.
+    :param job_parameters: the job's parameters with the values of this run.
+    :param overriding: the task parameters of run-now (``notebook_params`` …).
+    :param task_values: the values that earlier tasks have set, by task key.
+    :param run: the run and the task, by the names of Databricks' tags.
+    """
+
+    settings: Settings
+    files: WorkspaceFiles
+    packages: Packages
+    job_parameters: Mapping[str, str]
+    overriding: Mapping[str, Any]
+    task_values: Mapping[str, Mapping[str, Any]]
+    run: Mapping[str, Any]
+
+    def find_file(self, body: Settings, field: str, *, is_notebook: bool = False) -> Path:
+        """Return the file that a field of a task's settings names.
+
+        :raises CannotRun: the file does not exist.
+        """
+        find = self.files.find_notebook if is_notebook else self.files.find
+        try:
+            return find(body[field])
+        except FileMissing as error:
+            git = self.settings.get("git_source") or {}
+            if not git or body.get("source") == "WORKSPACE":
+                raise CannotRun(str(error)) from None
+            raise CannotRun(
+                f"{error} It does not clone {git.get('git_url')}: check the repository out around "
+                "the bundle, or remove 'git_source' here."
+            ) from None
+
+    def build_process(self, kind: str, spec: Settings, folder: Path, **fields: Any) -> ProcessWork:
+        """Build the payload of a kind from the fields that all kinds share and its own ones.
+
+        :param folder: the working directory, and the first place to import from.
+        """
+        libraries = [
+            path
+            for library in find_local_libraries(self.settings, spec)
+            for path in find_import_paths(self.files.to_local_path(library))
+        ]
+        requirements = list_requirements(self.settings, spec)
+        files = tuple(str(self.files.to_local_path(file)) for file in requirements.files)
+        requirements = replace(requirements, files=files)
+        if (installed := self.packages.find_folder(requirements)) is not None:
+            libraries.append(str(installed))
+        return ProcessWork(
+            {
+                "kind": kind,
+                "folder": str(folder),
+                "root": str(self.files.root),
+                "libraries": list(dict.fromkeys(libraries)),
+                "requirements": requirements.to_list(),
+                "has_own_packages": installed is not None,
+                "environment": self.files.localize(read_environment(self.settings, spec)),
+                "mounts": self.files.mounts,
+                "task_values": self.task_values,
+                "run": self.run,
+                **fields,
+            },
+            requirements,
+        )
+
+    def merge_parameters(self, body: Settings, task_field: str, run_field: str) -> dict[str, str]:
+        """Merge the parameters of the task, of the job and of run-now; later ones take precedence.
+
+        :param body: the settings of the task's kind.
+        """
+        parameters = {
+            **(body.get(task_field) or {}),
+            **self.job_parameters,
+            **self.overriding.get(run_field, {}),
+        }
+        return {name: format_value(value) for name, value in parameters.items()}
