@@ -15,6 +15,7 @@ from .bundle.variables import current_user_name
 from .clock import Clock
 from .errors import InvalidState, JobDoesNotExist
 from .model import Settings
+from .permissions import Entry
 from .store.unit_of_work import UnitOfWork
 
 _log = logging.getLogger("flask_lakeflow_jobs.local")
@@ -90,10 +91,15 @@ class Registry:
         own = sorted(self._own.values(), key=lambda job: job.created, reverse=True)
         return [*own, *self._from_bundle.values()]
 
-    def create(self, settings: Settings) -> RegisteredJob:
-        """Create a job."""
+    def create(self, settings: Settings, permissions: list[Entry] | None = None) -> RegisteredJob:
+        """Create a job, with permissions on it if they are not those of its creator only."""
         job = RegisteredJob(self._unit_of_work.new_id(), self._now(), self.user, settings)
-        self._save(job)
+        with self._unit_of_work.exclusive() as store:
+            with store.transaction():
+                store.save_job(job.job_id, job.created, job.creator, job.settings)
+                if permissions is not None:
+                    store.save_permissions(f"jobs/{job.job_id}", permissions)
+            self._own[job.job_id] = job
         return job
 
     def change(self, job: RegisteredJob, settings: Settings) -> None:
@@ -109,7 +115,9 @@ class Registry:
             self._from_bundle[job.job_id] = changed
             return
         self._check_not_from_bundle(job, "Change")
-        self._save(changed)
+        with self._unit_of_work.exclusive() as store:
+            store.save_job(job.job_id, job.created, job.creator, settings)
+            self._own[job.job_id] = changed
 
     def delete(self, job: RegisteredJob) -> None:
         """Delete a job, but not its runs.
@@ -118,7 +126,8 @@ class Registry:
         """
         self._check_not_from_bundle(job, "Delete")
         with self._unit_of_work.exclusive() as store:
-            store.delete_job(job.job_id)
+            with store.transaction():
+                store.delete_job(job.job_id)
             self._own.pop(job.job_id, None)
 
     def _check_not_from_bundle(self, job: RegisteredJob, verb: str) -> None:
@@ -126,11 +135,6 @@ class Registry:
             raise InvalidState(
                 f"Job {job.job_id} is defined by the bundle. {verb} it in {self._bundle.path}."
             )
-
-    def _save(self, job: RegisteredJob) -> None:
-        with self._unit_of_work.exclusive() as store:
-            store.save_job(job.job_id, job.created, job.creator, job.settings)
-            self._own[job.job_id] = job
 
     def _reload(self, versions: _FileVersions) -> None:
         try:

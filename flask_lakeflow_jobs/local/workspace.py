@@ -15,9 +15,11 @@ from pathlib import Path
 from .api.auth import AuthEndpoints
 from .api.jobs import JobEndpoints
 from .api.parameters import parse_run_request
+from .api.permissions import PermissionEndpoints
 from .api.request import Request
 from .api.runs import RunEndpoints
 from .api.serializers import RunSerializer
+from .api.warehouses import WarehouseEndpoints
 from .bundle.load import Bundle, load_bundle
 from .bundle.variables import current_user_name, hash_variables
 from .clock import Clock, SystemClock
@@ -127,10 +129,14 @@ class Workspace:
         resources.callback(engine.close)
         resources.callback(system_clock.stop)
         serializer = RunSerializer(host, workspace_id)
+        warehouses = WarehouseEndpoints(self.registry, host)
+        permissions = PermissionEndpoints(self.registry, self._unit_of_work, warehouses.find)
         self._application = Application(
             AuthEndpoints(token, host, current_user_name(), workspace_id, clock),
             JobEndpoints(self.registry),
             RunEndpoints(self.registry, self._unit_of_work, engine, files, serializer),
+            warehouses.routes,
+            permissions.routes,
         )
         self._server.start(self._application)
         resources.callback(self._server.stop)

@@ -48,9 +48,16 @@ def parse_settings(fields: Mapping[str, Any], name: object) -> Settings:
     :param name: of the job or run; the key of its task in the single-task format.
     :raises ApiError: they cannot be run.
     """
-    settings = {key: value for key, value in fields.items() if key not in _NOT_SETTINGS}
-    drop_nulls(settings)
-    return _check(_add_tasks(settings, name))
+    return _check(_read_settings(fields, name))
+
+
+def parse_job_settings(fields: Mapping[str, Any], name: object) -> Settings:
+    """Read the settings of a job, which may get its tasks later.
+
+    :raises ApiError: its tasks cannot be run.
+    """
+    settings = {"format": MULTI_TASK, "tasks": [], **_read_settings(fields, name)}
+    return _check(settings, needs_tasks=False)
 
 
 def update_settings(
@@ -71,7 +78,7 @@ def update_settings(
             updated[field] = value
     for path in fields_to_remove:
         _remove(updated, path)
-    return _check(updated)
+    return _check({**updated, "tasks": updated.get("tasks", [])}, needs_tasks=False)
 
 
 def complete_settings(settings: Settings, version: str) -> Settings:
@@ -92,10 +99,18 @@ def complete_settings(settings: Settings, version: str) -> Settings:
             for task in settings["tasks"]
         ],
     }
-    if version == "2.0" and completed["format"] == SINGLE_TASK:
+    if not completed["tasks"]:
+        del completed["tasks"]
+    elif version == "2.0" and completed["format"] == SINGLE_TASK:
         (task,) = completed.pop("tasks")
         completed |= {key: value for key, value in task.items() if key in _SINGLE_TASK_FIELDS}
     return completed
+
+
+def _read_settings(fields: Mapping[str, Any], name: object) -> Settings:
+    settings = {key: value for key, value in fields.items() if key not in _NOT_SETTINGS}
+    drop_nulls(settings)
+    return _add_tasks(settings, name)
 
 
 def _add_tasks(settings: Mapping[str, Any], name: object) -> Settings:
@@ -110,10 +125,10 @@ def _add_tasks(settings: Mapping[str, Any], name: object) -> Settings:
     return {**converted, "format": SINGLE_TASK, "tasks": [{"task_key": task_key, **task}]}
 
 
-def _check(settings: Settings) -> Settings:
+def _check(settings: Settings, *, needs_tasks: bool = True) -> Settings:
     convert_request_settings(settings)
     try:
-        validate_settings(settings)
+        validate_settings(settings, needs_tasks=needs_tasks)
     except FieldError as error:
         if error.expected:
             name = ".".join(each for each in error.path if isinstance(each, str))

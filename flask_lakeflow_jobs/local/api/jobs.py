@@ -1,10 +1,10 @@
-"""Endpoints of jobs: ``jobs/…`` and ``permissions/jobs/…``."""
+"""Endpoints of jobs: ``jobs/…``."""
 
 from __future__ import annotations
 
-from ..errors import ApiError
+from ..permissions import KINDS, complete_entries, parse_entries
 from ..registry import RegisteredJob, Registry
-from .job_settings import LIST_KEYS, complete_settings, parse_settings, update_settings
+from .job_settings import LIST_KEYS, complete_settings, parse_job_settings, update_settings
 from .pagination import page_fields, paginate_nested, parse_limit, parse_start, truncate_nested
 from .request import Request
 from .serializers import Json
@@ -13,40 +13,40 @@ _DEFAULT_LIMIT = 20
 _MAX_LIMIT = 100
 _UNLIMITED = 2**31  # API 2.0 has no pages of jobs
 _DEFAULT_NAME = "Untitled"
-_PERMISSION_LEVELS = {
-    "CAN_VIEW": "Can view the job and its runs",
-    "CAN_MANAGE_RUN": "Can view, trigger and cancel runs of the job",
-    "IS_OWNER": "Can do anything with the job, and its runs act as the owner",
-    "CAN_MANAGE": "Can do anything with the job but own it",
-}
+_KIND = KINDS["jobs"]
 
 
 class JobEndpoints:
-    """The handlers of ``jobs/…`` and ``permissions/jobs/…``."""
+    """The handlers of ``jobs/…``."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
     def create(self, request: Request) -> Json:
         """``jobs/create``."""
-        settings = parse_settings(request.fields, request.fields.get("name", _DEFAULT_NAME))
+        settings = parse_job_settings(request.fields, request.fields.get("name", _DEFAULT_NAME))
         settings.setdefault("name", _DEFAULT_NAME)
         if request.version == "2.2":
             settings.setdefault("queue", {"enabled": True})
-        return {"job_id": self._registry.create(settings).job_id}
+        granted = parse_entries(_KIND, request.fields.get("access_control_list"))
+        permissions = complete_entries(_KIND, granted, self._registry.user) if granted else None
+        return {"job_id": self._registry.create(settings, permissions).job_id}
 
     def update(self, request: Request) -> Json:
         """``jobs/update``."""
         job = self._find(request)
         changes = request.read_object("new_settings") or {}
         fields_to_remove = request.read_text_list("fields_to_remove") or []
-        self._registry.change(job, update_settings(job.settings, changes, fields_to_remove))
+        settings = update_settings(job.settings, changes, fields_to_remove)
+        settings.setdefault("name", _DEFAULT_NAME)
+        self._registry.change(job, settings)
         return {}
 
     def reset(self, request: Request) -> Json:
         """``jobs/reset``."""
         job = self._find(request)
-        settings = parse_settings(request.read_object("new_settings") or {}, job.settings["name"])
+        new_settings = request.read_object("new_settings") or {}
+        settings = parse_job_settings(new_settings, job.settings["name"])
         # A reset removes everything except these two (databricks/cli, libs/testserver/jobs.go).
         for key in {"name", "run_as"} & job.settings.keys():
             settings.setdefault(key, job.settings[key])
@@ -63,7 +63,7 @@ class JobEndpoints:
         job = self._find(request)
         settings = complete_settings(job.settings, request.version)
         settings = paginate_nested(settings, LIST_KEYS, request)
-        shape = {**_serialize(job), "run_as_user_name": job.creator, "settings": settings}
+        shape = {**_serialize(job), "run_as_user_name": _run_as(job), "settings": settings}
         if token := settings.pop("next_page_token", None):
             shape["next_page_token"] = token
         return shape
@@ -87,39 +87,14 @@ class JobEndpoints:
             [max(0, start - limit)] if start else None,
         )
 
-    def permissions(self, request: Request) -> Json:
-        """``permissions/jobs/{id}``: the one user owns everything."""
-        job = self._find_permitted(request)
-        return {
-            "object_id": f"/jobs/{job.job_id}",
-            "object_type": "job",
-            "access_control_list": [
-                {
-                    "user_name": job.creator,
-                    "display_name": job.creator.partition("@")[0],
-                    "all_permissions": [{"permission_level": "IS_OWNER", "inherited": False}],
-                }
-            ],
-        }
-
-    def permission_levels(self, request: Request) -> Json:
-        """``permissions/jobs/{id}/permissionLevels``."""
-        self._find_permitted(request)
-        return {
-            "permission_levels": [
-                {"permission_level": level, "description": text}
-                for level, text in _PERMISSION_LEVELS.items()
-            ]
-        }
-
     def _find(self, request: Request) -> RegisteredJob:
         return self._registry.find(request.require_int("job_id"))
 
-    def _find_permitted(self, request: Request) -> RegisteredJob:
-        try:
-            return self._find(request)
-        except ApiError as error:
-            raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", error.message) from None
+
+def _run_as(job: RegisteredJob) -> str:
+    """Return the user or service principal whose name the runs of a job have."""
+    run_as = job.settings.get("run_as") or {}
+    return str(run_as.get("user_name") or run_as.get("service_principal_name") or job.creator)
 
 
 def _serialize(job: RegisteredJob) -> Json:

@@ -30,6 +30,10 @@ def parse_run_request(
 
     :raises ApiError: a field is invalid.
     """
+    if not job.settings["tasks"]:
+        raise InvalidParameterValue(
+            f"Job {job.job_id} has no tasks. Add one with jobs/update or jobs/reset, then run it."
+        )
     queue = request.read_object("queue") or job.settings.get("queue") or {}
     return RunRequest(
         job_id=job.job_id,

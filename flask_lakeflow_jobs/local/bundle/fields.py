@@ -260,6 +260,8 @@ JOB = _closed(
     trigger=_mapping({_MAPPING: "file_arrival model periodic table_update"}),
     **_NOTIFICATIONS,
 )
+#: A job that the Jobs API creates: it may get its tasks later.
+JOB_WITHOUT_TASKS = replace(JOB, fields={k: v for k, v in JOB.fields.items() if k != "tasks"})
 
 _PRESETS = _closed(
     "'presets'",

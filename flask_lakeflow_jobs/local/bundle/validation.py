@@ -13,7 +13,7 @@ from ..simulation import SIMULATION_TAG, SimulationError, read_simulation
 from ..task_kinds import TASK_KINDS
 from .dependencies import find_cycle
 from .errors import Location
-from .fields import DOCUMENT, JOB, MISSING, TASK, VALUE, Field
+from .fields import DOCUMENT, JOB, JOB_WITHOUT_TASKS, MISSING, TASK, VALUE, Field
 from .yaml import LocatedDict, format_scalar
 
 #: The keys and indexes that lead to a value in a job's settings.
@@ -110,12 +110,14 @@ def drop_unknown_fields(value: object, field: Field = JOB) -> None:
 MAX_TASKS = 5000
 
 
-def validate_settings(settings: Settings) -> None:
+def validate_settings(settings: Settings, *, needs_tasks: bool = True) -> None:
     """Check that a job could run, whose settings are converted and have no nulls.
 
+    :param needs_tasks: refuse an empty list of tasks.
     :raises FieldError: it could not.
     """
-    _check_types(settings, JOB, ())
+    is_empty = not needs_tasks and settings["tasks"] == []
+    _check_types(settings, JOB_WITHOUT_TASKS if is_empty else JOB, ())
     try:
         read_simulation(settings)
     except SimulationError as error:

@@ -63,13 +63,12 @@ class Application:
             ("POST", "jobs/runs/cancel"): runs.cancel,
             ("POST", "jobs/runs/cancel-all"): runs.cancel_all,
             ("POST", "jobs/runs/delete"): runs.delete,
-            ("GET", "permissions/jobs/{job_id}"): jobs.permissions,
-            ("GET", "permissions/jobs/{job_id}/permissionLevels"): jobs.permission_levels,
             ("GET", "preview/scim/v2/Me"): lambda request: auth.me(),
         }
         self._routes = RouteTable(ChainMap(own, *map(dict, more)))
         self._additions: dict[tuple[str, str], Handler] = {
             ("GET", f"{_ADDITIONS}task-log"): runs.get_log,
+            ("POST", "/telemetry-ext"): _drop_telemetry,
         }
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -129,6 +128,12 @@ def _read_request(environ: Environ, version: str, variables: Mapping[str, str]) 
     body = _read_json(environ)
     fields = {**body, **query} if environ["REQUEST_METHOD"] == "GET" else {**query, **body}
     return Request(version, {**fields, **variables})
+
+
+def _drop_telemetry(request: Request) -> dict[str, Any]:
+    """Accept what the Databricks CLI reports about its use, which it would send again."""
+    received = len(request.fields.get("protoLogs") or ())
+    return {"errors": [], "numSuccess": 0, "numProtoSuccess": received}
 
 
 def _read_body(environ: Environ) -> bytes:

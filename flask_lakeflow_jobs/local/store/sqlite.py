@@ -36,6 +36,10 @@ CREATE INDEX tasks_by_run ON tasks (job_run_id, number);
 CREATE TABLE outputs (run_id INTEGER PRIMARY KEY, record TEXT NOT NULL);
 CREATE TABLE tokens (token TEXT PRIMARY KEY, run_id INTEGER NOT NULL);
 """
+# Added without a new version: an older workspace keeps its runs.
+_LATER_TABLES = """
+CREATE TABLE IF NOT EXISTS permissions (object TEXT PRIMARY KEY, entries TEXT NOT NULL);
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ class Store:
                 f"{path} was written by another version of the local workspace. "
                 f"Move {path.parent} away, or name another folder."
             )
+        self._db.executescript(_LATER_TABLES)
 
     def _prepare(self) -> int:
         # With WAL, a killed process loses nothing; with NORMAL, a power cut may.
@@ -259,7 +264,8 @@ class Store:
         )
 
     def delete_job(self, job_id: int) -> None:
-        """Delete a job, but not its runs."""
+        """Delete a job and its permissions, but not its runs."""
+        self._db.execute("DELETE FROM permissions WHERE object = ?", (f"jobs/{job_id}",))
         self._db.execute("DELETE FROM jobs WHERE job_id = ?", (job_id,))
 
     def load_jobs(self) -> list[dict[str, Any]]:
@@ -271,6 +277,21 @@ class Store:
             for *rest, text in rows
         ]
 
+    # Permissions
 
-def _dump(content: dict[str, Any]) -> str:
+    def save_permissions(self, path: str, entries: Iterable[Mapping[str, str]]) -> None:
+        """Insert or replace the permissions on an object, by its path such as ``jobs/7``."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO permissions VALUES (?, ?)", (path, _dump(list(entries)))
+        )
+
+    def load_permissions(self, path: str) -> list[Mapping[str, str]] | None:
+        """Return the permissions on an object; ``None`` if nobody has set them."""
+        row = self._db.execute(
+            "SELECT entries FROM permissions WHERE object = ?", (path,)
+        ).fetchone()
+        return row and list(json.loads(row[0]))
+
+
+def _dump(content: object) -> str:
     return json.dumps(content, separators=(",", ":"))

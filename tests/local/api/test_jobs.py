@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from databricks.sdk.errors import InvalidState, ResourceDoesNotExist
+from databricks.sdk.errors import InvalidParameterValue, InvalidState, ResourceDoesNotExist
 from databricks.sdk.service.jobs import JobParameterDefinition, JobSettings, NotebookTask, Task
 
 from tests.local.support import Client, job_names, simulated_task, task_results
@@ -35,6 +35,41 @@ def test_created_job_is_listed_run_and_deleted(client: Client) -> None:
     assert job_names(client) == ["etl"]
     assert run.run_id is not None
     assert client.jobs.get_run(run.run_id).job_id == job_id
+
+
+def test_created_job_may_get_its_tasks_later(client: Client) -> None:
+    """Deployments create jobs without tasks (databricks/cli, acceptance/bundle)."""
+    job_id = client.jobs.create().job_id
+    assert job_id is not None
+    settings = client.jobs.get(job_id).settings
+    assert settings is not None
+    assert (settings.name, settings.tasks) == ("Untitled", [])
+    with pytest.raises(InvalidParameterValue, match=f"^Job {job_id} has no tasks"):
+        client.jobs.run_now(job_id)
+    client.jobs.update(job_id, new_settings=JobSettings(tasks=[task("a")], tags=SIMULATED))
+    assert task_results(client.finish(client.jobs.run_now(job_id).bind()["run_id"]))
+    client.jobs.reset(job_id, JobSettings(name="empty"))
+    client.jobs.update(job_id, fields_to_remove=["name"])
+    status, job = client.http("GET", f"/api/2.0/jobs/get?job_id={job_id}")
+    assert (status, job["settings"]["name"], "tasks" in job["settings"]) == (200, "Untitled", False)
+
+
+@pytest.mark.parametrize(
+    "run_as", [{"user_name": "b@example.com"}, {"service_principal_name": "b@example.com"}]
+)
+def test_job_keeps_what_a_deployment_sets(client: Client, run_as: dict[str, str]) -> None:
+    fields = {
+        "name": "[dev] mine",
+        "deployment": {"kind": "BUNDLE", "metadata_file_path": "/Workspace/state/metadata.json"},
+        "edit_mode": "UI_LOCKED",
+        "parent_path": "/Workspace/Users/b@example.com",
+        "tags": {"dev": "b"},
+        "run_as": run_as,
+    }
+    job_id = client.http("POST", "/api/2.2/jobs/create", fields)[1]["job_id"]
+    _, job = client.http("GET", f"/api/2.2/jobs/get?job_id={job_id}")
+    assert job["settings"].items() >= fields.items()
+    assert job["run_as_user_name"] == "b@example.com"
 
 
 def test_list_finds_a_name_in_any_case(client: Client) -> None:
@@ -152,31 +187,3 @@ def test_invalid_query_is_refused(client: Client, query: str, message: str) -> N
     status, error = client.http("GET", f"/api/2.2/jobs/{query}")
     assert (status, error["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
     assert error["message"].startswith(message)
-
-
-@pytest.mark.ledger(
-    "GET permissions/jobs/{job_id}",
-    "GET permissions/jobs/{job_id}/permissionLevels",
-    differs="There is one user, who owns everything.",
-)
-def test_permissions_of_the_owner(client: Client) -> None:
-    job_id = str(client.job_ids["etl"])
-    permissions = client.jobs.get_permissions(job_id)
-    assert permissions.object_id == f"/jobs/{job_id}"
-    (entry,) = permissions.access_control_list or []
-    (permission,) = entry.all_permissions or []
-    assert permission.as_dict() == {"permission_level": "IS_OWNER", "inherited": False}
-    levels = client.jobs.get_permission_levels(job_id).permission_levels or []
-    assert {level.permission_level.value for level in levels if level.permission_level} == {
-        "CAN_VIEW",
-        "CAN_MANAGE_RUN",
-        "IS_OWNER",
-        "CAN_MANAGE",
-    }
-
-
-@pytest.mark.parametrize("job_id", ["7", "x"])
-def test_permissions_of_an_unknown_job_are_not_found(client: Client, job_id: str) -> None:
-    for path in (job_id, f"{job_id}/permissionLevels"):
-        status, error = client.http("GET", f"/api/2.0/permissions/jobs/{path}")
-        assert (status, error["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")

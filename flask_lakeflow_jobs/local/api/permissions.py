@@ -1,0 +1,115 @@
+"""Endpoints of permissions: ``permissions/{kind}/{id}``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from ..errors import ApiError, InvalidParameterValue
+from ..permissions import (
+    KINDS,
+    Entry,
+    ObjectKind,
+    check_owner,
+    default_entries,
+    merge_entries,
+    parse_entries,
+    serialize,
+)
+from ..registry import Registry
+from ..store.unit_of_work import UnitOfWork
+from .request import Request
+from .serializers import Json
+
+
+class PermissionEndpoints:
+    """The handlers of ``permissions/…``.
+
+    :param find_warehouse: raises an ``ApiError`` for the id of an unknown warehouse.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        unit_of_work: UnitOfWork,
+        find_warehouse: Callable[[str], object],
+    ) -> None:
+        self._registry = registry
+        self._unit_of_work = unit_of_work
+        self._find_warehouse = find_warehouse
+
+    @property
+    def routes(self) -> dict[tuple[str, str], Callable[[Request], Json]]:
+        """The routes of these endpoints: jobs, warehouses and files have the same ones."""
+        routes: dict[tuple[str, str], Callable[[Request], Json]] = {}
+        for name in KINDS:
+            path = f"permissions/{name}/{{object_id}}"
+            routes["GET", path] = partial(self.get, name)
+            routes["PUT", path] = partial(self.set, name)
+            routes["PATCH", path] = partial(self.update, name)
+            routes["GET", f"{path}/permissionLevels"] = partial(self.levels, name)
+        path = "permissions/{kind}/{object_id...}"
+        return routes | {(method, path): self.refuse for method in ("GET", "PUT", "PATCH")}
+
+    def get(self, name: str, request: Request) -> Json:
+        """``GET permissions/{kind}/{id}``."""
+        kind, path = self._find(name, request)
+        return serialize(kind, path, self._load(kind, path), self._registry.user)
+
+    def set(self, name: str, request: Request) -> Json:
+        """``PUT permissions/{kind}/{id}``: replace all entries."""
+        kind, path = self._find(name, request)
+        entries = parse_entries(kind, request.fields.get("access_control_list"))
+        return self._save(kind, path, entries)
+
+    def update(self, name: str, request: Request) -> Json:
+        """``PATCH permissions/{kind}/{id}``: replace the entries of the principals named."""
+        kind, path = self._find(name, request)
+        changes = parse_entries(kind, request.fields.get("access_control_list"))
+        with self._unit_of_work.exclusive():
+            return self._save(kind, path, merge_entries(self._load(kind, path), changes))
+
+    def levels(self, name: str, request: Request) -> Json:
+        """``GET permissions/{kind}/{id}/permissionLevels``."""
+        kind, _ = self._find(name, request)
+        return {
+            "permission_levels": [
+                {"permission_level": level, "description": text}
+                for level, text in kind.levels.items()
+            ]
+        }
+
+    def refuse(self, request: Request) -> Json:
+        """Refuse a kind of objects that is not here."""
+        raise InvalidParameterValue(
+            f"The local workspace has no permissions on {request.fields['kind']}. "
+            f"It has those on {', '.join(KINDS)}."
+        )
+
+    def _find(self, name: str, request: Request) -> tuple[ObjectKind, str]:
+        """Return the kind of an object and its path, as in ``jobs/7``.
+
+        :raises ApiError: the object does not exist.
+        """
+        object_id = request.fields["object_id"]
+        try:
+            if name == "jobs":
+                object_id = self._registry.find(request.require_int("object_id")).job_id
+            elif name == "sql/warehouses":
+                self._find_warehouse(object_id)
+            elif name == "clusters":
+                raise InvalidParameterValue(f"Cluster {object_id} does not exist")
+        except ApiError as error:
+            raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", error.message) from None
+        return KINDS[name], f"{name}/{object_id}"
+
+    def _load(self, kind: ObjectKind, path: str) -> list[Entry]:
+        with self._unit_of_work.exclusive() as store:
+            saved = store.load_permissions(path)
+        return default_entries(kind, self._registry.user) if saved is None else saved
+
+    def _save(self, kind: ObjectKind, path: str, entries: list[Entry]) -> Json:
+        check_owner(kind, entries)
+        with self._unit_of_work.exclusive() as store:
+            store.save_permissions(path, entries)
+        return serialize(kind, path, entries, self._registry.user)

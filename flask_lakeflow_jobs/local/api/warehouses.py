@@ -1,0 +1,141 @@
+"""Endpoints of compute: ``sql/warehouses/…`` and ``clusters/…``.
+
+The workspace has one SQL warehouse, its DuckDB database. It also answers to each ``warehouse_id``
+that a job names, so that a deployment finds the warehouse that it looks up. There are no clusters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..errors import ApiError, InvalidParameterValue
+from ..registry import Registry
+from .request import Request
+from .serializers import Json
+
+#: The id of the warehouse, like those of the service 16 hexadecimal digits.
+WAREHOUSE_ID = "10ca10ca10ca10ca"
+_NAME = "Local warehouse"
+_RUNNING, _STOPPED = "RUNNING", "STOPPED"
+
+
+class WarehouseEndpoints:
+    """The handlers of ``sql/warehouses/…`` and ``clusters/…``.
+
+    :param host: the address of the workspace.
+    """
+
+    def __init__(self, registry: Registry, host: str) -> None:
+        self._registry = registry
+        self._host = urlsplit(host)
+        self._stopped: set[str] = set()
+
+    @property
+    def routes(self) -> dict[tuple[str, str], Callable[[Request], Json]]:
+        """The routes of these endpoints."""
+        path = "sql/warehouses/{id}"
+        return {
+            ("GET", "sql/warehouses"): self.list,
+            ("GET", path): self.get,
+            ("POST", f"{path}/start"): self.start,
+            ("POST", f"{path}/stop"): self.stop,
+            ("GET", "clusters/list"): lambda request: {},
+            ("GET", "clusters/get"): self.get_cluster,
+        }
+
+    def list(self, request: Request) -> Json:
+        """``GET sql/warehouses``."""
+        return {"warehouses": [self._serialize(each) for each in self._find_all()]}
+
+    def get(self, request: Request) -> Json:
+        """``GET sql/warehouses/{id}``."""
+        return self._serialize(self.find(request.fields["id"]))
+
+    def start(self, request: Request) -> Json:
+        """``POST sql/warehouses/{id}/start``."""
+        self.wake(request.fields["id"])
+        return {}
+
+    def stop(self, request: Request) -> Json:
+        """``POST sql/warehouses/{id}/stop``: it starts again by itself."""
+        self._stopped.add(self.find(request.fields["id"]))
+        return {}
+
+    def get_cluster(self, request: Request) -> Json:
+        """``GET clusters/get``."""
+        cluster_id = request.read_text("cluster_id")
+        if not cluster_id:
+            raise InvalidParameterValue("Missing required field: cluster_id")
+        raise InvalidParameterValue(
+            f"Cluster {cluster_id} does not exist. The local workspace has no clusters: tasks run "
+            "on this machine."
+        )
+
+    def find(self, warehouse_id: str) -> str:
+        """Return the id of a warehouse.
+
+        :raises ApiError: there is none with this id.
+        """
+        if warehouse_id not in self._find_all():
+            raise ApiError(
+                404,
+                "RESOURCE_DOES_NOT_EXIST",
+                f"SQL warehouse {warehouse_id} does not exist. The warehouse of the local "
+                f"workspace is {WAREHOUSE_ID}; it also answers to each id that a job names.",
+            )
+        return warehouse_id
+
+    def wake(self, warehouse_id: str) -> None:
+        """Start a warehouse.
+
+        :raises ApiError: there is none with this id.
+        """
+        self._stopped.discard(self.find(warehouse_id))
+
+    def _find_all(self) -> dict[str, str]:
+        """Return the names of the warehouses by id."""
+        named = {each: each for job in self._registry.all() for each in _find_ids(job.settings)}
+        return {WAREHOUSE_ID: _NAME, **named}
+
+    def _serialize(self, warehouse_id: str) -> Json:
+        is_running = warehouse_id not in self._stopped
+        path = f"/sql/1.0/warehouses/{warehouse_id}"
+        return {
+            "id": warehouse_id,
+            "name": self._find_all().get(warehouse_id, warehouse_id),
+            "cluster_size": "2X-Small",
+            "min_num_clusters": 1,
+            "max_num_clusters": 1,
+            "num_clusters": int(is_running),
+            "num_active_sessions": 0,
+            "auto_stop_mins": 10,
+            "creator_name": self._registry.user,
+            "state": _RUNNING if is_running else _STOPPED,
+            "warehouse_type": "PRO",
+            "enable_photon": True,
+            "enable_serverless_compute": True,
+            "spot_instance_policy": "COST_OPTIMIZED",
+            "channel": {"name": "CHANNEL_NAME_CURRENT"},
+            "health": {"status": "HEALTHY"},
+            "odbc_params": {
+                "hostname": self._host.hostname,
+                "path": path,
+                "port": self._host.port,
+                "protocol": "https",
+            },
+        }
+
+
+def _find_ids(value: Any) -> Iterator[str]:
+    """Yield each ``warehouse_id`` in the settings of a job."""
+    if isinstance(value, list):
+        for each in value:
+            yield from _find_ids(each)
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            if key == "warehouse_id" and isinstance(each, str) and each:
+                yield each
+            else:
+                yield from _find_ids(each)

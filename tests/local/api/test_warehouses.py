@@ -1,0 +1,52 @@
+"""Endpoints of warehouses and clusters, through the SDK."""
+
+from __future__ import annotations
+
+import pytest
+from databricks.sdk.errors import NotFound
+
+from tests.local.conftest import Serve
+from tests.local.support import Client, python_task
+
+WAREHOUSE = "10ca10ca10ca10ca"
+
+
+def test_warehouse_is_listed_stopped_and_started(client: Client) -> None:
+    warehouses = client.sdk.warehouses
+    assert [each.id for each in warehouses.list()] == [WAREHOUSE]
+    found = warehouses.get(WAREHOUSE)
+    assert (found.name, found.state and found.state.value) == ("Local warehouse", "RUNNING")
+    assert found.odbc_params
+    assert found.odbc_params.path == f"/sql/1.0/warehouses/{WAREHOUSE}"
+    assert str(warehouses.stop(WAREHOUSE).result().state) == "State.STOPPED"
+    assert str(warehouses.start(WAREHOUSE).result().state) == "State.RUNNING"
+
+
+def test_warehouse_answers_to_each_id_that_a_job_names(serve: Serve) -> None:
+    """A variable with a lookup has the name of its warehouse as value."""
+    loop = {"inputs": "[1]", "task": {"task_key": "each", "sql_task": {"warehouse_id": "Two"}}}
+    loop["task"]["sql_task"]["file"] = {"path": "a.sql"}  # type: ignore[index]
+    sql = {"warehouse_id": "Shared Endpoint", "file": {"path": "a.sql"}}
+    tasks = [{"task_key": "a", "sql_task": sql}, {"task_key": "b", "for_each_task": loop}]
+    client = serve({"etl": {"tasks": tasks}}, {"a.sql": "SELECT 1"})
+    names = {each.name: each.id for each in client.sdk.warehouses.list()}
+    assert names == {"Local warehouse": WAREHOUSE, "Shared Endpoint": "Shared Endpoint"} | {
+        "Two": "Two"
+    }
+    assert client.sdk.warehouses.get("Two").name == "Two"
+
+
+def test_unknown_warehouse_and_cluster_are_not_found(serve: Serve) -> None:
+    client = serve({"etl": {"tasks": [python_task("a")]}}, {"main.py": ""})
+    with pytest.raises(NotFound, match=f"warehouse of the local workspace is {WAREHOUSE}"):
+        client.sdk.warehouses.get("x")
+    assert list(client.sdk.clusters.list()) == []
+    _, error = client.http("GET", "/api/2.1/clusters/get?cluster_id=c")
+    assert error["error_code"] == "INVALID_PARAMETER_VALUE"
+    assert error["message"].startswith("Cluster c does not exist.")
+    assert client.http("GET", "/api/2.1/clusters/get")[0] == 400
+
+
+def test_telemetry_of_a_client_is_dropped(client: Client) -> None:
+    answer = client.http("POST", "/telemetry-ext", {"protoLogs": ["a", "b"]})
+    assert answer == (200, {"errors": [], "numSuccess": 0, "numProtoSuccess": 2})
