@@ -61,8 +61,8 @@ JOBS_API: Mapping[str, bool] = {
     "POST jobs/runs/delete": True,
     "GET permissions/jobs/{id}": True,
     "GET permissions/jobs/{id}/permissionLevels": True,
-    "PUT permissions/jobs/{id}": False,
-    "PATCH permissions/jobs/{id}": False,
+    "PUT permissions/jobs/{id}": True,
+    "PATCH permissions/jobs/{id}": True,
 }
 
 #: The meaning of each outcome.

@@ -175,8 +175,8 @@ def _principal(entry: Entry) -> tuple[str, str]:
 
 def _serialize_entry(entry: Entry, user: str) -> dict[str, Any]:
     field, name = _principal(entry)
-    shown = {} if field == "group_name" else {"display_name": name}
+    name_fields: dict[str, Any] = {} if field == "group_name" else {"display_name": name}
     if name == user:
-        shown["display_name"] = user.partition("@")[0]
+        name_fields["display_name"] = user.partition("@")[0]
     level = {"permission_level": entry["permission_level"], "inherited": False}
-    return {field: name, **shown, "all_permissions": [level]}
+    return {field: name, **name_fields, "all_permissions": [level]}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 from ..errors import ApiError, InvalidParameterValue
 from ..permissions import (
@@ -40,38 +39,39 @@ class PermissionEndpoints:
 
     @property
     def routes(self) -> dict[tuple[str, str], Callable[[Request], Json]]:
-        """The routes of these endpoints: jobs, warehouses and files have the same ones."""
-        routes: dict[tuple[str, str], Callable[[Request], Json]] = {}
-        for name in KINDS:
-            path = f"permissions/{name}/{{object_id}}"
-            routes["GET", path] = partial(self.get, name)
-            routes["PUT", path] = partial(self.set, name)
-            routes["PATCH", path] = partial(self.update, name)
-            routes["GET", f"{path}/permissionLevels"] = partial(self.levels, name)
-        path = "permissions/{kind}/{object_id...}"
-        return routes | {(method, path): self.refuse for method in ("GET", "PUT", "PATCH")}
+        """The routes of these endpoints."""
+        return {
+            ("GET", "permissions/{kind}/{object_id}"): self.get,
+            ("PUT", "permissions/{kind}/{object_id}"): self.set,
+            ("PATCH", "permissions/{kind}/{object_id}"): self.update,
+            ("GET", "permissions/{kind}/{object_id}/permissionLevels"): self.levels,
+            ("GET", "permissions/sql/{sql_kind}/{object_id}"): self.get,
+            ("PUT", "permissions/sql/{sql_kind}/{object_id}"): self.set,
+            ("PATCH", "permissions/sql/{sql_kind}/{object_id}"): self.update,
+            ("GET", "permissions/sql/{sql_kind}/{object_id}/permissionLevels"): self.levels,
+        }
 
-    def get(self, name: str, request: Request) -> Json:
+    def get(self, request: Request) -> Json:
         """``GET permissions/{kind}/{id}``."""
-        kind, path = self._find(name, request)
+        kind, path = self._find(request)
         return serialize(kind, path, self._load(kind, path), self._registry.user)
 
-    def set(self, name: str, request: Request) -> Json:
+    def set(self, request: Request) -> Json:
         """``PUT permissions/{kind}/{id}``: replace all entries."""
-        kind, path = self._find(name, request)
+        kind, path = self._find(request)
         entries = parse_entries(kind, request.fields.get("access_control_list"))
         return self._save(kind, path, entries)
 
-    def update(self, name: str, request: Request) -> Json:
+    def update(self, request: Request) -> Json:
         """``PATCH permissions/{kind}/{id}``: replace the entries of the principals named."""
-        kind, path = self._find(name, request)
+        kind, path = self._find(request)
         changes = parse_entries(kind, request.fields.get("access_control_list"))
         with self._unit_of_work.exclusive():
             return self._save(kind, path, merge_entries(self._load(kind, path), changes))
 
-    def levels(self, name: str, request: Request) -> Json:
+    def levels(self, request: Request) -> Json:
         """``GET permissions/{kind}/{id}/permissionLevels``."""
-        kind, _ = self._find(name, request)
+        kind, _ = self._find(request)
         return {
             "permission_levels": [
                 {"permission_level": level, "description": text}
@@ -79,18 +79,18 @@ class PermissionEndpoints:
             ]
         }
 
-    def refuse(self, request: Request) -> Json:
-        """Refuse a kind of objects that is not here."""
-        raise InvalidParameterValue(
-            f"The local workspace has no permissions on {request.fields['kind']}. "
-            f"It has those on {', '.join(KINDS)}."
-        )
-
-    def _find(self, name: str, request: Request) -> tuple[ObjectKind, str]:
+    def _find(self, request: Request) -> tuple[ObjectKind, str]:
         """Return the kind of an object and its path, as in ``jobs/7``.
 
-        :raises ApiError: the object does not exist.
+        :raises ApiError: the object does not exist, or its kind has no permissions here.
         """
+        sql_kind = request.fields.get("sql_kind")
+        name = f"sql/{sql_kind}" if sql_kind else request.fields["kind"]
+        if name not in KINDS:
+            raise InvalidParameterValue(
+                f"The local workspace has no permissions on {name}. It has those on "
+                f"{', '.join(KINDS)}."
+            )
         object_id = request.fields["object_id"]
         try:
             if name == "jobs":

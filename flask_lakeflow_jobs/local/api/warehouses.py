@@ -18,6 +18,10 @@ from .serializers import Json
 #: The id of the warehouse, like those of the service 16 hexadecimal digits.
 WAREHOUSE_ID = "10ca10ca10ca10ca"
 _NAME = "Local warehouse"
+# Airflow's button that tests a connection lists them.
+_SPARK_VERSIONS = [
+    {"key": "16.4.x-scala2.12", "name": "16.4 LTS (includes Apache Spark 3.5.2, Scala 2.12)"}
+]
 _RUNNING, _STOPPED = "RUNNING", "STOPPED"
 
 
@@ -35,14 +39,14 @@ class WarehouseEndpoints:
     @property
     def routes(self) -> dict[tuple[str, str], Callable[[Request], Json]]:
         """The routes of these endpoints."""
-        path = "sql/warehouses/{id}"
         return {
             ("GET", "sql/warehouses"): self.list,
-            ("GET", path): self.get,
-            ("POST", f"{path}/start"): self.start,
-            ("POST", f"{path}/stop"): self.stop,
+            ("GET", "sql/warehouses/{id}"): self.get,
+            ("POST", "sql/warehouses/{id}/start"): self.start,
+            ("POST", "sql/warehouses/{id}/stop"): self.stop,
             ("GET", "clusters/list"): lambda request: {},
             ("GET", "clusters/get"): self.get_cluster,
+            ("GET", "clusters/spark-versions"): lambda request: {"versions": _SPARK_VERSIONS},
         }
 
     def list(self, request: Request) -> Json:

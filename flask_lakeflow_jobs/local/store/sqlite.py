@@ -286,7 +286,7 @@ class Store:
         )
 
     def load_permissions(self, path: str) -> list[Mapping[str, str]] | None:
-        """Return the permissions on an object; ``None`` if nobody has set them."""
+        """Return the permissions on an object; ``None`` if they were never set."""
         row = self._db.execute(
             "SELECT entries FROM permissions WHERE object = ?", (path,)
         ).fetchone()

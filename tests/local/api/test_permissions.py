@@ -34,6 +34,11 @@ def user_of(client: Client) -> str:
     return str(client.sdk.current_user.me().user_name)
 
 
+@pytest.mark.ledger(
+    "GET permissions/{kind}/{object_id}",
+    "GET permissions/{kind}/{object_id}/permissionLevels",
+    differs="There is one user, who owns everything. Permissions are kept, not enforced.",
+)
 def test_job_of_the_bundle_belongs_to_the_user(client: Client) -> None:
     job_id = str(client.job_ids["etl"])
     permissions = client.jobs.get_permissions(job_id)
@@ -48,6 +53,11 @@ def test_job_of_the_bundle_belongs_to_the_user(client: Client) -> None:
     }
 
 
+@pytest.mark.ledger(
+    "PUT permissions/{kind}/{object_id}",
+    "PATCH permissions/{kind}/{object_id}",
+    differs="Permissions are kept and shown, not enforced.",
+)
 def test_permissions_are_replaced_and_updated(client: Client) -> None:
     job_id, me = str(client.job_ids["etl"]), user_of(client)
     iam = client.sdk.permissions
@@ -93,6 +103,13 @@ def test_permissions_survive_a_restart_and_end_with_their_job(
             client.jobs.get_permissions(job_id)
 
 
+@pytest.mark.ledger(
+    "GET permissions/sql/{sql_kind}/{object_id}",
+    "PUT permissions/sql/{sql_kind}/{object_id}",
+    "PATCH permissions/sql/{sql_kind}/{object_id}",
+    "GET permissions/sql/{sql_kind}/{object_id}/permissionLevels",
+    differs="Permissions are kept and shown, not enforced.",
+)
 @pytest.mark.parametrize(
     ("kind", "object_id", "level"),
     [
@@ -108,7 +125,10 @@ def test_other_objects_have_permissions(
     assert levels(client.sdk.permissions.get(kind, object_id)) == {me: level.value}
     entries = [grant(level, OTHER)]
     client.sdk.permissions.set(kind, object_id, access_control_list=entries)
+    client.sdk.permissions.update(kind, object_id, access_control_list=entries)
     assert levels(client.sdk.permissions.get(kind, object_id)) == {OTHER: level.value}
+    known = client.sdk.permissions.get_permission_levels(kind, object_id).permission_levels or []
+    assert level in [each.permission_level for each in known]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +140,11 @@ def test_other_objects_have_permissions(
         ("sql/warehouses/x", 404, "SQL warehouse x does not exist."),
         ("clusters/x", 404, "Cluster x does not exist"),
         ("pipelines/x", 400, "The local workspace has no permissions on pipelines. It has those"),
-        ("sql/queries/x", 400, "The local workspace has no permissions on sql. It has those"),
+        (
+            "sql/queries/x",
+            400,
+            "The local workspace has no permissions on sql/queries. It has those",
+        ),
     ],
 )
 def test_permissions_of_an_unknown_object_are_refused(

@@ -11,6 +11,13 @@ from tests.local.support import Client, python_task
 WAREHOUSE = "10ca10ca10ca10ca"
 
 
+@pytest.mark.ledger(
+    "GET sql/warehouses",
+    "GET sql/warehouses/{id}",
+    "POST sql/warehouses/{id}/start",
+    "POST sql/warehouses/{id}/stop",
+    differs="There is one warehouse, the DuckDB database. Stopping it has no effect.",
+)
 def test_warehouse_is_listed_stopped_and_started(client: Client) -> None:
     warehouses = client.sdk.warehouses
     assert [each.id for each in warehouses.list()] == [WAREHOUSE]
@@ -36,6 +43,7 @@ def test_warehouse_answers_to_each_id_that_a_job_names(serve: Serve) -> None:
     assert client.sdk.warehouses.get("Two").name == "Two"
 
 
+@pytest.mark.ledger("GET clusters/list", "GET clusters/get", differs="There are no clusters.")
 def test_unknown_warehouse_and_cluster_are_not_found(serve: Serve) -> None:
     client = serve({"etl": {"tasks": [python_task("a")]}}, {"main.py": ""})
     with pytest.raises(NotFound, match=f"warehouse of the local workspace is {WAREHOUSE}"):
@@ -47,6 +55,12 @@ def test_unknown_warehouse_and_cluster_are_not_found(serve: Serve) -> None:
     assert client.http("GET", "/api/2.1/clusters/get")[0] == 400
 
 
+@pytest.mark.ledger("GET clusters/spark-versions", differs="There is one version.")
+def test_spark_version_is_listed(client: Client) -> None:
+    assert client.sdk.clusters.select_spark_version(long_term_support=True).startswith("16.4")
+
+
+@pytest.mark.ledger("POST /telemetry-ext", differs="It is dropped.")
 def test_telemetry_of_a_client_is_dropped(client: Client) -> None:
     answer = client.http("POST", "/telemetry-ext", {"protoLogs": ["a", "b"]})
     assert answer == (200, {"errors": [], "numSuccess": 0, "numProtoSuccess": 2})
