@@ -41,6 +41,7 @@ TASK_KINDS: Mapping[str, TaskKind] = {
     "notebook_task": TaskKind("from a `.py` source notebook or an `.ipynb`"),
     "spark_python_task": TaskKind(""),
     "python_wheel_task": TaskKind("if the package is installed where the app is"),
+    "python_operator_task": TaskKind("functions, but no classes of sensors and operators"),
     "sql_task": TaskKind("SQL files on DuckDB (the extra `sql`) or Spark (the extra `spark`)"),
     "condition_task": TaskKind(""),
     "for_each_task": TaskKind(""),
@@ -71,7 +72,6 @@ TASK_KINDS: Mapping[str, TaskKind] = {
     ),
     "pipeline_task": _refused("updates the tables of a pipeline"),
     "power_bi_task": _refused("updates a model of Power BI"),
-    "python_operator_task": _refused("calls a function of Python"),
     "spark_jar_task": _refused("runs a class of Java"),
     "spark_submit_task": _refused("runs a program with spark-submit"),
 }

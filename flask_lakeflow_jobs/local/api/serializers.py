@@ -37,7 +37,12 @@ _RESOLVED_FIELDS = {  # as in ResolvedValues of databricks-sdk
     "sql_task": ("parameters",),
 }
 _TASK_DURATIONS = ("setup_duration", "execution_duration", "cleanup_duration")
-_LOGGING_KINDS = ("spark_python_task", "python_wheel_task", "spark_jar_task")
+_LOGGING_KINDS = (
+    "python_operator_task",
+    "python_wheel_task",
+    "spark_jar_task",
+    "spark_python_task",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import importlib.util
 import json
 import random
+import re
 from collections.abc import Callable
 from typing import Any
 
 from ..model import NUMBER_OPERATORS, TEXT_OPERATORS, Settings, TaskRun, kind_of
 from ..simulation import SIMULATED_RESULTS
 from ..task_kinds import SQL_OBJECTS, describe_refusal
+from .compute import mappings
 from .task_context import TaskContext
+from .templating import format_value
 from .work import CannotRun, ConditionResult, ForEach, NestedRun, ProcessWork, SimulatedWork, Work
 
 _MAX_INPUTS = 5000  # of a for-each task; each is a task run that is kept
@@ -104,6 +107,27 @@ def _build_python(spec: Settings, context: TaskContext) -> ProcessWork:
     )
 
 
+def _build_operator(spec: Settings, context: TaskContext) -> ProcessWork:
+    """Call the function with the parameters of the task; run-now has none for it."""
+    body = spec["python_operator_task"]
+    main = body.get("main")
+    if not isinstance(main, str) or not re.fullmatch(r"\w+(\.\w+)+", main):
+        raise CannotRun(
+            "The python_operator_task needs a 'main': the name of a function with that of its "
+            "module, such as my_project.jobs.send."
+        )
+    parameters = mappings(body.get("parameters"))
+    return context.build_process(
+        "operator",
+        spec,
+        context.files.root,
+        main=main,
+        parameters={
+            str(each.get("name")): format_value(each.get("value", "")) for each in parameters
+        },
+    )
+
+
 def _build_run_job(spec: Settings, context: TaskContext) -> NestedRun:
     body = spec["run_job_task"]
     try:
@@ -155,6 +179,7 @@ _BUILDERS: dict[str, Callable[[Settings, TaskContext], Work]] = {
     "condition_task": _build_condition,
     "for_each_task": _build_for_each,
     "notebook_task": _build_notebook,
+    "python_operator_task": _build_operator,
     "python_wheel_task": _build_wheel,
     "run_job_task": _build_run_job,
     "spark_python_task": _build_python,

@@ -88,6 +88,10 @@ def _run_kind(payload: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
         from .wheel import run_wheel
 
         run_wheel(payload, dbutils)
+    elif kind == "operator":
+        from .python_operator import run_operator
+
+        run_operator(payload, dbutils)
     elif dbutils.task_spark.is_installed:
         from .spark_sql import run_file
 

@@ -169,6 +169,24 @@ def test_wheel_parameters(
     assert (work["package_name"], work["entry_point"]) == ("greeter", "hello")
 
 
+def test_operator_parameters(folder: Path) -> None:
+    parameters = [{"name": "a", "value": 1}, {"name": "b"}]
+    body = {"main": "jobs.send", "parameters": parameters}
+    spec = {"task_key": "main", "python_operator_task": body}
+    work = payload(build_work(spec, context(folder, job_parameters={"c": "1"})))
+    assert (work["kind"], work["main"], work["folder"]) == ("operator", "jobs.send", str(folder))
+    assert work["parameters"] == {"a": "1", "b": ""}
+
+
+@pytest.mark.ledger(
+    "python_operator_task", refused="The python_operator_task needs a 'main': the name of a"
+)
+@pytest.mark.parametrize("main", [None, "send", "jobs:send", "jobs.", 5])
+def test_operator_without_the_name_of_a_function_is_refused(folder: Path, main: Any) -> None:
+    message = refusal("python_operator_task", {"main": main}, context(folder))
+    assert message.startswith("The python_operator_task needs a 'main': the name of a function")
+
+
 @pytest.mark.parametrize(
     ("spec", "own", "run_field"),
     [
@@ -257,7 +275,6 @@ def test_run_job_without_a_job_is_refused(folder: Path, body: dict[str, Any]) ->
     "gen_ai_compute_task",
     "pipeline_task",
     "power_bi_task",
-    "python_operator_task",
     "spark_jar_task",
     "spark_submit_task",
     refused=", which the local workspace cannot do: ",
