@@ -178,7 +178,7 @@ class JobHandle(JobReader):
         if has_ended(run):
             return
         self._state.requesters.write(self._actor(user), run_id, "cancel")
-        self._state.hub.invalidate(self._run_key(run_id))
+        self._state.hub.invalidate(self._run_key(run_id).ids)
         self._audit("canceled", run_id, user)
         self._send(signals.run_canceled, run_id, user=user)
 

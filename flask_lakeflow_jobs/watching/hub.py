@@ -130,15 +130,19 @@ class Hub:
             self._changed.notify()
         return Subscription([SubscribedRun(watched_run, last_state)], self._clock, self)
 
-    def invalidate(self, run_key: RunKey) -> None:
-        """Poll a run again at once, because it was changed. Polls under way do not count."""
+    def invalidate(self, run_ids: RunIds) -> None:
+        """Poll a run again at once, for every identity, because it was changed.
+
+        Polls under way do not count.
+        """
+        now = self._clock.monotonic()
         with self._changed:
-            watched_run = self._watched_runs.get(run_key)
-            if watched_run is not None:
-                watched_run.invalidate(self._clock.monotonic())
-                self._changed.notify()
+            for run_key, watched_run in self._watched_runs.items():
+                if run_key.ids == run_ids:
+                    watched_run.invalidate(now)
+            self._changed.notify()
         # After the mark in this process: a poll that misses the one finds the other.
-        self._leases.invalidate(run_key)
+        self._leases.invalidate(run_ids)
 
     def invalidate_job(self, job_id: int) -> None:
         """Poll all watched runs of a job again.
@@ -146,15 +150,15 @@ class Hub:
         :param job_id: the id in the workspace.
         """
         with self._changed:
-            run_keys = [run_key for run_key in self._watched_runs if run_key.job.job_id == job_id]
-        for run_key in run_keys:
-            self.invalidate(run_key)
+            runs = {run_key.ids for run_key in self._watched_runs if run_key.job.job_id == job_id}
+        for run_ids in runs:
+            self.invalidate(run_ids)
 
     def reset(self, run_key: RunKey) -> None:
         """Poll a run that continues after its end, and call the app with its states again."""
         self._dispatcher.reset(run_key)
         self._progress.discard(run_key.ids)
-        self.invalidate(run_key)
+        self.invalidate(run_key.ids)
 
     def receive_notification(self, job_id: int, run_id: int, run_keys: Sequence[RunKey]) -> None:
         """Poll a run at once, in all processes and for every identity that watches it.
@@ -225,7 +229,11 @@ class Hub:
     def _watch(self, run_key: RunKey, last_state: StateId | None = None) -> WatchedRun:
         """Return the watched run, or a new one if it is too old for a new subscriber."""
         now, watched_run = self._clock.monotonic(), self._watched_runs.get(run_key)
-        if watched_run is None or watched_run.is_expired(now):
+        if (
+            watched_run is None
+            or watched_run.is_expired(now)
+            or (watched_run.has_ended and self._leases.is_shared)  # others may have repaired it
+        ):
             watched_run = self._watched_runs[run_key] = WatchedRun(run_key, now)
         elif watched_run.is_outdated_by(last_state):
             # Poll when the end expires: a subscriber may claim any last state.

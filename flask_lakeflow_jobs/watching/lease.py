@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple
 
-from .shared_record import RECORD_TTL_SECONDS, PollRecord
+from .shared_record import NO_CHANGE, RECORD_TTL_SECONDS, PollRecord
 
 if TYPE_CHECKING:
     from ..clock import Clock
+    from .progress import RunIds
     from .shared_record import SharedRecords
     from .snapshot import Snapshot
     from .watched_run import RunKey, WatchedRun
@@ -108,6 +109,11 @@ class LeaseCoordinator:
         self._clock = clock
         self._max_wait = max_wait
 
+    @property
+    def is_shared(self) -> bool:
+        """Return whether other processes see what this one publishes."""
+        return self._records.is_shared
+
     def acquire(self, due: Sequence[WatchedRun]) -> list[LeaseResult]:
         """Try to acquire the leases on runs that are due.
 
@@ -147,6 +153,7 @@ class LeaseCoordinator:
             lease = watched_run.lease
             max_age = math.inf if lease.checked_at is None else now - lease.checked_at
             lease.checked_at = now
+            lease.change_id = NO_CHANGE if record is None else record.change_id
             if record is None:
                 lease.fresh_until = lease.state_stored_at = -math.inf
             elif record.poll_id != lease.poll_id:
@@ -203,7 +210,7 @@ class LeaseCoordinator:
         stored = self._records.read_with_reports([run.run_key for run in watched_runs])
         for run, (record, reports) in zip(watched_runs, stored, strict=True):
             run.add_reports(reports)
-            if record and record.is_invalidation and record.poll_id != run.lease.poll_id:
+            if record is not None and record.change_id != run.lease.change_id:
                 void.add(run.run_key)
         return void
 
@@ -218,9 +225,7 @@ class LeaseCoordinator:
         now = self._clock.monotonic()
         for watched_run, snapshot, ttl, is_new in results:
             lease = watched_run.lease
-            records[watched_run] = PollRecord.create(
-                snapshot, ttl, self._clock.now(), lease.handled_notification_id
-            )
+            records[watched_run] = self._create_record(watched_run, snapshot, ttl)
             if is_new or now - lease.state_stored_at > RECORD_TTL_SECONDS / 2:
                 snapshots[watched_run.run_key] = snapshot
                 lease.state_stored_at = now
@@ -233,20 +238,23 @@ class LeaseCoordinator:
         """
         if not (self._records.is_shared and failures):
             return
-        now = self._clock.now()
         delays = {run: delay for run, delay in failures.items() if delay is not None}
         self._publish(
-            {
-                run: PollRecord.create(None, delay, now, run.lease.handled_notification_id)
-                for run, delay in delays.items()
-            },
-            {},
+            {run: self._create_record(run, None, delay) for run, delay in delays.items()}, {}
         )
         self._records.release(_leases_of([run for run in failures if run not in delays]))
 
-    def invalidate(self, run_key: RunKey) -> None:
-        """Have all processes poll a run again, because it was changed."""
-        self._records.invalidate(run_key)
+    def invalidate(self, run_ids: RunIds) -> None:
+        """Have all processes poll a run again for every identity, because it was changed."""
+        self._records.invalidate(run_ids)
+
+    def _create_record(
+        self, watched_run: WatchedRun, snapshot: Snapshot | None, ttl: float
+    ) -> PollRecord:
+        lease = watched_run.lease
+        return PollRecord.create(
+            snapshot, ttl, self._clock.now(), lease.change_id, lease.handled_notification_id
+        )
 
     def _publish(
         self, records: Mapping[WatchedRun, PollRecord], snapshots: Mapping[RunKey, Snapshot]

@@ -185,9 +185,6 @@ class RunPoller:
                     polls.append(self._handle_run(watched_run, result, group_poll_at))
         self._leases.publish(polls)
         self._leases.publish_failures(failures)
-        for watched_run in (poll.watched_run for poll in polls):
-            if watched_run.is_poll_void:  # the run was changed while its state was published
-                self._leases.invalidate(watched_run.run_key)
 
     def _handle_run(
         self, watched_run: WatchedRun, response: ApiResponse[Run], group_poll_at: float | None

@@ -1,9 +1,12 @@
-"""The data that the processes that watch a run share: its state, the last poll, and a lease on the
-next one.
+"""The data that the processes that watch a run share: its state, the last poll, a lease on the next
+one, and the last change that was made to it.
 
 The process that acquires the lease polls the run. It then publishes a record of the poll under a
 new poll id. A lease names the poll that it follows, so no common clock is needed. It expires, so
 a process that dies during a poll delays the others only for a while.
+
+A change, such as a repair, has an id. A record names the change that its poll came after, and
+counts only while that is the last one. So a record from before a change may be written after it.
 """
 
 from __future__ import annotations
@@ -20,10 +23,14 @@ from .snapshot import Restore, Snapshot, StateId
 if TYPE_CHECKING:
     from ..cache import SharedCache
     from ..clock import Clock
+    from .progress import RunIds
     from .watched_run import RunKey
 
-#: How long records and states are kept. A state that lasts longer is stored again in time.
+#: How long records, states and changes are kept. A state that lasts longer is stored again in time.
 RECORD_TTL_SECONDS = 3600.0
+
+#: The id of the last change before there was one.
+NO_CHANGE = ""
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,7 @@ class PollRecord:
         changed and has to be polled again.
     :param ttl: seconds until the next poll.
     :param published_at: seconds since the epoch, by the clock of the process that polled.
+    :param change_id: the last change that this poll came after.
     :param notification_id: the last notification that this poll, or one before it, came after.
     """
 
@@ -41,6 +49,7 @@ class PollRecord:
     state_id: str | None
     ttl: float
     published_at: float
+    change_id: str = NO_CHANGE
     notification_id: str | None = None
 
     @classmethod
@@ -49,15 +58,16 @@ class PollRecord:
         snapshot: Snapshot | None,
         ttl: float,
         now: float,
+        change_id: str = NO_CHANGE,
         notification_id: str | None = None,
     ) -> PollRecord:
         """Create the record of a new poll.
 
-        :param snapshot: the state; ``None`` if there is none to rely on.
+        :param snapshot: the state; ``None`` if the workspace asked for a delay.
         :param now: seconds since the epoch.
         """
         state_id = None if snapshot is None else str(snapshot.id)
-        return cls(uuid.uuid4().hex[:12], state_id, ttl, now, notification_id)
+        return cls(_new_id(), state_id, ttl, now, change_id, notification_id)
 
     @classmethod
     def parse(cls, stored: Any) -> PollRecord | None:
@@ -68,15 +78,11 @@ class PollRecord:
                 "state_id": str() | None as state_id,
                 "ttl": int() | float() as ttl,
                 "published_at": int() | float() as published_at,
+                "change_id": str(change_id),
                 "notification_id": str() | None as notification_id,
             }:
-                return cls(poll_id, state_id, ttl, published_at, notification_id)
+                return cls(poll_id, state_id, ttl, published_at, change_id, notification_id)
         return None
-
-    @property
-    def is_invalidation(self) -> bool:
-        """Return whether the run was changed, so that polls that began before do not count."""
-        return self.state_id is None and self.ttl == 0
 
     @property
     def is_throttled(self) -> bool:
@@ -84,8 +90,20 @@ class PollRecord:
         return self.state_id is None and self.ttl > 0
 
 
+def choose_record(record: PollRecord | None, change_id: str | None) -> PollRecord | None:
+    """Return the record of a run, or one in its place if its poll began before the last change.
+
+    That one calls for a poll, and the lease on the poll after it is free.
+
+    :param change_id: the last change; ``None`` if there is none.
+    """
+    if change_id is None or (record is not None and record.change_id == change_id):
+        return record
+    return PollRecord(change_id, None, 0.0, 0.0, change_id)
+
+
 class SharedRecords:
-    """The poll records, states and leases of an app's runs.
+    """The poll records, states, leases and changes of an app's runs.
 
     :param restore: rebuilds a stored status.
     :param lease_seconds: how long a lease is held at most.
@@ -104,20 +122,28 @@ class SharedRecords:
         return self._cache.is_cross_process
 
     def read(self, run_keys: Sequence[RunKey]) -> list[PollRecord | None]:
-        stored = self._cache.get_many([f"poll:{run_key.key}" for run_key in run_keys])
-        return [PollRecord.parse(entry) for entry in stored]
+        """Return the records of runs; see :func:`choose_record`."""
+        return [record for record, _ in self._read(run_keys, ())]
 
     def read_with_reports(
         self, run_keys: Sequence[RunKey]
     ) -> list[tuple[PollRecord | None, Reports]]:
         """Return the records of runs, and the progress that they have reported."""
-        keys = [f"poll:{run_key.key}" for run_key in run_keys]
-        keys += [progress_key(run_key.ids) for run_key in run_keys]
-        stored = self._cache.get_many(keys)
-        records, reports = stored[: len(run_keys)], stored[len(run_keys) :]
+        keys = [progress_key(run_key.ids) for run_key in run_keys]
+        return [(record, parse_reports(entry)) for record, entry in self._read(run_keys, keys)]
+
+    def _read(
+        self, run_keys: Sequence[RunKey], others: Sequence[str]
+    ) -> list[tuple[PollRecord | None, Any]]:
+        """Return the records of runs, each with another entry, in one round trip."""
+        polls = [f"poll:{run_key.key}" for run_key in run_keys]
+        changes = [_change_key(run_key.ids) for run_key in run_keys]
+        stored = iter(self._cache.get_many([*polls, *changes, *others]))
+        records = [PollRecord.parse(next(stored)) for _ in polls]
+        change_ids = [_parse_change(next(stored)) for _ in changes]
         return [
-            (PollRecord.parse(record), parse_reports(entry))
-            for record, entry in zip(records, reports, strict=True)
+            (choose_record(record, change_id), next(stored, None))
+            for record, change_id in zip(records, change_ids, strict=True)
         ]
 
     def read_snapshots(self, run_keys: Sequence[RunKey]) -> list[Snapshot | None]:
@@ -166,15 +192,27 @@ class SharedRecords:
         """Let other processes acquire leases."""
         self._cache.delete(*[self._lease_key(*lease) for lease in leases])
 
-    def invalidate(self, run_key: RunKey) -> None:
-        """Have all processes poll a run again, because it was changed.
+    def invalidate(self, run_ids: RunIds) -> None:
+        """Have all processes poll a run again for every identity, because it was changed.
 
-        The record of it also voids the polls that are going on, and the lease on the poll after it
-        is free.
+        This also voids the polls that are going on.
         """
         if self.is_shared:
-            self.publish({run_key: PollRecord.create(None, 0.0, self._clock.now())}, {})
+            self._cache.set(_change_key(run_ids), _new_id(), RECORD_TTL_SECONDS)
 
     @staticmethod
     def _lease_key(run_key: RunKey, after: str) -> str:
         return f"lease:{run_key.key}:{after}"
+
+
+def _change_key(run_ids: RunIds) -> str:
+    job_id, run_id = run_ids
+    return f"change:{job_id}:{run_id}"
+
+
+def _parse_change(stored: Any) -> str | None:
+    return stored if isinstance(stored, str) and stored else None
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex[:12]

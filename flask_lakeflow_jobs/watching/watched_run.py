@@ -120,6 +120,8 @@ class LeaseState:
     :param fresh_until: until when the last poll of another process makes one here unnecessary.
     :param held_since: since when another process has held the lease, as far as this one knows.
     :param state_stored_at: when this process last stored the run's state.
+    :param change_id: the last change that there was when this process last tried to acquire the
+        lease.
     :param notification_id: the notification that there was when this process last tried to acquire
         the lease.
     :param handled_notification_id: the last notification that a poll came after.
@@ -130,6 +132,7 @@ class LeaseState:
     fresh_until: float = -math.inf
     held_since: float | None = None
     state_stored_at: float = -math.inf
+    change_id: str = ""
     notification_id: str | None = None
     handled_notification_id: str | None = None
 

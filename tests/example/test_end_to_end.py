@@ -34,16 +34,6 @@ def site(
         yield site
 
 
-@pytest.fixture
-def deployed_site(tmp_path: Path) -> Iterator[Site]:
-    """The example with one worker, as its app.yaml starts it.
-
-    With several, another worker can still show the end before a repair: a known defect.
-    """
-    with serve(tmp_path, "--workers=1", "--worker-class=gthread", "--threads=8") as site:
-        yield site
-
-
 @pytest.fixture(scope="module")
 def flights() -> list[dict[str, str]]:
     """The flights of one day, read independently of the code under test."""
@@ -82,15 +72,15 @@ def test_sample_on_the_page_is_the_result_of_january(site: Site) -> None:
     assert json.loads((EXAMPLE / "static" / "sample.json").read_text()) == read_result(site, run)
 
 
-def test_run_that_was_asked_to_fail_once_can_be_repaired(deployed_site: Site) -> None:
+def test_run_that_was_asked_to_fail_once_can_be_repaired(site: Site) -> None:
     params = {"startDate": "2013-01-01", "endDate": "2013-01-01", "failOnce": True}
-    run = deployed_site.post("/api/jobs/etl/run", {"params": params}).headers["Location"]
-    *_, last = deployed_site.follow(f"{run}/stream")
+    run = site.post("/api/jobs/etl/run", {"params": params}).headers["Location"]
+    *_, last = site.follow(f"{run}/stream")
     assert last["outcome"] == "failed"
-    assert deployed_site.post(f"{run}/repair", {}).status == 200
-    *_, last = deployed_site.follow(f"{run}/stream")
+    assert site.post(f"{run}/repair", {}).status == 200
+    *_, last = site.follow(f"{run}/stream")
     assert last["outcome"] == "succeeded"
-    assert read_result(deployed_site, run)["scheduled"] == 842
+    assert read_result(site, run)["scheduled"] == 842
 
 
 def test_report_uses_the_newest_result(site: Site) -> None:

@@ -149,7 +149,11 @@ def receive_notification(hub: Hub, run_key: RunKey) -> None:
     hub.receive_notification(run_key.job.job_id, run_key.run_id, [run_key])
 
 
-@pytest.mark.parametrize("change", [Hub.invalidate, Hub.reset, receive_notification])
+def invalidate(hub: Hub, run_key: RunKey) -> None:
+    hub.invalidate(run_key.ids)
+
+
+@pytest.mark.parametrize("change", [invalidate, Hub.reset, receive_notification])
 def test_ended_run_is_polled_at_once_after_a_change(
     harness: HubHarness, change: Callable[[Hub, RunKey], None]
 ) -> None:
@@ -165,7 +169,7 @@ def test_active_run_is_polled_at_once_after_a_change(harness: HubHarness) -> Non
     subscription = harness.subscribe()
     harness.poll(LONG_RUNNING)
     subscription.collect()
-    harness.hub.invalidate(ONE)
+    harness.hub.invalidate(ONE.ids)
     harness.poll(TERMINATING)
     assert outcomes(subscription.collect()) == ["terminating"]
 
@@ -216,7 +220,7 @@ def test_missing_run_is_read_again_after_a_while_or_a_change(harness: HubHarness
         harness.clock.sleep(ERROR_DELAY_SECONDS)
 
     def change() -> None:
-        harness.hub.invalidate(ONE)
+        harness.hub.invalidate(ONE.ids)
 
     for lose in (wait, change):
         harness.subscribe()

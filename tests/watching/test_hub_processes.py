@@ -17,6 +17,7 @@ from flask_lakeflow_jobs.watching.notifications import CHECK_INTERVAL_SECONDS
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.run_documents import FAILED, build_job, run, run_state
 from tests.watching.support import (
+    ALICES,
     ENDED,
     JOB,
     LONG_RUNNING,
@@ -284,7 +285,7 @@ def test_invalidated_run_is_polled_again_by_all(changing: int) -> None:
     for subscription in subscriptions:
         subscription.collect()
     processes.source.set_response(TERMINATING)
-    processes.hubs[changing].invalidate(ONE)
+    processes.hubs[changing].invalidate(ONE.ids)
     processes.hubs[changing].step()
     assert outcomes(subscriptions[changing].collect()) == ["terminating"]
     processes.run(POLL_INTERVAL)
@@ -320,7 +321,7 @@ def change_during_the_next_poll(processes: Processes, response: Run, changing: H
         outdated = read_run(run_key)
         processes.source.read_run = read_run  # type: ignore[method-assign]
         processes.source.set_response(response)
-        changing.invalidate(ONE)
+        changing.invalidate(ONE.ids)
         return outdated
 
     processes.source.read_run = read_and_change  # type: ignore[method-assign]
@@ -350,7 +351,8 @@ def test_poll_that_began_before_a_change_does_not_count(
     assert [status.outcome for _, status in processes.changes] == [expected] * 2
 
 
-def test_change_while_a_result_is_published_withdraws_the_result() -> None:
+@pytest.mark.parametrize("changing", [0, 1], ids=["by us", "by another process"])
+def test_change_while_a_result_is_published_withdraws_the_result(changing: int) -> None:
     processes = Processes(0.0, 0.0)
     polling, _ = processes.hubs
     processes.source.set_response(FAILED_RUN)
@@ -361,7 +363,7 @@ def test_change_while_a_result_is_published_withdraws_the_result() -> None:
         if any("state:" in key for key in mapping):
             processes.store.set_many = set_entries  # type: ignore[method-assign]
             processes.source.set_response(REPAIRED)
-            polling.invalidate(ONE)
+            processes.hubs[changing].invalidate(ONE.ids)
         return set_entries(mapping, timeout)
 
     processes.store.set_many = set_and_change  # type: ignore[method-assign]
@@ -369,3 +371,30 @@ def test_change_while_a_result_is_published_withdraws_the_result() -> None:
     late = processes.subscribe()
     processes.run(2 * TICK_SECONDS)
     assert [outcomes(each.collect()) for each in late] == [["pending"]] * 2
+
+
+@pytest.mark.parametrize("identity", [ONE, ALICES], ids=["same identity", "another identity"])
+@pytest.mark.parametrize("changing", [0, 1], ids=["by us", "by another process"])
+def test_end_is_not_shown_after_a_repair(changing: int, identity: RunKey) -> None:
+    processes = Processes(0.0, 0.0)
+    polling, _ = processes.hubs
+    processes.source.set_response(FAILED_RUN)
+    before = polling.subscribe(ONE)
+    polling.step()
+    assert outcomes(before.collect()) == ["failed"]
+    before.close()
+    processes.source.set_response(REPAIRED)
+    processes.hubs[changing].reset(identity)
+    late = processes.subscribe()
+    processes.run(2 * TICK_SECONDS)
+    assert [outcomes(each.collect()) for each in late] == [["pending"]] * 2
+
+
+def test_viewers_of_a_known_end_cost_no_poll() -> None:
+    processes = Processes(0.0, 0.0)
+    processes.source.set_response(ENDED)
+    for _ in range(10):
+        late = processes.subscribe()
+        processes.run(2 * TICK_SECONDS)
+        assert [outcomes(each.collect()) for each in late] == [["succeeded"]] * 2
+    assert len(processes.source.polls) == 1

@@ -236,7 +236,7 @@ def test_invalidated_run_is_polled_by_one_process(
     first.poll(ENDED, ttl=60.0)
     assert second.acquire() is Lease.FRESH
     late = Process(records, clock)
-    records.invalidate(ONE)
+    records.invalidate(ONE.ids)
     assert late.acquire() is Lease.ACQUIRED
     assert second.acquire() is Lease.HELD
 
@@ -246,7 +246,7 @@ def test_poll_is_void_if_the_run_was_invalidated_since_it_began(
 ) -> None:
     first.acquire()
     assert not first.is_void()
-    records.invalidate(ONE)
+    records.invalidate(ONE.ids)
     assert first.is_void()
     first.acquire()
     assert not first.is_void()

@@ -12,12 +12,17 @@ from flask_caching.backends import SimpleCache
 
 from flask_lakeflow_jobs import RunStatus
 from flask_lakeflow_jobs.cache import KEY_PREFIX, SharedCache
-from flask_lakeflow_jobs.watching.shared_record import PollRecord, SharedRecords
+from flask_lakeflow_jobs.watching.shared_record import (
+    NO_CHANGE,
+    PollRecord,
+    SharedRecords,
+    choose_record,
+)
 from flask_lakeflow_jobs.watching.snapshot import Snapshot
 from flask_lakeflow_jobs.watching.watched_run import RunKey
 from tests.clocks import FakeClock
 from tests.run_documents import run, run_state
-from tests.watching.support import ALICES, ONE, OTHER_KEY, run_keys
+from tests.watching.support import ALICES, ONE, OTHER_KEY, TWO, run_keys
 
 RUNNING = Snapshot.from_status(RunStatus(1, run(), eta=5))
 RECORD = PollRecord("0123456789ab", str(RUNNING.id), 2.5, 1_764_000_000.0, "1")
@@ -108,25 +113,49 @@ def test_lease_is_held_as_long_as_the_store_returns_it(
     assert records.acquire([(ONE, "1")]) == [is_expired]
 
 
-def test_invalidation_is_a_record_with_a_free_lease(records: SharedRecords) -> None:
+def test_change_frees_the_lease_and_calls_for_a_poll(records: SharedRecords) -> None:
     records.publish({ONE: RECORD}, {})
     assert records.acquire([(ONE, RECORD.poll_id)]) == [True]
-    records.invalidate(ONE)
+    records.invalidate(ONE.ids)
     [record] = records.read([ONE])
     assert record is not None
-    assert record.is_invalidation
+    assert (record.state_id, record.ttl, record.is_throttled) == (None, 0.0, False)
     assert records.acquire([(ONE, record.poll_id)]) == [True]
 
 
+def test_change_concerns_every_identity_and_no_other_run(records: SharedRecords) -> None:
+    records.publish(dict.fromkeys([ONE, ALICES, TWO], RECORD), {})
+    records.invalidate(ONE.ids)
+    assert [record == RECORD for record in records.read([ONE, ALICES, TWO])] == [False, False, True]
+
+
 @pytest.mark.parametrize(
-    ("state_id", "ttl", "is_invalidation", "is_throttled"),
-    [("0.2.1-0123456789ab", 5.0, False, False), (None, 0.0, True, False), (None, 9.0, False, True)],
+    ("came_after", "change_id", "is_valid"),
+    [
+        (NO_CHANGE, None, True),
+        ("a", None, True),  # the cache has dropped the change
+        ("a", "a", True),
+        (NO_CHANGE, "a", False),
+        ("a", "b", False),
+    ],
 )
-def test_record_without_a_state_is_an_invalidation_or_a_delay(
-    state_id: str | None, ttl: float, is_invalidation: bool, is_throttled: bool
+def test_record_is_valid_until_the_run_is_changed(
+    came_after: str, change_id: str | None, is_valid: bool
 ) -> None:
-    record = replace(RECORD, state_id=state_id, ttl=ttl)
-    assert (record.is_invalidation, record.is_throttled) == (is_invalidation, is_throttled)
+    record = replace(RECORD, change_id=came_after)
+    chosen = choose_record(record, change_id)
+    assert chosen is not None
+    assert chosen.change_id == (change_id or came_after)
+    assert (chosen == record) is is_valid
+
+
+@pytest.mark.parametrize(
+    ("state_id", "ttl", "is_throttled"), [("0.2.1-0123456789ab", 5.0, False), (None, 9.0, True)]
+)
+def test_record_without_a_state_is_a_delay(
+    state_id: str | None, ttl: float, is_throttled: bool
+) -> None:
+    assert replace(RECORD, state_id=state_id, ttl=ttl).is_throttled is is_throttled
 
 
 @pytest.mark.parametrize(

@@ -240,7 +240,7 @@ def test_poll_wakes_a_waiting_subscriber(others: list[RunKey], timeout: float) -
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(subscription.wait, timeout)
         harness.source.set_response(ENDED)
-        harness.hub.invalidate(ONE)
+        harness.hub.invalidate(ONE.ids)
         harness.hub.step()
         assert outcomes(waiting.result(DEADLINE)) == ["succeeded"]
 
