@@ -10,7 +10,7 @@ from flask_lakeflow_jobs.local import daemon
 from flask_lakeflow_jobs.local.api import parameters, runs
 from flask_lakeflow_jobs.local.bundle import validation, yaml
 from flask_lakeflow_jobs.local.engine import engine, kinds, processes
-from flask_lakeflow_jobs.local.http import application, server
+from flask_lakeflow_jobs.local.http import bodies, server
 from flask_lakeflow_jobs.local.lakeflow_child import dbutils, statements
 
 #: What is limited, and the limit: a number, or one with its unit.
@@ -32,7 +32,7 @@ LIMITS: Mapping[str, str] = {
     ),
     "idempotency token": f"{parameters._MAX_TOKEN_LENGTH} printable characters",
     "runs in a page": f"{runs._MAX_LIMIT}; {runs._MAX_LIMIT_2_0:,} in API 2.0",
-    "body of a request": f"{server._MAX_BODY_BYTES // 2**20} MiB, {application._MAX_DEPTH} levels",
+    "body of a request": f"{server.MAX_BODY_BYTES // 2**20} MiB, {bodies.MAX_DEPTH} levels",
     "life of an ended run": f"{engine._RETENTION_DAYS} days",
     "time without use until the process ends": f"{daemon._IDLE_EXIT_SECONDS // 60} minutes",
 }

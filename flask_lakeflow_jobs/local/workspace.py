@@ -20,6 +20,7 @@ from .api.request import Request
 from .api.runs import RunEndpoints
 from .api.serializers import RunSerializer
 from .api.warehouses import WarehouseEndpoints
+from .api.workspace_files import WorkspaceFileEndpoints
 from .bundle.load import Bundle, load_bundle
 from .bundle.variables import current_user_name, hash_variables
 from .clock import Clock, SystemClock
@@ -37,6 +38,9 @@ from .home import Address, WorkspaceError, WorkspaceFolder
 from .http.application import Application
 from .http.server import HttpServer
 from .registry import Registry
+from .storage.folder import Folder
+from .storage.paths import Parts, parse_path
+from .storage.tree import WorkspaceTree, parse_workspace_path
 from .store.sqlite import Store
 from .store.unit_of_work import UnitOfWork
 
@@ -99,7 +103,8 @@ class Workspace:
 
     def _serve(self, bundle: Bundle, resources: ExitStack) -> Address:
         store = Store(self._folder.database)
-        shutil.rmtree(self._folder.tasks, ignore_errors=True)
+        for leftover in (self._folder.tasks, self._folder.unfinished):
+            shutil.rmtree(leftover, ignore_errors=True)
         self._folder.tasks.mkdir(mode=0o700, exist_ok=True)
         self._folder.data.mkdir(mode=0o700, exist_ok=True)
         token, last_port = self._folder.read_identity()
@@ -112,7 +117,12 @@ class Workspace:
         # Read the bundle again: it may refer to the address, which is known only now.
         read = partial(load_bundle, self._bundle_path, target=self._target, host=host)
         self.registry = Registry(read, self._unit_of_work, clock)
-        files = WorkspaceFiles(lambda: self.registry.bundle, self._folder.path / "volumes")
+        tree = WorkspaceTree(
+            Folder(self._folder.files, self._folder.unfinished), self._bundle_files
+        )
+        tree.make(parse_path(f"/Users/{current_user_name()}"))
+        tree.make(("Shared",))
+        files = WorkspaceFiles(lambda: self.registry.bundle, self._folder)
         engine = Engine(
             self._unit_of_work,
             files,
@@ -131,14 +141,17 @@ class Workspace:
         serializer = RunSerializer(host, workspace_id)
         warehouses = WarehouseEndpoints(self.registry, host)
         permissions = PermissionEndpoints(self.registry, self._unit_of_work, warehouses.find)
+        workspace_files = WorkspaceFileEndpoints(tree)
         self._application = Application(
             AuthEndpoints(token, host, current_user_name(), workspace_id, clock),
             JobEndpoints(self.registry),
             RunEndpoints(self.registry, self._unit_of_work, engine, files, serializer),
             warehouses.routes,
             permissions.routes,
+            workspace_files.routes,
+            uploads=workspace_files.uploads,
         )
-        self._server.start(self._application)
+        self._server.start(self._application, self._application.max_body_bytes)
         resources.callback(self._server.stop)
         self._folder.save_port(token, self._server.port)
         address = Address(host, token, os.getpid())
@@ -185,6 +198,14 @@ class Workspace:
             return parse_run_request(job, Request("2.2", work.fields), trigger="RUN_JOB_TASK")
         except ApiError as error:
             raise CannotRun(error.message) from None
+
+    def _bundle_files(self) -> tuple[Parts, Path]:
+        """Return the path of the bundle's files in the workspace, and their folder."""
+        bundle = self.registry.bundle
+        try:
+            return parse_workspace_path(bundle.files_path), bundle.files_root
+        except ApiError:  # it is no path of a workspace
+            return parse_path("/Bundle"), bundle.files_root
 
     def _find_catalogs(self) -> set[str]:
         """Return the catalogs that the bundle names in its jobs and its files."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from ..errors import InvalidParameterValue, MalformedRequest, UnexpectedType
 
@@ -16,10 +16,12 @@ class Request:
     """The fields of a request: of its path, its query and its JSON body.
 
     :param version: the API version in its path, such as ``2.2``.
+    :param byte_range: the ``Range`` header; empty if there is none.
     """
 
     version: str
     fields: Mapping[str, Any]
+    byte_range: str = ""
 
     def read_int(self, name: str) -> int | None:
         """Read an integer, or text that spells one, as the service does."""
@@ -81,6 +83,18 @@ class Request:
         if value is None or isinstance(value, dict):
             return value
         raise UnexpectedType(name, "object", value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload(Request):
+    """A request whose body is a file.
+
+    :param body: the file.
+    :param length: its size.
+    """
+
+    body: BinaryIO
+    length: int
 
 
 def _to_text(name: str, value: Any) -> str:

@@ -10,9 +10,14 @@ from typing import Any
 from ..bundle.git import GitRepository
 from ..bundle.load import Bundle
 from ..bundle.paths import NOTEBOOK_SUFFIXES
+from ..home import WorkspaceFolder
 
 #: The path of a Unity Catalog volume: catalog, schema and name.
 _VOLUME = re.compile(r"(?<![\w./-])/Volumes/[\w-]+/[\w-]+/[\w-]+", re.ASCII)
+#: The top folders of workspace files. Other names could be folders of this machine.
+_TOP_FOLDERS = ("Users", "Shared", "Repos")
+_WORKSPACE = re.compile(rf"(?<![\w./-])/Workspace(?=/(?:{'|'.join(_TOP_FOLDERS)})/)")
+_DBFS = re.compile(r"(?<![\w./-])/dbfs(?=/)")
 
 
 class FileMissing(LookupError):
@@ -20,61 +25,67 @@ class FileMissing(LookupError):
 
 
 class WorkspaceFiles:
-    """The files of the bundle by their paths in the workspace.
+    """The files of the bundle and of the workspace by their paths in the workspace.
 
     :param bundle: returns the current bundle.
-    :param volumes: the folder that represents ``/Volumes``.
+    :param folder: keeps the workspace files, volumes and DBFS.
     """
 
-    def __init__(self, bundle: Callable[[], Bundle], volumes: Path) -> None:
+    def __init__(self, bundle: Callable[[], Bundle], folder: WorkspaceFolder) -> None:
         self._bundle = bundle
-        self._volumes = volumes
+        self._folder = folder
 
     @property
     def root(self) -> Path:
         """The folder of the bundle."""
         return self._bundle().root
 
+    @property
+    def mounts(self) -> dict[str, str]:
+        """The local folders by their paths in the workspace."""
+        bundle, folder = self._bundle(), self._folder
+        own = {f"/Workspace/{name}": str(folder.files / name) for name in _TOP_FOLDERS}
+        return {
+            bundle.files_path: str(bundle.files_root),
+            "/Volumes": str(folder.volumes),
+            "/dbfs": str(folder.dbfs),
+            **own,
+        }
+
     def to_local_path(self, path: str) -> Path:
         """Convert a path of the workspace, of this machine or relative to the bundle.
 
         The file need not exist.
         """
-        bundle = self._bundle()
-        name = path.removeprefix("file:")
-        if name.startswith(bundle.files_path + "/"):
-            return bundle.files_root / name.removeprefix(bundle.files_path + "/")
-        return bundle.root / name
-
-    @property
-    def mounts(self) -> dict[str, str]:
-        """The local folders by their paths in the workspace."""
-        bundle = self._bundle()
-        return {bundle.files_path: str(bundle.files_root), "/Volumes": str(self._volumes)}
+        candidates = self._candidates(path)
+        return next((each for each in candidates if each.exists()), candidates[0])
 
     def localize(self, value: Any) -> Any:
-        """Replace the paths of volumes and of the bundle's files in a JSON value by local paths.
+        """Replace the paths of files and volumes of the workspace in a JSON value by local paths.
 
         A task can open such a path. A volume is created once it is named, as if it were deployed.
         """
         if isinstance(value, str):
-            text = self._localize_files(value)
-            return _VOLUME.sub(self._create_volume, text) if "/Volumes/" in text else text
+            return self._localize_text(value)
         if isinstance(value, list):
             return [self.localize(each) for each in value]
         if isinstance(value, dict):
             return {key: self.localize(each) for key, each in value.items()}
         return value
 
-    def _localize_files(self, text: str) -> str:
+    def _localize_text(self, text: str) -> str:
         bundle = self._bundle()
-        if bundle.files_path not in text:
-            return text
-        whole_path = rf"(?<![\w./-]){re.escape(bundle.files_path)}(?![\w.-])"
-        return re.sub(whole_path, lambda _: str(bundle.files_root), text)
+        if bundle.files_path in text:
+            whole_path = rf"(?<![\w./-]){re.escape(bundle.files_path)}(?![\w.-])"
+            text = re.sub(whole_path, lambda _: str(bundle.files_root), text)
+        if "/Workspace/" in text:
+            text = _WORKSPACE.sub(lambda _: str(self._folder.files), text)
+        if "/dbfs/" in text:
+            text = _DBFS.sub(lambda _: str(self._folder.dbfs), text)
+        return _VOLUME.sub(self._create_volume, text) if "/Volumes/" in text else text
 
     def _create_volume(self, match: re.Match[str]) -> str:
-        folder = self._volumes / match.group().removeprefix("/Volumes/")
+        folder = self._folder.volumes / match.group().removeprefix("/Volumes/")
         folder.mkdir(parents=True, exist_ok=True)
         return str(folder)
 
@@ -94,7 +105,7 @@ class WorkspaceFiles:
 
     def _find(self, path: str, suffixes: tuple[str, ...]) -> Path:
         bundle = self._bundle()
-        bases = [self.to_local_path(path)]
+        bases = self._candidates(path)
         # The paths of a job with a Git source are relative to the repository.
         if (repository := GitRepository(bundle.root).root) is not None:
             bases.append(repository / path)
@@ -105,5 +116,23 @@ class WorkspaceFiles:
                     return candidate
         raise FileMissing(
             f"There is no file {path!r} in the local workspace. It serves the files of the "
-            f"bundle in {bundle.root} under {bundle.files_path}."
+            f"bundle in {bundle.root} under {bundle.files_path}, and the files that were uploaded."
         )
+
+    def _candidates(self, path: str) -> list[Path]:
+        """Return where the file at a path may be: in the bundle, and among workspace files."""
+        bundle, folder = self._bundle(), self._folder
+        if path.startswith("dbfs:/"):
+            return [folder.dbfs / path.removeprefix("dbfs:").lstrip("/")]
+        name = path.removeprefix("file:")
+        local = bundle.root / name
+        if name.startswith(bundle.files_path + "/"):
+            local = bundle.files_root / name.removeprefix(bundle.files_path + "/")
+        if local.is_relative_to(bundle.files_root):
+            # Another client may have deployed to the path of the bundle.
+            path_in_workspace = f"{bundle.files_path}/{local.relative_to(bundle.files_root)}"
+            return [local, self._uploaded(path_in_workspace)]
+        return [local, self._uploaded(name)] if name.startswith("/") else [local]
+
+    def _uploaded(self, path: str) -> Path:
+        return self._folder.files / path.removeprefix("/Workspace").lstrip("/")

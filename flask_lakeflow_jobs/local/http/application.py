@@ -16,10 +16,13 @@ from urllib.parse import parse_qsl
 from ..api.auth import AuthEndpoints
 from ..api.html import render_home_page, render_run_page
 from ..api.jobs import JobEndpoints
-from ..api.request import Request
+from ..api.reply import Reply
+from ..api.request import Request, Upload
 from ..api.runs import RunEndpoints
-from ..errors import ApiError, MalformedRequest
-from .routes import Handler, Routes, RouteTable
+from ..errors import ApiError
+from .bodies import read_body, read_fields
+from .routes import Handler, Routes, RouteTable, UploadRoutes
+from .server import MAX_BODY_BYTES
 
 _log = logging.getLogger("flask_lakeflow_jobs.local")
 
@@ -29,7 +32,8 @@ _ADDITIONS = "/api/local/"
 _API_PREFIX = re.compile(r"/api/[0-9.]+(?=/)")
 _RUN_PAGE = re.compile(r"/jobs/([0-9]+)/runs/([0-9]+)")
 
-_MAX_DEPTH = 100  # of a body; what is deeper could be read, but not always processed
+#: Of a request that uploads a file.
+MAX_UPLOAD_BYTES = 5 * 2**30
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
@@ -39,10 +43,16 @@ class Application:
     """The workspace as a WSGI application.
 
     :param more: the routes of further APIs.
+    :param uploads: the routes whose requests have a file as their body.
     """
 
     def __init__(
-        self, auth: AuthEndpoints, jobs: JobEndpoints, runs: RunEndpoints, *more: Routes
+        self,
+        auth: AuthEndpoints,
+        jobs: JobEndpoints,
+        runs: RunEndpoints,
+        *more: Routes,
+        uploads: UploadRoutes,
     ) -> None:
         self._auth = auth
         self.last_request = time.monotonic()
@@ -66,6 +76,7 @@ class Application:
             ("GET", "preview/scim/v2/Me"): lambda request: auth.me(),
         }
         self._routes = RouteTable(ChainMap(own, *map(dict, more)))
+        self._uploads = RouteTable(uploads)
         self._additions: dict[tuple[str, str], Handler] = {
             ("GET", f"{_ADDITIONS}task-log"): runs.get_log,
             ("POST", "/telemetry-ext"): _drop_telemetry,
@@ -84,28 +95,35 @@ class Application:
                 "error_code": "INTERNAL_ERROR",
                 "message": "Internal error of the local workspace. See its log.",
             }
-        is_page = isinstance(response, str)
-        body = (response if is_page else json.dumps(response)).encode()
-        start_response(
-            f"{status} {HTTPStatus(status).phrase}",
-            [
-                ("Content-Type", "text/html; charset=utf-8" if is_page else "application/json"),
-                ("Content-Length", str(len(body))),
-                *self._auth.headers().items(),
-            ],
-        )
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+        reply = response if isinstance(response, Reply) else _to_reply(status, response)
+        headers = {"Content-Length": str(reply.length), **reply.headers, **self._auth.headers()}
+        start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", [*headers.items()])
+        if environ["REQUEST_METHOD"] == "HEAD":
+            return []
+        return [reply.body] if isinstance(reply.body, bytes) else reply.body
+
+    def max_body_bytes(self, method: str, path: str, authorization: str) -> int:
+        """Return the size from which on the body of a request is refused, before it is read."""
+        match = _API_PATH.fullmatch(path)
+        if match is None or self._uploads.find(method, match[2]) is None:
+            return MAX_BODY_BYTES
+        try:
+            self._auth.check(authorization)
+        except ApiError:
+            return MAX_BODY_BYTES
+        return MAX_UPLOAD_BYTES
 
     def _handle(self, environ: Environ) -> Any:
-        """Return the response: HTML as a string, anything else as JSON."""
-        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        """Return the response: HTML as a string, a reply, anything else as JSON."""
+        method = environ["REQUEST_METHOD"]
+        path = environ["PATH_INFO"].encode("latin-1").decode(errors="surrogateescape")
         authorization = environ.get("HTTP_AUTHORIZATION", "")
         if path == "/.well-known/databricks-config":
             return self._auth.host_metadata()
         if path == "/oidc/.well-known/oauth-authorization-server":
             return self._auth.oauth_metadata()
         if path == "/oidc/v1/token" and method == "POST":
-            return self._auth.issue_token(authorization, _read_body(environ).decode("latin-1"))
+            return self._auth.issue_token(authorization, read_body(environ).decode("latin-1"))
         if method in {"GET", "HEAD"}:
             if path == "/":
                 return render_home_page()
@@ -114,6 +132,9 @@ class Application:
         self._auth.check(authorization)
         if match := _API_PATH.fullmatch(path):
             version, endpoint = match.groups()
+            if upload := self._uploads.find(method, endpoint):
+                upload_handler, variables = upload
+                return upload_handler(_read_upload(environ, version, variables))
             if route := self._routes.find(method, endpoint):
                 handler, variables = route
                 return handler(_read_request(environ, version, variables))
@@ -124,10 +145,9 @@ class Application:
 
 
 def _read_request(environ: Environ, version: str, variables: Mapping[str, str]) -> Request:
-    query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
-    body = _read_json(environ)
+    query, body = _read_query(environ), read_fields(environ)
     fields = {**body, **query} if environ["REQUEST_METHOD"] == "GET" else {**query, **body}
-    return Request(version, {**fields, **variables})
+    return Request(version, {**fields, **variables}, environ.get("HTTP_RANGE", ""))
 
 
 def _drop_telemetry(request: Request) -> dict[str, Any]:
@@ -136,28 +156,21 @@ def _drop_telemetry(request: Request) -> dict[str, Any]:
     return {"errors": [], "numSuccess": 0, "numProtoSuccess": received}
 
 
-def _read_body(environ: Environ) -> bytes:
-    return bytes(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+def _read_upload(environ: Environ, version: str, variables: Mapping[str, str]) -> Upload:
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    fields = {**_read_query(environ), **variables}
+    return Upload(version, fields, body=environ["wsgi.input"], length=length)
 
 
-def _read_json(environ: Environ) -> dict[str, Any]:
-    try:
-        body = json.loads(_read_body(environ) or b"{}")
-    except (ValueError, RecursionError):
-        raise MalformedRequest("The body is not JSON.") from None
-    if not isinstance(body, dict):
-        raise MalformedRequest("The body has to be an object.")
-    if _is_deeper_than(body, _MAX_DEPTH):
-        raise MalformedRequest(f"The body is nested more than {_MAX_DEPTH} levels deep.")
-    return body
+def _read_query(environ: Environ) -> dict[str, str]:
+    return dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
 
 
-def _is_deeper_than(body: dict[str, Any], levels: int) -> bool:
-    level: list[Any] = [body]
-    for _ in range(levels):
-        inner = (each.values() if isinstance(each, dict) else each for each in level)
-        level = [each for values in inner for each in values if isinstance(each, (dict, list))]
-    return bool(level)
+def _to_reply(status: int, response: Any) -> Reply:
+    is_page = isinstance(response, str)
+    content_type = "text/html; charset=utf-8" if is_page else "application/json"
+    body = (response if is_page else json.dumps(response)).encode()
+    return Reply(status, {"Content-Type": content_type}, body)
 
 
 def _error_body(environ: Environ, error: ApiError) -> dict[str, Any]:

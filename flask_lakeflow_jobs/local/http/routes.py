@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from ..api.request import Request
+from ..api.request import Request, Upload
 
 Handler = Callable[[Request], Any]
 #: Handlers by method and path below ``/api/2.x/``. ``{name}`` in a path stands for one part of it,
 #: ``{name...}`` for all that is left; the request has their values among its fields.
 Routes = Mapping[tuple[str, str], Handler]
+#: The same for requests whose body is a file.
+UploadRoutes = Mapping[tuple[str, str], Callable[[Upload], Any]]
+
+AnyHandler = TypeVar("AnyHandler")
 
 _VARIABLE = re.compile(r"\{(\w+)(\.\.\.)?\}")
 
 
-class RouteTable:
+class RouteTable(Generic[AnyHandler]):
     """Finds the handler of a request."""
 
-    def __init__(self, routes: Routes) -> None:
+    def __init__(self, routes: Mapping[tuple[str, str], AnyHandler]) -> None:
         self._fixed = {key: each for key, each in routes.items() if "{" not in key[1]}
         self._variable = [
             (method, _compile(path), handler)
@@ -27,7 +31,7 @@ class RouteTable:
             if "{" in path
         ]
 
-    def find(self, method: str, path: str) -> tuple[Handler, dict[str, str]] | None:
+    def find(self, method: str, path: str) -> tuple[AnyHandler, dict[str, str]] | None:
         """Return the handler of a path, and the variables in it. A fixed path comes first."""
         if handler := self._fixed.get((method, path)):
             return handler, {}

@@ -7,9 +7,12 @@ import resource
 import socket
 import threading
 from collections.abc import Callable, Iterable
+from types import SimpleNamespace
 from typing import Any
 
 from waitress import create_server, wasyncore
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
 
 _log = logging.getLogger("flask_lakeflow_jobs.local")
 # It warns of each request that waits for a thread: thousands of times under load, to no use.
@@ -17,9 +20,14 @@ logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 _LOOPBACK = "127.0.0.1"
 _MAX_CONNECTIONS = 2000
-_MAX_BODY_BYTES = 10 * 1024 * 1024
+#: Of a request, unless the application allows more.
+MAX_BODY_BYTES = 10 * 2**20
+_MAX_BODY_IN_MEMORY_BYTES = 20 * 2**20
+_MAX_RESPONSE_IN_MEMORY_BYTES = 80 * 2**20
 
 WsgiApplication = Callable[..., Iterable[bytes]]
+#: The size from which on the body of a request is refused: by method, path and authorization.
+BodyLimit = Callable[[str, str, str], int]
 
 
 class HttpServer:
@@ -30,6 +38,7 @@ class HttpServer:
 
     def __init__(self, preferred_port: int) -> None:
         self._application: WsgiApplication = _not_ready
+        self._max_body_bytes: BodyLimit = _refuse_large_bodies
         self._sockets: dict[int, Any] = {}
         self._server = self._create_server(_bind(preferred_port))
         self.port = int(self._server.effective_port)
@@ -46,9 +55,10 @@ class HttpServer:
         """True while requests are served."""
         return self._thread.is_alive()
 
-    def start(self, application: WsgiApplication) -> None:
+    def start(self, application: WsgiApplication, max_body_bytes: BodyLimit | None = None) -> None:
         """Start to serve an application."""
         self._application = application
+        self._max_body_bytes = max_body_bytes or _refuse_large_bodies
         self._thread.start()
 
     def stop(self) -> None:
@@ -60,20 +70,21 @@ class HttpServer:
         wasyncore.close_all(self._sockets)
 
     def _create_server(self, listening: socket.socket) -> Any:
-        return create_server(
+        server = create_server(
             lambda environ, start_response: self._application(environ, start_response),
             map=self._sockets,
             sockets=[listening],
             threads=4,
             channel_timeout=3600,
             connection_limit=_max_connections(),
-            max_request_body_size=_MAX_BODY_BYTES,
             # Larger bodies go through temporary files.
-            inbuf_overflow=2 * _MAX_BODY_BYTES,
-            outbuf_overflow=8 * _MAX_BODY_BYTES,
+            inbuf_overflow=_MAX_BODY_IN_MEMORY_BYTES,
+            outbuf_overflow=_MAX_RESPONSE_IN_MEMORY_BYTES,
             asyncore_use_poll=True,
             ident=None,
         )
+        server.channel_class = _channel_class(lambda *request: self._max_body_bytes(*request))
+        return server
 
     def _serve(self) -> None:
         try:
@@ -81,6 +92,32 @@ class HttpServer:
                 wasyncore.loop(timeout=1, use_poll=True, map=self._sockets, count=1)
         except Exception:
             _log.exception("The server failed")
+
+
+class _RequestParser(HTTPRequestParser):  # type: ignore[misc]
+    """Reads a request; its headers decide how large its body may be."""
+
+    def __init__(self, adjustments: Any, limit: BodyLimit) -> None:
+        super().__init__(adjustments)
+        self._limit = limit
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Read the headers, before waitress compares the size of the body with its setting."""
+        super().parse_header(header_plus)
+        authorization = self.headers.get("AUTHORIZATION", "")
+        limit = self._limit(self.command, self.path, authorization)
+        self.adj = SimpleNamespace(max_request_body_size=limit)
+
+
+def _channel_class(limit: BodyLimit) -> type[Any]:
+    class Channel(HTTPChannel):  # type: ignore[misc]
+        parser_class = staticmethod(lambda adjustments: _RequestParser(adjustments, limit))
+
+    return Channel
+
+
+def _refuse_large_bodies(method: str, path: str, authorization: str) -> int:
+    return MAX_BODY_BYTES
 
 
 def _max_connections() -> int:

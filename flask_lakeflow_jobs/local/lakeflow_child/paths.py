@@ -13,7 +13,11 @@ def to_local_path(path: str, mounts: dict[str, str]) -> str:
     for mount, folder in mounts.items():
         for prefix in (mount, mount.removeprefix("/Workspace")):
             if normalized == prefix or normalized.startswith(prefix + "/"):
-                return folder + normalized[len(prefix) :]
+                local = folder + normalized[len(prefix) :]
+                # /Users/me may as well be a folder of this machine.
+                is_unclear = prefix != mount and prefix.count("/") == 1
+                if not is_unclear or os.path.isdir(os.path.dirname(local)):
+                    return local
     return path
 
 

@@ -23,6 +23,7 @@ from flask_lakeflow_jobs.local.engine.work import (
     ProcessWork,
     SimulatedWork,
 )
+from flask_lakeflow_jobs.local.home import WorkspaceFolder
 from flask_lakeflow_jobs.local.model import TaskRun
 from flask_lakeflow_jobs.local.task_kinds import TASK_KINDS, describe_refusal
 from tests.local.support import python_task, write_bundle
@@ -40,7 +41,7 @@ def context(folder: Path, **fields: Any) -> TaskContext:
         **{
             "settings": {},
             "packages": Packages(folder / "packages", is_enabled=False),
-            "files": WorkspaceFiles(lambda: bundle, folder / "volumes"),
+            "files": WorkspaceFiles(lambda: bundle, WorkspaceFolder(folder)),
             "job_parameters": {},
             "overriding": {},
             "task_values": {},

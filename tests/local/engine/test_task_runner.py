@@ -23,6 +23,7 @@ from flask_lakeflow_jobs.local.engine.packages import InstallFailed
 from flask_lakeflow_jobs.local.engine.services import TaskServices
 from flask_lakeflow_jobs.local.engine.task_runner import TaskRunner
 from flask_lakeflow_jobs.local.engine.work import CannotRun, NestedRun, ProcessWork
+from flask_lakeflow_jobs.local.home import WorkspaceFolder
 from flask_lakeflow_jobs.local.model import JobRun, TaskRun
 from tests.local.engine.support import RUN, job_run, task_services
 from tests.local.support import python_task, simulated_job, write_bundle
@@ -42,7 +43,7 @@ class Harness:
         self.events: list[Event] = []
         self.environment: dict[str, str] = {}
         self.runner = TaskRunner(
-            WorkspaceFiles(lambda: bundle, folder / "volumes"),
+            WorkspaceFiles(lambda: bundle, WorkspaceFolder(folder)),
             clock,
             folder / "tasks",
             task_services(folder, self.environment),

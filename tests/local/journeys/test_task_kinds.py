@@ -450,7 +450,7 @@ def test_workspace_path_of_a_bundle_file_is_readable(serve: Serve) -> None:
     code = """
         import os, sys
         print(open(sys.argv[1].removeprefix("--file=")).read(), open(sys.argv[2]).read())
-        print(os.listdir(os.environ["CONF"]), sys.argv[3].startswith("/Workspace/"))
+        print(os.listdir(os.environ["CONF"]), sys.argv[3].endswith("/files-old"))
     """
     client = serve({"etl": job}, {"main.py": code, "conf/day.txt": "Monday"})
     assert client.outputs(client.run("etl"))["main"].logs == "Monday Monday\n['day.txt'] True\n"

@@ -33,6 +33,14 @@ def test_to_local_path(path: str, local: str) -> None:
     assert to_local_path(path, MOUNTS) == local
 
 
+def test_folder_of_users_may_be_one_of_this_machine(tmp_path: Path) -> None:
+    (tmp_path / "Users" / "me").mkdir(parents=True)
+    mounts = {"/Workspace/Users": str(tmp_path / "Users")}
+    assert to_local_path("/Users/me/nb", mounts) == f"{tmp_path}/Users/me/nb"
+    assert to_local_path("/Users/you/nb", mounts) == "/Users/you/nb"
+    assert to_local_path("/Workspace/Users/you/nb", mounts) == f"{tmp_path}/Users/you/nb"
+
+
 @pytest.mark.parametrize(
     ("path", "workspace"),
     [

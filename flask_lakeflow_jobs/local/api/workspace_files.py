@@ -1,0 +1,290 @@
+"""Endpoints of workspace files: ``workspace/…`` and ``workspace-files/…``."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..errors import ApiError, InvalidParameterValue, MalformedRequest
+from ..storage import notebooks
+from ..storage.folder import read_chunks
+from ..storage.paths import Parts, join_path
+from ..storage.tree import Node, NotEmpty, OfBundle, WorkspaceTree, parse_workspace_path
+from .reply import FileBody, Reply
+from .request import Request, Upload
+from .serializers import Json
+
+#: Of a notebook, and of what an import or an export carries in JSON.
+MAX_NOTEBOOK_BYTES = 10 * 2**20
+MAX_FILE_BYTES = 500 * 2**20
+
+_REFUSED = ("DBC", "HTML", "R_MARKDOWN")
+_FORMATS = ("SOURCE", "AUTO", "JUPYTER", "RAW")
+
+
+class WorkspaceFileEndpoints:
+    """Reads and writes notebooks, files and folders."""
+
+    def __init__(self, tree: WorkspaceTree) -> None:
+        self._tree = tree
+        self.routes: dict[tuple[str, str], Callable[[Request], Any]] = {
+            ("GET", "workspace/get-status"): self.get_status,
+            ("GET", "workspace/list"): self.list,
+            ("POST", "workspace/mkdirs"): self.mkdirs,
+            ("POST", "workspace/delete"): self.delete,
+            ("POST", "workspace/import"): self.import_,
+            ("GET", "workspace/export"): self.export,
+            ("GET", "workspace-files/{path...}"): self.download,
+        }
+        self.uploads: dict[tuple[str, str], Callable[[Upload], Any]] = {
+            ("POST", "workspace-files/import-file/{path...}"): self.import_file,
+        }
+
+    def get_status(self, request: Request) -> Json:
+        """``workspace/get-status``."""
+        path = _Path(request)
+        with _errors(path):
+            return path.describe(self._tree.find(path.parts))
+
+    def list(self, request: Request) -> Json:
+        """``workspace/list``; of a file, the file itself."""
+        path = _Path(request)
+        with _errors(path):
+            node = self._tree.find(path.parts)
+            is_folder = node.kind == "DIRECTORY"
+            nodes = self._tree.children(path.parts) if is_folder else [node]
+            # As in the service, an empty folder has no field "objects".
+            return {"objects": [path.describe(each) for each in nodes]} if nodes else {}
+
+    def mkdirs(self, request: Request) -> Json:
+        """``workspace/mkdirs``."""
+        path = _Path(request)
+        with _errors(path):
+            self._tree.make(path.parts)
+        return {}
+
+    def delete(self, request: Request) -> Json:
+        """``workspace/delete``."""
+        path = _Path(request)
+        if not path.parts:
+            raise ApiError(403, "PERMISSION_DENIED", "The root of the workspace cannot be deleted.")
+        with _errors(path):
+            self._tree.remove(path.parts, recursive=request.read_bool("recursive"))
+        return {}
+
+    def import_(self, request: Request) -> Json:
+        """``workspace/import``, of JSON or a form."""
+        path = _Path(request)
+        format_name = _read_format(request)
+        content = read_content(request, "content")
+        if len(content) > MAX_NOTEBOOK_BYTES:
+            raise _TooLarge(path.text, MAX_NOTEBOOK_BYTES)
+        overwrite = request.read_bool("overwrite")
+        with _errors(path):
+            self._import(path.parts, format_name, _read_language(request), content, overwrite)
+        return {}
+
+    def import_file(self, request: Upload) -> Json:
+        """``workspace-files/import-file/{path}``: a file, or a notebook by its content."""
+        path = _Path(request, "/" + request.fields["path"].lstrip("/"))
+        if request.length > MAX_FILE_BYTES:
+            raise _TooLarge(path.text, MAX_FILE_BYTES)
+        overwrite = request.read_bool("overwrite")
+        head = request.body.read(notebooks.HEAD_BYTES)
+        request.body.seek(0)
+        with _errors(path, exists=409):
+            name = path.parts[-1] if path.parts else ""
+            if notebooks.is_notebook(name, head):
+                if request.length > MAX_NOTEBOOK_BYTES:
+                    raise _TooLarge(path.text, MAX_NOTEBOOK_BYTES)
+                content = request.body.read(request.length)
+                self._import(path.parts, "AUTO", None, content, overwrite)
+            else:
+                chunks = read_chunks(request.body, request.length)
+                self._tree.write(path.parts, chunks, overwrite=overwrite)
+        return {}
+
+    def export(self, request: Request) -> Json | Reply:
+        """``workspace/export``: JSON, or the content itself with ``direct_download``."""
+        path = _Path(request)
+        format_name = _read_format(request)
+        with _errors(path):
+            node = self._tree.find(path.parts)
+            if node.kind == "DIRECTORY":
+                raise InvalidParameterValue(
+                    f"Path ({path.text}) is a folder. Export its files one by one."
+                )
+            if node.kind == "FILE" and request.read_bool("direct_download"):
+                return _send(node)
+            if node.file.stat().st_size > MAX_NOTEBOOK_BYTES:
+                raise _TooLarge(path.text, MAX_NOTEBOOK_BYTES)
+            name, content = _convert(node, node.file.read_bytes(), format_name)
+        if request.read_bool("direct_download"):
+            return Reply(200, {"Content-Type": "application/octet-stream"}, content)
+        file_type = name.rpartition(".")[2] if "." in name else ""
+        return {"content": base64.b64encode(content).decode(), "file_type": file_type}
+
+    def download(self, request: Request) -> Reply:
+        """``workspace-files/{path}``: the content of a file or a notebook, as it is kept."""
+        path = _Path(request, "/" + request.fields["path"].lstrip("/"))
+        with _errors(path):
+            node = self._tree.find(path.parts)
+            if node.kind == "DIRECTORY":
+                raise InvalidParameterValue(f"Path ({path.text}) is a folder.")
+            return _send(node)
+
+    def _import(
+        self, parts: Parts, format_name: str, language: str | None, content: bytes, overwrite: bool
+    ) -> None:
+        write_notebook = self._tree.write_notebook
+        if format_name == "JUPYTER":
+            if not notebooks.is_jupyter(content):
+                raise InvalidParameterValue("The content is no Jupyter notebook.")
+            write_notebook(parts, notebooks.JUPYTER_SUFFIX, content, overwrite=overwrite)
+        elif format_name == "SOURCE":
+            if language is None:
+                raise InvalidParameterValue(
+                    "The language of the notebook is missing. Set 'language', or the format AUTO."
+                )
+            suffix, source = notebooks.to_source(content, language)
+            write_notebook(parts, suffix, source, overwrite=overwrite)
+        elif format_name == "AUTO" and parts and notebooks.is_notebook(parts[-1], content):
+            stem, _, suffix = parts[-1].rpartition(".")
+            if not stem:
+                raise InvalidParameterValue("The notebook has no name.")
+            suffix = "." + suffix.lower()
+            write_notebook((*parts[:-1], stem), suffix, content, overwrite=overwrite)
+        else:
+            self._tree.write(parts, [content], overwrite=overwrite)
+
+
+class _Path:
+    """The path of a request, and how it spells the paths of its reply."""
+
+    def __init__(self, request: Request, text: str | None = None) -> None:
+        self.text = request.read_text("path") if text is None else text
+        self.parts = parse_workspace_path(self.text)
+        is_prefixed = f"{self.text}/".startswith("/Workspace/")
+        self._prefix = "/Workspace" if is_prefixed else ""
+        self._with_format = request.read_bool("return_export_info")
+
+    def describe(self, node: Node) -> Json:
+        """Return the document of a node."""
+        document: Json = {
+            "object_type": node.kind,
+            "path": self._prefix + join_path(node.parts),
+            "object_id": node.object_id,
+            "resource_id": str(node.object_id),
+        }
+        if node.kind == "DIRECTORY":
+            return document
+        status = node.file.stat()
+        document |= {
+            "created_at": int(status.st_ctime * 1000),
+            "modified_at": int(status.st_mtime * 1000),
+        }
+        if node.kind == "FILE":
+            return {**document, "size": status.st_size}
+        is_jupyter = node.file.suffix == notebooks.JUPYTER_SUFFIX
+        content = node.file.read_bytes() if is_jupyter else b""
+        document["language"] = notebooks.language_of(node.file.name, content)
+        if self._with_format:
+            document["repos_export_format"] = "JUPYTER" if is_jupyter else "SOURCE"
+        return document
+
+
+class _TooLarge(ApiError):
+    def __init__(self, path: str | None, limit: int) -> None:
+        message = f"{path} is larger than {limit // 2**20} MiB."
+        super().__init__(400, "MAX_NOTEBOOK_SIZE_EXCEEDED", message)
+
+
+@contextmanager
+def _errors(path: _Path, *, exists: int = 400) -> Iterator[None]:
+    """Raise errors of files as errors of the API.
+
+    :param exists: the status if there is a file already.
+    """
+    text = path.text
+    try:
+        yield
+    except FileNotFoundError as error:
+        missing = str(error.args[0]) if len(error.args) == 1 else text
+        message = f"Path ({text}) doesn't exist."
+        if missing != join_path(path.parts):
+            message = f"The parent folder ({missing}) does not exist."
+        raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", message) from None
+    except (FileExistsError, IsADirectoryError):
+        message = f"Path ({text}) already exists."
+        raise ApiError(exists, "RESOURCE_ALREADY_EXISTS", message) from None
+    except NotEmpty:
+        message = f"Folder ({text}) is not empty"
+        raise ApiError(400, "DIRECTORY_NOT_EMPTY", message) from None
+    except OfBundle as error:
+        message = f"{text} is a file of the bundle. Change it there: {error}."
+        raise ApiError(403, "PERMISSION_DENIED", message) from None
+    except PermissionError as error:
+        raise ApiError(403, "PERMISSION_DENIED", str(error)) from None
+    except NotADirectoryError:
+        message = f"Path ({text}) doesn't exist."
+        raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", message) from None
+
+
+def read_content(request: Request, name: str) -> bytes:
+    """Read the bytes of a field: a file of a form, or base64.
+
+    :raises ApiError: it is something else.
+    """
+    value = request.fields.get(name, "")
+    if isinstance(value, bytes):
+        return value
+    try:
+        return base64.b64decode(request.read_text(name) or "", validate=True)
+    except (binascii.Error, ValueError):
+        raise MalformedRequest(f"{name} is not base64.") from None
+
+
+def _read_format(request: Request) -> str:
+    name = request.read_text("format") or "SOURCE"
+    if name in _REFUSED:
+        raise InvalidParameterValue(
+            f"The local workspace has no format {name}. Use one of {', '.join(_FORMATS)}."
+        )
+    if name not in _FORMATS:
+        raise InvalidParameterValue(f"Unknown format: {name}. Use one of {', '.join(_FORMATS)}.")
+    return name
+
+
+def _read_language(request: Request) -> str | None:
+    language = request.read_text("language")
+    if language and language not in notebooks.LANGUAGES:
+        languages = ", ".join(notebooks.LANGUAGES)
+        raise InvalidParameterValue(f"Unknown language: {language}. Use one of {languages}.")
+    return language or None
+
+
+def _convert(node: Node, content: bytes, format_name: str) -> tuple[str, bytes]:
+    """Return the name and the content of a file or a notebook in a format."""
+    name = node.file.name
+    is_jupyter = node.file.suffix == notebooks.JUPYTER_SUFFIX
+    if node.kind == "NOTEBOOK" and format_name == "JUPYTER" and not is_jupyter:
+        language = notebooks.language_of(name, content)
+        return "x.ipynb", notebooks.to_jupyter(content, language)
+    if node.kind == "NOTEBOOK" and format_name == "SOURCE" and is_jupyter:
+        if not notebooks.is_jupyter(content):
+            raise InvalidParameterValue("The content is no Jupyter notebook.")
+        suffix, source = notebooks.to_source(
+            notebooks.from_jupyter(content), notebooks.language_of(name, content)
+        )
+        return suffix, source
+    return name, content
+
+
+def _send(node: Node) -> Reply:
+    file = open(node.file, "rb")  # noqa: SIM115 (the reply closes it)
+    length = node.file.stat().st_size
+    headers = {"Content-Type": "application/octet-stream"}
+    return Reply(200, headers, FileBody(file, 0, length))

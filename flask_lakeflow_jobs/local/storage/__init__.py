@@ -1,0 +1,1 @@
+"""What the workspace keeps besides jobs and runs: workspace files, DBFS, volumes and secrets."""

@@ -1,0 +1,289 @@
+"""Workspace files over HTTP, with the SDK and as the Databricks CLI asks for them."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from databricks.sdk.core import DatabricksError
+from databricks.sdk.errors import (
+    BadRequest,
+    InvalidParameterValue,
+    NotFound,
+    PermissionDenied,
+    ResourceAlreadyExists,
+    ResourceDoesNotExist,
+)
+from databricks.sdk.service.workspace import ExportFormat, ImportFormat, Language, ObjectType
+
+from tests.local.conftest import Serve
+from tests.local.support import Client, notebook_task, python_task, task_results
+
+SOURCE = b"# Databricks notebook source\nprint('hello')\n"
+JUPYTER = json.dumps(
+    {
+        "cells": [
+            {"cell_type": "markdown", "source": ["# Title"]},
+            {"cell_type": "code", "source": "print('hello')"},
+        ],
+        "metadata": {"language_info": {"name": "python"}},
+    }
+).encode()
+
+
+def import_file(client: Client, path: str, content: bytes, query: str = "") -> tuple[int, Any]:
+    """Import a file as the CLI does: its path is one encoded segment."""
+    encoded = path.lstrip("/").replace("/", "%2F").replace(" ", "%20")
+    url = f"/api/2.0/workspace-files/import-file/{encoded}{query}"
+    return client.http("POST", url, content)
+
+
+@pytest.fixture
+def home(client: Client) -> str:
+    """An empty folder of the user."""
+    path = f"/Workspace/Users/{client.sdk.current_user.me().user_name}/home"
+    client.sdk.workspace.mkdirs(path)
+    return path
+
+
+def test_upload_of_each_kind_is_listed(client: Client, home: str) -> None:
+    workspace = client.sdk.workspace
+    workspace.upload(f"{home}/load.py", SOURCE, format=ImportFormat.AUTO)
+    workspace.upload(f"{home}/data ü.bin", b"\x00\r\n--\xff", format=ImportFormat.RAW)
+    workspace.upload(f"{home}/query", b"SELECT 1", language=Language.SQL)
+    workspace.upload(f"{home}/book", JUPYTER, format=ImportFormat.JUPYTER)
+    workspace.upload(f"{home}/plain.py", io.BytesIO(b"x = 1"), format=ImportFormat.AUTO)
+    workspace.mkdirs(f"{home}/deep/er")
+    objects = {str(each.path): each for each in workspace.list(home)}
+    assert {path.rpartition("/")[2]: each.object_type for path, each in objects.items()} == {
+        "load": ObjectType.NOTEBOOK,
+        "data ü.bin": ObjectType.FILE,
+        "query": ObjectType.NOTEBOOK,
+        "book": ObjectType.NOTEBOOK,
+        "plain.py": ObjectType.FILE,
+        "deep": ObjectType.DIRECTORY,
+    }
+    assert objects[f"{home}/query"].language is Language.SQL
+    assert objects[f"{home}/data ü.bin"].size == 6
+    assert workspace.download(f"{home}/data ü.bin").read() == b"\x00\r\n--\xff"
+    assert workspace.get_status(f"{home}/load").object_id == objects[f"{home}/load"].object_id
+    without = home.removeprefix("/Workspace")
+    assert workspace.get_status(f"{without}/load").path == f"{without}/load"
+    assert [each.path for each in workspace.list(f"{home}/deep")] == [f"{home}/deep/er"]
+    assert list(workspace.list(f"{home}/deep/er")) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "format_", "content"),
+    [
+        ("load", ExportFormat.SOURCE, SOURCE),
+        ("load", ExportFormat.AUTO, SOURCE),
+        ("book", ExportFormat.JUPYTER, JUPYTER),
+        ("book", ExportFormat.AUTO, JUPYTER),
+        (
+            "book",
+            ExportFormat.SOURCE,
+            (
+                b"# Databricks notebook source\n# MAGIC %md\n# MAGIC # Title\n\n"
+                b"# COMMAND ----------\n\nprint('hello')\n"
+            ),
+        ),
+    ],
+)
+def test_notebook_is_exported_in_a_format(
+    client: Client, home: str, path: str, format_: ExportFormat, content: bytes
+) -> None:
+    workspace = client.sdk.workspace
+    workspace.upload(f"{home}/load", SOURCE, language=Language.PYTHON)
+    workspace.upload(f"{home}/book", JUPYTER, format=ImportFormat.JUPYTER)
+    assert workspace.download(f"{home}/{path}", format=format_).read() == content
+    exported = workspace.export(f"{home}/{path}", format=format_)
+    assert base64.b64decode(exported.content or "") == content
+
+
+def test_source_becomes_jupyter_and_back(client: Client, home: str) -> None:
+    source = (
+        b"# Databricks notebook source\n# MAGIC %md\n# MAGIC # Title\n\n# COMMAND ----------\n\n"
+        b"# MAGIC %sql\n# MAGIC SELECT 1\n\n# COMMAND ----------\n\nx = 1\n\ny = 2\n"
+    )
+    workspace = client.sdk.workspace
+    workspace.upload(f"{home}/a", source, language=Language.PYTHON)
+    jupyter = workspace.download(f"{home}/a", format=ExportFormat.JUPYTER).read()
+    assert [cell["cell_type"] for cell in json.loads(jupyter)["cells"]] == [
+        "markdown",
+        "code",
+        "code",
+    ]
+    workspace.upload(f"{home}/a", jupyter, format=ImportFormat.JUPYTER, overwrite=True)
+    assert workspace.download(f"{home}/a", format=ExportFormat.SOURCE).read() == source
+    assert len(list(workspace.list(home))) == 1
+
+
+ERRORS: list[tuple[Callable[[Any, str], Any], type[DatabricksError], str]] = [
+    (lambda w, h: w.get_status(f"{h}/x"), ResourceDoesNotExist, "Path (/Workspace/Users/"),
+    (lambda w, h: list(w.list(f"{h}/x")), ResourceDoesNotExist, "doesn't exist."),
+    (lambda w, h: w.download(f"{h}/x"), NotFound, "doesn't exist."),
+    (lambda w, h: w.export(f"{h}/folder"), InvalidParameterValue, "is a folder"),
+    (lambda w, h: w.delete(f"{h}/x"), ResourceDoesNotExist, "doesn't exist."),
+    (lambda w, h: w.delete(f"{h}/folder"), BadRequest, "is not empty"),
+    (lambda w, h: w.delete("/"), PermissionDenied, "The root of the workspace"),
+    (lambda w, h: w.mkdirs(f"{h}/nb"), ResourceAlreadyExists, "/nb) already exists."),
+    (lambda w, h: w.mkdirs(f"{h}/nb/deep"), ResourceAlreadyExists, "already exists."),
+    (
+        lambda w, h: w.upload(f"{h}/nb", SOURCE, language=Language.PYTHON),
+        ResourceAlreadyExists,
+        "/nb) already exists.",
+    ),
+    (
+        lambda w, h: w.upload(f"{h}/folder", b"", format=ImportFormat.RAW, overwrite=True),
+        ResourceAlreadyExists,
+        "/folder) already exists.",
+    ),
+    (
+        lambda w, h: w.upload(f"{h}/no/x", b"", format=ImportFormat.AUTO),
+        ResourceDoesNotExist,
+        "The parent folder (/Users/",
+    ),
+    (lambda w, h: w.upload(f"{h}/x", b""), DatabricksError, "you forgot to specify the `format"),
+    (
+        lambda w, h: w.upload(f"{h}/x", b"<html>", format=ImportFormat.HTML),
+        DatabricksError,
+        "has no format HTML. Use one of SOURCE, AUTO, JUPYTER, RAW.",
+    ),
+    (
+        lambda w, h: w.upload(f"{h}/x", b"{}", format=ImportFormat.JUPYTER),
+        DatabricksError,
+        "The content is no Jupyter notebook.",
+    ),
+    (lambda w, h: w.import_(f"{h}/x", content="%%"), BadRequest, "content is not base64."),
+    (lambda w, h: w.mkdirs(f"{h}/../x"), InvalidParameterValue, "path contains '..'."),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "message"), ERRORS)
+def test_bad_call_is_refused(
+    client: Client, home: str, call: Callable[[Any, str], Any], error: type[Exception], message: str
+) -> None:
+    workspace = client.sdk.workspace
+    workspace.mkdirs(f"{home}/folder/inner")
+    workspace.upload(f"{home}/nb", SOURCE, language=Language.PYTHON)
+    before = list(workspace.list(home, recursive=True))
+    with pytest.raises(error) as caught:
+        call(workspace, home)
+    assert message in str(caught.value)
+    assert list(workspace.list(home, recursive=True)) == before
+
+
+def test_import_file_follows_the_cli(client: Client, home: str) -> None:
+    root = f"{home}/.bundle/shop/dev"
+    path = f"{root}/state/deploy.lock"
+    status, error = import_file(client, path, b"{}", "?overwrite=false")
+    assert (status, error["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
+    client.sdk.workspace.mkdirs(f"{root}/state")
+    assert import_file(client, path, b"{}", "?overwrite=false") == (200, {})
+    status, error = import_file(client, path, b"[]", "?overwrite=false")
+    assert (status, error["error_code"]) == (409, "RESOURCE_ALREADY_EXISTS")
+    assert import_file(client, path, b"\xff not JSON", "?overwrite=true") == (200, {})
+    assert client.sdk.workspace.download(path).read() == b"\xff not JSON"
+    assert import_file(client, f"{root}/a b.py", SOURCE) == (200, {})
+    status, notebook = client.http(
+        "GET",
+        f"/api/2.0/workspace/get-status?path={root}/a%20b&return_export_info=true",
+    )
+    assert (status, notebook["object_type"], notebook["repos_export_format"]) == (
+        200,
+        "NOTEBOOK",
+        "SOURCE",
+    )
+    client.sdk.workspace.delete(f"{home}/.bundle", recursive=True)
+    with pytest.raises(NotFound):
+        client.sdk.workspace.get_status(root)
+
+
+@pytest.mark.parametrize("path", ["/Users/../../x", "/a/../../../etc/x", "/a%00b", "/%FF", ".."])
+def test_import_file_stays_inside(client: Client, tmp_path: Path, path: str) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    encoded = path.lstrip("/").replace("/", "%2F")
+    url = f"/api/2.0/workspace-files/import-file/{encoded}?overwrite=true"
+    status, error = client.http("POST", url, b"x")
+    assert (status, error["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_link_that_leads_out_is_refused(client: Client, home: str, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "a.txt").write_text("a")
+    link = tmp_path / "folder" / "files" / home.removeprefix("/Workspace/") / "link"
+    link.symlink_to(secret)
+    workspace = client.sdk.workspace
+    for call in (
+        lambda: workspace.download(f"{home}/link/a.txt"),
+        lambda: workspace.list(f"{home}/link").__next__(),
+        lambda: workspace.upload(f"{home}/link/b", b"", format=ImportFormat.RAW),
+        lambda: workspace.delete(f"{home}/link/a.txt"),
+    ):
+        with pytest.raises(PermissionDenied, match="leads out of the file system"):
+            call()
+    assert list(workspace.list(home)) == []
+    assert [each.name for each in secret.iterdir()] == ["a.txt"]
+
+
+def test_job_runs_uploaded_code(client: Client, home: str) -> None:
+    workspace = client.sdk.workspace
+    workspace.mkdirs(f"{home}/jobs")
+    code = b"dbutils.notebook.exit(open(dbutils.widgets.get('file')).read())"
+    workspace.upload(f"{home}/jobs/nb", code, language=Language.PYTHON)
+    workspace.upload(f"{home}/jobs/main.py", b"print('from a file')", format=ImportFormat.RAW)
+    workspace.upload(f"{home}/jobs/in.txt", b"content", format=ImportFormat.RAW)
+    without = home.removeprefix("/Workspace")
+    notebook = {
+        "notebook_path": f"{without}/jobs/nb",
+        "base_parameters": {"file": f"{home}/jobs/in.txt"},
+    }
+    tasks = [
+        notebook_task("nb", notebook_task=notebook),
+        python_task("file", f"{home}/jobs/main.py"),
+    ]
+    status, job = client.http("POST", "/api/2.2/jobs/create", {"name": "own", "tasks": tasks})
+    assert status == 200
+    run = client.finish(int(client.jobs.run_now(job["job_id"]).bind()["run_id"]))
+    assert task_results(run) == {"nb": "SUCCESS", "file": "SUCCESS"}
+    outputs = client.outputs(run)
+    assert outputs["nb"].notebook_output
+    assert outputs["nb"].notebook_output.result == "content"
+    assert outputs["file"].logs == "from a file\n"
+
+
+def test_bundle_appears_under_its_file_path(serve: Serve, tmp_path: Path) -> None:
+    client = serve(
+        {"etl": {"tasks": [notebook_task("a", "src/nb.py")]}},
+        {"src/nb.py": SOURCE.decode(), "src/x.txt": "x"},
+    )
+    _, job = client.http("GET", f"/api/2.2/jobs/get?job_id={client.job_ids['etl']}")
+    path = job["settings"]["tasks"][0]["notebook_task"]["notebook_path"]
+    source, _, _ = path.rpartition("/")
+    workspace = client.sdk.workspace
+    assert workspace.get_status(path).object_type is ObjectType.NOTEBOOK
+    assert {each.path for each in workspace.list(source)} == {path, f"{source}/x.txt"}
+    folders = source.split("/")
+    for end in range(2, len(folders)):
+        below = "/".join(folders[: end + 1])
+        assert below in {each.path for each in workspace.list("/".join(folders[:end]))}
+    # A deployment writes the same files, and others.
+    assert import_file(client, f"{source}/x.txt", b"x", "?overwrite=true") == (200, {})
+    assert import_file(client, f"{source}/new.txt", b"n", "?overwrite=true") == (200, {})
+    assert workspace.download(f"{source}/new.txt").read() == b"n"
+    status, error = import_file(client, f"{source}/x.txt", b"y", "?overwrite=true")
+    assert (status, error["error_code"]) == (403, "PERMISSION_DENIED")
+    assert "is a file of the bundle. Change it there: " in error["message"]
+    with pytest.raises(PermissionDenied):
+        workspace.delete(f"{source}/x.txt")
+    workspace.delete(source, recursive=True)
+    assert {each.path for each in workspace.list(source)} == {path, f"{source}/x.txt"}
+    assert (tmp_path / "bundle" / "src" / "x.txt").read_text() == "x"
