@@ -146,7 +146,8 @@ def _build_sql(spec: Settings, context: TaskContext) -> ProcessWork:
             if name in body:
                 raise CannotRun(describe_refusal("sql_task", name))
         raise CannotRun("The sql_task needs a 'file' with a 'path'.")
-    if not any(map(importlib.util.find_spec, ("duckdb", "pyspark"))):
+    has_duckdb = all(map(importlib.util.find_spec, ("duckdb", "sqlglot")))
+    if not has_duckdb and not importlib.util.find_spec("pyspark"):
         raise CannotRun(
             "A sql_task needs DuckDB or Spark here. Install one of them: "
             "pip install 'flask-lakeflow-jobs[sql]' or 'flask-lakeflow-jobs[spark]'."

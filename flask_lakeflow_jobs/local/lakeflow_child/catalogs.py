@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 
 import duckdb
@@ -18,20 +17,6 @@ _DATABASE = "warehouse"
 _OWN_CATALOGS = (_DATABASE, "main")
 _EXTENSION = ".duckdb"
 _MAX_LOCK_WAIT_SECONDS = 30.0
-_NAME_PART = r'(?:"(?:[^"]|"")+"|[A-Za-z_][\w-]*)'
-_CREATE = re.compile(
-    rf"^\s*CREATE\s+(?:OR\s+REPLACE\s+)?(CATALOG|SCHEMA|DATABASE|TABLE|VIEW)\s+"
-    rf"(?:IF\s+NOT\s+EXISTS\s+)?({_NAME_PART}(?:\s*\.\s*{_NAME_PART})*)",
-    re.IGNORECASE,
-)
-# The first of three names is a catalog; after these words, so is the first of two.
-_MAIN_CATALOG = re.compile(
-    r"(?P<unchanged>'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/)"
-    r"|(?P<words>\b(?:CREATE|DROP)\s+(?:SCHEMA|DATABASE)\s+(?:IF\s+(?:NOT\s+)?EXISTS\s+)?)"
-    r'(?:"main"|main)\.'
-    rf'|(?<![\w."])(?:"main"|main)\.(?={_NAME_PART}\.)',
-    re.DOTALL | re.IGNORECASE,
-)
 
 
 def connect() -> Any:
@@ -44,65 +29,52 @@ def connect() -> Any:
     return database
 
 
-def use(database: Any, *, is_catalog: bool, name: str) -> None:
+def use(database: Any, *, is_catalog: bool, names: list[str]) -> None:
     """Make a catalog or a schema the current one."""
     if is_catalog:
-        name = _ensure_catalog(database, name)
+        path = [create_catalog(database, ".".join(names))]
     else:
-        name = _ensure_schema(database, name.split("."))
-    database.execute(f"USE {quote_name(name)}")
+        path = _create_schema(database, names)
+    database.execute(f"USE {quote_name(path)}")
 
 
-def prepare_create(database: Any, statement: str) -> bool:
-    """Create the catalog and the schema that a CREATE statement needs.
-
-    :return: true if nothing is left to execute, as after ``CREATE CATALOG``.
-    """
-    if not (match := _CREATE.match(statement)):
-        return False
-    kind = match[1].upper()
-    names = [each.strip('"').replace('""', '"') for each in re.findall(_NAME_PART, match[2])]
-    if kind == "CATALOG":
-        _ensure_catalog(database, names[0])
-    elif kind in ("SCHEMA", "DATABASE"):
-        if len(names) > 1:
-            _ensure_catalog(database, names[0])
-    elif len(names) > 1:
-        _ensure_schema(database, names[:-1])
-    return kind == "CATALOG"
-
-
-def rename_main_catalog(statement: str) -> str:
-    """Replace the catalog ``main`` by its name in DuckDB."""
-
-    def replacement(match: re.Match[str]) -> str:
-        return match["unchanged"] or f"{match['words'] or ''}{_DATABASE}."
-
-    return _MAIN_CATALOG.sub(replacement, statement)
-
-
-def quote_name(name: str) -> str:
-    """Quote each part of a name for DuckDB."""
-    return ".".join('"' + part.strip('"').replace('"', '""') + '"' for part in name.split("."))
-
-
-def _ensure_catalog(database: Any, name: str) -> str:
+def create_catalog(database: Any, name: str) -> str:
+    """Create a catalog if it is missing, and return its name in DuckDB."""
     if name in _OWN_CATALOGS:
         return _DATABASE
+    if os.sep in name or name.startswith("."):
+        raise ValueError(f"{name!r} is no name of a catalog.")
     _attach(database, name)
     return name
 
 
-def _ensure_schema(database: Any, names: list[str]) -> str:
+def prepare_create(database: Any, kind: str, names: list[str]) -> None:
+    """Create the catalog and the schema that a CREATE statement needs.
+
+    :param kind: of the object that it creates, such as ``TABLE``.
+    :param names: the parts of its name.
+    """
+    if len(names) > 1 and kind == "SCHEMA":
+        create_catalog(database, names[0])
+    elif len(names) > 1:
+        _create_schema(database, names[:-1])
+
+
+def quote_name(names: list[str]) -> str:
+    """Join the parts of a name, each quoted for DuckDB."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in names)
+
+
+def _create_schema(database: Any, names: list[str]) -> list[str]:
     *catalog, schema = names
-    path = ".".join([*(_ensure_catalog(database, each) for each in catalog), schema])
+    path = [*(create_catalog(database, each) for each in catalog), schema]
     database.execute(f"CREATE SCHEMA IF NOT EXISTS {quote_name(path)}")
     return path
 
 
 def _attach(database: Any, catalog: str) -> None:
     file = _catalog_file(catalog).replace("'", "''")
-    statement = f"ATTACH IF NOT EXISTS '{file}' AS {quote_name(catalog)}"
+    statement = f"ATTACH IF NOT EXISTS '{file}' AS {quote_name([catalog])}"
     _retry_while_locked(lambda: database.execute(statement))
 
 

@@ -190,7 +190,7 @@ def _run_cell(cell: Cell, path: str, names: dict[str, Any]) -> None:
     elif cell.language in ("sh", "bash"):
         _run_shell(cell.text)
     elif cell.language == "sql":
-        _run_sql(text, names)
+        _run_sql(cell, path, names)
     elif cell.language == "fs":
         command, *arguments = text.split()
         print(getattr(names["dbutils"].fs, command)(*arguments))
@@ -312,14 +312,14 @@ def _run_shell(text: str) -> None:
     subprocess.run(["/bin/sh", "-c", text], check=True)
 
 
-def _run_sql(text: str, names: dict[str, Any]) -> None:
+def _run_sql(cell: Cell, path: str, names: dict[str, Any]) -> None:
     """Run SQL with Spark if it is installed, else with DuckDB."""
     spark = names["dbutils"].task_spark
     parameters = names["dbutils"].widgets.getAll()
     if spark.is_installed:
         from .spark_sql import run_statements
 
-        names["_sqldf"] = run_statements(spark.session, text, parameters)
+        names["_sqldf"] = run_statements(spark.session, cell.text.strip(), parameters)
         return
     try:
         from .sql import run_statements as run_in_duckdb
@@ -328,6 +328,7 @@ def _run_sql(text: str, names: dict[str, Any]) -> None:
             "SQL in a notebook needs Spark or DuckDB here. Install one of them: "
             "pip install 'flask-lakeflow-jobs[spark]' or 'flask-lakeflow-jobs[sql]'."
         ) from None
-    run_in_duckdb(text, parameters)
+    place = os.path.basename(path) + (f", cell {cell.number}" if cell.number else "")
+    run_in_duckdb(cell.text, parameters, place, cell.line)
     # On Databricks, the result as a DataFrame; here, an error that names what is missing.
     names["_sqldf"] = names["dbutils"].spark

@@ -1,30 +1,32 @@
-"""Runs SQL statements of Databricks in DuckDB, as far as the two dialects agree."""
+"""Runs SQL statements of Databricks in DuckDB."""
 
 from __future__ import annotations
 
+import os
 import re
 
 import duckdb
+from sqlglot import exp
 
-from .catalogs import connect, prepare_create, quote_name, rename_main_catalog, use
+from .catalogs import connect, create_catalog, prepare_create, use
 from .sql_advice import UnsupportedStatement
-from .statements import ResultTable, remove_comments, replace_tokens, split_statements
+from .sql_translation import (
+    find_created,
+    find_identifiers,
+    is_skipped,
+    name_of,
+    parse,
+    skipped_name,
+    translate,
+)
+from .statements import ResultTable, replace_braces, split_statements
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
-# How Databricks stores and describes what a CREATE statement creates.
-_STORAGE_CLAUSES = re.compile(
-    r"(?P<unchanged>'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/)"
-    r"|\b(?:MATERIALIZED\s+(?=VIEW\b)|USING\s+DELTA\b"
-    r"|COMMENT\s+(?:'(?:[^']|'')*'|\"[^\"]*\")|TBLPROPERTIES\s*\([^()]*\)"
-    r"|(?:CLUSTER|PARTITIONED)\s+BY\s*(?:AUTO\b|\([^()]*\)))",
-    re.DOTALL | re.IGNORECASE,
-)
-_CREATE = re.compile(r"^\s*CREATE\b", re.IGNORECASE)
-_IDENTIFIER = re.compile(r"\bIDENTIFIER\s*\(([^()]*)\)", re.IGNORECASE)
-_USE = re.compile(r"^\s*USE\s+(?:(CATALOG|SCHEMA|DATABASE)\s+)?(.+?)\s*;?\s*$", re.IGNORECASE)
+_CATALOG = re.compile(r"\s*CATALOG\s+(?:IF\s+NOT\s+EXISTS\s+)?(`[^`]+`|[\w-]+)", re.IGNORECASE)
 
 
 def run_sql(path: str, parameters: dict[str, str]) -> dict[str, Any]:
@@ -33,18 +35,29 @@ def run_sql(path: str, parameters: dict[str, str]) -> dict[str, Any]:
     :return: ``rows`` for other tasks, and ``query_result`` for the output.
     """
     with open(path, encoding="utf-8-sig") as file:
-        table = run_statements(file.read(), parameters)
+        table = run_statements(file.read(), parameters, os.path.basename(path))
     return {"rows": table.to_json(), "query_result": table.to_query_result()} if table else {}
 
 
-def run_statements(text: str, parameters: dict[str, str]) -> ResultTable | None:
-    """Run statements; print and return the result of the last one, if it has any."""
+def run_statements(
+    text: str, parameters: dict[str, str], place: str = "", line: int = 0
+) -> ResultTable | None:
+    """Run statements; print and return the result of the last one, if it has any.
+
+    :param place: of the text, for errors: the name of a file, or a cell of it.
+    :param line: of the place, from 0, at which the text begins.
+    """
     database = connect()
     table = None
     try:
-        for each in split_statements(text):
-            statement = _resolve_identifiers(database, to_duckdb(each), parameters)
-            table = _run(database, statement, parameters)
+        for statement, offset in _list_statements(_insert_texts(text, parameters)):
+            try:
+                result = run_statement(database, statement, parameters)
+                table = None if result is None else _read(result)
+            except (duckdb.Error, UnsupportedStatement) as error:
+                if place:
+                    error.args = (f"{place}, line {line + offset + 1}: {error}",)
+                raise
     finally:
         database.close()
     if table is not None:
@@ -52,45 +65,67 @@ def run_statements(text: str, parameters: dict[str, str]) -> ResultTable | None:
     return table
 
 
-def to_duckdb(text: str) -> str:
-    """Translate parameters (``:name``, ``{{name}}``), quoted names and the current time."""
+def run_statement(database: Any, statement: str, parameters: dict[str, str]) -> Any:
+    """Run one statement of Databricks, with its parameters as ``:name``.
 
-    def replacement(token: re.Match[str]) -> str:
-        if name := token["named"] or token["braced"]:
-            return f"${name}"
-        if token["clock"]:
-            return token["clock"]
-        if name := token["quoted"]:
-            name = name.replace("``", "`").replace('"', '""')
-            return f'"{name}"'
-        return token[0]
-
-    return replace_tokens(text, replacement)
-
-
-def _run(database: Any, statement: str, parameters: dict[str, str]) -> ResultTable | None:
-    bare = remove_comments(statement)
-    if match := _USE.match(bare):
-        is_catalog = (match[1] or "").upper() == "CATALOG"
-        use(database, is_catalog=is_catalog, name=_resolve_name(database, match[2], parameters))
+    :param database: see :func:`.connect`.
+    :return: the connection, with a result to fetch; ``None`` if there is none.
+    :raises UnsupportedStatement: DuckDB cannot run it; the message says what to do.
+    """
+    named = _resolve_identifiers(database, statement, parameters)
+    tree = parse(named)
+    if is_skipped(tree):
+        print(f"{skipped_name(tree)} is skipped: it changes no result in the local workspace.")
         return None
-    if _CREATE.match(bare):
-        statement = _remove_storage_clauses(statement)
-        if prepare_create(database, _remove_storage_clauses(bare)):
-            return None
-    result = _execute(database, rename_main_catalog(statement), parameters)
-    if not result.description:
+    if isinstance(tree, exp.Use):
+        is_catalog = tree.text("kind").upper() == "CATALOG"
+        use(database, is_catalog=is_catalog, names=_read_names(database, tree.this, parameters))
         return None
-    return ResultTable([column[0] for column in result.description], result.fetchall())
+    if isinstance(tree, exp.Command) and (match := _CATALOG.match(str(tree.expression))):
+        create_catalog(database, match[1].strip("`"))
+        return None
+    if (created := find_created(tree)) is not None:
+        prepare_create(database, str(tree.args["kind"]), name_of(created))
+    result = _execute_all(database, named, translate(tree), parameters)
+    return result if result.description else None
 
 
-def _remove_storage_clauses(statement: str) -> str:
-    return _STORAGE_CLAUSES.sub(lambda match: match["unchanged"] or "", statement)
+def _list_statements(text: str) -> Iterator[tuple[str, int]]:
+    """Yield each statement, and the line from 0 at which it begins."""
+    text = replace_braces(text)
+    end = 0
+    for statement in split_statements(text):
+        start = text.index(statement, end)
+        end = start + len(statement)
+        blank = len(statement) - len(statement.lstrip())
+        yield statement, text.count("\n", 0, start + blank)
 
 
-def _execute(database: Any, statement: str, parameters: dict[str, str]) -> Any:
+def _insert_texts(text: str, parameters: dict[str, str]) -> str:
+    """Replace ``${name}``, the older form of a parameter, which may be a part of anything."""
+    return re.sub(r"\$\{(\w+)\}", lambda match: parameters.get(match[1], match[0]), text)
+
+
+def _execute_all(
+    database: Any, statement: str, translated: list[str], parameters: dict[str, str]
+) -> Any:
+    if len(translated) == 1:
+        return _execute(database, statement, translated[0], parameters)
+    database.execute("BEGIN")
     try:
-        (extracted,) = database.extract_statements(statement)
+        for each in translated:
+            result = _execute(database, statement, each, parameters)
+    except BaseException:
+        database.execute("ROLLBACK")
+        raise
+    database.execute("COMMIT")
+    return result
+
+
+def _execute(database: Any, statement: str, translated: str, parameters: dict[str, str]) -> Any:
+    """Run a statement of DuckDB that does the work of one of Databricks."""
+    try:
+        (extracted,) = database.extract_statements(translated)
         names = extracted.named_parameters
         if missing := names - parameters.keys():
             raise ValueError(f"The parameter {', '.join(sorted(missing))} has no value.")
@@ -103,19 +138,27 @@ def _execute(database: Any, statement: str, parameters: dict[str, str]) -> Any:
         raise
 
 
+def _read(result: Any) -> ResultTable:
+    return ResultTable([column[0] for column in result.description], result.fetchall())
+
+
 def _resolve_identifiers(database: Any, statement: str, parameters: dict[str, str]) -> str:
     """Replace each ``IDENTIFIER(…)`` by the name that the expression inside evaluates to."""
+    for start, end, expression in reversed(find_identifiers(statement)):
+        name = _evaluate(database, expression, parameters)
+        quoted = ".".join(f"`{part.strip('`')}`" for part in name.split("."))
+        statement = statement[:start] + quoted + statement[end:]
+    return statement
 
-    def replacement(match: re.Match[str]) -> str:
-        (name,) = _execute(database, f"SELECT {match[1]}", parameters).fetchone()
-        return quote_name(name)
 
-    return _IDENTIFIER.sub(replacement, statement)
+def _read_names(database: Any, table: exp.Expression, parameters: dict[str, str]) -> list[str]:
+    """Return the parts of a name that may be a parameter, as Databricks allows it after USE."""
+    if isinstance(table.this, exp.Placeholder):
+        return _evaluate(database, f":{table.this.name}", parameters).split(".")
+    return name_of(table)
 
 
-def _resolve_name(database: Any, name: str, parameters: dict[str, str]) -> str:
-    """Evaluate a name that may be a parameter, as Databricks allows it after USE."""
-    if not name.startswith(("$", "'")):
-        return name.strip('"').replace('"."', ".")
-    (value,) = _execute(database, f"SELECT {name}", parameters).fetchone()
+def _evaluate(database: Any, expression: str, parameters: dict[str, str]) -> str:
+    query = f"SELECT {expression}"
+    (value,) = _execute_all(database, query, translate(parse(query)), parameters).fetchone()
     return str(value)

@@ -15,14 +15,13 @@ _ADVICE = {
     ),
     r"\bread_files\s*\(": "DuckDB has no read_files. Use read_csv, read_json or read_parquet.",
     r"\bWITH\s+METRICS\b": "DuckDB has no metric views. Write a plain view, or simulate the task.",
-    r"^\s*(OPTIMIZE|VACUUM|ANALYZE|REFRESH|FSCK|MSCK|REORG)\b": (
-        "DuckDB keeps its tables itself. Remove this statement for a local run."
+    r"\bDESC(RIBE)?\s+HISTORY\b|\b(VERSION|TIMESTAMP)\s+AS\s+OF\b|\bRESTORE\s+TABLE\b": (
+        f"DuckDB keeps no history of tables. Read the table as it is, or {_SPARK}."
     ),
-    r"^\s*(GRANT|REVOKE|DENY)\b|\bOWNER\s+TO\b": (
-        "DuckDB has no permissions. Remove this statement for a local run."
+    r"\bROW\s+FILTER\b|\bSET\s+MASK\b": (
+        "DuckDB has no row filters and no masks. Remove this statement for a local run."
     ),
     r"^\s*COPY\s+INTO\b": f"DuckDB has no COPY INTO. Use INSERT INTO … SELECT, or {_SPARK}.",
-    r"\bLATERAL\s+VIEW\b": f"DuckDB has no LATERAL VIEW. Use UNNEST, or {_SPARK}.",
     r"\b(CREATE|ALTER|DROP)\s+(OR\s+\w+\s+)?(CATALOG|CONNECTION|SHARE|RECIPIENT|VOLUME)\b": (
         "DuckDB has schemas and tables only. Remove this statement for a local run."
     ),

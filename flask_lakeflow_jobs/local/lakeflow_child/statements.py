@@ -12,10 +12,9 @@ if TYPE_CHECKING:
 # The parts of SQL that are translated. Texts, quoted names, comments and casts come first: colons,
 # braces and semicolons in them mean nothing. Apache Spark, SqlBaseLexer.g4, has their rules.
 _TOKENS = re.compile(
-    r"(?P<clock>\b(?i:current_(?:date|timestamp)))\s*\(\s*\)"
-    r"|\b[rR](?:'[^']*'|\"[^\"]*\")"
+    r"\b[rR](?:'[^']*'|\"[^\"]*\")"
     r"|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
-    r"|`(?P<quoted>(?:[^`]|``)+)`"
+    r"|`(?:[^`]|``)+`"
     r"|(?P<dollars>\$[A-Za-z]*\$).*?(?P=dollars)"
     r"|(?P<comment>--(?:\\\n|[^\n])*|/\*)|::"
     r"|(?<![\w:]):(?P<named>[A-Za-z_]\w*)"
@@ -63,8 +62,8 @@ class ResultTable:
 def replace_tokens(text: str, replacement: Callable[[re.Match[str]], str]) -> str:
     """Replace the tokens of SQL, except for comments.
 
-    :param replacement: returns the text in place of a token. Its groups ``named``, ``braced``,
-        ``quoted``, ``clock`` and ``end`` tell its kind; a text has none of them.
+    :param replacement: returns the text in place of a token. Its groups ``named``, ``braced``
+        and ``end`` tell its kind; a text has none of them.
     """
     pieces = []
     start = 0

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 pytest.importorskip("duckdb")
+pytest.importorskip("sqlglot")
 
 from flask_lakeflow_jobs.local.lakeflow_child.catalogs import (
     connect,
-    prepare_create,
+    create_catalog,
     quote_name,
-    rename_main_catalog,
 )
-from flask_lakeflow_jobs.local.lakeflow_child.sql import run_sql, run_statements, to_duckdb
+from flask_lakeflow_jobs.local.lakeflow_child.sql import run_sql, run_statement, run_statements
 from flask_lakeflow_jobs.local.lakeflow_child.sql_advice import UnsupportedStatement
 
 
@@ -40,62 +41,36 @@ def rows(text: str, **parameters: str) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize(
-    ("databricks", "duckdb"),
-    [
-        ("SELECT :day", "SELECT $day"),
-        ("SELECT {{ day }}", "SELECT $day"),
-        ("SELECT ':day', \":day\" -- :day", "SELECT ':day', \":day\" -- :day"),
-        ("SELECT 'it''s :day' /* {{day}} */", "SELECT 'it''s :day' /* {{day}} */"),
-        ("SELECT x::int, a:b", "SELECT x::int, a:b"),
-        ("SELECT `my column`", 'SELECT "my column"'),
-        ("SELECT current_date(), Current_Timestamp ( )", "SELECT current_date, Current_Timestamp"),
-    ],
+    ("names", "quoted"), [(["a", "b"], '"a"."b"'), (["a-b"], '"a-b"'), (['a"b'], '"a""b"')]
 )
-def test_to_duckdb(databricks: str, duckdb: str) -> None:
-    assert to_duckdb(databricks) == duckdb
+def test_quote_name(names: list[str], quoted: str) -> None:
+    assert quote_name(names) == quoted
 
 
 @pytest.mark.parametrize(
-    ("statement", "renamed"),
+    ("statement", "catalogs"),
     [
-        ("SELECT * FROM main.sales.days", "SELECT * FROM warehouse.sales.days"),
-        ('SELECT * FROM "main".sales.days', "SELECT * FROM warehouse.sales.days"),
-        ("SELECT * FROM main.days", "SELECT * FROM main.days"),
-        ("CREATE SCHEMA IF NOT EXISTS main.sales", "CREATE SCHEMA IF NOT EXISTS warehouse.sales"),
-        ("DROP SCHEMA main.sales", "DROP SCHEMA warehouse.sales"),
-        ("SELECT 'main.a.b' -- main.a.b", "SELECT 'main.a.b' -- main.a.b"),
-        ("SELECT domain.a.b", "SELECT domain.a.b"),
+        ("CREATE CATALOG IF NOT EXISTS sales", ["sales"]),
+        ("CREATE SCHEMA sales.daily", ["sales"]),
+        ("CREATE SCHEMA daily", []),
+        ("CREATE OR REPLACE TABLE sales.daily.days AS SELECT 1", ["sales"]),
+        ("create view daily.days AS SELECT 1", []),
+        ("CREATE CATALOG main", []),
+        ("SELECT 1", []),
     ],
 )
-def test_rename_main_catalog(statement: str, renamed: str) -> None:
-    assert rename_main_catalog(statement) == renamed
-
-
-@pytest.mark.parametrize(
-    ("name", "quoted"), [("a.b", '"a"."b"'), ('"a"."b"', '"a"."b"'), ("a-b", '"a-b"')]
-)
-def test_quote_name(name: str, quoted: str) -> None:
-    assert quote_name(name) == quoted
-
-
-@pytest.mark.parametrize(
-    ("statement", "catalogs", "is_complete"),
-    [
-        ("CREATE CATALOG IF NOT EXISTS sales", ["sales"], True),
-        ("CREATE SCHEMA sales.daily", ["sales"], False),
-        ("CREATE SCHEMA daily", [], False),
-        ("CREATE OR REPLACE TABLE sales.daily.days AS SELECT 1", ["sales"], False),
-        ("create view daily.days AS SELECT 1", [], False),
-        ("CREATE CATALOG main", [], True),
-        ("SELECT 1", [], False),
-    ],
-)
-def test_prepare_create_creates_what_the_statement_needs(
-    database: Any, tmp_path: Path, statement: str, catalogs: list[str], is_complete: bool
+def test_run_statement_creates_what_the_statement_needs(
+    database: Any, tmp_path: Path, statement: str, catalogs: list[str]
 ) -> None:
-    assert prepare_create(database, statement) is is_complete
+    run_statement(database, statement, {})
     files = sorted(file.stem for file in tmp_path.glob("*.duckdb"))
     assert files == sorted([*catalogs, "warehouse"])
+
+
+@pytest.mark.parametrize("name", ["../sales", ".sales"])
+def test_create_catalog_outside_of_its_folder_is_an_error(database: Any, name: str) -> None:
+    with pytest.raises(ValueError, match="is no name of a catalog"):
+        create_catalog(database, name)
 
 
 def test_statements_share_tables_over_runs() -> None:
@@ -124,9 +99,9 @@ def test_storage_clauses_are_ignored(clauses: str) -> None:
     [
         ("CREATE OR REFRESH STREAMING TABLE t AS SELECT 1", "DuckDB has no streaming tables."),
         ("CREATE VIEW v WITH METRICS LANGUAGE YAML AS $$x$$", "DuckDB has no metric views."),
-        ("OPTIMIZE t ZORDER BY (a)", "DuckDB keeps its tables itself. Remove this statement"),
-        ("GRANT SELECT ON TABLE t TO `x`", "DuckDB has no permissions. Remove this statement"),
-        ("SELECT * FROM t LATERAL VIEW explode(a) x AS y", "DuckDB has no LATERAL VIEW."),
+        ("DESCRIBE HISTORY t", "DuckDB keeps no history of tables. Read the table as it is, or"),
+        ("ALTER TABLE t ALTER COLUMN a SET MASK f", "DuckDB has no row filters and no masks."),
+        ("SELECT xxhash64(1)", "DuckDB does not know this SQL. Write it as DuckDB has it, or run"),
         ("CREATE VOLUME a.b.c", "DuckDB has schemas and tables only. Remove this statement"),
         ("SELECT * FROM read_files('x')", "DuckDB has no read_files. Use read_csv, read_json or"),
         ("SELEC 1", "DuckDB does not know this SQL. Write it as DuckDB has it, or run it with"),
@@ -137,8 +112,82 @@ def test_unsupported_statement_is_shown_with_advice(statement: str, advice: str)
         run_statements(f"SELECT 1;\n{statement}", {})
     message = str(error.value)
     assert message.startswith(advice)
-    shown = to_duckdb(statement)
-    assert f" The statement: {shown} (" in message
+    assert f" The statement: {statement} (" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("SELECT 1;\n\n-- why\nSELEC 1", r"^days.sql, line 3: DuckDB does not know this SQL\."),
+        ("SELECT 1;\nSELECT * FROM nowhere", r"^days.sql, line 2: Catalog Error: Table with name"),
+        ("SELECT 1;\n SELECT CAST('x' AS INT)", r"^days.sql, line 2: Conversion Error: "),
+    ],
+)
+def test_error_names_the_file_and_the_line(tmp_path: Path, text: str, error: str) -> None:
+    file = tmp_path / "days.sql"
+    file.write_text(text)
+    with pytest.raises(Exception, match=error):
+        run_sql(str(file), {})
+
+
+def test_skipped_statement_prints_that_it_is_skipped(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_statements("OPTIMIZE nowhere", {}) is None
+    assert capsys.readouterr().out == (
+        "OPTIMIZE is skipped: it changes no result in the local workspace.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("INSERT OVERWRITE t SELECT n + 1 FROM t", [(2,), (3,)]),
+        ("INSERT INTO t REPLACE WHERE n = 2 SELECT n + 8 FROM t WHERE n = 2", [(1,), (10,)]),
+        (
+            "MERGE INTO t USING (SELECT 5 AS n) s ON t.n = s.n WHEN NOT MATCHED THEN INSERT *",
+            [(1,), (2,), (5,)],
+        ),
+    ],
+)
+def test_statement_that_replaces_rows(text: str, expected: list[tuple[int]]) -> None:
+    rows("CREATE TABLE t AS SELECT 1 AS n UNION ALL SELECT 2")
+    rows(text)
+    assert rows("SELECT n FROM t ORDER BY n") == expected
+
+
+def test_statement_that_replaces_rows_and_fails_keeps_them() -> None:
+    rows("CREATE TABLE t AS SELECT 1 AS n")
+    with pytest.raises(Exception, match="Conversion Error"):
+        rows("INSERT OVERWRITE t SELECT 'x'")
+    assert rows("SELECT n FROM t") == [(1,)]
+
+
+def test_identity_column_numbers_the_rows() -> None:
+    rows("CREATE TABLE lake.s.t (id BIGINT GENERATED ALWAYS AS IDENTITY, n INT)")
+    rows("INSERT INTO lake.s.t (n) VALUES (7), (8)")
+    assert rows("SELECT id, n FROM lake.s.t ORDER BY id") == [(1, 7), (2, 8)]
+
+
+def test_functions_of_databricks_have_its_results() -> None:
+    query = """
+        SELECT date_format(DATE '2025-03-01', 'yyyy/MM'), date_sub(DATE '2025-03-01', 1),
+            '{"a": {"b": "x"}}':a.b, size(array(1, 2)), collect_set(id), nvl(NULL, 'y'),
+            cast('2025-03-01 10:00:00' AS TIMESTAMP)
+        FROM range(1)
+    """
+    assert rows(query) == [
+        ("2025/03", date(2025, 2, 28), "x", 2, [0], "y", datetime(2025, 3, 1, 10))
+    ]
+
+
+def test_lateral_view_has_a_row_for_each_value() -> None:
+    query = "SELECT a.id, y FROM range(1) a LATERAL VIEW explode(array(7, 8)) x AS y ORDER BY y"
+    assert rows(query) == [(0, 7), (0, 8)]
+
+
+def test_text_parameter_is_inserted_before_the_statement_is_read() -> None:
+    text = "CREATE TABLE ${schema}.t_${day} AS SELECT '${day}' AS d, '${other}' AS o"
+    rows(text, schema="sales", day="1")
+    assert rows("SELECT * FROM sales.t_1") == [("1", "${other}")]
 
 
 def test_unknown_table_is_told_by_duckdb() -> None:
