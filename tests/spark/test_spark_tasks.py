@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.engine import spark
+from flask_lakeflow_jobs.local.engine import sail
 from tests.local.support import (
     Client,
     depends_on,
@@ -123,21 +121,6 @@ def find_server(folder: Path) -> int:
     return 0
 
 
-def is_listening(folder: Path) -> bool:
-    """Return whether a server accepts connections. Its threads may end later than the process."""
-    port = json.loads((folder / "address.json").read_text())["port"]
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
-    except OSError:
-        return False
-    return True
-
-
-@pytest.mark.ledger(
-    "notebook_task",
-    "spark_python_task",
-    differs="Spark is Sail (the extra `spark`), without a JVM: no streams, no RDDs.",
-)
 def test_tasks_share_tables_over_runs_restarts_and_a_killed_server(workspaces: Create) -> None:
     workspace = workspaces(ETL, FILES)
     client = workspace.start()
@@ -150,7 +133,7 @@ def test_tasks_share_tables_over_runs_restarts_and_a_killed_server(workspaces: C
     expected = "[Row(p=6, d=4)]"
     assert notebook_result(client, "read") == expected
     os.kill(find_server(workspace.spark_folder), signal.SIGKILL)
-    wait_until(lambda: not is_listening(workspace.spark_folder), "the end of the server")
+    wait_until(lambda: not find_server(workspace.spark_folder), "the end of the server")
     assert notebook_result(client, "read") == expected
     workspace.stop()
     assert not find_server(workspace.spark_folder)
@@ -163,13 +146,39 @@ def test_tasks_share_tables_over_runs_restarts_and_a_killed_server(workspaces: C
 def test_spark_server_ends_if_its_workspace_is_killed(tmp_path: Path) -> None:
     folder = tmp_path / "spark"
     folder.mkdir()
-    server = spark.SailServer(folder, ["main"])
-    server.start(dict(os.environ))
-    process = find_server(folder)
-    assert process
+    server = sail.SailServer(folder, dict(os.environ))
+    server.open(["main"])
+    assert find_server(folder)
     server._lifeline.cut()  # as the death of this process would
     wait_until(lambda: not find_server(folder), "the end of the server")
     server.stop()
+
+
+KILL = (
+    NOTEBOOK
+    + """
+import os, pathlib, signal
+folder = os.environ["LAKEFLOW_LOCAL_SPARK"]
+spark.range(1).count()
+for process in pathlib.Path("/proc").glob("[0-9]*"):
+    try:
+        is_server = "--sail" in (process / "cmdline").read_text()
+        if is_server and (process / "cwd").resolve() == pathlib.Path(folder):
+            os.kill(int(process.name), signal.SIGKILL)
+    except OSError:
+        continue
+spark.range(1).count()
+"""
+)
+
+
+def test_task_whose_server_ends_says_so_and_the_next_one_has_another(workspaces: Create) -> None:
+    jobs = {key: {"tasks": [notebook_task("main", f"{key}.py")]} for key in ("kill", "count")}
+    count = NOTEBOOK + "dbutils.notebook.exit(str(spark.range(3).count()))\n"
+    client = workspaces(jobs, {"kill.py": KILL, "count.py": count}).start()
+    output = client.outputs(client.run("kill"))["main"]
+    assert str(output.error).startswith("Sail has ended while the task ran"), output.error_trace
+    assert notebook_result(client, "count") == "3"
 
 
 def test_server_that_does_not_start_fails_only_tasks_that_use_spark(
@@ -180,7 +189,7 @@ def test_server_that_does_not_start_fails_only_tasks_that_use_spark(
         "plain": {"tasks": [notebook_task("main", "plain.py")]},
     }
     files = {"spark.py": NOTEBOOK + "spark.range(3).count()\n", "plain.py": NOTEBOOK + "1 + 1\n"}
-    monkeypatch.setattr(spark, "SAIL_ARGUMENTS", ("-c", "raise SystemExit(3)"))
+    monkeypatch.setattr(sail, "SAIL_ARGUMENTS", ("-c", "raise SystemExit(3)"))
     client = workspaces(jobs, files).start()
     assert task_results(client.run("plain")) == {"main": "SUCCESS"}
     run = client.run("spark")
@@ -189,11 +198,33 @@ def test_server_that_does_not_start_fails_only_tasks_that_use_spark(
     assert "pip install" in str(output.error)
 
 
-def test_catalog_of_a_parameter_exists(workspaces: Create) -> None:
+def test_other_runs_and_catalogs_leave_the_session_of_a_running_task(
+    workspaces: Create, tmp_path: Path
+) -> None:
+    flags = tmp_path / "begun", tmp_path / "may_end"
+    wait = f"""# Databricks notebook source
+import pathlib, time
+spark.range(3).createOrReplaceTempView("mine")
+pathlib.Path({str(flags[0])!r}).touch()
+while not pathlib.Path({str(flags[1])!r}).exists():
+    time.sleep(0.05)
+dbutils.notebook.exit(str(spark.table("mine").count()))
+"""
     parameter = {"name": "target_catalog", "default": "one"}
-    jobs = {"etl": {"parameters": [parameter], "tasks": [notebook_task("main", "main.py")]}}
+    other = {"parameters": [parameter], "tasks": [notebook_task("main", "other.py")]}
     code = "c = dbutils.widgets.get('target_catalog')\nspark.sql(f'CREATE SCHEMA {c}.s')\n"
-    client = workspaces(jobs, {"main.py": NOTEBOOK + code}).start()
-    assert task_results(client.run("etl")) == {"main": "SUCCESS"}
-    run = client.run("etl", job_parameters={"target_catalog": "two"})
-    assert task_results(run) == {"main": "SUCCESS"}, client.outputs(run)
+    files = {"wait.py": wait, "other.py": NOTEBOOK + code}
+    workspace = workspaces(
+        {"wait": {"tasks": [notebook_task("main", "wait.py")]}, "other": other}, files
+    )
+    client = workspace.start()
+    run_id = client.start("wait")
+    wait_until(flags[0].exists, "the task's view")
+    for name in ("one", "two"):
+        run = client.run("other", job_parameters={"target_catalog": name})
+        assert task_results(run) == {"main": "SUCCESS"}, client.outputs(run)
+    flags[1].touch()
+    output = client.outputs(client.finish(run_id))["main"]
+    assert output.notebook_output is not None, output.error_trace
+    assert output.notebook_output.result == "3"
+    wait_until(lambda: not list(workspace.spark_folder.glob("session-*.json")), "the end of all")

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +46,23 @@ def find_catalogs_in_source(text: str) -> set[str]:
     return {name for name in names if name.lower() not in _KEYWORDS} - _PROVIDED_BY_SPARK
 
 
+def find_catalogs_in_file(path: str | None) -> set[str]:
+    """Return the catalogs that a notebook, an SQL file or a Python file names.
+
+    :param path: of the file. Others, and ones that are too large, name none.
+    """
+    if path is None or not _is_source(file := Path(path)):
+        return set()
+    try:
+        status = file.stat()
+        return set(_read_catalogs(file, status.st_mtime_ns, status.st_size))
+    except OSError:  # removed since it was listed
+        return set()
+
+
 def find_catalogs_in_folder(root: Path) -> set[str]:
     """Return the catalogs that the notebooks, SQL files and Python files of a folder name."""
-    names: set[str] = set()
-    for path in _list_sources(root):
-        try:
-            names |= find_catalogs_in_source(path.read_text(encoding="utf-8", errors="replace"))
-        except OSError:  # removed since it was listed
-            continue
-    return names
+    return {name for path in _list_sources(root) for name in find_catalogs_in_file(str(path))}
 
 
 def find_saved_catalogs(folder: Path) -> set[str]:
@@ -104,10 +113,22 @@ def _list_sources(root: Path) -> Iterator[Path]:
             continue
         for name in files:
             path = Path(folder, name)
-            if path.suffix not in _SOURCE_SUFFIXES or not path.is_file():  # a pipe, or a dead link
-                continue
-            if path.stat().st_size <= _MAX_SOURCE_BYTES:
+            if _is_source(path):
                 yield path
                 count += 1
                 if count == _MAX_SOURCES:
                     return
+
+
+def _is_source(path: Path) -> bool:
+    # Others are pipes, or dead links.
+    return path.suffix in _SOURCE_SUFFIXES and path.is_file()
+
+
+@lru_cache(_MAX_SOURCES)
+def _read_catalogs(path: Path, version: int, size: int) -> frozenset[str]:
+    """Read a file, once for each of its versions: each run looks for new catalogs."""
+    if size > _MAX_SOURCE_BYTES:
+        return frozenset()
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return frozenset(find_catalogs_in_source(text))

@@ -225,6 +225,8 @@ class Engine:
                 self._execute(effect, decision.run)
             except Exception:
                 _log.exception("The effect %s failed", effect)
+        if run.is_active and not decision.run.is_active:
+            self._task_runner.end_run(run)
 
     def _execute(self, effect: Effect, run: JobRun) -> None:
         match effect:

@@ -37,9 +37,9 @@ class TaskServices:
         self.packages.install(work.requirements, without, is_stopped)
         return self.spark.acquire(work.payload, without, is_stopped)
 
-    def release(self, task_id: int) -> None:
-        """Note that a task has ended."""
-        self.spark.release(task_id)
+    def end_run(self, run_id: int) -> None:
+        """Note that a run has ended."""
+        self.spark.end_run(run_id)
 
     def close(self) -> None:
         """Stop all services."""

@@ -83,6 +83,10 @@ class TaskRunner:
             ended = TaskEnded(run.run_id, task.run_id, states.CANCELED)
             self._clock.call_at(self._clock.time(), partial(self._submit, ended))
 
+    def end_run(self, run: JobRun) -> None:
+        """Note that a run has ended; it may be repaired."""
+        self._services.end_run(run.run_id)
+
     def output_of(self, task: TaskRun) -> dict[str, Any]:
         """Return the output so far of a task that has not ended."""
         if (process := self._processes.get(task.run_id)) is None:
@@ -147,7 +151,6 @@ class TaskRunner:
     def _end_process(self, run_id: int, task_id: int, end: Exit) -> None:
         process = self._processes[task_id]
         self._pool.release(process)
-        self._services.release(task_id)
         self._submit(_build_task_ended(run_id, task_id, end, is_stopped=process.is_stopped))
         # Only now, since the output is read from the process until the event is committed.
         del self._processes[task_id]

@@ -9,11 +9,17 @@ _JVM = (
     "pip install pyspark"
 )
 # Patterns in the errors of Sail 0.7 and pyspark 4, the more special ones first.
+_NO_SERVER = r"StatusCode\.UNAVAILABLE|session \S+ is not running"
 _NO_JVM = "JVM_ATTRIBUTE_NOT_SUPPORTED"
 _NO_STREAM = r"streaming query|WriteStream|No data source found for: (?:cloudFiles|kafka|memory)"
 _NO_READ_FILES = "unknown table function: read_files"
 _UNKNOWN = r"found \S+ at \d+:\d+ expected|UnsupportedOperationException|unknown function:"
 _ADVICE = {
+    _NO_SERVER: (
+        "Sail has ended while the task ran, perhaps for lack of memory. Its log is "
+        "spark/server.log in the folder of the workspace. Run the failed task again: "
+        "flask jobs repair."
+    ),
     _NO_JVM: f"Sail has no RDDs and no SparkContext. Use DataFrames, or {_JVM}.",
     _NO_STREAM: f"Sail writes no tables from streams. Read and write a batch, or {_JVM}.",
     _NO_READ_FILES: (

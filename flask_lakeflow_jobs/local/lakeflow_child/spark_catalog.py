@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import sys
 from contextlib import contextmanager
 from itertools import dropwhile, takewhile
 
@@ -25,12 +26,17 @@ _SELF_DESCRIBING = ("delta", "parquet")
 
 
 def load_catalog(session: Any) -> None:
-    """Bring a session up to date with the file."""
+    """Bring a session up to date with the file.
+
+    An entry that cannot be created stays in the file: the session does not know it, so that it
+    does not count as removed.
+    """
     with _locked() as folder:
         saved = _read(os.path.join(folder, "catalog.json"))
         known = _read(_session_file(folder, session)) if session.conf.get(_MARK, "") else {}
-        _apply(session, known, saved)
-        _write(_session_file(folder, session), saved)
+        failed = _apply(session, known, saved)
+        loaded = {name: entry for name, entry in saved.items() if name not in failed}
+        _write(_session_file(folder, session), loaded)
         session.conf.set(_MARK, "loaded")
 
 
@@ -38,7 +44,7 @@ def save_catalog(session: Any) -> None:
     """Add the changes of a session to the file."""
     with _locked() as folder:
         known = _read(_session_file(folder, session))
-        own = _describe(session)
+        own = _describe(session, known)
         if own == known:
             return
         catalog = os.path.join(folder, "catalog.json")
@@ -59,25 +65,37 @@ def merge(known: Entries, own: Entries, saved: Entries) -> Entries:
     return merged
 
 
-def _apply(session: Any, known: Entries, saved: Entries) -> None:
+def _apply(session: Any, known: Entries, saved: Entries) -> set[str]:
+    """Change a session from one catalog to another; return the names that it cannot have."""
     changed = [name for name in known.keys() | saved.keys() if known.get(name) != saved.get(name)]
+    if not changed:
+        return set()
     for name in changed:
         if name in known and known[name]["type"] != "schema":
             session.sql(f"DROP {known[name]['type'].upper()} IF EXISTS {quote_name(name)}")
+    # A run that started before another one has named a catalog does not have it.
+    catalogs = {*_list(session, "SHOW CATALOGS", "catalog")}
+    foreign = {name for name in saved if name.partition(".")[0] not in catalogs}
     created = sorted(
-        (name for name in changed if name in saved), key=lambda name: _ORDER[saved[name]["type"]]
+        (name for name in changed if name in saved and name not in foreign),
+        key=lambda name: _ORDER[saved[name]["type"]],
     )
-    failures = 0
-    while created and failures < len(created):
+    failures: dict[str, Exception] = {}
+    while created and len(failures) < len(created):
         name = created.pop(0)
         try:
             session.sql(_create_statement(name, saved[name]))
-            failures = 0
-        except Exception:  # a view may need another one that is not there yet, or a dropped table
+            failures.clear()
+        except Exception as error:  # a view may need another one that is not there yet
             created.append(name)
-            failures += 1
-    for name in created:
-        print(f"The {saved[name]['type']} {name} of an earlier run cannot be read any more.")
+            failures[name] = error
+    for name, error in failures.items():
+        reason = str(error).partition("\n")[0]
+        print(
+            f"The {saved[name]['type']} {name} of an earlier run cannot be read now: {reason} Its "
+            f"entry stays in {os.path.join(os.environ['LAKEFLOW_LOCAL_SPARK'], 'catalog.json')}."
+        )
+    return foreign | failures.keys()
 
 
 def _create_statement(name: str, entry: dict[str, Any]) -> str:
@@ -97,7 +115,11 @@ def _create_statement(name: str, entry: dict[str, Any]) -> str:
     )
 
 
-def _describe(session: Any) -> Entries:
+def _describe(session: Any, known: Entries) -> Entries:
+    """Return the catalog of a session.
+
+    :param known: has the entries of what cannot be described any more, as its files are lost.
+    """
     entries: Entries = {}
     for catalog in _list(session, "SHOW CATALOGS", "catalog"):
         if catalog == "system":
@@ -109,7 +131,12 @@ def _describe(session: Any) -> Entries:
             for row in session.sql(f"SHOW TABLES IN {quote_name(path)}").collect():
                 if not row.isTemporary:
                     name = f"{path}.{row.tableName}"
-                    entries[name] = _describe_table(session, name)
+                    try:
+                        entries[name] = _describe_table(session, name)
+                    except Exception as error:
+                        print(f"The table {name} cannot be read now: {error}", file=sys.stderr)
+                        if name in known:
+                            entries[name] = known[name]
     return entries
 
 

@@ -13,7 +13,13 @@ import pytest
 
 from flask_lakeflow_jobs.local import ManualClock, states
 from flask_lakeflow_jobs.local.engine.engine import Engine
-from flask_lakeflow_jobs.local.engine.events import CancelRequested, RunRequest, TaskEnded
+from flask_lakeflow_jobs.local.engine.events import (
+    CancelRequested,
+    RepairRequest,
+    RunRequest,
+    TaskEnded,
+)
+from flask_lakeflow_jobs.local.engine.spark import Spark
 from flask_lakeflow_jobs.local.engine.work import CannotRun, NestedRun
 from flask_lakeflow_jobs.local.errors import InvalidParameterValue
 from flask_lakeflow_jobs.local.store.sqlite import Store
@@ -327,3 +333,19 @@ def test_settings_of_a_run_survive_a_restart(
     assert open_workshop().runs.find_run(run_id) == before
     assert json.loads(before.settings["tags"]["local_simulation"]) == {}
     assert before.tasks[1].spec["depends_on"] == depends_on("a")
+
+
+def test_services_are_told_once_that_a_run_has_ended(
+    workshop: Workshop, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr(Spark, "end_run", lambda _, run_id: ended.append(run_id))
+    tasks = simulated_task("a"), simulated_task("b", "a")
+    first = workshop.start(*tasks, simulation={"seconds": 1, "result": "FAILED"})
+    assert ended == []
+    clock.advance(5)
+    assert ended == [first]
+    run = workshop.runs.find_run(first)
+    workshop.engine.repair(run, RepairRequest(run.settings, frozenset("ab")))
+    clock.advance(5)
+    assert ended == [first, first]
