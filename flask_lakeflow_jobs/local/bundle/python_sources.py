@@ -11,7 +11,7 @@ from pathlib import Path
 # Python finds the modules of a bundle in its folder, and those of its own package often below src.
 _SOURCE_FOLDERS = ("", "src")
 _MAX_MODULES = 1000
-_FOREIGN = sys.stdlib_module_names | {"databricks"}
+_OUTSIDE = sys.stdlib_module_names | {"databricks"}
 
 
 def find_python_sources(root: Path, modules: Sequence[str]) -> Iterator[Path]:
@@ -75,4 +75,4 @@ def _find_imports(file: Path, package: str) -> list[str]:
             module = ".".join([*above, *filter(None, [node.module])])
             names += [module, *(f"{module}.{each.name}" for each in node.names)]
     names = [name.strip(".") for name in names]
-    return [name for name in names if name and name.partition(".")[0] not in _FOREIGN]
+    return [name for name in names if name and name.partition(".")[0] not in _OUTSIDE]

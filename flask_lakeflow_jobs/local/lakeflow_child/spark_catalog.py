@@ -75,9 +75,9 @@ def _apply(session: Any, known: Entries, saved: Entries) -> set[str]:
             session.sql(f"DROP {known[name]['type'].upper()} IF EXISTS {quote_name(name)}")
     # A run that started before another one has named a catalog does not have it.
     catalogs = {*_list(session, "SHOW CATALOGS", "catalog")}
-    foreign = {name for name in saved if name.partition(".")[0] not in catalogs}
+    missing = {name for name in saved if name.partition(".")[0] not in catalogs}
     created = sorted(
-        (name for name in changed if name in saved and name not in foreign),
+        (name for name in changed if name in saved and name not in missing),
         key=lambda name: _ORDER[saved[name]["type"]],
     )
     failures: dict[str, Exception] = {}
@@ -89,13 +89,13 @@ def _apply(session: Any, known: Entries, saved: Entries) -> set[str]:
         except Exception as error:  # a view may need another one that is not there yet
             created.append(name)
             failures[name] = error
-    for name, error in failures.items():
-        reason = str(error).partition("\n")[0]
+    for name, failure in failures.items():
+        reason = str(failure).partition("\n")[0]
         print(
             f"The {saved[name]['type']} {name} of an earlier run cannot be read now: {reason} Its "
             f"entry stays in {os.path.join(os.environ['LAKEFLOW_LOCAL_SPARK'], 'catalog.json')}."
         )
-    return foreign | failures.keys()
+    return missing | failures.keys()
 
 
 def _create_statement(name: str, entry: dict[str, Any]) -> str:
