@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+#: The beginning of the names of variables that hold secrets for tasks.
+SECRET_PREFIX = "LAKEFLOW_SECRET_"  # noqa: S105 (no secret)
+
 #: Variables that configure the app or log it in, at Databricks and its clouds.
 _APP_PREFIXES = ("ARM_", "AWS_", "AZURE_", "DATABRICKS_", "FLASK_", "GOOGLE_", "LAKEFLOW_JOBS")
 
@@ -15,6 +18,11 @@ def read_environment() -> dict[str, str]:
     Secrets for tasks (``LAKEFLOW_SECRET_…``) stay.
     """
     return {name: value for name, value in os.environ.items() if not _is_of_the_app(name)}
+
+
+def find_secrets(environment: Mapping[str, str]) -> set[str]:
+    """Return the values of the secrets in an environment."""
+    return {value for name, value in environment.items() if name.startswith(SECRET_PREFIX)}
 
 
 def drop_credentials(environment: Mapping[str, str]) -> dict[str, str]:

@@ -51,6 +51,7 @@ class WorkspaceFolder:
         self.unfinished = self.path / "unfinished"
         self._address = self.path / "address.json"
         self._identity = self.path / "identity.json"
+        self.secrets = self.path / "secrets.json"
         self._serving = self.path / "serving.lock"
         self._starting = self.path / "starting.lock"
 
@@ -176,6 +177,23 @@ class WorkspaceFolder:
     def save_port(self, token: str, port: int) -> None:
         """Save the port for the next start, so that clients need no new address."""
         _write_json(self._identity, {"token": token, "port": port})
+
+    def read_secrets(self) -> dict[str, Any]:
+        """Return the content of the file of secrets; empty if there is none.
+
+        :raises WorkspaceError: it is damaged, or others may have written it.
+        """
+        content = _read_json(self.secrets)
+        if content is None and self.secrets.exists():
+            raise WorkspaceError(
+                f"The secrets in {self.secrets} cannot be used. Move the file away to start "
+                "without them."
+            )
+        return content or {}
+
+    def write_secrets(self, content: dict[str, Any]) -> None:
+        """Replace the content of the file of secrets, readable by this user only."""
+        _write_json(self.secrets, content)
 
 
 def _lock(descriptor: int, timeout: float) -> bool:

@@ -18,6 +18,7 @@ from .api.parameters import parse_run_request
 from .api.permissions import PermissionEndpoints
 from .api.request import Request
 from .api.runs import RunEndpoints
+from .api.secrets import SecretEndpoints
 from .api.serializers import RunSerializer
 from .api.warehouses import WarehouseEndpoints
 from .api.workspace_files import WorkspaceFileEndpoints
@@ -40,6 +41,7 @@ from .http.server import HttpServer
 from .registry import Registry
 from .storage.folder import Folder
 from .storage.paths import Parts, parse_path
+from .storage.secrets import SecretStore
 from .storage.tree import WorkspaceTree, parse_workspace_path
 from .store.sqlite import Store
 from .store.unit_of_work import UnitOfWork
@@ -103,6 +105,7 @@ class Workspace:
 
     def _serve(self, bundle: Bundle, resources: ExitStack) -> Address:
         store = Store(self._folder.database)
+        secrets = SecretStore(self._folder, read_environment)
         for leftover in (self._folder.tasks, self._folder.unfinished):
             shutil.rmtree(leftover, ignore_errors=True)
         self._folder.tasks.mkdir(mode=0o700, exist_ok=True)
@@ -130,6 +133,7 @@ class Workspace:
             self._folder.tasks,
             TaskServices(
                 lambda: self._task_environment(host, token),
+                secrets.values,
                 Packages(self._folder.path / "packages", is_enabled=self._installs),
                 Spark(self._folder.path / "spark", self._find_catalogs, current_user_name()),
             ),
@@ -149,6 +153,7 @@ class Workspace:
             warehouses.routes,
             permissions.routes,
             workspace_files.routes,
+            SecretEndpoints(secrets, current_user_name(), clock).routes,
             uploads=workspace_files.uploads,
         )
         self._server.start(self._application, self._application.max_body_bytes)

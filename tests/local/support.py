@@ -130,6 +130,18 @@ class Client:
         headers: Mapping[str, str] | None = None,
     ) -> tuple[int, Any]:
         """Send a request, by default with the token; return the status and the JSON."""
+        status, content = self.raw(method, path, body, headers=headers)
+        return status, json.loads(content)
+
+    def raw(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[int, bytes]:
+        """Send a request like :meth:`http`; return the status and the body."""
         connection = HTTPConnection(urlsplit(self.address.host).netloc, timeout=DEADLINE)
         try:
             content = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
@@ -137,7 +149,7 @@ class Client:
                 headers = {"Authorization": f"Bearer {self.address.token}"}
             connection.request(method, path, content, dict(headers))
             response = connection.getresponse()
-            return response.status, json.loads(response.read())
+            return response.status, response.read()
         finally:
             connection.close()
 

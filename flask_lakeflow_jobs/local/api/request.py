@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from ..errors import InvalidParameterValue, MalformedRequest, UnexpectedType
@@ -20,7 +21,7 @@ class Request:
     """
 
     version: str
-    fields: Mapping[str, Any]
+    fields: Mapping[str, Any] = field(repr=False)  # a secret may be among them
     byte_range: str = ""
 
     def read_int(self, name: str) -> int | None:
@@ -95,6 +96,20 @@ class Upload(Request):
 
     body: BinaryIO
     length: int
+
+
+def read_base64(request: Request, name: str) -> bytes:
+    """Read bytes: a file of a form, or text in base64.
+
+    :raises ApiError: it is something else.
+    """
+    value = request.fields.get(name)
+    if isinstance(value, bytes):
+        return value
+    try:
+        return base64.b64decode(request.read_text(name) or "", validate=True)
+    except ValueError:
+        raise MalformedRequest(f"{name} is not base64.") from None
 
 
 def _to_text(name: str, value: Any) -> str:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..errors import ApiError, InvalidParameterValue, MalformedRequest
+from ..errors import ApiError, InvalidParameterValue
 from ..storage import notebooks
 from ..storage.folder import read_chunks
 from ..storage.paths import Parts, join_path
 from ..storage.tree import Node, NotEmpty, OfBundle, WorkspaceTree, parse_workspace_path
 from .reply import FileBody, Reply
-from .request import Request, Upload
+from .request import Request, Upload, read_base64
 from .serializers import Json
 
 #: Of a notebook, and of what an import or an export carries in JSON.
@@ -79,7 +78,7 @@ class WorkspaceFileEndpoints:
         """``workspace/import``, of JSON or a form."""
         path = _Path(request)
         format_name = _read_format(request)
-        content = read_content(request, "content")
+        content = read_base64(request, "content")
         if len(content) > MAX_NOTEBOOK_BYTES:
             raise _TooLarge(path.text, MAX_NOTEBOOK_BYTES)
         overwrite = request.read_bool("overwrite")
@@ -231,20 +230,6 @@ def _errors(path: _Path, *, exists: int = 400) -> Iterator[None]:
     except NotADirectoryError:
         message = f"Path ({text}) doesn't exist."
         raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", message) from None
-
-
-def read_content(request: Request, name: str) -> bytes:
-    """Read the bytes of a field: a file of a form, or base64.
-
-    :raises ApiError: it is something else.
-    """
-    value = request.fields.get(name, "")
-    if isinstance(value, bytes):
-        return value
-    try:
-        return base64.b64decode(request.read_text(name) or "", validate=True)
-    except (binascii.Error, ValueError):
-        raise MalformedRequest(f"{name} is not base64.") from None
 
 
 def _read_format(request: Request) -> str:

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ class TaskProcess:
     """A process that runs one task payload.
 
     :param folder: keeps the log and the result while the process runs.
+    :param secrets: returns the values to redact, which may become more while the process runs.
     :param prepare: starts the services that the process needs and returns further variables of its
         environment; called from a thread of its own. It receives a function that returns whether
         the process has been stopped meanwhile.
@@ -77,6 +79,7 @@ class TaskProcess:
         payload: Mapping[str, Any],
         folder: Path,
         environment: Mapping[str, str],
+        secrets: Callable[[], frozenset[str]],
         prepare: Callable[[Callable[[], bool]], Mapping[str, str]],
         on_start: Callable[[], None],
         on_exit: Callable[[Exit], None],
@@ -85,7 +88,7 @@ class TaskProcess:
         self._folder = folder
         self._environment = environment
         self._prepare = prepare
-        self._redactor = SecretRedactor.of_environment(environment)
+        self._secrets = secrets
         self._on_start = on_start
         self._on_exit = on_exit
         self._lock = threading.Lock()
@@ -127,6 +130,10 @@ class TaskProcess:
     def read_log_part(self, offset: int, limit: int) -> LogPart:
         """Return a part of the output so far; see :func:`.read_growing`."""
         return read_growing(self._folder / "log", self._redactor, offset, limit)
+
+    @property
+    def _redactor(self) -> SecretRedactor:
+        return _build_redactor(self._secrets())
 
     def _signal(self, number: signal.Signals) -> None:
         with self._lock:
@@ -252,6 +259,11 @@ class ProcessPool:
             process.kill()
         for process in running:
             process.join()
+
+
+@lru_cache(maxsize=1)  # a log is read again and again
+def _build_redactor(secrets: frozenset[str]) -> SecretRedactor:
+    return SecretRedactor(secrets)
 
 
 def _describe_exit(process: subprocess.Popen[bytes] | None) -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 _MARK = "[REDACTED]"
-_SECRET_PREFIX = "LAKEFLOW_SECRET_"  # noqa: S105 (the name of variables)
 
 
 class SecretRedactor:
@@ -23,11 +22,6 @@ class SecretRedactor:
         self._pattern = re.compile(b"|".join(map(re.escape, self._values)) or rb"(?!)")
         #: The number of bytes before a part of a log that may belong to a secret in this part.
         self.overlap = max(map(len, self._values), default=1) - 1
-
-    @classmethod
-    def of_environment(cls, environment: Mapping[str, str]) -> SecretRedactor:
-        """Return the redactor for a task with this environment."""
-        return cls(value for name, value in environment.items() if name.startswith(_SECRET_PREFIX))
 
     def redact(self, value: Any) -> Any:
         """Replace the secrets in all strings of a JSON value."""

@@ -16,9 +16,11 @@ class TaskServices:
     """The services of a workspace for its tasks.
 
     :param environment: returns the environment of a process.
+    :param secrets: returns the values that are redacted in the output of a process.
     """
 
     environment: Callable[[], Mapping[str, str]]
+    secrets: Callable[[], frozenset[str]]
     packages: Packages
     spark: Spark
 

@@ -140,6 +140,7 @@ class TaskRunner:
             work.payload,
             self._folder / str(task.run_id),
             environment,
+            self._services.secrets,
             prepare=partial(self._services.prepare, work, environment),
             on_start=partial(self._submit, TaskStarted(run.run_id, task.run_id)),
             on_exit=partial(self._end_process, run.run_id, task.run_id),

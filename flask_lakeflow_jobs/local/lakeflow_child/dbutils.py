@@ -203,6 +203,8 @@ class DBUtils:
     ) -> None:
         self._payload = payload
         self._run_notebook = run_notebook
+        # Code may set these variables later, to call another workspace.
+        self._workspace = [os.environ.get(f"DATABRICKS_{name}", "") for name in ("HOST", "TOKEN")]
         self.path: str = payload.get("path", "")
         self.mounts: dict[str, str] = payload["mounts"]
         parameters = payload["parameters"]
@@ -235,7 +237,7 @@ class DBUtils:
         """``dbutils.secrets``."""
         from .secrets import SecretsUtils
 
-        return SecretsUtils()
+        return SecretsUtils(*self._workspace)
 
     def for_notebook(self, path: str, parameters: dict[str, str]) -> DBUtils:
         """Return the ``dbutils`` of a notebook that this one runs."""

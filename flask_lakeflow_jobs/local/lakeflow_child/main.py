@@ -44,7 +44,7 @@ def main(payload_file: str) -> None:
 
 def _run(payload: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
     try:
-        _set_environment(payload["environment"])
+        _set_environment(payload["environment"], dbutils)
         try:
             return _run_kind(payload, dbutils)
         finally:
@@ -66,11 +66,10 @@ def _escape_surrogates(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _set_environment(variables: dict[str, str]) -> None:
+def _set_environment(variables: dict[str, str], dbutils: DBUtils) -> None:
     if variables:
-        from .secrets import insert_secrets
-
-        os.environ.update({name: insert_secrets(value) for name, value in variables.items()})
+        insert = dbutils.secrets.insert
+        os.environ.update({name: insert(value) for name, value in variables.items()})
 
 
 def _run_kind(payload: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""What the workspace keeps besides jobs and runs: workspace files, DBFS, volumes and secrets."""
+"""Workspace files, DBFS, volumes and secrets, as the workspace keeps them."""

@@ -13,6 +13,7 @@ from flask_lakeflow_jobs.local.engine.events import Effect, Event, RunSubmitted,
 from flask_lakeflow_jobs.local.engine.packages import Packages
 from flask_lakeflow_jobs.local.engine.services import TaskServices
 from flask_lakeflow_jobs.local.engine.spark import Spark
+from flask_lakeflow_jobs.local.environment import find_secrets
 from flask_lakeflow_jobs.local.model import JobRun, TaskRun
 from flask_lakeflow_jobs.local.states import State
 from tests.local.support import depends_on
@@ -24,7 +25,12 @@ NOW = 1000.0
 def task_services(folder: Path, environment: Mapping[str, str] | None = None) -> TaskServices:
     """Return services that are not used."""
     packages = Packages(folder / "packages", is_enabled=False)
-    return TaskServices(lambda: environment or {}, packages, Spark(folder / "spark", set, "me"))
+    return TaskServices(
+        lambda: environment or {},
+        lambda: frozenset(find_secrets(environment or {})),
+        packages,
+        Spark(folder / "spark", set, "me"),
+    )
 
 
 def task(key: str, *upstream: str, **more: Any) -> dict[str, Any]:

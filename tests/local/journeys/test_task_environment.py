@@ -198,8 +198,8 @@ def test_missing_secret_names_the_variable_to_set(serve: Serve) -> None:
         {"notebook.py": HEADER + "dbutils.secrets.get('my-scope', 'a key')"},
     )
     assert client.outputs(client.run("etl"))["main"].error == (
-        "ValueError: Secret does not exist with scope: my-scope and key: a key. Set "
-        "LAKEFLOW_SECRET_MY_SCOPE_A_KEY in the environment of the local workspace."
+        "ValueError: Secret does not exist with scope: my-scope and key: a key. Put it with the "
+        "API, or set LAKEFLOW_SECRET_MY_SCOPE_A_KEY in the environment of the local workspace."
     )
 
 

@@ -51,6 +51,18 @@ def home(client: Client) -> str:
     return path
 
 
+@pytest.mark.ledger(
+    "GET workspace/get-status",
+    "GET workspace/list",
+    "POST workspace/mkdirs",
+    "POST workspace/delete",
+    same="API",
+)
+@pytest.mark.ledger(
+    "POST workspace/import",
+    "GET workspace/export",
+    differs="The formats are SOURCE, AUTO, JUPYTER and RAW. Folders are not exported.",
+)
 def test_upload_of_each_kind_is_listed(client: Client, home: str) -> None:
     workspace = client.sdk.workspace
     workspace.upload(f"{home}/load.py", SOURCE, format=ImportFormat.AUTO)
@@ -165,6 +177,9 @@ ERRORS: list[tuple[Callable[[Any, str], Any], type[DatabricksError], str]] = [
 ]
 
 
+@pytest.mark.ledger(
+    "POST workspace/import", "GET workspace/export", refused="The local workspace has no format …"
+)
 @pytest.mark.parametrize(("call", "error", "message"), ERRORS)
 def test_bad_call_is_refused(
     client: Client, home: str, call: Callable[[Any, str], Any], error: type[Exception], message: str
@@ -179,6 +194,7 @@ def test_bad_call_is_refused(
     assert list(workspace.list(home, recursive=True)) == before
 
 
+@pytest.mark.ledger("POST workspace-files/import-file/{path...}", same="CLI")
 def test_import_file_follows_the_cli(client: Client, home: str) -> None:
     root = f"{home}/.bundle/shop/dev"
     path = f"{root}/state/deploy.lock"
@@ -260,6 +276,11 @@ def test_job_runs_uploaded_code(client: Client, home: str) -> None:
     assert outputs["file"].logs == "from a file\n"
 
 
+@pytest.mark.ledger(
+    "POST workspace-files/import-file/{path...}",
+    refused="… is a file of the bundle. Change it there: …",
+)
+@pytest.mark.ledger("GET workspace-files/{path...}", same="CLI")
 def test_bundle_appears_under_its_file_path(serve: Serve, tmp_path: Path) -> None:
     client = serve(
         {"etl": {"tasks": [notebook_task("a", "src/nb.py")]}},
@@ -279,6 +300,7 @@ def test_bundle_appears_under_its_file_path(serve: Serve, tmp_path: Path) -> Non
     assert import_file(client, f"{source}/x.txt", b"x", "?overwrite=true") == (200, {})
     assert import_file(client, f"{source}/new.txt", b"n", "?overwrite=true") == (200, {})
     assert workspace.download(f"{source}/new.txt").read() == b"n"
+    assert client.raw("GET", f"/api/2.0/workspace-files{source}/x.txt") == (200, b"x")
     status, error = import_file(client, f"{source}/x.txt", b"y", "?overwrite=true")
     assert (status, error["error_code"]) == (403, "PERMISSION_DENIED")
     assert "is a file of the bundle. Change it there: " in error["message"]

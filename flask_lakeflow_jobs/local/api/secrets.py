@@ -1,0 +1,190 @@
+"""Endpoints of secrets: ``secrets/…``."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..clock import Clock
+from ..errors import ApiError, InvalidParameterValue
+from ..storage.secrets import ScopeMissing, SecretMissing, SecretStore
+from .request import Request, read_base64
+from .serializers import Json
+
+MAX_SECRET_BYTES = 128 * 1024
+MAX_SCOPES = 1000
+MAX_SECRETS = 1000  # of a scope
+
+_NAME = re.compile(r"[\w.@/-]{1,128}", re.ASCII)
+_PERMISSIONS = ("READ", "WRITE", "MANAGE")
+
+
+class SecretEndpoints:
+    """Scopes, their secrets and who may read them.
+
+    :param user: owns the scopes.
+    """
+
+    def __init__(self, secrets: SecretStore, user: str, clock: Clock) -> None:
+        self._secrets = secrets
+        self._user = user
+        self._clock = clock
+        self.routes: dict[tuple[str, str], Callable[[Request], Any]] = {
+            ("POST", "secrets/scopes/create"): self.create_scope,
+            ("GET", "secrets/scopes/list"): self.list_scopes,
+            ("POST", "secrets/scopes/delete"): self.delete_scope,
+            ("POST", "secrets/put"): self.put,
+            ("GET", "secrets/get"): self.get,
+            ("GET", "secrets/list"): self.list,
+            ("POST", "secrets/delete"): self.delete,
+            ("POST", "secrets/acls/put"): self.put_acl,
+            ("GET", "secrets/acls/get"): self.get_acl,
+            ("GET", "secrets/acls/list"): self.list_acls,
+            ("POST", "secrets/acls/delete"): self.delete_acl,
+        }
+
+    def create_scope(self, request: Request) -> Json:
+        """``secrets/scopes/create``."""
+        scope = _require(request, "scope")
+        _check_name("scope", scope)
+        if request.read_text("scope_backend_type") not in (None, "", "DATABRICKS"):
+            raise InvalidParameterValue(
+                "The local workspace keeps secrets itself. Use scope_backend_type DATABRICKS."
+            )
+        if len(self._secrets.scopes()) >= MAX_SCOPES:
+            raise _limit(f"The workspace has {MAX_SCOPES:,} scopes. Delete one first.")
+        principal = request.read_text("initial_manage_principal") or self._user
+        if not self._secrets.create_scope(scope, principal):
+            message = f"Scope {scope} already exists!"
+            raise ApiError(400, "RESOURCE_ALREADY_EXISTS", message)
+        return {}
+
+    def list_scopes(self, request: Request) -> Json:
+        """``secrets/scopes/list``."""
+        scopes = self._secrets.scopes()
+        return {"scopes": [{"name": each, "backend_type": "DATABRICKS"} for each in scopes]}
+
+    def delete_scope(self, request: Request) -> Json:
+        """``secrets/scopes/delete``."""
+        with _errors():
+            self._secrets.delete_scope(_require(request, "scope"))
+        return {}
+
+    def put(self, request: Request) -> Json:
+        """``secrets/put``."""
+        scope, key = _require(request, "scope"), _require(request, "key")
+        _check_name("key", key)
+        text = request.read_text("string_value")
+        if (text is None) == (request.fields.get("bytes_value") is None):
+            raise InvalidParameterValue("Set one of string_value and bytes_value.")
+        value = read_base64(request, "bytes_value") if text is None else _encode(text)
+        if len(value) > MAX_SECRET_BYTES:
+            raise _limit(f"The secret is larger than {MAX_SECRET_BYTES // 1024} KiB.")
+        with _errors():
+            keys = {each.key for each in self._secrets.list(scope)}
+            if key not in keys and len(keys) >= MAX_SECRETS:
+                raise _limit(f"Scope {scope} has {MAX_SECRETS:,} secrets. Delete one first.")
+            self._secrets.put(scope, key, value, int(self._clock.time() * 1000))
+        return {}
+
+    def get(self, request: Request) -> Json:
+        """``secrets/get``: the value in base64."""
+        scope, key = _require(request, "scope"), _require(request, "key")
+        with _errors():
+            value = self._secrets.get(scope, key)
+        return {"key": key, "value": base64.b64encode(value).decode()}
+
+    def list(self, request: Request) -> Json:
+        """``secrets/list``: the keys of a scope."""
+        with _errors():
+            secrets = self._secrets.list(_require(request, "scope"))
+        return {
+            "secrets": [
+                {"key": each.key, "last_updated_timestamp": each.updated} for each in secrets
+            ]
+        }
+
+    def delete(self, request: Request) -> Json:
+        """``secrets/delete``."""
+        with _errors():
+            self._secrets.delete(_require(request, "scope"), _require(request, "key"))
+        return {}
+
+    def put_acl(self, request: Request) -> Json:
+        """``secrets/acls/put``."""
+        scope, principal = _require(request, "scope"), _require(request, "principal")
+        permission = _require(request, "permission")
+        if permission not in _PERMISSIONS:
+            raise InvalidParameterValue(f"permission has to be one of {', '.join(_PERMISSIONS)}.")
+        with _errors():
+            self._secrets.set_acls(scope, {**self._secrets.acls(scope), principal: permission})
+        return {}
+
+    def get_acl(self, request: Request) -> Json:
+        """``secrets/acls/get``."""
+        principal = _require(request, "principal")
+        with _errors():
+            acls = self._secrets.acls(_require(request, "scope"))
+        if principal not in acls:
+            raise _no_acl(principal)
+        return {"principal": principal, "permission": acls[principal]}
+
+    def list_acls(self, request: Request) -> Json:
+        """``secrets/acls/list``."""
+        with _errors():
+            acls = self._secrets.acls(_require(request, "scope"))
+        return {"items": [{"principal": name, "permission": acls[name]} for name in sorted(acls)]}
+
+    def delete_acl(self, request: Request) -> Json:
+        """``secrets/acls/delete``."""
+        scope, principal = _require(request, "scope"), _require(request, "principal")
+        with _errors():
+            acls = self._secrets.acls(scope)
+            if acls.pop(principal, None) is None:
+                raise _no_acl(principal)
+            self._secrets.set_acls(scope, acls)
+        return {}
+
+
+def _require(request: Request, name: str) -> str:
+    value = request.read_text(name)
+    if not value:
+        raise InvalidParameterValue(f"Missing required field: {name}")
+    return value
+
+
+def _check_name(name: str, value: str) -> None:
+    if not _NAME.fullmatch(value):
+        raise InvalidParameterValue(
+            f"{name} has to consist of at most 128 letters, digits and characters of _-@./"
+        )
+
+
+def _encode(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # its text would name the value
+        raise InvalidParameterValue("string_value is no valid text. Use bytes_value.") from None
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    try:
+        yield
+    except ScopeMissing as error:
+        message = f"Scope {error} does not exist!"
+        raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", message) from None
+    except SecretMissing as error:
+        raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", str(error)) from None
+
+
+def _no_acl(principal: str) -> ApiError:
+    message = f"{principal} has no permission on the scope."
+    return ApiError(404, "RESOURCE_DOES_NOT_EXIST", message)
+
+
+def _limit(message: str) -> ApiError:
+    return ApiError(400, "RESOURCE_LIMIT_EXCEEDED", message)
