@@ -45,17 +45,20 @@ class Registry:
     """All jobs of a workspace. Each access checks whether the bundle has changed.
 
     If a change makes the bundle invalid, its last valid state remains in use, and the error is
-    logged once.
+    logged once. While Python code of a changed bundle runs, which may take a minute, the former
+    state remains in use, too.
 
-    :param read: reads the bundle.
+    :param read: reads the bundle, as :func:`.load_bundle` does. It gets ``on_code``.
     """
 
-    def __init__(self, read: Callable[[], Bundle], unit_of_work: UnitOfWork, clock: Clock) -> None:
+    def __init__(self, read: Callable[..., Bundle], unit_of_work: UnitOfWork, clock: Clock) -> None:
         self._read = read
         self._bundle = bundle = read()
         self._unit_of_work = unit_of_work
         self._clock = clock
         self._lock = threading.Lock()
+        #: Set once nobody has to wait for the reload any more; ``None`` while there is no reload.
+        self._reload: threading.Event | None = None
         self._versions = _read_versions(bundle.sources)
         _log_warnings(bundle)
         self.user = current_user_name()
@@ -67,10 +70,16 @@ class Registry:
     def bundle(self) -> Bundle:
         """The current bundle, or its last valid state."""
         with self._lock:
-            versions = _read_versions(self._versions)
-            if versions != self._versions:
-                self._reload(versions)
-            return self._bundle
+            reload = self._reload
+            if reload is None:
+                versions = _read_versions(self._versions)
+                if versions != self._versions:
+                    reload = self._reload = threading.Event()
+                    arguments = versions, reload.set
+                    threading.Thread(target=self._load, args=arguments, daemon=True).start()
+        if reload is not None:
+            reload.wait()
+        return self._bundle
 
     def find(self, job_id: int) -> RegisteredJob:
         """Find a job.
@@ -136,9 +145,13 @@ class Registry:
                 f"Job {job.job_id} is defined by the bundle. {verb} it in {self._bundle.path}."
             )
 
-    def _reload(self, versions: _FileVersions) -> None:
+    def _load(self, versions: _FileVersions, on_code: Callable[[], None]) -> None:
+        """Read the changed bundle.
+
+        :param on_code: called before its Python code runs, and at the end.
+        """
         try:
-            bundle = self._read()
+            bundle = self._read(on_code=on_code)
         except BundleError as error:
             self._versions = _read_versions(error.sources, versions)
             _log.error(
@@ -146,11 +159,14 @@ class Registry:
                 error,
                 exc_info=error.__cause__,
             )
-            return
-        self._bundle = bundle
-        self._versions = _read_versions(bundle.sources, versions)
-        self._from_bundle = self._jobs_of(bundle)
-        _log_warnings(bundle)
+        else:
+            self._bundle = bundle
+            self._versions = _read_versions(bundle.sources, versions)
+            self._from_bundle = self._jobs_of(bundle)
+            _log_warnings(bundle)
+        finally:
+            self._reload = None
+            on_code()
 
     def _jobs_of(self, bundle: Bundle) -> dict[int, RegisteredJob]:
         now = self._now()

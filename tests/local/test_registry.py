@@ -19,6 +19,7 @@ from tests.local.support import (
     simulated_task,
     write_bundle,
 )
+from tests.support import wait_until
 
 EXTRA = (
     "resources: {jobs: {extra: {name: extra, tasks: [{task_key: a, run_job_task: {job_id: 1}}]}}}"
@@ -130,3 +131,36 @@ def test_corrected_included_file_is_loaded(tmp_path: Path) -> None:
         assert job_names(client) == ["etl"]
         edit(extra, "{{job.id}}", "1")
         assert job_names(client) == ["etl", "extra"]
+
+
+SLOW_CODE = """
+import pathlib, time
+from databricks.bundles.core import Resources
+
+def load():
+    resources = Resources()
+    task = {"task_key": "a", "run_job_task": {"job_id": 1}}
+    resources.add_job("coded", {"name": "first", "tasks": [task]})
+    while (pathlib.Path(__file__).parent / "wait").exists():
+        time.sleep(0.01)
+    return resources
+"""
+
+
+def test_old_bundle_is_served_while_code_of_a_changed_one_runs(tmp_path: Path) -> None:
+    pytest.importorskip("databricks.bundles")
+    jobs = {"etl": simulated_job(simulated_task("main"))}
+    path = write_bundle(tmp_path, jobs, {"defined.py": SLOW_CODE})
+    edit(path, "bundle:", "python: {resources: ['defined:load']}\nbundle:")
+    with Workspace(path, tmp_path / "folder") as address:
+        client = Client(address, {})
+        assert job_names(client) == ["etl", "first"]
+        (tmp_path / "wait").touch()
+        edit(tmp_path / "defined.py", '"first"', '"second"')
+        (etl, _) = client.jobs.list()
+        assert etl.job_id is not None
+        for _ in range(2):  # requests and runs go on, with the old definition
+            assert job_names(client) == ["etl", "first"]
+            client.finish(client.jobs.run_now(etl.job_id).bind()["run_id"])
+        (tmp_path / "wait").unlink()
+        wait_until(lambda: job_names(client) == ["etl", "second"], "the new definition")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,16 +62,23 @@ class Bundle:
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
 
-def load_bundle(path: str | Path, *, target: str | None = None, host: str | None = None) -> Bundle:
+def load_bundle(
+    path: str | Path,
+    *,
+    target: str | None = None,
+    host: str | None = None,
+    on_code: Callable[[], None] = lambda: None,
+) -> Bundle:
     """Read a bundle.
 
     :param path: the ``databricks.yml``, or the folder that contains it.
     :param target: the name of a target; by default that in ``DATABRICKS_BUNDLE_TARGET``, else the
         one marked as default, or the only one.
     :param host: the address of the workspace, if known.
+    :param on_code: called before the bundle's Python code runs, which may take a minute.
     :raises BundleError: it cannot be read, or a job in it could never run.
     """
-    return _Loader(find_root_file(Path(path)), target, host).load()
+    return _Loader(find_root_file(Path(path)), target, host, on_code).load()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +92,14 @@ class _JobCall:
 
 
 class _Loader:
-    def __init__(self, file: Path, target: str | None, host: str | None) -> None:
+    def __init__(
+        self, file: Path, target: str | None, host: str | None, on_code: Callable[[], None]
+    ) -> None:
         self._file = file
         self._root = file.parent
         self._target = target
         self._host = host
+        self._on_code = on_code
         self._warnings: list[str] = []
         self._sources: list[Path] = []
         self._calls: list[_JobCall] = []
@@ -107,7 +117,9 @@ class _Loader:
             raise self._error(message, None) from error
 
     def _load(self) -> Bundle:
-        resolved = resolve_bundle(self._file, self._target, self._host, self._sources, self._warn)
+        resolved = resolve_bundle(
+            self._file, self._target, self._host, self._sources, self._warn, self._on_code
+        )
         return Bundle(
             self._file,
             self._root,

@@ -16,7 +16,7 @@ from .job_document import (
     initialize_document,
     normalize_document,
 )
-from .merge import apply_target, choose_target, copy_mapping, merge, read_section
+from .merge import apply_target, choose_target, copy_mapping, read_section
 from .paths import PathTranslator, find_files_root
 from .presets import read_presets
 from .python_code import PackageMissing, PythonCode, find_python_code
@@ -52,7 +52,12 @@ class ResolvedBundle:
 
 
 def resolve_bundle(
-    file: Path, target: str | None, host: str | None, sources: list[Path], warn: Warn
+    file: Path,
+    target: str | None,
+    host: str | None,
+    sources: list[Path],
+    warn: Warn,
+    on_code: Callable[[], None] = lambda: None,
 ) -> ResolvedBundle:
     """Read a bundle for a target.
 
@@ -61,6 +66,7 @@ def resolve_bundle(
     :param host: the address of the workspace, if known.
     :param sources: receives every file that is read, and every file or folder that may yet appear.
     :param warn: receives messages about what is odd but harmless.
+    :param on_code: called before Python code runs.
     :raises BundleError: the CLI would refuse it.
     """
     root = file.parent
@@ -98,6 +104,7 @@ def resolve_bundle(
     if (code := find_python_code(tree, root)) is not None:
         sources += code.find_sources()
         _set_jobs(tree, jobs)
+        on_code()
         try:
             _run_code(code, tree, _describe(tree, name, values, references), initialize)
         except PackageMissing as error:
@@ -136,11 +143,12 @@ def _run_code(
             for key in [key for key in loaded if key in known and loaded[key] != known[key]]:
                 message = f"{key!r} of {kind!r} is already defined in YAML."
                 raise BundleError(message, loaded.locations[key])
+            all_of_kind = resources[kind] = copy_mapping(known)  # the output has them again
             for key in [key for key in loaded if key not in known]:
+                all_of_kind[key], all_of_kind.locations[key] = loaded[key], loaded.locations[key]
                 if kind == "jobs":
                     _at(loaded.locations[key], normalize_document, loaded[key])
                     initialize(loaded[key])
-            resources[kind] = merge(loaded, known)
     jobs = resources["jobs"]
     if code.section.get("mutators") and jobs:
         document["resources"] = {"jobs": jobs}
