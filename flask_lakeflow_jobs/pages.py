@@ -1,17 +1,28 @@
-"""The addresses of the console's pages outside a request."""
+"""The addresses of the console's pages, or of the host's in their place, outside a request."""
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 from flask import Flask
+
+#: ``(page, values) -> address`` of the host's own page, or ``None`` for that of the console.
+PageUrl = Callable[[str, Mapping[str, Any]], str | None]
+
+#: The key in ``app.extensions`` of the function that builds addresses of the host's own pages.
+HOST_PAGES = "lakeflow_jobs.page_url"
 
 #: The endpoint of a run's page, which exists if the app serves the console.
 RUN_PAGE = "lakeflow_console.show_run"
 
+_log = logging.getLogger("flask_lakeflow_jobs.web")
+
 
 def find_run_page(app: Flask, key: str, run_id: int, base_url: str | None = None) -> str | None:
-    """Return the address of a run's page in the console.
+    """Return the address of a run's page: the host's own, or that of the console.
 
     :param key: the job's.
     :param base_url: the address of the app; ``None``: that of ``SERVER_NAME``.
@@ -25,9 +36,25 @@ def find_run_page(app: Flask, key: str, run_id: int, base_url: str | None = None
         base_url = f"{config['PREFERRED_URL_SCHEME']}://{config['SERVER_NAME']}{root}"
     if base_url is None:
         return None
+    own = _find_own_page(app, {"key": key, "run_id": run_id}, base_url)
+    if own is not None:
+        return urljoin(base_url, own)
     parts, values = urlsplit(base_url), {"key": key, "run_id": run_id}
     with app.app_context():
         app.inject_url_defaults(RUN_PAGE, values)
     # url_for would prefer SERVER_NAME to another address
     adapter = app.url_map.bind(parts.netloc, parts.path or "/", url_scheme=parts.scheme)
     return adapter.build(RUN_PAGE, values, force_external=True)
+
+
+def _find_own_page(app: Flask, values: Mapping[str, Any], base_url: str) -> str | None:
+    """Return the address of the host's own page of a run, if it has one."""
+    build_own: PageUrl | None = app.extensions.get(HOST_PAGES)
+    if build_own is None:
+        return None
+    try:
+        with app.test_request_context(base_url=base_url):  # it may call url_for
+            return build_own("show_run", values)
+    except Exception:  # a message with the address of the console is better than none
+        _log.exception("page_url failed outside a request, so the console's address is used.")
+        return None

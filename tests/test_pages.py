@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, url_for
 
 from flask_lakeflow_jobs import LakeflowJobs
-from flask_lakeflow_jobs.pages import find_run_page
+from flask_lakeflow_jobs.pages import PageUrl, find_run_page
 
 
 @pytest.mark.parametrize(
@@ -33,3 +34,40 @@ def test_find_run_page_by_settings(
     app.config.update({"DATABRICKS_JOB_ETL": 7, "LAKEFLOW_JOBS_CONSOLE": True, **settings})
     LakeflowJobs(app)
     assert find_run_page(app, "etl", 5, base_url) == page
+
+
+@pytest.mark.parametrize(
+    ("base_url", "page"),
+    [
+        (None, "http://x.example/own/etl/5"),
+        ("https://y/app", "https://y/app/own/etl/5"),
+        ("https://y/app/", "https://y/app/own/etl/5"),
+    ],
+)
+def test_find_run_page_prefers_the_hosts_own(base_url: str | None, page: str) -> None:
+    def page_url(name: str, values: Mapping[str, Any]) -> str:
+        assert name == "show_run"
+        return url_for("own", **values)
+
+    assert find_run_page(shop(page_url), "etl", 5, base_url) == page
+
+
+def fail(*_: object) -> str:
+    raise LookupError("no page")
+
+
+@pytest.mark.parametrize(("page_url", "is_logged"), [(lambda *_: None, False), (fail, True)])
+def test_find_run_page_without_an_own_one_is_the_consoles(
+    caplog: pytest.LogCaptureFixture, page_url: PageUrl, is_logged: bool
+) -> None:
+    assert find_run_page(shop(page_url), "etl", 5) == "http://x.example/jobs/etl/runs/5"
+    assert ("page_url failed" in caplog.text) is is_logged
+
+
+def shop(page_url: PageUrl) -> Flask:
+    app = Flask("app")
+    settings = {"SERVER_NAME": "x.example", "DATABRICKS_JOB_ETL": 7, "LAKEFLOW_JOBS_CONSOLE": True}
+    app.config.update(settings)
+    app.add_url_rule("/own/<key>/<int:run_id>", "own", lambda key, run_id: key)
+    LakeflowJobs(app, page_url=page_url)
+    return app

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 #: Characters of a digest: 30 bits, so that no change goes unnoticed.
 DIGEST_LENGTH = 5
@@ -24,6 +24,10 @@ BUCKETS = 256
 
 #: Stands for the length of the axis. It changes often, and the page's script sets it in all rows.
 SPAN = "\0"
+
+#: Stands for the field with the host's CSRF token. Updates are compressed, so they leave it empty,
+#: and the page's script fills it: the length of a response must not depend on a secret.
+FIELD = "<!--csrf-->"
 
 #: No text of a run can contain one, since templates escape it.
 _PLACE = re.compile(r"<!--(part|list) ([^ ]+)-->")
@@ -62,6 +66,13 @@ class RunMarkup:
         self._parts: dict[str, str] = {}
         self._lists: dict[str, Sequence[TaskPart]] = {}
         self._fixed: list[str] = []
+        #: The host's CSRF token for the forms of the run; empty: there is none.
+        self.csrf_token = ""
+
+    def add_csrf_field(self, token: str) -> Markup:
+        """Add the field that carries the host's CSRF token in a form."""
+        self.csrf_token = token
+        return Markup(FIELD)  # noqa: S704
 
     def add_part(self, name: str, caller: Callable[[], str]) -> Markup:
         """Add a part; a template wraps an element with it."""
@@ -82,10 +93,13 @@ class RunMarkup:
         """Add the rendered template: all that is in no part."""
         self._shell = shell
 
-    def render(self, is_wanted: Callable[[TaskPart], bool] = lambda part: True) -> Markup:
+    def render(
+        self, is_wanted: Callable[[TaskPart], bool] = lambda part: True, *, has_token: bool = True
+    ) -> Markup:
         """Return the whole markup; what cannot be encoded is replaced.
 
         :param is_wanted: whether it contains a part of a task.
+        :param has_token: whether it contains the CSRF token.
         """
 
         def fill(match: re.Match[str]) -> str:
@@ -94,6 +108,7 @@ class RunMarkup:
             return "\n".join(part.html for part in self._lists[match[2]] if is_wanted(part))
 
         whole = _PLACE.sub(fill, self._shell).replace(SPAN, self._span)
+        whole = whole.replace(FIELD, _csrf_field(self.csrf_token if has_token else ""))
         return Markup(whole.encode(errors="replace").decode())  # noqa: S704
 
     @property
@@ -110,7 +125,7 @@ class RunMarkup:
         digests = self._digests()
         others = re.findall(f".{{{DIGEST_LENGTH}}}", version)
         if len(version) != DIGEST_LENGTH * len(digests) or others[0] != digests[0]:
-            return {"version": "".join(digests), "whole": self.render()}
+            return {"version": "".join(digests), "whole": self.render(has_token=False)}
         changed = {
             at: digest
             for at, (digest, other) in enumerate(zip(digests, others, strict=True))
@@ -118,7 +133,12 @@ class RunMarkup:
         }
         names = list(self._parts)
         first_bucket = 1 + len(names)
-        parts = {name: self._parts[name] for at, name in enumerate(names, 1) if at in changed}
+        field = _csrf_field("")
+        parts = {
+            name: self._parts[name].replace(FIELD, field)
+            for at, name in enumerate(names, 1)
+            if at in changed
+        }
         buckets: dict[int, list[str]] = {
             at - first_bucket: [] for at in changed if at >= first_bucket
         }
@@ -139,6 +159,10 @@ class RunMarkup:
         shell = "\0".join([self._shell, *self._fixed])
         texts = [shell, *self._parts.values(), *map("\0".join, buckets)]
         return [_digest(text) for text in texts]
+
+
+def _csrf_field(token: str) -> str:
+    return f'<input type="hidden" name="csrf_token" value="{escape(token)}">'
 
 
 def _digest(text: str) -> str:

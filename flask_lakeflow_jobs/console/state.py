@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from flask import current_app
 
 from ..memo import Memo
+from ..pages import PageUrl
 from .task_markup import MAX_KEPT_TASKS, AttemptId, KeptTask
 
 if TYPE_CHECKING:
     from .tasks import Cell
-
-#: ``(page, values) -> address`` of the host's own page, or ``None`` for that of the console.
-PageUrl = Callable[[str, Mapping[str, Any]], str | None]
 
 #: The key of the state in ``app.extensions``.
 EXTENSION = "lakeflow_jobs.console"

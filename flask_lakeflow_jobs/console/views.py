@@ -14,6 +14,7 @@ from ..errors import (
     LakeflowJobsError,
     RunNotFound,
 )
+from ..pages import HOST_PAGES, PageUrl
 from ..runs.ids import parse_run_id
 from ..web import assets
 from ..web.auth import app_handle, current_authorizer, request_handle
@@ -30,12 +31,15 @@ from .jobs_page import show_jobs
 from .links import page_url
 from .repair_page import repair_run, show_repair
 from .run_page import RunView, build_run_view
-from .state import EXTENSION, ConsoleState, PageUrl
+from .state import EXTENSION, ConsoleState
 
 FOLDER = Path(__file__).parent
 
 #: A page of another site cannot send it, so it cannot measure responses that are compressed.
 VERSION_HEADER = "Lakeflow-Version"
+
+#: The header of an update with the host's CSRF token, which must not be in its compressed body.
+TOKEN_HEADER = "Lakeflow-Csrf-Token"  # noqa: S105
 
 _assets = assets.Assets(FOLDER / "static", assets.STATIC_FOLDER)
 
@@ -84,7 +88,8 @@ def console_blueprint(
     pages.after_request(protect)
     pages.register_error_handler(HTTPException, _show_error)
     state = ConsoleState(host_page_url, csp_nonce)
-    pages.record_once(lambda setup: setup.app.extensions.update({EXTENSION: state}))
+    kept = {EXTENSION: state, HOST_PAGES: host_page_url}
+    pages.record_once(lambda setup: setup.app.extensions.update(kept))
     fragments.register(pages)
     return pages
 
@@ -116,6 +121,8 @@ def show_live(key: str, run_id: str) -> Response:
         return Response(markup.render(), mimetype="text/html")
     response = Response(encode_json(markup.difference(version)), mimetype="application/json")
     response.vary.add(VERSION_HEADER)
+    if markup.csrf_token:
+        response.headers[TOKEN_HEADER] = markup.csrf_token
     return compress(response, request)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -224,12 +225,21 @@ def test_pages_keep_content_and_say_when_logged_out(
 def test_run_page_cancels_after_confirmation(
     app: Flask, site: str, open_page: OpenPage, run_gate: RunGate
 ) -> None:
+    tokens = itertools.count()
+    sent: list[str] = []
+    app.jinja_env.globals["csrf_token"] = lambda: f"token-{next(tokens)}"
+    app.before_request(lambda: sent.extend(request.form.getlist("csrf_token")))
     page = open_page(f"{site}/jobs/gated/runs/{start(app, 'gated', run_gate.params)}")
+    # updates bring a fresh token
+    token = page.locator("[name=csrf_token]")
+    wait_until(lambda: token.input_value() not in ("", "token-0"), "a fresh token")
     page.click("summary:has-text('Cancel')")
     page.click("text='Yes, cancel it'")
     wait_for_end(page)
     assert page.text_content(".lf-big") == "canceled"
     assert page.locator("text='Yes, cancel it'").count() == 0
+    assert len(sent) == 1
+    assert int(sent[0].removeprefix("token-")) > 0
 
 
 def test_run_page_escape_dismisses_cancel_confirmation(

@@ -46,7 +46,13 @@ export class RunParts {
     const focused = this.#root.contains(document.activeElement) ? document.activeElement.id : "";
     if (update.whole === undefined) this.#apply(update);
     else this.#replaceAll(update);
+    this.#renewToken(response.headers.get("Lakeflow-Csrf-Token"));
     if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  }
+
+  /** Put the token of the host into the forms: updates have none in their text, and it may expire. */
+  #renewToken(token) {
+    for (const field of this.#root.querySelectorAll("input[name=csrf_token]")) field.value = token ?? "";
   }
 
   #replaceAll({ whole, version }) {
