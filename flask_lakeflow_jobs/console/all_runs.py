@@ -5,22 +5,27 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequest, LakeflowJobsError, quote
 from ..text import format_cell
 from ..web.auth import request_handle
-from ..web.run_list import FILTERS, ListedRun, RunQuery, format_time, read_page
+from ..web.run_list import FILTERS, ListedRun, RunPage, RunQuery, format_time, read_page
+from . import queries
+from .cards import MAX_CONCURRENT_JOBS
 from .root_errors import FAILURES, MAX_READ_RUNS, EndedRun, read_root_errors
 from .summaries import StateLabel, flatten_parameters
 
 if TYPE_CHECKING:
     from ..web.auth import Authorizer
+    from .titles import JobTitle
 
-#: Runs of an export, at most, and the pages that it reads for them.
-MAX_EXPORTED_RUNS = 10_000
+#: Runs of a page, and the pages that an export reads at most.
 EXPORT_PAGE_SIZE = 500
 MAX_EXPORT_PAGES = 20
 
@@ -77,6 +82,18 @@ def build_rows(authorizer: Authorizer, runs: Sequence[ListedRun], now: float) ->
     return [Row(run, now, errors.get((run.job, run.run_id), run.error)) for run in runs]
 
 
+def read_titles(authorizer: Authorizer, runs: Sequence[ListedRun]) -> dict[str, JobTitle]:
+    """Read the names of the jobs of some runs, concurrently and each once."""
+    keys = list(dict.fromkeys(run.job for run in runs))
+    with ExitStack() as stack, ThreadPoolExecutor(MAX_CONCURRENT_JOBS) as threads:
+        handles = [stack.enter_context(request_handle(authorizer, key)) for key in keys]
+        contexts = [copy_context() for _ in keys]
+        titles = threads.map(
+            lambda context, handle: context.run(queries.read_title, handle), contexts, handles
+        )
+        return dict(zip(keys, titles, strict=True))
+
+
 def filters_of(arguments: Mapping[str, str]) -> dict[str, str]:
     """Return the filters of a request that are set, for links; not the page."""
     return {
@@ -96,26 +113,31 @@ def read_export_format(text: str) -> str:
     return text
 
 
-def export_runs(authorizer: Authorizer, query: RunQuery, format_name: str) -> str:
-    """Return the newest runs of a query as CSV or JSON."""
-    rows = [_export(run) for run in _read_all(authorizer, query)]
-    if format_name == "json":
-        return json.dumps({"runs": rows}, indent=2)
-    return write_csv(rows)
+def export_runs(authorizer: Authorizer, query: RunQuery, format_name: str) -> tuple[str, str]:
+    """Return the newest runs of a query as CSV or JSON, and the name of the file.
+
+    The name says if there are more runs, and JSON has the token for the next ones.
+    """
+    found = _read_all(authorizer, query)
+    rows = [_export(run) for run in found.runs]
+    token = None if found.next is None else str(found.next)
+    text = (
+        json.dumps({"runs": rows, "nextPageToken": token}, indent=2)
+        if format_name == "json"
+        else write_csv(rows)
+    )
+    return text, f"runs{'' if token is None else f'-newest-{len(rows)}'}.{format_name}"
 
 
-def _read_all(authorizer: Authorizer, query: RunQuery) -> Iterator[ListedRun]:
-    count = 0
+def _read_all(authorizer: Authorizer, query: RunQuery) -> RunPage:
+    runs: list[ListedRun] = []
     for _ in range(MAX_EXPORT_PAGES):
         page = read_page(authorizer, query, EXPORT_PAGE_SIZE)
-        for run in page.runs:
-            if count == MAX_EXPORTED_RUNS:
-                return
-            count += 1
-            yield run
+        runs += page.runs
         if page.next is None:
-            return
+            break
         query = replace(query, after=page.next)
+    return RunPage(runs, page.next)
 
 
 def _export(run: ListedRun) -> dict[str, Any]:

@@ -35,6 +35,7 @@ def show_all_runs() -> str:
     return render_page(
         "all_runs.html",
         rows=rows,
+        titles=all_runs.read_titles(authorizer, page.runs),
         longest=max((row.length or 0.0 for row in rows), default=0.0),
         page=page,
         query=query,
@@ -48,8 +49,8 @@ def export_all_runs() -> Response:
     """Export the runs of all jobs as a file; ``format`` is ``csv`` or ``json``."""
     authorizer = current_authorizer()
     name = all_runs.read_export_format(request.args.get("format", ""))
-    text = all_runs.export_runs(authorizer, read_run_query(request, authorizer), name)
-    headers = {"Content-Disposition": f"attachment; filename=runs.{name}"}
+    text, file = all_runs.export_runs(authorizer, read_run_query(request, authorizer), name)
+    headers = {"Content-Disposition": f"attachment; filename={file}"}
     return Response(text, mimetype=all_runs.EXPORT_TYPES[name], headers=headers)
 
 

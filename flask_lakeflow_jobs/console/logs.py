@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from ..errors import LakeflowJobsError
 from ..runs.logs import MAX_PART_BYTES, LogPart
+from ..runs.outcome import has_ended
+from ..text import clean_line
 from .rich_text import render_lines
 
 if TYPE_CHECKING:
@@ -24,8 +27,11 @@ _LINES_BEFORE = 100
 #: Bytes from the end of a log that a page without a line shows.
 _TAIL_BYTES = 128 * 1024
 
-#: Bytes of a log that are searched for a line, and that a download has.
-MAX_LOG_BYTES = 20 * 1024 * 1024
+#: Bytes of a log that are searched for a line.
+MAX_SEARCHED_BYTES = 20 * 1024 * 1024
+
+#: A line of a download in place of those that a workspace has not kept of a long log.
+GAP = "[Lines are missing here. The workspace has not kept them.]\n"
 
 
 @dataclass(frozen=True)
@@ -95,13 +101,30 @@ def read_log_view(
         if line < number + count or part.is_final or not part.text:
             break
         number += count
+        if part.next_offset > MAX_SEARCHED_BYTES:
+            break
     return view_log(part, hide=hide, line=line)
 
 
-def read_text(reads: CachedReads, task: RunTask) -> str:
-    """Return the log of a task so far."""
-    parts = [*read_parts(reads, task)]
-    return "".join(part.text for part in parts) + parts[-1].rest
+def read_text(reads: CachedReads, task: RunTask) -> Iterator[str]:
+    """Yield the log of a task so far, for a download of any length.
+
+    A part that cannot be read ends it with a line that says so.
+
+    :raises LakeflowJobsError: the first part cannot be read.
+    """
+    expected, rest = 0, ""
+    try:
+        for part in read_parts(reads, task):
+            if part.offset != expected:
+                yield GAP
+            yield part.text
+            expected, rest = part.next_offset, part.rest
+    except LakeflowJobsError as error:
+        if expected == 0:
+            raise
+        rest = f"[The log goes on, but could not be read: {clean_line(error.detail)}]\n"
+    yield rest
 
 
 def read_parts(reads: CachedReads, task: RunTask) -> Iterator[LogPart]:
@@ -110,6 +133,9 @@ def read_parts(reads: CachedReads, task: RunTask) -> Iterator[LogPart]:
     while True:
         part = reads.read_log(task, offset, MAX_PART_BYTES)
         yield part
-        if part.is_final or part.next_offset <= offset or part.next_offset > MAX_LOG_BYTES:
+        size = part.next_offset - offset
+        # a task may write as fast as its log is read
+        has_caught_up = size <= 0 or (size < MAX_PART_BYTES // 2 and not has_ended(task))
+        if part.is_final or has_caught_up:
             return
         offset = part.next_offset

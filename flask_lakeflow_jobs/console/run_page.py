@@ -11,7 +11,7 @@ from ..errors import LakeflowJobsError
 from ..globals import current_state
 from ..reader import cached_reads_of
 from ..runs.explanation import MAX_READ_TASKS, explain_run
-from ..runs.ids import normalize_page_url
+from ..runs.ids import find_databricks_url
 from ..runs.outcome import Outcome, has_ended, outcome_of
 from ..runs.reports import select_progress
 from ..text import first_line
@@ -200,7 +200,7 @@ def build_run_view(
         repairs=_read_repairs(handle, run, state, moment),
         expected_end=expected,
         failure=_failure(handle, run, response.value),
-        url=normalize_page_url(run.run_page_url),
+        url=find_databricks_url(run.run_page_url),
         stale_since=queries.stale_since(response, moment),
         now=moment,
         progress=select_progress(response.value, queries.read_progress(handle, run_id)),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
+from contextlib import ExitStack
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from flask import Response, request
@@ -50,11 +52,17 @@ def show_log_part(key: str, run_id: str, task_run_id: str) -> str:
 
 
 def download_log(key: str, run_id: str, task_run_id: str) -> Response:
-    """Send the log so far as a file."""
-    with request_handle(current_authorizer(), key) as handle:
+    """Send the log so far as a file, in the parts in which it is read."""
+    name = f"{key}-{run_id}-{task_run_id}.log"
+    with ExitStack() as stack:
+        handle = stack.enter_context(request_handle(current_authorizer(), key))
         reads, task = _find(cached_reads_of(handle), run_id, task_run_id)
-        text = read_text(reads, task)
-    return _file(text, "text/plain", f"{key}-{run_id}-{task_run_id}.log")
+        parts = read_text(reads, task)
+        first = next(parts)  # an error of it is a response
+        response = _file(chain([first], parts), "text/plain", name)
+        # a handle of a user ends with the response
+        response.call_on_close(stack.pop_all().close)
+    return response
 
 
 def download_rows(key: str, run_id: str, task_run_id: str) -> Response:
@@ -65,26 +73,22 @@ def download_rows(key: str, run_id: str, task_run_id: str) -> Response:
     rows = read_rows(output)
     if rows is None:
         raise NotFound("The task has no rows.")
-    return _file("".join(rows.to_csv()), "text/csv", f"{key}-{run_id}-{task_run_id}.csv")
+    cut = f"-first-{len(rows.rows)}-rows" if rows.is_truncated else ""
+    text = "".join(rows.to_csv())
+    return _file([text], "text/csv", f"{key}-{run_id}-{task_run_id}{cut}.csv")
 
 
 def _find(reads: CachedReads, run_id: str, task_run_id: str) -> tuple[CachedReads, RunTask]:
     return reads, reads.find_task(parse_run_id(run_id), parse_run_id(task_run_id))
 
 
-def _file(text: str, media_type: str, name: str) -> Response:
-    """Send a text in pieces, under a name of letters, digits and hyphens."""
+def _file(lines: Iterable[str], media_type: str, name: str) -> Response:
+    """Send whole lines, under a name of letters, digits and hyphens."""
     safe = "".join(
         each if each.isascii() and (each.isalnum() or each in "-.") else "-" for each in name
     )
-    data = redact_progress_tokens(text).encode(errors="replace")
-
-    def pieces() -> Iterator[bytes]:
-        for start in range(0, len(data), 65_536):
-            yield data[start : start + 65_536]
-
     return Response(
-        pieces(),
+        (redact_progress_tokens(each).encode(errors="replace") for each in lines),
         mimetype=media_type,
         headers={"Content-Disposition": f'attachment; filename="{safe}"'},
     )

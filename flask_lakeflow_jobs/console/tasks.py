@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..runs.ids import normalize_page_url
+from ..runs.ids import find_databricks_url
 from ..runs.outcome import SUCCESSES, Outcome, has_ended, outcome_of, parse_state
 from . import filters
 from .summaries import StateLabel
@@ -118,7 +118,7 @@ def build_attempt(task: RunTask, now: float, axis: Axis, *, is_last: bool) -> At
         # The page states once, above the tasks, that the run was canceled.
         message="" if state.outcome is Outcome.CANCELED else parse_state(task).message,
         progress=_progress(task),
-        url=normalize_page_url(task.run_page_url),
+        url=find_databricks_url(task.run_page_url),
         segments=_segments(task, now, axis) if has_run else [],
     )
 

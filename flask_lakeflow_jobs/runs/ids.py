@@ -48,6 +48,16 @@ def normalize_page_url(url: str | None) -> str | None:
     return urlunsplit(parts)
 
 
+def find_databricks_url(url: str | None) -> str | None:
+    """Return the address of a run's page in Databricks; ``None`` if the run is in a local
+    workspace, which has no HTTPS.
+
+    :param url: as for :func:`normalize_page_url`.
+    """
+    address = normalize_page_url(url)
+    return address if address is not None and address.startswith("https:") else None
+
+
 def build_run_url(sibling: str | None, job_id: int, run_id: int) -> str | None:
     """Return the address of a run's page.
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from flask_lakeflow_jobs.console import all_runs
 from flask_lakeflow_jobs.console.all_runs import write_csv
 from flask_lakeflow_jobs.text import FORMULA_STARTS
 from tests.console.conftest import MakeShop
@@ -38,6 +39,7 @@ def test_all_runs_page_and_export_show_the_runs_of_every_job(app: Flask) -> None
     page = client.get("/jobs/~runs")
     assert page.status_code == 200
     assert f"/jobs/{key}/runs/{run_id}" in page.text
+    assert "broken Broken boats" in text_of(page.text)
     assert "Export as CSV" in text_of(page.text)
     assert str(run_id) not in client.get("/jobs/~runs?by=nobody").text
 
@@ -48,6 +50,22 @@ def test_all_runs_page_and_export_show_the_runs_of_every_job(app: Flask) -> None
     assert str(run_id) in [row["runId"] for row in rows]
     runs = client.get("/jobs/~runs/export?format=json").get_json()["runs"]
     assert run_id in [one["runId"] for one in runs]
+
+
+def test_export_with_more_runs_says_so_in_name_and_token(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [run(app, "flaky") for _ in range(2)]
+    monkeypatch.setattr(all_runs, "EXPORT_PAGE_SIZE", 1)
+    monkeypatch.setattr(all_runs, "MAX_EXPORT_PAGES", 1)
+    client, url = app.test_client(), "/jobs/~runs/export?job=flaky"
+    named = client.get(f"{url}&format=csv").headers["Content-Disposition"]
+    assert named == "attachment; filename=runs-newest-1.csv"
+    exported = client.get(f"{url}&format=json").get_json()
+    assert [each["runId"] for each in exported["runs"]] == [runs[1]]
+    token = exported["nextPageToken"]
+    older = client.get(f"/api/jobs/runs?job=flaky&pageToken={token}").get_json()["runs"]
+    assert older[0]["runId"] == runs[0]
 
 
 @pytest.mark.parametrize("record", [True, None])

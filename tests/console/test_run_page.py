@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import html
 import json
 import logging
@@ -55,6 +56,26 @@ def test_run_page_active_run_can_be_canceled_once(
     assert ("/cancel" in page) is has_cancel
 
 
+def test_live_update_has_the_csrf_token_in_a_header_only(app: Flask, run_gate: RunGate) -> None:
+    app.jinja_env.globals["csrf_token"] = lambda: 'secret"'
+    run_id = start(app, "gated", run_gate.params)
+    client, url = app.test_client(), f"/jobs/gated/runs/{run_id}"
+    field = 'name="csrf_token" value="{}"'
+    for path in (url, f"{url}/live"):  # for browsers without the script
+        assert field.format("secret&#34;") in client.get(path).text
+    headers = {"Lakeflow-Version": "none", "Accept-Encoding": "gzip"}
+    response = client.get(f"{url}/live", headers=headers)
+    assert response.headers["Lakeflow-Csrf-Token"] == 'secret"'
+    whole = json.loads(gzip.decompress(response.data))
+    assert field.format("") in whole["whole"]
+    assert "secret" not in whole["whole"]
+    # a fresh token alone is no difference
+    app.jinja_env.globals["csrf_token"] = lambda: "another"
+    response = client.get(f"{url}/live", headers={"Lakeflow-Version": whole["version"]})
+    assert response.headers["Lakeflow-Csrf-Token"] == "another"
+    assert "head" not in response.get_json()["parts"]
+
+
 def cut_characters(exchange: Exchange) -> None:
     """Put half of a character, as JSON can express it, in place of each ``½``."""
     reply = exchange.forward()
@@ -97,6 +118,29 @@ def test_run_page_on_local_workspace_has_no_workspace_links(tmp_path: Path) -> N
         stop_workspace(tmp_path / "instance" / "lakeflow")
     assert f'<dd class="lf-number">{run_id}</dd>' in page
     assert "In Databricks" not in page
+
+
+def test_run_page_links_to_databricks_only(
+    shop: Address, tmp_path: Path, run_gate: RunGate
+) -> None:
+    """A local workspace that the app reaches by its address is none."""
+    with FaultyWorkspace(shop) as fault_proxy:
+        app = shop_app(fault_proxy, tmp_path / "instance")
+        url = f"/jobs/gated/runs/{start(app, 'gated', run_gate.params)}"
+        assert "In Databricks" not in app.test_client().get(url).text
+
+        def move(exchange: Exchange) -> None:
+            reply = exchange.forward()
+            body = {
+                **json.loads(reply.body),
+                "run_page_url": "https://dbc.example/?o=1#job/7/run/9",
+            }
+            exchange.respond(dataclasses.replace(reply, body=json.dumps(body).encode()))
+
+        fault_proxy.fail(move, path="runs/get")
+        app = shop_app(fault_proxy, tmp_path / "another")
+        page = app.test_client().get(url).text
+    assert 'href="https://dbc.example/jobs/7/runs/9?o=1" rel="noreferrer">In Databricks' in page
 
 
 def test_run_page_explains_a_failure(app: Flask) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from databricks.sdk.service.jobs import RunTask
+from databricks.sdk.service.jobs import RunLifeCycleState, RunState, RunTask
 from flask import Flask
 from flask.testing import FlaskClient
 
-from flask_lakeflow_jobs import LakeflowJobs, current_jobs
+from flask_lakeflow_jobs import LakeflowJobs, UpstreamUnavailable, current_jobs
 from flask_lakeflow_jobs.console import logs, task_page
 from flask_lakeflow_jobs.console.logs import read_text, view_log
 from flask_lakeflow_jobs.console.task_page import TRUNCATED_NOTE, Text, texts_of
@@ -179,7 +179,54 @@ def test_log_view_has_the_last_lines_or_those_around_one(
 def test_log_of_a_running_task_has_its_unfinished_line_once() -> None:
     parts = {0: LogPart("a\nb\n", "c", 0, 4), 4: LogPart("", "c", 4, 4)}
     reads: Any = SimpleNamespace(read_log=lambda task, offset, limit: parts[offset])
-    assert read_text(reads, RunTask("note")) == "a\nb\nc"
+    assert "".join(read_text(reads, RunTask("note"))) == "a\nb\nc"
+
+
+MIB = 1024 * 1024
+ENDED = RunTask("note", state=RunState(life_cycle_state=RunLifeCycleState.TERMINATED))
+DOWN = UpstreamUnavailable("The workspace is down.")
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        # more than any limit of a page
+        ([LogPart("x\n", "", at * MIB, (at + 1) * MIB, at == 40) for at in range(41)], "x\n" * 41),
+        ([LogPart("late\n", "", 5, 10, is_final=True)], f"{logs.GAP}late\n"),
+        (
+            [LogPart("x\n", "half", 0, MIB), DOWN],
+            "x\n[The log goes on, but could not be read: The workspace is down.]\n",
+        ),
+    ],
+    ids=["long", "without its beginning", "interrupted"],
+)
+def test_log_download_is_whole_or_says_what_is_missing(
+    parts: list[LogPart | UpstreamUnavailable], expected: str
+) -> None:
+    left = iter(parts)
+
+    def read_log(*_: object) -> LogPart:
+        if isinstance(part := next(left), LogPart):
+            return part
+        raise part
+
+    reads: Any = SimpleNamespace(read_log=read_log)
+    assert "".join(read_text(reads, ENDED)) == expected
+
+
+def test_log_download_of_a_task_that_writes_on_ends() -> None:
+    reads: Any = SimpleNamespace(
+        read_log=lambda task, offset, limit: LogPart("x\n", "", offset, offset + 2)
+    )
+    assert "".join(read_text(reads, RunTask("note"))) == "x\n"
+
+
+def test_log_download_without_its_first_part_is_an_error() -> None:
+    def read_log(*_: object) -> LogPart:
+        raise DOWN
+
+    with pytest.raises(UpstreamUnavailable):
+        next(read_text(cast(Any, SimpleNamespace(read_log=read_log)), ENDED))
 
 
 def test_log_view_hides_an_end_that_the_page_has_elsewhere() -> None:

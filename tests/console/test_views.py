@@ -99,7 +99,7 @@ def test_jobs_page_shows_last_outcome_of_each_job(app: Flask) -> None:
     run(app, "broken")
     page = text_of(app.test_client().get("/jobs").text)
     assert "Loads orders, joins them" in page
-    assert re.search(r"broken failed .*Last success none (?:yet|of these)", page)
+    assert re.search(r"broken Broken boats failed .*Last success none (?:yet|of these)", page)
     assert "Running" not in page, "an idle job"
 
 
