@@ -57,6 +57,20 @@ RUN = {
     ),
     "catalog": "assert spark.catalog.tableExists('dev.snippets.t'); spark.catalog.listTables()",
     "checkpoint": "spark.range(3).checkpoint().count()",
+    "samples": "assert spark.table('samples.nyctaxi.trips').count() == 2000",
+    "save in a new schema": "spark.range(2).write.saveAsTable('dev.unseen.saved')",
+    "write to a new schema": "spark.range(2).writeTo('dev.unseen_too.saved').create()",
+    "use a new schema": "spark.sql('USE dev.unseen_as_well'); spark.sql('USE main.default')",
+    "volume": (
+        "spark.range(2).write.csv('/Volumes/dev/raw/in/n'); "
+        "assert spark.read.csv('dbfs:/Volumes/dev/raw/in/n').count() == 2; "
+        "assert spark.sql('SELECT * FROM csv.`/Volumes/dev/raw/in/n`').count() == 2"
+    ),
+    "modules of a cluster": (
+        "from databricks.connect import DatabricksSession; from pyspark.dbutils import DBUtils; "
+        "DatabricksSession.builder.getOrCreate().range(1).collect(); "
+        "DBUtils(spark).fs.ls('/Volumes/dev/raw/in')"
+    ),
     "settings": "spark.conf.set('spark.sql.shuffle.partitions', '8')",
     "another session": "SparkSession.builder.master('local[2]').appName('a').getOrCreate().range(1).count()",
 }

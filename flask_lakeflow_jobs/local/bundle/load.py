@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +48,7 @@ class Bundle:
     :param jobs: its jobs by resource key.
     :param files_path: the path of its files in the workspace.
     :param files_root: the folder of these files; by ``sync.paths`` it may contain the bundle's.
+    :param projects: the folders of the projects of which a deployment builds wheels.
     :param sources: every file that was read, and every file or folder that may yet appear.
     :param warnings: messages about what is odd but harmless, each with file and line.
     """
@@ -58,6 +60,7 @@ class Bundle:
     jobs: Mapping[str, BundleJob]
     files_path: str
     files_root: Path
+    projects: tuple[Path, ...] = ()
     sources: tuple[Path, ...] = field(default=(), compare=False)
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
@@ -128,6 +131,7 @@ class _Loader:
             self._load_jobs(resolved),
             resolved.files_path,
             resolved.files_root,
+            (self._root, *_find_artifacts(resolved.tree)),
             tuple(self._sources),
             tuple(self._warnings),
         )
@@ -205,6 +209,14 @@ class _Loader:
         file, line = location or (self._file, 0)
         name = display_path(file, self._root)
         return f"{name}:{line}: {message}" if line else f"{name}: {message}"
+
+
+def _find_artifacts(tree: LocatedDict) -> Iterator[Path]:
+    """Yield the folder of each artifact."""
+    artifacts = tree.get("artifacts")
+    for artifact in artifacts.values() if isinstance(artifacts, LocatedDict) else ():
+        if isinstance(artifact, LocatedDict) and isinstance(path := artifact.get("path"), str):
+            yield Path(os.path.normpath(artifact.locations["path"][0].parent / path))
 
 
 def _find_calls(key: str, settings: LocatedDict, default: Location) -> Iterator[_JobCall]:

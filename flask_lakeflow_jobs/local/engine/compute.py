@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..model import Settings
+from .projects import declares, is_project
 
 _EDITABLE = re.compile(r"^(-e|--editable)[ =]\s*")
 _EXTRAS = re.compile(r"\[[\w,\s-]*\]$")
-PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 
 
 def find_local_libraries(settings: Settings, spec: Settings) -> Iterator[str]:
@@ -37,18 +37,31 @@ def find_environment(settings: Settings, spec: Settings) -> Mapping[str, Any]:
     return _find_named(settings, "environments", "environment_key", spec).get("spec") or {}
 
 
-def find_import_paths(library: Path) -> list[str]:
-    """Return the import paths of a library.
-
-    They are the sources of the project from which a deployment builds the wheel, and built wheels.
+def find_projects(library: Path, projects: Iterable[Path]) -> list[Path]:
+    """Return the projects from whose sources a library is imported, built or not.
 
     :param library: a wheel, which may contain wildcards, or the folder of a project.
+    :param projects: those of the bundle. A deployment may put their wheels anywhere.
     """
     if library.suffix != ".whl":
-        return _find_source_folders(library)
-    project = library.parent.parent
-    sources = _find_source_folders(project) if library.parent.name == "dist" else []
-    return [*sources, *sorted(glob.glob(str(library)))]
+        return [library] if is_project(library) else []
+    if library.parent.name == "dist" and is_project(library.parent.parent):
+        return [library.parent.parent]
+    if glob.glob(str(library)):
+        return []
+    name = library.name.removesuffix(".whl").partition("-")[0]
+    return [each for each in projects if is_project(each) and ("*" in name or declares(each, name))]
+
+
+def find_import_paths(library: Path, projects: Iterable[Path]) -> list[str]:
+    """Return the import paths of a library: sources of its projects, and built wheels."""
+    sources = [
+        str(folder)
+        for project in projects
+        for folder in (project / "src", project)
+        if folder.is_dir()
+    ]
+    return [*sources, *sorted(glob.glob(str(library)))] if library.suffix == ".whl" else sources
 
 
 def read_environment(settings: Settings, spec: Settings) -> dict[str, str]:
@@ -63,12 +76,6 @@ def read_environment(settings: Settings, spec: Settings) -> dict[str, str]:
             for field in ("spark_env_vars", "environment_variables"):
                 environment |= source.get(field) or {}
     return {key: str(value) for key, value in environment.items()}
-
-
-def _find_source_folders(project: Path) -> list[str]:
-    if not any((project / name).is_file() for name in PROJECT_FILES):
-        return []
-    return [str(folder) for folder in (project / "src", project) if folder.is_dir()]
 
 
 def _find_named(settings: Settings, section: str, key: str, spec: Settings) -> Mapping[str, Any]:

@@ -19,6 +19,11 @@ _TOP_FOLDERS = ("Users", "Shared", "Repos")
 _WORKSPACE = re.compile(rf"(?<![\w./-])/Workspace(?=/(?:{'|'.join(_TOP_FOLDERS)})/)")
 _DBFS = re.compile(r"(?<![\w./-])/dbfs(?=/)")
 
+#: A path below a Git folder, or below a deployed bundle, of anyone.
+_COPY = re.compile(
+    r"(?:/Workspace)?/(?:Users|Repos)/[^/]+/(?:\.bundle/[^/]+/[^/]+/files|[^/.][^/]*)/(.+)"
+)
+
 
 class FileMissing(LookupError):
     """A file that does not exist in the workspace."""
@@ -51,6 +56,11 @@ class WorkspaceFiles:
             "/dbfs": str(folder.dbfs),
             **own,
         }
+
+    @property
+    def projects(self) -> tuple[Path, ...]:
+        """The folders of the projects of which a deployment builds wheels."""
+        return self._bundle().projects
 
     def to_local_path(self, path: str) -> Path:
         """Convert a path of the workspace, of this machine or relative to the bundle.
@@ -106,6 +116,9 @@ class WorkspaceFiles:
     def _find(self, path: str, suffixes: tuple[str, ...]) -> Path:
         bundle = self._bundle()
         bases = self._candidates(path)
+        # The author's copy of the bundle in another workspace.
+        if match := _COPY.fullmatch(path.removeprefix(str(self._folder.files))):
+            bases.append(bundle.root / match[1])
         # The paths of a job with a Git source are relative to the repository.
         if (repository := GitRepository(bundle.root).root) is not None:
             bases.append(repository / path)
@@ -124,7 +137,7 @@ class WorkspaceFiles:
         bundle, folder = self._bundle(), self._folder
         if path.startswith("dbfs:/"):
             return [folder.dbfs / path.removeprefix("dbfs:").lstrip("/")]
-        name = path.removeprefix("file:")
+        name = re.sub("//+", "/", path.removeprefix("file:"))
         local = bundle.root / name
         if name.startswith(bundle.files_path + "/"):
             local = bundle.files_root / name.removeprefix(bundle.files_path + "/")

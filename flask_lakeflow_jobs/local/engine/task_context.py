@@ -8,9 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from ..model import Settings
-from .compute import find_import_paths, find_local_libraries, read_environment
+from .compute import (
+    find_import_paths,
+    find_local_libraries,
+    find_projects,
+    read_environment,
+)
 from .files import FileMissing, WorkspaceFiles
 from .packages import Packages, list_requirements
+from .projects import read_dependencies
 from .templating import format_value
 from .work import CannotRun, ProcessWork
 
@@ -56,14 +62,17 @@ class TaskContext:
 
         :param folder: the working directory, and the first place to import from.
         """
-        libraries = [
-            path
-            for library in find_local_libraries(self.settings, spec)
-            for path in find_import_paths(self.files.to_local_path(library))
-        ]
+        libraries: list[str] = []
+        dependencies: list[str] = []
+        for each in find_local_libraries(self.settings, spec):
+            library = self.files.to_local_path(each)
+            projects = find_projects(library, self.files.projects)
+            libraries += find_import_paths(library, projects)
+            dependencies += [name for project in projects for name in read_dependencies(project)]
         requirements = list_requirements(self.settings, spec)
         files = tuple(str(self.files.to_local_path(file)) for file in requirements.files)
-        requirements = replace(requirements, files=files)
+        packages = tuple(dict.fromkeys((*requirements.packages, *dependencies)))
+        requirements = replace(requirements, packages=packages, files=files)
         if (installed := self.packages.find_folder(requirements)) is not None:
             libraries.append(str(installed))
         return ProcessWork(

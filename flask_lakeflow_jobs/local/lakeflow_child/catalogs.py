@@ -7,6 +7,8 @@ import time
 
 import duckdb
 
+from .samples import DUCKDB_SAMPLES
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +28,7 @@ def connect() -> Any:
         catalog, extension = os.path.splitext(name)
         if extension == _EXTENSION and catalog not in _OWN_CATALOGS:
             _attach(database, catalog)
+    _add_samples(database)
     return database
 
 
@@ -70,6 +73,13 @@ def _create_schema(database: Any, names: list[str]) -> list[str]:
     path = [*(create_catalog(database, each) for each in catalog), schema]
     database.execute(f"CREATE SCHEMA IF NOT EXISTS {quote_name(path)}")
     return path
+
+
+def _add_samples(database: Any) -> None:
+    if not os.path.exists(_catalog_file("samples")):
+        database.execute("ATTACH ':memory:' AS samples")
+        for statement in DUCKDB_SAMPLES:
+            database.execute(statement)
 
 
 def _attach(database: Any, catalog: str) -> None:

@@ -14,11 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_PATHS_ADVICE = (
-    "The local workspace translates paths of the workspace in task parameters and in dbutils.fs. "
-    "Everywhere else, they are paths of this machine.\n"
-)
-_WORKSPACE_ROOTS = ("/Volumes", "/Workspace", "/dbfs")
+_WORKSPACE_ROOTS = ("/Volumes/", "/Workspace/", "/dbfs/")
 _OWN_FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -45,15 +41,24 @@ def describe_error(
     advice = find_advice(error)
     if advice is None and isinstance(error, ModuleNotFoundError) and error.name:
         advice = advise_on_module(error.name, requirements, is_installed=is_installed)
+    if advice is None and isinstance(error, FileNotFoundError):
+        advice = _advise_on_file(str(error.filename))
     if advice is not None:
         last_line = f"{advice} {last_line}"
         trace += f"{advice}\n"
-    elif isinstance(error, OSError) and str(error.filename).startswith(_WORKSPACE_ROOTS):
-        trace += _PATHS_ADVICE
     # The user's code may have closed stderr.
     with suppress(ValueError, OSError, AttributeError):
         sys.stderr.write(trace)
     return {"error": last_line, "error_trace": trace}
+
+
+def _advise_on_file(path: str) -> str | None:
+    if not path.startswith(_WORKSPACE_ROOTS):
+        return None
+    return (
+        f"Copy the file to {path}, in an earlier task or by hand: the local workspace has the "
+        "files of the bundle, and volumes that are empty at first."
+    )
 
 
 def _drop_own_frames(error: BaseException) -> None:

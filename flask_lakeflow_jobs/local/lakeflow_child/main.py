@@ -7,8 +7,10 @@ import os
 import sys
 
 from .dbutils import DBUtils, NotebookExit
+from .runtime_modules import RuntimeModules
 from .spark import TaskSpark
 from .supervisor import supervise
+from .workspace_paths import WorkspacePaths
 
 # Imports delay the start of every task, that of typing by 3 ms. So modules that only some tasks
 # need are imported in functions.
@@ -30,9 +32,12 @@ def main(payload_file: str) -> None:
         stream.reconfigure(  # type: ignore[union-attr]
             encoding="utf-8", errors="backslashreplace", line_buffering=True
         )
-    spark = TaskSpark(payload)
+    paths = WorkspacePaths(payload["mounts"])
+    paths.install()
+    spark = TaskSpark(payload, paths)
     spark.install()
     dbutils = DBUtils(payload, _run_other_notebook, spark)
+    RuntimeModules(dbutils).install()
     outcome = {
         key: _escape_surrogates(value) if isinstance(value, str) else value
         for key, value in _run(payload, dbutils).items()

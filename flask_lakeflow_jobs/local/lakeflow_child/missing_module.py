@@ -7,6 +7,8 @@ import shlex
 import sys
 from collections.abc import Sequence
 
+# Several packages have modules below these names.
+_NAMESPACES = ("azure", "databricks", "google")
 _SETTING = "LAKEFLOW_JOBS_LOCAL_INSTALL = True"
 
 
@@ -18,6 +20,8 @@ def advise_on_module(module: str, requirements: Sequence[str], *, is_installed: 
     :param is_installed: whether these packages are installed.
     """
     name = module.partition(".")[0]
+    if name in _NAMESPACES:
+        name = module
     listed = ", ".join(requirements)
     if is_installed:
         return (

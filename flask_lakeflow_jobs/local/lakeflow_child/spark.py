@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
+    from .workspace_paths import WorkspacePaths
+
 #: The variable with the message of a Spark server that does not start.
 _FAILURE = "LAKEFLOW_LOCAL_SPARK_ERROR"
 
@@ -56,10 +58,12 @@ class TaskSpark:
     """The Spark of a task, which starts when its code uses it.
 
     :param payload: of the task.
+    :param paths: translates paths of the workspace.
     """
 
-    def __init__(self, payload: dict[str, Any]) -> None:
+    def __init__(self, payload: dict[str, Any], paths: WorkspacePaths) -> None:
         self._payload = payload
+        self._paths = paths
         self._session: Any = None
         self._is_sail = "LAKEFLOW_LOCAL_SAIL" in os.environ
 
@@ -111,7 +115,7 @@ class TaskSpark:
         if self._is_sail:
             from .spark_connect import connect
 
-            self._session = connect(self._payload)
+            self._session = connect(self._payload, self._paths)
         else:
             from .spark_jvm import prepare_session
 

@@ -13,6 +13,8 @@ import sys
 from contextlib import contextmanager
 from itertools import dropwhile, takewhile
 
+from .samples import SPARK_SAMPLES
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +34,7 @@ def load_catalog(session: Any) -> None:
     does not count as removed.
     """
     with _locked() as folder:
-        saved = _read(os.path.join(folder, "catalog.json"))
+        saved = {**SPARK_SAMPLES, **_read(os.path.join(folder, "catalog.json"))}
         known = _read(_session_file(folder, session)) if session.conf.get(_MARK, "") else {}
         failed = _apply(session, known, saved)
         loaded = {name: entry for name, entry in saved.items() if name not in failed}

@@ -10,19 +10,23 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .workspace_paths import WorkspacePaths
+
 _MAX_RETRIES = 4  # takes some seconds; by default a call waits for ten minutes for a lost server
 
 
-def connect(payload: dict[str, Any]) -> Any:
+def connect(payload: dict[str, Any], paths: WorkspacePaths) -> Any:
     """Return the session of the task's run, with the tables of the workspace.
 
     :param payload: of the task.
+    :param paths: translates paths of the workspace.
     """
     warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas")
     from pyspark.sql import SparkSession
     from pyspark.sql.connect.client.retries import DefaultPolicy
 
     from .spark_catalog import load_catalog
+    from .spark_schemas import serve_schemas
 
     _ignore_master(SparkSession)
     session = SparkSession.builder.getOrCreate()
@@ -34,7 +38,9 @@ def connect(payload: dict[str, Any]) -> Any:
         "spark.sql.warehouse.dir", os.path.join(os.environ["LAKEFLOW_LOCAL_SPARK"], "warehouse")
     )
     load_catalog(session)
-    _extend_sql(type(session), payload["mounts"])
+    serve_schemas()
+    paths.install_in_spark()
+    _extend_sql(type(session), payload["mounts"], paths)
     return session
 
 
@@ -48,13 +54,14 @@ def _keep_alive(session_class: Any) -> None:
     session_class.stop = lambda self: None
 
 
-def _extend_sql(session_class: Any, mounts: dict[str, str]) -> None:
+def _extend_sql(session_class: Any, mounts: dict[str, str], paths: WorkspacePaths) -> None:
     """Run statements of Databricks that Sail lacks."""
     from .spark_sql import insert_parameters, is_query, rewrite
 
     run = session_class.sql
 
     def sql(self: Any, sqlQuery: str, args: Any = None, **names: Any) -> Any:  # noqa: N803
+        sqlQuery = paths.translate_sql(sqlQuery)  # noqa: N806
         if is_query(sqlQuery):
             return run(self, sqlQuery, args, **names)
         statement = insert_parameters(sqlQuery, args) if isinstance(args, dict) else sqlQuery

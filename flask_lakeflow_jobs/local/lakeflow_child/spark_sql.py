@@ -6,6 +6,7 @@ import os
 import re
 
 from .spark_catalog import quote_part
+from .spark_schemas import find_schema
 from .statements import (
     MAX_ROWS,
     ResultTable,
@@ -72,6 +73,8 @@ def rewrite(statement: str, query: Query, mounts: dict[str, str]) -> str:
         return _check_catalog(match[1].strip("`"), query)
     if match := _VOLUME.match(bare):
         return _create_volume([part.strip("`") for part in match.groups() if part], query, mounts)
+    if schema := find_schema(bare):
+        query(f"CREATE SCHEMA IF NOT EXISTS {schema}")
     if match := _USE.match(bare):
         query(f"USE CATALOG {match[1]}").collect()
         return f"USE SCHEMA {match[2]}"

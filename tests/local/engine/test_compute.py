@@ -10,6 +10,7 @@ import pytest
 from flask_lakeflow_jobs.local.engine.compute import (
     find_import_paths,
     find_local_libraries,
+    find_projects,
     read_environment,
 )
 
@@ -55,25 +56,45 @@ def test_local_libraries_of_a_task() -> None:
     assert list(find_local_libraries({}, spec)) == ["./dist/*.whl"]
 
 
+def import_paths(library: Path, *projects: Path) -> list[str]:
+    return find_import_paths(library, find_projects(library, projects))
+
+
 @pytest.mark.parametrize("project_file", ["pyproject.toml", "setup.py", "setup.cfg"])
 def test_import_paths_of_a_project_are_its_sources(tmp_path: Path, project_file: str) -> None:
     (tmp_path / project_file).touch()
-    assert find_import_paths(tmp_path) == [str(tmp_path)]
+    assert import_paths(tmp_path) == [str(tmp_path)]
     (tmp_path / "src").mkdir()
-    assert find_import_paths(tmp_path) == [str(tmp_path / "src"), str(tmp_path)]
+    assert import_paths(tmp_path) == [str(tmp_path / "src"), str(tmp_path)]
 
 
 def test_import_paths_of_a_wheel_begin_with_the_sources_it_is_built_from(tmp_path: Path) -> None:
     (tmp_path / "dist").mkdir()
     wheel = tmp_path / "dist" / "shop-1-py3-none-any.whl"
     wheel.touch()
-    assert find_import_paths(tmp_path / "dist" / "*.whl") == [str(wheel)]
+    assert import_paths(tmp_path / "dist" / "*.whl") == [str(wheel)]
     (tmp_path / "setup.py").touch()
-    assert find_import_paths(tmp_path / "dist" / "*.whl") == [str(tmp_path), str(wheel)]
+    assert import_paths(tmp_path / "dist" / "*.whl") == [str(tmp_path), str(wheel)]
 
 
 def test_import_paths_of_a_folder_that_is_no_project_are_none(tmp_path: Path) -> None:
-    assert find_import_paths(tmp_path) == []
+    assert import_paths(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("wheel", "is_found"),
+    [
+        ("/Workspace/Shared/my_shop-0.0.1-py3-none-any.whl", True),
+        (".build/*.whl", True),
+        ("artifacts/.internal/my_shop-*.whl", True),
+        ("artifacts/.internal/other-0.0.1-py3-none-any.whl", False),
+    ],
+)
+def test_missing_wheel_is_that_of_the_project_of_its_name(
+    tmp_path: Path, wheel: str, is_found: bool
+) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "My.Shop"\n')
+    assert import_paths(tmp_path / wheel, tmp_path) == ([str(tmp_path)] if is_found else [])
 
 
 OWN = {"spark_env_vars": {"KIND": "own", "N": 1}}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from flask_lakeflow_jobs.local.lakeflow_child.spark import TaskSpark
+from flask_lakeflow_jobs.local.lakeflow_child.workspace_paths import WorkspacePaths
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def spark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TaskSpark
     for name in ("JAVA_HOME", "SPARK_REMOTE", "LAKEFLOW_LOCAL_SAIL", "LAKEFLOW_LOCAL_SPARK_ERROR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    spark = TaskSpark({"kind": "sql"})
+    spark = TaskSpark({"kind": "sql"}, WorkspacePaths({}))
     spark.install()
     yield spark
     sys.modules.pop("pyspark", None)

@@ -49,13 +49,19 @@ def test_rewrite_skips_statements_without_a_result_here(statement: str) -> None:
     assert rewrite(statement, Query(), {}).startswith("SELECT '")
 
 
+SCHEMA = "CREATE SCHEMA IF NOT EXISTS `dev`.`sales`"
+
+
 @pytest.mark.parametrize(
     ("statement", "rewritten", "queries"),
     [
         ("INSERT INTO t VALUES ('--')", "INSERT INTO t VALUES ('--')", []),
         ("CACHE TABLE t AS SELECT 1", "CACHE TABLE t AS SELECT 1", []),
-        ("USE SCHEMA dev.sales", "USE SCHEMA sales", ["USE CATALOG dev"]),
-        ("USE dev.sales;", "USE SCHEMA sales", ["USE CATALOG dev"]),
+        ("USE SCHEMA dev.sales", "USE SCHEMA sales", [SCHEMA, "USE CATALOG dev"]),
+        ("USE dev.sales;", "USE SCHEMA sales", [SCHEMA, "USE CATALOG dev"]),
+        ("USE sales", "USE sales", ["CREATE SCHEMA IF NOT EXISTS `sales`"]),
+        ("CREATE VIEW dev.sales.v AS SELECT 1", "CREATE VIEW dev.sales.v AS SELECT 1", [SCHEMA]),
+        ("CREATE TABLE t AS SELECT 1", "CREATE TABLE t AS SELECT 1", []),
         ("USE CATALOG dev", "USE CATALOG dev", []),
         (
             "CREATE SCHEMA IDENTIFIER('dev' || '.a')",

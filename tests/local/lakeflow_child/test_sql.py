@@ -233,3 +233,7 @@ def test_run_sql_returns_at_most_1000_rows(tmp_path: Path) -> None:
     outcome = run_sql(str(file), {})
     assert len(outcome["rows"]) == len(outcome["query_result"]["rows"]) == 1000
     assert outcome["query_result"]["truncated"] is True
+
+
+def test_samples_have_the_trips_that_templates_read() -> None:
+    assert rows("SELECT count(*), min(fare_amount) FROM samples.nyctaxi.trips") == [(2000, 3.3)]

@@ -1,0 +1,78 @@
+"""The Python projects of a bundle, of which a deployment builds wheels, and their dependencies."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
+_CARET = re.compile(r"\^\s*(\d+)((?:\.\d+)*)$")  # of Poetry: the same major version
+
+
+def is_project(folder: Path) -> bool:
+    """Return whether a folder has the files of a project."""
+    return any((folder / name).is_file() for name in PROJECT_FILES)
+
+
+def declares(project: Path, name: str) -> bool:
+    """Return whether the files of a project name its package like a wheel (PEP 503)."""
+    pattern = re.sub(r"[-_.]+", "[-_.]+", name)
+    declaration = re.compile(rf"""\bname\s*=\s*["']?{pattern}["']?\s*,?\s*$""", re.M | re.I)
+    return any(declaration.search(_read(project / each)) for each in PROJECT_FILES)
+
+
+def read_dependencies(project: Path) -> tuple[str, ...]:
+    """Return the packages that a project requires, as ``pip install`` takes them.
+
+    Those that the project computes are not among them. Reading TOML needs Python 3.11.
+    """
+    found = [*_read_pyproject(project / "pyproject.toml"), *_read_setup(project / "setup.py")]
+    return tuple(dict.fromkeys(found))
+
+
+def _read_pyproject(file: Path) -> Iterator[str]:
+    with suppress(ImportError, ValueError):  # the build of the wheel would say what is wrong
+        tomllib: Any = import_module("tomllib")
+        content = tomllib.loads(_read(file))
+        yield from _texts(_section(content, "project").get("dependencies"))
+        poetry = _section(_section(_section(content, "tool"), "poetry"), "dependencies")
+        for name, version in poetry.items():
+            if isinstance(version, Mapping):
+                version = version.get("version", "")
+            if name != "python" and isinstance(version, str):
+                yield name + _convert_version(version)
+
+
+def _convert_version(version: str) -> str:
+    """Convert a version of Poetry."""
+    if match := _CARET.match(version.strip()):
+        return f">={match[1]}{match[2]},<{int(match[1]) + 1}"
+    return version if re.match(r"(==|!=|<=?|>=?|~=)\s*\d", version) else ""
+
+
+def _read_setup(file: Path) -> Iterator[str]:
+    with suppress(SyntaxError, ValueError):
+        for node in ast.walk(ast.parse(_read(file))):
+            if isinstance(node, ast.keyword) and node.arg == "install_requires":
+                yield from _texts(ast.literal_eval(node.value))
+
+
+def _section(content: Any, key: str) -> Mapping[str, Any]:
+    value = content.get(key)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _texts(value: Any) -> list[str]:
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

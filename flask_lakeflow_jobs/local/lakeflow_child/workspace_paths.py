@@ -1,0 +1,136 @@
+"""Paths of the workspace in file operations, such as ``open("/Volumes/main/raw/in/day.csv")``.
+
+On a cluster these are paths of the machine. Here they stand for other folders, so the functions of
+``os`` and ``io``, with which Python code opens files, translate them first. Spark takes them too.
+"""
+
+from __future__ import annotations
+
+import builtins
+import io
+import os
+import sys
+
+from .paths import to_local_path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_ROOTS = ("/Volumes", "/Workspace", "/dbfs", "dbfs:/")
+# Without /Workspace, these are also folders of some machines. So only the bundle's own are taken.
+_SHORT_ROOTS = ("/Users", "/Repos", "/Shared")
+# Functions of os that take one path, or two.
+_ONE_PATH = ["access", "chdir", "chmod", "chown", "getxattr", "listdir", "listxattr", "lstat"]
+_ONE_PATH += ["mkdir", "open", "readlink", "remove", "rmdir", "scandir", "setxattr", "stat"]
+_ONE_PATH += ["statvfs", "truncate", "unlink", "utime"]
+_TWO_PATHS = ("link", "rename", "replace", "symlink")
+_SUPPORT = ("dir_fd", "effective_ids", "fd", "follow_symlinks")
+_IN_SQL = r"(?<=['\"`])(?:dbfs:/|/Volumes/|/dbfs/)[^'\"`]*(?=['\"`])"
+
+
+class WorkspacePaths:
+    """Translates paths of the workspace.
+
+    :param mounts: folders of this machine by their paths in the workspace.
+    """
+
+    def __init__(self, mounts: dict[str, str]) -> None:
+        self._mounts = mounts
+        self._deployed = {key: each for key, each in mounts.items() if key.count("/") > 2}
+
+    def translate(self, path: Any) -> Any:
+        """Return the path of this machine; any other object or path as it is."""
+        try:
+            text = os.fspath(path)
+        except TypeError:  # an open file, for example
+            return path
+        if not isinstance(text, str):
+            return path
+        local = text
+        if text.startswith(_ROOTS):
+            name = _spell_out_dbfs(text)
+            if name.startswith("/Volumes/"):
+                self._create_volume(name)
+            local = to_local_path(name, self._mounts)
+        elif text.startswith(_SHORT_ROOTS):
+            local = to_local_path(text, self._deployed)
+        return path if local == text else local
+
+    def translate_sql(self, statement: str) -> str:
+        """Translate the paths in the texts and quoted names of a statement."""
+        import re  # it delays the start of tasks, and few have SQL
+
+        return re.sub(_IN_SQL, lambda match: str(self.translate(match[0])), statement)
+
+    def install(self) -> None:
+        """Let Python's file operations take paths of the workspace."""
+        builtins.open = io.open = self._wrap(io.open)
+        for name in filter(os.__dict__.__contains__, _ONE_PATH):  # some only exist on Linux
+            setattr(os, name, self._wrap(getattr(os, name)))
+        for name in _TWO_PATHS:
+            setattr(os, name, self._wrap_both(getattr(os, name)))
+        sys.path_hooks.insert(0, self._find_importer)
+
+    def install_in_spark(self) -> None:
+        """Let DataFrames of Spark Connect be read from and written to such paths."""
+        from pyspark.sql.connect.readwriter import DataFrameReader, DataFrameWriter
+
+        for owner, name in ((DataFrameReader, "load"), (DataFrameWriter, "save")):
+            setattr(owner, name, self._wrap_method(getattr(owner, name)))
+
+    def _create_volume(self, name: str) -> None:
+        """Create the volume of a path, as if it were deployed."""
+        parts = os.path.normpath(name).split("/")[2:5]
+        if len(parts) == 3:
+            os.makedirs(os.path.join(self._mounts["/Volumes"], *parts), exist_ok=True)
+
+    def _find_importer(self, folder: str) -> Any:
+        """Return the importer of a folder on the import path."""
+        if (local := self.translate(folder)) == folder:
+            raise ImportError
+        return sys.path_hooks[-1](local)
+
+    def _wrap(self, function: Callable[..., Any]) -> Any:
+        def call(path: Any = ".", *arguments: Any, **named: Any) -> Any:
+            local = self.translate(path)
+            try:
+                return function(local, *arguments, **named)
+            except OSError as error:
+                if error.filename is local:
+                    error.filename = path  # as the code knows it
+                raise
+
+        return _like(call, function)
+
+    def _wrap_both(self, function: Callable[..., Any]) -> Any:
+        def call(src: Any, dst: Any, **named: Any) -> Any:
+            return function(self.translate(src), self.translate(dst), **named)
+
+        return _like(call, function)
+
+    def _wrap_method(self, method: Callable[..., Any]) -> Any:
+        def call(owner: Any, path: Any = None, *arguments: Any, **named: Any) -> Any:
+            many = [*map(self.translate, path)] if isinstance(path, (list, tuple)) else None
+            return method(owner, many or self.translate(path), *arguments, **named)
+
+        return _like(call, method)
+
+
+def _spell_out_dbfs(path: str) -> str:
+    """Return a path of DBFS as one of the machine."""
+    if not path.startswith("dbfs:"):
+        return path
+    name = "/" + path.removeprefix("dbfs:").lstrip("/")
+    return name if name.startswith("/Volumes/") else "/dbfs" + name
+
+
+def _like(call: Any, function: Any) -> Any:
+    call.__name__ = call.__qualname__ = function.__name__
+    call.__doc__ = function.__doc__
+    for each in _SUPPORT:  # modules such as shutil ask what a function of os can do
+        known = getattr(os, f"supports_{each}")
+        if function in known:
+            known.add(call)
+    return call

@@ -1,0 +1,43 @@
+"""The dependencies of the projects of a bundle."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from flask_lakeflow_jobs.local.engine.projects import read_dependencies
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="reading TOML needs Python 3.11")
+@pytest.mark.parametrize(
+    ("text", "dependencies"),
+    [
+        ('[project]\ndependencies = ["cowsay>=6", "rich"]', ("cowsay>=6", "rich")),
+        ('[tool.poetry.dependencies]\npython = "^3.10"\ncowsay = "^6.1"', ("cowsay>=6.1,<7",)),
+        ('[tool.poetry.dependencies]\na = ">=1"\nb = "*"\nc = {path = "c"}', ("a>=1", "b", "c")),
+        ('[project]\ndynamic = ["dependencies"]', ()),
+        ("[project", ()),
+    ],
+)
+def test_dependencies_of_a_pyproject(
+    tmp_path: Path, text: str, dependencies: tuple[str, ...]
+) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    assert read_dependencies(tmp_path) == dependencies
+
+
+@pytest.mark.parametrize(
+    ("text", "dependencies"),
+    [
+        ('setup(name="x", install_requires=["cowsay", "rich"])', ("cowsay", "rich")),
+        ("setup(install_requires=read())", ()),
+        ("setup(", ()),
+    ],
+)
+def test_dependencies_of_a_setup_file(
+    tmp_path: Path, text: str, dependencies: tuple[str, ...]
+) -> None:
+    (tmp_path / "setup.py").write_text(text)
+    assert read_dependencies(tmp_path) == dependencies

@@ -1,0 +1,88 @@
+"""Paths of the workspace in the file operations of tasks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flask_lakeflow_jobs.local.lakeflow_child.workspace_paths import WorkspacePaths
+from tests.local.conftest import Serve
+from tests.local.lakeflow_child.support import notebook_client, result_of
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> WorkspacePaths:
+    """The paths of a bundle whose files are deployed for a user."""
+    mounts = {"/Volumes": f"{tmp_path}/volumes", "/dbfs": f"{tmp_path}/dbfs"}
+    return WorkspacePaths({"/Workspace/Users/me/files": "/b", **mounts})
+
+
+@pytest.mark.parametrize(
+    ("path", "local"),
+    [
+        ("/Volumes/main/raw/in/day.csv", "{}/volumes/main/raw/in/day.csv"),
+        (Path("/Volumes/main/raw/in"), "{}/volumes/main/raw/in"),
+        ("dbfs:/Volumes/main/raw/in", "{}/volumes/main/raw/in"),
+        ("/dbfs/tmp/a", "{}/dbfs/tmp/a"),
+        ("dbfs:/tmp/a", "{}/dbfs/tmp/a"),
+        ("/Workspace/Users/me/files/a", "/b/a"),
+        ("/Users/me/files/a", "/b/a"),
+        ("/Users/you/a", "/Users/you/a"),
+        ("data/Volumes/a", "data/Volumes/a"),
+        (b"/Volumes/a", b"/Volumes/a"),
+        (3, 3),
+        (None, None),
+    ],
+)
+def test_translate_path(paths: WorkspacePaths, tmp_path: Path, path: Any, local: Any) -> None:
+    if isinstance(local, str):
+        local = local.format(tmp_path)
+    assert paths.translate(path) == local
+
+
+def test_translated_path_creates_its_volume_only(paths: WorkspacePaths, tmp_path: Path) -> None:
+    paths.translate("/Volumes/main/raw")
+    assert not (tmp_path / "volumes").exists()
+    paths.translate("/Volumes/main/raw/in/day/a.csv")
+    assert [*(tmp_path / "volumes").rglob("*")][-1] == tmp_path / "volumes/main/raw/in"
+
+
+def test_translate_sql_changes_texts_and_quoted_names(
+    paths: WorkspacePaths, tmp_path: Path
+) -> None:
+    statement = "csv.`{0}/a/b/c/x.csv` WHERE p = '{0}/a' OR /Volumes/ > 1"
+    translated = paths.translate_sql(statement.format("/Volumes"))
+    assert translated == statement.format(tmp_path / "volumes")
+
+
+def test_code_of_a_task_uses_paths_of_the_workspace(serve: Serve) -> None:
+    client = notebook_client(
+        serve,
+        """
+import os, pathlib, shutil, sys
+folder = pathlib.Path("/Volumes/main/raw/in/day")
+folder.mkdir()
+(folder / "shop.py").write_text("price = 3")
+shutil.copytree(folder, "/Volumes/main/raw/in/copy")
+os.rename("/Volumes/main/raw/in/copy", "/Volumes/main/raw/in/moved")
+sys.path.append("/Volumes/main/raw/in/moved")
+import shop
+os.makedirs("/dbfs/tmp/a")
+shutil.rmtree(folder)
+names = [os.listdir("/Volumes/main/raw/in"), dbutils.fs.ls("dbfs:/tmp")[0].name]
+dbutils.notebook.exit(f"{shop.price} {names} {folder.exists()}")
+""",
+    )
+    assert result_of(client) == "3 [['moved'], 'a/'] False"
+
+
+def test_code_imports_the_modules_of_a_cluster(serve: Serve) -> None:
+    client = notebook_client(
+        serve,
+        "from databricks.connect import DatabricksSession as S, session\n"
+        "builder = session.DatabricksSession.builder\n"
+        "dbutils.notebook.exit(S.builder.serverless(True) is builder)",
+    )
+    assert result_of(client) == "True"

@@ -1,0 +1,1 @@
+"""Bundles of other people, and small ones modelled on them, on the local workspace."""
