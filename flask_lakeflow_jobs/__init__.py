@@ -1,43 +1,50 @@
 """Start Databricks Lakeflow Jobs from Flask, follow them live and show their results."""
 
-from .config.jobs import JobConfig, JobMapping
-from .errors import (
-    ConfigurationError,
-    Conflict,
-    DatabaseUnavailable,
-    HandleClosed,
-    InvalidParameters,
-    InvalidRequest,
-    InvalidUserToken,
-    InvalidWebhookCredentials,
-    JobNotFound,
-    LakeflowJobsError,
-    MissingUserToken,
-    NotAllowed,
-    RecordOutdated,
-    RunNotFound,
-    RunTimeout,
-    UnknownJob,
-    UnsupportedMediaType,
-    UpstreamError,
-    UpstreamThrottled,
-    UpstreamTimeout,
-    UpstreamUnauthenticated,
-    UpstreamUnavailable,
-)
-from .extension import LakeflowJobs
-from .globals import current_jobs, health
-from .handle import JobHandle
-from .idempotency import Triggered
-from .identity import ProxyUser
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from .logs import clean_records
-from .results import ExecutionResult, ResultWatch
-from .runs.explanation import Explanation, FailedTask
-from .runs.outcome import Outcome, RunStatus
-from .runs.progress import Progress, RunProgress
-from .signals import run_canceled, run_changed, run_finished, run_repaired, run_triggered
-from .watching.iterator import RunWatch
-from .web.auth import authorize
+
+if TYPE_CHECKING:
+    from .config.jobs import JobConfig, JobMapping
+    from .errors import (
+        ConfigurationError,
+        Conflict,
+        DatabaseUnavailable,
+        HandleClosed,
+        InvalidParameters,
+        InvalidRequest,
+        InvalidUserToken,
+        InvalidWebhookCredentials,
+        JobNotFound,
+        LakeflowJobsError,
+        MissingUserToken,
+        NotAllowed,
+        RecordOutdated,
+        RunNotFound,
+        RunTimeout,
+        UnknownJob,
+        UnsupportedMediaType,
+        UpstreamError,
+        UpstreamThrottled,
+        UpstreamTimeout,
+        UpstreamUnauthenticated,
+        UpstreamUnavailable,
+    )
+    from .extension import LakeflowJobs
+    from .globals import current_jobs, health
+    from .handle import JobHandle
+    from .idempotency import Triggered
+    from .identity import ProxyUser
+    from .results import ExecutionResult, ResultWatch
+    from .runs.explanation import Explanation, FailedTask
+    from .runs.outcome import Outcome, RunStatus
+    from .runs.progress import Progress, RunProgress
+    from .signals import run_canceled, run_changed, run_finished, run_repaired, run_triggered
+    from .watching.iterator import RunWatch
+    from .web.auth import authorize
 
 __all__ = [
     "ConfigurationError",
@@ -86,5 +93,78 @@ __all__ = [
     "run_repaired",
     "run_triggered",
 ]
+
+_MODULES = {
+    "config.jobs": (
+        "JobConfig",
+        "JobMapping",
+    ),
+    "errors": (
+        "ConfigurationError",
+        "Conflict",
+        "DatabaseUnavailable",
+        "HandleClosed",
+        "InvalidParameters",
+        "InvalidRequest",
+        "InvalidUserToken",
+        "InvalidWebhookCredentials",
+        "JobNotFound",
+        "LakeflowJobsError",
+        "MissingUserToken",
+        "NotAllowed",
+        "RecordOutdated",
+        "RunNotFound",
+        "RunTimeout",
+        "UnknownJob",
+        "UnsupportedMediaType",
+        "UpstreamError",
+        "UpstreamThrottled",
+        "UpstreamTimeout",
+        "UpstreamUnauthenticated",
+        "UpstreamUnavailable",
+    ),
+    "extension": ("LakeflowJobs",),
+    "globals": (
+        "current_jobs",
+        "health",
+    ),
+    "handle": ("JobHandle",),
+    "idempotency": ("Triggered",),
+    "identity": ("ProxyUser",),
+    "results": (
+        "ExecutionResult",
+        "ResultWatch",
+    ),
+    "runs.explanation": (
+        "Explanation",
+        "FailedTask",
+    ),
+    "runs.outcome": (
+        "Outcome",
+        "RunStatus",
+    ),
+    "runs.progress": (
+        "Progress",
+        "RunProgress",
+    ),
+    "signals": (
+        "run_canceled",
+        "run_changed",
+        "run_finished",
+        "run_repaired",
+        "run_triggered",
+    ),
+    "watching.iterator": ("RunWatch",),
+    "web.auth": ("authorize",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy: the local workspace is a part of the package, and starts without Flask.
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 clean_records()

@@ -92,7 +92,7 @@ def test_api_page_documents_every_member() -> None:
     page = (ROOT / "docs" / "reference" / "api.md").read_text()
     named = re.findall(r"autoclass:: (\w+)(?:\(\))?\n   :members:", page)
     classes = [
-        vars(flask_lakeflow_jobs)[name] for name in named if name in flask_lakeflow_jobs.__all__
+        getattr(flask_lakeflow_jobs, name) for name in named if name in flask_lakeflow_jobs.__all__
     ]
     assert classes
     assert [

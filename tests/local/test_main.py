@@ -39,6 +39,19 @@ def test_command_prints_exports_and_serves_until_a_signal(
     ]
 
 
+def test_command_imports_neither_flask_nor_sdk() -> None:
+    """They would take most of the time of its start, and half of its memory."""
+    code = """
+import sys
+import flask_lakeflow_jobs.local.__main__
+print(sorted({"flask", "werkzeug", "databricks.sdk", "sqlalchemy"} & sys.modules.keys()))
+"""
+    answer = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    assert answer.stdout == "[]\n"
+
+
 def test_command_exits_when_idle(etl_bundle: Path, workspace_folder: Path) -> None:
     idle = command(etl_bundle, workspace_folder, "--idle-exit", "0.01")
     assert subprocess.run(idle, timeout=60, check=False, capture_output=True).returncode == 0
