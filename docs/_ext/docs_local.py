@@ -10,8 +10,9 @@ from flask_lakeflow_jobs.local import daemon
 from flask_lakeflow_jobs.local.api import parameters, runs
 from flask_lakeflow_jobs.local.bundle import validation, yaml
 from flask_lakeflow_jobs.local.engine import engine, kinds, processes
+from flask_lakeflow_jobs.local.engine import statements as kept_statements
 from flask_lakeflow_jobs.local.http import bodies, server
-from flask_lakeflow_jobs.local.lakeflow_child import dbutils, statements
+from flask_lakeflow_jobs.local.lakeflow_child import dbutils, statement, statements
 
 #: What is limited, and the limit: a number, or one with its unit.
 LIMITS: Mapping[str, str] = {
@@ -27,6 +28,10 @@ LIMITS: Mapping[str, str] = {
     ),
     "value of `dbutils.jobs.taskValues`": f"{dbutils._MAX_TASK_VALUE_BYTES // 1024} KiB as JSON",
     "rows of a SQL task for other tasks": f"{statements.MAX_ROWS:,}",
+    "result of a statement": f"{statement.MAX_RESULT_BYTES // 2**20} MiB",
+    "statements that are kept, with their results": (
+        f"{kept_statements.MAX_KEPT}, {kept_statements.MAX_KEPT_BYTES // 2**20} MiB"
+    ),
     "parameters of a run, of each kind but job parameters": (
         f"{parameters._MAX_PARAMETER_BYTES:,} bytes as JSON"
     ),

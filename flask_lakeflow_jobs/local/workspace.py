@@ -20,6 +20,7 @@ from .api.request import Request
 from .api.runs import RunEndpoints
 from .api.secrets import SecretEndpoints
 from .api.serializers import RunSerializer
+from .api.statements import StatementEndpoints
 from .api.warehouses import WarehouseEndpoints
 from .api.workspace_files import WorkspaceFileEndpoints
 from .bundle.load import Bundle, load_bundle
@@ -32,6 +33,7 @@ from .engine.files import WorkspaceFiles
 from .engine.packages import Packages
 from .engine.services import TaskServices
 from .engine.spark import Spark
+from .engine.statements import StatementRunner
 from .engine.work import CannotRun, NestedRun
 from .environment import read_environment
 from .errors import ApiError
@@ -126,17 +128,18 @@ class Workspace:
         tree.make(parse_path(f"/Users/{current_user_name()}"))
         tree.make(("Shared",))
         files = WorkspaceFiles(lambda: self.registry.bundle, self._folder)
+        services = TaskServices(
+            lambda: self._task_environment(host, token),
+            secrets.values,
+            Packages(self._folder.path / "packages", is_enabled=self._installs),
+            Spark(self._folder.path / "spark", self._find_catalogs, current_user_name()),
+        )
         engine = Engine(
             self._unit_of_work,
             files,
             clock,
             self._folder.tasks,
-            TaskServices(
-                lambda: self._task_environment(host, token),
-                secrets.values,
-                Packages(self._folder.path / "packages", is_enabled=self._installs),
-                Spark(self._folder.path / "spark", self._find_catalogs, current_user_name()),
-            ),
+            services,
             {"id": workspace_id, "url": host},
             self._nested_request,
         )
@@ -145,6 +148,8 @@ class Workspace:
         serializer = RunSerializer(host, workspace_id)
         warehouses = WarehouseEndpoints(self.registry, host)
         permissions = PermissionEndpoints(self.registry, self._unit_of_work, warehouses.find)
+        runner = StatementRunner(self._folder.path / "statements", files, services)
+        statements = StatementEndpoints(runner, warehouses, self._server.waiting)
         workspace_files = WorkspaceFileEndpoints(tree)
         self._application = Application(
             AuthEndpoints(token, host, current_user_name(), workspace_id, clock),
@@ -152,12 +157,14 @@ class Workspace:
             RunEndpoints(self.registry, self._unit_of_work, engine, files, serializer),
             warehouses.routes,
             permissions.routes,
+            statements.routes,
             workspace_files.routes,
             SecretEndpoints(secrets, current_user_name(), clock).routes,
             uploads=workspace_files.uploads,
         )
         self._server.start(self._application, self._application.max_body_bytes)
         resources.callback(self._server.stop)
+        resources.callback(runner.close)  # before, as requests may wait for statements
         self._folder.save_port(token, self._server.port)
         address = Address(host, token, os.getpid())
         resources.callback(self._folder.remove_address)

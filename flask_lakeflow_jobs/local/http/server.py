@@ -6,7 +6,8 @@ import logging
 import resource
 import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,6 +21,8 @@ logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 _LOOPBACK = "127.0.0.1"
 _MAX_CONNECTIONS = 2000
+_THREADS = 4
+_MAX_WAITING = 32
 #: Of a request, unless the application allows more.
 MAX_BODY_BYTES = 10 * 2**20
 _MAX_BODY_IN_MEMORY_BYTES = 20 * 2**20
@@ -43,6 +46,8 @@ class HttpServer:
         self._server = self._create_server(_bind(preferred_port))
         self.port = int(self._server.effective_port)
         self._stopping = False
+        self._waiting_lock = threading.Lock()
+        self._waiting = 0
         self._thread = threading.Thread(target=self._serve, name="http", daemon=True)
 
     @property
@@ -63,18 +68,40 @@ class HttpServer:
 
     def stop(self) -> None:
         """Stop, and close all connections."""
-        self._stopping = True
+        with self._waiting_lock:
+            self._stopping = True
         self._server.pull_trigger()
         self._thread.join()
         self._server.task_dispatcher.shutdown()
         wasyncore.close_all(self._sockets)
+
+    @contextmanager
+    def waiting(self) -> Iterator[bool]:
+        """Serve with one thread more while a request waits, so that others do not.
+
+        :return: whether the request may wait; at most 32 do.
+        """
+        may_wait = self._count_waiting(1)
+        try:
+            yield may_wait
+        finally:
+            if may_wait:
+                self._count_waiting(-1)
+
+    def _count_waiting(self, change: int) -> bool:
+        with self._waiting_lock:
+            if self._stopping or self._waiting + change > _MAX_WAITING:
+                return False
+            self._waiting += change
+            self._server.task_dispatcher.set_thread_count(_THREADS + self._waiting)
+        return True
 
     def _create_server(self, listening: socket.socket) -> Any:
         server = create_server(
             lambda environ, start_response: self._application(environ, start_response),
             map=self._sockets,
             sockets=[listening],
-            threads=4,
+            threads=_THREADS,
             channel_timeout=3600,
             connection_limit=_max_connections(),
             # Larger bodies go through temporary files.

@@ -18,7 +18,7 @@ _DATABASE = "warehouse"
 # DuckDB allows no database to be called ``main``, the most common catalog.
 _OWN_CATALOGS = (_DATABASE, "main")
 _EXTENSION = ".duckdb"
-_MAX_LOCK_WAIT_SECONDS = 30.0
+_MAX_LOCK_WAIT_SECONDS = 300.0  # a statement of another task may take long
 
 
 def connect() -> Any:

@@ -96,6 +96,10 @@ def _run_kind(payload: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
         from .python_operator import run_operator
 
         run_operator(payload, dbutils)
+    elif kind == "statement":
+        from .statement import run_statement_task
+
+        return run_statement_task(payload, dbutils.task_spark)
     elif dbutils.task_spark.is_installed:
         from .spark_sql import run_file
 

@@ -1,0 +1,212 @@
+"""Endpoints of the Statement Execution API: ``sql/statements/…``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from ..engine.statements import SUCCEEDED, Statement, StatementRequest, StatementRunner
+from ..errors import InvalidParameterValue, UnexpectedType
+from .request import Request
+from .serializers import Json
+from .warehouses import WarehouseEndpoints
+
+_DEFAULT_WAIT_SECONDS = 10
+_WAIT = re.compile(r"([0-9]{1,2})s")
+_TIMEOUT_ACTIONS = ("CONTINUE", "CANCEL")
+
+
+class StatementEndpoints:
+    """The handlers of ``sql/statements/…``.
+
+    :param runner: runs the statements.
+    :param warehouses: on which they run.
+    :param waiting: entered while a request waits for the end of its statement; its value is whether
+        the request may wait.
+    """
+
+    def __init__(
+        self,
+        runner: StatementRunner,
+        warehouses: WarehouseEndpoints,
+        waiting: Callable[[], AbstractContextManager[bool]],
+    ) -> None:
+        self._runner = runner
+        self._warehouses = warehouses
+        self._waiting = waiting
+
+    @property
+    def routes(self) -> dict[tuple[str, str], Callable[[Request], Json]]:
+        """The routes of these endpoints."""
+        return {
+            ("POST", "sql/statements"): self.execute,
+            ("GET", "sql/statements/{id}"): self.get,
+            ("GET", "sql/statements/{id}/result/chunks/{index}"): self.get_chunk,
+            ("POST", "sql/statements/{id}/cancel"): self.cancel,
+        }
+
+    def execute(self, request: Request) -> Json:
+        """``POST sql/statements``: run a statement, and wait for its end for a while."""
+        seconds = parse_wait_timeout(request)
+        action = parse_timeout_action(request, seconds)
+        statement_request = parse_statement(request)
+        warehouse_id = request.read_text("warehouse_id")
+        if not warehouse_id:
+            raise InvalidParameterValue("Missing required field: warehouse_id")
+        self._warehouses.wake(warehouse_id)
+        statement = self._runner.start(statement_request)
+        if not seconds:
+            return self._serialize(statement)
+        with self._waiting() as may_wait:
+            has_ended = statement.ended.wait(seconds if may_wait else 0)
+        if not has_ended and may_wait and action == "CANCEL":
+            self._runner.cancel(statement)
+        return self._serialize(statement)
+
+    def get(self, request: Request) -> Json:
+        """``GET sql/statements/{id}``."""
+        return self._serialize(self._runner.find(request.fields["id"]))
+
+    def get_chunk(self, request: Request) -> Json:
+        """``GET sql/statements/{id}/result/chunks/{index}``."""
+        statement = self._runner.find(request.fields["id"])
+        index = request.require_int("index")
+        if not 0 <= index < len(statement.chunks):
+            raise InvalidParameterValue(
+                f"The statement has no chunk {index} of a result; its state is {statement.state}, "
+                f"and it has {len(statement.chunks)} chunks."
+            )
+        return self._serialize_chunk(statement, index)
+
+    def cancel(self, request: Request) -> Json:
+        """``POST sql/statements/{id}/cancel``."""
+        self._runner.cancel(self._runner.find(request.fields["id"]))
+        return {}
+
+    def _serialize(self, statement: Statement) -> Json:
+        status: Json = {"state": statement.state}
+        shape: Json = {"statement_id": statement.statement_id, "status": status}
+        if statement.error:
+            status["error"] = {"error_code": "BAD_REQUEST", "message": statement.error}
+        if statement.state == SUCCEEDED:
+            shape["manifest"] = _serialize_manifest(statement)
+            shape["result"] = self._serialize_chunk(statement, 0) if statement.chunks else {}
+        return shape
+
+    def _serialize_chunk(self, statement: Statement, index: int) -> Json:
+        chunk = statement.chunks[index]
+        shape: Json = {
+            "chunk_index": index,
+            "row_offset": chunk["row_offset"],
+            "row_count": chunk["row_count"],
+            "data_array": self._runner.read_chunk(statement, index),
+        }
+        if index + 1 < len(statement.chunks):
+            path = f"/api/2.0/sql/statements/{statement.statement_id}/result/chunks/{index + 1}"
+            shape |= {"next_chunk_index": index + 1, "next_chunk_internal_link": path}
+        return shape
+
+
+def parse_wait_timeout(request: Request) -> int:
+    """Read the time for which the request waits, in seconds.
+
+    :raises ApiError: it is neither 0 nor between 5 and 50 seconds.
+    """
+    text = request.read_text("wait_timeout")
+    if text is None:
+        return _DEFAULT_WAIT_SECONDS
+    match = _WAIT.fullmatch(text)
+    seconds = int(match[1]) if match else -1
+    if seconds != 0 and not 5 <= seconds <= 50:
+        raise InvalidParameterValue(
+            f"wait_timeout is {text!r}. Use 0s, or a time between 5s and 50s."
+        )
+    return seconds
+
+
+def parse_timeout_action(request: Request, seconds: int) -> str:
+    """Read what happens to a statement that has not ended by then.
+
+    :param seconds: for which the request waits.
+    :raises ApiError: it is unknown, or the request does not wait.
+    """
+    action = request.read_text("on_wait_timeout") or "CONTINUE"
+    if action not in _TIMEOUT_ACTIONS:
+        raise InvalidParameterValue(
+            f"Unknown on_wait_timeout {action!r}. Use one of {', '.join(_TIMEOUT_ACTIONS)}."
+        )
+    if action == "CANCEL" and seconds == 0:
+        raise InvalidParameterValue("on_wait_timeout CANCEL needs a wait_timeout above 0s.")
+    return action
+
+
+def parse_statement(request: Request) -> StatementRequest:
+    """Read a statement, its parameters and its limits.
+
+    :raises ApiError: a field is invalid, or results of this form are not returned here.
+    """
+    statement = request.read_text("statement")
+    if not statement or not statement.strip():
+        raise InvalidParameterValue("Missing required field: statement")
+    for field, only in (("disposition", "INLINE"), ("format", "JSON_ARRAY")):
+        value = request.read_text(field)
+        if value not in (None, only):
+            raise InvalidParameterValue(
+                f"The local workspace returns results with the disposition INLINE in the format "
+                f"JSON_ARRAY only, not with the {field} {value}."
+            )
+    return StatementRequest(
+        statement,
+        request.read_text("catalog") or "",
+        request.read_text("schema") or "",
+        _parse_parameters(request.fields.get("parameters")),
+        _parse_limit(request, "row_limit"),
+        _parse_limit(request, "byte_limit"),
+    )
+
+
+def _parse_parameters(value: Any) -> tuple[dict[str, str | None], ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise UnexpectedType("parameters", "array", value)
+    parameters = []
+    for each in value:
+        if not isinstance(each, dict):
+            raise UnexpectedType("parameters", "object", each)
+        item = Request("2.0", each)
+        name = item.read_text("name")
+        if not name:
+            raise InvalidParameterValue("Each parameter of a statement needs a name.")
+        parameters.append(
+            {"name": name, "value": item.read_text("value"), "type": item.read_text("type")}
+        )
+    return tuple(parameters)
+
+
+def _parse_limit(request: Request, name: str) -> int:
+    limit = request.read_int(name)
+    if limit is not None and limit < 1:
+        raise InvalidParameterValue(f"{name} has to be at least 1.")
+    return limit or 0
+
+
+def _serialize_manifest(statement: Statement) -> Json:
+    schema: Json = {"column_count": len(statement.columns)}
+    if statement.columns:
+        schema["columns"] = statement.columns
+    manifest: Json = {
+        "format": "JSON_ARRAY",
+        "schema": schema,
+        "total_chunk_count": len(statement.chunks),
+        "total_row_count": sum(chunk["row_count"] for chunk in statement.chunks),
+        "total_byte_count": statement.size,
+        "truncated": statement.is_truncated,
+    }
+    if statement.chunks:
+        manifest["chunks"] = [
+            {"chunk_index": index, **chunk} for index, chunk in enumerate(statement.chunks)
+        ]
+    return manifest

@@ -1,0 +1,213 @@
+"""Runs the statements of the Statement Execution API, one after another, and keeps their results.
+
+Each runs in a process of its own, like a SQL task, with which it shares the database. Statements
+and results are kept until newer ones need their place, and not over a restart.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+import uuid
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ..errors import ApiError
+from .files import WorkspaceFiles
+from .processes import Exit, ProcessPool, TaskProcess
+from .services import TaskServices
+from .work import ProcessWork
+
+MAX_KEPT = 200
+MAX_KEPT_BYTES = 256 * 2**20
+
+PENDING, RUNNING = "PENDING", "RUNNING"
+SUCCEEDED, FAILED, CANCELED = "SUCCEEDED", "FAILED", "CANCELED"
+
+
+@dataclass(frozen=True, slots=True)
+class StatementRequest:
+    """A statement to run.
+
+    :param parameters: each with ``name``, ``value`` and ``type``.
+    :param row_limit: 0: none.
+    :param byte_limit: 0: none.
+    """
+
+    statement: str
+    catalog: str = ""
+    schema: str = ""
+    parameters: tuple[dict[str, str | None], ...] = ()
+    row_limit: int = 0
+    byte_limit: int = 0
+
+
+@dataclass(slots=True)
+class Statement:
+    """A statement and what has become of it.
+
+    :param columns: those of its result.
+    :param chunks: the position and the size of each part of its result.
+    """
+
+    statement_id: str
+    state: str = PENDING
+    error: str = ""
+    columns: list[dict[str, Any]] = field(default_factory=list)
+    chunks: list[dict[str, int]] = field(default_factory=list)
+    is_truncated: bool = False
+    ended: threading.Event = field(default_factory=threading.Event)
+    process: TaskProcess | None = None
+
+    @property
+    def size(self) -> int:
+        """The bytes of its result."""
+        return sum(chunk["byte_count"] for chunk in self.chunks)
+
+
+class StatementRunner:
+    """Runs statements.
+
+    :param folder: keeps results; what an earlier workspace has left there is removed.
+    """
+
+    def __init__(self, folder: Path, files: WorkspaceFiles, services: TaskServices) -> None:
+        self._folder = folder
+        self._files = files
+        self._services = services
+        # Only one process at a time can open the database.
+        self._pool = ProcessPool(1)
+        self._lock = threading.Lock()
+        self._statements: dict[str, Statement] = {}
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def start(self, request: StatementRequest) -> Statement:
+        """Run a statement once those before it have ended.
+
+        :raises ApiError: too many are waiting.
+        """
+        statement = Statement(str(uuid.uuid4()))
+        with self._lock:
+            self._make_room()
+            self._statements[statement.statement_id] = statement
+        statement.process = self._build_process(statement, request)
+        self._pool.start(statement.process)
+        return statement
+
+    def find(self, statement_id: str) -> Statement:
+        """Return a statement.
+
+        :raises ApiError: it is unknown, or not kept any more.
+        """
+        statement = self._statements.get(statement_id)
+        if statement is None:
+            raise ApiError(
+                404,
+                "RESOURCE_DOES_NOT_EXIST",
+                f"The statement {statement_id} was not found. The local workspace keeps the last "
+                f"{MAX_KEPT} statements, and none over a restart.",
+            )
+        return statement
+
+    def cancel(self, statement: Statement) -> None:
+        """Cancel a statement; one that has ended stays as it is."""
+        with self._lock:
+            if statement.ended.is_set():
+                return
+            statement.state = CANCELED
+            statement.ended.set()
+        if statement.process is not None:
+            self._pool.stop(statement.process)
+
+    def read_chunk(self, statement: Statement, index: int) -> list[list[str | None]]:
+        """Return a part of the result of a statement that has succeeded."""
+        path = self._results_of(statement) / f"{index}.json"
+        return list(json.loads(path.read_text(encoding="utf-8")))
+
+    def close(self) -> None:
+        """Kill the processes, and end the wait for statements."""
+        self._pool.close()
+        for statement in list(self._statements.values()):
+            self.cancel(statement)
+
+    def _build_process(self, statement: Statement, request: StatementRequest) -> TaskProcess:
+        results = self._results_of(statement)
+        results.mkdir(mode=0o700, parents=True)
+        # Spark knows its runs by a number. Each statement has a session of its own.
+        number = uuid.UUID(statement.statement_id).int % 2**53
+        root = str(self._files.root)
+        payload = {
+            "kind": "statement",
+            "folder": root,
+            "root": root,
+            "libraries": [],
+            "requirements": [],
+            "has_own_packages": False,
+            "environment": {},
+            "mounts": self._files.mounts,
+            "task_values": {},
+            "run": {"runId": number, "multitaskParentRunId": number},
+            "chunks_folder": str(results),
+            "parameters": {
+                "statement": request.statement,
+                "catalog": request.catalog,
+                "schema": request.schema,
+                "parameters": list(request.parameters),
+                "row_limit": request.row_limit,
+                "byte_limit": request.byte_limit,
+            },
+        }
+        environment = self._services.environment()
+        return TaskProcess(
+            payload,
+            results.with_suffix(".process"),
+            environment,
+            self._services.secrets,
+            prepare=partial(self._services.prepare, ProcessWork(payload), environment),
+            on_start=partial(self._note_start, statement),
+            on_exit=partial(self._note_end, statement, number),
+        )
+
+    def _note_start(self, statement: Statement) -> None:
+        with self._lock:
+            if statement.state == PENDING:
+                statement.state = RUNNING
+
+    def _note_end(self, statement: Statement, number: int, end: Exit) -> None:
+        if statement.process is not None:
+            self._pool.release(statement.process)
+        self._services.end_run(number)
+        with self._lock:
+            if statement.state == CANCELED:
+                return
+            if "error" in end.outcome:
+                statement.state, statement.error = FAILED, str(end.outcome["error"])
+            else:
+                statement.state = SUCCEEDED
+                statement.columns = end.outcome.get("columns", [])
+                statement.chunks = end.outcome.get("chunks", [])
+                statement.is_truncated = end.outcome.get("truncated", False)
+            statement.ended.set()
+
+    def _make_room(self) -> None:
+        """Remove the oldest statements that have ended, as far as the limits require it."""
+        ended = [each for each in self._statements.values() if each.ended.is_set()]
+        size = sum(each.size for each in ended)
+        for statement in ended:
+            if len(self._statements) < MAX_KEPT and size <= MAX_KEPT_BYTES:
+                return
+            del self._statements[statement.statement_id]
+            shutil.rmtree(self._results_of(statement), ignore_errors=True)
+            size -= statement.size
+        if len(self._statements) >= MAX_KEPT:
+            raise ApiError(
+                429,
+                "RESOURCE_EXHAUSTED",
+                f"{MAX_KEPT} statements are waiting. Wait for their end, or cancel some.",
+            )
+
+    def _results_of(self, statement: Statement) -> Path:
+        return self._folder / statement.statement_id
