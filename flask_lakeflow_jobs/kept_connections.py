@@ -43,7 +43,7 @@ class KeptConnections:
             if is_cut:
                 connection.invalidate(error)
             connection.close()
-            raise DBAPIError(None, None, error, connection_invalidated=is_cut) from error
+            raise _translate(error, engine, is_cut=is_cut) from error
         self._connections.append((connection, time.monotonic()))
 
     def _take(self) -> sa.PoolProxiedConnection | None:
@@ -66,6 +66,19 @@ class KeptConnections:
         """Give all connections back to the pool."""
         while self._connections:
             self._connections.pop()[0].close()
+
+
+def _translate(error: Exception, engine: sa.Engine, *, is_cut: bool) -> BaseException:
+    """Return an error of the driver as SQLAlchemy has it, such as an ``IntegrityError``."""
+    dialect = engine.dialect
+    return DBAPIError.instance(
+        None,
+        None,
+        error,
+        dialect.loaded_dbapi.Error,
+        connection_invalidated=is_cut,
+        dialect=dialect,
+    )
 
 
 def _connect(engine: sa.Engine) -> sa.PoolProxiedConnection:

@@ -7,12 +7,14 @@ as long as the database needs.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 
 from ..database import concerns_statement, was_disconnected
 from ..errors import DatabaseUnavailable
@@ -39,6 +41,9 @@ Steps: TypeAlias = "tuple[Step, ...]"
 
 #: The parameter with all rows, where one execution takes several.
 ROWS = "rows"
+
+#: The parameter that identifies the run that a write is about.
+TOKEN = "token"  # noqa: S105
 
 
 class PreparedStatement:
@@ -128,22 +133,54 @@ class PreparedWriter:
                 write.result = has_changed
 
     def _execute(self, group: Sequence[Steps]) -> bool:
-        """Execute the statements of a group; once more if the connection turned out to be cut."""
-        rows: dict[PreparedStatement, Rows] = {}
-        for statement, values in chain.from_iterable(group):
-            rows.setdefault(statement, []).append(values)
+        """Execute the statements of a group; once more if the connection turned out to be cut, or
+        if another process has written the same row at the same time."""
+        batches = [batch for turn in _take_turns(group) for batch in _collect_rows(turn).items()]
         try:
-            return self._execute_once(rows)
+            return self._execute_once(batches)
+        except IntegrityError:
+            pass
         except DatabaseUnavailable as error:
             if not was_disconnected(error):
                 raise
-        return self._execute_once(rows)
+        try:
+            return self._execute_once(batches)
+        except IntegrityError as error:
+            raise DatabaseUnavailable(
+                f"The database {self._database.address} refuses a row: {error.orig}"
+            ) from error
 
-    def _execute_once(self, rows: Mapping[PreparedStatement, Rows]) -> bool:
+    def _execute_once(self, batches: Sequence[tuple[PreparedStatement, Rows]]) -> bool:
         dialect = self._database.engine.dialect
-        changed = {}
+        counts = []
         with self._database.write_directly() as connection:
-            for statement, values in rows.items():
-                changed[statement] = cursor = connection.cursor()
-                statement.compile(dialect).execute(cursor, values)
-        return all(cursor.rowcount == len(rows[each]) for each, cursor in changed.items())
+            for statement, rows in batches:
+                cursor = connection.cursor()
+                statement.compile(dialect).execute(cursor, rows)
+                counts.append((cursor, len(rows)))
+        return all(cursor.rowcount == count for cursor, count in counts)
+
+
+def _take_turns(group: Sequence[Steps]) -> list[list[Steps]]:
+    """Return the writes in turns, in each of which a token is there once.
+
+    A statement sees what statements before it have written, but not its own other rows. Repeated
+    triggers, such as those of a double click, often come into one group.
+    """
+    turns: list[list[Steps]] = []
+    seen: Counter[Any] = Counter()
+    for steps in group:
+        token = steps[0][1].get(TOKEN)
+        if seen[token] == len(turns):
+            turns.append([])
+        turns[seen[token]].append(steps)
+        seen[token] += 1
+    return turns
+
+
+def _collect_rows(writes: Sequence[Steps]) -> dict[PreparedStatement, Rows]:
+    """Return the rows of each statement, in the order of the statements."""
+    rows: dict[PreparedStatement, Rows] = {}
+    for statement, values in chain.from_iterable(writes):
+        rows.setdefault(statement, []).append(values)
+    return rows

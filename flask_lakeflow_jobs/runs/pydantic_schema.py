@@ -122,7 +122,8 @@ def _build_field(info: FieldInfo, described: Mapping[str, Any]) -> fields.Field[
 
 
 def _dump(loaded: BaseModel, only: set[str] | None) -> dict[str, Any]:
-    values = loaded.model_dump(mode="json", by_alias=False, include=only)
+    # what the model accepts again, so without its computed fields
+    values = loaded.model_dump(mode="json", by_alias=False, include=only, round_trip=True)
     keys = {name: _key_of(name, info) for name, info in type(loaded).model_fields.items()}
     return {keys.get(name, name): value for name, value in _reveal(values, loaded).items()}
 

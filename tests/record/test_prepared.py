@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from flask_lakeflow_jobs.database import open_database
 from flask_lakeflow_jobs.errors import DatabaseUnavailable
 from flask_lakeflow_jobs.group_commit import Write
-from flask_lakeflow_jobs.record.prepared import PreparedWriter, Steps
-from flask_lakeflow_jobs.record.statements import BEGIN_RUN
+from flask_lakeflow_jobs.record.prepared import (
+    CompiledStatement,
+    MakeInsert,
+    PreparedStatement,
+    PreparedWriter,
+    Steps,
+)
+from flask_lakeflow_jobs.record.schema import runs
+from flask_lakeflow_jobs.record.statements import ADD_TRIGGER, BEGIN_RUN, COMPLETE_RUN
 from flask_lakeflow_jobs.record.store import Record
+from flask_lakeflow_jobs.record.values import Action
 from tests.record.rows import request
 
 
@@ -38,6 +50,44 @@ def test_execute_all_without_tables_fails_and_keeps_no_connection(record: Record
         connection.exec_driver_sql("ALTER TABLE lakeflow_away RENAME TO lakeflow_runs")
     PreparedWriter(record.database)._execute_all(writes)
     assert len(record.list_runs()) == 2
+
+
+def test_execute_all_repeated_token_is_accepted_once(record: Record) -> None:
+    writer = PreparedWriter(record.database)
+    writer._execute_all([begin("one"), begin("one"), begin("two")])
+    action = Action("trigger", "accepted", job_key="etl", job_id=1, source="http")
+    triggers: list[Write[Steps, bool]] = [
+        Write(
+            (
+                (ADD_TRIGGER, {**vars(action), "at": 1, "run_id": 7, "token": token}),
+                (COMPLETE_RUN, {"token": token, "job_id": 1, "run_id": run_id}),
+            )
+        )
+        for token, run_id in [("one", 7), ("two", 8), ("one", 7), ("one", 7)]
+    ]
+    writer._execute_all(triggers)
+    assert [each.error for each in triggers] == [None] * 4
+    results = Counter(action.result for action in record.list_actions())
+    assert results == {"accepted": 2, "replayed": 2}
+
+
+def test_execute_all_refused_row_is_tried_again_and_then_an_error(record: Record) -> None:
+    tries: list[int] = []
+
+    class Refused(PreparedStatement):
+        def compile(self, dialect: sa.Dialect) -> CompiledStatement:
+            tries.append(1)
+            return super().compile(dialect)
+
+    def build(insert: MakeInsert, new: Mapping[str, Any]) -> sa.Insert:
+        return insert(runs).from_select(["token"], sa.select(new["token"]))
+
+    write: Write[Steps, bool] = Write(((Refused(build, {"token": runs.c.token}), {"token": "x"}),))
+    PreparedWriter(record.database)._execute_all([write])
+    assert isinstance(write.error, DatabaseUnavailable)
+    assert isinstance(write.error.__cause__, sa.exc.IntegrityError)
+    assert "refuses a row" in write.error.detail
+    assert len(tries) == 2
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -20,6 +20,7 @@ from pydantic import (
     Field,
     RootModel,
     SecretStr,
+    computed_field,
     field_validator,
     model_validator,
 )
@@ -238,3 +239,22 @@ def test_package_imports_pydantic_only_for_a_model() -> None:
         "assert 'pydantic' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_computed_fields_are_no_parameters() -> None:
+    class Window(BaseModel):
+        days: int
+
+        @computed_field  # type: ignore[prop-decorator]
+        @property
+        def hours(self) -> int:
+            return 24 * self.days
+
+    class Load(Window):
+        window: Window
+
+    schema = build_model_schema(Load)
+    given = {"days": 2, "window": {"days": 1}}
+    assert schema.load(given) == given
+    assert schema.load(given, partial=True) == given
+    assert schema.describe()["properties"].keys() == given.keys()
