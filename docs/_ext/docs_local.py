@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from docs_markdown import Table
 
 from flask_lakeflow_jobs.local import daemon
-from flask_lakeflow_jobs.local.api import parameters, runs
+from flask_lakeflow_jobs.local.api import dbfs, parameters, runs, secrets, workspace_files
 from flask_lakeflow_jobs.local.bundle import validation, yaml
 from flask_lakeflow_jobs.local.engine import engine, kinds, processes
 from flask_lakeflow_jobs.local.engine import statements as kept_statements
-from flask_lakeflow_jobs.local.http import bodies, server
+from flask_lakeflow_jobs.local.http import application, bodies, server
 from flask_lakeflow_jobs.local.lakeflow_child import dbutils, statement, statements
+from flask_lakeflow_jobs.local.storage import paths
 
 #: What is limited, and the limit: a number, or one with its unit.
 LIMITS: Mapping[str, str] = {
@@ -38,6 +39,16 @@ LIMITS: Mapping[str, str] = {
     "idempotency token": f"{parameters._MAX_TOKEN_LENGTH} printable characters",
     "runs in a page": f"{runs._MAX_LIMIT}; {runs._MAX_LIMIT_2_0:,} in API 2.0",
     "body of a request": f"{server.MAX_BODY_BYTES // 2**20} MiB, {bodies.MAX_DEPTH} levels",
+    "notebook, and export or import of a file": (
+        f"{workspace_files.MAX_NOTEBOOK_BYTES // 2**20} MiB"
+    ),
+    "workspace file": f"{workspace_files.MAX_FILE_BYTES // 2**20} MiB",
+    "block of DBFS that is written or read": f"{dbfs.MAX_BLOCK_BYTES // 2**20} MiB",
+    "files of DBFS that are written at the same time": f"{dbfs.MAX_HANDLES}",
+    "file of a volume": f"{application.MAX_UPLOAD_BYTES // 2**30} GiB",
+    "secret": f"{secrets.MAX_SECRET_BYTES // 1024} KiB",
+    "scopes of secrets, and secrets of each": f"{secrets.MAX_SCOPES:,}",
+    "path": f"{paths.MAX_PATH_BYTES:,} bytes, {paths.MAX_NAME_BYTES} for each name",
     "life of an ended run": f"{engine._RETENTION_DAYS} days",
     "time without use until the process ends": f"{daemon._IDLE_EXIT_SECONDS // 60} minutes",
 }

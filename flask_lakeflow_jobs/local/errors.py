@@ -16,13 +16,17 @@ _JSON_TYPES = {
 
 
 class ApiError(Exception):
-    """An error that the API returns to the client."""
+    """An error that the API returns to the client.
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    :param reason: a finer code, if the API has one.
+    """
+
+    def __init__(self, status: int, code: str, message: str, reason: str = "") -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
+        self.reason = reason
 
 
 class InvalidParameterValue(ApiError):

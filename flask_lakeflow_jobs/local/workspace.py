@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from .api.auth import AuthEndpoints
+from .api.dbfs import DbfsEndpoints
 from .api.jobs import JobEndpoints
 from .api.parameters import parse_run_request
 from .api.permissions import PermissionEndpoints
@@ -21,6 +22,7 @@ from .api.runs import RunEndpoints
 from .api.secrets import SecretEndpoints
 from .api.serializers import RunSerializer
 from .api.statements import StatementEndpoints
+from .api.volumes import VolumeEndpoints
 from .api.warehouses import WarehouseEndpoints
 from .api.workspace_files import WorkspaceFileEndpoints
 from .bundle.load import Bundle, load_bundle
@@ -151,6 +153,9 @@ class Workspace:
         runner = StatementRunner(self._folder.path / "statements", files, services)
         statements = StatementEndpoints(runner, warehouses, self._server.waiting)
         workspace_files = WorkspaceFileEndpoints(tree)
+        volumes = VolumeEndpoints(Folder(self._folder.volumes, self._folder.unfinished))
+        dbfs = DbfsEndpoints(Folder(self._folder.dbfs, self._folder.unfinished))
+        resources.callback(dbfs.drop_handles)
         self._application = Application(
             AuthEndpoints(token, host, current_user_name(), workspace_id, clock),
             JobEndpoints(self.registry),
@@ -160,7 +165,9 @@ class Workspace:
             statements.routes,
             workspace_files.routes,
             SecretEndpoints(secrets, current_user_name(), clock).routes,
-            uploads=workspace_files.uploads,
+            dbfs.routes,
+            volumes.routes,
+            uploads={**workspace_files.uploads, **volumes.uploads},
         )
         self._server.start(self._application, self._application.max_body_bytes)
         resources.callback(self._server.stop)

@@ -11,7 +11,7 @@ from ..errors import ApiError, InvalidParameterValue
 from ..storage import notebooks
 from ..storage.folder import read_chunks
 from ..storage.paths import Parts, join_path
-from ..storage.tree import Node, NotEmpty, OfBundle, WorkspaceTree, parse_workspace_path
+from ..storage.tree import Node, NotEmpty, OfBundle, WorkspaceTree
 from .reply import FileBody, Reply
 from .request import Request, Upload, read_base64
 from .serializers import Json
@@ -44,13 +44,13 @@ class WorkspaceFileEndpoints:
 
     def get_status(self, request: Request) -> Json:
         """``workspace/get-status``."""
-        path = _Path(request)
+        path = _Path(self._tree, request)
         with _errors(path):
             return path.describe(self._tree.find(path.parts))
 
     def list(self, request: Request) -> Json:
         """``workspace/list``; of a file, the file itself."""
-        path = _Path(request)
+        path = _Path(self._tree, request)
         with _errors(path):
             node = self._tree.find(path.parts)
             is_folder = node.kind == "DIRECTORY"
@@ -60,14 +60,14 @@ class WorkspaceFileEndpoints:
 
     def mkdirs(self, request: Request) -> Json:
         """``workspace/mkdirs``."""
-        path = _Path(request)
+        path = _Path(self._tree, request)
         with _errors(path):
             self._tree.make(path.parts)
         return {}
 
     def delete(self, request: Request) -> Json:
         """``workspace/delete``."""
-        path = _Path(request)
+        path = _Path(self._tree, request)
         if not path.parts:
             raise ApiError(403, "PERMISSION_DENIED", "The root of the workspace cannot be deleted.")
         with _errors(path):
@@ -76,7 +76,7 @@ class WorkspaceFileEndpoints:
 
     def import_(self, request: Request) -> Json:
         """``workspace/import``, of JSON or a form."""
-        path = _Path(request)
+        path = _Path(self._tree, request)
         format_name = _read_format(request)
         content = read_base64(request, "content")
         if len(content) > MAX_NOTEBOOK_BYTES:
@@ -88,7 +88,7 @@ class WorkspaceFileEndpoints:
 
     def import_file(self, request: Upload) -> Json:
         """``workspace-files/import-file/{path}``: a file, or a notebook by its content."""
-        path = _Path(request, "/" + request.fields["path"].lstrip("/"))
+        path = _Path(self._tree, request, "/" + request.fields["path"].lstrip("/"))
         if request.length > MAX_FILE_BYTES:
             raise _TooLarge(path.text, MAX_FILE_BYTES)
         overwrite = request.read_bool("overwrite")
@@ -108,7 +108,7 @@ class WorkspaceFileEndpoints:
 
     def export(self, request: Request) -> Json | Reply:
         """``workspace/export``: JSON, or the content itself with ``direct_download``."""
-        path = _Path(request)
+        path = _Path(self._tree, request)
         format_name = _read_format(request)
         with _errors(path):
             node = self._tree.find(path.parts)
@@ -128,7 +128,7 @@ class WorkspaceFileEndpoints:
 
     def download(self, request: Request) -> Reply:
         """``workspace-files/{path}``: the content of a file or a notebook, as it is kept."""
-        path = _Path(request, "/" + request.fields["path"].lstrip("/"))
+        path = _Path(self._tree, request, "/" + request.fields["path"].lstrip("/"))
         with _errors(path):
             node = self._tree.find(path.parts)
             if node.kind == "DIRECTORY":
@@ -163,9 +163,9 @@ class WorkspaceFileEndpoints:
 class _Path:
     """The path of a request, and how it spells the paths of its reply."""
 
-    def __init__(self, request: Request, text: str | None = None) -> None:
+    def __init__(self, tree: WorkspaceTree, request: Request, text: str | None = None) -> None:
         self.text = request.read_text("path") if text is None else text
-        self.parts = parse_workspace_path(self.text)
+        self.parts = tree.parse(self.text)
         is_prefixed = f"{self.text}/".startswith("/Workspace/")
         self._prefix = "/Workspace" if is_prefixed else ""
         self._with_format = request.read_bool("return_export_info")
@@ -230,6 +230,8 @@ def _errors(path: _Path, *, exists: int = 400) -> Iterator[None]:
     except NotADirectoryError:
         message = f"Path ({text}) doesn't exist."
         raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", message) from None
+    except OSError as error:
+        raise ApiError(400, "IO_ERROR", f"{text}: {error.strerror}.") from None
 
 
 def _read_format(request: Request) -> str:

@@ -98,9 +98,12 @@ class Application:
         reply = response if isinstance(response, Reply) else _to_reply(status, response)
         headers = {"Content-Length": str(reply.length), **reply.headers, **self._auth.headers()}
         start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", [*headers.items()])
+        if isinstance(reply.body, bytes):
+            return [] if environ["REQUEST_METHOD"] == "HEAD" else [reply.body]
         if environ["REQUEST_METHOD"] == "HEAD":
+            reply.body.close()
             return []
-        return [reply.body] if isinstance(reply.body, bytes) else reply.body
+        return reply.body
 
     def max_body_bytes(self, method: str, path: str, authorization: str) -> int:
         """Return the size from which on the body of a request is refused, before it is read."""
@@ -181,4 +184,8 @@ def _error_body(environ: Environ, error: ApiError) -> dict[str, Any]:
         "request_id": str(uuid.uuid4()),
         "serving_data": "",
     }
-    return {"error_code": error.code, "message": error.message, "details": [request]}
+    details: list[dict[str, Any]] = [request]
+    if error.reason:
+        info = {"reason": error.reason, "domain": "filesystem.databricks.com"}
+        details.append({"@type": "type.googleapis.com/google.rpc.ErrorInfo", **info})
+    return {"error_code": error.code, "message": error.message, "details": details}

@@ -104,16 +104,17 @@ class FileSystemUtils:
         raise AttributeError(f"dbutils.fs.{name} is not served by the local workspace.")
 
     def _file(self, path: str) -> str:
-        if path.startswith("file:"):
-            return "/" + path.removeprefix("file:").lstrip("/")
-        path = "/" + path.removeprefix("dbfs:").lstrip("/")
+        is_of_machine = path.startswith("file:")
+        path = "/" + path.removeprefix("file:").removeprefix("dbfs:").lstrip("/")
         for mount, folder in self._mounts.items():
-            if path == mount or path.startswith(mount + "/"):
+            # /dbfs is the root of DBFS for code that opens files, but a folder in it here.
+            is_mounted = is_of_machine or mount != "/dbfs"
+            if is_mounted and (path == mount or path.startswith(mount + "/")):
                 return _join(folder, path[len(mount) :], path)
             # Paths in parameters of the task are translated already.
             if path == folder or path.startswith(folder + "/"):
                 return _join(folder, path[len(folder) :], path)
-        return _join(self._dbfs, path, path)
+        return path if is_of_machine else _join(self._dbfs, path, path)
 
 
 def _join(root: str, rest: str, path: str) -> str:

@@ -41,6 +41,11 @@ class Folder:
             raise PermissionError(f"A link in {join_path(parts)} leads out of the file system.")
         return file
 
+    def strip(self, path: str) -> str:
+        """Return a path of this machine below the folder as a path in it; keep any other path."""
+        root = str(self.path)
+        return path[len(root) :] or "/" if f"{path}/".startswith(f"{root}/") else path
+
     def create(self) -> tuple[BinaryIO, Path]:
         """Create an unfinished file, for :meth:`publish`."""
         self._unfinished.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ import re
 
 from ..errors import InvalidParameterValue
 
-MAX_PATH_BYTES = 4096
+MAX_PATH_BYTES = 2048  # so that it fits into a folder of this machine
 #: Of one part of a path. The files of notebooks and unfinished files need a few bytes more.
 MAX_NAME_BYTES = 240
 

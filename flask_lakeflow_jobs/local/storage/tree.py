@@ -63,6 +63,14 @@ class WorkspaceTree:
         self.folder = folder
         self._bundle = bundle
 
+    def parse(self, path: str | None) -> Parts:
+        """Split a path. Paths in parameters of a task, those of this machine, are known too."""
+        mount, root = self._bundle()
+        text = self.folder.strip(path or "")
+        if text == path and f"{path}/".startswith(f"{root}/"):
+            return (*mount, *parse_path(text[len(str(root)) :] or "/"))
+        return parse_workspace_path(text)
+
     def find(self, parts: Parts) -> Node:
         """Return what is at a path.
 

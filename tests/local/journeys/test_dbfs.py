@@ -1,0 +1,179 @@
+"""DBFS over HTTP, with the SDK, and as tasks see it."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from databricks.sdk.core import DatabricksError
+from databricks.sdk.errors import (
+    BadRequest,
+    InvalidParameterValue,
+    NotFound,
+    PermissionDenied,
+    ResourceAlreadyExists,
+)
+
+from flask_lakeflow_jobs.local.api import dbfs as endpoints
+from tests.local.conftest import Serve
+from tests.local.support import Client, notebook_task
+
+LARGE = bytes(range(256)) * 10_000
+
+
+@pytest.mark.ledger(
+    "GET dbfs/get-status",
+    "GET dbfs/list",
+    "POST dbfs/mkdirs",
+    "POST dbfs/delete",
+    "POST dbfs/move",
+    "POST dbfs/put",
+    "POST dbfs/create",
+    "POST dbfs/add-block",
+    "POST dbfs/close",
+    "GET dbfs/read",
+    same="API",
+)
+def test_file_is_written_read_moved_and_deleted(client: Client) -> None:
+    dbfs = client.sdk.dbfs
+    dbfs.upload("/a/large ü.bin", io.BytesIO(LARGE))
+    dbfs.put("/a/small.txt", contents=base64.b64encode(b"small").decode())
+    assert dbfs.download("dbfs:/a/large ü.bin").read() == LARGE
+    assert [(each.path, each.file_size) for each in dbfs.list("/a")] == [
+        ("/a/large ü.bin", len(LARGE)),
+        ("/a/small.txt", 5),
+    ]
+    dbfs.mkdirs("/b")
+    dbfs.move_("/a", "/b/c")
+    assert not dbfs.exists("/a")
+    part = dbfs.read("/b/c/small.txt", offset=1, length=3)
+    assert (part.bytes_read, base64.b64decode(part.data or "")) == (3, b"mal")
+    assert dbfs.read("/b/c/small.txt", offset=100).bytes_read == 0
+    status = dbfs.get_status("/b/c/small.txt")
+    assert (status.is_dir, (status.modification_time or 0) > 10**12) == (False, True)
+    dbfs.delete("/b", recursive=True)
+    assert list(dbfs.list("/")) == []
+    assert client.http("POST", "/api/2.0/dbfs/delete", {"path": "/b"}) == (200, {})
+
+
+def test_form_may_be_put(client: Client) -> None:
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="path"\r\n\r\n/a.bin\r\n'
+        b'--x\r\nContent-Disposition: form-data; name="contents"; filename="a"\r\n\r\n'
+        + LARGE
+        + b"\r\n--x--\r\n"
+    )
+    headers = {
+        "Authorization": f"Bearer {client.address.token}",
+        "Content-Type": "multipart/form-data; boundary=x",
+    }
+    assert client.http("POST", "/api/2.0/dbfs/put", body, headers=headers) == (200, {})
+    assert client.sdk.dbfs.download("/a.bin").read() == LARGE
+    headers["Content-Type"] = "multipart/form-data"
+    status, error = client.http("POST", "/api/2.0/dbfs/put", body, headers=headers)
+    assert (status, error["error_code"]) == (400, "MALFORMED_REQUEST")
+
+
+def encode(size: int) -> str:
+    return base64.b64encode(b"x" * size).decode()
+
+
+TOO_LARGE = encode(endpoints.MAX_BLOCK_BYTES + 1)
+ERRORS: list[tuple[Callable[[Any], Any], type[DatabricksError], str]] = [
+    (lambda d: d.get_status("/x"), NotFound, "No file or directory exists on path /x."),
+    (lambda d: d.get_status("/dir/a/b"), NotFound, "exists on path /dir/a/b."),
+    (lambda d: d.read("/x"), NotFound, "exists on path /x."),
+    (lambda d: d.read("/dir"), InvalidParameterValue, "/dir is a directory."),
+    (lambda d: d.read("/dir/a", offset=-1), InvalidParameterValue, "must not be negative."),
+    (lambda d: d.read("/dir/a", length=2**20 + 1), BadRequest, "At most 1048576 bytes can be read"),
+    (lambda d: d.mkdirs("/dir/a"), ResourceAlreadyExists, "already exists at the input path dbfs:"),
+    (lambda d: d.mkdirs("/dir/a/b"), ResourceAlreadyExists, "already exists"),
+    (lambda d: d.put("/dir/a", contents=""), ResourceAlreadyExists, "dbfs:/dir/a."),
+    (lambda d: d.put("/dir", overwrite=True), ResourceAlreadyExists, "dbfs:/dir."),
+    (lambda d: d.put("/x", contents=TOO_LARGE), BadRequest, "A block has at most 1048576 bytes."),
+    (lambda d: d.put("/x", contents="%"), BadRequest, "contents is not base64."),
+    (lambda d: d.create("/dir/a"), ResourceAlreadyExists, "dbfs:/dir/a."),
+    (lambda d: d.create("/dir", overwrite=True), ResourceAlreadyExists, "dbfs:/dir."),
+    (lambda d: d.add_block(7, ""), NotFound, "No handle 7 is open. A restart"),
+    (lambda d: d.close(7), NotFound, "No handle 7 is open."),
+    (lambda d: d.move("/x", "/y"), NotFound, "exists on path /x."),
+    (lambda d: d.move("/dir", "/dir/a"), ResourceAlreadyExists, "dbfs:/dir/a."),
+    (lambda d: d.move("/dir", "/dir/b"), BadRequest, "/dir: Invalid argument."),
+    (lambda d: d._dbfs_api.delete("/dir"), BadRequest, "Directory is not empty. Use recursive"),
+    (lambda d: d._dbfs_api.delete("/"), PermissionDenied, "The root of DBFS cannot be deleted."),
+    (lambda d: d.mkdirs("/../x"), InvalidParameterValue, "path contains '..'."),
+    (lambda d: d.get_status("x"), InvalidParameterValue, "path has to be an absolute path"),
+    (lambda d: d._dbfs_api.mkdirs("/Volumes/a"), InvalidParameterValue, "under 'fs/files'"),
+    (lambda d: d.mkdirs("/Workspace/a"), InvalidParameterValue, "are under 'workspace'."),
+    (lambda d: d.get_status("/link/secret"), PermissionDenied, "leads out of the file system."),
+    (lambda d: d.put("/link/x", contents=""), PermissionDenied, "leads out of the file system."),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "message"), ERRORS)
+def test_bad_call_is_refused(
+    client: Client,
+    tmp_path: Path,
+    call: Callable[[Any], Any],
+    error: type[Exception],
+    message: str,
+) -> None:
+    dbfs = client.sdk.dbfs
+    dbfs.put("/dir/a", contents=encode(1))
+    (tmp_path / "secret").write_text("a")
+    (tmp_path / "folder" / "data" / "dbfs" / "link").symlink_to(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(error) as caught:
+        call(dbfs)
+    assert message in str(caught.value)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_file_appears_with_its_end(client: Client, tmp_path: Path) -> None:
+    dbfs = client.sdk.dbfs
+    handle = dbfs.create("/a").handle or 0
+    dbfs.add_block(handle, encode(5))
+    assert list(dbfs.list("/")) == []
+    dbfs.close(handle)
+    assert [each.file_size for each in dbfs.list("/")] == [5]
+    assert list((tmp_path / "folder" / "unfinished").iterdir()) == []
+
+
+def test_oldest_handle_is_dropped_when_there_are_many(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoints, "MAX_HANDLES", 2)
+    first, *others = [client.sdk.dbfs.create(f"/{number}").handle or 0 for number in range(3)]
+    with pytest.raises(NotFound, match=f"No handle {first} is open"):
+        client.sdk.dbfs.close(first)
+    for handle in others:
+        client.sdk.dbfs.close(handle)
+    assert [each.path for each in client.sdk.dbfs.list("/")] == ["/1", "/2"]
+
+
+def test_task_sees_the_same_files(serve: Serve) -> None:
+    code = """
+        # Databricks notebook source
+        from databricks.sdk import WorkspaceClient
+        path = dbutils.widgets.get("path")
+        dbutils.fs.put("dbfs:/out/" + dbutils.fs.head("/in/a.txt"), "1")
+        assert dbutils.fs.head("file:/dbfs/in/a.txt") == open(path).read() == "hello"
+        client = WorkspaceClient()
+        assert client.dbfs.get_status(path).path == "/in/a.txt"
+        assert client.dbutils.fs.head("dbfs:/in/a.txt") == "hello"
+        client.dbutils.fs.cp("dbfs:/in/a.txt", "dbfs:/out/b.txt")
+        dbutils.notebook.exit(dbutils.fs.head("/out/b.txt"))
+    """
+    task = notebook_task("main")
+    task["notebook_task"]["base_parameters"] = {"path": "/dbfs/in/a.txt"}
+    client = serve({"etl": {"tasks": [task]}}, {"notebook.py": code})
+    client.sdk.dbfs.put("/in/a.txt", contents=base64.b64encode(b"hello").decode())
+    output = client.outputs(client.run("etl"))["main"]
+    assert output.error is None, output.error_trace
+    assert output.notebook_output
+    assert output.notebook_output.result == "hello"
+    assert [each.path for each in client.sdk.dbfs.list("/out")] == ["/out/b.txt", "/out/hello"]

@@ -1,0 +1,230 @@
+"""Volumes over HTTP, with the SDK, and as tasks see them."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+from collections.abc import Callable
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from databricks.sdk.core import DatabricksError
+from databricks.sdk.errors import (
+    AlreadyExists,
+    BadRequest,
+    InvalidParameterValue,
+    NotFound,
+    PermissionDenied,
+)
+
+from flask_lakeflow_jobs.local.daemon import ensure_workspace
+from flask_lakeflow_jobs.local.http.server import MAX_BODY_BYTES
+from tests.local.conftest import Serve
+from tests.local.support import Client, is_running, notebook_task
+from tests.support import wait_until
+
+VOLUME = "/Volumes/main/default/files"
+LARGE = bytes(range(256)) * (MAX_BODY_BYTES // 256 + 1)
+
+
+@pytest.mark.ledger(
+    "PUT fs/files/{path...}",
+    "GET fs/files/{path...}",
+    "HEAD fs/files/{path...}",
+    "DELETE fs/files/{path...}",
+    "HEAD fs/directories/{path...}",
+    "GET fs/directories/{path...}",
+    "DELETE fs/directories/{path...}",
+    same="API",
+)
+@pytest.mark.ledger(
+    "PUT fs/directories/{path...}",
+    differs="A volume is created when a directory or a file is written to it.",
+)
+def test_file_is_uploaded_listed_downloaded_and_deleted(client: Client) -> None:
+    files = client.sdk.files
+    files.create_directory(f"{VOLUME}/empty")
+    files.upload(f"{VOLUME}/a b/large ü.bin", io.BytesIO(LARGE))
+    files.upload(f"{VOLUME}/a b/x?#%.txt", io.BytesIO(b"first"))
+    files.upload(f"{VOLUME}/a b/x?#%.txt", io.BytesIO(b"x"), overwrite=True)
+    contents = files.download(f"{VOLUME}/a b/large ü.bin").contents
+    assert contents is not None
+    assert contents.read() == LARGE
+    metadata = files.get_metadata(f"{VOLUME}/a b/x?#%.txt")
+    assert metadata.content_length == 1
+    assert (metadata.last_modified or "").endswith(" GMT")
+    files.get_directory_metadata(f"{VOLUME}/empty")
+    listed = {each.path: each for each in files.list_directory_contents(f"{VOLUME}/a b")}
+    assert {path: each.file_size for path, each in listed.items()} == {
+        f"{VOLUME}/a b/large ü.bin": len(LARGE),
+        f"{VOLUME}/a b/x?#%.txt": 1,
+    }
+    assert [each.name for each in files.list_directory_contents(VOLUME, page_size=1)] == [
+        "a b",
+        "empty",
+    ]
+    files.delete(f"{VOLUME}/a b/large ü.bin")
+    files.delete(f"{VOLUME}/a b/x?#%.txt")
+    files.delete_directory(f"{VOLUME}/a b")
+    assert [each.name for each in files.list_directory_contents(VOLUME)] == ["empty"]
+
+
+def test_multipart_upload_of_the_sdk_falls_back(client: Client, tmp_path: Path) -> None:
+    client.sdk.config.files_ext_multipart_upload_min_stream_size = 1
+    client.sdk.files.upload(f"{VOLUME}/large", io.BytesIO(LARGE))
+    target = tmp_path / "downloaded"
+    client.sdk.files.download_to(f"{VOLUME}/large", str(target))
+    assert target.read_bytes() == LARGE
+
+
+ERRORS: list[tuple[Callable[[Any], Any], type[DatabricksError], str]] = [
+    (lambda f: f.download(f"{VOLUME}/x"), NotFound, f"file or directory: {VOLUME}/x."),
+    (lambda f: f.download(f"{VOLUME}/dir"), NotFound, f"file or directory: {VOLUME}/dir."),
+    (lambda f: f.delete(f"{VOLUME}/dir"), NotFound, "There is no such file"),
+    (lambda f: f.delete(f"{VOLUME}/x"), NotFound, "There is no such file"),
+    (lambda f: f.get_metadata(f"{VOLUME}/x"), NotFound, ""),
+    (lambda f: f.get_directory_metadata(f"{VOLUME}/dir/a"), NotFound, ""),
+    (lambda f: list(f.list_directory_contents(f"{VOLUME}/dir/a")), NotFound, "There is no such"),
+    (lambda f: f.delete_directory(f"{VOLUME}/dir"), BadRequest, "The directory is not empty"),
+    (lambda f: f.delete_directory(f"{VOLUME}/dir/a"), NotFound, "There is no such file"),
+    (lambda f: f.delete_directory(VOLUME), InvalidParameterValue, "is not in a volume."),
+    (lambda f: f.create_directory(f"{VOLUME}/dir/a"), AlreadyExists, "There is a file or dir"),
+    (lambda f: f.create_directory("/Volumes/a/b"), InvalidParameterValue, "/Volumes/<catalog>/"),
+    (lambda f: f.create_directory("/etc/x"), InvalidParameterValue, "below /Volumes."),
+    (lambda f: f.create_directory(f"{VOLUME}/a\0b"), InvalidParameterValue, "contains a character"),
+    (
+        lambda f: f.upload(f"{VOLUME}/dir/a", io.BytesIO(b""), overwrite=False),
+        AlreadyExists,
+        "There is a file or directory already",
+    ),
+    (lambda f: f.upload(f"{VOLUME}/dir", io.BytesIO(b"")), AlreadyExists, "already"),
+    (lambda f: f.upload("/Volumes/a/b/c", io.BytesIO(b"")), InvalidParameterValue, "in a volume"),
+    (lambda f: f.upload(f"{VOLUME}/link/x", io.BytesIO(b"")), PermissionDenied, "leads out of"),
+    (lambda f: f.download(f"{VOLUME}/link/secret"), PermissionDenied, "leads out of"),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "message"), ERRORS)
+def test_bad_call_is_refused(
+    client: Client,
+    tmp_path: Path,
+    call: Callable[[Any], Any],
+    error: type[Exception],
+    message: str,
+) -> None:
+    client.sdk.files.upload(f"{VOLUME}/dir/a", io.BytesIO(b"a"))
+    (tmp_path / "secret").write_text("a")
+    (tmp_path / "folder" / VOLUME.lower().lstrip("/") / "link").symlink_to(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(error) as caught:
+        call(client.sdk.files)
+    assert message in str(caught.value)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("method", ["PUT", "GET", "HEAD", "DELETE"])
+@pytest.mark.parametrize("kind", ["files", "directories"])
+@pytest.mark.parametrize(
+    "path", ["Volumes/a/b/c/../../../../x", "..%2F..%2Fx", "Volumes%2F..%2F..%2Fx", "%2Fetc%2Fx"]
+)
+def test_path_stays_in_the_volumes(
+    client: Client, tmp_path: Path, method: str, kind: str, path: str
+) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    status, _ = client.raw(method, f"/api/2.0/fs/{kind}/{path}", b"x" if method == "PUT" else None)
+    assert (status, sorted(tmp_path.rglob("*"))) == (400, before)
+
+
+@pytest.mark.parametrize(
+    ("value", "status", "content"),
+    [
+        ("bytes=2-4", 206, b"234"),
+        ("bytes=7-", 206, b"789"),
+        ("bytes=-3", 206, b"789"),
+        ("bytes=8-100", 206, b"89"),
+        ("bytes=0-9", 200, b"0123456789"),
+        ("bytes=10-", 416, b""),
+        ("bytes=4-2", 416, b""),
+        ("bytes=-", 200, b"0123456789"),
+        ("lines=1-2", 200, b"0123456789"),
+    ],
+)
+def test_range_of_a_file_is_sent(client: Client, value: str, status: int, content: bytes) -> None:
+    client.sdk.files.upload(f"{VOLUME}/a", io.BytesIO(b"0123456789"))
+    headers = {"Authorization": f"Bearer {client.address.token}", "Range": value}
+    path = f"/api/2.0/fs/files{VOLUME}/a"
+    assert client.raw("GET", path, headers=headers) == (status, content)
+
+
+@pytest.mark.parametrize(
+    ("path", "token"),
+    [
+        (f"/api/2.0/fs/files{VOLUME}/a", "wrong"),
+        ("/api/2.0/dbfs/put", None),
+        ("/api/2.0/workspace/import", None),
+    ],
+)
+def test_large_body_is_refused_before_it_is_sent(
+    client: Client, path: str, token: str | None
+) -> None:
+    """Except of an upload with a token."""
+    connection = HTTPConnection(urlsplit(client.address.host).netloc, timeout=30)
+    connection.putrequest("PUT" if "fs" in path.split("/") else "POST", path)
+    connection.putheader("Authorization", f"Bearer {token or client.address.token}")
+    connection.putheader("Content-Length", str(MAX_BODY_BYTES))
+    connection.endheaders()
+    response = connection.getresponse()
+    assert response.status == 413
+    response.read()
+    connection.close()
+
+
+def test_task_sees_the_same_files(serve: Serve) -> None:
+    code = """
+        # Databricks notebook source
+        from databricks.sdk import WorkspaceClient
+        path = dbutils.widgets.get("path")
+        files = WorkspaceClient().files
+        assert files.download(path).contents.read() == open(path, "rb").read() == b"hello"
+        assert dbutils.fs.head("/Volumes/main/default/files/in/a.txt") == "hello"
+        dbutils.fs.put("/Volumes/main/default/files/out.txt", "1")
+    """
+    task = notebook_task("main")
+    task["notebook_task"]["base_parameters"] = {"path": f"{VOLUME}/in/a.txt"}
+    client = serve({"etl": {"tasks": [task]}}, {"notebook.py": code})
+    client.sdk.files.upload(f"{VOLUME}/in/a.txt", io.BytesIO(b"hello"))
+    output = client.outputs(client.run("etl"))["main"]
+    assert output.error is None, output.error_trace
+    contents = client.sdk.files.download(f"{VOLUME}/out.txt").contents
+    assert contents is not None
+    assert contents.read() == b"1"
+
+
+def test_kill_during_an_upload_leaves_the_old_file(
+    etl_bundle: Path, workspace_folder: Path
+) -> None:
+    address = ensure_workspace(workspace_folder, etl_bundle)
+    client = Client(address, {})
+    client.sdk.files.upload(f"{VOLUME}/a", io.BytesIO(b"old"))
+    client.sdk.dbfs.add_block(client.sdk.dbfs.create("/b").handle or 0, "YQ==")
+    connection = HTTPConnection(urlsplit(address.host).netloc, timeout=30)
+    connection.putrequest("PUT", f"/api/2.0/fs/files{VOLUME}/a")
+    connection.putheader("Authorization", f"Bearer {address.token}")
+    connection.putheader("Content-Length", str(100 * 2**20))
+    connection.endheaders()
+    connection.send(LARGE)
+    os.kill(address.pid, signal.SIGKILL)
+    wait_until(lambda: not is_running(address.pid), "the end of the workspace")
+    connection.close()
+    assert [*(workspace_folder / "unfinished").iterdir()] != []
+    again = Client(ensure_workspace(workspace_folder, etl_bundle), {})
+    assert (again.address.host, again.address.pid == address.pid) == (address.host, False)
+    contents = again.sdk.files.download(f"{VOLUME}/a").contents
+    assert contents is not None
+    assert contents.read() == b"old"
+    assert list(again.sdk.dbfs.list("/")) == []
+    assert not (workspace_folder / "unfinished").exists()
