@@ -67,7 +67,8 @@ def is_jupyter(content: bytes) -> bool:
         notebook = json.loads(content)
     except (ValueError, RecursionError):
         return False
-    return isinstance(notebook, dict) and isinstance(notebook.get("cells"), list)
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    return isinstance(cells, list) and all(isinstance(each, dict) for each in cells)
 
 
 def from_jupyter(content: bytes) -> bytes:
@@ -103,7 +104,7 @@ def to_jupyter(content: bytes, language: str) -> bytes:
 
 def _to_cell_source(cell: dict[str, Any], comment: str) -> str:
     source = cell.get("source", "")
-    text = source if isinstance(source, str) else "".join(source)
+    text = "".join(map(str, source)) if isinstance(source, list) else str(source)
     if cell.get("cell_type") == "markdown":
         text = f"%md\n{text}"
     if not text.lstrip().startswith("%"):

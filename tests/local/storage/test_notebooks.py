@@ -1,0 +1,109 @@
+"""Notebooks and the files that hold them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_lakeflow_jobs.local.storage.notebooks import (
+    LANGUAGES,
+    from_jupyter,
+    is_jupyter,
+    is_notebook,
+    language_of,
+    to_jupyter,
+    to_source,
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("a.py", b"# Databricks notebook source\nx", True),
+        ("a.py", b"\xef\xbb\xbf# Databricks notebook source", True),
+        ("a.PY", b"# Databricks notebook source", True),
+        ("a.py", b"# Databricks", False),
+        ("a.py", b"\n# Databricks notebook source", False),
+        ("a.sql", b"-- Databricks notebook source", True),
+        ("a.sql", b"# Databricks notebook source", False),
+        ("a.R", b"# Databricks notebook source", True),
+        ("a.scala", b"// Databricks notebook source", True),
+        ("a.txt", b"# Databricks notebook source", False),
+        ("py", b"# Databricks notebook source", False),
+        (".py", b"# Databricks notebook source", False),
+        ("a.ipynb", b' {"cells": []}', True),
+        ("a.ipynb", b"text", False),
+        ("a.ipynb", b"", False),
+    ],
+)
+def test_notebook_is_known_by_its_name_and_title(name: str, content: bytes, expected: bool) -> None:
+    assert is_notebook(name, content) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "language"),
+    [
+        ("a.sql", "", "SQL"),
+        ("a.R", "", "R"),
+        ("a.ipynb", '{"metadata": {"language_info": {"name": "scala"}}}', "SCALA"),
+        (
+            "a.ipynb",
+            '{"metadata": {"application/vnd.databricks.v1+notebook": {"language": "sql"}}}',
+            "SQL",
+        ),
+        ("a.ipynb", '{"metadata": {"language_info": {"name": "julia"}}}', "PYTHON"),
+        ("a.ipynb", '{"metadata": {"language_info": {"name": 5}}}', "PYTHON"),
+        ("a.ipynb", '{"metadata": []}', "PYTHON"),
+        ("a.ipynb", "[]", "PYTHON"),
+        ("a.ipynb", "{", "PYTHON"),
+        ("a.ipynb", "[" * 100_000, "PYTHON"),
+    ],
+)
+def test_notebook_has_a_language(name: str, content: str, language: str) -> None:
+    assert language_of(name, content.encode()) == language
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_source_gets_its_title_once(language: str) -> None:
+    suffix, source = to_source(b"x", language)
+    assert source.endswith(b" Databricks notebook source\nx")
+    assert is_notebook(f"a{suffix}", source)
+    assert to_source(source, language) == (suffix, source)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [("{", False), ("[]", False), ('{"cells": [5]}', False), ('{"cells": []}', True)],
+)
+def test_jupyter_is_known_by_its_cells(content: str, expected: bool) -> None:
+    assert is_jupyter(content.encode()) is expected
+
+
+@given(
+    st.sampled_from(LANGUAGES),
+    st.lists(
+        st.tuples(
+            st.booleans(), st.lists(st.sampled_from(["x = 1", "%sql", "é", "# a"]), min_size=1)
+        ),
+        min_size=1,
+    ),
+)
+def test_jupyter_keeps_its_cells_as_source(
+    language: str, cells: list[tuple[bool, list[str]]]
+) -> None:
+    notebook = {
+        "cells": [
+            {"cell_type": "markdown" if is_text else "code", "source": "\n".join(lines)}
+            for is_text, lines in cells
+        ],
+        "metadata": {"language_info": {"name": language.lower()}},
+    }
+    source = from_jupyter(json.dumps(notebook).encode())
+    back = json.loads(to_jupyter(source, language))
+    assert [(each["cell_type"], "".join(each["source"])) for each in back["cells"]] == [
+        (each["cell_type"], each["source"]) for each in notebook["cells"]
+    ]
+    assert from_jupyter(json.dumps(back).encode()) == source
