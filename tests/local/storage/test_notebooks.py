@@ -94,16 +94,15 @@ def test_jupyter_is_known_by_its_cells(content: str, expected: bool) -> None:
 def test_jupyter_keeps_its_cells_as_source(
     language: str, cells: list[tuple[bool, list[str]]]
 ) -> None:
-    notebook = {
-        "cells": [
-            {"cell_type": "markdown" if is_text else "code", "source": "\n".join(lines)}
-            for is_text, lines in cells
-        ],
-        "metadata": {"language_info": {"name": language.lower()}},
-    }
+    written = [
+        {"cell_type": "markdown" if is_text else "code", "source": "\n".join(lines)}
+        for is_text, lines in cells
+    ]
+    metadata = {"language_info": {"name": language.lower()}}
+    notebook = {"cells": written, "metadata": metadata}
     source = from_jupyter(json.dumps(notebook).encode())
     back = json.loads(to_jupyter(source, language))
     assert [(each["cell_type"], "".join(each["source"])) for each in back["cells"]] == [
-        (each["cell_type"], each["source"]) for each in notebook["cells"]
+        (each["cell_type"], each["source"]) for each in written
     ]
     assert from_jupyter(json.dumps(back).encode()) == source
