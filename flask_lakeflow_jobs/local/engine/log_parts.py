@@ -123,11 +123,11 @@ def _read_part(
     before = min(start, redactor.overlap)
     data = read(start - before, start + limit + redactor.overlap)
     is_last = start - before + len(data) >= size
-    secrets = redactor.find(data, has_ended=has_ended and is_last)
-    end = _find_end(data, before, secrets, limit, is_last=is_last, has_ended=has_ended)
-    text = redactor.redact_log(data[:end], before, has_ended=True)
-    known = min([len(data), *(first for first, last in secrets if last > len(data))])
-    rest = b"" if not is_last else redactor.redact_log(data[:known], end, has_ended=True)
+    known = len(data) if has_ended and is_last else redactor.find_begun(data)
+    secrets = redactor.find(data)
+    end = _find_end(data[:known], before, secrets, limit, is_last=is_last, has_ended=has_ended)
+    text = redactor.redact_log(data, before, end)
+    rest = redactor.redact_log(data, end, known) if is_last else b""
     following = start + end - before
     return LogPart(
         text.decode(errors="replace"),
@@ -153,8 +153,8 @@ def _find_word(
     if word == len(behind) or (word == 0 and first + limit == start):
         return start
     around = max(0, start - redactor.overlap - 1)
-    secrets = redactor.find(read(around, start + redactor.overlap + 1), has_ended=True)
-    if any(start - around in secret for secret in secrets):
+    secrets = redactor.find(read(around, start + redactor.overlap + 1))
+    if any(begin <= start - around <= end for begin, end in secrets):
         return start
     return first + word
 
@@ -183,7 +183,10 @@ def _find_end(
     is_last: bool,
     has_ended: bool,
 ) -> int:
-    """Return the end of the part in ``data``: after its last whole line, and in no secret."""
+    """Return the end of the part in ``data``: after its last whole line, and in no secret.
+
+    Only a secret that is longer than a part is divided.
+    """
     most = min(len(data), before + limit)
     if is_last and has_ended and most == len(data):
         return most
@@ -197,7 +200,7 @@ def _find_end(
         return before
     for first, last in secrets:
         if first < most < last:
-            return first if first > before else last
+            return first if first > before else most
     return most
 
 

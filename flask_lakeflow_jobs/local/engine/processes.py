@@ -287,5 +287,6 @@ def _read_tail(path: Path, redactor: SecretRedactor, *, has_ended: bool) -> tupl
             data = file.read(overlap + MAX_OUTPUT_BYTES)
     except OSError:
         return "", False, 0
-    text = redactor.redact_log(data, overlap, has_ended=has_ended).decode(errors="replace")
+    end = len(data) if has_ended else redactor.find_begun(data)
+    text = redactor.redact_log(data, overlap, end).decode(errors="replace")
     return text, start > 0, position_of_stored(text, size, start)

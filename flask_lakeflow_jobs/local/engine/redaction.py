@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, AnyStr
 
 _MARK = "[REDACTED]"
 
@@ -12,58 +11,35 @@ _MARK = "[REDACTED]"
 class SecretRedactor:
     """Replaces secrets in the output of a task, however many pieces they are written in.
 
+    Secrets that overlap are replaced by one mark. It stands for their first byte, so that the parts
+    of a log together have the same marks as the whole log.
+
     :param secrets: their values; empty ones are ignored.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        texts = sorted(filter(None, secrets), key=len, reverse=True)
-        self._values = [text.encode(errors="surrogateescape") for text in texts]
-        self._text_pattern = re.compile("|".join(map(re.escape, texts)) or r"(?!)")
-        self._pattern = re.compile(b"|".join(map(re.escape, self._values)) or rb"(?!)")
-        #: The number of bytes before a part of a log that may belong to a secret in this part.
+        self._texts = [*filter(None, secrets)]
+        self._values = [text.encode(errors="surrogateescape") for text in self._texts]
+        #: The number of bytes around a part of a log that may belong to a secret in this part.
         self.overlap = max(map(len, self._values), default=1) - 1
 
     def redact(self, value: Any) -> Any:
         """Replace the secrets in all strings of a JSON value."""
         if isinstance(value, str):
-            return self._text_pattern.sub(_MARK, value)
+            return _replace(value, _MARK, _find(value, self._texts), 0, len(value))
         if isinstance(value, list):
             return [self.redact(each) for each in value]
         if isinstance(value, dict):
             return {key: self.redact(each) for key, each in value.items()}
         return value
 
-    def find(self, data: bytes, *, has_ended: bool) -> list[tuple[int, int]]:
-        """Return where secrets begin and end.
+    def find(self, data: bytes) -> list[tuple[int, int]]:
+        """Return where secrets begin and end. Those that overlap count as one."""
+        return _find(data, self._values)
 
-        :param has_ended: whether nothing follows. Otherwise, what may be the beginning of a secret
-            counts too, and ends behind the data.
-        """
-        found = [match.span() for match in self._pattern.finditer(data)]
-        last = found[-1][1] if found else 0
-        if not has_ended and (begun := self._begun_length(data[last:])):
-            found.append((len(data) - begun, len(data) + 1))
-        return found
-
-    def redact_log(self, data: bytes, start: int, *, has_ended: bool) -> bytes:
-        """Return a log from a position on, without secrets and parts of them.
-
-        :param data: the log, from at least ``overlap`` bytes before ``start`` on, if it has those.
-        :param has_ended: whether the log is complete. Otherwise, what may be the beginning of a
-            secret is held back.
-        """
-        pieces: list[bytes] = []
-        last = 0
-        for match in self._pattern.finditer(data):
-            last = match.end()
-            if last > start:
-                pieces += [data[start : max(start, match.start())], _MARK.encode()]
-                start = last
-        end = len(data) if has_ended else len(data) - self._begun_length(data[last:])
-        return b"".join([*pieces, data[start : max(start, end)]])
-
-    def _begun_length(self, data: bytes) -> int:
-        return max(
+    def find_begun(self, data: bytes) -> int:
+        """Return from where on a log that grows may be the beginning of a secret; else its end."""
+        return len(data) - max(
             (
                 length
                 for value in self._values
@@ -72,3 +48,45 @@ class SecretRedactor:
             ),
             default=0,
         )
+
+    def redact_log(self, data: bytes, start: int, end: int) -> bytes:
+        """Return a part of a log without secrets and pieces of them.
+
+        :param data: the log, from at least ``overlap`` bytes before ``start`` on, to as many after
+            ``end``, if it has those.
+        """
+        return _replace(data, _MARK.encode(), self.find(data), start, end)
+
+
+def _find(text: AnyStr, values: Iterable[AnyStr]) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    for value in values:
+        spans: list[tuple[int, int]] = []
+        first = text.find(value)
+        while first >= 0:
+            spans = _append(spans, first, first + len(value))
+            first = text.find(value, first + 1)
+        found += spans
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted(found):
+        _append(merged, first, last)
+    return merged
+
+
+def _append(spans: list[tuple[int, int]], first: int, last: int) -> list[tuple[int, int]]:
+    """Append a span that begins no earlier than the others; merge it with one that it overlaps."""
+    if spans and first < spans[-1][1]:
+        first, last = spans[-1][0], max(last, spans.pop()[1])
+    spans.append((first, last))
+    return spans
+
+
+def _replace(
+    text: AnyStr, mark: AnyStr, spans: list[tuple[int, int]], start: int, end: int
+) -> AnyStr:
+    pieces = []
+    for first, last in spans:
+        if last > start and first < end:
+            pieces += [text[start:first], mark if first >= start else text[:0]]
+            start = last
+    return text[:0].join([*pieces, text[start:end]])

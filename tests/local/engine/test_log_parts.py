@@ -97,7 +97,36 @@ def test_parts_of_a_log_have_all_of_it_and_no_part_of_a_secret(
         if part.is_final:
             break
     assert part.is_final
-    assert "".join(texts) == redactor.redact_log(log, 0, has_ended=True).decode()
+    assert "".join(texts) == redactor.redact(log.decode())
+
+
+@given(
+    st.lists(st.text("ab \n", min_size=1, max_size=6), max_size=3),
+    st.lists(st.text("abx \n", max_size=12), max_size=6),
+    st.integers(1, 12),
+)
+def test_parts_read_while_a_log_grows_are_those_of_the_whole_log(
+    secrets: list[str], pieces: list[str], limit: int
+) -> None:
+    redactor, offset, texts = SecretRedactor(secrets), 0, []
+    log = b""
+
+    def read(start: int, end: int) -> bytes:
+        return log[start:end]
+
+    for piece in (*pieces, None):
+        log += (piece or "").encode()
+        for _ in range(len(log) + 1):
+            part = log_parts._read_part(
+                read, len(log), redactor, offset, limit, has_ended=piece is None
+            )
+            assert part.offset == offset
+            texts.append(part.text)
+            offset = part.next_offset
+            if part.is_final:
+                break
+    assert part.is_final
+    assert "".join(texts) == redactor.redact(log.decode())
 
 
 @given(st.integers(0, 40), st.integers(1, 30))

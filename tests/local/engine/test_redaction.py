@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,34 +30,52 @@ def test_redactor_without_secrets_changes_nothing(secrets: list[str]) -> None:
     redactor = SecretRedactor(secrets)
     assert redactor.overlap == 0
     assert redactor.redact("text") == "text"
-    assert redactor.redact_log(b"text", 0, has_ended=False) == b"text"
+    assert redactor.redact_log(b"text", 0, 4) == b"text"
 
 
-def test_log_from_the_middle_of_a_secret_hides_all_of_it(redactor: SecretRedactor) -> None:
+def test_log_from_the_middle_of_a_secret_hides_the_rest_of_it(redactor: SecretRedactor) -> None:
     log = b"xx hunter22 yy hunter2"
-    shown = [redactor.redact_log(log, start, has_ended=True) for start in (3, 4, 10, 11)]
-    assert shown == [b"[REDACTED] yy [REDACTED]"] * 3 + [b" yy [REDACTED]"]
+    shown = [redactor.redact_log(log, start, len(log)) for start in (3, 4, 10, 11)]
+    assert shown == [b"[REDACTED] yy [REDACTED]", *[b" yy [REDACTED]"] * 3]
 
 
-def test_log_of_a_running_task_holds_back_the_beginning_of_a_secret(
-    redactor: SecretRedactor,
-) -> None:
-    assert redactor.redact_log(b"x hunt", 0, has_ended=False) == b"x "
-    assert redactor.redact_log(b"x hunt", 0, has_ended=True) == b"x hunt"
-    assert redactor.redact_log(b"x hunt!", 0, has_ended=False) == b"x hunt!"
-
-
-@given(
-    st.text("ab\n", min_size=1, max_size=6),
-    st.lists(st.booleans(), max_size=6),
-    st.integers(0, 40),
-    st.integers(0, 40),
+@pytest.mark.parametrize(
+    ("log", "begun"), [(b"x hunt", 2), (b"x hunt!", 7), (b"x hunter2h", 9), (b"x hunter2", 2)]
 )
-def test_no_part_of_a_growing_log_shows_a_part_of_a_secret(
-    secret: str, pieces: list[bool], start: int, length: int
+def test_find_begun_is_where_a_secret_may_begin(
+    redactor: SecretRedactor, log: bytes, begun: int
 ) -> None:
-    redactor = SecretRedactor([secret])
-    log = "x".join(secret if is_secret else "" for is_secret in pieces).encode()[:length]
-    first = max(0, start - redactor.overlap)
-    shown = redactor.redact_log(log[first:], start - first, has_ended=False).decode()
-    assert set(shown) <= set("x[REDACTED]")
+    assert redactor.find_begun(log) == begun
+
+
+# Words of few letters overlap, contain each other, and repeat themselves.
+secrets = st.lists(st.text("ab\n", min_size=1, max_size=6), max_size=3)
+
+
+@given(secrets, st.text("abc\n", max_size=40), st.lists(st.integers(0, 40)))
+def test_parts_of_a_log_together_are_the_whole_redacted_log(
+    secrets: list[str], text: str, positions: list[int]
+) -> None:
+    redactor, log = SecretRedactor(secrets), text.encode()
+    bounds = sorted({0, len(log), *(min(each, len(log)) for each in positions)})
+    parts = []
+    for start, end in pairwise(bounds):
+        first = max(0, start - redactor.overlap)
+        data = log[first : end + redactor.overlap]
+        parts.append(redactor.redact_log(data, start - first, end - first))
+    assert b"".join(parts).decode() == redactor.redact(text)
+
+
+@given(secrets, st.text("abc\n", max_size=40))
+def test_redact_hides_each_byte_of_each_secret_and_nothing_else(
+    secrets: list[str], text: str
+) -> None:
+    hidden = {
+        position
+        for secret in secrets
+        for first in range(len(text))
+        if text.startswith(secret, first)
+        for position in range(first, first + len(secret))
+    }
+    shown = SecretRedactor(secrets).redact(text).replace("[REDACTED]", "")
+    assert shown == "".join(each for at, each in enumerate(text) if at not in hidden)
