@@ -43,6 +43,11 @@ TASK_KINDS: Mapping[str, TaskKind] = {
     "python_wheel_task": TaskKind("if the package is installed where the app is"),
     "python_operator_task": TaskKind("functions, but no classes of sensors and operators"),
     "sql_task": TaskKind("SQL files on DuckDB (the extra `sql`) or Spark (the extra `spark`)"),
+    "pipeline_task": TaskKind(
+        "pipelines of the bundle with Spark Declarative Pipelines, on `pyspark[pipelines]` and Java"
+    ),
+    "spark_jar_task": TaskKind("a class with `spark-submit`, on `pyspark` and Java"),
+    "spark_submit_task": TaskKind("`spark-submit`, on `pyspark` and Java"),
     "condition_task": TaskKind(""),
     "for_each_task": TaskKind(""),
     "run_job_task": TaskKind(""),
@@ -70,10 +75,7 @@ TASK_KINDS: Mapping[str, TaskKind] = {
     "gen_ai_compute_task": _refused(
         "trains a model on GPUs of Databricks", "run its script with a spark_python_task"
     ),
-    "pipeline_task": _refused("updates the tables of a pipeline"),
     "power_bi_task": _refused("updates a model of Power BI"),
-    "spark_jar_task": _refused("runs a class of Java"),
-    "spark_submit_task": _refused("runs a program with spark-submit"),
 }
 
 #: What a ``sql_task`` may have in place of a file.

@@ -49,6 +49,7 @@ class Bundle:
     :param files_path: the path of its files in the workspace.
     :param files_root: the folder of these files; by ``sync.paths`` it may contain the bundle's.
     :param projects: the folders of the projects of which a deployment builds wheels.
+    :param pipelines: the settings of its pipelines by resource key, with paths of local files.
     :param sources: every file that was read, and every file or folder that may yet appear.
     :param warnings: messages about what is odd but harmless, each with file and line.
     """
@@ -61,6 +62,7 @@ class Bundle:
     files_path: str
     files_root: Path
     projects: tuple[Path, ...] = ()
+    pipelines: Mapping[str, Settings] = field(default_factory=dict)
     sources: tuple[Path, ...] = field(default=(), compare=False)
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
@@ -132,6 +134,7 @@ class _Loader:
             resolved.files_path,
             resolved.files_root,
             (self._root, *_find_artifacts(resolved.tree)),
+            resolved.pipelines,
             tuple(self._sources),
             tuple(self._warnings),
         )

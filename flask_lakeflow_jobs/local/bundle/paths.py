@@ -39,6 +39,7 @@ class PathTranslator:
             if "git_source" not in settings:
                 self._translate_code(task)
             for library in _mappings(task.get("libraries")):
+                self._translate_library(library, "jar")
                 self._translate_library(library, "whl")
                 self._translate_library(library, "requirements")
         for environment in _mappings(settings.get("environments")):

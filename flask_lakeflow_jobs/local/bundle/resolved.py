@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..model import Settings
 from .documents import read_documents, read_mapping
 from .errors import BundleError, Location
 from .job_document import (
@@ -18,6 +19,7 @@ from .job_document import (
 )
 from .merge import apply_target, choose_target, copy_mapping, read_section
 from .paths import PathTranslator, find_files_root
+from .pipelines import read_pipelines
 from .presets import read_presets
 from .python_code import PackageMissing, PythonCode, find_python_code
 from .references import CircularReference, References, find_references, interpolate
@@ -38,6 +40,7 @@ class ResolvedBundle:
     """A bundle for one target.
 
     :param jobs: the document of each job, by resource key. Nothing says that it could run.
+    :param pipelines: the settings of each pipeline, by resource key.
     :param files_path: the path of its files in the workspace.
     :param files_root: the folder of these files.
     :param tree: all of the bundle, references replaced.
@@ -46,6 +49,7 @@ class ResolvedBundle:
     target: str
     default_target: str
     jobs: LocatedDict
+    pipelines: dict[str, Settings]
     files_path: str
     files_root: Path
     tree: LocatedDict
@@ -123,7 +127,9 @@ def resolve_bundle(
         for each, place in find_references(_settings_of(job), location):
             warn(f"Job {key!r}: Only a workspace knows ${{{each}}}, so it stays as it is.", place)
         _at(location, finish_document, job, paths, metadata_path)
-    return ResolvedBundle(name, default_target, jobs, files_path, files_root, tree)
+    section = read_section(tree, "resources").get("pipelines")
+    pipelines = read_pipelines(interpolate(section, references.find), root)
+    return ResolvedBundle(name, default_target, jobs, pipelines, files_path, files_root, tree)
 
 
 def _run_code(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from ..bundle.git import GitRepository
 from ..bundle.load import Bundle
 from ..bundle.paths import NOTEBOOK_SUFFIXES
 from ..home import WorkspaceFolder
+from ..model import Settings
 
 #: The path of a Unity Catalog volume: catalog, schema and name.
 _VOLUME = re.compile(r"(?<![\w./-])/Volumes/[\w-]+/[\w-]+/[\w-]+", re.ASCII)
@@ -69,6 +70,11 @@ class WorkspaceFiles:
         """
         candidates = self._candidates(path)
         return next((each for each in candidates if each.exists()), candidates[0])
+
+    @property
+    def pipelines(self) -> Mapping[str, Settings]:
+        """The settings of the bundle's pipelines by their ids."""
+        return self._bundle().pipelines
 
     def localize(self, value: Any) -> Any:
         """Replace the paths of files and volumes of the workspace in a JSON value by local paths.

@@ -13,6 +13,7 @@ from ..model import NUMBER_OPERATORS, TEXT_OPERATORS, Settings, TaskRun, kind_of
 from ..simulation import SIMULATED_RESULTS
 from ..task_kinds import SQL_OBJECTS, describe_refusal
 from .compute import mappings
+from .jvm import build_jar, build_pipeline, build_submit
 from .task_context import TaskContext
 from .templating import format_value
 from .work import CannotRun, ConditionResult, ForEach, NestedRun, ProcessWork, SimulatedWork, Work
@@ -181,8 +182,11 @@ _BUILDERS: dict[str, Callable[[Settings, TaskContext], Work]] = {
     "for_each_task": _build_for_each,
     "notebook_task": _build_notebook,
     "python_operator_task": _build_operator,
+    "pipeline_task": build_pipeline,
     "python_wheel_task": _build_wheel,
     "run_job_task": _build_run_job,
+    "spark_jar_task": build_jar,
     "spark_python_task": _build_python,
+    "spark_submit_task": build_submit,
     "sql_task": _build_sql,
 }

@@ -17,6 +17,7 @@ from .catalogs import (
     find_catalogs_in_file,
     find_saved_catalogs,
 )
+from .jvm import JVM_PROCESSES
 from .sail import Listener, SailServer, SparkUnavailable
 
 _RETRY_SECONDS = 60.0  # after a server did not start
@@ -58,6 +59,9 @@ class Spark:
         """
         if "SPARK_REMOTE" in environment or not _is_installed("pyspark"):
             return {}
+        if payload.get("kind") in JVM_PROCESSES and _is_installed("pysail"):
+            # Beside a full pyspark, Sail keeps its own tables.
+            return configure_jvm(self._folder / "jvm", environment)
         if not _is_installed("pysail"):
             return configure_jvm(self._folder, environment)
         named = find_catalogs(payload["parameters"]) | find_catalogs_in_file(payload.get("path"))

@@ -92,6 +92,14 @@ def _run_kind(payload: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
         from .wheel import run_wheel
 
         run_wheel(payload, dbutils)
+    elif kind == "pipeline":
+        from .pipeline import run_pipeline
+
+        run_pipeline(payload, dbutils)
+    elif kind == "spark_submit":
+        from .spark_submit import run_submit
+
+        run_submit(payload)
     elif kind == "operator":
         from .python_operator import run_operator
 

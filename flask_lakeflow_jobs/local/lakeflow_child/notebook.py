@@ -96,7 +96,7 @@ def run_other_notebook(
 def run_cells(path: str, names: dict[str, Any]) -> None:
     """Run all cells of a notebook in a namespace."""
     for cell in read_cells(path):
-        _run_cell(cell, path, names)
+        run_cell(cell, path, names)
 
 
 def read_cells(path: str) -> list[Cell]:
@@ -179,7 +179,8 @@ def _split_at_first_line(text: str) -> tuple[str, str, str]:
     return above, lines[number], "".join("\n" + line for line in lines[number + 1 :])
 
 
-def _run_cell(cell: Cell, path: str, names: dict[str, Any]) -> None:
+def run_cell(cell: Cell, path: str, names: dict[str, Any]) -> None:
+    """Run a cell of a notebook in a namespace."""
     text = cell.text.strip()
     if cell.language == "python":
         _run_python(cell, path, names)

@@ -274,10 +274,7 @@ def test_run_job_without_a_job_is_refused(folder: Path, body: dict[str, Any]) ->
     "dbt_platform_task",
     "dbt_task",
     "gen_ai_compute_task",
-    "pipeline_task",
     "power_bi_task",
-    "spark_jar_task",
-    "spark_submit_task",
     refused=", which the local workspace cannot do: ",
 )
 @pytest.mark.parametrize("kind", sorted(TASK_KINDS.keys() - kinds._BUILDERS.keys()))

@@ -1,0 +1,81 @@
+"""Arguments of Spark's programs, and the errors that they print."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flask_lakeflow_jobs.local.lakeflow_child import pipeline
+from flask_lakeflow_jobs.local.lakeflow_child.spark_submit import find_exception, list_arguments
+
+
+def write_jar(path: Path, *names: str) -> str:
+    with zipfile.ZipFile(path, "w") as jar:
+        for name in names:
+            jar.writestr(name, "")
+    return str(path)
+
+
+def test_jar_with_the_class_is_the_program(tmp_path: Path) -> None:
+    other = write_jar(tmp_path / "a.jar", "shop/Other.class")
+    own = write_jar(tmp_path / "b.jar", "shop/Main.class")
+    (tmp_path / "c.jar").write_text("no archive")
+    broken = str(tmp_path / "c.jar")
+    assert list_arguments("shop.Main", [own], ["x"]) == ["--class", "shop.Main", own, "x"]
+    assert list_arguments("shop.Main", [broken, other, own], []) == [
+        "--class", "shop.Main", "--jars", f"{broken},{other}", own,
+    ]  # fmt: skip
+    with pytest.raises(LookupError, match=r"No JAR of the task has the class Main\. Its JARs: "):
+        list_arguments("Main", [other, broken], [])
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([], ""),
+        (["WARN x", 'Exception in thread "main" java.lang.Exception: no day', "\tat A"],
+         "java.lang.Exception: no day"),
+        (["Error: Failed to load class A."], "Failed to load class A."),
+        (['Exception in thread "main" A', "Caused by: B"], "A"),
+    ],
+)  # fmt: skip
+def test_error_of_a_program_is_its_first_exception(lines: list[str], expected: str) -> None:
+    assert find_exception(lines) == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, []),
+        ({"full_refresh_all": True, "refresh": ["a"]}, ["--full-refresh-all"]),
+        (
+            {"full_refresh": ["a", "b"], "refresh": ["c"]},
+            ["--full-refresh", "a,b", "--refresh", "c"],
+        ),
+    ],
+)
+def test_arguments_of_a_pipeline_choose_its_tables(
+    fields: dict[str, Any], expected: list[str]
+) -> None:
+    body = {"full_refresh_all": False, "full_refresh": [], "refresh": [], **fields}
+    arguments = pipeline.list_arguments(Path("/a/spec.yml"), body)
+    assert arguments == ["spark-pipelines", "run", "--spec", "/a/spec.yml", *expected]
+
+
+def test_spec_names_a_file_for_each_definition(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKEFLOW_LOCAL_SPARK", "/spark")
+    body = {"id": "shop", "name": "Shop", "schema": "sales", "files": ["/a/x y.py", "/b/x y.py"]}
+    pipeline.write_spec(tmp_path, body, {"shop.n": "1"})
+    spec = json.loads((tmp_path / "spark-pipeline.yml").read_text())
+    assert (spec["name"], spec["database"]) == ("Shop", "sales")
+    assert spec["storage"] == "file:///spark/pipelines/shop"
+    assert spec["configuration"]["shop.n"] == "1"
+    files = sorted((tmp_path / "definitions").iterdir())
+    assert [file.name for file in files] == ["d0000_x_y.py", "d0001_x_y.py"]
+    assert files[1].read_text().endswith("\ndefine('/b/x y.py')\n")

@@ -1,0 +1,194 @@
+"""Pipelines and programs of Java run on a pyspark with Java, and share its tables."""
+
+from __future__ import annotations
+
+import base64
+import os
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from flask_lakeflow_jobs.local import Workspace, load_bundle
+from tests.local.support import Client, depends_on, python_task, task_results, write_bundle
+from tests.support import wait_until
+
+if "CI" not in os.environ:
+    pytest.importorskip("pyspark.pipelines.cli")
+
+# javac --release 8 -g:none of a class Main that prints its arguments. Then it throws
+# IllegalStateException("no day") after "fail", and sleeps for ten minutes after "sleep".
+MAIN = """
+yv66vgAAADQAOQoAAgADBwAEDAAFAAYBABBqYXZhL2xhbmcvT2JqZWN0AQAGPGluaXQ+AQADKClWCQAIAAkHAAoM
+AAsADAEAEGphdmEvbGFuZy9TeXN0ZW0BAANvdXQBABVMamF2YS9pby9QcmludFN0cmVhbTsIAA4BAAEgCgAQABEH
+ABIMABMAFAEAEGphdmEvbGFuZy9TdHJpbmcBAARqb2luAQBFKExqYXZhL2xhbmcvQ2hhclNlcXVlbmNlO1tMamF2
+YS9sYW5nL0NoYXJTZXF1ZW5jZTspTGphdmEvbGFuZy9TdHJpbmc7CgAWABcHABgMABkAGgEAE2phdmEvaW8vUHJp
+bnRTdHJlYW0BAAdwcmludGxuAQAVKExqYXZhL2xhbmcvU3RyaW5nOylWCAAcAQAEZmFpbAoAEAAeDAAfACABAAZl
+cXVhbHMBABUoTGphdmEvbGFuZy9PYmplY3Q7KVoHACIBAB9qYXZhL2xhbmcvSWxsZWdhbFN0YXRlRXhjZXB0aW9u
+CAAkAQAGbm8gZGF5CgAhACYMAAUAGggAKAEABXNsZWVwBQAAAAAACSfACgAsAC0HAC4MACgALwEAEGphdmEvbGFu
+Zy9UaHJlYWQBAAQoSilWBwAxAQAETWFpbgEABENvZGUBAARtYWluAQAWKFtMamF2YS9sYW5nL1N0cmluZzspVgEA
+DVN0YWNrTWFwVGFibGUBAApFeGNlcHRpb25zBwA4AQATamF2YS9sYW5nL0V4Y2VwdGlvbgAhADAAAgAAAAAAAgAB
+AAUABgABADIAAAARAAEAAQAAAAUqtwABsQAAAAAACQAzADQAAgAyAAAASQADAAEAAAAzsgAHEg0quAAPtgAVKgMy
+Ehu2AB2ZAA27ACFZEiO3ACW/KgMyEie2AB2ZAAkUACm4ACuxAAAAAQA1AAAABAACIRAANgAAAAQAAQA3AAA=
+"""
+FILES = {
+    "pipeline/shop/names.py": 'COLUMN = "n"\n',
+    "pipeline/transformations/orders.py": """
+        from pyspark import pipelines as dp
+        from pyspark.sql.functions import col
+
+        from shop.names import COLUMN
+
+        @dp.table(name="main.sales.orders", cluster_by_auto=True)
+        @dp.expect_or_drop("positive", "n > 0")
+        def orders():
+            return spark.range(4).select(col("id").cast("int").alias(COLUMN))
+    """,
+    "pipeline/notebook.py": """
+        # Databricks notebook source
+        import dlt
+
+        @dlt.view
+        def large():
+            return dlt.read("LIVE.orders").where("n > 1")
+
+        # COMMAND ----------
+        # MAGIC %sql
+        # MAGIC CREATE OR REFRESH LIVE TABLE totals (CONSTRAINT some EXPECT (n > 0))
+        # MAGIC AS SELECT count(*) AS n, '${shop.day}' AS day FROM main.sales.large
+
+        # COMMAND ----------
+        @dlt.table
+        def landed():
+            files = spark.readStream.format("cloudFiles").option("cloudFiles.format", "json")
+            return files.load(spark.conf.get("shop.landing"))
+    """,
+    "pipeline/broken.py": """
+        from pyspark import pipelines as dp
+
+        @dp.materialized_view
+        def broken():
+            raise ValueError("no day")
+    """,
+    "read.py": """
+        from pyspark.sql import SparkSession
+
+        spark = SparkSession.builder.getOrCreate()
+        for name in ("orders", "totals", "landed"):
+            print("read", name, sorted(spark.table(f"sales.{name}").collect()))
+    """,
+}
+PIPELINES = {
+    "shop": {
+        "name": "shop",
+        "catalog": "main",
+        "schema": "sales",
+        "root_path": "pipeline",
+        "configuration": {"shop.landing": "/Volumes/main/sales/landing"},
+        "libraries": [
+            {"glob": {"include": "pipeline/transformations/**"}},
+            {"notebook": {"path": "pipeline/notebook"}},
+        ],
+    },
+    "broken": {"libraries": [{"file": {"path": "pipeline/broken.py"}}]},
+}
+
+
+def pipeline_task(key: str, **body: Any) -> dict[str, Any]:
+    body = {"pipeline_id": f"${{resources.pipelines.{key}.id}}", **body}
+    return {"task_key": key, "pipeline_task": body}
+
+
+def jar_task(key: str) -> dict[str, Any]:
+    body = {"main_class_name": "Main", "parameters": [key, "{{job.id}}"]}
+    return {"task_key": key, "spark_jar_task": body, "libraries": [{"jar": "main.jar"}]}
+
+
+JOBS = {
+    "etl": {
+        "parameters": [{"name": "day", "default": "mon"}],
+        "tasks": [
+            pipeline_task("shop", parameters={"shop.day": "{{job.parameters.day}}"}),
+            {**python_task("read", "read.py"), "depends_on": depends_on("shop")},
+            pipeline_task("broken"),
+        ],
+    },
+    "jars": {"tasks": [jar_task("print"), jar_task("fail")]},
+    "long": {"tasks": [jar_task("sleep")]},
+}
+
+
+@pytest.fixture(autouse=True)
+def _long_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time for Java, which starts slowly on a busy machine."""
+    monkeypatch.setattr("tests.support.DEADLINE", 280.0)
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[Client]:
+    (tmp_path / "bundle").mkdir()
+    path = write_bundle(tmp_path / "bundle", JOBS, FILES)
+    content = yaml.safe_load(path.read_text())
+    content["resources"]["pipelines"] = PIPELINES
+    path.write_text(yaml.safe_dump(content))
+    with zipfile.ZipFile(tmp_path / "bundle" / "main.jar", "w") as jar:
+        jar.writestr("Main.class", base64.b64decode(MAIN))
+    landing = tmp_path / "folder/volumes/main/sales/landing"
+    landing.mkdir(parents=True)
+    (landing / "a.json").write_text('{"who": "ann"}')
+    with Workspace(path, tmp_path / "folder") as address:
+        ids = {key: job.job_id for key, job in load_bundle(path).jobs.items()}
+        yield Client(address, ids)
+
+
+def find_processes(text: str) -> list[str]:
+    """Return the commands of the processes that name a text, this one not among them."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            command = Path(f"/proc/{name}/cmdline").read_text().replace("\0", " ")
+        except OSError:  # it has ended
+            continue
+        if text in command and int(name) != os.getpid():
+            found.append(command)
+    return found
+
+
+def test_pipeline_shares_its_tables_and_locates_its_errors(client: Client, tmp_path: Path) -> None:
+    before = {path for path in (tmp_path / "bundle").rglob("*") if "__pycache__" not in str(path)}
+    run = client.run("etl")
+    outputs = client.outputs(run)
+    expected = {"shop": "SUCCESS", "read": "SUCCESS", "broken": "FAILED"}
+    assert task_results(run) == expected, outputs
+    lines = str(outputs["read"].logs).splitlines()
+    assert [line for line in lines if line.startswith("read ")] == [
+        "read orders [Row(n=1), Row(n=2), Row(n=3)]",
+        "read totals [Row(n=2, day='mon')]",
+        "read landed [Row(who='ann')]",
+    ]
+    assert outputs["broken"].error == "ValueError: no day"
+    assert 'pipeline/broken.py", line 5, in broken' in str(outputs["broken"].error_trace)
+    after = {path for path in (tmp_path / "bundle").rglob("*") if "__pycache__" not in str(path)}
+    assert after == before
+    assert find_processes(str(tmp_path)) == []
+
+
+def test_jar_prints_its_parameters_and_reports_its_exception(client: Client) -> None:
+    run = client.run("jars")
+    outputs = client.outputs(run)
+    assert task_results(run) == {"print": "SUCCESS", "fail": "FAILED"}, outputs
+    assert f"print {client.job_ids['jars']}" in str(outputs["print"].logs)
+    error = "ProgramFailed: java.lang.IllegalStateException: no day"
+    assert str(outputs["fail"].error).endswith(error)
+
+
+def test_canceled_jar_leaves_no_process(client: Client, tmp_path: Path) -> None:
+    run_id = client.start("long")
+    wait_until(lambda: bool(find_processes("main.jar sleep")), "the start of Java")
+    client.jobs.cancel_run(run_id)
+    run = client.finish(run_id)
+    assert task_results(run) == {"sleep": "CANCELED"}
+    assert find_processes("main.jar sleep") == []
