@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
+
+#: The folder that runs as the program of each process of the workspace.
+CHILD = Path(__file__).parent / "lakeflow_child"
 
 #: Seconds after which a thread that waits looks whether it still has to.
 POLL_SECONDS = 0.1
@@ -16,6 +21,19 @@ POLL_SECONDS = 0.1
 
 class Stopped(Exception):
     """The result is not needed any more."""
+
+
+class Lifeline:
+    """A pipe that is closed to kill a process, and that closes when this process dies."""
+
+    def __init__(self) -> None:
+        self.read_end, self._write_end = os.pipe()
+
+    def cut(self) -> None:
+        """Close this process's end of the pipe."""
+        if self._write_end >= 0:
+            os.close(self._write_end)
+            self._write_end = -1
 
 
 def never_stopped() -> bool:
@@ -27,18 +45,35 @@ def run_program(
     command: Sequence[str],
     seconds: float,
     is_stopped: Callable[[], bool] = never_stopped,
+    pass_fds: Sequence[int] = (),
     **options: Any,
 ) -> int:
     """Run a program, kill what it has left running, and return its exit code.
 
+    It ends with this process, also if that is killed.
+
     :param seconds: its time limit.
+    :param pass_fds: files of this process that it gets.
     :param options: of ``Popen``. Let it write into files: a pipe stays open as long as a child of
         the program does.
     :raises TimeoutExpired: its time is up.
     :raises Stopped: ``is_stopped`` returned true.
     """
     deadline = time.monotonic() + seconds
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, **options)
+    lifeline = Lifeline()
+    try:
+        process = subprocess.Popen(
+            [sys.executable, str(CHILD), "--run", str(lifeline.read_end), *command],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            pass_fds=(lifeline.read_end, *pass_fds),
+            **options,
+        )
+    except OSError:
+        lifeline.cut()
+        raise
+    finally:
+        os.close(lifeline.read_end)
     try:
         while True:
             with suppress(subprocess.TimeoutExpired):
@@ -50,4 +85,5 @@ def run_program(
     finally:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
+        lifeline.cut()
         process.wait()

@@ -48,3 +48,21 @@ def test_program_has_a_time_limit() -> None:
     command = [sys.executable, "-c", "import time; time.sleep(3600)"]
     with pytest.raises(subprocess.TimeoutExpired):
         run_program(command, 0)
+
+
+def test_program_ends_if_its_process_is_killed(tmp_path: Path) -> None:
+    code = f"""
+import sys
+from flask_lakeflow_jobs.local.programs import run_program
+run_program([sys.executable, "-c", {PARENT + "child.wait()"!r}], 3600)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path) as process:
+        wait_until((tmp_path / "child").exists, "the start of the program")
+        process.kill()
+    wait_until(lambda: has_ended(tmp_path), "the end of the program")
+
+
+def test_program_that_does_not_start_says_why(tmp_path: Path) -> None:
+    with open(tmp_path / "errors", "w") as errors:
+        assert run_program(["./none"], 60, stderr=errors) == 1
+    assert (tmp_path / "errors").read_text().startswith("./none does not start: ")

@@ -18,16 +18,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..programs import Stopped
+from ..programs import CHILD, Lifeline, Stopped
 from .log_parts import LogPart, position_of_stored, read_growing
 from .packages import InstallFailed
 from .redaction import SecretRedactor
 
 #: The part of a task's logs and of a notebook's result that the Jobs API returns.
 MAX_OUTPUT_BYTES = 5 * 1024 * 1024
-
-#: The folder that runs as the program of each process.
-CHILD = Path(__file__).parent.parent / "lakeflow_child"
 
 _log = logging.getLogger("flask_lakeflow_jobs.local")
 
@@ -47,19 +44,6 @@ class Exit:
     logs: str
     logs_truncated: bool
     logs_start: int = 0
-
-
-class Lifeline:
-    """A pipe that is closed to kill a task, and that closes when this process dies."""
-
-    def __init__(self) -> None:
-        self.read_end, self._write_end = os.pipe()
-
-    def cut(self) -> None:
-        """Close this process's end of the pipe."""
-        if self._write_end >= 0:
-            os.close(self._write_end)
-            self._write_end = -1
 
 
 class TaskProcess:

@@ -84,7 +84,7 @@ def _append(spans: list[tuple[int, int]], first: int, last: int) -> list[tuple[i
 def _replace(
     text: AnyStr, mark: AnyStr, spans: list[tuple[int, int]], start: int, end: int
 ) -> AnyStr:
-    pieces = []
+    pieces: list[AnyStr] = []
     for first, last in spans:
         if last > start and first < end:
             pieces += [text[start:first], mark if first >= start else text[:0]]

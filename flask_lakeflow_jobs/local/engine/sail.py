@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..programs import POLL_SECONDS, Stopped, never_stopped
+from ..programs import CHILD, POLL_SECONDS, Lifeline, Stopped, never_stopped
 from .catalogs import BUILT_IN_CATALOGS
-from .processes import CHILD, Lifeline
 
 #: The program that serves Spark, and its arguments.
 SAIL_ARGUMENTS = (str(CHILD), "--sail")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import sys
 from contextlib import suppress
 
 _PR_SET_CHILD_SUBREAPER = 36  # from linux/prctl.h
@@ -43,6 +44,15 @@ def supervise(lifeline: int) -> None:
         os.killpg(0, signal.SIGKILL)
     else:
         _end_like(status)
+
+
+def run(lifeline: int, command: list[str]) -> None:
+    """Run a program in place of a task."""
+    supervise(lifeline)
+    try:
+        os.execvp(command[0], command)  # noqa: S606 (nothing is left to a shell)
+    except OSError as error:
+        sys.exit(f"{command[0]} does not start: {error}")
 
 
 def _become_reaper() -> None:
