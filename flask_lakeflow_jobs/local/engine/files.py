@@ -123,7 +123,8 @@ class WorkspaceFiles:
         bundle = self._bundle()
         bases = self._candidates(path)
         # The author's copy of the bundle in another workspace.
-        if match := _COPY.fullmatch(path.removeprefix(str(self._folder.files))):
+        name = re.sub("//+", "/", path).removeprefix(str(self._folder.files))
+        if match := _COPY.fullmatch(name):
             bases.append(bundle.root / match[1])
         # The paths of a job with a Git source are relative to the repository.
         if (repository := GitRepository(bundle.root).root) is not None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
+# Every cluster has its own versions. Here, another pyspark would hide that of the session.
+_OF_A_CLUSTER = frozenset(
+    ["databricks-connect", "databricks-dlt", "delta-spark", "pyspark", "pyspark-client"]
+)
 _CARET = re.compile(r"\^\s*(\d+)((?:\.\d+)*)$")  # of Poetry: the same major version
 
 
@@ -22,8 +26,20 @@ def is_project(folder: Path) -> bool:
 def declares(project: Path, name: str) -> bool:
     """Return whether the files of a project name its package like a wheel (PEP 503)."""
     pattern = re.sub(r"[-_.]+", "[-_.]+", name)
-    declaration = re.compile(rf"""\bname\s*=\s*["']?{pattern}["']?\s*,?\s*$""", re.M | re.I)
+    declaration = re.compile(rf"""\bname\s*=\s*["']?{pattern}["']?\s*(?:[,)]|$)""", re.M | re.I)
     return any(declaration.search(_read(project / each)) for each in PROJECT_FILES)
+
+
+def list_dependencies(projects: Iterable[Path], own: Iterable[Path]) -> Iterator[str]:
+    """Yield the packages that projects require and that have to be installed.
+
+    :param own: the projects of the bundle, which are imported from their sources.
+    """
+    for dependency in (each for project in projects for each in read_dependencies(project)):
+        name = re.split(r"[\s\[<>=!~;@]", dependency)[0]
+        is_own = any(declares(project, name) for project in own)
+        if not is_own and re.sub(r"[-_.]+", "-", name).lower() not in _OF_A_CLUSTER:
+            yield dependency
 
 
 def read_dependencies(project: Path) -> tuple[str, ...]:

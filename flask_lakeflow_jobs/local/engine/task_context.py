@@ -16,7 +16,7 @@ from .compute import (
 )
 from .files import FileMissing, WorkspaceFiles
 from .packages import Packages, list_requirements
-from .projects import read_dependencies
+from .projects import list_dependencies
 from .templating import format_value
 from .work import CannotRun, ProcessWork
 
@@ -68,7 +68,7 @@ class TaskContext:
             library = self.files.to_local_path(each)
             projects = find_projects(library, self.files.projects)
             libraries += find_import_paths(library, projects)
-            dependencies += [name for project in projects for name in read_dependencies(project)]
+            dependencies += list_dependencies(projects, [*self.files.projects, *projects])
         requirements = list_requirements(self.settings, spec)
         files = tuple(str(self.files.to_local_path(file)) for file in requirements.files)
         packages = tuple(dict.fromkeys((*requirements.packages, *dependencies)))

@@ -9,12 +9,12 @@ from contextlib import suppress
 
 from .missing_module import advise_on_module
 from .spark_advice import find_advice
+from .surroundings_advice import find_advice as find_surroundings_advice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_WORKSPACE_ROOTS = ("/Volumes/", "/Workspace/", "/dbfs/")
 _OWN_FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -41,8 +41,7 @@ def describe_error(
     advice = find_advice(error)
     if advice is None and isinstance(error, ModuleNotFoundError) and error.name:
         advice = advise_on_module(error.name, requirements, is_installed=is_installed)
-    if advice is None and isinstance(error, FileNotFoundError):
-        advice = _advise_on_file(str(error.filename))
+    advice = advice or find_surroundings_advice(error)
     if advice is not None:
         last_line = f"{advice} {last_line}"
         trace += f"{advice}\n"
@@ -50,15 +49,6 @@ def describe_error(
     with suppress(ValueError, OSError, AttributeError):
         sys.stderr.write(trace)
     return {"error": last_line, "error_trace": trace}
-
-
-def _advise_on_file(path: str) -> str | None:
-    if not path.startswith(_WORKSPACE_ROOTS):
-        return None
-    return (
-        f"Copy the file to {path}, in an earlier task or by hand: the local workspace has the "
-        "files of the bundle, and volumes that are empty at first."
-    )
 
 
 def _drop_own_frames(error: BaseException) -> None:

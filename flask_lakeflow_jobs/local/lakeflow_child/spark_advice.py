@@ -14,6 +14,8 @@ _NO_JVM = "JVM_ATTRIBUTE_NOT_SUPPORTED"
 _NO_STREAM = r"streaming query|WriteStream|No data source found for: (?:cloudFiles|kafka|memory)"
 _NO_READ_FILES = "unknown table function: read_files"
 _UNKNOWN = r"found \S+ at \d+:\d+ expected|UnsupportedOperationException|unknown function:"
+_NO_TABLE = r"Table or view not found: ([^\s,]+)"
+_NO_CATALOG = r"Catalog not found: ([^\s,]+)"
 _ADVICE = {
     _NO_SERVER: (
         "Sail has ended while the task ran, perhaps for lack of memory. Its log is "
@@ -24,6 +26,14 @@ _ADVICE = {
     _NO_STREAM: f"Sail writes no tables from streams. Read and write a batch, or {_JVM}.",
     _NO_READ_FILES: (
         "Sail has no read_files. Use spark.read, or SQL such as SELECT * FROM csv.`path`."
+    ),
+    _NO_TABLE: (
+        "The table {} is not in the local workspace. Create it in an earlier task, or in a job "
+        "that you run once."
+    ),
+    _NO_CATALOG: (
+        "The catalog {} is not in the local workspace. Name it in a parameter or a variable with "
+        "'catalog' in its name."
     ),
     _UNKNOWN: f"Sail does not support this statement or function. Write it otherwise, or {_JVM}.",
 }
@@ -39,4 +49,7 @@ def find_advice(error: BaseException) -> str | None:
     if not type(error).__module__.startswith("pyspark."):
         return None
     text = f"{type(error).__name__}: {error}"
-    return next((advice for pattern, advice in _ADVICE.items() if re.search(pattern, text)), None)
+    for pattern, advice in _ADVICE.items():
+        if match := re.search(pattern, text):
+            return advice.format(*match.groups())
+    return None

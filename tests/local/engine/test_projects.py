@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flask_lakeflow_jobs.local.engine.projects import read_dependencies
+from flask_lakeflow_jobs.local.engine.projects import list_dependencies, read_dependencies
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="reading TOML needs Python 3.11")
@@ -41,3 +41,12 @@ def test_dependencies_of_a_setup_file(
 ) -> None:
     (tmp_path / "setup.py").write_text(text)
     assert read_dependencies(tmp_path) == dependencies
+
+
+def test_own_projects_and_parts_of_a_cluster_are_not_installed(tmp_path: Path) -> None:
+    requires = ["Shop_Base>=1", "databricks_connect==15.4", "pyspark[sql]", "cowsay"]
+    (tmp_path / "setup.py").write_text(f"setup(install_requires={requires})")
+    own = tmp_path / "base"
+    own.mkdir()
+    (own / "setup.py").write_text('setup(name="shop-base")')
+    assert [*list_dependencies([tmp_path], [own])] == ["cowsay"]

@@ -1,0 +1,52 @@
+"""Advice on what a task finds in its author's surroundings only: files, hosts and variables."""
+
+from __future__ import annotations
+
+import os
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import types
+
+_WORKSPACE_ROOTS = ("/Volumes/", "/Workspace/", "/dbfs/")
+# In the errors of requests, httpx, urllib and sockets.
+_UNREACHABLE = re.compile(
+    r"Failed to resolve '([^']+)'|host='([^']+)'|Max retries exceeded|Name or service not known"
+    r"|Temporary failure in name resolution|Network is unreachable|All connection attempts failed"
+)
+_CONNECTION_ERRORS = ("ConnectionError", "ConnectError", "ConnectTimeout", "URLError", "gaierror")
+_OS_FILES = ("<frozen os>", os.__file__)
+
+
+def find_advice(error: BaseException) -> str | None:
+    """Return what to do about an error; ``None`` if it has other reasons."""
+    if isinstance(error, FileNotFoundError) and isinstance(error.filename, (str, os.PathLike)):
+        return _advise_on_file(os.fspath(error.filename))
+    if isinstance(error, KeyError) and error.args and _comes_from_environ(error.__traceback__):
+        return (
+            f"Set {error.args[0]} in the bundle ('spark_env_vars', 'environment_variables') or in "
+            "the environment of the local workspace."
+        )
+    match = _UNREACHABLE.search(str(error))
+    if match and type(error).__name__ in _CONNECTION_ERRORS:
+        return (
+            f"This machine cannot reach {match[1] or match[2] or 'the host of the task'}. Allow "
+            "the connection, or simulate the job (its tag 'local_simulation')."
+        )
+    return None
+
+
+def _advise_on_file(path: str) -> str | None:
+    if not path.startswith(_WORKSPACE_ROOTS):
+        return None
+    return (
+        f"Copy the file to {path}, in an earlier task or by hand: the local workspace has the "
+        "files of the bundle, and volumes that are empty at first."
+    )
+
+
+def _comes_from_environ(trace: types.TracebackType | None) -> bool:
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_code.co_filename in _OS_FILES

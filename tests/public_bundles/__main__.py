@@ -1,0 +1,80 @@
+"""Runs the bundles of the list and writes the page of the docs: ``python -m tests.public_bundles``.
+
+Their code is other people's, and runs on this machine with a home folder of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from .page import write_page
+from .runs import BundleReport, run_bundle
+from .sources import Listed, NotFetched, extract, read_list
+
+_AT_ONCE = 2
+_SECONDS = 120.0
+
+
+def run_listed(bundles: Iterable[Listed], folder: Path) -> list[BundleReport]:
+    """Run the bundles whose repository can be had.
+
+    :param folder: an empty one.
+    """
+    wanted = list(bundles)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        sources = {each: pool.submit(_extract, *each, folder) for each in _repositories(wanted)}
+        found = [
+            (each, root)
+            for each in wanted
+            if (root := sources[each.repository, each.commit].result()) is not None
+        ]
+        jobs = [pool.submit(_run, each, root, folder) for each, root in found]
+        return [job.result() for job in jobs]
+
+
+def _repositories(bundles: list[Listed]) -> set[tuple[str, str]]:
+    return {(each.repository, each.commit) for each in bundles}
+
+
+def _extract(repository: str, commit: str, folder: Path) -> Path | None:
+    root = folder / "sources" / repository.replace("/", "+")
+    root.parent.mkdir(exist_ok=True)
+    try:
+        extract(repository, commit, root)
+    except NotFetched as error:
+        print(error, file=sys.stderr)
+        return None
+    return root
+
+
+def _run(bundle: Listed, root: Path, folder: Path) -> BundleReport:
+    work = folder / "runs" / bundle.name.replace("/", "+")
+    print(bundle.name, file=sys.stderr)
+    return run_bundle(
+        bundle.name,
+        root / bundle.folder,
+        work,
+        target=bundle.target,
+        variables=bundle.variables,
+        seconds=_SECONDS,
+    )
+
+
+def main() -> int:
+    """Run the bundles, and write the page."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("pattern", nargs="?", default="", help="a part of the bundles' names")
+    options = parser.parse_args()
+    bundles = [each for each in read_list() if options.pattern in each.name]
+    with tempfile.TemporaryDirectory() as name:
+        write_page(run_listed(bundles, Path(name)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

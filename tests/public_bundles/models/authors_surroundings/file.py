@@ -1,0 +1,2 @@
+# Databricks notebook source
+open("/Volumes/main/shop/in/orders.csv")

@@ -1,0 +1,4 @@
+# Databricks notebook source
+from urllib.request import urlopen
+
+urlopen("https://shop.invalid/orders")

@@ -1,0 +1,2 @@
+# Databricks notebook source
+import a_module_of_the_author

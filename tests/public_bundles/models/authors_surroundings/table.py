@@ -1,0 +1,2 @@
+# Databricks notebook source
+spark.table("main.shop.orders").show()

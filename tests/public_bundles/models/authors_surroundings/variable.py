@@ -1,0 +1,4 @@
+# Databricks notebook source
+import os
+
+os.environ["SHOP_TOKEN"]

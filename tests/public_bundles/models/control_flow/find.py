@@ -1,0 +1,4 @@
+# Databricks notebook source
+cities = ["Oslo", "Rome"]
+dbutils.jobs.taskValues.set("cities", cities)
+dbutils.jobs.taskValues.set("count", len(cities))

@@ -1,0 +1,2 @@
+# Databricks notebook source
+landing = f"/Volumes/{catalog}/raw/landing"

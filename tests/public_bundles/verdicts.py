@@ -1,0 +1,57 @@
+"""The verdict on each task of a bundle, by the text of its error. Pure."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+# The end of a sentence; not the dots in names, paths and numbers.
+_SENTENCE = re.compile(r".+?[.!](?=\s|$)", re.DOTALL)
+_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Warning): ")
+_VERBS = (
+    "add|allow|build|check|copy|create|declare|define|fill|give|install|list|mark|name|pass|put"
+    "|read|remove|run|set|simulate|upload|use|write"
+)
+_REMEDY = re.compile(rf"\b(?:{_VERBS})\b", re.IGNORECASE)
+
+
+class Verdict(Enum):
+    """The result of a task."""
+
+    RAN = "ran"
+    SURROUNDINGS = "needs the author's credentials or data"
+    EXTRA = "needs an extra or a package"
+    NOT_HERE = "not run here"
+    OWN = "fails by its own code"
+
+
+_PATTERNS = {
+    Verdict.EXTRA: r"pip install 'flask-lakeflow-jobs|needs (?:the module )?[\w.]+, which|packages",
+    Verdict.NOT_HERE: r"^(?:Sail |A \w+_task|The local workspace cannot|DuckDB )|Sail has no|JVM",
+    Verdict.SURROUNDINGS: (
+        r"[Ss]ecret |cannot reach|Copy the file|is not in the local workspace|There is no file"
+        r"|in the bundle \('spark_env_vars'|DATABRICKS_HOST|credential|bucket|does not exist"
+    ),
+}
+
+
+def find_verdict(error: str) -> Verdict:
+    """Return the verdict on a task by its error, which is empty if it ran."""
+    if not error:
+        return Verdict.RAN
+    return next(
+        (verdict for verdict, each in _PATTERNS.items() if re.search(each, error)), Verdict.OWN
+    )
+
+
+def read_first_sentences(error: str) -> str:
+    """Return the first two sentences of an error: what is wrong, and what to do about it."""
+    sentences = _SENTENCE.findall(" ".join(error.split()))[:2] or [error]
+    text = "".join(sentences).strip()
+    return text if len(text) <= 300 else text[:299] + "…"
+
+
+def has_remedy(error: str) -> bool:
+    """Return whether the first sentences of an error say what to do."""
+    text = _EXCEPTION.sub("", read_first_sentences(error))
+    return bool(_REMEDY.search(text))
