@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from flask_lakeflow_jobs.local import Workspace
+from tests.local.support import Client, simulated_job, simulated_task, write_bundle
 from tests.recordings.__main__ import Comparison, compare_all
+from tests.recordings.requests import Replay, find_requests
 
 # The address of the repository, or the folder of a copy.
 REPOSITORY = os.environ.get("CLI_REPOSITORY", "https://github.com/databricks/cli")
@@ -86,3 +89,19 @@ def test_bundles_are_accepted_or_refused_as_recorded(comparison: Comparison) -> 
         if each.recorded != each.ours and each.scenario not in EXCEPTIONS
     }
     assert unlike == set()
+
+
+def test_requests_about_jobs_and_files_are_answered(acceptance: Path, tmp_path: Path) -> None:
+    jobs = {"etl": simulated_job(simulated_task("main"))}
+    (tmp_path / "bundle").mkdir()
+    bundle = write_bundle(tmp_path / "bundle", jobs, {})
+    requests = list(find_requests(acceptance / "bundle"))
+    unexpected = []
+    with Workspace(bundle, tmp_path / "folder") as address:
+        replay = Replay(Client(address, {}))
+        for request in requests:
+            status, answer = replay.send(request)
+            if not replay.is_expected(request, status, answer):
+                unexpected.append((request, status, answer))
+    assert unexpected == []
+    assert len(requests) > 400
