@@ -48,6 +48,7 @@ TASK_KINDS: Mapping[str, TaskKind] = {
     ),
     "spark_jar_task": TaskKind("a class with `spark-submit`, on `pyspark` and Java"),
     "spark_submit_task": TaskKind("`spark-submit`, on `pyspark` and Java"),
+    "dbt_task": TaskKind("on the tables of SQL tasks (the extra `dbt`)"),
     "condition_task": TaskKind(""),
     "for_each_task": TaskKind(""),
     "run_job_task": TaskKind(""),
@@ -71,7 +72,6 @@ TASK_KINDS: Mapping[str, TaskKind] = {
     "dbt_platform_task": _refused(
         "starts a job of the dbt platform", "run its project with a dbt_task"
     ),
-    "dbt_task": _refused("runs commands of dbt"),
     "gen_ai_compute_task": _refused(
         "trains a model on GPUs of Databricks", "run its script with a spark_python_task"
     ),

@@ -38,6 +38,7 @@ _RESOLVED_FIELDS = {  # as in ResolvedValues of databricks-sdk
 }
 _TASK_DURATIONS = ("setup_duration", "execution_duration", "cleanup_duration")
 _LOGGING_KINDS = (
+    "dbt_task",
     "python_operator_task",
     "python_wheel_task",
     "spark_jar_task",
@@ -184,6 +185,8 @@ class RunSerializer:
         if any(kind in task.spec for kind in _LOGGING_KINDS):
             shape["logs"] = output.get("logs", "")
             shape["logs_truncated"] = output.get("logs_truncated", False)
+        if "dbt_task" in task.spec:
+            shape["dbt_output"] = {}
         if "nested_run_id" in output:
             shape["run_job_output"] = {"run_id": output["nested_run_id"]}
         if "sql_task" in task.spec:

@@ -13,6 +13,7 @@ from ..model import NUMBER_OPERATORS, TEXT_OPERATORS, Settings, TaskRun, kind_of
 from ..simulation import SIMULATED_RESULTS
 from ..task_kinds import SQL_OBJECTS, describe_refusal
 from .compute import mappings
+from .dbt import build_dbt
 from .jvm import build_jar, build_pipeline, build_submit
 from .task_context import TaskContext
 from .templating import format_value
@@ -179,6 +180,7 @@ def _build_wheel(spec: Settings, context: TaskContext) -> ProcessWork:
 
 _BUILDERS: dict[str, Callable[[Settings, TaskContext], Work]] = {
     "condition_task": _build_condition,
+    "dbt_task": build_dbt,
     "for_each_task": _build_for_each,
     "notebook_task": _build_notebook,
     "python_operator_task": _build_operator,

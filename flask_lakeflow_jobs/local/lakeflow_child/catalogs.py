@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
+from contextlib import ExitStack, contextmanager
 
 import duckdb
 
@@ -11,7 +13,7 @@ from .samples import DUCKDB_SAMPLES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
 _DATABASE = "warehouse"
@@ -21,15 +23,59 @@ _EXTENSION = ".duckdb"
 _MAX_LOCK_WAIT_SECONDS = 300.0  # a statement of another task may take long
 
 
+class Warehouse:
+    """A connection to the warehouse, with all catalogs attached that statements have created.
+
+    One task at a time has one: DuckDB lets only one process open a file, and tasks that open
+    several in different orders would wait for each other for ever.
+    """
+
+    def __init__(self) -> None:
+        self._lock = ExitStack()
+        self._lock.enter_context(locked_warehouse())
+        try:
+            self._database = _retry_while_locked(lambda: duckdb.connect(catalog_file(_DATABASE)))
+            for catalog in list_catalogs():
+                if catalog not in _OWN_CATALOGS:
+                    _attach(self._database, catalog)
+            _add_samples(self._database)
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+    def close(self) -> None:
+        """Close the connection, and let the next task open one."""
+        self._database.close()
+        self._lock.close()
+
+
 def connect() -> Any:
-    """Open the warehouse, and attach the catalogs that earlier statements have created."""
-    database = _retry_while_locked(lambda: duckdb.connect(_catalog_file(_DATABASE)))
-    for name in os.listdir(_folder()):
-        catalog, extension = os.path.splitext(name)
-        if extension == _EXTENSION and catalog not in _OWN_CATALOGS:
-            _attach(database, catalog)
-    _add_samples(database)
-    return database
+    """Open the warehouse, when no other task uses it."""
+    return Warehouse()
+
+
+@contextmanager
+def locked_warehouse() -> Iterator[None]:
+    """Wait until no other task uses the warehouse, and keep others from using it."""
+    lock = os.open(os.path.join(_folder(), ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Waiting for another task that uses the tables.", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def list_catalogs() -> list[str]:
+    """Return the names of all catalogs that have a file."""
+    names = (os.path.splitext(name) for name in os.listdir(_folder()))
+    return sorted(catalog for catalog, extension in names if extension == _EXTENSION)
 
 
 def use(database: Any, *, is_catalog: bool, names: list[str]) -> None:
@@ -76,20 +122,20 @@ def _create_schema(database: Any, names: list[str]) -> list[str]:
 
 
 def _add_samples(database: Any) -> None:
-    if not os.path.exists(_catalog_file("samples")):
+    if not os.path.exists(catalog_file("samples")):
         database.execute("ATTACH ':memory:' AS samples")
         for statement in DUCKDB_SAMPLES:
             database.execute(statement)
 
 
 def _attach(database: Any, catalog: str) -> None:
-    file = _catalog_file(catalog).replace("'", "''")
+    file = catalog_file(catalog).replace("'", "''")
     statement = f"ATTACH IF NOT EXISTS '{file}' AS {quote_name([catalog])}"
     _retry_while_locked(lambda: database.execute(statement))
 
 
 def _retry_while_locked(attempt: Callable[[], Any]) -> Any:
-    """Wait for other tasks: only one process at a time can open a DuckDB file."""
+    """Wait for a process that is no task: only one at a time can open a DuckDB file."""
     deadline = time.monotonic() + _MAX_LOCK_WAIT_SECONDS
     while True:
         try:
@@ -100,7 +146,8 @@ def _retry_while_locked(attempt: Callable[[], Any]) -> Any:
             time.sleep(0.05)
 
 
-def _catalog_file(catalog: str) -> str:
+def catalog_file(catalog: str) -> str:
+    """Return the file of a catalog."""
     return os.path.join(_folder(), catalog + _EXTENSION)
 
 

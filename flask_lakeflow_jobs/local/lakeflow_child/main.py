@@ -108,6 +108,10 @@ def _run_kind(payload: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
         from .statement import run_statement_task
 
         return run_statement_task(payload, dbutils.task_spark)
+    elif kind == "dbt":
+        from .dbt_task import run_dbt
+
+        return run_dbt(payload)
     elif dbutils.task_spark.is_installed:
         from .spark_sql import run_file
 
