@@ -63,7 +63,7 @@ def replace_tokens(text: str, replacement: Callable[[re.Match[str]], str]) -> st
     """Replace the tokens of SQL, except for comments.
 
     :param replacement: returns the text in place of a token. Its groups ``named``, ``braced``
-        and ``end`` tell its kind; a text has none of them.
+        and ``end`` name its kind; a text has none of them.
     """
     pieces = []
     start = 0

@@ -272,7 +272,6 @@ def test_run_job_without_a_job_is_refused(folder: Path, body: dict[str, Any]) ->
     "dashboard_task",
     "dbt_cloud_task",
     "dbt_platform_task",
-    "dbt_task",
     "gen_ai_compute_task",
     "power_bi_task",
     refused=", which the local workspace cannot do: ",
