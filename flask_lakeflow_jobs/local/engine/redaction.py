@@ -89,4 +89,5 @@ def _replace(
         if last > start and first < end:
             pieces += [text[start:first], mark if first >= start else text[:0]]
             start = last
-    return text[:0].join([*pieces, text[start:end]])
+    pieces.append(text[start:end])
+    return text[:0].join(pieces)
