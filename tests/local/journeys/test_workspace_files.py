@@ -21,6 +21,7 @@ from databricks.sdk.errors import (
 )
 from databricks.sdk.service.workspace import ExportFormat, ImportFormat, Language, ObjectType
 
+from flask_lakeflow_jobs.local.api.workspace_files import MAX_NOTEBOOK_BYTES
 from tests.local.conftest import Serve
 from tests.local.support import Client, notebook_task, python_task, task_results
 
@@ -219,6 +220,14 @@ def test_import_file_follows_the_cli(client: Client, home: str) -> None:
     client.sdk.workspace.delete(f"{home}/.bundle", recursive=True)
     with pytest.raises(NotFound):
         client.sdk.workspace.get_status(root)
+
+
+def test_import_is_limited(client: Client, home: str) -> None:
+    text = base64.b64encode(b"x" * MAX_NOTEBOOK_BYTES).decode()
+    client.sdk.workspace.import_(f"{home}/a", content=text, format=ImportFormat.RAW)
+    assert client.sdk.workspace.get_status(f"{home}/a").size == MAX_NOTEBOOK_BYTES
+    with pytest.raises(BadRequest, match="/b is larger than 10 MiB"):
+        client.sdk.workspace.import_(f"{home}/b", content="eHh4" + text, format=ImportFormat.RAW)
 
 
 @pytest.mark.parametrize("path", ["/Users/../../x", "/a/../../../etc/x", "/a%00b", "/%FF", ".."])
