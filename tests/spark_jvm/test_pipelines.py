@@ -47,6 +47,10 @@ FILES = {
         def orders():
             return spark.range(4).select(col("id").cast("int").alias(COLUMN))
     """,
+    "pipeline/transformations/trips.sql": """
+        CREATE OR REFRESH MATERIALIZED VIEW trips AS
+        SELECT count(*) AS n FROM samples.nyctaxi.trips;
+    """,
     "pipeline/notebook.py": """
         # Databricks notebook source
         import dlt
@@ -77,7 +81,7 @@ FILES = {
         from pyspark.sql import SparkSession
 
         spark = SparkSession.builder.getOrCreate()
-        for name in ("orders", "totals", "landed"):
+        for name in ("orders", "totals", "landed", "trips"):
             print("read", name, sorted(spark.table(f"sales.{name}").collect()))
     """,
 }
@@ -168,6 +172,7 @@ def test_pipeline_shares_its_tables_and_locates_its_errors(client: Client, tmp_p
         "read orders [Row(n=1), Row(n=2), Row(n=3)]",
         "read totals [Row(n=2, day='mon')]",
         "read landed [Row(who='ann')]",
+        "read trips [Row(n=2000)]",
     ]
     assert outputs["broken"].error == "ValueError: no day"
     assert 'pipeline/broken.py", line 5, in broken' in str(outputs["broken"].error_trace)

@@ -29,6 +29,7 @@ _RESOLVED_FIELDS = {  # as in ResolvedValues of databricks-sdk
     "condition_task": ("left", "right"),
     "dbt_task": ("commands",),
     "notebook_task": ("base_parameters",),
+    "pipeline_task": ("parameters",),
     "python_wheel_task": ("named_parameters", "parameters"),
     "run_job_task": ("job_parameters",),
     "spark_jar_task": ("parameters",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import importlib.util
 import os
 import shutil
@@ -179,8 +180,7 @@ def _find_matches(pattern: Path) -> list[Path]:
     if base.is_dir():
         matches = list(base.rglob("*"))
     else:
-        anchor = Path(pattern.anchor)
-        matches = list(anchor.glob(str(pattern.relative_to(anchor))))
+        matches = [Path(path) for path in glob.glob(text, recursive=True)]
     return sorted(path for path in matches if path.suffix in _SUFFIXES and path.is_file())
 
 
@@ -219,4 +219,9 @@ def _find_jars(spec: Settings, context: TaskContext) -> list[str]:
 def _build_folder(context: TaskContext, name: str) -> list[Path]:
     """Return the built JARs of a name: a deployment uploads them to another folder."""
     root = context.files.root
-    return [each for each in root.glob(f"**/{name}") if ".databricks" not in each.parts]
+    found = (each.relative_to(root).parts for each in root.glob(f"**/{name}"))
+    return [
+        root.joinpath(*parts)
+        for parts in found
+        if "site-packages" not in parts and not any(part.startswith(".") for part in parts)
+    ]

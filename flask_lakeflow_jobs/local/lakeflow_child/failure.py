@@ -38,7 +38,8 @@ def describe_error(
             pending += [each.__cause__, each.__context__]
     trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     last_line = traceback.format_exception_only(type(error), error)[-1].strip()
-    advice = find_advice(error)
+    # The advice is about Sail; a pyspark of the user has what Sail lacks.
+    advice = find_advice(error) if "LAKEFLOW_LOCAL_SAIL" in os.environ else None
     if advice is None and isinstance(error, ModuleNotFoundError) and error.name:
         advice = advise_on_module(error.name, requirements, is_installed=is_installed)
     advice = advice or find_surroundings_advice(error)

@@ -17,10 +17,12 @@ from pathlib import Path
 
 from .pipeline_api import NotInSpark, PipelineApi
 from .pipeline_sql import to_spark
+from .samples import SPARK_SAMPLES, TRIPS
 from .script import extend_import_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import types
     from typing import Any
 
     from .dbutils import DBUtils
@@ -57,7 +59,10 @@ def run_pipeline(payload: dict[str, Any], dbutils: DBUtils) -> None:
     folder = Path(payload["result_file"]).parent
     os.chdir(folder)  # Spark leaves files in the working directory
     session = _start_session(folder)
-    session.sql(f"CREATE DATABASE IF NOT EXISTS `{pipeline['schema']}`")
+    schema = pipeline["schema"].replace("`", "``")
+    session.sql(f"CREATE DATABASE IF NOT EXISTS `{schema}`")
+    if any(TRIPS in Path(file).read_text(errors="replace") for file in pipeline["files"]):
+        _create_samples(session)
     dbutils.serve_imports({})
     api = PipelineApi(session, frozenset(pipeline["catalogs"]), payload["mounts"])
     api.install()
@@ -68,12 +73,14 @@ def run_pipeline(payload: dict[str, Any], dbutils: DBUtils) -> None:
         import_module("pyspark.pipelines.cli").main()
     except Exception as error:
         _raise_advice(error)
-        raise
+        frames = find_frames(error.__traceback__, tuple(pipeline["files"]))
+        raise error.with_traceback(frames) from error.__cause__
 
 
 def write_spec(folder: Path, pipeline: dict[str, Any], configuration: dict[str, str]) -> None:
     """Write the pipeline's spec, and a file for each of its definitions, into a folder."""
-    storage = Path(os.environ.get("LAKEFLOW_LOCAL_SPARK", folder)) / "pipelines" / pipeline["id"]
+    name = re.sub(r"[^\w-]", "_", pipeline["id"])
+    storage = Path(os.environ.get("LAKEFLOW_LOCAL_SPARK", folder)) / "pipelines" / name
     spec = {
         "name": pipeline["name"],
         "storage": storage.as_uri(),
@@ -102,6 +109,16 @@ def list_arguments(spec: Path, pipeline: dict[str, Any]) -> list[str]:
         if names:
             arguments += [option, ",".join(str(name) for name in names)]
     return arguments
+
+
+def find_frames(
+    frames: types.TracebackType | None, files: tuple[str, ...]
+) -> types.TracebackType | None:
+    """Return the frames from the first one in one of the files on; all if there is none."""
+    found = frames
+    while found is not None and not found.tb_frame.f_code.co_filename.startswith(files):
+        found = found.tb_next
+    return found or frames
 
 
 def define(file: str) -> None:
@@ -137,6 +154,12 @@ def _register_sql(text: str, file: str) -> None:
         print(f"{file}: Expectations are not checked here: {', '.join(lost)}.", file=sys.stderr)
     if translated.strip():
         registry.get_active_graph_element_registry().register_sql(translated, Path(file))
+
+
+def _create_samples(session: Any) -> None:
+    _, schema, view = TRIPS.split(".")
+    session.sql(f"CREATE DATABASE IF NOT EXISTS {schema}")
+    session.sql(f"CREATE OR REPLACE VIEW {schema}.{view} AS {SPARK_SAMPLES[TRIPS]['text']}")
 
 
 def _start_session(folder: Path) -> Any:

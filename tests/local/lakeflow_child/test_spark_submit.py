@@ -66,6 +66,16 @@ def test_arguments_of_a_pipeline_choose_its_tables(
     assert arguments == ["spark-pipelines", "run", "--spec", "/a/spec.yml", *expected]
 
 
+def test_trace_of_a_pipeline_begins_in_its_files() -> None:
+    with pytest.raises(ValueError, match="5") as caught:
+        exec(compile("def f():\n    int('x5')\nf()", "/a/x.py", "exec"), {})  # noqa: S102 (code in a file)
+    trace = caught.value.__traceback__
+    found = pipeline.find_frames(trace, ("/b/y.py", "/a/x.py"))
+    assert found is not None
+    assert (found.tb_frame.f_code.co_filename, found.tb_lineno) == ("/a/x.py", 3)
+    assert pipeline.find_frames(trace, ("/b/y.py",)) is trace
+
+
 def test_spec_names_a_file_for_each_definition(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
