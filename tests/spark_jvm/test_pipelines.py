@@ -62,7 +62,7 @@ FILES = {
         # COMMAND ----------
         # MAGIC %sql
         # MAGIC CREATE OR REFRESH LIVE TABLE totals (CONSTRAINT some EXPECT (n > 0))
-        # MAGIC AS SELECT count(*) AS n, '${shop.day}' AS day FROM main.sales.large
+        # MAGIC AS SELECT count(*) AS n, '${shop.day}' AS day FROM LIVE.large
 
         # COMMAND ----------
         @dlt.table
@@ -77,6 +77,7 @@ FILES = {
         def broken():
             raise ValueError("no day")
     """,
+    "pipeline/lost.sql": "CREATE MATERIALIZED VIEW lost AS SELECT * FROM main.sales.nowhere;",
     "read.py": """
         from pyspark.sql import SparkSession
 
@@ -97,6 +98,7 @@ PIPELINES = {
             {"notebook": {"path": "pipeline/notebook"}},
         ],
     },
+    "lost": {"libraries": [{"file": {"path": "pipeline/lost.sql"}}]},
     "broken": {"libraries": [{"file": {"path": "pipeline/broken.py"}}]},
 }
 
@@ -118,6 +120,7 @@ JOBS = {
             pipeline_task("shop", parameters={"shop.day": "{{job.parameters.day}}"}),
             {**python_task("read", "read.py"), "depends_on": depends_on("shop")},
             pipeline_task("broken"),
+            pipeline_task("lost"),
         ],
     },
     "jars": {"tasks": [jar_task("print"), jar_task("fail")]},
@@ -165,7 +168,7 @@ def test_pipeline_shares_its_tables_and_locates_its_errors(client: Client, tmp_p
     before = {path for path in (tmp_path / "bundle").rglob("*") if "__pycache__" not in str(path)}
     run = client.run("etl")
     outputs = client.outputs(run)
-    expected = {"shop": "SUCCESS", "read": "SUCCESS", "broken": "FAILED"}
+    expected = {"shop": "SUCCESS", "read": "SUCCESS", "broken": "FAILED", "lost": "FAILED"}
     assert task_results(run) == expected, outputs
     lines = str(outputs["read"].logs).splitlines()
     assert [line for line in lines if line.startswith("read ")] == [
@@ -176,6 +179,9 @@ def test_pipeline_shares_its_tables_and_locates_its_errors(client: Client, tmp_p
     ]
     assert outputs["broken"].error == "ValueError: no day"
     assert 'pipeline/broken.py", line 5, in broken' in str(outputs["broken"].error_trace)
+    error = str(outputs["lost"].error)
+    assert error.startswith("PipelineFailed: The table is not in the local workspace. Create it in")
+    assert "`sales`.`nowhere` cannot be found" in error
     after = {path for path in (tmp_path / "bundle").rglob("*") if "__pycache__" not in str(path)}
     assert after == before
     assert find_processes(str(tmp_path)) == []

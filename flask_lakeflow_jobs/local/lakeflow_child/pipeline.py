@@ -15,7 +15,7 @@ import warnings
 from importlib import import_module
 from pathlib import Path
 
-from .pipeline_api import NotInSpark, PipelineApi
+from .pipeline_api import PipelineApi
 from .pipeline_sql import to_spark
 from .samples import SPARK_SAMPLES, TRIPS
 from .script import extend_import_path
@@ -47,6 +47,11 @@ _ADVICE = {
     ),
 }
 
+
+class PipelineFailed(Exception):
+    """An update that Spark has ended with an error."""
+
+
 _state: dict[str, Any] = {}
 
 
@@ -69,10 +74,12 @@ def run_pipeline(payload: dict[str, Any], dbutils: DBUtils) -> None:
     _state.update(api=api, dbutils=dbutils, session=session, catalogs=pipeline["catalogs"])
     write_spec(folder, pipeline, payload["parameters"])
     sys.argv = list_arguments(folder / _SPEC, pipeline)
+    events = _record_events()
     try:
         import_module("pyspark.pipelines.cli").main()
     except Exception as error:
-        _raise_advice(error)
+        if type(error).__module__.startswith("pyspark."):
+            raise PipelineFailed(describe_failure([*events, str(error)])) from error
         frames = find_frames(error.__traceback__, tuple(pipeline["files"]))
         raise error.with_traceback(frames) from error.__cause__
 
@@ -109,6 +116,16 @@ def list_arguments(spec: Path, pipeline: dict[str, Any]) -> list[str]:
         if names:
             arguments += [option, ",".join(str(name) for name in names)]
     return arguments
+
+
+def describe_failure(messages: list[str]) -> str:
+    """Return the cause of a failed update, and what to do about it.
+
+    :param messages: of Spark's events, and of its error, which often names no cause.
+    """
+    cause = next((each for each in messages if "\nError:" in each), messages[-1]).strip()
+    advice = (text for pattern, text in _ADVICE.items() if re.search(pattern, cause))
+    return " ".join([*list(advice)[:1], *cause.split("\n")[:2]])
 
 
 def find_frames(
@@ -189,8 +206,15 @@ def _start_session(folder: Path) -> Any:
     return builder.getOrCreate()
 
 
-def _raise_advice(error: Exception) -> None:
-    if type(error).__module__.startswith("pyspark."):
-        for pattern, advice in _ADVICE.items():
-            if re.search(pattern, str(error)):
-                raise NotInSpark(f"{advice} {str(error).splitlines()[0]}") from error
+def _record_events() -> list[str]:
+    """Return the list of the messages that Spark is going to print."""
+    module = import_module("pyspark.pipelines.spark_connect_pipeline")
+    log = module.log_with_provided_timestamp
+    events: list[str] = []
+
+    def log_and_keep(message: str, *args: Any) -> None:
+        events.append(message)
+        log(message, *args)
+
+    module.log_with_provided_timestamp = log_and_keep  # type: ignore[attr-defined]
+    return events

@@ -66,6 +66,28 @@ def test_arguments_of_a_pipeline_choose_its_tables(
     assert arguments == ["spark-pipelines", "run", "--spec", "/a/spec.yml", *expected]
 
 
+@pytest.mark.parametrize(
+    ("messages", "expected"),
+    [
+        (["Run failed."], "Run failed."),
+        (["Flow a is RUNNING.", "\nNo flow.\nMore."], "No flow. More."),
+        (
+            ["Failed to resolve flow: 'a'.\nError: [X] No table.\nSearch path", "Failed."],
+            "Failed to resolve flow: 'a'. Error: [X] No table.",
+        ),
+        (
+            ["b\nError: could not resolve read_files to a function", "Failed."],
+            (
+                "Spark has no read_files. Use spark.read in Python, or SQL such as SELECT * FROM "
+                "csv.`path`. b Error: could not resolve read_files to a function"
+            ),
+        ),
+    ],
+)
+def test_failed_update_names_the_first_cause(messages: list[str], expected: str) -> None:
+    assert pipeline.describe_failure(messages) == expected
+
+
 def test_trace_of_a_pipeline_begins_in_its_files() -> None:
     with pytest.raises(ValueError, match="5") as caught:
         exec(compile("def f():\n    int('x5')\nf()", "/a/x.py", "exec"), {})  # noqa: S102 (code in a file)
