@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from flask_lakeflow_jobs.local.engine import sail
+from tests.example.support import EXAMPLE
 from tests.local.support import (
     Client,
     depends_on,
@@ -228,3 +230,18 @@ dbutils.notebook.exit(str(spark.table("mine").count()))
     assert output.notebook_output is not None, output.error_trace
     assert output.notebook_output.result == "3"
     wait_until(lambda: not list(workspace.spark_folder.glob("session-*.json")), "the end of all")
+
+
+def test_example_saves_its_result_as_a_table(workspaces: Create, tmp_path: Path) -> None:
+    result = tmp_path / "data" / "1" / "summary.json"
+    result.parent.mkdir(parents=True)
+    groups = [{"key": "UA", "flights": 2, "departureDelay": 14.5}]
+    result.write_text(json.dumps({"byCarrier": groups}))
+    task = (EXAMPLE / "tasks" / "table.py").read_text()
+    arguments = ("--data", str(tmp_path / "data"), "--table", "main.shop.by_carrier")
+    jobs = {"report": {"tasks": [python_task("table", "table.py", *arguments)]}}
+    client = workspaces(jobs, {"table.py": task}).start()
+    run = client.run("report")
+    output = client.outputs(run)["table"]
+    assert output.error is None, output.error_trace
+    assert "14.5" in (output.logs or "")
