@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import resource
 import socket
+import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import urlopen
@@ -13,7 +15,7 @@ import pytest
 
 from flask_lakeflow_jobs.local.http.server import HttpServer
 from tests.local.support import break_new_servers
-from tests.support import wait_until
+from tests.support import DEADLINE, wait_until
 
 
 def hello(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -73,3 +75,33 @@ def test_connections_leave_files_for_the_rest(
     assert server._server.adj.connection_limit == connections
     server.start(hello)
     server.stop()
+
+
+def test_requests_that_wait_leave_threads_to_others() -> None:
+    """The server has four threads; each request that waits adds one."""
+    server = HttpServer(0)
+    allowed: list[bool] = []
+    released = threading.Event()
+
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/wait":
+            with server.waiting() as may_wait:
+                allowed.append(may_wait)
+                released.wait(DEADLINE)
+        return hello(environ, start_response)
+
+    def fetch(path: str) -> bytes:
+        with urlopen(server.host + path, timeout=DEADLINE) as response:  # noqa: S310 (http)
+            return bytes(response.read())
+
+    server.start(application)
+    with ThreadPoolExecutor(6) as pool:
+        waiting = [pool.submit(fetch, "/wait") for _ in range(6)]
+        wait_until(lambda: len(allowed) == 6, "six requests that wait")
+        assert fetch("/") == b"hello"
+        released.set()
+        assert [each.result() for each in waiting] == [b"hello"] * 6
+    assert allowed == [True] * 6
+    server.stop()
+    with server.waiting() as may_wait:
+        assert not may_wait
