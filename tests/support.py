@@ -19,7 +19,7 @@ ALICE = "dapi-of-alice"
 BOB = "dapi-of-bob"
 
 #: Seconds that a real process may take on a busy machine.
-DEADLINE = 30.0
+DEADLINE = 120.0
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from flask import Flask, request
 from flask_lakeflow_jobs import HandleClosed, JobHandle, MissingUserToken, current_jobs
 from flask_lakeflow_jobs.testing import Exchange, FaultyWorkspace, hash_token
 from tests.conftest import MakeApp
-from tests.support import ALICE, BOB, on_behalf_of
+from tests.support import ALICE, BOB, DEADLINE, on_behalf_of
 
 UNKNOWN_RUN = 1
 
@@ -114,7 +114,7 @@ class TestAsUser:
     def test_as_user_concurrent_users_act_as_themselves(
         self, app: Flask, fault_proxy: FaultyWorkspace, in_threads: Callable[..., Any]
     ) -> None:
-        together = threading.Barrier(3, timeout=30)
+        together = threading.Barrier(3, timeout=DEADLINE)
         fault_proxy.fail(_meet(together), path="jobs/get")  # all three calls are under way at once
 
         def user(token: str) -> Callable[[], None]:

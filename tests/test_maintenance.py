@@ -31,6 +31,7 @@ from flask_lakeflow_jobs.state import EXTENSION_KEY
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal, Silence
 from tests.clocks import FakeClock
 from tests.record.rows import add_run, end, request
+from tests.support import DEADLINE
 
 MakeApp = Callable[..., Flask]
 
@@ -249,7 +250,7 @@ def test_run_round_after_kill_during_request_resolves_it(
         process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, *arguments, f"{tmp_path.name}-{number}"]
         )
-        requests = fault_proxy.wait_for(number + 1, path="jobs/run-now")
+        requests = fault_proxy.wait_for(number + 1, path="jobs/run-now", timeout=DEADLINE)
         if accepted:  # the workspace has started the run
             wait_for_forwarding(requests[-1])
         process.send_signal(signal.SIGKILL)

@@ -23,6 +23,7 @@ from flask_lakeflow_jobs.config.jobs import build_env_name
 from flask_lakeflow_jobs.local import Address, Workspace, load_bundle, stop_workspace
 from flask_lakeflow_jobs.testing import FaultyWorkspace
 from tests.cli import apps
+from tests.support import DEADLINE
 
 BUNDLE = Path(__file__).parent / "bundle" / "databricks.yml"
 ROOT = Path(__file__).parents[2]
@@ -167,7 +168,7 @@ def flask_jobs_process(start_flask_jobs: StartFlask) -> RunFlask:
 
     def run(*args: str, stdin: str | None = None, **options: Any) -> CommandResult:
         process = start_flask_jobs(*args, stdin=subprocess.PIPE, **options)
-        stdout, stderr = process.communicate(stdin, timeout=60)
+        stdout, stderr = process.communicate(stdin, timeout=DEADLINE)
         return CommandResult(process.returncode, stdout, stderr)
 
     return run

@@ -17,7 +17,7 @@ from flask_lakeflow_jobs.testing import (
 )
 from tests.cli import apps
 from tests.cli.conftest import RunFlask, StartFlask, start_run
-from tests.support import RunGate
+from tests.support import DEADLINE, RunGate
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_ctrl_c_during_restart_starts_nothing(
     assert any(active_run in line for line in process.stderr)
     fault_proxy.wait_for(path="jobs/runs/get")
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=DEADLINE)
     assert process.returncode == 130
     assert stderr.endswith("Interrupted. No new run was started.\n")
     assert fault_proxy.find_requests("POST", "jobs/run-now") == []

@@ -13,7 +13,7 @@ import pytest
 
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Silence
 from tests.cli.conftest import CommandResult, RunFlask, StartFlask
-from tests.support import RunGate
+from tests.support import DEADLINE, RunGate
 
 pytestmark = pytest.mark.processes
 
@@ -34,7 +34,7 @@ def read_to_end(process: subprocess.Popen[str]) -> CommandResult:
     assert process.stdout is not None
     assert process.stderr is not None
     stderr = process.stderr.read()
-    return CommandResult(process.wait(timeout=30), process.stdout.read(), stderr)
+    return CommandResult(process.wait(timeout=DEADLINE), process.stdout.read(), stderr)
 
 
 def parse_run_id(url_line: str) -> str:
@@ -116,7 +116,7 @@ def run_in_shell(script: str) -> CommandResult:
         env={**os.environ, "PYTHON": sys.executable},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=DEADLINE,
         check=False,
     )
     return CommandResult(completed.returncode, completed.stdout, completed.stderr)
@@ -158,7 +158,7 @@ def test_run_on_the_local_workspace_outlives_its_command(
     run_id = parse_run_id(wait_for_line(process.stderr, "Run URL: "))
     wait_for_line(process.stderr, "wait  RUNNING")
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait(timeout=30)
+    process.wait(timeout=DEADLINE)
     run_gate.open()
     watched = flask_jobs_process("watch", "held", run_id)
     assert (watched.exit_code, watched.stdout) == (0, "waiting\n")

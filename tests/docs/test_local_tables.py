@@ -15,6 +15,7 @@ from flask_lakeflow_jobs.local import Address
 from flask_lakeflow_jobs.local.engine.kinds import build_work
 from flask_lakeflow_jobs.local.engine.work import CannotRun
 from flask_lakeflow_jobs.local.task_kinds import TASK_KINDS
+from tests.support import DEADLINE
 
 
 @pytest.mark.parametrize(("endpoint", "is_served"), JOBS_API.items())
@@ -27,7 +28,7 @@ def test_jobs_api_table_matches_what_is_served(
         f"{workspace.host}/api/2.2/{path}",
         headers={"Authorization": f"Bearer {workspace.token}"},
         json=None if method == "GET" else {},
-        timeout=30,
+        timeout=DEADLINE,
     )
     is_found = response.ok or response.json()["error_code"] != "ENDPOINT_NOT_FOUND"
     assert is_found is is_served

@@ -12,6 +12,7 @@ import pytest
 from flask_lakeflow_jobs.local import ensure_workspace, load_bundle, stop_workspace
 from flask_lakeflow_jobs.local.__main__ import main
 from tests.local.support import break_new_servers
+from tests.support import DEADLINE
 
 
 def command(bundle: Path, folder: Path, *options: str) -> list[str]:
@@ -54,7 +55,7 @@ print(sorted({"flask", "werkzeug", "databricks.sdk", "sqlalchemy"} & sys.modules
 
 def test_command_exits_when_idle(etl_bundle: Path, workspace_folder: Path) -> None:
     idle = command(etl_bundle, workspace_folder, "--idle-exit", "0.01")
-    assert subprocess.run(idle, timeout=60, check=False, capture_output=True).returncode == 0
+    assert subprocess.run(idle, timeout=DEADLINE, check=False, capture_output=True).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_command_sets_variables_of_the_bundle(
     job = "{name: '${var.title}', tasks: [{task_key: a, run_job_task: {job_id: 1}}]}"
     etl_bundle.write_text(f"{text}    named: {job}\n")
     idle = command(etl_bundle, workspace_folder, "--idle-exit", "0.01", *options)
-    ended = subprocess.run(idle, timeout=60, check=False, capture_output=True, text=True)
+    ended = subprocess.run(idle, timeout=DEADLINE, check=False, capture_output=True, text=True)
     assert ended.returncode == code
     assert error in ended.stderr
 

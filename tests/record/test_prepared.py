@@ -27,6 +27,7 @@ from flask_lakeflow_jobs.record.statements import ADD_TRIGGER, BEGIN_RUN, COMPLE
 from flask_lakeflow_jobs.record.store import Record
 from flask_lakeflow_jobs.record.values import Action
 from tests.record.rows import request
+from tests.support import DEADLINE
 
 
 def begin(token: str) -> Write[Steps, bool]:
@@ -152,7 +153,7 @@ def test_begin_run_in_forked_process_uses_its_own_connection(
     record: Record, database_url: str
 ) -> None:
     command = [sys.executable, "-c", FORK, database_url]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     tokens = {run.token for run in record.list_runs()}
     assert tokens == {"parent", "child True", "child False", "parent again"}

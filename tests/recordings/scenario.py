@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.support import DEADLINE
+
 _CLIENT = Path(__file__).with_name("client.py")
 # Functions of the CLI's acceptance/script.prepare that scripts call, without what they do for the
 # CLI alone. A script goes on after an error, so that each call is compared.
@@ -162,7 +164,7 @@ def run_scenario(root: Path, folder: Path, work: Path, server: Path) -> Run:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=60,
+            timeout=DEADLINE,
             check=False,
         )
         text = result.stdout.decode(errors="replace")

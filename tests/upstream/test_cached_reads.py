@@ -14,7 +14,7 @@ from flask_lakeflow_jobs import UpstreamError, current_jobs
 from flask_lakeflow_jobs.state import EXTENSION_KEY
 from flask_lakeflow_jobs.testing import Drop, Exchange, FaultyWorkspace, Refusal
 from tests.conftest import MakeApp
-from tests.support import RunGate, wait_until
+from tests.support import DEADLINE, RunGate, wait_until
 
 pytestmark = pytest.mark.usefixtures("app_context")
 
@@ -52,7 +52,7 @@ def test_simultaneous_reads_of_threads_are_one_request(
 
     fault_proxy.fail(hold, path="runs/get")
     found = []
-    ready = threading.Barrier(21, timeout=30)
+    ready = threading.Barrier(21, timeout=DEADLINE)
 
     def read() -> None:
         with app.app_context():

@@ -336,5 +336,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 def test_forked_child_does_not_wait_for_a_read_of_its_parent() -> None:
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", FORKING], timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKING], timeout=DEADLINE, check=False
+    )
     assert done.returncode == 0

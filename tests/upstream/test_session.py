@@ -29,6 +29,7 @@ from flask_lakeflow_jobs.upstream.session import (
     install_session,
     replace_half_characters,
 )
+from tests.support import DEADLINE
 
 JOB = {"job_id": 7, "settings": {"name": "etl"}}
 
@@ -107,7 +108,7 @@ def json_response(body: Any) -> tuple[int, bytes, dict[str, str]]:
 
 def make_app(host: Host, **config: Any) -> Flask:
     app = Flask("app")
-    app.config.update(DATABRICKS_HOST=host.url, DATABRICKS_TOKEN="t", LAKEFLOW_JOBS_READ_TIMEOUT=5)
+    app.config.update(DATABRICKS_HOST=host.url, DATABRICKS_TOKEN="t", LAKEFLOW_JOBS_READ_TIMEOUT=60)
     app.config.update(config)
     LakeflowJobs(app, jobs={"etl": {"job_id": 7, "task_type": "job"}})
     return app
@@ -119,7 +120,7 @@ def job_paths_of(host: Host) -> list[str]:
 
 def test_simultaneous_calls_reuse_their_connections(serve_host: Serve) -> None:
     calls = 24
-    together = threading.Barrier(calls, timeout=20)
+    together = threading.Barrier(calls, timeout=DEADLINE)
 
     def respond(path: str, _: object) -> tuple[int, bytes, dict[str, str]]:
         if "run-now" in path:
