@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from . import signals, telemetry
-from .errors import InvalidParameters, JobNotFound, NotAllowed, UpstreamError
+from .errors import Conflict, InvalidParameters, JobNotFound, NotAllowed, UpstreamError
 from .idempotency import RunOptions, RunStarter, Triggered
 from .identity import HasHeaders, add_requester, display_name, read_user_identity
 from .progress import ProgressReceiver
@@ -234,7 +235,8 @@ class JobHandle(JobReader):
         The workspace requires the permission ``CAN_MANAGE`` on the job.
 
         :param requested_by: the name of the requester, for the log.
-        :raises Conflict: the job has no schedule and no trigger.
+        :raises Conflict: the job has no schedule and no trigger, or somebody changed them at the
+            same time.
         """
         self._set_paused(True, "pause", display_name(requested_by))
 
@@ -244,16 +246,21 @@ class JobHandle(JobReader):
         The workspace requires the permission ``CAN_MANAGE`` on the job.
 
         :param requested_by: the name of the requester, for the log.
-        :raises Conflict: the job has no schedule and no trigger.
+        :raises Conflict: the job has no schedule and no trigger, or somebody changed them at the
+            same time.
         """
         self._set_paused(False, "resume", display_name(requested_by))
 
     def _set_paused(self, paused: bool, action: str, user: str | None) -> None:
         upstream = self._upstream()
         with self._recorded(action, user):
-            settings = upstream.get_job().document["settings"]
-            if changes := build_pause_update(settings, paused=paused, job=self.key):
-                upstream.update_job(changes)
+            build = partial(build_pause_update, paused=paused, job=self.key)
+            upstream.change_job(build)
+            if build(upstream.get_job().document["settings"]):
+                raise Conflict(
+                    f"A trigger of the job {self.key!r} is not {action}d: somebody may have changed"
+                    " it at the same time. Look at the job in the workspace, and try again."
+                )
         _log.info("Job %s: %sd, requested by %r.", self.key, action, user)
 
     def report_progress(

@@ -10,7 +10,9 @@ from types import FrameType
 import click
 from flask.cli import with_appcontext
 
+from ..concurrency import run_in_thread
 from ..following import Follower
+from ..maintenance import Maintenance
 from .exit_codes import ExitCode, format_exit_codes
 from .handles import get_state
 from .output import print_progress
@@ -41,14 +43,17 @@ class FollowReport:
 def follow() -> None:
     """Follow the unfinished runs of the record to their end, and deliver their ends.
 
-    One process of the app follows at a time; others wait to take over. Use this beside servers
-    whose workers cannot follow themselves, under a supervisor. It runs until it gets SIGTERM, and
-    then exits with 0, or is interrupted.
+    It also keeps the record in order: it deletes old rows, and resolves requests without a
+    response. One process of the app follows at a time; others wait to take over. Use this beside
+    servers whose workers cannot follow themselves, under a supervisor. It runs until it gets
+    SIGTERM, and then exits with 0, or is interrupted.
     """
     state = get_state()
     follower = state.build_follower()
     assert state.record is not None  # noqa: S101  # or there would be no follower
     state.record.check_schema()
+    # such a process may be the only one of the app that runs for long
+    run_in_thread(Maintenance(state, state.record).run_forever)
     with _stop_on_signals(follower) as received:
         follower.run(FollowReport(follower).report)
     if state.ends is not None:

@@ -157,7 +157,12 @@ def build_pause_update(settings: Mapping[str, Any], *, paused: bool, job: str) -
     """
     status = PAUSED if paused else UNPAUSED
     fields = [field for field in SINGLE_FIELDS if settings.get(field)]
-    triggers = [] if fields else settings.get("triggers") or []
+    triggers = settings.get("triggers") or []
+    # The workspace may show a trigger in both forms, and refuses both in one update.
+    if len(triggers) > len(fields):
+        fields = []
+    else:
+        triggers = [] if fields else triggers
     if not fields and not triggers:
         raise Conflict(
             f"The job {job!r} has no schedule and no trigger. Add one to its definition first."

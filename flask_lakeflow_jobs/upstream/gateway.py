@@ -277,12 +277,22 @@ class BoundUpstream:
         """Request the cancellation of all runs of the job."""
         self._write("cancel_all_runs", lambda api: api.cancel_all_runs(self._job.job_id))
 
-    def update_job(self, changes: Mapping[str, Any]) -> None:
+    def change_job(self, build: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
         """Replace some settings of the job.
 
-        :param changes: the settings, each as a whole, as the Jobs API names them.
+        The Jobs API replaces each of them as a whole, and cannot tell if somebody else has edited
+        it since it was read. So each attempt reads the settings just before it replaces them.
+
+        :param build: returns the settings that change, each as a whole, from those of the job, as
+            the Jobs API names them; empty: none.
         """
-        self._write("update_job", lambda api: api.update_job(self._job.job_id, changes))
+
+        def change(api: JobsApiClient) -> None:
+            changes = build(api.get_job(self._job.job_id).document["settings"])
+            if changes:
+                api.update_job(self._job.job_id, changes)
+
+        self._write("update_job", change)
 
     def repair_run(self, run_id: int, arguments: Mapping[str, Any]) -> int:
         """Run tasks of an ended run again.

@@ -14,6 +14,7 @@ from flask import Flask
 from flask_lakeflow_jobs import LakeflowJobs
 from flask_lakeflow_jobs.cli.following import FollowReport
 from flask_lakeflow_jobs.following import Follower
+from flask_lakeflow_jobs.maintenance import Maintenance
 from tests.cli.conftest import RunFlask
 
 
@@ -36,9 +37,12 @@ def test_follow_stops_cleanly_at_a_signal(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     step = Follower.step
+    maintained = threading.Event()
+    monkeypatch.setattr(Maintenance, "run_forever", lambda self: maintained.set())
 
     def step_and_signal(self: Follower) -> float:
         delay = step(self)
+        assert maintained.wait(10)
         os.kill(os.getpid(), number)
         return delay
 

@@ -15,6 +15,7 @@ from flask_lakeflow_jobs import Conflict, NotAllowed, current_jobs
 from flask_lakeflow_jobs.local import Address
 from flask_lakeflow_jobs.state import EXTENSION_KEY
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
+from flask_lakeflow_jobs.testing.exchange import Reply
 from tests.console.conftest import MakeShop
 from tests.console.support import OWN, shop_app, text_of
 
@@ -162,6 +163,24 @@ def test_schedule_form_of_another_site_is_refused(client: FlaskClient) -> None:
     headers = {"Origin": "https://evil.example"}
     sent = client.post("/jobs/hourly/schedule", data={"paused": "false"}, headers=headers)
     assert sent.status_code == 403
+
+
+def test_resume_repeated_reads_the_schedule_again(app: Flask, fault_proxy: FaultyWorkspace) -> None:
+    """Somebody else may have edited it before the repetition."""
+    fault_proxy.fail(Refusal(503), path="jobs/update", times=1)
+    by_handle(app, "resume")
+    sent = [each.path.partition("/jobs/")[2] for each in fault_proxy.requests]
+    assert [each for each in sent if each] == ["get", "update", "get", "update", "get"]
+
+
+def test_pause_that_has_no_effect_is_a_conflict(app: Flask, fault_proxy: FaultyWorkspace) -> None:
+    with app.app_context():
+        current_jobs["hourly"].resume()
+        fault_proxy.fail(
+            lambda exchange: exchange.respond(Reply(200, {}, b"{}")), path="jobs/update"
+        )
+        with pytest.raises(Conflict, match="is not paused: somebody may have changed it"):
+            current_jobs["hourly"].pause()
 
 
 def test_pause_without_permission_in_the_workspace_is_recorded(

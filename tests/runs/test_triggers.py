@@ -143,6 +143,15 @@ def test_next_start_is_unknown_where_clocks_change(
             {"schedule": CRON, "triggers": [{"schedule": CRON}]},
             {"schedule": {**CRON, "pause_status": "PAUSED"}},
         ),
+        (  # the first of several
+            {"schedule": CRON, "triggers": [{"schedule": CRON}, {"model": {}}]},
+            {
+                "triggers": [
+                    {"schedule": CRON, "pause_status": "PAUSED"},
+                    {"model": {}, "pause_status": "PAUSED"},
+                ]
+            },
+        ),
     ],
 )
 def test_pause_update_changes_only_the_pause_status(
