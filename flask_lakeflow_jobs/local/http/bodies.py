@@ -54,4 +54,6 @@ def _is_deeper_than(body: dict[str, Any], levels: int) -> bool:
     for _ in range(levels):
         inner = (each.values() if isinstance(each, dict) else each for each in level)
         level = [each for values in inner for each in values if isinstance(each, (dict, list))]
-    return bool(level)
+        if not level:
+            return False
+    return True

@@ -23,6 +23,7 @@ _LOOPBACK = "127.0.0.1"
 _MAX_CONNECTIONS = 2000
 _THREADS = 4
 _MAX_WAITING = 32
+_MIN_BYTES_TO_SEND = 16 * 1024  # while a request is served
 #: Of a request, unless the application allows more.
 MAX_BODY_BYTES = 15 * 2**20  # a notebook of 10 MiB takes 13.3 MiB in base64
 _MAX_BODY_IN_MEMORY_BYTES = 20 * 2**20
@@ -110,6 +111,9 @@ class HttpServer:
             asyncore_use_poll=True,
             ident=None,
         )
+        # The whole response at once, by the server's thread: a worker that sends gives up the GIL
+        # for each part. As an option it is deprecated; without it, requests only take longer.
+        server.adj.send_bytes = _MIN_BYTES_TO_SEND
         server.channel_class = _channel_class(lambda *request: self._max_body_bytes(*request))
         return server
 

@@ -14,6 +14,7 @@ from typing import Any
 from ..home import WorkspaceError
 from ..model import JobRun, Settings, TaskRun
 
+_MAX_DUMPED = 256  # settings of jobs and tasks whose JSON is kept
 _SCHEMA_VERSION = 2
 _SCHEMA = """
 CREATE TABLE jobs (
@@ -62,6 +63,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         # Only this user may read parameters and outputs. SQLite copies the mode to its other files.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        self._dumped: dict[int, tuple[Settings, str]] = {}
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         try:
             version = self._prepare()
@@ -116,7 +118,7 @@ class Store:
                 run.run_type,
                 run.start_time,
                 run.is_active,
-                _dump(run.settings),
+                self._dump_settings(run.settings),
                 _dump(run.to_record()),
             ),
         )
@@ -124,12 +126,26 @@ class Store:
         if token:
             self._db.execute("INSERT INTO tokens VALUES (?, ?)", (token, run.run_id))
 
+    def _dump_settings(self, settings: Settings) -> str:
+        """Return settings as JSON. Runs of a job share one object, which never changes."""
+        kept = self._dumped.get(id(settings))
+        if kept is None or kept[0] is not settings:
+            if len(self._dumped) >= _MAX_DUMPED:
+                self._dumped.clear()
+            kept = self._dumped[id(settings)] = (settings, _dump(settings))
+        return kept[1]
+
     def add_tasks(self, run: JobRun, tasks: Iterable[TaskRun]) -> None:
         """Insert attempts of a run's tasks."""
         self._db.executemany(
             "INSERT INTO tasks (run_id, job_run_id, settings, record) VALUES (?, ?, ?, ?)",
             [
-                (task.run_id, run.run_id, _dump(task.spec), _dump(task.to_record()))
+                (
+                    task.run_id,
+                    run.run_id,
+                    self._dump_settings(task.spec),
+                    _dump(task.to_record()),
+                )
                 for task in tasks
             ],
         )
@@ -293,5 +309,5 @@ class Store:
         return row and list(json.loads(row[0]))
 
 
-def _dump(content: object) -> str:
-    return json.dumps(content, separators=(",", ":"))
+# Made once: ``json.dumps`` with options makes an encoder for each call.
+_dump = json.JSONEncoder(separators=(",", ":")).encode
