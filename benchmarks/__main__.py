@@ -13,22 +13,23 @@ from pathlib import Path
 from .bench import Bench
 from .machine import busy, describe
 from .report import Row, document, not_measured, table
-from .scenarios import GROUPS, SCENARIOS
+from .scenarios import PAGES, SCENARIOS
 from .servers import NotInstalled
 from .stats import mean
 
-PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+DOCS = Path(__file__).parent.parent / "docs"
 
 
 def main() -> int:
-    """Measure, and write the page if everything was measured."""
+    """Measure, and write the pages of which everything was measured."""
     options = _parse()
     _allow_many_sockets()
     bench = Bench(options.scratch, options.quick)
     measured: dict[str, list[Row]] = {}
     loads: list[float] = []
-    page = options.output or (None if options.names or options.quick else PAGE)
-    for name in options.names or SCENARIOS:
+    names = options.names or list(SCENARIOS)
+    folder = options.output or (None if options.quick else DOCS)
+    for name in names:
         began = time.monotonic()
         print(f"{name} …", file=sys.stderr, flush=True)
         loads.append(busy())
@@ -39,9 +40,12 @@ def main() -> int:
             file=sys.stderr,
             flush=True,
         )
-        if page is not None:  # as far as it goes, since all of it takes long
+        if folder is not None:  # as far as it goes, since all of it takes long
             machine = {**describe(bench.scratch / "peers"), "other load": _describe_load(loads)}
-            page.write_text(document(GROUPS, measured, machine, quick=bench.quick))
+            for file, page in PAGES.items():
+                if page.scenarios <= {*names} and name in page.scenarios:
+                    text = document(page, measured, machine, quick=bench.quick)
+                    (folder / file).write_text(text)
     return 0
 
 
@@ -74,11 +78,11 @@ def _parse() -> argparse.Namespace:
         nargs="*",
         metavar="NAME",
         choices=[*SCENARIOS, []],
-        help=f"of a scenario: {', '.join(SCENARIOS)} (default: all, and docs/benchmarks.md is"
-        " written)",
+        help=f"of a scenario: {', '.join(SCENARIOS)} (default: all). A page of docs is"
+        " written if all its scenarios are named",
     )
     parser.add_argument("--quick", action="store_true", help="small sizes: see that all works")
-    parser.add_argument("--output", type=Path, help="write the page there")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="write the pages there")
     parser.add_argument(
         "--scratch",
         type=Path,

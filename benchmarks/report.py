@@ -6,18 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-PREFACE = (
-    "All figures are from one run on one machine, with the peers beside the package. A ratio"
-    " carries over to other machines better than a figure. The peer is AppKit unless a row names"
-    " another one. Rows that miss their target stay. To measure again, run `tox -e benchmarks`."
-)
-
-WORKSPACE = (
-    "The workspace is a small server of the benchmarks' own, in a process beside the measured ones:"
-    " its runs end and its calls fail on command, and it counts who requested"
-    " what. It, the clients that load the servers and the servers share the machine's cores."
-)
-
 WORDS = {True: "yes", False: "**no**", None: "not measured"}
 
 
@@ -66,6 +54,26 @@ class Group:
     scenarios: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Page:
+    """A page of results.
+
+    :param title: its heading.
+    :param preface: the first paragraph, about all figures.
+    :param method: what holds for all rows.
+    :param groups: its sections.
+    """
+
+    title: str
+    preface: str
+    method: str
+    groups: tuple[Group, ...]
+
+    @property
+    def scenarios(self) -> set[str]:
+        return {name for group in self.groups for name in group.scenarios}
+
+
 def table(rows: Sequence[Row], first: int = 1) -> str:
     """The rows as a table of Markdown.
 
@@ -86,7 +94,7 @@ def _ratio(ratio: float | None) -> str:
 
 
 def document(
-    groups: Sequence[Group],
+    page: Page,
     measured: Mapping[str, Sequence[Row]],
     machine: Mapping[str, str],
     *,
@@ -94,15 +102,16 @@ def document(
 ) -> str:
     """The whole page.
 
+    :param page: its texts and sections.
     :param measured: scenario → its rows.
     :param machine: what it was measured on and with: name → value.
     :param quick: whether the figures only show that the scenarios run.
     """
-    shown = [(group, _rows_of(group, measured)) for group in groups]
+    shown = [(group, _rows_of(group, measured)) for group in page.groups]
     rows = [row for _, of_group in shown for row in of_group]
     met = sum(row.met is True for row in rows)
     missed = sum(row.met is False for row in rows)
-    lines = ["# Benchmarks", "", PREFACE, ""]
+    lines = [f"# {page.title}", "", page.preface, ""]
     if quick:
         lines += ["**A quick run: the figures mean nothing.**", ""]
     summary = f"{met} of {len(rows)} rows meet their target, {missed} miss it."
@@ -114,7 +123,7 @@ def document(
         if of_group:
             lines += [f"## {group.title}", "", group.meaning, "", table(of_group, first), ""]
             first += len(of_group)
-    lines += ["## Method", "", WORKSPACE, "", *_methods(rows), ""]
+    lines += ["## Method", "", page.method, "", *_methods(rows), ""]
     lines += ["## Machine and versions", "", "| | |", "| --- | --- |"]
     lines += [f"| {name} | {value} |" for name, value in machine.items()]
     return "\n".join([*lines, ""])

@@ -65,7 +65,7 @@ class Server:
     @property
     def memory(self) -> int:
         """KiB of resident memory that it and its children hold."""
-        return sum(_memory(pid) for pid in [self.process.pid, *self.workers])
+        return sum(memory_of(pid) for pid in [self.process.pid, *self.workers])
 
     def stop(self) -> None:
         """End it and its children, whatever they are doing."""
@@ -76,7 +76,7 @@ class Server:
         self.process.wait(PATIENCE)
 
 
-def _memory(pid: int) -> int:
+def memory_of(pid: int) -> int:
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith("VmRSS:"):
@@ -183,7 +183,7 @@ def _served(
     *,
     folder: Path | None = None,
 ) -> Iterator[Server]:
-    port = _free_port()
+    port = free_port()
     inherited = {
         name: os.environ[name] for name in os.environ if not name.startswith(HOST_SETTINGS)
     }
@@ -204,7 +204,7 @@ def _served(
             server.stop()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ..bench import Bench
-from ..report import Group, Row
+from ..report import Group, Page, Row
 from . import (
     document,
+    emulators,
     ends,
     fanout,
     following,
@@ -50,6 +51,7 @@ SCENARIOS: Mapping[str, Callable[[Bench], list[Row]]] = {
     "listing": recording.listing,
     "silence": silence.silence,
     "document": document.document,
+    "emulators": emulators.emulators,
 }
 
 #: The questions of users, in the order of the page.
@@ -119,3 +121,35 @@ GROUPS = (
         ("document",),
     ),
 )
+
+#: The pages of the documentation that are written, by their files.
+PAGES: Mapping[str, Page] = {
+    "benchmarks.md": Page(
+        "Benchmarks",
+        "All figures are from one run on one machine, with the peers beside the package. A ratio"
+        " carries over to other machines better than a figure. The peer is AppKit unless a row"
+        " names another one. Rows that miss their target stay. To measure again, run"
+        " `tox -e benchmarks`. The [local workspace](local-benchmarks.md) has figures of its own.",
+        "The workspace is a small server of the benchmarks' own, in a process beside the measured"
+        " ones: its runs end and its calls fail on command, and it counts who requested what. It,"
+        " the clients that load the servers and the servers share the machine's cores.",
+        GROUPS,
+    ),
+    "local-benchmarks.md": Page(
+        "Benchmarks of the local workspace",
+        "All figures are from one run on one machine, with the other emulators beside the [local"
+        " workspace](reference/local.md). A ratio carries over to other machines better than a"
+        " figure. The ratio is to the best of the others. Rows that miss their target stay. To"
+        " measure again, run `python -m benchmarks emulators`. The [comparison](comparison.md)"
+        " says what each of them is for.",
+        "The emulators, the clients that load them and their tasks share the machine's cores.",
+        (
+            Group(
+                "How it compares with other emulators",
+                "It starts sooner, needs less, accepts more runs a second, and loses none when it"
+                " is killed.",
+                ("emulators",),
+            ),
+        ),
+    ),
+}
