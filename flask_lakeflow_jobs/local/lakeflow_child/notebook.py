@@ -331,5 +331,7 @@ def _run_sql(cell: Cell, path: str, names: dict[str, Any]) -> None:
         ) from None
     place = os.path.basename(path) + (f", cell {cell.number}" if cell.number else "")
     run_in_duckdb(cell.text, parameters, place, cell.line)
+    for name, value in parameters.items():  # SQL creates widgets too
+        names["dbutils"].widgets.text(name, value)
     # On Databricks, the result as a DataFrame; here, an error that names what is missing.
     names["_sqldf"] = names["dbutils"].spark

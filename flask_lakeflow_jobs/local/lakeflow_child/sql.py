@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _CATALOG = re.compile(r"\s*CATALOG\s+(?:IF\s+NOT\s+EXISTS\s+)?(`[^`]+`|[\w-]+)", re.IGNORECASE)
 
+_WIDGET = re.compile(r"\s*WIDGET\s+\w+\s+(\w+)\s+DEFAULT\s+(['\"])(.*?)\2", re.IGNORECASE)
+
 
 def run_sql(path: str, parameters: dict[str, str]) -> dict[str, Any]:
     """Run a file; print and return the rows of the last statement's result.
@@ -68,6 +70,8 @@ def run_statements(
 def run_statement(database: Any, statement: str, parameters: dict[str, str]) -> Any:
     """Run one statement of Databricks, with its parameters as ``:name``.
 
+    ``CREATE WIDGET`` adds a parameter to them.
+
     :param database: see :func:`.connect`.
     :return: the connection, with a result to fetch; ``None`` if there is none.
     :raises UnsupportedStatement: DuckDB cannot run it; the message says what to do.
@@ -83,6 +87,9 @@ def run_statement(database: Any, statement: str, parameters: dict[str, str]) -> 
         return None
     if isinstance(tree, exp.Command) and (match := _CATALOG.match(str(tree.expression))):
         create_catalog(database, match[1].strip("`"))
+        return None
+    if isinstance(tree, exp.Command) and (match := _WIDGET.match(str(tree.expression))):
+        parameters.setdefault(match[1], match[3])
         return None
     if (created := find_created(tree)) is not None:
         prepare_create(database, str(tree.args["kind"]), name_of(created))

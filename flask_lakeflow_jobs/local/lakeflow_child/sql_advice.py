@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from .statements import remove_comments
+
 _SPARK = "run it with Spark: pip install 'flask-lakeflow-jobs[spark]'"
 _PIPELINE = "Write CREATE TABLE for a local run, or simulate the task"
 # Patterns in statements that DuckDB does not parse, the more special ones first.
@@ -32,8 +34,10 @@ _MAX_LENGTH = 200
 class UnsupportedStatement(ValueError):
     """A statement that DuckDB does not run. Its message is one line."""
 
+    __module__ = "builtins"  # an error begins with its name, without the module
+
     def __init__(self, statement: str, error: Exception) -> None:
-        text = " ".join(statement.split())
+        text = " ".join(remove_comments(statement).split())
         if len(text) > _MAX_LENGTH:
             text = text[:_MAX_LENGTH] + " …"
         problem = str(error).partition("\n")[0].rstrip(".!")

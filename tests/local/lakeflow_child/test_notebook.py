@@ -246,6 +246,20 @@ def test_sql_cell_in_a_python_notebook(serve: Serve) -> None:
     assert task_results(client.run("etl")) == {"main": "SUCCESS"}
 
 
+def test_sql_cell_creates_a_widget_for_later_cells(serve: Serve) -> None:
+    require_duckdb()
+    sql = "# MAGIC %sql\n# MAGIC CREATE WIDGET TEXT n DEFAULT '3'\n# COMMAND ----------\n"
+    client = notebook_client(serve, sql + "dbutils.notebook.exit(dbutils.widgets.get('n'))")
+    assert result_of(client) == "3"
+
+
+def test_error_in_a_sql_cell_names_the_file_and_the_line(serve: Serve) -> None:
+    require_duckdb()
+    client = notebook_client(serve, "1\n# COMMAND ----------\n# MAGIC %sql\n# MAGIC SELEC 1")
+    error = output_of(client).error or ""
+    assert error.startswith("UnsupportedStatement: notebook.py, line 5: DuckDB does not know this")
+
+
 def test_sqldf_without_spark_is_an_error(serve: Serve) -> None:
     require_duckdb()
     text = "# MAGIC %sql\n# MAGIC select 1\n# COMMAND ----------\n_sqldf.collect()"

@@ -184,6 +184,11 @@ def test_lateral_view_has_a_row_for_each_value() -> None:
     assert rows(query) == [(0, 7), (0, 8)]
 
 
+@pytest.mark.parametrize(("given", "expected"), [({}, "monday"), ({"day": "friday"}, "friday")])
+def test_create_widget_adds_a_parameter(given: dict[str, str], expected: str) -> None:
+    assert rows("CREATE WIDGET TEXT day DEFAULT 'monday'; SELECT :day", **given) == [(expected,)]
+
+
 def test_text_parameter_is_inserted_before_the_statement_is_read() -> None:
     text = "CREATE TABLE ${schema}.t_${day} AS SELECT '${day}' AS d, '${other}' AS o"
     rows(text, schema="sales", day="1")
@@ -198,9 +203,10 @@ def test_unknown_table_is_told_by_duckdb() -> None:
 
 
 def test_unsupported_statement_is_one_short_line() -> None:
-    error = UnsupportedStatement("SELEC\n" + "a, " * 500, ValueError("x!\n  ^"))
+    error = UnsupportedStatement("-- why\nSELEC\n" + "a, " * 500, ValueError("x!\n  ^"))
     assert "\n" not in str(error)
     assert str(error).endswith("a, … (x)")
+    assert "The statement: SELEC a, " in str(error)
     assert len(str(error)) < 500
 
 
