@@ -34,8 +34,7 @@ def _summary(reports: Sequence[BundleReport]) -> str:
     tasks = [task for each in loaded for task in each.tasks]
     verdicts = Counter(find_verdict(task.error) for task in tasks)
     lines = [f"- {len(loaded)} of {len(reports)} bundles load.", f"- {len(tasks)} tasks started:"]
-    lines += [f"  {verdicts[each]} {each.value}," for each in Verdict if verdicts[each]]
-    lines[-1] = lines[-1].removesuffix(",") + "."
+    lines += [f"  - {verdicts[each]}: {each.value}" for each in Verdict if verdicts[each]]
     lines.append(f"- {sum(each.not_reached for each in loaded)} tasks wait for one that failed.")
     return "\n".join(lines) + "\n"
 

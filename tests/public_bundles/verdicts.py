@@ -22,11 +22,16 @@ class Verdict(Enum):
     SURROUNDINGS = "needs the author's credentials or data"
     EXTRA = "needs an extra or a package"
     NOT_HERE = "not run here"
+    TIME = "takes longer than the limit of a job"
     OWN = "fails by its own code"
 
 
 _PATTERNS = {
-    Verdict.EXTRA: r"pip install 'flask-lakeflow-jobs|needs (?:the module )?[\w.]+, which|packages",
+    Verdict.TIME: r"^Run cancelled",
+    Verdict.EXTRA: (
+        r"pip install 'flask-lakeflow-jobs|^A \w+_task needs"
+        r"|needs (?:the module )?[\w.]+, which|packages"
+    ),
     Verdict.NOT_HERE: r"^(?:Sail |A \w+_task|The local workspace cannot|DuckDB )|Sail has no|JVM",
     Verdict.SURROUNDINGS: (
         r"[Ss]ecret |cannot reach|Copy the file|is not in the local workspace|There is no file"

@@ -71,7 +71,9 @@ class PathTranslator:
             local = _add_notebook_suffix(local)
         if not (local.is_dir() if is_folder else local.is_file()):
             kind = "folder" if is_folder else "file"
-            raise BundleError(f"There is no {kind} {path!r} (expected at {local}).", location)
+            message = f"There is no {kind} {path!r} (expected at {local}). "
+            message += "Create it, or correct the path."
+            raise BundleError(message, location)
         deployed = self._workspace_path(local, path, location)
         # A deployed notebook has no suffix, except for those of the designer.
         has_suffix = not is_notebook or deployed.endswith(".designer.ipynb")
