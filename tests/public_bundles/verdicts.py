@@ -30,7 +30,7 @@ _PATTERNS = {
     Verdict.TIME: r"^Run cancelled",
     Verdict.EXTRA: (
         r"pip install 'flask-lakeflow-jobs|^A \w+_task needs"
-        r"|needs (?:the module )?[\w.]+, which|packages"
+        r"|needs (?:the module )?[\w.]+, which|^The packages of the task"
     ),
     Verdict.NOT_HERE: r"^(?:Sail |A \w+_task|The local workspace cannot|DuckDB )|Sail has no|JVM",
     Verdict.SURROUNDINGS: (
