@@ -280,8 +280,9 @@ class BoundUpstream:
     def change_job(self, build: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
         """Replace some settings of the job.
 
-        The Jobs API replaces each of them as a whole, and cannot tell if somebody else has edited
-        it since it was read. So each attempt reads the settings just before it replaces them.
+        The Jobs API replaces each of them as a whole, and does not say whether somebody else has
+        edited it since it was read. So each attempt reads the settings just before it replaces
+        them.
 
         :param build: returns the settings that change, each as a whole, from those of the job, as
             the Jobs API names them; empty: none.
