@@ -8,7 +8,7 @@ import random
 import signal
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
@@ -131,8 +131,9 @@ class Load:
     :ivar doubtful: the runs whose deletion was not acknowledged.
     """
 
-    def __init__(self, client: Client, seed: int) -> None:
+    def __init__(self, client: Client, seed: int, keys: Sequence[str] = ("etl", "quick")) -> None:
         self._client = client
+        self._keys = keys
         self._random = random.Random(seed)
         self.acknowledged: dict[int, str] = {}
         self.deleted: set[int] = set()
@@ -145,7 +146,7 @@ class Load:
         connection = HTTPConnection(host, timeout=30)
         try:
             while True:
-                key = self._random.choice(["etl", "quick"])
+                key = self._random.choice(self._keys)
                 token = uuid.uuid4().hex
                 body = {"job_id": self._client.job_ids[key], "idempotency_token": token}
                 run_id = self._post(connection, "run-now", body)["run_id"]
