@@ -51,6 +51,8 @@ _ADVICE = {
 class PipelineFailed(Exception):
     """An update that Spark has ended with an error."""
 
+    __module__ = "builtins"  # errors name the class alone
+
 
 _state: dict[str, Any] = {}
 

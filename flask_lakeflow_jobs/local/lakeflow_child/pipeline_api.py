@@ -45,6 +45,8 @@ _STREAM = re.compile(r"\bSTREAM\b", re.IGNORECASE)
 class NotInSpark(Exception):
     """A part of Databricks' pipelines that Spark's lack. The message says what to do."""
 
+    __module__ = "builtins"  # errors name the class alone
+
 
 class PipelineApi:
     """The functions that define a pipeline. They are registered at the end of each file.

@@ -22,7 +22,9 @@ _EXCEPTION = re.compile(r'^(?:Exception in thread "[^"]*"|Error:|Caused by:) *(.
 
 
 class ProgramFailed(Exception):
-    """A program that ended with an error. The message is its last exception."""
+    """A program that ended with an error. The message is its first exception."""
+
+    __module__ = "builtins"  # errors name the class alone
 
 
 def run_submit(payload: dict[str, Any]) -> None:
