@@ -13,7 +13,7 @@ from flask_lakeflow_jobs.local.engine import engine, kinds, processes
 from flask_lakeflow_jobs.local.engine import statements as kept_statements
 from flask_lakeflow_jobs.local.http import application, bodies, server
 from flask_lakeflow_jobs.local.lakeflow_child import dbutils, statement, statements
-from flask_lakeflow_jobs.local.storage import paths
+from flask_lakeflow_jobs.local.user_data import paths
 
 #: What is limited, and the limit: a number, or one with its unit.
 LIMITS: Mapping[str, str] = {

@@ -43,12 +43,12 @@ from .home import Address, WorkspaceError, WorkspaceFolder
 from .http.application import Application
 from .http.server import HttpServer
 from .registry import Registry
-from .storage.folder import Folder
-from .storage.paths import Parts, parse_path
-from .storage.secrets import SecretStore
-from .storage.tree import WorkspaceTree, parse_workspace_path
 from .store.sqlite import Store
 from .store.unit_of_work import UnitOfWork
+from .user_data.folder import Folder
+from .user_data.paths import Parts, parse_path
+from .user_data.secrets import SecretStore
+from .user_data.tree import WorkspaceTree, parse_workspace_path
 
 
 class Workspace:

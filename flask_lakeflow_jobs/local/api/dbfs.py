@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import ApiError, InvalidParameterValue
-from ..storage.folder import Folder
-from ..storage.paths import Parts, join_path, parse_path
+from ..user_data.folder import Folder
+from ..user_data.paths import Parts, join_path, parse_path
 from .request import Request, read_base64
 from .serializers import Json
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from ..storage.folder import read_chunks
+from ..user_data.folder import read_chunks
 
 
 class FileBody:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..clock import Clock
 from ..errors import ApiError, InvalidParameterValue
-from ..storage.secrets import ScopeMissing, SecretMissing, SecretStore
+from ..user_data.secrets import ScopeMissing, SecretMissing, SecretStore
 from .request import Request, read_base64
 from .serializers import Json
 

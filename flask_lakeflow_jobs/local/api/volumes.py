@@ -11,8 +11,8 @@ from email.utils import formatdate
 from typing import Any
 
 from ..errors import ApiError, InvalidParameterValue
-from ..storage.folder import Folder, read_chunks
-from ..storage.paths import Parts, join_path, parse_path
+from ..user_data.folder import Folder, read_chunks
+from ..user_data.paths import Parts, join_path, parse_path
 from .reply import FileBody, Reply
 from .request import Request, Upload
 from .serializers import Json

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..errors import ApiError, InvalidParameterValue
-from ..storage import notebooks
-from ..storage.folder import read_chunks
-from ..storage.paths import Parts, join_path
-from ..storage.tree import Node, NotEmpty, OfBundle, WorkspaceTree
+from ..user_data import notebooks
+from ..user_data.folder import read_chunks
+from ..user_data.paths import Parts, join_path
+from ..user_data.tree import Node, NotEmpty, OfBundle, WorkspaceTree
 from .reply import FileBody, Reply
 from .request import Request, Upload, read_base64
 from .serializers import Json

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs.local.storage.notebooks import (
+from flask_lakeflow_jobs.local.user_data.notebooks import (
     LANGUAGES,
     from_jupyter,
     is_jupyter,

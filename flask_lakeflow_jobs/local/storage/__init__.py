@@ -1,1 +1,0 @@
-"""Workspace files, DBFS, volumes and secrets, as the workspace keeps them."""

@@ -1,0 +1,1 @@
+"""Files and secrets of users: workspace files, DBFS, volumes and secret scopes."""
