@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from types import FrameType, ModuleType, SimpleNamespace
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 import waitress
 from flask import Flask
+from waitress import wasyncore
 from werkzeug.serving import make_server
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
@@ -322,7 +324,7 @@ def real_server(request: pytest.FixtureRequest) -> Iterator[tuple[str, int, list
         stop: Callable[[], None]
         if request.param == "waitress":
             server = waitress.create_server(app, sockets=[sock], threads=8)
-            run, stop = server.run, server.close
+            run, stop = server.run, partial(stop_waitress, server)
         else:
             is_threaded = request.param == "werkzeug"
             made = make_server("127.0.0.1", port, app, threaded=is_threaded, fd=sock.fileno())
@@ -333,8 +335,13 @@ def real_server(request: pytest.FixtureRequest) -> Iterator[tuple[str, int, list
             yield request.param, port, seen
         finally:
             stop()
-            if request.param == "waitress":
-                server.task_dispatcher.shutdown()
+            thread.join()
+
+
+def stop_waitress(server: Any) -> None:
+    """Close its sockets in its own thread, which may be waiting for them."""
+    server.trigger.pull_trigger(partial(wasyncore.close_all, server._map))
+    server.task_dispatcher.shutdown()
 
 
 def test_find_server_recognizes_a_real_server(real_server: tuple[str, int, list[Server]]) -> None:
