@@ -52,8 +52,11 @@ def _find_own_page(app: Flask, values: Mapping[str, Any], base_url: str) -> str 
     build_own: PageUrl | None = app.extensions.get(HOST_PAGES)
     if build_own is None:
         return None
+    # SERVER_NAME as the host: Werkzeug warns of another one. A path is joined with the address.
+    parts = urlsplit(base_url)
+    root = parts._replace(netloc=app.config.get("SERVER_NAME") or parts.netloc).geturl()
     try:
-        with app.test_request_context(base_url=base_url):  # it may call url_for
+        with app.test_request_context(base_url=root):  # it may call url_for
             return build_own("show_run", values)
     except Exception:  # a message with the address of the console is better than none
         _log.exception("page_url failed outside a request, so the console's address is used.")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from playwright.sync_api import expect
 
 from flask_lakeflow_jobs.local import Workspace, load_bundle
 from tests.browser.conftest import CheckAccessibility, OpenPage
@@ -77,20 +78,20 @@ def test_state_chips_and_search_filter_the_tasks(
 ) -> None:
     page = open_page(serve(app) + ended)
     rows = page.locator(".lf-attempt").locator("visible=true")
-    assert rows.count() == 1  # the one that failed; the others are in closed groups
+    expect(rows).to_have_count(1)  # the one that failed; the others are in closed groups
     page.locator(".lf-chip", has_text="succeeded").click()
     assert "state=good" in page.url
-    assert rows.count() == 54
+    expect(rows).to_have_count(54)
     page.keyboard.press("/")
     page.keyboard.type("task_1")
-    assert rows.count() == 9
+    expect(rows).to_have_count(9)
     page.reload()
-    assert rows.count() == 9
+    expect(rows).to_have_count(9)
     page.locator(".lf-find").fill("nothing")
-    assert page.get_by_text("No task matches.").is_visible()
+    expect(page.get_by_text("No task matches.")).to_be_visible()
     page.locator(".lf-chip", has_text="60 tasks").click()
     page.locator(".lf-find").fill("")
-    assert rows.count() == 1
+    expect(rows).to_have_count(1)
 
 
 def test_address_of_a_task_opens_its_row(

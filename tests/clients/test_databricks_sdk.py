@@ -24,7 +24,7 @@ _EXPECTED = {
         "get after delete": "ResourceDoesNotExist",
     },
     "permissions": {
-        "granted": ["IS_OWNER"],
+        "granted": ["IS_OWNER", "CAN_MANAGE"],  # of the owner and of admins
         "levels": ["CAN_MANAGE", "CAN_MANAGE_RUN", "CAN_VIEW", "IS_OWNER"],
     },
     "outputs": {
