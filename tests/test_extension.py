@@ -256,3 +256,4 @@ def test_public_methods_have_docstrings(cls: type) -> None:
 def test_public_names_are_sorted_and_exist() -> None:
     assert flask_lakeflow_jobs.__all__ == sorted(flask_lakeflow_jobs.__all__)
     assert all(hasattr(flask_lakeflow_jobs, name) for name in flask_lakeflow_jobs.__all__)
+    assert {*flask_lakeflow_jobs.__all__} <= {*dir(flask_lakeflow_jobs)}
