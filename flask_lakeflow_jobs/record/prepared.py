@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from ..database import concerns_statement, was_disconnected
 from ..errors import DatabaseUnavailable
 from ..group_commit import GroupCommit, Write
+from ..text import clean_line, first_line
 
 if TYPE_CHECKING:
     from ..database import Database
@@ -146,8 +147,10 @@ class PreparedWriter:
         try:
             return self._execute_once(batches)
         except IntegrityError as error:
+            # Further lines of Postgres have the values of the row.
+            reason = clean_line(first_line(str(error.orig)))
             raise DatabaseUnavailable(
-                f"The database {self._database.address} refuses a row: {error.orig}"
+                f"The database {self._database.address} refuses a row: {reason}"
             ) from error
 
     def _execute_once(self, batches: Sequence[tuple[PreparedStatement, Rows]]) -> bool:

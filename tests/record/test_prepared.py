@@ -83,11 +83,14 @@ def test_execute_all_refused_row_is_tried_again_and_then_an_error(record: Record
     def build(insert: MakeInsert, new: Mapping[str, Any]) -> sa.Insert:
         return insert(runs).from_select(["token"], sa.select(new["token"]))
 
-    write: Write[Steps, bool] = Write(((Refused(build, {"token": runs.c.token}), {"token": "x"}),))
+    write: Write[Steps, bool] = Write(
+        ((Refused(build, {"token": runs.c.token}), {"token": "of-a-user"}),)
+    )
     PreparedWriter(record.database)._execute_all([write])
     assert isinstance(write.error, DatabaseUnavailable)
     assert isinstance(write.error.__cause__, sa.exc.IntegrityError)
     assert "refuses a row" in write.error.detail
+    assert "of-a-user" not in write.error.detail
     assert len(tries) == 2
 
 
