@@ -146,8 +146,8 @@ PAGES: Mapping[str, Page] = {
         (
             Group(
                 "How it compares with other emulators",
-                "It starts sooner, needs less, accepts more runs a second, and loses none when it"
-                " is killed.",
+                "How much each takes, how many runs it accepts, how it cancels and repairs, and"
+                " how many runs it loses when it is killed.",
                 ("emulators",),
             ),
         ),
