@@ -16,9 +16,10 @@ _HEAD = """# Public bundles
 
 <!-- Written by `python -m tests.public_bundles`. Do not edit it. -->
 
-Bundles of other people, read and run on the [local workspace](local.md) as they are. All extras are
-installed, and `LAKEFLOW_JOBS_LOCAL_INSTALL` is on. The list, with the commit of each repository, is
-`tests/public_bundles/bundles.yml`. `tox -e public-bundles` runs it, and models of such bundles.
+Bundles of other people, read and run on the [local workspace](local.md) as they are. The
+extras `bundles`, `local`, `spark` and `sql` are installed, and `LAKEFLOW_JOBS_LOCAL_INSTALL` is on.
+The list, with the commit of each repository, is `tests/public_bundles/bundles.yml`.
+`tox -e public-bundles` runs it, and models of such bundles.
 
 """
 _MACHINE = re.compile(r"(?<![\w.])/(?:tmp|work|root|home|Users/runner)/[^\s'\"`,;:)\]]*")
