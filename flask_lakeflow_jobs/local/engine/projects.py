@@ -15,7 +15,9 @@ PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 _OF_A_CLUSTER = frozenset(
     ["databricks-connect", "databricks-dlt", "delta-spark", "pyspark", "pyspark-client"]
 )
-_CARET = re.compile(r"\^\s*(\d+)((?:\.\d+)*)$")  # of Poetry: the same major version
+_CARET = re.compile(r"\^\s*(\d+(?:\.\d+)*)$")
+# Fields of a package that Poetry takes from elsewhere.
+_ELSEWHERE = frozenset(["file", "git", "path", "source", "url"])
 
 
 def is_project(folder: Path) -> bool:
@@ -25,7 +27,7 @@ def is_project(folder: Path) -> bool:
 
 def declares(project: Path, name: str) -> bool:
     """Return whether the files of a project name its package like a wheel (PEP 503)."""
-    pattern = re.sub(r"[-_.]+", "[-_.]+", name)
+    pattern = "[-_.]+".join(map(re.escape, re.split(r"[-_.]+", name)))
     declaration = re.compile(rf"""\bname\s*=\s*["']?{pattern}["']?\s*(?:[,)]|$)""", re.M | re.I)
     return any(declaration.search(_read(project / each)) for each in PROJECT_FILES)
 
@@ -36,38 +38,56 @@ def list_dependencies(projects: Iterable[Path], own: Iterable[Path]) -> Iterator
     :param own: the projects of the bundle, which are imported from their sources.
     """
     for dependency in (each for project in projects for each in read_dependencies(project)):
-        name = re.split(r"[\s\[<>=!~;@]", dependency)[0]
+        name = _name_of(dependency)
         is_own = any(declares(project, name) for project in own)
-        if not is_own and re.sub(r"[-_.]+", "-", name).lower() not in _OF_A_CLUSTER:
+        if not is_own and _normalize(name) not in _OF_A_CLUSTER:
             yield dependency
 
 
 def read_dependencies(project: Path) -> tuple[str, ...]:
     """Return the packages that a project requires, as ``pip install`` takes them.
 
-    Those that the project computes are not among them. Reading TOML needs Python 3.11.
+    Those that the project computes are not among them, nor those with a source of their own: the
+    package index may have others of the same name. Reading TOML needs Python 3.11.
     """
     found = [*_read_pyproject(project / "pyproject.toml"), *_read_setup(project / "setup.py")]
     return tuple(dict.fromkeys(found))
+
+
+def _name_of(dependency: str) -> str:
+    return re.split(r"[\s(\[<>=!~;@]", dependency)[0]
+
+
+def _normalize(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _read_pyproject(file: Path) -> Iterator[str]:
     with suppress(ImportError, ValueError):  # the build of the wheel would say what is wrong
         tomllib: Any = import_module("tomllib")
         content = tomllib.loads(_read(file))
-        yield from _texts(_section(content, "project").get("dependencies"))
-        poetry = _section(_section(_section(content, "tool"), "poetry"), "dependencies")
+        tool = _section(content, "tool")
+        sources = {_normalize(each) for each in _section(_section(tool, "uv"), "sources")}
+        for dependency in _texts(_section(content, "project").get("dependencies")):
+            if _normalize(_name_of(dependency)) not in sources:
+                yield dependency
+        poetry = _section(_section(tool, "poetry"), "dependencies")
         for name, version in poetry.items():
             if isinstance(version, Mapping):
+                if version.get("optional") or _ELSEWHERE & version.keys():
+                    continue
                 version = version.get("version", "")
             if name != "python" and isinstance(version, str):
                 yield name + _convert_version(version)
 
 
 def _convert_version(version: str) -> str:
-    """Convert a version of Poetry."""
+    """Convert a version of Poetry. A caret keeps the first number that is not 0."""
     if match := _CARET.match(version.strip()):
-        return f">={match[1]}{match[2]},<{int(match[1]) + 1}"
+        parts = match[1].split(".")
+        kept = next((each for each, part in enumerate(parts) if int(part)), len(parts) - 1)
+        following = [*parts[:kept], str(int(parts[kept]) + 1)]
+        return f">={match[1]},<{'.'.join(following)}"
     return version if re.match(r"(==|!=|<=?|>=?|~=)\s*\d", version) else ""
 
 

@@ -16,7 +16,19 @@ from flask_lakeflow_jobs.local.engine.projects import list_dependencies, read_de
     [
         ('[project]\ndependencies = ["cowsay>=6", "rich"]', ("cowsay>=6", "rich")),
         ('[tool.poetry.dependencies]\npython = "^3.10"\ncowsay = "^6.1"', ("cowsay>=6.1,<7",)),
-        ('[tool.poetry.dependencies]\na = ">=1"\nb = "*"\nc = {path = "c"}', ("a>=1", "b", "c")),
+        ('[tool.poetry.dependencies]\na = ">=1"\nb = "*"\nc = {path = "c"}', ("a>=1", "b")),
+        (
+            '[tool.poetry.dependencies]\na = "^0.2.3"\nb = "^0.0.3"\nc = {version = "^0"}',
+            ("a>=0.2.3,<0.3", "b>=0.0.3,<0.0.4", "c>=0,<1"),
+        ),
+        (
+            '[tool.poetry.dependencies]\na = {git = "x"}\nb = {source = "x"}\nc.optional = true',
+            (),
+        ),
+        (
+            '[project]\ndependencies = ["My_Shop>1", "a"]\n[tool.uv.sources]\nmy-shop.git = "x"',
+            ("a",),
+        ),
         ('[project]\ndynamic = ["dependencies"]', ()),
         ("[project", ()),
     ],
@@ -44,9 +56,9 @@ def test_dependencies_of_a_setup_file(
 
 
 def test_own_projects_and_parts_of_a_cluster_are_not_installed(tmp_path: Path) -> None:
-    requires = ["Shop_Base>=1", "databricks_connect==15.4", "pyspark[sql]", "cowsay"]
+    requires = ["Shop_Base>=1", "databricks_connect==15.4", "pyspark[sql]", "cowsay(>=6)"]
     (tmp_path / "setup.py").write_text(f"setup(install_requires={requires})")
     own = tmp_path / "base"
     own.mkdir()
     (own / "setup.py").write_text('setup(name="shop-base")')
-    assert [*list_dependencies([tmp_path], [own])] == ["cowsay"]
+    assert [*list_dependencies([tmp_path], [own])] == ["cowsay(>=6)"]
