@@ -151,10 +151,12 @@ def find_created(tree: Tree) -> Tree | None:
 
 
 def _parse_one(text: str, dialect: type[Databricks] | str) -> Tree:
-    (tree,) = sqlglot.parse(text, read=dialect)
-    if not isinstance(tree, exp.Expression):
-        raise SqlglotError("There is no statement.")
-    return tree
+    found = [each for each in sqlglot.parse(text, read=dialect) if isinstance(each, exp.Expression)]
+    # A comment behind the last semicolon is one of its own.
+    trees = [each for each in found if not isinstance(each, exp.Semicolon)]
+    if len(trees) != 1:
+        raise SqlglotError(f"There are {len(trees)} statements in place of one.")
+    return trees[0]
 
 
 def _text_of(command: exp.Command) -> str:

@@ -13,6 +13,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.sql_translation import (
     is_skipped,
     parse,
     to_duckdb,
+    translate,
 )
 
 SOURCE = "CREATE OR REPLACE TEMPORARY TABLE lakeflow_source AS SELECT * FROM t"
@@ -125,6 +126,18 @@ def test_find_identifiers(statement: str, expressions: list[str]) -> None:
     ]
 
 
-def test_parse_of_no_sql_is_an_error_with_advice() -> None:
-    with pytest.raises(UnsupportedStatement, match=r"The statement: SELEC 1 \(.*near '1'\)$"):
-        parse("SELEC 1")
+def test_parse_drops_a_comment_behind_the_statement() -> None:
+    assert translate(parse("SELECT 1; -- the end")) == ["SELECT 1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("SELEC 1", r"The statement: SELEC 1 \(.*near '1'\)$"),
+        ("SELECT 1; SELECT 2", r"\(There are 2 statements in place of one\)$"),
+        ("-- nothing", r"\(There are 0 statements in place of one\)$"),
+    ],
+)
+def test_parse_of_no_statement_is_an_error_with_advice(text: str, error: str) -> None:
+    with pytest.raises(UnsupportedStatement, match=error):
+        parse(text)
