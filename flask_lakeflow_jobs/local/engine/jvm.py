@@ -44,7 +44,7 @@ def build_pipeline(spec: Settings, context: TaskContext) -> ProcessWork:
                 "'full_refresh_selection'."
             )
     require_jvm("pipeline_task", "pyspark[pipelines]>=4.1", "pipelines", "pandas", "grpc", "yaml")
-    root = Path(pipeline.get("root_path") or context.files.root)
+    root = context.files.to_local_path(str(pipeline.get("root_path") or context.files.root))
     settings = {
         "environments": [
             {"environment_key": _ENVIRONMENT, "spec": pipeline.get("environment") or {}}

@@ -26,7 +26,11 @@ PIPELINES = {
         "libraries": [{"glob": {"include": "src/**"}}, {"notebook": {"path": "src/a"}}],
         "environment": {"dependencies": ["--editable .", "cowsay==6.0"]},
     },
-    "old": {"target": "raw", "libraries": [{"file": {"path": "src/a.py"}}]},
+    "old": {
+        "target": "raw",
+        "root_path": "${workspace.file_path}/src",
+        "libraries": [{"file": {"path": "src/a.py"}}],
+    },
     "empty": {},
     "gone": {"libraries": [{"file": {"path": "src/gone.py"}}]},
     "none": {"libraries": [{"glob": {"include": "src/*.txt"}}]},
@@ -78,6 +82,7 @@ def test_parameters_of_run_now_decide_which_tables_are_refreshed(folder: Path) -
     pipeline = build("pipeline_task", body, context(folder, overriding=chosen))["pipeline"]
     assert (pipeline["schema"], pipeline["name"]) == ("raw", "old")
     assert (pipeline["full_refresh_all"], pipeline["full_refresh"]) == (True, ["t"])
+    assert pipeline["root"] == str(folder / "src")
 
 
 @pytest.mark.ledger("pipeline_task", refused="The bundle has no pipeline …. Define it under")
