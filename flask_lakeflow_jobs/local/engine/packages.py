@@ -26,6 +26,7 @@ _INDEX = re.compile(r"^(--index-url|--extra-index-url|--find-links)[ =]\s*(\S+)$
 _FILE = re.compile(r"^(?:-r|--requirement)[ =]?\s*(.+)$")
 # In a requirements file, other ones: -r adds their packages, -c only restricts versions.
 _NESTED = re.compile(r"^(?:(-r|--requirement)|-c|--constraint)[ =]?\s*([^#\s].*?)\s*(?:\s#.*)?$")
+_CREDENTIALS = re.compile(r"://[^/\s]+@")  # in the address of an index or a repository
 _MAX_SECONDS = 15 * 60
 _LOG_LINES = 5  # of an installer, in an error
 _LOG_BYTES = 4096
@@ -164,9 +165,10 @@ def _run_installer(
         if code:
             log.seek(max(0, log.seek(0, os.SEEK_END) - _LOG_BYTES))
             lines = log.read().decode(errors="replace").strip().splitlines()
+            message = f"{' '.join(command)} failed: " + "\n".join(lines[-_LOG_LINES:])
             raise InstallFailed(
-                f"The packages of the task cannot be installed. {' '.join(command)} failed: "
-                + "\n".join(lines[-_LOG_LINES:])
+                "The packages of the task cannot be installed. "
+                + _CREDENTIALS.sub("://[REDACTED]@", message)
             )
 
 

@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.engine.packages import Packages, Requirements, list_requirements
+from flask_lakeflow_jobs.local.engine import packages as packages_module
+from flask_lakeflow_jobs.local.engine.packages import (
+    InstallFailed,
+    Packages,
+    Requirements,
+    list_requirements,
+)
 
 
 def environment(*dependencies: Any) -> dict[str, Any]:
@@ -101,3 +107,23 @@ def test_folder_differs_with_the_index(tmp_path: Path) -> None:
     packages = Packages(tmp_path, is_enabled=True)
     own = Requirements(("a",), (), ("--index-url=https://a.example",))
     assert packages.find_folder(own) != packages.find_folder(Requirements(("a",)))
+
+
+def test_failed_installation_names_no_credentials_of_an_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = "https://ann:pass@word@index.example/simple"
+
+    def fail(*_: Any, stdout: Any, **__: Any) -> int:
+        stdout.write(f"warning\nerror: no package a at {index}".encode())
+        return 1
+
+    monkeypatch.setattr(packages_module, "run_program", fail)
+    requirements = Requirements(("a@1",), (), (f"--index-url={index}",))
+    with pytest.raises(InstallFailed) as failure:
+        Packages(tmp_path, is_enabled=True).install(requirements, {})
+    message = str(failure.value)
+    assert "ann:" not in message
+    assert "word" not in message
+    shown = "https://[REDACTED]@index.example/simple"
+    assert f"--index-url={shown} -- a@1 failed: warning\nerror: no package a at {shown}" in message
