@@ -163,7 +163,10 @@ def configure_jvm(folder: Path, environment: Mapping[str, str]) -> dict[str, str
         "spark.driver.host": "127.0.0.1",
     }
     lines = [f"{name} {value}" for name, value in settings.items()]
-    (folder / "spark-defaults.conf").write_text("\n".join(lines) + "\n")
+    # Java may read it for another task at this moment.
+    unfinished = folder / f"spark-defaults.{threading.get_ident()}"
+    unfinished.write_text("\n".join(lines) + "\n")
+    unfinished.replace(folder / "spark-defaults.conf")
     return {"LAKEFLOW_LOCAL_SPARK": str(folder), "SPARK_CONF_DIR": str(folder)}
 
 
