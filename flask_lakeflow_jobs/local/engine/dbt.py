@@ -26,12 +26,12 @@ def build_dbt(spec: Settings, context: TaskContext) -> ProcessWork:
     commands = context.overriding.get("dbt_commands") or body.get("commands") or []
     arguments, options = split_commands([str(each) for each in commands])
     folder = _find_project(body, context)
-    profiles = str(options.get("profiles-dir") or body.get("profiles_directory") or "")
+    profiles = str([body.get("profiles_directory") or "", *options["profiles-dir"]][-1])
     profile = build_profile(
         _read_mapping(folder / _PROJECT),
         context.files.to_local_path(profiles) if profiles.startswith("/") else folder / profiles,
         body,
-        [options["target"]] if "target" in options else [],
+        options["target"],
     )
     if not is_installed():
         raise CannotRun(_INSTALL)
@@ -49,14 +49,14 @@ def is_installed() -> bool:
     return False
 
 
-def split_commands(commands: Sequence[str]) -> tuple[list[list[str]], dict[str, str]]:
-    """Return the arguments of each command, and the options that choose a profile.
+def split_commands(commands: Sequence[str]) -> tuple[list[list[str]], dict[str, list[str]]]:
+    """Return the arguments of each command, and the values of the options that choose a profile.
 
     :raises CannotRun: one is no command of dbt.
     """
     if not commands:
         raise CannotRun("The dbt_task has no commands. Add one to it, such as 'dbt run'.")
-    options: dict[str, str] = {}
+    options: dict[str, list[str]] = {"profiles-dir": [], "target": []}
     arguments = []
     for command in commands:
         try:
@@ -136,7 +136,7 @@ def _find_project(body: Settings, context: TaskContext) -> Path:
         ) from None
 
 
-def _take_options(words: Sequence[str], options: dict[str, str]) -> list[str]:
+def _take_options(words: Sequence[str], options: dict[str, list[str]]) -> list[str]:
     """Remove ``--profiles-dir``, and note it and the target."""
     kept = []
     pending = iter(words)
@@ -147,7 +147,7 @@ def _take_options(words: Sequence[str], options: dict[str, str]) -> list[str]:
             if not has_value:
                 value = next(pending, "")
                 taken.append(value)
-            options["target" if name != "--profiles-dir" else "profiles-dir"] = value
+            options["target" if name != "--profiles-dir" else "profiles-dir"].append(value)
         if name != "--profiles-dir":
             kept += taken
     return kept

@@ -34,7 +34,7 @@ def test_split_commands_takes_the_options_of_the_profile() -> None:
             ["run", "-s", "a b", "--vars", "{ x: 1 }"],
             ["test", "-t", "prod"],
         ],
-        {"target": "prod", "profiles-dir": "dev"},
+        {"target": ["dev", "prod"], "profiles-dir": ["prod", "dev"]},
     )
 
 
@@ -82,14 +82,17 @@ def test_build_profile_keeps_no_addresses_and_tokens(
     assert profile == {"name": "shop", "target": "prod", "outputs": outputs}
 
 
-@pytest.mark.parametrize(("targets", "name"), [([], "default"), (["dev"], "dev")])
+@pytest.mark.parametrize(
+    ("targets", "names"),
+    [([], ["default"]), (["dev"], ["dev"]), (["dev", "prod"], ["dev", "prod"])],
+)
 def test_build_profile_of_a_warehouse_needs_no_file(
-    tmp_path: Path, targets: list[str], name: str
+    tmp_path: Path, targets: list[str], names: list[str]
 ) -> None:
     body = {"warehouse_id": "any", "schema": "raw"}
     output = {"catalog": "main", "schema": "raw", "threads": 4}
     profile = build_profile({"profile": "shop"}, tmp_path, body, targets)
-    assert profile == {"name": "shop", "target": name, "outputs": {name: output}}
+    assert profile == {"name": "shop", "target": names[0], "outputs": dict.fromkeys(names, output)}
 
 
 def task(**body: Any) -> dict[str, Any]:
