@@ -50,10 +50,14 @@ class Requirements:
     options: tuple[str, ...] = ()
 
     def to_list(self) -> list[str]:
-        """Return the packages and the lines of the files, without comments and options."""
+        """Return the packages and the lines of the files, as messages show them.
+
+        They lack comments, options, and the credentials in an address.
+        """
         found = (each for file in self.files for each in _read_all(file) if each.adds_packages)
         lines = [line.partition(" #")[0].strip() for each in found for line in each.lines]
-        return [*self.packages, *(line for line in lines if line and line[0] not in "#-")]
+        listed = [*self.packages, *(line for line in lines if line and line[0] not in "#-")]
+        return [_hide_credentials(each) for each in listed]
 
 
 def list_requirements(settings: Settings, spec: Settings) -> Requirements:
@@ -167,9 +171,12 @@ def _run_installer(
             lines = log.read().decode(errors="replace").strip().splitlines()
             message = f"{' '.join(command)} failed: " + "\n".join(lines[-_LOG_LINES:])
             raise InstallFailed(
-                "The packages of the task cannot be installed. "
-                + _CREDENTIALS.sub("://[REDACTED]@", message)
+                "The packages of the task cannot be installed. " + _hide_credentials(message)
             )
+
+
+def _hide_credentials(text: str) -> str:
+    return _CREDENTIALS.sub("://[REDACTED]@", text)
 
 
 @contextmanager

@@ -127,3 +127,8 @@ def test_failed_installation_names_no_credentials_of_an_index(
     assert "word" not in message
     shown = "https://[REDACTED]@index.example/simple"
     assert f"--index-url={shown} -- a@1 failed: warning\nerror: no package a at {shown}" in message
+
+
+def test_listed_packages_show_no_credentials() -> None:
+    listed = Requirements(("a @ git+https://ann:word@git.example/a.git",)).to_list()
+    assert listed == ["a @ git+https://[REDACTED]@git.example/a.git"]
