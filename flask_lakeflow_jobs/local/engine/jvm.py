@@ -25,11 +25,17 @@ JVM_PROCESSES = frozenset({"pipeline", "spark_submit"})
 _SUFFIXES = (".py", ".sql", ".ipynb")
 _ENVIRONMENT = "pipeline"
 _FLOW_FIELDS = ("refresh_flow_selection", "reset_checkpoint_selection")
+# Those of run-now, which cannot choose another pipeline.
+_REFRESH_FIELDS = ("full_refresh", "full_refresh_selection", "refresh_selection", *_FLOW_FIELDS)
 
 
 def build_pipeline(spec: Settings, context: TaskContext) -> ProcessWork:
     """Update a pipeline of the bundle, with the choice of tables of the task or of run-now."""
-    body = {**spec["pipeline_task"], **context.overriding.get("pipeline_params", {})}
+    chosen = context.overriding.get("pipeline_params", {})
+    body = {
+        **spec["pipeline_task"],
+        **{field: chosen[field] for field in _REFRESH_FIELDS if field in chosen},
+    }
     pipeline_id = str(body.get("pipeline_id"))
     pipeline = context.files.pipelines.get(pipeline_id)
     if pipeline is None:

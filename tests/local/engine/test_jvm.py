@@ -78,7 +78,7 @@ def test_pipeline_is_that_of_the_bundle(folder: Path) -> None:
 
 def test_parameters_of_run_now_decide_which_tables_are_refreshed(folder: Path) -> None:
     body = {"pipeline_id": "old", "full_refresh_selection": ["t"]}
-    chosen = {"pipeline_params": {"full_refresh": True}}
+    chosen = {"pipeline_params": {"full_refresh": True, "pipeline_id": "shop"}}
     pipeline = build("pipeline_task", body, context(folder, overriding=chosen))["pipeline"]
     assert (pipeline["schema"], pipeline["name"]) == ("raw", "old")
     assert (pipeline["full_refresh_all"], pipeline["full_refresh"]) == (True, ["t"])
