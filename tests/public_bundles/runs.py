@@ -17,7 +17,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 _ENDED = frozenset({"TERMINATED", "SKIPPED", "INTERNAL_ERROR"})
-_START_SECONDS = 120.0
 _POLL_SECONDS = 0.2
 
 
@@ -74,7 +73,7 @@ def run_bundle(
     for key, value in (variables or {}).items():
         command += ["--var", f"{key}={value}"]
     with _running(command, folder) as process:
-        lines = _read_exports(process, folder / "log")
+        lines = _read_exports(process)
         if "DATABRICKS_HOST" not in lines:
             report.refusal = (folder / "log").read_text(errors="replace").strip()
             return report
@@ -108,14 +107,14 @@ def _running(command: list[str], folder: Path) -> Iterator[subprocess.Popen[byte
             process.stdout.close()
 
 
-def _read_exports(process: subprocess.Popen[bytes], log: Path) -> dict[str, str]:
+def _read_exports(process: subprocess.Popen[bytes]) -> dict[str, str]:
     """Return the settings that the workspace prints; none if it refuses the bundle."""
     exports: dict[str, str] = {}
     assert process.stdout is not None
     for line in process.stdout:
         key, _, value = line.decode().removeprefix("export ").strip().partition("=")
         exports[key] = value
-        if key.startswith("DATABRICKS_JOB_"):
+        if key == "DATABRICKS_TOKEN":  # only jobs follow, and a bundle may have none
             break
     return exports
 
