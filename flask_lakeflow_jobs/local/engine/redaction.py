@@ -39,15 +39,7 @@ class SecretRedactor:
 
     def find_begun(self, data: bytes) -> int:
         """Return from where on a log that grows may be the beginning of a secret; else its end."""
-        return len(data) - max(
-            (
-                length
-                for value in self._values
-                for length in range(1, len(value))
-                if data.endswith(value[:length])
-            ),
-            default=0,
-        )
+        return min((_find_begun(data, value) for value in self._values), default=len(data))
 
     def redact_log(self, data: bytes, start: int, end: int) -> bytes:
         """Return a part of a log without secrets and pieces of them.
@@ -71,6 +63,14 @@ def _find(text: AnyStr, values: Iterable[AnyStr]) -> list[tuple[int, int]]:
     for first, last in sorted(found):
         _append(merged, first, last)
     return merged
+
+
+def _find_begun(data: bytes, value: bytes) -> int:
+    """Return where a secret begins that the end of the data cuts; the end if there is none."""
+    first = data.find(value[:1], max(0, len(data) - len(value) + 1))
+    while first >= 0 and not value.startswith(data[first:]):
+        first = data.find(value[:1], first + 1)
+    return first if first >= 0 else len(data)
 
 
 def _append(spans: list[tuple[int, int]], first: int, last: int) -> list[tuple[int, int]]:
