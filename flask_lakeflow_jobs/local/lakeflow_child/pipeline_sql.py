@@ -22,7 +22,8 @@ _FORMS = {
     r"\bLIVE\.": "",
 }
 _CONSTRAINT = re.compile(
-    _UNCHANGED + r"|\bCONSTRAINT\s+`?(?P<name>\w+)`?\s+EXPECT\s*(?=\()", re.IGNORECASE | re.DOTALL
+    _UNCHANGED + r"|\bCONSTRAINT\s+(?P<name>`[^`]+`|\w+)\s+EXPECT\s*(?=\()",
+    re.IGNORECASE | re.DOTALL,
 )
 _VIOLATION = re.compile(r"\s*ON\s+VIOLATION\s+(?:DROP\s+ROW|FAIL\s+UPDATE)", re.IGNORECASE)
 
@@ -41,7 +42,8 @@ def drop_catalogs(text: str, catalogs: Iterable[str]) -> str:
     """Drop the catalog from each name of three parts in SQL."""
     names = "|".join(re.escape(name) for name in sorted(catalogs, key=len, reverse=True))
     pattern = rf"{_UNCHANGED}|(?<![\w.`])`?(?:{names})`?\.(?=(?:`[^`]+`|\w+)\.[`\w])"
-    return re.sub(pattern, lambda match: match["unchanged"] or "", text, flags=re.DOTALL)
+    flags = re.DOTALL | re.IGNORECASE
+    return re.sub(pattern, lambda match: match["unchanged"] or "", text, flags=flags)
 
 
 def _replace_forms(text: str) -> str:
@@ -64,7 +66,7 @@ def _drop_expectations(text: str) -> tuple[str, list[str]]:
         if not match["name"]:
             start = match.end()
             continue
-        lost.append(match["name"])
+        lost.append(match["name"].strip("`"))
         end = _find_end(text, match.end())
         if violation := _VIOLATION.match(text, end):
             end = violation.end()

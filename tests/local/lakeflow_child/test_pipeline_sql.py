@@ -37,6 +37,7 @@ def test_forms_of_databricks_become_those_of_spark(text: str, expected: str) -> 
     ("columns", "expected", "lost"),
     [
         ("(CONSTRAINT a EXPECT (n > (1)))", "", ["a"]),
+        ("(CONSTRAINT `a row-1` EXPECT (x), CONSTRAINT `b` EXPECT (y))", "", ["a row-1", "b"]),
         ("(CONSTRAINT a EXPECT (n > ')') ON VIOLATION DROP ROW)", "", ["a"]),
         ("(n INT, CONSTRAINT a EXPECT (n > 1) ON VIOLATION FAIL UPDATE)", "(n INT )", ["a"]),
         ("(CONSTRAINT a EXPECT (x), n INT)", "( n INT)", ["a"]),
@@ -58,7 +59,7 @@ def test_expectations_are_dropped(columns: str, expected: str, lost: list[str]) 
     [
         ("FROM main.sales.orders o", "FROM sales.orders o"),
         ("FROM `main`.`my sales`.orders", "FROM `my sales`.orders"),
-        ("FROM dev.a.b JOIN main.c.d", "FROM a.b JOIN c.d"),
+        ("FROM dev.a.b JOIN Main.c.d", "FROM a.b JOIN c.d"),
         ("SELECT main.n FROM sales.main", "SELECT main.n FROM sales.main"),
         ("FROM other.main.sales.orders", "FROM other.main.sales.orders"),
         ("FROM domain.sales.orders", "FROM domain.sales.orders"),
