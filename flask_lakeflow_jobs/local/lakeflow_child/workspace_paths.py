@@ -93,10 +93,16 @@ class WorkspacePaths:
         return sys.path_hooks[-1](local)
 
     def _wrap(self, function: Callable[..., Any]) -> Any:
-        def call(path: Any = ".", *arguments: Any, **named: Any) -> Any:
+        def call(*arguments: Any, **named: Any) -> Any:
+            name = "file" if "file" in named else "path"  # open() calls its path "file"
+            path = arguments[0] if arguments else named.get(name)
             local = self.translate(path)
+            if arguments:
+                arguments = (local, *arguments[1:])
+            elif name in named:
+                named[name] = local
             try:
-                return function(local, *arguments, **named)
+                return function(*arguments, **named)
             except OSError as error:
                 if error.filename is local:
                     error.filename = path  # as the code knows it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,15 @@ def test_translated_path_creates_its_volume_only(paths: WorkspacePaths, tmp_path
     assert not (tmp_path / "volumes").exists()
     paths.translate("/Volumes/main/raw/in/day/a.csv")
     assert [*(tmp_path / "volumes").rglob("*")][-1] == tmp_path / "volumes/main/raw/in"
+
+
+def test_file_operations_take_their_path_by_name(paths: WorkspacePaths, tmp_path: Path) -> None:
+    paths.translate("/Volumes/main/raw/in/a")
+    with paths._wrap(open)(file="/Volumes/main/raw/in/a", mode="w") as file:
+        file.write("1")
+    listed = paths._wrap(os.listdir)
+    assert listed(path="/Volumes/main/raw/in") == listed("/Volumes/main/raw/in") == ["a"]
+    assert listed() == os.listdir()
 
 
 def test_translate_sql_changes_texts_and_quoted_names(
