@@ -7,7 +7,7 @@ import os
 import re
 from contextlib import contextmanager
 from datetime import date, datetime, timezone
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 
 from .result_types import describe_column, to_text
 from .statements import remove_comments, split_statements
@@ -33,7 +33,8 @@ _QUERY = re.compile(
     re.IGNORECASE,
 )
 _CHANGE = re.compile(r"\s*(INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
-_DECIMAL = re.compile(r"(?:DECIMAL|DEC|NUMERIC)(?:\(\s*\d+\s*(?:,\s*(\d+)\s*)?\))?$")
+_DECIMAL = re.compile(r"(?:DECIMAL|DEC|NUMERIC)(?:\(\s*\d{1,2}\s*(?:,\s*(\d{1,2})\s*)?\))?$")
+_DECIMALS = Context(prec=38)  # the digits of the largest DECIMAL; the default is 28
 
 
 def run_statement_task(payload: dict[str, Any], spark: TaskSpark) -> dict[str, Any]:
@@ -134,7 +135,7 @@ def convert_parameter(parameter: dict[str, Any]) -> Any:
 def _find_conversion(kind: str) -> Callable[[str], Any] | None:
     if match := _DECIMAL.match(kind):
         scale = Decimal(1).scaleb(-int(match[1] or 0))
-        return lambda text: _check_finite(Decimal(text)).quantize(scale, ROUND_HALF_UP)
+        return lambda text: _check_finite(Decimal(text)).quantize(scale, ROUND_HALF_UP, _DECIMALS)
     return _CONVERSIONS.get(re.sub(r"\(\d+\)$", "", kind))
 
 
