@@ -35,6 +35,7 @@ def test_other_credentials_are_refused(client: Client) -> None:
         basic("somebody", client.address.token),
         {"Authorization": "Bearer 99999999999.abc"},
         {"Authorization": "Bearer ü"},
+        {"Authorization": "Basic ü"},
     ):
         status, body = client.http("GET", "/api/2.2/jobs/list", headers=headers)
         assert status == 401, headers
