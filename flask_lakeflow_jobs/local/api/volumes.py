@@ -72,7 +72,7 @@ class VolumeEndpoints:
             "Last-Modified": formatdate(status.st_mtime, usegmt=True),
             "Accept-Ranges": "bytes",
         }
-        if start >= end and status.st_size:
+        if start >= end and (start, end) != (0, 0):  # an empty file can be sent
             opened.close()
             return Reply(416, {**headers, "Content-Range": f"bytes */{status.st_size}"})
         if (start, end) != (0, status.st_size):

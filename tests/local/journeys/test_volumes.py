@@ -155,9 +155,20 @@ def test_path_stays_in_the_volumes(
 )
 def test_range_of_a_file_is_sent(client: Client, value: str, status: int, content: bytes) -> None:
     client.sdk.files.upload(f"{VOLUME}/a", io.BytesIO(b"0123456789"))
+    assert fetch_range(client, value) == (status, content)
+
+
+@pytest.mark.parametrize(
+    ("value", "status"), [("bytes=0-", 200), ("bytes=-5", 200), ("bytes=5-", 416)]
+)
+def test_range_of_an_empty_file_is_empty(client: Client, value: str, status: int) -> None:
+    client.sdk.files.upload(f"{VOLUME}/a", io.BytesIO(b""))
+    assert fetch_range(client, value) == (status, b"")
+
+
+def fetch_range(client: Client, value: str) -> tuple[int, bytes]:
     headers = {"Authorization": f"Bearer {client.address.token}", "Range": value}
-    path = f"/api/2.0/fs/files{VOLUME}/a"
-    assert client.raw("GET", path, headers=headers) == (status, content)
+    return client.raw("GET", f"/api/2.0/fs/files{VOLUME}/a", headers=headers)
 
 
 @pytest.mark.parametrize(
