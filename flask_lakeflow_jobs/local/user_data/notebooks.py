@@ -77,7 +77,8 @@ def from_jupyter(content: bytes) -> bytes:
     comment = _SOURCES[_SUFFIXES[language]][1]
     cells = [_to_cell_source(cell, comment) for cell in json.loads(content)["cells"]]
     separator = f"\n\n{comment}{_SEPARATOR}\n\n"
-    return f"{comment}{_TITLE}\n{separator.join(cells)}\n".encode()
+    # JSON may spell half of a character, which no file can have.
+    return f"{comment}{_TITLE}\n{separator.join(cells)}\n".encode(errors="replace")
 
 
 def to_jupyter(content: bytes, language: str) -> bytes:

@@ -82,6 +82,10 @@ def test_jupyter_is_known_by_its_cells(content: str, expected: bool) -> None:
     assert is_jupyter(content.encode()) is expected
 
 
+def test_half_a_character_in_jupyter_is_replaced() -> None:
+    assert from_jupyter(rb'{"cells": [{"source": "a\ud800"}]}').endswith(b"source\na?\n")
+
+
 @given(
     st.sampled_from(LANGUAGES),
     st.lists(
