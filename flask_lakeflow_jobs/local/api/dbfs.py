@@ -8,7 +8,7 @@ import itertools
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -79,7 +79,12 @@ class DbfsEndpoints:
             if not status["is_dir"]:
                 return {"files": [status]}
             names = self._folder.names(parts) if self._folder.path.is_dir() else []
-            return {"files": [self._describe((*parts, name)) for name in names]}
+            files = []
+            for name in names:
+                # A file may be gone by now, and a link of a task may lead out of the folder.
+                with suppress(FileNotFoundError, PermissionError):
+                    files.append(self._describe((*parts, name)))
+            return {"files": files}
 
     def mkdirs(self, request: Request) -> Json:
         """``dbfs/mkdirs``."""

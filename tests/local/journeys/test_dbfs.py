@@ -133,6 +133,14 @@ def test_bad_call_is_refused(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_links_that_lead_nowhere_are_not_listed(client: Client, tmp_path: Path) -> None:
+    client.sdk.dbfs.put("/a", contents="")
+    dbfs = tmp_path / "folder" / "data" / "dbfs"
+    (dbfs / "out").symlink_to(tmp_path)
+    (dbfs / "missing").symlink_to("nothing")
+    assert [each.path for each in client.sdk.dbfs.list("/")] == ["/a"]
+
+
 def test_file_appears_with_its_end(client: Client, tmp_path: Path) -> None:
     dbfs = client.sdk.dbfs
     handle = dbfs.create("/a").handle or 0
