@@ -184,12 +184,13 @@ class StatementRunner:
             if statement.state == CANCELED:
                 return
             if "error" in end.outcome:
-                statement.state, statement.error = FAILED, str(end.outcome["error"])
+                statement.error = str(end.outcome["error"])
+                statement.state = FAILED
             else:
-                statement.state = SUCCEEDED
                 statement.columns = end.outcome.get("columns", [])
                 statement.chunks = end.outcome.get("chunks", [])
                 statement.is_truncated = end.outcome.get("truncated", False)
+                statement.state = SUCCEEDED  # last, as requests read without the lock
             statement.ended.set()
 
     def _make_room(self) -> None:
