@@ -108,13 +108,13 @@ class WorkspacePaths:
                     error.filename = path  # as the code knows it
                 raise
 
-        return _like(call, function)
+        return _replace(function, call)
 
     def _wrap_both(self, function: Callable[..., Any]) -> Any:
         def call(src: Any, dst: Any, **named: Any) -> Any:
             return function(self.translate(src), self.translate(dst), **named)
 
-        return _like(call, function)
+        return _replace(function, call)
 
     def _wrap_method(self, method: Callable[..., Any]) -> Any:
         def call(owner: Any, path: Any = None, *arguments: Any, **named: Any) -> Any:
@@ -132,11 +132,21 @@ def _spell_out_dbfs(path: str) -> str:
     return name if name.startswith("/Volumes/") else "/dbfs" + name
 
 
-def _like(call: Any, function: Any) -> Any:
-    call.__name__ = call.__qualname__ = function.__name__
-    call.__doc__ = function.__doc__
+def _replace(function: Any, call: Any) -> Any:
+    """Return what takes the place of a built-in function.
+
+    It is a static method: in a class that keeps it, as ``pathlib`` of Python 3.10 does, it becomes
+    no method, as built-in functions do not.
+    """
+    replacement = staticmethod(_like(call, function))
     for each in _SUPPORT:  # modules such as shutil ask what a function of os can do
         known = getattr(os, f"supports_{each}")
         if function in known:
-            known.add(call)
+            known.add(replacement)
+    return replacement
+
+
+def _like(call: Any, function: Any) -> Any:
+    call.__name__ = call.__qualname__ = function.__name__
+    call.__doc__ = function.__doc__
     return call

@@ -59,6 +59,18 @@ def test_file_operations_take_their_path_by_name(paths: WorkspacePaths, tmp_path
     assert listed() == os.listdir()
 
 
+def test_file_operations_become_no_methods(paths: WorkspacePaths, tmp_path: Path) -> None:
+    """As built-in functions; ``pathlib`` of Python 3.10 keeps them in a class."""
+
+    class Accessor:
+        listdir = paths._wrap(os.listdir)
+        rename = paths._wrap_both(os.rename)
+
+    Accessor().rename(tmp_path, tmp_path)
+    assert Accessor().listdir(tmp_path) == os.listdir(tmp_path)
+    assert (Accessor.listdir.__name__, Accessor.listdir.__doc__) == ("listdir", os.listdir.__doc__)
+
+
 def test_translate_sql_changes_texts_and_quoted_names(
     paths: WorkspacePaths, tmp_path: Path
 ) -> None:
