@@ -99,6 +99,8 @@ class PermissionEndpoints:
                 self._find_warehouse(object_id)
             elif name == "clusters":
                 raise InvalidParameterValue(f"Cluster {object_id} does not exist")
+            else:
+                object_id = request.require_int("object_id")
         except ApiError as error:
             raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", error.message) from None
         return KINDS[name], f"{name}/{object_id}"

@@ -138,6 +138,7 @@ def test_other_objects_have_permissions(
         ("jobs/7/permissionLevels", 404, "Job 7 does not exist."),
         ("jobs/x", 404, "Could not parse request object: Expected integer"),
         ("sql/warehouses/x", 404, "SQL warehouse x does not exist."),
+        ("directories/%FF", 404, "Could not parse request object: Expected integer"),
         ("clusters/x", 404, "Cluster x does not exist"),
         ("pipelines/x", 400, "The local workspace has no permissions on pipelines. It has those"),
         (
