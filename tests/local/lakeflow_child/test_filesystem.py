@@ -125,3 +125,33 @@ def test_other_calls_are_not_served(fs: FileSystemUtils) -> None:
     message = r"^dbutils\.fs\.mount is not served by the local workspace\.$"
     with pytest.raises(AttributeError, match=message):
         fs.mount  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/Workspace/Users/me/.bundle/b/dev/files",
+        "/Workspace/Users/me/.bundle/b/dev/files/src",
+        "/Workspace/Users/me/.bundle/b/dev/files/src/load.py",
+        "{tmp_path}/bundle/src/load.py",
+        "/Volumes",
+        "file:{tmp_path}",
+    ],
+)
+def test_sources_and_roots_are_not_removed(tmp_path: Path, path: str) -> None:
+    mounts = {
+        "/Workspace/Users/me/.bundle/b/dev/files": str(tmp_path / "bundle"),
+        "/Volumes": str(tmp_path / "bundle" / "instance" / "volumes"),
+    }
+    fs = FileSystemUtils(mounts, str(tmp_path / "bundle" / "instance" / "dbfs"))
+    source = tmp_path / "bundle" / "src" / "load.py"
+    source.parent.mkdir(parents=True)
+    source.write_text("1\n")
+    fs.put("/Volumes/main/x/a.txt", "kept")
+    path = path.format(tmp_path=tmp_path)
+    for remove in (lambda: fs.rm(path, True), lambda: fs.mv(path, "dbfs:/moved", True)):
+        with pytest.raises(PermissionError):
+            remove()
+    assert source.exists()
+    assert fs.head("/Volumes/main/x/a.txt") == "kept"
+    assert fs.rm("/Volumes/main", True)
