@@ -22,9 +22,10 @@ from databricks.sdk.errors import (
 )
 
 from flask_lakeflow_jobs.local.daemon import ensure_workspace
+from flask_lakeflow_jobs.local.home import WorkspaceFolder
 from flask_lakeflow_jobs.local.http.server import MAX_BODY_BYTES
 from tests.local.conftest import Serve
-from tests.local.support import Client, is_running, notebook_task
+from tests.local.support import Client, notebook_task
 from tests.support import wait_until
 
 VOLUME = "/Volumes/main/default/files"
@@ -229,7 +230,7 @@ def test_kill_during_an_upload_leaves_the_old_file(
     connection.endheaders()
     connection.send(LARGE)
     os.kill(address.pid, signal.SIGKILL)
-    wait_until(lambda: not is_running(address.pid), "the end of the workspace")
+    wait_until(lambda: not WorkspaceFolder(workspace_folder).is_served(), "its end")
     connection.close()
     assert [*(workspace_folder / "unfinished").iterdir()] != []
     again = Client(ensure_workspace(workspace_folder, etl_bundle), {})
