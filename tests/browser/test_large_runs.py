@@ -63,7 +63,7 @@ def test_updates_send_what_has_changed_and_end_as_a_new_page(
     page.goto(f"{serve(app)}/jobs/big/runs/{start(app, 'big')}")
     page.locator(".lf-find").fill("task_4")
     page.locator("[data-part=meta][data-over=yes]").wait_for(state="attached", timeout=30_000)
-    assert page.locator(".lf-attempt:not([hidden])").count() == 10  # the search survived
+    expect(page.locator(".lf-attempt:not([hidden])")).to_have_count(10)  # the search survived
     assert {encoding for encoding, _ in updates} == {"gzip"}
     assert sum(size for _, size in updates) < MAX_UPDATE_BYTES
     shown = """() => [...document.querySelectorAll("[data-list]")].map(({ dataset, children }) =>
@@ -130,9 +130,9 @@ def test_filters_work_without_scripts(
 ) -> None:
     page = open_page(serve(app) + ended, java_script_enabled=False)
     page.locator(".lf-chip", has_text="failed").click()
-    assert page.locator(".lf-group:visible").count() == 1
+    expect(page.locator(".lf-group:visible")).to_have_count(1)
     page.goto(f"{page.url.split('?')[0]}?find=task_1")
-    assert page.locator(".lf-attempt").count() == 10
+    expect(page.locator(".lf-attempt")).to_have_count(10)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -87,10 +87,7 @@ def run_bundle(
 def _running(command: list[str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     home = folder / "home"
     home.mkdir(parents=True)
-    # No more of this one: the code of the bundles is other people's.
-    kept = ("PATH", "LANG", "JAVA_HOME", "UV_", "PIP_", "http_proxy", "https_proxy", "no_proxy")
-    passed = {name: value for name, value in os.environ.items() if name.startswith(kept)}
-    environment = {**passed, "HOME": str(home), "MPLBACKEND": "Agg"}
+    environment = {**os.environ, "HOME": str(home), "MPLBACKEND": "Agg"}
     # The packages of many bundles are the same ones.
     environment.setdefault("UV_CACHE_DIR", str(Path("~/.cache/uv").expanduser()))
     with open(folder / "log", "wb") as log:
