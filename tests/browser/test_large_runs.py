@@ -85,6 +85,7 @@ def test_state_chips_and_search_filter_the_tasks(
     page.keyboard.press("/")
     page.keyboard.type("task_1")
     expect(rows).to_have_count(9)
+    page.wait_for_url("**find=task_1*")
     page.reload()
     expect(rows).to_have_count(9)
     page.locator(".lf-find").fill("nothing")
