@@ -259,7 +259,7 @@ class JobHandle(JobReader):
             if build(upstream.get_job().document["settings"]):
                 raise Conflict(
                     f"A trigger of the job {self.key!r} is not {action}d: somebody may have changed"
-                    " it at the same time. Look at the job in the workspace, and try again."
+                    " it at the same time. Check the job in the workspace, and try again."
                 )
         _log.info("Job %s: %sd, requested by %r.", self.key, action, user)
 

@@ -1,4 +1,4 @@
-"""How each emulator is installed, started and given its jobs, as its documentation says."""
+"""Recipes for each emulator: install, start and add jobs, as its documentation says."""
 
 from __future__ import annotations
 

@@ -282,7 +282,7 @@ def _kill_often(emulator: Emulator, environment: Path, folder: Path, kills: int)
 
 
 def _jobs_of(emulator: Emulator, running: Running) -> dict[str, int]:
-    """Return the jobs of an emulator, made anew if it has lost them."""
+    """Return the jobs of an emulator, created again if it has lost them."""
     return emulator.add_jobs(running.send)
 
 

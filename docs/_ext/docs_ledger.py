@@ -47,7 +47,7 @@ class LedgerError(ValueError):
 
 @dataclass(frozen=True)
 class Entry:
-    """How a test compares a subject with the service.
+    """The comparison of a subject with the service, as a test marks it.
 
     :param verdict: ``same``, ``differs`` or ``refused``.
     :param detail: the source, the difference, or the message.

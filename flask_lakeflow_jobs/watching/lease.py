@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple
 
-from .shared_record import NO_CHANGE, RECORD_TTL_SECONDS, PollRecord
+from .shared_record import RECORD_TTL_SECONDS, PollRecord
+from .watched_run import NO_CHANGE
 
 if TYPE_CHECKING:
     from ..clock import Clock

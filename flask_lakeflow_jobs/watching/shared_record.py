@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ..runs.reports import Reports, parse_reports
 from .progress import progress_key
 from .snapshot import Restore, Snapshot, StateId
+from .watched_run import NO_CHANGE
 
 if TYPE_CHECKING:
     from ..cache import SharedCache
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 
 #: How long records, states and changes are kept. A state that lasts longer is stored again in time.
 RECORD_TTL_SECONDS = 3600.0
-
-#: The id of the last change before there was one.
-NO_CHANGE = ""
 
 
 @dataclass(frozen=True)

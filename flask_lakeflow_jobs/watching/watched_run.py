@@ -108,6 +108,9 @@ class PollState(Enum):
 #: The id of the last poll before there was one.
 NO_POLL = "none"
 
+#: The id of the last change before there was one.
+NO_CHANGE = ""
+
 
 @dataclass
 class LeaseState:
@@ -132,7 +135,7 @@ class LeaseState:
     fresh_until: float = -math.inf
     held_since: float | None = None
     state_stored_at: float = -math.inf
-    change_id: str = ""
+    change_id: str = NO_CHANGE
     notification_id: str | None = None
     handled_notification_id: str | None = None
 

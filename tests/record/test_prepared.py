@@ -95,9 +95,8 @@ def test_execute_all_refused_row_is_tried_again_and_then_an_error(record: Record
 
 
 @pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)  # SQLite has no connections
 def test_execute_all_after_cut_connection_writes_again(record: Record, count: int) -> None:
-    if record.database.is_sqlite:
-        pytest.skip("SQLite has no connections that could be cut.")
     writer = PreparedWriter(record.database)
     writer._execute_all([begin("before")])
     with record.database.write() as connection:

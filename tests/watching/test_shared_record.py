@@ -13,13 +13,12 @@ from flask_caching.backends import SimpleCache
 from flask_lakeflow_jobs import RunStatus
 from flask_lakeflow_jobs.cache import KEY_PREFIX, SharedCache
 from flask_lakeflow_jobs.watching.shared_record import (
-    NO_CHANGE,
     PollRecord,
     SharedRecords,
     choose_record,
 )
 from flask_lakeflow_jobs.watching.snapshot import Snapshot
-from flask_lakeflow_jobs.watching.watched_run import RunKey
+from flask_lakeflow_jobs.watching.watched_run import NO_CHANGE, RunKey
 from tests.clocks import FakeClock
 from tests.run_documents import run, run_state
 from tests.watching.support import ALICES, ONE, OTHER_KEY, TWO, run_keys
