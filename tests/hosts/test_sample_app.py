@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent import futures
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from flask_lakeflow_jobs import current_jobs
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
 from tests.hosts import sample_app
 from tests.hosts.sample_app import async_views, background, dashboard, schedule
+from tests.support import DEADLINE
 
 #: The headers of the proxy of Databricks Apps, and of a browser on a page of the app.
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
@@ -56,8 +58,12 @@ def lakeflow_bundle() -> Path:
 
 
 @pytest.fixture
-def app(lakeflow_settings: Mapping[str, Any]) -> Flask:
-    return sample_app.create_app({"TESTING": True, **lakeflow_settings})
+def app(lakeflow_settings: Mapping[str, Any]) -> Iterator[Flask]:
+    """The sample app. Its loads end before the workspace does: they would ask for an hour."""
+    yield sample_app.create_app({"TESTING": True, **lakeflow_settings})
+    _, waiting = futures.wait(background.loads.values(), timeout=DEADLINE)
+    background.loads.clear()
+    assert not waiting
 
 
 @pytest.fixture
