@@ -5,12 +5,11 @@ Only apps that configure a database import this module: SQLAlchemy is an extra.
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary, finalize
@@ -23,6 +22,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from .concurrency import reset_in_new_processes
 from .errors import ConfigurationError, DatabaseUnavailable, LakeflowJobsError
 from .kept_connections import KeptConnections
+from .sqlite_connections import begin_writing, create_file, set_up_connection
 from .text import MAX_ERROR_CHARS, clean_line
 
 #: The file of the database in the instance folder, if the setting is ``True``.
@@ -143,12 +143,12 @@ class Database:
             where the connection was lost during the commit.
         """
         with self._writing, self._translate_errors(), self._connect_engine() as connection:
-            connection.info["is_writing"] = True
+            connection.info["write_timeout"] = self._timeout
             try:
                 with connection.begin():
                     yield connection
             finally:
-                connection.info.pop("is_writing", None)
+                connection.info.pop("write_timeout", None)
 
     @contextmanager
     def write_directly(self) -> Iterator[Any]:
@@ -161,7 +161,7 @@ class Database:
         try:
             with self._writing, self._translate_errors(), self._kept.use(engine) as connection:
                 if self.is_sqlite:
-                    connection.execute("BEGIN IMMEDIATE")
+                    begin_writing(connection.execute, self._timeout)
                     yield connection
                     connection.execute("COMMIT")
                 else:
@@ -234,7 +234,7 @@ class Database:
         return engine
 
     def _create_sqlite_engine(self) -> sa.Engine:
-        _create_file(Path(str(self._url.database)))
+        create_file(Path(str(self._url.database)))
         engine = sa.create_engine(
             self._url,
             pool_size=POOL_SIZE,
@@ -242,7 +242,7 @@ class Database:
             hide_parameters=True,
             connect_args={"timeout": self._timeout},
         )
-        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "connect", lambda connection, _: set_up_connection(connection))
         if not self._autocommit:
             event.listen(engine, "begin", _begin_sqlite)
         return engine
@@ -348,31 +348,12 @@ def parse_version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", text)[:3])
 
 
-def _create_file(path: Path) -> None:
-    """Create an empty database that only the user of this process may read."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    except OSError as error:
-        raise DatabaseUnavailable(
-            f"The database {str(path)!r} cannot be created: {error.strerror}."
-        ) from error
-
-
-def _set_up_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # transactions begin in _begin_sqlite
-    cursor = connection.cursor()
-    with suppress(sqlite3.OperationalError):  # another process is changing the file to it
-        cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = NORMAL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
-
-
 def _begin_sqlite(connection: sa.Connection) -> None:
     """Take the right to write first: a transaction that reads first could not wait for it."""
-    is_writing = connection.info.get("is_writing")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
+    if timeout := connection.info.get("write_timeout"):
+        begin_writing(connection.exec_driver_sql, timeout)
+    else:
+        connection.exec_driver_sql("BEGIN")
 
 
 def _describe(error: SQLAlchemyError) -> str:

@@ -114,8 +114,10 @@ for _suffix, _filters in {
     "outcome_by": ("outcome", "requested_by"),
     "job_outcome_by": ("job_key", "outcome", "requested_by"),
 }.items():
-    _columns = [runs.c[name] for name in _filters]
-    sa.Index(f"lakeflow_runs_{_suffix}", *_columns, runs.c.requested_at, runs.c.id)
+    _columns = [*(runs.c[name] for name in _filters), runs.c.requested_at, runs.c.id]
+    # A trigger writes no index of outcomes: its run has none yet.
+    _where = runs.c.outcome.is_not(None) if "outcome" in _filters else None
+    sa.Index(f"lakeflow_runs_{_suffix}", *_columns, sqlite_where=_where, postgresql_where=_where)
 sa.Index("lakeflow_runs_state", runs.c.state, runs.c.requested_at, runs.c.id)
 
 for _suffix, _filters in {

@@ -59,8 +59,13 @@ def _create_runs() -> None:
         "job_outcome_by": ["job_key", "outcome", "requested_by"],
         "state": ["state"],
     }.items():
+        where = sa.text("outcome IS NOT NULL") if "outcome" in filters else None
         op.create_index(
-            f"lakeflow_runs_{suffix}", "lakeflow_runs", [*filters, "requested_at", "id"]
+            f"lakeflow_runs_{suffix}",
+            "lakeflow_runs",
+            [*filters, "requested_at", "id"],
+            sqlite_where=where,
+            postgresql_where=where,
         )
 
 

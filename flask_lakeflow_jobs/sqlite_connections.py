@@ -1,0 +1,78 @@
+"""SQLite's connections, whose writes take turns between processes."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from .clock import Clock, SystemClock
+from .errors import DatabaseUnavailable
+
+#: After so many written pages (16 MB), SQLite moves them into the database. A page that was written
+#: several times meanwhile, such as that of an index, is moved once.
+CHECKPOINT_PAGES = 4_000
+
+#: Seconds between two attempts to write, at first and at most. SQLite itself would wait for whole
+#: milliseconds, and longer each time: longer than most writes take.
+FIRST_PAUSE = 0.000_2
+MAX_PAUSE = 0.005
+
+SYSTEM_CLOCK = SystemClock()
+
+
+def create_file(path: Path) -> None:
+    """Create an empty database that only the user of this process may read."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise DatabaseUnavailable(
+            f"The database {str(path)!r} cannot be created: {error.strerror}."
+        ) from error
+
+
+def set_up_connection(connection: Any) -> None:
+    """Prepare a new connection of the driver."""
+    connection.isolation_level = None  # the callers begin transactions
+    cursor = connection.cursor()
+    with suppress(sqlite3.OperationalError):  # another process is changing the file to it
+        cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def begin_writing(
+    execute: Callable[[str], object], timeout: float, clock: Clock = SYSTEM_CLOCK
+) -> None:
+    """Begin a transaction that writes, as soon as no other process writes.
+
+    :param execute: executes a statement.
+    :param timeout: seconds to wait for another process.
+    """
+    deadline = clock.monotonic() + timeout
+    pause = FIRST_PAUSE
+    execute("PRAGMA busy_timeout = 0")
+    try:
+        while not _try_to_begin(execute, is_last=clock.monotonic() >= deadline):
+            clock.sleep(pause)
+            pause = min(pause * 2, MAX_PAUSE)
+    finally:
+        execute(f"PRAGMA busy_timeout = {round(timeout * 1000)}")
+
+
+def _try_to_begin(execute: Callable[[str], object], *, is_last: bool) -> bool:
+    try:
+        execute("BEGIN IMMEDIATE")
+    except (sqlite3.OperationalError, sa.exc.OperationalError) as error:
+        if is_last or "locked" not in str(error):
+            raise
+        return False
+    return True
