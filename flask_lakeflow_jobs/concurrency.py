@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from typing import Any
 from weakref import WeakMethod
 
 #: Runs a call in the background or inline.
@@ -14,6 +15,9 @@ Spawn = Callable[[Callable[[], None]], None]
 
 #: Held while a module is imported.
 _imports = threading.RLock()
+
+#: Held by the greenlet for which a native thread imports a module; ``None``: there was none yet.
+_native_import: Any = None
 
 #: The methods that set up the state of a process, and whether they ran after gevent's patch.
 _resets: set[WeakMethod[Callable[[], None]]] = set()
@@ -55,6 +59,8 @@ def reset_after_late_patch() -> None:
 
 
 def _start_child() -> None:
+    global _native_import
+    _native_import = None  # a greenlet of the parent may hold it
     _imports.release()
     _reset()
 
@@ -78,12 +84,26 @@ def load_module(name: str) -> None:
     import it. On gevent, a native thread imports it, so that other greenlets run meanwhile.
     """
     if is_gevent_patched():
-        import gevent
-
-        gevent.get_hub().threadpool.apply(importlib.import_module, (name,))
+        _load_on_gevent(name)
         return
     with _imports:
         importlib.import_module(name)
+
+
+def _load_on_gevent(name: str) -> None:
+    """Import a module in a native thread, one at a time.
+
+    The locks of imports are gevent's. A native thread that waits for the import of another one is
+    woken by the event loop of that thread, so never if the thread has ended.
+    """
+    global _native_import
+    import gevent
+    from gevent.lock import RLock
+
+    if _native_import is None:
+        _native_import = RLock()
+    with _native_import:
+        gevent.get_hub().threadpool.apply(importlib.import_module, (name,))
 
 
 def run_in_thread(call: Callable[[], None]) -> None:

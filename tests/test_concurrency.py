@@ -70,15 +70,37 @@ import builtins, sys, gevent
 from flask_lakeflow_jobs.concurrency import load_module
 
 builtins.get_ident = monkey.get_original("_thread", "get_ident")
-builtins.is_running = monkey.get_original("threading", "Event")()
+builtins.starting = monkey.get_original("_thread", "allocate_lock")()
 sys.path.insert(0, sys.argv[1])
-gevent.spawn(is_running.set)
+starting.acquire()
+gevent.spawn(starting.release)
 load_module("threaded")
 import threaded
 print(threaded.ident == get_ident())
 """
 
-THREADED_MODULE = "is_running.wait(); ident = get_ident()"
+#: Prints how many native threads import a module that three greenlets need.
+GEVENT_AT_ONCE = """
+from gevent import monkey; monkey.patch_all()
+import types, gevent
+from flask_lakeflow_jobs import concurrency
+
+counting = monkey.get_original("_thread", "allocate_lock")()
+
+def import_module(name):
+    with counting:
+        pass
+
+counting.acquire()
+concurrency.importlib = types.SimpleNamespace(import_module=import_module)
+loads = [gevent.spawn(concurrency.load_module, "json") for _ in range(3)]
+gevent.sleep(0)
+print(len(gevent.get_hub().threadpool))
+counting.release()
+gevent.joinall(loads, raise_error=True)
+"""
+
+THREADED_MODULE = "starting.acquire(); ident = get_ident()"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform does not fork")
@@ -144,6 +166,12 @@ def test_load_module_on_gevent_lets_other_greenlets_run(tmp_path: Path) -> None:
     pytest.importorskip("gevent")
     (tmp_path / "threaded.py").write_text(THREADED_MODULE)
     assert run_program(GEVENT, tmp_path) == ["False"]
+
+
+def test_load_module_on_gevent_imports_in_one_thread_at_a_time(tmp_path: Path) -> None:
+    """Two threads that import one module could wait for each other's lock of gevent forever."""
+    pytest.importorskip("gevent")
+    assert run_program(GEVENT_AT_ONCE, tmp_path) == ["1"]
 
 
 def test_run_in_thread_runs_in_a_daemon_thread() -> None:

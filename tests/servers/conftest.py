@@ -12,7 +12,7 @@ import pytest
 from docs_servers import PROXIES, SERVERS, THREADS, ProxyRow, ServerRow
 
 from tests.servers.commands import find, proxy_command, server_command
-from tests.streaming.conftest import build_environment, fake_workspace, run_id
+from tests.streaming.conftest import RUN_IDS, build_environment, fake_workspace, run_id
 from tests.streaming.servers import Server, find_free_port
 from tests.streaming.workspace import FakeWorkspace
 
@@ -67,16 +67,18 @@ def site(
                 command = server_command(row, THREADS, server_folder, port)
                 settings = {"SITE_ADAPTER": row.adapter, **row.settings}
                 environment = build_environment(fake_workspace, **settings)
-            server = Server(server_folder, command, environment, port)
-            return stack.enter_context(server), port
+            server = stack.enter_context(Server(server_folder, command, environment, port))
+            return server, port
 
         if isinstance(row, ProxyRow):
             app, upstream = start(UPSTREAM, "app")
             server, _ = start(row, "proxy", upstream)
-            yield Site(row, server, app)
         else:
             server, _ = start(row, "app")
-            yield Site(row, server, server)
+            app = server
+        # Loads the SDK. On a busy machine, that takes longer than some servers hold a stream.
+        app.get(app.run_path(fake_workspace.set_state(next(RUN_IDS))))
+        yield Site(row, server, app)
 
 
 def skip_if_missing(row: ServerRow | ProxyRow) -> None:

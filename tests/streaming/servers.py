@@ -152,8 +152,11 @@ class Server:
             assert time.monotonic() < deadline, f"{held} instead of {expected}"
             time.sleep(0.05)
 
+    def run_path(self, run_id: int) -> str:
+        return f"/api/jobs/etl/runs/{run_id}"
+
     def stream_path(self, run_id: int) -> str:
-        return f"/api/jobs/etl/runs/{run_id}/stream"
+        return f"{self.run_path(run_id)}/stream"
 
     def stream(self, run_id: int, **options: Any) -> Stream:
         """Open the stream of a run.
