@@ -13,6 +13,7 @@ import pytest
 
 from tests.browser.proxy import Proxy
 from tests.console.conftest import app, make_shop, shop
+from tests.support import DEADLINE
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -50,8 +51,9 @@ def browser() -> Iterator[Browser]:
     """A headless Chromium of the system."""
     if CHROMIUM is None and "CI" not in os.environ:
         pytest.skip("Chromium is not installed.")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=DEADLINE * 1000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
@@ -75,6 +77,7 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
 
     def open_page(url: str = "about:blank", **context: object) -> Page:
         page = browser.new_context(**context).new_page()  # type: ignore[arg-type]
+        page.set_default_timeout(DEADLINE * 1000)
         pages.append(page)
         page.on("pageerror", lambda error: errors.append(f"{error}"))
         page.on(

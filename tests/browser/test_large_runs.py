@@ -62,7 +62,7 @@ def test_updates_send_what_has_changed_and_end_as_a_new_page(
     )
     page.goto(f"{serve(app)}/jobs/big/runs/{start(app, 'big')}")
     page.locator(".lf-find").fill("task_4")
-    page.locator("[data-part=meta][data-over=yes]").wait_for(state="attached", timeout=30_000)
+    page.locator("[data-part=meta][data-over=yes]").wait_for(state="attached")
     expect(page.locator(".lf-attempt:not([hidden])")).to_have_count(10)  # the search survived
     assert {encoding for encoding, _ in updates} == {"gzip"}
     assert sum(size for _, size in updates) < MAX_UPDATE_BYTES

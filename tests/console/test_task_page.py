@@ -19,6 +19,7 @@ from flask_lakeflow_jobs.console.task_page import TRUNCATED_NOTE, Text, texts_of
 from flask_lakeflow_jobs.local import Workspace, load_bundle
 from flask_lakeflow_jobs.runs.logs import LogPart
 from tests.local.support import notebook_task, python_task, write_bundle
+from tests.support import DEADLINE
 
 NOTEBOOK = """# Databricks notebook source
 print("<b>printed</b> \\x1b[31mred\\x1b[0m")
@@ -79,7 +80,7 @@ def run_pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FlaskC
         LakeflowJobs(app, jobs={"daily": {"job_id": load_bundle(bundle).jobs["daily"].job_id}})
         with app.app_context():
             run_id = current_jobs["daily"].run_now().run_id
-            run = current_jobs["daily"].wait(run_id, timeout=60).run
+            run = current_jobs["daily"].wait(run_id, timeout=DEADLINE).run
         yield app.test_client(), run
 
 

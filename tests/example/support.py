@@ -20,9 +20,9 @@ import yaml
 
 import example_app
 from flask_lakeflow_jobs.local import stop_workspace
+from tests.support import DEADLINE
 
 EXAMPLE = Path(example_app.__file__).parent
-DEADLINE = 60.0  # seconds
 
 
 def run_task(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -16,7 +16,8 @@ from example_app import app as served_app
 from example_app import create_app
 from example_app.app import EtlParams
 from flask_lakeflow_jobs.local import stop_workspace
-from tests.example.support import DEADLINE, EXAMPLE
+from tests.example.support import EXAMPLE
+from tests.support import DEADLINE
 
 NOT_2013 = "The data has only the flights of 2013."
 

@@ -73,7 +73,7 @@ def client(app: Flask) -> FlaskClient:
 
 def wait(app: Flask, key: str, run_id: int | str) -> None:
     with app.app_context():
-        assert current_jobs[key].wait(run_id, timeout=30).succeeded
+        assert current_jobs[key].wait(run_id, timeout=DEADLINE).succeeded
 
 
 def test_form_redirects_to_the_page_of_one_run(app: Flask, client: FlaskClient) -> None:
@@ -133,7 +133,7 @@ def test_background_thread_waits_for_the_outputs(client: FlaskClient) -> None:
     started = client.post("/loads/", data={"startDate": "2025-01-31"}, headers=ANN)
     run_id = int(started.get_json()["runId"])
     assert started.status_code == 202
-    background.loads[run_id].result(timeout=30)
+    background.loads[run_id].result(timeout=DEADLINE)
     assert client.get(f"/loads/{run_id}").json == {
         "outcome": "succeeded",
         "outputs": {"load": "842 rows"},
@@ -156,7 +156,7 @@ def test_dashboard_starts_and_shows_a_run(app: Flask, client: FlaskClient) -> No
     with app.test_request_context(headers=ANN):
         run_id, is_stopped = dashboard.start(1, "2025-01-31")
         assert not is_stopped
-        current_jobs["etl"].wait(run_id, timeout=30)
+        current_jobs["etl"].wait(run_id, timeout=DEADLINE)
         assert dashboard.show(1, run_id) == (f"Run {run_id}: succeeded", True)
 
 

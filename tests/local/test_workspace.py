@@ -26,7 +26,7 @@ from tests.local.support import (
     task_results,
     write_bundle,
 )
-from tests.support import wait_until
+from tests.support import DEADLINE, wait_until
 
 DAY = 24 * 60 * 60
 
@@ -92,7 +92,7 @@ def test_two_thousand_queued_runs_are_accepted(serve: Serve) -> None:
     client = serve({"etl": simulated_job(simulated_task("main"), seconds=1)}, clock=ManualClock())
     body = json.dumps({"job_id": client.job_ids["etl"]})
     headers = {"Authorization": f"Bearer {client.address.token}"}
-    connection = HTTPConnection(client.address.host.removeprefix("http://"), timeout=60)
+    connection = HTTPConnection(client.address.host.removeprefix("http://"), timeout=DEADLINE)
     for _ in range(2000):
         connection.request("POST", "/api/2.2/jobs/run-now", body, headers)
         assert connection.getresponse().read().startswith(b'{"run_id"')

@@ -12,7 +12,7 @@ from flask import Flask
 from flask_lakeflow_jobs import LakeflowJobs, current_jobs
 from flask_lakeflow_jobs.local import ManualClock
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
-from tests.support import BUNDLE
+from tests.support import BUNDLE, DEADLINE
 
 if TYPE_CHECKING:
     from flask_lakeflow_jobs.testing.plugin import SimulatedJob
@@ -35,7 +35,7 @@ def app_with(settings: Mapping[str, Any], **jobs: int) -> Flask:
 def test_lakeflow_settings_run_the_jobs_of_the_bundle(lakeflow_settings: Mapping[str, Any]) -> None:
     with app_with(lakeflow_settings).app_context():
         quick = current_jobs["quick"]
-        assert quick.wait(quick.run_now().run_id, timeout=60).outcome == "succeeded"
+        assert quick.wait(quick.run_now().run_id, timeout=DEADLINE).outcome == "succeeded"
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_simulated_job_ends_with_its_result(
 ) -> None:
     with app_with(lakeflow_settings, etl=simulated_job(**simulation)).app_context():
         etl = current_jobs["etl"]
-        assert etl.wait(etl.run_now().run_id, timeout=60).outcome == outcome
+        assert etl.wait(etl.run_now().run_id, timeout=DEADLINE).outcome == outcome
 
 
 def test_lakeflow_clock_controls_the_workspace_time(
@@ -61,7 +61,7 @@ def test_lakeflow_clock_controls_the_workspace_time(
         run_id = etl.run_now().run_id
         assert next(etl.watch(run_id)).outcome in ("pending", "running")
         lakeflow_clock.advance(3601)
-        assert etl.wait(run_id, timeout=60).outcome == "succeeded"
+        assert etl.wait(run_id, timeout=DEADLINE).outcome == "succeeded"
 
 
 def test_lakeflow_workspace_injects_faults(

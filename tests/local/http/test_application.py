@@ -11,6 +11,7 @@ import pytest
 
 from flask_lakeflow_jobs.local.registry import Registry
 from tests.local.support import Client
+from tests.support import DEADLINE
 
 
 def pop_request_id(body: Any) -> Any:
@@ -55,7 +56,7 @@ def test_unknown_endpoint_is_not_found(
 
 
 def test_head_has_no_body_and_pages_need_no_token(client: Client) -> None:
-    connection = HTTPConnection(urlsplit(client.address.host).netloc, timeout=30)
+    connection = HTTPConnection(urlsplit(client.address.host).netloc, timeout=DEADLINE)
     for path, status in (("/", 200), ("/api/2.2/jobs/list", 401)):
         connection.request("HEAD", path)
         response = connection.getresponse()

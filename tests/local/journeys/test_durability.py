@@ -37,7 +37,7 @@ from tests.local.support import (
     task_results,
     write_bundle,
 )
-from tests.support import wait_until
+from tests.support import DEADLINE, wait_until
 
 KILLS = int(os.environ.get("LAKEFLOW_KILLS", "12"))
 
@@ -143,7 +143,7 @@ class Load:
 
     def _run(self) -> None:
         host = self._client.address.host.removeprefix("http://")
-        connection = HTTPConnection(host, timeout=30)
+        connection = HTTPConnection(host, timeout=DEADLINE)
         try:
             while True:
                 key = self._random.choice(self._keys)

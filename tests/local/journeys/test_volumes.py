@@ -26,7 +26,7 @@ from flask_lakeflow_jobs.local.home import WorkspaceFolder
 from flask_lakeflow_jobs.local.http.server import MAX_BODY_BYTES
 from tests.local.conftest import Serve
 from tests.local.support import Client, notebook_task
-from tests.support import wait_until
+from tests.support import DEADLINE, wait_until
 
 VOLUME = "/Volumes/main/default/files"
 LARGE = bytes(range(256)) * (MAX_BODY_BYTES // 256 + 1)
@@ -184,7 +184,7 @@ def test_large_body_is_refused_before_it_is_sent(
     client: Client, path: str, token: str | None
 ) -> None:
     """Except of an upload with a token."""
-    connection = HTTPConnection(urlsplit(client.address.host).netloc, timeout=30)
+    connection = HTTPConnection(urlsplit(client.address.host).netloc, timeout=DEADLINE)
     connection.putrequest("PUT" if "fs" in path.split("/") else "POST", path)
     connection.putheader("Authorization", f"Bearer {token or client.address.token}")
     connection.putheader("Content-Length", str(MAX_BODY_BYTES))
@@ -223,7 +223,7 @@ def test_kill_during_an_upload_leaves_the_old_file(
     client = Client(address, {})
     client.sdk.files.upload(f"{VOLUME}/a", io.BytesIO(b"old"))
     client.sdk.dbfs.add_block(client.sdk.dbfs.create("/b").handle or 0, "YQ==")
-    connection = HTTPConnection(urlsplit(address.host).netloc, timeout=30)
+    connection = HTTPConnection(urlsplit(address.host).netloc, timeout=DEADLINE)
     connection.putrequest("PUT", f"/api/2.0/fs/files{VOLUME}/a")
     connection.putheader("Authorization", f"Bearer {address.token}")
     connection.putheader("Content-Length", str(100 * 2**20))
