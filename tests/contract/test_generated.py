@@ -23,7 +23,7 @@ from flask_lakeflow_jobs.testing import (
     TruncatedBody,
 )
 from tests.conftest import MakeApp, Serve
-from tests.support import ALICE
+from tests.support import ALICE, DEADLINE
 
 pytest.importorskip("schemathesis", reason="tox -e contract has it")
 
@@ -79,9 +79,12 @@ def generate(
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / config)),
         *("run", f"{url}/api/jobs/openapi.json", "--seed", "1", "--no-color"),
         *("--header", f"X-Forwarded-Access-Token: {ALICE}", "--auth", "databricks:secret"),
+        *("--request-timeout", f"{DEADLINE:g}"),
         *options,
     ]
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=300)
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=folder, timeout=10 * DEADLINE
+    )
 
 
 def count_cases(result: subprocess.CompletedProcess[str]) -> int:
