@@ -108,7 +108,7 @@ class RecordOutdated(ConfigurationError):
     """
 
     kind = "record-outdated"
-    title = "Record of another version"
+    title = "Record not ready"
 
 
 class UnknownJob(LakeflowJobsError, exceptions.NotFound, KeyError):

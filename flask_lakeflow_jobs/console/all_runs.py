@@ -6,24 +6,26 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from contextvars import copy_context
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InvalidRequest, LakeflowJobsError, quote
+from ..errors import InvalidRequest, RunNotFound, quote
+from ..globals import current_state
+from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state
 from ..text import format_cell
 from ..web.auth import request_handle
+from ..web.optional_reads import read_in_time
 from ..web.run_list import FILTERS, ListedRun, RunPage, RunQuery, format_time, read_page
 from . import queries
-from .cards import MAX_CONCURRENT_JOBS
 from .root_errors import FAILURES, MAX_READ_RUNS, EndedRun, read_root_errors
 from .summaries import StateLabel, flatten_parameters
+from .titles import JobTitle, build_title
 
 if TYPE_CHECKING:
+    from ..handle import JobHandle
     from ..web.auth import Authorizer
-    from .titles import JobTitle
 
 #: Runs of a page, and the pages that an export reads at most.
 EXPORT_PAGE_SIZE = 500
@@ -67,31 +69,74 @@ class Row:
         return max(0.0, (self.now if self.ended is None else self.ended) - self.started)
 
 
-def build_rows(authorizer: Authorizer, runs: Sequence[ListedRun], now: float) -> list[Row]:
-    """Return the rows of a page, with root errors where known. Few of them are read."""
-    errors: dict[tuple[str, int], str] = {}
-    failed = dict.fromkeys(run.job for run in runs if run.outcome in FAILURES)
-    for number, key in enumerate(failed):
-        ends = [EndedRun(run.run_id, run.outcome, run.ended_at) for run in runs if run.job == key]
-        try:
-            with request_handle(authorizer, key) as handle:
-                found = read_root_errors(handle, ends, max_reads=int(number < MAX_READ_RUNS))
-        except LakeflowJobsError:  # the rows have the workspace's messages
-            continue
-        errors.update({(key, run_id): error for run_id, error in found.items()})
-    return [Row(run, now, errors.get((run.job, run.run_id), run.error)) for run in runs]
+def read_rows(
+    authorizer: Authorizer, runs: Sequence[ListedRun], now: float
+) -> tuple[list[Row], dict[str, JobTitle]]:
+    """Read what the record does not know of the runs of a page: the names of their jobs by job key,
+    the present states of active runs, and root errors.
 
-
-def read_titles(authorizer: Authorizer, runs: Sequence[ListedRun]) -> dict[str, JobTitle]:
-    """Read the names of the jobs of some runs, concurrently and each once."""
+    In an outage the rows are as listed, and jobs have the names that the app knows.
+    """
     keys = list(dict.fromkeys(run.job for run in runs))
-    with ExitStack() as stack, ThreadPoolExecutor(MAX_CONCURRENT_JOBS) as threads:
-        handles = [stack.enter_context(request_handle(authorizer, key)) for key in keys]
-        contexts = [copy_context() for _ in keys]
-        titles = threads.map(
-            lambda context, handle: context.run(queries.read_title, handle), contexts, handles
-        )
-        return dict(zip(keys, titles, strict=True))
+    with ExitStack() as stack:
+        handles = {key: stack.enter_context(request_handle(authorizer, key)) for key in keys}
+        titles = {key: build_title(handle.job, None) for key, handle in handles.items()}
+        present: dict[tuple[str, int], ListedRun] = {}
+
+        def read_title(key: str) -> None:
+            titles[key] = queries.read_title(handles[key])
+
+        def read_present(run: ListedRun) -> None:
+            present[run.job, run.run_id] = _read_present(handles[run.job], run)
+
+        reads = [partial(read_title, key) for key in keys]
+        if current_state().record is not None:
+            reads += [partial(read_present, run) for run in runs if _is_unfinished(run)]
+        is_reachable = read_in_time(reads)
+        runs = [present.get((run.job, run.run_id), run) for run in runs]
+        errors = _read_errors(handles, runs) if is_reachable else {}
+    rows = [Row(run, now, errors.get((run.job, run.run_id), run.error)) for run in runs]
+    return rows, titles
+
+
+def _is_unfinished(run: ListedRun) -> bool:
+    return run.ended_at is None and run.outcome is not Outcome.PENDING
+
+
+def _read_present(handle: JobHandle, run: ListedRun) -> ListedRun:
+    """Return a run as it is now.
+
+    The record learns of an end when somebody reads the run, or if the app follows its runs.
+    """
+    try:
+        found, _ = queries.read_run(handle, run.run_id)
+    except RunNotFound:  # the workspace has deleted it
+        return replace(run, outcome=Outcome.UNKNOWN)
+    return replace(
+        run,
+        outcome=outcome_of(found),
+        started_at=found.start_time or run.started_at,
+        ended_at=(found.end_time or found.start_time) if has_ended(found) else None,
+        error=(parse_state(found).message or None) if has_ended(found) else None,
+    )
+
+
+def _read_errors(
+    handles: Mapping[str, JobHandle], runs: Sequence[ListedRun]
+) -> dict[tuple[str, int], str]:
+    """Return the root errors of failed runs, where known. Few of them are read."""
+    errors: dict[tuple[str, int], str] = {}
+
+    def read(key: str, max_reads: int) -> None:
+        ends = [EndedRun(run.run_id, run.outcome, run.ended_at) for run in runs if run.job == key]
+        found = read_root_errors(handles[key], ends, max_reads=max_reads)
+        errors.update({(key, run_id): error for run_id, error in found.items()})
+
+    failed = dict.fromkeys(run.job for run in runs if run.outcome in FAILURES)
+    read_in_time(
+        [partial(read, key, int(number < MAX_READ_RUNS)) for number, key in enumerate(failed)]
+    )
+    return dict(errors)
 
 
 def filters_of(arguments: Mapping[str, str]) -> dict[str, str]:

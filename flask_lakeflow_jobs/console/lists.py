@@ -31,11 +31,11 @@ def show_all_runs() -> str:
     authorizer = current_authorizer()
     query = read_run_query(request, authorizer)
     page = read_page(authorizer, query)
-    rows = all_runs.build_rows(authorizer, page.runs, queries.now())
+    rows, titles = all_runs.read_rows(authorizer, page.runs, queries.now())
     return render_page(
         "all_runs.html",
         rows=rows,
-        titles=all_runs.read_titles(authorizer, page.runs),
+        titles=titles,
         longest=max((row.length or 0.0 for row in rows), default=0.0),
         page=page,
         query=query,

@@ -46,7 +46,7 @@ class Summary:
     :param ended: the same.
     :param length: milliseconds that it took, or has taken so far.
     :param who: who requested it; ``None``: not known.
-    :param trigger: how it was started, by the Jobs API.
+    :param trigger: how it was started.
     :param message: the workspace's state message.
     :param parameters: by name, also those that the app itself adds.
     """
@@ -86,10 +86,15 @@ def summarize(
         ended=ended,
         length=_length(run, now),
         who=started_by or requester_of(run, requester_parameter),
-        trigger=run.trigger.value.replace("_", " ").lower() if run.trigger else None,
+        trigger=_name_trigger(run.trigger.value) if run.trigger else None,
         message=parse_state(run).message,
         parameters=parameters_of(run),
     )
+
+
+def _name_trigger(name: str) -> str:
+    """Return how a run was started, in a word of the Jobs UI where there is one."""
+    return {"ONE_TIME": "manual", "PERIODIC": "schedule"}.get(name, name.replace("_", " ").lower())
 
 
 def _length(run: Run | BaseRun, now: float) -> float | None:

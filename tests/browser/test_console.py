@@ -517,11 +517,17 @@ def test_pages_with_long_names_do_not_overflow(
         app = shop_app(
             workspace, tmp_path / "instance", jobs={name: {"job_id": job_id, "description": name}}
         )
-        run_id = run(app, name)
-        page = open_page(f"{serve(app)}/jobs", viewport={"width": 360, "height": 700})
-        for path in ("", f"/{name}", f"/{name}/run", f"/{name}/runs/{run_id}"):
-            page.goto(f"{page.url.split('/jobs')[0]}/jobs{path}")
+        runs = [run(app, name) for _ in range(2)]
+        site = f"{serve(app)}/jobs"
+        page = open_page(site, viewport={"width": 360, "height": 700})
+        pages = ("", "/run", f"/runs/{runs[0]}", "/matrix", f"/compare?run={runs[0]}&run={runs[1]}")
+        for path in ("", "/~runs", "/unknown", *(f"/{name}{each}" for each in pages)):
+            page.goto(f"{site}{path}")
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        page.set_viewport_size({"width": 1440, "height": 900})
+        page.goto(f"{site}/~runs")
+        table = page.get_by_role("region", name="Runs")
+        assert table.evaluate("each => each.scrollWidth <= each.clientWidth")
 
 
 def test_pages_fit_a_phone(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,10 +13,14 @@ from flask import Flask
 
 from flask_lakeflow_jobs.console import all_runs
 from flask_lakeflow_jobs.console.all_runs import write_csv
+from flask_lakeflow_jobs.record.runs import RunFilter
 from flask_lakeflow_jobs.text import FORMULA_STARTS
 from tests.console.conftest import MakeShop
 from tests.console.support import run, text_of
 from tests.support import wait_until
+
+#: A run that the workspace has deleted.
+GONE = 7
 
 ROW: dict[str, Any] = {
     "job": "etl", "runId": 1, "outcome": "failed", "requestedBy": None, "requestedAt": "t",
@@ -84,6 +90,40 @@ def test_all_runs_page_has_parameters_without_secrets_and_root_errors(
     wait_until(lambda: error in client.get("/jobs/~runs?job=flaky").text, "the root error")
     if (opened := app.extensions["lakeflow_jobs"].record) is not None:
         opened.database.close()
+
+
+@pytest.fixture
+def behind(app: Flask, make_shop: MakeShop) -> Iterator[Flask]:
+    """An app whose record has not learned that its runs have ended."""
+    recording = make_shop(config={"LAKEFLOW_JOBS_RECORD_URL": True})
+    state = recording.extensions["lakeflow_jobs"]
+    job_id = state.settings.jobs["broken"].job_id
+    for run_id in (run(app, "broken"), GONE):
+        state.record.add_found_run("broken", job_id, run_id, started_at=1000)
+    yield recording
+    state.record.database.close()
+
+
+def list_outcomes(app: Flask) -> list[str]:
+    page = app.test_client().get("/jobs/~runs?job=broken")
+    assert page.status_code == 200
+    return re.findall(r'class="lf-state[^>]*>.*?([a-z ]+)</span>', page.text)
+
+
+def test_run_whose_end_is_not_recorded_is_shown_as_it_is_now(behind: Flask) -> None:
+    assert sorted(list_outcomes(behind)) == ["failed", "unknown"]
+    record = behind.extensions["lakeflow_jobs"].record
+    outcomes = {row.outcome for row in record.list_runs(RunFilter(job_keys=["broken"]), limit=9)}
+    assert outcomes == {"failed", None}, "the read has recorded the end"
+
+
+def test_all_runs_page_in_an_outage_is_as_recorded(
+    behind: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[int] = []
+    monkeypatch.setattr(all_runs, "read_in_time", lambda reads: waits.append(len(reads)))
+    assert list_outcomes(behind) == ["running", "running"]
+    assert waits == [3], "the page waits once, for the name of the job and both runs"
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from databricks.sdk.service.jobs import RunParameters
 from flask import Flask
 
 from flask_lakeflow_jobs import RunNotFound, current_jobs
-from flask_lakeflow_jobs.console import matrix, queries
+from flask_lakeflow_jobs.console import lists, matrix, queries
 from flask_lakeflow_jobs.console.comparison import build_comparison
 from flask_lakeflow_jobs.console.matrix import build_cells, build_matrix, read_matrix
 from flask_lakeflow_jobs.console.summaries import summarize
@@ -145,6 +146,18 @@ def test_comparison_page_shows_parameters_without_secrets(app: Flask) -> None:
     assert "s3cret" not in page.text
     assert re.search(r"day 2026-11-23 2026-11-23 (?!differs)", text)
     assert text.index(str(ids[0])) < text.index(str(ids[1])), "the earlier run is first"
+
+
+def test_comparison_page_tells_an_empty_parameter_from_a_missing_one(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_empty = replace(LATER, overriding_parameters=RunParameters(python_named_params={"to": ""}))
+    moment, columns = NOW, [build_cells(run, NOW) for run in (EARLIER, LATER)]
+    runs = [summarize(run, moment) for run in (replace(EARLIER, job_parameters=[]), with_empty)]
+    compared = build_comparison(runs, columns, ["", ""])
+    monkeypatch.setattr(lists, "read_comparison", lambda *_: compared)
+    text = text_of(app.test_client().get("/jobs/broken/compare?run=1&run=2").text)
+    assert "to not set empty differs" in text
 
 
 @pytest.mark.parametrize(

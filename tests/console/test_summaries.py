@@ -77,6 +77,14 @@ def test_summary_of_active_run_has_growing_duration() -> None:
     assert summarize(ended, START + 2000).length == 500
 
 
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [("ONE_TIME", "manual"), ("PERIODIC", "schedule"), ("RUN_JOB_TASK", "run job task")],
+)
+def test_summary_says_how_the_run_was_started(name: str, word: str) -> None:
+    assert summarize(run(SUCCEEDED, trigger=name), START).trigger == word
+
+
 def test_summary_duration_excludes_the_queue() -> None:
     ended = run(SUCCEEDED, start_time=START, end_time=START + 900, queue_duration=400)
     assert summarize(ended, START).length == 500
