@@ -15,6 +15,7 @@ from ..errors import InvalidParameters, LakeflowJobsError
 from ..requesters import NO_ACTIONS
 from ..runs.durations import age_of, duration_of, format_duration
 from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state, select_last_attempts
+from ..runs.starts import never_started
 from .tables import format_table
 
 if TYPE_CHECKING:
@@ -188,14 +189,13 @@ def format_jobs(
     :param is_wide: with all columns.
     :param width: as for :func:`.format_table`.
     """
-    more = ["TASK TYPE", "RUNS AS"] if is_wide else []
+    more = ["JOB ID", "TASK TYPE", "RUNS AS"] if is_wide else []
     return format_table(
         [
             "KEY",
             "LAST RUN",
             f"STARTED ({local_zone()})",
             "DURATION",
-            "JOB ID",
             *more,
             "DESCRIPTION",
         ],
@@ -205,8 +205,7 @@ def format_jobs(
                 format_outcome(outcome_of(run)) if (run := newest.get(job.key)) else "",
                 format_datetime(run.start_time) if run else "",
                 format_elapsed(run, now) if run else "",
-                str(job.job_id),
-                *([job.task_type or "", job.run_as] if is_wide else []),
+                *([str(job.job_id), job.task_type or "", job.run_as] if is_wide else []),
                 job.description or "",
             ]
             for job in jobs
@@ -291,8 +290,8 @@ def _format_tasks(tasks: Iterable[RunTask], now: float) -> list[str]:
                 task.task_key,
                 format_outcome(outcome_of(task)),
                 str((task.attempt_number or 0) + 1),
-                format_datetime(task.start_time),
-                format_elapsed(task, now),
+                "" if never_started(task) else format_datetime(task.start_time),
+                "" if never_started(task) else format_elapsed(task, now),
             ]
             for task in tasks
         ),

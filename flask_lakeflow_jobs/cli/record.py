@@ -17,7 +17,7 @@ from flask.cli import AppGroup, with_appcontext
 from ..config.keys import RECORD_DAYS, RECORD_URL
 from ..errors import ConfigurationError
 from ..text import format_cell
-from .formatting import format_datetime
+from .formatting import format_datetime, format_moment, local_zone
 from .handles import get_state
 from .options import limit_option, output_option
 from .output import print_document, print_progress, print_result, table_width
@@ -243,7 +243,7 @@ def _format_json_lines(rows: Iterator[Any]) -> Iterator[str]:
 
 def format_runs(rows: Sequence[Any]) -> list[str]:
     return format_table(
-        ["RUN ID", "JOB", "STATE", "REQUESTED", "ENDED", "BY", "ERROR"],
+        ["RUN ID", "JOB", "STATE", f"REQUESTED ({local_zone()})", "ENDED", "BY", "ERROR"],
         (
             [
                 str(row.run_id or "-"),
@@ -262,7 +262,7 @@ def format_runs(rows: Sequence[Any]) -> list[str]:
 
 def format_actions(rows: Sequence[Any]) -> list[str]:
     return format_table(
-        ["TIME", "ACTION", "RESULT", "JOB", "RUN ID", "BY", "FROM", "DETAIL"],
+        [f"TIME ({local_zone()})", "ACTION", "RESULT", "JOB", "RUN ID", "BY", "FROM", "DETAIL"],
         (
             [
                 format_datetime(row.at),
@@ -289,7 +289,7 @@ def format_deliveries(rows: Sequence[Any]) -> list[str]:
                 row.job_key,
                 row.receiver,
                 str(row.attempts),
-                "given up" if row.failed_at else f"next {format_datetime(row.next_attempt_at)}",
+                "given up" if row.failed_at else f"next {format_moment(row.next_attempt_at)}",
                 row.last_error or "",
             ]
             for row in rows

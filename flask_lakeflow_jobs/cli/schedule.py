@@ -7,7 +7,7 @@ from flask.cli import with_appcontext
 
 from ..reader import cached_reads_of
 from ..runs.triggers import triggers_of
-from .formatting import format_datetime
+from .formatting import format_moment
 from .handles import get_handle, get_state
 from .options import key_argument
 from .output import print_progress
@@ -39,5 +39,5 @@ def resume(key: str | None) -> None:
     job = cached_reads_of(handle).get_job().value
     print_progress(f"{handle.key} is no longer paused. It starts:")
     for trigger in triggers_of(job, get_state().clock.now() * 1000):
-        when = f", next {format_datetime(trigger.next_start)}" if trigger.next_start else ""
+        when = f", next {format_moment(trigger.next_start)}" if trigger.next_start else ""
         print_progress(f"  {trigger.label}{when}")

@@ -9,6 +9,9 @@ import click
 #: A column is not cut to fewer characters.
 MIN_WIDTH = 8
 
+#: The first column may always have as many. A run id has 16.
+MIN_FIRST_WIDTH = 20
+
 GAP = "  "
 
 
@@ -19,8 +22,8 @@ def format_table(
 
     Each row is one line, so that no text of the workspace makes up another one.
 
-    :param width: the characters of the terminal. In a wider table, columns are cut, but
-        never the first one, which identifies the row. ``None``: cut nothing.
+    :param width: the characters of the terminal, to which the columns of a wider table are cut.
+        ``None``: cut nothing.
     """
     cells = [list(header), *([" ".join(cell.split()) for cell in row] for row in rows)]
     widths = [
@@ -37,12 +40,14 @@ def format_table(
 def fit_widths(widths: Sequence[int], available: int) -> list[int]:
     """Make columns narrower until all fit: first the last one, which has text, then the widest.
 
-    The first column keeps its width.
+    The first column identifies the row. It keeps its width, up to a third of the characters,
+    or to what the others leave.
 
     :param available: characters for all columns.
     """
     fitted = list(widths)
-    if len(fitted) > 1:
+    if len(fitted) > 1 and sum(fitted) > available:
+        fitted[0] = min(fitted[0], max(MIN_FIRST_WIDTH, available // 3))
         excess = max(0, sum(fitted) - available)
         fitted[-1] = max(min(MIN_WIDTH, fitted[-1]), fitted[-1] - excess)
     while sum(fitted) > available:
@@ -50,6 +55,7 @@ def fit_widths(widths: Sequence[int], available: int) -> list[int]:
         if widest == 0 or fitted[widest] <= MIN_WIDTH:
             break
         fitted[widest] -= 1
+    fitted[0] = min(widths[0], max(fitted[0], available - sum(fitted[1:])))
     return fitted
 
 

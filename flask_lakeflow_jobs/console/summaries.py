@@ -29,11 +29,6 @@ class StateLabel:
         return filters.KINDS[self.outcome]
 
     @property
-    def never_ran(self) -> bool:
-        """True if a task in this state never started."""
-        return self.kind == "never"
-
-    @property
     def word(self) -> str:
         return self.outcome.label
 

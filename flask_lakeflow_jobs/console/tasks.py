@@ -7,21 +7,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..runs.ids import find_databricks_url
-from ..runs.outcome import SUCCESSES, Outcome, has_ended, outcome_of, parse_state
+from ..runs.outcome import Outcome, has_ended, outcome_of, parse_state
+from ..runs.starts import PHASES, never_started
 from . import filters
 from .summaries import StateLabel
 
 if TYPE_CHECKING:
     from ..sdk_types import RunTask, Task
     from .axis import Axis
-
-#: The phases of a task in their order, and the Jobs API's fields for their durations.
-PHASES = (
-    ("queue", "queue_duration"),
-    ("setup", "setup_duration"),
-    ("run", "execution_duration"),
-    ("cleanup", "cleanup_duration"),
-)
 
 
 @dataclass(frozen=True)
@@ -104,7 +97,7 @@ def build_attempt(task: RunTask, now: float, axis: Axis, *, is_last: bool) -> At
     state = StateLabel(outcome_of(task))
     began = task.start_time or None
     over = (task.end_time or began) if has_ended(task) else None
-    has_run = began is not None and not (state.never_ran or _ended_before_start(task))
+    has_run = began is not None and not never_started(task)
     return Attempt(
         key=task.task_key,
         run_id=task.run_id,
@@ -133,14 +126,6 @@ def without_growth(attempt: Attempt) -> Attempt:
         for part in attempt.segments
     ]
     return replace(attempt, length=None, segments=segments)
-
-
-def _ended_before_start(task: RunTask) -> bool:
-    """Return whether a task was ended while it waited: it failed in no time, without any phase."""
-    if not has_ended(task) or outcome_of(task) in SUCCESSES:
-        return False
-    has_phase = any(getattr(task, field, None) for _, field in PHASES)
-    return (task.end_time or 0) <= (task.start_time or 0) and not has_phase
 
 
 def kind_label(task: RunTask | Task) -> str:

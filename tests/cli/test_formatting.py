@@ -23,7 +23,7 @@ from flask_lakeflow_jobs.requesters import RunAction, RunActions
 from flask_lakeflow_jobs.runs.explanation import Explanation, FailedTask
 from flask_lakeflow_jobs.runs.outcome import Outcome
 from tests import run_documents
-from tests.run_documents import FAILED, SUCCEEDED, task
+from tests.run_documents import FAILED, SUCCEEDED, run_state, task
 
 #: 2026-11-24 15:02:01 UTC
 MOMENT = 1_795_532_521_000
@@ -138,6 +138,13 @@ def test_run_has_one_fact_per_line_and_its_tasks() -> None:
         "TASK  OUTCOME    ATTEMPT  STARTED (UTC)  DURATION",
         "read  SUCCEEDED  2                       20 ms",
     ]
+
+
+def test_task_that_never_started_has_no_start_and_no_duration() -> None:
+    never = run_state("TERMINATED", "UPSTREAM_FAILED")
+    tasks = [task("read", never, start_time=MOMENT, end_time=MOMENT)]
+    *_, row = format_run("etl", run_documents.run(FAILED, tasks=tasks))
+    assert click.unstyle(row).split() == ["read", "UPSTREAM_FAILED", "1"]
 
 
 def test_run_names_people_who_changed_it() -> None:

@@ -6,7 +6,7 @@ import click
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs.cli.tables import MIN_WIDTH, fit_widths, format_table
+from flask_lakeflow_jobs.cli.tables import MIN_FIRST_WIDTH, MIN_WIDTH, fit_widths, format_table
 
 
 def test_table_columns_fit_their_text_without_colors() -> None:
@@ -34,10 +34,18 @@ def test_table_cut_cell_keeps_its_color() -> None:
 @given(st.lists(st.integers(0, 60), min_size=1), st.integers(0, 300))
 def test_widths_fit_or_are_as_small_as_allowed(widths: list[int], available: int) -> None:
     fitted = fit_widths(widths, available)
-    assert fitted[0] == widths[0]
+    assert fitted[0] == widths[0] or fitted[0] >= max(MIN_FIRST_WIDTH, available // 3)
     assert all(new <= old for new, old in zip(fitted, widths, strict=True))
     assert sum(fitted) <= available or all(width <= MIN_WIDTH for width in fitted[1:])
     assert sum(fitted) >= min(available, sum(widths))
+
+
+def test_long_key_leaves_room_for_the_other_columns() -> None:
+    """A third of the line, in a table that does not fit, and at least a run id."""
+    assert fit_widths([97, 9, 19, 8, 11], 72) == [25, 9, 19, 8, 11]
+    assert fit_widths([97, 9], 120) == [97, 9]
+    assert fit_widths([97], 40) == [97]
+    assert fit_widths([19, 9, 19], 40)[0] == 19
 
 
 def test_widths_of_the_last_column_shrink_first() -> None:

@@ -1,0 +1,43 @@
+"""Whether a task has started, and its phases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .outcome import SUCCESSES, Outcome, has_ended, outcome_of
+
+if TYPE_CHECKING:
+    from ..sdk_types import RunTask
+
+#: The phases in order, each with the field that has its milliseconds.
+PHASES = (
+    ("queue", "queue_duration"),
+    ("setup", "setup_duration"),
+    ("run", "execution_duration"),
+    ("cleanup", "cleanup_duration"),
+)
+
+#: Outcomes of a task that never started.
+NEVER_STARTED = frozenset(
+    {
+        Outcome.SKIPPED,
+        Outcome.UPSTREAM_FAILED,
+        Outcome.UPSTREAM_CANCELED,
+        Outcome.EXCLUDED,
+        Outcome.DISABLED,
+    }
+)
+
+
+def never_started(task: RunTask) -> bool:
+    """Return whether a task ended without a start, also if the Jobs API gives it a start time.
+
+    A task that was ended while it waited has failed in no time, without any phase.
+    """
+    outcome = outcome_of(task)
+    if outcome in NEVER_STARTED:
+        return True
+    if not has_ended(task) or outcome in SUCCESSES or not task.start_time:
+        return False
+    has_phase = any(getattr(task, field, None) for _, field in PHASES)
+    return (task.end_time or 0) <= task.start_time and not has_phase
