@@ -107,11 +107,19 @@ def _load_on_gevent(name: str) -> None:
 
 
 def run_in_thread(call: Callable[[], None]) -> None:
-    """Run a call in a daemon thread, or inline if no thread can be started."""
+    """Run a call that ends in a daemon thread, or inline if no thread can be started."""
     try:
-        threading.Thread(target=call, name="lakeflow-poll", daemon=True).start()
-    except RuntimeError:  # too many threads
+        start_thread(call)
+    except RuntimeError:
         call()
+
+
+def start_thread(call: Callable[[], None]) -> None:
+    """Run a call in a daemon thread.
+
+    :raises RuntimeError: there are too many threads.
+    """
+    threading.Thread(target=call, name="lakeflow-poll", daemon=True).start()
 
 
 def run_inline(call: Callable[[], None]) -> None:

@@ -13,7 +13,7 @@ from flask import Flask
 from .cache import SharedCache, cache_namespace
 from .cli import command_group
 from .clock import Clock, SystemClock
-from .concurrency import load_module, run_in_thread
+from .concurrency import load_module
 from .config.jobs import JobConfigs, Policy
 from .config.keys import BUNDLE, CONSOLE, FOLLOW, NOTIFY, RECORD_URL
 from .config.readers import SettingsReader
@@ -185,7 +185,7 @@ def _connect(settings: AppSettings, instance: Path, cache: SharedCache, clock: C
 
 
 def _maintain_and_warm_up(maintenance: Maintenance, warm_up: Callable[[], None] | None) -> None:
-    run_in_thread(maintenance.run_forever)
+    maintenance.start()
     if warm_up is not None:
         warm_up()
 

@@ -9,7 +9,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from . import signals, telemetry
-from .errors import Conflict, InvalidParameters, JobNotFound, NotAllowed, UpstreamError
+from .errors import (
+    Conflict,
+    InvalidParameters,
+    JobNotFound,
+    LakeflowJobsError,
+    NotAllowed,
+    UpstreamError,
+)
 from .idempotency import RunOptions, RunStarter, Triggered
 from .identity import HasHeaders, add_requester, display_name, read_user_identity
 from .progress import ProgressReceiver
@@ -256,7 +263,14 @@ class JobHandle(JobReader):
         with self._recorded(action, user):
             build = partial(build_pause_update, paused=paused, job=self.key)
             upstream.change_job(build)
-            if build(upstream.get_job().document["settings"]):
+            try:
+                settings = upstream.get_job().document["settings"]
+            except LakeflowJobsError as error:  # the change itself has succeeded
+                _log.warning(
+                    "Job %s: %sd, but this could not be checked: %s", self.key, action, error
+                )
+                return
+            if build(settings):
                 raise Conflict(
                     f"A trigger of the job {self.key!r} is not {action}d: somebody may have changed"
                     " it at the same time. Check the job in the workspace, and try again."

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from .concurrency import start_thread
 from .errors import DatabaseUnavailable, LakeflowJobsError, RecordOutdated
 from .idempotency import CLOCK_SKEW_SECONDS, Comparison, compare_parameters
 from .identity import APP
@@ -50,6 +51,13 @@ class Maintenance:
     def __init__(self, state: AppState, record: Record) -> None:
         self._state = state
         self._record = record
+
+    def start(self) -> None:
+        """Run from now on, in a thread. Without a free one, other processes maintain the record."""
+        try:
+            start_thread(self.run_forever)
+        except RuntimeError as error:
+            _log.warning("This process does not maintain the record: %s", error)
 
     def run_forever(self) -> None:
         """Run a round now, and others later. Never return."""

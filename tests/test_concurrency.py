@@ -15,6 +15,7 @@ from flask_lakeflow_jobs.concurrency import (
     is_gevent_patched,
     run_in_thread,
     run_inline,
+    start_thread,
 )
 from tests.support import DEADLINE
 
@@ -200,6 +201,9 @@ def test_run_in_thread_runs_inline_if_no_thread_can_be_started(
     for run in (run_in_thread, run_inline):
         run(lambda: threads.append(threading.current_thread()))
     assert threads == [threading.current_thread()] * 2
+    with pytest.raises(RuntimeError):
+        start_thread(lambda: threads.clear())
+    assert threads, "a call that never ends must not run inline"
 
 
 @pytest.mark.parametrize("is_patched", [True, False])

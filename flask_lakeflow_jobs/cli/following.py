@@ -10,7 +10,6 @@ from types import FrameType
 import click
 from flask.cli import with_appcontext
 
-from ..concurrency import run_in_thread
 from ..following import Follower
 from ..maintenance import Maintenance
 from .exit_codes import ExitCode, format_exit_codes
@@ -53,7 +52,7 @@ def follow() -> None:
     assert state.record is not None  # noqa: S101  # or there would be no follower
     state.record.check_schema()
     # such a process may be the only one of the app that runs for long
-    run_in_thread(Maintenance(state, state.record).run_forever)
+    Maintenance(state, state.record).start()
     with _stop_on_signals(follower) as received:
         follower.run(FollowReport(follower).report)
     if state.ends is not None:

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from flask import Response, request
+from flask import Response, request, stream_with_context
 from werkzeug.exceptions import NotFound
 
 from ..reader import cached_reads_of
@@ -57,7 +57,8 @@ def download_log(key: str, run_id: str, task_run_id: str) -> Response:
     with ExitStack() as stack:
         handle = stack.enter_context(request_handle(current_authorizer(), key))
         reads, task = _find(cached_reads_of(handle), run_id, task_run_id)
-        parts = read_text(reads, task)
+        # each part is read within the request's time limit, which only its context knows
+        parts = stream_with_context(read_text(reads, task))
         first = next(parts)  # an error of it is a response
         response = _file(chain([first], parts), "text/plain", name)
         # a handle of a user ends with the response

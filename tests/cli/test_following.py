@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from flask_lakeflow_jobs import LakeflowJobs
+from flask_lakeflow_jobs import LakeflowJobs, maintenance
 from flask_lakeflow_jobs.cli.following import FollowReport
 from flask_lakeflow_jobs.following import Follower
 from flask_lakeflow_jobs.maintenance import Maintenance
@@ -57,6 +58,19 @@ def test_follow_stops_cleanly_at_a_signal(
     assert signal.getsignal(number) == before
     state = recorded_app.extensions["lakeflow_jobs"]
     assert state.record.acquire_lease("follow", "other", 15.0)
+
+
+def test_follow_without_a_thread_for_the_upkeep_follows(
+    recorded_app: Flask, flask_jobs: RunFlask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(call: Callable[[], None]) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(maintenance, "start_thread", refuse)
+    monkeypatch.setattr(Follower, "run", lambda self, report: report())
+    result = flask_jobs("follow", of=recorded_app)
+    assert result.exit_code == 0
+    assert "Stopped." in result.stderr
 
 
 def test_follow_without_a_record_names_the_keys(flask_jobs: RunFlask) -> None:

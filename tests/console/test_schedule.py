@@ -11,11 +11,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from flask_lakeflow_jobs import Conflict, NotAllowed, current_jobs
+from flask_lakeflow_jobs import Conflict, NotAllowed, UpstreamTimeout, current_jobs
 from flask_lakeflow_jobs.local import Address
 from flask_lakeflow_jobs.state import EXTENSION_KEY
 from flask_lakeflow_jobs.testing import FaultyWorkspace, Refusal
 from flask_lakeflow_jobs.testing.exchange import Reply
+from flask_lakeflow_jobs.upstream.gateway import BoundUpstream
 from tests.console.conftest import MakeShop
 from tests.console.support import OWN, shop_app, text_of
 
@@ -126,6 +127,26 @@ def test_pause_without_trigger_is_a_conflict(app: Flask, client: FlaskClient) ->
     assert "Pause" not in text_of(client.get("/jobs/nightly").text)
     result = app.test_cli_runner().invoke(args=["jobs", "pause", "nightly"])
     assert result.exit_code == Conflict.exit_code
+
+
+def test_pause_that_cannot_be_checked_is_no_error(
+    app: Flask, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = BoundUpstream.change_job
+
+    def fail(_: BoundUpstream) -> Any:
+        raise UpstreamTimeout("The workspace does not respond.")
+
+    with monkeypatch.context() as patched:
+
+        def change_and_fail(self: BoundUpstream, build: Any) -> None:
+            change(self, build)
+            patched.setattr(BoundUpstream, "get_job", fail)
+
+        patched.setattr(BoundUpstream, "change_job", change_and_fail)
+        by_handle(app, "resume")
+    assert "Job hourly: resumed, but this could not be checked" in caplog.text
+    assert settings_of(app, "hourly")["schedule"]["pause_status"] == "UNPAUSED"
 
 
 @pytest.mark.parametrize("body", [{}, {"paused": "yes"}, {"paused": True, "x": 1}, {"pause": True}])

@@ -9,11 +9,11 @@ from typing import Any, cast
 
 import pytest
 from databricks.sdk.service.jobs import RunLifeCycleState, RunState, RunTask
-from flask import Flask
+from flask import Flask, has_request_context
 from flask.testing import FlaskClient
 
 from flask_lakeflow_jobs import LakeflowJobs, UpstreamUnavailable, current_jobs
-from flask_lakeflow_jobs.console import logs, task_page
+from flask_lakeflow_jobs.console import logs, task_page, task_views
 from flask_lakeflow_jobs.console.logs import read_text, view_log
 from flask_lakeflow_jobs.console.task_page import TRUNCATED_NOTE, Text, texts_of
 from flask_lakeflow_jobs.local import Workspace, load_bundle
@@ -228,6 +228,16 @@ def test_log_download_without_its_first_part_is_an_error() -> None:
 
     with pytest.raises(UpstreamUnavailable):
         next(read_text(cast(Any, SimpleNamespace(read_log=read_log)), ENDED))
+
+
+def test_log_download_is_read_within_its_request(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request knows how long a read may take before the server kills it."""
+    monkeypatch.setattr(task_views, "_find", lambda reads, *_: (reads, ENDED))
+    lines = (f"{has_request_context()}\n" for _ in range(3))
+    monkeypatch.setattr(task_views, "read_text", lambda *_: lines)
+    assert app.test_client().get("/jobs/nightly/runs/1/tasks/2/log").text == "True\n" * 3
 
 
 def test_log_view_hides_an_end_that_the_page_has_elsewhere() -> None:
