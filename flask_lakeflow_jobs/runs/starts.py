@@ -1,4 +1,4 @@
-"""Whether a task has started, and its phases."""
+"""Starts of tasks, and their phases."""
 
 from __future__ import annotations
 
