@@ -78,6 +78,9 @@ class Viewer:
             self._stream.close()
         return self._stream.status
 
+    def wait_for_comment(self) -> None:
+        self._stream.wait_for_comment()
+
     def read_to_end_of_response(self) -> list[Event]:
         """Read the rest of the response; a cut one raises."""
         return list(self._stream)
@@ -158,8 +161,8 @@ def test_other_routes_respond_and_all_viewers_get_the_end(
 
 def test_silent_stream_sends_heartbeats(site: Site, run_id: int) -> None:
     skip_if_no_streams(site)
-    with site.server.stream(run_id) as viewer:
-        assert next(viewer).json["outcome"] == "running"
+    with closing(Viewer(site.server, run_id)) as viewer:
+        viewer.wait_for("running")
         for _ in range(3):
             viewer.wait_for_comment()
 
