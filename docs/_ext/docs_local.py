@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from docs_markdown import Table
 
 from flask_lakeflow_jobs.local import daemon
-from flask_lakeflow_jobs.local.api import dbfs, parameters, runs, secrets, workspace_files
+from flask_lakeflow_jobs.local.api import dbfs, parameters, runs, secrets, volumes, workspace_files
 from flask_lakeflow_jobs.local.bundle import validation, yaml
 from flask_lakeflow_jobs.local.engine import engine, kinds, processes
 from flask_lakeflow_jobs.local.engine import statements as kept_statements
-from flask_lakeflow_jobs.local.http import application, bodies, server
+from flask_lakeflow_jobs.local.http import bodies, server
 from flask_lakeflow_jobs.local.lakeflow_child import dbutils, statement, statements
 from flask_lakeflow_jobs.local.user_data import paths
 
@@ -45,7 +45,7 @@ LIMITS: Mapping[str, str] = {
     "workspace file": f"{workspace_files.MAX_FILE_BYTES // 2**20} MiB",
     "block of DBFS that is written or read": f"{dbfs.MAX_BLOCK_BYTES // 2**20} MiB",
     "files of DBFS that are written at the same time": f"{dbfs.MAX_HANDLES}",
-    "file of a volume": f"{application.MAX_UPLOAD_BYTES // 2**30} GiB",
+    "file of a volume": f"{volumes.MAX_FILE_BYTES // 2**30} GiB",
     "secret": f"{secrets.MAX_SECRET_BYTES // 1024} KiB",
     "scopes of secrets, and secrets of each": f"{secrets.MAX_SCOPES:,}",
     "path": f"{paths.MAX_PATH_BYTES:,} bytes, {paths.MAX_NAME_BYTES} for each name",

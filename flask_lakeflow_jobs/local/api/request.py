@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -17,12 +17,14 @@ class Request:
     """The fields of a request: of its path, its query and its JSON body.
 
     :param version: the API version in its path, such as ``2.2``.
-    :param byte_range: the ``Range`` header; empty if there is none.
+    :param byte_range: the header ``Range``; empty if there is none.
+    :param unmodified_since: the header ``If-Unmodified-Since``; empty if there is none.
     """
 
     version: str
     fields: Mapping[str, Any] = field(repr=False)  # a secret may be among them
     byte_range: str = ""
+    unmodified_since: str = ""
 
     def read_int(self, name: str) -> int | None:
         """Read an integer, or text that spells one, as the service does."""
@@ -96,6 +98,17 @@ class Upload(Request):
 
     body: BinaryIO
     length: int
+
+
+@dataclass(frozen=True, slots=True)
+class UploadRoute:
+    """What handles the upload of a file.
+
+    :param max_bytes: the size of the largest file.
+    """
+
+    handle: Callable[[Upload], Any]
+    max_bytes: int
 
 
 def read_base64(request: Request, name: str) -> bytes:

@@ -6,17 +6,18 @@ import errno
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from email.utils import formatdate
+from contextlib import contextmanager, suppress
+from email.utils import formatdate, parsedate_to_datetime
 from typing import Any
 
 from ..errors import ApiError, InvalidParameterValue
 from ..user_data.folder import Folder, read_chunks
 from ..user_data.paths import Parts, join_path, parse_path
 from .reply import FileBody, Reply
-from .request import Request, Upload
+from .request import Request, Upload, UploadRoute
 from .serializers import Json
 
+MAX_FILE_BYTES = 5 * 2**30
 MAX_PAGE_ENTRIES = 1000
 
 _ROOT = "Volumes"
@@ -41,8 +42,8 @@ class VolumeEndpoints:
             ("GET", "fs/directories/{path...}"): self.list_directory,
             ("DELETE", "fs/directories/{path...}"): self.delete_directory,
         }
-        self.uploads: dict[tuple[str, str], Callable[[Upload], Any]] = {
-            ("PUT", "fs/files/{path...}"): self.upload,
+        self.uploads = {
+            ("PUT", "fs/files/{path...}"): UploadRoute(self.upload, MAX_FILE_BYTES),
         }
 
     def upload(self, request: Upload) -> Reply:
@@ -66,6 +67,10 @@ class VolumeEndpoints:
                 raise FileNotFoundError
             opened = open(file, "rb")  # noqa: SIM115 (the reply closes it)
         status = os.fstat(opened.fileno())
+        if _is_before(request.unmodified_since, status.st_mtime):
+            opened.close()
+            message = f"{join_path((_ROOT, *parts))} has changed since {request.unmodified_since}."
+            raise ApiError(412, "FAILED_PRECONDITION", message)
         start, end = _read_range(request.byte_range, status.st_size)
         headers = {
             "Content-Type": "application/octet-stream",
@@ -115,7 +120,10 @@ class VolumeEndpoints:
             raise InvalidParameterValue("page_size must not be negative.")
         with _errors(parts):
             names = [name for name in self._folder.names(parts) if name > after]
-            contents = [self._describe((*parts, name)) for name in names[:size]]
+            contents = []
+            for name in names[:size]:
+                with suppress(FileNotFoundError):  # it may be gone by now
+                    contents.append(self._describe((*parts, name)))
         page: Json = {"contents": contents} if contents else {}
         return {**page, "next_page_token": names[size - 1]} if len(names) > size else page
 
@@ -163,6 +171,14 @@ def _read_range(text: str, size: int) -> tuple[int, int]:
     if not first:
         return max(0, size - int(last)), size
     return int(first), min(size, int(last) + 1 if last else size)
+
+
+def _is_before(text: str, moment: float) -> bool:
+    """Return whether a date of HTTP is before a moment; false if it is no date."""
+    try:
+        return parsedate_to_datetime(text).timestamp() < int(moment)
+    except (ValueError, TypeError, OverflowError):
+        return False
 
 
 def _not_in_a_volume(parts: Parts) -> ApiError:

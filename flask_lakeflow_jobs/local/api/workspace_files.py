@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ..errors import ApiError, InvalidParameterValue
 from ..user_data import notebooks
 from ..user_data.folder import read_chunks
 from ..user_data.paths import Parts, join_path
-from ..user_data.tree import Node, NotEmpty, OfBundle, WorkspaceTree
+from ..user_data.tree import Node, NotEmpty, OfBundle, SameFile, WorkspaceTree
 from .reply import FileBody, Reply
-from .request import Request, Upload, read_base64
+from .request import Request, Upload, UploadRoute, read_base64
 from .serializers import Json
 
 #: Of a notebook, and of what an import or an export carries in JSON.
@@ -38,8 +39,10 @@ class WorkspaceFileEndpoints:
             ("GET", "workspace/export"): self.export,
             ("GET", "workspace-files/{path...}"): self.download,
         }
-        self.uploads: dict[tuple[str, str], Callable[[Upload], Any]] = {
-            ("POST", "workspace-files/import-file/{path...}"): self.import_file,
+        self.uploads = {
+            ("POST", "workspace-files/import-file/{path...}"): UploadRoute(
+                self.import_file, MAX_FILE_BYTES
+            ),
         }
 
     def get_status(self, request: Request) -> Json:
@@ -55,8 +58,12 @@ class WorkspaceFileEndpoints:
             node = self._tree.find(path.parts)
             is_folder = node.kind == "DIRECTORY"
             nodes = self._tree.children(path.parts) if is_folder else [node]
+            objects = []
+            for each in nodes:
+                with suppress(FileNotFoundError):  # it may be gone by now
+                    objects.append(path.describe(each))
             # As in the service, an empty folder has no field "objects".
-            return {"objects": [path.describe(each) for each in nodes]} if nodes else {}
+            return {"objects": objects} if objects else {}
 
     def mkdirs(self, request: Request) -> Json:
         """``workspace/mkdirs``."""
@@ -89,8 +96,6 @@ class WorkspaceFileEndpoints:
     def import_file(self, request: Upload) -> Json:
         """``workspace-files/import-file/{path}``: a file, or a notebook by its content."""
         path = _Path(self._tree, request, "/" + request.fields["path"].lstrip("/"))
-        if request.length > MAX_FILE_BYTES:
-            raise _TooLarge(path.text, MAX_FILE_BYTES)
         overwrite = request.read_bool("overwrite")
         head = request.body.read(notebooks.HEAD_BYTES)
         request.body.seek(0)
@@ -150,10 +155,8 @@ class WorkspaceFileEndpoints:
                 )
             suffix, source = notebooks.to_source(content, language)
             write_notebook(parts, suffix, source, overwrite=overwrite)
-        elif format_name == "AUTO" and parts and notebooks.is_notebook(parts[-1], content):
+        elif parts and notebooks.is_notebook(parts[-1], content):
             stem, _, suffix = parts[-1].rpartition(".")
-            if not stem:
-                raise InvalidParameterValue("The notebook has no name.")
             suffix = "." + suffix.lower()
             write_notebook((*parts[:-1], stem), suffix, content, overwrite=overwrite)
         else:
@@ -216,6 +219,10 @@ def _errors(path: _Path, *, exists: int = 400) -> Iterator[None]:
         if missing != join_path(path.parts):
             message = f"The parent folder ({missing}) does not exist."
         raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", message) from None
+    except SameFile as error:
+        message = f"Path ({text}) already exists: the local workspace keeps it in the same file as "
+        message += f"{error}. Delete that, or use another name."
+        raise ApiError(exists, "RESOURCE_ALREADY_EXISTS", message) from None
     except (FileExistsError, IsADirectoryError):
         message = f"Path ({text}) already exists."
         raise ApiError(exists, "RESOURCE_ALREADY_EXISTS", message) from None
@@ -272,6 +279,7 @@ def _convert(node: Node, content: bytes, format_name: str) -> tuple[str, bytes]:
 
 def _send(node: Node) -> Reply:
     file = open(node.file, "rb")  # noqa: SIM115 (the reply closes it)
-    length = node.file.stat().st_size
+    # Of this file: another one may have its place by now.
+    length = os.fstat(file.fileno()).st_size
     headers = {"Content-Type": "application/octet-stream"}
     return Reply(200, headers, FileBody(file, 0, length))

@@ -32,9 +32,6 @@ _ADDITIONS = "/api/local/"
 _API_PREFIX = re.compile(r"/api/[0-9.]+(?=/)")
 _RUN_PAGE = re.compile(r"/jobs/([0-9]+)/runs/([0-9]+)")
 
-#: Of a request that uploads a file.
-MAX_UPLOAD_BYTES = 5 * 2**30
-
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
@@ -106,15 +103,16 @@ class Application:
         return reply.body
 
     def max_body_bytes(self, method: str, path: str, authorization: str) -> int:
-        """Return the size from which on the body of a request is refused, before it is read."""
+        """Return the size of the largest body of a request."""
         match = _API_PATH.fullmatch(path)
-        if match is None or self._uploads.find(method, match[2]) is None:
+        upload = match and self._uploads.find(method, match[2])
+        if not upload:
             return MAX_BODY_BYTES
         try:
             self._auth.check(authorization)
         except ApiError:
             return MAX_BODY_BYTES
-        return MAX_UPLOAD_BYTES
+        return upload[0].max_bytes
 
     def _handle(self, environ: Environ) -> Any:
         """Return the response: HTML as a string, a reply, anything else as JSON."""
@@ -133,11 +131,12 @@ class Application:
             if match := _RUN_PAGE.fullmatch(path):
                 return render_run_page(match[1], match[2])
         self._auth.check(authorization)
+        _check_size(environ, self.max_body_bytes(method, environ["PATH_INFO"], authorization))
         if match := _API_PATH.fullmatch(path):
             version, endpoint = match.groups()
             if upload := self._uploads.find(method, endpoint):
-                upload_handler, variables = upload
-                return upload_handler(_read_upload(environ, version, variables))
+                upload_route, variables = upload
+                return upload_route.handle(_read_upload(environ, version, variables))
             if route := self._routes.find(method, endpoint):
                 handler, variables = route
                 return handler(_read_request(environ, version, variables))
@@ -147,10 +146,20 @@ class Application:
         raise ApiError(404, "ENDPOINT_NOT_FOUND", f"No API found for '{method} {api_path}'")
 
 
+def _check_size(environ: Environ, limit: int) -> None:
+    if int(environ.get("CONTENT_LENGTH") or 0) > limit:
+        raise ApiError(
+            413,
+            "MAX_REQUEST_SIZE_EXCEEDED",
+            f"The body of the request is larger than the {limit // 2**20} MiB that it may have.",
+        )
+
+
 def _read_request(environ: Environ, version: str, variables: Mapping[str, str]) -> Request:
     query, body = _read_query(environ), read_fields(environ)
     fields = {**body, **query} if environ["REQUEST_METHOD"] == "GET" else {**query, **body}
-    return Request(version, {**fields, **variables}, environ.get("HTTP_RANGE", ""))
+    conditions = environ.get("HTTP_RANGE", ""), environ.get("HTTP_IF_UNMODIFIED_SINCE", "")
+    return Request(version, {**fields, **variables}, *conditions)
 
 
 def _drop_telemetry(request: Request) -> dict[str, Any]:

@@ -6,14 +6,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
-from ..api.request import Request, Upload
+from ..api.request import Request, UploadRoute
 
 Handler = Callable[[Request], Any]
 #: Handlers by method and path below ``/api/2.x/``. ``{name}`` in a path stands for one part of it,
 #: ``{name...}`` for all that is left; the request has their values among its fields.
 Routes = Mapping[tuple[str, str], Handler]
 #: The same for requests whose body is a file.
-UploadRoutes = Mapping[tuple[str, str], Callable[[Upload], Any]]
+UploadRoutes = Mapping[tuple[str, str], UploadRoute]
 
 AnyHandler = TypeVar("AnyHandler")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import resource
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from waitress import create_server, wasyncore
+from waitress.buffers import OverflowableBuffer
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 
@@ -30,7 +32,7 @@ _MAX_BODY_IN_MEMORY_BYTES = 20 * 2**20
 _MAX_RESPONSE_IN_MEMORY_BYTES = 80 * 2**20
 
 WsgiApplication = Callable[..., Iterable[bytes]]
-#: The size from which on the body of a request is refused: by method, path and authorization.
+#: The size of the largest body of a request: by method, path and authorization.
 BodyLimit = Callable[[str, str, str], int]
 
 
@@ -126,18 +128,50 @@ class HttpServer:
 
 
 class _RequestParser(HTTPRequestParser):  # type: ignore[misc]
-    """Reads a request; its headers decide how large its body may be."""
+    """Reads a request; its headers decide how large its body may be.
+
+    A body that is too large is read to its end, so that the client gets an answer, but not kept:
+    the application finds it empty, with its size.
+    """
 
     def __init__(self, adjustments: Any, limit: BodyLimit) -> None:
         super().__init__(adjustments)
+        self._overflow = adjustments.inbuf_overflow
         self._limit = limit
 
     def parse_header(self, header_plus: bytes) -> None:
         """Read the headers, before waitress compares the size of the body with its setting."""
         super().parse_header(header_plus)
+        if self.body_rcv is None:
+            return
         authorization = self.headers.get("AUTHORIZATION", "")
         limit = self._limit(self.command, self.path, authorization)
-        self.adj = SimpleNamespace(max_request_body_size=limit)
+        if self.content_length > limit:
+            limit = 0
+        self.body_rcv.buf = _BodyBuffer(self._overflow, limit)
+        self.adj = SimpleNamespace(max_request_body_size=sys.maxsize)
+
+
+class _BodyBuffer(OverflowableBuffer):  # type: ignore[misc]
+    """Keeps a body up to a limit, and nothing of a larger one."""
+
+    def __init__(self, overflow: int, limit: int) -> None:
+        super().__init__(overflow)
+        self._limit = limit
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def append(self, data: bytes) -> None:
+        """Take the next part of the body."""
+        is_kept = self._size <= self._limit
+        self._size += len(data)
+        if self._size <= self._limit:
+            super().append(data)
+        elif is_kept:
+            self.close()
+            self.buf, self.strbuf = None, b""
 
 
 def _channel_class(limit: BodyLimit) -> type[Any]:

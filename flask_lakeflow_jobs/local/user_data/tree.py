@@ -43,6 +43,10 @@ class OfBundle(PermissionError):
     """A change of a file that belongs to the bundle."""
 
 
+class SameFile(FileExistsError):
+    """A notebook and a file that would be one file of this machine, as ``x`` and ``x.py``."""
+
+
 def parse_workspace_path(path: str | None, name: str = "path") -> Parts:
     """Split a path of a workspace file, with or without ``/Workspace``."""
     parts = parse_path(path, name)
@@ -115,10 +119,8 @@ class WorkspaceTree:
         :raises FileExistsError: the path exists, and is not to be overwritten or no file.
         """
         self._check_parent(parts)
-        kind = self._kind(parts)
-        if kind not in (None, "FILE") or (kind and not overwrite):
-            raise FileExistsError(join_path(parts))
-        self._write(parts, content, overwrite=overwrite)
+        node = self._find_replaced(parts, "FILE", overwrite=overwrite)
+        self._write(parts, content, node, overwrite=overwrite)
 
     def write_notebook(self, parts: Parts, suffix: str, content: bytes, *, overwrite: bool) -> None:
         """Write a notebook; see :meth:`write` for its errors.
@@ -126,11 +128,11 @@ class WorkspaceTree:
         :param parts: its path, without the suffix of its file.
         """
         self._check_parent(parts)
-        kind = self._kind(parts)
-        if kind not in (None, "NOTEBOOK") or (kind and not overwrite):
-            raise FileExistsError(join_path(parts))
+        node = self._find_replaced(parts, "NOTEBOOK", overwrite=overwrite)
         own = (*parts[:-1], parts[-1] + suffix)
-        self._write(own, [content], overwrite=overwrite)
+        if self._kind(own) not in (None, "NOTEBOOK"):
+            raise SameFile(join_path(own))
+        self._write(own, [content], node, overwrite=overwrite)
         for other in notebooks.SUFFIXES:
             sibling = (*parts[:-1], parts[-1] + other)
             if other != suffix and _is_notebook(self.folder.locate(sibling)):
@@ -153,6 +155,18 @@ class WorkspaceTree:
             raise OfBundle(str(node.file))
         self.folder.remove((*parts[:-1], node.file.name), recursive=False)
 
+    def _find_replaced(self, parts: Parts, kind: str, *, overwrite: bool) -> Node | None:
+        """Return what a write of this kind replaces, if it may."""
+        try:
+            node = self.find(parts)
+        except FileNotFoundError:
+            return None
+        if node.parts != parts:
+            raise SameFile(join_path(node.parts))
+        if node.kind != kind or not overwrite:
+            raise FileExistsError(join_path(parts))
+        return node
+
     def _kind(self, parts: Parts) -> str | None:
         try:
             return self.find(parts).kind
@@ -165,17 +179,18 @@ class WorkspaceTree:
         if self._kind(parts[:-1]) != "DIRECTORY":
             raise FileNotFoundError(join_path(parts[:-1]))
 
-    def _write(self, parts: Parts, content: Iterable[bytes], *, overwrite: bool) -> None:
-        """Write a file of this machine, unless the bundle has the same one there."""
-        mount = self._mount()
-        if parts[: len(mount)] == mount:
-            file = self._bundle()[1].joinpath(*parts[len(mount) :])
-            if file.is_file():
-                if file.read_bytes() != b"".join(content):
-                    raise OfBundle(str(file))
-                return
-        self.folder.make(parts[:-1])  # its folder may be one of the bundle
-        self.folder.write(parts, content, overwrite=overwrite)
+    def _write(
+        self, parts: Parts, content: Iterable[bytes], node: Node | None, *, overwrite: bool
+    ) -> None:
+        """Write a file of this machine, unless the bundle has the same one there.
+
+        :param node: which it replaces.
+        """
+        if node is None or node.file.is_relative_to(self.folder.path):
+            self.folder.make(parts[:-1])  # its folder may be one of the bundle
+            self.folder.write(parts, content, overwrite=overwrite)
+        elif node.file.name != parts[-1] or not _has_content(node.file, content):
+            raise OfBundle(str(node.file))
 
     def _mount(self) -> Parts:
         return self._bundle()[0]
@@ -192,13 +207,14 @@ def _find(folder: Folder, parts: Parts, inner: Parts) -> Node | None:
     file = folder.locate(inner)
     if file.is_dir():
         return Node(parts, "DIRECTORY", file)
-    if file.is_file() and not _is_notebook(file):
-        return Node(parts, "FILE", file)
+    node = _to_node(parts, file) if file.is_file() else None
+    if node is not None and node.kind == "FILE":
+        return node
     for suffix in (*notebooks.SUFFIXES, ".R") if inner else ():
         candidate = folder.locate((*inner[:-1], inner[-1] + suffix))
         if _is_notebook(candidate):
             return Node(parts, "NOTEBOOK", candidate)
-    return None
+    return node  # a notebook, by the name of its file
 
 
 def _classify(folder: Folder, parts: Parts, inner: Parts) -> Node | None:
@@ -209,9 +225,18 @@ def _classify(folder: Folder, parts: Parts, inner: Parts) -> Node | None:
         return None
     if file.is_dir():
         return Node(parts, "DIRECTORY", file)
+    return _to_node(parts, file) if file.is_file() else None
+
+
+def _to_node(parts: Parts, file: Path) -> Node:
     if _is_notebook(file):
         return Node((*parts[:-1], os.path.splitext(parts[-1])[0]), "NOTEBOOK", file)
-    return Node(parts, "FILE", file) if file.is_file() else None
+    return Node(parts, "FILE", file)
+
+
+def _has_content(file: Path, content: Iterable[bytes]) -> bool:
+    with open(file, "rb") as opened:
+        return all(opened.read(len(chunk)) == chunk for chunk in content) and not opened.read(1)
 
 
 def _is_notebook(file: Path) -> bool:

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import urlopen
@@ -105,3 +106,25 @@ def test_requests_that_wait_leave_threads_to_others() -> None:
     server.stop()
     with server.waiting() as may_wait:
         assert not may_wait
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+@pytest.mark.parametrize(("size", "kept"), [(10, 10), (2**16, 2**16), (2**16 + 1, 0), (2**24, 0)])
+def test_body_over_the_limit_is_not_kept(size: int, kept: int, is_chunked: bool) -> None:
+    bodies: list[tuple[str, int]] = []
+
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        bodies.append((environ["CONTENT_LENGTH"], len(environ["wsgi.input"].read())))
+        return hello(environ, start_response)
+
+    server = HttpServer(0)
+    server.start(application, lambda *request: 2**16)
+    body = iter([b"x" * size]) if is_chunked else b"x" * size
+    connection = HTTPConnection(urlsplit(server.host).netloc, timeout=DEADLINE)
+    for _ in range(2):  # the connection stays open
+        connection.request("POST", "/", body)
+        assert connection.getresponse().read() == b"hello"
+        body = b""
+    connection.close()
+    server.stop()
+    assert bodies == [(str(size), kept), ("0", 0)]

@@ -21,11 +21,13 @@ from databricks.sdk.errors import (
     PermissionDenied,
 )
 
+from flask_lakeflow_jobs.local.api import volumes, workspace_files
 from flask_lakeflow_jobs.local.daemon import ensure_workspace
 from flask_lakeflow_jobs.local.home import WorkspaceFolder
 from flask_lakeflow_jobs.local.http.server import MAX_BODY_BYTES
+from flask_lakeflow_jobs.local.user_data.folder import Folder
 from tests.local.conftest import Serve
-from tests.local.support import Client, notebook_task
+from tests.local.support import Client, notebook_task, simulated_job, simulated_task
 from tests.support import DEADLINE, wait_until
 
 VOLUME = "/Volumes/main/default/files"
@@ -173,26 +175,74 @@ def fetch_range(client: Client, value: str) -> tuple[int, bytes]:
 
 
 @pytest.mark.parametrize(
-    ("path", "token"),
+    ("method", "path", "token", "status", "code"),
     [
-        (f"/api/2.0/fs/files{VOLUME}/a", "wrong"),
-        ("/api/2.0/dbfs/put", None),
-        ("/api/2.0/workspace/import", None),
+        ("PUT", f"fs/files{VOLUME}/a", "wrong", 401, "UNAUTHENTICATED"),
+        ("PUT", f"fs/files{VOLUME}/a", None, 413, "MAX_REQUEST_SIZE_EXCEEDED"),
+        ("POST", "workspace-files/import-file/Shared/a", None, 413, "MAX_REQUEST_SIZE_EXCEEDED"),
+        ("POST", "workspace/import", None, 413, "MAX_REQUEST_SIZE_EXCEEDED"),
+        ("POST", "dbfs/put", None, 413, "MAX_REQUEST_SIZE_EXCEEDED"),
+        ("POST", "dbfs/put", "wrong", 401, "UNAUTHENTICATED"),
     ],
 )
-def test_large_body_is_refused_before_it_is_sent(
-    client: Client, path: str, token: str | None
+def test_client_that_sends_a_large_body_gets_an_answer(
+    serve: Serve,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    path: str,
+    token: str | None,
+    status: int,
+    code: str,
 ) -> None:
-    """Except of an upload with a token."""
-    connection = HTTPConnection(urlsplit(client.address.host).netloc, timeout=DEADLINE)
-    connection.putrequest("PUT" if "fs" in path.split("/") else "POST", path)
-    connection.putheader("Authorization", f"Bearer {token or client.address.token}")
-    connection.putheader("Content-Length", str(MAX_BODY_BYTES))
-    connection.endheaders()
-    response = connection.getresponse()
-    assert response.status == 413
-    response.read()
-    connection.close()
+    for module in (volumes, workspace_files):
+        monkeypatch.setattr(module, "MAX_FILE_BYTES", MAX_BODY_BYTES)
+    client = serve({"etl": simulated_job(simulated_task("main"))})
+    headers = {"Authorization": f"Bearer {token or client.address.token}"}
+    answer, error = client.http(method, f"/api/2.0/{path}", LARGE, headers=headers)
+    assert (answer, error["error_code"]) == (status, code)
+    assert status == 401 or "is larger than the 15 MiB that it may have" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("date", "status"),
+    [
+        ("Thu, 01 Jan 1970 00:16:39 GMT", 412),
+        ("Thu, 01 Jan 1970 00:16:40 GMT", 206),
+        ("Thu, 01 Jan 1970 00:16:41 GMT", 206),
+        ("yesterday", 206),
+        ("Thu, 01 Jan 99999 00:00:00 GMT", 206),
+    ],
+)
+def test_part_of_a_file_that_has_changed_is_refused(
+    client: Client, tmp_path: Path, date: str, status: int
+) -> None:
+    """The SDK reads large files in parts at once, which have to be of one version."""
+    client.sdk.files.upload(f"{VOLUME}/a", io.BytesIO(b"0123456789"))
+    os.utime(tmp_path / "folder" / "volumes" / VOLUME.removeprefix("/Volumes/") / "a", (0, 1000.5))
+    headers = {
+        "Authorization": f"Bearer {client.address.token}",
+        "Range": "bytes=2-3",
+        "If-Unmodified-Since": date,
+    }
+    answer, content = client.raw("GET", f"/api/2.0/fs/files{VOLUME}/a", headers=headers)
+    assert (answer, content == b"23") == (status, status == 206)
+
+
+def test_large_file_is_downloaded_in_parts_at_once(client: Client, tmp_path: Path) -> None:
+    client.sdk.config.files_ext_parallel_download_min_file_size = 1
+    client.sdk.config.files_ext_parallel_download_default_part_size = 2**22
+    client.sdk.files.upload(f"{VOLUME}/large", io.BytesIO(LARGE))
+    client.sdk.files.download_to(f"{VOLUME}/large", str(tmp_path / "down"), use_parallel=True)
+    assert (tmp_path / "down").read_bytes() == LARGE
+
+
+def test_list_leaves_out_what_is_gone_by_now(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.sdk.files.upload(f"{VOLUME}/a", io.BytesIO(b""))
+    names = Folder.names
+    monkeypatch.setattr(Folder, "names", lambda *arguments: [*names(*arguments), "gone"])
+    assert [each.name for each in client.sdk.files.list_directory_contents(VOLUME)] == ["a"]
 
 
 def test_task_sees_the_same_files(serve: Serve) -> None:

@@ -22,6 +22,8 @@ from databricks.sdk.errors import (
 from databricks.sdk.service.workspace import ExportFormat, ImportFormat, Language, ObjectType
 
 from flask_lakeflow_jobs.local.api.workspace_files import MAX_NOTEBOOK_BYTES
+from flask_lakeflow_jobs.local.user_data.paths import Parts
+from flask_lakeflow_jobs.local.user_data.tree import Node, WorkspaceTree
 from tests.local.conftest import Serve
 from tests.local.support import Client, notebook_task, python_task, task_results
 
@@ -119,6 +121,16 @@ def test_notebook_is_exported_in_a_format(
     assert base64.b64decode(exported.content or "") == content
 
 
+@pytest.mark.parametrize("format_", [ImportFormat.RAW, ImportFormat.AUTO])
+@pytest.mark.parametrize("content", [SOURCE, b"x = 1"])
+def test_upload_is_downloaded_by_the_same_path(
+    client: Client, home: str, format_: ImportFormat, content: bytes
+) -> None:
+    for _ in range(2):
+        client.sdk.workspace.upload(f"{home}/x.py", content, format=format_, overwrite=True)
+        assert client.sdk.workspace.download(f"{home}/x.py").read() == content
+
+
 def test_source_becomes_jupyter_and_back(client: Client, home: str) -> None:
     source = (
         b"# Databricks notebook source\n# MAGIC %md\n# MAGIC # Title\n\n# COMMAND ----------\n\n"
@@ -135,6 +147,19 @@ def test_source_becomes_jupyter_and_back(client: Client, home: str) -> None:
     workspace.upload(f"{home}/a", jupyter, format=ImportFormat.JUPYTER, overwrite=True)
     assert workspace.download(f"{home}/a", format=ExportFormat.SOURCE).read() == source
     assert len(list(workspace.list(home))) == 1
+
+
+def test_list_leaves_out_what_is_gone_by_now(
+    client: Client, home: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.sdk.workspace.mkdirs(f"{home}/a")
+    children = WorkspaceTree.children
+
+    def with_another(tree: WorkspaceTree, parts: Parts) -> list[Node]:
+        return [*children(tree, parts), Node((*parts, "gone"), "FILE", Path("/nowhere"))]
+
+    monkeypatch.setattr(WorkspaceTree, "children", with_another)
+    assert [each.path for each in client.sdk.workspace.list(home)] == [f"{home}/a"]
 
 
 ERRORS: list[tuple[Callable[[Any, str], Any], type[DatabricksError], str]] = [
@@ -174,6 +199,11 @@ ERRORS: list[tuple[Callable[[Any, str], Any], type[DatabricksError], str]] = [
         "The content is no Jupyter notebook.",
     ),
     (lambda w, h: w.import_(f"{h}/x", content="%%"), BadRequest, "content is not base64."),
+    (
+        lambda w, h: w.upload(f"{h}/nb.py", b"x", format=ImportFormat.RAW, overwrite=True),
+        ResourceAlreadyExists,
+        "/nb. Delete that, or use another name.",
+    ),
     (lambda w, h: w.mkdirs(f"{h}/../x"), InvalidParameterValue, "path contains '..'."),
 ]
 
