@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from .clock import Clock
 from .errors import InvalidState, JobDoesNotExist
 from .model import Settings
 from .permissions import Entry
+from .store.sqlite import Store
 from .store.unit_of_work import UnitOfWork
 
 _log = logging.getLogger("flask_lakeflow_jobs.local")
@@ -111,33 +113,45 @@ class Registry:
             self._own[job.job_id] = job
         return job
 
-    def change(self, job: RegisteredJob, settings: Settings) -> None:
-        """Replace the settings of a job.
+    def change(self, job_id: int, edit: Callable[[RegisteredJob], Settings]) -> None:
+        """Replace the settings of a job. No other change comes between.
 
         A job of the bundle can only be paused and resumed. The next change of the bundle resets
         that, as the next deployment does in a real workspace.
 
-        :raises ApiError: it belongs to the bundle, and other settings change too.
+        :param edit: returns the new settings.
+        :raises ApiError: the job does not exist, or it belongs to the bundle, and other settings
+            change too.
         """
-        changed = replace(job, settings=settings)
-        if job.from_bundle and _without_pause(job.settings) == _without_pause(settings):
-            self._from_bundle[job.job_id] = changed
-            return
-        self._check_not_from_bundle(job, "Change")
-        with self._unit_of_work.exclusive() as store:
-            store.save_job(job.job_id, job.created, job.creator, settings)
-            self._own[job.job_id] = changed
+        with self._locked(job_id) as (store, job):
+            changed = replace(job, settings=edit(job))
+            if job.from_bundle and _without_pause(job.settings) == _without_pause(changed.settings):
+                self._from_bundle[job_id] = changed
+                return
+            self._check_not_from_bundle(job, "Change")
+            store.save_job(job_id, job.created, job.creator, changed.settings)
+            self._own[job_id] = changed
 
-    def delete(self, job: RegisteredJob) -> None:
+    def delete(self, job_id: int) -> None:
         """Delete a job, but not its runs.
 
-        :raises ApiError: it belongs to the bundle.
+        :raises ApiError: it does not exist, or it belongs to the bundle.
         """
-        self._check_not_from_bundle(job, "Delete")
-        with self._unit_of_work.exclusive() as store:
+        with self._locked(job_id) as (store, job):
+            self._check_not_from_bundle(job, "Delete")
             with store.transaction():
-                store.delete_job(job.job_id)
-            self._own.pop(job.job_id, None)
+                store.delete_job(job_id)
+            del self._own[job_id]
+
+    @contextmanager
+    def _locked(self, job_id: int) -> Iterator[tuple[Store, RegisteredJob]]:
+        """Find a job that nothing else changes or deletes meanwhile."""
+        self.find(job_id)  # without the lock, as it may wait for the bundle
+        with self._unit_of_work.exclusive() as store:
+            job = self._own.get(job_id) or self._from_bundle.get(job_id)
+            if job is None:
+                raise JobDoesNotExist(job_id)
+            yield store, job
 
     def _check_not_from_bundle(self, job: RegisteredJob, verb: str) -> None:
         if job.from_bundle:

@@ -10,7 +10,11 @@ import pytest
 from databricks.sdk.errors import InvalidParameterValue
 from databricks.sdk.service.jobs import NotebookTask, Task
 
-from flask_lakeflow_jobs.local import Workspace
+from flask_lakeflow_jobs.local import ManualClock, Workspace, load_bundle
+from flask_lakeflow_jobs.local.errors import JobDoesNotExist
+from flask_lakeflow_jobs.local.registry import Registry
+from flask_lakeflow_jobs.local.store.sqlite import Store
+from flask_lakeflow_jobs.local.store.unit_of_work import UnitOfWork
 from tests.local.support import (
     Client,
     job_names,
@@ -164,3 +168,20 @@ def test_old_bundle_is_served_while_code_of_a_changed_one_runs(tmp_path: Path) -
             client.finish(client.jobs.run_now(etl.job_id).bind()["run_id"])
         (tmp_path / "wait").unlink()
         wait_until(lambda: job_names(client) == ["etl", "second"], "the new definition")
+
+
+def test_job_that_is_deleted_meanwhile_does_not_come_back(
+    etl_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unit_of_work = UnitOfWork(Store(tmp_path / "runs.sqlite"))
+    registry = Registry(lambda: load_bundle(etl_bundle), unit_of_work, ManualClock())
+    job = registry.create({"name": "mine", "tasks": []})
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "find", lambda job_id: job)
+        registry.delete(job.job_id)
+        with pytest.raises(JobDoesNotExist):
+            registry.change(job.job_id, lambda found: found.settings)
+        with pytest.raises(JobDoesNotExist):
+            registry.delete(job.job_id)
+    assert job.job_id not in [each.job_id for each in registry.all()]
+    unit_of_work.close()

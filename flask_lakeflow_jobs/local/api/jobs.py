@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..model import Settings
 from ..permissions import KINDS, complete_entries, parse_entries
 from ..registry import RegisteredJob, Registry
 from .job_settings import LIST_KEYS, complete_settings, parse_job_settings, update_settings
@@ -34,28 +35,33 @@ class JobEndpoints:
 
     def update(self, request: Request) -> Json:
         """``jobs/update``."""
-        job = self._find(request)
         changes = request.read_object("new_settings") or {}
         fields_to_remove = request.read_text_list("fields_to_remove") or []
-        settings = update_settings(job.settings, changes, fields_to_remove)
-        settings.setdefault("name", _DEFAULT_NAME)
-        self._registry.change(job, settings)
+
+        def edit(job: RegisteredJob) -> Settings:
+            settings = update_settings(job.settings, changes, fields_to_remove)
+            return {"name": _DEFAULT_NAME, **settings}
+
+        self._registry.change(request.require_int("job_id"), edit)
         return {}
 
     def reset(self, request: Request) -> Json:
         """``jobs/reset``."""
-        job = self._find(request)
         new_settings = request.read_object("new_settings") or {}
-        settings = parse_job_settings(new_settings, job.settings["name"])
-        # A reset removes everything except these two (databricks/cli, libs/testserver/jobs.go).
-        for key in {"name", "run_as"} & job.settings.keys():
-            settings.setdefault(key, job.settings[key])
-        self._registry.change(job, settings)
+
+        def edit(job: RegisteredJob) -> Settings:
+            settings = parse_job_settings(new_settings, job.settings["name"])
+            # A reset removes everything except these two (databricks/cli, libs/testserver/jobs.go).
+            for key in {"name", "run_as"} & job.settings.keys():
+                settings.setdefault(key, job.settings[key])
+            return settings
+
+        self._registry.change(request.require_int("job_id"), edit)
         return {}
 
     def delete(self, request: Request) -> Json:
         """``jobs/delete``."""
-        self._registry.delete(self._find(request))
+        self._registry.delete(request.require_int("job_id"))
         return {}
 
     def get(self, request: Request) -> Json:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 from databricks.sdk.errors import InvalidParameterValue, InvalidState, ResourceDoesNotExist
 from databricks.sdk.service.jobs import JobParameterDefinition, JobSettings, NotebookTask, Task
 
-from tests.local.support import Client, job_names, simulated_task, task_results
+from tests.local.support import Client, call_at_once, job_names, simulated_task, task_results
 
 SIMULATED = {"local_simulation": "{}"}
 
@@ -125,6 +126,16 @@ def test_update_and_reset_through_the_sdk(client: Client) -> None:
     assert settings is not None
     assert [each.task_key for each in settings.tasks or []] == ["z"]
     assert (settings.name, settings.parameters, settings.tags) == ("renamed", [], None)
+
+
+def test_updates_at_once_all_count(client: Client) -> None:
+    job_id = client.jobs.create(tags=SIMULATED).job_id
+    assert job_id is not None
+    updates = [JobSettings(tasks=[task(f"t{number}")]) for number in range(40)]
+    call_at_once(partial(client.jobs.update, job_id, new_settings=each) for each in updates)
+    settings = client.jobs.get(job_id).settings
+    assert settings is not None
+    assert {each.task_key for each in settings.tasks or []} == {f"t{n}" for n in range(40)}
 
 
 def test_reset_keeps_run_as(client: Client) -> None:
