@@ -82,19 +82,30 @@ class StatementRunner:
         self._pool = ProcessPool(1)
         self._lock = threading.Lock()
         self._statements: dict[str, Statement] = {}
+        self._is_closed = False
         shutil.rmtree(folder, ignore_errors=True)
 
     def start(self, request: StatementRequest) -> Statement:
         """Run a statement once those before it have ended.
 
         :raises ApiError: too many are waiting.
+        :raises OSError: its folder cannot be created.
         """
         statement = Statement(str(uuid.uuid4()))
         with self._lock:
+            if self._is_closed:
+                raise ApiError(503, "TEMPORARILY_UNAVAILABLE", "The workspace is stopping.")
             self._make_room()
             self._statements[statement.statement_id] = statement
-        statement.process = self._build_process(statement, request)
-        self._pool.start(statement.process)
+        try:
+            statement.process = self._build_process(statement, request)
+        except BaseException:  # without a process, it would never end
+            with self._lock:
+                del self._statements[statement.statement_id]
+            raise
+        with self._lock:
+            if not statement.ended.is_set():
+                self._pool.start(statement.process)
         return statement
 
     def find(self, statement_id: str) -> Statement:
@@ -104,12 +115,7 @@ class StatementRunner:
         """
         statement = self._statements.get(statement_id)
         if statement is None:
-            raise ApiError(
-                404,
-                "RESOURCE_DOES_NOT_EXIST",
-                f"The statement {statement_id} was not found. The local workspace keeps the last "
-                f"{MAX_KEPT} statements, and none over a restart.",
-            )
+            raise _not_kept(statement_id)
         return statement
 
     def cancel(self, statement: Statement) -> None:
@@ -123,12 +129,20 @@ class StatementRunner:
             self._pool.stop(statement.process)
 
     def read_chunk(self, statement: Statement, index: int) -> list[list[str | None]]:
-        """Return a part of the result of a statement that has succeeded."""
+        """Return a part of the result of a statement that has succeeded.
+
+        :raises ApiError: it is not kept any more.
+        """
         path = self._results_of(statement) / f"{index}.json"
-        return list(json.loads(path.read_text(encoding="utf-8")))
+        try:
+            return list(json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            raise _not_kept(statement.statement_id) from None
 
     def close(self) -> None:
         """Kill the processes, and end the wait for statements."""
+        with self._lock:
+            self._is_closed = True
         self._pool.close()
         for statement in list(self._statements.values()):
             self.cancel(statement)
@@ -177,9 +191,12 @@ class StatementRunner:
                 statement.state = RUNNING
 
     def _note_end(self, statement: Statement, number: int, end: Exit) -> None:
+        self._set_end(statement, end)
         if statement.process is not None:
             self._pool.release(statement.process)
         self._services.end_run(number)
+
+    def _set_end(self, statement: Statement, end: Exit) -> None:
         with self._lock:
             if statement.state == CANCELED:
                 return
@@ -212,3 +229,11 @@ class StatementRunner:
 
     def _results_of(self, statement: Statement) -> Path:
         return self._folder / statement.statement_id
+
+
+def _not_kept(statement_id: str) -> ApiError:
+    message = (
+        f"The statement {statement_id} was not found. The local workspace keeps the last "
+        f"{MAX_KEPT} statements, and none over a restart."
+    )
+    return ApiError(404, "RESOURCE_DOES_NOT_EXIST", message)
