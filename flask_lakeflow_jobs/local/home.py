@@ -185,15 +185,22 @@ class WorkspaceFolder:
         """
         content = _read_json(self.secrets)
         if content is None and self.secrets.exists():
-            raise WorkspaceError(
-                f"The secrets in {self.secrets} cannot be used. Move the file away to start "
-                "without them."
-            )
+            raise self.damaged_secrets()
         return content or {}
 
+    def damaged_secrets(self) -> WorkspaceError:
+        """Return the error of a file of secrets that cannot be used."""
+        return WorkspaceError(
+            f"The secrets in {self.secrets} cannot be used: the file is damaged, or others may "
+            "have written it. Move it away to start without them, and put them again."
+        )
+
     def write_secrets(self, content: dict[str, Any]) -> None:
-        """Replace the content of the file of secrets, readable by this user only."""
-        _write_json(self.secrets, content)
+        """Replace the content of the file of secrets, readable by this user only.
+
+        It stays over a loss of power, and so does the old content until then.
+        """
+        _write_json(self.secrets, content, is_durable=True)
 
 
 def _lock(descriptor: int, timeout: float) -> bool:
@@ -233,9 +240,18 @@ def _read_json(path: Path) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
+def _write_json(path: Path, content: dict[str, Any], *, is_durable: bool = False) -> None:
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "w") as file:
         json.dump(content, file)
+        if is_durable:
+            file.flush()
+            os.fsync(file.fileno())
     os.replace(unfinished, path)
+    if is_durable:
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # it has the name of the file
+        finally:
+            os.close(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -160,3 +161,25 @@ def test_create_log_starts_an_empty_private_log(home: WorkspaceFolder) -> None:
             log.write(text)
     assert home.log.read_bytes() == b"second"
     assert home.log.stat().st_mode & 0o777 == 0o600
+
+
+def test_secrets_are_on_the_disk_before_they_replace_the_old_ones(
+    home: WorkspaceFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.create()
+    steps: list[str] = []
+
+    def note(name: str) -> None:
+        function = getattr(os, name)
+
+        def call(*arguments: Any) -> None:
+            is_folder = name == "fsync" and stat.S_ISDIR(os.fstat(arguments[0]).st_mode)
+            steps.append(f"{name} folder" if is_folder else name)
+            function(*arguments)
+
+        monkeypatch.setattr(os, name, call)
+
+    note("fsync")
+    note("replace")
+    home.write_secrets({})
+    assert steps == ["fsync", "replace", "fsync folder"]

@@ -120,7 +120,7 @@ class SecretEndpoints:
         if permission not in _PERMISSIONS:
             raise InvalidParameterValue(f"permission has to be one of {', '.join(_PERMISSIONS)}.")
         with _errors():
-            self._secrets.set_acls(scope, {**self._secrets.acls(scope), principal: permission})
+            self._secrets.put_acl(scope, principal, permission)
         return {}
 
     def get_acl(self, request: Request) -> Json:
@@ -142,10 +142,8 @@ class SecretEndpoints:
         """``secrets/acls/delete``."""
         scope, principal = _require(request, "scope"), _require(request, "principal")
         with _errors():
-            acls = self._secrets.acls(scope)
-            if acls.pop(principal, None) is None:
+            if not self._secrets.delete_acl(scope, principal):
                 raise _no_acl(principal)
-            self._secrets.set_acls(scope, acls)
         return {}
 
 

@@ -40,6 +40,7 @@ class SecretStore:
 
     :param environment: returns the environment, whose ``LAKEFLOW_SECRET_<SCOPE>_<KEY>`` are
         secrets too. They are found by scope and key, but not listed.
+    :raises WorkspaceError: the file is damaged.
     """
 
     def __init__(
@@ -49,6 +50,8 @@ class SecretStore:
         self._environment = environment
         self._lock = threading.Lock()
         self._scopes: _Content = folder.read_secrets()
+        if not all(map(_is_scope, self._scopes.values())):
+            raise folder.damaged_secrets()
         # A task may still print a secret that was changed or deleted since it was read.
         self._values = {
             _decode(secret["value"])
@@ -116,8 +119,9 @@ class SecretStore:
         """
         with self._lock:
             secret = {"value": base64.b64encode(value).decode(), "updated": updated}
+            secrets = {**self._find(scope)["secrets"], key: secret}
             self._values.add(value)
-            self._change(scope, "secrets", {**self._find(scope)["secrets"], key: secret})
+            self._change(scope, "secrets", secrets)
 
     def delete(self, scope: str, key: str) -> None:
         """Delete a secret.
@@ -141,14 +145,25 @@ class SecretStore:
         """
         return dict(self._find(scope)["acls"])
 
-    def set_acls(self, scope: str, acls: Mapping[str, str]) -> None:
-        """Replace the permissions on a scope.
+    def put_acl(self, scope: str, principal: str, permission: str) -> None:
+        """Grant a permission on a scope to a principal, in place of its former one.
 
         :raises ScopeMissing: it does not exist.
         """
         with self._lock:
-            self._find(scope)
-            self._change(scope, "acls", dict(acls))
+            self._change(scope, "acls", {**self._find(scope)["acls"], principal: permission})
+
+    def delete_acl(self, scope: str, principal: str) -> bool:
+        """Revoke the permission of a principal on a scope; return whether it had one.
+
+        :raises ScopeMissing: it does not exist.
+        """
+        with self._lock:
+            rest = dict(self._find(scope)["acls"])
+            if rest.pop(principal, None) is None:
+                return False
+            self._change(scope, "acls", rest)
+        return True
 
     def _find(self, scope: str) -> _Content:
         found: _Content | None = self._scopes.get(scope)
@@ -167,3 +182,15 @@ class SecretStore:
 
 def _decode(value: str) -> bytes:
     return base64.b64decode(value)
+
+
+def _is_scope(value: Any) -> bool:
+    """Return whether a value of the file is a scope."""
+    try:
+        is_complete = all(
+            isinstance(each["updated"], int) and isinstance(_decode(each["value"]), bytes)
+            for each in value["secrets"].values()
+        )
+        return is_complete and all(isinstance(each, str) for each in value["acls"].values())
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return False

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import json
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from databricks.sdk.service.workspace import AclPermission
 from flask_lakeflow_jobs.local import Workspace, WorkspaceError
 from flask_lakeflow_jobs.local.api import secrets as endpoints
 from tests.local.conftest import Serve
-from tests.local.support import Client, python_task
+from tests.local.support import Client, call_at_once, python_task
 
 
 @pytest.mark.ledger(
@@ -79,6 +81,16 @@ def test_scope_has_permissions(client: Client) -> None:
             call("prod", "ann")
 
 
+def test_permissions_put_at_once_all_count(client: Client) -> None:
+    secrets = client.sdk.secrets
+    secrets.create_scope("prod")
+    names = [f"user{number}" for number in range(40)]
+    call_at_once(partial(secrets.put_acl, "prod", name, AclPermission.READ) for name in names)
+    call_at_once(partial(secrets.delete_acl, "prod", name) for name in names[:20])
+    left = {each.principal for each in secrets.list_acls("prod")}
+    assert left == {*names[20:], client.sdk.current_user.me().user_name}
+
+
 ERRORS: list[tuple[Callable[[Any], Any], type[Exception], str]] = [
     (lambda s: s.create_scope("prod"), ResourceAlreadyExists, "Scope prod already exists!"),
     (lambda s: s.create_scope("a b"), InvalidParameterValue, "scope has to consist of at most 128"),
@@ -122,6 +134,13 @@ def test_bad_call_is_refused_without_the_value(
     assert list(client.sdk.secrets.list_secrets("prod")) == []
 
 
+def test_value_that_is_not_kept_is_not_redacted(serve: Serve) -> None:
+    client = serve({"etl": {"tasks": [python_task("main")]}}, {"main.py": "print('hello')"})
+    with pytest.raises(ResourceDoesNotExist):
+        client.sdk.secrets.put_secret("missing", "key", string_value="hello")
+    assert client.outputs(client.run("etl"))["main"].logs == "hello\n"
+
+
 def test_number_of_scopes_and_secrets_is_limited(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,9 +166,37 @@ def test_secrets_survive_a_restart_and_are_private(tmp_path: Path, etl_bundle: P
     assert file.stat().st_mode & 0o777 == 0o600
     with Workspace(etl_bundle, folder) as address:
         assert Client(address, {}).sdk.dbutils.secrets.get("prod", "key") == "hunter2"
-    file.write_text("{")
-    with pytest.raises(WorkspaceError, match=r"cannot be used\. Move the file away"):
-        Workspace(etl_bundle, folder).start()
+
+
+SECRET = {"value": "", "updated": 7}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        {"prod": []},
+        {"prod": {"acls": {}}},
+        {"prod": {"acls": [], "secrets": {}}},
+        {"prod": {"acls": {"me": 7}, "secrets": {}}},
+        {"prod": {"acls": {}, "secrets": {"key": "hunter2"}}},
+        {"prod": {"acls": {}, "secrets": {"key": {**SECRET, "value": "hunter2"}}}},
+        {"prod": {"acls": {}, "secrets": {"key": {**SECRET, "value": None}}}},
+        {"prod": {"acls": {}, "secrets": {"key": {**SECRET, "updated": "now"}}}},
+        {"dev": {"acls": {}, "secrets": {"key": SECRET}}, "prod": 7},
+    ],
+)
+def test_damaged_file_of_secrets_is_refused_with_the_way_out(
+    etl_bundle: Path, tmp_path: Path, content: Any
+) -> None:
+    (tmp_path / "folder").mkdir(mode=0o700)
+    file = tmp_path / "folder" / "secrets.json"
+    file.write_text(content if isinstance(content, str) else json.dumps(content))
+    with pytest.raises(WorkspaceError, match=r"damaged.* Move it away to start without") as caught:
+        Workspace(etl_bundle, tmp_path / "folder").start()
+    assert str(file) in str(caught.value)
+    assert "hunter2" not in str(caught.value)
 
 
 def test_task_prints_no_secret_that_was_put_while_it_runs(serve: Serve) -> None:
