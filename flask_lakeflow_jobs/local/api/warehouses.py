@@ -51,11 +51,13 @@ class WarehouseEndpoints:
 
     def list(self, request: Request) -> Json:
         """``GET sql/warehouses``."""
-        return {"warehouses": [self._serialize(each) for each in self._find_all()]}
+        found = self._find_all()
+        return {"warehouses": [self._serialize(each, name) for each, name in found.items()]}
 
     def get(self, request: Request) -> Json:
         """``GET sql/warehouses/{id}``."""
-        return self._serialize(self.find(request.fields["id"]))
+        warehouse_id = self.find(request.fields["id"])
+        return self._serialize(warehouse_id, self._find_all().get(warehouse_id, warehouse_id))
 
     def start(self, request: Request) -> Json:
         """``POST sql/warehouses/{id}/start``."""
@@ -103,12 +105,12 @@ class WarehouseEndpoints:
         named = {each: each for job in self._registry.all() for each in _find_ids(job.settings)}
         return {WAREHOUSE_ID: _NAME, **named}
 
-    def _serialize(self, warehouse_id: str) -> Json:
+    def _serialize(self, warehouse_id: str, name: str) -> Json:
         is_running = warehouse_id not in self._stopped
         path = f"/sql/1.0/warehouses/{warehouse_id}"
         return {
             "id": warehouse_id,
-            "name": self._find_all().get(warehouse_id, warehouse_id),
+            "name": name,
             "cluster_size": "2X-Small",
             "min_num_clusters": 1,
             "max_num_clusters": 1,

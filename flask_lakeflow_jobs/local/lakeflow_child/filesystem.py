@@ -50,7 +50,9 @@ class FileSystemUtils:
         folder = self._file(path)
         if os.path.isfile(folder):
             return [FileInfo(os.path.dirname(path), folder)]
-        return [FileInfo(path, os.path.join(folder, name)) for name in sorted(os.listdir(folder))]
+        files = (os.path.join(folder, name) for name in sorted(os.listdir(folder)))
+        # A file may be gone by now, and a link may lead nowhere.
+        return [FileInfo(path, file) for file in files if os.path.exists(file)]
 
     def head(self, file: str, maxBytes: int = 65536) -> str:  # noqa: N803
         """Return the beginning of a file as text."""

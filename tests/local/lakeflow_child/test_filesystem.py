@@ -156,3 +156,11 @@ def test_sources_and_roots_are_not_removed(tmp_path: Path, path: str) -> None:
     assert source.exists()
     assert fs.head("/Volumes/main/x/a.txt") == "kept"
     assert fs.rm("/Volumes/main", True)
+
+
+def test_folder_with_a_link_that_leads_nowhere_is_listed(
+    fs: FileSystemUtils, tmp_path: Path
+) -> None:
+    fs.put("/a/b.txt", "hello")
+    (tmp_path / "dbfs" / "a" / "link").symlink_to(tmp_path / "nowhere")
+    assert [each.name for each in fs.ls("/a")] == ["b.txt"]
