@@ -39,11 +39,11 @@ def write_notebook(name: str, suffix: str, content: bytes) -> Change:
     )
 
 
+#: No beginning of a Jupyter notebook.
+PLAIN = st.binary(max_size=2).filter(lambda content: b"{" not in content)
 CHANGES = st.lists(
     st.one_of(
-        st.builds(
-            write_file, st.sampled_from(["x", "x.py", "x.sql", "x.ipynb"]), st.binary(max_size=2)
-        ),
+        st.builds(write_file, st.sampled_from(["x", "x.py", "x.sql", "x.ipynb"]), PLAIN),
         st.builds(
             write_notebook,
             st.sampled_from(["x", "x.py"]),
