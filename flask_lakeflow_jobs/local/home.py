@@ -191,8 +191,8 @@ class WorkspaceFolder:
     def damaged_secrets(self) -> WorkspaceError:
         """Return the error of a file of secrets that cannot be used."""
         return WorkspaceError(
-            f"The secrets in {self.secrets} cannot be used: the file is damaged, or others may "
-            "have written it. Move it away to start without them, and put them again."
+            f"The secrets in {self.secrets} cannot be used. Move the file away to start without "
+            "them."
         )
 
     def write_secrets(self, content: dict[str, Any]) -> None:
