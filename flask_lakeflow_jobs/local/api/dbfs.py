@@ -40,7 +40,8 @@ class _Handle:
     unfinished: Path
 
     def drop(self) -> None:
-        self.file.close()
+        with suppress(OSError):  # of what it has not written yet
+            self.file.close()
         self.unfinished.unlink(missing_ok=True)
 
 
@@ -151,7 +152,13 @@ class DbfsEndpoints:
         _check_block(len(block))
         number = request.require_int("handle")
         with self._lock:
-            self._find(number).file.write(block)
+            handle = self._find(number)
+            try:
+                with _errors(handle.parts):
+                    handle.file.write(block)
+            except ApiError:  # the file would lack this block
+                self._handles.pop(number).drop()
+                raise
         return {}
 
     def close(self, request: Request) -> Json:
@@ -160,9 +167,9 @@ class DbfsEndpoints:
             handle = self._find(request.require_int("handle"))
             del self._handles[request.require_int("handle")]
         try:
-            handle.file.flush()
-            os.fsync(handle.file.fileno())
             with _errors(handle.parts):
+                handle.file.flush()
+                os.fsync(handle.file.fileno())
                 self._folder.publish(handle.unfinished, handle.parts, overwrite=handle.overwrite)
         finally:
             handle.drop()

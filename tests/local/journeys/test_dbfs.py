@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import errno
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from databricks.sdk.core import DatabricksError
@@ -19,10 +20,18 @@ from databricks.sdk.errors import (
 )
 
 from flask_lakeflow_jobs.local.api import dbfs as endpoints
+from flask_lakeflow_jobs.local.user_data.folder import Folder
 from tests.local.conftest import Serve
 from tests.local.support import Client, notebook_task
 
 LARGE = bytes(range(256)) * 10_000
+
+
+class FullDisk(io.BytesIO):
+    """A file that cannot be written."""
+
+    def write(self, data: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
 
 @pytest.mark.ledger(
@@ -149,6 +158,26 @@ def test_file_appears_with_its_end(client: Client, tmp_path: Path) -> None:
     dbfs.close(handle)
     assert [each.file_size for each in dbfs.list("/")] == [5]
     assert list((tmp_path / "folder" / "unfinished").iterdir()) == []
+
+
+def test_file_that_lacks_a_block_does_not_appear(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SDK closes a file after each error, which would make the rest of it appear."""
+    create = Folder.create
+
+    def create_without_space(folder: Folder) -> tuple[BinaryIO, Path]:
+        opened, path = create(folder)
+        opened.close()
+        return FullDisk(), path
+
+    monkeypatch.setattr(Folder, "create", create_without_space)
+    handle = client.sdk.dbfs.create("/a").handle or 0
+    with pytest.raises(BadRequest, match=r"/a: No space left on device\."):
+        client.sdk.dbfs.add_block(handle, encode(5))
+    with pytest.raises(NotFound, match="No handle"):
+        client.sdk.dbfs.close(handle)
+    assert list(client.sdk.dbfs.list("/")) == []
 
 
 def test_oldest_handle_is_dropped_when_there_are_many(
