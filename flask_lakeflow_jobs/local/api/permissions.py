@@ -20,6 +20,9 @@ from ..store.unit_of_work import UnitOfWork
 from .request import Request
 from .serializers import Json
 
+#: Kinds of objects that have two names: the SDK uses one of them, Terraform the other.
+_ALIASES = {"warehouses": "sql/warehouses"}
+
 
 class PermissionEndpoints:
     """The handlers of ``permissions/…``.
@@ -86,6 +89,7 @@ class PermissionEndpoints:
         """
         sql_kind = request.fields.get("sql_kind")
         name = f"sql/{sql_kind}" if sql_kind else request.fields["kind"]
+        name = _ALIASES.get(name, name)
         if name not in KINDS:
             raise InvalidParameterValue(
                 f"The local workspace has no permissions on {name}. It has those on "

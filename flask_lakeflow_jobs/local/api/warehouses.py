@@ -22,6 +22,28 @@ _NAME = "Local warehouse"
 _SPARK_VERSIONS = [
     {"key": "16.4.x-scala2.12", "name": "16.4 LTS (includes Apache Spark 3.5.2, Scala 2.12)"}
 ]
+# Scripts that create jobs select one (``clusters.select_node_type``).
+_NODE_TYPES = [
+    {
+        "node_type_id": "i3.xlarge",
+        "instance_type_id": "i3.xlarge",
+        "description": "i3.xlarge",
+        "category": "Storage Optimized",
+        "memory_mb": 31232,
+        "num_cores": 4.0,
+        "num_gpus": 0,
+        "is_io_cache_enabled": True,
+        "photon_driver_capable": True,
+        "photon_worker_capable": True,
+        "support_port_forwarding": True,
+        "node_instance_type": {
+            "instance_type_id": "i3.xlarge",
+            "local_disks": 0,
+            "local_nvme_disks": 1,
+            "local_nvme_disk_size_gb": 950,
+        },
+    }
+]
 _RUNNING, _STOPPED = "RUNNING", "STOPPED"
 
 
@@ -46,6 +68,7 @@ class WarehouseEndpoints:
             ("POST", "sql/warehouses/{id}/stop"): self.stop,
             ("GET", "clusters/list"): lambda request: {},
             ("GET", "clusters/get"): self.get_cluster,
+            ("GET", "clusters/list-node-types"): lambda request: {"node_types": _NODE_TYPES},
             ("GET", "clusters/spark-versions"): lambda request: {"versions": _SPARK_VERSIONS},
         }
 

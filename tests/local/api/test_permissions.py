@@ -131,6 +131,16 @@ def test_other_objects_have_permissions(
     assert level in [each.permission_level for each in known]
 
 
+def test_warehouse_has_the_same_permissions_by_both_names(client: Client) -> None:
+    """The SDK calls ``permissions/warehouses``, Terraform ``permissions/sql/warehouses``."""
+    warehouse_id = "10ca10ca10ca10ca"
+    entries = [grant(PermissionLevel.IS_OWNER, OTHER)]
+    client.sdk.permissions.set("sql/warehouses", warehouse_id, access_control_list=entries)
+    found = client.sdk.warehouses.get_permissions(warehouse_id)
+    assert levels(found) == {OTHER: "IS_OWNER"}
+    assert found.object_id == f"/sql/warehouses/{warehouse_id}"
+
+
 @pytest.mark.parametrize(
     ("path", "status", "message"),
     [

@@ -60,6 +60,12 @@ def test_spark_version_is_listed(client: Client) -> None:
     assert client.sdk.clusters.select_spark_version(long_term_support=True).startswith("16.4")
 
 
+@pytest.mark.ledger("GET clusters/list-node-types", differs="There is one type, i3.xlarge.")
+def test_node_type_is_selected(client: Client) -> None:
+    clusters = client.sdk.clusters
+    assert clusters.select_node_type(local_disk=True, min_memory_gb=16) == "i3.xlarge"
+
+
 @pytest.mark.ledger("POST /telemetry-ext", differs="It is dropped.")
 def test_telemetry_of_a_client_is_dropped(client: Client) -> None:
     answer = client.http("POST", "/telemetry-ext", {"protoLogs": ["a", "b"]})
