@@ -102,7 +102,7 @@ class Upload(Request):
 
 @dataclass(frozen=True, slots=True)
 class UploadRoute:
-    """What handles the upload of a file.
+    """The handler of an upload.
 
     :param max_bytes: the size of the largest file.
     """

@@ -119,9 +119,8 @@ class SecretStore:
         """
         with self._lock:
             secret = {"value": base64.b64encode(value).decode(), "updated": updated}
-            secrets = {**self._find(scope)["secrets"], key: secret}
             self._values.add(value)
-            self._change(scope, "secrets", secrets)
+            self._change(scope, "secrets", {**self._find(scope)["secrets"], key: secret})
 
     def delete(self, scope: str, key: str) -> None:
         """Delete a secret.

@@ -134,13 +134,6 @@ def test_bad_call_is_refused_without_the_value(
     assert list(client.sdk.secrets.list_secrets("prod")) == []
 
 
-def test_value_that_is_not_kept_is_not_redacted(serve: Serve) -> None:
-    client = serve({"etl": {"tasks": [python_task("main")]}}, {"main.py": "print('hello')"})
-    with pytest.raises(ResourceDoesNotExist):
-        client.sdk.secrets.put_secret("missing", "key", string_value="hello")
-    assert client.outputs(client.run("etl"))["main"].logs == "hello\n"
-
-
 def test_number_of_scopes_and_secrets_is_limited(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
