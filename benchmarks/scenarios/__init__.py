@@ -39,6 +39,7 @@ SCENARIOS: Mapping[str, Callable[[Bench], list[Row]]] = {
     "killing": serving.killing,
     "reloading": reloading.reloading,
     "unviewed": following.unviewed,
+    "undisturbed": following.undisturbed,
     "triggering": triggering.triggering,
     "unanswered": unanswered.unanswered,
     "cancels": reading.cancels,
@@ -80,7 +81,7 @@ GROUPS = (
     Group(
         "Whether every end is delivered",
         "Without viewers, and while workers are killed, every end is recorded and delivered.",
-        ("unviewed",),
+        ("unviewed", "undisturbed"),
     ),
     Group(
         "Whether one click is one run",

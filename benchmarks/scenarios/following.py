@@ -32,6 +32,12 @@ JOBS = {"etl": 1}
 #: Seconds between two kills.
 KILL_INTERVAL = 5.0
 
+#: The default of ``LAKEFLOW_JOBS_POLL_INTERVAL``, in seconds.
+POLL_INTERVAL = 5.0
+
+#: Polls of all workers per interval.
+MAX_POLLS = 8
+
 #: Seconds that the last ends may take: a claim, two leases and a poll.
 PATIENCE = 150.0
 
@@ -176,6 +182,66 @@ def _wait_for_ends(record: Record, received: Path, count: int) -> None:
             if len(ended) >= count and not record.list_undelivered():
                 return
         time.sleep(1)
+
+
+def undisturbed(bench: Bench) -> list[Row]:
+    """Runs without viewers on workers that live: polls, and the delay of the signal.
+
+    :param bench: the run.
+    """
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/record.sqlite3"
+        rows += _measure_undisturbed(bench, Path(folder), "SQLite", url)
+    try:
+        with tempfile.TemporaryDirectory() as folder, _postgres() as (url, _):
+            rows += _measure_undisturbed(bench, Path(folder), "Postgres", url)
+    except NotInstalled as missing:
+        rows.append(not_measured("runs without viewers: Postgres", missing))
+    return rows
+
+
+def _measure_undisturbed(bench: Bench, folder: Path, database: str, url: str) -> list[Row]:
+    count, length = bench.choose(100, 20), bench.choose(60.0, 20.0)
+    intervals = bench.choose(6, 2)
+    received = folder / "received"
+    record = open_record(url, folder, SystemClock())
+    upgrade(record.database)
+    with contextlib.ExitStack() as stack:
+        workspace = stack.enter_context(Workspace())
+        workspace.add_job(1, length * 2 / 3, length * 4 / 3)
+        environ = ours(workspace, TOKEN, JOBS, RECORD_URL=url, FOLLOW=True)
+        options = ("-w", "4", "-k", "gthread", "--threads", "8", "--preload")
+        server = stack.enter_context(
+            gunicorn("receiving", *options, environ={**environ, "RECEIVED": str(received)})
+        )
+        _start_runs(server, count, seconds=5.0)
+        time.sleep(POLL_INTERVAL)
+        before = workspace.reads(TOKEN)
+        time.sleep(intervals * POLL_INTERVAL)
+        polls = (workspace.reads(TOKEN) - before) / intervals
+        _wait_for_ends(record, received, count)
+        ends = {run.run_id: run.end for run in workspace.runs(1)}
+    delays = [call.at - ends[call.run_id] for call in _calls(received) if call.what == "began"]
+    how = (
+        f"{count} runs of one job of about {length:.0f} s, 4 gthread workers, no viewers or kills."
+    )
+    return [
+        Row(
+            f"Delay from the end to `run_finished` without viewers: {database}",
+            f"{how} A receiver writes down each call.",
+            f"median {s(median(delays))}, longest {s(max(delays))}",
+            f"at most one poll interval, {POLL_INTERVAL:g} s",
+            len(delays) == count and max(delays) <= POLL_INTERVAL,
+        ),
+        Row(
+            f"Polls for {count} runs without viewers: {database}",
+            f"{how} Reads of the workspace over {intervals} intervals.",
+            f"{polls:.1f} per interval",
+            f"≤ {MAX_POLLS} per interval",
+            polls <= MAX_POLLS,
+        ),
+    ]
 
 
 def _row(
