@@ -43,6 +43,9 @@ RUN = {
     "identifier": "spark.sql('SELECT * FROM IDENTIFIER(:t)', {'t': 'dev.snippets.t'}).collect()",
     "named schema": "spark.sql('CREATE SCHEMA IF NOT EXISTS IDENTIFIER(:s)', {'s': 'dev.named'})",
     "create a volume": "spark.sql('CREATE VOLUME IF NOT EXISTS dev.snippets.files')",
+    "detail": "assert spark.sql('DESCRIBE DETAIL dev.snippets.t').first().format == 'delta'",
+    "history": "spark.sql('DESCRIBE HISTORY dev.snippets.t').select('version', 'operation').collect()",
+    "DeltaTable": "from delta.tables import DeltaTable; DeltaTable.forName(spark, 'dev.snippets.t').toDF().count()",
     "optimize": "spark.sql('OPTIMIZE dev.snippets.t ZORDER BY (n)')",
     "vacuum": "spark.sql('VACUUM dev.snippets.t')",
     "grant": "spark.sql('GRANT SELECT ON TABLE dev.snippets.t TO `readers`')",
@@ -77,19 +80,24 @@ RUN = {
 ADVISED = {
     "RDD": ("spark.range(3).rdd.map(print)", "Use DataFrames"),
     "SparkContext": ("spark.sparkContext.setLogLevel('WARN')", "Use DataFrames"),
-    "DeltaTable": ("from delta.tables import DeltaTable", "MERGE INTO"),
     "stream": (
         "spark.readStream.table('dev.snippets.saved').writeStream.toTable('dev.snippets.copy')",
         "a batch",
     ),
     "read_files": ("spark.sql(\"SELECT * FROM read_files('/tmp')\").collect()", "spark.read"),
     "function": ("spark.sql('CREATE FUNCTION f() RETURNS INT RETURN 1')", "install pyspark"),
-    "detail": ("spark.sql('DESCRIBE DETAIL dev.snippets.t').collect()", "install pyspark"),
+    "clone": (
+        "spark.sql('CREATE TABLE dev.snippets.u SHALLOW CLONE dev.snippets.t')",
+        "install pyspark",
+    ),
 }
 
 
-def build_notebook(snippets: dict[str, str]) -> str:
-    """Return a notebook that runs each snippet and exits with the errors as JSON."""
+def build_notebook(snippets: dict[str, str], begin: str = "") -> str:
+    """Return a notebook that runs each snippet and exits with the errors as JSON.
+
+    :param begin: code that comes before them.
+    """
     return f"""# Databricks notebook source
 import json, tempfile
 from lakeflow_child.failure import describe_error
@@ -97,11 +105,12 @@ from pyspark.sql import SparkSession, Window, functions as F
 folder, errors = tempfile.mkdtemp(), {{}}
 spark.sql("CREATE SCHEMA IF NOT EXISTS dev.snippets")
 spark.range(1).write.mode("overwrite").saveAsTable("dev.snippets.saved")
-for name, code in json.loads({json.dumps(json.dumps(snippets))!s}).items():
+{begin}
+for snippet, code in json.loads({json.dumps(json.dumps(snippets))!s}).items():
     try:
         exec(code)
     except Exception as error:
-        errors[name] = describe_error(error)["error"]
+        errors[snippet] = describe_error(error)["error"]
 dbutils.notebook.exit(json.dumps(errors))
 """
 

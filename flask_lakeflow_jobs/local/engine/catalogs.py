@@ -14,21 +14,41 @@ from typing import Any
 BUILT_IN_CATALOGS = ("main", "hive_metastore", "samples", "spark_catalog", "workspace")
 
 _PROVIDED_BY_SPARK = frozenset({"system"})
-_SOURCE_SUFFIXES = frozenset({".ipynb", ".py", ".sql"})
+_SOURCE_SUFFIXES = frozenset({".ipynb", ".json", ".py", ".sql", ".yaml", ".yml"})
 _MAX_SOURCE_BYTES = 1024 * 1024
 _MAX_SOURCES = 2000
-_NAME = r"`?([A-Za-z_][\w-]*)`?"
-_EXISTS = r"(?:\s+IF\s+(?:NOT\s+)?EXISTS)?"
 _CATALOG_NAME = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
 _TABLE_NAME = re.compile(r"([A-Za-z_][\w-]*)\.[\w-]+\.[\w-]+", re.ASCII)
+
+_NAME = r"`?([A-Za-z_][\w-]*)`?"
+_EXISTS = r"(?:\s+IF\s+(?:NOT\s+)?EXISTS)?"
+_QUOTE = r"\\?[\"']"  # in a notebook's JSON, those of code have a backslash
+_TEXT = rf"{_QUOTE}([A-Za-z_][\w-]*){_QUOTE}"
+_REST = r"\.[`\w{}-]+\.[`\w{]"  # of the name of a table, perhaps in an f-string
+_IS = rf"{_QUOTE}?\]?\s*(?::\s*\w+\s*)?[=:]\s*"  # = "…", : str = "…", "…": "…"
+# Repetitions have limits: a notebook has results in it, such as images.
 _IN_SOURCE = re.compile(
-    rf"\bCATALOG{_EXISTS}\s+{_NAME}"
-    rf"|\bSCHEMA{_EXISTS}\s+{_NAME}\.`?\w"
-    rf"|(?:\b(?:FROM|JOIN|INTO|TABLE|VIEW|UPDATE){_EXISTS}\s+|[Tt]able\(\s*f?[\"']){_NAME}"
-    r"\.`?[\w-]+`?\.`?\w",
-    re.IGNORECASE | re.ASCII,
+    "|".join(
+        (
+            # In SQL
+            rf"\b(?:ALTER|CREATE|DROP|IN|ON|SET|USE)\s+CATALOG{_EXISTS}\s+{_NAME}",
+            rf"\b(?:DATABASE|SCHEMA|USE|(?:SCHEMAS|TABLES|VIEWS)\s+IN){_EXISTS}\s+{_NAME}\.`?\w",
+            rf"\b(?:FROM|INTO|JOIN|TABLE|UPDATE|USING|VIEW|VOLUME){_EXISTS}\s+{_NAME}{_REST}(?![\w.]{{0,99}}\s+import\b)",
+            # In calls
+            rf"\b(?:insertInto|writeTo|forName|\w{{0,40}}table\w{{0,40}})\(\s*(?:[\w.]{{1,99}}\s*,\s*)?f?{_QUOTE}{_NAME}{_REST}",
+            rf"\bsetCurrentCatalog\(\s*{_TEXT}",
+            rf"\(\s*{_QUOTE}-{{0,2}}\w{{0,40}}catalog\w{{0,40}}{_QUOTE}\s*,\s*(?:\w+\s*=\s*)?{_TEXT}",
+            rf"{_QUOTE}-{{0,2}}\w{{0,40}}catalog\w{{0,40}}{_QUOTE}[^()]{{0,200}}?\bdefault\s*=\s*{_TEXT}",
+            # In variables, and in files of settings
+            rf"catalog\w{{0,40}}{_IS}{_TEXT}",
+            rf"(?:table|tbl|view)\w{{0,40}}{_IS}f?{_QUOTE}{_NAME}{_REST}",
+            rf"(?:schema|database)\w{{0,40}}{_IS}f?{_QUOTE}{_NAME}\.[\w-]+{_QUOTE}",
+            r"^[ -]{0,20}\w{0,40}catalog\w{0,40}:\s*([A-Za-z_][\w-]*)\s*$",
+        )
+    ),
+    re.IGNORECASE | re.ASCII | re.MULTILINE,
 )
-_KEYWORDS = frozenset({"if", "identifier", "not"})
+_KEYWORDS = frozenset({"false", "if", "identifier", "none", "not", "null", "true"})
 
 
 def find_catalogs(settings: Any) -> set[str]:
@@ -41,13 +61,13 @@ def find_catalogs(settings: Any) -> set[str]:
 
 
 def find_catalogs_in_source(text: str) -> set[str]:
-    """Return the catalogs that SQL names, in a file or in the strings of Python code."""
+    """Return the catalogs that SQL, Python or a file of settings names."""
     names = (next(filter(None, match.groups())) for match in _IN_SOURCE.finditer(text))
     return {name for name in names if name.lower() not in _KEYWORDS} - _PROVIDED_BY_SPARK
 
 
 def find_catalogs_in_file(path: str | None) -> set[str]:
-    """Return the catalogs that a notebook, an SQL file or a Python file names.
+    """Return the catalogs that a notebook, a file of SQL or Python, or one of settings names.
 
     :param path: of the file. Others, and ones that are too large, name none.
     """
@@ -61,7 +81,7 @@ def find_catalogs_in_file(path: str | None) -> set[str]:
 
 
 def find_catalogs_in_folder(root: Path) -> set[str]:
-    """Return the catalogs that the notebooks, SQL files and Python files of a folder name."""
+    """Return the catalogs that the notebooks and the files of a folder name."""
     return {name for path in _list_sources(root) for name in find_catalogs_in_file(str(path))}
 
 

@@ -1,13 +1,15 @@
-"""Modules that every cluster of Databricks has: ``pyspark.dbutils`` and ``databricks.connect``.
+"""Modules that every cluster of Databricks has, such as ``pyspark.dbutils`` and ``delta.tables``.
 
-They are served only where they are not installed.
+They are served only where they are not installed. On Sail, that of Delta Lake takes the place of
+an installed one too, which needs Java.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import types
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,25 +37,14 @@ class SessionBuilder:
         return lambda *_, **__: self
 
 
-class RuntimeModules:
-    """Finds these modules after all other ones.
+class ServedModules:
+    """Loads modules that consist of given names.
 
-    :param dbutils: of the task.
+    :param names: those of each module.
     """
 
-    def __init__(self, dbutils: DBUtils) -> None:
-        self._names: dict[str, dict[str, Any]] = {
-            "pyspark.dbutils": {"DBUtils": lambda *_: dbutils},
-            "databricks.connect": {
-                "DatabricksSession": types.SimpleNamespace(builder=SessionBuilder(dbutils)),
-                "__path__": [],
-            },
-        }
-        self._names["databricks.connect.session"] = self._names["databricks.connect"]
-
-    def install(self) -> None:
-        """Serve the modules from now on."""
-        sys.meta_path.append(self)
+    def __init__(self, names: dict[str, dict[str, Any]]) -> None:
+        self._names = names
 
     def find_spec(
         self,
@@ -71,3 +62,50 @@ class RuntimeModules:
     def exec_module(self, module: types.ModuleType) -> None:
         """Fill in the names of the module."""
         vars(module).update(self._names[module.__name__])
+
+
+class RuntimeModules(ServedModules):
+    """Finds these modules after all other ones.
+
+    :param dbutils: of the task.
+    """
+
+    def __init__(self, dbutils: DBUtils) -> None:
+        connect = {
+            "DatabricksSession": types.SimpleNamespace(builder=SessionBuilder(dbutils)),
+            "__path__": [],
+        }
+        super().__init__(
+            {
+                "pyspark.dbutils": {"DBUtils": lambda *_: dbutils},
+                "databricks.connect": connect,
+                "databricks.connect.session": connect,
+            }
+        )
+
+    def install(self) -> None:
+        """Serve the modules from now on."""
+        sys.meta_path.append(self)
+        if "LAKEFLOW_LOCAL_SAIL" in os.environ:
+            sys.meta_path.insert(0, DeltaModules({}))
+
+
+class DeltaModules(ServedModules):
+    """Finds the modules of Delta Lake before all other ones, but not a ``delta`` of the bundle."""
+
+    def find_spec(
+        self,
+        name: str,
+        path: Sequence[str] | None = None,
+        target: types.ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        """Return how to load a module of Delta Lake."""
+        if name == "delta" and not self._names:
+            installed = PathFinder.find_spec(name)
+            folders = (installed and installed.submodule_search_locations) or ()
+            if installed and not any(os.path.exists(f"{each}/tables.py") for each in folders):
+                return None
+            from .delta_tables import build_modules  # few tasks need it
+
+            self._names = build_modules()
+        return super().find_spec(name, path, target)

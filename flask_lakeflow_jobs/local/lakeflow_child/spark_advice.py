@@ -13,6 +13,7 @@ _NO_SERVER = r"StatusCode\.UNAVAILABLE|session \S+ is not running"
 _NO_JVM = "JVM_ATTRIBUTE_NOT_SUPPORTED"
 _NO_STREAM = r"streaming query|WriteStream|No data source found for: (?:cloudFiles|kafka|memory)"
 _NO_READ_FILES = "unknown table function: read_files"
+_NO_VERSION = r"Missing commit file: expected version"
 _UNKNOWN = r"found \S+ at \d+:\d+ expected|UnsupportedOperationException|unknown function:"
 _NO_TABLE = r"Table or view not found: ([^\s,]+)"
 _NO_CATALOG = r"Catalog not found: ([^\s,]+)"
@@ -35,17 +36,16 @@ _ADVICE = {
         "The catalog {} is not in the local workspace. Name it in a parameter or a variable with "
         "'catalog' in its name."
     ),
+    _NO_VERSION: (
+        "Sail does not find earlier versions of a table with more than ten of them. Save the rows "
+        f"in a table of their own, or {_JVM}."
+    ),
     _UNKNOWN: f"Sail does not support this statement or function. Write it otherwise, or {_JVM}.",
 }
-_NO_DELTA_MODULE = (
-    f"Sail has no DeltaTable. Use SQL such as MERGE INTO and UPDATE, or {_JVM} delta-spark."
-)
 
 
 def find_advice(error: BaseException) -> str | None:
     """Return what to do about an error of Spark; ``None`` if the error says it itself."""
-    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == "delta":
-        return _NO_DELTA_MODULE
     if not type(error).__module__.startswith("pyspark."):
         return None
     text = f"{type(error).__name__}: {error}"

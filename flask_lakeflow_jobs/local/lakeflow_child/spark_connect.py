@@ -56,12 +56,14 @@ def _keep_alive(session_class: Any) -> None:
 
 def _extend_sql(session_class: Any, mounts: dict[str, str], paths: WorkspacePaths) -> None:
     """Run statements of Databricks that Sail lacks."""
+    from .delta_log import replace_descriptions
     from .spark_sql import insert_parameters, is_query, rewrite
 
     run = session_class.sql
 
     def sql(self: Any, sqlQuery: str, args: Any = None, **names: Any) -> Any:  # noqa: N803
         sqlQuery = paths.translate_sql(sqlQuery)  # noqa: N806
+        sqlQuery = replace_descriptions(sqlQuery, lambda text: run(self, text))  # noqa: N806
         if is_query(sqlQuery):
             return run(self, sqlQuery, args, **names)
         statement = insert_parameters(sqlQuery, args) if isinstance(args, dict) else sqlQuery

@@ -1,0 +1,112 @@
+"""SQL of the columns that code builds, for statements that Sail takes only as text."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+class ColumnSql:
+    """Turns columns of Spark Connect into text.
+
+    :param client: of the session.
+    :param find_alias: returns the alias of the frame to which ``frame["name"]`` belongs, by the id
+        of its plan.
+    """
+
+    def __init__(self, client: Any, find_alias: Callable[[int], str | None]) -> None:
+        self._client = client
+        self._find_alias = find_alias
+
+    def write(self, value: Any) -> str:
+        """Return the SQL of a column; a text is SQL already.
+
+        :raises NotImplementedError: the column has no SQL, for example as it calls Python.
+        """
+        if isinstance(value, str):
+            return value
+        if hasattr(value, "to_plan"):
+            return self._write(value.to_plan(self._client))
+        from pyspark.sql import functions
+
+        return self.write(functions.lit(value))
+
+    def _write(self, node: Any) -> str:
+        kind = node.WhichOneof("expr_type")
+        write = getattr(self, f"_write_{kind}", None)
+        if write is None:
+            raise NotImplementedError(
+                f"The local workspace cannot write this column as SQL, which Sail needs here "
+                f"({kind}). Write the expression as a text, or add it to the source with "
+                "withColumn and name the new column."
+            )
+        return str(write(getattr(node, kind)))
+
+    def _write_expression_string(self, node: Any) -> str:
+        return f"({node.expression})"
+
+    def _write_unresolved_attribute(self, node: Any) -> str:
+        name = str(node.unparsed_identifier)
+        alias = self._find_alias(node.plan_id) if node.HasField("plan_id") else None
+        return name if alias is None or name.startswith(f"{alias}.") else f"{alias}.{name}"
+
+    def _write_alias(self, node: Any) -> str:
+        return self._write(node.expr)
+
+    def _write_cast(self, node: Any) -> str:
+        kind = node.type_str if node.WhichOneof("cast_to_type") == "type_str" else None
+        if kind is None:
+            from pyspark.sql.connect.types import proto_schema_to_pyspark_data_type
+
+            kind = proto_schema_to_pyspark_data_type(node.type).simpleString()
+        function = "TRY_CAST" if node.eval_mode == node.EVAL_MODE_TRY else "CAST"
+        return f"{function}({self._write(node.expr)} AS {kind})"
+
+    def _write_unresolved_extract_value(self, node: Any) -> str:
+        return f"{self._write(node.child)}[{self._write(node.extraction)}]"
+
+    def _write_call_function(self, node: Any) -> str:
+        return f"{node.function_name}({', '.join(map(self._write, node.arguments))})"
+
+    def _write_unresolved_function(self, node: Any) -> str:
+        arguments = [self._write(each) for each in node.arguments]
+        if node.function_name == "when":
+            pairs = zip(arguments[::2], arguments[1::2], strict=False)
+            branches = " ".join(f"WHEN {test} THEN {result}" for test, result in pairs)
+            otherwise = f" ELSE {arguments[-1]}" if len(arguments) % 2 else ""
+            return f"CASE {branches}{otherwise} END"
+        distinct = "DISTINCT " if node.is_distinct else ""
+        return f"`{node.function_name}`({distinct}{', '.join(arguments)})"
+
+    def _write_literal(self, node: Any) -> str:
+        kind = node.WhichOneof("literal_type")
+        value = getattr(node, kind)
+        if kind == "null":
+            return "NULL"
+        if kind == "decimal":
+            return f"CAST('{value.value}' AS DECIMAL({value.precision}, {value.scale}))"
+        if kind == "date":
+            return f"date_from_unix_date({value})"
+        if kind == "timestamp":
+            return f"timestamp_micros({value})"
+        if kind == "binary":
+            return f"X'{value.hex()}'"
+        if kind in ("boolean", "byte", "short", "integer"):
+            return str(value)
+        if kind == "long":
+            return f"{value}L"
+        if kind in ("float", "double"):
+            return f"CAST('{value}' AS {kind})"
+        if kind == "string":
+            return write_text(value)
+        raise NotImplementedError(
+            f"The local workspace cannot write a literal of the type {kind} as SQL. Write the "
+            "expression as a text."
+        )
+
+
+def write_text(value: str) -> str:
+    """Return a text as a literal of Spark's SQL."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
