@@ -46,6 +46,7 @@ RUN = {
     "detail": "assert spark.sql('DESCRIBE DETAIL dev.snippets.t').first().format == 'delta'",
     "history": "spark.sql('DESCRIBE HISTORY dev.snippets.t').select('version', 'operation').collect()",
     "DeltaTable": "from delta.tables import DeltaTable; DeltaTable.forName(spark, 'dev.snippets.t').toDF().count()",
+    "stream": "spark.readStream.table('dev.snippets.saved').writeStream.toTable('dev.snippets.copy')",
     "optimize": "spark.sql('OPTIMIZE dev.snippets.t ZORDER BY (n)')",
     "vacuum": "spark.sql('VACUUM dev.snippets.t')",
     "grant": "spark.sql('GRANT SELECT ON TABLE dev.snippets.t TO `readers`')",
@@ -69,6 +70,17 @@ RUN = {
         "assert spark.read.csv('dbfs:/Volumes/dev/raw/in/n').count() == 2; "
         "assert spark.sql('SELECT * FROM csv.`/Volumes/dev/raw/in/n`').count() == 2"
     ),
+    "read_files": (
+        "open('/Volumes/dev/raw/files/a.csv', 'w').write('id,day\\n1,2024-01-02\\n')\n"
+        "row = spark.sql(\"SELECT *, _metadata.file_name FROM read_files('/Volumes/dev/raw/' || :v, \"\n"
+        "\"header => true, schemaHints => 'id BIGINT, day STRING') AS f WHERE f.id > 0\", {'v': 'files'}).first()\n"
+        "assert (row.id, row.day, row.file_name) == (1, '2024-01-02', 'a.csv'), row"
+    ),
+    "read_files into a table": (
+        "spark.sql(\"CREATE TABLE dev.snippets.files AS SELECT id, day FROM read_files('/Volumes/dev/raw/files', \"\n"
+        "\"format => 'csv', header => true, schema => 'id INT, day DATE')\")\n"
+        "assert spark.table('dev.snippets.files').first().day.year == 2024"
+    ),
     "modules of a cluster": (
         "from databricks.connect import DatabricksSession; from pyspark.dbutils import DBUtils; "
         "DatabricksSession.builder.getOrCreate().range(1).collect(); "
@@ -80,11 +92,11 @@ RUN = {
 ADVISED = {
     "RDD": ("spark.range(3).rdd.map(print)", "Use DataFrames"),
     "SparkContext": ("spark.sparkContext.setLogLevel('WARN')", "Use DataFrames"),
-    "stream": (
-        "spark.readStream.table('dev.snippets.saved').writeStream.toTable('dev.snippets.copy')",
-        "a batch",
+    "Kafka": ("spark.read.format('kafka').load().collect()", "the format kafka"),
+    "columns except": (
+        "spark.sql('SELECT * EXCEPT (n) FROM (SELECT 1 AS n, 2 AS m)').collect()",
+        "frame.drop",
     ),
-    "read_files": ("spark.sql(\"SELECT * FROM read_files('/tmp')\").collect()", "spark.read"),
     "function": ("spark.sql('CREATE FUNCTION f() RETURNS INT RETURN 1')", "install pyspark"),
     "clone": (
         "spark.sql('CREATE TABLE dev.snippets.u SHALLOW CLONE dev.snippets.t')",

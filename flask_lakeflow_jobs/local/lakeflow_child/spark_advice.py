@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 
-_JVM = (
+JVM = (
     "install pyspark and Java in place of Sail: pip uninstall pysail pyspark-client; "
     "pip install pyspark"
 )
 # Patterns in the errors of Sail 0.7 and pyspark 4, the more special ones first.
 _NO_SERVER = r"StatusCode\.UNAVAILABLE|session \S+ is not running"
 _NO_JVM = "JVM_ATTRIBUTE_NOT_SUPPORTED"
-_NO_STREAM = r"streaming query|WriteStream|No data source found for: (?:cloudFiles|kafka|memory)"
-_NO_READ_FILES = "unknown table function: read_files"
+_NO_FORMAT = r"No data source found for: (\w+)"
 _NO_VERSION = r"Missing commit file: expected version"
+_NO_EXCEPT = r"found \S+ at \d+:\d+ expected query\s*$"
 _UNKNOWN = r"found \S+ at \d+:\d+ expected|UnsupportedOperationException|unknown function:"
 _NO_TABLE = r"Table or view not found: ([^\s,]+)"
 _NO_CATALOG = r"Catalog not found: ([^\s,]+)"
@@ -23,11 +23,8 @@ _ADVICE = {
         "spark/server.log in the folder of the workspace. Run the failed task again: "
         "flask jobs repair."
     ),
-    _NO_JVM: f"Sail has no RDDs and no SparkContext. Use DataFrames, or {_JVM}.",
-    _NO_STREAM: f"Sail writes no tables from streams. Read and write a batch, or {_JVM}.",
-    _NO_READ_FILES: (
-        "Sail has no read_files. Use spark.read, or SQL such as SELECT * FROM csv.`path`."
-    ),
+    _NO_JVM: f"Sail has no RDDs and no SparkContext. Use DataFrames, or {JVM}.",
+    _NO_FORMAT: f"Sail does not read or write the format {{}}. Use files or tables, or {JVM}.",
     _NO_TABLE: (
         "The table {} is not in the local workspace. Create it in an earlier task, or in a job "
         "that you run once."
@@ -38,9 +35,13 @@ _ADVICE = {
     ),
     _NO_VERSION: (
         "Sail does not find earlier versions of a table with more than ten of them. Save the rows "
-        f"in a table of their own, or {_JVM}."
+        f"in a table of their own, or {JVM}."
     ),
-    _UNKNOWN: f"Sail does not support this statement or function. Write it otherwise, or {_JVM}.",
+    _NO_EXCEPT: (
+        "Sail has no SELECT * EXCEPT (…). Name the columns, or select them in Python: "
+        "frame.drop('name')."
+    ),
+    _UNKNOWN: f"Sail does not support this statement or function. Write it otherwise, or {JVM}.",
 }
 
 

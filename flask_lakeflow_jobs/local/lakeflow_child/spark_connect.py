@@ -27,6 +27,7 @@ def connect(payload: dict[str, Any], paths: WorkspacePaths) -> Any:
 
     from .spark_catalog import load_catalog
     from .spark_schemas import serve_schemas
+    from .spark_streams import serve_streams
 
     _ignore_master(SparkSession)
     session = SparkSession.builder.getOrCreate()
@@ -40,6 +41,7 @@ def connect(payload: dict[str, Any], paths: WorkspacePaths) -> Any:
     load_catalog(session)
     serve_schemas()
     paths.install_in_spark()
+    serve_streams(type(session), paths.translate)
     _extend_sql(type(session), payload["mounts"], paths)
     return session
 
@@ -57,6 +59,7 @@ def _keep_alive(session_class: Any) -> None:
 def _extend_sql(session_class: Any, mounts: dict[str, str], paths: WorkspacePaths) -> None:
     """Run statements of Databricks that Sail lacks."""
     from .delta_log import replace_descriptions
+    from .read_files import replace_read_files
     from .spark_sql import insert_parameters, is_query, rewrite
 
     run = session_class.sql
@@ -64,6 +67,12 @@ def _extend_sql(session_class: Any, mounts: dict[str, str], paths: WorkspacePath
     def sql(self: Any, sqlQuery: str, args: Any = None, **names: Any) -> Any:  # noqa: N803
         sqlQuery = paths.translate_sql(sqlQuery)  # noqa: N806
         sqlQuery = replace_descriptions(sqlQuery, lambda text: run(self, text))  # noqa: N806
+
+        def evaluate(expression: str) -> Any:
+            ((value,),) = run(self, f"SELECT {expression}", args, **names).collect()
+            return value
+
+        sqlQuery = replace_read_files(sqlQuery, self, evaluate, paths.translate)  # noqa: N806
         if is_query(sqlQuery):
             return run(self, sqlQuery, args, **names)
         statement = insert_parameters(sqlQuery, args) if isinstance(args, dict) else sqlQuery

@@ -62,7 +62,12 @@ class WorkspacePaths:
         """Translate the paths in the texts and quoted names of a statement."""
         import re  # it delays the start of tasks, and few have SQL
 
-        return re.sub(_IN_SQL, lambda match: str(self.translate(match[0])), statement)
+        def translate(match: re.Match[str]) -> str:
+            local = str(self.translate(match[0]))
+            is_cut = match[0].endswith("/") and not local.endswith("/")  # as in '/Volumes/a/' || b
+            return f"{local}/" if is_cut else local
+
+        return re.sub(_IN_SQL, translate, statement)
 
     def install(self) -> None:
         """Let Python's file operations take paths of the workspace."""

@@ -74,7 +74,7 @@ def test_file_operations_become_no_methods(paths: WorkspacePaths, tmp_path: Path
 def test_translate_sql_changes_texts_and_quoted_names(
     paths: WorkspacePaths, tmp_path: Path
 ) -> None:
-    statement = "csv.`{0}/a/b/c/x.csv` WHERE p = '{0}/a' OR /Volumes/ > 1"
+    statement = "csv.`{0}/a/b/c/x.csv` WHERE p = '{0}/a' OR '{0}/a/' || b OR /Volumes/ > 1"
     translated = paths.translate_sql(statement.format("/Volumes"))
     assert translated == statement.format(tmp_path / "volumes")
 

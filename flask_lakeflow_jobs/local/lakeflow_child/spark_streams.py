@@ -1,0 +1,381 @@
+"""Streams on Sail, which reads and writes batches only: each start reads what is new, once.
+
+The frame of a stream has the rows of all that is there. When it starts, they are replaced by those
+that its checkpoint does not know, and the result is written as a batch.
+"""
+
+# ruff: noqa: N802, N803, N815  # the names of Spark
+
+from __future__ import annotations
+
+import uuid
+
+from .spark_advice import JVM
+from .stream_sources import METADATA, Checkpoint, FileSource, TableSource, is_file_format
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+_SOURCE = "_lakeflow_source"  # the attribute of a plan whose rows are replaced
+_STATEFUL = ("Aggregate", "Deduplicate")
+
+
+def serve_streams(session_class: Any, translate: Callable[[Any], Any]) -> None:
+    """Let sessions and frames of Spark Connect read and write streams.
+
+    :param translate: returns the path of this machine for one of the workspace.
+    """
+    from pyspark.sql import functions
+    from pyspark.sql.connect.dataframe import DataFrame
+
+    session_class.readStream = property(lambda self: StreamReader(self, translate))
+    session_class.streams = property(lambda self: StreamManager())
+    frame_class: Any = DataFrame
+    frame_class.writeStream = property(lambda self: StreamWriter(self, translate))
+    frame_class.isStreaming = property(lambda self: bool(list(_find_sources(self._plan))))
+    frame_class.withWatermark = lambda self, *_: self  # a batch has no late rows
+    functions.input_file_name = lambda: functions.col(f"{METADATA}.file_path")
+
+
+class StreamReader:
+    """Reads a stream: ``spark.readStream``."""
+
+    def __init__(self, session: Any, translate: Callable[[Any], Any]) -> None:
+        self._session = session
+        self._translate = translate
+        self._format = "delta"
+        self._schema: Any = None
+        self._options: dict[str, Any] = {}
+
+    def format(self, source: str) -> StreamReader:
+        """Choose the format."""
+        self._format = source
+        return self
+
+    def schema(self, schema: Any) -> StreamReader:
+        """Give the columns."""
+        self._schema = schema
+        return self
+
+    def option(self, key: str, value: Any) -> StreamReader:
+        """Set an option."""
+        return self.options(**{key: value})
+
+    def options(self, **options: Any) -> StreamReader:
+        """Set options."""
+        for key, value in options.items():
+            if value is not None:
+                self._options[key] = str(value).lower() if isinstance(value, bool) else value
+        return self
+
+    def load(
+        self,
+        path: Any = None,
+        format: str | None = None,  # noqa: A002
+        schema: Any = None,
+        **options: Any,
+    ) -> Any:
+        """Return the frame of a stream.
+
+        :raises NotImplementedError: Sail has no such source.
+        """
+        self.options(**options)
+        self._format, self._schema = format or self._format, schema or self._schema
+        path = path or self._options.pop("path", None)
+        if self._format.lower() == "delta":
+            return self.table(f"delta.`{self._translate(path)}`")
+        if not is_file_format(self._format) or path is None:
+            raise NotImplementedError(
+                f"Sail has no stream of the format {self._format}. Read files or a table, or {JVM}."
+            )
+        source = FileSource(
+            self._session, str(self._translate(path)), self._format, self._schema, self._options
+        )
+        return _mark(source)
+
+    def table(self, tableName: str) -> Any:
+        """Return the frame of a stream of a table."""
+        return _mark(TableSource(self._session, tableName, self._options))
+
+    def __getattr__(self, name: str) -> Any:
+        if not is_file_format(name):
+            raise AttributeError(name)
+        return lambda path, schema=None, **options: self.load(path, name, schema, **options)
+
+
+class StreamWriter:
+    """Writes a stream: ``frame.writeStream``."""
+
+    def __init__(self, frame: Any, translate: Callable[[Any], Any]) -> None:
+        self._frame = frame
+        self._translate = translate
+        self._format = "delta"
+        self._mode = "append"
+        self._name: str | None = None
+        self._options: dict[str, Any] = {}
+        self._partitions: tuple[Any, ...] = ()
+        self._function: Any = None
+        self._ends = False
+
+    def format(self, source: str) -> StreamWriter:
+        """Choose the format."""
+        self._format = source
+        return self
+
+    def outputMode(self, outputMode: str) -> StreamWriter:
+        """Choose what each batch writes."""
+        self._mode = outputMode.lower()
+        return self
+
+    def queryName(self, queryName: str) -> StreamWriter:
+        """Give a name."""
+        self._name = queryName
+        return self
+
+    def option(self, key: str, value: Any) -> StreamWriter:
+        """Set an option."""
+        return self.options(**{key: value})
+
+    def options(self, **options: Any) -> StreamWriter:
+        """Set options."""
+        for key, value in options.items():
+            self._options[key] = str(value).lower() if isinstance(value, bool) else value
+        return self
+
+    def partitionBy(self, *cols: Any) -> StreamWriter:
+        """Choose the columns of partitions."""
+        self._partitions = cols
+        return self
+
+    def clusterBy(self, *cols: Any) -> StreamWriter:
+        """Choose nothing: the layout of files changes no result."""
+        return self
+
+    def trigger(self, **trigger: Any) -> StreamWriter:
+        """Choose when to read: here always once, at the start."""
+        self._ends = bool(trigger.get("availableNow") or trigger.get("once"))
+        return self
+
+    def foreachBatch(self, func: Callable[[Any, int], None]) -> StreamWriter:
+        """Let a function write."""
+        self._function = func
+        return self
+
+    def foreach(self, f: Any) -> StreamWriter:
+        """Refuse to call a function for each row.
+
+        :raises NotImplementedError: always.
+        """
+        raise NotImplementedError(f"Sail has no foreach of streams. Use foreachBatch, or {JVM}.")
+
+    def start(
+        self,
+        path: str | None = None,
+        format: str | None = None,  # noqa: A002
+        outputMode: str | None = None,
+        partitionBy: Any = None,
+        queryName: str | None = None,
+        **options: Any,
+    ) -> StreamQuery:
+        """Read what is new and write it."""
+        self._set(format, outputMode, partitionBy, queryName, options)
+        path = path or self._options.pop("path", None)
+        return self._run(lambda frame: self._write(frame, path=path))
+
+    def toTable(
+        self,
+        tableName: str,
+        format: str | None = None,  # noqa: A002
+        outputMode: str | None = None,
+        partitionBy: Any = None,
+        queryName: str | None = None,
+        **options: Any,
+    ) -> StreamQuery:
+        """Read what is new and write it to a table."""
+        self._set(format, outputMode, partitionBy, queryName, options)
+        exists = self._frame.sparkSession.catalog.tableExists(tableName)
+        return self._run(lambda frame: self._write(frame, table=tableName), is_first=not exists)
+
+    table = toTable
+
+    def _set(
+        self,
+        source: str | None,
+        mode: str | None,
+        partitions: Any,
+        name: str | None,
+        options: dict[str, Any],
+    ) -> None:
+        self.options(**options)
+        self._format = source or self._format
+        self._mode = (mode or self._mode).lower()
+        self._name = name or self._name
+        if partitions:
+            self._partitions = (partitions,) if isinstance(partitions, str) else (*partitions,)
+
+    def _write(self, frame: Any, path: str | None = None, table: str | None = None) -> None:
+        if self._format == "console":
+            frame.show(truncate=False)
+        elif self._format == "memory":
+            frame.createOrReplaceTempView(self._name)
+        elif self._format != "noop":
+            options = {k: v for k, v in self._options.items() if k.lower() != "checkpointlocation"}
+            mode = "overwrite" if self._mode == "complete" else "append"
+            writer = frame.write.format(self._format).mode(mode).options(**options)
+            if self._partitions:
+                writer = writer.partitionBy(*self._partitions)
+            if table is None and path is None:
+                raise NotImplementedError(
+                    f"Sail writes no stream to {self._format}. Write files or a table, or {JVM}."
+                )
+            if table is None:
+                writer.save(path)
+            else:
+                writer.saveAsTable(table)
+
+    def _run(self, write: Callable[[Any], None], *, is_first: bool = False) -> StreamQuery:
+        """Replace the rows of each source by those that are new, and write the result."""
+        from pyspark.sql.connect.dataframe import DataFrame
+
+        plan = self._frame._plan
+        sources = list(_find_sources(plan))
+        if not sources:
+            raise ValueError(
+                "writeStream needs a stream, such as spark.readStream.table(…). Write a batch with "
+                "write."
+            )
+        self._print_notes(plan)
+        checkpoint = Checkpoint(self._find_checkpoint())
+        known = checkpoint.read()
+        states = [*known["sources"], *[None] * len(sources)]
+        has_metadata = METADATA in str(plan.to_proto(self._frame.sparkSession.client))
+        reads = []
+        for (_, source), state in zip(sources, states, strict=False):
+            old = None if self._mode == "complete" else state
+            reads.append(source.read_new(old, has_metadata=has_metadata))
+        batch = known["batch"]
+        query = StreamQuery(self._name, batch, [rows for rows, _ in reads if rows is not None])
+        if query.is_empty and (self._function is not None or not is_first):
+            print("The stream has nothing new to read.")
+            return query
+        children = [node._child for node, _ in sources]
+        for (node, source), (rows, _) in zip(sources, reads, strict=True):
+            if rows is None:
+                rows = source.read_all(has_metadata=has_metadata).limit(0)
+            node._child = rows._plan
+        try:
+            frame: Any = DataFrame(plan, self._frame.sparkSession)
+            if has_metadata:
+                frame = frame.drop(METADATA)
+            if self._function is None:
+                write(frame)
+            else:
+                self._function(frame, batch)
+        finally:
+            for (node, _), child in zip(sources, children, strict=True):
+                node._child = child
+        checkpoint.write(batch + 1, [state for _, state in reads])
+        return query
+
+    def _find_checkpoint(self) -> str | None:
+        for key, value in self._options.items():
+            if key.lower() == "checkpointlocation":
+                return str(self._translate(value))
+        return None
+
+    def _print_notes(self, plan: Any) -> None:
+        if not self._ends:
+            print(
+                "The local workspace reads a stream once: this one ends when it has read what is "
+                "there, as with .trigger(availableNow=True)."
+            )
+        names = {type(each).__name__ for each in _walk(plan)}
+        if self._mode != "complete" and any(name.startswith(_STATEFUL) for name in names):
+            print(
+                "This stream keeps no state in the local workspace: it groups and compares the new "
+                "rows alone. Write with outputMode('complete') or foreachBatch to use all rows."
+            )
+
+
+class StreamQuery:
+    """A stream that has ended."""
+
+    isActive = False
+    status = {"message": "Stopped", "isDataAvailable": False, "isTriggerActive": False}  # noqa: RUF012
+
+    def __init__(self, name: str | None, batch: int, rows: list[Any]) -> None:
+        self.name = name
+        self.id = str(uuid.uuid4())
+        self.runId = str(uuid.uuid4())
+        self._batch = batch
+        self._rows = rows
+
+    @property
+    def is_empty(self) -> bool:
+        """True if there was nothing new."""
+        return not self._rows
+
+    @property
+    def lastProgress(self) -> dict[str, Any]:
+        """The number of the batch, and of the rows that it has read."""
+        count = sum(rows.count() for rows in self._rows)
+        return {"name": self.name, "batchId": self._batch, "numInputRows": count}
+
+    @property
+    def recentProgress(self) -> list[dict[str, Any]]:
+        """The progress of all batches."""
+        return [self.lastProgress]
+
+    def awaitTermination(self, timeout: float | None = None) -> bool:
+        """Return at once."""
+        return True
+
+    def exception(self) -> None:
+        """Return no error: it was raised at the start."""
+
+    processAllAvailable = stop = exception
+
+
+class StreamManager:
+    """The streams that run: none."""
+
+    active: tuple[StreamQuery, ...] = ()
+
+    def awaitAnyTermination(self, timeout: float | None = None) -> bool:
+        """Return at once."""
+        return True
+
+    def resetTerminated(self) -> None:
+        """Do nothing: no stream has ended with an error."""
+
+
+def _mark(source: Any) -> Any:
+    """Return the frame of a source, with a plan whose rows can be replaced."""
+    frame = source.read_all().select("*")
+    setattr(frame._plan, _SOURCE, source)
+    return frame
+
+
+def _find_sources(plan: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield each plan of a source with the source."""
+    for each in _walk(plan):
+        if (source := getattr(each, _SOURCE, None)) is not None:
+            yield each, source
+
+
+def _walk(plan: Any) -> Iterator[Any]:
+    """Yield a plan and all below it, each once."""
+    from pyspark.sql.connect.plan import LogicalPlan
+
+    visited: set[int] = set()
+    pending = [plan]
+    while pending:
+        each = pending.pop()
+        if not isinstance(each, LogicalPlan) or id(each) in visited:
+            continue
+        visited.add(id(each))
+        yield each
+        for value in vars(each).values():
+            pending += value if isinstance(value, (list, tuple)) else [value]

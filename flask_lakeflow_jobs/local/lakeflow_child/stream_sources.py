@@ -1,0 +1,234 @@
+"""The sources of streams on Sail, which has none: what is new in a folder or in a Delta table."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+import os
+from fnmatch import fnmatch
+from functools import reduce
+from urllib.parse import unquote
+
+from .delta_log import find_location, read_commits
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+_STATE = "lakeflow-local.json"
+_FILE_FORMATS = ("avro", "binaryfile", "csv", "json", "orc", "parquet", "text")
+_RESCUED = "_rescued_data"
+#: The column of the file that a row is from. It exists if the stream names it.
+METADATA = "_metadata"
+
+
+class Checkpoint:
+    """Remembers in a folder what a stream has read.
+
+    :param path: of the folder; without one, nothing is remembered.
+    """
+
+    def __init__(self, path: str | None) -> None:
+        if path is not None and "://" in path:  # a storage that this machine does not have
+            name = hashlib.sha256(path.encode()).hexdigest()[:16]
+            path = os.path.join(os.environ["LAKEFLOW_LOCAL_SPARK"], "streams", name)
+        self._file = None if path is None else os.path.join(path, _STATE)
+
+    def read(self) -> dict[str, Any]:
+        """Return the number of the next batch and the state of each source."""
+        if self._file is not None and os.path.exists(self._file):
+            with open(self._file, encoding="utf-8") as file:
+                return dict(json.load(file))
+        return {"batch": 0, "sources": []}
+
+    def write(self, batch: int, sources: list[Any]) -> None:
+        """Remember them, after a batch has been written."""
+        if self._file is None:
+            return
+        os.makedirs(os.path.dirname(self._file), exist_ok=True)
+        with open(self._file + ".part", "w", encoding="utf-8") as file:
+            json.dump({"batch": batch, "sources": sources}, file)
+        os.replace(self._file + ".part", self._file)
+
+
+class FileSource:
+    """The files of a folder, each of which is read once.
+
+    :param path: of the folder on this machine, perhaps with ``*``.
+    :param options: of the reader. Those of ``cloudFiles`` choose the format.
+    """
+
+    def __init__(
+        self, session: Any, path: str, file_format: str, schema: Any, options: dict[str, Any]
+    ) -> None:
+        self._session = session
+        self._path = path
+        is_auto_loader = file_format.lower() == "cloudfiles"
+        own = {key.lower(): value for key, value in options.items()}
+        self._format = own.get("cloudfiles.format", "parquet") if is_auto_loader else file_format
+        self._schema = schema
+        self._pattern = own.get("pathglobfilter", "*")
+        self._has_rescued = is_auto_loader and not schema and self._format.lower() != "binaryfile"
+        self._options = {
+            key: value
+            for key, value in options.items()
+            if not key.lower().startswith("cloudfiles.") and key.lower() != "pathglobfilter"
+        }
+        if is_auto_loader and str(own.get("cloudfiles.inferColumnTypes".lower())).lower() == "true":
+            self._options["inferSchema"] = "true"
+
+    def read_all(self, *, has_metadata: bool = False) -> Any:
+        """Return the rows of all files that there are."""
+        return self._read(list_files(self._path, self._pattern), has_metadata=has_metadata)
+
+    def read_new(self, state: Any, *, has_metadata: bool) -> tuple[Any, Any]:
+        """Return the rows of the files that are not in the state, and the new state.
+
+        :return: ``None`` in place of the rows if there are no new files.
+        """
+        known = set(state or ())
+        new = [file for file in list_files(self._path, self._pattern) if file not in known]
+        rows = self._read(new, has_metadata=has_metadata) if new else None
+        return rows, [*(state or ()), *new]
+
+    def _read(self, files: list[str], *, has_metadata: bool) -> Any:
+        if not files and not self._schema:
+            raise ValueError(
+                f"There is no file in {self._path}, so its columns are unknown. Put a file there, "
+                "or give a schema, such as .schema('id INT')."
+            )
+        if not files:
+            return self._add_metadata(self._session.createDataFrame([], self._schema), None)
+        if not has_metadata:
+            return self._add_rescued(self._load(files, self._schema))
+        schema = self._schema
+        if not schema and self._format.lower() in ("csv", "json"):
+            schema = self._load(files, None).schema  # a single file may lack columns
+        frames = [self._add_metadata(self._load([file], schema), file) for file in files]
+        return self._add_rescued(reduce(lambda one, two: one.unionAll(two), frames))
+
+    def _load(self, files: list[str], schema: Any) -> Any:
+        reader = self._session.read.format(self._format).options(**self._options)
+        return (reader.schema(schema) if schema else reader).load(files)
+
+    def _add_rescued(self, frame: Any) -> Any:
+        from pyspark.sql import functions
+
+        if self._has_rescued:
+            frame = frame.withColumn(_RESCUED, functions.lit(None).cast("string"))
+        return frame
+
+    def _add_metadata(self, frame: Any, file: str | None) -> Any:
+        from pyspark.sql import functions
+
+        status = os.stat(file) if file else None
+        values = {
+            "file_path": (file, "string"),
+            "file_name": (os.path.basename(file) if file else None, "string"),
+            "file_size": (status and status.st_size, "long"),
+            "file_modification_time": (status and status.st_mtime, "timestamp"),
+        }
+        fields = [
+            functions.lit(value).cast(kind).alias(name) for name, (value, kind) in values.items()
+        ]
+        return frame.withColumn(METADATA, functions.struct(*fields))
+
+
+class TableSource:
+    """The rows that a Delta table gets. At first all that it has.
+
+    :param name: as SQL names the table.
+    :param options: of the reader.
+    """
+
+    def __init__(self, session: Any, name: str, options: dict[str, Any]) -> None:
+        self._session = session
+        self._name = name
+        self._location = find_location(session.sql, name)
+        own = {key.lower(): str(value).lower() for key, value in options.items()}
+        self._skips = own.get("skipchangecommits") == "true" or own.get("ignoredeletes") == "true"
+        self._rereads = own.get("ignorechanges") == "true"
+        start = own.get("startingversion")
+        self._start = int(start) if start is not None and start.isdigit() else None
+        if "true" in (own.get("readchangefeed"), own.get("readchangedata")):
+            raise NotImplementedError(
+                "Sail has no feed of changes. Compare the table with a copy of its last state."
+            )
+
+    def read_all(self, *, has_metadata: bool = False) -> Any:
+        """Return all rows."""
+        return self._session.sql(f"SELECT * FROM {self._name}")  # noqa: S608 (of the user's task)
+
+    def read_new(self, state: Any, *, has_metadata: bool) -> tuple[Any, Any]:
+        """Return the rows that are new since the state, and the new state."""
+        commits = list(read_commits(self._location))
+        new = {"location": self._location, "version": commits[-1][0]}
+        if state is None or state["location"] != self._location:
+            if self._start is None:
+                return self.read_all(), new
+            state = {"version": self._start - 1}
+        files = list(self._find_files(commits, state["version"]))
+        return (self._load(files) if files else None), new
+
+    def _find_files(self, commits: list[Any], version: int) -> Iterator[dict[str, Any]]:
+        for number, actions in commits:
+            if number <= version:
+                continue
+            changes = any(each.get("remove", {}).get("dataChange") for each in actions)
+            if changes and self._skips:
+                continue
+            if changes and not self._rereads:
+                raise ValueError(
+                    f"[DELTA_SOURCE_TABLE_IGNORE_CHANGES] The version {number} of {self._name} "
+                    "updates or deletes rows, which a stream cannot pass on. Set the option "
+                    "skipChangeCommits to 'true', or remove the checkpoint to read all again."
+                )
+            yield from (each["add"] for each in actions if each.get("add", {}).get("dataChange"))
+
+    def _load(self, files: list[dict[str, Any]]) -> Any:
+        from pyspark.sql import functions
+
+        fields = self.read_all().schema.fields
+        groups: dict[str, list[dict[str, Any]]] = {}
+        for file in files:
+            groups.setdefault(json.dumps(file.get("partitionValues", {})), []).append(file)
+        frames = []
+        for values, group in groups.items():
+            paths = [os.path.join(self._location, unquote(each["path"])) for each in group]
+            frame = self._session.read.parquet(*paths)
+            for name, value in json.loads(values).items():
+                frame = frame.withColumn(name, functions.lit(value))
+            missing = {each.name for each in fields} - {*frame.columns}
+            for name in missing:  # added to the table later
+                frame = frame.withColumn(name, functions.lit(None))
+            frames.append(frame.select(*(frame[e.name].cast(e.dataType) for e in fields)))
+        return reduce(lambda one, two: one.unionAll(two), frames)
+
+
+def is_file_format(name: str) -> bool:
+    """Return whether files of a format can be a source."""
+    return name.lower() in (*_FILE_FORMATS, "cloudfiles")
+
+
+def list_files(path: str, pattern: str = "*") -> list[str]:
+    """Return the files below a path, which may have ``*`` in it, without hidden ones."""
+    path = path.removeprefix("file://").removeprefix("file:")
+    if "://" in path:
+        raise NotImplementedError(
+            f"A stream of the local workspace reads files of this machine, not {path}. Copy some "
+            "to a volume, such as /Volumes/main/raw/in."
+        )
+    roots = glob.glob(path, recursive=True) if glob.has_magic(path) else [path]
+    found = (file for root in roots for file in _walk(root, os.path.isdir))
+    return sorted({file for file in found if fnmatch(os.path.basename(file), pattern)})
+
+
+def _walk(root: str, is_folder: Callable[[str], bool]) -> Iterator[str]:
+    if not is_folder(root):
+        yield from [root] if os.path.isfile(root) else []
+        return
+    for folder, folders, files in os.walk(root):
+        folders[:] = [each for each in folders if not each.startswith(("_", "."))]
+        yield from (os.path.join(folder, each) for each in files if not each.startswith(("_", ".")))
