@@ -21,7 +21,7 @@ def find_local_libraries(settings: Settings, spec: Settings) -> Iterator[str]:
     :param settings: the settings of the job.
     :param spec: the settings of the task.
     """
-    for library in mappings(spec.get("libraries")):
+    for library in list_libraries(settings, spec):
         if isinstance(wheel := library.get("whl"), str):
             yield wheel
     for dependency in find_environment(settings, spec).get("dependencies") or ():
@@ -30,6 +30,19 @@ def find_local_libraries(settings: Settings, spec: Settings) -> Iterator[str]:
         path = _EXTRAS.sub("", _EDITABLE.sub("", dependency))
         if path != dependency or path.endswith(".whl") or path.startswith("/"):
             yield path
+
+
+def list_libraries(settings: Settings, spec: Settings) -> list[dict[str, Any]]:
+    """Return the libraries of a task, and those of the other tasks on its cluster.
+
+    A cluster keeps what one of its tasks has installed. Databricks, documentation of libraries.
+    """
+    key = next((each for each in ("job_cluster_key", "existing_cluster_id") if spec.get(each)), "")
+    listed = mappings(settings.get("tasks"))
+    others = [(each.get("for_each_task") or {}).get("task") or each for each in listed]
+    tasks = [spec, *(each for each in others if key and each.get(key) == spec.get(key))]
+    libraries = [library for task in tasks for library in mappings(task.get("libraries"))]
+    return [each for number, each in enumerate(libraries) if each not in libraries[:number]]
 
 
 def find_environment(settings: Settings, spec: Settings) -> Mapping[str, Any]:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from ..model import Settings
 from ..programs import POLL_SECONDS, Stopped, never_stopped, run_program
-from .compute import find_environment, mappings
+from .compute import find_environment, list_libraries
 
 # Without the index of a private package, a public one of the same name would be installed.
 _INDEX = re.compile(r"^(--index-url|--extra-index-url|--find-links)[ =]\s*(\S+)$")
@@ -69,7 +69,7 @@ def list_requirements(settings: Settings, spec: Settings) -> Requirements:
     :param spec: the settings of the task.
     """
     packages, files, options = [], [], []
-    for library in mappings(spec.get("libraries")):
+    for library in list_libraries(settings, spec):
         pypi = library.get("pypi")
         if isinstance(pypi, Mapping) and isinstance(pypi.get("package"), str):
             packages.append(pypi["package"])

@@ -13,6 +13,7 @@ from flask_lakeflow_jobs.local.engine.compute import (
     find_projects,
     read_environment,
 )
+from flask_lakeflow_jobs.local.engine.packages import list_requirements
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,23 @@ def test_local_libraries_without_local_paths_are_none(
 def test_local_libraries_of_a_task() -> None:
     spec = {"libraries": [{"whl": "./dist/*.whl"}, {"pypi": {"package": "x"}}]}
     assert list(find_local_libraries({}, spec)) == ["./dist/*.whl"]
+
+
+@pytest.mark.parametrize("key", ["job_cluster_key", "existing_cluster_id"])
+@pytest.mark.ledger(
+    "task: job_cluster_key", differs="Its tasks share their libraries, in any order."
+)
+def test_libraries_of_other_tasks_on_the_cluster_are_installed_too(key: str) -> None:
+    def task(cluster: str | None, name: str) -> dict[str, Any]:
+        return {key: cluster, "libraries": [{"whl": f"{name}.whl"}, {"pypi": {"package": name}}]}
+
+    nested = {"task_key": "loop", "for_each_task": {"inputs": "[]", "task": task("one", "c")}}
+    tasks = [task("one", "a"), {key: "one"}, task("two", "b"), nested, task(None, "d"), "x"]
+    settings = {"tasks": tasks}
+    assert list(find_local_libraries(settings, {key: "one"})) == ["a.whl", "c.whl"]
+    assert list_requirements(settings, {key: "one"}).packages == ("a", "c")
+    assert list(find_local_libraries(settings, task("one", "a"))) == ["a.whl", "c.whl"]
+    assert list(find_local_libraries(settings, {})) == []
 
 
 def import_paths(library: Path, *projects: Path) -> list[str]:
