@@ -40,7 +40,9 @@ def _refused(does: str, advice: str = "") -> TaskKind:
 TASK_KINDS: Mapping[str, TaskKind] = {
     "notebook_task": TaskKind("from a `.py` source notebook or an `.ipynb`"),
     "spark_python_task": TaskKind(""),
-    "python_wheel_task": TaskKind("if the package is installed where the app is"),
+    "python_wheel_task": TaskKind(
+        "from an installed package, or a wheel that the task's libraries or environment name"
+    ),
     "python_operator_task": TaskKind("functions, but no classes of sensors and operators"),
     "sql_task": TaskKind("SQL files on DuckDB (the extra `sql`) or Spark (the extra `spark`)"),
     "pipeline_task": TaskKind(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import importlib.util
 import os
@@ -23,6 +24,8 @@ from .work import CannotRun, ProcessWork
 JVM_PROCESSES = frozenset({"pipeline", "spark_submit"})
 
 _SUFFIXES = (".py", ".sql", ".ipynb")
+# Folders in which nothing of the bundle is built, and which may be large.
+_NO_BUILDS = ("node_modules", "site-packages", "__pycache__")
 _ENVIRONMENT = "pipeline"
 _FLOW_FIELDS = ("refresh_flow_selection", "reset_checkpoint_selection")
 # Those of run-now, which cannot choose another pipeline.
@@ -224,10 +227,10 @@ def _find_jars(spec: Settings, context: TaskContext) -> list[str]:
 
 def _build_folder(context: TaskContext, name: str) -> list[Path]:
     """Return the built JARs of a name: a deployment uploads them to another folder."""
-    root = context.files.root
-    found = (each.relative_to(root).parts for each in root.glob(f"**/{name}"))
-    return [
-        root.joinpath(*parts)
-        for parts in found
-        if "site-packages" not in parts and not any(part.startswith(".") for part in parts)
-    ]
+    found: list[Path] = []
+    for folder, folders, names in os.walk(context.files.root):
+        folders[:] = [
+            each for each in folders if not each.startswith(".") and each not in _NO_BUILDS
+        ]
+        found += [Path(folder, each) for each in fnmatch.filter(names, name)]
+    return found

@@ -12,6 +12,7 @@ import json
 import sys
 import types
 import typing
+from contextlib import suppress
 from enum import Enum
 from importlib import import_module
 from typing import Any
@@ -90,10 +91,7 @@ def convert_arguments(
     :raises TypeError: a parameter is missing.
     :raises ValueError: a value is not of its type.
     """
-    try:
-        types_by_name = typing.get_type_hints(function)
-    except NameError:  # of an import for type checkers only
-        types_by_name = {}
+    types_by_name = find_types(function)
     place = _describe(function, name)
     declared = inspect.signature(function).parameters
     takes_any = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in declared.values())
@@ -118,6 +116,34 @@ def convert_arguments(
     if ignored := sorted(parameters.keys() - declared.keys() - arguments.keys()):
         print(f"{place} does not take these parameters: {', '.join(ignored)}.", file=sys.stderr)
     return arguments
+
+
+def find_types(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the types of a function's parameters.
+
+    One that cannot be found, as of an import for type checkers only, is the text of its annotation.
+    """
+    try:
+        return typing.get_type_hints(function)
+    except Exception:  # of any code in an annotation
+        annotations = _read_annotations(function)
+    found: dict[str, Any] = {}
+    names = inspect.unwrap(function).__globals__
+    for key, annotation in annotations.items():
+        found[key] = annotation
+        if isinstance(annotation, str):
+            with suppress(Exception):
+                found[key] = eval(annotation, names)  # noqa: S307 (it is the function's own)
+    return found
+
+
+def _read_annotations(function: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return inspect.get_annotations(function)
+    except NameError:  # Python 3.14 evaluates them here
+        library: Any = import_module("annotationlib")
+        found: dict[str, Any] = library.get_annotations(function, format=library.Format.FORWARDREF)
+        return found
 
 
 def convert_value(text: str, kind: Any) -> Any:

@@ -18,7 +18,11 @@ def lock_metastore() -> None:
         return
     path = os.path.join(os.environ["LAKEFLOW_LOCAL_SPARK"], "metastore.lock")
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("Waiting for another task that uses Spark.", flush=True)
+        fcntl.flock(lock, fcntl.LOCK_EX)
     _locks.append(lock)  # until the process ends
 
 

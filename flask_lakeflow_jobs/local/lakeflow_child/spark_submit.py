@@ -5,19 +5,23 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import select
 import subprocess
 import sys
 import zipfile
 from collections import deque
+from contextlib import nullcontext
 from pathlib import Path
 
 from .spark_jvm import lock_metastore
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
 _MAX_TRACE_LINES = 200
+_POLL_SECONDS = 0.1
 _EXCEPTION = re.compile(r'^(?:Exception in thread "[^"]*"|Error:|Caused by:) *(.*)')
 
 
@@ -42,15 +46,35 @@ def run_submit(payload: dict[str, Any]) -> None:
         env={**os.environ, "SPARK_HOME": home},
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        encoding="utf-8",
-        errors="backslashreplace",
     )
     lines: deque[str] = deque(maxlen=_MAX_TRACE_LINES)
-    for line in process.stderr or ():
-        sys.stderr.write(line)
-        lines.append(line.rstrip())
+    with process.stderr or nullcontext():
+        for line in read_lines(process):
+            sys.stderr.write(line)
+            lines.append(line.rstrip())
     if code := process.wait():
         raise ProgramFailed(find_exception(list(lines)) or f"spark-submit ended with code {code}.")
+
+
+def read_lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
+    """Yield the lines of a process's errors until it ends.
+
+    Daemons that it has started may keep the pipe open for ever.
+    """
+    assert process.stderr is not None  # noqa: S101 (for mypy)
+    pipe = process.stderr.fileno()
+    rest = b""
+    while True:
+        has_ended = process.poll() is not None
+        is_ready = select.select([pipe], [], [], 0 if has_ended else _POLL_SECONDS)[0]
+        piece = os.read(pipe, 65536) if is_ready else b""
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            yield line.decode("utf-8", "backslashreplace") + "\n"
+        if not piece and (is_ready or has_ended):
+            break
+    if rest:
+        yield rest.decode("utf-8", "backslashreplace")
 
 
 def list_arguments(main_class: str, jars: list[str], parameters: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,27 @@ def test_jar_is_that_of_the_libraries_or_was_built(
         **more,
     )
     assert work["parameters"] == ["b"]
+
+
+def test_search_for_a_jar_leaves_out_large_folders(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (".venv/lib", "node_modules/x", "lib/site-packages"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "b.jar").touch()
+    entered: list[str] = []
+    scan = os.scandir
+
+    def scan_and_note(path: Any) -> Any:
+        entered.append(Path(path).name)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scan_and_note)
+    body = {"main_class_name": "shop.Main"}
+    work = build("spark_jar_task", body, context(folder), libraries=[{"jar": "/x/b.jar"}])
+    assert work["jars"] == [str(folder / "target/b.jar")]
+    assert "target" in entered
+    assert not {".venv", "node_modules", "site-packages"} & {*entered}
 
 
 @pytest.mark.ledger("spark_jar_task", refused="The spark_jar_task needs a 'main_class_name'.")

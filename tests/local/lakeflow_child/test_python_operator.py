@@ -129,3 +129,13 @@ def test_main_that_is_no_plain_function_is_refused(
     with pytest.raises((ImportError, TypeError)) as caught:
         find_function(main)
     assert message in str(caught.value)
+
+
+def test_annotation_that_cannot_be_found_leaves_the_others() -> None:
+    def function(n: int, ratio: float = 1.0, session: Missing = None) -> Missing:  # type: ignore[name-defined]  # noqa: F821
+        pass
+
+    converted = convert_arguments(function, "a.function", {"n": "3", "ratio": "0.5"})
+    assert converted == {"n": 3, "ratio": 0.5}
+    with pytest.raises(ValueError, match=r"'session' of .* is of the type .*Missing"):
+        convert_arguments(function, "a.function", {"n": "3", "session": "x"})

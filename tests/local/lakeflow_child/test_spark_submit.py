@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import signal
+import threading
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child import pipeline
-from flask_lakeflow_jobs.local.lakeflow_child.spark_submit import find_exception, list_arguments
+from flask_lakeflow_jobs.local.lakeflow_child import pipeline, spark_jvm
+from flask_lakeflow_jobs.local.lakeflow_child.spark_jvm import lock_metastore
+from flask_lakeflow_jobs.local.lakeflow_child.spark_submit import (
+    ProgramFailed,
+    find_exception,
+    list_arguments,
+    run_submit,
+)
+from tests.support import wait_until
 
 
 def write_jar(path: Path, *names: str) -> str:
@@ -111,3 +122,47 @@ def test_spec_names_a_file_for_each_definition(
     files = sorted((tmp_path / "definitions").iterdir())
     assert [file.name for file in files] == ["d0000_x_y.py", "d0001_x_y.py"]
     assert files[1].read_text().endswith("\ndefine('/b/x y.py')\n")
+
+
+def test_program_ends_although_its_daemon_keeps_the_pipe_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = tmp_path / "bin" / "spark-submit"
+    program.parent.mkdir()
+    program.write_text(
+        "#!/bin/sh\nsleep 1000 &\necho $! > \"$1\"\nprintf 'WARN x\\nError: no day' >&2\nexit 3\n"
+    )
+    program.chmod(0o700)
+    monkeypatch.setenv("SPARK_HOME", str(tmp_path))
+    monkeypatch.delenv("LAKEFLOW_LOCAL_SPARK", raising=False)
+    daemon = tmp_path / "daemon"
+    try:
+        with pytest.raises(ProgramFailed, match=r"^no day$"):
+            run_submit({"parameters": [str(daemon)]})
+    finally:
+        os.kill(int(daemon.read_text()), signal.SIGKILL)
+    assert capsys.readouterr().err == "WARN x\nError: no day"
+
+
+def test_wait_for_the_metastore_is_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LAKEFLOW_LOCAL_SPARK", str(tmp_path))
+    monkeypatch.setattr(spark_jvm, "_locks", [])
+    other = os.open(tmp_path / "metastore.lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    waiting = threading.Thread(target=lock_metastore)
+    waiting.start()
+    printed = ""
+
+    def is_printed() -> bool:
+        nonlocal printed
+        printed += capsys.readouterr().out
+        return bool(printed)
+
+    wait_until(is_printed, "the message")
+    assert printed == "Waiting for another task that uses Spark.\n"
+    os.close(other)
+    waiting.join()
+    for lock in spark_jvm._locks:
+        os.close(lock)
