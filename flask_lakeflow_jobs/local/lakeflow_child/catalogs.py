@@ -10,15 +10,19 @@ from contextlib import ExitStack, contextmanager
 import duckdb
 
 from .samples import DUCKDB_SAMPLES
+from .sql_macros import create_macros
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-_DATABASE = "warehouse"
+#: The catalog ``main`` in DuckDB.
+DATABASE = "warehouse"
+#: The schema of each catalog that Databricks uses where a statement names none.
+DEFAULT_SCHEMA = "default"
 # DuckDB allows no database to be called ``main``, the most common catalog.
-_OWN_CATALOGS = (_DATABASE, "main")
+_OWN_CATALOGS = (DATABASE, "main")
 _EXTENSION = ".duckdb"
 _MAX_LOCK_WAIT_SECONDS = 300.0  # a statement of another task may take long
 
@@ -34,14 +38,23 @@ class Warehouse:
         self._lock = ExitStack()
         self._lock.enter_context(locked_warehouse())
         try:
-            self._database = _retry_while_locked(lambda: duckdb.connect(catalog_file(_DATABASE)))
+            self._database = _retry_while_locked(lambda: duckdb.connect(catalog_file(DATABASE)))
             for catalog in list_catalogs():
                 if catalog not in _OWN_CATALOGS:
                     _attach(self._database, catalog)
+            use(self._database, is_catalog=True, names=["main"])
+            self._database.execute("SET TimeZone = 'UTC'")  # as Databricks by default
             _add_samples(self._database)
+            self._macros: set[str] = set()
+            views = "SELECT string_agg(sql, ' ') FROM duckdb_views() WHERE NOT internal"
+            self.create_macros(self._database.execute(views).fetchone()[0] or "")
         except BaseException:
             self._lock.close()
             raise
+
+    def create_macros(self, text: str) -> None:
+        """Create the functions of Databricks that a text of SQL calls."""
+        create_macros(self._database, self._macros, text)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._database, name)
@@ -81,7 +94,7 @@ def list_catalogs() -> list[str]:
 def use(database: Any, *, is_catalog: bool, names: list[str]) -> None:
     """Make a catalog or a schema the current one."""
     if is_catalog:
-        path = [create_catalog(database, ".".join(names))]
+        path = _create_schema(database, [".".join(names), DEFAULT_SCHEMA])
     else:
         path = _create_schema(database, names)
     database.execute(f"USE {quote_name(path)}")
@@ -90,7 +103,7 @@ def use(database: Any, *, is_catalog: bool, names: list[str]) -> None:
 def create_catalog(database: Any, name: str) -> str:
     """Create a catalog if it is missing, and return its name in DuckDB."""
     if name in _OWN_CATALOGS:
-        return _DATABASE
+        return DATABASE
     if os.sep in name or name.startswith("."):
         raise ValueError(f"{name!r} is no name of a catalog.")
     _attach(database, name)

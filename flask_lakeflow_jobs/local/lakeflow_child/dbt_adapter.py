@@ -10,6 +10,7 @@ import re
 import textwrap
 
 from .sql_advice import UnsupportedStatement
+from .sql_macros import ALL_MACROS, create_macros
 from .sql_translation import is_skipped, parse, translate
 
 TYPE_CHECKING = False
@@ -34,6 +35,7 @@ _TRANSLATED = ("analysis", "model", "operation", "snapshot", "sql_operation", "t
 # The names of tables in rendered code, which are texts to Databricks.
 _NAME = re.compile(r'"([^"\n]+)"((?:\."[^"\n]+")+)')
 _NOTHING = "select 1"
+_MARK = "lakeflow_has_macros"
 
 
 def adapt(folder: str) -> None:
@@ -56,6 +58,9 @@ def adapt(folder: str) -> None:
         return node
 
     def execute_or_skip(self: Any, sql: str, bindings: Any = None) -> Any:
+        if not hasattr(self, _MARK):
+            setattr(self, _MARK, True)  # before the first statement of each thread
+            create_macros(self._cursor, set(), ALL_MACROS)
         return execute(self, skip_command(sql), bindings)
 
     FACTORY.packages[_PACKAGE] = package

@@ -42,8 +42,10 @@ _INSTALLERS = ("pip", "uv", "conda")
 _LANGUAGE_MAGICS = ("python", "sql", "r", "scala", "sh", "bash", "md", "md-sandbox", "run", "fs")
 
 _CO_COROUTINE = 0x80  # of the module inspect, which takes long to import
-# Names in a notebook's namespace: the flags to compile its cells with, and its event loop.
+# Names in a notebook's namespace: the flags to compile its cells with, its event loop, and what SQL
+# keeps between cells.
 _FLAGS = "__lakeflow_flags__"
+_SQL = "__lakeflow_sql__"
 _LOOP = "__lakeflow_loop__"
 
 
@@ -324,13 +326,15 @@ def _run_sql(cell: Cell, path: str, names: dict[str, Any]) -> None:
         return
     try:
         from .sql import run_statements as run_in_duckdb
+        from .sql_session import SqlSession
     except ImportError:
         raise RuntimeError(
             "SQL in a notebook needs Spark or DuckDB here. Install one of them: "
             "pip install 'flask-lakeflow-jobs[spark]' or 'flask-lakeflow-jobs[sql]'."
         ) from None
     place = os.path.basename(path) + (f", cell {cell.number}" if cell.number else "")
-    run_in_duckdb(cell.text, parameters, place, cell.line)
+    session = names.get(_SQL) or names.setdefault(_SQL, SqlSession())
+    run_in_duckdb(cell.text, parameters, place, cell.line, session)
     for name, value in parameters.items():  # SQL creates widgets too
         names["dbutils"].widgets.text(name, value)
     # On Databricks, the result as a DataFrame; here, an error that names what is missing.

@@ -24,6 +24,21 @@ _ADVICE = {
         "DuckDB has no row filters and no masks. Remove this statement for a local run."
     ),
     r"^\s*COPY\s+INTO\b": f"DuckDB has no COPY INTO. Use INSERT INTO … SELECT, or {_SPARK}.",
+    r"^\s*ALTER\b.*\bSET\s+LOCATION\b": (
+        "DuckDB keeps the rows of tables in files of its own. Remove SET LOCATION for a local run."
+    ),
+    r"^\s*ALTER\b.*\bDROP\s+CONSTRAINT\b": (
+        "DuckDB drops no CHECK of a table. Create the table again without it: CREATE OR REPLACE "
+        "TABLE … AS SELECT."
+    ),
+    r"^\s*DESC(RIBE)?\s+DETAIL\b|^\s*SHOW\s+(TBLPROPERTIES|PARTITIONS)\b": (
+        "DuckDB keeps no files, properties and partitions of tables. Use DESCRIBE TABLE EXTENDED, "
+        f"or {_SPARK}."
+    ),
+    r"^\s*SHOW\s+GRANTS?\b": (
+        "The local workspace has no permissions. Remove this statement for a local run."
+    ),
+    r"^\s*UNDROP\b": "DuckDB keeps no dropped tables. Create the table again.",
     r"\b(CREATE|ALTER|DROP)\s+(OR\s+\w+\s+)?(CATALOG|CONNECTION|SHARE|RECIPIENT|VOLUME)\b": (
         "DuckDB has schemas and tables only. Remove this statement for a local run."
     ),

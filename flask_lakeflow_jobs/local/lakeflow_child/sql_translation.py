@@ -13,39 +13,47 @@ from sqlglot import TokenType, exp
 from sqlglot.dialects.databricks import Databricks
 from sqlglot.errors import ErrorLevel, SqlglotError
 
+from .catalogs import DATABASE
 from .sql_advice import UnsupportedStatement
+from .sql_expansion import expand
+from .sql_functions import FUNCTION_RULES
+from .sql_rows import ROW_RULES
+from .statements import remove_comments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Tree = exp.Expression
-
-#: The catalog ``main`` in DuckDB, which allows no database of this name.
-MAIN_CATALOG = "warehouse"
+    Tree = exp.Expr
 
 # These change permissions, statistics, caches or the layout of files, and no result.
-_SKIPPED = (exp.Grant, exp.Revoke, exp.Analyze, exp.Cache, exp.Uncache, exp.Refresh, exp.Comment)
+_SKIPPED = (exp.Grant, exp.Revoke, exp.Analyze, exp.Cache, exp.Uncache, exp.Refresh)
 _SKIPPED_COMMANDS = re.compile(
-    r"\s*(OPTIMIZE|VACUUM|GRANT|REVOKE|ANALYZE|REFRESH|CACHE|UNCACHE|CLEAR\s+CACHE|COMMENT\s+ON"
-    r"|REORG|FSCK|MSCK|DENY|ALTER\b.*\bOWNER\s+TO|ALTER\b.*\b(?:UN)?SET\s+TAGS)\b",
+    r"\s*(OPTIMIZE|VACUUM|GRANT|REVOKE|ANALYZE|REFRESH|CACHE|UNCACHE|CLEAR\s+CACHE|RESET"
+    r"|COMMENT\s+ON|REORG|FSCK|MSCK|DENY|ALTER\b.*\bOWNER\s+TO|ALTER\b.*\b(?:UN)?SET\s+TAGS"
+    r"|ALTER\b.*\bUNSET\s+TBLPROPERTIES|ALTER\b.*\b\w+\s+PREDICTIVE\s+OPTIMIZATION"
+    r"|DROP\s+(?:FEATURE|PRIMARY\s+KEY|FOREIGN\s+KEY))\b",
     re.IGNORECASE | re.DOTALL,
 )
-_SKIPPED_ACTIONS = (exp.AlterSet, exp.ClusterProperty, exp.AddConstraint)
+# sqlglot reads the first words of these as something else. They are for the commands of ``sql``.
+_COMMANDS = re.compile(
+    r"\s*(CLEAR|RESET|REORG|SHOW|DESC(?:RIBE)?|EXECUTE(?=\s+IMMEDIATE))\s+(.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_TABLE = re.compile(r"\s*TABLE\s+((?:`[^`]+`|[\w.])+)\s*$", re.IGNORECASE)
+# sqlglot knows the position of a column without the parentheses only.
+_POSITIONS = re.compile(
+    r"(\s*ALTER\s+TABLE\b.*?\bADD\s+COLUMNS?)\s*\((.*\b(?:AFTER|FIRST)\b.*)\)\s*$",
+    re.IGNORECASE | re.DOTALL,
+)
+# Columns are added as a query needs them, or the statement fails.
+_DEEP = re.compile(r"(?<=\s)DEEP\s+CLONE(?=\s)", re.IGNORECASE)
+_EVOLUTION = re.compile(r"(\s*(?:INSERT|MERGE))\s+WITH\s+SCHEMA\s+EVOLUTION\b", re.IGNORECASE)
 _NAMESPACE = re.compile(
     r"(\s*CREATE\s+(?:SCHEMA|DATABASE)\s+(?:IF\s+NOT\s+EXISTS\s+)?"
     r"(?!IF\s)(?:`[^`]+`|[\w-]+)(?:\.(?:`[^`]+`|[\w-]+))?)\s+\w",
     re.IGNORECASE,
 )
-_SHOW = re.compile(
-    r"(TABLES|VIEWS|SCHEMAS|DATABASES|CATALOGS)(?:\s+(?:IN|FROM)\s+(\S+))?\s*$", re.IGNORECASE
-)
-_LISTS = {
-    "TABLES": "table_name AS tableName FROM information_schema.tables WHERE true",
-    "VIEWS": "table_name AS viewName FROM information_schema.tables WHERE table_type = 'VIEW'",
-    "SCHEMAS": "schema_name AS databaseName FROM information_schema.schemata WHERE true",
-}
-_SOURCE = "lakeflow_source"
 
 
 class _Dialect(Databricks):
@@ -53,6 +61,15 @@ class _Dialect(Databricks):
 
     class Tokenizer(Databricks.Tokenizer):
         STRING_ESCAPES = ["'", '"', "\\"]  # noqa: RUF012 (as in the base class)
+
+    class Parser(Databricks.Parser):  # type: ignore[misc, valid-type]
+        FUNCTIONS = {  # noqa: RUF012 (as in the base class)
+            **Databricks.Parser.FUNCTIONS,
+            # The base class takes the key for the map.
+            "MAP_CONTAINS_KEY": lambda args: exp.ArrayContains(
+                this=exp.MapKeys(this=args[0]), expression=args[1]
+            ),
+        }
 
 
 # Its warnings about statements that it does not parse are errors here, with advice.
@@ -66,6 +83,14 @@ def parse(statement: str) -> Tree:
     """
     # Databricks' options of a schema say where it is stored.
     text = match[1] if (match := _NAMESPACE.match(statement)) else statement
+    bare = remove_comments(statement)
+    if match := _COMMANDS.match(bare):
+        return exp.Command(this=match[1].upper(), expression=exp.Literal.string(match[2].strip()))
+    if match := _POSITIONS.match(bare):
+        text = f"{match[1]} {match[2]}"
+    if match := _TABLE.match(bare):
+        text = f"SELECT * FROM {match[1]}"  # noqa: S608 (a name)
+    text = _DEEP.sub("CLONE", _EVOLUTION.sub(r"\1", text, count=1), count=1)
     try:
         return _parse_one(text, _Dialect)
     except SqlglotError as error:
@@ -77,13 +102,11 @@ def parse(statement: str) -> Tree:
 
 def translate(tree: Tree) -> list[str]:
     """Translate a parsed statement to statements of DuckDB, to be run in one transaction."""
-    for rule in _RULES:
-        tree = tree.transform(rule) or tree
-    if isinstance(tree, exp.Command) and tree.name.upper() == "SHOW":
-        tree = _translate_show(tree)
+    for rule in (*_RULES, *ROW_RULES, *FUNCTION_RULES):
+        tree = tree.transform(rule, copy=False) or tree
     return [
         each.sql("duckdb", unsupported_level=ErrorLevel.IGNORE, comments=False)
-        for each in _expand(tree)
+        for each in expand(tree)
     ]
 
 
@@ -105,6 +128,8 @@ def is_skipped(tree: Tree) -> bool:
     if isinstance(tree, exp.Alter):
         actions = tree.args.get("actions") or []
         return bool(actions) and all(map(_is_skipped_action, actions))
+    if isinstance(tree, exp.Comment):
+        return tree.args.get("kind") not in ("TABLE", "COLUMN", "VIEW")
     if isinstance(tree, exp.Command):
         return bool(_SKIPPED_COMMANDS.match(_text_of(tree)))
     return isinstance(tree, _SKIPPED)
@@ -143,13 +168,6 @@ def name_of(table: Tree) -> list[str]:
     return [part.name for part in parts if isinstance(part, exp.Expression)]
 
 
-def find_created(tree: Tree) -> Tree | None:
-    """Return the name of what a CREATE statement creates."""
-    if not isinstance(tree, exp.Create):
-        return None
-    return tree.this if isinstance(tree.this, exp.Table) else tree.this.find(exp.Table)
-
-
 def _parse_one(text: str, dialect: type[Databricks] | str) -> Tree:
     found = [each for each in sqlglot.parse(text, read=dialect) if isinstance(each, exp.Expression)]
     # A comment behind the last semicolon is one of its own.
@@ -165,9 +183,13 @@ def _text_of(command: exp.Command) -> str:
 
 
 def _is_skipped_action(action: Tree) -> bool:
-    if isinstance(action, exp.AlterColumn):
-        return action.args.get("comment") is not None
-    return isinstance(action, _SKIPPED_ACTIONS)
+    if isinstance(action, exp.AlterSet):
+        return not action.args.get("location")
+    if isinstance(action, exp.AddConstraint):
+        return action.find(exp.CheckColumnConstraint) is None
+    if isinstance(action, exp.Command):
+        return bool(_SKIPPED_COMMANDS.match(_text_of(action)))
+    return isinstance(action, exp.ClusterProperty)
 
 
 def _describe(error: SqlglotError) -> Exception:
@@ -181,7 +203,7 @@ def _rename_main_catalog(node: Tree) -> Tree:
     """DuckDB allows no database to be called ``main``."""
     catalog = node.args.get("catalog") if isinstance(node, (exp.Table, exp.Column)) else None
     if isinstance(catalog, exp.Identifier) and catalog.name.lower() == "main":
-        node.set("catalog", exp.to_identifier(MAIN_CATALOG))
+        node.set("catalog", exp.to_identifier(DATABASE))
     return node
 
 
@@ -192,6 +214,47 @@ def _refresh_by_replacing(node: Tree) -> Tree:
         node.set("replace", True)
     if isinstance(node, exp.Drop):
         node.set("materialized", False)
+    return node
+
+
+def _read_global_views(node: Tree) -> Tree:
+    """A global temporary view is one of the session, as there is no other session."""
+    if isinstance(node, exp.Table) and node.db.lower() == "global_temp":
+        node.set("db", None)
+    return node
+
+
+def _assign_bare_columns(node: Tree) -> Tree:
+    """DuckDB takes no table in the name of a column that is assigned."""
+    if isinstance(node, exp.Update):
+        for each in node.expressions:
+            if isinstance(each, exp.EQ) and isinstance(each.this, exp.Column):
+                each.set("this", exp.column(each.this.this.copy()))
+    return node
+
+
+def _compute_columns(node: Tree) -> Tree:
+    """DuckDB needs parentheses around the expression of a generated column."""
+    if isinstance(node, exp.ComputedColumnConstraint) and not isinstance(node.this, exp.Paren):
+        node.set("this", exp.paren(node.this.copy()))
+    return node
+
+
+def _clone_by_query(node: Tree) -> Tree:
+    """A clone is a copy of the rows."""
+    if isinstance(node, exp.Create) and isinstance(clone := node.args.get("clone"), exp.Clone):
+        node.set("expression", exp.select("*").from_(clone.this.copy()))
+        node.set("clone", None)
+    return node
+
+
+def _default_parameters(node: Tree) -> Tree:
+    """The default of a parameter of a function follows ``:=`` in DuckDB."""
+    if isinstance(node, exp.UserDefinedFunction):
+        for column in node.find_all(exp.ColumnDef):
+            for each in column.find_all(exp.DefaultColumnConstraint):
+                text = f"{column.this.sql('duckdb')} := {each.this.sql('duckdb')}"
+                column.replace(exp.Var(this=text))
     return node
 
 
@@ -216,14 +279,6 @@ def _read_paths_as_texts(node: Tree) -> Tree:
     """``column:path`` is a text on Databricks, and JSON with its quotes in DuckDB."""
     if isinstance(node, exp.JSONExtract) and node.args.get("variant_extract"):
         return exp.JSONExtractScalar(this=node.this, expression=node.expression)
-    return node
-
-
-def _keep_dates(node: Tree) -> Tree:
-    """A date and days are a date on Databricks, and a timestamp in DuckDB."""
-    is_date = isinstance(node.parent, exp.Cast) and node.parent.to.this == exp.DataType.Type.DATE
-    if isinstance(node, (exp.TsOrDsAdd, exp.AddMonths)) and not is_date:
-        return exp.cast(node.copy(), "date")
     return node
 
 
@@ -255,88 +310,14 @@ def _name_column_of_range(node: Tree) -> Tree:
 _RULES: tuple[Callable[[Tree], Tree | None], ...] = (
     _rename_main_catalog,
     _refresh_by_replacing,
+    _read_global_views,
+    _assign_bare_columns,
+    _compute_columns,
+    _clone_by_query,
+    _default_parameters,
     _call_databases_schemas,
     _drop_informational_keys,
     _read_paths_as_texts,
-    _keep_dates,
     _drop_time_zones,
     _name_column_of_range,
 )
-
-
-def _translate_show(command: exp.Command) -> Tree:
-    """``SHOW … IN`` of Databricks, as a query."""
-    match = _SHOW.match(_text_of(command).partition(" ")[2].strip())
-    if not match:
-        return command
-    kind = match[1].upper().replace("DATABASES", "SCHEMAS")
-    if kind == "CATALOGS":
-        query = "SELECT database_name AS catalog FROM duckdb_databases() WHERE NOT internal"
-        return _parse_one(query, "duckdb")
-    names = match[2].replace("`", "").split(".") if match[2] else []
-    if kind == "SCHEMAS":
-        catalog, schema = (names or [""])[0], ""
-    else:
-        catalog, schema = ["", *names][-2:] if names else ("", "")
-    catalog = MAIN_CATALOG if catalog.lower() == "main" else catalog
-    prefix = "catalog_name" if kind == "SCHEMAS" else "table_catalog"
-    query = f"SELECT {_LISTS[kind]} AND {prefix} = " + (
-        _quote(catalog) if catalog else "current_catalog()"
-    )
-    if kind != "SCHEMAS":
-        query += f" AND table_schema = {_quote(schema) if schema else 'current_schema()'}"
-    return _parse_one(query + " ORDER BY 1", "duckdb")
-
-
-def _quote(text: str) -> str:
-    return exp.Literal.string(text).sql("duckdb")
-
-
-def _expand(tree: Tree) -> list[Tree]:
-    """Return the statements that do the work of one which DuckDB lacks."""
-    if isinstance(tree, exp.Insert) and (tree.args.get("overwrite") or tree.args.get("where")):
-        return _expand_overwrite(tree)
-    if isinstance(tree, exp.Create) and tree.find(exp.GeneratedAsIdentityColumnConstraint):
-        return _expand_identity(tree)
-    return [tree]
-
-
-def _expand_overwrite(insert: exp.Insert) -> list[Tree]:
-    """Delete the rows that an INSERT replaces. Its query may read them, so it runs first."""
-    target = insert.this.find(exp.Table)
-    if target is None or insert.this.find(exp.Partition):
-        return [insert]
-    source = exp.to_table(_SOURCE)
-    query = insert.expression
-    where = insert.args.get("where")
-    insert.set("overwrite", False)
-    insert.set("where", None)
-    insert.set("expression", exp.select("*").from_(source.copy()))
-    delete = exp.Delete(this=target.copy(), where=where and exp.Where(this=where.copy()))
-    properties = exp.Properties(expressions=[exp.TemporaryProperty()])
-    create = exp.Create(
-        this=source.copy(), kind="TABLE", replace=True, expression=query, properties=properties
-    )
-    return [create, delete, insert, exp.Drop(tables=[source.copy()], kind="TABLE")]
-
-
-def _expand_identity(create: exp.Create) -> list[Tree]:
-    """Number the rows by a sequence: DuckDB has no identity columns."""
-    table = find_created(create)
-    statements: list[Tree] = []
-    for column in list(create.find_all(exp.ColumnDef)):
-        for constraint in column.args.get("constraints") or []:
-            kind = constraint.args.get("kind")
-            if not isinstance(kind, exp.GeneratedAsIdentityColumnConstraint) or table is None:
-                continue
-            sequence = table.copy()
-            sequence.set("this", exp.to_identifier(f"{table.name}_{column.name}_sequence"))
-            start, step = kind.args.get("start"), kind.args.get("increment")
-            text = f"CREATE SEQUENCE IF NOT EXISTS {sequence.sql('duckdb', identify=True)}"
-            text += f" START {start.sql('duckdb')}" if start else ""
-            text += f" INCREMENT {step.sql('duckdb')}" if step else ""
-            statements.append(exp.Command(this=text))
-            name = exp.Literal.string(sequence.sql("duckdb", identify=True))
-            default = exp.DefaultColumnConstraint(this=exp.func("nextval", name))
-            constraint.set("kind", default)
-    return [*statements, create]

@@ -210,7 +210,7 @@ def test_sql_task_ignores_storage_clauses_of_databricks(serve: Serve) -> None:
         CREATE OR REPLACE TABLE stamped USING DELTA CLUSTER BY AUTO AS
             SELECT comment, 'current_timestamp()' AS text, CURRENT_TIMESTAMP() < now() AS late
             FROM orders;
-        CREATE OR REPLACE MATERIALIZED VIEW daily.stamped AS SELECT * FROM main.stamped;
+        CREATE OR REPLACE MATERIALIZED VIEW daily.stamped AS SELECT * FROM default.stamped;
         SELECT * FROM daily.stamped;
     """
     client = serve({"etl": {"tasks": [sql("main", "a.sql")]}}, {"a.sql": text})

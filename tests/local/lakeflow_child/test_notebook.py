@@ -246,6 +246,17 @@ def test_sql_cell_in_a_python_notebook(serve: Serve) -> None:
     assert task_results(client.run("etl")) == {"main": "SUCCESS"}
 
 
+def test_cells_of_sql_share_a_temporary_view(serve: Serve) -> None:
+    require_duckdb()
+    cells = (
+        "CREATE TEMP VIEW v AS SELECT 3 AS n",
+        "DECLARE x INT DEFAULT 1",
+        "SELECT n + x FROM v",
+    )
+    text = "\n# COMMAND ----------\n".join(f"# MAGIC %sql\n# MAGIC {cell}" for cell in cells)
+    assert output_of(notebook_client(serve, text)).error is None
+
+
 def test_sql_cell_creates_a_widget_for_later_cells(serve: Serve) -> None:
     require_duckdb()
     sql = "# MAGIC %sql\n# MAGIC CREATE WIDGET TEXT n DEFAULT '3'\n# COMMAND ----------\n"

@@ -1,0 +1,248 @@
+"""Statements of Databricks that need more than a translation: the catalogs, or the session."""
+
+# ruff: noqa: S608  # names are quoted
+from __future__ import annotations
+
+import re
+
+import sqlglot
+from sqlglot import exp
+
+from .catalogs import create_catalog, prepare_create, quote_name, use
+from .sql_advice import UnsupportedStatement
+from .sql_expansion import find_created, sequence_of
+from .sql_session import declare_variables, drop_variable, set_variables
+from .sql_show import describe, describe_query, find_query, show, table_path, to_duckdb_catalog
+from .sql_translation import name_of, parse, translate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Tree = exp.Expr
+    Evaluate = Callable[[Tree], tuple[Any, ...]]
+
+_CATALOG = re.compile(r"\s*CATALOG\s+(?:IF\s+NOT\s+EXISTS\s+)?(`[^`]+`|[\w-]+)", re.IGNORECASE)
+_WIDGET = re.compile(r"\s*WIDGET\s+\w+\s+(\w+)\s+DEFAULT\s+(['\"])(.*?)\2", re.IGNORECASE)
+# DuckDB would look for tables of these names.
+_UNKNOWN = ("ALL FUNCTIONS", "FUNCTIONS", "SYSTEM FUNCTIONS", "USER FUNCTIONS", "VOLUMES")
+_OLD = "lakeflow_old"
+_IS_TABLE = "database_name = $1 AND schema_name = $2 AND lower(table_name) = lower($3)"
+# What DuckDB does not do in ALTER, but in CREATE.
+_REBUILT = (exp.CheckColumnConstraint, exp.ColumnPosition)
+
+
+class Commands:
+    """Runs what is no query and no change of rows.
+
+    :param evaluate: runs a query, and returns its first row.
+    :param parameters: of the task; ``CREATE WIDGET`` adds to them.
+    """
+
+    def __init__(self, database: Any, evaluate: Evaluate, parameters: dict[str, Any]) -> None:
+        self._database = database
+        self._evaluate = evaluate
+        self._parameters = parameters
+
+    def run(self, statement: str, tree: Tree) -> tuple[bool, Any]:
+        """Return whether the statement has run, and the connection if it has a result."""
+        database = self._database
+        if isinstance(tree, exp.Use):
+            self._use(tree)
+        elif isinstance(tree, exp.Declare):
+            declare_variables(database, tree, self._evaluate)
+        elif isinstance(tree, exp.Set):
+            return self._set(tree), None
+        elif isinstance(tree, exp.Command):
+            return self._run_command(statement, tree)
+        elif isinstance(tree, exp.Alter):
+            return self._alter(statement, tree), None
+        else:
+            return False, None
+        return True, None
+
+    def prepare(self, tree: Tree) -> None:
+        """Create the catalog and the schema that a statement needs, and name its partition."""
+        if (created := find_created(tree)) is not None:
+            prepare_create(self._database, str(tree.args["kind"]), name_of(created))
+        if isinstance(tree, exp.Insert) and (partition := tree.this.find(exp.Partition)):
+            self._insert_partition(tree, partition)
+
+    def clean_up(self, tree: Tree) -> None:
+        """Drop the sequences of the identity columns of a table that is dropped."""
+        if not isinstance(tree, exp.Drop) or tree.args.get("kind") != "TABLE":
+            return
+        for table in tree.args["tables"]:
+            catalog, schema, name = table_path(self._database, name_of(table))
+            query = (
+                "SELECT sequence_name FROM duckdb_sequences() WHERE database_name = $1 AND "
+                "schema_name = $2 AND starts_with(sequence_name, $3) AND "
+                "ends_with(sequence_name, $4)"
+            )
+            start, _, end = sequence_of(name, "\0").partition("\0")
+            path = [to_duckdb_catalog(catalog), schema]
+            for (sequence,) in self._database.execute(query, [*path, start, end]).fetchall():
+                self._database.execute(f"DROP SEQUENCE {quote_name([*path, sequence])}")
+
+    def _use(self, tree: exp.Use) -> None:
+        is_catalog = tree.text("kind").upper() == "CATALOG"
+        if isinstance(tree.this.this, exp.Placeholder):
+            names = str(self._evaluate(tree.this.this)[0]).split(".")
+        else:
+            names = name_of(tree.this)
+        use(self._database, is_catalog=is_catalog, names=names)
+
+    def _set(self, tree: exp.Set) -> bool:
+        """Set variables; skip settings of Databricks."""
+        for item in tree.expressions:
+            if str(item.args.get("kind") or "").upper() in ("VARIABLE", "VAR"):
+                set_variables(self._database, item, self._evaluate)
+                return True
+            name = item.this.this.sql() if isinstance(item.this, exp.EQ) else item.this.sql()
+            query = "SELECT count(*) > 0 FROM duckdb_settings() WHERE lower(name) = lower($1)"
+            if not self._database.execute(query, [name]).fetchone()[0]:
+                print(f"SET {name} is skipped: it has no effect in the local workspace.")
+                return True
+        return False
+
+    def _run_command(self, statement: str, tree: exp.Command) -> tuple[bool, Any]:
+        word, text = tree.name.upper(), tree.text("expression") or str(tree.expression)
+        result = None
+        if word == "SHOW":
+            result = show(self._database, text)
+            if result is None and text.upper().startswith(_UNKNOWN):
+                raise UnsupportedStatement(statement, ValueError("nothing to show"))
+        elif word in ("DESCRIBE", "DESC"):
+            query = find_query(text)
+            if query is None:
+                result = describe(self._database, text)
+            else:
+                (translated,) = translate(parse(query))
+                self._database.create_macros(translated)
+                result = describe_query(self._database, translated)
+        elif match := _CATALOG.match(text):
+            create_catalog(self._database, match[1].strip("`"))
+            return True, None
+        elif match := _WIDGET.match(text):
+            self._parameters.setdefault(match[1], match[3])
+            return True, None
+        elif word == "DROP":
+            return drop_variable(self._database, f"DROP {text}"), None
+        return result is not None, result
+
+    def _alter(self, statement: str, tree: exp.Alter) -> bool:
+        """Alter a table by creating it again, where DuckDB cannot alter it."""
+        actions = tree.args.get("actions") or []
+        if tree.find(exp.AlterSet, exp.Drop) is None and tree.find(*_REBUILT) is None:
+            return False
+        for action in actions:
+            if isinstance(action, exp.AlterSet):
+                raise UnsupportedStatement(statement, ValueError("a location"))
+            if isinstance(action, exp.Drop) and action.args.get("kind") == "CONSTRAINT":
+                self._check_no_checks(statement, tree)
+                return True
+        if tree.find(*_REBUILT) is None:
+            return False
+        self._rebuild(statement, tree, actions)
+        return True
+
+    def _rebuild(self, statement: str, tree: exp.Alter, actions: list[Tree]) -> None:
+        path = self._path(tree.this)
+        query = f"SELECT sql FROM duckdb_tables() WHERE {_IS_TABLE}"
+        found = self._database.execute(query, path).fetchone()
+        if found is None:
+            raise UnsupportedStatement(statement, ValueError("there is no such table"))
+        create = sqlglot.parse_one(found[0], read="duckdb")
+        columns = [each for each in create.this.expressions if isinstance(each, exp.ColumnDef)]
+        kept = [each.name for each in columns if not each.find(exp.ComputedColumnConstraint)]
+        table, names = quote_name(path), ", ".join(quote_name([each]) for each in kept)
+        query = f"SELECT column_name, comment FROM duckdb_columns() WHERE {_IS_TABLE}"
+        comments = self._database.execute(query, path).fetchall()
+        for action in actions:
+            _apply(create.this, action, comments)
+        create.this.set("this", exp.to_table(table, dialect="duckdb"))
+        create.set("replace", True)
+        run_in_transaction(
+            self._database,
+            [
+                f"CREATE OR REPLACE TEMP TABLE {_OLD} AS SELECT {names} FROM {table}",
+                create.sql("duckdb"),
+                f"INSERT INTO {table} ({names}) SELECT {names} FROM {_OLD}",
+                f"DROP TABLE {_OLD}",
+                *(
+                    f"COMMENT ON COLUMN {table}.{quote_name([name])} IS "
+                    f"{exp.Literal.string(comment).sql('duckdb')}"
+                    for name, comment in comments
+                    if comment
+                ),
+            ],
+        )
+
+    def _check_no_checks(self, statement: str, tree: exp.Alter) -> None:
+        """Keys are not kept, so that they need not be dropped; names of checks are not kept."""
+        query = (
+            f"SELECT count(*) FROM duckdb_constraints() WHERE {_IS_TABLE} AND "
+            "constraint_type = 'CHECK'"
+        )
+        if self._database.execute(query, self._path(tree.this)).fetchone()[0]:
+            raise UnsupportedStatement(statement, ValueError("names of constraints are not kept"))
+
+    def _insert_partition(self, insert: exp.Insert, partition: Tree) -> None:
+        """Give the values of a partition to its columns, which are the last of the query."""
+        table = insert.this.find(exp.Table)
+        fixed = [each for each in partition.expressions if isinstance(each, exp.EQ)]
+        free = [each.name for each in partition.expressions if not isinstance(each, exp.EQ)]
+        named = {each.this.name.lower() for each in fixed} | {each.lower() for each in free}
+        query = f"SELECT column_name FROM duckdb_columns() WHERE {_IS_TABLE} ORDER BY column_index"
+        columns = self._database.execute(query, self._path(table)).fetchall()
+        others = [name for (name,) in columns if name.lower() not in named]
+        table.set("partition", None)
+        source = exp.Subquery(
+            this=insert.expression, alias=exp.TableAlias(this=exp.to_identifier("query"))
+        )
+        values = [exp.Star(), *(each.expression.copy() for each in fixed)]
+        insert.set("expression", exp.Select(expressions=values).from_(source))
+        names = [*others, *free, *(each.this.name for each in fixed)]
+        schema = exp.Schema(this=table.copy(), expressions=[*map(exp.to_identifier, names)])
+        insert.set("this", schema)
+        if insert.args.get("overwrite"):
+            rows = exp.and_(*(each.copy() for each in fixed)) if fixed else exp.true()
+            insert.set("where", rows)
+
+    def _path(self, table: Any) -> list[str]:
+        catalog, schema, name = table_path(self._database, name_of(table))
+        return [to_duckdb_catalog(catalog), schema, name]
+
+
+def run_in_transaction(database: Any, statements: list[str]) -> None:
+    """Run all statements, or none."""
+    database.execute("BEGIN")
+    try:
+        for each in statements:
+            database.execute(each)
+    except BaseException:
+        database.execute("ROLLBACK")
+        raise
+    database.execute("COMMIT")
+
+
+def _apply(schema: Tree, action: Tree, comments: list[tuple[str, Any]]) -> None:
+    """Add a constraint or a column to the schema of a table."""
+    if isinstance(action, exp.AddConstraint):
+        checks = action.find_all(exp.CheckColumnConstraint)
+        schema.set("expressions", [*schema.expressions, *(each.copy() for each in checks)])
+        return
+    for column in action.expressions if isinstance(action, exp.Schema) else [action]:
+        place = column.args.get("position")
+        column.set("position", None)
+        for each in list(column.find_all(exp.CommentColumnConstraint)):
+            comments.append((column.name, each.this.name))
+            each.parent.pop()
+        names = [each.name.lower() for each in schema.expressions]
+        index = len([each for each in schema.expressions if isinstance(each, exp.ColumnDef)])
+        if place is not None:
+            index = names.index(place.this.name.lower()) + 1 if place.this else 0
+        expressions = list(schema.expressions)
+        expressions.insert(index, column)
+        schema.set("expressions", expressions)

@@ -1,0 +1,163 @@
+"""Statements of DuckDB that together do the work of one which it lacks. Pure."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Tree = exp.Expr
+
+_SOURCE = "lakeflow_source"
+
+
+def expand(tree: Tree) -> list[Tree]:
+    """Return the statements that do the work of a translated one, or the statement itself."""
+    if isinstance(tree, exp.Insert) and (tree.args.get("overwrite") or tree.args.get("where")):
+        return _expand_overwrite(tree)
+    if isinstance(tree, exp.Create) and tree.kind == "TABLE":
+        comments = _find_comments(tree)
+        return [*_expand_identity(tree), *comments]
+    if isinstance(tree, exp.Alter):
+        return _expand_actions(tree)
+    if isinstance(tree, exp.Cache) and tree.expression is not None:
+        return [_create_view(tree.this, tree.expression)]
+    if isinstance(tree, exp.TruncateTable) and tree.args.get("partition"):
+        rows = exp.and_(*(each.copy() for each in tree.args["partition"].expressions))
+        return [exp.Delete(this=tree.expressions[0], where=exp.Where(this=rows))]
+    return [tree]
+
+
+def find_created(tree: Tree) -> Tree | None:
+    """Return the name of what a CREATE statement creates."""
+    if not isinstance(tree, exp.Create):
+        return None
+    return tree.this if isinstance(tree.this, exp.Table) else tree.this.find(exp.Table)
+
+
+def sequence_of(table: str, column: str) -> str:
+    """Return the name of the sequence that numbers the rows of an identity column."""
+    return f"{table}_{column}_sequence"
+
+
+def _create_view(name: Tree, query: Tree) -> Tree:
+    properties = exp.Properties(expressions=[exp.TemporaryProperty()])
+    return exp.Create(
+        this=name.copy(), kind="VIEW", replace=True, expression=query, properties=properties
+    )
+
+
+def _expand_overwrite(insert: exp.Insert) -> list[Tree]:
+    """Delete the rows that an INSERT replaces. Its query may read them, so it runs first."""
+    target = insert.this.find(exp.Table)
+    if target is None or insert.this.find(exp.Partition):
+        return [insert]
+    source = exp.to_table(_SOURCE)
+    query = insert.expression
+    where = insert.args.get("where")
+    insert.set("overwrite", False)
+    insert.set("where", None)
+    insert.set("expression", exp.select("*").from_(source.copy()))
+    delete = exp.Delete(this=target.copy(), where=where and exp.Where(this=where.copy()))
+    properties = exp.Properties(expressions=[exp.TemporaryProperty()])
+    create = exp.Create(
+        this=source.copy(), kind="TABLE", replace=True, expression=query, properties=properties
+    )
+    return [create, delete, insert, exp.Drop(tables=[source.copy()], kind="TABLE")]
+
+
+def _expand_identity(create: exp.Create) -> list[Tree]:
+    """Number the rows by a sequence: DuckDB has no identity columns."""
+    table = find_created(create)
+    statements: list[Tree] = []
+    form = "SEQUENCE IF NOT EXISTS"
+    has_identity = create.find(exp.GeneratedAsIdentityColumnConstraint) is not None
+    if has_identity and create.args.get("replace") and table is not None:
+        # The numbers begin again. The sequence cannot be replaced while a table depends on it.
+        statements.append(exp.Drop(tables=[table.copy()], kind="TABLE", exists=True))
+        create.set("replace", False)
+        form = "OR REPLACE SEQUENCE"
+    for column in list(create.find_all(exp.ColumnDef)):
+        for constraint in column.args.get("constraints") or []:
+            kind = constraint.args.get("kind")
+            if not isinstance(kind, exp.GeneratedAsIdentityColumnConstraint) or table is None:
+                continue
+            sequence = table.copy()
+            sequence.set("this", exp.to_identifier(sequence_of(table.name, column.name)))
+            start, step = kind.args.get("start"), kind.args.get("increment")
+            text = f"CREATE {form} {sequence.sql('duckdb', identify=True)}"
+            text += f" START {start.sql('duckdb')}" if start else ""
+            text += f" INCREMENT {step.sql('duckdb')}" if step else ""
+            statements.append(exp.Command(this=text))
+            name = exp.Literal.string(sequence.sql("duckdb", identify=True))
+            default = exp.DefaultColumnConstraint(this=exp.func("nextval", name))
+            constraint.set("kind", default)
+    return [*statements, create]
+
+
+def _find_comments(create: exp.Create) -> list[Tree]:
+    """Return the comments of columns as statements of their own."""
+    if not isinstance(create.this, exp.Schema) or create.args.get("exists"):
+        return []
+    return [
+        _comment(create.this.this, column.this, each.this)
+        for column in create.this.expressions
+        if isinstance(column, exp.ColumnDef)
+        for constraint in column.args.get("constraints") or []
+        if isinstance(each := constraint.args.get("kind"), exp.CommentColumnConstraint)
+    ]
+
+
+def _comment(table: Tree, column: Tree, text: Tree) -> Tree:
+    name = exp.column(
+        column.copy(),
+        table=table.this.copy(),
+        db=table.args.get("db") and table.args["db"].copy(),
+        catalog=table.args.get("catalog") and table.args["catalog"].copy(),
+    )
+    return exp.Comment(this=name, kind="COLUMN", expression=text.copy())
+
+
+def _expand_actions(alter: exp.Alter) -> list[Tree]:
+    """Alter a table once for each column: DuckDB takes one change at a time."""
+    statements: list[Tree] = []
+    for action in alter.args.get("actions") or []:
+        if isinstance(action, exp.Schema):
+            statements += _add_columns(alter, action.expressions)
+        elif isinstance(action, exp.ColumnDef):
+            statements += _add_columns(alter, [action])
+        elif isinstance(action, exp.Drop) and str(action.args.get("kind")) == "COLUMNS":
+            columns = [each for found in action.args["tables"] for each in found.expressions]
+            statements += [
+                _alter(alter, exp.Drop(kind="COLUMN", tables=[each], exists=action.args["exists"]))
+                for each in columns
+            ]
+        elif isinstance(action, exp.AlterColumn) and action.args.get("comment"):
+            statements.append(_comment(alter.this, action.this, action.args["comment"]))
+        elif isinstance(action, exp.Query) and alter.args.get("kind") == "VIEW":
+            view = exp.Create(this=alter.this.copy(), kind="VIEW", replace=True, expression=action)
+            statements.append(view)
+        else:
+            statements.append(_alter(alter, action))
+    return statements or [alter]
+
+
+def _add_columns(alter: exp.Alter, columns: list[Tree]) -> list[Tree]:
+    statements = []
+    for column in columns:
+        comments = list(column.find_all(exp.CommentColumnConstraint))
+        column.set(
+            "constraints",
+            [each for each in column.args.get("constraints") or [] if each.kind not in comments],
+        )
+        statements.append(_alter(alter, column))
+        statements += [_comment(alter.this, column.this, each.this) for each in comments]
+    return statements
+
+
+def _alter(alter: exp.Alter, action: Tree) -> Tree:
+    """Return an ALTER of the same table with one action."""
+    copied = exp.Alter(**{key: value for key, value in alter.args.items() if key != "actions"})
+    copied.set("this", alter.this.copy())
+    copied.set("actions", [action.copy()])
+    return copied

@@ -1,0 +1,307 @@
+"""Rules for functions of Databricks which sqlglot translates to something else. Pure.
+
+Functions that it leaves as they are have their meaning from ``sql_macros``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from sqlglot import exp
+from sqlglot.dialects.databricks import Databricks
+from sqlglot.errors import SqlglotError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Tree = exp.Expr
+
+_TYPE = exp.DataType.Type
+_INTEGERS = {
+    _TYPE.TINYINT: "tinyint",
+    _TYPE.SMALLINT: "smallint",
+    _TYPE.INT: "int",
+    _TYPE.BIGINT: "bigint",
+}
+_CASTS = {"bigint": "bigint", "smallint": "smallint", "tinyint": "tinyint", "decimal": "decimal"}
+_DATES = (exp.CurrentDate, exp.TsOrDsToDate, exp.TsOrDsAdd, exp.StrToDate, exp.LastDay)
+_DAYS = {"DAY", "WEEK", "MONTH", "QUARTER", "YEAR"}
+_UNITS = {"MM": "MONTH", "MON": "MONTH", "YYYY": "YEAR", "YY": "YEAR"}
+# A letter of a pattern that sqlglot leaves, and that of strftime.
+_FRACTIONS = {"SSSSSS": "%f", "SSS": "%g"}
+_ZONE = re.compile(r"(?:[+-]\d\d?:?\d\d|Z|[A-Za-z]{3,})$")
+_DEFAULT_FORMAT = "%Y-%mstrict-%dstrict %Hstrict:%Mstrict:%Sstrict"
+
+
+def _divide(node: Tree) -> Tree:
+    """A division by zero is an error on Databricks, and infinite or NULL in DuckDB."""
+    if isinstance(node, (exp.Div, exp.IntDiv, exp.Mod)) and not _is_number(node.expression):
+        divisor = node.expression
+        if not (isinstance(divisor, exp.Anonymous) and divisor.name == "lakeflow_divisor"):
+            node.set("expression", exp.func("lakeflow_divisor", divisor.copy()))
+    return node
+
+
+def _is_number(node: Tree) -> bool:
+    literal = node.unnest()
+    return isinstance(literal, exp.Literal) and float(literal.name or 0) != 0
+
+
+def _truncate(node: Tree) -> Tree:
+    """A cast to an integer drops the fraction on Databricks, and rounds in DuckDB."""
+    if not isinstance(node, exp.Cast) or node.to.this not in _INTEGERS:
+        return node
+    value = node.this
+    if isinstance(value, exp.Literal) and value.is_int:
+        return node
+    prefix = "try_" if isinstance(node, exp.TryCast) else ""
+    return exp.func(f"lakeflow_{prefix}{_INTEGERS[node.to.this]}", value.copy())
+
+
+def _read_zones(node: Tree) -> Tree:
+    """A text may have a time zone, which DuckDB ignores in a cast to a timestamp without one."""
+    if not isinstance(node, exp.Cast) or node.to.this != _TYPE.TIMESTAMP:
+        return node
+    is_plain = isinstance(node.this, exp.Literal) and not _ZONE.search(node.this.name)
+    if is_plain or isinstance(node.this, exp.Cast):
+        return node
+    inner = exp.DataType.build("timestamptz", dialect="duckdb")
+    kind = exp.TryCast if isinstance(node, exp.TryCast) else exp.Cast
+    node.set("this", kind(this=node.this.copy(), to=inner))
+    return node
+
+
+def _keep_dates(node: Tree) -> Tree:
+    """A date and days are a date on Databricks, and a timestamp in DuckDB."""
+    if isinstance(node.parent, exp.Cast):
+        return node
+    is_shifted = isinstance(node, (exp.Add, exp.Sub)) and _is_shifted_date(node)
+    if is_shifted or isinstance(node, (exp.TsOrDsAdd, exp.AddMonths)):
+        return exp.cast(node.copy(), "date")
+    return node
+
+
+def _is_shifted_date(node: exp.Binary) -> bool:
+    interval = node.expression
+    unit = interval.text("unit").upper().rstrip("S") if isinstance(interval, exp.Interval) else ""
+    return unit in _DAYS and _is_date(node.this)
+
+
+def _is_date(node: Tree) -> bool:
+    if isinstance(node, exp.Cast):
+        return bool(node.to.this == _TYPE.DATE)
+    if isinstance(node, (exp.Add, exp.Sub)):
+        return _is_shifted_date(node)
+    return isinstance(node, _DATES)
+
+
+def _truncate_dates(node: Tree) -> Tree:
+    """``trunc()`` has a date as its result."""
+    if isinstance(node, exp.DateTrunc):
+        unit = node.text("unit").upper()
+        arguments = [exp.Literal.string(_UNITS.get(unit, unit)), exp.cast(node.this.copy(), "date")]
+        return exp.cast(exp.Anonymous(this="date_trunc", expressions=arguments), "date")
+    return node
+
+
+def _count_whole_units(node: Tree) -> Tree:
+    """``datediff(unit, …)`` counts whole units on Databricks, and their bounds in DuckDB."""
+    unit = node.args.get("unit") if isinstance(node, (exp.DateDiff, exp.TimestampDiff)) else None
+    if unit is None or isinstance(node.this, exp.TsOrDsToDate):
+        return node
+    ends = [exp.cast(each.copy(), "timestamp") for each in (node.expression, node.this)]
+    name = exp.Literal.string(unit.name.upper())
+    return exp.Anonymous(this="date_sub", expressions=[name, *ends])
+
+
+def _convert_zones(node: Tree) -> Tree:
+    """``from_utc_timestamp()`` reads a time in UTC. Databricks has no AT TIME ZONE."""
+    is_inner = isinstance(node.parent, exp.AtTimeZone)
+    if isinstance(node, exp.AtTimeZone) and not isinstance(node.this, exp.AtTimeZone) | is_inner:
+        utc = exp.AtTimeZone(this=node.this.copy(), zone=exp.Literal.string("UTC"))
+        node.set("this", utc)
+    return node
+
+
+def _read_patterns(node: Tree) -> Tree:
+    """Fractions of seconds and quoted texts in a pattern of a time."""
+    form = node.args.get("format")
+    is_time = isinstance(
+        node, (exp.TimeToStr, exp.StrToTime, exp.StrToDate, exp.StrToUnix, exp.UnixToStr)
+    )
+    if is_time and isinstance(form, exp.Literal) and re.search("SSS|'", form.name):
+        text = re.sub("SSSSSS|SSS", lambda match: _FRACTIONS[match[0]], form.name)
+        text = re.sub(r"'([^']*)'", lambda match: match[1] or "'", text)
+        node.set("format", exp.Literal.string(text))
+    return node
+
+
+def _find_epochs(node: Tree) -> Tree:
+    """``unix_timestamp()`` takes times too, and has an integer as its result."""
+    if not isinstance(node, exp.StrToUnix):
+        return node
+    if node.text("format") == _DEFAULT_FORMAT or not node.args.get("format"):
+        return exp.func("lakeflow_epoch", node.this.copy())
+    if isinstance(node.parent, exp.Cast):
+        return node
+    return exp.cast(node.copy(), "bigint")
+
+
+def _name_groups(node: Tree) -> Tree:
+    """A group is ``$1`` in a replacement of Java, and ``\\1`` in DuckDB."""
+    replacement = node.args.get("replacement") if isinstance(node, exp.RegexpReplace) else None
+    if isinstance(replacement, exp.Literal) and replacement.is_string:
+        text = re.sub(r"(?<!\\)\$(\d)", r"\\\1", replacement.name)
+        node.set("replacement", exp.Literal.string(text))
+    return node
+
+
+def _read_structs(node: Tree) -> Tree:
+    """The schema of ``from_json()`` is that of a table on Databricks, and JSON in DuckDB."""
+    schema = node.expression if isinstance(node, exp.FromJson) else None
+    if not isinstance(schema, exp.Literal):
+        return node
+    structure = _structure(schema.name)
+    if structure is None:
+        return node
+    call = exp.Anonymous(
+        this="from_json",
+        expressions=[node.this.copy(), exp.Literal.string(json.dumps(structure))],
+    )
+    return exp.Anonymous(this="TRY", expressions=[call])
+
+
+def _structure(schema: str) -> object | None:
+    for text in (schema, f"STRUCT<{schema}>"):
+        try:
+            return _structure_of(exp.DataType.build(text, dialect=Databricks))
+        except (SqlglotError, ValueError):
+            continue
+    return None
+
+
+def _structure_of(kind: exp.DataType) -> object:
+    if kind.this == _TYPE.STRUCT:
+        return {each.name: _structure_of(each.args["kind"]) for each in kind.expressions}
+    if kind.this == _TYPE.ARRAY:
+        return [_structure_of(kind.expressions[0])]
+    return kind.sql("duckdb")
+
+
+def _call_macros(node: Tree) -> Tree:
+    """Give functions to macros which sqlglot translates wrongly, or which are keywords."""
+    if isinstance(node, exp.MonthsBetween):
+        return exp.func("lakeflow_months_between", node.this.copy(), node.expression.copy())
+    if isinstance(node, exp.CurrentDatabase):
+        return exp.CurrentSchema()
+    if isinstance(node, exp.CurrentCatalog):
+        return exp.func("lakeflow_catalog")
+    if isinstance(node, exp.Typeof):
+        return exp.func("lakeflow_typeof", node.this.copy())
+    if isinstance(node, exp.Format):
+        return exp.Anonymous(this="printf", expressions=[node.this.copy(), *node.expressions])
+    if isinstance(node, exp.ArraySize):
+        return exp.func("cardinality", node.this.copy())
+    if isinstance(node, exp.NextDay) and not _is_date(node.this):
+        node.set("this", exp.cast(node.this.copy(), "date"))
+    if isinstance(node, exp.Quantile):
+        return exp.func("quantile_cont", node.this.copy(), node.args["quantile"].copy())
+    if isinstance(node, exp.Exists) and node.expression:
+        return exp.func("lakeflow_exists", node.this.copy(), node.expression.copy())
+    if isinstance(node, exp.Reduce) and isinstance(finish := node.args.get("finish"), exp.Lambda):
+        node.set("finish", None)
+        inner = exp.Array(expressions=[node.copy()])
+        return exp.func(
+            "list_extract", exp.func("list_transform", inner, finish.copy()), exp.Literal.number(1)
+        )
+    if isinstance(node, (exp.FirstValue, exp.LastValue)) and not _is_window(node):
+        name = exp.First if isinstance(node, exp.FirstValue) else exp.Last
+        return name(this=node.this.copy())
+    if isinstance(node, exp.Any) and isinstance(node.this, exp.Paren) and not _is_compared(node):
+        return exp.LogicalOr(this=node.this.this.copy())
+    if isinstance(node, exp.GenerateSeries) and not node.args.get("step"):
+        return _count_to(node)
+    if (
+        isinstance(node, exp.GenerateSeries)
+        and _is_date(node.args["start"])
+        and not isinstance(node.parent, exp.Cast)
+    ):
+        return exp.cast(node.copy(), "date[]", dialect="duckdb")
+    return _call_anonymous(node) if isinstance(node, exp.Anonymous) else node
+
+
+def _call_anonymous(node: exp.Anonymous) -> Tree:
+    name, arguments = node.name.lower(), node.expressions
+    if name in _CASTS and len(arguments) == 1:
+        return _truncate(exp.cast(arguments[0].copy(), _CASTS[name]))
+    if name in ("isnull", "isnotnull"):
+        test = exp.Is(this=arguments[0].copy(), expression=exp.null())
+        return exp.paren(test if name == "isnull" else exp.not_(test))
+    if name in ("some", "every"):
+        logical = exp.LogicalOr if name == "some" else exp.LogicalAnd
+        return logical(this=arguments[0].copy())
+    if name in ("variant_get", "try_variant_get") and len(arguments) == 3:
+        kind = exp.DataType.build(arguments[2].name, dialect=Databricks)
+        value = exp.func("json_extract_string", arguments[0].copy(), arguments[1].copy())
+        return exp.cast(value, kind) if name == "variant_get" else exp.TryCast(this=value, to=kind)
+    if name in ("try_to_timestamp", "try_to_date"):
+        to = exp.DataType.build("timestamp" if name == "try_to_timestamp" else "date")
+        value = arguments[0].copy()
+        if len(arguments) > 1:
+            pattern = str(Databricks.format_time(arguments[1])).strip("'").replace("strict", "")
+            value = exp.func("try_strptime", value, exp.Literal.string(pattern))
+        return exp.TryCast(this=value, to=to)
+    return node
+
+
+def _is_window(node: Tree) -> bool:
+    parent = node.parent
+    while isinstance(parent, (exp.IgnoreNulls, exp.RespectNulls)):
+        parent = parent.parent
+    return isinstance(parent, exp.Window)
+
+
+def _is_compared(node: Tree) -> bool:
+    return isinstance(node.parent, (exp.Predicate, exp.Like, exp.ILike))
+
+
+def _count_to(node: exp.GenerateSeries) -> Tree:
+    """Count down from the larger end, and by days between dates."""
+    start, end = node.args["start"], node.args["end"]
+    if _is_date(start):
+        node.set("step", exp.Interval(this=exp.Literal.string("1"), unit=exp.Var(this="DAY")))
+        return exp.cast(node.copy(), "date[]", dialect="duckdb")
+    down = exp.GT(this=start.copy(), expression=end.copy())
+    node.set("step", exp.Case().when(down, exp.Literal.number(-1)).else_(exp.Literal.number(1)))
+    return node
+
+
+def _roll_up(node: Tree) -> Tree:
+    """``GROUP BY a WITH ROLLUP`` is the older form of ``GROUP BY ROLLUP (a)``."""
+    if isinstance(node, exp.Group):
+        for key in ("rollup", "cube"):
+            for each in node.args.get(key) or []:
+                if not each.expressions:
+                    each.set("expressions", node.expressions)
+                    node.set("expressions", [])
+    return node
+
+
+#: Functions of a node of a tree that return what takes its place.
+FUNCTION_RULES: tuple[Callable[[Tree], Tree], ...] = (
+    _call_macros,
+    _divide,
+    _read_zones,
+    _truncate,
+    _truncate_dates,
+    _count_whole_units,
+    _keep_dates,
+    _convert_zones,
+    _read_patterns,
+    _find_epochs,
+    _name_groups,
+    _read_structs,
+    _roll_up,
+)

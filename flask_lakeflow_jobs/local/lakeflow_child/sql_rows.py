@@ -1,0 +1,185 @@
+"""Rules for functions that make rows: ``explode`` and the like, in a SELECT and in a FROM. Pure."""
+
+# ruff: noqa: S608  # names are quoted
+from __future__ import annotations
+
+import sqlglot
+from sqlglot import exp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Tree = exp.Expr
+
+_PAIR = 2
+_INFORMATION = {
+    "schemata": "",
+    "views": "",
+    "tables": (
+        ", CASE table_type WHEN 'BASE TABLE' THEN 'MANAGED' ELSE table_type END AS table_type"
+    ),
+    "columns": (
+        ", replace(replace(data_type, 'INTEGER', 'INT'), 'VARCHAR', 'STRING') AS data_type"
+    ),
+}
+
+
+def _expand_projections(node: Tree) -> Tree:
+    """A function may make several columns, with a name for each."""
+    if not isinstance(node, exp.Select):
+        return node
+    expressions: list[Tree] = []
+    for each in node.expressions:
+        names = [name.name for name in each.expressions] if isinstance(each, exp.Aliases) else []
+        made = _make_columns(each.this if names else each, names)
+        expressions += made or [each]
+    node.set("expressions", expressions)
+    return node
+
+
+def _make_columns(function: Tree, names: list[str]) -> list[Tree] | None:
+    alias = ""
+    if isinstance(function, exp.Alias):
+        function, alias = function.this, function.alias
+    argument = function.this
+    is_map = isinstance(argument, exp.VarMap) or len(names) == _PAIR
+    if type(function) is exp.Explode and is_map:
+        return _unnest_map(argument, names or ["key", "value"])
+    if isinstance(function, exp.ExplodeOuter):
+        column = _unnest(_fill(argument))
+        return [exp.alias_(column, alias or "col")]
+    if isinstance(function, exp.Inline):
+        return [_unnest_structs(argument)] if not names else None
+    if isinstance(function, exp.Stack):
+        return _stack(function, names)
+    return None
+
+
+def _stack(function: exp.Stack, names: list[str]) -> list[Tree] | None:
+    if not isinstance(function.this, exp.Literal):
+        return None
+    count = int(function.this.name)
+    width = -(-len(function.expressions) // count)
+    values = [*function.expressions, *(exp.null() for _ in range(width * count))]
+    names = names or [f"col{number}" for number in range(width)]
+    return [
+        exp.alias_(
+            _unnest(
+                exp.Array(expressions=[values[row * width + at].copy() for row in range(count)])
+            ),
+            name,
+        )
+        for at, name in enumerate(names)
+    ]
+
+
+def _name_columns(node: Tree) -> Tree:
+    """Columns without a name are ``col``, or ``col1`` and so on."""
+    if (
+        isinstance(node, exp.Table)
+        and type(node.this) is exp.Explode
+        and not node.alias_column_names
+    ):
+        name = node.alias or "explode"
+        columns = [exp.to_identifier("col")]
+        node.set("alias", exp.TableAlias(this=exp.to_identifier(name), columns=columns))
+    if isinstance(node, exp.Values) and isinstance(node.parent, (exp.From, exp.Join)):
+        alias = node.args.get("alias")
+        if (alias is None or not alias.args.get("columns")) and node.expressions:
+            row = node.expressions[0]
+            width = len(row.expressions) if isinstance(row, exp.Tuple) else 1
+            columns = [exp.to_identifier(f"col{number + 1}") for number in range(width)]
+            table = exp.to_identifier(node.alias or "values_of_query")
+            node.set("alias", exp.TableAlias(this=table, columns=columns))
+    return node
+
+
+def _join_laterals(node: Tree) -> Tree:
+    """``LATERAL VIEW OUTER``, views of maps, and ``LATERAL`` in a FROM, as joins."""
+    if not isinstance(node, exp.Select):
+        return node
+    laterals = node.args.get("laterals") or []
+    kept, joins = [], list(node.args.get("joins") or [])
+    for each in laterals:
+        join = _to_join(each) if type(each.this) is exp.Explode else None
+        if join is None or not (each.args.get("outer") or len(each.alias_column_names) == _PAIR):
+            kept.append(each)
+        else:
+            joins.append(join)
+    for index, each in enumerate(joins):
+        if isinstance(each.this, exp.Lateral) and type(each.this.this) is exp.Explode:
+            joins[index] = _to_join(each.this)
+    node.set("laterals", kept)
+    node.set("joins", joins)
+    return node
+
+
+def _describe_catalog(node: Tree) -> Tree:
+    """An ``information_schema`` has the tables of its catalog, in the words of Databricks."""
+    if not isinstance(node, exp.Table) or node.db.lower() != "information_schema":
+        return node
+    kind, catalog = node.name.lower(), node.catalog
+    if kind not in _INFORMATION or catalog.lower() == "system":
+        return node
+    name = "catalog_name" if kind == "schemata" else "table_catalog"
+    owner = exp.Literal.string(catalog).sql() if catalog else "system.main.current_database()"
+    query = (
+        f"SELECT * REPLACE (CASE {name} WHEN 'warehouse' THEN 'main' ELSE {name} END AS {name}"
+        f"{_INFORMATION[kind]}) FROM system.information_schema.{kind} WHERE {name} = {owner}"
+    )
+    alias = exp.TableAlias(this=exp.to_identifier(node.alias or node.name))
+    return exp.Subquery(this=sqlglot.parse_one(query, read="duckdb"), alias=alias)
+
+
+def _to_join(lateral: exp.Lateral) -> exp.Join:
+    argument = lateral.this.this
+    names = lateral.alias_column_names or ["col"]
+    is_outer = bool(lateral.args.get("outer"))
+    if len(names) == _PAIR:
+        columns = _unnest_map(argument, names)
+    else:
+        columns = [exp.alias_(_unnest(argument.copy()), names[0])]
+    query = exp.Subquery(
+        this=exp.Select(expressions=columns),
+        alias=exp.TableAlias(this=exp.to_identifier(lateral.alias or "explode")),
+    )
+    joined = exp.Lateral(this=query)
+    if is_outer:
+        return exp.Join(this=joined, side="LEFT", on=exp.true())
+    return exp.Join(this=joined, kind="CROSS")
+
+
+def _unnest_map(argument: Tree, names: list[str]) -> list[Tree]:
+    parts = ("map_keys", "map_values")
+    return [
+        exp.alias_(_unnest(exp.Anonymous(this=part, expressions=[argument.copy()])), name)
+        for part, name in zip(parts, names, strict=True)
+    ]
+
+
+def _unnest_structs(argument: Tree) -> Tree:
+    depth = exp.Kwarg(this=exp.Var(this="max_depth"), expression=exp.Literal.number(2))
+    return exp.Anonymous(this="UNNEST", expressions=[argument.copy(), depth])
+
+
+def _unnest(argument: Tree) -> Tree:
+    return exp.Anonymous(this="UNNEST", expressions=[argument.copy()])
+
+
+def _fill(argument: Tree) -> Tree:
+    """Return a list with a NULL in place of an empty one."""
+    size = exp.Anonymous(this="len", expressions=[argument.copy()])
+    is_empty = exp.EQ(
+        this=exp.func("coalesce", size, exp.Literal.number(0)), expression=exp.Literal.number(0)
+    )
+    return exp.Case().when(is_empty, exp.Array(expressions=[exp.null()])).else_(argument.copy())
+
+
+#: Functions of a node of a tree that return what takes its place.
+ROW_RULES: tuple[Callable[[Tree], Tree], ...] = (
+    _describe_catalog,
+    _expand_projections,
+    _name_columns,
+    _join_laterals,
+)

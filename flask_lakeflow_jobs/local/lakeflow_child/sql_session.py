@@ -1,0 +1,223 @@
+"""State that lasts from one SQL statement to the next: variables, and that of a notebook."""
+
+from __future__ import annotations
+
+import re
+
+import sqlglot
+from sqlglot import TokenType, exp
+from sqlglot.errors import SqlglotError
+
+from .catalogs import quote_name
+from .sql_advice import UnsupportedStatement
+from .sql_macros import MACRO_NAMES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Tree = exp.Expr
+    Evaluate = Callable[[Tree], tuple[Any, ...]]
+
+_MISSING = re.compile(r'Referenced column "(\w+)" (?:not found|was not found)', re.IGNORECASE)
+_DROP = re.compile(
+    r"\s*DROP\s+(?:TEMPORARY|TEMP)?\s*VARIABLE\s+(IF\s+EXISTS\s+)?(?:(?:system\s*\.\s*)?session\s*\.)?`?(\w+)`?",
+    re.IGNORECASE,
+)
+
+
+class SqlSession:
+    """The state of a notebook between its cells, as each of them opens the warehouse again.
+
+    It has the current schema, temporary views and functions, and variables.
+    """
+
+    def __init__(self) -> None:
+        self._statements: list[str] = []
+        self._variables: list[tuple[str, Any, str]] = []
+
+    def restore(self, database: Any) -> None:
+        """Bring a new connection to the state that was kept."""
+        for statement in self._statements:
+            database.create_macros(statement)
+            database.execute(statement)
+        for variable in self._variables:
+            _assign(database, *variable)
+
+    def keep(self, database: Any) -> None:
+        """Keep the state of a connection."""
+        path = database.execute(
+            "SELECT system.main.current_database(), system.main.current_schema()"
+        ).fetchone()
+        functions = database.execute(
+            "SELECT function_name, parameters, function_type = 'table_macro', macro_definition "
+            "FROM duckdb_functions() WHERE database_name = 'temp' AND NOT internal"
+        ).fetchall()
+        views = database.execute(
+            "SELECT sql FROM duckdb_views() WHERE temporary AND NOT internal ORDER BY view_oid"
+        ).fetchall()
+        self._statements = [
+            f"USE {quote_name(list(path))}",
+            *(
+                f"CREATE OR REPLACE TEMP MACRO {quote_name([name])}({', '.join(parameters)}) AS "
+                f"{'TABLE ' if is_table else ''}{body}"
+                for name, parameters, is_table, body in functions
+                if name not in MACRO_NAMES
+            ),
+            *(statement for (statement,) in views),
+        ]
+        self._variables = [
+            (name, database.execute("SELECT getvariable($1)", [name]).fetchone()[0], kind)
+            for name, kind in list_variables(database).items()
+        ]
+
+
+def declare_variables(database: Any, tree: exp.Declare, evaluate: Evaluate) -> None:
+    """Run ``DECLARE``: variables with a type or a default."""
+    for item in tree.expressions:
+        kind, default = item.args.get("kind"), item.args.get("default") or exp.null()
+        value = exp.cast(default.copy(), kind.copy()) if kind else default.copy()
+        names = item.this if isinstance(item.this, list) else [item.this]
+        for name in names:
+            if not tree.args.get("replace") and name.name.lower() in list_variables(database):
+                raise ValueError(
+                    f"The variable {name.name} already exists. Write DECLARE OR REPLACE."
+                )
+            _assign(database, name.name, evaluate(value)[0], _type_of(value))
+
+
+def set_variables(database: Any, item: exp.SetItem, evaluate: Evaluate) -> None:
+    """Run ``SET VAR``: one variable, or several from a row of a query."""
+    target, value = item.this.this, item.this.expression
+    names = target.expressions if isinstance(target, exp.Tuple) else [target]
+    if isinstance(target, exp.Tuple):
+        query = value.unnest() if isinstance(value, exp.Subquery) else value
+        values = evaluate(query)
+    else:
+        values = evaluate(value)
+    assign_variables(database, [each.name for each in names], values)
+
+
+def assign_variables(database: Any, names: list[str], values: tuple[Any, ...]) -> None:
+    """Give declared variables other values of their types."""
+    declared = list_variables(database)
+    for name, value in zip(names, values, strict=True):
+        if name.lower() not in declared:
+            raise ValueError(f"There is no variable {name}. Declare it first: DECLARE {name} = …")
+        _assign(database, name, value, declared[name.lower()])
+
+
+def drop_variable(database: Any, text: str) -> bool:
+    """Run ``DROP TEMPORARY VARIABLE``; return whether the text is that."""
+    match = _DROP.match(text)
+    if not match:
+        return False
+    name = match[2].lower()
+    if name in list_variables(database):
+        database.execute(f"RESET VARIABLE {quote_name([name])}")
+    elif not match[1]:
+        raise ValueError(f"There is no variable {name}.")
+    return True
+
+
+def list_variables(database: Any) -> dict[str, str]:
+    """Return the types of the declared variables, by name."""
+    return dict(database.execute("SELECT name, type FROM duckdb_variables()").fetchall())
+
+
+def insert_variables(tree: Tree, names: frozenset[str]) -> Tree:
+    """Replace columns of these names by variables."""
+
+    def replace(node: Tree) -> Tree:
+        is_bare = isinstance(node, exp.Column) and not node.table
+        if is_bare and node.name.lower() in names:
+            return _variable(node.name)
+        return node
+
+    return tree.copy().transform(replace)
+
+
+def insert_session_variables(node: Tree) -> Tree:
+    """``session.name`` is a variable in any case."""
+    if isinstance(node, exp.Column) and node.table.lower() == "session":
+        return _variable(node.name)
+    return node
+
+
+def find_missing_variable(error: Exception, variables: dict[str, str]) -> str | None:
+    """Return the variable that a statement means by a name which no table has as a column."""
+    match = _MISSING.search(str(error))
+    return match[1].lower() if match and match[1].lower() in variables else None
+
+
+class Immediate:
+    """The parts of ``EXECUTE IMMEDIATE``.
+
+    :raises UnsupportedStatement: it is none.
+    """
+
+    def __init__(self, text: str) -> None:
+        pieces = _split(text, ("INTO", "USING"))
+        statement = re.sub(r"^\s*IMMEDIATE\s+", "", pieces[""], flags=re.IGNORECASE)
+        self.statement = statement
+        self.into = [
+            each.strip(" `()") for each in pieces.get("INTO", "").split(",") if each.strip()
+        ]
+        using = pieces.get("USING", "").strip()
+        if using.startswith("(") and using.endswith(")"):
+            using = using[1:-1]
+        self.using: list[Tree] = []
+        if using:
+            tree = sqlglot.parse_one(f"SELECT {using}", read="databricks")
+            self.using = tree.expressions
+
+
+def number_markers(statement: str, values: list[Any]) -> tuple[str, dict[str, Any]]:
+    """Give names to the markers ``?`` of a statement.
+
+    :return: the statement, and the values by name.
+    """
+    names = iter(range(len(values)))
+    pieces, start = [], 0
+    for token in sqlglot.tokenize(statement, dialect="databricks"):
+        if token.text == "?" and token.token_type.name == "PLACEHOLDER":
+            number = next(names, None)
+            if number is None:
+                raise ValueError(f"The statement needs more than {len(values)} values after USING.")
+            pieces += [statement[start : token.start], f":lakeflow_{number}"]
+            start = token.end + 1
+    text = "".join([*pieces, statement[start:]])
+    return text, {f"lakeflow_{number}": value for number, value in enumerate(values)}
+
+
+def _split(text: str, words: tuple[str, ...]) -> dict[str, str]:
+    """Split a text at words outside of texts and parentheses."""
+    try:
+        tokens = sqlglot.tokenize(text, dialect="databricks")
+    except SqlglotError as error:
+        raise UnsupportedStatement(text, error) from None
+    depth = 0
+    found: dict[str, str] = {}
+    word, start = "", 0
+    for token in tokens:
+        depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(token.token_type, 0)
+        is_text = token.token_type in (TokenType.STRING, TokenType.IDENTIFIER)
+        if depth == 0 and not is_text and token.text.upper() in words:
+            found[word] = text[start : token.start]
+            word, start = token.text.upper(), token.end + 1
+    return {**found, word: text[start:]}
+
+
+def _variable(name: str) -> Tree:
+    return exp.func("getvariable", exp.Literal.string(name.lower()))
+
+
+def _type_of(value: Tree) -> str | None:
+    return value.to.sql("duckdb") if isinstance(value, exp.Cast) else None
+
+
+def _assign(database: Any, name: str, value: Any, kind: str | None) -> None:
+    quoted = quote_name([name.lower()])
+    cast = f"CAST($1 AS {kind})" if kind and kind != '"NULL"' else "$1"
+    database.execute(f"SET VARIABLE {quoted} = (SELECT {cast})", [value])

@@ -1,0 +1,261 @@
+"""Answers ``SHOW`` and ``DESCRIBE`` as Databricks does, from the catalogs of DuckDB."""
+
+# ruff: noqa: S608  # names are quoted
+from __future__ import annotations
+
+import re
+
+from .catalogs import DATABASE, DEFAULT_SCHEMA, quote_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Row = tuple[Any, ...]
+
+_PART = r"(?:`[^`]+`|[\w-]+)"
+_NAME = rf"{_PART}(?:\s*\.\s*{_PART})*"
+_IN = rf"(?:\s+(?:IN|FROM)\s+(?P<name>{_NAME}))?"
+_LIKE = r"(?:\s+(?:LIKE\s+)?(?P<quote>['\"])(?P<pattern>.*?)(?P=quote))?\s*$"
+_LISTS = re.compile(
+    rf"(?P<kind>TABLES|VIEWS|SCHEMAS|DATABASES|CATALOGS){_IN}{_LIKE}", re.IGNORECASE
+)
+_COLUMNS = re.compile(
+    rf"COLUMNS\s+(?:IN|FROM)\s+(?P<name>{_NAME})(?:\s+(?:IN|FROM)\s+(?P<schema>{_NAME}))?\s*$",
+    re.IGNORECASE,
+)
+_CREATE = re.compile(
+    rf"CREATE\s+(?:TABLE|VIEW)\s+(?P<name>{_NAME})(?:\s+AS\s+SERDE)?\s*$", re.IGNORECASE
+)
+_DESCRIBE = re.compile(
+    rf"(?!(?:DETAIL|HISTORY|FUNCTION)\s)(?:(?P<kind>TABLE|VIEW|SCHEMA|DATABASE|CATALOG)\s+)?(?:(?P<extended>EXTENDED|FORMATTED)\s+)?"
+    rf"(?P<name>{_NAME})(?:\s+(?P<column>{_PART}))?\s*$",
+    re.IGNORECASE,
+)
+_QUERY = re.compile(
+    r"(?:QUERY\s+)?(?P<query>[\s(]*(?:SELECT|WITH|VALUES|FROM)\b.*)$",
+    re.IGNORECASE | re.DOTALL,
+)
+_TYPES = {
+    "integer": "int",
+    "varchar": "string",
+    "blob": "binary",
+    "hugeint": "bigint",
+    "timestamp with time zone": "timestamp",
+    "json": "string",
+    "interval": "interval",
+}
+_HIDDEN = ("main", "pg_catalog")
+
+
+def show(database: Any, text: str) -> Any | None:
+    """Run a ``SHOW``, and return the connection with its result.
+
+    :param text: what follows ``SHOW``.
+    :return: ``None`` if it is not one that is known here.
+    """
+    if match := _LISTS.match(text):
+        kind = match["kind"].upper().replace("DATABASES", "SCHEMAS")
+        names = _split(match["name"])
+        columns, rows = _LISTED[kind](database, names)
+        position = 0 if len(columns) == 1 else 1
+        return _select(database, columns, _matching(rows, position, match["pattern"]))
+    if match := _COLUMNS.match(text):
+        names = [*_split(match["schema"]), *_split(match["name"])]
+        return _select(database, ["col_name"], [row[:1] for row in _describe(database, names)])
+    if match := _CREATE.match(text):
+        statement = _create_statement(database, _split(match["name"]))
+        return _select(database, ["createtab_stmt"], [(statement,)])
+    return None
+
+
+def describe(database: Any, text: str) -> Any | None:
+    """Run a ``DESCRIBE``, and return the connection with its result.
+
+    :param text: what follows ``DESCRIBE``.
+    :return: ``None`` if it is not one that is known here.
+    """
+    match = _DESCRIBE.match(text)
+    if not match:
+        return None
+    names = _split(match["name"])
+    kind = (match["kind"] or "TABLE").upper().replace("DATABASE", "SCHEMA")
+    if kind == "CATALOG":
+        return _select(database, ["info_name", "info_value"], [("Catalog Name", names[0])])
+    if kind == "SCHEMA":
+        catalog, schema = _schema_path(database, names)
+        rows: list[Row] = [("Catalog Name", catalog), ("Namespace Name", schema)]
+        return _select(database, ["database_description_item", "database_description_value"], rows)
+    rows = _describe(database, names)
+    if match["column"]:
+        (found,) = [row for row in rows if row[0].lower() == match["column"].strip("`").lower()]
+        rows = list(zip(("col_name", "data_type", "comment"), found, strict=True))
+        return _select(database, ["info_name", "info_value"], rows)
+    if match["extended"]:
+        catalog, schema, table = table_path(database, names)
+        (view,) = _fetch(database, "duckdb_views()", "view_name", "count(*) > 0", names)[0]
+        rows += [("", "", ""), ("# Detailed Table Information", "", "")]
+        rows += [("Catalog", catalog, ""), ("Database", schema, ""), ("Table", table, "")]
+        rows += [("Type", "VIEW" if view else "MANAGED", "")]
+    return _select(database, ["col_name", "data_type", "comment"], rows)
+
+
+def find_query(text: str) -> str | None:
+    """Return the query that a ``DESCRIBE`` is about."""
+    match = _QUERY.match(text)
+    return match["query"] if match else None
+
+
+def describe_query(database: Any, query: str) -> Any:
+    """Return the connection with the columns of a query of DuckDB."""
+    described = database.execute(f"SELECT * FROM ({query}) LIMIT 0").description
+    rows = [(name, simple_type(kind), None) for name, kind, *_ in described]
+    return _select(database, ["col_name", "data_type", "comment"], rows)
+
+
+def simple_type(kind: Any) -> str:
+    """Return the name of a type of DuckDB as Databricks describes it, such as ``array<int>``."""
+    name = str(kind.id)
+    if name in {"list", "array"}:
+        return f"array<{simple_type(dict(kind.children)['child'])}>"
+    if name == "struct":
+        return (
+            f"struct<{','.join(f'{field}:{simple_type(each)}' for field, each in kind.children)}>"
+        )
+    if name == "map":
+        parts = dict(kind.children)
+        return f"map<{simple_type(parts['key'])},{simple_type(parts['value'])}>"
+    text = str(kind).lower()
+    return "timestamp" if text.startswith("timestamp") else _TYPES.get(text, text)
+
+
+def _list_tables(database: Any, names: list[str], *, only_views: bool = False) -> list[Row]:
+    catalog, schema = _schema_path(database, names)
+    query = """
+        SELECT table_schema, table_name, false FROM information_schema.tables
+        WHERE table_catalog = $catalog AND table_schema = $schema
+            AND (NOT $views OR table_type = 'VIEW')
+        UNION ALL
+        SELECT '', view_name, true FROM duckdb_views() WHERE temporary AND NOT internal
+        ORDER BY 1, 2
+    """
+    values = {"catalog": to_duckdb_catalog(catalog), "schema": schema, "views": only_views}
+    return list(database.execute(query, values).fetchall())
+
+
+def _list_schemas(database: Any, names: list[str]) -> list[Row]:
+    catalog = to_duckdb_catalog(
+        _schema_path(database, [*names, DEFAULT_SCHEMA] if names else [])[0]
+    )
+    query = "SELECT schema_name FROM information_schema.schemata WHERE catalog_name = $1"
+    found = {row[0] for row in database.execute(query, [catalog]).fetchall()}
+    listed = {*found, DEFAULT_SCHEMA, "information_schema"} - {*_HIDDEN}
+    return [(each,) for each in sorted(listed)]
+
+
+def _list_catalogs(database: Any) -> list[Row]:
+    query = "SELECT database_name FROM duckdb_databases() WHERE NOT internal"
+    names = (row[0] for row in database.execute(query).fetchall())
+    return [(each,) for each in sorted(_from_duckdb(name) for name in names)]
+
+
+_LISTED: dict[str, Any] = {
+    "TABLES": lambda database, names: (
+        ["database", "tableName", "isTemporary"],
+        _list_tables(database, names),
+    ),
+    "VIEWS": lambda database, names: (
+        ["namespace", "viewName", "isTemporary"],
+        _list_tables(database, names, only_views=True),
+    ),
+    "SCHEMAS": lambda database, names: (["databaseName"], _list_schemas(database, names)),
+    "CATALOGS": lambda database, names: (["catalog"], _list_catalogs(database)),
+}
+
+
+def _matching(rows: list[Row], position: int, pattern: str | None) -> list[Row]:
+    """Return the rows whose name matches a pattern, in which ``*`` is any text and ``|`` is or."""
+    if pattern is None:
+        return rows
+    expression = "|".join(
+        ".*".join(re.escape(part) for part in each.strip().split("*"))
+        for each in pattern.split("|")
+    )
+    return [row for row in rows if re.fullmatch(expression, row[position], re.IGNORECASE)]
+
+
+def _describe(database: Any, names: list[str]) -> list[Row]:
+    described = database.execute(f"SELECT * FROM {_quote(names)} LIMIT 0").description
+    comments: dict[str, Any] = dict(
+        _fetch(database, "duckdb_columns()", "table_name", "column_name, comment", names)
+    )
+    return [(name, simple_type(kind), comments.get(name)) for name, kind, *_ in described]
+
+
+def _create_statement(database: Any, names: list[str]) -> str:
+    columns = _describe(database, names)
+    name = ".".join(table_path(database, names))
+    views = _fetch(database, "duckdb_views()", "view_name", "sql", names)
+    if views:
+        _, _, query = views[0][0].partition(" AS ")
+        return f"CREATE VIEW {name} (\n  {_join(each for each, _, _ in columns)})\nAS {query}"
+    listed = (
+        f"{column} {kind.upper()}" + (f" COMMENT '{comment}'" if comment else "")
+        for column, kind, comment in columns
+    )
+    return f"CREATE TABLE {name} (\n  {_join(listed)})\nUSING delta\n"
+
+
+def _join(parts: Any) -> str:
+    return ",\n  ".join(parts)
+
+
+def _fetch(database: Any, source: str, column: str, selected: str, names: list[str]) -> list[Row]:
+    """Select from a table function of DuckDB the rows of one table."""
+    catalog, schema, table = table_path(database, names)
+    query = (
+        f"SELECT {selected} FROM {source} WHERE lower({column}) = lower($table) AND (database_name "
+        "= 'temp' OR (database_name = $catalog AND lower(schema_name) = lower($schema)))"
+    )
+    values = {"catalog": to_duckdb_catalog(catalog), "schema": schema, "table": table}
+    return list(database.execute(query, values).fetchall())
+
+
+def table_path(database: Any, names: list[str]) -> list[str]:
+    """Return catalog, schema and name of a table."""
+    return [*_schema_path(database, names[:-1]), names[-1]]
+
+
+def _schema_path(database: Any, names: list[str]) -> list[str]:
+    """Return catalog and schema, the current ones where the name lacks them."""
+    query = "SELECT system.main.current_database(), system.main.current_schema()"
+    catalog, schema = database.execute(query).fetchone()
+    return [*[_from_duckdb(catalog), schema][: 2 - len(names)], *names]
+
+
+def _split(name: str | None) -> list[str]:
+    return [part.strip("`") for part in re.findall(_PART, name or "")]
+
+
+def _quote(names: list[str]) -> str:
+    catalogs = [to_duckdb_catalog(each) for each in names[:-2]]
+    return quote_name([*catalogs, *names[-2:]])
+
+
+def to_duckdb_catalog(catalog: str) -> str:
+    return DATABASE if catalog.lower() == "main" else catalog
+
+
+def _from_duckdb(catalog: str) -> str:
+    return "main" if catalog == DATABASE else catalog
+
+
+def _select(database: Any, columns: list[str], rows: list[Row]) -> Any:
+    """Return the connection with rows of texts as its result."""
+    names = ", ".join(quote_name([each]) for each in columns)
+    if not rows:
+        nulls = ", ".join("NULL::VARCHAR" for _ in columns)
+        return database.execute(f"SELECT * FROM (VALUES ({nulls})) AS t({names}) WHERE false")
+    marks = ", ".join(f"({', '.join('?' for _ in columns)})" for _ in rows)
+    values = [value for row in rows for value in row]
+    return database.execute(f"SELECT * FROM (VALUES {marks}) AS t({names})", values)

@@ -1,0 +1,548 @@
+-- Queries, each followed by its rows as Databricks documents them (SQL language reference), in the
+-- format JSON_ARRAY of the Statement Execution API.
+
+SELECT a, a + 1 AS b, b * 2 AS c FROM (SELECT 1 AS a);
+-- [["1", "2", "4"]]
+
+SELECT 1 AS x, x + 1 AS y WHERE 1 = 1;
+-- [["1", "2"]]
+
+SELECT id, row_number() OVER (ORDER BY id) AS rn FROM (VALUES (3),(1)) AS v(id) QUALIFY rn = 1;
+-- [["1", "1"]]
+
+SELECT * FROM (SELECT 2018 AS year, 1 AS quarter, 5 AS sales UNION ALL SELECT 2018, 2, 6) PIVOT (sum(sales) AS sales FOR quarter IN (1 AS q1, 2 AS q2));
+-- [["2018", "5", "6"]]
+
+SELECT * FROM (SELECT 2018 AS year, 'a' AS region, 1 AS quarter, 5 AS sales) PIVOT (sum(sales) FOR quarter IN (1, 2));
+-- [["2018", "a", "5", null]]
+
+SELECT * FROM (SELECT 'x' AS name, 1 AS q1, 2 AS q2) UNPIVOT (sales FOR quarter IN (q1, q2)) ORDER BY quarter;
+-- [["x", "q1", "1"], ["x", "q2", "2"]]
+
+SELECT * FROM (SELECT 'x' AS name, 1 AS q1, 2 AS q2) UNPIVOT (sales FOR quarter IN (q1 AS `one`, q2 AS `two`)) ORDER BY quarter;
+-- [["x", "one", "1"], ["x", "two", "2"]]
+
+SELECT * EXCEPT (a) FROM (SELECT 1 AS a, 2 AS b);
+-- [["2"]]
+
+SELECT explode(array(10, 20));
+-- [["10"], ["20"]]
+
+SELECT explode(array(10, 20)) AS x, 'a';
+-- [["10", "a"], ["20", "a"]]
+
+SELECT explode(map('a', 1)) AS (k, v);
+-- [["a", "1"]]
+
+SELECT explode(map('a', 1));
+-- [["a", "1"]]
+
+SELECT posexplode(array('a','b'));
+-- [["0", "a"], ["1", "b"]]
+
+SELECT posexplode(array('a','b')) AS (i, x);
+-- [["0", "a"], ["1", "b"]]
+
+SELECT * FROM explode(array(10, 20));
+-- [["10"], ["20"]]
+
+SELECT col FROM explode(array(10, 20));
+-- [["10"], ["20"]]
+
+SELECT * FROM posexplode(array('a'));
+-- [["0", "a"]]
+
+SELECT id, x FROM (SELECT 1 AS id, array(5,6) AS xs) LATERAL VIEW explode(xs) e AS x ORDER BY x;
+-- [["1", "5"], ["1", "6"]]
+
+SELECT id, x FROM (SELECT 1 AS id, array(5,6) AS xs) LATERAL VIEW explode(xs) AS x ORDER BY x;
+-- [["1", "5"], ["1", "6"]]
+
+SELECT id, x FROM (SELECT 1 AS id, CAST(NULL AS ARRAY<INT>) AS xs) LATERAL VIEW OUTER explode(xs) e AS x;
+-- [["1", null]]
+
+SELECT id, i, x FROM (SELECT 1 AS id, array(5,6) AS xs) LATERAL VIEW posexplode(xs) e AS i, x ORDER BY i;
+-- [["1", "0", "5"], ["1", "1", "6"]]
+
+SELECT id, k, v FROM (SELECT 1 AS id, map('a', 1) AS m) LATERAL VIEW explode(m) e AS k, v;
+-- [["1", "a", "1"]]
+
+SELECT id, explode(xs) AS x FROM (SELECT 1 AS id, array(5,6) AS xs) ORDER BY x;
+-- [["1", "5"], ["1", "6"]]
+
+SELECT id, explode_outer(xs) AS x FROM (SELECT 1 AS id, CAST(NULL AS ARRAY<INT>) AS xs);
+-- [["1", null]]
+
+SELECT t.id, e.col FROM (SELECT 1 AS id, array(5,6) AS xs) t, LATERAL explode(t.xs) e ORDER BY 2;
+-- [["1", "5"], ["1", "6"]]
+
+SELECT t.id, e.x FROM (SELECT 1 AS id, array(5,6) AS xs) t, LATERAL explode(t.xs) AS e(x) ORDER BY 2;
+-- [["1", "5"], ["1", "6"]]
+
+SELECT inline(array(struct(1, 'a'), struct(2, 'b')));
+-- [["1", "a"], ["2", "b"]]
+
+SELECT stack(2, 1, 'a', 2, 'b') AS (n, s);
+-- [["1", "a"], ["2", "b"]]
+
+SELECT * FROM VALUES (1, 'a'), (2, 'b') AS v(n, s);
+-- [["1", "a"], ["2", "b"]]
+
+SELECT * FROM VALUES (1, 'a') AS (n, s);
+-- [["1", "a"]]
+
+SELECT col1 FROM VALUES (1), (2);
+-- [["1"], ["2"]]
+
+SELECT a.x FROM (SELECT 1 AS x) a LEFT SEMI JOIN (SELECT 1 AS x) b ON a.x = b.x;
+-- [["1"]]
+
+SELECT a.x FROM (SELECT 1 AS x) a LEFT ANTI JOIN (SELECT 2 AS x) b ON a.x = b.x;
+-- [["1"]]
+
+SELECT a.x FROM (SELECT 1 AS x) a ANTI JOIN (SELECT 2 AS x) b ON a.x = b.x;
+-- [["1"]]
+
+SELECT x, count(*) FROM (SELECT 1 AS x UNION ALL SELECT 1) GROUP BY ALL ORDER BY ALL;
+-- [["1", "2"]]
+
+SELECT x FROM (SELECT 1 AS x) MINUS SELECT 2;
+-- [["1"]]
+
+SELECT * FROM range(1, 4) ORDER BY id DESC LIMIT 1;
+-- [["3"]]
+
+SELECT x FROM (SELECT 2 AS x UNION ALL SELECT NULL UNION ALL SELECT 1) ORDER BY x;
+-- [[null], ["1"], ["2"]]
+
+SELECT x FROM (SELECT 2 AS x UNION ALL SELECT NULL UNION ALL SELECT 1) ORDER BY x DESC;
+-- [["2"], ["1"], [null]]
+
+FROM (SELECT 1 AS a) |> SELECT a + 1 AS b;
+-- [["2"]]
+
+WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 3) SELECT * FROM r;
+-- [["1"], ["2"], ["3"]]
+
+SELECT CASE WHEN 1 = 1 THEN 'a' ELSE 'b' END, if(1 > 0, 'x', 'y'), iff(1 > 0, 'x', 'y');
+-- [["a", "x", "x"]]
+
+VALUES (1, 'a'), (2, 'b');
+-- [["1", "a"], ["2", "b"]]
+
+SELECT transform(array(1,2), x -> x + 1), filter(array(1,2), x -> x > 1), exists(array(1,2), x -> x > 1), aggregate(array(1,2), 0, (acc, x) -> acc + x), reduce(array(1,2), 0, (acc, x) -> acc + x);
+-- [["[2,3]", "[2]", "true", "3", "3"]]
+
+SELECT from_json('{"a": 1, "b": "x"}', 'a INT, b STRING');
+-- [["{\"a\":1,\"b\":\"x\"}"]]
+
+SELECT from_json('{"a": 1, "b": "x"}', 'a INT, b STRING').b;
+-- [["x"]]
+
+SELECT from_json('{"a": [1, 2]}', 'STRUCT<a: ARRAY<INT>>').a;
+-- [["[1,2]"]]
+
+SELECT from_json('[1, 2]', 'ARRAY<INT>');
+-- [["[1,2]"]]
+
+SELECT from_json('{"a": 1}', 'MAP<STRING, INT>');
+-- [["{\"a\":1}"]]
+
+SELECT to_json(named_struct('a', 1, 'b', 'x'));
+-- [["{\"a\":1,\"b\":\"x\"}"]]
+
+SELECT get_json_object('{"a": {"b": "x"}}', '$.a.b');
+-- [["x"]]
+
+SELECT '{"a": {"b": "x"}}':a.b;
+-- [["x"]]
+
+SELECT j:a.b, j:c[1], j:['a'].b FROM (SELECT '{"a": {"b": "x"}, "c": [1, 2]}' AS j);
+-- [["x", "2", "x"]]
+
+SELECT j:a::int + 1 FROM (SELECT '{"a": 4}' AS j);
+-- [["5"]]
+
+SELECT j:items[0].price::double FROM (SELECT '{"items": [{"price": 4.5}]}' AS j);
+-- [["4.5"]]
+
+SELECT j:a FROM (SELECT '{"a": {"b": 1}}' AS j);
+-- [["{\"b\":1}"]]
+
+SELECT parse_json('{"a": 4}'):a::int;
+-- [["4"]]
+
+SELECT json_array_length('[1,2,3]');
+-- [["3"]]
+
+SELECT json_object_keys('{"a": 1, "b": 2}');
+-- [["[\"a\",\"b\"]"]]
+
+SELECT variant_get(parse_json('{"a": 4}'), '$.a', 'int');
+-- [["4"]]
+
+SELECT date_format(DATE '2025-03-01', 'yyyy-MM-dd');
+-- [["2025-03-01"]]
+
+SELECT date_format(TIMESTAMP '2025-03-01 14:05:06', 'yyyyMMdd HH:mm:ss');
+-- [["20250301 14:05:06"]]
+
+SELECT date_format(TIMESTAMP '2025-03-01 14:05:06', 'MMM d, yyyy h:mm a');
+-- [["Mar 1, 2025 2:05 PM"]]
+
+SELECT date_format(DATE '2025-03-01', 'E'), date_format(DATE '2025-03-01', 'EEEE'), date_format(DATE '2025-03-01', 'MMMM');
+-- [["Sat", "Saturday", "March"]]
+
+SELECT date_format(TIMESTAMP '2025-03-01 14:05:06.789', 'HH:mm:ss.SSS');
+-- [["14:05:06.789"]]
+
+SELECT date_format(DATE '2025-03-01', 'D');
+-- [["60"]]
+
+SELECT date_format(TIMESTAMP '2025-03-01 14:05:06', "yyyy-MM-dd'T'HH:mm:ss");
+-- [["2025-03-01T14:05:06"]]
+
+SELECT to_date('2025-03-01'), to_date('01/03/2025', 'dd/MM/yyyy');
+-- [["2025-03-01", "2025-03-01"]]
+
+SELECT to_timestamp('2025-03-01 10:00:00'), to_timestamp('2025/03/01 10', 'yyyy/MM/dd HH');
+-- [["2025-03-01T10:00:00.000Z", "2025-03-01T10:00:00.000Z"]]
+
+SELECT try_to_timestamp('x'), try_to_date('x');
+-- [[null, null]]
+
+SELECT try_to_timestamp('x', 'yyyy');
+-- [[null]]
+
+SELECT date_add(DATE '2025-03-01', 1), date_sub(DATE '2025-03-01', 1), add_months(DATE '2025-01-31', 1);
+-- [["2025-03-02", "2025-02-28", "2025-02-28"]]
+
+SELECT date_add('2025-03-01', 1);
+-- [["2025-03-02"]]
+
+SELECT dateadd(HOUR, 2, TIMESTAMP '2025-03-01 00:00:00');
+-- [["2025-03-01T02:00:00.000Z"]]
+
+SELECT timestampadd(HOUR, 2, TIMESTAMP '2025-03-01 00:00:00');
+-- [["2025-03-01T02:00:00.000Z"]]
+
+SELECT datediff(DATE '2025-03-03', DATE '2025-03-01'), datediff('2025-03-03', '2025-03-01');
+-- [["2", "2"]]
+
+SELECT datediff(MONTH, DATE '2025-01-31', DATE '2025-03-01');
+-- [["1"]]
+
+SELECT datediff(HOUR, TIMESTAMP '2025-01-01 00:30:00', TIMESTAMP '2025-01-01 02:00:00');
+-- [["1"]]
+
+SELECT timestampdiff(MINUTE, TIMESTAMP '2025-01-01 00:00:00', TIMESTAMP '2025-01-01 02:00:00');
+-- [["120"]]
+
+SELECT months_between('1997-02-28 10:30:00', '1996-10-30');
+-- [["3.94959677"]]
+
+SELECT trunc(DATE '2019-10-27', 'MONTH'), trunc('2019-10-27', 'year'), trunc('2019-10-27', 'week');
+-- [["2019-10-01", "2019-01-01", "2019-10-21"]]
+
+SELECT date_trunc('MONTH', TIMESTAMP '2015-03-05 09:32:05'), date_trunc('HOUR', TIMESTAMP '2015-03-05 09:32:05.359');
+-- [["2015-03-01T00:00:00.000Z", "2015-03-05T09:00:00.000Z"]]
+
+SELECT date_trunc('MONTH', DATE '2015-03-05');
+-- [["2015-03-01T00:00:00.000Z"]]
+
+SELECT last_day('2009-01-12'), next_day('2015-01-14', 'TU');
+-- [["2009-01-31", "2015-01-20"]]
+
+SELECT year(DATE '2025-03-01'), month('2025-03-01'), day('2025-03-01'), quarter('2025-03-01'), dayofweek('2009-07-30'), weekday('2009-07-30'), weekofyear('2008-02-20'), dayofyear('2016-04-09');
+-- [["2025", "3", "1", "1", "5", "3", "8", "100"]]
+
+SELECT hour('2009-07-30 12:58:59'), minute('2009-07-30 12:58:59'), second('2009-07-30 12:58:59');
+-- [["12", "58", "59"]]
+
+SELECT extract(YEAR FROM TIMESTAMP '2019-08-12 01:00:00.123456'), extract(week FROM TIMESTAMP '2019-08-12 01:00:00');
+-- [["2019", "33"]]
+
+SELECT date_part('doy', DATE '2019-08-12');
+-- [["224"]]
+
+SELECT unix_timestamp('2016-04-08', 'yyyy-MM-dd'), unix_timestamp(TIMESTAMP '1970-01-01 00:01:00');
+-- [["1460073600", "60"]]
+
+SELECT from_unixtime(0, 'yyyy-MM-dd HH:mm:ss'), from_unixtime(0);
+-- [["1970-01-01 00:00:00", "1970-01-01 00:00:00"]]
+
+SELECT timestamp_seconds(60), timestamp_millis(1000);
+-- [["1970-01-01T00:01:00.000Z", "1970-01-01T00:00:01.000Z"]]
+
+SELECT unix_millis(TIMESTAMP '1970-01-01 00:00:01'), unix_seconds(TIMESTAMP '1970-01-01 00:00:01'), unix_date(DATE '1970-01-02');
+-- [["1000", "1", "1"]]
+
+SELECT make_date(2013, 7, 15), make_timestamp(2014, 12, 28, 6, 30, 45);
+-- [["2013-07-15", "2014-12-28T06:30:45.000Z"]]
+
+SELECT from_utc_timestamp('2017-07-14 02:40:00.0', 'GMT+1');
+-- [["2017-07-14T03:40:00.000Z"]]
+
+SELECT from_utc_timestamp('2016-08-31', 'Asia/Seoul'), to_utc_timestamp('2016-08-31', 'Asia/Seoul');
+-- [["2016-08-31T09:00:00.000Z", "2016-08-30T15:00:00.000Z"]]
+
+SELECT sequence(1, 5), sequence(5, 1), sequence(1, 5, 2);
+-- [["[1,2,3,4,5]", "[5,4,3,2,1]", "[1,3,5]"]]
+
+SELECT sequence(to_date('2018-01-01'), to_date('2018-03-01'), interval 1 month);
+-- [["[\"2018-01-01\",\"2018-02-01\",\"2018-03-01\"]"]]
+
+SELECT explode(sequence(DATE '2025-01-01', DATE '2025-01-02', INTERVAL 1 DAY)) AS d;
+-- [["2025-01-01"], ["2025-01-02"]]
+
+SELECT DATE '2025-01-01' + INTERVAL 1 DAY;
+-- [["2025-01-02"]]
+
+SELECT DATE '2025-01-01' + INTERVAL '1' MONTH, TIMESTAMP '2025-01-01 00:00:00' - INTERVAL 2 HOURS;
+-- [["2025-02-01", "2024-12-31T22:00:00.000Z"]]
+
+SELECT current_date() = current_date, now() IS NOT NULL, typeof(current_date());
+-- [["true", "true", "date"]]
+
+SELECT date('2025-01-01'), timestamp('2025-01-01 00:00:00');
+-- [["2025-01-01", "2025-01-01T00:00:00.000Z"]]
+
+SELECT monthname(DATE '2025-01-01'), dayname(DATE '2025-01-01');
+-- [["Jan", "Wed"]]
+
+SELECT try_cast('x' AS INT), try_cast('5' AS INT);
+-- [[null, "5"]]
+
+SELECT 7 / 2, 7 div 2, 7 % 2, mod(-7, 2), pmod(-7, 3);
+-- [["3.5", "3", "1", "-1", "2"]]
+
+SELECT try_divide(1, 0), try_add(1, 2), try_subtract(3, 1), try_multiply(2, 3);
+-- [[null, "3", "2", "6"]]
+
+SELECT round(2.5), round(25, -1), bround(2.5, 0), ceil(-0.1), floor(-0.1);
+-- [["3", "30", "2", "0", "-1"]]
+
+SELECT round(CAST(2.5 AS DOUBLE)), bround(CAST(2.5 AS DOUBLE));
+-- [["3.0", "2.0"]]
+
+SELECT cast(2.7 AS INT), cast(-2.7 AS INT), int(CAST(2.7 AS DOUBLE));
+-- [["2", "-2", "2"]]
+
+SELECT cast('1.5' AS DOUBLE), double('1.5'), string(5), bigint('7'), boolean('true');
+-- [["1.5", "1.5", "5", "7", "true"]]
+
+SELECT cast(1 AS STRING), cast(1.0 AS STRING), cast(true AS STRING), cast(DATE '2025-01-01' AS STRING);
+-- [["1", "1.0", "true", "2025-01-01"]]
+
+SELECT cast(TIMESTAMP '2025-01-01 10:00:00' AS DATE), cast(1 AS BOOLEAN), cast('t' AS BOOLEAN);
+-- [["2025-01-01", "true", "true"]]
+
+SELECT greatest(1, 3, 2), least(1, 3, 2), abs(-1), sign(-3), power(2, 3), sqrt(4);
+-- [["3", "1", "1", "-1", "8.0", "2.0"]]
+
+SELECT greatest(1, NULL);
+-- [["1"]]
+
+SELECT nvl(NULL, 1), ifnull(NULL, 1), coalesce(NULL, 1), nullif(1, 1), nvl2(NULL, 1, 2), zeroifnull(NULL), nullifzero(0);
+-- [["1", "1", "1", null, "2", "0", null]]
+
+SELECT decode(2, 1, 'a', 2, 'b', 'c'), decode(5, 1, 'a', 'c');
+-- [["b", "c"]]
+
+SELECT isnull(NULL), isnotnull(1), NULL <=> NULL, 1 <=> NULL, equal_null(1, 1);
+-- [["true", "true", "true", "false", "true"]]
+
+SELECT rand() < 1, uuid() IS NOT NULL, monotonically_increasing_id() >= 0;
+-- [["true", "true", "true"]]
+
+SELECT shiftleft(2, 1), 5 & 3, 5 | 3, 5 ^ 3, ~ 0, bit_count(7);
+-- [["4", "1", "7", "6", "-1", "3"]]
+
+SELECT typeof(1), typeof('a'), typeof(1.5), typeof(array(1)), typeof(1L), typeof(1.5D);
+-- [["int", "string", "decimal(2,1)", "array<int>", "bigint", "double"]]
+
+SELECT concat('a', 'b', 'c'), 'a' || 'b', concat_ws('-', 'a', NULL, 'b'), concat_ws(',', array('a','b'));
+-- [["abc", "ab", "a-b", "a,b"]]
+
+SELECT concat('a', NULL);
+-- [[null]]
+
+SELECT concat(array(1), array(2));
+-- [["[1,2]"]]
+
+SELECT substring('Spark SQL', 5), substring('Spark SQL', 5, 1), substr('Spark SQL', -3), substring('Spark SQL' FROM 5 FOR 2);
+-- [["k SQL", "k", "SQL", "k "]]
+
+SELECT substring_index('www.apache.org', '.', 2), split('oneAtwoBthreeC', '[ABC]'), split_part('a.b.c', '.', 2);
+-- [["www.apache", "[\"one\",\"two\",\"three\",\"\"]", "b"]]
+
+SELECT split('a|b', '[|]')[0], split('a,b,c', ',')[2], split('one,two', ',', 1);
+-- [["a", "c", "[\"one,two\"]"]]
+
+SELECT instr('SparkSQL', 'SQL'), locate('bar', 'foobarbar'), position('bar' IN 'foobarbar'), charindex('bar', 'foobarbar'), locate('bar', 'foobarbar', 5);
+-- [["6", "4", "4", "4", "7"]]
+
+SELECT lpad('hi', 5, '??'), rpad('hi', 5, '??'), lpad('hi', 4), trim('  a '), ltrim('  a'), rtrim('a  '), trim(BOTH 'S' FROM 'SaS');
+-- [["???hi", "hi???", "  hi", "a", "a", "a", "a"]]
+
+SELECT initcap('sPark sql'), upper('a'), ucase('a'), lower('A'), lcase('A'), reverse('abc'), repeat('ab', 2), length('abc '), char_length('abc');
+-- [["Spark Sql", "A", "A", "a", "a", "cba", "abab", "4", "3"]]
+
+SELECT replace('ABCabc', 'abc', 'DEF'), translate('AaBbCc', 'abc', '123'), overlay('Spark SQL', '_', 6);
+-- [["ABCDEF", "A1B2C3", "Spark_SQL"]]
+
+SELECT regexp_replace('100-200', '(\\d+)', 'num'), regexp_extract('100-200', '(\\d+)-(\\d+)', 1), regexp_extract('100-200', '(\\d+)-(\\d+)');
+-- [["num-num", "100", "100"]]
+
+SELECT 'abc123' RLIKE '\\d+', 'abc' RLIKE '^b', regexp_like('abc', 'b'), 'abc' REGEXP 'c$', rlike('abc', 'b');
+-- [["true", "false", "true", "true", "true"]]
+
+SELECT regexp_extract('a-b', r'(\w)-(\w)', 2);
+-- [["b"]]
+
+SELECT regexp_replace('abc', '(b)', '<$1>');
+-- [["a<b>c"]]
+
+SELECT regexp_extract_all('100-200, 300-400', '(\\d+)-(\\d+)', 1);
+-- [["[\"100\",\"300\"]"]]
+
+SELECT regexp_count('abcabc', 'a'), regexp_substr('abc', 'b.'), regexp_instr('abc', 'c');
+-- [["2", "bc", "3"]]
+
+SELECT 'Spark' ILIKE '_PARK', 'a%' LIKE 'a|%' ESCAPE '|', 'Spark' LIKE ANY ('x%', 'S%'), 'a' NOT LIKE 'b';
+-- [["true", "true", "true", "true"]]
+
+SELECT contains('SparkSQL', 'Spark'), startswith('SparkSQL', 'Spark'), endswith('SparkSQL', 'SQL');
+-- [["true", "true", "true"]]
+
+SELECT format_number(12332.123456, 4), format_string('Hello %d %s', 100, 'days'), printf('%05d', 7);
+-- [["12,332.1235", "Hello 100 days", "00007"]]
+
+SELECT base64('Spark SQL'), cast(unbase64('U3BhcmsgU1FM') AS STRING), encode('abc', 'utf-8') = cast('abc' AS BINARY), decode(encode('abc', 'utf-8'), 'utf-8');
+-- [["U3BhcmsgU1FM", "Spark SQL", "true", "abc"]]
+
+SELECT str_to_map('a:1,b:2', ',', ':');
+-- [["{\"a\":\"1\",\"b\":\"2\"}"]]
+
+SELECT array(1,2,3)[0], element_at(array(1,2,3), 1), element_at(array(1,2,3), -1), get(array(1,2), 5), try_element_at(array(1,2), 5);
+-- [["1", "1", "3", null, null]]
+
+SELECT map('a', 1)['a'], element_at(map('a', 1), 'a');
+-- [["1", "1"]]
+
+SELECT size(array(1,2)), cardinality(array(1,2)), array_size(array(1)), size(map('a', 1));
+-- [["2", "2", "1", "1"]]
+
+SELECT array_contains(array(1,2), 2), array_position(array(3,1), 1), array_distinct(array(1,1)), array_max(array(1,3)), array_min(array(1,3)), array_join(array('a','b'), ','), array_remove(array(1,2,1), 1);
+-- [["true", "2", "[1]", "3", "1", "a,b", "[2]"]]
+
+SELECT sort_array(array('b','d','c','a'), true), array_sort(array(3,1,2)), sort_array(array(1,3,2), false);
+-- [["[\"a\",\"b\",\"c\",\"d\"]", "[1,2,3]", "[3,2,1]"]]
+
+SELECT array_sort(array_union(array(1,2), array(2,3))), array_intersect(array(1,2), array(2,3)), array_except(array(1,2), array(2,3)), arrays_overlap(array(1,2), array(2,3));
+-- [["[1,2,3]", "[2]", "[1]", "true"]]
+
+SELECT slice(array(1,2,3,4), 2, 2), flatten(array(array(1,2), array(3))), array_repeat('a', 2), array_append(array(1), 2), array_prepend(array(1), 2), array_compact(array(1, NULL));
+-- [["[2,3]", "[1,2,3]", "[\"a\",\"a\"]", "[1,2]", "[2,1]", "[1]"]]
+
+SELECT map_keys(map('a', 1)), map_values(map('a', 1)), map_entries(map('a', 1)), map_from_arrays(array('a'), array(1)), map_concat(map('a', 1), map('b', 2)), map_contains_key(map('a', 1), 'a');
+-- [["[\"a\"]", "[1]", "[{\"key\":\"a\",\"value\":1}]", "{\"a\":1}", "{\"a\":1,\"b\":2}", "true"]]
+
+SELECT named_struct('a', 1, 'b', 'x').b, struct(1 AS a, 2 AS b).a, struct(1, 2).col1;
+-- [["x", "1", "1"]]
+
+SELECT count_if(x > 1), any_value(1), bool_and(x > 0), every(x > 0), some(x > 1), any(x > 1), bool_or(x > 5) FROM VALUES (1), (2) AS v(x);
+-- [["1", "1", "true", "true", "true", "true", "false"]]
+
+SELECT sort_array(collect_list(x)), sort_array(collect_set(x)), array_agg(x) FROM VALUES (1), (1) AS v(x);
+-- [["[1,1]", "[1]", "[1,1]"]]
+
+SELECT first(x), last(x), first_value(x), max_by(x, y), min_by(x, y) FROM VALUES (1, 5), (2, 6) AS v(x, y);
+-- [["1", "2", "1", "2", "1"]]
+
+SELECT percentile(x, 0.5), median(x), percentile_cont(0.5) WITHIN GROUP (ORDER BY x) FROM VALUES (1), (2) AS v(x);
+-- [["1.5", "1.5", "1.5"]]
+
+SELECT listagg(x, ',') WITHIN GROUP (ORDER BY x DESC) FROM VALUES ('a'), ('b') AS v(x);
+-- [["b,a"]]
+
+SELECT sum(x) FILTER (WHERE x > 1), try_sum(x), try_avg(x) FROM VALUES (1), (2) AS v(x);
+-- [["2", "3", "1.5"]]
+
+SELECT a, b, sum(x), grouping(a) FROM VALUES ('p','q',1) AS v(a, b, x) GROUP BY ROLLUP (a, b) ORDER BY 1 NULLS LAST, 2 NULLS LAST;
+-- [["p", "q", "1", "0"], ["p", null, "1", "0"], [null, null, "1", "1"]]
+
+SELECT a, sum(x) FROM VALUES ('p','q',1) AS v(a, b, x) GROUP BY a WITH ROLLUP ORDER BY 1;
+-- [[null, "1"], ["p", "1"]]
+
+SELECT a, sum(x) FROM VALUES ('p',1) AS v(a, x) GROUP BY CUBE (a) ORDER BY 1;
+-- [[null, "1"], ["p", "1"]]
+
+SELECT a, sum(x) FROM VALUES ('p',1) AS v(a, x) GROUP BY GROUPING SETS ((a), ()) ORDER BY 1;
+-- [[null, "1"], ["p", "1"]]
+
+SELECT lag(x) OVER (ORDER BY x), lead(x, 1, 0) OVER (ORDER BY x), rank() OVER (ORDER BY x), dense_rank() OVER (ORDER BY x), ntile(2) OVER (ORDER BY x), sum(x) OVER (ORDER BY x ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) FROM VALUES (1), (2) AS v(x) ORDER BY 1;
+-- [[null, "2", "1", "1", "1", "1"], ["1", "0", "2", "2", "2", "3"]]
+
+SELECT last_value(x) IGNORE NULLS OVER (ORDER BY y) FROM VALUES (1, 1), (NULL, 2) AS v(x, y) ORDER BY y;
+-- [["1"], ["1"]]
+
+SELECT last_value(x, true) OVER (ORDER BY y) FROM VALUES (1, 1), (NULL, 2) AS v(x, y) ORDER BY y;
+-- [["1"], ["1"]]
+
+SELECT sum(x) OVER w FROM VALUES (1) AS v(x) WINDOW w AS (PARTITION BY x);
+-- [["1"]]
+
+SELECT max(struct(y, x)).x FROM VALUES (1, 5), (2, 6) AS v(x, y);
+-- [["2"]]
+
+SELECT current_catalog(), current_schema(), current_database();
+-- [["main", "default", "default"]]
+
+SELECT current_user() IS NOT NULL, session_user() IS NOT NULL, user() IS NOT NULL;
+-- [["true", "true", "true"]]
+
+SELECT version() IS NOT NULL;
+-- [["true"]]
+
+SELECT table_name FROM information_schema.tables WHERE table_name = 'nope';
+-- []
+
+SELECT /*+ BROADCAST(t) */ 1;
+-- [["1"]]
+
+SELECT `a b` FROM (SELECT 1 AS `a b`);
+-- [["1"]]
+
+SELECT 1 AS `a``b`;
+-- [["1"]]
+
+SELECT count(1) FROM (SELECT 1) HAVING count(1) > 0;
+-- [["1"]]
+
+SELECT * FROM (SELECT 1 AS a) x CROSS JOIN (SELECT 2 AS b) y;
+-- [["1", "2"]]
+
+SELECT * FROM (SELECT 1 AS a) x NATURAL JOIN (SELECT 1 AS a, 2 AS b) y;
+-- [["1", "2"]]
+
+SELECT a FROM (SELECT 1 AS a) CLUSTER BY a;
+-- [["1"]]
+
+SELECT cast('2025-01-01T10:00:00Z' AS TIMESTAMP);
+-- [["2025-01-01T10:00:00.000Z"]]
+
+SELECT to_timestamp('2025-01-01T10:00:00Z');
+-- [["2025-01-01T10:00:00.000Z"]]
+
+SELECT cast('2025-01-01T10:00:00+02:00' AS TIMESTAMP);
+-- [["2025-01-01T08:00:00.000Z"]]
+
+SELECT aggregate(array(1,2,3), 0, (acc, x) -> acc + x, acc -> acc * 10);
+-- [["60"]]
+
+SELECT a.* FROM (SELECT 1 AS x, 2 AS y) a;
+-- [["1", "2"]]
+
+SELECT date_diff(DAY, DATE '2025-01-01', DATE '2025-01-03'), date_diff(DATE '2025-01-03', DATE '2025-01-01');
+-- [["2", "2"]]
