@@ -6,10 +6,12 @@ Their code is other people's, and runs on this machine with a home folder of its
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 
 from .page import write_page
@@ -17,7 +19,7 @@ from .runs import BundleReport, run_bundle
 from .sources import Listed, NotFetched, extract, read_list
 
 _AT_ONCE = 2
-_SECONDS = 120.0
+_SECONDS = 180.0
 
 
 def run_listed(bundles: Iterable[Listed], folder: Path) -> list[BundleReport]:
@@ -71,8 +73,16 @@ def main() -> int:
     parser.add_argument("pattern", nargs="?", default="", help="a part of the bundles' names")
     options = parser.parse_args()
     bundles = [each for each in read_list() if options.pattern in each.name]
+    loads = [os.getloadavg()[0]]
     with tempfile.TemporaryDirectory() as name:
-        write_page(run_listed(bundles, Path(name)))
+        reports = run_listed(bundles, Path(name))
+    loads.append(os.getloadavg()[0])
+    write_page(
+        reports,
+        f"It was made on {date.today():%B %-d, %Y}, on {os.cpu_count()} processors with a load "
+        f"average of {loads[0]:.0f} at the start and {loads[1]:.0f} at the end, {_AT_ONCE} bundles "
+        f"at a time. A job that takes more than {_SECONDS:.0f} seconds is canceled.",
+    )
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -17,17 +18,22 @@ _HEAD = """# Public bundles
 <!-- Written by `python -m tests.public_bundles`. Do not edit it. -->
 
 Bundles of other people, read and run on the [local workspace](local.md) as they are. The
-extras `bundles`, `local`, `spark` and `sql` are installed, and `LAKEFLOW_JOBS_LOCAL_INSTALL` is on.
-The list, with the commit of each repository, is `tests/public_bundles/bundles.yml`.
-`tox -e public-bundles` runs it, and models of such bundles.
+extras `bundles`, `dbt`, `local`, `spark` and `sql` are installed, with a full pyspark in place of
+`pyspark-client`, and `LAKEFLOW_JOBS_LOCAL_INSTALL` is on. The list, with the commit of each
+repository, is `tests/public_bundles/bundles.yml`. `tox -e public-bundles` runs it, and models of
+such bundles.
 
 """
 _MACHINE = re.compile(r"(?<![\w.])/(?:tmp|work|root|home|Users/runner)/[^\s'\"`,;:)\]]*")
 
 
-def write_page(reports: Sequence[BundleReport]) -> None:
-    """Write the page."""
-    PAGE.write_text("\n".join([_HEAD + _summary(reports), *_bundles(reports), *_tasks(reports)]))
+def write_page(reports: Sequence[BundleReport], machine: str) -> None:
+    """Write the page.
+
+    :param machine: the sentences about the machine and its load.
+    """
+    head = f"{_HEAD}{textwrap.fill(machine, 100)}\n\n{_summary(reports)}"
+    PAGE.write_text("\n".join([head, *_bundles(reports), *_tasks(reports)]))
 
 
 def _summary(reports: Sequence[BundleReport]) -> str:

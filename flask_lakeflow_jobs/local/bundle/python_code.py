@@ -144,7 +144,10 @@ class PythonCode:
             message += f": {cause}"
         missing = re.search(r"No module named '(\w+)", cause)
         if missing and missing[1] not in {name.partition(".")[0] for name in self._modules()}:
-            message += f". Install it in {self._find_interpreter()}"
+            python = self._find_interpreter()
+            message += f". Install it in {python}"
+            if (venv := self.section.get("venv_path")) and python == sys.executable:
+                message += f", or create the environment that 'venv_path' names: {venv}"
         location = self._find_frame(detail) or self._locate(diagnostic.get("location") or {})
         return BundleError(f"{message.rstrip('.')}.", location or self.location)
 

@@ -66,6 +66,14 @@ def find_projects(library: Path, projects: Iterable[Path]) -> list[Path]:
     return [each for each in projects if is_project(each) and ("*" in name or declares(each, name))]
 
 
+def find_project_of(package: str, projects: Iterable[Path]) -> list[Path]:
+    """Return the project of the bundle that has a package, or an empty list.
+
+    A task need not list it: the image of its cluster may contain it.
+    """
+    return [each for each in projects if is_project(each) and declares(each, package)][:1]
+
+
 def find_import_paths(library: Path, projects: Iterable[Path]) -> list[str]:
     """Return the import paths of a library: sources of its projects, and built wheels."""
     sources = [

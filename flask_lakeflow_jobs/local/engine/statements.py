@@ -158,6 +158,7 @@ class StatementRunner:
             "folder": root,
             "root": root,
             "libraries": [],
+            "missing_libraries": [],
             "requirements": [],
             "has_own_packages": False,
             "environment": {},

@@ -11,6 +11,7 @@ from ..model import Settings
 from .compute import (
     find_import_paths,
     find_local_libraries,
+    find_project_of,
     find_projects,
     read_environment,
 )
@@ -64,10 +65,13 @@ class TaskContext:
         """
         libraries: list[str] = []
         dependencies: list[str] = []
-        for each in find_local_libraries(self.settings, spec):
-            library = self.files.to_local_path(each)
+        missing: list[str] = []
+        for library in self._list_libraries(spec):
             projects = find_projects(library, self.files.projects)
-            libraries += find_import_paths(library, projects)
+            found = find_import_paths(library, projects)
+            if not found:
+                missing.append(str(library))
+            libraries += found
             dependencies += list_dependencies(projects, [*self.files.projects, *projects])
         requirements = list_requirements(self.settings, spec)
         files = tuple(str(self.files.to_local_path(file)) for file in requirements.files)
@@ -81,6 +85,7 @@ class TaskContext:
                 "folder": str(folder),
                 "root": str(self.files.root),
                 "libraries": list(dict.fromkeys(libraries)),
+                "missing_libraries": missing,
                 "requirements": requirements.to_list(),
                 "has_own_packages": installed is not None,
                 "environment": self.files.localize(read_environment(self.settings, spec)),
@@ -91,6 +96,14 @@ class TaskContext:
             },
             requirements,
         )
+
+    def _list_libraries(self, spec: Settings) -> list[Path]:
+        """Return the local wheels and projects of a task; else the project of its package."""
+        listed = [
+            self.files.to_local_path(each) for each in find_local_libraries(self.settings, spec)
+        ]
+        package = spec.get("python_wheel_task", {}).get("package_name")
+        return listed or (find_project_of(package, self.files.projects) if package else [])
 
     def merge_parameters(self, body: Settings, task_field: str, run_field: str) -> dict[str, str]:
         """Merge the parameters of the task, of the job and of run-now; later ones take precedence.

@@ -19,13 +19,18 @@ _OWN_FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 
 def describe_error(
-    error: BaseException, requirements: Sequence[str] = (), *, is_installed: bool = False
+    error: BaseException,
+    requirements: Sequence[str] = (),
+    missing_libraries: Sequence[str] = (),
+    *,
+    is_installed: bool = False,
 ) -> dict[str, str]:
     """Print the trace; return the ``error`` and ``error_trace`` of a run's output.
 
     Advice comes first, as lists show one line of an error.
 
     :param requirements: the packages that the task lists.
+    :param missing_libraries: the wheels and projects among them that do not exist.
     :param is_installed: whether these packages are installed.
     """
     visited: set[int] = set()
@@ -41,7 +46,9 @@ def describe_error(
     # The advice is about Sail; a pyspark of the user has what Sail lacks.
     advice = find_advice(error) if "LAKEFLOW_LOCAL_SAIL" in os.environ else None
     if advice is None and isinstance(error, ModuleNotFoundError) and error.name:
-        advice = advise_on_module(error.name, requirements, is_installed=is_installed)
+        advice = advise_on_module(
+            error.name, requirements, missing_libraries, is_installed=is_installed
+        )
     advice = advice or find_surroundings_advice(error)
     if advice is not None:
         last_line = f"{advice} {last_line}"

@@ -62,7 +62,10 @@ def _run(payload: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
         from .failure import describe_error
 
         return describe_error(
-            error, payload["requirements"], is_installed=payload["has_own_packages"]
+            error,
+            payload["requirements"],
+            payload["missing_libraries"],
+            is_installed=payload["has_own_packages"],
         )
 
 

@@ -12,16 +12,28 @@ _NAMESPACES = ("azure", "databricks", "google")
 _SETTING = "LAKEFLOW_JOBS_LOCAL_INSTALL = True"
 
 
-def advise_on_module(module: str, requirements: Sequence[str], *, is_installed: bool) -> str:
+def advise_on_module(
+    module: str,
+    requirements: Sequence[str],
+    missing_libraries: Sequence[str] = (),
+    *,
+    is_installed: bool,
+) -> str:
     """Return what to do about a missing module.
 
     :param module: its name, which may have dots.
     :param requirements: the packages that the task lists.
+    :param missing_libraries: the wheels and projects that it lists and that do not exist.
     :param is_installed: whether these packages are installed.
     """
     name = module.partition(".")[0]
     if name in _NAMESPACES:
         name = module
+    if missing_libraries:
+        return (
+            f"The task needs the module {name}, and lists {', '.join(missing_libraries)}, which "
+            "does not exist. Build it or copy it there."
+        )
     listed = ", ".join(requirements)
     if is_installed:
         return (

@@ -14,6 +14,8 @@ _NO_JVM = "JVM_ATTRIBUTE_NOT_SUPPORTED"
 _NO_FORMAT = r"No data source found for: (\w+)"
 _NO_VERSION = r"Missing commit file: expected version"
 _NO_EXCEPT = r"found \S+ at \d+:\d+ expected query\s*$"
+_NO_STORAGE = r"Generic (?:GCS|S3|MicrosoftAzure) error"
+_BAD_CLIENT = "unsupported PySpark version"
 _UNKNOWN = r"found \S+ at \d+:\d+ expected|UnsupportedOperationException|unknown function:"
 _NO_TABLE = r"Table or view not found: ([^\s,]+)"
 _NO_CATALOG = r"Catalog not found: ([^\s,]+)"
@@ -40,6 +42,14 @@ _ADVICE = {
     _NO_EXCEPT: (
         "Sail has no SELECT * EXCEPT (…). Name the columns, or select them in Python: "
         "frame.drop('name')."
+    ),
+    _NO_STORAGE: (
+        "Sail has no access to this storage in the cloud. Copy the files into a volume, such as "
+        "/Volumes/main/default/files, or simulate the job (its tag 'local_simulation')."
+    ),
+    _BAD_CLIENT: (
+        "Sail does not take this version of pyspark. Install one that it takes: "
+        "pip install 'flask-lakeflow-jobs[spark]'."
     ),
     _UNKNOWN: f"Sail does not support this statement or function. Write it otherwise, or {JVM}.",
 }

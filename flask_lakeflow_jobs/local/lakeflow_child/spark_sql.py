@@ -31,14 +31,26 @@ _SKIPPED = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _OWNER = re.compile(r"\s*ALTER\b.*\b(?:SET\s+)?OWNER\s+TO\b", re.IGNORECASE | re.DOTALL)
-_NAME = r"(`[^`]+`|[\w-]+)"
+_NAME = r"(`(?:[^`]|``)+`|[\w-]+)"
 _CATALOG = re.compile(rf"\s*CREATE\s+CATALOG\s+(?:IF\s+NOT\s+EXISTS\s+)?{_NAME}", re.IGNORECASE)
 _VOLUME = re.compile(
     r"\s*CREATE\s+(?:EXTERNAL\s+)?VOLUME\s+(?:IF\s+NOT\s+EXISTS\s+)?"
     rf"{_NAME}(?:\.{_NAME})?(?:\.{_NAME})?(?=[\s;]|$)",
     re.IGNORECASE,
 )
-_USE = re.compile(rf"\s*USE\s+(?:(?:SCHEMA|DATABASE)\s+)?{_NAME}\.{_NAME}\s*;?\s*$", re.IGNORECASE)
+_USE = re.compile(
+    rf"\s*USE\s+(?:(?:SCHEMA|DATABASE)\s+)?(?:{_NAME}\.)?{_NAME}\s*;?\s*$", re.IGNORECASE
+)
+_METRICS = re.compile(r"\s*CREATE\s+(?:OR\s+\w+\s+)?VIEW\b.*?\bWITH\s+METRICS\b", re.I | re.S)
+_REFRESHED = re.compile(
+    r"\bCREATE\s+(?:OR\s+(?:REFRESH|REPLACE)\s+)?(?:STREAMING\s+(TABLE)|MATERIALIZED\s+(VIEW))\b"
+    r"(?:\s+IF\s+NOT\s+EXISTS\b)?",
+    re.IGNORECASE,
+)
+_STREAM = re.compile(
+    rf"\b((?:FROM|JOIN)\s+)STREAM(?:\s*\(\s*({_NAME}(?:\.{_NAME})*)\s*\)|\s+(?={_NAME}))",
+    re.IGNORECASE,
+)
 _QUERY = re.compile(
     r"[\s(]*(SELECT|WITH|SHOW|DESCRIBE|DESC|EXPLAIN|VALUES|TABLE|FROM)\b", re.IGNORECASE
 )
@@ -60,7 +72,7 @@ def rewrite(statement: str, query: Query, mounts: dict[str, str]) -> str:
 
     :param query: runs a statement of Sail.
     :param mounts: the folders of this machine by their paths in the workspace.
-    :raises ValueError: a catalog does not exist.
+    :raises ValueError: a catalog does not exist, or Sail has no such object.
     """
     bare = remove_comments(statement)
     if match := _SKIPPED.match(bare):
@@ -73,10 +85,18 @@ def rewrite(statement: str, query: Query, mounts: dict[str, str]) -> str:
         return _check_catalog(match[1].strip("`"), query)
     if match := _VOLUME.match(bare):
         return _create_volume([part.strip("`") for part in match.groups() if part], query, mounts)
+    if _METRICS.match(bare):
+        raise ValueError(
+            "Sail has no metric views. Write a plain view for a local run, or simulate the job "
+            "(its tag 'local_simulation')."
+        )
+    if _REFRESHED.match(bare.lstrip()):
+        named = _create_whole(named)
     if schema := find_schema(bare):
         query(f"CREATE SCHEMA IF NOT EXISTS {schema}")
     if match := _USE.match(bare):
-        query(f"USE CATALOG {match[1]}").collect()
+        if match[1]:
+            query(f"USE CATALOG {match[1]}").collect()
         return f"USE SCHEMA {match[2]}"
     return named
 
@@ -148,6 +168,14 @@ def _create_volume(names: list[str], query: Query, mounts: dict[str, str]) -> st
         raise ValueError(f"{bad[0]!r} is no name of a volume, a schema or a catalog.")
     os.makedirs(os.path.join(mounts["/Volumes"], *names), exist_ok=True)
     return f"SELECT 'The volume {'.'.join(names)} exists.' AS message"
+
+
+def _create_whole(statement: str) -> str:
+    """Create a streaming table or a materialized view whole, since Sail has none of them."""
+    created = _REFRESHED.sub(
+        lambda match: f"CREATE OR REPLACE {match[1] or match[2]}", statement, 1
+    )
+    return _STREAM.sub(lambda match: match[1] + (match[2] or ""), created)
 
 
 def _evaluate(expression: str, query: Query) -> str:

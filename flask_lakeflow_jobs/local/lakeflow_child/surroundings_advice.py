@@ -15,6 +15,7 @@ _UNREACHABLE = re.compile(
     r"Failed to resolve '([^']+)'|host='([^']+)'|Max retries exceeded|Name or service not known"
     r"|Temporary failure in name resolution|Network is unreachable|All connection attempts failed"
 )
+_NO_PATH = re.compile(r"\[PATH_NOT_FOUND\] Path does not exist: (?:file:)?(/[^\s]*?)\.?(?:\s|$)")
 _CONNECTION_ERRORS = ("ConnectionError", "ConnectError", "ConnectTimeout", "URLError", "gaierror")
 _OS_FILES = ("<frozen os>", os.__file__)
 
@@ -28,6 +29,8 @@ def find_advice(error: BaseException) -> str | None:
             f"Set {error.args[0]} in the bundle ('spark_env_vars', 'environment_variables') or in "
             "the environment of the local workspace."
         )
+    if match := _NO_PATH.search(str(error)):
+        return _advise_on_file(match[1])
     match = _UNREACHABLE.search(str(error))
     if match and type(error).__name__ in _CONNECTION_ERRORS:
         return (

@@ -34,7 +34,9 @@ def run_wheel(payload: dict[str, Any], dbutils: DBUtils) -> None:
             raise ModuleNotFoundError(
                 f"The package {package!r} is not installed here. Install it into the environment "
                 f"that runs the local workspace ({sys.executable}), or name its wheel among the "
-                "task's libraries or in its environment."
+                "task's libraries or in its environment.",
+                # With a name, advice on the missing wheel comes before the message.
+                name=package if payload["missing_libraries"] else None,
             ) from None
     if entry_points:
         entry_points[0].load()()

@@ -27,6 +27,8 @@ _ONE_PATH += ["mkdir", "open", "readlink", "remove", "rmdir", "scandir", "setxat
 _ONE_PATH += ["statvfs", "truncate", "unlink", "utime"]
 _TWO_PATHS = ("link", "rename", "replace", "symlink")
 _SUPPORT = ("dir_fd", "effective_ids", "fd", "follow_symlinks")
+_FILE_FORMATS = frozenset(["avro", "binaryfile", "csv", "delta", "json", "orc", "parquet", "text"])
+_PATTERN = frozenset("*?[{")
 _IN_SQL = r"(?<=['\"`])(?:dbfs:/|/Volumes/|/dbfs/)[^'\"`]*(?=['\"`])"
 
 
@@ -82,8 +84,10 @@ class WorkspacePaths:
         """Let DataFrames of Spark Connect be read from and written to such paths."""
         from pyspark.sql.connect.readwriter import DataFrameReader, DataFrameWriter
 
-        for owner, name in ((DataFrameReader, "load"), (DataFrameWriter, "save")):
-            setattr(owner, name, self._wrap_method(getattr(owner, name)))
+        reader: Any = DataFrameReader
+        reader.load = _require_files(self._wrap_method(reader.load))
+        writer: Any = DataFrameWriter
+        writer.save = self._wrap_method(writer.save)
 
     def _create_volume(self, name: str) -> None:
         """Create the volume of a path, as if it were deployed."""
@@ -127,6 +131,27 @@ class WorkspacePaths:
             return method(owner, many or self.translate(path), *arguments, **named)
 
         return _like(call, method)
+
+
+def _require_files(load: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a reader fail if its files do not exist, as Spark's does; Sail reads no rows then."""
+
+    def call(owner: Any, path: Any = None, format: Any = None, **named: Any) -> Any:  # noqa: A002
+        paths = path if isinstance(path, (list, tuple)) else [path]
+        source = format or owner._format
+        for each in paths if source is None or source.lower() in _FILE_FORMATS else ():
+            if isinstance(each, str) and each.startswith(("/", "dbfs:/")):
+                _require(each)
+        return load(owner, path, format, **named)
+
+    return _like(call, load)
+
+
+def _require(path: str) -> None:
+    if not _PATTERN.intersection(path) and not os.path.exists(path):
+        from pyspark.errors import AnalysisException
+
+        raise AnalysisException(f"[PATH_NOT_FOUND] Path does not exist: {path}")
 
 
 def _spell_out_dbfs(path: str) -> str:

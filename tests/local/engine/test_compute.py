@@ -10,6 +10,7 @@ import pytest
 from flask_lakeflow_jobs.local.engine.compute import (
     find_import_paths,
     find_local_libraries,
+    find_project_of,
     find_projects,
     read_environment,
 )
@@ -140,3 +141,12 @@ SETTINGS = {
 )
 def test_environment_of_a_task(spec: dict[str, Any], expected: dict[str, str]) -> None:
     assert read_environment(SETTINGS, spec) == expected
+
+
+def test_project_of_a_package_is_the_one_that_declares_it(tmp_path: Path) -> None:
+    for name in ("shop", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "pyproject.toml").write_text(f'[project]\nname = "my-{name}"\n')
+    projects = [tmp_path / "none", tmp_path / "other", tmp_path / "shop"]
+    assert find_project_of("my_shop", projects) == [tmp_path / "shop"]
+    assert find_project_of("shop", projects) == []

@@ -55,6 +55,35 @@ def test_unbuilt_wheel_is_imported_from_its_project(serve: Serve, kind: str) -> 
     assert output.logs == "sold\n", output.error
 
 
+def test_wheel_task_that_lists_no_wheel_runs_the_project_of_its_package(serve: Serve) -> None:
+    # The image of its cluster contains the package, or a library of its cluster does.
+    client = serve({"etl": {"tasks": [wheel()]}}, {**dict([PROJECTS["pyproject"]]), **MODULE})
+    output = client.outputs(client.run("etl"))["main"]
+    assert output.logs == "sold\n", output.error
+
+
+@pytest.mark.parametrize("kind", ["python", "wheel"])
+def test_error_about_a_wheel_that_is_not_there_names_it_first(
+    serve: Serve, tmp_path: Path, kind: str
+) -> None:
+    libraries = [{"whl": "./dist/my_shop-1.*.whl"}]
+    task = {
+        "python": python_task("main", libraries=libraries),
+        "wheel": wheel(libraries=libraries),
+    }[kind]
+    client = serve({"etl": {"tasks": [task]}}, {"main.py": "import my_shop"})
+    error = client.outputs(client.run("etl"))["main"].error or ""
+    missing = tmp_path / "bundle" / "dist" / "my_shop-1.*.whl"
+    assert (
+        " ".join(error.split())
+        .replace("my-shop", "my_shop")
+        .startswith(
+            f"The task needs the module my_shop, and lists {missing}, which does not exist. "
+            "Build it or copy it there. ModuleNotFoundError: "
+        )
+    )
+
+
 @pytest.mark.parametrize(
     "dependency",
     ["./shop/dist/*.whl", "-e ./shop", "--editable=./shop", "shop/dist/a-1-py3-none-any.whl[x]"],

@@ -59,8 +59,28 @@ SCHEMA = "CREATE SCHEMA IF NOT EXISTS `dev`.`sales`"
         ("CACHE TABLE t AS SELECT 1", "CACHE TABLE t AS SELECT 1", []),
         ("USE SCHEMA dev.sales", "USE SCHEMA sales", [SCHEMA, "USE CATALOG dev"]),
         ("USE dev.sales;", "USE SCHEMA sales", [SCHEMA, "USE CATALOG dev"]),
-        ("USE sales", "USE sales", ["CREATE SCHEMA IF NOT EXISTS `sales`"]),
+        ("USE sales", "USE SCHEMA sales", ["CREATE SCHEMA IF NOT EXISTS `sales`"]),
+        (
+            "USE IDENTIFIER('sales')",
+            "USE SCHEMA `a``b`",
+            ["SELECT 'sales'", "CREATE SCHEMA IF NOT EXISTS `dev`.`a``b`", "USE CATALOG `dev`"],
+        ),
         ("CREATE VIEW dev.sales.v AS SELECT 1", "CREATE VIEW dev.sales.v AS SELECT 1", [SCHEMA]),
+        (
+            "-- daily\nCREATE OR REFRESH STREAMING TABLE t AS SELECT * FROM STREAM(dev.sales.v)",
+            "-- daily\nCREATE OR REPLACE TABLE t AS SELECT * FROM dev.sales.v",
+            [],
+        ),
+        (
+            "create materialized view if not exists t as select stream from v",
+            "CREATE OR REPLACE view t as select stream from v",
+            [],
+        ),
+        (
+            "CREATE STREAMING TABLE t AS SELECT 1 FROM STREAM v",
+            "CREATE OR REPLACE TABLE t AS SELECT 1 FROM v",
+            [],
+        ),
         ("CREATE TABLE t AS SELECT 1", "CREATE TABLE t AS SELECT 1", []),
         ("USE CATALOG dev", "USE CATALOG dev", []),
         (
@@ -74,6 +94,12 @@ def test_rewrite_commands(statement: str, rewritten: str, queries: list[str]) ->
     query = Query()
     assert rewrite(statement, query, {}) == rewritten
     assert query.statements == queries
+
+
+def test_metric_view_is_refused_with_a_remedy() -> None:
+    statement = "CREATE OR REPLACE VIEW sales\nWITH METRICS LANGUAGE YAML AS $$source: t$$"
+    with pytest.raises(ValueError, match=r"^Sail has no metric views\. Write a plain view"):
+        rewrite(statement, Query(), {})
 
 
 def test_rewrite_creates_the_folder_of_a_volume(tmp_path: Path) -> None:

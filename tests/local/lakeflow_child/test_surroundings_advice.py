@@ -25,6 +25,8 @@ def _raise_for_missing_key() -> None:
         (FileNotFoundError(2, "none", "/Volumes/main/raw/in/a"), "Copy the file to /Volumes/main"),
         (FileNotFoundError(2, "none", "/tmp/a"), None),
         (FileNotFoundError(2, "none", 3), None),
+        (ValueError("[PATH_NOT_FOUND] Path does not exist: /Volumes/a."), "Copy the file to /Vol"),
+        (ValueError("[PATH_NOT_FOUND] Path does not exist: /data"), None),
         (ConnectionError("Failed to resolve 'a.example'"), "This machine cannot reach a.example."),
         (URLError(socket.gaierror("Name or service not known")), "This machine cannot reach the"),
         (ValueError("Failed to resolve 'a.example'"), None),
