@@ -55,6 +55,7 @@ class WorkspaceFiles:
             bundle.files_path: str(bundle.files_root),
             "/Volumes": str(folder.volumes),
             "/dbfs": str(folder.dbfs),
+            "/databricks-datasets": str(folder.dbfs / "databricks-datasets"),
             **own,
         }
 

@@ -36,6 +36,10 @@ _TRANSLATED = ("analysis", "model", "operation", "snapshot", "sql_operation", "t
 _NAME = re.compile(r'"([^"\n]+)"((?:\."[^"\n]+")+)')
 _NOTHING = "select 1"
 _MARK = "lakeflow_has_macros"
+_NO_METRICS = (
+    "DuckDB has no metric views. Write a plain view for a local run, or simulate the job (its tag "
+    "'local_simulation')."
+)
 
 
 def adapt(folder: str) -> None:
@@ -97,6 +101,8 @@ def skip_command(sql: str) -> str:
 def _translate_node(node: Any) -> str:
     from dbt_common.exceptions import CompilationError
 
+    if str(node.config.materialized) == "metric_view":  # its code is YAML
+        raise CompilationError(_NO_METRICS, node=node)
     try:
         return translate_code(node.compiled_code or "")
     except UnsupportedStatement as error:

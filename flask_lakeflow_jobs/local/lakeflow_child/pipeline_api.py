@@ -14,8 +14,8 @@ import sys
 import types
 from importlib import import_module
 
-from .paths import to_local_path
 from .pipeline_sql import drop_catalogs, to_spark
+from .workspace_paths import WorkspacePaths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class PipelineApi:
     def __init__(self, session: Any, catalogs: frozenset[str], mounts: dict[str, str]) -> None:
         self._session = session
         self._catalogs = catalogs
-        self._mounts = mounts
+        self._paths = WorkspacePaths(mounts)
         self._pending: list[Callable[[], None]] = []
 
     def install(self) -> None:
@@ -171,8 +171,7 @@ class PipelineApi:
 
     def _with_path(self, method: Any) -> Any:
         def load(reader: Any, path: Any = None, *args: Any, **options: Any) -> Any:
-            local = to_local_path(path, self._mounts) if isinstance(path, str) else path
-            return method(reader, local, *args, **options)
+            return method(reader, self._paths.translate(path), *args, **options)
 
         return load
 

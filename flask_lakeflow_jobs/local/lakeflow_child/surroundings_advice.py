@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import types
 
-_WORKSPACE_ROOTS = ("/Volumes/", "/Workspace/", "/dbfs/")
+_WORKSPACE_ROOTS = ("/Volumes/", "/Workspace/", "/dbfs/", "/databricks-datasets/")
 # In the errors of requests, httpx, urllib and sockets.
 _UNREACHABLE = re.compile(
     r"Failed to resolve '([^']+)'|host='([^']+)'|Max retries exceeded|Name or service not known"

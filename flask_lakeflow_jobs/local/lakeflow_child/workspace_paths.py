@@ -12,13 +12,14 @@ import os
 import sys
 
 from .paths import to_local_path
+from .samples import serve_trips
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-_ROOTS = ("/Volumes", "/Workspace", "/dbfs", "dbfs:/")
+_ROOTS = ("/Volumes", "/Workspace", "/dbfs", "dbfs:/", "/databricks-datasets")
 # Without /Workspace, these are also folders of some machines. So only the bundle's own are taken.
 _SHORT_ROOTS = ("/Users", "/Repos", "/Shared")
 # Functions of os that take one path, or two.
@@ -29,7 +30,7 @@ _TWO_PATHS = ("link", "rename", "replace", "symlink")
 _SUPPORT = ("dir_fd", "effective_ids", "fd", "follow_symlinks")
 _FILE_FORMATS = frozenset(["avro", "binaryfile", "csv", "delta", "json", "orc", "parquet", "text"])
 _PATTERN = frozenset("*?[{")
-_IN_SQL = r"(?<=['\"`])(?:dbfs:/|/Volumes/|/dbfs/)[^'\"`]*(?=['\"`])"
+_IN_SQL = r"(?<=['\"`])(?:dbfs:/|/Volumes/|/dbfs/|/databricks-datasets/)[^'\"`]*(?=['\"`])"
 
 
 class WorkspacePaths:
@@ -56,6 +57,8 @@ class WorkspacePaths:
             if name.startswith("/Volumes/"):
                 self._create_volume(name)
             local = to_local_path(name, self._mounts)
+            if "/databricks-datasets/" in name:
+                serve_trips(name, self._mounts)
         elif text.startswith(_SHORT_ROOTS):
             local = to_local_path(text, self._deployed)
         return path if local == text else local

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tests.local.lakeflow_child.support import notebook_client, result_of
 def paths(tmp_path: Path) -> WorkspacePaths:
     """The paths of a bundle whose files are deployed for a user."""
     mounts = {"/Volumes": f"{tmp_path}/volumes", "/dbfs": f"{tmp_path}/dbfs"}
+    mounts["/databricks-datasets"] = f"{tmp_path}/dbfs/databricks-datasets"
     return WorkspacePaths({"/Workspace/Users/me/files": "/b", **mounts})
 
 
@@ -48,6 +50,21 @@ def test_translated_path_creates_its_volume_only(paths: WorkspacePaths, tmp_path
     assert not (tmp_path / "volumes").exists()
     paths.translate("/Volumes/main/raw/in/day/a.csv")
     assert [*(tmp_path / "volumes").rglob("*")][-1] == tmp_path / "volumes/main/raw/in"
+
+
+@pytest.mark.parametrize("root", ["", "dbfs:", "/dbfs"])
+def test_trips_of_older_templates_exist(paths: WorkspacePaths, tmp_path: Path, root: str) -> None:
+    path = "/databricks-datasets/nyctaxi/sample/json"
+    folder = Path(paths.translate(f"{root}{path}/"))
+    assert folder == tmp_path / "dbfs/databricks-datasets/nyctaxi/sample/json"
+    (file,) = folder.iterdir()
+    trips = [json.loads(line) for line in file.read_text().splitlines()]
+    assert len(trips) == 2000
+    assert sum(trip["fare_amount"] < 30 for trip in trips) == 1068
+    assert trips[0]["tpep_pickup_datetime"] == "2016-01-01T00:00:00"
+    file.write_text("")
+    paths.translate(path)
+    assert file.read_text() == ""  # a task may have changed it
 
 
 def test_file_operations_take_their_path_by_name(paths: WorkspacePaths, tmp_path: Path) -> None:
