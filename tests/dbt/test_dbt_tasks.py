@@ -80,6 +80,7 @@ BAD_FILES = {
     "dbt/models/column.sql": "select n,\n\n  nothing_of_it from {{ ref('daily') }}",
     "dbt/models/words.sql": "select from where",
     "dbt/models/unknown.sql": "select xxhash64(1) as n",
+    "dbt/models/metrics.sql": "{{ config(materialized='metric_view') }}\nsource: daily",
     "dbt/tests/none.sql": "select n from {{ ref('daily') }}",
     "other/dbt_project.yml": "name: other\nprofile: shop\n",
     "other/profiles/profiles.yml": PROFILES,
@@ -96,6 +97,10 @@ FAILURES = {
     ),
     "words": ("dbt run --select words", rf"^models/words\.sql.*: {UNKNOWN_SQL}"),
     "unknown": ("dbt run --select unknown", rf"^models/unknown\.sql.*: {UNKNOWN_SQL}"),
+    "metrics": (
+        "dbt run --select metrics",
+        r"^models/metrics\.sql.*: DuckDB has no metric views\. Write a plain view",
+    ),
     "none": (
         "dbt build --select daily none",
         r"^tests/none\.sql.*: the test none failed: Got 1 result, configured to fail if != 0",

@@ -136,7 +136,7 @@ class WorkspacePaths:
         return _like(call, method)
 
 
-def _require_files(load: Callable[..., Any]) -> Callable[..., Any]:
+def _require_files(load: Callable[..., Any]) -> Any:
     """Let a reader fail if its files do not exist, as Spark's does; Sail reads no rows then."""
 
     def call(owner: Any, path: Any = None, format: Any = None, **named: Any) -> Any:  # noqa: A002
