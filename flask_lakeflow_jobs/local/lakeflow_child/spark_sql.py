@@ -42,6 +42,9 @@ _USE = re.compile(
     rf"\s*USE\s+(?:(?:SCHEMA|DATABASE)\s+)?(?:{_NAME}\.)?{_NAME}\s*;?\s*$", re.IGNORECASE
 )
 _METRICS = re.compile(r"\s*CREATE\s+(?:OR\s+\w+\s+)?VIEW\b.*?\bWITH\s+METRICS\b", re.I | re.S)
+_USE_CATALOG = re.compile(r"\s*USE\s+CATALOG\s+(['\"])(.+)\1\s*;?\s*$", re.IGNORECASE)
+# Databricks chooses the columns by which it lays out the files; Sail has no such choice.
+_CLUSTERED = re.compile(r"(\bCREATE\b.*?)\bCLUSTER\s+BY\s+AUTO\b", re.IGNORECASE | re.DOTALL)
 _REFRESHED = re.compile(
     r"\bCREATE\s+(?:OR\s+(?:REFRESH|REPLACE)\s+)?(?:STREAMING\s+(TABLE)|MATERIALIZED\s+(VIEW))\b"
     r"(?:\s+IF\s+NOT\s+EXISTS\b)?",
@@ -90,6 +93,9 @@ def rewrite(statement: str, query: Query, mounts: dict[str, str]) -> str:
             "Sail has no metric views. Write a plain view for a local run, or simulate the job "
             "(its tag 'local_simulation')."
         )
+    if match := _USE_CATALOG.match(bare):
+        return f"USE CATALOG {quote_part(match[2])}"
+    named = _CLUSTERED.sub(lambda match: match[1], named, 1)
     if _REFRESHED.match(bare.lstrip()):
         named = _create_whole(named)
     if schema := find_schema(bare):

@@ -83,6 +83,8 @@ SCHEMA = "CREATE SCHEMA IF NOT EXISTS `dev`.`sales`"
         ),
         ("CREATE TABLE t AS SELECT 1", "CREATE TABLE t AS SELECT 1", []),
         ("USE CATALOG dev", "USE CATALOG dev", []),
+        ("USE CATALOG 'dev-1';", "USE CATALOG `dev-1`", []),
+        ("CREATE TABLE t (n INT) CLUSTER BY AUTO", "CREATE TABLE t (n INT) ", []),
         (
             "CREATE SCHEMA IDENTIFIER('dev' || '.a')",
             "CREATE SCHEMA `dev`.`a``b`",
