@@ -38,6 +38,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         database.close()
 
 
+@pytest.mark.ledger("sql_task", same="docs")
 @pytest.mark.parametrize(("query", "expected"), read_queries())
 def test_query_has_the_result_of_databricks(database: Any, query: str, expected: str) -> None:
     result = run_statement(database, query, {})
