@@ -506,7 +506,7 @@ def test_pages_with_long_names_do_not_overflow(
     name = "an_extraordinarily_long_name_" * 3
     job = {
         "name": "x",
-        "tags": {"local_simulation": '{"seconds": 0.1}'},
+        "tags": {"local_simulation": '{"seconds": 0.1, "result": "FAILED"}'},
         "tasks": [
             {"task_key": name + end, "notebook_task": {"notebook_path": "note.py"}} for end in "ab"
         ],
